@@ -1,0 +1,44 @@
+# The door to everything; CMake does the work.  `./run TARGET` installs what is missing first.
+PREFIX ?= /usr/local
+DESTDIR ?=
+WAREHOUSE ?= sqlite
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+BUILD := build/release
+# A tree keeps the generator that it was first made with.
+GENERATOR := $(if $(shell command -v ninja),-G Ninja)
+configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
+
+.PHONY: all demo test test-asan install clean bench bench-full bench-peers fuzz soak
+.DEFAULT_GOAL := all
+
+all:
+	@mkdir -p build
+	@cmake --preset release $(call configure,release) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS)
+
+ifneq ($(WAREHOUSE),sqlite)
+demo:
+	@echo 'not supported yet: WAREHOUSE=$(WAREHOUSE); the demo runs on sqlite' >&2; exit 2
+else
+demo: all
+	@WAREHOUSE=$(WAREHOUSE) BUILD=$(BUILD) examples/retail/demo.sh
+endif
+
+test: all
+	@tests/support/run_tests $(BUILD)
+
+test-asan:
+	@mkdir -p build
+	@cmake --preset asan $(call configure,asan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build build/asan -j $(JOBS)
+	@tests/support/run_tests build/asan
+
+# The prefix is compiled into nothing, so an earlier build serves any prefix.
+install: all
+	DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
+
+bench bench-full bench-peers fuzz soak:
+	@echo 'not supported yet: make $@' >&2; exit 2
+
+clean:
+	rm -rf build

@@ -1,0 +1,50 @@
+/* The agent's configuration file and its key pair. */
+#ifndef BF_AGENT_CONFIG_H
+#define BF_AGENT_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/cgroup.h"
+#include "common/config.h"
+#include "common/error.h"
+
+#define AGENT_KEY_CHARS 40                   /* Z85 of 32 bytes */
+
+struct agent_config {
+    char *name;
+    char *coordinator, *logs;                /* endpoints, tcp://host:port; logs may be NULL: none are sent */
+    char *server_key;                        /* Z85 */
+    char *key_file;
+    char *state_dir, *work_dir;
+    int64_t slots;
+    struct bf_string_map labels;
+    struct bf_strings allow_env;
+    char *step_user;
+    char *cgroup;
+    char *sql_helper;
+    uint64_t log_bytes_max;
+
+    /* made from the above */
+    enum cgroup_mode cgroup_mode;
+    bool switch_user;
+    uid_t step_uid;
+    gid_t step_gid;
+    char *step_home;                         /* of step_user; NULL: the agent's HOME passes */
+};
+
+struct agent_keys { char public_key[AGENT_KEY_CHARS + 1], secret_key[AGENT_KEY_CHARS + 1]; };
+
+extern const struct bf_setting agent_settings[];
+extern const size_t agent_settings_n;
+
+/* Read, check and complete.  On failure the structure must still be released. */
+enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct bf_error *err) BF_MUST_CHECK;
+void agent_config_done(struct agent_config *c);
+/* Two lines, "public: Z85" and "secret: Z85"; refused when the group or others can read the file. */
+enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_error *err) BF_MUST_CHECK;
+/* Processors that this process may use: its affinity and its control group's CPU limit, at least 1. */
+unsigned agent_processors(void);
+
+#endif

@@ -1,0 +1,468 @@
+/* Control groups; see cgroup.h.
+ *
+ * A tree has up to three hierarchies, each with the same folder and the same leaves: the one that fences (v2, or a v1 one), and v1
+ * hierarchies that only measure.  A leaf keeps its files open, so that an attempt costs writes and reads but no opens.
+ *
+ * Order: a child moves itself in before it executes (spawn.c); a leaf goes back to the pool only when it is empty, and then its
+ * meters are read from where they stand. */
+#include "agent/cgroup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/mounts.h"
+#include "common/crc32c.h"
+#include "common/files.h"
+#include "common/mem.h"
+#include "common/vec.h"
+
+struct hierarchy {
+    enum mount_kind kind;
+    bool fences;
+    char *folder;                            /* the agent's, owned */
+};
+
+struct leaf_files { int procs, kill, events, cpu, peak, oom; };     /* -1: not there */
+
+struct cgroup_leaf {
+    const struct cgroup_tree *tree;
+    unsigned number;
+    struct leaf_files files[CGROUP_FDS_MAX];
+    int64_t cpu_base_us;
+    uint64_t oom_base;
+};
+
+struct cgroup_tree {
+    struct hierarchy at[CGROUP_FDS_MAX];
+    size_t n;
+    enum agent_fence fence;
+    unsigned n_made;
+    char text[160];
+    BF_VEC_TYPE(struct cgroup_leaf *) idle;
+};
+
+bool cgroup_mode_parse(const char *word, enum cgroup_mode *ret)
+{
+    static const char *const words[] = {"auto", "v2", "v1", "off"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(word, words[i]) == 0) {
+            *ret = (enum cgroup_mode)i;
+            return true;
+        }
+    return false;
+}
+
+/* --- small files ------------------------------------------------------------------------------------------------------ */
+
+static int open_in(const char *folder, const char *file, int flags)
+{
+    BF_AUTO_FREE char *path = bf_path_join(folder, file);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static bool put(int fd, const char *text)
+{
+    return fd >= 0 && pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text);
+}
+
+static ssize_t get(int fd, char *ret, size_t size)
+{
+    ssize_t n = fd < 0 ? -1 : pread(fd, ret, size - 1, 0);
+    ret[n > 0 ? n : 0] = '\0';
+    return n;
+}
+
+/* The number behind word at the start of a line of the file. */
+static bool get_field(int fd, const char *word, uint64_t *ret)
+{
+    char text[1024];
+    if (get(fd, text, sizeof text) <= 0)
+        return false;
+    size_t n = strlen(word);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, word, n) == 0 && line[n] == ' ') {
+            *ret = strtoull(line + n, NULL, 10);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool get_number(int fd, uint64_t *ret)
+{
+    char text[64];
+    if (get(fd, text, sizeof text) <= 0)
+        return false;
+    *ret = strtoull(text, NULL, 10);
+    return true;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------------------- */
+
+/* A child writes itself into a leaf, as steps will do: rights and kernel rules are found out by trying. */
+static bool probe(const char *folder)
+{
+    BF_AUTO_FREE char *leaf = bf_path_join(folder, "probe");
+    if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
+        return false;
+    bool works = false;
+    BF_AUTO_CLOSE int fd = open_in(leaf, "cgroup.procs", O_WRONLY);
+    if (fd >= 0) {
+        int status = -1;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(write(fd, "0", 1) == 1 ? 0 : 1);
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        works = pid > 0 && status == 0;
+    }
+    rmdir(leaf);
+    return works;
+}
+
+static bool add_hierarchy(struct cgroup_tree *t, const struct mount *m, const char *name, bool fences)
+{
+    assert(t->n < CGROUP_FDS_MAX);
+    BF_AUTO_FREE char *folder = bf_path_join(m->base, name);
+    if (mkdir(folder, 0755) != 0 && errno != EEXIST)
+        return false;
+    BF_AUTO_FREE char *kill_file = bf_path_join(folder, "cgroup.kill");
+    bool can_kill = m->kind != MOUNT_V2 || access(kill_file, W_OK) == 0;
+    if (!can_kill || !probe(folder)) {
+        rmdir(folder);
+        return false;
+    }
+    t->at[t->n++] = (struct hierarchy){.kind = m->kind, .fences = fences, .folder = BF_TAKE(folder)};
+    return true;
+}
+
+static void enable_controllers(const struct mount *m)
+{
+    /* Works only where no process lives in the agent's own group; without it v2 still kills and counts CPU time. */
+    static const char *const wanted[] = {"+memory", "+cpu", "+io", "+pids"};
+    BF_AUTO_CLOSE int fd = open_in(m->base, "cgroup.subtree_control", O_WRONLY);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        (void)put(fd, wanted[i]);
+}
+
+static void enable_in_folder(const char *folder)
+{
+    const struct mount m = {.base = (char *)(uintptr_t)folder};
+    enable_controllers(&m);
+}
+
+static void find_hierarchies(struct cgroup_tree *t, enum cgroup_mode mode, const struct mounts *mounts, const char *name)
+{
+    static const enum mount_kind v1_fences[] = {MOUNT_V1_FREEZER, MOUNT_V1_PIDS, MOUNT_V1_MEMORY};
+    const struct mount *v2 = mounts_find(mounts, MOUNT_V2);
+    if (v2 && mode != CGROUP_V1) {
+        enable_controllers(v2);
+        if (add_hierarchy(t, v2, name, true)) {
+            enable_in_folder(t->at[0].folder);
+            t->fence = FENCE_CGROUP_V2;
+        }
+    }
+    for (size_t i = 0; i < 3 && t->n == 0 && mode != CGROUP_V2; i++) {
+        const struct mount *v1 = mounts_find(mounts, v1_fences[i]);
+        if (v1 && add_hierarchy(t, v1, name, true))
+            t->fence = FENCE_CGROUP_V1;
+    }
+    if (t->n == 0)
+        return;
+    static const enum mount_kind meters[] = {MOUNT_V1_MEMORY, MOUNT_V1_CPUACCT};
+    for (size_t i = 0; i < 2; i++) {
+        const struct mount *m = mounts_find(mounts, meters[i]);
+        bool have_cpu = meters[i] == MOUNT_V1_CPUACCT && t->fence == FENCE_CGROUP_V2;
+        if (m && !have_cpu && t->at[0].kind != meters[i])
+            (void)add_hierarchy(t, m, name, false);
+    }
+}
+
+static void describe(struct cgroup_tree *t)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < t->n && used < sizeof t->text; i++)
+        used += (size_t)snprintf(t->text + used, sizeof t->text - used, "%s%s%s", i ? "," : "", mount_kind_word(t->at[i].kind),
+                                 t->at[i].fences ? "(fence)" : "");
+    if (t->n == 0)
+        snprintf(t->text, sizeof t->text, "none");
+}
+
+enum bf_rc cgroup_open(enum cgroup_mode mode, const char *name, const char *state_dir, struct cgroup_tree **ret,
+                       struct bf_error *err)
+{
+    struct cgroup_tree *t = bf_xcalloc(1, sizeof *t);
+    t->fence = FENCE_WEAK;
+    if (mode != CGROUP_OFF) {
+        struct mounts mounts;
+        mounts_read(&mounts);
+        BF_AUTO_FREE char *folder = bf_xasprintf("bf-%s-%08x", name, bf_crc32c(0, state_dir, strlen(state_dir)));
+        find_hierarchies(t, mode, &mounts, folder);
+        mounts_done(&mounts);
+    }
+    describe(t);
+    if ((mode == CGROUP_V2 && t->fence != FENCE_CGROUP_V2) || (mode == CGROUP_V1 && t->fence != FENCE_CGROUP_V1)) {
+        cgroup_close(t);
+        return bf_fail(err, BF_UNSUPPORTED,
+                       "`cgroup: %s` is asked for, but no such control group can be written here; use `cgroup: auto`, or give the agent "
+                       "a delegated group", mode == CGROUP_V2 ? "v2" : "v1");
+    }
+    *ret = t;
+    return BF_OK;
+}
+
+enum agent_fence cgroup_fence(const struct cgroup_tree *t) { return t->fence; }
+const char *cgroup_describe(const struct cgroup_tree *t) { return t->text; }
+
+/* --- killing ---------------------------------------------------------------------------------------------------------- */
+
+/* SIGKILL each process of a v1 group; how many there were. */
+static size_t kill_procs(const char *folder)
+{
+    size_t n = 0;
+    BF_AUTO_FREE char *path = bf_path_join(folder, "cgroup.procs");
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    for (int pid; fscanf(f, "%d", &pid) == 1; n++)
+        kill(pid, SIGKILL);
+    fclose(f);
+    return n;
+}
+
+static char *leaf_path(const struct hierarchy *h, unsigned number)
+{
+    return bf_xasprintf("%s/s%u", h->folder, number);
+}
+
+/* Visit the leaves of a v1 hierarchy, an earlier agent's too: they are numbered without gaps. */
+static bool any_proc(const struct hierarchy *h, bool do_kill)
+{
+    bool any = false;
+    for (unsigned i = 0;; i++) {
+        BF_AUTO_FREE char *leaf = leaf_path(h, i);
+        struct stat st;
+        if (stat(leaf, &st) != 0)
+            return any;
+        if (do_kill) {
+            any |= kill_procs(leaf) > 0;
+            continue;
+        }
+        char text[16];
+        BF_AUTO_CLOSE int fd = open_in(leaf, "cgroup.procs", O_RDONLY);
+        any |= get(fd, text, sizeof text) > 0;
+    }
+}
+
+void cgroup_kill_all(const struct cgroup_tree *t)
+{
+    if (t->n == 0)
+        return;
+    if (t->fence == FENCE_CGROUP_V2) {
+        BF_AUTO_CLOSE int fd = open_in(t->at[0].folder, "cgroup.kill", O_WRONLY);
+        (void)put(fd, "1");
+        return;
+    }
+    (void)any_proc(&t->at[0], true);
+}
+
+bool cgroup_all_empty(const struct cgroup_tree *t)
+{
+    if (t->n == 0)
+        return true;
+    if (t->fence == FENCE_CGROUP_V2) {
+        uint64_t populated = 1;
+        BF_AUTO_CLOSE int fd = open_in(t->at[0].folder, "cgroup.events", O_RDONLY);
+        return get_field(fd, "populated", &populated) && populated == 0;
+    }
+    return !any_proc(&t->at[0], false);
+}
+
+void cgroup_leaf_kill(const struct cgroup_leaf *leaf)
+{
+    if (leaf->tree->fence == FENCE_CGROUP_V2) {
+        (void)put(leaf->files[0].kill, "1");
+        return;
+    }
+    BF_AUTO_FREE char *path = leaf_path(&leaf->tree->at[0], leaf->number);
+    (void)kill_procs(path);
+}
+
+bool cgroup_leaf_empty(const struct cgroup_leaf *leaf)
+{
+    uint64_t populated = 1;
+    char text[16];
+    if (leaf->tree->fence == FENCE_CGROUP_V2)
+        return get_field(leaf->files[0].events, "populated", &populated) && populated == 0;
+    return get(leaf->files[0].procs, text, sizeof text) == 0;
+}
+
+/* --- leaves ----------------------------------------------------------------------------------------------------------- */
+
+static void close_files(struct leaf_files *f)
+{
+    int *const all[] = {&f->procs, &f->kill, &f->events, &f->cpu, &f->peak, &f->oom};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        bf_close_cleanup(all[i]);
+}
+
+static void open_files(enum mount_kind kind, bool fences, const char *path, struct leaf_files *f)
+{
+    *f = (struct leaf_files){-1, -1, -1, -1, -1, -1};
+    f->procs = open_in(path, "cgroup.procs", O_RDWR);
+    if (kind == MOUNT_V2 && fences) {
+        f->kill = open_in(path, "cgroup.kill", O_WRONLY);
+        f->events = open_in(path, "cgroup.events", O_RDONLY);
+        f->cpu = open_in(path, "cpu.stat", O_RDONLY);
+        f->peak = open_in(path, "memory.peak", O_RDWR);
+        if (f->peak < 0)
+            f->peak = open_in(path, "memory.peak", O_RDONLY);
+        f->oom = open_in(path, "memory.events", O_RDONLY);
+    } else if (kind == MOUNT_V1_MEMORY) {
+        f->peak = open_in(path, "memory.max_usage_in_bytes", O_RDWR);
+        f->oom = open_in(path, "memory.oom_control", O_RDONLY);
+    } else if (kind == MOUNT_V1_CPUACCT) {
+        f->cpu = open_in(path, "cpuacct.usage", O_RDONLY);
+    }
+}
+
+static void free_leaf(struct cgroup_leaf *leaf)
+{
+    for (size_t i = 0; i < leaf->tree->n; i++)
+        close_files(&leaf->files[i]);
+    free(leaf);
+}
+
+static enum bf_rc make_leaf(struct cgroup_tree *t, struct cgroup_leaf **ret, struct bf_error *err)
+{
+    struct cgroup_leaf *leaf = bf_xcalloc(1, sizeof *leaf);
+    leaf->tree = t;
+    leaf->number = t->n_made;
+    for (size_t i = 0; i < CGROUP_FDS_MAX; i++)
+        leaf->files[i] = (struct leaf_files){-1, -1, -1, -1, -1, -1};
+    for (size_t i = 0; i < t->n; i++) {
+        BF_AUTO_FREE char *path = leaf_path(&t->at[i], leaf->number);
+        if (mkdir(path, 0755) == 0 || errno == EEXIST)
+            open_files(t->at[i].kind, t->at[i].fences, path, &leaf->files[i]);
+        if (leaf->files[i].procs < 0) {
+            int errnum = errno;
+            free_leaf(leaf);
+            return bf_fail_errno(err, BF_IO, errnum, "control group %s cannot be made", path);
+        }
+    }
+    t->n_made++;
+    *ret = leaf;
+    return BF_OK;
+}
+
+static int64_t cpu_now_us(const struct cgroup_leaf *leaf)
+{
+    uint64_t v;
+    for (size_t i = 0; i < leaf->tree->n; i++) {
+        if (leaf->files[i].cpu < 0)
+            continue;
+        if (leaf->tree->at[i].kind == MOUNT_V2)
+            return get_field(leaf->files[i].cpu, "usage_usec", &v) ? (int64_t)v : -1;
+        return get_number(leaf->files[i].cpu, &v) ? (int64_t)(v / 1000) : -1;
+    }
+    return -1;
+}
+
+static uint64_t oom_now(const struct cgroup_leaf *leaf)
+{
+    uint64_t v, n = 0;
+    for (size_t i = 0; i < leaf->tree->n; i++)
+        if (get_field(leaf->files[i].oom, "oom_kill", &v))
+            n += v;
+    return n;
+}
+
+enum bf_rc cgroup_take(struct cgroup_tree *t, struct cgroup_leaf **ret, struct bf_error *err)
+{
+    struct cgroup_leaf *leaf = NULL;
+    if (t->n > 0 && t->idle.n > 0)
+        leaf = t->idle.at[--t->idle.n];
+    else if (t->n > 0 && make_leaf(t, &leaf, err) != BF_OK)
+        return err ? err->rc : BF_IO;
+    if (leaf) {
+        leaf->cpu_base_us = cpu_now_us(leaf);
+        for (size_t i = 0; i < t->n; i++)
+            (void)put(leaf->files[i].peak, "0");     /* v1, and v2 from Linux 6.12 on: start over */
+    }
+    *ret = leaf;
+    return BF_OK;
+}
+
+void cgroup_give(struct cgroup_tree *t, struct cgroup_leaf *leaf)
+{
+    if (leaf)
+        bf_vec_push(&t->idle, leaf);
+}
+
+size_t cgroup_leaf_procs(const struct cgroup_leaf *leaf, int ret_fds[CGROUP_FDS_MAX])
+{
+    for (size_t i = 0; i < leaf->tree->n; i++)
+        ret_fds[i] = leaf->files[i].procs;
+    return leaf->tree->n;
+}
+
+bool cgroup_leaf_cpu_us(const struct cgroup_leaf *leaf, int64_t *ret)
+{
+    int64_t now = cpu_now_us(leaf);
+    if (now < 0 || leaf->cpu_base_us < 0)
+        return false;
+    *ret = now - leaf->cpu_base_us;
+    return true;
+}
+
+bool cgroup_leaf_peak_bytes(const struct cgroup_leaf *leaf, uint64_t *ret)
+{
+    for (size_t i = 0; i < leaf->tree->n; i++)
+        if (get_number(leaf->files[i].peak, ret))
+            return true;
+    return false;
+}
+
+bool cgroup_leaf_oom(struct cgroup_leaf *leaf)
+{
+    uint64_t now = oom_now(leaf);
+    bool grown = now > leaf->oom_base;
+    leaf->oom_base = now;
+    return grown;
+}
+
+uint8_t cgroup_measured_by(const struct cgroup_tree *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->at[i].kind == MOUNT_V1_MEMORY)
+            return 2;
+    return t->fence == FENCE_CGROUP_V2 ? 3 : t->fence == FENCE_CGROUP_V1 ? 2 : 0;
+}
+
+void cgroup_close(struct cgroup_tree *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->idle.n; i++)
+        free_leaf(t->idle.at[i]);
+    bf_vec_free(&t->idle);
+    for (size_t i = 0; i < t->n; i++) {
+        for (unsigned k = 0;; k++) {
+            BF_AUTO_FREE char *leaf = leaf_path(&t->at[i], k);
+            if (rmdir(leaf) != 0 && errno == ENOENT)
+                break;
+        }
+        rmdir(t->at[i].folder);
+        free(t->at[i].folder);
+    }
+    free(t);
+}

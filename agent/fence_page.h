@@ -1,0 +1,18 @@
+/* The page that the guardian and its agent share. */
+#ifndef BF_AGENT_FENCE_PAGE_H
+#define BF_AGENT_FENCE_PAGE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Written by the agent: deadline_ms.  Written by the guardian: the rest. */
+struct fence_page {
+    _Atomic int64_t deadline_ms;             /* CLOCK_BOOTTIME; INT64_MIN before the first lease */
+    _Atomic uint64_t fences;                 /* counted up before the first kill of a fence */
+    _Atomic int64_t fence_last_us;           /* from the deadline until nothing was left */
+    _Atomic int64_t fence_worst_us;
+    uint64_t incarnation;                    /* set before the agent is started */
+    int wake_fd;                             /* eventfd: the agent has a lease where it had none */
+};
+
+#endif

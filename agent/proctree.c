@@ -1,0 +1,119 @@
+/* One walk reads all of /proc into a table first and kills after, so that a parent's death does not hide its children in mid-walk. */
+#include "agent/proctree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/vec.h"
+
+#define ENVIRON_BYTES_MAX (256u << 10)
+
+struct process { pid_t pid, parent, session; bool dead, chosen; };
+struct processes { struct process *at; size_t n, cap; };
+
+static ssize_t read_proc(const char *pid, const char *file, char *ret, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%.20s/%s", pid, file);
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    for (ssize_t got; fd >= 0 && n < size && (got = read(fd, ret + n, size - n)) > 0;)
+        n += (size_t)got;
+    return fd < 0 ? -1 : (ssize_t)n;
+}
+
+static void walk(struct processes *ret)
+{
+    DIR *dir = opendir("/proc");
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char stat[512], state;
+        int pid, parent, group, session;
+        if (!isdigit((unsigned char)e->d_name[0]))
+            continue;
+        ssize_t n = read_proc(e->d_name, "stat", stat, sizeof stat - 1);
+        if (n <= 0)
+            continue;
+        stat[n] = '\0';
+        const char *after = strrchr(stat, ')');      /* the name may hold anything */
+        if (!after || sscanf(after + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
+            continue;
+        pid = atoi(e->d_name);
+        bf_vec_push(ret, (struct process){.pid = pid, .parent = parent, .session = session, .dead = state == 'Z' || state == 'X'});
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static size_t kill_chosen(const struct processes *all)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->at[i].chosen && !all->at[i].dead)
+            n += kill(all->at[i].pid, SIGKILL) == 0;
+    return n;
+}
+
+static bool parent_is_in(const struct processes *all, const struct process *p, pid_t root)
+{
+    if (p->parent == root)
+        return true;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->at[i].pid == p->parent)
+            return all->at[i].chosen;
+    return false;
+}
+
+size_t proctree_kill_descendants(pid_t root, pid_t except)
+{
+    struct processes all = {0};
+    walk(&all);
+    /* `except` is marked to pass the mark on to its children, and unmarked before the kill. */
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < all.n; i++)
+            if (!all.at[i].chosen && all.at[i].pid != root && parent_is_in(&all, &all.at[i], root))
+                all.at[i].chosen = more = true;
+    }
+    for (size_t i = 0; i < all.n; i++)
+        if (all.at[i].pid == except || all.at[i].pid == root)
+            all.at[i].chosen = false;
+    size_t n = kill_chosen(&all);
+    bf_vec_free(&all);
+    return n;
+}
+
+static bool carries(pid_t pid, struct attempt_ref ref)
+{
+    char name[24], attempt[48], token[48];
+    snprintf(name, sizeof name, "%d", pid);
+    int na = snprintf(attempt, sizeof attempt, "BF_ATTEMPT=%" PRIu64, ref.attempt);
+    int nt = snprintf(token, sizeof token, "BF_FENCING_TOKEN=%" PRIu64, ref.token);
+    BF_AUTO_FREE char *env = bf_xmalloc(ENVIRON_BYTES_MAX);
+    ssize_t n = read_proc(name, "environ", env, ENVIRON_BYTES_MAX);
+    /* With the NUL behind: the whole value. */
+    return n > 0 && memmem(env, (size_t)n, attempt, (size_t)na + 1) && memmem(env, (size_t)n, token, (size_t)nt + 1);
+}
+
+size_t proctree_kill_attempt(pid_t leader, struct attempt_ref ref, pid_t reaper)
+{
+    struct processes all = {0};
+    pid_t self = getpid();
+    walk(&all);
+    for (size_t i = 0; i < all.n; i++) {
+        struct process *p = &all.at[i];
+        if (p->pid != self && !p->dead)
+            p->chosen = p->session == leader || (p->parent == reaper && carries(p->pid, ref));
+    }
+    size_t n = kill_chosen(&all);
+    bf_vec_free(&all);
+    return n;
+}

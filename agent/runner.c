@@ -1,0 +1,445 @@
+/* See runner.h.
+ *
+ *     ALIVE (leader runs) -> SWEEPING (leader reaped, others are being killed) -> GONE (told; freed at the end of the turn)
+ *
+ * The end of an attempt is told once its leader is reaped and its control group is empty (without one: a walk of /proc finds
+ * nothing).  Children that a step leaves behind die with it.  Pipes are read dry before the end is told, so that the last words of
+ * standard error stand in the outcome. */
+#include "agent/runner.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/environ.h"
+#include "agent/proctree.h"
+#include "agent/spawn.h"
+#include "agent/sqljob.h"
+#include "agent/usage.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/vec.h"
+
+#define TAIL_BYTES 2048u
+#define LAST_READS 64u                       /* more than a pipe holds: a writer that got away does not hold the agent */
+#define SWEEP_FIRST_MS 1
+#define SWEEP_MOST_MS 50
+
+enum run_state { RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
+
+struct run {
+    struct runner *runner;
+    struct attempt_ref ref;
+    enum run_state state;
+    struct spawned process;
+    struct cgroup_leaf *leaf;                /* NULL: weak fence */
+    struct source leader, streams[2];        /* stdout, stderr */
+    int fds[2];                              /* read ends; -1: closed */
+    bool watched[2];
+    struct step_log *log;                    /* NULL: logs go nowhere */
+    char tail[TAIL_BYTES];                   /* the end of standard error */
+    size_t tail_len;
+    char *result_path;
+    int64_t begin_us;
+    uint64_t fences;                         /* of the page, when it was started */
+    int status;
+    struct rusage rusage;
+    int64_t sweep_at_ms, sweep_wait_ms;
+};
+
+struct runner {
+    struct runner_setup setup;
+    BF_VEC_TYPE(struct run *) runs;
+    struct bf_map by_attempt;                /* attempt -> index in runs */
+    int null_fd;
+    uint8_t chunk[LOGSHIP_CHUNK_BYTES];
+};
+
+struct runner *runner_new(const struct runner_setup *setup)
+{
+    struct runner *r = bf_xcalloc(1, sizeof *r);
+    r->setup = *setup;
+    r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert(r->null_fd >= 0);
+    return r;
+}
+
+void runner_free(struct runner *r)
+{
+    if (!r)
+        return;
+    assert(r->runs.n == 0);
+    close(r->null_fd);
+    bf_vec_free(&r->runs);
+    bf_map_free(&r->by_attempt);
+    free(r);
+}
+
+static struct run *find(const struct runner *r, struct attempt_ref ref)
+{
+    uint64_t index;
+    if (!bf_map_get(&r->by_attempt, ref.attempt, &index))
+        return NULL;
+    struct run *run = r->runs.at[index];
+    return run->ref.token == ref.token && run->state != RUN_GONE ? run : NULL;
+}
+
+/* --- pipes ------------------------------------------------------------------------------------------------------------ */
+
+static void watch(struct run *run, size_t i, bool on)
+{
+    if (run->fds[i] < 0 || run->watched[i] == on)
+        return;
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &run->streams[i]};
+    if (epoll_ctl(run->runner->setup.epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, run->fds[i], &ev) == 0)
+        run->watched[i] = on;
+}
+
+static void close_stream(struct run *run, size_t i)
+{
+    watch(run, i, false);
+    bf_close_cleanup(&run->fds[i]);
+    run->fds[i] = -1;
+}
+
+static void keep_tail(struct run *run, const uint8_t *p, size_t n)
+{
+    if (n >= TAIL_BYTES) {
+        memcpy(run->tail, p + n - TAIL_BYTES, TAIL_BYTES);
+        run->tail_len = TAIL_BYTES;
+        return;
+    }
+    size_t kept = run->tail_len + n > TAIL_BYTES ? TAIL_BYTES - n : run->tail_len;
+    memmove(run->tail, run->tail + run->tail_len - kept, kept);
+    memcpy(run->tail + kept, p, n);
+    run->tail_len = kept + n;
+}
+
+/* One read.  false: nothing now, or closed. */
+static bool read_stream(struct run *run, size_t i)
+{
+    uint8_t *chunk = run->runner->chunk;
+    ssize_t n = run->fds[i] < 0 ? -1 : read(run->fds[i], chunk, LOGSHIP_CHUNK_BYTES);
+    if (n < 0) {
+        if (run->fds[i] >= 0 && errno != EAGAIN && errno != EINTR)
+            close_stream(run, i);
+        return false;
+    }
+    if (n == 0) {
+        close_stream(run, i);
+        return false;
+    }
+    if (i == 1)
+        keep_tail(run, chunk, (size_t)n);
+    if (run->log) {
+        step_log_write(run->log, (uint8_t)(i + 1), chunk, (size_t)n, bf_realtime_us(), bf_boottime_ms());
+        if (!step_log_has_room(run->log))
+            for (size_t k = 0; k < 2; k++)
+                watch(run, k, false);
+    }
+    return true;
+}
+
+void runner_room(void *owner)
+{
+    struct run *run = owner;
+    for (size_t i = 0; i < 2; i++)
+        watch(run, i, true);
+}
+
+/* --- starting --------------------------------------------------------------------------------------------------------- */
+
+struct pipes { int in, read[2], write[2]; };
+
+static void close_pipes(struct pipes *p)
+{
+    bf_close_cleanup(&p->in);
+    for (size_t i = 0; i < 2; i++) {
+        bf_close_cleanup(&p->read[i]);
+        bf_close_cleanup(&p->write[i]);
+    }
+}
+
+static int open_pipes(struct pipes *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int both[2];
+        if (pipe2(both, O_CLOEXEC) != 0)
+            return errno;
+        p->read[i] = both[0];
+        p->write[i] = both[1];
+        if (fcntl(both[0], F_SETFL, O_NONBLOCK) != 0)
+            return errno;
+    }
+    return 0;
+}
+
+static const char *program_sentence(int errnum, const char *name, const char *what, char *buf, size_t size)
+{
+    if (errnum == ENOENT)
+        snprintf(buf, size, strchr(name, '/') ? "step program or its interpreter not found: %s" : "step program not found: %s", name);
+    else if (errnum == EACCES)
+        snprintf(buf, size, "step program is not executable: %s", name);
+    else if (errnum == ENOEXEC)
+        snprintf(buf, size, "step program is no program that this host can execute: %s", name);
+    else if (errnum == ESTALE)
+        snprintf(buf, size, "not started: the lease of the agent ran out");
+    else
+        snprintf(buf, size, "step program %s: %s failed: %s", name, what, strerror(errnum));
+    return buf;
+}
+
+/* What differs between a program and an SQL step: the argv, and what standard input is. */
+static int prepare_input(struct runner *r, const struct assignment *a, struct pipes *p, const char **ret_argv0, struct bf_error *err)
+{
+    if (a->kind != STEP_SQL) {
+        *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
+        p->in = fcntl(r->null_fd, F_DUPFD_CLOEXEC, 3);
+        return p->in < 0 ? errno : 0;
+    }
+    *ret_argv0 = r->setup.config->sql_helper;
+    enum bf_rc rc = sqljob_open(r->setup.config, a, r->setup.own_env, &p->in, err);
+    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
+}
+
+static struct run *new_run(struct runner *r, const struct assignment *a)
+{
+    struct run *run = bf_xcalloc(1, sizeof *run);
+    run->runner = r;
+    run->ref = a->ref;
+    run->leader = (struct source){SOURCE_LEADER, run};
+    run->streams[0] = (struct source){SOURCE_STDOUT, run};
+    run->streams[1] = (struct source){SOURCE_STDERR, run};
+    run->fds[0] = run->fds[1] = -1;
+    run->sweep_at_ms = INT64_MAX;
+    run->fences = atomic_load(&r->setup.page->fences);
+    run->result_path = bf_xasprintf("%s/%" PRIu64 "-%" PRIu64, r->setup.result_dir, a->ref.attempt, a->ref.token);
+    return run;
+}
+
+static void free_run(struct run *run)
+{
+    cgroup_give(run->runner->setup.cgroups, run->leaf);
+    free(run->result_path);
+    free(run);
+}
+
+/* 0, or an errno with the sentence in ret_text. */
+static int spawn_run(struct run *run, const struct assignment *a, struct pipes *pipes, char *ret_text, size_t size)
+{
+    struct runner *r = run->runner;
+    struct bf_arena arena = {0};
+    struct bf_error err = {0};
+    const char *argv0 = "", *what = "starting";
+    char program[4096];
+    int procs[CGROUP_FDS_MAX];
+    struct spawn_request req = {
+        .program = program, .dir = r->setup.work_dir, .deadline_ms = &r->setup.page->deadline_ms, .procs_fds = procs,
+        .switch_user = r->setup.config->switch_user, .uid = r->setup.config->step_uid, .gid = r->setup.config->step_gid,
+        .nofile_soft = r->setup.nofile_soft};
+    int errnum = prepare_input(r, a, pipes, &argv0, &err);
+    if (errnum == 0)
+        errnum = open_pipes(pipes);
+    if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->leaf, &err) != BF_OK)
+        errnum = EIO;
+    if (errnum == 0) {
+        int64_t deadline_us = a->timebox_ms > 0 ? bf_realtime_us() + a->timebox_ms * 1000 : 0;
+        req.env = environ_build(r->setup.config, a, r->setup.own_env, run->result_path, deadline_us, &arena);
+        const char **argv = bf_arena_alloc(&arena, (a->n_argv + 2) * sizeof *argv);
+        argv[0] = argv0;
+        for (size_t i = 1; a->kind != STEP_SQL && i < a->n_argv; i++)
+            argv[i] = a->argv[i];
+        req.argv = argv;
+        const char *path = environ_get(req.env, "PATH");
+        errnum = spawn_find(argv0, path ? path : "/usr/local/bin:/usr/bin:/bin", program, sizeof program) ? 0 : errno;
+    }
+    if (errnum == 0) {
+        req.in_fd = pipes->in;
+        req.out_fd = pipes->write[0];
+        req.err_fd = pipes->write[1];
+        req.n_procs_fds = run->leaf ? cgroup_leaf_procs(run->leaf, procs) : 0;
+        run->begin_us = bf_boottime_us();
+        errnum = spawn_process(&req, &run->process, &what);
+    }
+    if (errnum != 0 && err.rc != BF_OK)
+        snprintf(ret_text, size, "%s", err.text);
+    else if (errnum != 0)
+        program_sentence(errnum, argv0, what, ret_text, size);
+    bf_arena_free(&arena);
+    return errnum;
+}
+
+static void adopt(struct run *run, struct pipes *pipes)
+{
+    struct runner *r = run->runner;
+    for (size_t i = 0; i < 2; i++) {
+        run->fds[i] = pipes->read[i];
+        pipes->read[i] = -1;
+    }
+    bf_map_put(&r->by_attempt, run->ref.attempt, r->runs.n);
+    bf_vec_push(&r->runs, run);
+    if (r->setup.logs)
+        run->log = step_log_new(r->setup.logs, run->ref, run);
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &run->leader};
+    int rc = epoll_ctl(r->setup.epoll_fd, EPOLL_CTL_ADD, run->process.pidfd, &ev);
+    assert(rc == 0);
+    for (size_t i = 0; i < 2; i++)
+        watch(run, i, true);
+}
+
+bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret)
+{
+    BF_CLEANUP(close_pipes) struct pipes pipes = {-1, {-1, -1}, {-1, -1}};
+    char text[OUTCOME_TEXT_MAX];
+    struct run *run = new_run(r, a);
+    int errnum = spawn_run(run, a, &pipes, text, sizeof text);
+    if (errnum != 0) {
+        verdict_of_spawn(errnum, text, ret);
+        if (errnum == ESTALE)
+            ret->outcome.source = OUTCOME_FENCED;
+        free_run(run);
+        return false;
+    }
+    adopt(run, &pipes);
+    return true;
+}
+
+/* --- killing and ending ----------------------------------------------------------------------------------------------- */
+
+void runner_term(struct runner *r, struct attempt_ref ref)
+{
+    struct run *run = find(r, ref);
+    if (run && run->state == RUN_ALIVE)
+        (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGTERM, NULL, 0u);
+}
+
+/* Kill what is there now.  true: nothing was left. */
+static bool sweep(struct run *run)
+{
+    if (run->leaf) {
+        if (run->state != RUN_ALIVE && cgroup_leaf_empty(run->leaf))
+            return true;
+        cgroup_leaf_kill(run->leaf);
+        return false;
+    }
+    return proctree_kill_attempt(run->process.pid, run->ref, getppid()) == 0;
+}
+
+void runner_kill(struct runner *r, struct attempt_ref ref)
+{
+    struct run *run = find(r, ref);
+    if (!run)
+        return;
+    if (run->state == RUN_ALIVE)
+        (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGKILL, NULL, 0u);
+    (void)sweep(run);
+}
+
+static void tell_end(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct step_result result;
+    struct bf_buf remarks = {0};
+    struct verdict verdict;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < LAST_READS && read_stream(run, i); n++)
+            ;
+        close_stream(run, i);
+    }
+    result_take(run->result_path, &result, &remarks);
+    bool oom = WIFSIGNALED(run->status) && WTERMSIG(run->status) == SIGKILL && run->leaf && cgroup_leaf_oom(run->leaf);
+    verdict_of_end(run->status, &result, run->tail, run->tail_len, oom, &verdict);
+    if (verdict.outcome.source == OUTCOME_SIGNAL && atomic_load(&r->setup.page->fences) != run->fences) {
+        verdict.outcome.source = OUTCOME_FENCED;
+        snprintf(verdict.text, sizeof verdict.text, "fenced: the guardian killed it when the lease ran out");
+    }
+    usage_of(r->setup.cgroups, run->leaf, &run->rusage, bf_boottime_us() - run->begin_us, &verdict.outcome.usage);
+    if (run->log) {
+        if (remarks.len > 0)
+            step_log_write(run->log, 3, remarks.data, remarks.len, bf_realtime_us(), bf_boottime_ms());
+        step_log_end(run->log, bf_boottime_ms());
+        run->log = NULL;
+    }
+    bf_buf_free(&remarks);
+    run->state = RUN_GONE;
+    run->sweep_at_ms = INT64_MAX;
+    r->setup.ended(r->setup.arg, run->ref, &verdict.outcome, bf_realtime_us());
+}
+
+static void try_end(struct run *run, int64_t now_ms)
+{
+    if (sweep(run)) {
+        tell_end(run);
+        return;
+    }
+    run->sweep_at_ms = now_ms + run->sweep_wait_ms;
+    if (run->sweep_wait_ms < SWEEP_MOST_MS)
+        run->sweep_wait_ms *= 2;
+}
+
+static void reap(struct run *run)
+{
+    pid_t pid = wait4(run->process.pid, &run->status, WNOHANG, &run->rusage);
+    if (pid == 0 || (pid < 0 && errno == EINTR))
+        return;
+    assert(pid == run->process.pid);
+    close(run->process.pidfd);               /* leaves epoll with it */
+    run->process.pidfd = -1;
+    run->state = RUN_SWEEPING;
+    run->sweep_wait_ms = SWEEP_FIRST_MS;
+    try_end(run, bf_boottime_ms());
+}
+
+void runner_event(struct runner *r, const struct source *s)
+{
+    struct run *run = s->owner;
+    assert(run->runner == r);
+    if (run->state == RUN_GONE)
+        return;                              /* an event of the same turn, after its end */
+    if (s->kind == SOURCE_LEADER && run->state == RUN_ALIVE)
+        reap(run);
+    else if (s->kind == SOURCE_STDOUT || s->kind == SOURCE_STDERR)
+        (void)read_stream(run, s->kind == SOURCE_STDERR);
+}
+
+static void remove_run(struct runner *r, size_t i)
+{
+    struct run *run = r->runs.at[i];
+    bf_map_del(&r->by_attempt, run->ref.attempt);
+    struct run *moved = r->runs.at[--r->runs.n];
+    if (moved != run) {
+        r->runs.at[i] = moved;
+        bf_map_put(&r->by_attempt, moved->ref.attempt, i);
+    }
+    free_run(run);
+}
+
+void runner_run(struct runner *r, int64_t now_ms)
+{
+    for (size_t i = r->runs.n; i-- > 0;) {
+        struct run *run = r->runs.at[i];
+        if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
+            try_end(run, now_ms);
+        if (run->state == RUN_GONE)
+            remove_run(r, i);
+    }
+}
+
+int64_t runner_next_ms(const struct runner *r)
+{
+    int64_t at = INT64_MAX;
+    for (size_t i = 0; i < r->runs.n; i++)
+        at = r->runs.at[i]->sweep_at_ms < at ? r->runs.at[i]->sweep_at_ms : at;
+    return at;
+}

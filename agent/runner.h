@@ -1,0 +1,51 @@
+/* The processes of attempts on this host: started, watched, killed, and known to be gone before their end is told. */
+#ifndef BF_AGENT_RUNNER_H
+#define BF_AGENT_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/agent_config.h"
+#include "agent/cgroup.h"
+#include "agent/fence_page.h"
+#include "agent/logship.h"
+#include "agent/verdict.h"
+
+/* What stands in epoll_event.data.ptr, here and in the loop. */
+enum source_kind { SOURCE_LOOP, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR };
+struct source { enum source_kind kind; void *owner; };
+
+/* No process of the attempt is left.  outcome is borrowed for the call; at_us: CLOCK_REALTIME. */
+typedef void runner_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, int64_t at_us);
+
+struct runner_setup {
+    const struct agent_config *config;
+    struct cgroup_tree *cgroups;
+    struct logship *logs;                    /* NULL: logs go nowhere */
+    const struct fence_page *page;
+    const char *const *own_env;
+    const char *work_dir, *result_dir;       /* absolute */
+    int epoll_fd;
+    uint64_t nofile_soft;                    /* of steps */
+    runner_ended *ended;
+    void *arg;
+};
+
+struct runner;
+struct runner *runner_new(const struct runner_setup *setup);
+/* Nothing may run any more. */
+void runner_free(struct runner *r);
+
+/* Start.  false: it never ran, and *ret says why. */
+bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret);
+void runner_term(struct runner *r, struct attempt_ref ref);
+void runner_kill(struct runner *r, struct attempt_ref ref);
+/* An event of one of the runner's sources. */
+void runner_event(struct runner *r, const struct source *s);
+/* Look again after what is being killed; free what is gone.  Call once a turn, after the events. */
+void runner_run(struct runner *r, int64_t now_ms);
+int64_t runner_next_ms(const struct runner *r);
+/* logship's `room`. */
+void runner_room(void *owner);
+
+#endif

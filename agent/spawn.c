@@ -1,0 +1,147 @@
+/* See spawn.h.  The child's stack is a static one: spawning is done by one thread, one at a time, and CLONE_VFORK holds that thread
+ * until the child has executed or ended. */
+#include "agent/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/text.h"
+
+#define STACK_BYTES 65536u
+
+struct job {
+    const struct spawn_request *req;
+    pid_t parent;
+    int errnum;                              /* written by the child through the shared memory */
+    const char *what;
+};
+
+bool spawn_find(const char *name, const char *path, char *ret, size_t ret_size)
+{
+    int errnum = ENOENT;
+    if (strchr(name, '/')) {
+        errno = ENAMETOOLONG;
+        return snprintf(ret, ret_size, "%s", name) < (int)ret_size;
+    }
+    for (const char *p = *name ? path : NULL; p; p = *p ? p + 1 : NULL) {
+        size_t n = strcspn(p, ":");
+        struct stat st;
+        if (snprintf(ret, ret_size, "%.*s%s%s", (int)n, p, n ? "/" : "./", name) < (int)ret_size && stat(ret, &st) == 0 &&
+            S_ISREG(st.st_mode)) {
+            if (access(ret, X_OK) == 0)
+                return true;
+            errnum = EACCES;
+        }
+        p += n;
+    }
+    errno = errnum;
+    return false;
+}
+
+static int fail(struct job *job, const char *what)
+{
+    job->errnum = errno;
+    job->what = what;
+    return 127;
+}
+
+static bool past_deadline(const _Atomic int64_t *deadline_ms)
+{
+    struct timespec t;
+    if (!deadline_ms)
+        return false;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 >= atomic_load(deadline_ms);
+}
+
+static void reset_signals(void)
+{
+    struct sigaction act = {.sa_handler = SIG_DFL};
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)sigaction(sig, &act, NULL);
+}
+
+static bool give_up_rights(const struct spawn_request *req)
+{
+    return syscall(SYS_setgroups, 1, &req->gid) == 0 && syscall(SYS_setresgid, req->gid, req->gid, req->gid) == 0 &&
+           syscall(SYS_setresuid, req->uid, req->uid, req->uid) == 0;
+}
+
+/* Runs on the agent's memory: nothing but system calls. */
+static int child(void *arg)
+{
+    struct job *job = arg;
+    const struct spawn_request *req = job->req;
+    if (setsid() < 0)
+        return fail(job, "a session of its own");
+    for (size_t i = 0; i < req->n_procs_fds; i++)
+        if (write(req->procs_fds[i], "0", 1) != 1)
+            return fail(job, "joining its control group");
+    reset_signals();
+    if (dup2(req->in_fd, 0) < 0 || dup2(req->out_fd, 1) < 0 || dup2(req->err_fd, 2) < 0)
+        return fail(job, "its standard files");
+    if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
+        return fail(job, "closing files");
+    struct rlimit nofile;
+    if (req->nofile_soft > 0 && getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
+        nofile.rlim_cur = req->nofile_soft < nofile.rlim_max ? req->nofile_soft : nofile.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &nofile);
+    }
+    if (req->switch_user && !give_up_rights(req))
+        return fail(job, "changing to the user of steps");
+    if (req->dir && chdir(req->dir) != 0)
+        return fail(job, "its working folder");
+    /* After the change of user, which would clear it.  A parent that died in between would never be noticed. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return fail(job, "its ties to the agent");
+    errno = ESRCH;
+    if (getppid() != job->parent)
+        return fail(job, "its ties to the agent");
+    errno = ESTALE;
+    if (past_deadline(req->deadline_ms))
+        return fail(job, "the lease");
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(req->program, (char *const *)(uintptr_t)req->argv, (char *const *)(uintptr_t)req->env);
+    return fail(job, "executing it");
+}
+
+int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what)
+{
+    static _Alignas(16) char stack[STACK_BYTES];
+    struct job job = {.req = req, .parent = getpid()};
+    sigset_t all, before;
+    int pidfd = -1;
+    sigfillset(&all);
+    /* No handler of the agent may run in the child. */
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t pid = clone(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &job, &pidfd);
+    int errnum = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0) {
+        *ret_what = "a new process";
+        return errnum;
+    }
+    if (job.errnum != 0) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        close(pidfd);
+        *ret_what = job.what;
+        return job.errnum;
+    }
+    *ret = (struct spawned){pid, pidfd};
+    return 0;
+}

@@ -1,0 +1,86 @@
+/* bf-sql: runs one attempt of a SQL step for the agent.  The request, with the connection string in it, comes on standard input and
+ * nowhere else; results go to the file $BF_RESULT, a sentence for people to standard error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "agent/sql/report.h"
+#include "agent/sql/request.h"
+#include "agent/sql/run.h"
+#include "common/files.h"
+#include "common/mem.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int say(int status, const char *text)
+{
+    fprintf(stderr, "bf-sql: %s\n", text);
+    return status;
+}
+
+static int usage(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        puts("usage: bf-sql < REQUEST\n\nRuns one attempt of a SQL step.  Started by bfagent, with a JSON request on standard input.\n"
+             "Results are appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.");
+        return EXIT_SUCCESS;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("bf-sql " BF_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
+}
+
+/* Open before anything runs, so that no work is done whose result could not be told.  -1 without BF_RESULT. */
+static enum bf_rc open_result(int *ret, struct bf_error *err)
+{
+    const char *path = getenv("BF_RESULT");
+    *ret = -1;
+    if (!path || !*path)
+        return BF_OK;
+    *ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret < 0)
+        return bf_fail_errno(err, BF_IO, errno, "cannot open the result file %s", path);
+    return BF_OK;
+}
+
+static enum bf_rc read_request(struct sql_request *ret, struct bf_error *err)
+{
+    struct bf_buf input = {0};
+    enum bf_rc rc = bf_file_read("-", SQL_REQUEST_MAX_BYTES, &input, err);
+    if (rc == BF_OK)
+        rc = sql_request_parse((const char *)input.data, input.len, ret, err);
+    if (input.cap)
+        explicit_bzero(input.data, input.cap);
+    bf_buf_free(&input);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    /* No core file and no other process of this user may show the connection string. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    if (argc > 1)
+        return usage(argc, argv);
+
+    struct bf_error err = {0};
+    BF_AUTO_CLOSE int result_fd = -1;
+    struct sql_request request = {0};
+    if (open_result(&result_fd, &err) != BF_OK || read_request(&request, &err) != BF_OK)
+        return say(EXIT_FAILURE, err.text);
+
+    struct run_result result;
+    sql_run(&request, &result);
+    BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};
+    sql_report_lines(&result, &lines);
+    if (result_fd >= 0 && bf_write_all(result_fd, lines.data, lines.len, &err) != BF_OK)
+        (void)say(0, err.text);
+    explicit_bzero(request.odbc, strlen(request.odbc));
+    sql_request_done(&request);
+    return say(sql_report_exit(&result), result.text);
+}

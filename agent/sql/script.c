@@ -1,0 +1,157 @@
+/* Preparing a script.  Two guards stand behind one another: the splitter treats a value as one token, and each statement is split
+ * again as plain text afterwards and must come out as itself. */
+#include "agent/sql/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/crc32c.h"
+#include "common/vec.h"
+
+/* Words that begin, end or leave a transaction, or open another database beside it. */
+static const struct { const char *verb, *why; } refused_verbs[] = {
+    {"BEGIN", "the transaction is begun for the script"},
+    {"START", "the transaction is begun for the script"},
+    {"COMMIT", "the transaction is committed with its marker, after the last statement"},
+    {"END", "the transaction is committed with its marker, after the last statement"},
+    {"ROLLBACK", "to undo everything, let a statement fail"},
+    {"ABORT", "to undo everything, let a statement fail"},
+    {"SAVEPOINT", "the script is one transaction, all or nothing"},
+    {"RELEASE", "the script is one transaction, all or nothing"},
+    {"ATTACH", "a transaction over two databases is not one"},
+    {"DETACH", "a transaction over two databases is not one"},
+    {"VACUUM", "it cannot run in a transaction"},
+};
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The name behind PRAGMA, without the schema before it; length 0 when it is written in another way than plain. */
+static const char *pragma_name(const struct sql_statement *s, size_t *ret_len)
+{
+    const char *at = s->text + strlen("PRAGMA");
+    for (int words = 0; words < 2; words++) {
+        size_t n = 0;
+        at += strspn(at, " \t\n\v\f\r");
+        while (is_name_char(at[n]))
+            n++;
+        const char *after = at + n + strspn(at + n, " \t\n\v\f\r");
+        *ret_len = n;
+        if (*after != '.')
+            return at;
+        at = after + 1;
+    }
+    *ret_len = 0;
+    return at;
+}
+
+static enum bf_rc check_pragma(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
+{
+    size_t len = 0;
+    const char *name = pragma_name(s, &len);
+    for (size_t i = 0; d->pragmas && d->pragmas[i]; i++)
+        if (len == strlen(d->pragmas[i]) && strncasecmp(name, d->pragmas[i], len) == 0)
+            return BF_OK;
+    return bf_fail(err, BF_DENIED, "statement %u (line %u): PRAGMA %.*s is refused in a script with transaction: true; settings of the "
+                   "connection belong in the connection string", s->number, s->line, (int)(len < 40 ? len : 40), name);
+}
+
+static enum bf_rc check_statement(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
+{
+    for (size_t i = 0; i < sizeof refused_verbs / sizeof *refused_verbs; i++)
+        if (strcmp(s->verb, refused_verbs[i].verb) == 0)
+            return bf_fail(err, BF_DENIED, "statement %u (line %u): %s is refused in a script with transaction: true; %s", s->number, s->line,
+                           s->verb, refused_verbs[i].why);
+    if (strcmp(s->verb, "PRAGMA") == 0)
+        return check_pragma(d, s, err);
+    return BF_OK;
+}
+
+/* What goes to the driver is read there without our knowledge of where the values are; it must look the same. */
+static enum bf_rc check_border(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
+{
+    struct sql_script again = {0};
+    struct sql_part part = {.text = s->text, .len = s->len};
+    enum bf_rc rc = sql_split(d->lexis, &part, 1, &again, err);
+    if (rc == BF_OK && (again.n != 1 || again.at[0].len != s->len || memcmp(again.at[0].text, s->text, s->len) != 0))
+        rc = bf_fail(err, BF_INTERNAL, "statement %u (line %u): a value would change where the statement ends; it is not run", s->number,
+                     s->line);
+    sql_script_done(&again);
+    return rc;
+}
+
+/* Literals of all values, one behind the other in *text; parts point into it, so it must not grow after. */
+static enum bf_rc render(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, struct bf_buf *text,
+                         size_t *ends, struct bf_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].value) {
+            struct bf_error why = {0};
+            enum bf_rc rc = sql_literal(d, pieces[i].type, pieces[i].text, pieces[i].len, text, &why);
+            if (rc != BF_OK)
+                return bf_fail(err, rc, "piece %zu of the script: %s", i + 1, why.text);
+        }
+        if (text->len > SQL_SCRIPT_MAX_BYTES)
+            return bf_fail(err, BF_LIMIT, "the script is larger than %u MiB", SQL_SCRIPT_MAX_BYTES >> 20);
+        ends[i] = text->len;
+    }
+    return BF_OK;
+}
+
+static void make_parts(const struct sql_request_piece *pieces, size_t n, const struct bf_buf *text, const size_t *ends,
+                       struct sql_part *ret)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = (struct sql_part){.value = pieces[i].value, .text = pieces[i].text, .len = pieces[i].len};
+        if (pieces[i].value) {
+            ret[i].text = (const char *)text->data + from;
+            ret[i].len = ends[i] - from;
+        }
+        from = ends[i];
+    }
+}
+
+static enum bf_rc split(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, struct sql_script *ret,
+                        struct bf_error *err)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    BF_AUTO_FREE size_t *ends = bf_xcalloc(n + 1, sizeof *ends);
+    BF_AUTO_FREE struct sql_part *parts = bf_xcalloc(n + 1, sizeof *parts);
+    enum bf_rc rc = render(d, pieces, n, &text, ends, err);
+    if (rc != BF_OK)
+        return rc;
+    make_parts(pieces, n, &text, ends, parts);
+    return sql_split(d->lexis, parts, n, ret, err);
+}
+
+enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, struct sql_script *ret,
+                              struct bf_error *err)
+{
+    struct sql_script s = {0};
+    enum bf_rc rc = split(d, pieces, n, &s, err);
+    if (rc == BF_OK && s.n == 0)
+        rc = bf_fail(err, BF_INVALID, "the script has no statement");
+    for (size_t i = 0; rc == BF_OK && i < s.n; i++) {
+        rc = check_statement(d, &s.at[i], err);
+        if (rc == BF_OK)
+            rc = check_border(d, &s.at[i], err);
+    }
+    if (rc == BF_OK)
+        *ret = s;
+    else
+        sql_script_done(&s);
+    return rc;
+}
+
+void sql_script_hash(const struct sql_script *s, char ret[SQL_CONTENT_HASH_MAX])
+{
+    uint32_t crc = 0;
+    for (size_t i = 0; i < s->n; i++)
+        crc = bf_crc32c(crc, s->at[i].text, s->at[i].len + 1);
+    snprintf(ret, SQL_CONTENT_HASH_MAX, "crc32c:%08x", crc);
+}

@@ -1,0 +1,28 @@
+/* What the end of a process means: an outcome with its sentence. */
+#ifndef BF_AGENT_VERDICT_H
+#define BF_AGENT_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/result.h"
+#include "proto/outcome.h"
+
+/* An outcome with the memory behind it; do not copy by value. */
+struct verdict {
+    struct outcome outcome;
+    char text[OUTCOME_TEXT_MAX + 1];
+    char sqlstate[6], dbms[33];
+};
+
+/* status as of wait(2); result may be NULL; tail: the end of standard error (n bytes, any bytes); oom: the kernel said so. */
+void verdict_of_end(int status, const struct step_result *result, const char *tail, size_t n, bool oom, struct verdict *ret);
+/* It never ran. */
+void verdict_of_spawn(int errnum, const char *text, struct verdict *ret);
+
+/* Make s one line of valid UTF-8 within size bytes: control characters become blanks, bad bytes '?'. */
+void verdict_line(char *ret, size_t size, const char *s);
+/* The last non-empty line of n bytes, the same way; "" when there is none. */
+void verdict_last_line(char *ret, size_t size, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,274 @@
+/* The DEALER socket, its monitor, and the repeating of a request over lost connections. */
+#include "bfctl/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#define RECONNECT_MS 100
+#define RECONNECT_MAX_MS 1000
+#define HANDSHAKE_MS 3000
+/* A peer that does not own the pinned key drops us at once and every time; one that is just stopping does so once. */
+#define QUICK_DROP_MS 1000
+#define QUICK_DROPS_DENIED 3
+#define EVENTS (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | \
+                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+
+struct client {
+    const struct client_settings *settings;
+    void *ctx, *socket, *monitor;
+    bool connected, greeted;                     /* TCP is up; the handshake is done */
+    bool was_greeted;                            /* …at least once */
+    bool refused;                                /* the coordinator does not know our key */
+    bool again;                                  /* a new connection: what was sent may be lost */
+    int64_t connected_ms;
+    unsigned quick_drops;                        /* in a row, before the end of the handshake */
+};
+
+/* ---- opening ---- */
+
+static enum bf_rc socket_failed(struct bf_error *err, const char *what)
+{
+    return bf_fail(err, BF_INTERNAL, "cannot %s: %s", what, zmq_strerror(zmq_errno()));
+}
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+static enum bf_rc set_up(struct client *c, const struct client_keys *keys, struct bf_error *err)
+{
+    void *s = c->socket;
+    if (strlen(c->settings->server_key) != CLIENT_KEY_TEXT - 1 ||
+        zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, c->settings->server_key, CLIENT_KEY_TEXT) != 0)
+        return bf_fail(err, BF_INVALID, "%s: server_key is no key: 40 characters of Z85 are needed", c->settings->path);
+    if (zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, keys->public, CLIENT_KEY_TEXT) != 0 ||
+        zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->secret, CLIENT_KEY_TEXT) != 0)
+        return bf_fail(err, BF_INVALID, "%s: not a pair of Z85 keys", c->settings->key_file);
+    if (!set_int(s, ZMQ_LINGER, 0) || !set_int(s, ZMQ_RECONNECT_IVL, RECONNECT_MS) ||
+        !set_int(s, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) || !set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) ||
+        !set_int(s, ZMQ_TCP_KEEPALIVE, 1))
+        return socket_failed(err, "set up the connection");
+    static const char monitor[] = "inproc://bfctl-monitor";
+    if (zmq_socket_monitor(s, monitor, EVENTS) != 0)
+        return socket_failed(err, "watch the connection");
+    c->monitor = zmq_socket(c->ctx, ZMQ_PAIR);
+    if (!c->monitor || !set_int(c->monitor, ZMQ_LINGER, 0) || zmq_connect(c->monitor, monitor) != 0)
+        return socket_failed(err, "watch the connection");
+    if (zmq_connect(s, c->settings->api) != 0)
+        return bf_fail(err, BF_INVALID, "%s: api '%s' is no endpoint: %s", c->settings->path, c->settings->api,
+                       zmq_strerror(zmq_errno()));
+    return BF_OK;
+}
+
+enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err)
+{
+    struct client_keys keys;
+    enum bf_rc rc = client_keys_read(settings->key_file, &keys, err);
+    if (rc != BF_OK)
+        return rc;
+    struct client *c = bf_xcalloc(1, sizeof *c);
+    c->settings = settings;
+    c->ctx = zmq_ctx_new();
+    c->socket = c->ctx ? zmq_socket(c->ctx, ZMQ_DEALER) : NULL;
+    rc = c->socket ? set_up(c, &keys, err) : socket_failed(err, "open a socket");
+    sodium_memzero(&keys, sizeof keys);
+    if (rc != BF_OK) {
+        client_close(c);
+        return rc;
+    }
+    *ret = c;
+    return BF_OK;
+}
+
+void client_close(struct client *c)
+{
+    if (!c)
+        return;
+    if (c->socket)
+        zmq_close(c->socket);
+    if (c->monitor)
+        zmq_close(c->monitor);
+    if (c->ctx)
+        zmq_ctx_term(c->ctx);
+    free(c);
+}
+
+/* ---- what the monitor tells ---- */
+
+static void note_drop(struct client *c)
+{
+    if (!c->greeted && c->connected && bf_boottime_ms() - c->connected_ms < QUICK_DROP_MS)
+        c->quick_drops++;
+    c->connected = c->greeted = false;
+}
+
+static void note_event(struct client *c, uint16_t event)
+{
+    switch (event) {
+    case ZMQ_EVENT_CONNECTED:
+        c->connected = true;
+        c->greeted = false;
+        c->connected_ms = bf_boottime_ms();
+        break;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        c->again = c->was_greeted;
+        c->greeted = c->was_greeted = true;
+        c->quick_drops = 0;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        c->refused = true;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_DISCONNECTED:
+        note_drop(c);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Whole message into *ret, the last frame counts; false when there is none. */
+static bool receive(void *socket, struct bf_buf *first, struct bf_buf *ret)
+{
+    zmq_msg_t m;
+    zmq_msg_init(&m);
+    bool any = false, more = true;
+    while (more && zmq_msg_recv(&m, socket, ZMQ_DONTWAIT) >= 0) {
+        struct bf_buf *into = !any && first ? first : ret;
+        bf_buf_clear(into);
+        bf_buf_put(into, zmq_msg_data(&m), zmq_msg_size(&m));
+        more = zmq_msg_more(&m) != 0;
+        any = true;
+    }
+    zmq_msg_close(&m);
+    return any;
+}
+
+static void take_events(struct client *c)
+{
+    struct bf_buf event = {0}, address = {0};
+    while (receive(c->monitor, &event, &address)) {
+        uint16_t number;
+        if (event.len < sizeof number)
+            continue;
+        memcpy(&number, event.data, sizeof number);
+        note_event(c, number);
+    }
+    bf_buf_free(&event);
+    bf_buf_free(&address);
+}
+
+static enum bf_rc check_keys(const struct client *c, struct bf_error *err)
+{
+    if (c->refused)
+        return bf_fail(err, BF_DENIED, "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys",
+                       c->settings->api, c->settings->key_file);
+    if (c->quick_drops >= QUICK_DROPS_DENIED)
+        return bf_fail(err, BF_DENIED, "what answers at %s does not own the server_key in %s; is it the right coordinator?",
+                       c->settings->api, c->settings->path);
+    return BF_OK;
+}
+
+/* ---- a call ---- */
+
+void client_request(struct op_request *ret, enum op_verb verb)
+{
+    *ret = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "",
+                               .name = ""};
+    client_new_id(ret);
+}
+
+void client_new_id(struct op_request *req)
+{
+    int ready = sodium_init();
+    assert(ready >= 0);
+    randombytes_buf(req->id, sizeof req->id);
+}
+
+static enum bf_rc send_bytes(struct client *c, const struct bf_buf *bytes, struct bf_error *err)
+{
+    c->again = false;
+    if (zmq_send(c->socket, bytes->data, bytes->len, ZMQ_DONTWAIT) < 0 && zmq_errno() != EAGAIN)
+        return socket_failed(err, "send a request");
+    return BF_OK;
+}
+
+/* One reply for this request, if it has come. */
+static enum bf_rc take_reply(struct client *c, const struct op_request *req, struct op_reply *ret, bool *ret_got,
+                             struct bf_error *err)
+{
+    struct bf_buf body = {0};
+    enum bf_rc rc = BF_OK;
+    *ret_got = false;
+    while (rc == BF_OK && !*ret_got && receive(c->socket, NULL, &body)) {
+        struct op_reply reply = {0};
+        rc = op_reply_decode(body.data, body.len, &reply, err);
+        if (rc == BF_OK && memcmp(reply.id, req->id, sizeof reply.id) == 0) {
+            *ret = reply;
+            *ret_got = true;
+        } else {
+            op_reply_done(&reply);               /* the second answer to a request that was sent twice */
+        }
+    }
+    bf_buf_free(&body);
+    return rc;
+}
+
+static enum bf_rc no_answer(const struct client *c, const struct op_request *req, struct bf_error *err)
+{
+    char limit[32];
+    bf_format_duration(c->settings->request_timeout_ms, limit, sizeof limit);
+    if (!c->was_greeted)
+        return bf_fail(err, BF_UNREACHABLE, "the coordinator at %s cannot be reached (%s within %s); is it running?",
+                       c->settings->api, c->connected ? "no handshake" : "no connection", limit);
+    return bf_fail(err, BF_UNREACHABLE, "the coordinator at %s did not answer '%s' within %s%s", c->settings->api,
+                   op_verb_name(req->verb), limit,
+                   req->verb < OP_PLAN_PUT ? "; whether the change was made is not known" : "");
+}
+
+static enum bf_rc exchange(struct client *c, const struct op_request *req, const struct bf_buf *bytes, struct op_reply *ret,
+                           struct bf_error *err)
+{
+    int64_t deadline_ms = bf_boottime_ms() + c->settings->request_timeout_ms;
+    take_events(c);
+    enum bf_rc rc = send_bytes(c, bytes, err);
+    while (rc == BF_OK) {
+        bool got;
+        rc = take_reply(c, req, ret, &got, err);
+        if (rc != BF_OK || got)
+            return rc;
+        take_events(c);
+        if ((rc = check_keys(c, err)) != BF_OK)
+            return rc;
+        if (c->again && (rc = send_bytes(c, bytes, err)) != BF_OK)
+            return rc;
+        int64_t left_ms = deadline_ms - bf_boottime_ms();
+        if (left_ms <= 0)
+            return no_answer(c, req, err);
+        zmq_pollitem_t items[] = {{.socket = c->socket, .events = ZMQ_POLLIN}, {.socket = c->monitor, .events = ZMQ_POLLIN}};
+        if (zmq_poll(items, 2, (long)left_ms) < 0 && zmq_errno() != EINTR)
+            return socket_failed(err, "wait for the coordinator");
+    }
+    return rc;
+}
+
+enum bf_rc client_call(struct client *c, const struct op_request *req, struct op_reply *ret, struct bf_error *err)
+{
+    struct bf_buf bytes = {0};
+    op_request_encode(req, &bytes);
+    enum bf_rc rc = exchange(c, req, &bytes, ret, err);
+    bf_buf_free(&bytes);
+    return rc;
+}

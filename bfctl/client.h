@@ -1,0 +1,51 @@
+/* The connection to the coordinator: requests out, replies in.
+ *
+ * One DEALER socket with CURVE, the coordinator's key pinned.  One request at a time.  A request keeps its id until it is
+ * answered: when the connection is lost meanwhile, it is sent again as it was, so that a change is made once however often it
+ * travels.  The socket's monitor tells a refused key from a coordinator that is away. */
+#ifndef BFCTL_CLIENT_H
+#define BFCTL_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "proto/operator_msg.h"
+
+#define CLIENT_REQUEST_TIMEOUT_MS 10000
+#define CLIENT_KEY_TEXT 41                       /* Z85 of a key, and a NUL */
+
+/* bfctl.conf.  Owned; released by client_settings_done(). */
+struct client_settings {
+    char *path;                                  /* the file that was read */
+    char *api;                                   /* endpoint */
+    char *server_key;                            /* Z85 */
+    char *key_file;
+    int64_t request_timeout_ms;
+};
+
+/* Read path, or with NULL the first that is there: $BFCTL_CONFIG, ~/.config/bf/bfctl.conf, /etc/bf/bfctl.conf.  *ret is
+ * all-zero before. */
+enum bf_rc client_settings_read(const char *path, struct client_settings *ret, struct bf_error *err) BF_MUST_CHECK;
+void client_settings_done(struct client_settings *s);
+
+/* Both keys of a key file ("public: Z85", "secret: Z85"). */
+struct client_keys { char public[CLIENT_KEY_TEXT], secret[CLIENT_KEY_TEXT]; };
+enum bf_rc client_keys_read(const char *path, struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
+/* A fresh key pair. */
+enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
+
+struct client;                                   /* opaque */
+/* Connects in the background.  settings are borrowed for the life of the client. */
+enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err) BF_MUST_CHECK;
+void client_close(struct client *c);             /* NULL is fine */
+
+/* An empty request of a verb with a fresh random id. */
+void client_request(struct op_request *ret, enum op_verb verb);
+void client_new_id(struct op_request *req);
+/* Send and wait for the answer.  BF_OK: *ret holds it (its rc may tell of a refusal) and is released by op_reply_done().
+ * BF_UNREACHABLE: none within the time-out; what became of a change is not known, and the same request may be sent again.
+ * BF_DENIED: the keys do not fit. */
+enum bf_rc client_call(struct client *c, const struct op_request *req, struct op_reply *ret, struct bf_error *err) BF_MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* bfctl status: the view of `watch`, once. */
+#include <stdio.h>
+
+#include "bfctl/commands.h"
+#include "bfctl/progress.h"
+#include "bfctl/query.h"
+
+static const struct bf_option options[] = {
+    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
+    CTL_OPTIONS_SERVER(struct ctl_plain),
+    CTL_OPTION_HELP(struct ctl_plain)};
+
+static void show(const struct ctl_call *call, enum ctl_output output, const json_t *status)
+{
+    (void)call;
+    (void)output;
+    const struct progress_look look = {.width = 130, .height = 1000000};
+    struct bf_buf text = {0};
+    progress_view(status, &look, NULL, &text);
+    fputs(bf_buf_cstr(&text), stdout);
+    bf_buf_free(&text);
+}
+
+static int run(struct ctl_call *call)
+{
+    struct op_request req;
+    client_request(&req, OP_STATUS);
+    if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
+    return query_run(call, &req, CTL_TABLE, CTL_TABLE, show);
+}
+
+const struct ctl_command cmd_status = {
+    .usage = "status ID|@latest [-o table|json] [options]",
+    .about = "A strip shows a step's partitions in order: # done, > running, o ready, . waiting, x failed, ~ cannot run because\n"
+             "of a failure before it, - cancelled.",
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
+    .min_words = 1, .max_words = 1, .run = run};

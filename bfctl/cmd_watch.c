@@ -1,0 +1,71 @@
+/* bfctl watch and wait: to the end of a backfill, with and without a view. */
+#include <stdio.h>
+
+#include "bfctl/commands.h"
+#include "bfctl/follow.h"
+#include "bfctl/progress.h"
+#include "bfctl/words.h"
+
+struct values {
+    struct ctl_common common;
+    const char *timeout;
+};
+
+static const struct bf_option options[] = {
+    {"timeout", 0, BF_OPT_STRING, offsetof(struct values, timeout), "TIME", "give up then, exit 124 (default: never)"},
+    CTL_OPTIONS_SERVER(struct values),
+    CTL_OPTION_HELP(struct values)};
+
+static int follow_to_end(struct ctl_call *call, FILE *out)
+{
+    const struct values *v = call->values;
+    struct follow_options o = {.out = out};
+    SESSION_AUTO struct session s = {0};
+    uint32_t id;
+    json_t *status = NULL;
+    enum bf_rc rc = words_backfill(call->words[0], &id, &call->err);
+    if (rc == BF_OK)
+        rc = words_duration("timeout", v->timeout, 0, &o.timeout_ms, &call->err);
+    if (rc == BF_OK)
+        rc = session_open(&v->common, &s, &call->err);
+    if (rc == BF_OK)
+        rc = follow(&s, id, &o, &status, &call->err);
+    if (rc != BF_OK)
+        return ctl_failed(&call->err);
+    if (!out) {
+        struct bf_buf text = {0};
+        progress_sentence(status, &text);
+        printf("%s\n", bf_buf_cstr(&text));
+        bf_buf_free(&text);
+    }
+    int result = follow_exit(status);
+    json_decref(status);
+    return result;
+}
+
+static int run_watch(struct ctl_call *call)
+{
+    return follow_to_end(call, stdout);
+}
+
+static int run_wait(struct ctl_call *call)
+{
+    return follow_to_end(call, NULL);
+}
+
+#define RESULTS "Exits as the backfill ends: 0 succeeded, 1 failed or cancelled, 3 partly succeeded; 124 when --timeout came first.\n" \
+                "Once answered, a coordinator that is away is waited for."
+
+const struct ctl_command cmd_watch = {
+    .usage = "watch ID|@latest [--timeout TIME] [options]",
+    .about = "On a terminal a view that is redrawn in place (NO_COLOR is respected); elsewhere a line when something has changed.\n" RESULTS,
+    .examples = "  bfctl watch @latest",
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
+    .min_words = 1, .max_words = 1, .run = run_watch};
+
+const struct ctl_command cmd_wait = {
+    .usage = "wait ID|@latest [--timeout TIME] [options]",
+    .about = RESULTS,
+    .examples = "  bfctl wait bf-3 --timeout 2h",
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
+    .min_words = 1, .max_words = 1, .run = run_wait};

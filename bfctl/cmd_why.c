@@ -1,0 +1,70 @@
+/* bfctl why: every blocker of a step instance, in order, and when it is expected to clear. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "bfctl/commands.h"
+#include "bfctl/query.h"
+#include "bfctl/render.h"
+#include "common/clock.h"
+#include "common/text.h"
+
+static const struct bf_option options[] = {
+    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
+    CTL_OPTIONS_SERVER(struct ctl_plain),
+    CTL_OPTION_HELP(struct ctl_plain)};
+
+static void show_clears(const char *at)
+{
+    int64_t clears_ms = render_time_ms(at);
+    if (clears_ms < 0)
+        return;
+    char in[32], when[RENDER_TIME_MAX];
+    int64_t left_ms = clears_ms - bf_realtime_us() / 1000;
+    bf_format_duration(left_ms > 0 ? (left_ms + 999) / 1000 * 1000 : 0, in, sizeof in);
+    printf("     clears at %s", render_time(at, when));
+    if (left_ms > 0)
+        printf(", in %s", in);
+    printf("\n");
+}
+
+static void show(const struct ctl_call *call, enum ctl_output output, const json_t *why)
+{
+    (void)call;
+    (void)output;
+    const char *partition = render_text(why, "partition");
+    printf("%s%s%s%s is %s", render_safe(render_text(why, "step")), *partition ? "[" : "", render_safe(partition),
+           *partition ? "]" : "", render_safe(render_text(why, "state")));
+    if (render_number(why, "attempts") > 0)
+        printf(" (attempts: %" PRId64 ")", render_number(why, "attempts"));
+    printf("\n%s\n", render_safe(render_text(why, "summary")));
+    size_t i;
+    json_t *b;
+    json_array_foreach(json_object_get(why, "blockers"), i, b) {
+        printf("  %zu. %s: %s\n", i + 1, render_safe(render_text(b, "kind")), render_safe(render_text(b, "detail")));
+        show_clears(render_text(b, "clears_at"));
+        if (*render_text(b, "remedy"))
+            printf("     %s\n", render_safe(render_text(b, "remedy")));
+    }
+    const json_t *failure = json_object_get(why, "failure");
+    if (json_is_object(failure))
+        printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
+}
+
+static int run(struct ctl_call *call)
+{
+    struct op_request req;
+    struct selector s;
+    client_request(&req, OP_WHY);
+    if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK ||
+        words_selector(call->words[1], &s, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
+    req.step = s.step;
+    req.partition = s.partition;
+    return query_run(call, &req, CTL_TABLE, CTL_TABLE, show);
+}
+
+const struct ctl_command cmd_why = {
+    .usage = "why ID|@latest STEP[PARTITION] [-o table|json] [options]",
+    .examples = "  bfctl why @latest 'revenue[2024-01-31]'",
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
+    .min_words = 2, .max_words = 2, .run = run};

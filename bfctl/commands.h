@@ -1,0 +1,11 @@
+/* The commands, one or a few of a kind in each cmd_*.c; the table that names them is in main.c. */
+#ifndef BFCTL_COMMANDS_H
+#define BFCTL_COMMANDS_H
+
+#include "bfctl/ctl.h"
+
+extern const struct ctl_command cmd_init, cmd_dev, cmd_plan_validate, cmd_create, cmd_list, cmd_get, cmd_watch, cmd_wait,
+    cmd_pause, cmd_resume, cmd_cancel, cmd_retry, cmd_steps, cmd_agents, cmd_agent_drain, cmd_pools, cmd_logs, cmd_why,
+    cmd_status, cmd_fsck, cmd_import_wfformat, cmd_version, cmd_help;
+
+#endif

@@ -1,0 +1,253 @@
+/* Finding a command, reading its options, its help page, and the forms in which bfctl speaks.
+ *
+ * Results go to standard output, everything else to standard error, so that a script can take the result as it is.  Every
+ * failure is one line "bfctl: error: sentence"; the exit status comes from the table in common/rc.h. */
+#include "bfctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+
+#define NAMES_MAX 256
+
+static const struct ctl_table *commands;
+
+const struct ctl_table *ctl_commands(void)
+{
+    return commands;
+}
+
+/* ---- speaking ---- */
+
+int ctl_failed(const struct bf_error *err)
+{
+    fflush(stdout);
+    fprintf(stderr, "bfctl: error: %s\n", err->text[0] ? err->text : bf_rc_words(err->rc));
+    return bf_rc_exit(err->rc);
+}
+
+int ctl_fail(enum bf_rc rc, const char *fmt, ...)
+{
+    struct bf_error err = {.rc = rc};
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err.text, sizeof err.text, fmt, args);
+    va_end(args);
+    return ctl_failed(&err);
+}
+
+void ctl_note(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fflush(stdout);
+    fputs("bfctl: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+bool ctl_confirm(bool yes, const char *question, struct bf_error *err)
+{
+    if (yes)
+        return true;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        bf_fail(err, BF_USAGE, "%s: there is no terminal to ask on; give --yes", question);
+        return false;
+    }
+    fprintf(stderr, "%s? [y/N] ", question);
+    char answer[16];
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return true;
+    bf_fail(err, BF_USAGE, "not confirmed; nothing was changed");
+    return false;
+}
+
+enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
+                      struct bf_error *err)
+{
+    static const struct { const char *word; enum ctl_output output; } words[] = {
+        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", 0}};
+    if (!common->output) {
+        *ret = preset;
+        return BF_OK;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(common->output, words[i].word) != 0)
+            continue;
+        if (!(allowed & words[i].output))
+            return bf_fail(err, BF_UNSUPPORTED, "output '%s' is not supported yet here", words[i].word);
+        *ret = words[i].output;
+        return BF_OK;
+    }
+    return bf_fail(err, BF_USAGE, "unknown output '%s': table, json or name", common->output);
+}
+
+/* ---- help ---- */
+
+void ctl_help_command(const struct ctl_entry *e)
+{
+    const struct ctl_command *c = e->command;
+    printf("bfctl %s: %s\n\nUsage:\n  bfctl %s\n", e->name, e->help, c->usage);
+    if (c->about)
+        printf("\n%s\n", c->about);
+    printf("\nOptions:\n");
+    fflush(stdout);
+    bf_options_help(c->options, c->n_options);
+    if (c->examples)
+        printf("\nExamples:\n%s\n", c->examples);
+}
+
+void ctl_help_all(const struct ctl_table *table)
+{
+    printf("bfctl drives backfills: it sends plans to a coordinator, follows them, and explains them.\n\n"
+           "Usage:\n  bfctl COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n");
+    for (size_t i = 0; i < table->n; i++)
+        if (table->at[i].command)
+            printf("  %-18s %s\n", table->at[i].name, table->at[i].help);
+    printf("\n`bfctl COMMAND --help` shows the options of a command.\n"
+           "Exit status: 0 ok, 1 the work failed, 2 usage or invalid plan, 3 partly succeeded, 5 conflict,\n"
+           "6 coordinator unreachable, 7 denied, 124 timed out.\n");
+}
+
+/* ---- finding ---- */
+
+const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char **argv, int *ret_used,
+                                 const char **ret_near)
+{
+    char two[128] = "";
+    if (argc > 1 && argv[1][0] != '-')
+        snprintf(two, sizeof two, "%s %s", argv[0], argv[1]);
+    const char *names[NAMES_MAX];
+    size_t n_names = 0;
+    const struct ctl_entry *one = NULL;
+    for (size_t i = 0; i < table->n && n_names < NAMES_MAX; i++) {
+        const struct ctl_entry *e = &table->at[i];
+        names[n_names++] = e->name;
+        if (strcmp(e->name, two) == 0) {
+            *ret_used = 2;
+            return e;
+        }
+        if (strcmp(e->name, argv[0]) == 0)
+            one = e;
+    }
+    if (one) {
+        *ret_used = 1;
+        return one;
+    }
+    *ret_near = two[0] ? bf_nearest(two, names, n_names) : NULL;
+    if (!*ret_near)
+        *ret_near = bf_nearest(argv[0], names, n_names);
+    return NULL;
+}
+
+/* argv[0] is the noun of commands of two words, such as "plan". */
+static bool is_noun(const struct ctl_table *table, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i < table->n; i++)
+        if (strncmp(table->at[i].name, word, n) == 0 && table->at[i].name[n] == ' ')
+            return true;
+    return false;
+}
+
+static int unknown_command(const struct ctl_table *table, int argc, char **argv, const char *near)
+{
+    if (argv[0][0] == '-')
+        return ctl_fail(BF_USAGE, "options come behind the command: bfctl COMMAND %s", argv[0]);
+    if (is_noun(table, argv[0])) {
+        fprintf(stderr, "bfctl: error: '%s' needs one of:", argv[0]);
+        size_t n = strlen(argv[0]);
+        for (size_t i = 0; i < table->n; i++)
+            if (table->at[i].command && strncmp(table->at[i].name, argv[0], n) == 0 && table->at[i].name[n] == ' ')
+                fprintf(stderr, " %s", table->at[i].name + n + 1);
+        if (argc > 1 && near)
+            fprintf(stderr, "; did you mean '%s'?", near);
+        fputc('\n', stderr);
+        return bf_rc_exit(BF_USAGE);
+    }
+    if (near)
+        return ctl_fail(BF_USAGE, "unknown command '%s'; did you mean '%s'?", argv[0], near);
+    return ctl_fail(BF_USAGE, "unknown command '%s'; `bfctl help` lists the commands", argv[0]);
+}
+
+/* ---- running ---- */
+
+/* Options that operators may expect and that no command has yet: refused by name, never ignored. */
+static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream", "since",
+                                              "watch", "delay", "without-kill"};
+
+static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **argv, struct bf_error *err)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], "--", 2) != 0)
+            continue;
+        const char *name = argv[i] + 2;
+        size_t n = strcspn(name, "=");
+        bool known = false;
+        for (size_t k = 0; k < c->n_options; k++)
+            known |= strncmp(c->options[k].name, name, n) == 0 && c->options[k].name[n] == '\0';
+        for (size_t k = 0; !known && k < sizeof options_not_yet / sizeof options_not_yet[0]; k++)
+            if (strncmp(options_not_yet[k], name, n) == 0 && options_not_yet[k][n] == '\0')
+                return bf_fail(err, BF_UNSUPPORTED, "option '--%s' is not supported yet", options_not_yet[k]);
+    }
+    return BF_OK;
+}
+
+static enum bf_rc read_arguments(struct ctl_call *call, int argc, char **argv)
+{
+    const struct ctl_command *c = call->command;
+    enum bf_rc rc = check_not_yet(c, argc, argv, &call->err);
+    if (rc != BF_OK)
+        return rc;
+    return bf_options_parse(argc, argv, c->options, c->n_options, call->values, call->words,
+                            sizeof call->words / sizeof call->words[0], &call->n_words,
+                            c->takes_rest ? &call->rest : NULL, c->takes_rest ? &call->n_rest : NULL, &call->err);
+}
+
+static int run_entry(const struct ctl_entry *e, int argc, char **argv)
+{
+    const struct ctl_command *c = e->command;
+    BF_AUTO_FREE void *values = bf_xcalloc(1, c->values_bytes);
+    struct ctl_call call = {.command = c, .values = values};
+    if (read_arguments(&call, argc, argv) != BF_OK)
+        return ctl_failed(&call.err);
+    if (ctl_common(&call)->help) {
+        ctl_help_command(e);
+        return 0;
+    }
+    if (call.n_words < c->min_words || call.n_words > c->max_words)
+        return ctl_fail(BF_USAGE, "too %s arguments; usage: bfctl %s", call.n_words < c->min_words ? "few" : "many",
+                        c->usage);
+    return c->run(&call);
+}
+
+int ctl_main(const struct ctl_table *table, int argc, char **argv)
+{
+    commands = table;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        ctl_help_all(table);
+        return argc < 2 ? bf_rc_exit(BF_USAGE) : 0;
+    }
+    static char version[] = "version";
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] = version;
+    int used = 0;
+    const char *near = NULL;
+    const struct ctl_entry *e = ctl_find(table, argc - 1, argv + 1, &used, &near);
+    if (!e)
+        return unknown_command(table, argc - 1, argv + 1, near);
+    if (!e->command)
+        return ctl_fail(BF_UNSUPPORTED, "'%s' is not supported yet", e->name);
+    int status = run_entry(e, argc - 1 - used, argv + 1 + used);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        struct bf_error err;
+        bf_fail(&err, BF_IO, "cannot write to standard output");
+        return status ? status : ctl_failed(&err);
+    }
+    return status;
+}

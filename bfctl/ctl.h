@@ -1,0 +1,107 @@
+/* What every command of bfctl shares: its description, its call, the common options, and how it fails. */
+#ifndef BFCTL_CTL_H
+#define BFCTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/options.h"
+
+/* The values of every command begin with this; fields that a command has no option for stay empty. */
+struct ctl_common {
+    const char *config, *request_timeout;       /* CTL_OPTIONS_SERVER */
+    const char *output;                         /* CTL_OPTION_OUTPUT */
+    const char *reason;                         /* CTL_OPTION_REASON */
+    bool no_headers, help;
+};
+
+struct ctl_command;
+
+/* One run of a command.  values begins with a struct ctl_common. */
+struct ctl_call {
+    const struct ctl_command *command;
+    void *values;
+    const char *words[8];                       /* what is no option, borrowed */
+    size_t n_words;
+    char **rest;                                /* after "--" */
+    int n_rest;
+    struct bf_error err;                        /* for ctl_failed() */
+};
+
+/* A command as its file describes it. */
+struct ctl_command {
+    const char *usage;                          /* after "bfctl ": "backfill create PLAN [options]" */
+    const char *about;                          /* a paragraph for --help, or NULL */
+    const char *examples;                       /* lines for --help, each indented, or NULL */
+    const struct bf_option *options;
+    size_t n_options, values_bytes;
+    size_t min_words, max_words;
+    bool takes_rest;
+    int (*run)(struct ctl_call *call);          /* gives the exit status */
+};
+
+/* A line of the table of commands; command is NULL for one that is known by name and not built. */
+struct ctl_entry {
+    const char *name;                           /* one or two words */
+    const char *help;                           /* one line */
+    const struct ctl_command *command;
+};
+
+struct ctl_table {
+    const struct ctl_entry *at;
+    size_t n;
+};
+
+/* Entries of a command's table of options; values is the command's structure, whose first field is `common`. */
+#define CTL_OPTION_HELP(values) \
+    {"help", 'h', BF_OPT_FLAG, offsetof(values, common.help), NULL, "show this page"}
+#define CTL_OPTIONS_SERVER(values) \
+    {"config", 0, BF_OPT_STRING, offsetof(values, common.config), "FILE", "configuration (default: $BFCTL_CONFIG, then ~/.config/bf/bfctl.conf, /etc/bf/bfctl.conf)"}, \
+    {"request-timeout", 0, BF_OPT_STRING, offsetof(values, common.request_timeout), "TIME", "how long one request may take (default 10s)"}
+#define CTL_OPTION_OUTPUT(values, words) \
+    {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words}
+#define CTL_OPTION_NO_HEADERS(values) \
+    {"no-headers", 0, BF_OPT_FLAG, offsetof(values, common.no_headers), NULL, "leave out the line of headings"}
+#define CTL_OPTION_REASON(values) \
+    {"reason", 0, BF_OPT_STRING, offsetof(values, common.reason), "TEXT", "why; kept with the change"}
+
+/* Values of a command that has no options of its own. */
+struct ctl_plain { struct ctl_common common; };
+
+/* Find and run the command that argv names; the whole of main() but for the table.  Gives the exit status. */
+int ctl_main(const struct ctl_table *table, int argc, char **argv);
+
+/* The entry for the first words of argv, *ret_used of them.  NULL: none; then *ret_near is the name meant, or NULL.
+ * argv[0] is the first word. */
+const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char **argv, int *ret_used,
+                                 const char **ret_near);
+/* The page of a command, or of the whole program, on standard output. */
+void ctl_help_command(const struct ctl_entry *e);
+void ctl_help_all(const struct ctl_table *table);
+/* The table given to ctl_main(), for `help`. */
+const struct ctl_table *ctl_commands(void);
+
+static inline struct ctl_common *ctl_common(const struct ctl_call *call)
+{
+    return call->values;
+}
+
+/* "bfctl: error: SENTENCE" on standard error; gives the exit status for err->rc. */
+int ctl_failed(const struct bf_error *err);
+/* The same for a sentence made here. */
+int ctl_fail(enum bf_rc rc, const char *fmt, ...) BF_PRINTF(2, 3);
+/* "bfctl: SENTENCE" on standard error, for what is no error. */
+void ctl_note(const char *fmt, ...) BF_PRINTF(1, 2);
+
+/* Formats of -o.  Those that mission.md names and that are not built are refused by name. */
+enum ctl_output { CTL_TABLE = 1, CTL_JSON = 2, CTL_NAME = 4, CTL_WIDE = 8 };
+/* The format asked for, or preset; allowed is a set of the bits above. */
+enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
+                      struct bf_error *err) BF_MUST_CHECK;
+
+/* Ask on the terminal; true at once when yes.  Without a terminal: false, and err says to give --yes. */
+bool ctl_confirm(bool yes, const char *question, struct bf_error *err);
+
+#endif

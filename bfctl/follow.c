@@ -1,0 +1,207 @@
+/* The loop of `watch`, `wait` and `create --wait`: ask, show, wait a little.
+ *
+ * On a terminal the view is redrawn in place; elsewhere a line is written when something has changed, at most one a second. */
+#include "bfctl/follow.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "bfctl/progress.h"
+#include "bfctl/render.h"
+#include "bfctl/words.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#define ASK_FIRST_MS 50
+#define ASK_MOST_MS 500
+#define LINE_EVERY_MS 1000
+#define AWAY_TIMEOUT_MS 2000             /* of one request once the first was answered, so that the view stays alive */
+
+struct screen {
+    FILE *out;
+    bool live, color;
+    size_t drawn;                        /* lines above the cursor that are ours */
+    char *last;                          /* the last plain line */
+    int64_t last_ms;
+    bool told_away;
+};
+
+static void screen_open(struct screen *s, FILE *out)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    *s = (struct screen){.out = out};
+    s->live = out && isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
+    s->color = s->live && !(no_color && *no_color);
+}
+
+static struct progress_look screen_look(const struct screen *s)
+{
+    struct progress_look look = {.width = 80, .height = 24, .color = s->color};
+    struct winsize size;
+    if (ioctl(fileno(s->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+        look.width = size.ws_col;
+        look.height = size.ws_row;
+    }
+    return look;
+}
+
+static void draw(struct screen *s, const json_t *status, const char *note)
+{
+    struct progress_look look = screen_look(s);
+    struct bf_buf text = {0};
+    if (s->drawn > 0)
+        bf_buf_printf(&text, "\033[%zuA", s->drawn);
+    bf_buf_put_str(&text, "\r\033[J");
+    size_t head = text.len;
+    progress_view(status, &look, note, &text);
+    s->drawn = 0;
+    for (size_t i = head; i < text.len; i++)
+        s->drawn += text.data[i] == '\n';
+    fwrite(text.data, 1, text.len, s->out);
+    fflush(s->out);
+    bf_buf_free(&text);
+}
+
+static void say(struct screen *s, const json_t *status)
+{
+    struct bf_buf line = {0};
+    progress_line(status, &line);
+    int64_t now_ms = bf_boottime_ms();
+    if ((s->last && strcmp(s->last, bf_buf_cstr(&line)) == 0) || (s->last && now_ms - s->last_ms < LINE_EVERY_MS)) {
+        bf_buf_free(&line);
+        return;
+    }
+    free(s->last);
+    s->last = bf_xstrdup(bf_buf_cstr(&line));
+    s->last_ms = now_ms;
+    bf_buf_put_str(&line, "; ");
+    progress_clock(status, &line);
+    fprintf(s->out, "%s\n", bf_buf_cstr(&line));
+    fflush(s->out);
+    bf_buf_free(&line);
+}
+
+static void show(struct screen *s, const json_t *status)
+{
+    if (!s->out)
+        return;
+    if (s->told_away && !s->live)
+        fprintf(s->out, "the coordinator is back\n");
+    s->told_away = false;
+    if (s->live)
+        draw(s, status, NULL);
+    else
+        say(s, status);
+}
+
+static void show_away(struct screen *s, const json_t *status)
+{
+    static const char note[] = "the coordinator does not answer; trying again";
+    if (!s->out)
+        return;
+    if (s->live)
+        draw(s, status, note);
+    else if (!s->told_away)
+        fprintf(s->out, "%s\n", note);
+    fflush(s->out);
+    s->told_away = true;
+}
+
+static void show_end(struct screen *s, const json_t *status)
+{
+    if (!s->out)
+        return;
+    if (s->live)
+        draw(s, status, NULL);
+    struct bf_buf text = {0};
+    progress_sentence(status, &text);
+    fprintf(s->out, "%s\n", bf_buf_cstr(&text));
+    fflush(s->out);
+    bf_buf_free(&text);
+}
+
+/* What is left of the time, for one request and for a pause. */
+static int64_t left(int64_t deadline_ms, int64_t most_ms)
+{
+    int64_t left_ms = deadline_ms - bf_boottime_ms();
+    return left_ms < most_ms ? left_ms : most_ms;
+}
+
+static enum bf_rc ask(struct session *s, struct op_request *req, struct screen *screen, json_t **status, struct bf_error *err)
+{
+    ANSWER_AUTO struct answer a = {0};
+    enum bf_rc rc = session_query(s, req, &a, err);
+    if (rc == BF_UNREACHABLE && *status) {
+        show_away(screen, *status);
+        return BF_OK;
+    }
+    if (rc != BF_OK)
+        return rc;
+    uint32_t id;
+    if (req->backfill == OP_LATEST && words_backfill(render_text(a.json, "id"), &id, NULL) == BF_OK)
+        req->backfill = id;                      /* a newer one shall not take its place meanwhile */
+    json_decref(*status);
+    *status = json_incref(a.json);
+    show(screen, *status);
+    return BF_OK;
+}
+
+static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct screen *screen, int64_t timeout_ms,
+                              json_t **status, struct bf_error *err)
+{
+    int64_t deadline_ms = timeout_ms > 0 ? bf_boottime_ms() + timeout_ms : INT64_MAX;
+    int64_t whole_ms = s->settings.request_timeout_ms, pause_ms = ASK_FIRST_MS;
+    enum bf_rc end;
+    for (;;) {
+        int64_t most_ms = *status && whole_ms > AWAY_TIMEOUT_MS ? AWAY_TIMEOUT_MS : whole_ms;
+        int64_t room_ms = left(deadline_ms, most_ms);
+        if (room_ms <= 0)
+            break;
+        s->settings.request_timeout_ms = room_ms;
+        enum bf_rc rc = ask(s, req, screen, status, err);
+        if (rc == BF_UNREACHABLE && room_ms < most_ms)
+            break;                               /* the limit of this wait was the shorter one */
+        if (rc != BF_OK || (!screen->told_away && progress_ended(*status, &end)))
+            return rc;
+        int64_t wait_ms = left(deadline_ms, pause_ms);
+        if (wait_ms > 0)
+            poll(NULL, 0, (int)wait_ms);
+        pause_ms = pause_ms * 3 / 2 < ASK_MOST_MS ? pause_ms * 3 / 2 : ASK_MOST_MS;
+    }
+    char limit[32];
+    bf_format_duration(timeout_ms, limit, sizeof limit);
+    return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it goes on", limit);
+}
+
+enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_options *o, json_t **ret_status,
+                  struct bf_error *err)
+{
+    struct screen screen;
+    screen_open(&screen, o->out);
+    struct op_request req;
+    client_request(&req, OP_STATUS);
+    req.backfill = backfill;
+    json_t *status = NULL;
+    int64_t whole_ms = s->settings.request_timeout_ms;
+    enum bf_rc rc = follow_loop(s, &req, &screen, o->timeout_ms, &status, err);
+    s->settings.request_timeout_ms = whole_ms;
+    if (rc == BF_OK) {
+        show_end(&screen, status);
+        *ret_status = json_incref(status);
+    }
+    json_decref(status);
+    free(screen.last);
+    return rc;
+}
+
+int follow_exit(const json_t *status)
+{
+    enum bf_rc rc = BF_INTERNAL;
+    (void)progress_ended(status, &rc);
+    return bf_rc_exit(rc);
+}

@@ -1,0 +1,44 @@
+/* bfctl: the commands by name.  A name without a command is one that operators may look for and that is not built yet. */
+#include "bfctl/commands.h"
+
+static const struct ctl_entry entries[] = {
+    {"init", "make the configuration and keys of a new cluster", &cmd_init},
+    {"dev", "run a private cluster on this machine", &cmd_dev},
+    {"plan validate", "check a plan without a coordinator", &cmd_plan_validate},
+    {"backfill create", "send a plan and start its backfill", &cmd_create},
+    {"backfill list", "the backfills, newest first", &cmd_list},
+    {"backfill get", "one backfill", &cmd_get},
+    {"watch", "follow a backfill live until it ends", &cmd_watch},
+    {"wait", "wait until a backfill ends", &cmd_wait},
+    {"status", "progress of a backfill, step by step", &cmd_status},
+    {"steps", "the step instances of a backfill", &cmd_steps},
+    {"why", "why a step instance does not run", &cmd_why},
+    {"logs", "output of a step instance", &cmd_logs},
+    {"pause", "stop starting steps of a backfill", &cmd_pause},
+    {"resume", "go on with a paused backfill", &cmd_resume},
+    {"cancel", "end a backfill and kill what runs of it", &cmd_cancel},
+    {"retry", "run the failed steps of a backfill again", &cmd_retry},
+    {"agents", "the agents and what they can do", &cmd_agents},
+    {"agent drain", "let an agent finish its work and leave", &cmd_agent_drain},
+    {"pools", "the pools and how full they are", &cmd_pools},
+    {"import wfformat", "make a plan from a WfCommons workflow", &cmd_import_wfformat},
+    {"fsck", "check a store for damage", &cmd_fsck},
+    {"version", "version of bfctl, and of the coordinator", &cmd_version},
+    {"help", "this overview, or the page of a command", &cmd_help},
+    {"plan show", 0, 0}, {"plan graph", 0, 0}, {"plan diff", 0, 0}, {"plan history", 0, 0}, {"plan capacity", 0, 0},
+    {"backfill describe", 0, 0}, {"import dbt", 0, 0}, {"impact", 0, 0}, {"priority", 0, 0}, {"docs", 0, 0},
+    {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"failures", 0, 0}, {"breakers", 0, 0},
+    {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
+    {"force", 0, 0}, {"skip", 0, 0}, {"mark", 0, 0}, {"checks", 0, 0}, {"report", 0, 0}, {"anomalies", 0, 0},
+    {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
+    {"approve", 0, 0}, {"audit", 0, 0}, {"audit verify", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
+    {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0}, {"completion", 0, 0}, {"describe", 0, 0},
+    {"backup", 0, 0}, {"restore", 0, 0},
+};
+
+static const struct ctl_table table = {entries, sizeof entries / sizeof entries[0]};
+
+int main(int argc, char **argv)
+{
+    return ctl_main(&table, argc, argv);
+}

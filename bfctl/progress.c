@@ -1,0 +1,296 @@
+/* Rendering of progress.  Every line is built to fit: names and texts from outside are cut and made safe first. */
+#include "bfctl/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bfctl/render.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#define STRIP_MAX 60
+#define STRIP_MIN 8
+#define FAILURES_SHOWN 3
+
+/* ---- counting ---- */
+
+void progress_counts(const json_t *o, struct progress_counts *ret)
+{
+    *ret = (struct progress_counts){
+        .total = render_number(o, "total"), .succeeded = render_number(o, "succeeded"),
+        .skipped = render_number(o, "skipped"), .failed = render_number(o, "failed"),
+        .cancelled = render_number(o, "cancelled"), .upstream_failed = render_number(o, "upstream_failed"),
+        .running = render_number(o, "running") + render_number(o, "assigned"), .waiting = render_number(o, "waiting")};
+}
+
+int64_t progress_done(const struct progress_counts *c)
+{
+    return c->succeeded + c->skipped;
+}
+
+int64_t progress_settled(const struct progress_counts *c)
+{
+    return progress_done(c) + c->failed + c->cancelled + c->upstream_failed;
+}
+
+int64_t progress_eta_ms(int64_t settled, int64_t total, int64_t elapsed_ms)
+{
+    if (settled <= 0 || elapsed_ms <= 0 || settled > total)
+        return -1;
+    return (int64_t)((double)elapsed_ms * (double)(total - settled) / (double)settled);
+}
+
+void progress_strip(const char *strip, size_t width, char *ret)
+{
+    static const char worst_first[] = "x~>o.-#";
+    size_t n = strlen(strip);
+    if (n <= width) {
+        memcpy(ret, strip, n + 1);
+        return;
+    }
+    for (size_t i = 0; i < width; i++) {
+        size_t from = i * n / width, until = (i + 1) * n / width;
+        const char *best = NULL;
+        for (size_t k = from; k < until; k++) {
+            const char *rank = strchr(worst_first, strip[k]);
+            if (rank && (!best || rank < best))
+                best = rank;
+        }
+        ret[i] = best ? *best : '?';
+    }
+    ret[width] = '\0';
+}
+
+bool progress_ended(const json_t *status, enum bf_rc *ret_rc)
+{
+    static const struct { const char *state; enum bf_rc rc; } ends[] = {
+        {"succeeded", BF_OK}, {"partly_succeeded", BF_PARTIAL}, {"failed", BF_FAILED}, {"cancelled", BF_FAILED}};
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    const char *state = render_text(status, "state");
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (strcmp(state, ends[i].state) != 0)
+            continue;
+        *ret_rc = ends[i].rc;
+        return c.running == 0;              /* a cancelled one waits until its attempts are dead */
+    }
+    return false;
+}
+
+/* ---- words ---- */
+
+static const char *state_words(const json_t *status)
+{
+    const char *state = render_text(status, "state");
+    return strcmp(state, "partly_succeeded") == 0 ? "partly succeeded" : render_safe(state);
+}
+
+void progress_clock(const json_t *status, struct bf_buf *ret)
+{
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    char text[32];
+    int64_t elapsed_ms = render_number(status, "elapsed_ms");
+    bf_format_duration(elapsed_ms / 1000 * 1000, text, sizeof text);
+    bf_buf_printf(ret, "elapsed %s", elapsed_ms < 1000 ? "0s" : text);
+    int64_t eta_ms = progress_eta_ms(progress_settled(&c), c.total, elapsed_ms);
+    if (eta_ms <= 0 || strcmp(render_text(status, "state"), "running") != 0)
+        return;
+    bf_format_duration((eta_ms + 999) / 1000 * 1000, text, sizeof text);
+    bf_buf_printf(ret, ", about %s to go", text);
+}
+
+void progress_line(const json_t *status, struct bf_buf *ret)
+{
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    bf_buf_printf(ret, "%s %s: %" PRId64 "/%" PRId64 " done, %" PRId64 " running", render_safe(render_text(status, "id")),
+                  state_words(status), progress_done(&c), c.total, c.running);
+    if (c.failed > 0)
+        bf_buf_printf(ret, ", %" PRId64 " failed", c.failed);
+    if (c.upstream_failed > 0)
+        bf_buf_printf(ret, ", %" PRId64 " cannot run", c.upstream_failed);
+}
+
+void progress_sentence(const json_t *status, struct bf_buf *ret)
+{
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    const char *id = render_safe(render_text(status, "id"));
+    char took[32];
+    bf_format_duration(render_number(status, "elapsed_ms"), took, sizeof took);
+    bf_buf_printf(ret, "%s (%s) %s after %s: %" PRId64 " of %" PRId64 " step%s succeeded", id,
+                  render_safe(render_text(status, "name")), state_words(status), took, c.succeeded, c.total,
+                  c.total == 1 ? "" : "s");
+    const struct { int64_t n; const char *words; } others[] = {
+        {c.skipped, "skipped"}, {c.failed, "failed"}, {c.upstream_failed, "could not run"}, {c.cancelled, "cancelled"}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (others[i].n > 0)
+            bf_buf_printf(ret, ", %" PRId64 " %s", others[i].n, others[i].words);
+    if (c.failed > 0)
+        bf_buf_printf(ret, "; see `bfctl steps %s --state failed`", id);
+}
+
+/* ---- the live view ---- */
+
+struct colors { const char *bold, *dim, *red, *green, *cyan, *yellow, *off; };
+
+static const struct colors plain = {"", "", "", "", "", "", ""};
+static const struct colors ansi = {"\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[36m", "\033[33m", "\033[0m"};
+
+static const char *strip_color(const struct colors *k, char ch)
+{
+    switch (ch) {
+    case '#': return k->green;
+    case '>': return k->cyan;
+    case 'x': return k->red;
+    case '~': return k->yellow;
+    default: return k->dim;
+    }
+}
+
+static void put_strip(const char *strip, const struct colors *k, struct bf_buf *ret)
+{
+    for (char last = 0; *strip; strip++) {
+        if (*strip != last && k->off[0])
+            bf_buf_printf(ret, "%s%s", k->off, strip_color(k, *strip));
+        bf_buf_put(ret, strip, 1);
+        last = *strip;
+    }
+    bf_buf_put_str(ret, k->off);
+}
+
+struct columns { int name, count; size_t strip; };
+
+static int digits(int64_t n)
+{
+    return snprintf(NULL, 0, "%" PRId64, n);
+}
+
+static struct columns fit(const json_t *steps, size_t width)
+{
+    struct columns c = {.name = 4, .count = 1};
+    size_t i;
+    json_t *step;
+    size_t strip = 0;
+    json_array_foreach(steps, i, step) {
+        int n = (int)strlen(render_text(step, "step")), d = digits(render_number(step, "total"));
+        c.name = n > c.name ? n : c.name;
+        c.count = d > c.count ? d : c.count;
+        size_t s = strlen(render_text(step, "strip"));
+        strip = s > strip ? s : strip;
+    }
+    int name_max = (int)(width / 4) > 8 ? (int)(width / 4) : 8;
+    c.name = c.name > name_max ? name_max : c.name;
+    /* name, strip, done/total, "NNN running", "NNN failed", and the gaps between them */
+    size_t fixed = (size_t)(c.name + 4 * c.count + 1 + 15 + 8 + 2);
+    size_t room = width > fixed ? width - fixed : 0;
+    c.strip = strip < STRIP_MAX ? strip : STRIP_MAX;
+    c.strip = room < STRIP_MIN ? 0 : room < c.strip ? room : c.strip;
+    return c;
+}
+
+static void put_step(const json_t *step, const struct columns *c, const struct colors *k, struct bf_buf *ret)
+{
+    struct progress_counts n;
+    progress_counts(step, &n);
+    char strip[STRIP_MAX + 1] = "";
+    if (c->strip > 0)
+        progress_strip(render_text(step, "strip"), c->strip, strip);
+    bf_buf_printf(ret, "%-*.*s ", c->name, c->name, render_safe(render_text(step, "step")));
+    put_strip(strip, k, ret);
+    bf_buf_printf(ret, "%*s %*" PRId64 "/%-*" PRId64, (int)(c->strip - strlen(strip)), "", c->count, progress_done(&n),
+                  c->count, n.total);
+    if (n.running > 0)
+        bf_buf_printf(ret, " %s%*" PRId64 " running%s", k->cyan, c->count, n.running, k->off);
+    if (n.failed > 0)
+        bf_buf_printf(ret, " %s%*" PRId64 " failed%s", k->red, c->count, n.failed, k->off);
+    bf_buf_put_str(ret, "\n");
+}
+
+/* What is worth a line when not all steps have one: what runs or has failed, then what has begun, then the rest. */
+static int interest(const json_t *step)
+{
+    struct progress_counts n;
+    progress_counts(step, &n);
+    if (n.running > 0 || n.failed > 0)
+        return 0;
+    return progress_settled(&n) > 0 && progress_settled(&n) < n.total ? 1 : progress_settled(&n) < n.total ? 2 : 3;
+}
+
+static void put_steps(const json_t *steps, size_t room, const struct columns *c, const struct colors *k, struct bf_buf *ret)
+{
+    size_t n = json_array_size(steps), shown = 0;
+    if (n <= room) {
+        for (size_t i = 0; i < n; i++)
+            put_step(json_array_get(steps, i), c, k, ret);
+        return;
+    }
+    for (int level = 0; level < 4; level++)
+        for (size_t i = 0; i < n && shown + 1 < room; i++)
+            if (interest(json_array_get(steps, i)) == level) {
+                put_step(json_array_get(steps, i), c, k, ret);
+                shown++;
+            }
+    bf_buf_printf(ret, "%sand %zu more steps%s\n", k->dim, n - shown, k->off);
+}
+
+/* text cut to the width, on a line of its own. */
+static void put_line(const char *before, const char *text, const char *after, size_t width, struct bf_buf *ret)
+{
+    size_t n = strlen(text);
+    if (n >= width) {
+        n = width > 0 ? width - 1 : 0;
+        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+            n--;
+    }
+    bf_buf_put_str(ret, before);
+    bf_buf_put(ret, text, n);
+    bf_buf_put_str(ret, after);
+    bf_buf_put_str(ret, "\n");
+}
+
+static void put_head(const json_t *status, const struct progress_look *look, const struct colors *k, struct bf_buf *ret)
+{
+    struct bf_buf line = {0};
+    progress_line(status, &line);
+    bf_buf_put_str(&line, "; ");
+    progress_clock(status, &line);
+    const json_t *agents = json_object_get(status, "agents");
+    put_line(k->bold, bf_buf_cstr(&line), k->off, look->width, ret);
+    bf_buf_clear(&line);
+    bf_buf_printf(&line, "%s; %" PRId64 " agent%s, %" PRId64 " of %" PRId64 " slots busy", render_safe(render_text(status, "name")),
+                  render_number(agents, "connected"), render_number(agents, "connected") == 1 ? "" : "s",
+                  render_number(agents, "busy"), render_number(agents, "slots"));
+    put_line(k->dim, bf_buf_cstr(&line), k->off, look->width, ret);
+    bf_buf_free(&line);
+}
+
+static void put_failures(const json_t *failures, size_t n, size_t width, const struct colors *k, struct bf_buf *ret)
+{
+    size_t all = json_array_size(failures);
+    for (size_t i = all > n ? all - n : 0; i < all; i++) {
+        const json_t *f = json_array_get(failures, i);
+        const char *partition = render_text(f, "partition");
+        BF_AUTO_FREE char *line = bf_xasprintf("failed: %s%s%s%s (%s): %s", render_safe(render_text(f, "step")),
+                                               *partition ? "[" : "", render_safe(partition), *partition ? "]" : "",
+                                               render_safe(render_text(f, "class")), render_safe(render_text(f, "text")));
+        put_line(k->red, line, k->off, width, ret);
+    }
+}
+
+void progress_view(const json_t *status, const struct progress_look *look, const char *note, struct bf_buf *ret)
+{
+    const struct colors *k = look->color ? &ansi : &plain;
+    const json_t *steps = json_object_get(status, "by_step"), *failures = json_object_get(status, "failures");
+    struct columns columns = fit(steps, look->width);
+    size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
+    size_t taken = 2 + n_failures + (note ? 1 : 0) + 1;            /* and one line is left for the cursor */
+    put_head(status, look, k, ret);
+    put_steps(steps, look->height > taken + 2 ? look->height - taken : 2, &columns, k, ret);
+    put_failures(failures, n_failures, look->width, k, ret);
+    if (note)
+        put_line(k->yellow, note, k->off, look->width, ret);
+}

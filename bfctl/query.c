@@ -1,0 +1,22 @@
+/* One question, one document. */
+#include "bfctl/query.h"
+
+#include "bfctl/render.h"
+
+int query_run(struct ctl_call *call, struct op_request *req, enum ctl_output preset, unsigned allowed,
+              void (*show)(const struct ctl_call *call, enum ctl_output output, const json_t *document))
+{
+    SESSION_AUTO struct session s = {0};
+    ANSWER_AUTO struct answer a = {0};
+    enum ctl_output output;
+    enum bf_rc rc = ctl_output(ctl_common(call), preset, allowed | CTL_JSON, &output, &call->err);
+    if (rc == BF_OK)
+        rc = session_open(ctl_common(call), &s, &call->err);
+    if (rc == BF_OK)
+        rc = session_query(&s, req, &a, &call->err);
+    if (rc == BF_OK && output == CTL_JSON)
+        rc = render_json(a.json, &call->err);
+    else if (rc == BF_OK)
+        show(call, output, a.json);
+    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+}

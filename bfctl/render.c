@@ -1,0 +1,132 @@
+/* Tables by libsmartcols (which also makes cells safe for a terminal), JSON by jansson. */
+#include "bfctl/render.h"
+
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/civil.h"
+#include "common/mem.h"
+
+const char *render_text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+int64_t render_number(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+const char *render_time(const char *rfc3339, char ret[RENDER_TIME_MAX])
+{
+    if (!rfc3339 || strlen(rfc3339) < 19)
+        return "-";
+    snprintf(ret, RENDER_TIME_MAX, "%.10s %.8sZ", rfc3339, rfc3339 + 11);
+    return ret;
+}
+
+int64_t render_time_ms(const char *rfc3339)
+{
+    int year, month, day, hour, minute, milli = 0;
+    double second;
+    if (!rfc3339 || sscanf(rfc3339, "%4d-%2d-%2dT%2d:%2d:%9lfZ", &year, &month, &day, &hour, &minute, &second) != 6)
+        return -1;
+    struct bf_date date = {.year = year, .month = (uint8_t)month, .day = (uint8_t)day};
+    if (month < 1 || month > 12 || day < 1 || day > 31 || !bf_date_valid(date) || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second >= 61)
+        return -1;
+    milli = (int)(second * 1000.0 + 0.5);
+    return ((int64_t)bf_days_from_date(date) * 86400 + hour * 3600 + minute * 60) * 1000 + milli;
+}
+
+const char *render_safe(const char *s)
+{
+    static char buffers[4][404];
+    static unsigned next;
+    char *out = buffers[next++ % 4];
+    size_t n = 0;
+    for (; s[n] && n < 400; n++)
+        out[n] = (unsigned char)s[n] < 0x20 || s[n] == 0x7f ? '?' : s[n];
+    while (s[n] && n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
+        n--;                                 /* not in the middle of a character */
+    out[n] = '\0';
+    return out;
+}
+
+enum bf_rc render_json(const json_t *document, struct bf_error *err)
+{
+    if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0 || putchar('\n') == EOF)
+        return bf_fail(err, BF_IO, "cannot write to standard output");
+    return BF_OK;
+}
+
+/* ---- tables ---- */
+
+struct table {
+    struct libscols_table *scols;
+    struct libscols_line *row;
+    size_t cell;
+};
+
+/* smartcols fails for want of memory only. */
+static void *must(void *p)
+{
+    if (!p)
+        abort();
+    return p;
+}
+
+struct table *table_new(const struct table_column *columns, size_t n, bool no_headers)
+{
+    struct table *t = bf_xcalloc(1, sizeof *t);
+    t->scols = must(scols_new_table());
+    scols_table_enable_noheadings(t->scols, no_headers);
+    scols_table_enable_ascii(t->scols, 1);
+    scols_table_set_column_separator(t->scols, "  ");
+    if (!isatty(STDOUT_FILENO))
+        scols_table_set_termforce(t->scols, SCOLS_TERMFORCE_NEVER);
+    for (size_t i = 0; i < n; i++)
+        must(scols_table_new_column(t->scols, columns[i].name, 0,
+                                    (columns[i].right ? SCOLS_FL_RIGHT : 0) | (columns[i].cut ? SCOLS_FL_TRUNC : 0)));
+    return t;
+}
+
+void table_row(struct table *t)
+{
+    t->row = must(scols_table_new_line(t->scols, NULL));
+    t->cell = 0;
+}
+
+void table_cell(struct table *t, const char *text)
+{
+    scols_line_set_data(t->row, t->cell++, text && *text ? text : "-");
+}
+
+void table_cellf(struct table *t, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    table_cell(t, text);
+}
+
+void table_time(struct table *t, const char *rfc3339)
+{
+    char text[RENDER_TIME_MAX];
+    table_cell(t, render_time(rfc3339, text));
+}
+
+void table_print(struct table *t)
+{
+    if (scols_table_get_nlines(t->scols) > 0)
+        scols_print_table(t->scols);
+    scols_unref_table(t->scols);
+    free(t);
+}

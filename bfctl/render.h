@@ -1,0 +1,38 @@
+/* Showing documents: tables, JSON, times. */
+#ifndef BFCTL_RENDER_H
+#define BFCTL_RENDER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* Fields of a document; what is absent or of another type is "" or 0. */
+const char *render_text(const json_t *o, const char *key);
+int64_t render_number(const json_t *o, const char *key);
+
+/* "2024-01-31 06:00:00Z" from RFC 3339; "-" from NULL or "". */
+#define RENDER_TIME_MAX 32
+const char *render_time(const char *rfc3339, char ret[RENDER_TIME_MAX]);
+/* Milliseconds since 1970 of an RFC 3339 time in UTC; -1 when it is none. */
+int64_t render_time_ms(const char *rfc3339);
+
+/* A table on standard output; every cell is text, NULL or "" shows as "-". */
+struct table;                                /* opaque */
+struct table_column { const char *name; bool right; bool cut; };   /* cut: may be shortened to fit the terminal */
+struct table *table_new(const struct table_column *columns, size_t n, bool no_headers);
+void table_row(struct table *t);
+void table_cell(struct table *t, const char *text);              /* the next cell of the row */
+void table_cellf(struct table *t, const char *fmt, ...) BF_PRINTF(2, 3);
+void table_time(struct table *t, const char *rfc3339);
+/* Print and free. */
+void table_print(struct table *t);
+
+/* The document on standard output, indented, keys in the order in which they came. */
+enum bf_rc render_json(const json_t *document, struct bf_error *err) BF_MUST_CHECK;
+/* Text from outside for a terminal: control characters become '?'.  A rotating static buffer (4 calls); cut at 400 bytes. */
+const char *render_safe(const char *s);
+
+#endif

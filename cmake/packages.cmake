@@ -1,0 +1,10 @@
+# Every library comes from the distribution, found by pkg-config.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+foreach(package libzmq libczmq libprotobuf-c lmdb libfyaml jansson libsodium libzstd smartcols odbc ncurses)
+  pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
+endforeach()
+if(BF_TESTS)
+  pkg_check_modules(criterion REQUIRED IMPORTED_TARGET criterion)
+endif()
+find_program(PROTOC_C protoc-c REQUIRED)

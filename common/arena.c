@@ -1,0 +1,79 @@
+/* Blocks in a list, newest first; each allocation is cut from the newest, or from a block of its own when it is large. */
+#include "common/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+enum { ARENA_ALIGN = 16, ARENA_BLOCK_BYTES = 16384 };
+
+struct bf_arena_block {
+    struct bf_arena_block *next;
+    size_t used, size;
+    _Alignas(ARENA_ALIGN) unsigned char bytes[];
+};
+
+static struct bf_arena_block *block_new(struct bf_arena_block *next, size_t size_bytes)
+{
+    struct bf_arena_block *b = bf_xmalloc(sizeof *b + size_bytes);
+    b->next = next;
+    b->used = 0;
+    b->size = size_bytes;
+    return b;
+}
+
+void *bf_arena_alloc(struct bf_arena *a, size_t size_bytes)
+{
+    size_t need = (size_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    if (!a->head || a->head->size - a->head->used < need)
+        a->head = block_new(a->head, need > ARENA_BLOCK_BYTES ? need : ARENA_BLOCK_BYTES);
+    void *p = a->head->bytes + a->head->used;
+    a->head->used += need;
+    a->used_bytes += need;
+    memset(p, 0, size_bytes);
+    return p;
+}
+
+char *bf_arena_strndup(struct bf_arena *a, const char *s, size_t n)
+{
+    char *p = bf_arena_alloc(a, n + 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+char *bf_arena_strdup(struct bf_arena *a, const char *s)
+{
+    return s ? bf_arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+void *bf_arena_memdup(struct bf_arena *a, const void *p, size_t size_bytes)
+{
+    void *copy = bf_arena_alloc(a, size_bytes);
+    if (size_bytes)
+        memcpy(copy, p, size_bytes);
+    return copy;
+}
+
+void bf_arena_clear(struct bf_arena *a)
+{
+    while (a->head && a->head->next) {
+        struct bf_arena_block *next = a->head->next;
+        free(a->head);
+        a->head = next;
+    }
+    if (a->head)
+        a->head->used = 0;
+    a->used_bytes = 0;
+}
+
+void bf_arena_free(struct bf_arena *a)
+{
+    while (a->head) {
+        struct bf_arena_block *next = a->head->next;
+        free(a->head);
+        a->head = next;
+    }
+    a->used_bytes = 0;
+}

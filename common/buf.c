@@ -1,0 +1,155 @@
+#include "common/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/vec.h"
+
+void bf_buf_reserve(struct bf_buf *b, size_t more)
+{
+    size_t want = 0;
+    bool overflow = __builtin_add_overflow(b->len, more, &want);
+    assert(!overflow);
+    if (want <= b->cap)
+        return;
+    b->cap = bf_vec_grow(b->cap ? b->cap : 64, want);
+    b->data = bf_xrealloc(b->data, b->cap);
+}
+
+void bf_buf_put(struct bf_buf *b, const void *p, size_t n)
+{
+    if (n == 0)
+        return;
+    bf_buf_reserve(b, n);
+    memcpy(b->data + b->len, p, n);
+    b->len += n;
+}
+
+static void put_le(struct bf_buf *b, uint64_t v, size_t n)
+{
+    bf_buf_reserve(b, n);
+    for (size_t i = 0; i < n; i++)
+        b->data[b->len++] = (uint8_t)(v >> (8 * i));
+}
+
+void bf_buf_put_u8(struct bf_buf *b, uint8_t v)
+{
+    put_le(b, v, 1);
+}
+
+void bf_buf_put_u16(struct bf_buf *b, uint16_t v)
+{
+    put_le(b, v, 2);
+}
+
+void bf_buf_put_u32(struct bf_buf *b, uint32_t v)
+{
+    put_le(b, v, 4);
+}
+
+void bf_buf_put_u64(struct bf_buf *b, uint64_t v)
+{
+    put_le(b, v, 8);
+}
+
+void bf_buf_put_str(struct bf_buf *b, const char *s)
+{
+    bf_buf_put(b, s, strlen(s));
+}
+
+void bf_buf_printf(struct bf_buf *b, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(room ? (char *)b->data + b->len : NULL, room, fmt, args);
+    va_end(args);
+    assert(n >= 0);
+    if ((size_t)n >= room) {
+        bf_buf_reserve(b, (size_t)n + 1);
+        int same = vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
+        assert(same == n);
+    }
+    va_end(again);
+    b->len += (size_t)n;
+}
+
+const char *bf_buf_cstr(struct bf_buf *b)
+{
+    bf_buf_reserve(b, 1);
+    b->data[b->len] = '\0';
+    return (const char *)b->data;
+}
+
+void bf_buf_clear(struct bf_buf *b)
+{
+    b->len = 0;
+}
+
+void bf_buf_free(struct bf_buf *b)
+{
+    free(b->data);
+    *b = (struct bf_buf){0};
+}
+
+bool bf_take_bytes(struct bf_reader *r, size_t n, const uint8_t **ret)
+{
+    if (r->bad || n > r->left) {
+        r->bad = true;
+        return false;
+    }
+    *ret = r->p;
+    if (n > 0) /* p may be NULL when the input is empty */
+        r->p += n;
+    r->left -= n;
+    return true;
+}
+
+static bool take_le(struct bf_reader *r, size_t n, uint64_t *ret)
+{
+    const uint8_t *p = NULL;
+    if (!bf_take_bytes(r, n, &p))
+        return false;
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    *ret = v;
+    return true;
+}
+
+bool bf_take_u8(struct bf_reader *r, uint8_t *ret)
+{
+    uint64_t v = 0;
+    if (!take_le(r, 1, &v))
+        return false;
+    *ret = (uint8_t)v;
+    return true;
+}
+
+bool bf_take_u16(struct bf_reader *r, uint16_t *ret)
+{
+    uint64_t v = 0;
+    if (!take_le(r, 2, &v))
+        return false;
+    *ret = (uint16_t)v;
+    return true;
+}
+
+bool bf_take_u32(struct bf_reader *r, uint32_t *ret)
+{
+    uint64_t v = 0;
+    if (!take_le(r, 4, &v))
+        return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+bool bf_take_u64(struct bf_reader *r, uint64_t *ret)
+{
+    return take_le(r, 8, ret);
+}

@@ -1,0 +1,18 @@
+/* Civil-date arithmetic, proleptic Gregorian.  Pure.
+ * Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms" (days_from_civil, civil_from_days). */
+#ifndef BF_COMMON_CIVIL_H
+#define BF_COMMON_CIVIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bf_date { int32_t year; uint8_t month, day; };           /* month 1..12, day 1..31 */
+
+int32_t bf_days_from_date(struct bf_date d);                    /* days since 1970-01-01 */
+struct bf_date bf_date_from_days(int32_t days);
+bool bf_date_valid(struct bf_date d);                           /* year 1..9999 */
+bool bf_parse_date(const char *s, struct bf_date *ret);         /* YYYY-MM-DD, a real day */
+bool bf_parse_month(const char *s, struct bf_date *ret);        /* YYYY-MM; day 1 */
+uint8_t bf_days_in_month(int32_t year, uint8_t month);
+
+#endif

@@ -1,0 +1,14 @@
+/* The clocks.  Never called from engine/ or plan/. */
+#ifndef BF_COMMON_CLOCK_H
+#define BF_COMMON_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t bf_boottime_ms(void);      /* CLOCK_BOOTTIME: leases and timers */
+int64_t bf_boottime_us(void);
+int64_t bf_realtime_us(void);      /* CLOCK_REALTIME since 1970: displays and calendars only */
+/* The kernel's boot id, 36 characters and NUL. */
+void bf_boot_id(char ret[37]);
+
+#endif

@@ -1,0 +1,48 @@
+/* The api socket: requests of operators and their replies.
+ *
+ * Each request is checked against the role of its key.  Changes go to the caller's command(), which answers later through
+ * api_reply(); queries are answered at once.  Slices of a plan are staged here until the CREATE that names their hash.
+ * A reply goes to the connection that asked last with this request id; a client that does not read loses its reply and asks
+ * again with the same id. */
+#ifndef BF_API_H
+#define BF_API_H
+
+#include "coordinator/zap/zap.h"
+#include "proto/operator_msg.h"
+
+#define API_PENDING_MAX 4096u                    /* changes that wait for their turn */
+
+struct api_stats {
+    uint64_t received, malformed, unauthorised, denied, bad_frames, replies, replies_lost;
+};
+
+struct api_calls {
+    void *arg;
+    /* A change, allowed by role.  bundle: the staged plan of a CREATE, NULL when there is none; borrowed. */
+    void (*command)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, const struct op_request *req,
+                    const void *bundle, size_t bundle_bytes);
+    /* Append the document to *ret_json, or fail with a sentence. */
+    enum bf_rc (*query)(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err);
+};
+
+struct api_options { const char *endpoint; const uint8_t *secret_key; struct api_calls calls; };
+
+struct api;
+enum bf_rc api_open(struct zap *z, const struct api_options *o, struct api **ret, struct bf_error *err) BF_MUST_CHECK;
+void api_close(struct api *a);                   /* NULL is fine */
+const char *api_endpoint(const struct api *a);
+int api_fd(const struct api *a);
+bool api_readable(const struct api *a);
+/* Take at most max requests, until until_us (CLOCK_BOOTTIME); gives how many were taken from the socket. */
+size_t api_receive(struct api *a, size_t max, int64_t until_us);
+/* The answer of a command. */
+void api_reply(struct api *a, const uint8_t key[ZAP_KEY_BYTES], const struct op_reply *reply);
+/* Forget staged plans that are too old.  now_ms: CLOCK_BOOTTIME. */
+void api_tidy(struct api *a, int64_t now_ms);
+const struct api_stats *api_stats(const struct api *a);
+
+/* The least role that may use a verb. */
+enum zap_role api_role_needed(enum op_verb verb);
+bool api_role_may(enum zap_role role, enum op_verb verb);
+
+#endif

@@ -1,0 +1,236 @@
+#include "coordinator/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/config.h"
+#include "common/files.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/yaml.h"
+
+#define POOLS_MAX 1000u
+#define SLOTS_MAX 1000000
+
+static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_diags *d);
+static void read_keys(const struct bf_yaml_node *node, void *field, struct bf_diags *d);
+
+#define AT(member) offsetof(struct coordinator_config, member)
+static const struct bf_setting settings[] = {
+    {.key = "api", .kind = BF_SET_STRING, .offset = AT(api), .preset = "tcp://127.0.0.1:7410", .help = "where operators connect"},
+    {.key = "fleet", .kind = BF_SET_STRING, .offset = AT(fleet), .preset = "tcp://127.0.0.1:7411", .help = "where agents connect"},
+    {.key = "logs", .kind = BF_SET_STRING, .offset = AT(logs), .preset = "tcp://127.0.0.1:7412",
+     .help = "where agents send the logs of attempts"},
+    {.key = "store", .kind = BF_SET_PATH, .offset = AT(store), .preset = "store", .help = "folder of the store"},
+    {.key = "log_dir", .kind = BF_SET_PATH, .offset = AT(log_dir), .preset = "logs", .help = "folder of the logs of attempts"},
+    {.key = "key_file", .kind = BF_SET_PATH, .offset = AT(key_file), .preset = "keys/coordinator.key",
+     .help = "the coordinator's own key pair"},
+    {.key = "lease.agent", .kind = BF_SET_DURATION, .offset = AT(agent_ms), .preset = "60s", .min = 100, .max = 86400000,
+     .help = "how long an agent may work unheard (D_a)"},
+    {.key = "lease.fence", .kind = BF_SET_DURATION, .offset = AT(fence_ms), .preset = "5s", .min = 10, .max = 86400000,
+     .help = "worst time to fence (K)"},
+    {.key = "lease.coordinator", .kind = BF_SET_DURATION, .offset = AT(coordinator_ms), .preset = "66s", .min = 100,
+     .max = 172800000, .help = "when the work of a silent agent is given away (D_c)"},
+    {.key = "lease.heartbeat", .kind = BF_SET_DURATION, .offset = AT(heartbeat_ms), .preset = "5s", .min = 10, .max = 86400000,
+     .help = "time between heartbeats"},
+    {.key = "pools", .kind = BF_SET_CUSTOM, .offset = AT(pools), .help = "slots of pools, over those of plans", .custom = read_pools},
+    {.key = "keys", .kind = BF_SET_CUSTOM, .offset = AT(keys), .help = "who may speak: name, role, key", .custom = read_keys},
+    {.key = "store_max", .kind = BF_SET_SIZE, .offset = AT(store_max_bytes), .preset = "16Gi", .min = 16 << 20, .max = INT64_MAX,
+     .help = "ceiling of the store's file"},
+    {.key = "store_reserve", .kind = BF_SET_SIZE, .offset = AT(store_reserve_bytes), .preset = "64Mi", .min = 1 << 20,
+     .max = INT64_MAX, .help = "kept free for cancels and results"},
+    {.key = "checkpoint.turns", .kind = BF_SET_INT, .offset = AT(checkpoint_turns), .preset = "2000", .min = 10, .max = 10000000,
+     .help = "turns between checkpoints"},
+    {.key = "checkpoint.bytes", .kind = BF_SET_SIZE, .offset = AT(checkpoint_bytes), .preset = "64Mi", .min = 1 << 16,
+     .max = INT64_MAX, .help = "journal between checkpoints"},
+    {.key = "log_keep", .kind = BF_SET_SIZE, .offset = AT(log_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
+     .help = "logs of attempts that are kept"},
+};
+#define N_SETTINGS (sizeof settings / sizeof *settings)
+
+/* [A-Za-z0-9_.-]+, as in plans. */
+static bool name_valid(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+    return n > 0 && n <= ZAP_NAME_MAX && s[n] == '\0';
+}
+
+/* Every key of map is one of at[0..n); one error each else. */
+static bool map_keys_known(const struct bf_yaml_node *map, const char *const *at, size_t n, struct bf_diags *d)
+{
+    bool good = true;
+    for (size_t i = 0; i < map->n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < n; k++)
+            known = known || strcmp(map->keys[i]->text, at[k]) == 0;
+        if (!known) {
+            bf_diag_add(d, BF_DIAG_ERROR, map->keys[i]->mark, "unknown key `%.64s`; known here: %s%s%s%s%s", map->keys[i]->text, at[0],
+                        n > 1 ? ", " : "", n > 1 ? at[1] : "", n > 2 ? ", " : "", n > 2 ? at[2] : "");
+            good = false;
+        }
+    }
+    return good;
+}
+
+static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_diags *d)
+{
+    static const char *const known[] = {"slots"};
+    struct config_pools *pools = field;
+    if (bf_yaml_is_null(node))
+        return;
+    if (node->kind != BF_YAML_MAP || node->n > POOLS_MAX) {
+        bf_diag_add(d, BF_DIAG_ERROR, node->mark, "`pools` is a map of at most %u pools, as in {warehouse: {slots: 12}}", POOLS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < node->n; i++) {
+        const struct bf_yaml_node *name = node->keys[i], *value = node->items[i];
+        const struct bf_yaml_node *slots = bf_yaml_get(value, "slots");
+        int64_t n;
+        if (!name_valid(name->text))
+            bf_diag_add(d, BF_DIAG_ERROR, name->mark, "`%.64s` is no name of a pool: letters, digits, _ . - are possible", name->text);
+        else if (value->kind != BF_YAML_MAP || !slots || slots->kind != BF_YAML_SCALAR || !bf_parse_int(slots->text, 0, SLOTS_MAX, &n))
+            bf_diag_add(d, BF_DIAG_ERROR, value->mark, "pool `%s` needs slots: 0 to %d, as in {slots: 12}", name->text, SLOTS_MAX);
+        else if (map_keys_known(value, known, 1, d))
+            bf_vec_push(&pools->at, (struct config_pool){.name = bf_xstrdup(name->text), .slots = (uint32_t)n});
+    }
+}
+
+static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, struct bf_diags *d)
+{
+    static const char *const known[] = {"name", "role", "key"};
+    const struct bf_yaml_node *field[3] = {0};
+    if (item->kind != BF_YAML_MAP) {
+        bf_diag_add(d, BF_DIAG_ERROR, item->mark, "an entry of `keys` is a map, as in {name: agent-1, role: agent, key: \"…\"}");
+        return;
+    }
+    if (!map_keys_known(item, known, 3, d))
+        return;
+    for (size_t i = 0; i < 3; i++) {
+        field[i] = bf_yaml_get(item, known[i]);
+        if (!field[i] || field[i]->kind != BF_YAML_SCALAR) {
+            bf_diag_add(d, BF_DIAG_ERROR, item->mark, "this entry of `keys` has no `%s`", known[i]);
+            return;
+        }
+    }
+    struct zap_key key = {0};
+    if (!name_valid(field[0]->text))
+        bf_diag_add(d, BF_DIAG_ERROR, field[0]->mark, "`%.64s` is no name: letters, digits, _ . - are possible", field[0]->text);
+    else if (!zap_role_parse(field[1]->text, &key.role))
+        bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark, "unknown role `%.64s`; roles are viewer, operator, admin and agent",
+                    field[1]->text);
+    else if (!zap_key_parse(field[2]->text, key.key))
+        bf_diag_add(d, BF_DIAG_ERROR, field[2]->mark, "the key of `%s` is no public key: 40 characters of Z85, in quotes", field[0]->text);
+    else {
+        memcpy(key.name, field[0]->text, strlen(field[0]->text) + 1);
+        bf_vec_push(&keys->at, key);
+    }
+}
+
+static void read_keys(const struct bf_yaml_node *node, void *field, struct bf_diags *d)
+{
+    if (bf_yaml_is_null(node))
+        return;
+    if (node->kind != BF_YAML_SEQ || node->n > ZAP_KEYS_MAX) {
+        bf_diag_add(d, BF_DIAG_ERROR, node->mark, "`keys` is a list of at most %u keys", ZAP_KEYS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < node->n; i++)
+        read_key(node->items[i], field, d);
+}
+
+/* One name is one key and one key one name: the audit names names. */
+static enum bf_rc check_keys(const struct coordinator_config *c, const char *path, struct bf_error *err)
+{
+    struct bf_smap names = {0}, keys = {0};
+    enum bf_rc rc = BF_OK;
+    for (size_t i = 0; rc == BF_OK && i < c->keys.at.n; i++) {
+        struct zap_key *key = &c->keys.at.at[i];
+        const struct zap_key *same = bf_smap_get(&keys, key->key, ZAP_KEY_BYTES);
+        if (bf_smap_get(&names, key->name, strlen(key->name)))
+            rc = bf_fail(err, BF_INVALID, "%s: keys: the name \"%s\" stands there twice", path, key->name);
+        else if (same)
+            rc = bf_fail(err, BF_INVALID, "%s: keys: \"%s\" and \"%s\" have the same key; give each its own", path, same->name, key->name);
+        bf_smap_put(&names, key->name, strlen(key->name), key);
+        bf_smap_put(&keys, key->key, ZAP_KEY_BYTES, key);
+    }
+    bf_smap_free(&names);
+    bf_smap_free(&keys);
+    return rc;
+}
+
+struct lease_settings coordinator_config_lease(const struct coordinator_config *c)
+{
+    return (struct lease_settings){.agent_ms = c->agent_ms, .fence_ms = c->fence_ms, .coordinator_ms = c->coordinator_ms,
+                                   .heartbeat_ms = c->heartbeat_ms};
+}
+
+enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *ret, struct bf_error *err)
+{
+    memset(ret, 0, sizeof *ret);
+    enum bf_rc rc = bf_config_read(path, settings, N_SETTINGS, ret, err);
+    if (rc == BF_OK)
+        rc = check_keys(ret, path, err);
+    if (rc != BF_OK)
+        return rc;
+    struct lease_settings lease = coordinator_config_lease(ret);
+    struct bf_error why = {0};
+    rc = lease_settings_check(&lease, &why);
+    return rc == BF_OK ? BF_OK : bf_fail(err, rc, "%s: lease: %s", path, why.text);
+}
+
+void coordinator_config_done(struct coordinator_config *c)
+{
+    bf_config_done(settings, N_SETTINGS, c);
+    for (size_t i = 0; i < c->pools.at.n; i++)
+        free(c->pools.at.at[i].name);
+    bf_vec_free(&c->pools.at);
+    bf_vec_free(&c->keys.at);
+}
+
+/* The word after "NAME:" on a line of its own. */
+static bool key_line(const char *text, const char *name, uint8_t ret[ZAP_KEY_BYTES])
+{
+    size_t name_len = strlen(name);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, name_len) != 0 || line[name_len] != ':')
+            continue;
+        line += name_len + 1;
+        line += strspn(line, " \t\"");
+        char z85[ZAP_KEY_TEXT] = "";
+        strncpy(z85, line, ZAP_KEY_TEXT - 1);
+        bool good = zap_key_parse(z85, ret);
+        explicit_bzero(z85, sizeof z85);
+        return good;
+    }
+    return false;
+}
+
+enum bf_rc coordinator_key_read(const char *path, uint8_t ret_public[ZAP_KEY_BYTES], uint8_t ret_secret[ZAP_KEY_BYTES],
+                                struct bf_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && (st.st_mode & 077))
+        return bf_fail(err, BF_INVALID, "%s can be read by others than its owner; run chmod 600 on it", path);
+    struct bf_buf text = {0};
+    uint8_t public_key[ZAP_KEY_BYTES], secret_key[ZAP_KEY_BYTES];
+    enum bf_rc rc = bf_file_read(path, 4096, &text, err);
+    if (rc == BF_OK) {
+        const char *s = bf_buf_cstr(&text);
+        if (!key_line(s, "public", public_key) || !key_line(s, "secret", secret_key))
+            rc = bf_fail(err, BF_INVALID, "%s is no key file: two lines are needed, \"public: Z85\" and \"secret: Z85\"", path);
+        else if (!zap_key_pair(public_key, secret_key))
+            rc = bf_fail(err, BF_INVALID, "%s: the public key does not belong to the secret one", path);
+        explicit_bzero(text.data, text.len);
+    }
+    bf_buf_free(&text);
+    if (rc == BF_OK) {
+        memcpy(ret_public, public_key, sizeof public_key);
+        memcpy(ret_secret, secret_key, sizeof secret_key);
+    }
+    explicit_bzero(secret_key, sizeof secret_key);
+    return rc;
+}

@@ -1,0 +1,147 @@
+/* Rendering is pure: plan + attempt -> what the agent is told.  Nothing here is kept. */
+#include "coordinator/dispatch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/civil.h"
+#include "common/mem.h"
+
+enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
+
+static const char *arena_rendered(struct bf_arena *arena, const struct template *t, const struct template_values *v)
+{
+    struct bf_buf text = {0};
+    template_render(t, v, &text);
+    const char *copy = bf_arena_strndup(arena, bf_buf_cstr(&text), text.len);
+    bf_buf_free(&text);
+    return copy;
+}
+
+static const char *arena_date(struct bf_arena *arena, int32_t days)
+{
+    char text[PLAN_KEY_MAX];
+    plan_partition_key(PLAN_DAY, days, text);
+    return bf_arena_strdup(arena, text);
+}
+
+/* BF_PARTITION_*: KEY and INDEX always; START, END, and DATE or MONTH where the grain has them. */
+static size_t partition_env(const struct plan_range *range, int32_t ordinal, const char *key, struct bf_arena *arena, struct step_env *ret)
+{
+    size_t n = 0;
+    char index[16];
+    snprintf(index, sizeof index, "%u", (unsigned)(ordinal - range->first));
+    ret[n++] = (struct step_env){"BF_PARTITION_KEY", key};
+    ret[n++] = (struct step_env){"BF_PARTITION_INDEX", bf_arena_strdup(arena, index)};
+    if (range->grain == PLAN_NONE)
+        return n;
+    int32_t from, until;
+    plan_partition_days(range->grain, ordinal, &from, &until);
+    ret[n++] = (struct step_env){"BF_PARTITION_START", arena_date(arena, from)};
+    ret[n++] = (struct step_env){"BF_PARTITION_END", arena_date(arena, until)};
+    if (range->grain == PLAN_DAY)
+        ret[n++] = (struct step_env){"BF_PARTITION_DATE", key};
+    struct bf_date first = bf_date_from_days(from);
+    char month[PLAN_KEY_MAX];
+    snprintf(month, sizeof month, "%04d-%02u", (int)first.year, (unsigned)first.month);
+    ret[n++] = (struct step_env){"BF_PARTITION_MONTH", bf_arena_strdup(arena, month)};
+    return n;
+}
+
+static void assignment_argv(const struct plan_step *step, const struct template_values *v, struct bf_arena *arena, struct assignment *ret)
+{
+    ret->n_argv = step->n_argv;
+    ret->argv = bf_arena_alloc(arena, step->n_argv * sizeof *ret->argv);
+    for (size_t i = 0; i < step->n_argv; i++)
+        ret->argv[i] = arena_rendered(arena, &step->argv[i], v);
+}
+
+static void assignment_env(const struct plan_step *step, const struct template_values *v, struct bf_arena *arena, struct assignment *ret)
+{
+    enum { PARTITION_ENV_MAX = 6 };
+    ret->env = bf_arena_alloc(arena, (step->n_env + PARTITION_ENV_MAX) * sizeof *ret->env);
+    ret->n_env = partition_env(&step->range, v->ordinal, ret->partition, arena, ret->env);
+    for (size_t i = 0; i < step->n_env; i++)
+        ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
+}
+
+static enum sql_value_type piece_type(enum template_type t)
+{
+    switch (t) {
+    case TEMPLATE_STRING: return SQL_VALUE_STRING;
+    case TEMPLATE_INTEGER: return SQL_VALUE_INTEGER;
+    case TEMPLATE_DATE: return SQL_VALUE_DATE;
+    case TEMPLATE_IDENT: return SQL_VALUE_IDENT;
+    }
+    assert(!"template type");
+    return SQL_VALUE_STRING;
+}
+
+static void assignment_sql(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
+                           struct bf_arena *arena, struct assignment *ret)
+{
+    ret->connection = plan->connections[step->connection].name;
+    ret->odbc = plan->connections[step->connection].odbc;
+    ret->n_sql = step->sql.n;
+    ret->sql = bf_arena_alloc(arena, step->sql.n * sizeof *ret->sql);
+    for (size_t i = 0; i < step->sql.n; i++) {
+        const struct template_piece *piece = &step->sql.pieces[i];
+        if (piece->var == TEMPLATE_TEXT) {
+            ret->sql[i] = (struct sql_piece){SQL_PIECE_TEXT, piece->text, piece->text_len};
+            continue;
+        }
+        struct template_value value = template_piece_value(piece, v);
+        char *text = bf_arena_strdup(arena, value.text);
+        ret->sql[i] = (struct sql_piece){piece_type(value.type), text, strlen(text)};
+        free(value.text);
+    }
+}
+
+static enum step_kind assignment_kind(enum plan_kind k)
+{
+    switch (k) {
+    case PLAN_RUN: return STEP_RUN;
+    case PLAN_NOOP: return STEP_NOOP;
+    case PLAN_SQL: return STEP_SQL;
+    }
+    assert(!"plan kind");
+    return STEP_NOOP;
+}
+
+void dispatch_assignment(const struct engine *e, const struct attempt_view *attempt, const char *cluster, int64_t grace_ms,
+                         struct bf_arena *arena, struct assignment *ret)
+{
+    struct backfill_view backfill;
+    bool found = engine_backfill(e, attempt->backfill, &backfill);
+    assert(found);
+    const struct plan *plan = backfill.plan;
+    const struct plan_step *step = &plan->steps[attempt->step];
+    int32_t ordinal = step->range.first + (int32_t)attempt->index;
+    char key[PLAN_KEY_MAX], run_id[RUN_ID_MAX];
+    plan_partition_key(step->range.grain, ordinal, key);
+    snprintf(run_id, sizeof run_id, "%.8s-bf-%u/%s/%s/%u", cluster, attempt->backfill, step->name, key, attempt->run);
+
+    *ret = (struct assignment){
+        .ref = attempt->ref, .cluster = cluster, .backfill = attempt->backfill, .run = attempt->run, .attempt_no = attempt->attempt_no,
+        .plan = plan->name, .step = step->name, .partition = bf_arena_strdup(arena, key), .n_partitions = attempt->n,
+        .run_id = bf_arena_strdup(arena, run_id), .kind = assignment_kind(step->kind), .timebox_ms = step->timebox_ms,
+        .grace_ms = grace_ms, .connection = "", .odbc = "",
+    };
+    const char **names = bf_arena_alloc(arena, plan->n_params * sizeof *names);
+    const char **values = bf_arena_alloc(arena, plan->n_params * sizeof *values);
+    for (size_t i = 0; i < plan->n_params; i++) {
+        names[i] = plan->params[i].name;
+        values[i] = plan->params[i].value;
+    }
+    struct template_values v = {
+        .range = step->range, .ordinal = ordinal, .params = names, .param_values = values, .n_params = plan->n_params,
+        .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
+    };
+    if (step->kind == PLAN_RUN)
+        assignment_argv(step, &v, arena, ret);
+    assignment_env(step, &v, arena, ret);
+    if (step->kind == PLAN_SQL)
+        assignment_sql(plan, step, &v, arena, ret);
+}

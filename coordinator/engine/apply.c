@@ -1,0 +1,235 @@
+/* apply: the only mutator, one function for each kind of record that a running engine makes (apply_load.c has the others).
+ *
+ * Stored records come from outside: one that does not fit the state is BF_CORRUPT, never an assert.  Base state always changes;
+ * derived state only when the engine is not recovering. */
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
+{
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u, attempt %llu): %s", (int)r->kind, r->backfill,
+                   (unsigned long long)r->ref.attempt, what);
+}
+
+static enum bf_rc apply_counters(struct engine *e, const struct record *r)
+{
+    e->epoch = r->epoch > e->epoch ? r->epoch : e->epoch;
+    e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
+    e->next_backfill = r->next_backfill > e->next_backfill ? r->next_backfill : e->next_backfill;
+    e->next_agent = r->next_agent > e->next_agent ? r->next_agent : e->next_agent;
+    return BF_OK;
+}
+
+static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (!b || !backfill_may_become(b, r->backfill_state))
+        return corrupt(r, "the backfill is unknown, or may not go to this state", err);
+    backfill_set_state(e, b, r->backfill_state, r->at_us);
+    return BF_OK;
+}
+
+static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    struct agent *agent = agent_find(e, r->agent);
+    if (!instance_find(e, r->backfill, r->step, r->index, &b, &number) || !agent)
+        return corrupt(r, "granted to an unknown instance or agent", err);
+    struct instance *in = &b->instances[number];
+    if (!instance_may_become(in, INSTANCE_ASSIGNED) || r->ref.attempt < e->next_attempt)
+        return corrupt(r, "the instance is not ready, or the attempt's number was used before", err);
+    snapshot_touch(e, b, number);
+    instance_set_state(e, b, number, INSTANCE_ASSIGNED);
+    in->attempts = r->attempt_no;
+    in->agent = r->agent;
+    in->attempt = r->ref.attempt;
+    in->started_us = in->finished_us = 0;
+    e->next_attempt = r->ref.attempt + 1;
+    attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
+                                      .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
+                                      .incarnation = agent->incarnation, .granted_us = r->at_us});
+    return BF_OK;
+}
+
+static enum bf_rc apply_started(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct attempt *a = attempt_find(e, r->ref.attempt);
+    if (!a)
+        return corrupt(r, "the attempt that started is not open", err);
+    struct backfill *b = backfill_find(e, a->backfill);
+    uint32_t number = instance_number(b, a->step, a->index);
+    if (!instance_may_become(&b->instances[number], INSTANCE_RUNNING))
+        return corrupt(r, "the instance cannot start in its state", err);
+    snapshot_touch(e, b, number);
+    a->started_us = r->started_us;
+    b->instances[number].started_us = r->started_us;
+    instance_set_state(e, b, number, INSTANCE_RUNNING);
+    return BF_OK;
+}
+
+static enum instance_state state_after(enum verdict v)
+{
+    switch (v) {
+    case VERDICT_SUCCEEDED: return INSTANCE_SUCCEEDED;
+    case VERDICT_SKIPPED: return INSTANCE_SKIPPED;
+    case VERDICT_FAILED: return INSTANCE_FAILED;
+    case VERDICT_RETRY: return INSTANCE_BACKING_OFF;
+    case VERDICT_REQUEUE: return INSTANCE_READY;
+    case VERDICT_CANCELLED: return INSTANCE_CANCELLED;
+    }
+    return 0;
+}
+
+static void end_instance(struct instance *in, const struct attempt *a, const struct record *r)
+{
+    in->started_us = r->started_us ? r->started_us : in->started_us;
+    in->finished_us = r->ended_us ? r->ended_us : r->at_us;
+    if (r->verdict == VERDICT_RETRY)
+        in->retry_at_ms = r->retry_at_ms;
+    if (r->verdict == VERDICT_REQUEUE) {
+        in->attempts = a->attempt_no - 1;
+        in->lost++;
+    }
+}
+
+static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct attempt *a = attempt_find(e, r->ref.attempt);
+    enum instance_state next = state_after(r->verdict);
+    if (!a || next == 0)
+        return corrupt(r, "the attempt that ended is not open, or its verdict is unknown", err);
+    struct backfill *b = backfill_find(e, a->backfill);
+    uint32_t number = instance_number(b, a->step, a->index);
+    struct instance *in = &b->instances[number];
+    if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING))
+        return corrupt(r, "the instance has no such attempt", err);
+    snapshot_touch(e, b, number);
+    end_instance(in, a, r);
+#ifdef BF_PLANTS
+    bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
+#endif
+    attempt_close(e, a);
+    if (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED)
+        failure_store(e, b, number, &r->outcome, r->failure_class);
+    instance_set_state(e, b, number, next);
+    if (e->recovering)
+        return BF_OK;
+    if (instance_satisfied(in))
+        edges_satisfied(e, b, number);
+    else if (next == INSTANCE_FAILED)
+        edges_dead(e, b, number);
+    return BF_OK;
+}
+
+static enum bf_rc apply_retried(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (!b)
+        return corrupt(r, "the backfill is unknown", err);
+    for (uint32_t i = 0; i < b->topology->n; i++) {
+        struct instance *in = &b->instances[i];
+        if (in->state != INSTANCE_FAILED)
+            continue;
+        snapshot_touch(e, b, i);
+        in->run++;
+        in->attempts = 0;
+        in->lost = 0;
+        instance_set_state(e, b, i, INSTANCE_WAITING);
+    }
+    if (e->recovering)
+        return BF_OK;
+    edges_recompute_blocked(e, b);
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        edges_settle(e, b, i);
+    return BF_OK;
+}
+
+static enum bf_rc apply_gate_opened(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t gate = 0;
+    enum bf_rc rc = gate_lookup(e, r, &b, &gate, err);
+    if (rc != BF_OK)
+        return rc;
+    uint32_t from = b->gates[gate].upto;
+    if (r->upto <= from)
+        return corrupt(r, "the gate is open further than that", err);
+    b->gates[gate].upto = r->upto;
+    if (!e->recovering)
+        edges_gate_opened(e, b, gate, from, r->upto);
+    return BF_OK;
+}
+
+static enum bf_rc apply_ready_again(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!instance_find(e, r->backfill, r->step, r->index, &b, &number) || b->instances[number].state != INSTANCE_BACKING_OFF)
+        return corrupt(r, "the instance is not backing off", err);
+    snapshot_touch(e, b, number);
+    instance_set_state(e, b, number, INSTANCE_READY);
+    b->instances[number].retry_at_ms = 0;
+    return BF_OK;
+}
+
+static bool other_backfill(const void *context, struct heap_item timer)
+{
+    return timer.b >> 32 != ((const struct backfill *)context)->id;
+}
+
+static bool other_gate(const void *context, struct heap_item gate)
+{
+    return gate.a != ((const struct backfill *)context)->id;
+}
+
+static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (!b)
+        return corrupt(r, "the backfill is unknown", err);
+    for (uint32_t i = 0; i < b->topology->n; i++) {
+        struct instance *in = &b->instances[i];
+        if (in->state != INSTANCE_WAITING && in->state != INSTANCE_READY && in->state != INSTANCE_BACKING_OFF)
+            continue;
+        snapshot_touch(e, b, i);
+        instance_set_state(e, b, i, INSTANCE_CANCELLED);
+        in->retry_at_ms = 0;
+    }
+    if (e->recovering)
+        return BF_OK;
+    ready_clear(e, b);
+    heap_filter(&e->timers, other_backfill, b);
+    heap_filter(&e->gates_due, other_gate, b);
+    b->gates_pending = 0;
+    edges_forget_dead(b);
+    return BF_OK;
+}
+
+enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    switch (r->kind) {
+    case RECORD_COUNTERS: return apply_counters(e, r);
+    case RECORD_BACKFILL_CREATED: return apply_backfill_created(e, r, err);
+    case RECORD_BACKFILL_STATE: return apply_backfill_state(e, r, err);
+    case RECORD_GRANTED: return apply_granted(e, r, err);
+    case RECORD_STARTED: return apply_started(e, r, err);
+    case RECORD_ENDED: return apply_ended(e, r, err);
+    case RECORD_RETRIED: return apply_retried(e, r, err);
+    case RECORD_AGENT_JOINED: return apply_agent_joined(e, r, err);
+    case RECORD_AGENT_STATE: return apply_agent_state(e, r, err);
+    case RECORD_POOL_SET: return apply_pool_set(e, r, err);
+    case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
+    case RECORD_REPLIED: return apply_replied(e, r, err);
+    case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);
+    case RECORD_STALE_REPORT: return BF_OK;      /* for the audit only */
+    case RECORD_CANCELLED: return apply_cancelled(e, r, err);
+    case RECORD_LOW: e->low = r->low; return BF_OK;
+    case RECORD_INSTANCES: return apply_instances(e, r, err);
+    case RECORD_ATTEMPT: return apply_attempt(e, r, err);
+    case RECORD_FAILURE: return apply_failure(e, r, err);
+    case RECORD_GATE: return apply_gate(e, r, err);
+    case RECORD_BACKOFF: return apply_backoff(e, r, err);
+    }
+    return bf_fail(err, BF_CORRUPT, "record of unknown kind %d", (int)r->kind);
+}

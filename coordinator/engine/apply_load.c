@@ -1,0 +1,295 @@
+/* apply, continued: records that add things (backfills, agents, pools, answers), and those of snapshots alone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/internal.h"
+
+static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
+{
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u, agent %u): %s", (int)r->kind, r->backfill, r->agent, what);
+}
+
+static const char *text_or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+/* ---- backfills ---- */
+
+static void keep_texts(struct backfill *b, const struct record *r)
+{
+    b->actor = bf_arena_strdup(&b->arena, text_or_empty(r->actor));
+    b->from = bf_arena_strdup(&b->arena, text_or_empty(r->from));
+    b->to = bf_arena_strdup(&b->arena, text_or_empty(r->to));
+    b->n_params = r->n_params;
+    b->params = bf_arena_alloc(&b->arena, r->n_params * sizeof *b->params);
+    for (size_t i = 0; i < r->n_params; i++) {
+        b->params[i].name = bf_arena_strdup(&b->arena, text_or_empty(r->params[i].name));
+        b->params[i].value = bf_arena_strdup(&b->arena, text_or_empty(r->params[i].value));
+    }
+}
+
+static void make_instances(struct backfill *b)
+{
+    const struct topology *t = b->topology;
+    b->instances = bf_xcalloc(t->n, sizeof *b->instances);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        for (uint32_t i = 0; i < b->plan->steps[s].range.n; i++) {
+            struct instance *in = &b->instances[t->first[s] + i];
+            in->state = INSTANCE_WAITING;
+            in->step = s;
+            in->run = 1;
+        }
+    b->gates = bf_xcalloc(t->n_gates, sizeof *b->gates);
+    for (uint32_t g = 0; g < t->n_gates; g++)
+        b->gates[g].upto = gate_released_at_start(&t->gates[g]);
+}
+
+static bool find_pools(const struct engine *e, struct backfill *b)
+{
+    b->pools = bf_xcalloc(b->plan->n_pools, sizeof *b->pools);
+    for (size_t i = 0; i < b->plan->n_pools; i++) {
+        b->pools[i] = pool_find(e, b->plan->pools[i].name);
+        if (b->pools[i] == PLAN_NO_INDEX)
+            return false;
+    }
+    return true;
+}
+
+enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    uint8_t key[32];
+    engine_plan_key(r->plan_hash, text_or_empty(r->from), text_or_empty(r->to), r->params, r->n_params, key);
+    const struct known_plan *known = plan_find(e, key);
+    if (!known)
+        return corrupt(r, "its plan is not known; it has to be compiled and added first", err);
+    if (r->backfill != e->backfills.n + 1)
+        return corrupt(r, "the backfill's number does not follow the last one", err);
+    struct backfill *b = bf_xcalloc(1, sizeof *b);
+    *b = (struct backfill){.id = r->backfill, .state = BACKFILL_QUEUED, .known = known, .plan = known->plan,
+                           .topology = known->topology, .backward = r->backward, .created_us = r->at_us};
+    memcpy(b->plan_hash, r->plan_hash, sizeof b->plan_hash);
+    if (!find_pools(e, b)) {
+        backfill_free(b);
+        return corrupt(r, "a pool of its plan was not set before", err);
+    }
+    keep_texts(b, r);
+    make_instances(b);
+    bf_vec_push(&e->backfills, b);
+    if (r->backfill >= e->next_backfill)
+        e->next_backfill = r->backfill + 1;
+    if (e->recovering)
+        return BF_OK;
+    live_add(e, b->id);
+    ready_attach(e, b);
+    edges_derive(e, b);
+    return BF_OK;
+}
+
+/* ---- agents ---- */
+
+static void name_agent(struct engine *e, const struct agent *a)
+{
+    if (e->recovering)
+        return;
+    const char *name = a->hello.name;
+    if (agent_present(a))
+        bf_smap_put(&e->agents_by_name, name, strlen(name), (void *)(uintptr_t)a->id);
+    else if (agent_find_name(e, name) == a)
+        bf_smap_del(&e->agents_by_name, name, strlen(name));
+}
+
+static struct agent *agent_add(struct engine *e, const struct record *r)
+{
+    struct agent *a = bf_vec_add(&e->agents);
+    a->id = r->agent;
+    a->first = a->last = NO_SLOT;
+    a->state = AGENT_LEFT;
+    agent_hello_copy(&a->hello, &(struct agent_hello){0});
+    memcpy(a->key, r->key, sizeof a->key);
+    bf_smap_put(&e->agents_by_key, a->key, sizeof a->key, (void *)(uintptr_t)a->id);
+    if (r->agent >= e->next_agent)
+        e->next_agent = r->agent + 1;
+    return a;
+}
+
+enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct agent *a = agent_find(e, r->agent);
+    if (a ? memcmp(a->key, r->key, sizeof a->key) != 0 : r->agent != e->agents.n + 1 || agent_find_key(e, r->key))
+        return corrupt(r, "the agent's number and key do not belong together", err);
+    if (!a)
+        a = agent_add(e, r);
+    a->state = AGENT_LEFT;                       /* its old name is given up before it takes the new one */
+    name_agent(e, a);
+    agent_hello_done(&a->hello);
+    agent_hello_copy(&a->hello, &r->hello);
+    a->state = AGENT_CONNECTED;
+    a->incarnation = r->incarnation;
+    a->since_us = r->at_us;
+    a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
+    name_agent(e, a);
+    if (!e->recovering)
+        ready_agent_changed(e, a);
+    return BF_OK;
+}
+
+enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct agent *a = agent_find(e, r->agent);
+    if (!a || r->agent_state < AGENT_CONNECTED || r->agent_state > AGENT_LEFT)
+        return corrupt(r, "the agent or its state is unknown", err);
+    a->state = r->agent_state;
+    a->since_us = r->at_us;
+    name_agent(e, a);
+    if (!e->recovering)
+        ready_agent_changed(e, a);
+    return BF_OK;
+}
+
+/* ---- pools and answers ---- */
+
+enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    if (!r->pool_name || !r->pool_name[0])
+        return corrupt(r, "the pool has no name", err);
+    uint32_t i = pool_find(e, r->pool_name);
+    if (i == PLAN_NO_INDEX) {
+        bf_vec_push(&e->pools, (struct pool){.name = bf_xstrdup(r->pool_name)});
+        i = (uint32_t)(e->pools.n - 1);
+    }
+    struct pool *p = &e->pools.at[i];
+    p->slots = r->pool_slots;
+    p->source = r->pool_source;
+    p->used_max = p->used > p->slots ? p->used : p->slots;
+    return BF_OK;
+}
+
+static void reply_free(struct reply *p)
+{
+    free(p->text);
+    free(p->json);
+    free(p);
+}
+
+enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    if (e->config.replies_kept == 0)
+        return BF_OK;
+    if (reply_find(e, r->key, r->request_id))
+        return corrupt(r, "the request was answered before", err);
+    struct reply *p = bf_xcalloc(1, sizeof *p);
+    memcpy(p->who, r->key, BF_KEY_BYTES);
+    memcpy(p->who + BF_KEY_BYTES, r->request_id, OP_REQUEST_ID_BYTES);
+    p->rc = r->rc;
+    p->text = bf_xstrdup(text_or_empty(r->text));
+    p->json = bf_xstrdup(text_or_empty(r->json));
+    p->at_us = r->at_us;
+    if (e->replies.n < e->config.replies_kept) {
+        bf_vec_push(&e->replies, p);
+    } else {
+        struct reply **oldest = &e->replies.at[e->replies_at];
+        bf_smap_del(&e->replies_by_who, (*oldest)->who, sizeof (*oldest)->who);
+        reply_free(*oldest);
+        *oldest = p;
+        e->replies_at = (e->replies_at + 1) % e->replies.n;
+    }
+    bf_smap_put(&e->replies_by_who, p->who, sizeof p->who, p);
+    return BF_OK;
+}
+
+/* ---- failures ---- */
+
+static void outcome_done(struct outcome *o)
+{
+    free((void *)(uintptr_t)o->sqlstate);
+    free((void *)(uintptr_t)o->dbms);
+    free((void *)(uintptr_t)o->text);
+}
+
+void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class)
+{
+    uint64_t i = 0;
+    if (bf_map_get(&e->failure_of, instance_key(b, number), &i)) {
+        outcome_done(&e->failures.at[i].outcome);
+    } else {
+        i = e->failures.n;
+        bf_vec_add(&e->failures);
+        bf_map_put(&e->failure_of, instance_key(b, number), i);
+    }
+    struct failure *f = &e->failures.at[i];
+    *f = (struct failure){.backfill = b->id, .number = number, .outcome = *o, .class = class};
+    f->outcome.sqlstate = bf_xstrdup(text_or_empty(o->sqlstate));
+    f->outcome.dbms = bf_xstrdup(text_or_empty(o->dbms));
+    f->outcome.text = bf_xstrdup(text_or_empty(o->text));
+}
+
+/* ---- records of snapshots ---- */
+
+enum bf_rc apply_instances(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!e->recovering || !instance_find(e, r->backfill, r->step, r->index, &b, &number))
+        return corrupt(r, "instances of an unknown backfill, or outside a recovery", err);
+    return instances_unpack(b, number, r->bytes, r->n_bytes, err);
+}
+
+enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!e->recovering || !instance_find(e, r->backfill, r->step, r->index, &b, &number) || !agent_find(e, r->agent) ||
+        attempt_find(e, r->ref.attempt))
+        return corrupt(r, "the attempt does not fit the state", err);
+    attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
+                                      .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = r->incarnation,
+                                      .granted_us = r->at_us, .started_us = r->started_us});
+    return BF_OK;
+}
+
+enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!instance_find(e, r->backfill, r->step, r->index, &b, &number))
+        return corrupt(r, "failure of an unknown instance", err);
+    failure_store(e, b, number, &r->outcome, r->failure_class);
+    return BF_OK;
+}
+
+enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (!b || r->step >= b->plan->n_steps || r->edge >= b->plan->steps[r->step].n_edges)
+        return corrupt(r, "gate of an unknown edge", err);
+    const struct edge_rule *rule = &b->topology->rules[b->topology->rule_first[r->step] + r->edge];
+    if (r->gate >= rule->n_gates || r->upto > b->topology->gates[rule->gate_first + r->gate].n_down)
+        return corrupt(r, "the edge has no such gate", err);
+    *ret = b;
+    *ret_gate = rule->gate_first + r->gate;
+    return BF_OK;
+}
+
+enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t gate = 0;
+    enum bf_rc rc = gate_lookup(e, r, &b, &gate, err);
+    if (rc == BF_OK && !e->recovering)
+        rc = corrupt(r, "a gate's state outside a recovery", err);
+    if (rc == BF_OK)
+        b->gates[gate].upto = r->upto;
+    return rc;
+}
+
+enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!e->recovering || !instance_find(e, r->backfill, r->step, r->index, &b, &number))
+        return corrupt(r, "backoff of an unknown instance, or outside a recovery", err);
+    b->instances[number].retry_at_ms = r->retry_at_ms;
+    return BF_OK;
+}

@@ -1,0 +1,105 @@
+/* Open attempts, and what they hold: one slot of their agent and one of their step's pool, from the grant until the attempt is
+ * known to have ended.  Lists run in order of id. */
+#include <assert.h>
+
+#include "coordinator/engine/internal.h"
+
+static uint32_t take_slot(struct engine *e)
+{
+    if (e->free_slots.n > 0)
+        return e->free_slots.at[--e->free_slots.n];
+    bf_vec_add(&e->attempts);
+    return (uint32_t)(e->attempts.n - 1);
+}
+
+static void link_last(struct engine *e, uint32_t slot)
+{
+    struct attempt *a = &e->attempts.at[slot];
+    struct agent *agent = agent_find(e, a->agent);
+    a->prev = e->last_attempt;
+    a->agent_prev = agent->last;
+    a->next = a->agent_next = NO_SLOT;
+    *(a->prev == NO_SLOT ? &e->first_attempt : &e->attempts.at[a->prev].next) = slot;
+    *(a->agent_prev == NO_SLOT ? &agent->first : &e->attempts.at[a->agent_prev].agent_next) = slot;
+    e->last_attempt = agent->last = slot;
+}
+
+static void unlink_slot(struct engine *e, const struct attempt *a)
+{
+    struct agent *agent = agent_find(e, a->agent);
+    *(a->prev == NO_SLOT ? &e->first_attempt : &e->attempts.at[a->prev].next) = a->next;
+    *(a->next == NO_SLOT ? &e->last_attempt : &e->attempts.at[a->next].prev) = a->prev;
+    *(a->agent_prev == NO_SLOT ? &agent->first : &e->attempts.at[a->agent_prev].agent_next) = a->agent_next;
+    *(a->agent_next == NO_SLOT ? &agent->last : &e->attempts.at[a->agent_next].agent_prev) = a->agent_prev;
+}
+
+static void hold(struct engine *e, const struct attempt *a)
+{
+    const struct backfill *b = backfill_find(e, a->backfill);
+    struct agent *agent = agent_find(e, a->agent);
+    uint32_t pool = step_pool(b, a->step);
+    if (pool != PLAN_NO_INDEX)
+        e->pools.at[pool].used++;
+    agent->busy++;
+    ready_agent_busy(e, agent);
+}
+
+static void release(struct engine *e, const struct attempt *a)
+{
+    const struct backfill *b = backfill_find(e, a->backfill);
+    struct agent *agent = agent_find(e, a->agent);
+    uint32_t pool = step_pool(b, a->step);
+    if (pool != PLAN_NO_INDEX) {
+        struct pool *p = &e->pools.at[pool];
+        assert(p->used > 0);
+        p->used--;
+        p->used_max = p->used > p->slots ? p->used : p->slots;
+    }
+    assert(agent->busy > 0);
+    agent->busy--;
+    agent->busy_max = agent->busy > agent->hello.slots ? agent->busy : agent->hello.slots;
+    ready_agent_busy(e, agent);
+}
+
+struct attempt *attempt_open(struct engine *e, const struct attempt *a)
+{
+    uint32_t slot = take_slot(e);
+    e->attempts.at[slot] = *a;
+    link_last(e, slot);
+    bf_map_put(&e->slot_of, a->ref.attempt, slot);
+    backfill_find(e, a->backfill)->open++;
+    e->n_open++;
+    if (!e->recovering)
+        hold(e, &e->attempts.at[slot]);
+    return &e->attempts.at[slot];
+}
+
+void attempt_close(struct engine *e, struct attempt *a)
+{
+    unlink_slot(e, a);
+    bf_map_del(&e->slot_of, a->ref.attempt);
+    backfill_find(e, a->backfill)->open--;
+    e->n_open--;
+    if (!e->recovering)
+        release(e, a);
+    bf_vec_push(&e->free_slots, (uint32_t)(a - e->attempts.at));
+    a->ref = (struct attempt_ref){0};
+}
+
+void attempts_derive(struct engine *e)
+{
+    for (size_t i = 0; i < e->pools.n; i++)
+        e->pools.at[i].used = 0;
+    for (size_t i = 0; i < e->agents.n; i++)
+        e->agents.at[i].busy = 0;
+    for (uint32_t s = e->first_attempt; s != NO_SLOT; s = e->attempts.at[s].next)
+        hold(e, &e->attempts.at[s]);
+    for (size_t i = 0; i < e->pools.n; i++) {
+        struct pool *p = &e->pools.at[i];
+        p->used_max = p->used > p->slots ? p->used : p->slots;
+    }
+    for (size_t i = 0; i < e->agents.n; i++) {
+        struct agent *a = &e->agents.at[i];
+        a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
+    }
+}

@@ -1,0 +1,164 @@
+/* Invariants that can be seen from inside.  Cheap: budgets, tokens, counts of what is open (I2, I6).  Deep: every counter against
+ * brute force over the rules (I5), states against attempts. */
+#include "common/mem.h"
+#include "coordinator/engine/internal.h"
+
+static bool broken(struct bf_error *err, const char *what, uint32_t id)
+{
+    bf_fail(err, BF_INTERNAL, "%s (%u)", what, id);
+    return false;
+}
+
+static bool check_attempts(const struct engine *e, uint32_t *pools, uint32_t *agents, struct bf_error *err)
+{
+    uint64_t token = 0, n = 0;
+    for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next, n++) {
+        const struct attempt *a = &e->attempts.at[slot];
+        const struct backfill *b = backfill_find(e, a->backfill);
+        const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
+        uint32_t pool = step_pool(b, a->step);
+        if (a->ref.token <= token || a->ref.attempt >= e->next_attempt)
+            return broken(err, "I2: tokens of open attempts do not grow", (uint32_t)a->ref.attempt);
+        if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING))
+            return broken(err, "I2: an open attempt is not its instance's current one", (uint32_t)a->ref.attempt);
+        if (a->attempt_no > b->plan->steps[a->step].retry.max_attempts)
+            return broken(err, "I5: more attempts than the step's policy allows", (uint32_t)a->ref.attempt);
+        token = a->ref.token;
+        agents[a->agent - 1]++;
+        if (pool != PLAN_NO_INDEX)
+            pools[pool]++;
+    }
+    return n == e->n_open || broken(err, "open attempts are miscounted", (uint32_t)n);
+}
+
+static bool check_budgets(const struct engine *e, const uint32_t *pools, const uint32_t *agents, struct bf_error *err)
+{
+    for (uint32_t i = 0; i < e->pools.n; i++) {
+        const struct pool *p = &e->pools.at[i];
+        if (p->used != pools[i])
+            return broken(err, "I6: the use of a pool is miscounted", i);
+        if (p->used > p->used_max)
+            return broken(err, "I6: a pool is over its slots", i);
+    }
+    for (uint32_t i = 0; i < e->agents.n; i++) {
+        const struct agent *a = &e->agents.at[i];
+        if (a->busy != agents[i])
+            return broken(err, "I6: the use of an agent is miscounted", a->id);
+        if (a->busy > a->busy_max)
+            return broken(err, "I6: an agent is over its slots", a->id);
+    }
+    return true;
+}
+
+/* Needs and gates that hold a dead upstream, from the rules. */
+static uint32_t count_blocked(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number)
+{
+    const struct topology *t = b->topology;
+    uint32_t step = b->instances[number].step, index = instance_index(b, number), n = 0;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
+        const struct edge_rule *r = &t->rules[i];
+        uint32_t up = 0, gate = 0;
+        if (r->n_gates == 0)
+            n += topology_upstream(t, r, index, &up) && dead[instance_number(b, r->up, up)];
+        else
+            n += topology_gate_of_downstream(t, r, index, &gate) && gate_dead[gate];
+    }
+    return n;
+}
+
+static bool check_instance(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number, struct bf_error *err)
+{
+    const struct instance *in = &b->instances[number];
+    if (in->unmet != edges_count_unmet(b, number))
+        return broken(err, "I5: unmet needs are miscounted", number);
+    if (b->state != BACKFILL_CANCELLED && in->blocked != count_blocked(b, dead, gate_dead, number))
+        return broken(err, "needs that failed are miscounted", number);
+    if ((in->state == INSTANCE_WAITING) != (in->unmet > 0) && in->state != INSTANCE_CANCELLED && in->unmet > 0)
+        return broken(err, "I5: an instance is past waiting with unmet needs", number);
+    if (in->state == INSTANCE_WAITING && in->unmet == 0)
+        return broken(err, "an instance waits for nothing", number);
+    if (in->attempts > b->plan->steps[in->step].retry.max_attempts)
+        return broken(err, "I5: more attempts than the step's policy allows", number);
+    return true;
+}
+
+static bool check_gates(const struct backfill *b, const bool *dead, bool *gate_dead, struct bf_error *err)
+{
+    const struct topology *t = b->topology;
+    uint32_t pending = 0;
+    for (uint32_t i = 0; i < t->n_gates; i++) {
+        const struct gate_rule *g = &t->gates[i];
+        uint32_t up = t->first[t->rules[g->rule].up] + g->up_first, closed = 0;
+        for (uint32_t k = 0; k < g->n_up; k++) {
+            closed += !instance_satisfied(&b->instances[up + k]);
+            gate_dead[i] |= dead[up + k];
+        }
+        if (closed != b->gates[i].closed)
+            return broken(err, "a gate is miscounted", i);
+        if (closed > 0 && b->gates[i].upto > 0)
+            return broken(err, "I5: a gate is open before its upstream is done", i);
+        pending += closed == 0 && b->gates[i].upto < g->n_down && b->state != BACKFILL_CANCELLED;
+    }
+    return pending == b->gates_pending || broken(err, "due gates are miscounted", b->id);
+}
+
+static bool check_backfill(const struct backfill *b, struct bf_error *err)
+{
+    uint64_t count[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
+    BF_AUTO_FREE bool *dead = bf_xcalloc(b->topology->n, sizeof *dead);
+    BF_AUTO_FREE bool *gate_dead = bf_xcalloc(b->topology->n_gates, sizeof *gate_dead);
+    for (uint32_t i = 0; i < b->topology->n; i++) {
+        count[b->instances[i].state]++;
+        dead[i] = instance_dead(&b->instances[i]);
+        upstream_failed += b->instances[i].state == INSTANCE_WAITING && b->instances[i].blocked > 0;
+    }
+    for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
+        if (count[s] != b->count[s])
+            return broken(err, "instances by state are miscounted", b->id);
+    if (upstream_failed != b->upstream_failed)
+        return broken(err, "instances with a failed upstream are miscounted", b->id);
+    if (count[INSTANCE_ASSIGNED] + count[INSTANCE_RUNNING] != b->open)
+        return broken(err, "instances that run are not the open attempts", b->id);
+    if (!check_gates(b, dead, gate_dead, err))
+        return false;
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        if (!check_instance(b, dead, gate_dead, i, err))
+            return false;
+    return true;
+}
+
+/* Each backfill's ready instances stand in its lanes, and each lane in its demand exactly when it may be granted from. */
+static bool check_lanes(const struct engine *e, struct bf_error *err)
+{
+    uint64_t ready = 0;
+    for (size_t i = 0; i < e->backfills.n; i++)
+        ready += e->backfills.at[i]->count[INSTANCE_READY];
+    if (ready != e->n_ready)
+        return broken(err, "ready instances are miscounted", (uint32_t)ready);
+    for (uint32_t i = 0; i < e->lanes.n; i++) {
+        const struct lane *l = &e->lanes.at[i];
+        uint32_t number = 0;
+        bool listed = iheap_contains(&e->demands.at[l->demand].lanes, i), there = ready_head(e, i, &number);
+        if (listed != (there && l->backfill->state == BACKFILL_RUNNING))
+            return broken(err, "a lane is not where it should be", i);
+        if (there && l->backfill->instances[number].state != INSTANCE_READY)
+            return broken(err, "the head of a lane is not ready", i);
+    }
+    return true;
+}
+
+bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
+{
+    BF_AUTO_FREE uint32_t *pools = bf_xcalloc(e->pools.n, sizeof *pools);
+    BF_AUTO_FREE uint32_t *agents = bf_xcalloc(e->agents.n, sizeof *agents);
+    if (!check_attempts(e, pools, agents, err) || !check_budgets(e, pools, agents, err))
+        return false;
+    if (!deep)
+        return true;
+    if (!check_lanes(e, err))
+        return false;
+    for (size_t i = 0; i < e->backfills.n; i++)
+        if (!check_backfill(e->backfills.at[i], err))
+            return false;
+    return true;
+}

@@ -1,0 +1,49 @@
+/* Deciding: one input, or the end of a turn, at one moment.  Only these functions make records and effects. */
+#ifndef BF_ENGINE_DECIDE_H
+#define BF_ENGINE_DECIDE_H
+
+#include "coordinator/engine/internal.h"
+
+struct decision { struct engine *e; int64_t now_ms, wall_us; struct engine_out *out; };
+
+/* A blank record at the moment of the decision, for record_emit(), which keeps its strings in the output and applies it.  Nothing may be
+ * emitted in between. */
+struct record *record_begin(struct decision *d, enum record_kind kind);
+void record_emit(struct decision *d, struct record *r);
+/* As a record of a list alone (snapshots): not applied. */
+struct record *record_add(struct engine_out *out, enum record_kind kind);
+void record_keep_strings(struct bf_arena *arena, struct record *r);
+struct effect *effect_add(struct engine_out *out, enum effect_kind kind);
+void effect_attempt(struct decision *d, enum effect_kind kind, const struct attempt *a);
+void effect_kill(struct decision *d, uint32_t agent, struct attempt_ref ref, enum kill_reason reason);
+char *out_printf(struct engine_out *out, const char *fmt, ...) BF_PRINTF(2, 3);
+
+void decide_hello(struct decision *d, const struct input *in);
+void decide_report(struct decision *d, const struct input *in);
+void decide_bye(struct decision *d, const struct input *in);
+void decide_lost(struct decision *d, const struct input *in);
+void decide_command(struct decision *d, const struct input *in);
+void decide_epoch(struct decision *d, uint32_t epoch);
+void decide_low(struct decision *d, bool low);
+void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
+/* End an attempt with this outcome: verdict, record. */
+void decide_end(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us);
+void decide_ready_again(struct decision *d);
+void decide_gates(struct decision *d);
+void decide_grants(struct decision *d);
+void decide_backfill_ends(struct decision *d);
+
+/* ---- failure.c ---- */
+enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
+struct ruling { enum verdict verdict; enum failure_class class; int64_t retry_at_ms; };
+/* What the outcome of attempt_no means for the instance.  lost: requeues so far; seed_token: seed of the jitter. */
+struct ruling failure_rule(const struct engine_config *config, const struct plan_step *s, const struct outcome *o, bool cancelled,
+                           uint32_t attempt_no, uint32_t lost, uint64_t token, int64_t now_ms);
+/* Longest wait before attempt_no + 1. */
+int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
+
+/* ---- writers.c ---- */
+/* I18: a live backfill, other than `self`, that writes what this plan writes.  NULL, or a sentence in *ret_text (output's arena). */
+const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text);
+
+#endif

@@ -1,0 +1,254 @@
+/* What agents say: HELLO, reports, BYE; and what their silence means: LOST.
+ *
+ * An attempt belongs to the key it was granted to (I11), and within it to the incarnation.  It is ended as lost when its agent's
+ * lease ran out, or when the agent's next process says (previous) that its guardian saw every step of the old one dead; a step
+ * that must not run twice at any price (wait_for_fence) only by the latter. */
+#include <assert.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/decide.h"
+
+void decide_end(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us)
+{
+    const struct backfill *b = backfill_find(d->e, a->backfill);
+    const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
+    struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, b->state == BACKFILL_CANCELLED, a->attempt_no,
+                                        in->lost, a->ref.token, d->now_ms);
+    struct record *r = record_begin(d, RECORD_ENDED);
+    r->ref = a->ref;
+    r->backfill = a->backfill;
+    r->step = a->step;
+    r->index = a->index;
+    r->n = a->n;
+    r->run = a->run;
+    r->attempt_no = a->attempt_no;
+    r->agent = a->agent;
+    r->started_us = started_us ? started_us : a->started_us;
+    r->ended_us = ended_us;
+    r->outcome = *o;
+    r->verdict = ruling.verdict;
+    r->failure_class = ruling.class;
+    r->retry_at_ms = ruling.retry_at_ms;
+    record_emit(d, r);
+}
+
+/* ---- HELLO ---- */
+
+static void refuse(struct decision *d, const struct input *in, const char *text)
+{
+    struct effect *f = effect_add(d->out, EFFECT_REFUSE);
+    memcpy(f->key, in->key, sizeof f->key);
+    f->incarnation = in->incarnation;
+    f->text = text;
+}
+
+static void end_as_lost(struct decision *d, uint32_t agent, const char *text, bool (*picked)(const struct decision *, const struct attempt *, uint64_t),
+                        uint64_t incarnation)
+{
+    struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .text = text, .rows = -1};
+    struct engine *e = d->e;
+    for (uint32_t slot = agent_find(e, agent)->first; slot != NO_SLOT;) {
+        const struct attempt *a = &e->attempts.at[slot];
+        slot = a->agent_next;
+        if (picked(d, a, incarnation))
+            decide_end(d, a, &lost, 0, 0);
+    }
+}
+
+static bool granted_to(const struct decision *d, const struct attempt *a, uint64_t incarnation)
+{
+    (void)d;
+    return a->incarnation == incarnation;
+}
+
+static bool may_be_rerouted(const struct decision *d, const struct attempt *a, uint64_t incarnation)
+{
+    (void)incarnation;
+    return !backfill_find(d->e, a->backfill)->plan->steps[a->step].wait_for_fence;
+}
+
+/* Open attempts that the agent does not hold go out again; held ones that are not open are stale. */
+static void reconcile(struct decision *d, uint32_t id, const struct agent_hello *hello)
+{
+    struct engine *e = d->e;
+    uint64_t mark = ++e->mark;
+    for (size_t i = 0; i < hello->n_held; i++) {
+        struct attempt *a = attempt_find(e, hello->held[i].attempt);
+        if (a && a->agent == id && a->ref.token == hello->held[i].token)
+            a->mark = mark;
+        else
+            effect_kill(d, id, hello->held[i], KILL_STALE);
+    }
+    const struct agent *agent = agent_find(e, id);
+    for (uint32_t slot = agent->first; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
+        const struct attempt *a = &e->attempts.at[slot];
+        if (backfill_find(e, a->backfill)->state == BACKFILL_CANCELLED)
+            effect_kill(d, id, a->ref, KILL_CANCELLED);
+        else if (a->mark != mark && a->incarnation == agent->incarnation)
+            effect_attempt(d, EFFECT_DISPATCH, a);
+    }
+}
+
+static void join(struct decision *d, const struct input *in, uint32_t id)
+{
+    struct record *r = record_begin(d, RECORD_AGENT_JOINED);
+    r->agent = id;
+    memcpy(r->key, in->key, sizeof r->key);
+    r->incarnation = in->incarnation;
+    r->hello = in->hello;
+    record_emit(d, r);
+}
+
+static void welcome(struct decision *d, uint32_t id, const struct agent_hello *hello)
+{
+    struct effect *f = effect_add(d->out, EFFECT_WELCOME);
+    f->agent = id;
+    f->incarnation = agent_find(d->e, id)->incarnation;
+    reconcile(d, id, hello);
+    if (agent_find(d->e, id)->state == AGENT_DRAINING)
+        effect_add(d->out, EFFECT_DRAIN)->agent = id;
+}
+
+/* NULL when this peer may work as an agent. */
+static const char *objection(struct decision *d, const struct input *in, const struct agent *known)
+{
+    const struct agent_hello *h = &in->hello;
+    if (h->protocol != AGENT_PROTOCOL_VERSION)
+        return out_printf(d->out, "protocol %u is not spoken here; the coordinator speaks %u: install the agent of its version", h->protocol,
+                          AGENT_PROTOCOL_VERSION);
+    const struct agent *named = agent_find_name(d->e, h->name);
+    if (named && named != known)
+        return out_printf(d->out, "another agent with the name %s is connected under another key; give this one a name of its own", h->name);
+    if (!known && d->e->agents.n >= AGENTS_MAX)
+        return out_printf(d->out, "the limit of %u agents is reached", AGENTS_MAX);
+    if (known && agent_present(known) && known->incarnation != in->incarnation && h->previous != known->incarnation)
+        return out_printf(d->out, "another process of this agent still holds its lease; try again when it has run out");
+    return NULL;
+}
+
+void decide_hello(struct decision *d, const struct input *in)
+{
+    const struct agent *known = agent_find_key(d->e, in->key);
+    const char *why_not = objection(d, in, known);
+    if (why_not) {
+        refuse(d, in, why_not);
+        return;
+    }
+    uint32_t id = known ? known->id : d->e->next_agent;
+    bool same = known && known->incarnation == in->incarnation;
+    if (known && !same && in->hello.previous != 0)
+        end_as_lost(d, id, "the agent was restarted, and its guardian saw the step dead", granted_to, in->hello.previous);
+    if (!same || !agent_present(known))
+        join(d, in, id);
+    welcome(d, id, &in->hello);
+}
+
+/* ---- reports ---- */
+
+static void record_stale(struct decision *d, const struct input *in, const struct agent *sender)
+{
+    if (d->e->stale_records++ >= STALE_RECORDS_PER_TURN_MAX)
+        return;                                  /* a flood of them is cut; the turn's first ones tell the story */
+    struct record *r = record_begin(d, RECORD_STALE_REPORT);
+    r->ref = in->report.ref;
+    r->agent = sender ? sender->id : 0;
+    memcpy(r->key, in->key, sizeof r->key);
+    record_emit(d, r);
+}
+
+#ifdef BF_PLANTS
+/* "stale_token_accepted": a report of an attempt that has ended counts for the attempt that took its place. */
+static struct attempt *planted_successor(const struct engine *e, const struct attempt_ref *ref)
+{
+    uint64_t key = 0;
+    if (!BF_PLANTED("stale_token_accepted") || !bf_map_get(&e->planted_ended, ref->attempt, &key))
+        return NULL;
+    const struct backfill *b = backfill_find(e, (uint32_t)(key >> 32));
+    return attempt_find(e, b->instances[(uint32_t)key].attempt);
+}
+#else
+static struct attempt *planted_successor(const struct engine *e, const struct attempt_ref *ref)
+{
+    (void)e;
+    (void)ref;
+    return NULL;
+}
+#endif
+
+static void report_started(struct decision *d, const struct input *in, const struct agent *sender)
+{
+    const struct attempt *a = attempt_find(d->e, in->report.ref.attempt);
+    if (!a || a->ref.token != in->report.ref.token || !sender || a->agent != sender->id || a->incarnation != in->incarnation)
+        return;
+    const struct backfill *b = backfill_find(d->e, a->backfill);
+    if (b->instances[instance_number(b, a->step, a->index)].state != INSTANCE_ASSIGNED)
+        return;
+    struct record *r = record_begin(d, RECORD_STARTED);
+    r->ref = a->ref;
+    r->backfill = a->backfill;
+    r->step = a->step;
+    r->index = a->index;
+    r->started_us = in->report.started_us;
+    record_emit(d, r);
+}
+
+static void acknowledge(struct decision *d, const struct agent *sender, struct attempt_ref ref)
+{
+    struct effect *f = effect_add(d->out, EFFECT_REPORT_ACK);
+    f->agent = sender->id;
+    f->ref = ref;
+}
+
+static void report_ended(struct decision *d, const struct input *in, const struct agent *sender)
+{
+    const struct attempt *a = attempt_find(d->e, in->report.ref.attempt);
+    const struct attempt *successor = a ? NULL : planted_successor(d->e, &in->report.ref);
+    bool current = a && a->ref.token == in->report.ref.token;
+    bool may = sender && (!a || a->agent == sender->id || BF_PLANTED("authority_unchecked"));
+    if (successor)
+        a = successor;
+    if (may && (current || successor))
+        decide_end(d, a, &in->report.outcome, in->report.started_us, in->report.ended_us);
+    else
+        record_stale(d, in, sender);
+    if (may)
+        acknowledge(d, sender, in->report.ref);
+}
+
+void decide_report(struct decision *d, const struct input *in)
+{
+    const struct agent *sender = agent_find_key(d->e, in->key);
+    if (in->report.kind == REPORT_STARTED)
+        report_started(d, in, sender);
+    else if (in->report.kind == REPORT_ENDED)
+        report_ended(d, in, sender);
+}
+
+/* ---- BYE, LOST ---- */
+
+static void set_agent_state(struct decision *d, uint32_t id, enum agent_state state)
+{
+    struct record *r = record_begin(d, RECORD_AGENT_STATE);
+    r->agent = id;
+    r->agent_state = state;
+    record_emit(d, r);
+}
+
+void decide_bye(struct decision *d, const struct input *in)
+{
+    const struct agent *a = agent_find_key(d->e, in->key);
+    if (a && agent_present(a) && a->incarnation == in->incarnation && a->first == NO_SLOT)
+        set_agent_state(d, a->id, AGENT_LEFT);
+}
+
+void decide_lost(struct decision *d, const struct input *in)
+{
+    const struct agent *a = agent_find(d->e, in->agent);
+    if (!a || !agent_present(a) || a->incarnation != in->incarnation)
+        return;
+    uint32_t id = a->id;
+    if (!BF_PLANTED("lost_without_requeue"))
+        end_as_lost(d, id, "the agent was not heard of for a whole lease", may_be_rerouted, 0);
+    set_agent_state(d, id, AGENT_LOST);
+}

@@ -1,0 +1,198 @@
+/* Counters over edges.  Edges are rules (topology.h); dependants are computed.
+ *
+ * unmet    needs that are not satisfied, and gates that have not released the instance yet.  Waiting and 0: ready.
+ * blocked  needs and gates that hold a dead upstream: failed for good, or itself blocked.  Waiting and over 0: upstream_failed.
+ * A gate counts its upstream members that are not satisfied (closed) and those that are dead; at closed = 0 it is due, and
+ * RECORD_GATE_OPENED releases its downstream members in order, some each turn. */
+#include <assert.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+static bool gates_matter(const struct backfill *b)
+{
+    return b->state != BACKFILL_CANCELLED;
+}
+
+/* A gate that waits for nothing is open from the start. */
+uint32_t gate_released_at_start(const struct gate_rule *g)
+{
+    return g->n_up == 0 ? g->n_down : 0;
+}
+
+static uint32_t gate_member(const struct backfill *b, const struct gate_rule *g, uint32_t position)
+{
+    return b->topology->first[b->topology->rules[g->rule].down] + g->down_first + position;
+}
+
+static void gate_close_by_one(struct engine *e, struct backfill *b, uint32_t gate)
+{
+    struct gate *g = &b->gates[gate];
+    assert(g->closed > 0);
+    g->closed--;
+    uint32_t due_at = BF_PLANTED("gate_opens_early") && b->topology->gates[gate].n_up > 1 ? 1 : 0;
+    if (g->closed != due_at || g->upto == b->topology->gates[gate].n_down || !gates_matter(b))
+        return;
+    b->gates_pending++;
+    heap_push(&e->gates_due, b->id, gate);
+}
+
+void edges_settle(struct engine *e, struct backfill *b, uint32_t number)
+{
+    struct instance *in = &b->instances[number];
+    if (in->state == INSTANCE_WAITING && in->unmet == 0)
+        instance_set_state(e, b, number, INSTANCE_READY);
+}
+
+static void release(struct engine *e, struct backfill *b, uint32_t number)
+{
+    struct instance *in = &b->instances[number];
+    if (in->unmet > 0)
+        in->unmet--;
+    edges_settle(e, b, number);
+}
+
+void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number)
+{
+    const struct topology *t = b->topology;
+    uint32_t step = b->instances[number].step, index = instance_index(b, number);
+    for (uint32_t o = t->out_first[step]; o < t->out_first[step + 1]; o++) {
+        const struct edge_rule *r = &t->rules[t->out[o]];
+        uint32_t down = 0, gate = 0;
+        if (r->n_gates == 0) {
+            if (topology_downstream(t, r, index, &down))
+                release(e, b, instance_number(b, r->down, down));
+        } else if (topology_gate_of_upstream(t, r, index, &gate)) {
+            gate_close_by_one(e, b, gate);
+        }
+    }
+}
+
+void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto)
+{
+    const struct gate_rule *g = &b->topology->gates[gate];
+    for (uint32_t i = from; i < upto; i++)
+        release(e, b, gate_member(b, g, i));
+    if (upto == g->n_down) {
+        assert(b->gates_pending > 0);
+        b->gates_pending--;
+        heap_pop_if(&e->gates_due, b->id, gate);
+    }
+}
+
+/* ---- blocked ---- */
+
+static void block(struct engine *e, struct backfill *b, uint32_t number)
+{
+    struct instance *in = &b->instances[number];
+    if (in->blocked++ > 0 || in->state != INSTANCE_WAITING)
+        return;
+    b->upstream_failed++;
+    bf_vec_push(&e->work, number);
+}
+
+static void block_gate(struct engine *e, struct backfill *b, uint32_t gate)
+{
+    const struct gate_rule *g = &b->topology->gates[gate];
+    if (b->gates[gate].dead++ > 0)
+        return;
+    for (uint32_t i = 0; i < g->n_down; i++)
+        block(e, b, gate_member(b, g, i));
+}
+
+static void block_dependants(struct engine *e, struct backfill *b, uint32_t number)
+{
+    const struct topology *t = b->topology;
+    uint32_t step = b->instances[number].step, index = instance_index(b, number);
+    for (uint32_t o = t->out_first[step]; o < t->out_first[step + 1]; o++) {
+        const struct edge_rule *r = &t->rules[t->out[o]];
+        uint32_t down = 0, gate = 0;
+        if (r->n_gates == 0) {
+            if (topology_downstream(t, r, index, &down))
+                block(e, b, instance_number(b, r->down, down));
+        } else if (topology_gate_of_upstream(t, r, index, &gate)) {
+            block_gate(e, b, gate);
+        }
+    }
+}
+
+void edges_dead(struct engine *e, struct backfill *b, uint32_t number)
+{
+    if (b->state == BACKFILL_CANCELLED)
+        return;                                  /* nothing waits there any more */
+    bf_vec_clear(&e->work);
+    block_dependants(e, b, number);
+    while (e->work.n > 0)
+        block_dependants(e, b, e->work.at[--e->work.n]);
+}
+
+void edges_forget_dead(struct backfill *b)
+{
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        b->instances[i].blocked = 0;
+    for (uint32_t g = 0; g < b->topology->n_gates; g++)
+        b->gates[g].dead = 0;
+    b->upstream_failed = 0;
+}
+
+void edges_recompute_blocked(struct engine *e, struct backfill *b)
+{
+    edges_forget_dead(b);
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        if (b->instances[i].state == INSTANCE_FAILED)
+            edges_dead(e, b, i);
+}
+
+/* ---- from base state ---- */
+
+static void derive_gates(struct engine *e, struct backfill *b)
+{
+    const struct topology *t = b->topology;
+    b->gates_pending = 0;
+    for (uint32_t i = 0; i < t->n_gates; i++) {
+        const struct gate_rule *g = &t->gates[i];
+        uint32_t closed = 0, up = t->first[t->rules[g->rule].up] + g->up_first;
+        for (uint32_t k = 0; k < g->n_up; k++)
+            closed += !instance_satisfied(&b->instances[up + k]);
+        b->gates[i].closed = closed;
+        if (closed == 0 && b->gates[i].upto < g->n_down && gates_matter(b)) {
+            b->gates_pending++;
+            heap_push(&e->gates_due, b->id, i);
+        }
+    }
+}
+
+static bool rule_unmet(const struct backfill *b, const struct edge_rule *r, uint32_t index)
+{
+    const struct topology *t = b->topology;
+    uint32_t up = 0, gate = 0;
+    if (r->n_gates == 0)
+        return topology_upstream(t, r, index, &up) && !instance_satisfied(&b->instances[instance_number(b, r->up, up)]);
+    return topology_gate_of_downstream(t, r, index, &gate) && index - t->gates[gate].down_first >= b->gates[gate].upto;
+}
+
+uint32_t edges_count_unmet(const struct backfill *b, uint32_t number)
+{
+    const struct topology *t = b->topology;
+    uint32_t step = b->instances[number].step, index = instance_index(b, number), n = 0;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++)
+        n += rule_unmet(b, &t->rules[i], index);
+    return n;
+}
+
+void edges_derive(struct engine *e, struct backfill *b)
+{
+    derive_gates(e, b);
+    for (uint32_t i = 0; i < INSTANCE_STATE_COUNT; i++)
+        b->count[i] = 0;
+    for (uint32_t i = 0; i < b->topology->n; i++) {
+        struct instance *in = &b->instances[i];
+        in->unmet = BF_PLANTED("grant_ignores_dependency") ? 0 : edges_count_unmet(b, i);
+        b->count[in->state]++;
+        if (in->state == INSTANCE_BACKING_OFF)
+            heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, i));
+    }
+    edges_recompute_blocked(e, b);
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        edges_settle(e, b, i);
+}

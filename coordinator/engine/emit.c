@@ -1,0 +1,137 @@
+/* Records and effects on their way out.  Strings are kept in the output's arena, so that an input may go before its turn is
+ * encoded. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "coordinator/engine/decide.h"
+
+static const struct record blank = {
+    .outcome = {.sqlstate = "", .dbms = "", .text = ""},
+    .hello = {.name = "", .version = "", .boot_id = ""},
+    .actor = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+};
+
+struct record *record_add(struct engine_out *out, enum record_kind kind)
+{
+    if (out->n_records == out->cap_records) {
+        out->cap_records = bf_vec_grow(out->cap_records, out->n_records + 1);
+        out->records = bf_xreallocarray(out->records, out->cap_records, sizeof *out->records);
+    }
+    struct record *r = &out->records[out->n_records++];
+    *r = blank;
+    r->kind = kind;
+    return r;
+}
+
+static const char *keep(struct bf_arena *arena, const char *s)
+{
+    return s && s[0] ? bf_arena_strdup(arena, s) : "";
+}
+
+static void keep_hello(struct bf_arena *arena, struct agent_hello *h)
+{
+    h->name = keep(arena, h->name);
+    h->version = keep(arena, h->version);
+    h->boot_id = keep(arena, h->boot_id);
+    h->held = NULL;
+    h->n_held = 0;
+    if (h->n_labels == 0)
+        return;
+    h->labels = bf_arena_memdup(arena, h->labels, h->n_labels * sizeof *h->labels);
+    for (size_t i = 0; i < h->n_labels; i++) {
+        h->labels[i].name = keep(arena, h->labels[i].name);
+        h->labels[i].value = keep(arena, h->labels[i].value);
+    }
+}
+
+static void keep_params(struct bf_arena *arena, struct record *r)
+{
+    if (r->n_params == 0)
+        return;
+    r->params = bf_arena_memdup(arena, r->params, r->n_params * sizeof *r->params);
+    for (size_t i = 0; i < r->n_params; i++) {
+        r->params[i].name = keep(arena, r->params[i].name);
+        r->params[i].value = keep(arena, r->params[i].value);
+    }
+}
+
+void record_keep_strings(struct bf_arena *arena, struct record *r)
+{
+    r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
+    r->outcome.dbms = keep(arena, r->outcome.dbms);
+    r->outcome.text = keep(arena, r->outcome.text);
+    r->actor = keep(arena, r->actor);
+    r->from = keep(arena, r->from);
+    r->to = keep(arena, r->to);
+    r->pool_name = keep(arena, r->pool_name);
+    r->text = keep(arena, r->text);
+    r->json = keep(arena, r->json);
+    keep_hello(arena, &r->hello);
+    keep_params(arena, r);
+}
+
+struct record *record_begin(struct decision *d, enum record_kind kind)
+{
+    struct record *r = record_add(d->out, kind);
+    r->at_us = d->wall_us;
+    return r;
+}
+
+void record_emit(struct decision *d, struct record *r)
+{
+    struct bf_error err = {0};
+    record_keep_strings(&d->out->arena, r);
+    enum bf_rc rc = apply_record(d->e, r, &err);
+    assert(rc == BF_OK);                         /* what was decided on this state fits this state */
+}
+
+struct effect *effect_add(struct engine_out *out, enum effect_kind kind)
+{
+    if (out->n_effects == out->cap_effects) {
+        out->cap_effects = bf_vec_grow(out->cap_effects, out->n_effects + 1);
+        out->effects = bf_xreallocarray(out->effects, out->cap_effects, sizeof *out->effects);
+    }
+    struct effect *f = &out->effects[out->n_effects++];
+    *f = (struct effect){.kind = kind, .text = "", .json = ""};
+    return f;
+}
+
+void effect_attempt(struct decision *d, enum effect_kind kind, const struct attempt *a)
+{
+    struct effect *f = effect_add(d->out, kind);
+    f->agent = a->agent;
+    f->ref = a->ref;
+}
+
+void effect_kill(struct decision *d, uint32_t agent, struct attempt_ref ref, enum kill_reason reason)
+{
+    struct effect *f = effect_add(d->out, EFFECT_KILL);
+    f->agent = agent;
+    f->ref = ref;
+    f->kill_reason = reason;
+}
+
+char *out_printf(struct engine_out *out, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return bf_arena_strdup(&out->arena, n < 0 ? "" : text);
+}
+
+void engine_out_clear(struct engine_out *out)
+{
+    out->n_records = out->n_effects = 0;
+    bf_arena_clear(&out->arena);
+}
+
+void engine_out_free(struct engine_out *out)
+{
+    free(out->records);
+    free(out->effects);
+    bf_arena_free(&out->arena);
+    *out = (struct engine_out){0};
+}

@@ -1,0 +1,181 @@
+/* The engine's life, and the flat dispatch of a turn: inputs one by one, then engine_finish_turn() in a fixed order: backoffs that
+ * are over, gates, grants, ends of backfills. */
+#include "coordinator/engine/engine.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/decide.h"
+
+#define OR_DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
+
+struct engine *engine_new(const struct engine_config *config)
+{
+    struct engine *e = bf_xcalloc(1, sizeof *e);
+    e->config = *config;
+    e->config.lost_attempts_max = OR_DEFAULT(config->lost_attempts_max, 20);
+    if (e->config.lost_attempts_max > UINT16_MAX)
+        e->config.lost_attempts_max = UINT16_MAX;
+    e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 4096);
+    e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
+    e->config.replies_kept = OR_DEFAULT(config->replies_kept, 10000);
+    e->epoch = 1;
+    e->next_attempt = 1;
+    e->next_backfill = 1;
+    e->next_agent = 1;
+    e->first_attempt = e->last_attempt = NO_SLOT;
+    return e;
+}
+
+static void free_entities(struct engine *e)
+{
+    for (size_t i = 0; i < e->backfills.n; i++)
+        backfill_free(e->backfills.at[i]);
+    for (size_t i = 0; i < e->agents.n; i++)
+        agent_hello_done(&e->agents.at[i].hello);
+    for (size_t i = 0; i < e->pools.n; i++)
+        free(e->pools.at[i].name);
+    for (size_t i = 0; i < e->replies.n; i++) {
+        free(e->replies.at[i]->text);
+        free(e->replies.at[i]->json);
+        free(e->replies.at[i]);
+    }
+    for (size_t i = 0; i < e->failures.n; i++) {
+        free((void *)(uintptr_t)e->failures.at[i].outcome.sqlstate);
+        free((void *)(uintptr_t)e->failures.at[i].outcome.dbms);
+        free((void *)(uintptr_t)e->failures.at[i].outcome.text);
+    }
+    for (size_t i = 0; i < e->plans.n; i++) {
+        topology_free(e->plans.at[i]->topology);
+        plan_free(e->plans.at[i]->plan);
+        free(e->plans.at[i]);
+    }
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    snapshot_drop(e);
+    engine_out_free(&e->snapshot.eager);
+    bf_vec_free(&e->snapshot.captured);
+    ready_reset(e);
+    free_entities(e);
+    bf_vec_free(&e->plans);
+    bf_vec_free(&e->backfills);
+    bf_vec_free(&e->live);
+    bf_vec_free(&e->agents);
+    bf_vec_free(&e->pools);
+    bf_vec_free(&e->attempts);
+    bf_vec_free(&e->free_slots);
+    bf_vec_free(&e->failures);
+    bf_vec_free(&e->replies);
+    bf_vec_free(&e->work);
+    bf_smap_free(&e->plans_by_key);
+    bf_smap_free(&e->agents_by_key);
+    bf_smap_free(&e->agents_by_name);
+    bf_smap_free(&e->replies_by_who);
+    bf_map_free(&e->slot_of);
+    bf_map_free(&e->failure_of);
+    heap_done(&e->timers);
+    heap_done(&e->gates_due);
+#ifdef BF_PLANTS
+    bf_map_free(&e->planted_ended);
+#endif
+    free(e);
+}
+
+void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan)
+{
+    if (plan_find(e, key)) {
+        plan_free(plan);                         /* backfills refer to the one that is there */
+        return;
+    }
+    struct known_plan *k = bf_xcalloc(1, sizeof *k);
+    memcpy(k->key, key, sizeof k->key);
+    k->plan = plan;
+    k->topology = topology_new(plan);
+    bf_vec_push(&e->plans, k);
+    bf_smap_put(&e->plans_by_key, k->key, sizeof k->key, k);
+}
+
+bool engine_has_plan(const struct engine *e, const uint8_t key[32])
+{
+    return plan_find(e, key) != NULL;
+}
+
+static void hash_text(crypto_generichash_state *h, const char *s)
+{
+    crypto_generichash_update(h, (const unsigned char *)s, strlen(s) + 1);
+}
+
+void engine_plan_key(const uint8_t source_hash[32], const char *from, const char *to, const struct op_param *params, size_t n_params,
+                     uint8_t ret_key[32])
+{
+    crypto_generichash_state h;
+    crypto_generichash_init(&h, NULL, 0, 32);
+    crypto_generichash_update(&h, source_hash, 32);
+    hash_text(&h, from ? from : "");
+    hash_text(&h, to ? to : "");
+    for (size_t i = 0; i < n_params; i++) {
+        hash_text(&h, params[i].name);
+        hash_text(&h, params[i].value);
+    }
+    crypto_generichash_final(&h, ret_key, 32);
+}
+
+static struct decision decision_at(struct engine *e, int64_t now_ms, int64_t wall_us, struct engine_out *out)
+{
+    assert(!e->recovering);                      /* engine_rebuild() comes first */
+    e->now_ms = now_ms;
+    return (struct decision){.e = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
+}
+
+void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64_t wall_us, struct engine_out *out)
+{
+    struct decision d = decision_at(e, now_ms, wall_us, out);
+    switch (in->kind) {
+    case INPUT_HELLO: decide_hello(&d, in); break;
+    case INPUT_REPORT: decide_report(&d, in); break;
+    case INPUT_BYE: decide_bye(&d, in); break;
+    case INPUT_LOST: decide_lost(&d, in); break;
+    case INPUT_COMMAND: decide_command(&d, in); break;
+    case INPUT_TIMER: break;
+    case INPUT_EPOCH: decide_epoch(&d, in->epoch); break;
+    case INPUT_LOW: decide_low(&d, in->low); break;
+    case INPUT_POOL: decide_pool(&d, in->pool_name, in->pool_slots, POOL_FROM_CONFIG); break;
+    }
+}
+
+void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struct engine_out *out)
+{
+    struct decision d = decision_at(e, now_ms, wall_us, out);
+    e->work_left = false;
+    e->stale_records = 0;
+    decide_ready_again(&d);
+    decide_gates(&d);
+    decide_grants(&d);
+    decide_backfill_ends(&d);
+}
+
+int64_t engine_next_timer_ms(const struct engine *e)
+{
+    if (e->work_left)
+        return e->now_ms;
+    return e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+}
+
+enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    e->recovering = true;
+    return apply_record(e, r, err);
+}
+
+void engine_resume(struct engine *e, struct engine_out *out)
+{
+    (void)out;                                   /* agents say HELLO again, and are reconciled then */
+    e->work_left = true;
+}

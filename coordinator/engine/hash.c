@@ -1,0 +1,167 @@
+/* A hash of the state in canonical order: base state, and what is derived from it, so that a recovery that derives something
+ * else shows.  Volatile things (work left over, leases) are outside. */
+#include <sodium.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "coordinator/engine/internal.h"
+
+struct hasher { crypto_generichash_state state; struct bf_buf buf; };
+
+enum { FLUSH_BYTES = 1 << 16 };
+
+static void flush_some(struct hasher *h, size_t at_least)
+{
+    if (h->buf.len < at_least)
+        return;
+    crypto_generichash_update(&h->state, h->buf.data, h->buf.len);
+    bf_buf_clear(&h->buf);
+}
+
+static void put_text(struct hasher *h, const char *s)
+{
+    bf_buf_put(&h->buf, s, strlen(s) + 1);
+}
+
+static void put_time(struct hasher *h, int64_t t)
+{
+    bf_buf_put_u64(&h->buf, (uint64_t)t);
+}
+
+static void put_outcome(struct hasher *h, const struct outcome *o)
+{
+    bf_buf_put_u8(&h->buf, (uint8_t)o->source);
+    bf_buf_put_u32(&h->buf, (uint32_t)o->code);
+    put_text(h, o->sqlstate);
+    put_text(h, o->dbms);
+    put_text(h, o->text);
+    put_time(h, o->rows);
+    put_time(h, o->usage.wall_us);
+    put_time(h, o->usage.cpu_us);
+    bf_buf_put_u64(&h->buf, o->usage.peak_memory_bytes);
+    bf_buf_put_u64(&h->buf, o->usage.read_bytes);
+    bf_buf_put_u64(&h->buf, o->usage.written_bytes);
+    bf_buf_put_u8(&h->buf, o->usage.measured_by);
+}
+
+static void put_instance(struct hasher *h, const struct engine *e, const struct backfill *b, uint32_t number)
+{
+    const struct instance *in = &b->instances[number];
+    uint64_t failure = 0;
+    bf_buf_put_u8(&h->buf, in->state);
+    bf_buf_put_u16(&h->buf, in->lost);
+    bf_buf_put_u32(&h->buf, in->run);
+    bf_buf_put_u32(&h->buf, in->attempts);
+    bf_buf_put_u32(&h->buf, in->unmet);
+    bf_buf_put_u32(&h->buf, in->blocked);
+    bf_buf_put_u32(&h->buf, in->agent);
+    bf_buf_put_u64(&h->buf, in->attempt);
+    put_time(h, in->started_us);
+    put_time(h, in->finished_us);
+    put_time(h, in->retry_at_ms);
+    if (bf_map_get(&e->failure_of, instance_key(b, number), &failure)) {
+        bf_buf_put_u8(&h->buf, (uint8_t)e->failures.at[failure].class);
+        put_outcome(h, &e->failures.at[failure].outcome);
+    }
+    flush_some(h, FLUSH_BYTES);
+}
+
+static void put_backfill(struct hasher *h, const struct engine *e, const struct backfill *b)
+{
+    bf_buf_put(&h->buf, b->known->key, sizeof b->known->key);
+    bf_buf_put(&h->buf, b->plan_hash, sizeof b->plan_hash);
+    bf_buf_put_u8(&h->buf, (uint8_t)b->state);
+    bf_buf_put_u8(&h->buf, b->backward);
+    put_text(h, b->actor);
+    put_time(h, b->created_us);
+    put_time(h, b->started_us);
+    put_time(h, b->finished_us);
+    for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
+        bf_buf_put_u64(&h->buf, b->count[i]);
+    bf_buf_put_u64(&h->buf, b->upstream_failed);
+    bf_buf_put_u32(&h->buf, b->open);
+    bf_buf_put_u32(&h->buf, b->gates_pending);
+    for (uint32_t i = 0; i < b->topology->n_gates; i++) {
+        bf_buf_put_u32(&h->buf, b->gates[i].closed);
+        bf_buf_put_u32(&h->buf, b->gates[i].dead);
+        bf_buf_put_u32(&h->buf, b->gates[i].upto);
+        flush_some(h, FLUSH_BYTES);
+    }
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        put_instance(h, e, b, i);
+}
+
+static void put_agent(struct hasher *h, const struct agent *a)
+{
+    bf_buf_put_u8(&h->buf, (uint8_t)a->state);
+    bf_buf_put(&h->buf, a->key, sizeof a->key);
+    bf_buf_put_u64(&h->buf, a->incarnation);
+    put_text(h, a->hello.name);
+    put_text(h, a->hello.version);
+    put_text(h, a->hello.boot_id);
+    bf_buf_put_u32(&h->buf, a->hello.slots);
+    bf_buf_put_u8(&h->buf, (uint8_t)a->hello.fence);
+    bf_buf_put_u8(&h->buf, a->hello.separate_uid);
+    for (size_t i = 0; i < a->hello.n_labels; i++) {
+        put_text(h, a->hello.labels[i].name);
+        put_text(h, a->hello.labels[i].value);
+    }
+    bf_buf_put_u32(&h->buf, a->busy);
+    put_time(h, a->since_us);
+}
+
+static void put_attempt(struct hasher *h, const struct attempt *a)
+{
+    bf_buf_put_u64(&h->buf, a->ref.attempt);
+    bf_buf_put_u64(&h->buf, a->ref.token);
+    bf_buf_put_u32(&h->buf, a->backfill);
+    bf_buf_put_u32(&h->buf, a->step);
+    bf_buf_put_u32(&h->buf, a->index);
+    bf_buf_put_u32(&h->buf, a->n);
+    bf_buf_put_u32(&h->buf, a->run);
+    bf_buf_put_u32(&h->buf, a->attempt_no);
+    bf_buf_put_u32(&h->buf, a->agent);
+    bf_buf_put_u64(&h->buf, a->incarnation);
+    put_time(h, a->granted_us);
+    put_time(h, a->started_us);
+}
+
+static void put_rest(struct hasher *h, const struct engine *e)
+{
+    for (size_t i = 0; i < e->pools.n; i++) {
+        put_text(h, e->pools.at[i].name);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].slots);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].used);
+        bf_buf_put_u8(&h->buf, (uint8_t)e->pools.at[i].source);
+    }
+    for (size_t i = 0; i < e->replies.n; i++) {
+        const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
+        bf_buf_put(&h->buf, p->who, sizeof p->who);
+        bf_buf_put_u8(&h->buf, (uint8_t)p->rc);
+        put_text(h, p->text);
+        put_text(h, p->json);
+        put_time(h, p->at_us);
+        flush_some(h, FLUSH_BYTES);
+    }
+}
+
+void engine_state_hash(const struct engine *e, uint8_t ret[32])
+{
+    struct hasher h = {0};
+    crypto_generichash_init(&h.state, NULL, 0, 32);
+    bf_buf_put_u32(&h.buf, e->epoch);
+    bf_buf_put_u64(&h.buf, e->next_attempt);
+    bf_buf_put_u32(&h.buf, e->next_backfill);
+    bf_buf_put_u32(&h.buf, e->next_agent);
+    bf_buf_put_u8(&h.buf, e->low);
+    for (size_t i = 0; i < e->agents.n; i++)
+        put_agent(&h, &e->agents.at[i]);
+    for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next)
+        put_attempt(&h, &e->attempts.at[slot]);
+    put_rest(&h, e);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        put_backfill(&h, e, e->backfills.at[i]);
+    flush_some(&h, 1);
+    crypto_generichash_final(&h.state, ret, 32);
+    bf_buf_free(&h.buf);
+}

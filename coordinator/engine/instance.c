@@ -1,0 +1,135 @@
+/* States of an instance and of a backfill.
+ *
+ *   waiting ─► ready ─► assigned ─► running ─► succeeded | skipped | failed | cancelled
+ *                 ▲          └───────┬──────────┘
+ *                 ├──────────────────┤ requeued
+ *                 └── backing_off ◄──┘ retried by policy           failed ─► waiting   in a new run
+ *
+ * One function moves the state, the counts and the lists together.  While recovering only the state is kept, and ready is
+ * written as waiting, because it is derived. */
+#include <assert.h>
+
+#include "coordinator/engine/internal.h"
+
+#define BIT(s) (1u << INSTANCE_##s)
+#define ENDS (BIT(SUCCEEDED) | BIT(SKIPPED) | BIT(FAILED) | BIT(CANCELLED) | BIT(BACKING_OFF) | BIT(READY))
+
+static const uint16_t moves[INSTANCE_STATE_COUNT] = {
+    [INSTANCE_WAITING] = BIT(READY) | BIT(CANCELLED),
+    [INSTANCE_READY] = BIT(ASSIGNED) | BIT(CANCELLED),
+    [INSTANCE_ASSIGNED] = BIT(RUNNING) | ENDS,
+    [INSTANCE_RUNNING] = ENDS,
+    [INSTANCE_BACKING_OFF] = BIT(READY) | BIT(CANCELLED),
+    [INSTANCE_FAILED] = BIT(WAITING),
+};
+
+#define STATE(s) (1u << BACKFILL_##s)
+static const uint16_t backfill_moves[] = {
+    [BACKFILL_QUEUED] = STATE(RUNNING) | STATE(CANCELLED),
+    [BACKFILL_RUNNING] = STATE(PAUSED) | STATE(SUCCEEDED) | STATE(PARTLY) | STATE(FAILED) | STATE(CANCELLED),
+    [BACKFILL_PAUSED] = STATE(RUNNING) | STATE(CANCELLED),
+    [BACKFILL_SUCCEEDED] = 0,
+    [BACKFILL_PARTLY] = STATE(RUNNING),
+    [BACKFILL_FAILED] = STATE(RUNNING),
+    [BACKFILL_CANCELLED] = STATE(CANCELLED),     /* again, when its last attempt has ended */
+};
+
+/* While recovering, waiting stands for ready too. */
+bool instance_may_become(const struct instance *in, enum instance_state next)
+{
+    uint32_t allowed = moves[in->state];
+    if (in->state == INSTANCE_WAITING)
+        allowed |= moves[INSTANCE_READY];
+    return allowed & (1u << next);
+}
+
+static void count_move(struct backfill *b, const struct instance *in, int by)
+{
+    b->count[in->state] += (uint64_t)by;
+    if (in->state == INSTANCE_WAITING && in->blocked > 0)
+        b->upstream_failed += (uint64_t)by;
+}
+
+void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next)
+{
+    struct instance *in = &b->instances[number];
+    if (e->recovering) {
+        in->state = (uint8_t)(next == INSTANCE_READY ? INSTANCE_WAITING : next);
+        return;
+    }
+    assert(moves[in->state] & (1u << next));
+    enum instance_state old = in->state;
+    count_move(b, in, -1);
+    in->state = (uint8_t)next;
+    count_move(b, in, 1);
+    if (old == INSTANCE_READY)
+        ready_remove(e, b, number);
+    else if (old == INSTANCE_BACKING_OFF)
+        heap_pop_if(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, number));
+    if (next == INSTANCE_READY)
+        ready_push(e, b, number);
+    else if (next == INSTANCE_BACKING_OFF)
+        heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, number));
+}
+
+bool backfill_finished(const struct backfill *b)
+{
+    return b->finished_us != 0;
+}
+
+bool backfill_may_become(const struct backfill *b, enum backfill_state next)
+{
+    return next >= BACKFILL_QUEUED && next <= BACKFILL_CANCELLED && (backfill_moves[b->state] & (1u << next));
+}
+
+void live_add(struct engine *e, uint32_t id)
+{
+    size_t i = e->live.n;
+    while (i > 0 && e->live.at[i - 1] > id)
+        i--;
+    if (i > 0 && e->live.at[i - 1] == id)
+        return;
+    bf_vec_push(&e->live, id);
+    for (size_t k = e->live.n - 1; k > i; k--)
+        e->live.at[k] = e->live.at[k - 1];
+    e->live.at[i] = id;
+}
+
+static void live_remove(struct engine *e, uint32_t id)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->live.n; i++)
+        if (e->live.at[i] != id)
+            e->live.at[n++] = e->live.at[i];
+    e->live.n = n;
+}
+
+static bool is_end(const struct backfill *b)
+{
+    switch (b->state) {
+    case BACKFILL_SUCCEEDED:
+    case BACKFILL_PARTLY:
+    case BACKFILL_FAILED: return true;
+    case BACKFILL_CANCELLED: return b->open == 0;
+    case BACKFILL_QUEUED:
+    case BACKFILL_RUNNING:
+    case BACKFILL_PAUSED: return false;
+    }
+    return false;
+}
+
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, int64_t at_us)
+{
+    assert(backfill_may_become(b, next));
+    b->state = next;
+    if (next == BACKFILL_RUNNING && b->started_us == 0)
+        b->started_us = at_us;
+    b->finished_us = is_end(b) ? at_us : 0;
+    if (e->recovering)
+        return;
+    if (backfill_finished(b))
+        live_remove(e, b->id);
+    else
+        live_add(e, b->id);
+    ready_refresh(e, b);
+}

@@ -1,0 +1,91 @@
+/* Functions that the files of the engine share, by file.  Not for users of the engine. */
+#ifndef BF_ENGINE_INTERNAL_H
+#define BF_ENGINE_INTERNAL_H
+
+#include "coordinator/engine/state.h"
+
+/* ---- state.c: finding things ---- */
+struct backfill *backfill_find(const struct engine *e, uint32_t id);              /* NULL when there is none */
+struct agent *agent_find(const struct engine *e, uint32_t id);
+struct agent *agent_find_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);
+struct agent *agent_find_name(const struct engine *e, const char *name);          /* connected or draining */
+struct attempt *attempt_find(const struct engine *e, uint64_t id);                /* open ones */
+struct known_plan *plan_find(const struct engine *e, const uint8_t key[32]);
+uint32_t pool_find(const struct engine *e, const char *name);                     /* PLAN_NO_INDEX when absent */
+struct reply *reply_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const uint8_t id[OP_REQUEST_ID_BYTES]);
+uint32_t instance_number(const struct backfill *b, uint32_t step, uint32_t index);
+uint32_t instance_index(const struct backfill *b, uint32_t number);
+bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret, uint32_t *ret_number);
+static inline bool agent_present(const struct agent *a) { return a->state == AGENT_CONNECTED || a->state == AGENT_DRAINING; }
+/* The engine's pool of a step, or PLAN_NO_INDEX. */
+static inline uint32_t step_pool(const struct backfill *b, uint32_t step)
+{
+    uint32_t pool = b->plan->steps[step].pool;
+    return pool == PLAN_NO_INDEX ? PLAN_NO_INDEX : b->pools[pool];
+}
+void agent_hello_copy(struct agent_hello *to, const struct agent_hello *from);    /* without held */
+void agent_hello_done(struct agent_hello *h);
+void backfill_free(struct backfill *b);
+
+/* ---- instance.c: the states of an instance and of a backfill ---- */
+void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next);
+bool instance_may_become(const struct instance *in, enum instance_state next);
+bool backfill_may_become(const struct backfill *b, enum backfill_state next);
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, int64_t at_us);
+bool backfill_finished(const struct backfill *b);
+void live_add(struct engine *e, uint32_t id);
+
+/* ---- edges.c: counters ---- */
+void edges_derive(struct engine *e, struct backfill *b);                          /* unmet, blocked, gates from base state */
+void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
+void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
+void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
+void edges_recompute_blocked(struct engine *e, struct backfill *b);
+void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
+void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto);
+uint32_t gate_released_at_start(const struct gate_rule *g);
+/* From first principles, for checks. */
+uint32_t edges_count_unmet(const struct backfill *b, uint32_t number);
+
+/* ---- ready.c: lanes, demands, fits ---- */
+void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
+void ready_push(struct engine *e, struct backfill *b, uint32_t number);
+void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
+void ready_clear(struct engine *e, struct backfill *b);
+void ready_refresh(struct engine *e, struct backfill *b);                         /* after a change of the backfill's state */
+void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
+void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
+void ready_reset(struct engine *e);
+/* Head of a lane: false when it is empty. */
+bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
+bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
+bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h);
+
+/* ---- attempts.c: open attempts and what they hold ---- */
+struct attempt *attempt_open(struct engine *e, const struct attempt *a);
+void attempt_close(struct engine *e, struct attempt *a);
+void attempts_derive(struct engine *e);                                           /* pools' and agents' use */
+
+/* ---- apply.c, apply_load.c ---- */
+enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_instances(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate, struct bf_error *err) BF_MUST_CHECK;
+void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);
+
+/* ---- snapshot.c ---- */
+/* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
+void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);
+void snapshot_drop(struct engine *e);
+enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n, struct bf_error *err) BF_MUST_CHECK;
+
+#endif

@@ -1,0 +1,240 @@
+/* The ready queue.
+ *
+ * A lane holds the ready instances of one backfill that need the same: pool and labels (a demand).  Best first: priority class, then
+ * the longest way that hangs on it, then the partition's order, then its number.  A demand holds the lanes that have something
+ * and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a lane that
+ * is paused, never hides the work of another.
+ *
+ * Entries are not taken out when an instance leaves READY by another way than the head: they are recognised by its state, and
+ * dropped when they come up. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+#define WEIGHT_BITS 62
+#define WEIGHT_MAX ((UINT64_C(1) << WEIGHT_BITS) - 1)
+
+static struct heap_item ready_item(const struct backfill *b, uint32_t number)
+{
+    uint32_t step = b->instances[number].step, index = instance_index(b, number);
+    const struct plan_step *s = &b->plan->steps[step];
+    uint64_t weight = (uint64_t)topology_critical_ms(b->topology, step, index);
+    uint32_t order = b->backward ? s->range.n - 1 - index : index;
+    return (struct heap_item){.a = (uint64_t)s->priority << WEIGHT_BITS | (WEIGHT_MAX - (weight < WEIGHT_MAX ? weight : WEIGHT_MAX)),
+                              .b = (uint64_t)order << 32 | number};
+}
+
+static bool lane_less(const void *engine, uint32_t a, uint32_t b)
+{
+    const struct engine *e = engine;
+    const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
+    struct heap_item p = x->ready.at[0], q = y->ready.at[0];
+    if (p.a != q.a)
+        return p.a < q.a;
+    if (p.b >> 32 != q.b >> 32)
+        return p.b >> 32 < q.b >> 32;
+    if (x->backfill != y->backfill)
+        return x->backfill->id < y->backfill->id;
+    return p.b < q.b;
+}
+
+/* The demand with the better head first. */
+bool ready_demand_less(const void *engine, uint32_t a, uint32_t b)
+{
+    const struct engine *e = engine;
+    return lane_less(e, e->demands.at[a].lanes.at[0], e->demands.at[b].lanes.at[0]);
+}
+
+bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
+{
+    const struct lane *l = &e->lanes.at[lane];
+    if (l->ready.n == 0)
+        return false;
+    *ret_number = (uint32_t)l->ready.at[0].b;
+    return true;
+}
+
+/* Drop heads that are ready no more, and put the lane where it belongs. */
+static void lane_settle(struct engine *e, uint32_t lane)
+{
+    struct lane *l = &e->lanes.at[lane];
+    while (l->ready.n > 0 && l->backfill->instances[(uint32_t)l->ready.at[0].b].state != INSTANCE_READY)
+        heap_pop(&l->ready);
+    struct iheap *lanes = &e->demands.at[l->demand].lanes;
+    if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
+        iheap_put(lanes, lane, lane_less, e);
+    else
+        iheap_remove(lanes, lane, lane_less, e);
+}
+
+void ready_push(struct engine *e, struct backfill *b, uint32_t number)
+{
+    uint32_t lane = b->lanes[b->instances[number].step];
+    struct lane *l = &e->lanes.at[lane];
+    struct heap_item item = ready_item(b, number);
+    heap_push(&l->ready, item.a, item.b);
+    e->n_ready++;
+    if (l->ready.at[0].b == item.b && b->state == BACKFILL_RUNNING)
+        iheap_put(&e->demands.at[l->demand].lanes, lane, lane_less, e);
+}
+
+void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
+{
+    uint32_t lane = b->lanes[b->instances[number].step];
+    struct lane *l = &e->lanes.at[lane];
+    e->n_ready--;
+    if (l->ready.n > 0 && (uint32_t)l->ready.at[0].b == number) {
+        heap_pop(&l->ready);
+        lane_settle(e, lane);
+    }
+}
+
+static void lane_drop(struct engine *e, uint32_t lane)
+{
+    struct lane *l = &e->lanes.at[lane];
+    iheap_remove(&e->demands.at[l->demand].lanes, lane, lane_less, e);
+    heap_done(&l->ready);
+}
+
+void ready_clear(struct engine *e, struct backfill *b)
+{
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        lane_drop(e, b->lanes[s]);
+}
+
+void ready_refresh(struct engine *e, struct backfill *b)
+{
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        lane_settle(e, b->lanes[s]);
+}
+
+/* ---- demands and fits ---- */
+
+bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool has = false;
+        for (size_t k = 0; k < h->n_labels && !has; k++)
+            has = strcmp(need[i].name, h->labels[k].name) == 0 && strcmp(need[i].value, h->labels[k].value) == 0;
+        if (!has)
+            return false;
+    }
+    return true;
+}
+
+static bool agent_less(const void *engine, uint32_t a, uint32_t b)
+{
+    const struct engine *e = engine;
+    const struct agent *x = agent_find(e, a), *y = agent_find(e, b);
+    uint64_t p = (uint64_t)x->busy * y->hello.slots, q = (uint64_t)y->busy * x->hello.slots;
+    return p != q ? p < q : a < b;
+}
+
+static void fit_update(struct engine *e, struct fit *f, const struct agent *a)
+{
+    if (a->state == AGENT_CONNECTED && a->hello.slots > 0 && labels_fit(f->labels, f->n_labels, &a->hello))
+        iheap_put(&f->agents, a->id, agent_less, e);
+    else
+        iheap_remove(&f->agents, a->id, agent_less, e);
+}
+
+void ready_agent_changed(struct engine *e, const struct agent *a)
+{
+    for (size_t i = 0; i < e->fits.n; i++)
+        fit_update(e, &e->fits.at[i], a);
+}
+
+void ready_agent_busy(struct engine *e, const struct agent *a)
+{
+    for (size_t i = 0; i < e->fits.n; i++)
+        if (iheap_contains(&e->fits.at[i].agents, a->id))
+            iheap_put(&e->fits.at[i].agents, a->id, agent_less, e);
+}
+
+static bool labels_equal(const struct fit *f, const struct plan_step *s)
+{
+    if (f->n_labels != s->n_labels)
+        return false;
+    for (size_t i = 0; i < s->n_labels; i++)
+        if (strcmp(f->labels[i].name, s->labels[i].name) != 0 || strcmp(f->labels[i].value, s->labels[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* Labels are borrowed from the plan, which lives as long as the engine. */
+static uint32_t fit_for(struct engine *e, const struct plan_step *s)
+{
+    for (uint32_t i = 0; i < e->fits.n; i++)
+        if (labels_equal(&e->fits.at[i], s))
+            return i;
+    struct fit *f = bf_vec_add(&e->fits);
+    f->labels = s->labels;
+    f->n_labels = s->n_labels;
+    for (size_t i = 0; i < e->agents.n; i++)
+        fit_update(e, f, &e->agents.at[i]);
+    return (uint32_t)(e->fits.n - 1);
+}
+
+static uint32_t demand_for(struct engine *e, uint32_t pool, uint32_t fit)
+{
+    uint64_t key = (uint64_t)pool << 32 | fit, demand = 0;
+    if (bf_map_get(&e->demand_of, key, &demand))
+        return (uint32_t)demand;
+    bf_vec_push(&e->demands, (struct demand){.pool = pool, .fit = fit});
+    bf_map_put(&e->demand_of, key, e->demands.n - 1);
+    return (uint32_t)(e->demands.n - 1);
+}
+
+void ready_attach(struct engine *e, struct backfill *b)
+{
+    struct bf_map mine = {0};                    /* demand -> lane of this backfill */
+    free(b->lanes);
+    b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        uint64_t lane = 0;
+        uint32_t demand = demand_for(e, step_pool(b, s), fit_for(e, &b->plan->steps[s]));
+        if (!bf_map_get(&mine, demand, &lane)) {
+            lane = e->lanes.n;
+            bf_vec_push(&e->lanes, (struct lane){.backfill = b, .demand = demand});
+            bf_map_put(&mine, demand, lane);
+        }
+        b->lanes[s] = (uint32_t)lane;
+    }
+    bf_map_free(&mine);
+}
+
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent)
+{
+    const struct iheap *agents = &e->fits.at[d->fit].agents;
+    if (d->lanes.n == 0 || agents->n == 0)
+        return false;
+    if (d->pool != PLAN_NO_INDEX) {
+        const struct pool *p = &e->pools.at[d->pool];
+        if (p->used >= p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u))
+            return false;
+    }
+    const struct agent *a = agent_find(e, agents->at[0]);
+    if (a->busy >= a->hello.slots)
+        return false;
+    *ret_agent = a->id;
+    return true;
+}
+
+void ready_reset(struct engine *e)
+{
+    for (size_t i = 0; i < e->lanes.n; i++)
+        heap_done(&e->lanes.at[i].ready);
+    for (size_t i = 0; i < e->demands.n; i++)
+        iheap_done(&e->demands.at[i].lanes);
+    for (size_t i = 0; i < e->fits.n; i++)
+        iheap_done(&e->fits.at[i].agents);
+    bf_vec_free(&e->lanes);
+    bf_vec_free(&e->demands);
+    bf_vec_free(&e->fits);
+    bf_map_free(&e->demand_of);
+    iheap_done(&e->open_demands);
+    e->n_ready = 0;
+}

@@ -1,0 +1,150 @@
+/* The end of a turn: backoffs that are over, gates, grants, ends of backfills.  Cost follows what changed, not what there is: timers
+ * and due gates are heaps, grants look at demands that have something ready and something free. */
+#include <assert.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/decide.h"
+
+void decide_ready_again(struct decision *d)
+{
+    struct engine *e = d->e;
+    while (e->timers.n > 0 && (int64_t)e->timers.at[0].a <= d->now_ms) {
+        uint64_t key = e->timers.at[0].b;
+        const struct backfill *b = backfill_find(e, (uint32_t)(key >> 32));
+        uint32_t number = (uint32_t)key;
+        struct record *r = record_begin(d, RECORD_READY_AGAIN);
+        r->backfill = b->id;
+        r->step = b->instances[number].step;
+        r->index = instance_index(b, number);
+        record_emit(d, r);
+    }
+}
+
+static uint32_t open_gate(struct decision *d, struct backfill *b, uint32_t gate, uint32_t budget)
+{
+    const struct gate_rule *g = &b->topology->gates[gate];
+    const struct edge_rule *rule = &b->topology->rules[g->rule];
+    uint32_t from = b->gates[gate].upto, n = g->n_down - from;
+    if (n > budget)
+        n = budget;
+    struct record *r = record_begin(d, RECORD_GATE_OPENED);
+    r->backfill = b->id;
+    r->step = rule->down;
+    r->edge = rule->edge;
+    r->gate = gate - rule->gate_first;
+    r->upto = from + n;
+    record_emit(d, r);
+    return n;
+}
+
+void decide_gates(struct decision *d)
+{
+    struct engine *e = d->e;
+    uint32_t budget = e->config.gate_openings_per_turn_max;
+    while (e->gates_due.n > 0 && budget > 0) {
+        struct heap_item head = e->gates_due.at[0];
+        budget -= open_gate(d, backfill_find(e, (uint32_t)head.a), (uint32_t)head.b, budget);
+    }
+    if (e->gates_due.n > 0)
+        e->work_left = true;
+}
+
+static uint64_t next_token(const struct engine *e)
+{
+    uint64_t attempt = e->next_attempt;
+    if (BF_PLANTED("token_reused"))
+        attempt &= ~UINT64_C(1);
+    return (uint64_t)e->epoch << 40 | attempt;
+}
+
+static void grant(struct decision *d, const struct backfill *b, uint32_t number, uint32_t agent)
+{
+    struct engine *e = d->e;
+    const struct instance *in = &b->instances[number];
+    struct record *r = record_begin(d, RECORD_GRANTED);
+    r->ref = (struct attempt_ref){.attempt = e->next_attempt, .token = next_token(e)};
+    r->backfill = b->id;
+    r->step = in->step;
+    r->index = instance_index(b, number);
+    r->n = 1;
+    r->run = in->run;
+    r->attempt_no = in->attempts + 1;
+    r->agent = agent;
+    uint64_t attempt = r->ref.attempt;
+    record_emit(d, r);
+    effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
+}
+
+/* Demands that can be granted from now: something ready, room in the pool, a free agent. */
+static void list_open_demands(struct engine *e)
+{
+    uint32_t agent = 0;
+    iheap_clear(&e->open_demands);
+    for (uint32_t i = 0; i < e->demands.n; i++)
+        if (ready_demand_open(e, &e->demands.at[i], &agent))
+            iheap_put(&e->open_demands, i, ready_demand_less, e);
+}
+
+void decide_grants(struct decision *d)
+{
+    struct engine *e = d->e;
+    if (e->n_ready == 0 || e->low)
+        return;
+    list_open_demands(e);
+    uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;
+    while (e->open_demands.n > 0 && left > 0) {
+        uint32_t demand = e->open_demands.at[0];
+        const struct demand *best = &e->demands.at[demand];
+        if (!ready_demand_open(e, best, &agent)) {
+            /* Blocked for the rest of the turn: grants only take.  Its own head does not matter to the order any more. */
+            iheap_remove(&e->open_demands, demand, ready_demand_less, e);
+            continue;
+        }
+        uint32_t lane = best->lanes.at[0];
+        bool there = ready_head(e, lane, &number);
+        assert(there);
+        grant(d, e->lanes.at[lane].backfill, number, agent);
+        left--;
+        if (best->lanes.n > 0)
+            iheap_put(&e->open_demands, demand, ready_demand_less, e);
+        else
+            iheap_remove(&e->open_demands, demand, ready_demand_less, e);
+    }
+    if (e->open_demands.n > 0)
+        e->work_left = true;
+    iheap_clear(&e->open_demands);
+}
+
+static bool is_over(const struct backfill *b)
+{
+    return b->state == BACKFILL_RUNNING && b->open == 0 && b->gates_pending == 0 && b->count[INSTANCE_READY] == 0 &&
+           b->count[INSTANCE_BACKING_OFF] == 0 && b->count[INSTANCE_WAITING] == b->upstream_failed;
+}
+
+static enum backfill_state end_state(const struct backfill *b)
+{
+    uint64_t done = b->count[INSTANCE_SUCCEEDED] + b->count[INSTANCE_SKIPPED];
+    if (done == b->topology->n)
+        return BACKFILL_SUCCEEDED;
+    return done > 0 ? BACKFILL_PARTLY : BACKFILL_FAILED;
+}
+
+static void end_backfill(struct decision *d, const struct backfill *b, enum backfill_state state)
+{
+    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    r->backfill = b->id;
+    r->backfill_state = state;
+    record_emit(d, r);
+}
+
+void decide_backfill_ends(struct decision *d)
+{
+    struct engine *e = d->e;
+    for (size_t i = e->live.n; i-- > 0;) {       /* backwards: an end takes its entry out */
+        const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
+        if (is_over(b))
+            end_backfill(d, b, end_state(b));
+        else if (b->state == BACKFILL_CANCELLED && b->open == 0)
+            end_backfill(d, b, BACKFILL_CANCELLED);
+    }
+}

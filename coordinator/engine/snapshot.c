@@ -1,0 +1,373 @@
+/* Checkpoints: the state as of one point, written in chunks while the engine goes on.
+ *
+ * What is small is made into records at the beginning.  Instances are written 4,096 at a time; one that changes before its chunk
+ * was written has the chunk packed first (snapshot_touch).  A chunk that nothing has happened to is left out.
+ * Packed form: version, count, then for each instance its state and flags, and what differs from a fresh one; little-endian. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "coordinator/engine/decide.h"
+
+enum { PACK_VERSION = 1, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20 };
+enum { EAGER_RECORDS_PER_CALL = 1024, CHUNKS_PER_CALL = 64 };
+
+static bool has_detail(const struct instance *in)
+{
+    return in->run != 1 || in->attempts || in->lost || in->agent || in->attempt || in->started_us || in->finished_us;
+}
+
+/* ready is derived, and written as waiting. */
+static uint8_t packed_state(const struct instance *in)
+{
+    return in->state == INSTANCE_READY ? INSTANCE_WAITING : in->state;
+}
+
+static void pack(struct bf_buf *out, const struct instance *in)
+{
+    bool detail = has_detail(in), retry = in->state == INSTANCE_BACKING_OFF;
+    bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0)));
+    if (detail) {
+        bf_buf_put_u32(out, in->run);
+        bf_buf_put_u32(out, in->attempts);
+        bf_buf_put_u16(out, in->lost);
+        bf_buf_put_u32(out, in->agent);
+        bf_buf_put_u64(out, in->attempt);
+        bf_buf_put_u64(out, (uint64_t)in->started_us);
+        bf_buf_put_u64(out, (uint64_t)in->finished_us);
+    }
+    if (retry)
+        bf_buf_put_u64(out, (uint64_t)in->retry_at_ms);
+}
+
+static bool unpack(struct bf_reader *r, struct instance *in)
+{
+    uint8_t head = 0;
+    uint64_t started = 0, finished = 0, retry = 0;
+    if (!bf_take_u8(r, &head) || (head & PACK_STATE) < INSTANCE_WAITING || (head & PACK_STATE) > INSTANCE_CANCELLED)
+        return false;
+    in->state = head & PACK_STATE;
+    if (head & PACK_DETAIL) {
+        bf_take_u32(r, &in->run);
+        bf_take_u32(r, &in->attempts);
+        bf_take_u16(r, &in->lost);
+        bf_take_u32(r, &in->agent);
+        bf_take_u64(r, &in->attempt);
+        bf_take_u64(r, &started);
+        bf_take_u64(r, &finished);
+        in->started_us = (int64_t)started;
+        in->finished_us = (int64_t)finished;
+    }
+    if (head & PACK_RETRY) {
+        bf_take_u64(r, &retry);
+        in->retry_at_ms = (int64_t)retry;
+    }
+    return !r->bad;
+}
+
+enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n, struct bf_error *err)
+{
+    struct bf_reader r = {.p = bytes, .left = n};
+    uint8_t version = 0;
+    uint32_t count = 0;
+    if (!bf_take_u8(&r, &version) || version != PACK_VERSION || !bf_take_u32(&r, &count) || count > b->topology->n - number)
+        return bf_fail(err, BF_CORRUPT, "instances of bf-%u: packed in an unknown version, or too many", b->id);
+    for (uint32_t i = 0; i < count; i++)
+        if (!unpack(&r, &b->instances[number + i]))
+            return bf_fail(err, BF_CORRUPT, "instances of bf-%u: number %u is malformed", b->id, number + i);
+    if (r.left != 0)
+        return bf_fail(err, BF_CORRUPT, "instances of bf-%u: %zu bytes too many", b->id, r.left);
+    return BF_OK;
+}
+
+/* ---- chunks ---- */
+
+static uint32_t n_chunks(const struct backfill *b)
+{
+    return (b->topology->n + SNAPSHOT_CHUNK - 1) / SNAPSHOT_CHUNK;
+}
+
+static bool is_fresh(const struct instance *in)
+{
+    return packed_state(in) == INSTANCE_WAITING && !has_detail(in);
+}
+
+/* false when nothing has happened to any of the chunk. */
+static bool pack_chunk(const struct backfill *b, uint32_t chunk, struct bf_buf *out)
+{
+    uint32_t from = chunk * SNAPSHOT_CHUNK, until = from + SNAPSHOT_CHUNK;
+    bool fresh = true;
+    if (until > b->topology->n)
+        until = b->topology->n;
+    for (uint32_t i = from; i < until && fresh; i++)
+        fresh = is_fresh(&b->instances[i]);
+    if (fresh)
+        return false;
+    bf_buf_put_u8(out, PACK_VERSION);
+    bf_buf_put_u32(out, until - from);
+    for (uint32_t i = from; i < until; i++)
+        pack(out, &b->instances[i]);
+    return true;
+}
+
+void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number)
+{
+    uint32_t chunk = number / SNAPSHOT_CHUNK;
+    if (!b->unwritten || !b->unwritten[chunk])
+        return;
+    struct bf_buf packed = {0};
+    b->unwritten[chunk] = 0;
+    if (pack_chunk(b, chunk, &packed))
+        bf_vec_push(&e->snapshot.captured, (struct captured){.backfill = b->id, .chunk = chunk, .bytes = packed.data, .n = packed.len});
+    else
+        bf_buf_free(&packed);
+}
+
+static void add_instances(const struct engine *e, uint32_t backfill, uint32_t chunk, const uint8_t *bytes, size_t n, struct engine_out *out)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    uint32_t number = chunk * SNAPSHOT_CHUNK;
+    struct record *r = record_add(out, RECORD_INSTANCES);
+    r->backfill = backfill;
+    r->step = b->instances[number].step;
+    r->index = instance_index(b, number);
+    r->bytes = bf_arena_memdup(&out->arena, bytes, n);
+    r->n_bytes = n;
+}
+
+/* ---- what is small ---- */
+
+static void add_agents(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->agents.n; i++) {
+        const struct agent *a = &e->agents.at[i];
+        struct record *r = record_add(out, RECORD_AGENT_JOINED);
+        r->agent = a->id;
+        memcpy(r->key, a->key, sizeof r->key);
+        r->incarnation = a->incarnation;
+        r->hello = a->hello;
+        r->at_us = a->since_us;
+        record_keep_strings(&out->arena, r);
+        r = record_add(out, RECORD_AGENT_STATE);
+        r->agent = a->id;
+        r->agent_state = a->state;
+        r->at_us = a->since_us;
+    }
+}
+
+static void add_created(const struct backfill *b, struct engine_out *out)
+{
+    struct record *r = record_add(out, RECORD_BACKFILL_CREATED);
+    r->backfill = b->id;
+    memcpy(r->plan_hash, b->plan_hash, sizeof r->plan_hash);
+    r->from = b->from;
+    r->to = b->to;
+    r->backward = b->backward;
+    r->params = b->params;
+    r->n_params = b->n_params;
+    r->actor = b->actor;
+    r->at_us = b->created_us;
+    record_keep_strings(&out->arena, r);
+}
+
+static void add_state(const struct backfill *b, enum backfill_state state, int64_t at_us, struct engine_out *out)
+{
+    struct record *r = record_add(out, RECORD_BACKFILL_STATE);
+    r->backfill = b->id;
+    r->backfill_state = state;
+    r->at_us = at_us;
+}
+
+/* After its attempts, because a cancelled backfill has finished only when none is open. */
+static void add_states(const struct backfill *b, struct engine_out *out)
+{
+    if (b->started_us != 0)
+        add_state(b, BACKFILL_RUNNING, b->started_us, out);
+    if (b->state != BACKFILL_RUNNING && b->state != BACKFILL_QUEUED)
+        add_state(b, b->state, b->finished_us ? b->finished_us : b->started_us, out);
+}
+
+static void add_attempts(const struct engine *e, struct engine_out *out)
+{
+    for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next) {
+        const struct attempt *a = &e->attempts.at[slot];
+        struct record *r = record_add(out, RECORD_ATTEMPT);
+        r->ref = a->ref;
+        r->backfill = a->backfill;
+        r->step = a->step;
+        r->index = a->index;
+        r->n = a->n;
+        r->run = a->run;
+        r->attempt_no = a->attempt_no;
+        r->agent = a->agent;
+        r->incarnation = a->incarnation;
+        r->at_us = a->granted_us;
+        r->started_us = a->started_us;
+    }
+}
+
+static void add_gates(const struct backfill *b, struct engine_out *out)
+{
+    const struct topology *t = b->topology;
+    for (uint32_t i = 0; i < t->n_gates; i++) {
+        if (b->gates[i].upto == gate_released_at_start(&t->gates[i]))
+            continue;
+        const struct edge_rule *rule = &t->rules[t->gates[i].rule];
+        struct record *r = record_add(out, RECORD_GATE);
+        r->backfill = b->id;
+        r->step = rule->down;
+        r->edge = rule->edge;
+        r->gate = i - rule->gate_first;
+        r->upto = b->gates[i].upto;
+    }
+}
+
+static void add_failures(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->failures.n; i++) {
+        const struct failure *f = &e->failures.at[i];
+        const struct backfill *b = backfill_find(e, f->backfill);
+        struct record *r = record_add(out, RECORD_FAILURE);
+        r->backfill = f->backfill;
+        r->step = b->instances[f->number].step;
+        r->index = instance_index(b, f->number);
+        r->outcome = f->outcome;
+        r->failure_class = f->class;
+        record_keep_strings(&out->arena, r);
+    }
+}
+
+static void add_replies(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->replies.n; i++) {
+        const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
+        struct record *r = record_add(out, RECORD_REPLIED);
+        memcpy(r->key, p->who, BF_KEY_BYTES);
+        memcpy(r->request_id, p->who + BF_KEY_BYTES, OP_REQUEST_ID_BYTES);
+        r->rc = p->rc;
+        r->text = p->text;
+        r->json = p->json;
+        r->at_us = p->at_us;
+        record_keep_strings(&out->arena, r);
+    }
+}
+
+static void add_small(const struct engine *e, struct engine_out *out)
+{
+    struct record *r = record_add(out, RECORD_COUNTERS);
+    r->epoch = e->epoch;
+    r->next_attempt = e->next_attempt;
+    r->next_backfill = e->next_backfill;
+    r->next_agent = e->next_agent;
+    if (e->low)
+        record_add(out, RECORD_LOW)->low = true;
+    for (size_t i = 0; i < e->pools.n; i++) {
+        r = record_add(out, RECORD_POOL_SET);
+        r->pool_name = bf_arena_strdup(&out->arena, e->pools.at[i].name);
+        r->pool_slots = e->pools.at[i].slots;
+        r->pool_source = e->pools.at[i].source;
+    }
+    add_agents(e, out);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        add_created(e->backfills.at[i], out);
+    add_attempts(e, out);
+    for (size_t i = 0; i < e->backfills.n; i++) {
+        add_states(e->backfills.at[i], out);
+        add_gates(e->backfills.at[i], out);
+    }
+    add_failures(e, out);
+    add_replies(e, out);
+}
+
+/* ---- the run of a snapshot ---- */
+
+void snapshot_drop(struct engine *e)
+{
+    struct snapshot *s = &e->snapshot;
+    for (size_t i = s->captured_at; i < s->captured.n; i++)
+        free(s->captured.at[i].bytes);
+    bf_vec_clear(&s->captured);
+    s->captured_at = 0;
+    engine_out_free(&s->eager);
+    for (size_t i = 0; i < e->backfills.n; i++) {
+        free(e->backfills.at[i]->unwritten);
+        e->backfills.at[i]->unwritten = NULL;
+    }
+    s->active = false;
+}
+
+void engine_snapshot_begin(struct engine *e)
+{
+    struct snapshot *s = &e->snapshot;
+    snapshot_drop(e);
+    add_small(e, &s->eager);
+    for (size_t i = 0; i < e->backfills.n; i++) {
+        struct backfill *b = e->backfills.at[i];
+        b->unwritten = bf_xmalloc(n_chunks(b));
+        memset(b->unwritten, 1, n_chunks(b));
+    }
+    s->backfills = (uint32_t)e->backfills.n;
+    s->backfill = 1;
+    s->chunk = 0;
+    s->eager_at = 0;
+    s->active = true;
+}
+
+bool engine_snapshot_active(const struct engine *e)
+{
+    return e->snapshot.active;
+}
+
+static void next_eager(struct snapshot *s, struct engine_out *out)
+{
+    for (size_t i = 0; i < EAGER_RECORDS_PER_CALL && s->eager_at < s->eager.n_records; i++) {
+        struct record copy = s->eager.records[s->eager_at++];
+        struct record *r = record_add(out, copy.kind);
+        record_keep_strings(&out->arena, &copy);
+        *r = copy;
+    }
+}
+
+static void next_captured(struct engine *e, struct engine_out *out)
+{
+    struct captured *c = &e->snapshot.captured.at[e->snapshot.captured_at++];
+    add_instances(e, c->backfill, c->chunk, c->bytes, c->n, out);
+    free(c->bytes);
+}
+
+/* The next chunk that is still to be written, if it is among the next few.  false when all have been seen. */
+static bool next_chunk(struct engine *e, struct engine_out *out)
+{
+    struct snapshot *s = &e->snapshot;
+    struct bf_buf packed = {0};
+    for (int i = 0; i < CHUNKS_PER_CALL && s->backfill <= s->backfills && packed.len == 0; i++) {
+        struct backfill *b = backfill_find(e, s->backfill);
+        if (s->chunk >= n_chunks(b)) {
+            s->backfill++;
+            s->chunk = 0;
+            continue;
+        }
+        if (b->unwritten[s->chunk] && pack_chunk(b, s->chunk, &packed))
+            add_instances(e, b->id, s->chunk, packed.data, packed.len, out);
+        b->unwritten[s->chunk++] = 0;
+    }
+    bf_buf_free(&packed);
+    return s->backfill <= s->backfills;
+}
+
+bool engine_snapshot_next(struct engine *e, struct engine_out *out)
+{
+    struct snapshot *s = &e->snapshot;
+    if (!s->active)
+        return false;
+    size_t before = out->n_records;
+    if (s->eager_at < s->eager.n_records)
+        next_eager(s, out);
+    else if (s->captured_at < s->captured.n)
+        next_captured(e, out);
+    else if (!next_chunk(e, out) && out->n_records == before) {
+        snapshot_drop(e);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,176 @@
+/* The engine's state.
+ *
+ * Base state is what records say and recovery restores: instances, open attempts, agents, pools, how far gates are open, stored
+ * answers.  Derived state follows from it: unmet and blocked counters, ready lanes, timers, counts.  While `recovering`, only
+ * base state is kept; engine_rebuild() derives the rest.  State changes in apply.c and what it calls, nowhere else. */
+#ifndef BF_ENGINE_STATE_H
+#define BF_ENGINE_STATE_H
+
+#include "common/map.h"
+#include "common/vec.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/engine/heap.h"
+#include "coordinator/engine/topology.h"
+#include "coordinator/engine/view.h"
+
+#define NO_SLOT UINT32_MAX
+#define AGENTS_MAX 20000u
+#define STALE_RECORDS_PER_TURN_MAX 256u
+#define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
+
+/* One step of one partition.  ready is derived: base state knows only waiting. */
+struct instance {
+    uint8_t state;                               /* enum instance_state */
+    uint16_t lost;                               /* requeues of this run, not charged as attempts */
+    uint32_t step;
+    uint32_t run, attempts;
+    uint32_t unmet;                              /* derived: needs and gates not satisfied */
+    uint32_t blocked;                            /* derived: needs and gates that hold an upstream which is dead */
+    uint32_t agent;
+    uint64_t attempt;
+    int64_t started_us, finished_us, retry_at_ms;
+};
+_Static_assert(sizeof(struct instance) <= 64, "one cache line for each instance");
+
+struct gate {
+    uint32_t closed;                             /* derived: upstream members not satisfied */
+    uint32_t dead;                               /* derived: upstream members that failed for good */
+    uint32_t upto;                               /* downstream members released, from the first on */
+};
+
+struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; };
+
+struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
+
+/* Ready instances of one backfill that need the same: best first.  Item: (weight, order << 32 | number). */
+struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
+/* What an attempt needs; holds the lanes that have something ready and whose backfill runs. */
+struct demand { uint32_t pool, fit; struct iheap lanes; };
+/* Agents whose labels fit, the least busy first; the full ones are at the end. */
+struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
+
+struct backfill {
+    uint32_t id;
+    enum backfill_state state;
+    const struct known_plan *known;
+    const struct plan *plan;
+    const struct topology *topology;
+    uint8_t plan_hash[32];
+    bool backward;
+    struct bf_arena arena;                       /* of the strings below */
+    const char *actor, *from, *to;
+    struct op_param *params; size_t n_params;
+    int64_t created_us, started_us, finished_us;
+    struct instance *instances;                  /* by number (topology) */
+    struct gate *gates;
+    uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
+    uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
+    uint32_t open;                               /* open attempts */
+    uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
+    uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
+};
+
+/* An open attempt; linked in order of id, and in order of grant within its agent. */
+struct attempt {
+    struct attempt_ref ref;
+    uint32_t backfill, step, index, n, run, attempt_no, agent;
+    uint64_t incarnation;                        /* of the agent when it was granted */
+    int64_t granted_us, started_us;
+    uint32_t prev, next, agent_prev, agent_next;
+    uint64_t mark;                               /* reconcile pass that saw it held */
+};
+
+struct agent {
+    uint32_t id;
+    enum agent_state state;
+    uint8_t key[BF_KEY_BYTES];
+    uint64_t incarnation;
+    struct agent_hello hello;                    /* owned copy, without held */
+    uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
+    int64_t since_us;
+    uint32_t first, last;                        /* its open attempts */
+};
+
+struct pool { char *name; uint32_t slots, used, used_max; enum pool_source source; };
+
+struct reply {
+    uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
+    enum bf_rc rc;
+    char *text, *json;
+    int64_t at_us;
+};
+
+struct captured { uint32_t backfill, chunk; uint8_t *bytes; size_t n; };
+struct snapshot {
+    bool active;
+    struct engine_out eager;                     /* records as of the beginning */
+    size_t eager_at;
+    uint32_t backfills;                          /* those with an id up to this one */
+    uint32_t backfill, chunk;                    /* next to be written */
+    BF_VEC_TYPE(struct captured) captured;       /* written ahead, because they changed */
+    size_t captured_at;
+};
+
+struct engine {
+    struct engine_config config;
+    bool recovering;
+    uint32_t epoch, next_backfill, next_agent;
+    uint64_t next_attempt;
+    bool low;                                    /* the store is short of room: no creates, no grants */
+    BF_VEC_TYPE(struct known_plan *) plans;
+    struct bf_smap plans_by_key;
+    BF_VEC_TYPE(struct backfill *) backfills;    /* by id - 1 */
+    BF_VEC_TYPE(uint32_t) live;                  /* derived: ids of those that have not finished, ascending */
+    BF_VEC_TYPE(struct agent) agents;            /* by id - 1 */
+    struct bf_smap agents_by_key;                /* -> id */
+    struct bf_smap agents_by_name;               /* derived: connected and draining ones -> id */
+    BF_VEC_TYPE(struct pool) pools;
+    BF_VEC_TYPE(struct attempt) attempts;        /* slots */
+    BF_VEC_TYPE(uint32_t) free_slots;
+    struct bf_map slot_of;                       /* attempt id -> slot */
+    uint32_t first_attempt, last_attempt;        /* slots, in order of id */
+    uint64_t n_open;
+    BF_VEC_TYPE(struct failure) failures;
+    struct bf_map failure_of;                    /* instance_key -> index */
+    BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
+    size_t replies_at;
+    struct bf_smap replies_by_who;
+    /* derived: the ready queue */
+    BF_VEC_TYPE(struct lane) lanes;
+    BF_VEC_TYPE(struct demand) demands;
+    struct bf_map demand_of;                     /* pool << 32 | fit -> demand */
+    BF_VEC_TYPE(struct fit) fits;
+    uint64_t n_ready;
+    struct iheap open_demands;                   /* of the grants of one turn */
+    struct heap timers;                          /* (retry_at_ms, instance_key) */
+    struct heap gates_due;                       /* (backfill, gate) */
+    BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */
+    /* volatile */
+    int64_t now_ms;
+    bool work_left;                              /* this turn left some for the next one */
+    uint32_t stale_records;                      /* in this turn */
+    uint64_t mark;
+    struct snapshot snapshot;
+#ifdef BF_PLANTS
+    struct bf_map planted_ended;                 /* attempt -> instance_key, for "stale_token_accepted" */
+#endif
+};
+
+static inline uint64_t instance_key(const struct backfill *b, uint32_t number)
+{
+    return (uint64_t)b->id << 32 | number;
+}
+
+static inline bool instance_satisfied(const struct instance *in)
+{
+    return in->state == INSTANCE_SUCCEEDED || in->state == INSTANCE_SKIPPED;
+}
+
+/* Nothing downstream of it will ever run in this state of affairs. */
+static inline bool instance_dead(const struct instance *in)
+{
+    return in->state == INSTANCE_FAILED || in->state == INSTANCE_CANCELLED || (in->state == INSTANCE_WAITING && in->blocked > 0);
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* Reading the engine: see view.h. */
+#include "coordinator/engine/view.h"
+
+#include <string.h>
+
+#include "coordinator/engine/internal.h"
+
+const char *instance_state_name(enum instance_state s)
+{
+    static const char *const names[INSTANCE_STATE_COUNT] = {
+        [INSTANCE_WAITING] = "waiting", [INSTANCE_READY] = "ready", [INSTANCE_ASSIGNED] = "assigned", [INSTANCE_RUNNING] = "running",
+        [INSTANCE_BACKING_OFF] = "backing_off", [INSTANCE_SUCCEEDED] = "succeeded", [INSTANCE_SKIPPED] = "skipped",
+        [INSTANCE_FAILED] = "failed", [INSTANCE_CANCELLED] = "cancelled",
+    };
+    return (unsigned)s < INSTANCE_STATE_COUNT && names[s] ? names[s] : "unknown";
+}
+
+const char *backfill_state_name(enum backfill_state s)
+{
+    switch (s) {
+    case BACKFILL_QUEUED: return "queued";
+    case BACKFILL_RUNNING: return "running";
+    case BACKFILL_PAUSED: return "paused";
+    case BACKFILL_SUCCEEDED: return "succeeded";
+    case BACKFILL_PARTLY: return "partly_succeeded";
+    case BACKFILL_FAILED: return "failed";
+    case BACKFILL_CANCELLED: return "cancelled";
+    }
+    return "unknown";
+}
+
+const char *agent_state_name(enum agent_state s)
+{
+    switch (s) {
+    case AGENT_CONNECTED: return "connected";
+    case AGENT_DRAINING: return "draining";
+    case AGENT_LOST: return "lost";
+    case AGENT_LEFT: return "left";
+    }
+    return "unknown";
+}
+
+const char *failure_class_name(enum failure_class c)
+{
+    switch (c) {
+    case FAILURE_NONE: return "none";
+    case FAILURE_TRANSIENT: return "transient";
+    case FAILURE_PERMANENT: return "permanent";
+    case FAILURE_UNKNOWN: return "unknown";
+    case FAILURE_LOST: return "lost";
+    }
+    return "unknown";
+}
+
+uint32_t engine_latest_backfill(const struct engine *e)
+{
+    return (uint32_t)e->backfills.n;
+}
+
+uint32_t engine_next_backfill(const struct engine *e, uint32_t after)
+{
+    return after < e->backfills.n ? after + 1 : 0;
+}
+
+bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret)
+{
+    const struct backfill *b = backfill_find(e, id);
+    if (!b)
+        return false;
+    *ret = (struct backfill_view){
+        .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .from = b->from, .to = b->to,
+        .params = b->params, .n_params = b->n_params, .created_us = b->created_us, .started_us = b->started_us,
+        .finished_us = b->finished_us, .upstream_failed = b->upstream_failed, .open_attempts = b->open,
+    };
+    memcpy(ret->count, b->count, sizeof ret->count);
+    return true;
+}
+
+bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!instance_find(e, backfill, step, index, &b, &number))
+        return false;
+    const struct instance *in = &b->instances[number];
+    *ret = (struct instance_view){
+        .state = in->state, .upstream_failed = in->state == INSTANCE_WAITING && in->blocked > 0, .run = in->run,
+        .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
+        .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms,
+    };
+    return true;
+}
+
+bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct outcome *ret,
+                    enum failure_class *ret_class)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    uint64_t i = 0;
+    if (!instance_find(e, backfill, step, index, &b, &number) || !bf_map_get(&e->failure_of, instance_key(b, number), &i))
+        return false;
+    *ret = e->failures.at[i].outcome;
+    *ret_class = e->failures.at[i].class;
+    return true;
+}
+
+bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret)
+{
+    const struct attempt *a = attempt_find(e, attempt);
+    if (!a)
+        return false;
+    const struct backfill *b = backfill_find(e, a->backfill);
+    *ret = (struct attempt_view){
+        .ref = a->ref, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n, .run = a->run,
+        .attempt_no = a->attempt_no, .agent = a->agent, .granted_us = a->granted_us, .started_us = a->started_us,
+        .started = b->instances[instance_number(b, a->step, a->index)].state == INSTANCE_RUNNING,
+        .kill_sent = b->state == BACKFILL_CANCELLED,
+    };
+    return true;
+}
+
+uint64_t engine_next_attempt(const struct engine *e, uint64_t after)
+{
+    const struct attempt *a = attempt_find(e, after);
+    uint32_t slot = a ? a->next : e->first_attempt;
+    while (slot != NO_SLOT && e->attempts.at[slot].ref.attempt <= after)
+        slot = e->attempts.at[slot].next;
+    return slot == NO_SLOT ? 0 : e->attempts.at[slot].ref.attempt;
+}
+
+bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret)
+{
+    const struct agent *a = agent_find(e, id);
+    if (!a)
+        return false;
+    *ret = (struct agent_view){.id = a->id, .state = a->state, .key = a->key, .incarnation = a->incarnation, .hello = &a->hello,
+                               .busy = a->busy, .since_us = a->since_us};
+    return true;
+}
+
+uint32_t engine_next_agent(const struct engine *e, uint32_t after)
+{
+    return after < e->agents.n ? after + 1 : 0;
+}
+
+uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES])
+{
+    const struct agent *a = agent_find_key(e, key);
+    return a ? a->id : 0;
+}
+
+size_t engine_n_pools(const struct engine *e)
+{
+    return e->pools.n;
+}
+
+void engine_pool(const struct engine *e, size_t i, struct pool_view *ret)
+{
+    const struct pool *p = &e->pools.at[i];
+    *ret = (struct pool_view){.name = p->name, .slots = p->slots, .used = p->used, .source = p->source};
+}
+
+uint32_t engine_epoch(const struct engine *e)
+{
+    return e->epoch;
+}

@@ -1,0 +1,86 @@
+/* Reading the engine: borrowed, valid until the next step or apply.  For queries, dispatch and the simulator's checkers. */
+#ifndef BF_ENGINE_VIEW_H
+#define BF_ENGINE_VIEW_H
+
+#include "coordinator/engine/engine.h"
+
+enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
+                      INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
+#define INSTANCE_STATE_COUNT 10
+const char *instance_state_name(enum instance_state s);       /* "waiting", "ready", … */
+const char *backfill_state_name(enum backfill_state s);
+const char *agent_state_name(enum agent_state s);
+const char *failure_class_name(enum failure_class c);
+
+struct instance_view {
+    enum instance_state state;
+    bool upstream_failed;                    /* waiting on something that failed for good: derived */
+    uint32_t run, attempts;                  /* run number; attempts of this run */
+    uint32_t unmet;                          /* unsatisfied needs */
+    uint32_t agent;                          /* of the open or last attempt; 0: none */
+    uint64_t attempt;                        /* open or last attempt; 0: none */
+    int64_t started_us, finished_us;         /* of the last attempt; 0: not yet */
+    int64_t retry_at_ms;                     /* BACKING_OFF: engine time */
+};
+
+struct backfill_view {
+    uint32_t id;
+    const struct plan *plan;
+    enum backfill_state state;
+    bool backward;
+    const char *actor, *from, *to;
+    const struct op_param *params; size_t n_params;
+    int64_t created_us, started_us, finished_us;
+    uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
+    uint64_t upstream_failed;
+    uint32_t open_attempts;
+};
+
+struct attempt_view {
+    struct attempt_ref ref;
+    uint32_t backfill, step, index, n, run, attempt_no, agent;
+    bool started, kill_sent;
+    int64_t granted_us, started_us;
+};
+
+struct agent_view {
+    uint32_t id;
+    enum agent_state state;
+    const uint8_t *key;
+    uint64_t incarnation;
+    const struct agent_hello *hello;
+    uint32_t busy;                           /* slots in use */
+    int64_t since_us;                        /* of the state */
+};
+
+struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; };
+
+uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
+bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
+uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
+bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
+/* Last failure of an instance; false when it has none.  Strings borrowed. */
+bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index,
+                    struct outcome *ret, enum failure_class *ret_class);
+bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
+uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
+bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);
+uint32_t engine_next_agent(const struct engine *e, uint32_t after);
+uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);   /* 0: none */
+size_t engine_n_pools(const struct engine *e);
+void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+uint32_t engine_epoch(const struct engine *e);
+
+/* Why does an instance not run?  In order of what must clear first.  At most max. */
+enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE };
+struct blocker {
+    enum blocker_kind kind;
+    uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the upstream */
+    uint32_t count;                          /* how many such upstreams (the first is named); QUEUE: how many are ahead, at most */
+    size_t pool;                             /* POOL */
+    int64_t clears_at_ms;                    /* engine time; -1: not known */
+};
+size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+
+#endif

@@ -1,0 +1,108 @@
+/* Why does an instance not run?  Walks the same rules as the counters, so that both say the same. */
+#include "coordinator/engine/internal.h"
+
+struct answer { struct blocker *at; size_t n, max; };
+
+static void add(struct answer *a, struct blocker b)
+{
+    if (a->n < a->max)
+        a->at[a->n++] = b;
+}
+
+/* The first upstream in a range that is unmet (or dead), and how many there are. */
+static void note(struct blocker *b, uint32_t step, uint32_t index)
+{
+    if (b->count++ == 0) {
+        b->step = step;
+        b->index = index;
+    }
+}
+
+static void look_at(const struct backfill *b, uint32_t step, uint32_t index, struct blocker *unmet, struct blocker *dead)
+{
+    const struct instance *up = &b->instances[instance_number(b, step, index)];
+    if (instance_dead(up))
+        note(dead, step, index);
+    else if (!instance_satisfied(up))
+        note(unmet, step, index);
+}
+
+static void look_through(const struct backfill *b, const struct edge_rule *r, uint32_t index, struct blocker *unmet, struct blocker *dead)
+{
+    const struct topology *t = b->topology;
+    uint32_t up = 0, gate = 0;
+    if (r->n_gates == 0) {
+        if (topology_upstream(t, r, index, &up))
+            look_at(b, r->up, up, unmet, dead);
+        return;
+    }
+    if (!topology_gate_of_downstream(t, r, index, &gate))
+        return;
+    for (uint32_t i = 0; b->gates[gate].closed > 0 && i < t->gates[gate].n_up; i++)
+        look_at(b, r->up, t->gates[gate].up_first + i, unmet, dead);
+}
+
+/* Dead ones first: nothing else helps until they are retried. */
+static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index, struct answer *a)
+{
+    struct blocker unmet = {.kind = BLOCKER_DEPENDENCY, .clears_at_ms = -1}, dead = {.kind = BLOCKER_UPSTREAM_FAILED, .clears_at_ms = -1};
+    const struct topology *t = b->topology;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++)
+        look_through(b, &t->rules[i], index, &unmet, &dead);
+    if (dead.count > 0)
+        add(a, dead);
+    if (unmet.count > 0)
+        add(a, unmet);
+    if (dead.count == 0 && unmet.count == 0)     /* only its turn at a large gate is missing */
+        add(a, (struct blocker){.kind = BLOCKER_QUEUE, .clears_at_ms = -1});
+}
+
+static void why_no_agent(const struct engine *e, const struct fit *f, struct answer *a)
+{
+    const struct agent *best = f->agents.n > 0 ? agent_find(e, f->agents.at[0]) : NULL;
+    if (!best)
+        add(a, (struct blocker){.kind = BLOCKER_NO_AGENT, .clears_at_ms = -1});
+    else if (best->busy >= best->hello.slots)
+        add(a, (struct blocker){.kind = BLOCKER_AGENTS_BUSY, .count = (uint32_t)f->agents.n, .clears_at_ms = -1});
+}
+
+static uint32_t queued_with(const struct engine *e, const struct demand *d)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < d->lanes.n; i++)
+        n += e->lanes.at[d->lanes.at[i]].ready.n;
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static void why_ready(const struct engine *e, const struct backfill *b, uint32_t step, struct answer *a)
+{
+    const struct demand *d = &e->demands.at[e->lanes.at[b->lanes[step]].demand];
+    if (d->pool != PLAN_NO_INDEX && e->pools.at[d->pool].used >= e->pools.at[d->pool].slots)
+        add(a, (struct blocker){.kind = BLOCKER_POOL, .pool = d->pool, .count = e->pools.at[d->pool].used, .clears_at_ms = -1});
+    why_no_agent(e, &e->fits.at[d->fit], a);
+    uint32_t queued = queued_with(e, d);
+    if (queued > 1)
+        add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
+}
+
+size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max)
+{
+    struct answer a = {.at = ret, .max = max};
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    if (!instance_find(e, backfill, step, index, &b, &number))
+        return 0;
+    const struct instance *in = &b->instances[number];
+    bool waiting = in->state == INSTANCE_WAITING, backing_off = in->state == INSTANCE_BACKING_OFF;
+    if (!waiting && !backing_off && in->state != INSTANCE_READY)
+        return 0;
+    if (waiting)
+        why_waiting(b, step, index, &a);
+    if (backing_off)
+        add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clears_at_ms = in->retry_at_ms});
+    if (b->state == BACKFILL_PAUSED)
+        add(&a, (struct blocker){.kind = BLOCKER_PAUSED, .clears_at_ms = -1});
+    if (in->state == INSTANCE_READY)
+        why_ready(e, b, step, &a);
+    return a.n;
+}

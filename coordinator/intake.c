@@ -1,0 +1,151 @@
+/* What arrives becomes an input of the next turn, copied into its arena; heartbeats are answered at once.
+ *
+ * A heartbeat renews only for a peer that this process has welcomed: an agent that spoke to the coordinator's predecessor is
+ * asked for a new HELLO, so that what was granted and never arrived is found. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/turn.h"
+#include "coordinator/turn_state.h"
+
+struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES])
+{
+    struct peer *p = bf_smap_get(&t->peers, key, BF_KEY_BYTES);
+    if (!p) {
+        p = bf_xcalloc(1, sizeof *p);
+        bf_smap_put(&t->peers, key, BF_KEY_BYTES, p);
+    }
+    return p;
+}
+
+static struct input *input_add(struct turns *t, enum input_kind kind, const uint8_t *key)
+{
+    struct input *in = bf_vec_add(&t->inputs);
+    in->kind = kind;
+    if (key)
+        memcpy(in->key, key, BF_KEY_BYTES);
+    return in;
+}
+
+/* ---- agents ---- */
+
+static struct agent_hello hello_copy(struct bf_arena *arena, const struct agent_hello *hello)
+{
+    struct agent_hello copy = *hello;
+    copy.name = bf_arena_strdup(arena, hello->name);
+    copy.version = bf_arena_strdup(arena, hello->version);
+    copy.boot_id = bf_arena_strdup(arena, hello->boot_id);
+    copy.labels = bf_arena_alloc(arena, hello->n_labels * sizeof *copy.labels);
+    for (size_t i = 0; i < hello->n_labels; i++) {
+        copy.labels[i].name = bf_arena_strdup(arena, hello->labels[i].name);
+        copy.labels[i].value = bf_arena_strdup(arena, hello->labels[i].value);
+    }
+    copy.held = bf_arena_memdup(arena, hello->held, hello->n_held * sizeof *copy.held);
+    return copy;
+}
+
+static struct agent_report report_copy(struct bf_arena *arena, const struct agent_report *report)
+{
+    struct agent_report copy = *report;
+    copy.outcome.sqlstate = bf_arena_strdup(arena, report->outcome.sqlstate);
+    copy.outcome.dbms = bf_arena_strdup(arena, report->outcome.dbms);
+    copy.outcome.text = bf_arena_strdup(arena, report->outcome.text);
+    return copy;
+}
+
+static void hello_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg)
+{
+    struct peer *peer = turn_peer(t, key);
+    peer->incarnation = msg->incarnation;
+    peer->hello_nonce = msg->nonce;
+    struct input *in = input_add(t, INPUT_HELLO, key);
+    in->incarnation = msg->incarnation;
+    in->hello = hello_copy(&t->arena, &msg->hello);
+}
+
+static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg, int64_t now_ms)
+{
+    const struct peer *peer = turn_peer(t, key);
+    struct agent_msg answer = {.kind = AGENT_HEARTBEAT_ACK, .incarnation = msg->incarnation, .nonce = msg->nonce, .text = ""};
+    bool renewed = peer->agent && lease_renew(t->leases, peer->agent, msg->incarnation, msg->nonce, now_ms);
+    if (!renewed) {
+        answer.kind = AGENT_REFUSE;
+        answer.text = "no lease is known for this agent: say HELLO again";
+    }
+    t->ports.send_agent(t->ports.arg, key, &answer);
+}
+
+static void reports_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg)
+{
+    for (size_t i = 0; i < msg->n_reports; i++) {
+        struct input *in = input_add(t, INPUT_REPORT, key);
+        in->incarnation = msg->incarnation;
+        in->report = report_copy(&t->arena, &msg->reports[i]);
+    }
+}
+
+void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms)
+{
+    switch (msg->kind) {
+    case AGENT_HELLO: hello_arrived(t, key, msg); break;
+    case AGENT_HEARTBEAT: heartbeat_arrived(t, key, msg, turn_engine_ms(t, boot_ms)); break;
+    case AGENT_REPORT: reports_arrived(t, key, msg); break;
+    case AGENT_BYE: input_add(t, INPUT_BYE, key)->incarnation = msg->incarnation; break;
+    default: break;                              /* the coordinator's own kinds, sent back: nothing to do */
+    }
+}
+
+/* ---- operators ---- */
+
+static struct op_request command_copy(struct bf_arena *arena, const struct op_request *req)
+{
+    struct op_request copy = *req;
+    copy.reason = bf_arena_strdup(arena, req->reason ? req->reason : "");
+    copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
+    copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
+    copy.step = copy.partition = copy.state = "";
+    copy.name = bf_arena_strdup(arena, req->name ? req->name : "");
+    copy.bytes = NULL;
+    copy.n_bytes = 0;
+    copy.params = bf_arena_alloc(arena, req->n_params * sizeof *copy.params);
+    for (size_t i = 0; i < req->n_params; i++) {
+        copy.params[i].name = bf_arena_strdup(arena, req->params[i].name);
+        copy.params[i].value = bf_arena_strdup(arena, req->params[i].value);
+    }
+    copy.arena = (struct bf_arena){0};
+    return copy;
+}
+
+static void answer_now(struct turns *t, const uint8_t *key, const struct op_request *req, const struct bf_error *err)
+{
+    struct op_reply reply = {.rc = err->rc, .text = err->text, .json = ""};
+    memcpy(reply.id, req->id, sizeof reply.id);
+    t->ports.reply(t->ports.arg, key, &reply);
+}
+
+void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const struct op_request *req,
+                  const void *bundle, size_t bundle_bytes)
+{
+    struct bf_error err = {0};
+    if (req->verb == OP_CREATE) {
+        if (bundle)
+            turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
+        struct op_request safe = command_copy(&t->arena, req);
+        if (turn_plan_prepare(t, req->plan_hash, safe.from, safe.to, safe.params, safe.n_params, &err) != BF_OK) {
+            answer_now(t, key, req, &err);
+            return;
+        }
+    }
+    struct input *in = input_add(t, INPUT_COMMAND, key);
+    in->actor = bf_arena_strdup(&t->arena, actor);
+    in->command = command_copy(&t->arena, req);
+}
+
+void turn_pool(struct turns *t, const char *name, uint32_t slots)
+{
+    struct input *in = input_add(t, INPUT_POOL, NULL);
+    in->pool_name = bf_arena_strdup(&t->arena, name);
+    in->pool_slots = slots;
+}

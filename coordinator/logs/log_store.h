@@ -1,0 +1,48 @@
+/* The logs of attempts on disk: segments of compressed frames, and an index in memory.
+ *
+ * One writer appends; readers may come from other threads.  A frame is one chunk of an attempt, with its own header and checksum;
+ * at start the headers are read and a torn end is left behind.  Segments are rotated at 64 MiB and the oldest are dropped when
+ * there is more than is kept.  Logs are outside the journal: the last second may be lost, and shows as a gap.
+ * Frames remember who sent them, so that one agent's log never shows another's lines. */
+#ifndef BF_LOG_STORE_H
+#define BF_LOG_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "proto/agent_msg.h"
+
+#define LOG_SEGMENT_BYTES (64u << 20)
+#define LOG_FRAMES_MAX 2000000u                  /* in the index; the oldest segment goes when there are more */
+#define LOG_ATTEMPT_BYTES_MAX (64u << 20)        /* kept of one attempt */
+#define LOG_CHUNK_BYTES_MAX (64u << 10)
+#define LOG_KEY_BYTES 32
+
+struct log_store;
+enum bf_rc log_store_open(const char *dir, uint64_t keep_bytes, uint32_t segment_bytes, struct log_store **ret,
+                          struct bf_error *err) BF_MUST_CHECK;
+void log_store_close(struct log_store *s);       /* NULL is fine */
+
+/* The writer's thread only.  A chunk that does not follow what is there of its attempt is kept too: readers see the gap.
+ * One that is there already is passed over.  *ret_acked: bytes of this attempt that need not be sent again. */
+enum bf_rc log_store_append(struct log_store *s, const uint8_t key[LOG_KEY_BYTES], const struct log_msg *chunk, uint64_t *ret_acked,
+                            struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc log_store_sync(struct log_store *s, struct bf_error *err) BF_MUST_CHECK;
+
+/* One chunk of an answer; bytes are valid during the call.  offset is that of its first byte.  false stops. */
+struct log_piece { uint64_t offset; uint8_t stream; int64_t at_us; uint64_t cut_bytes; const uint8_t *bytes; size_t n; };
+typedef bool log_told(void *arg, const struct log_piece *piece);
+struct log_end { uint64_t next, cut_bytes; bool end; };
+/* Any thread.  From offset on, until told() says no or max_bytes.  key: only what this agent sent; NULL: whoever sent first.
+ * *ret->next: where to go on; end: the attempt said that it was its last, and nothing is left.  cut_bytes: dropped by the
+ * agent or by age within what was walked.  BF_NOT_FOUND when nothing is kept of the attempt. */
+enum bf_rc log_store_read(struct log_store *s, uint64_t attempt, const uint8_t *key, uint64_t offset, size_t max_bytes, log_told *told,
+                          void *arg, struct log_end *ret, struct bf_error *err) BF_MUST_CHECK;
+
+struct log_store_stats { uint64_t bytes, segments, frames, attempts, refused_bytes, damaged; };
+void log_store_stats(struct log_store *s, struct log_store_stats *ret);
+
+#endif

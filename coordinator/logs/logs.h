@@ -1,0 +1,21 @@
+/* The log socket and its thread: chunks of authorised agents go into the log store, credit goes back.
+ *
+ * Nothing here shares a queue or a lock with the fleet: a flood of logs fills the library's queue of this socket, and agents wait
+ * for credit.  A chunk that cannot be written is acknowledged all the same and shows as a gap, so that no agent stands still. */
+#ifndef BF_LOGS_H
+#define BF_LOGS_H
+
+#include "coordinator/logs/log_store.h"
+#include "coordinator/zap/zap.h"
+
+struct logs_options { const char *endpoint, *dir; const uint8_t *secret_key; uint64_t keep_bytes; };
+struct logs_stats { uint64_t chunks, bytes, refused, failed; };
+
+struct logs;
+enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **ret, struct bf_error *err) BF_MUST_CHECK;
+void logs_close(struct logs *l);                 /* NULL is fine; syncs */
+const char *logs_endpoint(const struct logs *l);
+struct log_store *logs_store(struct logs *l);    /* for readers of any thread */
+void logs_stats(struct logs *l, struct logs_stats *ret);
+
+#endif

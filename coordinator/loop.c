@@ -1,0 +1,126 @@
+/* The loop of the coordinator.  Collect from both sockets, run one turn, offer what waits, sleep until something changes.
+ *
+ * The sockets' descriptors are edge-triggered and a send may swallow an edge, so readiness is asked after every round and before
+ * every sleep.  Time is read once for each step.  With nothing to do the loop sleeps for seconds. */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "coordinator/service_state.h"
+
+#define TURN_EVENTS 4096u
+#define TURN_US 5000
+#define TIDY_MS 5000                             /* room, staged plans */
+#define OUTBOX_MS 50                             /* an agent that reads again also wakes the socket */
+
+void service_look_at_room(struct service *s)
+{
+    struct store_room room;
+    store_room(s->store, &room);
+    if (room.low == s->low)
+        return;
+    s->low = room.low;
+    turn_set_low(s->turns, s->low);
+    if (s->low)
+        bf_warn("store_low", "used_bytes=%" PRIu64 " file_bytes=%" PRIu64 " disk_free_bytes=%" PRIu64
+                " text=\"no creates and no grants until there is room\"", room.used_bytes, room.file_bytes, room.disk_free_bytes);
+    else
+        bf_info("store_room_again", "disk_free_bytes=%" PRIu64, room.disk_free_bytes);
+}
+
+/* Keys and pools change at once; everything else needs a restart.  A configuration that is not valid changes nothing. */
+static void reload(struct service *s)
+{
+    struct coordinator_config fresh;
+    struct bf_error err = {0};
+    enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
+    if (rc == BF_OK)
+        rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
+    if (rc != BF_OK) {
+        bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
+    } else {
+        fleet_forget_revoked(s->fleet);
+        for (size_t i = 0; i < fresh.pools.at.n; i++)
+            turn_pool(s->turns, fresh.pools.at.at[i].name, fresh.pools.at.at[i].slots);
+        bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
+    }
+    coordinator_config_done(&fresh);
+}
+
+static void signals_take(struct service *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload(s);
+        else
+            s->stop = true;
+    }
+}
+
+/* Both sockets in turn, a share each, so that neither starves the other. */
+static void collect(struct service *s)
+{
+    int64_t until_us = bf_boottime_us() + TURN_US;
+    size_t events = 0, got;
+    do {
+        got = fleet_receive(s->fleet, TURN_EVENTS / 8, until_us, service_agent_told, s);
+        got += api_receive(s->api, TURN_EVENTS / 64, until_us);
+        events += got;
+    } while (got && events < TURN_EVENTS && bf_boottime_us() < until_us);
+}
+
+static void turn(struct service *s)
+{
+    struct bf_error err = {0};
+    if (turn_run(s->turns, bf_boottime_ms(), bf_realtime_us(), &err) == BF_OK)
+        return;
+    /* Memory is ahead of the disk: nothing of this turn may get out. */
+    bf_error_log("commit_failed", "why=%s text=\"ending; what was acknowledged is safe, start again\"", bf_log_quote(err.text));
+    _exit(1);
+}
+
+static void tidy(struct service *s, int64_t now_ms)
+{
+    if (now_ms - s->tidied_ms < TIDY_MS)
+        return;
+    s->tidied_ms = now_ms;
+    api_tidy(s->api, now_ms);
+    service_look_at_room(s);
+}
+
+static int wait_ms(const struct service *s)
+{
+    if (s->stop || turn_pending(s->turns) || fleet_readable(s->fleet) || api_readable(s->api))
+        return 0;
+    int64_t left_ms = turn_next_ms(s->turns), now_ms = bf_boottime_ms();
+    left_ms = left_ms == INT64_MAX ? TIDY_MS : left_ms - now_ms;
+    int64_t most_ms = fleet_waiting(s->fleet) ? OUTBOX_MS : TIDY_MS;
+    return (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms : most_ms);
+}
+
+void service_loop(struct service *s)
+{
+    struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
+                           {.fd = fleet_fd(s->fleet), .events = POLLIN},
+                           {.fd = api_fd(s->api), .events = POLLIN}};
+    for (;;) {
+        collect(s);
+        if (turn_pending(s->turns) || turn_next_ms(s->turns) <= bf_boottime_ms())
+            turn(s);
+        fleet_flush(s->fleet);
+        tidy(s, bf_boottime_ms());
+        if (s->stop)
+            return;
+        if (poll(fds, sizeof fds / sizeof *fds, wait_ms(s)) < 0 && errno != EINTR)
+            bf_error_log("poll_failed", "errno=%d", errno);
+        if (fds[0].revents)
+            signals_take(s);
+    }
+}

@@ -1,0 +1,139 @@
+/* Plans and recovery: what is read back from the store, in its order, until the engine stands where it stood.
+ *
+ * A backfill's plan is compiled again from its stored source when the record that created it is applied. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/turn.h"
+#include "coordinator/turn_state.h"
+#include "proto/bundle.h"
+
+/* ---- plans ---- */
+
+void turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n)
+{
+    if (bf_smap_get(&t->bundles, hash, 32))
+        return;
+    struct bf_buf *copy = bf_xcalloc(1, sizeof *copy);
+    bf_buf_put(copy, bytes, n);
+    bf_smap_put(&t->bundles, hash, 32, copy);
+}
+
+const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n)
+{
+    const struct bf_buf *b = bf_smap_get(&t->bundles, source_hash, 32);
+    if (!b)
+        return NULL;
+    *ret_n = b->len;
+    return b->data;
+}
+
+/* Compile the bundle for these options and give the plan to the engine, unless it has it. */
+enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char *from, const char *to,
+                               const struct op_param *params, size_t n_params, struct bf_error *err)
+{
+    uint8_t key[32], real_hash[32];
+    engine_plan_key(hash, from, to, params, n_params, key);
+    if (engine_has_plan(t->engine, key))
+        return BF_OK;
+    size_t n = 0;
+    const void *bundle = turn_plan_bundle(t, hash, &n);
+    if (!bundle)
+        return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
+    struct plan_source source = {0};
+    enum bf_rc rc = plan_bundle_decode(bundle, n, &source, err);
+    if (rc == BF_OK) {
+        plan_source_hash(&source, real_hash);
+        if (memcmp(real_hash, hash, 32) != 0)
+            rc = bf_fail(err, BF_INVALID, "the plan's bytes do not match its hash: send it again");
+    }
+    if (rc == BF_OK) {
+        struct plan_param *values = bf_xcalloc(n_params + 1, sizeof *values);
+        for (size_t i = 0; i < n_params; i++)
+            values[i] = (struct plan_param){(char *)(uintptr_t)params[i].name, (char *)(uintptr_t)params[i].value};
+        struct plan_options options = {.from = *from ? from : NULL, .to = *to ? to : NULL, .params = values, .n_params = n_params};
+        struct bf_diags diags = {0};
+        struct plan *plan = plan_compile(&source, &options, &diags);
+        if (plan) {
+            engine_add_plan(t->engine, key, plan);
+        } else {
+            struct bf_buf text = {0};
+            bf_diags_print(&diags, &text);
+            rc = bf_fail(err, BF_INVALID, "%s", bf_buf_cstr(&text));
+            bf_buf_free(&text);
+        }
+        bf_diags_done(&diags);
+        free(values);
+    }
+    plan_source_done(&source);
+    return rc;
+}
+
+/* ---- recovery ---- */
+
+enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const void *bundle, size_t n, struct bf_error *err)
+{
+    (void)err;
+    turn_bundle_keep(t, source_hash, bundle, n);
+    return BF_OK;
+}
+
+static enum bf_rc load_records(struct turns *t, const struct record *records, size_t n, struct bf_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = &records[i];
+        enum bf_rc rc = BF_OK;
+        if (r->kind == RECORD_BACKFILL_CREATED)
+            rc = turn_plan_prepare(t, r->plan_hash, r->from, r->to, r->params, r->n_params, err);
+        if (rc == BF_OK)
+            rc = engine_apply(t->engine, r, err);
+        if (rc != BF_OK)
+            return rc;
+    }
+    return BF_OK;
+}
+
+/* A chunk is encoded as a turn without inputs: it carries the sequence number and time that it is as of. */
+enum bf_rc turns_load_chunk(struct turns *t, const void *p, size_t n, struct bf_error *err)
+{
+    enum bf_rc rc = turns_load_turn(t, p, n, err);
+    t->turns_since_checkpoint = 0;
+    return rc;
+}
+
+enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_error *err)
+{
+    struct turn turn = {0};
+    enum bf_rc rc = turn_decode(p, n, &turn, err);
+    if (rc == BF_OK)
+        rc = load_records(t, turn.records, turn.n_records, err);
+    if (rc == BF_OK) {
+        t->seq = turn.seq;
+        t->engine_base_ms = turn.now_ms;
+        t->turns_since_checkpoint++;
+    }
+    turn_done(&turn);
+    return rc;
+}
+
+enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err)
+{
+    t->boot_base_ms = boot_ms;
+    enum bf_rc rc = engine_rebuild(t->engine, t->engine_base_ms, err);
+    if (rc != BF_OK)
+        return rc;
+    for (uint32_t id = engine_next_agent(t->engine, 0); id; id = engine_next_agent(t->engine, id)) {
+        struct agent_view agent;
+        bool found = engine_agent(t->engine, id, &agent);
+        assert(found);
+        if (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING)
+            lease_start(t->leases, id, agent.incarnation, t->engine_base_ms);
+    }
+    /* A new store, or one restored from a backup: tokens go on from a higher epoch. */
+    if (engine_epoch(t->engine) != t->epoch)
+        bf_vec_push(&t->inputs, (struct input){.kind = INPUT_EPOCH, .epoch = t->epoch});
+    return BF_OK;
+}

@@ -1,0 +1,184 @@
+#include "coordinator/service.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "coordinator/failpoint.h"
+#include "coordinator/service_state.h"
+
+static void signals_of_service(sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGTERM);
+    sigaddset(ret, SIGINT);
+    sigaddset(ret, SIGHUP);
+}
+
+void service_block_signals(void)
+{
+    sigset_t set;
+    signals_of_service(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* One descriptor a connection: as many as the system gives. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- recovery ---- */
+
+static enum bf_rc load_plan(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    (void)key;
+    return turns_load_plan(((struct service *)arg)->turns, hash, p, n, err);
+}
+
+static enum bf_rc load_chunk(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    (void)key;
+    (void)hash;
+    return turns_load_chunk(((struct service *)arg)->turns, p, n, err);
+}
+
+static enum bf_rc load_turn(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    (void)key;
+    (void)hash;
+    return turns_load_turn(((struct service *)arg)->turns, p, n, err);
+}
+
+static enum bf_rc recover(struct service *s, struct bf_error *err)
+{
+    enum bf_rc rc = store_each_plan(s->store, load_plan, s, err);
+    if (rc == BF_OK)
+        rc = store_each_chunk(s->store, load_chunk, s, err);
+    if (rc == BF_OK)
+        rc = store_each_turn(s->store, load_turn, s, err);
+    if (rc == BF_OK)
+        rc = turns_recovered(s->turns, bf_boottime_ms(), err);
+    return rc;
+}
+
+static enum bf_rc open_state(struct service *s, struct bf_error *err)
+{
+    const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
+                                          .create = true};
+    enum bf_rc rc = store_open(s->config.store, &options, &s->store, err);
+    if (rc != BF_OK)
+        return rc;
+    const struct store_meta *meta = store_meta(s->store);
+    bf_hex(meta->cluster, sizeof meta->cluster, s->cluster);
+    const struct turn_settings settings = {
+        .lease = coordinator_config_lease(&s->config),
+        .engine = {.seed = meta->seed},
+        .cluster = s->cluster,
+        .checkpoint_turns = (uint32_t)s->config.checkpoint_turns,
+        .checkpoint_bytes = s->config.checkpoint_bytes,
+    };
+    const struct turn_ports ports = service_ports(s);
+    s->turns = turns_new(&settings, &ports, meta->epoch);
+    s->cache = views_cache_new();
+    return recover(s, err);
+}
+
+/* ---- sockets ---- */
+
+static enum bf_rc open_sockets(struct service *s, const uint8_t secret[ZAP_KEY_BYTES], struct bf_error *err)
+{
+    const struct coordinator_config *c = &s->config;
+    const struct logs_options logs = {.endpoint = c->logs, .dir = c->log_dir, .secret_key = secret, .keep_bytes = c->log_keep_bytes};
+    const struct fleet_options fleet = {.endpoint = c->fleet, .secret_key = secret};
+    const struct api_options api = {.endpoint = c->api, .secret_key = secret, .calls = service_api_calls(s)};
+    enum bf_rc rc = zap_open(c->keys.at.at, c->keys.at.n, &s->zap, err);
+    if (rc == BF_OK)
+        rc = logs_open(s->zap, &logs, &s->logs, err);
+    if (rc == BF_OK)
+        rc = fleet_open(s->zap, &fleet, &s->fleet, err);
+    if (rc == BF_OK)
+        rc = api_open(s->zap, &api, &s->api, err);
+    return rc;
+}
+
+static enum bf_rc open_signals(struct service *s, struct bf_error *err)
+{
+    sigset_t set;
+    signals_of_service(&set);
+    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signal_fd >= 0 ? BF_OK : bf_fail(err, BF_INTERNAL, "no descriptor for signals");
+}
+
+static void close_all(struct service *s)
+{
+    api_close(s->api);
+    fleet_close(s->fleet);
+    logs_close(s->logs);
+    zap_close(s->zap);
+    turns_free(s->turns);
+    views_cache_free(s->cache);
+    store_close(s->store);
+    if (s->signal_fd >= 0)
+        close(s->signal_fd);
+    coordinator_config_done(&s->config);
+}
+
+static void say_ready(const struct service *s, int64_t recovery_ms)
+{
+    printf("ready api=%s fleet=%s logs=%s seq=%" PRIu64 " epoch=%" PRIu32 " recovery_ms=%" PRId64 "\n", api_endpoint(s->api),
+           fleet_endpoint(s->fleet), logs_endpoint(s->logs), turn_seq(s->turns), store_meta(s->store)->epoch, recovery_ms);
+    fflush(stdout);
+    bf_info("ready", "version=%s api=%s fleet=%s logs=%s seq=%" PRIu64 " epoch=%" PRIu32 " recovery_ms=%" PRId64, BF_VERSION,
+            api_endpoint(s->api), fleet_endpoint(s->fleet), logs_endpoint(s->logs), turn_seq(s->turns), store_meta(s->store)->epoch,
+            recovery_ms);
+}
+
+/* The pools of the configuration are inputs like any other: the engine journals them when they differ. */
+static void set_pools(struct service *s)
+{
+    for (size_t i = 0; i < s->config.pools.at.n; i++)
+        turn_pool(s->turns, s->config.pools.at.at[i].name, s->config.pools.at.at[i].slots);
+}
+
+enum bf_rc service_run(const char *config_path, struct bf_error *err)
+{
+    struct service s = {.config_path = config_path, .signal_fd = -1};
+    uint8_t public_key[ZAP_KEY_BYTES], secret[ZAP_KEY_BYTES] = {0};
+    int64_t began_ms = bf_boottime_ms();
+    raise_descriptors();
+    enum bf_rc rc = failpoint_read(err);
+    if (rc == BF_OK)
+        rc = coordinator_config_read(config_path, &s.config, err);
+    if (rc == BF_OK)
+        rc = coordinator_key_read(s.config.key_file, public_key, secret, err);
+    if (rc == BF_OK)
+        rc = open_signals(&s, err);
+    if (rc == BF_OK)
+        rc = open_state(&s, err);
+    if (rc == BF_OK)
+        rc = open_sockets(&s, secret, err);
+    explicit_bzero(secret, sizeof secret);
+    if (rc == BF_OK) {
+        service_look_at_room(&s);
+        set_pools(&s);
+        say_ready(&s, bf_boottime_ms() - began_ms);
+        service_loop(&s);
+        bf_info("ending", "seq=%" PRIu64, turn_seq(s.turns));
+    }
+    close_all(&s);
+    return rc;
+}

@@ -1,0 +1,39 @@
+/* The inside of the service, shared by service.c, ports.c and loop.c; nobody else includes it. */
+#ifndef BF_SERVICE_STATE_H
+#define BF_SERVICE_STATE_H
+
+#include "coordinator/api/api.h"
+#include "coordinator/config.h"
+#include "coordinator/fleet/fleet.h"
+#include "coordinator/logs/logs.h"
+#include "coordinator/store/store.h"
+#include "coordinator/turn.h"
+#include "coordinator/views.h"
+
+struct service {
+    const char *config_path;
+    struct coordinator_config config;
+    char cluster[33];
+    struct zap *zap;
+    struct store *store;
+    struct turns *turns;
+    struct logs *logs;
+    struct fleet *fleet;
+    struct api *api;
+    struct views_cache *cache;
+    int signal_fd;
+    bool stop, reload, low;
+    int64_t tidied_ms;
+};
+
+/* ports.c: between the sockets, the store and the turn. */
+struct turn_ports service_ports(struct service *s);
+struct api_calls service_api_calls(struct service *s);
+void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
+
+/* loop.c */
+void service_loop(struct service *s);
+/* Look at the room in the store; tells the turn when it changed sides. */
+void service_look_at_room(struct service *s);
+
+#endif

@@ -1,0 +1,116 @@
+/* Simulated operators: random commands, some sent twice with one request id, some lost; and the check of what was acknowledged (I4). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/sim/shadow.h"
+#include "coordinator/sim/world.h"
+
+static const uint8_t operator_key[BF_KEY_BYTES] = {200};
+
+static void bundle_of(struct world *w, struct sim_request *r)
+{
+    struct bf_buf yaml = {0};
+    scenario_plan(w, &yaml);
+    struct plan_source source = {.name = bf_xstrdup("sim.yaml"), .text = bf_xstrndup((const char *)yaml.data, yaml.len), .text_len = yaml.len};
+    plan_bundle_encode(&source, &r->bundle);
+    plan_source_hash(&source, r->request.plan_hash);
+    plan_source_done(&source);
+    bf_buf_free(&yaml);
+}
+
+static struct sim_request *request_new(struct world *w, enum op_verb verb)
+{
+    struct sim_request *r = bf_xcalloc(1, sizeof *r);
+    r->request = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    for (size_t i = 0; i < OP_REQUEST_ID_BYTES; i++)
+        r->request.id[i] = (uint8_t)world_random(w, 256);
+    memcpy(r->id, r->request.id, sizeof r->id);
+    bf_vec_push(&w->requests, r);
+    return r;
+}
+
+static void send(struct world *w, const struct sim_request *r)
+{
+    if (!w->coordinator_up)
+        return;
+    const struct bf_buf *b = &r->bundle;
+    turn_command(w->turns, operator_key, "sim", &r->request, b->len ? b->data : NULL, b->len);
+    sim_coordinator_schedule(w, w->now_ms + 1);
+}
+
+static uint32_t some_backfill(struct world *w)
+{
+    uint32_t n = shadow_backfills(w->shadow);
+    return n ? 1 + (uint32_t)world_random(w, n) : 1;
+}
+
+/* A random command; creates first, so that there is something to steer. */
+static struct sim_request *random_request(struct world *w)
+{
+    uint64_t dice = world_random(w, 100);
+    if (w->creates_sent == 0 || (dice < 30 && w->creates_sent < SIM_BACKFILLS_MAX)) {
+        struct sim_request *r = request_new(w, OP_CREATE);
+        bundle_of(w, r);
+        r->request.backward = world_chance(w, 30);
+        w->creates_sent++;
+        return r;
+    }
+    struct sim_request *r = request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
+    r->request.backfill = some_backfill(w);
+    return r;
+}
+
+void sim_operator_act(struct world *w)
+{
+    if (w->now_ms >= w->faults_until_ms)
+        return;
+    struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
+    world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
+    send(w, r);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 200 + (int64_t)world_random(w, 12000), .kind = SIM_OPERATOR});
+}
+
+void sim_operator_reply(struct world *w, const struct op_reply *reply)
+{
+    for (size_t i = 0; i < w->requests.n; i++) {
+        struct sim_request *r = w->requests.at[i];
+        if (memcmp(r->id, reply->id, sizeof r->id) != 0)
+            continue;
+        bool stored = shadow_replied(w->shadow, r->id);
+        if (reply->rc == BF_OK && !stored)
+            world_violate(w, "I3: %s is acknowledged before it is durable", op_verb_name(r->request.verb));
+        if (r->acknowledged && stored && (r->rc != reply->rc || strcmp(r->text, reply->text) != 0))
+            world_violate(w, "I4: one request, two answers: \"%s\" and \"%s\"", r->text, reply->text);
+        if (stored) {
+            r->acknowledged = true;
+            r->rc = reply->rc;
+            snprintf(r->text, sizeof r->text, "%s", reply->text);
+        }
+        return;
+    }
+    world_violate(w, "a reply to no request");
+}
+
+bool sim_all_ended(const struct world *w)
+{
+    return w->coordinator_up && shadow_all_terminal(w->shadow);
+}
+
+/* Every acknowledged create is there (I4), and nothing stays paused, so that liveness can be asked for. */
+void sim_operator_release(struct world *w)
+{
+    uint32_t created = 0;
+    for (size_t i = 0; i < w->requests.n; i++)
+        created += w->requests.at[i]->request.verb == OP_CREATE && w->requests.at[i]->acknowledged && w->requests.at[i]->rc == BF_OK;
+    if (created > shadow_backfills(w->shadow))
+        world_violate(w, "I4: %u creates were acknowledged, %u backfills exist", created, shadow_backfills(w->shadow));
+    for (uint32_t id = 1; id <= shadow_backfills(w->shadow); id++) {
+        if (!shadow_is_paused(w->shadow, id))
+            continue;
+        struct sim_request *r = request_new(w, OP_RESUME);
+        r->request.backfill = id;
+        send(w, r);
+    }
+}

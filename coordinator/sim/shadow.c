@@ -1,0 +1,359 @@
+/* See shadow.h.  The model: backfills with one cell for each instance, open attempts, pools, agents. */
+#include "coordinator/sim/shadow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/map.h"
+#include "common/mem.h"
+#include "coordinator/sim/shadow_model.h"
+
+struct shadow *shadow_new(struct world *w)
+{
+    struct shadow *s = bf_xcalloc(1, sizeof *s);
+    s->w = w;
+    return s;
+}
+
+void shadow_free(struct shadow *s)
+{
+    for (size_t b = 0; b < s->backfills.n; b++) {
+        for (size_t i = 0; i < s->backfills.at[b].plan->n_steps; i++)
+            free(s->backfills.at[b].cells[i]);
+        free(s->backfills.at[b].cells);
+        plan_free(s->backfills.at[b].plan);
+    }
+    bf_vec_free(&s->backfills);
+    bf_vec_free(&s->attempts);
+    bf_vec_free(&s->pools);
+    bf_vec_free(&s->agents);
+    bf_vec_free(&s->alive);
+    bf_vec_free(&s->replied);
+    free(s);
+}
+
+struct shadow_backfill *shadow_backfill(struct shadow *s, uint32_t id)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].id == id)
+            return &s->backfills.at[i];
+    world_violate(s->w, "record names backfill %u, which was never created", id);
+    return NULL;
+}
+
+struct shadow_attempt *shadow_attempt(struct shadow *s, uint64_t attempt)
+{
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].ref.attempt == attempt)
+            return &s->attempts.at[i];
+    return NULL;
+}
+
+static struct shadow_agent *agent_by_id(struct shadow *s, uint32_t id)
+{
+    for (size_t i = 0; i < s->agents.n; i++)
+        if (s->agents.at[i].id == id)
+            return &s->agents.at[i];
+    return NULL;
+}
+
+static struct shadow_pool *pool_by_name(struct shadow *s, const char *name)
+{
+    for (size_t i = 0; i < s->pools.n; i++)
+        if (strcmp(s->pools.at[i].name, name) == 0)
+            return &s->pools.at[i];
+    struct shadow_pool *p = bf_vec_add(&s->pools);
+    snprintf(p->name, sizeof p->name, "%s", name);
+    return p;
+}
+
+/* ---- records ---- */
+
+static struct plan *compile(struct shadow *s, const struct record *r)
+{
+    struct plan_source source = {0};
+    struct bf_error err = {0};
+    struct bf_diags diags = {0};
+    struct plan *plan = NULL;
+    for (size_t i = 0; i < s->w->store.plans.n && !plan; i++) {
+        const struct sim_stored_plan *p = &s->w->store.plans.at[i];
+        struct plan_options o = {.from = *r->from ? r->from : NULL, .to = *r->to ? r->to : NULL};
+        if (memcmp(p->hash, r->plan_hash, 32) == 0 && plan_bundle_decode(p->bytes.data, p->bytes.len, &source, &err) == BF_OK)
+            plan = plan_compile(&source, &o, &diags);
+    }
+    bf_diags_done(&diags);
+    plan_source_done(&source);
+    return plan;
+}
+
+static void on_created(struct shadow *s, const struct record *r)
+{
+    struct plan *plan = compile(s, r);
+    if (!plan) {
+        world_violate(s->w, "I3: backfill %u is committed without its plan", r->backfill);
+        return;
+    }
+    struct shadow_backfill *b = bf_vec_add(&s->backfills);
+    b->id = r->backfill;
+    b->plan = plan;
+    b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        b->cells[i] = bf_xcalloc(plan->steps[i].range.n, sizeof **b->cells);
+        for (uint32_t p = 0; p < plan->steps[i].range.n; p++)
+            b->cells[i][p].run = 1;
+    }
+}
+
+static void on_backfill_state(struct shadow *s, const struct record *r)
+{
+    struct shadow_backfill *b = shadow_backfill(s, r->backfill);
+    if (!b)
+        return;
+    b->state = r->backfill_state;
+    if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
+        shadow_check_writers(s, b);
+}
+
+static void on_granted(struct shadow *s, const struct record *r)
+{
+    struct shadow_backfill *b = shadow_backfill(s, r->backfill);
+    if (!b)
+        return;
+    struct shadow_cell *cell = &b->cells[r->step][r->index];
+    const struct plan_step *step = &b->plan->steps[r->step];
+    struct shadow_agent *agent = agent_by_id(s, r->agent);
+    if (r->ref.token <= s->last_token)
+        world_violate(s->w, "I2: token %llu after %llu", (unsigned long long)r->ref.token, (unsigned long long)s->last_token);
+    s->last_token = r->ref.token;
+    if (b->state != BACKFILL_RUNNING)
+        world_violate(s->w, "I9: a grant to backfill %u, which is not running", b->id);
+    if (cell->open || cell->end != CELL_WAITING)
+        world_violate(s->w, "I5: a grant to %s[%u], which is %s", step->name, r->index, cell->open ? "open" : "ended");
+    if (cell->charged >= step->retry.max_attempts)
+        world_violate(s->w, "I5: %s[%u] had its %u attempts", step->name, r->index, cell->charged);
+    if (r->run != cell->run)
+        world_violate(s->w, "I5: %s[%u] granted in run %u, is in %u", step->name, r->index, r->run, cell->run);
+    shadow_check_needs(s, b, r->step, r->index);
+    if (step->pool != PLAN_NO_INDEX) {
+        struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
+        if (++pool->used > pool->slots)
+            world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
+    }
+    if (!agent || agent->state != AGENT_CONNECTED)
+        world_violate(s->w, "a grant to agent %u, which is not there", r->agent);
+    else if (++agent->busy > agent->slots)
+        world_violate(s->w, "I6: agent %u has %u of %u slots in use", agent->id, agent->busy, agent->slots);
+    cell->open = r->ref.attempt;
+    struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .open = true};
+    if (agent)
+        memcpy(a.key, agent->key, sizeof a.key);
+    bf_vec_push(&s->attempts, a);
+}
+
+static bool reported(const struct turn *t, const struct shadow_attempt *a)
+{
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        const struct input *in = &t->inputs[i];
+        if (in->kind == INPUT_REPORT && in->report.kind == REPORT_ENDED && in->report.ref.attempt == a->ref.attempt &&
+            in->report.ref.token == a->ref.token && memcmp(in->key, a->key, BF_KEY_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_ended(struct shadow *s, const struct turn *t, const struct record *r)
+{
+    struct shadow_attempt *a = shadow_attempt(s, r->ref.attempt);
+    if (!a || !a->open || a->ref.token != r->ref.token) {
+        world_violate(s->w, "I2: attempt %llu ended, which is not open with that token", (unsigned long long)r->ref.attempt);
+        return;
+    }
+    if (r->outcome.source != OUTCOME_LOST && !reported(t, a))
+        world_violate(s->w, "I11: attempt %llu ended without a report of the agent that holds it", (unsigned long long)r->ref.attempt);
+    struct shadow_backfill *b = shadow_backfill(s, a->backfill);
+    struct shadow_cell *cell = &b->cells[a->step][a->index];
+    const struct plan_step *step = &b->plan->steps[a->step];
+    a->open = false;
+    cell->open = 0;
+    cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
+    if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
+        cell->end = CELL_DONE;
+    if (r->verdict == VERDICT_FAILED)
+        cell->end = CELL_FAILED;
+    if (r->verdict == VERDICT_CANCELLED)
+        cell->end = CELL_CANCELLED;
+    if (step->pool != PLAN_NO_INDEX)
+        pool_by_name(s, b->plan->pools[step->pool].name)->used--;
+    struct shadow_agent *agent = agent_by_id(s, a->agent);
+    if (agent)
+        agent->busy--;
+}
+
+static void each_cell(struct shadow_backfill *b, void (*change)(struct shadow_cell *))
+{
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        for (uint32_t p = 0; p < b->plan->steps[i].range.n; p++)
+            change(&b->cells[i][p]);
+}
+
+static void retry_cell(struct shadow_cell *c)
+{
+    if (c->end != CELL_FAILED)
+        return;
+    c->end = CELL_WAITING;
+    c->run++;
+    c->charged = 0;
+}
+
+static void cancel_cell(struct shadow_cell *c)
+{
+    if (c->end == CELL_WAITING && !c->open)
+        c->end = CELL_CANCELLED;
+}
+
+static void on_agent_joined(struct shadow *s, const struct record *r)
+{
+    struct shadow_agent *a = agent_by_id(s, r->agent);
+    if (!a)
+        a = bf_vec_add(&s->agents);
+    a->id = r->agent;
+    a->slots = r->hello.slots;
+    a->state = AGENT_CONNECTED;
+    memcpy(a->key, r->key, sizeof a->key);
+}
+
+static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
+{
+    struct shadow_backfill *b;
+    struct shadow_agent *a;
+    struct shadow_reply reply;
+    switch (r->kind) {
+    case RECORD_BACKFILL_CREATED: on_created(s, r); break;
+    case RECORD_BACKFILL_STATE: on_backfill_state(s, r); break;
+    case RECORD_GRANTED: on_granted(s, r); break;
+    case RECORD_ENDED: on_ended(s, t, r); break;
+    case RECORD_RETRIED:
+        if ((b = shadow_backfill(s, r->backfill)))
+            each_cell(b, retry_cell);
+        break;
+    case RECORD_CANCELLED:
+        if ((b = shadow_backfill(s, r->backfill)))
+            each_cell(b, cancel_cell);
+        break;
+    case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
+    case RECORD_AGENT_STATE:
+        if ((a = agent_by_id(s, r->agent)))
+            a->state = r->agent_state;
+        break;
+    case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
+    case RECORD_REPLIED:
+        memcpy(reply.id, r->request_id, sizeof reply.id);
+        if (shadow_replied(s, reply.id))
+            world_violate(s->w, "I4: one request was carried out twice");
+        bf_vec_push(&s->replied, reply);
+        break;
+    default: break;
+    }
+}
+
+void shadow_committed(struct shadow *s, const void *turn, size_t n)
+{
+    struct turn t = {0};
+    struct bf_error err = {0};
+    if (turn_decode(turn, n, &t, &err) != BF_OK)
+        world_violate(s->w, "codec: a stored turn does not decode: %s", err.text);
+    else
+        for (size_t i = 0; i < t.n_records; i++)
+            on_record(s, &t, &t.records[i]);
+    s->w->stats.records += t.n_records;
+    turn_done(&t);
+}
+
+/* ---- what is released, and what lives ---- */
+
+void shadow_released(struct shadow *s, const struct agent_msg *msg)
+{
+    for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++) {
+        struct shadow_attempt *a = shadow_attempt(s, msg->assignments[i].ref.attempt);
+        if (!a)
+            world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable", (unsigned long long)msg->assignments[i].ref.attempt);
+    }
+    for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
+        struct shadow_attempt *a = shadow_attempt(s, msg->refs[i].attempt);
+        if (a && a->open && a->ref.token == msg->refs[i].token)
+            world_violate(s->w, "I3: the end of attempt %llu is acknowledged before it is durable", (unsigned long long)msg->refs[i].attempt);
+    }
+}
+
+uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on)
+{
+    const struct shadow_attempt *a = shadow_attempt(s, as->ref.attempt);
+    uint64_t instance = bf_mix64((uint64_t)as->backfill << 40 ^ (a ? (uint64_t)a->step << 24 ^ a->index : 0));
+    if (!a || a->ref.token != as->ref.token || memcmp(a->key, on->key, BF_KEY_BYTES) != 0)
+        world_violate(s->w, "I11: %s starts attempt %llu, which was not granted to it", on->name, (unsigned long long)as->ref.attempt);
+    for (size_t i = 0; i < s->alive.n; i++) {
+        if (s->alive.at[i].instance == instance)
+            world_violate(s->w, "I1: %s[%s] runs as attempt %llu while attempt %llu is alive", as->step, as->partition,
+                          (unsigned long long)as->ref.attempt, (unsigned long long)s->alive.at[i].attempt);
+        if (s->alive.at[i].attempt == as->ref.attempt)
+            world_violate(s->w, "I1: attempt %llu is started twice", (unsigned long long)as->ref.attempt);
+    }
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].ref.attempt == as->ref.attempt && s->attempts.at[i].ran++)
+            world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);
+    bf_vec_push(&s->alive, ((struct shadow_alive){.instance = instance, .attempt = as->ref.attempt}));
+    return instance;
+}
+
+void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt)
+{
+    for (size_t i = 0; i < s->alive.n; i++)
+        if (s->alive.at[i].instance == instance && s->alive.at[i].attempt == attempt) {
+            s->alive.at[i] = s->alive.at[--s->alive.n];
+            return;
+        }
+}
+
+bool shadow_replied(const struct shadow *s, const uint8_t id[OP_REQUEST_ID_BYTES])
+{
+    for (size_t i = 0; i < s->replied.n; i++)
+        if (memcmp(s->replied.at[i].id, id, OP_REQUEST_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+uint32_t shadow_backfills(const struct shadow *s)
+{
+    return (uint32_t)s->backfills.n;
+}
+
+bool shadow_is_paused(const struct shadow *s, uint32_t backfill)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].id == backfill)
+            return s->backfills.at[i].state == BACKFILL_PAUSED;
+    return false;
+}
+
+static bool is_terminal(enum backfill_state state)
+{
+    return state != BACKFILL_QUEUED && state != BACKFILL_RUNNING && state != BACKFILL_PAUSED;
+}
+
+bool shadow_all_terminal(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (!is_terminal(s->backfills.at[i].state))
+            return false;
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].open)
+            return false;
+    return true;
+}
+
+void shadow_check_end(struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        shadow_check_result(s, &s->backfills.at[i]);
+}

@@ -1,0 +1,27 @@
+/* The checkers' own model of what is true, built only from committed records and from processes that were seen to start.
+ *
+ * It shares no code with the engine: dependencies, budgets, writers and tokens are worked out again, by brute force.  Each check
+ * names its invariant (safety.md). */
+#ifndef BF_SIM_SHADOW_H
+#define BF_SIM_SHADOW_H
+
+#include "coordinator/sim/world.h"
+
+struct shadow *shadow_new(struct world *w);
+void shadow_free(struct shadow *s);
+
+/* One committed turn, as it was stored. */
+void shadow_committed(struct shadow *s, const void *turn, size_t n);
+/* A message that the coordinator lets go (I3). */
+void shadow_released(struct shadow *s, const struct agent_msg *msg);
+/* I1, I11: a process starts; gives a number for the instance. */
+uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on);
+void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt);
+/* Whether the answer of a request is durable (I3, I4). */
+bool shadow_replied(const struct shadow *s, const uint8_t id[OP_REQUEST_ID_BYTES]);
+uint32_t shadow_backfills(const struct shadow *s);
+bool shadow_all_terminal(const struct shadow *s);
+bool shadow_is_paused(const struct shadow *s, uint32_t backfill);
+void shadow_check_end(struct shadow *s);
+
+#endif

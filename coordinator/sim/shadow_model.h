@@ -1,0 +1,44 @@
+/* The shadow's inside, shared by shadow.c and shadow_rules.c. */
+#ifndef BF_SIM_SHADOW_MODEL_H
+#define BF_SIM_SHADOW_MODEL_H
+
+#include "common/vec.h"
+#include "coordinator/sim/shadow.h"
+#include "plan/plan.h"
+
+enum cell_end { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED };
+
+struct shadow_cell { enum cell_end end; uint64_t open; uint32_t run, charged; };      /* charged: attempts of this run that count */
+struct shadow_backfill { uint32_t id; enum backfill_state state; struct plan *plan; struct shadow_cell **cells; };
+struct shadow_attempt {
+    struct attempt_ref ref;
+    uint32_t backfill, step, index, agent, ran;
+    uint8_t key[BF_KEY_BYTES];
+    bool open;
+};
+struct shadow_pool { char name[64]; uint32_t slots, used; };
+struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; };
+struct shadow_alive { uint64_t instance, attempt; };
+struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
+
+struct shadow {
+    struct world *w;
+    uint64_t last_token;
+    BF_VEC_TYPE(struct shadow_backfill) backfills;
+    BF_VEC_TYPE(struct shadow_attempt) attempts;
+    BF_VEC_TYPE(struct shadow_pool) pools;
+    BF_VEC_TYPE(struct shadow_agent) agents;
+    BF_VEC_TYPE(struct shadow_alive) alive;
+    BF_VEC_TYPE(struct shadow_reply) replied;
+};
+
+struct shadow_backfill *shadow_backfill(struct shadow *s, uint32_t id);
+struct shadow_attempt *shadow_attempt(struct shadow *s, uint64_t attempt);
+/* I5: every upstream partition of an instance is done, found by looking at all of them. */
+void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
+/* I18: no other live backfill writes a partition that b writes. */
+void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
+/* The end of a backfill says what its instances say. */
+void shadow_check_result(struct shadow *s, const struct shadow_backfill *b);
+
+#endif

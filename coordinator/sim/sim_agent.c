@@ -1,0 +1,202 @@
+/* A simulated host: the real agent core, a guardian that kills at the deadline, and processes that live on by themselves.
+ *
+ * A paused agent hears nothing and does nothing; its guardian and its processes go on.  When the agent is killed, the guardian kills
+ * its processes within K and only then may another agent start on the host. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/sim/shadow.h"
+#include "coordinator/sim/world.h"
+
+int64_t sim_agent_clock(const struct world *w, const struct sim_agent *a)
+{
+    return a->clock_offset_ms + w->now_ms + w->now_ms * a->drift_ppm / 1000000;
+}
+
+/* The first world time at which the agent's clock shows at least clock_ms. */
+static int64_t world_time_of(const struct sim_agent *a, int64_t clock_ms)
+{
+    int64_t t = clock_ms - a->clock_offset_ms;
+    return t - t * a->drift_ppm / (1000000 + a->drift_ppm) + 1;
+}
+
+static void set_timer(struct world *w, struct sim_agent *a)
+{
+    int64_t due = core_next_timer_ms(a->core);
+    if (due == INT64_MAX)
+        return;
+    int64_t at = world_time_of(a, due);
+    world_push(w, (struct sim_event){.at_ms = at > w->now_ms ? at : w->now_ms + 1, .kind = SIM_AGENT_TIMER, .node = a->node, .number = ++a->timer});
+}
+
+static struct outcome random_outcome(struct world *w)
+{
+    static const struct outcome outcomes[] = {
+        {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75}, {.source = OUTCOME_SIGNAL, .code = 11},
+        {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
+    uint64_t dice = world_random(w, 100);
+    struct outcome o = outcomes[dice < 88 ? 0 : dice < 92 ? 1 : dice < 95 ? 2 : dice < 97 ? 3 : dice < 99 ? 4 : 5];
+    o.sqlstate = o.dbms = "";
+    o.text = "simulated";
+    o.rows = -1;
+    return o;
+}
+
+static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
+{
+    struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w),
+                            .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, world_chance(w, 10) ? 15000 : 400)};
+    p.instance = shadow_process_started(w->shadow, as, a);
+    world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
+    bf_vec_push(&a->processes, p);
+    world_push(w, (struct sim_event){.at_ms = p.ends_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = as->ref.attempt});
+    w->stats.attempts++;
+}
+
+/* SIGKILL to one process: it ends soon. */
+static void kill_process(struct world *w, struct sim_agent *a, uint64_t attempt, int64_t within_ms)
+{
+    for (size_t i = 0; i < a->processes.n; i++) {
+        struct sim_process *p = &a->processes.at[i];
+        if (p->ref.attempt != attempt || p->killed)
+            continue;
+        p->killed = true;
+        p->outcome.source = OUTCOME_SIGNAL;
+        p->outcome.code = 9;
+        int64_t at = w->now_ms + (int64_t)world_random(w, (uint64_t)within_ms);
+        if (at < p->ends_ms) {
+            p->ends_ms = at;
+            world_push(w, (struct sim_event){.at_ms = at, .kind = SIM_PROCESS_END, .node = a->node, .number = attempt});
+        }
+    }
+}
+
+static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
+{
+    switch (act->kind) {
+    case ACTION_SEND:
+        bf_buf_clear(bytes);
+        agent_msg_encode(act->msg, bytes);
+        net_send(w, a->node, SIM_NODE_COORDINATOR, bytes);
+        break;
+    case ACTION_SPAWN: spawn(w, a, act->assignment); break;
+    case ACTION_TERM: break;                              /* these steps ignore it */
+    case ACTION_KILL: kill_process(w, a, act->ref.attempt, 50); break;
+    case ACTION_DEADLINE:
+        a->deadline_ms = act->deadline_ms;
+        world_push(w, (struct sim_event){.at_ms = world_time_of(a, act->deadline_ms) > w->now_ms ? world_time_of(a, act->deadline_ms) : w->now_ms,
+                                         .kind = SIM_GUARDIAN, .node = a->node, .number = a->generation});
+        break;
+    case ACTION_LEAVE: world_trace(w, "%s leaves", a->name); break;
+    }
+}
+
+static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
+{
+    struct core_actions *actions;
+    struct bf_buf bytes = {0};
+    struct attempt_ref spawned[64];
+    size_t n_spawned = 0;
+    ev.at_us = w->now_ms * 1000;
+    core_step(a->core, &ev, sim_agent_clock(w, a), &actions);
+    for (size_t i = 0; i < actions->n; i++) {
+        carry_out(w, a, &actions->at[i], &bytes);
+        if (actions->at[i].kind == ACTION_SPAWN && n_spawned < sizeof spawned / sizeof *spawned)
+            spawned[n_spawned++] = actions->at[i].assignment->ref;
+    }
+    bf_buf_free(&bytes);
+    for (size_t i = 0; i < n_spawned; i++)
+        core_feed(w, a, (struct core_event){.kind = CORE_SPAWNED, .ref = spawned[i]});
+    set_timer(w, a);
+}
+
+void sim_agent_start(struct world *w, struct sim_agent *a)
+{
+    if (a->up)
+        return;
+    core_free(a->core);
+    a->generation = ++w->next_seq << 8 | a->node;
+    struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
+                              .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
+                                        .boot_id = "00000000-0000-0000-0000-000000000000", .previous = a->previous, .slots = a->slots,
+                                        .fence = FENCE_CGROUP_V2}};
+    a->core = core_new(&s);
+    a->up = true;
+    a->paused = false;
+    a->deadline_ms = INT64_MIN;
+    world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation, (unsigned long long)a->previous);
+    core_feed(w, a, (struct core_event){.kind = CORE_CONNECTED});
+}
+
+/* The guardian kills what is left within K, writes down that it did, and a new agent may start. */
+void sim_agent_kill(struct world *w, struct sim_agent *a)
+{
+    if (!a->up)
+        return;
+    world_trace(w, "fault kill %s", a->name);
+    a->up = a->paused = false;
+    a->timer++;
+    for (size_t i = 0; i < a->processes.n; i++)
+        kill_process(w, a, a->processes.at[i].ref.attempt, w->lease.fence_ms);
+    a->previous = world_chance(w, 70) ? a->generation : 0;
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+}
+
+void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n)
+{
+    struct agent_msg m = {0};
+    struct bf_error err = {0};
+    if (!a->up)
+        return;
+    if (agent_msg_decode(p, n, &m, &err) != BF_OK)
+        world_violate(w, "codec: a message to an agent does not decode: %s", err.text);
+    else if (m.incarnation == a->generation)
+        core_feed(w, a, (struct core_event){.kind = CORE_MESSAGE, .msg = &m});
+    agent_msg_done(&m);
+}
+
+void sim_agent_timer(struct world *w, struct sim_agent *a)
+{
+    if (a->up && !a->paused)
+        core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
+}
+
+void sim_agent_wake(struct world *w, struct sim_agent *a)
+{
+    if (!a->up || !a->paused)
+        return;
+    a->paused = false;
+    world_trace(w, "%s goes on", a->name);
+    for (size_t i = 0; i < a->processes.n; i++)       /* ends that nobody took note of */
+        if (a->processes.at[i].ends_ms <= w->now_ms)
+            world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = a->processes.at[i].ref.attempt});
+    core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
+}
+
+void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
+{
+    for (size_t i = 0; i < a->processes.n; i++) {
+        struct sim_process p = a->processes.at[i];
+        if (p.ref.attempt != attempt || p.ends_ms > w->now_ms)
+            continue;
+        shadow_process_ended(w->shadow, p.instance, attempt);
+        if (a->up && a->paused)
+            return;                                   /* dead, but the agent does not know yet */
+        a->processes.at[i] = a->processes.at[--a->processes.n];
+        if (a->up)
+            core_feed(w, a, (struct core_event){.kind = CORE_ENDED, .ref = p.ref, .outcome = &p.outcome});
+        return;
+    }
+}
+
+/* The deadline that was told last, on the agent's own clock; a renewed one has an event of its own. */
+void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation)
+{
+    if (generation != a->generation || sim_agent_clock(w, a) < a->deadline_ms)
+        return;
+    for (size_t i = 0; i < a->processes.n; i++) {
+        if (!a->processes.at[i].killed)
+            world_trace(w, "guardian of %s fences attempt %llu", a->name, (unsigned long long)a->processes.at[i].ref.attempt);
+        kill_process(w, a, a->processes.at[i].ref.attempt, w->lease.fence_ms);
+    }
+}

@@ -1,0 +1,297 @@
+/* Virtual time and the network.  See world.h. */
+#include "coordinator/sim/world.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/sim/shadow.h"
+
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000 };
+
+/* ---- randomness, words ---- */
+
+uint64_t world_random(struct world *w, uint64_t below)
+{
+    return bf_prng_below(&w->prng, below);
+}
+
+bool world_chance(struct world *w, uint32_t percent)
+{
+    return world_random(w, 100) < percent;
+}
+
+bool world_faulty(const struct world *w)
+{
+    return !w->options.calm && w->now_ms < w->faults_until_ms;
+}
+
+void world_trace(struct world *w, const char *fmt, ...)
+{
+    if (!w->options.trace)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(w->options.trace, "%10.3f ", (double)w->now_ms / 1000);
+    vfprintf(w->options.trace, fmt, ap);
+    fputc('\n', w->options.trace);
+    va_end(ap);
+}
+
+void world_violate(struct world *w, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    world_trace(w, "VIOLATION %s", text);
+    if (w->stats.violations++ == 0)
+        snprintf(w->violation, sizeof w->violation, "%s (at %.3f s)", text, (double)w->now_ms / 1000);
+}
+
+/* ---- events: a binary heap by (time, sequence) ---- */
+
+static bool earlier(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->seq < b->seq;
+}
+
+void world_push(struct world *w, struct sim_event ev)
+{
+    assert(ev.at_ms >= w->now_ms);
+    ev.seq = w->next_seq++;
+    bf_vec_push(&w->heap, ev);
+    for (size_t i = w->heap.n - 1; i && earlier(&w->heap.at[i], &w->heap.at[(i - 1) / 2]); i = (i - 1) / 2) {
+        struct sim_event parent = w->heap.at[(i - 1) / 2];
+        w->heap.at[(i - 1) / 2] = w->heap.at[i];
+        w->heap.at[i] = parent;
+    }
+}
+
+static struct sim_event world_pop(struct world *w)
+{
+    struct sim_event top = w->heap.at[0];
+    w->heap.at[0] = w->heap.at[--w->heap.n];
+    for (size_t i = 0;;) {
+        size_t least = i, l = 2 * i + 1, r = l + 1;
+        if (l < w->heap.n && earlier(&w->heap.at[l], &w->heap.at[least]))
+            least = l;
+        if (r < w->heap.n && earlier(&w->heap.at[r], &w->heap.at[least]))
+            least = r;
+        if (least == i)
+            return top;
+        struct sim_event moved = w->heap.at[i];
+        w->heap.at[i] = w->heap.at[least];
+        w->heap.at[least] = moved;
+        i = least;
+    }
+}
+
+/* ---- network ---- */
+
+static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
+{
+    const struct sim_agent *a = &w->agents[(from ? from : to) - 1];
+    return w->now_ms < a->cut_until_ms && (from ? a->cut_out : a->cut_in);
+}
+
+void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+{
+    bool faulty = world_faulty(w);
+    if (is_cut(w, from, to) || (faulty && world_chance(w, 3))) {
+        w->stats.faults++;
+        return;
+    }
+    int copies = faulty && world_chance(w, 3) ? 2 : 1;
+    for (int i = 0; i < copies; i++) {
+        int64_t delay_ms = 1 + (int64_t)world_random(w, 5);
+        if (faulty && world_chance(w, 5))
+            delay_ms += (int64_t)world_random(w, world_chance(w, 20) ? 20000 : 800);
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
+                                         .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
+    }
+}
+
+/* ---- faults ---- */
+
+static void fault_cut(struct world *w, struct sim_agent *a)
+{
+    a->cut_in = world_chance(w, 66);
+    a->cut_out = !a->cut_in || world_chance(w, 50);
+    a->cut_until_ms = w->now_ms + 500 + (int64_t)world_random(w, 30000);
+    world_trace(w, "fault cut %s%s%s for %.1f s", a->name, a->cut_in ? " deaf" : "", a->cut_out ? " mute" : "",
+                (double)(a->cut_until_ms - w->now_ms) / 1000);
+}
+
+static void fault_pause(struct world *w, struct sim_agent *a)
+{
+    if (!a->up || a->paused)
+        return;
+    a->paused = true;
+    int64_t until_ms = w->now_ms + 200 + (int64_t)world_random(w, 30000);
+    world_trace(w, "fault stop %s until %.3f", a->name, (double)until_ms / 1000);
+    world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
+}
+
+/* One random fault, and the next in a while. */
+void sim_fault(struct world *w)
+{
+    if (!world_faulty(w))
+        return;
+    struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
+    w->stats.faults++;
+    switch (world_random(w, 6)) {
+    case 0: sim_coordinator_stop(w, "killed"); break;
+    case 1: w->crash_next = SIM_CRASH_BEFORE_COMMIT; break;
+    case 2: w->crash_next = SIM_CRASH_AFTER_COMMIT; break;
+    case 3: sim_agent_kill(w, a); break;
+    case 4: fault_cut(w, a); break;
+    case 5: fault_pause(w, a); break;
+    }
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
+}
+
+/* ---- the run ---- */
+
+static void deliver(struct world *w, struct sim_event *ev)
+{
+    if (ev->node == SIM_NODE_COORDINATOR) {
+        sim_coordinator_message(w, ev->from, ev->bytes, ev->n_bytes);
+        return;
+    }
+    struct sim_agent *a = &w->agents[ev->node - 1];
+    if (a->paused)       /* it waits in the socket's buffer */
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + 50, .kind = SIM_DELIVER, .node = ev->node, .from = ev->from,
+                                         .bytes = BF_TAKE(ev->bytes), .n_bytes = ev->n_bytes});
+    else
+        sim_agent_message(w, a, ev->bytes, ev->n_bytes);
+}
+
+static void step(struct world *w, struct sim_event *ev)
+{
+    struct sim_agent *a = ev->node ? &w->agents[ev->node - 1] : NULL;
+    switch (ev->kind) {
+    case SIM_DELIVER: deliver(w, ev); break;
+    case SIM_AGENT_TIMER:
+        if (ev->number == a->timer)
+            sim_agent_timer(w, a);
+        break;
+    case SIM_PROCESS_END: sim_process_end(w, a, ev->number); break;
+    case SIM_GUARDIAN: sim_guardian(w, a, ev->number); break;
+    case SIM_AGENT_START: sim_agent_start(w, a); break;
+    case SIM_COORDINATOR_START: sim_coordinator_start(w); break;
+    case SIM_TURN:
+        if (ev->number == w->coordinator_generation && w->turn_at_ms == ev->at_ms)
+            sim_coordinator_turn(w);
+        break;
+    case SIM_FAULT:
+        if (a)
+            sim_agent_wake(w, a);
+        else
+            sim_fault(w);
+        break;
+    case SIM_OPERATOR: sim_operator_act(w); break;
+    }
+}
+
+static void world_init(struct world *w, const struct sim_options *o)
+{
+    w->options = *o;
+    bf_prng_seed(&w->prng, o->seed);
+    w->now_ms = 1000;
+    w->faults_until_ms = w->now_ms + FAULT_PHASE_MS / 4 + (int64_t)world_random(w, FAULT_PHASE_MS);
+    w->end_ms = w->faults_until_ms + SETTLE_MS;
+    w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
+    w->store.epoch = 1;
+    w->shadow = shadow_new(w);
+    w->n_agents = 1 + (uint32_t)world_random(w, 4);
+    for (uint32_t i = 0; i < w->n_agents; i++) {
+        struct sim_agent *a = &w->agents[i];
+        a->node = i + 1;
+        a->slots = 1 + (uint32_t)world_random(w, 4);
+        a->drift_ppm = o->calm ? 0 : (int64_t)world_random(w, 2 * LEASE_DRIFT_PPM + 1) - LEASE_DRIFT_PPM;
+        a->clock_offset_ms = (int64_t)world_random(w, 1000000);
+        a->key[0] = (uint8_t)(i + 1);
+        snprintf(a->name, sizeof a->name, "agent-%u", i + 1);
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node});
+    }
+    world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_COORDINATOR_START});
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 100, .kind = SIM_OPERATOR});
+    if (!o->calm)
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + 5000, .kind = SIM_FAULT});
+}
+
+static void world_done(struct world *w)
+{
+    turns_free(w->turns);
+    shadow_free(w->shadow);
+    for (size_t i = 0; i < w->heap.n; i++)
+        free(w->heap.at[i].bytes);
+    bf_vec_free(&w->heap);
+    for (uint32_t i = 0; i < w->n_agents; i++) {
+        core_free(w->agents[i].core);
+        bf_vec_free(&w->agents[i].processes);
+    }
+    for (size_t i = 0; i < w->requests.n; i++) {
+        bf_buf_free(&w->requests.at[i]->bundle);
+        free(w->requests.at[i]);
+    }
+    bf_vec_free(&w->requests);
+    for (size_t i = 0; i < w->store.turns.n; i++)
+        bf_buf_free(&w->store.turns.at[i].bytes);
+    for (size_t i = 0; i < w->store.plans.n; i++)
+        bf_buf_free(&w->store.plans.at[i].bytes);
+    for (size_t i = 0; i < w->store.chunks.n; i++)
+        bf_buf_free(&w->store.chunks.at[i]);
+    for (size_t i = 0; i < w->store.new_chunks.n; i++)
+        bf_buf_free(&w->store.new_chunks.at[i]);
+    bf_vec_free(&w->store.turns);
+    bf_vec_free(&w->store.plans);
+    bf_vec_free(&w->store.chunks);
+    bf_vec_free(&w->store.new_chunks);
+}
+
+/* Until everything has ended after the faults; liveness (I16) is that this comes before end_ms. */
+static void run_events(struct world *w)
+{
+    bool released = false;
+    while (w->heap.n && w->stats.violations == 0) {
+        struct sim_event ev = world_pop(w);
+        w->now_ms = ev.at_ms;
+        step(w, &ev);
+        free(ev.bytes);
+        if (w->now_ms >= w->faults_until_ms) {
+            if (!released && w->coordinator_up) {
+                sim_operator_release(w);
+                released = true;
+            }
+            if (released && sim_all_ended(w))
+                return;
+        }
+        if (w->now_ms > w->end_ms || ++w->stats.events > EVENTS_MAX) {
+            world_violate(w, "I16 liveness: work is left %.0f s after the faults stopped", (double)(w->now_ms - w->faults_until_ms) / 1000);
+            return;
+        }
+    }
+}
+
+bool sim_run(const struct sim_options *o, struct sim_stats *ret_stats, char *ret_violation)
+{
+    struct world *w = bf_xcalloc(1, sizeof *w);
+    world_init(w, o);
+    run_events(w);
+    if (w->stats.violations == 0)
+        shadow_check_end(w->shadow);
+    if (w->stats.violations == 0)
+        sim_replay_check(w);
+    w->stats.virtual_ms = (uint64_t)w->now_ms;
+    *ret_stats = w->stats;
+    memcpy(ret_violation, w->violation, sizeof w->violation);
+    bool clean = w->stats.violations == 0;
+    world_done(w);
+    free(w);
+    return clean;
+}

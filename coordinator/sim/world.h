@@ -1,0 +1,150 @@
+/* The simulated world: one coordinator with a store in memory, agents with a guardian and processes, operators, and a network,
+ * all in virtual time.  The engine, the turn, the agents' core and the codecs are the real ones.
+ *
+ * Everything random comes from the seed.  Events are ordered by (time, sequence number), so a seed and a commit reproduce a run.
+ * Checkers look at every committed turn (shadow.h) and at every process that is started; the first violation is kept in words. */
+#ifndef BF_SIM_WORLD_H
+#define BF_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agent/core.h"
+#include "common/buf.h"
+#include "common/prng.h"
+#include "common/vec.h"
+#include "coordinator/turn.h"
+
+enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0 };
+
+struct sim_options {
+    uint64_t seed;
+    FILE *trace;                             /* NULL: none */
+    bool calm;                               /* no faults at all */
+};
+
+struct sim_stats { uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms; };
+
+enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
+                      SIM_FAULT, SIM_OPERATOR };
+
+struct sim_event {
+    int64_t at_ms;
+    uint64_t seq;
+    enum sim_event_kind kind;
+    uint32_t node;                           /* 0: the coordinator; 1..: agents */
+    uint32_t from;                           /* DELIVER */
+    uint64_t number;                         /* attempt, or generation of the node: stale events are dropped */
+    uint8_t *bytes; size_t n_bytes;          /* DELIVER: owned */
+};
+
+/* A process on an agent's host: alive until it ends, whoever is paused or dead above it. */
+struct sim_process { struct attempt_ref ref; uint64_t instance; struct outcome outcome; bool killed; int64_t ends_ms; };
+
+struct sim_agent {
+    uint32_t node;
+    uint8_t key[BF_KEY_BYTES];
+    char name[16];
+    uint64_t generation;                     /* of the process; also its incarnation */
+    uint64_t previous;                       /* what the next HELLO says of the last one */
+    bool up, paused;
+    struct agent_core *core;
+    int64_t drift_ppm, clock_offset_ms;      /* its CLOCK_BOOTTIME */
+    int64_t deadline_ms;                     /* told to the guardian, on its own clock */
+    int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
+    uint64_t timer;                          /* only the newest timer event counts */
+    uint32_t slots;
+    BF_VEC_TYPE(struct sim_process) processes;
+};
+
+struct sim_stored_turn { uint64_t seq; struct bf_buf bytes; };
+struct sim_stored_plan { uint8_t hash[32]; struct bf_buf bytes; };
+struct sim_store {                           /* what is durable */
+    BF_VEC_TYPE(struct sim_stored_turn) turns;
+    BF_VEC_TYPE(struct sim_stored_plan) plans;
+    BF_VEC_TYPE(struct bf_buf) chunks, new_chunks;
+    uint64_t checkpoint_seq, new_seq;
+    uint32_t epoch;
+};
+
+enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT };
+
+struct sim_request {                         /* what an operator sent, and was told */
+    struct op_request request;
+    struct bf_buf bundle;
+    uint8_t id[OP_REQUEST_ID_BYTES];
+    char params_from[16];
+    bool acknowledged;
+    enum bf_rc rc;
+    char text[200];
+};
+
+struct shadow;
+
+struct world {
+    struct sim_options options;
+    struct bf_prng prng;
+    struct sim_stats stats;
+    int64_t now_ms, faults_until_ms, end_ms;
+    uint64_t next_seq;
+    BF_VEC_TYPE(struct sim_event) heap;
+    struct lease_settings lease;
+    bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
+    uint64_t coordinator_generation;
+    int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
+    enum sim_crash crash_next;               /* at the next commit */
+    uint8_t state_hash[32]; bool state_hash_known;
+    struct turns *turns;
+    struct sim_store store;
+    struct sim_agent agents[SIM_AGENTS_MAX];
+    uint32_t n_agents;
+    BF_VEC_TYPE(struct sim_request *) requests;
+    uint32_t creates_sent;
+    struct shadow *shadow;
+    char violation[512];
+};
+
+/* Run one seed to its end.  false when an invariant was violated: ret_violation (512 bytes) says which. */
+bool sim_run(const struct sim_options *o, struct sim_stats *ret_stats, char *ret_violation);
+
+/* ---- within coordinator/sim only ---- */
+void world_push(struct world *w, struct sim_event ev);
+void world_violate(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint64_t world_random(struct world *w, uint64_t below);
+bool world_chance(struct world *w, uint32_t percent);         /* of 100 */
+bool world_faulty(const struct world *w);                     /* faults may still be injected */
+/* Put bytes on the network: they may be lost, delayed, doubled, overtaken. */
+void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes);
+
+void sim_coordinator_start(struct world *w);
+void sim_coordinator_stop(struct world *w, const char *why);
+void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n);
+void sim_coordinator_turn(struct world *w);
+void sim_coordinator_schedule(struct world *w, int64_t at_ms);
+
+void sim_agent_start(struct world *w, struct sim_agent *a);
+void sim_agent_kill(struct world *w, struct sim_agent *a);
+void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
+void sim_agent_timer(struct world *w, struct sim_agent *a);
+void sim_agent_wake(struct world *w, struct sim_agent *a);
+void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
+void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
+int64_t sim_agent_clock(const struct world *w, const struct sim_agent *a);
+
+void sim_operator_act(struct world *w);
+void sim_operator_reply(struct world *w, const struct op_reply *reply);
+bool sim_all_ended(const struct world *w);
+/* At the end: lift pauses, so that liveness can be asked for. */
+void sim_operator_release(struct world *w);
+
+/* A random plan as YAML, over a small family of datasets so that writers overlap. */
+void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
+void sim_fault(struct world *w);
+
+/* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
+void sim_replay_check(struct world *w);
+
+#endif

@@ -1,0 +1,133 @@
+/* Keys, envelopes and the two meta values: the format of the store on disk. */
+#include "coordinator/store/store_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/crc32c.h"
+#include "common/text.h"
+
+const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal"};
+
+void store_put_be32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+void store_put_be64(uint8_t *p, uint64_t v)
+{
+    store_put_be32(p, (uint32_t)(v >> 32));
+    store_put_be32(p + 4, (uint32_t)v);
+}
+
+uint32_t store_get_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+uint64_t store_get_be64(const uint8_t *p)
+{
+    return (uint64_t)store_get_be32(p) << 32 | store_get_be32(p + 4);
+}
+
+enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing)
+{
+    enum bf_rc rc = lmdb_rc == MDB_MAP_FULL ? BF_FULL : lmdb_rc == MDB_CORRUPTED || lmdb_rc == MDB_PAGE_NOTFOUND || lmdb_rc == MDB_INVALID
+                        ? BF_CORRUPT : BF_IO;
+    return bf_fail(err, rc, "store: %s: %s", doing, mdb_strerror(lmdb_rc));
+}
+
+uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *p, size_t n)
+{
+    uint8_t tag = (uint8_t)table;
+    uint32_t crc = bf_crc32c(0, &tag, 1);
+    crc = bf_crc32c(crc, key->mv_data, key->mv_size);
+    return bf_crc32c(crc, p, n);
+}
+
+/* A key in words: "journal 12", "checkpoint 3/0", "plan 0a1b…", "meta pointer". */
+static void key_words(enum store_table table, const MDB_val *key, char *ret, size_t size)
+{
+    const uint8_t *k = key->mv_data;
+    char hex[17] = "";
+    if (table == TABLE_JOURNAL && key->mv_size == 8) {
+        snprintf(ret, size, "journal %llu", (unsigned long long)store_get_be64(k));
+    } else if (table == TABLE_CHECKPOINT && key->mv_size == 8) {
+        snprintf(ret, size, "checkpoint %u/%u", store_get_be32(k), store_get_be32(k + 4));
+    } else if (table == TABLE_PLAN && key->mv_size == 32) {
+        bf_hex(k, 8, hex);
+        snprintf(ret, size, "plan %s…", hex);
+    } else {
+        snprintf(ret, size, "%s %.*s", store_table_names[table], (int)(key->mv_size > 32 ? 32 : key->mv_size), (const char *)k);
+    }
+}
+
+enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MDB_val *value, const uint8_t **ret, size_t *ret_n,
+                            struct bf_error *err)
+{
+    char words[80];
+    key_words(table, key, words, sizeof words);
+    struct bf_reader r = {.p = value->mv_data, .left = value->mv_size};
+    uint32_t magic, crc;
+    if (!bf_take_u32(&r, &magic) || !bf_take_u32(&r, &crc) || magic != STORE_MAGIC)
+        return bf_fail(err, BF_CORRUPT, "store: %s is no value of this format", words);
+    if (store_checksum(table, key, r.p, r.left) != crc)
+        return bf_fail(err, BF_CORRUPT, "store: %s is damaged: its checksum does not match", words);
+    *ret = r.p;
+    *ret_n = r.left;
+    return BF_OK;
+}
+
+enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err)
+{
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        int rc = mdb_dbi_open(txn, store_table_names[i], create ? MDB_CREATE : 0, &ret[i]);
+        if (rc)
+            return bf_fail(err, rc == MDB_NOTFOUND ? BF_CORRUPT : BF_IO, "store: table %s: %s", store_table_names[i], mdb_strerror(rc));
+    }
+    return BF_OK;
+}
+
+static enum bf_rc read_one(MDB_txn *txn, MDB_dbi dbi, const char *name, const uint8_t **ret, size_t *ret_n, struct bf_error *err)
+{
+    MDB_val key = {strlen(name), (void *)(uintptr_t)name}, value;
+    int rc = mdb_get(txn, dbi, &key, &value);
+    if (rc == MDB_NOTFOUND)
+        return bf_fail(err, BF_NOT_FOUND, "store: meta %s is missing", name);
+    if (rc)
+        return store_fail(err, rc, "reading meta");
+    return store_open_value(TABLE_META, &key, &value, ret, ret_n, err);
+}
+
+enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_meta *ret_meta, struct store_pointer *ret_pointer,
+                           struct bf_error *err)
+{
+    const uint8_t *p, *cluster;
+    size_t n;
+    enum bf_rc rc = read_one(txn, dbi[TABLE_META], "meta", &p, &n, err);
+    if (rc != BF_OK)
+        return rc;
+    struct bf_reader r = {.p = p, .left = n};
+    struct store_meta meta = {0};
+    if (!bf_take_u32(&r, &meta.format))
+        return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
+    if (meta.format != STORE_FORMAT)
+        return bf_fail(err, BF_UNSUPPORTED, "store: format %u is not known to this version, which knows %u: use the version that wrote it",
+                       meta.format, STORE_FORMAT);
+    if (!bf_take_bytes(&r, sizeof meta.cluster, &cluster) || !bf_take_u64(&r, &meta.seed) || !bf_take_u32(&r, &meta.epoch))
+        return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
+    memcpy(meta.cluster, cluster, sizeof meta.cluster);
+    rc = read_one(txn, dbi[TABLE_META], "pointer", &p, &n, err);
+    if (rc != BF_OK)
+        return rc;
+    r = (struct bf_reader){.p = p, .left = n};
+    struct store_pointer pointer = {0};
+    if (!bf_take_u32(&r, &pointer.generation) || !bf_take_u32(&r, &pointer.chunks) || !bf_take_u64(&r, &pointer.seq))
+        return bf_fail(err, BF_CORRUPT, "store: pointer is cut short");
+    *ret_meta = meta;
+    *ret_pointer = pointer;
+    return BF_OK;
+}

@@ -1,0 +1,426 @@
+/* Opening, and the one durable transaction of a turn.
+ *
+ * Order of a commit: journal value, plans, chunks, pointer, then bounded deletes of what the pointer has made old; then fsync by
+ * LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
+ * the commit itself leaves the outcome unknown. */
+#include "coordinator/store/store_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "common/files.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum { DELETES_PER_COMMIT = 32 };
+#define DEFAULT_MAX_BYTES (16ull << 30)
+#define DEFAULT_RESERVE_BYTES (64ull << 20)
+#define DEFAULT_JOURNAL_KEEP 100000u
+
+/* ---- opening ---- */
+
+/* Filesystems on which neither flock nor mmap keep their promises: <linux/magic.h>. */
+static enum bf_rc refuse_network(const char *dir, struct bf_error *err)
+{
+    static const struct { long magic; const char *name; } refused[] = {
+        {0x6969, "NFS"}, {0xff534d42l, "CIFS"}, {0xfe534d42l, "SMB"}, {0x01021997, "9p"}, {0x00c36400, "Ceph"}};
+    struct statfs fs;
+    if (statfs(dir, &fs) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at the filesystem of %s", dir);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if ((long)fs.f_type == refused[i].magic)
+            return bf_fail(err, BF_UNSUPPORTED, "store: %s lies on %s, which cannot keep a store: use a local disk", dir, refused[i].name);
+    return BF_OK;
+}
+
+static enum bf_rc take_lock(struct store *s, const char *dir, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(dir, "lock");
+    char pid[24] = "";
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(s->lock_fd, pid, sizeof pid - 1, 0);
+        pid[n > 0 ? n : 0] = 0;
+        pid[strcspn(pid, "\n")] = 0;
+        return bf_fail(err, BF_CONFLICT, "store: %s is in use by process %s: two coordinators cannot share a store", dir, *pid ? pid : "?");
+    }
+    int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot write %s", path);
+    return BF_OK;
+}
+
+static int put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags)
+{
+    MDB_val value = {n + STORE_ENVELOPE_BYTES, NULL};
+    int rc = mdb_put(txn, s->dbi[table], key, &value, flags | MDB_RESERVE);
+    if (rc)
+        return rc;
+    uint32_t head[2] = {STORE_MAGIC, store_checksum(table, key, p, n)};
+    memcpy(value.mv_data, head, sizeof head);
+    memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
+    return 0;
+}
+
+static int put_meta(struct store *s, MDB_txn *txn)
+{
+    struct bf_buf b = {0};
+    MDB_val key = {4, (void *)(uintptr_t)"meta"};
+    bf_buf_put_u32(&b, s->meta.format);
+    bf_buf_put(&b, s->meta.cluster, sizeof s->meta.cluster);
+    bf_buf_put_u64(&b, s->meta.seed);
+    bf_buf_put_u32(&b, s->meta.epoch);
+    int rc = put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    bf_buf_free(&b);
+    return rc;
+}
+
+static int put_pointer(struct store *s, MDB_txn *txn, const struct store_pointer *p)
+{
+    struct bf_buf b = {0};
+    MDB_val key = {7, (void *)(uintptr_t)"pointer"};
+    bf_buf_put_u32(&b, p->generation);
+    bf_buf_put_u32(&b, p->chunks);
+    bf_buf_put_u64(&b, p->seq);
+    int rc = put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    bf_buf_free(&b);
+    return rc;
+}
+
+/* The highest generation ever written, so that chunks of one that was never finished are not taken for its successor's. */
+static enum bf_rc find_top_generation(struct store *s, MDB_txn *txn, struct bf_error *err)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(txn, s->dbi[TABLE_CHECKPOINT], &cursor);
+    if (!rc) {
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+        if (!rc && key.mv_size == 8)
+            s->top_generation = store_get_be32(key.mv_data);
+        mdb_cursor_close(cursor);
+    }
+    if (s->top_generation < s->pointer.generation)
+        s->top_generation = s->pointer.generation;
+    return rc && rc != MDB_NOTFOUND ? store_fail(err, rc, "reading checkpoints") : BF_OK;
+}
+
+static enum bf_rc journal_ends(struct store *s, MDB_txn *txn, struct bf_error *err)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor);
+    if (rc)
+        return store_fail(err, rc, "reading the journal");
+    if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
+        s->first_seq = store_get_be64(key.mv_data);
+    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
+        s->last_seq = store_get_be64(key.mv_data);
+    mdb_cursor_close(cursor);
+    if (rc && rc != MDB_NOTFOUND)
+        return store_fail(err, rc, "reading the journal");
+    if (s->last_seq < s->pointer.seq)
+        s->last_seq = s->pointer.seq;
+    return BF_OK;
+}
+
+/* Tables and meta: made in a new store, read in an old one. */
+static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc)
+        return store_fail(err, rc, "opening");
+    enum bf_rc result = store_open_tables(txn, fresh, s->dbi, err);
+    if (result == BF_OK && fresh) {
+        s->meta = (struct store_meta){.format = STORE_FORMAT, .epoch = 1};
+        randombytes_buf(s->meta.cluster, sizeof s->meta.cluster);
+        randombytes_buf(&s->meta.seed, sizeof s->meta.seed);
+        if ((rc = put_meta(s, txn)) != 0 || (rc = put_pointer(s, txn, &s->pointer)) != 0)
+            result = store_fail(err, rc, "writing meta");
+    } else if (result == BF_OK) {
+        result = store_read_meta(txn, s->dbi, &s->meta, &s->pointer, err);
+    }
+    if (result == BF_OK)
+        result = journal_ends(s, txn, err);
+    if (result == BF_OK)
+        result = find_top_generation(s, txn, err);
+    if (result != BF_OK) {
+        mdb_txn_abort(txn);
+        return result;
+    }
+    rc = mdb_txn_commit(txn);
+    return rc ? store_fail(err, rc, "opening") : BF_OK;
+}
+
+/* A file shorter than its own meta says would end in SIGBUS later. */
+static enum bf_rc check_length(struct store *s, const char *path, struct bf_error *err)
+{
+    MDB_envinfo info;
+    MDB_stat stat_env;
+    struct stat st;
+    mdb_env_info(s->env, &info);
+    mdb_env_stat(s->env, &stat_env);
+    if (fstat(s->data_fd, &st) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", path);
+    uint64_t want = (uint64_t)(info.me_last_pgno + 1) * stat_env.ms_psize;
+    if ((uint64_t)st.st_size < want && info.me_last_pgno > 1)
+        return bf_fail(err, BF_CORRUPT, "store: %s is cut short: %llu bytes, %llu expected: restore a backup", path,
+                       (unsigned long long)st.st_size, (unsigned long long)want);
+    return BF_OK;
+}
+
+static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
+    int rc = mdb_env_create(&s->env);
+    if (!rc)
+        rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
+    if (!rc)
+        rc = mdb_env_set_mapsize(s->env, s->options.max_bytes);
+    if (!rc)
+        rc = mdb_env_open(s->env, dir, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (rc)
+        return bf_fail(err, rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_VERSION_MISMATCH ? BF_CORRUPT : BF_IO,
+                       "store: cannot open %s: %s", path, mdb_strerror(rc));
+    s->data_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (s->data_fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
+    enum bf_rc result = fresh ? BF_OK : check_length(s, path, err);
+    return result == BF_OK ? open_content(s, fresh, err) : result;
+}
+
+static uint64_t used_bytes(struct store *s)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    mdb_env_info(s->env, &info);
+    mdb_env_stat(s->env, &st);
+    return (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+}
+
+/* Keep reserve_bytes allocated beyond what is in use, so that results and cancels still fit when the disk is full. */
+static void grow_ahead(struct store *s)
+{
+    uint64_t used = used_bytes(s), reserve = s->options.reserve_bytes;
+    s->low = used + reserve > s->options.max_bytes;
+    if (s->low || used + reserve <= s->reserved_bytes)
+        return;
+    uint64_t target = used + 2 * reserve < s->options.max_bytes ? used + 2 * reserve : s->options.max_bytes;
+    if (fallocate(s->data_fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)target) == 0 || errno == EOPNOTSUPP)
+        s->reserved_bytes = target;
+    else if (fallocate(s->data_fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)(used + reserve)) == 0)
+        s->reserved_bytes = used + reserve;
+    else
+        s->low = true;
+}
+
+enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err)
+{
+    if (sodium_init() < 0)
+        return bf_fail(err, BF_INTERNAL, "store: libsodium does not start");
+    if (o->create) {
+        enum bf_rc made = bf_mkdirs(dir, 0700, err);
+        if (made != BF_OK)
+            return made;
+    }
+    BF_AUTO_FREE char *data = bf_path_join(dir, "data.mdb");
+    struct stat st;
+    bool fresh = stat(data, &st) != 0 || st.st_size == 0;
+    if (fresh && !o->create)
+        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+    struct store *s = bf_xcalloc(1, sizeof *s);
+    s->lock_fd = s->data_fd = -1;
+    s->options = *o;
+    s->options.max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
+    s->options.reserve_bytes = o->reserve_bytes ? o->reserve_bytes : DEFAULT_RESERVE_BYTES;
+    s->options.journal_keep = o->journal_keep ? o->journal_keep : DEFAULT_JOURNAL_KEEP;
+    enum bf_rc rc = refuse_network(dir, err);
+    if (rc == BF_OK)
+        rc = take_lock(s, dir, err);
+    if (rc == BF_OK)
+        rc = open_env(s, dir, fresh, err);
+    if (rc != BF_OK) {
+        store_close(s);
+        return rc;
+    }
+    grow_ahead(s);
+    *ret = s;
+    return BF_OK;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->env)
+        mdb_env_close(s->env);
+    if (s->data_fd >= 0)
+        close(s->data_fd);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s);
+}
+
+const struct store_meta *store_meta(const struct store *s)
+{
+    return &s->meta;
+}
+
+uint64_t store_last_seq(const struct store *s)
+{
+    return s->last_seq;
+}
+
+uint64_t store_checkpoint_seq(const struct store *s)
+{
+    return s->pointer.seq;
+}
+
+void store_room(struct store *s, struct store_room *ret)
+{
+    struct stat st = {0};
+    struct statfs fs = {0};
+    fstat(s->data_fd, &st);
+    fstatfs(s->data_fd, &fs);
+    grow_ahead(s);
+    *ret = (struct store_room){.file_bytes = (uint64_t)st.st_size, .used_bytes = used_bytes(s),
+                               .disk_free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, .low = s->low};
+}
+
+/* ---- committing ---- */
+
+static int put_turn(struct store *s, MDB_txn *txn, const struct store_write *w)
+{
+    uint8_t seq[8];
+    store_put_be64(seq, w->seq);
+    MDB_val key = {sizeof seq, seq};
+    return put_value(s, txn, TABLE_JOURNAL, &key, w->turn, w->turn_bytes, MDB_APPEND);
+}
+
+static int put_plans(struct store *s, MDB_txn *txn, const struct store_write *w)
+{
+    for (size_t i = 0; i < w->n_plans; i++) {
+        MDB_val key = {sizeof w->plans[i].key, (void *)(uintptr_t)w->plans[i].key};
+        int rc = put_value(s, txn, TABLE_PLAN, &key, w->plans[i].bytes, w->plans[i].n, MDB_NOOVERWRITE);
+        if (rc && rc != MDB_KEYEXIST)
+            return rc;
+    }
+    return 0;
+}
+
+static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w, uint32_t generation)
+{
+    for (size_t i = 0; i < w->n_chunks; i++) {
+        uint8_t name[8];
+        store_put_be32(name, generation);
+        store_put_be32(name + 4, w->chunks[i].index);
+        MDB_val key = {sizeof name, name};
+        int rc = put_value(s, txn, TABLE_CHECKPOINT, &key, w->chunks[i].bytes, w->chunks[i].n, 0);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* Delete from the front of a table while old says so, a bounded number at a time. */
+static int trim(struct store *s, MDB_txn *txn, enum store_table table, bool (*old)(const struct store *, const uint8_t *key))
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(txn, s->dbi[table], &cursor);
+    if (rc)
+        return rc;
+    for (int i = 0; i < DELETES_PER_COMMIT; i++) {
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (rc || key.mv_size != 8 || !old(s, key.mv_data))
+            break;
+        if ((rc = mdb_cursor_del(cursor, 0)) != 0)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static bool turn_is_old(const struct store *s, const uint8_t *key)
+{
+    uint64_t seq = store_get_be64(key);
+    return seq <= s->pointer.seq && seq + s->options.journal_keep <= s->last_seq;
+}
+
+static bool chunk_is_old(const struct store *s, const uint8_t *key)
+{
+    uint32_t generation = store_get_be32(key);
+    return generation != s->pointer.generation && generation < s->top_generation;
+}
+
+static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w, const struct store *next)
+{
+    int rc = w->turn_bytes ? put_turn(s, txn, w) : 0;
+    if (!rc)
+        rc = put_plans(s, txn, w);
+    if (!rc)
+        rc = put_chunks(s, txn, w, next->top_generation);
+    if (!rc && w->checkpoint_end)
+        rc = put_pointer(s, txn, &next->pointer);
+    if (!rc)
+        rc = trim(s, txn, TABLE_JOURNAL, turn_is_old);
+    if (!rc)
+        rc = trim(s, txn, TABLE_CHECKPOINT, chunk_is_old);
+    return rc;
+}
+
+/* What the store's own memory will be once this write is durable. */
+static struct store after(const struct store *s, const struct store_write *w)
+{
+    struct store next = *s;
+    if (w->turn_bytes) {
+        next.last_seq = w->seq;
+        next.first_seq = s->first_seq ? s->first_seq : w->seq;
+    }
+    if (w->checkpoint_begin) {
+        next.writing = next.top_generation = s->top_generation + 1;
+        next.writing_chunks = 0;
+        next.writing_seq = w->checkpoint_seq;
+    }
+    next.writing_chunks += (uint32_t)w->n_chunks;
+    if (w->checkpoint_end) {
+        next.pointer = (struct store_pointer){.generation = next.writing, .chunks = next.writing_chunks, .seq = next.writing_seq};
+        next.writing = 0;
+    }
+    return next;
+}
+
+enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_error *err)
+{
+    if (w->turn_bytes && w->seq != s->last_seq + 1)
+        return bf_fail(err, BF_INTERNAL, "store: turn %llu after %llu", (unsigned long long)w->seq, (unsigned long long)s->last_seq);
+    if ((w->n_chunks || w->checkpoint_end) && !s->writing && !w->checkpoint_begin)
+        return bf_fail(err, BF_INTERNAL, "store: a chunk without the beginning of its checkpoint");
+    struct store next = after(s, w);
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc)
+        return bf_fail(err, BF_IO, "store: beginning a transaction: %s", mdb_strerror(rc));
+    s->top_generation = next.top_generation;                     /* its chunks are not old */
+    rc = write_all(s, txn, w, &next);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return store_fail(err, rc, "writing a turn");
+    }
+    rc = mdb_txn_commit(txn);
+    if (rc)
+        return bf_fail(err, BF_IO, "store: the commit of turn %llu failed, its outcome is unknown: %s", (unsigned long long)w->seq, mdb_strerror(rc));
+    *s = next;
+    grow_ahead(s);
+    return BF_OK;
+}

@@ -1,0 +1,76 @@
+/* The store: a journal of turns, plans, and checkpoints, in LMDB.  Nothing here knows what a record means.
+ *
+ * One turn is one appended value, keyed by its sequence number, with CRC-32C.  store_commit() is durable when it returns.  After
+ * any commit error the outcome is unknown: the caller must exit, reopen and verify.
+ *
+ * Checkpoint: chunks are written under a new generation, a few with each turn; the pointer {generation, as-of sequence} is flipped
+ * with the last.  Journal before the pointer and older generations are deleted in bounded slices later.
+ * Low water: data.mdb is grown ahead; below the reserve the store says so, and only small turns (results, cancels) still fit. */
+#ifndef BF_STORE_H
+#define BF_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+
+struct store;                                   /* opaque */
+
+struct store_options {
+    uint64_t max_bytes;                         /* the file's ceiling (default 16 GiB); it grows as needed */
+    uint64_t reserve_bytes;                     /* low water: kept free on the disk and under max_bytes (default 64 MiB) */
+    uint64_t journal_keep;                      /* turns kept before the checkpoint, for replay (default 100,000) */
+    bool create;
+};
+
+struct store_meta {
+    uint32_t format;                            /* STORE_FORMAT */
+    uint8_t cluster[16];                        /* random at creation */
+    uint64_t seed;                              /* random at creation: jitter */
+    uint32_t epoch;                             /* of fencing tokens; raised by restore */
+};
+#define STORE_FORMAT 1u
+
+/* Open or create DIR (0700).  Takes an exclusive flock on DIR/lock (BF_CONFLICT naming the holder's pid when taken), refuses
+ * network filesystems and newer formats by name. */
+enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
+void store_close(struct store *s);              /* NULL is fine */
+const struct store_meta *store_meta(const struct store *s);
+
+/* One plan source: bundle bytes by their key. */
+struct store_plan { uint8_t key[32]; const void *bytes; size_t n; };
+/* One checkpoint chunk to be written with this turn. */
+struct store_chunk { uint32_t index; const void *bytes; size_t n; };
+
+struct store_write {
+    uint64_t seq;                               /* last + 1 */
+    const void *turn; size_t turn_bytes;        /* may be NULL/0 when only chunks are written: seq is then ignored */
+    const struct store_plan *plans; size_t n_plans;
+    bool checkpoint_begin;                      /* a new generation begins here; chunks of an unfinished one are dropped */
+    uint64_t checkpoint_seq;                    /* with begin: state is as of after this sequence number */
+    const struct store_chunk *chunks; size_t n_chunks;
+    bool checkpoint_end;                        /* flips the pointer */
+};
+/* Everything in one durable transaction.  BF_FULL: nothing was written and the store is still good.  Anything else: exit. */
+enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_error *err) BF_MUST_CHECK;
+
+/* Recovery, in this order: plans, then chunks of the current checkpoint (ascending), then turns after it (ascending).
+ * Bytes are borrowed during the call; a callback's failure stops the walk.  BF_CORRUPT names the key that is damaged. */
+/* key: chunk index or sequence number; hash: of a plan, else NULL. */
+typedef enum bf_rc store_visit(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err);
+enum bf_rc store_each_plan(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+uint64_t store_last_seq(const struct store *s);
+uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
+
+struct store_room { uint64_t file_bytes, used_bytes, disk_free_bytes; bool low; };
+void store_room(struct store *s, struct store_room *ret);
+
+/* Check every value (checksum, version, keys without gaps) without a lock on a live store.  Problems are told one by one. */
+typedef void store_fsck_told(void *arg, const char *problem);
+enum bf_rc store_fsck(const char *dir, store_fsck_told *told, void *arg, struct bf_error *err) BF_MUST_CHECK;
+
+#endif

@@ -1,0 +1,51 @@
+/* The inside of the store, shared by store.c, walk.c and fsck.c.  lmdb.h is seen only here.
+ *
+ * Tables: meta ("meta", "pointer"), plan (hash), checkpoint (generation, index), journal (sequence number); numbers are big-endian,
+ * so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
+#ifndef BF_STORE_STATE_H
+#define BF_STORE_STATE_H
+
+#include <lmdb.h>
+
+#include "coordinator/store/store.h"
+
+enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_COUNT };
+extern const char *const store_table_names[TABLE_COUNT];
+
+#define STORE_ENVELOPE_BYTES 8u
+#define STORE_MAGIC 0x31564642u                 /* "BFV1" */
+
+/* Which checkpoint is good; generation 0: none. */
+struct store_pointer { uint32_t generation, chunks; uint64_t seq; };
+
+struct store {
+    MDB_env *env;
+    MDB_dbi dbi[TABLE_COUNT];
+    int lock_fd, data_fd;
+    struct store_options options;
+    struct store_meta meta;
+    struct store_pointer pointer;
+    uint32_t top_generation;                    /* highest ever written */
+    uint32_t writing;                           /* generation of the checkpoint being written; 0: none */
+    uint32_t writing_chunks;
+    uint64_t writing_seq;
+    uint64_t last_seq, first_seq;               /* of the journal; 0: empty */
+    uint64_t reserved_bytes;                    /* of data.mdb, allocated ahead */
+    bool low;
+};
+
+void store_put_be32(uint8_t *p, uint32_t v);
+void store_put_be64(uint8_t *p, uint64_t v);
+uint32_t store_get_be32(const uint8_t *p);
+uint64_t store_get_be64(const uint8_t *p);
+uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *p, size_t n);
+/* Check an envelope and give what is inside; BF_CORRUPT names table and key. */
+enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MDB_val *value, const uint8_t **ret, size_t *ret_n,
+                            struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_meta *ret_meta, struct store_pointer *ret_pointer,
+                           struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
+/* Open tables of an environment in a transaction; create makes what is missing. */
+enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
+
+#endif

@@ -1,0 +1,235 @@
+/* The order of a turn is the promise of this file: decide, commit, release.  See turn.h.
+ *
+ * Inputs are copied into the turn's arena when they arrive and are journalled only when they made records: deciding again on an
+ * input that made none changes nothing.  Bundles of plans are kept by source hash and written with the turn that first names them. */
+#include "coordinator/turn.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/plant.h"
+#include "common/vec.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/release.h"
+#include "coordinator/turn_state.h"
+
+enum { DEFAULT_CHECKPOINT_TURNS = 2000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 8, DEFAULT_GRACE_MS = 5000 };
+
+struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch)
+{
+    struct turns *t = bf_xcalloc(1, sizeof *t);
+    t->settings = *s;
+    t->ports = *ports;
+    t->epoch = epoch;
+    if (!t->settings.checkpoint_turns)
+        t->settings.checkpoint_turns = DEFAULT_CHECKPOINT_TURNS;
+    if (!t->settings.checkpoint_bytes)
+        t->settings.checkpoint_bytes = DEFAULT_CHECKPOINT_BYTES;
+    if (!t->settings.chunks_per_turn)
+        t->settings.chunks_per_turn = DEFAULT_CHUNKS_PER_TURN;
+    if (!t->settings.grace_ms)
+        t->settings.grace_ms = DEFAULT_GRACE_MS;
+    t->engine = engine_new(&s->engine);
+    t->leases = lease_table_new(s->lease.coordinator_ms);
+    t->engine_base_ms = 1;
+    return t;
+}
+
+void turns_free(struct turns *t)
+{
+    if (!t)
+        return;
+    engine_free(t->engine);
+    lease_table_free(t->leases);
+    size_t pos = 0;
+    void *value;
+    while (bf_smap_next(&t->bundles, &pos, NULL, NULL, &value)) {
+        bf_buf_free(value);
+        free(value);
+    }
+    bf_smap_free(&t->bundles);
+    for (pos = 0; bf_smap_next(&t->peers, &pos, NULL, NULL, &value);)
+        free(value);
+    bf_smap_free(&t->peers);
+    bf_vec_free(&t->inputs);
+    bf_vec_free(&t->journalled);
+    bf_vec_free(&t->staged);
+    bf_arena_free(&t->arena);
+    engine_out_free(&t->out);
+    engine_out_free(&t->chunk_out);
+    bf_buf_free(&t->encoded);
+    bf_buf_free(&t->chunk_bytes);
+    free(t);
+}
+
+/* ---- the turn ---- */
+
+int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms)
+{
+    int64_t elapsed_ms = boot_ms - t->boot_base_ms;
+    return t->engine_base_ms + (elapsed_ms > 0 ? elapsed_ms : 0);
+}
+
+static int64_t boot_ms_of(const struct turns *t, int64_t engine_ms)
+{
+    return engine_ms == INT64_MAX ? INT64_MAX : t->boot_base_ms + (engine_ms - t->engine_base_ms);
+}
+
+int64_t turn_next_ms(const struct turns *t)
+{
+    if (turn_pending(t))
+        return t->boot_base_ms;
+    int64_t timer_ms = engine_next_timer_ms(t->engine), lease_ms = lease_next_ms(t->leases);
+    return boot_ms_of(t, timer_ms < lease_ms ? timer_ms : lease_ms);
+}
+
+bool turn_pending(const struct turns *t)
+{
+    return t->inputs.n > 0 || t->snapshot_active;
+}
+
+const struct engine *turn_engine(const struct turns *t)
+{
+    return t->engine;
+}
+
+uint64_t turn_seq(const struct turns *t)
+{
+    return t->seq;
+}
+
+void turn_set_low(struct turns *t, bool low)
+{
+    if (t->low == low)
+        return;
+    t->low = low;
+    bf_vec_push(&t->inputs, (struct input){.kind = INPUT_LOW, .low = low});
+}
+
+static void collect_lost(struct turns *t, int64_t now_ms)
+{
+    struct input in = {.kind = INPUT_LOST};
+    while (lease_expired(t->leases, now_ms, &in.agent, &in.incarnation))
+        bf_vec_push(&t->inputs, in);
+}
+
+/* Decide on everything that waits.  Only inputs that made records are kept for the journal. */
+static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
+{
+    bf_vec_clear(&t->journalled);
+    for (size_t i = 0; i < t->inputs.n; i++) {
+        size_t before = t->out.n_records;
+        engine_step(t->engine, &t->inputs.at[i], now_ms, wall_us, &t->out);
+        if (t->out.n_records > before)
+            bf_vec_push(&t->journalled, t->inputs.at[i]);
+    }
+    engine_finish_turn(t->engine, now_ms, wall_us, &t->out);
+}
+
+static void stage_plans(struct turns *t)
+{
+    bf_vec_clear(&t->staged);
+    for (size_t i = 0; i < t->out.n_records; i++) {
+        const struct record *r = &t->out.records[i];
+        if (r->kind != RECORD_BACKFILL_CREATED)
+            continue;
+        struct turn_blob *blob = bf_vec_add(&t->staged);
+        memcpy(blob->key, r->plan_hash, sizeof blob->key);
+        blob->bytes = turn_plan_bundle(t, r->plan_hash, &blob->n);
+        assert(blob->bytes);
+    }
+}
+
+/* The next chunks of a checkpoint in progress, encoded one after another in t->chunk_bytes. */
+static void stage_chunks(struct turns *t, struct turn_blob *chunks, struct turn_commit *commit)
+{
+    size_t ends[TURN_CHUNKS_MAX];
+    bf_buf_clear(&t->chunk_bytes);
+    commit->checkpoint_begin = t->next_chunk == 0;
+    commit->checkpoint_seq = t->snapshot_seq;
+    while (commit->n_chunks < t->settings.chunks_per_turn && commit->n_chunks < TURN_CHUNKS_MAX) {
+        engine_out_clear(&t->chunk_out);
+        if (!engine_snapshot_next(t->engine, &t->chunk_out)) {
+            commit->checkpoint_end = true;
+            break;
+        }
+        struct turn chunk = {.seq = t->snapshot_seq, .now_ms = t->snapshot_ms, .records = t->chunk_out.records, .n_records = t->chunk_out.n_records};
+        turn_encode(&chunk, &t->chunk_bytes);
+        ends[commit->n_chunks] = t->chunk_bytes.len;
+        chunks[commit->n_chunks++].index = t->next_chunk++;
+    }
+    for (size_t i = 0, from = 0; i < commit->n_chunks; from = ends[i++]) {
+        chunks[i].bytes = t->chunk_bytes.data + from;
+        chunks[i].n = ends[i] - from;
+    }
+    commit->chunks = chunks;
+}
+
+static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struct bf_error *err)
+{
+    struct turn_commit c = {0};
+    struct turn_blob chunks[TURN_CHUNKS_MAX] = {0};
+    bf_buf_clear(&t->encoded);
+    if (t->out.n_records) {
+        struct turn turn = {
+            .seq = t->seq + 1, .now_ms = now_ms, .wall_us = wall_us, .inputs = t->journalled.at, .n_inputs = t->journalled.n,
+            .records = t->out.records, .n_records = t->out.n_records,
+        };
+        turn_encode(&turn, &t->encoded);
+        stage_plans(t);
+        c.seq = turn.seq;
+        c.turn = t->encoded.data;
+        c.turn_bytes = t->encoded.len;
+        c.plans = t->staged.at;
+        c.n_plans = t->staged.n;
+    }
+    if (t->snapshot_active)
+        stage_chunks(t, chunks, &c);
+    if (!c.seq && !t->snapshot_active)
+        return BF_OK;
+    enum bf_rc rc = t->ports.commit(t->ports.arg, &c, err);
+    if (rc != BF_OK)
+        return rc;
+    if (c.seq)
+        t->seq = c.seq;
+    if (c.checkpoint_end)
+        t->snapshot_active = false;
+    t->turns_since_checkpoint += c.seq != 0;
+    t->bytes_since_checkpoint += c.turn_bytes;
+    return BF_OK;
+}
+
+/* After a commit the state is exactly that of seq: the moment to begin a checkpoint. */
+static void checkpoint_maybe_begin(struct turns *t, int64_t now_ms)
+{
+    if (t->snapshot_active || (t->turns_since_checkpoint < t->settings.checkpoint_turns &&
+                               t->bytes_since_checkpoint < t->settings.checkpoint_bytes))
+        return;
+    engine_snapshot_begin(t->engine);
+    t->snapshot_active = true;
+    t->snapshot_seq = t->seq;
+    t->snapshot_ms = now_ms;
+    t->next_chunk = 0;
+    t->turns_since_checkpoint = 0;
+    t->bytes_since_checkpoint = 0;
+}
+
+enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err)
+{
+    int64_t now_ms = turn_engine_ms(t, boot_ms);
+    collect_lost(t, now_ms);
+    engine_out_clear(&t->out);
+    decide(t, now_ms, wall_us);
+    if (BF_PLANTED("release_before_commit"))
+        release_effects(t, now_ms);
+    enum bf_rc rc = commit(t, now_ms, wall_us, err);
+    if (rc != BF_OK)
+        return rc;
+    release_effects(t, now_ms);
+    bf_vec_clear(&t->inputs);
+    bf_arena_clear(&t->arena);
+    checkpoint_maybe_begin(t, now_ms);
+    return BF_OK;
+}

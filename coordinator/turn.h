@@ -1,0 +1,85 @@
+/* The turn: collect → engine → one commit → release.  The only place that composes engine, store and sockets, through ports, so
+ * that production and the simulator run the same code.
+ *
+ * Inputs gather until turn_run().  Then: every input is decided, the turn is encoded and committed with the plans and checkpoint
+ * chunks that belong to it, and only after that its effects and replies are released.  A turn that made no records commits
+ * nothing.  A failed commit is final: turn_run() fails and the process must end, because memory must never be ahead of disk.
+ * Heartbeats renew leases, which are volatile, and are answered at once. */
+#ifndef BF_TURN_H
+#define BF_TURN_H
+
+#include "common/error.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/engine/lease.h"
+#include "plan/plan.h"
+#include "proto/agent_msg.h"
+#include "proto/operator_msg.h"
+#include "proto/record.h"
+
+/* One checkpoint chunk or plan to be written. */
+struct turn_blob { uint8_t key[32]; uint32_t index; const void *bytes; size_t n; };
+
+struct turn_commit {
+    uint64_t seq;                                /* 0: no turn, chunks only */
+    const void *turn; size_t turn_bytes;
+    const struct turn_blob *plans; size_t n_plans;
+    bool checkpoint_begin, checkpoint_end;
+    uint64_t checkpoint_seq;
+    const struct turn_blob *chunks; size_t n_chunks;
+};
+
+/* What the turn needs from outside.  Every call is made from within turn_* functions; arg is ports.arg. */
+struct turn_ports {
+    void *arg;
+    /* Durable on BF_OK.  BF_FULL: nothing was written.  Else: unknown, the process ends. */
+    enum bf_rc (*commit)(void *arg, const struct turn_commit *c, struct bf_error *err);
+    /* To the newest peer with this key that said HELLO with this incarnation; dropped when there is none. */
+    void (*send_agent)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
+    /* Answer of a command. */
+    void (*reply)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_reply *reply);
+};
+
+struct turn_settings {
+    struct lease_settings lease;
+    struct engine_config engine;
+    const char *cluster;                         /* hex of the cluster id; borrowed */
+    uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 2,000) */
+    uint64_t checkpoint_bytes;                   /* …or so many journal bytes (default 64 MiB) */
+    uint32_t chunks_per_turn;                    /* default 8 */
+    int64_t grace_ms;                            /* SIGTERM to SIGKILL at a step's time limit (default 5,000) */
+};
+
+struct turns;                                    /* opaque */
+struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch);
+void turns_free(struct turns *t);
+
+/* Recovery, in the store's order: plans (bundle bytes), chunks, turns; then turns_recovered(), which rebuilds, starts the grace of
+ * D_c for every agent that holds work, and is ready for inputs.  now_ms: CLOCK_BOOTTIME of this process. */
+enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const void *bundle, size_t n, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc turns_load_chunk(struct turns *t, const void *p, size_t n, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err) BF_MUST_CHECK;
+
+/* Intake.  boot_ms is CLOCK_BOOTTIME of the call: heartbeats are answered at once. */
+void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
+/* A change by an operator whose role was checked by the caller.  bundle (encoded plan source) only with OP_CREATE: compiled here;
+ * a plan that does not compile, or is not there, is answered at once. */
+void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const struct op_request *req,
+                  const void *bundle, size_t bundle_bytes);
+void turn_pool(struct turns *t, const char *name, uint32_t slots);
+
+/* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
+ * again at the latest; turn_pending() whether inputs wait. */
+enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err) BF_MUST_CHECK;
+int64_t turn_next_ms(const struct turns *t);      /* CLOCK_BOOTTIME; INT64_MAX: nothing */
+bool turn_pending(const struct turns *t);
+/* No creates and no grants while set (low water, read-only); cancels and results still commit. */
+void turn_set_low(struct turns *t, bool low);
+
+const struct engine *turn_engine(const struct turns *t);
+int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms);     /* engine time of a moment */
+uint64_t turn_seq(const struct turns *t);
+/* Encoded source of a plan by its source hash; NULL when not known. */
+const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n);
+
+#endif

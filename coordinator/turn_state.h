@@ -1,0 +1,51 @@
+/* The inside of a turn, shared by turn.c, recover.c, intake.c and release.c; nobody else includes it. */
+#ifndef BF_TURN_STATE_H
+#define BF_TURN_STATE_H
+
+#include "common/map.h"
+#include "common/vec.h"
+#include "coordinator/turn.h"
+
+#define TURN_CHUNKS_MAX 64
+
+/* What this process knows of a peer that spoke as an agent; by public key, volatile. */
+struct peer {
+    uint32_t agent;                              /* 0: not welcomed by this process */
+    uint64_t incarnation, hello_nonce;           /* of its newest HELLO */
+};
+
+struct turns {
+    struct turn_settings settings;
+    struct turn_ports ports;
+    struct engine *engine;
+    struct lease_table *leases;
+    uint32_t epoch;                              /* of the store */
+    uint64_t seq;                                /* last committed turn */
+    int64_t engine_base_ms, boot_base_ms;        /* engine time at boot_base_ms */
+    bool low;
+
+    BF_VEC_TYPE(struct input) inputs;            /* gathered; strings in arena */
+    BF_VEC_TYPE(struct input) journalled;
+    BF_VEC_TYPE(struct turn_blob) staged;        /* plans of this turn */
+    struct bf_arena arena;
+    struct engine_out out, chunk_out;
+    struct bf_buf encoded, chunk_bytes;
+
+    struct bf_smap bundles;                      /* source hash -> struct bf_buf * */
+    struct bf_smap peers;                        /* public key -> struct peer * */
+
+    bool snapshot_active;
+    uint64_t snapshot_seq;
+    int64_t snapshot_ms;
+    uint32_t next_chunk;
+    uint32_t turns_since_checkpoint;
+    uint64_t bytes_since_checkpoint;
+};
+
+void turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n);
+/* Compile the bundle for these options and give the plan to the engine, unless it has it. */
+enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char *from, const char *to,
+                             const struct op_param *params, size_t n_params, struct bf_error *err) BF_MUST_CHECK;
+struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES]);     /* made when new */
+
+#endif

@@ -1,0 +1,183 @@
+#include "coordinator/views.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "coordinator/views_parts.h"
+#include "proto/agent_msg.h"
+
+static enum bf_rc view_version(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    (void)req;
+    (void)err;
+    *ret = json_pack("{s:s, s:i, s:i, s:s}", "version", BF_VERSION, "protocol", (int)AGENT_PROTOCOL_VERSION, "store_format",
+                     (int)v->store_format, "cluster", v->cluster);
+    return BF_OK;
+}
+
+static json_t *backfill_head(const struct backfill_view *b)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "id", view_string(view_backfill_id(b->id).text));
+    json_object_set_new(j, "name", view_string(b->plan->name));
+    json_object_set_new(j, "state", view_string(backfill_state_name(b->state)));
+    json_object_set_new(j, "steps", view_counts(b));
+    return j;
+}
+
+/* The dates that a backfill covers: those asked for, else those of the plan's own range. */
+static void backfill_dates(json_t *j, const struct backfill_view *b)
+{
+    const struct plan_range *range = &b->plan->range;
+    char first[PLAN_KEY_MAX] = "", last[PLAN_KEY_MAX] = "";
+    if (range->grain != PLAN_NONE && range->n) {
+        plan_partition_key(range->grain, range->first, first);
+        plan_partition_key(range->grain, range->first + (int32_t)range->n - 1, last);
+    }
+    const char *from = b->from[0] ? b->from : first, *to = b->to[0] ? b->to : last;
+    json_object_set_new(j, "from", view_string(from[0] ? from : NULL));
+    json_object_set_new(j, "to", view_string(to[0] ? to : NULL));
+}
+
+static void backfill_times(json_t *j, const struct backfill_view *b)
+{
+    json_object_set_new(j, "created_at", view_time(b->created_us));
+    json_object_set_new(j, "started_at", view_time(b->started_us));
+    json_object_set_new(j, "finished_at", view_time(b->finished_us));
+    json_object_set_new(j, "by", view_string(b->actor));
+}
+
+enum bf_rc view_list(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    (void)err;
+    uint64_t limit = view_page_limit(req), seen = 0;
+    *ret = json_array();
+    for (uint32_t id = engine_latest_backfill(v->engine); id > 0 && json_array_size(*ret) < limit; id--) {
+        struct backfill_view b;
+        if (!engine_backfill(v->engine, id, &b) || seen++ < req->page_offset)
+            continue;
+        json_t *j = backfill_head(&b);
+        backfill_times(j, &b);
+        backfill_dates(j, &b);
+        json_array_append_new(*ret, j);
+    }
+    return BF_OK;
+}
+
+enum bf_rc view_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    struct backfill_view b;
+    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    if (rc != BF_OK)
+        return rc;
+    static const char digits[] = "0123456789abcdef";
+    char hash[2 * PLAN_HASH_BYTES + 1] = "";
+    for (size_t i = 0; i < PLAN_HASH_BYTES; i++) {
+        hash[2 * i] = digits[b.plan->hash[i] >> 4];
+        hash[2 * i + 1] = digits[b.plan->hash[i] & 15];
+    }
+    json_t *j = backfill_head(&b), *params = json_object();
+    json_object_set_new(j, "order", view_string(b.backward ? "backward" : "forward"));
+    backfill_dates(j, &b);
+    for (size_t i = 0; i < b.plan->n_params; i++)
+        json_object_set_new(params, b.plan->params[i].name, view_string(b.plan->params[i].value));
+    json_object_set_new(j, "params", params);
+    backfill_times(j, &b);
+    json_object_set_new(j, "plan_hash", view_string(hash));
+    json_object_set_new(j, "attempts_open", json_integer(b.open_attempts));
+    *ret = j;
+    return BF_OK;
+}
+
+enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    (void)err;
+    uint64_t limit = view_page_limit(req);
+    *ret = json_array();
+    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
+        struct pool_view p;
+        engine_pool(v->engine, i, &p);
+        json_array_append_new(*ret, json_pack("{s:s, s:I, s:I, s:s}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                                              (json_int_t)p.used, "source", p.source == POOL_FROM_CONFIG ? "config" : "plan"));
+    }
+    return BF_OK;
+}
+
+static const char *fence_name(enum agent_fence f)
+{
+    switch (f) {
+    case FENCE_CGROUP_V2: return "cgroup_v2";
+    case FENCE_CGROUP_V1: return "cgroup_v1";
+    case FENCE_WEAK: return "weak";
+    }
+    return "weak";
+}
+
+static json_t *agent_row(const struct agent_view *a, size_t *ret_bytes)
+{
+    json_t *j = json_object(), *labels = json_object(), *warnings = json_array();
+    size_t bytes = 700;
+    for (size_t i = 0; i < a->hello->n_labels; i++) {
+        json_object_set_new(labels, a->hello->labels[i].name, view_string(a->hello->labels[i].value));
+        bytes += strlen(a->hello->labels[i].name) + 6 * strlen(a->hello->labels[i].value) + 8;
+    }
+    if (!a->hello->separate_uid)
+        json_array_append_new(warnings, view_string("steps run under the agent's own user"));
+    if (a->hello->fence == FENCE_WEAK)
+        json_array_append_new(warnings, view_string("weak fence: no cgroups on this host, steps are found by walking the process tree"));
+    json_object_set_new(j, "name", view_string(a->hello->name));
+    json_object_set_new(j, "state", view_string(agent_state_name(a->state)));
+    json_object_set_new(j, "slots", json_integer(a->hello->slots));
+    json_object_set_new(j, "busy", json_integer(a->busy));
+    json_object_set_new(j, "labels", labels);
+    json_object_set_new(j, "fence", view_string(fence_name(a->hello->fence)));
+    json_object_set_new(j, "separate_uid", json_boolean(a->hello->separate_uid));
+    json_object_set_new(j, "version", view_string(a->hello->version));
+    json_object_set_new(j, "since", view_time(a->since_us));
+    json_object_set_new(j, "warnings", warnings);
+    *ret_bytes = bytes;
+    return j;
+}
+
+/* A page ends early where labels would make it too large: the caller goes on at offset + rows. */
+enum bf_rc view_agents(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    (void)err;
+    uint64_t limit = view_page_limit(req), seen = 0;
+    size_t bytes = 0;
+    *ret = json_array();
+    for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0 && json_array_size(*ret) < limit && bytes < VIEW_BYTES_MAX;) {
+        struct agent_view a;
+        if (!engine_agent(v->engine, id, &a) || seen++ < req->page_offset)
+            continue;
+        size_t row_bytes;
+        json_t *row = agent_row(&a, &row_bytes);
+        bytes += row_bytes;
+        if (bytes < VIEW_BYTES_MAX)
+            json_array_append_new(*ret, row);
+        else
+            json_decref(row);
+    }
+    return BF_OK;
+}
+
+enum bf_rc views_answer(const struct view_source *v, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+{
+    json_t *j = NULL;
+    enum bf_rc rc;
+    switch (req->verb) {
+    case OP_VERSION: rc = view_version(v, req, &j, err); break;
+    case OP_LIST: rc = view_list(v, req, &j, err); break;
+    case OP_GET: rc = view_get(v, req, &j, err); break;
+    case OP_STEPS: rc = view_steps(v, req, &j, err); break;
+    case OP_AGENTS: rc = view_agents(v, req, &j, err); break;
+    case OP_POOLS: rc = view_pools(v, req, &j, err); break;
+    case OP_WHY: rc = view_why(v, req, &j, err); break;
+    case OP_STATUS: rc = view_status(v, req, &j, err); break;
+    case OP_LOGS: rc = view_logs(v, req, &j, err); break;
+    default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
+    }
+    if (rc == BF_OK)
+        view_write(j, ret_json);
+    return rc;
+}

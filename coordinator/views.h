@@ -1,0 +1,33 @@
+/* The JSON documents that answer queries: one function for each, the same bytes for bfctl and HTTP.
+ *
+ * Reads the engine between turns.  Documents stay under 1 MiB: lists are paged, texts are left out when a page grows large. */
+#ifndef BF_VIEWS_H
+#define BF_VIEWS_H
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "coordinator/engine/view.h"
+#include "proto/operator_msg.h"
+
+struct log_store;
+struct views_cache;
+
+struct view_source {
+    const struct engine *engine;
+    const char *cluster;                         /* hex */
+    uint32_t store_format;
+    int64_t engine_ms, wall_us;                  /* of now */
+    uint64_t seq;                                /* last turn: what was counted before it may be old */
+    struct log_store *logs;                      /* NULL: none are kept */
+    struct views_cache *cache;                   /* NULL: none */
+};
+
+/* Counting a large backfill step by step takes time; a count is used again for a while in proportion to what it cost. */
+struct views_cache *views_cache_new(void);
+void views_cache_free(struct views_cache *c);
+
+/* Append the document that answers a query. */
+enum bf_rc views_answer(const struct view_source *v, const struct op_request *req, struct bf_buf *ret_json,
+                        struct bf_error *err) BF_MUST_CHECK;
+
+#endif

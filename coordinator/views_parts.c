@@ -1,0 +1,180 @@
+#include "coordinator/views_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+
+struct view_id view_backfill_id(uint32_t id)
+{
+    struct view_id ret;
+    snprintf(ret.text, sizeof ret.text, "bf-%" PRIu32, id);
+    return ret;
+}
+
+struct view_id view_attempt_id(uint64_t attempt)
+{
+    struct view_id ret;
+    snprintf(ret.text, sizeof ret.text, "a-%" PRIu64, attempt);
+    return ret;
+}
+
+json_t *view_time(int64_t us)
+{
+    char text[BF_TIME_MAX];
+    if (us == 0)
+        return json_null();
+    bf_format_time(us, text);
+    return json_string(text);
+}
+
+json_t *view_engine_time(const struct view_source *v, int64_t engine_ms)
+{
+    if (engine_ms < 0 || engine_ms == INT64_MAX)
+        return json_null();
+    return view_time(v->wall_us + (engine_ms - v->engine_ms) * 1000);
+}
+
+json_t *view_string(const char *s)
+{
+    json_t *j = s ? json_string(s) : json_null();
+    return j ? j : json_string("?");             /* not UTF-8: cannot be, the codecs check */
+}
+
+void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX])
+{
+    plan_partition_key(step->range.grain, step->range.first + (int32_t)index, ret);
+}
+
+void view_instance_name(const struct plan_step *step, uint32_t index, char *ret, size_t ret_size)
+{
+    char partition[PLAN_KEY_MAX];
+    view_partition(step, index, partition);
+    if (partition[0])
+        snprintf(ret, ret_size, "%s[%s]", step->name, partition);
+    else
+        snprintf(ret, ret_size, "%s", step->name);
+}
+
+const char *view_state_name(const struct instance_view *i)
+{
+    return i->state == INSTANCE_WAITING && i->upstream_failed ? "upstream_failed" : instance_state_name(i->state);
+}
+
+json_t *view_counts(const struct backfill_view *b)
+{
+    json_t *counts = json_object();
+    uint64_t total = 0;
+    for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
+        total += b->count[s];
+    json_object_set_new(counts, "total", json_integer((json_int_t)total));
+    for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++) {
+        uint64_t n = b->count[s];
+        if (s == INSTANCE_WAITING)
+            n -= b->upstream_failed < n ? b->upstream_failed : n;
+        json_object_set_new(counts, instance_state_name((enum instance_state)s), json_integer((json_int_t)n));
+    }
+    json_object_set_new(counts, "upstream_failed", json_integer((json_int_t)b->upstream_failed));
+    return counts;
+}
+
+static const char *source_name(enum outcome_source s)
+{
+    switch (s) {
+    case OUTCOME_OK: return "ok";
+    case OUTCOME_SKIP: return "skip";
+    case OUTCOME_EXIT: return "exit";
+    case OUTCOME_SIGNAL: return "signal";
+    case OUTCOME_OOM: return "out_of_memory";
+    case OUTCOME_TIMEOUT: return "timeout";
+    case OUTCOME_SQL: return "sql";
+    case OUTCOME_SPAWN: return "spawn";
+    case OUTCOME_CANCELLED: return "cancelled";
+    case OUTCOME_FENCED: return "fenced";
+    case OUTCOME_LOST: return "lost";
+    }
+    return "unknown";
+}
+
+json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, size_t *text_left_bytes)
+{
+    struct outcome o;
+    enum failure_class class;
+    if (!engine_failure(v->engine, backfill, step, index, &o, &class))
+        return json_null();
+    json_t *j = json_object();
+    json_object_set_new(j, "class", view_string(failure_class_name(class)));
+    json_object_set_new(j, "source", view_string(source_name(o.source)));
+    json_object_set_new(j, "code", json_integer(o.code));
+    size_t n = strlen(o.text) * 6;               /* the most that escapes can make of it */
+    bool fits = n <= *text_left_bytes;
+    json_object_set_new(j, "text", view_string(fits ? o.text : "(left out: ask for a smaller page)"));
+    *text_left_bytes -= fits ? n : 0;
+    return j;
+}
+
+enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err)
+{
+    uint32_t id = req->backfill == OP_LATEST ? engine_latest_backfill(v->engine) : req->backfill;
+    if (id == 0)
+        return bf_fail(err, BF_NOT_FOUND, "there is no backfill yet; bfctl backfill create PLAN makes one");
+    if (!engine_backfill(v->engine, id, ret))
+        return bf_fail(err, BF_NOT_FOUND, "there is no backfill bf-%" PRIu32 "; bfctl backfill list shows those that are known", id);
+    return BF_OK;
+}
+
+enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
+                              uint32_t *ret_index, struct bf_error *err)
+{
+    const struct plan *plan = b->plan;
+    uint32_t s = plan_find_step(plan, req->step);
+    if (s == PLAN_NO_INDEX) {
+        const char **names = calloc(plan->n_steps, sizeof *names);
+        for (size_t i = 0; names && i < plan->n_steps; i++)
+            names[i] = plan->steps[i].name;
+        const char *near = names ? bf_nearest(req->step, names, plan->n_steps) : NULL;
+        free(names);
+        return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no step \"%s\"%s%s%s", b->id, req->step, near ? "; did you mean \"" : "",
+                       near ? near : "", near ? "\"?" : "");
+    }
+    const struct plan_range *range = &plan->steps[s].range;
+    if (range->grain == PLAN_NONE) {
+        if (req->partition[0])
+            return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has no partitions: leave [%s] out", req->step, req->partition);
+        *ret_step = s;
+        *ret_index = 0;
+        return BF_OK;
+    }
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
+    plan_partition_key(range->grain, range->first, first);
+    plan_partition_key(range->grain, range->first + (int32_t)range->n - 1, last);
+    int32_t ordinal = range->first;
+    if (!req->partition[0] && range->n != 1)
+        return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has %" PRIu32 " partitions: name one, from %s to %s", req->step, range->n, first, last);
+    if (req->partition[0] && !plan_partition_parse(range->grain, req->partition, &ordinal))
+        return bf_fail(err, BF_INVALID, "\"%s\" is no partition of grain %s", req->partition, plan_grain_name(range->grain));
+    if (ordinal < range->first || ordinal - range->first >= (int32_t)range->n)
+        return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has no partition %s: they run from %s to %s", req->step, req->partition, first, last);
+    *ret_step = s;
+    *ret_index = (uint32_t)(ordinal - range->first);
+    return BF_OK;
+}
+
+uint64_t view_page_limit(const struct op_request *req)
+{
+    return req->page_limit == 0 || req->page_limit > OP_PAGE_MAX ? OP_PAGE_MAX : req->page_limit;
+}
+
+static int append(const char *p, size_t n, void *arg)
+{
+    bf_buf_put(arg, p, n);
+    return 0;
+}
+
+void view_write(json_t *j, struct bf_buf *ret)
+{
+    json_dump_callback(j, append, ret, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(j);
+}

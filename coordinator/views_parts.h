@@ -1,0 +1,49 @@
+/* What the views share.  Only views*.c include this.  Functions that give json_t * give a new reference. */
+#ifndef BF_VIEWS_PARTS_H
+#define BF_VIEWS_PARTS_H
+
+#include <jansson.h>
+
+#include "coordinator/views.h"
+#include "plan/plan.h"
+
+#define VIEW_BYTES_MAX (900u << 10)              /* a document is not grown past this */
+#define VIEW_TEXT_BYTES_MAX (300u << 10)         /* texts of failures in one document */
+#define VIEW_FAILURES_MAX 10u
+
+/* Name of a backfill, "bf-12". */
+struct view_id { char text[24]; };
+struct view_id view_backfill_id(uint32_t id);
+struct view_id view_attempt_id(uint64_t attempt);
+/* RFC 3339, or null for 0. */
+json_t *view_time(int64_t us);
+/* The same for a moment of engine time; null for -1. */
+json_t *view_engine_time(const struct view_source *v, int64_t engine_ms);
+json_t *view_string(const char *s);
+/* "stg_orders[2024-01-02]", or "report" for a step without partitions.  ret_size: 160 is enough. */
+void view_instance_name(const struct plan_step *step, uint32_t index, char *ret, size_t ret_size);
+void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX]);
+/* What people call the state: upstream_failed where it is derived so. */
+const char *view_state_name(const struct instance_view *i);
+json_t *view_counts(const struct backfill_view *b);
+/* null, or {"class","source","code","text"}; text is left out once *text_left_bytes is used up. */
+json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, size_t *text_left_bytes);
+/* The backfill that a request names. */
+enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err);
+/* The step and partition that a request names. */
+enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
+                              uint32_t *ret_index, struct bf_error *err);
+uint64_t view_page_limit(const struct op_request *req);
+/* Append and release. */
+void view_write(json_t *j, struct bf_buf *ret);
+
+enum bf_rc view_list(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_steps(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_status(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_agents(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+
+#endif

@@ -1,0 +1,333 @@
+/* Lists of instances, and the counts by step that a person watches. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/vec.h"
+#include "coordinator/views_parts.h"
+
+#define STRIP_MAX 60
+#define STEP_ROW_BYTES 330                       /* of the by_step list, without the name */
+#define CACHE_FACTOR 30                          /* a count that took 10 ms is good for 300 ms */
+#define CACHE_MAX 64
+
+/* ---- steps ---- */
+
+static json_t *step_row(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
+                        const struct instance_view *i, size_t *text_left_bytes)
+{
+    char partition[PLAN_KEY_MAX];
+    view_partition(&b->plan->steps[step], index, partition);
+    struct agent_view agent;
+    bool has_agent = i->agent && engine_agent(v->engine, i->agent, &agent);
+    json_t *j = json_object();
+    json_object_set_new(j, "step", view_string(b->plan->steps[step].name));
+    json_object_set_new(j, "partition", view_string(partition));
+    json_object_set_new(j, "state", view_string(view_state_name(i)));
+    json_object_set_new(j, "run", json_integer(i->run));
+    json_object_set_new(j, "attempts", json_integer(i->attempts));
+    json_object_set_new(j, "agent", view_string(has_agent ? agent.hello->name : NULL));
+    json_object_set_new(j, "attempt", view_string(i->attempt ? view_attempt_id(i->attempt).text : NULL));
+    json_object_set_new(j, "started_at", view_time(i->started_us));
+    json_object_set_new(j, "finished_at", view_time(i->finished_us));
+    json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
+                                              ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
+    json_object_set_new(j, "failure", view_failure(v, b->id, step, index, text_left_bytes));
+    return j;
+}
+
+static const char *const state_words[] = {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed",
+                                          "cancelled", "upstream_failed"};
+
+static bool state_known(const char *state)
+{
+    for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++)
+        if (strcmp(state_words[i], state) == 0)
+            return true;
+    return state[0] == '\0';
+}
+
+/* How many rows a state filter can find at most: no walk over millions for a state that nothing is in. */
+static uint64_t state_count(const struct backfill_view *b, const char *state)
+{
+    if (!state[0])
+        return UINT64_MAX;
+    if (strcmp(state, "upstream_failed") == 0)
+        return b->upstream_failed;
+    for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
+        if (strcmp(instance_state_name((enum instance_state)s), state) == 0)
+            return b->count[s];
+    return 0;
+}
+
+struct steps_walk {
+    const struct view_source *v;
+    const struct backfill_view *b;
+    const char *state;
+    uint64_t skip, limit, left;                  /* left: matches that there can still be */
+    size_t text_left_bytes;
+    json_t *rows;
+};
+
+/* The rows of one step in [first, first + n). */
+static void steps_of(struct steps_walk *w, uint32_t step, uint32_t first, uint32_t n)
+{
+    uint32_t index = first;
+    if (!w->state[0]) {
+        if (w->skip >= n) {
+            w->skip -= n;
+            return;
+        }
+        index += (uint32_t)w->skip;
+        w->skip = 0;
+    }
+    for (; index < first + n && w->left && json_array_size(w->rows) < w->limit; index++) {
+        struct instance_view i;
+        if (!engine_instance(w->v->engine, w->b->id, step, index, &i))
+            continue;
+        if (w->state[0] && strcmp(view_state_name(&i), w->state) != 0)
+            continue;
+        w->left--;
+        if (w->skip) {
+            w->skip--;
+            continue;
+        }
+        json_array_append_new(w->rows, step_row(w->v, w->b, step, index, &i, &w->text_left_bytes));
+    }
+}
+
+enum bf_rc view_steps(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    struct backfill_view b;
+    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    if (rc != BF_OK)
+        return rc;
+    if (!state_known(req->state))
+        return bf_fail(err, BF_INVALID, "unknown state \"%s\"; states are waiting, ready, assigned, running, backing_off, succeeded, "
+                       "skipped, failed, cancelled and upstream_failed", req->state);
+    uint32_t only_step = PLAN_NO_INDEX, only_index = 0;
+    bool one = req->partition[0] != '\0' && req->step[0] != '\0';
+    if (one)
+        rc = view_find_instance(&b, req, &only_step, &only_index, err);
+    else if (req->step[0] && (only_step = plan_find_step(b.plan, req->step)) == PLAN_NO_INDEX)
+        rc = bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no step \"%s\"", b.id, req->step);
+    if (rc != BF_OK)
+        return rc;
+    struct steps_walk w = {.v = v, .b = &b, .state = req->state, .skip = req->page_offset, .limit = view_page_limit(req),
+                           .left = state_count(&b, req->state), .text_left_bytes = VIEW_TEXT_BYTES_MAX, .rows = json_array()};
+    for (size_t i = 0; i < b.plan->n_steps && w.left && json_array_size(w.rows) < w.limit; i++) {
+        uint32_t s = b.plan->order[i];
+        const struct plan_range *range = &b.plan->steps[s].range;
+        int32_t ordinal;
+        if (only_step != PLAN_NO_INDEX && s != only_step)
+            continue;
+        if (one)
+            steps_of(&w, s, only_index, 1);
+        else if (!req->partition[0])
+            steps_of(&w, s, 0, range->n);
+        else if (plan_partition_parse(range->grain, req->partition, &ordinal) && ordinal >= range->first &&
+                 ordinal - range->first < (int32_t)range->n)
+            steps_of(&w, s, (uint32_t)(ordinal - range->first), 1);
+    }
+    *ret = w.rows;
+    return BF_OK;
+}
+
+/* ---- status ---- */
+
+struct step_counts { uint64_t n[INSTANCE_STATE_COUNT], upstream_failed; char strip[STRIP_MAX + 1]; };
+
+/* The counts of a backfill, step by step, kept for a while. */
+struct counted {
+    uint32_t backfill, n_steps;
+    uint64_t seq;
+    int64_t until_us, used_us;
+    struct step_counts *steps;
+};
+struct views_cache { BF_VEC_TYPE(struct counted) at; };
+
+struct views_cache *views_cache_new(void)
+{
+    return bf_xcalloc(1, sizeof(struct views_cache));
+}
+
+void views_cache_free(struct views_cache *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->at.n; i++)
+        free(c->at.at[i].steps);
+    bf_vec_free(&c->at);
+    free(c);
+}
+
+/* One character for a bucket of partitions: what a person must see first wins. */
+static char bucket_char(const uint32_t n[INSTANCE_STATE_COUNT], uint32_t upstream_failed, uint32_t total)
+{
+    if (n[INSTANCE_FAILED])
+        return 'x';
+    if (n[INSTANCE_RUNNING])
+        return '>';
+    if (n[INSTANCE_READY] + n[INSTANCE_ASSIGNED] + n[INSTANCE_BACKING_OFF])
+        return 'o';
+    if (n[INSTANCE_SUCCEEDED] + n[INSTANCE_SKIPPED] == total)
+        return '#';
+    if (upstream_failed)
+        return '~';
+    return n[INSTANCE_CANCELLED] ? '-' : '.';
+}
+
+static void count_step(const struct view_source *v, const struct backfill_view *b, uint32_t step, struct step_counts *ret)
+{
+    uint32_t total = b->plan->steps[step].range.n, buckets = total < STRIP_MAX ? total : STRIP_MAX;
+    for (uint32_t k = 0; k < buckets; k++) {
+        uint32_t n[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
+        uint32_t from = (uint32_t)((uint64_t)total * k / buckets), until = (uint32_t)((uint64_t)total * (k + 1) / buckets);
+        for (uint32_t index = from; index < until; index++) {
+            struct instance_view i;
+            if (!engine_instance(v->engine, b->id, step, index, &i))
+                continue;
+            bool derived = i.state == INSTANCE_WAITING && i.upstream_failed;
+            n[i.state] += !derived;
+            upstream_failed += derived;
+        }
+        ret->strip[k] = bucket_char(n, upstream_failed, until - from);
+        for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
+            ret->n[s] += n[s];
+        ret->upstream_failed += upstream_failed;
+    }
+}
+
+static struct counted count_all(const struct view_source *v, const struct backfill_view *b)
+{
+    int64_t began_us = bf_boottime_us();
+    struct counted c = {.backfill = b->id, .n_steps = (uint32_t)b->plan->n_steps, .seq = v->seq};
+    c.steps = bf_xcalloc(b->plan->n_steps ? b->plan->n_steps : 1, sizeof *c.steps);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        count_step(v, b, s, &c.steps[s]);
+    c.used_us = bf_boottime_us();
+    int64_t cost_us = c.used_us - began_us;
+    c.until_us = cost_us > 1000 ? c.used_us + CACHE_FACTOR * cost_us : 0;
+    return c;
+}
+
+/* Counts of a backfill: of now, or where counting is dear those of a moment ago.  Without a cache the caller frees *ret_owned. */
+static const struct step_counts *counts_of(const struct view_source *v, const struct backfill_view *b, struct step_counts **ret_owned)
+{
+    *ret_owned = NULL;
+    if (!v->cache) {
+        *ret_owned = count_all(v, b).steps;
+        return *ret_owned;
+    }
+    struct counted *place = NULL;
+    for (size_t i = 0; i < v->cache->at.n; i++) {
+        struct counted *c = &v->cache->at.at[i];
+        if (c->backfill == b->id) {
+            if (c->n_steps == b->plan->n_steps && (c->seq == v->seq || bf_boottime_us() < c->until_us))
+                return c->steps;
+            place = c;
+            break;
+        }
+        if (v->cache->at.n == CACHE_MAX && (!place || c->used_us < place->used_us))
+            place = c;
+    }
+    if (!place)
+        place = bf_vec_add(&v->cache->at);
+    free(place->steps);
+    *place = count_all(v, b);
+    return place->steps;
+}
+
+static json_t *by_step(const struct view_source *v, const struct backfill_view *b, size_t *ret_left_out)
+{
+    struct step_counts *owned;
+    const struct step_counts *counts = counts_of(v, b, &owned);
+    json_t *rows = json_array();
+    size_t bytes = 0;
+    *ret_left_out = 0;
+    for (size_t i = 0; i < b->plan->n_steps; i++) {
+        const struct plan_step *step = &b->plan->steps[b->plan->order[i]];
+        const struct step_counts *c = &counts[b->plan->order[i]];
+        bytes += STEP_ROW_BYTES + strlen(step->name);
+        if (bytes > VIEW_BYTES_MAX) {
+            *ret_left_out = b->plan->n_steps - i;
+            break;
+        }
+        json_t *j = json_object();
+        json_object_set_new(j, "step", view_string(step->name));
+        json_object_set_new(j, "kind", view_string(plan_kind_name(step->kind)));
+        json_object_set_new(j, "grain", view_string(plan_grain_name(step->range.grain)));
+        json_object_set_new(j, "total", json_integer(step->range.n));
+        for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
+            json_object_set_new(j, instance_state_name((enum instance_state)s), json_integer((json_int_t)c->n[s]));
+        json_object_set_new(j, "upstream_failed", json_integer((json_int_t)c->upstream_failed));
+        json_object_set_new(j, "strip", view_string(c->strip));
+        json_array_append_new(rows, j);
+    }
+    free(owned);
+    return rows;
+}
+
+static json_t *agents_summary(const struct view_source *v)
+{
+    json_int_t connected = 0, slots = 0, busy = 0;
+    for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
+        struct agent_view a;
+        if (!engine_agent(v->engine, id, &a) || (a.state != AGENT_CONNECTED && a.state != AGENT_DRAINING))
+            continue;
+        connected++;
+        slots += a.hello->slots;
+        busy += a.busy;
+    }
+    return json_pack("{s:I, s:I, s:I}", "connected", connected, "slots", slots, "busy", busy);
+}
+
+/* The first failures in the order of the plan. */
+static json_t *failures(const struct view_source *v, const struct backfill_view *b)
+{
+    json_t *rows = json_array();
+    uint64_t left = b->count[INSTANCE_FAILED];
+    for (size_t k = 0; k < b->plan->n_steps && left && json_array_size(rows) < VIEW_FAILURES_MAX; k++) {
+        uint32_t s = b->plan->order[k];
+        for (uint32_t index = 0; index < b->plan->steps[s].range.n && left && json_array_size(rows) < VIEW_FAILURES_MAX; index++) {
+            struct instance_view i;
+            struct outcome o;
+            enum failure_class class;
+            if (!engine_instance(v->engine, b->id, s, index, &i) || i.state != INSTANCE_FAILED)
+                continue;
+            left--;
+            char partition[PLAN_KEY_MAX];
+            view_partition(&b->plan->steps[s], index, partition);
+            bool told = engine_failure(v->engine, b->id, s, index, &o, &class);
+            json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:o, s:I}", "step", b->plan->steps[s].name, "partition", partition,
+                                                  "class", told ? failure_class_name(class) : "unknown", "text",
+                                                  view_string(told ? o.text : ""), "attempts", (json_int_t)i.attempts));
+        }
+    }
+    return rows;
+}
+
+enum bf_rc view_status(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    struct backfill_view b;
+    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    if (rc != BF_OK)
+        return rc;
+    size_t left_out;
+    int64_t until_us = b.finished_us ? b.finished_us : v->wall_us;
+    json_t *j = json_object();
+    json_object_set_new(j, "id", view_string(view_backfill_id(b.id).text));
+    json_object_set_new(j, "name", view_string(b.plan->name));
+    json_object_set_new(j, "state", view_string(backfill_state_name(b.state)));
+    json_object_set_new(j, "steps", view_counts(&b));
+    json_object_set_new(j, "by_step", by_step(v, &b, &left_out));
+    if (left_out)
+        json_object_set_new(j, "by_step_left_out", json_integer((json_int_t)left_out));
+    json_object_set_new(j, "agents", agents_summary(v));
+    json_object_set_new(j, "failures", failures(v, &b));
+    json_object_set_new(j, "elapsed_ms", json_integer(until_us > b.created_us ? (until_us - b.created_us) / 1000 : 0));
+    *ret = j;
+    return BF_OK;
+}

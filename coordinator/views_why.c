@@ -1,0 +1,195 @@
+/* Why a step instance does not run, in plain words with what to do about it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/views_parts.h"
+
+#define BLOCKERS_MAX 16
+#define NAME_MAX_BYTES 160
+
+struct blocker_text { const char *kind; char detail[512], remedy[256]; };
+
+static const struct plan_step *why_step(const struct backfill_view *b, uint32_t step)
+{
+    return &b->plan->steps[step];
+}
+
+/* ", which is running since 2024-…" for the upstream that is waited for. */
+static void upstream_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, char *ret,
+                           size_t size)
+{
+    struct instance_view i;
+    char since[BF_TIME_MAX] = "";
+    ret[0] = '\0';
+    if (!engine_instance(v->engine, b->id, step, index, &i))
+        return;
+    if (i.state == INSTANCE_RUNNING && i.started_us)
+        bf_format_time(i.started_us, since);
+    const char *word = strcmp(view_state_name(&i), "backing_off") == 0 ? "waiting for its next attempt" : view_state_name(&i);
+    if (strcmp(word, "upstream_failed") == 0)
+        word = "blocked by a failure further up";
+    snprintf(ret, size, ", which is %s%s%s", word, since[0] ? " since " : "", since);
+}
+
+static void tell_dependency(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
+{
+    char name[NAME_MAX_BYTES], state[128], others[64] = "";
+    view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
+    upstream_state(v, b, k->step, k->index, state, sizeof state);
+    if (k->count > 1)
+        snprintf(others, sizeof others, "; %" PRIu32 " more of this kind", k->count - 1);
+    t->kind = "dependency";
+    snprintf(t->detail, sizeof t->detail, "waits for %s%s%s", name, state, others);
+    snprintf(t->remedy, sizeof t->remedy, "wait; or ask why of %.140s", name);
+}
+
+static void tell_upstream_failed(const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
+{
+    char name[NAME_MAX_BYTES], others[64] = "";
+    view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
+    if (k->count > 1)
+        snprintf(others, sizeof others, ", and %" PRIu32 " more", k->count - 1);
+    t->kind = "upstream_failed";
+    snprintf(t->detail, sizeof t->detail, "needs %s, which will not succeed in this run%s", name, others);
+    snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
+}
+
+static void tell_pool(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
+{
+    t->kind = "pool";
+    if (k->pool >= engine_n_pools(v->engine)) {
+        snprintf(t->detail, sizeof t->detail, "its pool is full");
+        return;
+    }
+    struct pool_view p;
+    engine_pool(v->engine, k->pool, &p);
+    snprintf(t->detail, sizeof t->detail, "pool %s is full: %" PRIu32 " of %" PRIu32 " slots in use", p.name, p.used, p.slots);
+    if (p.source == POOL_FROM_CONFIG)
+        snprintf(t->remedy, sizeof t->remedy, "wait, or raise pools: %.100s in the coordinator's configuration and send it SIGHUP", p.name);
+    else
+        snprintf(t->remedy, sizeof t->remedy, "wait, or raise it: set pools: %.100s in the coordinator's configuration", p.name);
+}
+
+static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
+{
+    uint32_t connected = 0;
+    for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
+        struct agent_view a;
+        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED;
+    }
+    char labels[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < why_step(b, step)->n_labels && used < sizeof labels - 1; i++) {
+        const struct plan_label *l = &why_step(b, step)->labels[i];
+        int n = snprintf(labels + used, sizeof labels - used, "%s%s=%s", i ? ", " : " with labels ", l->name, l->value);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    t->kind = busy ? "agents_busy" : "no_agent";
+    if (busy) {
+        snprintf(t->detail, sizeof t->detail, "every fitting agent is busy%s; %" PRIu32 " are connected", labels, connected);
+        snprintf(t->remedy, sizeof t->remedy, "wait, or start more agents or raise their slots");
+    } else {
+        snprintf(t->detail, sizeof t->detail, "no connected agent%s fits; %" PRIu32 " are connected", labels, connected);
+        snprintf(t->remedy, sizeof t->remedy, "start an agent%s", labels[0] ? " with these labels" : "; bfctl agents shows what is known");
+    }
+}
+
+static void tell_backoff(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
+{
+    char left[64] = "a moment";
+    if (k->clears_at_ms > v->engine_ms)
+        bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
+    t->kind = "backoff";
+    snprintf(t->detail, sizeof t->detail, "waits %s before the next attempt, because the last one failed", left);
+    snprintf(t->remedy, sizeof t->remedy, "wait");
+}
+
+static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k)
+{
+    struct blocker_text t = {.kind = "queue"};
+    switch (k->kind) {
+    case BLOCKER_DEPENDENCY: tell_dependency(v, b, k, &t); break;
+    case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(b, k, &t); break;
+    case BLOCKER_POOL: tell_pool(v, k, &t); break;
+    case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
+    case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
+    case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;
+    case BLOCKER_PAUSED:
+        t.kind = "paused";
+        snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
+        snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
+        break;
+    case BLOCKER_QUEUE:
+        snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);
+        snprintf(t.remedy, sizeof t.remedy, "wait");
+        break;
+    }
+    return t;
+}
+
+/* The sentence for an instance that nothing blocks. */
+static void tell_state(const struct view_source *v, const struct instance_view *i, const char *name, const char *failure, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX] = "";
+    struct agent_view agent;
+    const char *where = i->agent && engine_agent(v->engine, i->agent, &agent) ? agent.hello->name : "an agent";
+    if (i->finished_us)
+        bf_format_time(i->finished_us, at);
+    else if (i->started_us)
+        bf_format_time(i->started_us, at);
+    switch (i->state) {
+    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s", name, where, at); break;
+    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there", name, where); break;
+    case INSTANCE_SUCCEEDED: snprintf(ret, size, "%s succeeded at %s", name, at); break;
+    case INSTANCE_SKIPPED: snprintf(ret, size, "%s was skipped by itself", name); break;
+    case INSTANCE_CANCELLED: snprintf(ret, size, "%s was cancelled", name); break;
+    case INSTANCE_FAILED: snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, failure); break;
+    default: snprintf(ret, size, "%s is %s and nothing blocks it", name, instance_state_name(i->state)); break;
+    }
+}
+
+enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    struct backfill_view b;
+    uint32_t step, index;
+    struct instance_view i;
+    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    if (rc == BF_OK)
+        rc = view_find_instance(&b, req, &step, &index, err);
+    if (rc != BF_OK)
+        return rc;
+    if (!engine_instance(v->engine, b.id, step, index, &i))
+        return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no such instance", b.id);
+    char name[NAME_MAX_BYTES], partition[PLAN_KEY_MAX], summary[1024];
+    view_instance_name(why_step(&b, step), index, name, sizeof name);
+    view_partition(why_step(&b, step), index, partition);
+    struct outcome last = {.text = ""};
+    enum failure_class class;
+    bool failed = engine_failure(v->engine, b.id, step, index, &last, &class);
+    tell_state(v, &i, name, failed ? last.text : "", summary, sizeof summary);
+
+    struct blocker blockers[BLOCKERS_MAX];
+    size_t n = engine_why(v->engine, b.id, step, index, blockers, BLOCKERS_MAX);
+    json_t *list = json_array(), *j = json_object();
+    for (size_t k = 0; k < n; k++) {
+        struct blocker_text t = blocker_tell(v, &b, step, &blockers[k]);
+        if (k == 0)
+            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.kind[0] == 'p' || t.kind[0] == 'a' || t.kind[0] == 'n' || t.kind[0] == 'q'
+                     ? "does not run: " : "", t.detail, n > 1 ? " (and more)" : "");
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
+                                              view_engine_time(v, blockers[k].clears_at_ms), "remedy", view_string(t.remedy)));
+    }
+    size_t text_left_bytes = VIEW_TEXT_BYTES_MAX;
+    json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));
+    json_object_set_new(j, "step", view_string(why_step(&b, step)->name));
+    json_object_set_new(j, "partition", view_string(partition));
+    json_object_set_new(j, "state", view_string(view_state_name(&i)));
+    json_object_set_new(j, "summary", view_string(summary));
+    json_object_set_new(j, "blockers", list);
+    json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
+    json_object_set_new(j, "attempts", json_integer(i.attempts));
+    *ret = j;
+    return BF_OK;
+}

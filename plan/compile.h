@@ -1,0 +1,95 @@
+/* The compiler's own state, shared by its passes.  Private to plan/.
+ *
+ * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
+ *   plan_document_read   names and maps of the whole plan            document.c
+ *   plan_steps_read      each step by itself                         step.c, script.c, policy.c
+ *   plan_lineage_link    datasets and `needs` become edges           needs.c, lineage.c
+ *   plan_graph_order     cycles, upstream-first order                graph.c
+ *   plan_step_hash       each step's content hash                    hash.c */
+#ifndef BF_PLAN_COMPILE_H
+#define BF_PLAN_COMPILE_H
+
+#include "common/map.h"
+#include "common/yaml.h"
+#include "plan/plan.h"
+
+/* Names of one kind: index by name, and the list for near matches.  Names are borrowed. */
+struct plan_names {
+    struct bf_smap index;                      /* name -> index + 1 */
+    const char **at;
+    size_t n, cap;
+};
+
+void plan_names_add(struct plan_names *names, const char *name);            /* its index is names->n before */
+uint32_t plan_names_find(const struct plan_names *names, const char *name); /* PLAN_NO_INDEX when absent */
+void plan_names_done(struct plan_names *names);
+
+/* What `defaults` gives and a step may override, key by key. */
+struct plan_policy {
+    struct plan_retry retry;
+    int64_t timebox_ms;
+    enum plan_timebox_then timebox_then;
+    uint32_t pool;
+    enum plan_priority priority;
+};
+
+/* What the passes keep for a step besides the step itself. */
+struct plan_step_source {
+    const struct bf_yaml_node *body;           /* NULL when it is no map */
+    const struct bf_yaml_node *needs;          /* NULL when absent */
+    struct bf_mark *input_marks, *output_marks;/* owned; beside step.inputs, step.outputs */
+    bool has_datasets;                         /* names some, known or not */
+    bool grain_bad;                            /* said already: no further word about mappings */
+};
+
+struct plan_dataset_source {
+    struct bf_mark mark;
+    uint32_t writer;                           /* step index or PLAN_NO_INDEX */
+};
+
+struct plan_compiler {
+    const struct plan_source *source;
+    const struct plan_options *options;
+    struct bf_diags *d;
+    const struct bf_yaml_node *root;
+    struct plan *plan;
+    struct plan_names steps, pools, connections, datasets, params;
+    struct plan_names files;                   /* paths of source->files */
+    struct plan_step_source *step_sources;
+    struct plan_dataset_source *dataset_sources;
+    struct plan_policy defaults;
+    struct bf_mark range_mark;                 /* of partitions.from, for errors about the range */
+    int32_t from_day, until_day;               /* [from, until); equal when there is no range */
+    bool range_bad;
+    size_t *lines, n_lines;                    /* where each line of the document begins */
+};
+
+bool plan_document_read(struct plan_compiler *c);            /* false: nothing more can be said */
+/* The range of a grain within the plan's days; PLAN_NONE always has one.  false when the plan has no range. */
+bool plan_range_of(const struct plan_compiler *c, enum plan_grain grain, struct plan_range *ret);
+bool plan_grain_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_grain *ret);
+void plan_partitions_read(struct plan_compiler *c);
+/* Steps of a coarse grain must find their partitions whole: one error for the plan, with the dates that would do. */
+void plan_range_check_whole(struct plan_compiler *c);
+
+void plan_policy_init(struct plan_policy *policy);
+/* Override *policy by the keys of map (a step, or `defaults`). */
+void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *retry, const struct bf_yaml_node *timebox,
+                      const struct bf_yaml_node *pool, const struct bf_yaml_node *priority, struct plan_policy *policy);
+
+void plan_steps_read(struct plan_compiler *c);
+/* Kind of a step and what it runs. */
+void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
+/* A path of `sql: {file: …}`: relative, without "..". */
+bool plan_path_valid(const char *path);
+
+void plan_lineage_link(struct plan_compiler *c);
+/* The edges that `needs` of a step names.  false when some item names no step, so that nobody can say what it should cover. */
+bool plan_needs_read(struct plan_compiler *c, uint32_t step);
+/* The mapping by grains alone: same, containing or contained. */
+enum plan_mapping plan_mapping_between(enum plan_grain step, enum plan_grain upstream);
+void plan_graph_order(struct plan_compiler *c);
+void plan_step_hash(const struct plan_compiler *c, struct plan_step *step);    /* of a plan without errors */
+void plan_index_steps(struct plan *plan);                    /* fills plan->by_name */
+
+#endif

@@ -1,0 +1,266 @@
+/* The plan's own maps: header, connections, pools, datasets, params, defaults.  Entries keep the order of the document;
+ * an entry that could not be read keeps its name, so that uses of it are not called unknown on top. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+#include "plan/compile.h"
+#include "plan/keys.h"
+#include "plan/read.h"
+
+#define POOL_SLOTS_MAX 1000000
+#define COLUMN_MAX 256u
+
+static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, key);
+    return n ? bf_xstrdup(n->text) : NULL;
+}
+
+static void must_be(struct plan_compiler *c, const char *key, const char *value)
+{
+    const struct bf_yaml_node *n = plan_keys_get(c->root, &plan_keys_top, key);
+    if (!n) {
+        if (plan_keys_missing(c->root, &plan_keys_top, key))
+            bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`%s: %s` is missing", key, value);
+    } else if (strcmp(n->text, value) != 0) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` must be `%s`", key, value);
+    }
+}
+
+static void read_owners(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *owners = plan_keys_get(c->root, &plan_keys_top, "owners");
+    const char *name;
+    for (size_t i = 0; owners && i < owners->n; i++) {
+        (void)plan_read_name(c->d, owners->keys[i], "owner", &name);
+        (void)plan_keys_check(c->d, owners->items[i], &plan_keys_owner);
+    }
+}
+
+static void read_header(struct plan_compiler *c)
+{
+    static const struct plan_word sensitivities[] = {{"public", 0, false}, {"internal", 1, false}, {"restricted", 2, false}};
+    struct plan *p = c->plan;
+    const char *name = NULL;
+    int value;
+    must_be(c, "apiVersion", "backfill/v1");
+    must_be(c, "kind", "Plan");
+    const struct bf_yaml_node *n = plan_keys_get(c->root, &plan_keys_top, "name");
+    if (n && plan_read_name(c->d, n, "plan", &name))
+        p->name = bf_xstrdup(name);
+    else if (!n && plan_keys_missing(c->root, &plan_keys_top, "name"))
+        bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`name` is missing: a plan needs one");
+    n = plan_keys_get(c->root, &plan_keys_top, "sensitivity");
+    if (n && plan_read_word(c->d, n, "sensitivity", sensitivities, 3, &value))
+        p->sensitivity = bf_xstrdup(n->text);
+    p->description = shown_text(c->root, &plan_keys_top, "description");
+    p->owner = shown_text(c->root, &plan_keys_top, "owner");
+    p->change_ticket = shown_text(c->root, &plan_keys_top, "change_ticket");
+    read_owners(c);
+}
+
+/* "${env:NAME}" is the one reference; it is resolved on the agent. */
+static void check_references(struct plan_compiler *c, const struct bf_yaml_node *n)
+{
+    for (const char *p = strstr(n->text, "${"); p; p = strstr(p + 2, "${")) {
+        const char *close = strchr(p, '}');
+        if (strncmp(p, "${secret:", 9) == 0)
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`${secret:…}` in `odbc` is not supported yet: use `${env:NAME}`");
+        else if (!close || strncmp(p, "${env:", 6) != 0 || !plan_identifier_valid(p + 6, (size_t)(close - p - 6)))
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a reference in `odbc` is written `${env:NAME}`");
+    }
+}
+
+static bool literal_follows(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = strcasestr(text, word); p; p = strcasestr(p + len, word))
+        if (p[len] && p[len] != ';' && strncmp(p + len, "${", 2) != 0)
+            return true;
+    return false;
+}
+
+static void read_odbc(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_connection *connection)
+{
+    const char *text;
+    const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_connection, "odbc");
+    if (!n) {
+        if (plan_keys_missing(body, &plan_keys_connection, "odbc"))
+            bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`odbc` is missing: connection `%s` needs its connection string",
+                        connection->name);
+        return;
+    }
+    if (!plan_read_text(c->d, n, "odbc", PLAN_TEXT_MAX, &text))
+        return;
+    if (!*text)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`odbc` has no value");
+    check_references(c, n);
+    if (literal_follows(text, "pwd=") || literal_follows(text, "password="))
+        bf_diag_add(c->d, BF_DIAG_WARNING, n->mark,
+                    "a password stands in the plan, which is stored and shown: put it into `${env:NAME}`");
+    connection->odbc = bf_xstrdup(text);
+}
+
+static const struct bf_yaml_node *section(struct plan_compiler *c, const char *key)
+{
+    return plan_keys_get(c->root, &plan_keys_top, key);
+}
+
+static void read_connections(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "connections");
+    const char *name;
+    if (!map)
+        return;
+    c->plan->connections = bf_xcalloc(map->n, sizeof *c->plan->connections);
+    for (size_t i = 0; i < map->n; i++) {
+        if (!plan_read_name(c->d, map->keys[i], "connection", &name))
+            continue;
+        struct plan_connection *connection = &c->plan->connections[c->plan->n_connections++];
+        connection->name = bf_xstrdup(name);
+        plan_names_add(&c->connections, connection->name);
+        if (plan_keys_check(c->d, map->items[i], &plan_keys_connection))
+            read_odbc(c, map->items[i], connection);
+    }
+}
+
+static void read_slots(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_pool *pool)
+{
+    int64_t slots;
+    const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_pool, "slots");
+    if (n && plan_read_int(c->d, n, "slots", 1, POOL_SLOTS_MAX, &slots))
+        pool->slots = (uint32_t)slots;
+    else if (!n && plan_keys_missing(body, &plan_keys_pool, "slots"))
+        bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`slots` is missing: say how many steps of pool `%s` may run at once",
+                    pool->name);
+}
+
+static void read_pools(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "pools");
+    const char *name;
+    if (!map)
+        return;
+    c->plan->pools = bf_xcalloc(map->n, sizeof *c->plan->pools);
+    for (size_t i = 0; i < map->n; i++) {
+        if (!plan_read_name(c->d, map->keys[i], "pool", &name))
+            continue;
+        struct plan_pool *pool = &c->plan->pools[c->plan->n_pools++];
+        *pool = (struct plan_pool){.name = bf_xstrdup(name), .mark = map->keys[i]->mark};
+        plan_names_add(&c->pools, pool->name);
+        if (plan_keys_check(c->d, map->items[i], &plan_keys_pool))
+            read_slots(c, map->items[i], pool);
+    }
+}
+
+static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_dataset *dataset)
+{
+    const struct bf_yaml_node *n;
+    const char *text;
+    if (!plan_keys_check(c->d, body, &plan_keys_dataset))
+        return;
+    if ((n = plan_keys_get(body, &plan_keys_dataset, "external")) != NULL)
+        (void)plan_read_bool(c->d, n, "external", &dataset->external);
+    n = plan_keys_get(body, &plan_keys_dataset, "connection");
+    if (n && plan_read_name(c->d, n, "connection", &text)) {
+        dataset->connection = plan_names_find(&c->connections, text);
+        if (dataset->connection == PLAN_NO_INDEX)
+            plan_unknown(c->d, n->mark, "connection", text, c->connections.at, c->connections.n,
+                         ": declare it under `connections`");
+    }
+    n = plan_keys_get(body, &plan_keys_dataset, "partition_column");
+    if (n && plan_read_text(c->d, n, "partition_column", COLUMN_MAX, &text)) {
+        if (*text)
+            dataset->partition_column = bf_xstrdup(text);
+        else
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`partition_column` has no value");
+    }
+}
+
+static void read_datasets(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "datasets");
+    const char *name;
+    if (!map)
+        return;
+    c->plan->datasets = bf_xcalloc(map->n, sizeof *c->plan->datasets);
+    c->dataset_sources = bf_xcalloc(map->n, sizeof *c->dataset_sources);
+    for (size_t i = 0; i < map->n; i++) {
+        if (!plan_read_name(c->d, map->keys[i], "dataset", &name))
+            continue;
+        struct plan_dataset *dataset = &c->plan->datasets[c->plan->n_datasets];
+        c->dataset_sources[c->plan->n_datasets++] =
+            (struct plan_dataset_source){.mark = map->keys[i]->mark, .writer = PLAN_NO_INDEX};
+        *dataset = (struct plan_dataset){.name = bf_xstrdup(name), .connection = PLAN_NO_INDEX};
+        plan_names_add(&c->datasets, dataset->name);
+        /* `name: {}` and `name:` both say that there is nothing to say. */
+        if (!bf_yaml_is_null(map->items[i]))
+            read_dataset(c, map->items[i], dataset);
+    }
+}
+
+static void override_params(struct plan_compiler *c)
+{
+    const struct plan_options *o = c->options;
+    for (size_t i = 0; o && i < o->n_params; i++) {
+        uint32_t at = plan_names_find(&c->params, o->params[i].name);
+        if (at == PLAN_NO_INDEX) {
+            plan_unknown(c->d, (struct bf_mark){0}, "parameter", o->params[i].name, c->params.at, c->params.n,
+                         ": the plan declares none of that name under `params`");
+        } else if (strlen(o->params[i].value) > PLAN_TEXT_MAX) {
+            bf_diag_add(c->d, BF_DIAG_ERROR, (struct bf_mark){0}, "the value of parameter `%s` is too long: at most %u bytes",
+                        o->params[i].name, PLAN_TEXT_MAX);
+        } else {
+            free(c->plan->params[at].value);
+            c->plan->params[at].value = bf_xstrdup(o->params[i].value);
+        }
+    }
+}
+
+static void read_params(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "params");
+    const char *name, *value;
+    if (map)
+        c->plan->params = bf_xcalloc(map->n, sizeof *c->plan->params);
+    for (size_t i = 0; map && i < map->n; i++) {
+        if (!plan_read_name(c->d, map->keys[i], "parameter", &name))
+            continue;
+        if (!plan_read_text(c->d, map->items[i], name, PLAN_TEXT_MAX, &value))
+            value = "";
+        struct plan_param *param = &c->plan->params[c->plan->n_params++];
+        *param = (struct plan_param){.name = bf_xstrdup(name), .value = bf_xstrdup(value)};
+        plan_names_add(&c->params, param->name);
+    }
+    override_params(c);
+}
+
+static void read_defaults(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "defaults");
+    plan_policy_init(&c->defaults);
+    if (!map || !plan_keys_check(c->d, map, &plan_keys_defaults))
+        return;
+    plan_policy_read(c, plan_keys_get(map, &plan_keys_defaults, "retry"), plan_keys_get(map, &plan_keys_defaults, "timebox"),
+                     plan_keys_get(map, &plan_keys_defaults, "pool"), plan_keys_get(map, &plan_keys_defaults, "priority"),
+                     &c->defaults);
+}
+
+bool plan_document_read(struct plan_compiler *c)
+{
+    if (c->root->kind != BF_YAML_MAP) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "a plan is a map that begins with `apiVersion: backfill/v1`");
+        return false;
+    }
+    (void)plan_keys_check(c->d, c->root, &plan_keys_top);
+    read_header(c);
+    plan_partitions_read(c);
+    read_connections(c);
+    read_pools(c);
+    read_datasets(c);
+    read_params(c);
+    read_defaults(c);
+    return true;
+}

@@ -1,0 +1,301 @@
+/* What a step runs: exactly one of `run`, `noop`, `sql`, with its templates compiled. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+#include "plan/compile.h"
+#include "plan/keys.h"
+#include "plan/read.h"
+
+/* The kernel takes 128 KiB an argument; a whole assignment must fit into one message of 1 MiB. */
+#define ARGUMENT_MAX (64u << 10)
+#define ARGUMENTS_MAX 1024u
+#define COMMAND_MAX (256u << 10)
+#define SQL_MAX (512u << 10)
+
+static struct template_scope scope_of(const struct plan_compiler *c, const struct plan_step *step, bool text_only)
+{
+    return (struct template_scope){
+        .grain = step->range.grain, .params = c->params.at, .n_params = c->params.n, .datasets = c->datasets.at,
+        .n_datasets = c->datasets.n, .param_index = &c->params.index, .dataset_index = &c->datasets.index, .text_only = text_only,
+    };
+}
+
+/* Line number `line` of the document, without its end; false past the last. */
+static bool document_line(const struct plan_compiler *c, uint32_t line, const char **ret, size_t *ret_n)
+{
+    if (line == 0 || line > c->n_lines)
+        return false;
+    size_t from = c->lines[line - 1], until = line < c->n_lines ? c->lines[line] - 1 : c->d->source_len;
+    *ret = c->d->source + from;
+    *ret_n = until - from;
+    if (*ret_n > 0 && (*ret)[*ret_n - 1] == '\r')
+        --*ret_n;
+    return true;
+}
+
+/* Is the text, line by line, what stands in the document from the mark on, behind one indent?  True for literal blocks. */
+static bool find_block(const struct plan_compiler *c, const struct bf_yaml_node *n, uint32_t *ret_indent)
+{
+    const char *p = n->text, *end = p + n->text_len, *line;
+    size_t indent = SIZE_MAX, len;
+    for (uint32_t at = n->mark.line; p < end; at++) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t text_len = (size_t)((stop ? stop : end) - p);
+        if (!document_line(c, at, &line, &len))
+            return false;
+        if (text_len > 0) {
+            if (indent == SIZE_MAX)
+                indent = len > text_len ? len - text_len : 0;
+            if (len != indent + text_len || memcmp(line + indent, p, text_len) != 0)
+                return false;
+        }
+        p += text_len + 1;
+    }
+    if (indent == SIZE_MAX)
+        return false;
+    *ret_indent = (uint32_t)indent;
+    return true;
+}
+
+/* Does the text stand on one line of the document at the mark, as it is? */
+static bool stands_at_mark(const struct plan_compiler *c, const struct bf_yaml_node *n)
+{
+    const char *line;
+    size_t len, at = 0;
+    if (!document_line(c, n->mark.line, &line, &len))
+        return false;
+    for (uint32_t column = 1; at < len && column < n->mark.column; column++)
+        for (at++; at < len && ((unsigned char)line[at] & 0xC0) == 0x80;)
+            at++;
+    return len - at >= n->text_len && memcmp(line + at, n->text, n->text_len) == 0;
+}
+
+static struct template_place place_of(const struct plan_compiler *c, const struct bf_yaml_node *n)
+{
+    struct template_place place = {.mark = n->mark};
+    if (!stands_at_mark(c, n)) {
+        place.block = find_block(c, n, &place.indent);
+        place.whole = !place.block;
+    }
+    return place;
+}
+
+static bool compile_text(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only,
+                         struct template *ret)
+{
+    struct template_scope scope = scope_of(c, step, text_only);
+    struct template_place place = {.mark = n->mark};
+    if (memchr(n->text, '{', n->text_len))
+        place = place_of(c, n);
+    return template_compile_at(n->text, n->text_len, &place, &scope, c->d, ret);
+}
+
+/* ---- run ---- */
+
+static void read_run(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *list)
+{
+    const char *text;
+    size_t bytes = 0;
+    if (list->n == 0 || list->n > ARGUMENTS_MAX) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`run` has %zu items: it takes a program and its arguments, at most %u", list->n,
+                    ARGUMENTS_MAX);
+        return;
+    }
+    step->argv = bf_xcalloc(list->n, sizeof *step->argv);
+    for (size_t i = 0; i < list->n; i++) {
+        const struct bf_yaml_node *n = list->items[i];
+        if (!plan_read_text(c->d, n, "an argument of run", ARGUMENT_MAX, &text))
+            continue;
+        if (i == 0 && !*text)
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the first item of `run` is the program: it cannot be empty");
+        bytes += n->text_len;
+        if (compile_text(c, step, n, true, &step->argv[step->n_argv]))
+            step->n_argv++;
+    }
+    if (bytes > COMMAND_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`run` is too long: %zu bytes, at most %u", bytes, COMMAND_MAX);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct plan_env *)a)->name, ((const struct plan_env *)b)->name);
+}
+
+static bool env_name_valid(struct plan_compiler *c, const struct bf_yaml_node *key)
+{
+    char shown[PLAN_CLIP];
+    if (!plan_identifier_valid(key->text, key->text_len) || key->text_len > PLAN_NAME_MAX) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, key->mark, "`%s` cannot be the name of an environment variable", plan_clip(key->text, shown));
+        return false;
+    }
+    if (strncmp(key->text, "BF_", 3) == 0) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, key->mark, "`%s`: names that begin with BF_ are set by the system", key->text);
+        return false;
+    }
+    return true;
+}
+
+static void read_env(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
+{
+    const char *text;
+    size_t bytes = 0;
+    step->env = bf_xcalloc(map->n, sizeof *step->env);
+    for (size_t i = 0; i < map->n; i++) {
+        struct template value;
+        if (!env_name_valid(c, map->keys[i]) || !plan_read_text(c->d, map->items[i], map->keys[i]->text, ARGUMENT_MAX, &text))
+            continue;
+        bytes += map->keys[i]->text_len + map->items[i]->text_len;
+        if (compile_text(c, step, map->items[i], true, &value))
+            step->env[step->n_env++] = (struct plan_env){.name = bf_xstrdup(map->keys[i]->text), .value = value};
+    }
+    if (step->n_env > 1)
+        qsort(step->env, step->n_env, sizeof *step->env, by_name);
+    if (bytes > COMMAND_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` is too long: %zu bytes, at most %u", bytes, COMMAND_MAX);
+}
+
+/* ---- sql ---- */
+
+bool plan_path_valid(const char *path)
+{
+    if (!*path || *path == '/' || strlen(path) > 1024)
+        return false;
+    for (const char *p = path; p; p = strchr(p, '/')) {
+        p += *p == '/';
+        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
+            return false;
+    }
+    return true;
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\n' && text[i] != '\r')
+            return false;
+    return true;
+}
+
+static void read_sql_text(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
+{
+    const char *text;
+    if (!plan_read_text(c->d, n, "text", SQL_MAX, &text))
+        return;
+    if (is_blank(n->text, n->text_len))
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`text` holds no statement");
+    else
+        (void)compile_text(c, step, n, false, &step->sql);
+}
+
+static void read_sql_file(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
+{
+    const char *path;
+    if (!plan_read_text(c->d, n, "file", PLAN_TEXT_MAX, &path))
+        return;
+    if (!plan_path_valid(path)) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`file` must be a path beside the plan or below it, without `..`");
+        return;
+    }
+    uint32_t at = plan_names_find(&c->files, path);
+    if (at == PLAN_NO_INDEX) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is not there: paths begin at the folder of the plan", path);
+        return;
+    }
+    const struct plan_file *file = &c->source->files[at];
+    if (file->text_len > SQL_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is too long: %zu bytes, at most %u", path, file->text_len, SQL_MAX);
+    else if (!bf_utf8_valid(file->text, file->text_len))
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is not UTF-8 text", path);
+    else if (is_blank(file->text, file->text_len))
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` holds no statement", path);
+    else {
+        struct template_scope scope = scope_of(c, step, false);
+        struct template_place place = {.mark = n->mark, .file = path};
+        (void)template_compile_at(file->text, file->text_len, &place, &scope, c->d, &step->sql);
+    }
+}
+
+static void read_transaction(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_sql, "transaction");
+    if (!n && plan_keys_missing(map, &plan_keys_sql, "transaction"))
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`transaction: true` is missing: a `sql` step without it is not supported yet");
+    else if (n && plan_read_bool(c->d, n, "transaction", &step->transaction) && !step->transaction)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet: write `transaction: true`");
+}
+
+static void read_sql(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
+{
+    const char *name;
+    if (!plan_keys_check(c->d, map, &plan_keys_sql))
+        return;
+    const struct bf_yaml_node *connection = plan_keys_get(map, &plan_keys_sql, "connection");
+    if (connection && plan_read_name(c->d, connection, "connection", &name)) {
+        step->connection = plan_names_find(&c->connections, name);
+        if (step->connection == PLAN_NO_INDEX)
+            plan_unknown(c->d, connection->mark, "connection", name, c->connections.at, c->connections.n,
+                         ": declare it under `connections`");
+    } else if (!connection && plan_keys_missing(map, &plan_keys_sql, "connection")) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`connection` is missing: `sql` needs one");
+    }
+    read_transaction(c, step, map);
+    const struct bf_yaml_node *file = plan_keys_get(map, &plan_keys_sql, "file"), *text = plan_keys_get(map, &plan_keys_sql, "text");
+    if (file && text)
+        bf_diag_add(c->d, BF_DIAG_ERROR, text->mark, "`sql` takes one of `file` and `text`, not both");
+    else if (file)
+        read_sql_file(c, step, file);
+    else if (text)
+        read_sql_text(c, step, text);
+    else if (plan_keys_missing(map, &plan_keys_sql, "file") && plan_keys_missing(map, &plan_keys_sql, "text"))
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`sql` needs `file` or `text`");
+}
+
+static void read_noop(struct plan_compiler *c, const struct bf_yaml_node *n)
+{
+    bool value;
+    if (plan_read_bool(c->d, n, "noop", &value) && !value)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`noop` can only be true: leave it out where the step does something");
+}
+
+/* ---- which ---- */
+
+static const char *const kinds[] = {"run", "noop", "sql", "shell", "http", "sensor"};
+
+static void one_kind(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < body->n; i++) {
+        const char *key = body->keys[i]->text;
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            if (strcmp(key, kinds[k]) != 0)
+                continue;
+            if (first)
+                bf_diag_add(c->d, BF_DIAG_ERROR, body->keys[i]->mark, "step `%s` has both `%s` and `%s`: a step does one thing",
+                            step->name, first, key);
+            else
+                first = key;
+        }
+    }
+    if (!first)
+        bf_diag_add(c->d, BF_DIAG_ERROR, step->mark, "step `%s` does nothing: give it one of `run`, `sql` and `noop`", step->name);
+}
+
+void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *run = plan_keys_get(body, &plan_keys_step, "run"), *sql = plan_keys_get(body, &plan_keys_step, "sql");
+    const struct bf_yaml_node *noop = plan_keys_get(body, &plan_keys_step, "noop"), *env = plan_keys_get(body, &plan_keys_step, "env");
+    one_kind(c, step, body);
+    step->kind = run ? PLAN_RUN : sql ? PLAN_SQL : PLAN_NOOP;
+    if (run)
+        read_run(c, step, run);
+    if (sql)
+        read_sql(c, step, sql);
+    if (noop)
+        read_noop(c, noop);
+    if (env && !run && (sql || noop))
+        bf_diag_add(c->d, BF_DIAG_ERROR, env->mark, "`env` is for `run` steps");
+    else if (env)
+        read_env(c, step, env);
+}

@@ -1,0 +1,401 @@
+/* Templates: "{{ name }}" compiled into pieces once, so that an unknown name is found when the plan is validated and
+ * rendering cannot fail.
+ *
+ *     text {{ partition.date }} text {{ dataset.mart.revenue | ident }}
+ *
+ * Two braces that are meant as text are written {{ "{{" }}.  There is no raw splice: in SQL every expression becomes a
+ * literal or a quoted identifier, made by bf-sql, so an expression inside quotes is refused here. */
+#include "plan/template.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/vec.h"
+#include "plan/read.h"
+
+#define GRAIN(g) (1u << (g))
+#define ANY_GRAIN (GRAIN(PLAN_NONE) | GRAIN(PLAN_DAY) | GRAIN(PLAN_MONTH))
+#define DATED (GRAIN(PLAN_DAY) | GRAIN(PLAN_MONTH))
+
+struct variable {
+    const char *name;
+    enum template_var var;
+    unsigned grains;             /* where it means something; 0: not supported yet */
+};
+
+static const struct variable variables[] = {
+    {"partition.start", TEMPLATE_PARTITION_START, DATED},
+    {"partition.end", TEMPLATE_PARTITION_END, DATED},
+    {"partition.date", TEMPLATE_PARTITION_DATE, GRAIN(PLAN_DAY)},
+    {"partition.month", TEMPLATE_PARTITION_MONTH, DATED},
+    {"partition.key", TEMPLATE_PARTITION_KEY, DATED},
+    {"partition.index", TEMPLATE_PARTITION_INDEX, DATED},
+    {"partition.hour", TEMPLATE_TEXT, 0},
+    {"partition.week", TEMPLATE_TEXT, 0},
+    {"run.id", TEMPLATE_RUN_ID, ANY_GRAIN},
+    {"run.attempt", TEMPLATE_RUN_ATTEMPT, ANY_GRAIN},
+    {"run.token", TEMPLATE_RUN_TOKEN, ANY_GRAIN},
+};
+#define N_VARIABLES (sizeof variables / sizeof *variables)
+
+struct compiler {
+    const char *text;
+    size_t len;
+    const struct template_place *place;
+    const struct template_scope *scope;
+    struct bf_diags *d;
+    struct template_piece *at;
+    size_t n, cap;
+    bool bad;
+};
+
+/* ---- places ---- */
+
+static void line_and_column(const struct compiler *c, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
+{
+    uint32_t line = 1, column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (c->text[i] == '\n') {
+            line++;
+            column = 1;
+        } else if (((unsigned char)c->text[i] & 0xC0) != 0x80) {
+            column++;
+        }
+    }
+    *ret_line = line;
+    *ret_column = column;
+}
+
+static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t column)
+{
+    struct bf_mark m = c->place->mark;
+    if (m.line == 0 || c->place->file || c->place->whole)
+        return m;
+    if (c->place->block) {
+        m.line += line - 1;
+        m.column = c->place->indent + column;
+    } else if (!memchr(c->text, '\n', c->len)) {
+        m.column += column - 1;
+    }
+    return m;
+}
+
+static void complain(struct compiler *c, size_t offset, const char *sentence)
+{
+    uint32_t line, column;
+    line_and_column(c, offset, &line, &column);
+    struct bf_mark m = mark_of(c, line, column);
+    if (c->place->file)
+        bf_diag_add(c->d, BF_DIAG_ERROR, m, "%s:%" PRIu32 ":%" PRIu32 ": %s", c->place->file, line, column, sentence);
+    else
+        bf_diag_add(c->d, BF_DIAG_ERROR, m, "%s", sentence);
+    c->bad = true;
+}
+
+/* ---- compiling ---- */
+
+static struct template_piece *add_piece(struct compiler *c)
+{
+    if (c->n == c->cap) {
+        c->cap = bf_vec_grow(c->cap, c->n + 1);
+        c->at = bf_xreallocarray(c->at, c->cap, sizeof *c->at);
+    }
+    memset(&c->at[c->n], 0, sizeof *c->at);
+    return &c->at[c->n++];
+}
+
+static void add_text(struct compiler *c, const char *text, size_t len)
+{
+    if (len == 0)
+        return;
+    struct template_piece *p = add_piece(c);
+    p->var = TEMPLATE_TEXT;
+    p->text = bf_xstrndup(text, len);
+    p->text_len = len;
+}
+
+static bool known(const char *name, const char *const *at, size_t n, const struct bf_smap *index)
+{
+    if (index)
+        return bf_smap_get(index, name, strlen(name)) != NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(at[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void complain_unknown(struct compiler *c, size_t offset, const char *what, const char *name,
+                             const char *const *at, size_t n, const char *advice)
+{
+    char shown[PLAN_CLIP];
+    const char *near = c->d->n < BF_DIAG_MAX ? bf_nearest(name, at, n) : NULL;
+    plan_clip(name, shown);
+    BF_AUTO_FREE char *s = near ? bf_xasprintf("unknown %s `%s`; did you mean `%s`?", what, shown, near)
+                                : bf_xasprintf("unknown %s `%s`%s", what, shown, advice);
+    complain(c, offset, s);
+}
+
+/* params.NAME and dataset.NAME. */
+static bool named_value(struct compiler *c, size_t offset, const char *name, struct template_piece *p)
+{
+    const struct template_scope *s = c->scope;
+    if (strncmp(name, "params.", 7) == 0) {
+        p->var = TEMPLATE_PARAM;
+        p->text = bf_xstrdup(name + 7);
+        if (!known(p->text, s->params, s->n_params, s->param_index))
+            complain_unknown(c, offset, "parameter", p->text, s->params, s->n_params,
+                             ": declare it under `params`");
+    } else if (strncmp(name, "dataset.", 8) == 0) {
+        p->var = TEMPLATE_DATASET;
+        p->text = bf_xstrdup(name + 8);
+        if (!known(p->text, s->datasets, s->n_datasets, s->dataset_index))
+            complain_unknown(c, offset, "dataset", p->text, s->datasets, s->n_datasets,
+                             ": declare it under `datasets`");
+    } else {
+        return false;
+    }
+    p->text_len = strlen(p->text);
+    return true;
+}
+
+static void check_grain(struct compiler *c, size_t offset, const struct variable *v)
+{
+    if (v->grains & GRAIN(c->scope->grain))
+        return;
+    BF_AUTO_FREE char *s = NULL;
+    if (v->grains == 0)
+        s = bf_xasprintf("`%s` is not supported yet", v->name);
+    else if (c->scope->grain == PLAN_NONE)
+        s = bf_xasprintf("`%s` means nothing here: the step has no partitions (grain none)", v->name);
+    else
+        s = bf_xasprintf("`%s` means nothing here: the step has grain %s", v->name,
+                         plan_grain_name(c->scope->grain));
+    complain(c, offset, s);
+}
+
+static void resolve(struct compiler *c, size_t offset, const char *name, struct template_piece *p)
+{
+    if (named_value(c, offset, name, p))
+        return;
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        if (strcmp(variables[i].name, name) == 0) {
+            p->var = variables[i].var;
+            check_grain(c, offset, &variables[i]);
+            return;
+        }
+    }
+    if (strncmp(name, "flag.", 5) == 0) {
+        complain(c, offset, "`flag.…` in a template is not supported yet");
+        return;
+    }
+    const char *names[N_VARIABLES];
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        names[i] = variables[i].name;
+    complain_unknown(c, offset, "name", name, names, N_VARIABLES,
+                     " in a template: it knows partition.…, params.…, run.… and dataset.…");
+}
+
+static bool blank(char ch) { return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r'; }
+
+static void trim(const char *text, size_t *from, size_t *until)
+{
+    while (*from < *until && blank(text[*from]))
+        ++*from;
+    while (*until > *from && blank(text[*until - 1]))
+        --*until;
+}
+
+static void filter(struct compiler *c, size_t from, size_t until, struct template_piece *p)
+{
+    trim(c->text, &from, &until);
+    if (until - from != 5 || memcmp(c->text + from, "ident", 5) != 0) {
+        complain(c, from, "after `|` only `ident` is known");
+        return;
+    }
+    p->ident = true;
+    if (c->scope->text_only)
+        complain(c, from, "`| ident` is for SQL: here a value is plain text");
+}
+
+/* The expression between the braces, text [from, until). */
+static void expression(struct compiler *c, size_t from, size_t until)
+{
+    const char *bar = memchr(c->text + from, '|', until - from);
+    size_t name_from = from, name_until = bar ? (size_t)(bar - c->text) : until;
+    trim(c->text, &name_from, &name_until);
+    size_t len = name_until - name_from;
+    if (!bar && len == 4 && memcmp(c->text + name_from, "\"{{\"", 4) == 0) {
+        add_text(c, "{{", 2);
+        return;
+    }
+    struct template_piece p = {0};
+    if (len == 0) {
+        complain(c, from, "nothing between `{{` and `}}`");
+    } else {
+        BF_AUTO_FREE char *name = bf_xstrndup(c->text + name_from, len);
+        resolve(c, name_from, name, &p);
+    }
+    if (bar)
+        filter(c, (size_t)(bar - c->text) + 1, until, &p);
+    if (c->bad)
+        free(p.text);
+    else
+        *add_piece(c) = p;
+}
+
+static const char *find(const char *from, const char *until, const char *two)
+{
+    for (const char *p = from; p + 1 < until; p++)
+        if (p[0] == two[0] && p[1] == two[1])
+            return p;
+    return NULL;
+}
+
+static void check_quotes(struct compiler *c, size_t open, size_t close)
+{
+    if (c->scope->text_only || open == 0 || close >= c->len || c->text[open - 1] != '\'' || c->text[close] != '\'')
+        return;
+    complain(c, open, "an expression becomes a quoted literal of its type by itself: remove the quotes around it");
+}
+
+bool template_compile_at(const char *text, size_t len, const struct template_place *place,
+                         const struct template_scope *scope, struct bf_diags *d, struct template *ret)
+{
+    struct compiler c = {.text = text, .len = len, .place = place, .scope = scope, .d = d};
+    const char *end = text + len, *pos = text, *open;
+    bool bad = false;
+    while ((open = find(pos, end, "{{")) != NULL) {
+        add_text(&c, pos, (size_t)(open - pos));
+        const char *in = open + 2;
+        const char *quoted = find(in, end, "\"{"), *close = find(in, end, "}}");
+        if (quoted && close && quoted < close && quoted + 4 <= end && memcmp(quoted, "\"{{\"", 4) == 0)
+            close = find(quoted + 4, end, "}}");
+        if (!close) {
+            complain(&c, (size_t)(open - text), "`{{` has no `}}`");
+            bad = true;
+            pos = end;
+            break;
+        }
+        expression(&c, (size_t)(in - text), (size_t)(close - text));
+        check_quotes(&c, (size_t)(open - text), (size_t)(close + 2 - text));
+        bad |= c.bad;
+        c.bad = false;
+        pos = close + 2;
+    }
+    add_text(&c, pos, (size_t)(end - pos));
+    struct template t = {.pieces = c.at, .n = c.n};
+    if (bad) {
+        template_done(&t);
+        return false;
+    }
+    *ret = t;
+    return true;
+}
+
+bool template_compile(const char *text, size_t len, struct bf_mark mark, const struct template_scope *scope,
+                      struct bf_diags *d, struct template *ret)
+{
+    struct template_place place = {.mark = mark};
+    return template_compile_at(text, len, &place, scope, d, ret);
+}
+
+/* ---- values ---- */
+
+static const char *param_value(const char *name, const struct template_values *v)
+{
+    for (size_t i = 0; i < v->n_params; i++)
+        if (strcmp(v->params[i], name) == 0)
+            return v->param_values[i];
+    /* Compiling refused unknown names, and the values come from the same plan. */
+    abort();
+}
+
+static char *date_text(int32_t days)
+{
+    char key[PLAN_KEY_MAX];
+    plan_partition_key(PLAN_DAY, days, key);
+    return bf_xstrdup(key);
+}
+
+static char *month_text(const struct template_values *v)
+{
+    char key[PLAN_KEY_MAX];
+    plan_partition_key(PLAN_MONTH, plan_partition_containing(v->range.grain, v->ordinal, PLAN_MONTH), key);
+    return bf_xstrdup(key);
+}
+
+static char *key_text(const struct template_values *v)
+{
+    char key[PLAN_KEY_MAX];
+    plan_partition_key(v->range.grain, v->ordinal, key);
+    return bf_xstrdup(key);
+}
+
+struct template_value template_piece_value(const struct template_piece *p, const struct template_values *v)
+{
+    int32_t from = 0, until = 0;
+    struct template_value r = {.type = TEMPLATE_STRING};
+    plan_partition_days(v->range.grain, v->ordinal, &from, &until);
+    switch (p->var) {
+    case TEMPLATE_TEXT:
+    case TEMPLATE_DATASET:
+        r.text = bf_xstrdup(p->text);
+        break;
+    case TEMPLATE_PARTITION_START:
+    case TEMPLATE_PARTITION_DATE:
+        r = (struct template_value){TEMPLATE_DATE, date_text(from)};
+        break;
+    case TEMPLATE_PARTITION_END:
+        r = (struct template_value){TEMPLATE_DATE, date_text(until)};
+        break;
+    case TEMPLATE_PARTITION_MONTH:
+        r.text = month_text(v);
+        break;
+    case TEMPLATE_PARTITION_KEY:
+        r.text = key_text(v);
+        break;
+    case TEMPLATE_PARTITION_INDEX:
+        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRId32, v->ordinal - v->range.first)};
+        break;
+    case TEMPLATE_PARAM:
+        r.text = bf_xstrdup(param_value(p->text, v));
+        break;
+    case TEMPLATE_RUN_ID:
+        r.text = bf_xstrdup(v->run_id);
+        break;
+    case TEMPLATE_RUN_ATTEMPT:
+        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu32, v->attempt)};
+        break;
+    case TEMPLATE_RUN_TOKEN:
+        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu64, v->token)};
+        break;
+    }
+    if (p->ident)
+        r.type = TEMPLATE_IDENT;
+    return r;
+}
+
+void template_render(const struct template *t, const struct template_values *v, struct bf_buf *ret)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct template_piece *p = &t->pieces[i];
+        if (p->var == TEMPLATE_TEXT) {
+            bf_buf_put(ret, p->text, p->text_len);
+            continue;
+        }
+        struct template_value value = template_piece_value(p, v);
+        bf_buf_put_str(ret, value.text);
+        free(value.text);
+    }
+}
+
+void template_done(struct template *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->pieces[i].text);
+    free(t->pieces);
+    *t = (struct template){0};
+}

@@ -1,0 +1,125 @@
+/* Messages between the coordinator and its agents, as plain values.
+ *
+ * Protocol.  An agent opens with HELLO (its incarnation is new with every start of the process).  The coordinator journals it and
+ * answers WELCOME or REFUSE.  From then on the agent sends HEARTBEAT with a growing nonce; the acknowledged nonce renews the lease
+ * to its send time + lease_ms.  DISPATCH echoes the newest nonce that the coordinator heard, so that a late one is seen to be
+ * expired.  ENDED reports are repeated until REPORT_ACK; STARTED is information only.  A reconnecting agent repeats HELLO with
+ * the attempts that it holds; the coordinator dispatches again what is missing and kills what is stale.  All is idempotent by
+ * (attempt, token).  Strings are NUL-terminated and never NULL after decoding. */
+#ifndef BF_PROTO_AGENT_MSG_H
+#define BF_PROTO_AGENT_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/error.h"
+#include "proto/outcome.h"
+
+#define AGENT_PROTOCOL_VERSION 1u
+#define BF_MESSAGE_MAX_BYTES (1u << 20)
+#define AGENT_LIST_MAX 4096u                 /* reports, assignments or references in one message */
+#define AGENT_HELD_MAX 65536u                /* attempts in a HELLO */
+#define AGENT_LABELS_MAX 64u
+#define AGENT_NAME_MAX 128u
+
+enum agent_msg_kind {
+    AGENT_HELLO = 1, AGENT_HEARTBEAT = 2, AGENT_REPORT = 3, AGENT_BYE = 4,          /* agent -> coordinator */
+    AGENT_WELCOME = 16, AGENT_HEARTBEAT_ACK = 17, AGENT_DISPATCH = 18, AGENT_KILL = 19,
+    AGENT_REPORT_ACK = 20, AGENT_REFUSE = 21, AGENT_DRAIN = 22                      /* coordinator -> agent */
+};
+
+enum agent_fence { FENCE_WEAK = 1, FENCE_CGROUP_V1 = 2, FENCE_CGROUP_V2 = 3 };
+
+struct agent_label { const char *name, *value; };
+struct attempt_ref { uint64_t attempt, token; };
+
+struct agent_hello {
+    uint32_t protocol;
+    const char *name;                        /* [A-Za-z0-9_.-]+ */
+    const char *version;
+    const char *boot_id;                     /* 36 characters */
+    uint64_t previous;                       /* incarnation whose steps are known to be dead (its guardian said so); 0: none */
+    uint32_t slots;
+    struct agent_label *labels; size_t n_labels;
+    enum agent_fence fence;
+    bool separate_uid;                       /* steps run under another uid than the agent */
+    struct attempt_ref *held; size_t n_held; /* running, or ended and not yet acknowledged */
+};
+
+enum report_kind { REPORT_STARTED = 1, REPORT_ENDED = 2 };
+struct agent_report {
+    struct attempt_ref ref;
+    enum report_kind kind;
+    int64_t started_us, ended_us;            /* agent's CLOCK_REALTIME; 0: not yet, or never ran */
+    struct outcome outcome;                  /* REPORT_ENDED only */
+};
+
+enum step_kind { STEP_RUN = 1, STEP_NOOP = 2, STEP_SQL = 3 };
+enum sql_value_type { SQL_PIECE_TEXT = 1, SQL_VALUE_STRING = 2, SQL_VALUE_INTEGER = 3, SQL_VALUE_DATE = 4, SQL_VALUE_IDENT = 5 };
+struct sql_piece { enum sql_value_type type; const char *text; size_t text_len; };
+struct step_env { const char *name, *value; };
+
+/* Everything that an agent needs to run one attempt. */
+struct assignment {
+    struct attempt_ref ref;
+    const char *cluster;                     /* cluster id, hex */
+    uint32_t backfill, run, attempt_no;
+    const char *plan, *step, *partition;     /* names; partition key of the first of the span, "" for none */
+    uint32_t n_partitions;                   /* span; 1 for now */
+    const char *run_id;                      /* BF_IDEMPOTENCY_KEY: backfill/step/partition/run */
+    enum step_kind kind;
+    const char **argv; size_t n_argv;
+    struct step_env *env; size_t n_env;      /* the plan's env and BF_PARTITION_*; the agent adds the rest */
+    int64_t timebox_ms, grace_ms;            /* 0: no limit; SIGTERM, then SIGKILL after grace */
+    const char *connection, *odbc;           /* STEP_SQL: name, and the reference "${env:NAME}" text */
+    struct sql_piece *sql; size_t n_sql;
+};
+
+enum kill_reason { KILL_CANCELLED = 1, KILL_STALE = 2 };
+
+struct agent_msg {
+    enum agent_msg_kind kind;
+    uint64_t incarnation;                    /* of the agent process, in both directions */
+    uint64_t nonce;                          /* HELLO, HEARTBEAT: own; ACK, WELCOME, DISPATCH: the newest heard */
+    bool draining;                           /* HEARTBEAT */
+    struct agent_hello hello;
+    struct agent_report *reports; size_t n_reports;
+    struct assignment *assignments; size_t n_assignments;
+    struct attempt_ref *refs; size_t n_refs; /* KILL, REPORT_ACK */
+    enum kill_reason kill_reason;
+    int64_t lease_ms, fence_ms, heartbeat_ms;/* WELCOME */
+    const char *text;                        /* REFUSE: why */
+    struct bf_arena arena;                   /* owns what was decoded; empty for messages being built */
+};
+
+/* Append the wire form to *ret.  Asserts that it is within BF_MESSAGE_MAX_BYTES, its lists within AGENT_LIST_MAX: split batches by
+ * the size hints, and leave 4 KiB for the rest.  Texts of outcomes are cut and cleaned to valid UTF-8. */
+void agent_msg_encode(const struct agent_msg *m, struct bf_buf *ret);
+size_t assignment_size_hint(const struct assignment *a);      /* an upper bound in bytes of one assignment on the wire */
+size_t report_size_hint(const struct agent_report *r);        /* the same of one report */
+/* Decode and validate: kinds, names, UTF-8, counts, depth and sizes.  *ret is released by agent_msg_done(), also after failure. */
+enum bf_rc agent_msg_decode(const void *p, size_t n, struct agent_msg *ret, struct bf_error *err) BF_MUST_CHECK;
+void agent_msg_done(struct agent_msg *m);
+
+/* The log socket: chunks up, credit down. */
+enum log_msg_kind { LOG_CHUNK = 1, LOG_CREDIT = 2 };
+struct log_msg {
+    enum log_msg_kind kind;
+    uint64_t attempt, token;
+    uint8_t stream;                          /* 1 stdout, 2 stderr, 3 the agent's own remarks */
+    uint64_t offset;                         /* of this chunk in the attempt's log, all streams in one order */
+    int64_t at_us;                           /* agent's CLOCK_REALTIME */
+    uint64_t cut_bytes;                      /* bytes dropped just before this chunk */
+    bool last;
+    const uint8_t *bytes; size_t n_bytes;    /* at most 64 KiB */
+    uint64_t credit_bytes;                   /* LOG_CREDIT: bytes acknowledged in all */
+    struct bf_arena arena;
+};
+void log_msg_encode(const struct log_msg *m, struct bf_buf *ret);
+enum bf_rc log_msg_decode(const void *p, size_t n, struct log_msg *ret, struct bf_error *err) BF_MUST_CHECK;
+void log_msg_done(struct log_msg *m);
+
+#endif

@@ -1,0 +1,233 @@
+/* Requests and replies of operators: bytes and plain structs; and the parameters that records share with them. */
+#include "proto/operator_msg.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/operator.pb-c.h"
+#include "proto/parts.h"
+#include "proto/wire.h"
+
+enum { REASON_MAX = 4096, NAME_MAX_BYTES = 256, DATE_MAX = 64, TOTAL_MAX_BYTES = 17 << 20, REPLY_FIELDS_MAX = 64 };
+enum { REPLY_TEXT_MAX = 2048, REPLY_JSON_MAX = (int)BF_MESSAGE_MAX_BYTES - 4096 };
+
+const char *op_verb_name(enum op_verb v)
+{
+    switch (v) {
+    case OP_CREATE: return "create";
+    case OP_PAUSE: return "pause";
+    case OP_RESUME: return "resume";
+    case OP_CANCEL: return "cancel";
+    case OP_RETRY: return "retry";
+    case OP_AGENT_DRAIN: return "agent drain";
+    case OP_PLAN_PUT: return "plan put";
+    case OP_VERSION: return "version";
+    case OP_LIST: return "list";
+    case OP_GET: return "get";
+    case OP_STEPS: return "steps";
+    case OP_AGENTS: return "agents";
+    case OP_POOLS: return "pools";
+    case OP_WHY: return "why";
+    case OP_STATUS: return "status";
+    case OP_LOGS: return "logs";
+    }
+    return "unknown";
+}
+
+static bool verb_is_known(uint32_t v)
+{
+    return (v >= OP_CREATE && v <= OP_AGENT_DRAIN) || (v >= OP_PLAN_PUT && v <= OP_LOGS);
+}
+
+/* ---- parameters ---- */
+
+struct Pb__Param **params_to_pb(const struct op_param *params, size_t n, struct bf_arena *tmp)
+{
+    if (!n)
+        return NULL;
+    Pb__Param *pb = bf_arena_alloc(tmp, n * sizeof *pb);
+    Pb__Param **list = bf_arena_alloc(tmp, n * sizeof *list);
+    for (size_t i = 0; i < n; i++) {
+        pb__param__init(&pb[i]);
+        WIRE_SET_BYTES(&pb[i], name, wire_from_str(params[i].name));
+        WIRE_SET_BYTES(&pb[i], value, wire_from_str(params[i].value));
+        list[i] = &pb[i];
+    }
+    return list;
+}
+
+struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb, size_t n, size_t *ret_n)
+{
+    *ret_n = wire_count(in, "parameters", n, OP_PARAMS_MAX);
+    if (!*ret_n)
+        return NULL;
+    struct op_param *params = bf_arena_alloc(in->arena, n * sizeof *params);
+    for (size_t i = 0; i < n; i++) {
+        params[i].name = wire_name(in, "name of a parameter", pb[i]->name, NAME_MAX_BYTES);
+        params[i].value = wire_str(in, "value of a parameter", pb[i]->value, PARAM_VALUE_MAX);
+    }
+    return params;
+}
+
+/* ---- requests ---- */
+
+const struct op_request request_empty = {
+    .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+
+void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)
+{
+    WIRE_SET_BYTES(pb, id, wire_from_bytes(m->id, sizeof m->id));
+    WIRE_SET(pb, verb, (uint32_t)m->verb);
+    WIRE_SET(pb, backfill, m->backfill);
+    WIRE_SET_BYTES(pb, reason, wire_from_str(m->reason));
+    WIRE_SET_BYTES(pb, plan_hash, wire_from_nonzero(m->plan_hash, sizeof m->plan_hash));
+    WIRE_SET_BYTES(pb, from, wire_from_str(m->from));
+    WIRE_SET_BYTES(pb, to, wire_from_str(m->to));
+    WIRE_SET(pb, backward, m->backward);
+    pb->n_params = m->n_params;
+    pb->params = params_to_pb(m->params, m->n_params, tmp);
+    WIRE_SET(pb, total_bytes, m->total_bytes);
+    WIRE_SET(pb, offset_bytes, m->offset_bytes);
+    WIRE_SET_BYTES(pb, bytes, wire_from_bytes(m->bytes, m->n_bytes));
+    WIRE_SET_BYTES(pb, step, wire_from_str(m->step));
+    WIRE_SET_BYTES(pb, partition, wire_from_str(m->partition));
+    WIRE_SET_BYTES(pb, state, wire_from_str(m->state));
+    WIRE_SET_BYTES(pb, name, wire_from_str(m->name));
+    WIRE_SET(pb, page_offset, m->page_offset);
+    WIRE_SET(pb, page_limit, m->page_limit);
+    WIRE_SET(pb, attempt, m->attempt);
+}
+
+static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->total_bytes = pb->total_bytes;
+    ret->offset_bytes = pb->offset_bytes;
+    ret->bytes = wire_bytes(in, "slice of a plan", pb->bytes, OP_PLAN_CHUNK_BYTES);
+    ret->n_bytes = ret->bytes ? pb->bytes.len : 0;
+    if (pb->total_bytes > TOTAL_MAX_BYTES)
+        wire_bad(in, BF_LIMIT, "a plan has %llu bytes with its files; at most 16 MiB are allowed",
+                 (unsigned long long)pb->total_bytes);
+    if (pb->offset_bytes > pb->total_bytes || ret->n_bytes > pb->total_bytes - pb->offset_bytes)
+        wire_bad(in, BF_PROTOCOL, "a slice of a plan lies outside the plan");
+}
+
+void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    *ret = request_empty;
+    if (!pb) {
+        wire_bad(in, BF_PROTOCOL, "a command comes without its request");
+        return;
+    }
+    if (!pb->id.len)
+        wire_bad(in, BF_PROTOCOL, "a request comes without its id");
+    wire_exact(in, "request id", pb->id, ret->id, sizeof ret->id);
+    if (!verb_is_known(pb->verb))
+        wire_bad(in, BF_PROTOCOL, "request verb %u is not known here; bfctl may be of a newer version than the coordinator",
+                 pb->verb);
+    ret->verb = pb->verb;
+    ret->backfill = pb->backfill;
+    ret->reason = wire_str(in, "reason", pb->reason, REASON_MAX);
+    wire_exact(in, "plan hash", pb->plan_hash, ret->plan_hash, sizeof ret->plan_hash);
+    ret->from = wire_str(in, "from", pb->from, DATE_MAX);
+    ret->to = wire_str(in, "to", pb->to, DATE_MAX);
+    ret->backward = pb->backward;
+    ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
+    slice_from_pb(in, pb, ret);
+    ret->step = wire_str(in, "step", pb->step, NAME_MAX_BYTES);
+    ret->partition = wire_str(in, "partition", pb->partition, NAME_MAX_BYTES);
+    ret->state = wire_str(in, "state", pb->state, NAME_MAX_BYTES);
+    ret->name = wire_str(in, "name", pb->name, NAME_MAX_BYTES);
+    ret->page_offset = pb->page_offset;
+    ret->page_limit = pb->page_limit;
+    if (pb->page_limit > OP_PAGE_MAX)
+        wire_bad(in, BF_LIMIT, "a page of %u rows was asked for; at most %u are allowed", pb->page_limit, OP_PAGE_MAX);
+    ret->attempt = pb->attempt;
+}
+
+void op_request_encode(const struct op_request *m, struct bf_buf *ret)
+{
+    size_t before = ret->len;
+    struct bf_arena tmp = {0};
+    Pb__OpRequest pb = PB__OP_REQUEST__INIT;
+    request_to_pb(m, &pb, &tmp);
+    wire_put(ret, &pb.base);
+    bf_arena_free(&tmp);
+    assert(ret->len - before <= BF_MESSAGE_MAX_BYTES);
+}
+
+enum bf_rc op_request_decode(const void *p, size_t n, struct op_request *ret, struct bf_error *err)
+{
+    *ret = request_empty;
+    if (n > BF_MESSAGE_MAX_BYTES)
+        return bf_fail(err, BF_LIMIT, "a request has %zu bytes; at most %u are allowed", n, BF_MESSAGE_MAX_BYTES);
+    struct wire_scratch scratch;
+    wire_scratch_init(&scratch);
+    struct wire_in in = {&ret->arena, err, BF_OK};
+    const void *pb = wire_unpack(&in, &scratch, &pb__op_request__descriptor, p, n, REQUEST_FIELDS_MAX, "a request");
+    if (pb)
+        request_from_pb(&in, pb, ret);
+    wire_scratch_done(&scratch);
+    return in.rc;
+}
+
+void op_request_done(struct op_request *m)
+{
+    if (!m)
+        return;
+    bf_arena_free(&m->arena);
+    *m = (struct op_request){0};
+}
+
+/* ---- replies ---- */
+
+/* An answer that is too long for a message is a reply that says so, not an abort: its length follows from what was asked. */
+void op_reply_encode(const struct op_reply *m, struct bf_buf *ret)
+{
+    struct bf_arena tmp = {0};
+    char too_long[160];
+    Pb__OpReply pb = PB__OP_REPLY__INIT;
+    WIRE_SET_BYTES(&pb, id, wire_from_bytes(m->id, sizeof m->id));
+    if (m->json_len > REPLY_JSON_MAX) {
+        snprintf(too_long, sizeof too_long, "the answer is %zu bytes long; ask for fewer rows (at most %d bytes fit a reply)",
+                 m->json_len, REPLY_JSON_MAX);
+        WIRE_SET(&pb, rc, (uint32_t)BF_LIMIT);
+        WIRE_SET_BYTES(&pb, text, wire_from_str(too_long));
+    } else {
+        WIRE_SET(&pb, rc, (uint32_t)m->rc);
+        WIRE_SET_BYTES(&pb, text, wire_from_text(m->text, REPLY_TEXT_MAX, &tmp));
+        WIRE_SET_BYTES(&pb, json, wire_from_bytes(m->json, m->json_len));
+    }
+    wire_put(ret, &pb.base);
+    bf_arena_free(&tmp);
+}
+
+enum bf_rc op_reply_decode(const void *p, size_t n, struct op_reply *ret, struct bf_error *err)
+{
+    *ret = (struct op_reply){.text = "", .json = ""};
+    if (n > BF_MESSAGE_MAX_BYTES)
+        return bf_fail(err, BF_LIMIT, "a reply has %zu bytes; at most %u are allowed", n, BF_MESSAGE_MAX_BYTES);
+    struct wire_scratch scratch;
+    wire_scratch_init(&scratch);
+    struct wire_in in = {&ret->arena, err, BF_OK};
+    const Pb__OpReply *pb = wire_unpack(&in, &scratch, &pb__op_reply__descriptor, p, n, REPLY_FIELDS_MAX, "a reply");
+    if (pb) {
+        if (!pb->id.len)
+            wire_bad(&in, BF_PROTOCOL, "a reply comes without the id of its request");
+        wire_exact(&in, "id of a reply", pb->id, ret->id, sizeof ret->id);
+        ret->rc = wire_enum(&in, "result code", pb->rc, BF_OK, BF_RC_COUNT - 1);
+        ret->text = wire_str(&in, "text of a reply", pb->text, REPLY_TEXT_MAX);
+        ret->json = wire_str(&in, "document of a reply", pb->json, REPLY_JSON_MAX);
+        ret->json_len = in.rc ? 0 : pb->json.len;
+    }
+    wire_scratch_done(&scratch);
+    return in.rc;
+}
+
+void op_reply_done(struct op_reply *m)
+{
+    if (!m)
+        return;
+    bf_arena_free(&m->arena);
+    *m = (struct op_reply){0};
+}

@@ -1,0 +1,71 @@
+/* Requests of operators and their replies, as plain values.
+ *
+ * A request id makes a change safe to repeat: the same id gets the stored answer again.  Queries answer with a JSON document, the
+ * same one that `bfctl -o json` prints and the HTTP API will serve. */
+#ifndef BF_PROTO_OPERATOR_MSG_H
+#define BF_PROTO_OPERATOR_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/error.h"
+
+#define OP_REQUEST_ID_BYTES 16
+#define OP_LATEST 0u                         /* backfill 0 means the newest */
+#define OP_PAGE_MAX 1000u
+#define OP_PARAMS_MAX 256u
+#define OP_PLAN_CHUNK_BYTES (256u << 10)
+
+/* Numbers are stored: append only.  1..31 change state (journalled, role operator or more); 32.. are queries (viewer). */
+enum op_verb {
+    OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6,
+    OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
+    OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
+    OP_LOGS = 40
+};
+
+struct op_param { const char *name, *value; };
+
+struct op_request {
+    uint8_t id[OP_REQUEST_ID_BYTES];
+    enum op_verb verb;
+    uint32_t backfill;                       /* id, or OP_LATEST */
+    const char *reason;                      /* --reason; "" */
+    /* CREATE */
+    uint8_t plan_hash[32];
+    const char *from, *to;                   /* "" : the plan's */
+    bool backward;
+    struct op_param *params; size_t n_params;
+    /* PLAN_PUT: a slice of the encoded plan source (plan_bundle_encode) with hash plan_hash */
+    uint64_t total_bytes, offset_bytes;
+    const uint8_t *bytes; size_t n_bytes;
+    /* queries */
+    const char *step, *partition;            /* WHY, STEPS filter, LOGS; "" : all */
+    const char *state;                       /* STEPS filter; "" : all */
+    const char *name;                        /* agent (AGENT_DRAIN) */
+    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST; limit 0: 1,000 */
+    uint64_t attempt;                        /* LOGS: 0: the newest of the instance */
+    struct bf_arena arena;
+};
+
+struct op_reply {
+    uint8_t id[OP_REQUEST_ID_BYTES];
+    enum bf_rc rc;
+    const char *text;                        /* one sentence, "" when there is nothing to say */
+    const char *json; size_t json_len;       /* a document, or empty */
+    struct bf_arena arena;
+};
+
+void op_request_encode(const struct op_request *m, struct bf_buf *ret);
+enum bf_rc op_request_decode(const void *p, size_t n, struct op_request *ret, struct bf_error *err) BF_MUST_CHECK;
+void op_request_done(struct op_request *m);
+void op_reply_encode(const struct op_reply *m, struct bf_buf *ret);
+enum bf_rc op_reply_decode(const void *p, size_t n, struct op_reply *ret, struct bf_error *err) BF_MUST_CHECK;
+void op_reply_done(struct op_reply *m);
+
+const char *op_verb_name(enum op_verb v);    /* "create", … ; never NULL */
+
+#endif

@@ -1,0 +1,41 @@
+/* How an attempt ended.  Plain values, shared by the agent's messages, the inputs and the records. */
+#ifndef BF_PROTO_OUTCOME_H
+#define BF_PROTO_OUTCOME_H
+
+#include <stdint.h>
+
+/* Where the end was known from.  Numbers are stored: append only. */
+enum outcome_source {
+    OUTCOME_OK = 1,          /* exit 0, or SQL committed */
+    OUTCOME_SKIP = 2,        /* the step itself said {"skip": why} */
+    OUTCOME_EXIT = 3,        /* code = exit status */
+    OUTCOME_SIGNAL = 4,      /* code = signal number */
+    OUTCOME_OOM = 5,         /* killed for its memory limit */
+    OUTCOME_TIMEOUT = 6,     /* killed at the end of its timebox */
+    OUTCOME_SQL = 7,         /* code = native error; sqlstate and dbms are set */
+    OUTCOME_SPAWN = 8,       /* never ran; code = errno */
+    OUTCOME_CANCELLED = 9,   /* killed by order of the coordinator */
+    OUTCOME_FENCED = 10,     /* killed by the guardian, or refused by the warehouse as stale */
+    OUTCOME_LOST = 11        /* the agent was lost; made by the coordinator */
+};
+
+struct attempt_usage {
+    int64_t wall_us, cpu_us;             /* cpu: user + system */
+    uint64_t peak_memory_bytes;          /* 0: unknown */
+    uint64_t read_bytes, written_bytes;  /* block I/O */
+    uint8_t measured_by;                 /* 0 unknown, 1 rusage, 2 cgroup v1, 3 cgroup v2 */
+};
+
+#define OUTCOME_TEXT_MAX 512
+
+struct outcome {
+    enum outcome_source source;
+    int32_t code;
+    const char *sqlstate;                /* "" when not SQL; 5 characters */
+    const char *dbms;                    /* "" when not SQL; as SQL_DBMS_NAME says, at most 32 characters */
+    const char *text;                    /* one line for people, at most OUTCOME_TEXT_MAX bytes; never NULL */
+    int64_t rows;                        /* -1: unknown */
+    struct attempt_usage usage;
+};
+
+#endif

@@ -1,0 +1,186 @@
+/* Outcome, hello and report: what agent messages, inputs and records share. */
+#include "proto/parts.h"
+
+#include <string.h>
+
+#include "proto/agent.pb-c.h"
+
+enum { DBMS_MAX = 32, SQLSTATE_BYTES = 5, VERSION_MAX = 128, BOOT_ID_BYTES = 36, LABEL_VALUE_MAX = 256 };
+
+/* ---- outcome ---- */
+
+static bool nothing(const char *s)
+{
+    return !s || !*s;
+}
+
+bool outcome_is_empty(const struct outcome *o)
+{
+    const struct attempt_usage *u = &o->usage;
+    return !o->source && !o->code && !o->rows && nothing(o->text) && nothing(o->sqlstate) && nothing(o->dbms) && !u->wall_us &&
+           !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by;
+}
+
+static bool is_sqlstate(const char *s, size_t n)
+{
+    if (n != SQLSTATE_BYTES)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'A' && s[i] <= 'Z')))
+            return false;
+    return true;
+}
+
+/* A step and its driver chose these texts.  A report that the coordinator refuses is repeated for ever, so they are made fit
+ * here: texts cut and cleaned, a SQLSTATE that is none left out. */
+void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_arena *tmp)
+{
+    WIRE_SET(pb, source, (uint32_t)o->source);
+    WIRE_SET(pb, code, o->code);
+    WIRE_SET_BYTES(pb, text, wire_from_text(o->text, OUTCOME_TEXT_MAX, tmp));
+    pb->has_rows = o->rows != -1;
+    pb->rows = o->rows;
+    if (o->sqlstate && is_sqlstate(o->sqlstate, strlen(o->sqlstate)))
+        WIRE_SET_BYTES(pb, sqlstate, wire_from_str(o->sqlstate));
+    WIRE_SET_BYTES(pb, dbms, wire_from_text(o->dbms, DBMS_MAX, tmp));
+    WIRE_SET(pb, wall_us, o->usage.wall_us);
+    WIRE_SET(pb, cpu_us, o->usage.cpu_us);
+    WIRE_SET(pb, peak_memory_bytes, o->usage.peak_memory_bytes);
+    WIRE_SET(pb, read_bytes, o->usage.read_bytes);
+    WIRE_SET(pb, written_bytes, o->usage.written_bytes);
+    WIRE_SET(pb, measured_by, o->usage.measured_by);
+}
+
+void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool required, struct outcome *ret)
+{
+    *ret = report_empty.outcome;
+    if (!pb) {
+        if (required)
+            wire_bad(in, BF_PROTOCOL, "an end comes without its outcome");
+        return;
+    }
+    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_LOST);
+    ret->code = pb->code;
+    ret->text = wire_str(in, "outcome text", pb->text, OUTCOME_TEXT_MAX);
+    ret->rows = pb->has_rows ? pb->rows : -1;
+    ret->sqlstate = wire_str(in, "SQLSTATE", pb->sqlstate, SQLSTATE_BYTES);
+    if (*ret->sqlstate && !is_sqlstate(ret->sqlstate, pb->sqlstate.len))
+        wire_bad(in, BF_PROTOCOL, "a SQLSTATE must be five of 0-9 A-Z");
+    ret->dbms = wire_str(in, "name of the DBMS", pb->dbms, DBMS_MAX);
+    ret->usage = (struct attempt_usage){
+        .wall_us = wire_duration(in, "wall time", pb->wall_us),
+        .cpu_us = wire_duration(in, "processor time", pb->cpu_us),
+        .peak_memory_bytes = pb->peak_memory_bytes,
+        .read_bytes = pb->read_bytes,
+        .written_bytes = pb->written_bytes,
+        .measured_by = (uint8_t)wire_enum(in, "way of measuring", pb->measured_by, 0, 3),
+    };
+}
+
+/* ---- references ---- */
+
+uint64_t *refs_to_pb(struct attempt_ref *refs, size_t n, size_t *ret_n)
+{
+    _Static_assert(sizeof(struct attempt_ref) == 2 * sizeof(uint64_t), "a list of references is a list of numbers");
+    *ret_n = 2 * n;
+    return (uint64_t *)(void *)refs;
+}
+
+struct attempt_ref *refs_from_pb(struct wire_in *in, const char *what, const uint64_t *pairs, size_t n, size_t max, size_t *ret_n)
+{
+    *ret_n = wire_count(in, what, n / 2, max);
+    if (n % 2)
+        wire_bad(in, BF_PROTOCOL, "an attempt among the %s comes without its token", what);
+    return *ret_n && !in->rc ? bf_arena_memdup(in->arena, pairs, n * sizeof *pairs) : NULL;
+}
+
+/* ---- hello ---- */
+
+const struct agent_hello hello_empty = {.name = "", .version = "", .boot_id = ""};
+
+void hello_to_pb(const struct agent_hello *h, struct Pb__Hello *pb, struct bf_arena *tmp)
+{
+    WIRE_SET(pb, protocol, h->protocol);
+    WIRE_SET_BYTES(pb, name, wire_from_str(h->name));
+    WIRE_SET_BYTES(pb, version, wire_from_str(h->version));
+    WIRE_SET_BYTES(pb, boot_id, wire_from_str(h->boot_id));
+    WIRE_SET(pb, previous, h->previous);
+    WIRE_SET(pb, slots, h->slots);
+    WIRE_SET(pb, fence, (uint32_t)h->fence);
+    WIRE_SET(pb, separate_uid, h->separate_uid);
+    pb->held = refs_to_pb(h->held, h->n_held, &pb->n_held);
+    if (!h->n_labels)
+        return;
+    Pb__Label *labels = bf_arena_alloc(tmp, h->n_labels * sizeof *labels);
+    pb->labels = bf_arena_alloc(tmp, h->n_labels * sizeof(Pb__Label *));
+    pb->n_labels = h->n_labels;
+    for (size_t i = 0; i < h->n_labels; i++) {
+        pb__label__init(&labels[i]);
+        WIRE_SET_BYTES(&labels[i], name, wire_from_str(h->labels[i].name));
+        WIRE_SET_BYTES(&labels[i], value, wire_from_str(h->labels[i].value));
+        pb->labels[i] = &labels[i];
+    }
+}
+
+void hello_from_pb(struct wire_in *in, const struct Pb__Hello *pb, struct agent_hello *ret)
+{
+    *ret = hello_empty;
+    if (!pb) {
+        wire_bad(in, BF_PROTOCOL, "a hello comes without its content");
+        return;
+    }
+    ret->protocol = pb->protocol;
+    ret->name = wire_name(in, "name of the agent", pb->name, AGENT_NAME_MAX);
+    ret->version = wire_str(in, "version of the agent", pb->version, VERSION_MAX);
+    ret->boot_id = wire_str(in, "boot id", pb->boot_id, BOOT_ID_BYTES);
+    if (pb->boot_id.len != BOOT_ID_BYTES)
+        wire_bad(in, BF_PROTOCOL, "a boot id must be of %d characters", BOOT_ID_BYTES);
+    ret->previous = pb->previous;
+    ret->slots = pb->slots;
+    ret->fence = wire_enum(in, "kind of fence", pb->fence, FENCE_WEAK, FENCE_CGROUP_V2);
+    ret->separate_uid = pb->separate_uid;
+    ret->held = refs_from_pb(in, "held attempts", pb->held, pb->n_held, AGENT_HELD_MAX, &ret->n_held);
+    ret->n_labels = wire_count(in, "labels", pb->n_labels, AGENT_LABELS_MAX);
+    if (!ret->n_labels)
+        return;
+    ret->labels = bf_arena_alloc(in->arena, ret->n_labels * sizeof *ret->labels);
+    for (size_t i = 0; i < ret->n_labels; i++) {
+        ret->labels[i].name = wire_str(in, "name of a label", pb->labels[i]->name, AGENT_NAME_MAX);
+        if (!*ret->labels[i].name)
+            wire_bad(in, BF_PROTOCOL, "a label comes without its name");
+        ret->labels[i].value = wire_str(in, "value of a label", pb->labels[i]->value, LABEL_VALUE_MAX);
+    }
+}
+
+/* ---- report ---- */
+
+const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}};
+
+void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb__Outcome *outcome, struct bf_arena *tmp)
+{
+    WIRE_SET(pb, attempt, r->ref.attempt);
+    WIRE_SET(pb, token, r->ref.token);
+    WIRE_SET(pb, kind, (uint32_t)r->kind);
+    WIRE_SET(pb, started_us, r->started_us);
+    pb->has_ended_after_us = r->ended_us != 0;
+    pb->ended_after_us = time_after(r->ended_us, r->started_us);
+    if (outcome_is_empty(&r->outcome))
+        return;
+    pb__outcome__init(outcome);
+    outcome_to_pb(&r->outcome, outcome, tmp);
+    pb->outcome = outcome;
+}
+
+void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agent_report *ret)
+{
+    *ret = report_empty;
+    if (!pb) {
+        wire_bad(in, BF_PROTOCOL, "a report comes without its content");
+        return;
+    }
+    ret->ref = (struct attempt_ref){pb->attempt, pb->token};
+    ret->kind = wire_enum(in, "kind of report", pb->kind, REPORT_STARTED, REPORT_ENDED);
+    ret->started_us = pb->started_us;
+    ret->ended_us = pb->has_ended_after_us ? time_sum(pb->started_us, pb->ended_after_us) : 0;
+    outcome_from_pb(in, pb->outcome, ret->kind == REPORT_ENDED, &ret->outcome);
+}

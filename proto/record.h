@@ -1,0 +1,146 @@
+/* What the engine takes in (inputs) and the facts that it makes (records), as plain values; and a turn, which carries both.
+ *
+ * Recovery applies records.  Replay decides again on the inputs and compares.  Kinds and numbers are stored: append only.
+ * All strings are NUL-terminated, never NULL after decoding; arrays and strings of a decoded turn live in its arena. */
+#ifndef BF_PROTO_RECORD_H
+#define BF_PROTO_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/error.h"
+#include "proto/agent_msg.h"
+#include "proto/operator_msg.h"
+
+#define BF_KEY_BYTES 32                      /* a CURVE public key */
+#define BF_TURN_VERSION 1u
+#define TURN_MAX_BYTES (64u << 20)
+#define TURN_INPUTS_MAX 65536u
+#define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
+
+/* ---- inputs ---- */
+enum input_kind {
+    INPUT_HELLO = 1,       /* key, msg.hello, incarnation */
+    INPUT_REPORT = 2,      /* key, incarnation, report */
+    INPUT_BYE = 3,         /* key, incarnation */
+    INPUT_LOST = 4,        /* agent (id), incarnation: its lease ran out */
+    INPUT_COMMAND = 5,     /* key, actor, command */
+    INPUT_TIMER = 6,       /* nothing but the turn's time */
+    INPUT_EPOCH = 8,       /* epoch: of the store, when it is not the engine's (new store, or restored) */
+    INPUT_LOW = 9,         /* low: the store is short of room: no creates, no grants */
+    INPUT_POOL = 7         /* pool_name, pool_slots: the coordinator's configuration at start */
+};
+
+struct input {
+    enum input_kind kind;
+    uint8_t key[BF_KEY_BYTES];               /* public key of the sender */
+    const char *actor;                       /* COMMAND: name of the key */
+    uint64_t incarnation;
+    uint32_t agent;
+    struct agent_hello hello;
+    struct agent_report report;
+    struct op_request command;               /* id, verb 1..30, backfill, reason, plan_hash, from, to, backward, params, name */
+    const char *pool_name; uint32_t pool_slots;
+    uint32_t epoch;
+    bool low;
+};
+
+/* ---- states (stored) ---- */
+enum backfill_state { BACKFILL_QUEUED = 1, BACKFILL_RUNNING = 2, BACKFILL_PAUSED = 3, BACKFILL_SUCCEEDED = 4,
+                      BACKFILL_PARTLY = 5, BACKFILL_FAILED = 6, BACKFILL_CANCELLED = 7 };
+enum agent_state { AGENT_CONNECTED = 1, AGENT_DRAINING = 2, AGENT_LOST = 3, AGENT_LEFT = 4 };
+enum pool_source { POOL_FROM_PLAN = 1, POOL_FROM_CONFIG = 2 };
+enum verdict {              /* what the end of an attempt means for its instance */
+    VERDICT_SUCCEEDED = 1, VERDICT_SKIPPED = 2,
+    VERDICT_FAILED = 3,     /* for good, in this run */
+    VERDICT_RETRY = 4,      /* backing off until retry_at_ms */
+    VERDICT_REQUEUE = 5,    /* lost or fenced: ready again at once, the step's attempts are not charged */
+    VERDICT_CANCELLED = 6
+};
+enum failure_class { FAILURE_NONE = 0, FAILURE_TRANSIENT = 1, FAILURE_PERMANENT = 2, FAILURE_UNKNOWN = 3, FAILURE_LOST = 4 };
+
+/* ---- records ---- */
+enum record_kind {
+    RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
+    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, at_us; all instances waiting, run 1 */
+    RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
+    RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
+    RECORD_STARTED = 5,           /* attempt.ref, started_us */
+    RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms */
+    RECORD_RETRIED = 7,           /* backfill: every failed instance begins a new run, waiting */
+    RECORD_AGENT_JOINED = 8,      /* agent, key, incarnation, hello, at_us; state connected */
+    RECORD_AGENT_STATE = 9,       /* agent, agent_state, at_us */
+    RECORD_POOL_SET = 10,         /* pool_name, pool_slots, pool_source */
+    RECORD_GATE_OPENED = 11,      /* backfill, step, edge, gate, upto: downstream partitions [.., upto) of the gate are released */
+    RECORD_REPLIED = 12,          /* key, request_id, rc, text, json, at_us: the stored answer to a change */
+    RECORD_READY_AGAIN = 13,      /* backfill, step, index: backing off is over */
+    RECORD_STALE_REPORT = 14,     /* attempt.ref, key: a report that was not current; kept for audit */
+    RECORD_CANCELLED = 15,        /* backfill: every instance that is not terminal and has no open attempt is cancelled */
+    RECORD_LOW = 16,              /* low: grants and creates stop, or go on */
+    /* snapshots only */
+    RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
+    RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
+    RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
+    RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
+    RECORD_BACKOFF = 36           /* backfill, step, index, retry_at_ms */
+};
+
+struct record {
+    enum record_kind kind;
+    uint32_t backfill, step, index;          /* index: partition index within the step, from 0 */
+    uint32_t agent, edge, gate, upto;
+    int64_t at_us;                           /* coordinator's CLOCK_REALTIME of the turn */
+    struct attempt_ref ref;
+    uint32_t n, run, attempt_no;             /* span, run number, attempt number within the run */
+    int64_t started_us, ended_us;
+    struct outcome outcome;
+    enum verdict verdict;
+    enum failure_class failure_class;
+    int64_t retry_at_ms;                     /* engine time */
+    enum backfill_state backfill_state;
+    enum agent_state agent_state;
+    uint8_t key[BF_KEY_BYTES];
+    uint64_t incarnation;
+    struct agent_hello hello;
+    const char *actor, *from, *to;
+    bool backward;
+    uint8_t plan_hash[32];
+    struct op_param *params; size_t n_params;
+    const char *pool_name; uint32_t pool_slots; enum pool_source pool_source;
+    uint8_t request_id[OP_REQUEST_ID_BYTES];
+    enum bf_rc rc;
+    const char *text, *json;
+    bool low;
+    uint32_t epoch, next_backfill, next_agent;
+    uint64_t next_attempt;
+    const uint8_t *bytes; size_t n_bytes;
+};
+
+/* One turn: a journal value. */
+struct turn {
+    uint64_t seq;
+    int64_t now_ms;                          /* engine time: monotonic over restarts */
+    int64_t wall_us;                         /* CLOCK_REALTIME, for displays */
+    struct input *inputs; size_t n_inputs;
+    struct record *records; size_t n_records;
+    struct bf_arena arena;
+};
+
+/* Append {version, header, inputs, records} to *ret; the store adds the checksum.  Asserts the three limits above, and kinds:
+ * what could not be read again is never written.  The texts of outcomes and replies are cut and cleaned to valid UTF-8. */
+void turn_encode(const struct turn *t, struct bf_buf *ret);
+enum bf_rc turn_decode(const void *p, size_t n, struct turn *ret, struct bf_error *err) BF_MUST_CHECK;
+void turn_done(struct turn *t);
+
+/* A list of records alone, for checkpoint chunks; same encoding, decoded into arena. */
+void records_encode(const struct record *records, size_t n, struct bf_buf *ret);
+enum bf_rc records_decode(const void *p, size_t n, struct bf_arena *arena, struct record **ret, size_t *ret_n,
+                          struct bf_error *err) BF_MUST_CHECK;
+
+const char *record_kind_name(enum record_kind k);
+const char *input_kind_name(enum input_kind k);
+
+#endif

@@ -1,0 +1,385 @@
+/* One input, one record: plain structs and generated ones.  turn_codec.c makes lists of them.
+ *
+ * A field is written when it is not zero, whatever the kind, so that the codec need not know which kind uses which field and a
+ * record read back equals the one that was made.  Only the parts of an input follow its kind.  What a kind cannot do without is
+ * checked when it is read. */
+#include <assert.h>
+#include <string.h>
+
+#include "proto/record.pb-c.h"
+#include "proto/record_parts.h"
+
+/* What was stored passed its checks on the way in; here only the size is bounded, so that all that was written can be read. */
+enum { STORED_MAX_BYTES = 1 << 20, PACKED_MAX_BYTES = 16 << 20, REPLY_TEXT_MAX = 2048 };
+enum { ITEM_VERSION = 1 };
+
+const char *input_kind_name(enum input_kind k)
+{
+    switch (k) {
+    case INPUT_HELLO: return "hello";
+    case INPUT_REPORT: return "report";
+    case INPUT_BYE: return "bye";
+    case INPUT_LOST: return "lost";
+    case INPUT_COMMAND: return "command";
+    case INPUT_TIMER: return "timer";
+    case INPUT_POOL: return "pool";
+    case INPUT_EPOCH: return "epoch";
+    case INPUT_LOW: return "low";
+    }
+    return "unknown";
+}
+
+const char *record_kind_name(enum record_kind k)
+{
+    switch (k) {
+    case RECORD_COUNTERS: return "counters";
+    case RECORD_BACKFILL_CREATED: return "backfill_created";
+    case RECORD_BACKFILL_STATE: return "backfill_state";
+    case RECORD_GRANTED: return "granted";
+    case RECORD_STARTED: return "started";
+    case RECORD_ENDED: return "ended";
+    case RECORD_RETRIED: return "retried";
+    case RECORD_AGENT_JOINED: return "agent_joined";
+    case RECORD_AGENT_STATE: return "agent_state";
+    case RECORD_POOL_SET: return "pool_set";
+    case RECORD_GATE_OPENED: return "gate_opened";
+    case RECORD_REPLIED: return "replied";
+    case RECORD_READY_AGAIN: return "ready_again";
+    case RECORD_STALE_REPORT: return "stale_report";
+    case RECORD_CANCELLED: return "cancelled";
+    case RECORD_LOW: return "low";
+    case RECORD_INSTANCES: return "instances";
+    case RECORD_ATTEMPT: return "attempt";
+    case RECORD_FAILURE: return "failure";
+    case RECORD_GATE: return "gate";
+    case RECORD_BACKOFF: return "backoff";
+    }
+    return "unknown";
+}
+
+static bool input_kind_is_known(uint32_t k)
+{
+    return k >= INPUT_HELLO && k <= INPUT_LOW;
+}
+
+static bool record_kind_is_known(uint32_t k)
+{
+    return (k >= RECORD_COUNTERS && k <= RECORD_LOW) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+}
+
+static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
+{
+    if (has_version && version != ITEM_VERSION)
+        wire_bad(in, BF_UNSUPPORTED, "%s is of version %u; this program reads version %d: use a newer one", what, version,
+                 ITEM_VERSION);
+}
+
+/* ---- inputs ---- */
+
+void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+{
+    Pb__Input pb = PB__INPUT__INIT;
+    Pb__Hello hello;
+    Pb__Report report;
+    Pb__Outcome outcome;
+    Pb__OpRequest command;
+    WIRE_SET(&pb, kind, (uint32_t)i->kind);
+    WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
+    WIRE_SET(&pb, incarnation, i->incarnation);
+    WIRE_SET(&pb, agent, i->agent);
+    WIRE_SET_BYTES(&pb, actor, wire_from_str(i->actor));
+    WIRE_SET_BYTES(&pb, pool_name, wire_from_str(i->pool_name));
+    WIRE_SET(&pb, pool_slots, i->pool_slots);
+    WIRE_SET(&pb, epoch, i->epoch);
+    WIRE_SET(&pb, low, i->low);
+    switch (i->kind) {
+    case INPUT_HELLO:
+        pb__hello__init(&hello);
+        hello_to_pb(&i->hello, &hello, tmp);
+        pb.hello = &hello;
+        break;
+    case INPUT_REPORT:
+        pb__report__init(&report);
+        report_to_pb(&i->report, &report, &outcome, tmp);
+        pb.report = &report;
+        break;
+    case INPUT_COMMAND:
+        pb__op_request__init(&command);
+        request_to_pb(&i->command, &command, tmp);
+        pb.command = &command;
+        break;
+    case INPUT_BYE:
+    case INPUT_LOST:
+    case INPUT_TIMER:
+    case INPUT_POOL:
+    case INPUT_EPOCH:
+    case INPUT_LOW:
+        break;
+    }
+    assert(input_kind_is_known(i->kind));
+    wire_put_element(b, field, &pb.base);
+}
+
+static const struct input *input_empty(void)
+{
+    static const struct input empty = {
+        .actor = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
+        .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
+        .command = {.reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""}};
+    return &empty;
+}
+
+void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret)
+{
+    *ret = *input_empty();
+    const Pb__Input *pb = wire_unpack(in, scratch, &pb__input__descriptor, p, n, REQUEST_FIELDS_MAX, "an input");
+    if (!pb)
+        return;
+    check_version(in, "an input", pb->has_version, pb->version);
+    if (!input_kind_is_known(pb->kind))
+        wire_bad(in, BF_PROTOCOL, "an input of kind %u is not known here; a newer version may have written it", pb->kind);
+    ret->kind = pb->kind;
+    wire_exact(in, "key of an input", pb->key, ret->key, sizeof ret->key);
+    ret->incarnation = pb->incarnation;
+    ret->agent = pb->agent;
+    ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
+    ret->pool_name = wire_str(in, "name of a pool", pb->pool_name, STORED_MAX_BYTES);
+    ret->pool_slots = pb->pool_slots;
+    ret->epoch = pb->epoch;
+    ret->low = pb->low;
+    if (ret->kind == INPUT_HELLO)
+        hello_from_pb(in, pb->hello, &ret->hello);
+    if (ret->kind == INPUT_REPORT)
+        report_from_pb(in, pb->report, &ret->report);
+    if (ret->kind == INPUT_POOL && !*ret->pool_name)
+        wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
+    if (ret->kind == INPUT_COMMAND) {
+        request_from_pb(in, pb->command, &ret->command);
+        if (ret->command.verb >= OP_PLAN_PUT)
+            wire_bad(in, BF_PROTOCOL, "a command that changes nothing (%s) is no input", op_verb_name(ret->command.verb));
+    }
+}
+
+/* ---- records: to the wire ---- */
+
+/* Parts of a record that most do not have; on the stack of record_put(). */
+struct rare {
+    Pb__Outcome outcome;
+    Pb__Hello hello;
+    Pb__Created created;
+    Pb__Gate gate;
+    Pb__Pool pool;
+    Pb__Replied replied;
+    Pb__Counters counters;
+};
+
+static bool some(const char *s)
+{
+    return s && *s;
+}
+
+static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
+{
+    ProtobufCBinaryData hash = wire_from_nonzero(r->plan_hash, sizeof r->plan_hash);
+    if (!hash.len && !some(r->actor) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params)
+        return;
+    pb__created__init(&rare->created);
+    WIRE_SET_BYTES(&rare->created, plan_hash, hash);
+    WIRE_SET_BYTES(&rare->created, from, wire_from_str(r->from));
+    WIRE_SET_BYTES(&rare->created, to, wire_from_str(r->to));
+    WIRE_SET(&rare->created, backward, r->backward);
+    rare->created.n_params = r->n_params;
+    rare->created.params = params_to_pb(r->params, r->n_params, tmp);
+    WIRE_SET_BYTES(&rare->created, actor, wire_from_str(r->actor));
+    pb->created = &rare->created;
+}
+
+static void replied_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
+{
+    ProtobufCBinaryData id = wire_from_nonzero(r->request_id, sizeof r->request_id);
+    if (!id.len && !r->rc && !some(r->text) && !some(r->json))
+        return;
+    pb__replied__init(&rare->replied);
+    WIRE_SET_BYTES(&rare->replied, request_id, id);
+    WIRE_SET(&rare->replied, rc, (uint32_t)r->rc);
+    WIRE_SET_BYTES(&rare->replied, text, wire_from_text(r->text, REPLY_TEXT_MAX, tmp));
+    WIRE_SET_BYTES(&rare->replied, json, wire_from_str(r->json));
+    pb->replied = &rare->replied;
+}
+
+static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
+{
+    if (some(r->hello.name)) {
+        pb__hello__init(&rare->hello);
+        hello_to_pb(&r->hello, &rare->hello, tmp);
+        pb->hello = &rare->hello;
+    }
+    created_to_pb(r, pb, rare, tmp);
+    replied_to_pb(r, pb, rare, tmp);
+    if (r->edge || r->gate || r->upto) {
+        pb__gate__init(&rare->gate);
+        WIRE_SET(&rare->gate, edge, r->edge);
+        WIRE_SET(&rare->gate, gate, r->gate);
+        WIRE_SET(&rare->gate, upto, r->upto);
+        pb->gate = &rare->gate;
+    }
+    if (some(r->pool_name) || r->pool_slots || r->pool_source) {
+        pb__pool__init(&rare->pool);
+        WIRE_SET_BYTES(&rare->pool, name, wire_from_str(r->pool_name));
+        WIRE_SET(&rare->pool, slots, r->pool_slots);
+        WIRE_SET(&rare->pool, source, (uint32_t)r->pool_source);
+        pb->pool = &rare->pool;
+    }
+    if (r->epoch || r->next_backfill || r->next_agent || r->next_attempt) {
+        pb__counters__init(&rare->counters);
+        WIRE_SET(&rare->counters, epoch, r->epoch);
+        WIRE_SET(&rare->counters, next_backfill, r->next_backfill);
+        WIRE_SET(&rare->counters, next_agent, r->next_agent);
+        WIRE_SET(&rare->counters, next_attempt, r->next_attempt);
+        pb->counters = &rare->counters;
+    }
+}
+
+void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+{
+    assert(record_kind_is_known(r->kind));
+    Pb__Record pb = PB__RECORD__INIT;
+    struct rare rare;
+    WIRE_SET(&pb, kind, (uint32_t)r->kind);
+    WIRE_SET(&pb, backfill, r->backfill);
+    WIRE_SET(&pb, step, r->step);
+    WIRE_SET(&pb, index, r->index);
+    WIRE_SET(&pb, attempt, r->ref.attempt);
+    WIRE_SET(&pb, token, r->ref.token);
+    WIRE_SET(&pb, agent, r->agent);
+    WIRE_SET(&pb, n, r->n);
+    WIRE_SET(&pb, run, r->run);
+    WIRE_SET(&pb, attempt_no, r->attempt_no);
+    WIRE_SET(&pb, started_us, r->started_us);
+    pb.has_ended_after_us = r->ended_us != 0;
+    pb.ended_after_us = time_after(r->ended_us, r->started_us);
+    if (!outcome_is_empty(&r->outcome)) {
+        pb__outcome__init(&rare.outcome);
+        outcome_to_pb(&r->outcome, &rare.outcome, tmp);
+        pb.outcome = &rare.outcome;
+    }
+    WIRE_SET(&pb, verdict, (uint32_t)r->verdict);
+    WIRE_SET(&pb, failure_class, (uint32_t)r->failure_class);
+    WIRE_SET(&pb, at_us, r->at_us);
+    WIRE_SET(&pb, retry_at_ms, r->retry_at_ms);
+    WIRE_SET(&pb, backfill_state, (uint32_t)r->backfill_state);
+    WIRE_SET(&pb, agent_state, (uint32_t)r->agent_state);
+    WIRE_SET_BYTES(&pb, key, wire_from_nonzero(r->key, sizeof r->key));
+    WIRE_SET(&pb, incarnation, r->incarnation);
+    WIRE_SET(&pb, low, r->low);
+    WIRE_SET_BYTES(&pb, bytes, wire_from_bytes(r->bytes, r->n_bytes));
+    rare_to_pb(r, &pb, &rare, tmp);
+    wire_put_element(b, field, &pb.base);
+}
+
+/* ---- records: from the wire ---- */
+
+static const struct record *record_empty(void)
+{
+    static const struct record empty = {
+        .outcome = {.sqlstate = "", .dbms = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
+        .actor = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
+    return &empty;
+}
+
+static void created_from_pb(struct wire_in *in, const Pb__Created *pb, struct record *ret)
+{
+    wire_exact(in, "plan hash", pb->plan_hash, ret->plan_hash, sizeof ret->plan_hash);
+    ret->from = wire_str(in, "from", pb->from, STORED_MAX_BYTES);
+    ret->to = wire_str(in, "to", pb->to, STORED_MAX_BYTES);
+    ret->backward = pb->backward;
+    ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
+    ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
+}
+
+static void replied_from_pb(struct wire_in *in, const Pb__Replied *pb, struct record *ret)
+{
+    wire_exact(in, "request id", pb->request_id, ret->request_id, sizeof ret->request_id);
+    ret->rc = wire_enum(in, "result code", pb->rc, BF_OK, BF_RC_COUNT - 1);
+    ret->text = wire_str(in, "text of a reply", pb->text, REPLY_TEXT_MAX);
+    ret->json = wire_str(in, "document of a reply", pb->json, STORED_MAX_BYTES);
+}
+
+static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
+{
+    if (pb->hello)
+        hello_from_pb(in, pb->hello, &ret->hello);
+    if (pb->created)
+        created_from_pb(in, pb->created, ret);
+    if (pb->replied)
+        replied_from_pb(in, pb->replied, ret);
+    if (pb->gate) {
+        ret->edge = pb->gate->edge;
+        ret->gate = pb->gate->gate;
+        ret->upto = pb->gate->upto;
+    }
+    if (pb->pool) {
+        ret->pool_name = wire_str(in, "name of a pool", pb->pool->name, STORED_MAX_BYTES);
+        ret->pool_slots = pb->pool->slots;
+        ret->pool_source = wire_enum(in, "source of a pool", pb->pool->source, 0, POOL_FROM_CONFIG);
+    }
+    if (pb->counters) {
+        ret->epoch = pb->counters->epoch;
+        ret->next_backfill = pb->counters->next_backfill;
+        ret->next_agent = pb->counters->next_agent;
+        ret->next_attempt = pb->counters->next_attempt;
+    }
+}
+
+/* What the kind cannot do without. */
+static void check_record(struct wire_in *in, const struct record *r)
+{
+    bool good = true;
+    switch (r->kind) {
+    case RECORD_BACKFILL_STATE: good = r->backfill_state != 0; break;
+    case RECORD_AGENT_STATE: good = r->agent_state != 0; break;
+    case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
+    case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
+    case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    default: break;
+    }
+    if (!good)
+        wire_bad(in, BF_PROTOCOL, "a record of kind %s comes without what it is about", record_kind_name(r->kind));
+}
+
+void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret)
+{
+    *ret = *record_empty();
+    const Pb__Record *pb = wire_unpack(in, scratch, &pb__record__descriptor, p, n, REQUEST_FIELDS_MAX, "a record");
+    if (!pb)
+        return;
+    check_version(in, "a record", pb->has_version, pb->version);
+    if (!record_kind_is_known(pb->kind))
+        wire_bad(in, BF_PROTOCOL, "a record of kind %u is not known here; a newer version may have written it", pb->kind);
+    ret->kind = pb->kind;
+    ret->backfill = pb->backfill;
+    ret->step = pb->step;
+    ret->index = pb->index;
+    ret->ref = (struct attempt_ref){pb->attempt, pb->token};
+    ret->agent = pb->agent;
+    ret->n = pb->n;
+    ret->run = pb->run;
+    ret->attempt_no = pb->attempt_no;
+    ret->started_us = pb->started_us;
+    ret->ended_us = pb->has_ended_after_us ? time_sum(pb->started_us, pb->ended_after_us) : 0;
+    if (pb->outcome)
+        outcome_from_pb(in, pb->outcome, false, &ret->outcome);
+    ret->verdict = wire_enum(in, "verdict", pb->verdict, 0, VERDICT_CANCELLED);
+    ret->failure_class = wire_enum(in, "class of failure", pb->failure_class, FAILURE_NONE, FAILURE_LOST);
+    ret->at_us = pb->at_us;
+    ret->retry_at_ms = pb->retry_at_ms;
+    ret->backfill_state = wire_enum(in, "state of a backfill", pb->backfill_state, 0, BACKFILL_CANCELLED);
+    ret->agent_state = wire_enum(in, "state of an agent", pb->agent_state, 0, AGENT_LEFT);
+    wire_exact(in, "key of a record", pb->key, ret->key, sizeof ret->key);
+    ret->incarnation = pb->incarnation;
+    ret->low = pb->low;
+    ret->bytes = wire_bytes(in, "packed instances", pb->bytes, PACKED_MAX_BYTES);
+    ret->n_bytes = ret->bytes ? pb->bytes.len : 0;
+    rare_from_pb(in, pb, ret);
+    check_record(in, ret);
+}

@@ -1,0 +1,15 @@
+/* One input and one record on the wire, for the lists of turn_codec.c.  Same rules as parts.h. */
+#ifndef BF_PROTO_RECORD_PARTS_H
+#define BF_PROTO_RECORD_PARTS_H
+
+#include "proto/parts.h"
+#include "proto/record.h"
+
+/* Append as an element of list field; tmp may be cleared afterwards. */
+void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+/* Read one element; fails through in. */
+void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
+void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);
+
+#endif

@@ -1,0 +1,6 @@
+# Integration tests: real processes and real stores, no sleeps.  Each component declares its own in <component>.cmake beside this file.
+file(GLOB declarations CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cmake)
+list(REMOVE_ITEM declarations ${CMAKE_CURRENT_LIST_FILE})
+foreach(declaration ${declarations})
+  include(${declaration})
+endforeach()

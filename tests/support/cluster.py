@@ -1,0 +1,108 @@
+"""A private cluster for tests: `bfctl dev` as a child, and its commands.  Waits are for events with a deadline, never naps."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+BIN = os.environ.get("BF_BIN") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/bin")
+
+
+def wait_until(what, check, timeout=60.0, every=0.02):
+    """Poll check() until it gives something true; fail with the name of what was waited for."""
+    deadline = time.monotonic() + timeout
+    tick = threading.Event()
+    while True:
+        got = check()
+        if got:
+            return got
+        if time.monotonic() > deadline:
+            raise AssertionError(f"timed out after {timeout} s waiting for {what}")
+        tick.wait(every)
+
+
+def moment(seconds):
+    """Let a (random) moment pass: for faults that must come at any time."""
+    threading.Event().wait(seconds)
+
+
+class Cluster:
+    """bfctl dev --dir DIR, up when the constructor returns."""
+
+    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None):
+        self.dir = os.path.abspath(directory)
+        self.env = dict(os.environ, **(env or {}))
+        self.env["BFCTL_CONFIG"] = os.path.join(self.dir, "bfctl.conf")
+        up = os.path.join(self.dir, "up")
+        os.makedirs(self.dir, exist_ok=True)
+        if os.path.exists(up):
+            os.unlink(up)
+        command = [f"{BIN}/bfctl", "dev", "--dir", self.dir, "--agents", str(agents)]
+        if slots:
+            command += ["--slots", str(slots)]
+        for name in allow_env:
+            command += ["--allow-env", name]
+        # The inner command says that the cluster is up, and holds it until its standard input ends.
+        command += ["--", "sh", "-c", f"touch '{up}'; exec cat >/dev/null"]
+        self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        wait_until("the cluster", lambda: os.path.exists(up) or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            raise AssertionError(f"bfctl dev ended with {self.process.returncode}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+
+    def pid(self, name):
+        with open(os.path.join(self.dir, "run", f"{name}.pid"), encoding="ascii") as f:
+            return int(f.read().split()[0])
+
+    def kill(self, name, sig=signal.SIGKILL):
+        """True when there was a process to kill."""
+        try:
+            os.kill(self.pid(name), sig)
+            return True
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def restart(self, name):
+        subprocess.run([f"{BIN}/bfctl", "dev", "--dir", self.dir, "--restart", name], env=self.env, check=True,
+                       stdout=subprocess.DEVNULL, timeout=60)
+
+    def ctl(self, *args, check=True, timeout=120):
+        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"bfctl {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def json(self, *args):
+        return json.loads(self.ctl(*args, "-o", "json").stdout)
+
+    def create(self, plan, *args):
+        out = self.ctl("backfill", "create", plan, *args, "-o", "json").stdout
+        return json.loads(out)["id"]
+
+    def state(self, backfill):
+        return self.json("backfill", "get", backfill)["state"]
+
+    def fsck(self):
+        return self.ctl("fsck", os.path.join(self.dir, "store"), check=False)
+
+
+def finish(result):
+    """Print a result as JSON, last line, and exit 0 when nothing failed."""
+    print(json.dumps(result))
+    sys.exit(0 if not result.get("failures") else 1)

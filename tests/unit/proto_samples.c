@@ -1,0 +1,453 @@
+/* Samples and comparisons; see the header. */
+#include "proto_samples.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+void sampler_init(struct sampler *s, uint64_t seed, bool full)
+{
+    *s = (struct sampler){.full = full};
+    bf_prng_seed(&s->rng, seed);
+}
+
+void sampler_done(struct sampler *s)
+{
+    bf_arena_free(&s->arena);
+}
+
+#define LIST(type, name, ...) const type name[] = {__VA_ARGS__}; const size_t n_##name = sizeof name / sizeof *name
+LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
+     AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
+LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
+     OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS);
+LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
+     INPUT_EPOCH, INPUT_LOW);
+LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
+     RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
+     RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_INSTANCES, RECORD_ATTEMPT,
+     RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
+
+/* ---- values ---- */
+
+static uint64_t below(struct sampler *s, uint64_t n)
+{
+    return bf_prng_below(&s->rng, n);
+}
+
+static bool set(struct sampler *s)
+{
+    return s->full || below(s, 3) > 0;
+}
+
+/* 1..2^bits - 1 of any length, or 0 when not set. */
+static uint64_t number(struct sampler *s, unsigned bits)
+{
+    if (!set(s))
+        return 0;
+    uint64_t v = bf_prng_next(&s->rng) >> (64 - 1 - below(s, bits));
+    return v ? v : 1;
+}
+
+static uint32_t number32(struct sampler *s)
+{
+    return (uint32_t)number(s, 32);
+}
+
+static int64_t any_time(struct sampler *s)
+{
+    return below(s, 4) ? (int64_t)number(s, 52) : (int64_t)number(s, 64);     /* negative ones too */
+}
+
+static int64_t duration(struct sampler *s)
+{
+    return (int64_t)number(s, 63);
+}
+
+static const char *string(struct sampler *s, const char *const *words, size_t n)
+{
+    if (!set(s))
+        return "";
+    char text[64];
+    snprintf(text, sizeof text, "%s-%u", words[below(s, n)], (unsigned)below(s, 100));
+    return bf_arena_strdup(&s->arena, text);
+}
+
+static const char *text(struct sampler *s)
+{
+    static const char *const words[] = {"one", "zwölf", "naïve\ttext", "日付", "a\\b\"c'", "\xf0\x9f\x98\x80", "line\nline"};
+    return string(s, words, sizeof words / sizeof *words);
+}
+
+static const char *name(struct sampler *s)
+{
+    static const char *const words[] = {"orders", "a", "daily_load", "x.y.z", "A-1"};
+    return string(s, words, sizeof words / sizeof *words);
+}
+
+static const char *a_name(struct sampler *s)
+{
+    const char *n = name(s);
+    return *n ? n : "n";
+}
+
+static size_t count(struct sampler *s, size_t max)
+{
+    return set(s) ? 1 + below(s, max) : 0;
+}
+
+static void fill(struct sampler *s, uint8_t *p, size_t n)
+{
+    if (set(s))
+        for (size_t i = 0; i < n; i++)
+            p[i] = (uint8_t)(1 + below(s, 255));
+}
+
+static const uint8_t *blob(struct sampler *s, size_t max, size_t *ret_n)
+{
+    *ret_n = count(s, max);
+    uint8_t *p = *ret_n ? bf_arena_alloc(&s->arena, *ret_n) : NULL;
+    for (size_t i = 0; i < *ret_n; i++)
+        p[i] = (uint8_t)below(s, 256);
+    return p;
+}
+
+static struct attempt_ref *refs(struct sampler *s, size_t n)
+{
+    struct attempt_ref *r = n ? bf_arena_alloc(&s->arena, n * sizeof *r) : NULL;
+    for (size_t i = 0; i < n; i++)
+        r[i] = (struct attempt_ref){number(s, 64), number(s, 64)};
+    return r;
+}
+
+/* ---- parts ---- */
+
+static struct outcome outcome(struct sampler *s)
+{
+    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_LOST)), .text = text(s), .rows = -1};
+    o.code = (int32_t)(uint32_t)number(s, 32);
+    o.sqlstate = set(s) ? "42P01" : "";
+    o.dbms = set(s) ? "PostgreSQL" : "";
+    if (set(s))
+        o.rows = duration(s);
+    o.usage = (struct attempt_usage){duration(s), duration(s), number(s, 64), number(s, 64), number(s, 64), (uint8_t)below(s, 4)};
+    if (s->full)
+        o.usage.measured_by = 3;
+    return o;
+}
+
+static struct agent_hello hello(struct sampler *s)
+{
+    struct agent_hello h = {.protocol = number32(s), .name = a_name(s), .version = text(s),
+                            .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
+                            .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s)};
+    h.n_labels = count(s, 5);
+    h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
+    for (size_t i = 0; i < h.n_labels; i++)
+        h.labels[i] = (struct agent_label){a_name(s), text(s)};
+    h.n_held = count(s, 20);
+    h.held = refs(s, h.n_held);
+    return h;
+}
+
+static struct agent_report report(struct sampler *s)
+{
+    struct agent_report r = {.ref = {number(s, 64), number(s, 64)}, .kind = (enum report_kind)(1 + below(s, 2)),
+                             .started_us = any_time(s), .ended_us = any_time(s),
+                             .outcome = {.sqlstate = "", .dbms = "", .text = ""}};
+    if (r.kind == REPORT_ENDED || s->full)
+        r.outcome = outcome(s);
+    return r;
+}
+
+struct assignment sample_assignment(struct sampler *s)
+{
+    struct assignment a = {.ref = {number(s, 64), number(s, 64)}, .cluster = set(s) ? "00ff12ab" : "", .backfill = number32(s),
+                           .run = number32(s), .attempt_no = number32(s), .plan = name(s), .step = name(s), .partition = text(s),
+                           .n_partitions = (uint32_t)count(s, 1000), .run_id = text(s), .timebox_ms = duration(s),
+                           .grace_ms = duration(s), .connection = name(s), .odbc = text(s)};
+    a.kind = (enum step_kind)(1 + below(s, 3));
+    a.n_argv = a.kind == STEP_RUN ? 1 + below(s, 6) : count(s, 6);
+    a.argv = a.n_argv ? bf_arena_alloc(&s->arena, a.n_argv * sizeof *a.argv) : NULL;
+    for (size_t i = 0; i < a.n_argv; i++)
+        a.argv[i] = text(s);
+    a.n_env = count(s, 6);
+    a.env = a.n_env ? bf_arena_alloc(&s->arena, a.n_env * sizeof *a.env) : NULL;
+    for (size_t i = 0; i < a.n_env; i++)
+        a.env[i] = (struct step_env){a_name(s), text(s)};
+    a.n_sql = a.kind == STEP_SQL ? 1 + below(s, 6) : count(s, 6);
+    a.sql = a.n_sql ? bf_arena_alloc(&s->arena, a.n_sql * sizeof *a.sql) : NULL;
+    for (size_t i = 0; i < a.n_sql; i++) {
+        a.sql[i] = (struct sql_piece){(enum sql_value_type)(1 + below(s, 5)), text(s), 0};
+        a.sql[i].text_len = strlen(a.sql[i].text);
+    }
+    return a;
+}
+
+static struct op_param *params(struct sampler *s, size_t n)
+{
+    struct op_param *p = n ? bf_arena_alloc(&s->arena, n * sizeof *p) : NULL;
+    for (size_t i = 0; i < n; i++)
+        p[i] = (struct op_param){a_name(s), text(s)};
+    return p;
+}
+
+/* ---- messages ---- */
+
+struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
+{
+    struct agent_msg m = {.kind = kind, .incarnation = number(s, 64), .nonce = number(s, 64), .draining = set(s),
+                          .hello = {.name = "", .version = "", .boot_id = ""},
+                          .kill_reason = (enum kill_reason)(1 + below(s, 2)), .lease_ms = 1 + (int64_t)below(s, 100000),
+                          .fence_ms = duration(s), .heartbeat_ms = 1 + (int64_t)below(s, 100000), .text = text(s)};
+    if (kind == AGENT_HELLO)
+        m.hello = hello(s);
+    if (kind == AGENT_REPORT)
+        m.n_reports = 1 + below(s, 20);
+    if (kind == AGENT_DISPATCH)
+        m.n_assignments = 1 + below(s, 20);
+    if (kind == AGENT_KILL || kind == AGENT_REPORT_ACK)
+        m.n_refs = 1 + below(s, 50);
+    m.refs = refs(s, m.n_refs);
+    m.reports = m.n_reports ? bf_arena_alloc(&s->arena, m.n_reports * sizeof *m.reports) : NULL;
+    for (size_t i = 0; i < m.n_reports; i++)
+        m.reports[i] = report(s);
+    m.assignments = m.n_assignments ? bf_arena_alloc(&s->arena, m.n_assignments * sizeof *m.assignments) : NULL;
+    for (size_t i = 0; i < m.n_assignments; i++)
+        m.assignments[i] = sample_assignment(s);
+    return m;
+}
+
+struct log_msg sample_log_msg(struct sampler *s, enum log_msg_kind kind)
+{
+    struct log_msg m = {.kind = kind, .attempt = number(s, 64), .token = number(s, 64), .stream = (uint8_t)(1 + below(s, 3)),
+                        .offset = number(s, 64), .at_us = any_time(s), .cut_bytes = number(s, 64), .last = set(s),
+                        .credit_bytes = number(s, 64)};
+    m.bytes = blob(s, 2000, &m.n_bytes);
+    return m;
+}
+
+struct op_request sample_request(struct sampler *s, enum op_verb verb)
+{
+    struct op_request m = {.verb = verb, .backfill = number32(s), .reason = text(s), .from = text(s), .to = text(s),
+                           .backward = set(s), .step = text(s), .partition = text(s), .state = text(s), .name = text(s),
+                           .page_offset = number(s, 64), .page_limit = (uint32_t)count(s, OP_PAGE_MAX), .attempt = number(s, 64)};
+    fill(s, m.id, sizeof m.id);
+    fill(s, m.plan_hash, sizeof m.plan_hash);
+    m.n_params = count(s, 8);
+    m.params = params(s, m.n_params);
+    m.bytes = blob(s, 300, &m.n_bytes);
+    m.offset_bytes = below(s, 100000) + s->full;
+    m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
+    return m;
+}
+
+struct op_reply sample_reply(struct sampler *s)
+{
+    struct op_reply m = {.rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s)};
+    if (s->full)
+        m.rc = BF_CONFLICT;
+    fill(s, m.id, sizeof m.id);
+    m.json_len = strlen(m.json);
+    return m;
+}
+
+struct input sample_input(struct sampler *s, enum input_kind kind)
+{
+    struct input i = {.kind = kind, .actor = text(s), .incarnation = number(s, 64), .agent = number32(s), .pool_name = a_name(s),
+                      .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
+                      .hello = {.name = "", .version = "", .boot_id = ""},
+                      .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
+                      .command = {.reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""}};
+    fill(s, i.key, sizeof i.key);
+    if (kind == INPUT_HELLO)
+        i.hello = hello(s);
+    if (kind == INPUT_REPORT)
+        i.report = report(s);
+    if (kind == INPUT_COMMAND)
+        i.command = sample_request(s, op_verbs[below(s, 6)]);
+    return i;
+}
+
+struct record sample_record(struct sampler *s, enum record_kind kind)
+{
+    struct record r = {
+        .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
+        .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
+        .ref = {number(s, 64), number(s, 64)}, .n = number32(s), .run = number32(s), .attempt_no = number32(s),
+        .started_us = any_time(s), .ended_us = any_time(s), .outcome = outcome(s), .retry_at_ms = any_time(s),
+        .verdict = (enum verdict)(1 + below(s, VERDICT_CANCELLED)), .failure_class = (enum failure_class)below(s, 5),
+        .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
+        .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
+        .hello = {.name = "", .version = "", .boot_id = ""}, .actor = text(s), .from = text(s), .to = text(s), .backward = set(s),
+        .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
+        .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
+        .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64)};
+    if (s->full)
+        r.failure_class = FAILURE_LOST;
+    if (!s->full && kind != RECORD_ENDED && below(s, 2))
+        r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .text = ""};
+    if (s->full || kind == RECORD_AGENT_JOINED)
+        r.hello = hello(s);
+    fill(s, r.key, sizeof r.key);
+    fill(s, r.plan_hash, sizeof r.plan_hash);
+    fill(s, r.request_id, sizeof r.request_id);
+    r.n_params = count(s, 8);
+    r.params = params(s, r.n_params);
+    r.bytes = blob(s, 500, &r.n_bytes);
+    return r;
+}
+
+/* ---- comparison ---- */
+
+#define SAME(f) do { if (a->f != b->f) return #f; } while (0)
+#define SAME_STR(f) do { if (!a->f || !b->f || strcmp(a->f, b->f) != 0) return #f; } while (0)
+#define SAME_MEM(f, n) do { if ((n) && memcmp(a->f, b->f, (n)) != 0) return #f; } while (0)
+#define SAME_PART(fn, f) do { const char *d_ = fn(&a->f, &b->f); if (d_) return d_; } while (0)
+
+static const char *outcome_differs(const struct outcome *a, const struct outcome *b)
+{
+    SAME(source); SAME(code); SAME(rows); SAME(usage.wall_us); SAME(usage.cpu_us); SAME(usage.peak_memory_bytes);
+    SAME(usage.read_bytes); SAME(usage.written_bytes); SAME(usage.measured_by);
+    SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(text);
+    return NULL;
+}
+
+static const char *refs_differ(const struct attempt_ref *a, const struct attempt_ref *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++, a++, b++) {
+        SAME(attempt); SAME(token);
+    }
+    return NULL;
+}
+
+static const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
+{
+    SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held);
+    SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
+    for (size_t i = 0; i < a->n_labels; i++) {
+        SAME_STR(labels[i].name); SAME_STR(labels[i].value);
+    }
+    return refs_differ(a->held, b->held, a->n_held);
+}
+
+static const char *report_differs(const struct agent_report *a, const struct agent_report *b)
+{
+    SAME(ref.attempt); SAME(ref.token); SAME(kind); SAME(started_us); SAME(ended_us);
+    return outcome_differs(&a->outcome, &b->outcome);
+}
+
+static const char *assignment_differs(const struct assignment *a, const struct assignment *b)
+{
+    SAME(ref.attempt); SAME(ref.token); SAME(backfill); SAME(run); SAME(attempt_no); SAME(n_partitions); SAME(kind);
+    SAME(timebox_ms); SAME(grace_ms); SAME(n_argv); SAME(n_env); SAME(n_sql);
+    SAME_STR(cluster); SAME_STR(plan); SAME_STR(step); SAME_STR(partition); SAME_STR(run_id); SAME_STR(connection); SAME_STR(odbc);
+    for (size_t i = 0; i < a->n_argv; i++)
+        SAME_STR(argv[i]);
+    for (size_t i = 0; i < a->n_env; i++) {
+        SAME_STR(env[i].name); SAME_STR(env[i].value);
+    }
+    for (size_t i = 0; i < a->n_sql; i++) {
+        SAME(sql[i].type); SAME(sql[i].text_len); SAME_STR(sql[i].text);
+    }
+    return NULL;
+}
+
+const char *agent_msg_differs(const struct agent_msg *a, const struct agent_msg *b)
+{
+    const char *d = NULL;
+    SAME(kind); SAME(incarnation); SAME(nonce); SAME(draining); SAME(n_reports); SAME(n_assignments); SAME(n_refs);
+    SAME(kill_reason); SAME(lease_ms); SAME(fence_ms); SAME(heartbeat_ms);
+    SAME_STR(text);
+    for (size_t i = 0; i < a->n_reports && !d; i++)
+        d = report_differs(&a->reports[i], &b->reports[i]);
+    for (size_t i = 0; i < a->n_assignments && !d; i++)
+        d = assignment_differs(&a->assignments[i], &b->assignments[i]);
+    d = d ? d : refs_differ(a->refs, b->refs, a->n_refs);
+    return d ? d : hello_differs(&a->hello, &b->hello);
+}
+
+const char *log_msg_differs(const struct log_msg *a, const struct log_msg *b)
+{
+    SAME(kind); SAME(attempt); SAME(token); SAME(stream); SAME(offset); SAME(at_us); SAME(cut_bytes); SAME(last);
+    SAME(credit_bytes); SAME(n_bytes);
+    SAME_MEM(bytes, a->n_bytes);
+    return NULL;
+}
+
+static const char *params_differ(const struct op_param *a, const struct op_param *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++, a++, b++) {
+        SAME_STR(name); SAME_STR(value);
+    }
+    return NULL;
+}
+
+const char *request_differs(const struct op_request *a, const struct op_request *b)
+{
+    SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
+    SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
+    SAME(page_offset); SAME(page_limit); SAME(attempt);
+    SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(step); SAME_STR(partition); SAME_STR(state); SAME_STR(name);
+    SAME_MEM(bytes, a->n_bytes);
+    return params_differ(a->params, b->params, a->n_params);
+}
+
+const char *reply_differs(const struct op_reply *a, const struct op_reply *b)
+{
+    SAME_MEM(id, sizeof a->id);
+    SAME(rc); SAME(json_len);
+    SAME_STR(text); SAME_STR(json);
+    return NULL;
+}
+
+const char *input_differs(const struct input *a, const struct input *b)
+{
+    SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(low);
+    SAME_MEM(key, sizeof a->key);
+    SAME_STR(actor); SAME_STR(pool_name);
+    SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
+    return NULL;
+}
+
+const char *record_differs(const struct record *a, const struct record *b)
+{
+    SAME(kind); SAME(backfill); SAME(step); SAME(index); SAME(agent); SAME(edge); SAME(gate); SAME(upto); SAME(at_us);
+    SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
+    SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
+    SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
+    SAME(next_attempt); SAME(n_bytes);
+    SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
+    SAME_MEM(bytes, a->n_bytes);
+    SAME_STR(actor); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
+    SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello);
+    return params_differ(a->params, b->params, a->n_params);
+}
+
+/* ---- for hostile input ---- */
+
+size_t peak_memory_bytes(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    return (size_t)use.ru_maxrss * 1024;
+}
+
+void damage(struct bf_prng *rng, struct bf_buf *b)
+{
+    if (!b->len)
+        return;
+    size_t at = bf_prng_below(rng, b->len), n = 1 + bf_prng_below(rng, 8);
+    switch (bf_prng_below(rng, 3)) {
+    case 0:
+        b->data[at] ^= (uint8_t)(1u << bf_prng_below(rng, 8));
+        break;
+    case 1:
+        b->data[at] = (uint8_t)bf_prng_below(rng, 256);
+        break;
+    default:
+        n = n < b->len - at ? n : b->len - at;
+        memmove(b->data + at, b->data + at + n, b->len - at - n);
+        b->len -= n;
+    }
+}

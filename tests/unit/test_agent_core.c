@@ -1,0 +1,278 @@
+/* The agent's core, told as scripts: at a time, an event, and the actions that must follow.
+ *
+ * Events:  connect | timer | drain | welcome N | ack N | dispatch N A [timebox grace] | noop N A | sql N A | kill A | stale A |
+ *          acked A | spawned A | ok A | exit A CODE | told-drain | alien A
+ * Lease 10 s, heartbeat 2.5 s.  Attempt A has token 1000 + A. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/core.h"
+#include "common/buf.h"
+#include "common/plant.h"
+
+#define INCARNATION 77u
+
+struct line { int64_t at_ms; const char *event; const char *expect; };
+struct script { const char *name; const char *plant; struct line lines[24]; };
+
+static void print_report(struct bf_buf *out, const struct agent_report *r)
+{
+    static const char *const source[] = {"?", "ok", "skip", "exit", "signal", "oom", "timeout", "sql", "spawn", "cancelled",
+                                         "fenced", "lost"};
+    if (r->kind == REPORT_STARTED)
+        bf_buf_printf(out, "started %llu; ", (unsigned long long)r->ref.attempt);
+    else
+        bf_buf_printf(out, "ended %llu %s; ", (unsigned long long)r->ref.attempt, source[r->outcome.source]);
+    cr_assert_eq(r->ref.token, 1000 + r->ref.attempt);
+}
+
+static void print_msg(struct bf_buf *out, const struct agent_msg *m)
+{
+    cr_assert_eq(m->incarnation, INCARNATION);
+    switch ((int)m->kind) {
+    case AGENT_HELLO:
+        bf_buf_printf(out, "hello %llu [", (unsigned long long)m->nonce);
+        for (size_t i = 0; i < m->hello.n_held; i++)
+            bf_buf_printf(out, "%s%llu", i ? "," : "", (unsigned long long)m->hello.held[i].attempt);
+        bf_buf_put_str(out, "]; ");
+        break;
+    case AGENT_HEARTBEAT:
+        bf_buf_printf(out, "heartbeat %llu%s; ", (unsigned long long)m->nonce, m->draining ? " draining" : "");
+        break;
+    case AGENT_REPORT:
+        for (size_t i = 0; i < m->n_reports; i++)
+            print_report(out, &m->reports[i]);
+        break;
+    case AGENT_BYE: bf_buf_put_str(out, "bye; "); break;
+    default: cr_assert_fail("message %d is not for an agent to send", (int)m->kind);
+    }
+}
+
+static const char *print_actions(struct bf_buf *out, const struct core_actions *actions)
+{
+    bf_buf_clear(out);
+    for (size_t i = 0; i < actions->n; i++) {
+        const struct core_action *a = &actions->at[i];
+        unsigned long long id = (unsigned long long)a->ref.attempt;
+        switch (a->kind) {
+        case ACTION_SEND: print_msg(out, a->msg); break;
+        case ACTION_SPAWN: bf_buf_printf(out, "spawn %llu; ", id); break;
+        case ACTION_TERM: bf_buf_printf(out, "term %llu; ", id); break;
+        case ACTION_KILL: bf_buf_printf(out, "kill %llu; ", id); break;
+        case ACTION_DEADLINE: bf_buf_printf(out, "deadline %lld; ", (long long)a->deadline_ms); break;
+        case ACTION_LEAVE: bf_buf_put_str(out, "leave; "); break;
+        }
+    }
+    while (out->len > 0 && strchr("; ", out->data[out->len - 1]))
+        out->len--;
+    return bf_buf_cstr(out);
+}
+
+/* The event that the words say; storage is the caller's. */
+struct told { struct core_event ev; struct agent_msg msg; struct assignment assignment; struct attempt_ref ref; struct outcome outcome; };
+
+static void tell(struct told *t, const char *words)
+{
+    char verb[16] = "";
+    unsigned long long a = 0, b = 0, c = 0, d = 0;
+    sscanf(words, "%15s %llu %llu %llu %llu", verb, &a, &b, &c, &d);
+    *t = (struct told){.msg = {.incarnation = INCARNATION, .text = "", .lease_ms = 10000, .heartbeat_ms = 2500, .fence_ms = 2000}};
+    t->ev = (struct core_event){.kind = CORE_MESSAGE, .msg = &t->msg, .outcome = &t->outcome, .at_us = 5};
+    t->outcome = (struct outcome){.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .rows = -1};
+    t->msg.nonce = a;
+    if (!strcmp(verb, "dispatch") || !strcmp(verb, "noop") || !strcmp(verb, "sql")) {
+        static const char *argv[] = {"true"};
+        t->msg.kind = AGENT_DISPATCH;
+        t->assignment = (struct assignment){.ref = {b, 1000 + b}, .kind = verb[0] == 'n' ? STEP_NOOP : verb[0] == 's' ? STEP_SQL : STEP_RUN,
+            .argv = argv, .n_argv = 1, .timebox_ms = (int64_t)c, .grace_ms = (int64_t)d};
+        t->msg.assignments = &t->assignment;
+        t->msg.n_assignments = 1;
+        return;
+    }
+    t->ref = t->ev.ref = (struct attempt_ref){a, 1000 + a};
+    t->msg.refs = &t->ref;
+    t->msg.n_refs = 1;
+    if (!strcmp(verb, "connect")) t->ev.kind = CORE_CONNECTED;
+    else if (!strcmp(verb, "timer")) t->ev.kind = CORE_TIMER;
+    else if (!strcmp(verb, "drain")) t->ev.kind = CORE_DRAIN;
+    else if (!strcmp(verb, "spawned")) t->ev.kind = CORE_SPAWNED;
+    else if (!strcmp(verb, "ok")) t->ev.kind = CORE_ENDED;
+    else if (!strcmp(verb, "exit")) { t->ev.kind = CORE_ENDED; t->outcome.source = OUTCOME_EXIT; t->outcome.code = (int32_t)b; }
+    else if (!strcmp(verb, "welcome")) t->msg.kind = AGENT_WELCOME;
+    else if (!strcmp(verb, "ack")) t->msg.kind = AGENT_HEARTBEAT_ACK;
+    else if (!strcmp(verb, "acked")) t->msg.kind = AGENT_REPORT_ACK;
+    else if (!strcmp(verb, "told-drain")) t->msg.kind = AGENT_DRAIN;
+    else if (!strcmp(verb, "kill")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_CANCELLED; }
+    else if (!strcmp(verb, "stale")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_STALE; }
+    else if (!strcmp(verb, "alien")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_STALE; t->msg.incarnation++; }
+    else cr_assert_fail("no such event: %s", words);
+}
+
+static void run_script(const struct script *s)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.protocol = 1, .name = "a", .slots = 2}, .hello_retry_ms = 1000};
+    struct agent_core *core = core_new(&settings);
+    struct bf_buf out = {0};
+    for (size_t i = 0; i < sizeof s->lines / sizeof s->lines[0] && s->lines[i].event; i++) {
+        struct told told;
+        struct core_actions *actions;
+        tell(&told, s->lines[i].event);
+        core_step(core, &told.ev, s->lines[i].at_ms, &actions);
+        const char *got = print_actions(&out, actions);
+        cr_expect_str_eq(got, s->lines[i].expect, "%s, line %zu (%lld %s): got \"%s\", expected \"%s\"", s->name, i + 1,
+                         (long long)s->lines[i].at_ms, s->lines[i].event, got, s->lines[i].expect);
+        int64_t next = core_next_timer_ms(core);
+        cr_expect(strcmp(s->lines[i].event, "timer") != 0 || next > s->lines[i].at_ms, "%s, line %zu: the timer is still due",
+                  s->name, i + 1);
+    }
+    bf_buf_free(&out);
+    core_free(core);
+}
+
+#define BEGIN {0, "connect", "hello 1 []"}, {100, "welcome 1", "deadline 10000"}
+
+static const struct script scripts[] = {
+    {"hello is repeated until it is answered", NULL, {
+        {0, "connect", "hello 1 []"}, {100, "timer", ""}, {1000, "timer", "hello 2 []"}, {3000, "timer", "hello 3 []"},
+        {3100, "welcome 2", "deadline 11000"}, {3200, "timer", ""}}},
+    {"a lease counts from the send time", NULL, {
+        BEGIN, {2600, "timer", "heartbeat 2"}, {4000, "ack 2", "deadline 12600"}, {4100, "ack 2", ""}, {4200, "ack 1", ""},
+        {4300, "ack 99", ""}}},
+    {"a welcome that comes too late is worth nothing", NULL, {
+        {0, "connect", "hello 1 []"}, {10000, "welcome 1", ""}, {10001, "dispatch 1 5", ""}, {10002, "timer", "hello 2 []"}}},
+    {"one attempt from dispatch to acknowledgement", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "exit 5 3", "ended 5 exit"},
+        {301, "acked 5", ""}, {2600, "timer", "heartbeat 2"}}},
+    {"a report is repeated until acknowledged", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "ok 5", "ended 5 ok"},
+        {2600, "timer", "heartbeat 2"}, {2700, "ack 2", "deadline 12600"}, {2800, "timer", "ended 5 ok"}, {2900, "acked 5", ""},
+        {5300, "timer", "heartbeat 3"}}},
+    {"without a lease nothing starts", NULL, {
+        {0, "dispatch 1 5", ""}, {1, "connect", "hello 1 []"}, {2, "dispatch 1 5", ""}}},
+    {"a dispatch that echoes an expired nonce is fenced, not run", NULL, {
+        BEGIN, {2600, "timer", "heartbeat 2"}, {2700, "ack 2", "deadline 12600"}, {10000, "dispatch 1 5", "ended 5 fenced"},
+        {10001, "dispatch 2 6", "spawn 6"}}},
+    {"a dispatch with a nonce never sent is fenced", NULL, {BEGIN, {200, "dispatch 40 5", "ended 5 fenced"}}},
+    {"a second dispatch of a held attempt changes nothing", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "dispatch 1 5", ""}, {202, "spawned 5", "started 5"},
+        {203, "dispatch 1 5", ""}, {300, "ok 5", "ended 5 ok"}, {301, "dispatch 1 5", "ended 5 ok"}, {302, "acked 5", ""},
+        {303, "dispatch 1 5", ""}, {2600, "timer", "heartbeat 2"}, {2700, "ack 2", "deadline 12600"}, {10301, "dispatch 2 5", ""}}},
+    {"the lease runs out: all is killed and fenced, hello again", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"},
+        {10000, "timer", "kill 5; kill 6; hello 2 [5,6]"}, {10001, "exit 5 0", ""}, {10100, "welcome 2", "deadline 20000; ended 5 fenced"},
+        {10200, "spawned 6", "started 6"}, {10201, "ok 6", "ended 6 fenced"}}},
+    {"an agent that slept past its deadline fences before it listens", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {2600, "timer", "heartbeat 2"},
+        {12600, "ack 2", "kill 5; hello 3 [5]"}, {12601, "ok 5", ""}, {12602, "welcome 3", "deadline 22600; ended 5 fenced"}}},
+    {"silence of three heartbeats brings hello while the lease lives", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {2600, "timer", "heartbeat 2"},
+        {7600, "timer", "hello 3 [5]"}, {7700, "welcome 3", "deadline 17600"}, {7800, "ok 5", "ended 5 ok"}}},
+    {"a new connection says hello with what is held, and keeps it running", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"},
+        {203, "ok 6", "ended 6 ok"}, {1000, "connect", "hello 2 [5,6]"}, {1001, "ok 5", ""},
+        {1100, "welcome 2", "deadline 11000; ended 5 ok; ended 6 ok"}}},
+    {"cancel: SIGTERM, then SIGKILL after the grace", NULL, {
+        BEGIN, {200, "dispatch 1 5 0 2000", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "kill 5", "term 5"}, {400, "kill 5", ""},
+        {2300, "timer", "kill 5"}, {2301, "exit 5 0", "ended 5 cancelled"}}},
+    {"the grace of a cancel is within the lease", NULL, {
+        BEGIN, {200, "dispatch 1 5 0 60000", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "kill 5", "term 5"},
+        {5300, "timer", "kill 5; heartbeat 2"}}},
+    {"a stale attempt is killed at once", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "stale 5", "kill 5"}, {202, "spawned 5", "started 5"},
+        {203, "exit 5 1", "ended 5 cancelled"}}},
+    {"a kill for an earlier life is not heard", NULL, {BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "alien 5", ""}}},
+    {"a kill of what never came is answered, and the late dispatch not started", NULL, {
+        BEGIN, {200, "kill 5", "ended 5 cancelled"}, {201, "acked 5", ""}, {202, "dispatch 1 5", ""}}},
+    {"timebox: SIGTERM at the limit, SIGKILL after the grace", NULL, {
+        BEGIN, {200, "dispatch 1 5 1000 500", "spawn 5"}, {300, "spawned 5", "started 5"}, {1299, "timer", ""}, {1300, "timer", "term 5"},
+        {1800, "timer", "kill 5"}, {1801, "exit 5 0", "ended 5 timeout"}}},
+    {"a success after SIGTERM is no success, but for a committed SQL step", NULL, {
+        BEGIN, {200, "dispatch 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "sql 1 6 1000", "spawn 6"},
+        {200, "spawned 6", "started 6"}, {1200, "timer", "term 5; term 6"}, {1201, "ok 5", "ended 5 timeout"}, {1202, "ok 6", "ended 6 ok"}}},
+    {"a step without work ends at once", NULL, {BEGIN, {200, "noop 1 5", "ended 5 ok"}, {201, "acked 5", ""}}},
+    {"drain: the rest ends, is acknowledged, then bye", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "drain", "heartbeat 2 draining"},
+        {301, "dispatch 1 6", "ended 6 fenced"}, {302, "acked 6", ""}, {400, "ok 5", "ended 5 ok"}, {500, "acked 5", "bye; leave"},
+        {501, "timer", ""}}},
+    {"drain by order, with nothing to do", NULL, {BEGIN, {200, "told-drain", "heartbeat 2 draining; bye; leave"}}},
+    {"drain before anyone was met", NULL, {{0, "drain", "leave"}}},
+    {"drain without a coordinator leaves when the lease is over and nothing lives", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "drain", "heartbeat 2 draining"},
+        {203, "ok 5", "ended 5 ok"}, {10000, "timer", "hello 3 [5]; bye; leave"}}},
+#ifdef BF_PLANTS
+    {"planted: the lease is ignored", "agent_ignores_lease", {
+        {0, "connect", "hello 1 []"}, {100, "welcome 1", "deadline 4611686018427387903"}, {200, "dispatch 1 5", "spawn 5"},
+        {20000, "dispatch 1 6", "spawn 6"}}},
+    {"planted: ended attempts are forgotten", "agent_forgets_ended", {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "ok 5", "ended 5 ok"}, {202, "acked 5", ""}, {203, "dispatch 1 5", "spawn 5"}}},
+    {"planted: the report is dropped", "agent_drops_report", {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "ok 5", "ended 5 ok"}, {202, "dispatch 1 5", "spawn 5"}}},
+#endif
+};
+
+Test(agent_core, scripts)
+{
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+#ifdef BF_PLANTS
+        bf_plant = scripts[i].plant;
+#endif
+        run_script(&scripts[i]);
+    }
+}
+
+/* The texts that people read, and what survives the shell's memory. */
+Test(agent_core, outcome_is_copied_and_worded)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    struct told told;
+    const char *const begin[] = {"connect", "welcome 1", "dispatch 1 5 3600000", "spawned 5"};
+    for (size_t i = 0; i < 4; i++) {
+        tell(&told, begin[i]);
+        core_step(core, &told.ev, 1, &actions);
+    }
+    tell(&told, "timer");
+    core_step(core, &told.ev, 2, &actions);
+    cr_assert_eq(core_n_attempts(core), 1);
+
+    char text[] = "exit status 3: no such table";
+    tell(&told, "exit 5 3");
+    told.outcome.text = text;
+    core_step(core, &told.ev, 3, &actions);
+    memset(text, 'x', sizeof text - 1);
+    cr_assert_str_eq(actions->at[0].msg->reports[0].outcome.text, "exit status 3: no such table");
+    core_free(core);
+}
+
+/* Thousands of attempts: ends are found again by id, the memory of ended ones is bounded by the lease. */
+Test(agent_core, many_attempts)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    struct told told;
+    char words[64];
+    tell(&told, "connect");
+    core_step(core, &told.ev, 0, &actions);
+    tell(&told, "welcome 1");
+    core_step(core, &told.ev, 1, &actions);
+    for (unsigned i = 1; i <= 5000; i++) {
+        snprintf(words, sizeof words, "noop 1 %u", i);
+        tell(&told, words);
+        core_step(core, &told.ev, 2, &actions);
+        cr_assert_eq(actions->n, 1);
+    }
+    cr_assert_eq(core_n_attempts(core), 5000);
+    for (unsigned i = 1; i <= 5000; i++) {
+        snprintf(words, sizeof words, "acked %u", (i * 7919u) % 5000u + 1);
+        tell(&told, words);
+        core_step(core, &told.ev, 3, &actions);
+    }
+    cr_assert_eq(core_n_attempts(core), 0);
+    tell(&told, "noop 1 17");
+    core_step(core, &told.ev, 4, &actions);
+    cr_assert_eq(actions->n, 0, "ended within the last lease");
+    core_free(core);
+}

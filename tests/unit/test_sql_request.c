@@ -1,0 +1,65 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "agent/sql/request.h"
+#include "common/mem.h"
+
+#define GOOD                                                                                                                       \
+    "\"odbc\":\"Driver=SQLite3;PWD=hunter2\",\"connection\":\"warehouse\",\"attempt\":3,\"token\":4294967300,\"cluster\":\"c0ffee\"," \
+    "\"backfill\":7,\"plan\":\"retail\",\"step\":\"load\",\"partition\":\"2024-01-31\",\"run\":2,\"run_id\":\"7/load/2024-01-31/2\","    \
+    "\"timebox_ms\":60000"
+
+Test(sql_request, reads_a_document)
+{
+    const char *json = "{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"select \"},{\"t\":\"date\",\"v\":\"2024-01-31\"},"
+                       "{\"t\":\"string\",\"v\":\"\\ud83d\\ude00\"},{\"t\":\"ident\",\"v\":\"x\"},{\"t\":\"integer\",\"v\":\"1\"}]}";
+    struct sql_request r;
+    struct bf_error err = {0};
+    cr_assert_eq(sql_request_parse(json, strlen(json), &r, &err), BF_OK, "%s", err.text);
+    cr_expect_str_eq(r.odbc, "Driver=SQLite3;PWD=hunter2");
+    cr_expect_str_eq(r.step, "load");
+    cr_expect_str_eq(r.partition, "2024-01-31");
+    cr_expect_eq(r.token, 4294967300);
+    cr_expect_eq(r.run, 2);
+    cr_expect_eq(r.timebox_ms, 60000);
+    cr_assert_eq(r.n_pieces, 5);
+    cr_expect_not(r.pieces[0].value);
+    cr_expect(r.pieces[1].value);
+    cr_expect_eq(r.pieces[1].type, VALUE_DATE);
+    cr_expect_eq(r.pieces[2].type, VALUE_STRING);
+    cr_expect_eq(r.pieces[2].len, 4);
+    cr_expect_eq(r.pieces[3].type, VALUE_IDENT);
+    cr_expect_eq(r.pieces[4].type, VALUE_INTEGER);
+    sql_request_done(&r);
+}
+
+Test(sql_request, refuses_without_quoting)
+{
+    static const struct { const char *json; enum bf_rc rc; const char *want; } cases[] = {
+        {"", BF_INVALID, "not valid JSON"},
+        {"{\"odbc\":\"PWD=hunter2", BF_INVALID, "not valid JSON"},
+        {"[1]", BF_INVALID, "no JSON object"},
+        {"{}", BF_INVALID, "\"odbc\" is missing"},
+        {"{" GOOD "}", BF_INVALID, "\"pieces\" is no list"},
+        {"{" GOOD ",\"run\":2,\"pieces\":[]}", BF_INVALID, "not valid JSON"},
+        {"{" GOOD ",\"dialect\":\"ansi\",\"pieces\":[]}", BF_UNSUPPORTED, "\"dialect\" is not supported yet"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"blob\",\"v\":\"hunter2\"}]}", BF_UNSUPPORTED, "blob"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"string\"}]}", BF_INVALID, "piece 1"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the script (string) holds a NUL"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "holds a NUL"},
+        {"{\"odbc\":\"hunter2\\u0000\"}", BF_INVALID, "\"odbc\" is not a string without NUL"},
+        {"{\"odbc\":\"hunter2\",\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":0}", BF_INVALID, "\"attempt\" is not a whole number from 1"},
+        {"{\"odbc\":\"hunter2\",\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":-1}", BF_INVALID, "\"token\""},
+        {"{\"odbc\":\"hunter2\",\"cluster\":\"c\",\"step\":5}", BF_INVALID, "\"step\" is not a string"},
+        {"{\"odbc\":\"\",\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":1,\"backfill\":1,\"run\":1,\"pieces\":[]}",
+         BF_INVALID, "may not be empty"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_request r = {.run = 99};
+        struct bf_error err = {0};
+        cr_assert_eq(sql_request_parse(cases[i].json, strlen(cases[i].json), &r, &err), cases[i].rc, "%s: %s", cases[i].json, err.text);
+        cr_assert(strstr(err.text, cases[i].want), "%s: %s", cases[i].json, err.text);
+        cr_assert_null(strstr(err.text, "hunter2"), "%s", err.text);
+        cr_assert_eq(r.run, 99, "untouched on failure");
+    }
+}

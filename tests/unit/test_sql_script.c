@@ -1,0 +1,116 @@
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "agent/sql/script.h"
+
+static struct sql_request_piece text(const char *s)
+{
+    return (struct sql_request_piece){.text = (char *)(uintptr_t)s, .len = strlen(s)};
+}
+
+static struct sql_request_piece value(enum value_type t, const char *s)
+{
+    return (struct sql_request_piece){.value = true, .type = t, .text = (char *)(uintptr_t)s, .len = strlen(s)};
+}
+
+static enum bf_rc prepare(const struct sql_request_piece *pieces, size_t n, struct sql_script *ret, struct bf_error *err)
+{
+    const struct sql_dialect *d = NULL;
+    cr_assert_eq(sql_dialect_find("SQLite", &d, NULL), BF_OK);
+    return sql_script_prepare(d, pieces, n, ret, err);
+}
+
+Test(sql_script, values_become_literals)
+{
+    struct sql_request_piece pieces[] = {
+        text("insert into "), value(VALUE_IDENT, "mart \"x\""), text(" values ("), value(VALUE_DATE, "2024-01-31"), text(", "),
+        value(VALUE_STRING, "it's; commit"), text(", "), value(VALUE_INTEGER, "7"), text(");\nselect 1"),
+    };
+    struct sql_script s = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(prepare(pieces, sizeof pieces / sizeof *pieces, &s, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(s.n, 2);
+    cr_assert_str_eq(s.at[0].text, "insert into  \"mart \"\"x\"\"\"  values ( '2024-01-31' ,  'it''s; commit' ,  7 )");
+    cr_assert_str_eq(s.at[1].text, "select 1");
+    sql_script_done(&s);
+}
+
+Test(sql_script, transaction_control_is_refused)
+{
+    static const struct { const char *script, *want; } cases[] = {
+        {"select 1;\ncommit", "statement 2 (line 2): COMMIT is refused"},
+        {"BEGIN", "statement 1 (line 1): BEGIN is refused"},
+        {"begin immediate; select 1", "BEGIN is refused"},
+        {"select 1; /* x */ End", "END is refused"},
+        {"rollback to a", "ROLLBACK is refused"},
+        {"savepoint a", "SAVEPOINT is refused"},
+        {"release a", "RELEASE is refused"},
+        {"attach 'x' as y", "ATTACH is refused"},
+        {"detach y", "DETACH is refused"},
+        {"\xEF\xBB\xBF" "commit", "COMMIT is refused"},
+        {"-- a\n--b\n\v commit", "statement 1 (line 3): COMMIT is refused"},
+        {"create trigger t; commit", "COMMIT is refused"},
+        {"create trigger t begin select 1; end; commit", "statement 2 (line 1): COMMIT is refused"},
+        {"pragma journal_mode = wal", "PRAGMA journal_mode is refused"},
+        {"pragma main.journal_mode = wal", "PRAGMA journal_mode is refused"},
+        {"pragma user_version.journal_mode", "PRAGMA journal_mode is refused"},
+        {"pragma /**/ main /**/ . /**/ locking_mode", "PRAGMA locking_mode is refused"},
+        {"pragma \"journal_mode\" = wal", "PRAGMA  is refused"},
+        {"pragma busy_timeout(1)", "PRAGMA busy_timeout is refused"},
+        {"PRAGMA\n  Synchronous=0", "PRAGMA Synchronous is refused"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_request_piece piece = text(cases[i].script);
+        struct sql_script s = {0};
+        struct bf_error err = {0};
+        cr_assert_eq(prepare(&piece, 1, &s, &err), BF_DENIED, "%s", cases[i].script);
+        cr_assert(strstr(err.text, cases[i].want), "%s: %s", cases[i].script, err.text);
+        cr_assert_eq(s.n, 0);
+    }
+}
+
+Test(sql_script, what_only_reads_is_allowed)
+{
+    static const char *const scripts[] = {
+        "pragma user_version", "pragma main.table_info(t)", "Pragma foreign_key_check; select 'commit'", "select \"commit\"",
+        "insert into t select [end] from begin_t", "replace into t values (1)", "with x as (select 1) delete from t where a in x",
+        "drop table if exists t", "commit_log", "analyze",
+    };
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        struct sql_request_piece piece = text(scripts[i]);
+        struct sql_script s = {0};
+        struct bf_error err = {0};
+        cr_assert_eq(prepare(&piece, 1, &s, &err), BF_OK, "%s: %s", scripts[i], err.text);
+        sql_script_done(&s);
+    }
+}
+
+Test(sql_script, errors_point_at_the_piece)
+{
+    struct sql_request_piece pieces[] = {text("select "), value(VALUE_DATE, "2024-13-01")};
+    struct sql_script s = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(prepare(pieces, 2, &s, &err), BF_INVALID);
+    cr_assert(strstr(err.text, "piece 2 of the script"), "%s", err.text);
+    struct sql_request_piece empty = text(" -- nothing\n ; ");
+    cr_assert_eq(prepare(&empty, 1, &s, &err), BF_INVALID);
+    cr_assert(strstr(err.text, "no statement"), "%s", err.text);
+    struct sql_request_piece quoted[] = {text("select '"), value(VALUE_STRING, "x"), text("'")};
+    cr_assert_eq(prepare(quoted, 3, &s, &err), BF_INVALID);
+    cr_assert(strstr(err.text, "inside a string"), "%s", err.text);
+}
+
+Test(sql_script, the_hash_follows_the_text)
+{
+    char hashes[3][SQL_CONTENT_HASH_MAX];
+    static const char *const scripts[] = {"select 1; select 2", "select 1; -- x\nselect 2", "select 1; select 3"};
+    for (size_t i = 0; i < 3; i++) {
+        struct sql_request_piece piece = text(scripts[i]);
+        struct sql_script s = {0};
+        cr_assert_eq(prepare(&piece, 1, &s, NULL), BF_OK);
+        sql_script_hash(&s, hashes[i]);
+        sql_script_done(&s);
+    }
+    cr_assert_str_eq(hashes[0], hashes[1]);
+    cr_assert_str_neq(hashes[0], hashes[2]);
+}

@@ -1,0 +1,232 @@
+/* The store on a real folder: what is committed is read back, in order; what is damaged is named. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "coordinator/store/store.h"
+
+static char dir[64];
+
+static void make_dir(void)
+{
+    strcpy(dir, "/tmp/bf-store-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(store, .init = make_dir, .fini = remove_dir);
+
+static struct store *open_store(uint64_t max_bytes)
+{
+    struct store_options o = {.create = true, .max_bytes = max_bytes, .reserve_bytes = 1 << 20, .journal_keep = 10};
+    struct bf_error err = {0};
+    struct store *s = NULL;
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_OK, "%s", err.text);
+    return s;
+}
+
+static void commit_turn(struct store *s, uint64_t seq, const char *text)
+{
+    struct bf_error err = {0};
+    struct store_write w = {.seq = seq, .turn = text, .turn_bytes = strlen(text)};
+    cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+}
+
+static enum bf_rc append(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    (void)hash;
+    (void)err;
+    bf_buf_printf(arg, "%llu=%.*s ", (unsigned long long)key, (int)n, (const char *)p);
+    return BF_OK;
+}
+
+static void expect_walk(enum bf_rc (*walk)(struct store *, store_visit *, void *, struct bf_error *), struct store *s, const char *expected)
+{
+    struct bf_error err = {0};
+    struct bf_buf b = {0};
+    cr_assert_eq(walk(s, append, &b, &err), BF_OK, "%s", err.text);
+    cr_assert_str_eq(bf_buf_cstr(&b), expected);
+    bf_buf_free(&b);
+}
+
+static void count(void *arg, const char *text)
+{
+    (void)text;
+    ++*(int *)arg;
+}
+
+Test(store, turns_come_back_in_order)
+{
+    struct store *s = open_store(0);
+    commit_turn(s, 1, "one");
+    commit_turn(s, 2, "two");
+    uint8_t cluster[16];
+    memcpy(cluster, store_meta(s)->cluster, sizeof cluster);
+    store_close(s);
+    s = open_store(0);
+    cr_assert_eq(store_last_seq(s), 2);
+    cr_assert_arr_eq(store_meta(s)->cluster, cluster, sizeof cluster);
+    expect_walk(store_each_turn, s, "1=one 2=two ");
+    store_close(s);
+}
+
+Test(store, a_gap_in_the_sequence_is_refused)
+{
+    struct store *s = open_store(0);
+    struct bf_error err = {0};
+    struct store_write w = {.seq = 2, .turn = "x", .turn_bytes = 1};
+    cr_assert_eq(store_commit(s, &w, &err), BF_INTERNAL);
+    cr_assert_eq(store_last_seq(s), 0);
+    store_close(s);
+}
+
+Test(store, recovery_reads_the_flipped_checkpoint_and_what_follows)
+{
+    struct store *s = open_store(0);
+    struct bf_error err = {0};
+    commit_turn(s, 1, "one");
+    struct store_chunk a = {.index = 0, .bytes = "A", .n = 1}, b = {.index = 1, .bytes = "B", .n = 1};
+    struct store_write begin = {.checkpoint_begin = true, .checkpoint_seq = 1, .chunks = &a, .n_chunks = 1};
+    cr_assert_eq(store_commit(s, &begin, &err), BF_OK, "%s", err.text);
+    commit_turn(s, 2, "two");
+    expect_walk(store_each_chunk, s, "");
+    expect_walk(store_each_turn, s, "1=one 2=two ");
+    struct store_write end = {.seq = 3, .turn = "three", .turn_bytes = 5, .chunks = &b, .n_chunks = 1, .checkpoint_end = true};
+    cr_assert_eq(store_commit(s, &end, &err), BF_OK, "%s", err.text);
+    store_close(s);
+    s = open_store(0);
+    cr_assert_eq(store_checkpoint_seq(s), 1);
+    expect_walk(store_each_chunk, s, "0=A 1=B ");
+    expect_walk(store_each_turn, s, "2=two 3=three ");
+    store_close(s);
+}
+
+Test(store, an_unfinished_checkpoint_leaves_no_trace_in_the_next)
+{
+    struct store *s = open_store(0);
+    struct bf_error err = {0};
+    commit_turn(s, 1, "one");
+    struct store_chunk stale[3] = {{0, "x", 1}, {1, "y", 1}, {2, "z", 1}}, good = {0, "A", 1};
+    struct store_write w = {.checkpoint_begin = true, .checkpoint_seq = 1, .chunks = stale, .n_chunks = 3};
+    cr_assert_eq(store_commit(s, &w, &err), BF_OK);
+    store_close(s);
+    s = open_store(0);
+    struct store_write whole = {.checkpoint_begin = true, .checkpoint_seq = 1, .chunks = &good, .n_chunks = 1, .checkpoint_end = true};
+    cr_assert_eq(store_commit(s, &whole, &err), BF_OK);
+    store_close(s);
+    s = open_store(0);
+    expect_walk(store_each_chunk, s, "0=A ");
+    int problems = 0;
+    store_close(s);
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(problems, 0);
+}
+
+Test(store, old_turns_are_trimmed_behind_the_checkpoint_only)
+{
+    struct store *s = open_store(0);
+    struct bf_error err = {0};
+    for (uint64_t seq = 1; seq <= 40; seq++)
+        commit_turn(s, seq, "t");
+    struct store_chunk a = {0, "A", 1};
+    struct store_write w = {.checkpoint_begin = true, .checkpoint_seq = 40, .chunks = &a, .n_chunks = 1, .checkpoint_end = true};
+    cr_assert_eq(store_commit(s, &w, &err), BF_OK);
+    commit_turn(s, 41, "t");
+    commit_turn(s, 42, "u");
+    expect_walk(store_each_turn, s, "41=t 42=u ");
+    store_close(s);
+    int problems = 0;
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+}
+
+Test(store, two_processes_cannot_share_it)
+{
+    struct store *s = open_store(0), *other = NULL;
+    struct bf_error err = {0};
+    struct store_options o = {.create = true};
+    cr_assert_eq(store_open(dir, &o, &other, &err), BF_CONFLICT);
+    cr_assert_not_null(strstr(err.text, "in use by process"), "%s", err.text);
+    cr_assert_null(other);
+    store_close(s);
+}
+
+Test(store, a_full_map_writes_nothing_and_stays_good)
+{
+    struct store *s = open_store(4 << 20);
+    struct bf_error err = {0};
+    char *big = calloc(1, 256 << 10);
+    uint64_t seq = 0;
+    enum bf_rc rc = BF_OK;
+    bool was_low = false;
+    while (rc == BF_OK && seq < 1000) {
+        struct store_write w = {.seq = seq + 1, .turn = big, .turn_bytes = 256 << 10};
+        struct store_room room;
+        rc = store_commit(s, &w, &err);
+        seq += rc == BF_OK;
+        store_room(s, &room);
+        was_low = was_low || (rc == BF_OK && room.low);
+    }
+    free(big);
+    cr_assert_eq(rc, BF_FULL);
+    cr_assert(was_low, "low water must be told before the store is full");
+    cr_assert_eq(store_last_seq(s), seq);
+    store_close(s);
+    s = open_store(4 << 20);
+    cr_assert_eq(store_last_seq(s), seq);
+    store_close(s);
+}
+
+/* Every byte of a value's content is covered: flip one and both recovery and fsck name it. */
+Test(store, a_flipped_byte_is_named)
+{
+    struct store *s = open_store(0);
+    commit_turn(s, 1, "a-turn-with-a-text-to-be-found");
+    store_close(s);
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    FILE *f = fopen(path, "r+");
+    char *bytes = malloc(1 << 20);
+    size_t n = fread(bytes, 1, 1 << 20, f);
+    char *at = memmem(bytes, n, "text-to-be", 10);
+    cr_assert_not_null(at);
+    fseek(f, at - bytes, SEEK_SET);
+    fputc('T', f);
+    fclose(f);
+    free(bytes);
+    struct bf_error err = {0};
+    int problems = 0;
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(problems, 1);
+    s = open_store(0);
+    struct bf_buf b = {0};
+    cr_assert_eq(store_each_turn(s, append, &b, &err), BF_CORRUPT);
+    cr_assert_not_null(strstr(err.text, "journal 1 is damaged"), "%s", err.text);
+    bf_buf_free(&b);
+    store_close(s);
+}
+
+Test(store, a_truncated_file_is_refused)
+{
+    struct store *s = open_store(0);
+    for (uint64_t seq = 1; seq <= 50; seq++)
+        commit_turn(s, seq, "some bytes");
+    store_close(s);
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    cr_assert_eq(truncate(path, 3 * 4096), 0);
+    struct store_options o = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_CORRUPT);
+    cr_assert_not_null(strstr(err.text, "cut short"), "%s", err.text);
+}
