@@ -39,6 +39,7 @@ struct session {
     struct bf_buf scratch;
     struct bf_buf outbox[OUTBOX_MAX];        /* fleet only: ring */
     size_t out_head, out_n;
+    bool logs_blocked;                       /* a log message was not taken */
 };
 
 /* --- sockets ---------------------------------------------------------------------------------------------------------- */
@@ -158,10 +159,13 @@ size_t session_fds(const struct session *s, int ret_fds[SESSION_FDS_MAX], unsign
     return n;
 }
 
+/* Also when a socket that was busy takes messages again: its descriptor may have been heard before. */
 bool session_ready(const struct session *s)
 {
-    return ((events_of(s->fleet.socket) | events_of(s->logs.socket)) & ZMQ_POLLIN) != 0 ||
-           ((events_of(s->fleet.monitor) | events_of(s->logs.monitor)) & ZMQ_POLLIN) != 0;
+    int fleet = events_of(s->fleet.socket), logs = events_of(s->logs.socket);
+    int monitors = events_of(s->fleet.monitor) | events_of(s->logs.monitor);
+    return ((fleet | logs | monitors) & ZMQ_POLLIN) != 0 || (s->out_n > 0 && (fleet & ZMQ_POLLOUT) != 0) ||
+           (s->logs_blocked && (logs & ZMQ_POLLOUT) != 0);
 }
 
 /* --- what the sockets say of themselves ------------------------------------------------------------------------------- */
@@ -262,6 +266,7 @@ bool session_run(struct session *s, int64_t now_ms)
     if (is_new)
         clear_outbox(s);                     /* for a connection that is gone; HELLO tells anew */
     flush(s);
+    s->logs_blocked = false;
     return is_new;
 }
 
@@ -289,7 +294,9 @@ bool session_send_log(struct session *s, const struct log_msg *m)
 {
     bf_buf_clear(&s->scratch);
     log_msg_encode(m, &s->scratch);
-    return put(&s->logs, &s->scratch);
+    bool taken = put(&s->logs, &s->scratch);
+    s->logs_blocked |= !taken;
+    return taken;
 }
 
 /* One message of one frame; false: nothing now.  Others are passed over. */

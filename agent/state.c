@@ -57,10 +57,9 @@ enum bf_rc state_read(const char *state_dir, struct last_life *ret, struct bf_er
     return rc;
 }
 
-uint64_t state_next_incarnation(const struct last_life *last, int64_t realtime_us)
+uint64_t state_next_incarnation(const struct last_life *last, uint32_t fresh_id)
 {
-    uint64_t now = realtime_us > 0 ? (uint64_t)realtime_us : 1;
-    return now > last->incarnation ? now : last->incarnation + 1;
+    return last->incarnation ? last->incarnation + 1 : (uint64_t)fresh_id << 32 | 1;
 }
 
 uint64_t state_previous(const struct last_life *last, const char *boot_id, bool swept)

@@ -18,10 +18,10 @@ struct last_life {
 /* Make the folder and lock it against a second agent.  *ret_fd holds the lock as long as it is open anywhere. */
 enum bf_rc state_lock(const char *state_dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc state_read(const char *state_dir, struct last_life *ret, struct bf_error *err) BF_MUST_CHECK;
-/* A number greater than the last one. */
-uint64_t state_next_incarnation(const struct last_life *last, int64_t realtime_us);
-/* The last incarnation, when none of its steps can be alive: its guardian said so, or the host has started anew, or its control groups
- * were found and emptied (swept).  Else 0. */
+/* One more than the last; the first of a folder begins at fresh_id << 32 (random, not 0): see incarnation_is_dead(). */
+uint64_t state_next_incarnation(const struct last_life *last, uint32_t fresh_id);
+/* The last incarnation, when no step of it or of an earlier one can be alive: its guardian said so, or the host has started anew, or the
+ * folder's control groups were found and emptied (swept).  Else 0. */
 uint64_t state_previous(const struct last_life *last, const char *boot_id, bool swept);
 enum bf_rc state_write_begun(const char *state_dir, uint64_t incarnation, enum agent_fence fence, const char *boot_id,
                              struct bf_error *err) BF_MUST_CHECK;

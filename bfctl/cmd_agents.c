@@ -64,7 +64,7 @@ static void show_agents(const struct ctl_call *call, enum ctl_output output, con
         table_time(t, render_text(a, "since"));
         put_labels(t, json_object_get(a, "labels"));
     }
-    table_print(t);
+    table_print(t, "agents");
     show_warnings(list);
 }
 
@@ -86,7 +86,7 @@ static void show_pools(const struct ctl_call *call, enum ctl_output output, cons
         table_cellf(t, "%" PRId64, render_number(p, "slots"));
         table_cell(t, render_text(p, "source"));
     }
-    table_print(t);
+    table_print(t, "pools");
 }
 
 static int run_agents(struct ctl_call *call)

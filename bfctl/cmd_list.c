@@ -42,7 +42,7 @@ static void show_table(const json_t *list, bool no_headers)
         table_time(t, render_text(b, "created_at"));
         table_cell(t, render_text(b, "by"));
     }
-    table_print(t);
+    table_print(t, "backfills");
 }
 
 static enum bf_rc list(struct ctl_call *call, uint64_t limit, enum ctl_output output)

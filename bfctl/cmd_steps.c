@@ -64,7 +64,7 @@ static void show(const json_t *rows, bool wide, bool no_headers)
     json_t *r;
     json_array_foreach(rows, i, r)
         add_row(t, r, wide);
-    table_print(t);
+    table_print(t, "steps");
 }
 
 static enum bf_rc list(struct ctl_call *call, struct op_request *req, uint64_t limit, enum ctl_output output)

@@ -123,10 +123,12 @@ void table_time(struct table *t, const char *rfc3339)
     table_cell(t, render_time(rfc3339, text));
 }
 
-void table_print(struct table *t)
+void table_print(struct table *t, const char *what)
 {
     if (scols_table_get_nlines(t->scols) > 0)
         scols_print_table(t->scols);
+    else
+        fprintf(stderr, "bfctl: no %s\n", what);
     scols_unref_table(t->scols);
     free(t);
 }

@@ -27,8 +27,8 @@ void table_row(struct table *t);
 void table_cell(struct table *t, const char *text);              /* the next cell of the row */
 void table_cellf(struct table *t, const char *fmt, ...) BF_PRINTF(2, 3);
 void table_time(struct table *t, const char *rfc3339);
-/* Print and free. */
-void table_print(struct table *t);
+/* Print and free; without a row, "no WHAT" goes to standard error instead. */
+void table_print(struct table *t, const char *what);
 
 /* The document on standard output, indented, keys in the order in which they came. */
 enum bf_rc render_json(const json_t *document, struct bf_error *err) BF_MUST_CHECK;

@@ -4,6 +4,8 @@ target_include_directories(bf_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(bf_flags INTERFACE _GNU_SOURCE BF_VERSION="${PROJECT_VERSION}")
 target_compile_options(bf_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${BF_WERROR}>:-Werror> -fno-omit-frame-pointer)
+# Texts for people are cut on purpose where they do not fit (common/error.h); gcc sees that only when it optimises.
+target_compile_options(bf_flags INTERFACE $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
 target_link_options(bf_flags INTERFACE LINKER:--as-needed)
 
 if(BF_SANITIZE)

@@ -43,14 +43,15 @@ void turns_free(struct turns *t)
         return;
     engine_free(t->engine);
     lease_table_free(t->leases);
-    size_t pos = 0;
+    const char *key;
+    size_t pos = 0, key_len;
     void *value;
-    while (bf_smap_next(&t->bundles, &pos, NULL, NULL, &value)) {
+    while (bf_smap_next(&t->bundles, &pos, &key, &key_len, &value)) {
         bf_buf_free(value);
         free(value);
     }
     bf_smap_free(&t->bundles);
-    for (pos = 0; bf_smap_next(&t->peers, &pos, NULL, NULL, &value);)
+    for (pos = 0; bf_smap_next(&t->peers, &pos, &key, &key_len, &value);)
         free(value);
     bf_smap_free(&t->peers);
     bf_vec_free(&t->inputs);
@@ -128,16 +129,17 @@ static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
     engine_finish_turn(t->engine, now_ms, wall_us, &t->out);
 }
 
+/* The plan of every create that is journalled, refused ones too: deciding again needs it. */
 static void stage_plans(struct turns *t)
 {
     bf_vec_clear(&t->staged);
-    for (size_t i = 0; i < t->out.n_records; i++) {
-        const struct record *r = &t->out.records[i];
-        if (r->kind != RECORD_BACKFILL_CREATED)
+    for (size_t i = 0; i < t->journalled.n; i++) {
+        const struct input *in = &t->journalled.at[i];
+        if (in->kind != INPUT_COMMAND || in->command.verb != OP_CREATE)
             continue;
         struct turn_blob *blob = bf_vec_add(&t->staged);
-        memcpy(blob->key, r->plan_hash, sizeof blob->key);
-        blob->bytes = turn_plan_bundle(t, r->plan_hash, &blob->n);
+        memcpy(blob->key, in->command.plan_hash, sizeof blob->key);
+        blob->bytes = turn_plan_bundle(t, in->command.plan_hash, &blob->n);
         assert(blob->bytes);
     }
 }

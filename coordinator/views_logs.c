@@ -6,8 +6,6 @@
 #include "coordinator/logs/log_store.h"
 #include "coordinator/views_parts.h"
 
-#define LOG_PAGE_BYTES (512u << 10)
-
 /* Bytes that are no UTF-8 become U+FFFD, so that the document is JSON whatever a step writes. */
 static void append_text(struct bf_buf *b, const uint8_t *p, size_t n)
 {
@@ -84,7 +82,7 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
     if (!v->logs)
         return bf_fail(err, BF_UNSUPPORTED, "no logs are kept here");
     bool open = engine_find_attempt(v->engine, attempt, &(struct attempt_view){0});
-    size_t limit = req->page_limit == 0 || req->page_limit > LOG_PAGE_BYTES ? LOG_PAGE_BYTES : req->page_limit;
+    size_t limit = req->page_limit == 0 || req->page_limit > OP_LOG_PAGE_BYTES ? OP_LOG_PAGE_BYTES : req->page_limit;
     struct page page = {.chunks = json_array()};
     struct log_end end = {.next = req->page_offset, .end = !open};
     rc = log_store_read(v->logs, attempt, sender_key(v, attempt, &i), req->page_offset, limit, page_add, &page, &end, err);

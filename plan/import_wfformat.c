@@ -135,18 +135,22 @@ static enum bf_rc read_execution(struct workflow *w, double time_scale, struct b
             return rc;
         size_t at = find_task(w, id);
         if (at == 0)
-            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: the specification has no task `%s`", i, plan_clip(id, shown));
+            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: the specification has no task `%s`", i,
+                           plan_clip(id, shown));
         struct task *t = &w->tasks[at - 1];
         if (t->measured)
-            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: task `%s` stands there twice", i, plan_clip(id, shown));
+            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: task `%s` stands there twice", i,
+                           plan_clip(id, shown));
         if (!runtime || json_is_null(runtime))
             continue;
         if (!json_is_number(runtime) || !isfinite(json_number_value(runtime)) || json_number_value(runtime) < 0)
-            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].runtimeInSeconds` must be a number of seconds, not negative", i);
+            return bf_fail(err, BF_INVALID,
+                           "`workflow.execution.tasks[%zu].runtimeInSeconds` must be a number of seconds, not negative", i);
         t->runtime_s = json_number_value(runtime);
         t->measured = true;
         if (t->runtime_s * time_scale * 1e3 > TIME_MAX_MS)
-            return bf_fail(err, BF_LIMIT, "task `%s` ran %g s, times %g: a step may take 10,000 days", plan_clip(id, shown), t->runtime_s, time_scale);
+            return bf_fail(err, BF_LIMIT, "task `%s` ran %g s, times %g: a step may take 10,000 days", plan_clip(id, shown),
+                           t->runtime_s, time_scale);
     }
     return rc;
 }

@@ -178,7 +178,8 @@ bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *k
     if (bf_yaml_get(map, name))
         return false;
     for (size_t i = 0; i < map->n; i++) {
-        const char *near = find(keys, map->keys[i]->text) || map->keys[i]->text_len > 64 ? NULL : bf_nearest(map->keys[i]->text, names, n);
+        const struct bf_yaml_node *key = map->keys[i];
+        const char *near = find(keys, key->text) || key->text_len > 64 ? NULL : bf_nearest(key->text, names, n);
         if (near && strcmp(near, name) == 0)
             return false;
     }

@@ -27,7 +27,7 @@ void plan_unknown(struct bf_diags *d, struct bf_mark mark, const char *what, con
 {
     char shown[PLAN_CLIP];
     /* The search is not cheap, and past the limit nobody would see what it found. */
-    const char *near = strlen(word) <= PLAN_NAME_MAX ? bf_nearest(word, at, n) : NULL;
+    const char *near = d->n < BF_DIAG_MAX && strlen(word) <= PLAN_NAME_MAX ? bf_nearest(word, at, n) : NULL;
     plan_clip(word, shown);
     if (near)
         bf_diag_add(d, BF_DIAG_ERROR, mark, "unknown %s `%s`; did you mean `%s`?", what, shown, near);

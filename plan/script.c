@@ -35,12 +35,12 @@ static bool document_line(const struct plan_compiler *c, uint32_t line, const ch
     return true;
 }
 
-/* Is the text, line by line, what stands in the document from the mark on, behind one indent?  True for literal blocks. */
-static bool find_block(const struct plan_compiler *c, const struct bf_yaml_node *n, uint32_t *ret_indent)
+/* Is the text, line by line, what stands in the document from line `first` on, behind one indent?  True for literal blocks. */
+static bool find_block(const struct plan_compiler *c, const struct bf_yaml_node *n, uint32_t first, uint32_t *ret_indent)
 {
     const char *p = n->text, *end = p + n->text_len, *line;
     size_t indent = SIZE_MAX, len;
-    for (uint32_t at = n->mark.line; p < end; at++) {
+    for (uint32_t at = first; p < end; at++) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         size_t text_len = (size_t)((stop ? stop : end) - p);
         if (!document_line(c, at, &line, &len))
@@ -59,8 +59,9 @@ static bool find_block(const struct plan_compiler *c, const struct bf_yaml_node 
     return true;
 }
 
-/* Does the text stand on one line of the document at the mark, as it is? */
-static bool stands_at_mark(const struct plan_compiler *c, const struct bf_yaml_node *n)
+/* Does the text stand on one line of the document at the mark, as it is?  *ret_mark is then its first character, behind the
+ * quote if there is one. */
+static bool stands_at_mark(const struct plan_compiler *c, const struct bf_yaml_node *n, struct bf_mark *ret_mark)
 {
     const char *line;
     size_t len, at = 0;
@@ -69,16 +70,25 @@ static bool stands_at_mark(const struct plan_compiler *c, const struct bf_yaml_n
     for (uint32_t column = 1; at < len && column < n->mark.column; column++)
         for (at++; at < len && ((unsigned char)line[at] & 0xC0) == 0x80;)
             at++;
-    return len - at >= n->text_len && memcmp(line + at, n->text, n->text_len) == 0;
+    uint32_t quote = n->quoted && at < len && (line[at] == '"' || line[at] == '\'') ? 1 : 0;
+    if (len - at < n->text_len + quote || memcmp(line + at + quote, n->text, n->text_len) != 0)
+        return false;
+    *ret_mark = (struct bf_mark){n->mark.line, n->mark.column + quote};
+    return true;
 }
 
 static struct template_place place_of(const struct plan_compiler *c, const struct bf_yaml_node *n)
 {
     struct template_place place = {.mark = n->mark};
-    if (!stands_at_mark(c, n)) {
-        place.block = find_block(c, n, &place.indent);
-        place.whole = !place.block;
+    if (stands_at_mark(c, n, &place.mark))
+        return place;
+    /* A block's mark is its first line, or the line of its header. */
+    place.block = find_block(c, n, n->mark.line, &place.indent);
+    if (!place.block) {
+        place.block = find_block(c, n, n->mark.line + 1, &place.indent);
+        place.mark.line += place.block;
     }
+    place.whole = !place.block;
     return place;
 }
 

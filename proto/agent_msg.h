@@ -31,6 +31,13 @@ enum agent_msg_kind {
     AGENT_REPORT_ACK = 20, AGENT_REFUSE = 21, AGENT_DRAIN = 22                      /* coordinator -> agent */
 };
 
+/* An incarnation is (id of the agent's state folder << 32) + how often an agent was started in it.  previous speaks for all
+ * starts in the same folder up to it. */
+static inline bool incarnation_is_dead(uint64_t incarnation, uint64_t previous)
+{
+    return previous != 0 && incarnation >> 32 == previous >> 32 && incarnation <= previous;
+}
+
 enum agent_fence { FENCE_WEAK = 1, FENCE_CGROUP_V1 = 2, FENCE_CGROUP_V2 = 3 };
 
 struct agent_label { const char *name, *value; };
@@ -41,7 +48,7 @@ struct agent_hello {
     const char *name;                        /* [A-Za-z0-9_.-]+ */
     const char *version;
     const char *boot_id;                     /* 36 characters */
-    uint64_t previous;                       /* incarnation whose steps are known to be dead (its guardian said so); 0: none */
+    uint64_t previous;                       /* every step of this incarnation and of those before it is dead; 0: not known */
     uint32_t slots;
     struct agent_label *labels; size_t n_labels;
     enum agent_fence fence;

@@ -140,8 +140,10 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     ret->name = wire_str(in, "name", pb->name, NAME_MAX_BYTES);
     ret->page_offset = pb->page_offset;
     ret->page_limit = pb->page_limit;
-    if (pb->page_limit > OP_PAGE_MAX)
-        wire_bad(in, BF_LIMIT, "a page of %u rows was asked for; at most %u are allowed", pb->page_limit, OP_PAGE_MAX);
+    uint32_t most = pb->verb == OP_LOGS ? OP_LOG_PAGE_BYTES : OP_PAGE_MAX;
+    if (pb->page_limit > most)
+        wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit,
+                 pb->verb == OP_LOGS ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
 }
 

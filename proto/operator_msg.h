@@ -16,6 +16,7 @@
 #define OP_REQUEST_ID_BYTES 16
 #define OP_LATEST 0u                         /* backfill 0 means the newest */
 #define OP_PAGE_MAX 1000u
+#define OP_LOG_PAGE_BYTES (512u << 10)       /* the limit of OP_LOGS is of bytes */
 #define OP_PARAMS_MAX 256u
 #define OP_PLAN_CHUNK_BYTES (256u << 10)
 

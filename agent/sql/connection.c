@@ -99,6 +99,10 @@ static enum bf_rc open_connection(struct sql_connection *c, const char *odbc, in
 
 enum bf_rc sql_connect(const char *odbc, int64_t lock_wait_ms, struct sql_connection **ret, struct sql_fault *fault)
 {
+    if (strlen(odbc) > SQL_ODBC_MAX_BYTES) {
+        *fault = (struct sql_fault){.sqlstate = "HY090", .text = "the connection string is too long"};
+        return BF_FAILED;
+    }
     struct sql_connection *c = bf_xcalloc(1, sizeof *c);
     scrub_init(&c->scrub, odbc);
     enum bf_rc rc = open_connection(c, odbc, lock_wait_ms, fault);

@@ -12,6 +12,7 @@
 struct sql_connection;                         /* opaque */
 
 #define SQL_CELL_MAX 256
+#define SQL_ODBC_MAX_BYTES 2048u               /* drivers cut longer strings without a word */
 
 /* Connect.  lock_wait_ms bounds one wait for a lock where the driver lets us say so; the string's own Timeout wins.
  * Every function here returns BF_OK, or BF_FAILED with *fault filled; outputs are untouched then. */

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     struct bf_error err = {0};
     BF_AUTO_CLOSE int result_fd = -1;
     struct sql_request request = {0};
-    if (open_result(&result_fd, &err) != BF_OK || read_request(&request, &err) != BF_OK)
+    if (read_request(&request, &err) != BF_OK || open_result(&result_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
 
     struct run_result result;

@@ -207,9 +207,13 @@ static void message_take(struct api *a, const struct door_message *m, bool autho
 {
     struct op_request req;
     struct bf_error err = {0};
-    if (op_request_decode(m->bytes, m->n, &req, &err) != BF_OK)
+    static const uint8_t no_id[OP_REQUEST_ID_BYTES];
+    if (op_request_decode(m->bytes, m->n, &req, &err) != BF_OK) {
         refused(a, &a->stats.malformed, "message_malformed", authorised ? m->who.name : "-", err.text);
-    else if (!authorised) {
+        /* Where the id could be read the sender is told, so that a client of another version does not wait in vain. */
+        if (authorised && memcmp(req.id, no_id, sizeof no_id) != 0)
+            reply_fail(a, &m->id, req.id, err.rc, err.text);
+    } else if (!authorised) {
         char text[ZAP_KEY_TEXT];
         zap_key_format(m->key, text);
         refused(a, &a->stats.unauthorised, "key_refused", text, "the key is not authorised any more");

@@ -56,10 +56,10 @@ static void end_as_lost(struct decision *d, uint32_t agent, const char *text, bo
     }
 }
 
-static bool granted_to(const struct decision *d, const struct attempt *a, uint64_t incarnation)
+static bool granted_to_dead(const struct decision *d, const struct attempt *a, uint64_t incarnation)
 {
     (void)d;
-    return a->incarnation == incarnation;
+    return incarnation_is_dead(a->incarnation, incarnation);
 }
 
 static bool may_be_rerouted(const struct decision *d, const struct attempt *a, uint64_t incarnation)
@@ -122,7 +122,7 @@ static const char *objection(struct decision *d, const struct input *in, const s
         return out_printf(d->out, "another agent with the name %s is connected under another key; give this one a name of its own", h->name);
     if (!known && d->e->agents.n >= AGENTS_MAX)
         return out_printf(d->out, "the limit of %u agents is reached", AGENTS_MAX);
-    if (known && agent_present(known) && known->incarnation != in->incarnation && h->previous != known->incarnation)
+    if (known && agent_present(known) && known->incarnation != in->incarnation && !incarnation_is_dead(known->incarnation, h->previous))
         return out_printf(d->out, "another process of this agent still holds its lease; try again when it has run out");
     return NULL;
 }
@@ -138,7 +138,7 @@ void decide_hello(struct decision *d, const struct input *in)
     uint32_t id = known ? known->id : d->e->next_agent;
     bool same = known && known->incarnation == in->incarnation;
     if (known && !same && in->hello.previous != 0)
-        end_as_lost(d, id, "the agent was restarted, and its guardian saw the step dead", granted_to, in->hello.previous);
+        end_as_lost(d, id, "the agent was restarted, and its guardian saw the step dead", granted_to_dead, in->hello.previous);
     if (!same || !agent_present(known))
         join(d, in, id);
     welcome(d, id, &in->hello);

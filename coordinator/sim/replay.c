@@ -26,7 +26,7 @@ static bool prepare(struct world *w, struct engine *e, const struct op_request *
         plan_source_done(&source);
         return plan != NULL;
     }
-    return true;      /* a create that was refused: its plan was never stored, and the engine does not need it to refuse again */
+    return false;
 }
 
 static bool same_records(const struct turn *t, const struct engine_out *out)

@@ -37,7 +37,7 @@ static void step_lines(struct world *w, struct bf_buf *b, uint32_t i, char plan_
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
     if (world_chance(w, 60))
         bf_buf_printf(b, "    pool: %s\n", world_chance(w, 50) ? "fixed" : "own");
-    if (world_chance(w, 10))
+    if (w->guardians_tell && world_chance(w, 20))
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
     needs_line(w, b, grain, up_grains, i);
 }

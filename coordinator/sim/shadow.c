@@ -357,3 +357,17 @@ void shadow_check_end(struct shadow *s)
     for (size_t i = 0; i < s->backfills.n; i++)
         shadow_check_result(s, &s->backfills.at[i]);
 }
+
+void shadow_trace_left(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (!is_terminal(s->backfills.at[i].state))
+            world_trace(s->w, "left: backfill %u in state %d", s->backfills.at[i].id, (int)s->backfills.at[i].state);
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].open)
+            world_trace(s->w, "left: attempt %llu of backfill %u on agent %u", (unsigned long long)s->attempts.at[i].ref.attempt,
+                        s->attempts.at[i].backfill, s->attempts.at[i].agent);
+    for (size_t i = 0; i < s->agents.n; i++)
+        world_trace(s->w, "agent %u (key %u) in state %d, %u of %u slots", s->agents.at[i].id, s->agents.at[i].key[0], (int)s->agents.at[i].state,
+                    s->agents.at[i].busy, s->agents.at[i].slots);
+}

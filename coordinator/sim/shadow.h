@@ -23,5 +23,7 @@ uint32_t shadow_backfills(const struct shadow *s);
 bool shadow_all_terminal(const struct shadow *s);
 bool shadow_is_paused(const struct shadow *s, uint32_t backfill);
 void shadow_check_end(struct shadow *s);
+/* What is not at its end, into the trace. */
+void shadow_trace_left(const struct shadow *s);
 
 #endif

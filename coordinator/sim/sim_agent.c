@@ -75,6 +75,7 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
 {
     switch (act->kind) {
     case ACTION_SEND:
+        world_trace_msg(w, a->name, "coordinator", act->msg);
         bf_buf_clear(bytes);
         agent_msg_encode(act->msg, bytes);
         net_send(w, a->node, SIM_NODE_COORDINATOR, bytes);
@@ -115,7 +116,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     if (a->up)
         return;
     core_free(a->core);
-    a->generation = ++w->next_seq << 8 | a->node;
+    a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = "00000000-0000-0000-0000-000000000000", .previous = a->previous, .slots = a->slots,
@@ -138,7 +139,8 @@ void sim_agent_kill(struct world *w, struct sim_agent *a)
     a->timer++;
     for (size_t i = 0; i < a->processes.n; i++)
         kill_process(w, a, a->processes.at[i].ref.attempt, w->lease.fence_ms);
-    a->previous = world_chance(w, 70) ? a->generation : 0;
+    a->mute = a->mute || (!w->guardians_tell && world_chance(w, 50));
+    a->previous = a->mute ? 0 : a->generation;
     world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
 }
 

@@ -77,6 +77,7 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     struct bf_buf bytes = {0};
     shadow_released(w->shadow, msg);
     if (!w->coordinator_dead) {
+        world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
         agent_msg_encode(msg, &bytes);
         if (key[0] >= 1 && key[0] <= w->n_agents)
             net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes);
@@ -148,6 +149,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;
+    w->coordinator_generation++;
     w->stats.crashes++;
     int64_t away_ms = world_chance(w, 80) ? (int64_t)world_random(w, 3000) : (int64_t)world_random(w, 40000);
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 1 + away_ms, .kind = SIM_COORDINATOR_START});

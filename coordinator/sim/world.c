@@ -40,6 +40,26 @@ void world_trace(struct world *w, const char *fmt, ...)
     va_end(ap);
 }
 
+void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m)
+{
+    static const char *const names[] = {
+        [AGENT_HELLO] = "HELLO", [AGENT_REPORT] = "REPORT", [AGENT_BYE] = "BYE", [AGENT_WELCOME] = "WELCOME", [AGENT_DISPATCH] = "DISPATCH",
+        [AGENT_KILL] = "KILL", [AGENT_REPORT_ACK] = "REPORT_ACK", [AGENT_REFUSE] = "REFUSE", [AGENT_DRAIN] = "DRAIN"};
+    if (!w->options.trace || m->kind == AGENT_HEARTBEAT || m->kind == AGENT_HEARTBEAT_ACK)
+        return;
+    struct bf_buf refs = {0};
+    for (size_t i = 0; i < m->n_refs; i++)
+        bf_buf_printf(&refs, " %llu", (unsigned long long)m->refs[i].attempt);
+    for (size_t i = 0; i < m->n_assignments; i++)
+        bf_buf_printf(&refs, " %llu", (unsigned long long)m->assignments[i].ref.attempt);
+    for (size_t i = 0; i < m->n_reports; i++)
+        bf_buf_printf(&refs, " %llu%s", (unsigned long long)m->reports[i].ref.attempt, m->reports[i].kind == REPORT_ENDED ? " ended" : " started");
+    for (size_t i = 0; m->kind == AGENT_HELLO && i < m->hello.n_held; i++)
+        bf_buf_printf(&refs, " holds %llu", (unsigned long long)m->hello.held[i].attempt);
+    world_trace(w, "%s -> %s %s%s%s%s", from, to, names[m->kind], bf_buf_cstr(&refs), m->kind == AGENT_REFUSE ? ": " : "", m->kind == AGENT_REFUSE ? m->text : "");
+    bf_buf_free(&refs);
+}
+
 void world_violate(struct world *w, const char *fmt, ...)
 {
     char text[400];
@@ -206,6 +226,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->end_ms = w->faults_until_ms + SETTLE_MS;
     w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
     w->store.epoch = 1;
+    w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
     for (uint32_t i = 0; i < w->n_agents; i++) {
@@ -264,6 +285,7 @@ static void run_events(struct world *w)
         step(w, &ev);
         free(ev.bytes);
         if (w->now_ms >= w->faults_until_ms) {
+            w->crash_next = SIM_NO_CRASH;
             if (!released && w->coordinator_up) {
                 sim_operator_release(w);
                 released = true;
@@ -272,6 +294,7 @@ static void run_events(struct world *w)
                 return;
         }
         if (w->now_ms > w->end_ms || ++w->stats.events > EVENTS_MAX) {
+            shadow_trace_left(w->shadow);
             world_violate(w, "I16 liveness: work is left %.0f s after the faults stopped", (double)(w->now_ms - w->faults_until_ms) / 1000);
             return;
         }

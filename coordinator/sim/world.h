@@ -49,6 +49,8 @@ struct sim_agent {
     char name[16];
     uint64_t generation;                     /* of the process; also its incarnation */
     uint64_t previous;                       /* what the next HELLO says of the last one */
+    uint32_t starts;
+    bool mute;                               /* a life ended that nobody can speak for: no later one may speak for it */
     bool up, paused;
     struct agent_core *core;
     int64_t drift_ppm, clock_offset_ms;      /* its CLOCK_BOOTTIME */
@@ -91,6 +93,7 @@ struct world {
     uint64_t next_seq;
     BF_VEC_TYPE(struct sim_event) heap;
     struct lease_settings lease;
+    bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
     uint64_t coordinator_generation;
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
@@ -113,6 +116,8 @@ bool sim_run(const struct sim_options *o, struct sim_stats *ret_stats, char *ret
 void world_push(struct world *w, struct sim_event ev);
 void world_violate(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A message that is sent, unless it is a heartbeat or its answer. */
+void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m);
 uint64_t world_random(struct world *w, uint64_t below);
 bool world_chance(struct world *w, uint32_t percent);         /* of 100 */
 bool world_faulty(const struct world *w);                     /* faults may still be injected */

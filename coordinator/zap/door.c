@@ -14,6 +14,7 @@
 #define OPTION_ENFORCE_DOMAIN 93                 /* ZMQ_ZAP_ENFORCE_DOMAIN; absent from some releases' header */
 #define HANDSHAKE_MS 3000
 #define BACKLOG 4096
+#define CURVE_BYTES 33                           /* what CURVE adds to a message; the library's bound is of the sum */
 #define QUOTA_WINDOW_MS 10000
 #define QUOTA_LINES 10
 
@@ -48,7 +49,7 @@ static enum bf_rc door_configure(struct door *d, const struct door_options *o, s
         {ZMQ_IPV6, strchr(o->endpoint, '[') != NULL},
     };
     const char *domain = zap_domain_name(o->domain);
-    int64_t max_bytes = BF_MESSAGE_MAX_BYTES;
+    int64_t max_bytes = BF_MESSAGE_MAX_BYTES + CURVE_BYTES;
     bool good = zmq_setsockopt(d->socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) == 0 &&
                 zmq_setsockopt(d->socket, ZMQ_CURVE_SECRETKEY, o->secret_key, ZAP_KEY_BYTES) == 0 &&
                 zmq_setsockopt(d->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) == 0;

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
@@ -61,14 +60,15 @@ class BfSqlTest(unittest.TestCase):
         request.update(over)
         return request
 
-    def start(self, request, failpoint=None, env=None):
+    def start(self, request, failpoint=None, env=None, **popen):
         self.n_results += 1
         result = os.path.join(self.folder, f"result-{self.n_results}")
         environment = {"PATH": os.environ.get("PATH", ""), "BF_RESULT": result}
         environment.update(env or {})
         if failpoint:
             environment["BF_SQL_FAILPOINT"] = failpoint
-        process = subprocess.Popen([BF_SQL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        process = subprocess.Popen([BF_SQL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                                   **popen)
         process.stdin.write(request if isinstance(request, bytes) else json.dumps(request).encode())
         process.stdin.close()
         process.stdin = None
@@ -86,6 +86,11 @@ class BfSqlTest(unittest.TestCase):
 
     def run_sql(self, script, token=1, failpoint=None, env=None, **over):
         return self.finish(self.start(self.request(script, token, **over), failpoint, env))
+
+    def wait_stopped(self, process):
+        pid, status = os.waitpid(process.pid, os.WUNTRACED)
+        self.assertEqual(pid, process.pid)
+        self.assertTrue(os.WIFSTOPPED(status))
 
     def query(self, sql, *args):
         with sqlite3.connect(self.db) as c:
@@ -173,11 +178,6 @@ class Protocol(BfSqlTest):
         self.assert_done(self.run_sql(self.ADD, token=8), 2)
         self.assert_once()
 
-    def wait_stopped(self, process):
-        pid, status = os.waitpid(process.pid, os.WUNTRACED)
-        self.assertEqual(pid, process.pid)
-        self.assertTrue(os.WIFSTOPPED(status))
-
     def test_paused_attempt_wakes_after_successor_committed(self):
         paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
         self.wait_stopped(paused[0])
@@ -200,6 +200,24 @@ class Protocol(BfSqlTest):
         after = self.run_sql(self.ADD, token=3)
         self.assertTrue(after.result("already_done"))
         self.assert_once()
+
+    def test_paused_attempt_wakes_while_its_successor_is_between_claim_and_work(self):
+        paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
+        self.wait_stopped(paused[0])
+        self.assertEqual(self.run_sql(self.ADD, token=2, failpoint="after_claim").status, KILLED)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assertIn("token 1 is stale: token 2", self.finish(paused).result("fenced"))
+        self.assertEqual(self.query("select count(*) from sqlite_master where name = 'sums'"), [(0,)])
+        self.assert_done(self.run_sql(self.ADD, token=3), 2)
+        self.assert_once()
+
+    def test_the_write_lock_is_taken_at_once(self):
+        """A transaction that reads first and writes later would deadlock with another such."""
+        paused = self.start(self.request("select 1"), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.assert_fault(self.run_sql(self.ADD, partition="2024-02-01"), 75, native=5)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_done(self.finish(paused), 0)
 
     def test_row_of_the_fence_vanishes(self):
         paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
@@ -403,25 +421,25 @@ class Surroundings(BfSqlTest):
 
     def test_a_lock_that_is_given_back_is_waited_for(self):
         self.script("create table t (v)")
-        c = sqlite3.connect(self.db, isolation_level=None, check_same_thread=False)
+        request = self.request("insert into t values (1)", odbc=self.odbc().replace("300", "20000"))
+        started = self.start(request, "after_claim:stop")
+        self.wait_for_state(started[0].pid, "T")
+        c = sqlite3.connect(self.db, isolation_level=None)
         c.execute("begin immediate")
-        started = self.start(self.request("insert into t values (1)", odbc=self.odbc().replace("300", "20000")))
-        release = threading.Thread(target=lambda: (self.wait_until_open(started[0].pid), c.execute("rollback")))
-        release.start()
-        ended = self.finish(started)
-        release.join()
+        os.kill(started[0].pid, signal.SIGCONT)
+        self.wait_for_state(started[0].pid, "S")       # it sleeps only while it waits for the lock
+        c.execute("rollback")
         c.close()
-        self.assert_done(ended, 1)
+        self.assert_done(self.finish(started), 1)
 
-    def wait_until_open(self, pid):
-        """Until the process has the database open (or the test's own time limit)."""
-        for _ in range(1000):
-            try:
-                if any(self.db in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")):
+    def wait_for_state(self, pid, wanted):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                if f.read().rsplit(")", 1)[1].split()[0] == wanted:
                     return
-            except OSError:
-                return                 # not ours to look at: it is not dumpable, and we are not root
-            time.sleep(0.005)
+            os.sched_yield()
+        self.fail(f"the process never came to state {wanted}")
 
     def test_secrets_are_shown_nowhere(self):
         canary = "CANARY-7f3a"
@@ -433,18 +451,27 @@ class Surroundings(BfSqlTest):
             self.assertEqual(ended.status, 1)
             self.assertNotIn(canary, ended.stderr)
             self.assertNotIn(canary, json.dumps(ended.lines))
-        process, _ = self.start(self.request("select 1", odbc=cases[2]), "after_claim:stop")
+        told = self.run_sql(f"select * from '{canary}'", odbc=cases[2], token=2)
+        self.assertIn("no such table: ***", self.assert_fault(told, 1)["text"])
+        self.assertNotIn(canary, told.stderr)
+        # Under root a process of root's looks the same dumpable or not, so it runs as somebody else.
+        somebody = {}
+        if os.geteuid() == 0:
+            os.chmod(self.folder, 0o711)
+            somebody = {"user": 65534, "executable": shutil.copy(BF_SQL, self.folder)}
+        memory = f"Driver=SQLite3;Database=:memory:;PWD={canary}"
+        process, _ = self.start(self.request("select 1", odbc=memory), "after_claim:stop", env={"BF_RESULT": ""}, **somebody)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)
-        os.waitpid(process.pid, os.WUNTRACED)
+        self.wait_stopped(process)
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             self.assertNotIn(canary.encode(), f.read())
-        if os.geteuid() == 0:
-            with open(f"/proc/{process.pid}/environ", "rb") as f:
-                self.assertNotIn(canary.encode(), f.read())
-        else:
-            with self.assertRaises(PermissionError):
-                open(f"/proc/{process.pid}/environ", "rb").close()
+        with self.subTest("environment"):
+            try:
+                with open(f"/proc/{process.pid}/environ", "rb") as f:
+                    self.assertNotIn(canary.encode(), f.read())
+            except PermissionError:
+                self.assertNotEqual(os.geteuid(), 0)
         self.assertEqual(os.stat(f"/proc/{process.pid}/mem").st_uid, 0, "the process must not be dumpable")
         process.kill()
         process.wait()

@@ -1,1 +1,5 @@
 bf_unit_test(test_agent_core SOURCES test_agent_core.c LIBS bf_agentcore bf_common)
+bf_unit_test(test_agent_parts SOURCES test_agent_parts.c LIBS bf_agent bf_common)
+bf_unit_test(test_agent_runner SOURCES test_agent_runner.c LIBS bf_agent bf_common)
+bf_unit_test(test_agent_guardian SOURCES test_agent_guardian.c LIBS bf_agent bf_common)
+bf_unit_test(test_agent_session SOURCES test_agent_session.c LIBS bf_agent bf_proto bf_common PkgConfig::libzmq)

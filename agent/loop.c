@@ -1,0 +1,355 @@
+/* See loop.h.
+ *
+ * A turn: wait; hear the sockets, the processes, the signals and the time; step the core for each, and carry out its actions.  A step of
+ * the core ends the life of the actions before it, so what an action brings about at once (a spawn that succeeded or failed) is kept in
+ * `later` and told to the core when its actions are done. */
+#include "agent/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "agent/core.h"
+#include "agent/runner.h"
+#include "agent/session.h"
+#include "common/clock.h"
+#include "common/files.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/vec.h"
+
+#define EVENTS_PER_TURN 64
+#define MESSAGES_PER_TURN 256
+#define LEAVE_MS 3000                        /* for the last logs of ended attempts */
+#define BYE_LINGER_MS 500
+
+struct later { struct attempt_ref ref; struct verdict *failed; };      /* NULL: it runs */
+
+struct loop {
+    const struct agent_setup *setup;
+    struct fence_page *page;
+    struct agent_core *core;
+    struct session *session;
+    struct runner *runner;
+    struct logship *logs;                    /* NULL: not configured */
+    struct agent_label *labels;
+    char boot_id[37];
+    int epoll_fd, signal_fd, timer_fd;
+    int zmq_fds[SESSION_FDS_MAX];
+    unsigned generation;
+    struct source own;                       /* for descriptors that need no more than a look */
+    int64_t armed_ms;
+    BF_VEC_TYPE(struct later) later;
+    int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
+};
+
+/* --- the core and its actions ----------------------------------------------------------------------------------------- */
+
+static void set_deadline(struct loop *l, int64_t deadline_ms)
+{
+    int64_t before = atomic_exchange(&l->page->deadline_ms, deadline_ms);
+    uint64_t one = 1;
+    if (before <= bf_boottime_ms())
+        (void)!write(l->page->wake_fd, &one, sizeof one);
+}
+
+static void start_attempt(struct loop *l, const struct assignment *a)
+{
+    struct verdict *failed = bf_xmalloc(sizeof *failed);
+    bool runs = runner_start(l->runner, a, failed);
+    if (!runs)
+        bf_warn("spawn_failed", "attempt=%" PRIu64 " step=%s text=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(failed->text));
+    else
+        bf_debug("started", "attempt=%" PRIu64 " step=%s partition=%s", a->ref.attempt, bf_log_quote(a->step), bf_log_quote(a->partition));
+    if (runs)
+        free(BF_TAKE(failed));
+    bf_vec_push(&l->later, (struct later){a->ref, failed});
+}
+
+static void carry_out(struct loop *l, const struct core_action *a)
+{
+    switch (a->kind) {
+    case ACTION_SEND: session_send(l->session, a->msg); return;
+    case ACTION_SPAWN: start_attempt(l, a->assignment); return;
+    case ACTION_TERM: runner_term(l->runner, a->ref); return;
+    case ACTION_KILL: runner_kill(l->runner, a->ref); return;
+    case ACTION_DEADLINE: set_deadline(l, a->deadline_ms); return;
+    case ACTION_LEAVE: l->leave_at_ms = bf_boottime_ms() + LEAVE_MS; return;
+    }
+}
+
+static void step_core(struct loop *l, const struct core_event *ev)
+{
+    struct core_actions *actions;
+    core_step(l->core, ev, bf_boottime_ms(), &actions);
+    for (size_t i = 0; i < actions->n; i++)
+        carry_out(l, &actions->at[i]);
+}
+
+static void tell_core(struct loop *l, const struct core_event *ev)
+{
+    step_core(l, ev);
+    for (size_t i = 0; i < l->later.n; i++) {            /* grows meanwhile */
+        struct later next = l->later.at[i];
+        struct core_event told = {.kind = next.failed ? CORE_ENDED : CORE_SPAWNED, .ref = next.ref, .at_us = bf_realtime_us()};
+        if (next.failed)
+            told.outcome = &next.failed->outcome;
+        step_core(l, &told);
+        free(next.failed);
+    }
+    bf_vec_clear(&l->later);
+}
+
+static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *outcome, int64_t at_us)
+{
+    struct loop *l = arg;
+    const struct core_event ev = {.kind = CORE_ENDED, .ref = ref, .outcome = outcome, .at_us = at_us};
+    bf_debug("ended", "attempt=%" PRIu64 " source=%d code=%d text=%s", ref.attempt, outcome->source, outcome->code, bf_log_quote(outcome->text));
+    tell_core(l, &ev);
+}
+
+/* --- sockets ---------------------------------------------------------------------------------------------------------- */
+
+static bool send_log(void *arg, const struct log_msg *msg)
+{
+    struct loop *l = arg;
+    return session_send_log(l->session, msg);
+}
+
+static void watch(struct loop *l, int fd)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l->own};
+    int rc = epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+    assert(rc == 0);
+}
+
+/* Sockets that were made anew have new descriptors; closed ones have left epoll by themselves. */
+static void watch_session(struct loop *l)
+{
+    int fds[SESSION_FDS_MAX];
+    unsigned generation;
+    size_t n = session_fds(l->session, fds, &generation);
+    if (generation == l->generation)
+        return;
+    l->generation = generation;
+    for (size_t i = 0; i < n; i++) {
+        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l->own};
+        if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fds[i], &ev) != 0 && errno != EEXIST)
+            bf_error_log("watch_failed", "text=%s", bf_log_quote(strerror(errno)));
+    }
+}
+
+static void log_message(const struct agent_msg *m)
+{
+    if (m->kind == AGENT_REFUSE)
+        bf_error_log("refused", "text=%s", bf_log_quote(m->text));
+    else if (m->kind == AGENT_WELCOME)
+        bf_info("welcomed", "lease_ms=%" PRId64 " heartbeat_ms=%" PRId64, m->lease_ms, m->heartbeat_ms);
+    else if (m->kind == AGENT_DRAIN)
+        bf_info("draining", "by=coordinator");
+}
+
+static void hear_session(struct loop *l)
+{
+    struct agent_msg msg;
+    struct log_msg log;
+    if (session_run(l->session, bf_boottime_ms()))
+        tell_core(l, &(struct core_event){.kind = CORE_CONNECTED, .at_us = bf_realtime_us()});
+    watch_session(l);
+    for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive(l->session, &msg); n++) {
+        log_message(&msg);
+        tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
+        agent_msg_done(&msg);
+    }
+    for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive_log(l->session, &log); n++) {
+        if (log.kind == LOG_CREDIT && l->logs)
+            logship_credit(l->logs, &log, bf_boottime_ms());
+        log_msg_done(&log);
+    }
+}
+
+/* --- the turn --------------------------------------------------------------------------------------------------------- */
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void arm(struct loop *l)
+{
+    int64_t at = earlier(core_next_timer_ms(l->core), runner_next_ms(l->runner));
+    at = earlier(at, session_next_ms(l->session));
+    if (l->logs)
+        at = earlier(at, logship_next_ms(l->logs));
+    at = earlier(at, l->leave_at_ms);
+    if (at == l->armed_ms)
+        return;
+    l->armed_ms = at;
+    struct itimerspec when = {0};            /* all zero: never */
+    if (at < INT64_MAX / 2)
+        when.it_value = (struct timespec){.tv_sec = at > 0 ? at / 1000 : 0, .tv_nsec = at > 0 ? at % 1000 * 1000000 + 1 : 1};
+    int rc = timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    assert(rc == 0);
+}
+
+static void hear_time(struct loop *l)
+{
+    uint64_t count;
+    int64_t now_ms = bf_boottime_ms();
+    if (read(l->timer_fd, &count, sizeof count) > 0)
+        l->armed_ms = INT64_MIN;             /* it fired: set it again even for the same moment */
+    if (core_next_timer_ms(l->core) <= now_ms)
+        tell_core(l, &(struct core_event){.kind = CORE_TIMER, .at_us = bf_realtime_us()});
+}
+
+static void hear_signals(struct loop *l)
+{
+    struct signalfd_siginfo info;
+    while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        bf_info("draining", "by=signal attempts=%zu", core_n_attempts(l->core));
+        tell_core(l, &(struct core_event){.kind = CORE_DRAIN, .at_us = bf_realtime_us()});
+    }
+}
+
+static void turn(struct loop *l)
+{
+    struct epoll_event events[EVENTS_PER_TURN];
+    arm(l);
+    int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, session_ready(l->session) ? 0 : -1);
+    assert(n >= 0 || errno == EINTR);
+    /* Time first: an agent that slept past its deadline fences before it looks at anything else. */
+    hear_time(l);
+    for (int i = 0; i < n; i++) {
+        const struct source *s = events[i].data.ptr;
+        if (s->kind != SOURCE_LOOP)
+            runner_event(l->runner, s);
+    }
+    hear_session(l);
+    if (l->logs)
+        logship_run(l->logs, bf_boottime_ms());
+    hear_signals(l);
+    runner_run(l->runner, bf_boottime_ms());
+}
+
+static bool done(const struct loop *l)
+{
+    return l->leave_at_ms != INT64_MAX && (!l->logs || logship_idle(l->logs) || bf_boottime_ms() >= l->leave_at_ms);
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------------------- */
+
+static enum bf_rc give_to_steps(const struct agent_config *c, const char *dir, mode_t mode, struct bf_error *err)
+{
+    if (bf_mkdirs(dir, mode, err) != BF_OK)
+        return BF_IO;
+    if (c->switch_user && chown(dir, c->step_uid, c->step_gid) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be given to %s", dir, c->step_user);
+    return BF_OK;
+}
+
+static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char **ret_work, char **ret_results, struct bf_error *err)
+{
+    const struct agent_config *c = l->setup->config;
+    if (give_to_steps(c, c->work_dir, 0755, err) != BF_OK)
+        return BF_IO;
+    *ret_work = realpath(c->work_dir, NULL);
+    if (!*ret_work)
+        return bf_fail_errno(err, BF_IO, errno, "work_dir %s", c->work_dir);
+    *ret_results = bf_path_join(*ret_work, "attempt");
+    if (give_to_steps(c, *ret_results, 0700, err) != BF_OK)
+        return BF_IO;
+    /* Many slots need many descriptors; steps get back the limit that the agent was started with. */
+    struct rlimit nofile = {0};
+    (void)getrlimit(RLIMIT_NOFILE, &nofile);
+    uint64_t soft = nofile.rlim_cur;
+    nofile.rlim_cur = nofile.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &nofile);
+    const struct runner_setup setup = {
+        .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
+        .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .ended = on_ended, .arg = l};
+    l->runner = runner_new(&setup);
+    return BF_OK;
+}
+
+static void open_core(struct loop *l, const struct agent_start *start)
+{
+    const struct agent_config *c = l->setup->config;
+    bf_boot_id(l->boot_id);
+    l->labels = bf_xcalloc(c->labels.n + 1, sizeof *l->labels);
+    for (size_t i = 0; i < c->labels.n; i++)
+        l->labels[i] = (struct agent_label){c->labels.keys[i], c->labels.values[i]};
+    const struct core_settings settings = {
+        .incarnation = start->page->incarnation, .hello_retry_ms = 1000,
+        .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = c->name, .version = BF_VERSION, .boot_id = l->boot_id,
+                  .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n,
+                  .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user}};
+    l->core = core_new(&settings);
+}
+
+static enum bf_rc open_descriptors(struct loop *l, struct bf_error *err)
+{
+    sigset_t set;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);                 /* of a terminal: the guardian hears it */
+    signal(SIGHUP, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    l->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (l->epoll_fd < 0 || l->signal_fd < 0 || l->timer_fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "the agent's descriptors");
+    watch(l, l->signal_fd);
+    watch(l, l->timer_fd);
+    return BF_OK;
+}
+
+static void close_loop(struct loop *l)
+{
+    session_close(l->session, BYE_LINGER_MS);
+    runner_free(l->runner);
+    logship_free(l->logs);
+    core_free(l->core);
+    free(l->labels);
+    bf_vec_free(&l->later);
+    bf_close_cleanup(&l->epoll_fd);
+    bf_close_cleanup(&l->signal_fd);
+    bf_close_cleanup(&l->timer_fd);
+}
+
+int agent_loop(const struct agent_start *start, void *arg)
+{
+    const struct agent_setup *setup = arg;
+    struct loop l = {.setup = setup, .page = start->page, .epoll_fd = -1, .signal_fd = -1, .timer_fd = -1, .own = {SOURCE_LOOP, NULL},
+                     .armed_ms = INT64_MIN, .leave_at_ms = INT64_MAX, .generation = UINT_MAX};
+    struct bf_error err = {0};
+    BF_AUTO_FREE char *work = NULL, *results = NULL;
+    const struct session_options options = {
+        .coordinator = setup->config->coordinator, .logs = setup->config->logs, .server_key = setup->config->server_key,
+        .public_key = setup->keys->public_key, .secret_key = setup->keys->secret_key};
+    if (setup->config->logs)
+        l.logs = logship_new(setup->config->log_bytes_max, send_log, runner_room, &l);
+    enum bf_rc rc = open_descriptors(&l, &err);
+    if (rc == BF_OK)
+        rc = open_runner(&l, start->cgroups, &work, &results, &err);
+    if (rc == BF_OK)
+        rc = session_open(&options, &l.session, &err);
+    if (rc == BF_OK) {
+        open_core(&l, start);
+        while (!done(&l))
+            turn(&l);
+        bf_info("left", "incarnation=%" PRIu64, start->page->incarnation);
+    } else {
+        bf_error_log("start_failed", "text=%s", bf_log_quote(err.text));
+    }
+    close_loop(&l);
+    return bf_rc_exit(rc);
+}

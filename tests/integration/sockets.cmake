@@ -1,0 +1,7 @@
+# The coordinator's sockets on the loopback: one process holds both ends.
+add_executable(test_sockets integration/test_sockets.c integration/peer.c)
+target_link_libraries(test_sockets PRIVATE bf_flags bf_fleet bf_api bf_logs bf_zap bf_proto bf_common PkgConfig::libzmq PkgConfig::criterion
+                      Threads::Threads)
+set_target_properties(test_sockets PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_test(NAME integration/sockets COMMAND test_sockets --color=never -j1)
+set_tests_properties(integration/sockets PROPERTIES LABELS integration TIMEOUT 300 SKIP_RETURN_CODE 77)

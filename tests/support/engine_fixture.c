@@ -1,0 +1,559 @@
+#include "tests/support/engine_fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/civil.h"
+#include "common/mem.h"
+
+/* ---- plans ---- */
+
+struct plan *fx_plan(void)
+{
+    struct plan *p = bf_xcalloc(1, sizeof *p);
+    p->name = bf_xstrdup("test");
+    return p;
+}
+
+uint32_t fx_pool(struct plan *p, const char *name, uint32_t slots)
+{
+    p->pools = bf_xreallocarray(p->pools, p->n_pools + 1, sizeof *p->pools);
+    p->pools[p->n_pools] = (struct plan_pool){.name = bf_xstrdup(name), .slots = slots};
+    return (uint32_t)p->n_pools++;
+}
+
+uint32_t fx_step(struct plan *p, enum plan_grain grain, int32_t first, uint32_t n, uint32_t pool)
+{
+    p->steps = bf_xreallocarray(p->steps, p->n_steps + 1, sizeof *p->steps);
+    p->steps[p->n_steps] = (struct plan_step){
+        .name = bf_xasprintf("s%zu", p->n_steps), .kind = PLAN_NOOP, .range = {.grain = grain, .first = first, .n = n},
+        .priority = PLAN_NORMAL, .pool = pool, .expect_ms = 1000, .connection = PLAN_NO_INDEX,
+        .retry = {.max_attempts = 3, .initial_ms = 1000, .max_ms = 4000, .factor_milli = 2000},
+    };
+    return (uint32_t)p->n_steps++;
+}
+
+void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping, uint32_t previous)
+{
+    struct plan_step *s = &p->steps[down];
+    s->edges = bf_xreallocarray(s->edges, s->n_edges + 1, sizeof *s->edges);
+    s->edges[s->n_edges++] = (struct plan_edge){.upstream = up, .mapping = mapping, .previous = previous};
+}
+
+void fx_label(struct plan *p, uint32_t step, const char *name, const char *value)
+{
+    struct plan_step *s = &p->steps[step];
+    s->labels = bf_xreallocarray(s->labels, s->n_labels + 1, sizeof *s->labels);
+    s->labels[s->n_labels++] = (struct plan_label){.name = bf_xstrdup(name), .value = bf_xstrdup(value)};
+}
+
+void fx_output(struct plan *p, uint32_t step, const char *connection, const char *dataset)
+{
+    uint32_t c = PLAN_NO_INDEX;
+    if (connection) {
+        p->connections = bf_xreallocarray(p->connections, p->n_connections + 1, sizeof *p->connections);
+        p->connections[p->n_connections] = (struct plan_connection){.name = bf_xstrdup(connection), .odbc = bf_xstrdup("")};
+        c = (uint32_t)p->n_connections++;
+    }
+    p->datasets = bf_xreallocarray(p->datasets, p->n_datasets + 1, sizeof *p->datasets);
+    p->datasets[p->n_datasets++] = (struct plan_dataset){.name = bf_xstrdup(dataset), .connection = c};
+    struct plan_step *s = &p->steps[step];
+    s->outputs = bf_xreallocarray(s->outputs, s->n_outputs + 1, sizeof *s->outputs);
+    s->outputs[s->n_outputs++] = (uint32_t)(p->n_datasets - 1);
+}
+
+struct plan *fx_plan_done(struct plan *p)
+{
+    p->order = bf_xcalloc(p->n_steps, sizeof *p->order);
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        p->order[i] = i;
+        p->n_instances += p->steps[i].range.n;
+    }
+    return p;
+}
+
+static void random_range(struct bf_prng *rng, struct plan_range *days, struct plan_range *months)
+{
+    struct bf_date d = {.year = 2024, .month = (uint8_t)(1 + bf_prng_below(rng, 10)), .day = 1};
+    uint32_t n = 1 + (uint32_t)bf_prng_below(rng, 3);
+    struct bf_date end = {.year = 2024, .month = (uint8_t)(d.month + n), .day = 1};
+    if (end.month > 12)
+        end = (struct bf_date){.year = 2025, .month = (uint8_t)(end.month - 12), .day = 1};
+    *months = (struct plan_range){.grain = PLAN_MONTH, .first = (2024 - 1970) * 12 + d.month - 1, .n = n};
+    *days = (struct plan_range){.grain = PLAN_DAY, .first = bf_days_from_date(d), .n = (uint32_t)(bf_days_from_date(end) - bf_days_from_date(d))};
+    if (bf_prng_below(rng, 4) == 0) {            /* a month that is only partly inside */
+        days->first += 3;
+        days->n -= 8;
+    }
+}
+
+static enum plan_mapping random_mapping(struct bf_prng *rng, enum plan_grain up, enum plan_grain down)
+{
+    if (bf_prng_below(rng, 6) == 0)
+        return PLAN_ALL;
+    if (up == down)
+        return up != PLAN_NONE && bf_prng_below(rng, 3) == 0 ? PLAN_PREVIOUS : PLAN_SAME;
+    return down == PLAN_NONE || (down == PLAN_MONTH && up == PLAN_DAY) ? PLAN_CONTAINED : PLAN_CONTAINING;
+}
+
+static void random_step(struct plan *p, struct bf_prng *rng, const struct plan_range *ranges)
+{
+    const struct plan_range *r = &ranges[bf_prng_below(rng, 5) < 3 ? 0 : bf_prng_below(rng, 3)];
+    uint32_t pool = bf_prng_below(rng, 3) == 0 ? PLAN_NO_INDEX : (uint32_t)bf_prng_below(rng, p->n_pools);
+    uint32_t step = fx_step(p, r->grain, r->first, r->n, pool);
+    struct plan_step *s = &p->steps[step];
+    s->priority = (enum plan_priority)bf_prng_below(rng, 4);
+    s->expect_ms = (int64_t)bf_prng_below(rng, 5000);
+    s->retry.max_attempts = 1 + (uint32_t)bf_prng_below(rng, 3);
+    s->wait_for_fence = bf_prng_below(rng, 5) == 0;
+    if (bf_prng_below(rng, 4) == 0)
+        fx_label(p, step, "zone", bf_prng_below(rng, 2) ? "a" : "b");
+    uint32_t n_edges = step == 0 ? 0 : (uint32_t)bf_prng_below(rng, 3);
+    for (uint32_t i = 0; i < n_edges; i++) {
+        uint32_t up = (uint32_t)bf_prng_below(rng, step);
+        enum plan_mapping m = random_mapping(rng, p->steps[up].range.grain, r->grain);
+        fx_edge(p, step, up, m, m == PLAN_PREVIOUS ? 1 + (uint32_t)bf_prng_below(rng, 3) : 0);
+    }
+    if (r->n > 1 && bf_prng_below(rng, 5) == 0)
+        fx_edge(p, step, step, PLAN_PREVIOUS, 1 + (uint32_t)bf_prng_below(rng, 2));
+}
+
+struct plan *fx_random_plan(uint64_t seed)
+{
+    struct bf_prng rng;
+    struct plan_range ranges[3] = {[2] = {.grain = PLAN_NONE, .n = 1}};
+    bf_prng_seed(&rng, seed);
+    random_range(&rng, &ranges[0], &ranges[1]);
+    struct plan *p = fx_plan();
+    fx_pool(p, "small", 1 + (uint32_t)bf_prng_below(&rng, 3));
+    fx_pool(p, "large", 8);
+    uint32_t n = 1 + (uint32_t)bf_prng_below(&rng, 6);
+    for (uint32_t i = 0; i < n; i++)
+        random_step(p, &rng, ranges);
+    return fx_plan_done(p);
+}
+
+/* ---- engine ---- */
+
+void fx_init(struct fx *f, const struct engine_config *config)
+{
+    *f = (struct fx){.now_ms = 1000, .wall_us = 1700000000000000};
+    if (config)
+        f->config = *config;
+    f->config.seed = f->config.seed ? f->config.seed : 7;
+    f->e = engine_new(&f->config);
+}
+
+void fx_done(struct fx *f)
+{
+    engine_free(f->e);
+    engine_out_free(&f->out);
+    for (size_t i = 0; i < f->journal.n; i++)
+        bf_buf_free(&f->journal.at[i]);
+    bf_vec_free(&f->journal);
+    bf_vec_free(&f->plans);
+    bf_vec_free(&f->inputs);
+    bf_vec_free(&f->ended);
+}
+
+static void begin_turn(struct fx *f)
+{
+    if (f->inputs.n == 0)
+        engine_out_clear(&f->out);
+}
+
+void fx_step_input(struct fx *f, const struct input *in)
+{
+    begin_turn(f);
+    bf_vec_push(&f->inputs, *in);
+    struct input *kept = &f->inputs.at[f->inputs.n - 1];
+    if (kept->hello.n_held > 0)
+        kept->hello.held = bf_arena_memdup(&f->out.arena, kept->hello.held, kept->hello.n_held * sizeof *kept->hello.held);
+    engine_step(f->e, kept, f->now_ms, f->wall_us, &f->out);
+}
+
+static void note_ended(struct fx *f)
+{
+    for (size_t i = 0; i < f->out.n_records; i++)
+        if (f->out.records[i].kind == RECORD_ENDED)
+            bf_vec_push(&f->ended, f->out.records[i].ref);
+}
+
+void fx_turn(struct fx *f)
+{
+    struct bf_error err = {0};
+    if (f->inputs.n == 0) {
+        engine_out_clear(&f->out);
+        bf_vec_push(&f->inputs, (struct input){.kind = INPUT_TIMER});
+    }
+    engine_finish_turn(f->e, f->now_ms, f->wall_us, &f->out);
+    cr_assert(engine_check(f->e, true, &err), "turn %llu: %s", (unsigned long long)f->seq, err.text);
+    note_ended(f);
+    struct turn t = {.seq = ++f->seq, .now_ms = f->now_ms, .wall_us = f->wall_us, .inputs = f->inputs.at, .n_inputs = f->inputs.n,
+                     .records = f->out.records, .n_records = f->out.n_records};
+    struct bf_buf bytes = {0};
+    turn_encode(&t, &bytes);
+    bf_vec_push(&f->journal, bytes);
+    bf_vec_clear(&f->inputs);
+    f->wall_us += 1000;
+}
+
+/* ---- agents ---- */
+
+struct fx_agent fx_agent(uint32_t number, uint32_t slots)
+{
+    struct fx_agent a = {.incarnation = 100 + number, .slots = slots};
+    memset(a.key, (int)number, sizeof a.key);
+    snprintf(a.name, sizeof a.name, "agent-%u", number % 1000);
+    return a;
+}
+
+static struct input hello_input(const struct fx_agent *a)
+{
+    struct input in = {.kind = INPUT_HELLO, .incarnation = a->incarnation};
+    memcpy(in.key, a->key, sizeof in.key);
+    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "1", .boot_id = "00000000-0000-0000-0000-000000000000",
+                                    .slots = a->slots, .fence = FENCE_CGROUP_V2, .labels = (struct agent_label *)(uintptr_t)a->labels,
+                                    .n_labels = a->n_labels};
+    return in;
+}
+
+uint32_t fx_hello(struct fx *f, const struct fx_agent *a, uint64_t previous)
+{
+    struct input in = hello_input(a);
+    in.hello.previous = previous;
+    fx_step_input(f, &in);
+    for (size_t i = 0; i < f->out.n_effects; i++)
+        if (f->out.effects[i].kind == EFFECT_REFUSE && memcmp(f->out.effects[i].key, a->key, sizeof a->key) == 0)
+            return 0;
+    return engine_agent_by_key(f->e, a->key);
+}
+
+void fx_hello_holding(struct fx *f, const struct fx_agent *a, struct attempt_ref *held, size_t n)
+{
+    struct input in = hello_input(a);
+    in.hello.held = held;
+    in.hello.n_held = n;
+    fx_step_input(f, &in);
+}
+
+void fx_lost(struct fx *f, const struct fx_agent *a)
+{
+    fx_step_input(f, &(struct input){.kind = INPUT_LOST, .agent = engine_agent_by_key(f->e, a->key), .incarnation = a->incarnation});
+}
+
+void fx_bye(struct fx *f, const struct fx_agent *a)
+{
+    struct input in = {.kind = INPUT_BYE, .incarnation = a->incarnation};
+    memcpy(in.key, a->key, sizeof in.key);
+    fx_step_input(f, &in);
+}
+
+static void report(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum report_kind kind, struct outcome outcome)
+{
+    struct input in = {.kind = INPUT_REPORT, .incarnation = a->incarnation};
+    memcpy(in.key, a->key, sizeof in.key);
+    in.report = (struct agent_report){.ref = ref, .kind = kind, .started_us = f->wall_us, .outcome = outcome};
+    if (kind == REPORT_ENDED)
+        in.report.ended_us = f->wall_us + 1;
+    fx_step_input(f, &in);
+}
+
+void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref)
+{
+    report(f, a, ref, REPORT_STARTED, (struct outcome){.sqlstate = "", .dbms = "", .text = ""});
+}
+
+void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code)
+{
+    report(f, a, ref, REPORT_ENDED, (struct outcome){.source = source, .code = code, .sqlstate = "", .dbms = "", .text = source == OUTCOME_OK ? "" : "it said no", .rows = -1});
+}
+
+/* ---- operators ---- */
+
+struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill)
+{
+    struct op_request r = {.verb = verb, .backfill = backfill, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    uint32_t n = ++f->requests;
+    memcpy(r.id, &n, sizeof n);
+    return r;
+}
+
+const struct effect *fx_command(struct fx *f, const struct op_request *r)
+{
+    struct input in = {.kind = INPUT_COMMAND, .actor = "tester", .command = *r};
+    memset(in.key, 0xee, sizeof in.key);
+    fx_step_input(f, &in);
+    const struct effect *last = NULL;
+    for (size_t i = 0; i < f->out.n_effects; i++)
+        if (f->out.effects[i].kind == EFFECT_REPLY && memcmp(f->out.effects[i].request_id, r->id, sizeof r->id) == 0)
+            last = &f->out.effects[i];
+    cr_assert_not_null(last, "a command was not answered");
+    return last;
+}
+
+const struct effect *fx_ask(struct fx *f, enum op_verb verb, uint32_t backfill)
+{
+    struct op_request r = fx_request(f, verb, backfill);
+    return fx_command(f, &r);
+}
+
+static void add_plan(struct engine *e, const struct fx_plan_source *s)
+{
+    uint8_t key[32];
+    engine_plan_key(s->hash, "", "", NULL, 0, key);
+    engine_add_plan(e, key, s->make(s->seed));
+}
+
+uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
+{
+    struct fx_plan_source s = {.make = make, .seed = seed};
+    uint64_t n = f->plans.n + 1;
+    memcpy(s.hash, &n, sizeof n);
+    bf_vec_push(&f->plans, s);
+    add_plan(f->e, &s);
+    struct op_request r = fx_request(f, OP_CREATE, 0);
+    memcpy(r.plan_hash, s.hash, sizeof r.plan_hash);
+    return fx_command(f, &r)->rc == BF_OK ? engine_latest_backfill(f->e) : 0;
+}
+
+/* ---- looking ---- */
+
+size_t fx_count_effects(const struct fx *f, enum effect_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->out.n_effects; i++)
+        n += f->out.effects[i].kind == kind;
+    return n;
+}
+
+const struct record *fx_record(const struct fx *f, enum record_kind kind, size_t nth)
+{
+    for (size_t i = 0; i < f->out.n_records; i++)
+        if (f->out.records[i].kind == kind && nth-- == 0)
+            return &f->out.records[i];
+    return NULL;
+}
+
+size_t fx_count_records(const struct fx *f, enum record_kind kind)
+{
+    size_t n = 0;
+    while (fx_record(f, kind, n))
+        n++;
+    return n;
+}
+
+enum instance_state fx_state(const struct fx *f, uint32_t backfill, uint32_t step, uint32_t index)
+{
+    struct instance_view v;
+    cr_assert(engine_instance(f->e, backfill, step, index, &v));
+    return v.state;
+}
+
+struct backfill_view fx_backfill(const struct fx *f, uint32_t id)
+{
+    struct backfill_view v;
+    cr_assert(engine_backfill(f->e, id, &v));
+    return v;
+}
+
+struct attempt_ref fx_attempt(const struct fx *f, uint32_t backfill, uint32_t step, uint32_t index)
+{
+    struct instance_view v;
+    struct attempt_view a = {0};
+    cr_assert(engine_instance(f->e, backfill, step, index, &v));
+    cr_assert(engine_find_attempt(f->e, v.attempt, &a), "bf-%u step %u[%u] has no open attempt but is %s", backfill, step, index,
+              instance_state_name(v.state));
+    return a.ref;
+}
+
+/* ---- recovery ---- */
+
+struct engine *fx_fresh(const struct fx *f)
+{
+    struct engine *e = engine_new(&f->config);
+    for (size_t i = 0; i < f->plans.n; i++)
+        add_plan(e, &f->plans.at[i]);
+    return e;
+}
+
+static void apply_all(struct engine *e, const struct record *records, size_t n)
+{
+    struct bf_error err = {0};
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(engine_apply(e, &records[i], &err), BF_OK, "%s: %s", record_kind_name(records[i].kind), err.text);
+}
+
+void fx_apply_encoded(struct engine *e, const struct record *records, size_t n)
+{
+    struct bf_buf bytes = {0};
+    struct bf_arena arena = {0};
+    struct record *decoded = NULL;
+    size_t n_decoded = 0;
+    struct bf_error err = {0};
+    records_encode(records, n, &bytes);
+    cr_assert_eq(records_decode(bytes.data, bytes.len, &arena, &decoded, &n_decoded, &err), BF_OK, "%s", err.text);
+    apply_all(e, decoded, n_decoded);
+    bf_arena_free(&arena);
+    bf_buf_free(&bytes);
+}
+
+void fx_apply_turn(struct engine *e, const struct bf_buf *bytes)
+{
+    struct turn t = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(turn_decode(bytes->data, bytes->len, &t, &err), BF_OK, "%s", err.text);
+    apply_all(e, t.records, t.n_records);
+    turn_done(&t);
+}
+
+bool fx_same_state(const struct engine *a, const struct engine *b)
+{
+    uint8_t x[32], y[32];
+    engine_state_hash(a, x);
+    engine_state_hash(b, y);
+    return memcmp(x, y, sizeof x) == 0;
+}
+
+/* ---- chaos ---- */
+
+void chaos_init(struct chaos *c, uint64_t seed)
+{
+    static const char *const zones[] = {"a", "b", "a", "b"};
+    bf_prng_seed(&c->rng, seed);
+    for (uint32_t i = 0; i < 4; i++) {
+        c->agents[i] = fx_agent(i + 1, 1 + (uint32_t)bf_prng_below(&c->rng, 5));
+        c->agents[i].labels[0] = (struct agent_label){"zone", zones[i]};
+        c->agents[i].n_labels = 1;
+        c->here[i] = false;
+    }
+}
+
+static bool chance(struct chaos *c, uint64_t one_in)
+{
+    return bf_prng_below(&c->rng, one_in) == 0;
+}
+
+static const struct fx_agent *agent_of(const struct chaos *c, const struct fx *f, uint32_t id)
+{
+    struct agent_view v;
+    cr_assert(engine_agent(f->e, id, &v));
+    for (int i = 0; i < 4; i++)
+        if (memcmp(c->agents[i].key, v.key, BF_KEY_BYTES) == 0)
+            return &c->agents[i];
+    cr_assert(false, "an agent that nobody is");
+    return NULL;
+}
+
+static enum outcome_source random_end(struct chaos *c, int32_t *ret_code)
+{
+    static const enum outcome_source rare[] = {OUTCOME_EXIT, OUTCOME_EXIT, OUTCOME_EXIT, OUTCOME_SKIP, OUTCOME_SKIP, OUTCOME_SIGNAL, OUTCOME_OOM,
+                                               OUTCOME_TIMEOUT, OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED};
+    static const int32_t codes[] = {75, 1, 126};
+    *ret_code = codes[bf_prng_below(&c->rng, 3)];
+    return bf_prng_below(&c->rng, 100) < 70 ? OUTCOME_OK : rare[bf_prng_below(&c->rng, sizeof rare / sizeof *rare)];
+}
+
+static void some_reports(struct chaos *c, struct fx *f)
+{
+    for (uint64_t id = engine_next_attempt(f->e, 0), next; id; id = next) {
+        struct attempt_view a;
+        next = engine_next_attempt(f->e, id);
+        cr_assert(engine_find_attempt(f->e, id, &a));
+        int32_t code = 0;
+        if (chance(c, 3))
+            fx_started(f, agent_of(c, f, a.agent), a.ref);
+        if (chance(c, 2)) {
+            enum outcome_source source = random_end(c, &code);
+            fx_ended(f, agent_of(c, f, a.agent), a.ref, source, code);
+        } else if (chance(c, 20)) {              /* somebody else's, or with another token */
+            struct attempt_ref wrong = {.attempt = a.ref.attempt, .token = a.ref.token + (chance(c, 2) ? 1 : 0)};
+            fx_ended(f, &c->agents[bf_prng_below(&c->rng, 4)], wrong.token == a.ref.token ? (struct attempt_ref){a.ref.attempt, a.ref.token - 1} : wrong,
+                     OUTCOME_OK, 0);
+        }
+    }
+    if (f->ended.n > 0 && chance(c, 4))
+        fx_ended(f, &c->agents[bf_prng_below(&c->rng, 4)], f->ended.at[bf_prng_below(&c->rng, f->ended.n)], OUTCOME_OK, 0);
+}
+
+static void agent_comes_or_goes(struct chaos *c, struct fx *f)
+{
+    size_t i = bf_prng_below(&c->rng, 4);
+    struct fx_agent *a = &c->agents[i];
+    if (!c->here[i]) {
+        uint64_t previous = a->incarnation;
+        if (chance(c, 2))
+            a->incarnation += 100;
+        c->here[i] = fx_hello(f, a, a->incarnation == previous ? 0 : previous) != 0;
+    } else if (chance(c, 3)) {
+        fx_lost(f, a);
+        c->here[i] = false;
+    } else if (chance(c, 2)) {                   /* restarted: its guardian saw the old steps dead */
+        uint64_t previous = a->incarnation;
+        a->incarnation += 100;
+        fx_hello(f, a, previous);
+    } else {
+        fx_bye(f, a);
+        struct agent_view v;
+        cr_assert(engine_agent(f->e, engine_agent_by_key(f->e, a->key), &v));
+        c->here[i] = v.state != AGENT_LEFT;
+    }
+}
+
+static void some_command(struct chaos *c, struct fx *f)
+{
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_RESUME, OP_RETRY, OP_RETRY};
+    uint32_t n = engine_latest_backfill(f->e);
+    if (n == 0)
+        return;
+    uint32_t id = 1 + (uint32_t)bf_prng_below(&c->rng, n);
+    fx_ask(f, chance(c, 30) ? OP_CANCEL : verbs[bf_prng_below(&c->rng, 6)], id);
+}
+
+void chaos_turn(struct chaos *c, struct fx *f)
+{
+    f->now_ms += (int64_t)bf_prng_below(&c->rng, 2000);      /* a turn is one moment */
+    some_reports(c, f);
+    if (chance(c, 6))
+        agent_comes_or_goes(c, f);
+    if (chance(c, 8))
+        some_command(c, f);
+    if (chance(c, 20))
+        fx_step_input(f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = (uint32_t)bf_prng_below(&c->rng, 4)});
+    fx_turn(f);
+}
+
+static bool unfinished(const struct fx *f)
+{
+    for (uint32_t id = engine_next_backfill(f->e, 0); id; id = engine_next_backfill(f->e, id))
+        if (fx_backfill(f, id).finished_us == 0)
+            return true;
+    return false;
+}
+
+static void finish_open(struct chaos *c, struct fx *f)
+{
+    for (uint64_t id = engine_next_attempt(f->e, 0), next; id; id = next) {
+        struct attempt_view a;
+        next = engine_next_attempt(f->e, id);
+        cr_assert(engine_find_attempt(f->e, id, &a));
+        fx_ended(f, agent_of(c, f, a.agent), a.ref, OUTCOME_OK, 0);
+    }
+}
+
+void chaos_settle(struct chaos *c, struct fx *f)
+{
+    fx_step_input(f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 4});
+    for (int i = 0; i < 4; i++)
+        c->here[i] = c->here[i] || fx_hello(f, &c->agents[i], 0) != 0;
+    for (uint32_t id = engine_next_backfill(f->e, 0); id; id = engine_next_backfill(f->e, id))
+        fx_ask(f, OP_RESUME, id);
+    for (int i = 0; i < 20000 && unfinished(f); i++) {
+        f->now_ms += 5000;
+        finish_open(c, f);
+        fx_turn(f);
+    }
+    cr_assert(!unfinished(f), "a backfill does not end although every step succeeds");
+}

@@ -1,0 +1,85 @@
+/* An engine under test: plans built by hand, agents and operators that speak to it, a journal of what it did, and a driver that does
+ * random things to it.  Every turn's end is checked by engine_check(deep).  Failures abort the test through Criterion. */
+#ifndef BF_TESTS_ENGINE_FIXTURE_H
+#define BF_TESTS_ENGINE_FIXTURE_H
+
+#include "common/prng.h"
+#include "common/vec.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/engine/view.h"
+
+/* ---- plans by hand; released by plan_free() ---- */
+struct plan *fx_plan(void);
+uint32_t fx_pool(struct plan *p, const char *name, uint32_t slots);
+/* A noop step: grain, first ordinal, partitions, pool (or PLAN_NO_INDEX).  Three attempts, 1 s doubling to 4 s. */
+uint32_t fx_step(struct plan *p, enum plan_grain grain, int32_t first, uint32_t n, uint32_t pool);
+void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping, uint32_t previous);
+void fx_label(struct plan *p, uint32_t step, const char *name, const char *value);
+void fx_output(struct plan *p, uint32_t step, const char *connection, const char *dataset);   /* connection NULL: none */
+struct plan *fx_plan_done(struct plan *p);                /* order, names, count; steps must come upstream first */
+typedef struct plan *fx_make(uint64_t seed);
+/* Steps 1..6 of any grain, edges of any mapping that fits, pools, retries. */
+struct plan *fx_random_plan(uint64_t seed);
+
+/* ---- the engine and its surroundings ---- */
+struct fx_plan_source { fx_make *make; uint64_t seed; uint8_t hash[32]; };
+struct fx_agent { uint8_t key[BF_KEY_BYTES]; char name[16]; uint64_t incarnation; uint32_t slots; struct agent_label labels[2]; size_t n_labels; };
+
+struct fx {
+    struct engine_config config;
+    struct engine *e;
+    struct engine_out out;                                /* of the turn under way */
+    int64_t now_ms, wall_us;
+    uint64_t seq;
+    uint32_t requests;
+    BF_VEC_TYPE(struct fx_plan_source) plans;
+    BF_VEC_TYPE(struct input) inputs;                     /* of the turn under way */
+    BF_VEC_TYPE(struct bf_buf) journal;                   /* an encoded turn each */
+    BF_VEC_TYPE(struct attempt_ref) ended;                /* attempts that are over: for stale reports */
+};
+
+void fx_init(struct fx *f, const struct engine_config *config);
+void fx_done(struct fx *f);
+void fx_step_input(struct fx *f, const struct input *in);
+/* finish_turn, check, journal.  Records and effects stay in f->out until the next input. */
+void fx_turn(struct fx *f);
+
+struct fx_agent fx_agent(uint32_t number, uint32_t slots);
+uint32_t fx_hello(struct fx *f, const struct fx_agent *a, uint64_t previous);          /* engine's id, 0: refused */
+void fx_hello_holding(struct fx *f, const struct fx_agent *a, struct attempt_ref *held, size_t n);
+void fx_lost(struct fx *f, const struct fx_agent *a);
+void fx_bye(struct fx *f, const struct fx_agent *a);
+void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref);
+void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code);
+struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill);
+/* The answer of the request, which stays in f->out. */
+const struct effect *fx_command(struct fx *f, const struct op_request *r);
+const struct effect *fx_ask(struct fx *f, enum op_verb verb, uint32_t backfill);
+/* CREATE of make(seed); 0 when it was refused. */
+uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed);
+
+/* Looking. */
+size_t fx_count_effects(const struct fx *f, enum effect_kind kind);
+size_t fx_count_records(const struct fx *f, enum record_kind kind);
+const struct record *fx_record(const struct fx *f, enum record_kind kind, size_t i);   /* i-th of the kind, or NULL */
+enum instance_state fx_state(const struct fx *f, uint32_t backfill, uint32_t step, uint32_t index);
+struct backfill_view fx_backfill(const struct fx *f, uint32_t id);
+/* Open attempt of an instance; fails when there is none. */
+struct attempt_ref fx_attempt(const struct fx *f, uint32_t backfill, uint32_t step, uint32_t index);
+
+/* ---- recovery ---- */
+/* A fresh engine with the same plans. */
+struct engine *fx_fresh(const struct fx *f);
+/* Apply records as decoded from their encoded form. */
+void fx_apply_encoded(struct engine *e, const struct record *records, size_t n);
+void fx_apply_turn(struct engine *e, const struct bf_buf *turn);
+bool fx_same_state(const struct engine *a, const struct engine *b);
+
+/* ---- chaos: random turns of a small fleet ---- */
+struct chaos { struct bf_prng rng; struct fx_agent agents[4]; bool here[4]; };
+void chaos_init(struct chaos *c, uint64_t seed);
+void chaos_turn(struct chaos *c, struct fx *f);
+/* Faults stop: agents come back, everything succeeds, until each backfill that can end has ended. */
+void chaos_settle(struct chaos *c, struct fx *f);
+
+#endif

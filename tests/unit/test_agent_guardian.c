@@ -1,0 +1,313 @@
+/* The guardian with real processes: a small agent of ours stands in for the real one, so that each fault can be made to happen. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/guardian.h"
+#include "agent/runner.h"
+#include "agent/state.h"
+#include "common/clock.h"
+#include "common/files.h"
+#include "common/log.h"
+
+#define LIMIT_MS 20000
+
+/* Shared between the test, the guardian and the agent. */
+struct stage {
+    char dir[64];
+    _Atomic pid_t agent;
+    _Atomic int n_started;
+    _Atomic uint64_t incarnation, previous, fences;
+    _Atomic int64_t fence_us, deadline_ms;
+    struct fence_page *page;
+    int heard[2];                            /* the agent's word for each SIGTERM */
+    enum cgroup_mode mode;
+    int64_t lease_ms;
+    const char *script;
+    int exit_status;                         /* of the agent, when it is not to wait */
+};
+
+static struct stage *stage_new(enum cgroup_mode mode)
+{
+    struct stage *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    snprintf(s->dir, sizeof s->dir, "/tmp/bf-guardian-XXXXXX");
+    cr_assert_not_null(mkdtemp(s->dir));
+    s->mode = mode;
+    s->exit_status = -1;
+    s->lease_ms = LIMIT_MS;
+    cr_assert_eq(pipe2(s->heard, O_CLOEXEC), 0);
+    bf_log_max = BF_LOG_ERROR;
+    return s;
+}
+
+static void stage_free(struct stage *s)
+{
+    char words[128];
+    snprintf(words, sizeof words, "rm -rf %s", s->dir);
+    (void)!system(words);
+    close(s->heard[0]);
+    close(s->heard[1]);
+    munmap(s, sizeof *s);
+}
+
+/* The step's standard output is a FIFO that the test reads: it closes when the last process of the step is gone. */
+static const char stubborn[] =
+    "trap '' TERM; exec > life; (setsid sh -c 'trap \"\" TERM HUP INT; echo $$ > a; exec sleep 600' &); "
+    "(setsid setsid sh -c 'trap \"\" TERM HUP INT; echo $$ > b; exec sleep 600' &); "
+    "while ! [ -s a ] || ! [ -s b ]; do sleep 0.01; done; echo up; while :; do sleep 600; done";
+
+static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+
+static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
+{
+    (void)arg, (void)ref, (void)o, (void)at_us;
+}
+
+static int small_agent(const struct agent_start *start, void *arg)
+{
+    struct stage *s = arg;
+    struct agent_config config = {.name = "g", .sql_helper = "/bin/cat"};
+    atomic_store(&s->agent, getpid());
+    atomic_store(&s->incarnation, start->page->incarnation);
+    atomic_store(&s->previous, start->previous);
+    s->page = start->page;
+    if (s->exit_status >= 0)
+        return s->exit_status;
+    const struct runner_setup setup = {
+        .config = &config, .cgroups = start->cgroups, .page = start->page, .own_env = own_env, .work_dir = s->dir, .result_dir = s->dir,
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .ended = no_end};
+    struct runner *runner = runner_new(&setup);
+    const char *argv[] = {"sh", "-c", s->script};
+    const struct assignment a = {.ref = {1, 1}, .kind = STEP_RUN, .step = "s", .run_id = "r", .argv = argv, .n_argv = 3};
+    struct verdict failed;
+    uint64_t one = 1;
+    atomic_store(&s->deadline_ms, bf_boottime_ms() + s->lease_ms);
+    atomic_store(&start->page->deadline_ms, atomic_load(&s->deadline_ms));
+    (void)!write(start->page->wake_fd, &one, sizeof one);
+    if (!runner_start(runner, &a, &failed))
+        return 90;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);                /* blocked, as the guardian left it */
+    for (int sig;;)
+        if (sigwait(&set, &sig) == 0)
+            (void)!write(s->heard[1], "t", 1);
+}
+
+static pid_t start_guardian(struct stage *s)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    struct bf_error err = {0};
+    int status = 99;
+    const struct guardian_setup setup = {.name = "unit", .state_dir = s->dir, .cgroup_mode = s->mode};
+    enum bf_rc rc = guardian_run(&setup, small_agent, s, &status, &err);
+    if (rc != BF_OK)
+        fprintf(stderr, "%s\n", err.text);
+    _exit(rc == BF_OK ? status : 100 + (int)rc);
+}
+
+static void wait_readable(int fd, const char *what)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    cr_assert_eq(poll(&p, 1, LIMIT_MS), 1, "%s: not within %d ms", what, LIMIT_MS);
+}
+
+/* The FIFO of a stubborn step, once it is up. */
+static int open_life(struct stage *s)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/life", s->dir);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    s->script = stubborn;
+    return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static void wait_up(int life)
+{
+    char word[8] = "";
+    wait_readable(life, "the step");
+    cr_assert_eq(read(life, word, sizeof word), 3, "the step's word");
+}
+
+/* Every process of the step held the FIFO open. */
+static void wait_all_dead(int life)
+{
+    char byte;
+    struct pollfd p = {life, POLLIN, 0};
+    cr_assert_eq(poll(&p, 1, LIMIT_MS), 1, "the step lives on");
+    cr_assert_eq(read(life, &byte, 1), 0);
+}
+
+static int wait_exit(pid_t pid)
+{
+    int status = -1, pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    wait_readable(pidfd, "the guardian's end");
+    close(pidfd);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFEXITED(status), "status %x", (unsigned)status);
+    return WEXITSTATUS(status);
+}
+
+static uint64_t ended_mark(const struct stage *s)
+{
+    struct last_life last;
+    struct bf_error err = {0};
+    cr_assert_eq(state_read(s->dir, &last, &err), BF_OK, "%s", err.text);
+    return last.ended;
+}
+
+static const enum cgroup_mode modes[] = {CGROUP_AUTO, CGROUP_V1, CGROUP_OFF};
+#define EACH_MODE(m) for (size_t m = 0; m < 3; m++)
+
+static bool mode_works(enum cgroup_mode mode)
+{
+    struct cgroup_tree *t;
+    struct bf_error err = {0};
+    if (cgroup_open(mode, "probe", "/tmp", &t, &err) != BF_OK)
+        return false;
+    cgroup_close(t);
+    return true;
+}
+
+Test(agent_guardian, a_stopped_agent_does_not_stop_the_fence)
+{
+    EACH_MODE(m) {
+        if (!mode_works(modes[m]))
+            continue;
+        struct stage *s = stage_new(modes[m]);
+        s->lease_ms = 400;
+        int life = open_life(s);
+        pid_t guardian = start_guardian(s);
+        wait_up(life);
+        cr_assert_eq(kill(atomic_load(&s->agent), SIGSTOP), 0);
+        wait_all_dead(life);
+        int64_t late_ms = bf_boottime_ms() - atomic_load(&s->deadline_ms);
+        cr_expect_geq(late_ms, 0, "fenced before the deadline");
+        cr_expect_lt(late_ms, 5000, "fenced %" PRId64 " ms after the deadline", late_ms);
+        cr_expect_eq(kill(atomic_load(&s->agent), 0), 0, "the agent itself is left alone");
+        cr_expect_eq(waitpid(guardian, NULL, WNOHANG), 0);
+        cr_expect_eq(ended_mark(s), 0, "the agent has not ended");
+
+        kill(atomic_load(&s->agent), SIGKILL);
+        cr_expect_eq(wait_exit(guardian), 128 + SIGKILL);
+        cr_expect_eq(ended_mark(s), atomic_load(&s->incarnation));
+        close(life);
+        stage_free(s);
+    }
+}
+
+Test(agent_guardian, a_dead_agent_leaves_nothing_alive)
+{
+    EACH_MODE(m) {
+        if (!mode_works(modes[m]))
+            continue;
+        struct stage *s = stage_new(modes[m]);
+        int life = open_life(s);
+        pid_t guardian = start_guardian(s);
+        wait_up(life);
+        cr_assert_eq(kill(atomic_load(&s->agent), SIGKILL), 0);
+        cr_expect_eq(wait_exit(guardian), 128 + SIGKILL);
+        /* When the guardian has gone, the step has: no waiting here. */
+        char byte;
+        cr_expect_eq(read(life, &byte, 1), 0, "a process of the step outlived the guardian");
+        cr_expect_eq(ended_mark(s), atomic_load(&s->incarnation));
+        close(life);
+        stage_free(s);
+    }
+}
+
+Test(agent_guardian, a_killed_guardian_takes_the_agent_and_the_next_clears_up)
+{
+    EACH_MODE(m) {
+        if (!mode_works(modes[m]))
+            continue;
+        struct stage *s = stage_new(modes[m]);
+        prctl(PR_SET_CHILD_SUBREAPER, 1);    /* what is left comes to us, and must not stay */
+        int life = open_life(s);
+        pid_t guardian = start_guardian(s);
+        wait_up(life);
+        uint64_t first = atomic_load(&s->incarnation);
+        int agent = (int)syscall(SYS_pidfd_open, atomic_load(&s->agent), 0);
+        kill(guardian, SIGKILL);
+        waitpid(guardian, NULL, 0);
+        wait_readable(agent, "the agent's end");
+        close(agent);
+        cr_expect_eq(ended_mark(s), 0);
+        while (waitpid(atomic_load(&s->agent), NULL, 0) < 0 && errno == EINTR)
+            ;
+        s->exit_status = 0;
+        cr_expect_eq(wait_exit(start_guardian(s)), 0);
+        bool weak = modes[m] == CGROUP_OFF;
+        if (!weak)
+            wait_all_dead(life);
+        cr_expect_eq(atomic_load(&s->previous), weak ? 0 : first, "mode %zu: previous %" PRIu64, m, atomic_load(&s->previous));
+        cr_expect_gt(atomic_load(&s->incarnation), first);
+
+        /* The third life knows the second to have ended well. */
+        uint64_t second = atomic_load(&s->incarnation);
+        s->exit_status = 5;
+        cr_expect_eq(wait_exit(start_guardian(s)), 5, "the agent's status is the guardian's");
+        cr_expect_eq(atomic_load(&s->previous), second, "mode %zu: previous %" PRIu64 ", second %" PRIu64 ", first %" PRIu64, m, atomic_load(&s->previous), second, first);
+        for (size_t i = 0; weak && i < 2; i++) {         /* two orphans wrote their ids */
+            struct bf_buf text = {0};
+            struct bf_error err = {0};
+            char path[96];
+            snprintf(path, sizeof path, "%s/%c", s->dir, i ? 'b' : 'a');
+            cr_assert_eq(bf_file_read(path, 32, &text, &err), BF_OK);
+            kill(atoi(bf_buf_cstr(&text)), SIGKILL);
+            bf_buf_free(&text);
+        }
+        close(life);
+        stage_free(s);
+    }
+}
+
+Test(agent_guardian, sigterm_drains_then_stops)
+{
+    struct stage *s = stage_new(CGROUP_AUTO);
+    int life = open_life(s);
+    pid_t guardian = start_guardian(s);
+    wait_up(life);
+    char byte;
+    kill(guardian, SIGTERM);
+    wait_readable(s->heard[0], "the agent's SIGTERM");
+    cr_expect_eq(read(life, &byte, 1), -1, "a drain kills nothing");
+    cr_expect_eq(errno, EAGAIN);
+    kill(guardian, SIGTERM);
+    cr_expect_eq(wait_exit(guardian), 128 + SIGTERM);
+    cr_expect_eq(read(life, &byte, 1), 0);
+    close(life);
+    stage_free(s);
+}
+
+Test(agent_guardian, a_second_agent_on_the_folder_is_refused)
+{
+    struct stage *s = stage_new(CGROUP_AUTO);
+    int life = open_life(s);
+    pid_t guardian = start_guardian(s);
+    wait_up(life);
+    struct bf_error err = {0};
+    int status = 0;
+    const struct guardian_setup setup = {.name = "unit", .state_dir = s->dir, .cgroup_mode = CGROUP_AUTO};
+    cr_expect_eq(guardian_run(&setup, small_agent, s, &status, &err), BF_CONFLICT);
+    cr_expect(strstr(err.text, "another agent runs with state_dir"), "%s", err.text);
+    kill(atomic_load(&s->agent), SIGKILL);
+    wait_exit(guardian);
+    close(life);
+    stage_free(s);
+}

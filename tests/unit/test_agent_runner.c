@@ -1,0 +1,409 @@
+/* Real processes under the runner, once with control groups (where the host lets us) and once with the walk of /proc. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/runner.h"
+#include "common/clock.h"
+
+#define LIMIT_MS 20000
+
+struct bench {
+    char dir[64], results[96];
+    struct agent_config config;
+    struct cgroup_tree *cgroups;
+    struct fence_page page;
+    struct runner *runner;
+    struct logship *logs;
+    struct attempt_ref ref;
+    bool ended;
+    struct verdict verdict;                  /* a copy of what was told */
+    char out[1 << 16];                       /* stdout and stderr as shipped */
+    size_t out_len;
+    char remarks[4096];
+};
+
+static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
+{
+    struct bench *b = arg;
+    cr_assert(!b->ended, "told twice");
+    cr_assert_eq(ref.attempt, b->ref.attempt);
+    cr_assert_gt(at_us, 0);
+    b->ended = true;
+    b->verdict.outcome = *o;
+    snprintf(b->verdict.text, sizeof b->verdict.text, "%s", o->text);
+}
+
+static bool on_log(void *arg, const struct log_msg *m)
+{
+    struct bench *b = arg;
+    if (m->stream == 3 && m->n_bytes > 0)
+        snprintf(b->remarks, sizeof b->remarks, "%.*s", (int)m->n_bytes, (const char *)m->bytes);
+    else if (m->n_bytes > 0 && b->out_len + m->n_bytes < sizeof b->out) {
+        memcpy(b->out + b->out_len, m->bytes, m->n_bytes);
+        b->out_len += m->n_bytes;
+    }
+    return true;
+}
+
+static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "LC_TIME=C", "SECRET=canary", "ALLOWED=yes", NULL};
+
+static struct bench *bench_new(enum cgroup_mode mode)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    static char *allowed[] = {"ALLOWED"};
+    struct bf_error err = {0};
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    snprintf(b->dir, sizeof b->dir, "/tmp/bf-runner-XXXXXX");
+    cr_assert_not_null(mkdtemp(b->dir));
+    snprintf(b->results, sizeof b->results, "%s/attempt", b->dir);
+    mkdir(b->results, 0777);
+    b->config = (struct agent_config){.name = "bench", .allow_env = {allowed, 1}, .sql_helper = "/bin/cat"};
+    atomic_store(&b->page.deadline_ms, INT64_MAX);
+    cr_assert_eq(cgroup_open(mode, "unit", b->dir, &b->cgroups, &err), BF_OK, "%s", err.text);
+    b->logs = logship_new(1 << 20, on_log, runner_room, b);
+    const struct runner_setup setup = {
+        .config = &b->config, .cgroups = b->cgroups, .logs = b->logs, .page = &b->page, .own_env = own_env, .work_dir = b->dir,
+        .result_dir = b->results, .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .nofile_soft = 256, .ended = on_ended, .arg = b};
+    b->runner = runner_new(&setup);
+    cr_assert_geq(setup.epoll_fd, 0);
+    b->ref = (struct attempt_ref){41, 4100};
+    b->config.slots = setup.epoll_fd;        /* borrowed to find it again */
+    return b;
+}
+
+static void bench_free(struct bench *b)
+{
+    runner_run(b->runner, bf_boottime_ms());
+    runner_free(b->runner);
+    logship_free(b->logs);
+    cr_expect(cgroup_all_empty(b->cgroups));
+    cgroup_close(b->cgroups);
+    rmdir(b->results);
+    char leftover[128];
+    snprintf(leftover, sizeof leftover, "rm -rf %s", b->dir);
+    (void)!system(leftover);
+    free(b);
+}
+
+static void bench_turn(struct bench *b)
+{
+    struct epoll_event events[8];
+    int64_t next = runner_next_ms(b->runner), now = bf_boottime_ms();
+    int wait = next == INT64_MAX ? LIMIT_MS : next > now ? (int)(next - now) : 0;
+    int n = epoll_wait((int)b->config.slots, events, 8, wait);
+    cr_assert(n > 0 || next != INT64_MAX, "nothing happened within %d ms", LIMIT_MS);
+    for (int i = 0; i < n; i++)
+        runner_event(b->runner, events[i].data.ptr);
+    runner_run(b->runner, bf_boottime_ms());
+}
+
+static void bench_finish(struct bench *b)
+{
+    while (!b->ended)
+        bench_turn(b);
+    b->out[b->out_len] = '\0';
+}
+
+static struct assignment script(struct bench *b, const char **argv, const char *text)
+{
+    argv[0] = "sh";
+    argv[1] = "-c";
+    argv[2] = text;
+    return (struct assignment){.ref = b->ref, .kind = STEP_RUN, .cluster = "c", .plan = "p", .step = "load", .partition = "2024-01-01",
+                               .run_id = "1/load/2024-01-01/1", .run = 2, .argv = argv, .n_argv = 3, .connection = "", .odbc = ""};
+}
+
+static void bench_run(struct bench *b, const char *text)
+{
+    const char *argv[3];
+    struct assignment a = script(b, argv, text);
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    bench_finish(b);
+}
+
+static const enum cgroup_mode modes[] = {CGROUP_AUTO, CGROUP_OFF};
+#define EACH_MODE(m) for (size_t m = 0; m < 2; m++)
+
+Test(agent_runner, ends_are_told_in_words)
+{
+    static const struct { const char *script; enum outcome_source source; int code; const char *text; int64_t rows; } cases[] = {
+        {"true", OUTCOME_OK, 0, "", -1},
+        {"exit 3", OUTCOME_EXIT, 3, "exit status 3", -1},
+        {"echo no such table >&2; echo >&2; exit 3", OUTCOME_EXIT, 3, "exit status 3: no such table", -1},
+        {"kill -SEGV $$", OUTCOME_SIGNAL, SIGSEGV, "killed by SIGSEGV", -1},
+        {"kill -TERM $$", OUTCOME_SIGNAL, SIGTERM, "killed by SIGTERM", -1},
+        {"echo '{\"rows\": 120}' > $BF_RESULT", OUTCOME_OK, 0, "", 120},
+        {"echo '{\"skip\": \"nothing new\"}' > $BF_RESULT", OUTCOME_SKIP, 0, "nothing new", -1},
+        {"echo '{\"skip\": \"nothing new\"}' > $BF_RESULT; exit 4", OUTCOME_EXIT, 4, "exit status 4", -1},
+        {"echo '{\"fenced\": \"token 9 is newer\"}' > $BF_RESULT; exit 1", OUTCOME_FENCED, 0, "token 9 is newer", -1},
+        {"echo '{\"already_done\": true}' > $BF_RESULT", OUTCOME_OK, 0, "", -1},
+        {"echo '{\"sql\": {\"dbms\": \"PostgreSQL\", \"sqlstate\": \"23505\", \"native\": 7, \"text\": \"duplicate key\"}}' > $BF_RESULT; exit 1",
+         OUTCOME_SQL, 7, "duplicate key", -1},
+    };
+    EACH_MODE(m)
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            struct bench *b = bench_new(modes[m]);
+            bench_run(b, cases[i].script);
+            cr_expect_eq(b->verdict.outcome.source, cases[i].source, "%s: source %d", cases[i].script, b->verdict.outcome.source);
+            cr_expect_eq(b->verdict.outcome.code, cases[i].code, "%s: code %d", cases[i].script, b->verdict.outcome.code);
+            cr_expect_str_eq(b->verdict.text, cases[i].text, "%s: \"%s\"", cases[i].script, b->verdict.text);
+            cr_expect_eq(b->verdict.outcome.rows, cases[i].rows);
+            cr_expect_gt(b->verdict.outcome.usage.wall_us, 0);
+            bench_free(b);
+        }
+}
+
+Test(agent_runner, a_program_that_is_not_there)
+{
+    static const struct { const char *name; int errnum; const char *text; } cases[] = {
+        {"no-such-program-anywhere", ENOENT, "step program not found: no-such-program-anywhere"},
+        {"/no/such/file", ENOENT, "step program or its interpreter not found: /no/such/file"},
+        {"/etc/passwd", EACCES, "step program is not executable: /etc/passwd"},
+        {"", ENOENT, "step program not found: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *b = bench_new(CGROUP_AUTO);
+        const char *argv[3];
+        struct assignment a = script(b, argv, "");
+        argv[0] = cases[i].name;
+        cr_assert(!runner_start(b->runner, &a, &b->verdict));
+        cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
+        cr_expect_eq(b->verdict.outcome.code, cases[i].errnum, "%s: %d", cases[i].name, b->verdict.outcome.code);
+        verdict_line(b->remarks, sizeof b->remarks, cases[i].text);
+        cr_expect_str_eq(b->verdict.text, b->remarks, "\"%s\"", b->verdict.text);
+        bench_free(b);
+    }
+}
+
+Test(agent_runner, an_expired_lease_starts_nothing)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment a = script(b, argv, "true");
+    atomic_store(&b->page.deadline_ms, bf_boottime_ms());
+    cr_assert(!runner_start(b->runner, &a, &b->verdict));
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_FENCED);
+    bench_free(b);
+}
+
+/* The grandchild holds a pipe of ours: its end is the end of the pipe. */
+static int holder(int ret_pipe[2])
+{
+    cr_assert_eq(pipe(ret_pipe), 0);         /* not close-on-exec: but the runner closes what is not 0..2 */
+    return ret_pipe[1];
+}
+
+Test(agent_runner, what_a_step_leaves_behind_is_dead_when_its_end_is_told)
+{
+    EACH_MODE(m) {
+        struct bench *b = bench_new(modes[m]);
+        /* The orphan's new parent is this process, as it is the guardian in life; under a weak fence it is told by its environment.
+         * The runner looks below getppid(), so the bench runs in a child. */
+        int fds[2];
+        holder(fds);
+        fcntl(fds[0], F_SETFL, O_NONBLOCK);
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        pid_t agent = fork();
+        if (agent == 0) {
+            prctl(PR_SET_CHILD_SUBREAPER, 0);
+            bench_run(b, "trap '' TERM; (setsid sh -c 'trap \"\" TERM HUP; echo $$; exec sleep 600' &) ; while ! [ -s pid ]; do sleep 0.01; done 2>/dev/null & "
+                         "(setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 600' &); sleep 600 & exit 0");
+            cr_assert_eq(b->verdict.outcome.source, OUTCOME_OK);
+            exit(0);
+        }
+        int status = -1;
+        cr_assert_eq(waitpid(agent, &status, 0), agent);
+        cr_assert_eq(status, 0);
+        /* Orphans come to us: all that is left to be waited for must be dead by now. */
+        siginfo_t info = {0};
+        for (;;) {
+            memset(&info, 0, sizeof info);
+            if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0)
+                break;
+            cr_assert_neq(info.si_pid, 0, "a process of the step lives on (mode %zu)", m);
+        }
+        close(fds[0]);
+        close(fds[1]);
+        bench_free(b);
+    }
+}
+
+Test(agent_runner, kill_reaches_the_whole_tree)
+{
+    EACH_MODE(m) {
+        struct bench *b = bench_new(modes[m]);
+        const char *argv[3];
+        struct assignment a = script(b, argv, "trap '' TERM; sleep 600 & echo ready; wait; wait; wait");
+        cr_assert(runner_start(b->runner, &a, &b->verdict));
+        while (b->out_len == 0)
+            bench_turn(b);
+        runner_term(b->runner, b->ref);      /* ignored */
+        runner_kill(b->runner, b->ref);
+        bench_finish(b);
+        cr_expect_eq(b->verdict.outcome.source, OUTCOME_SIGNAL);
+        cr_expect_str_eq(b->verdict.text, "killed by SIGKILL");
+        bench_free(b);
+    }
+}
+
+Test(agent_runner, term_is_heard)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment a = script(b, argv, "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done");
+    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    while (b->out_len == 0)
+        bench_turn(b);
+    runner_term(b->runner, b->ref);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.code, 7);
+    bench_free(b);
+}
+
+Test(agent_runner, a_kill_by_the_guardian_is_told_as_fenced)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment a = script(b, argv, "echo ready; sleep 600");
+    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    while (b->out_len == 0)
+        bench_turn(b);
+    atomic_fetch_add(&b->page.fences, 1);
+    runner_kill(b->runner, b->ref);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_FENCED);
+    cr_expect_str_eq(b->verdict.text, "fenced: the guardian killed it when the lease ran out");
+    bench_free(b);
+}
+
+Test(agent_runner, environment_is_by_allow_list)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    const char *argv[3];
+    struct assignment a = script(b, argv, "env | sort");
+    struct step_env env[] = {{"TABLE", "orders"}, {"BF_PARTITION_DATE", "2024-01-01"}, {"BF_ATTEMPT", "forged"}};
+    a.env = env;
+    a.n_env = 3;
+    a.timebox_ms = 60000;
+    cr_assert(runner_start(b->runner, &a, &b->verdict));
+    bench_finish(b);
+    static const char *const there[] = {"ALLOWED=yes\n", "LC_TIME=C\n", "HOME=/root\n", "TABLE=orders\n", "BF_PARTITION_DATE=2024-01-01\n",
+        "BF_ATTEMPT=41\n", "BF_FENCING_TOKEN=4100\n", "BF_STEP=load\n", "BF_RUN=2\n", "BF_IDEMPOTENCY_KEY=1/load/2024-01-01/1\n",
+        "BF_RESULT=/tmp/", "BF_DEADLINE=20"};
+    for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
+        cr_expect(strstr(b->out, there[i]), "%s is missing in\n%s", there[i], b->out);
+    cr_expect_null(strstr(b->out, "canary"));
+    cr_expect_null(strstr(b->out, "forged"));
+    bench_free(b);
+}
+
+Test(agent_runner, the_step_gets_three_files_and_clean_signals)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    int extra = open("/dev/null", O_RDONLY); /* without close-on-exec */
+    cr_assert_gt(extra, 2);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    bench_run(b, "ls /proc/self/fd | wc -l; grep -E '^(SigBlk|SigIgn|NoNewPrivs)' /proc/self/status; ulimit -n; readlink /proc/self/fd/0; pwd");
+    /* ls has one more: the folder that it reads. */
+    cr_expect_eq(strncmp(b->out, "4\n", 2), 0, "%s", b->out);
+    cr_expect(strstr(b->out, "SigBlk:\t0000000000000000"), "%s", b->out);
+    cr_expect(strstr(b->out, "SigIgn:\t0000000000000000"), "%s", b->out);
+    cr_expect(strstr(b->out, "NoNewPrivs:\t1"), "%s", b->out);
+    cr_expect(strstr(b->out, "\n256\n/dev/null\n/tmp/bf-runner-"), "%s", b->out);
+    close(extra);
+    bench_free(b);
+}
+
+Test(agent_runner, steps_run_under_another_user_when_root)
+{
+    if (geteuid() != 0)
+        cr_skip("not root");
+    struct bench *b = bench_new(CGROUP_AUTO);
+    b->config.switch_user = true;
+    b->config.step_uid = 65534;
+    b->config.step_gid = 65534;
+    chmod(b->dir, 0755);
+    cr_assert_eq(chown(b->results, 65534, 65534), 0);
+    bench_run(b, "id -u; id -g; id -G; echo '{\"rows\": 1}' > $BF_RESULT");
+    cr_expect_str_eq(b->out, "65534\n65534\n65534\n", "%s", b->out);
+    cr_expect_eq(b->verdict.outcome.rows, 1);
+    cr_expect_eq(geteuid(), 0, "the agent keeps its own");
+    bench_free(b);
+}
+
+Test(agent_runner, sql_job_goes_by_standard_input_and_secrets_only_as_allowed)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    struct sql_piece pieces[] = {{SQL_PIECE_TEXT, "select ", 7}, {SQL_VALUE_DATE, "2024-01-01", 10}};
+    const char *argv[3];
+    struct assignment a = script(b, argv, "");
+    a.kind = STEP_SQL;
+    a.n_argv = 0;
+    a.connection = "lake";
+    a.odbc = "DSN=x;PWD=${env:ALLOWED}";
+    a.sql = pieces;
+    a.n_sql = 2;
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);      /* the helper is cat here */
+    bench_finish(b);
+    cr_expect(strstr(b->out, "\"odbc\":\"DSN=x;PWD=yes\""), "%s", b->out);
+    cr_expect(strstr(b->out, "\"pieces\":[{\"t\":\"text\",\"v\":\"select \"},{\"t\":\"date\",\"v\":\"2024-01-01\"}]"), "%s", b->out);
+    cr_expect(strstr(b->out, "\"token\":4100"), "%s", b->out);
+
+    a.odbc = "DSN=x;PWD=${env:SECRET}";
+    a.ref.attempt++;
+    cr_assert(!runner_start(b->runner, &a, &b->verdict));
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
+    cr_expect(strstr(b->verdict.text, "SECRET is not allowed on agent bench: list it in `allow_env`"), "%s", b->verdict.text);
+    bench_free(b);
+}
+
+Test(agent_runner, usage_is_measured)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    bench_run(b, "(i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done) & wait");
+    const struct attempt_usage *u = &b->verdict.outcome.usage;
+    cr_expect_gt(u->cpu_us, 5000);
+    cr_expect_geq(u->wall_us, 5000);
+    cr_expect_eq(u->measured_by, cgroup_fence(b->cgroups) == FENCE_WEAK ? 1 : cgroup_measured_by(b->cgroups));
+    bench_free(b);
+}
+
+Test(agent_runner, a_result_that_is_not_understood_is_told_in_the_log)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    bench_run(b, "echo '{\"metric\": {\"name\": \"n\"}}' > $BF_RESULT; echo 'no json' >> $BF_RESULT; echo hello");
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK);
+    cr_expect(strstr(b->remarks, "line 1: not supported yet: metric"), "%s", b->remarks);
+    cr_expect(strstr(b->remarks, "line 2: not a JSON object"), "%s", b->remarks);
+    bench_free(b);
+}
+
+/* Groups are used again, and what one attempt did is not counted for the next. */
+Test(agent_runner, groups_are_recycled)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    for (unsigned i = 0; i < 20; i++) {
+        b->ref = (struct attempt_ref){100 + i, 200 + i};
+        b->ended = false;
+        bench_run(b, i == 0 ? "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done" : "true");
+        if (i > 0)
+            cr_expect_lt(b->verdict.outcome.usage.cpu_us, 100000);
+    }
+    bench_free(b);
+}
