@@ -149,11 +149,11 @@ static void watch_session(struct loop *l)
     }
 }
 
-static void log_message(const struct agent_msg *m)
+static void log_message(const struct loop *l, const struct agent_msg *m)
 {
     if (m->kind == AGENT_REFUSE)
         bf_error_log("refused", "text=%s", bf_log_quote(m->text));
-    else if (m->kind == AGENT_WELCOME)
+    else if (m->kind == AGENT_WELCOME && core_deadline_ms(l->core) == INT64_MIN)
         bf_info("welcomed", "lease_ms=%" PRId64 " heartbeat_ms=%" PRId64, m->lease_ms, m->heartbeat_ms);
     else if (m->kind == AGENT_DRAIN)
         bf_info("draining", "by=coordinator");
@@ -167,7 +167,7 @@ static void hear_session(struct loop *l)
         tell_core(l, &(struct core_event){.kind = CORE_CONNECTED, .at_us = bf_realtime_us()});
     watch_session(l);
     for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive(l->session, &msg); n++) {
-        log_message(&msg);
+        log_message(l, &msg);
         tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
         agent_msg_done(&msg);
     }
@@ -344,6 +344,7 @@ int agent_loop(const struct agent_start *start, void *arg)
         rc = session_open(&options, &l.session, &err);
     if (rc == BF_OK) {
         open_core(&l, start);
+        watch_session(&l);
         while (!done(&l))
             turn(&l);
         bf_info("left", "incarnation=%" PRIu64, start->page->incarnation);

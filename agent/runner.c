@@ -394,7 +394,9 @@ static void reap(struct run *run)
     if (pid == 0 || (pid < 0 && errno == EINTR))
         return;
     assert(pid == run->process.pid);
-    close(run->process.pidfd);               /* leaves epoll with it */
+    /* Closing alone would not take it out of epoll: a child that was just spawned wakes us before its copies are closed on exec. */
+    (void)epoll_ctl(run->runner->setup.epoll_fd, EPOLL_CTL_DEL, run->process.pidfd, NULL);
+    close(run->process.pidfd);
     run->process.pidfd = -1;
     run->state = RUN_SWEEPING;
     run->sweep_wait_ms = SWEEP_FIRST_MS;

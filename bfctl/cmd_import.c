@@ -52,7 +52,7 @@ static enum bf_rc read_scale(const char *word, double *ret, struct bf_error *err
 
 static enum bf_rc convert(const struct values *v, const char *path, struct bf_error *err)
 {
-    double scale;
+    double scale = 1.0;
     enum bf_rc rc = read_scale(v->time_scale, &scale, err);
     if (rc != BF_OK)
         return rc;

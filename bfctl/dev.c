@@ -30,6 +30,7 @@
 #define STOP_MS 10000
 #define STOP_ALONE_MS 2000            /* agents without a coordinator cannot say goodbye */
 #define ASK_MS 1000
+#define ASK_EVERY_MS 20
 
 void dev_log(struct dev *d, const char *fmt, ...)
 {
@@ -270,19 +271,32 @@ void dev_step(struct dev *d, int64_t wait_ms)
 
 /* ---- starting ---- */
 
-static enum bf_rc wait_ready(struct dev *d, struct dev_process *p, int64_t deadline_ms, struct bf_error *err)
+/* Nobody asked us to end, and all that was started still runs. */
+static enum bf_rc check_alive(const struct dev *d, struct bf_error *err)
 {
-    while (!p->ready) {
-        if (d->stop_signal)
-            return bf_fail(err, BF_FAILED, "interrupted");
-        if (p->pid == 0)
+    if (d->stop_signal)
+        return bf_fail(err, BF_FAILED, "interrupted");
+    for (size_t i = 0; i < d->n_processes; i++) {
+        const struct dev_process *p = &d->processes[i];
+        if (p->started && p->pid == 0)
             return bf_fail(err, BF_FAILED, "%s ended at its start; see %s", p->name, p->log_file);
-        int64_t left_ms = deadline_ms - bf_boottime_ms();
-        if (left_ms <= 0)
-            return bf_fail(err, BF_TIMED_OUT, "%s is not ready after %d s; see %s", p->name, START_MS / 1000, p->log_file);
-        dev_step(d, left_ms);
     }
     return BF_OK;
+}
+
+static enum bf_rc wait_coordinator(struct dev *d, int64_t deadline_ms, struct bf_error *err)
+{
+    enum bf_rc rc = BF_OK;
+    while (rc == BF_OK && !d->processes[0].ready) {
+        rc = check_alive(d, err);
+        int64_t left_ms = deadline_ms - bf_boottime_ms();
+        if (rc == BF_OK && left_ms <= 0)
+            rc = bf_fail(err, BF_TIMED_OUT, "the coordinator is not ready after %d s; see %s", START_MS / 1000,
+                         d->processes[0].log_file);
+        if (rc == BF_OK)
+            dev_step(d, left_ms);
+    }
+    return rc;
 }
 
 static unsigned count_connected(const json_t *agents)
@@ -311,11 +325,12 @@ static enum bf_rc wait_connected(struct dev *d, int64_t deadline_ms, struct bf_e
             return BF_OK;
         if (asked != BF_OK && asked != BF_UNREACHABLE)
             return asked;
-        if (d->stop_signal || d->processes[0].pid == 0)
-            return bf_fail(err, BF_FAILED, d->stop_signal ? "interrupted" : "the coordinator ended; see log/coordinator.log");
-        if (bf_boottime_ms() >= deadline_ms)
-            return bf_fail(err, BF_TIMED_OUT, "not all agents are connected after %d s; see log/agent-*.log", START_MS / 1000);
-        dev_step(d, 20);
+        rc = check_alive(d, err);
+        if (rc == BF_OK && bf_boottime_ms() >= deadline_ms)
+            rc = bf_fail(err, BF_TIMED_OUT, "not all agents are connected after %d s; see %s/log/agent-*.log", START_MS / 1000,
+                         d->cluster.dir);
+        if (rc == BF_OK)
+            dev_step(d, ASK_EVERY_MS);
     }
     return rc;
 }
@@ -325,11 +340,9 @@ enum bf_rc dev_start(struct dev *d, struct bf_error *err)
     int64_t deadline_ms = bf_boottime_ms() + START_MS;
     enum bf_rc rc = dev_process_start(&d->processes[0], err);
     if (rc == BF_OK)
-        rc = wait_ready(d, &d->processes[0], deadline_ms, err);
+        rc = wait_coordinator(d, deadline_ms, err);
     for (size_t i = 1; i < d->n_processes && rc == BF_OK; i++)
         rc = dev_process_start(&d->processes[i], err);
-    for (size_t i = 1; i < d->n_processes && rc == BF_OK; i++)
-        rc = wait_ready(d, &d->processes[i], deadline_ms, err);
     if (rc == BF_OK)
         rc = wait_connected(d, deadline_ms, err);
     if (rc == BF_OK)
@@ -361,11 +374,12 @@ void dev_stop(struct dev *d)
         answer_asker(d, "error", "the cluster stops");
     close(d->listen_fd);
     d->listen_fd = -1;
-    int64_t grace_ms = d->processes[0].pid > 0 ? STOP_MS : STOP_ALONE_MS;
+    bool hurry = d->n_stop_signals > 1;
+    int64_t grace_ms = hurry ? 0 : d->processes[0].pid > 0 ? STOP_MS : STOP_ALONE_MS;
     for (size_t i = 1; i < d->n_processes; i++)
         dev_process_stop(&d->processes[i], grace_ms);
     wait_stopped(d, 1, d->n_processes);
-    dev_process_stop(&d->processes[0], STOP_MS);
+    dev_process_stop(&d->processes[0], hurry ? 0 : STOP_MS);
     wait_stopped(d, 0, 1);
     dev_kill_all();
     dev_log(d, "stopped");

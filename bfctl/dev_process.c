@@ -111,6 +111,7 @@ enum bf_rc dev_process_start(struct dev_process *p, struct bf_error *err)
     if (pid == 0)
         run_program(p, parent, theirs, log);
     p->pid = pid;
+    p->started = true;
     p->ready = false;
     p->kill_at_ms = 0;
     return write_pid(p, err);

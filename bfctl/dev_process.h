@@ -17,7 +17,7 @@ struct dev_process {
     pid_t pid;                               /* 0: not running */
     int out;                                 /* its standard output; -1: closed */
     struct bf_buf line;                      /* of its output, not yet ended */
-    bool ready;                              /* it has said so */
+    bool started, ready;                     /* once at least; it has said that it is */
     int64_t kill_at_ms;                      /* CLOCK_BOOTTIME: SIGKILL then; 0: not asked to end */
 };
 

@@ -371,3 +371,13 @@ void shadow_trace_left(const struct shadow *s)
         world_trace(s->w, "agent %u (key %u) in state %d, %u of %u slots", s->agents.at[i].id, s->agents.at[i].key[0], (int)s->agents.at[i].state,
                     s->agents.at[i].busy, s->agents.at[i].slots);
 }
+
+bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret)
+{
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].open && memcmp(s->attempts.at[i].key, key, BF_KEY_BYTES) != 0) {
+            *ret = s->attempts.at[i].ref;
+            return true;
+        }
+    return false;
+}

@@ -17,6 +17,8 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg);
 /* I1, I11: a process starts; gives a number for the instance. */
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on);
 void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt);
+/* An open attempt that was granted to another key; false when there is none. */
+bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret);
 /* Whether the answer of a request is durable (I3, I4). */
 bool shadow_replied(const struct shadow *s, const uint8_t id[OP_REQUEST_ID_BYTES]);
 uint32_t shadow_backfills(const struct shadow *s);

@@ -156,6 +156,22 @@ static void fault_pause(struct world *w, struct sim_agent *a)
     world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
 }
 
+/* It says that an attempt of another agent has ended well: token and all are right, only the key is not (I11). */
+static void fault_lie(struct world *w, struct sim_agent *a)
+{
+    struct attempt_ref ref;
+    if (!a->up || a->paused || !shadow_attempt_of_another(w->shadow, a->key, &ref))
+        return;
+    struct agent_report report = {.ref = ref, .kind = REPORT_ENDED, .started_us = w->now_ms * 1000, .ended_us = w->now_ms * 1000,
+                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "a lie", .rows = -1}};
+    struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = a->generation, .reports = &report, .n_reports = 1, .text = ""};
+    struct bf_buf bytes = {0};
+    world_trace_msg(w, a->name, "coordinator (a lie)", &m);
+    agent_msg_encode(&m, &bytes);
+    net_send(w, a->node, SIM_NODE_COORDINATOR, &bytes);
+    bf_buf_free(&bytes);
+}
+
 /* One random fault, and the next in a while. */
 void sim_fault(struct world *w)
 {
@@ -163,13 +179,14 @@ void sim_fault(struct world *w)
         return;
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
     w->stats.faults++;
-    switch (world_random(w, 6)) {
+    switch (world_random(w, 7)) {
     case 0: sim_coordinator_stop(w, "killed"); break;
     case 1: w->crash_next = SIM_CRASH_BEFORE_COMMIT; break;
     case 2: w->crash_next = SIM_CRASH_AFTER_COMMIT; break;
     case 3: sim_agent_kill(w, a); break;
     case 4: fault_cut(w, a); break;
     case 5: fault_pause(w, a); break;
+    case 6: fault_lie(w, a); break;
     }
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
 }

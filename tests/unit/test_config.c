@@ -108,6 +108,21 @@ Test(config, every_kind_is_read)
     cr_expect(c.name == NULL && c.peers.at == NULL);
 }
 
+Test(config, bounds_are_inclusive)
+{
+    static const struct { const char *text; int64_t port, lease_ms; uint64_t cache; } rows[] = {
+        {"port: 1\nlease: {agent: 1s}\nstore: {cache: 1Mi}\n", 1, 1000, 1 << 20},
+        {"port: 65535\nlease: {agent: 1h}\nstore: {cache: 1Ti}\n", 65535, 3600000, UINT64_C(1) << 40},
+    };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct config c = {0};
+        struct bf_error err = {0};
+        cr_expect_eq(read_text(rows[i].text, &c, &err), BF_OK, "row %zu: %s", i, err.text);
+        cr_expect(c.port == rows[i].port && c.lease_ms == rows[i].lease_ms && c.cache_bytes == rows[i].cache, "row %zu", i);
+        bf_config_done(table, LEN(table), &c);
+    }
+}
+
 Test(config, refusals_name_place_key_and_remedy)
 {
     static const struct { const char *text, *says; } rows[] = {

@@ -47,3 +47,15 @@ Test(prng, below_stays_below_and_is_even)
     for (int d = 0; d < 10; d++) /* five standard deviations of 95 */
         cr_expect(count[d] > 9525 && count[d] < 10475, "digit %d came %d times", d, count[d]);
 }
+
+/* 2^64 is four thirds of n: without a second draw the lowest third would come half of the time. */
+Test(prng, below_has_no_bias_near_the_top)
+{
+    struct bf_prng r;
+    bf_prng_seed(&r, 8);
+    uint64_t third = UINT64_C(1) << 62;
+    int low = 0;
+    for (int k = 0; k < 90000; k++)
+        low += bf_prng_below(&r, 3 * third) < third;
+    cr_expect(low > 29300 && low < 30700, "%d of 90000 are in the lowest third", low);
+}

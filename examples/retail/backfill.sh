@@ -1,0 +1,57 @@
+#!/bin/sh
+# backfill.sh: what demo.sh runs inside its cluster: validate, run, show, check.  Uses RETAIL_DIR and BFCTL_CONFIG.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$RETAIL_DIR"
+
+fail() {
+    printf 'demo: %s\n' "$1" >&2
+    exit 1
+}
+
+echo "== bfctl plan validate retail.yaml"
+bfctl plan validate "$here/retail.yaml"
+
+echo "== bfctl backfill create retail.yaml --wait"
+began=$(date +%s)
+bfctl backfill create "$here/retail.yaml" --param scripts="$here/scripts" --wait
+took=$(($(date +%s) - began))
+
+echo "== bfctl status @latest"
+bfctl status @latest
+bfctl steps @latest -o json >steps.json
+
+echo "== what ran (from bfctl steps @latest -o json)"
+sqlite3 :memory: <<'SQL'
+create table steps as
+select value ->> 'step' as step, value ->> 'state' as state, value ->> 'attempts' as attempts, value ->> 'duration_ms' as ms
+from json_each(cast(readfile('steps.json') as text));
+.mode column
+select step, count(*) as instances, sum(state = 'succeeded') as succeeded, sum(attempts) as attempts,
+       cast(round(avg(ms)) as integer) as mean_ms, max(ms) as max_ms
+from steps group by step order by min(rowid);
+SQL
+counts=$(sqlite3 :memory: "select count(*) || ' ' || coalesce(sum(value ->> 'state' = 'succeeded'), 0)
+    from json_each(cast(readfile('steps.json') as text))")
+total=${counts% *}
+succeeded=${counts#* }
+
+echo "== the year, by region"
+sqlite3 -readonly -header -column warehouse.db \
+    "select region, n_orders as orders, printf('%.2f', net_eur_cents / 100.0) as net_eur, best_month from mart_year order by region"
+
+echo "== the marts against the shop's own tables, row by row"
+verdict=$(sqlite3 -cmd "attach 'file:shop.db?mode=ro' as shop" warehouse.db <"$here/sql/check.sql")
+printf '%s\n' "$verdict"
+
+if [ "$total" -lt 1500 ] || [ "$succeeded" -ne "$total" ]; then
+    fail "$succeeded of $total step instances succeeded"
+fi
+case $verdict in
+"0 differences in "*) ;;
+*) fail "the marts are wrong" ;;
+esac
+if [ "$(find reports -name '2024-??.csv' | wc -l)" -ne 12 ]; then
+    fail "reports are missing"
+fi
+echo "== $succeeded of $total step instances succeeded in $took s; 12 reports in $RETAIL_DIR/reports"

@@ -1,0 +1,17 @@
+# Faults on real processes and sockets.  Short forms run with `make test`; docs/guarantees.md names the long ones.
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+add_executable(witness ${PROJECT_SOURCE_DIR}/tests/support/witness.c)
+target_link_libraries(witness PRIVATE bf_flags)
+set_target_properties(witness PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+function(bf_fault_test name timeout)
+  add_test(NAME fault/${name} COMMAND ${Python3_EXECUTABLE} -B ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/fault)
+  set_tests_properties(fault/${name} PROPERTIES LABELS fault TIMEOUT ${timeout} SKIP_RETURN_CODE 77 RUN_SERIAL ON
+                       ENVIRONMENT "BF_BIN=${CMAKE_BINARY_DIR}/bin;BF_WITNESS=${CMAKE_BINARY_DIR}/tests/witness")
+endfunction()
+
+bf_fault_test(kill_coordinator 300 crash.py coordinator --kills 8)
+bf_fault_test(kill_coordinator_at_failpoints 300 crash.py failpoint --kills 6)
+bf_fault_test(kill_agents 300 crash.py agent --kills 6)
+bf_fault_test(cut_agents 300 cut.py --cuts 3)
+bf_fault_test(real_workflows 300 wfformat.py --seconds 4)

@@ -1,0 +1,305 @@
+"""bfctl without a coordinator: exit statuses, what goes where, and how it speaks.
+
+    test_bfctl.py PATH_OF_BFCTL [unittest options]
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BFCTL = None
+
+GOOD = """apiVersion: backfill/v1
+kind: Plan
+name: orders
+partitions: {grain: day, from: 2024-01-01, to: 2024-01-31}
+params: {ledger: main}
+steps:
+  load: {run: [echo, "{{ partition.key }}", "{{ params.ledger }}"]}
+  sum: {needs: [{load: same}], run: ["true"]}
+"""
+BAD = """apiVersion: backfill/v1
+kind: Plan
+name: orders
+steps:
+  load: {runn: [echo]}
+"""
+WORKFLOW = {
+    "name": "two", "schemaVersion": "1.5",
+    "workflow": {
+        "specification": {"tasks": [{"name": "a", "id": "a", "parents": [], "children": ["b"]},
+                                    {"name": "b", "id": "b", "parents": ["a"], "children": []}]},
+        "execution": {"makespanInSeconds": 3, "executedAt": "2024-01-01T00:00:00Z",
+                      "tasks": [{"id": "a", "runtimeInSeconds": 1.0}, {"id": "b", "runtimeInSeconds": 2.0}]}}}
+
+NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "priority bf-1", "plan diff a b", "plan graph x", "plan show x", "plan history x",
+           "approve bf-1", "audit", "audit verify", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
+           "windows", "breakers", "breaker trip x", "pool show x", "replay --at x", "handover", "completion"]
+
+
+class BfctlTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="bfctl-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("BF")}
+        self.env["HOME"] = self.folder
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, content):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(content)
+        return self.path(name)
+
+    def bfctl(self, *args, status=0, stdin=""):
+        done = subprocess.run([BFCTL, *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+                              cwd=self.folder)
+        self.assertEqual(done.returncode, status, f"bfctl {' '.join(args)}\n{done.stdout}{done.stderr}")
+        if status != 0:
+            self.assertRegex(done.stderr, r"(?m)^bfctl: error: .", f"bfctl {' '.join(args)}")
+        return done
+
+    def init(self, port, *more):
+        self.bfctl("init", "--dir", self.path("c"), "--base-port", str(port), *more)
+        self.env["BFCTL_CONFIG"] = self.path("c/bfctl.conf")
+
+    # --- plans ---
+
+    def test_validate(self):
+        out = self.bfctl("plan", "validate", self.write("good.yaml", GOOD))
+        self.assertIn("2024-01-01 to 2024-01-31 (both inclusive, UTC)", out.stdout)
+        self.assertIn("62 instances", out.stdout)
+        bad = self.bfctl("plan", "validate", self.write("bad.yaml", BAD), status=2)
+        self.assertRegex(bad.stderr, r"(?m)^bad\.yaml:5:\d+: error: ")
+        self.assertEqual(bad.stdout, "")
+        self.bfctl("plan", "validate", self.path("missing.yaml"), status=2)
+        self.bfctl("plan", "validate", status=2)
+        self.bfctl("plan", "validate", "-", stdin=GOOD)
+
+    def test_validate_reads_the_files_beside_the_plan(self):
+        plan = """apiVersion: backfill/v1
+kind: Plan
+name: files
+partitions: {grain: day, from: 2024-01-01, to: 2024-01-02}
+connections: {w: {odbc: "${env:W}"}}
+steps:
+  load: {sql: {connection: w, transaction: true, file: FILE}}
+"""
+        self.write("plans/sql/load.sql", "insert into t values ({{ partition.date }});\n")
+        self.bfctl("plan", "validate", self.write("plans/p.yaml", plan.replace("FILE", "sql/load.sql")))
+        missing = self.bfctl("plan", "validate", self.write("plans/m.yaml", plan.replace("FILE", "sql/none.sql")), status=2)
+        self.assertIn("sql/none.sql", missing.stderr)
+        self.write("secret", "password\n")
+        for outside in ("../secret", self.path("secret")):
+            refused = self.bfctl("plan", "validate", self.write("plans/o.yaml", plan.replace("FILE", outside)), status=2)
+            self.assertNotIn("password", refused.stderr)
+
+    def test_create_dry_run(self):
+        good = self.write("good.yaml", GOOD)
+        out = self.bfctl("backfill", "create", good, "--dry-run", "--from", "2024-01-30", "--param", "ledger=test")
+        self.assertEqual(out.stdout, "")
+        self.assertIn("2024-01-30 to 2024-01-31 (both inclusive, UTC)", out.stderr)
+        self.bfctl("backfill", "create", good, "--dry-run", "--from", "2024-02-30", status=2)
+        self.bfctl("backfill", "create", good, "--dry-run", "--param", "nope=1", status=2)
+        self.bfctl("backfill", "create", good, "--dry-run", "--param", "ledger", status=2)
+        self.bfctl("backfill", "create", good, "--dry-run", "--order", "sideways", status=2)
+        self.bfctl("backfill", "create", good, "--dry-run", "--order", "forward", "--run-backwards", status=2)
+        self.bfctl("backfill", "create", good, "--timeout", "3s", status=2)
+        self.bfctl("backfill", "create", self.write("bad.yaml", BAD), status=2)
+
+    def test_import_wfformat(self):
+        source = self.write("two.json", json.dumps(WORKFLOW))
+        self.bfctl("import", "wfformat", source, "--time-scale", "0.5", "-o", self.path("two.yaml"))
+        self.assertIn("2 steps", self.bfctl("plan", "validate", self.path("two.yaml")).stdout)
+        shown = self.bfctl("import", "wfformat", source, "--name", "renamed").stdout
+        self.assertRegex(shown, r"(?m)^name: \"?renamed")
+        self.bfctl("import", "wfformat", self.path("none.json"), status=2)
+        self.bfctl("import", "wfformat", self.write("no.json", "{"), status=2)
+        for scale in ("0", "-1", "x", "nan"):
+            self.bfctl("import", "wfformat", source, "--time-scale", scale, status=2)
+
+    # --- commands ---
+
+    def test_commands_that_are_not_there(self):
+        for line in NOT_YET:
+            out = self.bfctl(*line.split(), status=2)
+            self.assertIn("is not supported yet", out.stderr, line)
+        self.assertIn("did you mean 'watch'?", self.bfctl("wacth", "bf-1", status=2).stderr)
+        self.bfctl("xyzzy", status=2)
+        self.bfctl("plan", status=2)
+        self.bfctl("--yes", "cancel", "bf-1", status=2)
+        for option in ("--since=1h", "--watch", "--lineage"):
+            self.assertIn("not supported yet", self.bfctl("backfill", "list", option, status=2).stderr)
+        for output in ("wide", "yaml"):
+            self.assertIn("not supported yet", self.bfctl("backfill", "list", "-o", output, status=2).stderr)
+        self.bfctl("backfill", "list", "-o", "xml", status=2)
+
+    def test_help(self):
+        listed = re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)  +\S", self.bfctl("help").stdout)
+        self.assertGreater(len(listed), 20)
+        for command in listed:
+            page = self.bfctl(*command.split(), "--help").stdout
+            self.assertIn(f"Usage:\n  bfctl {command}", page)
+            self.assertEqual(page, self.bfctl("help", *command.split()).stdout)
+        self.assertRegex(self.bfctl("version").stdout, r"^bfctl \d+\.\d+\.\d+\n$")
+        self.assertEqual(list(json.loads(self.bfctl("version", "-o", "json").stdout)), ["version"])
+        self.assertEqual(self.bfctl("--version").stdout, self.bfctl("version").stdout)
+
+    def test_words(self):
+        self.init(7610)
+        for line in ("pause nonsense", "pause bf-0", "why bf-1 load[", "why bf-1", "logs bf-1 load --attempt x", "wait bf-1 --timeout 5",
+                     "steps bf-1 --limit -1", "get bf-1", "pause bf-1 load", "backfill get"):
+            self.bfctl(*line.split(), status=2)
+        refused = self.bfctl("cancel", "bf-1", status=2)
+        self.assertIn("--yes", refused.stderr)
+
+    def test_fsck(self):
+        self.bfctl("fsck", self.path("none"), status=1)
+        os.mkdir(self.path("empty"))
+        self.bfctl("fsck", self.path("empty"), status=1)
+        self.bfctl("fsck", status=2)
+
+    # --- the coordinator is not there ---
+
+    def test_configuration(self):
+        self.assertIn("--config", self.bfctl("agents", status=2).stderr)
+        self.bfctl("agents", "--config", self.path("none.conf"), status=2)
+        self.bfctl("agents", "--config", self.write("half.conf", "api: tcp://127.0.0.1:1\n"), status=2)
+        typo = self.bfctl("agents", "--config", self.write("typo.conf", "appi: tcp://127.0.0.1:1\n"), status=2)
+        self.assertIn("appi", typo.stderr)
+
+    def test_init(self):
+        out = self.bfctl("init", "--dir", self.path("c"), "--agents", "2")
+        self.assertIn("coordinator.conf", out.stdout)
+        for name in ("admin", "operator", "viewer", "coordinator", "agent-1", "agent-2"):
+            self.assertEqual(os.stat(self.path(f"c/keys/{name}.key")).st_mode & 0o777, 0o600)
+        self.assertFalse(os.path.exists(self.path("c/agent-3.conf")))
+        before = read(self.path("c/keys/admin.key"))
+        self.bfctl("init", "--dir", self.path("c"), status=5)
+        self.assertEqual(before, read(self.path("c/keys/admin.key")))
+        self.bfctl("init", status=2)
+        self.bfctl("init", "--dir", self.path("d"), "--agents", "many", status=2)
+
+    def test_unreachable(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.init(port)
+        good = self.write("good.yaml", GOOD)
+        for line in ("backfill list", "agents", "pools", "status @latest", "pause bf-1", "wait bf-1", "watch bf-1", "version --server",
+                     f"backfill create {good}", f"backfill create {good} --wait", "cancel bf-1 --yes"):
+            begun = time.monotonic()
+            out = self.bfctl(*line.split(), "--request-timeout", "200ms", status=6)
+            self.assertLess(time.monotonic() - begun, 20)
+            self.assertIn(f"tcp://127.0.0.1:{port}", out.stderr)
+            self.assertEqual(out.stdout, "bfctl 0.1.0\n" if line.startswith("version") else "")
+
+    def test_a_stranger_on_the_port(self):
+        """What takes connections and drops them does not own the pinned key: denied, and soon."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def drop():
+                while True:
+                    try:
+                        server.accept()[0].close()
+                    except OSError:
+                        return
+            thread = threading.Thread(target=drop, daemon=True)
+            thread.start()
+            self.init(server.getsockname()[1])
+            out = self.bfctl("backfill", "list", "--request-timeout", "30s", status=7)
+            self.assertIn("server_key", out.stderr)
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+    def test_a_silent_port(self):
+        """What takes connections and says nothing may be a coordinator that hangs: unreachable."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.init(server.getsockname()[1])
+            self.assertIn("no handshake", self.bfctl("backfill", "list", "--request-timeout", "500ms", status=6).stderr)
+
+    # --- dev, as far as it goes without programs ---
+
+    def test_dev_without_programs(self):
+        lonely = shutil.copy(BFCTL, self.path("bfctl"))
+        done = subprocess.run([lonely, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("bfcoordinator", done.stderr)
+
+    def test_dev_usage(self):
+        self.bfctl("dev", status=2)
+        self.bfctl("dev", "--dir", self.path("c"), "--restart", "coordinator", status=2)
+        self.bfctl("dev", "--dir", self.path("c"), "--agents", "1000", "--", "true", status=2)
+        self.bfctl("dev", "--dir", self.path("c"), "--allow-env", "A B", "--", "true", status=2)
+        self.assertFalse(os.path.exists(self.path("c/coordinator.conf")))
+
+    def fake_programs(self, coordinator):
+        """bfctl with a stand-in for the coordinator, which must not outlive it."""
+        os.mkdir(self.path("bin"))
+        self.write("bin/bfcoordinator", coordinator)
+        os.chmod(self.path("bin/bfcoordinator"), 0o755)
+        return shutil.copy(BFCTL, self.path("bin/bfctl"))
+
+    def test_dev_coordinator_that_dies(self):
+        bfctl = self.fake_programs("#!/bin/sh\necho broken >&2\nexit 3\n")
+        done = subprocess.run([bfctl, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("coordinator ended", done.stderr)
+        self.assertIn("broken", read(self.path("c/log/coordinator.log")))
+        self.assertFalse(os.path.exists(self.path("c/run/coordinator.pid")))
+
+    def test_dev_leaves_nothing_behind(self):
+        """Interrupted, or killed, while its coordinator hangs: what it started is gone."""
+        bfctl = self.fake_programs("#!/bin/sh\ntrap '' TERM\n(trap '' TERM; exec sleep 1000) &\nwhile :; do sleep 1000; done\n")
+        for sig in (signal.SIGINT, signal.SIGKILL):
+            folder = self.path(f"dev{int(sig)}")
+            process = subprocess.Popen([bfctl, "dev", "--dir", folder], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            pid_file = os.path.join(folder, "run/coordinator.pid")
+            wait_until("the pid file", lambda: os.path.exists(pid_file))
+            pid = int(read(pid_file))
+            process.send_signal(sig)
+            if sig == signal.SIGINT:
+                process.send_signal(signal.SIGTERM)          # asked twice: at once
+            process.wait(30)
+            wait_until("the end of the coordinator", lambda: not os.path.exists(f"/proc/{pid}/exe"))
+            if sig == signal.SIGINT:
+                self.assertFalse(group_exists(pid))          # its children neither
+            elif group_exists(pid):
+                os.killpg(pid, signal.SIGKILL)               # what a real coordinator would not have
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def group_exists(pid):
+    try:
+        os.killpg(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def wait_until(what, check, timeout=30.0):
+    deadline = time.monotonic() + timeout
+    while not check():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"timed out waiting for {what}")
+        threading.Event().wait(0.01)
+
+
+if __name__ == "__main__":
+    BFCTL = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

@@ -1,0 +1,3 @@
+foreach(thing words progress commands cluster)
+  bf_unit_test(test_bfctl_${thing} SOURCES test_bfctl_${thing}.c LIBS bf_ctl PkgConfig::jansson)
+endforeach()

@@ -1,0 +1,185 @@
+#include "bfctl/progress.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "bfctl/render.h"
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+
+static const char running[] =
+    "{\"id\":\"bf-3\",\"name\":\"orders\",\"state\":\"running\",\"elapsed_ms\":60000,"
+    "\"steps\":{\"total\":200,\"succeeded\":90,\"skipped\":10,\"failed\":1,\"running\":4,\"assigned\":1,\"waiting\":94},"
+    "\"by_step\":["
+    "{\"step\":\"load\",\"total\":100,\"succeeded\":90,\"skipped\":5,\"failed\":1,\"running\":4,\"strip\":\"########x>>o\"},"
+    "{\"step\":\"sum\",\"total\":100,\"succeeded\":0,\"skipped\":5,\"waiting\":95,\"strip\":\"............\"}],"
+    "\"agents\":{\"connected\":3,\"slots\":12,\"busy\":5},"
+    "\"failures\":[{\"step\":\"load\",\"partition\":\"2024-01-31\",\"class\":\"permanent\",\"text\":\"exit status 3\",\"attempts\":1}]}";
+
+static json_t *parse(const char *text)
+{
+    json_t *o = json_loads(text, 0, NULL);
+    cr_assert_not_null(o);
+    return o;
+}
+
+Test(bfctl_progress, eta)
+{
+    static const struct { int64_t settled, total, elapsed_ms, eta_ms; } rows[] = {
+        {50, 100, 1000, 1000}, {1, 100, 1000, 99000}, {100, 100, 1000, 0}, {0, 100, 1000, -1}, {5, 100, 0, -1}, {101, 100, 1000, -1},
+        {5000000, 10000000, 86400000, 86400000}};
+    for (size_t i = 0; i < LEN(rows); i++)
+        cr_assert_eq(progress_eta_ms(rows[i].settled, rows[i].total, rows[i].elapsed_ms), rows[i].eta_ms, "row %zu", i);
+}
+
+Test(bfctl_progress, strips_shrink_to_the_worst)
+{
+    static const struct { const char *strip; size_t width; const char *wanted; } rows[] = {
+        {"##>..", 10, "##>.."}, {"####....", 4, "##.."}, {"###x....", 2, "x."}, {"#>..", 2, ">."}, {"##o###", 3, "#o#"},
+        {"~x", 1, "x"}, {"~>", 1, "~"}, {"#-", 1, "-"}, {"", 5, ""}, {"##########", 3, "###"}, {"??", 1, "?"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        char got[32];
+        progress_strip(rows[i].strip, rows[i].width, got);
+        cr_assert_str_eq(got, rows[i].wanted, "'%s' in %zu: '%s'", rows[i].strip, rows[i].width, got);
+    }
+}
+
+Test(bfctl_progress, ends)
+{
+    static const struct { const char *status; bool ended; enum bf_rc rc; } rows[] = {
+        {"{\"state\":\"running\",\"steps\":{\"total\":1}}", false, BF_INTERNAL},
+        {"{\"state\":\"paused\",\"steps\":{\"total\":1}}", false, BF_INTERNAL},
+        {"{\"state\":\"succeeded\",\"steps\":{\"total\":1}}", true, BF_OK},
+        {"{\"state\":\"failed\",\"steps\":{\"total\":1}}", true, BF_FAILED},
+        {"{\"state\":\"partly_succeeded\",\"steps\":{\"total\":1}}", true, BF_PARTIAL},
+        {"{\"state\":\"cancelled\",\"steps\":{\"total\":1}}", true, BF_FAILED},
+        {"{\"state\":\"cancelled\",\"steps\":{\"total\":1,\"running\":1}}", false, BF_FAILED},
+        {"{\"state\":\"cancelled\",\"steps\":{\"total\":1,\"assigned\":1}}", false, BF_FAILED}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        json_t *status = parse(rows[i].status);
+        enum bf_rc rc = BF_INTERNAL;
+        cr_assert_eq(progress_ended(status, &rc), rows[i].ended, "%s", rows[i].status);
+        cr_assert_eq(rc, rows[i].rc, "%s", rows[i].status);
+        json_decref(status);
+    }
+}
+
+Test(bfctl_progress, lines)
+{
+    json_t *status = parse(running);
+    struct bf_buf text = {0};
+    progress_line(status, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 running: 100/200 done, 5 running, 1 failed");
+    bf_buf_clear(&text);
+    progress_clock(status, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text), "elapsed 1m, about 59s to go");
+    bf_buf_clear(&text);
+    json_object_set_new(status, "state", json_string("partly_succeeded"));
+    progress_sentence(status, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 (orders) partly succeeded after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; "
+                                         "see `bfctl steps bf-3 --state failed`");
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
+/* The longest line, in bytes, that are no part of an escape sequence; and how many lines there are. */
+static size_t widest(const char *text, size_t *ret_lines)
+{
+    size_t most = 0, n = 0;
+    *ret_lines = 0;
+    for (; *text; text++) {
+        if (*text == '\033') {
+            text += strcspn(text, "m");
+            continue;
+        }
+        if (*text == '\n') {
+            (*ret_lines)++;
+            n = 0;
+            continue;
+        }
+        most = ++n > most ? n : most;
+    }
+    return most;
+}
+
+Test(bfctl_progress, view_shows_the_steps)
+{
+    json_t *status = parse(running);
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 100, .height = 40};
+    progress_view(status, &look, NULL, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text),
+                     "bf-3 running: 100/200 done, 5 running, 1 failed; elapsed 1m, about 59s to go\n"
+                     "orders; 3 agents, 5 of 12 slots busy\n"
+                     "load ########x>>o  95/100   4 running   1 failed\n"
+                     "sum  ............   5/100\n"
+                     "failed: load[2024-01-31] (permanent): exit status 3\n");
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
+Test(bfctl_progress, view_fits_the_terminal)
+{
+    json_t *status = parse(running), *steps = json_object_get(status, "by_step");
+    json_t *first = json_array_get(steps, 0);
+    json_object_set_new(first, "step", json_string("a_step_with_a_name_that_is_longer_than_anything_one_would_want"));
+    json_object_set_new(json_array_get(json_object_get(status, "failures"), 0), "text", json_string("a\033[31m long\n text that goes on"));
+    for (int i = 0; i < 200; i++) {
+        json_t *copy = json_deep_copy(json_array_get(steps, 1));
+        json_object_set_new(copy, "running", json_integer(i == 150));
+        json_array_append_new(steps, copy);
+    }
+    for (size_t width = 60; width <= 140; width += 20)
+        for (size_t height = 8; height <= 40; height += 16) {
+            struct bf_buf text = {0};
+            const struct progress_look look = {.width = width, .height = height, .color = width % 40 == 0};
+            progress_view(status, &look, "a note", &text);
+            size_t lines, most = widest(bf_buf_cstr(&text), &lines);
+            cr_assert_leq(most, width, "%zu wide in %zu", most, width);
+            cr_assert_lt(lines, height, "%zu lines in %zu", lines, height);
+            cr_assert(strstr(bf_buf_cstr(&text), "more steps"));
+            cr_assert(strstr(bf_buf_cstr(&text), "a note"));
+            cr_assert_null(strstr(bf_buf_cstr(&text), "a\033[31m long"), "escapes from outside reach the terminal");
+            bf_buf_free(&text);
+        }
+    json_decref(status);
+}
+
+Test(bfctl_progress, what_runs_is_shown_first)
+{
+    json_t *status = parse(running), *steps = json_object_get(status, "by_step");
+    for (int i = 0; i < 50; i++)
+        json_array_insert_new(steps, 0, json_deep_copy(json_array_get(steps, json_array_size(steps) - 1)));
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 100, .height = 10};
+    progress_view(status, &look, NULL, &text);
+    const char *load = strstr(bf_buf_cstr(&text), "\nload "), *sum = strstr(bf_buf_cstr(&text), "\nsum ");
+    cr_assert(load && sum && load < sum);
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
+Test(bfctl_progress, no_color_without_asking)
+{
+    json_t *status = parse(running);
+    for (int color = 0; color < 2; color++) {
+        struct bf_buf text = {0};
+        const struct progress_look look = {.width = 100, .height = 40, .color = color};
+        progress_view(status, &look, NULL, &text);
+        cr_assert_eq(strchr(bf_buf_cstr(&text), '\033') != NULL, color == 1);
+        bf_buf_free(&text);
+    }
+    json_decref(status);
+}
+
+Test(bfctl_progress, times)
+{
+    static const struct { const char *text; int64_t ms; const char *shown; } rows[] = {
+        {"1970-01-01T00:00:01.500000Z", 1500, "1970-01-01 00:00:01Z"}, {"2024-01-31T06:00:00.000001Z", 1706680800000, "2024-01-31 06:00:00Z"},
+        {"2024-02-30T06:00:00.000000Z", -1, "2024-02-30 06:00:00Z"}, {"2024", -1, "-"}, {"", -1, "-"}, {NULL, -1, "-"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        char shown[RENDER_TIME_MAX];
+        cr_assert_eq(render_time_ms(rows[i].text), rows[i].ms, "row %zu", i);
+        cr_assert_str_eq(render_time(rows[i].text, shown), rows[i].shown);
+    }
+}

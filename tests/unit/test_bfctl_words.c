@@ -1,0 +1,108 @@
+#include "bfctl/words.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+
+Test(bfctl_words, backfills)
+{
+    static const struct { const char *word; enum bf_rc rc; uint32_t id; } rows[] = {
+        {"@latest", BF_OK, OP_LATEST}, {"bf-1", BF_OK, 1}, {"1", BF_OK, 1}, {"bf-4294967295", BF_OK, UINT32_MAX},
+        {"", BF_USAGE, 0}, {"0", BF_USAGE, 0}, {"bf-0", BF_USAGE, 0}, {"bf-", BF_USAGE, 0}, {"-1", BF_USAGE, 0},
+        {"bf-1x", BF_USAGE, 0}, {"bf-4294967296", BF_USAGE, 0}, {"latest", BF_USAGE, 0}, {"@newest", BF_USAGE, 0}, {" 1", BF_USAGE, 0}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct bf_error err = {0};
+        uint32_t id = 77;
+        cr_assert_eq(words_backfill(rows[i].word, &id, &err), rows[i].rc, "'%s'", rows[i].word);
+        cr_assert_eq(id, rows[i].rc == BF_OK ? rows[i].id : 77, "'%s' gave %u", rows[i].word, id);
+        cr_assert_eq(err.text[0] != '\0', rows[i].rc != BF_OK, "'%s'", rows[i].word);
+    }
+}
+
+Test(bfctl_words, selectors)
+{
+    static const struct { const char *word; enum bf_rc rc; const char *step, *partition; } rows[] = {
+        {"load", BF_OK, "load", ""}, {"load[2024-01-31]", BF_OK, "load", "2024-01-31"}, {"a.b_c-d[2024-01]", BF_OK, "a.b_c-d", "2024-01"},
+        {"load[]", BF_USAGE, "", ""}, {"load[2024", BF_USAGE, "", ""}, {"load[a]b", BF_USAGE, "", ""}, {"[2024-01-31]", BF_USAGE, "", ""},
+        {"", BF_USAGE, "", ""}, {"load[a]]", BF_USAGE, "", ""}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct bf_error err = {0};
+        struct selector s = {0};
+        cr_assert_eq(words_selector(rows[i].word, &s, &err), rows[i].rc, "'%s'", rows[i].word);
+        cr_assert_str_eq(s.step, rows[i].step);
+        cr_assert_str_eq(s.partition, rows[i].partition);
+    }
+}
+
+Test(bfctl_words, long_selectors_are_refused)
+{
+    char word[400];
+    struct selector s = {0};
+    struct bf_error err = {0};
+    memset(word, 'a', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    cr_assert_eq(words_selector(word, &s, &err), BF_USAGE);
+    word[128] = '\0';
+    cr_assert_eq(words_selector(word, &s, &err), BF_OK, "128 characters are a name");
+    memcpy(word, "a[", 2);
+    memset(word + 2, '1', 200);
+    memcpy(word + 202, "]", 2);
+    cr_assert_eq(words_selector(word, &s, &err), BF_USAGE);
+}
+
+Test(bfctl_words, attempts)
+{
+    static const struct { const char *word; enum bf_rc rc; uint64_t id; } rows[] = {
+        {NULL, BF_OK, 0}, {"a-12", BF_OK, 12}, {"12", BF_OK, 12}, {"a-0", BF_USAGE, 7}, {"a12", BF_USAGE, 7}, {"", BF_USAGE, 7}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        uint64_t id = 7;
+        cr_assert_eq(words_attempt(rows[i].word, &id, NULL), rows[i].rc);
+        cr_assert_eq(id, rows[i].id);
+    }
+}
+
+Test(bfctl_words, times_and_numbers)
+{
+    int64_t ms = 5, n = 5;
+    struct bf_error err = {0};
+    cr_assert_eq(words_duration("timeout", NULL, 40, &ms, &err), BF_OK);
+    cr_assert_eq(ms, 40);
+    cr_assert_eq(words_duration("timeout", "1m30s", 40, &ms, &err), BF_OK);
+    cr_assert_eq(ms, 90000);
+    cr_assert_eq(words_duration("timeout", "0", 40, &ms, &err), BF_USAGE, "a wait of nothing is a slip");
+    cr_assert_eq(words_duration("timeout", "10", 40, &ms, &err), BF_USAGE);
+    cr_assert(strstr(err.text, "--timeout"));
+    cr_assert_eq(ms, 90000, "untouched on failure");
+    cr_assert_eq(words_number("agents", NULL, 3, 1, 9, &n, &err), BF_OK);
+    cr_assert_eq(n, 3);
+    cr_assert_eq(words_number("agents", "9", 3, 1, 9, &n, &err), BF_OK);
+    cr_assert_eq(n, 9);
+    cr_assert_eq(words_number("agents", "10", 3, 1, 9, &n, &err), BF_USAGE);
+    cr_assert(strstr(err.text, "--agents"));
+}
+
+Test(bfctl_words, params)
+{
+    struct op_param params[OP_PARAMS_MAX];
+    struct bf_option_list list = {.at = {"ledger=test", "empty=", "a=b=c"}, .n = 3};
+    char *memory = NULL;
+    size_t n = 0;
+    struct bf_error err = {0};
+    cr_assert_eq(words_params(&list, params, &n, &memory, &err), BF_OK);
+    cr_assert_eq(n, 3);
+    cr_assert_str_eq(params[0].name, "ledger");
+    cr_assert_str_eq(params[0].value, "test");
+    cr_assert_str_eq(params[1].value, "");
+    cr_assert_str_eq(params[2].name, "a");
+    cr_assert_str_eq(params[2].value, "b=c");
+    free(memory);
+
+    static const struct bf_option_list bad[] = {{.at = {"ledger"}, .n = 1}, {.at = {"=x"}, .n = 1}, {.at = {"a=1", "b=2", "a=3"}, .n = 3}};
+    for (size_t i = 0; i < LEN(bad); i++) {
+        char *untouched = NULL;
+        cr_assert_eq(words_params(&bad[i], params, &n, &untouched, &err), BF_USAGE);
+        cr_assert_null(untouched);
+    }
+}
