@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -51,6 +52,7 @@ struct loop {
     int64_t armed_ms;
     BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
+    bool announced;                          /* the line on standard output that says it works */
 };
 
 /* --- the core and its actions ----------------------------------------------------------------------------------------- */
@@ -149,6 +151,16 @@ static void watch_session(struct loop *l)
     }
 }
 
+/* One line for whoever started this agent: it has a lease. */
+static void announce(struct loop *l)
+{
+    if (l->announced || core_deadline_ms(l->core) == INT64_MIN)
+        return;
+    l->announced = true;
+    printf("ready name=%s\n", l->setup->config->name);
+    fflush(stdout);
+}
+
 static void log_message(const struct loop *l, const struct agent_msg *m)
 {
     if (m->kind == AGENT_REFUSE)
@@ -165,11 +177,11 @@ static void hear_session(struct loop *l)
     struct log_msg log;
     if (session_run(l->session, bf_boottime_ms()))
         tell_core(l, &(struct core_event){.kind = CORE_CONNECTED, .at_us = bf_realtime_us()});
-    watch_session(l);
     for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive(l->session, &msg); n++) {
         log_message(l, &msg);
         tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
         agent_msg_done(&msg);
+        announce(l);
     }
     for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive_log(l->session, &log); n++) {
         if (log.kind == LOG_CREDIT && l->logs)
@@ -221,6 +233,7 @@ static void hear_signals(struct loop *l)
 static void turn(struct loop *l)
 {
     struct epoll_event events[EVENTS_PER_TURN];
+    watch_session(l);
     arm(l);
     int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, session_ready(l->session) ? 0 : -1);
     assert(n >= 0 || errno == EINTR);
@@ -344,7 +357,6 @@ int agent_loop(const struct agent_start *start, void *arg)
         rc = session_open(&options, &l.session, &err);
     if (rc == BF_OK) {
         open_core(&l, start);
-        watch_session(&l);
         while (!done(&l))
             turn(&l);
         bf_info("left", "incarnation=%" PRIu64, start->page->incarnation);

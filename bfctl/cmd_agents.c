@@ -1,6 +1,7 @@
 /* bfctl agents and pools: who can work, and how much at once. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/query.h"
@@ -36,10 +37,13 @@ static void show_warnings(const json_t *list)
 {
     size_t i, k;
     json_t *agent, *warning;
-    json_array_foreach(list, i, agent)
+    json_array_foreach(list, i, agent) {
+        if (strcmp(render_text(agent, "state"), "left") == 0 || strcmp(render_text(agent, "state"), "lost") == 0)
+            continue;
         json_array_foreach(json_object_get(agent, "warnings"), k, warning)
             ctl_note("warning: %s: %s", render_safe(render_text(agent, "name")),
                      render_safe(json_is_string(warning) ? json_string_value(warning) : ""));
+    }
 }
 
 static void show_agents(const struct ctl_call *call, enum ctl_output output, const json_t *list)

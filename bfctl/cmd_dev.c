@@ -19,10 +19,13 @@ struct values {
 static const struct bf_option options[] = {
     {"dir", 0, BF_OPT_STRING, offsetof(struct values, dir), "DIR", "folder of the cluster; kept, and used again the next time"},
     {"agents", 0, BF_OPT_STRING, offsetof(struct values, agents), "N", "agents to run (default 3, or as many as DIR has)"},
-    {"base-port", 0, BF_OPT_STRING, offsetof(struct values, base_port), "PORT", "port of the API; fleet and logs follow (default: free ports)"},
+    {"base-port", 0, BF_OPT_STRING, offsetof(struct values, base_port), "PORT",
+     "port of the API; fleet and logs follow (default: free ports)"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct values, slots), "N", "slots of each agent (default 4)"},
-    {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME", "environment variable that plans may name; may be repeated"},
-    {"restart", 0, BF_OPT_STRING, offsetof(struct values, restart), "NAME", "coordinator or agent-N of the cluster that runs in DIR: start it again"},
+    {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME",
+     "environment variable that plans may name; may be repeated"},
+    {"restart", 0, BF_OPT_STRING, offsetof(struct values, restart), "NAME",
+     "coordinator or agent-N of the cluster that runs in DIR: start it again"},
     CTL_OPTION_HELP(struct values)};
 
 static enum bf_rc make(const struct values *v, struct dev *d, struct bf_error *err)

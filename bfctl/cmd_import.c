@@ -66,7 +66,7 @@ static enum bf_rc convert(const struct values *v, const char *path, struct bf_er
     if (rc == BF_OK && v->plan && strcmp(v->plan, "-") != 0)
         rc = bf_file_write(v->plan, yaml.data, yaml.len, 0644, err);
     else if (rc == BF_OK)
-        fwrite(yaml.data, 1, yaml.len, stdout);
+        fputs(bf_buf_cstr(&yaml), stdout);
     bf_buf_free(&json);
     bf_buf_free(&yaml);
     return rc;

@@ -14,9 +14,11 @@ struct values {
 static const struct bf_option options[] = {
     {"dir", 0, BF_OPT_STRING, offsetof(struct values, dir), "DIR", "folder of the cluster; made when it is not there"},
     {"agents", 0, BF_OPT_STRING, offsetof(struct values, agents), "N", "agents to make keys and configuration for (default 3)"},
-    {"base-port", 0, BF_OPT_STRING, offsetof(struct values, base_port), "PORT", "port of the API; fleet and logs follow (default 7410)"},
+    {"base-port", 0, BF_OPT_STRING, offsetof(struct values, base_port), "PORT",
+     "port of the API; fleet and logs follow (default 7410)"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct values, slots), "N", "slots of each agent (default 4)"},
-    {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME", "environment variable that plans may name; may be repeated"},
+    {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME",
+     "environment variable that plans may name; may be repeated"},
     CTL_OPTION_HELP(struct values)};
 
 static enum bf_rc make(const struct values *v, struct cluster *cluster, struct bf_error *err)

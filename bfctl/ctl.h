@@ -58,8 +58,10 @@ struct ctl_table {
 #define CTL_OPTION_HELP(values) \
     {"help", 'h', BF_OPT_FLAG, offsetof(values, common.help), NULL, "show this page"}
 #define CTL_OPTIONS_SERVER(values) \
-    {"config", 0, BF_OPT_STRING, offsetof(values, common.config), "FILE", "configuration (default: $BFCTL_CONFIG, then ~/.config/bf/bfctl.conf, /etc/bf/bfctl.conf)"}, \
-    {"request-timeout", 0, BF_OPT_STRING, offsetof(values, common.request_timeout), "TIME", "how long one request may take (default 10s)"}
+    {"config", 0, BF_OPT_STRING, offsetof(values, common.config), "FILE", \
+     "configuration (default: $BFCTL_CONFIG, then ~/.config/bf/bfctl.conf, /etc/bf/bfctl.conf)"}, \
+    {"request-timeout", 0, BF_OPT_STRING, offsetof(values, common.request_timeout), "TIME", \
+     "how long one request may take (default 10s)"}
 #define CTL_OPTION_OUTPUT(values, words) \
     {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words}
 #define CTL_OPTION_NO_HEADERS(values) \

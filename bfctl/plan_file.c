@@ -87,7 +87,7 @@ struct plan *plan_file_compile(const struct plan_source *source, const struct pl
     struct bf_buf text = {0};
     bf_diags_print(&d, &text);
     fflush(stdout);
-    fwrite(text.data, 1, text.len, stderr);
+    fputs(bf_buf_cstr(&text), stderr);
     if (!p)
         bf_fail(err, BF_INVALID, "%s is not valid: %zu error%s", source->name, d.n_errors, d.n_errors == 1 ? "" : "s");
     bf_buf_free(&text);

@@ -75,7 +75,7 @@ static enum sql_value_type piece_type(enum template_type t)
     case TEMPLATE_DATE: return SQL_VALUE_DATE;
     case TEMPLATE_IDENT: return SQL_VALUE_IDENT;
     }
-    assert(!"template type");
+    assert(false && "template type");
     return SQL_VALUE_STRING;
 }
 
@@ -106,7 +106,7 @@ static enum step_kind assignment_kind(enum plan_kind k)
     case PLAN_NOOP: return STEP_NOOP;
     case PLAN_SQL: return STEP_SQL;
     }
-    assert(!"plan kind");
+    assert(false && "plan kind");
     return STEP_NOOP;
 }
 

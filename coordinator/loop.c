@@ -16,7 +16,8 @@
 
 #define TURN_EVENTS 4096u
 #define TURN_US 5000
-#define TIDY_MS 5000                             /* room, staged plans */
+#define TIDY_MS 5000                             /* room, staged plans… */
+#define TIDY_TURNS 64u                           /* …and after so many turns: a burst fills a store quickly */
 #define OUTBOX_MS 50                             /* an agent that reads again also wakes the socket */
 
 void service_look_at_room(struct service *s)
@@ -79,8 +80,11 @@ static void collect(struct service *s)
 static void turn(struct service *s)
 {
     struct bf_error err = {0};
-    if (turn_run(s->turns, bf_boottime_ms(), bf_realtime_us(), &err) == BF_OK)
+    if (turn_run(s->turns, bf_boottime_ms(), bf_realtime_us(), &err) == BF_OK) {
+        if (++s->turns_untidy >= TIDY_TURNS)
+            s->tidied_ms = INT64_MIN / 2;
         return;
+    }
     /* Memory is ahead of the disk: nothing of this turn may get out. */
     bf_error_log("commit_failed", "why=%s text=\"ending; what was acknowledged is safe, start again\"", bf_log_quote(err.text));
     _exit(1);
@@ -91,6 +95,7 @@ static void tidy(struct service *s, int64_t now_ms)
     if (now_ms - s->tidied_ms < TIDY_MS)
         return;
     s->tidied_ms = now_ms;
+    s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
     service_look_at_room(s);
 }

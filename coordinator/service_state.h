@@ -22,8 +22,9 @@ struct service {
     struct api *api;
     struct views_cache *cache;
     int signal_fd;
-    bool stop, reload, low;
+    bool stop, low;
     int64_t tidied_ms;
+    unsigned turns_untidy;
 };
 
 /* ports.c: between the sockets, the store and the turn. */

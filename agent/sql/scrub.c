@@ -93,7 +93,8 @@ void scrub_init(struct scrub *s, const char *odbc)
         if (a.value_len >= SHORTEST_VALUE || key_in(&a, password_keys, sizeof password_keys / sizeof *password_keys))
             add_secret(s, a.value, a.value_len);
     }
-    qsort(s->at, s->n, sizeof *s->at, longest_first);
+    if (s->n > 1)
+        qsort(s->at, s->n, sizeof *s->at, longest_first);
 }
 
 void scrub_done(struct scrub *s)

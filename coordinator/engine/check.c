@@ -66,7 +66,8 @@ static uint32_t count_blocked(const struct backfill *b, const bool *dead, const 
     return n;
 }
 
-static bool check_instance(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number, struct bf_error *err)
+static bool check_instance(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number,
+                           struct bf_error *err)
 {
     const struct instance *in = &b->instances[number];
     if (in->unmet != edges_count_unmet(b, number))

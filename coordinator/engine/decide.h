@@ -6,8 +6,8 @@
 
 struct decision { struct engine *e; int64_t now_ms, wall_us; struct engine_out *out; };
 
-/* A blank record at the moment of the decision, for record_emit(), which keeps its strings in the output and applies it.  Nothing may be
- * emitted in between. */
+/* A blank record at the moment of the decision, for record_emit(), which keeps its strings in the output and applies it.
+ * Nothing may be emitted in between. */
 struct record *record_begin(struct decision *d, enum record_kind kind);
 void record_emit(struct decision *d, struct record *r);
 /* As a record of a list alone (snapshots): not applied. */
@@ -44,6 +44,7 @@ int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 
 /* ---- writers.c ---- */
 /* I18: a live backfill, other than `self`, that writes what this plan writes.  NULL, or a sentence in *ret_text (output's arena). */
-const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text);
+const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self,
+                                        const char **ret_text);
 
 #endif

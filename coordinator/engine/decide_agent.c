@@ -43,8 +43,8 @@ static void refuse(struct decision *d, const struct input *in, const char *text)
     f->text = text;
 }
 
-static void end_as_lost(struct decision *d, uint32_t agent, const char *text, bool (*picked)(const struct decision *, const struct attempt *, uint64_t),
-                        uint64_t incarnation)
+static void end_as_lost(struct decision *d, uint32_t agent, const char *text,
+                        bool (*picked)(const struct decision *, const struct attempt *, uint64_t), uint64_t incarnation)
 {
     struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .text = text, .rows = -1};
     struct engine *e = d->e;
@@ -115,14 +115,16 @@ static const char *objection(struct decision *d, const struct input *in, const s
 {
     const struct agent_hello *h = &in->hello;
     if (h->protocol != AGENT_PROTOCOL_VERSION)
-        return out_printf(d->out, "protocol %u is not spoken here; the coordinator speaks %u: install the agent of its version", h->protocol,
-                          AGENT_PROTOCOL_VERSION);
+        return out_printf(d->out, "protocol %u is not spoken here; the coordinator speaks %u: install the agent of its version",
+                          h->protocol, AGENT_PROTOCOL_VERSION);
     const struct agent *named = agent_find_name(d->e, h->name);
     if (named && named != known)
-        return out_printf(d->out, "another agent with the name %s is connected under another key; give this one a name of its own", h->name);
+        return out_printf(
+            d->out, "another agent with the name %s is connected under another key; give this one a name of its own", h->name);
     if (!known && d->e->agents.n >= AGENTS_MAX)
         return out_printf(d->out, "the limit of %u agents is reached", AGENTS_MAX);
-    if (known && agent_present(known) && known->incarnation != in->incarnation && !incarnation_is_dead(known->incarnation, h->previous))
+    if (known && agent_present(known) && known->incarnation != in->incarnation &&
+        !incarnation_is_dead(known->incarnation, h->previous))
         return out_printf(d->out, "another process of this agent still holds its lease; try again when it has run out");
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* What operators ask for.  Every command is answered by a record, so that the same request id gets the same answer again, whatever
- * happened in between. */
+/* What operators ask for.  Every command is answered by a record, so that the same request id gets the same answer again,
+ * whatever happened in between. */
 #include <string.h>
 
 #include "common/plant.h"
@@ -14,8 +14,8 @@ static struct answer refuse(enum bf_rc rc, const char *text)
 
 static struct answer accept(struct decision *d, const struct backfill *b, const char *text)
 {
-    return (struct answer){.rc = BF_OK, .text = text,
-                           .json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\"}", b->id, backfill_state_name(b->state))};
+    const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\"}", b->id, backfill_state_name(b->state));
+    return (struct answer){.rc = BF_OK, .text = text, .json = json};
 }
 
 static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state)
@@ -102,8 +102,10 @@ static struct answer command_create(struct decision *d, const struct input *in)
     if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, known->topology, 0, &conflict))
         return refuse(BF_CONFLICT, conflict);
     uint32_t id = create(d, in, known);
-    return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "bf-%u", id),
-                           .json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"running\",\"steps\":{\"total\":%u}}", id, known->topology->n)};
+    return (struct answer){
+        .rc = BF_OK,
+        .text = out_printf(d->out, "bf-%u", id),
+        .json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"running\",\"steps\":{\"total\":%u}}", id, known->topology->n)};
 }
 
 /* ---- pause, resume, cancel, retry ---- */
@@ -216,7 +218,8 @@ static struct answer command_on_backfill(struct decision *d, const struct op_req
     uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
     const struct backfill *b = backfill_find(d->e, id);
     if (!b)
-        return refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id) : "there is no backfill yet");
+        return refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
+                                       : "there is no backfill yet");
     switch (c->verb) {
     case OP_PAUSE: return command_pause(d, b);
     case OP_RESUME: return command_resume(d, b);
@@ -235,7 +238,8 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_CANCEL:
     case OP_RETRY: return command_on_backfill(d, c);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
-    default: return refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));
+    default:
+        return refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));
     }
 }
 

@@ -1,5 +1,5 @@
-/* The engine's life, and the flat dispatch of a turn: inputs one by one, then engine_finish_turn() in a fixed order: backoffs that
- * are over, gates, grants, ends of backfills. */
+/* The engine's life, and the flat dispatch of a turn: inputs one by one, then engine_finish_turn() in a fixed order: backoffs
+ * that are over, gates, grants, ends of backfills. */
 #include "coordinator/engine/engine.h"
 
 #include <assert.h>
@@ -112,8 +112,8 @@ static void hash_text(crypto_generichash_state *h, const char *s)
     crypto_generichash_update(h, (const unsigned char *)s, strlen(s) + 1);
 }
 
-void engine_plan_key(const uint8_t source_hash[32], const char *from, const char *to, const struct op_param *params, size_t n_params,
-                     uint8_t ret_key[32])
+void engine_plan_key(const uint8_t source_hash[32], const char *from, const char *to, const struct op_param *params,
+                     size_t n_params, uint8_t ret_key[32])
 {
     crypto_generichash_state h;
     crypto_generichash_init(&h, NULL, 0, 32);

@@ -15,7 +15,8 @@ uint32_t pool_find(const struct engine *e, const char *name);                   
 struct reply *reply_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const uint8_t id[OP_REQUEST_ID_BYTES]);
 uint32_t instance_number(const struct backfill *b, uint32_t step, uint32_t index);
 uint32_t instance_index(const struct backfill *b, uint32_t number);
-bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret, uint32_t *ret_number);
+bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret,
+                   uint32_t *ret_number);
 static inline bool agent_present(const struct agent *a) { return a->state == AGENT_CONNECTED || a->state == AGENT_DRAINING; }
 /* The engine's pool of a step, or PLAN_NO_INDEX. */
 static inline uint32_t step_pool(const struct backfill *b, uint32_t step)
@@ -79,13 +80,15 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,
+                       struct bf_error *err) BF_MUST_CHECK;
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);
 
 /* ---- snapshot.c ---- */
 /* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
 void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);
 void snapshot_drop(struct engine *e);
-enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n,
+                            struct bf_error *err) BF_MUST_CHECK;
 
 #endif

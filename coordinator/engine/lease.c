@@ -34,16 +34,18 @@ static int64_t coordinator_ms_min(const struct lease_settings *s)
 enum bf_rc lease_settings_check(const struct lease_settings *s, struct bf_error *err)
 {
     const int64_t max_ms = INT64_C(86400000);    /* a day; also keeps the arithmetic far from overflow */
-    if (s->agent_ms <= 0 || s->fence_ms <= 0 || s->coordinator_ms <= 0 || s->heartbeat_ms <= 0 || s->agent_ms > max_ms || s->fence_ms > max_ms ||
-        s->coordinator_ms > 4 * max_ms)
+    if (s->agent_ms <= 0 || s->fence_ms <= 0 || s->coordinator_ms <= 0 || s->heartbeat_ms <= 0 || s->agent_ms > max_ms ||
+        s->fence_ms > max_ms || s->coordinator_ms > 4 * max_ms)
         return bf_fail(err, BF_INVALID, "lease times must be over 0 and at most a day");
     if (s->heartbeat_ms > s->agent_ms / 4)
-        return bf_fail(err, BF_INVALID, "a heartbeat every %lld ms is too rare for a lease of %lld ms: at most %lld ms, a quarter of it",
+        return bf_fail(err, BF_INVALID,
+                       "a heartbeat every %lld ms is too rare for a lease of %lld ms: at most %lld ms, a quarter of it",
                        (long long)s->heartbeat_ms, (long long)s->agent_ms, (long long)(s->agent_ms / 4));
     if (s->coordinator_ms < coordinator_ms_min(s))
-        return bf_fail(err, BF_INVALID,
-                       "the coordinator's wait of %lld ms is too short for a lease of %lld ms and %lld ms to fence: at least %lld ms",
-                       (long long)s->coordinator_ms, (long long)s->agent_ms, (long long)s->fence_ms, (long long)coordinator_ms_min(s));
+        return bf_fail(
+            err, BF_INVALID,
+            "the coordinator's wait of %lld ms is too short for a lease of %lld ms and %lld ms to fence: at least %lld ms",
+            (long long)s->coordinator_ms, (long long)s->agent_ms, (long long)s->fence_ms, (long long)coordinator_ms_min(s));
     return BF_OK;
 }
 

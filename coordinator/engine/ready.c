@@ -1,9 +1,9 @@
 /* The ready queue.
  *
- * A lane holds the ready instances of one backfill that need the same: pool and labels (a demand).  Best first: priority class, then
- * the longest way that hangs on it, then the partition's order, then its number.  A demand holds the lanes that have something
- * and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a lane that
- * is paused, never hides the work of another.
+ * A lane holds the ready instances of one backfill that need the same: pool and labels (a demand).  Best first: priority class,
+ * then the longest way that hangs on it, then the partition's order, then its number.  A demand holds the lanes that have
+ * something and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a
+ * lane that is paused, never hides the work of another.
  *
  * Entries are not taken out when an instance leaves READY by another way than the head: they are recognised by its state, and
  * dropped when they come up. */
@@ -23,7 +23,8 @@ static struct heap_item ready_item(const struct backfill *b, uint32_t number)
     const struct plan_step *s = &b->plan->steps[step];
     uint64_t weight = (uint64_t)topology_critical_ms(b->topology, step, index);
     uint32_t order = b->backward ? s->range.n - 1 - index : index;
-    return (struct heap_item){.a = (uint64_t)s->priority << WEIGHT_BITS | (WEIGHT_MAX - (weight < WEIGHT_MAX ? weight : WEIGHT_MAX)),
+    return (struct heap_item){.a = (uint64_t)s->priority << WEIGHT_BITS |
+                                   (WEIGHT_MAX - (weight < WEIGHT_MAX ? weight : WEIGHT_MAX)),
                               .b = (uint64_t)order << 32 | number};
 }
 

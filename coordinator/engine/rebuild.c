@@ -20,8 +20,10 @@ static enum bf_rc check_attempts(const struct engine *e, struct bf_error *err)
         const struct attempt *a = &e->attempts.at[slot];
         const struct backfill *b = backfill_find(e, a->backfill);
         const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
-        if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING) || a->ref.attempt <= last)
-            return bf_fail(err, BF_CORRUPT, "open attempt %llu of bf-%u does not fit its instance: the journal or the checkpoint is damaged",
+        if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING) ||
+            a->ref.attempt <= last)
+            return bf_fail(err, BF_CORRUPT,
+                           "open attempt %llu of bf-%u does not fit its instance: the journal or the checkpoint is damaged",
                            (unsigned long long)a->ref.attempt, b->id);
         last = a->ref.attempt;
     }
@@ -34,8 +36,9 @@ static enum bf_rc check_backfill(const struct backfill *b, struct bf_error *err)
     for (uint32_t i = 0; i < b->topology->n; i++)
         open += b->instances[i].state == INSTANCE_ASSIGNED || b->instances[i].state == INSTANCE_RUNNING;
     if (open != b->open)
-        return bf_fail(err, BF_CORRUPT, "bf-%u has %u instances with an attempt but %u open attempts: the journal or the checkpoint is damaged", b->id,
-                       open, b->open);
+        return bf_fail(err, BF_CORRUPT,
+                       "bf-%u has %u instances with an attempt but %u open attempts: the journal or the checkpoint is damaged",
+                       b->id, open, b->open);
     return BF_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The end of a turn: backoffs that are over, gates, grants, ends of backfills.  Cost follows what changed, not what there is: timers
- * and due gates are heaps, grants look at demands that have something ready and something free. */
+/* The end of a turn: backoffs that are over, gates, grants, ends of backfills.  Cost follows what changed, not what there is:
+ * timers and due gates are heaps, grants look at demands that have something ready and something free. */
 #include <assert.h>
 
 #include "common/plant.h"

@@ -118,12 +118,14 @@ void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number)
     struct bf_buf packed = {0};
     b->unwritten[chunk] = 0;
     if (pack_chunk(b, chunk, &packed))
-        bf_vec_push(&e->snapshot.captured, (struct captured){.backfill = b->id, .chunk = chunk, .bytes = packed.data, .n = packed.len});
+        bf_vec_push(&e->snapshot.captured,
+                    (struct captured){.backfill = b->id, .chunk = chunk, .bytes = packed.data, .n = packed.len});
     else
         bf_buf_free(&packed);
 }
 
-static void add_instances(const struct engine *e, uint32_t backfill, uint32_t chunk, const uint8_t *bytes, size_t n, struct engine_out *out)
+static void add_instances(const struct engine *e, uint32_t backfill, uint32_t chunk, const uint8_t *bytes, size_t n,
+                          struct engine_out *out)
 {
     const struct backfill *b = backfill_find(e, backfill);
     uint32_t number = chunk * SNAPSHOT_CHUNK;

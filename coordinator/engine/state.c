@@ -64,7 +64,8 @@ uint32_t instance_index(const struct backfill *b, uint32_t number)
     return number - b->topology->first[b->instances[number].step];
 }
 
-bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret, uint32_t *ret_number)
+bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret,
+                   uint32_t *ret_number)
 {
     struct backfill *b = backfill_find(e, backfill);
     if (!b || step >= b->plan->n_steps || index >= b->plan->steps[step].range.n)

@@ -27,7 +27,8 @@ static uint32_t gates_needed(const struct plan *p, const struct edge_rule *r)
 }
 
 /* Indices of the partitions of `fine` that lie in one coarse partition. */
-static void contained_indices(enum plan_grain coarse, int32_t ordinal, const struct plan_range *fine, uint32_t *ret_first, uint32_t *ret_n)
+static void contained_indices(enum plan_grain coarse, int32_t ordinal, const struct plan_range *fine, uint32_t *ret_first,
+                              uint32_t *ret_n)
 {
     int32_t first = 0;
     uint32_t n = 0;
@@ -77,7 +78,8 @@ static void make_rules(struct topology *t)
         for (uint32_t edge = 0; edge < s->n_edges; edge++, at++) {
             const struct plan_edge *pe = &s->edges[edge];
             struct edge_rule *r = &t->rules[at];
-            *r = (struct edge_rule){.up = pe->upstream, .down = down, .edge = edge, .mapping = pe->mapping, .self = pe->upstream == down};
+            *r = (struct edge_rule){
+                .up = pe->upstream, .down = down, .edge = edge, .mapping = pe->mapping, .self = pe->upstream == down};
             if (is_direct(r->mapping))
                 r->shift = (int64_t)p->steps[r->up].range.first + pe->previous - s->range.first;
             r->gate_first = t->n_gates;
@@ -222,8 +224,8 @@ bool topology_downstream(const struct topology *t, const struct edge_rule *r, ui
 }
 
 /* Gate of a fine partition on an edge whose gates are numbered by the coarse side. */
-static bool gate_of_fine(const struct edge_rule *r, const struct plan_range *fine, uint32_t index, const struct plan_range *coarse,
-                         uint32_t *ret_gate)
+static bool gate_of_fine(const struct edge_rule *r, const struct plan_range *fine, uint32_t index,
+                         const struct plan_range *coarse, uint32_t *ret_gate)
 {
     int32_t ordinal = plan_partition_containing(fine->grain, fine->first + (int32_t)index, coarse->grain);
     int64_t gate = (int64_t)ordinal - coarse->first;

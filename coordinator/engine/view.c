@@ -8,9 +8,11 @@
 const char *instance_state_name(enum instance_state s)
 {
     static const char *const names[INSTANCE_STATE_COUNT] = {
-        [INSTANCE_WAITING] = "waiting", [INSTANCE_READY] = "ready", [INSTANCE_ASSIGNED] = "assigned", [INSTANCE_RUNNING] = "running",
-        [INSTANCE_BACKING_OFF] = "backing_off", [INSTANCE_SUCCEEDED] = "succeeded", [INSTANCE_SKIPPED] = "skipped",
-        [INSTANCE_FAILED] = "failed", [INSTANCE_CANCELLED] = "cancelled",
+        [INSTANCE_WAITING] = "waiting",         [INSTANCE_READY] = "ready",
+        [INSTANCE_ASSIGNED] = "assigned",       [INSTANCE_RUNNING] = "running",
+        [INSTANCE_BACKING_OFF] = "backing_off", [INSTANCE_SUCCEEDED] = "succeeded",
+        [INSTANCE_SKIPPED] = "skipped",         [INSTANCE_FAILED] = "failed",
+        [INSTANCE_CANCELLED] = "cancelled",
     };
     return (unsigned)s < INSTANCE_STATE_COUNT && names[s] ? names[s] : "unknown";
 }

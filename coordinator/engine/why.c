@@ -27,7 +27,8 @@ static void look_at(const struct backfill *b, uint32_t step, uint32_t index, str
         note(unmet, step, index);
 }
 
-static void look_through(const struct backfill *b, const struct edge_rule *r, uint32_t index, struct blocker *unmet, struct blocker *dead)
+static void look_through(const struct backfill *b, const struct edge_rule *r, uint32_t index, struct blocker *unmet,
+                         struct blocker *dead)
 {
     const struct topology *t = b->topology;
     uint32_t up = 0, gate = 0;
@@ -45,7 +46,8 @@ static void look_through(const struct backfill *b, const struct edge_rule *r, ui
 /* Dead ones first: nothing else helps until they are retried. */
 static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index, struct answer *a)
 {
-    struct blocker unmet = {.kind = BLOCKER_DEPENDENCY, .clears_at_ms = -1}, dead = {.kind = BLOCKER_UPSTREAM_FAILED, .clears_at_ms = -1};
+    struct blocker unmet = {.kind = BLOCKER_DEPENDENCY, .clears_at_ms = -1},
+                   dead = {.kind = BLOCKER_UPSTREAM_FAILED, .clears_at_ms = -1};
     const struct topology *t = b->topology;
     for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++)
         look_through(b, &t->rules[i], index, &unmet, &dead);

@@ -10,8 +10,8 @@ static int name_compare(const struct dataset_write *x, const struct dataset_writ
     return c != 0 ? c : strcmp(x->dataset, y->dataset);
 }
 
-/* First pair that overlaps, of two sorted lists.  Both walk forward by name; within one name every pair is compared, for there are as
- * many as steps that write it. */
+/* First pair that overlaps, of two sorted lists.  Both walk forward by name; within one name every pair is compared, for there
+ * are as many as steps that write it. */
 static bool overlap(const struct topology *mine, const struct topology *theirs, struct dataset_write *ret)
 {
     for (uint32_t i = 0, from = 0; i < mine->n_writes; i++) {
@@ -35,10 +35,13 @@ static const char *describe(struct decision *d, const struct dataset_write *w, u
 {
     const char *state = backfill_state_name(backfill_find(d->e, other)->state);
     if (w->from == INT32_MIN || w->until == INT32_MAX)
-        return out_printf(d->out, "bf-%u (%s) writes %s, and so would this one: wait until it is over, or cancel it", other, state, w->dataset);
+        return out_printf(d->out, "bf-%u (%s) writes %s, and so would this one: wait until it is over, or cancel it", other,
+                          state, w->dataset);
     struct bf_date a = bf_date_from_days(w->from), z = bf_date_from_days(w->until - 1);
-    return out_printf(d->out, "bf-%u (%s) writes %s for %04d-%02d-%02d to %04d-%02d-%02d, and so would this one: wait until it is over, or cancel it",
-                      other, state, w->dataset, a.year, a.month, a.day, z.year, z.month, z.day);
+    return out_printf(
+        d->out,
+        "bf-%u (%s) writes %s for %04d-%02d-%02d to %04d-%02d-%02d, and so would this one: wait until it is over, or cancel it",
+        other, state, w->dataset, a.year, a.month, a.day, z.year, z.month, z.day);
 }
 
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text)

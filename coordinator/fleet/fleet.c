@@ -18,6 +18,7 @@
 /* One incarnation of an agent.  It stands in the list of waiting peers exactly while its outbox is not empty. */
 struct fleet_peer {
     bool used;
+    bool gone;                                   /* its connection ended: what it said before is still heard, nothing is sent */
     uint64_t incarnation;
     struct door_id id;
     uint64_t heard;                              /* order of the last message */
@@ -86,12 +87,17 @@ static void waiting_remove(struct fleet *f, struct fleet_peer *p)
     p->previous = p->next = NULL;
 }
 
-/* The peer is as if it had never said HELLO. */
-static void peer_forget(struct fleet *f, struct fleet_peer *p)
+static void peer_empty(struct fleet *f, struct fleet_peer *p)
 {
     if (p->outbox.first)
         waiting_remove(f, p);
     outbox_clear(&p->outbox);
+}
+
+/* The peer is as if it had never said HELLO. */
+static void peer_forget(struct fleet *f, struct fleet_peer *p)
+{
+    peer_empty(f, p);
     p->used = false;
 }
 
@@ -272,7 +278,8 @@ static enum door_sent peer_offer(struct fleet *f, struct fleet_peer *p, const vo
         f->stats.sent_bytes += n;
     } else if (sent == DOOR_GONE) {
         f->stats.no_route++;
-        peer_forget(f, p);
+        peer_empty(f, p);
+        p->gone = true;
     }
     return sent;
 }
@@ -281,7 +288,7 @@ void fleet_send(struct fleet *f, const uint8_t key[ZAP_KEY_BYTES], const struct 
 {
     struct fleet_peer *p = peer_find(f, key, msg->incarnation);
     struct zap_key entry;
-    if (!p || !zap_find(f->zap, key, DOMAIN_FLEET, &entry)) {
+    if (!p || p->gone || !zap_find(f->zap, key, DOMAIN_FLEET, &entry)) {
         f->stats.no_route++;
         return;
     }
@@ -301,7 +308,7 @@ void fleet_flush(struct fleet *f)
     for (struct fleet_peer *p = f->waiting, *next; p; p = next) {
         next = p->next;
         while (p->outbox.first) {
-            /* A peer that is gone has been forgotten, outbox and all. */
+            /* Of a peer that is gone nothing waits any more. */
             if (peer_offer(f, p, p->outbox.first->bytes, p->outbox.first->n) != DOOR_SENT)
                 break;
             if (p->outbox.messages == 1)

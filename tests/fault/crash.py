@@ -75,7 +75,7 @@ class Run:
         del backfill
         moment(self.random.uniform(0, 0.5))
         name = f"agent-{self.random.randint(1, 3)}"
-        guardian = cluster.pid(name)
+        guardian = cluster.pid(name) or wait_until(f"{name}", lambda: cluster.pid(name))
         victims = [guardian] + children(guardian)
         victim = self.random.choice(victims[:2])
         try:
@@ -141,6 +141,8 @@ def rows(database):
 
 
 def alive(pid):
+    if not pid:
+        return False
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
             return f.read().rsplit(")", 1)[1].split()[0] not in ("Z", "X")

@@ -64,9 +64,9 @@ class Net:
         """way: both, in (the agent hears nothing), out (it is not heard)."""
         rules = "table inet cut { "
         if way in ("both", "in"):
-            rules += "chain in { type filter hook input priority 0; drop; } "
+            rules += "chain in { type filter hook input priority 0; policy drop; }; "
         if way in ("both", "out"):
-            rules += "chain out { type filter hook output priority 0; drop; } "
+            rules += "chain out { type filter hook output priority 0; policy drop; }; "
         run(*self.command(name, "nft", "-f", "-"), input=rules + "}")
 
     def heal(self, name):
@@ -168,7 +168,7 @@ def strangers(fleet):
     other = tempfile.mkdtemp(prefix="bf-stranger-")
     run(f"{BIN}/bfctl", "init", "--dir", other, "--agents", "1", "--base-port", "7410")
     unknown = config_with_key(fleet, "unknown", f"{other}/keys/admin.key")
-    refused["unknown key"] = fleet.ctl("status", "--request-timeout", "5s", where="x", config=unknown, check=False).returncode
+    refused["unknown key"] = fleet.ctl("agents", "--request-timeout", "5s", where="x", config=unknown, check=False).returncode
     known = config_with_key(fleet, "operator", f"{fleet.dir}/keys/operator.key")
     assert fleet.ctl("agents", where="x", config=known, check=False).returncode == 0, "the operator's key must work before"
     conf = f"{fleet.dir}/coordinator.conf"

@@ -7,13 +7,24 @@
 #include <zmq.h>
 
 #include "common/clock.h"
-#include "common/files.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/api/api.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/logs/logs.h"
 #include "tests/integration/peer.h"
+
+/* The address sanitizer keeps freed memory for a while: sizes mean nothing under it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEMORY_TELLS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEMORY_TELLS 0
+#endif
+#endif
+#ifndef MEMORY_TELLS
+#define MEMORY_TELLS 1
+#endif
 
 #define SHORT_MS 500                             /* how long nothing must come */
 
@@ -230,20 +241,6 @@ Test(sockets, strangers_are_turned_away_at_every_door)
     world_free(w);
 }
 
-Test(sockets, a_door_without_its_handler_is_not_opened)
-{
-    struct world *w = world_new();
-    struct bf_error err = {0};
-    /* An api door that is told to be one of the fleet answers the probe like the fleet; a table that forgets the probe fails it. */
-    struct zap *closed;
-    cr_assert_eq(zap_open(NULL, 0, &closed, &err), BF_OK);
-    void *other = zmq_socket(zap_context(closed), ZMQ_REQ);
-    cr_assert_eq(zmq_connect(other, "inproc://zeromq.zap.01"), 0, "the handler must be bound before any door");
-    zmq_close(other);
-    zap_close(closed);
-    world_free(w);
-}
-
 /* ---- what is heard ---- */
 
 Test(sockets, an_agent_is_welcomed_by_its_key)
@@ -288,6 +285,34 @@ Test(sockets, only_the_connection_that_said_hello_is_heard)
     cr_assert(SERVE_UNTIL(w, w->told, 1, PEER_WAIT_MS), "the first connection must still be heard");
     peer_close(&a);
     peer_close(&second);
+    world_free(w);
+}
+
+/* An agent that leaves sends BYE and closes: that an answer to an earlier message finds it gone must not make its BYE unheard. */
+Test(sockets, what_a_peer_said_before_it_went_is_heard)
+{
+    struct world *w = world_new();
+    struct peer a = connect_as(w, fleet_endpoint(w->fleet), AGENT_A);
+    send_agent(&a, AGENT_HELLO, 7);
+    cr_assert(SERVE_UNTIL(w, w->told, 0, PEER_WAIT_MS));
+    fleet_say(w, AGENT_A, 7, AGENT_WELCOME);
+    uint8_t bytes[1024];
+    cr_assert_gt(peer_receive(&a, bytes, sizeof bytes, PEER_WAIT_MS), 0);
+    send_agent(&a, AGENT_BYE, 7);
+    int linger = PEER_WAIT_MS;
+    zmq_setsockopt(a.socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(a.socket);
+    zmq_close(a.monitor);
+    zmq_ctx_term(w->context);                    /* returns when all is sent and closed */
+    w->context = zmq_ctx_new();
+    uint64_t before = fleet_stats(w->fleet)->no_route;
+    for (int i = 0; i < 5000 && fleet_stats(w->fleet)->no_route == before; i++) {
+        fleet_say(w, AGENT_A, 7, AGENT_HEARTBEAT_ACK);
+        zmq_poll(NULL, 0, 1);                    /* nothing tells a ROUTER that a peer went but a send that fails */
+    }
+    cr_assert_gt(fleet_stats(w->fleet)->no_route, before);
+    cr_assert(SERVE_UNTIL(w, w->told, 1, PEER_WAIT_MS), "its last words were not heard");
+    cr_assert_eq(w->told_kind, AGENT_BYE);
     world_free(w);
 }
 
@@ -441,7 +466,8 @@ Test(sockets, an_oversized_message_drops_its_sender_and_memory_stays_flat)
             before_kib = rss_kib();
     }
     cr_assert_eq(fleet_stats(w->fleet)->received, 1);
-    cr_assert_lt(rss_kib() - before_kib, 16 * 1024, "memory grew");
+    if (MEMORY_TELLS)
+        cr_assert_lt(rss_kib() - before_kib, 16 * 1024, "memory grew");
     free(large);
     world_free(w);
 }
@@ -462,7 +488,8 @@ Test(sockets, an_agent_that_does_not_read_is_dropped_and_others_are_served)
         fleet_send(w->fleet, w->keys[AGENT_A].public_key, &m);
     cr_assert_eq(fleet_stats(w->fleet)->peers_dropped, 1, "the outbox has no bound");
     cr_assert(!fleet_waiting(w->fleet));
-    cr_assert_lt(rss_kib() - before_kib, 96 * 1024);
+    if (MEMORY_TELLS)
+        cr_assert_lt(rss_kib() - before_kib, 96 * 1024);
     uint8_t bytes[1024];
     fleet_say(w, AGENT_B, 8, AGENT_HEARTBEAT_ACK);
     cr_assert_gt(peer_receive(&quick, bytes, sizeof bytes, PEER_WAIT_MS), 0);

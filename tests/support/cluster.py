@@ -67,15 +67,21 @@ class Cluster:
                 raise
 
     def pid(self, name):
-        with open(os.path.join(self.dir, "run", f"{name}.pid"), encoding="ascii") as f:
-            return int(f.read().split()[0])
+        """None when it does not run: `bfctl dev` takes the file away with the process."""
+        try:
+            with open(os.path.join(self.dir, "run", f"{name}.pid"), encoding="ascii") as f:
+                return int(f.read().split()[0])
+        except FileNotFoundError:
+            return None
 
     def kill(self, name, sig=signal.SIGKILL):
         """True when there was a process to kill."""
+        pid = self.pid(name)
         try:
-            os.kill(self.pid(name), sig)
-            return True
-        except (FileNotFoundError, ProcessLookupError):
+            if pid:
+                os.kill(pid, sig)
+            return pid is not None
+        except ProcessLookupError:
             return False
 
     def restart(self, name):

@@ -82,7 +82,8 @@ static void random_range(struct bf_prng *rng, struct plan_range *days, struct pl
     if (end.month > 12)
         end = (struct bf_date){.year = 2025, .month = (uint8_t)(end.month - 12), .day = 1};
     *months = (struct plan_range){.grain = PLAN_MONTH, .first = (2024 - 1970) * 12 + d.month - 1, .n = n};
-    *days = (struct plan_range){.grain = PLAN_DAY, .first = bf_days_from_date(d), .n = (uint32_t)(bf_days_from_date(end) - bf_days_from_date(d))};
+    *days = (struct plan_range){
+        .grain = PLAN_DAY, .first = bf_days_from_date(d), .n = (uint32_t)(bf_days_from_date(end) - bf_days_from_date(d))};
     if (bf_prng_below(rng, 4) == 0) {            /* a month that is only partly inside */
         days->first += 3;
         days->n -= 8;
@@ -214,8 +215,13 @@ static struct input hello_input(const struct fx_agent *a)
 {
     struct input in = {.kind = INPUT_HELLO, .incarnation = a->incarnation};
     memcpy(in.key, a->key, sizeof in.key);
-    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "1", .boot_id = "00000000-0000-0000-0000-000000000000",
-                                    .slots = a->slots, .fence = FENCE_CGROUP_V2, .labels = (struct agent_label *)(uintptr_t)a->labels,
+    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION,
+                                    .name = a->name,
+                                    .version = "1",
+                                    .boot_id = "00000000-0000-0000-0000-000000000000",
+                                    .slots = a->slots,
+                                    .fence = FENCE_CGROUP_V2,
+                                    .labels = (struct agent_label *)(uintptr_t)a->labels,
                                     .n_labels = a->n_labels};
     return in;
 }
@@ -241,7 +247,8 @@ void fx_hello_holding(struct fx *f, const struct fx_agent *a, struct attempt_ref
 
 void fx_lost(struct fx *f, const struct fx_agent *a)
 {
-    fx_step_input(f, &(struct input){.kind = INPUT_LOST, .agent = engine_agent_by_key(f->e, a->key), .incarnation = a->incarnation});
+    fx_step_input(f,
+                  &(struct input){.kind = INPUT_LOST, .agent = engine_agent_by_key(f->e, a->key), .incarnation = a->incarnation});
 }
 
 void fx_bye(struct fx *f, const struct fx_agent *a)
@@ -268,14 +275,28 @@ void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref)
 
 void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code)
 {
-    report(f, a, ref, REPORT_ENDED, (struct outcome){.source = source, .code = code, .sqlstate = "", .dbms = "", .text = source == OUTCOME_OK ? "" : "it said no", .rows = -1});
+    report(f, a, ref, REPORT_ENDED,
+           (struct outcome){.source = source,
+                            .code = code,
+                            .sqlstate = "",
+                            .dbms = "",
+                            .text = source == OUTCOME_OK ? "" : "it said no",
+                            .rows = -1});
 }
 
 /* ---- operators ---- */
 
 struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill)
 {
-    struct op_request r = {.verb = verb, .backfill = backfill, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    struct op_request r = {.verb = verb,
+                           .backfill = backfill,
+                           .reason = "",
+                           .from = "",
+                           .to = "",
+                           .step = "",
+                           .partition = "",
+                           .state = "",
+                           .name = ""};
     uint32_t n = ++f->requests;
     memcpy(r.id, &n, sizeof n);
     return r;
@@ -449,8 +470,9 @@ static const struct fx_agent *agent_of(const struct chaos *c, const struct fx *f
 
 static enum outcome_source random_end(struct chaos *c, int32_t *ret_code)
 {
-    static const enum outcome_source rare[] = {OUTCOME_EXIT, OUTCOME_EXIT, OUTCOME_EXIT, OUTCOME_SKIP, OUTCOME_SKIP, OUTCOME_SIGNAL, OUTCOME_OOM,
-                                               OUTCOME_TIMEOUT, OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED};
+    static const enum outcome_source rare[] = {OUTCOME_EXIT,  OUTCOME_EXIT,      OUTCOME_EXIT,  OUTCOME_SKIP,
+                                               OUTCOME_SKIP,  OUTCOME_SIGNAL,    OUTCOME_OOM,   OUTCOME_TIMEOUT,
+                                               OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED};
     static const int32_t codes[] = {75, 1, 126};
     *ret_code = codes[bf_prng_below(&c->rng, 3)];
     return bf_prng_below(&c->rng, 100) < 70 ? OUTCOME_OK : rare[bf_prng_below(&c->rng, sizeof rare / sizeof *rare)];
@@ -470,8 +492,8 @@ static void some_reports(struct chaos *c, struct fx *f)
             fx_ended(f, agent_of(c, f, a.agent), a.ref, source, code);
         } else if (chance(c, 20)) {              /* somebody else's, or with another token */
             struct attempt_ref wrong = {.attempt = a.ref.attempt, .token = a.ref.token + (chance(c, 2) ? 1 : 0)};
-            fx_ended(f, &c->agents[bf_prng_below(&c->rng, 4)], wrong.token == a.ref.token ? (struct attempt_ref){a.ref.attempt, a.ref.token - 1} : wrong,
-                     OUTCOME_OK, 0);
+            fx_ended(f, &c->agents[bf_prng_below(&c->rng, 4)],
+                     wrong.token == a.ref.token ? (struct attempt_ref){a.ref.attempt, a.ref.token - 1} : wrong, OUTCOME_OK, 0);
         }
     }
     if (f->ended.n > 0 && chance(c, 4))
@@ -521,7 +543,8 @@ void chaos_turn(struct chaos *c, struct fx *f)
     if (chance(c, 8))
         some_command(c, f);
     if (chance(c, 20))
-        fx_step_input(f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = (uint32_t)bf_prng_below(&c->rng, 4)});
+        fx_step_input(
+            f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = (uint32_t)bf_prng_below(&c->rng, 4)});
     fx_turn(f);
 }
 

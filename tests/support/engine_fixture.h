@@ -1,5 +1,5 @@
-/* An engine under test: plans built by hand, agents and operators that speak to it, a journal of what it did, and a driver that does
- * random things to it.  Every turn's end is checked by engine_check(deep).  Failures abort the test through Criterion. */
+/* An engine under test: plans built by hand, agents and operators that speak to it, a journal of what it did, and a driver
+ * that does random things to it.  Every turn's end is checked by engine_check(deep).  Failures abort the test through Criterion. */
 #ifndef BF_TESTS_ENGINE_FIXTURE_H
 #define BF_TESTS_ENGINE_FIXTURE_H
 
@@ -23,7 +23,13 @@ struct plan *fx_random_plan(uint64_t seed);
 
 /* ---- the engine and its surroundings ---- */
 struct fx_plan_source { fx_make *make; uint64_t seed; uint8_t hash[32]; };
-struct fx_agent { uint8_t key[BF_KEY_BYTES]; char name[16]; uint64_t incarnation; uint32_t slots; struct agent_label labels[2]; size_t n_labels; };
+struct fx_agent {
+    uint8_t key[BF_KEY_BYTES];
+    char name[16];
+    uint64_t incarnation;
+    uint32_t slots;
+    struct agent_label labels[2]; size_t n_labels;
+};
 
 struct fx {
     struct engine_config config;

@@ -112,6 +112,7 @@ static pid_t start_guardian(struct stage *s)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a test that fails leaves no guardian behind */
     struct bf_error err = {0};
     int status = 99;
     const struct guardian_setup setup = {.name = "unit", .state_dir = s->dir, .cgroup_mode = s->mode};

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static void start_agent(struct coordinator *c, const char *server_key)
     c->guardian = fork();
     if (c->guardian != 0)
         return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a test that fails leaves no guardian behind */
     static char *allowed[] = {"PATH"};
     char work[128];
     snprintf(work, sizeof work, "%s/work", c->dir);

@@ -51,7 +51,8 @@ Test(engine_agents, hello_is_refused_when_it_must_be)
     again.incarnation = 500;
     cr_assert_eq(fx_hello(&f, &again, 0), 0u, "another process while the lease runs");
     cr_assert_eq(fx_hello(&f, &again, 77), 0u, "previous is not the one that holds the lease");
-    struct input in = {.kind = INPUT_HELLO, .incarnation = 1, .hello = {.protocol = 99, .name = "x", .version = "", .boot_id = ""}};
+    struct input in = {
+        .kind = INPUT_HELLO, .incarnation = 1, .hello = {.protocol = 99, .name = "x", .version = "", .boot_id = ""}};
     memcpy(in.key, old.key, sizeof in.key);
     fx_step_input(&f, &in);
     cr_assert_eq(f.out.effects[f.out.n_effects - 1].kind, EFFECT_REFUSE);
@@ -189,6 +190,25 @@ Test(engine_agents, a_restart_whose_guardian_fenced_takes_over_at_once)
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u);
     fx_done(&f);
+}
+
+/* previous speaks for every earlier start in the same state folder, and for no other folder. */
+Test(engine_agents, a_guardian_speaks_for_the_lives_before_too)
+{
+    static const struct { uint64_t previous; bool ended; } cases[] = {
+        {150, true}, {101, true}, {99, false}, {(UINT64_C(1) << 32) + 150, false}, {0, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fx f;
+        struct fx_agent a = start(&f, true);     /* incarnation 101 */
+        struct attempt_ref kept = fx_attempt(&f, 1, 1, 0);
+        fx_lost(&f, &a);
+        a.incarnation = cases[i].previous + 1;
+        cr_assert_eq(fx_hello(&f, &a, cases[i].previous), 1u);
+        fx_turn(&f);
+        cr_assert_eq(fx_attempt(&f, 1, 1, 0).attempt != kept.attempt, cases[i].ended, "case %zu", i);
+        fx_done(&f);
+    }
 }
 
 Test(engine_agents, bye_only_when_nothing_is_open)

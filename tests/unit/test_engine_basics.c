@@ -123,7 +123,8 @@ Test(engine_basics, agents_fill_up_evenly_and_labels_are_kept)
     static const uint32_t expected[] = {1, 2, 2, 1, 2, 2};       /* by busy/slots, the lower id first */
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 6u);
     for (size_t i = 0; i < 6; i++)
-        cr_assert_eq(fx_record(&f, RECORD_GRANTED, i)->agent, expected[i], "grant %zu went to agent %u", i, fx_record(&f, RECORD_GRANTED, i)->agent);
+        cr_assert_eq(fx_record(&f, RECORD_GRANTED, i)->agent, expected[i], "grant %zu went to agent %u", i,
+                     fx_record(&f, RECORD_GRANTED, i)->agent);
     fx_done(&f);
 }
 

@@ -200,10 +200,12 @@ static struct plan *writer(uint64_t what)
 
 Test(engine_commands, one_writer_for_each_day_of_a_dataset)
 {
-    static const struct { uint64_t first, second; bool conflict; } cases[] = {
-        {WRITE_JAN, WRITE_JAN, true}, {WRITE_JAN, WRITE_FEB, false}, {WRITE_JAN, WRITE_JAN_BY_MONTH, true}, {WRITE_FEB, WRITE_JAN_BY_MONTH, false},
-        {WRITE_FEB, WRITE_WHOLE, true}, {WRITE_WHOLE, WRITE_JAN, true}, {WRITE_JAN, OTHER_CONNECTION, false}, {WRITE_JAN, OTHER_DATASET, false},
-        {WRITE_JAN, NO_CONNECTION, false}, {NO_CONNECTION, NO_CONNECTION, true},
+    static const struct { uint64_t first, second; bool conflict;
+    } cases[] = {
+        {WRITE_JAN, WRITE_JAN, true},           {WRITE_JAN, WRITE_FEB, false},     {WRITE_JAN, WRITE_JAN_BY_MONTH, true},
+        {WRITE_FEB, WRITE_JAN_BY_MONTH, false}, {WRITE_FEB, WRITE_WHOLE, true},    {WRITE_WHOLE, WRITE_JAN, true},
+        {WRITE_JAN, OTHER_CONNECTION, false},   {WRITE_JAN, OTHER_DATASET, false}, {WRITE_JAN, NO_CONNECTION, false},
+        {NO_CONNECTION, NO_CONNECTION, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fx f;

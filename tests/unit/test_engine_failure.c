@@ -7,29 +7,55 @@
 
 Test(engine_failure, classes)
 {
-    static const struct { enum outcome_source source; int32_t code; const char *dbms, *sqlstate; enum failure_class class; } cases[] = {
-        {OUTCOME_EXIT, 1, "", "", FAILURE_UNKNOWN}, {OUTCOME_EXIT, 75, "", "", FAILURE_TRANSIENT}, {OUTCOME_EXIT, 126, "", "", FAILURE_PERMANENT},
-        {OUTCOME_EXIT, 127, "", "", FAILURE_PERMANENT}, {OUTCOME_SIGNAL, 11, "", "", FAILURE_UNKNOWN}, {OUTCOME_OOM, 0, "", "", FAILURE_UNKNOWN},
-        {OUTCOME_SPAWN, ENOENT, "", "", FAILURE_PERMANENT}, {OUTCOME_SPAWN, EACCES, "", "", FAILURE_PERMANENT},
-        {OUTCOME_SPAWN, ENOEXEC, "", "", FAILURE_PERMANENT}, {OUTCOME_SPAWN, EAGAIN, "", "", FAILURE_TRANSIENT},
-        {OUTCOME_TIMEOUT, 0, "", "", FAILURE_TRANSIENT}, {OUTCOME_LOST, 0, "", "", FAILURE_LOST}, {OUTCOME_FENCED, 0, "", "", FAILURE_LOST},
-        {OUTCOME_SQL, 7, "PostgreSQL", "08006", FAILURE_TRANSIENT}, {OUTCOME_SQL, 1, "PostgreSQL", "40001", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 1, "PostgreSQL", "53300", FAILURE_TRANSIENT}, {OUTCOME_SQL, 1, "PostgreSQL", "55P03", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 1, "PostgreSQL", "55000", FAILURE_UNKNOWN}, {OUTCOME_SQL, 1, "PostgreSQL", "57P01", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 1, "PostgreSQL", "57P03", FAILURE_TRANSIENT}, {OUTCOME_SQL, 1, "PostgreSQL", "57014", FAILURE_UNKNOWN},
-        {OUTCOME_SQL, 1, "PostgreSQL", "22012", FAILURE_PERMANENT}, {OUTCOME_SQL, 1, "postgresql", "23505", FAILURE_PERMANENT},
-        {OUTCOME_SQL, 1, "PostgreSQL", "42P01", FAILURE_PERMANENT}, {OUTCOME_SQL, 1205, "MariaDB", "HY000", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 1213, "MySQL", "40001", FAILURE_TRANSIENT}, {OUTCOME_SQL, 2006, "MariaDB", "HY000", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 2013, "MariaDB", "HY000", FAILURE_TRANSIENT}, {OUTCOME_SQL, 1064, "MariaDB", "42000", FAILURE_PERMANENT},
-        {OUTCOME_SQL, 5, "SQLite", "HY000", FAILURE_TRANSIENT}, {OUTCOME_SQL, 6, "SQLite", "HY000", FAILURE_TRANSIENT},
-        {OUTCOME_SQL, 1, "SQLite", "HY000", FAILURE_UNKNOWN}, {OUTCOME_SQL, 5, "Oracle", "HY000", FAILURE_UNKNOWN},
-        {OUTCOME_SQL, 0, "Oracle", "08S01", FAILURE_TRANSIENT}, {OUTCOME_SQL, 0, "", "23000", FAILURE_PERMANENT},
+    static const struct {
+        enum outcome_source source;
+        int32_t code;
+        const char *dbms, *sqlstate;
+        enum failure_class class;
+    } cases[] = {
+        {OUTCOME_EXIT, 1, "", "", FAILURE_UNKNOWN},
+        {OUTCOME_EXIT, 75, "", "", FAILURE_TRANSIENT},
+        {OUTCOME_EXIT, 126, "", "", FAILURE_PERMANENT},
+        {OUTCOME_EXIT, 127, "", "", FAILURE_PERMANENT},
+        {OUTCOME_SIGNAL, 11, "", "", FAILURE_UNKNOWN},
+        {OUTCOME_OOM, 0, "", "", FAILURE_UNKNOWN},
+        {OUTCOME_SPAWN, ENOENT, "", "", FAILURE_PERMANENT},
+        {OUTCOME_SPAWN, EACCES, "", "", FAILURE_PERMANENT},
+        {OUTCOME_SPAWN, ENOEXEC, "", "", FAILURE_PERMANENT},
+        {OUTCOME_SPAWN, EAGAIN, "", "", FAILURE_TRANSIENT},
+        {OUTCOME_TIMEOUT, 0, "", "", FAILURE_TRANSIENT},
+        {OUTCOME_LOST, 0, "", "", FAILURE_LOST},
+        {OUTCOME_FENCED, 0, "", "", FAILURE_LOST},
+        {OUTCOME_SQL, 7, "PostgreSQL", "08006", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "40001", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "53300", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "55P03", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "55000", FAILURE_UNKNOWN},
+        {OUTCOME_SQL, 1, "PostgreSQL", "57P01", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "57P03", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "57014", FAILURE_UNKNOWN},
+        {OUTCOME_SQL, 1, "PostgreSQL", "22012", FAILURE_PERMANENT},
+        {OUTCOME_SQL, 1, "postgresql", "23505", FAILURE_PERMANENT},
+        {OUTCOME_SQL, 1, "PostgreSQL", "42P01", FAILURE_PERMANENT},
+        {OUTCOME_SQL, 1205, "MariaDB", "HY000", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1213, "MySQL", "40001", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 2006, "MariaDB", "HY000", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 2013, "MariaDB", "HY000", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1064, "MariaDB", "42000", FAILURE_PERMANENT},
+        {OUTCOME_SQL, 5, "SQLite", "HY000", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 6, "SQLite", "HY000", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 1, "SQLite", "HY000", FAILURE_UNKNOWN},
+        {OUTCOME_SQL, 5, "Oracle", "HY000", FAILURE_UNKNOWN},
+        {OUTCOME_SQL, 0, "Oracle", "08S01", FAILURE_TRANSIENT},
+        {OUTCOME_SQL, 0, "", "23000", FAILURE_PERMANENT},
     };
     struct plan_step s = {.timebox_then = PLAN_KILL_AND_RETRY};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].sqlstate, .text = ""};
+        struct outcome o = {
+            .source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].sqlstate, .text = ""};
         enum failure_class class = failure_classify(&o, &s);
-        cr_assert_eq(class, cases[i].class, "case %zu (%s %s %d) is %s", i, o.dbms, o.sqlstate, o.code, failure_class_name(class));
+        cr_assert_eq(class, cases[i].class, "case %zu (%s %s %d) is %s", i, o.dbms, o.sqlstate, o.code,
+                     failure_class_name(class));
     }
     s.timebox_then = PLAN_KILL_AND_FAIL;
     cr_assert_eq(failure_classify(&(struct outcome){.source = OUTCOME_TIMEOUT}, &s), FAILURE_PERMANENT);
@@ -37,10 +63,18 @@ Test(engine_failure, classes)
 
 Test(engine_failure, backoff_grows_to_its_maximum)
 {
-    static const struct { struct plan_retry retry; uint32_t attempt; int64_t ms; } cases[] = {
-        {{9, 1000, 60000, 2000}, 1, 1000}, {{9, 1000, 60000, 2000}, 2, 2000}, {{9, 1000, 60000, 2000}, 6, 32000}, {{9, 1000, 60000, 2000}, 7, 60000},
-        {{9, 1000, 60000, 2000}, 4000000000u, 60000}, {{9, 1000, 60000, 1000}, 4000000000u, 1000}, {{9, 1000, 60000, 1500}, 3, 2250},
-        {{9, 0, 60000, 2000}, 5, 0}, {{9, 100000, 60000, 2000}, 1, 60000}, {{9, 1, INT64_MAX, UINT32_MAX}, 10, INT64_MAX},
+    static const struct { struct plan_retry retry; uint32_t attempt; int64_t ms;
+    } cases[] = {
+        {{9, 1000, 60000, 2000}, 1, 1000},
+        {{9, 1000, 60000, 2000}, 2, 2000},
+        {{9, 1000, 60000, 2000}, 6, 32000},
+        {{9, 1000, 60000, 2000}, 7, 60000},
+        {{9, 1000, 60000, 2000}, 4000000000u, 60000},
+        {{9, 1000, 60000, 1000}, 4000000000u, 1000},
+        {{9, 1000, 60000, 1500}, 3, 2250},
+        {{9, 0, 60000, 2000}, 5, 0},
+        {{9, 100000, 60000, 2000}, 1, 60000},
+        {{9, 1, INT64_MAX, UINT32_MAX}, 10, INT64_MAX},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_assert_eq(failure_backoff_ms(&cases[i].retry, cases[i].attempt), cases[i].ms, "case %zu gives %lld", i,
@@ -51,13 +85,21 @@ Test(engine_failure, rulings)
 {
     struct engine_config config = {.seed = 3, .lost_attempts_max = 2};
     struct plan_step s = {.retry = {3, 1000, 8000, 2000}};
-    static const struct { enum outcome_source source; int32_t code; bool cancelled; uint32_t attempt, lost; enum verdict verdict; } cases[] = {
-        {OUTCOME_OK, 0, false, 1, 0, VERDICT_SUCCEEDED}, {OUTCOME_OK, 0, true, 1, 0, VERDICT_SUCCEEDED}, {OUTCOME_SKIP, 0, false, 3, 0, VERDICT_SKIPPED},
-        {OUTCOME_EXIT, 1, false, 1, 0, VERDICT_RETRY}, {OUTCOME_EXIT, 1, false, 2, 9, VERDICT_RETRY}, {OUTCOME_EXIT, 1, false, 3, 0, VERDICT_FAILED},
-        {OUTCOME_EXIT, 75, false, 2, 0, VERDICT_RETRY}, {OUTCOME_EXIT, 127, false, 1, 0, VERDICT_FAILED}, {OUTCOME_EXIT, 127, true, 1, 0, VERDICT_CANCELLED},
-        {OUTCOME_CANCELLED, 0, true, 1, 0, VERDICT_CANCELLED}, {OUTCOME_CANCELLED, 0, false, 1, 0, VERDICT_REQUEUE}, {OUTCOME_LOST, 0, false, 3, 0, VERDICT_REQUEUE},
-        {OUTCOME_LOST, 0, false, 1, 1, VERDICT_REQUEUE}, {OUTCOME_LOST, 0, false, 1, 2, VERDICT_FAILED}, {OUTCOME_FENCED, 0, false, 1, 2, VERDICT_FAILED},
-        {OUTCOME_LOST, 0, true, 1, 0, VERDICT_CANCELLED},
+    static const struct {
+        enum outcome_source source;
+        int32_t code;
+        bool cancelled;
+        uint32_t attempt, lost;
+        enum verdict verdict;
+    } cases[] = {
+        {OUTCOME_OK, 0, false, 1, 0, VERDICT_SUCCEEDED},      {OUTCOME_OK, 0, true, 1, 0, VERDICT_SUCCEEDED},
+        {OUTCOME_SKIP, 0, false, 3, 0, VERDICT_SKIPPED},      {OUTCOME_EXIT, 1, false, 1, 0, VERDICT_RETRY},
+        {OUTCOME_EXIT, 1, false, 2, 9, VERDICT_RETRY},        {OUTCOME_EXIT, 1, false, 3, 0, VERDICT_FAILED},
+        {OUTCOME_EXIT, 75, false, 2, 0, VERDICT_RETRY},       {OUTCOME_EXIT, 127, false, 1, 0, VERDICT_FAILED},
+        {OUTCOME_EXIT, 127, true, 1, 0, VERDICT_CANCELLED},   {OUTCOME_CANCELLED, 0, true, 1, 0, VERDICT_CANCELLED},
+        {OUTCOME_CANCELLED, 0, false, 1, 0, VERDICT_REQUEUE}, {OUTCOME_LOST, 0, false, 3, 0, VERDICT_REQUEUE},
+        {OUTCOME_LOST, 0, false, 1, 1, VERDICT_REQUEUE},      {OUTCOME_LOST, 0, false, 1, 2, VERDICT_FAILED},
+        {OUTCOME_FENCED, 0, false, 1, 2, VERDICT_FAILED},     {OUTCOME_LOST, 0, true, 1, 0, VERDICT_CANCELLED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = "", .sqlstate = "", .text = ""};

@@ -8,10 +8,11 @@
 
 Test(engine_lease, settings)
 {
-    static const struct { struct lease_settings s; bool good; } cases[] = {
-        {{60000, 5000, 66000, 15000}, true}, {{10000, 2000, 13000, 2000}, true}, {{60000, 5000, 65000, 10000}, false},
-        {{60000, 5000, 66000, 15001}, false}, {{0, 5000, 66000, 100}, false}, {{60000, 0, 66000, 100}, false}, {{60000, 5000, 66000, 0}, false},
-        {{-1, 5000, 66000, 100}, false}, {{INT64_MAX, 5000, INT64_MAX, 100}, false},
+    static const struct { struct lease_settings s; bool good;
+    } cases[] = {
+        {{60000, 5000, 66000, 15000}, true},  {{10000, 2000, 13000, 2000}, true}, {{60000, 5000, 65000, 10000}, false},
+        {{60000, 5000, 66000, 15001}, false}, {{0, 5000, 66000, 100}, false},     {{60000, 0, 66000, 100}, false},
+        {{60000, 5000, 66000, 0}, false},     {{-1, 5000, 66000, 100}, false},    {{INT64_MAX, 5000, INT64_MAX, 100}, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_error err = {0};
@@ -27,7 +28,9 @@ Test(engine_lease, smallest_wait_is_that_of_the_formula)
     bf_prng_seed(&rng, 1);
     const double rho = 0.001;
     for (int i = 0; i < 2000; i++) {
-        struct lease_settings s = {.agent_ms = 1000 + (int64_t)bf_prng_below(&rng, 100000), .fence_ms = 1 + (int64_t)bf_prng_below(&rng, 20000), .heartbeat_ms = 1};
+        struct lease_settings s = {.agent_ms = 1000 + (int64_t)bf_prng_below(&rng, 100000),
+                                   .fence_ms = 1 + (int64_t)bf_prng_below(&rng, 20000),
+                                   .heartbeat_ms = 1};
         double exact = (1 + rho) * ((double)s.agent_ms / (1 - rho) + (double)s.fence_ms);
         s.coordinator_ms = (int64_t)ceil(exact) + 2;
         cr_assert_eq(lease_settings_check(&s, NULL), BF_OK);

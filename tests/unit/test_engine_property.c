@@ -66,9 +66,12 @@ static void look_at(const struct look *l, uint32_t step, uint32_t index, bool ga
     else
         cr_assert_geq(v.unmet, unmet, "%s[%u] is %s: %u unmet, brute force says %u", s->name, index, name, v.unmet, unmet);
     cr_assert(v.state != INSTANCE_READY || unmet == 0, "%s[%u] is ready with unmet needs", s->name, index);
-    cr_assert(v.state == INSTANCE_WAITING || v.state == INSTANCE_CANCELLED || unmet == 0, "%s[%u] is %s with unmet needs", s->name, index, name);
-    cr_assert_eq(v.upstream_failed, v.state == INSTANCE_WAITING && blocked, "%s[%u]: upstream_failed is %d", s->name, index, v.upstream_failed);
-    l->dead[l->first[step] + index] = v.state == INSTANCE_FAILED || v.state == INSTANCE_CANCELLED || (v.state == INSTANCE_WAITING && blocked);
+    cr_assert(v.state == INSTANCE_WAITING || v.state == INSTANCE_CANCELLED || unmet == 0, "%s[%u] is %s with unmet needs",
+              s->name, index, name);
+    cr_assert_eq(v.upstream_failed, v.state == INSTANCE_WAITING && blocked, "%s[%u]: upstream_failed is %d", s->name, index,
+                 v.upstream_failed);
+    l->dead[l->first[step] + index] =
+        v.state == INSTANCE_FAILED || v.state == INSTANCE_CANCELLED || (v.state == INSTANCE_WAITING && blocked);
 }
 
 static void look_at_backfill(const struct fx *f, uint32_t id, bool gates_are_open)

@@ -1,5 +1,5 @@
-/* Recovery (I17): records applied to a fresh engine, with or without a snapshot taken in mid-run, give the same state; and the same
- * decisions on the same later inputs. */
+/* Recovery (I17): records applied to a fresh engine, with or without a snapshot taken in mid-run, give the same state; and the
+ * same decisions on the same later inputs. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -14,7 +14,10 @@ static void rebuild(struct engine *e, int64_t now_ms)
 
 static void start(struct fx *f, struct chaos *c, uint64_t seed, uint32_t n_backfills)
 {
-    fx_init(f, &(struct engine_config){.seed = seed, .gate_openings_per_turn_max = 5, .grants_per_turn_max = 6, .lost_attempts_max = 3, .replies_kept = 5});
+    fx_init(
+        f,
+        &(struct engine_config){
+            .seed = seed, .gate_openings_per_turn_max = 5, .grants_per_turn_max = 6, .lost_attempts_max = 3, .replies_kept = 5});
     chaos_init(c, seed);
     for (uint32_t i = 0; i < n_backfills; i++)
         fx_create(f, fx_random_plan, seed * 10 + i);
@@ -87,7 +90,8 @@ static struct plan *wide(uint64_t n)
     return fx_plan_done(p);
 }
 
-/* Several chunks, and changes between them to those that are written, to those that are not, and to those never touched before. */
+/* Several chunks, and changes between them to those that are written, to those that are not, and to those never touched before.
+ */
 Test(engine_recovery, chunks_are_copied_before_they_change)
 {
     struct fx f;
@@ -142,8 +146,8 @@ static void decide_again(struct engine *e, const struct bf_buf *bytes, size_t tu
     engine_finish_turn(e, t.now_ms, t.wall_us, &out);
     records_encode(out.records, out.n_records, &again);
     records_encode(t.records, t.n_records, &stored);
-    cr_assert(again.len == stored.len && memcmp(again.data, stored.data, stored.len) == 0, "turn %zu: %zu records, stored %zu", turn,
-              out.n_records, t.n_records);
+    cr_assert(again.len == stored.len && memcmp(again.data, stored.data, stored.len) == 0, "turn %zu: %zu records, stored %zu",
+              turn, out.n_records, t.n_records);
     bf_buf_free(&again);
     bf_buf_free(&stored);
     engine_out_free(&out);
@@ -178,14 +182,25 @@ Test(engine_recovery, the_same_inputs_give_the_same_records)
 Test(engine_recovery, records_that_do_not_fit_are_named_as_damage)
 {
     struct record bad[] = {
-        {.kind = RECORD_GRANTED, .backfill = 9}, {.kind = RECORD_STARTED, .ref = {7, 7}}, {.kind = RECORD_ENDED, .ref = {7, 7}, .verdict = VERDICT_FAILED},
-        {.kind = RECORD_BACKFILL_STATE, .backfill = 1, .backfill_state = BACKFILL_PAUSED}, {.kind = RECORD_RETRIED, .backfill = 9},
-        {.kind = RECORD_AGENT_STATE, .agent = 3}, {.kind = RECORD_AGENT_JOINED, .agent = 77}, {.kind = RECORD_READY_AGAIN, .backfill = 1},
-        {.kind = RECORD_GATE_OPENED, .backfill = 1, .upto = 1}, {.kind = RECORD_CANCELLED, .backfill = 9}, {.kind = RECORD_BACKFILL_CREATED, .backfill = 2},
+        {.kind = RECORD_GRANTED, .backfill = 9},
+        {.kind = RECORD_STARTED, .ref = {7, 7}},
+        {.kind = RECORD_ENDED, .ref = {7, 7}, .verdict = VERDICT_FAILED},
+        {.kind = RECORD_BACKFILL_STATE, .backfill = 1, .backfill_state = BACKFILL_PAUSED},
+        {.kind = RECORD_RETRIED, .backfill = 9},
+        {.kind = RECORD_AGENT_STATE, .agent = 3},
+        {.kind = RECORD_AGENT_JOINED, .agent = 77},
+        {.kind = RECORD_READY_AGAIN, .backfill = 1},
+        {.kind = RECORD_GATE_OPENED, .backfill = 1, .upto = 1},
+        {.kind = RECORD_CANCELLED, .backfill = 9},
+        {.kind = RECORD_BACKFILL_CREATED, .backfill = 2},
         {.kind = RECORD_INSTANCES, .backfill = 1, .bytes = (const uint8_t *)"\x01\xff\xff\xff\xff", .n_bytes = 5},
-        {.kind = RECORD_INSTANCES, .backfill = 1, .bytes = (const uint8_t *)"\x02", .n_bytes = 1}, {.kind = RECORD_ATTEMPT, .backfill = 1, .agent = 5},
-        {.kind = RECORD_FAILURE, .backfill = 1, .step = 50}, {.kind = RECORD_GATE, .backfill = 1, .gate = 9}, {.kind = RECORD_BACKOFF, .backfill = 4},
-        {.kind = RECORD_POOL_SET, .pool_name = ""}, {.kind = (enum record_kind)99},
+        {.kind = RECORD_INSTANCES, .backfill = 1, .bytes = (const uint8_t *)"\x02", .n_bytes = 1},
+        {.kind = RECORD_ATTEMPT, .backfill = 1, .agent = 5},
+        {.kind = RECORD_FAILURE, .backfill = 1, .step = 50},
+        {.kind = RECORD_GATE, .backfill = 1, .gate = 9},
+        {.kind = RECORD_BACKOFF, .backfill = 4},
+        {.kind = RECORD_POOL_SET, .pool_name = ""},
+        {.kind = (enum record_kind)99},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fx f;

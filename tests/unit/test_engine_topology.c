@@ -29,9 +29,15 @@ static void direct(struct plan *p, const uint32_t *ups, size_t n)
 
 Test(engine_topology, direct_edges)
 {
-    static const struct { int32_t up_first; uint32_t n_up; enum plan_mapping mapping; uint32_t previous; uint32_t ups[4]; } cases[] = {
+    static const struct {
+        int32_t up_first;
+        uint32_t n_up;
+        enum plan_mapping mapping;
+        uint32_t previous;
+        uint32_t ups[4];
+    } cases[] = {
         {JAN_1, 4, PLAN_SAME, 0, {0, 1, 2, 3}},
-        {JAN_1 + 1, 2, PLAN_SAME, 0, {UINT32_MAX, 0, 1, UINT32_MAX}},          /* another range: what is missing counts as met */
+        {JAN_1 + 1, 2, PLAN_SAME, 0, {UINT32_MAX, 0, 1, UINT32_MAX}}, /* another range: what is missing counts as met */
         {JAN_1 - 2, 9, PLAN_SAME, 0, {2, 3, 4, 5}},
         {JAN_1, 4, PLAN_PREVIOUS, 1, {UINT32_MAX, 0, 1, 2}},
         {JAN_1, 4, PLAN_PREVIOUS, 3, {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0}},
@@ -65,7 +71,8 @@ Test(engine_topology, gates_of_months_and_days)
     cr_assert_eq(t->n_gates, 6u);
     for (uint32_t i = 0; i < 6; i++) {
         const struct gate_rule *g = &t->gates[i], *x = &expected[i];
-        cr_assert(g->rule == x->rule && g->up_first == x->up_first && g->n_up == x->n_up && g->down_first == x->down_first && g->n_down == x->n_down,
+        cr_assert(g->rule == x->rule && g->up_first == x->up_first && g->n_up == x->n_up && g->down_first == x->down_first &&
+                      g->n_down == x->n_down,
                   "gate %u: rule %u, up %u+%u, down %u+%u", i, g->rule, g->up_first, g->n_up, g->down_first, g->n_down);
         uint32_t gate = UINT32_MAX;
         for (uint32_t k = 0; k < g->n_up; k++) {
@@ -97,7 +104,8 @@ Test(engine_topology, weights_are_the_longest_way)
     cr_assert_eq(topology_critical_ms(t, c, 4), 700);
     static const int64_t chain[] = {900, 600, 600, 300, 300};                  /* 0 -> 2 -> 4, 1 -> 3 */
     for (uint32_t i = 0; i < 5; i++)
-        cr_assert_eq(topology_critical_ms(t, b, i), chain[i], "partition %u weighs %lld", i, (long long)topology_critical_ms(t, b, i));
+        cr_assert_eq(topology_critical_ms(t, b, i), chain[i], "partition %u weighs %lld", i,
+                     (long long)topology_critical_ms(t, b, i));
     topology_free(t);
     plan_free(p);
 }

@@ -1,0 +1,343 @@
+/* The coordinator as a process: start, recovery after a kill at the worst moments, reload, end.  Endpoints are free ports of the
+ * loopback, told by the ready line. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/files.h"
+#include "common/mem.h"
+#include "plan/plan.h"
+#include "proto/agent_msg.h"
+#include "proto/operator_msg.h"
+#include "tests/integration/peer.h"
+
+extern char **environ;
+
+struct site {
+    char dir[64], config[96], log[96];
+    struct key_pair server, agent, admin;
+    void *context;
+    pid_t pid;
+    char api[64], fleet[64], logs[64];
+    unsigned long long seq;
+};
+
+static void write_file(const char *path, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void write_file(const char *path, const char *fmt, ...)
+{
+    char text[4096];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    struct bf_error err = {0};
+    cr_assert_eq(bf_file_write(path, text, strlen(text), 0600, &err), BF_OK, "%s", err.text);
+}
+
+static void configure(const struct site *s, bool with_admin, unsigned slots)
+{
+    char admin[200] = "";
+    if (with_admin)
+        snprintf(admin, sizeof admin, "  - {name: admin, role: admin, key: \"%s\"}\n", s->admin.public_text);
+    write_file(s->config,
+               "api: tcp://127.0.0.1:*\nfleet: tcp://127.0.0.1:*\nlogs: tcp://127.0.0.1:*\nstore: store\nlog_dir: logs\n"
+               "key_file: coordinator.key\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
+               "store_max: 64Mi\nstore_reserve: 1Mi\npools: {lake: {slots: %u}}\nkeys:\n"
+               "  - {name: agent-1, role: agent, key: \"%s\"}\n%s", slots, s->agent.public_text, admin);
+}
+
+static struct site *site_new(void)
+{
+    struct site *s = bf_xcalloc(1, sizeof *s);
+    snprintf(s->dir, sizeof s->dir, "/tmp/bf-coordinator-XXXXXX");
+    cr_assert(mkdtemp(s->dir));
+    snprintf(s->config, sizeof s->config, "%s/coordinator.conf", s->dir);
+    snprintf(s->log, sizeof s->log, "%s/log", s->dir);
+    s->server = key_pair_new();
+    s->agent = key_pair_new();
+    s->admin = key_pair_new();
+    char key[96];
+    snprintf(key, sizeof key, "%s/coordinator.key", s->dir);
+    write_file(key, "public: %s\nsecret: %s\n", s->server.public_text, s->server.secret_text);
+    configure(s, true, 3);
+    s->context = zmq_ctx_new();
+    return s;
+}
+
+static int wait_end(struct site *s)
+{
+    int status;
+    cr_assert_eq(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = 0;
+    return status;
+}
+
+static void site_free(struct site *s)
+{
+    if (s->pid) {
+        kill(s->pid, SIGKILL);
+        wait_end(s);
+    }
+    zmq_ctx_term(s->context);
+    char rm[128];
+    snprintf(rm, sizeof rm, "rm -rf %s", s->dir);
+    cr_assert_eq(system(rm), 0);
+    free(s);
+}
+
+/* Read one line from fd, within PEER_WAIT_MS. */
+static bool read_line(int fd, char *line, size_t size)
+{
+    for (size_t n = 0; n < size - 1;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (poll(&p, 1, PEER_WAIT_MS) <= 0 || read(fd, line + n, 1) != 1)
+            return false;
+        line[++n] = '\0';
+        if (line[n - 1] == '\n')
+            return true;
+    }
+    return false;
+}
+
+/* failpoint may be NULL.  True when it says that it serves. */
+static bool start(struct site *s, const char *failpoint)
+{
+    int out[2];
+    cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_addopen(&actions, 2, s->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    char config[] = "--config";
+    char *argv[] = {(char[]){"bfcoordinator"}, config, s->config, NULL};
+    if (failpoint)
+        setenv("BF_FAILPOINT", failpoint, 1);
+    else
+        unsetenv("BF_FAILPOINT");
+    cr_assert_eq(posix_spawn(&s->pid, BF_COORDINATOR, &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    char line[512] = "";
+    bool ready = read_line(out[0], line, sizeof line);
+    close(out[0]);
+    if (ready)
+        cr_assert_eq(sscanf(line, "ready api=%63s fleet=%63s logs=%63s seq=%llu", s->api, s->fleet, s->logs, &s->seq), 4, "%s", line);
+    else
+        wait_end(s);
+    return ready;
+}
+
+static struct peer operator_of(struct site *s)
+{
+    const struct peer_options o = {.endpoint = s->api, .server = &s->server, .own = &s->admin, .no_reconnect = true};
+    return peer_connect(s->context, &o);
+}
+
+struct answer { bool came; enum bf_rc rc; char text[512], json[4096]; };
+
+static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
+{
+    static uint8_t bytes[1 << 20];
+    memset(req->id, id, sizeof req->id);
+    req->reason = req->reason ? req->reason : "";
+    req->from = req->to = req->step = req->partition = req->state = "";
+    req->name = req->name ? req->name : "";
+    struct bf_buf b = {0};
+    op_request_encode(req, &b);
+    cr_assert(peer_send(p, b.data, b.len));
+    bf_buf_free(&b);
+    struct answer a = {0};
+    /* A coordinator that is killed closes the connection: no need to wait for long. */
+    zmq_pollitem_t items[] = {{.socket = p->socket, .events = ZMQ_POLLIN}, {.socket = p->monitor, .events = ZMQ_POLLIN}};
+    for (;;) {
+        cr_assert_gt(zmq_poll(items, 2, PEER_WAIT_MS), 0, "neither an answer nor an end");
+        if (items[0].revents)
+            break;
+        uint8_t event[8] = {0};
+        char address[256];
+        zmq_recv(p->monitor, event, sizeof event, 0);
+        zmq_recv(p->monitor, address, sizeof address, 0);
+        if (((unsigned)event[0] | (unsigned)event[1] << 8) == ZMQ_EVENT_DISCONNECTED && peer_receive(p, bytes, 0, 0) < 0)
+            return a;
+    }
+    int n = zmq_recv(p->socket, bytes, sizeof bytes, 0);
+    struct op_reply reply;
+    struct bf_error err = {0};
+    cr_assert_gt(n, 0);
+    cr_assert_eq(op_reply_decode(bytes, (size_t)n, &reply, &err), BF_OK, "%s", err.text);
+    a = (struct answer){.came = true, .rc = reply.rc};
+    snprintf(a.text, sizeof a.text, "%s", reply.text);
+    snprintf(a.json, sizeof a.json, "%.*s", (int)reply.json_len, reply.json);
+    op_reply_done(&reply);
+    return a;
+}
+
+static struct answer ask_once(struct site *s, enum op_verb verb, uint8_t id)
+{
+    struct peer p = operator_of(s);
+    struct op_request req = {.verb = verb};
+    struct answer a = ask(&p, &req, id);
+    peer_close(&p);
+    return a;
+}
+
+/* PLAN_PUT in two slices, then CREATE with this request id. */
+static struct answer create(struct site *s, uint8_t id)
+{
+    static const char text[] = "apiVersion: backfill/v1\nkind: Plan\nname: small\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\n"
+                               "steps:\n  only:\n    run: [echo]\n";
+    struct plan_source source = {.name = bf_xstrdup("small.yaml"), .text = bf_xstrdup(text), .text_len = sizeof text - 1};
+    struct bf_buf bundle = {0};
+    plan_bundle_encode(&source, &bundle);
+    struct peer p = operator_of(s);
+    for (size_t i = 0; i < 2; i++) {
+        size_t from = i ? bundle.len / 2 : 0, until = i ? bundle.len : bundle.len / 2;
+        struct op_request put = {.verb = OP_PLAN_PUT, .total_bytes = bundle.len, .offset_bytes = from, .bytes = bundle.data + from,
+                                 .n_bytes = until - from};
+        plan_source_hash(&source, put.plan_hash);
+        struct answer a = ask(&p, &put, (uint8_t)(200 + i));
+        cr_assert(a.came && a.rc == BF_OK, "%s", a.text);
+    }
+    struct op_request req = {.verb = OP_CREATE};
+    plan_source_hash(&source, req.plan_hash);
+    struct answer a = ask(&p, &req, id);
+    peer_close(&p);
+    bf_buf_free(&bundle);
+    plan_source_done(&source);
+    return a;
+}
+
+Test(coordinator, starts_answers_and_ends)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    struct answer a = ask_once(s, OP_VERSION, 1);
+    cr_expect(a.came && a.rc == BF_OK && strstr(a.json, "\"cluster\""), "%s %s", a.text, a.json);
+    a = create(s, 2);
+    cr_expect(a.came && a.rc == BF_OK, "%s", a.text);
+    cr_expect(strstr(a.json, "\"bf-1\""), "%s", a.json);
+    a = ask_once(s, OP_POOLS, 3);
+    cr_expect(strstr(a.json, "\"lake\"") && strstr(a.json, "\"config\""), "%s", a.json);
+    kill(s->pid, SIGTERM);
+    int status = wait_end(s);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    cr_assert(start(s, NULL), "and again");
+    cr_expect_gt(s->seq, 0);
+    a = ask_once(s, OP_GET, 4);
+    cr_expect(strstr(a.json, "\"small\""), "%s", a.json);
+    site_free(s);
+}
+
+Test(coordinator, an_agent_is_welcomed_with_the_lease_of_the_configuration)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    const struct peer_options o = {.endpoint = s->fleet, .server = &s->server, .own = &s->agent};
+    struct peer p = peer_connect(s->context, &o);
+    struct agent_msg hello = {.kind = AGENT_HELLO, .incarnation = 5, .nonce = 9, .text = ""};
+    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 2, .fence = FENCE_WEAK,
+                                       .boot_id = "00000000-0000-0000-0000-000000000000"};
+    struct bf_buf b = {0};
+    agent_msg_encode(&hello, &b);
+    cr_assert(peer_send(&p, b.data, b.len));
+    bf_buf_free(&b);
+    uint8_t bytes[4096];
+    long n = peer_receive(&p, bytes, sizeof bytes, PEER_WAIT_MS);
+    cr_assert_gt(n, 0);
+    struct agent_msg m;
+    struct bf_error err = {0};
+    cr_assert_eq(agent_msg_decode(bytes, (size_t)n, &m, &err), BF_OK, "%s", err.text);
+    cr_expect_eq(m.kind, AGENT_WELCOME);
+    cr_expect_eq(m.nonce, 9);
+    cr_expect_eq(m.lease_ms, 10000);
+    agent_msg_done(&m);
+    peer_close(&p);
+    site_free(s);
+}
+
+/* Killed before the commit nothing has happened; after it everything has.  The same request gives one backfill either way. */
+Test(coordinator, a_kill_at_the_worst_moment_loses_nothing_and_repeats_nothing)
+{
+    static const struct { const char *failpoint; bool answered, kept; } cases[] = {
+        {"before_commit:2", false, false}, {"after_commit:2", false, true}, {"after_ack", true, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct site *s = site_new();
+        cr_assert(start(s, cases[i].failpoint));           /* the first commit is that of the pool */
+        struct answer first = create(s, 7);
+        cr_expect_eq(first.came, cases[i].answered, "%s", cases[i].failpoint);
+        int status = wait_end(s);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: status %d", cases[i].failpoint, status);
+        cr_assert(start(s, NULL));
+        struct answer got = ask_once(s, OP_GET, 8);
+        cr_expect_eq(got.rc, cases[i].kept ? BF_OK : BF_NOT_FOUND, "%s: %s", cases[i].failpoint, got.text);
+        struct answer again = create(s, 7);
+        cr_expect(again.came && again.rc == BF_OK && strstr(again.json, "\"bf-1\""), "%s: %s %s", cases[i].failpoint, again.text, again.json);
+        if (first.came)
+            cr_expect_str_eq(again.json, first.json);
+        struct answer list = ask_once(s, OP_LIST, 9);
+        cr_expect(!strstr(list.json, "bf-2"), "%s: %s", cases[i].failpoint, list.json);
+        site_free(s);
+    }
+}
+
+/* Ask for the pools until the answer holds what is expected: a reload is taken between two turns. */
+static bool pools_become(struct site *s, const char *part)
+{
+    int64_t until_ms = bf_boottime_ms() + PEER_WAIT_MS;
+    while (bf_boottime_ms() < until_ms) {
+        struct answer a = ask_once(s, OP_POOLS, 1);
+        if (a.came && strstr(a.json, part))
+            return true;
+    }
+    return false;
+}
+
+Test(coordinator, reload_changes_pools_and_takes_keys_away)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    struct peer p = operator_of(s);
+    struct op_request req = {.verb = OP_VERSION};
+    cr_assert_eq(ask(&p, &req, 1).rc, BF_OK);
+    configure(s, true, 17);
+    kill(s->pid, SIGHUP);
+    cr_assert(pools_become(s, "\"slots\":17"));
+    write_file(s->config, "pools: [not, a, map]\n");
+    kill(s->pid, SIGHUP);
+    cr_assert_eq(ask(&p, &req, 2).rc, BF_OK, "a configuration that is not valid changes nothing");
+    configure(s, false, 17);
+    kill(s->pid, SIGHUP);
+    enum bf_rc rc = BF_OK;
+    for (int i = 0; i < 10000 && rc == BF_OK; i++)
+        rc = ask(&p, &req, 3).rc;
+    cr_assert_eq(rc, BF_DENIED, "the key is gone from the configuration");
+    peer_close(&p);
+    site_free(s);
+}
+
+Test(coordinator, what_cannot_be_served_is_refused)
+{
+    struct site *s = site_new(), second;
+    cr_assert(start(s, NULL));
+    second = *s;
+    cr_expect(!start(&second, NULL), "two coordinators on one store");
+    write_file(s->config, "lease: {agent: 60s, fence: 5s, coordinator: 61s, heartbeat: 5s}\n");
+    second = *s;
+    cr_expect(!start(&second, NULL), "a lease that breaks the rule");
+    configure(s, true, 1);
+    second = *s;
+    cr_expect(!start(&second, "at_lunch"), "an unknown failpoint");
+    site_free(s);
+}

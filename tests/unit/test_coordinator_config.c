@@ -1,0 +1,113 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/files.h"
+#include "coordinator/config.h"
+
+static char dir[64], path[96];
+
+static void make_dir(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/bf-config-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/coordinator.conf", dir);
+}
+
+static void drop_dir(void)
+{
+    char rm[128];
+    snprintf(rm, sizeof rm, "rm -rf %s", dir);
+    cr_assert_eq(system(rm), 0);
+}
+
+static enum bf_rc read_text(const char *text, struct coordinator_config *c, struct bf_error *err)
+{
+    struct bf_error write_err = {0};
+    cr_assert_eq(bf_file_write(path, text, strlen(text), 0600, &write_err), BF_OK, "%s", write_err.text);
+    *err = (struct bf_error){0};
+    return coordinator_config_read(path, c, err);
+}
+
+TestSuite(coordinator_config, .init = make_dir, .fini = drop_dir);
+
+#define KEY_1 "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+#define KEY_2 "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"
+
+Test(coordinator_config, everything_is_read)
+{
+    struct coordinator_config c;
+    struct bf_error err;
+    cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
+                           "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\nkeys:\n"
+                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n  - {name: ada, role: admin, key: \"" KEY_2 "\"}\n",
+                           &c, &err), BF_OK, "%s", err.text);
+    char store[96];
+    snprintf(store, sizeof store, "%s/here", dir);
+    cr_expect_str_eq(c.api, "tcp://127.0.0.1:1");
+    cr_expect_str_eq(c.fleet, "tcp://127.0.0.1:7411");
+    cr_expect_str_eq(c.store, store);
+    cr_expect_eq(c.coordinator_ms, 13000);
+    cr_expect_eq(c.checkpoint_turns, 50);
+    cr_expect_eq(c.log_keep_bytes, 2u << 20);
+    cr_assert_eq(c.pools.at.n, 2);
+    cr_expect_str_eq(c.pools.at.at[0].name, "warehouse");
+    cr_expect_eq(c.pools.at.at[0].slots, 12);
+    cr_assert_eq(c.keys.at.n, 2);
+    cr_expect_eq(c.keys.at.at[0].role, ROLE_AGENT);
+    cr_expect_str_eq(c.keys.at.at[1].name, "ada");
+    coordinator_config_done(&c);
+}
+
+Test(coordinator_config, what_is_wrong_is_named)
+{
+    static const struct { const char *text, *says; } cases[] = {
+        {"lease: {agent: 60s, fence: 5s, coordinator: 60s, heartbeat: 5s}\n", "lease"},
+        {"pools: {warehouse: {slats: 12}}\n", "slots"},
+        {"pools: {warehouse: {slots: -1}}\n", "slots"},
+        {"pools: {\"a b\": {slots: 1}}\n", "a b"},
+        {"pools: [x]\n", "map"},
+        {"keys: {}\n", "list"},
+        {"keys:\n  - {name: a, role: agent}\n", "`key`"},
+        {"keys:\n  - {name: a, role: root, key: \"" KEY_1 "\"}\n", "root"},
+        {"keys:\n  - {name: a, role: agent, key: \"short\"}\n", "Z85"},
+        {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\", colour: red}\n", "colour"},
+        {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: a, role: agent, key: \"" KEY_2 "\"}\n", "twice"},
+        {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: b, role: admin, key: \"" KEY_1 "\"}\n", "same key"},
+        {"flet: tcp://x\n", "fleet"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct coordinator_config c;
+        struct bf_error err;
+        cr_expect_neq(read_text(cases[i].text, &c, &err), BF_OK, "%s", cases[i].text);
+        cr_expect(strstr(err.text, cases[i].says), "case %zu says: %s", i, err.text);
+        coordinator_config_done(&c);
+    }
+}
+
+Test(coordinator_config, a_key_file_is_a_pair_and_private)
+{
+    char public_text[ZAP_KEY_TEXT], secret_text[ZAP_KEY_TEXT], other_text[ZAP_KEY_TEXT], text[256];
+    cr_assert_eq(zmq_curve_keypair(other_text, secret_text), 0);
+    cr_assert_eq(zmq_curve_keypair(public_text, secret_text), 0);
+    uint8_t public_key[ZAP_KEY_BYTES], secret_key[ZAP_KEY_BYTES];
+    struct bf_error err = {0};
+    snprintf(text, sizeof text, "public: %s\nsecret: %s\n", public_text, secret_text);
+    cr_assert_eq(bf_file_write(path, text, strlen(text), 0600, &err), BF_OK);
+    cr_expect_eq(coordinator_key_read(path, public_key, secret_key, &err), BF_OK, "%s", err.text);
+    cr_expect(zap_key_pair(public_key, secret_key));
+    cr_assert_eq(chmod(path, 0640), 0);
+    cr_expect_eq(coordinator_key_read(path, public_key, secret_key, &err), BF_INVALID);
+    cr_expect(strstr(err.text, "chmod 600"), "%s", err.text);
+    snprintf(text, sizeof text, "public: %s\nsecret: %s\n", other_text, secret_text);
+    cr_assert_eq(bf_file_write(path, text, strlen(text), 0600, &err), BF_OK);
+    cr_expect_eq(coordinator_key_read(path, public_key, secret_key, &err), BF_INVALID);
+    cr_expect(strstr(err.text, "does not belong"), "%s", err.text);
+    cr_expect(!strstr(err.text, secret_text), "a secret must not be told");
+    cr_assert_eq(bf_file_write(path, "public: x\n", 10, 0600, &err), BF_OK);
+    cr_expect_eq(coordinator_key_read(path, public_key, secret_key, &err), BF_INVALID);
+}
