@@ -23,6 +23,7 @@
 
 struct job {
     const struct spawn_request *req;
+    const sigset_t *ignored;
     pid_t parent;
     int errnum;                              /* written by the child through the shared memory */
     const char *what;
@@ -66,11 +67,28 @@ static bool past_deadline(const _Atomic int64_t *deadline_ms)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 >= atomic_load(deadline_ms);
 }
 
-static void reset_signals(void)
+/* The signals that the agent ignores: the only dispositions that survive execve.  Looked up once; the agent sets its own before its
+ * first spawn. */
+static const sigset_t *ignored_signals(void)
 {
-    struct sigaction act = {.sa_handler = SIG_DFL};
+    static sigset_t ignored;
+    static bool known;
+    struct sigaction act;
+    if (!known)
+        sigemptyset(&ignored);
+    for (int sig = 1; !known && sig < NSIG; sig++)
+        if (sigaction(sig, NULL, &act) == 0 && act.sa_handler == SIG_IGN)
+            sigaddset(&ignored, sig);
+    known = true;
+    return &ignored;
+}
+
+static void reset_signals(const sigset_t *ignored)
+{
+    const struct sigaction act = {.sa_handler = SIG_DFL};
     for (int sig = 1; sig < NSIG; sig++)
-        (void)sigaction(sig, &act, NULL);
+        if (sigismember(ignored, sig) == 1)
+            (void)sigaction(sig, &act, NULL);
 }
 
 static bool give_up_rights(const struct spawn_request *req)
@@ -89,7 +107,7 @@ static int child(void *arg)
     for (size_t i = 0; i < req->n_procs_fds; i++)
         if (write(req->procs_fds[i], "0", 1) != 1)
             return fail(job, "joining its control group");
-    reset_signals();
+    reset_signals(job->ignored);
     if (dup2(req->in_fd, 0) < 0 || dup2(req->out_fd, 1) < 0 || dup2(req->err_fd, 2) < 0)
         return fail(job, "its standard files");
     if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
@@ -122,7 +140,7 @@ static int child(void *arg)
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what)
 {
     static _Alignas(16) char stack[STACK_BYTES];
-    struct job job = {.req = req, .parent = getpid()};
+    struct job job = {.req = req, .ignored = ignored_signals(), .parent = getpid()};
     sigset_t all, before;
     int pidfd = -1;
     sigfillset(&all);

@@ -436,7 +436,7 @@ Test(sockets, malformed_messages_are_dropped_and_counted)
     zmq_send(a.socket, "y", 1, ZMQ_SNDMORE);
     zmq_send(a.socket, "z", 1, 0);
     cr_assert(SERVE_UNTIL(w, fleet_stats(w->fleet)->bad_frames, 0, PEER_WAIT_MS));
-    send_agent(&a, AGENT_WELCOME, 7);
+    send_agent(&a, AGENT_DRAIN, 7);
     cr_assert(SERVE_UNTIL(w, fleet_stats(w->fleet)->malformed, bad, PEER_WAIT_MS));
     cr_assert_eq(w->told, 0);
     send_agent(&a, AGENT_HELLO, 7);
