@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 
+#define CURVE_BYTES 33                       /* what CURVE adds to a message; the library's bound is of the sum */
 #define OUTBOX_MAX 256u
 #define RECONNECT_FIRST_MS 100
 #define RECONNECT_MOST_MS 1600               /* a sixth of the shortest usual lease (10 s) */
@@ -56,7 +57,7 @@ static bool set_text(void *socket, int option, const char *value)
 
 static bool configure(struct session *s, void *socket)
 {
-    int64_t message_max = BF_MESSAGE_MAX_BYTES;
+    int64_t message_max = BF_MESSAGE_MAX_BYTES + CURVE_BYTES;
     return set_text(socket, ZMQ_CURVE_SERVERKEY, s->options.server_key) && set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
            set_text(socket, ZMQ_CURVE_SECRETKEY, s->options.secret_key) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(socket, ZMQ_LINGER, 0) &&

@@ -23,7 +23,7 @@
 
 struct job {
     const struct spawn_request *req;
-    const sigset_t *ignored;
+    uint64_t ignored;
     pid_t parent;
     int errnum;                              /* written by the child through the shared memory */
     const char *what;
@@ -67,28 +67,36 @@ static bool past_deadline(const _Atomic int64_t *deadline_ms)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 >= atomic_load(deadline_ms);
 }
 
-/* The signals that the agent ignores: the only dispositions that survive execve.  Looked up once; the agent sets its own before its
- * first spawn. */
-static const sigset_t *ignored_signals(void)
+/* The kernel's own form: glibc's calls leave out signals 32 and 33, and a parent (make) may have had them ignored. */
+struct kernel_sigaction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+static uint64_t signal_bit(int sig) { return 1ull << (sig - 1); }
+
+/* The signals that the agent ignores, as bits: the only dispositions that survive execve.  Looked up once; the agent sets its own
+ * before its first spawn. */
+static uint64_t ignored_signals(void)
 {
-    static sigset_t ignored;
+    static uint64_t ignored;
     static bool known;
-    struct sigaction act;
-    if (!known)
-        sigemptyset(&ignored);
+    struct kernel_sigaction act;
     for (int sig = 1; !known && sig < NSIG; sig++)
-        if (sigaction(sig, NULL, &act) == 0 && act.sa_handler == SIG_IGN)
-            sigaddset(&ignored, sig);
+        if (syscall(SYS_rt_sigaction, sig, NULL, &act, sizeof act.mask) == 0 && act.handler == SIG_IGN)
+            ignored |= signal_bit(sig);
     known = true;
-    return &ignored;
+    return ignored;
 }
 
-static void reset_signals(const sigset_t *ignored)
+static void reset_signals(uint64_t ignored)
 {
-    const struct sigaction act = {.sa_handler = SIG_DFL};
+    const struct kernel_sigaction act = {.handler = SIG_DFL};
     for (int sig = 1; sig < NSIG; sig++)
-        if (sigismember(ignored, sig) == 1)
-            (void)sigaction(sig, &act, NULL);
+        if (ignored & signal_bit(sig))
+            (void)syscall(SYS_rt_sigaction, sig, &act, NULL, sizeof act.mask);
 }
 
 static bool give_up_rights(const struct spawn_request *req)

@@ -32,7 +32,7 @@
 #define ASK_MS 1000
 #define ASK_EVERY_MS 20
 
-void dev_log(struct dev *d, const char *fmt, ...)
+BF_PRINTF(2, 3) static void dev_log(struct dev *d, const char *fmt, ...)
 {
     char at[BF_TIME_MAX];
     bf_format_time(bf_realtime_us(), at);

@@ -36,6 +36,4 @@ void dev_step(struct dev *d, int64_t wait_ms);
 void dev_stop(struct dev *d);
 void dev_close(struct dev *d);
 
-void dev_log(struct dev *d, const char *fmt, ...) BF_PRINTF(2, 3);
-
 #endif

@@ -30,7 +30,8 @@ int64_t progress_done(const struct progress_counts *c)
     return c->succeeded + c->skipped;
 }
 
-int64_t progress_settled(const struct progress_counts *c)
+/* All that will not move any more in this run. */
+static int64_t settled(const struct progress_counts *c)
 {
     return progress_done(c) + c->failed + c->cancelled + c->upstream_failed;
 }
@@ -95,7 +96,7 @@ void progress_clock(const json_t *status, struct bf_buf *ret)
     int64_t elapsed_ms = render_number(status, "elapsed_ms");
     bf_format_duration(elapsed_ms / 1000 * 1000, text, sizeof text);
     bf_buf_printf(ret, "elapsed %s", elapsed_ms < 1000 ? "0s" : text);
-    int64_t eta_ms = progress_eta_ms(progress_settled(&c), c.total, elapsed_ms);
+    int64_t eta_ms = progress_eta_ms(settled(&c), c.total, elapsed_ms);
     if (eta_ms <= 0 || strcmp(render_text(status, "state"), "running") != 0)
         return;
     bf_format_duration((eta_ms + 999) / 1000 * 1000, text, sizeof text);
@@ -217,7 +218,7 @@ static int interest(const json_t *step)
     progress_counts(step, &n);
     if (n.running > 0 || n.failed > 0)
         return 0;
-    return progress_settled(&n) > 0 && progress_settled(&n) < n.total ? 1 : progress_settled(&n) < n.total ? 2 : 3;
+    return settled(&n) > 0 && settled(&n) < n.total ? 1 : settled(&n) < n.total ? 2 : 3;
 }
 
 static void put_steps(const json_t *steps, size_t room, const struct columns *c, const struct colors *k, struct bf_buf *ret)

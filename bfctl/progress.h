@@ -16,9 +16,8 @@ struct progress_counts {
 };
 
 void progress_counts(const json_t *o, struct progress_counts *ret);
-/* Succeeded or skipped; and all that will not move any more in this run. */
+/* Succeeded or skipped. */
 int64_t progress_done(const struct progress_counts *c);
-int64_t progress_settled(const struct progress_counts *c);
 
 /* Milliseconds still to go at the rate so far; -1 when nothing can be said. */
 int64_t progress_eta_ms(int64_t settled, int64_t total, int64_t elapsed_ms);

@@ -130,10 +130,11 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
 {
     struct bf_error err = {0};
     if (req->verb == OP_CREATE) {
-        if (bundle)
-            turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
+        bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
         struct op_request safe = command_copy(&t->arena, req);
         if (turn_plan_prepare(t, req->plan_hash, safe.from, safe.to, safe.params, safe.n_params, &err) != BF_OK) {
+            if (fresh)                           /* nothing names it, so nothing would ever release it */
+                turn_bundle_drop(t, req->plan_hash);
             answer_now(t, key, req, &err);
             return;
         }

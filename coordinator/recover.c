@@ -13,13 +13,24 @@
 
 /* ---- plans ---- */
 
-void turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n)
+bool turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n)
 {
     if (bf_smap_get(&t->bundles, hash, 32))
-        return;
+        return false;
     struct bf_buf *copy = bf_xcalloc(1, sizeof *copy);
     bf_buf_put(copy, bytes, n);
     bf_smap_put(&t->bundles, hash, 32, copy);
+    return true;
+}
+
+void turn_bundle_drop(struct turns *t, const uint8_t hash[32])
+{
+    struct bf_buf *b = bf_smap_get(&t->bundles, hash, 32);
+    if (!b)
+        return;
+    bf_smap_del(&t->bundles, hash, 32);
+    bf_buf_free(b);
+    free(b);
 }
 
 const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n)
@@ -31,11 +42,43 @@ const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32
     return b->data;
 }
 
-/* Compile the bundle for these options and give the plan to the engine, unless it has it. */
-enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char *from, const char *to,
-                               const struct op_param *params, size_t n_params, struct bf_error *err)
+/* The source in a bundle, which must be the one that has this hash.  *ret is released by plan_source_done(), also after failure. */
+static enum bf_rc open_bundle(const void *bundle, size_t n, const uint8_t hash[32], struct plan_source *ret, struct bf_error *err)
 {
-    uint8_t key[32], real_hash[32];
+    uint8_t real_hash[32];
+    enum bf_rc rc = plan_bundle_decode(bundle, n, ret, err);
+    if (rc != BF_OK)
+        return rc;
+    plan_source_hash(ret, real_hash);
+    if (memcmp(real_hash, hash, 32) != 0)
+        return bf_fail(err, BF_INVALID, "the plan's bytes do not match its hash: send it again");
+    return BF_OK;
+}
+
+/* NULL, and err has all that is wrong with it. */
+static struct plan *compile(const struct plan_source *source, const char *from, const char *to, const struct op_param *params,
+                            size_t n_params, struct bf_error *err)
+{
+    BF_AUTO_FREE struct plan_param *values = bf_xcalloc(n_params + 1, sizeof *values);
+    for (size_t i = 0; i < n_params; i++)
+        values[i] = (struct plan_param){(char *)(uintptr_t)params[i].name, (char *)(uintptr_t)params[i].value};
+    struct plan_options options = {.from = *from ? from : NULL, .to = *to ? to : NULL, .params = values, .n_params = n_params};
+    struct bf_diags diags = {0};
+    struct plan *plan = plan_compile(source, &options, &diags);
+    if (!plan) {
+        struct bf_buf text = {0};
+        bf_diags_print(&diags, &text);
+        bf_fail(err, BF_INVALID, "%s", bf_buf_cstr(&text));
+        bf_buf_free(&text);
+    }
+    bf_diags_done(&diags);
+    return plan;
+}
+
+enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char *from, const char *to,
+                             const struct op_param *params, size_t n_params, struct bf_error *err)
+{
+    uint8_t key[32];
     engine_plan_key(hash, from, to, params, n_params, key);
     if (engine_has_plan(t->engine, key))
         return BF_OK;
@@ -44,32 +87,13 @@ enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char
     if (!bundle)
         return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
     struct plan_source source = {0};
-    enum bf_rc rc = plan_bundle_decode(bundle, n, &source, err);
-    if (rc == BF_OK) {
-        plan_source_hash(&source, real_hash);
-        if (memcmp(real_hash, hash, 32) != 0)
-            rc = bf_fail(err, BF_INVALID, "the plan's bytes do not match its hash: send it again");
-    }
-    if (rc == BF_OK) {
-        struct plan_param *values = bf_xcalloc(n_params + 1, sizeof *values);
-        for (size_t i = 0; i < n_params; i++)
-            values[i] = (struct plan_param){(char *)(uintptr_t)params[i].name, (char *)(uintptr_t)params[i].value};
-        struct plan_options options = {.from = *from ? from : NULL, .to = *to ? to : NULL, .params = values, .n_params = n_params};
-        struct bf_diags diags = {0};
-        struct plan *plan = plan_compile(&source, &options, &diags);
-        if (plan) {
-            engine_add_plan(t->engine, key, plan);
-        } else {
-            struct bf_buf text = {0};
-            bf_diags_print(&diags, &text);
-            rc = bf_fail(err, BF_INVALID, "%s", bf_buf_cstr(&text));
-            bf_buf_free(&text);
-        }
-        bf_diags_done(&diags);
-        free(values);
-    }
+    enum bf_rc rc = open_bundle(bundle, n, hash, &source, err);
+    struct plan *plan = rc == BF_OK ? compile(&source, from, to, params, n_params, err) : NULL;
     plan_source_done(&source);
-    return rc;
+    if (!plan)
+        return rc == BF_OK ? BF_INVALID : rc;
+    engine_add_plan(t->engine, key, plan);
+    return BF_OK;
 }
 
 /* ---- recovery ---- */
@@ -132,6 +156,9 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
         if (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING)
             lease_start(t->leases, id, agent.incarnation, t->engine_base_ms);
     }
+    /* The room is looked at anew: turn_set_low() says when it is still short. */
+    if (engine_low(t->engine))
+        bf_vec_push(&t->inputs, (struct input){.kind = INPUT_LOW, .low = false});
     /* A new store, or one restored from a backup: tokens go on from a higher epoch. */
     if (engine_epoch(t->engine) != t->epoch)
         bf_vec_push(&t->inputs, (struct input){.kind = INPUT_EPOCH, .epoch = t->epoch});

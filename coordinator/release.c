@@ -112,7 +112,8 @@ static void send_batch(struct turns *t, struct batch *batch, int64_t now_ms)
     struct agent_view agent;
     if (!engine_agent(t->engine, batch->agent, &agent))
         return;
-    if (batch->welcome)
+    /* An agent whose lease ran out in the turn of its HELLO is not there: it has no answer, and says HELLO again. */
+    if (batch->welcome && (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING))
         send_welcome(t, &agent, now_ms);
     if (batch->drain) {
         struct agent_msg m = {.kind = AGENT_DRAIN, .incarnation = agent.incarnation, .text = ""};

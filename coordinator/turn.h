@@ -73,7 +73,7 @@ void turn_pool(struct turns *t, const char *name, uint32_t slots);
 enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err) BF_MUST_CHECK;
 int64_t turn_next_ms(const struct turns *t);      /* CLOCK_BOOTTIME; INT64_MAX: nothing */
 bool turn_pending(const struct turns *t);
-/* No creates and no grants while set (low water, read-only); cancels and results still commit. */
+/* No creates and no grants while set (low water, read-only); cancels and results still commit.  Not set after a recovery. */
 void turn_set_low(struct turns *t, bool low);
 
 const struct engine *turn_engine(const struct turns *t);

@@ -88,7 +88,8 @@ static int by_step_name(const void *a, const void *b)
     return strcmp((*(const struct plan_step *const *)a)->name, (*(const struct plan_step *const *)b)->name);
 }
 
-void plan_index_steps(struct plan *p)
+/* Fills p->by_name. */
+static void index_steps(struct plan *p)
 {
     const struct plan_step **sorted = bf_xcalloc(p->n_steps + 1, sizeof *sorted);
     for (size_t i = 0; i < p->n_steps; i++)
@@ -148,7 +149,7 @@ struct plan *plan_compile(const struct plan_source *source, const struct plan_op
         plan_free(plan);
         return NULL;
     }
-    plan_index_steps(plan);
+    index_steps(plan);
     plan_source_hash(source, plan->hash);
     return plan;
 }

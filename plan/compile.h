@@ -90,6 +90,5 @@ bool plan_needs_read(struct plan_compiler *c, uint32_t step);
 enum plan_mapping plan_mapping_between(enum plan_grain step, enum plan_grain upstream);
 void plan_graph_order(struct plan_compiler *c);
 void plan_step_hash(const struct plan_compiler *c, struct plan_step *step);    /* of a plan without errors */
-void plan_index_steps(struct plan *plan);                    /* fills plan->by_name */
 
 #endif

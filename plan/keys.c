@@ -185,11 +185,3 @@ bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *k
     }
     return true;
 }
-
-bool plan_map_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key)
-{
-    if (n->kind == BF_YAML_MAP)
-        return true;
-    complain_kind(d, n, key, PLAN_KEY_MAP);
-    return false;
-}

@@ -39,7 +39,5 @@ bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const s
 const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
 /* Is a key absent, and not merely misspelt?  (That has been said.) */
 bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
-/* A map that is not null, else one error and false. */
-bool plan_map_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key);
 
 #endif

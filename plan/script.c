@@ -12,7 +12,10 @@
 #define ARGUMENT_MAX (64u << 10)
 #define ARGUMENTS_MAX 1024u
 #define COMMAND_MAX (256u << 10)
+#define ENVIRONMENT_MAX 1000u
 #define SQL_MAX (512u << 10)
+#define SQL_PIECES_MAX 4096u
+#define VALUE_MAX 1024u          /* of every value but a parameter's: the run's id is the longest */
 
 static struct template_scope scope_of(const struct plan_compiler *c, const struct plan_step *step, bool text_only)
 {
@@ -102,6 +105,36 @@ static bool compile_text(struct plan_compiler *c, const struct plan_step *step, 
     return template_compile_at(n->text, n->text_len, &place, &scope, c->d, ret);
 }
 
+/* The most that a template becomes with the values of this compilation.  What passes the limits here must fit into a message
+ * whatever the partition is: later nobody is left who could be told. */
+static size_t rendered_max(const struct plan_compiler *c, const struct template *t)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct template_piece *piece = &t->pieces[i];
+        if (piece->var == TEMPLATE_TEXT)
+            bytes += piece->text_len;
+        else if (piece->var == TEMPLATE_PARAM)
+            bytes += strlen(c->plan->params[plan_names_find(&c->params, piece->text)].value);
+        else
+            bytes += VALUE_MAX;
+    }
+    return bytes;
+}
+
+/* Compile one argument or value; *bytes grows by what it may become. */
+static bool compile_argument(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *what,
+                             size_t *bytes, struct template *ret)
+{
+    if (!compile_text(c, step, n, true, ret))
+        return false;
+    size_t most = rendered_max(c, ret);
+    *bytes += most;
+    if (most > ARGUMENT_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "%s is too long with its values: %zu bytes, at most %u", what, most, ARGUMENT_MAX);
+    return true;
+}
+
 /* ---- run ---- */
 
 static void read_run(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *list)
@@ -120,12 +153,11 @@ static void read_run(struct plan_compiler *c, struct plan_step *step, const stru
             continue;
         if (i == 0 && !*text)
             bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the first item of `run` is the program: it cannot be empty");
-        bytes += n->text_len;
-        if (compile_text(c, step, n, true, &step->argv[step->n_argv]))
+        if (compile_argument(c, step, n, "an argument of run", &bytes, &step->argv[step->n_argv]))
             step->n_argv++;
     }
     if (bytes > COMMAND_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`run` is too long: %zu bytes, at most %u", bytes, COMMAND_MAX);
+        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`run` is too long with its values: %zu bytes, at most %u", bytes, COMMAND_MAX);
 }
 
 static int by_name(const void *a, const void *b)
@@ -151,19 +183,23 @@ static void read_env(struct plan_compiler *c, struct plan_step *step, const stru
 {
     const char *text;
     size_t bytes = 0;
+    if (map->n > ENVIRONMENT_MAX) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` has %zu variables, at most %u are allowed", map->n, ENVIRONMENT_MAX);
+        return;
+    }
     step->env = bf_xcalloc(map->n, sizeof *step->env);
     for (size_t i = 0; i < map->n; i++) {
         struct template value;
         if (!env_name_valid(c, map->keys[i]) || !plan_read_text(c->d, map->items[i], map->keys[i]->text, ARGUMENT_MAX, &text))
             continue;
-        bytes += map->keys[i]->text_len + map->items[i]->text_len;
-        if (compile_text(c, step, map->items[i], true, &value))
+        bytes += map->keys[i]->text_len;
+        if (compile_argument(c, step, map->items[i], map->keys[i]->text, &bytes, &value))
             step->env[step->n_env++] = (struct plan_env){.name = bf_xstrdup(map->keys[i]->text), .value = value};
     }
     if (step->n_env > 1)
         qsort(step->env, step->n_env, sizeof *step->env, by_name);
     if (bytes > COMMAND_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` is too long: %zu bytes, at most %u", bytes, COMMAND_MAX);
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` is too long with its values: %zu bytes, at most %u", bytes, COMMAND_MAX);
 }
 
 /* ---- sql ---- */
@@ -236,6 +272,16 @@ static void read_transaction(struct plan_compiler *c, struct plan_step *step, co
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet: write `transaction: true`");
 }
 
+static void check_sql_size(struct plan_compiler *c, const struct plan_step *step, struct bf_mark mark)
+{
+    size_t bytes = rendered_max(c, &step->sql);
+    if (bytes > SQL_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` is too long with its values: %zu bytes, at most %u", bytes, SQL_MAX);
+    if (step->sql.n > SQL_PIECES_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` has too many expressions: %zu pieces of text and values, at most %u",
+                    step->sql.n, SQL_PIECES_MAX);
+}
+
 static void read_sql(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
 {
     const char *name;
@@ -260,6 +306,7 @@ static void read_sql(struct plan_compiler *c, struct plan_step *step, const stru
         read_sql_text(c, step, text);
     else if (plan_keys_missing(map, &plan_keys_sql, "file") && plan_keys_missing(map, &plan_keys_sql, "text"))
         bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`sql` needs `file` or `text`");
+    check_sql_size(c, step, map->mark);
 }
 
 static void read_noop(struct plan_compiler *c, const struct bf_yaml_node *n)

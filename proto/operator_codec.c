@@ -72,7 +72,7 @@ struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb,
 
 /* ---- requests ---- */
 
-const struct op_request request_empty = {
+static const struct op_request request_empty = {
     .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)

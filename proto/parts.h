@@ -39,11 +39,9 @@ struct attempt_ref *refs_from_pb(struct wire_in *in, const char *what, const uin
 /* outcome is the struct that pb->outcome points to afterwards when there is one. */
 void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb__Outcome *outcome, struct bf_arena *tmp);
 void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agent_report *ret);
-extern const struct agent_report report_empty;
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp);
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret);
-extern const struct op_request request_empty;
 
 struct Pb__Param **params_to_pb(const struct op_param *params, size_t n, struct bf_arena *tmp);
 struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb, size_t n, size_t *ret_n);

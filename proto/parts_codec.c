@@ -7,6 +7,9 @@
 
 enum { DBMS_MAX = 32, SQLSTATE_BYTES = 5, VERSION_MAX = 128, BOOT_ID_BYTES = 36, LABEL_VALUE_MAX = 256 };
 
+/* zeros and "" */
+static const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}};
+
 /* ---- outcome ---- */
 
 static bool nothing(const char *s)
@@ -153,8 +156,6 @@ void hello_from_pb(struct wire_in *in, const struct Pb__Hello *pb, struct agent_
 }
 
 /* ---- report ---- */
-
-const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}};
 
 void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb__Outcome *outcome, struct bf_arena *tmp)
 {

@@ -123,11 +123,6 @@ static const char *const type_names[VALUE_TYPE_COUNT] = {
     [VALUE_STRING] = "string", [VALUE_INTEGER] = "integer", [VALUE_DATE] = "date", [VALUE_IDENT] = "ident"
 };
 
-const char *sql_value_type_name(enum value_type t)
-{
-    return t < VALUE_TYPE_COUNT ? type_names[t] : "unknown";
-}
-
 bool sql_value_type_find(const char *name, enum value_type *ret)
 {
     for (int t = 0; t < VALUE_TYPE_COUNT; t++) {

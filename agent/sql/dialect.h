@@ -32,7 +32,6 @@ struct sql_dialect {
 enum bf_rc sql_dialect_find(const char *dbms, const struct sql_dialect **ret, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc sql_literal(const struct sql_dialect *d, enum value_type type, const char *v, size_t len, struct bf_buf *ret,
                        struct bf_error *err) BF_MUST_CHECK;
-const char *sql_value_type_name(enum value_type t);
 bool sql_value_type_find(const char *name, enum value_type *ret);
 
 #endif

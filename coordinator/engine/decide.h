@@ -26,8 +26,6 @@ void decide_command(struct decision *d, const struct input *in);
 void decide_epoch(struct decision *d, uint32_t epoch);
 void decide_low(struct decision *d, bool low);
 void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
-/* End an attempt with this outcome: verdict, record. */
-void decide_end(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us);
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);

@@ -9,7 +9,8 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-void decide_end(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us)
+/* End an attempt with this outcome: verdict, record. */
+static void end_attempt(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us)
 {
     const struct backfill *b = backfill_find(d->e, a->backfill);
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
@@ -52,7 +53,7 @@ static void end_as_lost(struct decision *d, uint32_t agent, const char *text,
         const struct attempt *a = &e->attempts.at[slot];
         slot = a->agent_next;
         if (picked(d, a, incarnation))
-            decide_end(d, a, &lost, 0, 0);
+            end_attempt(d, a, &lost, 0, 0);
     }
 }
 
@@ -211,7 +212,7 @@ static void report_ended(struct decision *d, const struct input *in, const struc
     if (successor)
         a = successor;
     if (may && (current || successor))
-        decide_end(d, a, &in->report.outcome, in->report.started_us, in->report.ended_us);
+        end_attempt(d, a, &in->report.outcome, in->report.started_us, in->report.ended_us);
     else
         record_stale(d, in, sender);
     if (may)

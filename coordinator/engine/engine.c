@@ -173,9 +173,3 @@ enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_erro
     e->recovering = true;
     return apply_record(e, r, err);
 }
-
-void engine_resume(struct engine *e, struct engine_out *out)
-{
-    (void)out;                                   /* agents say HELLO again, and are reconciled then */
-    e->work_left = true;
-}

@@ -1,9 +1,9 @@
 /* The engine: events in, records and effects out.  Pure: it never reads a clock, a socket, a file or a random device.
  *
  * decide → record → apply.  engine_step() looks at an input, decides, makes records, and applies each at once, so that the next
- * decision of the same turn sees it.  engine_apply() is the only function that changes state; recovery calls it alone.
- * Effects are messages for the shell to release after the turn's records are durable.  After recovery engine_resume() gives
- * the outstanding ones again; every effect is idempotent by (attempt, token) or request id.
+ * decision of the same turn sees it.  Applying records is the only thing that changes state; recovery does nothing else, through
+ * engine_apply().  Effects are messages for the shell to release after the turn's records are durable; each is idempotent by
+ * (attempt, token) or request id.  After a recovery none are outstanding: agents say HELLO again and are reconciled.
  *
  * Order is never by address or hash: ties are broken by sequence numbers.  Jitter is a hash of (seed, token).
  *
@@ -81,10 +81,9 @@ int64_t engine_next_timer_ms(const struct engine *e);
 
 /* Recovery: apply one record.  BF_CORRUPT, naming the record, when it does not fit the state (never an assert on stored data). */
 enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-/* After the last record: rebuild what is derived (counters, ready queues, gates).  now_ms: of the last turn. */
+/* After the last record: rebuild what is derived (counters, ready queues, gates); the next turn takes up what is due.  now_ms: of
+ * the last turn. */
 enum bf_rc engine_rebuild(struct engine *e, int64_t now_ms, struct bf_error *err) BF_MUST_CHECK;
-/* Outstanding effects after a recovery: nothing for agents (they say HELLO again and are reconciled); derived work only. */
-void engine_resume(struct engine *e, struct engine_out *out);
 
 /* ---- checkpoints: copy-on-write as of one point, in chunks of records ---- */
 /* Begin; a snapshot in progress is dropped. */

@@ -61,7 +61,6 @@ void ready_reset(struct engine *e);
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
-bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h);
 
 /* ---- attempts.c: open attempts and what they hold ---- */
 struct attempt *attempt_open(struct engine *e, const struct attempt *a);

@@ -114,7 +114,7 @@ void ready_refresh(struct engine *e, struct backfill *b)
 
 /* ---- demands and fits ---- */
 
-bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h)
+static bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h)
 {
     for (size_t i = 0; i < n; i++) {
         bool has = false;

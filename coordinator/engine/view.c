@@ -111,12 +111,9 @@ bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attemp
     const struct attempt *a = attempt_find(e, attempt);
     if (!a)
         return false;
-    const struct backfill *b = backfill_find(e, a->backfill);
     *ret = (struct attempt_view){
         .ref = a->ref, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n, .run = a->run,
         .attempt_no = a->attempt_no, .agent = a->agent, .granted_us = a->granted_us, .started_us = a->started_us,
-        .started = b->instances[instance_number(b, a->step, a->index)].state == INSTANCE_RUNNING,
-        .kill_sent = b->state == BACKFILL_CANCELLED,
     };
     return true;
 }
@@ -165,4 +162,9 @@ void engine_pool(const struct engine *e, size_t i, struct pool_view *ret)
 uint32_t engine_epoch(const struct engine *e)
 {
     return e->epoch;
+}
+
+bool engine_low(const struct engine *e)
+{
+    return e->low;
 }

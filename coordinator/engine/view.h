@@ -39,7 +39,6 @@ struct backfill_view {
 struct attempt_view {
     struct attempt_ref ref;
     uint32_t backfill, step, index, n, run, attempt_no, agent;
-    bool started, kill_sent;
     int64_t granted_us, started_us;
 };
 
@@ -70,6 +69,7 @@ uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BY
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
 uint32_t engine_epoch(const struct engine *e);
+bool engine_low(const struct engine *e);                                     /* as INPUT_LOW said last */
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,

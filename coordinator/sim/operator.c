@@ -33,7 +33,7 @@ static struct sim_request *request_new(struct world *w, enum op_verb verb)
 
 static void send(struct world *w, const struct sim_request *r)
 {
-    if (!w->coordinator_up)
+    if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
         return;
     const struct bf_buf *b = &r->bundle;
     turn_command(w->turns, operator_key, "sim", &r->request, b->len ? b->data : NULL, b->len);

@@ -33,7 +33,7 @@ void shadow_free(struct shadow *s)
     free(s);
 }
 
-struct shadow_backfill *shadow_backfill(struct shadow *s, uint32_t id)
+static struct shadow_backfill *backfill_by_id(struct shadow *s, uint32_t id)
 {
     for (size_t i = 0; i < s->backfills.n; i++)
         if (s->backfills.at[i].id == id)
@@ -42,7 +42,7 @@ struct shadow_backfill *shadow_backfill(struct shadow *s, uint32_t id)
     return NULL;
 }
 
-struct shadow_attempt *shadow_attempt(struct shadow *s, uint64_t attempt)
+static struct shadow_attempt *attempt_by_id(struct shadow *s, uint64_t attempt)
 {
     for (size_t i = 0; i < s->attempts.n; i++)
         if (s->attempts.at[i].ref.attempt == attempt)
@@ -89,6 +89,8 @@ static struct plan *compile(struct shadow *s, const struct record *r)
 
 static void on_created(struct shadow *s, const struct record *r)
 {
+    if (s->low)
+        world_violate(s->w, "low water: backfill %u is created", r->backfill);
     struct plan *plan = compile(s, r);
     if (!plan) {
         world_violate(s->w, "I3: backfill %u is committed without its plan", r->backfill);
@@ -107,7 +109,7 @@ static void on_created(struct shadow *s, const struct record *r)
 
 static void on_backfill_state(struct shadow *s, const struct record *r)
 {
-    struct shadow_backfill *b = shadow_backfill(s, r->backfill);
+    struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
         return;
     b->state = r->backfill_state;
@@ -117,7 +119,7 @@ static void on_backfill_state(struct shadow *s, const struct record *r)
 
 static void on_granted(struct shadow *s, const struct record *r)
 {
-    struct shadow_backfill *b = shadow_backfill(s, r->backfill);
+    struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
         return;
     struct shadow_cell *cell = &b->cells[r->step][r->index];
@@ -126,6 +128,8 @@ static void on_granted(struct shadow *s, const struct record *r)
     if (r->ref.token <= s->last_token)
         world_violate(s->w, "I2: token %llu after %llu", (unsigned long long)r->ref.token, (unsigned long long)s->last_token);
     s->last_token = r->ref.token;
+    if (s->low)
+        world_violate(s->w, "low water: a grant to backfill %u", b->id);
     if (b->state != BACKFILL_RUNNING)
         world_violate(s->w, "I9: a grant to backfill %u, which is not running", b->id);
     if (cell->open || cell->end != CELL_WAITING)
@@ -164,14 +168,14 @@ static bool reported(const struct turn *t, const struct shadow_attempt *a)
 
 static void on_ended(struct shadow *s, const struct turn *t, const struct record *r)
 {
-    struct shadow_attempt *a = shadow_attempt(s, r->ref.attempt);
+    struct shadow_attempt *a = attempt_by_id(s, r->ref.attempt);
     if (!a || !a->open || a->ref.token != r->ref.token) {
         world_violate(s->w, "I2: attempt %llu ended, which is not open with that token", (unsigned long long)r->ref.attempt);
         return;
     }
     if (r->outcome.source != OUTCOME_LOST && !reported(t, a))
         world_violate(s->w, "I11: attempt %llu ended without a report of the agent that holds it", (unsigned long long)r->ref.attempt);
-    struct shadow_backfill *b = shadow_backfill(s, a->backfill);
+    struct shadow_backfill *b = backfill_by_id(s, a->backfill);
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
@@ -234,11 +238,11 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_GRANTED: on_granted(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_RETRIED:
-        if ((b = shadow_backfill(s, r->backfill)))
+        if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, retry_cell);
         break;
     case RECORD_CANCELLED:
-        if ((b = shadow_backfill(s, r->backfill)))
+        if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, cancel_cell);
         break;
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
@@ -246,6 +250,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((a = agent_by_id(s, r->agent)))
             a->state = r->agent_state;
         break;
+    case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
     case RECORD_REPLIED:
         memcpy(reply.id, r->request_id, sizeof reply.id);
@@ -275,12 +280,12 @@ void shadow_committed(struct shadow *s, const void *turn, size_t n)
 void shadow_released(struct shadow *s, const struct agent_msg *msg)
 {
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++) {
-        struct shadow_attempt *a = shadow_attempt(s, msg->assignments[i].ref.attempt);
+        struct shadow_attempt *a = attempt_by_id(s, msg->assignments[i].ref.attempt);
         if (!a)
             world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable", (unsigned long long)msg->assignments[i].ref.attempt);
     }
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
-        struct shadow_attempt *a = shadow_attempt(s, msg->refs[i].attempt);
+        struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)
             world_violate(s->w, "I3: the end of attempt %llu is acknowledged before it is durable", (unsigned long long)msg->refs[i].attempt);
     }
@@ -288,7 +293,7 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
 
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on)
 {
-    const struct shadow_attempt *a = shadow_attempt(s, as->ref.attempt);
+    const struct shadow_attempt *a = attempt_by_id(s, as->ref.attempt);
     uint64_t instance = bf_mix64((uint64_t)as->backfill << 40 ^ (a ? (uint64_t)a->step << 24 ^ a->index : 0));
     if (!a || a->ref.token != as->ref.token || memcmp(a->key, on->key, BF_KEY_BYTES) != 0)
         world_violate(s->w, "I11: %s starts attempt %llu, which was not granted to it", on->name, (unsigned long long)as->ref.attempt);

@@ -24,6 +24,7 @@ struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 struct shadow {
     struct world *w;
     uint64_t last_token;
+    bool low;                                                /* as committed: no creates, no grants */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
     BF_VEC_TYPE(struct shadow_attempt) attempts;
     BF_VEC_TYPE(struct shadow_pool) pools;
@@ -32,13 +33,11 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_reply) replied;
 };
 
-struct shadow_backfill *shadow_backfill(struct shadow *s, uint32_t id);
-struct shadow_attempt *shadow_attempt(struct shadow *s, uint64_t attempt);
 /* I5: every upstream partition of an instance is done, found by looking at all of them. */
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
-/* The end of a backfill says what its instances say. */
+/* The end of a backfill says what its instances say, and left nothing behind that could have run. */
 void shadow_check_result(struct shadow *s, const struct shadow_backfill *b);
 
 #endif

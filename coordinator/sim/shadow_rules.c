@@ -17,17 +17,29 @@ static bool needs(const struct plan_edge *edge, const struct plan_range *up, int
     return true;
 }
 
-void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index)
+/* An upstream partition of the instance that is not done; false when there is none. */
+static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t index, uint32_t *ret_up, uint32_t *ret_index)
 {
     const struct plan_step *st = &b->plan->steps[step];
     int32_t p = st->range.first + (int32_t)index;
     for (size_t e = 0; e < st->n_edges; e++) {
         const struct plan_edge *edge = &st->edges[e];
-        const struct plan_step *up = &b->plan->steps[edge->upstream];
-        for (uint32_t u = 0; u < up->range.n; u++)
-            if (needs(edge, &up->range, up->range.first + (int32_t)u, &st->range, p) && b->cells[edge->upstream][u].end != CELL_DONE)
-                world_violate(s->w, "I5: %s[%u] is granted before %s[%u] is done", st->name, index, up->name, u);
+        const struct plan_range *up = &b->plan->steps[edge->upstream].range;
+        for (uint32_t u = 0; u < up->n; u++)
+            if (needs(edge, up, up->first + (int32_t)u, &st->range, p) && b->cells[edge->upstream][u].end != CELL_DONE) {
+                *ret_up = edge->upstream;
+                *ret_index = u;
+                return true;
+            }
     }
+    return false;
+}
+
+void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index)
+{
+    uint32_t up, u;
+    if (find_unmet(b, step, index, &up, &u))
+        world_violate(s->w, "I5: %s[%u] is granted before %s[%u] is done", b->plan->steps[step].name, index, b->plan->steps[up].name, u);
 }
 
 static bool writes_dataset(const struct plan *plan, const struct plan_step *step, const char *name, const char *connection)
@@ -95,9 +107,13 @@ void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b)
 void shadow_check_result(struct shadow *s, const struct shadow_backfill *b)
 {
     uint64_t n[4] = {0}, total = 0;
-    for (size_t i = 0; i < b->plan->n_steps; i++)
-        for (uint32_t p = 0; p < b->plan->steps[i].range.n; p++, total++)
+    uint32_t up, u;
+    for (uint32_t i = 0; i < b->plan->n_steps; i++)
+        for (uint32_t p = 0; p < b->plan->steps[i].range.n; p++, total++) {
             n[b->cells[i][p].end]++;
+            if (b->cells[i][p].end == CELL_WAITING && !find_unmet(b, i, p, &up, &u))
+                world_violate(s->w, "I16: backfill %u ended, and %s[%u] could still run", b->id, b->plan->steps[i].name, p);
+        }
     bool right = b->state == BACKFILL_SUCCEEDED ? n[CELL_DONE] == total
                : b->state == BACKFILL_PARTLY ? n[CELL_FAILED] > 0 && n[CELL_DONE] > 0
                : b->state == BACKFILL_FAILED ? n[CELL_FAILED] > 0 && n[CELL_DONE] == 0

@@ -8,7 +8,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-int64_t sim_agent_clock(const struct world *w, const struct sim_agent *a)
+static int64_t agent_clock_ms(const struct world *w, const struct sim_agent *a)
 {
     return a->clock_offset_ms + w->now_ms + w->now_ms * a->drift_ppm / 1000000;
 }
@@ -99,7 +99,7 @@ static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev
     struct attempt_ref spawned[64];
     size_t n_spawned = 0;
     ev.at_us = w->now_ms * 1000;
-    core_step(a->core, &ev, sim_agent_clock(w, a), &actions);
+    core_step(a->core, &ev, agent_clock_ms(w, a), &actions);
     for (size_t i = 0; i < actions->n; i++) {
         carry_out(w, a, &actions->at[i], &bytes);
         if (actions->at[i].kind == ACTION_SPAWN && n_spawned < sizeof spawned / sizeof *spawned)
@@ -194,7 +194,7 @@ void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
 /* The deadline that was told last, on the agent's own clock; a renewed one has an event of its own. */
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation)
 {
-    if (generation != a->generation || sim_agent_clock(w, a) < a->deadline_ms)
+    if (generation != a->generation || agent_clock_ms(w, a) < a->deadline_ms)
         return;
     for (size_t i = 0; i < a->processes.n; i++) {
         if (!a->processes.at[i].killed)

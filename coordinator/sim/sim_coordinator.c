@@ -130,9 +130,8 @@ void sim_coordinator_start(struct world *w)
     w->crash_next = SIM_NO_CRASH;
     w->turn_at_ms = INT64_MAX;
     world_trace(w, "coordinator serves, turn %llu", (unsigned long long)turn_seq(w->turns));
-    if (turn_seq(w->turns) == 0) {
+    if (turn_seq(w->turns) == 0)
         turn_pool(w->turns, "fixed", 2);
-    }
     sim_coordinator_schedule(w, w->now_ms);
 }
 
@@ -149,6 +148,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;
+    w->stopped_until_ms = 0;
     w->coordinator_generation++;
     w->stats.crashes++;
     int64_t away_ms = world_chance(w, 80) ? (int64_t)world_random(w, 3000) : (int64_t)world_random(w, 40000);
@@ -169,6 +169,11 @@ void sim_coordinator_turn(struct world *w)
 {
     struct bf_error err = {0};
     w->turn_at_ms = INT64_MAX;
+    if (w->now_ms < w->stopped_until_ms) {       /* what waits in its sockets comes before its first turn */
+        sim_coordinator_schedule(w, w->stopped_until_ms + TURN_GATHER_MS);
+        return;
+    }
+    turn_set_low(w->turns, w->now_ms < w->low_until_ms);
     enum bf_rc rc = turn_run(w->turns, w->now_ms, w->now_ms * 1000, &err);
     if (w->coordinator_dead) {
         sim_coordinator_stop(w, rc == BF_OK ? "after a commit" : "before a commit");

@@ -23,7 +23,8 @@ bool world_chance(struct world *w, uint32_t percent)
     return world_random(w, 100) < percent;
 }
 
-bool world_faulty(const struct world *w)
+/* Faults may still be injected. */
+static bool world_faulty(const struct world *w)
 {
     return !w->options.calm && w->now_ms < w->faults_until_ms;
 }
@@ -56,7 +57,8 @@ void world_trace_msg(struct world *w, const char *from, const char *to, const st
         bf_buf_printf(&refs, " %llu%s", (unsigned long long)m->reports[i].ref.attempt, m->reports[i].kind == REPORT_ENDED ? " ended" : " started");
     for (size_t i = 0; m->kind == AGENT_HELLO && i < m->hello.n_held; i++)
         bf_buf_printf(&refs, " holds %llu", (unsigned long long)m->hello.held[i].attempt);
-    world_trace(w, "%s -> %s %s%s%s%s", from, to, names[m->kind], bf_buf_cstr(&refs), m->kind == AGENT_REFUSE ? ": " : "", m->kind == AGENT_REFUSE ? m->text : "");
+    bool refused = m->kind == AGENT_REFUSE;
+    world_trace(w, "%s -> %s %s%s%s%s", from, to, names[m->kind], bf_buf_cstr(&refs), refused ? ": " : "", refused ? m->text : "");
     bf_buf_free(&refs);
 }
 
@@ -172,14 +174,31 @@ static void fault_lie(struct world *w, struct sim_agent *a)
     bf_buf_free(&bytes);
 }
 
+/* SIGSTOP: it hears nothing and lets nothing go, and finds it all in its sockets when it goes on. */
+static void fault_stop(struct world *w)
+{
+    if (!w->coordinator_up)
+        return;
+    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
+    world_trace(w, "fault stop the coordinator until %.3f", (double)w->stopped_until_ms / 1000);
+}
+
+static void fault_low(struct world *w)
+{
+    w->low_until_ms = w->now_ms + 200 + (int64_t)world_random(w, 20000);
+    world_trace(w, "fault the store is short of room until %.3f", (double)w->low_until_ms / 1000);
+    sim_coordinator_schedule(w, w->now_ms);
+    world_push(w, (struct sim_event){.at_ms = w->low_until_ms, .kind = SIM_ROOM});
+}
+
 /* One random fault, and the next in a while. */
-void sim_fault(struct world *w)
+static void sim_fault(struct world *w)
 {
     if (!world_faulty(w))
         return;
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
     w->stats.faults++;
-    switch (world_random(w, 7)) {
+    switch (world_random(w, 9)) {
     case 0: sim_coordinator_stop(w, "killed"); break;
     case 1: w->crash_next = SIM_CRASH_BEFORE_COMMIT; break;
     case 2: w->crash_next = SIM_CRASH_AFTER_COMMIT; break;
@@ -187,22 +206,30 @@ void sim_fault(struct world *w)
     case 4: fault_cut(w, a); break;
     case 5: fault_pause(w, a); break;
     case 6: fault_lie(w, a); break;
+    case 7: fault_stop(w); break;
+    case 8: fault_low(w); break;
     }
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
 }
 
 /* ---- the run ---- */
 
+/* It waits in the socket's buffer of a process that is stopped. */
+static void deliver_later(struct world *w, struct sim_event *ev, int64_t at_ms)
+{
+    world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_DELIVER, .node = ev->node, .from = ev->from,
+                                     .bytes = BF_TAKE(ev->bytes), .n_bytes = ev->n_bytes});
+}
+
 static void deliver(struct world *w, struct sim_event *ev)
 {
-    if (ev->node == SIM_NODE_COORDINATOR) {
+    struct sim_agent *a = ev->node == SIM_NODE_COORDINATOR ? NULL : &w->agents[ev->node - 1];
+    if (!a && w->coordinator_up && w->now_ms < w->stopped_until_ms)
+        deliver_later(w, ev, w->stopped_until_ms);
+    else if (!a)
         sim_coordinator_message(w, ev->from, ev->bytes, ev->n_bytes);
-        return;
-    }
-    struct sim_agent *a = &w->agents[ev->node - 1];
-    if (a->paused)       /* it waits in the socket's buffer */
-        world_push(w, (struct sim_event){.at_ms = w->now_ms + 50, .kind = SIM_DELIVER, .node = ev->node, .from = ev->from,
-                                         .bytes = BF_TAKE(ev->bytes), .n_bytes = ev->n_bytes});
+    else if (a->paused)
+        deliver_later(w, ev, w->now_ms + 50);
     else
         sim_agent_message(w, a, ev->bytes, ev->n_bytes);
 }
@@ -224,6 +251,7 @@ static void step(struct world *w, struct sim_event *ev)
         if (ev->number == w->coordinator_generation && w->turn_at_ms == ev->at_ms)
             sim_coordinator_turn(w);
         break;
+    case SIM_ROOM: sim_coordinator_schedule(w, w->now_ms); break;
     case SIM_FAULT:
         if (a)
             sim_agent_wake(w, a);
@@ -303,7 +331,7 @@ static void run_events(struct world *w)
         free(ev.bytes);
         if (w->now_ms >= w->faults_until_ms) {
             w->crash_next = SIM_NO_CRASH;
-            if (!released && w->coordinator_up) {
+            if (!released && w->coordinator_up && w->now_ms >= w->stopped_until_ms) {
                 sim_operator_release(w);
                 released = true;
             }

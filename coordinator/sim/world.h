@@ -28,7 +28,7 @@ struct sim_options {
 struct sim_stats { uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms; };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_FAULT, SIM_OPERATOR };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR };
 
 struct sim_event {
     int64_t at_ms;
@@ -98,6 +98,8 @@ struct world {
     uint64_t coordinator_generation;
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
     enum sim_crash crash_next;               /* at the next commit */
+    int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */
+    int64_t low_until_ms;                    /* its store is short of room */
     uint8_t state_hash[32]; bool state_hash_known;
     struct turns *turns;
     struct sim_store store;
@@ -120,7 +122,6 @@ void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(pr
 void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m);
 uint64_t world_random(struct world *w, uint64_t below);
 bool world_chance(struct world *w, uint32_t percent);         /* of 100 */
-bool world_faulty(const struct world *w);                     /* faults may still be injected */
 /* Put bytes on the network: they may be lost, delayed, doubled, overtaken. */
 void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes);
 
@@ -137,7 +138,6 @@ void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
-int64_t sim_agent_clock(const struct world *w, const struct sim_agent *a);
 
 void sim_operator_act(struct world *w);
 void sim_operator_reply(struct world *w, const struct op_reply *reply);
@@ -147,7 +147,6 @@ void sim_operator_release(struct world *w);
 
 /* A random plan as YAML, over a small family of datasets so that writers overlap. */
 void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
-void sim_fault(struct world *w);
 
 /* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
 void sim_replay_check(struct world *w);

@@ -114,16 +114,14 @@ static enum bf_rc find_top_generation(struct store *s, MDB_txn *txn, struct bf_e
     return rc && rc != MDB_NOTFOUND ? store_fail(err, rc, "reading checkpoints") : BF_OK;
 }
 
-static enum bf_rc journal_ends(struct store *s, MDB_txn *txn, struct bf_error *err)
+static enum bf_rc find_last_seq(struct store *s, MDB_txn *txn, struct bf_error *err)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
     int rc = mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor);
     if (rc)
         return store_fail(err, rc, "reading the journal");
-    if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
-        s->first_seq = store_get_be64(key.mv_data);
-    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
+    if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
         s->last_seq = store_get_be64(key.mv_data);
     mdb_cursor_close(cursor);
     if (rc && rc != MDB_NOTFOUND)
@@ -151,7 +149,7 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
         result = store_read_meta(txn, s->dbi, &s->meta, &s->pointer, err);
     }
     if (result == BF_OK)
-        result = journal_ends(s, txn, err);
+        result = find_last_seq(s, txn, err);
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
     if (result != BF_OK) {
@@ -292,6 +290,8 @@ void store_room(struct store *s, struct store_room *ret)
     struct statfs fs = {0};
     fstat(s->data_fd, &st);
     fstatfs(s->data_fd, &fs);
+    int dead_readers;
+    (void)mdb_reader_check(s->env, &dead_readers);               /* a killed fsck would hold old pages for ever */
     grow_ahead(s);
     *ret = (struct store_room){.file_bytes = (uint64_t)st.st_size, .used_bytes = used_bytes(s),
                                .disk_free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, .low = s->low};
@@ -332,8 +332,8 @@ static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w
     return 0;
 }
 
-/* Delete from the front of a table while old says so, a bounded number at a time. */
-static int trim(struct store *s, MDB_txn *txn, enum store_table table, bool (*old)(const struct store *, const uint8_t *key))
+/* Delete from the front of a table while old says so, a bounded number at a time.  s: the store as it will be after the commit. */
+static int trim(const struct store *s, MDB_txn *txn, enum store_table table, bool (*old)(const struct store *, const uint8_t *key))
 {
     MDB_cursor *cursor;
     MDB_val key, value;
@@ -373,9 +373,9 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
     if (!rc && w->checkpoint_end)
         rc = put_pointer(s, txn, &next->pointer);
     if (!rc)
-        rc = trim(s, txn, TABLE_JOURNAL, turn_is_old);
+        rc = trim(next, txn, TABLE_JOURNAL, turn_is_old);
     if (!rc)
-        rc = trim(s, txn, TABLE_CHECKPOINT, chunk_is_old);
+        rc = trim(next, txn, TABLE_CHECKPOINT, chunk_is_old);
     return rc;
 }
 
@@ -383,10 +383,8 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
 static struct store after(const struct store *s, const struct store_write *w)
 {
     struct store next = *s;
-    if (w->turn_bytes) {
+    if (w->turn_bytes)
         next.last_seq = w->seq;
-        next.first_seq = s->first_seq ? s->first_seq : w->seq;
-    }
     if (w->checkpoint_begin) {
         next.writing = next.top_generation = s->top_generation + 1;
         next.writing_chunks = 0;
@@ -411,7 +409,6 @@ enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
     if (rc)
         return bf_fail(err, BF_IO, "store: beginning a transaction: %s", mdb_strerror(rc));
-    s->top_generation = next.top_generation;                     /* its chunks are not old */
     rc = write_all(s, txn, w, &next);
     if (rc) {
         mdb_txn_abort(txn);

@@ -29,7 +29,7 @@ struct store {
     uint32_t writing;                           /* generation of the checkpoint being written; 0: none */
     uint32_t writing_chunks;
     uint64_t writing_seq;
-    uint64_t last_seq, first_seq;               /* of the journal; 0: empty */
+    uint64_t last_seq;                          /* of the journal; 0: empty */
     uint64_t reserved_bytes;                    /* of data.mdb, allocated ahead */
     bool low;
 };

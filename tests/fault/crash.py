@@ -49,7 +49,7 @@ class Run:
             print("FAILED:", what, file=sys.stderr)
 
     def restart_coordinator(self, cluster):
-        wait_until("the coordinator's death", lambda: not alive(cluster.pid("coordinator")))
+        wait_until("the coordinator's death", lambda: cluster.pid("coordinator") is None)
         cluster.restart("coordinator")
 
     def maybe_pause(self, cluster, backfill):
@@ -90,7 +90,7 @@ class Run:
         """In place of the cluster's coordinator, one that kills itself at a named place; then the cluster's again."""
         point = f"{FAILPOINTS[self.kills % len(FAILPOINTS)]}:{self.random.randint(1, 12)}"
         cluster.kill("coordinator")
-        wait_until("the coordinator's death", lambda: not alive(cluster.pid("coordinator")))
+        wait_until("the coordinator's death", lambda: cluster.pid("coordinator") is None)
         with subprocess.Popen([f"{BIN}/bfcoordinator", "--config", os.path.join(cluster.dir, "coordinator.conf")],
                               env=dict(cluster.env, BF_FAILPOINT=point), stdout=subprocess.DEVNULL) as doomed:
             wait_until(f"failpoint {point}", lambda: doomed.poll() is not None or ended(cluster, backfill), 60)
@@ -172,7 +172,7 @@ def main():
     parser.add_argument("--dir")
     args = parser.parse_args()
     run = Run(args)
-    with Cluster(os.path.join(run.dir, "cluster"), agents=3, slots=4, allow_env=["WITNESS_DSN"],
+    with Cluster(os.path.join(run.dir, "cluster"), agents=3, slots=4, allow_env=["WITNESS_DSN"], checkpoint="{turns: 40}",
                  env={"WITNESS_DSN": f"Driver=SQLite3;Database={run.database};Timeout=10000"}) as cluster:
         while run.kills < args.kills and len(run.failures) < 5:
             run.one_backfill(cluster)

@@ -1,7 +1,10 @@
 """A private cluster for tests: `bfctl dev` as a child, and its commands.  Waits are for events with a deadline, never naps."""
 import json
 import os
+import random
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,10 +31,23 @@ def moment(seconds):
     threading.Event().wait(seconds)
 
 
+def free_ports(n):
+    """The first of n ports in a row that nobody listens on just now."""
+    while True:
+        base = random.randint(20000, 30000)
+        try:
+            for port in range(base, base + n):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+
+
 class Cluster:
     """bfctl dev --dir DIR, up when the constructor returns."""
 
-    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None):
+    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None):
         self.dir = os.path.abspath(directory)
         self.env = dict(os.environ, **(env or {}))
         self.env["BFCTL_CONFIG"] = os.path.join(self.dir, "bfctl.conf")
@@ -39,17 +55,29 @@ class Cluster:
         os.makedirs(self.dir, exist_ok=True)
         if os.path.exists(up):
             os.unlink(up)
-        command = [f"{BIN}/bfctl", "dev", "--dir", self.dir, "--agents", str(agents)]
+        options = ["--dir", self.dir, "--agents", str(agents), "--base-port", str(free_ports(3))]
         if slots:
-            command += ["--slots", str(slots)]
+            options += ["--slots", str(slots)]
         for name in allow_env:
-            command += ["--allow-env", name]
+            options += ["--allow-env", name]
+        subprocess.run([f"{BIN}/bfctl", "init", *options], env=self.env, check=True, capture_output=True)
+        if checkpoint:
+            self.configure("checkpoint", checkpoint)
+        command = [f"{BIN}/bfctl", "dev", "--dir", self.dir]
         # The inner command says that the cluster is up, and holds it until its standard input ends.
         command += ["--", "sh", "-c", f"touch '{up}'; exec cat >/dev/null"]
         self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         wait_until("the cluster", lambda: os.path.exists(up) or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise AssertionError(f"bfctl dev ended with {self.process.returncode}")
+
+    def configure(self, key, value):
+        """Set one key of coordinator.conf, before the coordinator starts."""
+        path = os.path.join(self.dir, "coordinator.conf")
+        with open(path, encoding="utf-8") as f:
+            lines = [line for line in f if not re.match(rf"#?\s*{key}:", line)]
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(lines + [f"{key}: {value}\n"])
 
     def __enter__(self):
         return self

@@ -292,7 +292,54 @@ Test(plan_compile, ten_thousand_errors)
     cr_expect_eq(c.d.n, BF_DIAG_MAX);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     cr_expect_lt(seconds, 5.0, "took %.3f s", seconds);
+#else
+    (void)seconds;
 #endif
+    compiled_done(&c);
+    bf_buf_free(&b);
+}
+
+/* What a step becomes with its values must fit into one message: a plan that passes here can be dispatched. */
+Test(plan_compile, too_long_with_its_values)
+{
+    static const struct { const char *before, *each; unsigned n; const char *after, *said; } cases[] = {
+        {"a: {run: [echo, \"", "{{ params.x }}", 17, "\"]}", "an argument of run is too long with its values"},
+        {"a: {run: [echo, \"", "{{ run.id }}", 65, "\"]}", "an argument of run is too long with its values"},
+        {"a: {run: [echo", ", \"{{ params.x }}\"", 70, "]}", "`run` is too long with its values"},
+        {"a: {run: [echo], env: {A: \"", "{{ params.x }}", 17, "\"}}", "A is too long with its values"},
+        {"a: {sql: {connection: c, transaction: true, text: \"select 1", ", {{ params.x }}", 140, "\"}}",
+         "`sql` is too long with its values"},
+        {"a: {sql: {connection: c, transaction: true, text: \"select 1", ", {{ params.y }}", 2100, "\"}}",
+         "`sql` has too many expressions"},
+        {"a: {run: [echo, \"", "{{ params.x }}", 15, "\"]}", NULL},
+        {"a: {sql: {connection: c, transaction: true, text: \"select 1", ", {{ params.y }}", 2000, "\"}}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        bf_buf_put_str(&b, HEAD "connections: {c: {odbc: \"${env:X}\"}}\nparams: {y: z, x: ");
+        for (unsigned k = 0; k < 4000; k++)
+            bf_buf_put_str(&b, "x");
+        bf_buf_printf(&b, "}\nsteps:\n  %s", cases[i].before);
+        for (unsigned k = 0; k < cases[i].n; k++)
+            bf_buf_put_str(&b, cases[i].each);
+        bf_buf_printf(&b, "%s\n", cases[i].after);
+        struct compiled c = compile_text(bf_buf_cstr(&b));
+        cr_expect_eq(c.plan == NULL, cases[i].said != NULL, "case %zu: %s", i, (char *)c.said.data);
+        if (cases[i].said)
+            cr_expect_not_null(strstr((char *)c.said.data, cases[i].said), "case %zu says %s", i, (char *)c.said.data);
+        compiled_done(&c);
+        bf_buf_free(&b);
+    }
+}
+
+Test(plan_compile, too_many_variables)
+{
+    struct bf_buf b = {0};
+    bf_buf_put_str(&b, HEAD "steps:\n  a:\n    run: [env]\n    env:\n");
+    for (unsigned i = 0; i < 1001; i++)
+        bf_buf_printf(&b, "      V%u: x\n", i);
+    struct compiled c = compile_text(bf_buf_cstr(&b));
+    cr_expect_not_null(strstr((char *)c.said.data, "`env` has 1001 variables"), "%s", (char *)c.said.data);
     compiled_done(&c);
     bf_buf_free(&b);
 }

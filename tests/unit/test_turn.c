@@ -1,0 +1,168 @@
+/* The turn over ports of its own: what it lets go, and what it keeps. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/engine/view.h"
+#include "coordinator/turn.h"
+#include "proto/bundle.h"
+
+static const uint8_t operator_key[32] = {1}, agent_key[32] = {2};
+static const struct lease_settings lease = {.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
+
+struct world {
+    struct turns *turns;
+    int64_t boot_ms;
+    enum bf_rc commit_rc;                        /* what the store says */
+    size_t commits, welcomes, acks, refusals, replies;
+    enum bf_rc reply_rc;
+};
+
+static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
+{
+    struct world *w = arg;
+    w->commits += c->seq != 0;
+    return w->commit_rc == BF_OK ? BF_OK : bf_fail(err, w->commit_rc, "planned");
+}
+
+static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg *msg)
+{
+    struct world *w = arg;
+    cr_assert_eq(memcmp(key, agent_key, 32), 0);
+    w->welcomes += msg->kind == AGENT_WELCOME;
+    w->acks += msg->kind == AGENT_HEARTBEAT_ACK;
+    w->refusals += msg->kind == AGENT_REFUSE;
+}
+
+static void reply(void *arg, const uint8_t key[32], const struct op_reply *r)
+{
+    struct world *w = arg;
+    cr_assert_eq(memcmp(key, operator_key, 32), 0);
+    w->replies++;
+    w->reply_rc = r->rc;
+}
+
+static void world_init(struct world *w)
+{
+    const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply};
+    const struct turn_settings settings = {.lease = lease, .engine = {.seed = 1}, .cluster = "c1"};
+    struct bf_error err = {0};
+    *w = (struct world){.boot_ms = 1000, .commit_rc = BF_OK};
+    w->turns = turns_new(&settings, &ports, 1);
+    cr_assert_eq(turns_recovered(w->turns, w->boot_ms, &err), BF_OK, "%s", err.text);
+}
+
+static enum bf_rc run_after(struct world *w, int64_t ms)
+{
+    struct bf_error err = {0};
+    w->boot_ms += ms;
+    return turn_run(w->turns, w->boot_ms, w->boot_ms * 1000, &err);
+}
+
+static void tell(struct world *w, enum agent_msg_kind kind, uint64_t nonce)
+{
+    struct agent_msg m = {.kind = kind, .incarnation = 7, .nonce = nonce, .text = ""};
+    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = 2, .fence = FENCE_WEAK,
+                                   .boot_id = "00000000-0000-0000-0000-000000000000"};
+    turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
+}
+
+static enum agent_state state_of_agent(const struct world *w)
+{
+    struct agent_view agent;
+    cr_assert(engine_agent(turn_engine(w->turns), 1, &agent));
+    return agent.state;
+}
+
+/* CREATE of this text, sent under its hash or, when lying, under another. */
+static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
+{
+    struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
+    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    struct bf_buf bundle = {0};
+    plan_source_hash(&source, req.plan_hash);
+    req.plan_hash[0] ^= lying ? 1 : 0;
+    memcpy(ret_hash, req.plan_hash, 32);
+    plan_bundle_encode(&source, &bundle);
+    turn_command(w->turns, operator_key, "ada", &req, bundle.data, bundle.len);
+    bf_buf_free(&bundle);
+    plan_source_done(&source);
+}
+
+static const char good[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\nsteps:\n  a:\n    run: [echo]\n";
+
+/* An operator who sends bad plans all day must not fill the memory with them. */
+Test(turn, keeps_no_plan_that_is_not_taken)
+{
+    static const struct { const char *text; bool lying; enum bf_rc want; bool kept; } cases[] = {
+        {good, false, BF_OK, true},
+        {good, true, BF_INVALID, false},
+        {"apiVersion: backfill/v1\nkind: Plan\nname: p\n", false, BF_INVALID, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        uint8_t hash[32];
+        size_t n = 0;
+        world_init(&w);
+        send_plan(&w, cases[i].text, cases[i].lying, hash);
+        cr_assert_eq(run_after(&w, 1), BF_OK);
+        cr_expect_eq(w.replies, 1, "case %zu: %zu replies", i, w.replies);
+        cr_expect_eq(w.reply_rc, cases[i].want, "case %zu: rc %d", i, (int)w.reply_rc);
+        cr_expect_eq(turn_plan_bundle(w.turns, hash, &n) != NULL, cases[i].kept, "case %zu", i);
+        turns_free(w.turns);
+    }
+}
+
+/* A plan that is known stays, when later options for it do not compile. */
+Test(turn, keeps_a_plan_that_was_taken)
+{
+    struct world w;
+    uint8_t hash[32];
+    size_t n = 0;
+    world_init(&w);
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "", .from = "no date", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    memcpy(req.plan_hash, hash, 32);
+    turn_command(w.turns, operator_key, "ada", &req, NULL, 0);
+    cr_expect_eq(w.replies, 2);
+    cr_expect_eq(w.reply_rc, BF_INVALID);
+    cr_expect(turn_plan_bundle(w.turns, hash, &n));
+    turns_free(w.turns);
+}
+
+Test(turn, lets_nothing_go_before_its_commit)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    tell(&w, AGENT_HELLO, 1);
+    send_plan(&w, good, false, hash);
+    w.commit_rc = BF_FULL;
+    cr_expect_eq(run_after(&w, 1), BF_FULL);
+    cr_expect_eq(w.commits, 1);
+    cr_expect_eq(w.welcomes + w.refusals + w.replies, 0, "let go without a commit");
+    turns_free(w.turns);
+}
+
+/* Its HELLO waited in the socket of a coordinator that was stopped for longer than the lease. */
+Test(turn, does_not_welcome_an_agent_that_it_loses_in_the_same_turn)
+{
+    struct world w;
+    world_init(&w);
+    tell(&w, AGENT_HELLO, 1);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_assert_eq(w.welcomes, 1);
+    tell(&w, AGENT_HELLO, 2);
+    cr_assert_eq(run_after(&w, lease.coordinator_ms), BF_OK);
+    cr_expect_eq(state_of_agent(&w), AGENT_LOST);
+    cr_expect_eq(w.welcomes, 1);
+    tell(&w, AGENT_HEARTBEAT, 3);
+    cr_expect_eq(w.acks, 0, "a lost agent's lease is renewed");
+    cr_expect_eq(w.refusals, 1);
+    tell(&w, AGENT_HELLO, 4);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.welcomes, 2);
+    cr_expect_eq(state_of_agent(&w), AGENT_CONNECTED);
+    turns_free(w.turns);
+}
