@@ -28,6 +28,7 @@
 #define SILENT_HEARTBEATS 3
 #define RECONCILE_HEARTBEATS 5               /* every so often a HELLO goes in place of a heartbeat */
 #define NEVER INT64_MAX
+#define PLANTED_LEASE_MS (365ll * 24 * 3600 * 1000)
 
 enum phase { PHASE_OFF, PHASE_HELLO, PHASE_WELCOMED };
 enum attempt_state { ATTEMPT_SPAWNING, ATTEMPT_RUNNING, ATTEMPT_KILLING, ATTEMPT_ENDED };
@@ -442,7 +443,7 @@ static void renew(struct agent_core *c, uint64_t nonce, int64_t now_ms)
     int64_t deadline = nonce_deadline_ms(c, nonce);
     if (deadline <= now_ms || deadline <= c->deadline_ms)
         return;
-    c->deadline_ms = BF_PLANTED("agent_ignores_lease") ? INT64_MAX / 2 : deadline;
+    c->deadline_ms = BF_PLANTED("agent_ignores_lease") ? now_ms + PLANTED_LEASE_MS : deadline;
     add_action(c, ACTION_DEADLINE)->deadline_ms = c->deadline_ms;
 }
 

@@ -1,3 +1,4 @@
+/* Growth doubles; integers are put together byte by byte, so that the host's order and alignment never matter. */
 #include "common/buf.h"
 
 #include <assert.h>

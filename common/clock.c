@@ -1,3 +1,4 @@
+/* A clock that cannot be read aborts: leases cannot be kept without one. */
 #include "common/clock.h"
 
 #include <assert.h>

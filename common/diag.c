@@ -1,3 +1,4 @@
+/* Kept to BF_DIAG_MAX: what is over is counted, not stored.  Sorted when they are printed, because a plan is read in several passes. */
 #include "common/diag.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Sentences are cut to the size of a struct bf_error, never refused. */
 #include "common/error.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* A file that is written is made beside its place, synced, renamed, and its folder synced: it is there whole or as it was. */
 #include "common/files.h"
 
 #include <errno.h>

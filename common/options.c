@@ -1,3 +1,4 @@
+/* One pass over the words; a value is borrowed from argv and put where the table says. */
 #include "common/options.h"
 
 #include <stdio.h>

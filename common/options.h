@@ -1,4 +1,4 @@
-/* Command-line options from one table: parser and --help come from it (completion and man pages too, later). */
+/* Command-line options from one table: parser and --help come from it. */
 #ifndef BF_COMMON_OPTIONS_H
 #define BF_COMMON_OPTIONS_H
 

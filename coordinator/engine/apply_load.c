@@ -166,13 +166,6 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
     return BF_OK;
 }
 
-static void reply_free(struct reply *p)
-{
-    free(p->text);
-    free(p->json);
-    free(p);
-}
-
 enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_error *err)
 {
     if (e->config.replies_kept == 0)
@@ -200,13 +193,6 @@ enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_err
 }
 
 /* ---- failures ---- */
-
-static void outcome_done(struct outcome *o)
-{
-    free((void *)(uintptr_t)o->sqlstate);
-    free((void *)(uintptr_t)o->dbms);
-    free((void *)(uintptr_t)o->text);
-}
 
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class)
 {

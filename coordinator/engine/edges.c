@@ -52,20 +52,28 @@ static void release(struct engine *e, struct backfill *b, uint32_t number)
     edges_settle(e, b, number);
 }
 
-void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number)
+typedef void tell(struct engine *e, struct backfill *b, uint32_t number);
+
+/* Tell what depends on an instance: other instances, or the gates that they share. */
+static void each_dependant(struct engine *e, struct backfill *b, uint32_t number, tell *instance, tell *gate)
 {
     const struct topology *t = b->topology;
     uint32_t step = b->instances[number].step, index = instance_index(b, number);
     for (uint32_t o = t->out_first[step]; o < t->out_first[step + 1]; o++) {
         const struct edge_rule *r = &t->rules[t->out[o]];
-        uint32_t down = 0, gate = 0;
+        uint32_t found = 0;
         if (r->n_gates == 0) {
-            if (topology_downstream(t, r, index, &down))
-                release(e, b, instance_number(b, r->down, down));
-        } else if (topology_gate_of_upstream(t, r, index, &gate)) {
-            gate_close_by_one(e, b, gate);
+            if (topology_downstream(t, r, index, &found))
+                instance(e, b, instance_number(b, r->down, found));
+        } else if (topology_gate_of_upstream(t, r, index, &found)) {
+            gate(e, b, found);
         }
     }
+}
+
+void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number)
+{
+    each_dependant(e, b, number, release, gate_close_by_one);
 }
 
 void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto)
@@ -102,18 +110,7 @@ static void block_gate(struct engine *e, struct backfill *b, uint32_t gate)
 
 static void block_dependants(struct engine *e, struct backfill *b, uint32_t number)
 {
-    const struct topology *t = b->topology;
-    uint32_t step = b->instances[number].step, index = instance_index(b, number);
-    for (uint32_t o = t->out_first[step]; o < t->out_first[step + 1]; o++) {
-        const struct edge_rule *r = &t->rules[t->out[o]];
-        uint32_t down = 0, gate = 0;
-        if (r->n_gates == 0) {
-            if (topology_downstream(t, r, index, &down))
-                block(e, b, instance_number(b, r->down, down));
-        } else if (topology_gate_of_upstream(t, r, index, &gate)) {
-            block_gate(e, b, gate);
-        }
-    }
+    each_dependant(e, b, number, block, block_gate);
 }
 
 void edges_dead(struct engine *e, struct backfill *b, uint32_t number)

@@ -38,16 +38,10 @@ static void free_entities(struct engine *e)
         agent_hello_done(&e->agents.at[i].hello);
     for (size_t i = 0; i < e->pools.n; i++)
         free(e->pools.at[i].name);
-    for (size_t i = 0; i < e->replies.n; i++) {
-        free(e->replies.at[i]->text);
-        free(e->replies.at[i]->json);
-        free(e->replies.at[i]);
-    }
-    for (size_t i = 0; i < e->failures.n; i++) {
-        free((void *)(uintptr_t)e->failures.at[i].outcome.sqlstate);
-        free((void *)(uintptr_t)e->failures.at[i].outcome.dbms);
-        free((void *)(uintptr_t)e->failures.at[i].outcome.text);
-    }
+    for (size_t i = 0; i < e->replies.n; i++)
+        reply_free(e->replies.at[i]);
+    for (size_t i = 0; i < e->failures.n; i++)
+        outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
         topology_free(e->plans.at[i]->topology);
         plan_free(e->plans.at[i]->plan);

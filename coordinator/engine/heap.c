@@ -1,3 +1,5 @@
+/* Arrays from 0; the children of i are 2i + 1 and 2i + 2.  Elements with equal keys cannot be told apart, or the owner's less()
+ * puts them in order of their ids, so a heap's history never shows. */
 #include "coordinator/engine/heap.h"
 
 #include <assert.h>

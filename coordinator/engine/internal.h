@@ -26,6 +26,8 @@ static inline uint32_t step_pool(const struct backfill *b, uint32_t step)
 }
 void agent_hello_copy(struct agent_hello *to, const struct agent_hello *from);    /* without held */
 void agent_hello_done(struct agent_hello *h);
+void outcome_done(struct outcome *o);                                             /* of a failure that is kept */
+void reply_free(struct reply *p);
 void backfill_free(struct backfill *b);
 
 /* ---- instance.c: the states of an instance and of a backfill ---- */

@@ -109,6 +109,20 @@ void agent_hello_done(struct agent_hello *h)
     *h = (struct agent_hello){0};
 }
 
+void outcome_done(struct outcome *o)
+{
+    free((void *)(uintptr_t)o->sqlstate);
+    free((void *)(uintptr_t)o->dbms);
+    free((void *)(uintptr_t)o->text);
+}
+
+void reply_free(struct reply *p)
+{
+    free(p->text);
+    free(p->json);
+    free(p);
+}
+
 void backfill_free(struct backfill *b)
 {
     if (!b)

@@ -42,8 +42,7 @@ static bool same_records(const struct turn *t, const struct engine_out *out)
 
 void sim_replay_check(struct world *w)
 {
-    struct engine_config config = {.seed = w->options.seed, .lost_attempts_max = 200};
-    struct engine *e = engine_new(&config);
+    struct engine *e = engine_new(&w->engine);
     struct engine_out out = {0};
     for (size_t i = 0; i < w->store.turns.n && w->stats.violations == 0; i++) {
         struct turn t = {0};

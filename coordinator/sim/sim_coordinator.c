@@ -114,7 +114,7 @@ void sim_coordinator_start(struct world *w)
     uint8_t hash[32];
     struct turn_ports ports = {.arg = w, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply};
     struct turn_settings s = {.lease = w->lease, .cluster = "00112233445566778899aabbccddeeff", .checkpoint_turns = 5 + (uint32_t)world_random(w, 60),
-                              .chunks_per_turn = 1 + (uint32_t)world_random(w, 3), .engine = {.seed = w->options.seed, .lost_attempts_max = 200}};
+                              .chunks_per_turn = 1 + (uint32_t)world_random(w, 3), .engine = w->engine};
     w->turns = turns_new(&s, &ports, w->store.epoch);
     w->coordinator_generation++;
     if (load(w, &err) != BF_OK) {

@@ -271,6 +271,8 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->end_ms = w->faults_until_ms + SETTLE_MS;
     w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
     w->store.epoch = 1;
+    w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .grants_per_turn_max = 1 + (uint32_t)world_random(w, 8),
+                                       .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);

@@ -93,6 +93,7 @@ struct world {
     uint64_t next_seq;
     BF_VEC_TYPE(struct sim_event) heap;
     struct lease_settings lease;
+    struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
     uint64_t coordinator_generation;

@@ -159,7 +159,7 @@ def children(pid):
 
 
 def ended(cluster, backfill):
-    got = cluster.ctl("backfill", "get", backfill, "-o", "json", check=False)
+    got = cluster.ctl("backfill", "get", backfill, "-o", "json", "--request-timeout", "300ms", check=False)
     return got.returncode == 0 and any(f'"{s}"' in got.stdout.split('"steps"')[0] for s in
                                        ("succeeded", "partly_succeeded", "failed", "cancelled"))
 
