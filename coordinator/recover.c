@@ -154,7 +154,7 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
         bool found = engine_agent(t->engine, id, &agent);
         assert(found);
         if (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING)
-            lease_start(t->leases, id, agent.incarnation, t->engine_base_ms);
+            lease_grace(t->leases, id, agent.incarnation, t->engine_base_ms, t->settings.restart_grace_ms);
     }
     /* The room is looked at anew: turn_set_low() says when it is still short. */
     if (engine_low(t->engine))

@@ -82,10 +82,15 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     enum bf_rc rc = store_open(s->config.store, &options, &s->store, err);
     if (rc != BF_OK)
         return rc;
+    const struct lease_settings lease = coordinator_config_lease(&s->config);
+    rc = store_keep_lease(s->store, lease.coordinator_ms, err);
+    if (rc != BF_OK)
+        return rc;
     const struct store_meta *meta = store_meta(s->store);
     bf_hex(meta->cluster, sizeof meta->cluster, s->cluster);
     const struct turn_settings settings = {
-        .lease = coordinator_config_lease(&s->config),
+        .lease = lease,
+        .restart_grace_ms = meta->lease_ms,
         .engine = {.seed = meta->seed},
         .cluster = s->cluster,
         .checkpoint_turns = (uint32_t)s->config.checkpoint_turns,

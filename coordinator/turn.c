@@ -23,6 +23,8 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
     t->settings = *s;
     t->ports = *ports;
     t->epoch = epoch;
+    if (t->settings.restart_grace_ms < s->lease.coordinator_ms)
+        t->settings.restart_grace_ms = s->lease.coordinator_ms;
     if (!t->settings.checkpoint_turns)
         t->settings.checkpoint_turns = DEFAULT_CHECKPOINT_TURNS;
     if (!t->settings.checkpoint_bytes)

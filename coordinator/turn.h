@@ -41,6 +41,7 @@ struct turn_ports {
 
 struct turn_settings {
     struct lease_settings lease;
+    int64_t restart_grace_ms;                    /* the largest D_c ever in force (default: lease.coordinator_ms) */
     struct engine_config engine;
     const char *cluster;                         /* hex of the cluster id; borrowed */
     uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 2,000) */

@@ -65,7 +65,16 @@ void lease_table_free(struct lease_table *t)
     free(t);
 }
 
-void lease_start(struct lease_table *t, uint32_t agent, uint64_t incarnation, int64_t now_ms)
+/* Only ever later: a longer wait may still be owed to a lease that was given before the settings were lowered. */
+static void extend(struct lease_table *t, uint32_t agent, int64_t expires_ms)
+{
+    struct lease *l = &t->leases.at[agent];
+    if (!iheap_contains(&t->by_expiry, agent) || expires_ms > l->expires_ms)
+        l->expires_ms = expires_ms;
+    iheap_put(&t->by_expiry, agent, expires_before, t);
+}
+
+void lease_grace(struct lease_table *t, uint32_t agent, uint64_t incarnation, int64_t now_ms, int64_t grace_ms)
 {
     while (t->leases.n <= agent)
         bf_vec_add(&t->leases);
@@ -73,8 +82,12 @@ void lease_start(struct lease_table *t, uint32_t agent, uint64_t incarnation, in
     if (l->incarnation != incarnation)
         l->nonce = 0;
     l->incarnation = incarnation;
-    l->expires_ms = now_ms + t->coordinator_ms;
-    iheap_put(&t->by_expiry, agent, expires_before, t);
+    extend(t, agent, now_ms + grace_ms);
+}
+
+void lease_start(struct lease_table *t, uint32_t agent, uint64_t incarnation, int64_t now_ms)
+{
+    lease_grace(t, agent, incarnation, now_ms, t->coordinator_ms);
 }
 
 bool lease_renew(struct lease_table *t, uint32_t agent, uint64_t incarnation, uint64_t nonce, int64_t now_ms)
@@ -84,10 +97,9 @@ bool lease_renew(struct lease_table *t, uint32_t agent, uint64_t incarnation, ui
     struct lease *l = &t->leases.at[agent];
     if (l->incarnation != incarnation || now_ms >= l->expires_ms)
         return false;
-    l->expires_ms = now_ms + t->coordinator_ms;
     if (nonce > l->nonce)
         l->nonce = nonce;
-    iheap_put(&t->by_expiry, agent, expires_before, t);
+    extend(t, agent, now_ms + t->coordinator_ms);
     return true;
 }
 

@@ -21,7 +21,10 @@ struct lease_table;                                     /* opaque */
 struct lease_table *lease_table_new(int64_t coordinator_ms);
 void lease_table_free(struct lease_table *t);
 
-/* (Re)start the lease of an agent: HELLO answered, or D_c of grace after a restart of the coordinator. */
+/* After a restart of the coordinator: grace_ms is the largest D_c that was ever in force, because an agent may still hold a lease
+ * from then.  No later call makes it end sooner. */
+void lease_grace(struct lease_table *t, uint32_t agent, uint64_t incarnation, int64_t now_ms, int64_t grace_ms);
+/* Start the lease of an agent: its HELLO is answered. */
 void lease_start(struct lease_table *t, uint32_t agent, uint64_t incarnation, int64_t now_ms);
 /* A heartbeat was received and will be answered.  false (and it must not be answered) when there is no such lease or it has
  * expired: the agent must say HELLO again. */

@@ -112,14 +112,17 @@ enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct 
         return rc;
     struct bf_reader r = {.p = p, .left = n};
     struct store_meta meta = {0};
+    uint64_t lease_ms;
     if (!bf_take_u32(&r, &meta.format))
         return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
     if (meta.format != STORE_FORMAT)
         return bf_fail(err, BF_UNSUPPORTED, "store: format %u is not known to this version, which knows %u: use the version that wrote it",
                        meta.format, STORE_FORMAT);
-    if (!bf_take_bytes(&r, sizeof meta.cluster, &cluster) || !bf_take_u64(&r, &meta.seed) || !bf_take_u32(&r, &meta.epoch))
+    if (!bf_take_bytes(&r, sizeof meta.cluster, &cluster) || !bf_take_u64(&r, &meta.seed) || !bf_take_u32(&r, &meta.epoch) ||
+        !bf_take_u64(&r, &lease_ms))
         return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
     memcpy(meta.cluster, cluster, sizeof meta.cluster);
+    meta.lease_ms = (int64_t)lease_ms;
     rc = read_one(txn, dbi[TABLE_META], "pointer", &p, &n, err);
     if (rc != BF_OK)
         return rc;

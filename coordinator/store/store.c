@@ -80,6 +80,7 @@ static int put_meta(struct store *s, MDB_txn *txn)
     bf_buf_put(&b, s->meta.cluster, sizeof s->meta.cluster);
     bf_buf_put_u64(&b, s->meta.seed);
     bf_buf_put_u32(&b, s->meta.epoch);
+    bf_buf_put_u64(&b, (uint64_t)s->meta.lease_ms);
     int rc = put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
     bf_buf_free(&b);
     return rc;
@@ -197,21 +198,52 @@ static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct 
     return result == BF_OK ? open_content(s, fresh, err) : result;
 }
 
-static uint64_t used_bytes(struct store *s)
+static uint64_t page_bytes(struct store *s)
+{
+    MDB_stat st;
+    mdb_env_stat(s->env, &st);
+    return st.ms_psize;
+}
+
+/* The end of the pages that were ever used; the file does not shrink. */
+static uint64_t end_bytes(struct store *s)
 {
     MDB_envinfo info;
-    MDB_stat st;
     mdb_env_info(s->env, &info);
-    mdb_env_stat(s->env, &st);
-    return (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+    return (uint64_t)(info.me_last_pgno + 1) * page_bytes(s);
+}
+
+/* Pages that LMDB will use again: its own table 0 lists them, a count and that many numbers a value. */
+static uint64_t free_bytes(struct store *s)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    uint64_t pages = 0;
+    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+        return 0;
+    if (mdb_cursor_open(txn, 0, &cursor) == 0) {
+        while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+            size_t n;
+            memcpy(&n, value.mv_data, sizeof n);
+            pages += n;
+        }
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return pages * page_bytes(s);
 }
 
 /* Keep reserve_bytes allocated beyond what is in use, so that results and cancels still fit when the disk is full. */
 static void grow_ahead(struct store *s)
 {
-    uint64_t used = used_bytes(s), reserve = s->options.reserve_bytes;
-    s->low = used + reserve > s->options.max_bytes;
-    if (s->low || used + reserve <= s->reserved_bytes)
+    uint64_t used = end_bytes(s), reserve = s->options.reserve_bytes;
+    if (used + reserve > s->options.max_bytes) {
+        s->low = used + reserve > s->options.max_bytes + free_bytes(s);
+        return;
+    }
+    s->low = false;
+    if (used + reserve <= s->reserved_bytes)
         return;
     uint64_t target = used + 2 * reserve < s->options.max_bytes ? used + 2 * reserve : s->options.max_bytes;
     if (fallocate(s->data_fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)target) == 0 || errno == EOPNOTSUPP)
@@ -274,6 +306,23 @@ const struct store_meta *store_meta(const struct store *s)
     return &s->meta;
 }
 
+enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err)
+{
+    if (coordinator_ms <= s->meta.lease_ms)
+        return BF_OK;
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (rc)
+        return store_fail(err, rc, "keeping the lease");
+    s->meta.lease_ms = coordinator_ms;
+    rc = put_meta(s, txn);
+    if (rc)
+        mdb_txn_abort(txn);
+    else
+        rc = mdb_txn_commit(txn);
+    return rc ? store_fail(err, rc, "keeping the lease") : BF_OK;
+}
+
 uint64_t store_last_seq(const struct store *s)
 {
     return s->last_seq;
@@ -293,7 +342,7 @@ void store_room(struct store *s, struct store_room *ret)
     int dead_readers;
     (void)mdb_reader_check(s->env, &dead_readers);               /* a killed fsck would hold old pages for ever */
     grow_ahead(s);
-    *ret = (struct store_room){.file_bytes = (uint64_t)st.st_size, .used_bytes = used_bytes(s),
+    *ret = (struct store_room){.file_bytes = (uint64_t)st.st_size, .used_bytes = end_bytes(s) - free_bytes(s),
                                .disk_free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, .low = s->low};
 }
 

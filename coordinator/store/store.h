@@ -30,6 +30,7 @@ struct store_meta {
     uint8_t cluster[16];                        /* random at creation */
     uint64_t seed;                              /* random at creation: jitter */
     uint32_t epoch;                             /* of fencing tokens; raised by restore */
+    int64_t lease_ms;                           /* the largest D_c that was ever in force; 0: none yet */
 };
 #define STORE_FORMAT 1u
 
@@ -38,6 +39,9 @@ struct store_meta {
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
 void store_close(struct store *s);              /* NULL is fine */
 const struct store_meta *store_meta(const struct store *s);
+
+/* Remember the largest D_c, durably, before a lease is given under it. */
+enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err) BF_MUST_CHECK;
 
 /* One plan source: bundle bytes by their key. */
 struct store_plan { uint8_t key[32]; const void *bytes; size_t n; };

@@ -84,7 +84,7 @@ Test(engine_lease, the_earliest_of_many_comes_first)
         uint32_t i = (uint32_t)bf_prng_below(&rng, 200);
         int64_t now = (int64_t)bf_prng_below(&rng, 900);
         cr_assert(lease_renew(t, i, i + 1, (uint64_t)k + 1, now));
-        expires[i] = now + 1000;
+        expires[i] = now + 1000 > expires[i] ? now + 1000 : expires[i];
     }
     int64_t last = 0;
     uint32_t agent = 0, n = 0;
@@ -95,5 +95,22 @@ Test(engine_lease, the_earliest_of_many_comes_first)
         last = expires[agent];
     }
     cr_assert_eq(n, 200u);
+    lease_table_free(t);
+}
+
+Test(engine_lease, a_longer_lease_from_before_a_restart_is_waited_for)
+{
+    struct lease_table *t = lease_table_new(100);
+    uint32_t agent = 0;
+    uint64_t incarnation = 0;
+    lease_grace(t, 1, 10, 1000, 600);
+    lease_start(t, 1, 10, 1010);
+    cr_assert(lease_renew(t, 1, 10, 1, 1020));
+    cr_assert_eq(lease_next_ms(t), 1600, "neither HELLO nor a heartbeat makes it shorter");
+    cr_assert(lease_renew(t, 1, 10, 2, 1550));
+    cr_assert_eq(lease_next_ms(t), 1650);
+    cr_assert(lease_expired(t, 1650, &agent, &incarnation));
+    lease_start(t, 1, 11, 2000);
+    cr_assert_eq(lease_next_ms(t), 2100, "what has expired is owed no more");
     lease_table_free(t);
 }

@@ -230,3 +230,41 @@ Test(store, a_truncated_file_is_refused)
     cr_assert_eq(store_open(dir, &o, &s, &err), BF_CORRUPT);
     cr_assert_not_null(strstr(err.text, "cut short"), "%s", err.text);
 }
+
+Test(store, the_largest_lease_is_kept)
+{
+    struct bf_error err = {0};
+    struct store *s = open_store(0);
+    cr_assert_eq(store_meta(s)->lease_ms, 0);
+    cr_assert_eq(store_keep_lease(s, 66000, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_keep_lease(s, 13000, &err), BF_OK, "%s", err.text);
+    store_close(s);
+    s = open_store(0);
+    cr_assert_eq(store_meta(s)->lease_ms, 66000);
+    store_close(s);
+}
+
+/* What a trimmed journal gives back counts as room. */
+Test(store, low_water_ends_when_old_turns_are_gone)
+{
+    struct store *s = open_store(8 << 20);
+    struct bf_error err = {0};
+    struct store_room room = {0};
+    char *big = calloc(1, 256 << 10);
+    uint64_t seq = 0;
+    while (!room.low && seq < 100) {
+        struct store_write w = {.seq = ++seq, .turn = big, .turn_bytes = 256 << 10};
+        cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+        store_room(s, &room);
+    }
+    cr_assert(room.low);
+    free(big);
+    struct store_chunk a = {0, "A", 1};
+    struct store_write end = {.checkpoint_begin = true, .checkpoint_seq = seq, .chunks = &a, .n_chunks = 1, .checkpoint_end = true};
+    cr_assert_eq(store_commit(s, &end, &err), BF_OK, "%s", err.text);
+    for (uint64_t last = seq + 20; seq < last;)
+        commit_turn(s, ++seq, "t");
+    store_room(s, &room);
+    cr_assert_not(room.low, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    store_close(s);
+}
