@@ -1,3 +1,8 @@
+/* See agent_config.h.
+ *
+ * Owns the table of settings and the rules between them.  In this order: the file is read by the table, each value is checked by itself,
+ * the step user is looked up, and only then defaults that depend on the host (slots, work_dir, sql_helper) are filled in.
+ * A key pair is taken only from a file that its owner alone can read; copies that were made on the way are wiped. */
 #include "agent/agent_config.h"
 
 #include <ctype.h>
@@ -25,7 +30,7 @@
 #define AT(field) offsetof(struct agent_config, field)
 #define SLOTS_MAX 100000
 
-const struct bf_setting agent_settings[] = {
+static const struct bf_setting agent_settings[] = {
     {"name", BF_SET_STRING, AT(name), NULL, 0, 0, "name of this agent, as operators see it: letters, digits, . _ -", NULL},
     {"coordinator", BF_SET_STRING, AT(coordinator), NULL, 0, 0, "the coordinator's fleet socket, as in tcp://127.0.0.1:7411", NULL},
     {"logs", BF_SET_STRING, AT(logs), NULL, 0, 0, "the coordinator's log socket; absent: logs of steps are not sent", NULL},
@@ -42,7 +47,7 @@ const struct bf_setting agent_settings[] = {
     {"sql_helper", BF_SET_PATH, AT(sql_helper), NULL, 0, 0, "path of bf-sql; default: beside the agent, then the installed one", NULL},
     {"log_bytes_max", BF_SET_SIZE, AT(log_bytes_max), "64Mi", 0, 1LL << 40, "log kept of one attempt; more is cut, and said", NULL},
 };
-const size_t agent_settings_n = sizeof agent_settings / sizeof agent_settings[0];
+static const size_t agent_settings_n = sizeof agent_settings / sizeof agent_settings[0];
 
 static bool name_valid(const char *s)
 {

@@ -36,9 +36,6 @@ struct agent_config {
 
 struct agent_keys { char public_key[AGENT_KEY_CHARS + 1], secret_key[AGENT_KEY_CHARS + 1]; };
 
-extern const struct bf_setting agent_settings[];
-extern const size_t agent_settings_n;
-
 /* Read, check and complete.  On failure the structure must still be released. */
 enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct bf_error *err) BF_MUST_CHECK;
 void agent_config_done(struct agent_config *c);

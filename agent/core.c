@@ -61,6 +61,7 @@ struct agent_core {
     int64_t deadline_ms;                     /* INT64_MIN: none */
     int64_t hello_at_ms, hello_wait_ms;      /* next HELLO, and the pause after it */
     int64_t heartbeat_at_ms, heard_ms;
+    uint64_t unanswered;                     /* nonces sent since the coordinator last said anything to one */
     uint64_t heartbeats;                     /* sent, in all */
     BF_VEC_TYPE(struct attempt *) attempts;  /* held; index by attempt id in by_id */
     struct bf_map by_id;
@@ -103,6 +104,7 @@ static struct agent_msg *send_msg(struct agent_core *c, enum agent_msg_kind kind
 static uint64_t take_nonce(struct agent_core *c, int64_t now_ms)
 {
     uint64_t nonce = c->next_nonce++;
+    c->unanswered++;
     c->nonces[nonce % NONCES_MAX] = (struct sent_nonce){nonce, now_ms};
     return nonce;
 }
@@ -447,6 +449,12 @@ static void renew(struct agent_core *c, uint64_t nonce, int64_t now_ms)
     add_action(c, ACTION_DEADLINE)->deadline_ms = c->deadline_ms;
 }
 
+static void hear(struct agent_core *c, int64_t now_ms)
+{
+    c->heard_ms = now_ms;
+    c->unanswered = 0;
+}
+
 static void on_welcome(struct agent_core *c, const struct agent_msg *m, int64_t now_ms)
 {
     const struct sent_nonce *s = &c->nonces[m->nonce % NONCES_MAX];
@@ -456,7 +464,7 @@ static void on_welcome(struct agent_core *c, const struct agent_msg *m, int64_t 
         return;                              /* came too late to be worth anything; HELLO is repeated */
     c->lease_ms = m->lease_ms;
     c->heartbeat_ms = m->heartbeat_ms;
-    c->heard_ms = now_ms;
+    hear(c, now_ms);
     renew(c, m->nonce, now_ms);
     if (c->phase == PHASE_WELCOMED)
         return;
@@ -472,7 +480,7 @@ static void on_heartbeat_ack(struct agent_core *c, const struct agent_msg *m, in
 {
     if (c->phase != PHASE_WELCOMED)
         return;
-    c->heard_ms = now_ms;
+    hear(c, now_ms);
     renew(c, m->nonce, now_ms);
 }
 
@@ -560,6 +568,7 @@ static void on_message(struct agent_core *c, const struct agent_msg *m, int64_t 
     case AGENT_REPORT_ACK: on_report_ack(c, m, now_ms); return;
     case AGENT_DRAIN: drain(c, now_ms); return;
     case AGENT_REFUSE:                       /* the shell tells people */
+        c->unanswered = 0;                   /* an answer, if no good one */
         if (c->phase == PHASE_WELCOMED)      /* the coordinator does not know the lease; else HELLO is repeated at its own pace */
             begin_hello(c, now_ms);
         return;
@@ -687,6 +696,11 @@ int64_t core_next_timer_ms(const struct agent_core *c)
 int64_t core_deadline_ms(const struct agent_core *c)
 {
     return c->deadline_ms;
+}
+
+bool core_silent(const struct agent_core *c)
+{
+    return c->unanswered > SILENT_HEARTBEATS;        /* the last may still be on its way */
 }
 
 size_t core_n_attempts(const struct agent_core *c)

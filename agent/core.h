@@ -71,6 +71,7 @@ void core_step(struct agent_core *c, const struct core_event *ev, int64_t now_ms
 /* When CORE_TIMER is due at the latest. */
 int64_t core_next_timer_ms(const struct agent_core *c);
 int64_t core_deadline_ms(const struct agent_core *c);        /* INT64_MIN: no lease */
+bool core_silent(const struct agent_core *c);                /* three heartbeats (or HELLOs) went unanswered */
 size_t core_n_attempts(const struct agent_core *c);          /* held: running, or ended and not acknowledged */
 
 #endif

@@ -1,3 +1,8 @@
+/* See environ.h.
+ *
+ * Owns the rule of what a step sees.  Layers, each over the one before: the agent's own variables that pass (a fixed few, LC_*, and
+ * allow_env), the step user's USER and HOME, the plan's, and BF_… last, so that no plan can forge its token.  A reference ${env:NAME}
+ * is resolved only for names in allow_env, in one pass: a value that holds "${env:" is not read again. */
 #include "agent/environ.h"
 
 #include <assert.h>

@@ -5,6 +5,13 @@
  * stays expired the guardian keeps looking, because a stopped agent may have been in the middle of starting a step.  A step whose
  * agent has died is killed at once, whatever the lease says; only when none is left does `ended` name the incarnation.
  *
+ * When the guardian itself is killed, the agent is the second line.  It watches the guardian by a pidfd that is opened before the fork,
+ * so that no death is missed; it then kills every step, reports nothing and exits (loop.c).  A stopped agent could not do that, so the
+ * kernel sends it SIGCONT at the guardian's death.  What is left: when both are killed, or the agent cannot be woken (a frozen
+ * control group, a debugger), the leading process of each step dies with the agent, and nobody kills what those had started.  With control
+ * groups the next start on this host does; under a weak fence nobody does.  The lock of the folder is held by the agent too, so that
+ * the next life waits until the agent of the last has done its work.
+ *
  * The guardian is a subreaper: steps that leave their parents come to it and are found below it.  It stays small, allocates next to
  * nothing while it waits, and has no sockets. */
 #include "agent/guardian.h"
@@ -21,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +42,8 @@
 #define SWEEP_PAUSE_MS 1                     /* between two looks while killing */
 #define RECHECK_MS 500                       /* while the lease stays expired */
 #define LEFTOVERS_MS 30000                   /* of an earlier life, at the start */
+#define LOCK_WAIT_MS 3000                    /* for an agent whose guardian was killed */
+#define LOCK_PAUSE_MS 10
 #define SLOW_KILL_MS 10000                   /* told in the log: something does not die */
 
 struct guardian {
@@ -41,6 +51,7 @@ struct guardian {
     struct cgroup_tree *cgroups;
     struct fence_page *page;
     int signal_fd, timer_fd;
+    int self_fd;                             /* pidfd of this process, for the agent */
     pid_t agent;                             /* 0: has ended */
     int agent_status;
     unsigned stops;                          /* SIGTERM, SIGINT so far */
@@ -176,6 +187,24 @@ static void guard(struct guardian *g)
 
 /* --- starting --------------------------------------------------------------------------------------------------------- */
 
+/* An agent whose guardian was killed holds the lock while it kills its steps. */
+static enum bf_rc lock_folder(const char *state_dir, int *ret_fd, struct bf_error *err)
+{
+    int64_t until_ms = bf_boottime_ms() + LOCK_WAIT_MS;
+    for (;;) {
+        struct bf_error why = {0};
+        enum bf_rc rc = state_lock(state_dir, ret_fd, &why);
+        if (rc == BF_OK)
+            return BF_OK;
+        if (rc != BF_CONFLICT || bf_boottime_ms() >= until_ms) {
+            if (err)
+                *err = why;
+            return rc;
+        }
+        pause_ms(LOCK_PAUSE_MS);
+    }
+}
+
 static enum bf_rc clear_leftovers(struct guardian *g, struct bf_error *err)
 {
     int64_t until_ms = bf_boottime_ms() + LEFTOVERS_MS;
@@ -219,7 +248,8 @@ static enum bf_rc open_guardian(struct guardian *g, struct bf_error *err)
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     g->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     void *page = mmap(NULL, sizeof *g->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (g->signal_fd < 0 || g->timer_fd < 0 || page == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    g->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (g->signal_fd < 0 || g->timer_fd < 0 || g->self_fd < 0 || page == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return bf_fail_errno(err, BF_IO, errno, "the guardian cannot be set up");
     g->page = page;
     atomic_store(&g->page->deadline_ms, INT64_MIN);
@@ -237,6 +267,7 @@ static void close_guardian(struct guardian *g)
     }
     bf_close_cleanup(&g->signal_fd);
     bf_close_cleanup(&g->timer_fd);
+    bf_close_cleanup(&g->self_fd);
 }
 
 /* The guardian is still tiny here, so fork costs nothing. */
@@ -250,12 +281,12 @@ static enum bf_rc start_agent(struct guardian *g, uint64_t previous, int (*run)(
         g->agent = pid;
         return BF_OK;
     }
-    /* A killed guardian takes the agent with it, and the agent its steps. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != self)
+    /* Wakes a stopped agent; one that runs ignores it and sees the pidfd. */
+    if (prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0) != 0 || getppid() != self)
         _exit(1);
     close(g->signal_fd);
     close(g->timer_fd);
-    const struct agent_start start = {.page = g->page, .cgroups = g->cgroups, .previous = previous};
+    const struct agent_start start = {.page = g->page, .cgroups = g->cgroups, .previous = previous, .guardian_fd = g->self_fd};
     exit(run(&start, arg));
 }
 
@@ -278,10 +309,10 @@ static enum bf_rc end_life(struct guardian *g, struct bf_error *err)
 enum bf_rc guardian_run(const struct guardian_setup *setup, int (*run)(const struct agent_start *start, void *arg), void *arg,
                         int *ret_status, struct bf_error *err)
 {
-    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .fenced_ms = INT64_MIN};
+    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .self_fd = -1, .fenced_ms = INT64_MIN};
     BF_AUTO_CLOSE int lock_fd = -1;
     uint64_t previous = 0;
-    enum bf_rc rc = state_lock(setup->state_dir, &lock_fd, err);
+    enum bf_rc rc = lock_folder(setup->state_dir, &lock_fd, err);
     if (rc == BF_OK)
         rc = cgroup_open(setup->cgroup_mode, setup->name, setup->state_dir, &g.cgroups, err);
     if (rc == BF_OK)

@@ -1,4 +1,5 @@
-/* The guardian: the parent of the agent, which outlives it and fences its steps. */
+/* The guardian: the parent of the agent, which outlives it and fences its steps.  Should it be killed all the same, the agent kills
+ * them and exits. */
 #ifndef BF_AGENT_GUARDIAN_H
 #define BF_AGENT_GUARDIAN_H
 
@@ -18,6 +19,7 @@ struct agent_start {
     struct fence_page *page;                 /* shared */
     struct cgroup_tree *cgroups;             /* empty */
     uint64_t previous;                       /* for HELLO */
+    int guardian_fd;                         /* pidfd of the guardian: readable once it is dead.  The agent must watch it */
 };
 
 /* Lock the folder, clear away what an earlier life left, start the agent as a child and guard it until it has ended and none of its

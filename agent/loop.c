@@ -2,7 +2,10 @@
  *
  * A turn: wait; hear the sockets, the processes, the signals and the time; step the core for each, and carry out its actions.  A step of
  * the core ends the life of the actions before it, so what an action brings about at once (a spawn that succeeded or failed) is kept in
- * `later` and told to the core when its actions are done. */
+ * `later` and told to the core when its actions are done.
+ *
+ * The guardian is watched too.  Once it is dead nobody else would kill the steps when the lease ends, so the agent kills them now,
+ * within K, and exits without a word to the coordinator: the next life says what is known (guardian.c tells what remains open). */
 #include "agent/loop.h"
 
 #include <assert.h>
@@ -33,6 +36,7 @@
 #define MESSAGES_PER_TURN 256
 #define LEAVE_MS 3000                        /* for the last logs of ended attempts */
 #define BYE_LINGER_MS 500
+#define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
 struct later { struct attempt_ref ref; struct verdict *failed; };      /* NULL: it runs */
 
@@ -45,14 +49,18 @@ struct loop {
     struct logship *logs;                    /* NULL: not configured */
     struct agent_label *labels;
     char boot_id[37];
+    enum agent_fence fence;
     int epoll_fd, signal_fd, timer_fd;
     int zmq_fds[SESSION_FDS_MAX];
     unsigned generation;
+    struct source guardian;                  /* its pidfd */
     struct source own;                       /* for descriptors that need no more than a look */
     int64_t armed_ms;
     BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
+    int64_t fence_ms;                        /* K */
     bool announced;                          /* the line on standard output that says it works */
+    bool silence_told;
 };
 
 /* --- the core and its actions ----------------------------------------------------------------------------------------- */
@@ -128,9 +136,9 @@ static bool send_log(void *arg, const struct log_msg *msg)
     return session_send_log(l->session, msg);
 }
 
-static void watch(struct loop *l, int fd)
+static void watch(struct loop *l, int fd, struct source *source)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l->own};
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = source};
     int rc = epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
     assert(rc == 0);
 }
@@ -151,13 +159,18 @@ static void watch_session(struct loop *l)
     }
 }
 
+static const char *fence_word(enum agent_fence fence)
+{
+    return fence == FENCE_CGROUP_V2 ? "cgroup_v2" : fence == FENCE_CGROUP_V1 ? "cgroup_v1" : "weak";
+}
+
 /* One line for whoever started this agent: it has a lease. */
 static void announce(struct loop *l)
 {
     if (l->announced || core_deadline_ms(l->core) == INT64_MIN)
         return;
     l->announced = true;
-    printf("ready name=%s\n", l->setup->config->name);
+    printf("ready name=%s fence=%s\n", l->setup->config->name, fence_word(l->fence));
     fflush(stdout);
 }
 
@@ -179,6 +192,8 @@ static void hear_session(struct loop *l)
         tell_core(l, &(struct core_event){.kind = CORE_CONNECTED, .at_us = bf_realtime_us()});
     for (size_t n = 0; n < MESSAGES_PER_TURN && session_receive(l->session, &msg); n++) {
         log_message(l, &msg);
+        if (msg.kind == AGENT_WELCOME && msg.fence_ms > 0)
+            l->fence_ms = msg.fence_ms;
         tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
         agent_msg_done(&msg);
         announce(l);
@@ -221,6 +236,38 @@ static void hear_time(struct loop *l)
         tell_core(l, &(struct core_event){.kind = CORE_TIMER, .at_us = bf_realtime_us()});
 }
 
+/* Told once; it is over with the next answer. */
+static void tell_silence(struct loop *l)
+{
+    bool silent = core_silent(l->core);
+    if (silent && !l->silence_told)
+        bf_warn("silent", "endpoint=%s text=%s", l->setup->config->coordinator,
+                bf_log_quote("the coordinator does not answer; is it up, and does it still know this agent's key?"));
+    l->silence_told = silent;
+}
+
+static bool guardian_died(const struct loop *l, const struct epoll_event *events, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (events[i].data.ptr == &l->guardian)
+            return true;
+    return false;
+}
+
+/* Exits at once: what waits in the sockets must not be sent any more. */
+_Noreturn static void end_alone(struct loop *l)
+{
+    int64_t begin_ms = bf_boottime_ms();
+    bf_error_log("guardian_died", "incarnation=%" PRIu64 " attempts=%zu text=\"all steps are killed, and the agent exits\"",
+                 l->page->incarnation, runner_n_runs(l->runner));
+    bool dead = runner_end_all(l->runner, l->fence_ms);
+    if (dead)
+        bf_warn("fenced", "incarnation=%" PRIu64 " ms=%" PRId64, l->page->incarnation, bf_boottime_ms() - begin_ms);
+    else
+        bf_error_log("steps_do_not_die", "ms=%" PRId64, bf_boottime_ms() - begin_ms);
+    _exit(EXIT_FAILURE);
+}
+
 static void hear_signals(struct loop *l)
 {
     struct signalfd_siginfo info;
@@ -237,6 +284,8 @@ static void turn(struct loop *l)
     arm(l);
     int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, session_ready(l->session) ? 0 : -1);
     assert(n >= 0 || errno == EINTR);
+    if (guardian_died(l, events, n))
+        end_alone(l);
     /* Time first: an agent that slept past its deadline fences before it looks at anything else. */
     hear_time(l);
     for (int i = 0; i < n; i++) {
@@ -245,6 +294,7 @@ static void turn(struct loop *l)
             runner_event(l->runner, s);
     }
     hear_session(l);
+    tell_silence(l);
     if (l->logs)
         logship_run(l->logs, bf_boottime_ms());
     hear_signals(l);
@@ -306,7 +356,7 @@ static void open_core(struct loop *l, const struct agent_start *start)
     l->core = core_new(&settings);
 }
 
-static enum bf_rc open_descriptors(struct loop *l, struct bf_error *err)
+static enum bf_rc open_descriptors(struct loop *l, int guardian_fd, struct bf_error *err)
 {
     sigset_t set;
     signal(SIGPIPE, SIG_IGN);
@@ -320,8 +370,9 @@ static enum bf_rc open_descriptors(struct loop *l, struct bf_error *err)
     l->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (l->epoll_fd < 0 || l->signal_fd < 0 || l->timer_fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "the agent's descriptors");
-    watch(l, l->signal_fd);
-    watch(l, l->timer_fd);
+    watch(l, l->signal_fd, &l->own);
+    watch(l, l->timer_fd, &l->own);
+    watch(l, guardian_fd, &l->guardian);
     return BF_OK;
 }
 
@@ -342,6 +393,7 @@ int agent_loop(const struct agent_start *start, void *arg)
 {
     const struct agent_setup *setup = arg;
     struct loop l = {.setup = setup, .page = start->page, .epoll_fd = -1, .signal_fd = -1, .timer_fd = -1, .own = {SOURCE_LOOP, NULL},
+                     .guardian = {SOURCE_LOOP, NULL}, .fence = cgroup_fence(start->cgroups), .fence_ms = FENCE_DEFAULT_MS,
                      .armed_ms = INT64_MIN, .leave_at_ms = INT64_MAX, .generation = UINT_MAX};
     struct bf_error err = {0};
     BF_AUTO_FREE char *work = NULL, *results = NULL;
@@ -350,7 +402,7 @@ int agent_loop(const struct agent_start *start, void *arg)
         .public_key = setup->keys->public_key, .secret_key = setup->keys->secret_key};
     if (setup->config->logs)
         l.logs = logship_new(setup->config->log_bytes_max, send_log, runner_room, &l);
-    enum bf_rc rc = open_descriptors(&l, &err);
+    enum bf_rc rc = open_descriptors(&l, start->guardian_fd, &err);
     if (rc == BF_OK)
         rc = open_runner(&l, start->cgroups, &work, &results, &err);
     if (rc == BF_OK)

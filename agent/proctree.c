@@ -91,19 +91,36 @@ size_t proctree_kill_descendants(pid_t root, pid_t except)
     return n;
 }
 
-static bool carries(pid_t pid, struct attempt_ref ref)
+static bool holds(const char *env, size_t n, struct attempt_ref ref)
 {
-    char name[24], attempt[48], token[48];
-    snprintf(name, sizeof name, "%d", pid);
+    char attempt[48], token[48];
     int na = snprintf(attempt, sizeof attempt, "BF_ATTEMPT=%" PRIu64, ref.attempt);
     int nt = snprintf(token, sizeof token, "BF_FENCING_TOKEN=%" PRIu64, ref.token);
-    BF_AUTO_FREE char *env = bf_xmalloc(ENVIRON_BYTES_MAX);
-    ssize_t n = read_proc(name, "environ", env, ENVIRON_BYTES_MAX);
     /* With the NUL behind: the whole value. */
-    return n > 0 && memmem(env, (size_t)n, attempt, (size_t)na + 1) && memmem(env, (size_t)n, token, (size_t)nt + 1);
+    return memmem(env, n, attempt, (size_t)na + 1) && memmem(env, n, token, (size_t)nt + 1);
 }
 
-size_t proctree_kill_attempt(pid_t leader, struct attempt_ref ref, pid_t reaper)
+static bool carries_any(pid_t pid, const struct proctree_attempt *attempts, size_t n_attempts)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%d", pid);
+    BF_AUTO_FREE char *env = bf_xmalloc(ENVIRON_BYTES_MAX);
+    ssize_t n = read_proc(name, "environ", env, ENVIRON_BYTES_MAX);
+    for (size_t i = 0; n > 0 && i < n_attempts; i++)
+        if (holds(env, (size_t)n, attempts[i].ref))
+            return true;
+    return false;
+}
+
+static bool leads_any(pid_t session, const struct proctree_attempt *attempts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (attempts[i].leader == session)
+            return true;
+    return false;
+}
+
+size_t proctree_kill_attempts(const struct proctree_attempt *attempts, size_t n_attempts, pid_t reaper)
 {
     struct processes all = {0};
     pid_t self = getpid();
@@ -111,7 +128,8 @@ size_t proctree_kill_attempt(pid_t leader, struct attempt_ref ref, pid_t reaper)
     for (size_t i = 0; i < all.n; i++) {
         struct process *p = &all.at[i];
         if (p->pid != self && !p->dead)
-            p->chosen = p->session == leader || (p->parent == reaper && carries(p->pid, ref));
+            p->chosen = leads_any(p->session, attempts, n_attempts) ||
+                        (p->parent == reaper && carries_any(p->pid, attempts, n_attempts));
     }
     size_t n = kill_chosen(&all);
     bf_vec_free(&all);

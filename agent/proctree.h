@@ -11,8 +11,10 @@
 /* SIGKILL every descendant of root but `except` (0: none); descendants of `except` are killed.  How many were found alive: a process
  * that forks meanwhile is found by the next walk, so walk until 0. */
 size_t proctree_kill_descendants(pid_t root, pid_t except);
-/* SIGKILL what belongs to an attempt without a control group: the session of its leader, and orphans of `reaper` that carry its
- * token in their environment.  How many were found alive. */
-size_t proctree_kill_attempt(pid_t leader, struct attempt_ref ref, pid_t reaper);
+/* An attempt without a control group.  Its leader must not be reaped by then, or not long ago. */
+struct proctree_attempt { pid_t leader; struct attempt_ref ref; };
+/* SIGKILL what belongs to n attempts: the sessions of their leaders, and orphans of `reaper` that carry the token of one in their
+ * environment.  One walk for all.  How many were found alive. */
+size_t proctree_kill_attempts(const struct proctree_attempt *attempts, size_t n, pid_t reaper);
 
 #endif

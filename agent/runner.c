@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,9 +186,20 @@ static int open_pipes(struct pipes *p)
     return 0;
 }
 
+static const char *dir_sentence(int errnum, const struct runner_setup *setup, char *buf, size_t size)
+{
+    bool switched = setup->config->switch_user;
+    snprintf(buf, size, "%s%s may not enter %s: %s; the working folder and every folder above it must let %s in",
+             switched ? "step user " : "the agent", switched ? setup->config->step_user : "", setup->work_dir, strerror(errnum),
+             switched ? "that user" : "it");
+    return buf;
+}
+
 static const char *program_sentence(int errnum, const char *name, const char *what, char *buf, size_t size)
 {
-    if (errnum == ENOENT)
+    if (errnum != ESTALE && strcmp(what, SPAWN_EXECUTING) != 0)
+        snprintf(buf, size, "step program %s: %s failed: %s", name, what, strerror(errnum));
+    else if (errnum == ENOENT)
         snprintf(buf, size, strchr(name, '/') ? "step program or its interpreter not found: %s" : "step program not found: %s", name);
     else if (errnum == EACCES)
         snprintf(buf, size, "step program is not executable: %s", name);
@@ -241,7 +253,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
     struct runner *r = run->runner;
     struct bf_arena arena = {0};
     struct bf_error err = {0};
-    const char *argv0 = "", *what = "starting";
+    const char *argv0 = "", *what = SPAWN_EXECUTING;
     char program[4096];
     int procs[CGROUP_FDS_MAX];
     struct spawn_request req = {
@@ -274,6 +286,8 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
     }
     if (errnum != 0 && err.rc != BF_OK)
         snprintf(ret_text, size, "%s", err.text);
+    else if (errnum != 0 && strcmp(what, SPAWN_DIR) == 0)
+        dir_sentence(errnum, &r->setup, ret_text, size);
     else if (errnum != 0)
         program_sentence(errnum, argv0, what, ret_text, size);
     bf_arena_free(&arena);
@@ -333,7 +347,8 @@ static bool sweep(struct run *run)
         cgroup_leaf_kill(run->leaf);
         return false;
     }
-    return proctree_kill_attempt(run->process.pid, run->ref, getppid()) == 0;
+    const struct proctree_attempt one = {run->process.pid, run->ref};
+    return proctree_kill_attempts(&one, 1, getppid()) == 0;
 }
 
 void runner_kill(struct runner *r, struct attempt_ref ref)
@@ -344,6 +359,39 @@ void runner_kill(struct runner *r, struct attempt_ref ref)
     if (run->state == RUN_ALIVE)
         (void)syscall(SYS_pidfd_send_signal, run->process.pidfd, SIGKILL, NULL, 0u);
     (void)sweep(run);
+}
+
+/* true: nothing was left.  Orphans went to whoever is the agent's parent now. */
+static bool end_pass(const struct runner *r, struct proctree_attempt *weak)
+{
+    bool empty = cgroup_all_empty(r->setup.cgroups);
+    size_t n_weak = 0, n;
+    if (!empty)
+        cgroup_kill_all(r->setup.cgroups);
+    for (size_t i = 0; i < r->runs.n; i++)
+        if (!r->runs.at[i]->leaf)
+            weak[n_weak++] = (struct proctree_attempt){r->runs.at[i]->process.pid, r->runs.at[i]->ref};
+    n = proctree_kill_descendants(getpid(), 0);
+    if (n_weak > 0)
+        n += proctree_kill_attempts(weak, n_weak, getppid());
+    return empty && n == 0;
+}
+
+bool runner_end_all(struct runner *r, int64_t limit_ms)
+{
+    BF_AUTO_FREE struct proctree_attempt *weak = bf_xcalloc(r->runs.n + 1, sizeof *weak);
+    int64_t until_ms = bf_boottime_ms() + limit_ms;
+    while (!end_pass(r, weak)) {
+        if (bf_boottime_ms() >= until_ms)
+            return false;
+        (void)poll(NULL, 0, SWEEP_FIRST_MS);
+    }
+    return true;
+}
+
+size_t runner_n_runs(const struct runner *r)
+{
+    return r->runs.n;
 }
 
 static void tell_end(struct run *run)

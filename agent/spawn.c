@@ -128,7 +128,7 @@ static int child(void *arg)
     if (req->switch_user && !give_up_rights(req))
         return fail(job, "changing to the user of steps");
     if (req->dir && chdir(req->dir) != 0)
-        return fail(job, "its working folder");
+        return fail(job, SPAWN_DIR);
     /* After the change of user, which would clear it.  A parent that died in between would never be noticed. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return fail(job, "its ties to the agent");
@@ -142,7 +142,7 @@ static int child(void *arg)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(req->program, (char *const *)(uintptr_t)req->argv, (char *const *)(uintptr_t)req->env);
-    return fail(job, "executing it");
+    return fail(job, SPAWN_EXECUTING);
 }
 
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what)

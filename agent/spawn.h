@@ -32,6 +32,9 @@ struct spawned { pid_t pid; int pidfd; };    /* pidfd is close-on-exec; the call
 
 /* The program that name means with this PATH: name itself when it has a slash.  false with errno (ENOENT, EACCES). */
 bool spawn_find(const char *name, const char *path, char *ret, size_t ret_size);
+/* What failed, when callers have a sentence of their own for it. */
+#define SPAWN_DIR "its working folder"
+#define SPAWN_EXECUTING "executing it"
 /* 0, or the errno of what failed, with *ret_what saying what.  ESTALE: the deadline had passed. */
 int spawn_process(const struct spawn_request *req, struct spawned *ret, const char **ret_what) BF_MUST_CHECK;
 

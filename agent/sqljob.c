@@ -1,3 +1,7 @@
+/* See sqljob.h.
+ *
+ * The job is written to a memfd that only the child inherits, as its standard input.  The resolved connection string exists in
+ * three places on the way (buffer, JSON object, text); the buffer and the text are wiped here, the object's memory is the library's. */
 #include "agent/sqljob.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/* See state.h.
+ *
+ * Three files in state_dir: `lock` (flock, held by the guardian and the agent), `incarnation` (number, fence, boot id) and `ended`.
+ * Order: `incarnation` is on disk before the agent is started, `ended` names it only after its last step is dead.  A crash between the two
+ * leaves `ended` behind, which claims too little, never too much. */
 #include "agent/state.h"
 
 #include <errno.h>

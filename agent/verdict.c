@@ -1,3 +1,7 @@
+/* See verdict.h.
+ *
+ * Rank, highest first: a signal (with the kernel's word on memory), the words that the step wrote to its result file, the exit status.
+ * The text is one line of valid UTF-8, whatever the step wrote: it goes into logs, tables and the coordinator's journal. */
 #include "agent/verdict.h"
 
 #include <signal.h>

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -78,6 +79,9 @@ static bool key_line(const char *text, const char *name, char ret[CLIENT_KEY_TEX
 
 enum bf_rc client_keys_read(const char *path, struct client_keys *ret, struct bf_error *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && (st.st_mode & 077))
+        return bf_fail(err, BF_INVALID, "%s can be read by others than its owner; run chmod 600 on it", path);
     struct bf_buf text = {0};
     enum bf_rc rc = bf_file_read(path, KEY_FILE_MAX_BYTES, &text, err);
     if (rc == BF_OK && (!key_line(bf_buf_cstr(&text), "public", ret->public) ||

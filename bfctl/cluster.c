@@ -198,18 +198,28 @@ static enum bf_rc put_bfctl(const struct layout *l, struct bf_error *err)
     return rc;
 }
 
+/* A folder that another user's steps pass through on their way to work_dir: open to all whatever the umask.  One that is there
+ * already stays as its owner made it. */
+static enum bf_rc make_passage(const char *path, struct bf_error *err)
+{
+    bool found = access(path, F_OK) == 0;
+    enum bf_rc rc = bf_mkdirs(path, 0755, err);
+    if (rc == BF_OK && !found && chmod(path, 0755) != 0)
+        rc = bf_fail_errno(err, BF_IO, errno, "cannot open the folder %s to others", path);
+    return rc;
+}
+
 static enum bf_rc make_dirs(const char *dir, unsigned agents, struct bf_error *err)
 {
-    static const struct { const char *name; mode_t mode; } dirs[] = {{".", 0755}, {"keys", 0700}, {"run", 0755}, {"log", 0755},
-                                                                     {"logs", 0700}};
-    enum bf_rc rc = BF_OK;
+    static const struct { const char *name; mode_t mode; } dirs[] = {{"keys", 0700}, {"run", 0755}, {"log", 0755}, {"logs", 0700}};
+    enum bf_rc rc = make_passage(dir, err);
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0] && rc == BF_OK; i++) {
         BF_AUTO_FREE char *path = bf_path_join(dir, dirs[i].name);
-        rc = bf_mkdirs(i == 0 ? dir : path, dirs[i].mode, err);
+        rc = bf_mkdirs(path, dirs[i].mode, err);
     }
     for (unsigned i = 0; i < agents && rc == BF_OK; i++) {
         BF_AUTO_FREE char *path = bf_xasprintf("%s/agent-%u", dir, i + 1);
-        rc = bf_mkdirs(path, 0700, err);
+        rc = make_passage(path, err);
     }
     return rc;
 }

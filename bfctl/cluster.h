@@ -3,6 +3,7 @@
  *     DIR/coordinator.conf  DIR/agent-1.conf …  DIR/bfctl.conf  DIR/keys/ (0700, files 0600)
  *     DIR/store/  DIR/logs/  DIR/agent-1/ …  DIR/run/  DIR/log/
  *
+ * DIR and DIR/agent-N are 0755, so that steps of a user of their own (step_user) reach their work folder.
  * coordinator.conf is written last: where it is, the folder is whole, and nothing in it is written again. */
 #ifndef BFCTL_CLUSTER_H
 #define BFCTL_CLUSTER_H

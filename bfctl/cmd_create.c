@@ -85,7 +85,7 @@ static enum bf_rc compile(struct creation *c, const char *path, struct bf_error 
     for (size_t i = 0; i < c->request.n_params; i++)
         overrides[i] = (struct plan_param){.name = (char *)c->params[i].name, .value = (char *)c->params[i].value};
     const struct plan_options o = {.from = c->v->from, .to = c->v->to, .params = overrides, .n_params = c->request.n_params};
-    struct plan *plan = plan_file_compile(&c->source, &o, err);
+    struct plan *plan = plan_file_compile(&c->source, &o, NULL, err);
     if (!plan)
         return err->rc;
     struct bf_buf text = {0};

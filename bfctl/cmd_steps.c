@@ -25,6 +25,21 @@ static const struct bf_option options[] = {
     CTL_OPTIONS_SERVER(struct values),
     CTL_OPTION_HELP(struct values)};
 
+static void add_usage(struct table *t, const json_t *usage)
+{
+    static const char *const sizes[] = {"peak_memory_bytes", "read_bytes", "written_bytes"};
+    char text[32] = "";
+    if (json_is_object(usage))
+        bf_format_duration(render_number(usage, "cpu_ms"), text, sizeof text);
+    table_cell(t, text);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        text[0] = '\0';
+        if (json_is_object(usage))
+            bf_format_size((uint64_t)render_number(usage, sizes[i]), text, sizeof text);
+        table_cell(t, text);
+    }
+}
+
 static void add_row(struct table *t, const json_t *r, bool wide)
 {
     const json_t *failure = json_object_get(r, "failure");
@@ -46,6 +61,8 @@ static void add_row(struct table *t, const json_t *r, bool wide)
         table_time(t, render_text(r, "finished_at"));
         table_cell(t, render_text(failure, "class"));
     }
+    if (wide)
+        add_usage(t, json_object_get(r, "usage"));
     table_cell(t, render_text(failure, "text"));
 }
 
@@ -57,7 +74,9 @@ static void show(const json_t *rows, bool wide, bool no_headers)
     static const struct table_column all[] = {{"STEP", false, false}, {"PARTITION", false, false}, {"STATE", false, false},
                                               {"TRIES", true, false}, {"AGENT", false, false}, {"TIME", true, false},
                                               {"RUN", true, false}, {"ATTEMPT", false, false}, {"STARTED", false, false},
-                                              {"FINISHED", false, false}, {"CLASS", false, false}, {"FAILURE", false, true}};
+                                              {"FINISHED", false, false}, {"CLASS", false, false}, {"CPU", true, false},
+                                              {"MEMORY", true, false}, {"READ", true, false}, {"WRITTEN", true, false},
+                                              {"FAILURE", false, true}};
     struct table *t = wide ? table_new(all, sizeof all / sizeof all[0], no_headers)
                            : table_new(narrow, sizeof narrow / sizeof narrow[0], no_headers);
     size_t i;

@@ -80,7 +80,8 @@ enum bf_rc plan_file_read(const char *path, struct plan_source *ret, struct bf_e
     return add_files(ret, path, err);
 }
 
-struct plan *plan_file_compile(const struct plan_source *source, const struct plan_options *options, struct bf_error *err)
+struct plan *plan_file_compile(const struct plan_source *source, const struct plan_options *options, size_t *ret_warnings,
+                               struct bf_error *err)
 {
     struct bf_diags d = {0};
     struct plan *p = plan_compile(source, options, &d);
@@ -90,6 +91,8 @@ struct plan *plan_file_compile(const struct plan_source *source, const struct pl
     fputs(bf_buf_cstr(&text), stderr);
     if (!p)
         bf_fail(err, BF_INVALID, "%s is not valid: %zu error%s", source->name, d.n_errors, d.n_errors == 1 ? "" : "s");
+    else if (ret_warnings)
+        *ret_warnings = d.n_warnings;
     bf_buf_free(&text);
     bf_diags_done(&d);
     return p;

@@ -193,6 +193,14 @@ static struct columns fit(const json_t *steps, size_t width)
     return c;
 }
 
+/* End a line without blanks before its end. */
+static void end_line(struct bf_buf *ret)
+{
+    while (ret->len > 0 && ret->data[ret->len - 1] == ' ')
+        ret->len--;
+    bf_buf_put_str(ret, "\n");
+}
+
 static void put_step(const json_t *step, const struct columns *c, const struct colors *k, struct bf_buf *ret)
 {
     struct progress_counts n;
@@ -208,7 +216,7 @@ static void put_step(const json_t *step, const struct columns *c, const struct c
         bf_buf_printf(ret, " %s%*" PRId64 " running%s", k->cyan, c->count, n.running, k->off);
     if (n.failed > 0)
         bf_buf_printf(ret, " %s%*" PRId64 " failed%s", k->red, c->count, n.failed, k->off);
-    bf_buf_put_str(ret, "\n");
+    end_line(ret);
 }
 
 /* What is worth a line when not all steps have one: what runs or has failed, then what has begun, then the rest. */
@@ -247,6 +255,8 @@ static void put_line(const char *before, const char *text, const char *after, si
         while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
             n--;
     }
+    while (n > 0 && text[n - 1] == ' ')
+        n--;
     bf_buf_put_str(ret, before);
     bf_buf_put(ret, text, n);
     bf_buf_put_str(ret, after);
@@ -269,10 +279,16 @@ static void put_head(const json_t *status, const struct progress_look *look, con
     bf_buf_free(&line);
 }
 
-static void put_failures(const json_t *failures, size_t n, size_t width, const struct colors *k, struct bf_buf *ret)
+static int64_t failures_more(const json_t *status, size_t shown)
 {
-    size_t all = json_array_size(failures);
-    for (size_t i = all > n ? all - n : 0; i < all; i++) {
+    return render_number(json_object_get(status, "steps"), "failed") - (int64_t)shown;
+}
+
+/* The first n; then how many more have failed, which may be more than the document lists. */
+static void put_failures(const json_t *status, size_t n, size_t width, const struct colors *k, struct bf_buf *ret)
+{
+    const json_t *failures = json_object_get(status, "failures");
+    for (size_t i = 0; i < n; i++) {
         const json_t *f = json_array_get(failures, i);
         const char *partition = render_text(f, "partition");
         BF_AUTO_FREE char *line = bf_xasprintf("failed: %s%s%s%s (%s): %s", render_safe(render_text(f, "step")),
@@ -280,6 +296,12 @@ static void put_failures(const json_t *failures, size_t n, size_t width, const s
                                                render_safe(render_text(f, "class")), render_safe(render_text(f, "text")));
         put_line(k->red, line, k->off, width, ret);
     }
+    int64_t more = failures_more(status, n);
+    if (more <= 0)
+        return;
+    BF_AUTO_FREE char *line = bf_xasprintf("and %" PRId64 " more failed; see `bfctl steps %s --state failed`", more,
+                                           render_safe(render_text(status, "id")));
+    put_line(k->red, line, k->off, width, ret);
 }
 
 void progress_view(const json_t *status, const struct progress_look *look, const char *note, struct bf_buf *ret)
@@ -288,10 +310,10 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     const json_t *steps = json_object_get(status, "by_step"), *failures = json_object_get(status, "failures");
     struct columns columns = fit(steps, look->width);
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
-    size_t taken = 2 + n_failures + (note ? 1 : 0) + 1;            /* and one line is left for the cursor */
+    size_t taken = 2 + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;      /* and one line is left for the cursor */
     put_head(status, look, k, ret);
     put_steps(steps, look->height > taken + 2 ? look->height - taken : 2, &columns, k, ret);
-    put_failures(failures, n_failures, look->width, k, ret);
+    put_failures(status, n_failures, look->width, k, ret);
     if (note)
         put_line(k->yellow, note, k->off, look->width, ret);
 }

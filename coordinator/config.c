@@ -1,3 +1,7 @@
+/* The coordinator's file and its key file: one table of settings, and the checks that no single setting can make.
+ *
+ * Every mistake of the file itself is told at once with its place; rules between settings (lease, keys, room of the store) come
+ * after.  A key file must be private, and its two halves must belong together, before either is used. */
 #include "coordinator/config.h"
 
 #include <stddef.h>
@@ -175,6 +179,10 @@ enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *
         rc = check_keys(ret, path, err);
     if (rc != BF_OK)
         return rc;
+    if (ret->store_reserve_bytes >= ret->store_max_bytes)
+        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be less than store_max (%llu bytes), else there is never room "
+                       "for a backfill; raise store_max or lower store_reserve", path, (unsigned long long)ret->store_reserve_bytes,
+                       (unsigned long long)ret->store_max_bytes);
     struct lease_settings lease = coordinator_config_lease(ret);
     struct bf_error why = {0};
     rc = lease_settings_check(&lease, &why);

@@ -1,3 +1,5 @@
+/* One armed place and a count of passes, set once before the service starts.  SIGKILL, so that nothing is tidied up: what is left
+ * is what a crash leaves. */
 #include "coordinator/failpoint.h"
 
 #include <signal.h>

@@ -1,13 +1,20 @@
-/* Between the turn, the store and the sockets: nothing is decided here. */
+/* Between the turn, the store and the sockets: nothing is decided here.
+ *
+ * This is also the record of who changed what: a change is logged when it is taken (event=command) and when it is answered
+ * (command_done, command_refused), the two joined by the id of the request.  The answer's line names the backfill that "latest"
+ * stood for. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "common/vec.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/service_state.h"
-#include "proto/bundle.h"
+
+#define REQUEST_NAME_BYTES 4
 
 /* ---- what the turn asks for ---- */
 
@@ -43,9 +50,27 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
         failpoint_pass(FAILPOINT_AFTER_ACK);
 }
 
+struct request_name { char text[2 * REQUEST_NAME_BYTES + 1]; };
+
+/* The first bytes of a request's random id: enough to join two lines of a log. */
+static struct request_name request_name(const uint8_t id[OP_REQUEST_ID_BYTES])
+{
+    struct request_name ret;
+    bf_hex(id, REQUEST_NAME_BYTES, ret.text);
+    return ret;
+}
+
 static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_reply *reply)
 {
     struct service *s = arg;
+    struct zap_key who = {.name = "-"};          /* the key was taken away meanwhile */
+    zap_find(s->zap, key, DOMAIN_API, &who);
+    if (reply->rc == BF_OK)
+        bf_info("command_done", "request=%s by=%s text=%s", request_name(reply->id).text, bf_log_quote(who.name),
+                bf_log_quote(reply->text));
+    else
+        bf_info("command_refused", "request=%s by=%s rc=%s why=%s", request_name(reply->id).text, bf_log_quote(who.name),
+                bf_rc_name(reply->rc), bf_log_quote(reply->text));
     api_reply(s->api, key, reply);
     failpoint_pass(FAILPOINT_AFTER_ACK);
 }
@@ -63,34 +88,27 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
     turn_agent_message(s->turns, key, msg, bf_boottime_ms());
 }
 
-/* Bytes that do not match the hash they came under must not be kept under it. */
-static enum bf_rc bundle_check(const struct op_request *req, const void *bundle, size_t n, struct bf_error *err)
+/* What a change is about, in the operator's words. */
+static const char *command_target(const struct op_request *req, char *ret, size_t size)
 {
-    struct plan_source source;
-    uint8_t hash[PLAN_HASH_BYTES];
-    enum bf_rc rc = plan_bundle_decode(bundle, n, &source, err);
-    if (rc == BF_OK) {
-        plan_source_hash(&source, hash);
-        if (memcmp(hash, req->plan_hash, sizeof hash) != 0)
-            rc = bf_fail(err, BF_INVALID, "the plan's bytes do not match its hash: send it again");
-    }
-    plan_source_done(&source);
-    return rc;
+    if (req->verb == OP_AGENT_DRAIN)
+        return req->name;
+    if (req->verb == OP_CREATE)
+        return "new";
+    if (req->backfill == OP_LATEST)
+        return "latest";
+    snprintf(ret, size, "bf-%" PRIu32, req->backfill);
+    return ret;
 }
 
 static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, const struct op_request *req,
                          const void *bundle, size_t bundle_bytes)
 {
     struct service *s = arg;
-    struct bf_error err = {0};
-    bf_info("command", "verb=%s by=%s backfill=%" PRIu32 " reason=%s", op_verb_name(req->verb), bf_log_quote(actor), req->backfill,
+    char target[24];
+    bf_info("command", "verb=%s target=%s request=%s by=%s reason=%s", bf_log_quote(op_verb_name(req->verb)),
+            bf_log_quote(command_target(req, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
             bf_log_quote(req->reason));
-    if (bundle && bundle_check(req, bundle, bundle_bytes, &err) != BF_OK) {
-        struct op_reply reply = {.rc = err.rc, .text = err.text, .json = ""};
-        memcpy(reply.id, req->id, sizeof reply.id);
-        api_reply(s->api, key, &reply);
-        return;
-    }
     turn_command(s->turns, key, actor, req, bundle, bundle_bytes);
 }
 

@@ -1,3 +1,8 @@
+/* Opening and closing, in an order that keeps the promises.
+ *
+ * The state is whole before any socket is bound: failpoint, configuration, key, signals, store (its lock first, then the longest
+ * lease ever given), recovery, handler of keys, then the doors.  The ready line comes last.  Closing goes backwards: no message
+ * is taken by what is gone already.  The secret key is wiped as soon as the doors have it. */
 #include "coordinator/service.h"
 
 #include <inttypes.h>

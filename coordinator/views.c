@@ -1,3 +1,7 @@
+/* The small documents (version, list, get, pools, agents) and the table of all.
+ *
+ * A view reads the engine between two turns and keeps nothing of it.  Lists are walked in the order in which the engine gives them,
+ * offset rows are passed over, and a page ends early rather than grow past VIEW_BYTES_MAX. */
 #include "coordinator/views.h"
 
 #include <inttypes.h>
@@ -169,7 +173,11 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_VERSION: rc = view_version(v, req, &j, err); break;
     case OP_LIST: rc = view_list(v, req, &j, err); break;
     case OP_GET: rc = view_get(v, req, &j, err); break;
-    case OP_STEPS: rc = view_steps(v, req, &j, err); break;
+    case OP_STEPS:
+        rc = view_check_partition(v, req, err);
+        if (rc == BF_OK)
+            rc = view_steps(v, req, &j, err);
+        break;
     case OP_AGENTS: rc = view_agents(v, req, &j, err); break;
     case OP_POOLS: rc = view_pools(v, req, &j, err); break;
     case OP_WHY: rc = view_why(v, req, &j, err); break;

@@ -1,3 +1,7 @@
+/* Parts that documents share: names, times, counts, failures, and finding what a request names.
+ *
+ * One name for one thing: an id, a partition or a state is written here and nowhere else, so that every document says the same.
+ * A name that is not found is refused with what there is instead. */
 #include "coordinator/views_parts.h"
 
 #include <inttypes.h>
@@ -160,6 +164,28 @@ enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_req
     *ret_step = s;
     *ret_index = (uint32_t)(ordinal - range->first);
     return BF_OK;
+}
+
+enum bf_rc view_check_partition(const struct view_source *v, const struct op_request *req, struct bf_error *err)
+{
+    struct backfill_view b;
+    if (!req->partition[0] || req->step[0])      /* that of one step is looked at with the step */
+        return BF_OK;
+    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    if (rc != BF_OK)
+        return rc;
+    bool partitioned = false;
+    for (size_t s = 0; s < b.plan->n_steps; s++) {
+        enum plan_grain grain = b.plan->steps[s].range.grain;
+        int32_t ordinal;
+        partitioned = partitioned || grain != PLAN_NONE;
+        if (grain != PLAN_NONE && plan_partition_parse(grain, req->partition, &ordinal))
+            return BF_OK;
+    }
+    if (!partitioned)
+        return bf_fail(err, BF_INVALID, "no step of bf-%" PRIu32 " has partitions: leave \"%s\" out", b.id, req->partition);
+    return bf_fail(err, BF_INVALID, "\"%s\" is no partition of any step of bf-%" PRIu32 "; bfctl steps bf-%" PRIu32 " lists them",
+                   req->partition, b.id, b.id);
 }
 
 uint64_t view_page_limit(const struct op_request *req)

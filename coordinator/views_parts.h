@@ -33,6 +33,8 @@ enum bf_rc view_find_backfill(const struct view_source *v, const struct op_reque
 /* The step and partition that a request names. */
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err);
+/* BF_INVALID when a request without a step names a partition that no step's grain can have; one that only lies outside is fine. */
+enum bf_rc view_check_partition(const struct view_source *v, const struct op_request *req, struct bf_error *err);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);

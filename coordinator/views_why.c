@@ -121,6 +121,11 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
         snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
         break;
+    case BLOCKER_LOW_WATER:
+        t.kind = "low_water";
+        snprintf(t.detail, sizeof t.detail, "the store is short of room: nothing new starts until there is more");
+        snprintf(t.remedy, sizeof t.remedy, "make room on the coordinator's disk, or raise store_max and start it again");
+        break;
     case BLOCKER_QUEUE:
         snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);
         snprintf(t.remedy, sizeof t.remedy, "wait");
@@ -176,7 +181,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     for (size_t k = 0; k < n; k++) {
         struct blocker_text t = blocker_tell(v, &b, step, &blockers[k]);
         if (k == 0)
-            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.kind[0] == 'p' || t.kind[0] == 'a' || t.kind[0] == 'n' || t.kind[0] == 'q'
+            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.kind[0] == 'p' || t.kind[0] == 'a' || t.kind[0] == 'n' || t.kind[0] == 'q' || t.kind[0] == 'l'
                      ? "does not run: " : "", t.detail, n > 1 ? " (and more)" : "");
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
                                               view_engine_time(v, blockers[k].clears_at_ms), "remedy", view_string(t.remedy)));

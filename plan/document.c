@@ -212,6 +212,8 @@ static void override_params(struct plan_compiler *c)
         } else if (strlen(o->params[i].value) > PLAN_TEXT_MAX) {
             bf_diag_add(c->d, BF_DIAG_ERROR, (struct bf_mark){0}, "the value of parameter `%s` is too long: at most %u bytes",
                         o->params[i].name, PLAN_TEXT_MAX);
+        } else if (!bf_utf8_valid(o->params[i].value, strlen(o->params[i].value))) {
+            bf_diag_add(c->d, BF_DIAG_ERROR, (struct bf_mark){0}, "the value of parameter `%s` is not UTF-8 text", o->params[i].name);
         } else {
             free(c->plan->params[at].value);
             c->plan->params[at].value = bf_xstrdup(o->params[i].value);

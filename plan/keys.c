@@ -128,8 +128,13 @@ static size_t key_names(const struct plan_keys *keys, const char *ret[KEYS_MAX])
     return n;
 }
 
+/* Past the last diagnostic that is kept, the nearest name is not looked for. */
 static void unknown_key(struct bf_diags *d, const struct bf_yaml_node *key, const struct plan_keys *keys)
 {
+    if (d->n >= BF_DIAG_MAX) {
+        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "unknown key");
+        return;
+    }
     const char *names[KEYS_MAX];
     struct bf_buf what = {0};
     size_t n = key_names(keys, names);
@@ -177,7 +182,7 @@ bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *k
     size_t n = key_names(keys, names);
     if (bf_yaml_get(map, name))
         return false;
-    for (size_t i = 0; i < map->n; i++) {
+    for (size_t i = 0; i < map->n && i < BF_DIAG_MAX; i++) {
         const struct bf_yaml_node *key = map->keys[i];
         const char *near = find(keys, key->text) || key->text_len > 64 ? NULL : bf_nearest(key->text, names, n);
         if (near && strcmp(near, name) == 0)

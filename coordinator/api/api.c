@@ -1,3 +1,7 @@
+/* The api socket: decode, check the role, then answer at once (queries, slices of plans) or hand on (changes).
+ *
+ * Owns the changes that wait for their answer, by key and request id, and the staged plans.  Order of checks: shape, key, role;
+ * a request that cannot be read is answered only when its key is good and its id could be read. */
 #include "coordinator/api/api.h"
 
 #include <stdio.h>

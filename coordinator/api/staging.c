@@ -1,3 +1,5 @@
+/* Slices of plans, joined in order.  A slice that is sent again must be the same; one that leaves a gap is refused, and the sender
+ * begins anew.  A key that stages more than its share loses its own oldest plan, never another key's. */
 #include "coordinator/api/staging.h"
 
 #include <string.h>

@@ -81,6 +81,15 @@ static enum instance_state state_after(enum verdict v)
     return 0;
 }
 
+static uint32_t saturated(uint64_t n) { return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX; }
+
+static struct instance_usage usage_of(const struct attempt_usage *u)
+{
+    return (struct instance_usage){
+        .cpu_ms = saturated(u->cpu_us > 0 ? (uint64_t)u->cpu_us / 1000 : 0), .peak_memory_kib = saturated(u->peak_memory_bytes >> 10),
+        .read_kib = saturated(u->read_bytes >> 10), .written_kib = saturated(u->written_bytes >> 10), .measured_by = u->measured_by};
+}
+
 static void end_instance(struct instance *in, const struct attempt *a, const struct record *r)
 {
     in->started_us = r->started_us ? r->started_us : in->started_us;
@@ -106,6 +115,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
         return corrupt(r, "the instance has no such attempt", err);
     snapshot_touch(e, b, number);
     end_instance(in, a, r);
+    b->usage[number] = usage_of(&r->outcome.usage);
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
@@ -189,6 +199,10 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     struct backfill *b = backfill_find(e, r->backfill);
     if (!b)
         return corrupt(r, "the backfill is unknown", err);
+    if (!e->recovering) {                        /* first, and whole: taking millions of heads one by one lasts longer than a lease */
+        ready_clear(e, b);
+        heap_filter(&e->timers, other_backfill, b);
+    }
     for (uint32_t i = 0; i < b->topology->n; i++) {
         struct instance *in = &b->instances[i];
         if (in->state != INSTANCE_WAITING && in->state != INSTANCE_READY && in->state != INSTANCE_BACKING_OFF)
@@ -199,8 +213,6 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     }
     if (e->recovering)
         return BF_OK;
-    ready_clear(e, b);
-    heap_filter(&e->timers, other_backfill, b);
     heap_filter(&e->gates_due, other_gate, b);
     b->gates_pending = 0;
     edges_forget_dead(b);

@@ -34,6 +34,7 @@ static void make_instances(struct backfill *b)
 {
     const struct topology *t = b->topology;
     b->instances = bf_xcalloc(t->n, sizeof *b->instances);
+    b->usage = bf_xcalloc(t->n, sizeof *b->usage);
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         for (uint32_t i = 0; i < b->plan->steps[s].range.n; i++) {
             struct instance *in = &b->instances[t->first[s] + i];

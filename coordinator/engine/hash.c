@@ -59,6 +59,12 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     put_time(h, in->started_us);
     put_time(h, in->finished_us);
     put_time(h, in->retry_at_ms);
+    const struct instance_usage *u = &b->usage[number];
+    bf_buf_put_u32(&h->buf, u->cpu_ms);
+    bf_buf_put_u32(&h->buf, u->peak_memory_kib);
+    bf_buf_put_u32(&h->buf, u->read_kib);
+    bf_buf_put_u32(&h->buf, u->written_kib);
+    bf_buf_put_u8(&h->buf, u->measured_by);
     if (bf_map_get(&e->failure_of, instance_key(b, number), &failure)) {
         bf_buf_put_u8(&h->buf, (uint8_t)e->failures.at[failure].class);
         put_outcome(h, &e->failures.at[failure].outcome);

@@ -23,7 +23,7 @@ static uint8_t packed_state(const struct instance *in)
     return in->state == INSTANCE_READY ? INSTANCE_WAITING : in->state;
 }
 
-static void pack(struct bf_buf *out, const struct instance *in)
+static void pack(struct bf_buf *out, const struct instance *in, const struct instance_usage *u)
 {
     bool detail = has_detail(in), retry = in->state == INSTANCE_BACKING_OFF;
     bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0)));
@@ -35,12 +35,17 @@ static void pack(struct bf_buf *out, const struct instance *in)
         bf_buf_put_u64(out, in->attempt);
         bf_buf_put_u64(out, (uint64_t)in->started_us);
         bf_buf_put_u64(out, (uint64_t)in->finished_us);
+        bf_buf_put_u32(out, u->cpu_ms);
+        bf_buf_put_u32(out, u->peak_memory_kib);
+        bf_buf_put_u32(out, u->read_kib);
+        bf_buf_put_u32(out, u->written_kib);
+        bf_buf_put_u8(out, u->measured_by);
     }
     if (retry)
         bf_buf_put_u64(out, (uint64_t)in->retry_at_ms);
 }
 
-static bool unpack(struct bf_reader *r, struct instance *in)
+static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usage *u)
 {
     uint8_t head = 0;
     uint64_t started = 0, finished = 0, retry = 0;
@@ -55,6 +60,11 @@ static bool unpack(struct bf_reader *r, struct instance *in)
         bf_take_u64(r, &in->attempt);
         bf_take_u64(r, &started);
         bf_take_u64(r, &finished);
+        bf_take_u32(r, &u->cpu_ms);
+        bf_take_u32(r, &u->peak_memory_kib);
+        bf_take_u32(r, &u->read_kib);
+        bf_take_u32(r, &u->written_kib);
+        bf_take_u8(r, &u->measured_by);
         in->started_us = (int64_t)started;
         in->finished_us = (int64_t)finished;
     }
@@ -73,7 +83,7 @@ enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *
     if (!bf_take_u8(&r, &version) || version != PACK_VERSION || !bf_take_u32(&r, &count) || count > b->topology->n - number)
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: packed in an unknown version, or too many", b->id);
     for (uint32_t i = 0; i < count; i++)
-        if (!unpack(&r, &b->instances[number + i]))
+        if (!unpack(&r, &b->instances[number + i], &b->usage[number + i]))
             return bf_fail(err, BF_CORRUPT, "instances of bf-%u: number %u is malformed", b->id, number + i);
     if (r.left != 0)
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: %zu bytes too many", b->id, r.left);
@@ -106,7 +116,7 @@ static bool pack_chunk(const struct backfill *b, uint32_t chunk, struct bf_buf *
     bf_buf_put_u8(out, PACK_VERSION);
     bf_buf_put_u32(out, until - from);
     for (uint32_t i = from; i < until; i++)
-        pack(out, &b->instances[i]);
+        pack(out, &b->instances[i], &b->usage[i]);
     return true;
 }
 

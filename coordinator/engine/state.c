@@ -128,6 +128,7 @@ void backfill_free(struct backfill *b)
     if (!b)
         return;
     free(b->instances);
+    free(b->usage);
     free(b->gates);
     free(b->pools);
     free(b->lanes);

@@ -62,6 +62,7 @@ struct backfill {
     struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     struct instance *instances;                  /* by number (topology) */
+    struct instance_usage *usage;                /* by number */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */

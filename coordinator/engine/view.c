@@ -88,7 +88,7 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
     *ret = (struct instance_view){
         .state = in->state, .upstream_failed = in->state == INSTANCE_WAITING && in->blocked > 0, .run = in->run,
         .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
-        .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms,
+        .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number],
     };
     return true;
 }

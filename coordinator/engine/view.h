@@ -12,6 +12,9 @@ const char *backfill_state_name(enum backfill_state s);
 const char *agent_state_name(enum agent_state s);
 const char *failure_class_name(enum failure_class c);
 
+/* What the last attempt used; all zero when it never ran.  measured_by as in struct attempt_usage. */
+struct instance_usage { uint32_t cpu_ms, peak_memory_kib, read_kib, written_kib; uint8_t measured_by; };
+
 struct instance_view {
     enum instance_state state;
     bool upstream_failed;                    /* waiting on something that failed for good: derived */
@@ -21,6 +24,7 @@ struct instance_view {
     uint64_t attempt;                        /* open or last attempt; 0: none */
     int64_t started_us, finished_us;         /* of the last attempt; 0: not yet */
     int64_t retry_at_ms;                     /* BACKING_OFF: engine time */
+    struct instance_usage usage;
 };
 
 struct backfill_view {
@@ -73,7 +77,7 @@ bool engine_low(const struct engine *e);                                     /* 
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
-                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE };
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER };
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the upstream */

@@ -1,3 +1,7 @@
+/* The fleet socket: who speaks for which incarnation, and what waits for whom.
+ *
+ * Owns the agents, their peers and outboxes.  A peer stands in the list of waiting ones exactly while its outbox is not empty, and
+ * what is sent to one peer keeps its order: a message goes straight to the library only when nothing waits before it. */
 #include "coordinator/fleet/fleet.h"
 
 #include <stdlib.h>
@@ -39,7 +43,7 @@ struct fleet {
     struct fleet_peer *waiting;
     uint64_t heard;
     struct fleet_stats stats;
-    struct door_quota quota;
+    struct door_quota quota, unknown_quota;
     struct bf_buf scratch;
 };
 
@@ -193,7 +197,8 @@ static void refused(struct fleet *f, uint64_t *counter, const char *event, const
 {
     (*counter)++;
     uint64_t left_out;
-    if (!door_quota(&f->quota, &left_out))
+    /* After a restart every agent of the fleet is unknown at once: that must not use up the lines for strangers. */
+    if (!(counter == &f->stats.unknown_peer ? door_quota_second(&f->unknown_quota, &left_out) : door_quota(&f->quota, &left_out)))
         return;
     char text[ZAP_KEY_TEXT] = "-";
     if (key)

@@ -1,3 +1,4 @@
+/* A queue of copies with two bounds, of messages and of bytes: what a slow agent can cost in memory is known before. */
 #include "coordinator/fleet/outbox.h"
 
 #include <stdlib.h>

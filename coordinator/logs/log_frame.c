@@ -1,3 +1,5 @@
+/* Header of a frame: magic, its own checksum, then fields in little-endian.  A reader takes a header only when everything in it is
+ * possible, so that a torn or foreign end of a segment is seen as the end. */
 #include "coordinator/logs/log_frame.h"
 
 #include <string.h>

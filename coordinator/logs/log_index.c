@@ -1,3 +1,5 @@
+/* Attempt -> its senders -> their places, in order of offset.  Rebuilt from the headers at start; never on disk.  The
+ * writer adds and drops; a reader copies the places that it needs under the caller's lock. */
 #include "coordinator/logs/log_index.h"
 
 #include <stdlib.h>

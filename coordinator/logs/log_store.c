@@ -1,3 +1,7 @@
+/* Segments on disk and the lock over their index.
+ *
+ * Order of an append: the frame is written whole, then indexed, so that a reader never finds a place that is not there.  Readers
+ * copy places under the lock and read the disk outside it; a segment that was dropped meanwhile is a gap to them. */
 #include "coordinator/logs/log_store.h"
 
 #include <dirent.h>

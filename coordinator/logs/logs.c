@@ -1,8 +1,11 @@
+/* The thread of the log socket: take chunks, keep them, give credit, sync once a second while something is new.
+ *
+ * The door, the counters and the writing side of the store belong to this thread alone between logs_open() and the write to
+ * stop_fd that ends it; only the store's reading side is shared. */
 #include "coordinator/logs/logs.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -24,7 +27,7 @@ struct logs {
     int stop_fd;
     struct door_quota quota;
     struct bf_buf scratch;
-    _Atomic uint64_t chunks, bytes, refused, failed;
+    uint64_t chunks;                             /* taken so far; of the thread */
 };
 
 static void complain(struct logs *l, const char *event, const char *why)
@@ -48,16 +51,12 @@ static void chunk_take(struct logs *l, const struct door_message *m)
     struct bf_error err = {0};
     enum bf_rc rc = log_msg_decode(m->bytes, m->n, &chunk, &err);
     if (rc != BF_OK || chunk.kind != LOG_CHUNK) {
-        l->refused++;
         complain(l, "message_malformed", rc != BF_OK ? err.text : "a kind that only the coordinator sends");
     } else {
         uint64_t acked = chunk.offset + chunk.n_bytes;
-        if (log_store_append(l->store, m->key, &chunk, &acked, &err) != BF_OK) {
-            l->failed++;
+        if (log_store_append(l->store, m->key, &chunk, &acked, &err) != BF_OK)
             complain(l, "log_not_kept", err.text);
-        }
         l->chunks++;
-        l->bytes += chunk.n_bytes;
         credit(l, m, &chunk, acked);
     }
     log_msg_done(&chunk);
@@ -70,10 +69,8 @@ static void drain(struct logs *l)
     for (size_t n = 0; n < DRAIN_MESSAGES && (got = door_receive(l->door, &m)) != DOOR_NONE; n++) {
         if (got == DOOR_MESSAGE)
             chunk_take(l, &m);
-        else {
-            l->refused++;
+        else
             complain(l, "key_refused", "not authorised, or a message of another shape");
-        }
     }
 }
 
@@ -146,8 +143,3 @@ void logs_close(struct logs *l)
 
 const char *logs_endpoint(const struct logs *l) { return door_endpoint(l->door); }
 struct log_store *logs_store(struct logs *l) { return l->store; }
-
-void logs_stats(struct logs *l, struct logs_stats *ret)
-{
-    *ret = (struct logs_stats){.chunks = l->chunks, .bytes = l->bytes, .refused = l->refused, .failed = l->failed};
-}

@@ -9,13 +9,11 @@
 #include "coordinator/zap/zap.h"
 
 struct logs_options { const char *endpoint, *dir; const uint8_t *secret_key; uint64_t keep_bytes; };
-struct logs_stats { uint64_t chunks, bytes, refused, failed; };
 
 struct logs;
 enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **ret, struct bf_error *err) BF_MUST_CHECK;
 void logs_close(struct logs *l);                 /* NULL is fine; syncs */
 const char *logs_endpoint(const struct logs *l);
 struct log_store *logs_store(struct logs *l);    /* for readers of any thread */
-void logs_stats(struct logs *l, struct logs_stats *ret);
 
 #endif

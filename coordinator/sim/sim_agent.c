@@ -39,6 +39,8 @@ static struct outcome random_outcome(struct world *w)
     o.sqlstate = o.dbms = "";
     o.text = "simulated";
     o.rows = -1;
+    o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000), .peak_memory_bytes = world_random(w, 1u << 30),
+                                     .read_bytes = world_random(w, 1u << 20), .measured_by = 2};
     return o;
 }
 

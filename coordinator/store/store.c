@@ -178,10 +178,22 @@ static enum bf_rc check_length(struct store *s, const char *path, struct bf_erro
     return BF_OK;
 }
 
+/* LMDB met a page that cannot be: nothing in memory is to be trusted, and the process ends with a sentence that helps. */
+static void page_damaged(MDB_env *env, const char *text)
+{
+    (void)env;
+    (void)text;
+    static const char sentence[] = "store: a page of data.mdb is damaged: run `bfctl fsck` on the store and restore a backup\n";
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    abort();
+}
+
 static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     int rc = mdb_env_create(&s->env);
+    if (!rc)
+        rc = mdb_env_set_assert(s->env, page_damaged);
     if (!rc)
         rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
     if (!rc)

@@ -46,8 +46,9 @@ enum door_got door_receive(struct door *d, struct door_message *ret);
 enum door_sent { DOOR_SENT, DOOR_FULL, DOOR_GONE };
 enum door_sent door_send(struct door *d, const struct door_id *id, const void *bytes, size_t n);
 
-/* At most 10 lines in 10 s for what strangers can cause: true when one may be written; *ret_left_out: how many were not. */
+/* Lines of the log for what others can cause: true when one may be written; *ret_left_out: how many were not since the last. */
 struct door_quota { int64_t window_ms; unsigned n; uint64_t left_out; };
-bool door_quota(struct door_quota *q, uint64_t *ret_left_out);
+bool door_quota(struct door_quota *q, uint64_t *ret_left_out);           /* what strangers cause: at most 10 in 10 s */
+bool door_quota_second(struct door_quota *q, uint64_t *ret_left_out);    /* what a whole fleet causes at once: one in a second */
 
 #endif

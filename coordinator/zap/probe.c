@@ -1,3 +1,5 @@
+/* The probe: two connections from this host to a door that was just bound, one with a key that nobody knows, one with a key that
+ * the table knows for that moment only.  The socket's monitor tells how each handshake ended; nothing is sent. */
 #include "coordinator/zap/probe.h"
 
 #include <stdio.h>

@@ -26,7 +26,7 @@ struct zap {
     struct zap_table table;
     struct zap_key probe;
     bool probing;
-    uint64_t generation, turned_away;
+    uint64_t turned_away;
 };
 
 static const struct { enum zap_role role; const char *word; } roles[] = {
@@ -125,7 +125,6 @@ enum bf_rc zap_set_keys(struct zap *z, const struct zap_key *keys, size_t n, str
     pthread_rwlock_wrlock(&z->lock);
     struct zap_key *old = z->table.at;
     z->table = fresh;
-    z->generation++;
     pthread_rwlock_unlock(&z->lock);
     free(old);
     return BF_OK;
@@ -144,14 +143,6 @@ bool zap_find(struct zap *z, const uint8_t key[ZAP_KEY_BYTES], enum zap_domain d
         *ret = *found;
     pthread_rwlock_unlock(&z->lock);
     return fits;
-}
-
-uint64_t zap_generation(struct zap *z)
-{
-    pthread_rwlock_rdlock(&z->lock);
-    uint64_t generation = z->generation;
-    pthread_rwlock_unlock(&z->lock);
-    return generation;
 }
 
 uint64_t zap_turned_away(struct zap *z)
@@ -265,7 +256,6 @@ enum bf_rc zap_open(const struct zap_key *keys, size_t n, struct zap **ret, stru
         return rc;
     struct zap *z = bf_xcalloc(1, sizeof *z);
     z->table = table;
-    z->generation = 1;
     pthread_rwlock_init(&z->lock, NULL);
     z->context = zmq_ctx_new();
     assert(z->context);

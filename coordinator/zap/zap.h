@@ -47,8 +47,6 @@ void zap_close(struct zap *z);                           /* NULL is fine */
 enum bf_rc zap_set_keys(struct zap *z, const struct zap_key *keys, size_t n, struct bf_error *err) BF_MUST_CHECK;
 /* The key's entry, copied; false when it is not authorised for the domain. */
 bool zap_find(struct zap *z, const uint8_t key[ZAP_KEY_BYTES], enum zap_domain domain, struct zap_key *ret);
-/* Raised by each zap_set_keys(). */
-uint64_t zap_generation(struct zap *z);
 /* Handshakes that were turned away so far. */
 uint64_t zap_turned_away(struct zap *z);
 

@@ -215,6 +215,11 @@ def main():
     if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"):
         print("skipped: needs root, ip and nft")
         sys.exit(77)
+    probe = run("ip", "netns", "add", "bfcut-probe", check=False)
+    if probe.returncode != 0:
+        print("skipped: network namespaces cannot be made here:", probe.stderr.strip())
+        sys.exit(77)
+    run("ip", "netns", "del", "bfcut-probe")
     rng, failures = random.Random(args.seed), []
     directory = tempfile.mkdtemp(prefix="bf-cut-")
     with Net() as net:

@@ -32,6 +32,14 @@ name: orders
 steps:
   load: {runn: [echo]}
 """
+WARNED = """apiVersion: backfill/v1
+kind: Plan
+name: orders
+partitions: {grain: day, from: 2024-01-01, to: 2024-01-02}
+connections: {w: {odbc: "Driver=SQLite3;PWD=secret"}}
+steps:
+  load: {sql: {connection: w, transaction: true, text: "select 1;"}}
+"""
 WORKFLOW = {
     "name": "two", "schemaVersion": "1.5",
     "workflow": {
@@ -85,6 +93,15 @@ class BfctlTest(unittest.TestCase):
         self.bfctl("plan", "validate", self.path("missing.yaml"), status=2)
         self.bfctl("plan", "validate", status=2)
         self.bfctl("plan", "validate", "-", stdin=GOOD)
+
+    def test_validate_strict(self):
+        good, warned = self.write("good.yaml", GOOD), self.write("warned.yaml", WARNED)
+        self.assertIn("is valid", self.bfctl("plan", "validate", "--strict", good).stdout)
+        self.assertIn("warning: ", self.bfctl("plan", "validate", warned).stderr)
+        refused = self.bfctl("plan", "validate", warned, "--strict", status=2)
+        self.assertIn("not valid under --strict: 1 warning", refused.stderr)
+        self.assertEqual(refused.stdout, "")
+        self.assertIn("not supported yet", self.bfctl("backfill", "create", good, "--strict", status=2).stderr)
 
     def test_validate_reads_the_files_beside_the_plan(self):
         plan = """apiVersion: backfill/v1
@@ -189,6 +206,14 @@ steps:
         self.assertEqual(before, read(self.path("c/keys/admin.key")))
         self.bfctl("init", status=2)
         self.bfctl("init", "--dir", self.path("d"), "--agents", "many", status=2)
+
+    def test_a_key_that_others_may_read(self):
+        self.init(7615)
+        os.chmod(self.path("c/keys/admin.key"), 0o644)
+        refused = self.bfctl("backfill", "list", "--request-timeout", "200ms", status=2)
+        self.assertIn("chmod 600", refused.stderr)
+        os.chmod(self.path("c/keys/admin.key"), 0o600)
+        self.bfctl("backfill", "list", "--request-timeout", "200ms", status=6)
 
     def test_unreachable(self):
         with socket.socket() as free:

@@ -327,6 +327,42 @@ Test(coordinator, reload_changes_pools_and_takes_keys_away)
     site_free(s);
 }
 
+static bool log_has(const struct site *s, const char *part)
+{
+    struct bf_buf text = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(bf_file_read(s->log, 1 << 20, &text, &err), BF_OK, "%s", err.text);
+    bool found = strstr(bf_buf_cstr(&text), part) != NULL;
+    if (!found)
+        fprintf(stderr, "not in the log: %s\n%s", part, bf_buf_cstr(&text));
+    bf_buf_free(&text);
+    return found;
+}
+
+/* Who changed what, and with what end: both lines of a change are written before its answer leaves. */
+Test(coordinator, the_log_tells_commands_and_refusals)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    cr_assert_eq(create(s, 2).rc, BF_OK);
+    struct peer p = operator_of(s);
+    struct op_request pause = {.verb = OP_PAUSE, .backfill = OP_LATEST, .reason = "month end"};
+    cr_assert_eq(ask(&p, &pause, 3).rc, BF_OK);
+    struct op_request cancel = {.verb = OP_CANCEL, .backfill = 77, .reason = ""};
+    cr_assert_eq(ask(&p, &cancel, 4).rc, BF_NOT_FOUND);
+    struct op_request drain = {.verb = OP_AGENT_DRAIN, .name = "agent-9", .reason = ""};
+    cr_assert_neq(ask(&p, &drain, 5).rc, BF_OK);
+    peer_close(&p);
+    cr_expect(log_has(s, "event=command verb=create target=new "));
+    cr_expect(log_has(s, "event=command verb=pause target=latest request=03030303 by=admin reason=\"month end\""));
+    cr_expect(log_has(s, "event=command_done request=03030303 by=admin "));
+    cr_expect(log_has(s, "event=command verb=cancel target=bf-77 "));
+    cr_expect(log_has(s, "event=command_refused request=04040404 by=admin rc=not_found "));
+    cr_expect(log_has(s, "event=command verb=\"agent drain\" target=agent-9 "));
+    cr_expect(log_has(s, "event=command_refused request=05050505 by=admin rc="));
+    site_free(s);
+}
+
 Test(coordinator, what_cannot_be_served_is_refused)
 {
     struct site *s = site_new(), second;

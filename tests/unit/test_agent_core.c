@@ -101,6 +101,7 @@ static void tell(struct told *t, const char *words)
     else if (!strcmp(verb, "exit")) { t->ev.kind = CORE_ENDED; t->outcome.source = OUTCOME_EXIT; t->outcome.code = (int32_t)b; }
     else if (!strcmp(verb, "welcome")) t->msg.kind = AGENT_WELCOME;
     else if (!strcmp(verb, "ack")) t->msg.kind = AGENT_HEARTBEAT_ACK;
+    else if (!strcmp(verb, "refuse")) t->msg.kind = AGENT_REFUSE;
     else if (!strcmp(verb, "acked")) t->msg.kind = AGENT_REPORT_ACK;
     else if (!strcmp(verb, "told-drain")) t->msg.kind = AGENT_DRAIN;
     else if (!strcmp(verb, "kill")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_CANCELLED; }
@@ -243,6 +244,25 @@ Test(agent_core, outcome_is_copied_and_worded)
     core_step(core, &told.ev, 3, &actions);
     memset(text, 'x', sizeof text - 1);
     cr_assert_str_eq(actions->at[0].msg->reports[0].outcome.text, "exit status 3: no such table");
+    core_free(core);
+}
+
+/* What the shell warns of: true after three that were not answered, false again with the first answer. */
+Test(agent_core, silence_is_told_after_three_without_an_answer)
+{
+    static const struct { int64_t at_ms; const char *event; bool silent; } lines[] = {
+        {0, "connect", false}, {100, "welcome 1", false}, {2600, "timer", false}, {5100, "timer", false}, {7600, "timer", false},
+        {8600, "timer", true}, {12000, "timer", true}, {12100, "ack 2", true}, {14000, "timer", true}, {14001, "refuse", false},
+        {20000, "timer", false}, {20100, "welcome 7", false}, {40000, "timer", false}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000};
+    struct agent_core *core = core_new(&settings);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct core_actions *actions;
+        struct told told;
+        tell(&told, lines[i].event);
+        core_step(core, &told.ev, lines[i].at_ms, &actions);
+        cr_expect_eq(core_silent(core), lines[i].silent, "line %zu (%s)", i + 1, lines[i].event);
+    }
     core_free(core);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,6 +25,8 @@
 #include "common/log.h"
 
 #define LIMIT_MS 20000
+#define FENCE_MS 2000                        /* K */
+#define ALONE 70                             /* status of an agent whose guardian died and whose steps are dead */
 
 /* Shared between the test, the guardian and the agent. */
 struct stage {
@@ -102,9 +105,12 @@ static int small_agent(const struct agent_start *start, void *arg)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);                /* blocked, as the guardian left it */
-    for (int sig;;)
-        if (sigwait(&set, &sig) == 0)
+    struct signalfd_siginfo info;
+    struct pollfd fds[] = {{signalfd(-1, &set, SFD_CLOEXEC), POLLIN, 0}, {start->guardian_fd, POLLIN, 0}};
+    while (poll(fds, 2, -1) > 0 && !fds[1].revents)
+        if (read(fds[0].fd, &info, sizeof info) == (ssize_t)sizeof info)
             (void)!write(s->heard[1], "t", 1);
+    _exit(runner_end_all(runner, FENCE_MS) ? ALONE : 91);
 }
 
 static pid_t start_guardian(struct stage *s)
@@ -232,7 +238,58 @@ Test(agent_guardian, a_dead_agent_leaves_nothing_alive)
     }
 }
 
-Test(agent_guardian, a_killed_guardian_takes_the_agent_and_the_next_clears_up)
+/* The agent is the second line: it kills what double-forks and ignores SIGTERM, also when it was stopped at the time. */
+Test(agent_guardian, a_killed_guardian_is_noticed_by_the_agent_which_ends_every_step)
+{
+    EACH_MODE(m) {
+        for (int stopped = 0; mode_works(modes[m]) && stopped <= 1; stopped++) {
+            struct stage *s = stage_new(modes[m]);
+            prctl(PR_SET_CHILD_SUBREAPER, 1);
+            int life = open_life(s), status = -1;
+            pid_t guardian = start_guardian(s), agent;
+            wait_up(life);
+            agent = atomic_load(&s->agent);
+            if (stopped)
+                kill(agent, SIGSTOP);
+            int64_t begin_ms = bf_boottime_ms();
+            kill(guardian, SIGKILL);
+            waitpid(guardian, NULL, 0);
+            wait_all_dead(life);
+            int64_t took_ms = bf_boottime_ms() - begin_ms;
+            cr_expect_lt(took_ms, FENCE_MS, "mode %zu, stopped %d: dead after %" PRId64 " ms", m, stopped, took_ms);
+            while (waitpid(agent, &status, 0) < 0 && errno == EINTR)
+                ;
+            cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == ALONE, "mode %zu, stopped %d: status %x", m, stopped, (unsigned)status);
+            cr_expect_eq(ended_mark(s), 0, "it reports nothing");
+            close(life);
+            stage_free(s);
+        }
+    }
+}
+
+/* A guardian that starts while the agent of the last one still kills waits for the lock. */
+Test(agent_guardian, the_next_life_waits_for_the_agent_of_the_last)
+{
+    struct stage *s = stage_new(CGROUP_AUTO);
+    struct bf_error err = {0};
+    int fd = -1, ends[2], status;
+    char byte;
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    s->exit_status = 0;
+    pid_t holder = fork();
+    if (holder == 0) {
+        (void)!write(ends[1], state_lock(s->dir, &fd, &err) == BF_OK ? "l" : "x", 1);
+        (void)poll(NULL, 0, 200);            /* the guardian below is started into this time */
+        _exit(0);
+    }
+    cr_assert_eq(read(ends[0], &byte, 1), 1);
+    cr_assert_eq(byte, 'l');
+    cr_expect_eq(wait_exit(start_guardian(s)), 0, "it did not wait");
+    cr_expect_eq(waitpid(holder, &status, 0), holder);
+    stage_free(s);
+}
+
+Test(agent_guardian, when_both_are_killed_the_next_life_clears_up)
 {
     EACH_MODE(m) {
         if (!mode_works(modes[m]))
@@ -244,6 +301,8 @@ Test(agent_guardian, a_killed_guardian_takes_the_agent_and_the_next_clears_up)
         wait_up(life);
         uint64_t first = atomic_load(&s->incarnation);
         int agent = (int)syscall(SYS_pidfd_open, atomic_load(&s->agent), 0);
+        kill(guardian, SIGSTOP);             /* it must not see the agent's end */
+        kill(atomic_load(&s->agent), SIGKILL);
         kill(guardian, SIGKILL);
         waitpid(guardian, NULL, 0);
         wait_readable(agent, "the agent's end");

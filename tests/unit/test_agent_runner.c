@@ -347,6 +347,26 @@ Test(agent_runner, steps_run_under_another_user_when_root)
     bench_free(b);
 }
 
+Test(agent_runner, a_folder_that_the_step_user_may_not_enter_is_named)
+{
+    if (geteuid() != 0)
+        cr_skip("not root");
+    static char user[] = "nobody";
+    struct bench *b = bench_new(CGROUP_AUTO);        /* mkdtemp: root alone may enter */
+    const char *argv[3];
+    char expected[256];
+    b->config.switch_user = true;
+    b->config.step_user = user;
+    b->config.step_uid = b->config.step_gid = 65534;
+    struct assignment a = script(b, argv, "true");
+    cr_assert(!runner_start(b->runner, &a, &b->verdict));
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
+    cr_expect_eq(b->verdict.outcome.code, EACCES);
+    snprintf(expected, sizeof expected, "step user nobody may not enter %s: ", b->dir);
+    cr_expect_eq(strncmp(b->verdict.text, expected, strlen(expected)), 0, "\"%s\"", b->verdict.text);
+    bench_free(b);
+}
+
 Test(agent_runner, sql_job_goes_by_standard_input_and_secrets_only_as_allowed)
 {
     struct bench *b = bench_new(CGROUP_AUTO);

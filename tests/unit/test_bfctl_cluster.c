@@ -72,6 +72,40 @@ Test(bfctl_cluster, makes_what_fits_together)
     remove_folder(dir);
 }
 
+static mode_t mode_of(const char *dir, const char *name)
+{
+    BF_AUTO_FREE char *path = bf_path_join(dir, name);
+    struct stat st;
+    cr_assert_eq(stat(path, &st), 0, "%s", path);
+    return st.st_mode & 0777;
+}
+
+/* A step's own user must reach the agent's work folder, also when the cluster was made under a narrow umask; keys stay closed. */
+Test(bfctl_cluster, steps_of_another_user_can_pass)
+{
+    BF_AUTO_FREE char *parent = folder();
+    BF_AUTO_FREE char *dir = bf_path_join(parent, "site"), *private = bf_path_join(parent, "mine");
+    struct cluster_settings s = {.dir = dir, .agents = 2, .slots = 1};
+    struct cluster c = {0}, in_mine = {0};
+    struct bf_error err = {0};
+    mode_t before = umask(077);
+    cr_assert_eq(cluster_make(&s, &c, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(mkdir(private, 0700), 0);
+    s.dir = private;
+    cr_assert_eq(cluster_make(&s, &in_mine, &err), BF_OK, "%s", err.text);
+    umask(before);
+    cr_expect_eq(mode_of(dir, "."), 0755);
+    cr_expect_eq(mode_of(dir, "agent-1"), 0755);
+    cr_expect_eq(mode_of(dir, "agent-2"), 0755);
+    cr_expect_eq(mode_of(dir, "keys"), 0700);
+    cr_expect_eq(mode_of(dir, "logs"), 0700);
+    cr_expect_eq(mode_of(dir, "keys/agent-1.key"), 0600);
+    cr_expect_eq(mode_of(private, "."), 0700, "a folder that was there stays as it was");
+    cluster_done(&c);
+    cluster_done(&in_mine);
+    remove_folder(parent);
+}
+
 Test(bfctl_cluster, keeps_what_is_there)
 {
     BF_AUTO_FREE char *dir = folder();
@@ -119,6 +153,17 @@ Test(bfctl_cluster, key_files)
         cr_assert_eq(bf_file_write(path, rows[i].text, strlen(rows[i].text), 0600, &err), BF_OK);
         cr_assert_eq(client_keys_read(path, &keys, &err), rows[i].rc, "row %zu: %s", i, err.text);
         cr_assert(rows[i].rc != BF_OK || strcmp(keys.secret, "abcdefghijabcdefghijabcdefghijabcdefghij") == 0);
+    }
+    static const mode_t open_modes[] = {0640, 0604, 0666};
+    cr_assert_eq(unlink(path), 0);
+    for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+        struct client_keys keys = {0};
+        struct bf_error err = {0};
+        cr_assert_eq(bf_file_write(path, rows[0].text, strlen(rows[0].text), 0600, &err), BF_OK);
+        cr_assert_eq(chmod(path, open_modes[i]), 0);
+        cr_assert_eq(client_keys_read(path, &keys, &err), BF_INVALID, "mode %o", (unsigned)open_modes[i]);
+        cr_assert(strstr(err.text, "chmod 600"), "%s", err.text);
+        cr_assert_eq(keys.secret[0], '\0', "nothing was read");
     }
     remove_folder(dir);
 }

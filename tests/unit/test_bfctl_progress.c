@@ -118,6 +118,42 @@ Test(bfctl_progress, view_shows_the_steps)
     json_decref(status);
 }
 
+/* How many failures the view has no line for is said, also when the document itself lists fewer than there are. */
+Test(bfctl_progress, view_counts_what_it_leaves_out)
+{
+    static const struct { size_t listed; int failed; const char *says; } rows[] = {
+        {1, 1, NULL}, {3, 3, NULL}, {4, 4, "and 1 more failed; see `bfctl steps bf-3 --state failed`\n"}, {10, 250, "and 247 more failed;"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        json_t *status = parse(running), *failures = json_object_get(status, "failures");
+        while (json_array_size(failures) < rows[i].listed)
+            json_array_append_new(failures, json_deep_copy(json_array_get(failures, 0)));
+        json_object_set_new(json_object_get(status, "steps"), "failed", json_integer(rows[i].failed));
+        struct bf_buf text = {0};
+        const struct progress_look look = {.width = 100, .height = 40};
+        progress_view(status, &look, NULL, &text);
+        if (rows[i].says)
+            cr_expect(strstr(bf_buf_cstr(&text), rows[i].says), "row %zu: %s", i, bf_buf_cstr(&text));
+        else
+            cr_expect_null(strstr(bf_buf_cstr(&text), " more failed"), "row %zu: %s", i, bf_buf_cstr(&text));
+        bf_buf_free(&text);
+        json_decref(status);
+    }
+}
+
+Test(bfctl_progress, no_blanks_at_the_end_of_a_line)
+{
+    json_t *status = parse(running), *step = json_array_get(json_object_get(status, "by_step"), 1);
+    json_object_set_new(step, "total", json_integer(5));
+    for (size_t width = 20; width <= 140; width++) {
+        struct bf_buf text = {0};
+        const struct progress_look look = {.width = width, .height = 40};
+        progress_view(status, &look, "a note of several words", &text);
+        cr_assert_null(strstr(bf_buf_cstr(&text), " \n"), "width %zu:\n%s", width, bf_buf_cstr(&text));
+        bf_buf_free(&text);
+    }
+    json_decref(status);
+}
+
 Test(bfctl_progress, view_fits_the_terminal)
 {
     json_t *status = parse(running), *steps = json_object_get(status, "by_step");

@@ -79,6 +79,8 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: a, role: agent, key: \"" KEY_2 "\"}\n", "twice"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: b, role: admin, key: \"" KEY_1 "\"}\n", "same key"},
         {"flet: tcp://x\n", "fleet"},
+        {"store_max: 64Mi\nstore_reserve: 64Mi\n", "store_reserve"},
+        {"store_max: 16Mi\nstore_reserve: 1Gi\n", "less than store_max"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct coordinator_config c;

@@ -1,6 +1,7 @@
 /* Commands: pause, resume, cancel, retry, repeated requests, one writer. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/civil.h"
 #include "tests/support/engine_fixture.h"
@@ -80,6 +81,29 @@ Test(engine_commands, cancel_kills_what_runs_and_ends_when_it_is_dead)
     cr_assert_neq(b.finished_us, 0);
     cr_assert_eq(b.count[INSTANCE_SUCCEEDED], 1u);
     cr_assert_eq(b.count[INSTANCE_CANCELLED], 5u);
+    fx_done(&f);
+}
+
+/* The time of a cancel is that of one walk over the instances, however many of them are ready: the agents' leases run on. */
+static struct plan *wide(uint64_t n)
+{
+    struct plan *p = fx_plan();
+    fx_step(p, PLAN_DAY, 0, (uint32_t)n, PLAN_NO_INDEX);
+    return fx_plan_done(p);
+}
+
+Test(engine_commands, cancel_of_a_wide_one_is_no_slower_than_its_creation)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    clock_t began = clock();
+    fx_create(&f, wide, 1000000);
+    clock_t created = clock();
+    cr_assert_eq(fx_ask(&f, OP_CANCEL, 1)->rc, BF_OK);
+    clock_t cancelled = clock();
+    cr_assert_eq(fx_backfill(&f, 1).count[INSTANCE_CANCELLED], 1000000u);
+    cr_expect_leq(cancelled - created, created - began, "created in %ld, cancelled in %ld us of processor time",
+                  (long)(created - began), (long)(cancelled - created));
     fx_done(&f);
 }
 

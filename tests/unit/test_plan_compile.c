@@ -135,7 +135,7 @@ Test(plan_compile, options_change_the_range)
 
 Test(plan_compile, options_refused)
 {
-    static const struct plan_param unknown = {"legder", "x"};
+    static const struct plan_param unknown = {"legder", "x"}, latin = {"ledger", "M\xfcller"};
     static const struct { struct plan_options o; const char *text, *wanted; } cases[] = {
         {{.from = "2024-01-32"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: `--from` must be a real date"},
         {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n", "is after `to` 2023-12-31"},
@@ -144,6 +144,7 @@ Test(plan_compile, options_refused)
         {{.to = "2024-01-01"}, HEAD "partitions: {grain: none}\nsteps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.params = &unknown, .n_params = 1}, HEAD "params: {ledger: a}\nsteps: {a: {noop: true}}\n", "did you mean `ledger`?"},
         {{.params = &unknown, .n_params = 1}, HEAD "steps: {a: {noop: true}}\n", "the plan declares none of that name"},
+        {{.params = &latin, .n_params = 1}, HEAD "params: {ledger: a}\nsteps: {a: {noop: true}}\n", "`ledger` is not UTF-8 text"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct compiled c = compile_options(cases[i].text, &cases[i].o);

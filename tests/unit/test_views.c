@@ -280,6 +280,28 @@ Test(views, steps_are_paged_and_filtered)
     req = query(OP_STEPS);
     req.step = "stgg";
     ask(w, &req, BF_NOT_FOUND, error);
+    cr_expect(strstr(error, "stgg"), "%s", error);
+    static const char *const impossible[] = {"2024-13-01", "2024-02-30", "2024-01", "May"};
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++)
+        for (int named = 0; named < 2; named++) {
+            req = query(OP_STEPS);
+            req.partition = impossible[i];
+            req.step = named ? "fct" : "";
+            ask(w, &req, BF_INVALID, error);
+            cr_expect(strstr(error, impossible[i]), "%s", error);
+        }
+    world_free(w);
+}
+
+Test(views, a_partition_of_a_plan_without_partitions_is_refused)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: one\nsteps:\n  only: {run: [echo]}\n");
+    char error[256];
+    struct op_request req = query(OP_STEPS);
+    req.partition = "2024-01-01";
+    ask(w, &req, BF_INVALID, error);
+    cr_expect(strstr(error, "no step of bf-1 has partitions"), "%s", error);
     world_free(w);
 }
 
@@ -307,6 +329,12 @@ Test(views, why_names_what_blocks_and_what_to_do)
 {
     struct world *w = world_new();
     create(w, plan_text);
+    expect_why(w, "stg", "2024-01-01", "no_agent", "no connected agent");
+    turn_set_low(w->turns, true);
+    run(w);
+    expect_why(w, "stg", "2024-01-01", "low_water", "the store is short of room");
+    turn_set_low(w->turns, false);
+    run(w);
     expect_why(w, "stg", "2024-01-01", "no_agent", "no connected agent");
     hello(w, 8);
     expect_why(w, "stg", "2024-01-05", "pool", "pool warehouse is full: 2 of 2 slots in use");

@@ -177,4 +177,10 @@ Test(zap, lines_about_strangers_are_few)
     cr_expect_eq(told, 10);
     cr_expect_eq(left_out, 0);
     cr_expect_eq(q.left_out, 990);
+    q = (struct door_quota){0};
+    told = 0;
+    for (int i = 0; i < 1000; i++)
+        told += door_quota_second(&q, &left_out);
+    cr_expect_leq(told, 2, "a second may end within the loop");
+    cr_expect_eq(told + q.left_out + left_out, 1000);
 }
