@@ -45,7 +45,9 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
                                               ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
     json_object_set_new(j, "usage", usage_object(&i->usage));
-    json_object_set_new(j, "failure", view_failure(v, b->id, step, index, text_left_bytes));
+    /* What went well in the end has no failure to show. */
+    bool done = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;
+    json_object_set_new(j, "failure", done ? json_null() : view_failure(v, b->id, step, index, text_left_bytes));
     return j;
 }
 

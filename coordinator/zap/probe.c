@@ -10,6 +10,9 @@
 
 #define PROBE_WAIT_MS 5000
 
+/* The refusal itself can be lost when the server closes right behind it; then only the closed connection is seen. */
+#define TURNED_AWAY (ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED)
+
 enum probe_seen { PROBE_LET_IN, PROBE_TURNED_AWAY, PROBE_SILENT };
 
 /* A wildcard is no address to connect to. */
@@ -48,7 +51,7 @@ static enum probe_seen watch(void *monitor)
             return PROBE_SILENT;
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             return PROBE_LET_IN;
-        if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        if (event & TURNED_AWAY)
             return PROBE_TURNED_AWAY;
     }
 }
@@ -75,7 +78,7 @@ static enum probe_seen knock(void *context, const char *endpoint, const char *se
     void *monitor = zmq_socket(context, ZMQ_PAIR);
     enum probe_seen seen = PROBE_SILENT;
     if (socket && monitor && client_set_up(socket, server_key, public_key, secret_key) &&
-        zmq_socket_monitor(socket, monitor_name, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) == 0 &&
+        zmq_socket_monitor(socket, monitor_name, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | TURNED_AWAY) == 0 &&
         zmq_connect(monitor, monitor_name) == 0 && zmq_connect(socket, address) == 0)
         seen = watch(monitor);
     if (socket)

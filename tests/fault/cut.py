@@ -215,11 +215,12 @@ def main():
     if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"):
         print("skipped: needs root, ip and nft")
         sys.exit(77)
-    probe = run("ip", "netns", "add", "bfcut-probe", check=False)
+    run("ip", "netns", "add", "bfcut-probe", check=False)
+    probe = run("ip", "-n", "bfcut-probe", "link", "set", "lo", "up", check=False)
+    run("ip", "netns", "del", "bfcut-probe", check=False)
     if probe.returncode != 0:
         print("skipped: network namespaces cannot be made here:", probe.stderr.strip())
         sys.exit(77)
-    run("ip", "netns", "del", "bfcut-probe")
     rng, failures = random.Random(args.seed), []
     directory = tempfile.mkdtemp(prefix="bf-cut-")
     with Net() as net:

@@ -61,6 +61,7 @@ class Cluster:
         for name in allow_env:
             options += ["--allow-env", name]
         subprocess.run([f"{BIN}/bfctl", "init", *options], env=self.env, check=True, capture_output=True)
+        self.configure("lease", "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}")
         if checkpoint:
             self.configure("checkpoint", checkpoint)
         command = [f"{BIN}/bfctl", "dev", "--dir", self.dir]
