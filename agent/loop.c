@@ -36,6 +36,8 @@
 #define MESSAGES_PER_TURN 256
 #define LEAVE_MS 3000                        /* for the last logs of ended attempts */
 #define BYE_LINGER_MS 500
+#define OWN_FILES 48                         /* sockets, their threads' ends, control groups */
+#define FILES_PER_SLOT 6                     /* pipes and their other ends while spawning, pidfd, input */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
 struct later { struct attempt_ref ref; struct verdict *failed; };      /* NULL: it runs */
@@ -334,6 +336,10 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     uint64_t soft = nofile.rlim_cur;
     nofile.rlim_cur = nofile.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &nofile);
+    uint64_t files = OWN_FILES + FILES_PER_SLOT * (uint64_t)c->slots;
+    if (nofile.rlim_max < files)
+        return bf_fail(err, BF_LIMIT, "%" PRId64 " slots need %" PRIu64 " open files, and the limit of this process is %" PRIu64
+                       ": raise it (ulimit -n, LimitNOFILE=) or lower `slots`", c->slots, files, (uint64_t)nofile.rlim_max);
     const struct runner_setup setup = {
         .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
         .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .ended = on_ended, .arg = l};

@@ -20,7 +20,8 @@
 /* A peer that does not own the pinned key drops us at once and every time; one that is just stopping does so once. */
 #define QUICK_DROP_MS 1000
 #define QUICK_DROPS_DENIED 3
-#define EVENTS (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | \
+#define HOPELESS_RETRIES 5                       /* about two seconds */
+#define EVENTS (ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | \
                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
 struct client {
@@ -32,6 +33,7 @@ struct client {
     bool again;                                  /* a new connection: what was sent may be lost */
     int64_t connected_ms;
     unsigned quick_drops;                        /* in a row, before the end of the handshake */
+    unsigned retries;                            /* connections that were refused or timed out, in all */
 };
 
 /* ---- opening ---- */
@@ -125,6 +127,9 @@ static void note_event(struct client *c, uint16_t event)
         c->again = c->was_greeted;
         c->greeted = c->was_greeted = true;
         c->quick_drops = 0;
+        break;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+        c->retries++;
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         c->refused = true;
@@ -231,11 +236,17 @@ static enum bf_rc no_answer(const struct client *c, const struct op_request *req
     char limit[32];
     bf_format_duration(c->settings->request_timeout_ms, limit, sizeof limit);
     if (!c->was_greeted)
-        return bf_fail(err, BF_UNREACHABLE, "the coordinator at %s cannot be reached (%s within %s); is it running?",
-                       c->settings->api, c->connected ? "no handshake" : "no connection", limit);
+        return bf_fail(err, BF_UNREACHABLE, "the coordinator at %s cannot be reached (%s); is it running?", c->settings->api,
+                       c->connected ? "no handshake" : "no connection");
     return bf_fail(err, BF_UNREACHABLE, "the coordinator at %s did not answer '%s' within %s%s", c->settings->api,
                    op_verb_name(req->verb), limit,
                    req->verb < OP_PLAN_PUT ? "; whether the change was made is not known" : "");
+}
+
+/* Nobody listens there, and a question need not wait for it; a change is tried until its time is over. */
+static bool is_hopeless(const struct client *c, const struct op_request *req)
+{
+    return req->verb > OP_PLAN_PUT && !c->was_greeted && !c->connected && c->retries >= HOPELESS_RETRIES;
 }
 
 static enum bf_rc exchange(struct client *c, const struct op_request *req, const struct bf_buf *bytes, struct op_reply *ret,
@@ -255,7 +266,7 @@ static enum bf_rc exchange(struct client *c, const struct op_request *req, const
         if (c->again && (rc = send_bytes(c, bytes, err)) != BF_OK)
             return rc;
         int64_t left_ms = deadline_ms - bf_boottime_ms();
-        if (left_ms <= 0)
+        if (left_ms <= 0 || is_hopeless(c, req))
             return no_answer(c, req, err);
         zmq_pollitem_t items[] = {{.socket = c->socket, .events = ZMQ_POLLIN}, {.socket = c->monitor, .events = ZMQ_POLLIN}};
         if (zmq_poll(items, 2, (long)left_ms) < 0 && zmq_errno() != EINTR)

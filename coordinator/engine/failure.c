@@ -33,7 +33,9 @@ static const struct sqlstate_rule general_states[] = {
 static const struct native_rule mysql_natives[] = {
     {1205, FAILURE_TRANSIENT}, {1213, FAILURE_TRANSIENT}, {2006, FAILURE_TRANSIENT}, {2013, FAILURE_TRANSIENT},
 };
-static const struct native_rule sqlite_natives[] = {{5, FAILURE_TRANSIENT}, {6, FAILURE_TRANSIENT}};
+/* Busy and locked pass; a statement that is wrong (1), a constraint (19) and a type (20) do not.  Its driver reports HY000 for all. */
+static const struct native_rule sqlite_natives[] = {{5, FAILURE_TRANSIENT}, {6, FAILURE_TRANSIENT}, {1, FAILURE_PERMANENT}, {19, FAILURE_PERMANENT},
+                                                    {20, FAILURE_PERMANENT}};
 
 static const struct dbms_rule dbms_rules[] = {
     {"PostgreSQL", NULL, 0, postgresql_states, N(postgresql_states)},
