@@ -75,6 +75,21 @@ static enum bf_rc prepare(struct creation *c, struct bf_error *err)
     return rc;
 }
 
+/* Whether it is the dates of the command line, not the plan, that do not compile. */
+static bool dates_at_fault(const struct creation *c, const struct plan_options *o)
+{
+    if (!o->from && !o->to)
+        return false;
+    struct plan_options without = *o;
+    without.from = without.to = NULL;
+    struct bf_diags ignored = {0};
+    struct plan *plan = plan_compile(&c->source, &without, &ignored);
+    bool good = plan != NULL;
+    plan_free(plan);
+    bf_diags_done(&ignored);
+    return good;
+}
+
 /* Compile, and say which dates that gives. */
 static enum bf_rc compile(struct creation *c, const char *path, struct bf_error *err)
 {
@@ -86,6 +101,9 @@ static enum bf_rc compile(struct creation *c, const char *path, struct bf_error 
         overrides[i] = (struct plan_param){.name = (char *)c->params[i].name, .value = (char *)c->params[i].value};
     const struct plan_options o = {.from = c->v->from, .to = c->v->to, .params = overrides, .n_params = c->request.n_params};
     struct plan *plan = plan_file_compile(&c->source, &o, NULL, err);
+    if (!plan && dates_at_fault(c, &o))
+        return bf_fail(err, BF_INVALID, "%s%s%s%s%s cannot be used with %s", o.from ? "--from " : "", o.from ? o.from : "",
+                       o.from && o.to ? " " : "", o.to ? "--to " : "", o.to ? o.to : "", c->source.name);
     if (!plan)
         return err->rc;
     struct bf_buf text = {0};

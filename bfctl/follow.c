@@ -29,6 +29,7 @@ struct screen {
     char *last;                          /* the last plain line */
     int64_t last_ms;
     bool told_away;
+    struct progress_rate rate;
 };
 
 static void screen_open(struct screen *s, FILE *out)
@@ -41,7 +42,7 @@ static void screen_open(struct screen *s, FILE *out)
 
 static struct progress_look screen_look(const struct screen *s)
 {
-    struct progress_look look = {.width = 80, .height = 24, .color = s->color};
+    struct progress_look look = {.width = 80, .height = 24, .color = s->color, .rate = &s->rate};
     struct winsize size;
     if (ioctl(fileno(s->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
         look.width = size.ws_col;
@@ -80,7 +81,7 @@ static void say(struct screen *s, const json_t *status)
     s->last = bf_xstrdup(bf_buf_cstr(&line));
     s->last_ms = now_ms;
     bf_buf_put_str(&line, "; ");
-    progress_clock(status, &line);
+    progress_clock(status, &s->rate, &line);
     fprintf(s->out, "%s\n", bf_buf_cstr(&line));
     fflush(s->out);
     bf_buf_free(&line);
@@ -137,6 +138,7 @@ static enum bf_rc ask(struct session *s, struct op_request *req, struct screen *
     ANSWER_AUTO struct answer a = {0};
     enum bf_rc rc = session_query(s, req, &a, err);
     if (rc == BF_UNREACHABLE && *status) {
+        progress_rate_silence(&screen->rate);
         show_away(screen, *status);
         return BF_OK;
     }
@@ -147,6 +149,7 @@ static enum bf_rc ask(struct session *s, struct op_request *req, struct screen *
         req->backfill = id;                      /* a newer one shall not take its place meanwhile */
     json_decref(*status);
     *status = json_incref(a.json);
+    progress_rate_answer(&screen->rate, *status, bf_boottime_ms());
     show(screen, *status);
     return BF_OK;
 }

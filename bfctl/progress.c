@@ -12,7 +12,11 @@
 
 #define STRIP_MAX 60
 #define STRIP_MIN 8
+#define NAME_MIN 8
 #define FAILURES_SHOWN 3
+#define RATE_WINDOW_MS 30000.0
+#define RATE_SETTLED_MIN 8.0                 /* the window is longer while fewer than these have settled in it */
+#define ETA_MAX_MS (1000.0 * 86400 * 365)
 
 /* ---- counting ---- */
 
@@ -36,11 +40,40 @@ static int64_t settled(const struct progress_counts *c)
     return progress_done(c) + c->failed + c->cancelled + c->upstream_failed;
 }
 
-int64_t progress_eta_ms(int64_t settled, int64_t total, int64_t elapsed_ms)
+void progress_rate_answer(struct progress_rate *r, const json_t *status, int64_t now_ms)
 {
-    if (settled <= 0 || elapsed_ms <= 0 || settled > total)
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    if (strcmp(render_text(status, "state"), "running") != 0) {
+        r->linked = false;
+        return;
+    }
+    int64_t now_settled = settled(&c), gap_ms = now_ms - r->last_ms;
+    if (r->linked && gap_ms <= 0)
+        return;
+    if (r->linked && now_settled >= r->last_settled) {       /* fewer than before: some were set back to run again */
+        double keep = RATE_WINDOW_MS / (RATE_WINDOW_MS + (double)gap_ms);
+        if (r->settled * keep < RATE_SETTLED_MIN)
+            keep = r->settled > RATE_SETTLED_MIN ? RATE_SETTLED_MIN / r->settled : 1;
+        r->settled = r->settled * keep + (double)(now_settled - r->last_settled);
+        r->over_ms = r->over_ms * keep + (double)gap_ms;
+    }
+    r->linked = true;
+    r->last_ms = now_ms;
+    r->last_settled = now_settled;
+}
+
+void progress_rate_silence(struct progress_rate *r)
+{
+    r->linked = false;
+}
+
+int64_t progress_eta_ms(const struct progress_rate *r, int64_t left)
+{
+    if (!r || !r->linked || r->settled <= 0 || r->over_ms <= 0 || left < 0)
         return -1;
-    return (int64_t)((double)elapsed_ms * (double)(total - settled) / (double)settled);
+    double eta_ms = r->over_ms * (double)left / r->settled;
+    return eta_ms < ETA_MAX_MS ? (int64_t)eta_ms : -1;
 }
 
 void progress_strip(const char *strip, size_t width, char *ret)
@@ -88,7 +121,7 @@ static const char *state_words(const json_t *status)
     return strcmp(state, "partly_succeeded") == 0 ? "partly succeeded" : render_safe(state);
 }
 
-void progress_clock(const json_t *status, struct bf_buf *ret)
+void progress_clock(const json_t *status, const struct progress_rate *rate, struct bf_buf *ret)
 {
     struct progress_counts c;
     progress_counts(json_object_get(status, "steps"), &c);
@@ -96,7 +129,7 @@ void progress_clock(const json_t *status, struct bf_buf *ret)
     int64_t elapsed_ms = render_number(status, "elapsed_ms");
     bf_format_duration(elapsed_ms / 1000 * 1000, text, sizeof text);
     bf_buf_printf(ret, "elapsed %s", elapsed_ms < 1000 ? "0s" : text);
-    int64_t eta_ms = progress_eta_ms(settled(&c), c.total, elapsed_ms);
+    int64_t eta_ms = progress_eta_ms(rate, c.total - settled(&c));
     if (eta_ms <= 0 || strcmp(render_text(status, "state"), "running") != 0)
         return;
     bf_format_duration((eta_ms + 999) / 1000 * 1000, text, sizeof text);
@@ -183,13 +216,15 @@ static struct columns fit(const json_t *steps, size_t width)
         size_t s = strlen(render_text(step, "strip"));
         strip = s > strip ? s : strip;
     }
-    int name_max = (int)(width / 4) > 8 ? (int)(width / 4) : 8;
-    c.name = c.name > name_max ? name_max : c.name;
-    /* name, strip, done/total, "NNN running", "NNN failed", and the gaps between them */
-    size_t fixed = (size_t)(c.name + 4 * c.count + 1 + 15 + 8 + 2);
-    size_t room = width > fixed ? width - fixed : 0;
-    c.strip = strip < STRIP_MAX ? strip : STRIP_MAX;
-    c.strip = room < STRIP_MIN ? 0 : room < c.strip ? room : c.strip;
+    /* What does not give way: done/total, " NNN running", " NNN failed", the gaps between them, the last column. */
+    size_t fixed = (size_t)(4 * c.count + 21), room = width > fixed ? width - fixed : 0;
+    strip = strip < STRIP_MAX ? strip : STRIP_MAX;
+    size_t strip_least = strip < room / 2 ? strip : room / 2;        /* a long strip shares with a long name */
+    strip_least = strip_least < STRIP_MIN && strip > strip_least ? 0 : strip_least;
+    size_t name_max = room - strip_least > NAME_MIN ? room - strip_least : NAME_MIN;
+    c.name = (size_t)c.name > name_max ? (int)name_max : c.name;
+    room = room > (size_t)c.name ? room - (size_t)c.name : 0;
+    c.strip = strip <= room ? strip : room < STRIP_MIN ? 0 : room;
     return c;
 }
 
@@ -219,31 +254,42 @@ static void put_step(const json_t *step, const struct columns *c, const struct c
     end_line(ret);
 }
 
-/* What is worth a line when not all steps have one: what runs or has failed, then what has begun, then the rest. */
+/* What is worth a line when not all steps have one, in this order; what is done is only counted. */
+enum { INTEREST_FAILED, INTEREST_RUNNING, INTEREST_WAITING, INTEREST_ENDED, INTEREST_DONE, INTEREST_LEVELS };
+
 static int interest(const json_t *step)
 {
     struct progress_counts n;
     progress_counts(step, &n);
-    if (n.running > 0 || n.failed > 0)
-        return 0;
-    return settled(&n) > 0 && settled(&n) < n.total ? 1 : settled(&n) < n.total ? 2 : 3;
+    if (n.failed > 0 || n.running > 0)
+        return n.failed > 0 ? INTEREST_FAILED : INTEREST_RUNNING;
+    return settled(&n) < n.total ? INTEREST_WAITING : progress_done(&n) < n.total ? INTEREST_ENDED : INTEREST_DONE;
 }
 
-static void put_steps(const json_t *steps, size_t room, const struct columns *c, const struct colors *k, struct bf_buf *ret)
+/* In the order of the plan; when not all have a line, by interest first.  left_out are steps that the document does not list. */
+static void put_steps(const json_t *steps, size_t left_out, size_t room, const struct columns *c, const struct colors *k,
+                      struct bf_buf *ret)
 {
-    size_t n = json_array_size(steps), shown = 0;
-    if (n <= room) {
-        for (size_t i = 0; i < n; i++)
-            put_step(json_array_get(steps, i), c, k, ret);
-        return;
-    }
-    for (int level = 0; level < 4; level++)
-        for (size_t i = 0; i < n && shown + 1 < room; i++)
-            if (interest(json_array_get(steps, i)) == level) {
-                put_step(json_array_get(steps, i), c, k, ret);
+    size_t n = json_array_size(steps), shown = 0, done = 0;
+    bool all = n + (left_out > 0) <= room;
+    for (int level = 0; level < (all ? 1 : INTEREST_LEVELS); level++)
+        for (size_t i = 0; i < n; i++) {
+            const json_t *step = json_array_get(steps, i);
+            if (!all && interest(step) != level)
+                continue;
+            if (all || (level != INTEREST_DONE && shown + 1 < room)) {
+                put_step(step, c, k, ret);
                 shown++;
+            } else {
+                done += level == INTEREST_DONE;
             }
-    bf_buf_printf(ret, "%sand %zu more steps%s\n", k->dim, n - shown, k->off);
+        }
+    if (shown == 0 && n > 0)
+        bf_buf_printf(ret, "%s%zu steps (%zu done)%s\n", k->dim, n + left_out, done, k->off);
+    else if (shown < n)
+        bf_buf_printf(ret, "%s… and %zu more (%zu done)%s\n", k->dim, n + left_out - shown, done, k->off);
+    else if (left_out > 0)
+        bf_buf_printf(ret, "%s… and %zu more%s\n", k->dim, left_out, k->off);
 }
 
 /* text cut to the width, on a line of its own. */
@@ -268,7 +314,7 @@ static void put_head(const json_t *status, const struct progress_look *look, con
     struct bf_buf line = {0};
     progress_line(status, &line);
     bf_buf_put_str(&line, "; ");
-    progress_clock(status, &line);
+    progress_clock(status, look->rate, &line);
     const json_t *agents = json_object_get(status, "agents");
     put_line(k->bold, bf_buf_cstr(&line), k->off, look->width, ret);
     bf_buf_clear(&line);
@@ -312,7 +358,8 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
     size_t taken = 2 + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;      /* and one line is left for the cursor */
     put_head(status, look, k, ret);
-    put_steps(steps, look->height > taken + 2 ? look->height - taken : 2, &columns, k, ret);
+    put_steps(steps, (size_t)render_number(status, "by_step_left_out"), look->height > taken + 2 ? look->height - taken : 2, &columns,
+              k, ret);
     put_failures(status, n_failures, look->width, k, ret);
     if (note)
         put_line(k->yellow, note, k->off, look->width, ret);

@@ -19,22 +19,35 @@ void progress_counts(const json_t *o, struct progress_counts *ret);
 /* Succeeded or skipped. */
 int64_t progress_done(const struct progress_counts *c);
 
-/* Milliseconds still to go at the rate so far; -1 when nothing can be said. */
-int64_t progress_eta_ms(int64_t settled, int64_t total, int64_t elapsed_ms);
+/* How fast a backfill has moved lately, as this viewer has seen it: between two answers one after the other, in both of which it
+ * was running.  Older answers weigh less (30 s), but never so little that only a few instances are left to judge by.  All-zero is
+ * ready for use. */
+struct progress_rate {
+    bool linked;                     /* the last answer can be compared with the next one */
+    int64_t last_ms, last_settled;
+    double settled, over_ms;         /* weighted sums */
+};
+
+/* An answer that came at now_ms (any clock that does not jump back). */
+void progress_rate_answer(struct progress_rate *r, const json_t *status, int64_t now_ms);
+/* A question went unanswered: the time until the next answer does not count, and until then nothing is said. */
+void progress_rate_silence(struct progress_rate *r);
+/* Milliseconds until so many more have settled; -1 when nothing can be said, always with r NULL. */
+int64_t progress_eta_ms(const struct progress_rate *r, int64_t left);
 /* A strip in at most width characters: of the buckets that share one, the worst shows.  ret has room for width + 1. */
 void progress_strip(const char *strip, size_t width, char *ret);
 
 /* True when the backfill has come to its end and nothing of it runs; then *ret_rc is what that means for an exit status. */
 bool progress_ended(const json_t *status, enum bf_rc *ret_rc);
 
-/* Terminal to draw for. */
-struct progress_look { size_t width, height; bool color; };
+/* Terminal to draw for; rate may be NULL: no ETA. */
+struct progress_look { size_t width, height; bool color; const struct progress_rate *rate; };
 
 /* The live view: whole lines, at most look->height - 1, none wider than the terminal.  note may be NULL. */
 void progress_view(const json_t *status, const struct progress_look *look, const char *note, struct bf_buf *ret);
-/* One line: what has changed when it has changed; the second adds what always changes (time, ETA). */
+/* One line: what has changed when it has changed; the second adds what always changes (time, ETA).  rate may be NULL. */
 void progress_line(const json_t *status, struct bf_buf *ret);
-void progress_clock(const json_t *status, struct bf_buf *ret);
+void progress_clock(const json_t *status, const struct progress_rate *rate, struct bf_buf *ret);
 /* The last sentence: result, time, counts, and what to look at. */
 void progress_sentence(const json_t *status, struct bf_buf *ret);
 

@@ -2,6 +2,7 @@
  *
  * The range is kept in days.  `from` and `to` are inclusive.  A month must lie in the range whole: half a month would be
  * rebuilt from half its data. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/civil.h"
@@ -71,20 +72,45 @@ static bool read_from_or_to(struct plan_compiler *c, const struct bf_yaml_node *
     return false;
 }
 
+static const char *option_of(const struct plan_compiler *c, bool end)
+{
+    return !c->options ? NULL : end ? c->options->to : c->options->from;
+}
+
+/* Which end of the range holds what, and whether the document or the command line says so. */
+#define END_MAX (PLAN_CLIP + PLAN_KEY_MAX + 16)
+static const char *end_words(const struct plan_compiler *c, bool end, const char *key, char ret[END_MAX])
+{
+    char shown[PLAN_CLIP];
+    const char *option = option_of(c, end), *name = end ? "to" : "from";
+    if (option)
+        snprintf(ret, END_MAX, "--%s %s", name, plan_clip(option, shown));
+    else
+        snprintf(ret, END_MAX, "`%s` %s", name, key);
+    return ret;
+}
+
+static void refuse_empty(struct plan_compiler *c, int32_t from_day, int32_t until_day)
+{
+    char key[2][PLAN_KEY_MAX], words[2][END_MAX];
+    plan_partition_key(PLAN_DAY, from_day, key[0]);
+    plan_partition_key(PLAN_DAY, until_day - 1, key[1]);
+    bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark, "the range is empty: %s is after %s (both inclusive)",
+                end_words(c, false, key[0], words[0]), end_words(c, true, key[1], words[1]));
+}
+
 static void read_days(struct plan_compiler *c, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *from = plan_keys_get(map, &plan_keys_partitions, "from");
     int32_t from_day = 0, until_day = 0;
-    bool good = read_from_or_to(c, map, "from", c->options ? c->options->from : NULL, &from_day);
-    good &= read_from_or_to(c, map, "to", c->options ? c->options->to : NULL, &until_day);
-    if (from)
+    bool good = read_from_or_to(c, map, "from", option_of(c, false), &from_day);
+    good &= read_from_or_to(c, map, "to", option_of(c, true), &until_day);
+    if (option_of(c, false) || option_of(c, true))
+        c->range_mark = (struct bf_mark){0};   /* no place in the document made this range */
+    else if (from)
         c->range_mark = from->mark;
     if (good && from_day >= until_day) {
-        char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
-        plan_partition_key(PLAN_DAY, from_day, first);
-        plan_partition_key(PLAN_DAY, until_day - 1, last);
-        bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark, "the range is empty: `from` %s is after `to` %s (both inclusive)", first,
-                    last);
+        refuse_empty(c, from_day, until_day);
         good = false;
     }
     c->range_bad = !good;
@@ -168,13 +194,17 @@ void plan_range_check_whole(struct plan_compiler *c)
     plan_partition_days(PLAN_MONTH, months.first + (int32_t)months.n - 1, &ignored, &until);
     if (from == c->from_day && until == c->until_day)
         return;
-    char given[2][PLAN_KEY_MAX], wide[2][PLAN_KEY_MAX];
-    plan_partition_key(PLAN_DAY, c->from_day, given[0]);
-    plan_partition_key(PLAN_DAY, c->until_day - 1, given[1]);
-    plan_partition_key(PLAN_DAY, from, wide[0]);
-    plan_partition_key(PLAN_DAY, until - 1, wide[1]);
-    bool of_plan = c->plan->range.grain == PLAN_MONTH;
+    bool of_plan = c->plan->range.grain == PLAN_MONTH, options = option_of(c, false) || option_of(c, true);
+    char key[2][PLAN_KEY_MAX], given[2][END_MAX], wide[2][END_MAX];
+    plan_partition_key(PLAN_DAY, c->from_day, key[0]);
+    plan_partition_key(PLAN_DAY, c->until_day - 1, key[1]);
+    for (int end = 0; end < 2; end++)
+        snprintf(given[end], END_MAX, "%s", options ? end_words(c, end, key[end], wide[end]) : key[end]);
+    plan_partition_key(PLAN_DAY, from, key[0]);
+    plan_partition_key(PLAN_DAY, until - 1, key[1]);
+    for (int end = 0; end < 2; end++)
+        snprintf(wide[end], END_MAX, option_of(c, end) ? "--%s %s" : "`%s: %s`", end ? "to" : "from", key[end]);
     bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark,
-                "%s%s%s has grain month, and %s to %s covers a month only in part: widen it to `from: %s`, `to: %s`",
-                of_plan ? "the plan" : "step `", of_plan ? "" : step->name, of_plan ? "" : "`", given[0], given[1], wide[0], wide[1]);
+                "%s%s%s has grain month, and %s to %s covers a month only in part: widen it to %s, %s", of_plan ? "the plan" : "step `",
+                of_plan ? "" : step->name, of_plan ? "" : "`", given[0], given[1], wide[0], wide[1]);
 }

@@ -1,6 +1,7 @@
 #include "bfctl/progress.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bfctl/render.h"
@@ -16,6 +17,9 @@ static const char running[] =
     "\"agents\":{\"connected\":3,\"slots\":12,\"busy\":5},"
     "\"failures\":[{\"step\":\"load\",\"partition\":\"2024-01-31\",\"class\":\"permanent\",\"text\":\"exit status 3\",\"attempts\":1}]}";
 
+/* Running at a rate at which 99 more take 59 s. */
+static const struct progress_rate steady = {.linked = true, .settled = 101, .over_ms = 60000};
+
 static json_t *parse(const char *text)
 {
     json_t *o = json_loads(text, 0, NULL);
@@ -23,13 +27,49 @@ static json_t *parse(const char *text)
     return o;
 }
 
+/* A viewer that got these answers: state, how many have settled of 1000, and when.  NULL: no answer came. */
+struct seen { const char *state; int settled; int64_t at_ms; };
+
+static int64_t eta_after(const struct seen *seen, size_t n)
+{
+    struct progress_rate rate = {0};
+    int64_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!seen[i].state) {
+            progress_rate_silence(&rate);
+            continue;
+        }
+        json_t *status = json_pack("{s:s, s:{s:i, s:i}}", "state", seen[i].state, "steps", "total", 1000, "succeeded", seen[i].settled);
+        progress_rate_answer(&rate, status, seen[i].at_ms);
+        left = 1000 - seen[i].settled;
+        json_decref(status);
+    }
+    return progress_eta_ms(&rate, left);
+}
+
 Test(bfctl_progress, eta)
 {
-    static const struct { int64_t settled, total, elapsed_ms, eta_ms; } rows[] = {
-        {50, 100, 1000, 1000}, {1, 100, 1000, 99000}, {100, 100, 1000, 0}, {0, 100, 1000, -1}, {5, 100, 0, -1}, {101, 100, 1000, -1},
-        {5000000, 10000000, 86400000, 86400000}};
-    for (size_t i = 0; i < LEN(rows); i++)
-        cr_assert_eq(progress_eta_ms(rows[i].settled, rows[i].total, rows[i].elapsed_ms), rows[i].eta_ms, "row %zu", i);
+    static const struct { size_t n; struct seen seen[6]; int64_t least_ms, most_ms; } rows[] = {
+        {1, {{"running", 500, 60000}}, -1, -1},                                                  /* one answer is no rate */
+        {2, {{"running", 500, 60000}, {"running", 500, 61000}}, -1, -1},                         /* nothing has moved */
+        {2, {{"running", 500, 60000}, {"running", 510, 61000}}, 48999, 49000},
+        {2, {{"running", 900, 60000}, {"running", 1000, 61000}}, 0, 0},
+        {2, {{"running", 100, 60000}, {"running", 100, 60000}}, -1, -1},
+        /* Ten a second, with an hour without an answer, or paused, between. */
+        {5, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}, {"running", 110, 3600000}, {"running", 120, 3601000}}, 87990, 88000},
+        {5, {{"running", 100, 0}, {"running", 110, 1000}, {"paused", 110, 2000}, {"running", 110, 3600000}, {"running", 120, 3601000}},
+         87990, 88000},
+        {3, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}}, -1, -1},                /* nothing while nobody answers */
+        {4, {{"running", 100, 0}, {"running", 110, 1000}, {"running", 90, 2000}, {"running", 100, 3000}}, 89990, 90000},   /* set back */
+        /* What was fast long ago weighs little; what is slow is not forgotten between two that settle. */
+        {5, {{"running", 0, 0}, {"running", 500, 1000}, {"running", 600, 101000}, {"running", 700, 201000}, {"running", 800, 301000}},
+         130000, 200000},
+        {4, {{"running", 990, 0}, {"running", 991, 600000}, {"running", 992, 1200000}, {"running", 992, 1500000}}, 5999990, 6000000}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        int64_t eta_ms = eta_after(rows[i].seen, rows[i].n);
+        cr_expect(eta_ms >= rows[i].least_ms && eta_ms <= rows[i].most_ms, "row %zu: %lld", i, (long long)eta_ms);
+    }
+    cr_expect_eq(progress_eta_ms(NULL, 5), -1);
 }
 
 Test(bfctl_progress, strips_shrink_to_the_worst)
@@ -71,8 +111,11 @@ Test(bfctl_progress, lines)
     progress_line(status, &text);
     cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 running: 100/200 done, 5 running, 1 failed");
     bf_buf_clear(&text);
-    progress_clock(status, &text);
+    progress_clock(status, &steady, &text);
     cr_assert_str_eq(bf_buf_cstr(&text), "elapsed 1m, about 59s to go");
+    bf_buf_clear(&text);
+    progress_clock(status, NULL, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text), "elapsed 1m");
     bf_buf_clear(&text);
     json_object_set_new(status, "state", json_string("partly_succeeded"));
     progress_sentence(status, &text);
@@ -106,7 +149,7 @@ Test(bfctl_progress, view_shows_the_steps)
 {
     json_t *status = parse(running);
     struct bf_buf text = {0};
-    const struct progress_look look = {.width = 100, .height = 40};
+    const struct progress_look look = {.width = 100, .height = 40, .rate = &steady};
     progress_view(status, &look, NULL, &text);
     cr_assert_str_eq(bf_buf_cstr(&text),
                      "bf-3 running: 100/200 done, 5 running, 1 failed; elapsed 1m, about 59s to go\n"
@@ -173,7 +216,7 @@ Test(bfctl_progress, view_fits_the_terminal)
             size_t lines, most = widest(bf_buf_cstr(&text), &lines);
             cr_assert_leq(most, width, "%zu wide in %zu", most, width);
             cr_assert_lt(lines, height, "%zu lines in %zu", lines, height);
-            cr_assert(strstr(bf_buf_cstr(&text), "more steps"));
+            cr_assert(strstr(bf_buf_cstr(&text), " more ("));
             cr_assert(strstr(bf_buf_cstr(&text), "a note"));
             cr_assert_null(strstr(bf_buf_cstr(&text), "a\033[31m long"), "escapes from outside reach the terminal");
             bf_buf_free(&text);
@@ -181,16 +224,82 @@ Test(bfctl_progress, view_fits_the_terminal)
     json_decref(status);
 }
 
-Test(bfctl_progress, what_runs_is_shown_first)
+/* A plan of many steps with one partition each, in a terminal of 80 times 24: of 260, `done` first ones are done. */
+static json_t *imported(int done)
 {
-    json_t *status = parse(running), *steps = json_object_get(status, "by_step");
-    for (int i = 0; i < 50; i++)
-        json_array_insert_new(steps, 0, json_deep_copy(json_array_get(steps, json_array_size(steps) - 1)));
+    json_t *status = parse("{\"id\":\"bf-1\",\"name\":\"w\",\"state\":\"running\",\"elapsed_ms\":1000,\"steps\":{\"total\":260}}");
+    json_t *steps = json_array();
+    for (int i = 0; i < 260; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "individuals_of_the_chromosome_ID%07d", i);
+        json_array_append_new(steps, json_pack("{s:s, s:i, s:i, s:s}", "step", name, "total", 1, i < done ? "succeeded" : "waiting", 1,
+                                               "strip", i < done ? "#" : "."));
+    }
+    json_object_set_new(status, "by_step", steps);
+    return status;
+}
+
+static void set_state(json_t *status, size_t i, const char *state, const char *strip)
+{
+    json_t *step = json_array_get(json_object_get(status, "by_step"), i);
+    json_object_set_new(step, "waiting", json_integer(0));
+    json_object_set_new(step, "succeeded", json_integer(0));
+    json_object_set_new(step, state, json_integer(1));
+    json_object_set_new(step, "strip", json_string(strip));
+}
+
+Test(bfctl_progress, many_steps)
+{
+    json_t *status = imported(100);
+    set_state(status, 200, "failed", "x");
+    set_state(status, 150, "running", ">");
+    set_state(status, 140, "assigned", ">");
+    set_state(status, 250, "running", ">");
     struct bf_buf text = {0};
-    const struct progress_look look = {.width = 100, .height = 10};
+    const struct progress_look look = {.width = 80, .height = 9};
     progress_view(status, &look, NULL, &text);
-    const char *load = strstr(bf_buf_cstr(&text), "\nload "), *sum = strstr(bf_buf_cstr(&text), "\nsum ");
-    cr_assert(load && sum && load < sum);
+    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"),
+                     "individuals_of_the_chromosome_ID0000200 x 0/1 1 failed\n"
+                     "individuals_of_the_chromosome_ID0000140 > 0/1 1 running\n"
+                     "individuals_of_the_chromosome_ID0000150 > 0/1 1 running\n"
+                     "individuals_of_the_chromosome_ID0000250 > 0/1 1 running\n"
+                     "individuals_of_the_chromosome_ID0000100 . 0/1\n"
+                     "… and 255 more (100 done)\n");
+    bf_buf_clear(&text);
+    json_t *nearly = imported(259), *over = imported(260);
+    progress_view(nearly, &look, NULL, &text);
+    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"), "individuals_of_the_chromosome_ID0000259 . 0/1\n… and 259 more (259 done)\n");
+    bf_buf_clear(&text);
+    progress_view(over, &look, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "busy\n260 steps (260 done)\n"), "%s", bf_buf_cstr(&text));
+    json_decref(nearly);
+    json_decref(over);
+    bf_buf_clear(&text);
+    const struct progress_look whole = {.width = 80, .height = 1000};
+    progress_view(status, &whole, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "ID0000000 # 1/1\nindividuals_of_the_chromosome_ID0000001 "), "all in the order of the plan");
+    cr_expect_null(strstr(bf_buf_cstr(&text), " more"));
+    json_object_set_new(status, "by_step_left_out", json_integer(40));
+    bf_buf_clear(&text);
+    progress_view(status, &look, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "… and 295 more (100 done)\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_clear(&text);
+    progress_view(status, &whole, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "… and 40 more\n"));
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
+/* A long name and a long strip share the line; every line stays within it. */
+Test(bfctl_progress, long_names_and_long_strips_share)
+{
+    json_t *status = parse(running), *step = json_array_get(json_object_get(status, "by_step"), 0);
+    json_object_set_new(step, "step", json_string("a_step_with_a_name_that_is_longer_than_anything_one_would_want"));
+    json_object_set_new(step, "strip", json_string("############################################################"));
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 80, .height = 24};
+    progress_view(status, &look, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "\na_step_with_a_name_that_ ####################### "), "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
     json_decref(status);
 }

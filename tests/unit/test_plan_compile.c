@@ -138,8 +138,12 @@ Test(plan_compile, options_refused)
     static const struct plan_param unknown = {"legder", "x"}, latin = {"ledger", "M\xfcller"};
     static const struct { struct plan_options o; const char *text, *wanted; } cases[] = {
         {{.from = "2024-01-32"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: `--from` must be a real date"},
-        {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n", "is after `to` 2023-12-31"},
-        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n", "widen it to `from: 2024-01-01`"},
+        {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: the range is empty: `from` 2024-01-01 is after --to 2023-12-31 (both"},
+        {{.from = "2024-02-05"}, HEAD DAYS "steps: {a: {noop: true}}\n",
+         "plan.yaml: error: the range is empty: --from 2024-02-05 is after `to` 2024-01-31 (both"},
+        {{.from = "2024-02-05", .to = "2024-02-04"}, HEAD DAYS "steps: {a: {noop: true}}\n", "--from 2024-02-05 is after --to 2024-02-04 (both"},
+        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n", "plan.yaml: error: step `a` has grain month, and --from 2024-01-02 to `to` 2024-01-31 covers a month only in part: "
+         "widen it to --from 2024-01-01, `to: 2024-01-31`\n"},
         {{.from = "2024-01-01"}, HEAD "steps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.to = "2024-01-01"}, HEAD "partitions: {grain: none}\nsteps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.params = &unknown, .n_params = 1}, HEAD "params: {ledger: a}\nsteps: {a: {noop: true}}\n", "did you mean `ledger`?"},
@@ -150,6 +154,8 @@ Test(plan_compile, options_refused)
         struct compiled c = compile_options(cases[i].text, &cases[i].o);
         cr_expect_null(c.plan, "case %zu is accepted", i);
         cr_expect_not_null(strstr((char *)c.said.data, cases[i].wanted), "case %zu: %s", i, (char *)c.said.data);
+        if (cases[i].o.from || cases[i].o.to)
+            cr_expect_null(strchr((char *)c.said.data, '^'), "case %zu points into the document: %s", i, (char *)c.said.data);
         compiled_done(&c);
     }
 }
