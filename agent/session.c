@@ -70,13 +70,14 @@ static bool configure(struct session *s, void *socket)
 
 static void close_channel(struct channel *c, int linger_ms)
 {
-    if (c->monitor)
-        zmq_close(c->monitor);
     if (c->socket) {
+        /* First: an event that finds its reader gone blocks the I/O thread of the library for good. */
         (void)zmq_socket_monitor(c->socket, NULL, 0);
         (void)set_int(c->socket, ZMQ_LINGER, linger_ms);
         zmq_close(c->socket);
     }
+    if (c->monitor)
+        zmq_close(c->monitor);
     c->socket = c->monitor = NULL;
     c->connected = false;
 }

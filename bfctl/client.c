@@ -97,8 +97,11 @@ void client_close(struct client *c)
 {
     if (!c)
         return;
-    if (c->socket)
+    if (c->socket) {
+        /* First: an event that finds its reader gone blocks the I/O thread of the library for good. */
+        (void)zmq_socket_monitor(c->socket, NULL, 0);
         zmq_close(c->socket);
+    }
     if (c->monitor)
         zmq_close(c->monitor);
     if (c->ctx)

@@ -81,8 +81,11 @@ static enum probe_seen knock(void *context, const char *endpoint, const char *se
         zmq_socket_monitor(socket, monitor_name, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | TURNED_AWAY) == 0 &&
         zmq_connect(monitor, monitor_name) == 0 && zmq_connect(socket, address) == 0)
         seen = watch(monitor);
-    if (socket)
+    if (socket) {
+        /* First: an event that finds its reader gone blocks an I/O thread of the library for good. */
+        (void)zmq_socket_monitor(socket, NULL, 0);
         zmq_close(socket);
+    }
     if (monitor) {
         int linger = 0;
         zmq_setsockopt(monitor, ZMQ_LINGER, &linger, sizeof linger);

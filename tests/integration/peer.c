@@ -52,6 +52,8 @@ struct peer peer_connect(void *context, const struct peer_options *o)
 
 void peer_close(struct peer *p)
 {
+    /* First: an event that finds its reader gone blocks an I/O thread of the library for good. */
+    (void)zmq_socket_monitor(p->socket, NULL, 0);
     zmq_close(p->socket);
     set_int(p->monitor, ZMQ_LINGER, 0);
     zmq_close(p->monitor);

@@ -301,8 +301,7 @@ Test(sockets, what_a_peer_said_before_it_went_is_heard)
     send_agent(&a, AGENT_BYE, 7);
     int linger = PEER_WAIT_MS;
     zmq_setsockopt(a.socket, ZMQ_LINGER, &linger, sizeof linger);
-    zmq_close(a.socket);
-    zmq_close(a.monitor);
+    peer_close(&a);
     zmq_ctx_term(w->context);                    /* returns when all is sent and closed */
     w->context = zmq_ctx_new();
     uint64_t before = fleet_stats(w->fleet)->no_route;
