@@ -37,7 +37,15 @@ test-asan:
 install: all
 	DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
 
-bench bench-full bench-peers fuzz soak:
+# Each target for FUZZ_SECONDS.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@mkdir -p build
+	@cmake --preset fuzz $(call configure,fuzz) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build build/fuzz -j $(JOBS)
+	@tests/support/run_fuzz build/fuzz $(FUZZ_SECONDS)
+
+bench bench-full bench-peers soak:
 	@echo 'not supported yet: make $@' >&2; exit 2
 
 clean:

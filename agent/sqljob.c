@@ -18,8 +18,8 @@
 
 static const char *piece_word(enum sql_value_type type)
 {
-    static const char *const words[] = {"", "text", "string", "integer", "date", "ident"};
-    return type >= SQL_PIECE_TEXT && type <= SQL_VALUE_IDENT ? words[type] : "";
+    static const char *const words[] = {"", "text", "string", "integer", "date", "ident", "timestamp"};
+    return type >= SQL_PIECE_TEXT && type <= SQL_VALUE_TIMESTAMP ? words[type] : "";
 }
 
 static void set_string(json_t *o, const char *key, const char *value)

@@ -43,6 +43,8 @@ static int change_backfill(struct ctl_call *call, enum op_verb verb)
 {
     struct op_request req;
     client_request(&req, verb);
+    if (call->n_words > 1 && words_selectors(call->words + 1, call->n_words - 1, &req, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
     if (call->n_words > 1)
         return ctl_fail(BF_UNSUPPORTED, "selectors such as '%s' are not supported yet; %s takes a whole backfill", call->words[1],
                         op_verb_name(verb));
@@ -85,7 +87,7 @@ static int run_drain(struct ctl_call *call)
 
 #define COMMAND(name, ...)                                                                                             \
     const struct ctl_command name = {.options = options, .n_options = sizeof options / sizeof options[0],              \
-                                     .values_bytes = sizeof(struct values), .min_words = 1, .max_words = 8, __VA_ARGS__}
+                                     .values_bytes = sizeof(struct values), .min_words = 1, .max_words = CTL_WORDS_MAX, __VA_ARGS__}
 
 COMMAND(cmd_pause, .usage = "pause ID|@latest [--reason TEXT] [options]", .run = run_pause,
         .about = "What runs goes on; nothing new is started.");
@@ -97,7 +99,7 @@ const struct ctl_command cmd_cancel = {
     .usage = "cancel ID|@latest [--yes] [--reason TEXT] [options]",
     .about = "Asks first on a terminal; without one, --yes is needed.",
     .options = cancel_options, .n_options = sizeof cancel_options / sizeof cancel_options[0],
-    .values_bytes = sizeof(struct values), .min_words = 1, .max_words = 8, .run = run_cancel};
+    .values_bytes = sizeof(struct values), .min_words = 1, .max_words = CTL_WORDS_MAX, .run = run_cancel};
 
 const struct ctl_command cmd_agent_drain = {
     .usage = "agent drain NAME [--reason TEXT] [options]",

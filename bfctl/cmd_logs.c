@@ -98,27 +98,25 @@ static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
     SESSION_AUTO struct session s = {0};
-    struct selector selector;
     struct op_request req;
     client_request(&req, OP_LOGS);
     req.page_limit = PAGE_BYTES;
     enum bf_rc rc = words_backfill(call->words[0], &req.backfill, &call->err);
     if (rc == BF_OK)
-        rc = words_selector(call->words[1], &selector, &call->err);
+        rc = words_selectors(call->words + 1, 1, &req, &call->err);
     if (rc == BF_OK)
         rc = words_attempt(v->attempt, &req.attempt, &call->err);
     if (rc == BF_OK)
         rc = session_open(&v->common, &s, &call->err);
     if (rc != BF_OK)
         return ctl_failed(&call->err);
-    req.step = selector.step;
-    req.partition = selector.partition;
     rc = print_log(&s, &req, v, &call->err);
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 
 const struct ctl_command cmd_logs = {
-    .usage = "logs ID|@latest STEP[PARTITION] [--attempt ID] [-f] [--prefix] [options]",
+    .usage = "logs ID|@latest SELECTOR [--attempt ID] [-f] [--prefix] [options]",
+    .about = "The selector picks one step instance: STEP[PARTITION], or STEP where the step has no partitions.",
     .examples = "  bfctl logs @latest 'load[2024-01-31]' -f\n  bfctl logs bf-3 notify --attempt a-12 --prefix",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 2, .max_words = 2, .run = run};

@@ -12,12 +12,10 @@
 
 struct values {
     struct ctl_common common;
-    const char *step, *partition, *state, *limit;
+    const char *state, *limit;
 };
 
 static const struct bf_option options[] = {
-    {"step", 0, BF_OPT_STRING, offsetof(struct values, step), "NAME", "only this step"},
-    {"partition", 0, BF_OPT_STRING, offsetof(struct values, partition), "KEY", "only this partition"},
     {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …"},
     {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "at most so many (0: all; default 1000 in a table, all in JSON)"},
     CTL_OPTION_OUTPUT(struct values, "table (default), wide or json"),
@@ -112,10 +110,10 @@ static int run(struct ctl_call *call)
     int64_t limit;
     struct op_request req;
     client_request(&req, OP_STEPS);
-    req.step = v->step ? v->step : "";
-    req.partition = v->partition ? v->partition : "";
     req.state = v->state ? v->state : "";
     enum bf_rc rc = words_backfill(call->words[0], &req.backfill, &call->err);
+    if (rc == BF_OK)
+        rc = words_selectors(call->words + 1, call->n_words - 1, &req, &call->err);
     if (rc == BF_OK)
         rc = ctl_output(&v->common, CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_JSON, &output, &call->err);
     if (rc == BF_OK)
@@ -125,8 +123,15 @@ static int run(struct ctl_call *call)
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 
+static const struct ctl_gone gone[] = {
+    {"step", "write the step as a selector behind the id, as in bfctl steps @latest load"},
+    {"partition", "write it as a selector behind the id, as in bfctl steps @latest 'load[2024-01-31]', or '*[2024-01-31]' for all steps"}};
+
 const struct ctl_command cmd_steps = {
-    .usage = "steps ID|@latest [--step NAME] [--partition KEY] [--state STATE] [-o table|wide|json] [options]",
-    .examples = "  bfctl steps @latest --state failed\n  bfctl steps bf-3 --step load -o json",
+    .usage = "steps ID|@latest [SELECTOR…] [--state STATE] [-o table|wide|json] [options]",
+    .about = WORDS_SELECTORS_HELP,
+    .examples = "  bfctl steps @latest --state failed\n  bfctl steps bf-3 load -o json\n"
+                "  bfctl steps bf-3 '+revenue[2024-01-01..2024-01-07]' tag:finance",
+    .gone = gone, .n_gone = sizeof gone / sizeof gone[0],
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
-    .min_words = 1, .max_words = 1, .run = run};
+    .min_words = 1, .max_words = CTL_WORDS_MAX, .run = run};

@@ -45,6 +45,8 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
         if (*render_text(b, "remedy"))
             printf("     %s\n", render_safe(render_text(b, "remedy")));
     }
+    json_array_foreach(json_object_get(why, "outside"), i, b)
+        printf("  %s\n", render_safe(render_text(b, "detail")));
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
@@ -53,18 +55,16 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
 static int run(struct ctl_call *call)
 {
     struct op_request req;
-    struct selector s;
     client_request(&req, OP_WHY);
     if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK ||
-        words_selector(call->words[1], &s, &call->err) != BF_OK)
+        words_selectors(call->words + 1, 1, &req, &call->err) != BF_OK)
         return ctl_failed(&call->err);
-    req.step = s.step;
-    req.partition = s.partition;
     return query_run(call, &req, CTL_TABLE, CTL_TABLE, show);
 }
 
 const struct ctl_command cmd_why = {
-    .usage = "why ID|@latest STEP[PARTITION] [-o table|json] [options]",
+    .usage = "why ID|@latest SELECTOR [-o table|json] [options]",
+    .about = "The selector picks one step instance: STEP[PARTITION], or STEP where the step has no partitions.",
     .examples = "  bfctl why @latest 'revenue[2024-01-31]'",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 2, .max_words = 2, .run = run};

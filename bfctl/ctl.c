@@ -70,21 +70,29 @@ bool ctl_confirm(bool yes, const char *question, struct bf_error *err)
 enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
                       struct bf_error *err)
 {
+    /* The first few are forms that operators expect of any command. */
     static const struct { const char *word; enum ctl_output output; } words[] = {
-        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", 0}};
+        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", 0},
+        {"text", CTL_TEXT}, {"dot", CTL_DOT}, {"mermaid", CTL_MERMAID}};
+    enum { N = sizeof words / sizeof words[0], N_EXPECTED = 5 };
+    char list[80] = "";
     if (!common->output) {
         *ret = preset;
         return BF_OK;
     }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(common->output, words[i].word) != 0)
-            continue;
-        if (!(allowed & words[i].output))
+    for (size_t i = 0; i < N; i++) {
+        bool fits = (allowed & words[i].output) != 0, meant = strcmp(common->output, words[i].word) == 0;
+        if (meant && !fits && i < N_EXPECTED)
             return bf_fail(err, BF_UNSUPPORTED, "output '%s' is not supported yet here", words[i].word);
-        *ret = words[i].output;
-        return BF_OK;
+        if (meant && fits) {
+            *ret = words[i].output;
+            return BF_OK;
+        }
+        size_t n = strlen(list);
+        if (fits)
+            snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", words[i].word);
     }
-    return bf_fail(err, BF_USAGE, "unknown output '%s': table, json or name", common->output);
+    return bf_fail(err, BF_USAGE, "unknown output '%s': known here are %s", common->output, list);
 }
 
 /* ---- help ---- */
@@ -177,7 +185,7 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
 
 /* ---- running ---- */
 
-/* Options that operators may expect and that no command has yet: refused by name, never ignored. */
+/* Options that operators may expect and that no command has yet, or that a command has no more: refused by name, never ignored. */
 static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream", "since",
                                               "watch", "delay", "without-kill"};
 
@@ -194,6 +202,9 @@ static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **ar
         for (size_t k = 0; !known && k < sizeof options_not_yet / sizeof options_not_yet[0]; k++)
             if (strncmp(options_not_yet[k], name, n) == 0 && options_not_yet[k][n] == '\0')
                 return bf_fail(err, BF_UNSUPPORTED, "option '--%s' is not supported yet", options_not_yet[k]);
+        for (size_t k = 0; !known && k < c->n_gone; k++)
+            if (strncmp(c->gone[k].name, name, n) == 0 && c->gone[k].name[n] == '\0')
+                return bf_fail(err, BF_USAGE, "there is no option '--%s' any more: %s", c->gone[k].name, c->gone[k].instead);
     }
     return BF_OK;
 }

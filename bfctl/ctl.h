@@ -19,16 +19,21 @@ struct ctl_common {
 
 struct ctl_command;
 
+#define CTL_WORDS_MAX 65u                       /* an id and 64 selectors */
+
 /* One run of a command.  values begins with a struct ctl_common. */
 struct ctl_call {
     const struct ctl_command *command;
     void *values;
-    const char *words[8];                       /* what is no option, borrowed */
+    const char *words[CTL_WORDS_MAX];           /* what is no option, borrowed */
     size_t n_words;
     char **rest;                                /* after "--" */
     int n_rest;
     struct bf_error err;                        /* for ctl_failed() */
 };
+
+/* An option that is no more, and the sentence that says what to write. */
+struct ctl_gone { const char *name, *instead; };
 
 /* A command as its file describes it. */
 struct ctl_command {
@@ -38,6 +43,7 @@ struct ctl_command {
     const struct bf_option *options;
     size_t n_options, values_bytes;
     size_t min_words, max_words;
+    const struct ctl_gone *gone; size_t n_gone; /* options that there were once */
     bool takes_rest;
     int (*run)(struct ctl_call *call);          /* gives the exit status */
 };
@@ -98,7 +104,7 @@ int ctl_fail(enum bf_rc rc, const char *fmt, ...) BF_PRINTF(2, 3);
 void ctl_note(const char *fmt, ...) BF_PRINTF(1, 2);
 
 /* Formats of -o.  Those that mission.md names and that are not built are refused by name. */
-enum ctl_output { CTL_TABLE = 1, CTL_JSON = 2, CTL_NAME = 4, CTL_WIDE = 8 };
+enum ctl_output { CTL_TABLE = 1, CTL_JSON = 2, CTL_NAME = 4, CTL_WIDE = 8, CTL_TEXT = 16, CTL_DOT = 32, CTL_MERMAID = 64 };
 /* The format asked for, or preset; allowed is a set of the bits above. */
 enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
                       struct bf_error *err) BF_MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/selector.h"
 
 enum bf_rc words_backfill(const char *word, uint32_t *ret, struct bf_error *err)
 {
@@ -20,25 +21,17 @@ enum bf_rc words_backfill(const char *word, uint32_t *ret, struct bf_error *err)
     return BF_OK;
 }
 
-enum bf_rc words_selector(const char *word, struct selector *ret, struct bf_error *err)
+enum bf_rc words_selectors(const char *const *words, size_t n, struct op_request *req, struct bf_error *err)
 {
-    struct selector s = {0};
-    const char *open = strchr(word, '[');
-    size_t step_len = open ? (size_t)(open - word) : strlen(word);
-    size_t partition_len = 0;
-    if (open) {
-        const char *close = strchr(open, ']');
-        if (!close || close[1] != '\0' || close == open + 1)
-            return bf_fail(err, BF_USAGE, "'%.60s' is no selector: write STEP or STEP[PARTITION], as in load[2024-01-31]", word);
-        partition_len = (size_t)(close - open - 1);
+    if (n > OP_SELECTORS_MAX)
+        return bf_fail(err, BF_USAGE, "%zu selectors are given; at most %u are taken", n, OP_SELECTORS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        enum bf_rc rc = plan_selector_check(words[i], err);
+        if (rc != BF_OK)
+            return rc;
     }
-    if (step_len == 0 || step_len >= sizeof s.step || partition_len >= sizeof s.partition)
-        return bf_fail(err, BF_USAGE, "'%.60s' is no selector: the name of the step is %s", word,
-                       step_len == 0 ? "missing" : "too long");
-    memcpy(s.step, word, step_len);
-    if (open)
-        memcpy(s.partition, open + 1, partition_len);
-    *ret = s;
+    req->selectors = words;
+    req->n_selectors = n;
     return BF_OK;
 }
 

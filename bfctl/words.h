@@ -8,18 +8,15 @@
 #include "common/options.h"
 #include "proto/operator_msg.h"
 
-#define WORDS_STEP_MAX 129               /* PLAN_NAME_MAX and a NUL */
-#define WORDS_PARTITION_MAX 64
-
-/* STEP or STEP[PARTITION]; partition is "" where none is given. */
-struct selector {
-    char step[WORDS_STEP_MAX];
-    char partition[WORDS_PARTITION_MAX];
-};
+/* A paragraph for the help of commands that take several. */
+#define WORDS_SELECTORS_HELP \
+    "A selector picks step instances: load, 'load[2024-01-31]', 'load[2024-01-01..2024-01-31]', tag:finance, 'stg_*';\n" \
+    "+load with everything upstream, load+ downstream.  Several pick what any of them picks; none picks everything."
 
 /* "@latest" -> OP_LATEST, "bf-12" and "12" -> 12. */
 enum bf_rc words_backfill(const char *word, uint32_t *ret, struct bf_error *err) BF_MUST_CHECK;
-enum bf_rc words_selector(const char *word, struct selector *ret, struct bf_error *err) BF_MUST_CHECK;
+/* The selectors of a request, borrowed.  Only their form is looked at here: the coordinator has the plan. */
+enum bf_rc words_selectors(const char *const *words, size_t n, struct op_request *req, struct bf_error *err) BF_MUST_CHECK;
 /* "a-12" and "12" -> 12; NULL -> 0. */
 enum bf_rc words_attempt(const char *word, uint64_t *ret, struct bf_error *err) BF_MUST_CHECK;
 /* A duration of at least 1 ms; word NULL: preset_ms.  option names it in the error. */

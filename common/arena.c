@@ -39,7 +39,8 @@ void *bf_arena_alloc(struct bf_arena *a, size_t size_bytes)
 char *bf_arena_strndup(struct bf_arena *a, const char *s, size_t n)
 {
     char *p = bf_arena_alloc(a, n + 1);
-    memcpy(p, s, n);
+    if (n)
+        memcpy(p, s, n);               /* of nothing, s may be NULL */
     return p;
 }
 

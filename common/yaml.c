@@ -2,11 +2,7 @@
  *
  * libfyaml's parser gives one event at a time and the tree is ours, so depth, anchors, aliases and tags are refused as they
  * come and never resolved.  Nodes and text live in one arena.  Children of containers that are still open wait on one shared
- * stack, a frame for each container; closing a container moves its slice into the arena.
- *
- * What would cost libfyaml too much is refused before it sees the text (bearable()): it holds every token of a line that begins
- * with a bracket, at some 350 bytes each, since the line may still turn out to be a key; its work is quadratic in the
- * length of a run of blank lines, and in directives. */
+ * stack, a frame for each container; closing a container moves its slice into the arena. */
 #include "common/yaml.h"
 
 #include <assert.h>
@@ -17,13 +13,11 @@
 #include "common/arena.h"
 #include "common/map.h"
 #include "common/mem.h"
-#include "common/text.h"
 #include "common/vec.h"
+#include "common/yaml_guard.h"
+#include "common/yaml_trouble.h"
 
 enum { ERRORS_MAX = 20, SMALL_MAP = 16 };   /* errors for one document; keys compared pair by pair */
-
-#define LINE_MAX_TOKENS 100000u                  /* brackets and commas in one line: 35 MiB of tokens */
-#define BLANK_BUDGET (UINT64_C(1) << 32)         /* sum of squares of runs of blank bytes: about a second */
 
 struct bf_yaml {
     struct bf_arena arena;
@@ -33,6 +27,7 @@ struct bf_yaml {
 struct frame {
     struct bf_yaml_node *node;
     size_t first;                    /* of its children on the stack; in a map keys and values alternate */
+    bool flow;                       /* in brackets */
 };
 
 struct build {
@@ -46,6 +41,8 @@ struct build {
     struct bf_mark end_mark;         /* just behind the last event that had a place … */
     size_t end;                      /* … and its offset in the source */
     bool stop;
+    struct fy_token_iter *iter;      /* reused for each scalar, as is … */
+    struct bf_buf text;              /* … its text */
 };
 
 static struct bf_mark mark_of(struct build *b, const struct fy_mark *m)
@@ -89,84 +86,6 @@ static size_t errors_so_far(const struct build *b)
     return b->d->n_errors - b->errors_before;
 }
 
-/* --- before libfyaml --- */
-
-/* Names the first byte that is no UTF-8 or is a control byte that YAML does not allow. */
-static bool bytes_ok(struct bf_diags *d)
-{
-    const char *line = d->source, *end = d->source + d->source_len;
-    for (uint32_t number = 1; line < end; number++) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        stop = stop ? stop : end;
-        bool ok = bf_utf8_valid(line, (size_t)(stop - line));
-        const char *p = line;
-        uint32_t column = 1;
-        for (; ok && p < stop; p++)
-            ok = (uint8_t)*p >= ' ' || *p == '\t' || *p == '\r';
-        if (!ok) {
-            for (p = line; p < stop; column++) {
-                size_t n = 1;
-                while (n < 4 && n < (size_t)(stop - p) && !bf_utf8_valid(p, n))
-                    n++;
-                if (!bf_utf8_valid(p, n) || ((uint8_t)*p < ' ' && *p != '\t' && *p != '\r'))
-                    break;
-                p += n;
-            }
-            bf_diag_add(d, BF_DIAG_ERROR, (struct bf_mark){number, column},
-                        "byte 0x%02x is not allowed here; the file must be UTF-8 text without control characters",
-                        (unsigned)(uint8_t)*p);
-            return false;
-        }
-        line = stop + 1;
-    }
-    return true;
-}
-
-struct weight {
-    uint64_t blank_run, blank_cost;  /* bytes of the blank lines up to here; what the runs cost so far */
-};
-
-/* What is wrong with one line (ends excluded), or NULL. */
-static const char *line_trouble(struct weight *w, const char *line, size_t n)
-{
-    if (n > 0 && line[0] == '%')
-        return "a line may not begin with \"%\": directives are not allowed";
-    size_t tokens = 0;
-    bool blank = true;
-    for (size_t i = 0; i < n; i++) {
-        char c = line[i];
-        tokens += c == '[' || c == ']' || c == '{' || c == '}' || c == ',';
-        blank = blank && (c == ' ' || c == '\t');
-    }
-    if (tokens > LINE_MAX_TOKENS)
-        return "the line has more than 100,000 brackets and commas; break it";
-    uint64_t before = w->blank_run;
-    w->blank_run = blank ? before + n + 1 : 0;
-    w->blank_cost += w->blank_run * w->blank_run;
-    w->blank_cost -= blank ? before * before : 0;
-    return w->blank_cost > BLANK_BUDGET ? "too many blank lines in a row; remove them" : NULL;
-}
-
-static bool bearable(struct bf_diags *d)
-{
-    struct weight w = {0};
-    size_t start = 0;
-    for (uint32_t number = 1; start < d->source_len; number++) {
-        size_t stop = start;
-        while (stop < d->source_len && d->source[stop] != '\n' && d->source[stop] != '\r')
-            stop++;
-        const char *trouble = line_trouble(&w, d->source + start, stop - start);
-        if (trouble) {
-            bf_diag_add(d, BF_DIAG_ERROR, (struct bf_mark){number, 1}, "%s", trouble);
-            return false;
-        }
-        start = stop + 1;
-        if (start < d->source_len && d->source[stop] == '\r' && d->source[start] == '\n')
-            start++;
-    }
-    return true;
-}
-
 /* --- duplicates --- */
 
 static struct bf_yaml_node *earlier_key(const struct bf_yaml_node *map, const struct bf_yaml_node *key)
@@ -189,9 +108,11 @@ static void check_duplicates(struct build *b, const struct bf_yaml_node *map)
             if (!first)
                 bf_smap_put(&seen, key->text, key->text_len, key);
         }
-        if (first && errors_so_far(b) < ERRORS_MAX)
-            bf_diag_add(b->d, BF_DIAG_ERROR, key->mark, "the key \"%.100s\" is given twice; the first is in line %u",
-                        key->text, first->mark.line);
+        if (!first || errors_so_far(b) >= ERRORS_MAX)
+            continue;
+        bf_diag_add(b->d, BF_DIAG_ERROR, key->mark, "the key \"%.100s\" is given twice", key->text);
+        bf_diag_fix(b->d, "keep one of the two");
+        bf_diag_add(b->d, BF_DIAG_NOTE, first->mark, "first written here");
     }
     bf_smap_free(&seen);
 }
@@ -209,7 +130,8 @@ static bool key_is_next(const struct build *b)
 static struct bf_yaml_node *node_new(struct build *b, enum bf_yaml_kind kind, struct bf_mark mark)
 {
     if (b->n_nodes == BF_YAML_MAX_NODES) {
-        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "the document has more than %u values; split it", BF_YAML_MAX_NODES);
+        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "the document has more than %u values", BF_YAML_MAX_NODES);
+        bf_diag_fix(b->d, "split it");
         b->stop = true;
         return NULL;
     }
@@ -228,19 +150,44 @@ static void place(struct build *b, struct bf_yaml_node *n)
         b->y->root = n;
 }
 
-static void refuse_decoration(struct build *b, struct bf_mark mark, const struct fy_token *anchor, const struct fy_token *tag)
-{
-    if (anchor)
-        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "anchors (&name) are not allowed; write the value out where it is used");
-    if (tag)
-        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "tags (!name) are not allowed; put quotes around the value if it is text");
-}
-
-/* Tokens begin behind the quote or the star that opens them; people look for the sign itself. */
+/* Tokens begin behind the sign that opens them, a quote or a star; people look for the sign itself. */
 static struct bf_mark sign_before(struct bf_mark mark)
 {
     mark.column -= mark.column > 1;
     return mark;
+}
+
+static void say_shared(struct build *b, struct bf_mark mark, const char *text)
+{
+    bf_diag_add(b->d, BF_DIAG_ERROR, mark, "%s", text);
+    bf_diag_fix(b->d, "write the value out; a plan gives what its steps share in `defaults`");
+}
+
+static void refuse_decoration(struct build *b, struct bf_mark mark, struct fy_token *anchor, struct fy_token *tag)
+{
+    const struct fy_mark *at = anchor ? fy_token_start_mark(anchor) : NULL;
+    if (anchor)
+        say_shared(b, at ? sign_before(mark_of(b, at)) : mark, "anchors (&name) are not allowed");
+    at = tag ? fy_token_start_mark(tag) : NULL;
+    if (tag) {
+        bf_diag_add(b->d, BF_DIAG_ERROR, at ? mark_of(b, at) : mark, "tags (!name) are not allowed");
+        bf_diag_fix(b->d, "remove the tag, and put quotes around the value if it is text");
+    }
+}
+
+/* By chunks: fy_token_get_text() of libfyaml 0.7 leaks for a quoted text with many escapes. */
+static void read_text(struct build *b, struct fy_token *token, struct bf_yaml_node *n)
+{
+    const struct fy_iter_chunk *chunk = NULL;
+    bf_buf_clear(&b->text);
+    if (token) {
+        fy_token_iter_start(token, b->iter);
+        while ((chunk = fy_token_iter_chunk_next(b->iter, chunk, NULL)) != NULL)
+            bf_buf_put(&b->text, chunk->str, chunk->len);
+        fy_token_iter_finish(b->iter);
+    }
+    n->text_len = b->text.len;
+    n->text = bf_arena_strndup(&b->y->arena, (const char *)b->text.data, b->text.len);
 }
 
 static void on_scalar(struct build *b, struct fy_event *e)
@@ -256,29 +203,42 @@ static void on_scalar(struct build *b, struct fy_event *e)
     struct bf_yaml_node *n = node_new(b, BF_YAML_SCALAR, mark);
     if (!n)
         return;
-    const char *text = e->scalar.value ? fy_token_get_text(e->scalar.value, &n->text_len) : NULL;
-    n->text = bf_arena_alloc(&b->y->arena, n->text_len + 1);
-    if (text && n->text_len > 0)
-        memcpy(n->text, text, n->text_len);
+    read_text(b, e->scalar.value, n);
     n->quoted = style != FYSS_PLAIN;
     /* "\0" in double quotes: a C string would end there unseen. */
     if (memchr(n->text, '\0', n->text_len))
         bf_diag_add(b->d, BF_DIAG_ERROR, mark, "a NUL character is not allowed in a value");
     if (as_key && !n->quoted && n->text_len == 0)
         bf_diag_add(b->d, BF_DIAG_ERROR, mark, "a key is missing before \":\"");
-    if (as_key && !n->quoted && strcmp(n->text, "<<") == 0)
-        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "merge keys (<<) are not allowed; write the keys out");
+    if (as_key && !n->quoted && strcmp(n->text, "<<") == 0) {
+        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "merge keys (<<) are not allowed");
+        bf_diag_fix(b->d, "write the keys out; a plan gives what its steps share in `defaults`");
+    }
     place(b, n);
 }
 
-static void on_open(struct build *b, enum bf_yaml_kind kind, struct fy_event *e, const struct fy_token *anchor,
-                    const struct fy_token *tag)
+/* "{{ name }}" without quotes is, for YAML, a map with a map for a key. */
+static void refuse_key(struct build *b, struct bf_mark mark, const struct fy_mark *given)
 {
-    struct bf_mark mark = mark_of(b, fy_event_start_mark(e));
+    const char *source = b->d->source;
+    size_t at = given ? given->input_pos : 0, n = b->d->source_len - at;
+    const char *end = at > 0 ? memchr(source + at, '\n', n) : NULL;
+    if (at > 0 && memcmp(source + at - 1, "{{", 2) == 0 && memmem(source + at, end ? (size_t)(end - source) - at : n, "}}", 2)) {
+        bf_diag_add(b->d, BF_DIAG_ERROR, sign_before(mark), "a value with \"{{\" must be in quotes");
+        bf_diag_fix(b->d, "write \"{{ … }}\"");
+    } else {
+        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "a key must be a plain word or a quoted string, not a list or a map");
+    }
+    b->stop = true;
+}
+
+static void on_open(struct build *b, enum bf_yaml_kind kind, struct fy_event *e, struct fy_token *anchor, struct fy_token *tag)
+{
+    const struct fy_mark *given = fy_event_start_mark(e);
+    struct bf_mark mark = mark_of(b, given);
     refuse_decoration(b, mark, anchor, tag);
     if (key_is_next(b)) {
-        bf_diag_add(b->d, BF_DIAG_ERROR, mark, "a key must be a plain word or a quoted string, not a list or a map");
-        b->stop = true;
+        refuse_key(b, mark, given);
         return;
     }
     if (b->depth == BF_YAML_MAX_DEPTH) {
@@ -290,7 +250,7 @@ static void on_open(struct build *b, enum bf_yaml_kind kind, struct fy_event *e,
     if (!n)
         return;
     place(b, n);
-    b->frames[b->depth++] = (struct frame){.node = n, .first = b->stack.n};
+    b->frames[b->depth++] = (struct frame){.node = n, .first = b->stack.n, .flow = fy_event_get_node_style(e) == FYNS_FLOW};
 }
 
 static void on_close(struct build *b)
@@ -322,15 +282,25 @@ static void on_close(struct build *b)
     b->stack.n = f->first;
 }
 
+/* Said at the first event that has a place: "---" when it is written, else what comes behind the "..." of the first. */
+static bool is_second_document(struct build *b, struct fy_event *e)
+{
+    const struct fy_mark *at = fy_event_start_mark(e);
+    if (b->n_documents + (e->type == FYET_DOCUMENT_START) < 2 || !at || e->type == FYET_DOCUMENT_END)
+        return false;
+    bf_diag_add(b->d, BF_DIAG_ERROR, mark_of(b, at), "a second document begins here; one file holds one document");
+    bf_diag_fix(b->d, "put it into a file of its own");
+    b->stop = true;
+    return true;
+}
+
 static void on_event(struct build *b, struct fy_event *e)
 {
+    if (is_second_document(b, e))
+        return;
     switch (e->type) {
     case FYET_DOCUMENT_START:
-        if (b->n_documents++ > 0) {
-            bf_diag_add(b->d, BF_DIAG_ERROR, mark_of(b, fy_event_start_mark(e)),
-                        "a second document begins here; one file holds one document");
-            b->stop = true;
-        }
+        b->n_documents++;
         break;
     case FYET_SCALAR:
         on_scalar(b, e);
@@ -346,8 +316,7 @@ static void on_event(struct build *b, struct fy_event *e)
         on_close(b);
         break;
     case FYET_ALIAS:
-        bf_diag_add(b->d, BF_DIAG_ERROR, sign_before(mark_of(b, fy_event_start_mark(e))),
-                    "aliases (*name) are not allowed; write the value out");
+        say_shared(b, sign_before(mark_of(b, fy_event_start_mark(e))), "aliases (*name) are not allowed");
         b->stop = true;
         break;
     default:
@@ -357,7 +326,7 @@ static void on_event(struct build *b, struct fy_event *e)
         b->stop = true;
 }
 
-/* What libfyaml found wrong, in its words. */
+/* What libfyaml found wrong. */
 static void take_errors(struct build *b, struct fy_diag *diag)
 {
     void *iterator = NULL;
@@ -365,7 +334,13 @@ static void take_errors(struct build *b, struct fy_diag *diag)
     while ((e = fy_diag_errors_iterate(diag, &iterator)))
         if (e->type == FYET_ERROR && errors_so_far(b) < ERRORS_MAX) {
             struct fy_mark m = {.line = e->line - 1, .column = e->column - 1}; /* these two count from 1 */
-            bf_diag_add(b->d, BF_DIAG_ERROR, mark_of(b, &m), "%.300s", e->msg);
+            struct bf_yaml_open open = {0};
+            for (size_t i = 0; i < b->depth; i++)
+                if (b->frames[i].flow) {
+                    open.at[open.n].mark = b->frames[i].node->mark;
+                    open.at[open.n++].sign = b->frames[i].node->kind == BF_YAML_SEQ ? '[' : '{';
+                }
+            bf_yaml_trouble(b->d, e->msg, mark_of(b, &m), &open, b->end, b->end_mark);
         }
     if (errors_so_far(b) == 0)
         bf_diag_add(b->d, BF_DIAG_ERROR, b->last, "this is not YAML");
@@ -398,11 +373,13 @@ static void parse_source(struct build *b)
         .diag = diag,
     };
     struct fy_parser *parser = fy_parser_create(&cfg);
-    assert(parser);
+    b->iter = fy_token_iter_create(NULL);
+    assert(parser && b->iter);
     if (fy_parser_set_string(parser, b->d->source, b->d->source_len) == 0)
         run(b, parser, diag);
     else
         take_errors(b, diag);
+    fy_token_iter_destroy(b->iter);
     fy_parser_destroy(parser);
     fy_diag_destroy(diag);
 }
@@ -411,15 +388,17 @@ struct bf_yaml *bf_yaml_parse(struct bf_diags *d)
 {
     struct bf_mark start = {1, 1};
     if (d->source_len > BF_YAML_MAX_BYTES) {
-        bf_diag_add(d, BF_DIAG_ERROR, start, "the document is over %u MiB; split it", BF_YAML_MAX_BYTES >> 20);
+        bf_diag_add(d, BF_DIAG_ERROR, start, "the document is over %u MiB", BF_YAML_MAX_BYTES >> 20);
+        bf_diag_fix(d, "split it");
         return NULL;
     }
-    if (!bytes_ok(d) || !bearable(d))
+    if (!bf_yaml_guard(d))
         return NULL;
     struct build b = {.y = bf_xcalloc(1, sizeof *b.y), .d = d, .errors_before = d->n_errors, .last = start, .end_mark = start};
     if (d->source_len > 0)
         parse_source(&b);
     bf_vec_free(&b.stack);
+    bf_buf_free(&b.text);
     struct bf_yaml *y = b.y;
     bool empty = !y->root || (y->root->kind == BF_YAML_SCALAR && !y->root->quoted && y->root->text_len == 0);
     if (errors_so_far(&b) == 0 && empty)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/civil.h"
 #include "common/mem.h"
 
 enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
@@ -20,33 +19,26 @@ static const char *arena_rendered(struct bf_arena *arena, const struct template 
     return copy;
 }
 
-static const char *arena_date(struct bf_arena *arena, int32_t days)
-{
-    char text[PLAN_KEY_MAX];
-    plan_partition_key(PLAN_DAY, days, text);
-    return bf_arena_strdup(arena, text);
-}
+#define PARTITION_ENV_MAX 8
 
-/* BF_PARTITION_*: KEY and INDEX always; START, END, and DATE or MONTH where the grain has them. */
-static size_t partition_env(const struct plan_range *range, int32_t ordinal, const char *key, struct bf_arena *arena, struct step_env *ret)
+/* BF_PARTITION_*: what the templates' partition.* of the same names say, as far as they mean something for the grain; KEY and INDEX
+ * always, so that a script may use them whatever the grain. */
+static size_t partition_env(const struct plan_partitions *partitions, uint32_t index, struct bf_arena *arena, struct step_env *ret)
 {
+    static const struct { const char *name; enum template_var var; } all[PARTITION_ENV_MAX] = {
+        {"BF_PARTITION_KEY", TEMPLATE_PARTITION_KEY},     {"BF_PARTITION_INDEX", TEMPLATE_PARTITION_INDEX},
+        {"BF_PARTITION_START", TEMPLATE_PARTITION_START}, {"BF_PARTITION_END", TEMPLATE_PARTITION_END},
+        {"BF_PARTITION_DATE", TEMPLATE_PARTITION_DATE},   {"BF_PARTITION_HOUR", TEMPLATE_PARTITION_HOUR},
+        {"BF_PARTITION_WEEK", TEMPLATE_PARTITION_WEEK},   {"BF_PARTITION_MONTH", TEMPLATE_PARTITION_MONTH}};
     size_t n = 0;
-    char index[16];
-    snprintf(index, sizeof index, "%u", (unsigned)(ordinal - range->first));
-    ret[n++] = (struct step_env){"BF_PARTITION_KEY", key};
-    ret[n++] = (struct step_env){"BF_PARTITION_INDEX", bf_arena_strdup(arena, index)};
-    if (range->grain == PLAN_NONE)
-        return n;
-    int32_t from, until;
-    plan_partition_days(range->grain, ordinal, &from, &until);
-    ret[n++] = (struct step_env){"BF_PARTITION_START", arena_date(arena, from)};
-    ret[n++] = (struct step_env){"BF_PARTITION_END", arena_date(arena, until)};
-    if (range->grain == PLAN_DAY)
-        ret[n++] = (struct step_env){"BF_PARTITION_DATE", key};
-    struct bf_date first = bf_date_from_days(from);
-    char month[PLAN_KEY_MAX];
-    snprintf(month, sizeof month, "%04d-%02u", (int)first.year, (unsigned)first.month);
-    ret[n++] = (struct step_env){"BF_PARTITION_MONTH", bf_arena_strdup(arena, month)};
+    for (size_t i = 0; i < PARTITION_ENV_MAX; i++) {
+        bool always = all[i].var == TEMPLATE_PARTITION_KEY || all[i].var == TEMPLATE_PARTITION_INDEX;
+        if (!always && !template_var_fits(all[i].var, partitions->grain))
+            continue;
+        struct template_value value = template_partition_value(all[i].var, partitions, index);
+        ret[n++] = (struct step_env){all[i].name, bf_arena_strdup(arena, value.text)};
+        free(value.text);
+    }
     return n;
 }
 
@@ -60,9 +52,8 @@ static void assignment_argv(const struct plan_step *step, const struct template_
 
 static void assignment_env(const struct plan_step *step, const struct template_values *v, struct bf_arena *arena, struct assignment *ret)
 {
-    enum { PARTITION_ENV_MAX = 6 };
     ret->env = bf_arena_alloc(arena, (step->n_env + PARTITION_ENV_MAX) * sizeof *ret->env);
-    ret->n_env = partition_env(&step->range, v->ordinal, ret->partition, arena, ret->env);
+    ret->n_env = partition_env(v->partitions, v->index, arena, ret->env);
     for (size_t i = 0; i < step->n_env; i++)
         ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
 }
@@ -73,6 +64,7 @@ static enum sql_value_type piece_type(enum template_type t)
     case TEMPLATE_STRING: return SQL_VALUE_STRING;
     case TEMPLATE_INTEGER: return SQL_VALUE_INTEGER;
     case TEMPLATE_DATE: return SQL_VALUE_DATE;
+    case TEMPLATE_TIMESTAMP: return SQL_VALUE_TIMESTAMP;
     case TEMPLATE_IDENT: return SQL_VALUE_IDENT;
     }
     assert(false && "template type");
@@ -118,9 +110,8 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
     assert(found);
     const struct plan *plan = backfill.plan;
     const struct plan_step *step = &plan->steps[attempt->step];
-    int32_t ordinal = step->range.first + (int32_t)attempt->index;
     char key[PLAN_KEY_MAX], run_id[RUN_ID_MAX];
-    plan_partition_key(step->range.grain, ordinal, key);
+    plan_partition_key(step->partitions, attempt->index, key);
     snprintf(run_id, sizeof run_id, "%.8s-bf-%u/%s/%s/%u", cluster, attempt->backfill, step->name, key, attempt->run);
 
     *ret = (struct assignment){
@@ -136,7 +127,7 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         values[i] = plan->params[i].value;
     }
     struct template_values v = {
-        .range = step->range, .ordinal = ordinal, .params = names, .param_values = values, .n_params = plan->n_params,
+        .partitions = step->partitions, .index = attempt->index, .params = names, .param_values = values, .n_params = plan->n_params,
         .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
     };
     if (step->kind == PLAN_RUN)

@@ -105,7 +105,9 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.reason = bf_arena_strdup(arena, req->reason ? req->reason : "");
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
-    copy.step = copy.partition = copy.state = "";
+    copy.state = "";
+    copy.selectors = NULL;
+    copy.n_selectors = 0;
     copy.name = bf_arena_strdup(arena, req->name ? req->name : "");
     copy.bytes = NULL;
     copy.n_bytes = 0;

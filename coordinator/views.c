@@ -29,18 +29,20 @@ static json_t *backfill_head(const struct backfill_view *b)
     return j;
 }
 
-/* The dates that a backfill covers: those asked for, else those of the plan's own range. */
+/* The dates that a backfill covers, both included: those asked for, else those of the plan's own range; and whose clock they are of. */
 static void backfill_dates(json_t *j, const struct backfill_view *b)
 {
-    const struct plan_range *range = &b->plan->range;
+    const struct plan_partitions *range = &b->plan->partitions[b->plan->grain];
+    bool cut = b->plan->grain != PLAN_NONE && range->n > 0;
     char first[PLAN_KEY_MAX] = "", last[PLAN_KEY_MAX] = "";
-    if (range->grain != PLAN_NONE && range->n) {
-        plan_partition_key(range->grain, range->first, first);
-        plan_partition_key(range->grain, range->first + (int32_t)range->n - 1, last);
+    if (cut) {
+        plan_partition_key(range, 0, first);
+        plan_partition_key(range, range->n - 1, last);
     }
     const char *from = b->from[0] ? b->from : first, *to = b->to[0] ? b->to : last;
     json_object_set_new(j, "from", view_string(from[0] ? from : NULL));
     json_object_set_new(j, "to", view_string(to[0] ? to : NULL));
+    json_object_set_new(j, "timezone", view_string(cut ? zone_name(b->plan->zone) : NULL));
 }
 
 static void backfill_times(json_t *j, const struct backfill_view *b)
@@ -173,16 +175,14 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_VERSION: rc = view_version(v, req, &j, err); break;
     case OP_LIST: rc = view_list(v, req, &j, err); break;
     case OP_GET: rc = view_get(v, req, &j, err); break;
-    case OP_STEPS:
-        rc = view_check_partition(v, req, err);
-        if (rc == BF_OK)
-            rc = view_steps(v, req, &j, err);
-        break;
+    case OP_STEPS: rc = view_steps(v, req, &j, err); break;
     case OP_AGENTS: rc = view_agents(v, req, &j, err); break;
     case OP_POOLS: rc = view_pools(v, req, &j, err); break;
     case OP_WHY: rc = view_why(v, req, &j, err); break;
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
+    case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
+    case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
     }
     if (rc == BF_OK)

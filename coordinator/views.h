@@ -10,6 +10,7 @@
 #include "proto/operator_msg.h"
 
 struct log_store;
+struct turns;
 struct views_cache;
 
 struct view_source {
@@ -20,6 +21,7 @@ struct view_source {
     uint64_t seq;                                /* last turn: what was counted before it may be old */
     struct log_store *logs;                      /* NULL: none are kept */
     struct views_cache *cache;                   /* NULL: none */
+    const struct turns *turns;                   /* has the sources of plans; NULL: none are kept */
 };
 
 /* Counting a large backfill step by step takes time; a count is used again for a while in proportion to what it cost. */

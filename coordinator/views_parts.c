@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -49,7 +48,7 @@ json_t *view_string(const char *s)
 
 void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX])
 {
-    plan_partition_key(step->range.grain, step->range.first + (int32_t)index, ret);
+    plan_partition_key(step->partitions, index, ret);
 }
 
 void view_instance_name(const struct plan_step *step, uint32_t index, char *ret, size_t ret_size)
@@ -129,63 +128,47 @@ enum bf_rc view_find_backfill(const struct view_source *v, const struct op_reque
     return BF_OK;
 }
 
+enum bf_rc view_select(const struct backfill_view *b, const struct op_request *req, struct plan_selection *ret, struct bf_error *err)
+{
+    return plan_select(b->plan, req->selectors, req->n_selectors, ret, err);
+}
+
+/* "load[2024-01-01], load[2024-01-02], …" */
+static void first_few(const struct plan_selection *s, char *ret, size_t size)
+{
+    struct plan_selection_walk w = {0};
+    size_t used = 0;
+    ret[0] = '\0';
+    for (int left = VIEW_PICKED_SHOWN; left > 0 && plan_selection_next(s, &w);)
+        for (uint32_t k = 0; k < w.range.n && left > 0; k++, left--) {
+            char name[VIEW_NAME_MAX];
+            view_instance_name(&s->plan->steps[w.step], w.range.first + k, name, sizeof name);
+            int n = snprintf(ret + used, size - used, "%s%s", used ? ", " : "", name);
+            used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+        }
+}
+
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err)
 {
-    const struct plan *plan = b->plan;
-    uint32_t s = plan_find_step(plan, req->step);
-    if (s == PLAN_NO_INDEX) {
-        const char **names = calloc(plan->n_steps, sizeof *names);
-        for (size_t i = 0; names && i < plan->n_steps; i++)
-            names[i] = plan->steps[i].name;
-        const char *near = names ? bf_nearest(req->step, names, plan->n_steps) : NULL;
-        free(names);
-        return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no step \"%s\"%s%s%s", b->id, req->step, near ? "; did you mean \"" : "",
-                       near ? near : "", near ? "\"?" : "");
-    }
-    const struct plan_range *range = &plan->steps[s].range;
-    if (range->grain == PLAN_NONE) {
-        if (req->partition[0])
-            return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has no partitions: leave [%s] out", req->step, req->partition);
-        *ret_step = s;
-        *ret_index = 0;
-        return BF_OK;
-    }
-    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
-    plan_partition_key(range->grain, range->first, first);
-    plan_partition_key(range->grain, range->first + (int32_t)range->n - 1, last);
-    int32_t ordinal = range->first;
-    if (!req->partition[0] && range->n != 1)
-        return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has %" PRIu32 " partitions: name one, from %s to %s", req->step, range->n, first, last);
-    if (req->partition[0] && !plan_partition_parse(range->grain, req->partition, &ordinal))
-        return bf_fail(err, BF_INVALID, "\"%s\" is no partition of grain %s", req->partition, plan_grain_name(range->grain));
-    if (ordinal < range->first || ordinal - range->first >= (int32_t)range->n)
-        return bf_fail(err, BF_NOT_FOUND, "step \"%s\" has no partition %s: they run from %s to %s", req->step, req->partition, first, last);
-    *ret_step = s;
-    *ret_index = (uint32_t)(ordinal - range->first);
-    return BF_OK;
-}
-
-enum bf_rc view_check_partition(const struct view_source *v, const struct op_request *req, struct bf_error *err)
-{
-    struct backfill_view b;
-    if (!req->partition[0] || req->step[0])      /* that of one step is looked at with the step */
-        return BF_OK;
-    enum bf_rc rc = view_find_backfill(v, req, &b, err);
+    struct plan_selection s;
+    struct plan_selection_walk w = {0};
+    enum bf_rc rc = view_select(b, req, &s, err);
     if (rc != BF_OK)
         return rc;
-    bool partitioned = false;
-    for (size_t s = 0; s < b.plan->n_steps; s++) {
-        enum plan_grain grain = b.plan->steps[s].range.grain;
-        int32_t ordinal;
-        partitioned = partitioned || grain != PLAN_NONE;
-        if (grain != PLAN_NONE && plan_partition_parse(grain, req->partition, &ordinal))
-            return BF_OK;
+    uint64_t n = plan_selection_count(&s);
+    if (n == 1 && plan_selection_next(&s, &w)) {
+        *ret_step = w.step;
+        *ret_index = w.range.first;
+    } else if (n == 0) {
+        rc = bf_fail(err, BF_NOT_FOUND, "no step instance of bf-%" PRIu32 " is picked; one is needed", b->id);
+    } else {
+        char few[VIEW_PICKED_SHOWN * VIEW_NAME_MAX];
+        first_few(&s, few, sizeof few);
+        rc = bf_fail(err, BF_INVALID, "%" PRIu64 " step instances are picked, and one is needed: %s%s", n, few, n > VIEW_PICKED_SHOWN ? ", …" : "");
     }
-    if (!partitioned)
-        return bf_fail(err, BF_INVALID, "no step of bf-%" PRIu32 " has partitions: leave \"%s\" out", b.id, req->partition);
-    return bf_fail(err, BF_INVALID, "\"%s\" is no partition of any step of bf-%" PRIu32 "; bfctl steps bf-%" PRIu32 " lists them",
-                   req->partition, b.id, b.id);
+    plan_selection_done(&s);
+    return rc;
 }
 
 uint64_t view_page_limit(const struct op_request *req)

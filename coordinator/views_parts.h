@@ -5,11 +5,13 @@
 #include <jansson.h>
 
 #include "coordinator/views.h"
-#include "plan/plan.h"
+#include "plan/selector.h"
 
 #define VIEW_BYTES_MAX (900u << 10)              /* a document is not grown past this */
 #define VIEW_TEXT_BYTES_MAX (300u << 10)         /* texts of failures in one document */
 #define VIEW_FAILURES_MAX 10u
+#define VIEW_NAME_MAX 168                        /* of an instance: the longest step, its partition */
+#define VIEW_PICKED_SHOWN 3
 
 /* Name of a backfill, "bf-12". */
 struct view_id { char text[24]; };
@@ -20,7 +22,7 @@ json_t *view_time(int64_t us);
 /* The same for a moment of engine time; null for -1. */
 json_t *view_engine_time(const struct view_source *v, int64_t engine_ms);
 json_t *view_string(const char *s);
-/* "stg_orders[2024-01-02]", or "report" for a step without partitions.  ret_size: 160 is enough. */
+/* "stg_orders[2024-01-02]", or "report" for a step without partitions.  ret_size: VIEW_NAME_MAX is enough. */
 void view_instance_name(const struct plan_step *step, uint32_t index, char *ret, size_t ret_size);
 void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX]);
 /* What people call the state: upstream_failed where it is derived so. */
@@ -30,11 +32,11 @@ json_t *view_counts(const struct backfill_view *b);
 json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, size_t *text_left_bytes);
 /* The backfill that a request names. */
 enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err);
-/* The step and partition that a request names. */
+/* What the selectors of a request pick; without one: everything.  Release with plan_selection_done(). */
+enum bf_rc view_select(const struct backfill_view *b, const struct op_request *req, struct plan_selection *ret, struct bf_error *err);
+/* The one step instance that the selectors pick; more or none is refused with how many and which. */
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err);
-/* BF_INVALID when a request without a step names a partition that no step's grain can have; one that only lies outside is fine. */
-enum bf_rc view_check_partition(const struct view_source *v, const struct op_request *req, struct bf_error *err);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);
@@ -47,5 +49,7 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 
 #endif

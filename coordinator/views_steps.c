@@ -120,30 +120,16 @@ enum bf_rc view_steps(const struct view_source *v, const struct op_request *req,
     if (!state_known(req->state))
         return bf_fail(err, BF_INVALID, "unknown state \"%s\"; states are waiting, ready, assigned, running, backing_off, succeeded, "
                        "skipped, failed, cancelled and upstream_failed", req->state);
-    uint32_t only_step = PLAN_NO_INDEX, only_index = 0;
-    bool one = req->partition[0] != '\0' && req->step[0] != '\0';
-    if (one)
-        rc = view_find_instance(&b, req, &only_step, &only_index, err);
-    else if (req->step[0] && (only_step = plan_find_step(b.plan, req->step)) == PLAN_NO_INDEX)
-        rc = bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no step \"%s\"", b.id, req->step);
+    struct plan_selection picked;
+    rc = view_select(&b, req, &picked, err);
     if (rc != BF_OK)
         return rc;
     struct steps_walk w = {.v = v, .b = &b, .state = req->state, .skip = req->page_offset, .limit = view_page_limit(req),
                            .left = state_count(&b, req->state), .text_left_bytes = VIEW_TEXT_BYTES_MAX, .rows = json_array()};
-    for (size_t i = 0; i < b.plan->n_steps && w.left && json_array_size(w.rows) < w.limit; i++) {
-        uint32_t s = b.plan->order[i];
-        const struct plan_range *range = &b.plan->steps[s].range;
-        int32_t ordinal;
-        if (only_step != PLAN_NO_INDEX && s != only_step)
-            continue;
-        if (one)
-            steps_of(&w, s, only_index, 1);
-        else if (!req->partition[0])
-            steps_of(&w, s, 0, range->n);
-        else if (plan_partition_parse(range->grain, req->partition, &ordinal) && ordinal >= range->first &&
-                 ordinal - range->first < (int32_t)range->n)
-            steps_of(&w, s, (uint32_t)(ordinal - range->first), 1);
-    }
+    struct plan_selection_walk at = {0};
+    while (w.left && json_array_size(w.rows) < w.limit && plan_selection_next(&picked, &at))
+        steps_of(&w, at.step, at.range.first, at.range.n);
+    plan_selection_done(&picked);
     *ret = w.rows;
     return BF_OK;
 }
@@ -194,7 +180,7 @@ static char bucket_char(const uint32_t n[INSTANCE_STATE_COUNT], uint32_t upstrea
 
 static void count_step(const struct view_source *v, const struct backfill_view *b, uint32_t step, struct step_counts *ret)
 {
-    uint32_t total = b->plan->steps[step].range.n, buckets = total < STRIP_MAX ? total : STRIP_MAX;
+    uint32_t total = b->plan->steps[step].partitions->n, buckets = total < STRIP_MAX ? total : STRIP_MAX;
     for (uint32_t k = 0; k < buckets; k++) {
         uint32_t n[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
         uint32_t from = (uint32_t)((uint64_t)total * k / buckets), until = (uint32_t)((uint64_t)total * (k + 1) / buckets);
@@ -271,8 +257,8 @@ static json_t *by_step(const struct view_source *v, const struct backfill_view *
         json_t *j = json_object();
         json_object_set_new(j, "step", view_string(step->name));
         json_object_set_new(j, "kind", view_string(plan_kind_name(step->kind)));
-        json_object_set_new(j, "grain", view_string(plan_grain_name(step->range.grain)));
-        json_object_set_new(j, "total", json_integer(step->range.n));
+        json_object_set_new(j, "grain", view_string(plan_grain_name(step->grain)));
+        json_object_set_new(j, "total", json_integer(step->partitions->n));
         for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
             json_object_set_new(j, instance_state_name((enum instance_state)s), json_integer((json_int_t)c->n[s]));
         json_object_set_new(j, "upstream_failed", json_integer((json_int_t)c->upstream_failed));
@@ -304,7 +290,7 @@ static json_t *failures(const struct view_source *v, const struct backfill_view 
     uint64_t left = b->count[INSTANCE_FAILED];
     for (size_t k = 0; k < b->plan->n_steps && left && json_array_size(rows) < VIEW_FAILURES_MAX; k++) {
         uint32_t s = b->plan->order[k];
-        for (uint32_t index = 0; index < b->plan->steps[s].range.n && left && json_array_size(rows) < VIEW_FAILURES_MAX; index++) {
+        for (uint32_t index = 0; index < b->plan->steps[s].partitions->n && left && json_array_size(rows) < VIEW_FAILURES_MAX; index++) {
             struct instance_view i;
             struct outcome o;
             enum failure_class class;

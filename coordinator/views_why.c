@@ -33,13 +33,27 @@ static void upstream_state(const struct view_source *v, const struct backfill_vi
     snprintf(ret, size, ", which is %s%s%s", word, since[0] ? " since " : "", since);
 }
 
+/* "; also load[2024-01-02], load[2024-01-03] and 4 more": the others than the first. */
+static void other_upstreams(const struct backfill_view *b, const struct blocker *k, char *ret, size_t size)
+{
+    size_t used = 0;
+    ret[0] = '\0';
+    for (uint32_t i = 1; i < k->n_named && used < size; i++) {
+        char name[NAME_MAX_BYTES];
+        view_instance_name(why_step(b, k->named[i].step), k->named[i].index, name, sizeof name);
+        int n = snprintf(ret + used, size - used, "%s%.64s", i == 1 ? "; also " : ", ", name);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (k->count > k->n_named && used < size)
+        snprintf(ret + used, size - used, " and %" PRIu32 " more", k->count - k->n_named);
+}
+
 static void tell_dependency(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
 {
-    char name[NAME_MAX_BYTES], state[128], others[64] = "";
+    char name[NAME_MAX_BYTES], state[128], others[256];
     view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
     upstream_state(v, b, k->step, k->index, state, sizeof state);
-    if (k->count > 1)
-        snprintf(others, sizeof others, "; %" PRIu32 " more of this kind", k->count - 1);
+    other_upstreams(b, k, others, sizeof others);
     t->kind = "dependency";
     snprintf(t->detail, sizeof t->detail, "waits for %s%s%s", name, state, others);
     snprintf(t->remedy, sizeof t->remedy, "wait; or ask why of %.140s", name);
@@ -47,10 +61,9 @@ static void tell_dependency(const struct view_source *v, const struct backfill_v
 
 static void tell_upstream_failed(const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
 {
-    char name[NAME_MAX_BYTES], others[64] = "";
+    char name[NAME_MAX_BYTES], others[256];
     view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
-    if (k->count > 1)
-        snprintf(others, sizeof others, ", and %" PRIu32 " more", k->count - 1);
+    other_upstreams(b, k, others, sizeof others);
     t->kind = "upstream_failed";
     snprintf(t->detail, sizeof t->detail, "needs %s, which will not succeed in this run%s", name, others);
     snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
@@ -155,6 +168,25 @@ static void tell_state(const struct view_source *v, const struct instance_view *
     }
 }
 
+/* What it needs outside the range: nothing there is waited for. */
+static json_t *outside_list(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index)
+{
+    struct outside_need needs[BLOCKERS_MAX];
+    size_t n = engine_outside(v->engine, b->id, step, index, needs, BLOCKERS_MAX);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const struct outside_need *o = &needs[i];
+        const char *name = why_step(b, o->step)->name;
+        char detail[512];
+        snprintf(detail, sizeof detail, "%" PRIu32 " of %s outside the range, %s%s%s: %s", o->count, name, o->first, o->count > 1 ? " to " : "",
+                 o->count > 1 ? o->last : "",
+                 o->outside == PLAN_REQUIRE_SUCCESS ? "done by earlier backfills when this one was created" : "taken as done");
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "step", name, "partitions", (json_int_t)o->count, "first", o->first,
+                                              "last", o->last, "outside", plan_outside_name(o->outside), "detail", view_string(detail)));
+    }
+    return list;
+}
+
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -193,6 +225,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "state", view_string(view_state_name(&i)));
     json_object_set_new(j, "summary", view_string(summary));
     json_object_set_new(j, "blockers", list);
+    json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
     json_object_set_new(j, "attempts", json_integer(i.attempts));
     *ret = j;

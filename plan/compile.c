@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "common/vec.h"
+#include "plan/hash.h"
 
 /* ---- names ---- */
 
@@ -77,9 +78,9 @@ static void count_instances(struct plan_compiler *c)
 {
     struct plan *p = c->plan;
     for (size_t i = 0; i < p->n_steps; i++)
-        p->n_instances += p->steps[i].range.n;
+        p->n_instances += p->steps[i].partitions->n;
     if (p->n_instances > PLAN_INSTANCES_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark, "the plan has %llu step instances: the limit of instances in a backfill is %u",
+        bf_diag_add(c->d, BF_DIAG_ERROR, c->from.mark, "the plan has %llu step instances: the limit of instances in a backfill is %u",
                     (unsigned long long)p->n_instances, PLAN_INSTANCES_MAX);
 }
 
@@ -108,8 +109,10 @@ static void run_passes(struct plan_compiler *c)
     plan_steps_read(c);
     plan_range_check_whole(c);
     plan_lineage_link(c);
+    plan_outside_check(c);
     plan_graph_order(c);
     count_instances(c);
+    plan_uses_check(c);
 }
 
 static bool too_big(const struct plan_source *source, struct bf_diags *d)
@@ -137,12 +140,11 @@ struct plan *plan_compile(const struct plan_source *source, const struct plan_op
         return NULL;
     struct plan_compiler c = {.source = source, .options = options, .d = d, .root = bf_yaml_root(y)};
     c.plan = bf_xcalloc(1, sizeof *c.plan);
+    c.plan->zone = zone_utc();
     compiler_init(&c);
     run_passes(&c);
     struct plan *plan = c.plan;
     bool good = d->n_errors == errors;
-    for (size_t i = 0; good && i < plan->n_steps; i++)
-        plan_step_hash(&c, &plan->steps[i]);
     compiler_done(&c);
     bf_yaml_free(y);
     if (!good) {
@@ -150,6 +152,9 @@ struct plan *plan_compile(const struct plan_source *source, const struct plan_op
         return NULL;
     }
     index_steps(plan);
-    plan_source_hash(source, plan->hash);
+    for (size_t i = 0; i < plan->n_steps; i++)
+        plan_step_hash(plan, &plan->steps[i], plan->steps[i].hash);
+    plan_hash(plan, plan->hash);
+    plan_source_hash(source, plan->source_hash);
     return plan;
 }

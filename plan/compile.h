@@ -1,16 +1,19 @@
 /* The compiler's own state, shared by its passes.  Private to plan/.
  *
  * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
- *   plan_document_read   names and maps of the whole plan            document.c
+ *   plan_document_read   names and maps of the whole plan            document.c, range.c
  *   plan_steps_read      each step by itself                         step.c, script.c, policy.c
  *   plan_lineage_link    datasets and `needs` become edges           needs.c, lineage.c
+ *   plan_outside_check   what edges need beyond the range            outside.c
  *   plan_graph_order     cycles, upstream-first order                graph.c
- *   plan_step_hash       each step's content hash                    hash.c */
+ *   plan_uses_check      what only the whole shows: names, unused things   uses.c, resources.c
+ *   plan_hash            content hashes                              hash.c, canonical.c */
 #ifndef BF_PLAN_COMPILE_H
 #define BF_PLAN_COMPILE_H
 
 #include "common/map.h"
 #include "common/yaml.h"
+#include "plan/keys.h"
 #include "plan/plan.h"
 
 /* Names of one kind: index by name, and the list for near matches.  Names are borrowed. */
@@ -45,6 +48,13 @@ struct plan_step_source {
 struct plan_dataset_source {
     struct bf_mark mark;
     uint32_t writer;                           /* step index or PLAN_NO_INDEX */
+    struct bf_mark written;                    /* where the writer names it */
+};
+
+/* One end of the range, as it was written. */
+struct plan_range_end {
+    const char *word;                          /* borrowed; NULL when there is none */
+    struct bf_mark mark;                       /* all 0: the command line gave it */
 };
 
 struct plan_compiler {
@@ -58,37 +68,50 @@ struct plan_compiler {
     struct plan_step_source *step_sources;
     struct plan_dataset_source *dataset_sources;
     struct plan_policy defaults;
-    struct bf_mark range_mark;                 /* of partitions.from, for errors about the range */
-    int32_t from_day, until_day;               /* [from, until); equal when there is no range */
-    bool range_bad;
+    struct plan_range_end from, to;
+    bool range_bad;                            /* said already */
     size_t *lines, n_lines;                    /* where each line of the document begins */
 };
 
 bool plan_document_read(struct plan_compiler *c);            /* false: nothing more can be said */
-/* The range of a grain within the plan's days; PLAN_NONE always has one.  false when the plan has no range. */
-bool plan_range_of(const struct plan_compiler *c, enum plan_grain grain, struct plan_range *ret);
+/* The partitions of a grain in the plan's range, made when first asked for; NULL when the plan has no range for them. */
+const struct plan_partitions *plan_partitions_of(struct plan_compiler *c, enum plan_grain grain);
 bool plan_grain_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_grain *ret);
+bool plan_partial_read(struct plan_compiler *c, const struct bf_yaml_node *n, bool *ret);
 void plan_partitions_read(struct plan_compiler *c);
-/* Steps of a coarse grain must find their partitions whole: one error for the plan, with the dates that would do. */
+/* Partitions of a coarse grain must lie in the range whole, unless a step takes them in part: one error for each grain, with the range
+ * that would do. */
 void plan_range_check_whole(struct plan_compiler *c);
+/* A time zone by name; NULL after an error at mark. */
+struct zone *plan_zone_load(struct plan_compiler *c, const char *name, struct bf_mark mark);
+
+/* The words for people of a map; *ret is empty before. */
+void plan_words_read(const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_words *ret);
 
 void plan_policy_init(struct plan_policy *policy);
-/* Override *policy by the keys of map (a step, or `defaults`). */
-void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *retry, const struct bf_yaml_node *timebox,
-                      const struct bf_yaml_node *pool, const struct bf_yaml_node *priority, struct plan_policy *policy);
+/* Override *policy by the keys of map (a step, or `defaults`), which has the table `keys`. */
+void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_policy *policy);
 
 void plan_steps_read(struct plan_compiler *c);
 /* Kind of a step and what it runs. */
 void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
+/* Are the templates of a text right for a step?  text_only: "| ident" is refused. */
+bool plan_template_check(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only);
 /* A path of `sql: {file: …}`: relative, without "..". */
 bool plan_path_valid(const char *path);
 
 void plan_lineage_link(struct plan_compiler *c);
 /* The edges that `needs` of a step names.  false when some item names no step, so that nobody can say what it should cover. */
 bool plan_needs_read(struct plan_compiler *c, uint32_t step);
-/* The mapping by grains alone: same, containing or contained. */
+/* The mapping by grains alone: same, containing or contained; all where the grains do not nest (week and month). */
 enum plan_mapping plan_mapping_between(enum plan_grain step, enum plan_grain upstream);
+/* Edges with `outside: refuse`: an error for each that needs a partition outside the range. */
+void plan_outside_check(struct plan_compiler *c);
+/* What only the whole plan shows: names in values that are not supported yet, owners, resources against pools, exposures, and what is
+ * declared and never used. */
+void plan_uses_check(struct plan_compiler *c);
+/* A step that takes more than its pool has. */
+void plan_resources_check(struct plan_compiler *c);
 void plan_graph_order(struct plan_compiler *c);
-void plan_step_hash(const struct plan_compiler *c, struct plan_step *step);    /* of a plan without errors */
 
 #endif

@@ -1,4 +1,4 @@
-/* The plan's own maps: header, connections, pools, datasets, params, defaults.  Entries keep the order of the document;
+/* The plan's own maps: header, owners, connections, pools, datasets, exposures, params, defaults.  Entries keep the order of the document;
  * an entry that could not be read keeps its name, so that uses of it are not called unknown on top. */
 #include <stdlib.h>
 #include <string.h>
@@ -6,16 +6,28 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/compile.h"
+#include "plan/deadline.h"
 #include "plan/keys.h"
 #include "plan/read.h"
-
-#define POOL_SLOTS_MAX 1000000
-#define COLUMN_MAX 256u
 
 static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, keys, key);
     return n ? bf_xstrdup(n->text) : NULL;
+}
+
+void plan_words_read(const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_words *ret)
+{
+    *ret = (struct plan_words){
+        .description = shown_text(map, keys, "description"), .owner = shown_text(map, keys, "owner"), .why = shown_text(map, keys, "why"),
+        .contact = shown_text(map, keys, "contact"), .playbook = shown_text(map, keys, "playbook"),
+    };
+}
+
+/* A section of the plan; NULL when it is absent or no map. */
+static const struct bf_yaml_node *section(struct plan_compiler *c, const char *key)
+{
+    return plan_keys_get(c->root, &plan_keys_top, key);
 }
 
 static void must_be(struct plan_compiler *c, const char *key, const char *value)
@@ -31,20 +43,25 @@ static void must_be(struct plan_compiler *c, const char *key, const char *value)
 
 static void read_owners(struct plan_compiler *c)
 {
-    const struct bf_yaml_node *owners = plan_keys_get(c->root, &plan_keys_top, "owners");
+    const struct bf_yaml_node *map = section(c, "owners");
     const char *name;
-    for (size_t i = 0; owners && i < owners->n; i++) {
-        (void)plan_read_name(c->d, owners->keys[i], "owner", &name);
-        (void)plan_keys_check(c->d, owners->items[i], &plan_keys_owner);
+    if (!map)
+        return;
+    c->plan->owners = bf_xcalloc(map->n, sizeof *c->plan->owners);
+    for (size_t i = 0; i < map->n; i++) {
+        if (!plan_read_name(c->d, map->keys[i], "owner", &name))
+            continue;
+        struct plan_owner *owner = &c->plan->owners[c->plan->n_owners++];
+        owner->name = bf_xstrdup(name);
+        if (!bf_yaml_is_null(map->items[i]) && plan_keys_check(c->d, map->items[i], &plan_keys_owner))
+            plan_words_read(map->items[i], &plan_keys_owner, &owner->words);
     }
 }
 
 static void read_header(struct plan_compiler *c)
 {
-    static const struct plan_word sensitivities[] = {{"public", 0, false}, {"internal", 1, false}, {"restricted", 2, false}};
     struct plan *p = c->plan;
     const char *name = NULL;
-    int value;
     must_be(c, "apiVersion", "backfill/v1");
     must_be(c, "kind", "Plan");
     const struct bf_yaml_node *n = plan_keys_get(c->root, &plan_keys_top, "name");
@@ -52,12 +69,9 @@ static void read_header(struct plan_compiler *c)
         p->name = bf_xstrdup(name);
     else if (!n && plan_keys_missing(c->root, &plan_keys_top, "name"))
         bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`name` is missing: a plan needs one");
-    n = plan_keys_get(c->root, &plan_keys_top, "sensitivity");
-    if (n && plan_read_word(c->d, n, "sensitivity", sensitivities, 3, &value))
-        p->sensitivity = bf_xstrdup(n->text);
-    p->description = shown_text(c->root, &plan_keys_top, "description");
-    p->owner = shown_text(c->root, &plan_keys_top, "owner");
+    p->sensitivity = shown_text(c->root, &plan_keys_top, "sensitivity");
     p->change_ticket = shown_text(c->root, &plan_keys_top, "change_ticket");
+    plan_words_read(c->root, &plan_keys_top, &p->words);
     read_owners(c);
 }
 
@@ -67,7 +81,7 @@ static void check_references(struct plan_compiler *c, const struct bf_yaml_node 
     for (const char *p = strstr(n->text, "${"); p; p = strstr(p + 2, "${")) {
         const char *close = strchr(p, '}');
         if (strncmp(p, "${secret:", 9) == 0)
-            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`${secret:…}` in `odbc` is not supported yet: use `${env:NAME}`");
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`${secret:…}` in `odbc` is not supported yet (C3): use `${env:NAME}`");
         else if (!close || strncmp(p, "${env:", 6) != 0 || !plan_identifier_valid(p + 6, (size_t)(close - p - 6)))
             bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a reference in `odbc` is written `${env:NAME}`");
     }
@@ -103,11 +117,6 @@ static void read_odbc(struct plan_compiler *c, const struct bf_yaml_node *body, 
     connection->odbc = bf_xstrdup(text);
 }
 
-static const struct bf_yaml_node *section(struct plan_compiler *c, const char *key)
-{
-    return plan_keys_get(c->root, &plan_keys_top, key);
-}
-
 static void read_connections(struct plan_compiler *c)
 {
     const struct bf_yaml_node *map = section(c, "connections");
@@ -121,20 +130,22 @@ static void read_connections(struct plan_compiler *c)
         struct plan_connection *connection = &c->plan->connections[c->plan->n_connections++];
         connection->name = bf_xstrdup(name);
         plan_names_add(&c->connections, connection->name);
-        if (plan_keys_check(c->d, map->items[i], &plan_keys_connection))
-            read_odbc(c, map->items[i], connection);
+        if (!plan_keys_check(c->d, map->items[i], &plan_keys_connection))
+            continue;
+        read_odbc(c, map->items[i], connection);
+        plan_words_read(map->items[i], &plan_keys_connection, &connection->words);
     }
 }
 
-static void read_slots(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_pool *pool)
+static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_pool *pool)
 {
     int64_t slots;
-    const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_pool, "slots");
-    if (n && plan_read_int(c->d, n, "slots", 1, POOL_SLOTS_MAX, &slots))
+    if (plan_keys_int(c->d, body, &plan_keys_pool, "slots", &slots))
         pool->slots = (uint32_t)slots;
-    else if (!n && plan_keys_missing(body, &plan_keys_pool, "slots"))
+    else if (plan_keys_missing(body, &plan_keys_pool, "slots"))
         bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`slots` is missing: say how many steps of pool `%s` may run at once",
                     pool->name);
+    plan_words_read(body, &plan_keys_pool, &pool->words);
 }
 
 static void read_pools(struct plan_compiler *c)
@@ -151,32 +162,33 @@ static void read_pools(struct plan_compiler *c)
         *pool = (struct plan_pool){.name = bf_xstrdup(name), .mark = map->keys[i]->mark};
         plan_names_add(&c->pools, pool->name);
         if (plan_keys_check(c->d, map->items[i], &plan_keys_pool))
-            read_slots(c, map->items[i], pool);
+            read_pool(c, map->items[i], pool);
     }
 }
 
 static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_dataset *dataset)
 {
+    const struct plan_keys *keys = &plan_keys_dataset;
     const struct bf_yaml_node *n;
     const char *text;
-    if (!plan_keys_check(c->d, body, &plan_keys_dataset))
+    int word;
+    if (!plan_keys_check(c->d, body, keys))
         return;
-    if ((n = plan_keys_get(body, &plan_keys_dataset, "external")) != NULL)
+    if ((n = plan_keys_get(body, keys, "external")) != NULL)
         (void)plan_read_bool(c->d, n, "external", &dataset->external);
-    n = plan_keys_get(body, &plan_keys_dataset, "connection");
+    n = plan_keys_get(body, keys, "connection");
     if (n && plan_read_name(c->d, n, "connection", &text)) {
         dataset->connection = plan_names_find(&c->connections, text);
         if (dataset->connection == PLAN_NO_INDEX)
             plan_unknown(c->d, n->mark, "connection", text, c->connections.at, c->connections.n,
                          ": declare it under `connections`");
     }
-    n = plan_keys_get(body, &plan_keys_dataset, "partition_column");
-    if (n && plan_read_text(c->d, n, "partition_column", COLUMN_MAX, &text)) {
-        if (*text)
-            dataset->partition_column = bf_xstrdup(text);
-        else
-            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`partition_column` has no value");
-    }
+    n = plan_keys_get(body, keys, "partition_column");
+    if (n && plan_value_check(c->d, n, "partition_column", plan_keys_find(keys, "partition_column")->type))
+        dataset->partition_column = bf_xstrdup(n->text);
+    if (plan_keys_word(c->d, body, keys, "sensitivity", &word))
+        dataset->sensitivity = shown_text(body, keys, "sensitivity");
+    plan_words_read(body, keys, &dataset->words);
 }
 
 static void read_datasets(struct plan_compiler *c)
@@ -198,6 +210,59 @@ static void read_datasets(struct plan_compiler *c)
         /* `name: {}` and `name:` both say that there is nothing to say. */
         if (!bf_yaml_is_null(map->items[i]))
             read_dataset(c, map->items[i], dataset);
+    }
+}
+
+static bool reads_already(const struct plan_exposure *exposure, uint32_t dataset)
+{
+    for (size_t i = 0; i < exposure->n_reads; i++)
+        if (exposure->reads[i] == dataset)
+            return true;
+    return false;
+}
+
+static void read_exposure_reads(struct plan_compiler *c, const struct bf_yaml_node *list, struct plan_exposure *exposure)
+{
+    const char *name;
+    if (!plan_value_check(c->d, list, "reads", plan_keys_find(&plan_keys_exposure, "reads")->type))
+        return;
+    exposure->reads = bf_xcalloc(list->n, sizeof *exposure->reads);
+    for (size_t i = 0; i < list->n; i++) {
+        if (!plan_read_name(c->d, list->items[i], "dataset", &name))
+            continue;
+        uint32_t at = plan_names_find(&c->datasets, name);
+        if (at == PLAN_NO_INDEX)
+            plan_unknown(c->d, list->items[i]->mark, "dataset", name, c->datasets.at, c->datasets.n, ": declare it under `datasets`");
+        else if (reads_already(exposure, at))
+            bf_diag_add(c->d, BF_DIAG_ERROR, list->items[i]->mark, "dataset `%s` stands twice in `reads`", name);
+        else
+            exposure->reads[exposure->n_reads++] = at;
+    }
+}
+
+static void read_exposures(struct plan_compiler *c)
+{
+    const struct plan_keys *keys = &plan_keys_exposure;
+    const struct bf_yaml_node *map = section(c, "exposures"), *n;
+    const char *name;
+    if (!map)
+        return;
+    c->plan->exposures = bf_xcalloc(map->n, sizeof *c->plan->exposures);
+    for (size_t i = 0; i < map->n; i++) {
+        const struct bf_yaml_node *body = map->items[i];
+        if (!plan_read_name(c->d, map->keys[i], "exposure", &name))
+            continue;
+        struct plan_exposure *exposure = &c->plan->exposures[c->plan->n_exposures++];
+        exposure->name = bf_xstrdup(name);
+        if (!plan_keys_check(c->d, body, keys))
+            continue;
+        plan_words_read(body, keys, &exposure->words);
+        if ((n = plan_keys_get(body, keys, "reads")) != NULL)
+            read_exposure_reads(c, n, exposure);
+        else if (plan_keys_missing(body, keys, "reads"))
+            bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`reads` is missing: say which datasets `%s` shows", name);
+        if ((n = plan_keys_get(body, keys, "deadline")) != NULL)
+            plan_deadline_read(c, n, &exposure->deadline);
     }
 }
 
@@ -245,9 +310,7 @@ static void read_defaults(struct plan_compiler *c)
     plan_policy_init(&c->defaults);
     if (!map || !plan_keys_check(c->d, map, &plan_keys_defaults))
         return;
-    plan_policy_read(c, plan_keys_get(map, &plan_keys_defaults, "retry"), plan_keys_get(map, &plan_keys_defaults, "timebox"),
-                     plan_keys_get(map, &plan_keys_defaults, "pool"), plan_keys_get(map, &plan_keys_defaults, "priority"),
-                     &c->defaults);
+    plan_policy_read(c, map, &plan_keys_defaults, &c->defaults);
 }
 
 bool plan_document_read(struct plan_compiler *c)
@@ -262,6 +325,7 @@ bool plan_document_read(struct plan_compiler *c)
     read_connections(c);
     read_pools(c);
     read_datasets(c);
+    read_exposures(c);
     read_params(c);
     read_defaults(c);
     return true;

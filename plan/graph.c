@@ -12,6 +12,7 @@
 
 #define SENTENCE_BYTES 800
 #define NOTES_MAX 40
+#define PLACES_MAX 6u
 
 /* Downstream lists in compressed rows. */
 struct downstream {
@@ -171,6 +172,17 @@ static void tell_names(struct plan_compiler *c, struct bf_mark mark, const uint3
     bf_buf_free(&text);
 }
 
+/* Where each of the others needs the next one; of a short cycle, so that the one to cut can be picked. */
+static void tell_places(struct plan_compiler *c, const uint32_t *names, size_t n)
+{
+    const struct plan *p = c->plan;
+    for (size_t i = n - 1; n <= PLACES_MAX && i-- > 0;) {
+        uint32_t next = i > 0 ? names[i - 1] : names[n - 1];
+        bf_diag_add(c->d, BF_DIAG_NOTE, edge_to(&p->steps[names[i]], next)->mark, "`%s` needs `%s` here", p->steps[names[i]].name,
+                    p->steps[next].name);
+    }
+}
+
 /* from[] leads from each step back towards start, along the walk upstream that found it. */
 static void tell(struct plan_compiler *c, uint32_t start, uint32_t last, const uint32_t *from)
 {
@@ -180,6 +192,7 @@ static void tell(struct plan_compiler *c, uint32_t start, uint32_t last, const u
         names[n++] = s;
     names[n++] = start;
     tell_names(c, edge_to(&c->plan->steps[start], names[n - 2])->mark, names, n);
+    tell_places(c, names, n);
 }
 
 static void shortest_cycle(struct plan_compiler *c, uint32_t start, const uint32_t *component, uint32_t *from, uint32_t *queue)

@@ -1,16 +1,12 @@
-/* Content hashes: BLAKE2b-256 over length-prefixed fields, so that no two contents share an encoding.
- *
- * A step's hash covers what the step does and how it is scheduled: kind, templates with the values of the parameters they name,
- * environment, grain, datasets, edges, policy.  Order that means nothing is sorted away.  It leaves out what only describes
- * (owner, why, description), the range of a backfill, and everything of other steps but their names. */
+/* Content hashes: BLAKE2b-256 over length-prefixed fields, so that no two contents share an encoding. */
+#include "plan/hash.h"
+
 #include <assert.h>
 #include <sodium/crypto_generichash.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/mem.h"
-#include "plan/compile.h"
 
 static_assert(PLAN_HASH_BYTES == crypto_generichash_BYTES, "BLAKE2b-256");
 
@@ -59,116 +55,91 @@ void plan_source_hash(const struct plan_source *source, uint8_t ret[PLAN_HASH_BY
     free(files);
 }
 
-/* ---- step ---- */
+/* ---- plans and steps ---- */
 
-static void put_template(struct bf_buf *b, const struct plan_compiler *c, const struct template *t)
+static void put_pair(struct bf_buf *b, const struct plan_pair *pair)
 {
-    bf_buf_put_u64(b, t->n);
-    for (size_t i = 0; i < t->n; i++) {
-        const struct template_piece *piece = &t->pieces[i];
-        bf_buf_put_u8(b, (uint8_t)piece->var);
-        bf_buf_put_u8(b, piece->ident);
-        put_bytes(b, piece->text, piece->text_len);
-        if (piece->var == TEMPLATE_PARAM)
-            put_text(b, c->plan->params[plan_names_find(&c->params, piece->text)].value);
-    }
+    put_text(b, pair->key);
+    put_bytes(b, pair->value, pair->value_len);
 }
 
-static int by_text(const void *a, const void *b)
+void plan_hash(const struct plan *p, uint8_t ret[PLAN_HASH_BYTES])
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void put_datasets(struct bf_buf *b, const struct plan *p, const uint32_t *at, size_t n)
-{
-    const char **names = bf_xcalloc(n + 1, sizeof *names);
-    for (size_t i = 0; i < n; i++)
-        names[i] = p->datasets[at[i]].name;
-    if (n > 1)
-        qsort(names, n, sizeof *names, by_text);
-    bf_buf_put_u64(b, n);
-    for (size_t i = 0; i < n; i++)
-        put_text(b, names[i]);
-    free(names);
-}
-
-/* Edges by name, mapping and n, encoded first so that sorting needs no look-up. */
-struct edge_key { const char *name; uint32_t mapping, previous; };
-
-static int by_edge(const void *a, const void *b)
-{
-    const struct edge_key *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-    if (order != 0)
-        return order;
-    if (x->mapping != y->mapping)
-        return x->mapping < y->mapping ? -1 : 1;
-    return (x->previous > y->previous) - (x->previous < y->previous);
-}
-
-static void put_edges(struct bf_buf *b, const struct plan *p, const struct plan_step *step)
-{
-    struct edge_key *keys = bf_xcalloc(step->n_edges + 1, sizeof *keys);
-    for (size_t i = 0; i < step->n_edges; i++)
-        keys[i] = (struct edge_key){p->steps[step->edges[i].upstream].name, step->edges[i].mapping, step->edges[i].previous};
-    if (step->n_edges > 1)
-        qsort(keys, step->n_edges, sizeof *keys, by_edge);
-    bf_buf_put_u64(b, step->n_edges);
-    for (size_t i = 0; i < step->n_edges; i++) {
-        put_text(b, keys[i].name);
-        put_text(b, plan_mapping_name((enum plan_mapping)keys[i].mapping));
-        bf_buf_put_u32(b, keys[i].previous);
-    }
-    free(keys);
-}
-
-static void put_policy(struct bf_buf *b, const struct plan *p, const struct plan_step *step)
-{
-    put_text(b, plan_priority_name(step->priority));
-    put_text(b, step->pool == PLAN_NO_INDEX ? NULL : p->pools[step->pool].name);
-    bf_buf_put_u64(b, (uint64_t)step->expect_ms);
-    bf_buf_put_u64(b, (uint64_t)step->timebox_ms);
-    bf_buf_put_u8(b, step->timebox_then == PLAN_KILL_AND_FAIL);
-    bf_buf_put_u32(b, step->retry.max_attempts);
-    bf_buf_put_u64(b, (uint64_t)step->retry.initial_ms);
-    bf_buf_put_u64(b, (uint64_t)step->retry.max_ms);
-    bf_buf_put_u32(b, step->retry.factor_milli);
-    bf_buf_put_u8(b, step->wait_for_fence);
-    bf_buf_put_u64(b, step->n_labels);
-    for (size_t i = 0; i < step->n_labels; i++) {
-        put_text(b, step->labels[i].name);
-        put_text(b, step->labels[i].value);
-    }
-}
-
-static void put_script(struct bf_buf *b, const struct plan_compiler *c, const struct plan_step *step)
-{
-    put_text(b, plan_kind_name(step->kind));
-    bf_buf_put_u64(b, step->n_argv);
-    for (size_t i = 0; i < step->n_argv; i++)
-        put_template(b, c, &step->argv[i]);
-    bf_buf_put_u64(b, step->n_env);
-    for (size_t i = 0; i < step->n_env; i++) {
-        put_text(b, step->env[i].name);
-        put_template(b, c, &step->env[i].value);
-    }
-    put_text(b, step->connection == PLAN_NO_INDEX ? NULL : c->plan->connections[step->connection].name);
-    bf_buf_put_u8(b, step->transaction);
-    put_template(b, c, &step->sql);
-}
-
-void plan_step_hash(const struct plan_compiler *c, struct plan_step *step)
-{
-    const struct plan *p = c->plan;
+    struct plan_pairs pairs = {0};
     struct bf_buf b = {0};
-    put_text(&b, "bf-step-1");
-    put_text(&b, step->name);
-    put_text(&b, plan_grain_name(step->range.grain));
-    put_script(&b, c, step);
-    put_policy(&b, p, step);
-    put_datasets(&b, p, step->inputs, step->n_inputs);
-    put_datasets(&b, p, step->outputs, step->n_outputs);
-    put_edges(&b, p, step);
-    finish(&b, step->hash);
+    crypto_generichash_state state;
+    int failed = crypto_generichash_init(&state, NULL, 0, PLAN_HASH_BYTES);
+    put_text(&b, "bf-plan-said-1");
+    for (enum plan_section s = 0; s < PLAN_SECTION_COUNT; s++) {
+        size_t n = plan_section_items(p, s);
+        BF_AUTO_FREE uint32_t *order = plan_section_sorted(p, s);
+        bf_buf_put_u64(&b, n);
+        for (size_t i = 0; i < n; i++) {
+            plan_pairs_of(p, s, order[i], &pairs);
+            put_text(&b, plan_item_name(p, s, order[i]));
+            bf_buf_put_u64(&b, pairs.n);
+            for (size_t k = 0; k < pairs.n; k++)
+                put_pair(&b, &pairs.at[k]);
+            failed |= crypto_generichash_update(&state, b.data, b.len);
+            bf_buf_clear(&b);
+        }
+    }
+    failed |= crypto_generichash_update(&state, b.data, b.len);
+    failed |= crypto_generichash_final(&state, ret, PLAN_HASH_BYTES);
+    assert(failed == 0);
+    (void)failed;
+    plan_pairs_done(&pairs);
     bf_buf_free(&b);
+}
+
+static const char *after(const char *key, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(key, prefix, n) == 0 ? key + n : NULL;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct plan_pair *)a)->key, ((const struct plan_pair *)b)->key);
+}
+
+/* The keys `needs.STEP` under the names that the rules give; no step has the name that stands for the step itself. */
+static void rename_needs(const struct plan_step *s, const struct plan_step_hashing *how, struct plan_pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->n; i++) {
+        const char *step = after(pairs->at[i].key, "needs."), *name = NULL;
+        if (step && how->nameless && strcmp(step, s->name) == 0)
+            name = "(itself)";
+        else if (step && how->rename)
+            name = how->rename(how->rename_arg, step);
+        if (!name)
+            continue;
+        size_t len = strlen("needs.") + strlen(name) + 1;
+        char *key = bf_arena_alloc(&pairs->arena, len);
+        memcpy(key, "needs.", strlen("needs."));
+        memcpy(key + strlen("needs."), name, strlen(name));
+        pairs->at[i].key = key;
+    }
+    qsort(pairs->at, pairs->n, sizeof *pairs->at, by_key);
+}
+
+void plan_step_hash_as(const struct plan *p, const struct plan_step *s, const struct plan_step_hashing *how, uint8_t ret[PLAN_HASH_BYTES])
+{
+    struct plan_pairs pairs = {0};
+    struct bf_buf b = {0};
+    plan_pairs_of(p, PLAN_SECTION_STEPS, (uint32_t)(s - p->steps), &pairs);
+    rename_needs(s, how, &pairs);
+    put_text(&b, "bf-step-2");
+    put_text(&b, how->nameless ? "" : s->name);
+    for (size_t i = 0; i < pairs.n; i++)
+        if (pairs.at[i].fact == PLAN_DOES && !(how->no_params && after(pairs.at[i].key, "params.")))
+            put_pair(&b, &pairs.at[i]);
+    finish(&b, ret);
+    plan_pairs_done(&pairs);
+    bf_buf_free(&b);
+}
+
+void plan_step_hash(const struct plan *p, const struct plan_step *s, uint8_t ret[PLAN_HASH_BYTES])
+{
+    plan_step_hash_as(p, s, &(struct plan_step_hashing){0}, ret);
 }

@@ -1,130 +1,31 @@
-/* The table of keys.  A key moves from "not supported yet" to "read" by changing its entry here and reading it. */
+/* A map against its table of keys. */
 #include "plan/keys.h"
 
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/text.h"
 #include "plan/read.h"
 
-#define READ(name, kind) {name, PLAN_KEY_READ, PLAN_KEY_##kind}
-#define SHOWN(name) {name, PLAN_KEY_DESCRIBES, PLAN_KEY_SCALAR}
-#define NOT_YET(name) {name, PLAN_KEY_NOT_YET, PLAN_KEY_ANY}
-#define KEYS(where, table) {where, table, sizeof table / sizeof *table}
-
-static const struct plan_key top[] = {
-    READ("apiVersion", SCALAR), READ("kind", SCALAR), READ("name", SCALAR),
-    SHOWN("description"), SHOWN("owner"), SHOWN("change_ticket"), SHOWN("sensitivity"), SHOWN("why"), SHOWN("contact"),
-    SHOWN("playbook"), {"owners", PLAN_KEY_DESCRIBES, PLAN_KEY_MAP},
-    READ("partitions", MAP), READ("connections", MAP), READ("pools", MAP), READ("datasets", MAP), READ("defaults", MAP),
-    READ("params", MAP), READ("steps", MAP),
-    NOT_YET("windows"), NOT_YET("flags"), NOT_YET("exposures"), NOT_YET("rollout"), NOT_YET("ceilings"),
-};
-static const struct plan_key owner[] = {
-    SHOWN("contact"), SHOWN("playbook"), SHOWN("description"), NOT_YET("escalation"),
-};
-static const struct plan_key partitions[] = {
-    READ("grain", SCALAR), READ("from", SCALAR), READ("to", SCALAR), READ("timezone", SCALAR), NOT_YET("partial"),
-};
-static const struct plan_key step_partitions[] = {
-    READ("grain", SCALAR), NOT_YET("from"), NOT_YET("to"), NOT_YET("timezone"), NOT_YET("partial"),
-};
-static const struct plan_key connection[] = {
-    READ("odbc", SCALAR), SHOWN("description"), SHOWN("owner"), NOT_YET("probe"), NOT_YET("dialect"),
-};
-static const struct plan_key pool[] = {
-    READ("slots", SCALAR), SHOWN("description"), SHOWN("owner"),
-    NOT_YET("cpu"), NOT_YET("memory"), NOT_YET("io"), NOT_YET("units"), NOT_YET("throttle"), NOT_YET("start_rate"),
-};
-static const struct plan_key dataset[] = {
-    READ("external", SCALAR), READ("connection", SCALAR), READ("partition_column", SCALAR),
-    SHOWN("description"), SHOWN("owner"), SHOWN("contact"),
-    NOT_YET("sensitivity"), NOT_YET("freshness"), NOT_YET("schema"),
-};
-static const struct plan_key defaults[] = {
-    READ("retry", MAP), READ("timebox", MAP), READ("pool", SCALAR), READ("priority", SCALAR),
-};
-static const struct plan_key retry[] = {
-    READ("max", SCALAR), READ("backoff", MAP), NOT_YET("budget"),
-};
-static const struct plan_key backoff[] = {
-    READ("initial", SCALAR), READ("factor", SCALAR), READ("max", SCALAR), READ("jitter", SCALAR),
-};
-static const struct plan_key timebox[] = {
-    READ("limit", SCALAR), READ("then", SCALAR),
-};
-static const struct plan_key step[] = {
-    READ("run", LIST), READ("noop", SCALAR), READ("sql", MAP),
-    READ("inputs", LIST), READ("outputs", LIST), READ("needs", LIST), READ("partitions", MAP),
-    READ("pool", SCALAR), READ("priority", SCALAR), READ("env", MAP), READ("agents", MAP), READ("expect", MAP),
-    READ("retry", MAP), READ("timebox", MAP), READ("on_lost", SCALAR),
-    SHOWN("description"), SHOWN("owner"), SHOWN("why"), SHOWN("contact"), SHOWN("playbook"),
-    NOT_YET("shell"), NOT_YET("http"), NOT_YET("sensor"), NOT_YET("tolerance"), NOT_YET("deadline"), NOT_YET("resources"),
-    NOT_YET("checks"), NOT_YET("check_severity"), NOT_YET("rollback"), NOT_YET("fallback"), NOT_YET("batch"),
-    NOT_YET("secrets"), NOT_YET("tags"), NOT_YET("weight"), NOT_YET("failure"), NOT_YET("on_coordinator_loss"),
-};
-static const struct plan_key expect[] = {
-    READ("duration", SCALAR),
-};
-static const struct plan_key sql[] = {
-    READ("connection", SCALAR), READ("transaction", SCALAR), READ("file", SCALAR), READ("text", SCALAR), NOT_YET("publish"),
-};
-static const struct plan_key agents[] = {
-    READ("labels", MAP),
+enum {
+    KEYS_MAX = 64,
+    CROWD = 1000                 /* so many keys are not read on: each look-up would walk them all */
 };
 
-const struct plan_keys plan_keys_top = KEYS("a plan", top);
-const struct plan_keys plan_keys_owner = KEYS("an owner", owner);
-const struct plan_keys plan_keys_partitions = KEYS("`partitions`", partitions);
-const struct plan_keys plan_keys_step_partitions = KEYS("a step's `partitions`", step_partitions);
-const struct plan_keys plan_keys_connection = KEYS("a connection", connection);
-const struct plan_keys plan_keys_pool = KEYS("a pool", pool);
-const struct plan_keys plan_keys_dataset = KEYS("a dataset", dataset);
-const struct plan_keys plan_keys_defaults = KEYS("`defaults`", defaults);
-const struct plan_keys plan_keys_retry = KEYS("`retry`", retry);
-const struct plan_keys plan_keys_backoff = KEYS("`backoff`", backoff);
-const struct plan_keys plan_keys_timebox = KEYS("`timebox`", timebox);
-const struct plan_keys plan_keys_step = KEYS("a step", step);
-const struct plan_keys plan_keys_expect = KEYS("`expect`", expect);
-const struct plan_keys plan_keys_sql = KEYS("`sql`", sql);
-const struct plan_keys plan_keys_agents = KEYS("`agents`", agents);
-
-static const struct plan_key *find(const struct plan_keys *keys, const char *name)
+const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name)
 {
     for (size_t i = 0; i < keys->n; i++)
-        if (strcmp(keys->at[i].name, name) == 0)
+        if (keys->at[i].name[0] == name[0] && strcmp(keys->at[i].name, name) == 0)
             return &keys->at[i];
     return NULL;
 }
 
-static bool kind_fits(const struct bf_yaml_node *n, enum plan_key_kind kind)
-{
-    switch (kind) {
-    case PLAN_KEY_SCALAR: return n->kind == BF_YAML_SCALAR && !bf_yaml_is_null(n);
-    case PLAN_KEY_LIST: return n->kind == BF_YAML_SEQ;
-    case PLAN_KEY_MAP: return n->kind == BF_YAML_MAP;
-    case PLAN_KEY_ANY: return true;
-    }
-    return false;
-}
-
-static void complain_kind(struct bf_diags *d, const struct bf_yaml_node *n, const char *name, enum plan_key_kind kind)
-{
-    static const char *const kinds[] = {
-        [PLAN_KEY_SCALAR] = "a single value", [PLAN_KEY_LIST] = "a list", [PLAN_KEY_MAP] = "a map", [PLAN_KEY_ANY] = "a value",
-    };
-    if (n->kind == BF_YAML_SCALAR && bf_yaml_is_null(n))
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` has no value: it must be %s", name, kinds[kind]);
-    else
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be %s", name, kinds[kind]);
-}
-
-enum { KEYS_MAX = 64 };
-
 static size_t key_names(const struct plan_keys *keys, const char *ret[KEYS_MAX])
 {
     size_t n = 0;
-    for (; n < keys->n && n < KEYS_MAX; n++)
-        ret[n] = keys->at[n].name;
+    for (size_t i = 0; i < keys->n && n < KEYS_MAX; i++)
+        if (keys->at[i].status != PLAN_KEY_REFUSED)
+            ret[n++] = keys->at[i].name;
     return n;
 }
 
@@ -136,26 +37,82 @@ static void unknown_key(struct bf_diags *d, const struct bf_yaml_node *key, cons
         return;
     }
     const char *names[KEYS_MAX];
-    struct bf_buf what = {0};
+    BF_AUTO_FREE char *what = bf_xasprintf("key of %s:", keys->where);
     size_t n = key_names(keys, names);
-    bf_buf_printf(&what, "key of %s:", keys->where);
-    plan_unknown(d, key->mark, bf_buf_cstr(&what), key->text, names, n, "");
-    bf_buf_free(&what);
+    plan_unknown(d, key->mark, what, key->text, names, n, "");
 }
 
 static void check_pair(struct bf_diags *d, const struct bf_yaml_node *key, const struct bf_yaml_node *value,
                        const struct plan_keys *keys)
 {
-    const char *text;
-    const struct plan_key *k = find(keys, key->text);
-    if (!k)
+    const struct plan_key *k = plan_keys_find(keys, key->text);
+    if (!k) {
         unknown_key(d, key, keys);
-    else if (k->status == PLAN_KEY_NOT_YET)
-        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%s` of %s is not supported yet", k->name, keys->where);
-    else if (!kind_fits(value, k->kind))
-        complain_kind(d, value, k->name, k->kind);
-    else if (k->status == PLAN_KEY_DESCRIBES && k->kind == PLAN_KEY_SCALAR)
-        (void)plan_read_text(d, value, k->name, PLAN_TEXT_MAX, &text);
+        return;
+    }
+    switch (k->status) {
+    case PLAN_KEY_READ:
+        (void)plan_value_shape(d, value, k->name, k->type);
+        break;
+    case PLAN_KEY_DESCRIBES:
+    case PLAN_KEY_PART:
+        (void)plan_value_check(d, value, k->name, k->type);
+        break;
+    case PLAN_KEY_NOT_YET:
+        (void)plan_value_check(d, value, k->name, k->type);
+        if (k->id)
+            bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%s` is not supported yet (%s)", k->name, k->id);
+        break;
+    case PLAN_KEY_REFUSED:
+        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%s` cannot stand in %s: %s", k->name, keys->where, k->help);
+        bf_diag_fix(d, "leave it out");
+        break;
+    }
+}
+
+static void complain_missing(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (keys->at[i].required && keys->at[i].status == PLAN_KEY_PART && plan_keys_missing(map, keys, keys->at[i].name))
+            bf_diag_add(d, BF_DIAG_ERROR, map->mark, "`%s` is missing: %s needs it", keys->at[i].name, keys->where);
+}
+
+/* Is key one of those of which a map has exactly one? */
+static bool is_choice(const struct plan_keys *keys, const char *key)
+{
+    for (size_t i = 0; keys->one_of && keys->one_of[i]; i++)
+        if (strcmp(keys->one_of[i], key) == 0)
+            return true;
+    return keys->only_one && plan_keys_find(keys, key);
+}
+
+/* A map with an unknown key may have meant the choice by it. */
+static void check_choice(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
+{
+    const struct bf_yaml_node *first = NULL;
+    bool unknown = false;
+    for (size_t i = 0; i < map->n; i++) {
+        const struct bf_yaml_node *key = map->keys[i];
+        unknown |= !plan_keys_find(keys, key->text);
+        if (!is_choice(keys, key->text))
+            continue;
+        if (first) {
+            bf_diag_add(d, BF_DIAG_ERROR, key->mark, "%s takes one of `%s` and `%s`, not both", keys->where, first->text,
+                        key->text);
+            bf_diag_add(d, BF_DIAG_NOTE, first->mark, "`%s` stands here", first->text);
+        } else {
+            first = key;
+        }
+    }
+    if (first || unknown)
+        return;
+    struct bf_buf names = {0};
+    for (size_t i = 0; keys->one_of && keys->one_of[i]; i++)
+        bf_buf_printf(&names, "%s`%s`", i == 0 ? "" : keys->one_of[i + 1] ? ", " : " or ", keys->one_of[i]);
+    for (size_t i = 0; !keys->one_of && i < keys->n; i++)
+        bf_buf_printf(&names, "%s`%s`", i == 0 ? "" : i + 1 < keys->n ? ", " : " or ", keys->at[i].name);
+    bf_diag_add(d, BF_DIAG_ERROR, map->mark, "%s needs one of %s", keys->where, bf_buf_cstr(&names));
+    bf_buf_free(&names);
 }
 
 bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
@@ -166,14 +123,22 @@ bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const s
     }
     for (size_t i = 0; i < map->n; i++)
         check_pair(d, map->keys[i], map->items[i], keys);
+    if (map->n > CROWD)
+        return false;
+    complain_missing(d, map, keys);
+    if (keys->only_one || keys->one_of)
+        check_choice(d, map, keys);
+    if (keys->rule)
+        keys->rule(d, map);
     return true;
 }
 
 const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name)
 {
-    const struct plan_key *k = find(keys, name);
-    const struct bf_yaml_node *value = bf_yaml_get(map, name);
-    return k && value && k->status != PLAN_KEY_NOT_YET && kind_fits(value, k->kind) ? value : NULL;
+    const struct plan_key *k = plan_keys_find(keys, name);
+    const struct bf_yaml_node *value = k && map->n <= CROWD ? bf_yaml_get(map, name) : NULL;
+    bool works = value && (k->status == PLAN_KEY_READ || k->status == PLAN_KEY_DESCRIBES);
+    return works && plan_value_has_shape(value, k->type) ? value : NULL;
 }
 
 bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name)
@@ -184,9 +149,33 @@ bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *k
         return false;
     for (size_t i = 0; i < map->n && i < BF_DIAG_MAX; i++) {
         const struct bf_yaml_node *key = map->keys[i];
-        const char *near = find(keys, key->text) || key->text_len > 64 ? NULL : bf_nearest(key->text, names, n);
+        const char *near = plan_keys_find(keys, key->text) || key->text_len > 64 ? NULL : bf_nearest(key->text, names, n);
         if (near && strcmp(near, name) == 0)
             return false;
     }
     return true;
+}
+
+bool plan_keys_word(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int *ret)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
+    const struct plan_type *type = plan_keys_find(keys, name)->type;
+    size_t n_words = 0;
+    while (type->words[n_words].word)
+        n_words++;
+    return n && plan_read_word(d, n, name, type->words, n_words, ret);
+}
+
+bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int64_t *ret)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
+    const struct plan_type *type = plan_keys_find(keys, name)->type;
+    return n && plan_read_int(d, n, name, type->min, type->max, ret);
+}
+
+bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                        int64_t *ret_ms)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
+    return n && plan_read_duration(d, n, name, plan_keys_find(keys, name)->type->min, ret_ms);
 }

@@ -1,4 +1,7 @@
-/* Every key that a plan may hold, map by map, in one table: read, only describing, or not supported yet.  Private to plan/. */
+/* Every key that a plan may hold, map by map: what values it takes, and whether it works, only describes or is not built yet.
+ *
+ * The tables stand in keys_table.c and are the one place that says so: the compiler, docs/plan-reference.md and the tests read them.
+ * A key moves from "not supported yet" to "read" by changing its entry and reading it.  Private to plan/ and its tests. */
 #ifndef BF_PLAN_KEYS_H
 #define BF_PLAN_KEYS_H
 
@@ -7,37 +10,57 @@
 
 #include "common/diag.h"
 #include "common/yaml.h"
+#include "plan/plan.h"
+#include "plan/value.h"
 
 enum plan_key_status {
     PLAN_KEY_READ,               /* does something */
     PLAN_KEY_DESCRIBES,          /* accepted and shown */
-    PLAN_KEY_NOT_YET             /* refused with "not supported yet" */
+    PLAN_KEY_NOT_YET,            /* checked, then refused with "not supported yet"; without an id its parts are refused one by one */
+    PLAN_KEY_PART,               /* belongs to the value of a key that is not supported yet */
+    PLAN_KEY_REFUSED             /* known, but not here: help says why */
 };
-
-enum plan_key_kind { PLAN_KEY_SCALAR, PLAN_KEY_LIST, PLAN_KEY_MAP, PLAN_KEY_ANY };
 
 struct plan_key {
     const char *name;
     enum plan_key_status status;
-    enum plan_key_kind kind;
+    bool required;
+    const char *id;              /* PLAN_KEY_NOT_YET: the capability, "R13" */
+    const struct plan_type *type;
+    const char *help;            /* one short phrase */
+    const char *example;         /* PLAN_KEY_NOT_YET: a value, in flow style */
 };
 
 struct plan_keys {
+    const char *name;            /* in the reference: "step" */
     const char *where;           /* for sentences: "a step" */
     const struct plan_key *at;
     size_t n;
+    bool only_one;               /* the map has exactly one of them */
+    const char *const *one_of;   /* exactly one of these; ended by NULL; NULL: no such rule */
+    /* What one key alone cannot say; errors into d.  NULL: nothing. */
+    void (*rule)(struct bf_diags *d, const struct bf_yaml_node *map);
 };
 
 extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitions, plan_keys_step_partitions,
-    plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
-    plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents;
+    plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_exposure, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
+    plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources;
+extern const struct plan_word plan_flag_types[];
 
-/* Check a map against its keys: the kind of the map itself, unknown keys (with the nearest), keys that are not supported yet,
- * values of the wrong kind.  Descriptive scalars are checked for length.  One error each into d.  false when map is no map. */
+/* The entry of a key; NULL when there is none. */
+const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);
+/* Check a map against its keys: that it is a map, unknown keys (with the nearest), values.  Of a key that is read only the shape of the
+ * value is checked here; its reader does the rest.  Keys that are not supported yet are checked whole, and refused.  false when map is no
+ * map, or has so many unknown keys that reading it would say nothing more. */
 bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys);
-/* The value of a key that is read or describes, when its kind fits and it is not null; else NULL. */
+/* The value of a key that is read or describes, when its shape fits and it is not null; else NULL. */
 const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
 /* Is a key absent, and not merely misspelt?  (That has been said.) */
 bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
 
+/* Values by the type that the table has for the key.  false when the key is absent, or after an error; *ret is untouched then. */
+bool plan_keys_word(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int *ret);
+bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int64_t *ret);
+bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                        int64_t *ret_ms);
 #endif

@@ -8,11 +8,29 @@
 const char *plan_mapping_name(enum plan_mapping m)
 {
     static const char *const names[] = {
-        [PLAN_SAME] = "same", [PLAN_PREVIOUS] = "previous", [PLAN_CONTAINING] = "containing",
+        [PLAN_SAME] = "same", [PLAN_PREVIOUS] = "previous", [PLAN_WINDOW] = "window", [PLAN_CONTAINING] = "containing",
         [PLAN_CONTAINED] = "contained", [PLAN_ALL] = "all",
     };
     assert((size_t)m < sizeof names / sizeof *names);
     return names[m];
+}
+
+void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
+{
+    bf_buf_put_str(ret, plan_mapping_name(e->mapping));
+    if (e->mapping == PLAN_PREVIOUS)
+        bf_buf_printf(ret, " %d", -e->from);
+    else if (e->mapping == PLAN_WINDOW)
+        bf_buf_printf(ret, " %d..%d", e->from, e->to);
+}
+
+const char *plan_outside_name(enum plan_outside o)
+{
+    static const char *const names[] = {
+        [PLAN_ASSUME] = "assume", [PLAN_REQUIRE_SUCCESS] = "require_success", [PLAN_REFUSE] = "refuse",
+    };
+    assert((size_t)o < sizeof names / sizeof *names);
+    return names[o];
 }
 
 const char *plan_priority_name(enum plan_priority p)
@@ -47,7 +65,16 @@ uint32_t plan_find_step(const struct plan *p, const char *name)
     return PLAN_NO_INDEX;
 }
 
-static void step_free(struct plan_step *s)
+static void words_done(struct plan_words *w)
+{
+    free(w->description);
+    free(w->owner);
+    free(w->why);
+    free(w->contact);
+    free(w->playbook);
+}
+
+static void step_done(struct plan_step *s)
 {
     for (size_t i = 0; i < s->n_argv; i++)
         template_done(&s->argv[i]);
@@ -59,39 +86,70 @@ static void step_free(struct plan_step *s)
         free(s->labels[i].name);
         free(s->labels[i].value);
     }
+    for (size_t i = 0; i < s->n_tags; i++)
+        free(s->tags[i]);
     template_done(&s->sql);
+    words_done(&s->words);
     free(s->argv);
     free(s->env);
     free(s->labels);
+    free(s->tags);
     free(s->inputs);
     free(s->outputs);
     free(s->edges);
+    free(s->deadline.text);
     free(s->name);
-    free(s->owner);
-    free(s->why);
-    free(s->description);
 }
 
-static void tables_free(struct plan *p)
+static void exposure_done(struct plan_exposure *x)
 {
-    for (size_t i = 0; i < p->n_pools; i++)
+    words_done(&x->words);
+    free(x->deadline.text);
+    free(x->reads);
+    free(x->name);
+}
+
+static void warehouse_done(struct plan *p)
+{
+    for (size_t i = 0; i < p->n_pools; i++) {
+        words_done(&p->pools[i].words);
         free(p->pools[i].name);
+    }
     for (size_t i = 0; i < p->n_datasets; i++) {
+        words_done(&p->datasets[i].words);
         free(p->datasets[i].name);
         free(p->datasets[i].partition_column);
+        free(p->datasets[i].sensitivity);
     }
     for (size_t i = 0; i < p->n_connections; i++) {
+        words_done(&p->connections[i].words);
         free(p->connections[i].name);
         free(p->connections[i].odbc);
-    }
-    for (size_t i = 0; i < p->n_params; i++) {
-        free(p->params[i].name);
-        free(p->params[i].value);
     }
     free(p->pools);
     free(p->datasets);
     free(p->connections);
+}
+
+static void tables_done(struct plan *p)
+{
+    warehouse_done(p);
+    for (size_t i = 0; i < p->n_params; i++) {
+        free(p->params[i].name);
+        free(p->params[i].value);
+    }
+    for (size_t i = 0; i < p->n_owners; i++) {
+        words_done(&p->owners[i].words);
+        free(p->owners[i].name);
+    }
+    for (size_t i = 0; i < p->n_exposures; i++)
+        exposure_done(&p->exposures[i]);
+    for (size_t i = 0; i < PLAN_GRAIN_COUNT; i++)
+        plan_partitions_done(&p->partitions[i]);
     free(p->params);
+    free(p->owners);
+    free(p->exposures);
+    zone_free(p->zone);
 }
 
 void plan_free(struct plan *p)
@@ -99,14 +157,13 @@ void plan_free(struct plan *p)
     if (!p)
         return;
     for (size_t i = 0; i < p->n_steps; i++)
-        step_free(&p->steps[i]);
-    tables_free(p);
+        step_done(&p->steps[i]);
+    tables_done(p);
+    words_done(&p->words);
     free(p->steps);
     free(p->order);
     free(p->by_name);
     free(p->name);
-    free(p->description);
-    free(p->owner);
     free(p->change_ticket);
     free(p->sensitivity);
     free(p);

@@ -17,33 +17,53 @@
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
 #define PLAN_STEPS_MAX 10000u
+#ifndef PLAN_INSTANCES_MAX                     /* fuzz builds have a lower one: an input takes a second at most */
 #define PLAN_INSTANCES_MAX 10000000u
+#endif
 #define PLAN_NAME_MAX 128                      /* names of plans, steps, pools, datasets, connections: [A-Za-z0-9_.-]+ */
 #define PLAN_NO_INDEX UINT32_MAX
+#define PLAN_WEIGHT_MAX 10000u
+#define PLAN_WINDOW_MAX 4096u                  /* partitions that a window may span */
+
+/* Files under PLAN_ZONE_PATH (proto/bundle.h) are zones.  "/zoneinfo" alone is a list of their names, one a line, for near matches. */
+#define PLAN_ZONE_NAMES "/zoneinfo"
 
 enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
 enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
 enum plan_mapping {
     PLAN_SAME,                                 /* p needs p */
-    PLAN_PREVIOUS,                             /* p needs p - n; partitions before the range: outside */
+    PLAN_PREVIOUS,                             /* p needs p - n */
+    PLAN_WINDOW,                               /* p needs p + a up to p + b */
     PLAN_CONTAINING,                           /* fine p needs the coarse partition that contains it */
     PLAN_CONTAINED,                            /* coarse p needs every fine partition in it */
     PLAN_ALL                                   /* p needs all */
+};
+/* What an upstream partition outside the backfill's range means. */
+enum plan_outside {
+    PLAN_ASSUME,                               /* taken as done */
+    PLAN_REQUIRE_SUCCESS,                      /* the newest backfill of it must have succeeded when this one is created */
+    PLAN_REFUSE                                /* the plan is not valid while there is one */
 };
 
 struct plan_edge {                             /* an edge of a step: what it needs */
     uint32_t upstream;                         /* step index */
     enum plan_mapping mapping;
-    uint32_t previous;                         /* PLAN_PREVIOUS: n >= 1; else 0 */
+    int32_t from, to;                          /* direct mappings: p needs p + from .. p + to; same 0, previous n -n, window a..b */
+    enum plan_outside outside;
     struct bf_mark mark;
 };
+
+struct plan_deadline { char *text; int64_t at_s; };      /* as written (NULL: none), and as an instant */
 
 struct plan_retry {
     uint32_t max_attempts;                     /* >= 1, of one run */
     int64_t initial_ms, max_ms;
     uint32_t factor_milli;                     /* 2.0 = 2000 */
 };
+
+/* Words for people: shown, not acted on.  Each NULL when not given; owned. */
+struct plan_words { char *description, *owner, *why, *contact, *playbook; };
 
 struct plan_env { char *name; struct template value; };
 struct plan_label { char *name; char *value; };
@@ -52,8 +72,14 @@ struct plan_step {
     char *name;
     struct bf_mark mark;
     enum plan_kind kind;
-    struct plan_range range;
+    enum plan_grain grain;
+    const struct plan_partitions *partitions;  /* the plan's table for that grain */
+    bool partial;                              /* its partitions at the ends may lie in the range in part */
     enum plan_priority priority;
+    uint32_t weight;                           /* order within the class: more goes first; PLAN_WEIGHT_MAX at most */
+    char **tags; size_t n_tags;                /* sorted */
+    int64_t tolerance_ms;                      /* may be this late before anyone is hurt; 0: not said */
+    struct plan_deadline deadline;
     uint32_t pool;                             /* index, or PLAN_NO_INDEX: drawn on no pool */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
     int64_t timebox_ms;                        /* 0: none */
@@ -69,28 +95,49 @@ struct plan_step {
     uint32_t *outputs; size_t n_outputs;
     struct plan_edge *edges; size_t n_edges;
     struct plan_label *labels; size_t n_labels;/* an agent must have all of them, sorted by name */
-    char *owner, *why, *description;           /* NULL when not given */
-    uint8_t hash[PLAN_HASH_BYTES];
+    struct plan_words words;
+    uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };
 
-struct plan_pool { char *name; uint32_t slots; struct bf_mark mark; };
-struct plan_dataset { char *name; uint32_t connection; bool external; char *partition_column; };  /* connection may be NO_INDEX */
+struct plan_pool { char *name; uint32_t slots; struct plan_words words; struct bf_mark mark; };
+struct plan_dataset {
+    char *name;
+    uint32_t connection;                       /* may be PLAN_NO_INDEX */
+    bool external;
+    char *partition_column, *sensitivity;      /* NULL when not given */
+    struct plan_words words;
+};
 /* odbc keeps its "${env:NAME}" references: resolved on the agent, never here. */
-struct plan_connection { char *name; char *odbc; };
+struct plan_connection { char *name; char *odbc; struct plan_words words; };
 struct plan_param { char *name; char *value; };
+struct plan_owner { char *name; struct plan_words words; };
+struct plan_exposure {                         /* who notices when a dataset is late */
+    char *name;
+    uint32_t *reads; size_t n_reads;           /* dataset indices */
+    struct plan_deadline deadline;
+    struct plan_words words;
+};
 
 struct plan {
-    char *name, *description, *owner, *change_ticket, *sensitivity;
-    struct plan_range range;                   /* of `partitions:`; PLAN_NONE when the plan has none */
+    char *name, *change_ticket, *sensitivity;  /* the last two NULL when not given */
+    struct plan_words words;
+    enum plan_grain grain;                     /* of `partitions:`; PLAN_NONE when the plan has none */
+    bool partial;                              /* of every step that does not say otherwise */
+    struct zone *zone;
+    int64_t from_s, until_s;                   /* the range, [from, until); equal when there is none */
+    struct plan_partitions partitions[PLAN_GRAIN_COUNT];   /* of every grain that a step or the plan has; the others have n 0 */
     struct plan_step *steps; size_t n_steps;
     struct plan_pool *pools; size_t n_pools;
     struct plan_dataset *datasets; size_t n_datasets;
     struct plan_connection *connections; size_t n_connections;
     struct plan_param *params; size_t n_params;
+    struct plan_owner *owners; size_t n_owners;
+    struct plan_exposure *exposures; size_t n_exposures;
     uint32_t *order;                           /* step indices, upstream first */
     uint32_t *by_name;                         /* step indices, sorted by name: for plan_find_step */
     uint64_t n_instances;
-    uint8_t hash[PLAN_HASH_BYTES];             /* of the source bytes and files, as sent */
+    uint8_t hash[PLAN_HASH_BYTES];             /* of all that it says: see canonical.h */
+    uint8_t source_hash[PLAN_HASH_BYTES];      /* of the source's bytes, as sent and stored */
 };
 
 /* Options of a backfill that change what is compiled. */
@@ -105,7 +152,7 @@ struct plan *plan_compile(const struct plan_source *source, const struct plan_op
 void plan_free(struct plan *p);
 
 /* Paths that the document names and the source does not hold yet, as written there.  The caller reads the files (beside the
- * document) and adds them.  Caller frees *ret and its strings.  Malformed documents give none. */
+ * document; those under PLAN_ZONE_PATH from the system's zone database) and adds them.  Caller frees *ret and its strings.  Malformed documents give none. */
 void plan_source_wanted(const struct plan_source *source, char ***ret_paths, size_t *ret_n);
 void plan_source_hash(const struct plan_source *source, uint8_t ret[PLAN_HASH_BYTES]);
 void plan_source_done(struct plan_source *source);
@@ -113,6 +160,9 @@ void plan_source_done(struct plan_source *source);
 /* Index by name, or PLAN_NO_INDEX. */
 uint32_t plan_find_step(const struct plan *p, const char *name);
 const char *plan_mapping_name(enum plan_mapping m);
+/* "same", "previous 2", "window -6..0", … */
+void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret);
+const char *plan_outside_name(enum plan_outside o);
 const char *plan_priority_name(enum plan_priority p);
 const char *plan_kind_name(enum plan_kind k);
 

@@ -1,132 +1,245 @@
-/* `partitions`: the range of days that a plan covers, and the partitions of each grain in it.
+/* `partitions`: the range that a plan covers, its time zone, and the partitions of each grain in it.
  *
- * The range is kept in days.  `from` and `to` are inclusive.  A month must lie in the range whole: half a month would be
- * rebuilt from half its data. */
+ * The range is [from_s, until_s) in instants.  `from` and `to` are words for stretches of time (span.h), both inclusive: `to: 2024-12-31`
+ * with grain hour includes the last hour of that day.  A partition of a coarser grain must lie in the range whole, because half a
+ * month would be rebuilt from half its data; `partial: allow` says that it may. */
 #include <stdio.h>
 #include <string.h>
 
-#include "common/civil.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
 #include "plan/read.h"
+#include "plan/span.h"
+
+#define HOUR_S 3600
 
 bool plan_grain_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_grain *ret)
 {
     static const struct plan_word grains[] = {
-        {"day", PLAN_DAY, false}, {"month", PLAN_MONTH, false}, {"none", PLAN_NONE, false}, {"hour", 0, true}, {"week", 0, true},
+        {"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL},
+        {"none", PLAN_NONE, NULL},
     };
     int grain;
-    if (!plan_read_word(c->d, n, "grain", grains, 5, &grain))
+    if (!plan_read_word(c->d, n, "grain", grains, PLAN_GRAIN_COUNT, &grain))
         return false;
     *ret = (enum plan_grain)grain;
     return true;
 }
 
-bool plan_range_of(const struct plan_compiler *c, enum plan_grain grain, struct plan_range *ret)
+bool plan_partial_read(struct plan_compiler *c, const struct bf_yaml_node *n, bool *ret)
 {
-    if (grain == PLAN_NONE) {
-        *ret = (struct plan_range){.grain = PLAN_NONE, .first = 0, .n = 1};
-        return true;
-    }
-    if (c->from_day >= c->until_day)
+    static const struct plan_word words[] = {{"refuse", 0, NULL}, {"allow", 1, NULL}};
+    int value;
+    if (!plan_read_word(c->d, n, "partial", words, 2, &value))
         return false;
-    int32_t first = plan_partition_containing(PLAN_DAY, c->from_day, grain);
-    int32_t last = plan_partition_containing(PLAN_DAY, c->until_day - 1, grain);
-    *ret = (struct plan_range){.grain = grain, .first = first, .n = (uint32_t)(last - first) + 1};
+    *ret = value;
     return true;
 }
 
-/* One end of the range.  A month stands for its first day, or its last as the inclusive end; only months take one. */
-static bool read_end(struct plan_compiler *c, const char *text, struct bf_mark mark, const char *key, bool end, int32_t *ret_day)
+/* ---- the zone ---- */
+
+static bool zone_name_valid(const char *name)
 {
-    struct bf_date date;
-    char shown[PLAN_CLIP];
-    if (bf_parse_date(text, &date)) {
-        *ret_day = bf_days_from_date(date) + (end ? 1 : 0);
-        return true;
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
+    return n > 0 && n <= ZONE_NAME_MAX && name[n] == '\0' && name[0] != '/' && !strstr(name, "//");
+}
+
+/* The nearest of the names that the caller found on this machine. */
+static void unknown_zone(struct plan_compiler *c, const char *name, struct bf_mark mark)
+{
+    uint32_t at = plan_names_find(&c->files, PLAN_ZONE_NAMES);
+    const struct plan_file *file = at == PLAN_NO_INDEX ? NULL : &c->source->files[at];
+    if (!file || file->text_len == 0) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "time zone `%s` cannot be read: this machine has no time zone database", name);
+        bf_diag_fix(c->d, "install the package tzdata");
+        return;
     }
-    if (c->plan->range.grain == PLAN_MONTH && bf_parse_month(text, &date)) {
-        *ret_day = bf_days_from_date(date) + (end ? bf_days_in_month(date.year, date.month) : 0);
-        return true;
+    struct plan_names names = {0};
+    BF_AUTO_FREE char *text = bf_xstrndup(file->text, file->text_len);
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        plan_names_add(&names, line);
     }
-    bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` must be a real date like 2024-01-31%s, not `%s`", key,
-                c->plan->range.grain == PLAN_MONTH ? " or a month like 2024-01" : "", plan_clip(text, shown));
-    return false;
+    plan_unknown(c->d, mark, "time zone", name, names.at, names.n, ": use a name of the tz database, such as Europe/Berlin");
+    plan_names_done(&names);
 }
 
-static bool read_from_or_to(struct plan_compiler *c, const struct bf_yaml_node *map, const char *key, const char *option,
-                            int32_t *ret_day)
-{
-    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_partitions, key);
-    const char *text;
-    bool end = strcmp(key, "to") == 0;
-    if (n && !plan_read_text(c->d, n, key, PLAN_TEXT_MAX, &text))
-        return false;
-    if (option)
-        return read_end(c, option, (struct bf_mark){0}, end ? "--to" : "--from", end, ret_day);
-    if (n)
-        return read_end(c, n->text, n->mark, key, end, ret_day);
-    if (plan_keys_missing(map, &plan_keys_partitions, key))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`%s` is missing: give it here or as --%s", key, key);
-    return false;
-}
-
-static const char *option_of(const struct plan_compiler *c, bool end)
-{
-    return !c->options ? NULL : end ? c->options->to : c->options->from;
-}
-
-/* Which end of the range holds what, and whether the document or the command line says so. */
-#define END_MAX (PLAN_CLIP + PLAN_KEY_MAX + 16)
-static const char *end_words(const struct plan_compiler *c, bool end, const char *key, char ret[END_MAX])
+struct zone *plan_zone_load(struct plan_compiler *c, const char *name, struct bf_mark mark)
 {
     char shown[PLAN_CLIP];
-    const char *option = option_of(c, end), *name = end ? "to" : "from";
-    if (option)
-        snprintf(ret, END_MAX, "--%s %s", name, plan_clip(option, shown));
-    else
-        snprintf(ret, END_MAX, "`%s` %s", name, key);
-    return ret;
-}
-
-static void refuse_empty(struct plan_compiler *c, int32_t from_day, int32_t until_day)
-{
-    char key[2][PLAN_KEY_MAX], words[2][END_MAX];
-    plan_partition_key(PLAN_DAY, from_day, key[0]);
-    plan_partition_key(PLAN_DAY, until_day - 1, key[1]);
-    bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark, "the range is empty: %s is after %s (both inclusive)",
-                end_words(c, false, key[0], words[0]), end_words(c, true, key[1], words[1]));
-}
-
-static void read_days(struct plan_compiler *c, const struct bf_yaml_node *map)
-{
-    const struct bf_yaml_node *from = plan_keys_get(map, &plan_keys_partitions, "from");
-    int32_t from_day = 0, until_day = 0;
-    bool good = read_from_or_to(c, map, "from", option_of(c, false), &from_day);
-    good &= read_from_or_to(c, map, "to", option_of(c, true), &until_day);
-    if (option_of(c, false) || option_of(c, true))
-        c->range_mark = (struct bf_mark){0};   /* no place in the document made this range */
-    else if (from)
-        c->range_mark = from->mark;
-    if (good && from_day >= until_day) {
-        refuse_empty(c, from_day, until_day);
-        good = false;
+    if (strcmp(name, "UTC") == 0)
+        return zone_utc();
+    if (!zone_name_valid(name)) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` cannot be the name of a time zone: use a name of the tz database, such as Europe/Berlin",
+                    plan_clip(name, shown));
+        return NULL;
     }
-    c->range_bad = !good;
-    if (good) {
-        c->from_day = from_day;
-        c->until_day = until_day;
+    char path[sizeof PLAN_ZONE_PATH + ZONE_NAME_MAX];
+    snprintf(path, sizeof path, PLAN_ZONE_PATH "%s", name);
+    uint32_t at = plan_names_find(&c->files, path);
+    if (at == PLAN_NO_INDEX) {
+        unknown_zone(c, name, mark);
+        return NULL;
     }
+    struct bf_error err;
+    struct zone *z = zone_parse(name, c->source->files[at].text, c->source->files[at].text_len, &err);
+    if (!z)
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "%s", err.text);
+    return z;
 }
 
-static void check_timezone(struct plan_compiler *c, const struct bf_yaml_node *map)
+static void read_timezone(struct plan_compiler *c, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_partitions, "timezone");
     const char *text;
+    if (!n || !plan_read_text(c->d, n, "timezone", PLAN_TEXT_MAX, &text))
+        return;
+    struct zone *zone = plan_zone_load(c, text, n->mark);
+    if (!zone) {
+        c->range_bad = true;
+        return;
+    }
+    zone_free(c->plan->zone);
+    c->plan->zone = zone;
+}
+
+/* ---- partitions ---- */
+
+/* Where the range is written: no place in the document when the command line gave a part of it. */
+static struct bf_mark range_mark(const struct plan_compiler *c)
+{
+    return c->to.mark.line ? c->from.mark : c->to.mark;
+}
+
+/* A table of hours must not be made larger than a backfill can be; days from year 1 to 9999 fit. */
+static bool hours_fit(struct plan_compiler *c)
+{
+    int64_t hours = (c->plan->until_s - c->plan->from_s) / HOUR_S;
+    if (hours <= PLAN_INSTANCES_MAX)
+        return true;
+    bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "the range has %lld hours: the limit of instances in a backfill is %u", (long long)hours,
+                PLAN_INSTANCES_MAX);
+    c->range_bad = true;
+    return false;
+}
+
+const struct plan_partitions *plan_partitions_of(struct plan_compiler *c, enum plan_grain grain)
+{
+    struct plan *p = c->plan;
+    struct plan_partitions *table = &p->partitions[grain];
+    if (grain != PLAN_NONE && (c->range_bad || p->from_s >= p->until_s))
+        return NULL;
+    if (table->n == 0 && grain == PLAN_HOUR && !hours_fit(c))
+        return NULL;
+    if (table->n == 0 && grain == PLAN_NONE)
+        plan_partitions_build(grain, p->zone, INT64_MIN, INT64_MAX, table);
+    else if (table->n == 0)
+        plan_partitions_build(grain, p->zone, p->from_s, p->until_s, table);
+    return table;
+}
+
+/* ---- from and to ---- */
+
+/* "`from` 2024-01-01" or "--from 2024-01-01". */
+#define END_MAX (PLAN_CLIP + 16)
+static const char *end_words(const struct plan_range_end *end, const char *name, char ret[END_MAX])
+{
     char shown[PLAN_CLIP];
-    if (n && plan_read_text(c->d, n, "timezone", PLAN_TEXT_MAX, &text) && strcmp(text, "UTC") != 0)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`timezone: %s` is not supported yet: only UTC is", plan_clip(text, shown));
+    if (end->mark.line)
+        snprintf(ret, END_MAX, "`%s` %s", name, plan_clip(end->word, shown));
+    else
+        snprintf(ret, END_MAX, "--%s %s", name, plan_clip(end->word, shown));
+    return ret;
+}
+
+static void put_offset(int32_t offset_s, char ret[16])
+{
+    uint32_t minutes = (uint32_t)(offset_s < 0 ? -offset_s : offset_s) / 60 % 6000;
+    snprintf(ret, 16, "%c%02u:%02u", offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
+}
+
+static void refuse_end(struct plan_compiler *c, const struct plan_range_end *end, const char *name, enum plan_span_result result,
+                       const struct plan_span *span)
+{
+    char words[END_MAX], shown[PLAN_CLIP], first[16], second[16];
+    const char *zone = zone_name(c->plan->zone);
+    end_words(end, name, words);
+    if (result == PLAN_SPAN_MALFORMED) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s%s%s must be a real date like 2024-01-31, an hour like 2024-01-31T05, a week like "
+                    "2024-W05 or a month like 2024-01, not `%s`", end->mark.line ? "`" : "--", name, end->mark.line ? "`" : "",
+                    plan_clip(end->word, shown));
+    } else if (result == PLAN_SPAN_MISSING) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s does not exist in %s: its clock never shows it", words, zone);
+    } else {
+        put_offset(span->offset_s[0], first);
+        put_offset(span->offset_s[1], second);
+        bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s is ambiguous: the clock of %s shows that hour twice", words, zone);
+        bf_diag_fix(c->d, "write `%s%s` or `%s%s`", plan_clip(end->word, shown), first, shown, second);
+    }
+}
+
+/* Where an end is written: the command line before the document. */
+static bool find_end(struct plan_compiler *c, const struct bf_yaml_node *map, const char *name, const char *option,
+                     struct plan_range_end *ret)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_partitions, name);
+    const char *text;
+    if (n && !plan_read_text(c->d, n, name, PLAN_TEXT_MAX, &text))
+        return false;
+    if (option) {
+        *ret = (struct plan_range_end){.word = option};
+        return true;
+    }
+    if (n) {
+        *ret = (struct plan_range_end){.word = n->text, .mark = n->mark};
+        return true;
+    }
+    if (plan_keys_missing(map, &plan_keys_partitions, name))
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`%s` is missing: give it here or as --%s", name, name);
+    return false;
+}
+
+static bool read_end(struct plan_compiler *c, const struct plan_range_end *end, const char *name, struct plan_span *ret)
+{
+    enum plan_span_result result = plan_span_parse(c->plan->zone, end->word, ret);
+    if (result == PLAN_SPAN_OK)
+        return true;
+    refuse_end(c, end, name, result, ret);
+    return false;
+}
+
+static void refuse_empty(struct plan_compiler *c)
+{
+    char from[END_MAX], to[END_MAX];
+    bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "the range is empty: %s is after %s (both inclusive)",
+                end_words(&c->from, "from", from), end_words(&c->to, "to", to));
+}
+
+static void read_range(struct plan_compiler *c, const struct bf_yaml_node *map)
+{
+    const struct plan_options *o = c->options;
+    struct plan_span from, to;
+    bool good = find_end(c, map, "from", o ? o->from : NULL, &c->from);
+    good &= find_end(c, map, "to", o ? o->to : NULL, &c->to);
+    if (c->range_bad)
+        return;                                /* without the zone, nobody knows what they mean */
+    if (c->from.word && !read_end(c, &c->from, "from", &from))
+        good = false;
+    if (c->to.word && !read_end(c, &c->to, "to", &to))
+        good = false;
+    if (good && from.from_s >= to.until_s) {
+        refuse_empty(c);
+        good = false;
+    }
+    c->range_bad = !good;
+    if (c->range_bad)
+        return;
+    c->plan->from_s = from.from_s;
+    c->plan->until_s = to.until_s;
 }
 
 static void refuse_options(struct plan_compiler *c)
@@ -137,8 +250,8 @@ static void refuse_options(struct plan_compiler *c)
 
 static void refuse_dates(struct plan_compiler *c, const struct bf_yaml_node *map)
 {
-    static const char *const keys[] = {"from", "to", "timezone"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const keys[] = {"from", "to", "timezone", "partial"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_partitions, keys[i]);
         if (n)
             bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` means nothing with `grain: none`", keys[i]);
@@ -147,64 +260,74 @@ static void refuse_dates(struct plan_compiler *c, const struct bf_yaml_node *map
 
 void plan_partitions_read(struct plan_compiler *c)
 {
-    const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "partitions");
-    struct plan_range *range = &c->plan->range;
-    *range = (struct plan_range){.grain = PLAN_NONE, .first = 0, .n = 1};
+    const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "partitions"), *n;
+    struct plan *p = c->plan;
     if (!map) {
         c->range_bad = bf_yaml_get(c->root, "partitions") != NULL;
         refuse_options(c);
         return;
     }
-    c->range_mark = map->mark;
     (void)plan_keys_check(c->d, map, &plan_keys_partitions);
-    check_timezone(c, map);
-    const struct bf_yaml_node *grain = plan_keys_get(map, &plan_keys_partitions, "grain");
-    if (!grain || !plan_grain_read(c, grain, &range->grain)) {
+    n = plan_keys_get(map, &plan_keys_partitions, "grain");
+    if (!n || !plan_grain_read(c, n, &p->grain)) {
         if (plan_keys_missing(map, &plan_keys_partitions, "grain"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`grain` is missing: use `day`, `month` or `none`");
+            bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`grain` is missing: use `hour`, `day`, `week`, `month` or `none`");
         c->range_bad = true;
         return;
     }
-    if (range->grain == PLAN_NONE) {
+    if (p->grain == PLAN_NONE) {
         refuse_dates(c, map);
         refuse_options(c);
         return;
     }
-    read_days(c, map);
-    (void)plan_range_of(c, range->grain, range);
+    if ((n = plan_keys_get(map, &plan_keys_partitions, "partial")) != NULL)
+        (void)plan_partial_read(c, n, &p->partial);
+    read_timezone(c, map);
+    read_range(c, map);
+    (void)plan_partitions_of(c, p->grain);
 }
 
-/* What has grain month: the plan, or its first step that has.  NULL: nothing. */
-static const struct plan_step *first_month_step(const struct plan_compiler *c)
+/* ---- whole ---- */
+
+/* The first step of a grain whose partitions must be whole.  NULL: none. */
+static const struct plan_step *first_whole_step(const struct plan_compiler *c, enum plan_grain grain)
 {
     for (size_t i = 0; i < c->plan->n_steps; i++)
-        if (!c->step_sources[i].grain_bad && c->plan->steps[i].range.grain == PLAN_MONTH)
+        if (!c->step_sources[i].grain_bad && !c->plan->steps[i].partial && c->plan->steps[i].grain == grain)
             return &c->plan->steps[i];
     return NULL;
 }
 
+/* `from` and `to` that cover whole partitions: the local days at both ends. */
+static void suggest_whole(struct plan_compiler *c, const struct plan_partitions *table)
+{
+    int32_t from, until, ignored;
+    char keys[2][PLAN_KEY_MAX];
+    plan_partition_days(table, 0, &from, &ignored);
+    plan_partition_days(table, table->n - 1, &ignored, &until);
+    plan_key_of_day(PLAN_DAY, from, keys[0]);
+    plan_key_of_day(PLAN_DAY, until - 1, keys[1]);
+    bf_diag_fix(c->d, range_mark(c).line ? "write `from: %s` and `to: %s`, or `partial: allow`"
+                                         : "give --from %s --to %s, or say `partial: allow`", keys[0], keys[1]);
+}
+
+static void check_whole(struct plan_compiler *c, enum plan_grain grain)
+{
+    const struct plan_step *step = first_whole_step(c, grain);
+    const struct plan_partitions *table = &c->plan->partitions[grain];
+    char from[END_MAX], to[END_MAX];
+    bool of_plan = c->plan->grain == grain;
+    if (!step || table->n == 0 || (table->start_s[0] == c->plan->from_s && table->start_s[table->n] == c->plan->until_s))
+        return;
+    bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "%s%s%s has grain %s, and the range of %s and %s covers a %s only in part",
+                of_plan ? "the plan" : "step `", of_plan ? "" : step->name, of_plan ? "" : "`", plan_grain_name(grain),
+                end_words(&c->from, "from", from), end_words(&c->to, "to", to), plan_grain_name(grain));
+    suggest_whole(c, table);
+}
+
 void plan_range_check_whole(struct plan_compiler *c)
 {
-    const struct plan_step *step = first_month_step(c);
-    struct plan_range months;
-    if ((!step && c->plan->range.grain != PLAN_MONTH) || !plan_range_of(c, PLAN_MONTH, &months))
-        return;
-    int32_t from, until, ignored;
-    plan_partition_days(PLAN_MONTH, months.first, &from, &ignored);
-    plan_partition_days(PLAN_MONTH, months.first + (int32_t)months.n - 1, &ignored, &until);
-    if (from == c->from_day && until == c->until_day)
-        return;
-    bool of_plan = c->plan->range.grain == PLAN_MONTH, options = option_of(c, false) || option_of(c, true);
-    char key[2][PLAN_KEY_MAX], given[2][END_MAX], wide[2][END_MAX];
-    plan_partition_key(PLAN_DAY, c->from_day, key[0]);
-    plan_partition_key(PLAN_DAY, c->until_day - 1, key[1]);
-    for (int end = 0; end < 2; end++)
-        snprintf(given[end], END_MAX, "%s", options ? end_words(c, end, key[end], wide[end]) : key[end]);
-    plan_partition_key(PLAN_DAY, from, key[0]);
-    plan_partition_key(PLAN_DAY, until - 1, key[1]);
-    for (int end = 0; end < 2; end++)
-        snprintf(wide[end], END_MAX, option_of(c, end) ? "--%s %s" : "`%s: %s`", end ? "to" : "from", key[end]);
-    bf_diag_add(c->d, BF_DIAG_ERROR, c->range_mark,
-                "%s%s%s has grain month, and %s to %s covers a month only in part: widen it to %s, %s", of_plan ? "the plan" : "step `",
-                of_plan ? "" : step->name, of_plan ? "" : "`", given[0], given[1], wide[0], wide[1]);
+    check_whole(c, PLAN_DAY);
+    check_whole(c, PLAN_WEEK);
+    check_whole(c, PLAN_MONTH);
 }

@@ -2,6 +2,7 @@
 #include "plan/read.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -22,17 +23,37 @@ const char *plan_clip(const char *s, char ret[PLAN_CLIP])
     return ret;
 }
 
+/* A word in other letters is nearer than any. */
+static const char *nearest(const char *word, const char *const *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(word, at[i]) == 0)
+            return at[i];
+    return bf_nearest(word, at, n);
+}
+
 void plan_unknown(struct bf_diags *d, struct bf_mark mark, const char *what, const char *word,
                   const char *const *at, size_t n, const char *advice)
 {
     char shown[PLAN_CLIP];
     /* The search is not cheap, and past the limit nobody would see what it found. */
-    const char *near = d->n < BF_DIAG_MAX && strlen(word) <= PLAN_NAME_MAX ? bf_nearest(word, at, n) : NULL;
+    const char *near = d->n < BF_DIAG_MAX && strlen(word) <= PLAN_NAME_MAX ? nearest(word, at, n) : NULL;
     plan_clip(word, shown);
-    if (near)
+    if (near) {
         bf_diag_add(d, BF_DIAG_ERROR, mark, "unknown %s `%s`; did you mean `%s`?", what, shown, near);
-    else
+        bf_diag_fix(d, "write `%s`", near);
+    } else {
         bf_diag_add(d, BF_DIAG_ERROR, mark, "unknown %s `%s`%s", what, shown, advice);
+    }
+}
+
+const char *plan_ref_name(enum plan_ref ref)
+{
+    static const char *const names[] = {
+        [PLAN_REF_POOL] = "pool", [PLAN_REF_CONNECTION] = "connection", [PLAN_REF_DATASET] = "dataset", [PLAN_REF_STEP] = "step",
+        [PLAN_REF_FLAG] = "flag", [PLAN_REF_OWNER] = "owner", [PLAN_REF_BREAKER] = "pool, connection, dataset or step",
+    };
+    return names[ref];
 }
 
 bool plan_read_text(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, size_t max_bytes, const char **ret)
@@ -80,17 +101,23 @@ bool plan_identifier_valid(const char *s, size_t n)
     return n > 0;
 }
 
+/* "a unit", "an owner". */
+static const char *article(const char *what)
+{
+    return strchr("aeio", what[0]) ? "an" : "a";
+}
+
 bool plan_read_name(struct bf_diags *d, const struct bf_yaml_node *n, const char *what, const char **ret)
 {
     char shown[PLAN_CLIP];
     if (n->kind != BF_YAML_SCALAR) {
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "the name of a %s must be a single value", what);
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "the name of %s %s must be a single value", article(what), what);
         return false;
     }
     if (memchr(n->text, '\0', n->text_len) || !plan_name_valid(n->text)) {
         bf_diag_add(d, BF_DIAG_ERROR, n->mark,
-                    "`%s` cannot be the name of a %s: use letters, digits, `_`, `.` and `-`, at most %u", plan_clip(n->text, shown),
-                    what, PLAN_NAME_MAX);
+                    "`%s` cannot be the name of %s %s: use letters, digits, `_`, `.` and `-`, at most %u",
+                    plan_clip(n->text, shown), article(what), what, PLAN_NAME_MAX);
         return false;
     }
     *ret = n->text;
@@ -122,6 +149,12 @@ bool plan_read_int(struct bf_diags *d, const struct bf_yaml_node *n, const char 
     char shown[PLAN_CLIP];
     if (!plan_read_text(d, n, key, PLAN_TEXT_MAX, &text))
         return false;
+    int64_t value;
+    if (n->quoted && bf_parse_int(text, min, max, &value)) {
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be a whole number, and what stands in quotes is text", key);
+        bf_diag_fix(d, "write `%s` without quotes", text);
+        return false;
+    }
     if (n->quoted || !bf_parse_int(text, min, max, ret)) {
         bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be a whole number from %" PRId64 " to %" PRId64 ", not `%s`", key, min,
                     max, plan_clip(text, shown));
@@ -143,33 +176,12 @@ bool plan_read_duration(struct bf_diags *d, const struct bf_yaml_node *n, const 
         return false;
     }
     if (ms < min_ms) {
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be at least %" PRId64 "ms", key, min_ms);
+        char least[32];
+        bf_format_duration(min_ms, least, sizeof least);
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be at least %s", key, least);
         return false;
     }
     *ret_ms = ms;
-    return true;
-}
-
-/* "2", "1.5": whole part and up to three places. */
-static bool parse_milli(const char *s, uint32_t *ret)
-{
-    uint32_t value = 0;
-    size_t i = 0, places = 0;
-    for (; s[i] >= '0' && s[i] <= '9'; i++) {
-        value = value * 10 + (uint32_t)(s[i] - '0');
-        if (i >= 3)
-            return false;
-    }
-    if (i == 0)
-        return false;
-    if (s[i] == '.')
-        for (i++; s[i] >= '0' && s[i] <= '9' && places < 3; i++, places++)
-            value = value * 10 + (uint32_t)(s[i] - '0');
-    if (s[i] || s[i - 1] == '.')
-        return false;
-    for (; places < 3; places++)
-        value *= 10;
-    *ret = value;
     return true;
 }
 
@@ -177,15 +189,15 @@ bool plan_read_factor(struct bf_diags *d, const struct bf_yaml_node *n, const ch
 {
     const char *text;
     char shown[PLAN_CLIP];
-    uint32_t milli;
+    int64_t milli;
     if (!plan_read_text(d, n, key, PLAN_TEXT_MAX, &text))
         return false;
-    if (n->quoted || !parse_milli(text, &milli) || milli < 1000 || milli > 100000) {
+    if (n->quoted || !plan_parse_number(text, &milli) || milli < 1000 || milli > 100000) {
         bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be a number from 1 to 100 with at most three places, not `%s`", key,
                     plan_clip(text, shown));
         return false;
     }
-    *ret_milli = milli;
+    *ret_milli = (uint32_t)milli;
     return true;
 }
 
@@ -194,7 +206,7 @@ bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char
 {
     enum { WORDS_MAX = 16 };
     const char *names[WORDS_MAX], *text;
-    char what[64] = "value of `";
+    char what[64];
     if (!plan_read_text(d, n, key, PLAN_TEXT_MAX, &text))
         return false;
     size_t count = 0;
@@ -204,14 +216,13 @@ bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char
         if (strcmp(words[i].word, text) != 0)
             continue;
         if (words[i].not_yet) {
-            bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s: %s` is not supported yet", key, text);
+            bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s: %s` is not supported yet (%s)", key, text, words[i].not_yet);
             return false;
         }
         *ret = words[i].value;
         return true;
     }
-    strncat(what, key, 48);
-    strncat(what, "`:", 3);
+    snprintf(what, sizeof what, "value of `%.48s`:", key);
     struct bf_buf advice = {0};
     bf_buf_put_str(&advice, ": use ");
     for (size_t i = 0; i < count; i++)

@@ -10,15 +10,16 @@
 
 #include "common/diag.h"
 #include "common/yaml.h"
+#include "plan/value.h"
 
 #define PLAN_TEXT_MAX 4096u          /* bytes of a descriptive text or a parameter's value */
+#define PLAN_SCRIPT_MAX (512u << 10) /* bytes of a script in the plan */
 #define PLAN_CLIP 132
 
 /* Text from outside for a sentence: controls become '?', long ones are cut at a character and end in "…".  Returns ret. */
 const char *plan_clip(const char *s, char ret[PLAN_CLIP]);
 
-/* A word with a value, from a table. */
-struct plan_word { const char *word; int value; bool not_yet; };
+const char *plan_ref_name(enum plan_ref ref);       /* "pool" */
 
 /* "unknown WHAT `word`" with the nearest of at; else with advice appended. */
 void plan_unknown(struct bf_diags *d, struct bf_mark mark, const char *what, const char *word,

@@ -20,7 +20,7 @@
 static struct template_scope scope_of(const struct plan_compiler *c, const struct plan_step *step, bool text_only)
 {
     return (struct template_scope){
-        .grain = step->range.grain, .params = c->params.at, .n_params = c->params.n, .datasets = c->datasets.at,
+        .grain = step->grain, .grain_bad = c->step_sources[step - c->plan->steps].grain_bad, .params = c->params.at, .n_params = c->params.n, .datasets = c->datasets.at,
         .n_datasets = c->datasets.n, .param_index = &c->params.index, .dataset_index = &c->datasets.index, .text_only = text_only,
     };
 }
@@ -103,6 +103,15 @@ static bool compile_text(struct plan_compiler *c, const struct plan_step *step, 
     if (memchr(n->text, '{', n->text_len))
         place = place_of(c, n);
     return template_compile_at(n->text, n->text_len, &place, &scope, c->d, ret);
+}
+
+bool plan_template_check(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only)
+{
+    struct template t;
+    if (!compile_text(c, step, n, text_only, &t))
+        return false;
+    template_done(&t);
+    return true;
 }
 
 /* The most that a template becomes with the values of this compilation.  What passes the limits here must fit into a message
@@ -258,7 +267,8 @@ static void read_sql_file(struct plan_compiler *c, struct plan_step *step, const
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` holds no statement", path);
     else {
         struct template_scope scope = scope_of(c, step, false);
-        struct template_place place = {.mark = n->mark, .file = path};
+        const struct bf_diag_source text = {.file = file->path, .text = file->text, .len = file->text_len};
+        struct template_place place = {.mark = n->mark, .source = &text};
         (void)template_compile_at(file->text, file->text_len, &place, &scope, c->d, &step->sql);
     }
 }
@@ -267,9 +277,9 @@ static void read_transaction(struct plan_compiler *c, struct plan_step *step, co
 {
     const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_sql, "transaction");
     if (!n && plan_keys_missing(map, &plan_keys_sql, "transaction"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`transaction: true` is missing: a `sql` step without it is not supported yet");
+        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`transaction: true` is missing: a `sql` step without it is not supported yet (R11)");
     else if (n && plan_read_bool(c->d, n, "transaction", &step->transaction) && !step->transaction)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet: write `transaction: true`");
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet (R11): write `transaction: true`");
 }
 
 static void check_sql_size(struct plan_compiler *c, const struct plan_step *step, struct bf_mark mark)

@@ -16,6 +16,24 @@ static const char *file_of(const struct bf_yaml_node *step)
     return plan_path_valid(file->text) ? file->text : NULL;
 }
 
+/* The name under `partitions`, as a path; NULL: none, or the one that needs no file. */
+static char *zone_path_of(const struct bf_yaml_node *root)
+{
+    const struct bf_yaml_node *map = bf_yaml_get(root, "partitions");
+    const struct bf_yaml_node *zone = map && map->kind == BF_YAML_MAP ? bf_yaml_get(map, "timezone") : NULL;
+    if (!zone || zone->kind != BF_YAML_SCALAR || zone->text_len > ZONE_NAME_MAX || strcmp(zone->text, "UTC") == 0)
+        return NULL;
+    return bf_xasprintf(PLAN_ZONE_PATH "%s", zone->text);
+}
+
+static bool holds(const struct plan_source *source, const char *path)
+{
+    for (size_t i = 0; i < source->n_files; i++)
+        if (strcmp(source->files[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static size_t collect(const struct plan_source *source, const struct bf_yaml_node *steps, char **paths)
 {
     struct plan_names seen = {0};
@@ -42,10 +60,16 @@ void plan_source_wanted(const struct plan_source *source, char ***ret_paths, siz
     struct bf_yaml *y = bf_yaml_parse(&d);
     const struct bf_yaml_node *root = y ? bf_yaml_root(y) : NULL;
     const struct bf_yaml_node *steps = root && root->kind == BF_YAML_MAP ? bf_yaml_get(root, "steps") : NULL;
-    if (steps && steps->kind == BF_YAML_MAP && steps->n <= PLAN_STEPS_MAX) {
-        *ret_paths = bf_xcalloc(steps->n + 1, sizeof **ret_paths);
+    char *zone = root && root->kind == BF_YAML_MAP ? zone_path_of(root) : NULL;
+    bool good_steps = steps && steps->kind == BF_YAML_MAP && steps->n <= PLAN_STEPS_MAX;
+    if (good_steps || zone)
+        *ret_paths = bf_xcalloc((good_steps ? steps->n : 0) + 1, sizeof **ret_paths);
+    if (good_steps)
         *ret_n = collect(source, steps, *ret_paths);
-    }
+    if (zone && !holds(source, zone))
+        (*ret_paths)[(*ret_n)++] = zone;
+    else
+        free(zone);
     bf_yaml_free(y);
     bf_diags_done(&d);
 }

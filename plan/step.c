@@ -5,10 +5,12 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/compile.h"
+#include "plan/deadline.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 
 #define LABEL_MAX 128u
+#define TAGS_MAX 100
 #define EXPECT_MS_PRESET 1000
 
 static const struct bf_yaml_node *value_of(const struct bf_yaml_node *body, const char *key)
@@ -16,46 +18,45 @@ static const struct bf_yaml_node *value_of(const struct bf_yaml_node *body, cons
     return plan_keys_get(body, &plan_keys_step, key);
 }
 
-static char *shown_text(const struct bf_yaml_node *body, const char *key)
-{
-    const struct bf_yaml_node *n = value_of(body, key);
-    return n ? bf_xstrdup(n->text) : NULL;
-}
-
 static void read_grain(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
 {
     const struct bf_yaml_node *map = value_of(source->body, "partitions"), *n = NULL;
-    enum plan_grain grain = c->plan->range.grain;
+    enum plan_grain grain = c->plan->grain;
     bool inherited = true;
+    step->partial = c->plan->partial;
     if (map) {
         (void)plan_keys_check(c->d, map, &plan_keys_step_partitions);
         n = plan_keys_get(map, &plan_keys_step_partitions, "grain");
         if (n && !plan_grain_read(c, n, &grain))
             source->grain_bad = true;
-        else if (!n && plan_keys_missing(map, &plan_keys_step_partitions, "grain"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`grain` is missing: a step may only change its grain");
         inherited = !n;
+        n = plan_keys_get(map, &plan_keys_step_partitions, "partial");
+        if (n)
+            (void)plan_partial_read(c, n, &step->partial);
     } else if (bf_yaml_get(source->body, "partitions")) {
         source->grain_bad = true;
     }
     if (source->grain_bad || (inherited && c->range_bad)) {
         source->grain_bad = true;
-        step->range.grain = PLAN_DAY;       /* where every partition.… has a meaning: no error follows from this one */
         return;
     }
-    step->range.grain = grain;
-    if (plan_range_of(c, grain, &step->range) || c->range_bad)
+    const struct plan_partitions *table = plan_partitions_of(c, grain);
+    if (table) {
+        step->grain = grain;
+        step->partitions = table;
         return;
-    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "step `%s` has grain %s, but the plan has no range: give it `partitions` with "
-                "`grain`, `from` and `to`", step->name, plan_grain_name(grain));
+    }
     source->grain_bad = true;
+    if (c->range_bad)
+        return;
+    bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "step `%s` has grain %s, but the plan has no range: give it `partitions` with "
+                "`grain`, `from` and `to`", step->name, plan_grain_name(grain));
 }
 
 static void read_policy(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     struct plan_policy policy = c->defaults;
-    plan_policy_read(c, value_of(body, "retry"), value_of(body, "timebox"), value_of(body, "pool"), value_of(body, "priority"),
-                     &policy);
+    plan_policy_read(c, body, &plan_keys_step, &policy);
     step->retry = policy.retry;
     step->timebox_ms = policy.timebox_ms;
     step->timebox_then = policy.timebox_then;
@@ -75,11 +76,51 @@ static void read_expect(struct plan_compiler *c, struct plan_step *step, const s
 
 static void read_on_lost(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
-    static const struct plan_word words[] = {{"reroute_after_lease", 0, false}, {"wait_for_fence", 1, false}};
-    const struct bf_yaml_node *n = value_of(body, "on_lost");
     int value;
-    if (n && plan_read_word(c->d, n, "on_lost", words, 2, &value))
-        step->wait_for_fence = value == 1;
+    if (plan_keys_word(c->d, body, &plan_keys_step, "on_lost", &value))
+        step->wait_for_fence = value;
+}
+
+/* Sorted, and without those that stand twice. */
+static void read_tags(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *list = value_of(body, "tags");
+    const char *name;
+    if (!list)
+        return;
+    if (list->n > TAGS_MAX) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`tags` has %zu items: the limit of tags is %d", list->n, TAGS_MAX);
+        return;
+    }
+    step->tags = bf_xcalloc(list->n, sizeof *step->tags);
+    for (size_t i = 0; i < list->n; i++) {
+        if (!plan_read_name(c->d, list->items[i], "tag", &name))
+            continue;
+        size_t at = 0;
+        while (at < step->n_tags && strcmp(step->tags[at], name) < 0)
+            at++;
+        size_t tail = step->n_tags - at;
+        if (tail > 0 && strcmp(step->tags[at], name) == 0) {
+            bf_diag_add(c->d, BF_DIAG_WARNING, list->items[i]->mark, "the tag `%s` stands there twice", name);
+            bf_diag_fix(c->d, "leave one out");
+            continue;
+        }
+        memmove(&step->tags[at + 1], &step->tags[at], tail * sizeof *step->tags);
+        step->tags[at] = bf_xstrdup(name);
+        step->n_tags++;
+    }
+}
+
+/* What a step says about its urgency, besides its class. */
+static void read_urgency(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *deadline = value_of(body, "deadline");
+    int64_t weight;
+    if (plan_keys_int(c->d, body, &plan_keys_step, "weight", &weight))
+        step->weight = (uint32_t)weight;
+    (void)plan_keys_duration(c->d, body, &plan_keys_step, "tolerance", &step->tolerance_ms);
+    if (deadline)
+        plan_deadline_read(c, deadline, &step->deadline);
 }
 
 static int by_label(const void *a, const void *b)
@@ -104,20 +145,13 @@ static void read_labels(struct plan_compiler *c, struct plan_step *step, const s
         qsort(step->labels, step->n_labels, sizeof *step->labels, by_label);
 }
 
-static bool contains(const uint32_t *at, size_t n, uint32_t value)
-{
-    for (size_t i = 0; i < n; i++)
-        if (at[i] == value)
-            return true;
-    return false;
-}
-
 /* `inputs` or `outputs`: dataset indices and where each stands. */
 static void read_datasets(struct plan_compiler *c, const struct bf_yaml_node *list, const char *key, uint32_t **ret, size_t *ret_n,
                           struct bf_mark **ret_marks)
 {
-    BF_AUTO_FREE uint8_t *seen = list->n > 16 ? bf_xcalloc(c->plan->n_datasets + 1, 1) : NULL;
+    struct bf_map seen = {0};                  /* dataset -> its place in *ret */
     const char *name;
+    uint64_t first;
     *ret = bf_xcalloc(list->n, sizeof **ret);
     *ret_marks = bf_xcalloc(list->n, sizeof **ret_marks);
     for (size_t i = 0; i < list->n; i++) {
@@ -127,15 +161,16 @@ static void read_datasets(struct plan_compiler *c, const struct bf_yaml_node *li
         uint32_t at = plan_names_find(&c->datasets, name);
         if (at == PLAN_NO_INDEX) {
             plan_unknown(c->d, mark, "dataset", name, c->datasets.at, c->datasets.n, ": declare it under `datasets`");
-        } else if (seen ? seen[at] : contains(*ret, *ret_n, at)) {
+        } else if (bf_map_get(&seen, at, &first)) {
             bf_diag_add(c->d, BF_DIAG_ERROR, mark, "dataset `%s` stands twice in `%s`", name, key);
+            bf_diag_add(c->d, BF_DIAG_NOTE, (*ret_marks)[first], "first written here");
         } else {
-            if (seen)
-                seen[at] = 1;
+            bf_map_put(&seen, at, *ret_n);
             (*ret_marks)[*ret_n] = mark;
             (*ret)[(*ret_n)++] = at;
         }
     }
+    bf_map_free(&seen);
 }
 
 static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
@@ -158,14 +193,14 @@ static void read_step(struct plan_compiler *c, size_t index)
         source->body = NULL;
         return;
     }
-    step->description = shown_text(body, "description");
-    step->owner = shown_text(body, "owner");
-    step->why = shown_text(body, "why");
+    plan_words_read(body, &plan_keys_step, &step->words);
     read_grain(c, step, source);
     read_policy(c, step, body);
     plan_script_read(c, step, body);
     read_expect(c, step, body);
     read_on_lost(c, step, body);
+    read_tags(c, step, body);
+    read_urgency(c, step, body);
     read_labels(c, step, body);
     read_lineage(c, step, source);
 }
@@ -181,7 +216,7 @@ static void read_names(struct plan_compiler *c, const struct bf_yaml_node *map)
             continue;
         struct plan_step *step = &c->plan->steps[c->plan->n_steps];
         *step = (struct plan_step){.name = bf_xstrdup(name), .mark = map->keys[i]->mark, .pool = PLAN_NO_INDEX,
-                                   .connection = PLAN_NO_INDEX, .range = {.grain = PLAN_NONE, .first = 0, .n = 1}};
+                                   .connection = PLAN_NO_INDEX, .partitions = plan_partitions_of(c, PLAN_NONE)};
         c->step_sources[c->plan->n_steps++].body = map->items[i];
         plan_names_add(&c->steps, step->name);
     }

@@ -17,24 +17,24 @@
 #include "plan/read.h"
 
 #define GRAIN(g) (1u << (g))
-#define ANY_GRAIN (GRAIN(PLAN_NONE) | GRAIN(PLAN_DAY) | GRAIN(PLAN_MONTH))
-#define DATED (GRAIN(PLAN_DAY) | GRAIN(PLAN_MONTH))
+#define DATED (GRAIN(PLAN_HOUR) | GRAIN(PLAN_DAY) | GRAIN(PLAN_WEEK) | GRAIN(PLAN_MONTH))
+#define ANY_GRAIN (GRAIN(PLAN_NONE) | DATED)
 
 struct variable {
     const char *name;
     enum template_var var;
-    unsigned grains;             /* where it means something; 0: not supported yet */
+    unsigned grains;             /* where it means something */
 };
 
 static const struct variable variables[] = {
     {"partition.start", TEMPLATE_PARTITION_START, DATED},
     {"partition.end", TEMPLATE_PARTITION_END, DATED},
-    {"partition.date", TEMPLATE_PARTITION_DATE, GRAIN(PLAN_DAY)},
-    {"partition.month", TEMPLATE_PARTITION_MONTH, DATED},
+    {"partition.date", TEMPLATE_PARTITION_DATE, GRAIN(PLAN_HOUR) | GRAIN(PLAN_DAY)},
+    {"partition.hour", TEMPLATE_PARTITION_HOUR, GRAIN(PLAN_HOUR)},
+    {"partition.week", TEMPLATE_PARTITION_WEEK, GRAIN(PLAN_HOUR) | GRAIN(PLAN_DAY) | GRAIN(PLAN_WEEK)},
+    {"partition.month", TEMPLATE_PARTITION_MONTH, GRAIN(PLAN_HOUR) | GRAIN(PLAN_DAY) | GRAIN(PLAN_MONTH)},
     {"partition.key", TEMPLATE_PARTITION_KEY, DATED},
     {"partition.index", TEMPLATE_PARTITION_INDEX, DATED},
-    {"partition.hour", TEMPLATE_TEXT, 0},
-    {"partition.week", TEMPLATE_TEXT, 0},
     {"run.id", TEMPLATE_RUN_ID, ANY_GRAIN},
     {"run.attempt", TEMPLATE_RUN_ATTEMPT, ANY_GRAIN},
     {"run.token", TEMPLATE_RUN_TOKEN, ANY_GRAIN},
@@ -72,7 +72,7 @@ static void line_and_column(const struct compiler *c, size_t offset, uint32_t *r
 static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t column)
 {
     struct bf_mark m = c->place->mark;
-    if (m.line == 0 || c->place->file || c->place->whole)
+    if (m.line == 0 || c->place->whole)
         return m;
     if (c->place->block) {
         m.line += line - 1;
@@ -83,16 +83,25 @@ static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t 
     return m;
 }
 
-static void complain(struct compiler *c, size_t offset, const char *sentence)
+/* One error; fix may be NULL. */
+static void complain_with(struct compiler *c, size_t offset, const char *sentence, const char *fix)
 {
     uint32_t line, column;
     line_and_column(c, offset, &line, &column);
-    struct bf_mark m = mark_of(c, line, column);
-    if (c->place->file)
-        bf_diag_add(c->d, BF_DIAG_ERROR, m, "%s:%" PRIu32 ":%" PRIu32 ": %s", c->place->file, line, column, sentence);
-    else
-        bf_diag_add(c->d, BF_DIAG_ERROR, m, "%s", sentence);
     c->bad = true;
+    if (c->place->source)
+        bf_diag_add_in(c->d, c->place->source, BF_DIAG_ERROR, (struct bf_mark){line, column}, "%s", sentence);
+    else
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark_of(c, line, column), "%s", sentence);
+    if (fix)
+        bf_diag_fix(c->d, "%s", fix);
+    if (c->place->source)
+        bf_diag_add(c->d, BF_DIAG_NOTE, c->place->mark, "the file is named here");
+}
+
+static void complain(struct compiler *c, size_t offset, const char *sentence)
+{
+    complain_with(c, offset, sentence, NULL);
 }
 
 /* ---- compiling ---- */
@@ -135,7 +144,8 @@ static void complain_unknown(struct compiler *c, size_t offset, const char *what
     plan_clip(name, shown);
     BF_AUTO_FREE char *s = near ? bf_xasprintf("unknown %s `%s`; did you mean `%s`?", what, shown, near)
                                 : bf_xasprintf("unknown %s `%s`%s", what, shown, advice);
-    complain(c, offset, s);
+    BF_AUTO_FREE char *fix = near ? bf_xasprintf("write `%s`", near) : NULL;
+    complain_with(c, offset, s, fix);
 }
 
 /* params.NAME and dataset.NAME. */
@@ -163,12 +173,10 @@ static bool named_value(struct compiler *c, size_t offset, const char *name, str
 
 static void check_grain(struct compiler *c, size_t offset, const struct variable *v)
 {
-    if (v->grains & GRAIN(c->scope->grain))
+    if (c->scope->grain_bad || v->grains & GRAIN(c->scope->grain))
         return;
     BF_AUTO_FREE char *s = NULL;
-    if (v->grains == 0)
-        s = bf_xasprintf("`%s` is not supported yet", v->name);
-    else if (c->scope->grain == PLAN_NONE)
+    if (c->scope->grain == PLAN_NONE)
         s = bf_xasprintf("`%s` means nothing here: the step has no partitions (grain none)", v->name);
     else
         s = bf_xasprintf("`%s` means nothing here: the step has grain %s", v->name,
@@ -188,14 +196,14 @@ static void resolve(struct compiler *c, size_t offset, const char *name, struct 
         }
     }
     if (strncmp(name, "flag.", 5) == 0) {
-        complain(c, offset, "`flag.…` in a template is not supported yet");
+        complain(c, offset, "`flag.…` in a template is not supported yet (R15)");
         return;
     }
     const char *names[N_VARIABLES];
     for (size_t i = 0; i < N_VARIABLES; i++)
         names[i] = variables[i].name;
     complain_unknown(c, offset, "name", name, names, N_VARIABLES,
-                     " in a template: it knows partition.…, params.…, run.… and dataset.…");
+                     " in a template: it knows partition.…, params.…, flag.…, run.… and dataset.…");
 }
 
 static bool blank(char ch) { return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r'; }
@@ -258,7 +266,7 @@ static void check_quotes(struct compiler *c, size_t open, size_t close)
 {
     if (c->scope->text_only || open == 0 || close >= c->len || c->text[open - 1] != '\'' || c->text[close] != '\'')
         return;
-    complain(c, open, "an expression becomes a quoted literal of its type by itself: remove the quotes around it");
+    complain_with(c, open, "an expression becomes a quoted literal of its type by itself", "remove the quotes around it");
 }
 
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,
@@ -313,52 +321,86 @@ static const char *param_value(const char *name, const struct template_values *v
     abort();
 }
 
-static char *date_text(int32_t days)
+bool template_var_fits(enum template_var var, enum plan_grain grain)
+{
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        if (variables[i].var == var)
+            return (variables[i].grains & GRAIN(grain)) != 0;
+    return false;
+}
+
+static char *day_text(enum plan_grain g, int32_t day)
 {
     char key[PLAN_KEY_MAX];
-    plan_partition_key(PLAN_DAY, days, key);
+    plan_key_of_day(g, day, key);
     return bf_xstrdup(key);
 }
 
-static char *month_text(const struct template_values *v)
+static char *key_text(const struct plan_partitions *p, uint32_t index)
 {
     char key[PLAN_KEY_MAX];
-    plan_partition_key(PLAN_MONTH, plan_partition_containing(v->range.grain, v->ordinal, PLAN_MONTH), key);
+    plan_partition_key(p, index, key);
     return bf_xstrdup(key);
 }
 
-static char *key_text(const struct template_values *v)
+/* "2024-01-31T05": the key without its offset. */
+static char *hour_text(const struct plan_partitions *p, uint32_t index)
 {
-    char key[PLAN_KEY_MAX];
-    plan_partition_key(v->range.grain, v->ordinal, key);
-    return bf_xstrdup(key);
+    char *key = key_text(p, index);
+    key[strcspn(key, "T") + sizeof "T05" - 1] = '\0';
+    return key;
+}
+
+/* RFC 3339, by the offset of an hour: both of its ends are told on one clock.  RFC 3339 knows no seconds of an offset, as Monrovia had
+ * until 1972: they are left out on both sides, so that the instant stays the same. */
+static char *timestamp_text(int64_t utc_s, int32_t offset_s)
+{
+    enum { DAY_S = 86400 };
+    offset_s -= offset_s % 60;
+    int64_t local = utc_s + offset_s, days = local / DAY_S, second = local % DAY_S;
+    if (second < 0) {
+        second += DAY_S;
+        days--;
+    }
+    uint32_t east = (uint32_t)(offset_s < 0 ? -offset_s : offset_s) / 60;
+    BF_AUTO_FREE char *date = day_text(PLAN_DAY, (int32_t)days);
+    return bf_xasprintf("%sT%02d:%02d:%02d%c%02u:%02u", date, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
+                        offset_s < 0 ? '-' : '+', east / 60, east % 60);
+}
+
+static struct template_value end_value(const struct plan_partitions *p, uint32_t index, bool end)
+{
+    int32_t from, until;
+    if (p->grain == PLAN_HOUR)
+        return (struct template_value){TEMPLATE_TIMESTAMP, timestamp_text(p->start_s[index + end], p->offset_s[index])};
+    plan_partition_days(p, index, &from, &until);
+    return (struct template_value){TEMPLATE_DATE, day_text(PLAN_DAY, end ? until : from)};
+}
+
+struct template_value template_partition_value(enum template_var var, const struct plan_partitions *p, uint32_t index)
+{
+    int32_t from, until;
+    plan_partition_days(p, index, &from, &until);
+    switch (var) {
+    case TEMPLATE_PARTITION_START: return end_value(p, index, false);
+    case TEMPLATE_PARTITION_END: return end_value(p, index, true);
+    case TEMPLATE_PARTITION_DATE: return (struct template_value){TEMPLATE_DATE, day_text(PLAN_DAY, from)};
+    case TEMPLATE_PARTITION_HOUR: return (struct template_value){TEMPLATE_STRING, hour_text(p, index)};
+    case TEMPLATE_PARTITION_WEEK: return (struct template_value){TEMPLATE_STRING, day_text(PLAN_WEEK, from)};
+    case TEMPLATE_PARTITION_MONTH: return (struct template_value){TEMPLATE_STRING, day_text(PLAN_MONTH, from)};
+    case TEMPLATE_PARTITION_KEY: return (struct template_value){TEMPLATE_STRING, key_text(p, index)};
+    case TEMPLATE_PARTITION_INDEX: return (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu32, index)};
+    default: abort();                  /* no other name is of a partition */
+    }
 }
 
 struct template_value template_piece_value(const struct template_piece *p, const struct template_values *v)
 {
-    int32_t from = 0, until = 0;
     struct template_value r = {.type = TEMPLATE_STRING};
-    plan_partition_days(v->range.grain, v->ordinal, &from, &until);
     switch (p->var) {
     case TEMPLATE_TEXT:
     case TEMPLATE_DATASET:
         r.text = bf_xstrdup(p->text);
-        break;
-    case TEMPLATE_PARTITION_START:
-    case TEMPLATE_PARTITION_DATE:
-        r = (struct template_value){TEMPLATE_DATE, date_text(from)};
-        break;
-    case TEMPLATE_PARTITION_END:
-        r = (struct template_value){TEMPLATE_DATE, date_text(until)};
-        break;
-    case TEMPLATE_PARTITION_MONTH:
-        r.text = month_text(v);
-        break;
-    case TEMPLATE_PARTITION_KEY:
-        r.text = key_text(v);
-        break;
-    case TEMPLATE_PARTITION_INDEX:
-        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRId32, v->ordinal - v->range.first)};
         break;
     case TEMPLATE_PARAM:
         r.text = bf_xstrdup(param_value(p->text, v));
@@ -371,6 +413,9 @@ struct template_value template_piece_value(const struct template_piece *p, const
         break;
     case TEMPLATE_RUN_TOKEN:
         r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu64, v->token)};
+        break;
+    default:
+        r = template_partition_value(p->var, v->partitions, v->index);
         break;
     }
     if (p->ident)

@@ -16,10 +16,12 @@
 
 enum template_var {
     TEMPLATE_TEXT,               /* a literal piece, not an expression */
-    TEMPLATE_PARTITION_START,    /* date: first day (time zone UTC) */
-    TEMPLATE_PARTITION_END,      /* date: day after the last */
-    TEMPLATE_PARTITION_DATE,     /* date: grain day only */
-    TEMPLATE_PARTITION_MONTH,    /* string YYYY-MM: grain day or month */
+    TEMPLATE_PARTITION_START,    /* date: first local day; grain hour: timestamp with its offset */
+    TEMPLATE_PARTITION_END,      /* date: local day after the last; grain hour: timestamp */
+    TEMPLATE_PARTITION_DATE,     /* date: grain hour and day */
+    TEMPLATE_PARTITION_HOUR,     /* string YYYY-MM-DDTHH: grain hour */
+    TEMPLATE_PARTITION_WEEK,     /* string YYYY-Www: grain hour, day, week */
+    TEMPLATE_PARTITION_MONTH,    /* string YYYY-MM: grain hour, day, month */
     TEMPLATE_PARTITION_KEY,      /* string */
     TEMPLATE_PARTITION_INDEX,    /* integer from 0 within the step's range */
     TEMPLATE_PARAM,              /* string */
@@ -29,7 +31,7 @@ enum template_var {
     TEMPLATE_DATASET             /* identifier or string: the dataset's name */
 };
 
-enum template_type { TEMPLATE_STRING, TEMPLATE_INTEGER, TEMPLATE_DATE, TEMPLATE_IDENT };
+enum template_type { TEMPLATE_STRING, TEMPLATE_INTEGER, TEMPLATE_DATE, TEMPLATE_TIMESTAMP, TEMPLATE_IDENT };
 
 struct template_piece {
     enum template_var var;
@@ -46,6 +48,7 @@ struct template {
 /* What a template may name.  Borrowed. */
 struct template_scope {
     enum plan_grain grain;
+    bool grain_bad;              /* not known: every partition.… is taken */
     const char *const *params; size_t n_params;
     const char *const *datasets; size_t n_datasets;
     const struct bf_smap *param_index, *dataset_index;   /* sets of the same names; NULL: the lists are searched */
@@ -55,7 +58,7 @@ struct template_scope {
 /* Where a template's text stands, so that an error can point into it. */
 struct template_place {
     struct bf_mark mark;         /* of the first character of the text */
-    const char *file;            /* not NULL: the text is another file's; its own line and column go into the sentence */
+    const struct bf_diag_source *source;   /* not NULL: the text is the whole of another file; mark then is where that is named */
     bool block;                  /* a literal block: its lines are lines of the document, from mark.line on */
     uint32_t indent;             /* of these lines, in columns */
     bool whole;                  /* characters cannot be placed (escapes, folded lines): errors stand at mark */
@@ -63,8 +66,8 @@ struct template_place {
 
 /* Values for one instance.  Borrowed. */
 struct template_values {
-    struct plan_range range;                 /* of the step */
-    int32_t ordinal;                         /* partition */
+    const struct plan_partitions *partitions;    /* of the step */
+    uint32_t index;                          /* partition */
     const char *const *params; const char *const *param_values; size_t n_params;
     const char *run_id;
     uint32_t attempt;
@@ -74,10 +77,10 @@ struct template_values {
 /* One rendered value of a SQL template. */
 struct template_value {
     enum template_type type;
-    char *text;                              /* "2024-01-31", "42", "raw text"; owned */
+    char *text;                              /* "2024-01-31", "2024-01-31T05:00:00+01:00", "42", "raw text"; owned */
 };
 
-/* Compile text; errors go to d at mark (columns inside the text are added for one-line scalars).  false on error. */
+/* Compile text, UTF-8 without NUL; errors go to d at mark (columns inside the text are added for one-line scalars).  false on error. */
 bool template_compile(const char *text, size_t len, struct bf_mark mark, const struct template_scope *scope,
                       struct bf_diags *d, struct template *ret);
 /* The same for a text whose place is known better.  Writes *ret only when true. */
@@ -87,6 +90,9 @@ bool template_compile_at(const char *text, size_t len, const struct template_pla
 void template_render(const struct template *t, const struct template_values *v, struct bf_buf *ret);
 /* Typed value of one expression piece. */
 struct template_value template_piece_value(const struct template_piece *p, const struct template_values *v);
+/* Does partition.… mean something for a grain, and its value; for what is no partition.… : false, and must not be asked. */
+bool template_var_fits(enum template_var var, enum plan_grain grain);
+struct template_value template_partition_value(enum template_var var, const struct plan_partitions *partitions, uint32_t index);
 void template_done(struct template *t);
 
 #endif

@@ -123,7 +123,7 @@ static void sql_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct ass
         return;
     ret->sql = bf_arena_alloc(in->arena, ret->n_sql * sizeof *ret->sql);
     for (size_t i = 0; i < ret->n_sql; i++) {
-        ret->sql[i].type = wire_enum(in, "type of a piece of SQL", pb->sql[i]->type, SQL_PIECE_TEXT, SQL_VALUE_IDENT);
+        ret->sql[i].type = wire_enum(in, "type of a piece of SQL", pb->sql[i]->type, SQL_PIECE_TEXT, SQL_VALUE_TIMESTAMP);
         ret->sql[i].text = wire_str(in, "piece of SQL", pb->sql[i]->text, BF_MESSAGE_MAX_BYTES);
         ret->sql[i].text_len = in->rc ? 0 : pb->sql[i]->text.len;
     }

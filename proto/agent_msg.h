@@ -65,7 +65,10 @@ struct agent_report {
 };
 
 enum step_kind { STEP_RUN = 1, STEP_NOOP = 2, STEP_SQL = 3 };
-enum sql_value_type { SQL_PIECE_TEXT = 1, SQL_VALUE_STRING = 2, SQL_VALUE_INTEGER = 3, SQL_VALUE_DATE = 4, SQL_VALUE_IDENT = 5 };
+enum sql_value_type {
+    SQL_PIECE_TEXT = 1, SQL_VALUE_STRING = 2, SQL_VALUE_INTEGER = 3, SQL_VALUE_DATE = 4, SQL_VALUE_IDENT = 5,
+    SQL_VALUE_TIMESTAMP = 6                  /* RFC 3339, of seconds and with an offset */
+};
 struct sql_piece { enum sql_value_type type; const char *text; size_t text_len; };
 struct step_env { const char *name, *value; };
 

@@ -20,6 +20,10 @@ struct plan_source {
 
 #define BF_BUNDLE_MAX_BYTES (17u << 20)
 
+/* The bytes of a time zone travel with the plan, as a file of this path and the zone's name: the coordinator must not know other
+ * clock changes than whoever wrote the plan saw.  The only files that are bytes and not text. */
+#define PLAN_ZONE_PATH "/zoneinfo/"
+
 void plan_bundle_encode(const struct plan_source *s, struct bf_buf *ret);
 /* *ret is released with plan_source_done(), also after failure. */
 enum bf_rc plan_bundle_decode(const void *p, size_t n, struct plan_source *ret, struct bf_error *err) BF_MUST_CHECK;

@@ -13,7 +13,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { BUNDLE_VERSION = 1, FILES_MAX = 10000, PATH_MAX_BYTES = 4096, CONTENT_MAX_BYTES = 16 << 20 };
+enum { BUNDLE_VERSION = 1, FILES_MAX = 10000, PATH_MAX_BYTES = 4096, CONTENT_MAX_BYTES = 16 << 20, ZONE_MAX_BYTES = 256 << 10 };
 static const char magic[4] = {'B', 'F', 'P', 'S'};
 
 static void put_blob(struct bf_buf *b, const char *s, size_t n)
@@ -44,9 +44,8 @@ void plan_bundle_encode(const struct plan_source *s, struct bf_buf *ret)
     assert(ret->len - before <= BF_BUNDLE_MAX_BYTES);
 }
 
-/* The next string, checked and owned by the caller; NULL, and *err set, when there is none.  owner: whose text it is. */
-static char *take_text(struct bf_reader *r, size_t max, const char *what, const char *owner, size_t *ret_len,
-                       struct bf_error *err)
+/* The next bytes, with a NUL after them, owned by the caller; NULL, and *err set, when there are none. */
+static char *take_blob(struct bf_reader *r, size_t max, const char *what, size_t *ret_len, struct bf_error *err)
 {
     uint32_t n;
     const uint8_t *p;
@@ -60,12 +59,32 @@ static char *take_text(struct bf_reader *r, size_t max, const char *what, const 
     }
     bool taken = bf_take_bytes(r, n, &p);
     assert(taken);
-    if (n && !bf_utf8_valid(p, n)) {
-        (void)bf_fail(err, BF_PROTOCOL, "%s: the %s is not UTF-8 text, or holds a NUL; save it as UTF-8", owner, what);
-        return NULL;
-    }
+    char *copy = bf_xmalloc((size_t)n + 1);
+    if (n)
+        memcpy(copy, p, n);
+    copy[n] = '\0';
     *ret_len = n;
-    return bf_xstrndup(n ? (const char *)p : "", n);
+    return copy;
+}
+
+/* The same, and it is text.  owner: whose text it is. */
+static char *take_text(struct bf_reader *r, size_t max, const char *what, const char *owner, size_t *ret_len,
+                       struct bf_error *err)
+{
+    char *text = take_blob(r, max, what, ret_len, err);
+    if (!text || *ret_len == 0 || bf_utf8_valid((const uint8_t *)text, *ret_len))
+        return text;
+    (void)bf_fail(err, BF_PROTOCOL, "%s: the %s is not UTF-8 text, or holds a NUL; save it as UTF-8", owner, what);
+    free(text);
+    return NULL;
+}
+
+/* A zone's file is no text. */
+static char *take_file(struct bf_reader *r, const char *path, size_t *ret_len, struct bf_error *err)
+{
+    if (strncmp(path, PLAN_ZONE_PATH, strlen(PLAN_ZONE_PATH)) == 0)
+        return take_blob(r, ZONE_MAX_BYTES, "zone file", ret_len, err);
+    return take_text(r, CONTENT_MAX_BYTES, "text of a file", path, ret_len, err);
 }
 
 static bool take_files(struct bf_reader *r, uint32_t n, struct plan_source *ret, struct bf_error *err)
@@ -82,7 +101,7 @@ static bool take_files(struct bf_reader *r, uint32_t n, struct plan_source *ret,
         char *path = take_text(r, PATH_MAX_BYTES, "path of a file", ret->name, &path_len, err);
         if (!path)
             return false;
-        char *text = take_text(r, CONTENT_MAX_BYTES, "text of a file", path, &f->text_len, err);
+        char *text = take_file(r, path, &f->text_len, err);
         if (!text) {
             free(path);
             return false;

@@ -31,13 +31,15 @@ const char *op_verb_name(enum op_verb v)
     case OP_WHY: return "why";
     case OP_STATUS: return "status";
     case OP_LOGS: return "logs";
+    case OP_PLAN_GET: return "plan get";
+    case OP_PLAN_HISTORY: return "plan history";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_AGENT_DRAIN) || (v >= OP_PLAN_PUT && v <= OP_LOGS);
+    return (v >= OP_CREATE && v <= OP_AGENT_DRAIN) || (v >= OP_PLAN_PUT && v <= OP_PLAN_HISTORY);
 }
 
 /* ---- parameters ---- */
@@ -70,10 +72,29 @@ struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb,
     return params;
 }
 
+/* ---- selectors ---- */
+
+static ProtobufCBinaryData *selectors_to_pb(const char *const *selectors, size_t n, struct bf_arena *tmp)
+{
+    ProtobufCBinaryData *pb = n ? bf_arena_alloc(tmp, n * sizeof *pb) : NULL;
+    for (size_t i = 0; i < n; i++)
+        pb[i] = wire_from_str(selectors[i]);
+    return pb;
+}
+
+static const char *const *selectors_from_pb(struct wire_in *in, const ProtobufCBinaryData *pb, size_t n, size_t *ret_n)
+{
+    *ret_n = wire_count(in, "selectors", n, OP_SELECTORS_MAX);
+    const char **selectors = *ret_n ? bf_arena_alloc(in->arena, n * sizeof *selectors) : NULL;
+    for (size_t i = 0; i < *ret_n; i++)
+        selectors[i] = wire_str(in, "selector", pb[i], OP_SELECTOR_MAX_BYTES);
+    return selectors;
+}
+
 /* ---- requests ---- */
 
 static const struct op_request request_empty = {
-    .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    .reason = "", .from = "", .to = "", .state = "", .name = ""};
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)
 {
@@ -90,8 +111,8 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, total_bytes, m->total_bytes);
     WIRE_SET(pb, offset_bytes, m->offset_bytes);
     WIRE_SET_BYTES(pb, bytes, wire_from_bytes(m->bytes, m->n_bytes));
-    WIRE_SET_BYTES(pb, step, wire_from_str(m->step));
-    WIRE_SET_BYTES(pb, partition, wire_from_str(m->partition));
+    pb->n_selectors = m->n_selectors;
+    pb->selectors = selectors_to_pb(m->selectors, m->n_selectors, tmp);
     WIRE_SET_BYTES(pb, state, wire_from_str(m->state));
     WIRE_SET_BYTES(pb, name, wire_from_str(m->name));
     WIRE_SET(pb, page_offset, m->page_offset);
@@ -134,16 +155,15 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     ret->backward = pb->backward;
     ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
     slice_from_pb(in, pb, ret);
-    ret->step = wire_str(in, "step", pb->step, NAME_MAX_BYTES);
-    ret->partition = wire_str(in, "partition", pb->partition, NAME_MAX_BYTES);
+    ret->selectors = selectors_from_pb(in, pb->selectors, pb->n_selectors, &ret->n_selectors);
     ret->state = wire_str(in, "state", pb->state, NAME_MAX_BYTES);
     ret->name = wire_str(in, "name", pb->name, NAME_MAX_BYTES);
     ret->page_offset = pb->page_offset;
     ret->page_limit = pb->page_limit;
-    uint32_t most = pb->verb == OP_LOGS ? OP_LOG_PAGE_BYTES : OP_PAGE_MAX;
+    bool of_bytes = pb->verb == OP_LOGS || pb->verb == OP_PLAN_GET;
+    uint32_t most = pb->verb == OP_LOGS ? OP_LOG_PAGE_BYTES : of_bytes ? OP_PLAN_CHUNK_BYTES : OP_PAGE_MAX;
     if (pb->page_limit > most)
-        wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit,
-                 pb->verb == OP_LOGS ? "bytes" : "rows", most);
+        wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
 }
 

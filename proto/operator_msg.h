@@ -19,13 +19,16 @@
 #define OP_LOG_PAGE_BYTES (512u << 10)       /* the limit of OP_LOGS is of bytes */
 #define OP_PARAMS_MAX 256u
 #define OP_PLAN_CHUNK_BYTES (256u << 10)
+#define OP_SELECTORS_MAX 64u
+#define OP_SELECTOR_MAX_BYTES 512u
 
 /* Numbers are stored: append only.  1..31 change state (journalled, role operator or more); 32.. are queries (viewer). */
 enum op_verb {
     OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
-    OP_LOGS = 40
+    OP_LOGS = 40,
+    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42
 };
 
 struct op_param { const char *name, *value; };
@@ -44,10 +47,10 @@ struct op_request {
     uint64_t total_bytes, offset_bytes;
     const uint8_t *bytes; size_t n_bytes;
     /* queries */
-    const char *step, *partition;            /* WHY, STEPS filter, LOGS; "" : all */
+    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS: plan/selector.h; none: all */
     const char *state;                       /* STEPS filter; "" : all */
-    const char *name;                        /* agent (AGENT_DRAIN) */
-    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST; limit 0: 1,000 */
+    const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
+    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY; limit 0: 1,000.  PLAN_GET: offset in bytes */
     uint64_t attempt;                        /* LOGS: 0: the newest of the instance */
     struct bf_arena arena;
 };

@@ -20,7 +20,7 @@ struct Pb__Param;
 
 #define PARAM_VALUE_MAX (64u << 10)      /* bytes */
 #define HELLO_FIELDS_MAX 1024u           /* 64 labels of three fields, and the rest with room to grow */
-#define REQUEST_FIELDS_MAX 2048u         /* 256 parameters of three fields, and the rest */
+#define REQUEST_FIELDS_MAX 2048u         /* 256 parameters of three fields, 64 selectors, and the rest */
 
 /* Neither set nor telling anything: left out on the wire. */
 bool outcome_is_empty(const struct outcome *o);

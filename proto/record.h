@@ -65,7 +65,7 @@ enum failure_class { FAILURE_NONE = 0, FAILURE_TRANSIENT = 1, FAILURE_PERMANENT 
 /* ---- records ---- */
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
-    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, at_us; all instances waiting, run 1 */
+    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, at_us; all instances waiting, run 1 */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
@@ -105,7 +105,7 @@ struct record {
     uint8_t key[BF_KEY_BYTES];
     uint64_t incarnation;
     struct agent_hello hello;
-    const char *actor, *from, *to;
+    const char *actor, *reason, *from, *to;
     bool backward;
     uint8_t plan_hash[32];
     struct op_param *params; size_t n_params;

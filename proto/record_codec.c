@@ -125,7 +125,7 @@ static const struct input *input_empty(void)
     static const struct input empty = {
         .actor = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
     return &empty;
 }
 
@@ -181,7 +181,7 @@ static bool some(const char *s)
 static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
 {
     ProtobufCBinaryData hash = wire_from_nonzero(r->plan_hash, sizeof r->plan_hash);
-    if (!hash.len && !some(r->actor) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params)
+    if (!hash.len && !some(r->actor) && !some(r->reason) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params)
         return;
     pb__created__init(&rare->created);
     WIRE_SET_BYTES(&rare->created, plan_hash, hash);
@@ -191,6 +191,7 @@ static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
     rare->created.n_params = r->n_params;
     rare->created.params = params_to_pb(r->params, r->n_params, tmp);
     WIRE_SET_BYTES(&rare->created, actor, wire_from_str(r->actor));
+    WIRE_SET_BYTES(&rare->created, reason, wire_from_str(r->reason));
     pb->created = &rare->created;
 }
 
@@ -283,7 +284,7 @@ static const struct record *record_empty(void)
 {
     static const struct record empty = {
         .outcome = {.sqlstate = "", .dbms = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
-        .actor = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
+        .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
     return &empty;
 }
 
@@ -295,6 +296,7 @@ static void created_from_pb(struct wire_in *in, const Pb__Created *pb, struct re
     ret->backward = pb->backward;
     ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
     ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
+    ret->reason = wire_str(in, "reason", pb->reason, STORED_MAX_BYTES);
 }
 
 static void replied_from_pb(struct wire_in *in, const Pb__Replied *pb, struct record *ret)

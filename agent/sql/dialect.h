@@ -10,7 +10,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-enum value_type { VALUE_STRING, VALUE_INTEGER, VALUE_DATE, VALUE_IDENT, VALUE_TYPE_COUNT };
+enum value_type { VALUE_STRING, VALUE_INTEGER, VALUE_DATE, VALUE_TIMESTAMP, VALUE_IDENT, VALUE_TYPE_COUNT };
 
 #define SQL_IDENT_MAX_BYTES 255u
 

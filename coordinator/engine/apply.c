@@ -150,7 +150,7 @@ static enum bf_rc apply_retried(struct engine *e, const struct record *r, struct
     if (e->recovering)
         return BF_OK;
     if (!BF_PLANTED("retry_keeps_blocked"))
-        edges_recompute_blocked(e, b);
+        edges_derive_counters(b);
     for (uint32_t i = 0; i < b->topology->n; i++)
         edges_settle(e, b, i);
     return BF_OK;

@@ -20,6 +20,7 @@ static const char *text_or_empty(const char *s)
 static void keep_texts(struct backfill *b, const struct record *r)
 {
     b->actor = bf_arena_strdup(&b->arena, text_or_empty(r->actor));
+    b->reason = bf_arena_strdup(&b->arena, text_or_empty(r->reason));
     b->from = bf_arena_strdup(&b->arena, text_or_empty(r->from));
     b->to = bf_arena_strdup(&b->arena, text_or_empty(r->to));
     b->n_params = r->n_params;
@@ -36,7 +37,7 @@ static void make_instances(struct backfill *b)
     b->instances = bf_xcalloc(t->n, sizeof *b->instances);
     b->usage = bf_xcalloc(t->n, sizeof *b->usage);
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
-        for (uint32_t i = 0; i < b->plan->steps[s].range.n; i++) {
+        for (uint32_t i = 0; i < b->plan->steps[s].partitions->n; i++) {
             struct instance *in = &b->instances[t->first[s] + i];
             in->state = INSTANCE_WAITING;
             in->step = s;
@@ -77,6 +78,8 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     }
     keep_texts(b, r);
     make_instances(b);
+    b->before = backfill_newest_of(e, b->plan->name);
+    bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
     bf_vec_push(&e->backfills, b);
     if (r->backfill >= e->next_backfill)
         e->next_backfill = r->backfill + 1;

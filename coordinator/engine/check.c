@@ -50,18 +50,21 @@ static bool check_budgets(const struct engine *e, const uint32_t *pools, const u
     return true;
 }
 
-/* Needs and gates that hold a dead upstream, from the rules. */
+/* Upstream partitions and gates that are dead, from the rules. */
 static uint32_t count_blocked(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number)
 {
     const struct topology *t = b->topology;
     uint32_t step = b->instances[number].step, index = instance_index(b, number), n = 0;
     for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
         const struct edge_rule *r = &t->rules[i];
-        uint32_t up = 0, gate = 0;
-        if (r->n_gates == 0)
-            n += topology_upstream(t, r, index, &up) && dead[instance_number(b, r->up, up)];
-        else
+        uint32_t gate = 0;
+        if (!r->direct) {
             n += topology_gate_of_downstream(t, r, index, &gate) && gate_dead[gate];
+            continue;
+        }
+        struct index_range up = topology_upstreams(t, r, index);
+        for (uint32_t k = 0; k < up.n; k++)
+            n += dead[instance_number(b, r->up, up.first + k)];
     }
     return n;
 }

@@ -45,4 +45,8 @@ int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self,
                                         const char **ret_text);
 
+/* ---- outside.c ---- */
+/* What `outside: require_success` finds missing: a sentence (output's arena), or NULL. */
+const char *outside_missing(struct decision *d, const struct plan *p);
+
 #endif

@@ -83,6 +83,7 @@ static uint32_t create(struct decision *d, const struct input *in, const struct 
     r->params = c->params;
     r->n_params = c->n_params;
     r->actor = in->actor;
+    r->reason = c->reason;
     record_emit(d, r);
     set_state(d, backfill_find(d->e, id), BACKFILL_RUNNING);
     return id;
@@ -100,6 +101,8 @@ static struct answer command_create(struct decision *d, const struct input *in)
     if (!known)
         return refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
     if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, known->topology, 0, &conflict))
+        return refuse(BF_CONFLICT, conflict);
+    if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
         return refuse(BF_CONFLICT, conflict);
     uint32_t id = create(d, in, known);
     return (struct answer){

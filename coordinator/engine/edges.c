@@ -1,11 +1,14 @@
 /* Counters over edges.  Edges are rules (topology.h); dependants are computed.
  *
- * unmet    needs that are not satisfied, and gates that have not released the instance yet.  Waiting and 0: ready.
- * blocked  needs and gates that hold a dead upstream: failed for good, or itself blocked.  Waiting and over 0: upstream_failed.
+ * unmet    upstream partitions of direct needs that are not satisfied, each partition of a window by itself, and gates that have
+ *          not released the instance yet.  Waiting and 0: ready.
+ * blocked  upstream partitions of direct needs, and gates, that are dead: failed for good, or themselves blocked.  Waiting and
+ *          over 0: upstream_failed.
  * A gate counts its upstream members that are not satisfied (closed) and those that are dead; at closed = 0 it is due, and
  * RECORD_GATE_OPENED releases its downstream members in order, some each turn. */
 #include <assert.h>
 
+#include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
@@ -62,9 +65,10 @@ static void each_dependant(struct engine *e, struct backfill *b, uint32_t number
     for (uint32_t o = t->out_first[step]; o < t->out_first[step + 1]; o++) {
         const struct edge_rule *r = &t->rules[t->out[o]];
         uint32_t found = 0;
-        if (r->n_gates == 0) {
-            if (topology_downstream(t, r, index, &found))
-                instance(e, b, instance_number(b, r->down, found));
+        if (r->direct) {
+            struct index_range down = topology_downstreams(t, r, index);
+            for (uint32_t i = 0; i < down.n; i++)
+                instance(e, b, instance_number(b, r->down, down.first + i));
         } else if (topology_gate_of_upstream(t, r, index, &found)) {
             gate(e, b, found);
         }
@@ -132,14 +136,6 @@ void edges_forget_dead(struct backfill *b)
     b->upstream_failed = 0;
 }
 
-void edges_recompute_blocked(struct engine *e, struct backfill *b)
-{
-    edges_forget_dead(b);
-    for (uint32_t i = 0; i < b->topology->n; i++)
-        if (b->instances[i].state == INSTANCE_FAILED)
-            edges_dead(e, b, i);
-}
-
 /* ---- from base state ---- */
 
 static void derive_gates(struct engine *e, struct backfill *b)
@@ -159,13 +155,110 @@ static void derive_gates(struct engine *e, struct backfill *b)
     }
 }
 
-static bool rule_unmet(const struct backfill *b, const struct edge_rule *r, uint32_t index)
+/* The upstream partitions that a direct rule counts for one downstream partition.  It moves over the partitions, and what enters
+ * and leaves is added and taken away: the cost does not depend on the width. */
+struct slide { const struct edge_rule *rule; const struct instance *up; uint32_t n, unmet, dead; };
+
+static void slide_count(struct slide *s, int64_t index, uint32_t by)
+{
+    if (index < 0 || index >= s->n)
+        return;
+    s->unmet += instance_satisfied(&s->up[index]) ? 0 : by;
+    s->dead += instance_dead(&s->up[index]) ? by : 0;
+}
+
+/* As seen from the first partition of the walk, which goes up, or down. */
+static struct slide slide_begin(const struct backfill *b, const struct edge_rule *r, uint32_t down)
+{
+    struct slide s = {.rule = r, .up = &b->instances[b->topology->first[r->up]], .n = b->plan->steps[r->up].partitions->n};
+    struct index_range up = topology_upstreams(b->topology, r, down);
+    for (uint32_t i = 0; i < up.n; i++)
+        slide_count(&s, (int64_t)up.first + i, 1);
+    return s;
+}
+
+static void slide_on(struct slide *s, uint32_t down, bool up)
+{
+    int64_t low = (int64_t)down + s->rule->from, high = (int64_t)down + s->rule->to;
+    slide_count(s, up ? high + 1 : low - 1, 1);
+    slide_count(s, up ? low : high, UINT32_MAX);
+}
+
+static void derive_gate_deaths(struct backfill *b, const struct edge_rule *r)
 {
     const struct topology *t = b->topology;
-    uint32_t up = 0, gate = 0;
-    if (r->n_gates == 0)
-        return topology_upstream(t, r, index, &up) && !instance_satisfied(&b->instances[instance_number(b, r->up, up)]);
-    return topology_gate_of_downstream(t, r, index, &gate) && index - t->gates[gate].down_first >= b->gates[gate].upto;
+    for (uint32_t g = r->gate_first; g < r->gate_first + r->n_gates; g++) {
+        const struct instance *up = &b->instances[t->first[r->up] + t->gates[g].up_first];
+        b->gates[g].dead = 0;
+        for (uint32_t i = 0; i < t->gates[g].n_up; i++)
+            b->gates[g].dead += instance_dead(&up[i]);
+    }
+}
+
+static void derive_instance(struct backfill *b, uint32_t step, uint32_t index, const struct slide *slides)
+{
+    const struct topology *t = b->topology;
+    struct instance *in = &b->instances[instance_number(b, step, index)];
+    in->unmet = in->blocked = 0;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
+        const struct slide *s = &slides[i - t->rule_first[step]];
+        uint32_t gate = 0;
+        if (s->rule) {
+            in->unmet += s->unmet;
+            in->blocked += s->dead;
+        } else if (topology_gate_of_downstream(t, &t->rules[i], index, &gate)) {
+            in->unmet += index - t->gates[gate].down_first >= b->gates[gate].upto;
+            in->blocked += b->gates[gate].dead > 0;
+        }
+    }
+    b->upstream_failed += in->state == INSTANCE_WAITING && in->blocked > 0;
+    if (BF_PLANTED("grant_ignores_dependency"))
+        in->unmet = 0;
+}
+
+/* One walk over the step's partitions.  Upstream steps were walked before; where the step needs partitions of itself, those come
+ * first in the walk, so that what enters a slide is final. */
+static void derive_step(struct backfill *b, uint32_t step)
+{
+    const struct topology *t = b->topology;
+    uint32_t n = b->plan->steps[step].partitions->n, n_rules = t->rule_first[step + 1] - t->rule_first[step];
+    bool up = t->chain[step] >= 0;
+    BF_AUTO_FREE struct slide *slides = bf_xcalloc(n_rules, sizeof *slides);
+    for (uint32_t i = 0; i < n_rules; i++) {
+        const struct edge_rule *r = &t->rules[t->rule_first[step] + i];
+        if (!r->direct)
+            derive_gate_deaths(b, r);
+        else if (n > 0)
+            slides[i] = slide_begin(b, r, up ? 0 : n - 1);
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t index = up ? k : n - 1 - k;
+        derive_instance(b, step, index, slides);
+        for (uint32_t i = 0; i < n_rules; i++)
+            if (slides[i].rule)
+                slide_on(&slides[i], index, up);
+    }
+}
+
+void edges_derive_counters(struct backfill *b)
+{
+    b->upstream_failed = 0;
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        derive_step(b, b->plan->order[i]);
+    if (b->state == BACKFILL_CANCELLED)
+        edges_forget_dead(b);
+}
+
+static uint32_t rule_unmet(const struct backfill *b, const struct edge_rule *r, uint32_t index)
+{
+    const struct topology *t = b->topology;
+    uint32_t gate = 0, n = 0;
+    if (!r->direct)
+        return topology_gate_of_downstream(t, r, index, &gate) && index - t->gates[gate].down_first >= b->gates[gate].upto;
+    struct index_range up = topology_upstreams(t, r, index);
+    for (uint32_t i = 0; i < up.n; i++)
+        n += !instance_satisfied(&b->instances[instance_number(b, r->up, up.first + i)]);
+    return n;
 }
 
 uint32_t edges_count_unmet(const struct backfill *b, uint32_t number)
@@ -180,16 +273,15 @@ uint32_t edges_count_unmet(const struct backfill *b, uint32_t number)
 void edges_derive(struct engine *e, struct backfill *b)
 {
     derive_gates(e, b);
+    edges_derive_counters(b);
     for (uint32_t i = 0; i < INSTANCE_STATE_COUNT; i++)
         b->count[i] = 0;
     for (uint32_t i = 0; i < b->topology->n; i++) {
-        struct instance *in = &b->instances[i];
-        in->unmet = BF_PLANTED("grant_ignores_dependency") ? 0 : edges_count_unmet(b, i);
+        const struct instance *in = &b->instances[i];
         b->count[in->state]++;
         if (in->state == INSTANCE_BACKING_OFF)
             heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, i));
     }
-    edges_recompute_blocked(e, b);
     for (uint32_t i = 0; i < b->topology->n; i++)
         edges_settle(e, b, i);
 }

@@ -9,7 +9,7 @@
 static const struct record blank = {
     .outcome = {.sqlstate = "", .dbms = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
-    .actor = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+    .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -62,6 +62,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->outcome.dbms = keep(arena, r->outcome.dbms);
     r->outcome.text = keep(arena, r->outcome.text);
     r->actor = keep(arena, r->actor);
+    r->reason = keep(arena, r->reason);
     r->from = keep(arena, r->from);
     r->to = keep(arena, r->to);
     r->pool_name = keep(arena, r->pool_name);

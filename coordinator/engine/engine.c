@@ -69,6 +69,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_smap_free(&e->plans_by_key);
+    bf_smap_free(&e->newest_by_plan);
     bf_smap_free(&e->agents_by_key);
     bf_smap_free(&e->agents_by_name);
     bf_smap_free(&e->replies_by_who);

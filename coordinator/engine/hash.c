@@ -79,6 +79,7 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u8(&h->buf, (uint8_t)b->state);
     bf_buf_put_u8(&h->buf, b->backward);
     put_text(h, b->actor);
+    put_text(h, b->reason);
     put_time(h, b->created_us);
     put_time(h, b->started_us);
     put_time(h, b->finished_us);

@@ -6,6 +6,7 @@
 
 /* ---- state.c: finding things ---- */
 struct backfill *backfill_find(const struct engine *e, uint32_t id);              /* NULL when there is none */
+uint32_t backfill_newest_of(const struct engine *e, const char *plan);            /* by the plan's name; 0 when there is none */
 struct agent *agent_find(const struct engine *e, uint32_t id);
 struct agent *agent_find_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);
 struct agent *agent_find_name(const struct engine *e, const char *name);          /* connected or draining */
@@ -43,7 +44,7 @@ void edges_derive(struct engine *e, struct backfill *b);                        
 void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
 void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
 void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
-void edges_recompute_blocked(struct engine *e, struct backfill *b);
+void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each rule */
 void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
 void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto);
 uint32_t gate_released_at_start(const struct gate_rule *g);

@@ -1,7 +1,7 @@
 /* The ready queue.
  *
  * A lane holds the ready instances of one backfill that need the same: pool and labels (a demand).  Best first: priority class,
- * then the longest way that hangs on it, then the partition's order, then its number.  A demand holds the lanes that have
+ * weight, the longest way that hangs on it, the partition's place in time, its number.  A demand holds the lanes that have
  * something and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a
  * lane that is paused, never hides the work of another.
  *
@@ -14,18 +14,27 @@
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
-#define WEIGHT_BITS 62
+/* A rank is class, weight and way in one number, the least first.  48 bits hold a way of 8,900 years in milliseconds: longer ones
+ * are alike, and no work that long comes to an end. */
+#define WEIGHT_BITS 14
+#define WAY_BITS 48
 #define WEIGHT_MAX ((UINT64_C(1) << WEIGHT_BITS) - 1)
+#define WAY_MAX ((UINT64_C(1) << WAY_BITS) - 1)
+_Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static struct heap_item ready_item(const struct backfill *b, uint32_t number)
 {
     uint32_t step = b->instances[number].step, index = instance_index(b, number);
     const struct plan_step *s = &b->plan->steps[step];
-    uint64_t weight = (uint64_t)topology_critical_ms(b->topology, step, index);
-    uint32_t order = b->backward ? s->range.n - 1 - index : index;
-    return (struct heap_item){.a = (uint64_t)s->priority << WEIGHT_BITS |
-                                   (WEIGHT_MAX - (weight < WEIGHT_MAX ? weight : WEIGHT_MAX)),
-                              .b = (uint64_t)order << 32 | number};
+    uint64_t way = least((uint64_t)topology_critical_ms(b->topology, step, index), WAY_MAX), weight = least(s->weight, WEIGHT_MAX);
+    return (struct heap_item){
+        .a = (uint64_t)s->priority << (WEIGHT_BITS + WAY_BITS) | (WEIGHT_MAX - weight) << WAY_BITS | (WAY_MAX - way),
+        .b = (uint64_t)topology_order(b->topology, step, index, b->backward) << 32 | number};
 }
 
 static bool lane_less(const void *engine, uint32_t a, uint32_t b)

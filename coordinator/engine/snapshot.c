@@ -178,6 +178,7 @@ static void add_created(const struct backfill *b, struct engine_out *out)
     r->params = b->params;
     r->n_params = b->n_params;
     r->actor = b->actor;
+    r->reason = b->reason;
     r->at_us = b->created_us;
     record_keep_strings(&out->arena, r);
 }

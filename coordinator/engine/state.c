@@ -12,6 +12,11 @@ struct backfill *backfill_find(const struct engine *e, uint32_t id)
     return id >= 1 && id <= e->backfills.n ? e->backfills.at[id - 1] : NULL;
 }
 
+uint32_t backfill_newest_of(const struct engine *e, const char *plan)
+{
+    return (uint32_t)(uintptr_t)bf_smap_get(&e->newest_by_plan, plan, strlen(plan));
+}
+
 struct agent *agent_find(const struct engine *e, uint32_t id)
 {
     return id >= 1 && id <= e->agents.n ? &e->agents.at[id - 1] : NULL;
@@ -68,7 +73,7 @@ bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uin
                    uint32_t *ret_number)
 {
     struct backfill *b = backfill_find(e, backfill);
-    if (!b || step >= b->plan->n_steps || index >= b->plan->steps[step].range.n)
+    if (!b || step >= b->plan->n_steps || index >= b->plan->steps[step].partitions->n)
         return false;
     *ret = b;
     *ret_number = instance_number(b, step, index);

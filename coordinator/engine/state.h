@@ -24,8 +24,8 @@ struct instance {
     uint16_t lost;                               /* requeues of this run, not charged as attempts */
     uint32_t step;
     uint32_t run, attempts;
-    uint32_t unmet;                              /* derived: needs and gates not satisfied */
-    uint32_t blocked;                            /* derived: needs and gates that hold an upstream which is dead */
+    uint32_t unmet;                              /* derived: upstream partitions and gates not satisfied */
+    uint32_t blocked;                            /* derived: upstream partitions and gates that are dead */
     uint32_t agent;
     uint64_t attempt;
     int64_t started_us, finished_us, retry_at_ms;
@@ -42,7 +42,7 @@ struct failure { uint32_t backfill, number; struct outcome outcome; enum failure
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
 
-/* Ready instances of one backfill that need the same: best first.  Item: (weight, order << 32 | number). */
+/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs; holds the lanes that have something ready and whose backfill runs. */
 struct demand { uint32_t pool, fit; struct iheap lanes; };
@@ -56,9 +56,10 @@ struct backfill {
     const struct plan *plan;
     const struct topology *topology;
     uint8_t plan_hash[32];
+    uint32_t before;                             /* id of the next older one of a plan of this name; 0: none */
     bool backward;
     struct bf_arena arena;                       /* of the strings below */
-    const char *actor, *from, *to;
+    const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     struct instance *instances;                  /* by number (topology) */
@@ -122,6 +123,7 @@ struct engine {
     BF_VEC_TYPE(struct known_plan *) plans;
     struct bf_smap plans_by_key;
     BF_VEC_TYPE(struct backfill *) backfills;    /* by id - 1 */
+    struct bf_smap newest_by_plan;               /* plan's name -> id of the newest backfill */
     BF_VEC_TYPE(uint32_t) live;                  /* derived: ids of those that have not finished, ascending */
     BF_VEC_TYPE(struct agent) agents;            /* by id - 1 */
     struct bf_smap agents_by_key;                /* -> id */

@@ -6,54 +6,45 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/plant.h"
 
 #define CRITICAL_MAX_MS (INT64_MAX / 4)
 
 static bool is_direct(enum plan_mapping m)
 {
-    return m == PLAN_SAME || m == PLAN_PREVIOUS;
+    return m == PLAN_SAME || m == PLAN_PREVIOUS || m == PLAN_WINDOW;
+}
+
+static uint32_t n_partitions(const struct plan *p, uint32_t step)
+{
+    return p->steps[step].partitions->n;
 }
 
 static uint32_t gates_needed(const struct plan *p, const struct edge_rule *r)
 {
     switch (r->mapping) {
-    case PLAN_CONTAINING: return p->steps[r->up].range.n;
-    case PLAN_CONTAINED: return p->steps[r->down].range.n;
+    case PLAN_CONTAINING: return n_partitions(p, r->up);
+    case PLAN_CONTAINED: return n_partitions(p, r->down);
     case PLAN_ALL: return 1;
     case PLAN_SAME:
-    case PLAN_PREVIOUS: return 0;
+    case PLAN_PREVIOUS:
+    case PLAN_WINDOW: return 0;
     }
     return 0;
 }
 
-/* Indices of the partitions of `fine` that lie in one coarse partition. */
-static void contained_indices(enum plan_grain coarse, int32_t ordinal, const struct plan_range *fine, uint32_t *ret_first,
-                              uint32_t *ret_n)
-{
-    int32_t first = 0;
-    uint32_t n = 0;
-    plan_partition_contained(coarse, ordinal, fine, &first, &n);
-    int64_t from = (int64_t)first - fine->first, until = from + n;
-    if (from < 0)
-        from = 0;
-    if (until > fine->n)
-        until = fine->n;
-    *ret_first = until > from ? (uint32_t)from : 0;
-    *ret_n = until > from ? (uint32_t)(until - from) : 0;
-}
-
 static struct gate_rule gate_make(const struct plan *p, const struct edge_rule *r, uint32_t rule, uint32_t gate)
 {
-    const struct plan_range *up = &p->steps[r->up].range, *down = &p->steps[r->down].range;
+    const struct plan_partitions *up = p->steps[r->up].partitions, *down = p->steps[r->down].partitions;
     struct gate_rule g = {.rule = rule, .n_up = up->n, .n_down = down->n};
     if (r->mapping == PLAN_CONTAINING) {
         g.up_first = gate;
         g.n_up = 1;
-        contained_indices(up->grain, up->first + (int32_t)gate, down, &g.down_first, &g.n_down);
+        plan_partition_contained(up, gate, down, &g.down_first, &g.n_down);
     } else if (r->mapping == PLAN_CONTAINED) {
         g.down_first = gate;
         g.n_down = 1;
-        contained_indices(down->grain, down->first + (int32_t)gate, up, &g.up_first, &g.n_up);
+        plan_partition_contained(down, gate, up, &g.up_first, &g.n_up);
     }
     return g;
 }
@@ -64,8 +55,16 @@ static void lay_out(struct topology *t)
     for (size_t i = 0; i < p->n_steps; i++) {
         uint32_t step = p->order[i];
         t->first[step] = t->n;
-        t->n += p->steps[step].range.n;
+        t->n += n_partitions(p, step);
     }
+}
+
+/* A step that needs earlier partitions of itself is a chain forward in time, one that needs later ones a chain backward. */
+static void note_chain(struct topology *t, const struct edge_rule *r)
+{
+    int64_t *chain = &t->chain[r->down], hop = r->to < 0 ? -(int64_t)r->to : -(int64_t)r->from;
+    if (r->self && r->direct && (*chain == 0 || llabs(hop) < llabs(*chain)))
+        *chain = hop;
 }
 
 static void make_rules(struct topology *t)
@@ -78,15 +77,15 @@ static void make_rules(struct topology *t)
         for (uint32_t edge = 0; edge < s->n_edges; edge++, at++) {
             const struct plan_edge *pe = &s->edges[edge];
             struct edge_rule *r = &t->rules[at];
-            *r = (struct edge_rule){
-                .up = pe->upstream, .down = down, .edge = edge, .mapping = pe->mapping, .self = pe->upstream == down};
-            if (is_direct(r->mapping))
-                r->shift = (int64_t)p->steps[r->up].range.first + pe->previous - s->range.first;
+            *r = (struct edge_rule){.up = pe->upstream, .down = down, .edge = edge, .mapping = pe->mapping,
+                                    .direct = is_direct(pe->mapping), .self = pe->upstream == down, .from = pe->from, .to = pe->to};
+            if (BF_PLANTED("window_short_by_one") && r->mapping == PLAN_WINDOW && r->from < r->to)
+                r->from++;
+            assert(!r->direct || p->steps[r->up].partitions == s->partitions);
             r->gate_first = t->n_gates;
             r->n_gates = gates_needed(p, r);
             t->n_gates += r->n_gates;
-            if (r->self && r->mapping == PLAN_PREVIOUS && (t->chain[down] == 0 || pe->previous < t->chain[down]))
-                t->chain[down] = pe->previous;
+            note_chain(t, r);
         }
     }
     t->rule_first[p->n_steps] = at;
@@ -134,18 +133,18 @@ static int write_compare(const void *a, const void *b)
     int c = strcmp(x->connection, y->connection);
     if (c == 0)
         c = strcmp(x->dataset, y->dataset);
-    return c != 0 ? c : (x->from > y->from) - (x->from < y->from);
+    return c != 0 ? c : (x->from_s > y->from_s) - (x->from_s < y->from_s);
 }
 
 static struct dataset_write write_make(const struct plan *p, const struct plan_step *s, uint32_t dataset)
 {
     const struct plan_dataset *d = &p->datasets[dataset];
+    const struct plan_partitions *t = s->partitions;
     struct dataset_write w = {.connection = d->connection == PLAN_NO_INDEX ? "" : p->connections[d->connection].name,
-                              .dataset = d->name, .from = INT32_MIN, .until = INT32_MAX};
-    int32_t ignored = 0;
-    if (s->range.grain != PLAN_NONE && s->range.n > 0) {
-        plan_partition_days(s->range.grain, s->range.first, &w.from, &ignored);
-        plan_partition_days(s->range.grain, s->range.first + (int32_t)(s->range.n - 1), &ignored, &w.until);
+                              .dataset = d->name, .from_s = INT64_MIN, .until_s = INT64_MAX, .partitions = t};
+    if (t->grain != PLAN_NONE) {                 /* one without partitions writes nothing: an empty time overlaps with none */
+        w.from_s = t->n > 0 ? t->start_s[0] : 0;
+        w.until_s = t->n > 0 ? t->start_s[t->n] : 0;
     }
     return w;
 }
@@ -162,6 +161,22 @@ static void list_writes(struct topology *t)
             t->writes[t->n_writes++] = write_make(p, &p->steps[i], p->steps[i].outputs[o]);
     if (t->n_writes > 1)
         qsort(t->writes, t->n_writes, sizeof *t->writes, write_compare);
+}
+
+/* What the tables span, and how much an order of 32 bits has to leave out of a second's precision: nothing up to 136 years. */
+static void span_time(struct topology *t)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->plan->n_steps; i++) {
+        const struct plan_partitions *p = t->plan->steps[i].partitions;
+        if (p->grain == PLAN_NONE || p->n == 0)
+            continue;
+        t->from_s = !any || p->start_s[0] < t->from_s ? p->start_s[0] : t->from_s;
+        t->until_s = !any || p->start_s[p->n] > t->until_s ? p->start_s[p->n] : t->until_s;
+        any = true;
+    }
+    while ((t->until_s - t->from_s) >> t->order_shift > UINT32_MAX)
+        t->order_shift++;
 }
 
 struct topology *topology_new(const struct plan *plan)
@@ -186,6 +201,7 @@ struct topology *topology_new(const struct plan *plan)
     make_out(t);
     weigh(t);
     list_writes(t);
+    span_time(t);
     return t;
 }
 
@@ -205,33 +221,32 @@ void topology_free(struct topology *t)
     free(t);
 }
 
-bool topology_upstream(const struct topology *t, const struct edge_rule *r, uint32_t down, uint32_t *ret_up)
+/* [low, high] of the n that there are. */
+static struct index_range clip(int64_t low, int64_t high, uint32_t n)
 {
-    int64_t up = (int64_t)down - r->shift;
-    if (up < 0 || up >= t->plan->steps[r->up].range.n)
-        return false;
-    *ret_up = (uint32_t)up;
-    return true;
+    low = low < 0 ? 0 : low;
+    high = high >= n ? (int64_t)n - 1 : high;
+    return low > high ? (struct index_range){0} : (struct index_range){(uint32_t)low, (uint32_t)(high - low + 1)};
 }
 
-bool topology_downstream(const struct topology *t, const struct edge_rule *r, uint32_t up, uint32_t *ret_down)
+struct index_range topology_upstreams(const struct topology *t, const struct edge_rule *r, uint32_t down)
 {
-    int64_t down = (int64_t)up + r->shift;
-    if (down < 0 || down >= t->plan->steps[r->down].range.n)
-        return false;
-    *ret_down = (uint32_t)down;
-    return true;
+    return clip((int64_t)down + r->from, (int64_t)down + r->to, n_partitions(t->plan, r->up));
+}
+
+struct index_range topology_downstreams(const struct topology *t, const struct edge_rule *r, uint32_t up)
+{
+    return clip((int64_t)up - r->to, (int64_t)up - r->from, n_partitions(t->plan, r->down));
 }
 
 /* Gate of a fine partition on an edge whose gates are numbered by the coarse side. */
-static bool gate_of_fine(const struct edge_rule *r, const struct plan_range *fine, uint32_t index,
-                         const struct plan_range *coarse, uint32_t *ret_gate)
+static bool gate_of_fine(const struct edge_rule *r, const struct plan_partitions *fine, uint32_t index,
+                         const struct plan_partitions *coarse, uint32_t *ret_gate)
 {
-    int32_t ordinal = plan_partition_containing(fine->grain, fine->first + (int32_t)index, coarse->grain);
-    int64_t gate = (int64_t)ordinal - coarse->first;
-    if (gate < 0 || gate >= r->n_gates)
+    uint32_t gate = 0;
+    if (!plan_partition_containing(fine, index, coarse, &gate))
         return false;
-    *ret_gate = r->gate_first + (uint32_t)gate;
+    *ret_gate = r->gate_first + gate;
     return true;
 }
 
@@ -239,7 +254,7 @@ bool topology_gate_of_upstream(const struct topology *t, const struct edge_rule 
 {
     const struct plan_step *steps = t->plan->steps;
     if (r->mapping == PLAN_CONTAINED)
-        return gate_of_fine(r, &steps[r->up].range, up, &steps[r->down].range, ret_gate);
+        return gate_of_fine(r, steps[r->up].partitions, up, steps[r->down].partitions, ret_gate);
     *ret_gate = r->gate_first + (r->mapping == PLAN_CONTAINING ? up : 0);
     return true;
 }
@@ -248,20 +263,27 @@ bool topology_gate_of_downstream(const struct topology *t, const struct edge_rul
 {
     const struct plan_step *steps = t->plan->steps;
     if (r->mapping == PLAN_CONTAINING)
-        return gate_of_fine(r, &steps[r->down].range, down, &steps[r->up].range, ret_gate);
+        return gate_of_fine(r, steps[r->down].partitions, down, steps[r->up].partitions, ret_gate);
     *ret_gate = r->gate_first + (r->mapping == PLAN_CONTAINED ? down : 0);
     return true;
 }
 
 int64_t topology_critical_ms(const struct topology *t, uint32_t step, uint32_t index)
 {
-    int64_t ms = t->critical_ms[step];
-    if (t->chain[step] > 0) {
-        const struct plan_step *s = &t->plan->steps[step];
-        int64_t links = (s->range.n - 1 - index) / t->chain[step];
-        if (links > 0 && s->expect_ms > (CRITICAL_MAX_MS - ms) / links)
-            return CRITICAL_MAX_MS;
-        ms += links * s->expect_ms;
-    }
-    return ms;
+    int64_t ms = t->critical_ms[step], hop = t->chain[step], expect_ms = t->plan->steps[step].expect_ms;
+    if (hop == 0)
+        return ms;
+    int64_t links = hop > 0 ? (n_partitions(t->plan, step) - 1 - index) / hop : index / -hop;
+    if (links > 0 && expect_ms > (CRITICAL_MAX_MS - ms) / links)
+        return CRITICAL_MAX_MS;
+    return ms + links * expect_ms;
+}
+
+uint32_t topology_order(const struct topology *t, uint32_t step, uint32_t index, bool backward)
+{
+    const struct plan_partitions *p = t->plan->steps[step].partitions;
+    if (p->grain == PLAN_NONE)
+        return 0;
+    int64_t s = backward ? t->until_s - p->start_s[index + 1] : p->start_s[index] - t->from_s;
+    return (uint32_t)(s >> t->order_shift);
 }

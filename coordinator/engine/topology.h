@@ -8,15 +8,19 @@
 
 #include "plan/plan.h"
 
-/* One edge of the plan as arithmetic.  Direct (same, previous): downstream index = upstream index + shift.  Else through gates. */
+/* One edge of the plan as arithmetic.  Direct (same, previous, window): p needs p + from .. p + to, which is a range of indices
+ * because both steps have one table of partitions.  Else through gates. */
 struct edge_rule {
     uint32_t up, down;                       /* steps */
     uint32_t edge;                           /* index in the edges of the downstream step */
     enum plan_mapping mapping;
-    int64_t shift;
-    uint32_t gate_first, n_gates;            /* 0 gates: direct */
-    bool self;
+    bool direct, self;
+    int32_t from, to;                        /* direct: offsets, from <= to */
+    uint32_t gate_first, n_gates;            /* 0 gates when direct */
 };
+
+/* Consecutive partition indices of one step. */
+struct index_range { uint32_t first, n; };
 
 /* A gate stands between a range of upstream partitions and a range of downstream ones; each of the latter needs all of the former. */
 struct gate_rule {
@@ -24,8 +28,12 @@ struct gate_rule {
     uint32_t up_first, n_up, down_first, n_down;   /* partition indices */
 };
 
-/* Days [from, until) of one dataset that a plan writes. */
-struct dataset_write { const char *connection, *dataset; int32_t from, until; };
+/* The time [from, until) of one dataset that a plan writes.  Without partitions: all of it, INT64_MIN to INT64_MAX. */
+struct dataset_write {
+    const char *connection, *dataset;
+    int64_t from_s, until_s;
+    const struct plan_partitions *partitions;    /* of the step that writes it: for keys */
+};
 
 struct topology {
     const struct plan *plan;
@@ -37,20 +45,25 @@ struct topology {
     uint32_t *out, *out_first;               /* by step (n_steps + 1): rules in which it is the upstream */
     struct gate_rule *gates; uint32_t n_gates;
     int64_t *critical_ms;                    /* by step: longest way to the end, itself included */
-    uint32_t *chain;                         /* by step: n of its own `previous n`, 0 when it has none */
+    int64_t *chain;                          /* by step: how far it is to the nearest partition that needs this one; 0: none does */
+    int64_t from_s, until_s;                 /* that all tables with partitions span; equal when there are none */
+    uint32_t order_shift;                    /* of topology_order() */
     struct dataset_write *writes; uint32_t n_writes;   /* sorted by (connection, dataset, from) */
 };
 
 struct topology *topology_new(const struct plan *plan);
 void topology_free(struct topology *t);
 
-/* Upstream index of a direct rule for a downstream one; false when it lies outside the upstream's range (and counts as met). */
-bool topology_upstream(const struct topology *t, const struct edge_rule *r, uint32_t down, uint32_t *ret_up);
-bool topology_downstream(const struct topology *t, const struct edge_rule *r, uint32_t up, uint32_t *ret_down);
+/* Of a direct rule, clipped to what the plan has: the upstream partitions that one needs (those outside the range count as met),
+ * and the downstream ones that need one. */
+struct index_range topology_upstreams(const struct topology *t, const struct edge_rule *r, uint32_t down);
+struct index_range topology_downstreams(const struct topology *t, const struct edge_rule *r, uint32_t up);
 /* Gate (of the topology) that an upstream, or a downstream, partition of a rule with gates stands at; false when there is none. */
 bool topology_gate_of_upstream(const struct topology *t, const struct edge_rule *r, uint32_t up, uint32_t *ret_gate);
 bool topology_gate_of_downstream(const struct topology *t, const struct edge_rule *r, uint32_t down, uint32_t *ret_gate);
-/* Weight of an instance in the ready queue: work that hangs on it. */
+/* The work that hangs on an instance, itself included, at most INT64_MAX / 4. */
 int64_t topology_critical_ms(const struct topology *t, uint32_t step, uint32_t index);
+/* Place of a partition in time, the same for all grains: oldest first, or newest first. */
+uint32_t topology_order(const struct topology *t, uint32_t step, uint32_t index, bool backward);
 
 #endif

@@ -32,7 +32,7 @@ struct backfill_view {
     const struct plan *plan;
     enum backfill_state state;
     bool backward;
-    const char *actor, *from, *to;
+    const char *actor, *reason, *from, *to;
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
@@ -78,13 +78,26 @@ bool engine_low(const struct engine *e);                                     /* 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER };
+#define BLOCKER_NAMED_MAX 4
+struct blocker_upstream { uint32_t step, index; };
 struct blocker {
     enum blocker_kind kind;
-    uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the upstream */
-    uint32_t count;                          /* how many such upstreams (the first is named); QUEUE: how many are ahead, at most */
+    uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
+    uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
+    struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL */
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+
+/* What an instance needs that lies outside the backfill's range, by edge, before the range and behind it: nothing there is waited
+ * for.  At most max. */
+struct outside_need {
+    uint32_t step;                           /* the upstream */
+    enum plan_outside outside;               /* why: assumed, or required when the backfill was created */
+    uint32_t count;
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
+};
+size_t engine_outside(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct outside_need *ret, size_t max);
 
 #endif

@@ -1,5 +1,6 @@
 /* Why does an instance not run?  Walks the same rules as the counters, so that both say the same. */
 #include "coordinator/engine/internal.h"
+#include "plan/outside.h"
 
 struct answer { struct blocker *at; size_t n, max; };
 
@@ -9,13 +10,15 @@ static void add(struct answer *a, struct blocker b)
         a->at[a->n++] = b;
 }
 
-/* The first upstream in a range that is unmet (or dead), and how many there are. */
+/* The first upstreams that are unmet (or dead), and how many there are. */
 static void note(struct blocker *b, uint32_t step, uint32_t index)
 {
     if (b->count++ == 0) {
         b->step = step;
         b->index = index;
     }
+    if (b->n_named < BLOCKER_NAMED_MAX)
+        b->named[b->n_named++] = (struct blocker_upstream){step, index};
 }
 
 static void look_at(const struct backfill *b, uint32_t step, uint32_t index, struct blocker *unmet, struct blocker *dead)
@@ -31,10 +34,11 @@ static void look_through(const struct backfill *b, const struct edge_rule *r, ui
                          struct blocker *dead)
 {
     const struct topology *t = b->topology;
-    uint32_t up = 0, gate = 0;
-    if (r->n_gates == 0) {
-        if (topology_upstream(t, r, index, &up))
-            look_at(b, r->up, up, unmet, dead);
+    uint32_t gate = 0;
+    if (r->direct) {
+        struct index_range up = topology_upstreams(t, r, index);
+        for (uint32_t i = 0; i < up.n; i++)
+            look_at(b, r->up, up.first + i, unmet, dead);
         return;
     }
     if (!topology_gate_of_downstream(t, r, index, &gate))
@@ -109,4 +113,67 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (in->state == INSTANCE_READY)
         why_ready(e, b, step, &a);
     return a.n;
+}
+
+/* ---- outside the range ---- */
+
+static void note_outside(struct outside_need *n, const struct plan_outside_partitions *o, uint32_t i)
+{
+    if (n->count++ == 0)
+        plan_partition_key(&o->table, i, n->first);
+    plan_partition_key(&o->table, i, n->last);
+}
+
+/* The place of a row of plan_outside() for a direct rule: -1 is next before the range.  A rule that reaches further than the range is
+ * long needs none of the nearest. */
+static int64_t place_of(const struct edge_rule *r, uint32_t n, uint32_t n_before, uint32_t i)
+{
+    int64_t last_before = (int64_t)n - 1 + r->to < -1 ? (int64_t)n - 1 + r->to : -1;
+    int64_t first_behind = r->from > (int64_t)n ? r->from : (int64_t)n;
+    return i < n_before ? last_before - (n_before - 1 - i) : first_behind + (i - n_before);
+}
+
+static bool is_needed(const struct edge_rule *r, const struct plan_partitions *own, uint32_t index,
+                      const struct plan_outside_partitions *o, uint32_t n_before, uint32_t i)
+{
+    if (!r->direct)
+        return o->table.start_s[i] >= own->start_s[index] && o->end_s[i] <= own->start_s[index + 1];
+    int64_t offset = place_of(r, own->n, n_before, i) - index;
+    return offset >= r->from && offset <= r->to;
+}
+
+/* ret: what lies before the range, and what lies behind it. */
+static void outside_of_rule(const struct backfill *b, const struct edge_rule *r, uint32_t index, struct outside_need ret[2])
+{
+    const struct plan_step *s = &b->plan->steps[r->down];
+    struct plan_outside_partitions o = {0};
+    uint32_t n_before = 0;
+    if (!plan_outside(b->plan, r->down, &s->edges[r->edge], &o))
+        return;
+    while (n_before < o.table.n && o.end_s[n_before] <= s->partitions->start_s[0])
+        n_before++;
+    for (uint32_t i = 0; i < o.table.n; i++)
+        if (is_needed(r, s->partitions, index, &o, n_before, i))
+            note_outside(&ret[i < n_before ? 0 : 1], &o, i);
+    plan_outside_done(&o);
+}
+
+size_t engine_outside(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct outside_need *ret, size_t max)
+{
+    struct backfill *b = NULL;
+    uint32_t number = 0;
+    size_t n = 0;
+    if (!instance_find(e, backfill, step, index, &b, &number))
+        return 0;
+    const struct topology *t = b->topology;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1] && n < max; i++) {
+        const struct edge_rule *r = &t->rules[i];
+        struct outside_need need = {.step = r->up, .outside = b->plan->steps[step].edges[r->edge].outside};
+        struct outside_need sides[2] = {need, need};
+        outside_of_rule(b, r, index, sides);
+        for (int side = 0; side < 2 && n < max; side++)
+            if (sides[side].count > 0)
+                ret[n++] = sides[side];
+    }
+    return n;
 }

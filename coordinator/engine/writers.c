@@ -1,13 +1,20 @@
-/* One writer (I18): at most one live backfill writes a given day of a dataset of a connection. */
+/* One writer (I18): at most one live backfill writes a given time of a dataset of a connection. */
 #include <string.h>
 
-#include "common/civil.h"
 #include "coordinator/engine/decide.h"
 
 static int name_compare(const struct dataset_write *x, const struct dataset_write *y)
 {
     int c = strcmp(x->connection, y->connection);
     return c != 0 ? c : strcmp(x->dataset, y->dataset);
+}
+
+/* The table that names an overlap most exactly; of two alike, the plan's that is asked about. */
+static const struct plan_partitions *finer(const struct plan_partitions *mine, const struct plan_partitions *theirs)
+{
+    if (mine->grain == PLAN_NONE || theirs->grain == PLAN_NONE)
+        return mine->grain == PLAN_NONE ? theirs : mine;
+    return theirs->grain < mine->grain ? theirs : mine;
 }
 
 /* First pair that overlaps, of two sorted lists.  Both walk forward by name; within one name every pair is compared, for there
@@ -20,10 +27,11 @@ static bool overlap(const struct topology *mine, const struct topology *theirs, 
             from++;
         for (uint32_t k = from; k < theirs->n_writes && name_compare(&theirs->writes[k], m) == 0; k++) {
             const struct dataset_write *o = &theirs->writes[k];
-            if (m->from < o->until && o->from < m->until) {
+            if (m->from_s < o->until_s && o->from_s < m->until_s) {
                 *ret = *m;
-                ret->from = m->from > o->from ? m->from : o->from;
-                ret->until = m->until < o->until ? m->until : o->until;
+                ret->from_s = m->from_s > o->from_s ? m->from_s : o->from_s;
+                ret->until_s = m->until_s < o->until_s ? m->until_s : o->until_s;
+                ret->partitions = finer(m->partitions, o->partitions);
                 return true;
             }
         }
@@ -34,14 +42,16 @@ static bool overlap(const struct topology *mine, const struct topology *theirs, 
 static const char *describe(struct decision *d, const struct dataset_write *w, uint32_t other)
 {
     const char *state = backfill_state_name(backfill_find(d->e, other)->state);
-    if (w->from == INT32_MIN || w->until == INT32_MAX)
+    uint32_t first = 0, last = 0;
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
+    if (w->partitions->grain == PLAN_NONE || !plan_partition_at(w->partitions, w->from_s, &first) ||
+        !plan_partition_at(w->partitions, w->until_s - 1, &last))
         return out_printf(d->out, "bf-%u (%s) writes %s, and so would this one: wait until it is over, or cancel it", other,
                           state, w->dataset);
-    struct bf_date a = bf_date_from_days(w->from), z = bf_date_from_days(w->until - 1);
-    return out_printf(
-        d->out,
-        "bf-%u (%s) writes %s for %04d-%02d-%02d to %04d-%02d-%02d, and so would this one: wait until it is over, or cancel it",
-        other, state, w->dataset, a.year, a.month, a.day, z.year, z.month, z.day);
+    plan_partition_key(w->partitions, first, from);
+    plan_partition_key(w->partitions, last, to);
+    return out_printf(d->out, "bf-%u (%s) writes %s for %s%s%s, and so would this one: wait until it is over, or cancel it", other,
+                      state, w->dataset, from, first < last ? " to " : "", first < last ? to : "");
 }
 
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text)

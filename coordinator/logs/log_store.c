@@ -253,7 +253,7 @@ enum bf_rc log_store_append(struct log_store *s, const uint8_t key[LOG_KEY_BYTES
         news = false;
     }
     if (news) {
-        frame_build(s, &f, chunk->bytes + skip, n);
+        frame_build(s, &f, n > 0 ? chunk->bytes + skip : NULL, n);
         enum bf_rc rc = frame_write(s, &f, err);
         if (rc != BF_OK)
             return rc;

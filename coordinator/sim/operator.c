@@ -14,6 +14,12 @@ static void bundle_of(struct world *w, struct sim_request *r)
     struct bf_buf yaml = {0};
     scenario_plan(w, &yaml);
     struct plan_source source = {.name = bf_xstrdup("sim.yaml"), .text = bf_xstrndup((const char *)yaml.data, yaml.len), .text_len = yaml.len};
+    struct bf_buf zone = {0};
+    scenario_zone(&zone);
+    source.files = bf_xcalloc(1, sizeof *source.files);
+    source.files[source.n_files++] = (struct plan_file){
+        .path = bf_xstrdup(PLAN_ZONE_PATH "Europe/Berlin"), .text = bf_xmemdup(zone.data, zone.len), .text_len = zone.len};
+    bf_buf_free(&zone);
     plan_bundle_encode(&source, &r->bundle);
     plan_source_hash(&source, r->request.plan_hash);
     plan_source_done(&source);
@@ -23,7 +29,7 @@ static void bundle_of(struct world *w, struct sim_request *r)
 static struct sim_request *request_new(struct world *w, enum op_verb verb)
 {
     struct sim_request *r = bf_xcalloc(1, sizeof *r);
-    r->request = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    r->request = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = ""};
     for (size_t i = 0; i < OP_REQUEST_ID_BYTES; i++)
         r->request.id[i] = (uint8_t)world_random(w, 256);
     memcpy(r->id, r->request.id, sizeof r->id);
@@ -79,6 +85,9 @@ void sim_operator_reply(struct world *w, const struct op_reply *reply)
         if (memcmp(r->id, reply->id, sizeof r->id) != 0)
             continue;
         bool stored = shadow_replied(w->shadow, r->id);
+        world_trace(w, "operator: answer to %s: %s", op_verb_name(r->request.verb), reply->text);
+        if (reply->rc != BF_OK && !stored)       /* no decision: what was sent is at fault */
+            world_violate(w, "scenario: %s is not valid: %s", op_verb_name(r->request.verb), reply->text);
         if (reply->rc == BF_OK && !stored)
             world_violate(w, "I3: %s is acknowledged before it is durable", op_verb_name(r->request.verb));
         if (r->acknowledged && stored && (r->rc != reply->rc || strcmp(r->text, reply->text) != 0))

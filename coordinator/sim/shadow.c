@@ -101,10 +101,11 @@ static void on_created(struct shadow *s, const struct record *r)
     b->plan = plan;
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
     for (size_t i = 0; i < plan->n_steps; i++) {
-        b->cells[i] = bf_xcalloc(plan->steps[i].range.n, sizeof **b->cells);
-        for (uint32_t p = 0; p < plan->steps[i].range.n; p++)
+        b->cells[i] = bf_xcalloc(plan->steps[i].partitions->n, sizeof **b->cells);
+        for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
             b->cells[i][p].run = 1;
     }
+    shadow_check_outside(s, b);
 }
 
 static void on_backfill_state(struct shadow *s, const struct record *r)
@@ -197,7 +198,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
 static void each_cell(struct shadow_backfill *b, void (*change)(struct shadow_cell *))
 {
     for (size_t i = 0; i < b->plan->n_steps; i++)
-        for (uint32_t p = 0; p < b->plan->steps[i].range.n; p++)
+        for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++)
             change(&b->cells[i][p]);
 }
 

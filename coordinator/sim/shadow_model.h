@@ -1,4 +1,4 @@
-/* The shadow's inside, shared by shadow.c and shadow_rules.c. */
+/* The shadow's inside, shared by shadow.c, shadow_rules.c and shadow_outside.c. */
 #ifndef BF_SIM_SHADOW_MODEL_H
 #define BF_SIM_SHADOW_MODEL_H
 
@@ -35,6 +35,8 @@ struct shadow {
 
 /* I5: every upstream partition of an instance is done, found by looking at all of them. */
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
+/* What b requires of earlier backfills has succeeded there. */
+void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

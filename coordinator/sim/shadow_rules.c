@@ -4,14 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Does partition p of the step need partition u of the upstream? */
-static bool needs(const struct plan_edge *edge, const struct plan_range *up, int32_t u, const struct plan_range *own, int32_t p)
+static bool lies_in(const struct plan_partitions *fine, uint32_t f, const struct plan_partitions *coarse, uint32_t c)
+{
+    return fine->start_s[f] >= coarse->start_s[c] && fine->start_s[f + 1] <= coarse->start_s[c + 1];
+}
+
+/* Does partition p of the step need partition u of the upstream?  Both tables are one where the grain is. */
+static bool needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p)
 {
     switch (edge->mapping) {
     case PLAN_SAME: return u == p;
-    case PLAN_PREVIOUS: return u == p - (int32_t)edge->previous;
-    case PLAN_CONTAINING: return plan_partition_containing(own->grain, p, up->grain) == u;
-    case PLAN_CONTAINED: return plan_partition_containing(up->grain, u, own->grain) == p;
+    case PLAN_PREVIOUS: return (int64_t)u - p == edge->from;
+    case PLAN_WINDOW: return (int64_t)u - p >= edge->from && (int64_t)u - p <= edge->to;
+    case PLAN_CONTAINING: return lies_in(own, p, up, u);
+    case PLAN_CONTAINED: return lies_in(up, u, own, p);
     case PLAN_ALL: return true;
     }
     return true;
@@ -21,12 +27,11 @@ static bool needs(const struct plan_edge *edge, const struct plan_range *up, int
 static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t index, uint32_t *ret_up, uint32_t *ret_index)
 {
     const struct plan_step *st = &b->plan->steps[step];
-    int32_t p = st->range.first + (int32_t)index;
     for (size_t e = 0; e < st->n_edges; e++) {
         const struct plan_edge *edge = &st->edges[e];
-        const struct plan_range *up = &b->plan->steps[edge->upstream].range;
+        const struct plan_partitions *up = b->plan->steps[edge->upstream].partitions;
         for (uint32_t u = 0; u < up->n; u++)
-            if (needs(edge, up, up->first + (int32_t)u, &st->range, p) && b->cells[edge->upstream][u].end != CELL_DONE) {
+            if (b->cells[edge->upstream][u].end != CELL_DONE && needs(edge, up, u, st->partitions, index)) {
                 *ret_up = edge->upstream;
                 *ret_index = u;
                 return true;
@@ -53,25 +58,20 @@ static bool writes_dataset(const struct plan *plan, const struct plan_step *step
     return false;
 }
 
-/* Days written by a step: [from, until); a step without partitions writes always. */
-static void days_of(const struct plan_step *step, int32_t *ret_from, int32_t *ret_until)
+/* The time that a step writes: [from, until); one without partitions writes always. */
+static void time_of(const struct plan_step *step, int64_t *ret_from_s, int64_t *ret_until_s)
 {
-    int32_t unused;
-    if (step->range.grain == PLAN_NONE) {
-        *ret_from = INT32_MIN;
-        *ret_until = INT32_MAX;
-        return;
-    }
-    plan_partition_days(step->range.grain, step->range.first, ret_from, &unused);
-    plan_partition_days(step->range.grain, step->range.first + (int32_t)step->range.n - 1, &unused, ret_until);
+    bool always = step->grain == PLAN_NONE;
+    *ret_from_s = always ? INT64_MIN : step->partitions->start_s[0];
+    *ret_until_s = always ? INT64_MAX : step->partitions->start_s[step->partitions->n];
 }
 
 static bool steps_collide(const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y)
 {
-    int32_t x_from, x_until, y_from, y_until;
-    days_of(x, &x_from, &x_until);
-    days_of(y, &y_from, &y_until);
-    if (x_from >= y_until || y_from >= x_until)
+    int64_t x_from_s, x_until_s, y_from_s, y_until_s;
+    time_of(x, &x_from_s, &x_until_s);
+    time_of(y, &y_from_s, &y_until_s);
+    if (x_from_s >= y_until_s || y_from_s >= x_until_s)
         return false;
     for (size_t o = 0; o < x->n_outputs; o++) {
         const struct plan_dataset *d = &a->datasets[x->outputs[o]];
@@ -109,7 +109,7 @@ void shadow_check_result(struct shadow *s, const struct shadow_backfill *b)
     uint64_t n[4] = {0}, total = 0;
     uint32_t up, u;
     for (uint32_t i = 0; i < b->plan->n_steps; i++)
-        for (uint32_t p = 0; p < b->plan->steps[i].range.n; p++, total++) {
+        for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++, total++) {
             n[b->cells[i][p].end]++;
             if (b->cells[i][p].end == CELL_WAITING && !find_unmet(b, i, p, &up, &u))
                 world_violate(s->w, "I16: backfill %u ended, and %s[%u] could still run", b->id, b->plan->steps[i].name, p);

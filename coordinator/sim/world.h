@@ -80,7 +80,7 @@ struct sim_request {                         /* what an operator sent, and was t
     char params_from[16];
     bool acknowledged;
     enum bf_rc rc;
-    char text[200];
+    char text[1024];
 };
 
 struct shadow;
@@ -148,6 +148,8 @@ void sim_operator_release(struct world *w);
 
 /* A random plan as YAML, over a small family of datasets so that writers overlap. */
 void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
+/* The file of the zone that it names. */
+void scenario_zone(struct bf_buf *ret);
 
 /* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
 void sim_replay_check(struct world *w);

@@ -118,7 +118,7 @@ class Run:
         got = cluster.json("backfill", "get", backfill)
         steps = got["steps"]
         self.expect(steps["succeeded"] == steps["total"], f"{backfill}: {steps}")
-        days = [r["partition"] for r in cluster.json("steps", backfill, "--step", "load")]
+        days = [r["partition"] for r in cluster.json("steps", backfill, "load")]
         with sqlite3.connect(self.database) as db:
             done = db.execute("select count(*) from bf_fence where backfill = ? and state = 'done'",
                               (int(backfill.split("-")[1]),)).fetchone()[0]

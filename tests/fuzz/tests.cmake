@@ -1,5 +1,5 @@
 # Fuzz targets: plain LLVMFuzzerTestOneInput sources, built by clang with -DBF_FUZZ=ON and run for a moment as tests.
-# `fuzz_x CORPUS -max_total_time=600` runs one for longer.
+# `make fuzz` runs each for longer (tests/support/run_fuzz).  Seeds lie in corpus/ and, for plans, in tests/unit/plans.
 if(NOT BF_FUZZ)
   return()
 endif()
@@ -7,19 +7,35 @@ if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "BF_FUZZ needs clang: configure with -DCMAKE_C_COMPILER=clang")
 endif()
 
+# SEEDS: folders below the source tree.  DICT: words that the format is made of.
 function(bf_fuzz_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "" "" "LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 A "" "DICT" "LIBS;SEEDS")
   add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c)
   target_link_libraries(${name} PRIVATE bf_flags ${A_LIBS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME fuzz/${name} COMMAND ${name} -max_total_time=10 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1)
+  list(TRANSFORM A_SEEDS PREPEND ${PROJECT_SOURCE_DIR}/tests/)
+  # What is found grows in the build tree; the seeds are only read.
+  set(args ${CMAKE_BINARY_DIR}/tests/corpus/${name} ${A_SEEDS} -rss_limit_mb=1024 -max_len=65536 -timeout=1 -print_final_stats=1)
+  if(A_DICT)
+    list(APPEND args -dict=${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${A_DICT})
+  endif()
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/corpus/${name})
+  add_test(NAME fuzz/${name} COMMAND ${name} ${args} -max_total_time=10)
   set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 60 SKIP_RETURN_CODE 77
                        WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  list(JOIN args " " line)
+  file(APPEND ${CMAKE_BINARY_DIR}/tests/fuzz_targets "${name} ${line}\n")
 endfunction()
+file(WRITE ${CMAKE_BINARY_DIR}/tests/fuzz_targets "")
 
 foreach(what agent_msg log_msg operator_msg turn)
   bf_fuzz_test(fuzz_${what} LIBS bf_proto bf_common)
 endforeach()
 bf_fuzz_test(fuzz_bundle LIBS bf_proto bf_common)
 bf_fuzz_test(fuzz_sql_split LIBS bf_sql bf_common)
+bf_fuzz_test(fuzz_plan LIBS bf_plan bf_common SEEDS unit/plans/good unit/plans/bad DICT plan.dict)
+bf_fuzz_test(fuzz_template LIBS bf_plan bf_common SEEDS fuzz/corpus/template DICT plan.dict)
+bf_fuzz_test(fuzz_selector LIBS bf_plan bf_common SEEDS fuzz/corpus/selector)
+bf_fuzz_test(fuzz_tzif LIBS bf_plan bf_common SEEDS fuzz/corpus/tzif)
+bf_fuzz_test(fuzz_wfformat LIBS bf_plan bf_common SEEDS fuzz/corpus/wfformat)

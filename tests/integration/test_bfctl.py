@@ -48,7 +48,7 @@ WORKFLOW = {
         "execution": {"makespanInSeconds": 3, "executedAt": "2024-01-01T00:00:00Z",
                       "tasks": [{"id": "a", "runtimeInSeconds": 1.0}, {"id": "b", "runtimeInSeconds": 2.0}]}}}
 
-NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "priority bf-1", "plan diff a b", "plan graph x", "plan show x", "plan history x",
+NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "priority bf-1", "plan capacity x",
            "approve bf-1", "audit", "audit verify", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
            "windows", "breakers", "breaker trip x", "pool show x", "replay --at x", "handover", "completion"]
 
@@ -103,6 +103,102 @@ class BfctlTest(unittest.TestCase):
         self.assertEqual(refused.stdout, "")
         self.assertIn("not supported yet", self.bfctl("backfill", "create", good, "--strict", status=2).stderr)
 
+    def report(self, *args, status=0, stdin=""):
+        """The document that `plan validate -o json` prints; nothing goes to standard error."""
+        done = subprocess.run([BFCTL, "plan", "validate", "-o", "json", *args], env=self.env, input=stdin, capture_output=True,
+                              text=True, timeout=60, check=False, cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (status, ""), done.stdout)
+        return json.loads(done.stdout)
+
+    def test_validate_json(self):
+        good = self.report(self.write("good.yaml", GOOD))
+        plan_hash = good["plan"].pop("hash")
+        self.assertRegex(plan_hash, "^[0-9a-f]{64}$")
+        self.assertEqual(good, {
+            "file": "good.yaml", "valid": True, "errors": 0, "warnings": 0, "left_out": 0, "diagnostics": [],
+            "plan": {"name": "orders", "steps": 2, "grain": "day", "partitions": 31, "from": "2024-01-01", "to": "2024-01-31",
+                     "inclusive": True, "timezone": "UTC", "instances": 62}})
+        self.assertEqual(self.report("-", stdin=GOOD)["file"], "<stdin>")
+        self.assertNotEqual(self.report("-", stdin=GOOD.replace("2024-01-31", "2024-01-30"))["plan"]["hash"], plan_hash)
+        self.assertEqual(self.report("-", stdin=GOOD)["plan"]["hash"], plan_hash)
+
+    def test_validate_json_without_partitions(self):
+        plan = self.report("-", stdin="apiVersion: backfill/v1\nkind: Plan\nname: x\nsteps: {a: {run: [\"true\"]}}\n")["plan"]
+        self.assertEqual([plan[k] for k in ("grain", "partitions", "from", "to", "instances")], ["none", 1, None, None, 1])
+
+    def test_validate_json_of_a_plan_that_is_not_valid(self):
+        bad = self.report(self.write("bad.yaml", BAD + "  load: {noop: true}\n"), status=2)
+        self.assertEqual((bad["valid"], bad["plan"], bad["errors"]), (False, None, 1))
+        (error,) = bad["diagnostics"]
+        (note,) = error.pop("notes")
+        self.assertEqual(error, {
+            "severity": "error", "file": "bad.yaml", "line": 6, "column": 3, "message": 'the key "load" is given twice',
+            "fix": "keep one of the two", "excerpt": "  load: {noop: true}\n  ^~~~"})
+        self.assertEqual(note, {"file": "bad.yaml", "line": 5, "column": 3, "message": "first written here", "fix": None,
+                                "excerpt": "  load: {runn: [echo]}\n  ^~~~"})
+        many = self.report("-", stdin=GOOD.replace("steps:", "".join(f"x{i}: 1\n" for i in range(300)) + "steps:"), status=2)
+        self.assertEqual((many["errors"], many["left_out"]), (len(many["diagnostics"]) + many["left_out"], 100))
+        lines = [d["line"] for d in many["diagnostics"]]
+        self.assertEqual(lines, sorted(lines))
+
+    def test_validate_json_with_warnings(self):
+        warned = self.write("warned.yaml", WARNED)
+        loose, strict = self.report(warned), self.report(warned, "--strict", status=2)
+        self.assertEqual((loose["valid"], loose["warnings"], strict["valid"], strict["warnings"]), (True, 1, False, 1))
+        self.assertEqual(loose["diagnostics"][0]["severity"], "warning")
+        self.assertEqual(strict["plan"], loose["plan"])
+
+    def test_validate_json_is_text_whatever_the_file_holds(self):
+        path = os.path.join(self.folder.encode(), b"a\xff\x1b.yaml")
+        with open(path, "wb") as f:
+            f.write(b"name: \x1b[31m\xff\n")
+        report = self.report(path, status=2)
+        self.assertEqual(report["file"], "a\ufffd\\x1b.yaml")
+        self.assertEqual((report["diagnostics"][0]["line"], report["diagnostics"][0]["column"]), (1, 7))
+        self.assertEqual(report["diagnostics"][0]["excerpt"], "name: \ufffd[31m\ufffd\n      ^")
+
+    def test_validate_json_failures_are_said_on_standard_error(self):
+        missing = self.bfctl("plan", "validate", "-o", "json", self.path("missing.yaml"), status=2)
+        self.assertEqual(missing.stdout, "")
+        self.bfctl("plan", "validate", "-o", "wide", self.write("good.yaml", GOOD), status=2)
+
+    # --- time zones ---
+
+    def zoned(self, name):
+        return GOOD.replace("grain: day,", f"grain: day, timezone: {name},")
+
+    def database(self, *names):
+        """A time zone database of these zones, all of them Berlin's."""
+        for name in names:
+            target = self.path("zones/" + name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile("/usr/share/zoneinfo/Europe/Berlin", target)
+        self.env["TZDIR"] = self.path("zones")
+
+    @unittest.skipUnless(os.path.exists("/usr/share/zoneinfo/Europe/Berlin"), "no time zone database")
+    def test_zones_come_from_the_database_of_the_system(self):
+        out = self.bfctl("plan", "validate", "-", stdin=self.zoned("Europe/Berlin")).stdout
+        self.assertIn("2024-01-01 to 2024-01-31 (both inclusive, Europe/Berlin): 31 partitions", out)
+        self.assertEqual(self.report("-", stdin=self.zoned("Europe/Berlin"))["plan"]["timezone"], "Europe/Berlin")
+        self.database("Test/Place")
+        self.assertEqual(self.report("-", stdin=self.zoned("Test/Place"))["plan"]["timezone"], "Test/Place")
+        wrong = self.report("-", stdin=self.zoned("Test/Plaec"), status=2)["diagnostics"][0]
+        self.assertIn("Test/Place", json.dumps(wrong))
+        self.assertEqual((wrong["line"], wrong["column"]), (4, 36))
+
+    def test_zones_outside_the_database_are_not_read(self):
+        self.database()
+        self.write("secret", "TZif secret\n")
+        os.makedirs(self.path("zones"))
+        os.symlink(self.path("secret"), self.path("zones/Link"))
+        for name in ("../secret", "Link", self.path("secret"), "a//b", "."):
+            self.report("-", stdin=self.zoned(name), status=2)
+
+    def test_a_system_without_a_time_zone_database(self):
+        self.env["TZDIR"] = self.path("none")
+        wrong = self.report("-", stdin=self.zoned("Europe/Berlin"), status=2)["diagnostics"][0]
+        self.assertIn("install the package tzdata", json.dumps(wrong))
+
     def test_validate_reads_the_files_beside_the_plan(self):
         plan = """apiVersion: backfill/v1
 kind: Plan
@@ -115,7 +211,7 @@ steps:
         self.write("plans/sql/load.sql", "insert into t values ({{ partition.date }});\n")
         self.bfctl("plan", "validate", self.write("plans/p.yaml", plan.replace("FILE", "sql/load.sql")))
         missing = self.bfctl("plan", "validate", self.write("plans/m.yaml", plan.replace("FILE", "sql/none.sql")), status=2)
-        self.assertIn("sql/none.sql", missing.stderr)
+        self.assertRegex(missing.stderr, r"(?m)^m\.yaml:7:56: error: .*sql/none\.sql")
         self.write("secret", "password\n")
         for outside in ("../secret", self.path("secret")):
             refused = self.bfctl("plan", "validate", self.write("plans/o.yaml", plan.replace("FILE", outside)), status=2)
@@ -206,6 +302,20 @@ steps:
         self.assertEqual(before, read(self.path("c/keys/admin.key")))
         self.bfctl("init", status=2)
         self.bfctl("init", "--dir", self.path("d"), "--agents", "many", status=2)
+
+    def test_selectors_are_read_before_anything_is_sent(self):
+        """Their form is known without a coordinator; changes do not take them yet, and what replaced old options is said."""
+        self.init(7615)
+        for line in ("steps bf-1 load[", "steps bf-1 load a,b", "why bf-1 load[2024-02-30]", "logs bf-1 2+load", "pause bf-1 load[]"):
+            out = self.bfctl(*line.split(), "--request-timeout", "200ms", status=2)
+            self.assertRegex(out.stderr, r"no selector|no real date", line)
+        for verb in ("pause", "resume", "retry"):
+            self.assertIn("not supported yet", self.bfctl(verb, "bf-1", "+load[2024-01]", status=2).stderr)
+        for option in (("--step", "load"), ("--partition=2024-01-31",)):
+            out = self.bfctl("steps", "bf-1", *option, status=2)
+            self.assertRegex(out.stderr, r"there is no option '--\w+' any more: write .* selector")
+        self.bfctl("steps", "bf-1", *["load"] * 65, status=2)
+        self.assertIn("tag:finance", self.bfctl("steps", "--help").stdout)
 
     def test_a_key_that_others_may_read(self):
         self.init(7615)

@@ -152,7 +152,7 @@ static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
     static uint8_t bytes[1 << 20];
     memset(req->id, id, sizeof req->id);
     req->reason = req->reason ? req->reason : "";
-    req->from = req->to = req->step = req->partition = req->state = "";
+    req->from = req->to = req->state = "";
     req->name = req->name ? req->name : "";
     struct bf_buf b = {0};
     op_request_encode(req, &b);

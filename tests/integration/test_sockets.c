@@ -161,10 +161,11 @@ static void fleet_say(struct world *w, enum who who, uint64_t incarnation, enum 
     fleet_send(w->fleet, w->keys[who].public_key, &m);
 }
 
-static enum bf_rc ask(struct world *w, struct peer *p, enum op_verb verb, char *ret_text)
+static enum bf_rc ask_of(struct world *w, struct peer *p, enum op_verb verb, const char *selector, char *ret_text)
 {
     static uint8_t last_id;
-    struct op_request req = {.verb = verb, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = "x"};
+    struct op_request req = {.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = "x",
+                             .selectors = &selector, .n_selectors = selector != NULL};
     memset(req.id, ++last_id, sizeof req.id);
     struct bf_buf b = {0};
     op_request_encode(&req, &b);
@@ -184,6 +185,11 @@ static enum bf_rc ask(struct world *w, struct peer *p, enum op_verb verb, char *
     enum bf_rc rc = reply.rc;
     op_reply_done(&reply);
     return rc;
+}
+
+static enum bf_rc ask(struct world *w, struct peer *p, enum op_verb verb, char *ret_text)
+{
+    return ask_of(w, p, verb, NULL, ret_text);
 }
 
 static long rss_kib(void)
@@ -412,6 +418,23 @@ Test(sockets, roles_are_checked_for_each_verb)
 }
 
 /* ---- what a hostile peer can do ---- */
+
+/* Nothing that was to change a part may change the whole. */
+Test(sockets, a_change_of_what_selectors_pick_is_refused)
+{
+    struct world *w = world_new();
+    struct peer p = connect_as(w, api_endpoint(w->api), ADMIN);
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_CREATE};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        char text[256];
+        cr_expect_eq(ask_of(w, &p, verbs[i], "load[2024-01]", text), BF_UNSUPPORTED, "%s: %s", op_verb_name(verbs[i]), text);
+        cr_expect(strstr(text, "not supported yet"), "%s", text);
+    }
+    cr_expect_eq(ask_of(w, &p, OP_STEPS, "load[2024-01]", NULL), BF_OK);
+    cr_assert_eq(w->commands, 0);
+    peer_close(&p);
+    world_free(w);
+}
 
 Test(sockets, malformed_messages_are_dropped_and_counted)
 {

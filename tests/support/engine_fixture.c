@@ -14,7 +14,51 @@ struct plan *fx_plan(void)
 {
     struct plan *p = bf_xcalloc(1, sizeof *p);
     p->name = bf_xstrdup("test");
+    p->zone = zone_utc();
     return p;
+}
+
+/* A TZif file without transitions, whose clock changes come from its rule alone (RFC 9636). */
+static void berlin_bytes(struct bf_buf *ret)
+{
+    static const char rule[] = "\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+    static const uint8_t type[] = {0, 0, 0x0e, 0x10, 0, 0, 'C', 'E', 'T', 0};  /* 3,600 s, not summer time, the name at 0 */
+    static const uint8_t counts[24] = {[19] = 1, [23] = 4};                   /* types, characters; nothing else */
+    for (int version = 0; version < 2; version++) {
+        bf_buf_put(ret, "TZif2", 5);
+        for (int i = 0; i < 15; i++)
+            bf_buf_put_u8(ret, 0);
+        bf_buf_put(ret, counts, sizeof counts);
+        bf_buf_put(ret, type, sizeof type);
+    }
+    bf_buf_put(ret, rule, sizeof rule - 1);
+}
+
+void fx_berlin(struct plan *p)
+{
+    struct bf_buf bytes = {0};
+    struct bf_error err = {0};
+    berlin_bytes(&bytes);
+    zone_free(p->zone);
+    p->zone = zone_parse("Europe/Berlin", bytes.data, bytes.len, &err);
+    cr_assert_not_null(p->zone, "%s", err.text);
+    bf_buf_free(&bytes);
+}
+
+void fx_days(struct plan *p, int32_t first, uint32_t n)
+{
+    p->grain = PLAN_DAY;
+    p->from_s = zone_first_at(p->zone, (int64_t)first * 86400);
+    p->until_s = zone_first_at(p->zone, ((int64_t)first + n) * 86400);
+}
+
+static const struct plan_partitions *table_of(struct plan *p, enum plan_grain grain)
+{
+    struct plan_partitions *t = &p->partitions[grain];
+    bool ranged = grain != PLAN_NONE;
+    if (t->n == 0)
+        plan_partitions_build(grain, p->zone, ranged ? p->from_s : 0, ranged ? p->until_s : 1, t);
+    return t;
 }
 
 uint32_t fx_pool(struct plan *p, const char *name, uint32_t slots)
@@ -24,22 +68,42 @@ uint32_t fx_pool(struct plan *p, const char *name, uint32_t slots)
     return (uint32_t)p->n_pools++;
 }
 
-uint32_t fx_step(struct plan *p, enum plan_grain grain, int32_t first, uint32_t n, uint32_t pool)
+uint32_t fx_step(struct plan *p, enum plan_grain grain, uint32_t pool)
 {
     p->steps = bf_xreallocarray(p->steps, p->n_steps + 1, sizeof *p->steps);
     p->steps[p->n_steps] = (struct plan_step){
-        .name = bf_xasprintf("s%zu", p->n_steps), .kind = PLAN_NOOP, .range = {.grain = grain, .first = first, .n = n},
+        .name = bf_xasprintf("s%zu", p->n_steps), .kind = PLAN_NOOP, .grain = grain, .partitions = table_of(p, grain),
         .priority = PLAN_NORMAL, .pool = pool, .expect_ms = 1000, .connection = PLAN_NO_INDEX,
         .retry = {.max_attempts = 3, .initial_ms = 1000, .max_ms = 4000, .factor_milli = 2000},
     };
     return (uint32_t)p->n_steps++;
 }
 
-void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping, uint32_t previous)
+static void edge(struct plan *p, uint32_t down, struct plan_edge e)
 {
     struct plan_step *s = &p->steps[down];
     s->edges = bf_xreallocarray(s->edges, s->n_edges + 1, sizeof *s->edges);
-    s->edges[s->n_edges++] = (struct plan_edge){.upstream = up, .mapping = mapping, .previous = previous};
+    s->edges[s->n_edges++] = e;
+}
+
+void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping)
+{
+    edge(p, down, (struct plan_edge){.upstream = up, .mapping = mapping});
+}
+
+void fx_previous(struct plan *p, uint32_t down, uint32_t up, uint32_t n)
+{
+    edge(p, down, (struct plan_edge){.upstream = up, .mapping = PLAN_PREVIOUS, .from = -(int32_t)n, .to = -(int32_t)n});
+}
+
+void fx_window(struct plan *p, uint32_t down, uint32_t up, int32_t from, int32_t to)
+{
+    edge(p, down, (struct plan_edge){.upstream = up, .mapping = PLAN_WINDOW, .from = from, .to = to});
+}
+
+void fx_outside(struct plan *p, uint32_t down, enum plan_outside outside)
+{
+    p->steps[down].edges[p->steps[down].n_edges - 1].outside = outside;
 }
 
 void fx_label(struct plan *p, uint32_t step, const char *name, const char *value)
@@ -67,72 +131,92 @@ void fx_output(struct plan *p, uint32_t step, const char *connection, const char
 struct plan *fx_plan_done(struct plan *p)
 {
     p->order = bf_xcalloc(p->n_steps, sizeof *p->order);
+    p->by_name = bf_xcalloc(p->n_steps, sizeof *p->by_name);
     for (uint32_t i = 0; i < p->n_steps; i++) {
+        uint32_t at = i;
+        for (; at > 0 && strcmp(p->steps[p->by_name[at - 1]].name, p->steps[i].name) > 0; at--)
+            p->by_name[at] = p->by_name[at - 1];
+        p->by_name[at] = i;
         p->order[i] = i;
-        p->n_instances += p->steps[i].range.n;
+        p->n_instances += p->steps[i].partitions->n;
     }
     return p;
 }
 
-static void random_range(struct bf_prng *rng, struct plan_range *days, struct plan_range *months)
+/* Days that end within, or with, a month or a week; often over a change of the clock. */
+static void random_range(struct plan *p, struct bf_prng *rng, enum plan_grain grains[5])
 {
-    struct bf_date d = {.year = 2024, .month = (uint8_t)(1 + bf_prng_below(rng, 10)), .day = 1};
-    uint32_t n = 1 + (uint32_t)bf_prng_below(rng, 3);
-    struct bf_date end = {.year = 2024, .month = (uint8_t)(d.month + n), .day = 1};
-    if (end.month > 12)
-        end = (struct bf_date){.year = 2025, .month = (uint8_t)(end.month - 12), .day = 1};
-    *months = (struct plan_range){.grain = PLAN_MONTH, .first = (2024 - 1970) * 12 + d.month - 1, .n = n};
-    *days = (struct plan_range){
-        .grain = PLAN_DAY, .first = bf_days_from_date(d), .n = (uint32_t)(bf_days_from_date(end) - bf_days_from_date(d))};
-    if (bf_prng_below(rng, 4) == 0) {            /* a month that is only partly inside */
-        days->first += 3;
-        days->n -= 8;
-    }
+    static const struct { enum plan_grain coarse, fine; uint32_t days_max; } kinds[] = {
+        {PLAN_DAY, PLAN_HOUR, 3}, {PLAN_WEEK, PLAN_DAY, 50}, {PLAN_MONTH, PLAN_DAY, 80}, {PLAN_MONTH, PLAN_DAY, 80}};
+    static const struct bf_date changes[] = {{2024, 3, 30}, {2024, 10, 26}, {2024, 2, 29}, {2023, 12, 31}};
+    size_t kind = bf_prng_below(rng, 4);
+    if (bf_prng_below(rng, 2) == 0)
+        fx_berlin(p);
+    int32_t first = bf_days_from_date(changes[bf_prng_below(rng, 4)]);
+    first -= kind == 0 ? 0 : (int32_t)bf_prng_below(rng, 20);
+    fx_days(p, first, 1 + (uint32_t)bf_prng_below(rng, kinds[kind].days_max));
+    enum plan_grain drawn[5] = {kinds[kind].fine, kinds[kind].fine, kinds[kind].coarse, kind == 1 ? PLAN_MONTH : kinds[kind].coarse, PLAN_NONE};
+    memcpy(grains, drawn, sizeof drawn);
 }
 
-static enum plan_mapping random_mapping(struct bf_prng *rng, enum plan_grain up, enum plan_grain down)
+static void random_window(struct plan *p, struct bf_prng *rng, uint32_t down, uint32_t up)
 {
-    if (bf_prng_below(rng, 6) == 0)
-        return PLAN_ALL;
-    if (up == down)
-        return up != PLAN_NONE && bf_prng_below(rng, 3) == 0 ? PLAN_PREVIOUS : PLAN_SAME;
-    return down == PLAN_NONE || (down == PLAN_MONTH && up == PLAN_DAY) ? PLAN_CONTAINED : PLAN_CONTAINING;
+    int32_t n = 1 + (int32_t)bf_prng_below(rng, 9), to = (int32_t)bf_prng_below(rng, 12) - 8;
+    if (up != down)
+        fx_window(p, down, up, to - n + 1, to);
+    else if (bf_prng_below(rng, 2))              /* what came before it, or what comes after it */
+        fx_window(p, down, up, -n - 1, -1 - (int32_t)bf_prng_below(rng, (uint64_t)n));
+    else
+        fx_window(p, down, up, 1 + (int32_t)bf_prng_below(rng, (uint64_t)n), n + 1);
 }
 
-static void random_step(struct plan *p, struct bf_prng *rng, const struct plan_range *ranges)
+static void random_edge(struct plan *p, struct bf_prng *rng, uint32_t down, uint32_t up)
 {
-    const struct plan_range *r = &ranges[bf_prng_below(rng, 5) < 3 ? 0 : bf_prng_below(rng, 3)];
+    enum plan_grain below = p->steps[down].grain, above = p->steps[up].grain;
+    uint64_t dice = bf_prng_below(rng, 6);
+    if (dice == 0 || (!plan_grain_nests(below, above) && !plan_grain_nests(above, below)))
+        fx_edge(p, down, up, PLAN_ALL);
+    else if (below != above)
+        fx_edge(p, down, up, plan_grain_nests(below, above) ? PLAN_CONTAINING : PLAN_CONTAINED);
+    else if (below == PLAN_NONE || dice < 3)
+        fx_edge(p, down, up, PLAN_SAME);
+    else if (dice == 3)
+        fx_previous(p, down, up, 1 + (uint32_t)bf_prng_below(rng, 3));
+    else
+        random_window(p, rng, down, up);
+}
+
+static void random_step(struct plan *p, struct bf_prng *rng, const enum plan_grain grains[5])
+{
     uint32_t pool = bf_prng_below(rng, 3) == 0 ? PLAN_NO_INDEX : (uint32_t)bf_prng_below(rng, p->n_pools);
-    uint32_t step = fx_step(p, r->grain, r->first, r->n, pool);
+    uint32_t step = fx_step(p, grains[bf_prng_below(rng, 5)], pool);
     struct plan_step *s = &p->steps[step];
     s->priority = (enum plan_priority)bf_prng_below(rng, 4);
+    s->weight = bf_prng_below(rng, 3) == 0 ? (uint32_t)bf_prng_below(rng, PLAN_WEIGHT_MAX + 1) : 0;
     s->expect_ms = (int64_t)bf_prng_below(rng, 5000);
     s->retry.max_attempts = 1 + (uint32_t)bf_prng_below(rng, 3);
     s->wait_for_fence = bf_prng_below(rng, 5) == 0;
     if (bf_prng_below(rng, 4) == 0)
         fx_label(p, step, "zone", bf_prng_below(rng, 2) ? "a" : "b");
-    uint32_t n_edges = step == 0 ? 0 : (uint32_t)bf_prng_below(rng, 3);
-    for (uint32_t i = 0; i < n_edges; i++) {
-        uint32_t up = (uint32_t)bf_prng_below(rng, step);
-        enum plan_mapping m = random_mapping(rng, p->steps[up].range.grain, r->grain);
-        fx_edge(p, step, up, m, m == PLAN_PREVIOUS ? 1 + (uint32_t)bf_prng_below(rng, 3) : 0);
-    }
-    if (r->n > 1 && bf_prng_below(rng, 5) == 0)
-        fx_edge(p, step, step, PLAN_PREVIOUS, 1 + (uint32_t)bf_prng_below(rng, 2));
+    uint32_t n_edges = step == 0 ? 0 : (uint32_t)bf_prng_below(rng, 4);
+    for (uint32_t i = 0; i < n_edges; i++)
+        random_edge(p, rng, step, (uint32_t)bf_prng_below(rng, step));
+    if (s->partitions->n > 1 && bf_prng_below(rng, 4) == 0)
+        random_window(p, rng, step, step);
 }
 
 struct plan *fx_random_plan(uint64_t seed)
 {
     struct bf_prng rng;
-    struct plan_range ranges[3] = {[2] = {.grain = PLAN_NONE, .n = 1}};
+    enum plan_grain grains[5];
     bf_prng_seed(&rng, seed);
-    random_range(&rng, &ranges[0], &ranges[1]);
     struct plan *p = fx_plan();
+    random_range(p, &rng, grains);
     fx_pool(p, "small", 1 + (uint32_t)bf_prng_below(&rng, 3));
     fx_pool(p, "large", 8);
     uint32_t n = 1 + (uint32_t)bf_prng_below(&rng, 6);
     for (uint32_t i = 0; i < n; i++)
-        random_step(p, &rng, ranges);
+        random_step(p, &rng, grains);
     return fx_plan_done(p);
 }
 
@@ -173,6 +257,8 @@ void fx_step_input(struct fx *f, const struct input *in)
     if (kept->hello.n_held > 0)
         kept->hello.held = bf_arena_memdup(&f->out.arena, kept->hello.held, kept->hello.n_held * sizeof *kept->hello.held);
     engine_step(f->e, kept, f->now_ms, f->wall_us, &f->out);
+    if (f->after_input)
+        f->after_input(f);
 }
 
 static void note_ended(struct fx *f)
@@ -293,8 +379,6 @@ struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill)
                            .reason = "",
                            .from = "",
                            .to = "",
-                           .step = "",
-                           .partition = "",
                            .state = "",
                            .name = ""};
     uint32_t n = ++f->requests;

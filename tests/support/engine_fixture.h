@@ -9,16 +9,25 @@
 #include "coordinator/engine/view.h"
 
 /* ---- plans by hand; released by plan_free() ---- */
-struct plan *fx_plan(void);
+#define FX_JAN_1 19723                                    /* 2024-01-01, in days */
+struct plan *fx_plan(void);                               /* named "test", in UTC */
+/* Set before its days: the clock of Berlin as of 1996, set forward on 2024-03-31 and back on 2024-10-27. */
+void fx_berlin(struct plan *p);
+/* The plan's range: n days from one on (days since 1970-01-01); may be none.  Before its steps. */
+void fx_days(struct plan *p, int32_t first, uint32_t n);
 uint32_t fx_pool(struct plan *p, const char *name, uint32_t slots);
-/* A noop step: grain, first ordinal, partitions, pool (or PLAN_NO_INDEX).  Three attempts, 1 s doubling to 4 s. */
-uint32_t fx_step(struct plan *p, enum plan_grain grain, int32_t first, uint32_t n, uint32_t pool);
-void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping, uint32_t previous);
+/* A noop step over all partitions of a grain; pool may be PLAN_NO_INDEX.  Three attempts, 1 s doubling to 4 s. */
+uint32_t fx_step(struct plan *p, enum plan_grain grain, uint32_t pool);
+void fx_edge(struct plan *p, uint32_t down, uint32_t up, enum plan_mapping mapping);
+void fx_previous(struct plan *p, uint32_t down, uint32_t up, uint32_t n);
+void fx_window(struct plan *p, uint32_t down, uint32_t up, int32_t from, int32_t to);
+/* Of the edge that was added last. */
+void fx_outside(struct plan *p, uint32_t down, enum plan_outside outside);
 void fx_label(struct plan *p, uint32_t step, const char *name, const char *value);
 void fx_output(struct plan *p, uint32_t step, const char *connection, const char *dataset);   /* connection NULL: none */
 struct plan *fx_plan_done(struct plan *p);                /* order, names, count; steps must come upstream first */
 typedef struct plan *fx_make(uint64_t seed);
-/* Steps 1..6 of any grain, edges of any mapping that fits, pools, retries. */
+/* Steps 1..6 of any grain, edges of any mapping that fits, over a clock change or not, pools, retries. */
 struct plan *fx_random_plan(uint64_t seed);
 
 /* ---- the engine and its surroundings ---- */
@@ -42,6 +51,7 @@ struct fx {
     BF_VEC_TYPE(struct input) inputs;                     /* of the turn under way */
     BF_VEC_TYPE(struct bf_buf) journal;                   /* an encoded turn each */
     BF_VEC_TYPE(struct attempt_ref) ended;                /* attempts that are over: for stale reports */
+    void (*after_input)(struct fx *f);                    /* NULL: nothing */
 };
 
 void fx_init(struct fx *f, const struct engine_config *config);

@@ -7,10 +7,3 @@ if(TARGET test_proto_wire)
   target_link_libraries(test_proto_wire PRIVATE PkgConfig::libprotobuf-c)
   target_link_libraries(test_proto_hostile PRIVATE PkgConfig::libprotobuf-c)
 endif()
-
-# Rates and sizes, for people: see bench/bench_codec.c.
-if(NOT EXISTS ${PROJECT_SOURCE_DIR}/bench/CMakeLists.txt)
-  add_executable(bench_codec ${PROJECT_SOURCE_DIR}/bench/bench_codec.c)
-  target_link_libraries(bench_codec PRIVATE bf_flags bf_proto bf_common)
-  set_target_properties(bench_codec PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-endif()

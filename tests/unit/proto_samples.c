@@ -20,7 +20,8 @@ void sampler_done(struct sampler *s)
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
-     OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS);
+     OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
+     OP_PLAN_GET, OP_PLAN_HISTORY);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
@@ -178,7 +179,7 @@ struct assignment sample_assignment(struct sampler *s)
     a.n_sql = a.kind == STEP_SQL ? 1 + below(s, 6) : count(s, 6);
     a.sql = a.n_sql ? bf_arena_alloc(&s->arena, a.n_sql * sizeof *a.sql) : NULL;
     for (size_t i = 0; i < a.n_sql; i++) {
-        a.sql[i] = (struct sql_piece){(enum sql_value_type)(1 + below(s, 5)), text(s), 0};
+        a.sql[i] = (struct sql_piece){(enum sql_value_type)(1 + below(s, 6)), text(s), 0};
         a.sql[i].text_len = strlen(a.sql[i].text);
     }
     return a;
@@ -230,12 +231,17 @@ struct log_msg sample_log_msg(struct sampler *s, enum log_msg_kind kind)
 struct op_request sample_request(struct sampler *s, enum op_verb verb)
 {
     struct op_request m = {.verb = verb, .backfill = number32(s), .reason = text(s), .from = text(s), .to = text(s),
-                           .backward = set(s), .step = text(s), .partition = text(s), .state = text(s), .name = text(s),
+                           .backward = set(s), .state = text(s), .name = text(s),
                            .page_offset = number(s, 64), .page_limit = (uint32_t)count(s, OP_PAGE_MAX), .attempt = number(s, 64)};
     fill(s, m.id, sizeof m.id);
     fill(s, m.plan_hash, sizeof m.plan_hash);
     m.n_params = count(s, 8);
     m.params = params(s, m.n_params);
+    m.n_selectors = count(s, 4);
+    const char **selectors = m.n_selectors ? bf_arena_alloc(&s->arena, m.n_selectors * sizeof *selectors) : NULL;
+    for (size_t i = 0; i < m.n_selectors; i++)
+        selectors[i] = text(s);
+    m.selectors = selectors;
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
@@ -258,7 +264,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                       .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
                       .hello = {.name = "", .version = "", .boot_id = ""},
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
-                      .command = {.reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""}};
+                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
@@ -279,8 +285,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .verdict = (enum verdict)(1 + below(s, VERDICT_CANCELLED)), .failure_class = (enum failure_class)below(s, 5),
         .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
         .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
-        .hello = {.name = "", .version = "", .boot_id = ""}, .actor = text(s), .from = text(s), .to = text(s), .backward = set(s),
-        .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
+        .hello = {.name = "", .version = "", .boot_id = ""}, .actor = text(s), .reason = text(s), .from = text(s), .to = text(s),
+        .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
         .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
         .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64)};
     if (s->full)
@@ -388,7 +394,10 @@ const char *request_differs(const struct op_request *a, const struct op_request 
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
     SAME(page_offset); SAME(page_limit); SAME(attempt);
-    SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(step); SAME_STR(partition); SAME_STR(state); SAME_STR(name);
+    SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name);
+    SAME(n_selectors);
+    for (size_t i = 0; i < a->n_selectors; i++)
+        SAME_STR(selectors[i]);
     SAME_MEM(bytes, a->n_bytes);
     return params_differ(a->params, b->params, a->n_params);
 }
@@ -419,7 +428,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(next_attempt); SAME(n_bytes);
     SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
     SAME_MEM(bytes, a->n_bytes);
-    SAME_STR(actor); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
+    SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
     SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello);
     return params_differ(a->params, b->params, a->n_params);
 }

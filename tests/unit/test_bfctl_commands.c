@@ -134,7 +134,7 @@ Test(bfctl_commands, tables_are_sound)
                 cr_expect_neq(strcmp(o->name, all[i]->options[j].name), 0, "%s --%s is there twice", all[i]->usage, o->name);
         }
         cr_expect(help, "%s has no --help", all[i]->usage);
-        cr_expect_leq(all[i]->max_words, 8);
+        cr_expect_leq(all[i]->max_words, CTL_WORDS_MAX);
         cr_expect_leq(all[i]->min_words, all[i]->max_words);
     }
 }

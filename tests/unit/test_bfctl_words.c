@@ -23,33 +23,28 @@ Test(bfctl_words, backfills)
 
 Test(bfctl_words, selectors)
 {
-    static const struct { const char *word; enum bf_rc rc; const char *step, *partition; } rows[] = {
-        {"load", BF_OK, "load", ""}, {"load[2024-01-31]", BF_OK, "load", "2024-01-31"}, {"a.b_c-d[2024-01]", BF_OK, "a.b_c-d", "2024-01"},
-        {"load[]", BF_USAGE, "", ""}, {"load[2024", BF_USAGE, "", ""}, {"load[a]b", BF_USAGE, "", ""}, {"[2024-01-31]", BF_USAGE, "", ""},
-        {"", BF_USAGE, "", ""}, {"load[a]]", BF_USAGE, "", ""}};
+    static const struct { const char *words[3]; size_t n; enum bf_rc rc; } rows[] = {
+        {{NULL}, 0, BF_OK}, {{"load"}, 1, BF_OK}, {{"load[2024-01-31]"}, 1, BF_OK}, {{"a.b_c-d[2024-01]", "+x+", "tag:t"}, 3, BF_OK},
+        {{"load[]"}, 1, BF_INVALID}, {{"load", "load[2024"}, 2, BF_INVALID}, {{"load[a]"}, 1, BF_INVALID}, {{""}, 1, BF_INVALID}};
     for (size_t i = 0; i < LEN(rows); i++) {
         struct bf_error err = {0};
-        struct selector s = {0};
-        cr_assert_eq(words_selector(rows[i].word, &s, &err), rows[i].rc, "'%s'", rows[i].word);
-        cr_assert_str_eq(s.step, rows[i].step);
-        cr_assert_str_eq(s.partition, rows[i].partition);
+        struct op_request req = {0};
+        cr_assert_eq(words_selectors(rows[i].words, rows[i].n, &req, &err), rows[i].rc, "row %zu: %s", i, err.text);
+        cr_assert_eq(req.n_selectors, rows[i].rc == BF_OK ? rows[i].n : 0);
+        cr_assert(req.n_selectors == 0 || req.selectors == rows[i].words);
     }
 }
 
-Test(bfctl_words, long_selectors_are_refused)
+Test(bfctl_words, too_many_selectors_are_refused)
 {
-    char word[400];
-    struct selector s = {0};
+    const char *words[OP_SELECTORS_MAX + 1];
+    struct op_request req = {0};
     struct bf_error err = {0};
-    memset(word, 'a', sizeof word - 1);
-    word[sizeof word - 1] = '\0';
-    cr_assert_eq(words_selector(word, &s, &err), BF_USAGE);
-    word[128] = '\0';
-    cr_assert_eq(words_selector(word, &s, &err), BF_OK, "128 characters are a name");
-    memcpy(word, "a[", 2);
-    memset(word + 2, '1', 200);
-    memcpy(word + 202, "]", 2);
-    cr_assert_eq(words_selector(word, &s, &err), BF_USAGE);
+    for (size_t i = 0; i <= OP_SELECTORS_MAX; i++)
+        words[i] = "load";
+    cr_assert_eq(words_selectors(words, OP_SELECTORS_MAX, &req, &err), BF_OK);
+    cr_assert_eq(words_selectors(words, OP_SELECTORS_MAX + 1, &req, &err), BF_USAGE);
+    cr_assert(strstr(err.text, "65 selectors"), "%s", err.text);
 }
 
 Test(bfctl_words, attempts)

@@ -7,8 +7,8 @@
 static struct plan *two_steps(uint64_t wait_for_fence)
 {
     struct plan *p = fx_plan();
-    fx_step(p, PLAN_NONE, 0, 1, PLAN_NO_INDEX);
-    fx_step(p, PLAN_NONE, 0, 1, PLAN_NO_INDEX);
+    fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
+    fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
     p->steps[1].wait_for_fence = wait_for_fence != 0;
     return fx_plan_done(p);
 }

@@ -8,9 +8,10 @@ static struct plan *chain_of_days(uint64_t seed)
 {
     struct plan *p = fx_plan();
     uint32_t pool = fx_pool(p, "small", 2);
-    uint32_t a = fx_step(p, PLAN_DAY, 19723, (uint32_t)seed, pool);
-    uint32_t b = fx_step(p, PLAN_DAY, 19723, (uint32_t)seed, PLAN_NO_INDEX);
-    fx_edge(p, b, a, PLAN_SAME, 0);
+    fx_days(p, FX_JAN_1, (uint32_t)seed);
+    uint32_t a = fx_step(p, PLAN_DAY, pool);
+    uint32_t b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_SAME);
     return fx_plan_done(p);
 }
 
@@ -67,10 +68,11 @@ static struct plan *ranked(uint64_t seed)
 {
     (void)seed;
     struct plan *p = fx_plan();
-    uint32_t low = fx_step(p, PLAN_DAY, 19723, 2, PLAN_NO_INDEX);
-    uint32_t shorter = fx_step(p, PLAN_DAY, 19723, 2, PLAN_NO_INDEX);
-    uint32_t longer = fx_step(p, PLAN_DAY, 19723, 2, PLAN_NO_INDEX);
-    uint32_t critical = fx_step(p, PLAN_DAY, 19723, 2, PLAN_NO_INDEX);
+    fx_days(p, FX_JAN_1, 2);
+    uint32_t low = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t shorter = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t longer = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t critical = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
     p->steps[low].priority = PLAN_LOW;
     p->steps[critical].priority = PLAN_CRITICAL;
     p->steps[shorter].expect_ms = 5;
@@ -111,6 +113,48 @@ Test(engine_basics, order_is_class_then_weight_then_partition)
     grants_in_order(true, backward, 8);
 }
 
+/* Steps of one class: weight goes before the longest way, however long that is; newest first also across grains. */
+static struct plan *weighted(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 31 + 28);               /* January and most of February */
+    uint32_t days = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), months = fx_step(p, PLAN_MONTH, PLAN_NO_INDEX);
+    uint32_t heavy = fx_step(p, PLAN_MONTH, PLAN_NO_INDEX), heavier = fx_step(p, PLAN_MONTH, PLAN_NO_INDEX);
+    p->steps[heavy].weight = PLAN_WEIGHT_MAX - 1;
+    p->steps[heavy].expect_ms = INT64_MAX / 8;
+    p->steps[heavier].weight = PLAN_WEIGHT_MAX;
+    p->steps[heavier].expect_ms = 0;
+    p->steps[days].weight = p->steps[months].weight = (uint32_t)seed;
+    return fx_plan_done(p);
+}
+
+Test(engine_basics, weight_goes_before_the_way_and_backward_is_newest_first_in_all_grains)
+{
+    static const uint32_t expected[][2] = {{3, 1}, {3, 0}, {2, 1}, {2, 0}, {1, 1}, {0, 58}, {0, 57}};
+    struct fx f;
+    fx_init(&f, NULL);
+    struct fx_agent agent = fx_agent(1, 100);
+    fx_create(&f, weighted, 1);                  /* makes the plan known under its key */
+    fx_ask(&f, OP_CANCEL, 1);
+    struct op_request r = fx_request(&f, OP_CREATE, 0);
+    memcpy(r.plan_hash, f.plans.at[0].hash, sizeof r.plan_hash);
+    r.backward = true;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_hello(&f, &agent, 0);
+    fx_turn(&f);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const struct record *g = fx_record(&f, RECORD_GRANTED, i);
+        cr_assert(g->step == expected[i][0] && g->index == expected[i][1], "grant %zu went to step %u, partition %u", i, g->step, g->index);
+    }
+    /* The first month ends with January: after the last day of it, or before, but not among those of February. */
+    for (size_t i = 0; i < fx_count_records(&f, RECORD_GRANTED); i++) {
+        const struct record *g = fx_record(&f, RECORD_GRANTED, i);
+        if (g->step == 1 && g->index == 0)
+            cr_assert_eq(i, 5u + 28u + 1u, "the older month comes at place %zu", i);
+    }
+    fx_done(&f);
+}
+
 Test(engine_basics, agents_fill_up_evenly_and_labels_are_kept)
 {
     struct fx f;
@@ -132,9 +176,9 @@ static struct plan *labelled(uint64_t seed)
 {
     (void)seed;
     struct plan *p = fx_plan();
-    uint32_t s = fx_step(p, PLAN_NONE, 0, 1, PLAN_NO_INDEX);
+    uint32_t s = fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
     fx_label(p, s, "zone", "b");
-    fx_step(p, PLAN_NONE, 0, 1, PLAN_NO_INDEX);
+    fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
     return fx_plan_done(p);
 }
 
@@ -163,9 +207,10 @@ Test(engine_basics, labels_choose_the_agent)
 static struct plan *all_over_all(uint64_t n)
 {
     struct plan *p = fx_plan();
-    uint32_t a = fx_step(p, PLAN_DAY, 19723, (uint32_t)n, PLAN_NO_INDEX);
-    uint32_t b = fx_step(p, PLAN_DAY, 19723, (uint32_t)n, PLAN_NO_INDEX);
-    fx_edge(p, b, a, PLAN_ALL, 0);
+    fx_days(p, FX_JAN_1, (uint32_t)n);
+    uint32_t a = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_ALL);
     return fx_plan_done(p);
 }
 

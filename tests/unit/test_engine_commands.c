@@ -10,9 +10,10 @@ static struct plan *days(uint64_t n)
 {
     struct plan *p = fx_plan();
     uint32_t pool = fx_pool(p, "small", 2);
-    uint32_t a = fx_step(p, PLAN_DAY, 19723, (uint32_t)n, pool);
-    uint32_t b = fx_step(p, PLAN_DAY, 19723, (uint32_t)n, PLAN_NO_INDEX);
-    fx_edge(p, b, a, PLAN_SAME, 0);
+    fx_days(p, FX_JAN_1, (uint32_t)n);
+    uint32_t a = fx_step(p, PLAN_DAY, pool);
+    uint32_t b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_SAME);
     p->steps[a].retry.max_attempts = 1;
     return fx_plan_done(p);
 }
@@ -88,7 +89,8 @@ Test(engine_commands, cancel_kills_what_runs_and_ends_when_it_is_dead)
 static struct plan *wide(uint64_t n)
 {
     struct plan *p = fx_plan();
-    fx_step(p, PLAN_DAY, 0, (uint32_t)n, PLAN_NO_INDEX);
+    fx_days(p, 0, (uint32_t)n);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
     return fx_plan_done(p);
 }
 
@@ -200,23 +202,25 @@ Test(engine_commands, what_is_not_there_is_said)
 
 /* ---- one writer ---- */
 
-enum { WRITE_JAN = 0, WRITE_FEB, WRITE_JAN_BY_MONTH, WRITE_WHOLE, OTHER_CONNECTION, OTHER_DATASET, NO_CONNECTION };
+enum { WRITE_JAN = 0, WRITE_FEB, WRITE_JAN_BY_MONTH, WRITE_WHOLE, WRITE_HOURS, OTHER_CONNECTION, OTHER_DATASET, NO_CONNECTION };
 
 static struct plan *writer(uint64_t what)
 {
     static const struct { enum plan_grain grain; int32_t first; uint32_t n; const char *connection, *dataset; } table[] = {
         [WRITE_JAN] = {PLAN_DAY, 19723, 31, "wh", "mart.revenue"},            /* 2024-01 */
         [WRITE_FEB] = {PLAN_DAY, 19754, 29, "wh", "mart.revenue"},
-        [WRITE_JAN_BY_MONTH] = {PLAN_MONTH, 648, 1, "wh", "mart.revenue"},
-        [WRITE_WHOLE] = {PLAN_NONE, 0, 1, "wh", "mart.revenue"},
+        [WRITE_JAN_BY_MONTH] = {PLAN_MONTH, 19723, 31, "wh", "mart.revenue"},
+        [WRITE_WHOLE] = {PLAN_NONE, 0, 0, "wh", "mart.revenue"},
+        [WRITE_HOURS] = {PLAN_HOUR, 19725, 1, "wh", "mart.revenue"},          /* 2024-01-03 */
         [OTHER_CONNECTION] = {PLAN_DAY, 19723, 31, "lake", "mart.revenue"},
         [OTHER_DATASET] = {PLAN_DAY, 19723, 31, "wh", "mart.margin"},
         [NO_CONNECTION] = {PLAN_DAY, 19723, 31, NULL, "mart.revenue"},
     };
     struct plan *p = fx_plan();
-    uint32_t s = fx_step(p, table[what].grain, table[what].first, table[what].n, PLAN_NO_INDEX);
+    fx_days(p, table[what].first, table[what].n);
+    uint32_t s = fx_step(p, table[what].grain, PLAN_NO_INDEX);
     fx_output(p, s, table[what].connection, table[what].dataset);
-    uint32_t b = fx_step(p, PLAN_NONE, 0, 1, PLAN_NO_INDEX);
+    uint32_t b = fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
     fx_output(p, b, NULL, "a.first.in.order");
     p->steps[b].n_outputs = what == WRITE_FEB ? 1 : 0;   /* the lists are walked side by side */
     return fx_plan_done(p);
@@ -229,7 +233,7 @@ Test(engine_commands, one_writer_for_each_day_of_a_dataset)
         {WRITE_JAN, WRITE_JAN, true},           {WRITE_JAN, WRITE_FEB, false},     {WRITE_JAN, WRITE_JAN_BY_MONTH, true},
         {WRITE_FEB, WRITE_JAN_BY_MONTH, false}, {WRITE_FEB, WRITE_WHOLE, true},    {WRITE_WHOLE, WRITE_JAN, true},
         {WRITE_JAN, OTHER_CONNECTION, false},   {WRITE_JAN, OTHER_DATASET, false}, {WRITE_JAN, NO_CONNECTION, false},
-        {NO_CONNECTION, NO_CONNECTION, true},
+        {NO_CONNECTION, NO_CONNECTION, true},   {WRITE_JAN, WRITE_HOURS, true},    {WRITE_HOURS, WRITE_FEB, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fx f;
@@ -248,16 +252,25 @@ Test(engine_commands, one_writer_for_each_day_of_a_dataset)
     }
 }
 
-Test(engine_commands, the_overlap_is_named_in_days)
+Test(engine_commands, the_overlap_is_named_by_the_finer_partitions)
 {
-    struct fx f;
-    fx_init(&f, NULL);
-    fx_create(&f, writer, WRITE_JAN);
-    fx_create(&f, writer, WRITE_JAN_BY_MONTH);
-    const char *text = f.out.effects[f.out.n_effects - 1].text;
-    cr_assert_not_null(strstr(text, "2024-01-01 to 2024-01-31"), "%s", text);
-    fx_turn(&f);
-    fx_done(&f);
+    static const struct { uint64_t first, second; const char *words; } cases[] = {
+        {WRITE_JAN, WRITE_JAN_BY_MONTH, " for 2024-01-01 to 2024-01-31, and"},
+        {WRITE_JAN_BY_MONTH, WRITE_JAN_BY_MONTH, " for 2024-01, and"},
+        {WRITE_HOURS, WRITE_JAN, " for 2024-01-03T00+00:00 to 2024-01-03T23+00:00, and"},
+        {WRITE_WHOLE, WRITE_FEB, " for 2024-02-01 to 2024-02-29, and"},
+        {WRITE_WHOLE, WRITE_WHOLE, "mart.revenue, and"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fx f;
+        fx_init(&f, NULL);
+        fx_create(&f, writer, cases[i].first);
+        fx_create(&f, writer, cases[i].second);
+        const char *text = f.out.effects[f.out.n_effects - 1].text;
+        cr_assert_not_null(strstr(text, cases[i].words), "case %zu: %s", i, text);
+        fx_turn(&f);
+        fx_done(&f);
+    }
 }
 
 Test(engine_commands, a_cancelled_writer_holds_until_it_is_dead_and_retry_asks_again)

@@ -136,7 +136,7 @@ static struct plan *one_step(uint64_t max_attempts)
 {
     struct plan *p = fx_plan();
     uint32_t pool = fx_pool(p, "small", 1);
-    fx_step(p, PLAN_NONE, 0, 1, pool);
+    fx_step(p, PLAN_NONE, pool);
     p->steps[0].retry.max_attempts = (uint32_t)max_attempts;
     return fx_plan_done(p);
 }

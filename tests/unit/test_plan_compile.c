@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/mem.h"
 #include "test_plan_support.h"
@@ -24,13 +23,14 @@ Test(plan_compile, header)
     const struct plan *p = c.plan;
     cr_assert_not_null(p, "%s", (char *)c.said.data);
     cr_expect_str_eq(p->name, "orders-rebuild");
-    cr_expect_str_eq(p->description, "Rebuild order facts.");
-    cr_expect_str_eq(p->owner, "analytics-eng");
+    cr_expect_str_eq(p->words.description, "Rebuild order facts.");
+    cr_expect_str_eq(p->words.owner, "analytics-eng");
     cr_expect_str_eq(p->sensitivity, "restricted");
     cr_expect_str_eq(p->change_ticket, "DATA-4211");
-    cr_expect_eq(p->range.grain, PLAN_DAY);
-    cr_expect_eq(p->range.first, 19723);
-    cr_expect_eq(p->range.n, 366);
+    cr_expect_eq(p->grain, PLAN_DAY);
+    cr_expect_eq(p->from_s, 19723 * INT64_C(86400));
+    cr_expect_eq(p->until_s, p->from_s + 366 * INT64_C(86400));
+    cr_expect_eq(p->partitions[PLAN_DAY].n, 366);
     cr_expect_eq(p->n_pools, 1);
     cr_expect_eq(p->pools[0].slots, 12);
     cr_expect_eq(p->n_connections, 1);
@@ -62,9 +62,9 @@ Test(plan_compile, policy)
     cr_expect_eq(rev->expect_ms, 1000);
     cr_expect_eq(rev->pool, 0);
     cr_expect(fx->wait_for_fence && !rev->wait_for_fence);
-    cr_expect_str_eq(rev->why, "finance closes on this table");
-    cr_expect_str_eq(rev->owner, "finance");
-    cr_expect_str_eq(rev->description, "the fact");
+    cr_expect_str_eq(rev->words.why, "finance closes on this table");
+    cr_expect_str_eq(rev->words.owner, "finance");
+    cr_expect_str_eq(rev->words.description, "the fact");
     cr_expect(rev->transaction && rev->kind == PLAN_SQL && rev->connection == 0);
     compiled_done(&c);
 }
@@ -94,7 +94,7 @@ Test(plan_compile, run_env_and_labels)
     const struct plan_step *r = step_of(c.plan, "r");
     static const char *const wanted[] = {"close", "test", "--day=2024-01-31", "{{.Names}}", "5", "true"};
     const char *names[] = {"ledger", "empty"}, *values[] = {"test", ""};
-    struct template_values v = {.range = r->range, .ordinal = r->range.first + 30, .params = names, .param_values = values, .n_params = 2};
+    struct template_values v = {.partitions = r->partitions, .index = 30, .params = names, .param_values = values, .n_params = 2};
     cr_assert_eq(r->n_argv, 6);
     for (size_t i = 0; i < 6; i++) {
         struct bf_buf b = {0};
@@ -128,8 +128,8 @@ Test(plan_compile, options_change_the_range)
     struct plan_options o = {.from = "2024-02-01", .to = "2024-03-31"};
     struct compiled c = compile_options(HEAD DAYS "steps:\n  a: {noop: true}\n  m: {noop: true, partitions: {grain: month}}\n", &o);
     cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
-    cr_expect_eq(c.plan->range.n, 60);
-    cr_expect_eq(c.plan->steps[1].range.n, 2);
+    cr_expect_eq(c.plan->partitions[PLAN_DAY].n, 60);
+    cr_expect_eq(c.plan->steps[1].partitions->n, 2);
     compiled_done(&c);
 }
 
@@ -137,13 +137,13 @@ Test(plan_compile, options_refused)
 {
     static const struct plan_param unknown = {"legder", "x"}, latin = {"ledger", "M\xfcller"};
     static const struct { struct plan_options o; const char *text, *wanted; } cases[] = {
-        {{.from = "2024-01-32"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: `--from` must be a real date"},
+        {{.from = "2024-01-32"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: --from must be a real date"},
         {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: the range is empty: `from` 2024-01-01 is after --to 2023-12-31 (both"},
         {{.from = "2024-02-05"}, HEAD DAYS "steps: {a: {noop: true}}\n",
          "plan.yaml: error: the range is empty: --from 2024-02-05 is after `to` 2024-01-31 (both"},
         {{.from = "2024-02-05", .to = "2024-02-04"}, HEAD DAYS "steps: {a: {noop: true}}\n", "--from 2024-02-05 is after --to 2024-02-04 (both"},
-        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n", "plan.yaml: error: step `a` has grain month, and --from 2024-01-02 to `to` 2024-01-31 covers a month only in part: "
-         "widen it to --from 2024-01-01, `to: 2024-01-31`\n"},
+        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n", "plan.yaml: error: step `a` has grain month, and the range of --from 2024-01-02 and `to` 2024-01-31 covers a month only in part\n"
+         "    fix: give --from 2024-01-01 --to 2024-01-31, or say `partial: allow`"},
         {{.from = "2024-01-01"}, HEAD "steps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.to = "2024-01-01"}, HEAD "partitions: {grain: none}\nsteps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.params = &unknown, .n_params = 1}, HEAD "params: {ledger: a}\nsteps: {a: {noop: true}}\n", "did you mean `ledger`?"},
@@ -206,7 +206,7 @@ Test(plan_compile, wanted_files)
     free(paths);
 }
 
-/* ---- limits and speed ---- */
+/* ---- limits ---- */
 
 static void put_chain(struct bf_buf *b, size_t n, bool closed)
 {
@@ -227,20 +227,14 @@ static void put_chain(struct bf_buf *b, size_t n, bool closed)
 }
 
 /* Steps in the reverse of their order, so that nothing is ready when it is read. */
-Test(plan_compile, ten_thousand_steps_in_a_second)
+Test(plan_compile, ten_thousand_steps)
 {
     struct bf_buf b = {0};
     put_chain(&b, PLAN_STEPS_MAX, false);
-    clock_t before = clock();
     struct compiled c = compile_text((char *)b.data);
-    double seconds = (double)(clock() - before) / CLOCKS_PER_SEC;
     cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
     cr_expect_eq(c.plan->n_instances, 310000);
     cr_expect_eq(c.plan->order[9999], 9999);
-    cr_log_info("10,000 steps: %.3f s", seconds);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    cr_expect_lt(seconds, 1.0, "10,000 steps took %.3f s", seconds);
-#endif
     compiled_done(&c);
     bf_buf_free(&b);
 }
@@ -284,24 +278,17 @@ Test(plan_compile, too_many_steps)
     bf_buf_free(&b);
 }
 
-/* 10,000 wrong names look for near ones only as long as anybody reads the answers. */
+/* Errors past the last one that is kept are still counted. */
 Test(plan_compile, ten_thousand_errors)
 {
     struct bf_buf b = {0};
     bf_buf_put_str(&b, HEAD "steps:\n");
     for (size_t i = 0; i < PLAN_STEPS_MAX; i++)
         bf_buf_printf(&b, "  some_long_step_name_%zu: {noop: true, needs: [some_lung_step_name_%zu], prioriti: high}\n", i, i);
-    clock_t before = clock();
     struct compiled c = compile_text(bf_buf_cstr(&b));
-    double seconds = (double)(clock() - before) / CLOCKS_PER_SEC;
     cr_expect_null(c.plan);
     cr_expect_eq(c.d.n_errors, 2 * PLAN_STEPS_MAX);
     cr_expect_eq(c.d.n, BF_DIAG_MAX);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    cr_expect_lt(seconds, 5.0, "took %.3f s", seconds);
-#else
-    (void)seconds;
-#endif
     compiled_done(&c);
     bf_buf_free(&b);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/zonefiles.h"
+#include "plan/zone.h"
 
 char *read_whole(const char *path, size_t *ret_len)
 {
@@ -68,10 +70,52 @@ void compiled_done(struct compiled *c)
     plan_source_done(&c->source);
 }
 
+static void add_file(struct compiled *c, const char *path, char *text, size_t text_len)
+{
+    struct plan_source *s = &c->source;
+    s->files = bf_xreallocarray(s->files, s->n_files + 1, sizeof *s->files);
+    s->files[s->n_files++] = (struct plan_file){.path = bf_xstrdup(path), .text = text, .text_len = text_len};
+}
+
+/* A zone from the system's database, or the names that it has. */
+static void add_zone(struct compiled *c, const char *path)
+{
+    struct bf_buf bytes = {0};
+    struct bf_error err = {0};
+    if (bf_zone_file_read(path + strlen(PLAN_ZONE_PATH), ZONE_FILE_MAX_BYTES, &bytes, &err) != BF_OK) {
+        path = PLAN_ZONE_NAMES;
+        bf_zone_file_names(&bytes);
+    }
+    bf_buf_cstr(&bytes);
+    add_file(c, path, (char *)bytes.data, bytes.len);
+}
+
+/* What the document names, as far as it exists: files of a folder (NULL: none), zones of the system. */
+static void add_wanted(struct compiled *c, const char *folder)
+{
+    char **wanted;
+    size_t n;
+    plan_source_wanted(&c->source, &wanted, &n);
+    for (size_t i = 0; i < n; i++) {
+        BF_AUTO_FREE char *path = folder ? bf_xasprintf("%s/%s", folder, wanted[i]) : NULL;
+        size_t text_len = 0;
+        if (strncmp(wanted[i], PLAN_ZONE_PATH, strlen(PLAN_ZONE_PATH)) == 0) {
+            add_zone(c, wanted[i]);
+        } else {
+            char *text = path ? read_whole(path, &text_len) : NULL;
+            if (text)
+                add_file(c, wanted[i], text, text_len);
+        }
+        free(wanted[i]);
+    }
+    free(wanted);
+}
+
 struct compiled compile_text(const char *text)
 {
     struct compiled c;
     compiled_init(&c, text);
+    add_wanted(&c, NULL);
     compile(&c, NULL);
     return c;
 }
@@ -80,33 +124,18 @@ struct compiled compile_file(const char *folder, const char *name)
 {
     struct compiled c = {0};
     BF_AUTO_FREE char *path = bf_xasprintf("%s/%s", folder, name);
-    char **wanted;
-    size_t n_wanted;
     c.source.name = bf_xstrdup(name);
     c.source.text = read_whole(path, &c.source.text_len);
     cr_assert_not_null(c.source.text, "%s cannot be read", path);
-    plan_source_wanted(&c.source, &wanted, &n_wanted);
-    c.source.files = bf_xcalloc(n_wanted, sizeof *c.source.files);
-    for (size_t i = 0; i < n_wanted; i++) {
-        struct plan_file *file = &c.source.files[c.source.n_files];
-        BF_AUTO_FREE char *file_path = bf_xasprintf("%s/%s", folder, wanted[i]);
-        file->text = read_whole(file_path, &file->text_len);
-        file->path = wanted[i];
-        if (file->text)
-            c.source.n_files++;
-        else
-            free(wanted[i]);
-    }
-    free(wanted);
+    add_wanted(&c, folder);
     compile(&c, NULL);
     return c;
 }
 
 static void write_edge(const struct plan *p, const struct plan_edge *e, struct bf_buf *ret)
 {
-    bf_buf_printf(ret, "    %s %s", p->steps[e->upstream].name, plan_mapping_name(e->mapping));
-    if (e->mapping == PLAN_PREVIOUS)
-        bf_buf_printf(ret, " %u", e->previous);
+    bf_buf_printf(ret, "    %s ", p->steps[e->upstream].name);
+    plan_edge_words(e, ret);
     bf_buf_put_str(ret, "\n");
 }
 
@@ -115,10 +144,10 @@ void plan_write(const struct plan *p, struct bf_buf *ret)
     for (size_t i = 0; i < p->n_steps; i++) {
         const struct plan_step *s = &p->steps[i];
         char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
-        plan_partition_key(s->range.grain, s->range.first, first);
-        plan_partition_key(s->range.grain, s->range.first + (int32_t)s->range.n - 1, last);
-        bf_buf_printf(ret, "%s: %s, %s, %u", s->name, plan_kind_name(s->kind), plan_grain_name(s->range.grain), s->range.n);
-        if (s->range.grain != PLAN_NONE)
+        plan_partition_key(s->partitions, 0, first);
+        plan_partition_key(s->partitions, s->partitions->n - 1, last);
+        bf_buf_printf(ret, "%s: %s, %s, %u", s->name, plan_kind_name(s->kind), plan_grain_name(s->grain), s->partitions->n);
+        if (s->grain != PLAN_NONE)
             bf_buf_printf(ret, " (%s..%s)", first, last);
         bf_buf_put_str(ret, "\n");
         for (size_t e = 0; e < s->n_edges; e++)

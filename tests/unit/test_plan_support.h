@@ -17,8 +17,9 @@ struct compiled {
 void compiled_init(struct compiled *c, const char *text);
 void compile(struct compiled *c, const struct plan_options *options);
 void compiled_done(struct compiled *c);
+/* With the zone that it names, from the system. */
 struct compiled compile_text(const char *text);
-/* folder/name with the files that it names, those that exist. */
+/* folder/name with the files and the zone that it names, those that exist. */
 struct compiled compile_file(const char *folder, const char *name);
 
 /* The file's bytes with a NUL after them; NULL when it cannot be read. */

@@ -147,7 +147,7 @@ static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
 static void bad_step_kind(struct agent_msg *m) { m->assignments[0].kind = 4; }
 static void no_argv(struct agent_msg *m) { m->assignments[0].kind = STEP_RUN; m->assignments[0].n_argv = 0; }
 static void no_sql(struct agent_msg *m) { m->assignments[0].kind = STEP_SQL; m->assignments[0].n_sql = 0; }
-static void bad_piece(struct agent_msg *m) { m->assignments[0].sql[0].type = 6; }
+static void bad_piece(struct agent_msg *m) { m->assignments[0].sql[0].type = 7; }
 static void equals_in_env(struct agent_msg *m) { m->assignments[0].env[0].name = "A=B"; }
 static void bad_cluster(struct agent_msg *m) { m->assignments[0].cluster = "xyz"; }
 static void negative_timebox(struct agent_msg *m) { m->assignments[0].timebox_ms = -5; }
@@ -180,7 +180,7 @@ static const struct refusal {
     {"step kind", AGENT_DISPATCH, bad_step_kind, "kind of step 4"},
     {"run without argv", AGENT_DISPATCH, no_argv, "to run a command comes without one"},
     {"sql without text", AGENT_DISPATCH, no_sql, "to run SQL comes without any"},
-    {"piece type", AGENT_DISPATCH, bad_piece, "type of a piece of SQL 6"},
+    {"piece type", AGENT_DISPATCH, bad_piece, "type of a piece of SQL 7"},
     {"= in a variable", AGENT_DISPATCH, equals_in_env, "'='"},
     {"cluster", AGENT_DISPATCH, bad_cluster, "not hexadecimal"},
     {"timebox", AGENT_DISPATCH, negative_timebox, "timebox is negative"},

@@ -47,6 +47,23 @@ Test(proto_bundle, a_source_comes_back)
     bf_buf_free(&b);
 }
 
+/* The file of a time zone is bytes; of any other path it is refused. */
+Test(proto_bundle, a_zone_is_no_text)
+{
+    static char bytes[] = "TZif2\0\xff\0", zone[] = PLAN_ZONE_PATH "Europe/Berlin", other[] = "zoneinfo/Europe/Berlin";
+    for (int i = 0; i < 2; i++) {
+        struct plan_file file = {i == 0 ? zone : other, bytes, sizeof bytes - 1};
+        struct plan_source s = {name, orders, sizeof orders - 1, &file, 1}, back;
+        struct bf_buf b = {0};
+        struct bf_error err = {0};
+        plan_bundle_encode(&s, &b);
+        cr_assert_eq(plan_bundle_decode(b.data, b.len, &back, &err), i == 0 ? BF_OK : BF_PROTOCOL, "%s", err.text);
+        cr_assert(i == 1 || (back.files[0].text_len == sizeof bytes - 1 && memcmp(back.files[0].text, bytes, sizeof bytes) == 0));
+        release(&back);
+        bf_buf_free(&b);
+    }
+}
+
 Test(proto_bundle, equal_sources_give_equal_bytes)
 {
     struct plan_file files[2];

@@ -199,6 +199,32 @@ Test(proto_hostile, turns)
     }
 }
 
+/* Requests: a list is counted before anything is kept of it. */
+static void many_selectors(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef", 16); put_numbers(b, 2, 1); put_repeated(b, 20, 65, "", 0); }
+static void flood_of_selectors(struct bf_buf *b) { put_repeated(b, 20, 300000, "", 0); }
+static void selector_with_nul(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef", 16); put_numbers(b, 2, 1); put_repeated(b, 20, 1, "a\0b", 3); }
+
+Test(proto_hostile, requests)
+{
+    static const struct hostile cases[] = {
+        {"65 selectors", many_selectors, BF_LIMIT, "65 selectors; at most 64"},
+        {"a flood of selectors", flood_of_selectors, BF_LIMIT, "more than 2048 fields"},
+        {"NUL in a selector", selector_with_nul, BF_PROTOCOL, "selector"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        struct op_request m;
+        struct bf_error err = {0};
+        cases[i].make(&b);
+        size_t before = peak_memory_bytes();
+        cr_assert_eq(op_request_decode(b.data, b.len, &m, &err), cases[i].rc, "%s: %s", cases[i].name, err.text);
+        cr_assert_not_null(strstr(err.text, cases[i].says), "%s: said \"%s\"", cases[i].name, err.text);
+        cr_assert_lt(peak_memory_bytes() - before, FLAT_BYTES, "%s", cases[i].name);
+        op_request_done(&m);
+        bf_buf_free(&b);
+    }
+}
+
 /* The worst that is let in: as many of everything as fits 1 MiB, each as small as can be. */
 Test(proto_hostile, the_worst_accepted_message_is_bounded)
 {

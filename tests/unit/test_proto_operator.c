@@ -50,6 +50,12 @@ Test(proto_operator, random_requests_come_back)
 
 static char long_text[70000];
 
+static const char *selectors[1];
+
+static void long_selector(struct op_request *m) { selectors[0] = long_text; m->selectors = selectors; m->n_selectors = 1; }
+static void bad_selector(struct op_request *m) { selectors[0] = "load[\xff]"; m->selectors = selectors; m->n_selectors = 1; }
+static void big_log_page(struct op_request *m) { m->verb = OP_LOGS; m->page_limit = OP_LOG_PAGE_BYTES + 1; }
+static void big_plan_page(struct op_request *m) { m->verb = OP_PLAN_GET; m->page_limit = OP_PLAN_CHUNK_BYTES + 1; }
 static void bad_verb(struct op_request *m) { m->verb = 30; }
 static void no_verb(struct op_request *m) { m->verb = 0; }
 static void big_page(struct op_request *m) { m->page_limit = OP_PAGE_MAX + 1; }
@@ -67,6 +73,10 @@ Test(proto_operator, wrong_values_are_refused_by_name)
         {"unknown verb", bad_verb, BF_PROTOCOL, "verb 30 is not known"},
         {"no verb", no_verb, BF_PROTOCOL, "verb 0 is not known"},
         {"page", big_page, BF_LIMIT, "page of 1001 rows"},
+        {"page of a log", big_log_page, BF_LIMIT, "page of 524289 bytes"},
+        {"page of a plan", big_plan_page, BF_LIMIT, "page of 262145 bytes"},
+        {"long selector", long_selector, BF_LIMIT, "selector is 69999 bytes long"},
+        {"selector of no text", bad_selector, BF_PROTOCOL, "selector is not UTF-8"},
         {"slice outside", outside, BF_PROTOCOL, "outside the plan"},
         {"slice far outside", far_outside, BF_PROTOCOL, "outside the plan"},
         {"huge plan", huge, BF_LIMIT, "at most 16 MiB"},
@@ -120,6 +130,42 @@ Test(proto_operator, parameters_are_counted)
         op_request_done(&back);
         bf_buf_free(&b);
     }
+}
+
+Test(proto_operator, selectors_are_counted)
+{
+    const char *many[OP_SELECTORS_MAX + 1];
+    for (size_t i = 0; i <= OP_SELECTORS_MAX; i++)
+        many[i] = i % 2 ? "+load[2024-01]" : "";
+    for (size_t n = OP_SELECTORS_MAX; n <= OP_SELECTORS_MAX + 1; n++) {
+        struct op_request m = {.id = {1}, .verb = OP_STEPS, .selectors = many, .n_selectors = n}, back;
+        struct bf_buf b = {0};
+        struct bf_error err = {0};
+        op_request_encode(&m, &b);
+        cr_assert_eq(op_request_decode(b.data, b.len, &back, &err), n > OP_SELECTORS_MAX ? BF_LIMIT : BF_OK, "%s", err.text);
+        if (n > OP_SELECTORS_MAX)
+            cr_assert_str_eq(err.text, "65 selectors; at most 64 are allowed");
+        else
+            cr_assert_str_eq(back.selectors[63], "+load[2024-01]");
+        op_request_done(&back);
+        bf_buf_free(&b);
+    }
+}
+
+/* Fields 13 and 14 were step and partition: what a program of an older version sends in them means nothing here. */
+Test(proto_operator, the_numbers_of_old_fields_stay_free)
+{
+    static const uint8_t old[] = {0x6a, 4, 'l', 'o', 'a', 'd', 0x72, 1, '1'};
+    struct op_request m = {.id = {1}, .verb = OP_STEPS}, back;
+    struct bf_buf b = {0};
+    struct bf_error err = {0};
+    op_request_encode(&m, &b);
+    bf_buf_put(&b, old, sizeof old);
+    cr_assert_eq(op_request_decode(b.data, b.len, &back, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(back.n_selectors, 0);
+    cr_assert_null(request_differs(&back, &back));
+    op_request_done(&back);
+    bf_buf_free(&b);
 }
 
 Test(proto_operator, an_answer_too_long_for_a_reply_says_so)

@@ -12,7 +12,8 @@
 Test(sql_request, reads_a_document)
 {
     const char *json = "{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"select \"},{\"t\":\"date\",\"v\":\"2024-01-31\"},"
-                       "{\"t\":\"string\",\"v\":\"\\ud83d\\ude00\"},{\"t\":\"ident\",\"v\":\"x\"},{\"t\":\"integer\",\"v\":\"1\"}]}";
+                       "{\"t\":\"string\",\"v\":\"\\ud83d\\ude00\"},{\"t\":\"ident\",\"v\":\"x\"},{\"t\":\"integer\",\"v\":\"1\"},"
+                       "{\"t\":\"timestamp\",\"v\":\"2024-01-31T05:00:00+01:00\"}]}";
     struct sql_request r;
     struct bf_error err = {0};
     cr_assert_eq(sql_request_parse(json, strlen(json), &r, &err), BF_OK, "%s", err.text);
@@ -22,7 +23,7 @@ Test(sql_request, reads_a_document)
     cr_expect_eq(r.token, 4294967300);
     cr_expect_eq(r.run, 2);
     cr_expect_eq(r.timebox_ms, 60000);
-    cr_assert_eq(r.n_pieces, 5);
+    cr_assert_eq(r.n_pieces, 6);
     cr_expect_not(r.pieces[0].value);
     cr_expect(r.pieces[1].value);
     cr_expect_eq(r.pieces[1].type, VALUE_DATE);
@@ -30,6 +31,7 @@ Test(sql_request, reads_a_document)
     cr_expect_eq(r.pieces[2].len, 4);
     cr_expect_eq(r.pieces[3].type, VALUE_IDENT);
     cr_expect_eq(r.pieces[4].type, VALUE_INTEGER);
+    cr_expect_eq(r.pieces[5].type, VALUE_TIMESTAMP);
     sql_request_done(&r);
 }
 

@@ -1,5 +1,6 @@
 /* The turn over ports of its own: what it lets go, and what it keeps. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct world {
     enum bf_rc commit_rc;                        /* what the store says */
     size_t commits, welcomes, acks, refusals, replies;
     enum bf_rc reply_rc;
+    char env[512];                               /* BF_PARTITION_* of the last dispatch's first assignment */
 };
 
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
@@ -32,6 +34,12 @@ static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg 
     w->welcomes += msg->kind == AGENT_WELCOME;
     w->acks += msg->kind == AGENT_HEARTBEAT_ACK;
     w->refusals += msg->kind == AGENT_REFUSE;
+    struct bf_buf env = {0};
+    for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->assignments[0].n_env; i++)
+        bf_buf_printf(&env, "%s%s=%s", i ? " " : "", msg->assignments[0].env[i].name + strlen("BF_PARTITION_"), msg->assignments[0].env[i].value);
+    if (env.len)
+        snprintf(w->env, sizeof w->env, "%s", bf_buf_cstr(&env));
+    bf_buf_free(&env);
 }
 
 static void reply(void *arg, const uint8_t key[32], const struct op_reply *r)
@@ -78,7 +86,7 @@ static enum agent_state state_of_agent(const struct world *w)
 static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     req.plan_hash[0] ^= lying ? 1 : 0;
@@ -122,7 +130,7 @@ Test(turn, keeps_a_plan_that_was_taken)
     world_init(&w);
     send_plan(&w, good, false, hash);
     cr_assert_eq(run_after(&w, 1), BF_OK);
-    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "", .from = "no date", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "", .from = "no date", .to = "", .state = "", .name = ""};
     memcpy(req.plan_hash, hash, 32);
     turn_command(w.turns, operator_key, "ada", &req, NULL, 0);
     cr_expect_eq(w.replies, 2);
@@ -165,4 +173,33 @@ Test(turn, does_not_welcome_an_agent_that_it_loses_in_the_same_turn)
     cr_expect_eq(w.welcomes, 2);
     cr_expect_eq(state_of_agent(&w), AGENT_CONNECTED);
     turns_free(w.turns);
+}
+
+/* What a step finds of its partition: what means something for the grain, and nothing else. */
+Test(turn, a_step_finds_its_partition_in_its_environment)
+{
+    static const struct { const char *partitions, *env; } cases[] = {
+        {"", "KEY= INDEX=0"},
+        {"partitions: {grain: day, from: 2024-02-29, to: 2024-03-01}\n",
+         "KEY=2024-02-29 INDEX=0 START=2024-02-29 END=2024-03-01 DATE=2024-02-29 WEEK=2024-W09 MONTH=2024-02"},
+        {"partitions: {grain: month, from: 2024-02, to: 2024-02}\n", "KEY=2024-02 INDEX=0 START=2024-02-01 END=2024-03-01 MONTH=2024-02"},
+        {"partitions: {grain: week, from: 2024-W01, to: 2024-W02}\n", "KEY=2024-W01 INDEX=0 START=2024-01-01 END=2024-01-08 WEEK=2024-W01"},
+        {"partitions: {grain: hour, from: 2024-01-31T05, to: 2024-01-31T06}\n",
+         "KEY=2024-01-31T05+00:00 INDEX=0 START=2024-01-31T05:00:00+00:00 END=2024-01-31T06:00:00+00:00 DATE=2024-01-31 "
+         "HOUR=2024-01-31T05 WEEK=2024-W05 MONTH=2024-01"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        struct bf_buf text = {0};
+        uint8_t hash[32];
+        world_init(&w);
+        bf_buf_printf(&text, "apiVersion: backfill/v1\nkind: Plan\nname: p\n%ssteps:\n  a:\n    run: [echo]\n", cases[i].partitions);
+        send_plan(&w, bf_buf_cstr(&text), false, hash);
+        tell(&w, AGENT_HELLO, 1);
+        cr_assert_eq(run_after(&w, 1), BF_OK);
+        cr_assert_eq(w.reply_rc, BF_OK, "case %zu", i);
+        cr_expect_str_eq(w.env, cases[i].env, "case %zu: %s", i, w.env);
+        bf_buf_free(&text);
+        turns_free(w.turns);
+    }
 }

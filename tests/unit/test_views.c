@@ -1,6 +1,7 @@
 /* The documents, over the real engine and turn with a store in memory. */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +62,12 @@ static const char plan_text[] =
     "  fct:\n    run: [echo]\n    needs: [stg]\n"
     "  end:\n    run: [echo]\n    needs: [fct]\n    agents: {labels: {zone: far}}\n";
 
-static void create(struct world *w, const char *text)
+/* Under other dates and with a parameter, where they are not NULL. */
+static void create_with(struct world *w, const char *text, const char *from, struct op_param *param, const char *reason)
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .reason = reason, .from = from ? from : "", .to = "", .state = "", .name = "", .params = param,
+                             .n_params = param ? 1 : 0};
     static uint8_t id;
     memset(req.id, ++id, sizeof req.id);
     plan_source_hash(&source, req.plan_hash);
@@ -75,6 +78,11 @@ static void create(struct world *w, const char *text)
     cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
     bf_buf_free(&bundle);
     plan_source_done(&source);
+}
+
+static void create(struct world *w, const char *text)
+{
+    create_with(w, text, NULL, NULL, "");
 }
 
 static void hello(struct world *w, uint32_t slots)
@@ -127,13 +135,14 @@ static void world_free(struct world *w)
 
 static struct op_request query(enum op_verb verb)
 {
-    return (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .step = "", .partition = "", .state = "", .name = ""};
+    return (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = ""};
 }
 
 static json_t *ask(struct world *w, const struct op_request *req, enum bf_rc want, char *ret_error)
 {
     const struct view_source v = {.engine = turn_engine(w->turns), .cluster = "c1", .store_format = 1, .wall_us = w->wall_us,
-                                  .engine_ms = turn_engine_ms(w->turns, w->boot_ms), .seq = turn_seq(w->turns), .logs = w->logs};
+                                  .engine_ms = turn_engine_ms(w->turns, w->boot_ms), .seq = turn_seq(w->turns), .logs = w->logs,
+                                  .turns = w->turns};
     struct bf_buf b = {0};
     struct bf_error err = {0};
     enum bf_rc rc = views_answer(&v, req, &b, &err);
@@ -191,6 +200,7 @@ Test(views, a_backfill_from_all_sides)
     cr_expect_str_eq(text(j, "by"), "ada");
     cr_expect_str_eq(text(j, "from"), "2024-01-01");
     cr_expect_str_eq(text(j, "to"), "2024-01-10");
+    cr_expect_str_eq(text(j, "timezone"), "UTC");
     cr_expect_str_eq(text(j, "order"), "forward");
     cr_expect(json_is_null(json_object_get(j, "finished_at")));
     cr_expect_eq(strlen(text(j, "plan_hash")), 64);
@@ -243,25 +253,32 @@ Test(views, steps_are_paged_and_filtered)
     create(w, plan_text);
     hello(w, 8);
     end_first(w, OUTCOME_OK, 0, "");
-    static const struct { const char *step, *partition, *state; uint64_t offset; uint32_t limit; size_t rows; const char *first; } cases[] = {
-        {"", "", "", 0, 0, 30, "stg 2024-01-01"},
-        {"", "", "", 9, 2, 2, "stg 2024-01-10"},
-        {"", "", "", 10, 3, 3, "fct 2024-01-01"},
-        {"", "", "", 29, 10, 1, "end 2024-01-10"},
-        {"", "", "", 30, 10, 0, ""},
-        {"", "", "", UINT64_MAX, 10, 0, ""},
-        {"fct", "", "", 0, 0, 10, "fct 2024-01-01"},
-        {"fct", "", "", 4, 1, 1, "fct 2024-01-05"},
-        {"fct", "2024-01-03", "", 0, 0, 1, "fct 2024-01-03"},
-        {"", "2024-01-03", "", 0, 0, 3, "stg 2024-01-03"},
-        {"", "", "succeeded", 0, 0, 1, "stg 2024-01-01"},
-        {"", "", "failed", 0, 0, 0, ""},
-        {"stg", "", "ready", 2, 0, 5, "stg 2024-01-06"},
+    static const struct { const char *selectors[2], *state; uint64_t offset; uint32_t limit; size_t rows; const char *first; } cases[] = {
+        {{NULL}, "", 0, 0, 30, "stg 2024-01-01"},
+        {{NULL}, "", 9, 2, 2, "stg 2024-01-10"},
+        {{NULL}, "", 10, 3, 3, "fct 2024-01-01"},
+        {{NULL}, "", 29, 10, 1, "end 2024-01-10"},
+        {{NULL}, "", 30, 10, 0, ""},
+        {{NULL}, "", UINT64_MAX, 10, 0, ""},
+        {{"fct"}, "", 0, 0, 10, "fct 2024-01-01"},
+        {{"fct"}, "", 4, 1, 1, "fct 2024-01-05"},
+        {{"fct[2024-01-03]"}, "", 0, 0, 1, "fct 2024-01-03"},
+        {{"*[2024-01-03]"}, "", 0, 0, 3, "stg 2024-01-03"},
+        {{"*[2024-01-03..2024-01-05]"}, "", 2, 2, 2, "stg 2024-01-05"},
+        {{"*[2024-01-03..2024-01-05]"}, "", 3, 0, 6, "fct 2024-01-03"},
+        {{"fct[2024-01-09..]", "fct[..2024-01-02]"}, "", 0, 0, 4, "fct 2024-01-01"},
+        {{"fct[2024-01-09..]", "fct[..2024-01-02]"}, "", 2, 0, 2, "fct 2024-01-09"},
+        {{"fct[2024-01-09..]", "fct[..2024-01-02]"}, "waiting", 1, 2, 2, "fct 2024-01-09"},
+        {{"fct+[2024-01]"}, "", 10, 0, 10, "end 2024-01-01"},
+        {{"+fct"}, "", 0, 0, 20, "stg 2024-01-01"},
+        {{NULL}, "succeeded", 0, 0, 1, "stg 2024-01-01"},
+        {{NULL}, "failed", 0, 0, 0, ""},
+        {{"stg"}, "ready", 2, 0, 5, "stg 2024-01-06"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct op_request req = query(OP_STEPS);
-        req.step = cases[i].step;
-        req.partition = cases[i].partition;
+        req.selectors = cases[i].selectors;
+        req.n_selectors = (size_t)(cases[i].selectors[0] != NULL) + (cases[i].selectors[1] != NULL);
         req.state = cases[i].state;
         req.page_offset = cases[i].offset;
         req.page_limit = cases[i].limit;
@@ -273,43 +290,74 @@ Test(views, steps_are_paged_and_filtered)
         cr_expect_str_eq(first, cases[i].first, "case %zu", i);
         json_decref(j);
     }
+    world_free(w);
+}
+
+static void refused(struct world *w, enum op_verb verb, const char *selector, enum bf_rc rc, const char *says)
+{
+    struct op_request req = query(verb);
+    char error[256];
+    req.selectors = &selector;
+    req.n_selectors = selector != NULL;
+    ask(w, &req, rc, error);
+    cr_expect(strstr(error, says), "%s: %s", selector ? selector : "(none)", error);
+}
+
+Test(views, selectors_that_pick_nothing_are_refused)
+{
+    struct world *w = world_new();
+    create(w, plan_text);
     char error[256];
     struct op_request req = query(OP_STEPS);
     req.state = "done";
     ask(w, &req, BF_INVALID, error);
-    req = query(OP_STEPS);
-    req.step = "stgg";
-    ask(w, &req, BF_NOT_FOUND, error);
-    cr_expect(strstr(error, "stgg"), "%s", error);
-    static const char *const impossible[] = {"2024-13-01", "2024-02-30", "2024-01", "May"};
-    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++)
-        for (int named = 0; named < 2; named++) {
-            req = query(OP_STEPS);
-            req.partition = impossible[i];
-            req.step = named ? "fct" : "";
-            ask(w, &req, BF_INVALID, error);
-            cr_expect(strstr(error, impossible[i]), "%s", error);
-        }
+    refused(w, OP_STEPS, "stgg", BF_NOT_FOUND, "did you mean `stg`");
+    refused(w, OP_STEPS, "*[2024-13-01]", BF_INVALID, "2024-13-01");
+    refused(w, OP_STEPS, "fct[2024-02-30]", BF_INVALID, "2024-02-30");
+    refused(w, OP_STEPS, "fct[May]", BF_INVALID, "May");
+    refused(w, OP_STEPS, "*[2025-01-01]", BF_INVALID, "run from 2024-01-01 to 2024-01-10");
+    refused(w, OP_STEPS, "fct[", BF_INVALID, "fct[");
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: one\nsteps:\n  only: {run: [echo]}\n");
+    refused(w, OP_STEPS, "only[2024-01-01]", BF_INVALID, "the step has no partitions");
     world_free(w);
 }
 
-Test(views, a_partition_of_a_plan_without_partitions_is_refused)
+/* `why` and `logs` are of one instance, however it is written. */
+Test(views, one_instance_is_needed)
 {
     struct world *w = world_new();
+    create(w, plan_text);
+    static const enum op_verb verbs[] = {OP_WHY, OP_LOGS};
+    for (size_t i = 0; i < 2; i++) {
+        refused(w, verbs[i], NULL, BF_INVALID, "30 step instances are picked, and one is needed: stg[2024-01-01], stg[2024-01-02], stg[2024-01-03], …");
+        refused(w, verbs[i], "end", BF_INVALID, "10 step instances are picked, and one is needed: end[2024-01-01], ");
+        refused(w, verbs[i], "+fct[2024-01-04]", BF_INVALID, "2 step instances are picked, and one is needed: stg[2024-01-04], fct[2024-01-04]");
+        refused(w, verbs[i], "fxt[2024-01-01]", BF_NOT_FOUND, "did you mean `fct`");
+    }
+    static const char *const ones[] = {"f*[2024-01-04]", "fct[2024-01-04..2024-01-04]", "fct[2024-01-04]"};
+    for (size_t i = 0; i < sizeof ones / sizeof *ones; i++) {
+        struct op_request req = query(OP_WHY);
+        req.selectors = &ones[i];
+        req.n_selectors = 1;
+        json_t *j = ask(w, &req, BF_OK, NULL);
+        cr_expect_str_eq(text(j, "step"), "fct");
+        cr_expect_str_eq(text(j, "partition"), "2024-01-04");
+        json_decref(j);
+    }
     create(w, "apiVersion: backfill/v1\nkind: Plan\nname: one\nsteps:\n  only: {run: [echo]}\n");
-    char error[256];
-    struct op_request req = query(OP_STEPS);
-    req.partition = "2024-01-01";
-    ask(w, &req, BF_INVALID, error);
-    cr_expect(strstr(error, "no step of bf-1 has partitions"), "%s", error);
+    struct op_request req = query(OP_WHY);
+    json_decref(ask(w, &req, BF_OK, NULL));                /* there is but one */
     world_free(w);
 }
 
 static json_t *why(struct world *w, const char *step, const char *partition)
 {
     struct op_request req = query(OP_WHY);
-    req.step = step;
-    req.partition = partition;
+    char word[96];
+    const char *selectors[] = {word};
+    snprintf(word, sizeof word, "%s[%s]", step, partition);
+    req.selectors = selectors;
+    req.n_selectors = 1;
     return ask(w, &req, BF_OK, NULL);
 }
 
@@ -353,17 +401,9 @@ Test(views, why_names_what_blocks_and_what_to_do)
     } else
         cr_expect_fail("fct[2024-01-01] is %s", text(j, "state"));
     json_decref(j);
-    char error[256];
-    struct op_request req = query(OP_WHY);
-    static const struct { const char *step, *partition, *says; } wrong[] = {
-        {"fxt", "2024-01-01", "did you mean \"fct\""}, {"fct", "2025-01-01", "they run from 2024-01-01 to 2024-01-10"}, {"fct", "", "name one"},
-        {"fct", "May", "no partition"}};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        req.step = wrong[i].step;
-        req.partition = wrong[i].partition;
-        ask(w, &req, strcmp(wrong[i].partition, "May") == 0 ? BF_INVALID : BF_NOT_FOUND, error);
-        cr_expect(strstr(error, wrong[i].says), "%s", error);
-    }
+    refused(w, OP_WHY, "fct[2025-01-01]", BF_INVALID, "run from 2024-01-01 to 2024-01-10");
+    refused(w, OP_WHY, "fct", BF_INVALID, "one is needed");
+    refused(w, OP_WHY, "fct[May]", BF_INVALID, "`May` is no real date");
     world_free(w);
 }
 
@@ -384,8 +424,9 @@ Test(views, logs_are_pages_of_text)
     cr_assert_eq(log_store_append(w->logs, forger, &forged, &acked, &err), BF_OK);
     cr_assert_eq(log_store_append(w->logs, agent_key, &m, &acked, &err), BF_OK);
     struct op_request req = query(OP_LOGS);
-    req.step = "stg";
-    req.partition = "2024-01-01";
+    const char *selector = "stg[2024-01-01]";
+    req.selectors = &selector;
+    req.n_selectors = 1;
     json_t *j = ask(w, &req, BF_OK, NULL);
     const json_t *chunk = json_array_get(json_object_get(j, "chunks"), 0);
     cr_expect_str_eq(text(chunk, "stream"), "stderr");
@@ -398,11 +439,11 @@ Test(views, logs_are_pages_of_text)
     cr_expect_eq(number(j, "next"), 4);
     cr_expect(json_is_false(json_object_get(j, "end")));
     json_decref(j);
-    req.partition = "2024-01-02";
+    selector = "stg[2024-01-02]";
     j = ask(w, &req, BF_OK, NULL);
     cr_expect(json_is_false(json_object_get(j, "end")), "it runs and has written nothing yet");
     json_decref(j);
-    req.partition = "2024-01-10";
+    selector = "stg[2024-01-10]";
     ask(w, &req, BF_NOT_FOUND, NULL);
     world_free(w);
 }
@@ -435,5 +476,95 @@ Test(views, large_documents_stay_within_a_message)
     cr_expect_eq(json_array_size(j), 1000);
     cr_expect_str_eq(text(json_object_get(json_array_get(j, 0), "failure"), "text"), long_text);
     json_decref(j);
+    world_free(w);
+}
+
+/* ---- plans ---- */
+
+#define VERSIONED "apiVersion: backfill/v1\nkind: Plan\nname: v\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-02}\nparams: {k: one}\nsteps:\n"
+
+Test(views, the_source_of_a_plan_comes_in_pages)
+{
+    struct world *w = world_new();
+    struct op_request req = query(OP_PLAN_GET);
+    ask(w, &req, BF_NOT_FOUND, NULL);
+    enum { LINE = 40, LINES = 40000 };
+    char *text = malloc(sizeof plan_text + LINE * LINES), *end = stpcpy(text, plan_text);
+    for (int i = 0; i < LINES; i++)
+        end += sprintf(end, "# %036d\n", i);
+    create_with(w, text, "2024-01-09", NULL, "");
+    size_t got = 0, total = 1, pages = 0;
+    struct bf_buf bundle = {0};
+    for (; got < total; pages++) {
+        req.page_offset = got;
+        json_t *page = ask(w, &req, BF_OK, NULL);
+        const char *bytes = json_string_value(json_object_get(page, "bytes"));
+        cr_assert_str_eq(json_string_value(json_object_get(page, "backfill")), "bf-1");
+        cr_assert_str_eq(json_string_value(json_object_get(page, "from")), "2024-01-09");
+        cr_assert(json_is_null(json_object_get(page, "to")));
+        cr_assert_eq((size_t)json_integer_value(json_object_get(page, "offset")), got);
+        total = (size_t)json_integer_value(json_object_get(page, "total_bytes"));
+        size_t n = 0, len = strlen(bytes);
+        bf_buf_reserve(&bundle, len);
+        cr_assert_eq(sodium_base642bin(bundle.data + bundle.len, len, bytes, len, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL), 0);
+        bundle.len += n;
+        got += n;
+        json_decref(page);
+    }
+    cr_expect_eq(pages, 3);
+    struct plan_source source = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(plan_bundle_decode(bundle.data, bundle.len, &source, &err), BF_OK, "%s", err.text);
+    cr_expect_str_eq(source.text, text);
+    req.page_offset = total;
+    ask(w, &req, BF_USAGE, NULL);
+    req = query(OP_PLAN_GET);
+    req.backfill = 2;
+    ask(w, &req, BF_NOT_FOUND, NULL);
+    plan_source_done(&source);
+    bf_buf_free(&bundle);
+    free(text);
+    world_free(w);
+}
+
+/* "VERSION:+added-removed~changed/backfills", newest first; "?" where the hash is not known. */
+static void history(struct world *w, const char *name, uint64_t offset, const char *wanted)
+{
+    struct op_request req = query(OP_PLAN_HISTORY);
+    req.name = name;
+    req.page_offset = offset;
+    json_t *rows = ask(w, &req, BF_OK, NULL), *row;
+    size_t i;
+    char got[512] = "";
+    json_array_foreach(rows, i, row) {
+        json_t *steps = json_object_get(row, "steps");
+        size_t n = strlen(got);
+        snprintf(got + n, sizeof got - n, "%s%d%s:+%d-%d~%d/%d %s", i ? ", " : "", (int)json_integer_value(json_object_get(row, "version")),
+                 json_is_null(json_object_get(row, "hash")) ? "?" : "", (int)json_integer_value(json_object_get(steps, "added")),
+                 (int)json_integer_value(json_object_get(steps, "removed")), (int)json_integer_value(json_object_get(steps, "changed")),
+                 (int)json_integer_value(json_object_get(row, "n_backfills")), json_string_value(json_object_get(row, "reason")));
+    }
+    cr_expect_str_eq(got, wanted, "%s", got);
+    json_decref(rows);
+}
+
+Test(views, the_versions_of_a_plan)
+{
+    struct world *w = world_new();
+    struct op_request req = query(OP_PLAN_HISTORY);
+    struct op_param two = {"k", "two"};
+    req.name = "v";
+    ask(w, &req, BF_NOT_FOUND, NULL);
+    create_with(w, VERSIONED "  a: {run: [\"{{ params.k }}\"]}\n", NULL, &two, "first");
+    history(w, "v", 0, "1?:+0-0~0/1 first");
+    create_with(w, VERSIONED "  a: {run: [\"{{ params.k }}\"]}\n", NULL, NULL, "again");
+    create(w, plan_text);
+    history(w, "v", 0, "1:+0-0~0/2 first");
+    /* Another step; that the first backfill was given another parameter is no change of `a`. */
+    create_with(w, VERSIONED "  a: {run: [\"{{ params.k }}\"]}\n  b: {noop: true}\n", "2024-01-02", &two, "second");
+    create_with(w, VERSIONED "  b: {run: [b]}\n", NULL, NULL, "third");
+    history(w, "v", 0, "3:+0-1~1/1 third, 2?:+1-0~0/1 second, 1:+0-0~0/2 first");
+    history(w, "v", 2, "1:+0-0~0/2 first");
+    history(w, "v", 3, "");
     world_free(w);
 }

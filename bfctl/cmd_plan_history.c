@@ -1,0 +1,129 @@
+/* bfctl plan history: the versions of a plan that backfills ran. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bfctl/commands.h"
+#include "bfctl/plan_load.h"
+#include "bfctl/render.h"
+#include "common/text.h"
+
+#define SHORT_HASH 12
+#define BACKFILLS_SHOWN 3u
+
+static const struct bf_option options[] = {
+    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
+    CTL_OPTION_NO_HEADERS(struct ctl_plain),
+    CTL_OPTIONS_SERVER(struct ctl_plain),
+    CTL_OPTION_HELP(struct ctl_plain)};
+
+/* The coordinator knows the hash of a version where a backfill ran it as it is written; else it is found here. */
+static enum bf_rc fill_hash(struct ctl_call *call, struct session *s, json_t *row, struct bf_error *err)
+{
+    char hex[2 * PLAN_HASH_BYTES + 1];
+    const char *backfill = json_string_value(json_array_get(json_object_get(row, "backfills"), 0));
+    if (!backfill || json_is_string(json_object_get(row, "hash")))
+        return BF_OK;
+    PLAN_LOAD_AUTO struct plan_load l = {0};
+    enum bf_rc rc = plan_load(ctl_common(call), s, backfill, false, &l, err);
+    if (rc == BF_OK) {
+        bf_hex(l.plan->hash, PLAN_HASH_BYTES, hex);
+        json_object_set_new(row, "hash", json_string(hex));
+    }
+    return rc;
+}
+
+/* Pages until one is empty: the coordinator ends a page early where plans are large. */
+static enum bf_rc fetch(struct ctl_call *call, struct session *s, json_t *rows, struct bf_error *err)
+{
+    struct op_request req;
+    client_request(&req, OP_PLAN_HISTORY);
+    req.name = call->words[0];
+    for (;;) {
+        ANSWER_AUTO struct answer page = {0};
+        req.page_offset = json_array_size(rows);
+        enum bf_rc rc = session_query(s, &req, &page, err);
+        if (rc == BF_OK && !json_is_array(page.json))
+            rc = bf_fail(err, BF_PROTOCOL, "the coordinator answered 'plan_history' with no list");
+        if (rc != BF_OK || json_array_size(page.json) == 0)
+            return rc;
+        json_array_extend(rows, page.json);
+    }
+}
+
+static void show_backfills(struct table *t, const json_t *row)
+{
+    const json_t *ids = json_object_get(row, "backfills");
+    struct bf_buf text = {0};
+    size_t i, n = (size_t)render_number(row, "n_backfills");
+    json_t *id;
+    json_array_foreach(ids, i, id)
+        if (i < BACKFILLS_SHOWN)
+            bf_buf_printf(&text, "%s%s", i ? " " : "", render_safe(json_string_value(id) ? json_string_value(id) : ""));
+    if (n > BACKFILLS_SHOWN)
+        bf_buf_printf(&text, " +%zu", n - BACKFILLS_SHOWN);
+    table_cell(t, bf_buf_cstr(&text));
+    bf_buf_free(&text);
+}
+
+static void show_row(struct table *t, const json_t *row)
+{
+    const json_t *steps = json_object_get(row, "steps");
+    table_row(t);
+    table_cellf(t, "%" PRId64, render_number(row, "version"));
+    table_cellf(t, "%.*s", SHORT_HASH, render_text(row, "hash"));
+    table_time(t, render_text(row, "first_used"));
+    table_time(t, render_text(row, "last_used"));
+    show_backfills(t, row);
+    if (json_is_integer(json_object_get(steps, "changed")))
+        table_cellf(t, "+%" PRId64 " -%" PRId64 " ~%" PRId64, render_number(steps, "added"), render_number(steps, "removed"),
+                    render_number(steps, "changed"));
+    else
+        table_cell(t, NULL);
+    table_cell(t, render_text(row, "by"));
+    table_cell(t, render_text(row, "reason"));
+}
+
+static void show(const struct ctl_call *call, const json_t *rows)
+{
+    static const struct table_column columns[] = {
+        {"VERSION", true, false}, {"HASH", false, false}, {"FIRST USED", false, false}, {"LAST USED", false, false},
+        {"BACKFILLS", false, true}, {"STEPS", false, false}, {"BY", false, true}, {"REASON", false, true}};
+    struct table *t = table_new(columns, sizeof columns / sizeof columns[0], ctl_common(call)->no_headers);
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+        show_row(t, row);
+    table_print(t, "versions");
+}
+
+static int run(struct ctl_call *call)
+{
+    SESSION_AUTO struct session s = {0};
+    enum ctl_output output;
+    json_t *rows = json_array(), *row;
+    size_t i;
+    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
+    if (rc == BF_OK)
+        rc = session_open(ctl_common(call), &s, &call->err);
+    if (rc == BF_OK)
+        rc = fetch(call, &s, rows, &call->err);
+    json_array_foreach(rows, i, row)
+        if (rc == BF_OK)
+            rc = fill_hash(call, &s, row, &call->err);
+    if (rc == BF_OK && output == CTL_JSON)
+        rc = render_json(rows, &call->err);
+    else if (rc == BF_OK)
+        show(call, rows);
+    json_decref(rows);
+    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+}
+
+const struct ctl_command cmd_plan_history = {
+    .usage = "plan history NAME [-o table|json] [options]",
+    .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS counts\n"
+             "what changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
+             "BY and REASON are those of the backfill that used the version first.",
+    .examples = "  bfctl plan history orders-rebuild\n  bfctl plan history orders-rebuild -o json",
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
+    .min_words = 1, .max_words = 1, .run = run};

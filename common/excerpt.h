@@ -1,0 +1,26 @@
+/* The line of a text that a diagnostic is about, with what it points at underlined, and text made fit for a terminal.  Pure. */
+#ifndef BF_COMMON_EXCERPT_H
+#define BF_COMMON_EXCERPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/diag.h"
+
+/* Where the last search in a text ended: marks that come in order of place cost one pass over the text.  All-zero to begin. */
+struct bf_excerpt_cursor {
+    const char *text;
+    size_t line_start, line_end, at;           /* offsets: of the line, of its line end, and of the column in it */
+    uint32_t line, column;
+};
+
+/* Two lines, each behind four blanks: the source line, or a window of it around the mark, and a caret under the mark that runs on
+ * under the word or quoted string that begins there.  Nothing when the mark has no line or column, or the text has no such line. */
+void bf_excerpt_put(struct bf_excerpt_cursor *c, const struct bf_diag_source *source, struct bf_mark mark, struct bf_buf *ret);
+
+/* n bytes with control characters, and those that turn the direction of writing, as \x1b or \u202e; what is no UTF-8 becomes U+FFFD. */
+void bf_put_printable(struct bf_buf *ret, const char *s, size_t n);
+
+#endif

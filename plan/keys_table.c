@@ -1,0 +1,356 @@
+/* The tables of keys: the plan language, entry by entry.  Tables of one subject stand together, inner ones first.  What a key's value may
+ * be stands here and nowhere else; rules between keys are in keys_rules.c, checks of steps in keys_checks.c. */
+#include "plan/keys_table.h"
+
+#include "plan/keys_rules.h"
+
+/* ---- words with values ---- */
+
+static const struct plan_word priorities[] = {
+    {"critical", PLAN_CRITICAL, NULL}, {"high", PLAN_HIGH, NULL}, {"normal", PLAN_NORMAL, NULL}, {"low", PLAN_LOW, NULL},
+    {NULL, 0, NULL},
+};
+static const struct plan_word jitters[] = {{"full", 0, NULL}, {"none", 1, "R6"}, {"equal", 2, "R6"}, {NULL, 0, NULL}};
+static const struct plan_word thens[] = {
+    {"kill_and_retry", PLAN_KILL_AND_RETRY, NULL}, {"kill_and_fail", PLAN_KILL_AND_FAIL, NULL}, {"warn", 0, "R12"}, {NULL, 0, NULL},
+};
+static const struct plan_word losts[] = {{"reroute_after_lease", false, NULL}, {"wait_for_fence", true, NULL}, {NULL, 0, NULL}};
+
+static const struct plan_word methods[] = {
+    {"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}, {"PUT", 0, NULL}, {"PATCH", 0, NULL}, {"DELETE", 0, NULL}, {NULL, 0, NULL},
+};
+
+#define SENSITIVITY WORDS({"public", 0, NULL}, {"internal", 1, NULL}, {"restricted", 2, NULL})
+#define PRIORITY T(PLAN_VALUE_WORD, .words = priorities)
+#define GRAIN WORDS({"hour", 0, NULL}, {"day", 0, NULL}, {"week", 0, NULL}, {"month", 0, NULL}, {"none", 0, NULL})
+#define PARTIAL WORDS({"refuse", 0, NULL}, {"allow", 1, NULL})
+
+/* ---- the head ---- */
+
+static const struct plan_key escalation[] = {
+    PART_REQUIRED("after", DURATION(0), "from the beginning of the alert"),
+    PART_REQUIRED("notify", TEXT1, "who hears of it then"),
+};
+static KEYS(escalation, "escalation", "a stage of `escalation`");
+
+static const struct plan_key owner[] = {
+    SHOWN("contact", TEXT, "where the owner is reached"),
+    SHOWN("playbook", TEXT, "what to do"),
+    SHOWN("description", TEXT, "who it is"),
+    SHOWN("why", TEXT, "why it is theirs"),
+    NOT_YET("escalation", "C9", LIST(1, 100, KEYS_OF(plan_keys_escalation)),
+            "who hears of an alert that nobody has taken, and when",
+            "[{after: 15m, notify: oncall-primary}, {after: 1h, notify: data-lead}]"),
+};
+KEYS(owner, "owner", "an owner");
+
+static const struct plan_key partitions[] = {
+    REQUIRED("grain", GRAIN, "how long a partition is"),
+    READ("from", T(PLAN_VALUE_SCALAR), "the first hour, day, ISO week or month of the range"),
+    READ("to", T(PLAN_VALUE_SCALAR), "the last one, inclusive"),
+    READ("timezone", TEXT, "whose clock the boundaries go by; preset `UTC`"),
+    READ("partial", PARTIAL, "may coarse partitions lie in the range only in part? Preset `refuse`"),
+};
+KEYS(partitions, "partitions", "`partitions`");
+
+static const struct plan_key step_partitions[] = {
+    READ("grain", GRAIN, "another grain than the plan's"),
+    READ("partial", PARTIAL, "may partitions of this step lie in the range only in part? Preset: the plan's"),
+    REFUSED("from", "a step takes the plan's range"),
+    REFUSED("to", "a step takes the plan's range"),
+    REFUSED("timezone", "a step takes the plan's time zone"),
+};
+KEYS(step_partitions, "partitions of a step", "a step's `partitions`");
+
+/* ---- connections and pools ---- */
+
+static const struct plan_key probe_http[] = {
+    PART_REQUIRED("url", T(PLAN_VALUE_URL), "the address"),
+    PART("method", WORDS({"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}), "preset `GET`"),
+};
+static KEYS(probe_http, "http of a probe", "the `http` of a probe");
+
+static const struct plan_key probe[] = {
+    PART("sql", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX), "a query like those of the users"),
+    PART("run", LIST(1, 1024, TEXT), "a program and its arguments"),
+    PART("http", KEYS_OF(plan_keys_probe_http), "a call"),
+    PART("measure", WORDS({"elapsed", 0, NULL}, {"value", 0, NULL}),
+         "the time that it takes (preset), or the number that it gives"),
+    PART("every", DURATION(1000), "how often"),
+    PART_REQUIRED("target", EITHER(DURATION(1), NUMBER(0, 1000000000)), "keep the probe at or under this"),
+    PART_REQUIRED("limit", EITHER(DURATION(1), NUMBER(0, 1000000000)), "at or over this the pool is cut to its floor"),
+};
+static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
+static KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe);
+
+static const struct plan_key connection[] = {
+    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` in it is resolved on the agent"),
+    WORDS_FOR_PEOPLE,
+    NOT_YET("probe", "R5", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself",
+            "{sql: select count(*) from t, measure: elapsed, every: 5s, target: 500ms, limit: 2s}"),
+    NOT_YET("dialect", "R2", WORDS({"ansi", 0, NULL}), "how values are written for a database without a dialect of its own",
+            "ansi"),
+};
+KEYS(connection, "connection", "a connection");
+
+static const struct plan_key throttle[] = {
+    PART_REQUIRED("algorithm", WORDS({"gradient", 0, NULL}, {"aimd", 0, NULL}), "how the limit moves"),
+    PART("min", INT(1, POOL_SLOTS_MAX), "the floor"),
+    PART("max", INT(1, POOL_SLOTS_MAX), "the ceiling"),
+};
+static KEYS(throttle, "throttle", "`throttle`", .rule = plan_rule_min_max);
+
+#define UNITS MAP(1, NAME("unit"), INT(1, 1000000000))
+#define CPU NUMBER(1, 1000000000)
+
+static const struct plan_key pool[] = {
+    REQUIRED("slots", INT(1, POOL_SLOTS_MAX), "how many attempts may run at once"),
+    WORDS_FOR_PEOPLE,
+    NOT_YET("cpu", "R3", CPU, "processors for all of its steps", "16"),
+    NOT_YET("memory", "R3", T(PLAN_VALUE_SIZE), "memory for all of its steps", "64Gi"),
+    NOT_YET("io", "R3", T(PLAN_VALUE_RATE), "disk traffic for all of its steps", "400Mi/s"),
+    NOT_YET("units", "R3", UNITS, "units of your own, such as connections or credits", "{connections: 20}"),
+    NOT_YET("throttle", "R5", KEYS_OF(plan_keys_throttle), "follows the live load", "{algorithm: gradient, min: 2, max: 12}"),
+    NOT_YET("start_rate", "R5", T(PLAN_VALUE_FREQUENCY), "how many steps may begin in a time", "5/s"),
+};
+KEYS(pool, "pool", "a pool");
+
+/* ---- windows, flags, rollout, ceilings ---- */
+
+static const struct plan_key window[] = {
+    PART_REQUIRED("name", NAME("window"), "what it is called"),
+    PART("pool", REF(POOL), "the pool that it is for; without one, all"),
+    PART("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
+    PART("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
+    PART("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
+    PART("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
+    PART_REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
+};
+KEYS(window, "window", "a window", .rule = plan_rule_window);
+
+static const struct plan_key flag[] = {
+    PART_REQUIRED("type", T(PLAN_VALUE_WORD, .words = plan_flag_types), "of its values"),
+    PART_REQUIRED("default", T(PLAN_VALUE_SCALAR), "its value until somebody sets another"),
+    PART("allowed", LIST(1, 1000, T(PLAN_VALUE_SCALAR)), "the only values that it may have"),
+};
+static KEYS(flag, "flag", "a flag", .rule = plan_rule_flag);
+
+static const struct plan_key rollout[] = {
+    PART("canary", LIST(1, 4, WORDS({"first", 0, NULL}, {"last", 0, NULL}, {"largest", 0, NULL}, {"clock_change", 0, NULL})),
+         "the partitions that go first"),
+    PART("then", LIST(1, 100, EITHER(INT(1, 10000000), WORDS({"all", 0, NULL}))), "how many may run after each that was good"),
+};
+static KEYS(rollout, "rollout", "`rollout`", .rule = plan_rule_rollout);
+
+static const struct plan_key ceilings[] = {
+    PART("partitions", INT(1, 10000000), "how many partitions may be written"),
+    PART("bytes", T(PLAN_VALUE_SIZE), "how much may be written"),
+    PART("hours", NUMBER(1, 87600000), "how long it may run"),
+};
+static KEYS(ceilings, "ceilings", "`ceilings`");
+
+/* ---- datasets and exposures ---- */
+
+static const struct plan_key dataset_freshness[] = {
+    PART_REQUIRED("column", TEXT1, "when a row was written"),
+    PART_REQUIRED("max_age", DURATION(1), "how old the newest row may be"),
+};
+static KEYS(dataset_freshness, "freshness of a dataset", "`freshness`");
+
+static const struct plan_key dataset[] = {
+    READ("external", T(PLAN_VALUE_BOOL), "true: no step of this plan writes it"),
+    READ("connection", REF(CONNECTION), "where it lives"),
+    READ("partition_column", T(PLAN_VALUE_TEXT, .min = 1, .max = 256), "the column that says to which partition a row belongs"),
+    READ("sensitivity", SENSITIVITY, "who may see it; shown"),
+    WORDS_FOR_PEOPLE,
+    NOT_YET("freshness", "D1", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be",
+            "{column: loaded_at, max_age: 6h}"),
+    NOT_YET("schema", "D1", MAP(1, TEXT1, TEXT1), "columns and their types", "{order_id: bigint not null, amount: numeric}"),
+};
+KEYS(dataset, "dataset", "a dataset");
+
+static const struct plan_key exposure[] = {
+    REQUIRED("reads", LIST(1, 1000, REF(DATASET)), "the datasets that it shows"),
+    READ("deadline", T(PLAN_VALUE_MOMENT), "when they have to be there"),
+    WORDS_FOR_PEOPLE,
+};
+KEYS(exposure, "exposure", "an exposure");
+
+/* ---- policy ---- */
+
+static const struct plan_key backoff[] = {
+    READ("initial", DURATION(1), "the wait before the second attempt; preset `5s`"),
+    READ("factor", NUMBER(1000, 100000), "each wait is so many times the one before; preset 2"),
+    READ("max", DURATION(1), "the longest wait; preset `10m`"),
+    READ("jitter", T(PLAN_VALUE_WORD, .words = jitters),
+         "how waits are spread: `full` is a random part of the wait. The others: not supported yet (R6)"),
+};
+KEYS(backoff, "backoff", "`backoff`");
+
+static const struct plan_key retry[] = {
+    READ("max", INT(1, 1000), "attempts of a run, the first one included; preset 1"),
+    READ("backoff", KEYS_OF(plan_keys_backoff), "the wait between attempts"),
+    NOT_YET("budget", "R6", PERCENT(0, 100 * PERCENT_1), "retries of the whole backfill, as a part of its first attempts", "10%"),
+};
+KEYS(retry, "retry", "`retry`");
+
+static const struct plan_key timebox[] = {
+    REQUIRED("limit", DURATION(1), "the time that an attempt may take"),
+    READ("then", T(PLAN_VALUE_WORD, .words = thens),
+         "what happens at the limit; preset `kill_and_retry`. `warn`: not supported yet (R12)"),
+};
+KEYS(timebox, "timebox", "`timebox`");
+
+static const struct plan_key defaults[] = {
+    READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
+    READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
+    READ("pool", REF(POOL), "the pool that steps draw on"),
+    READ("priority", PRIORITY, "the class of steps; preset `normal`"),
+};
+KEYS(defaults, "defaults", "`defaults`");
+
+/* ---- steps ---- */
+
+static const struct plan_key expect[] = {
+    READ("duration", DURATION(0), "the time that an attempt usually takes; preset 1 s, for `noop` 0"),
+};
+KEYS(expect, "expect", "`expect`");
+
+static const struct plan_key sql[] = {
+    REQUIRED("connection", REF(CONNECTION), "where it runs"),
+    REQUIRED("transaction", T(PLAN_VALUE_BOOL),
+             "`true`: statements and completion marker commit together. Without it: not supported yet (R11)"),
+    READ("text", T(PLAN_VALUE_SQL), "the script, or"),
+    READ("file", TEXT, "a file with the script, beside the plan or below it; at most 512 KiB"),
+    NOT_YET("publish", "D5", WORDS({"swap", 0, NULL}), "write a staged table, and rename it when its checks have passed", "swap"),
+};
+KEYS(sql, "sql", "`sql`");
+
+static const struct plan_key http[] = {
+    PART("method", T(PLAN_VALUE_WORD, .words = methods), "preset `GET`"),
+    PART_REQUIRED("url", T(PLAN_VALUE_URL), "the address, with `{{ … }}`"),
+    PART("headers", MAP(0, TEXT1, TEMPLATE), "headers of the call"),
+    PART("body", T(PLAN_VALUE_ANY, .what = "text, or a list or map that is sent as JSON"), "what is sent, with `{{ … }}`"),
+    PART("expect", EITHER(T(PLAN_VALUE_STATUS), LIST(1, 100, T(PLAN_VALUE_STATUS))), "the answers that are good; preset `2xx`"),
+};
+static KEYS(http, "http", "`http`");
+
+static const struct plan_key sensor[] = {
+    PART_REQUIRED("dataset", REF(DATASET), "whose partition is waited for"),
+    PART("every", DURATION(1000), "how often it looks"),
+    PART("timeout", DURATION(1000), "how long it waits"),
+};
+static KEYS(sensor, "sensor", "`sensor`", .rule = plan_rule_sensor);
+
+static const struct plan_key agents[] = {
+    READ("labels", MAP(0, NAME("label"), T(PLAN_VALUE_TEXT, .max = 128)), "labels that an agent must have, all of them"),
+};
+KEYS(agents, "agents", "`agents`");
+
+static const struct plan_key resources[] = {
+    PART("cpu", CPU, "processors"),
+    PART("memory", T(PLAN_VALUE_SIZE), "memory"),
+    PART("io", T(PLAN_VALUE_RATE), "disk traffic"),
+    PART("units", UNITS, "units that the pool has"),
+};
+KEYS(resources, "resources", "`resources`");
+
+static const struct plan_key rollback[] = {
+    PART("preimage", T(PLAN_VALUE_BOOL), "keep what was there, and put it back"),
+    PART("sql", T(PLAN_VALUE_SQL), "statements that undo the step"),
+    PART("run", LIST(1, 1024, TEMPLATE), "a program that undoes the step"),
+};
+static KEYS(rollback, "rollback", "`rollback`", .only_one = true);
+
+static const struct plan_key fallback_when[] = {
+    PART_REQUIRED("breaker", REF(BREAKER), "while its breaker is open"),
+};
+static KEYS(fallback_when, "when", "`when`");
+
+static const struct plan_key fallback[] = {
+    PART_REQUIRED("when", KEYS_OF(plan_keys_fallback_when), "the condition"),
+    PART_REQUIRED("flags", MAP(1, REF(FLAG), T(PLAN_VALUE_SCALAR)), "the flags that have other values meanwhile"),
+};
+static KEYS(fallback, "fallback", "an item of `fallback`");
+
+static const struct plan_key batch[] = {
+    PART_REQUIRED("max", INT(2, 10000), "the most partitions in one attempt"),
+    PART("bisect", T(PLAN_VALUE_BOOL), "split a batch that failed until the bad partitions stand alone"),
+};
+static KEYS(batch, "batch", "`batch`");
+
+#define FAILURE MAP(1, INT(1, 255), WORDS({"transient", 0, NULL}, {"permanent", 0, NULL}, {"unknown", 0, NULL}))
+
+static const struct plan_key step[] = {
+    READ("run", LIST(1, 1024, TEMPLATE), "a program and its arguments, without a shell"),
+    READ("sql", KEYS_OF(plan_keys_sql), "statements on a connection"),
+    READ("noop", T(PLAN_VALUE_BOOL), "`true`: does nothing, and succeeds"),
+    NOT_YET("shell", "R2", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX),
+            "a script for the shell; values stand in its environment",
+            "fetch --day \"$BF_PARTITION_DATE\" | load"),
+    NOT_YET("http", "R2", KEYS_OF(plan_keys_http), "a call",
+            "{method: POST, url: \"https://example.org/refresh\", body: {run: \"{{ run.id }}\"}, expect: 2xx}"),
+    NOT_YET("sensor", "R2", KEYS_OF(plan_keys_sensor), "waits for a partition of a dataset",
+            "{dataset: raw, every: 1m, timeout: 6h}"),
+    READ("inputs", LIST(0, 0, REF(DATASET)), "the datasets that it reads"),
+    READ("outputs", LIST(0, 0, REF(DATASET)), "the datasets that it writes"),
+    READ("needs", LIST(0, 0, T(PLAN_VALUE_ANY, .what = "a step, `step: mapping` or `{step: mapping, outside: …}`")),
+         "the steps that go before it"),
+    READ("partitions", KEYS_OF(plan_keys_step_partitions), "another grain than the plan's"),
+    READ("pool", REF(POOL), "the pool that it draws on"),
+    READ("priority", PRIORITY, "its class; preset `normal`"),
+    READ("weight", INT(0, PLAN_WEIGHT_MAX), "its rank within the class: more goes first; preset 0"),
+    READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
+    READ("tolerance", DURATION(0), "may be this late before anyone downstream is hurt; shown"),
+    READ("deadline", T(PLAN_VALUE_MOMENT), "when its last partition has to be done; shown"),
+    READ("env", MAP(0, T(PLAN_VALUE_VARIABLE), TEMPLATE), "environment variables of a `run` step"),
+    NOT_YET("secrets", "C3", MAP(1, T(PLAN_VALUE_VARIABLE), T(PLAN_VALUE_SECRET)),
+            "environment variables whose values only the agent knows",
+            "{API_KEY: \"${secret:fx/api_key}\"}"),
+    READ("agents", KEYS_OF(plan_keys_agents), "which agents may run it"),
+    READ("expect", KEYS_OF(plan_keys_expect), "what is usual for it"),
+    NOT_YET("resources", "R3", KEYS_OF(plan_keys_resources), "what an attempt takes", "{cpu: 1, memory: 512Mi, io: 20Mi/s}"),
+    READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
+    READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
+    NOT_YET("failure", "R7", FAILURE, "what its exit codes mean", "{3: transient, 4: permanent}"),
+    READ("on_lost", T(PLAN_VALUE_WORD, .words = losts), "what follows when its agent is lost; preset `reroute_after_lease`"),
+    NOT_YET("on_coordinator_loss", "O1", WORDS({"continue", 0, NULL}), "a `sql` step in a transaction may outlive its lease",
+            "continue"),
+    NOT_YET("checks", NULL, LIST(1, 1000, KEYS_OF(plan_keys_one_check)), "what must hold for its outputs", NULL),
+    NOT_YET("check_severity", "D5", SEVERITY, "what follows a check that fails", "halt"),
+    NOT_YET("rollback", "D6", KEYS_OF(plan_keys_rollback), "how it is undone", "{preimage: true}"),
+    NOT_YET("fallback", "R15", LIST(1, 100, KEYS_OF(plan_keys_fallback)), "other flags while a breaker is open",
+            "[{when: {breaker: warehouse}, flags: {source: archive}}]"),
+    NOT_YET("batch", "X5", KEYS_OF(plan_keys_batch), "several partitions in one attempt", "{max: 30, bisect: true}"),
+    WORDS_FOR_PEOPLE,
+};
+KEYS(step, "step", "a step", .rule = plan_rule_step);
+
+/* ---- the plan ---- */
+
+static const struct plan_key top[] = {
+    REQUIRED("apiVersion", TEXT, "`backfill/v1`"),
+    REQUIRED("kind", TEXT, "`Plan`"),
+    REQUIRED("name", NAME("plan"), "what the plan is called"),
+    WORDS_FOR_PEOPLE,
+    SHOWN("change_ticket", TEXT, "the change that this belongs to"),
+    SHOWN("sensitivity", SENSITIVITY, "of the data that it touches"),
+    READ("owners", MAP(0, NAME("owner"), KEYS_OF(plan_keys_owner)), "who owns what, by name"),
+    READ("partitions", KEYS_OF(plan_keys_partitions), "what one partition is, for every step that does not say otherwise"),
+    READ("connections", MAP(0, NAME("connection"), KEYS_OF(plan_keys_connection)), "databases, by name"),
+    READ("pools", MAP(0, NAME("pool"), KEYS_OF(plan_keys_pool)), "what steps draw on, by name"),
+    NOT_YET("windows", "R13", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget",
+            "[{name: peak, days: mon-fri, from: \"08:00\", to: \"19:00\", budget: 20%}]"),
+    NOT_YET("flags", "R15", MAP(1, NAME("flag"), KEYS_OF(plan_keys_flag)), "values that may be changed while a backfill runs",
+            "{source: {type: string, default: primary, allowed: [primary, replica]}}"),
+    READ("datasets", MAP(0, NAME("dataset"), KEYS_OF(plan_keys_dataset)), "what steps read and write, by name"),
+    READ("exposures", MAP(0, NAME("exposure"), KEYS_OF(plan_keys_exposure)), "who notices when a dataset is late, by name"),
+    READ("defaults", KEYS_OF(plan_keys_defaults), "for every step that does not say otherwise"),
+    NOT_YET("rollout", "X4", KEYS_OF(plan_keys_rollout), "some partitions first, the others when these are good",
+            "{canary: [first, last, clock_change], then: [1, 10, all]}"),
+    NOT_YET("ceilings", "X7", KEYS_OF(plan_keys_ceilings), "passing one pauses the backfill and asks",
+            "{partitions: 400, bytes: 2Ti, hours: 12}"),
+    READ("params", MAP(0, NAME("parameter"), T(PLAN_VALUE_TEXT)), "values that templates name; `--param` overrides them"),
+    REQUIRED("steps", MAP(1, NAME("step"), KEYS_OF(plan_keys_step)), "what is done, by name"),
+};
+KEYS(top, "plan", "a plan");

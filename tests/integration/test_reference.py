@@ -1,0 +1,47 @@
+"""examples/reference.yaml, which has every key that works, run for real on a private cluster and a SQLite file.
+
+    BF_BIN=FOLDER_OF_PROGRAMS test_reference.py [unittest options]
+"""
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PLAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/reference.yaml")
+DAYS = ["2024-03-29", "2024-03-30", "2024-03-31", "2024-04-01", "2024-04-02"]
+SCRIPT = """set -eu
+bfctl plan validate --strict "$1"
+bfctl backfill create "$1" --wait
+bfctl logs @latest 'report[2024-04]'
+"""
+
+
+class ReferenceTest(unittest.TestCase):
+    def test_runs(self):
+        folder = tempfile.mkdtemp(prefix="reference-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "warehouse.db")
+        with sqlite3.connect(path) as db:
+            db.execute("pragma journal_mode = wal")
+        env = dict(os.environ, REFERENCE_DSN=f"Driver=SQLite3;Database={path};NoCreat=1",
+                   PATH=os.environ["BF_BIN"] + os.pathsep + os.environ["PATH"])
+        done = subprocess.run(["bfctl", "dev", "--dir", os.path.join(folder, "cluster"), "--agents", "1", "--allow-env", "REFERENCE_DSN",
+                               "--", "sh", "-c", SCRIPT, "sh", PLAN], env=env, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("warning", done.stderr)
+        self.assertIn("revenue of 2024-04, ledger main", done.stdout)
+        with sqlite3.connect(path) as db:
+            rows = db.execute("select day, total, before from revenue order by day").fetchall()
+            self.assertEqual(db.execute("select count(*), min(ledger) from orders").fetchone(), (5, "main"))
+        # Each day after the one before it: what stands before is the sum of the days before.
+        self.assertEqual(rows, [(day, 100 + i, sum(100 + k for k in range(i))) for i, day in enumerate(DAYS)])
+
+
+if __name__ == "__main__":
+    if not shutil.which("odbcinst") or subprocess.run(["odbcinst", "-q", "-d", "-n", "SQLite3"], capture_output=True, check=False).returncode:
+        print("the ODBC driver SQLite3 is missing", file=sys.stderr)
+        sys.exit(77)
+    unittest.main()
