@@ -76,8 +76,6 @@ struct plan_compiler {
 bool plan_document_read(struct plan_compiler *c);            /* false: nothing more can be said */
 /* The partitions of a grain in the plan's range, made when first asked for; NULL when the plan has no range for them. */
 const struct plan_partitions *plan_partitions_of(struct plan_compiler *c, enum plan_grain grain);
-bool plan_grain_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_grain *ret);
-bool plan_partial_read(struct plan_compiler *c, const struct bf_yaml_node *n, bool *ret);
 void plan_partitions_read(struct plan_compiler *c);
 /* Partitions of a coarse grain must lie in the range whole, unless a step takes them in part: one error for each grain, with the range
  * that would do. */

@@ -22,7 +22,8 @@ static const struct plan_word methods[] = {
 
 #define SENSITIVITY WORDS({"public", 0, NULL}, {"internal", 1, NULL}, {"restricted", 2, NULL})
 #define PRIORITY T(PLAN_VALUE_WORD, .words = priorities)
-#define GRAIN WORDS({"hour", 0, NULL}, {"day", 0, NULL}, {"week", 0, NULL}, {"month", 0, NULL}, {"none", 0, NULL})
+#define GRAIN WORDS({"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL}, \
+                    {"none", PLAN_NONE, NULL})
 #define PARTIAL WORDS({"refuse", 0, NULL}, {"allow", 1, NULL})
 
 /* ---- the head ---- */

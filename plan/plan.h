@@ -23,7 +23,7 @@
 #define PLAN_NAME_MAX 128                      /* names of plans, steps, pools, datasets, connections: [A-Za-z0-9_.-]+ */
 #define PLAN_NO_INDEX UINT32_MAX
 #define PLAN_WEIGHT_MAX 10000u
-#define PLAN_WINDOW_MAX 4096u                  /* partitions that a window may span */
+#define PLAN_WINDOW_MAX 1024u                  /* partitions that a window may span: a turn pays for each one that ends so many times */
 
 /* Files under PLAN_ZONE_PATH (proto/bundle.h) are zones.  "/zoneinfo" alone is a list of their names, one a line, for near matches. */
 #define PLAN_ZONE_NAMES "/zoneinfo"

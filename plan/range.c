@@ -14,29 +14,7 @@
 #include "plan/span.h"
 
 #define HOUR_S 3600
-
-bool plan_grain_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_grain *ret)
-{
-    static const struct plan_word grains[] = {
-        {"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL},
-        {"none", PLAN_NONE, NULL},
-    };
-    int grain;
-    if (!plan_read_word(c->d, n, "grain", grains, PLAN_GRAIN_COUNT, &grain))
-        return false;
-    *ret = (enum plan_grain)grain;
-    return true;
-}
-
-bool plan_partial_read(struct plan_compiler *c, const struct bf_yaml_node *n, bool *ret)
-{
-    static const struct plan_word words[] = {{"refuse", 0, NULL}, {"allow", 1, NULL}};
-    int value;
-    if (!plan_read_word(c->d, n, "partial", words, 2, &value))
-        return false;
-    *ret = value;
-    return true;
-}
+#define DAY_S 86400
 
 /* ---- the zone ---- */
 
@@ -115,14 +93,16 @@ static struct bf_mark range_mark(const struct plan_compiler *c)
     return c->to.mark.line ? c->from.mark : c->to.mark;
 }
 
-/* A table of hours must not be made larger than a backfill can be; days from year 1 to 9999 fit. */
-static bool hours_fit(struct plan_compiler *c)
+/* A table must not be made larger than a backfill can be. */
+static bool table_fits(struct plan_compiler *c, enum plan_grain grain)
 {
-    int64_t hours = (c->plan->until_s - c->plan->from_s) / HOUR_S;
-    if (hours <= PLAN_INSTANCES_MAX)
+    static const int64_t shortest_s[PLAN_GRAIN_COUNT] = {
+        [PLAN_NONE] = INT64_MAX, [PLAN_HOUR] = HOUR_S, [PLAN_DAY] = DAY_S, [PLAN_WEEK] = 7 * DAY_S, [PLAN_MONTH] = 28 * DAY_S};
+    int64_t n = (c->plan->until_s - c->plan->from_s) / shortest_s[grain];
+    if (n <= PLAN_INSTANCES_MAX)
         return true;
-    bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "the range has %lld hours: the limit of instances in a backfill is %u", (long long)hours,
-                PLAN_INSTANCES_MAX);
+    bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "the range has %lld %ss: the limit of instances in a backfill is %u", (long long)n,
+                plan_grain_name(grain), PLAN_INSTANCES_MAX);
     c->range_bad = true;
     return false;
 }
@@ -133,7 +113,7 @@ const struct plan_partitions *plan_partitions_of(struct plan_compiler *c, enum p
     struct plan_partitions *table = &p->partitions[grain];
     if (grain != PLAN_NONE && (c->range_bad || p->from_s >= p->until_s))
         return NULL;
-    if (table->n == 0 && grain == PLAN_HOUR && !hours_fit(c))
+    if (table->n == 0 && !table_fits(c, grain))
         return NULL;
     if (table->n == 0 && grain == PLAN_NONE)
         plan_partitions_build(grain, p->zone, INT64_MIN, INT64_MAX, table);
@@ -260,28 +240,29 @@ static void refuse_dates(struct plan_compiler *c, const struct bf_yaml_node *map
 
 void plan_partitions_read(struct plan_compiler *c)
 {
-    const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "partitions"), *n;
+    const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "partitions");
     struct plan *p = c->plan;
+    int grain, partial;
     if (!map) {
         c->range_bad = bf_yaml_get(c->root, "partitions") != NULL;
         refuse_options(c);
         return;
     }
     (void)plan_keys_check(c->d, map, &plan_keys_partitions);
-    n = plan_keys_get(map, &plan_keys_partitions, "grain");
-    if (!n || !plan_grain_read(c, n, &p->grain)) {
+    if (!plan_keys_word(c->d, map, &plan_keys_partitions, "grain", &grain)) {
         if (plan_keys_missing(map, &plan_keys_partitions, "grain"))
             bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`grain` is missing: use `hour`, `day`, `week`, `month` or `none`");
         c->range_bad = true;
         return;
     }
+    p->grain = (enum plan_grain)grain;
     if (p->grain == PLAN_NONE) {
         refuse_dates(c, map);
         refuse_options(c);
         return;
     }
-    if ((n = plan_keys_get(map, &plan_keys_partitions, "partial")) != NULL)
-        (void)plan_partial_read(c, n, &p->partial);
+    if (plan_keys_word(c->d, map, &plan_keys_partitions, "partial", &partial))
+        p->partial = partial;
     read_timezone(c, map);
     read_range(c, map);
     (void)plan_partitions_of(c, p->grain);

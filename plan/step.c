@@ -20,29 +20,26 @@ static const struct bf_yaml_node *value_of(const struct bf_yaml_node *body, cons
 
 static void read_grain(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
 {
-    const struct bf_yaml_node *map = value_of(source->body, "partitions"), *n = NULL;
-    enum plan_grain grain = c->plan->grain;
+    const struct bf_yaml_node *map = value_of(source->body, "partitions");
+    const struct plan_keys *keys = &plan_keys_step_partitions;
+    int grain = (int)c->plan->grain, partial = c->plan->partial;
     bool inherited = true;
-    step->partial = c->plan->partial;
     if (map) {
-        (void)plan_keys_check(c->d, map, &plan_keys_step_partitions);
-        n = plan_keys_get(map, &plan_keys_step_partitions, "grain");
-        if (n && !plan_grain_read(c, n, &grain))
-            source->grain_bad = true;
-        inherited = !n;
-        n = plan_keys_get(map, &plan_keys_step_partitions, "partial");
-        if (n)
-            (void)plan_partial_read(c, n, &step->partial);
+        (void)plan_keys_check(c->d, map, keys);
+        inherited = !plan_keys_word(c->d, map, keys, "grain", &grain);
+        source->grain_bad = inherited && bf_yaml_get(map, "grain");
+        (void)plan_keys_word(c->d, map, keys, "partial", &partial);
     } else if (bf_yaml_get(source->body, "partitions")) {
         source->grain_bad = true;
     }
+    step->partial = partial;
     if (source->grain_bad || (inherited && c->range_bad)) {
         source->grain_bad = true;
         return;
     }
-    const struct plan_partitions *table = plan_partitions_of(c, grain);
+    const struct plan_partitions *table = plan_partitions_of(c, (enum plan_grain)grain);
     if (table) {
-        step->grain = grain;
+        step->grain = (enum plan_grain)grain;
         step->partitions = table;
         return;
     }
@@ -50,7 +47,7 @@ static void read_grain(struct plan_compiler *c, struct plan_step *step, struct p
     if (c->range_bad)
         return;
     bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "step `%s` has grain %s, but the plan has no range: give it `partitions` with "
-                "`grain`, `from` and `to`", step->name, plan_grain_name(grain));
+                "`grain`, `from` and `to`", step->name, plan_grain_name((enum plan_grain)grain));
 }
 
 static void read_policy(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)

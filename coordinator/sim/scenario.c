@@ -89,15 +89,15 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
 {
     if (k->grain == PLAN_HOUR) {
         const char *day = world_chance(w, 50) ? "2024-03-31" : "2024-10-27";
-        uint64_t from = world_random(w, 2) + (k->strict ? 4 : 0);
+        uint64_t from = world_random(w, 2) + (k->strict ? 4 : 0), to = from + 4 + world_random(w, 6);
         bf_buf_printf(b, "partitions: {grain: hour, from: %sT%02llu, to: %sT%02llu, timezone: Europe/Berlin, partial: allow}\n", day,
-                      (unsigned long long)from, day, (unsigned long long)(from + 4 + world_random(w, 6)));
+                      (unsigned long long)from, day, (unsigned long long)to);
     } else if (k->grain == PLAN_DAY && whole_month) {
         bf_buf_put_str(b, "partitions: {grain: day, from: 2024-02-01, to: 2024-02-29, partial: allow}\n");
     } else if (k->grain == PLAN_DAY) {
-        bf_buf_printf(b, "partitions: {grain: day, from: 2024-02-%02llu, to: 2024-02-%02llu, partial: allow}\n",
-                      (unsigned long long)(1 + world_random(w, 5) + (k->strict ? 5 : 0)),
-                      (unsigned long long)((k->strict ? 10 : 5) + world_random(w, 10)));
+        uint64_t from = (k->strict ? 6 : 1) + world_random(w, 5), to = (k->strict ? 10 : 5) + world_random(w, 10);
+        bf_buf_printf(b, "partitions: {grain: day, from: 2024-02-%02llu, to: 2024-02-%02llu, partial: allow}\n", (unsigned long long)from,
+                      (unsigned long long)to);
     }
 }
 
@@ -105,7 +105,8 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
     uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX);
-    struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4), .strict = w->creates_sent > 0 && world_chance(w, 35)};
+    struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
+    k.strict = w->creates_sent > 0 && world_chance(w, 35);
     bool whole_month = world_chance(w, 30);
     k.grain = world_chance(w, 20) ? PLAN_NONE : world_chance(w, 25) ? PLAN_HOUR : PLAN_DAY;
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];

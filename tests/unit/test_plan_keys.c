@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/mem.h"
 #include "plan/deadline.h"
@@ -224,7 +223,7 @@ Test(plan_keys, owners_are_kept)
 
 /* ---- much of it ---- */
 
-/* Three hundred thousand unknown keys at three places: all counted, none compared with every key at leisure. */
+/* Three hundred thousand unknown keys at three places: all are counted.  (Time: bench/plan_bad_input.py.) */
 Test(plan_keys, many_unknown_keys)
 {
     static const char *const frames[] = {"%sstepz: 1\n", "steps:\n  a:\n    noop: true\n%s",
@@ -239,12 +238,9 @@ Test(plan_keys, many_unknown_keys)
         BF_AUTO_FREE char *text = bf_xasprintf(HEAD "%s", body);
         struct compiled c;
         compiled_init(&c, text);
-        clock_t begin = clock();
         c.plan = plan_compile(&c.source, NULL, &c.d);
-        double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
         cr_expect_null(c.plan);
         cr_expect_geq(c.d.n_errors, (size_t)KEYS);
-        cr_expect_lt(seconds, 5, "%f s", seconds);       /* 0.3 s where nothing is instrumented */
         compiled_done(&c);
         bf_buf_free(&keys);
     }
