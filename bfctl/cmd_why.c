@@ -27,6 +27,39 @@ static void show_clears(const char *at)
     printf("\n");
 }
 
+/* "; deadline 2026-06-01 06:00:00Z, 3h past" */
+static void show_deadline(const char *at)
+{
+    char in[32], when[RENDER_TIME_MAX];
+    int64_t left_ms = render_time_ms(at) - bf_realtime_us() / 1000;
+    bf_format_duration((left_ms < 0 ? -left_ms : left_ms) / 1000 * 1000, in, sizeof in);
+    printf("; deadline %s, %s%s%s", render_time(at, when), left_ms < 0 ? "" : "in ", in, left_ms < 0 ? " past" : "");
+}
+
+/* What the plan says of the step. */
+static void show_annotations(const json_t *a)
+{
+    char text[32];
+    printf("priority %s", render_safe(render_text(a, "priority")));
+    if (render_number(a, "weight") > 0)
+        printf(", weight %" PRId64, render_number(a, "weight"));
+    if (render_number(a, "expected_ms") > 0) {
+        bf_format_duration(render_number(a, "expected_ms"), text, sizeof text);
+        printf("; expected to take %s", text);
+    }
+    if (render_number(a, "tolerance_ms") > 0) {
+        bf_format_duration(render_number(a, "tolerance_ms"), text, sizeof text);
+        printf("; may be %s late", text);
+    }
+    if (*render_text(a, "deadline"))
+        show_deadline(render_text(a, "deadline"));
+    printf("\n");
+    static const char *const words[] = {"owner", "contact", "playbook", "why"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (*render_text(a, words[i]))
+            printf("%s: %s\n", words[i], render_safe(render_text(a, words[i])));
+}
+
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *why)
 {
     (void)call;
@@ -50,6 +83,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
+    show_annotations(json_object_get(why, "annotations"));
 }
 
 static int run(struct ctl_call *call)

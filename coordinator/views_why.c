@@ -187,6 +187,22 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
     return list;
 }
 
+static json_t *text_or_null(const char *s)
+{
+    return s ? view_string(s) : json_null();
+}
+
+/* What the plan says of the step: how urgent it is, how long it takes, when it hurts, and whom. */
+static json_t *annotations(const struct plan_step *s)
+{
+    json_t *deadline = s->deadline.text ? view_time(s->deadline.at_s * INT64_C(1000000)) : json_null();
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "priority", plan_priority_name(s->priority), "weight",
+                     (json_int_t)s->weight, "expected_ms", (json_int_t)s->expect_ms, "tolerance_ms",
+                     s->tolerance_ms ? json_integer(s->tolerance_ms) : json_null(), "deadline", deadline, "owner",
+                     text_or_null(s->words.owner), "contact", text_or_null(s->words.contact), "playbook",
+                     text_or_null(s->words.playbook), "why", text_or_null(s->words.why));
+}
+
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -228,6 +244,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
     json_object_set_new(j, "attempts", json_integer(i.attempts));
+    json_object_set_new(j, "annotations", annotations(why_step(&b, step)));
     *ret = j;
     return BF_OK;
 }

@@ -373,6 +373,29 @@ static void expect_why(struct world *w, const char *step, const char *partition,
     json_decref(j);
 }
 
+Test(views, why_shows_what_the_plan_says_of_the_step)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-02, timezone: UTC}\nsteps:\n"
+              "  a: {noop: true}\n"
+              "  b: {run: [echo], priority: high, weight: 7, expect: {duration: 40s}, tolerance: 2h, deadline: \"2024-06-01T06:00\", owner: finance, "
+              "why: they close on it, contact: \"#fin\", playbook: p.md}\n");
+    json_t *j = why(w, "b", "2024-01-01"), *a = json_object_get(j, "annotations");
+    static const char *const words[][2] = {{"priority", "high"}, {"deadline", "2024-06-01T06:00:00.000000Z"}, {"owner", "finance"},
+                                           {"why", "they close on it"}, {"contact", "#fin"}, {"playbook", "p.md"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        cr_expect_str_eq(text(a, words[i][0]), words[i][1]);
+    cr_expect_eq(json_integer_value(json_object_get(a, "weight")), 7);
+    cr_expect_eq(json_integer_value(json_object_get(a, "expected_ms")), 40000);
+    cr_expect_eq(json_integer_value(json_object_get(a, "tolerance_ms")), 7200000);
+    json_decref(j);
+    j = why(w, "a", "2024-01-01");
+    a = json_object_get(j, "annotations");
+    cr_expect(json_is_null(json_object_get(a, "deadline")) && json_is_null(json_object_get(a, "tolerance_ms")) && json_is_null(json_object_get(a, "owner")));
+    json_decref(j);
+    world_free(w);
+}
+
 Test(views, why_names_what_blocks_and_what_to_do)
 {
     struct world *w = world_new();
