@@ -48,8 +48,6 @@ def documents():
         "cycle of 1": cycle(1),
         "cycle of 1,000": cycle(1000),
         "10,001 steps": HEAD + "steps:\n" + "".join(f"  s{i}: {{noop: true}}\n" for i in range(10001)),
-        "10,000,001 instances": HEAD + "partitions: {grain: day, from: 2024-01-01, to: 2024-01-01}\nsteps:\n"
-                                + "  a: {noop: true}\n" + "  b: {noop: true, partitions: {grain: hour}}\n",
         "window wider than the range": HEAD + DAYS + "steps: {a: {noop: true}, b: {noop: true, needs: [{a: window -31..0}]}}\n",
         "step that fits no pool": HEAD + "pools: {w: {slots: 2, cpu: 4}}\nsteps: {a: {noop: true, pool: w, resources: {cpu: 8}}}\n",
         "hour that does not exist": HEAD + "partitions: {grain: hour, from: 2024-03-31T02, to: 2024-04-01, timezone: Europe/Berlin}\n" + STEP,
@@ -57,7 +55,7 @@ def documents():
     }
     # 27,398 days and 365 steps are 10,000,270 instances; one step less fits.
     many = "".join(f"  s{i}: {{noop: true}}\n" for i in range(365))
-    text["10,000,001 instances"] = HEAD + "partitions: {grain: day, from: 1950-01-01, to: 2025-01-04}\nsteps:\n" + many
+    text["10,000,270 instances"] = HEAD + "partitions: {grain: day, from: 1950-01-01, to: 2025-01-04}\nsteps:\n" + many
     for name, t in text.items():
         yield name, t.encode(), name == "300,000 unknown keys"       # 600,000 values of the 1,000,000 that a document may have
     yield "bad UTF-8", (HEAD + "description: ").encode() + b"\xff\xfe\n" + STEP.encode(), False
@@ -101,7 +99,7 @@ def main():
             mib = max(r[1] for r in runs)
             status, said = runs[0][2], runs[0][3]
             first = said.splitlines()[0] if said else ""
-            place = bool(re.match(r"(bfctl: error: )?plan\.yaml:\d+:\d+: ", first))
+            place = bool(re.search(r"plan\.yaml:\d+:\d+: ", first))
             good &= status == 2 and said != ""
             rows.append({"document": name, "ms": round(ms, 1), "mib": round(mib, 1), "exit": status, "place": place, "at_limit": at_limit})
             print(f"{name:30} {ms:8.1f} {mib:7.1f} {status:4}  {first[:110]}")

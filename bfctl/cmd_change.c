@@ -1,11 +1,8 @@
 /* bfctl pause, resume, cancel, retry, agent drain: one request each, repeated under its id until it is answered. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bfctl/commands.h"
-#include "bfctl/render.h"
-#include "bfctl/session.h"
-#include "bfctl/words.h"
+#include "bfctl/query.h"
 #include "common/mem.h"
 
 struct values {
@@ -20,25 +17,6 @@ static const struct bf_option options[] = {CHANGE_OPTIONS};
 static const struct bf_option cancel_options[] = {
     {"yes", 'y', BF_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"}, CHANGE_OPTIONS};
 
-static int change(struct ctl_call *call, struct op_request *req)
-{
-    const struct values *v = call->values;
-    SESSION_AUTO struct session s = {0};
-    ANSWER_AUTO struct answer a = {0};
-    enum ctl_output output;
-    req->reason = v->common.reason ? v->common.reason : "";
-    enum bf_rc rc = ctl_output(&v->common, CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
-    if (rc == BF_OK)
-        rc = session_open(&v->common, &s, &call->err);
-    if (rc == BF_OK)
-        rc = session_ask(&s, req, &a, &call->err);
-    if (rc == BF_OK && output == CTL_JSON && a.json)
-        rc = render_json(a.json, &call->err);
-    else if (rc == BF_OK)
-        puts(*a.text ? render_safe(a.text) : "done");
-    return rc == BF_OK ? 0 : ctl_failed(&call->err);
-}
-
 static int change_backfill(struct ctl_call *call, enum op_verb verb)
 {
     struct op_request req;
@@ -50,7 +28,7 @@ static int change_backfill(struct ctl_call *call, enum op_verb verb)
                         op_verb_name(verb));
     if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK)
         return ctl_failed(&call->err);
-    return change(call, &req);
+    return query_change(call, &req);
 }
 
 static int run_pause(struct ctl_call *call)
@@ -82,7 +60,7 @@ static int run_drain(struct ctl_call *call)
     struct op_request req;
     client_request(&req, OP_AGENT_DRAIN);
     req.name = call->words[0];
-    return change(call, &req);
+    return query_change(call, &req);
 }
 
 #define COMMAND(name, ...)                                                                                             \

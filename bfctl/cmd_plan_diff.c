@@ -9,13 +9,12 @@
 #include "bfctl/plan_load.h"
 #include "bfctl/render.h"
 #include "common/mem.h"
-#include "common/text.h"
 #include "plan/diff.h"
 #include "plan/line_diff.h"
+#include "plan/odbc.h"
 
 #define ONE_LINE_MAX 100                         /* longer values stand below each other */
 #define EXIT_DIFFERENT 1                         /* as diff(1) has it; 2 is an invalid plan */
-#define SHORT_HASH 12
 
 struct values {
     struct ctl_common common;
@@ -31,25 +30,10 @@ static const struct bf_option options[] = {
 /* ---- values ---- */
 
 /* A connection may hold a password that should have been a reference: it is not shown. */
-static char *masked(const char *value)
+static char *masked(const char *odbc)
 {
-    static const char *const words[] = {"pwd=", "password="};
     struct bf_buf out = {0};
-    for (const char *p = value; *p;) {
-        size_t word = 0;
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strncasecmp(p, words[i], strlen(words[i])) == 0)
-                word = strlen(words[i]);
-        size_t secret = word ? strcspn(p + word, ";") : 0;
-        if (secret > 0 && strncmp(p + word, "${", 2) != 0) {
-            bf_buf_put(&out, p, word);
-            bf_buf_put_str(&out, "****");
-            p += word + secret;
-        } else {
-            bf_buf_put(&out, p, 1);
-            p++;
-        }
-    }
+    plan_odbc_mask(odbc, &out);
     char *text = bf_xstrdup(bf_buf_cstr(&out));
     bf_buf_free(&out);
     return text;
@@ -65,8 +49,10 @@ static char *shown(const struct plan_diff_item *item, const struct plan_diff_pai
 /* Text from outside for a terminal, without a limit of length. */
 static void put_safe(const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        putchar(((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f ? '?' : text[i]);
+    struct bf_buf clean = {0};
+    render_put_safe(text, n, &clean);
+    fwrite(clean.data, 1, clean.len, stdout);
+    bf_buf_free(&clean);
 }
 
 /* ---- text ---- */
@@ -167,9 +153,7 @@ static void print_item(const struct plan_diff *d, const struct plan_diff_item *i
 
 static void print_head(char sign, const struct plan_load *l)
 {
-    char hex[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(l->plan->hash, PLAN_HASH_BYTES, hex);
-    printf("%c%c%c %s  %s  %.*s\n", sign, sign, sign, render_safe(l->label), l->plan->name, SHORT_HASH, hex);
+    printf("%c%c%c %s  %s  %s\n", sign, sign, sign, render_safe(l->label), l->plan->name, render_hash(l->plan->hash).text);
 }
 
 static void print_totals(const struct plan_diff *d, const struct plan *new_plan)
@@ -205,9 +189,7 @@ static void print_text(const struct plan_diff *d, const struct plan_load *a, con
 
 static json_t *side(const struct plan_load *l)
 {
-    char hex[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(l->plan->hash, PLAN_HASH_BYTES, hex);
-    return json_pack("{s:s, s:s, s:s}", "from", l->label, "name", l->plan->name, "hash", hex);
+    return json_pack("{s:s, s:s, s:o}", "from", l->label, "name", l->plan->name, "hash", render_hash_json(l->plan->hash));
 }
 
 static json_t *pair_object(const struct plan_diff_item *item, const struct plan_diff_pair *pair)

@@ -11,7 +11,6 @@
 #include "bfctl/plan_document.h"
 #include "bfctl/render.h"
 #include "common/mem.h"
-#include "common/text.h"
 #include "common/vec.h"
 
 #define NEEDS_SHOWN 8u                           /* of one step in the text */
@@ -345,8 +344,6 @@ static json_t *node_id(const struct node *n)
 static enum bf_rc print_json(const struct graph *g, struct bf_error *err)
 {
     json_t *nodes = json_array(), *edges = json_array();
-    char hex[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(g->p->hash, PLAN_HASH_BYTES, hex);
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *n = &g->nodes.at[i];
         json_t *j = json_pack("{s:o, s:s, s:s}", "id", node_id(n), "kind", node_kinds[n->kind], "name", n->name);
@@ -360,7 +357,7 @@ static enum bf_rc print_json(const struct graph *g, struct bf_error *err)
                                                node_id(&g->nodes.at[e->to]), "kind", edge_kinds[e->kind], "mapping",
                                                e->label[0] ? e->label : NULL));
     }
-    json_t *j = json_pack("{s:s, s:s, s:o, s:o}", "name", g->p->name, "hash", hex, "nodes", nodes, "edges", edges);
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "name", g->p->name, "hash", render_hash_json(g->p->hash), "nodes", nodes, "edges", edges);
     enum bf_rc rc = render_json(j, err);
     json_decref(j);
     return rc;

@@ -6,9 +6,7 @@
 #include "bfctl/commands.h"
 #include "bfctl/plan_load.h"
 #include "bfctl/render.h"
-#include "common/text.h"
 
-#define SHORT_HASH 12
 #define BACKFILLS_SHOWN 3u
 
 static const struct bf_option options[] = {
@@ -20,16 +18,13 @@ static const struct bf_option options[] = {
 /* The coordinator knows the hash of a version where a backfill ran it as it is written; else it is found here. */
 static enum bf_rc fill_hash(struct ctl_call *call, struct session *s, json_t *row, struct bf_error *err)
 {
-    char hex[2 * PLAN_HASH_BYTES + 1];
     const char *backfill = json_string_value(json_array_get(json_object_get(row, "backfills"), 0));
     if (!backfill || json_is_string(json_object_get(row, "hash")))
         return BF_OK;
     PLAN_LOAD_AUTO struct plan_load l = {0};
     enum bf_rc rc = plan_load(ctl_common(call), s, backfill, false, &l, err);
-    if (rc == BF_OK) {
-        bf_hex(l.plan->hash, PLAN_HASH_BYTES, hex);
-        json_object_set_new(row, "hash", json_string(hex));
-    }
+    if (rc == BF_OK)
+        json_object_set_new(row, "hash", render_hash_json(l.plan->hash));
     return rc;
 }
 
@@ -71,7 +66,7 @@ static void show_row(struct table *t, const json_t *row)
     const json_t *steps = json_object_get(row, "steps");
     table_row(t);
     table_cellf(t, "%" PRId64, render_number(row, "version"));
-    table_cellf(t, "%.*s", SHORT_HASH, render_text(row, "hash"));
+    table_cellf(t, "%.*s", RENDER_HASH_CHARS, render_text(row, "hash"));
     table_time(t, render_text(row, "first_used"));
     table_time(t, render_text(row, "last_used"));
     show_backfills(t, row);

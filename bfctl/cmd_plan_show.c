@@ -10,7 +10,6 @@
 #include "common/text.h"
 #include "plan/outside.h"
 
-#define SHORT_HASH 12
 #define CHANGES_SHOWN 12u
 
 static const struct bf_option options[] = {
@@ -32,13 +31,6 @@ static void line(const char *name, const char *text)
 {
     if (text)
         printf("%-14s %s\n", name, render_safe(text));
-}
-
-static void hash_line(const char *name, const uint8_t hash[PLAN_HASH_BYTES])
-{
-    char hex[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(hash, PLAN_HASH_BYTES, hex);
-    printf("%-14s %.*s\n", name, SHORT_HASH, hex);
 }
 
 /* ---- head ---- */
@@ -91,12 +83,9 @@ static void show_head(const struct show *s)
     line("plan", p->name);
     line("from", s->l->label);
     line("created with", given);
-    hash_line("hash", p->hash);
-    line("description", p->words.description);
-    line("owner", p->words.owner);
-    line("contact", p->words.contact);
-    line("why", p->words.why);
-    line("playbook", p->words.playbook);
+    line("hash", render_hash(p->hash).text);
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        line(plan_words_key(i), plan_words_text(&p->words, i));
     line("change ticket", p->change_ticket);
     line("sensitivity", p->sensitivity);
     show_range(s);
@@ -130,9 +119,7 @@ static void needs_cell(struct table *t, const struct plan *p, const struct plan_
 static void step_row(struct table *t, const struct show *s, uint32_t index)
 {
     const struct plan_step *step = &s->p->steps[index];
-    char hex[2 * PLAN_HASH_BYTES + 1];
     uint64_t n = plan_selection_count_step(s->picked, index);
-    bf_hex(step->hash, PLAN_HASH_BYTES, hex);
     table_row(t);
     table_cell(t, step->name);
     table_cell(t, plan_kind_name(step->kind));
@@ -144,7 +131,7 @@ static void step_row(struct table *t, const struct show *s, uint32_t index)
     table_cell(t, step->pool == PLAN_NO_INDEX ? NULL : s->p->pools[step->pool].name);
     table_cell(t, plan_priority_name(step->priority));
     table_cellf(t, "%" PRIu32, step->weight);
-    table_cellf(t, "%.*s", SHORT_HASH, hex);
+    table_cell(t, render_hash(step->hash).text);
     needs_cell(t, s->p, step);
 }
 
@@ -161,21 +148,39 @@ static void show_steps(const struct show *s)
     table_print(t, "steps");
 }
 
-/* One line for each edge that needs something beyond the range. */
+/* "2024-01-01 to 2024-01-09": partitions [from, until) of a table. */
+static void show_stretch(const struct plan_partitions *t, uint32_t from, uint32_t until)
+{
+    char key[PLAN_KEY_MAX];
+    plan_partition_key(t, from, key);
+    printf("%s", key);
+    if (until - from < 2)
+        return;
+    plan_partition_key(t, until - 1, key);
+    printf(" to %s", key);
+}
+
+/* One line for each edge that needs something beyond the range: before it, behind it, or both. */
 static bool show_outside_edge(const struct show *s, uint32_t step, const struct plan_edge *e, bool first_line)
 {
     struct plan_outside_partitions o;
-    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
+    uint32_t before = 0;
     if (!plan_outside(s->p, step, e, &o))
         return false;
+    while (before < o.table.n && o.table.start_s[before] < s->p->from_s)
+        before++;
     BF_AUTO_FREE char *mapping = plan_document_mapping(e);
-    plan_partition_key(&o.table, 0, first);
-    plan_partition_key(&o.table, o.table.n - 1, last);
     if (first_line)
         printf("\nNeeded from outside the range\n");
-    printf("  %s needs %s %s: %s", s->p->steps[step].name, s->p->steps[e->upstream].name, mapping, first);
+    printf("  %s needs %s %s: ", s->p->steps[step].name, s->p->steps[e->upstream].name, mapping);
+    if (before > 0)
+        show_stretch(&o.table, 0, before);
+    if (before > 0 && before < o.table.n)
+        printf(", ");
+    if (before < o.table.n)
+        show_stretch(&o.table, before, o.table.n);
     if (o.table.n > 1)
-        printf("%s%s (%" PRIu32 ")", o.table.n == 2 ? ", " : " to ", last, o.table.n);
+        printf(" (%" PRIu32 ")", o.table.n);
     printf(", %s\n", e->outside == PLAN_ASSUME ? "taken as done (assume)"
                      : e->outside == PLAN_REQUIRE_SUCCESS ? "must have succeeded before (require_success)" : plan_outside_name(e->outside));
     plan_outside_done(&o);
@@ -246,19 +251,21 @@ static void show_exposures(const struct show *s)
     }
 }
 
-/* "NAME  key: text", a line for each of the words. */
-static void show_words(const char *name, const struct plan_words *w, bool *heading)
+/* "KIND NAME  key: text", a line for each of the words.  false when there are none. */
+static bool show_words(const char *kind, const char *name, const struct plan_words *w, bool *heading)
 {
-    const struct { const char *key, *text; } all[] = {
-        {"description", w->description}, {"owner", w->owner}, {"contact", w->contact}, {"why", w->why}, {"playbook", w->playbook}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!all[i].text)
+    bool any = false;
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++) {
+        const char *text = plan_words_text(w, i);
+        if (!text)
             continue;
+        any = true;
         if (!*heading)
             printf("\nNotes\n");
         *heading = true;
-        printf("  %s  %s: %s\n", name, all[i].key, render_safe(all[i].text));
+        printf("  %s %s  %s: %s\n", kind, name, plan_words_key(i), render_safe(text));
     }
+    return any;
 }
 
 static void show_duties(const struct plan_step *step, bool *heading)
@@ -269,7 +276,7 @@ static void show_duties(const struct plan_step *step, bool *heading)
     if (!*heading)
         printf("\nNotes\n");
     *heading = true;
-    printf("  %s ", step->name);
+    printf("  step %s ", step->name);
     if (step->tolerance_ms) {
         bf_format_duration(step->tolerance_ms, tolerance, sizeof tolerance);
         printf(" tolerance: %s", tolerance);
@@ -289,15 +296,15 @@ static void show_notes(const struct show *s)
         if (!plan_selection_has_step(s->picked, p->order[i]))
             continue;
         show_duties(&p->steps[p->order[i]], &heading);
-        show_words(p->steps[p->order[i]].name, &p->steps[p->order[i]].words, &heading);
+        show_words("step", p->steps[p->order[i]].name, &p->steps[p->order[i]].words, &heading);
     }
     for (size_t i = 0; i < p->n_datasets; i++)
         if (dataset_picked(s, i))
-            show_words(p->datasets[i].name, &p->datasets[i].words, &heading);
+            show_words("dataset", p->datasets[i].name, &p->datasets[i].words, &heading);
     for (size_t i = 0; i < p->n_pools; i++)
-        show_words(p->pools[i].name, &p->pools[i].words, &heading);
+        show_words("pool", p->pools[i].name, &p->pools[i].words, &heading);
     for (size_t i = 0; i < p->n_connections; i++)
-        show_words(p->connections[i].name, &p->connections[i].words, &heading);
+        show_words("connection", p->connections[i].name, &p->connections[i].words, &heading);
 }
 
 static void show_owners(const struct show *s)
@@ -307,10 +314,7 @@ static void show_owners(const struct show *s)
     if (p->n_owners > 0)
         printf("\nOwners\n");
     for (size_t i = 0; i < p->n_owners; i++) {
-        const struct plan_words *w = &p->owners[i].words;
-        if (w->description || w->owner || w->why || w->contact || w->playbook)
-            show_words(p->owners[i].name, w, &heading);
-        else
+        if (!show_words("owner", p->owners[i].name, &p->owners[i].words, &heading))
             printf("  %s\n", p->owners[i].name);
     }
 }

@@ -1,12 +1,14 @@
 /* bfctl why: every blocker of a step instance, in order, and when it is expected to clear. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
 #include "common/clock.h"
 #include "common/text.h"
+#include "plan/plan.h"
 
 static const struct bf_option options[] = {
     CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
@@ -36,11 +38,14 @@ static void show_deadline(const char *at)
     printf("; deadline %s, %s%s%s", render_time(at, when), left_ms < 0 ? "" : "in ", in, left_ms < 0 ? " past" : "");
 }
 
-/* What the plan says of the step. */
+/* What the plan says of the step, and its class now. */
 static void show_annotations(const json_t *a)
 {
     char text[32];
-    printf("priority %s", render_safe(render_text(a, "priority")));
+    const char *now = render_text(a, "priority"), *plan = render_text(a, "plan_priority");
+    printf("priority %s", render_safe(now));
+    if (*plan && strcmp(now, plan) != 0)
+        printf(" (the plan says %s)", render_safe(plan));
     if (render_number(a, "weight") > 0)
         printf(", weight %" PRId64, render_number(a, "weight"));
     if (render_number(a, "expected_ms") > 0) {
@@ -54,10 +59,9 @@ static void show_annotations(const json_t *a)
     if (*render_text(a, "deadline"))
         show_deadline(render_text(a, "deadline"));
     printf("\n");
-    static const char *const words[] = {"owner", "contact", "playbook", "why"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (*render_text(a, words[i]))
-            printf("%s: %s\n", words[i], render_safe(render_text(a, words[i])));
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        if (*render_text(a, plan_words_key(i)))
+            printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
 }
 
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *why)

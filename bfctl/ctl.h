@@ -19,7 +19,7 @@ struct ctl_common {
 
 struct ctl_command;
 
-#define CTL_WORDS_MAX 65u                       /* an id and 64 selectors */
+#define CTL_WORDS_MAX 66u                       /* an id, a class and 64 selectors */
 
 /* One run of a command.  values begins with a struct ctl_common. */
 struct ctl_call {

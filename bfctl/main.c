@@ -1,4 +1,6 @@
 /* bfctl: the commands by name.  A name without a command is one that operators may look for and that is not built yet. */
+#include <locale.h>
+
 #include "bfctl/commands.h"
 
 static const struct ctl_entry entries[] = {
@@ -22,6 +24,7 @@ static const struct ctl_entry entries[] = {
     {"resume", "go on with a paused backfill", &cmd_resume},
     {"cancel", "end a backfill and kill what runs of it", &cmd_cancel},
     {"retry", "run the failed steps of a backfill again", &cmd_retry},
+    {"priority", "change which steps of a backfill go first", &cmd_priority},
     {"agents", "the agents and what they can do", &cmd_agents},
     {"agent drain", "let an agent finish its work and leave", &cmd_agent_drain},
     {"pools", "the pools and how full they are", &cmd_pools},
@@ -30,7 +33,7 @@ static const struct ctl_entry entries[] = {
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
     {"help", "this overview, or the page of a command", &cmd_help},
     {"plan capacity", 0, 0},
-    {"backfill describe", 0, 0}, {"import dbt", 0, 0}, {"impact", 0, 0}, {"priority", 0, 0}, {"docs", 0, 0},
+    {"backfill describe", 0, 0}, {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
     {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"failures", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"force", 0, 0}, {"skip", 0, 0}, {"mark", 0, 0}, {"checks", 0, 0}, {"report", 0, 0}, {"anomalies", 0, 0},
@@ -44,5 +47,6 @@ static const struct ctl_table table = {entries, sizeof entries / sizeof entries[
 
 int main(int argc, char **argv)
 {
+    setlocale(LC_CTYPE, "");                   /* tables show text as the terminal can */
     return ctl_main(&table, argc, argv);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/outside.h"
@@ -15,13 +16,6 @@ static json_t *text(const char *s)
 static json_t *number(int64_t n)
 {
     return json_integer((json_int_t)n);
-}
-
-static json_t *hex(const uint8_t hash[PLAN_HASH_BYTES])
-{
-    char s[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(hash, PLAN_HASH_BYTES, s);
-    return json_string(s);
 }
 
 static json_t *instant(int64_t utc_s)
@@ -38,11 +32,8 @@ static void set(json_t *j, const char *key, json_t *value)
 
 static void set_words(json_t *j, const struct plan_words *w)
 {
-    set(j, "description", text(w->description));
-    set(j, "owner", text(w->owner));
-    set(j, "why", text(w->why));
-    set(j, "contact", text(w->contact));
-    set(j, "playbook", text(w->playbook));
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        set(j, plan_words_key(i), text(plan_words_text(w, i)));
 }
 
 static void set_deadline(json_t *j, const struct plan_deadline *d)
@@ -121,7 +112,7 @@ static json_t *step_object(const struct plan *p, const struct plan_selection *pi
     const struct plan_step *s = &p->steps[step];
     json_t *j = json_object();
     set(j, "name", text(s->name));
-    set(j, "hash", hex(s->hash));
+    set(j, "hash", render_hash_json(s->hash));
     set(j, "kind", text(plan_kind_name(s->kind)));
     set_range(j, s);
     set(j, "picked", number((int64_t)plan_selection_count_step(picked, step)));
@@ -230,8 +221,8 @@ json_t *plan_document(const struct plan_load *l, const struct plan_facts *f, con
             json_array_append_new(steps, step_object(p, picked, p->order[i]));
     set(j, "name", text(p->name));
     set(j, "from", text(l->label));
-    set(j, "hash", hex(p->hash));
-    set(j, "source_hash", hex(p->source_hash));
+    set(j, "hash", render_hash_json(p->hash));
+    set(j, "source_hash", render_hash_json(p->source_hash));
     set(j, "sensitivity", text(p->sensitivity));
     set(j, "change_ticket", text(p->change_ticket));
     set_words(j, &p->words);

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/civil.h"
 #include "common/mem.h"
-
-#define DAY_S 86400
 
 static void find_lineage(const struct plan *p, struct plan_facts *ret)
 {
@@ -32,22 +31,15 @@ static void find_lineage(const struct plan *p, struct plan_facts *ret)
             ret->readers[ret->readers_begin[p->steps[p->order[k]].inputs[i] + 1]++] = p->order[k];
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
 /* The day that a change belongs to: where the clock is set forwards, that of the hours that are missing; where back, of those shown twice. */
 static void add_change(const struct plan *p, int64_t at_s, int32_t before_s, int32_t after_s, struct plan_facts *ret)
 {
-    int64_t day = floor_div(at_s + (before_s < after_s ? before_s : after_s), DAY_S);
-    int64_t from_s = zone_first_at(p->zone, day * DAY_S), until_s = zone_first_at(p->zone, (day + 1) * DAY_S);
+    int64_t day = bf_floor_div(at_s + (before_s < after_s ? before_s : after_s), BF_DAY_S);
+    int64_t from_s = zone_first_at(p->zone, day * BF_DAY_S), until_s = zone_first_at(p->zone, (day + 1) * BF_DAY_S);
     ret->changes = bf_xreallocarray(ret->changes, ret->n_changes + 1, sizeof *ret->changes);
     struct clock_change *c = &ret->changes[ret->n_changes++];
-    struct zone *utc = zone_utc();
     *c = (struct clock_change){.at_s = at_s, .by_s = after_s - before_s, .day_s = until_s - from_s};
-    plan_instant_text(utc, day * DAY_S, c->day);         /* the date alone: UTC has no day without a midnight */
-    zone_free(utc);
+    plan_key_of_day(PLAN_DAY, (int32_t)day, c->day);
 }
 
 static void find_changes(const struct plan *p, struct plan_facts *ret)

@@ -6,7 +6,7 @@
 
 /* A day within the plan's range whose clock is set forwards or back. */
 struct clock_change {
-    char day[PLAN_INSTANT_MAX];
+    char day[PLAN_KEY_MAX];
     int64_t at_s;                              /* the instant */
     int32_t by_s;                              /* what the clock is set forwards by */
     int64_t day_s;                             /* how long the day is; 0: the clock leaves it out */

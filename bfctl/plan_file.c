@@ -6,28 +6,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/files.h"
 #include "common/mem.h"
 #include "common/yaml.h"
 #include "common/zonefiles.h"
+#include "plan/canonical.h"
 #include "plan/zone.h"
 
-static const char *base_name(const char *path)
+/* Where a path below the folder really leads: not out of it, and to a file that has an end.  What is not there leads nowhere. */
+static bool leads_below(const char *dir, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* Relative, and without "..". */
-static bool is_below(const char *path)
-{
-    if (path[0] == '/')
-        return false;
-    for (const char *p = path, *slash; p; slash = strchr(p, '/'), p = slash ? slash + 1 : NULL)
-        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-            return false;
-    return true;
+    struct stat st;
+    BF_AUTO_FREE char *root = realpath(dir, NULL);
+    BF_AUTO_FREE char *real = realpath(path, NULL);
+    if (!root || !real)
+        return true;
+    size_t n = strlen(root);
+    bool below = strcmp(root, "/") == 0 || (strncmp(real, root, n) == 0 && real[n] == '/');
+    return below && stat(real, &st) == 0 && !S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode) && !S_ISSOCK(st.st_mode);
 }
 
 /* Takes the bytes. */
@@ -66,10 +64,11 @@ static enum bf_rc add_file(struct plan_source *s, const char *dir, const char *w
 {
     if (strncmp(wanted, PLAN_ZONE_PATH, strlen(PLAN_ZONE_PATH)) == 0)
         return add_zone(s, wanted, left_bytes, err);
-    if (!is_below(wanted))
-        return bf_fail(err, BF_INVALID, "%s: the file '%s' must lie in the folder of the plan or below it", s->name, wanted);
     BF_AUTO_FREE char *path = bf_path_join(dir, wanted);
     BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    if (!leads_below(dir, path))
+        return bf_fail(err, BF_INVALID, "%s: '%s' must be a file in the folder of the plan or below it: links that lead out of it, pipes and "
+                       "devices are not read", s->name, path);
     enum bf_rc rc = bf_file_read(path, *left_bytes, &text, err);
     if (rc == BF_OK)
         keep_file(s, wanted, &text, left_bytes);
@@ -102,11 +101,11 @@ enum bf_rc plan_file_read(const char *path, struct plan_source *ret, struct bf_e
     if (rc != BF_OK) {
         bf_buf_free(&text);
         if (rc == BF_LIMIT)
-            return bf_fail(err, BF_INVALID, "%s:1:1: the document is over the limit of %u bytes", base_name(path), BF_YAML_MAX_BYTES);
+            return bf_fail(err, BF_INVALID, "%s:1:1: the document is over the limit of %u bytes", path, BF_YAML_MAX_BYTES);
         err->rc = rc == BF_IO ? BF_INVALID : rc;          /* a plan that is not there is an invalid plan: exit 2 */
         return err->rc;
     }
-    ret->name = bf_xstrdup(strcmp(path, "-") == 0 ? "<stdin>" : base_name(path));
+    ret->name = bf_xstrdup(strcmp(path, "-") == 0 ? "<stdin>" : path);
     bf_buf_cstr(&text);
     ret->text = bf_xmemdup(text.data, text.len + 1);
     ret->text_len = text.len;
@@ -114,39 +113,42 @@ enum bf_rc plan_file_read(const char *path, struct plan_source *ret, struct bf_e
     return add_files(ret, path, err);
 }
 
+static void print(struct bf_diags *d)
+{
+    struct bf_buf text = {0};
+    bf_diags_print(d, &text);
+    fflush(stdout);
+    fputs(bf_buf_cstr(&text), stderr);
+    bf_buf_free(&text);
+}
+
+enum bf_rc plan_file_refuse(const struct plan_source *source, struct bf_diags *d, struct bf_error *err)
+{
+    print(d);
+    return bf_fail(err, BF_INVALID, "%s is not valid: %zu error%s", source->name, d->n_errors, d->n_errors == 1 ? "" : "s");
+}
+
 struct plan *plan_file_compile(const struct plan_source *source, const struct plan_options *options, size_t *ret_warnings,
                                struct bf_error *err)
 {
     struct bf_diags d = {0};
     struct plan *p = plan_compile(source, options, &d);
-    struct bf_buf text = {0};
-    bf_diags_print(&d, &text);
-    fflush(stdout);
-    fputs(bf_buf_cstr(&text), stderr);
     if (!p)
-        bf_fail(err, BF_INVALID, "%s is not valid: %zu error%s", source->name, d.n_errors, d.n_errors == 1 ? "" : "s");
-    else if (ret_warnings)
+        (void)plan_file_refuse(source, &d, err);
+    else
+        print(&d);
+    if (p && ret_warnings)
         *ret_warnings = d.n_warnings;
-    bf_buf_free(&text);
     bf_diags_done(&d);
     return p;
 }
 
-bool plan_file_range(const struct plan *p, char ret_first[PLAN_KEY_MAX], char ret_last[PLAN_KEY_MAX])
-{
-    const struct plan_partitions *all = &p->partitions[p->grain];
-    if (p->grain == PLAN_NONE || all->n == 0)
-        return false;
-    plan_partition_key(all, 0, ret_first);
-    plan_partition_key(all, all->n - 1, ret_last);
-    return true;
-}
-
 void plan_file_summary(const struct plan *p, struct bf_buf *ret)
 {
-    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
+    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
     bf_buf_printf(ret, "%zu step%s", p->n_steps, p->n_steps == 1 ? "" : "s");
-    if (plan_file_range(p, first, last)) {
+    plan_range_text(p, first, last);
+    if (first[0]) {
         uint32_t n = p->partitions[p->grain].n;
         bf_buf_printf(ret, ", %s %s to %s (both inclusive, %s): %" PRIu32 " partition%s", plan_grain_name(p->grain), first, last,
                       zone_name(p->zone), n, n == 1 ? "" : "s");

@@ -13,8 +13,8 @@ enum bf_rc plan_file_read(const char *path, struct plan_source *ret, struct bf_e
  * ret_warnings may be NULL. */
 struct plan *plan_file_compile(const struct plan_source *source, const struct plan_options *options, size_t *ret_warnings,
                                struct bf_error *err);
-/* Keys of the first and the last partition of the plan's own grain; false when it has none. */
-bool plan_file_range(const struct plan *p, char ret_first[PLAN_KEY_MAX], char ret_last[PLAN_KEY_MAX]);
+/* Say on standard error what is wrong with a plan that did not compile. */
+enum bf_rc plan_file_refuse(const struct plan_source *source, struct bf_diags *d, struct bf_error *err);
 /* "3 steps, day 2024-01-01 to 2024-12-31 (both inclusive, Europe/Berlin): 366 partitions, 1098 instances" */
 void plan_file_summary(const struct plan *p, struct bf_buf *ret);
 

@@ -91,10 +91,12 @@ static struct plan *compile(const struct plan_load *l, bool as_run, struct bf_er
             if (o.n_params < OP_PARAMS_MAX && json_is_string(value))
                 params[o.n_params++] = (struct plan_param){(char *)(uintptr_t)name, (char *)(uintptr_t)json_string_value(value)};
     }
-    struct bf_diags warnings = {0};
-    struct plan *p = plan_compile(&l->source, &o, &warnings);
-    bf_diags_done(&warnings);
-    return p ? p : plan_file_compile(&l->source, &o, NULL, err);
+    struct bf_diags d = {0};
+    struct plan *p = plan_compile(&l->source, &o, &d);
+    if (!p)
+        (void)plan_file_refuse(&l->source, &d, err);
+    bf_diags_done(&d);                         /* warnings are for `plan validate` */
+    return p;
 }
 
 enum bf_rc plan_load(const struct ctl_common *common, struct session *s, const char *word, bool as_run, struct plan_load *ret,

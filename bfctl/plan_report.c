@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "bfctl/plan_file.h"
+#include "bfctl/render.h"
 #include "common/excerpt.h"
 #include "common/mem.h"
-#include "common/text.h"
+#include "plan/canonical.h"
 #include "plan/zone.h"
 
 /* A name of a file may hold any bytes; JSON takes text only. */
@@ -71,13 +72,13 @@ static json_t *diagnostics(const struct bf_diags *d)
 
 static json_t *summary(const struct plan *p)
 {
-    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX], hash[2 * PLAN_HASH_BYTES + 1];
-    bool ranged = plan_file_range(p, first, last);
-    bf_hex(p->hash, sizeof p->hash, hash);
-    return json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:b, s:s, s:I, s:s}", "name", p->name, "steps", (json_int_t)p->n_steps,
+    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
+    plan_range_text(p, first, last);
+    bool ranged = first[0] != '\0';
+    return json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:b, s:s, s:I, s:o}", "name", p->name, "steps", (json_int_t)p->n_steps,
                      "grain", plan_grain_name(p->grain), "partitions", (json_int_t)(ranged ? p->partitions[p->grain].n : 1),
                      "from", text_or_null(ranged ? first : NULL), "to", text_or_null(ranged ? last : NULL), "inclusive", 1,
-                     "timezone", zone_name(p->zone), "instances", (json_int_t)p->n_instances, "hash", hash);
+                     "timezone", zone_name(p->zone), "instances", (json_int_t)p->n_instances, "hash", render_hash_json(p->hash));
 }
 
 json_t *plan_report(const struct plan_source *source, const struct plan *p, struct bf_diags *d, bool valid)

@@ -1,5 +1,7 @@
-/* One question, one document. */
+/* One request, one answer. */
 #include "bfctl/query.h"
+
+#include <stdio.h>
 
 #include "bfctl/render.h"
 
@@ -18,5 +20,24 @@ int query_run(struct ctl_call *call, struct op_request *req, enum ctl_output pre
         rc = render_json(a.json, &call->err);
     else if (rc == BF_OK)
         show(call, output, a.json);
+    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+}
+
+int query_change(struct ctl_call *call, struct op_request *req)
+{
+    const struct ctl_common *common = ctl_common(call);
+    SESSION_AUTO struct session s = {0};
+    ANSWER_AUTO struct answer a = {0};
+    enum ctl_output output;
+    req->reason = common->reason ? common->reason : "";
+    enum bf_rc rc = ctl_output(common, CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
+    if (rc == BF_OK)
+        rc = session_open(common, &s, &call->err);
+    if (rc == BF_OK)
+        rc = session_ask(&s, req, &a, &call->err);
+    if (rc == BF_OK && output == CTL_JSON && a.json)
+        rc = render_json(a.json, &call->err);
+    else if (rc == BF_OK)
+        puts(*a.text ? render_safe(a.text) : "done");
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }

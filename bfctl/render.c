@@ -1,6 +1,7 @@
 /* Tables by libsmartcols (which also makes cells safe for a terminal), JSON by jansson. */
 #include "bfctl/render.h"
 
+#include <assert.h>
 #include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "common/civil.h"
 #include "common/mem.h"
+#include "common/text.h"
 
 const char *render_text(const json_t *o, const char *key)
 {
@@ -44,16 +46,48 @@ int64_t render_time_ms(const char *rfc3339)
     return ((int64_t)bf_days_from_date(date) * 86400 + hour * 3600 + minute * 60) * 1000 + milli;
 }
 
+struct render_hash render_hash(const uint8_t hash[PLAN_HASH_BYTES])
+{
+    struct render_hash r;
+    static_assert(RENDER_HASH_CHARS % 2 == 0, "whole bytes");
+    bf_hex(hash, RENDER_HASH_CHARS / 2, r.text);
+    return r;
+}
+
+json_t *render_hash_json(const uint8_t hash[PLAN_HASH_BYTES])
+{
+    char hex[2 * PLAN_HASH_BYTES + 1];
+    bf_hex(hash, PLAN_HASH_BYTES, hex);
+    return json_string(hex);
+}
+
+void render_put_safe(const char *s, size_t n, struct bf_buf *ret)
+{
+    for (size_t i = 0, run; i < n; i += run) {
+        run = 1;
+        if (!((unsigned char)s[i] & 0x80)) {
+            bf_buf_put_u8(ret, ((unsigned char)s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f ? '?' : (uint8_t)s[i]);
+            continue;
+        }
+        while (i + run < n && (unsigned char)s[i + run] & 0x80)
+            run++;
+        bf_put_printable(ret, s + i, run);
+    }
+}
+
 const char *render_safe(const char *s)
 {
-    static char buffers[4][404];
+    static char buffers[4][SAFE_BYTES + 4];
     static unsigned next;
     char *out = buffers[next++ % 4];
-    size_t n = 0;
-    for (; s[n] && n < 400; n++)
-        out[n] = (unsigned char)s[n] < 0x20 || s[n] == 0x7f ? '?' : s[n];
-    while (s[n] && n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
-        n--;                                 /* not in the middle of a character */
+    BF_CLEANUP(bf_buf_free) struct bf_buf clean = {0};
+    render_put_safe(s, strnlen(s, SAFE_BYTES + 4), &clean);      /* never shorter than what it is made of */
+    const char *text = bf_buf_cstr(&clean);
+    size_t n = clean.len;
+    if (n > SAFE_BYTES)
+        for (n = SAFE_BYTES; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;                             /* not in the middle of a character */
+    memcpy(out, text, n);
     out[n] = '\0';
     return out;
 }

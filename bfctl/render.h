@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "plan/plan.h"
 
 /* Fields of a document; what is absent or of another type is "" or 0. */
 const char *render_text(const json_t *o, const char *key);
@@ -18,6 +19,12 @@ int64_t render_number(const json_t *o, const char *key);
 const char *render_time(const char *rfc3339, char ret[RENDER_TIME_MAX]);
 /* Milliseconds since 1970 of an RFC 3339 time in UTC; -1 when it is none. */
 int64_t render_time_ms(const char *rfc3339);
+
+/* A hash for a table, cut to what tells plans apart; in a document it is whole. */
+#define RENDER_HASH_CHARS 12
+struct render_hash { char text[RENDER_HASH_CHARS + 1]; };
+struct render_hash render_hash(const uint8_t hash[PLAN_HASH_BYTES]);
+json_t *render_hash_json(const uint8_t hash[PLAN_HASH_BYTES]);
 
 /* A table on standard output; every cell is text, NULL or "" shows as "-". */
 struct table;                                /* opaque */
@@ -32,7 +39,10 @@ void table_print(struct table *t, const char *what);
 
 /* The document on standard output, indented, keys in the order in which they came. */
 enum bf_rc render_json(const json_t *document, struct bf_error *err) BF_MUST_CHECK;
-/* Text from outside for a terminal: control characters become '?'.  A rotating static buffer (4 calls); cut at 400 bytes. */
+/* Append text from outside for a terminal: control characters become '?'; those that are not ASCII, and those that turn the direction
+ * of writing, are written out as \u202e. */
+void render_put_safe(const char *s, size_t n, struct bf_buf *ret);
+/* The same in a rotating static buffer (4 calls); cut at 400 bytes. */
 const char *render_safe(const char *s);
 
 #endif

@@ -35,8 +35,12 @@ enum bf_rc submit_plan(struct session *s, const struct plan_source *source, stru
                        struct bf_error *err)
 {
     struct bf_buf bundle = {0};
-    plan_source_hash(source, create->plan_hash);
-    plan_bundle_encode(source, &bundle);
+    const char *slash = strrchr(source->name, '/');
+    struct plan_source sent = *source;         /* where it lies here is nobody's business there */
+    if (slash)
+        sent.name += slash + 1 - source->name;
+    plan_source_hash(&sent, create->plan_hash);
+    plan_bundle_encode(&sent, &bundle);
     enum bf_rc rc = BF_NOT_FOUND, put_rc = BF_OK;
     for (int round = 0; rc == BF_NOT_FOUND && round < ROUNDS_MAX; round++) {
         /* A chunk is refused when the ones before it were forgotten meanwhile: all again. */

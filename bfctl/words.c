@@ -1,11 +1,16 @@
 /* Reading the words of the command line that are more than text. */
 #include "bfctl/words.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "bfctl/ctl.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/selector.h"
+
+/* What is typed fits into a request, and what a request holds can be picked. */
+static_assert(OP_SELECTORS_MAX == PLAN_SELECTORS_MAX && CTL_WORDS_MAX == OP_SELECTORS_MAX + 2, "an id, a class and the selectors");
 
 enum bf_rc words_backfill(const char *word, uint32_t *ret, struct bf_error *err)
 {
@@ -33,6 +38,19 @@ enum bf_rc words_selectors(const char *const *words, size_t n, struct op_request
     req->selectors = words;
     req->n_selectors = n;
     return BF_OK;
+}
+
+enum bf_rc words_priority(const char *word, enum op_priority *ret, struct bf_error *err)
+{
+    static const char *const names[] = {"critical", "high", "normal", "low"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(word, names[i]) == 0) {
+            *ret = (enum op_priority)(OP_CRITICAL + i);
+            return BF_OK;
+        }
+    const char *near = bf_nearest(word, names, sizeof names / sizeof *names);
+    return bf_fail(err, BF_USAGE, "'%.60s' is no priority class: write critical, high, normal or low%s%s%s", word, near ? "; did you mean " : "",
+                   near ? near : "", near ? "?" : "");
 }
 
 enum bf_rc words_attempt(const char *word, uint64_t *ret, struct bf_error *err)

@@ -17,6 +17,8 @@
 enum bf_rc words_backfill(const char *word, uint32_t *ret, struct bf_error *err) BF_MUST_CHECK;
 /* The selectors of a request, borrowed.  Only their form is looked at here: the coordinator has the plan. */
 enum bf_rc words_selectors(const char *const *words, size_t n, struct op_request *req, struct bf_error *err) BF_MUST_CHECK;
+/* The class of a step: "high" -> OP_HIGH. */
+enum bf_rc words_priority(const char *word, enum op_priority *ret, struct bf_error *err) BF_MUST_CHECK;
 /* "a-12" and "12" -> 12; NULL -> 0. */
 enum bf_rc words_attempt(const char *word, uint64_t *ret, struct bf_error *err) BF_MUST_CHECK;
 /* A duration of at least 1 ms; word NULL: preset_ms.  option names it in the error. */

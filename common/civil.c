@@ -51,6 +51,11 @@ bool bf_date_valid(struct bf_date d)
     return d.year >= 1 && d.year <= 9999 && d.day >= 1 && d.day <= bf_days_in_month(d.year, d.month);
 }
 
+int64_t bf_floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
 /* n digits at *s, moved past. */
 static bool take_digits(const char **s, size_t n, int32_t *ret)
 {
@@ -74,32 +79,13 @@ static bool take_dash(const char **s)
     return true;
 }
 
-static bool take_month(const char **s, struct bf_date *ret)
-{
-    int32_t year = 0, month = 0;
-    if (!take_digits(s, 4, &year) || !take_dash(s) || !take_digits(s, 2, &month))
-        return false;
-    *ret = (struct bf_date){.year = year, .month = (uint8_t)month, .day = 1};
-    return bf_date_valid(*ret);
-}
-
 bool bf_parse_date(const char *s, struct bf_date *ret)
 {
-    struct bf_date d;
-    int32_t day = 0;
-    if (!take_month(&s, &d) || !take_dash(&s) || !take_digits(&s, 2, &day) || *s != '\0')
+    int32_t year, month, day;
+    if (!take_digits(&s, 4, &year) || !take_dash(&s) || !take_digits(&s, 2, &month) || !take_dash(&s) || !take_digits(&s, 2, &day) || *s != '\0')
         return false;
-    d.day = (uint8_t)day;
+    struct bf_date d = {.year = year, .month = (uint8_t)month, .day = (uint8_t)day};
     if (!bf_date_valid(d))
-        return false;
-    *ret = d;
-    return true;
-}
-
-bool bf_parse_month(const char *s, struct bf_date *ret)
-{
-    struct bf_date d;
-    if (!take_month(&s, &d) || *s != '\0')
         return false;
     *ret = d;
     return true;

@@ -152,12 +152,8 @@ void bf_format_size(uint64_t bytes, char *ret, size_t ret_size)
 
 void bf_format_time(int64_t realtime_us, char ret[BF_TIME_MAX])
 {
-    const int64_t day_us = INT64_C(86400) * 1000000;
-    int64_t days = realtime_us / day_us, rest = realtime_us % day_us;
-    if (rest < 0) {
-        rest += day_us;
-        days--;
-    }
+    const int64_t day_us = INT64_C(1000000) * BF_DAY_S;
+    int64_t days = bf_floor_div(realtime_us, day_us), rest = realtime_us - days * day_us;
     struct bf_date d = bf_date_from_days((int32_t)days);
     int64_t s = rest / 1000000;
     snprintf(ret, BF_TIME_MAX, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", (int)d.year, (unsigned)d.month, (unsigned)d.day,
@@ -256,22 +252,30 @@ static size_t edit_distance(const char *a, size_t na, const char *b, size_t nb)
     return rows[na % 3][nb];
 }
 
+/* ASCII letters in lower case, cut behind NEAREST_MAX + 1.  Returns the length. */
+static size_t fold(const char *s, char ret[NEAREST_MAX + 1])
+{
+    size_t n = 0;
+    for (; n <= NEAREST_MAX && s[n]; n++)
+        ret[n] = (char)(s[n] >= 'A' && s[n] <= 'Z' ? s[n] - 'A' + 'a' : s[n]);
+    return n;
+}
+
 const char *bf_nearest(const char *word, const char *const *candidates, size_t n)
 {
-    size_t len = strnlen(word, NEAREST_MAX + 1);
-    if (len > NEAREST_MAX)
-        return NULL;
+    char folded[NEAREST_MAX + 1], candidate[NEAREST_MAX + 1];
+    size_t len = fold(word, folded);
     const char *nearest = NULL;
     size_t limit = 1 + len / 4;
     for (size_t i = 0; i < n; i++) {
-        size_t candidate_len = strnlen(candidates[i], NEAREST_MAX + 1);
-        if (candidate_len > NEAREST_MAX)
+        if (strcasecmp(word, candidates[i]) == 0 && *word)
+            return candidates[i];
+        size_t candidate_len = fold(candidates[i], candidate);
+        if (len > NEAREST_MAX || candidate_len > NEAREST_MAX)
             continue;
-        size_t d = edit_distance(word, len, candidates[i], candidate_len);
+        size_t d = edit_distance(folded, len, candidate, candidate_len);
         if (d <= limit && d < len) { /* at least one letter is kept */
             nearest = candidates[i];
-            if (d == 0)
-                break;
             limit = d - 1; /* ties go to the first */
         }
     }

@@ -26,7 +26,8 @@ void bf_hex(const void *p, size_t n, char *ret);                               /
 bool bf_unhex(const char *s, void *ret, size_t n);                             /* exactly 2 n digits */
 bool bf_utf8_valid(const void *p, size_t n);                                   /* refuses NUL, surrogates, overlong */
 
-/* The candidate nearest to word by edit distance, when near enough to be a slip (<= 1 + len/4); else NULL. */
+/* The candidate nearest to word by edit distance, when near enough to be a slip (<= 1 + len/4); else NULL.  Upper and lower case are the
+ * same; of words longer than 63 bytes only that is forgiven. */
 const char *bf_nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif

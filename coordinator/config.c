@@ -154,7 +154,7 @@ static enum bf_rc check_keys(const struct coordinator_config *c, const char *pat
         struct zap_key *key = &c->keys.at.at[i];
         const struct zap_key *same = bf_smap_get(&keys, key->key, ZAP_KEY_BYTES);
         if (bf_smap_get(&names, key->name, strlen(key->name)))
-            rc = bf_fail(err, BF_INVALID, "%s: keys: the name \"%s\" stands there twice", path, key->name);
+            rc = bf_fail(err, BF_INVALID, "%s: keys: the name \"%s\" is given twice", path, key->name);
         else if (same)
             rc = bf_fail(err, BF_INVALID, "%s: keys: \"%s\" and \"%s\" have the same key; give each its own", path, same->name, key->name);
         bf_smap_put(&names, key->name, strlen(key->name), key);

@@ -106,8 +106,10 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
     copy.state = "";
-    copy.selectors = NULL;
-    copy.n_selectors = 0;
+    const char **selectors = bf_arena_alloc(arena, req->n_selectors * sizeof *selectors);
+    for (size_t i = 0; i < req->n_selectors; i++)
+        selectors[i] = bf_arena_strdup(arena, req->selectors[i]);
+    copy.selectors = selectors;
     copy.name = bf_arena_strdup(arena, req->name ? req->name : "");
     copy.bytes = NULL;
     copy.n_bytes = 0;

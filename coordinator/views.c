@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "coordinator/views_parts.h"
+#include "plan/canonical.h"
 #include "proto/agent_msg.h"
 
 static enum bf_rc view_version(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
@@ -32,17 +33,12 @@ static json_t *backfill_head(const struct backfill_view *b)
 /* The dates that a backfill covers, both included: those asked for, else those of the plan's own range; and whose clock they are of. */
 static void backfill_dates(json_t *j, const struct backfill_view *b)
 {
-    const struct plan_partitions *range = &b->plan->partitions[b->plan->grain];
-    bool cut = b->plan->grain != PLAN_NONE && range->n > 0;
-    char first[PLAN_KEY_MAX] = "", last[PLAN_KEY_MAX] = "";
-    if (cut) {
-        plan_partition_key(range, 0, first);
-        plan_partition_key(range, range->n - 1, last);
-    }
+    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
+    plan_range_text(b->plan, first, last);
     const char *from = b->from[0] ? b->from : first, *to = b->to[0] ? b->to : last;
     json_object_set_new(j, "from", view_string(from[0] ? from : NULL));
     json_object_set_new(j, "to", view_string(to[0] ? to : NULL));
-    json_object_set_new(j, "timezone", view_string(cut ? zone_name(b->plan->zone) : NULL));
+    json_object_set_new(j, "timezone", view_string(first[0] ? zone_name(b->plan->zone) : NULL));
 }
 
 static void backfill_times(json_t *j, const struct backfill_view *b)
@@ -76,12 +72,6 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     enum bf_rc rc = view_find_backfill(v, req, &b, err);
     if (rc != BF_OK)
         return rc;
-    static const char digits[] = "0123456789abcdef";
-    char hash[2 * PLAN_HASH_BYTES + 1] = "";
-    for (size_t i = 0; i < PLAN_HASH_BYTES; i++) {
-        hash[2 * i] = digits[b.plan->hash[i] >> 4];
-        hash[2 * i + 1] = digits[b.plan->hash[i] & 15];
-    }
     json_t *j = backfill_head(&b), *params = json_object();
     json_object_set_new(j, "order", view_string(b.backward ? "backward" : "forward"));
     backfill_dates(j, &b);
@@ -89,7 +79,7 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
         json_object_set_new(params, b.plan->params[i].name, view_string(b.plan->params[i].value));
     json_object_set_new(j, "params", params);
     backfill_times(j, &b);
-    json_object_set_new(j, "plan_hash", view_string(hash));
+    json_object_set_new(j, "plan_hash", view_hash(b.plan->hash));
     json_object_set_new(j, "attempts_open", json_integer(b.open_attempts));
     *ret = j;
     return BF_OK;
@@ -183,6 +173,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
+    case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
     }
     if (rc == BF_OK)

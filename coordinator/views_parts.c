@@ -46,6 +46,13 @@ json_t *view_string(const char *s)
     return j ? j : json_string("?");             /* not UTF-8: cannot be, the codecs check */
 }
 
+json_t *view_hash(const uint8_t hash[PLAN_HASH_BYTES])
+{
+    char hex[2 * PLAN_HASH_BYTES + 1];
+    bf_hex(hash, PLAN_HASH_BYTES, hex);
+    return view_string(hex);
+}
+
 void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX])
 {
     plan_partition_key(step->partitions, index, ret);

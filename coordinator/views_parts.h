@@ -22,6 +22,7 @@ json_t *view_time(int64_t us);
 /* The same for a moment of engine time; null for -1. */
 json_t *view_engine_time(const struct view_source *v, int64_t engine_ms);
 json_t *view_string(const char *s);
+json_t *view_hash(const uint8_t hash[PLAN_HASH_BYTES]);
 /* "stg_orders[2024-01-02]", or "report" for a step without partitions.  ret_size: VIEW_NAME_MAX is enough. */
 void view_instance_name(const struct plan_step *step, uint32_t index, char *ret, size_t ret_size);
 void view_partition(const struct plan_step *step, uint32_t index, char ret[PLAN_KEY_MAX]);
@@ -50,6 +51,8 @@ enum bf_rc view_pools(const struct view_source *v, const struct op_request *req,
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The dry run of a change of priority. */
+enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 
 #endif

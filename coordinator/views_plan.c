@@ -10,7 +10,6 @@
 
 #include "common/map.h"
 #include "common/mem.h"
-#include "common/text.h"
 #include "common/vec.h"
 #include "coordinator/turn.h"
 #include "coordinator/views_parts.h"
@@ -19,13 +18,6 @@
 #define PAGE_BYTES (512u << 10)                  /* of the source; a third more as base64 */
 #define BACKFILLS_TOLD 20u                       /* ids of a version, the newest */
 #define STEPS_COMPARED_MAX 50000u                /* in one page, so that a query stays short */
-
-static json_t *hash_string(const uint8_t hash[PLAN_HASH_BYTES])
-{
-    char hex[2 * PLAN_HASH_BYTES + 1];
-    bf_hex(hash, PLAN_HASH_BYTES, hex);
-    return view_string(hex);
-}
 
 /* ---- the source ---- */
 
@@ -56,7 +48,7 @@ enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *r
     json_t *j = json_object();
     json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));
     json_object_set_new(j, "name", view_string(b.plan->name));
-    json_object_set_new(j, "hash", hash_string(b.plan->source_hash));
+    json_object_set_new(j, "hash", view_hash(b.plan->source_hash));
     json_object_set_new(j, "from", view_string(b.from[0] ? b.from : NULL));
     json_object_set_new(j, "to", view_string(b.to[0] ? b.to : NULL));
     json_object_set_new(j, "params", params_object(&b));
@@ -179,8 +171,8 @@ static json_t *version_row(const struct view_source *v, const struct versions *a
     struct backfill_view first = backfill_at(v, at->first), last = backfill_at(v, at->last), sample = backfill_at(v, at->sample);
     json_t *j = json_object();
     json_object_set_new(j, "version", json_integer((json_int_t)i + 1));
-    json_object_set_new(j, "hash", at->plain ? hash_string(sample.plan->hash) : json_null());
-    json_object_set_new(j, "source_hash", hash_string(sample.plan->source_hash));
+    json_object_set_new(j, "hash", at->plain ? view_hash(sample.plan->hash) : json_null());
+    json_object_set_new(j, "source_hash", view_hash(sample.plan->source_hash));
     json_object_set_new(j, "first_used", view_time(first.created_us));
     json_object_set_new(j, "last_used", view_time(last.created_us));
     json_object_set_new(j, "n_backfills", json_integer((json_int_t)at->n));

@@ -7,9 +7,14 @@
 #include "coordinator/views_parts.h"
 
 #define BLOCKERS_MAX 16
-#define NAME_MAX_BYTES 160
+#define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
+#define DETAIL_MAX (VIEW_NAME_MAX + OTHERS_MAX + 160)
 
-struct blocker_text { const char *kind; char detail[512], remedy[256]; };
+struct blocker_text {
+    const char *kind;
+    bool has_verb;                             /* the detail goes on from the name: "waits for …" */
+    char detail[DETAIL_MAX], remedy[256];
+};
 
 static const struct plan_step *why_step(const struct backfill_view *b, uint32_t step)
 {
@@ -39,9 +44,9 @@ static void other_upstreams(const struct backfill_view *b, const struct blocker 
     size_t used = 0;
     ret[0] = '\0';
     for (uint32_t i = 1; i < k->n_named && used < size; i++) {
-        char name[NAME_MAX_BYTES];
+        char name[VIEW_NAME_MAX];
         view_instance_name(why_step(b, k->named[i].step), k->named[i].index, name, sizeof name);
-        int n = snprintf(ret + used, size - used, "%s%.64s", i == 1 ? "; also " : ", ", name);
+        int n = snprintf(ret + used, size - used, "%s%s", i == 1 ? "; also " : ", ", name);
         used += n > 0 ? (size_t)n : 0;
     }
     if (k->count > k->n_named && used < size)
@@ -50,21 +55,23 @@ static void other_upstreams(const struct backfill_view *b, const struct blocker 
 
 static void tell_dependency(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
 {
-    char name[NAME_MAX_BYTES], state[128], others[256];
+    char name[VIEW_NAME_MAX], state[128], others[OTHERS_MAX];
     view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
     upstream_state(v, b, k->step, k->index, state, sizeof state);
     other_upstreams(b, k, others, sizeof others);
     t->kind = "dependency";
+    t->has_verb = true;
     snprintf(t->detail, sizeof t->detail, "waits for %s%s%s", name, state, others);
-    snprintf(t->remedy, sizeof t->remedy, "wait; or ask why of %.140s", name);
+    snprintf(t->remedy, sizeof t->remedy, "wait; or ask why of %s", name);
 }
 
 static void tell_upstream_failed(const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
 {
-    char name[NAME_MAX_BYTES], others[256];
+    char name[VIEW_NAME_MAX], others[OTHERS_MAX];
     view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
     other_upstreams(b, k, others, sizeof others);
     t->kind = "upstream_failed";
+    t->has_verb = true;
     snprintf(t->detail, sizeof t->detail, "needs %s, which will not succeed in this run%s", name, others);
     snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
 }
@@ -80,9 +87,9 @@ static void tell_pool(const struct view_source *v, const struct blocker *k, stru
     engine_pool(v->engine, k->pool, &p);
     snprintf(t->detail, sizeof t->detail, "pool %s is full: %" PRIu32 " of %" PRIu32 " slots in use", p.name, p.used, p.slots);
     if (p.source == POOL_FROM_CONFIG)
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise pools: %.100s in the coordinator's configuration and send it SIGHUP", p.name);
+        snprintf(t->remedy, sizeof t->remedy, "wait, or raise pools: %s in the coordinator's configuration and send it SIGHUP", p.name);
     else
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise it: set pools: %.100s in the coordinator's configuration", p.name);
+        snprintf(t->remedy, sizeof t->remedy, "wait, or raise it: set pools: %s in the coordinator's configuration", p.name);
 }
 
 static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
@@ -115,6 +122,7 @@ static void tell_backoff(const struct view_source *v, const struct blocker *k, s
     if (k->clears_at_ms > v->engine_ms)
         bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
     t->kind = "backoff";
+    t->has_verb = true;
     snprintf(t->detail, sizeof t->detail, "waits %s before the next attempt, because the last one failed", left);
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
@@ -187,20 +195,16 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
     return list;
 }
 
-static json_t *text_or_null(const char *s)
-{
-    return s ? view_string(s) : json_null();
-}
-
-/* What the plan says of the step: how urgent it is, how long it takes, when it hurts, and whom. */
-static json_t *annotations(const struct plan_step *s)
+/* What the plan says of the step, and the class that it has now: how urgent it is, how long it takes, when it hurts, and whom. */
+static json_t *annotations(const struct plan_step *s, enum plan_priority now)
 {
     json_t *deadline = s->deadline.text ? view_time(s->deadline.at_s * INT64_C(1000000)) : json_null();
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "priority", plan_priority_name(s->priority), "weight",
-                     (json_int_t)s->weight, "expected_ms", (json_int_t)s->expect_ms, "tolerance_ms",
-                     s->tolerance_ms ? json_integer(s->tolerance_ms) : json_null(), "deadline", deadline, "owner",
-                     text_or_null(s->words.owner), "contact", text_or_null(s->words.contact), "playbook",
-                     text_or_null(s->words.playbook), "why", text_or_null(s->words.why));
+    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "priority", plan_priority_name(now), "plan_priority",
+                          plan_priority_name(s->priority), "weight", (json_int_t)s->weight, "expected_ms", (json_int_t)s->expect_ms,
+                          "tolerance_ms", s->tolerance_ms ? json_integer(s->tolerance_ms) : json_null(), "deadline", deadline);
+    for (size_t i = 1; i < PLAN_WORDS_COUNT; i++)      /* without the description, which is the first */
+        json_object_set_new(j, plan_words_key(i), view_string(plan_words_text(&s->words, i)));
+    return j;
 }
 
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
@@ -215,7 +219,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
         return rc;
     if (!engine_instance(v->engine, b.id, step, index, &i))
         return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no such instance", b.id);
-    char name[NAME_MAX_BYTES], partition[PLAN_KEY_MAX], summary[1024];
+    char name[VIEW_NAME_MAX], partition[PLAN_KEY_MAX], summary[VIEW_NAME_MAX + DETAIL_MAX];
     view_instance_name(why_step(&b, step), index, name, sizeof name);
     view_partition(why_step(&b, step), index, partition);
     struct outcome last = {.text = ""};
@@ -229,8 +233,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     for (size_t k = 0; k < n; k++) {
         struct blocker_text t = blocker_tell(v, &b, step, &blockers[k]);
         if (k == 0)
-            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.kind[0] == 'p' || t.kind[0] == 'a' || t.kind[0] == 'n' || t.kind[0] == 'q' || t.kind[0] == 'l'
-                     ? "does not run: " : "", t.detail, n > 1 ? " (and more)" : "");
+            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
                                               view_engine_time(v, blockers[k].clears_at_ms), "remedy", view_string(t.remedy)));
     }
@@ -244,7 +247,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
     json_object_set_new(j, "attempts", json_integer(i.attempts));
-    json_object_set_new(j, "annotations", annotations(why_step(&b, step)));
+    json_object_set_new(j, "annotations", annotations(why_step(&b, step), engine_priority(v->engine, b.id, step)));
     *ret = j;
     return BF_OK;
 }

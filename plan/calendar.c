@@ -5,12 +5,7 @@
 
 #include "common/civil.h"
 
-enum { DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60, DAY_H = 24, WEEK_DAYS = 7, YEAR_MONTHS = 12, MONDAY = -3 };
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
+enum { MINUTE_S = 60, DAY_H = 24, WEEK_DAYS = 7, YEAR_MONTHS = 12, MONDAY = -3 };
 
 static int32_t month_of_day(int32_t day)
 {
@@ -20,35 +15,35 @@ static int32_t month_of_day(int32_t day)
 
 static struct bf_date date_of_month(int32_t label)
 {
-    int32_t year = (int32_t)floor_div(label, YEAR_MONTHS);
+    int32_t year = (int32_t)bf_floor_div(label, YEAR_MONTHS);
     return (struct bf_date){.year = 1970 + year, .month = (uint8_t)(label - year * YEAR_MONTHS + 1), .day = 1};
 }
 
-int32_t plan_label_at(enum plan_grain g, int64_t local_s)
+int32_t calendar_label_at(enum plan_grain g, int64_t local_s)
 {
     if (g == PLAN_HOUR)
-        return (int32_t)floor_div(local_s, HOUR_S);
-    int32_t day = (int32_t)floor_div(local_s, DAY_S);
+        return (int32_t)bf_floor_div(local_s, BF_HOUR_S);
+    int32_t day = (int32_t)bf_floor_div(local_s, BF_DAY_S);
     switch (g) {
-    case PLAN_WEEK: return (int32_t)floor_div(day - MONDAY, WEEK_DAYS);
+    case PLAN_WEEK: return (int32_t)bf_floor_div(day - MONDAY, WEEK_DAYS);
     case PLAN_MONTH: return month_of_day(day);
     default: return day;
     }
 }
 
-int32_t plan_label_day(enum plan_grain g, int32_t label)
+int32_t calendar_label_day(enum plan_grain g, int32_t label)
 {
     switch (g) {
-    case PLAN_HOUR: return (int32_t)floor_div(label, DAY_H);
+    case PLAN_HOUR: return (int32_t)bf_floor_div(label, DAY_H);
     case PLAN_WEEK: return label * WEEK_DAYS + MONDAY;
     case PLAN_MONTH: return bf_days_from_date(date_of_month(label));
     default: return label;
     }
 }
 
-int64_t plan_label_start(enum plan_grain g, int32_t label)
+int64_t calendar_label_start(enum plan_grain g, int32_t label)
 {
-    return g == PLAN_HOUR ? (int64_t)label * HOUR_S : (int64_t)plan_label_day(g, label) * DAY_S;
+    return g == PLAN_HOUR ? (int64_t)label * BF_HOUR_S : (int64_t)calendar_label_day(g, label) * BF_DAY_S;
 }
 
 /* --- written ----------------------------------------------------------------------------------------------------------- */
@@ -68,11 +63,10 @@ static char *put_part(char *p, char before, int32_t value)
     return put_digits(p + 1, value, 2);
 }
 
-/* "+01:00"; the seconds of clocks that followed the sun are written where there are any: "-00:44:30". */
 static char *put_offset(char *p, int32_t offset_s)
 {
     int32_t size_s = offset_s < 0 ? -offset_s : offset_s;
-    p = put_part(p, offset_s < 0 ? '-' : '+', size_s / HOUR_S);
+    p = put_part(p, offset_s < 0 ? '-' : '+', size_s / BF_HOUR_S);
     p = put_part(p, ':', size_s / MINUTE_S % 60);
     return size_s % MINUTE_S ? put_part(p, ':', size_s % MINUTE_S) : p;
 }
@@ -87,7 +81,7 @@ static char *put_week(char *p, int32_t label)
     return put_part(p, 'W', week);
 }
 
-void plan_label_write(enum plan_grain g, int32_t label, int32_t offset_s, char ret[PLAN_KEY_MAX])
+void calendar_label_write(enum plan_grain g, int32_t label, int32_t offset_s, char ret[PLAN_KEY_MAX])
 {
     memset(ret, 0, PLAN_KEY_MAX);
     if (g == PLAN_NONE)
@@ -96,7 +90,7 @@ void plan_label_write(enum plan_grain g, int32_t label, int32_t offset_s, char r
         put_week(ret, label);
         return;
     }
-    int32_t day = plan_label_day(g, label);
+    int32_t day = calendar_label_day(g, label);
     struct bf_date d = bf_date_from_days(day);
     char *p = put_digits(ret, d.year, 4);
     p = put_part(p, '-', d.month);
@@ -104,6 +98,12 @@ void plan_label_write(enum plan_grain g, int32_t label, int32_t offset_s, char r
         p = put_part(p, '-', d.day);
     if (g == PLAN_HOUR)
         put_offset(put_part(p, 'T', label - day * DAY_H), offset_s);
+}
+
+void calendar_offset_write(int32_t offset_s, char ret[CALENDAR_OFFSET_MAX])
+{
+    memset(ret, 0, CALENDAR_OFFSET_MAX);
+    put_offset(ret, offset_s);
 }
 
 /* --- read -------------------------------------------------------------------------------------------------------------- */
@@ -128,26 +128,24 @@ static bool take_digits(const char **s, int width, int32_t max, int32_t *ret)
     return value <= max;
 }
 
-/* "", "Z", "+01:00", "+0100", and both with seconds. */
-static bool take_offset(const char **s, struct calendar_word *w)
+bool calendar_offset_take(const char **s, int32_t *ret_offset_s)
 {
     int32_t h = 0, m = 0, sec = 0;
-    if (**s == '\0')
+    if (take(s, 'Z')) {
+        *ret_offset_s = 0;
         return true;
-    w->has_offset = true;
-    if (take(s, 'Z'))
-        return true;
+    }
     bool west = take(s, '-');
     if ((!west && !take(s, '+')) || !take_digits(s, 2, DAY_H + 2, &h))
         return false;
     bool colons = take(s, ':');
     if (!take_digits(s, 2, 59, &m) || (**s != '\0' && ((colons && !take(s, ':')) || !take_digits(s, 2, 59, &sec))))
         return false;
-    w->offset_s = (h * HOUR_S + m * MINUTE_S + sec) * (west ? -1 : 1);
+    *ret_offset_s = (h * BF_HOUR_S + m * MINUTE_S + sec) * (west ? -1 : 1);
     return true;
 }
 
-/* After the T: HH, HH:00 or HH:00:00, then the offset. */
+/* After the T: HH, HH:00 or HH:00:00, then an offset or nothing. */
 static bool take_hour(const char **s, int32_t day, struct calendar_word *w)
 {
     int32_t hour = 0, zero = 0;
@@ -158,7 +156,8 @@ static bool take_hour(const char **s, int32_t day, struct calendar_word *w)
             return false;
     w->grain = PLAN_HOUR;
     w->label = day * DAY_H + hour;
-    return take_offset(s, w);
+    w->has_offset = **s != '\0';
+    return !w->has_offset || calendar_offset_take(s, &w->offset_s);
 }
 
 static bool take_week(const char **s, int32_t year, struct calendar_word *w)
@@ -167,9 +166,9 @@ static bool take_week(const char **s, int32_t year, struct calendar_word *w)
     if (!take_digits(s, 2, 53, &week) || week == 0)
         return false;
     /* 4 January is in the first week. */
-    int64_t january_s = (int64_t)bf_days_from_date((struct bf_date){year, 1, 4}) * DAY_S;
+    int64_t january_s = (int64_t)bf_days_from_date((struct bf_date){year, 1, 4}) * BF_DAY_S;
     w->grain = PLAN_WEEK;
-    w->label = plan_label_at(PLAN_WEEK, january_s) + week - 1;
+    w->label = calendar_label_at(PLAN_WEEK, january_s) + week - 1;
     return bf_date_from_days(w->label * WEEK_DAYS).year == year;
 }
 

@@ -11,15 +11,10 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/vec.h"
-
-#define DAY_S 86400
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
+#include "plan/words.h"
 
 /* ---- pairs ---- */
 
@@ -74,11 +69,8 @@ static void add_datasets(struct walk *w, const char *prefix, const uint32_t *at,
 
 static void add_words(struct walk *w, const struct plan_words *words)
 {
-    add_text(w, "description", words->description, PLAN_WORDS);
-    add_text(w, "owner", words->owner, PLAN_WORDS);
-    add_text(w, "why", words->why, PLAN_WORDS);
-    add_text(w, "contact", words->contact, PLAN_WORDS);
-    add_text(w, "playbook", words->playbook, PLAN_WORDS);
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        add_text(w, plan_words_key(i), plan_words_text(words, i), PLAN_WORDS);
 }
 
 /* As an instant: the same moment may be written in several ways. */
@@ -86,7 +78,7 @@ static void add_deadline(struct walk *w, const struct plan_deadline *d)
 {
     if (!d->text)
         return;
-    int64_t day = floor_div(d->at_s, DAY_S), second = d->at_s - day * DAY_S;
+    int64_t day = bf_floor_div(d->at_s, BF_DAY_S), second = d->at_s - day * BF_DAY_S;
     struct bf_date date = bf_date_from_days((int32_t)day);
     bf_buf_printf(&w->value, "%04d-%02u-%02uT%02" PRId64 ":%02" PRId64 ":%02" PRId64 "Z", (int)date.year, (unsigned)date.month,
                   (unsigned)date.day, second / 3600, second / 60 % 60, second % 60);
@@ -125,29 +117,16 @@ static void add_edges(struct walk *w, const struct plan_step *s)
     }
 }
 
-static const char *param_value(const struct plan *p, const char *name)
-{
-    for (size_t i = 0; i < p->n_params; i++)
-        if (strcmp(p->params[i].name, name) == 0)
-            return p->params[i].value;
-    assert(false && "the compiler refuses names that are no parameters");
-    return "";
-}
-
-/* The values of the parameters that a template names, each once. */
-static void add_params(struct walk *w, const struct template *t)
+/* The values of the parameters that a template names, each once: *seen has those that were named before. */
+static void add_params(struct walk *w, const struct template *t, struct bf_map *seen)
 {
     for (size_t i = 0; i < t->n; i++) {
-        if (t->pieces[i].var != TEMPLATE_PARAM)
+        uint32_t param = t->pieces[i].param;
+        if (t->pieces[i].var != TEMPLATE_PARAM || bf_map_get(seen, param, NULL))
             continue;
-        bf_buf_clear(&w->key);
-        bf_buf_printf(&w->key, "params.%s", t->pieces[i].text);
-        const char *key = bf_buf_cstr(&w->key);
-        bool seen = false;
-        for (size_t k = 0; k < w->pairs->n && !seen; k++)
-            seen = strcmp(w->pairs->at[k].key, key) == 0;
-        if (!seen)
-            add_text(w, key, param_value(w->plan, t->pieces[i].text), PLAN_DOES);
+        bf_map_put(seen, param, 0);
+        bf_buf_put_str(&w->value, w->plan->params[param].value);
+        add_named(w, "params", w->plan->params[param].name, PLAN_DOES);
     }
 }
 
@@ -168,11 +147,13 @@ static void add_script(struct walk *w, const struct plan_step *s)
         plan_template_text(&s->env[i].value, &w->value);
         add_named(w, "env", s->env[i].name, PLAN_DOES);
     }
+    struct bf_map seen = {0};
     for (size_t i = 0; i < s->n_argv; i++)
-        add_params(w, &s->argv[i]);
+        add_params(w, &s->argv[i], &seen);
     for (size_t i = 0; i < s->n_env; i++)
-        add_params(w, &s->env[i].value);
-    add_params(w, &s->sql);
+        add_params(w, &s->env[i].value, &seen);
+    add_params(w, &s->sql, &seen);
+    bf_map_free(&seen);
 }
 
 static void add_policy(struct walk *w, const struct plan_step *s)
@@ -184,7 +165,7 @@ static void add_policy(struct walk *w, const struct plan_step *s)
         add_number(w, "weight", s->weight, PLAN_DOES);
     if (s->timebox_ms) {
         add_duration(w, "timebox.limit", s->timebox_ms, PLAN_DOES);
-        add_text(w, "timebox.then", s->timebox_then == PLAN_KILL_AND_FAIL ? "kill_and_fail" : "kill_and_retry", PLAN_DOES);
+        add_text(w, "timebox.then", plan_word_of(plan_then_words, (int)s->timebox_then), PLAN_DOES);
     }
     add_number(w, "retry.max", s->retry.max_attempts, PLAN_DOES);
     add_duration(w, "retry.backoff.initial", s->retry.initial_ms, PLAN_DOES);
@@ -194,7 +175,7 @@ static void add_policy(struct walk *w, const struct plan_step *s)
         w->value.len--;
     w->value.len -= w->value.data[w->value.len - 1] == '.';
     add(w, "retry.backoff.factor", PLAN_DOES);
-    add_text(w, "on_lost", s->wait_for_fence ? "wait_for_fence" : NULL, PLAN_DOES);
+    add_text(w, "on_lost", s->wait_for_fence ? plan_word_of(plan_lost_words, true) : NULL, PLAN_DOES);
     for (size_t i = 0; i < s->n_labels; i++) {
         bf_buf_put_str(&w->value, s->labels[i].value);
         add_named(w, "agents.labels", s->labels[i].name, PLAN_DOES);
@@ -208,7 +189,7 @@ static void add_step(struct walk *w, uint32_t item)
     if (s->grain != PLAN_NONE)
         add_text(w, "partitions.timezone", zone_name(w->plan->zone), PLAN_DOES);
     if (s->grain > PLAN_HOUR)                    /* no range cuts through an hour */
-        add_text(w, "partitions.partial", s->partial ? "allow" : NULL, PLAN_NOTES);
+        add_text(w, "partitions.partial", s->partial ? plan_word_of(plan_partial_words, true) : NULL, PLAN_NOTES);
     add_script(w, s);
     add_policy(w, s);
     add_datasets(w, "inputs", s->inputs, s->n_inputs);

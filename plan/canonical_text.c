@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "common/civil.h"
-
-#define DAY_S 86400
+#include "plan/calendar.h"
 
 /* ---- text ---- */
 
@@ -122,21 +121,21 @@ void plan_duration_text(int64_t ms, struct bf_buf *ret)
 
 /* ---- time ---- */
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
 void plan_instant_text(const struct zone *z, int64_t utc_s, char ret[PLAN_INSTANT_MAX])
 {
     int32_t offset_s = zone_span_at(z, utc_s).offset_s;
-    int64_t local_s = utc_s + offset_s, day = floor_div(local_s, DAY_S);
+    int64_t local_s = utc_s + offset_s, day = bf_floor_div(local_s, BF_DAY_S);
     struct bf_date d = bf_date_from_days((int32_t)day);
     int n = snprintf(ret, PLAN_INSTANT_MAX, "%04d-%02u-%02u", (int)d.year, (unsigned)d.month, (unsigned)d.day);
-    int second = (int)(local_s - day * DAY_S), east_min = (offset_s < 0 ? -offset_s : offset_s) / 60;
-    if (second != 0)
-        snprintf(ret + n, (size_t)(PLAN_INSTANT_MAX - n), "T%02d:%02d%c%02d:%02d", second / 3600, second / 60 % 60, offset_s < 0 ? '-' : '+',
-                 east_min / 60, east_min % 60);
+    int second = (int)(local_s - day * BF_DAY_S);
+    /* Where the clock is set back to midnight it shows that twice: the day begins at the first. */
+    if (second == 0 && zone_first_at(z, local_s) == utc_s)
+        return;
+    char offset[CALENDAR_OFFSET_MAX], seconds[8] = "";
+    calendar_offset_write(offset_s, offset);
+    if (second % 60 != 0)
+        snprintf(seconds, sizeof seconds, ":%02d", second % 60);
+    snprintf(ret + n, (size_t)(PLAN_INSTANT_MAX - n), "T%02d:%02d%s%s", second / 3600, second / 60 % 60, seconds, offset);
 }
 
 void plan_range_text(const struct plan *p, char ret_from[PLAN_INSTANT_MAX], char ret_to[PLAN_INSTANT_MAX])

@@ -77,7 +77,7 @@ static void compiler_done(struct plan_compiler *c)
 static void count_instances(struct plan_compiler *c)
 {
     struct plan *p = c->plan;
-    for (size_t i = 0; i < p->n_steps; i++)
+    for (size_t i = 0; i < p->n_steps && !c->range_bad; i++)
         p->n_instances += p->steps[i].partitions->n;
     if (p->n_instances > PLAN_INSTANCES_MAX)
         bf_diag_add(c->d, BF_DIAG_ERROR, c->from.mark, "the plan has %llu step instances: the limit of instances in a backfill is %u",

@@ -1,13 +1,14 @@
 /* The compiler's own state, shared by its passes.  Private to plan/.
  *
  * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
- *   plan_document_read   names and maps of the whole plan            document.c, range.c
- *   plan_steps_read      each step by itself                         step.c, script.c, policy.c
- *   plan_lineage_link    datasets and `needs` become edges           needs.c, lineage.c
- *   plan_outside_check   what edges need beyond the range            outside.c
- *   plan_graph_order     cycles, upstream-first order                graph.c
- *   plan_uses_check      what only the whole shows: names, unused things   uses.c, resources.c
- *   plan_hash            content hashes                              hash.c, canonical.c */
+ *   plan_document_read       names and maps of the whole plan        document.c, range.c, zone_load.c
+ *   plan_steps_read          each step by itself                     step.c, script.c, policy.c
+ *   plan_range_check_whole   partitions that the range would cut     range.c
+ *   plan_lineage_link        datasets and `needs` become edges       needs.c, lineage.c
+ *   plan_outside_check       what edges need beyond the range        needs.c, by outside.c
+ *   plan_graph_order         cycles, upstream-first order            graph.c
+ *   plan_uses_check          what only the whole shows: names, unused things, then plan_resources_check   uses.c, resources.c
+ *   plan_hash                content hashes                          hash.c, canonical.c */
 #ifndef BF_PLAN_COMPILE_H
 #define BF_PLAN_COMPILE_H
 
@@ -69,9 +70,20 @@ struct plan_compiler {
     struct plan_dataset_source *dataset_sources;
     struct plan_policy defaults;
     struct plan_range_end from, to;
-    bool range_bad;                            /* said already */
+    bool range_bad, grain_bad, zone_bad;       /* of the plan: said already.  Without a range, no partitions are counted */
+    size_t sql_bytes;                          /* of the scripts of all steps so far */
     size_t *lines, n_lines;                    /* where each line of the document begins */
 };
+
+/* The names that a kind of reference is looked up in; NULL for flags, owners and breakers, which only plan/uses.c knows. */
+const struct plan_names *plan_ref_names(const struct plan_compiler *c, enum plan_ref ref);
+/* The error of a name that is none of them: with the nearest, or where to declare it. */
+void plan_ref_unknown(struct bf_diags *d, const struct bf_yaml_node *n, enum plan_ref ref, const struct plan_names *names);
+/* The index of what n names; false after an error, and *ret_index untouched. */
+bool plan_ref_read(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_ref ref, uint32_t *ret_index);
+/* A list of datasets, each at most once: indices, and where each stands.  Caller frees both. */
+void plan_datasets_read(struct plan_compiler *c, const struct bf_yaml_node *list, const char *key, uint32_t **ret, size_t *ret_n,
+                        struct bf_mark **ret_marks);
 
 bool plan_document_read(struct plan_compiler *c);            /* false: nothing more can be said */
 /* The partitions of a grain in the plan's range, made when first asked for; NULL when the plan has no range for them. */

@@ -6,9 +6,8 @@
 
 #include "common/civil.h"
 #include "common/mem.h"
+#include "plan/calendar.h"
 #include "plan/read.h"
-
-#define DAY_S 86400
 
 /* Two digits, 0..max; *s moves on. */
 static bool two_digits(const char **s, int max, int *ret)
@@ -21,27 +20,11 @@ static bool two_digits(const char **s, int max, int *ret)
     return *ret <= max;
 }
 
-static bool parse_offset(const char *s, struct plan_moment *ret)
-{
-    int hours, minutes, sign = *s == '-' ? -1 : 1;
-    ret->has_offset = *s != '\0';
-    ret->offset_s = 0;
-    if (!*s || strcmp(s, "Z") == 0)
-        return true;
-    if (*s != '+' && *s != '-')
-        return false;
-    s++;
-    if (!two_digits(&s, 23, &hours) || *s++ != ':' || !two_digits(&s, 59, &minutes) || *s)
-        return false;
-    ret->offset_s = sign * (hours * 3600 + minutes * 60);
-    return true;
-}
-
 bool plan_moment_parse(const char *s, struct plan_moment *ret)
 {
     char day[11];
     struct bf_date date;
-    struct plan_moment moment;
+    struct plan_moment moment = {0};
     int hour, minute, second = 0;
     if (strnlen(s, sizeof day) < sizeof day || s[10] != 'T')
         return false;
@@ -55,26 +38,21 @@ bool plan_moment_parse(const char *s, struct plan_moment *ret)
         if (!two_digits(&s, 59, &second))
             return false;
     }
-    if (!parse_offset(s, &moment))
+    moment.has_offset = *s != '\0';
+    if (moment.has_offset && (!calendar_offset_take(&s, &moment.offset_s) || *s))
         return false;
-    moment.local_s = (int64_t)bf_days_from_date(date) * DAY_S + hour * 3600 + minute * 60 + second;
+    moment.local_s = (int64_t)bf_days_from_date(date) * BF_DAY_S + hour * BF_HOUR_S + minute * 60 + second;
     *ret = moment;
     return true;
 }
 
-enum { CLOCK_MAX = 32, OFFSET_MAX = 16 };
+enum { CLOCK_MAX = 32 };
 
 static void put_clock(int64_t local_s, char ret[CLOCK_MAX])
 {
-    int64_t days = local_s / DAY_S - (local_s % DAY_S < 0), s = local_s - days * DAY_S;
+    int64_t days = bf_floor_div(local_s, BF_DAY_S), s = local_s - days * BF_DAY_S;
     struct bf_date date = bf_date_from_days((int32_t)days);
     snprintf(ret, CLOCK_MAX, "%04d-%02u-%02uT%02d:%02d", (int)date.year, date.month, date.day, (int)(s / 3600), (int)(s / 60 % 60));
-}
-
-static void put_offset(int32_t offset_s, char ret[OFFSET_MAX])
-{
-    int32_t minutes = (offset_s < 0 ? -offset_s : offset_s) / 60;
-    snprintf(ret, OFFSET_MAX, "%c%02d:%02d", offset_s < 0 ? '-' : '+', (int)(minutes / 60), (int)(minutes % 60));
 }
 
 static void complain_gap(struct plan_compiler *c, const struct bf_yaml_node *n, int64_t local_s)
@@ -90,10 +68,10 @@ static void complain_gap(struct plan_compiler *c, const struct bf_yaml_node *n, 
 
 static void complain_twice(struct plan_compiler *c, const struct bf_yaml_node *n, const int64_t at_s[2])
 {
-    char offsets[2][OFFSET_MAX];
+    char offsets[2][CALENDAR_OFFSET_MAX];
     const struct zone *z = c->plan->zone;
     for (size_t i = 0; i < 2; i++)
-        put_offset(zone_span_at(z, at_s[i]).offset_s, offsets[i]);
+        calendar_offset_write(zone_span_at(z, at_s[i]).offset_s, offsets[i]);
     bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`deadline`: the clock of %s shows %s twice", zone_name(z), n->text);
     bf_diag_fix(c->d, "write the offset: `%s%s` or `%s%s`", n->text, offsets[0], n->text, offsets[1]);
 }

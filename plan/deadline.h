@@ -10,7 +10,7 @@ struct plan_moment {
     int32_t offset_s;            /* east of UTC */
 };
 
-/* YYYY-MM-DDTHH:MM[:SS][Z|+HH:MM|-HH:MM].  Pure. */
+/* YYYY-MM-DDTHH:MM[:SS], then an offset (calendar.h) or none.  Pure. */
 bool plan_moment_parse(const char *s, struct plan_moment *ret);
 /* A deadline by the plan's zone; one error when it is malformed, or when the clock never shows it or shows it twice. */
 void plan_deadline_read(struct plan_compiler *c, const struct bf_yaml_node *n, struct plan_deadline *ret);

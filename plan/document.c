@@ -8,6 +8,7 @@
 #include "plan/compile.h"
 #include "plan/deadline.h"
 #include "plan/keys.h"
+#include "plan/odbc.h"
 #include "plan/read.h"
 
 static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key)
@@ -18,10 +19,8 @@ static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *
 
 void plan_words_read(const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_words *ret)
 {
-    *ret = (struct plan_words){
-        .description = shown_text(map, keys, "description"), .owner = shown_text(map, keys, "owner"), .why = shown_text(map, keys, "why"),
-        .contact = shown_text(map, keys, "contact"), .playbook = shown_text(map, keys, "playbook"),
-    };
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        *plan_words_at(ret, i) = shown_text(map, keys, plan_words_key(i));
 }
 
 /* A section of the plan; NULL when it is absent or no map. */
@@ -33,12 +32,8 @@ static const struct bf_yaml_node *section(struct plan_compiler *c, const char *k
 static void must_be(struct plan_compiler *c, const char *key, const char *value)
 {
     const struct bf_yaml_node *n = plan_keys_get(c->root, &plan_keys_top, key);
-    if (!n) {
-        if (plan_keys_missing(c->root, &plan_keys_top, key))
-            bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`%s: %s` is missing", key, value);
-    } else if (strcmp(n->text, value) != 0) {
+    if (n && strcmp(n->text, value) != 0)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` must be `%s`", key, value);
-    }
 }
 
 static void read_owners(struct plan_compiler *c)
@@ -67,8 +62,6 @@ static void read_header(struct plan_compiler *c)
     const struct bf_yaml_node *n = plan_keys_get(c->root, &plan_keys_top, "name");
     if (n && plan_read_name(c->d, n, "plan", &name))
         p->name = bf_xstrdup(name);
-    else if (!n && plan_keys_missing(c->root, &plan_keys_top, "name"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`name` is missing: a plan needs one");
     p->sensitivity = shown_text(c->root, &plan_keys_top, "sensitivity");
     p->change_ticket = shown_text(c->root, &plan_keys_top, "change_ticket");
     plan_words_read(c->root, &plan_keys_top, &p->words);
@@ -87,31 +80,16 @@ static void check_references(struct plan_compiler *c, const struct bf_yaml_node 
     }
 }
 
-static bool literal_follows(const char *text, const char *word)
-{
-    size_t len = strlen(word);
-    for (const char *p = strcasestr(text, word); p; p = strcasestr(p + len, word))
-        if (p[len] && p[len] != ';' && strncmp(p + len, "${", 2) != 0)
-            return true;
-    return false;
-}
-
 static void read_odbc(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_connection *connection)
 {
     const char *text;
     const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_connection, "odbc");
-    if (!n) {
-        if (plan_keys_missing(body, &plan_keys_connection, "odbc"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`odbc` is missing: connection `%s` needs its connection string",
-                        connection->name);
-        return;
-    }
-    if (!plan_read_text(c->d, n, "odbc", PLAN_TEXT_MAX, &text))
+    if (!n || !plan_read_text(c->d, n, "odbc", PLAN_TEXT_MAX, &text))
         return;
     if (!*text)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`odbc` has no value");
     check_references(c, n);
-    if (literal_follows(text, "pwd=") || literal_follows(text, "password="))
+    if (plan_odbc_has_password(text))
         bf_diag_add(c->d, BF_DIAG_WARNING, n->mark,
                     "a password stands in the plan, which is stored and shown: put it into `${env:NAME}`");
     connection->odbc = bf_xstrdup(text);
@@ -142,9 +120,6 @@ static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, 
     int64_t slots;
     if (plan_keys_int(c->d, body, &plan_keys_pool, "slots", &slots))
         pool->slots = (uint32_t)slots;
-    else if (plan_keys_missing(body, &plan_keys_pool, "slots"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`slots` is missing: say how many steps of pool `%s` may run at once",
-                    pool->name);
     plan_words_read(body, &plan_keys_pool, &pool->words);
 }
 
@@ -177,12 +152,8 @@ static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *bod
     if ((n = plan_keys_get(body, keys, "external")) != NULL)
         (void)plan_read_bool(c->d, n, "external", &dataset->external);
     n = plan_keys_get(body, keys, "connection");
-    if (n && plan_read_name(c->d, n, "connection", &text)) {
-        dataset->connection = plan_names_find(&c->connections, text);
-        if (dataset->connection == PLAN_NO_INDEX)
-            plan_unknown(c->d, n->mark, "connection", text, c->connections.at, c->connections.n,
-                         ": declare it under `connections`");
-    }
+    if (n)
+        (void)plan_ref_read(c, n, PLAN_REF_CONNECTION, &dataset->connection);
     n = plan_keys_get(body, keys, "partition_column");
     if (n && plan_value_check(c->d, n, "partition_column", plan_keys_find(keys, "partition_column")->type))
         dataset->partition_column = bf_xstrdup(n->text);
@@ -213,31 +184,13 @@ static void read_datasets(struct plan_compiler *c)
     }
 }
 
-static bool reads_already(const struct plan_exposure *exposure, uint32_t dataset)
-{
-    for (size_t i = 0; i < exposure->n_reads; i++)
-        if (exposure->reads[i] == dataset)
-            return true;
-    return false;
-}
-
 static void read_exposure_reads(struct plan_compiler *c, const struct bf_yaml_node *list, struct plan_exposure *exposure)
 {
-    const char *name;
-    if (!plan_value_check(c->d, list, "reads", plan_keys_find(&plan_keys_exposure, "reads")->type))
+    struct bf_mark *marks;
+    if (!plan_value_count(c->d, list, "reads", plan_keys_find(&plan_keys_exposure, "reads")->type))
         return;
-    exposure->reads = bf_xcalloc(list->n, sizeof *exposure->reads);
-    for (size_t i = 0; i < list->n; i++) {
-        if (!plan_read_name(c->d, list->items[i], "dataset", &name))
-            continue;
-        uint32_t at = plan_names_find(&c->datasets, name);
-        if (at == PLAN_NO_INDEX)
-            plan_unknown(c->d, list->items[i]->mark, "dataset", name, c->datasets.at, c->datasets.n, ": declare it under `datasets`");
-        else if (reads_already(exposure, at))
-            bf_diag_add(c->d, BF_DIAG_ERROR, list->items[i]->mark, "dataset `%s` stands twice in `reads`", name);
-        else
-            exposure->reads[exposure->n_reads++] = at;
-    }
+    plan_datasets_read(c, list, "reads", &exposure->reads, &exposure->n_reads, &marks);
+    free(marks);
 }
 
 static void read_exposures(struct plan_compiler *c)
@@ -259,8 +212,6 @@ static void read_exposures(struct plan_compiler *c)
         plan_words_read(body, keys, &exposure->words);
         if ((n = plan_keys_get(body, keys, "reads")) != NULL)
             read_exposure_reads(c, n, exposure);
-        else if (plan_keys_missing(body, keys, "reads"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`reads` is missing: say which datasets `%s` shows", name);
         if ((n = plan_keys_get(body, keys, "deadline")) != NULL)
             plan_deadline_read(c, n, &exposure->deadline);
     }

@@ -139,7 +139,7 @@ static enum bf_rc read_execution(struct workflow *w, double time_scale, struct b
                            plan_clip(id, shown));
         struct task *t = &w->tasks[at - 1];
         if (t->measured)
-            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: task `%s` stands there twice", i,
+            return bf_fail(err, BF_INVALID, "`workflow.execution.tasks[%zu].id`: task `%s` is given twice", i,
                            plan_clip(id, shown));
         if (!runtime || json_is_null(runtime))
             continue;

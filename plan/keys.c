@@ -70,11 +70,29 @@ static void check_pair(struct bf_diags *d, const struct bf_yaml_node *key, const
     }
 }
 
+void plan_keys_need(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name)
+{
+    const struct plan_key *k = plan_keys_find(keys, name);
+    if (!plan_keys_missing(map, keys, name))
+        return;
+    struct bf_buf phrase = {0};
+    if (k->missing) {
+        bf_buf_put_str(&phrase, k->missing);
+    } else if (k->type->value == PLAN_VALUE_WORD) {
+        bf_buf_put_str(&phrase, "use ");
+        plan_type_words(k->type, &phrase);
+    } else {
+        bf_buf_printf(&phrase, "%s needs it", keys->where);
+    }
+    bf_diag_add(d, BF_DIAG_ERROR, map->mark, "`%s` is missing: %s", name, bf_buf_cstr(&phrase));
+    bf_buf_free(&phrase);
+}
+
 static void complain_missing(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
 {
     for (size_t i = 0; i < keys->n; i++)
-        if (keys->at[i].required && keys->at[i].status == PLAN_KEY_PART && plan_keys_missing(map, keys, keys->at[i].name))
-            bf_diag_add(d, BF_DIAG_ERROR, map->mark, "`%s` is missing: %s needs it", keys->at[i].name, keys->where);
+        if (keys->at[i].required)
+            plan_keys_need(d, map, keys, keys->at[i].name);
 }
 
 /* Is key one of those of which a map has exactly one? */
@@ -86,17 +104,42 @@ static bool is_choice(const struct plan_keys *keys, const char *key)
     return keys->only_one && plan_keys_find(keys, key);
 }
 
-/* A map with an unknown key may have meant the choice by it. */
+/* "a step needs one of `run`, `sql` or `noop`": of those that work, where there are some. */
+static void complain_choice(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
+{
+    const char *names[KEYS_MAX];
+    size_t n = 0;
+    for (size_t pass = 0; pass < 2 && n == 0; pass++)
+        for (size_t i = 0; i < keys->n && n < KEYS_MAX; i++)
+            if (is_choice(keys, keys->at[i].name) && (pass == 1 || keys->at[i].status == PLAN_KEY_READ))
+                names[n++] = keys->at[i].name;
+    struct bf_buf list = {0};
+    for (size_t i = 0; i < n; i++)
+        bf_buf_printf(&list, "%s`%s`", i == 0 ? "" : i + 1 < n ? ", " : " or ", names[i]);
+    bf_diag_add(d, BF_DIAG_ERROR, map->mark, "%s needs one of %s", keys->where, bf_buf_cstr(&list));
+    bf_buf_free(&list);
+}
+
+/* Was one of the choice meant by an unknown key?  Past the last diagnostic that is kept it does not matter. */
+static bool means_choice(const struct bf_diags *d, const struct plan_keys *keys, const struct bf_yaml_node *key)
+{
+    const char *names[KEYS_MAX];
+    if (plan_keys_find(keys, key->text))
+        return false;
+    size_t n = key_names(keys, names);
+    const char *near = d->n >= BF_DIAG_MAX ? NULL : bf_nearest(key->text, names, n);
+    return d->n >= BF_DIAG_MAX || (near && is_choice(keys, near));
+}
+
 static void check_choice(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
 {
     const struct bf_yaml_node *first = NULL;
-    bool unknown = false;
+    bool meant = false;
     for (size_t i = 0; i < map->n; i++) {
         const struct bf_yaml_node *key = map->keys[i];
-        unknown |= !plan_keys_find(keys, key->text);
-        if (!is_choice(keys, key->text))
-            continue;
-        if (first) {
+        if (!is_choice(keys, key->text)) {
+            meant = meant || means_choice(d, keys, key);
+        } else if (first) {
             bf_diag_add(d, BF_DIAG_ERROR, key->mark, "%s takes one of `%s` and `%s`, not both", keys->where, first->text,
                         key->text);
             bf_diag_add(d, BF_DIAG_NOTE, first->mark, "`%s` stands here", first->text);
@@ -104,15 +147,8 @@ static void check_choice(struct bf_diags *d, const struct bf_yaml_node *map, con
             first = key;
         }
     }
-    if (first || unknown)
-        return;
-    struct bf_buf names = {0};
-    for (size_t i = 0; keys->one_of && keys->one_of[i]; i++)
-        bf_buf_printf(&names, "%s`%s`", i == 0 ? "" : keys->one_of[i + 1] ? ", " : " or ", keys->one_of[i]);
-    for (size_t i = 0; !keys->one_of && i < keys->n; i++)
-        bf_buf_printf(&names, "%s`%s`", i == 0 ? "" : i + 1 < keys->n ? ", " : " or ", keys->at[i].name);
-    bf_diag_add(d, BF_DIAG_ERROR, map->mark, "%s needs one of %s", keys->where, bf_buf_cstr(&names));
-    bf_buf_free(&names);
+    if (!first && !meant)
+        complain_choice(d, map, keys);
 }
 
 bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys)
@@ -159,11 +195,7 @@ bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *k
 bool plan_keys_word(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int *ret)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
-    const struct plan_type *type = plan_keys_find(keys, name)->type;
-    size_t n_words = 0;
-    while (type->words[n_words].word)
-        n_words++;
-    return n && plan_read_word(d, n, name, type->words, n_words, ret);
+    return n && plan_read_word(d, n, name, plan_keys_find(keys, name)->type->words, ret);
 }
 
 bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int64_t *ret)
@@ -171,6 +203,13 @@ bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const str
     const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
     const struct plan_type *type = plan_keys_find(keys, name)->type;
     return n && plan_read_int(d, n, name, type->min, type->max, ret);
+}
+
+bool plan_keys_number(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                      int64_t *ret_milli)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
+    return n && plan_value_check(d, n, name, plan_keys_find(keys, name)->type) && plan_parse_number(n->text, ret_milli);
 }
 
 bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,

@@ -28,6 +28,7 @@ struct plan_key {
     const char *id;              /* PLAN_KEY_NOT_YET: the capability, "R13" */
     const struct plan_type *type;
     const char *help;            /* one short phrase */
+    const char *missing;         /* what to do where it is missing, "write `kind: Plan`"; NULL: the map needs it */
     const char *example;         /* PLAN_KEY_NOT_YET: a value, in flow style */
 };
 
@@ -57,10 +58,15 @@ bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const s
 const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
 /* Is a key absent, and not merely misspelt?  (That has been said.) */
 bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
+/* An error when it is.  Of required keys plan_keys_check says it; this is for those that only some maps need. */
+void plan_keys_need(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);
 
 /* Values by the type that the table has for the key.  false when the key is absent, or after an error; *ret is untouched then. */
 bool plan_keys_word(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int *ret);
 bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name, int64_t *ret);
+/* Of a number, in thousandths. */
+bool plan_keys_number(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                      int64_t *ret_milli);
 bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
                         int64_t *ret_ms);
 #endif

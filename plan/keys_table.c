@@ -3,28 +3,19 @@
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"
+#include "plan/words.h"
 
-/* ---- words with values ---- */
+/* ---- words ---- */
 
-static const struct plan_word priorities[] = {
-    {"critical", PLAN_CRITICAL, NULL}, {"high", PLAN_HIGH, NULL}, {"normal", PLAN_NORMAL, NULL}, {"low", PLAN_LOW, NULL},
-    {NULL, 0, NULL},
-};
 static const struct plan_word jitters[] = {{"full", 0, NULL}, {"none", 1, "R6"}, {"equal", 2, "R6"}, {NULL, 0, NULL}};
-static const struct plan_word thens[] = {
-    {"kill_and_retry", PLAN_KILL_AND_RETRY, NULL}, {"kill_and_fail", PLAN_KILL_AND_FAIL, NULL}, {"warn", 0, "R12"}, {NULL, 0, NULL},
-};
-static const struct plan_word losts[] = {{"reroute_after_lease", false, NULL}, {"wait_for_fence", true, NULL}, {NULL, 0, NULL}};
-
 static const struct plan_word methods[] = {
     {"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}, {"PUT", 0, NULL}, {"PATCH", 0, NULL}, {"DELETE", 0, NULL}, {NULL, 0, NULL},
 };
 
 #define SENSITIVITY WORDS({"public", 0, NULL}, {"internal", 1, NULL}, {"restricted", 2, NULL})
-#define PRIORITY T(PLAN_VALUE_WORD, .words = priorities)
-#define GRAIN WORDS({"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL}, \
-                    {"none", PLAN_NONE, NULL})
-#define PARTIAL WORDS({"refuse", 0, NULL}, {"allow", 1, NULL})
+#define PRIORITY T(PLAN_VALUE_WORD, .words = plan_priority_words)
+#define GRAIN T(PLAN_VALUE_WORD, .words = plan_grain_words)
+#define PARTIAL T(PLAN_VALUE_WORD, .words = plan_partial_words)
 
 /* ---- the head ---- */
 
@@ -47,8 +38,9 @@ KEYS(owner, "owner", "an owner");
 
 static const struct plan_key partitions[] = {
     REQUIRED("grain", GRAIN, "how long a partition is"),
-    READ("from", T(PLAN_VALUE_SCALAR), "the first hour, day, ISO week or month of the range"),
-    READ("to", T(PLAN_VALUE_SCALAR), "the last one, inclusive"),
+    READ("from", T(PLAN_VALUE_SCALAR), "the first hour, day, ISO week or month of the range",
+         .missing = "give it here or as --from"),
+    READ("to", T(PLAN_VALUE_SCALAR), "the last one, inclusive", .missing = "give it here or as --to"),
     READ("timezone", TEXT, "whose clock the boundaries go by; preset `UTC`"),
     READ("partial", PARTIAL, "may coarse partitions lie in the range only in part? Preset `refuse`"),
 };
@@ -85,7 +77,8 @@ static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
 static KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe);
 
 static const struct plan_key connection[] = {
-    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` in it is resolved on the agent"),
+    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` in it is resolved on the agent",
+             .missing = "a connection needs its connection string"),
     WORDS_FOR_PEOPLE,
     NOT_YET("probe", "R5", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself",
             "{sql: select count(*) from t, measure: elapsed, every: 5s, target: 500ms, limit: 2s}"),
@@ -105,7 +98,8 @@ static KEYS(throttle, "throttle", "`throttle`", .rule = plan_rule_min_max);
 #define CPU NUMBER(1, 1000000000)
 
 static const struct plan_key pool[] = {
-    REQUIRED("slots", INT(1, POOL_SLOTS_MAX), "how many attempts may run at once"),
+    REQUIRED("slots", INT(1, POOL_SLOTS_MAX), "how many attempts may run at once",
+             .missing = "say how many steps of the pool may run at once"),
     WORDS_FOR_PEOPLE,
     NOT_YET("cpu", "R3", CPU, "processors for all of its steps", "16"),
     NOT_YET("memory", "R3", T(PLAN_VALUE_SIZE), "memory for all of its steps", "64Gi"),
@@ -171,7 +165,7 @@ static const struct plan_key dataset[] = {
 KEYS(dataset, "dataset", "a dataset");
 
 static const struct plan_key exposure[] = {
-    REQUIRED("reads", LIST(1, 1000, REF(DATASET)), "the datasets that it shows"),
+    REQUIRED("reads", LIST(1, 1000, REF(DATASET)), "the datasets that it shows", .missing = "say which datasets it shows"),
     READ("deadline", T(PLAN_VALUE_MOMENT), "when they have to be there"),
     WORDS_FOR_PEOPLE,
 };
@@ -196,8 +190,8 @@ static const struct plan_key retry[] = {
 KEYS(retry, "retry", "`retry`");
 
 static const struct plan_key timebox[] = {
-    REQUIRED("limit", DURATION(1), "the time that an attempt may take"),
-    READ("then", T(PLAN_VALUE_WORD, .words = thens),
+    READ("limit", DURATION(1), "the time that an attempt may take; required where `defaults` gives none"),
+    READ("then", T(PLAN_VALUE_WORD, .words = plan_then_words),
          "what happens at the limit; preset `kill_and_retry`. `warn`: not supported yet (R12)"),
 };
 KEYS(timebox, "timebox", "`timebox`");
@@ -220,12 +214,14 @@ KEYS(expect, "expect", "`expect`");
 static const struct plan_key sql[] = {
     REQUIRED("connection", REF(CONNECTION), "where it runs"),
     REQUIRED("transaction", T(PLAN_VALUE_BOOL),
-             "`true`: statements and completion marker commit together. Without it: not supported yet (R11)"),
+             "`true`: statements and completion marker commit together. Without it: not supported yet (R11)",
+             .missing = "write `transaction: true`; a `sql` step without it is not supported yet (R11)"),
     READ("text", T(PLAN_VALUE_SQL), "the script, or"),
     READ("file", TEXT, "a file with the script, beside the plan or below it; at most 512 KiB"),
     NOT_YET("publish", "D5", WORDS({"swap", 0, NULL}), "write a staged table, and rename it when its checks have passed", "swap"),
 };
-KEYS(sql, "sql", "`sql`");
+static const char *const scripts[] = {"text", "file", NULL};
+KEYS(sql, "sql", "`sql`", .one_of = scripts);
 
 static const struct plan_key http[] = {
     PART("method", T(PLAN_VALUE_WORD, .words = methods), "preset `GET`"),
@@ -283,7 +279,7 @@ static KEYS(batch, "batch", "`batch`");
 #define FAILURE MAP(1, INT(1, 255), WORDS({"transient", 0, NULL}, {"permanent", 0, NULL}, {"unknown", 0, NULL}))
 
 static const struct plan_key step[] = {
-    READ("run", LIST(1, 1024, TEMPLATE), "a program and its arguments, without a shell"),
+    READ("run", LIST(1, 1024, ARGUMENT), "a program and its arguments, without a shell"),
     READ("sql", KEYS_OF(plan_keys_sql), "statements on a connection"),
     READ("noop", T(PLAN_VALUE_BOOL), "`true`: does nothing, and succeeds"),
     NOT_YET("shell", "R2", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX),
@@ -304,7 +300,7 @@ static const struct plan_key step[] = {
     READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
     READ("tolerance", DURATION(0), "may be this late before anyone downstream is hurt; shown"),
     READ("deadline", T(PLAN_VALUE_MOMENT), "when its last partition has to be done; shown"),
-    READ("env", MAP(0, T(PLAN_VALUE_VARIABLE), TEMPLATE), "environment variables of a `run` step"),
+    READ("env", T(PLAN_VALUE_MAP, .max = 1000, .key = T(PLAN_VALUE_VARIABLE), .of = ARGUMENT), "environment variables of a `run` step"),
     NOT_YET("secrets", "C3", MAP(1, T(PLAN_VALUE_VARIABLE), T(PLAN_VALUE_SECRET)),
             "environment variables whose values only the agent knows",
             "{API_KEY: \"${secret:fx/api_key}\"}"),
@@ -314,7 +310,7 @@ static const struct plan_key step[] = {
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     NOT_YET("failure", "R7", FAILURE, "what its exit codes mean", "{3: transient, 4: permanent}"),
-    READ("on_lost", T(PLAN_VALUE_WORD, .words = losts), "what follows when its agent is lost; preset `reroute_after_lease`"),
+    READ("on_lost", T(PLAN_VALUE_WORD, .words = plan_lost_words), "what follows when its agent is lost; preset `reroute_after_lease`"),
     NOT_YET("on_coordinator_loss", "O1", WORDS({"continue", 0, NULL}), "a `sql` step in a transaction may outlive its lease",
             "continue"),
     NOT_YET("checks", NULL, LIST(1, 1000, KEYS_OF(plan_keys_one_check)), "what must hold for its outputs", NULL),
@@ -325,13 +321,14 @@ static const struct plan_key step[] = {
     NOT_YET("batch", "X5", KEYS_OF(plan_keys_batch), "several partitions in one attempt", "{max: 30, bisect: true}"),
     WORDS_FOR_PEOPLE,
 };
-KEYS(step, "step", "a step", .rule = plan_rule_step);
+static const char *const step_kinds[] = {"run", "sql", "noop", "shell", "http", "sensor", NULL};
+KEYS(step, "step", "a step", .one_of = step_kinds, .rule = plan_rule_step);
 
 /* ---- the plan ---- */
 
 static const struct plan_key top[] = {
-    REQUIRED("apiVersion", TEXT, "`backfill/v1`"),
-    REQUIRED("kind", TEXT, "`Plan`"),
+    REQUIRED("apiVersion", TEXT, "`backfill/v1`", .missing = "write `apiVersion: backfill/v1`"),
+    REQUIRED("kind", TEXT, "`Plan`", .missing = "write `kind: Plan`"),
     REQUIRED("name", NAME("plan"), "what the plan is called"),
     WORDS_FOR_PEOPLE,
     SHOWN("change_ticket", TEXT, "the change that this belongs to"),
@@ -352,6 +349,7 @@ static const struct plan_key top[] = {
     NOT_YET("ceilings", "X7", KEYS_OF(plan_keys_ceilings), "passing one pauses the backfill and asks",
             "{partitions: 400, bytes: 2Ti, hours: 12}"),
     READ("params", MAP(0, NAME("parameter"), T(PLAN_VALUE_TEXT)), "values that templates name; `--param` overrides them"),
-    REQUIRED("steps", MAP(1, NAME("step"), KEYS_OF(plan_keys_step)), "what is done, by name"),
+    REQUIRED("steps", MAP(1, NAME("step"), KEYS_OF(plan_keys_step)), "what is done, by name",
+             .missing = "a plan needs at least one step"),
 };
 KEYS(top, "plan", "a plan");

@@ -13,6 +13,7 @@
 #define TEXT T(PLAN_VALUE_TEXT)
 #define TEXT1 T(PLAN_VALUE_TEXT, .min = 1)
 #define TEMPLATE T(PLAN_VALUE_TEMPLATE)
+#define ARGUMENT T(PLAN_VALUE_TEMPLATE, .max = PLAN_ARGUMENT_MAX)
 #define INT(least, most) T(PLAN_VALUE_INT, .min = (least), .max = (most))
 #define NUMBER(least_milli, most_milli) T(PLAN_VALUE_NUMBER, .min = (least_milli), .max = (most_milli))
 #define PERCENT(least, most) T(PLAN_VALUE_PERCENT, .min = (least), .max = (most))
@@ -32,9 +33,9 @@
 #define KEYS(id, called, ...) \
     const struct plan_keys plan_keys_##id = {.at = id, .n = N(id), .name = called, .where = __VA_ARGS__}
 
-/* Entries. */
-#define READ(key, of_type, helps) {.name = key, .status = PLAN_KEY_READ, .type = of_type, .help = helps}
-#define REQUIRED(key, of_type, helps) {.name = key, .status = PLAN_KEY_READ, .required = true, .type = of_type, .help = helps}
+/* Entries; behind the help of the first two may stand .missing. */
+#define READ(key, of_type, ...) {.name = key, .status = PLAN_KEY_READ, .type = of_type, .help = __VA_ARGS__}
+#define REQUIRED(key, of_type, ...) {.name = key, .status = PLAN_KEY_READ, .required = true, .type = of_type, .help = __VA_ARGS__}
 #define SHOWN(key, of_type, helps) {.name = key, .status = PLAN_KEY_DESCRIBES, .type = of_type, .help = helps}
 #define NOT_YET(key, capability, of_type, helps, shows) \
     {.name = key, .status = PLAN_KEY_NOT_YET, .id = capability, .type = of_type, .help = helps, .example = shows}

@@ -1,14 +1,15 @@
-/* `needs`: items `step`, `step: mapping` or `{step: mapping, outside: …}`, and which mapping fits which grains. */
+/* `needs`: items `step`, `step: mapping` or `{step: mapping, outside: …}`, which mapping fits which grains, and what `outside: refuse` refuses. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/compile.h"
+#include "plan/outside.h"
 #include "plan/read.h"
+#include "plan/words.h"
 
 #define DISTANCE_MAX 10000000      /* partitions back or ahead */
-#define ADVICE ": use `same`, `previous 1`, `window -6..0`, `containing`, `contained` or `all`"
 
 enum plan_mapping plan_mapping_between(enum plan_grain step, enum plan_grain upstream)
 {
@@ -76,33 +77,55 @@ static bool read_window(struct plan_compiler *c, struct bf_mark mark, const char
     return true;
 }
 
+/* The advice shows each mapping by an example, "previous 1", "window -6..0"; a slip of the pen keeps the numbers that were written. */
+static void unknown_mapping(struct plan_compiler *c, struct bf_mark mark, const char *text)
+{
+    char shown[PLAN_CLIP];
+    const char *names[PLAN_ALL + 1], *numbers = strchr(plan_clip(text, shown), ' ');
+    struct bf_buf near[PLAN_ALL + 1] = {0}, advice = {0};
+    size_t n = 0;
+    for (const struct plan_word *w = plan_mapping_words; w->word; w++, n++) {
+        bool counts = w->value == PLAN_PREVIOUS || w->value == PLAN_WINDOW;
+        struct plan_edge example = {.mapping = (enum plan_mapping)w->value, .from = w->value == PLAN_PREVIOUS ? -1 : -6};
+        bf_buf_put_str(&advice, n == 0 ? ": use `" : w[1].word ? "`, `" : "` or `");
+        plan_edge_words(&example, &advice);
+        if (counts && numbers)
+            bf_buf_printf(&near[n], "%s%s", w->word, numbers);
+        else
+            plan_edge_words(&example, &near[n]);
+        names[n] = bf_buf_cstr(&near[n]);
+    }
+    bf_buf_put_str(&advice, "`");
+    plan_unknown(c->d, mark, "mapping", text, names, n, bf_buf_cstr(&advice));
+    for (size_t i = 0; i < n; i++)
+        bf_buf_free(&near[i]);
+    bf_buf_free(&advice);
+}
+
 static bool read_mapping(struct plan_compiler *c, const struct bf_yaml_node *n, struct plan_edge *edge)
 {
-    static const char *const words[] = {"same", "containing", "contained", "all", "previous 1", "window"};
-    static const enum plan_mapping mappings[] = {PLAN_SAME, PLAN_CONTAINING, PLAN_CONTAINED, PLAN_ALL};
-    const char *text, *rest;
+    const char *text;
     if (!plan_read_text(c->d, n, "the mapping of a need", PLAN_TEXT_MAX, &text))
         return false;
-    if ((rest = after(text, "previous")) != NULL)
-        return read_previous(c, n->mark, rest, edge);
-    if ((rest = after(text, "window")) != NULL)
-        return read_window(c, n->mark, rest, edge);
-    for (size_t i = 0; i < sizeof mappings / sizeof *mappings; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            edge->mapping = mappings[i];
+    for (const struct plan_word *w = plan_mapping_words; w->word; w++) {
+        const char *rest = after(text, w->word);
+        if (rest && w->value == PLAN_PREVIOUS)
+            return read_previous(c, n->mark, rest, edge);
+        if (rest && w->value == PLAN_WINDOW)
+            return read_window(c, n->mark, rest, edge);
+        if (strcmp(text, w->word) == 0) {
+            edge->mapping = (enum plan_mapping)w->value;
             return true;
         }
     }
-    plan_unknown(c->d, n->mark, "mapping", text, words, sizeof words / sizeof *words, ADVICE);
+    unknown_mapping(c, n->mark, text);
     return false;
 }
 
 static bool read_outside(struct plan_compiler *c, const struct bf_yaml_node *n, enum plan_outside *ret)
 {
-    static const struct plan_word words[] = {
-        {"assume", PLAN_ASSUME, NULL}, {"require_success", PLAN_REQUIRE_SUCCESS, NULL}, {"refuse", PLAN_REFUSE, NULL}};
     int value;
-    if (!plan_read_word(c->d, n, "outside", words, 3, &value))
+    if (!plan_read_word(c->d, n, "outside", plan_outside_words, &value))
         return false;
     *ret = (enum plan_outside)value;
     return true;
@@ -112,23 +135,39 @@ static bool read_outside(struct plan_compiler *c, const struct bf_yaml_node *n, 
 
 struct item_nodes { const struct bf_yaml_node *step, *mapping, *outside; };      /* mapping, outside: NULL when absent */
 
+/* The place of the key `outside` among the two of an item; 2 when there is none.  A step may be called `outside`: the word is the key
+ * only beside another one.  A misspelt one is told, and taken for what is meant. */
+static size_t find_outside(struct plan_compiler *c, const struct bf_yaml_node *item)
+{
+    static const char *const names[] = {"outside"};
+    for (size_t i = 2; i-- > 0;)
+        if (strcmp(item->keys[i]->text, names[0]) == 0)
+            return i;
+    for (size_t i = 2; i-- > 0;) {
+        const struct bf_yaml_node *key = item->keys[i];
+        if (plan_names_find(&c->steps, key->text) != PLAN_NO_INDEX || !bf_nearest(key->text, names, 1))
+            continue;
+        plan_unknown(c->d, key->mark, "key of a need:", key->text, names, 1, "");
+        return i;
+    }
+    return 2;
+}
+
 static bool split_item(struct plan_compiler *c, const struct bf_yaml_node *item, struct item_nodes *ret)
 {
+    size_t outside = item->kind == BF_YAML_MAP && item->n == 2 ? find_outside(c, item) : 2;
     *ret = (struct item_nodes){.step = item};
     if (item->kind == BF_YAML_SCALAR)
         return true;
-    if (item->kind == BF_YAML_MAP && (item->n == 1 || item->n == 2)) {
-        /* A step may be called `outside`: the word is the key only beside another one. */
-        size_t outside = item->n == 1 ? 1 : strcmp(item->keys[1]->text, "outside") == 0 ? 1 : strcmp(item->keys[0]->text, "outside") == 0 ? 0 : 2;
-        if (outside < 2) {
-            size_t step = item->n == 1 ? 0 : 1 - outside;
-            ret->step = item->keys[step];
-            ret->mapping = item->items[step];
-            ret->outside = item->n == 1 ? NULL : item->items[outside];
-            return true;
-        }
+    if (item->kind == BF_YAML_MAP && (item->n == 1 || outside < 2)) {
+        size_t step = outside < 2 ? 1 - outside : 0;
+        ret->step = item->keys[step];
+        ret->mapping = item->items[step];
+        ret->outside = outside < 2 ? item->items[outside] : NULL;
+        return true;
     }
-    bf_diag_add(c->d, BF_DIAG_ERROR, item->mark, "an item of `needs` is a step, `step: mapping` or `{step: mapping, outside: …}`, one step an item");
+    bf_diag_add(c->d, BF_DIAG_ERROR, item->mark, "an item of `needs` is a step, `step: mapping` or `{step: mapping, outside: …}`, one step "
+                "an item");
     return false;
 }
 
@@ -189,7 +228,7 @@ static void check_width(struct plan_compiler *c, const struct need *need)
 {
     const struct plan_edge *e = &need->edge;
     int64_t width = (int64_t)e->to - e->from + 1, n = c->plan->steps[need->step].partitions->n;
-    if (e->mapping != PLAN_WINDOW || need->outside_said || width <= n || !c->from.mark.line || !c->to.mark.line)
+    if (e->mapping != PLAN_WINDOW || need->outside_said || c->range_bad || width <= n || !c->from.mark.line || !c->to.mark.line)
         return;
     bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "the window is wider than the range: it spans %lld partitions, and the plan has %lld of grain %s",
                 (long long)width, (long long)n, plan_grain_name(c->plan->steps[need->step].grain));
@@ -204,20 +243,23 @@ static void check_outside(struct plan_compiler *c, const struct need *need)
                     plan_mapping_name(m));
 }
 
+/* A window of one partition says what `same` or `previous` says: one meaning has one form, and one hash. */
+static void name_plainly(struct plan_edge *e)
+{
+    if (e->mapping == PLAN_WINDOW && e->from == e->to && e->to <= 0)
+        e->mapping = e->to == 0 ? PLAN_SAME : PLAN_PREVIOUS;
+}
+
 enum item { ITEM_GOOD, ITEM_SKIP, ITEM_NO_STEP };
 
 /* A mapping that does not fit is told and then taken as `all`: the step is known, so that the errors that follow are its own. */
 static enum item read_item(struct plan_compiler *c, uint32_t step, const struct bf_yaml_node *item, struct need *ret)
 {
     struct item_nodes nodes;
-    const char *name;
-    if (!split_item(c, item, &nodes) || !plan_read_name(c->d, nodes.step, "step", &name))
+    struct need need = {.step = step};
+    if (!split_item(c, item, &nodes) || !plan_ref_read(c, nodes.step, PLAN_REF_STEP, &need.edge.upstream))
         return ITEM_NO_STEP;
-    struct need need = {.step = step, .edge = {.upstream = plan_names_find(&c->steps, name), .mark = nodes.step->mark}};
-    if (need.edge.upstream == PLAN_NO_INDEX) {
-        plan_unknown(c->d, nodes.step->mark, "step", name, c->steps.at, c->steps.n, ": `needs` names steps of this plan");
-        return ITEM_NO_STEP;
-    }
+    need.edge.mark = nodes.step->mark;
     bool good = !nodes.mapping || read_mapping(c, nodes.mapping, &need.edge);
     if (nodes.outside)
         need.outside_said = read_outside(c, nodes.outside, &need.edge.outside);
@@ -231,6 +273,7 @@ static enum item read_item(struct plan_compiler *c, uint32_t step, const struct 
     }
     check_outside(c, &need);
     check_width(c, &need);
+    name_plainly(&need.edge);
     *ret = need;
     return ITEM_GOOD;
 }
@@ -240,13 +283,13 @@ static enum item read_item(struct plan_compiler *c, uint32_t step, const struct 
 /* What makes two needs the same; compared as bytes. */
 struct edge_key { uint32_t upstream, mapping; int32_t from, to; };
 
-/* Adds the edge, or tells that it stands there twice. */
+/* Adds the edge, or tells that it is given twice. */
 static void add_edge(struct plan_compiler *c, struct plan_step *step, const struct plan_edge *e, struct bf_smap *seen)
 {
     const struct edge_key key = {e->upstream, e->mapping, e->from, e->to};
     const struct plan_edge *first = bf_smap_get(seen, &key, sizeof key);
     if (first) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "`%s` stands twice in `needs` with the same mapping", c->plan->steps[e->upstream].name);
+        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "`%s` is given twice in `needs` with the same mapping", c->plan->steps[e->upstream].name);
         bf_diag_add(c->d, BF_DIAG_NOTE, first->mark, "first written here");
         return;
     }
@@ -273,4 +316,34 @@ bool plan_needs_read(struct plan_compiler *c, uint32_t index)
     }
     bf_smap_free(&seen);
     return clear;
+}
+
+/* ---- outside: refuse ---- */
+
+static void refuse_outside(struct plan_compiler *c, const struct plan_edge *e, const struct plan_partitions *table)
+{
+    const struct plan_step *up = &c->plan->steps[e->upstream];
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
+    plan_partition_key(table, 0, first);
+    plan_partition_key(table, table->n - 1, last);
+    if (table->n == 1)
+        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "a partition of `%s` that is needed lies outside the range: %s", up->name, first);
+    else
+        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "%u partitions of `%s` that are needed lie outside the range: the first is %s, the last %s",
+                    table->n, up->name, first, last);
+    bf_diag_fix(c->d, "widen the range, or say `outside: assume` or `outside: require_success`");
+}
+
+void plan_outside_check(struct plan_compiler *c)
+{
+    for (uint32_t s = 0; s < c->plan->n_steps && !c->range_bad; s++) {
+        const struct plan_step *step = &c->plan->steps[s];
+        for (size_t i = 0; i < step->n_edges; i++) {
+            struct plan_outside_partitions o;
+            if (step->edges[i].outside != PLAN_REFUSE || !plan_outside(c->plan, s, &step->edges[i], &o))
+                continue;
+            refuse_outside(c, &step->edges[i], &o.table);
+            plan_outside_done(&o);
+        }
+    }
 }

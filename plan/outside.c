@@ -6,24 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/civil.h"
 #include "common/mem.h"
-#include "plan/compile.h"
-
-#define FIRST_S INT64_C(-62135596800)          /* 0001-01-01: partitions have no names before it */
-#define LAST_S INT64_C(253402300800)           /* 10000-01-01 */
-#define DAY_S 86400
 
 /* Longer than every partition of a grain, with room for what clocks are set back. */
 static int64_t longest_s(enum plan_grain g)
 {
     static const int64_t seconds[PLAN_GRAIN_COUNT] = {
-        [PLAN_HOUR] = 2 * 3600, [PLAN_DAY] = 2 * DAY_S, [PLAN_WEEK] = 8 * DAY_S, [PLAN_MONTH] = 32 * DAY_S};
+        [PLAN_HOUR] = 2 * BF_HOUR_S, [PLAN_DAY] = 2 * BF_DAY_S, [PLAN_WEEK] = 8 * BF_DAY_S, [PLAN_MONTH] = 32 * BF_DAY_S};
     return seconds[g];
-}
-
-static int64_t clamp(int64_t s)
-{
-    return s < FIRST_S ? FIRST_S : s > LAST_S ? LAST_S : s;
 }
 
 /* Rows [first, first + n) of a table, of which the table keeps nothing else. */
@@ -35,7 +26,7 @@ static struct rows rows_before(const struct plan *p, const struct plan_partition
     struct rows r = {0};
     if (near > far)
         return r;
-    plan_partitions_build(t->grain, p->zone, clamp(t->start_s[0] - (far + 1) * longest_s(t->grain)), t->start_s[0], &r.table);
+    plan_partitions_build(t->grain, p->zone, t->start_s[0] - (far + 1) * longest_s(t->grain), t->start_s[0], &r.table);
     int64_t until = (int64_t)r.table.n - near + 1, from = (int64_t)r.table.n - far;
     r.first = from > 0 ? (uint32_t)from : 0;
     r.n = until > r.first ? (uint32_t)(until - r.first) : 0;
@@ -49,7 +40,7 @@ static struct rows rows_behind(const struct plan *p, const struct plan_partition
     int64_t end_s = t->start_s[t->n];
     if (near > far)
         return r;
-    plan_partitions_build(t->grain, p->zone, end_s, clamp(end_s + (far + 1) * longest_s(t->grain)), &r.table);
+    plan_partitions_build(t->grain, p->zone, end_s, end_s + (far + 1) * longest_s(t->grain), &r.table);
     int64_t until = far < r.table.n ? far : r.table.n;
     r.first = (uint32_t)(near - 1);
     r.n = until >= near ? (uint32_t)(until - near + 1) : 0;
@@ -116,34 +107,4 @@ void plan_outside_done(struct plan_outside_partitions *o)
     plan_partitions_done(&o->table);
     free(o->end_s);
     *o = (struct plan_outside_partitions){0};
-}
-
-/* ---- outside: refuse ---- */
-
-static void tell(struct plan_compiler *c, const struct plan_edge *e, const struct plan_partitions *table)
-{
-    const struct plan_step *up = &c->plan->steps[e->upstream];
-    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
-    plan_partition_key(table, 0, first);
-    plan_partition_key(table, table->n - 1, last);
-    if (table->n == 1)
-        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "a partition of `%s` that is needed lies outside the range: %s", up->name, first);
-    else
-        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "%u partitions of `%s` that are needed lie outside the range: the first is %s, the last %s",
-                    table->n, up->name, first, last);
-    bf_diag_fix(c->d, "widen the range, or say `outside: assume` or `outside: require_success`");
-}
-
-void plan_outside_check(struct plan_compiler *c)
-{
-    for (uint32_t s = 0; s < c->plan->n_steps; s++) {
-        const struct plan_step *step = &c->plan->steps[s];
-        for (size_t i = 0; i < step->n_edges; i++) {
-            struct plan_outside_partitions o;
-            if (step->edges[i].outside != PLAN_REFUSE || !plan_outside(c->plan, s, &step->edges[i], &o))
-                continue;
-            tell(c, &step->edges[i], &o.table);
-            plan_outside_done(&o);
-        }
-    }
 }

@@ -6,20 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/civil.h"
 #include "common/vec.h"
 #include "plan/calendar.h"
-
-enum { DAY_S = 86400, HOUR_S = 3600 };
-
-static const char *const grain_names[PLAN_GRAIN_COUNT] = {
-    [PLAN_NONE] = "none", [PLAN_HOUR] = "hour", [PLAN_DAY] = "day", [PLAN_WEEK] = "week", [PLAN_MONTH] = "month",
-};
-
-const char *plan_grain_name(enum plan_grain g)
-{
-    assert((size_t)g < PLAN_GRAIN_COUNT);
-    return grain_names[g];
-}
 
 bool plan_grain_nests(enum plan_grain fine, enum plan_grain coarse)
 {
@@ -67,12 +56,12 @@ static void build_hours(struct builder *b, const struct zone *z, int64_t from_s,
 {
     struct plan_partitions *p = b->p;
     int64_t at_s = from_s;
-    reserve(b, (size_t)((until_s - from_s) / HOUR_S + 1));       /* nearly all: one more for each change of the offset */
+    reserve(b, (size_t)((until_s - from_s) / BF_HOUR_S + 1));       /* nearly all: one more for each change of the offset */
     while (at_s < until_s) {
         struct zone_span s = zone_span_at(z, at_s);
         int64_t end_s = s.until_s < until_s ? s.until_s : until_s;
-        int32_t first = plan_label_at(PLAN_HOUR, at_s + s.offset_s), last = plan_label_at(PLAN_HOUR, end_s - 1 + s.offset_s);
-        int64_t start_s = plan_label_start(PLAN_HOUR, first) - s.offset_s, hour_s = plan_label_start(PLAN_HOUR, 1);
+        int32_t first = calendar_label_at(PLAN_HOUR, at_s + s.offset_s), last = calendar_label_at(PLAN_HOUR, end_s - 1 + s.offset_s);
+        int64_t start_s = calendar_label_start(PLAN_HOUR, first) - s.offset_s, hour_s = calendar_label_start(PLAN_HOUR, 1);
         reserve(b, (size_t)p->n + (size_t)(last - first) + 1);
         for (int32_t label = first; label <= last; label++, start_s += hour_s) {
             p->start_s[p->n] = start_s;
@@ -101,11 +90,11 @@ static void build_labels(struct builder *b, const struct zone *z, int64_t from_s
     struct plan_partitions *p = b->p;
     enum plan_grain g = p->grain;
     /* Where the clock was set back over a boundary it shows an earlier label than that of the partition; it never shows a later one. */
-    int32_t label = plan_label_at(g, from_s + zone_span_at(z, from_s).offset_s);
-    int64_t start_s = zone_first_at(z, plan_label_start(g, label));
+    int32_t label = calendar_label_at(g, from_s + zone_span_at(z, from_s).offset_s);
+    int64_t start_s = zone_first_at(z, calendar_label_start(g, label));
     struct zone_span span = zone_span_at(z, start_s);
     while (start_s < until_s) {
-        int64_t next_s = first_at(z, &span, plan_label_start(g, label + 1));
+        int64_t next_s = first_at(z, &span, calendar_label_start(g, label + 1));
         /* Not of a label that the zone left out. */
         if (next_s > from_s && next_s > start_s) {
             reserve(b, (size_t)p->n + 1);
@@ -138,7 +127,7 @@ void plan_partitions_build(enum plan_grain g, const struct zone *z, int64_t from
         return;
     }
     /* Outside of these years no partition has a key. */
-    int64_t min_s = zone_first_at(z, (int64_t)PLAN_DAY_FIRST * DAY_S), max_s = zone_first_at(z, (PLAN_DAY_LAST + INT64_C(1)) * DAY_S);
+    int64_t min_s = zone_first_at(z, (int64_t)CALENDAR_DAY_FIRST * BF_DAY_S), max_s = zone_first_at(z, (CALENDAR_DAY_LAST + INT64_C(1)) * BF_DAY_S);
     from_s = clamp(from_s, min_s, max_s);
     until_s = clamp(until_s, min_s, max_s);
     if (from_s >= until_s)
@@ -159,8 +148,7 @@ void plan_partitions_done(struct plan_partitions *p)
 
 /* --- found ------------------------------------------------------------------------------------------------------------- */
 
-/* The first index with a start at or after an instant; n when there is none. */
-static uint32_t first_from(const struct plan_partitions *p, int64_t utc_s)
+uint32_t plan_partition_from(const struct plan_partitions *p, int64_t utc_s)
 {
     uint32_t low = 0, high = p->n;
     while (low < high) {
@@ -177,7 +165,7 @@ bool plan_partition_at(const struct plan_partitions *p, int64_t utc_s, uint32_t 
 {
     if (p->n == 0 || utc_s < p->start_s[0] || utc_s >= p->start_s[p->n])
         return false;
-    uint32_t i = first_from(p, utc_s);
+    uint32_t i = plan_partition_from(p, utc_s);
     *ret_index = i < p->n && p->start_s[i] == utc_s ? i : i - 1;
     return true;
 }
@@ -185,63 +173,12 @@ bool plan_partition_at(const struct plan_partitions *p, int64_t utc_s, uint32_t 
 void plan_partition_key(const struct plan_partitions *p, uint32_t index, char ret[PLAN_KEY_MAX])
 {
     assert(index < p->n);
-    plan_label_write(p->grain, p->label[index], p->offset_s ? p->offset_s[index] : 0, ret);
-}
-
-/* By label: they ascend but for hours, whose offset says where they are. */
-static uint32_t first_of_label(const struct plan_partitions *p, int32_t label)
-{
-    uint32_t low = 0, high = p->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (p->label[middle] < label)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool find_word(const struct plan_partitions *p, const struct calendar_word *w, uint32_t *ret_index)
-{
-    if (p->grain != PLAN_HOUR) {
-        *ret_index = first_of_label(p, w->label);
-        return *ret_index < p->n && p->label[*ret_index] == w->label;
-    }
-    /* Such an hour begins here, or later where its offset begins within it; a part of another hour may come first. */
-    int64_t start_s = plan_label_start(PLAN_HOUR, w->label) - w->offset_s, end_s = plan_label_start(PLAN_HOUR, w->label + 1) - w->offset_s;
-    for (uint32_t i = first_from(p, start_s); i < p->n && p->start_s[i] < end_s; i++) {
-        if (p->label[i] == w->label && p->offset_s[i] == w->offset_s) {
-            *ret_index = i;
-            return true;
-        }
-    }
-    return false;
+    calendar_label_write(p->grain, p->label[index], p->offset_s ? p->offset_s[index] : 0, ret);
 }
 
 void plan_key_of_day(enum plan_grain grain, int32_t day, char ret[PLAN_KEY_MAX])
 {
-    plan_label_write(grain, plan_label_at(grain, (int64_t)day * DAY_S), 0, ret);
-}
-
-bool plan_partition_find(const struct plan_partitions *p, const char *key, uint32_t *ret_index)
-{
-    struct calendar_word w;
-    uint32_t i;
-    char exact[PLAN_KEY_MAX];
-    if (p->grain == PLAN_NONE) {
-        if (*key || p->n == 0)
-            return false;
-        *ret_index = 0;
-        return true;
-    }
-    if (!calendar_word_parse(key, &w) || w.grain != p->grain || !find_word(p, &w, &i))
-        return false;
-    plan_partition_key(p, i, exact);
-    if (strcmp(exact, key) != 0)
-        return false;
-    *ret_index = i;
-    return true;
+    calendar_label_write(grain, calendar_label_at(grain, (int64_t)day * BF_DAY_S), 0, ret);
 }
 
 bool plan_partition_containing(const struct plan_partitions *fine, uint32_t index, const struct plan_partitions *coarse,
@@ -255,8 +192,8 @@ void plan_partition_contained(const struct plan_partitions *coarse, uint32_t ind
                               uint32_t *ret_first, uint32_t *ret_n)
 {
     assert(index < coarse->n && plan_grain_nests(fine->grain, coarse->grain));
-    *ret_first = first_from(fine, coarse->start_s[index]);
-    *ret_n = first_from(fine, coarse->start_s[index + 1]) - *ret_first;
+    *ret_first = plan_partition_from(fine, coarse->start_s[index]);
+    *ret_n = plan_partition_from(fine, coarse->start_s[index + 1]) - *ret_first;
 }
 
 void plan_partition_days(const struct plan_partitions *p, uint32_t index, int32_t *ret_from, int32_t *ret_until)
@@ -267,6 +204,6 @@ void plan_partition_days(const struct plan_partitions *p, uint32_t index, int32_
         return;
     }
     int32_t label = p->label[index];
-    *ret_from = plan_label_day(p->grain, label);
-    *ret_until = p->grain == PLAN_HOUR ? *ret_from + 1 : plan_label_day(p->grain, label + 1);
+    *ret_from = calendar_label_day(p->grain, label);
+    *ret_until = p->grain == PLAN_HOUR ? *ret_from + 1 : calendar_label_day(p->grain, label + 1);
 }

@@ -36,8 +36,8 @@ void plan_partitions_done(struct plan_partitions *p);
 
 /* "2024-01-31T05+01:00", "2024-01-31", "2024-W05", "2024-01", "" */
 void plan_partition_key(const struct plan_partitions *p, uint32_t index, char ret[PLAN_KEY_MAX]);
-/* By exactly that key; false when the table has none of it. */
-bool plan_partition_find(const struct plan_partitions *p, const char *key, uint32_t *ret_index);
+/* The first partition that begins at an instant or later; n when there is none. */
+uint32_t plan_partition_from(const struct plan_partitions *p, int64_t utc_s);
 /* The partition that holds an instant; false when it lies outside the table. */
 bool plan_partition_at(const struct plan_partitions *p, int64_t utc_s, uint32_t *ret_index);
 /* The coarse partition that holds a fine one; false when the table of the coarse ones does not reach there. */

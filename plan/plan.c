@@ -1,19 +1,9 @@
-/* The compiled plan as a value: names, look-up, release. */
+/* The compiled plan as a value: look-up, release. */
 #include "plan/plan.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *plan_mapping_name(enum plan_mapping m)
-{
-    static const char *const names[] = {
-        [PLAN_SAME] = "same", [PLAN_PREVIOUS] = "previous", [PLAN_WINDOW] = "window", [PLAN_CONTAINING] = "containing",
-        [PLAN_CONTAINED] = "contained", [PLAN_ALL] = "all",
-    };
-    assert((size_t)m < sizeof names / sizeof *names);
-    return names[m];
-}
 
 void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
 {
@@ -22,31 +12,6 @@ void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
         bf_buf_printf(ret, " %d", -e->from);
     else if (e->mapping == PLAN_WINDOW)
         bf_buf_printf(ret, " %d..%d", e->from, e->to);
-}
-
-const char *plan_outside_name(enum plan_outside o)
-{
-    static const char *const names[] = {
-        [PLAN_ASSUME] = "assume", [PLAN_REQUIRE_SUCCESS] = "require_success", [PLAN_REFUSE] = "refuse",
-    };
-    assert((size_t)o < sizeof names / sizeof *names);
-    return names[o];
-}
-
-const char *plan_priority_name(enum plan_priority p)
-{
-    static const char *const names[] = {
-        [PLAN_CRITICAL] = "critical", [PLAN_HIGH] = "high", [PLAN_NORMAL] = "normal", [PLAN_LOW] = "low",
-    };
-    assert((size_t)p < sizeof names / sizeof *names);
-    return names[p];
-}
-
-const char *plan_kind_name(enum plan_kind k)
-{
-    static const char *const names[] = {[PLAN_RUN] = "run", [PLAN_NOOP] = "noop", [PLAN_SQL] = "sql"};
-    assert((size_t)k < sizeof names / sizeof *names);
-    return names[k];
 }
 
 uint32_t plan_find_step(const struct plan *p, const char *name)
@@ -65,13 +30,39 @@ uint32_t plan_find_step(const struct plan *p, const char *name)
     return PLAN_NO_INDEX;
 }
 
+/* ---- words for people ---- */
+
+static const struct { const char *key; size_t at; } words[PLAN_WORDS_COUNT] = {
+    {"description", offsetof(struct plan_words, description)}, {"owner", offsetof(struct plan_words, owner)},
+    {"contact", offsetof(struct plan_words, contact)}, {"why", offsetof(struct plan_words, why)},
+    {"playbook", offsetof(struct plan_words, playbook)},
+};
+static_assert(sizeof(struct plan_words) == PLAN_WORDS_COUNT * sizeof(char *), "the table has all words");
+
+const char *plan_words_key(size_t i)
+{
+    assert(i < PLAN_WORDS_COUNT);
+    return words[i].key;
+}
+
+char **plan_words_at(struct plan_words *w, size_t i)
+{
+    assert(i < PLAN_WORDS_COUNT);
+    return (char **)(void *)((char *)w + words[i].at);
+}
+
+const char *plan_words_text(const struct plan_words *w, size_t i)
+{
+    assert(i < PLAN_WORDS_COUNT);
+    return *(char *const *)(const void *)((const char *)w + words[i].at);
+}
+
+/* ---- release ---- */
+
 static void words_done(struct plan_words *w)
 {
-    free(w->description);
-    free(w->owner);
-    free(w->why);
-    free(w->contact);
-    free(w->playbook);
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        free(*plan_words_at(w, i));
 }
 
 static void step_done(struct plan_step *s)

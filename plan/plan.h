@@ -63,7 +63,8 @@ struct plan_retry {
 };
 
 /* Words for people: shown, not acted on.  Each NULL when not given; owned. */
-struct plan_words { char *description, *owner, *why, *contact, *playbook; };
+struct plan_words { char *description, *owner, *contact, *why, *playbook; };
+#define PLAN_WORDS_COUNT 5u
 
 struct plan_env { char *name; struct template value; };
 struct plan_label { char *name; char *value; };
@@ -156,6 +157,11 @@ void plan_free(struct plan *p);
 void plan_source_wanted(const struct plan_source *source, char ***ret_paths, size_t *ret_n);
 void plan_source_hash(const struct plan_source *source, uint8_t ret[PLAN_HASH_BYTES]);
 void plan_source_done(struct plan_source *source);
+
+/* The words for people by number, in the order in which they are shown: "owner", and where it is kept. */
+const char *plan_words_key(size_t i);
+char **plan_words_at(struct plan_words *w, size_t i);
+const char *plan_words_text(const struct plan_words *w, size_t i);           /* NULL when not given */
 
 /* Index by name, or PLAN_NO_INDEX. */
 uint32_t plan_find_step(const struct plan *p, const char *name);

@@ -2,7 +2,6 @@
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
-#include "plan/read.h"
 
 void plan_policy_init(struct plan_policy *policy)
 {
@@ -18,15 +17,15 @@ void plan_policy_init(struct plan_policy *policy)
 static void read_backoff(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_retry *retry)
 {
     const struct plan_keys *keys = &plan_keys_backoff;
-    const struct bf_yaml_node *factor = plan_keys_get(map, keys, "factor");
+    int64_t factor;
     int jitter;
     if (!plan_keys_check(c->d, map, keys))
         return;
     (void)plan_keys_duration(c->d, map, keys, "initial", &retry->initial_ms);
     (void)plan_keys_duration(c->d, map, keys, "max", &retry->max_ms);
     (void)plan_keys_word(c->d, map, keys, "jitter", &jitter);
-    if (factor)
-        (void)plan_read_factor(c->d, factor, "factor", &retry->factor_milli);
+    if (plan_keys_number(c->d, map, keys, "factor", &factor))
+        retry->factor_milli = (uint32_t)factor;
     if (retry->initial_ms > retry->max_ms && !bf_yaml_get(map, "initial"))
         retry->initial_ms = retry->max_ms;      /* only the cap was given: it holds for the start too */
     if (retry->initial_ms <= retry->max_ms)
@@ -55,21 +54,10 @@ static void read_timebox(struct plan_compiler *c, const struct bf_yaml_node *map
     int then;
     if (!plan_keys_check(c->d, map, keys))
         return;
-    if (!plan_keys_duration(c->d, map, keys, "limit", &policy->timebox_ms) && policy->timebox_ms == 0 &&
-        plan_keys_missing(map, keys, "limit"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`limit` is missing: a timebox needs one");
+    if (!plan_keys_duration(c->d, map, keys, "limit", &policy->timebox_ms) && policy->timebox_ms == 0)
+        plan_keys_need(c->d, map, keys, "limit");
     if (plan_keys_word(c->d, map, keys, "then", &then))
         policy->timebox_then = (enum plan_timebox_then)then;
-}
-
-static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *n, struct plan_policy *policy)
-{
-    const char *name;
-    if (!plan_read_name(c->d, n, "pool", &name))
-        return;
-    policy->pool = plan_names_find(&c->pools, name);
-    if (policy->pool == PLAN_NO_INDEX)
-        plan_unknown(c->d, n->mark, "pool", name, c->pools.at, c->pools.n, ": declare it under `pools`");
 }
 
 void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys,
@@ -81,8 +69,10 @@ void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, c
         read_retry(c, n, &policy->retry);
     if ((n = plan_keys_get(map, keys, "timebox")) != NULL)
         read_timebox(c, n, policy);
-    if ((n = plan_keys_get(map, keys, "pool")) != NULL)
-        read_pool(c, n, policy);
+    if ((n = plan_keys_get(map, keys, "pool")) != NULL) {
+        policy->pool = PLAN_NO_INDEX;
+        (void)plan_ref_read(c, n, PLAN_REF_POOL, &policy->pool);
+    }
     if (plan_keys_word(c->d, map, keys, "priority", &priority))
         policy->priority = (enum plan_priority)priority;
 }

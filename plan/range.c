@@ -4,71 +4,17 @@
  * with grain hour includes the last hour of that day.  A partition of a coarser grain must lie in the range whole, because half a
  * month would be rebuilt from half its data; `partial: allow` says that it may. */
 #include <stdio.h>
-#include <string.h>
 
-#include "common/mem.h"
-#include "common/text.h"
+#include "common/civil.h"
+#include "plan/calendar.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 #include "plan/span.h"
 
-#define HOUR_S 3600
-#define DAY_S 86400
+#define WIDEN_ROUNDS 4
 
 /* ---- the zone ---- */
-
-static bool zone_name_valid(const char *name)
-{
-    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
-    return n > 0 && n <= ZONE_NAME_MAX && name[n] == '\0' && name[0] != '/' && !strstr(name, "//");
-}
-
-/* The nearest of the names that the caller found on this machine. */
-static void unknown_zone(struct plan_compiler *c, const char *name, struct bf_mark mark)
-{
-    uint32_t at = plan_names_find(&c->files, PLAN_ZONE_NAMES);
-    const struct plan_file *file = at == PLAN_NO_INDEX ? NULL : &c->source->files[at];
-    if (!file || file->text_len == 0) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "time zone `%s` cannot be read: this machine has no time zone database", name);
-        bf_diag_fix(c->d, "install the package tzdata");
-        return;
-    }
-    struct plan_names names = {0};
-    BF_AUTO_FREE char *text = bf_xstrndup(file->text, file->text_len);
-    for (char *line = text, *next; line && *line; line = next) {
-        next = strchr(line, '\n');
-        if (next)
-            *next++ = '\0';
-        plan_names_add(&names, line);
-    }
-    plan_unknown(c->d, mark, "time zone", name, names.at, names.n, ": use a name of the tz database, such as Europe/Berlin");
-    plan_names_done(&names);
-}
-
-struct zone *plan_zone_load(struct plan_compiler *c, const char *name, struct bf_mark mark)
-{
-    char shown[PLAN_CLIP];
-    if (strcmp(name, "UTC") == 0)
-        return zone_utc();
-    if (!zone_name_valid(name)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` cannot be the name of a time zone: use a name of the tz database, such as Europe/Berlin",
-                    plan_clip(name, shown));
-        return NULL;
-    }
-    char path[sizeof PLAN_ZONE_PATH + ZONE_NAME_MAX];
-    snprintf(path, sizeof path, PLAN_ZONE_PATH "%s", name);
-    uint32_t at = plan_names_find(&c->files, path);
-    if (at == PLAN_NO_INDEX) {
-        unknown_zone(c, name, mark);
-        return NULL;
-    }
-    struct bf_error err;
-    struct zone *z = zone_parse(name, c->source->files[at].text, c->source->files[at].text_len, &err);
-    if (!z)
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "%s", err.text);
-    return z;
-}
 
 static void read_timezone(struct plan_compiler *c, const struct bf_yaml_node *map)
 {
@@ -77,10 +23,9 @@ static void read_timezone(struct plan_compiler *c, const struct bf_yaml_node *ma
     if (!n || !plan_read_text(c->d, n, "timezone", PLAN_TEXT_MAX, &text))
         return;
     struct zone *zone = plan_zone_load(c, text, n->mark);
-    if (!zone) {
-        c->range_bad = true;
-        return;
-    }
+    c->zone_bad = !zone;
+    if (!zone)
+        return;                                /* UTC stays, so that the other errors of the plan are found too */
     zone_free(c->plan->zone);
     c->plan->zone = zone;
 }
@@ -97,7 +42,7 @@ static struct bf_mark range_mark(const struct plan_compiler *c)
 static bool table_fits(struct plan_compiler *c, enum plan_grain grain)
 {
     static const int64_t shortest_s[PLAN_GRAIN_COUNT] = {
-        [PLAN_NONE] = INT64_MAX, [PLAN_HOUR] = HOUR_S, [PLAN_DAY] = DAY_S, [PLAN_WEEK] = 7 * DAY_S, [PLAN_MONTH] = 28 * DAY_S};
+        [PLAN_NONE] = INT64_MAX, [PLAN_HOUR] = BF_HOUR_S, [PLAN_DAY] = BF_DAY_S, [PLAN_WEEK] = 7 * BF_DAY_S, [PLAN_MONTH] = 28 * BF_DAY_S};
     int64_t n = (c->plan->until_s - c->plan->from_s) / shortest_s[grain];
     if (n <= PLAN_INSTANCES_MAX)
         return true;
@@ -136,16 +81,10 @@ static const char *end_words(const struct plan_range_end *end, const char *name,
     return ret;
 }
 
-static void put_offset(int32_t offset_s, char ret[16])
-{
-    uint32_t minutes = (uint32_t)(offset_s < 0 ? -offset_s : offset_s) / 60 % 6000;
-    snprintf(ret, 16, "%c%02u:%02u", offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
-}
-
 static void refuse_end(struct plan_compiler *c, const struct plan_range_end *end, const char *name, enum plan_span_result result,
                        const struct plan_span *span)
 {
-    char words[END_MAX], shown[PLAN_CLIP], first[16], second[16];
+    char words[END_MAX], shown[PLAN_CLIP], first[CALENDAR_OFFSET_MAX], second[CALENDAR_OFFSET_MAX];
     const char *zone = zone_name(c->plan->zone);
     end_words(end, name, words);
     if (result == PLAN_SPAN_MALFORMED) {
@@ -155,8 +94,8 @@ static void refuse_end(struct plan_compiler *c, const struct plan_range_end *end
     } else if (result == PLAN_SPAN_MISSING) {
         bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s does not exist in %s: its clock never shows it", words, zone);
     } else {
-        put_offset(span->offset_s[0], first);
-        put_offset(span->offset_s[1], second);
+        calendar_offset_write(span->offset_s[0], first);
+        calendar_offset_write(span->offset_s[1], second);
         bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s is ambiguous: the clock of %s shows that hour twice", words, zone);
         bf_diag_fix(c->d, "write `%s%s` or `%s%s`", plan_clip(end->word, shown), first, shown, second);
     }
@@ -178,8 +117,7 @@ static bool find_end(struct plan_compiler *c, const struct bf_yaml_node *map, co
         *ret = (struct plan_range_end){.word = n->text, .mark = n->mark};
         return true;
     }
-    if (plan_keys_missing(map, &plan_keys_partitions, name))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`%s` is missing: give it here or as --%s", name, name);
+    plan_keys_need(c->d, map, &plan_keys_partitions, name);
     return false;
 }
 
@@ -188,6 +126,8 @@ static bool read_end(struct plan_compiler *c, const struct plan_range_end *end, 
     enum plan_span_result result = plan_span_parse(c->plan->zone, end->word, ret);
     if (result == PLAN_SPAN_OK)
         return true;
+    if (c->zone_bad && result != PLAN_SPAN_MALFORMED)
+        return false;                          /* who knows, without the zone? */
     refuse_end(c, end, name, result, ret);
     return false;
 }
@@ -205,8 +145,6 @@ static void read_range(struct plan_compiler *c, const struct bf_yaml_node *map)
     struct plan_span from, to;
     bool good = find_end(c, map, "from", o ? o->from : NULL, &c->from);
     good &= find_end(c, map, "to", o ? o->to : NULL, &c->to);
-    if (c->range_bad)
-        return;                                /* without the zone, nobody knows what they mean */
     if (c->from.word && !read_end(c, &c->from, "from", &from))
         good = false;
     if (c->to.word && !read_end(c, &c->to, "to", &to))
@@ -244,15 +182,13 @@ void plan_partitions_read(struct plan_compiler *c)
     struct plan *p = c->plan;
     int grain, partial;
     if (!map) {
-        c->range_bad = bf_yaml_get(c->root, "partitions") != NULL;
+        c->range_bad = c->grain_bad = bf_yaml_get(c->root, "partitions") != NULL;
         refuse_options(c);
         return;
     }
     (void)plan_keys_check(c->d, map, &plan_keys_partitions);
     if (!plan_keys_word(c->d, map, &plan_keys_partitions, "grain", &grain)) {
-        if (plan_keys_missing(map, &plan_keys_partitions, "grain"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`grain` is missing: use `hour`, `day`, `week`, `month` or `none`");
-        c->range_bad = true;
+        c->range_bad = c->grain_bad = true;
         return;
     }
     p->grain = (enum plan_grain)grain;
@@ -279,17 +215,57 @@ static const struct plan_step *first_whole_step(const struct plan_compiler *c, e
     return NULL;
 }
 
-/* `from` and `to` that cover whole partitions: the local days at both ends. */
-static void suggest_whole(struct plan_compiler *c, const struct plan_partitions *table)
+/* The key of the day in which an instant lies. */
+static void local_day(const struct zone *z, int64_t utc_s, char ret[PLAN_KEY_MAX])
 {
-    int32_t from, until, ignored;
-    char keys[2][PLAN_KEY_MAX];
-    plan_partition_days(table, 0, &from, &ignored);
-    plan_partition_days(table, table->n - 1, &ignored, &until);
-    plan_key_of_day(PLAN_DAY, from, keys[0]);
-    plan_key_of_day(PLAN_DAY, until - 1, keys[1]);
+    struct plan_partitions days;
+    plan_partitions_build(PLAN_DAY, z, utc_s, utc_s + 1, &days);
+    plan_partition_key(&days, 0, ret);
+    plan_partitions_done(&days);
+}
+
+/* Widen [*from_s, *until_s) to whole partitions of a grain; does it have to move? */
+static bool widen(const struct plan *p, enum plan_grain grain, int64_t *from_s, int64_t *until_s)
+{
+    struct plan_partitions t;
+    plan_partitions_build(grain, p->zone, *from_s, *until_s, &t);
+    bool moved = t.n > 0 && (t.start_s[0] != *from_s || t.start_s[t.n] != *until_s);
+    if (moved) {
+        *from_s = t.start_s[0];
+        *until_s = t.start_s[t.n];
+    }
+    plan_partitions_done(&t);
+    return moved;
+}
+
+/* A range that is whole for every grain that must be; false when none is near: the ends of weeks and of months seldom meet. */
+static bool widen_all(const struct plan_compiler *c, int64_t *ret_from_s, int64_t *ret_until_s)
+{
+    *ret_from_s = c->plan->from_s;
+    *ret_until_s = c->plan->until_s;
+    for (int round = 0; round < WIDEN_ROUNDS; round++) {
+        bool moved = false;
+        for (enum plan_grain g = PLAN_DAY; g <= PLAN_MONTH; g++)
+            moved |= first_whole_step(c, g) && widen(c->plan, g, ret_from_s, ret_until_s);
+        if (!moved)
+            return true;
+    }
+    return false;
+}
+
+/* `from` and `to` that would do, as local days. */
+static void suggest_whole(struct plan_compiler *c)
+{
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
+    int64_t from_s, until_s;
+    if (!widen_all(c, &from_s, &until_s)) {
+        bf_diag_fix(c->d, "say `partial: allow`");
+        return;
+    }
+    local_day(c->plan->zone, from_s, from);
+    local_day(c->plan->zone, until_s - 1, to);
     bf_diag_fix(c->d, range_mark(c).line ? "write `from: %s` and `to: %s`, or `partial: allow`"
-                                         : "give --from %s --to %s, or say `partial: allow`", keys[0], keys[1]);
+                                         : "give --from %s --to %s, or say `partial: allow`", from, to);
 }
 
 static void check_whole(struct plan_compiler *c, enum plan_grain grain)
@@ -303,7 +279,7 @@ static void check_whole(struct plan_compiler *c, enum plan_grain grain)
     bf_diag_add(c->d, BF_DIAG_ERROR, range_mark(c), "%s%s%s has grain %s, and the range of %s and %s covers a %s only in part",
                 of_plan ? "the plan" : "step `", of_plan ? "" : step->name, of_plan ? "" : "`", plan_grain_name(grain),
                 end_words(&c->from, "from", from), end_words(&c->to, "to", to), plan_grain_name(grain));
-    suggest_whole(c, table);
+    suggest_whole(c);
 }
 
 void plan_range_check_whole(struct plan_compiler *c)

@@ -23,28 +23,36 @@ const char *plan_clip(const char *s, char ret[PLAN_CLIP])
     return ret;
 }
 
-/* A word in other letters is nearer than any. */
-static const char *nearest(const char *word, const char *const *at, size_t n)
+const char *plan_guess(const struct bf_diags *d, const char *word, const char *const *at, size_t n, struct bf_buf *sentence)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcasecmp(word, at[i]) == 0)
-            return at[i];
-    return bf_nearest(word, at, n);
+    /* The search is not cheap, and past the limit nobody would see what it found. */
+    bool seen = !d || d->n < BF_DIAG_MAX;
+    const char *near = seen && strlen(word) <= PLAN_NAME_MAX ? bf_nearest(word, at, n) : NULL;
+    if (near)
+        bf_buf_printf(sentence, "; did you mean `%s`?", near);
+    return near;
+}
+
+const char *plan_unknown_words(const struct bf_diags *d, const char *what, const char *word, const char *const *at, size_t n,
+                               const char *advice, struct bf_buf *ret)
+{
+    char shown[PLAN_CLIP];
+    bf_buf_printf(ret, "unknown %s `%s`", what, plan_clip(word, shown));
+    const char *near = plan_guess(d, word, at, n, ret);
+    if (!near)
+        bf_buf_put_str(ret, advice);
+    return near;
 }
 
 void plan_unknown(struct bf_diags *d, struct bf_mark mark, const char *what, const char *word,
                   const char *const *at, size_t n, const char *advice)
 {
-    char shown[PLAN_CLIP];
-    /* The search is not cheap, and past the limit nobody would see what it found. */
-    const char *near = d->n < BF_DIAG_MAX && strlen(word) <= PLAN_NAME_MAX ? nearest(word, at, n) : NULL;
-    plan_clip(word, shown);
-    if (near) {
-        bf_diag_add(d, BF_DIAG_ERROR, mark, "unknown %s `%s`; did you mean `%s`?", what, shown, near);
+    struct bf_buf sentence = {0};
+    const char *near = plan_unknown_words(d, what, word, at, n, advice, &sentence);
+    bf_diag_add(d, BF_DIAG_ERROR, mark, "%s", bf_buf_cstr(&sentence));
+    if (near)
         bf_diag_fix(d, "write `%s`", near);
-    } else {
-        bf_diag_add(d, BF_DIAG_ERROR, mark, "unknown %s `%s`%s", what, shown, advice);
-    }
+    bf_buf_free(&sentence);
 }
 
 const char *plan_ref_name(enum plan_ref ref)
@@ -185,24 +193,7 @@ bool plan_read_duration(struct bf_diags *d, const struct bf_yaml_node *n, const 
     return true;
 }
 
-bool plan_read_factor(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, uint32_t *ret_milli)
-{
-    const char *text;
-    char shown[PLAN_CLIP];
-    int64_t milli;
-    if (!plan_read_text(d, n, key, PLAN_TEXT_MAX, &text))
-        return false;
-    if (n->quoted || !plan_parse_number(text, &milli) || milli < 1000 || milli > 100000) {
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` must be a number from 1 to 100 with at most three places, not `%s`", key,
-                    plan_clip(text, shown));
-        return false;
-    }
-    *ret_milli = (uint32_t)milli;
-    return true;
-}
-
-bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_word *words,
-                    size_t n_words, int *ret)
+bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_word *words, int *ret)
 {
     enum { WORDS_MAX = 16 };
     const char *names[WORDS_MAX], *text;
@@ -210,7 +201,7 @@ bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char
     if (!plan_read_text(d, n, key, PLAN_TEXT_MAX, &text))
         return false;
     size_t count = 0;
-    for (size_t i = 0; i < n_words; i++) {
+    for (size_t i = 0; words[i].word; i++) {
         if (!words[i].not_yet && count < WORDS_MAX)
             names[count++] = words[i].word;
         if (strcmp(words[i].word, text) != 0)

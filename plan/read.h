@@ -14,6 +14,7 @@
 
 #define PLAN_TEXT_MAX 4096u          /* bytes of a descriptive text or a parameter's value */
 #define PLAN_SCRIPT_MAX (512u << 10) /* bytes of a script in the plan */
+#define PLAN_ARGUMENT_MAX (64u << 10) /* bytes of an argument or a variable: the kernel takes 128 KiB */
 #define PLAN_CLIP 132
 
 /* Text from outside for a sentence: controls become '?', long ones are cut at a character and end in "…".  Returns ret. */
@@ -21,7 +22,13 @@ const char *plan_clip(const char *s, char ret[PLAN_CLIP]);
 
 const char *plan_ref_name(enum plan_ref ref);       /* "pool" */
 
-/* "unknown WHAT `word`" with the nearest of at; else with advice appended. */
+/* Ends a sentence that says of a word that there is none of that name: "; did you mean `NEAR`?" when one of at is near.  Returns that one, for
+ * the fix; else NULL, and the sentence stays as it is.  d: where it will be said; NULL: in no list. */
+const char *plan_guess(const struct bf_diags *d, const char *word, const char *const *at, size_t n, struct bf_buf *sentence);
+/* "unknown WHAT `word`" so ended, or with advice.  Returns the near one, or NULL. */
+const char *plan_unknown_words(const struct bf_diags *d, const char *what, const char *word, const char *const *at, size_t n,
+                               const char *advice, struct bf_buf *ret);
+/* The same as an error at mark, with its fix. */
 void plan_unknown(struct bf_diags *d, struct bf_mark mark, const char *what, const char *word,
                   const char *const *at, size_t n, const char *advice);
 
@@ -36,9 +43,7 @@ bool plan_read_bool(struct bf_diags *d, const struct bf_yaml_node *n, const char
 bool plan_read_int(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, int64_t min, int64_t max, int64_t *ret);
 /* A duration of at least min_ms. */
 bool plan_read_duration(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, int64_t min_ms, int64_t *ret_ms);
-/* A decimal number 1..100 with up to three places, in thousandths. */
-bool plan_read_factor(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, uint32_t *ret_milli);
-bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_word *words,
-                    size_t n_words, int *ret);
+/* One of the words of a table that a NULL word ends. */
+bool plan_read_word(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_word *words, int *ret);
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
+#include "plan/read.h"
 
 enum { NAMES_MAX = 100 };        /* that are looked at for the nearest */
 
@@ -46,6 +47,23 @@ static void compare(struct plan_compiler *c, const struct plan_step *step, const
     bf_diag_add(c->d, BF_DIAG_NOTE, have.node->mark, "the pool is here");
 }
 
+static void refuse_unit(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *unit,
+                        const char *const *names, size_t n)
+{
+    const char *pool = c->plan->pools[step->pool].name;
+    struct bf_buf sentence = {0};
+    bf_buf_printf(&sentence, "pool `%s` has no units `%s`", pool, unit->text);
+    const char *near = plan_guess(c->d, unit->text, names, n, &sentence);
+    if (near) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, unit->mark, "%s", bf_buf_cstr(&sentence));
+        bf_diag_fix(c->d, "write `%s`", near);
+    } else {
+        bf_diag_add(c->d, BF_DIAG_ERROR, unit->mark, "step `%s` fits no pool: %s", step->name, bf_buf_cstr(&sentence));
+        bf_diag_fix(c->d, "add `%s` to the `units` of pool `%s`", unit->text, pool);
+    }
+    bf_buf_free(&sentence);
+}
+
 static void compare_units(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *asked,
                           const struct bf_yaml_node *pool, struct bf_mark pool_mark)
 {
@@ -62,17 +80,7 @@ static void compare_units(struct plan_compiler *c, const struct plan_step *step,
             compare(c, step, asked, there, "units", unit->text);
             continue;
         }
-        const char *near = n > 0 && c->d->n < BF_DIAG_MAX && unit->text_len <= PLAN_NAME_MAX ? bf_nearest(unit->text, names,
-                n) : NULL;
-        const char *name = c->plan->pools[step->pool].name;
-        if (near) {
-            bf_diag_add(c->d, BF_DIAG_ERROR, unit->mark, "pool `%s` has no units `%s`; did you mean `%s`?", name, unit->text, near);
-            bf_diag_fix(c->d, "write `%s`", near);
-        } else {
-            bf_diag_add(c->d, BF_DIAG_ERROR, unit->mark, "step `%s` fits no pool: pool `%s` has no units `%s`", step->name, name,
-                        unit->text);
-            bf_diag_fix(c->d, "add `%s` to the `units` of pool `%s`", unit->text, name);
-        }
+        refuse_unit(c, step, unit, names, n);
         bf_diag_add(c->d, BF_DIAG_NOTE, there ? there->mark : pool_mark, "the pool is here");
     }
 }

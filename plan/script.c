@@ -1,4 +1,4 @@
-/* What a step runs: exactly one of `run`, `noop`, `sql`, with its templates compiled. */
+/* What a step runs: `run`, `noop` or `sql` (its table sees to it that there is exactly one), with its templates compiled. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +8,10 @@
 #include "plan/keys.h"
 #include "plan/read.h"
 
-/* The kernel takes 128 KiB an argument; a whole assignment must fit into one message of 1 MiB. */
-#define ARGUMENT_MAX (64u << 10)
-#define ARGUMENTS_MAX 1024u
+/* A whole assignment must fit into one message of 1 MiB. */
 #define COMMAND_MAX (256u << 10)
-#define ENVIRONMENT_MAX 1000u
-#define SQL_MAX (512u << 10)
 #define SQL_PIECES_MAX 4096u
+#define SQL_TOGETHER_MAX (32u << 20)   /* of all steps: many may name one file, and each has its own text of it */
 #define VALUE_MAX 1024u          /* of every value but a parameter's: the run's id is the longest */
 
 static struct template_scope scope_of(const struct plan_compiler *c, const struct plan_step *step, bool text_only)
@@ -139,8 +136,9 @@ static bool compile_argument(struct plan_compiler *c, const struct plan_step *st
         return false;
     size_t most = rendered_max(c, ret);
     *bytes += most;
-    if (most > ARGUMENT_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "%s is too long with its values: %zu bytes, at most %u", what, most, ARGUMENT_MAX);
+    if (most > PLAN_ARGUMENT_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "%s is too long with its values: %zu bytes, at most %u", what, most,
+                    PLAN_ARGUMENT_MAX);
     return true;
 }
 
@@ -148,19 +146,16 @@ static bool compile_argument(struct plan_compiler *c, const struct plan_step *st
 
 static void read_run(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *list)
 {
-    const char *text;
+    const struct plan_type *type = plan_keys_find(&plan_keys_step, "run")->type;
     size_t bytes = 0;
-    if (list->n == 0 || list->n > ARGUMENTS_MAX) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`run` has %zu items: it takes a program and its arguments, at most %u", list->n,
-                    ARGUMENTS_MAX);
+    if (!plan_value_count(c->d, list, "run", type))
         return;
-    }
     step->argv = bf_xcalloc(list->n, sizeof *step->argv);
     for (size_t i = 0; i < list->n; i++) {
         const struct bf_yaml_node *n = list->items[i];
-        if (!plan_read_text(c->d, n, "an argument of run", ARGUMENT_MAX, &text))
+        if (!plan_value_check(c->d, n, "an argument of run", type->of))
             continue;
-        if (i == 0 && !*text)
+        if (i == 0 && !n->text[0])
             bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the first item of `run` is the program: it cannot be empty");
         if (compile_argument(c, step, n, "an argument of run", &bytes, &step->argv[step->n_argv]))
             step->n_argv++;
@@ -190,16 +185,14 @@ static bool env_name_valid(struct plan_compiler *c, const struct bf_yaml_node *k
 
 static void read_env(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
 {
-    const char *text;
+    const struct plan_type *type = plan_keys_find(&plan_keys_step, "env")->type;
     size_t bytes = 0;
-    if (map->n > ENVIRONMENT_MAX) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` has %zu variables, at most %u are allowed", map->n, ENVIRONMENT_MAX);
+    if (!plan_value_count(c->d, map, "env", type))
         return;
-    }
     step->env = bf_xcalloc(map->n, sizeof *step->env);
     for (size_t i = 0; i < map->n; i++) {
         struct template value;
-        if (!env_name_valid(c, map->keys[i]) || !plan_read_text(c->d, map->items[i], map->keys[i]->text, ARGUMENT_MAX, &text))
+        if (!env_name_valid(c, map->keys[i]) || !plan_value_check(c->d, map->items[i], map->keys[i]->text, type->of))
             continue;
         bytes += map->keys[i]->text_len;
         if (compile_argument(c, step, map->items[i], map->keys[i]->text, &bytes, &value))
@@ -233,14 +226,22 @@ static bool is_blank(const char *text, size_t len)
     return true;
 }
 
+/* Is there room for one more script?  Told once. */
+static bool sql_fits(struct plan_compiler *c, const struct bf_yaml_node *n, size_t bytes)
+{
+    bool told = c->sql_bytes > SQL_TOGETHER_MAX;
+    c->sql_bytes += bytes;
+    if (c->sql_bytes <= SQL_TOGETHER_MAX)
+        return true;
+    if (!told)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the scripts of the steps have more than %u bytes together, which is the limit of a plan: a "
+                    "file counts for each step that names it", SQL_TOGETHER_MAX);
+    return false;
+}
+
 static void read_sql_text(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
 {
-    const char *text;
-    if (!plan_read_text(c->d, n, "text", SQL_MAX, &text))
-        return;
-    if (is_blank(n->text, n->text_len))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`text` holds no statement");
-    else
+    if (plan_value_check(c->d, n, "text", plan_keys_find(&plan_keys_sql, "text")->type) && sql_fits(c, n, n->text_len))
         (void)compile_text(c, step, n, false, &step->sql);
 }
 
@@ -259,8 +260,10 @@ static void read_sql_file(struct plan_compiler *c, struct plan_step *step, const
         return;
     }
     const struct plan_file *file = &c->source->files[at];
-    if (file->text_len > SQL_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is too long: %zu bytes, at most %u", path, file->text_len, SQL_MAX);
+    if (!sql_fits(c, n, file->text_len))
+        return;
+    if (file->text_len > PLAN_SCRIPT_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is too long: %zu bytes, at most %u", path, file->text_len, PLAN_SCRIPT_MAX);
     else if (!bf_utf8_valid(file->text, file->text_len))
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is not UTF-8 text", path);
     else if (is_blank(file->text, file->text_len))
@@ -276,46 +279,35 @@ static void read_sql_file(struct plan_compiler *c, struct plan_step *step, const
 static void read_transaction(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_sql, "transaction");
-    if (!n && plan_keys_missing(map, &plan_keys_sql, "transaction"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`transaction: true` is missing: a `sql` step without it is not supported yet (R11)");
-    else if (n && plan_read_bool(c->d, n, "transaction", &step->transaction) && !step->transaction)
+    if (n && plan_read_bool(c->d, n, "transaction", &step->transaction) && !step->transaction)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet (R11): write `transaction: true`");
 }
 
-static void check_sql_size(struct plan_compiler *c, const struct plan_step *step, struct bf_mark mark)
+static void check_sql_size(struct plan_compiler *c, struct plan_step *step, struct bf_mark mark)
 {
     size_t bytes = rendered_max(c, &step->sql);
-    if (bytes > SQL_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` is too long with its values: %zu bytes, at most %u", bytes, SQL_MAX);
-    if (step->sql.n > SQL_PIECES_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` has too many expressions: %zu pieces of text and values, at most %u",
-                    step->sql.n, SQL_PIECES_MAX);
+    if (bytes > PLAN_SCRIPT_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` is too long with its values: %zu bytes, at most %u", bytes, PLAN_SCRIPT_MAX);
+    if (step->sql.n <= SQL_PIECES_MAX)
+        return;
+    bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` has too many expressions: %zu pieces of text and values, at most %u", step->sql.n,
+                SQL_PIECES_MAX);
+    template_done(&step->sql);
 }
 
 static void read_sql(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
 {
-    const char *name;
     if (!plan_keys_check(c->d, map, &plan_keys_sql))
         return;
     const struct bf_yaml_node *connection = plan_keys_get(map, &plan_keys_sql, "connection");
-    if (connection && plan_read_name(c->d, connection, "connection", &name)) {
-        step->connection = plan_names_find(&c->connections, name);
-        if (step->connection == PLAN_NO_INDEX)
-            plan_unknown(c->d, connection->mark, "connection", name, c->connections.at, c->connections.n,
-                         ": declare it under `connections`");
-    } else if (!connection && plan_keys_missing(map, &plan_keys_sql, "connection")) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`connection` is missing: `sql` needs one");
-    }
+    if (connection)
+        (void)plan_ref_read(c, connection, PLAN_REF_CONNECTION, &step->connection);
     read_transaction(c, step, map);
     const struct bf_yaml_node *file = plan_keys_get(map, &plan_keys_sql, "file"), *text = plan_keys_get(map, &plan_keys_sql, "text");
-    if (file && text)
-        bf_diag_add(c->d, BF_DIAG_ERROR, text->mark, "`sql` takes one of `file` and `text`, not both");
+    if (text)
+        read_sql_text(c, step, text);
     else if (file)
         read_sql_file(c, step, file);
-    else if (text)
-        read_sql_text(c, step, text);
-    else if (plan_keys_missing(map, &plan_keys_sql, "file") && plan_keys_missing(map, &plan_keys_sql, "text"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`sql` needs `file` or `text`");
     check_sql_size(c, step, map->mark);
 }
 
@@ -328,32 +320,10 @@ static void read_noop(struct plan_compiler *c, const struct bf_yaml_node *n)
 
 /* ---- which ---- */
 
-static const char *const kinds[] = {"run", "noop", "sql", "shell", "http", "sensor"};
-
-static void one_kind(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *body)
-{
-    const char *first = NULL;
-    for (size_t i = 0; i < body->n; i++) {
-        const char *key = body->keys[i]->text;
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-            if (strcmp(key, kinds[k]) != 0)
-                continue;
-            if (first)
-                bf_diag_add(c->d, BF_DIAG_ERROR, body->keys[i]->mark, "step `%s` has both `%s` and `%s`: a step does one thing",
-                            step->name, first, key);
-            else
-                first = key;
-        }
-    }
-    if (!first)
-        bf_diag_add(c->d, BF_DIAG_ERROR, step->mark, "step `%s` does nothing: give it one of `run`, `sql` and `noop`", step->name);
-}
-
 void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     const struct bf_yaml_node *run = plan_keys_get(body, &plan_keys_step, "run"), *sql = plan_keys_get(body, &plan_keys_step, "sql");
     const struct bf_yaml_node *noop = plan_keys_get(body, &plan_keys_step, "noop"), *env = plan_keys_get(body, &plan_keys_step, "env");
-    one_kind(c, step, body);
     step->kind = run ? PLAN_RUN : sql ? PLAN_SQL : PLAN_NOOP;
     if (run)
         read_run(c, step, run);

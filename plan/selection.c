@@ -12,23 +12,9 @@ void plan_selection_done(struct plan_selection *s)
     *s = (struct plan_selection){0};
 }
 
-const struct plan_picked *plan_selection_ranges(const struct plan_selection *s, uint32_t step, size_t *ret_n)
-{
-    *ret_n = s->begin[step + 1] - s->begin[step];
-    return *ret_n ? s->ranges + s->begin[step] : NULL;
-}
-
 bool plan_selection_has_step(const struct plan_selection *s, uint32_t step)
 {
     return s->begin[step] < s->begin[step + 1];
-}
-
-bool plan_selection_has(const struct plan_selection *s, uint32_t step, uint32_t index)
-{
-    for (size_t i = s->begin[step]; i < s->begin[step + 1] && s->ranges[i].first <= index; i++)
-        if (index - s->ranges[i].first < s->ranges[i].n)
-            return true;
-    return false;
 }
 
 static uint64_t count_in(const struct plan_selection *s, size_t begin, size_t end)

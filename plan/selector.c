@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "common/text.h"
 #include "common/vec.h"
+#include "plan/calendar.h"
 #include "plan/read.h"
 #include "plan/selector_word.h"
 #include "plan/span.h"
@@ -39,29 +39,14 @@ struct picking {
 
 /* ---- ranges ---- */
 
-/* The first i of the n + 1 boundaries with start_s[i] >= at_s; n + 1 when there is none. */
-static uint32_t boundary_from(const struct plan_partitions *t, int64_t at_s)
-{
-    uint32_t low = 0, high = t->n + 1;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (t->start_s[mid] < at_s)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 /* The partitions that meet [from_s, until_s). */
 static struct plan_picked meeting(const struct plan_partitions *t, int64_t from_s, int64_t until_s)
 {
     if (t->grain == PLAN_NONE || t->n == 0)
         return (struct plan_picked){0, t->n};
-    /* The first that ends after from_s, and the first that begins at until_s or later. */
-    uint32_t first = from_s == INT64_MIN ? 0 : boundary_from(t, from_s + 1), end = boundary_from(t, until_s);
-    first -= first > 0;
-    end = end < t->n ? end : t->n;
+    /* From the first that ends after from_s up to the first that begins at until_s or later. */
+    uint32_t first = plan_partition_from(t, from_s), end = plan_partition_from(t, until_s);
+    first -= first > 0 && t->start_s[first] > from_s;
     return first < end ? (struct plan_picked){first, end - first} : (struct plan_picked){0, 0};
 }
 
@@ -86,12 +71,9 @@ static enum bf_rc read_date(const struct plan *p, const struct picker *k, const 
         return bf_fail(err, BF_INVALID, "`%s`: the clock of %s never shows %s", plan_clip(k->text, text), zone_name(p->zone), date);
     case PLAN_SPAN_AMBIGUOUS: break;
     }
-    char offset[2][16];
-    for (int i = 0; i < 2; i++) {
-        int32_t s = ret->offset_s[i];
-        uint32_t m = (uint32_t)(s < 0 ? -s : s) / 60;
-        snprintf(offset[i], sizeof offset[i], "%c%02u:%02u", s < 0 ? '-' : '+', m / 60 % 100, m % 60);
-    }
+    char offset[2][CALENDAR_OFFSET_MAX];
+    for (int i = 0; i < 2; i++)
+        calendar_offset_write(ret->offset_s[i], offset[i]);
     return bf_fail(err, BF_INVALID, "`%s`: the clock of %s shows %s twice: write %s%s or %s%s", plan_clip(k->text, text), zone_name(p->zone),
                    date, date, offset[0], date, offset[1]);
 }
@@ -211,17 +193,19 @@ static enum bf_rc refuse_unknown(const struct plan *p, const struct selector_wor
         for (size_t k = 0; w->tag && k < p->steps[i].n_tags; k++)
             bf_vec_push(&names, p->steps[i].tags[k]);
     }
-    const char *near = w->glob ? NULL : bf_nearest(w->name, names.at, names.n);
-    const char *mean[] = {near ? "; did you mean `" : "", near ? near : "", near ? "`?" : ""};
-    bool none = names.n == 0;
+    struct bf_buf sentence = {0};
+    if (w->tag && names.n == 0)
+        bf_buf_printf(&sentence, "no step has the tag `%s`: the plan has no tags", w->name);
+    else if (w->glob)
+        bf_buf_printf(&sentence, "no step has a %s that fits `%s`", w->tag ? "tag" : "name", w->name);
+    else
+        bf_buf_printf(&sentence, w->tag ? "no step has the tag `%s`" : "the plan has no step `%s`", w->name);
+    if (!w->glob)
+        (void)plan_guess(NULL, w->name, names.at, names.n, &sentence);
+    enum bf_rc rc = bf_fail(err, BF_NOT_FOUND, "%s", bf_buf_cstr(&sentence));
+    bf_buf_free(&sentence);
     bf_vec_free(&names);
-    if (w->tag && none)
-        return bf_fail(err, BF_NOT_FOUND, "no step has the tag `%s`: the plan has no tags", w->name);
-    if (w->glob)
-        return bf_fail(err, BF_NOT_FOUND, "no step has a %s that fits `%s`", w->tag ? "tag" : "name", w->name);
-    if (w->tag)
-        return bf_fail(err, BF_NOT_FOUND, "no step has the tag `%s`%s%s%s", w->name, mean[0], mean[1], mean[2]);
-    return bf_fail(err, BF_NOT_FOUND, "the plan has no step `%s`%s%s%s", w->name, mean[0], mean[1], mean[2]);
+    return rc;
 }
 
 static enum bf_rc find_seeds(struct picking *s, const struct picker *k, uint64_t bit, struct bf_error *err)

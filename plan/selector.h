@@ -42,10 +42,11 @@ void plan_selection_done(struct plan_selection *s);
 /* The form of one word alone, for whoever has no plan: BF_INVALID when no plan could take it. */
 enum bf_rc plan_selector_check(const char *word, struct bf_error *err) BF_MUST_CHECK;
 
-bool plan_selection_has(const struct plan_selection *s, uint32_t step, uint32_t index);
+/* The same for a change of whole steps: BF_INVALID also for a word with a range, with what to write instead.  what names the
+ * change: "a priority class". */
+enum bf_rc plan_selector_check_whole(const char *word, const char *what, struct bf_error *err) BF_MUST_CHECK;
+
 bool plan_selection_has_step(const struct plan_selection *s, uint32_t step);
-/* The ranges of a step, in order; *ret_n 0 when it is not picked.  Borrowed. */
-const struct plan_picked *plan_selection_ranges(const struct plan_selection *s, uint32_t step, size_t *ret_n);
 uint64_t plan_selection_count(const struct plan_selection *s);           /* of instances */
 uint64_t plan_selection_count_step(const struct plan_selection *s, uint32_t step);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "plan/read.h"
 #include "plan/selector.h"
 #include "plan/span.h"
@@ -146,4 +147,16 @@ enum bf_rc plan_selector_check(const char *word, struct bf_error *err)
     }
     zone_free(utc);
     return rc;
+}
+
+enum bf_rc plan_selector_check_whole(const char *word, const char *what, struct bf_error *err)
+{
+    struct selector_word w;
+    char shown[PLAN_CLIP], rest[PLAN_CLIP];
+    enum bf_rc rc = selector_word_read(word, &w, err);
+    if (rc != BF_OK || !w.ranged)
+        return rc;
+    BF_AUTO_FREE char *without = bf_xstrndup(word, strcspn(word, "["));
+    return bf_fail(err, BF_INVALID, "`%s`: %s is of whole steps, not of some partitions: write `%s`", plan_clip(word, shown), what,
+                   plan_clip(without, rest));
 }

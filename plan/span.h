@@ -1,4 +1,4 @@
-/* A word for a stretch of time, as people write it: in `from`, `to`, `--from`, selectors, deadlines.  Pure.
+/* A word for a stretch of time, as people write it: in `from`, `to`, `--from` and selectors.  Pure.
  *
  *     2024-01-31T05+01:00  2024-01-31T05  2024-01-31T05:00Z     an hour
  *     2024-01-31                                                a day

@@ -3,14 +3,11 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/text.h"
 #include "plan/compile.h"
 #include "plan/deadline.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 
-#define LABEL_MAX 128u
-#define TAGS_MAX 100
 #define EXPECT_MS_PRESET 1000
 
 static const struct bf_yaml_node *value_of(const struct bf_yaml_node *body, const char *key)
@@ -33,21 +30,18 @@ static void read_grain(struct plan_compiler *c, struct plan_step *step, struct p
         source->grain_bad = true;
     }
     step->partial = partial;
-    if (source->grain_bad || (inherited && c->range_bad)) {
-        source->grain_bad = true;
+    source->grain_bad |= inherited && c->grain_bad;
+    if (source->grain_bad)
         return;
-    }
-    const struct plan_partitions *table = plan_partitions_of(c, (enum plan_grain)grain);
-    if (table) {
-        step->grain = (enum plan_grain)grain;
+    step->grain = (enum plan_grain)grain;
+    const struct plan_partitions *table = plan_partitions_of(c, step->grain);
+    if (table)
         step->partitions = table;
-        return;
-    }
-    source->grain_bad = true;
-    if (c->range_bad)
-        return;
+    if (table || c->range_bad)
+        return;                                /* without a range, the grain alone still says which mappings fit */
+    c->range_bad = true;
     bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "step `%s` has grain %s, but the plan has no range: give it `partitions` with "
-                "`grain`, `from` and `to`", step->name, plan_grain_name((enum plan_grain)grain));
+                "`grain`, `from` and `to`", step->name, plan_grain_name(step->grain));
 }
 
 static void read_policy(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
@@ -78,17 +72,13 @@ static void read_on_lost(struct plan_compiler *c, struct plan_step *step, const 
         step->wait_for_fence = value;
 }
 
-/* Sorted, and without those that stand twice. */
+/* Sorted, each once. */
 static void read_tags(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     const struct bf_yaml_node *list = value_of(body, "tags");
     const char *name;
-    if (!list)
+    if (!list || !plan_value_count(c->d, list, "tags", plan_keys_find(&plan_keys_step, "tags")->type))
         return;
-    if (list->n > TAGS_MAX) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, list->mark, "`tags` has %zu items: the limit of tags is %d", list->n, TAGS_MAX);
-        return;
-    }
     step->tags = bf_xcalloc(list->n, sizeof *step->tags);
     for (size_t i = 0; i < list->n; i++) {
         if (!plan_read_name(c->d, list->items[i], "tag", &name))
@@ -98,7 +88,7 @@ static void read_tags(struct plan_compiler *c, struct plan_step *step, const str
             at++;
         size_t tail = step->n_tags - at;
         if (tail > 0 && strcmp(step->tags[at], name) == 0) {
-            bf_diag_add(c->d, BF_DIAG_WARNING, list->items[i]->mark, "the tag `%s` stands there twice", name);
+            bf_diag_add(c->d, BF_DIAG_WARNING, list->items[i]->mark, "the tag `%s` is given twice", name);
             bf_diag_fix(c->d, "leave one out");
             continue;
         }
@@ -128,46 +118,19 @@ static int by_label(const void *a, const void *b)
 static void read_labels(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     const struct bf_yaml_node *agents = value_of(body, "agents"), *map;
-    const char *name, *value;
+    const struct plan_type *type = plan_keys_find(&plan_keys_agents, "labels")->type->of;
+    const char *name;
     if (!agents || !plan_keys_check(c->d, agents, &plan_keys_agents))
         return;
     if ((map = plan_keys_get(agents, &plan_keys_agents, "labels")) == NULL)
         return;
     step->labels = bf_xcalloc(map->n, sizeof *step->labels);
     for (size_t i = 0; i < map->n; i++) {
-        if (plan_read_name(c->d, map->keys[i], "label", &name) && plan_read_text(c->d, map->items[i], name, LABEL_MAX, &value))
-            step->labels[step->n_labels++] = (struct plan_label){.name = bf_xstrdup(name), .value = bf_xstrdup(value)};
+        if (plan_read_name(c->d, map->keys[i], "label", &name) && plan_value_check(c->d, map->items[i], name, type))
+            step->labels[step->n_labels++] = (struct plan_label){.name = bf_xstrdup(name), .value = bf_xstrdup(map->items[i]->text)};
     }
     if (step->n_labels > 1)
         qsort(step->labels, step->n_labels, sizeof *step->labels, by_label);
-}
-
-/* `inputs` or `outputs`: dataset indices and where each stands. */
-static void read_datasets(struct plan_compiler *c, const struct bf_yaml_node *list, const char *key, uint32_t **ret, size_t *ret_n,
-                          struct bf_mark **ret_marks)
-{
-    struct bf_map seen = {0};                  /* dataset -> its place in *ret */
-    const char *name;
-    uint64_t first;
-    *ret = bf_xcalloc(list->n, sizeof **ret);
-    *ret_marks = bf_xcalloc(list->n, sizeof **ret_marks);
-    for (size_t i = 0; i < list->n; i++) {
-        struct bf_mark mark = list->items[i]->mark;
-        if (!plan_read_name(c->d, list->items[i], "dataset", &name))
-            continue;
-        uint32_t at = plan_names_find(&c->datasets, name);
-        if (at == PLAN_NO_INDEX) {
-            plan_unknown(c->d, mark, "dataset", name, c->datasets.at, c->datasets.n, ": declare it under `datasets`");
-        } else if (bf_map_get(&seen, at, &first)) {
-            bf_diag_add(c->d, BF_DIAG_ERROR, mark, "dataset `%s` stands twice in `%s`", name, key);
-            bf_diag_add(c->d, BF_DIAG_NOTE, (*ret_marks)[first], "first written here");
-        } else {
-            bf_map_put(&seen, at, *ret_n);
-            (*ret_marks)[*ret_n] = mark;
-            (*ret)[(*ret_n)++] = at;
-        }
-    }
-    bf_map_free(&seen);
 }
 
 static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
@@ -176,9 +139,9 @@ static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct
     source->has_datasets = (inputs && inputs->n > 0) || (outputs && outputs->n > 0);
     source->needs = value_of(source->body, "needs");
     if (inputs)
-        read_datasets(c, inputs, "inputs", &step->inputs, &step->n_inputs, &source->input_marks);
+        plan_datasets_read(c, inputs, "inputs", &step->inputs, &step->n_inputs, &source->input_marks);
     if (outputs)
-        read_datasets(c, outputs, "outputs", &step->outputs, &step->n_outputs, &source->output_marks);
+        plan_datasets_read(c, outputs, "outputs", &step->outputs, &step->n_outputs, &source->output_marks);
 }
 
 static void read_step(struct plan_compiler *c, size_t index)
@@ -222,11 +185,8 @@ static void read_names(struct plan_compiler *c, const struct bf_yaml_node *map)
 void plan_steps_read(struct plan_compiler *c)
 {
     const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "steps");
-    if (!map) {
-        if (plan_keys_missing(c->root, &plan_keys_top, "steps"))
-            bf_diag_add(c->d, BF_DIAG_ERROR, c->root->mark, "`steps` is missing: a plan needs at least one step");
+    if (!map)
         return;
-    }
     if (map->n == 0) {
         bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`steps` is empty: a plan needs at least one step");
         return;

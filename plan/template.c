@@ -7,15 +7,18 @@
  * literal or a quoted identifier, made by bf-sql, so an expression inside quotes is refused here. */
 #include "plan/template.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/civil.h"
 #include "common/mem.h"
-#include "common/text.h"
 #include "common/vec.h"
+#include "plan/calendar.h"
 #include "plan/read.h"
 
+#define NO_PLACE UINT32_MAX
 #define GRAIN(g) (1u << (g))
 #define DATED (GRAIN(PLAN_HOUR) | GRAIN(PLAN_DAY) | GRAIN(PLAN_WEEK) | GRAIN(PLAN_MONTH))
 #define ANY_GRAIN (GRAIN(PLAN_NONE) | DATED)
@@ -49,24 +52,27 @@ struct compiler {
     struct bf_diags *d;
     struct template_piece *at;
     size_t n, cap;
-    bool bad;
+    size_t known_to;             /* offset whose line and column are known: errors come in the order of the text */
+    uint32_t line, column;
+    bool one_line, bad;
 };
 
 /* ---- places ---- */
 
-static void line_and_column(const struct compiler *c, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
+static void find_place(struct compiler *c, size_t offset)
 {
-    uint32_t line = 1, column = 1;
-    for (size_t i = 0; i < offset; i++) {
-        if (c->text[i] == '\n') {
-            line++;
-            column = 1;
-        } else if (((unsigned char)c->text[i] & 0xC0) != 0x80) {
-            column++;
+    if (offset < c->known_to || c->line == 0) {
+        c->known_to = 0;
+        c->line = c->column = 1;
+    }
+    for (; c->known_to < offset; c->known_to++) {
+        if (c->text[c->known_to] == '\n') {
+            c->line++;
+            c->column = 1;
+        } else if (((unsigned char)c->text[c->known_to] & 0xC0) != 0x80) {
+            c->column++;
         }
     }
-    *ret_line = line;
-    *ret_column = column;
 }
 
 static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t column)
@@ -77,7 +83,7 @@ static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t 
     if (c->place->block) {
         m.line += line - 1;
         m.column = c->place->indent + column;
-    } else if (!memchr(c->text, '\n', c->len)) {
+    } else if (c->one_line) {
         m.column += column - 1;
     }
     return m;
@@ -86,13 +92,12 @@ static struct bf_mark mark_of(const struct compiler *c, uint32_t line, uint32_t 
 /* One error; fix may be NULL. */
 static void complain_with(struct compiler *c, size_t offset, const char *sentence, const char *fix)
 {
-    uint32_t line, column;
-    line_and_column(c, offset, &line, &column);
+    find_place(c, offset);
     c->bad = true;
     if (c->place->source)
-        bf_diag_add_in(c->d, c->place->source, BF_DIAG_ERROR, (struct bf_mark){line, column}, "%s", sentence);
+        bf_diag_add_in(c->d, c->place->source, BF_DIAG_ERROR, (struct bf_mark){c->line, c->column}, "%s", sentence);
     else
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark_of(c, line, column), "%s", sentence);
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark_of(c, c->line, c->column), "%s", sentence);
     if (fix)
         bf_diag_fix(c->d, "%s", fix);
     if (c->place->source)
@@ -126,26 +131,26 @@ static void add_text(struct compiler *c, const char *text, size_t len)
     p->text_len = len;
 }
 
-static bool known(const char *name, const char *const *at, size_t n, const struct bf_smap *index)
+/* The place of a name in its list, or NO_PLACE. */
+static uint32_t place_of(const char *name, const char *const *at, size_t n, const struct bf_smap *index)
 {
+    uintptr_t found = index ? (uintptr_t)bf_smap_get(index, name, strlen(name)) : 0;
     if (index)
-        return bf_smap_get(index, name, strlen(name)) != NULL;
+        return found ? (uint32_t)(found - 1) : NO_PLACE;
     for (size_t i = 0; i < n; i++)
         if (strcmp(at[i], name) == 0)
-            return true;
-    return false;
+            return (uint32_t)i;
+    return NO_PLACE;
 }
 
 static void complain_unknown(struct compiler *c, size_t offset, const char *what, const char *name,
                              const char *const *at, size_t n, const char *advice)
 {
-    char shown[PLAN_CLIP];
-    const char *near = c->d->n < BF_DIAG_MAX ? bf_nearest(name, at, n) : NULL;
-    plan_clip(name, shown);
-    BF_AUTO_FREE char *s = near ? bf_xasprintf("unknown %s `%s`; did you mean `%s`?", what, shown, near)
-                                : bf_xasprintf("unknown %s `%s`%s", what, shown, advice);
+    struct bf_buf sentence = {0};
+    const char *near = plan_unknown_words(c->d, what, name, at, n, advice, &sentence);
     BF_AUTO_FREE char *fix = near ? bf_xasprintf("write `%s`", near) : NULL;
-    complain_with(c, offset, s, fix);
+    complain_with(c, offset, bf_buf_cstr(&sentence), fix);
+    bf_buf_free(&sentence);
 }
 
 /* params.NAME and dataset.NAME. */
@@ -155,13 +160,14 @@ static bool named_value(struct compiler *c, size_t offset, const char *name, str
     if (strncmp(name, "params.", 7) == 0) {
         p->var = TEMPLATE_PARAM;
         p->text = bf_xstrdup(name + 7);
-        if (!known(p->text, s->params, s->n_params, s->param_index))
+        p->param = place_of(p->text, s->params, s->n_params, s->param_index);
+        if (p->param == NO_PLACE)
             complain_unknown(c, offset, "parameter", p->text, s->params, s->n_params,
                              ": declare it under `params`");
     } else if (strncmp(name, "dataset.", 8) == 0) {
         p->var = TEMPLATE_DATASET;
         p->text = bf_xstrdup(name + 8);
-        if (!known(p->text, s->datasets, s->n_datasets, s->dataset_index))
+        if (place_of(p->text, s->datasets, s->n_datasets, s->dataset_index) == NO_PLACE)
             complain_unknown(c, offset, "dataset", p->text, s->datasets, s->n_datasets,
                              ": declare it under `datasets`");
     } else {
@@ -272,14 +278,15 @@ static void check_quotes(struct compiler *c, size_t open, size_t close)
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,
                          const struct template_scope *scope, struct bf_diags *d, struct template *ret)
 {
-    struct compiler c = {.text = text, .len = len, .place = place, .scope = scope, .d = d};
+    struct compiler c = {.text = text, .len = len, .place = place, .scope = scope, .d = d, .one_line = !memchr(text, '\n', len)};
     const char *end = text + len, *pos = text, *open;
     bool bad = false;
     while ((open = find(pos, end, "{{")) != NULL) {
         add_text(&c, pos, (size_t)(open - pos));
         const char *in = open + 2;
-        const char *quoted = find(in, end, "\"{"), *close = find(in, end, "}}");
-        if (quoted && close && quoted < close && quoted + 4 <= end && memcmp(quoted, "\"{{\"", 4) == 0)
+        /* What is in quotes stands before the first `}}`: each part of the text is looked through once. */
+        const char *close = find(in, end, "}}"), *quoted = close ? find(in, close, "\"{") : NULL;
+        if (quoted && quoted + 4 <= close && memcmp(quoted, "\"{{\"", 4) == 0)
             close = find(quoted + 4, end, "}}");
         if (!close) {
             complain(&c, (size_t)(open - text), "`{{` has no `}}`");
@@ -303,22 +310,13 @@ bool template_compile_at(const char *text, size_t len, const struct template_pla
     return true;
 }
 
-bool template_compile(const char *text, size_t len, struct bf_mark mark, const struct template_scope *scope,
-                      struct bf_diags *d, struct template *ret)
-{
-    struct template_place place = {.mark = mark};
-    return template_compile_at(text, len, &place, scope, d, ret);
-}
-
 /* ---- values ---- */
 
-static const char *param_value(const char *name, const struct template_values *v)
+static const char *param_value(const struct template_piece *p, const struct template_values *v)
 {
-    for (size_t i = 0; i < v->n_params; i++)
-        if (strcmp(v->params[i], name) == 0)
-            return v->param_values[i];
     /* Compiling refused unknown names, and the values come from the same plan. */
-    abort();
+    assert(p->param < v->n_params && strcmp(v->params[p->param], p->text) == 0);
+    return v->param_values[p->param];
 }
 
 bool template_var_fits(enum template_var var, enum plan_grain grain)
@@ -355,17 +353,13 @@ static char *hour_text(const struct plan_partitions *p, uint32_t index)
  * until 1972: they are left out on both sides, so that the instant stays the same. */
 static char *timestamp_text(int64_t utc_s, int32_t offset_s)
 {
-    enum { DAY_S = 86400 };
     offset_s -= offset_s % 60;
-    int64_t local = utc_s + offset_s, days = local / DAY_S, second = local % DAY_S;
-    if (second < 0) {
-        second += DAY_S;
-        days--;
-    }
-    uint32_t east = (uint32_t)(offset_s < 0 ? -offset_s : offset_s) / 60;
-    BF_AUTO_FREE char *date = day_text(PLAN_DAY, (int32_t)days);
-    return bf_xasprintf("%sT%02d:%02d:%02d%c%02u:%02u", date, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-                        offset_s < 0 ? '-' : '+', east / 60, east % 60);
+    int64_t local_s = utc_s + offset_s, day = bf_floor_div(local_s, BF_DAY_S);
+    int second = (int)(local_s - day * BF_DAY_S);
+    char offset[CALENDAR_OFFSET_MAX];
+    calendar_offset_write(offset_s, offset);
+    BF_AUTO_FREE char *date = day_text(PLAN_DAY, (int32_t)day);
+    return bf_xasprintf("%sT%02d:%02d:%02d%s", date, second / 3600, second / 60 % 60, second % 60, offset);
 }
 
 static struct template_value end_value(const struct plan_partitions *p, uint32_t index, bool end)
@@ -403,7 +397,7 @@ struct template_value template_piece_value(const struct template_piece *p, const
         r.text = bf_xstrdup(p->text);
         break;
     case TEMPLATE_PARAM:
-        r.text = bf_xstrdup(param_value(p->text, v));
+        r.text = bf_xstrdup(param_value(p, v));
         break;
     case TEMPLATE_RUN_ID:
         r.text = bf_xstrdup(v->run_id);

@@ -38,6 +38,7 @@ struct template_piece {
     bool ident;                  /* "| ident" */
     char *text;                  /* the literal, or the name of a param or dataset; owned */
     size_t text_len;
+    uint32_t param;              /* TEMPLATE_PARAM: its place in the scope's list, and in that of the values */
 };
 
 struct template {
@@ -51,7 +52,7 @@ struct template_scope {
     bool grain_bad;              /* not known: every partition.… is taken */
     const char *const *params; size_t n_params;
     const char *const *datasets; size_t n_datasets;
-    const struct bf_smap *param_index, *dataset_index;   /* sets of the same names; NULL: the lists are searched */
+    const struct bf_smap *param_index, *dataset_index;   /* the same names -> place + 1; NULL: the lists are searched */
     bool text_only;              /* argv and env: "| ident" is refused */
 };
 
@@ -64,7 +65,7 @@ struct template_place {
     bool whole;                  /* characters cannot be placed (escapes, folded lines): errors stand at mark */
 };
 
-/* Values for one instance.  Borrowed. */
+/* Values for one instance; the parameters are those of the scope, in its order.  Borrowed. */
 struct template_values {
     const struct plan_partitions *partitions;    /* of the step */
     uint32_t index;                          /* partition */
@@ -80,10 +81,7 @@ struct template_value {
     char *text;                              /* "2024-01-31", "2024-01-31T05:00:00+01:00", "42", "raw text"; owned */
 };
 
-/* Compile text, UTF-8 without NUL; errors go to d at mark (columns inside the text are added for one-line scalars).  false on error. */
-bool template_compile(const char *text, size_t len, struct bf_mark mark, const struct template_scope *scope,
-                      struct bf_diags *d, struct template *ret);
-/* The same for a text whose place is known better.  Writes *ret only when true. */
+/* Compile text, UTF-8 without NUL; errors go to d, at the place of what is wrong as far as that is known.  false on error. */
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,
                          const struct template_scope *scope, struct bf_diags *d, struct template *ret);
 /* Append the text form (argv, env). */

@@ -36,29 +36,17 @@ static void check_owner(struct walk *w, const struct bf_yaml_node *n)
         return;
     }
     struct bf_diags *d = w->c->d;
-    const char *near = d->n < BF_DIAG_MAX && n->text_len <= PLAN_NAME_MAX ? bf_nearest(n->text, w->owners.at, w->owners.n) : NULL;
-    plan_clip(n->text, shown);
-    if (near) {
-        bf_diag_add(d, BF_DIAG_WARNING, n->mark, "owner `%s` does not stand under `owners`; did you mean `%s`?", shown, near);
-        bf_diag_fix(d, "write `%s`", near);
-    } else {
-        bf_diag_add(d, BF_DIAG_WARNING, n->mark, "owner `%s` does not stand under `owners`", shown);
-        bf_diag_fix(d, "add `%s` to `owners`", shown);
-    }
+    struct bf_buf sentence = {0};
+    bf_buf_printf(&sentence, "owner `%s` does not stand under `owners`", plan_clip(n->text, shown));
+    const char *near = plan_guess(d, n->text, w->owners.at, w->owners.n, &sentence);
+    bf_diag_add(d, BF_DIAG_WARNING, n->mark, "%s", bf_buf_cstr(&sentence));
+    bf_diag_fix(d, near ? "write `%s`" : "add `%s` to `owners`", near ? near : shown);
+    bf_buf_free(&sentence);
 }
 
 static const struct plan_names *names_of(const struct walk *w, enum plan_ref ref)
 {
-    switch (ref) {
-    case PLAN_REF_POOL: return &w->c->pools;
-    case PLAN_REF_CONNECTION: return &w->c->connections;
-    case PLAN_REF_DATASET: return &w->c->datasets;
-    case PLAN_REF_STEP: return &w->c->steps;
-    case PLAN_REF_FLAG: return &w->flags;
-    case PLAN_REF_OWNER: return &w->owners;
-    case PLAN_REF_BREAKER: break;
-    }
-    return NULL;
+    return ref == PLAN_REF_FLAG ? &w->flags : ref == PLAN_REF_OWNER ? &w->owners : plan_ref_names(w->c, ref);
 }
 
 /* Whatever has a breaker: pools, connections, datasets and steps share one space of names here. */
@@ -74,17 +62,12 @@ static void check_breaker(struct walk *w, const struct bf_yaml_node *n)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t i = 0; w->c->d->n < BF_DIAG_MAX && i < names_of(w, kinds[k])->n; i++)
             plan_names_add(&all, names_of(w, kinds[k])->at[i]);
-    plan_unknown(w->c->d, n->mark, plan_ref_name(PLAN_REF_BREAKER), n->text, all.at, all.n, "");
+    plan_ref_unknown(w->c->d, n, PLAN_REF_BREAKER, &all);
     plan_names_done(&all);
 }
 
 static void check_ref(struct walk *w, const struct bf_yaml_node *n, enum plan_ref ref)
 {
-    static const char *const advice[] = {
-        [PLAN_REF_POOL] = ": declare it under `pools`", [PLAN_REF_CONNECTION] = ": declare it under `connections`",
-        [PLAN_REF_DATASET] = ": declare it under `datasets`", [PLAN_REF_STEP] = "", [PLAN_REF_FLAG] = ": declare it under `flags`",
-        [PLAN_REF_OWNER] = "", [PLAN_REF_BREAKER] = "",
-    };
     if (n->kind != BF_YAML_SCALAR || !plan_name_valid(n->text))
         return;
     if (ref == PLAN_REF_BREAKER) {
@@ -93,7 +76,7 @@ static void check_ref(struct walk *w, const struct bf_yaml_node *n, enum plan_re
     }
     const struct plan_names *names = names_of(w, ref);
     if (plan_names_find(names, n->text) == PLAN_NO_INDEX)
-        plan_unknown(w->c->d, n->mark, plan_ref_name(ref), n->text, names->at, names->n, advice[ref]);
+        plan_ref_unknown(w->c->d, n, ref, names);
 }
 
 static void check_flag(struct walk *w, const struct bf_yaml_node *name, const struct bf_yaml_node *value)

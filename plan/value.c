@@ -11,7 +11,7 @@
 
 /* ---- words ---- */
 
-/* Millionths of a percent, or thousandths, without zeros at the end. */
+/* Ten-thousandths of a percent, or thousandths, without zeros at the end. */
 static void put_decimal(int64_t value, int64_t unit, struct bf_buf *ret)
 {
     bf_buf_printf(ret, "%" PRId64, value / unit);
@@ -26,7 +26,10 @@ static void put_decimal(int64_t value, int64_t unit, struct bf_buf *ret)
 
 static void put_list_words(const struct plan_type *type, struct bf_buf *ret)
 {
-    bf_buf_put_str(ret, type->value == PLAN_VALUE_LIST ? "a list; each item " : "a map; each value ");
+    bf_buf_put_str(ret, type->value == PLAN_VALUE_LIST ? "a list" : "a map");
+    if (type->max > 0)
+        bf_buf_printf(ret, " of at most %" PRId64, type->max);
+    bf_buf_put_str(ret, type->value == PLAN_VALUE_LIST ? "; each item " : "; each value ");
     plan_type_words(type->of, ret);
 }
 
@@ -51,7 +54,7 @@ static void put_bounds(const struct plan_type *type, struct bf_buf *ret)
     put_decimal(type->min, unit, ret);
     bf_buf_put_str(ret, percent ? "% to " : " to ");
     put_decimal(type->max, unit, ret);
-    bf_buf_put_str(ret, percent ? "%" : "");
+    bf_buf_put_str(ret, percent ? "%" : unit == 1 ? "" : " with at most three places");
 }
 
 void plan_type_words(const struct plan_type *type, struct bf_buf *ret)
@@ -143,7 +146,7 @@ static bool check_text(struct bf_diags *d, const struct bf_yaml_node *n, const c
         return false;
     bool blank = text[strspn(text, " \t\r\n")] == '\0';
     if (blank && (type->min > 0 || type->value == PLAN_VALUE_SQL)) {
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` has no value", key);
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, type->value == PLAN_VALUE_SQL ? "`%s` holds no statement" : "`%s` has no value", key);
         return false;
     }
     return true;
@@ -187,23 +190,28 @@ static void check_unique(struct bf_diags *d, const struct bf_yaml_node *list, co
         }
         if (b) {
             char shown[PLAN_CLIP];
-            bf_diag_add(d, BF_DIAG_ERROR, a->mark, "the %s `%s` stands there twice", key, plan_clip(a->text, shown));
+            bf_diag_add(d, BF_DIAG_ERROR, a->mark, "the %s `%s` is given twice", key, plan_clip(a->text, shown));
             bf_diag_add(d, BF_DIAG_NOTE, b->mark, "first written here");
         }
     }
 }
 
+bool plan_value_count(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type)
+{
+    if ((int64_t)n->n >= type->min && (type->max == 0 || (int64_t)n->n <= type->max))
+        return true;
+    if (n->n == 0)
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` is empty", key);
+    else if (type->min > 0)
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` has %zu items: it takes %" PRId64 " to %" PRId64, key, n->n, type->min, type->max);
+    else
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` has %zu items: it takes at most %" PRId64, key, n->n, type->max);
+    return false;
+}
+
 static bool check_list(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type)
 {
-    bool good = true;
-    if ((int64_t)n->n < type->min || (type->max > 0 && (int64_t)n->n > type->max)) {
-        if (n->n == 0)
-            bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` is empty", key);
-        else
-            bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` has %zu items: it takes %" PRId64 " to %" PRId64, key, n->n, type->min,
-                        type->max);
-        good = false;
-    }
+    bool good = plan_value_count(d, n, key, type);
     for (size_t i = 0; i < n->n; i++) {
         BF_AUTO_FREE char *item = bf_xasprintf("%s[%zu]", key, i);
         good &= plan_value_check(d, n->items[i], item, type->of);
@@ -216,11 +224,7 @@ static bool check_list(struct bf_diags *d, const struct bf_yaml_node *n, const c
 static bool check_map(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type)
 {
     BF_AUTO_FREE char *what = bf_xasprintf("a key of %s", key);
-    bool good = true;
-    if (type->min > 0 && n->n == 0) {
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%s` is empty", key);
-        good = false;
-    }
+    bool good = plan_value_count(d, n, key, type);
     for (size_t i = 0; i < n->n; i++) {
         char shown[PLAN_CLIP];
         good &= plan_value_check(d, n->keys[i], what, type->key);
@@ -258,7 +262,6 @@ bool plan_value_check(struct bf_diags *d, const struct bf_yaml_node *n, const ch
     int64_t number;
     int word;
     bool flag;
-    size_t n_words = 0;
     if (!plan_value_shape(d, n, key, type))
         return false;
     switch (type->value) {
@@ -278,9 +281,7 @@ bool plan_value_check(struct bf_diags *d, const struct bf_yaml_node *n, const ch
     case PLAN_VALUE_BOOL:
         return plan_read_bool(d, n, key, &flag);
     case PLAN_VALUE_WORD:
-        while (type->words[n_words].word)
-            n_words++;
-        return plan_read_word(d, n, key, type->words, n_words, &word);
+        return plan_read_word(d, n, key, type->words, &word);
     case PLAN_VALUE_ANY:
         return true;
     case PLAN_VALUE_LIST:

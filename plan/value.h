@@ -36,7 +36,7 @@ enum plan_value {
     PLAN_VALUE_SCALAR,           /* any single value */
     PLAN_VALUE_ANY,              /* looked at elsewhere */
     PLAN_VALUE_LIST,             /* min..max (0: no limit) items of `of` */
-    PLAN_VALUE_MAP,              /* keys of `key`, values of `of` */
+    PLAN_VALUE_MAP,              /* min..max (0: no limit) keys of `key`, values of `of` */
     PLAN_VALUE_KEYS,             /* a map with a table of keys */
     PLAN_VALUE_EITHER            /* one of `either` */
 };
@@ -74,6 +74,8 @@ bool plan_value_has_shape(const struct bf_yaml_node *n, const struct plan_type *
 bool plan_value_shape(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
 /* Is the whole value right, but for the names in it (plan/uses.c)?  An error for each thing that is not. */
 bool plan_value_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
+/* Has a list or a map as many items as its type takes?  One error when not. */
+bool plan_value_count(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
 /* "a list of durations", for sentences and the reference. */
 void plan_type_words(const struct plan_type *type, struct bf_buf *ret);
 

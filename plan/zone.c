@@ -16,8 +16,8 @@
 #include "common/vec.h"
 #include "plan/zone_rule.h"
 
-#define PERIOD_S (INT64_C(146097) * DAY_S)
-enum { DAY_S = 86400, HOUR_S = 3600, PERIOD_YEARS = 400, YEAR_MIN = 0, YEAR_MAX = 9999 };
+#define PERIOD_S (INT64_C(146097) * BF_DAY_S)
+enum { PERIOD_YEARS = 400, YEAR_MIN = 0, YEAR_MAX = 9999 };
 enum { HEADER_BYTES = 44, TYPE_BYTES = 6, OFFSET_MIN_S = -89999, OFFSET_MAX_S = 93599 };   /* RFC 9636, 3.2: utoff */
 
 struct cut { int64_t from_s; int32_t offset_s; };
@@ -157,12 +157,12 @@ static bool read_block(struct reader *r, const struct header *h, struct zone *z,
 /* A rule for each year, from the instant last_s on. */
 static void expand_rule(struct zone *z, const struct zone_rule *rule, int64_t last_s)
 {
-    int64_t min_s = (int64_t)bf_days_from_date((struct bf_date){YEAR_MIN, 1, 1}) * DAY_S;
-    int64_t max_s = (int64_t)bf_days_from_date((struct bf_date){YEAR_MAX + 1, 1, 1}) * DAY_S;
+    int64_t min_s = (int64_t)bf_days_from_date((struct bf_date){YEAR_MIN, 1, 1}) * BF_DAY_S;
+    int64_t max_s = (int64_t)bf_days_from_date((struct bf_date){YEAR_MAX + 1, 1, 1}) * BF_DAY_S;
     if (last_s >= max_s)
         return;
     int64_t from_s = last_s < min_s ? min_s : last_s;
-    int64_t days = (from_s - (from_s < 0 ? DAY_S - 1 : 0)) / DAY_S;
+    int64_t days = bf_floor_div(from_s, BF_DAY_S);
     int32_t year = bf_date_from_days((int32_t)days).year;
     struct cuts c = {0};
     /* A time of 167 hours may move a change into the next year, so there are some to spare at both ends.  Where summer time starts
@@ -177,7 +177,7 @@ static void expand_rule(struct zone *z, const struct zone_rule *rule, int64_t la
             cut(&c, end_s, rule->standard_s);
     }
     /* What the year after the last one would have replaced. */
-    int64_t sure_s = (bf_days_from_date((struct bf_date){end_year, 1, 1}) - INT64_C(10)) * DAY_S;
+    int64_t sure_s = (bf_days_from_date((struct bf_date){end_year, 1, 1}) - INT64_C(10)) * BF_DAY_S;
     while (c.at[c.n - 1].from_s >= sure_s)
         c.n--;
     size_t i = 0;
@@ -226,7 +226,7 @@ static bool finish(const struct reader *r, struct zone *z)
     z->offset_min_s = z->offset_max_s = z->cuts.at[0].offset_s;
     for (size_t i = 1; i < z->cuts.n; i++) {
         const struct cut *c = &z->cuts.at[i];
-        if (i > 1 && (uint64_t)c->from_s - (uint64_t)c[-1].from_s < HOUR_S)
+        if (i > 1 && (uint64_t)c->from_s - (uint64_t)c[-1].from_s < BF_HOUR_S)
             return refuse(r, "its clock changes twice within an hour");
         z->offset_min_s = c->offset_s < z->offset_min_s ? c->offset_s : z->offset_min_s;
         z->offset_max_s = c->offset_s > z->offset_max_s ? c->offset_s : z->offset_max_s;

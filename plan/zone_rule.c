@@ -3,7 +3,7 @@
 
 #include "common/civil.h"
 
-enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400, NAME_MIN = 3, OFFSET_MAX_H = 24, TIME_MAX_H = 167 };
+enum { MINUTE_S = 60, NAME_MIN = 3, OFFSET_MAX_H = 24, TIME_MAX_H = 167 };
 
 struct cursor { const char *at, *end; };
 
@@ -58,7 +58,7 @@ static bool take_time(struct cursor *c, int32_t max_h, int32_t *ret_s)
         return false;
     if (take(c, ':') && (!take_number(c, 0, 59, &m) || (take(c, ':') && !take_number(c, 0, 59, &s))))
         return false;
-    int32_t value = h * HOUR_S + m * MINUTE_S + s;
+    int32_t value = h * BF_HOUR_S + m * MINUTE_S + s;
     *ret_s = negative ? -value : value;
     return true;
 }
@@ -80,7 +80,7 @@ static bool take_day(struct cursor *c, struct zone_rule_date *ret)
 
 static bool take_date(struct cursor *c, struct zone_rule_date *ret)
 {
-    ret->time_s = 2 * HOUR_S;
+    ret->time_s = 2 * BF_HOUR_S;
     return take(c, ',') && take_day(c, ret) && (!take(c, '/') || take_time(c, TIME_MAX_H, &ret->time_s));
 }
 
@@ -95,7 +95,7 @@ const char *zone_rule_parse(const char *s, size_t n, struct zone_rule *ret)
     if (c.at < c.end) {
         if (!take_name(&c))
             return "the name of its summer time is malformed";
-        r.summer_s = r.standard_s + HOUR_S;
+        r.summer_s = r.standard_s + BF_HOUR_S;
         if (c.at < c.end && *c.at != ',') {
             if (!take_time(&c, OFFSET_MAX_H, &west_s))
                 return "the offset of its summer time is malformed";
@@ -130,7 +130,7 @@ static int32_t day_of(const struct zone_rule_date *d, int32_t year)
 
 static int64_t local_of(const struct zone_rule_date *d, int32_t year)
 {
-    return (int64_t)day_of(d, year) * DAY_S + d->time_s;
+    return (int64_t)day_of(d, year) * BF_DAY_S + d->time_s;
 }
 
 int64_t zone_rule_start(const struct zone_rule *r, int32_t year)

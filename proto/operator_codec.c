@@ -21,6 +21,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_CANCEL: return "cancel";
     case OP_RETRY: return "retry";
     case OP_AGENT_DRAIN: return "agent drain";
+    case OP_PRIORITY: return "priority";
     case OP_PLAN_PUT: return "plan put";
     case OP_VERSION: return "version";
     case OP_LIST: return "list";
@@ -39,7 +40,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_AGENT_DRAIN) || (v >= OP_PLAN_PUT && v <= OP_PLAN_HISTORY);
+    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_PLAN_HISTORY);
 }
 
 /* ---- parameters ---- */
@@ -118,6 +119,8 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, page_offset, m->page_offset);
     WIRE_SET(pb, page_limit, m->page_limit);
     WIRE_SET(pb, attempt, m->attempt);
+    WIRE_SET(pb, priority, (uint32_t)m->priority);
+    WIRE_SET(pb, dry_run, m->dry_run);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -131,6 +134,17 @@ static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, st
                  (unsigned long long)pb->total_bytes);
     if (pb->offset_bytes > pb->total_bytes || ret->n_bytes > pb->total_bytes - pb->offset_bytes)
         wire_bad(in, BF_PROTOCOL, "a slice of a plan lies outside the plan");
+}
+
+/* Only this verb can be tried: another that says so must not be carried out. */
+static void priority_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->priority = wire_enum(in, "priority class", pb->priority, 0, OP_LOW);
+    ret->dry_run = pb->dry_run;
+    if (pb->verb == OP_PRIORITY && !pb->priority)
+        wire_bad(in, BF_PROTOCOL, "a change of priority comes without its class");
+    if (pb->verb != OP_PRIORITY && pb->dry_run)
+        wire_bad(in, BF_UNSUPPORTED, "%s: a dry run is not supported yet", op_verb_name(ret->verb));
 }
 
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -165,6 +179,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     if (pb->page_limit > most)
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
+    priority_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

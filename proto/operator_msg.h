@@ -24,12 +24,15 @@
 
 /* Numbers are stored: append only.  1..31 change state (journalled, role operator or more); 32.. are queries (viewer). */
 enum op_verb {
-    OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6,
+    OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6, OP_PRIORITY = 7,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42
 };
+
+/* The class of a step, the most urgent first.  Numbers are stored. */
+enum op_priority { OP_CRITICAL = 1, OP_HIGH = 2, OP_NORMAL = 3, OP_LOW = 4 };
 
 struct op_param { const char *name, *value; };
 
@@ -46,11 +49,14 @@ struct op_request {
     /* PLAN_PUT: a slice of the encoded plan source (plan_bundle_encode) with hash plan_hash */
     uint64_t total_bytes, offset_bytes;
     const uint8_t *bytes; size_t n_bytes;
+    /* PRIORITY, of the steps that the selectors pick */
+    enum op_priority priority;
+    bool dry_run;                            /* a query: answers with what would change, page by page; is never an input */
     /* queries */
-    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS: plan/selector.h; none: all */
+    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY: plan/selector.h; none: all */
     const char *state;                       /* STEPS filter; "" : all */
     const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
-    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY; limit 0: 1,000.  PLAN_GET: offset in bytes */
+    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY; limit 0: 1,000.  PLAN_GET: offset in bytes */
     uint64_t attempt;                        /* LOGS: 0: the newest of the instance */
     struct bf_arena arena;
 };

@@ -19,6 +19,7 @@
 #define BF_TURN_VERSION 1u
 #define TURN_MAX_BYTES (64u << 20)
 #define TURN_INPUTS_MAX 65536u
+#define RECORD_STEPS_MAX 65536u
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
 /* ---- inputs ---- */
@@ -42,7 +43,8 @@ struct input {
     uint32_t agent;
     struct agent_hello hello;
     struct agent_report report;
-    struct op_request command;               /* id, verb 1..30, backfill, reason, plan_hash, from, to, backward, params, name */
+    struct op_request command;               /* id, verb 1..30, backfill, reason, plan_hash, from, to, backward, params, name,
+                                                selectors, priority */
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
     bool low;
@@ -80,6 +82,7 @@ enum record_kind {
     RECORD_STALE_REPORT = 14,     /* attempt.ref, key: a report that was not current; kept for audit */
     RECORD_CANCELLED = 15,        /* backfill: every instance that is not terminal and has no open attempt is cancelled */
     RECORD_LOW = 16,              /* low: grants and creates stop, or go on */
+    RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
     /* snapshots only */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
@@ -114,6 +117,8 @@ struct record {
     enum bf_rc rc;
     const char *text, *json;
     bool low;
+    enum op_priority priority;
+    const uint32_t *steps; size_t n_steps;
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     const uint8_t *bytes; size_t n_bytes;

@@ -48,6 +48,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STALE_REPORT: return "stale_report";
     case RECORD_CANCELLED: return "cancelled";
     case RECORD_LOW: return "low";
+    case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -64,7 +65,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_LOW) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_PRIORITY_SET) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -157,6 +158,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         request_from_pb(in, pb->command, &ret->command);
         if (ret->command.verb >= OP_PLAN_PUT)
             wire_bad(in, BF_PROTOCOL, "a command that changes nothing (%s) is no input", op_verb_name(ret->command.verb));
+        if (ret->command.dry_run)
+            wire_bad(in, BF_PROTOCOL, "a dry run (%s) is no input", op_verb_name(ret->command.verb));
     }
 }
 
@@ -171,6 +174,7 @@ struct rare {
     Pb__Pool pool;
     Pb__Replied replied;
     Pb__Counters counters;
+    Pb__Classes classes;
 };
 
 static bool some(const char *s)
@@ -238,6 +242,13 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         WIRE_SET(&rare->counters, next_agent, r->next_agent);
         WIRE_SET(&rare->counters, next_attempt, r->next_attempt);
         pb->counters = &rare->counters;
+    }
+    if (r->priority || r->n_steps) {
+        pb__classes__init(&rare->classes);
+        WIRE_SET(&rare->classes, priority, (uint32_t)r->priority);
+        rare->classes.steps = (uint32_t *)(uintptr_t)r->steps;
+        rare->classes.n_steps = r->n_steps;
+        pb->classes = &rare->classes;
     }
 }
 
@@ -307,6 +318,13 @@ static void replied_from_pb(struct wire_in *in, const Pb__Replied *pb, struct re
     ret->json = wire_str(in, "document of a reply", pb->json, STORED_MAX_BYTES);
 }
 
+static void classes_from_pb(struct wire_in *in, const Pb__Classes *pb, struct record *ret)
+{
+    ret->priority = wire_enum(in, "priority class", pb->priority, 0, OP_LOW);
+    ret->n_steps = wire_count(in, "steps", pb->n_steps, RECORD_STEPS_MAX);
+    ret->steps = ret->n_steps ? bf_arena_memdup(in->arena, pb->steps, ret->n_steps * sizeof *ret->steps) : NULL;
+}
+
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
 {
     if (pb->hello)
@@ -331,6 +349,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         ret->next_agent = pb->counters->next_agent;
         ret->next_attempt = pb->counters->next_attempt;
     }
+    if (pb->classes)
+        classes_from_pb(in, pb->classes, ret);
 }
 
 /* What the kind cannot do without. */
@@ -343,6 +363,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     default: break;
     }
     if (!good)

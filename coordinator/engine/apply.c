@@ -219,6 +219,21 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     return BF_OK;
 }
 
+static enum bf_rc apply_priority_set(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (!b || r->priority < OP_CRITICAL || r->priority > OP_LOW)
+        return corrupt(r, "the backfill or the priority class is unknown", err);
+    for (size_t i = 0; i < r->n_steps; i++)
+        if (r->steps[i] >= b->plan->n_steps)
+            return corrupt(r, "its plan has no such step to give a priority class", err);
+    for (size_t i = 0; i < r->n_steps; i++)
+        b->priority[r->steps[i]] = (uint8_t)priority_of(r->priority);
+    if (!e->recovering)
+        ready_rank_again(e, b, r->steps, r->n_steps);
+    return BF_OK;
+}
+
 enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_error *err)
 {
     switch (r->kind) {
@@ -238,6 +253,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_STALE_REPORT: return BF_OK;      /* for the audit only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_LOW: e->low = r->low; return BF_OK;
+    case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);
     case RECORD_INSTANCES: return apply_instances(e, r, err);
     case RECORD_ATTEMPT: return apply_attempt(e, r, err);
     case RECORD_FAILURE: return apply_failure(e, r, err);

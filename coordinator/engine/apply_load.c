@@ -48,6 +48,13 @@ static void make_instances(struct backfill *b)
         b->gates[g].upto = gate_released_at_start(&t->gates[g]);
 }
 
+static void take_classes(struct backfill *b)
+{
+    b->priority = bf_xcalloc(b->plan->n_steps, sizeof *b->priority);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        b->priority[s] = (uint8_t)b->plan->steps[s].priority;
+}
+
 static bool find_pools(const struct engine *e, struct backfill *b)
 {
     b->pools = bf_xcalloc(b->plan->n_pools, sizeof *b->pools);
@@ -78,6 +85,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     }
     keep_texts(b, r);
     make_instances(b);
+    take_classes(b);
     b->before = backfill_newest_of(e, b->plan->name);
     bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
     bf_vec_push(&e->backfills, b);

@@ -109,6 +109,9 @@ static bool check_gates(const struct backfill *b, const bool *dead, bool *gate_d
 static bool check_backfill(const struct backfill *b, struct bf_error *err)
 {
     uint64_t count[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        if (b->priority[s] > PLAN_LOW)
+            return broken(err, "a step has no class", s);
     BF_AUTO_FREE bool *dead = bf_xcalloc(b->topology->n, sizeof *dead);
     BF_AUTO_FREE bool *gate_dead = bf_xcalloc(b->topology->n_gates, sizeof *gate_dead);
     for (uint32_t i = 0; i < b->topology->n; i++) {
@@ -131,7 +134,7 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
     return true;
 }
 
-/* Each backfill's ready instances stand in its lanes, and each lane in its demand exactly when it may be granted from. */
+/* Each backfill's ready instances stand in its lanes, best first, and each lane in its demand exactly when it may be granted from. */
 static bool check_lanes(const struct engine *e, struct bf_error *err)
 {
     uint64_t ready = 0;
@@ -147,6 +150,8 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
             return broken(err, "a lane is not where it should be", i);
         if (there && l->backfill->instances[number].state != INSTANCE_READY)
             return broken(err, "the head of a lane is not ready", i);
+        if (!ready_in_order(e, i))
+            return broken(err, "a lane is not in the order of classes, weights and ways", i);
     }
     return true;
 }

@@ -194,6 +194,54 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     return accept(d, b, out_printf(d->out, "bf-%u: %llu failed steps begin a new run", b->id, (unsigned long long)failed));
 }
 
+/* ---- priority ---- */
+
+static struct answer tell_priority(struct decision *d, const struct backfill *b, const struct op_request *c, uint32_t picked,
+                                   uint32_t changed, const char *first)
+{
+    const char *class = plan_priority_name(priority_of(c->priority)), *text;
+    if (picked == 1)
+        text = out_printf(d->out, "bf-%u: %s is %s%s", b->id, first, class, changed ? "" : " already");
+    else if (changed == 0)
+        text = out_printf(d->out, "bf-%u: all %u steps are %s already", b->id, picked, class);
+    else if (changed == picked)
+        text = out_printf(d->out, "bf-%u: all %u steps are %s", b->id, picked, class);
+    else
+        text = out_printf(d->out, "bf-%u: %u of %u steps changed to %s; the others have it already", b->id, changed, picked, class);
+    const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"priority\":\"%s\",\"steps\":%u,\"changed\":%u}", b->id,
+                                  backfill_state_name(b->state), class, picked, changed);
+    return (struct answer){.rc = BF_OK, .text = text, .json = json};
+}
+
+static struct answer command_priority(struct decision *d, const struct backfill *b, const struct op_request *c)
+{
+    struct plan_selection picked;
+    struct plan_selection_walk w = {0};
+    struct bf_error err = {0};
+    enum bf_rc rc = engine_priority_pick(d->e, b->id, c, &picked, &err);
+    if (rc != BF_OK)
+        return refuse(rc, bf_arena_strdup(&d->out->arena, err.text));
+    uint32_t *steps = bf_arena_alloc(&d->out->arena, b->plan->n_steps * sizeof *steps), n = 0, changed = 0;
+    const char *first = "";
+    while (plan_selection_next(&picked, &w)) {
+        first = n++ == 0 ? b->plan->steps[w.step].name : first;
+        if (b->priority[w.step] != priority_of(c->priority))
+            steps[changed++] = w.step;
+    }
+    plan_selection_done(&picked);
+    if (n == 0)
+        return refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
+    if (changed > 0) {
+        struct record *r = record_begin(d, RECORD_PRIORITY_SET);
+        r->backfill = b->id;
+        r->priority = c->priority;
+        r->steps = steps;
+        r->n_steps = changed;
+        record_emit(d, r);
+    }
+    return tell_priority(d, b, c, n, changed, first);
+}
+
 /* ---- agents ---- */
 
 static struct answer command_drain(struct decision *d, const char *name)
@@ -227,6 +275,7 @@ static struct answer command_on_backfill(struct decision *d, const struct op_req
     case OP_PAUSE: return command_pause(d, b);
     case OP_RESUME: return command_resume(d, b);
     case OP_CANCEL: return command_cancel(d, b);
+    case OP_PRIORITY: return command_priority(d, b, c);
     default: return command_retry(d, b);
     }
 }
@@ -239,7 +288,8 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_PAUSE:
     case OP_RESUME:
     case OP_CANCEL:
-    case OP_RETRY: return command_on_backfill(d, c);
+    case OP_RETRY:
+    case OP_PRIORITY: return command_on_backfill(d, c);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
     default:
         return refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));

@@ -31,6 +31,12 @@ void outcome_done(struct outcome *o);                                           
 void reply_free(struct reply *p);
 void backfill_free(struct backfill *b);
 
+/* A class as it is asked for and stored, and as plans have it. */
+_Static_assert(PLAN_CRITICAL + 1 == OP_CRITICAL && PLAN_LOW + 1 == OP_LOW, "classes have one order");
+_Static_assert(PLAN_STEPS_MAX <= RECORD_STEPS_MAX, "a record has room for all steps of a plan");
+static inline enum plan_priority priority_of(enum op_priority p) { return (enum plan_priority)(p - 1); }
+static inline enum op_priority priority_number(enum plan_priority p) { return (enum op_priority)(p + 1); }
+
 /* ---- instance.c: the states of an instance and of a backfill ---- */
 void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next);
 bool instance_may_become(const struct instance *in, enum instance_state next);
@@ -57,6 +63,9 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
 void ready_refresh(struct engine *e, struct backfill *b);                         /* after a change of the backfill's state */
+void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *steps, size_t n);   /* after their class changed */
+/* Whether a lane's order is that of the ranks as they are now; O(what is in it). */
+bool ready_in_order(const struct engine *e, uint32_t lane);
 void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
 void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
 void ready_reset(struct engine *e);

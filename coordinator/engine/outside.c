@@ -29,20 +29,6 @@ static void look_up(struct search *s, uint32_t i, const struct backfill *b, uint
     s->left--;
 }
 
-/* The first partition that does not begin before an instant. */
-static uint32_t first_from(const struct plan_partitions *p, int64_t at_s)
-{
-    uint32_t low = 0, high = p->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (p->start_s[middle] < at_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void ask(struct search *s, const struct backfill *b)
 {
     uint32_t step = plan_find_step(b->plan, s->step);
@@ -51,7 +37,7 @@ static void ask(struct search *s, const struct backfill *b)
     const struct plan_partitions *have = b->plan->steps[step].partitions, *need = &s->need->table;
     if (have->grain != need->grain || have->n == 0)
         return;
-    for (uint32_t i = first_from(need, have->start_s[0]); i < need->n && need->start_s[i] < have->start_s[have->n]; i++)
+    for (uint32_t i = plan_partition_from(need, have->start_s[0]); i < need->n && need->start_s[i] < have->start_s[have->n]; i++)
         look_up(s, i, b, step);
 }
 

@@ -31,9 +31,10 @@ static struct heap_item ready_item(const struct backfill *b, uint32_t number)
 {
     uint32_t step = b->instances[number].step, index = instance_index(b, number);
     const struct plan_step *s = &b->plan->steps[step];
+    uint64_t class = BF_PLANTED("priority_ignored") ? (uint64_t)s->priority : b->priority[step];
     uint64_t way = least((uint64_t)topology_critical_ms(b->topology, step, index), WAY_MAX), weight = least(s->weight, WEIGHT_MAX);
     return (struct heap_item){
-        .a = (uint64_t)s->priority << (WEIGHT_BITS + WAY_BITS) | (WEIGHT_MAX - weight) << WAY_BITS | (WAY_MAX - way),
+        .a = class << (WEIGHT_BITS + WAY_BITS) | (WEIGHT_MAX - weight) << WAY_BITS | (WAY_MAX - way),
         .b = (uint64_t)topology_order(b->topology, step, index, b->backward) << 32 | number};
 }
 
@@ -119,6 +120,42 @@ void ready_refresh(struct engine *e, struct backfill *b)
 {
     for (size_t s = 0; s < b->plan->n_steps; s++)
         lane_settle(e, b->lanes[s]);
+}
+
+static bool is_ready(const void *backfill, struct heap_item item)
+{
+    const struct backfill *b = backfill;
+    return b->instances[(uint32_t)item.b].state == INSTANCE_READY;
+}
+
+/* Each lane once, whatever number of its steps has changed: it may hold millions. */
+void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *steps, size_t n)
+{
+    struct bf_map done = {0};
+    uint64_t seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t lane = b->lanes[steps[i]];
+        struct heap *ready = &e->lanes.at[lane].ready;
+        if (bf_map_get(&done, lane, &seen))
+            continue;
+        bf_map_put(&done, lane, 1);
+        for (size_t k = 0; k < ready->n; k++)
+            ready->at[k] = ready_item(b, (uint32_t)ready->at[k].b);
+        heap_filter(ready, is_ready, b);
+        lane_settle(e, lane);
+    }
+    bf_map_free(&done);
+}
+
+bool ready_in_order(const struct engine *e, uint32_t lane)
+{
+    const struct lane *l = &e->lanes.at[lane];
+    for (size_t i = 0; i < l->ready.n; i++) {
+        struct heap_item item = l->ready.at[i], up = l->ready.at[i ? (i - 1) / 2 : 0], right = ready_item(l->backfill, (uint32_t)item.b);
+        if (up.a > item.a || (up.a == item.a && up.b > item.b) || item.a != right.a || item.b != right.b)
+            return false;
+    }
+    return true;
 }
 
 /* ---- demands and fits ---- */

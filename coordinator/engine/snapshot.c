@@ -183,6 +183,26 @@ static void add_created(const struct backfill *b, struct engine_out *out)
     record_keep_strings(&out->arena, r);
 }
 
+/* What differs from the plan: a record for each class. */
+static void add_classes(const struct backfill *b, struct engine_out *out)
+{
+    for (enum plan_priority class = PLAN_CRITICAL; class <= PLAN_LOW; class++) {
+        BF_VEC_TYPE(uint32_t) steps = {0};
+        for (uint32_t s = 0; s < b->plan->n_steps; s++)
+            if (b->priority[s] == class && b->plan->steps[s].priority != class)
+                bf_vec_push(&steps, s);
+        if (steps.n > 0) {
+            struct record *r = record_add(out, RECORD_PRIORITY_SET);
+            r->backfill = b->id;
+            r->priority = priority_number(class);
+            r->steps = steps.at;
+            r->n_steps = steps.n;
+            record_keep_strings(&out->arena, r);
+        }
+        bf_vec_free(&steps);
+    }
+}
+
 static void add_state(const struct backfill *b, enum backfill_state state, int64_t at_us, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_BACKFILL_STATE);
@@ -286,6 +306,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);
+        add_classes(e->backfills.at[i], out);
         add_gates(e->backfills.at[i], out);
     }
     add_failures(e, out);

@@ -136,6 +136,7 @@ void backfill_free(struct backfill *b)
     free(b->usage);
     free(b->gates);
     free(b->pools);
+    free(b->priority);
     free(b->lanes);
     free(b->unwritten);
     bf_arena_free(&b->arena);

@@ -66,6 +66,7 @@ struct backfill {
     struct instance_usage *usage;                /* by number */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     uint32_t open;                               /* open attempts */

@@ -3,6 +3,7 @@
 #define BF_ENGINE_VIEW_H
 
 #include "coordinator/engine/engine.h"
+#include "plan/selector.h"
 
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
@@ -74,6 +75,13 @@ size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
 uint32_t engine_epoch(const struct engine *e);
 bool engine_low(const struct engine *e);                                     /* as INPUT_LOW said last */
+
+/* The class of a step now: the plan's, or what OP_PRIORITY made it. */
+enum plan_priority engine_priority(const struct engine *e, uint32_t backfill, uint32_t step);
+/* The steps that an OP_PRIORITY is about, whole; or why it is refused.  For the decision and for a dry run alike.  The caller
+ * calls plan_selection_done(). */
+enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const struct op_request *req, struct plan_selection *ret,
+                                struct bf_error *err) BF_MUST_CHECK;
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,

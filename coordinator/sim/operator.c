@@ -52,6 +52,22 @@ static uint32_t some_backfill(struct world *w)
     return n ? 1 + (uint32_t)world_random(w, n) : 1;
 }
 
+/* Of all steps, of one that may not be there, of what a word brings along; or of partitions, which is refused. */
+static struct sim_request *random_priority(struct world *w)
+{
+    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"}, {"", "[2024-02-12]"}};
+    struct sim_request *r = request_new(w, OP_PRIORITY);
+    r->request.priority = (enum op_priority)(OP_CRITICAL + world_random(w, 4));
+    if (world_chance(w, 20))
+        return r;
+    size_t form = world_random(w, sizeof forms / sizeof *forms);
+    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, (unsigned)world_random(w, 6), forms[form].behind);
+    r->words[0] = r->selector;
+    r->request.selectors = r->words;
+    r->request.n_selectors = 1;
+    return r;
+}
+
 /* A random command; creates first, so that there is something to steer. */
 static struct sim_request *random_request(struct world *w)
 {
@@ -63,7 +79,7 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
-    struct sim_request *r = request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
+    struct sim_request *r = world_chance(w, 25) ? random_priority(w) : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
     r->request.backfill = some_backfill(w);
     return r;
 }

@@ -22,6 +22,7 @@ void shadow_free(struct shadow *s)
         for (size_t i = 0; i < s->backfills.at[b].plan->n_steps; i++)
             free(s->backfills.at[b].cells[i]);
         free(s->backfills.at[b].cells);
+        free(s->backfills.at[b].classes);
         plan_free(s->backfills.at[b].plan);
     }
     bf_vec_free(&s->backfills);
@@ -100,7 +101,9 @@ static void on_created(struct shadow *s, const struct record *r)
     b->id = r->backfill;
     b->plan = plan;
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
+    b->classes = bf_xcalloc(plan->n_steps, sizeof *b->classes);
     for (size_t i = 0; i < plan->n_steps; i++) {
+        b->classes[i] = (enum op_priority)(OP_CRITICAL + (plan->steps[i].priority - PLAN_CRITICAL));
         b->cells[i] = bf_xcalloc(plan->steps[i].partitions->n, sizeof **b->cells);
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
             b->cells[i][p].run = 1;
@@ -140,6 +143,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     if (r->run != cell->run)
         world_violate(s->w, "I5: %s[%u] granted in run %u, is in %u", step->name, r->index, r->run, cell->run);
     shadow_check_needs(s, b, r->step, r->index);
+    shadow_check_class(s, b, r->step, r->index);
     if (step->pool != PLAN_NO_INDEX) {
         struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
         if (++pool->used > pool->slots)
@@ -181,6 +185,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
     cell->open = 0;
+    cell->backing_off = r->verdict == VERDICT_RETRY;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
         cell->end = CELL_DONE;
@@ -242,6 +247,14 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, retry_cell);
         break;
+    case RECORD_READY_AGAIN:
+        if ((b = backfill_by_id(s, r->backfill)))
+            b->cells[r->step][r->index].backing_off = false;
+        break;
+    case RECORD_PRIORITY_SET:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_classes(s, t, b, r);
+        break;
     case RECORD_CANCELLED:
         if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, cancel_cell);
@@ -258,6 +271,8 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if (shadow_replied(s, reply.id))
             world_violate(s->w, "I4: one request was carried out twice");
         bf_vec_push(&s->replied, reply);
+        if (r->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
+            shadow_check_classes(s, t, b, r);
         break;
     default: break;
     }

@@ -1,4 +1,4 @@
-/* The shadow's inside, shared by shadow.c, shadow_rules.c and shadow_outside.c. */
+/* The shadow's inside, shared by shadow.c and shadow_*.c. */
 #ifndef BF_SIM_SHADOW_MODEL_H
 #define BF_SIM_SHADOW_MODEL_H
 
@@ -8,8 +8,19 @@
 
 enum cell_end { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED };
 
-struct shadow_cell { enum cell_end end; uint64_t open; uint32_t run, charged; };      /* charged: attempts of this run that count */
-struct shadow_backfill { uint32_t id; enum backfill_state state; struct plan *plan; struct shadow_cell **cells; };
+struct shadow_cell {
+    enum cell_end end;
+    uint64_t open;
+    uint32_t run, charged;                                   /* charged: attempts of this run that count */
+    bool backing_off;
+};
+struct shadow_backfill {
+    uint32_t id;
+    enum backfill_state state;
+    struct plan *plan;
+    enum op_priority *classes;                               /* of each step, as committed */
+    struct shadow_cell **cells;
+};
 struct shadow_attempt {
     struct attempt_ref ref;
     uint32_t backfill, step, index, agent, ran;
@@ -33,8 +44,14 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_reply) replied;
 };
 
+bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index);
 /* I5: every upstream partition of an instance is done, found by looking at all of them. */
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
+/* No instance of a higher class that asks for the same is ready when this one is granted. */
+void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
+/* A change of classes was asked for in this turn; and when it was answered, it is in force. */
+void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_classes(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r);
 /* What b requires of earlier backfills has succeeded there. */
 void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */

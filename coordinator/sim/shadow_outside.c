@@ -2,13 +2,14 @@
  * backfill. */
 #include <string.h>
 
+#include "common/civil.h"
 #include "coordinator/sim/shadow_model.h"
 
-enum { AROUND = 12, DAY_S = 86400 };             /* partitions on each side: more than any window of a scenario */
+enum { AROUND = 12 };             /* partitions on each side: more than any window of a scenario */
 
 static int64_t longest_s(enum plan_grain g)
 {
-    return g == PLAN_HOUR ? 2 * 3600 : g == PLAN_DAY ? 2 * DAY_S : g == PLAN_WEEK ? 8 * DAY_S : INT64_C(32) * DAY_S;
+    return g == PLAN_HOUR ? 2 * BF_HOUR_S : g == PLAN_DAY ? 2 * BF_DAY_S : g == PLAN_WEEK ? 8 * BF_DAY_S : INT64_C(32) * BF_DAY_S;
 }
 
 /* Does any partition of the step need this one, which is number `place` seen from the first of the range? */

@@ -40,6 +40,12 @@ static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t 
     return false;
 }
 
+bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index)
+{
+    uint32_t up, u;
+    return !find_unmet(b, step, index, &up, &u);
+}
+
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index)
 {
     uint32_t up, u;

@@ -78,6 +78,8 @@ struct sim_request {                         /* what an operator sent, and was t
     struct bf_buf bundle;
     uint8_t id[OP_REQUEST_ID_BYTES];
     char params_from[16];
+    char selector[24];                       /* what request.selectors points to */
+    const char *words[1];
     bool acknowledged;
     enum bf_rc rc;
     char text[1024];

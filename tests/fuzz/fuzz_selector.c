@@ -36,9 +36,8 @@ static struct plan *small_plan(void)
 static void check(const struct plan *plan, const struct plan_selection *s)
 {
     uint64_t n = 0;
-    for (uint32_t step = 0; step < STEPS; step++)
-        for (uint32_t index = 0; index < plan->steps[step].partitions->n; index++)
-            n += plan_selection_has(s, step, index);
+    for (struct plan_selection_walk w = {0}; plan_selection_next(s, &w); n += w.range.n)
+        assert(w.range.n > 0 && w.range.n <= plan->steps[w.step].partitions->n && w.range.first <= plan->steps[w.step].partitions->n - w.range.n);
     assert(n == plan_selection_count(s));
 }
 

@@ -52,13 +52,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                                          .datasets = datasets, .n_datasets = 1, .text_only = (p[0] & 0x80) != 0};
     char *text = malloc(n);                    /* exactly: a read past the end is seen */
     memcpy(text, p + 1, n - 1);
+    const struct template_place place = {.mark = {1, 1}};
     struct bf_diags d = {.file = "plan.yaml"};
     struct template t, again;
-    if (template_compile(text, n - 1, (struct bf_mark){1, 1}, &scope, &d, &t)) {
+    if (template_compile_at(text, n - 1, &place, &scope, &d, &t)) {
         struct bf_buf canonical = {0};
         render(&t, scope.grain);
         plan_template_text(&t, &canonical);
-        bool good = template_compile((const char *)bf_buf_cstr(&canonical), canonical.len, (struct bf_mark){1, 1}, &scope, &d, &again);
+        bool good = template_compile_at((const char *)bf_buf_cstr(&canonical), canonical.len, &place, &scope, &d, &again);
         assert(good && equal(&t, &again));
         template_done(&again);
         template_done(&t);

@@ -48,7 +48,7 @@ WORKFLOW = {
         "execution": {"makespanInSeconds": 3, "executedAt": "2024-01-01T00:00:00Z",
                       "tasks": [{"id": "a", "runtimeInSeconds": 1.0}, {"id": "b", "runtimeInSeconds": 2.0}]}}}
 
-NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "priority bf-1", "plan capacity x",
+NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "plan capacity x",
            "approve bf-1", "audit", "audit verify", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
            "windows", "breakers", "breaker trip x", "pool show x", "replay --at x", "handover", "completion"]
 
@@ -88,7 +88,7 @@ class BfctlTest(unittest.TestCase):
         self.assertIn("2024-01-01 to 2024-01-31 (both inclusive, UTC)", out.stdout)
         self.assertIn("62 instances", out.stdout)
         bad = self.bfctl("plan", "validate", self.write("bad.yaml", BAD), status=2)
-        self.assertRegex(bad.stderr, r"(?m)^bad\.yaml:5:\d+: error: ")
+        self.assertRegex(bad.stderr, r"(?m)^/.*/bad\.yaml:5:\d+: error: ")
         self.assertEqual(bad.stdout, "")
         self.bfctl("plan", "validate", self.path("missing.yaml"), status=2)
         self.bfctl("plan", "validate", status=2)
@@ -115,7 +115,7 @@ class BfctlTest(unittest.TestCase):
         plan_hash = good["plan"].pop("hash")
         self.assertRegex(plan_hash, "^[0-9a-f]{64}$")
         self.assertEqual(good, {
-            "file": "good.yaml", "valid": True, "errors": 0, "warnings": 0, "left_out": 0, "diagnostics": [],
+            "file": self.path("good.yaml"), "valid": True, "errors": 0, "warnings": 0, "left_out": 0, "diagnostics": [],
             "plan": {"name": "orders", "steps": 2, "grain": "day", "partitions": 31, "from": "2024-01-01", "to": "2024-01-31",
                      "inclusive": True, "timezone": "UTC", "instances": 62}})
         self.assertEqual(self.report("-", stdin=GOOD)["file"], "<stdin>")
@@ -132,9 +132,9 @@ class BfctlTest(unittest.TestCase):
         (error,) = bad["diagnostics"]
         (note,) = error.pop("notes")
         self.assertEqual(error, {
-            "severity": "error", "file": "bad.yaml", "line": 6, "column": 3, "message": 'the key "load" is given twice',
+            "severity": "error", "file": self.path("bad.yaml"), "line": 6, "column": 3, "message": 'the key "load" is given twice',
             "fix": "keep one of the two", "excerpt": "  load: {noop: true}\n  ^~~~"})
-        self.assertEqual(note, {"file": "bad.yaml", "line": 5, "column": 3, "message": "first written here", "fix": None,
+        self.assertEqual(note, {"file": self.path("bad.yaml"), "line": 5, "column": 3, "message": "first written here", "fix": None,
                                 "excerpt": "  load: {runn: [echo]}\n  ^~~~"})
         many = self.report("-", stdin=GOOD.replace("steps:", "".join(f"x{i}: 1\n" for i in range(300)) + "steps:"), status=2)
         self.assertEqual((many["errors"], many["left_out"]), (len(many["diagnostics"]) + many["left_out"], 100))
@@ -153,7 +153,7 @@ class BfctlTest(unittest.TestCase):
         with open(path, "wb") as f:
             f.write(b"name: \x1b[31m\xff\n")
         report = self.report(path, status=2)
-        self.assertEqual(report["file"], "a\ufffd\\x1b.yaml")
+        self.assertEqual(report["file"], self.path("a\ufffd\\x1b.yaml"))
         self.assertEqual((report["diagnostics"][0]["line"], report["diagnostics"][0]["column"]), (1, 7))
         self.assertEqual(report["diagnostics"][0]["excerpt"], "name: \ufffd[31m\ufffd\n      ^")
 
@@ -211,7 +211,7 @@ steps:
         self.write("plans/sql/load.sql", "insert into t values ({{ partition.date }});\n")
         self.bfctl("plan", "validate", self.write("plans/p.yaml", plan.replace("FILE", "sql/load.sql")))
         missing = self.bfctl("plan", "validate", self.write("plans/m.yaml", plan.replace("FILE", "sql/none.sql")), status=2)
-        self.assertRegex(missing.stderr, r"(?m)^m\.yaml:7:56: error: .*sql/none\.sql")
+        self.assertRegex(missing.stderr, r"(?m)^/.*/plans/m\.yaml:7:56: error: .*sql/none\.sql")
         self.write("secret", "password\n")
         for outside in ("../secret", self.path("secret")):
             refused = self.bfctl("plan", "validate", self.write("plans/o.yaml", plan.replace("FILE", outside)), status=2)
@@ -316,6 +316,18 @@ steps:
             self.assertRegex(out.stderr, r"there is no option '--\w+' any more: write .* selector")
         self.bfctl("steps", "bf-1", *["load"] * 65, status=2)
         self.assertIn("tag:finance", self.bfctl("steps", "--help").stdout)
+
+    def test_priority_is_read_before_anything_is_sent(self):
+        """The class and that selectors pick whole steps are known without a coordinator."""
+        self.init(7615)
+        for line, says in (("bf-1", "too few arguments"), ("bf-1 hgih", "'hgih' is no priority class: write critical, high, normal or low; "
+                           "did you mean high?"), ("high bf-1", "'high' is no backfill"), ("bf-1 high load[2024-01-31]", "of whole steps, not of "
+                           "some partitions: write `load`"), ("bf-1 high load[", "is no selector"), ("bf-1 high -o wide", "wide")):
+            self.assertIn(says, self.bfctl("priority", *line.split(), "--request-timeout", "200ms", status=2).stderr)
+        self.bfctl("priority", "bf-1", "high", *["load"] * 64, "--request-timeout", "200ms", status=6)
+        self.bfctl("priority", "bf-1", "high", *["load"] * 65, status=2)
+        for option in ((), ("--dry-run",)):
+            self.bfctl("priority", "bf-1", "low", "+load", "tag:x", *option, "--reason", "r", "--request-timeout", "200ms", status=6)
 
     def test_a_key_that_others_may_read(self):
         self.init(7615)

@@ -109,8 +109,8 @@ class ShowTest(Base):
                      r"  revenue needs stg_orders window -6\.\.0: 2024-02-24 to 2024-02-29 \(6\), taken as done \(assume\)",
                      r"  revenue needs revenue previous 1: 2024-02-29, must have succeeded before \(require_success\)",
                      r"raw\.orders +\(external\) +stg_orders +warehouse", r"mart\.revenue +revenue +revenue +warehouse",
-                     r"  dashboard reads mart\.revenue; deadline 2024-12-01T06:00", r"  revenue  why: finance closes on this table",
-                     r"  analytics  contact: #analytics"):
+                     r"  dashboard reads mart\.revenue; deadline 2024-12-01T06:00", r"  step revenue  why: finance closes on this table",
+                     r"  owner analytics  contact: #analytics"):
             self.assertRegex(out, rf"(?m)^{line}$")
         self.assertNotIn("clock", out)
         self.assertNotIn("hunter2", out)
@@ -152,12 +152,32 @@ class ShowTest(Base):
     def test_refused(self):
         bad = self.write("bad.yaml", PLAN.replace("noop: true", "nop: true"))
         for command in (("show", bad), ("graph", bad), ("diff", bad, bad)):
-            self.assertRegex(self.bfctl("plan", *command, status=2).stderr, r"(?m)^bad\.yaml:\d+:\d+: error: ")
+            self.assertRegex(self.bfctl("plan", *command, status=2).stderr, r"(?m)^/.*/bad\.yaml:\d+:\d+: error: ")
         self.assertIn("text", self.bfctl("plan", "show", bad, "-o", "dot", status=2).stderr)
         self.bfctl("plan", "show", "none.yaml", status=2)
         self.bfctl("plan", "show", "@newest", status=2)
         self.bfctl("plan", "diff", "-", "-", status=2)
         self.assertIn("--config", self.bfctl("plan", "show", "bf-1", status=2).stderr)
+
+
+class FilesTest(Base):
+    """What a plan may make bfctl read: files beside it or below, that have an end."""
+    SQL = HEAD + "name: p\nconnections: {w: {odbc: x}}\nsteps: {a: {sql: {connection: w, transaction: true, file: q.sql}}}\n"
+
+    def test_links(self):
+        plans, other = os.path.join(self.folder, "plans"), self.write("secret", "select 1")
+        os.mkdir(plans)
+        path, sql = self.write("plans/p.yaml", self.SQL), os.path.join(plans, "q.sql")
+        os.symlink(other, sql)
+        self.assertIn("links that lead out of it", self.bfctl("plan", "validate", path, status=2).stderr)
+        os.remove(sql)
+        self.write("plans/here", "select 1")
+        os.symlink("here", sql)
+        self.bfctl("plan", "validate", path)
+
+    def test_pipe(self):
+        os.mkfifo(os.path.join(self.folder, "q.sql"))
+        self.assertIn("pipes and devices are not read", self.bfctl("plan", "validate", self.write("p.yaml", self.SQL), status=2).stderr)
 
 
 class GraphTest(Base):

@@ -161,11 +161,13 @@ static void fleet_say(struct world *w, enum who who, uint64_t incarnation, enum 
     fleet_send(w->fleet, w->keys[who].public_key, &m);
 }
 
+static bool dry_run;                             /* of the next requests */
+
 static enum bf_rc ask_of(struct world *w, struct peer *p, enum op_verb verb, const char *selector, char *ret_text)
 {
     static uint8_t last_id;
     struct op_request req = {.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = "x",
-                             .selectors = &selector, .n_selectors = selector != NULL};
+                             .selectors = &selector, .n_selectors = selector != NULL, .priority = OP_HIGH, .dry_run = dry_run};
     memset(req.id, ++last_id, sizeof req.id);
     struct bf_buf b = {0};
     op_request_encode(&req, &b);
@@ -432,6 +434,15 @@ Test(sockets, a_change_of_what_selectors_pick_is_refused)
     }
     cr_expect_eq(ask_of(w, &p, OP_STEPS, "load[2024-01]", NULL), BF_OK);
     cr_assert_eq(w->commands, 0);
+    cr_expect_eq(ask_of(w, &p, OP_PRIORITY, "load", NULL), BF_OK);
+    cr_assert_eq(w->commands, 1, "priority is a change that takes them");
+    uint64_t queries = (uint64_t)w->queries;
+    dry_run = true;
+    cr_expect_eq(ask_of(w, &p, OP_PRIORITY, "load", NULL), BF_OK);
+    cr_expect_eq(ask_of(w, &p, OP_PAUSE, NULL, NULL), BF_UNSUPPORTED, "no other change can be tried");
+    dry_run = false;
+    cr_assert_eq(w->commands, 1, "a dry run is no change");
+    cr_assert_eq((uint64_t)w->queries, queries + 1);
     peer_close(&p);
     world_free(w);
 }

@@ -608,6 +608,16 @@ static void agent_comes_or_goes(struct chaos *c, struct fx *f)
     }
 }
 
+static void some_priority(struct chaos *c, struct fx *f, uint32_t id)
+{
+    static const char *words[] = {"s0", "s1", "s2", "+s3", "s1+", "s9", "s0[2024-01]"};
+    struct op_request r = fx_request(f, OP_PRIORITY, id);
+    r.priority = (enum op_priority)(OP_CRITICAL + bf_prng_below(&c->rng, 4));
+    r.selectors = &words[bf_prng_below(&c->rng, 7)];
+    r.n_selectors = bf_prng_below(&c->rng, 4) > 0;
+    fx_command(f, &r);
+}
+
 static void some_command(struct chaos *c, struct fx *f)
 {
     static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_RESUME, OP_RETRY, OP_RETRY};
@@ -615,7 +625,10 @@ static void some_command(struct chaos *c, struct fx *f)
     if (n == 0)
         return;
     uint32_t id = 1 + (uint32_t)bf_prng_below(&c->rng, n);
-    fx_ask(f, chance(c, 30) ? OP_CANCEL : verbs[bf_prng_below(&c->rng, 6)], id);
+    if (chance(c, 3))
+        some_priority(c, f, id);
+    else
+        fx_ask(f, chance(c, 30) ? OP_CANCEL : verbs[bf_prng_below(&c->rng, 6)], id);
 }
 
 void chaos_turn(struct chaos *c, struct fx *f)

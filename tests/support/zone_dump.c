@@ -46,7 +46,7 @@ static bool put_key(const struct zone *z, const struct plan_partitions *p, uint3
     struct plan_span s = {0};
     int64_t index = i;
     plan_partition_key(p, i, key);
-    if (!plan_partition_find(p, key, &found) || found != i || plan_span_parse(z, key, &s) != PLAN_SPAN_OK || s.grain != p->grain
+    if (plan_span_parse(z, key, &s) != PLAN_SPAN_OK || s.grain != p->grain || !plan_partition_at(p, s.from_s, &found) || found != i
         || s.from_s != p->start_s[i] || s.until_s != p->start_s[i + 1]) {
         fprintf(stderr, "%s: the key %s of partition %u is not its name\n", zone_name(z), key, i);
         return false;

@@ -19,14 +19,14 @@ void sampler_done(struct sampler *s)
 #define LIST(type, name, ...) const type name[] = {__VA_ARGS__}; const size_t n_##name = sizeof name / sizeof *name
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
-LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
+LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
-     RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_INSTANCES, RECORD_ATTEMPT,
+     RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_INSTANCES, RECORD_ATTEMPT,
      RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
 
 /* ---- values ---- */
@@ -242,6 +242,8 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     for (size_t i = 0; i < m.n_selectors; i++)
         selectors[i] = text(s);
     m.selectors = selectors;
+    m.priority = (enum op_priority)(1 + below(s, OP_LOW));
+    m.dry_run = verb == OP_PRIORITY && set(s);
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
@@ -271,7 +273,8 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
     if (kind == INPUT_REPORT)
         i.report = report(s);
     if (kind == INPUT_COMMAND)
-        i.command = sample_request(s, op_verbs[below(s, 6)]);
+        i.command = sample_request(s, op_verbs[below(s, 7)]);
+    i.command.dry_run = false;                   /* a question is no input */
     return i;
 }
 
@@ -301,6 +304,12 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.n_params = count(s, 8);
     r.params = params(s, r.n_params);
     r.bytes = blob(s, 500, &r.n_bytes);
+    r.priority = (enum op_priority)(1 + below(s, OP_LOW));
+    r.n_steps = 1 + below(s, 20);
+    uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
+    for (size_t i = 0; i < r.n_steps; i++)
+        steps[i] = number32(s);
+    r.steps = steps;
     return r;
 }
 
@@ -393,7 +402,7 @@ const char *request_differs(const struct op_request *a, const struct op_request 
 {
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
-    SAME(page_offset); SAME(page_limit); SAME(attempt);
+    SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run);
     SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name);
     SAME(n_selectors);
     for (size_t i = 0; i < a->n_selectors; i++)
@@ -425,7 +434,9 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
-    SAME(next_attempt); SAME(n_bytes);
+    SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps);
+    for (size_t i = 0; i < a->n_steps; i++)
+        SAME(steps[i]);
     SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);

@@ -47,6 +47,23 @@ Test(bfctl_words, too_many_selectors_are_refused)
     cr_assert(strstr(err.text, "65 selectors"), "%s", err.text);
 }
 
+Test(bfctl_words, classes)
+{
+    static const char *const good[] = {"critical", "high", "normal", "low"}, *const bad[] = {"", "High", "hgih", "lowest", "2"};
+    struct bf_error err = {0};
+    enum op_priority p = 0;
+    for (size_t i = 0; i < LEN(good); i++) {
+        cr_assert_eq(words_priority(good[i], &p, &err), BF_OK);
+        cr_assert_eq(p, OP_CRITICAL + i);
+    }
+    for (size_t i = 0; i < LEN(bad); i++) {
+        cr_assert_eq(words_priority(bad[i], &p, &err), BF_USAGE, "%s", bad[i]);
+        cr_assert_eq(p, OP_LOW, "untouched on failure");
+    }
+    cr_assert_eq(words_priority("hgih", &p, &err), BF_USAGE);
+    cr_assert(strstr(err.text, "did you mean high?"), "%s", err.text);
+}
+
 Test(bfctl_words, attempts)
 {
     static const struct { const char *word; enum bf_rc rc; uint64_t id; } rows[] = {

@@ -326,6 +326,30 @@ Test(plan_compile, too_long_with_its_values)
     }
 }
 
+/* Steps that name one file have its text each: a plan of 3 KB would else become one of gigabytes. */
+Test(plan_compile, scripts_together)
+{
+    enum { FILE_BYTES = 512 << 10, FIT = 64 };
+    for (unsigned n = FIT; n <= FIT + 2; n++) {
+        struct bf_buf b = {0};
+        struct compiled c;
+        bf_buf_put_str(&b, HEAD "connections: {c: {odbc: \"${env:X}\"}}\nsteps:\n");
+        for (unsigned i = 0; i < n; i++)
+            bf_buf_printf(&b, "  s%u: {sql: {connection: c, transaction: true, file: q.sql}}\n", i);
+        compiled_init(&c, bf_buf_cstr(&b));
+        c.source.files = bf_xcalloc(1, sizeof *c.source.files);
+        c.source.files[0] = (struct plan_file){.path = bf_xstrdup("q.sql"), .text = bf_xcalloc(1, FILE_BYTES + 1), .text_len = FILE_BYTES};
+        c.source.n_files = 1;
+        memset(c.source.files[0].text, 'x', FILE_BYTES);
+        compile(&c, NULL);
+        cr_expect_eq(c.plan != NULL, n == FIT, "%u steps: %.300s", n, (char *)c.said.data);
+        cr_expect_eq(c.d.n_errors, n > FIT, "told once");
+        cr_expect_eq(strstr(bf_buf_cstr(&c.said), "the scripts of the steps have more than 33554432 bytes together") != NULL, n > FIT);
+        compiled_done(&c);
+        bf_buf_free(&b);
+    }
+}
+
 Test(plan_compile, too_many_variables)
 {
     struct bf_buf b = {0};
@@ -333,7 +357,7 @@ Test(plan_compile, too_many_variables)
     for (unsigned i = 0; i < 1001; i++)
         bf_buf_printf(&b, "      V%u: x\n", i);
     struct compiled c = compile_text(bf_buf_cstr(&b));
-    cr_expect_not_null(strstr((char *)c.said.data, "`env` has 1001 variables"), "%s", (char *)c.said.data);
+    cr_expect_not_null(strstr((char *)c.said.data, "`env` has 1001 items: it takes at most 1000"), "%s", (char *)c.said.data);
     compiled_done(&c);
     bf_buf_free(&b);
 }

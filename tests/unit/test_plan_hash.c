@@ -157,6 +157,8 @@ Test(plan_hash, plan_same)
         {"steps: {a: {run: [e, \"{{ partition.key }}\"]}}\n", "steps: {a: {run: [e, '{{partition.key}}']}}\n"},
         {"steps: {a: {noop: true}, b: {noop: true, needs: [a]}}\n", "steps: {b: {noop: true, needs: [{a: same}]}, a: {noop: true}}\n"},
         {"steps: {a: {noop: true, deadline: \"2024-06-01T06:00\"}}\n", "steps: {a: {noop: true, deadline: \"2024-06-01T06:00Z\"}}\n"},
+        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window -2..-2}]}}\n", "steps: {a: {noop: true}, b: {noop: true, needs: [{a: previous 2}]}}\n"},
+        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window 0..0}]}}\n", "steps: {a: {noop: true}, b: {noop: true, needs: [a]}}\n"},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         BF_AUTO_FREE char *a = bf_xasprintf("%s%s%s", HEAD, REST, same[i][0]), *b = bf_xasprintf("%s%s%s", HEAD, REST, same[i][1]);

@@ -391,6 +391,22 @@ Test(plan_selector, form)
     }
 }
 
+Test(plan_selector, whole_steps_are_told_from_partitions)
+{
+    static const char *const whole[] = {"load", "+load+", "tag:finance", "stg_*", "*"};
+    static const struct { const char *word, *says; } cases[] = {
+        {"load[2024-01]", "`load[2024-01]`: a colour is of whole steps, not of some partitions: write `load`"},
+        {"+tag:x+[..2024-01-31]", "write `+tag:x+`"}, {"load[", "no selector"}, {"", "is empty"}};
+    struct bf_error err = {0};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        cr_expect_eq(plan_selector_check_whole(whole[i], "a colour", &err), BF_OK, "%s: %s", whole[i], err.text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        err = (struct bf_error){0};
+        cr_expect_eq(plan_selector_check_whole(cases[i].word, "a colour", &err), BF_INVALID, "%s", cases[i].word);
+        cr_expect(strstr(err.text, cases[i].says), "%s", err.text);
+    }
+}
+
 /* ---- random selectors against a count of every instance ---- */
 
 #define STEPS_MAX 8
@@ -451,6 +467,14 @@ static bool wants(const struct wanted *w, bool needs[STEPS_MAX][STEPS_MAX], cons
     return reached && (t->grain == PLAN_NONE || (t->start_s[index] < w->until_s && t->start_s[index + 1] > w->from_s));
 }
 
+static bool has(const struct plan_selection *s, uint32_t step, uint32_t index)
+{
+    for (size_t i = s->begin[step]; i < s->begin[step + 1]; i++)
+        if (index >= s->ranges[i].first && index - s->ranges[i].first < s->ranges[i].n)
+            return true;
+    return false;
+}
+
 static void check_random(uint64_t seed)
 {
     struct bf_prng r;
@@ -476,16 +500,14 @@ static void check_random(uint64_t seed)
             for (size_t i = 0; i < n; i++)
                 want = want || wants(&wanted[i], needs, p, step, index);
             of_step += want;
-            cr_assert_eq(plan_selection_has(&s, step, index), want, "seed %llu: %s, %u of %s", (unsigned long long)seed, text[0], index,
+            cr_assert_eq(has(&s, step, index), want, "seed %llu: %s, %u of %s", (unsigned long long)seed, text[0], index,
                          p->steps[step].name);
         }
-        cr_assert_not(plan_selection_has(&s, step, p->steps[step].partitions->n));
+        cr_assert_not(has(&s, step, p->steps[step].partitions->n));
         cr_assert_eq(plan_selection_count_step(&s, step), of_step);
         cr_assert_eq(plan_selection_has_step(&s, step), of_step > 0);
-        size_t n_ranges;
-        const struct plan_picked *at = plan_selection_ranges(&s, step, &n_ranges);
-        for (size_t i = 1; i < n_ranges; i++)
-            cr_assert_gt(at[i].first, at[i - 1].first + at[i - 1].n, "seed %llu: ranges touch", (unsigned long long)seed);
+        for (size_t i = s.begin[step] + 1; i < s.begin[step + 1]; i++)
+            cr_assert_gt(s.ranges[i].first, s.ranges[i - 1].first + s.ranges[i - 1].n, "seed %llu: ranges touch", (unsigned long long)seed);
         count += of_step;
     }
     cr_assert_eq(plan_selection_count(&s), count);

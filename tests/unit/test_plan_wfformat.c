@@ -81,7 +81,7 @@ Test(plan_wfformat, refused)
         {DOC("{\"id\":\"a\",\"parents\":[\"b\"]}", ""), BF_INVALID, "there is no task `b`"},
         {DOC("{\"id\":\"a\",\"parents\":[\"a\"]}", ""), BF_INVALID, "task `a` is its own parent"},
         {DOC(A, "{\"id\":\"b\",\"runtimeInSeconds\":1}"), BF_INVALID, "the specification has no task `b`"},
-        {DOC(A, "{\"id\":\"a\",\"runtimeInSeconds\":1},{\"id\":\"a\",\"runtimeInSeconds\":1}"), BF_INVALID, "stands there twice"},
+        {DOC(A, "{\"id\":\"a\",\"runtimeInSeconds\":1},{\"id\":\"a\",\"runtimeInSeconds\":1}"), BF_INVALID, "is given twice"},
         {DOC(A, "{\"id\":\"a\",\"runtimeInSeconds\":-1}"), BF_INVALID, "not negative"},
         {DOC(A, "{\"id\":\"a\",\"runtimeInSeconds\":\"1\"}"), BF_INVALID, "must be a number"},
         {DOC(A, "{\"id\":\"a\",\"runtimeInSeconds\":1e10}"), BF_LIMIT, "a step may take 10,000 days"},

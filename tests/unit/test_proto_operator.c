@@ -56,6 +56,9 @@ static void long_selector(struct op_request *m) { selectors[0] = long_text; m->s
 static void bad_selector(struct op_request *m) { selectors[0] = "load[\xff]"; m->selectors = selectors; m->n_selectors = 1; }
 static void big_log_page(struct op_request *m) { m->verb = OP_LOGS; m->page_limit = OP_LOG_PAGE_BYTES + 1; }
 static void big_plan_page(struct op_request *m) { m->verb = OP_PLAN_GET; m->page_limit = OP_PLAN_CHUNK_BYTES + 1; }
+static void no_class(struct op_request *m) { m->verb = OP_PRIORITY; m->priority = 0; }
+static void bad_class(struct op_request *m) { m->priority = (enum op_priority)5; }
+static void dry_create(struct op_request *m) { m->dry_run = true; }
 static void bad_verb(struct op_request *m) { m->verb = 30; }
 static void no_verb(struct op_request *m) { m->verb = 0; }
 static void big_page(struct op_request *m) { m->page_limit = OP_PAGE_MAX + 1; }
@@ -71,6 +74,9 @@ Test(proto_operator, wrong_values_are_refused_by_name)
 {
     static const struct { const char *name; void (*spoil)(struct op_request *m); enum bf_rc rc; const char *says; } cases[] = {
         {"unknown verb", bad_verb, BF_PROTOCOL, "verb 30 is not known"},
+        {"no class", no_class, BF_PROTOCOL, "priority comes without its class"},
+        {"class 5", bad_class, BF_PROTOCOL, "priority class 5"},
+        {"dry run of another verb", dry_create, BF_UNSUPPORTED, "create: a dry run is not supported yet"},
         {"no verb", no_verb, BF_PROTOCOL, "verb 0 is not known"},
         {"page", big_page, BF_LIMIT, "page of 1001 rows"},
         {"page of a log", big_log_page, BF_LIMIT, "page of 524289 bytes"},

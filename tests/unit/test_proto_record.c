@@ -169,7 +169,7 @@ Test(proto_record, what_is_not_known_is_refused_by_name)
         {"empty turn", BYTES("\x08\x01"), BF_OK, ""},
         {"no version", BYTES(""), BF_UNSUPPORTED, "version 0"},
         {"turn of version 2", BYTES("\x08\x02"), BF_UNSUPPORTED, "version 2"},
-        {"record of kind 17", BYTES("\x08\x01\x32\x02\x08\x11"), BF_PROTOCOL, "record of kind 17 is not known"},
+        {"record of kind 18", BYTES("\x08\x01\x32\x02\x08\x12"), BF_PROTOCOL, "record of kind 18 is not known"},
         {"record of kind 0", BYTES("\x08\x01\x32\x02\x10\x01"), BF_PROTOCOL, "record of kind 0"},
         {"record of version 2", BYTES("\x08\x01\x32\x05\x08\x05\x80\x01\x02"), BF_UNSUPPORTED, "a record is of version 2"},
         {"record of version 1", BYTES("\x08\x01\x32\x05\x08\x05\x80\x01\x01"), BF_OK, ""},
@@ -184,6 +184,11 @@ Test(proto_record, what_is_not_known_is_refused_by_name)
         {"failure class 5", BYTES("\x08\x01\x32\x04\x08\x05\x78\x05"), BF_PROTOCOL, "class of failure 5"},
         {"state 8", BYTES("\x08\x01\x32\x05\x08\x03\x98\x01\x08"), BF_PROTOCOL, "state of a backfill 8"},
         {"key of 2 bytes", BYTES("\x08\x01\x32\x07\x08\x05\xaa\x01\x02hi"), BF_PROTOCOL, "2 bytes long, not 32"},
+        {"classes without content", BYTES("\x08\x01\x32\x02\x08\x11"), BF_PROTOCOL, "priority_set comes without"},
+        {"classes without steps", BYTES("\x08\x01\x32\x07\x08\x11\xfa\x01\x02\x08\x02"), BF_PROTOCOL, "priority_set comes without"},
+        {"class of no step", BYTES("\x08\x01\x32\x08\x08\x11\xfa\x01\x03\x12\x01\x02"), BF_PROTOCOL, "priority_set comes without"},
+        {"classes of steps", BYTES("\x08\x01\x32\x0a\x08\x11\xfa\x01\x05\x08\x02\x12\x01\x02"), BF_OK, ""},
+        {"class 5", BYTES("\x08\x01\x32\x0a\x08\x11\xfa\x01\x05\x08\x05\x12\x01\x02"), BF_PROTOCOL, "priority class 5"},
         {"empty record", BYTES("\x08\x01\x32\x00"), BF_PROTOCOL, "empty element among the records"},
         {"field of a later version", BYTES("\x08\x01\xf8\x07\x01\x32\x05\x08\x05\xf8\x07\x01"), BF_OK, ""},
     };
@@ -206,6 +211,14 @@ Test(proto_record, only_changes_are_inputs)
     turn_encode(&t, &b);
     cr_assert_eq(turn_decode(b.data, b.len, &back, &err), BF_PROTOCOL);
     cr_assert_not_null(strstr(err.text, "(status) is no input"), "%s", err.text);
+    turn_done(&back);
+    bf_buf_clear(&b);
+    i.command.verb = OP_PRIORITY;
+    i.command.dry_run = true;
+    err = (struct bf_error){0};
+    turn_encode(&t, &b);
+    cr_assert_eq(turn_decode(b.data, b.len, &back, &err), BF_PROTOCOL);
+    cr_assert_not_null(strstr(err.text, "a dry run (priority) is no input"), "%s", err.text);
     turn_done(&back);
     bf_buf_free(&b);
     sampler_done(&s);

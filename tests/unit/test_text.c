@@ -155,6 +155,7 @@ Test(text, nearest)
     static const struct { const char *word, *near; } rows[] = {
         {"partiton", "partition"}, {"input", "inputs"}, {"otuputs", "outputs"}, {"pol", "pool"}, {"pool", "pool"},
         {"warehouse", NULL}, {"", NULL}, {"x", NULL}, {"retr", "retry"}, {"ipnut", "inputs"},
+        {"Pool", "pool"}, {"PARTITION", "partition"}, {"PARTITON", "partition"}, {"POL", "pool"}, {"X", NULL},
     };
     for (size_t i = 0; i < LEN(rows); i++) {
         const char *near = bf_nearest(rows[i].word, keys, LEN(keys));

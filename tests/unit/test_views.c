@@ -396,6 +396,61 @@ Test(views, why_shows_what_the_plan_says_of_the_step)
     world_free(w);
 }
 
+static struct op_request priority_of(enum op_priority class, const char *const *words, size_t n)
+{
+    static uint8_t id = 100;
+    struct op_request req = {.verb = OP_PRIORITY, .reason = "", .from = "", .to = "", .state = "", .name = "", .priority = class,
+                             .selectors = words, .n_selectors = n};
+    memset(req.id, ++id, sizeof req.id);
+    return req;
+}
+
+static void expect_classes(struct world *w, const char *step, const char *now, const char *plan)
+{
+    json_t *j = why(w, step, "2024-01-01"), *a = json_object_get(j, "annotations");
+    cr_expect_str_eq(text(a, "priority"), now);
+    cr_expect_str_eq(text(a, "plan_priority"), plan);
+    json_decref(j);
+}
+
+Test(views, a_dry_run_of_priority_lists_what_would_change_and_why_shows_what_has)
+{
+    static const char *const down[] = {"fct+"}, *const range[] = {"stg[2024-01]"}, *const unknown[] = {"sgt"};
+    struct world *w = world_new();
+    char error[256];
+    create(w, plan_text);
+    struct op_request req = priority_of(OP_HIGH, down, 1);
+    req.dry_run = true;
+    json_t *rows = ask(w, &req, BF_OK, NULL);
+    cr_assert_eq(json_array_size(rows), 2);
+    static const char *const want[][2] = {{"step", "fct"}, {"before", "normal"}, {"after", "high"}, {"plan", "normal"}};
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_str_eq(text(json_array_get(rows, 0), want[i][0]), want[i][1]);
+    json_decref(rows);
+    req.page_offset = 1;
+    rows = ask(w, &req, BF_OK, NULL);
+    cr_assert_eq(json_array_size(rows), 1);
+    cr_expect_str_eq(text(json_array_get(rows, 0), "step"), "end");
+    json_decref(rows);
+    expect_classes(w, "fct", "normal", "normal");
+    req = priority_of(OP_HIGH, down, 1);
+    turn_command(w->turns, operator_key, "ada", &req, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    cr_expect_str_eq(w->reply, "bf-1: all 2 steps are high");
+    expect_classes(w, "fct", "high", "normal");
+    expect_classes(w, "stg", "normal", "normal");
+    req = priority_of(OP_LOW, range, 1);
+    req.dry_run = true;
+    ask(w, &req, BF_INVALID, error);
+    cr_expect(strstr(error, "write `stg`"), "%s", error);
+    req = priority_of(OP_LOW, unknown, 1);
+    req.dry_run = true;
+    ask(w, &req, BF_NOT_FOUND, error);
+    cr_expect(strstr(error, "did you mean `stg`?"), "%s", error);
+    world_free(w);
+}
+
 Test(views, why_names_what_blocks_and_what_to_do)
 {
     struct world *w = world_new();
