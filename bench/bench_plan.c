@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/mem.h"
 #include "common/prng.h"
 #include "coordinator/engine/state.h"
 

@@ -1,4 +1,5 @@
 /* bfctl backfill create: compile here, so that mistakes show at once; send; and follow with --wait. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "bfctl/submit.h"
 #include "bfctl/words.h"
 #include "common/mem.h"
+#include "plan/outside.h"
 
 struct values {
     struct ctl_common common;
@@ -90,6 +92,24 @@ static bool dates_at_fault(const struct creation *c, const struct plan_options *
     return good;
 }
 
+/* Partitions outside the range that must have succeeded in earlier backfills: whether they did, the coordinator knows. */
+static void tell_required(const struct plan *plan)
+{
+    uint64_t n = 0;
+    for (uint32_t s = 0; s < plan->n_steps; s++) {
+        for (size_t i = 0; i < plan->steps[s].n_edges; i++) {
+            struct plan_outside_partitions o;
+            if (plan->steps[s].edges[i].outside != PLAN_REQUIRE_SUCCESS || !plan_outside(plan, s, &plan->steps[s].edges[i], &o))
+                continue;
+            n += o.table.n;
+            plan_outside_done(&o);
+        }
+    }
+    if (n > 0)
+        ctl_note("%" PRIu64 " partition%s outside the range must have succeeded in earlier backfills; bfctl plan show has the list", n,
+                 n == 1 ? "" : "s");
+}
+
 /* Compile, and say which dates that gives. */
 static enum bf_rc compile(struct creation *c, const char *path, struct bf_error *err)
 {
@@ -110,6 +130,7 @@ static enum bf_rc compile(struct creation *c, const char *path, struct bf_error 
     plan_file_summary(plan, &text);
     ctl_note("%s: %s%s", plan->name, bf_buf_cstr(&text), c->request.backward ? ", newest first" : "");
     bf_buf_free(&text);
+    tell_required(plan);
     plan_free(plan);
     return BF_OK;
 }
@@ -181,7 +202,7 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_create = {
-    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--param NAME=VALUE] [--wait] [options]",
+    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--wait] [options]",
     .about = "The plan is compiled first; what is wrong with it shows with file, line and column.  Standard output gets the id\n"
              "(or with -o json one document); progress goes to standard error.  With --wait the exit status is that of the\n"
              "backfill: 0 succeeded, 1 failed or cancelled, 3 partly succeeded.  A coordinator that restarts meanwhile is\n"

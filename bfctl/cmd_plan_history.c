@@ -1,7 +1,6 @@
 /* bfctl plan history: the versions of a plan that backfills ran. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/plan_load.h"

@@ -1,7 +1,6 @@
 /* bfctl plan show: what a plan says, and what it comes to: dates, partitions, days that the clock changes, what lies outside. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/plan_document.h"

@@ -1,7 +1,6 @@
 /* Names, not indices; times in RFC 3339; hashes whole.  A key is there in every plan; what the plan does not say is null. */
 #include "bfctl/plan_document.h"
 
-#include <string.h>
 
 #include "bfctl/render.h"
 #include "common/mem.h"

@@ -2,7 +2,6 @@
 #include "bfctl/plan_facts.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/civil.h"
 #include "common/mem.h"

@@ -9,9 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/civil.h"
+#include "common/excerpt.h"
 #include "common/mem.h"
 #include "common/text.h"
+
+#define SAFE_BYTES 400
 
 const char *render_text(const json_t *o, const char *key)
 {
@@ -94,7 +98,9 @@ const char *render_safe(const char *s)
 
 enum bf_rc render_json(const json_t *document, struct bf_error *err)
 {
-    if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0 || putchar('\n') == EOF)
+    /* A terminal would act on some characters that JSON lets stand. */
+    size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
+    if (json_dumpf(document, stdout, flags) != 0 || putchar('\n') == EOF)
         return bf_fail(err, BF_IO, "cannot write to standard output");
     return BF_OK;
 }

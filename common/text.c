@@ -153,7 +153,7 @@ void bf_format_size(uint64_t bytes, char *ret, size_t ret_size)
 void bf_format_time(int64_t realtime_us, char ret[BF_TIME_MAX])
 {
     const int64_t day_us = INT64_C(1000000) * BF_DAY_S;
-    int64_t days = bf_floor_div(realtime_us, day_us), rest = realtime_us - days * day_us;
+    int64_t days = bf_floor_div(realtime_us, day_us), rest = realtime_us % day_us + (realtime_us % day_us < 0 ? day_us : 0);
     struct bf_date d = bf_date_from_days((int32_t)days);
     int64_t s = rest / 1000000;
     snprintf(ret, BF_TIME_MAX, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", (int)d.year, (unsigned)d.month, (unsigned)d.day,

@@ -1,5 +1,5 @@
-/* Children of containers that are still open wait on one shared stack, a frame for each container; closing a container moves its slice
- * into the arena. */
+/* Growing the tree.  Children of containers that are still open wait on one shared stack, a frame for each container; closing a
+ * container moves its slice into the arena. */
 #include "common/yaml_build.h"
 
 #include <assert.h>

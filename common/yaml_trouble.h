@@ -1,4 +1,4 @@
-/* What libfyaml finds wrong, in our words: what is wrong, what to do, and which bracket or quote began it.  Pure; used by yaml.c and yaml_build.c only. */
+/* What libfyaml finds wrong, in our words: what is wrong, what to do, and which bracket or quote began it.  Pure; used by yaml*.c only. */
 #ifndef BF_COMMON_YAML_TROUBLE_H
 #define BF_COMMON_YAML_TROUBLE_H
 

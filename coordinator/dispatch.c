@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/mem.h"
 
 enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
 

@@ -4,7 +4,6 @@
  * offset rows are passed over, and a page ends early rather than grow past VIEW_BYTES_MAX. */
 #include "coordinator/views.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "coordinator/views_parts.h"

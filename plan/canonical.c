@@ -7,12 +7,14 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <sodium/crypto_generichash.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/civil.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/text.h"
 #include "common/vec.h"
 #include "plan/words.h"
 
@@ -214,6 +216,27 @@ static void add_plan(struct walk *w, uint32_t item)
     add_words(w, &w->plan->words);
 }
 
+/* How the clock of the zone went in the range: two zone databases that differ there cut other partitions out of the same words. */
+static void add_clock(struct walk *w)
+{
+    const struct plan *p = w->plan;
+    struct bf_buf spans = {0};
+    uint8_t digest[crypto_generichash_BYTES_MIN];
+    char hex[2 * sizeof digest + 1];
+    for (int64_t at_s = p->from_s; at_s < p->until_s;) {
+        struct zone_span span = zone_span_at(p->zone, at_s);
+        bf_buf_put_u64(&spans, (uint64_t)at_s);
+        bf_buf_put_u32(&spans, (uint32_t)span.offset_s);
+        at_s = span.until_s;
+    }
+    int failed = crypto_generichash(digest, sizeof digest, spans.data, spans.len, NULL, 0);
+    assert(failed == 0);
+    (void)failed;
+    bf_hex(digest, sizeof digest, hex);
+    add_text(w, "clock", hex, PLAN_DOES);
+    bf_buf_free(&spans);
+}
+
 static void add_range(struct walk *w, uint32_t item)
 {
     (void)item;
@@ -225,6 +248,7 @@ static void add_range(struct walk *w, uint32_t item)
     add_text(w, "from", from, PLAN_DOES);
     add_text(w, "to", to, PLAN_DOES);
     add_text(w, "timezone", zone_name(w->plan->zone), PLAN_DOES);
+    add_clock(w);
 }
 
 static void add_pool(struct walk *w, uint32_t item)

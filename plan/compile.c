@@ -35,22 +35,9 @@ void plan_names_done(struct plan_names *names)
 
 /* ---- what is only needed while compiling ---- */
 
-static void find_lines(struct plan_compiler *c)
-{
-    const char *text = c->d->source;
-    size_t n = 1;
-    for (size_t i = 0; i < c->d->source_len; i++)
-        n += text[i] == '\n';
-    c->lines = bf_xcalloc(n, sizeof *c->lines);
-    c->n_lines = 1;
-    for (size_t i = 0; i < c->d->source_len; i++)
-        if (text[i] == '\n')
-            c->lines[c->n_lines++] = i + 1;
-}
-
 static void compiler_init(struct plan_compiler *c)
 {
-    find_lines(c);
+    place_lines_init(&c->lines, c->d->source, c->d->source_len);
     for (size_t i = 0; i < c->source->n_files; i++)
         plan_names_add(&c->files, c->source->files[i].path);
 }
@@ -63,7 +50,7 @@ static void compiler_done(struct plan_compiler *c)
     }
     free(c->step_sources);
     free(c->dataset_sources);
-    free(c->lines);
+    place_lines_done(&c->lines);
     plan_names_done(&c->steps);
     plan_names_done(&c->pools);
     plan_names_done(&c->connections);

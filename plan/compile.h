@@ -15,6 +15,7 @@
 #include "common/map.h"
 #include "common/yaml.h"
 #include "plan/keys.h"
+#include "plan/place.h"
 #include "plan/plan.h"
 
 /* Names of one kind: index by name, and the list for near matches.  Names are borrowed. */
@@ -70,9 +71,10 @@ struct plan_compiler {
     struct plan_dataset_source *dataset_sources;
     struct plan_policy defaults;
     struct plan_range_end from, to;
+    bool outputs_bad;                          /* of some step: nobody can say what is not written */
     bool range_bad, grain_bad, zone_bad;       /* of the plan: said already.  Without a range, no partitions are counted */
     size_t sql_bytes;                          /* of the scripts of all steps so far */
-    size_t *lines, n_lines;                    /* where each line of the document begins */
+    struct place_lines lines;                  /* of the document */
 };
 
 /* The names that a kind of reference is looked up in; NULL for flags, owners and breakers, which only plan/uses.c knows. */

@@ -145,7 +145,6 @@ static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *bod
 {
     const struct plan_keys *keys = &plan_keys_dataset;
     const struct bf_yaml_node *n;
-    const char *text;
     int word;
     if (!plan_keys_check(c->d, body, keys))
         return;

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/form.h"
 #include "plan/read.h"
 
 enum {
@@ -29,6 +30,31 @@ static size_t key_names(const struct plan_keys *keys, const char *ret[KEYS_MAX])
     return n;
 }
 
+/* What other tools call our keys. */
+static const struct { const char *theirs, *ours; } other_words[] = {
+    {"depends_on", "needs"}, {"dependencies", "needs"}, {"upstream", "needs"}, {"refs", "inputs"}, {"reads", "inputs"}, {"sources", "inputs"},
+    {"writes", "outputs"}, {"command", "run"}, {"cmd", "run"}, {"args", "run"}, {"bash_command", "shell"}, {"script", "shell"},
+    {"environment", "env"}, {"retries", "retry"}, {"timeout", "timebox"}, {"execution_timeout", "timebox"}, {"priority_weight", "weight"},
+    {"tests", "checks"}, {"tasks", "steps"}, {"jobs", "steps"}, {"models", "steps"}, {"variables", "params"}, {"vars", "params"},
+    {"parameters", "params"}, {"start_date", "from"}, {"end_date", "to"}, {"start", "from"}, {"end", "to"}, {"tz", "timezone"},
+    {"granularity", "grain"},
+};
+
+static const char *our_word(const struct plan_keys *keys, const char *theirs)
+{
+    for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++)
+        if (strcmp(other_words[i].theirs, theirs) == 0 && plan_keys_find(keys, other_words[i].ours))
+            return other_words[i].ours;
+    return NULL;
+}
+
+/* The key that an unknown one was meant for, or NULL. */
+static const char *meant(const struct plan_keys *keys, const char *word)
+{
+    const char *names[KEYS_MAX], *ours = our_word(keys, word);
+    return ours ? ours : bf_nearest(word, names, key_names(keys, names));
+}
+
 /* Past the last diagnostic that is kept, the nearest name is not looked for. */
 static void unknown_key(struct bf_diags *d, const struct bf_yaml_node *key, const struct plan_keys *keys)
 {
@@ -36,8 +62,18 @@ static void unknown_key(struct bf_diags *d, const struct bf_yaml_node *key, cons
         bf_diag_add(d, BF_DIAG_ERROR, key->mark, "unknown key");
         return;
     }
-    const char *names[KEYS_MAX];
+    const char *names[KEYS_MAX], *ours = our_word(keys, key->text);
     BF_AUTO_FREE char *what = bf_xasprintf("key of %s:", keys->where);
+    if (ours) {
+        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "unknown %s `%s`; here it is `%s`", what, key->text, ours);
+        bf_diag_fix(d, "write `%s`", ours);
+        return;
+    }
+    if (strcmp(key->text, "schedule") == 0 || strcmp(key->text, "schedule_interval") == 0 || strcmp(key->text, "cron") == 0) {
+        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "unknown %s `%s`: a backfill runs when it is created", what, key->text);
+        bf_diag_fix(d, "leave it out, and let cron or a timer call `bfctl backfill create`");
+        return;
+    }
     size_t n = key_names(keys, names);
     plan_unknown(d, key->mark, what, key->text, names, n, "");
 }
@@ -123,11 +159,9 @@ static void complain_choice(struct bf_diags *d, const struct bf_yaml_node *map, 
 /* Was one of the choice meant by an unknown key?  Past the last diagnostic that is kept it does not matter. */
 static bool means_choice(const struct bf_diags *d, const struct plan_keys *keys, const struct bf_yaml_node *key)
 {
-    const char *names[KEYS_MAX];
     if (plan_keys_find(keys, key->text))
         return false;
-    size_t n = key_names(keys, names);
-    const char *near = d->n >= BF_DIAG_MAX ? NULL : bf_nearest(key->text, names, n);
+    const char *near = d->n >= BF_DIAG_MAX ? NULL : meant(keys, key->text);
     return d->n >= BF_DIAG_MAX || (near && is_choice(keys, near));
 }
 
@@ -179,13 +213,11 @@ const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const s
 
 bool plan_keys_missing(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name)
 {
-    const char *names[KEYS_MAX];
-    size_t n = key_names(keys, names);
     if (bf_yaml_get(map, name))
         return false;
     for (size_t i = 0; i < map->n && i < BF_DIAG_MAX; i++) {
         const struct bf_yaml_node *key = map->keys[i];
-        const char *near = plan_keys_find(keys, key->text) || key->text_len > 64 ? NULL : bf_nearest(key->text, names, n);
+        const char *near = plan_keys_find(keys, key->text) || key->text_len > 64 ? NULL : meant(keys, key->text);
         if (near && strcmp(near, name) == 0)
             return false;
     }

@@ -46,7 +46,6 @@ struct plan_keys {
 extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitions, plan_keys_step_partitions,
     plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_exposure, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
     plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources;
-extern const struct plan_word plan_flag_types[];
 
 /* The entry of a key; NULL when there is none. */
 const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);

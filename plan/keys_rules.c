@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/form.h"
 #include "plan/keys_table.h"
 
 /* A single value's text; NULL when the key is absent or holds something else. */

@@ -1,5 +1,6 @@
 /* The tables of keys: the plan language, entry by entry.  Tables of one subject stand together, inner ones first.  What a key's value may
- * be stands here and nowhere else; rules between keys are in keys_rules.c, checks of steps in keys_checks.c. */
+ * be stands here, and readers take its bounds from here; limits of a whole step or plan are their readers' own.  Words with values are in
+ * words.c, rules between keys in keys_rules.c, checks of steps in keys_checks.c. */
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"

@@ -3,7 +3,6 @@
  * Where a step has no `needs`, its edges are its lineage.  Where it has, they must cover the lineage: each lineage edge by the
  * same mapping or by `all`.  What is needed beyond lineage between steps that both name datasets is a warning. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/mem.h"
 #include "common/vec.h"
@@ -60,6 +59,8 @@ static void tell_no_producer(struct plan_compiler *c, uint32_t s, size_t input)
 
 static void check_producers(struct plan_compiler *c, uint32_t s)
 {
+    if (c->outputs_bad)
+        return;
     const struct plan_step *step = &c->plan->steps[s];
     for (size_t i = 0; i < step->n_inputs; i++) {
         const struct plan_dataset *dataset = &c->plan->datasets[step->inputs[i]];

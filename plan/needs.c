@@ -1,5 +1,4 @@
 /* `needs`: items `step`, `step: mapping` or `{step: mapping, outside: …}`, which mapping fits which grains, and what `outside: refuse` refuses. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -9,7 +8,6 @@
 #include "plan/read.h"
 #include "plan/words.h"
 
-#define DISTANCE_MAX 10000000      /* partitions back or ahead */
 
 enum plan_mapping plan_mapping_between(enum plan_grain step, enum plan_grain upstream)
 {
@@ -39,8 +37,8 @@ static const char *after(const char *text, const char *word)
 static bool read_previous(struct plan_compiler *c, struct bf_mark mark, const char *number, struct plan_edge *edge)
 {
     int64_t n;
-    if (!bf_parse_int(number, 1, DISTANCE_MAX, &n)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`previous` takes the number of partitions back, from 1 to %d", DISTANCE_MAX);
+    if (!bf_parse_int(number, 1, PLAN_DISTANCE_MAX, &n)) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`previous` takes the number of partitions back, from 1 to %d", PLAN_DISTANCE_MAX);
         bf_diag_fix(c->d, "write `previous 1`");
         return false;
     }
@@ -54,8 +52,8 @@ static bool read_window(struct plan_compiler *c, struct bf_mark mark, const char
     const char *dots = strstr(ends, "..");
     BF_AUTO_FREE char *first = dots ? bf_xstrndup(ends, (size_t)(dots - ends)) : NULL;
     int64_t from, to;
-    if (!dots || !bf_parse_int(first, -DISTANCE_MAX, DISTANCE_MAX, &from) ||
-        !bf_parse_int(dots + 2, -DISTANCE_MAX, DISTANCE_MAX, &to)) {
+    if (!dots || !bf_parse_int(first, -PLAN_DISTANCE_MAX, PLAN_DISTANCE_MAX, &from) ||
+        !bf_parse_int(dots + 2, -PLAN_DISTANCE_MAX, PLAN_DISTANCE_MAX, &to)) {
         bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`window` takes the first and the last partition, counted from this one");
         bf_diag_fix(c->d, "write `window -6..0` for the last seven");
         return false;
@@ -336,7 +334,10 @@ static void refuse_outside(struct plan_compiler *c, const struct plan_edge *e, c
 
 void plan_outside_check(struct plan_compiler *c)
 {
-    for (uint32_t s = 0; s < c->plan->n_steps && !c->range_bad; s++) {
+    if (c->range_bad)
+        return;
+    plan_outside_prepare(c->plan);
+    for (uint32_t s = 0; s < c->plan->n_steps && c->d->n < BF_DIAG_MAX; s++) {
         const struct plan_step *step = &c->plan->steps[s];
         for (size_t i = 0; i < step->n_edges; i++) {
             struct plan_outside_partitions o;

@@ -12,6 +12,8 @@ struct plan_outside_partitions {
     int64_t *end_s;                            /* table.n, owned */
 };
 
+/* Make what plan_outside() reads: once, when the steps and edges of a plan are known. */
+void plan_outside_prepare(struct plan *p);
 bool plan_outside(const struct plan *p, uint32_t step, const struct plan_edge *e, struct plan_outside_partitions *ret);
 void plan_outside_done(struct plan_outside_partitions *o);
 

@@ -135,8 +135,11 @@ static void tables_done(struct plan *p)
     }
     for (size_t i = 0; i < p->n_exposures; i++)
         exposure_done(&p->exposures[i]);
-    for (size_t i = 0; i < PLAN_GRAIN_COUNT; i++)
+    for (size_t i = 0; i < PLAN_GRAIN_COUNT; i++) {
         plan_partitions_done(&p->partitions[i]);
+        plan_partitions_done(&p->before[i]);
+        plan_partitions_done(&p->behind[i]);
+    }
     free(p->params);
     free(p->owners);
     free(p->exposures);

@@ -23,6 +23,7 @@
 #define PLAN_NAME_MAX 128                      /* names of plans, steps, pools, datasets, connections: [A-Za-z0-9_.-]+ */
 #define PLAN_NO_INDEX UINT32_MAX
 #define PLAN_WEIGHT_MAX 10000u
+#define PLAN_DISTANCE_MAX 100000               /* partitions that an edge may reach back or ahead */
 #define PLAN_WINDOW_MAX 1024u                  /* partitions that a window may span: a turn pays for each one that ends so many times */
 
 /* Files under PLAN_ZONE_PATH (proto/bundle.h) are zones.  "/zoneinfo" alone is a list of their names, one a line, for near matches. */
@@ -127,6 +128,7 @@ struct plan {
     struct zone *zone;
     int64_t from_s, until_s;                   /* the range, [from, until); equal when there is none */
     struct plan_partitions partitions[PLAN_GRAIN_COUNT];   /* of every grain that a step or the plan has; the others have n 0 */
+    struct plan_partitions before[PLAN_GRAIN_COUNT], behind[PLAN_GRAIN_COUNT];   /* beyond the range, as far as edges reach: outside.h */
     struct plan_step *steps; size_t n_steps;
     struct plan_pool *pools; size_t n_pools;
     struct plan_dataset *datasets; size_t n_datasets;

@@ -1,6 +1,4 @@
 /* Names that stand where something declared is meant: read, looked up, and told where they would be declared. */
-#include <stdlib.h>
-
 #include "common/mem.h"
 #include "plan/compile.h"
 #include "plan/read.h"

@@ -1,10 +1,10 @@
 /* What a step takes against what its pool has: a step that asks for more than there is would wait for ever. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/compile.h"
+#include "plan/form.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 

@@ -22,83 +22,13 @@ static struct template_scope scope_of(const struct plan_compiler *c, const struc
     };
 }
 
-/* Line number `line` of the document, without its end; false past the last. */
-static bool document_line(const struct plan_compiler *c, uint32_t line, const char **ret, size_t *ret_n)
-{
-    if (line == 0 || line > c->n_lines)
-        return false;
-    size_t from = c->lines[line - 1], until = line < c->n_lines ? c->lines[line] - 1 : c->d->source_len;
-    *ret = c->d->source + from;
-    *ret_n = until - from;
-    if (*ret_n > 0 && (*ret)[*ret_n - 1] == '\r')
-        --*ret_n;
-    return true;
-}
-
-/* Is the text, line by line, what stands in the document from line `first` on, behind one indent?  True for literal blocks. */
-static bool find_block(const struct plan_compiler *c, const struct bf_yaml_node *n, uint32_t first, uint32_t *ret_indent)
-{
-    const char *p = n->text, *end = p + n->text_len, *line;
-    size_t indent = SIZE_MAX, len;
-    for (uint32_t at = first; p < end; at++) {
-        const char *stop = memchr(p, '\n', (size_t)(end - p));
-        size_t text_len = (size_t)((stop ? stop : end) - p);
-        if (!document_line(c, at, &line, &len))
-            return false;
-        if (text_len > 0) {
-            if (indent == SIZE_MAX)
-                indent = len > text_len ? len - text_len : 0;
-            if (len != indent + text_len || memcmp(line + indent, p, text_len) != 0)
-                return false;
-        }
-        p += text_len + 1;
-    }
-    if (indent == SIZE_MAX)
-        return false;
-    *ret_indent = (uint32_t)indent;
-    return true;
-}
-
-/* Does the text stand on one line of the document at the mark, as it is?  *ret_mark is then its first character, behind the
- * quote if there is one. */
-static bool stands_at_mark(const struct plan_compiler *c, const struct bf_yaml_node *n, struct bf_mark *ret_mark)
-{
-    const char *line;
-    size_t len, at = 0;
-    if (!document_line(c, n->mark.line, &line, &len))
-        return false;
-    for (uint32_t column = 1; at < len && column < n->mark.column; column++)
-        for (at++; at < len && ((unsigned char)line[at] & 0xC0) == 0x80;)
-            at++;
-    uint32_t quote = n->quoted && at < len && (line[at] == '"' || line[at] == '\'') ? 1 : 0;
-    if (len - at < n->text_len + quote || memcmp(line + at + quote, n->text, n->text_len) != 0)
-        return false;
-    *ret_mark = (struct bf_mark){n->mark.line, n->mark.column + quote};
-    return true;
-}
-
-static struct template_place place_of(const struct plan_compiler *c, const struct bf_yaml_node *n)
-{
-    struct template_place place = {.mark = n->mark};
-    if (stands_at_mark(c, n, &place.mark))
-        return place;
-    /* A block's mark is its first line, or the line of its header. */
-    place.block = find_block(c, n, n->mark.line, &place.indent);
-    if (!place.block) {
-        place.block = find_block(c, n, n->mark.line + 1, &place.indent);
-        place.mark.line += place.block;
-    }
-    place.whole = !place.block;
-    return place;
-}
-
 static bool compile_text(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only,
                          struct template *ret)
 {
     struct template_scope scope = scope_of(c, step, text_only);
     struct template_place place = {.mark = n->mark};
     if (memchr(n->text, '{', n->text_len))
-        place = place_of(c, n);
+        place = place_of_value(&c->lines, n);
     return template_compile_at(n->text, n->text_len, &place, &scope, c->d, ret);
 }
 

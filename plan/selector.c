@@ -7,9 +7,7 @@
  * Steps of one grain share a table of partitions, so a word's range is looked up once for each grain. */
 #include "plan/selector.h"
 
-#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/mem.h"
 #include "common/vec.h"

@@ -4,7 +4,6 @@
  * where some forms differ. */
 #include "plan/selector_word.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"

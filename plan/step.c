@@ -138,6 +138,7 @@ static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct
     const struct bf_yaml_node *inputs = value_of(source->body, "inputs"), *outputs = value_of(source->body, "outputs");
     source->has_datasets = (inputs && inputs->n > 0) || (outputs && outputs->n > 0);
     source->needs = value_of(source->body, "needs");
+    c->outputs_bad |= !outputs && !plan_keys_missing(source->body, &plan_keys_step, "outputs");
     if (inputs)
         plan_datasets_read(c, inputs, "inputs", &step->inputs, &step->n_inputs, &source->input_marks);
     if (outputs)

@@ -7,16 +7,13 @@
  * literal or a quoted identifier, made by bf-sql, so an expression inside quotes is refused here. */
 #include "plan/template.h"
 
-#include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/civil.h"
 #include "common/mem.h"
 #include "common/vec.h"
-#include "plan/calendar.h"
 #include "plan/read.h"
+#include "plan/sql_scan.h"
 
 #define NO_PLACE UINT32_MAX
 #define GRAIN(g) (1u << (g))
@@ -43,6 +40,16 @@ static const struct variable variables[] = {
     {"run.token", TEMPLATE_RUN_TOKEN, ANY_GRAIN},
 };
 #define N_VARIABLES (sizeof variables / sizeof *variables)
+
+/* Names that plans give: NAME stands for any. */
+enum space { SPACE_PARAMS, SPACE_DATASET, SPACE_FLAG, SPACE_COUNT };
+static const char *const spaces[SPACE_COUNT] = {
+    [SPACE_PARAMS] = "params.NAME", [SPACE_DATASET] = "dataset.NAME", [SPACE_FLAG] = "flag.NAME"};
+
+const char *template_name(size_t i)
+{
+    return i < N_VARIABLES ? variables[i].name : i - N_VARIABLES < SPACE_COUNT ? spaces[i - N_VARIABLES] : NULL;
+}
 
 struct compiler {
     const char *text;
@@ -143,32 +150,41 @@ static uint32_t place_of(const char *name, const char *const *at, size_t n, cons
     return NO_PLACE;
 }
 
-static void complain_unknown(struct compiler *c, size_t offset, const char *what, const char *name,
+/* prefix: what stands before the name in the expression, "params." */
+static void complain_unknown(struct compiler *c, size_t offset, const char *what, const char *prefix, const char *name,
                              const char *const *at, size_t n, const char *advice)
 {
     struct bf_buf sentence = {0};
     const char *near = plan_unknown_words(c->d, what, name, at, n, advice, &sentence);
-    BF_AUTO_FREE char *fix = near ? bf_xasprintf("write `%s`", near) : NULL;
+    BF_AUTO_FREE char *fix = near ? bf_xasprintf("write `%s%s`", prefix, near) : NULL;
     complain_with(c, offset, bf_buf_cstr(&sentence), fix);
     bf_buf_free(&sentence);
+}
+
+/* What follows "params." and the like; NULL when name is not of that space. */
+static const char *name_in(const char *name, enum space space)
+{
+    size_t len = strcspn(spaces[space], ".") + 1;
+    return strncmp(name, spaces[space], len) == 0 ? name + len : NULL;
 }
 
 /* params.NAME and dataset.NAME. */
 static bool named_value(struct compiler *c, size_t offset, const char *name, struct template_piece *p)
 {
     const struct template_scope *s = c->scope;
-    if (strncmp(name, "params.", 7) == 0) {
+    const char *rest;
+    if ((rest = name_in(name, SPACE_PARAMS)) != NULL) {
         p->var = TEMPLATE_PARAM;
-        p->text = bf_xstrdup(name + 7);
+        p->text = bf_xstrdup(rest);
         p->param = place_of(p->text, s->params, s->n_params, s->param_index);
         if (p->param == NO_PLACE)
-            complain_unknown(c, offset, "parameter", p->text, s->params, s->n_params,
+            complain_unknown(c, offset, "parameter", "params.", p->text, s->params, s->n_params,
                              ": declare it under `params`");
-    } else if (strncmp(name, "dataset.", 8) == 0) {
+    } else if ((rest = name_in(name, SPACE_DATASET)) != NULL) {
         p->var = TEMPLATE_DATASET;
-        p->text = bf_xstrdup(name + 8);
+        p->text = bf_xstrdup(rest);
         if (place_of(p->text, s->datasets, s->n_datasets, s->dataset_index) == NO_PLACE)
-            complain_unknown(c, offset, "dataset", p->text, s->datasets, s->n_datasets,
+            complain_unknown(c, offset, "dataset", "dataset.", p->text, s->datasets, s->n_datasets,
                              ": declare it under `datasets`");
     } else {
         return false;
@@ -201,14 +217,14 @@ static void resolve(struct compiler *c, size_t offset, const char *name, struct 
             return;
         }
     }
-    if (strncmp(name, "flag.", 5) == 0) {
+    if (name_in(name, SPACE_FLAG)) {
         complain(c, offset, "`flag.…` in a template is not supported yet (R15)");
         return;
     }
     const char *names[N_VARIABLES];
     for (size_t i = 0; i < N_VARIABLES; i++)
         names[i] = variables[i].name;
-    complain_unknown(c, offset, "name", name, names, N_VARIABLES,
+    complain_unknown(c, offset, "name", "", name, names, N_VARIABLES,
                      " in a template: it knows partition.…, params.…, flag.…, run.… and dataset.…");
 }
 
@@ -268,11 +284,16 @@ static const char *find(const char *from, const char *until, const char *two)
     return NULL;
 }
 
-static void check_quotes(struct compiler *c, size_t open, size_t close)
+static void on_sql(void *arg, enum sql_finding what, size_t offset, size_t len)
 {
-    if (c->scope->text_only || open == 0 || close >= c->len || c->text[open - 1] != '\'' || c->text[close] != '\'')
+    struct compiler *c = arg;
+    if (what == SQL_EXPRESSION_IN_QUOTES) {
+        complain_with(c, offset, "an expression between quotes: it becomes a quoted literal of its type by itself", "remove the quotes around it");
         return;
-    complain_with(c, open, "an expression becomes a quoted literal of its type by itself", "remove the quotes around it");
+    }
+    BF_AUTO_FREE char *s = bf_xasprintf("`%.*s` cannot stand in the script: its statements and its marker are one transaction", (int)len,
+                                        c->text + offset);
+    complain_with(c, offset, s, "remove the statement");
 }
 
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,
@@ -295,12 +316,14 @@ bool template_compile_at(const char *text, size_t len, const struct template_pla
             break;
         }
         expression(&c, (size_t)(in - text), (size_t)(close - text));
-        check_quotes(&c, (size_t)(open - text), (size_t)(close + 2 - text));
         bad |= c.bad;
         c.bad = false;
         pos = close + 2;
     }
     add_text(&c, pos, (size_t)(end - pos));
+    if (!scope->text_only)
+        plan_sql_scan(text, len, on_sql, &c);
+    bad |= c.bad;
     struct template t = {.pieces = c.at, .n = c.n};
     if (bad) {
         template_done(&t);
@@ -310,125 +333,12 @@ bool template_compile_at(const char *text, size_t len, const struct template_pla
     return true;
 }
 
-/* ---- values ---- */
-
-static const char *param_value(const struct template_piece *p, const struct template_values *v)
-{
-    /* Compiling refused unknown names, and the values come from the same plan. */
-    assert(p->param < v->n_params && strcmp(v->params[p->param], p->text) == 0);
-    return v->param_values[p->param];
-}
-
 bool template_var_fits(enum template_var var, enum plan_grain grain)
 {
     for (size_t i = 0; i < N_VARIABLES; i++)
         if (variables[i].var == var)
             return (variables[i].grains & GRAIN(grain)) != 0;
     return false;
-}
-
-static char *day_text(enum plan_grain g, int32_t day)
-{
-    char key[PLAN_KEY_MAX];
-    plan_key_of_day(g, day, key);
-    return bf_xstrdup(key);
-}
-
-static char *key_text(const struct plan_partitions *p, uint32_t index)
-{
-    char key[PLAN_KEY_MAX];
-    plan_partition_key(p, index, key);
-    return bf_xstrdup(key);
-}
-
-/* "2024-01-31T05": the key without its offset. */
-static char *hour_text(const struct plan_partitions *p, uint32_t index)
-{
-    char *key = key_text(p, index);
-    key[strcspn(key, "T") + sizeof "T05" - 1] = '\0';
-    return key;
-}
-
-/* RFC 3339, by the offset of an hour: both of its ends are told on one clock.  RFC 3339 knows no seconds of an offset, as Monrovia had
- * until 1972: they are left out on both sides, so that the instant stays the same. */
-static char *timestamp_text(int64_t utc_s, int32_t offset_s)
-{
-    offset_s -= offset_s % 60;
-    int64_t local_s = utc_s + offset_s, day = bf_floor_div(local_s, BF_DAY_S);
-    int second = (int)(local_s - day * BF_DAY_S);
-    char offset[CALENDAR_OFFSET_MAX];
-    calendar_offset_write(offset_s, offset);
-    BF_AUTO_FREE char *date = day_text(PLAN_DAY, (int32_t)day);
-    return bf_xasprintf("%sT%02d:%02d:%02d%s", date, second / 3600, second / 60 % 60, second % 60, offset);
-}
-
-static struct template_value end_value(const struct plan_partitions *p, uint32_t index, bool end)
-{
-    int32_t from, until;
-    if (p->grain == PLAN_HOUR)
-        return (struct template_value){TEMPLATE_TIMESTAMP, timestamp_text(p->start_s[index + end], p->offset_s[index])};
-    plan_partition_days(p, index, &from, &until);
-    return (struct template_value){TEMPLATE_DATE, day_text(PLAN_DAY, end ? until : from)};
-}
-
-struct template_value template_partition_value(enum template_var var, const struct plan_partitions *p, uint32_t index)
-{
-    int32_t from, until;
-    plan_partition_days(p, index, &from, &until);
-    switch (var) {
-    case TEMPLATE_PARTITION_START: return end_value(p, index, false);
-    case TEMPLATE_PARTITION_END: return end_value(p, index, true);
-    case TEMPLATE_PARTITION_DATE: return (struct template_value){TEMPLATE_DATE, day_text(PLAN_DAY, from)};
-    case TEMPLATE_PARTITION_HOUR: return (struct template_value){TEMPLATE_STRING, hour_text(p, index)};
-    case TEMPLATE_PARTITION_WEEK: return (struct template_value){TEMPLATE_STRING, day_text(PLAN_WEEK, from)};
-    case TEMPLATE_PARTITION_MONTH: return (struct template_value){TEMPLATE_STRING, day_text(PLAN_MONTH, from)};
-    case TEMPLATE_PARTITION_KEY: return (struct template_value){TEMPLATE_STRING, key_text(p, index)};
-    case TEMPLATE_PARTITION_INDEX: return (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu32, index)};
-    default: abort();                  /* no other name is of a partition */
-    }
-}
-
-struct template_value template_piece_value(const struct template_piece *p, const struct template_values *v)
-{
-    struct template_value r = {.type = TEMPLATE_STRING};
-    switch (p->var) {
-    case TEMPLATE_TEXT:
-    case TEMPLATE_DATASET:
-        r.text = bf_xstrdup(p->text);
-        break;
-    case TEMPLATE_PARAM:
-        r.text = bf_xstrdup(param_value(p, v));
-        break;
-    case TEMPLATE_RUN_ID:
-        r.text = bf_xstrdup(v->run_id);
-        break;
-    case TEMPLATE_RUN_ATTEMPT:
-        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu32, v->attempt)};
-        break;
-    case TEMPLATE_RUN_TOKEN:
-        r = (struct template_value){TEMPLATE_INTEGER, bf_xasprintf("%" PRIu64, v->token)};
-        break;
-    default:
-        r = template_partition_value(p->var, v->partitions, v->index);
-        break;
-    }
-    if (p->ident)
-        r.type = TEMPLATE_IDENT;
-    return r;
-}
-
-void template_render(const struct template *t, const struct template_values *v, struct bf_buf *ret)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        const struct template_piece *p = &t->pieces[i];
-        if (p->var == TEMPLATE_TEXT) {
-            bf_buf_put(ret, p->text, p->text_len);
-            continue;
-        }
-        struct template_value value = template_piece_value(p, v);
-        bf_buf_put_str(ret, value.text);
-        free(value.text);
-    }
 }
 
 void template_done(struct template *t)

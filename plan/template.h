@@ -91,6 +91,8 @@ struct template_value template_piece_value(const struct template_piece *p, const
 /* Does partition.… mean something for a grain, and its value; for what is no partition.… : false, and must not be asked. */
 bool template_var_fits(enum template_var var, enum plan_grain grain);
 struct template_value template_partition_value(enum template_var var, const struct plan_partitions *partitions, uint32_t index);
+/* The names that templates know, as the reference writes them: "partition.start", …, "params.NAME"; NULL past the last. */
+const char *template_name(size_t i);
 void template_done(struct template *t);
 
 #endif

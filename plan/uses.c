@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
 #include "plan/keys_rules.h"

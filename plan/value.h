@@ -79,9 +79,4 @@ bool plan_value_count(struct bf_diags *d, const struct bf_yaml_node *n, const ch
 /* "a list of durations", for sentences and the reference. */
 void plan_type_words(const struct plan_type *type, struct bf_buf *ret);
 
-/* Figures; false, and *ret untouched, when malformed. */
-bool plan_parse_number(const char *s, int64_t *ret_milli);          /* "2", "0.125": at most three places */
-bool plan_parse_percent(const char *s, int64_t *ret_millionths);    /* "0.01%": at most four places */
-bool plan_parse_rate(const char *s, uint64_t *ret_bytes_per_s);     /* "400Mi/s" */
-
 #endif

@@ -50,12 +50,24 @@ void decide_low(struct decision *d, bool low)
     record_emit(d, r);
 }
 
+static bool drawn_on(const struct engine *e, uint32_t pool)
+{
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        for (size_t k = 0; k < b->plan->n_pools; k++)
+            if (b->pools[k] == pool)
+                return true;
+    }
+    return false;
+}
+
+/* The configuration wins.  One plan must not raise the budget of another whose backfill is live: the smaller of two holds. */
 void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
 {
     uint32_t i = pool_find(d->e, name);
     if (i != PLAN_NO_INDEX) {
         const struct pool *p = &d->e->pools.at[i];
-        bool overruled = source == POOL_FROM_PLAN && p->source == POOL_FROM_CONFIG;
+        bool overruled = source == POOL_FROM_PLAN && (p->source == POOL_FROM_CONFIG || (slots > p->slots && drawn_on(d->e, i)));
         if (overruled || (p->slots == slots && p->source == source))
             return;
     }

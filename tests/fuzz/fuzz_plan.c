@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/hash.h"
 #include "plan/plan.h"
 
 #define ZONE "Europe/Berlin"

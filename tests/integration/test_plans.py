@@ -180,6 +180,18 @@ class FilesTest(Base):
         self.assertIn("pipes and devices are not read", self.bfctl("plan", "validate", self.write("p.yaml", self.SQL), status=2).stderr)
 
 
+class TerminalTest(Base):
+    def test_no_control_characters(self):
+        """Those beyond ASCII too: U+009B begins a terminal's commands as ESC [ does, U+202E turns what follows around."""
+        evil = "\\e[2J\\x9b2J\\u202e\\u2028\\a"
+        old, new = (self.write(name, HEAD + f'name: p\ndescription: "{word}{evil}"\nsteps: {{a: {{run: ["{word}{evil}"]}}}}\n')
+                    for name, word in (("old.yaml", "x"), ("new.yaml", "y")))
+        for command in (("show", old), ("diff", old, new)):
+            out = self.bfctl("plan", *command).stdout
+            self.assertIn("\\u202e", out)
+            self.assertNotRegex(out, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]")
+
+
 class GraphTest(Base):
     def test_text(self):
         out = self.bfctl("plan", "graph", self.write("p.yaml", PLAN)).stdout.splitlines()

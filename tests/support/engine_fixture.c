@@ -7,6 +7,7 @@
 
 #include "common/civil.h"
 #include "common/mem.h"
+#include "plan/outside.h"
 
 /* ---- plans ---- */
 
@@ -140,6 +141,7 @@ struct plan *fx_plan_done(struct plan *p)
         p->order[i] = i;
         p->n_instances += p->steps[i].partitions->n;
     }
+    plan_outside_prepare(p);
     return p;
 }
 

@@ -330,3 +330,39 @@ Test(engine_commands, the_configuration_beats_the_plan_and_lowering_kills_nothin
     fx_turn(&f);
     fx_done(&f);
 }
+
+static struct plan *pooled(uint64_t slots)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 9);
+    fx_step(p, PLAN_DAY, fx_pool(p, "warehouse", (uint32_t)slots));
+    return fx_plan_done(p);
+}
+
+static void expect_slots(const struct fx *f, uint32_t slots)
+{
+    struct pool_view p;
+    engine_pool(f->e, 0, &p);
+    cr_expect_eq(p.slots, slots, "%u slots", p.slots);
+}
+
+/* A plan may lower the budget that a running backfill of another plan set, and never raise it. */
+Test(engine_commands, the_smaller_of_two_pools_holds)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    uint32_t first = fx_create(&f, pooled, 2);
+    expect_slots(&f, 2);
+    uint32_t second = fx_create(&f, pooled, 5);
+    expect_slots(&f, 2);
+    uint32_t third = fx_create(&f, pooled, 1);
+    expect_slots(&f, 1);
+    for (uint32_t id = first; id <= third; id++)
+        cr_assert_eq(fx_ask(&f, OP_CANCEL, id)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_eq(second, first + 1);
+    fx_create(&f, pooled, 5);
+    expect_slots(&f, 5);
+    fx_turn(&f);
+    fx_done(&f);
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/zonefiles.h"
 #include "common/prng.h"
 #include "common/text.h"
 #include "common/yaml.h"
@@ -381,4 +382,36 @@ Test(plan_hash, words)
     bf_yaml_free(y);
     bf_diags_done(&d);
     compiled_done(&c);
+}
+
+/* The hash of one plan under a zone whose clock is that of another; first and last of its days too. */
+static void hash_under(const char *clock, const char *days, uint8_t ret[PLAN_HASH_BYTES])
+{
+    BF_AUTO_FREE char *text = bf_xasprintf("apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, %s, timezone: Test/Zone}\n"
+                                           "steps: {a: {noop: true}}\n", days);
+    struct bf_buf bytes = {0};
+    struct bf_error err = {0};
+    struct compiled c;
+    cr_assert_eq(bf_zone_file_read(clock, ZONE_FILE_MAX_BYTES, &bytes, &err), BF_OK, "%s", err.text);
+    compiled_init(&c, text);
+    c.source.files = bf_xcalloc(1, sizeof *c.source.files);
+    c.source.n_files = 1;
+    c.source.files[0] = (struct plan_file){bf_xstrdup(PLAN_ZONE_PATH "Test/Zone"), bf_xmemdup(bytes.data, bytes.len), bytes.len};
+    compile(&c, NULL);
+    cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
+    memcpy(ret, c.plan->hash, PLAN_HASH_BYTES);
+    bf_buf_free(&bytes);
+    compiled_done(&c);
+}
+
+/* Berlin and Paris have had one clock since 1980, and not before. */
+Test(plan_hash, the_clock_in_the_range_counts)
+{
+    uint8_t berlin[PLAN_HASH_BYTES], paris[PLAN_HASH_BYTES];
+    hash_under("Europe/Berlin", "from: 2024-01-01, to: 2024-12-31", berlin);
+    hash_under("Europe/Paris", "from: 2024-01-01, to: 2024-12-31", paris);
+    cr_expect_eq(memcmp(berlin, paris, sizeof berlin), 0);
+    hash_under("Europe/Berlin", "from: 1976-01-01, to: 1976-12-31", berlin);
+    hash_under("Europe/Paris", "from: 1976-01-01, to: 1976-12-31", paris);
+    cr_expect_neq(memcmp(berlin, paris, sizeof berlin), 0);
 }

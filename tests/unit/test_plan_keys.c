@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "plan/deadline.h"
+#include "plan/form.h"
 #include "plan/keys.h"
 #include "test_plan_support.h"
 

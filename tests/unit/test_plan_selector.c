@@ -1,4 +1,4 @@
-/* Selectors: what they pick of a plan made by hand, what is refused and how, and random ones against a count of every instance. */
+/* Selectors: what they pick of a plan, what is refused and how, and random ones against a count of every instance. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,125 +9,44 @@
 #include "common/mem.h"
 #include "common/prng.h"
 #include "plan/selector.h"
+#include "test_plan_support.h"
 
-#define DAY_S 86400
+/* ---- plans ---- */
 
-/* ---- a plan by hand ---- */
+#define HEAD "apiVersion: backfill/v1\nkind: Plan\nname: shop\n"
+#define NOOP "noop: true"
 
-/* The zone of a rule, as the file of a zone without transitions but for those of the rule: RFC 9636, version 2. */
-static struct zone *zone_of(const char *name, const char *rule)
+/* The plan of a document, with the zone that it names from the system. */
+static struct plan *plan_of(const char *text)
+{
+    struct compiled c = compile_text(text);
+    cr_assert_not_null(c.plan, "%s", bf_buf_cstr(&c.said));
+    struct plan *p = c.plan;
+    c.plan = NULL;
+    compiled_done(&c);
+    return p;
+}
+
+/* Of the first quarter of 2024 or, for the hour that comes twice, of 27 October. */
+static struct plan *shop(const char *from, const char *to)
 {
     struct bf_buf b = {0};
-    for (int part = 0; part < 2; part++) {
-        static const uint8_t head[44] = {'T', 'Z', 'i', 'f', '2', [39] = 1, [43] = 4};   /* one type, four bytes of names */
-        bf_buf_put(&b, head, sizeof head);
-        bf_buf_put(&b, (const uint8_t[6]){0, 0, 14, 16, 0, 0}, 6);                       /* 3,600 s, no summer time, name 0 */
-        bf_buf_put(&b, "CET", 4);
-    }
-    bf_buf_printf(&b, "\n%s\n", rule);
-    struct bf_error err = {0};
-    struct zone *z = zone_parse(name, b.data, b.len, &err);
-    cr_assert(z, "%s", err.text);
+    bf_buf_printf(&b, HEAD "partitions: {grain: day, from: %s, to: %s, timezone: Europe/Berlin, partial: allow}\nsteps:\n", from, to);
+    bf_buf_put_str(&b, "  extract: {" NOOP ", partitions: {grain: hour}, tags: [smoke]}\n"
+                       "  stg_orders: {" NOOP ", tags: [finance, stg], needs: [extract]}\n"
+                       "  stg_items: {" NOOP ", tags: [stg], needs: [extract]}\n"
+                       "  fx: {" NOOP ", partitions: {grain: month}, tags: [finance]}\n"
+                       "  mart.revenue: {" NOOP ", needs: [stg_orders, fx, {mart.revenue: previous 1}]}\n"
+                       "  close-books: {" NOOP ", partitions: {grain: month}, needs: [mart.revenue]}\n"
+                       "  weekly: {" NOOP ", partitions: {grain: week}, needs: [mart.revenue]}\n"
+                       "  report: {" NOOP ", partitions: {grain: none}, tags: [end], needs: [close-books]}\n"
+                       "  alone: {" NOOP ", partitions: {grain: none}}\n");
+    struct plan *p = plan_of(bf_buf_cstr(&b));
     bf_buf_free(&b);
-    return z;
-}
-
-static int64_t midnight(const struct plan *p, int32_t year, uint8_t month, uint8_t day)
-{
-    return zone_first_at(p->zone, (int64_t)bf_days_from_date((struct bf_date){year, month, day}) * DAY_S);
-}
-
-static struct plan *plan_begin(struct zone *z, size_t max_steps)
-{
-    struct plan *p = bf_xcalloc(1, sizeof *p);
-    p->zone = z;
-    p->grain = PLAN_DAY;
-    p->steps = bf_xcalloc(max_steps, sizeof *p->steps);
-    p->order = bf_xcalloc(max_steps, sizeof *p->order);
-    p->by_name = bf_xcalloc(max_steps, sizeof *p->by_name);
     return p;
 }
 
-static void plan_range_set(struct plan *p, int64_t from_s, int64_t until_s)
-{
-    p->from_s = from_s;
-    p->until_s = until_s;
-    for (size_t g = 0; g < PLAN_GRAIN_COUNT; g++)
-        plan_partitions_build((enum plan_grain)g, p->zone, from_s, until_s, &p->partitions[g]);
-}
-
-/* tags: words with a blank between, sorted.  Steps come upstream first. */
-static uint32_t plan_add(struct plan *p, const char *name, enum plan_grain grain, const char *tags)
-{
-    uint32_t i = (uint32_t)p->n_steps++;
-    struct plan_step *s = &p->steps[i];
-    s->name = bf_xstrdup(name);
-    s->grain = grain;
-    s->partitions = &p->partitions[grain];
-    s->tags = bf_xcalloc(4, sizeof *s->tags);
-    char *words = bf_xstrdup(tags), *at = words;
-    for (char *word; (word = strsep(&at, " "));)
-        if (*word)
-            s->tags[s->n_tags++] = bf_xstrdup(word);
-    free(words);
-    s->edges = bf_xcalloc(16, sizeof *s->edges);
-    p->order[i] = i;
-    size_t place = i;
-    for (; place > 0 && strcmp(p->steps[p->by_name[place - 1]].name, name) > 0; place--)
-        p->by_name[place] = p->by_name[place - 1];
-    p->by_name[place] = i;
-    return i;
-}
-
-static void plan_need(struct plan *p, uint32_t step, uint32_t upstream)
-{
-    p->steps[step].edges[p->steps[step].n_edges++] = (struct plan_edge){.upstream = upstream};
-}
-
-static void plan_done(struct plan *p)
-{
-    for (size_t i = 0; i < p->n_steps; i++) {
-        for (size_t t = 0; t < p->steps[i].n_tags; t++)
-            free(p->steps[i].tags[t]);
-        free(p->steps[i].tags);
-        free(p->steps[i].edges);
-        free(p->steps[i].name);
-    }
-    for (size_t g = 0; g < PLAN_GRAIN_COUNT; g++)
-        plan_partitions_done(&p->partitions[g]);
-    zone_free(p->zone);
-    free(p->steps);
-    free(p->order);
-    free(p->by_name);
-    free(p);
-}
-
-/* First quarter of 2024 and, for the hour that comes twice, 27 October 2024 in a plan of its own. */
-static struct plan *shop(int32_t year, uint8_t month, uint8_t day, int32_t end_year, uint8_t end_month, uint8_t end_day)
-{
-    struct plan *p = plan_begin(zone_of("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3"), 9);
-    plan_range_set(p, midnight(p, year, month, day), midnight(p, end_year, end_month, end_day));
-    uint32_t extract = plan_add(p, "extract", PLAN_HOUR, "smoke");
-    uint32_t orders = plan_add(p, "stg_orders", PLAN_DAY, "finance stg");
-    uint32_t items = plan_add(p, "stg_items", PLAN_DAY, "stg");
-    uint32_t fx = plan_add(p, "fx", PLAN_MONTH, "finance");
-    uint32_t revenue = plan_add(p, "mart.revenue", PLAN_DAY, "");
-    uint32_t close = plan_add(p, "close-books", PLAN_MONTH, "");
-    uint32_t weekly = plan_add(p, "weekly", PLAN_WEEK, "");
-    uint32_t report = plan_add(p, "report", PLAN_NONE, "end");
-    plan_need(p, orders, extract);
-    plan_need(p, items, extract);
-    plan_need(p, revenue, orders);
-    plan_need(p, revenue, fx);
-    plan_need(p, revenue, revenue);
-    plan_need(p, close, revenue);
-    plan_need(p, weekly, revenue);
-    plan_need(p, report, close);
-    plan_add(p, "alone", PLAN_NONE, "");
-    return p;
-}
-
-static struct plan *quarter(void) { return shop(2024, 1, 1, 2024, 4, 1); }
+static struct plan *quarter(void) { return shop("2024-01-01", "2024-03-31"); }
 
 /* "stg_orders[2024-01-01..2024-01-03,2024-01-07] report" in the plan's order; a step that is picked whole stands without a range. */
 static const char *written(const struct plan_selection *s, struct bf_buf *b)
@@ -165,7 +84,7 @@ static enum bf_rc pick(const struct plan *p, const char *text, struct plan_selec
     return rc;
 }
 
-#define EVERYTHING "extract stg_orders stg_items fx mart.revenue close-books weekly report alone"
+#define EVERYTHING "extract fx alone stg_orders stg_items mart.revenue close-books weekly report"
 
 Test(plan_selector, picks)
 {
@@ -175,14 +94,14 @@ Test(plan_selector, picks)
         {"stg_orders", "stg_orders"},
         {"mart.revenue close-books", "mart.revenue close-books"},
         {"close-books mart.revenue mart.revenue", "mart.revenue close-books"},
-        {"+mart.revenue", "extract stg_orders fx mart.revenue"},
+        {"+mart.revenue", "extract fx stg_orders mart.revenue"},
         {"mart.revenue+", "mart.revenue close-books weekly report"},
-        {"+mart.revenue+", "extract stg_orders fx mart.revenue close-books weekly report"},
+        {"+mart.revenue+", "extract fx stg_orders mart.revenue close-books weekly report"},
         {"+extract", "extract"},
         {"alone+", "alone"},
         {"tag:stg", "stg_orders stg_items"},
-        {"+tag:finance+", "extract stg_orders fx mart.revenue close-books weekly report"},
-        {"tag:f*", "stg_orders fx"},
+        {"+tag:finance+", "extract fx stg_orders mart.revenue close-books weekly report"},
+        {"tag:f*", "fx stg_orders"},
         {"stg_*", "stg_orders stg_items"},
         {"*_?????s", "stg_orders"},
         {"*e*o*", "close-books report"},
@@ -209,17 +128,20 @@ Test(plan_selector, picks)
         {"weekly[2024-W02]", "weekly[2024-W02]"},
         /* a range reaches the others by time, each in its own grain */
         {"+mart.revenue[2024-01-31..2024-02-01]",
-         "extract[2024-01-31T00+01:00..2024-02-01T23+01:00] stg_orders[2024-01-31..2024-02-01] fx[2024-01..2024-02] "
+         "extract[2024-01-31T00+01:00..2024-02-01T23+01:00] fx[2024-01..2024-02] stg_orders[2024-01-31..2024-02-01] "
          "mart.revenue[2024-01-31..2024-02-01]"},
         {"mart.revenue+[2024-02-05]", "mart.revenue[2024-02-05] close-books[2024-02] weekly[2024-W06] report"},
         {"close-books+[2024-02]", "close-books[2024-02] report"},
-        {"+close-books[2024-02..]", "extract[2024-02-01T00+01:00..2024-03-31T23+02:00] stg_orders[2024-02-01..2024-03-31] "
-         "fx[2024-02..2024-03] mart.revenue[2024-02-01..2024-03-31] close-books[2024-02..2024-03]"},
-        {"tag:finance[2024-01-15]", "stg_orders[2024-01-15] fx[2024-01]"},
-        {"*[2024-01-01]", "extract[2024-01-01T00+01:00..2024-01-01T23+01:00] stg_orders[2024-01-01] stg_items[2024-01-01] fx[2024-01] "
-         "mart.revenue[2024-01-01] close-books[2024-01] weekly[2024-W01] report alone"},
-        {"+report[2024-01-05]", "extract[2024-01-05T00+01:00..2024-01-05T23+01:00] stg_orders[2024-01-05] fx[2024-01] "
-         "mart.revenue[2024-01-05] close-books[2024-01] report"},
+        {"+close-books[2024-02..]",
+         "extract[2024-02-01T00+01:00..2024-03-31T23+02:00] fx[2024-02..2024-03] stg_orders[2024-02-01..2024-03-31] "
+         "mart.revenue[2024-02-01..2024-03-31] close-books[2024-02..2024-03]"},
+        {"tag:finance[2024-01-15]", "fx[2024-01] stg_orders[2024-01-15]"},
+        {"*[2024-01-01]",
+         "extract[2024-01-01T00+01:00..2024-01-01T23+01:00] fx[2024-01] alone stg_orders[2024-01-01] stg_items[2024-01-01] "
+         "mart.revenue[2024-01-01] close-books[2024-01] weekly[2024-W01] report"},
+        {"+report[2024-01-05]",
+         "extract[2024-01-05T00+01:00..2024-01-05T23+01:00] fx[2024-01] stg_orders[2024-01-05] mart.revenue[2024-01-05] "
+         "close-books[2024-01] report"},
         /* unions */
         {"fx[2024-01] fx[2024-03]", "fx[2024-01,2024-03]"},
         {"fx[2024-03] fx[2024-01]", "fx[2024-01,2024-03]"},
@@ -239,7 +161,7 @@ Test(plan_selector, picks)
         plan_selection_done(&s);
     }
     bf_buf_free(&b);
-    plan_done(p);
+    plan_free(p);
 }
 
 Test(plan_selector, refusals)
@@ -298,12 +220,12 @@ Test(plan_selector, refusals)
         cr_expect(strstr(err.text, cases[i].says), "%s said: %s", cases[i].words, err.text);
         cr_expect_null(s.begin, "%s: written on failure", cases[i].words);
     }
-    plan_done(p);
+    plan_free(p);
 }
 
 Test(plan_selector, an_hour_that_comes_twice_is_named)
 {
-    struct plan *p = shop(2024, 10, 27, 2024, 10, 28);
+    struct plan *p = shop("2024-10-27", "2024-10-27");
     struct plan_selection s;
     struct bf_error err = {0};
     struct bf_buf b = {0};
@@ -319,16 +241,12 @@ Test(plan_selector, an_hour_that_comes_twice_is_named)
     cr_assert_eq(pick(p, "fx[2024-09]", &s, &err), BF_INVALID);
     cr_assert(strstr(err.text, "the only month of `fx` is 2024-10"), "%s", err.text);
     bf_buf_free(&b);
-    plan_done(p);
+    plan_free(p);
 }
 
 Test(plan_selector, a_plan_without_partitions)
 {
-    struct plan *p = plan_begin(zone_utc(), 2);
-    plan_partitions_build(PLAN_NONE, p->zone, INT64_MIN, INT64_MAX, &p->partitions[PLAN_NONE]);
-    p->grain = PLAN_NONE;
-    plan_add(p, "one", PLAN_NONE, "");
-    plan_need(p, plan_add(p, "two", PLAN_NONE, ""), 0);
+    struct plan *p = plan_of(HEAD "steps:\n  one: {" NOOP "}\n  two: {" NOOP ", needs: [one]}\n");
     static const struct { const char *words; size_t n; const char *says; } cases[] = {
         {"", 2, ""}, {"one", 1, ""}, {"+two", 2, ""}, {"*", 2, ""},
         {"one[2024-01-01]", 0, "no partitions: leave the [ ] out"}, {"+two[2024-01-01]", 0, "no partitions: leave the [ ] out"},
@@ -342,7 +260,7 @@ Test(plan_selector, a_plan_without_partitions)
             cr_expect_eq(plan_selection_count(&s), cases[i].n);
         plan_selection_done(&s);
     }
-    plan_done(p);
+    plan_free(p);
 }
 
 Test(plan_selector, limits)
@@ -371,7 +289,7 @@ Test(plan_selector, limits)
     words[0] = "";
     cr_assert_eq(plan_select(p, words, 1, &s, &err), BF_INVALID);
     cr_assert(strstr(err.text, "a selector is empty"), "%s", err.text);
-    plan_done(p);
+    plan_free(p);
 }
 
 /* The form alone: what no plan could take is refused, what some plan might take is not. */
@@ -415,20 +333,26 @@ struct wanted { size_t step; bool up, down; int64_t from_s, until_s; };    /* a 
 
 static struct plan *random_plan(struct bf_prng *r, bool needs[STEPS_MAX][STEPS_MAX])
 {
-    struct plan *p = plan_begin(zone_of("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3"), STEPS_MAX);
-    int64_t from_s = 1711666800 + (int64_t)bf_prng_below(r, 10) * DAY_S;      /* 2024-03-29 and later: clock changes, ends of months */
-    plan_range_set(p, zone_first_at(p->zone, from_s / DAY_S * DAY_S), from_s + (int64_t)(1 + bf_prng_below(r, 40)) * DAY_S);
+    /* From 2024-03-29 or later: clock changes, ends of months. */
+    int32_t first = bf_days_from_date((struct bf_date){2024, 3, 29}) + (int32_t)bf_prng_below(r, 10);
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
+    plan_key_of_day(PLAN_DAY, first, from);
+    plan_key_of_day(PLAN_DAY, first + (int32_t)bf_prng_below(r, 40), to);
+    struct bf_buf b = {0};
+    bf_buf_printf(&b, HEAD "partitions: {grain: day, from: %s, to: %s, timezone: Europe/Berlin, partial: allow}\nsteps:\n", from, to);
     size_t n = 1 + bf_prng_below(r, STEPS_MAX);
     for (size_t i = 0; i < n; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "s%zu", i);
-        plan_add(p, name, (enum plan_grain)bf_prng_below(r, PLAN_GRAIN_COUNT), "");
-        for (size_t k = 0; k <= i; k++)
-            if (bf_prng_below(r, 3) == 0) {
-                plan_need(p, (uint32_t)i, (uint32_t)k);
-                needs[i][k] = true;
-            }
+        enum plan_grain grain = (enum plan_grain)bf_prng_below(r, PLAN_GRAIN_COUNT);
+        bf_buf_printf(&b, "  s%zu:\n    " NOOP "\n    partitions: {grain: %s}\n    needs: [", i, plan_grain_name(grain));
+        for (size_t k = 0; k <= i; k++) {
+            needs[i][k] = bf_prng_below(r, 3) == 0 && !(k == i && grain == PLAN_NONE);
+            if (needs[i][k])
+                bf_buf_printf(&b, k == i ? "{s%zu: previous 1}, " : "s%zu, ", k);
+        }
+        bf_buf_put_str(&b, "]\n");
     }
+    struct plan *p = plan_of(bf_buf_cstr(&b));
+    bf_buf_free(&b);
     for (size_t k = 0; k < n; k++)                       /* Warshall */
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < n; j++)
@@ -516,7 +440,7 @@ static void check_random(uint64_t seed)
         walked += w.range.n;
     cr_assert_eq(walked, count);
     plan_selection_done(&s);
-    plan_done(p);
+    plan_free(p);
 }
 
 Test(plan_selector, random_ones_pick_what_a_count_of_every_instance_finds)
@@ -528,15 +452,16 @@ Test(plan_selector, random_ones_pick_what_a_count_of_every_instance_finds)
 /* 10,000 steps in a chain, each with many edges: the walk is linear, or this takes minutes. */
 Test(plan_selector, a_large_plan_is_walked_once, .timeout = 20)
 {
-    struct plan *p = plan_begin(zone_utc(), PLAN_STEPS_MAX);
-    plan_range_set(p, 1704067200, 1704067200 + 400 * DAY_S);
+    struct bf_buf b = {0};
+    bf_buf_put_str(&b, HEAD "partitions: {grain: day, from: 2024-01-01, to: 2025-02-03}\nsteps:\n");
     for (uint32_t i = 0; i < PLAN_STEPS_MAX; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "s%05u", i);
-        plan_add(p, name, PLAN_DAY, "");
+        bf_buf_printf(&b, "  s%05u: {" NOOP ", needs: [", i);
         for (uint32_t k = 1; k <= 16 && k <= i; k++)
-            plan_need(p, i, i - k);
+            bf_buf_printf(&b, "%ss%05u", k > 1 ? ", " : "", i - k);
+        bf_buf_put_str(&b, "]}\n");
     }
+    struct plan *p = plan_of(bf_buf_cstr(&b));
+    bf_buf_free(&b);
     const char *words[PLAN_SELECTORS_MAX];
     for (size_t i = 0; i < PLAN_SELECTORS_MAX; i++)
         words[i] = i % 2 ? "+s09999[2024-01-05]" : "s00000+[2024-02]";
@@ -547,5 +472,5 @@ Test(plan_selector, a_large_plan_is_walked_once, .timeout = 20)
         cr_assert_eq(plan_selection_count(&s), 30u * PLAN_STEPS_MAX);
         plan_selection_done(&s);
     }
-    plan_done(p);
+    plan_free(p);
 }
