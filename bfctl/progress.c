@@ -296,8 +296,9 @@ static void put_steps(const json_t *steps, size_t left_out, size_t room, const s
 static void put_line(const char *before, const char *text, const char *after, size_t width, struct bf_buf *ret)
 {
     size_t n = strlen(text);
-    if (n >= width) {
-        n = width > 0 ? width - 1 : 0;
+    bool cut = n >= width;
+    if (cut) {
+        n = width > 1 ? width - 2 : 0;
         while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
             n--;
     }
@@ -305,6 +306,7 @@ static void put_line(const char *before, const char *text, const char *after, si
         n--;
     bf_buf_put_str(ret, before);
     bf_buf_put(ret, text, n);
+    bf_buf_put_str(ret, cut ? "…" : "");
     bf_buf_put_str(ret, after);
     bf_buf_put_str(ret, "\n");
 }

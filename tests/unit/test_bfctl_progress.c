@@ -140,7 +140,8 @@ static size_t widest(const char *text, size_t *ret_lines)
             n = 0;
             continue;
         }
-        most = ++n > most ? n : most;
+        n += ((unsigned char)*text & 0xc0) != 0x80;       /* characters, not bytes */
+        most = n > most ? n : most;
     }
     return most;
 }

@@ -320,6 +320,37 @@ Test(views, why_names_what_blocks_and_what_to_do)
     world_free(w);
 }
 
+/* Names of the greatest length are told whole: they are typed again. */
+Test(views, why_cuts_no_name)
+{
+    enum { UPSTREAMS = 5, TOLD = 4 };
+    struct world *w = world_new();
+    struct bf_buf plan = {0};
+    char long_name[PLAN_NAME_MAX];
+    memset(long_name, 'u', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    bf_buf_put_str(&plan, "apiVersion: backfill/v1\nkind: Plan\nname: long\n"
+                          "partitions: {grain: hour, from: 2024-01-01T05, to: 2024-01-01T05}\nsteps:\n");
+    for (int i = 0; i < UPSTREAMS; i++)
+        bf_buf_printf(&plan, "  %s%d: {noop: true, needs: [gate]}\n", long_name, i);
+    bf_buf_put_str(&plan, "  gate: {run: [echo]}\n  end:\n    noop: true\n    needs:\n");
+    for (int i = 0; i < UPSTREAMS; i++)
+        bf_buf_printf(&plan, "      - %s%d\n", long_name, i);
+    create(w, bf_buf_cstr(&plan));
+    bf_buf_free(&plan);
+    json_t *j = why(w, "end", "2024-01-01T05");
+    const json_t *blocker = json_array_get(json_object_get(j, "blockers"), 0);
+    for (int i = 0; i < TOLD; i++) {
+        char wanted[PLAN_NAME_MAX + 64];
+        snprintf(wanted, sizeof wanted, "%s%d[2024-01-01T05+00:00]", long_name, i);
+        cr_expect(strstr(text(blocker, "detail"), wanted), "%s", text(blocker, "detail"));
+    }
+    cr_expect(strstr(text(blocker, "detail"), " and 1 more"), "%s", text(blocker, "detail"));
+    cr_expect(strstr(text(j, "summary"), "end[2024-01-01T05+00:00] waits for u"), "%s", text(j, "summary"));
+    json_decref(j);
+    world_free(w);
+}
+
 Test(views, logs_are_pages_of_text)
 {
     struct world *w = world_new();
