@@ -7,6 +7,7 @@
 #include "bfctl/commands.h"
 #include "bfctl/follow.h"
 #include "bfctl/plan_file.h"
+#include "bfctl/plan_report.h"
 #include "bfctl/render.h"
 #include "bfctl/submit.h"
 #include "bfctl/words.h"
@@ -28,7 +29,7 @@ static const struct bf_option options[] = {
     {"param", 0, BF_OPT_STRINGS, offsetof(struct values, params), "NAME=VALUE", "value of a parameter of the plan; may be repeated"},
     {"wait", 0, BF_OPT_FLAG, offsetof(struct values, wait), NULL, "follow it to its end, and exit with its result"},
     {"timeout", 0, BF_OPT_STRING, offsetof(struct values, timeout), "TIME", "with --wait: give up waiting, exit 124"},
-    {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "compile and show the dates, send nothing"},
+    {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "compile and show the dates, send nothing; with -o json the plan in short"},
     CTL_OPTION_OUTPUT(struct values, "name (default) or json"),
     CTL_OPTION_REASON(struct values),
     CTL_OPTIONS_SERVER(struct values),
@@ -110,6 +111,15 @@ static void tell_required(const struct plan *plan)
                  n == 1 ? "" : "s");
 }
 
+static enum bf_rc print_dry_run(const struct creation *c, const struct plan *plan, struct bf_error *err)
+{
+    json_t *document = plan_report_summary(plan);
+    json_object_set_new(document, "order", json_string(c->request.backward ? "backward" : "forward"));
+    enum bf_rc rc = render_json(document, err);
+    json_decref(document);
+    return rc;
+}
+
 /* Compile, and say which dates that gives. */
 static enum bf_rc compile(struct creation *c, const char *path, struct bf_error *err)
 {
@@ -131,8 +141,9 @@ static enum bf_rc compile(struct creation *c, const char *path, struct bf_error 
     ctl_note("%s: %s%s", plan->name, bf_buf_cstr(&text), c->request.backward ? ", newest first" : "");
     bf_buf_free(&text);
     tell_required(plan);
+    enum bf_rc printed = c->v->dry_run && c->output == CTL_JSON ? print_dry_run(c, plan, err) : BF_OK;
     plan_free(plan);
-    return BF_OK;
+    return printed;
 }
 
 /* With --wait and JSON the one document is the backfill as it ended. */

@@ -70,7 +70,7 @@ static json_t *diagnostics(const struct bf_diags *d)
     return list;
 }
 
-static json_t *summary(const struct plan *p)
+json_t *plan_report_summary(const struct plan *p)
 {
     char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
     plan_range_text(p, first, last);
@@ -86,5 +86,5 @@ json_t *plan_report(const struct plan_source *source, const struct plan *p, stru
     bf_diags_sort(d);
     return json_pack("{s:o, s:b, s:I, s:I, s:I, s:o, s:o}", "file", file_name(source->name), "valid", valid, "errors",
                      (json_int_t)d->n_errors, "warnings", (json_int_t)d->n_warnings, "left_out", (json_int_t)d->n_left_out,
-                     "diagnostics", diagnostics(d), "plan", p ? summary(p) : json_null());
+                     "diagnostics", diagnostics(d), "plan", p ? plan_report_summary(p) : json_null());
 }

@@ -7,6 +7,9 @@
 
 #include "plan/plan.h"
 
+/* The plan in short: its name, dates, sizes and hash.  A new reference. */
+json_t *plan_report_summary(const struct plan *p);
+
 /* {"file","valid","errors","warnings","left_out","diagnostics":[{"severity","file","line","column","message","fix","excerpt",
  * "notes"}],"plan":{…}}.  p is NULL when the plan has errors; valid is what the caller makes of it.  Sorts d.  A new reference. */
 json_t *plan_report(const struct plan_source *source, const struct plan *p, struct bf_diags *d, bool valid);

@@ -29,14 +29,13 @@ static json_t *backfill_head(const struct backfill_view *b)
     return j;
 }
 
-/* The dates that a backfill covers, both included: those asked for, else those of the plan's own range; and whose clock they are of. */
+/* The range that a backfill covers, both ends included, and whose clock they are of. */
 static void backfill_dates(json_t *j, const struct backfill_view *b)
 {
     char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
     plan_range_text(b->plan, first, last);
-    const char *from = b->from[0] ? b->from : first, *to = b->to[0] ? b->to : last;
-    json_object_set_new(j, "from", view_string(from[0] ? from : NULL));
-    json_object_set_new(j, "to", view_string(to[0] ? to : NULL));
+    json_object_set_new(j, "from", view_string(first[0] ? first : NULL));
+    json_object_set_new(j, "to", view_string(last[0] ? last : NULL));
     json_object_set_new(j, "timezone", view_string(first[0] ? zone_name(b->plan->zone) : NULL));
 }
 

@@ -138,6 +138,18 @@ void plan_instant_text(const struct zone *z, int64_t utc_s, char ret[PLAN_INSTAN
     snprintf(ret + n, (size_t)(PLAN_INSTANT_MAX - n), "T%02d:%02d%s%s", second / 3600, second / 60 % 60, seconds, offset);
 }
 
+/* An end of the range, as it could be written: the day that holds an instant where boundary_s begins a day, else the hour. */
+static void end_text(const struct zone *z, int64_t boundary_s, int64_t in_s, char ret[PLAN_INSTANT_MAX])
+{
+    struct plan_partitions t;
+    plan_partitions_build(PLAN_DAY, z, boundary_s, boundary_s + 1, &t);
+    bool day = t.n > 0 && t.start_s[0] == boundary_s;
+    plan_partitions_done(&t);
+    plan_partitions_build(day ? PLAN_DAY : PLAN_HOUR, z, in_s, in_s + 1, &t);
+    plan_partition_key(&t, 0, ret);
+    plan_partitions_done(&t);
+}
+
 void plan_range_text(const struct plan *p, char ret_from[PLAN_INSTANT_MAX], char ret_to[PLAN_INSTANT_MAX])
 {
     ret_from[0] = ret_to[0] = '\0';
@@ -145,22 +157,12 @@ void plan_range_text(const struct plan *p, char ret_from[PLAN_INSTANT_MAX], char
         return;
     const struct plan_partitions *t = &p->partitions[p->grain];
     bool keyed = p->grain != PLAN_NONE && t->n > 0;
-    char key[PLAN_KEY_MAX];
-    if (keyed && t->start_s[0] == p->from_s) {
-        plan_partition_key(t, 0, key);
-        snprintf(ret_from, PLAN_INSTANT_MAX, "%s", key);
-    } else {
-        plan_instant_text(p->zone, p->from_s, ret_from);
-    }
-    if (keyed && t->start_s[t->n] == p->until_s) {
-        plan_partition_key(t, t->n - 1, key);
-        snprintf(ret_to, PLAN_INSTANT_MAX, "%s", key);
-        return;
-    }
-    /* The last day that the range holds; where it ends within a day, the last minute. */
-    plan_instant_text(p->zone, p->until_s, ret_to);
-    int64_t last_s = strchr(ret_to, 'T') ? p->until_s - 60 : p->until_s - 1;
-    plan_instant_text(p->zone, last_s, ret_to);
-    if (last_s == p->until_s - 1)
-        ret_to[strlen("2024-01-01")] = '\0';
+    if (keyed && t->start_s[0] == p->from_s)
+        plan_partition_key(t, 0, ret_from);
+    else
+        end_text(p->zone, p->from_s, p->from_s, ret_from);
+    if (keyed && t->start_s[t->n] == p->until_s)
+        plan_partition_key(t, t->n - 1, ret_to);
+    else
+        end_text(p->zone, p->until_s, p->until_s - 1, ret_to);
 }

@@ -4,8 +4,10 @@
  * with grain hour includes the last hour of that day.  A partition of a coarser grain must lie in the range whole, because half a
  * month would be rebuilt from half its data; `partial: allow` says that it may. */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/civil.h"
+#include "common/mem.h"
 #include "plan/calendar.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
@@ -81,6 +83,21 @@ static const char *end_words(const struct plan_range_end *end, const char *name,
     return ret;
 }
 
+/* An hour that exists, with another offset than was written. */
+static void suggest_offset(struct plan_compiler *c, const struct plan_range_end *end)
+{
+    const char *hour = strchr(end->word, 'T'), *offset = hour ? strpbrk(hour, "Z+-") : NULL;
+    char text[CALENDAR_OFFSET_MAX];
+    struct plan_span span;
+    if (!offset)
+        return;
+    BF_AUTO_FREE char *local = bf_xstrndup(end->word, (size_t)(offset - end->word));
+    if (plan_span_parse(c->plan->zone, local, &span) != PLAN_SPAN_OK)
+        return;
+    calendar_offset_write(zone_span_at(c->plan->zone, span.from_s).offset_s, text);
+    bf_diag_fix(c->d, "write `%s%s`: that is its offset then", local, text);
+}
+
 static void refuse_end(struct plan_compiler *c, const struct plan_range_end *end, const char *name, enum plan_span_result result,
                        const struct plan_span *span)
 {
@@ -93,6 +110,7 @@ static void refuse_end(struct plan_compiler *c, const struct plan_range_end *end
                     plan_clip(end->word, shown));
     } else if (result == PLAN_SPAN_MISSING) {
         bf_diag_add(c->d, BF_DIAG_ERROR, end->mark, "%s does not exist in %s: its clock never shows it", words, zone);
+        suggest_offset(c, end);
     } else {
         calendar_offset_write(span->offset_s[0], first);
         calendar_offset_write(span->offset_s[1], second);

@@ -10,6 +10,7 @@ struct scan {
     size_t len, at;
     bool first_word;                           /* the next word begins a statement */
     bool uncertain;                            /* databases differ from here on */
+    size_t plain_line, plain_name;             /* up to there "#" and "[" have been looked behind: nothing that matters */
     sql_found *found;
     void *arg;
 };
@@ -36,21 +37,36 @@ static void skip_past(struct scan *s, const char *end)
 /* A comment in a comment is one to some databases, and not to others. */
 static void comment(struct scan *s)
 {
-    size_t from = s->at + 2;
+    size_t from = s->at += 2;                  /* so that the star of "/" "*" "/" does not end it */
     skip_past(s, "*/");
-    s->uncertain = from < s->at && memmem(s->text + from, s->at - from, "/*", 2) != NULL;
+    s->uncertain = memmem(s->text + from, s->at - from, "/*", 2) != NULL;
 }
 
-/* "#" begins a comment and "[" a name in some databases: steps over it, unless quotes stand there, which then are none. */
-static bool quote_follows(struct scan *s, char end)
+/* Is there anything up to end that reads otherwise when it is no text?  If not, *plain is behind it: each byte is looked at once. */
+static bool text_matters(const struct scan *s, char end, size_t *plain)
 {
-    const char *from = s->text + s->at, *stop = memchr(from, end, s->len - s->at);
-    size_t n = stop ? (size_t)(stop - from) : s->len - s->at;
-    for (size_t i = 0; i < n; i++)
-        if (from[i] == '\'' || from[i] == '"' || from[i] == '`')
+    size_t i = s->at;
+    if (i < *plain)
+        return false;
+    for (; i < s->len && s->text[i] != end; i++) {
+        const char *two = s->text + i;
+        if (strchr("'\"`;", *two) || (i + 1 < s->len && (memcmp(two, "/*", 2) == 0 || memcmp(two, "--", 2) == 0)))
             return true;
-    s->at++;
+    }
+    *plain = i;
     return false;
+}
+
+/* At "#", which begins a comment in some databases, or "[", which begins a name in some. */
+static void hash_or_bracket(struct scan *s)
+{
+    bool hash = s->text[s->at] == '#';
+    if (hash && s->first_word)
+        skip_past(s, "\n");                    /* an operator cannot begin a statement */
+    else if (hash ? text_matters(s, '\n', &s->plain_line) : text_matters(s, ']', &s->plain_name))
+        s->uncertain = true;
+    else
+        s->at++;
 }
 
 /* At an expression: an escaped brace pair is text. */
@@ -105,19 +121,67 @@ static void dollar(struct scan *s)
     s->uncertain = true;
 }
 
-/* As in agent/sql/script.c, but for END, which also closes the body of a trigger. */
-static const char *const refused_words[] = {"begin", "start", "commit", "rollback", "abort", "savepoint", "release", "attach", "detach", "vacuum"};
-
-/* Does `create` here create something with a body?  The word stands among the next ones, before the name. */
-static bool names_a_body(const struct scan *s)
+/* Over a comment, a quote or an expression, if one stands here. */
+static bool step_over(struct scan *s)
 {
-    static const char *const bodies[] = {"trigger", "procedure", "function"};
-    size_t n = s->len - s->at < 80 ? s->len - s->at : 80;
-    for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++)
-        for (size_t i = 0; i + strlen(bodies[k]) <= n; i++)
-            if (strncasecmp(s->text + s->at + i, bodies[k], strlen(bodies[k])) == 0)
-                return true;
+    char c = s->text[s->at];
+    if (looking_at(s, "--"))
+        skip_past(s, "\n");
+    else if (looking_at(s, "/*"))
+        comment(s);
+    else if (looking_at(s, "{{"))
+        expression(s, false);
+    else if (c == '\'' || c == '"' || c == '`')
+        quoted(s);
+    else if (c == '$')
+        dollar(s);
+    else if (c == '#' || c == '[')
+        hash_or_bracket(s);
+    else
+        return false;
+    return true;
+}
+
+/* As in agent/sql/script.c, but for END, which also closes the body of a trigger. */
+static const char *const refused_words[] = {"begin",   "start",  "commit", "rollback", "abort", "savepoint",
+                                            "release", "attach", "detach", "vacuum",   NULL};
+static const char *const making_words[] = {"create", "alter", NULL};
+
+static bool is_one_of(const char *word, size_t n, const char *const words[])
+{
+    for (; *words; words++)
+        if (strlen(*words) == n && strncasecmp(word, *words, n) == 0)
+            return true;
     return false;
+}
+
+static void found_nothing(void *arg, enum sql_finding what, size_t offset, size_t len)
+{
+    (void)arg, (void)what, (void)offset, (void)len;
+}
+
+/* Behind `create` or `alter`: something with a body of statements?  The kind is the first word that is one; before it may stand a definer. */
+static bool names_a_body(const struct scan *create)
+{
+    static const char *const bodies[] = {"trigger", "procedure", "function", "event", "package", NULL};
+    static const char *const others[] = {"table", "view", "index", "schema", "database", "sequence", "type", "role", "user", "server", NULL};
+    struct scan s = *create;
+    s.found = found_nothing;
+    while (s.at < s.len && !s.uncertain) {
+        size_t from = s.at;
+        while (s.at < s.len && is_word(s.text[s.at]))
+            s.at++;
+        if (is_one_of(s.text + from, s.at - from, bodies))
+            return true;
+        if (is_one_of(s.text + from, s.at - from, others))
+            return false;
+        if (s.at == s.len || step_over(&s))
+            continue;
+        if (s.text[s.at] == ';' || s.text[s.at] == '(')
+            return false;
+        s.at++;
+    }
+    return s.uncertain;
 }
 
 static void word(struct scan *s)
@@ -130,34 +194,22 @@ static void word(struct scan *s)
         return;
     s->first_word = false;
     /* The body of a trigger or a procedure has statements of its own. */
-    s->uncertain = n == 6 && strncasecmp(s->text + from, "create", n) == 0 && names_a_body(s);
-    for (size_t i = 0; i < sizeof refused_words / sizeof *refused_words; i++)
-        if (strlen(refused_words[i]) == n && strncasecmp(s->text + from, refused_words[i], n) == 0)
-            s->found(s->arg, SQL_LEAVES_TRANSACTION, from, n);
+    s->uncertain = is_one_of(s->text + from, n, making_words) && names_a_body(s);
+    if (is_one_of(s->text + from, n, refused_words))
+        s->found(s->arg, SQL_LEAVES_TRANSACTION, from, n);
 }
 
 void plan_sql_scan(const char *text, size_t len, sql_found *found, void *arg)
 {
     struct scan s = {.text = text, .len = len, .first_word = true, .found = found, .arg = arg};
     while (s.at < s.len && !s.uncertain) {
-        char c = s.text[s.at];
-        if (looking_at(&s, "--"))
-            skip_past(&s, "\n");
-        else if (looking_at(&s, "/*"))
-            comment(&s);
-        else if (looking_at(&s, "{{"))
-            expression(&s, false);
-        else if (c == '\'' || c == '"' || c == '`')
-            quoted(&s);
-        else if (c == '$')
-            dollar(&s);
-        else if (c == '#' || c == '[')
-            s.uncertain = quote_follows(&s, c == '#' ? '\n' : ']');
-        else if (is_word(c))
+        if (step_over(&s))
+            continue;
+        if (is_word(s.text[s.at])) {
             word(&s);
-        else {
-            s.first_word |= c == ';';
-            s.at++;
+            continue;
         }
+        s.first_word |= s.text[s.at] == ';';
+        s.at++;
     }
 }

@@ -184,7 +184,8 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
     record_emit(d, r);
     set_state(d, b, BACKFILL_CANCELLED);
     kill_open(d, b);
-    return accept(d, b, b->open > 0 ? out_printf(d->out, "bf-%u is cancelled; %u running steps are being killed", b->id, b->open)
+    return accept(d, b, b->open > 0 ? out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open,
+                                                          b->open == 1 ? " is" : "s are")
                                     : out_printf(d->out, "bf-%u is cancelled", b->id));
 }
 
@@ -203,7 +204,8 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     record_emit(d, r);
     if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED)
         set_state(d, b, BACKFILL_RUNNING);
-    return accept(d, b, out_printf(d->out, "bf-%u: %llu failed steps begin a new run", b->id, (unsigned long long)failed));
+    return accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run", b->id, (unsigned long long)failed,
+                                       failed == 1 ? " begins" : "s begin"));
 }
 
 /* ---- priority ---- */

@@ -46,6 +46,11 @@ static bool is_done(const struct search *s, uint32_t i)
     return s->found[i] && instance_satisfied(s->found[i]);
 }
 
+static const char *state_words(const struct instance *in)
+{
+    return in->state == INSTANCE_WAITING && in->blocked > 0 ? "blocked by a failure further up" : instance_state_name(in->state);
+}
+
 static const char *describe(struct decision *d, const struct plan_step *step, const struct search *s)
 {
     uint32_t first = 0, n = 0;
@@ -58,7 +63,7 @@ static const char *describe(struct decision *d, const struct plan_step *step, co
         }
     plan_partition_key(&s->need->table, first, key);
     if (s->found[first])
-        found = out_printf(d->out, "%s in bf-%u, the newest that has it", instance_state_name(s->found[first]->state), s->where[first]);
+        found = out_printf(d->out, "%s in bf-%u, the newest that has it", state_words(s->found[first]), s->where[first]);
     return out_printf(d->out,
                       "step %s requires the success of %s outside the range, and %u %s not succeeded, %s%s (%s): widen --from or --to, run %s "
                       "first, or say `outside: assume`",

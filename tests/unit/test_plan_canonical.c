@@ -73,14 +73,14 @@ Test(plan_canonical, ranges)
         {"{grain: month, from: 2024-01-15, to: 2024-03-31, partial: allow}", "2024-01-15", "2024-03"},
         {"{grain: week, from: 2024-W05, to: 2024-W06}", "2024-W05", "2024-W06"},
         {"{grain: hour, from: 2024-03-31, to: 2024-03-31, timezone: Europe/Berlin}", "2024-03-31T00+01:00", "2024-03-31T23+02:00"},
-        {"{grain: day, from: 2024-01-01T05, to: 2024-01-03T11, partial: allow}", "2024-01-01T05:00+00:00", "2024-01-03T11:59+00:00"},
+        {"{grain: day, from: 2024-01-01T05, to: 2024-01-03T11, partial: allow}", "2024-01-01T05+00:00", "2024-01-03T11+00:00"},
         /* The clock of Havana goes from 01:00 back to midnight: only the first of the two begins the day. */
         {"{grain: day, from: 2024-11-03, to: 2024-11-05, timezone: America/Havana}", "2024-11-03", "2024-11-05"},
         {"{grain: day, from: 2024-11-03T00-04:00, to: 2024-11-05, timezone: America/Havana}", "2024-11-03", "2024-11-05"},
         {"{grain: day, from: 2024-11-03T00-05:00, to: 2024-11-05, timezone: America/Havana, partial: allow}",
-         "2024-11-03T00:00-05:00", "2024-11-05"},
+         "2024-11-03T00-05:00", "2024-11-05"},
         {"{grain: day, from: 2024-11-01, to: 2024-11-03T00-04:00, timezone: America/Havana, partial: allow}",
-         "2024-11-01", "2024-11-03T00:59-04:00"},
+         "2024-11-01", "2024-11-03T00-04:00"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_buf text = {0};

@@ -52,6 +52,46 @@ Test(plan_sql_scan, statements_that_leave_the_transaction)
     expect("commitment", "");
 }
 
+/* Right in at least one database: nothing may be said, however much it looks like the end of the transaction. */
+Test(plan_sql_scan, right_somewhere)
+{
+    static const char *const cases[] = {
+        "/*//////// Release 3 ////////*/ select 1",
+        "/*/ begin */ select 1; /**/ select 2",
+        "# Release the old rows\ndelete from t",
+        "select 1; # all; start over\nselect 2",
+        "delete from t # old; begin anew\nwhere a = 1",
+        "delete from t # see /*\n; select 1 # */; begin",
+        "select [a; begin] from t",
+        "select [a /* b], [c */; begin] from t",
+        "create event e on schedule every 1 day do begin delete from t; start transaction; commit; end",
+        "alter event e do begin delete from t; begin select 1; end; end",
+        "create or replace package p as procedure a; begin null; end; end",
+        "create definer=`a_user_with_a_long_name_for_the_application_that_owns_it`@`host.example.org` procedure p() begin select 1; begin end; end",
+        "create /* table; */ function f() returns int begin begin return 1; end; commit; end",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i], "");
+    expect("/*/ ' */ select '{{ a }}'", "quoted@17:{{");
+    expect("# it's\nselect 1; commit", "leaves@17:commit");
+    expect("create table event (trigger int); commit", "leaves@34:commit");
+    expect("create temp view v as select function from t; commit", "leaves@46:commit");
+}
+
+/* Time grows with the text alone: an open bracket or a line of signs is looked through once. */
+Test(plan_sql_scan, long_texts, .timeout = 20)
+{
+    static const char *const signs[] = {"#", "[", "a[1,", "[]", "[#", "$a ", "{{", "create "};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        struct bf_buf text = {0};
+        bf_buf_put_str(&text, "select ");
+        while (text.len < 500000)
+            bf_buf_put_str(&text, signs[i]);
+        expect(bf_buf_cstr(&text), "");
+        bf_buf_free(&text);
+    }
+}
+
 /* From where databases differ on, nothing is said. */
 Test(plan_sql_scan, uncertain)
 {
