@@ -53,6 +53,9 @@ def documents():
         "hour that does not exist": HEAD + "partitions: {grain: hour, from: 2024-03-31T02, to: 2024-04-01, timezone: Europe/Berlin}\n" + STEP,
         "hour that is ambiguous": HEAD + "partitions: {grain: hour, from: 2024-10-27T02, to: 2024-11-01, timezone: Europe/Berlin}\n" + STEP,
     }
+    sql = HEAD + "connections: {c: {odbc: x}}\nsteps:\n  a:\n    sql:\n      connectio: c\n      transaction: true\n      text: |\n        select "
+    text["480 KB of # in SQL"] = sql + "#" * 480000 + "\n"
+    text["many [ in SQL"] = sql + "a[1,\n        " * 37000 + "1\n"
     # 27,398 days and 365 steps are 10,000,270 instances; one step less fits.
     many = "".join(f"  s{i}: {{noop: true}}\n" for i in range(365))
     text["10,000,270 instances"] = HEAD + "partitions: {grain: day, from: 1950-01-01, to: 2025-01-04}\nsteps:\n" + many

@@ -51,7 +51,7 @@ static void show_change(const struct clock_change *c)
 
 static void show_range(const struct show *s)
 {
-    char from[PLAN_INSTANT_MAX], to[PLAN_INSTANT_MAX];
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
     const char *gap = "";
     plan_range_text(s->p, from, to);
     if (!from[0]) {

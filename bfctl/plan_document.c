@@ -136,7 +136,7 @@ static json_t *step_object(const struct plan *p, const struct plan_selection *pi
 
 static json_t *range_object(const struct plan *p, const struct plan_facts *f)
 {
-    char from[PLAN_INSTANT_MAX], to[PLAN_INSTANT_MAX];
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
     json_t *changes = json_array(), *j = json_object();
     plan_range_text(p, from, to);
     for (size_t i = 0; i < f->n_changes; i++)

@@ -145,7 +145,7 @@ struct plan *plan_file_compile(const struct plan_source *source, const struct pl
 
 void plan_file_summary(const struct plan *p, struct bf_buf *ret)
 {
-    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
     bf_buf_printf(ret, "%zu step%s", p->n_steps, p->n_steps == 1 ? "" : "s");
     plan_range_text(p, first, last);
     if (first[0]) {

@@ -72,7 +72,7 @@ static json_t *diagnostics(const struct bf_diags *d)
 
 json_t *plan_report_summary(const struct plan *p)
 {
-    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
     plan_range_text(p, first, last);
     bool ranged = first[0] != '\0';
     return json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:b, s:s, s:I, s:o}", "name", p->name, "steps", (json_int_t)p->n_steps,

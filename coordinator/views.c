@@ -32,7 +32,7 @@ static json_t *backfill_head(const struct backfill_view *b)
 /* The range that a backfill covers, both ends included, and whose clock they are of. */
 static void backfill_dates(json_t *j, const struct backfill_view *b)
 {
-    char first[PLAN_INSTANT_MAX], last[PLAN_INSTANT_MAX];
+    char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
     plan_range_text(b->plan, first, last);
     json_object_set_new(j, "from", view_string(first[0] ? first : NULL));
     json_object_set_new(j, "to", view_string(last[0] ? last : NULL));

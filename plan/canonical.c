@@ -240,7 +240,7 @@ static void add_clock(struct walk *w)
 static void add_range(struct walk *w, uint32_t item)
 {
     (void)item;
-    char from[PLAN_INSTANT_MAX], to[PLAN_INSTANT_MAX];
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
     add_text(w, "grain", plan_grain_name(w->plan->grain), PLAN_DOES);
     plan_range_text(w->plan, from, to);
     if (!from[0])

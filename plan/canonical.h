@@ -60,10 +60,8 @@ void plan_template_text(const struct template *t, struct bf_buf *ret);
 void plan_argv_text(const struct plan_step *s, struct bf_buf *ret);
 /* Append "1h30m": exact, unlike bf_format_duration(). */
 void plan_duration_text(int64_t ms, struct bf_buf *ret);
-/* The local time of an instant: "2024-01-31" at midnight, else "2024-01-31T05:30+01:00". */
-#define PLAN_INSTANT_MAX 40
-void plan_instant_text(const struct zone *z, int64_t utc_s, char ret[PLAN_INSTANT_MAX]);
-/* First and last partition of the plan's range, both included; dates where the range cuts through a partition.  "" without a range. */
-void plan_range_text(const struct plan *p, char ret_from[PLAN_INSTANT_MAX], char ret_to[PLAN_INSTANT_MAX]);
+/* Both ends of the plan's range, included, as they could be written: the keys of its first and last partition; where the range cuts through
+ * one, the key of the day or hour.  "" without a range. */
+void plan_range_text(const struct plan *p, char ret_from[PLAN_KEY_MAX], char ret_to[PLAN_KEY_MAX]);
 
 #endif

@@ -1,13 +1,9 @@
-/* The spellings of canonical values: templates, arguments, durations, instants, the range. */
+/* The spellings of canonical values: templates, arguments, durations, the range. */
 #include "plan/canonical.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "common/civil.h"
-#include "plan/calendar.h"
 
 /* ---- text ---- */
 
@@ -121,25 +117,8 @@ void plan_duration_text(int64_t ms, struct bf_buf *ret)
 
 /* ---- time ---- */
 
-void plan_instant_text(const struct zone *z, int64_t utc_s, char ret[PLAN_INSTANT_MAX])
-{
-    int32_t offset_s = zone_span_at(z, utc_s).offset_s;
-    int64_t local_s = utc_s + offset_s, day = bf_floor_div(local_s, BF_DAY_S);
-    struct bf_date d = bf_date_from_days((int32_t)day);
-    int n = snprintf(ret, PLAN_INSTANT_MAX, "%04d-%02u-%02u", (int)d.year, (unsigned)d.month, (unsigned)d.day);
-    int second = (int)(local_s - day * BF_DAY_S);
-    /* Where the clock is set back to midnight it shows that twice: the day begins at the first. */
-    if (second == 0 && zone_first_at(z, local_s) == utc_s)
-        return;
-    char offset[CALENDAR_OFFSET_MAX], seconds[8] = "";
-    calendar_offset_write(offset_s, offset);
-    if (second % 60 != 0)
-        snprintf(seconds, sizeof seconds, ":%02d", second % 60);
-    snprintf(ret + n, (size_t)(PLAN_INSTANT_MAX - n), "T%02d:%02d%s%s", second / 3600, second / 60 % 60, seconds, offset);
-}
-
 /* An end of the range, as it could be written: the day that holds an instant where boundary_s begins a day, else the hour. */
-static void end_text(const struct zone *z, int64_t boundary_s, int64_t in_s, char ret[PLAN_INSTANT_MAX])
+static void end_text(const struct zone *z, int64_t boundary_s, int64_t in_s, char ret[PLAN_KEY_MAX])
 {
     struct plan_partitions t;
     plan_partitions_build(PLAN_DAY, z, boundary_s, boundary_s + 1, &t);
@@ -150,7 +129,7 @@ static void end_text(const struct zone *z, int64_t boundary_s, int64_t in_s, cha
     plan_partitions_done(&t);
 }
 
-void plan_range_text(const struct plan *p, char ret_from[PLAN_INSTANT_MAX], char ret_to[PLAN_INSTANT_MAX])
+void plan_range_text(const struct plan *p, char ret_from[PLAN_KEY_MAX], char ret_to[PLAN_KEY_MAX])
 {
     ret_from[0] = ret_to[0] = '\0';
     if (p->from_s >= p->until_s)

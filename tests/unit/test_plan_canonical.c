@@ -84,7 +84,7 @@ Test(plan_canonical, ranges)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_buf text = {0};
-        char from[PLAN_INSTANT_MAX], to[PLAN_INSTANT_MAX];
+        char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
         bf_buf_printf(&text, HEAD "partitions: %s\nsteps: {a: {noop: true}}\n", cases[i].partitions);
         struct compiled c = compile_text(bf_buf_cstr(&text));
         cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
@@ -99,7 +99,7 @@ Test(plan_canonical, ranges)
 Test(plan_canonical, no_range)
 {
     struct compiled c = compile_text(HEAD "steps: {a: {noop: true}}\n");
-    char from[PLAN_INSTANT_MAX] = "x", to[PLAN_INSTANT_MAX] = "x";
+    char from[PLAN_KEY_MAX] = "x", to[PLAN_KEY_MAX] = "x";
     plan_range_text(c.plan, from, to);
     cr_expect_str_eq(from, "");
     cr_expect_str_eq(to, "");

@@ -86,9 +86,26 @@ static enum bf_rc pick(const struct plan *p, const char *text, struct plan_selec
 
 #define EVERYTHING "extract fx alone stg_orders stg_items mart.revenue close-books weekly report"
 
-Test(plan_selector, picks)
+struct picking { const char *words, *picked; };
+
+static void expect_picked(const struct picking *cases, size_t n)
 {
-    static const struct { const char *words, *picked; } cases[] = {
+    struct plan *p = quarter();
+    struct bf_buf b = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct plan_selection s;
+        struct bf_error err = {0};
+        cr_assert_eq(pick(p, cases[i].words, &s, &err), BF_OK, "%s: %s", cases[i].words, err.text);
+        cr_expect_str_eq(written(&s, &b), cases[i].picked, "%s picks %s", cases[i].words, bf_buf_cstr(&b));
+        plan_selection_done(&s);
+    }
+    bf_buf_free(&b);
+    plan_free(p);
+}
+
+Test(plan_selector, picks_steps)
+{
+    static const struct picking cases[] = {
         {"", EVERYTHING},
         {"*", EVERYTHING},
         {"stg_orders", "stg_orders"},
@@ -106,7 +123,13 @@ Test(plan_selector, picks)
         {"*_?????s", "stg_orders"},
         {"*e*o*", "close-books report"},
         {"stg_*+", "stg_orders stg_items mart.revenue close-books weekly report"},
-        /* dates */
+    };
+    expect_picked(cases, sizeof cases / sizeof *cases);
+}
+
+Test(plan_selector, picks_dates)
+{
+    static const struct picking cases[] = {
         {"stg_orders[2024-01-02]", "stg_orders[2024-01-02]"},
         {"stg_orders[2024-01-02..2024-01-04]", "stg_orders[2024-01-02..2024-01-04]"},
         {"stg_orders[2024-02]", "stg_orders[2024-02-01..2024-02-29]"},
@@ -126,7 +149,14 @@ Test(plan_selector, picks)
         {"fx[2023-12-15..2024-01-31]", "fx[2024-01]"},
         {"weekly[2024-01-01..2024-01-14]", "weekly[2024-W01..2024-W02]"},
         {"weekly[2024-W02]", "weekly[2024-W02]"},
-        /* a range reaches the others by time, each in its own grain */
+    };
+    expect_picked(cases, sizeof cases / sizeof *cases);
+}
+
+/* A range reaches the steps that are brought along by time, each in its own grain. */
+Test(plan_selector, picks_by_time)
+{
+    static const struct picking cases[] = {
         {"+mart.revenue[2024-01-31..2024-02-01]",
          "extract[2024-01-31T00+01:00..2024-02-01T23+01:00] fx[2024-01..2024-02] stg_orders[2024-01-31..2024-02-01] "
          "mart.revenue[2024-01-31..2024-02-01]"},
@@ -142,7 +172,13 @@ Test(plan_selector, picks)
         {"+report[2024-01-05]",
          "extract[2024-01-05T00+01:00..2024-01-05T23+01:00] fx[2024-01] stg_orders[2024-01-05] mart.revenue[2024-01-05] "
          "close-books[2024-01] report"},
-        /* unions */
+    };
+    expect_picked(cases, sizeof cases / sizeof *cases);
+}
+
+Test(plan_selector, picks_unions)
+{
+    static const struct picking cases[] = {
         {"fx[2024-01] fx[2024-03]", "fx[2024-01,2024-03]"},
         {"fx[2024-03] fx[2024-01]", "fx[2024-01,2024-03]"},
         {"fx[2024-01] fx[2024-02]", "fx[2024-01..2024-02]"},
@@ -151,17 +187,7 @@ Test(plan_selector, picks)
         {"stg_orders[2024-01-01] +stg_orders[2024-01-03] tag:stg[2024-01-03..2024-01-04]",
          "extract[2024-01-03T00+01:00..2024-01-03T23+01:00] stg_orders[2024-01-01,2024-01-03..2024-01-04] stg_items[2024-01-03..2024-01-04]"},
     };
-    struct plan *p = quarter();
-    struct bf_buf b = {0};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct plan_selection s;
-        struct bf_error err = {0};
-        cr_assert_eq(pick(p, cases[i].words, &s, &err), BF_OK, "%s: %s", cases[i].words, err.text);
-        cr_expect_str_eq(written(&s, &b), cases[i].picked, "%s picks %s", cases[i].words, bf_buf_cstr(&b));
-        plan_selection_done(&s);
-    }
-    bf_buf_free(&b);
-    plan_free(p);
+    expect_picked(cases, sizeof cases / sizeof *cases);
 }
 
 Test(plan_selector, refusals)

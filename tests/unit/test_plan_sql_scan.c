@@ -23,6 +23,12 @@ static void expect(const char *text, const char *wanted)
     bf_buf_free(&f.said);
 }
 
+static void expect_nothing(const char *const *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        expect(cases[i], "");
+}
+
 Test(plan_sql_scan, expressions_in_quotes)
 {
     expect("select {{ a }}", "");
@@ -70,16 +76,15 @@ Test(plan_sql_scan, right_somewhere)
         "create definer=`a_user_with_a_long_name_for_the_application_that_owns_it`@`host.example.org` procedure p() begin select 1; begin end; end",
         "create /* table; */ function f() returns int begin begin return 1; end; commit; end",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(cases[i], "");
+    expect_nothing(cases, sizeof cases / sizeof *cases);
     expect("/*/ ' */ select '{{ a }}'", "quoted@17:{{");
     expect("# it's\nselect 1; commit", "leaves@17:commit");
     expect("create table event (trigger int); commit", "leaves@34:commit");
     expect("create temp view v as select function from t; commit", "leaves@46:commit");
 }
 
-/* Time grows with the text alone: an open bracket or a line of signs is looked through once. */
-Test(plan_sql_scan, long_texts, .timeout = 20)
+/* An open bracket or a line of signs goes on to the end.  (Time: bench/plan_bad_input.py.) */
+Test(plan_sql_scan, long_texts)
 {
     static const char *const signs[] = {"#", "[", "a[1,", "[]", "[#", "$a ", "{{", "create "};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
@@ -106,8 +111,7 @@ Test(plan_sql_scan, uncertain)
         "select 1 # it's\n, '{{ a }}'",
         "select [it's], '{{ a }}'",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(cases[i], "");
+    expect_nothing(cases, sizeof cases / sizeof *cases);
     expect("select a[1], '{{ a }}'", "quoted@14:{{");
     expect("select a #> b, '{{ a }}'", "");
     expect("create table t (a int); commit", "leaves@24:commit");
