@@ -1,0 +1,255 @@
+"""Private database servers for tests: PostgreSQL, MariaDB and SQLite, each in a scratch folder, read by its own client and not through
+ODBC.  A server that this machine does not have makes its test skip, with the reason.
+
+    with PostgreSQL() as server:
+        server.execute("create table t (a int)")
+        rows = server.query("select a from t")          # lists of texts; NULL is None
+        string = server.odbc()                          # for bf-sql
+"""
+import glob
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+
+from cluster import free_ports, wait_until
+
+SKIPPED = 77
+PASSWORD = "s3cr;et}pw"                      # hard on every parser of connection strings
+
+
+class Absent(Exception):
+    """The server is not installed here."""
+
+
+def braced(value):
+    """A value of a connection string, whatever characters it has."""
+    return "{" + value.replace("}", "}}") + "}"
+
+
+def run_as(user):
+    """Servers refuse to run as root; others run as whoever runs the test."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def find_program(name, *patterns):
+    found = shutil.which(name) or next((p for pattern in patterns for p in sorted(glob.glob(pattern), reverse=True)), None)
+    if not found:
+        raise Absent(f"{name} is not installed")
+    return found
+
+
+class Server:
+    """A server process in a scratch folder, up when the constructor returns."""
+
+    user = None                              # the account that it runs under when the test is root
+    odbc_driver = None                       # section of odbcinst.ini
+
+    def __init__(self, start=True):
+        with open("/etc/odbcinst.ini", encoding="utf-8") as f:
+            if f"[{self.odbc_driver}]" not in f.read():
+                raise Absent(f"the ODBC driver {self.odbc_driver} is not installed")
+        self.find()
+        self.folder = tempfile.mkdtemp(prefix=f"bf-{type(self).__name__.lower()}-")
+        self.data = os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "server.log")
+        self.port = free_ports(1)
+        self.process = None
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, self.user, self.user)
+        self.install()
+        if start:
+            self.start()
+            self.prepare()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def _command(self, *argv, **options):
+        return subprocess.run([*run_as(self.user), *argv], check=True, capture_output=True, text=True, cwd=self.folder, **options)
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([*run_as(self.user), *self.argv()], cwd=self.folder, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        wait_until(f"{type(self).__name__} to answer", self._up)
+
+    def _up(self):
+        if self.process.poll() is not None:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                raise AssertionError("the server ended: " + f.read()[-2000:])
+        try:
+            return self.query("select 1", database=self.first_database) == [["1"]]
+        except subprocess.CalledProcessError:
+            return False
+
+    def kill(self):
+        """As a crash would end it."""
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(60)
+
+    def pids(self):
+        """The server's processes, the first one first."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False).stdout.split()
+        return [self.process.pid, *map(int, children)]
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def execute(self, sql, **options):
+        self.query(sql, **options)
+
+
+class PostgreSQL(Server):
+    user = "postgres"
+    odbc_driver = "PostgreSQL Unicode"
+    stop_signal = signal.SIGINT              # fast: open sessions are ended
+    first_database = "postgres"
+    dbms = "PostgreSQL"
+
+    def find(self):
+        pattern = "/usr/lib/postgresql/*/bin/"
+        self.initdb, self.server = find_program("initdb", pattern + "initdb"), find_program("postgres", pattern + "postgres")
+        self.client = find_program("psql")
+
+    def install(self):
+        secret = os.path.join(self.folder, "pw")
+        with open(secret, "w", encoding="ascii") as f:
+            f.write(PASSWORD)
+        if os.geteuid() == 0:
+            shutil.chown(secret, self.user, self.user)
+        self._command(self.initdb, "-D", self.data, "-U", "owner", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8", "--no-sync",
+                      "--locale=C.UTF-8")
+
+    def argv(self):
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder, "fsync": "off",
+                    "max_connections": 60, "shared_buffers": "32MB", "log_min_messages": "warning", "timezone": "UTC",
+                    "deadlock_timeout": "200ms"}
+        return [self.server, "-D", self.data, *(f"--{k}={v}" for k, v in settings.items())]
+
+    def prepare(self):
+        self.execute("create database warehouse", database="postgres")
+        self.execute(f"create role loader login password '{PASSWORD}'; grant all on schema public to loader")
+
+    def odbc(self, user="loader", password=PASSWORD, database="warehouse", extra=""):
+        return (f"Driver={self.odbc_driver};Server=127.0.0.1;Port={self.port};Database={database};UID={user};"
+                f"PWD={braced(password)};{extra}")
+
+    def query(self, sql, user="owner", database="warehouse"):
+        env = dict(os.environ, PGPASSWORD=PASSWORD, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=user, PGDATABASE=database)
+        out = subprocess.run([self.client, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c", sql],
+                             env=env, check=True, capture_output=True, text=True).stdout
+        return rows_of(out.removesuffix("\n"), "\x1e", "\x1f", "\x1d")
+
+    def sessions(self):
+        """Application names of the sessions of loaders."""
+        return [row[0] for row in self.query("select application_name from pg_stat_activity where usename = 'loader' order by pid")]
+
+
+class MariaDB(Server):
+    user = "mysql"
+    odbc_driver = "MariaDB Unicode"
+    stop_signal = signal.SIGTERM
+    first_database = "mysql"
+    dbms = "MariaDB"
+
+    def find(self):
+        self.installer = find_program("mariadb-install-db")
+        self.server = find_program("mariadbd", "/usr/sbin/mariadbd")
+        self.client = find_program("mariadb")
+
+    def install(self):
+        self._command(self.installer, "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
+                      "--skip-test-db")
+
+    def argv(self):
+        return [self.server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1",
+                f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid", "--character-set-server=utf8mb4",
+                "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--skip-name-resolve", "--skip-log-bin"]
+
+    def prepare(self):
+        self.execute(f"create database warehouse; create user loader@'127.0.0.1' identified by '{PASSWORD}'; "
+                     "grant all on warehouse.* to loader@'127.0.0.1'", database="mysql")
+
+    def odbc(self, user="loader", password=PASSWORD, database="warehouse", extra=""):
+        return (f"Driver={self.odbc_driver};Server=127.0.0.1;Port={self.port};Database={database};UID={user};"
+                f"PWD={braced(password)};{extra}")
+
+    def query(self, sql, database="warehouse"):
+        out = subprocess.run([self.client, "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-N", "-B",
+                              "--default-character-set=utf8mb4", "-D", database, "-e", sql], check=True, capture_output=True,
+                             text=True).stdout
+        return rows_of(out.removesuffix("\n"), "\n", "\t", "NULL")
+
+    def sessions(self):
+        """Ids of the sessions of loaders."""
+        return [row[0] for row in self.query("select id from information_schema.processlist where user = 'loader' order by id")]
+
+
+class SQLite:
+    """No server: one file.  The same calls, so that a test runs on all three."""
+
+    dbms = "SQLite"
+
+    def __init__(self):
+        with open("/etc/odbcinst.ini", encoding="utf-8") as f:
+            if "[SQLite3]" not in f.read():
+                raise Absent("the ODBC driver SQLite3 is not installed")
+        self.folder = tempfile.mkdtemp(prefix="bf-sqlite-")
+        self.path = os.path.join(self.folder, "warehouse.db")
+        self.execute("pragma journal_mode = wal")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def odbc(self, extra=""):
+        return f"Driver=SQLite3;Database={self.path};Timeout=300;{extra}"
+
+    def query(self, sql):
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            with connection:
+                rows = connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+        return [[None if cell is None else str(cell) for cell in row] for row in rows]
+
+    def execute(self, sql):
+        connection = sqlite3.connect(self.path, timeout=30)
+        try:
+            connection.executescript(sql)
+        finally:
+            connection.close()
+
+
+def rows_of(text, row_end, cell_end, null):
+    if not text:
+        return []
+    return [[None if cell == null else cell for cell in row.split(cell_end)] for row in text.split(row_end)]
+
+
+ALL = {"postgresql": PostgreSQL, "mariadb": MariaDB, "sqlite": SQLite}
