@@ -199,7 +199,7 @@ static const struct refusal {
     {"version not UTF-8", AGENT_HELLO, bad_utf8, "version of the agent is not UTF-8"},
     {"label", AGENT_HELLO, label_without_name, "a label comes without its name"},
     {"report kind", AGENT_REPORT, bad_report, "kind of report 3"},
-    {"outcome source", AGENT_REPORT, bad_source, "outcome source 12"},
+    {"outcome source", AGENT_REPORT, bad_source, "outcome source 14"},
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},
     {"negative usage", AGENT_REPORT, negative_time, "wall time is negative"},
     {"report without reports", AGENT_REPORT, no_reports, "without its content"},
