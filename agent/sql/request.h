@@ -17,8 +17,7 @@ struct sql_request {
     char *cluster, *plan, *step, *partition, *run_id;
     int64_t attempt, token, backfill, run;     /* >= 1 */
     int64_t timebox_ms;                        /* 0: none */
-    struct sql_request_piece *pieces;
-    size_t n_pieces;
+    struct sql_pieces script;
 };
 
 /* Parse a document.  Unknown, missing and doubled keys are errors; texts never quote values.  *ret untouched on failure. */
