@@ -136,6 +136,13 @@ static void cut_to_characters(char *s)
     s[n] = '\0';
 }
 
+/* A sentence begins with what the check is; behind the check's name only the rest is news. */
+static const char *without_label(const char *sentence)
+{
+    const char *colon = strstr(sentence, ": ");
+    return colon ? colon + 2 : sentence;
+}
+
 static void judge_failed(struct sql_check_results *r)
 {
     const struct sql_check_result *worst = NULL;
@@ -155,7 +162,7 @@ static void judge_failed(struct sql_check_results *r)
         snprintf(others, sizeof others, " (and %zu other check%s failed)", n - 1, n == 2 ? "" : "s");
     r->end = CHECKS_FAILED;
     r->severity = worst->check->severity;
-    snprintf(r->text, sizeof r->text - sizeof others, "check %s failed: %s", name, worst->text);
+    snprintf(r->text, sizeof r->text - sizeof others, "check %s failed: %s", name, without_label(worst->text));
     cut_to_characters(r->text);
     strcat(r->text, others);
 }
@@ -166,7 +173,9 @@ static void judge_could_not_run(struct sql_check_results *r, const struct sql_ch
     name_check(which->check, name);
     r->end = CHECKS_COULD_NOT_RUN;
     r->fault = *fault;
-    snprintf(r->text, sizeof r->text, "check %s could not run: %s", name, which->text);
+    static const char before[] = " could not run: ";
+    const char *rest = strstr(which->text, before);
+    snprintf(r->text, sizeof r->text, "check %s could not run: %s", name, rest ? rest + strlen(before) : which->text);
     cut_to_characters(r->text);
     snprintf(r->fault.text, sizeof r->fault.text, "%s", r->text);
 }

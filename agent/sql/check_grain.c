@@ -153,17 +153,24 @@ static bool put_unzoned_text(struct check_run *x, const char *column, const char
 static bool put_text(struct check_run *x, const char *column, const char *v, enum sql_grain grain, const struct sql_bounds *b,
                      struct bf_buf *ret)
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf epoch = {0}, instant = {0};
-    check_put_zoned_epoch(x, v, &epoch);
-    if (b && !put_instant(x, column, bf_buf_cstr(&epoch), grain, b, &instant))
+    BF_CLEANUP(bf_buf_free) struct bf_buf epoch = {0};
+    bool zoned = false;
+    if (!check_text_is_zoned(x, v, b, &zoned))
         return false;
+    if (zoned && !b)
+        return check_stop(x, "without a partition the zone is not known in which %s should stand at the start of a %s", column,
+                          sql_grain_word(grain));
     bf_buf_put_str(ret, "case when ");
-    check_put_zoned(x, v, ret);
-    bf_buf_put_str(ret, " then case when ");
-    bf_buf_put_str(ret, b ? bf_buf_cstr(&instant) : "1 = 0");
-    bf_buf_put_str(ret, " and ");
-    check_put_whole_second(x, v, ret);
-    bf_buf_put_str(ret, " then 1 else 0 end when ");
+    if (zoned) {
+        check_put_zoned_epoch(x, v, &epoch);
+        check_put_zoned(v, ret);
+        bf_buf_put_str(ret, " then case when ");
+        if (!put_instant(x, column, bf_buf_cstr(&epoch), grain, b, ret))
+            return false;
+        bf_buf_put_str(ret, " and ");
+        check_put_whole_second(x, v, ret);
+        bf_buf_put_str(ret, " then 1 else 0 end when ");
+    }
     if (!put_unzoned_text(x, column, v, grain, b, ret))
         return false;
     if (b && b->grain == grain) {
@@ -215,7 +222,7 @@ bool check_put_epoch(struct check_run *x, const struct check_column *c, struct b
     case CHECK_MARIADB:
         if (c->class == COLUMN_TEXT) {
             bf_buf_put_str(ret, "(case when ");
-            check_put_zoned(x, v, ret);
+            check_put_zoned(v, ret);
             bf_buf_put_str(ret, " then ");
             check_put_zoned_epoch(x, v, ret);
             bf_buf_printf(ret, " else unix_timestamp(%s) end)", v);

@@ -101,8 +101,8 @@ static bool put_instant(struct check_run *x, const char *column, const char *nam
 
 /* --- text -------------------------------------------------------------------------------------------------------------- */
 
-/* Fails the check when a row of the table meets the condition. */
-static bool probe(struct check_run *x, const char *condition, const char *fmt, const char *column)
+/* Is there a row of the table that meets the condition? */
+static bool is_there(struct check_run *x, const char *condition, bool *ret)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf sql = {0};
     int64_t n = 0;
@@ -113,11 +113,7 @@ static bool probe(struct check_run *x, const char *condition, const char *fmt, c
     bf_buf_put_str(&sql, ") bf_q");
     if (!check_query_counts(x, &sql, false, &n, 1))
         return false;
-    if (n) {
-        char sentence[SQL_CHECK_SENTENCE_MAX];
-        snprintf(sentence, sizeof sentence, "%s %s", column, fmt);
-        return check_stop(x, "%s", sentence);
-    }
+    *ret = n > 0;
     return true;
 }
 
@@ -140,55 +136,80 @@ static bool put_unzoned(struct check_run *x, const char *v, const struct sql_bou
 }
 
 /* SQLite keeps numbers in any column, and they compare as less than any text. */
-static bool probe_numbers(struct check_run *x, const char *column, const char *name)
+static bool refuse_numbers(struct check_run *x, const char *column, const char *v)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf condition = {0};
+    bool there = false;
     if (x->dialect->dbms != CHECK_SQLITE)
         return true;
-    bf_buf_printf(&condition, "%s < ''", name);
-    return probe(x, bf_buf_cstr(&condition), "holds numbers, and rows of a partition are told by dates in ISO form; write 'YYYY-MM-DD', or use "
-                                             "a check of the kind sql", column);
+    bf_buf_printf(&condition, "%s < ''", v);
+    if (!is_there(x, bf_buf_cstr(&condition), &there))
+        return false;
+    return there ? check_stop(x, "%s holds numbers, and rows of a partition are told by dates in ISO form; write 'YYYY-MM-DD', or use a check "
+                                 "of the kind sql", column) : true;
 }
 
-/* v is the column by its bytes. */
-static bool put_text(struct check_run *x, const char *column, const char *v, const struct sql_bounds *b, struct bf_buf *ret)
+/* Offsets are less than a day, so this can use an index and loses nothing. */
+static void put_near(const char *v, const struct sql_bounds *b, struct bf_buf *ret)
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf unzoned = {0}, zoned = {0}, near = {0}, epoch = {0}, condition = {0};
     char first[WALL_MAX], last[WALL_MAX];
     write_date(day_beside(b->start, -1), first);
     write_date(day_beside(b->end, 2), last);
-    /* Offsets are less than a day, so this can use an index and loses nothing; months are shorter than their first day. */
-    int len = b->grain == SQL_GRAIN_MONTH ? 7 : 10;
-    bf_buf_printf(&near, "%s >= '%.*s' and %s < '%s'", v, len, first, v, last);
-    check_put_zoned(x, v, &zoned);
-    if (!probe_numbers(x, column, v) || !put_unzoned(x, v, b, &unzoned))
+    /* A month written YYYY-MM is less than its first day. */
+    bf_buf_printf(ret, "%s >= '%.*s' and %s < '%s'", v, b->grain == SQL_GRAIN_MONTH ? 7 : 10, first, v, last);
+}
+
+bool check_text_is_zoned(struct check_run *x, const char *v, const struct sql_bounds *b, bool *ret)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf condition = {0};
+    if (b) {
+        put_near(v, b, &condition);
+        bf_buf_put_str(&condition, " and ");
+    }
+    check_put_zoned(v, &condition);
+    return is_there(x, bf_buf_cstr(&condition), ret);
+}
+
+/* The hour stands twice on its day: text without an offset cannot be told, and text with one can. */
+static bool refuse_unzoned_twice(struct check_run *x, const char *column, const char *v, const struct sql_bounds *b)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf condition = {0};
+    char hour[WALL_MAX];
+    bool there = false;
+    write_wall(&b->start_at, hour);
+    put_near(v, b, &condition);
+    bf_buf_put_str(&condition, " and not ");
+    check_put_zoned(v, &condition);
+    bf_buf_printf(&condition, " and replace(substr(%s, 1, 13), 'T', ' ') = '%.13s'", v, hour);
+    return is_there(x, bf_buf_cstr(&condition), &there) && (!there || stop_twice(x, column, b));
+}
+
+static bool put_text(struct check_run *x, const char *column, const char *v, const struct sql_bounds *b, struct bf_buf *ret)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf unzoned = {0}, epoch = {0};
+    bool zoned = false;
+    if (!refuse_numbers(x, column, v) || !check_text_is_zoned(x, v, b, &zoned) || !put_unzoned(x, v, b, &unzoned))
         return false;
-    if (b->twice) {
-        bf_buf_printf(&condition, "%s and not %s and (replace(substr(%s, 1, 13), 'T', ' ') = '", bf_buf_cstr(&near), bf_buf_cstr(&zoned), v);
-        char hour[WALL_MAX];
-        write_wall(&b->start_at, hour);
-        bf_buf_printf(&condition, "%.13s')", hour);
-        BF_CLEANUP(bf_buf_free) struct bf_buf why = {0};
-        bf_buf_printf(&why, "holds times without offset in %s, an hour that stands twice on its day; write them with their offset", b->key);
-        if (!probe(x, bf_buf_cstr(&condition), bf_buf_cstr(&why), column))
-            return false;
-        bf_buf_clear(&unzoned);
-        bf_buf_put_str(&unzoned, "1 = 0");
+    if (zoned && !check_reads_zoned(x))
+        return check_stop(x, "%s holds times with an offset as text, which this database is not known to read; use a check of the kind sql", column);
+    if (b->twice && !refuse_unzoned_twice(x, column, v, b))
+        return false;
+    bf_buf_put_str(ret, "((");
+    if (zoned) {
+        check_put_zoned_epoch(x, v, &epoch);
+        put_near(v, b, ret);
+        bf_buf_put_str(ret, " and case when ");
+        check_put_zoned(v, ret);
+        bf_buf_printf(ret, " then case when %s >= %" PRId64, bf_buf_cstr(&epoch), sql_instant_epoch(&b->start_at));
+        bf_buf_printf(ret, " and %s < %" PRId64 " then 1 else 0 end ", bf_buf_cstr(&epoch), sql_instant_epoch(&b->end_at));
+        bf_buf_printf(ret, "when %s then 1 else 0 end = 1)", b->twice ? "1 = 0" : bf_buf_cstr(&unzoned));
+    } else {
+        bf_buf_printf(ret, "%s)", b->twice ? "1 = 0" : bf_buf_cstr(&unzoned));
     }
-    if (!check_reads_zoned(x)) {
-        bf_buf_printf(&condition, "%s and %s", bf_buf_cstr(&near), bf_buf_cstr(&zoned));
-        if (!probe(x, bf_buf_cstr(&condition), "holds times with an offset as text, which this database is not known to read; use a check of the "
-                                               "kind sql", column))
-            return false;
-        bf_buf_printf(ret, "(%s)", bf_buf_cstr(&unzoned));
-        return true;
+    if (*b->key) {
+        bf_buf_printf(ret, " or %s = ", v);
+        check_put_string(x, b->key, ret);
     }
-    check_put_zoned_epoch(x, v, &epoch);
-    bf_buf_printf(ret, "((%s and case when %s then ", bf_buf_cstr(&near), bf_buf_cstr(&zoned));
-    bf_buf_printf(ret, "case when %s >= %" PRId64 " and ", bf_buf_cstr(&epoch), sql_instant_epoch(&b->start_at));
-    bf_buf_printf(ret, "%s < %" PRId64 " then 1 else 0 end ", bf_buf_cstr(&epoch), sql_instant_epoch(&b->end_at));
-    bf_buf_printf(ret, "when %s then 1 else 0 end = 1) or %s = ", bf_buf_cstr(&unzoned), v);
-    check_put_string(x, b->key, ret);
     bf_buf_put_str(ret, ")");
     return true;
 }

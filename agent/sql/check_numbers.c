@@ -144,7 +144,7 @@ bool check_sql(struct check_run *x)
     if (!check_query_counts(x, &sql, true, &n, 1))
         return false;
     check_figure(x, "wrong", n);
-    snprintf(label, sizeof label, "%.100s", x->check->name);
+    check_label(x, label);
     if (n == 0)
         return check_end(x, true, "%s: the query found no row that is wrong", label);
     bf_buf_printf(&rows, "select * from (%s) bf_q", bf_buf_cstr(&query));

@@ -86,7 +86,7 @@ static bool judge_rows(struct check_run *x, struct row_check *q)
     check_figure(x, "rows", n[0]);
     check_figure(x, "wrong", n[1]);
     if (n[1] == 0)
-        return check_end(x, true, "%s: all %" PRId64 " rows looked at are right%s", check_label(x, label), n[0], sample_words(x, words));
+        return check_end(x, true, "%s: %" PRId64 " rows looked at, none of them wrong%s", check_label(x, label), n[0], sample_words(x, words));
     if (!fetch_wrong(x, q))
         return false;
     return check_end(x, false, "%s: %" PRId64 " of %" PRId64 " rows %s%s%s", check_label(x, label), n[1], n[0], q->found, sample_words(x, words),

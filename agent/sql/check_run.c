@@ -64,8 +64,9 @@ bool check_is_masked(const struct check_run *x, const char *column)
 const char *check_label(const struct check_run *x, char ret[160])
 {
     const struct sql_check *c = x->check;
-    int n = snprintf(ret, 160, "%s", sql_check_kind_word(c->kind));
-    bool names = c->kind != CHECK_SCHEMA && c->columns.n > 0;
+    /* Those that are about no table are told apart by their name only. */
+    bool named = c->kind == CHECK_RECONCILE || c->kind == CHECK_SQL, names = c->kind != CHECK_SCHEMA && c->columns.n > 0;
+    int n = snprintf(ret, 160, "%.90s", named ? c->name : sql_check_kind_word(c->kind));
     for (size_t i = 0; names && i < c->columns.n && n < 90; i++)
         n += snprintf(ret + n, 160 - (size_t)n, "%s%.40s", i ? ", " : "(", c->columns.at[i]);
     if (names)
@@ -209,7 +210,9 @@ static bool limit_time(struct check_run *x)
 /* 57014 query_canceled; 1969 ER_STATEMENT_TIMEOUT. */
 static bool is_time_limit(const struct check_run *x, const struct sql_fault *fault)
 {
-    return x->check->timeout_ms && (strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->dbms == CHECK_MARIADB && fault->native == 1969));
+    if (!x->check->timeout_ms || bf_boottime_ms() - x->began_ms < x->check->timeout_ms)
+        return false;                          /* cancelled by others, at the end of the attempt's time */
+    return strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->dbms == CHECK_MARIADB && fault->native == 1969);
 }
 
 bool check_query_limited(struct check_run *x, struct bf_buf *sql, struct sql_rows_limit limit, struct sql_rows *ret)

@@ -71,6 +71,8 @@ void check_table_done(struct check_table *t);
 /* --- time (check_inside.c, check_grain.c, check_text.c) --- */
 /* Condition "bf_t.column is inside the bounds".  Probes the table where its values decide whether that can be told. */
 bool check_put_inside(struct check_run *x, const char *column, const struct sql_bounds *b, struct bf_buf *ret);
+/* Do values of a text column bear offsets, near the bounds?  When none does, conditions stay short. */
+bool check_text_is_zoned(struct check_run *x, const char *name, const struct sql_bounds *b, bool *ret);
 /* The partition of the check, or a condition that is true for all rows. */
 bool check_put_partition(struct check_run *x, bool with_null, struct bf_buf *ret);
 /* Condition "bf_t.column is the start of a grain". */
@@ -79,7 +81,7 @@ bool check_put_on_grain(struct check_run *x, const struct check_column *column, 
 /* Seconds since 1970 of a column, where values without a zone are read in the zone of the session. */
 bool check_put_epoch(struct check_run *x, const struct check_column *column, struct bf_buf *ret);
 /* For text in ISO forms: does it bear an offset; the instant of those that do; no fraction of a second. */
-void check_put_zoned(const struct check_run *x, const char *name, struct bf_buf *ret);
+void check_put_zoned(const char *name, struct bf_buf *ret);
 void check_put_zoned_epoch(const struct check_run *x, const char *name, struct bf_buf *ret);
 void check_put_whole_second(const struct check_run *x, const char *name, struct bf_buf *ret);
 /* Does the dialect read instants from text? */
