@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sql/query.h"
 #include "agent/sql/scrub.h"
 #include "common/buf.h"
 #include "common/mem.h"
@@ -188,4 +189,14 @@ enum bf_rc sql_query_row(struct sql_connection *c, const char *text, char (*cell
         *ret_found = found;
     SQLFreeHandle(SQL_HANDLE_STMT, stmt);
     return rc;
+}
+
+void *sql_connection_handle(const struct sql_connection *c)
+{
+    return c->dbc;
+}
+
+enum bf_rc sql_connection_fail(const struct sql_connection *c, int type, void *handle, struct sql_fault *ret)
+{
+    return fail(c, (SQLSMALLINT)type, handle, ret);
 }

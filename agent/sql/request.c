@@ -69,39 +69,6 @@ static bool known_key(const char *key)
     return strcmp(key, "pieces") == 0;
 }
 
-static enum bf_rc read_piece(const json_t *item, size_t number, struct sql_request_piece *ret, struct bf_error *err)
-{
-    const json_t *t = json_object_get(item, "t"), *v = json_object_get(item, "v");
-    if (!json_is_string(t) || !json_is_string(v) || json_object_size(item) != 2)
-        return bf_fail(err, BF_INVALID, "piece %zu of the request is not {\"t\": type, \"v\": text}", number);
-    const char *type = json_string_value(t);
-    *ret = (struct sql_request_piece){.value = strcmp(type, "text") != 0};
-    if (ret->value && !sql_value_type_find(type, &ret->type))
-        return bf_fail(err, BF_UNSUPPORTED, "piece %zu of the request has a type that is not supported yet: %.32s", number, type);
-    if (has_nul(v))
-        return bf_fail(err, BF_INVALID, "piece %zu of the script (%s) holds a NUL byte, which SQL cannot carry", number, type);
-    ret->len = json_string_length(v);
-    ret->text = bf_xstrndup(json_string_value(v), ret->len);
-    return BF_OK;
-}
-
-static enum bf_rc read_pieces(const json_t *root, struct sql_request *r, struct bf_error *err)
-{
-    const json_t *pieces = json_object_get(root, "pieces");
-    if (!json_is_array(pieces))
-        return bf_fail(err, BF_INVALID, "the request's \"pieces\" is no list");
-    size_t n = json_array_size(pieces);
-    if (n > SQL_PIECES_MAX)
-        return bf_fail(err, BF_LIMIT, "the script has more than %u pieces", SQL_PIECES_MAX);
-    r->pieces = bf_xcalloc(n ? n : 1, sizeof *r->pieces);
-    for (; r->n_pieces < n; r->n_pieces++) {
-        enum bf_rc rc = read_piece(json_array_get(pieces, r->n_pieces), r->n_pieces + 1, &r->pieces[r->n_pieces], err);
-        if (rc != BF_OK)
-            return rc;
-    }
-    return BF_OK;
-}
-
 static enum bf_rc read_request(json_t *root, struct sql_request *r, struct bf_error *err)
 {
     if (!json_is_object(root))
@@ -115,7 +82,7 @@ static enum bf_rc read_request(json_t *root, struct sql_request *r, struct bf_er
     for (size_t i = 0; rc == BF_OK && i < N_NUMBER_KEYS; i++)
         rc = read_number(root, &number_keys[i], r, err);
     if (rc == BF_OK)
-        rc = read_pieces(root, r, err);
+        rc = sql_pieces_parse(json_object_get(root, "pieces"), "the script (\"pieces\")", &r->script, err);
     if (rc == BF_OK && (!*r->odbc || !*r->cluster || !*r->step))
         rc = bf_fail(err, BF_INVALID, "the request's \"odbc\", \"cluster\" and \"step\" may not be empty");
     return rc;
@@ -143,8 +110,6 @@ void sql_request_done(struct sql_request *r)
         return;
     for (size_t i = 0; i < N_TEXT_KEYS; i++)
         free(*(char **)((char *)r + text_keys[i].offset));
-    for (size_t i = 0; i < r->n_pieces; i++)
-        free(r->pieces[i].text);
-    free(r->pieces);
+    sql_pieces_done(&r->script);
     *r = (struct sql_request){0};
 }

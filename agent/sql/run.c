@@ -123,7 +123,7 @@ static bool prepare(struct run *x)
     struct bf_error err = {0};
     if (sql_dialect_find(sql_connection_dbms(x->connection), &x->dialect, &err) != BF_OK)
         return end_refused(x, &err);
-    if (sql_script_prepare(x->dialect, x->request->pieces, x->request->n_pieces, true, &x->script, &err) != BF_OK)
+    if (sql_script_prepare(x->dialect, x->request->script.at, x->request->script.n, true, &x->script, &err) != BF_OK)
         return end_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";

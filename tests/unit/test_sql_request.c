@@ -23,15 +23,15 @@ Test(sql_request, reads_a_document)
     cr_expect_eq(r.token, 4294967300);
     cr_expect_eq(r.run, 2);
     cr_expect_eq(r.timebox_ms, 60000);
-    cr_assert_eq(r.n_pieces, 6);
-    cr_expect_not(r.pieces[0].value);
-    cr_expect(r.pieces[1].value);
-    cr_expect_eq(r.pieces[1].type, VALUE_DATE);
-    cr_expect_eq(r.pieces[2].type, VALUE_STRING);
-    cr_expect_eq(r.pieces[2].len, 4);
-    cr_expect_eq(r.pieces[3].type, VALUE_IDENT);
-    cr_expect_eq(r.pieces[4].type, VALUE_INTEGER);
-    cr_expect_eq(r.pieces[5].type, VALUE_TIMESTAMP);
+    cr_assert_eq(r.script.n, 6);
+    cr_expect_not(r.script.at[0].value);
+    cr_expect(r.script.at[1].value);
+    cr_expect_eq(r.script.at[1].type, VALUE_DATE);
+    cr_expect_eq(r.script.at[2].type, VALUE_STRING);
+    cr_expect_eq(r.script.at[2].len, 4);
+    cr_expect_eq(r.script.at[3].type, VALUE_IDENT);
+    cr_expect_eq(r.script.at[4].type, VALUE_INTEGER);
+    cr_expect_eq(r.script.at[5].type, VALUE_TIMESTAMP);
     sql_request_done(&r);
 }
 
@@ -42,12 +42,12 @@ Test(sql_request, refuses_without_quoting)
         {"{\"odbc\":\"PWD=hunter2", BF_INVALID, "not valid JSON"},
         {"[1]", BF_INVALID, "no JSON object"},
         {"{}", BF_INVALID, "\"odbc\" is missing"},
-        {"{" GOOD "}", BF_INVALID, "\"pieces\" is no list"},
+        {"{" GOOD "}", BF_INVALID, "(\"pieces\") is no list"},
         {"{" GOOD ",\"run\":2,\"pieces\":[]}", BF_INVALID, "not valid JSON"},
         {"{" GOOD ",\"dialect\":\"ansi\",\"pieces\":[]}", BF_UNSUPPORTED, "\"dialect\" is not supported yet"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"blob\",\"v\":\"hunter2\"}]}", BF_UNSUPPORTED, "blob"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"string\"}]}", BF_INVALID, "piece 1"},
-        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the script (string) holds a NUL"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the script (\"pieces\"), a string, holds a NUL"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "holds a NUL"},
         {"{\"odbc\":\"hunter2\\u0000\"}", BF_INVALID, "\"odbc\" is not a string without NUL"},
         {"{\"odbc\":\"hunter2\",\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":0}", BF_INVALID, "\"attempt\" is not a whole number from 1"},
