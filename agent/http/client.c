@@ -84,7 +84,6 @@ static enum bf_rc set_rules(struct http_client *c, struct bf_error *err)
     SET(CURLOPT_QUICK_EXIT, 1L);               /* a look-up that hangs does not hold us when the call is over */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_BODY_MAX);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, c);
     SET(CURLOPT_WRITEFUNCTION, take_body);
@@ -195,6 +194,8 @@ static CURLcode set_message(struct http_client *c, const struct http_message *m)
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)m->body_len);
     }
     curl_easy_setopt(c->easy, CURLOPT_NOBODY, head ? 1L : 0L);
+    /* Told at once where the length is told; the length that HEAD tells is none of ours. */
+    curl_easy_setopt(c->easy, CURLOPT_MAXFILESIZE_LARGE, head ? (curl_off_t)0 : (curl_off_t)HTTP_BODY_MAX);
     curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, head ? NULL : m->method);
     return code;
 }

@@ -47,13 +47,18 @@ static void fail(struct attempt *a, bool transient, int status)
 
 static void put_call(const struct attempt *a)
 {
-    bf_buf_printf(&a->ret->text, "%s %s", a->r->method, a->shown_url);
+    bf_buf_printf(&a->ret->text, "%s ", a->r->method);
+    secrets_put(&a->secrets, a->shown_url, strlen(a->shown_url), (struct shown){0}, &a->ret->text);
 }
 
-/* Only methods that change something are in doubt. */
+static bool changes_nothing(const struct attempt *a)
+{
+    return strcmp(a->r->method, "GET") == 0 || strcmp(a->r->method, "HEAD") == 0;
+}
+
 static void put_doubt(const struct attempt *a)
 {
-    if (a->answer.sent && strcmp(a->r->method, "GET") != 0 && strcmp(a->r->method, "HEAD") != 0)
+    if (a->answer.sent && !changes_nothing(a))
         bf_buf_put_str(&a->ret->text, "; the call had been sent, so it is unknown whether the server did the work: a retry sends the same "
                                       "Idempotency-Key, and is safe where the server heeds it");
 }
@@ -110,7 +115,7 @@ static void say_bad_status(struct attempt *a)
     put_expected(&a->r->expect, text);
     if (a->answer.retry_after_s > 0)
         bf_buf_printf(text, "; the server asks to wait %" PRId64 " s (Retry-After)", a->answer.retry_after_s);
-    if (a->answer.location && a->answer.status >= 300 && a->answer.status <= 399) {
+    if (a->answer.location && a->answer.status >= 300 && a->answer.status <= 399 && !changes_nothing(a)) {
         BF_AUTO_FREE char *to = http_url_resolve(a->r->url, a->answer.location);
         BF_AUTO_FREE char *shown = http_url_shown(to ? to : "");
         bf_buf_put_str(text, "; it points to ");
@@ -232,7 +237,8 @@ void http_run(const struct http_request *r, int stop_fd, struct http_result *ret
     } else {
         fail(&a, false, 0);
         put_call(&a);
-        bf_buf_printf(&ret->text, ": %s", err.text);
+        bf_buf_put_str(&ret->text, ": ");
+        secrets_put(&a.secrets, err.text, strlen(err.text), (struct shown){0}, &ret->text);
     }
     http_client_free(a.client);
     http_answer_done(&a.answer);

@@ -100,5 +100,10 @@ char *http_url_shown(const char *url)
     AUTO_PART *whole = part(u, CURLUPART_URL, 0);
     if (!whole)
         return bf_xstrdup("(an address that cannot be read)");
-    return strlen(whole) <= SHOWN_MAX ? bf_xstrdup(whole) : bf_xasprintf("%.*s…", (int)SHOWN_MAX, whole);
+    size_t n = strlen(whole);
+    if (n <= SHOWN_MAX)
+        return bf_xstrdup(whole);
+    for (n = SHOWN_MAX; n > 0 && ((unsigned char)whole[n] & 0xC0) == 0x80;)
+        n--;
+    return bf_xasprintf("%.*s…", (int)n, whole);
 }
