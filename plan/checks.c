@@ -178,7 +178,7 @@ static void read_aligned(const struct reader *r, struct plan_check *check)
     const struct bf_yaml_node *n = part(r, "grain");
     int grain;
     read_column(r, "column", check->dataset, check);
-    if (n && plan_read_word(r->c->d, n, "grain", plan_grain_words, &grain))
+    if (n && plan_keys_word(r->c->d, r->value, r->keys, "grain", &grain))
         check->grain = (enum plan_grain)grain;
     else if (!n && r->step->grain == PLAN_NONE && !r->c->step_sources[r->step - r->c->plan->steps].grain_bad)
         bf_diag_add(r->c->d, BF_DIAG_ERROR, r->value->mark, "`aligned` needs `grain`: the step has no partitions that rows could lie in");
@@ -349,7 +349,7 @@ static void name_checks(struct plan_step *step)
 
 static void refuse(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *key)
 {
-    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` is for `sql` steps: checks run inside their transaction, and a `%s` step has none", key,
+    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` is for `sql` steps: a check is a query that runs inside the step, on its connection, and a `%s` step has none", key,
                 plan_kind_name(step->kind));
 }
 

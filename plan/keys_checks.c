@@ -43,7 +43,7 @@ static KEYS(freshness, "freshness as a check", "`freshness`", .whole = true);
 
 static const struct plan_key aligned[] = {
     COLUMN,
-    READ("grain", WORDS({"hour", 0, NULL}, {"day", 0, NULL}, {"week", 0, NULL}, {"month", 0, NULL}),
+    READ("grain", WORDS({"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL}),
          "values begin such a one; preset: any"),
     SAMPLE, COMMON,
 };

@@ -198,7 +198,7 @@ void plan_rule_sensor(struct bf_diags *d, const struct bf_yaml_node *map)
 
 void plan_rule_until(struct bf_diags *d, const struct bf_yaml_node *map)
 {
-    if (bf_yaml_get(map, "json") && plan_keys_missing(map, &plan_keys_until, "equals"))
+    if (bf_yaml_get(map, "json") && !bf_yaml_get(map, "status") && plan_keys_missing(map, &plan_keys_until, "equals"))
         bf_diag_add(d, BF_DIAG_ERROR, map->mark, "`equals` is missing: say which value of `json` means that it is done");
     if (bf_yaml_get(map, "equals") && !bf_yaml_get(map, "json"))
         bf_diag_add(d, BF_DIAG_ERROR, bf_yaml_get(map, "equals")->mark, "`equals` needs `json`, which says where the value stands");

@@ -215,7 +215,7 @@ static const struct plan_key sql[] = {
     READ("transaction", T(PLAN_VALUE_BOOL),
          "`true`: statements, checks and completion marker commit together. Preset `false`: what ran stays, and may run twice"),
     READ("text", T(PLAN_VALUE_SQL), "the script, or"),
-    READ("file", TEXT, "a file with the script, beside the plan or below it; at most 512 KiB"),
+    READ("file", TEXT, "a file with the script, beside the plan or below it; with its values and checks at most 512 KiB"),
     READ("publish", WORDS({"swap", 0, NULL}), "write staged tables, and rename them when the checks have passed"),
 };
 static const char *const scripts[] = {"text", "file", NULL};
