@@ -64,7 +64,7 @@ static enum sql_value_type piece_type(enum template_type t)
     case TEMPLATE_INTEGER: return SQL_VALUE_INTEGER;
     case TEMPLATE_DATE: return SQL_VALUE_DATE;
     case TEMPLATE_TIMESTAMP: return SQL_VALUE_TIMESTAMP;
-    case TEMPLATE_IDENT: return SQL_VALUE_IDENT;
+    case TEMPLATE_IDENT: case TEMPLATE_STAGED_TABLE: return SQL_VALUE_IDENT;
     }
     assert(false && "template type");
     return SQL_VALUE_STRING;
@@ -93,8 +93,8 @@ static void assignment_sql(const struct plan *plan, const struct plan_step *step
 static enum step_kind assignment_kind(enum plan_kind k)
 {
     switch (k) {
-    case PLAN_RUN: return STEP_RUN;
-    case PLAN_NOOP: return STEP_NOOP;
+    case PLAN_RUN: case PLAN_SHELL: return STEP_RUN;
+    case PLAN_NOOP: case PLAN_HTTP: case PLAN_WAREHOUSE: return STEP_NOOP;
     case PLAN_SQL: return STEP_SQL;
     }
     assert(false && "plan kind");
@@ -129,7 +129,7 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .partitions = step->partitions, .index = attempt->index, .params = names, .param_values = values, .n_params = plan->n_params,
         .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
     };
-    if (step->kind == PLAN_RUN)
+    if (ret->kind == STEP_RUN)
         assignment_argv(step, &v, arena, ret);
     assignment_env(step, &v, arena, ret);
     if (step->kind == PLAN_SQL)
