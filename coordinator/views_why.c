@@ -142,6 +142,12 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
         snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
         break;
+    case BLOCKER_HALTED:
+        t.kind = "halted";
+        snprintf(t.detail, sizeof t.detail, "%s", b->halted ? b->halted : "");
+        snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32, b->id,
+                 b->id);
+        break;
     case BLOCKER_LOW_WATER:
         t.kind = "low_water";
         snprintf(t.detail, sizeof t.detail, "the store is short of room: nothing new starts until there is more");
