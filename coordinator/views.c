@@ -170,6 +170,8 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_WHY: rc = view_why(v, req, &j, err); break;
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
+    case OP_CHECKS: rc = view_checks(v, req, &j, err); break;
+    case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
