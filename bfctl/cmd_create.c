@@ -166,7 +166,7 @@ static enum bf_rc follow_it(struct session *s, struct creation *c, const struct 
         return bf_fail(err, BF_PROTOCOL, "the coordinator did not say which backfill it made");
     if (c->output == CTL_JSON)
         ctl_note("created %s", name);
-    const struct follow_options o = {.out = stderr, .timeout_ms = c->timeout_ms};
+    const struct follow_options o = {.out = stderr, .timeout_ms = c->timeout_ms, .until_halted = true};
     json_t *status = NULL;
     rc = follow(s, id, &o, &status, err);
     if (rc == BF_OK) {
@@ -216,8 +216,8 @@ const struct ctl_command cmd_create = {
     .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--wait] [options]",
     .about = "The plan is compiled first; what is wrong with it shows with file, line and column.  Standard output gets the id\n"
              "(or with -o json one document); progress goes to standard error.  With --wait the exit status is that of the\n"
-             "backfill: 0 succeeded, 1 failed or cancelled, 3 partly succeeded.  A coordinator that restarts meanwhile is\n"
-             "waited for.  PLAN may be - for standard input.",
+             "backfill: 0 succeeded, 1 failed, cancelled or halted by a check, 3 partly succeeded.  A coordinator that restarts\n"
+             "meanwhile is waited for.  PLAN may be - for standard input.",
     .examples = "  bfctl backfill create orders.yaml --from 2024-01-01 --to 2024-03-31 --reason \"currency fix\"\n"
                 "  bfctl backfill create orders.yaml --run-backwards --wait\n"
                 "  id=$(bfctl backfill create orders.yaml --param ledger=test)",

@@ -19,7 +19,7 @@ static const struct bf_option options[] = {
 static int follow_to_end(struct ctl_call *call, FILE *out)
 {
     const struct values *v = call->values;
-    struct follow_options o = {.out = out};
+    struct follow_options o = {.out = out, .until_halted = !out};
     SESSION_AUTO struct session s = {0};
     uint32_t id;
     json_t *status = NULL;
@@ -55,6 +55,7 @@ static int run_wait(struct ctl_call *call)
 
 #define RESULTS "Exits as the backfill ends: 0 succeeded, 1 failed or cancelled, 3 partly succeeded; 124 when --timeout came first.\n" \
                 "Once answered, a coordinator that is away is waited for."
+#define HALTED "\nOne that a check has halted, and of which nothing runs any more, is not waited for: exit 1."
 
 const struct ctl_command cmd_watch = {
     .usage = "watch ID|@latest [--timeout TIME] [options]",
@@ -65,7 +66,7 @@ const struct ctl_command cmd_watch = {
 
 const struct ctl_command cmd_wait = {
     .usage = "wait ID|@latest [--timeout TIME] [options]",
-    .about = RESULTS,
+    .about = RESULTS HALTED,
     .examples = "  bfctl wait bf-3 --timeout 2h",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 1, .max_words = 1, .run = run_wait};

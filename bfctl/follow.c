@@ -154,12 +154,17 @@ static enum bf_rc ask(struct session *s, struct op_request *req, struct screen *
     return BF_OK;
 }
 
-static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct screen *screen, int64_t timeout_ms,
+static bool is_over(const json_t *status, const struct follow_options *o)
+{
+    enum bf_rc end;
+    return progress_ended(status, &end) || (o->until_halted && progress_halted(status));
+}
+
+static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct screen *screen, const struct follow_options *o,
                               json_t **status, struct bf_error *err)
 {
-    int64_t deadline_ms = timeout_ms > 0 ? bf_boottime_ms() + timeout_ms : INT64_MAX;
+    int64_t deadline_ms = o->timeout_ms > 0 ? bf_boottime_ms() + o->timeout_ms : INT64_MAX;
     int64_t whole_ms = s->settings.request_timeout_ms, pause_ms = ASK_FIRST_MS;
-    enum bf_rc end;
     for (;;) {
         int64_t most_ms = *status && whole_ms > AWAY_TIMEOUT_MS ? AWAY_TIMEOUT_MS : whole_ms;
         int64_t room_ms = left(deadline_ms, most_ms);
@@ -169,7 +174,7 @@ static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct 
         enum bf_rc rc = ask(s, req, screen, status, err);
         if (rc == BF_UNREACHABLE && room_ms < most_ms)
             break;                               /* the limit of this wait was the shorter one */
-        if (rc != BF_OK || (!screen->told_away && progress_ended(*status, &end)))
+        if (rc != BF_OK || (!screen->told_away && is_over(*status, o)))
             return rc;
         int64_t wait_ms = left(deadline_ms, pause_ms);
         if (wait_ms > 0)
@@ -177,7 +182,7 @@ static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct 
         pause_ms = pause_ms * 3 / 2 < ASK_MOST_MS ? pause_ms * 3 / 2 : ASK_MOST_MS;
     }
     char limit[32];
-    bf_format_duration(timeout_ms, limit, sizeof limit);
+    bf_format_duration(o->timeout_ms, limit, sizeof limit);
     return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it goes on", limit);
 }
 
@@ -191,7 +196,7 @@ enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_opti
     req.backfill = backfill;
     json_t *status = NULL;
     int64_t whole_ms = s->settings.request_timeout_ms;
-    enum bf_rc rc = follow_loop(s, &req, &screen, o->timeout_ms, &status, err);
+    enum bf_rc rc = follow_loop(s, &req, &screen, o, &status, err);
     s->settings.request_timeout_ms = whole_ms;
     if (rc == BF_OK) {
         show_end(&screen, status);
@@ -205,6 +210,7 @@ enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_opti
 int follow_exit(const json_t *status)
 {
     enum bf_rc rc = BF_INTERNAL;
-    (void)progress_ended(status, &rc);
+    if (!progress_ended(status, &rc) && progress_halted(status))
+        rc = BF_FAILED;
     return bf_rc_exit(rc);
 }

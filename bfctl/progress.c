@@ -113,11 +113,20 @@ bool progress_ended(const json_t *status, enum bf_rc *ret_rc)
     return false;
 }
 
+bool progress_halted(const json_t *status)
+{
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    return *render_text(status, "halted") && c.running == 0;
+}
+
 /* ---- words ---- */
 
 static const char *state_words(const json_t *status)
 {
     const char *state = render_text(status, "state");
+    if (*render_text(status, "halted"))
+        return "halted";
     return strcmp(state, "partly_succeeded") == 0 ? "partly succeeded" : render_safe(state);
 }
 
@@ -163,8 +172,11 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i].n > 0)
             bf_buf_printf(ret, ", %" PRId64 " %s", others[i].n, others[i].words);
-    if (c.failed > 0)
-        bf_buf_printf(ret, "; see `bfctl steps %s --state failed`", id);
+    const char *halted = render_text(status, "halted");
+    if (*halted)
+        bf_buf_printf(ret, "; %s; mend it, then `bfctl retry %s` and `bfctl resume %s`", render_safe(halted), id, id);
+    else if (c.failed > 0)
+        bf_buf_printf(ret, "; see `bfctl failures %s`", id);
 }
 
 /* ---- the live view ---- */
@@ -347,7 +359,7 @@ static void put_failures(const json_t *status, size_t n, size_t width, const str
     int64_t more = failures_more(status, n);
     if (more <= 0)
         return;
-    BF_AUTO_FREE char *line = bf_xasprintf("and %" PRId64 " more failed; see `bfctl steps %s --state failed`", more,
+    BF_AUTO_FREE char *line = bf_xasprintf("and %" PRId64 " more failed; see `bfctl failures %s`", more,
                                            render_safe(render_text(status, "id")));
     put_line(k->red, line, k->off, width, ret);
 }
@@ -358,8 +370,11 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     const json_t *steps = json_object_get(status, "by_step"), *failures = json_object_get(status, "failures");
     struct columns columns = fit(steps, look->width);
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
-    size_t taken = 2 + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;      /* and one line is left for the cursor */
+    const char *halted = render_text(status, "halted");
+    size_t taken = 2u + (*halted ? 1u : 0u) + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;  /* 1: the cursor's */
     put_head(status, look, k, ret);
+    if (*halted)
+        put_line(k->red, render_safe(halted), k->off, look->width, ret);
     put_steps(steps, (size_t)render_number(status, "by_step_left_out"), look->height > taken + 2 ? look->height - taken : 2, &columns,
               k, ret);
     put_failures(status, n_failures, look->width, k, ret);

@@ -40,6 +40,9 @@ void progress_strip(const char *strip, size_t width, char *ret);
 /* True when the backfill has come to its end and nothing of it runs; then *ret_rc is what that means for an exit status. */
 bool progress_ended(const json_t *status, enum bf_rc *ret_rc);
 
+/* True when a check has halted it and nothing of it runs any more: it stands still until a person resumes it. */
+bool progress_halted(const json_t *status);
+
 /* Terminal to draw for; rate may be NULL: no ETA. */
 struct progress_look { size_t width, height; bool color; const struct progress_rate *rate; };
 
@@ -48,7 +51,7 @@ void progress_view(const json_t *status, const struct progress_look *look, const
 /* One line: what has changed when it has changed; the second adds what always changes (time, ETA).  rate may be NULL. */
 void progress_line(const json_t *status, struct bf_buf *ret);
 void progress_clock(const json_t *status, const struct progress_rate *rate, struct bf_buf *ret);
-/* The last sentence: result, time, counts, and what to look at. */
+/* The last sentence: result, time, counts, and what to look at; of one that is halted why, and what lets it go on. */
 void progress_sentence(const json_t *status, struct bf_buf *ret);
 
 #endif

@@ -46,13 +46,27 @@ static struct agent_hello hello_copy(struct bf_arena *arena, const struct agent_
     return copy;
 }
 
-static struct agent_report report_copy(struct bf_arena *arena, const struct agent_report *report)
+/* What is journalled is what is decided on, so details are dropped here and nowhere later. */
+static const char *details_copy(struct turns *t, const char *details)
 {
+    size_t n = strlen(details);
+    bool many = t->details_bytes + n > TURN_DETAILS_BYTES_MAX;
+    if (n <= sizeof TURN_DETAILS_MANY || (!t->low && !many)) {
+        t->details_bytes += n;
+        return bf_arena_strdup(&t->arena, details);
+    }
+    t->details_dropped++;
+    return t->low ? TURN_DETAILS_LOW : TURN_DETAILS_MANY;
+}
+
+static struct agent_report report_copy(struct turns *t, const struct agent_report *report)
+{
+    struct bf_arena *arena = &t->arena;
     struct agent_report copy = *report;
     copy.outcome.sqlstate = bf_arena_strdup(arena, report->outcome.sqlstate);
     copy.outcome.dbms = bf_arena_strdup(arena, report->outcome.dbms);
     copy.outcome.text = bf_arena_strdup(arena, report->outcome.text);
-    copy.outcome.details = bf_arena_strdup(arena, report->outcome.details);
+    copy.outcome.details = details_copy(t, report->outcome.details);
     return copy;
 }
 
@@ -83,7 +97,7 @@ static void reports_arrived(struct turns *t, const uint8_t *key, const struct ag
     for (size_t i = 0; i < msg->n_reports; i++) {
         struct input *in = input_add(t, INPUT_REPORT, key);
         in->incarnation = msg->incarnation;
-        in->report = report_copy(&t->arena, &msg->reports[i]);
+        in->report = report_copy(t, &msg->reports[i]);
     }
 }
 

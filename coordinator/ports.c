@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "common/vec.h"
+#include "coordinator/details.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/service_state.h"
 
@@ -31,14 +32,19 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
     }
     for (size_t i = 0; i < c->n_chunks; i++)
         bf_vec_push(&chunks, (struct store_chunk){.index = c->chunks[i].index, .bytes = c->chunks[i].bytes, .n = c->chunks[i].n});
+    BF_VEC_TYPE(struct store_details) details = {0};
+    for (size_t i = 0; i < c->n_details; i++)
+        bf_vec_push(&details, details_for_store(&c->details[i]));
     const struct store_write w = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = plans.at, .n_plans = plans.n,
                                   .checkpoint_begin = c->checkpoint_begin, .checkpoint_end = c->checkpoint_end,
-                                  .checkpoint_seq = c->checkpoint_seq, .chunks = chunks.at, .n_chunks = chunks.n};
+                                  .checkpoint_seq = c->checkpoint_seq, .chunks = chunks.at, .n_chunks = chunks.n,
+                                  .details = details.at, .n_details = details.n};
     failpoint_pass(FAILPOINT_BEFORE_COMMIT);
     enum bf_rc rc = store_commit(s->store, &w, err);
     failpoint_pass(FAILPOINT_AFTER_COMMIT);
     bf_vec_free(&plans);
     bf_vec_free(&chunks);
+    bf_vec_free(&details);
     return rc;
 }
 
@@ -118,7 +124,7 @@ static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_
     const struct view_source v = {
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
         .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
-        .logs = logs_store(s->logs), .cache = s->cache, .turns = s->turns,
+        .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
     };
     return views_answer(&v, req, ret_json, err);
 }

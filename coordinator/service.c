@@ -83,7 +83,7 @@ static enum bf_rc recover(struct service *s, struct bf_error *err)
 static enum bf_rc open_state(struct service *s, struct bf_error *err)
 {
     const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
-                                          .create = true};
+                                          .details_bytes = s->config.details_keep_bytes, .create = true};
     enum bf_rc rc = store_open(s->config.store, &options, &s->store, err);
     if (rc != BF_OK)
         return rc;

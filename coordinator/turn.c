@@ -59,6 +59,7 @@ void turns_free(struct turns *t)
     bf_vec_free(&t->inputs);
     bf_vec_free(&t->journalled);
     bf_vec_free(&t->staged);
+    bf_vec_free(&t->details);
     bf_arena_free(&t->arena);
     engine_out_free(&t->out);
     engine_out_free(&t->chunk_out);
@@ -111,6 +112,13 @@ void turn_set_low(struct turns *t, bool low)
     bf_vec_push(&t->inputs, (struct input){.kind = INPUT_LOW, .low = low});
 }
 
+uint64_t turn_take_dropped(struct turns *t)
+{
+    uint64_t n = t->details_dropped;
+    t->details_dropped = 0;
+    return n;
+}
+
 static void collect_lost(struct turns *t, int64_t now_ms)
 {
     struct input in = {.kind = INPUT_LOST};
@@ -143,6 +151,19 @@ static void stage_plans(struct turns *t)
         memcpy(blob->key, in->command.plan_hash, sizeof blob->key);
         blob->bytes = turn_plan_bundle(t, in->command.plan_hash, &blob->n);
         assert(blob->bytes);
+    }
+}
+
+/* Borrowed from the records of the turn. */
+static void stage_details(struct turns *t)
+{
+    bf_vec_clear(&t->details);
+    for (size_t i = 0; i < t->out.n_records; i++) {
+        const struct record *r = &t->out.records[i];
+        if (r->kind == RECORD_DETAILS)
+            bf_vec_push(&t->details, (struct turn_details){.backfill = r->backfill, .step = r->step, .index = r->index, .run = r->run,
+                                                           .attempt_no = r->attempt_no, .attempt = r->ref.attempt, .at_us = r->at_us,
+                                                           .bytes = r->bytes, .n = r->n_bytes});
     }
 }
 
@@ -183,11 +204,14 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
         };
         turn_encode(&turn, &t->encoded);
         stage_plans(t);
+        stage_details(t);
         c.seq = turn.seq;
         c.turn = t->encoded.data;
         c.turn_bytes = t->encoded.len;
         c.plans = t->staged.at;
         c.n_plans = t->staged.n;
+        c.details = t->details.at;
+        c.n_details = t->details.n;
     }
     if (t->snapshot_active)
         stage_chunks(t, chunks, &c);
@@ -234,6 +258,7 @@ enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf
     release_effects(t, now_ms);
     bf_vec_clear(&t->inputs);
     bf_arena_clear(&t->arena);
+    t->details_bytes = 0;
     checkpoint_maybe_begin(t, now_ms);
     return BF_OK;
 }

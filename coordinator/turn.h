@@ -19,6 +19,14 @@
 /* One checkpoint chunk or plan to be written. */
 struct turn_blob { uint8_t key[32]; uint32_t index; const void *bytes; size_t n; };
 
+/* What one attempt told beside its end (proto/outcome.h), for the table of details. */
+struct turn_details {
+    uint32_t backfill, step, index, run, attempt_no;
+    uint64_t attempt;
+    int64_t at_us;
+    const void *bytes; size_t n;
+};
+
 struct turn_commit {
     uint64_t seq;                                /* 0: no turn, chunks only */
     const void *turn; size_t turn_bytes;
@@ -26,6 +34,7 @@ struct turn_commit {
     bool checkpoint_begin, checkpoint_end;
     uint64_t checkpoint_seq;
     const struct turn_blob *chunks; size_t n_chunks;
+    const struct turn_details *details; size_t n_details;      /* of the turn; recovery does not read them */
 };
 
 /* What the turn needs from outside.  Every call is made from within turn_* functions; arg is ports.arg. */
@@ -61,7 +70,13 @@ enum bf_rc turns_load_chunk(struct turns *t, const void *p, size_t n, struct bf_
 enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err) BF_MUST_CHECK;
 
-/* Intake.  boot_ms is CLOCK_BOOTTIME of the call: heartbeats are answered at once. */
+/* Intake.  boot_ms is CLOCK_BOOTTIME of the call: heartbeats are answered at once.
+ *
+ * Details are the one part of a result that may go: where the store is short of room, or one turn would carry more than
+ * TURN_DETAILS_BYTES_MAX of them, TURN_DETAILS_LOW or TURN_DETAILS_MANY stands in their place, and is kept and shown. */
+#define TURN_DETAILS_BYTES_MAX (16u << 20)
+#define TURN_DETAILS_LOW "{\"dropped\":\"the store was short of room\"}"
+#define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
 /* A change by an operator whose role was checked by the caller.  bundle (encoded plan source) only with OP_CREATE: compiled here;
  * a plan that does not compile, or is not there, is answered at once. */
@@ -76,6 +91,9 @@ int64_t turn_next_ms(const struct turns *t);      /* CLOCK_BOOTTIME; INT64_MAX: 
 bool turn_pending(const struct turns *t);
 /* No creates and no grants while set (low water, read-only); cancels and results still commit.  Not set after a recovery. */
 void turn_set_low(struct turns *t, bool low);
+
+/* How many attempts' details were dropped since the last call. */
+uint64_t turn_take_dropped(struct turns *t);
 
 const struct engine *turn_engine(const struct turns *t);
 int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms);     /* engine time of a moment */

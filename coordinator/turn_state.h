@@ -27,6 +27,9 @@ struct turns {
     BF_VEC_TYPE(struct input) inputs;            /* gathered; strings in arena */
     BF_VEC_TYPE(struct input) journalled;
     BF_VEC_TYPE(struct turn_blob) staged;        /* plans of this turn */
+    BF_VEC_TYPE(struct turn_details) details;    /* of this turn */
+    size_t details_bytes;                        /* gathered for the next turn */
+    uint64_t details_dropped;
     struct bf_arena arena;
     struct engine_out out, chunk_out;
     struct bf_buf encoded, chunk_bytes;

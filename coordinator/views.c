@@ -25,6 +25,7 @@ static json_t *backfill_head(const struct backfill_view *b)
     json_object_set_new(j, "id", view_string(view_backfill_id(b->id).text));
     json_object_set_new(j, "name", view_string(b->plan->name));
     json_object_set_new(j, "state", view_string(backfill_state_name(b->state)));
+    json_object_set_new(j, "halted", view_string(b->halted));
     json_object_set_new(j, "steps", view_counts(b));
     return j;
 }
@@ -169,6 +170,8 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_WHY: rc = view_why(v, req, &j, err); break;
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
+    case OP_CHECKS: rc = view_checks(v, req, &j, err); break;
+    case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;

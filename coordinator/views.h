@@ -10,6 +10,7 @@
 #include "proto/operator_msg.h"
 
 struct log_store;
+struct store;
 struct turns;
 struct views_cache;
 
@@ -20,6 +21,7 @@ struct view_source {
     int64_t engine_ms, wall_us;                  /* of now */
     uint64_t seq;                                /* last turn: what was counted before it may be old */
     struct log_store *logs;                      /* NULL: none are kept */
+    struct store *store;                         /* has the details of attempts; NULL: none are kept */
     struct views_cache *cache;                   /* NULL: none */
     const struct turns *turns;                   /* has the sources of plans; NULL: none are kept */
 };

@@ -30,6 +30,8 @@ static size_t escaped_bytes(const uint8_t *p, size_t n)
     return bytes;
 }
 
+enum { STREAM_AGENT = 3 };                       /* the agent's own remarks */
+
 static const char *stream_name(uint8_t stream)
 {
     return stream == 1 ? "stdout" : stream == 2 ? "stderr" : "agent";
@@ -94,4 +96,40 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
     *ret = json_pack("{s:s, s:I, s:I, s:b, s:o, s:I}", "attempt", view_attempt_id(attempt).text, "offset", (json_int_t)req->page_offset,
                      "next", (json_int_t)end.next, "end", end.end ? 1 : 0, "chunks", page.chunks, "cut_bytes", (json_int_t)end.cut_bytes);
     return BF_OK;
+}
+
+/* ---- the last line ---- */
+
+#define TAIL_BYTES 4096u
+
+static bool tail_add(void *arg, const struct log_piece *piece)
+{
+    if (piece->stream != STREAM_AGENT)
+        bf_buf_put(arg, piece->bytes, piece->n);
+    return true;
+}
+
+void view_last_line(const struct view_source *v, const struct instance_view *i, char ret[VIEW_LINE_MAX])
+{
+    struct bf_buf raw = {0}, text = {0};
+    struct log_end end;
+    struct bf_error err;
+    const uint8_t *key = sender_key(v, i->attempt, i);
+    uint64_t bytes = v->logs && i->attempt ? log_store_end(v->logs, i->attempt, key) : 0;
+    ret[0] = '\0';
+    uint64_t from = bytes > TAIL_BYTES ? bytes - TAIL_BYTES : 0;
+    if (bytes && log_store_read(v->logs, i->attempt, key, from, TAIL_BYTES, tail_add, &raw, &end, &err) == BF_OK) {
+        while (raw.len && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r' || raw.data[raw.len - 1] == ' '))
+            raw.len--;
+        size_t at = raw.len, most = (VIEW_LINE_MAX - 1) / 3;         /* a byte that is no text becomes three */
+        while (at > 0 && raw.data[at - 1] != '\n')
+            at--;
+        size_t n = raw.len - at < most ? raw.len - at : most;
+        while (n > 0 && n < raw.len - at && (raw.data[at + n] & 0xc0) == 0x80)
+            n--;
+        append_text(&text, raw.data + at, n);
+        memcpy(ret, bf_buf_cstr(&text), text.len + 1);
+    }
+    bf_buf_free(&raw);
+    bf_buf_free(&text);
 }

@@ -90,7 +90,7 @@ json_t *view_counts(const struct backfill_view *b)
     return counts;
 }
 
-static const char *source_name(enum outcome_source s)
+const char *view_source_name(enum outcome_source s)
 {
     switch (s) {
     case OUTCOME_OK: return "ok";
@@ -118,7 +118,7 @@ json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t st
         return json_null();
     json_t *j = json_object();
     json_object_set_new(j, "class", view_string(failure_class_name(class)));
-    json_object_set_new(j, "source", view_string(source_name(o.source)));
+    json_object_set_new(j, "source", view_string(view_source_name(o.source)));
     json_object_set_new(j, "code", json_integer(o.code));
     size_t n = strlen(o.text) * 6;               /* the most that escapes can make of it */
     bool fits = n <= *text_left_bytes;

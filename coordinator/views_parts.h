@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "coordinator/store/store.h"
 #include "coordinator/views.h"
 #include "plan/selector.h"
 
@@ -12,6 +13,7 @@
 #define VIEW_FAILURES_MAX 10u
 #define VIEW_NAME_MAX 168                        /* of an instance: the longest step, its partition */
 #define VIEW_PICKED_SHOWN 3
+#define VIEW_CHECKS_MAX 20u                      /* of one attempt, outside of OP_CHECKS */
 
 /* Name of a backfill, "bf-12". */
 struct view_id { char text[24]; };
@@ -31,6 +33,16 @@ const char *view_state_name(const struct instance_view *i);
 json_t *view_counts(const struct backfill_view *b);
 /* null, or {"class","source","code","text"}; text is left out once *text_left_bytes is used up. */
 json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, size_t *text_left_bytes);
+/* The last line that a running attempt wrote itself, on either stream, into ret (VIEW_LINE_MAX); "" when there is none. */
+#define VIEW_LINE_MAX 512
+void view_last_line(const struct view_source *v, const struct instance_view *i, char ret[VIEW_LINE_MAX]);
+const char *view_source_name(enum outcome_source s);
+/* What this attempt told, as a document (an empty one when it is none); NULL when nothing is kept of it. */
+json_t *view_details(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt);
+json_t *view_details_document(const struct store_details *d);
+/* Of such a document, or NULL: the checks that did not pass, in short; the statement that failed, or null. */
+json_t *view_failed_checks(const json_t *document);
+json_t *view_statement(const json_t *document);
 /* The backfill that a request names. */
 enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err);
 /* What the selectors of a request pick; without one: everything.  Release with plan_selection_done(). */
@@ -50,6 +62,8 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a change of priority. */
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

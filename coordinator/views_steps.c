@@ -320,6 +320,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "id", view_string(view_backfill_id(b.id).text));
     json_object_set_new(j, "name", view_string(b.plan->name));
     json_object_set_new(j, "state", view_string(backfill_state_name(b.state)));
+    json_object_set_new(j, "halted", view_string(b.halted));
     json_object_set_new(j, "steps", view_counts(&b));
     json_object_set_new(j, "by_step", by_step(v, &b, &left_out));
     if (left_out)

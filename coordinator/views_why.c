@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/remedies.h"
 #include "coordinator/views_parts.h"
 
 #define BLOCKERS_MAX 16
@@ -142,6 +143,12 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
         snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
         break;
+    case BLOCKER_HALTED:
+        t.kind = "halted";
+        snprintf(t.detail, sizeof t.detail, "%s", b->halted ? b->halted : "");
+        snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32, b->id,
+                 b->id);
+        break;
     case BLOCKER_LOW_WATER:
         t.kind = "low_water";
         snprintf(t.detail, sizeof t.detail, "the store is short of room: nothing new starts until there is more");
@@ -207,6 +214,22 @@ static json_t *annotations(const struct plan_step *s, enum plan_priority now)
     return j;
 }
 
+/* What mends its last failure, what the checks and the statement of its newest attempt were, and what one that runs said last. */
+static void told_by_attempt(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
+                            const struct instance_view *i, const struct outcome *failure, json_t *j)
+{
+    bool ended_well = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;
+    char line[VIEW_LINE_MAX] = "";
+    json_t *details = view_details(v, b->id, step, index, i->attempt);
+    if (i->state == INSTANCE_RUNNING)
+        view_last_line(v, i, line);
+    json_object_set_new(j, "fix", view_string(failure && !ended_well ? remedy_of(failure) : NULL));
+    json_object_set_new(j, "sql", view_statement(details));
+    json_object_set_new(j, "checks", view_failed_checks(details));
+    json_object_set_new(j, "last_said", view_string(line[0] ? line : NULL));
+    json_decref(details);
+}
+
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -246,6 +269,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "blockers", list);
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
+    told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);
     json_object_set_new(j, "attempts", json_integer(i.attempts));
     json_object_set_new(j, "annotations", annotations(why_step(&b, step), engine_priority(v->engine, b.id, step)));
     *ret = j;

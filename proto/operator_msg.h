@@ -14,6 +14,7 @@
 #include "common/error.h"
 
 #define OP_REQUEST_ID_BYTES 16
+#define OP_ALL_ATTEMPTS UINT64_MAX
 #define OP_LATEST 0u                         /* backfill 0 means the newest */
 #define OP_PAGE_MAX 1000u
 #define OP_LOG_PAGE_BYTES (512u << 10)       /* the limit of OP_LOGS is of bytes */
@@ -53,11 +54,12 @@ struct op_request {
     enum op_priority priority;
     bool dry_run;                            /* a query: answers with what would change, page by page; is never an input */
     /* queries */
-    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY: plan/selector.h; none: all */
-    const char *state;                       /* STEPS filter; "" : all */
+    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES: plan/selector.h; none: all */
+    const char *state;                       /* STEPS: filter; CHECKS: status; "" : all */
     const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
-    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY; limit 0: 1,000.  PLAN_GET: offset in bytes */
-    uint64_t attempt;                        /* LOGS: 0: the newest of the instance */
+    uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
+                                                CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
+    uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
     struct bf_arena arena;
 };
 

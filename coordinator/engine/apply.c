@@ -23,9 +23,10 @@ static enum bf_rc apply_counters(struct engine *e, const struct record *r)
 static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r, struct bf_error *err)
 {
     struct backfill *b = backfill_find(e, r->backfill);
-    if (!b || !backfill_may_become(b, r->backfill_state))
+    bool again = b && b->state == BACKFILL_PAUSED && r->backfill_state == BACKFILL_PAUSED && !(r->reason && *r->reason);
+    if (!b || again || !backfill_may_become(b, r->backfill_state))
         return corrupt(r, "the backfill is unknown, or may not go to this state", err);
-    backfill_set_state(e, b, r->backfill_state, r->at_us);
+    backfill_set_state(e, b, r->backfill_state, r->reason, r->at_us);
     return BF_OK;
 }
 

@@ -9,9 +9,45 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-/* End an attempt with this outcome: verdict, record. */
-static void end_attempt(struct decision *d, const struct attempt *a, const struct outcome *o, int64_t started_us, int64_t ended_us)
+/* What an attempt told beside its end goes to the store through a record of its own: the engine keeps nothing of it. */
+static void keep_details(struct decision *d, const struct attempt *a, const char *details)
 {
+    if (!details || !*details)
+        return;
+    struct record *r = record_begin(d, RECORD_DETAILS);
+    r->ref = a->ref;
+    r->backfill = a->backfill;
+    r->step = a->step;
+    r->index = a->index;
+    r->run = a->run;
+    r->attempt_no = a->attempt_no;
+    r->bytes = (const uint8_t *)details;
+    r->n_bytes = strlen(details);
+    record_emit(d, r);
+}
+
+/* A check of severity halt failed: nothing more of the backfill starts until a person resumes it.  What runs goes on to its end.
+ * The first reason stays; one that was paused by a person gets it too, so that the resume is not given unawares. */
+static void halt(struct decision *d, const struct attempt *a, const struct outcome *o)
+{
+    const struct backfill *b = backfill_find(d->e, a->backfill);
+    bool may = b->state == BACKFILL_RUNNING || (b->state == BACKFILL_PAUSED && !b->halted);
+    if (o->source != OUTCOME_CHECK || o->code != CHECK_HALT || !may || BF_PLANTED("halt_ignored"))
+        return;
+    char key[PLAN_KEY_MAX];
+    const struct plan_step *s = &b->plan->steps[a->step];
+    plan_partition_key(s->partitions, a->index, key);
+    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    r->backfill = b->id;
+    r->backfill_state = BACKFILL_PAUSED;
+    r->reason = out_printf(d->out, "halted by a check of %s%s%s%s: %s", s->name, *key ? "[" : "", key, *key ? "]" : "", o->text);
+    record_emit(d, r);
+}
+
+/* End an attempt with this outcome: verdict, record, what it told, and what that means for its backfill. */
+static void end_attempt(struct decision *d, const struct attempt *attempt, const struct outcome *o, int64_t started_us, int64_t ended_us)
+{
+    const struct attempt ended = *attempt, *a = &ended;      /* its slot is free once the end is applied */
     const struct backfill *b = backfill_find(d->e, a->backfill);
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
     struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, b->state == BACKFILL_CANCELLED, a->attempt_no,
@@ -33,6 +69,8 @@ static void end_attempt(struct decision *d, const struct attempt *a, const struc
     r->failure_class = ruling.class;
     r->retry_at_ms = ruling.retry_at_ms;
     record_emit(d, r);
+    keep_details(d, a, o->details);
+    halt(d, a, o);
 }
 
 /* ---- HELLO ---- */
@@ -216,6 +254,8 @@ static void report_ended(struct decision *d, const struct input *in, const struc
         end_attempt(d, a, &in->report.outcome, in->report.started_us, in->report.ended_us);
     else
         record_stale(d, in, sender);
+    if (!(may && (current || successor)) && BF_PLANTED("details_of_stale_report"))
+        keep_details(d, a ? a : &(struct attempt){.ref = in->report.ref}, in->report.outcome.details);
     if (may)
         acknowledge(d, sender, in->report.ref);
 }

@@ -1,5 +1,6 @@
 /* What operators ask for.  Every command is answered by a record, so that the same request id gets the same answer again,
  * whatever happened in between. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/plant.h"
@@ -204,8 +205,11 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     record_emit(d, r);
     if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED)
         set_state(d, b, BACKFILL_RUNNING);
-    return accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run", b->id, (unsigned long long)failed,
-                                       failed == 1 ? " begins" : "s begin"));
+    char still[96] = "";
+    if (b->state == BACKFILL_PAUSED)
+        snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);
+    return accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
+                                       failed == 1 ? " begins" : "s begin", still));
 }
 
 /* ---- priority ---- */

@@ -69,6 +69,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->pool_name = keep(arena, r->pool_name);
     r->text = keep(arena, r->text);
     r->json = keep(arena, r->json);
+    r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
     keep_hello(arena, &r->hello);
     keep_params(arena, r);

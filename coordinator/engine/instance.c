@@ -8,7 +8,9 @@
  * One function moves the state, the counts and the lists together.  While recovering only the state is kept, and ready is
  * written as waiting, because it is derived. */
 #include <assert.h>
+#include <stdlib.h>
 
+#include "common/mem.h"
 #include "coordinator/engine/internal.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
@@ -27,7 +29,7 @@ static const uint16_t moves[INSTANCE_STATE_COUNT] = {
 static const uint16_t backfill_moves[] = {
     [BACKFILL_QUEUED] = STATE(RUNNING) | STATE(CANCELLED),
     [BACKFILL_RUNNING] = STATE(PAUSED) | STATE(SUCCEEDED) | STATE(PARTLY) | STATE(FAILED) | STATE(CANCELLED),
-    [BACKFILL_PAUSED] = STATE(RUNNING) | STATE(CANCELLED),
+    [BACKFILL_PAUSED] = STATE(RUNNING) | STATE(CANCELLED) | STATE(PAUSED),     /* again, when a check halts it */
     [BACKFILL_SUCCEEDED] = 0,
     [BACKFILL_PARTLY] = STATE(RUNNING),
     [BACKFILL_FAILED] = STATE(RUNNING),
@@ -118,10 +120,12 @@ static bool is_end(const struct backfill *b)
     return false;
 }
 
-void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, int64_t at_us)
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us)
 {
     assert(backfill_may_become(b, next));
     b->state = next;
+    free(b->halted);
+    b->halted = next == BACKFILL_PAUSED && halted && *halted ? bf_xstrdup(halted) : NULL;
     if (next == BACKFILL_RUNNING && b->started_us == 0)
         b->started_us = at_us;
     b->finished_us = is_end(b) ? at_us : 0;

@@ -41,7 +41,8 @@ static inline enum op_priority priority_number(enum plan_priority p) { return (e
 void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next);
 bool instance_may_become(const struct instance *in, enum instance_state next);
 bool backfill_may_become(const struct backfill *b, enum backfill_state next);
-void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, int64_t at_us);
+/* halted: why, when a check pauses it; else NULL or "". */
+void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us);
 bool backfill_finished(const struct backfill *b);
 void live_add(struct engine *e, uint32_t id);
 

@@ -216,8 +216,11 @@ static void add_states(const struct backfill *b, struct engine_out *out)
 {
     if (b->started_us != 0)
         add_state(b, BACKFILL_RUNNING, b->started_us, out);
-    if (b->state != BACKFILL_RUNNING && b->state != BACKFILL_QUEUED)
-        add_state(b, b->state, b->finished_us ? b->finished_us : b->started_us, out);
+    if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_QUEUED)
+        return;
+    add_state(b, b->state, b->finished_us ? b->finished_us : b->started_us, out);
+    if (b->halted)
+        out->records[out->n_records - 1].reason = bf_arena_strdup(&out->arena, b->halted);
 }
 
 static void add_attempts(const struct engine *e, struct engine_out *out)

@@ -139,6 +139,7 @@ void backfill_free(struct backfill *b)
     free(b->priority);
     free(b->lanes);
     free(b->unwritten);
+    free(b->halted);
     bf_arena_free(&b->arena);
     free(b);
 }

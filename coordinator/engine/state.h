@@ -62,6 +62,7 @@ struct backfill {
     const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
+    char *halted;                                /* owned; why a check paused it; NULL: no check did.  Only while it is paused */
     struct instance *instances;                  /* by number (topology) */
     struct instance_usage *usage;                /* by number */
     struct gate *gates;

@@ -36,6 +36,7 @@ struct backfill_view {
     const char *actor, *reason, *from, *to;
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
+    const char *halted;                      /* paused by a check, and why; NULL: not so */
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
     uint64_t upstream_failed;
     uint32_t open_attempts;
@@ -85,7 +86,7 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
-                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER };
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {

@@ -107,7 +107,7 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (backing_off)
         add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clears_at_ms = in->retry_at_ms});
     if (b->state == BACKFILL_PAUSED)
-        add(&a, (struct blocker){.kind = BLOCKER_PAUSED, .clears_at_ms = -1});
+        add(&a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
     if (e->low)
         add(&a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
     if (in->state == INSTANCE_READY)

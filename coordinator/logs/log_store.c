@@ -312,6 +312,15 @@ static bool reading_begin(struct log_store *s, uint64_t attempt, const uint8_t *
     return e != NULL;
 }
 
+uint64_t log_store_end(struct log_store *s, uint64_t attempt, const uint8_t *key)
+{
+    pthread_mutex_lock(&s->lock);
+    const struct log_entry *e = log_index_find(&s->index, attempt, key);
+    uint64_t end = e ? e->end : 0;
+    pthread_mutex_unlock(&s->lock);
+    return end;
+}
+
 struct log_file { int fd; uint32_t id; };
 
 /* One frame into raw; false when it is gone or damaged. */

@@ -42,6 +42,9 @@ struct log_end { uint64_t next, cut_bytes; bool end; };
 enum bf_rc log_store_read(struct log_store *s, uint64_t attempt, const uint8_t *key, uint64_t offset, size_t max_bytes, log_told *told,
                           void *arg, struct log_end *ret, struct bf_error *err) BF_MUST_CHECK;
 
+/* Offset behind the newest byte that is there of an attempt; 0: nothing.  key as above.  Any thread. */
+uint64_t log_store_end(struct log_store *s, uint64_t attempt, const uint8_t *key);
+
 struct log_store_stats { uint64_t bytes, segments, frames, attempts, refused_bytes, damaged; };
 void log_store_stats(struct log_store *s, struct log_store_stats *ret);
 

@@ -7,6 +7,8 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
+enum { RESUME_EVERY_MS = 5000 };                 /* once the faults are over */
+
 static const uint8_t operator_key[BF_KEY_BYTES] = {200};
 
 static void bundle_of(struct world *w, struct sim_request *r)
@@ -79,15 +81,22 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
-    struct sim_request *r = world_chance(w, 25) ? random_priority(w) : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
-    r->request.backfill = some_backfill(w);
+    uint32_t halted = shadow_some_halted(w->shadow);
+    bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
+    struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
+                            : world_chance(w, 25) ? random_priority(w)
+                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
+    r->request.backfill = mend ? halted : some_backfill(w);
     return r;
 }
 
 void sim_operator_act(struct world *w)
 {
-    if (w->now_ms >= w->faults_until_ms)
+    if (w->now_ms >= w->faults_until_ms) {
+        sim_operator_resume(w);
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + RESUME_EVERY_MS, .kind = SIM_OPERATOR});
         return;
+    }
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);
@@ -123,14 +132,9 @@ bool sim_all_ended(const struct world *w)
     return w->coordinator_up && shadow_all_terminal(w->shadow);
 }
 
-/* Every acknowledged create is there (I4), and nothing stays paused, so that liveness can be asked for. */
-void sim_operator_release(struct world *w)
+/* Nothing stays paused, so that liveness can be asked for; a check may halt one again. */
+void sim_operator_resume(struct world *w)
 {
-    uint32_t created = 0;
-    for (size_t i = 0; i < w->requests.n; i++)
-        created += w->requests.at[i]->request.verb == OP_CREATE && w->requests.at[i]->acknowledged && w->requests.at[i]->rc == BF_OK;
-    if (created > shadow_backfills(w->shadow))
-        world_violate(w, "I4: %u creates were acknowledged, %u backfills exist", created, shadow_backfills(w->shadow));
     for (uint32_t id = 1; id <= shadow_backfills(w->shadow); id++) {
         if (!shadow_is_paused(w->shadow, id))
             continue;
@@ -138,4 +142,15 @@ void sim_operator_release(struct world *w)
         r->request.backfill = id;
         send(w, r);
     }
+}
+
+/* Every acknowledged create is there (I4). */
+void sim_operator_release(struct world *w)
+{
+    uint32_t created = 0;
+    for (size_t i = 0; i < w->requests.n; i++)
+        created += w->requests.at[i]->request.verb == OP_CREATE && w->requests.at[i]->acknowledged && w->requests.at[i]->rc == BF_OK;
+    if (created > shadow_backfills(w->shadow))
+        world_violate(w, "I4: %u creates were acknowledged, %u backfills exist", created, shadow_backfills(w->shadow));
+    sim_operator_resume(w);
 }

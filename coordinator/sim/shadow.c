@@ -111,11 +111,12 @@ static void on_created(struct shadow *s, const struct record *r)
     shadow_check_outside(s, b);
 }
 
-static void on_backfill_state(struct shadow *s, const struct record *r)
+static void on_backfill_state(struct shadow *s, const struct turn *t, const struct record *r)
 {
     struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
         return;
+    shadow_take_state(s, t, b, r);
     b->state = r->backfill_state;
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         shadow_check_writers(s, b);
@@ -134,6 +135,8 @@ static void on_granted(struct shadow *s, const struct record *r)
     s->last_token = r->ref.token;
     if (s->low)
         world_violate(s->w, "low water: a grant to backfill %u", b->id);
+    if (b->halted)
+        world_violate(s->w, "halt: a grant to backfill %u, which a check halted and nobody resumed", b->id);
     if (b->state != BACKFILL_RUNNING)
         world_violate(s->w, "I9: a grant to backfill %u, which is not running", b->id);
     if (cell->open || cell->end != CELL_WAITING)
@@ -184,6 +187,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
+    shadow_take_halt(b, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
@@ -240,7 +244,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     struct shadow_reply reply;
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
-    case RECORD_BACKFILL_STATE: on_backfill_state(s, r); break;
+    case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
     case RECORD_GRANTED: on_granted(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_RETRIED:
@@ -284,9 +288,10 @@ void shadow_committed(struct shadow *s, const void *turn, size_t n)
     struct bf_error err = {0};
     if (turn_decode(turn, n, &t, &err) != BF_OK)
         world_violate(s->w, "codec: a stored turn does not decode: %s", err.text);
-    else
-        for (size_t i = 0; i < t.n_records; i++)
-            on_record(s, &t, &t.records[i]);
+    for (size_t i = 0; i < t.n_records; i++)
+        on_record(s, &t, &t.records[i]);
+    shadow_check_details(s, &t);
+    shadow_check_halts(s);
     s->w->stats.records += t.n_records;
     turn_done(&t);
 }

@@ -18,6 +18,7 @@ struct shadow_backfill {
     uint32_t id;
     enum backfill_state state;
     struct plan *plan;
+    bool halted;                                             /* a check said so, and nobody has resumed it */
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
 };
@@ -52,6 +53,12 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
 /* A change of classes was asked for in this turn; and when it was answered, it is in force. */
 void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_classes(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r);
+/* Details: those that current reports told, each once, and no others. */
+void shadow_check_details(struct shadow *s, const struct turn *t);
+/* Halts: an end that halts, a change of state, and how things stand when the turn is over. */
+void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
+void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_halts(struct shadow *s);
 /* What b requires of earlier backfills has succeeded there. */
 void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */

@@ -34,9 +34,14 @@ static struct outcome random_outcome(struct world *w)
     static const struct outcome outcomes[] = {
         {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75}, {.source = OUTCOME_SIGNAL, .code = 11},
         {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
+    static const struct outcome checks[] = {{.source = OUTCOME_CHECK, .code = CHECK_ERROR}, {.source = OUTCOME_CHECK, .code = CHECK_HALT}};
+    static const char *const details[] = {"", "{\"metrics\":{\"rows\":1}}", "{\"checks\":[{\"name\":\"unique\",\"status\":\"failed\"}]}"};
     uint64_t dice = world_random(w, 100);
     struct outcome o = outcomes[dice < 88 ? 0 : dice < 92 ? 1 : dice < 95 ? 2 : dice < 97 ? 3 : dice < 99 ? 4 : 5];
-    o.sqlstate = o.dbms = o.details = "";
+    if (dice == 99 || world_chance(w, 1))
+        o = checks[world_random(w, 2)];
+    o.sqlstate = o.dbms = "";
+    o.details = details[o.source == OUTCOME_CHECK ? 2 : world_random(w, 2)];
     o.text = "simulated";
     o.rows = -1;
     o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000), .peak_memory_bytes = world_random(w, 1u << 30),

@@ -145,8 +145,9 @@ void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
 void sim_operator_act(struct world *w);
 void sim_operator_reply(struct world *w, const struct op_reply *reply);
 bool sim_all_ended(const struct world *w);
-/* At the end: lift pauses, so that liveness can be asked for. */
+/* At the end: look at what was acknowledged, and lift pauses. */
 void sim_operator_release(struct world *w);
+void sim_operator_resume(struct world *w);
 
 /* A random plan as YAML, over a small family of datasets so that writers overlap. */
 void scenario_plan(struct world *w, struct bf_buf *ret_yaml);

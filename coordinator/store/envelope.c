@@ -9,7 +9,7 @@
 #include "common/crc32c.h"
 #include "common/text.h"
 
-const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal"};
+const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal", "details"};
 
 void store_put_be32(uint8_t *p, uint32_t v)
 {
@@ -48,7 +48,7 @@ uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *
     return bf_crc32c(crc, p, n);
 }
 
-/* A key in words: "journal 12", "checkpoint 3/0", "plan 0a1b…", "meta pointer". */
+/* A key in words: "journal 12", "checkpoint 3/0", "plan 0a1b…", "details bf-3/0/12 a-77", "meta pointer". */
 static void key_words(enum store_table table, const MDB_val *key, char *ret, size_t size)
 {
     const uint8_t *k = key->mv_data;
@@ -60,6 +60,9 @@ static void key_words(enum store_table table, const MDB_val *key, char *ret, siz
     } else if (table == TABLE_PLAN && key->mv_size == 32) {
         bf_hex(k, 8, hex);
         snprintf(ret, size, "plan %s…", hex);
+    } else if (table == TABLE_DETAILS && key->mv_size == STORE_DETAILS_KEY_BYTES) {
+        snprintf(ret, size, "details bf-%u/%u/%u a-%llu", store_get_be32(k), store_get_be32(k + 4), store_get_be32(k + 8),
+                 (unsigned long long)store_get_be64(k + 12));
     } else {
         snprintf(ret, size, "%s %.*s", store_table_names[table], (int)(key->mv_size > 32 ? 32 : key->mv_size), (const char *)k);
     }
@@ -85,6 +88,10 @@ enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT]
 {
     for (int i = 0; i < TABLE_COUNT; i++) {
         int rc = mdb_dbi_open(txn, store_table_names[i], create ? MDB_CREATE : 0, &ret[i]);
+        if (rc == MDB_NOTFOUND && i == TABLE_DETAILS) {
+            ret[i] = STORE_NO_TABLE;
+            continue;
+        }
         if (rc)
             return bf_fail(err, rc == MDB_NOTFOUND ? BF_CORRUPT : BF_IO, "store: table %s: %s", store_table_names[i], mdb_strerror(rc));
     }

@@ -60,6 +60,8 @@ static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_t
     while (!rc && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         if (store_open_value(table, &key, &value, &p, &n, &err) != BF_OK)
             problem(c, err.text);
+        else if (table == TABLE_DETAILS && !store_details_valid(&key, p, n))
+            problem(c, "store: details of an attempt are of no known version");
         check_order(c, table, &key);
     }
     if (rc != MDB_NOTFOUND) {
@@ -79,7 +81,8 @@ static void check_tables(struct check *c, MDB_txn *txn)
         return;
     }
     for (int table = 0; table < TABLE_COUNT; table++)
-        check_table(c, txn, dbi[table], (enum store_table)table);
+        if (dbi[table] != STORE_NO_TABLE)
+            check_table(c, txn, dbi[table], (enum store_table)table);
     if (c->chunks != c->pointer.chunks && c->pointer.generation) {
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
         problem(c, text);

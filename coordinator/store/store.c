@@ -1,6 +1,6 @@
 /* Opening, and the one durable transaction of a turn.
  *
- * Order of a commit: journal value, plans, chunks, pointer, then bounded deletes of what the pointer has made old; then fsync by
+ * Order of a commit: journal value, plans, chunks, details, pointer, then bounded deletes of what the pointer has made old; then fsync by
  * LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
  * the commit itself leaves the outcome unknown. */
 #include "coordinator/store/store_state.h"
@@ -24,6 +24,7 @@ enum { DELETES_PER_COMMIT = 32 };
 #define DEFAULT_MAX_BYTES (16ull << 30)
 #define DEFAULT_RESERVE_BYTES (64ull << 20)
 #define DEFAULT_JOURNAL_KEEP 100000u
+#define DEFAULT_DETAILS_BYTES (1ull << 30)
 
 /* ---- opening ---- */
 
@@ -60,7 +61,7 @@ static enum bf_rc take_lock(struct store *s, const char *dir, struct bf_error *e
     return BF_OK;
 }
 
-static int put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags)
+int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags)
 {
     MDB_val value = {n + STORE_ENVELOPE_BYTES, NULL};
     int rc = mdb_put(txn, s->dbi[table], key, &value, flags | MDB_RESERVE);
@@ -81,7 +82,7 @@ static int put_meta(struct store *s, MDB_txn *txn)
     bf_buf_put_u64(&b, s->meta.seed);
     bf_buf_put_u32(&b, s->meta.epoch);
     bf_buf_put_u64(&b, (uint64_t)s->meta.lease_ms);
-    int rc = put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
     bf_buf_free(&b);
     return rc;
 }
@@ -93,7 +94,7 @@ static int put_pointer(struct store *s, MDB_txn *txn, const struct store_pointer
     bf_buf_put_u32(&b, p->generation);
     bf_buf_put_u32(&b, p->chunks);
     bf_buf_put_u64(&b, p->seq);
-    int rc = put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
+    int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
     bf_buf_free(&b);
     return rc;
 }
@@ -140,6 +141,9 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (rc)
         return store_fail(err, rc, "opening");
     enum bf_rc result = store_open_tables(txn, fresh, s->dbi, err);
+    if (result == BF_OK && s->dbi[TABLE_DETAILS] == STORE_NO_TABLE &&
+        (rc = mdb_dbi_open(txn, store_table_names[TABLE_DETAILS], MDB_CREATE, &s->dbi[TABLE_DETAILS])) != 0)
+        result = store_fail(err, rc, "adding the table of details");
     if (result == BF_OK && fresh) {
         s->meta = (struct store_meta){.format = STORE_FORMAT, .epoch = 1};
         randombytes_buf(s->meta.cluster, sizeof s->meta.cluster);
@@ -286,6 +290,9 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
     s->options.max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
     s->options.reserve_bytes = o->reserve_bytes ? o->reserve_bytes : DEFAULT_RESERVE_BYTES;
     s->options.journal_keep = o->journal_keep ? o->journal_keep : DEFAULT_JOURNAL_KEEP;
+    s->options.details_bytes = o->details_bytes ? o->details_bytes : DEFAULT_DETAILS_BYTES;
+    if (s->options.details_bytes > s->options.max_bytes / 4)
+        s->options.details_bytes = s->options.max_bytes / 4;
     enum bf_rc rc = refuse_network(dir, err);
     if (rc == BF_OK)
         rc = take_lock(s, dir, err);
@@ -365,14 +372,14 @@ static int put_turn(struct store *s, MDB_txn *txn, const struct store_write *w)
     uint8_t seq[8];
     store_put_be64(seq, w->seq);
     MDB_val key = {sizeof seq, seq};
-    return put_value(s, txn, TABLE_JOURNAL, &key, w->turn, w->turn_bytes, MDB_APPEND);
+    return store_put_value(s, txn, TABLE_JOURNAL, &key, w->turn, w->turn_bytes, MDB_APPEND);
 }
 
 static int put_plans(struct store *s, MDB_txn *txn, const struct store_write *w)
 {
     for (size_t i = 0; i < w->n_plans; i++) {
         MDB_val key = {sizeof w->plans[i].key, (void *)(uintptr_t)w->plans[i].key};
-        int rc = put_value(s, txn, TABLE_PLAN, &key, w->plans[i].bytes, w->plans[i].n, MDB_NOOVERWRITE);
+        int rc = store_put_value(s, txn, TABLE_PLAN, &key, w->plans[i].bytes, w->plans[i].n, MDB_NOOVERWRITE);
         if (rc && rc != MDB_KEYEXIST)
             return rc;
     }
@@ -386,7 +393,7 @@ static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w
         store_put_be32(name, generation);
         store_put_be32(name + 4, w->chunks[i].index);
         MDB_val key = {sizeof name, name};
-        int rc = put_value(s, txn, TABLE_CHECKPOINT, &key, w->chunks[i].bytes, w->chunks[i].n, 0);
+        int rc = store_put_value(s, txn, TABLE_CHECKPOINT, &key, w->chunks[i].bytes, w->chunks[i].n, 0);
         if (rc)
             return rc;
     }
@@ -431,6 +438,8 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
         rc = put_plans(s, txn, w);
     if (!rc)
         rc = put_chunks(s, txn, w, next->top_generation);
+    if (!rc && w->turn_bytes && w->n_details)
+        rc = store_put_details(s, txn, w);
     if (!rc && w->checkpoint_end)
         rc = put_pointer(s, txn, &next->pointer);
     if (!rc)

@@ -5,6 +5,8 @@
  *
  * Checkpoint: chunks are written under a new generation, a few with each turn; the pointer {generation, as-of sequence} is flipped
  * with the last.  Journal before the pointer and older generations are deleted in bounded slices later.
+ * Details: what single attempts told, in a table of its own that recovery never reads.  At most STORE_DETAILS_ATTEMPTS of an instance
+ * and details_bytes in all are kept; of the oldest backfills they go first.
  * Low water: data.mdb is grown ahead; below the reserve the store says so, and only small turns (results, cancels) still fit. */
 #ifndef BF_STORE_H
 #define BF_STORE_H
@@ -22,6 +24,7 @@ struct store_options {
     uint64_t max_bytes;                         /* the file's ceiling (default 16 GiB); it grows as needed */
     uint64_t reserve_bytes;                     /* low water: kept free on the disk and under max_bytes (default 64 MiB) */
     uint64_t journal_keep;                      /* turns kept before the checkpoint, for replay (default 100,000) */
+    uint64_t details_bytes;                     /* of the table of details (default 1 GiB), and never more than a quarter of max_bytes */
     bool create;
 };
 
@@ -48,6 +51,17 @@ struct store_plan { uint8_t key[32]; const void *bytes; size_t n; };
 /* One checkpoint chunk to be written with this turn. */
 struct store_chunk { uint32_t index; const void *bytes; size_t n; };
 
+#define STORE_DETAILS_ATTEMPTS 10u
+
+/* What one attempt told.  marks: the caller's own bits, by which a walk chooses without opening the bytes. */
+struct store_details {
+    uint32_t backfill, step, index, run, attempt_no;
+    uint64_t attempt;                           /* grows; with the first three the key */
+    int64_t at_us;
+    uint8_t marks;
+    const void *bytes; size_t n;
+};
+
 struct store_write {
     uint64_t seq;                               /* last + 1 */
     const void *turn; size_t turn_bytes;        /* may be NULL/0 when only chunks are written: seq is then ignored */
@@ -56,6 +70,7 @@ struct store_write {
     uint64_t checkpoint_seq;                    /* with begin: state is as of after this sequence number */
     const struct store_chunk *chunks; size_t n_chunks;
     bool checkpoint_end;                        /* flips the pointer */
+    const struct store_details *details; size_t n_details;     /* only with a turn */
 };
 /* Everything in one durable transaction.  BF_FULL: nothing was written and the store is still good.  Anything else: exit. */
 enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_error *err) BF_MUST_CHECK;
@@ -69,6 +84,19 @@ enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, stru
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 uint64_t store_last_seq(const struct store *s);
 uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
+
+/* Details of the instances [first, first + n) of a step, by index and attempt. */
+struct store_details_range {
+    uint32_t backfill, step, first, n;
+    bool newest;                                /* of each instance only its newest attempt that told something */
+    uint8_t marks;                              /* only those with one of these; 0: all */
+};
+/* Bytes are borrowed during the call.  false: no further instance; the attempts of this one still come. */
+typedef bool store_details_visit(void *arg, const struct store_details *d);
+/* One short read transaction, until the range is done, visit() has had enough, or bf_boottime_us() passes until_us (at least one
+ * instance is looked at).  *ret_next: index of the instance to go on with; first + n when none is left. */
+enum bf_rc store_walk_details(struct store *s, const struct store_details_range *r, int64_t until_us, store_details_visit *visit, void *arg,
+                              uint32_t *ret_next, struct bf_error *err) BF_MUST_CHECK;
 
 struct store_room { uint64_t file_bytes, used_bytes, disk_free_bytes; bool low; };
 void store_room(struct store *s, struct store_room *ret);

@@ -1,7 +1,7 @@
 /* The inside of the store, shared by store.c, walk.c and fsck.c.  lmdb.h is seen only here.
  *
- * Tables: meta ("meta", "pointer"), plan (hash), checkpoint (generation, index), journal (sequence number); numbers are big-endian,
- * so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
+ * Tables: meta ("meta", "pointer"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill, step,
+ * index, attempt; not in stores of the first versions); numbers are big-endian, so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
 #ifndef BF_STORE_STATE_H
 #define BF_STORE_STATE_H
 
@@ -9,10 +9,12 @@
 
 #include "coordinator/store/store.h"
 
-enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_COUNT };
+enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_DETAILS, TABLE_COUNT };
 extern const char *const store_table_names[TABLE_COUNT];
 
 #define STORE_ENVELOPE_BYTES 8u
+#define STORE_DETAILS_KEY_BYTES 20u
+#define STORE_NO_TABLE ((MDB_dbi)-1)            /* one that an old store does not have yet; only where tables are not made */
 #define STORE_MAGIC 0x31564642u                 /* "BFV1" */
 
 /* Which checkpoint is good; generation 0: none. */
@@ -45,7 +47,14 @@ enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MD
 enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_meta *ret_meta, struct store_pointer *ret_pointer,
                            struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
-/* Open tables of an environment in a transaction; create makes what is missing. */
+/* Open tables of an environment in a transaction; create makes what is missing, else a table of details that is not there is
+ * STORE_NO_TABLE. */
 enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
+/* Put enveloped bytes.  Gives LMDB's own code. */
+int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
+/* details.c: write those of a turn, and delete what is over the limits.  Gives LMDB's own code. */
+int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w);
+/* Whether an opened value of the table is one of this format. */
+bool store_details_valid(const MDB_val *key, const uint8_t *p, size_t n);
 
 #endif

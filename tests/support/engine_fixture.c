@@ -361,16 +361,21 @@ void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref)
     report(f, a, ref, REPORT_STARTED, (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""});
 }
 
-void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code)
+void fx_told(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code, const char *details)
 {
     report(f, a, ref, REPORT_ENDED,
            (struct outcome){.source = source,
                             .code = code,
                             .sqlstate = "",
                             .dbms = "",
-                            .details = "",
+                            .details = details,
                             .text = source == OUTCOME_OK ? "" : "it said no",
                             .rows = -1});
+}
+
+void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code)
+{
+    fx_told(f, a, ref, source, code, "");
 }
 
 /* ---- operators ---- */
@@ -537,6 +542,7 @@ void chaos_init(struct chaos *c, uint64_t seed)
         c->agents[i].n_labels = 1;
         c->here[i] = false;
     }
+    c->no_halts = false;
 }
 
 static bool chance(struct chaos *c, uint64_t one_in)
@@ -559,10 +565,13 @@ static enum outcome_source random_end(struct chaos *c, int32_t *ret_code)
 {
     static const enum outcome_source rare[] = {OUTCOME_EXIT,  OUTCOME_EXIT,      OUTCOME_EXIT,  OUTCOME_SKIP,
                                                OUTCOME_SKIP,  OUTCOME_SIGNAL,    OUTCOME_OOM,   OUTCOME_TIMEOUT,
-                                               OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED};
+                                               OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED, OUTCOME_CHECK};
     static const int32_t codes[] = {75, 1, 126};
     *ret_code = codes[bf_prng_below(&c->rng, 3)];
-    return bf_prng_below(&c->rng, 100) < 70 ? OUTCOME_OK : rare[bf_prng_below(&c->rng, sizeof rare / sizeof *rare)];
+    enum outcome_source source = bf_prng_below(&c->rng, 100) < 70 ? OUTCOME_OK : rare[bf_prng_below(&c->rng, sizeof rare / sizeof *rare)];
+    if (source == OUTCOME_CHECK)
+        *ret_code = !c->no_halts && chance(c, 3) ? CHECK_HALT : CHECK_ERROR;
+    return source;
 }
 
 static void some_reports(struct chaos *c, struct fx *f)
@@ -576,7 +585,7 @@ static void some_reports(struct chaos *c, struct fx *f)
             fx_started(f, agent_of(c, f, a.agent), a.ref);
         if (chance(c, 2)) {
             enum outcome_source source = random_end(c, &code);
-            fx_ended(f, agent_of(c, f, a.agent), a.ref, source, code);
+            fx_told(f, agent_of(c, f, a.agent), a.ref, source, code, chance(c, 4) ? "{\"metrics\":{}}" : "");
         } else if (chance(c, 20)) {              /* somebody else's, or with another token */
             struct attempt_ref wrong = {.attempt = a.ref.attempt, .token = a.ref.token + (chance(c, 2) ? 1 : 0)};
             fx_ended(f, &c->agents[bf_prng_below(&c->rng, 4)],

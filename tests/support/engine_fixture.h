@@ -67,6 +67,8 @@ void fx_lost(struct fx *f, const struct fx_agent *a);
 void fx_bye(struct fx *f, const struct fx_agent *a);
 void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref);
 void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code);
+/* With what the attempt tells beside its end. */
+void fx_told(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code, const char *details);
 struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill);
 /* The answer of the request, which stays in f->out. */
 const struct effect *fx_command(struct fx *f, const struct op_request *r);
@@ -92,7 +94,12 @@ void fx_apply_turn(struct engine *e, const struct bf_buf *turn);
 bool fx_same_state(const struct engine *a, const struct engine *b);
 
 /* ---- chaos: random turns of a small fleet ---- */
-struct chaos { struct bf_prng rng; struct fx_agent agents[4]; bool here[4]; };
+struct chaos {
+    struct bf_prng rng;
+    struct fx_agent agents[4];
+    bool here[4];
+    bool no_halts;                                        /* where thousands end in a turn, one of them would halt it each time */
+};
 void chaos_init(struct chaos *c, uint64_t seed);
 void chaos_turn(struct chaos *c, struct fx *f);
 /* Faults stop: agents come back, everything succeeds, until each backfill that can end has ended. */

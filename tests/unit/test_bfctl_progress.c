@@ -120,7 +120,7 @@ Test(bfctl_progress, lines)
     json_object_set_new(status, "state", json_string("partly_succeeded"));
     progress_sentence(status, &text);
     cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 (orders) partly succeeded after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; "
-                                         "see `bfctl steps bf-3 --state failed`");
+                                         "see `bfctl failures bf-3`");
     bf_buf_free(&text);
     json_decref(status);
 }
@@ -166,7 +166,7 @@ Test(bfctl_progress, view_shows_the_steps)
 Test(bfctl_progress, view_counts_what_it_leaves_out)
 {
     static const struct { size_t listed; int failed; const char *says; } rows[] = {
-        {1, 1, NULL}, {3, 3, NULL}, {4, 4, "and 1 more failed; see `bfctl steps bf-3 --state failed`\n"}, {10, 250, "and 247 more failed;"}};
+        {1, 1, NULL}, {3, 3, NULL}, {4, 4, "and 1 more failed; see `bfctl failures bf-3`\n"}, {10, 250, "and 247 more failed;"}};
     for (size_t i = 0; i < LEN(rows); i++) {
         json_t *status = parse(running), *failures = json_object_get(status, "failures");
         while (json_array_size(failures) < rows[i].listed)
@@ -328,4 +328,32 @@ Test(bfctl_progress, times)
         cr_assert_eq(render_time_ms(rows[i].text), rows[i].ms, "row %zu", i);
         cr_assert_str_eq(render_time(rows[i].text, shown), rows[i].shown);
     }
+}
+
+/* One that a check halted stands still until a person resumes it; while something of it runs it is not at its end. */
+Test(bfctl_progress, halted)
+{
+    static const struct { const char *status; bool halted; } rows[] = {
+        {"{\"state\":\"paused\",\"halted\":\"halted by a check of a: x\",\"steps\":{\"total\":3}}", true},
+        {"{\"state\":\"paused\",\"halted\":\"halted by a check of a: x\",\"steps\":{\"total\":3,\"running\":1}}", false},
+        {"{\"state\":\"paused\",\"halted\":\"halted by a check of a: x\",\"steps\":{\"total\":3,\"assigned\":1}}", false},
+        {"{\"state\":\"paused\",\"halted\":null,\"steps\":{\"total\":3}}", false}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        json_t *status = parse(rows[i].status);
+        cr_expect_eq(progress_halted(status), rows[i].halted, "row %zu", i);
+        json_decref(status);
+    }
+    json_t *status = parse(running);
+    json_object_set_new(status, "state", json_string("paused"));
+    json_object_set_new(status, "halted", json_string("halted by a check of load[2024-01-02]: 3 rows are there twice"));
+    struct bf_buf text = {0};
+    progress_sentence(status, &text);
+    cr_expect_str_eq(bf_buf_cstr(&text), "bf-3 (orders) halted after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; halted by a check of "
+                                         "load[2024-01-02]: 3 rows are there twice; mend it, then `bfctl retry bf-3` and `bfctl resume bf-3`");
+    bf_buf_clear(&text);
+    const struct progress_look look = {.width = 100, .height = 40};
+    progress_view(status, &look, NULL, &text);
+    cr_expect(strstr(bf_buf_cstr(&text), "\nhalted by a check of load[2024-01-02]: 3 rows are there twice\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_free(&text);
+    json_decref(status);
 }

@@ -100,6 +100,7 @@ Test(engine_recovery, chunks_are_copied_before_they_change)
     struct chaos c;
     fx_init(&f, NULL);
     chaos_init(&c, 5);
+    c.no_halts = true;
     for (int i = 0; i < 4; i++) {
         c.agents[i].slots = 500;
         c.here[i] = fx_hello(&f, &c.agents[i], 0) != 0;

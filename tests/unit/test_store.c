@@ -1,6 +1,7 @@
 /* The store on a real folder: what is committed is read back, in order; what is damaged is named. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,23 +188,28 @@ Test(store, a_full_map_writes_nothing_and_stays_good)
     store_close(s);
 }
 
+static void flip_text(const char *text)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    FILE *f = fopen(path, "r+");
+    char *bytes = malloc(1 << 20);
+    size_t n = fread(bytes, 1, 1 << 20, f);
+    char *at = memmem(bytes, n, text, strlen(text));
+    cr_assert_not_null(at);
+    fseek(f, at - bytes, SEEK_SET);
+    fputc('T', f);
+    fclose(f);
+    free(bytes);
+}
+
 /* Every byte of a value's content is covered: flip one and both recovery and fsck name it. */
 Test(store, a_flipped_byte_is_named)
 {
     struct store *s = open_store(0);
     commit_turn(s, 1, "a-turn-with-a-text-to-be-found");
     store_close(s);
-    char path[96];
-    snprintf(path, sizeof path, "%s/data.mdb", dir);
-    FILE *f = fopen(path, "r+");
-    char *bytes = malloc(1 << 20);
-    size_t n = fread(bytes, 1, 1 << 20, f);
-    char *at = memmem(bytes, n, "text-to-be", 10);
-    cr_assert_not_null(at);
-    fseek(f, at - bytes, SEEK_SET);
-    fputc('T', f);
-    fclose(f);
-    free(bytes);
+    flip_text("text-to-be");
     struct bf_error err = {0};
     int problems = 0;
     cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
@@ -266,5 +272,191 @@ Test(store, low_water_ends_when_old_turns_are_gone)
         commit_turn(s, ++seq, "t");
     store_room(s, &room);
     cr_assert_not(room.low, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    store_close(s);
+}
+
+/* ---- details ---- */
+
+static void drop_details_table(void)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    cr_assert_eq(mdb_env_create(&env), 0);
+    cr_assert_eq(mdb_env_set_maxdbs(env, 8), 0);
+    cr_assert_eq(mdb_env_open(env, dir, 0, 0600), 0);
+    cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_dbi_open(txn, "details", 0, &dbi), 0);
+    cr_assert_eq(mdb_drop(txn, dbi, 1), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void put_details(struct store *s, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt, uint8_t marks, const char *text)
+{
+    struct bf_error err = {0};
+    struct store_details d = {.backfill = backfill, .step = step, .index = index, .run = 1, .attempt_no = 2, .attempt = attempt, .at_us = -5,
+                              .marks = marks, .bytes = text, .n = strlen(text)};
+    struct store_write w = {.seq = store_last_seq(s) + 1, .turn = "t", .turn_bytes = 1, .details = &d, .n_details = 1};
+    cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+}
+
+struct told { struct bf_buf text; size_t enough; };      /* enough: visits after which it wants no more; 0: all */
+
+static bool tell_details(void *arg, const struct store_details *d)
+{
+    struct told *t = arg;
+    cr_expect(d->run == 1 && d->attempt_no == 2 && d->at_us == -5);
+    bf_buf_printf(&t->text, "%u/%u/%u/%llu=%.*s ", d->backfill, d->step, d->index, (unsigned long long)d->attempt, (int)d->n,
+                  (const char *)d->bytes);
+    return t->enough == 0 || --t->enough > 0;
+}
+
+static void expect_details(struct store *s, struct store_details_range r, size_t enough, const char *expected, uint32_t next)
+{
+    struct told t = {.enough = enough};
+    struct bf_error err = {0};
+    uint32_t got = 0;
+    cr_assert_eq(store_walk_details(s, &r, INT64_MAX, tell_details, &t, &got, &err), BF_OK, "%s", err.text);
+    cr_assert_str_eq(bf_buf_cstr(&t.text), expected);
+    cr_assert_eq(got, next, "next is %u", got);
+    bf_buf_free(&t.text);
+}
+
+Test(store, details_are_walked_by_instance_and_attempt)
+{
+    struct store *s = open_store(0);
+    put_details(s, 1, 0, 2, 7, 1, "c");
+    put_details(s, 1, 0, 0, 3, 1, "a");
+    put_details(s, 1, 0, 0, 256, 2, "b");        /* big-endian: after 3 */
+    put_details(s, 1, 1, 0, 5, 2, "other step");
+    put_details(s, 2, 0, 0, 6, 2, "other backfill");
+    put_details(s, 1, 0, 4, 8, 2, "d");
+    store_close(s);
+    s = open_store(0);
+    expect_details(s, (struct store_details_range){1, 0, 0, 10, false, 0}, 0, "1/0/0/3=a 1/0/0/256=b 1/0/2/7=c 1/0/4/8=d ", 10);
+    expect_details(s, (struct store_details_range){1, 0, 0, 10, true, 0}, 0, "1/0/0/256=b 1/0/2/7=c 1/0/4/8=d ", 10);
+    expect_details(s, (struct store_details_range){1, 0, 0, 10, true, 2}, 0, "1/0/0/256=b 1/0/4/8=d ", 10);
+    expect_details(s, (struct store_details_range){1, 0, 0, 10, true, 1}, 0, "1/0/2/7=c ", 10);
+    expect_details(s, (struct store_details_range){1, 0, 1, 2, true, 0}, 0, "1/0/2/7=c ", 3);
+    expect_details(s, (struct store_details_range){1, 0, 3, 1, true, 0}, 0, "", 4);
+    expect_details(s, (struct store_details_range){1, 0, 0, 10, false, 0}, 1, "1/0/0/3=a 1/0/0/256=b ", 2);
+    expect_details(s, (struct store_details_range){1, 0, 2, 8, false, 0}, 1, "1/0/2/7=c ", 4);
+    expect_details(s, (struct store_details_range){1, 0, 4, 6, false, 0}, 1, "1/0/4/8=d ", 10);
+    expect_details(s, (struct store_details_range){3, 0, 0, UINT32_MAX, false, 0}, 0, "", UINT32_MAX);
+    int problems = 0;
+    struct bf_error err = {0};
+    store_close(s);
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+}
+
+Test(store, a_walk_of_details_ends_in_time)
+{
+    struct store *s = open_store(0);
+    struct told t = {0};
+    struct bf_error err = {0};
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < 100; i++)
+        put_details(s, 1, 0, i, i + 1, 0, "x");
+    struct store_details_range r = {1, 0, 0, 100, true, 0};
+    for (unsigned pages = 0; next < 100; pages++) {
+        cr_assert_lt(pages, 100u);
+        r = (struct store_details_range){1, 0, next, 100 - next, true, 0};
+        cr_assert_eq(store_walk_details(s, &r, 0, tell_details, &t, &next, &err), BF_OK, "%s", err.text);
+        cr_assert_gt(next, r.first, "it gets on, whatever the time");
+        cr_assert(r.first > 0 || next < 100, "it stops when its time is over");
+    }
+    bf_buf_free(&t.text);
+    store_close(s);
+}
+
+Test(store, of_an_instance_the_newest_attempts_are_kept)
+{
+    struct store *s = open_store(0);
+    struct told t = {0};
+    struct bf_error err = {0};
+    uint32_t next;
+    put_details(s, 1, 0, 0, 1, 0, "neighbour");
+    for (uint64_t attempt = 2; attempt < 40; attempt++)
+        put_details(s, 1, 0, 1, attempt, 0, "x");
+    put_details(s, 1, 0, 2, 40, 0, "neighbour");
+    struct store_details_range r = {1, 0, 0, 3, false, 0};
+    cr_assert_eq(store_walk_details(s, &r, INT64_MAX, tell_details, &t, &next, &err), BF_OK);
+    struct bf_buf expected = {0};
+    bf_buf_put_str(&expected, "1/0/0/1=neighbour ");
+    for (uint64_t attempt = 40 - STORE_DETAILS_ATTEMPTS; attempt < 40; attempt++)
+        bf_buf_printf(&expected, "1/0/1/%llu=x ", (unsigned long long)attempt);
+    bf_buf_put_str(&expected, "1/0/2/40=neighbour ");
+    cr_assert_str_eq(bf_buf_cstr(&t.text), bf_buf_cstr(&expected));
+    bf_buf_free(&t.text);
+    bf_buf_free(&expected);
+    store_close(s);
+}
+
+/* The table stays within its bytes, so that it never takes the room that results need. */
+Test(store, old_details_give_way)
+{
+    struct store *s = open_store(16 << 20);      /* a quarter: 4 MiB */
+    char *big = calloc(1, 30001);
+    struct told t = {0};
+    struct bf_error err = {0};
+    struct store_room room;
+    memset(big, 'x', 30000);
+    for (uint32_t i = 0; i < 600; i += 20) {
+        struct store_details d[20];
+        for (uint32_t k = 0; k < 20; k++)
+            d[k] = (struct store_details){.backfill = 1 + i / 100, .index = (i + k) % 100, .run = 1, .attempt_no = 2, .attempt = i + k + 1,
+                                          .at_us = -5, .bytes = big, .n = 30000};
+        struct store_write w = {.seq = store_last_seq(s) + 1, .turn = "t", .turn_bytes = 1, .details = d, .n_details = 20};
+        cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+    }
+    store_room(s, &room);
+    cr_assert_not(room.low);
+    cr_assert_lt(room.used_bytes, 6u << 20, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    uint32_t next;
+    struct store_details_range oldest = {1, 0, 0, 100, true, 0}, newest = {6, 0, 90, 10, true, 0};
+    cr_assert_eq(store_walk_details(s, &oldest, INT64_MAX, tell_details, &t, &next, &err), BF_OK);
+    cr_assert_eq(t.text.len, 0, "of the oldest backfill nothing is left");
+    cr_assert_eq(store_walk_details(s, &newest, INT64_MAX, tell_details, &t, &next, &err), BF_OK);
+    cr_assert_gt(t.text.len, 300000u, "of the newest all is there");
+    bf_buf_free(&t.text);
+    free(big);
+    store_close(s);
+}
+
+/* A store of a version that knew no details: it opens, and takes them. */
+Test(store, an_old_store_gets_the_table)
+{
+    struct store *s = open_store(0);
+    commit_turn(s, 1, "one");
+    store_close(s);
+    drop_details_table();
+    int problems = 0;
+    struct bf_error err = {0};
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    s = open_store(0);
+    expect_walk(store_each_turn, s, "1=one ");
+    expect_details(s, (struct store_details_range){1, 0, 0, 1, true, 0}, 0, "", 1);
+    put_details(s, 1, 0, 0, 1, 0, "x");
+    expect_details(s, (struct store_details_range){1, 0, 0, 1, true, 0}, 0, "1/0/0/1=x ", 1);
+    store_close(s);
+}
+
+Test(store, damaged_details_are_named)
+{
+    struct store *s = open_store(0);
+    put_details(s, 1, 2, 3, 77, 0, "details-with-a-text-to-be-found");
+    store_close(s);
+    flip_text("text-to-be");
+    struct bf_error err = {0};
+    int problems = 0;
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(problems, 1);
+    s = open_store(0);                           /* recovery does not read them */
+    struct told t = {0};
+    uint32_t next;
+    struct store_details_range r = {1, 2, 0, 9, true, 0};
+    cr_assert_eq(store_walk_details(s, &r, INT64_MAX, tell_details, &t, &next, &err), BF_CORRUPT);
+    cr_assert_not_null(strstr(err.text, "details bf-1/2/3 a-77 is damaged"), "%s", err.text);
     store_close(s);
 }

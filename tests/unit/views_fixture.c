@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/details.h"
+
 const uint8_t operator_key[32] = {1}, agent_key[32] = {2};
 
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
-    (void)arg;
-    (void)c;
-    (void)err;
-    return BF_OK;
+    struct world *w = arg;
+    struct store_details details[64];
+    for (size_t i = 0; i < c->n_details && i < 64; i++)
+        details[i] = details_for_store(&c->details[i]);
+    struct store_write write = {.seq = store_last_seq(w->store) + 1, .turn = "t", .turn_bytes = 1, .details = details, .n_details = c->n_details};
+    return c->n_details ? store_commit(w->store, &write, err) : BF_OK;
 }
 
 static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg *msg)
@@ -80,9 +84,16 @@ void hello(struct world *w, uint32_t slots)
 
 void end_first(struct world *w, enum outcome_source source, int32_t code, const char *text)
 {
+    end_first_with(w, source, code, text, "", "", "");
+}
+
+void end_first_with(struct world *w, enum outcome_source source, int32_t code, const char *text, const char *sqlstate, const char *dbms,
+                    const char *details)
+{
     cr_assert_gt(w->n_held, 0);
     struct agent_report r = {.ref = w->held[0].ref, .kind = REPORT_ENDED, .started_us = w->wall_us, .ended_us = w->wall_us + 5000,
-                             .outcome = {.source = source, .code = code, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1}};
+                             .outcome = {.source = source, .code = code, .sqlstate = sqlstate, .dbms = dbms, .details = details, .text = text,
+                                         .rows = -1}};
     memmove(w->held, w->held + 1, --w->n_held * sizeof *w->held);
     struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
     turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
@@ -98,11 +109,15 @@ struct world *world_new(void)
     const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply};
     const struct turn_settings settings = {.lease = {60000, 5000, 66000, 5000}, .engine = {.seed = 1}, .cluster = "c1"};
     struct bf_error err = {0};
+    char store_dir[80];
     w->turns = turns_new(&settings, &ports, 1);
     cr_assert_eq(turns_recovered(w->turns, w->boot_ms, &err), BF_OK, "%s", err.text);
     snprintf(w->dir, sizeof w->dir, "/tmp/bf-views-XXXXXX");
     cr_assert(mkdtemp(w->dir));
     cr_assert_eq(log_store_open(w->dir, 64 << 20, 1 << 20, &w->logs, &err), BF_OK);
+    snprintf(store_dir, sizeof store_dir, "%s/store", w->dir);
+    const struct store_options options = {.create = true};
+    cr_assert_eq(store_open(store_dir, &options, &w->store, &err), BF_OK, "%s", err.text);
     return w;
 }
 
@@ -110,6 +125,7 @@ void world_free(struct world *w)
 {
     turns_free(w->turns);
     log_store_close(w->logs);
+    store_close(w->store);
     char rm[128];
     snprintf(rm, sizeof rm, "rm -rf %s", w->dir);
     cr_assert_eq(system(rm), 0);
@@ -125,7 +141,7 @@ json_t *ask(struct world *w, const struct op_request *req, enum bf_rc want, char
 {
     const struct view_source v = {.engine = turn_engine(w->turns), .cluster = "c1", .store_format = 1, .wall_us = w->wall_us,
                                   .engine_ms = turn_engine_ms(w->turns, w->boot_ms), .seq = turn_seq(w->turns), .logs = w->logs,
-                                  .turns = w->turns};
+                                  .store = w->store, .turns = w->turns};
     struct bf_buf b = {0};
     struct bf_error err = {0};
     enum bf_rc rc = views_answer(&v, req, &b, &err);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "coordinator/logs/log_store.h"
+#include "coordinator/store/store.h"
 #include "coordinator/turn.h"
 #include "coordinator/views.h"
 #include "proto/bundle.h"
@@ -15,6 +16,7 @@ extern const char plan_text[];                   /* stg, fct and end, ten days e
 struct world {
     struct turns *turns;
     struct log_store *logs;
+    struct store *store;                         /* takes the details; the turn itself does not read it */
     int64_t boot_ms, wall_us;
     char reply[2048];
     enum bf_rc rc;
@@ -32,6 +34,9 @@ void hello(struct world *w, uint32_t slots);
 /* The first that the agent holds ends. */
 void end_first(struct world *w, enum outcome_source source, int32_t code, const char *text);
 
+/* The same, and it tells this. */
+void end_first_with(struct world *w, enum outcome_source source, int32_t code, const char *text, const char *sqlstate, const char *dbms,
+                    const char *details);
 struct op_request query(enum op_verb verb);
 /* The document; NULL when an error is wanted, its sentence in ret_error (256 bytes, or NULL). */
 json_t *ask(struct world *w, const struct op_request *req, enum bf_rc want, char *ret_error);

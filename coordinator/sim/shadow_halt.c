@@ -1,0 +1,113 @@
+/* Halts and details, from the committed turns alone.
+ *
+ * A halt: after an end by a check of severity halt nothing of the backfill is granted until an operator's resume is carried out; it
+ * is paused, with a reason, when the turn is over.  Details: what the report that ended an attempt told is what is kept, byte for
+ * byte, and a report that ended nothing leaves none. */
+#include <string.h>
+
+#include "coordinator/sim/shadow_model.h"
+
+void shadow_take_halt(struct shadow_backfill *b, const struct record *ended)
+{
+    bool halts = ended->outcome.source == OUTCOME_CHECK && ended->outcome.code == CHECK_HALT;
+    if (halts && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED))
+        b->halted = true;
+}
+
+static bool resumed(const struct turn *t, uint32_t backfill)
+{
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        const struct op_request *c = &t->inputs[i].command;
+        if (t->inputs[i].kind == INPUT_COMMAND && c->verb == OP_RESUME && c->backfill == backfill)
+            return true;
+    }
+    return false;
+}
+
+void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
+{
+    bool told = *r->reason != '\0';
+    if (told && (!b->halted || r->backfill_state != BACKFILL_PAUSED))
+        world_violate(s->w, "halt: backfill %u is halted (%s), and no check said so", b->id, r->reason);
+    if (b->halted && b->state != BACKFILL_PAUSED && r->backfill_state == BACKFILL_PAUSED && !told)
+        world_violate(s->w, "halt: backfill %u is halted without a reason", b->id);
+    if (b->halted && r->backfill_state == BACKFILL_RUNNING && !resumed(t, b->id))
+        world_violate(s->w, "halt: backfill %u goes on after a halt, and nobody resumed it", b->id);
+    if (r->backfill_state != BACKFILL_PAUSED)
+        b->halted = false;
+}
+
+void shadow_check_halts(struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].halted && s->backfills.at[i].state != BACKFILL_PAUSED)
+            world_violate(s->w, "halt: backfill %u is in state %d after a check halted it", s->backfills.at[i].id,
+                          (int)s->backfills.at[i].state);
+}
+
+uint32_t shadow_some_halted(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].halted)
+            return s->backfills.at[i].id;
+    return 0;
+}
+
+/* ---- details ---- */
+
+static const struct shadow_attempt *attempt_of(const struct shadow *s, uint64_t attempt)
+{
+    for (size_t i = 0; i < s->attempts.n; i++)
+        if (s->attempts.at[i].ref.attempt == attempt)
+            return &s->attempts.at[i];
+    return NULL;
+}
+
+/* Of the first report of its holder: a repeated one is stale. */
+static const char *told_by_holder(const struct shadow *s, const struct turn *t, const struct attempt_ref *ref)
+{
+    const struct shadow_attempt *a = attempt_of(s, ref->attempt);
+    for (size_t i = 0; a && i < t->n_inputs; i++) {
+        const struct input *in = &t->inputs[i];
+        if (in->kind == INPUT_REPORT && in->report.kind == REPORT_ENDED && in->report.ref.attempt == ref->attempt &&
+            in->report.ref.token == ref->token && memcmp(in->key, a->key, BF_KEY_BYTES) == 0)
+            return in->report.outcome.details;
+    }
+    return "";
+}
+
+static const struct record *find(const struct turn *t, enum record_kind kind, uint64_t attempt)
+{
+    for (size_t i = 0; i < t->n_records; i++)
+        if (t->records[i].kind == kind && t->records[i].ref.attempt == attempt)
+            return &t->records[i];
+    return NULL;
+}
+
+static void check_kept(struct shadow *s, const struct turn *t, const struct record *r)
+{
+    unsigned long long attempt = (unsigned long long)r->ref.attempt;
+    const struct record *ended = find(t, RECORD_ENDED, r->ref.attempt);
+    if (!ended || ended->outcome.source == OUTCOME_LOST || find(t, RECORD_DETAILS, r->ref.attempt) != r) {
+        world_violate(s->w, "details: attempt %llu has some, and no report that ended it told them", attempt);
+        return;
+    }
+    const struct shadow_attempt *a = attempt_of(s, r->ref.attempt);
+    const char *told = told_by_holder(s, t, &r->ref);
+    if (strlen(told) != r->n_bytes || memcmp(told, r->bytes, r->n_bytes) != 0)
+        world_violate(s->w, "details: those of attempt %llu are not what its report told", attempt);
+    if (!a || a->backfill != r->backfill || a->step != r->step || a->index != r->index)
+        world_violate(s->w, "details: those of attempt %llu are kept under another instance", attempt);
+}
+
+void shadow_check_details(struct shadow *s, const struct turn *t)
+{
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record *r = &t->records[i];
+        if (r->kind == RECORD_DETAILS)
+            check_kept(s, t, r);
+        bool reported = r->kind == RECORD_ENDED && r->outcome.source != OUTCOME_LOST;
+        if (reported && *told_by_holder(s, t, &r->ref) && !find(t, RECORD_DETAILS, r->ref.attempt))
+            world_violate(s->w, "details: what attempt %llu told with its end is not kept", (unsigned long long)r->ref.attempt);
+    }
+}
