@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
 
 static const char *arena_rendered(struct bf_arena *arena, const struct template *t, const struct template_values *v)
@@ -57,37 +56,50 @@ static void assignment_env(const struct plan_step *step, const struct template_v
         ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
 }
 
-static enum sql_value_type piece_type(enum template_type t)
+static const char *type_word(enum template_type t)
 {
     switch (t) {
-    case TEMPLATE_STRING: return SQL_VALUE_STRING;
-    case TEMPLATE_INTEGER: return SQL_VALUE_INTEGER;
-    case TEMPLATE_DATE: return SQL_VALUE_DATE;
-    case TEMPLATE_TIMESTAMP: return SQL_VALUE_TIMESTAMP;
-    case TEMPLATE_IDENT: return SQL_VALUE_IDENT;
+    case TEMPLATE_STRING: return "string";
+    case TEMPLATE_INTEGER: return "integer";
+    case TEMPLATE_DATE: return "date";
+    case TEMPLATE_TIMESTAMP: return "timestamp";
+    case TEMPLATE_IDENT: return "ident";
     }
     assert(false && "template type");
-    return SQL_VALUE_STRING;
+    return "";
+}
+
+static void put_piece(struct bf_buf *b, const char *type, const char *text)
+{
+    bf_buf_printf(b, "{\"t\":\"%s\",\"v\":", type);
+    bf_buf_put_json(b, text);
+    bf_buf_put_str(b, "}");
 }
 
 static void assignment_sql(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
                            struct bf_arena *arena, struct assignment *ret)
 {
-    ret->connection = plan->connections[step->connection].name;
-    ret->odbc = plan->connections[step->connection].odbc;
-    ret->n_sql = step->sql.n;
-    ret->sql = bf_arena_alloc(arena, step->sql.n * sizeof *ret->sql);
+    struct bf_buf spec = {0};
+    bf_buf_put_str(&spec, "{\"connection\":");
+    bf_buf_put_json(&spec, plan->connections[step->connection].name);
+    bf_buf_put_str(&spec, ",\"transaction\":true,\"pieces\":[");
     for (size_t i = 0; i < step->sql.n; i++) {
         const struct template_piece *piece = &step->sql.pieces[i];
+        bf_buf_put_str(&spec, i ? "," : "");
         if (piece->var == TEMPLATE_TEXT) {
-            ret->sql[i] = (struct sql_piece){SQL_PIECE_TEXT, piece->text, piece->text_len};
+            put_piece(&spec, "text", bf_arena_strndup(arena, piece->text, piece->text_len));
             continue;
         }
         struct template_value value = template_piece_value(piece, v);
-        char *text = bf_arena_strdup(arena, value.text);
-        ret->sql[i] = (struct sql_piece){piece_type(value.type), text, strlen(text)};
+        put_piece(&spec, type_word(value.type), value.text);
         free(value.text);
     }
+    bf_buf_put_str(&spec, "]}");
+    ret->spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len);
+    ret->n_refs = 1;
+    ret->refs = bf_arena_alloc(arena, sizeof *ret->refs);
+    ret->refs[0] = (struct step_ref){"odbc", plan->connections[step->connection].odbc};
+    bf_buf_free(&spec);
 }
 
 static enum step_kind assignment_kind(enum plan_kind k)
@@ -117,7 +129,7 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .ref = attempt->ref, .cluster = cluster, .backfill = attempt->backfill, .run = attempt->run, .attempt_no = attempt->attempt_no,
         .plan = plan->name, .step = step->name, .partition = bf_arena_strdup(arena, key), .n_partitions = attempt->n,
         .run_id = bf_arena_strdup(arena, run_id), .kind = assignment_kind(step->kind), .timebox_ms = step->timebox_ms,
-        .grace_ms = grace_ms, .connection = "", .odbc = "",
+        .grace_ms = grace_ms, .spec = "",
     };
     const char **names = bf_arena_alloc(arena, plan->n_params * sizeof *names);
     const char **values = bf_arena_alloc(arena, plan->n_params * sizeof *values);
