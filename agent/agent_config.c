@@ -1,7 +1,7 @@
 /* See agent_config.h.
  *
  * Owns the table of settings and the rules between them.  In this order: the file is read by the table, each value is checked by itself,
- * the step user is looked up, and only then defaults that depend on the host (slots, work_dir, sql_helper) are filled in.
+ * the step user is looked up, and only then defaults that depend on the host (slots, work_dir, secrets_dir, helpers) are filled in.
  * A key pair is taken only from a file that its owner alone can read; copies that were made on the way are wiped. */
 #include "agent/agent_config.h"
 
@@ -29,6 +29,7 @@
 
 #define AT(field) offsetof(struct agent_config, field)
 #define SLOTS_MAX 100000
+#define SECRET_NAME_MAX 255u
 
 static const struct bf_setting agent_settings[] = {
     {"name", BF_SET_STRING, AT(name), NULL, 0, 0, "name of this agent, as operators see it: letters, digits, . _ -", NULL},
@@ -42,9 +43,15 @@ static const struct bf_setting agent_settings[] = {
     {"labels", BF_SET_STRING_MAP, AT(labels), NULL, 0, 0, "labels that pools select by", NULL},
     {"allow_env", BF_SET_STRINGS, AT(allow_env), NULL, 0, 0,
      "names of environment variables that plans may refer to and that pass to steps", NULL},
+    {"connection_env", BF_SET_STRINGS, AT(connection_env), NULL, 0, 0,
+     "names of environment variables that connections and headers of plans may refer to, and that pass to no step", NULL},
+    {"allow_secrets", BF_SET_STRINGS, AT(allow_secrets), NULL, 0, 0, "names of secrets that connections and headers of plans may refer to", NULL},
+    {"secrets_dir", BF_SET_PATH, AT(secrets_dir), NULL, 0, 0, "folder with a file for each secret; default: $CREDENTIALS_DIRECTORY, if set", NULL},
+    {"secret_env", BF_SET_STRING_MAP, AT(secret_env), NULL, 0, 0, "environment variables that hold a secret, by the secret's name", NULL},
     {"step_user", BF_SET_STRING, AT(step_user), NULL, 0, 0, "user under whom steps run, when the agent is root", NULL},
     {"cgroup", BF_SET_STRING, AT(cgroup), "auto", 0, 0, "auto, v2, v1 or off", NULL},
     {"sql_helper", BF_SET_PATH, AT(sql_helper), NULL, 0, 0, "path of bf-sql; default: beside the agent, then the installed one", NULL},
+    {"http_helper", BF_SET_PATH, AT(http_helper), NULL, 0, 0, "path of bf-http; default: beside the agent, then the installed one", NULL},
     {"log_bytes_max", BF_SET_SIZE, AT(log_bytes_max), "64Mi", 0, 1LL << 40, "log kept of one attempt; more is cut, and said", NULL},
 };
 static const size_t agent_settings_n = sizeof agent_settings / sizeof agent_settings[0];
@@ -56,6 +63,29 @@ static bool name_valid(const char *s)
         if (!isalnum((unsigned char)s[i]) && !strchr("._-", s[i]))
             return false;
     return n > 0 && n <= AGENT_NAME_MAX && s[0] != '.';
+}
+
+bool agent_lists(const struct bf_strings *names, const char *name, size_t n)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strlen(names->at[i]) == n && memcmp(names->at[i], name, n) == 0)
+            return true;
+    return false;
+}
+
+bool agent_secret_name_valid(const char *name)
+{
+    size_t part = 0;
+    if (!*name || strlen(name) > SECRET_NAME_MAX)
+        return false;
+    for (const char *p = name; *p; p++) {
+        if (*p == '/' ? part == 0 : !isalnum((unsigned char)*p) && !strchr("._-", *p))
+            return false;
+        if (*p == '.' && part == 0)
+            return false;
+        part = *p == '/' ? 0 : part + 1;
+    }
+    return part > 0;
 }
 
 static enum bf_rc need(const char *value, const char *key, const char *path, struct bf_error *err)
@@ -86,6 +116,28 @@ static enum bf_rc check_words(struct agent_config *c, const char *path, struct b
     return BF_OK;
 }
 
+/* What is said of a variable or a secret in two places must not contradict itself. */
+static enum bf_rc check_secrets(const struct agent_config *c, struct bf_error *err)
+{
+    for (size_t i = 0; i < c->connection_env.n; i++)
+        if (agent_lists(&c->allow_env, c->connection_env.at[i], strlen(c->connection_env.at[i])))
+            return bf_fail(err, BF_INVALID, "`%s` stands in `allow_env`, which steps see, and in `connection_env`, which they do not: keep one",
+                           c->connection_env.at[i]);
+    for (size_t i = 0; i < c->allow_secrets.n; i++)
+        if (!agent_secret_name_valid(c->allow_secrets.at[i]))
+            return bf_fail(err, BF_INVALID, "allow_secrets: `%s` is no name of a secret; write parts of letters, digits, `_`, `.` and `-` with `/` "
+                           "between them, none with a `.` in front", c->allow_secrets.at[i]);
+    for (size_t i = 0; i < c->secret_env.n; i++) {
+        const char *name = c->secret_env.keys[i], *variable = c->secret_env.values[i];
+        if (!agent_lists(&c->allow_secrets, name, strlen(name)))
+            return bf_fail(err, BF_INVALID, "secret_env: `%s` is not in `allow_secrets`; list it there too", name);
+        if (agent_lists(&c->allow_env, variable, strlen(variable)))
+            return bf_fail(err, BF_INVALID, "secret_env: `%s` stands in `allow_env`, so every step would see the secret: take it out there",
+                           variable);
+    }
+    return BF_OK;
+}
+
 static enum bf_rc find_step_user(struct agent_config *c, struct bf_error *err)
 {
     if (!c->step_user)
@@ -105,18 +157,18 @@ static enum bf_rc find_step_user(struct agent_config *c, struct bf_error *err)
     return BF_OK;
 }
 
-static char *default_sql_helper(void)
+static char *default_helper(const char *name)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n > 0) {
         self[n] = '\0';
         BF_AUTO_FREE char *dir = bf_path_dir(self);
-        BF_AUTO_FREE char *near = bf_xasprintf("%s/../libexec/bf-sql", dir);
+        BF_AUTO_FREE char *near = bf_xasprintf("%s/../libexec/%s", dir, name);
         if (access(near, X_OK) == 0)
             return BF_TAKE(near);
     }
-    return bf_xstrdup(BF_LIBEXECDIR "/bf-sql");
+    return bf_path_join(BF_LIBEXECDIR, name);
 }
 
 enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct bf_error *err)
@@ -125,6 +177,8 @@ enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct 
     if (rc == BF_OK)
         rc = check_words(ret, path, err);
     if (rc == BF_OK)
+        rc = check_secrets(ret, err);
+    if (rc == BF_OK)
         rc = find_step_user(ret, err);
     if (rc != BF_OK)
         return rc;
@@ -132,8 +186,13 @@ enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct 
         ret->slots = agent_processors();
     if (!ret->work_dir)
         ret->work_dir = bf_path_join(ret->state_dir, "work");
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    if (!ret->secrets_dir && credentials && *credentials)
+        ret->secrets_dir = bf_xstrdup(credentials);
     if (!ret->sql_helper)
-        ret->sql_helper = default_sql_helper();
+        ret->sql_helper = default_helper("bf-sql");
+    if (!ret->http_helper)
+        ret->http_helper = default_helper("bf-http");
     return BF_OK;
 }
 

@@ -20,10 +20,14 @@ struct agent_config {
     char *state_dir, *work_dir;
     int64_t slots;
     struct bf_string_map labels;
-    struct bf_strings allow_env;
+    struct bf_strings allow_env;             /* for plans, and passed to steps */
+    struct bf_strings connection_env;        /* for connections and headers of plans, and passed to nobody */
+    struct bf_strings allow_secrets;         /* names of secrets that plans may refer to */
+    struct bf_string_map secret_env;         /* secret -> the variable that holds it, instead of a file */
+    char *secrets_dir;                       /* NULL: none */
     char *step_user;
     char *cgroup;
-    char *sql_helper;
+    char *sql_helper, *http_helper;
     uint64_t log_bytes_max;
 
     /* made from the above */
@@ -41,6 +45,10 @@ enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct 
 void agent_config_done(struct agent_config *c);
 /* Two lines, "public: Z85" and "secret: Z85"; refused when the group or others can read the file. */
 enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_error *err) BF_MUST_CHECK;
+/* Is this one of the names? */
+bool agent_lists(const struct bf_strings *names, const char *name, size_t n);
+/* Parts of [A-Za-z0-9_.-]+ with "/" between them, none with "." in front, at most 255 bytes: cannot leave a folder. */
+bool agent_secret_name_valid(const char *name);
 /* Processors that this process may use: its affinity and its control group's CPU limit, at least 1. */
 unsigned agent_processors(void);
 

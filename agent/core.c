@@ -22,7 +22,11 @@
 #include "common/vec.h"
 
 #define NONCES_MAX 128u                      /* sent and perhaps not yet answered; older ones count as expired */
-#define REPORTS_PER_MESSAGE 256u             /* one report is below 2 KiB on the wire */
+#define REPORTS_PER_MESSAGE 256u
+#define REPORT_BYTES_MAX (BF_MESSAGE_MAX_BYTES - (16u << 10))     /* of the reports in one message */
+#define FLYING_BYTES_MAX (2u << 20)          /* ended reports sent and not yet acknowledged: a heartbeat waits behind no more */
+#define REPORT_PAUSE_MS 50                   /* until a report that found no room is looked at again */
+#define DETAILS_HELD_MAX (32u << 20)         /* details of all ended attempts; what is over it is cut, and says so */
 #define GRACE_DEFAULT_MS 5000
 #define LEASE_UNKNOWN_MS 60000               /* for back-off before the first WELCOME */
 #define SILENT_HEARTBEATS 3
@@ -43,6 +47,7 @@ struct attempt {
     int64_t limit_at_ms;                     /* end of the timebox */
     int64_t kill_at_ms;                      /* SIGKILL after SIGTERM */
     int64_t report_at_ms;                    /* next repetition of the ENDED report */
+    size_t flying_bytes;                     /* of the ENDED report that was sent; 0: none, or given up for lost */
     int64_t started_us, ended_us;
     struct outcome outcome;
 };
@@ -71,7 +76,8 @@ struct agent_core {
     struct core_actions actions;             /* of the current step */
     struct bf_arena scratch;                 /* messages of the current step */
     struct agent_msg *report;                /* the REPORT that still takes more, of the current step */
-    size_t report_cap;
+    size_t report_cap, report_bytes;
+    size_t flying_bytes, details_bytes;      /* of all attempts */
 };
 
 /* --- actions ---------------------------------------------------------------------------------------------------------- */
@@ -158,6 +164,8 @@ static void remove_attempt(struct agent_core *c, struct attempt *a)
         c->attempts.at[index] = moved;
         bf_map_put(&c->by_id, moved->ref.attempt, index);
     }
+    c->flying_bytes -= a->flying_bytes;
+    c->details_bytes -= strlen(a->outcome.details);
     free_attempt(a);
 }
 
@@ -201,19 +209,16 @@ static void copy_assignment(struct attempt *a, const struct assignment *from)
     to->step = keep(arena, from->step);
     to->partition = keep(arena, from->partition);
     to->run_id = keep(arena, from->run_id);
-    to->connection = keep(arena, from->connection);
-    to->odbc = keep(arena, from->odbc);
+    to->spec = keep(arena, from->spec);
     to->argv = bf_arena_alloc(arena, (from->n_argv + 1) * sizeof *to->argv);
     for (size_t i = 0; i < from->n_argv; i++)
         to->argv[i] = keep(arena, from->argv[i]);
     to->env = bf_arena_alloc(arena, (from->n_env + 1) * sizeof *to->env);
     for (size_t i = 0; i < from->n_env; i++)
         to->env[i] = (struct step_env){keep(arena, from->env[i].name), keep(arena, from->env[i].value)};
-    to->sql = bf_arena_alloc(arena, (from->n_sql + 1) * sizeof *to->sql);
-    for (size_t i = 0; i < from->n_sql; i++) {
-        to->sql[i] = from->sql[i];
-        to->sql[i].text = bf_arena_strndup(arena, from->sql[i].text, from->sql[i].text_len);
-    }
+    to->refs = bf_arena_alloc(arena, (from->n_refs + 1) * sizeof *to->refs);
+    for (size_t i = 0; i < from->n_refs; i++)
+        to->refs[i] = (struct step_ref){keep(arena, from->refs[i].name), keep(arena, from->refs[i].text)};
 }
 
 /* --- reports ---------------------------------------------------------------------------------------------------------- */
@@ -231,14 +236,15 @@ static struct agent_report report_of(const struct attempt *a)
         .started_us = a->started_us, .ended_us = ended ? a->ended_us : 0, .outcome = a->outcome};
 }
 
-/* Room for one more report in a message of this step.  Ends that come together go together. */
-static struct agent_report *add_report(struct agent_core *c)
+/* Room for one more report in a message of this step.  Ends that come together go together, within the size of a message. */
+static struct agent_report *add_report(struct agent_core *c, size_t bytes)
 {
-    if (!c->report || c->report->n_reports == REPORTS_PER_MESSAGE) {
+    if (!c->report || c->report->n_reports == REPORTS_PER_MESSAGE || c->report_bytes + bytes > REPORT_BYTES_MAX) {
         c->report = send_msg(c, AGENT_REPORT);
-        c->report_cap = 0;
+        c->report_cap = c->report_bytes = 0;
     }
     struct agent_msg *m = c->report;
+    c->report_bytes += bytes;
     if (m->n_reports == c->report_cap) {
         size_t cap = c->report_cap == 0 ? 1 : c->report_cap * 4;
         struct agent_report *grown = bf_arena_alloc(&c->scratch, cap * sizeof *grown);
@@ -250,18 +256,38 @@ static struct agent_report *add_report(struct agent_core *c)
     return &m->reports[m->n_reports++];
 }
 
+static void set_flying(struct agent_core *c, struct attempt *a, size_t bytes)
+{
+    c->flying_bytes += bytes;
+    c->flying_bytes -= a->flying_bytes;
+    a->flying_bytes = bytes;
+}
+
+/* The end of an attempt may tell much.  So that a heartbeat never waits behind a heap of such reports, those that find no room are kept
+ * back until others are acknowledged. */
 static void send_report(struct agent_core *c, struct attempt *a, int64_t now_ms)
 {
     if (c->phase != PHASE_WELCOMED)
         return;
-    *add_report(c) = report_of(a);
-    if (a->state == ATTEMPT_ENDED)
+    struct agent_report report = report_of(a);
+    size_t bytes = report_size_hint(&report);
+    if (a->state == ATTEMPT_ENDED) {
+        set_flying(c, a, 0);
+        if (c->flying_bytes > 0 && c->flying_bytes + bytes > FLYING_BYTES_MAX) {
+            a->report_at_ms = now_ms + REPORT_PAUSE_MS;
+            return;
+        }
+        set_flying(c, a, bytes);
         a->report_at_ms = now_ms + report_retry_ms(c);
+    }
+    *add_report(c, bytes) = report;
 }
 
 /* Repeat the reports that are due; all of them when the coordinator has just answered HELLO. */
 static void send_due_reports(struct agent_core *c, bool all, int64_t now_ms)
 {
+    for (size_t i = 0; all && i < c->attempts.n; i++)
+        set_flying(c, c->attempts.at[i], 0);             /* what was sent over an earlier connection is lost, or soon acknowledged */
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct attempt *a = c->attempts.at[i];
         if (a->state == ATTEMPT_ENDED && (all || a->report_at_ms <= now_ms))
@@ -360,19 +386,20 @@ static void kill_attempt(struct agent_core *c, struct attempt *a, enum kill_caus
     act_on(c, ACTION_KILL, a);
 }
 
+/* The details stay: what a statement was at when its time was over is worth knowing. */
 static void set_outcome(struct attempt *a, enum outcome_source source, const char *text)
 {
     a->outcome.source = source;
     a->outcome.code = 0;
-    a->outcome.sqlstate = a->outcome.dbms = a->outcome.details = "";
+    a->outcome.sqlstate = a->outcome.dbms = "";
     a->outcome.text = bf_arena_strdup(&a->arena, text);
 }
 
-/* What the core asked for outranks what the process said: a step that traps SIGTERM and exits 0 has not done its work.  Only a
- * committed SQL step keeps its success, and that only under the lease. */
+/* What the core asked for outranks what the process said: a step that traps SIGTERM and exits 0 has not done its work.  Only a helper's
+ * success (SQL that is committed, a call that was answered) is kept, and that only under the lease. */
 static void judge_outcome(struct attempt *a)
 {
-    bool committed = a->assignment.kind == STEP_SQL && a->outcome.source == OUTCOME_OK;
+    bool committed = step_has_spec(a->assignment.kind) && a->outcome.source == OUTCOME_OK;
     char text[128], limit[48];
     switch (a->cause) {
     case CAUSE_NONE:
@@ -406,12 +433,15 @@ static void end_attempt(struct agent_core *c, struct attempt *a, int64_t at_us, 
     send_report(c, a, now_ms);
 }
 
-static void take_outcome(struct attempt *a, const struct outcome *o)
+static void take_outcome(struct agent_core *c, struct attempt *a, const struct outcome *o)
 {
+    size_t details = o->details ? strlen(o->details) : 0;
+    bool room = c->details_bytes + details <= DETAILS_HELD_MAX;
     a->outcome = *o;
     a->outcome.sqlstate = keep(&a->arena, o->sqlstate);
     a->outcome.dbms = keep(&a->arena, o->dbms);
-    a->outcome.details = keep(&a->arena, o->details);
+    a->outcome.details = room ? keep(&a->arena, o->details) : "{\"cut\":true}";
+    c->details_bytes += strlen(a->outcome.details);
     size_t n = o->text ? strlen(o->text) : 0;
     a->outcome.text = bf_arena_strndup(&a->arena, o->text ? o->text : "", n < OUTCOME_TEXT_MAX ? n : OUTCOME_TEXT_MAX);
 }
@@ -599,7 +629,7 @@ static void on_ended(struct agent_core *c, const struct core_event *ev, int64_t 
     struct attempt *a = find_ref(c, ev->ref);
     if (!a || a->state == ATTEMPT_ENDED)
         return;
-    take_outcome(a, ev->outcome);
+    take_outcome(c, a, ev->outcome);
     judge_outcome(a);
     end_attempt(c, a, ev->at_us, now_ms);
 }

@@ -1,8 +1,9 @@
 /* See environ.h.
  *
- * Owns the rule of what a step sees.  Layers, each over the one before: the agent's own variables that pass (a fixed few, LC_*, and
- * allow_env), the step user's USER and HOME, the plan's, and BF_… last, so that no plan can forge its token.  A reference ${env:NAME}
- * is resolved only for names in allow_env, in one pass: a value that holds "${env:" is not read again. */
+ * Owns the rule of what a step sees.  Layers, each over the one before: the agent's own variables that pass, the step user's USER and HOME,
+ * the plan's, and BF_… last, so that no plan can forge its token.  To a program pass a fixed few, LC_* and allow_env.  A helper (bf-sql,
+ * bf-http) reads its request on standard input: to it pass only what its libraries ask for, nothing of the plan, and of allow_env only a
+ * proxy, to bf-http.  What is for connections alone (connection_env, secret_env) passes to nobody. */
 #include "agent/environ.h"
 
 #include <assert.h>
@@ -55,24 +56,34 @@ static void set_number(struct list *l, const char *name, uint64_t value)
     set(l, name, text);
 }
 
-static bool listed(const struct bf_strings *names, const char *name, size_t n)
+static bool among(const char *const *names, size_t n, const char *entry)
 {
-    for (size_t i = 0; i < names->n; i++)
-        if (strlen(names->at[i]) == n && memcmp(names->at[i], name, n) == 0)
+    for (size_t i = 0; i < n; i++)
+        if (same_name(entry, names[i], strlen(names[i])))
             return true;
     return false;
 }
 
-static bool passes(const struct agent_config *c, const char *entry)
+static bool is_for_connections(const struct agent_config *c, const char *entry)
+{
+    return agent_lists(&c->connection_env, entry, strcspn(entry, "=")) || among((const char *const *)c->secret_env.values, c->secret_env.n, entry);
+}
+
+static bool passes(const struct agent_config *c, enum step_kind kind, const char *entry)
 {
     static const char *const always[] = {"PATH", "HOME", "LANG", "TZ", "USER"};
-    size_t n = strcspn(entry, "=");
-    if (strncmp(entry, "LC_", 3) == 0)
+    static const char *const helpers[] = {"ODBCSYSINI", "ODBCINI", "ODBCINSTINI", "SSL_CERT_FILE", "SSL_CERT_DIR",
+                                          "BF_SQL_FAILPOINT"};       /* tests only */
+    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"};
+    if (is_for_connections(c, entry))
+        return false;
+    if (strncmp(entry, "LC_", 3) == 0 || among(always, sizeof always / sizeof always[0], entry))
         return true;
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
-        if (same_name(entry, always[i], strlen(always[i])))
-            return true;
-    return listed(&c->allow_env, entry, n);
+    bool allowed = agent_lists(&c->allow_env, entry, strcspn(entry, "="));
+    if (!step_has_spec(kind))
+        return allowed;
+    return among(helpers, sizeof helpers / sizeof helpers[0], entry) ||
+           (allowed && kind == STEP_HTTP && among(proxies, sizeof proxies / sizeof proxies[0], entry));
 }
 
 const char *environ_get(const char *const *env, const char *name)
@@ -93,13 +104,13 @@ const char *const *environ_build(const struct agent_config *c, const struct assi
     struct list l = {.arena = arena, .cap = n_own + a->n_env + 16};
     l.at = bf_arena_alloc(arena, (l.cap + 1) * sizeof *l.at);
     for (size_t i = 0; i < n_own; i++)
-        if (passes(c, own[i]))
+        if (passes(c, a->kind, own[i]))
             set_entry(&l, own[i]);
     if (c->step_user)
         set(&l, "USER", c->step_user);
     if (c->step_home)
         set(&l, "HOME", c->step_home);
-    for (size_t i = 0; i < a->n_env; i++)
+    for (size_t i = 0; i < a->n_env && !step_has_spec(a->kind); i++)
         set(&l, a->env[i].name, a->env[i].value);
     set(&l, "BF_STEP", a->step);
     set_number(&l, "BF_ATTEMPT", a->ref.attempt);
@@ -113,32 +124,4 @@ const char *const *environ_build(const struct agent_config *c, const struct assi
         set(&l, "BF_DEADLINE", text);
     }
     return l.at;                             /* the arena gave zeroes: terminated */
-}
-
-enum bf_rc environ_resolve(const struct agent_config *c, const char *text, const char *const *own, struct bf_buf *ret,
-                           struct bf_error *err)
-{
-    static const char opening[] = "${env:";
-    bf_buf_clear(ret);
-    for (const char *p = text;;) {
-        const char *ref = strstr(p, opening);
-        if (!ref) {
-            bf_buf_put_str(ret, p);
-            return BF_OK;
-        }
-        bf_buf_put(ret, p, (size_t)(ref - p));
-        const char *name = ref + sizeof opening - 1, *close = strchr(name, '}');
-        if (!close)
-            return bf_fail(err, BF_INVALID, "the connection's reference has no closing brace: write `${env:NAME}`");
-        size_t n = (size_t)(close - name);
-        BF_AUTO_FREE char *word = bf_xstrndup(name, n);
-        if (!listed(&c->allow_env, name, n))
-            return bf_fail(err, BF_DENIED, "environment variable %s is not allowed on agent %s: list it in `allow_env` of its configuration",
-                           word, c->name);
-        const char *value = environ_get(own, word);
-        if (!value)
-            return bf_fail(err, BF_NOT_FOUND, "environment variable %s is allowed (`allow_env`) but not set on agent %s", word, c->name);
-        bf_buf_put_str(ret, value);
-        p = close + 1;
-    }
 }

@@ -1,4 +1,4 @@
-/* The environment of steps: an allow-list of the agent's own, the plan's, and what the system tells. */
+/* The environment of steps and helpers: an allow-list of the agent's own, the plan's, and what the system tells. */
 #ifndef BF_AGENT_ENVIRON_H
 #define BF_AGENT_ENVIRON_H
 
@@ -7,8 +7,6 @@
 
 #include "agent/agent_config.h"
 #include "common/arena.h"
-#include "common/buf.h"
-#include "common/error.h"
 #include "proto/agent_msg.h"
 
 /* NULL-terminated, in the arena.  own is the agent's environment; deadline_us (CLOCK_REALTIME) 0: no timebox.  What the system tells
@@ -17,8 +15,5 @@ const char *const *environ_build(const struct agent_config *c, const struct assi
                                  const char *result_path, int64_t deadline_us, struct bf_arena *arena);
 /* Value of name in a NULL-terminated environment; NULL when absent. */
 const char *environ_get(const char *const *env, const char *name);
-/* text with each "${env:NAME}" replaced.  Refused: a NAME that allow_env does not list, or that is not set. */
-enum bf_rc environ_resolve(const struct agent_config *c, const char *text, const char *const *own, struct bf_buf *ret,
-                           struct bf_error *err) BF_MUST_CHECK;
 
 #endif

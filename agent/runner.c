@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #include "agent/environ.h"
+#include "agent/helper.h"
 #include "agent/proctree.h"
 #include "agent/spawn.h"
-#include "agent/sqljob.h"
 #include "agent/usage.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -57,6 +57,7 @@ struct run {
     int status;
     struct rusage rusage;
     int64_t sweep_at_ms, sweep_wait_ms;
+    enum step_kind kind;
 };
 
 struct runner {
@@ -212,16 +213,22 @@ static const char *program_sentence(int errnum, const char *name, const char *wh
     return buf;
 }
 
-/* What differs between a program and an SQL step: the argv, and what standard input is. */
+static void helper_sentence(int errnum, const struct agent_config *c, enum step_kind kind, char *buf, size_t size)
+{
+    snprintf(buf, size, "agent %s cannot execute its helper %s: %s; `%s` in its configuration says where it is", c->name,
+             helper_program(c, kind), strerror(errnum), helper_setting(kind));
+}
+
+/* What differs between a program and a helper: the argv, and what standard input is. */
 static int prepare_input(struct runner *r, const struct assignment *a, struct pipes *p, const char **ret_argv0, struct bf_error *err)
 {
-    if (a->kind != STEP_SQL) {
+    if (!step_has_spec(a->kind)) {
         *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
         p->in = fcntl(r->null_fd, F_DUPFD_CLOEXEC, 3);
         return p->in < 0 ? errno : 0;
     }
-    *ret_argv0 = r->setup.config->sql_helper;
-    enum bf_rc rc = sqljob_open(r->setup.config, a, r->setup.own_env, &p->in, err);
+    *ret_argv0 = helper_program(r->setup.config, a->kind);
+    enum bf_rc rc = helper_open_input(r->setup.config, a, r->setup.own_env, &p->in, err);
     return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
 }
 
@@ -230,6 +237,7 @@ static struct run *new_run(struct runner *r, const struct assignment *a)
     struct run *run = bf_xcalloc(1, sizeof *run);
     run->runner = r;
     run->ref = a->ref;
+    run->kind = a->kind;
     run->leader = (struct source){SOURCE_LEADER, run};
     run->streams[0] = (struct source){SOURCE_STDOUT, run};
     run->streams[1] = (struct source){SOURCE_STDERR, run};
@@ -259,7 +267,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
     struct spawn_request req = {
         .program = program, .dir = r->setup.work_dir, .deadline_ms = &r->setup.page->deadline_ms, .procs_fds = procs,
         .switch_user = r->setup.config->switch_user, .uid = r->setup.config->step_uid, .gid = r->setup.config->step_gid,
-        .nofile_soft = r->setup.nofile_soft};
+        .nofile_soft = r->setup.nofile_soft, .no_core = step_has_spec(a->kind)};
     int errnum = prepare_input(r, a, pipes, &argv0, &err);
     if (errnum == 0)
         errnum = open_pipes(pipes);
@@ -270,7 +278,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
         req.env = environ_build(r->setup.config, a, r->setup.own_env, run->result_path, deadline_us, &arena);
         const char **argv = bf_arena_alloc(&arena, (a->n_argv + 2) * sizeof *argv);
         argv[0] = argv0;
-        for (size_t i = 1; a->kind != STEP_SQL && i < a->n_argv; i++)
+        for (size_t i = 1; !step_has_spec(a->kind) && i < a->n_argv; i++)
             argv[i] = a->argv[i];
         req.argv = argv;
         const char *path = environ_get(req.env, "PATH");
@@ -288,6 +296,8 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
         snprintf(ret_text, size, "%s", err.text);
     else if (errnum != 0 && strcmp(what, SPAWN_DIR) == 0)
         dir_sentence(errnum, &r->setup, ret_text, size);
+    else if (errnum != 0 && errnum != ESTALE && step_has_spec(a->kind) && strcmp(what, SPAWN_EXECUTING) == 0)
+        helper_sentence(errnum, r->setup.config, a->kind, ret_text, size);
     else if (errnum != 0)
         program_sentence(errnum, argv0, what, ret_text, size);
     bf_arena_free(&arena);
@@ -405,9 +415,10 @@ static void tell_end(struct run *run)
             ;
         close_stream(run, i);
     }
-    result_take(run->result_path, &result, &remarks);
+    result_take(run->result_path, run->kind, &result, &remarks);
+    BF_AUTO_FREE char *details = details_render(&result.details);
     bool oom = WIFSIGNALED(run->status) && WTERMSIG(run->status) == SIGKILL && run->leaf && cgroup_leaf_oom(run->leaf);
-    verdict_of_end(run->status, &result, run->tail, run->tail_len, oom, &verdict);
+    verdict_of_end(run->status, &result, details, run->tail, run->tail_len, oom, &verdict);
     if (verdict.outcome.source == OUTCOME_SIGNAL && atomic_load(&r->setup.page->fences) != run->fences) {
         verdict.outcome.source = OUTCOME_FENCED;
         snprintf(verdict.text, sizeof verdict.text, "fenced: the guardian killed it when the lease ran out");
@@ -420,6 +431,7 @@ static void tell_end(struct run *run)
         run->log = NULL;
     }
     bf_buf_free(&remarks);
+    result_done(&result);
     run->state = RUN_GONE;
     run->sweep_at_ms = INT64_MAX;
     r->setup.ended(r->setup.arg, run->ref, &verdict.outcome, bf_realtime_us());

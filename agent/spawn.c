@@ -125,6 +125,8 @@ static int child(void *arg)
         nofile.rlim_cur = req->nofile_soft < nofile.rlim_max ? req->nofile_soft : nofile.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &nofile);
     }
+    if (req->no_core && setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) != 0)
+        return fail(job, "refusing core files");
     if (req->switch_user && !give_up_rights(req))
         return fail(job, "changing to the user of steps");
     if (req->dir && chdir(req->dir) != 0)

@@ -26,6 +26,7 @@ struct spawn_request {
     gid_t gid;
     const _Atomic int64_t *deadline_ms;      /* not executed once it has passed (CLOCK_BOOTTIME); NULL: none */
     uint64_t nofile_soft;                    /* RLIMIT_NOFILE of the step; 0: as the agent's */
+    bool no_core;                            /* it will hold secrets: no core file */
 };
 
 struct spawned { pid_t pid; int pidfd; };    /* pidfd is close-on-exec; the caller closes it */

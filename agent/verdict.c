@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "common/text.h"
+
+#define HTTP_NEVER 1                         /* no status of HTTP, so permanent to the coordinator */
 
 /* Length of the valid UTF-8 character at p, or 0. */
 static size_t character(const char *p, size_t n)
@@ -121,17 +124,32 @@ static void of_words(const struct step_result *r, struct verdict *v)
         if (v->outcome.source == OUTCOME_OK)
             return;
         v->outcome.source = OUTCOME_SQL;
-        v->outcome.code = r->native;
+        v->outcome.code = r->code;
         memcpy(v->sqlstate, r->sqlstate, sizeof v->sqlstate);
         memcpy(v->dbms, r->dbms, sizeof v->dbms);
+        break;
+    case RESULT_CHECK:
+        if (v->outcome.source == OUTCOME_OK)
+            return;
+        v->outcome.source = OUTCOME_CHECK;
+        v->outcome.code = r->code;
+        break;
+    case RESULT_HTTP:
+        if (v->outcome.source == OUTCOME_OK)
+            return;
+        /* Without an answer the status is 0, which passes by itself; bf-http says by its exit when it does not. */
+        v->outcome.code = r->code == 0 && v->outcome.code != EX_TEMPFAIL ? HTTP_NEVER : r->code;
+        v->outcome.source = OUTCOME_HTTP;
         break;
     }
     set_text(v, r->text);
 }
 
-void verdict_of_end(int status, const struct step_result *result, const char *tail, size_t n, bool oom, struct verdict *ret)
+void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n, bool oom,
+                    struct verdict *ret)
 {
     begin(ret);
+    ret->outcome.details = details;
     if (WIFSIGNALED(status)) {
         of_signal(WTERMSIG(status), oom, ret);
         return;

@@ -10,13 +10,15 @@
 
 /* An outcome with the memory behind it; do not copy by value. */
 struct verdict {
-    struct outcome outcome;
+    struct outcome outcome;                  /* its details are borrowed */
     char text[OUTCOME_TEXT_MAX + 1];
     char sqlstate[6], dbms[33];
 };
 
-/* status as of wait(2); result may be NULL; tail: the end of standard error (n bytes, any bytes); oom: the kernel said so. */
-void verdict_of_end(int status, const struct step_result *result, const char *tail, size_t n, bool oom, struct verdict *ret);
+/* status as of wait(2); result may be NULL; details: what the result's render to; tail: the end of standard error (n bytes, any bytes); oom:
+ * the kernel said so. */
+void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n, bool oom,
+                    struct verdict *ret);
 /* It never ran. */
 void verdict_of_spawn(int errnum, const char *text, struct verdict *ret);
 

@@ -62,6 +62,34 @@ void bf_buf_put_str(struct bf_buf *b, const char *s)
     bf_buf_put(b, s, strlen(s));
 }
 
+static bool json_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+void bf_buf_put_json(struct bf_buf *b, const char *s)
+{
+    static const char digits[] = "0123456789abcdef";
+    bf_buf_put_u8(b, '"');
+    while (*s) {
+        size_t n = 0;
+        while (json_plain(s[n]))
+            n++;
+        bf_buf_put(b, s, n);
+        s += n;
+        unsigned c = (unsigned char)*s;
+        if (c == 0)
+            break;
+        const char escaped[] = {'\\', 'u', '0', '0', digits[c >> 4 & 15], digits[c & 15]};
+        if (c == '"' || c == '\\')
+            bf_buf_put(b, (const char[]){'\\', (char)c}, 2);
+        else
+            bf_buf_put(b, escaped, sizeof escaped);
+        s++;
+    }
+    bf_buf_put_u8(b, '"');
+}
+
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...)
 {
     va_list args, again;

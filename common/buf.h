@@ -19,6 +19,7 @@ void bf_buf_put_u16(struct bf_buf *b, uint16_t v);
 void bf_buf_put_u32(struct bf_buf *b, uint32_t v);
 void bf_buf_put_u64(struct bf_buf *b, uint64_t v);
 void bf_buf_put_str(struct bf_buf *b, const char *s);          /* without the NUL */
+void bf_buf_put_json(struct bf_buf *b, const char *s);         /* s, valid UTF-8, as a JSON string with its quotes */
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A NUL after the bytes, not counted in len; returns data as a string. */
 const char *bf_buf_cstr(struct bf_buf *b);

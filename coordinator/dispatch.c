@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/spec.h"
 
 enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
 
@@ -57,45 +58,28 @@ static void assignment_env(const struct plan_step *step, const struct template_v
         ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
 }
 
-static enum sql_value_type piece_type(enum template_type t)
+static void assignment_spec(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
+                            struct bf_arena *arena, struct assignment *ret)
 {
-    switch (t) {
-    case TEMPLATE_STRING: return SQL_VALUE_STRING;
-    case TEMPLATE_INTEGER: return SQL_VALUE_INTEGER;
-    case TEMPLATE_DATE: return SQL_VALUE_DATE;
-    case TEMPLATE_TIMESTAMP: return SQL_VALUE_TIMESTAMP;
-    case TEMPLATE_IDENT: case TEMPLATE_STAGED_TABLE: return SQL_VALUE_IDENT;
-    }
-    assert(false && "template type");
-    return SQL_VALUE_STRING;
-}
-
-static void assignment_sql(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
-                           struct bf_arena *arena, struct assignment *ret)
-{
-    ret->connection = plan->connections[step->connection].name;
-    ret->odbc = plan->connections[step->connection].odbc;
-    ret->n_sql = step->sql.n;
-    ret->sql = bf_arena_alloc(arena, step->sql.n * sizeof *ret->sql);
-    for (size_t i = 0; i < step->sql.n; i++) {
-        const struct template_piece *piece = &step->sql.pieces[i];
-        if (piece->var == TEMPLATE_TEXT) {
-            ret->sql[i] = (struct sql_piece){SQL_PIECE_TEXT, piece->text, piece->text_len};
-            continue;
-        }
-        struct template_value value = template_piece_value(piece, v);
-        char *text = bf_arena_strdup(arena, value.text);
-        ret->sql[i] = (struct sql_piece){piece_type(value.type), text, strlen(text)};
-        free(value.text);
-    }
+    struct bf_buf spec = {0};
+    struct plan_spec_ref *refs = NULL;
+    plan_spec_render(plan, step, v, &spec);
+    ret->spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len);
+    bf_buf_free(&spec);
+    plan_spec_refs(plan, step, &refs, &ret->n_refs);
+    ret->refs = bf_arena_alloc(arena, ret->n_refs * sizeof *ret->refs);
+    for (size_t i = 0; i < ret->n_refs; i++)
+        ret->refs[i] = (struct step_ref){bf_arena_strdup(arena, refs[i].name), bf_arena_strdup(arena, refs[i].text)};
+    plan_spec_refs_free(refs, ret->n_refs);
 }
 
 static enum step_kind assignment_kind(enum plan_kind k)
 {
     switch (k) {
     case PLAN_RUN: case PLAN_SHELL: return STEP_RUN;
-    case PLAN_NOOP: case PLAN_HTTP: case PLAN_WAREHOUSE: return STEP_NOOP;
-    case PLAN_SQL: return STEP_SQL;
+    case PLAN_NOOP: return STEP_NOOP;
+    case PLAN_SQL: case PLAN_WAREHOUSE: return STEP_SQL;
+    case PLAN_HTTP: return STEP_HTTP;
     }
     assert(false && "plan kind");
     return STEP_NOOP;
@@ -117,7 +101,7 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .ref = attempt->ref, .cluster = cluster, .backfill = attempt->backfill, .run = attempt->run, .attempt_no = attempt->attempt_no,
         .plan = plan->name, .step = step->name, .partition = bf_arena_strdup(arena, key), .n_partitions = attempt->n,
         .run_id = bf_arena_strdup(arena, run_id), .kind = assignment_kind(step->kind), .timebox_ms = step->timebox_ms,
-        .grace_ms = grace_ms, .connection = "", .odbc = "",
+        .grace_ms = grace_ms, .spec = "",
     };
     const char **names = bf_arena_alloc(arena, plan->n_params * sizeof *names);
     const char **values = bf_arena_alloc(arena, plan->n_params * sizeof *values);
@@ -129,9 +113,9 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .partitions = step->partitions, .index = attempt->index, .params = names, .param_values = values, .n_params = plan->n_params,
         .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
     };
-    if (ret->kind == STEP_RUN)
+    if (step->kind == PLAN_RUN || step->kind == PLAN_SHELL)
         assignment_argv(step, &v, arena, ret);
     assignment_env(step, &v, arena, ret);
-    if (step->kind == PLAN_SQL)
-        assignment_sql(plan, step, &v, arena, ret);
+    if (plan_spec_has(step))
+        assignment_spec(plan, step, &v, arena, ret);
 }

@@ -12,9 +12,9 @@
 #include "proto/wire.h"
 
 enum { AGENT_MSG_REPORTS = 12, AGENT_MSG_ASSIGNMENTS = 13 };      /* fields of AgentMsg */
-enum { ARGV_MAX = 4096, ENV_MAX = 1024, SQL_MAX = 4096, SPAN_MAX = 65536 };
+enum { ARGV_MAX = 4096, ENV_MAX = 1024, SPAN_MAX = 65536 };
 enum { ASSIGNMENT_FIELDS_MAX = 32768, REPORT_FIELDS_MAX = 64 };
-enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, RUN_ID_MAX = 1024, ODBC_MAX = 4096 };
+enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, RUN_ID_MAX = 1024, REF_TEXT_MAX = 4096 };
 
 /* ---- assignments ---- */
 
@@ -33,18 +33,18 @@ static void env_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_
     }
 }
 
-static void sql_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_arena *tmp)
+static void step_refs_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_arena *tmp)
 {
-    if (!a->n_sql)
+    if (!a->n_refs)
         return;
-    Pb__SqlPiece *sql = bf_arena_alloc(tmp, a->n_sql * sizeof *sql);
-    pb->n_sql = a->n_sql;
-    pb->sql = bf_arena_alloc(tmp, a->n_sql * sizeof(Pb__SqlPiece *));
-    for (size_t i = 0; i < a->n_sql; i++) {
-        pb__sql_piece__init(&sql[i]);
-        WIRE_SET(&sql[i], type, (uint32_t)a->sql[i].type);
-        WIRE_SET_BYTES(&sql[i], text, wire_from_bytes(a->sql[i].text, a->sql[i].text_len));
-        pb->sql[i] = &sql[i];
+    Pb__StepRef *refs = bf_arena_alloc(tmp, a->n_refs * sizeof *refs);
+    pb->n_refs = a->n_refs;
+    pb->refs = bf_arena_alloc(tmp, a->n_refs * sizeof(Pb__StepRef *));
+    for (size_t i = 0; i < a->n_refs; i++) {
+        pb__step_ref__init(&refs[i]);
+        WIRE_SET_BYTES(&refs[i], name, wire_from_str(a->refs[i].name));
+        WIRE_SET_BYTES(&refs[i], text, wire_from_str(a->refs[i].text));
+        pb->refs[i] = &refs[i];
     }
 }
 
@@ -64,8 +64,7 @@ static void assignment_to_pb(const struct assignment *a, Pb__Assignment *pb, str
     WIRE_SET_BYTES(pb, run_id, wire_from_str(a->run_id));
     WIRE_SET(pb, timebox_ms, a->timebox_ms);
     WIRE_SET(pb, grace_ms, a->grace_ms);
-    WIRE_SET_BYTES(pb, connection, wire_from_str(a->connection));
-    WIRE_SET_BYTES(pb, odbc, wire_from_str(a->odbc));
+    WIRE_SET_BYTES(pb, spec, wire_from_str(a->spec));
     if (a->n_argv) {
         pb->n_argv = a->n_argv;
         pb->argv = bf_arena_alloc(tmp, a->n_argv * sizeof *pb->argv);
@@ -73,7 +72,7 @@ static void assignment_to_pb(const struct assignment *a, Pb__Assignment *pb, str
             pb->argv[i] = wire_from_str(a->argv[i]);
     }
     env_to_pb(a, pb, tmp);
-    sql_to_pb(a, pb, tmp);
+    step_refs_to_pb(a, pb, tmp);
 }
 
 static size_t length(const char *s)
@@ -85,13 +84,13 @@ size_t assignment_size_hint(const struct assignment *a)
 {
     enum { FIXED = 192, EACH = 24 };     /* numbers, tags and lengths of one; tags and lengths of an element of a list */
     size_t sum = FIXED + length(a->cluster) + length(a->plan) + length(a->step) + length(a->partition) + length(a->run_id) +
-                 length(a->connection) + length(a->odbc);
+                 length(a->spec);
     for (size_t i = 0; i < a->n_argv; i++)
         sum += EACH + length(a->argv[i]);
     for (size_t i = 0; i < a->n_env; i++)
         sum += EACH + length(a->env[i].name) + length(a->env[i].value);
-    for (size_t i = 0; i < a->n_sql; i++)
-        sum += EACH + a->sql[i].text_len;
+    for (size_t i = 0; i < a->n_refs; i++)
+        sum += EACH + length(a->refs[i].name) + length(a->refs[i].text);
     return sum;
 }
 
@@ -116,17 +115,38 @@ static void env_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct ass
     }
 }
 
-static void sql_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
+static bool has_ref(const struct assignment *a, size_t n, const char *name)
 {
-    ret->n_sql = wire_count(in, "pieces of SQL", pb->n_sql, SQL_MAX);
-    if (!ret->n_sql)
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(a->refs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void step_refs_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
+{
+    ret->n_refs = wire_count(in, "references", pb->n_refs, STEP_REFS_MAX);
+    if (!ret->n_refs)
         return;
-    ret->sql = bf_arena_alloc(in->arena, ret->n_sql * sizeof *ret->sql);
-    for (size_t i = 0; i < ret->n_sql; i++) {
-        ret->sql[i].type = wire_enum(in, "type of a piece of SQL", pb->sql[i]->type, SQL_PIECE_TEXT, SQL_VALUE_TIMESTAMP);
-        ret->sql[i].text = wire_str(in, "piece of SQL", pb->sql[i]->text, BF_MESSAGE_MAX_BYTES);
-        ret->sql[i].text_len = in->rc ? 0 : pb->sql[i]->text.len;
+    ret->refs = bf_arena_alloc(in->arena, ret->n_refs * sizeof *ret->refs);
+    for (size_t i = 0; i < ret->n_refs; i++) {
+        ret->refs[i].name = wire_str(in, "name of a reference", pb->refs[i]->name, TEXT_MAX);
+        ret->refs[i].text = wire_str(in, "reference", pb->refs[i]->text, REF_TEXT_MAX);
+        if (!in->rc && (!*ret->refs[i].name || has_ref(ret, i, ret->refs[i].name)))
+            wire_bad(in, BF_PROTOCOL, "a reference comes without a name of its own");
     }
+}
+
+/* That it is JSON throughout is for its reader to find, for one attempt and not for the whole message. */
+static void spec_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
+{
+    ret->spec = wire_str(in, "specification of a step", pb->spec, STEP_SPEC_MAX_BYTES);
+    step_refs_from_pb(in, pb, ret);
+    size_t n = strlen(ret->spec);
+    if (step_has_spec(ret->kind) && (n < 2 || ret->spec[0] != '{' || ret->spec[n - 1] != '}'))
+        wire_bad(in, BF_PROTOCOL, "an assignment for SQL or a call comes without its specification, one JSON object");
+    if (!step_has_spec(ret->kind) && (n > 0 || ret->n_refs > 0))
+        wire_bad(in, BF_PROTOCOL, "an assignment with a specification is neither for SQL nor for a call");
 }
 
 static void argv_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
@@ -146,7 +166,7 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->run = pb->run;
     ret->attempt_no = pb->attempt_no;
     ret->n_partitions = wire_enum(in, "number of partitions", pb->n_partitions, 0, SPAN_MAX);
-    ret->kind = wire_enum(in, "kind of step", pb->kind, STEP_RUN, STEP_SQL);
+    ret->kind = wire_enum(in, "kind of step", pb->kind, STEP_RUN, STEP_HTTP);
     ret->cluster = wire_str(in, "cluster id", pb->cluster, CLUSTER_MAX);
     if (ret->cluster[strspn(ret->cluster, "0123456789abcdefABCDEF")])
         wire_bad(in, BF_PROTOCOL, "the cluster id is not hexadecimal");
@@ -156,15 +176,11 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->run_id = wire_str(in, "run id", pb->run_id, RUN_ID_MAX);
     ret->timebox_ms = wire_duration(in, "timebox", pb->timebox_ms);
     ret->grace_ms = wire_duration(in, "grace", pb->grace_ms);
-    ret->connection = wire_str(in, "name of the connection", pb->connection, TEXT_MAX);
-    ret->odbc = wire_str(in, "ODBC reference", pb->odbc, ODBC_MAX);
     argv_from_pb(in, pb, ret);
     env_from_pb(in, pb, ret);
-    sql_from_pb(in, pb, ret);
+    spec_from_pb(in, pb, ret);
     if (ret->kind == STEP_RUN && !ret->n_argv)
         wire_bad(in, BF_PROTOCOL, "an assignment to run a command comes without one");
-    if (ret->kind == STEP_SQL && !ret->n_sql)
-        wire_bad(in, BF_PROTOCOL, "an assignment to run SQL comes without any");
 }
 
 /* ---- agent messages: encode ---- */

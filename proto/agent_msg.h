@@ -18,12 +18,14 @@
 #include "common/error.h"
 #include "proto/outcome.h"
 
-#define AGENT_PROTOCOL_VERSION 1u
+#define AGENT_PROTOCOL_VERSION 2u
 #define BF_MESSAGE_MAX_BYTES (1u << 20)
 #define AGENT_LIST_MAX 4096u                 /* reports, assignments or references in one message */
 #define AGENT_HELD_MAX 65536u                /* attempts in a HELLO */
 #define AGENT_LABELS_MAX 64u
 #define AGENT_NAME_MAX 128u
+#define STEP_SPEC_MAX_BYTES (512u << 10)
+#define STEP_REFS_MAX 64u
 
 enum agent_msg_kind {
     AGENT_HELLO = 1, AGENT_HEARTBEAT = 2, AGENT_REPORT = 3, AGENT_BYE = 4,          /* agent -> coordinator */
@@ -64,13 +66,12 @@ struct agent_report {
     struct outcome outcome;                  /* REPORT_ENDED only */
 };
 
-enum step_kind { STEP_RUN = 1, STEP_NOOP = 2, STEP_SQL = 3 };
-enum sql_value_type {
-    SQL_PIECE_TEXT = 1, SQL_VALUE_STRING = 2, SQL_VALUE_INTEGER = 3, SQL_VALUE_DATE = 4, SQL_VALUE_IDENT = 5,
-    SQL_VALUE_TIMESTAMP = 6                  /* RFC 3339, of seconds and with an offset */
+enum step_kind {
+    STEP_RUN = 1, STEP_NOOP = 2,
+    STEP_SQL = 3, STEP_HTTP = 4              /* by a helper of the agent, which reads the spec: bf-sql, bf-http */
 };
-struct sql_piece { enum sql_value_type type; const char *text; size_t text_len; };
 struct step_env { const char *name, *value; };
+struct step_ref { const char *name, *text; };        /* text holds ${env:NAME} and ${secret:NAME}: resolved on the agent */
 
 /* Everything that an agent needs to run one attempt. */
 struct assignment {
@@ -84,9 +85,14 @@ struct assignment {
     const char **argv; size_t n_argv;
     struct step_env *env; size_t n_env;      /* the plan's env and BF_PARTITION_*; the agent adds the rest */
     int64_t timebox_ms, grace_ms;            /* 0: no limit; SIGTERM, then SIGKILL after grace */
-    const char *connection, *odbc;           /* STEP_SQL: name, and the reference "${env:NAME}" text */
-    struct sql_piece *sql; size_t n_sql;
+    const char *spec;                        /* STEP_SQL, STEP_HTTP: what the helper is to do, one JSON object; else "" */
+    struct step_ref *refs; size_t n_refs;    /* of a spec; names differ */
 };
+
+static inline bool step_has_spec(enum step_kind kind)
+{
+    return kind == STEP_SQL || kind == STEP_HTTP;
+}
 
 enum kill_reason { KILL_CANCELLED = 1, KILL_STALE = 2 };
 

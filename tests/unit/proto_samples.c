@@ -167,8 +167,8 @@ struct assignment sample_assignment(struct sampler *s)
     struct assignment a = {.ref = {number(s, 64), number(s, 64)}, .cluster = set(s) ? "00ff12ab" : "", .backfill = number32(s),
                            .run = number32(s), .attempt_no = number32(s), .plan = name(s), .step = name(s), .partition = text(s),
                            .n_partitions = (uint32_t)count(s, 1000), .run_id = text(s), .timebox_ms = duration(s),
-                           .grace_ms = duration(s), .connection = name(s), .odbc = text(s)};
-    a.kind = (enum step_kind)(1 + below(s, 3));
+                           .grace_ms = duration(s), .spec = ""};
+    a.kind = (enum step_kind)(1 + below(s, STEP_HTTP));
     a.n_argv = a.kind == STEP_RUN ? 1 + below(s, 6) : count(s, 6);
     a.argv = a.n_argv ? bf_arena_alloc(&s->arena, a.n_argv * sizeof *a.argv) : NULL;
     for (size_t i = 0; i < a.n_argv; i++)
@@ -177,11 +177,15 @@ struct assignment sample_assignment(struct sampler *s)
     a.env = a.n_env ? bf_arena_alloc(&s->arena, a.n_env * sizeof *a.env) : NULL;
     for (size_t i = 0; i < a.n_env; i++)
         a.env[i] = (struct step_env){a_name(s), text(s)};
-    a.n_sql = a.kind == STEP_SQL ? 1 + below(s, 6) : count(s, 6);
-    a.sql = a.n_sql ? bf_arena_alloc(&s->arena, a.n_sql * sizeof *a.sql) : NULL;
-    for (size_t i = 0; i < a.n_sql; i++) {
-        a.sql[i] = (struct sql_piece){(enum sql_value_type)(1 + below(s, 6)), text(s), 0};
-        a.sql[i].text_len = strlen(a.sql[i].text);
+    if (!step_has_spec(a.kind))
+        return a;
+    static const char *const specs[] = {"{}", "{\"pieces\":[]}", "{\"url\":\"http://x/\\u0000\"}", "{ \"naïve\":\n 1 }"};
+    a.spec = specs[below(s, sizeof specs / sizeof *specs)];
+    a.n_refs = count(s, 5);
+    a.refs = a.n_refs ? bf_arena_alloc(&s->arena, a.n_refs * sizeof *a.refs) : NULL;
+    for (size_t i = 0; i < a.n_refs; i++) {
+        static const char *const names[] = {"odbc", "header:Authorization", "a", "日付", "e"};
+        a.refs[i] = (struct step_ref){names[i], text(s)};
     }
     return a;
 }
@@ -359,15 +363,15 @@ static const char *report_differs(const struct agent_report *a, const struct age
 static const char *assignment_differs(const struct assignment *a, const struct assignment *b)
 {
     SAME(ref.attempt); SAME(ref.token); SAME(backfill); SAME(run); SAME(attempt_no); SAME(n_partitions); SAME(kind);
-    SAME(timebox_ms); SAME(grace_ms); SAME(n_argv); SAME(n_env); SAME(n_sql);
-    SAME_STR(cluster); SAME_STR(plan); SAME_STR(step); SAME_STR(partition); SAME_STR(run_id); SAME_STR(connection); SAME_STR(odbc);
+    SAME(timebox_ms); SAME(grace_ms); SAME(n_argv); SAME(n_env); SAME(n_refs);
+    SAME_STR(cluster); SAME_STR(plan); SAME_STR(step); SAME_STR(partition); SAME_STR(run_id); SAME_STR(spec);
     for (size_t i = 0; i < a->n_argv; i++)
         SAME_STR(argv[i]);
     for (size_t i = 0; i < a->n_env; i++) {
         SAME_STR(env[i].name); SAME_STR(env[i].value);
     }
-    for (size_t i = 0; i < a->n_sql; i++) {
-        SAME(sql[i].type); SAME(sql[i].text_len); SAME_STR(sql[i].text);
+    for (size_t i = 0; i < a->n_refs; i++) {
+        SAME_STR(refs[i].name); SAME_STR(refs[i].text);
     }
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* The agent's smaller parts: words of outcomes, results, references, log shipping, configuration and marks on disk. */
+/* The agent's smaller parts: words of outcomes, results, log shipping, configuration and marks on disk. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "agent/agent_config.h"
-#include "agent/environ.h"
 #include "agent/logship.h"
 #include "agent/state.h"
 #include "agent/verdict.h"
@@ -40,11 +39,11 @@ Test(agent_verdict, long_words_stay_within_bounds)
     char tail[3000];
     struct verdict v;
     memset(tail, 'x', sizeof tail);
-    verdict_of_end(9 << 8, NULL, tail, sizeof tail, false, &v);
+    verdict_of_end(9 << 8, NULL, "", tail, sizeof tail, false, &v);
     cr_expect_eq(v.outcome.source, OUTCOME_EXIT);
     cr_expect_leq(strlen(v.text), OUTCOME_TEXT_MAX);
     cr_expect_eq(strncmp(v.text, "exit status 9: xxx", 18), 0);
-    verdict_of_end(SIGKILL, NULL, "", 0, true, &v);
+    verdict_of_end(SIGKILL, NULL, "", "", 0, true, &v);
     cr_expect_eq(v.outcome.source, OUTCOME_OOM);
     cr_expect_eq(strncmp(v.text, "killed: out of memory", 21), 0);
 }
@@ -63,16 +62,20 @@ Test(agent_result, lines)
         {"{\"sql\": 3}", RESULT_NONE, -1, "`sql` must be an object"},
         {"{\"sql\": {\"native\": 99999999999}}", RESULT_SQL, -1, ""},
         {"{\"already_done\": true}", RESULT_ALREADY_DONE, -1, ""},
+        {"{\"check\": {\"name\": \"n\"}}", RESULT_NONE, -1, "line 1: not supported yet: check"},       /* not a step's to say */
+        {"{\"check_failed\": {\"severity\": \"halt\"}}", RESULT_NONE, -1, "line 1: not supported yet: check_failed"},
+        {"{\"warehouse\": []}\n{\"http\": {}}", RESULT_NONE, -1, "line 2: not supported yet: http"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct step_result r;
         struct bf_buf remarks = {0};
-        result_parse(cases[i].text, strlen(cases[i].text), &r, &remarks);
+        result_parse(cases[i].text, strlen(cases[i].text), STEP_RUN, &r, &remarks);
         cr_expect_eq(r.word, cases[i].word, "%s", cases[i].text);
         cr_expect_eq(r.rows, cases[i].rows, "%s", cases[i].text);
         cr_expect(strstr(bf_buf_cstr(&remarks), cases[i].remark), "%s: %s", cases[i].text, bf_buf_cstr(&remarks));
         cr_expect(*cases[i].remark || remarks.len == 0, "%s: %s", cases[i].text, bf_buf_cstr(&remarks));
         bf_buf_free(&remarks);
+        result_done(&r);
     }
 }
 
@@ -83,32 +86,11 @@ Test(agent_result, too_many_lines_are_left_out_and_said)
     for (int i = 0; i < 10000; i++)
         bf_buf_put_str(&text, "{\"rows\":1}\n");
     bf_buf_put_str(&text, "{\"rows\":2}\n");
-    result_parse(bf_buf_cstr(&text), text.len, &r, &remarks);
+    result_parse(bf_buf_cstr(&text), text.len, STEP_RUN, &r, &remarks);
     cr_expect_eq(r.rows, 1);
     cr_expect(strstr(bf_buf_cstr(&remarks), "line 10001"), "%s", bf_buf_cstr(&remarks));
     bf_buf_free(&text);
     bf_buf_free(&remarks);
-}
-
-Test(agent_environ, references)
-{
-    static char *allowed[] = {"DSN", "UNSET"};
-    const struct agent_config config = {.name = "a1", .allow_env = {allowed, 2}};
-    static const char *const own[] = {"DSN=host=db", "SECRET=x", NULL};
-    static const struct { const char *text; enum bf_rc rc; const char *value; } cases[] = {
-        {"plain", BF_OK, "plain"}, {"", BF_OK, ""}, {"${env:DSN}", BF_OK, "host=db"}, {"a;${env:DSN};b=${env:DSN}", BF_OK, "a;host=db;b=host=db"},
-        {"${env:SECRET}", BF_DENIED, "SECRET is not allowed on agent a1"}, {"${env:UNSET}", BF_NOT_FOUND, "UNSET is allowed (`allow_env`) but not set"},
-        {"${env:DSN", BF_INVALID, "no closing brace"}, {"${env:}", BF_DENIED, "not allowed"}, {"$DSN $(id)", BF_OK, "$DSN $(id)"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct bf_buf out = {0};
-        struct bf_error err = {0};
-        cr_expect_eq(environ_resolve(&config, cases[i].text, own, &out, &err), cases[i].rc, "%s", cases[i].text);
-        const char *got = cases[i].rc == BF_OK ? bf_buf_cstr(&out) : err.text;
-        cr_expect(strstr(got, cases[i].value), "%s: %s", cases[i].text, got);
-        cr_expect_null(strstr(err.text, "host=db"));
-        bf_buf_free(&out);
-    }
 }
 
 /* --- logs ------------------------------------------------------------------------------------------------------------- */
@@ -312,8 +294,14 @@ Test(agent_config, file)
         {"slots: -1\n", BF_INVALID, "slots"},
         {"step_user: no-such-user\n", BF_NOT_FOUND, "there is no user `no-such-user`"},
         {"logs: 7412\n", BF_INVALID, "endpoints"},
+        {"allow_env: [A]\nconnection_env: [A]\n", BF_INVALID, "`A` stands in `allow_env`, which steps see, and in `connection_env`"},
+        {"allow_secrets: [../x]\n", BF_INVALID, "`../x` is no name of a secret"},
+        {"allow_secrets: [fx/.key]\n", BF_INVALID, "`fx/.key` is no name of a secret"},
+        {"secret_env: {fx/key: K}\n", BF_INVALID, "`fx/key` is not in `allow_secrets`"},
+        {"allow_env: [K]\nallow_secrets: [fx/key]\nsecret_env: {fx/key: K}\n", BF_INVALID, "`K` stands in `allow_env`, so every step"},
     };
     char dir[] = "/tmp/bf-config-XXXXXX", path[64], text[1024];
+    setenv("CREDENTIALS_DIRECTORY", "/run/credentials/bfagent", 1);
     cr_assert_not_null(mkdtemp(dir));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct agent_config c = {0};
@@ -328,11 +316,19 @@ Test(agent_config, file)
             cr_expect(strstr(c.work_dir, "/state/work"), "%s", c.work_dir);
             cr_expect_eq(c.log_bytes_max, i == 0 ? 64u << 20 : 1u << 20);
             cr_expect_eq(c.cgroup_mode, i == 0 ? CGROUP_AUTO : CGROUP_OFF);
+            cr_expect_str_eq(c.secrets_dir, "/run/credentials/bfagent");
+            cr_expect(strstr(c.sql_helper, "/bf-sql") && strstr(c.http_helper, "/bf-http"), "%s, %s", c.sql_helper, c.http_helper);
         }
         agent_config_done(&c);
     }
     struct agent_config c = {0};
     struct bf_error err = {0};
+    snprintf(text, sizeof text, "%sconnection_env: [DSN]\nallow_secrets: [fx/api_key, b]\nsecret_env: {b: B}\nsecrets_dir: secrets\n", base);
+    put_file(dir, "agent.yaml", 0644, text, path, sizeof path);
+    cr_expect_eq(agent_config_read(path, &c, &err), BF_OK, "%s", err.text);
+    snprintf(text, sizeof text, "%s/secrets", dir);
+    cr_expect_str_eq(c.secrets_dir, text);
+    agent_config_done(&c);
     put_file(dir, "agent.yaml", 0644, "name: a1\n", path, sizeof path);
     cr_expect_eq(agent_config_read(path, &c, &err), BF_INVALID);
     cr_expect(strstr(err.text, "`coordinator` is missing"), "%s", err.text);

@@ -31,7 +31,7 @@ struct bench {
     struct verdict verdict;                  /* a copy of what was told */
     char out[1 << 16];                       /* stdout and stderr as shipped */
     size_t out_len;
-    char remarks[4096];
+    char remarks[4096], details[4096];
 };
 
 static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o, int64_t at_us)
@@ -43,6 +43,7 @@ static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *o,
     b->ended = true;
     b->verdict.outcome = *o;
     snprintf(b->verdict.text, sizeof b->verdict.text, "%s", o->text);
+    snprintf(b->details, sizeof b->details, "%s", o->details);
 }
 
 static bool on_log(void *arg, const struct log_msg *m)
@@ -69,7 +70,7 @@ static struct bench *bench_new(enum cgroup_mode mode)
     cr_assert_not_null(mkdtemp(b->dir));
     snprintf(b->results, sizeof b->results, "%s/attempt", b->dir);
     mkdir(b->results, 0777);
-    b->config = (struct agent_config){.name = "bench", .allow_env = {allowed, 1}, .sql_helper = "/bin/cat"};
+    b->config = (struct agent_config){.name = "bench", .allow_env = {allowed, 1}};
     atomic_store(&b->page.deadline_ms, INT64_MAX);
     cr_assert_eq(cgroup_open(mode, "unit", b->dir, &b->cgroups, &err), BF_OK, "%s", err.text);
     b->logs = logship_new(1 << 20, on_log, runner_room, b);
@@ -122,7 +123,7 @@ static struct assignment script(struct bench *b, const char **argv, const char *
     argv[1] = "-c";
     argv[2] = text;
     return (struct assignment){.ref = b->ref, .kind = STEP_RUN, .cluster = "c", .plan = "p", .step = "load", .partition = "2024-01-01",
-                               .run_id = "1/load/2024-01-01/1", .run = 2, .argv = argv, .n_argv = 3, .connection = "", .odbc = ""};
+                               .run_id = "1/load/2024-01-01/1", .run = 2, .argv = argv, .n_argv = 3, .spec = ""};
 }
 
 static void bench_run(struct bench *b, const char *text)
@@ -367,29 +368,100 @@ Test(agent_runner, a_folder_that_the_step_user_may_not_enter_is_named)
     bench_free(b);
 }
 
-Test(agent_runner, sql_job_goes_by_standard_input_and_secrets_only_as_allowed)
+Test(agent_runner, a_helper_is_told_on_standard_input_and_its_environment_holds_no_secret)
 {
     struct bench *b = bench_new(CGROUP_AUTO);
-    struct sql_piece pieces[] = {{SQL_PIECE_TEXT, "select ", 7}, {SQL_VALUE_DATE, "2024-01-01", 10}};
+    struct step_ref refs[] = {{"odbc", "DSN=x;PWD=${env:SECRET}"}};
+    struct step_env env[] = {{"PLANNED", "of-the-plan"}};
+    static char *for_connections[] = {"SECRET"};
+    char helper[128];
     const char *argv[3];
+    snprintf(helper, sizeof helper, "%s/helper", b->dir);
+    FILE *f = fopen(helper, "w");
+    fputs("#!/bin/sh\ncat\nenv | sort\nulimit -c\ntr '\\0' ' ' </proc/$$/cmdline\n", f);
+    fclose(f);
+    chmod(helper, 0755);
     struct assignment a = script(b, argv, "");
     a.kind = STEP_SQL;
     a.n_argv = 0;
-    a.connection = "lake";
-    a.odbc = "DSN=x;PWD=${env:ALLOWED}";
-    a.sql = pieces;
-    a.n_sql = 2;
-    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);      /* the helper is cat here */
+    a.spec = "{\"connection\":\"lake\",\"pieces\":[]}";
+    a.refs = refs;
+    a.n_refs = 1;
+    a.env = env;
+    a.n_env = 1;
+    b->config.sql_helper = helper;
+    b->config.connection_env = (struct bf_strings){for_connections, 1};
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
     bench_finish(b);
-    cr_expect(strstr(b->out, "\"odbc\":\"DSN=x;PWD=yes\""), "%s", b->out);
-    cr_expect(strstr(b->out, "\"pieces\":[{\"t\":\"text\",\"v\":\"select \"},{\"t\":\"date\",\"v\":\"2024-01-01\"}]"), "%s", b->out);
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK, "%s", b->verdict.text);
+    cr_expect(strstr(b->out, "\"resolved\":{\"odbc\":\"DSN=x;PWD=canary\"}"), "%s", b->out);
+    cr_expect(strstr(b->out, "\"pieces\":[]"), "%s", b->out);
     cr_expect(strstr(b->out, "\"token\":4100"), "%s", b->out);
+    cr_expect(strstr(b->out, "BF_FENCING_TOKEN=4100\n"), "%s", b->out);
+    const char *behind = strstr(b->out, "BF_ATTEMPT=");      /* the environment, the limit, the words of its command */
+    cr_assert_not_null(behind);
+    cr_expect_null(strstr(behind, "canary"), "%s", behind);
+    cr_expect_null(strstr(b->out, "of-the-plan"), "%s", b->out);
+    cr_expect_null(strstr(b->out, "ALLOWED"), "%s", b->out);
+    cr_expect(strstr(behind, "\n0\n"), "core files are refused: %s", behind);
+    bench_free(b);
+}
 
-    a.odbc = "DSN=x;PWD=${env:SECRET}";
-    a.ref.attempt++;
-    cr_assert(!runner_start(b->runner, &a, &b->verdict));
-    cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
-    cr_expect(strstr(b->verdict.text, "SECRET is not allowed on agent bench: list it in `allow_env`"), "%s", b->verdict.text);
+Test(agent_runner, a_helper_that_cannot_be_told_or_started)
+{
+    static char *for_connections[] = {"ALLOWED"};
+    static struct step_ref denied[] = {{"odbc", "${env:SECRET}"}};
+    static const struct { enum step_kind kind; size_t n_refs; int errnum; const char *says; } cases[] = {
+        {STEP_SQL, 1, EPERM, "SECRET is not allowed on agent bench: list it in `connection_env`"},
+        {STEP_SQL, 0, ENOENT, "agent bench cannot execute its helper /no/bf-sql: No such file or directory; `sql_helper` in its configuration"},
+        {STEP_HTTP, 0, EACCES, "agent bench cannot execute its helper /etc/passwd: Permission denied; `http_helper`"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *b = bench_new(CGROUP_AUTO);
+        static char no_sql[] = "/no/bf-sql", no_http[] = "/etc/passwd";
+        const char *argv[3];
+        struct assignment a = script(b, argv, "");
+        a.kind = cases[i].kind;
+        a.n_argv = 0;
+        a.spec = "{}";
+        a.refs = denied;
+        a.n_refs = cases[i].n_refs;
+        b->config.sql_helper = no_sql;
+        b->config.http_helper = no_http;
+        b->config.connection_env = (struct bf_strings){for_connections, 1};
+        cr_assert(!runner_start(b->runner, &a, &b->verdict));
+        cr_expect_eq(b->verdict.outcome.source, OUTCOME_SPAWN);
+        cr_expect_eq(b->verdict.outcome.code, cases[i].errnum, "case %zu: %d", i, b->verdict.outcome.code);
+        cr_expect(strstr(b->verdict.text, cases[i].says), "%s", b->verdict.text);
+        bench_free(b);
+    }
+}
+
+/* A helper cancels in its server when it is told to end, and has the grace for it; only its leader is told. */
+Test(agent_runner, a_helper_hears_term_and_what_it_says_then_is_kept)
+{
+    struct bench *b = bench_new(CGROUP_AUTO);
+    char helper[128];
+    const char *argv[3];
+    snprintf(helper, sizeof helper, "%s/helper", b->dir);
+    FILE *f = fopen(helper, "w");
+    fputs("#!/bin/sh\ntrap 'echo \"{\\\"sql\\\":{\\\"text\\\":\\\"stopped\\\",\\\"statement\\\":3}}\" > $BF_RESULT; exit 75' TERM\n"
+          "(trap 'echo the child too' TERM; echo ready; while :; do sleep 0.05; done) &\nwhile :; do wait; done\n", f);
+    fclose(f);
+    chmod(helper, 0755);
+    struct assignment a = script(b, argv, "");
+    a.kind = STEP_SQL;
+    a.n_argv = 0;
+    a.spec = "{}";
+    b->config.sql_helper = helper;
+    cr_assert(runner_start(b->runner, &a, &b->verdict), "%s", b->verdict.text);
+    while (b->out_len == 0)
+        bench_turn(b);
+    runner_term(b->runner, b->ref);
+    bench_finish(b);
+    cr_expect_eq(b->verdict.outcome.source, OUTCOME_SQL, "%s", b->verdict.text);
+    cr_expect_str_eq(b->details, "{\"sql\":{\"statement\":3}}");
+    cr_expect_null(strstr(b->out, "the child too"), "%s", b->out);
     bench_free(b);
 }
 
@@ -407,9 +479,11 @@ Test(agent_runner, usage_is_measured)
 Test(agent_runner, a_result_that_is_not_understood_is_told_in_the_log)
 {
     struct bench *b = bench_new(CGROUP_AUTO);
-    bench_run(b, "echo '{\"metric\": {\"name\": \"n\"}}' > $BF_RESULT; echo 'no json' >> $BF_RESULT; echo hello");
+    bench_run(b, "echo '{\"check\": {\"name\": \"n\"}}' > $BF_RESULT; echo 'no json' >> $BF_RESULT; "
+                 "echo '{\"metric\": {\"name\": \"n\", \"value\": 0.25}}' >> $BF_RESULT; echo hello");
     cr_expect_eq(b->verdict.outcome.source, OUTCOME_OK);
-    cr_expect(strstr(b->remarks, "line 1: not supported yet: metric"), "%s", b->remarks);
+    cr_expect_str_eq(b->details, "{\"metrics\":{\"n\":0.25}}");
+    cr_expect(strstr(b->remarks, "line 1: not supported yet: check"), "%s", b->remarks);
     cr_expect(strstr(b->remarks, "line 2: not a JSON object"), "%s", b->remarks);
     bench_free(b);
 }

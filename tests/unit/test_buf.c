@@ -40,6 +40,20 @@ Test(buf, text)
     bf_buf_free(&b);
 }
 
+Test(buf, json_strings)
+{
+    static const struct { const char *in, *out; } cases[] = {
+        {"", "\"\""}, {"plain", "\"plain\""}, {"a\"b\\c", "\"a\\\"b\\\\c\""}, {"\n\x1f\x7f", "\"\\u000a\\u001f\x7f\""},
+        {"日\xf0\x9f\x98\x80", "\"日\xf0\x9f\x98\x80\""}, {"\\", "\"\\\\\""}, {"/</", "\"/</\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        bf_buf_put_json(&b, cases[i].in);
+        cr_expect_str_eq(bf_buf_cstr(&b), cases[i].out, "%s: %s", cases[i].in, bf_buf_cstr(&b));
+        bf_buf_free(&b);
+    }
+}
+
 Test(buf, printf_at_every_fill)
 {
     for (size_t fill = 0; fill < 130; fill++) {

@@ -1,5 +1,6 @@
 /* Agent and log messages: what is encoded is what is decoded, and what the agent's side makes is always fit to be read. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto_samples.h"
@@ -170,14 +171,26 @@ static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED;
 static void no_outcome(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome = (struct outcome){0}; }
 static void negative_time(struct agent_msg *m) { m->reports[0].outcome.usage.wall_us = -1; }
 static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
-static void bad_step_kind(struct agent_msg *m) { m->assignments[0].kind = 4; }
-static void no_argv(struct agent_msg *m) { m->assignments[0].kind = STEP_RUN; m->assignments[0].n_argv = 0; }
-static void no_sql(struct agent_msg *m) { m->assignments[0].kind = STEP_SQL; m->assignments[0].n_sql = 0; }
-static void bad_piece(struct agent_msg *m) { m->assignments[0].sql[0].type = 7; }
+static void bad_step_kind(struct agent_msg *m) { m->assignments[0].kind = 5; }
+static struct step_ref same_refs[] = {{"odbc", "a"}, {"odbc", "b"}}, nameless_ref[] = {{"", "a"}};
+static void spec_of(struct agent_msg *m, enum step_kind kind, const char *spec, struct step_ref *refs, size_t n)
+{
+    m->n_assignments = 1;
+    m->assignments[0] = (struct assignment){.kind = kind, .argv = (const char *[]){"true"}, .n_argv = 1, .spec = spec, .refs = refs, .n_refs = n};
+}
+static void no_argv(struct agent_msg *m) { spec_of(m, STEP_RUN, "", NULL, 0); m->assignments[0].n_argv = 0; }
+static void no_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "", NULL, 0); }
+static void no_call(struct agent_msg *m) { spec_of(m, STEP_HTTP, "", NULL, 0); }
+static void list_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "[1]", NULL, 0); }
+static void half_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "{", NULL, 0); }
+static void latin_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "{\"\xe9\"}", NULL, 0); }
+static void spec_of_run(struct agent_msg *m) { spec_of(m, STEP_RUN, "{}", NULL, 0); }
+static void refs_of_run(struct agent_msg *m) { spec_of(m, STEP_RUN, "", same_refs, 1); }
+static void two_refs(struct agent_msg *m) { spec_of(m, STEP_SQL, "{}", same_refs, 2); }
+static void no_ref_name(struct agent_msg *m) { spec_of(m, STEP_HTTP, "{}", nameless_ref, 1); }
 static void equals_in_env(struct agent_msg *m) { m->assignments[0].env[0].name = "A=B"; }
 static void bad_cluster(struct agent_msg *m) { m->assignments[0].cluster = "xyz"; }
 static void negative_timebox(struct agent_msg *m) { m->assignments[0].timebox_ms = -5; }
-static void nul_in_sql(struct agent_msg *m) { m->assignments[0].sql[0].text = "a\0b"; m->assignments[0].sql[0].text_len = 3; }
 static void bad_reason(struct agent_msg *m) { m->kill_reason = 3; }
 static void no_reason(struct agent_msg *m) { m->kill_reason = 0; }
 static void no_refs(struct agent_msg *m) { m->n_refs = 0; }
@@ -203,14 +216,20 @@ static const struct refusal {
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},
     {"negative usage", AGENT_REPORT, negative_time, "wall time is negative"},
     {"report without reports", AGENT_REPORT, no_reports, "without its content"},
-    {"step kind", AGENT_DISPATCH, bad_step_kind, "kind of step 4"},
+    {"step kind", AGENT_DISPATCH, bad_step_kind, "kind of step 5"},
     {"run without argv", AGENT_DISPATCH, no_argv, "to run a command comes without one"},
-    {"sql without text", AGENT_DISPATCH, no_sql, "to run SQL comes without any"},
-    {"piece type", AGENT_DISPATCH, bad_piece, "type of a piece of SQL 7"},
+    {"SQL without specification", AGENT_DISPATCH, no_spec, "comes without its specification"},
+    {"call without specification", AGENT_DISPATCH, no_call, "comes without its specification"},
+    {"specification that is a list", AGENT_DISPATCH, list_spec, "comes without its specification"},
+    {"half a specification", AGENT_DISPATCH, half_spec, "comes without its specification"},
+    {"specification not UTF-8", AGENT_DISPATCH, latin_spec, "specification of a step is not UTF-8"},
+    {"specification of a command", AGENT_DISPATCH, spec_of_run, "neither for SQL nor for a call"},
+    {"references of a command", AGENT_DISPATCH, refs_of_run, "neither for SQL nor for a call"},
+    {"a reference twice", AGENT_DISPATCH, two_refs, "without a name of its own"},
+    {"a reference without name", AGENT_DISPATCH, no_ref_name, "without a name of its own"},
     {"= in a variable", AGENT_DISPATCH, equals_in_env, "'='"},
     {"cluster", AGENT_DISPATCH, bad_cluster, "not hexadecimal"},
     {"timebox", AGENT_DISPATCH, negative_timebox, "timebox is negative"},
-    {"NUL", AGENT_DISPATCH, nul_in_sql, "holds a NUL"},
     {"kill reason", AGENT_KILL, bad_reason, "reason to kill 3"},
     {"no kill reason", AGENT_KILL, no_reason, "reason to kill 0"},
     {"kill of nothing", AGENT_KILL, no_refs, "without its content"},
@@ -244,22 +263,40 @@ Test(proto_agent, counts_are_bounded)
     static struct agent_label labels[AGENT_LABELS_MAX + 1];
     static const char *argv[4097];
     static struct step_env env[1025];
+    static char names[STEP_REFS_MAX + 1][8], spec[STEP_SPEC_MAX_BYTES + 2];
+    static struct step_ref refs[STEP_REFS_MAX + 1];
+    memset(spec, ' ', sizeof spec - 1);
+    spec[0] = '{';
+    for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
+        snprintf(names[i], sizeof names[i], "r%zu", i);
+        refs[i] = (struct step_ref){names[i], "x"};
+    }
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
         labels[i] = (struct agent_label){"a", "b"};
     for (size_t i = 0; i < sizeof argv / sizeof *argv; i++)
         argv[i] = "";
     for (size_t i = 0; i < sizeof env / sizeof *env; i++)
         env[i] = (struct step_env){"A", ""};
-    const struct { const char *name; enum agent_msg_kind kind; size_t n_held, n_labels, n_argv, n_env; enum bf_rc rc; } cases[] = {
-        {"most held", AGENT_HELLO, MANY - 1, 64, 1, 0, BF_OK},
-        {"one more held", AGENT_HELLO, MANY, 64, 1, 0, BF_LIMIT},
-        {"one more label", AGENT_HELLO, 0, 65, 1, 0, BF_LIMIT},
-        {"most arguments", AGENT_DISPATCH, 0, 0, 4096, 1024, BF_OK},
-        {"one more argument", AGENT_DISPATCH, 0, 0, 4097, 0, BF_LIMIT},
-        {"one more variable", AGENT_DISPATCH, 0, 0, 1, 1025, BF_LIMIT},
+    const struct { const char *name; enum agent_msg_kind kind; size_t n_held, n_labels, n_argv, n_env, spec, n_refs; enum bf_rc rc; } cases[] = {
+        {"most held", AGENT_HELLO, MANY - 1, 64, 1, 0, 0, 0, BF_OK},
+        {"one more held", AGENT_HELLO, MANY, 64, 1, 0, 0, 0, BF_LIMIT},
+        {"one more label", AGENT_HELLO, 0, 65, 1, 0, 0, 0, BF_LIMIT},
+        {"most arguments", AGENT_DISPATCH, 0, 0, 4096, 1024, 0, 0, BF_OK},
+        {"one more argument", AGENT_DISPATCH, 0, 0, 4097, 0, 0, 0, BF_LIMIT},
+        {"one more variable", AGENT_DISPATCH, 0, 0, 1, 1025, 0, 0, BF_LIMIT},
+        {"longest specification", AGENT_DISPATCH, 0, 0, 0, 0, STEP_SPEC_MAX_BYTES, STEP_REFS_MAX, BF_OK},
+        {"one byte more of it", AGENT_DISPATCH, 0, 0, 0, 0, STEP_SPEC_MAX_BYTES + 1, 1, BF_LIMIT},
+        {"one more reference", AGENT_DISPATCH, 0, 0, 0, 0, 2, STEP_REFS_MAX + 1, BF_LIMIT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct assignment a = {.kind = STEP_RUN, .argv = argv, .n_argv = cases[i].n_argv, .env = env, .n_env = cases[i].n_env};
+        struct assignment a = {.kind = cases[i].spec ? STEP_SQL : STEP_RUN, .argv = argv, .n_argv = cases[i].n_argv, .env = env,
+                               .n_env = cases[i].n_env, .spec = spec + sizeof spec - 1, .refs = refs, .n_refs = cases[i].n_refs};
+        if (cases[i].spec) {
+            memset(spec + 1, ' ', sizeof spec - 2);
+            spec[cases[i].spec - 1] = '}';
+            spec[cases[i].spec] = '\0';
+            a.spec = spec;
+        }
         struct agent_msg m = {.kind = cases[i].kind, .assignments = &a, .n_assignments = cases[i].kind == AGENT_DISPATCH}, back;
         m.hello = (struct agent_hello){.name = "a", .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .fence = FENCE_WEAK,
                                        .held = held, .n_held = cases[i].n_held, .labels = labels, .n_labels = cases[i].n_labels};
