@@ -169,19 +169,15 @@ bool check_put_query(struct check_run *x, const struct sql_pieces *pieces, const
 {
     struct sql_script script = {0};
     struct bf_error err = {0};
-    if (sql_script_prepare(x->place->dialect, pieces->at, pieces->n, &script, &err) != BF_OK)
+    if (sql_script_prepare(x->place->dialect, pieces->at, pieces->n, true, &script, &err) != BF_OK)
         return check_stop(x, "%s cannot be run as a query: %s", what, err.text);
-    static const char *const verbs[] = {"SELECT", "WITH", "VALUES", "TABLE", "("};
-    bool query = false;
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        query = query || strcmp(script.at[0].verb, verbs[i]) == 0;
-    bool ok = script.n == 1 && query;
+    bool ok = script.n == 1 && script.at[0].gives == SQL_GIVES_ROWS;
     if (ok)
         bf_buf_put(b, script.at[0].text, script.at[0].len);
     else if (script.n != 1)
         check_stop(x, "%s has %zu statements; a check is one query", what, script.n);
     else
-        check_stop(x, "%s begins with %s; a check is one query, and begins with SELECT or WITH", what, script.at[0].verb);
+        check_stop(x, "%s (%s) is not a query that only reads; a check is one query that changes nothing", what, script.at[0].verb);
     sql_script_done(&script);
     return ok;
 }
