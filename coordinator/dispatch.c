@@ -84,7 +84,8 @@ static void assignment_sql(const struct plan *plan, const struct plan_step *step
             continue;
         }
         struct template_value value = template_piece_value(piece, v);
-        char *text = bf_arena_strdup(arena, value.text);
+        bool table = piece->var == TEMPLATE_DATASET || piece->var == TEMPLATE_STAGED;
+        char *text = bf_arena_strdup(arena, table ? plan->datasets[piece->place].table : value.text);
         ret->sql[i] = (struct sql_piece){piece_type(value.type), text, strlen(text)};
         free(value.text);
     }
