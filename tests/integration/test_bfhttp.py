@@ -773,7 +773,7 @@ class Secrecy(BfHttpTest):
 
     def test_no_cut_shows_half_a_secret(self):
         secret = "".join(f"{CANARY}{i:04d}." for i in range(300))
-        for pad in range(0, 40):
+        for pad in range(0, 40, 5):
             for filler in (3000, 70000):
                 self.route("/x", (400, b"p" * filler + secret.encode() + b"q" * (2048 - 20 + pad)))
                 ended = self.call(url=self.server.url("/x"), resolved={"header:X-Key": secret})
