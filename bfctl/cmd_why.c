@@ -64,6 +64,25 @@ static void show_annotations(const json_t *a)
             printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
 }
 
+/* What its newest attempt told: the statement that failed, the checks that did not pass, what it said last; and what mends it. */
+static void show_told(const json_t *why)
+{
+    size_t i;
+    json_t *c;
+    const json_t *sql = json_object_get(why, "sql");
+    if (json_is_object(sql))
+        printf("  statement %" PRId64 ", line %" PRId64 ": %s\n", render_number(sql, "statement"), render_number(sql, "line"),
+               render_safe(render_text(sql, "excerpt")));
+    json_array_foreach(json_object_get(why, "checks"), i, c)
+        printf("  check %s (%s) %s: %s\n", render_safe(render_text(c, "name")), render_safe(render_text(c, "severity")),
+               strcmp(render_text(c, "status"), "could_not_run") == 0 ? "could not run" : render_safe(render_text(c, "status")),
+               render_safe(render_text(c, "text")));
+    if (*render_text(why, "fix"))
+        printf("  fix: %s\n", render_safe(render_text(why, "fix")));
+    if (*render_text(why, "last_said"))
+        printf("  last said: %s\n", render_safe(render_text(why, "last_said")));
+}
+
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *why)
 {
     (void)call;
@@ -87,6 +106,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
+    show_told(why);
     show_annotations(json_object_get(why, "annotations"));
 }
 

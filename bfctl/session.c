@@ -99,3 +99,31 @@ enum bf_rc session_query_pages(struct session *s, struct op_request *req, uint64
             return BF_OK;
     }
 }
+
+enum bf_rc session_query_walk(struct session *s, struct op_request *req, uint64_t max_rows, struct answer *ret, bool *ret_more,
+                              struct bf_error *err)
+{
+    ret->json = json_array();
+    *ret_more = false;
+    req->page_offset = 0;
+    for (;;) {
+        ANSWER_AUTO struct answer page = {0};
+        enum bf_rc rc = session_query(s, req, &page, err);
+        if (rc != BF_OK)
+            return rc;
+        const json_t *rows = json_object_get(page.json, "rows"), *next = json_object_get(page.json, "next");
+        bool on = json_is_integer(next);
+        uint64_t to = on ? (uint64_t)json_integer_value(next) : 0;
+        if (!json_is_array(rows) || (on && to <= req->page_offset))
+            return bf_fail(err, BF_PROTOCOL, "the coordinator answered '%s' with no page", op_verb_name(req->verb));
+        json_array_extend(ret->json, (json_t *)(uintptr_t)rows);
+        bool full = max_rows > 0 && json_array_size(ret->json) >= max_rows;
+        if (full || !on) {
+            *ret_more = max_rows > 0 && (json_array_size(ret->json) > max_rows || on);
+            while (max_rows > 0 && json_array_size(ret->json) > max_rows)
+                json_array_remove(ret->json, json_array_size(ret->json) - 1);
+            return BF_OK;
+        }
+        req->page_offset = to;
+    }
+}

@@ -33,4 +33,8 @@ enum bf_rc session_query(struct session *s, struct op_request *req, struct answe
 enum bf_rc session_query_pages(struct session *s, struct op_request *req, uint64_t max_rows, struct answer *ret,
                                bool *ret_more, struct bf_error *err) BF_MUST_CHECK;
 
+/* The same for a query that is answered with {"rows": […], "next": where to go on, or null}. */
+enum bf_rc session_query_walk(struct session *s, struct op_request *req, uint64_t max_rows, struct answer *ret, bool *ret_more,
+                              struct bf_error *err) BF_MUST_CHECK;
+
 #endif

@@ -33,9 +33,9 @@ static void take_word(struct scan *s, char ret[WORD_MAX])
 {
     const char *from = s->p;
     while (s->p < s->end && *s->p != '"')
-        s->p += *s->p == '\\' ? 2 : 1;
+        s->p += *s->p == '\\' && s->p + 1 < s->end ? 2 : 1;
     size_t n = s->p < s->end ? (size_t)(s->p - from) : WORD_MAX;
-    s->p++;
+    s->p += s->p < s->end;
     ret[0] = '\0';
     if (n >= WORD_MAX)
         return;

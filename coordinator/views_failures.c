@@ -15,7 +15,7 @@
 
 #define PAGE_US 4000
 #define PAGE_INSTANCES 100000u
-#define PAGE_GROUPS 100u                         /* of at most 8 KiB */
+#define PAGE_GROUPS 32u                          /* each may need the details of its example */
 #define LOOK_EVERY 64u
 
 struct group {
@@ -111,7 +111,7 @@ static json_t *group_row(const struct view_source *v, const struct backfill_view
     char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
     view_partition(step, g->first, first);
     view_partition(step, g->last, last);
-    json_t *details = view_details(v, b->id, g->step, g->first, g->attempt);
+    json_t *details = o->source == OUTCOME_SQL ? view_details(v, b->id, g->step, g->first, g->attempt) : NULL;
     json_t *j = json_object();
     json_object_set_new(j, "step", view_string(step->name));
     json_object_set_new(j, "class", view_string(failure_class_name(g->class)));

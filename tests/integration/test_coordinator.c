@@ -267,6 +267,73 @@ Test(coordinator, an_agent_is_welcomed_with_the_lease_of_the_configuration)
     site_free(s);
 }
 
+/* Receive as an agent until a message of this kind comes. */
+static void agent_wait(struct peer *p, enum agent_msg_kind kind, struct agent_msg *ret)
+{
+    static uint8_t bytes[1 << 20];
+    for (;;) {
+        long n = peer_receive(p, bytes, sizeof bytes, PEER_WAIT_MS);
+        struct bf_error err = {0};
+        cr_assert_gt(n, 0, "no message of kind %d", (int)kind);
+        cr_assert_eq(agent_msg_decode(bytes, (size_t)n, ret, &err), BF_OK, "%s", err.text);
+        if (ret->kind == kind)
+            return;
+        agent_msg_done(ret);
+    }
+}
+
+static void agent_tell(struct peer *p, const struct agent_msg *m)
+{
+    struct bf_buf b = {0};
+    agent_msg_encode(m, &b);
+    cr_assert(peer_send(p, b.data, b.len));
+    bf_buf_free(&b);
+}
+
+/* An agent of one slot that ends the first attempt with a check of severity halt. */
+static void report_halt(struct site *s)
+{
+    const struct peer_options o = {.endpoint = s->fleet, .server = &s->server, .own = &s->agent};
+    struct peer p = peer_connect(s->context, &o);
+    struct agent_msg hello = {.kind = AGENT_HELLO, .incarnation = 5, .nonce = 1, .text = ""}, m;
+    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 1, .fence = FENCE_WEAK,
+                                       .boot_id = "00000000-0000-0000-0000-000000000000"};
+    agent_tell(&p, &hello);
+    agent_wait(&p, AGENT_DISPATCH, &m);
+    cr_assert_eq(m.n_assignments, 1);
+    struct agent_report r = {.ref = m.assignments[0].ref, .kind = REPORT_ENDED, .started_us = 1, .ended_us = 2};
+    r.outcome = (struct outcome){.source = OUTCOME_CHECK, .code = CHECK_HALT, .sqlstate = "", .dbms = "", .rows = -1,
+                                 .text = "check unique of stg failed: 3 rows are there twice",
+                                 .details = "{\"checks\":[{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"halt\",\"dataset\":\"stg\","
+                                            "\"status\":\"failed\",\"text\":\"3 rows\"}]}"};
+    agent_msg_done(&m);
+    agent_tell(&p, &(struct agent_msg){.kind = AGENT_REPORT, .incarnation = 5, .reports = &r, .n_reports = 1, .text = ""});
+    agent_wait(&p, AGENT_REPORT_ACK, &m);
+    agent_msg_done(&m);
+    peer_close(&p);
+}
+
+/* Acknowledged is durable, its details too; and nothing of a halted backfill is granted after the restart either. */
+Test(coordinator, a_halt_and_its_checks_survive_a_kill)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    cr_assert_eq(create(s, 2).rc, BF_OK);
+    report_halt(s);
+    kill(s->pid, SIGKILL);
+    wait_end(s);
+    cr_assert(start(s, NULL));
+    struct answer a = ask_once(s, OP_GET, 3);
+    cr_expect(strstr(a.json, "\"state\":\"paused\"") && strstr(a.json, "\"halted\":\"halted by a check of only[2024-01-01]: check unique of stg"), "%s",
+              a.json);
+    cr_expect(strstr(a.json, "\"failed\":1") && strstr(a.json, "\"ready\":2"), "%s", a.json);
+    a = ask_once(s, OP_CHECKS, 4);
+    cr_expect(strstr(a.json, "\"name\":\"unique\"") && strstr(a.json, "\"status\":\"failed\"") && strstr(a.json, "\"next\":null"), "%s", a.json);
+    a = ask_once(s, OP_FAILURES, 5);
+    cr_expect(strstr(a.json, "\"source\":\"check\"") && strstr(a.json, "bfctl resume"), "%s", a.json);
+    site_free(s);
+}
+
 /* Killed before the commit nothing has happened; after it everything has.  The same request gives one backfill either way. */
 Test(coordinator, a_kill_at_the_worst_moment_loses_nothing_and_repeats_nothing)
 {

@@ -203,3 +203,37 @@ Test(turn, a_step_finds_its_partition_in_its_environment)
         turns_free(w.turns);
     }
 }
+
+static void report_many(struct world *w, const char *details, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct agent_report r = {.ref = {1000 + i, 1}, .kind = REPORT_ENDED,
+                                 .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .details = details, .rows = -1}};
+        struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
+        turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
+    }
+}
+
+/* A turn has a limit of bytes that no agent may push it over: what is too much is dropped, and counted, and the next turn begins anew. */
+Test(turn, bounds_the_details_of_one_turn)
+{
+    static char details[OUTCOME_DETAILS_MAX + 1];
+    const size_t fit = TURN_DETAILS_BYTES_MAX / OUTCOME_DETAILS_MAX;
+    struct world w;
+    memset(details, ' ', OUTCOME_DETAILS_MAX);
+    details[0] = '{';
+    details[OUTCOME_DETAILS_MAX - 1] = '}';
+    world_init(&w);
+    tell(&w, AGENT_HELLO, 1);
+    for (int turn = 0; turn < 2; turn++) {
+        report_many(&w, details, fit + 1000);
+        cr_assert_eq(run_after(&w, 1), BF_OK);
+        cr_expect_eq(turn_take_dropped(w.turns), 1000);
+    }
+    turn_set_low(w.turns, true);
+    report_many(&w, details, 3);
+    report_many(&w, "{}", 3);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(turn_take_dropped(w.turns), 3, "what is small stays, also at low water");
+    turns_free(w.turns);
+}
