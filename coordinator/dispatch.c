@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/spec.h"
+
 enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
 
 static const char *arena_rendered(struct bf_arena *arena, const struct template *t, const struct template_values *v)
@@ -56,58 +58,28 @@ static void assignment_env(const struct plan_step *step, const struct template_v
         ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
 }
 
-static const char *type_word(enum template_type t)
-{
-    switch (t) {
-    case TEMPLATE_STRING: return "string";
-    case TEMPLATE_INTEGER: return "integer";
-    case TEMPLATE_DATE: return "date";
-    case TEMPLATE_TIMESTAMP: return "timestamp";
-    case TEMPLATE_IDENT: return "ident";
-    }
-    assert(false && "template type");
-    return "";
-}
-
-static void put_piece(struct bf_buf *b, const char *type, const char *text)
-{
-    bf_buf_printf(b, "{\"t\":\"%s\",\"v\":", type);
-    bf_buf_put_json(b, text);
-    bf_buf_put_str(b, "}");
-}
-
-static void assignment_sql(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
-                           struct bf_arena *arena, struct assignment *ret)
+static void assignment_spec(const struct plan *plan, const struct plan_step *step, const struct template_values *v, struct bf_arena *arena,
+                            struct assignment *ret)
 {
     struct bf_buf spec = {0};
-    bf_buf_put_str(&spec, "{\"connection\":");
-    bf_buf_put_json(&spec, plan->connections[step->connection].name);
-    bf_buf_put_str(&spec, ",\"transaction\":true,\"pieces\":[");
-    for (size_t i = 0; i < step->sql.n; i++) {
-        const struct template_piece *piece = &step->sql.pieces[i];
-        bf_buf_put_str(&spec, i ? "," : "");
-        if (piece->var == TEMPLATE_TEXT) {
-            put_piece(&spec, "text", bf_arena_strndup(arena, piece->text, piece->text_len));
-            continue;
-        }
-        struct template_value value = template_piece_value(piece, v);
-        put_piece(&spec, type_word(value.type), value.text);
-        free(value.text);
-    }
-    bf_buf_put_str(&spec, "]}");
+    struct plan_spec_ref *refs;
+    plan_spec_render(plan, step, v, &spec);
     ret->spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len);
-    ret->n_refs = 1;
-    ret->refs = bf_arena_alloc(arena, sizeof *ret->refs);
-    ret->refs[0] = (struct step_ref){"odbc", plan->connections[step->connection].odbc};
     bf_buf_free(&spec);
+    plan_spec_refs(plan, step, &refs, &ret->n_refs);
+    ret->refs = bf_arena_alloc(arena, ret->n_refs * sizeof *ret->refs);
+    for (size_t i = 0; i < ret->n_refs; i++)
+        ret->refs[i] = (struct step_ref){bf_arena_strdup(arena, refs[i].name), bf_arena_strdup(arena, refs[i].text)};
+    plan_spec_refs_free(refs, ret->n_refs);
 }
 
 static enum step_kind assignment_kind(enum plan_kind k)
 {
     switch (k) {
-    case PLAN_RUN: return STEP_RUN;
+    case PLAN_RUN: case PLAN_SHELL: return STEP_RUN;
     case PLAN_NOOP: return STEP_NOOP;
-    case PLAN_SQL: return STEP_SQL;
+    case PLAN_SQL: case PLAN_WAREHOUSE: return STEP_SQL;
+    case PLAN_HTTP: return STEP_HTTP;
     }
     assert(false && "plan kind");
     return STEP_NOOP;
@@ -141,9 +113,10 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .partitions = step->partitions, .index = attempt->index, .params = names, .param_values = values, .n_params = plan->n_params,
         .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
     };
-    if (step->kind == PLAN_RUN)
+    if (ret->kind == STEP_RUN) {
         assignment_argv(step, &v, arena, ret);
-    assignment_env(step, &v, arena, ret);
-    if (step->kind == PLAN_SQL)
-        assignment_sql(plan, step, &v, arena, ret);
+        assignment_env(step, &v, arena, ret);
+    }
+    if (plan_spec_has(step))
+        assignment_spec(plan, step, &v, arena, ret);
 }

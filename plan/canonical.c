@@ -16,17 +16,12 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"
+#include "plan/canonical_walk.h"
 #include "plan/words.h"
 
 /* ---- pairs ---- */
 
-struct walk {
-    const struct plan *plan;
-    struct plan_pairs *pairs;
-    struct bf_buf key, value;                    /* of the next pair */
-};
-
-static void add(struct walk *w, const char *key, enum plan_fact fact)
+void walk_add(struct walk *w, const char *key, enum plan_fact fact)
 {
     struct plan_pairs *pairs = w->pairs;
     char *value = bf_arena_strndup(&pairs->arena, (const char *)w->value.data, w->value.len);
@@ -35,48 +30,56 @@ static void add(struct walk *w, const char *key, enum plan_fact fact)
     bf_buf_clear(&w->value);
 }
 
-static void add_text(struct walk *w, const char *key, const char *text, enum plan_fact fact)
+void walk_add_text(struct walk *w, const char *key, const char *text, enum plan_fact fact)
 {
     if (!text)
         return;
     bf_buf_put_str(&w->value, text);
-    add(w, key, fact);
+    walk_add(w, key, fact);
 }
 
-static void add_number(struct walk *w, const char *key, uint64_t n, enum plan_fact fact)
+void walk_add_number(struct walk *w, const char *key, uint64_t n, enum plan_fact fact)
 {
     bf_buf_printf(&w->value, "%" PRIu64, n);
-    add(w, key, fact);
+    walk_add(w, key, fact);
 }
 
-static void add_duration(struct walk *w, const char *key, int64_t ms, enum plan_fact fact)
+void walk_add_duration(struct walk *w, const char *key, int64_t ms, enum plan_fact fact)
 {
     plan_duration_text(ms, &w->value);
-    add(w, key, fact);
+    walk_add(w, key, fact);
 }
 
 /* "PREFIX.NAME", with what is in w->value. */
-static void add_named(struct walk *w, const char *prefix, const char *name, enum plan_fact fact)
+void walk_add_named(struct walk *w, const char *prefix, const char *name, enum plan_fact fact)
 {
     bf_buf_clear(&w->key);
     bf_buf_printf(&w->key, "%s.%s", prefix, name);
-    add(w, bf_buf_cstr(&w->key), fact);
+    walk_add(w, bf_buf_cstr(&w->key), fact);
 }
 
-static void add_datasets(struct walk *w, const char *prefix, const uint32_t *at, size_t n)
+void walk_add_columns(struct walk *w, const char *prefix, const struct plan_column *columns, size_t n, enum plan_fact fact)
+{
+    for (size_t i = 0; i < n; i++) {
+        bf_buf_put_str(&w->value, columns[i].type);
+        walk_add_named(w, prefix, columns[i].name, fact);
+    }
+}
+
+void walk_add_datasets(struct walk *w, const char *prefix, const uint32_t *at, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        add_named(w, prefix, w->plan->datasets[at[i]].name, PLAN_DOES);
+        walk_add_named(w, prefix, w->plan->datasets[at[i]].name, PLAN_DOES);
 }
 
-static void add_words(struct walk *w, const struct plan_words *words)
+void walk_add_words(struct walk *w, const struct plan_words *words)
 {
     for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
-        add_text(w, plan_words_key(i), plan_words_text(words, i), PLAN_WORDS);
+        walk_add_text(w, plan_words_key(i), plan_words_text(words, i), PLAN_WORDS);
 }
 
 /* As an instant: the same moment may be written in several ways. */
-static void add_deadline(struct walk *w, const struct plan_deadline *d)
+void walk_add_deadline(struct walk *w, const struct plan_deadline *d)
 {
     if (!d->text)
         return;
@@ -84,125 +87,7 @@ static void add_deadline(struct walk *w, const struct plan_deadline *d)
     struct bf_date date = bf_date_from_days((int32_t)day);
     bf_buf_printf(&w->value, "%04d-%02u-%02uT%02" PRId64 ":%02" PRId64 ":%02" PRId64 "Z", (int)date.year, (unsigned)date.month,
                   (unsigned)date.day, second / 3600, second / 60 % 60, second % 60);
-    add(w, "deadline", PLAN_NOTES);
-}
-
-/* ---- steps ---- */
-
-static int by_name_then_mapping(const void *a, const void *b)
-{
-    const struct plan_edge *x = *(const struct plan_edge *const *)a, *y = *(const struct plan_edge *const *)b;
-    if (x->upstream != y->upstream)
-        return x->upstream < y->upstream ? -1 : 1;
-    if (x->mapping != y->mapping)
-        return x->mapping < y->mapping ? -1 : 1;
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    return (x->to > y->to) - (x->to < y->to);
-}
-
-/* All edges to one upstream are one pair: "same; previous 2, outside refuse". */
-static void add_edges(struct walk *w, const struct plan_step *s)
-{
-    BF_AUTO_FREE const struct plan_edge **at = bf_xcalloc(s->n_edges + 1, sizeof *at);
-    for (size_t i = 0; i < s->n_edges; i++)
-        at[i] = &s->edges[i];
-    if (s->n_edges > 1)
-        qsort(at, s->n_edges, sizeof *at, by_name_then_mapping);
-    for (size_t i = 0; i < s->n_edges; i++) {
-        plan_edge_words(at[i], &w->value);
-        bf_buf_printf(&w->value, ", outside %s", plan_outside_name(at[i]->outside));
-        if (i + 1 < s->n_edges && at[i + 1]->upstream == at[i]->upstream)
-            bf_buf_put_str(&w->value, "; ");
-        else
-            add_named(w, "needs", w->plan->steps[at[i]->upstream].name, PLAN_DOES);
-    }
-}
-
-/* The values of the parameters that a template names, each once: *seen has those that were named before. */
-static void add_params(struct walk *w, const struct template *t, struct bf_map *seen)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        uint32_t param = t->pieces[i].param;
-        if (t->pieces[i].var != TEMPLATE_PARAM || bf_map_get(seen, param, NULL))
-            continue;
-        bf_map_put(seen, param, 0);
-        bf_buf_put_str(&w->value, w->plan->params[param].value);
-        add_named(w, "params", w->plan->params[param].name, PLAN_DOES);
-    }
-}
-
-static void add_script(struct walk *w, const struct plan_step *s)
-{
-    add_text(w, "kind", plan_kind_name(s->kind), PLAN_DOES);
-    if (s->kind == PLAN_RUN) {
-        plan_argv_text(s, &w->value);
-        add(w, "run", PLAN_DOES);
-    }
-    if (s->kind == PLAN_SQL) {
-        add_text(w, "sql.connection", w->plan->connections[s->connection].name, PLAN_DOES);
-        add_text(w, "sql.transaction", s->transaction ? "true" : "false", PLAN_DOES);
-        plan_template_text(&s->sql, &w->value);
-        add(w, "sql.text", PLAN_DOES);
-    }
-    for (size_t i = 0; i < s->n_env; i++) {
-        plan_template_text(&s->env[i].value, &w->value);
-        add_named(w, "env", s->env[i].name, PLAN_DOES);
-    }
-    struct bf_map seen = {0};
-    for (size_t i = 0; i < s->n_argv; i++)
-        add_params(w, &s->argv[i], &seen);
-    for (size_t i = 0; i < s->n_env; i++)
-        add_params(w, &s->env[i].value, &seen);
-    add_params(w, &s->sql, &seen);
-    bf_map_free(&seen);
-}
-
-static void add_policy(struct walk *w, const struct plan_step *s)
-{
-    add_text(w, "priority", plan_priority_name(s->priority), PLAN_DOES);
-    add_text(w, "pool", s->pool == PLAN_NO_INDEX ? NULL : w->plan->pools[s->pool].name, PLAN_DOES);
-    add_duration(w, "expect.duration", s->expect_ms, PLAN_DOES);
-    if (s->weight)
-        add_number(w, "weight", s->weight, PLAN_DOES);
-    if (s->timebox_ms) {
-        add_duration(w, "timebox.limit", s->timebox_ms, PLAN_DOES);
-        add_text(w, "timebox.then", plan_word_of(plan_then_words, (int)s->timebox_then), PLAN_DOES);
-    }
-    add_number(w, "retry.max", s->retry.max_attempts, PLAN_DOES);
-    add_duration(w, "retry.backoff.initial", s->retry.initial_ms, PLAN_DOES);
-    add_duration(w, "retry.backoff.max", s->retry.max_ms, PLAN_DOES);
-    bf_buf_printf(&w->value, "%" PRIu32 ".%03" PRIu32, s->retry.factor_milli / 1000, s->retry.factor_milli % 1000);
-    while (w->value.data[w->value.len - 1] == '0')
-        w->value.len--;
-    w->value.len -= w->value.data[w->value.len - 1] == '.';
-    add(w, "retry.backoff.factor", PLAN_DOES);
-    add_text(w, "on_lost", s->wait_for_fence ? plan_word_of(plan_lost_words, true) : NULL, PLAN_DOES);
-    for (size_t i = 0; i < s->n_labels; i++) {
-        bf_buf_put_str(&w->value, s->labels[i].value);
-        add_named(w, "agents.labels", s->labels[i].name, PLAN_DOES);
-    }
-}
-
-static void add_step(struct walk *w, uint32_t item)
-{
-    const struct plan_step *s = &w->plan->steps[item];
-    add_text(w, "partitions.grain", plan_grain_name(s->grain), PLAN_DOES);
-    if (s->grain != PLAN_NONE)
-        add_text(w, "partitions.timezone", zone_name(w->plan->zone), PLAN_DOES);
-    if (s->grain > PLAN_HOUR)                    /* no range cuts through an hour */
-        add_text(w, "partitions.partial", s->partial ? plan_word_of(plan_partial_words, true) : NULL, PLAN_NOTES);
-    add_script(w, s);
-    add_policy(w, s);
-    add_datasets(w, "inputs", s->inputs, s->n_inputs);
-    add_datasets(w, "outputs", s->outputs, s->n_outputs);
-    add_edges(w, s);
-    for (size_t i = 0; i < s->n_tags; i++)
-        add_named(w, "tags", s->tags[i], PLAN_NOTES);
-    if (s->tolerance_ms)
-        add_duration(w, "tolerance", s->tolerance_ms, PLAN_NOTES);
-    add_deadline(w, &s->deadline);
-    add_words(w, &s->words);
+    walk_add(w, "deadline", PLAN_NOTES);
 }
 
 /* ---- the other sections ---- */
@@ -210,10 +95,10 @@ static void add_step(struct walk *w, uint32_t item)
 static void add_plan(struct walk *w, uint32_t item)
 {
     (void)item;
-    add_text(w, "name", w->plan->name, PLAN_DOES);
-    add_text(w, "sensitivity", w->plan->sensitivity, PLAN_NOTES);
-    add_text(w, "change_ticket", w->plan->change_ticket, PLAN_WORDS);
-    add_words(w, &w->plan->words);
+    walk_add_text(w, "name", w->plan->name, PLAN_DOES);
+    walk_add_text(w, "sensitivity", w->plan->sensitivity, PLAN_NOTES);
+    walk_add_text(w, "change_ticket", w->plan->change_ticket, PLAN_WORDS);
+    walk_add_words(w, &w->plan->words);
 }
 
 /* How the clock of the zone went in the range: two zone databases that differ there cut other partitions out of the same words. */
@@ -233,7 +118,7 @@ static void add_clock(struct walk *w)
     assert(failed == 0);
     (void)failed;
     bf_hex(digest, sizeof digest, hex);
-    add_text(w, "clock", hex, PLAN_DOES);
+    walk_add_text(w, "clock", hex, PLAN_DOES);
     bf_buf_free(&spans);
 }
 
@@ -241,44 +126,53 @@ static void add_range(struct walk *w, uint32_t item)
 {
     (void)item;
     char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
-    add_text(w, "grain", plan_grain_name(w->plan->grain), PLAN_DOES);
+    walk_add_text(w, "grain", plan_grain_name(w->plan->grain), PLAN_DOES);
     plan_range_text(w->plan, from, to);
     if (!from[0])
         return;
-    add_text(w, "from", from, PLAN_DOES);
-    add_text(w, "to", to, PLAN_DOES);
-    add_text(w, "timezone", zone_name(w->plan->zone), PLAN_DOES);
+    walk_add_text(w, "from", from, PLAN_DOES);
+    walk_add_text(w, "to", to, PLAN_DOES);
+    walk_add_text(w, "timezone", zone_name(w->plan->zone), PLAN_DOES);
     add_clock(w);
 }
 
 static void add_pool(struct walk *w, uint32_t item)
 {
-    add_number(w, "slots", w->plan->pools[item].slots, PLAN_DOES);
-    add_words(w, &w->plan->pools[item].words);
+    walk_add_number(w, "slots", w->plan->pools[item].slots, PLAN_DOES);
+    walk_add_words(w, &w->plan->pools[item].words);
 }
 
 static void add_connection(struct walk *w, uint32_t item)
 {
-    add_text(w, "odbc", w->plan->connections[item].odbc, PLAN_DOES);
-    add_words(w, &w->plan->connections[item].words);
+    walk_add_text(w, "odbc", w->plan->connections[item].odbc, PLAN_DOES);
+    walk_add_text(w, "dialect", w->plan->connections[item].ansi ? "ansi" : NULL, PLAN_DOES);
+    walk_add_text(w, "fence_table", w->plan->connections[item].fence_table, PLAN_DOES);
+    walk_add_words(w, &w->plan->connections[item].words);
 }
 
 static void add_dataset(struct walk *w, uint32_t item)
 {
     const struct plan_dataset *d = &w->plan->datasets[item];
-    add_text(w, "connection", d->connection == PLAN_NO_INDEX ? NULL : w->plan->connections[d->connection].name, PLAN_DOES);
-    add_text(w, "external", d->external ? "true" : NULL, PLAN_DOES);
-    add_text(w, "partition_column", d->partition_column, PLAN_DOES);
-    add_text(w, "sensitivity", d->sensitivity, PLAN_NOTES);
-    add_words(w, &d->words);
+    walk_add_text(w, "connection", d->connection == PLAN_NO_INDEX ? NULL : w->plan->connections[d->connection].name, PLAN_DOES);
+    walk_add_text(w, "external", d->external ? "true" : NULL, PLAN_DOES);
+    walk_add_text(w, "partition_column", d->partition_column, PLAN_DOES);
+    walk_add_text(w, "table", strcmp(d->table, d->name) == 0 ? NULL : d->table, PLAN_DOES);
+    walk_add_columns(w, "schema", d->schema, d->n_schema, PLAN_DOES);
+    walk_add_text(w, "freshness.column", d->fresh_column, PLAN_DOES);
+    if (d->fresh_column)
+        walk_add_duration(w, "freshness.max_age", d->max_age_ms, PLAN_DOES);
+    for (size_t i = 0; i < d->n_mask; i++)
+        walk_add_named(w, "mask", d->mask[i], PLAN_NOTES);
+    walk_add_text(w, "sensitivity", d->sensitivity, PLAN_NOTES);
+    walk_add_words(w, &d->words);
 }
 
 static void add_exposure(struct walk *w, uint32_t item)
 {
     const struct plan_exposure *e = &w->plan->exposures[item];
-    add_datasets(w, "reads", e->reads, e->n_reads);
-    add_deadline(w, &e->deadline);
-    add_words(w, &e->words);
+    walk_add_datasets(w, "reads", e->reads, e->n_reads);
+    walk_add_deadline(w, &e->deadline);
+    walk_add_words(w, &e->words);
 }
 
 /* A parameter is its value: `params.ledger` has no keys below it. */
@@ -290,7 +184,7 @@ static void add_param(struct walk *w, uint32_t item)
 
 static void add_owner(struct walk *w, uint32_t item)
 {
-    add_words(w, &w->plan->owners[item].words);
+    walk_add_words(w, &w->plan->owners[item].words);
 }
 
 /* ---- sections ---- */
@@ -310,7 +204,7 @@ static const struct section {
     [PLAN_SECTION_EXPOSURES] = {"exposures", ARRAY(exposures, plan_exposure), add_exposure},
     [PLAN_SECTION_PARAMS] = {"params", ARRAY(params, plan_param), add_param},
     [PLAN_SECTION_OWNERS] = {"owners", ARRAY(owners, plan_owner), add_owner},
-    [PLAN_SECTION_STEPS] = {"steps", ARRAY(steps, plan_step), add_step},
+    [PLAN_SECTION_STEPS] = {"steps", ARRAY(steps, plan_step), walk_add_step},
 #undef ARRAY
 };
 static_assert(offsetof(struct plan_pool, name) == 0 && offsetof(struct plan_connection, name) == 0 &&
@@ -368,7 +262,7 @@ void plan_pairs_of(const struct plan *p, enum plan_section s, uint32_t item, str
     struct walk w = {.plan = p, .pairs = ret};
     ret->n = 0;
     bf_arena_clear(&ret->arena);
-    add(&w, "", PLAN_DOES);
+    walk_add(&w, "", PLAN_DOES);
     sections[s].add(&w, item);
     qsort(ret->at, ret->n, sizeof *ret->at, by_key);
     for (size_t i = 1; i < ret->n; i++)

@@ -58,6 +58,8 @@ void plan_path(enum plan_section s, const char *item, const char *key, struct bf
 void plan_template_text(const struct template *t, struct bf_buf *ret);
 /* Append the arguments of a step, `[python3, load.py, "a b"]`. */
 void plan_argv_text(const struct plan_step *s, struct bf_buf *ret);
+/* Append what a check says, in one line without its queries: `not_null of stg.orders: order_id; severity error`. */
+void plan_check_text(const struct plan *p, const struct plan_check *c, struct bf_buf *ret);
 /* Append "1h30m": exact, unlike bf_format_duration(). */
 void plan_duration_text(int64_t ms, struct bf_buf *ret);
 /* Both ends of the plan's range, included, as they could be written: the keys of its first and last partition; where the range cuts through

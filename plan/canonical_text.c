@@ -25,6 +25,7 @@ static const char *var_name(enum template_var v)
     case TEMPLATE_RUN_ATTEMPT: return "run.attempt";
     case TEMPLATE_RUN_TOKEN: return "run.token";
     case TEMPLATE_DATASET: return "dataset.";
+    case TEMPLATE_STAGED: return "staged.";
     }
     assert(false && "template variable");
     return "";
@@ -52,7 +53,7 @@ void plan_template_text(const struct template *t, struct bf_buf *ret)
             continue;
         }
         bf_buf_printf(ret, "{{ %s", var_name(p->var));
-        if (p->var == TEMPLATE_PARAM || p->var == TEMPLATE_DATASET)
+        if (p->var == TEMPLATE_PARAM || p->var == TEMPLATE_DATASET || p->var == TEMPLATE_STAGED)
             bf_buf_put(ret, p->text, p->text_len);
         bf_buf_put_str(ret, p->ident ? " | ident }}" : " }}");
     }

@@ -47,6 +47,7 @@ static void compiler_done(struct plan_compiler *c)
     for (size_t i = 0; c->step_sources && i < c->plan->n_steps; i++) {
         free(c->step_sources[i].input_marks);
         free(c->step_sources[i].output_marks);
+        free(c->step_sources[i].staged);
     }
     free(c->step_sources);
     free(c->dataset_sources);
@@ -100,6 +101,7 @@ static void run_passes(struct plan_compiler *c)
     plan_graph_order(c);
     count_instances(c);
     plan_uses_check(c);
+    plan_specs_check(c);
 }
 
 static bool too_big(const struct plan_source *source, struct bf_diags *d)

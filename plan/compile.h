@@ -2,12 +2,13 @@
  *
  * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
  *   plan_document_read       names and maps of the whole plan        document.c, range.c, zone_load.c
- *   plan_steps_read          each step by itself                     step.c, script.c, policy.c
+ *   plan_steps_read          each step by itself                     step.c, script.c, sql_step.c, http_step.c, checks.c, policy.c
  *   plan_range_check_whole   partitions that the range would cut     range.c
  *   plan_lineage_link        datasets and `needs` become edges       needs.c, lineage.c
  *   plan_outside_check       what edges need beyond the range        needs.c, by outside.c
  *   plan_graph_order         cycles, upstream-first order            graph.c
  *   plan_uses_check          what only the whole shows: names, unused things, then plan_resources_check   uses.c, resources.c
+ *   plan_specs_check         what agents are sent fits               spec.c
  *   plan_hash                content hashes                          hash.c, canonical.c */
 #ifndef BF_PLAN_COMPILE_H
 #define BF_PLAN_COMPILE_H
@@ -43,7 +44,8 @@ struct plan_step_source {
     const struct bf_yaml_node *body;           /* NULL when it is no map */
     const struct bf_yaml_node *needs;          /* NULL when absent */
     struct bf_mark *input_marks, *output_marks;/* owned; beside step.inputs, step.outputs */
-    bool has_datasets;                         /* names some, known or not */
+    uint32_t *staged; size_t n_staged;         /* owned; datasets that it stages; NULL: it publishes nothing by renaming */
+    bool has_datasets, has_outputs;            /* names some, known or not */
     bool grain_bad;                            /* said already: no further word about mappings */
 };
 
@@ -105,10 +107,41 @@ void plan_policy_init(struct plan_policy *policy);
 void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_policy *policy);
 
 void plan_steps_read(struct plan_compiler *c);
-/* Kind of a step and what it runs. */
+/* Kind of a step and what it runs; its outputs are known. */
 void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
+void plan_sql_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
+void plan_warehouse_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
+void plan_http_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
+/* The step's checks, and those that its datasets promise. */
+void plan_checks_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
+
+enum plan_text_use {
+    PLAN_TEXT_PLAIN,                           /* values become text */
+    PLAN_TEXT_SCRIPT,                          /* SQL of the step */
+    PLAN_TEXT_QUERY                            /* one statement of SQL, which changes nothing */
+};
+/* Compile the templates of a text for a step; false after an error, and *ret untouched. */
+bool plan_template_read(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, enum plan_text_use use,
+                        struct template *ret);
 /* Are the templates of a text right for a step?  text_only: "| ident" is refused. */
 bool plan_template_check(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only);
+/* The most that a template becomes with the values of this compilation, in bytes. */
+size_t plan_template_bytes_max(const struct plan_compiler *c, const struct template *t);
+/* What of the step a text may name, and how. */
+struct template_scope plan_template_scope(const struct plan_compiler *c, const struct plan_step *step, enum plan_text_use use);
+/* References to values that only the agent knows: an error for each that is not written `${env:NAME}` or `${secret:NAME}`.  *ret_any: is
+ * there one? */
+void plan_references_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, bool *ret_any);
+/* A column that the schema of its dataset does not have: a warning with the nearest. */
+void plan_column_check(struct bf_diags *d, const struct plan_dataset *dataset, const char *column, struct bf_mark mark);
+/* Columns and their types, sorted by name: those of a map whose values fit. */
+void plan_schema_read(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_column **ret, size_t *ret_n);
+/* The items of a list of columns that fit, each once. */
+void plan_column_names_read(struct plan_compiler *c, const struct bf_yaml_node *list, char ***ret, size_t *ret_n);
+/* A single value or a list of them, by the types that JSON has. */
+void plan_scalars_read(const struct bf_yaml_node *n, struct plan_scalar **ret, size_t *ret_n);
+/* Specs that are too long for a message. */
+void plan_specs_check(struct plan_compiler *c);
 /* A path of `sql: {file: …}`: relative, without "..". */
 bool plan_path_valid(const char *path);
 

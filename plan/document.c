@@ -68,31 +68,32 @@ static void read_header(struct plan_compiler *c)
     read_owners(c);
 }
 
-/* "${env:NAME}" is the one reference; it is resolved on the agent. */
-static void check_references(struct plan_compiler *c, const struct bf_yaml_node *n)
-{
-    for (const char *p = strstr(n->text, "${"); p; p = strstr(p + 2, "${")) {
-        const char *close = strchr(p, '}');
-        if (strncmp(p, "${secret:", 9) == 0)
-            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`${secret:…}` in `odbc` is not supported yet (C3): use `${env:NAME}`");
-        else if (!close || strncmp(p, "${env:", 6) != 0 || !plan_identifier_valid(p + 6, (size_t)(close - p - 6)))
-            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a reference in `odbc` is written `${env:NAME}`");
-    }
-}
-
 static void read_odbc(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_connection *connection)
 {
     const char *text;
+    bool any;
     const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_connection, "odbc");
     if (!n || !plan_read_text(c->d, n, "odbc", PLAN_TEXT_MAX, &text))
         return;
     if (!*text)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`odbc` has no value");
-    check_references(c, n);
+    plan_references_check(c->d, n, "odbc", &any);
     if (plan_odbc_has_password(text))
         bf_diag_add(c->d, BF_DIAG_WARNING, n->mark,
-                    "a password stands in the plan, which is stored and shown: put it into `${env:NAME}`");
+                    "a password stands in the plan, which is stored and shown: put it into `${env:NAME}` or `${secret:NAME}`");
     connection->odbc = bf_xstrdup(text);
+}
+
+static void read_connection(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_connection *connection)
+{
+    const struct plan_keys *keys = &plan_keys_connection;
+    const struct bf_yaml_node *n = plan_keys_get(body, keys, "fence_table");
+    int word;
+    read_odbc(c, body, connection);
+    connection->ansi = plan_keys_word(c->d, body, keys, "dialect", &word);
+    if (n && plan_value_check(c->d, n, "fence_table", plan_keys_find(keys, "fence_table")->type))
+        connection->fence_table = bf_xstrdup(n->text);
+    plan_words_read(body, keys, &connection->words);
 }
 
 static void read_connections(struct plan_compiler *c)
@@ -108,10 +109,8 @@ static void read_connections(struct plan_compiler *c)
         struct plan_connection *connection = &c->plan->connections[c->plan->n_connections++];
         connection->name = bf_xstrdup(name);
         plan_names_add(&c->connections, connection->name);
-        if (!plan_keys_check(c->d, map->items[i], &plan_keys_connection))
-            continue;
-        read_odbc(c, map->items[i], connection);
-        plan_words_read(map->items[i], &plan_keys_connection, &connection->words);
+        if (plan_keys_check(c->d, map->items[i], &plan_keys_connection))
+            read_connection(c, map->items[i], connection);
     }
 }
 
@@ -141,6 +140,41 @@ static void read_pools(struct plan_compiler *c)
     }
 }
 
+/* What it is called in its database.  A name that dots divide into empty parts is none there. */
+static void read_table(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_dataset *dataset)
+{
+    const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_dataset, "table");
+    bool given = n && plan_value_check(c->d, n, "table", plan_keys_find(&plan_keys_dataset, "table")->type);
+    if (given) {
+        free(dataset->table);
+        dataset->table = bf_xstrdup(n->text);
+    } else if (!n && dataset->connection != PLAN_NO_INDEX && !plan_table_valid(dataset->name)) {
+        bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`table` is missing: `%s` cannot be the name of a table, which has one to four parts that "
+                    "dots divide", dataset->name);
+    }
+}
+
+/* What the dataset promises, and what of it is not shown. */
+static void read_promises(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_dataset *dataset)
+{
+    const struct plan_keys *keys = &plan_keys_dataset;
+    const struct bf_yaml_node *schema = plan_keys_get(body, keys, "schema"), *fresh = plan_keys_get(body, keys, "freshness"), *n;
+    const struct bf_yaml_node *mask = plan_keys_get(body, keys, "mask");
+    if (schema && plan_value_check(c->d, schema, "schema", plan_keys_find(keys, "schema")->type))
+        plan_schema_read(c, schema, &dataset->schema, &dataset->n_schema);
+    if (fresh && plan_keys_check(c->d, fresh, &plan_keys_dataset_freshness) &&
+        plan_keys_duration(c->d, fresh, &plan_keys_dataset_freshness, "max_age", &dataset->max_age_ms) &&
+        (n = plan_keys_get(fresh, &plan_keys_dataset_freshness, "column")) != NULL) {
+        dataset->fresh_column = bf_xstrdup(n->text);
+        plan_column_check(c->d, dataset, n->text, n->mark);
+    }
+    if (!mask || !plan_value_check(c->d, mask, "mask", plan_keys_find(keys, "mask")->type))
+        return;
+    plan_column_names_read(c, mask, &dataset->mask, &dataset->n_mask);
+    for (size_t i = 0; i < mask->n; i++)
+        plan_column_check(c->d, dataset, mask->items[i]->text, mask->items[i]->mark);
+}
+
 static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_dataset *dataset)
 {
     const struct plan_keys *keys = &plan_keys_dataset;
@@ -156,6 +190,8 @@ static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *bod
     n = plan_keys_get(body, keys, "partition_column");
     if (n && plan_value_check(c->d, n, "partition_column", plan_keys_find(keys, "partition_column")->type))
         dataset->partition_column = bf_xstrdup(n->text);
+    read_table(c, body, dataset);
+    read_promises(c, body, dataset);
     if (plan_keys_word(c->d, body, keys, "sensitivity", &word))
         dataset->sensitivity = shown_text(body, keys, "sensitivity");
     plan_words_read(body, keys, &dataset->words);
@@ -175,7 +211,7 @@ static void read_datasets(struct plan_compiler *c)
         struct plan_dataset *dataset = &c->plan->datasets[c->plan->n_datasets];
         c->dataset_sources[c->plan->n_datasets++] =
             (struct plan_dataset_source){.mark = map->keys[i]->mark, .writer = PLAN_NO_INDEX};
-        *dataset = (struct plan_dataset){.name = bf_xstrdup(name), .connection = PLAN_NO_INDEX};
+        *dataset = (struct plan_dataset){.name = bf_xstrdup(name), .table = bf_xstrdup(name), .connection = PLAN_NO_INDEX};
         plan_names_add(&c->datasets, dataset->name);
         /* `name: {}` and `name:` both say that there is nothing to say. */
         if (!bf_yaml_is_null(map->items[i]))

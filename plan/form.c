@@ -165,6 +165,48 @@ static bool variable_fits(const char *s)
     return plan_identifier_valid(s, strlen(s)) && strlen(s) <= PLAN_NAME_MAX && strncmp(s, "BF_", 3) != 0;
 }
 
+/* A token of RFC 9110; the length and the connection are the client's own. */
+static bool header_fits(const char *s)
+{
+    static const char *const ours[] = {"content-length", "transfer-encoding", "connection", "host", NULL};
+    for (size_t i = 0; ours[i]; i++)
+        if (strcasecmp(s, ours[i]) == 0)
+            return false;
+    size_t n = strlen(s);
+    return n > 0 && n <= PLAN_NAME_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == n;
+}
+
+static bool pointer_fits(const char *s)
+{
+    for (const char *p = s; *p; p++)
+        if ((*p == '~' && p[1] != '0' && p[1] != '1') || (unsigned char)*p < 0x20)
+            return false;
+    return *s == '\0' || *s == '/';
+}
+
+static bool table_fits(const char *s)
+{
+    return strlen(s) <= PLAN_TABLE_MAX && plan_table_valid(s);
+}
+
+/* NAME or SCHEMA.NAME. */
+static bool fence_fits(const char *s)
+{
+    const char *dot = strchr(s, '.'), *name = dot ? dot + 1 : s;
+    return strlen(s) <= PLAN_NAME_MAX && plan_identifier_valid(name, strlen(name)) && (!dot || plan_identifier_valid(s, (size_t)(dot - s)));
+}
+
+/* A type is more than the words that may follow it. */
+static bool column_type_fits(const char *s)
+{
+    size_t n = 0;
+    s += strspn(s, " ");
+    for (; s[n]; n++)
+        if ((unsigned char)s[n] < 0x20 || s[n] == ';' || s[n] == 0x7f)
+            return false;
+    return n > 0 && n <= PLAN_NAME_MAX && strncasecmp(s, "not null", 8) != 0 && strncasecmp(s, "null", 5) != 0;
+}
+
 static bool anything(const char *s)
 {
     (void)s;
@@ -183,6 +225,11 @@ static const struct plan_form forms[] = {
     [PLAN_VALUE_URL] = {url_fits, "an address that begins with `https://` or `http://`"},
     [PLAN_VALUE_STATUS] = {status_fits, "a status like `2xx` or `204`"},
     [PLAN_VALUE_VARIABLE] = {variable_fits, "the name of an environment variable, not one that begins with `BF_`"},
+    [PLAN_VALUE_HEADER] = {header_fits, "the name of a header, and none of `Host`, `Connection`, `Content-Length` and `Transfer-Encoding`"},
+    [PLAN_VALUE_POINTER] = {pointer_fits, "a JSON pointer like `/state` or `/jobs/0/state`"},
+    [PLAN_VALUE_TABLE] = {table_fits, "the name of a table like `revenue` or `mart.revenue`"},
+    [PLAN_VALUE_FENCE] = {fence_fits, "a name like `bf_fence` or `ops.bf_fence`, of letters, digits and `_`"},
+    [PLAN_VALUE_COLUMN_TYPE] = {column_type_fits, "a type like `bigint` or `bigint not null`"},
     [PLAN_VALUE_SCALAR] = {anything, "a single value"},
 };
 

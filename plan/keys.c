@@ -88,7 +88,7 @@ static void check_pair(struct bf_diags *d, const struct bf_yaml_node *key, const
     }
     switch (k->status) {
     case PLAN_KEY_READ:
-        (void)plan_value_shape(d, value, k->name, k->type);
+        (void)(keys->whole ? plan_value_check : plan_value_shape)(d, value, k->name, k->type);
         break;
     case PLAN_KEY_DESCRIBES:
     case PLAN_KEY_PART:

@@ -38,6 +38,7 @@ struct plan_keys {
     const struct plan_key *at;
     size_t n;
     bool only_one;               /* the map has exactly one of them */
+    bool whole;                  /* values of keys that are read are checked whole too: their reader finds them right, or leaves them */
     const char *const *one_of;   /* exactly one of these; ended by NULL; NULL: no such rule */
     /* What one key alone cannot say; errors into d.  NULL: nothing. */
     void (*rule)(struct bf_diags *d, const struct bf_yaml_node *map);
@@ -45,12 +46,13 @@ struct plan_keys {
 
 extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitions, plan_keys_step_partitions,
     plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_exposure, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
-    plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources;
+    plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources, plan_keys_dataset_freshness,
+    plan_keys_warehouse, plan_keys_http, plan_keys_poll, plan_keys_until, plan_keys_failed, plan_keys_one_check, plan_keys_ratio_to;
 
 /* The entry of a key; NULL when there is none. */
 const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);
 /* Check a map against its keys: that it is a map, unknown keys (with the nearest), values.  Of a key that is read only the shape of the
- * value is checked here; its reader does the rest.  Keys that are not supported yet are checked whole, and refused.  false when map is no
+ * value is checked here, unless the table says `whole`; its reader does the rest.  Keys that are not supported yet are checked whole, and refused.  false when map is no
  * map, or has so many unknown keys that reading it would say nothing more. */
 bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys);
 /* The value of a key that is read or describes, when its shape fits and it is not null; else NULL. */

@@ -1,55 +1,76 @@
-/* The tables of a step's checks.  None runs yet: each is checked whole and refused by its own capability. */
+/* The tables of a step's checks.  Those that do not run yet are checked whole and refused by their own capability. */
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"
 
 #define SEVERITY_PART PART("severity", SEVERITY, "instead of the step's `check_severity`")
-#define COLUMN PART_REQUIRED("column", TEXT1, "the column")
+#define COLUMN REQUIRED("column", COLUMN_NAME, "the column")
+#define COMMON                                                                                                \
+    READ("severity", SEVERITY, "instead of the step's `check_severity`"),                                     \
+    READ("name", NAME("check"), "what it is called; preset: its kind"),                                       \
+    READ("dataset", REF(DATASET), "the dataset that it is on; preset: the only output of the step"),          \
+    READ("timeout", DURATION(1), "the time that it may take; preset: the step's")
+#define SAMPLE READ("sample", PERCENT(1, 100 * PERCENT_1), "the part of the rows that it looks at; preset: all")
 #define WITHIN EITHER(PERCENT(0, 100 * PERCENT_1), NUMBER(0, 1000000000))
 
-static const struct plan_key ratio_to[] = {PART_REQUIRED("sql", T(PLAN_VALUE_SQL), "a query that gives the other count")};
-static KEYS(ratio_to, "ratio_to", "`ratio_to`");
+static const struct plan_key ratio_to[] = {REQUIRED("sql", T(PLAN_VALUE_SQL), "a query that gives the other count")};
+KEYS(ratio_to, "ratio_to", "`ratio_to`", .whole = true);
 
 static const struct plan_key row_count[] = {
-    PART("min", INT(0, 1000000000000000), "the fewest rows"),
-    PART("max", INT(0, 1000000000000000), "the most rows"),
-    PART("ratio_to", KEYS_OF(plan_keys_ratio_to), "another count to be near to"),
-    PART("within", WITHIN, "how near"),
-    SEVERITY_PART,
+    READ("min", INT(0, 1000000000000000), "the fewest rows"),
+    READ("max", INT(0, 1000000000000000), "the most rows"),
+    READ("ratio_to", KEYS_OF(plan_keys_ratio_to), "another count to be near to"),
+    READ("within", WITHIN, "how near"),
+    COMMON,
 };
-static KEYS(row_count, "row_count", "`row_count`", .rule = plan_rule_row_count);
+static KEYS(row_count, "row_count", "`row_count`", .rule = plan_rule_row_count, .whole = true);
 
 static const struct plan_key accepted_values[] = {
-    COLUMN, PART_REQUIRED("values", LIST(1, 10000, T(PLAN_VALUE_SCALAR)), "the only values that it may have"), SEVERITY_PART,
+    COLUMN, REQUIRED("values", LIST(1, 10000, T(PLAN_VALUE_SCALAR)), "the only values that it may have"), SAMPLE, COMMON,
 };
-static KEYS(accepted_values, "accepted_values", "`accepted_values`");
+static KEYS(accepted_values, "accepted_values", "`accepted_values`", .whole = true);
 
 static const struct plan_key relationships[] = {
-    COLUMN, PART_REQUIRED("to", REF(DATASET), "the dataset that has each of its values"),
-    PART("field", TEXT1, "the column there; preset: the same name"), SEVERITY_PART,
+    COLUMN, REQUIRED("to", REF(DATASET), "the dataset that has each of its values"),
+    READ("field", COLUMN_NAME, "the column there; preset: the same name"), SAMPLE, COMMON,
 };
-static KEYS(relationships, "relationships", "`relationships`");
+static KEYS(relationships, "relationships", "`relationships`", .whole = true);
 
 static const struct plan_key freshness[] = {
-    COLUMN, PART_REQUIRED("max_age", DURATION(1), "how old the newest row may be"), SEVERITY_PART,
+    COLUMN, REQUIRED("max_age", DURATION(1), "how old the newest row may be"), COMMON,
 };
-static KEYS(freshness, "freshness as a check", "`freshness`");
+static KEYS(freshness, "freshness as a check", "`freshness`", .whole = true);
 
 static const struct plan_key aligned[] = {
     COLUMN,
-    PART("grain", WORDS({"hour", 0, NULL}, {"day", 0, NULL}, {"week", 0, NULL}, {"month", 0, NULL}),
+    READ("grain", WORDS({"hour", PLAN_HOUR, NULL}, {"day", PLAN_DAY, NULL}, {"week", PLAN_WEEK, NULL}, {"month", PLAN_MONTH, NULL}),
          "values begin such a one; preset: any"),
-    SEVERITY_PART,
+    SAMPLE, COMMON,
 };
-static KEYS(aligned, "aligned", "`aligned`");
+static KEYS(aligned, "aligned", "`aligned`", .whole = true);
 
 static const struct plan_key reconcile[] = {
-    PART_REQUIRED("left", T(PLAN_VALUE_SQL), "a query that gives one number"),
-    PART_REQUIRED("right", T(PLAN_VALUE_SQL), "a query that gives another"),
-    PART("within", WITHIN, "how near they are; preset: equal"),
-    SEVERITY_PART,
+    REQUIRED("left", T(PLAN_VALUE_SQL), "a query that gives one number"),
+    REQUIRED("right", T(PLAN_VALUE_SQL), "a query that gives another"),
+    READ("within", WITHIN, "how near they are; preset: equal"),
+    COMMON,
 };
-static KEYS(reconcile, "reconcile", "`reconcile`");
+static KEYS(reconcile, "reconcile", "`reconcile`", .whole = true);
+
+static const struct plan_key columns[] = {
+    REQUIRED("columns", LIST(1, 1000, COLUMN_NAME), "the columns"), SAMPLE, COMMON,
+};
+static KEYS(columns, "not_null as a map", "`not_null`", .whole = true);
+
+static const struct plan_key unique[] = {
+    REQUIRED("columns", LIST(1, 1000, COLUMN_NAME), "the columns that are a key together"), COMMON,
+};
+static KEYS(unique, "unique as a map", "`unique`", .whole = true);
+
+static const struct plan_key schema[] = {
+    REQUIRED("columns", SCHEMA, "columns and their types"), COMMON,
+};
+static KEYS(schema, "schema as a map", "`schema`", .whole = true);
 
 static const struct plan_key anomaly[] = {
     PART_REQUIRED("metric", NAME("metric"), "what is measured: `row_count`, or a metric that the step reports"),
@@ -61,11 +82,9 @@ static const struct plan_key anomaly[] = {
 static KEYS(anomaly, "anomaly", "`anomaly`");
 
 static const struct plan_key check_sql[] = {
-    PART("name", NAME("check"), "what it is called"),
-    PART_REQUIRED("text", T(PLAN_VALUE_SQL), "a query that gives the rows that are wrong"),
-    SEVERITY_PART,
+    REQUIRED("text", T(PLAN_VALUE_SQL), "a query that gives the rows that are wrong"), COMMON,
 };
-static KEYS(check_sql, "sql as a check", "a check by `sql`");
+static KEYS(check_sql, "sql as a check", "a check by `sql`", .whole = true);
 
 static const struct plan_key check_run[] = {
     PART("name", NAME("check"), "what it is called"),
@@ -74,28 +93,21 @@ static const struct plan_key check_run[] = {
 };
 static KEYS(check_run, "run as a check", "a check by `run`");
 
-#define COLUMNS LIST(1, 1000, TEXT1)
+#define COLUMNS LIST(1, 1000, COLUMN_NAME)
 
 static const struct plan_key one_check[] = {
-    NOT_YET("row_count", "D1", KEYS_OF(plan_keys_row_count), "how many rows there are",
-            "{min: 1, ratio_to: {sql: select count(*) from raw}, within: 1%}"),
-    NOT_YET("not_null", "D1", COLUMNS, "columns without nulls", "[order_id, order_date]"),
-    NOT_YET("unique", "D1", COLUMNS, "columns that are a key together", "[order_id]"),
-    NOT_YET("accepted_values", "D1", KEYS_OF(plan_keys_accepted_values), "the values of a column",
-            "{column: state, values: [new, paid]}"),
-    NOT_YET("relationships", "D1", KEYS_OF(plan_keys_relationships), "a column's values are in another dataset",
-            "{column: customer, to: raw, field: id}"),
-    NOT_YET("freshness", "D1", KEYS_OF(plan_keys_freshness), "how old the newest row is", "{column: loaded_at, max_age: 6h}"),
-    NOT_YET("aligned", "D1", KEYS_OF(plan_keys_aligned), "rows lie in the partition, on the grain",
-            "{column: order_date, grain: day}"),
-    NOT_YET("schema", "D1", MAP(1, TEXT1, TEXT1), "columns and their types", "{order_id: bigint not null}"),
-    NOT_YET("reconcile", "D2", KEYS_OF(plan_keys_reconcile), "two figures agree",
-            "{left: select sum(a) from raw, right: select sum(a) from mart, within: 0.01%}"),
+    READ("row_count", KEYS_OF(plan_keys_row_count), "how many rows there are"),
+    READ("not_null", EITHER(COLUMNS, KEYS_OF(plan_keys_columns)), "columns without nulls"),
+    READ("unique", EITHER(COLUMNS, KEYS_OF(plan_keys_unique)), "columns that are a key together"),
+    READ("accepted_values", KEYS_OF(plan_keys_accepted_values), "the values of a column"),
+    READ("relationships", KEYS_OF(plan_keys_relationships), "a column's values are in another dataset"),
+    READ("freshness", KEYS_OF(plan_keys_freshness), "how old the newest row is"),
+    READ("aligned", KEYS_OF(plan_keys_aligned), "rows lie in the partition, on the grain"),
+    READ("schema", EITHER(SCHEMA, KEYS_OF(plan_keys_schema)), "columns and their types"),
+    READ("reconcile", KEYS_OF(plan_keys_reconcile), "two figures agree"),
     NOT_YET("anomaly", "D4", KEYS_OF(plan_keys_anomaly), "a metric is as in other partitions",
             "{metric: row_count, method: mad, sensitivity: 4, season: weekday, severity: warn}"),
-    NOT_YET("sql", "D1", EITHER(T(PLAN_VALUE_SQL), KEYS_OF(plan_keys_check_sql)),
-            "a query of your own that gives the rows that are wrong",
-            "select * from mart where amount < 0"),
+    READ("sql", EITHER(T(PLAN_VALUE_SQL), KEYS_OF(plan_keys_check_sql)), "a query of your own that gives the rows that are wrong"),
     NOT_YET("run", "D1", EITHER(LIST(1, 1024, TEMPLATE), KEYS_OF(plan_keys_check_run)), "a program of your own", "[check_orders]"),
 };
-KEYS(one_check, "check", "an item of `checks`", .only_one = true);
+KEYS(one_check, "check", "an item of `checks`", .only_one = true, .whole = true);

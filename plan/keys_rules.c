@@ -196,6 +196,21 @@ void plan_rule_sensor(struct bf_diags *d, const struct bf_yaml_node *map)
         clash(d, map, "timeout", "every", "the sensor gives up before it looks a second time: `timeout` is less than `every`");
 }
 
+void plan_rule_until(struct bf_diags *d, const struct bf_yaml_node *map)
+{
+    if (bf_yaml_get(map, "json") && !bf_yaml_get(map, "status") && plan_keys_missing(map, &plan_keys_until, "equals"))
+        bf_diag_add(d, BF_DIAG_ERROR, map->mark, "`equals` is missing: say which value of `json` means that it is done");
+    if (bf_yaml_get(map, "equals") && !bf_yaml_get(map, "json"))
+        bf_diag_add(d, BF_DIAG_ERROR, bf_yaml_get(map, "equals")->mark, "`equals` needs `json`, which says where the value stands");
+}
+
+void plan_rule_poll(struct bf_diags *d, const struct bf_yaml_node *map)
+{
+    int64_t every, timeout;
+    if (duration_of(map, "every", &every) && duration_of(map, "timeout", &timeout) && timeout < every)
+        clash(d, map, "timeout", "every", "the poll gives up before it asks: `timeout` is less than `every`");
+}
+
 void plan_rule_step(struct bf_diags *d, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *loss = bf_yaml_get(map, "on_coordinator_loss"), *sql = bf_yaml_get(map, "sql");

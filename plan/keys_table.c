@@ -1,6 +1,6 @@
 /* The tables of keys: the plan language, entry by entry.  Tables of one subject stand together, inner ones first.  What a key's value may
  * be stands here, and readers take its bounds from here; limits of a whole step or plan are their readers' own.  Words with values are in
- * words.c, rules between keys in keys_rules.c, checks of steps in keys_checks.c. */
+ * words.c, rules between keys in keys_rules.c, checks of steps in keys_checks.c, calls in keys_http.c. */
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"
@@ -9,9 +9,6 @@
 /* ---- words ---- */
 
 static const struct plan_word jitters[] = {{"full", 0, NULL}, {"none", 1, "R6"}, {"equal", 2, "R6"}, {NULL, 0, NULL}};
-static const struct plan_word methods[] = {
-    {"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}, {"PUT", 0, NULL}, {"PATCH", 0, NULL}, {"DELETE", 0, NULL}, {NULL, 0, NULL},
-};
 
 #define SENSITIVITY WORDS({"public", 0, NULL}, {"internal", 1, NULL}, {"restricted", 2, NULL})
 #define PRIORITY T(PLAN_VALUE_WORD, .words = plan_priority_words)
@@ -78,13 +75,13 @@ static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
 static KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe);
 
 static const struct plan_key connection[] = {
-    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` in it is resolved on the agent",
+    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` and `${secret:NAME}` in it are resolved on the agent",
              .missing = "a connection needs its connection string"),
     WORDS_FOR_PEOPLE,
     NOT_YET("probe", "R5", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself",
             "{sql: select count(*) from t, measure: elapsed, every: 5s, target: 500ms, limit: 2s}"),
-    NOT_YET("dialect", "R2", WORDS({"ansi", 0, NULL}), "how values are written for a database without a dialect of its own",
-            "ansi"),
+    READ("dialect", WORDS({"ansi", 0, NULL}), "how values are written for a database without a dialect of its own"),
+    READ("fence_table", T(PLAN_VALUE_FENCE), "the table that keeps who may write, and what is done; preset `bf_fence`"),
 };
 KEYS(connection, "connection", "a connection");
 
@@ -148,20 +145,21 @@ static KEYS(ceilings, "ceilings", "`ceilings`");
 /* ---- datasets and exposures ---- */
 
 static const struct plan_key dataset_freshness[] = {
-    PART_REQUIRED("column", TEXT1, "when a row was written"),
-    PART_REQUIRED("max_age", DURATION(1), "how old the newest row may be"),
+    REQUIRED("column", COLUMN_NAME, "when a row was written"),
+    REQUIRED("max_age", DURATION(1), "how old the newest row may be"),
 };
-static KEYS(dataset_freshness, "freshness of a dataset", "`freshness`");
+KEYS(dataset_freshness, "freshness of a dataset", "`freshness`", .whole = true);
 
 static const struct plan_key dataset[] = {
     READ("external", T(PLAN_VALUE_BOOL), "true: no step of this plan writes it"),
     READ("connection", REF(CONNECTION), "where it lives"),
-    READ("partition_column", T(PLAN_VALUE_TEXT, .min = 1, .max = 256), "the column that says to which partition a row belongs"),
+    READ("partition_column", COLUMN_NAME, "the column that says to which partition a row belongs"),
     READ("sensitivity", SENSITIVITY, "who may see it; shown"),
     WORDS_FOR_PEOPLE,
-    NOT_YET("freshness", "D1", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be",
-            "{column: loaded_at, max_age: 6h}"),
-    NOT_YET("schema", "D1", MAP(1, TEXT1, TEXT1), "columns and their types", "{order_id: bigint not null, amount: numeric}"),
+    READ("table", T(PLAN_VALUE_TABLE), "what the database calls it; preset: its name here"),
+    READ("schema", SCHEMA, "columns and their types; a promise that the `sql` step that writes it checks"),
+    READ("freshness", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be; a promise in the same way"),
+    READ("mask", LIST(1, 1000, COLUMN_NAME), "columns whose values are never shown"),
 };
 KEYS(dataset, "dataset", "a dataset");
 
@@ -214,24 +212,21 @@ KEYS(expect, "expect", "`expect`");
 
 static const struct plan_key sql[] = {
     REQUIRED("connection", REF(CONNECTION), "where it runs"),
-    REQUIRED("transaction", T(PLAN_VALUE_BOOL),
-             "`true`: statements and completion marker commit together. Without it: not supported yet (R11)",
-             .missing = "write `transaction: true`; a `sql` step without it is not supported yet (R11)"),
+    READ("transaction", T(PLAN_VALUE_BOOL),
+         "`true`: statements, checks and completion marker commit together. Preset `false`: what ran stays, and may run twice"),
     READ("text", T(PLAN_VALUE_SQL), "the script, or"),
-    READ("file", TEXT, "a file with the script, beside the plan or below it; at most 512 KiB"),
-    NOT_YET("publish", "D5", WORDS({"swap", 0, NULL}), "write a staged table, and rename it when its checks have passed", "swap"),
+    READ("file", TEXT, "a file with the script, beside the plan or below it; with its values and checks at most 512 KiB"),
+    READ("publish", WORDS({"swap", 0, NULL}), "write staged tables, and rename them when the checks have passed"),
 };
 static const char *const scripts[] = {"text", "file", NULL};
 KEYS(sql, "sql", "`sql`", .one_of = scripts);
 
-static const struct plan_key http[] = {
-    PART("method", T(PLAN_VALUE_WORD, .words = methods), "preset `GET`"),
-    PART_REQUIRED("url", T(PLAN_VALUE_URL), "the address, with `{{ … }}`"),
-    PART("headers", MAP(0, TEXT1, TEMPLATE), "headers of the call"),
-    PART("body", T(PLAN_VALUE_ANY, .what = "text, or a list or map that is sent as JSON"), "what is sent, with `{{ … }}`"),
-    PART("expect", EITHER(T(PLAN_VALUE_STATUS), LIST(1, 100, T(PLAN_VALUE_STATUS))), "the answers that are good; preset `2xx`"),
+static const struct plan_key warehouse[] = {
+    REQUIRED("connection", REF(CONNECTION), "which one"),
+    REQUIRED("do", T(PLAN_VALUE_WORD, .words = plan_warehouse_words),
+             "`test`: is the driver there, the server reached, and what may the role do? `init`: the same, and make the fence table"),
 };
-static KEYS(http, "http", "`http`");
+KEYS(warehouse, "warehouse", "`warehouse`", .whole = true);
 
 static const struct plan_key sensor[] = {
     PART_REQUIRED("dataset", REF(DATASET), "whose partition is waited for"),
@@ -277,17 +272,16 @@ static const struct plan_key batch[] = {
 };
 static KEYS(batch, "batch", "`batch`");
 
-#define FAILURE MAP(1, INT(1, 255), WORDS({"transient", 0, NULL}, {"permanent", 0, NULL}, {"unknown", 0, NULL}))
+#define FAILURE MAP(1, INT(1, 255), T(PLAN_VALUE_WORD, .words = plan_failure_words))
 
 static const struct plan_key step[] = {
     READ("run", LIST(1, 1024, ARGUMENT), "a program and its arguments, without a shell"),
     READ("sql", KEYS_OF(plan_keys_sql), "statements on a connection"),
     READ("noop", T(PLAN_VALUE_BOOL), "`true`: does nothing, and succeeds"),
-    NOT_YET("shell", "R2", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX),
-            "a script for the shell; values stand in its environment",
-            "fetch --day \"$BF_PARTITION_DATE\" | load"),
-    NOT_YET("http", "R2", KEYS_OF(plan_keys_http), "a call",
-            "{method: POST, url: \"https://example.org/refresh\", body: {run: \"{{ run.id }}\"}, expect: 2xx}"),
+    READ("shell", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_ARGUMENT_MAX),
+         "a script for `/bin/sh`, at most 64 KiB; values stand in its environment"),
+    READ("http", KEYS_OF(plan_keys_http), "a call"),
+    READ("warehouse", KEYS_OF(plan_keys_warehouse), "what `bfctl warehouse` does: tests a connection, or makes its fence table"),
     NOT_YET("sensor", "R2", KEYS_OF(plan_keys_sensor), "waits for a partition of a dataset",
             "{dataset: raw, every: 1m, timeout: 6h}"),
     READ("inputs", LIST(0, 0, REF(DATASET)), "the datasets that it reads"),
@@ -301,7 +295,7 @@ static const struct plan_key step[] = {
     READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
     READ("tolerance", DURATION(0), "may be this late before anyone downstream is hurt; shown"),
     READ("deadline", T(PLAN_VALUE_MOMENT), "when its last partition has to be done; shown"),
-    READ("env", T(PLAN_VALUE_MAP, .max = 1000, .key = T(PLAN_VALUE_VARIABLE), .of = ARGUMENT), "environment variables of a `run` step"),
+    READ("env", T(PLAN_VALUE_MAP, .max = 1000, .key = T(PLAN_VALUE_VARIABLE), .of = ARGUMENT), "environment variables of a `run` or `shell` step"),
     NOT_YET("secrets", "C3", MAP(1, T(PLAN_VALUE_VARIABLE), T(PLAN_VALUE_SECRET)),
             "environment variables whose values only the agent knows",
             "{API_KEY: \"${secret:fx/api_key}\"}"),
@@ -310,19 +304,19 @@ static const struct plan_key step[] = {
     NOT_YET("resources", "R3", KEYS_OF(plan_keys_resources), "what an attempt takes", "{cpu: 1, memory: 512Mi, io: 20Mi/s}"),
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
-    NOT_YET("failure", "R7", FAILURE, "what its exit codes mean", "{3: transient, 4: permanent}"),
+    READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),
     READ("on_lost", T(PLAN_VALUE_WORD, .words = plan_lost_words), "what follows when its agent is lost; preset `reroute_after_lease`"),
     NOT_YET("on_coordinator_loss", "O1", WORDS({"continue", 0, NULL}), "a `sql` step in a transaction may outlive its lease",
             "continue"),
-    NOT_YET("checks", NULL, LIST(1, 1000, KEYS_OF(plan_keys_one_check)), "what must hold for its outputs", NULL),
-    NOT_YET("check_severity", "D5", SEVERITY, "what follows a check that fails", "halt"),
+    READ("checks", LIST(1, 1000, KEYS_OF(plan_keys_one_check)), "what must hold for what a `sql` step writes"),
+    READ("check_severity", SEVERITY, "what follows a check that fails; preset `error`"),
     NOT_YET("rollback", "D6", KEYS_OF(plan_keys_rollback), "how it is undone", "{preimage: true}"),
     NOT_YET("fallback", "R15", LIST(1, 100, KEYS_OF(plan_keys_fallback)), "other flags while a breaker is open",
             "[{when: {breaker: warehouse}, flags: {source: archive}}]"),
     NOT_YET("batch", "X5", KEYS_OF(plan_keys_batch), "several partitions in one attempt", "{max: 30, bisect: true}"),
     WORDS_FOR_PEOPLE,
 };
-static const char *const step_kinds[] = {"run", "sql", "noop", "shell", "http", "sensor", NULL};
+static const char *const step_kinds[] = {"run", "sql", "noop", "shell", "http", "warehouse", "sensor", NULL};
 KEYS(step, "step", "a step", .one_of = step_kinds, .rule = plan_rule_step);
 
 /* ---- the plan ---- */

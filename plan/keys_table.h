@@ -1,9 +1,11 @@
-/* The notation of the tables of keys, and what they share.  Only keys_table.c, keys_checks.c and keys_rules.c include it. */
+/* The notation of the tables of keys, and what they share.  Only keys_table.c, keys_checks.c, keys_http.c and
+ * keys_rules.c include it. */
 #ifndef BF_PLAN_KEYS_TABLE_H
 #define BF_PLAN_KEYS_TABLE_H
 
 #include "plan/keys.h"
 #include "plan/read.h"
+#include "plan/words.h"
 
 #define POOL_SLOTS_MAX 1000000
 #define PERCENT_1 10000          /* 1% in millionths */
@@ -26,7 +28,9 @@
 #define MAP(least, key_type, item) T(PLAN_VALUE_MAP, .min = (least), .key = key_type, .of = item)
 #define KEYS_OF(table) T(PLAN_VALUE_KEYS, .keys = &table)
 #define EITHER(...) T(PLAN_VALUE_EITHER, .either = (const struct plan_type *const[]){__VA_ARGS__, NULL})
-#define SEVERITY WORDS({"warn", 0, NULL}, {"error", 1, NULL}, {"halt", 2, NULL})
+#define SEVERITY T(PLAN_VALUE_WORD, .words = plan_severity_words)
+#define COLUMN_NAME T(PLAN_VALUE_TEXT, .min = 1, .max = 256)
+#define SCHEMA MAP(1, COLUMN_NAME, T(PLAN_VALUE_COLUMN_TYPE))
 
 /* A table: `id` becomes plan_keys_id; `called` is its name in the reference; then its words for sentences, and further members. */
 #define N(table) (sizeof(table) / sizeof *(table))
@@ -50,6 +54,6 @@
     SHOWN("contact", TEXT, "where the owner is reached"),                   \
     SHOWN("playbook", TEXT, "what to do when it fails")
 
-extern const struct plan_keys plan_keys_one_check, plan_keys_window;
+extern const struct plan_keys plan_keys_window;
 
 #endif

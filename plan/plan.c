@@ -79,8 +79,13 @@ static void step_done(struct plan_step *s)
     }
     for (size_t i = 0; i < s->n_tags; i++)
         free(s->tags[i]);
+    for (size_t i = 0; i < s->n_checks; i++)
+        plan_check_done(&s->checks[i]);
     template_done(&s->sql);
+    plan_http_free(s->http);
     words_done(&s->words);
+    free(s->checks);
+    free(s->failure);
     free(s->argv);
     free(s->env);
     free(s->labels);
@@ -109,6 +114,10 @@ static void warehouse_done(struct plan *p)
     for (size_t i = 0; i < p->n_datasets; i++) {
         words_done(&p->datasets[i].words);
         free(p->datasets[i].name);
+        free(p->datasets[i].table);
+        free(p->datasets[i].fresh_column);
+        plan_columns_free(p->datasets[i].schema, p->datasets[i].n_schema);
+        plan_strings_free(p->datasets[i].mask, p->datasets[i].n_mask);
         free(p->datasets[i].partition_column);
         free(p->datasets[i].sensitivity);
     }
@@ -116,6 +125,7 @@ static void warehouse_done(struct plan *p)
         words_done(&p->connections[i].words);
         free(p->connections[i].name);
         free(p->connections[i].odbc);
+        free(p->connections[i].fence_table);
     }
     free(p->pools);
     free(p->datasets);

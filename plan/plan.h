@@ -11,6 +11,8 @@
 
 #include "common/diag.h"
 #include "common/error.h"
+#include "plan/check.h"
+#include "plan/http.h"
 #include "plan/partition.h"
 #include "plan/template.h"
 #include "proto/bundle.h"
@@ -29,7 +31,8 @@
 /* Files under PLAN_ZONE_PATH (proto/bundle.h) are zones.  "/zoneinfo" alone is a list of their names, one a line, for near matches. */
 #define PLAN_ZONE_NAMES "/zoneinfo"
 
-enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL };
+enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WAREHOUSE };
+enum plan_warehouse { PLAN_WAREHOUSE_TEST, PLAN_WAREHOUSE_INIT };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
 enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
 enum plan_mapping {
@@ -69,6 +72,8 @@ struct plan_words { char *description, *owner, *contact, *why, *playbook; };
 
 struct plan_env { char *name; struct template value; };
 struct plan_label { char *name; char *value; };
+enum plan_failure_class { PLAN_TRANSIENT, PLAN_PERMANENT, PLAN_UNKNOWN };
+struct plan_failure { uint8_t exit_code; enum plan_failure_class means; };
 
 struct plan_step {
     char *name;
@@ -88,11 +93,15 @@ struct plan_step {
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
     bool wait_for_fence;                       /* on_lost: wait_for_fence */
-    struct template *argv; size_t n_argv;      /* PLAN_RUN */
-    struct plan_env *env; size_t n_env;
-    uint32_t connection;                       /* PLAN_SQL */
-    bool transaction;
+    struct template *argv; size_t n_argv;      /* PLAN_RUN; PLAN_SHELL: the shell, -c, the script */
+    struct plan_env *env; size_t n_env;        /* the same */
+    struct plan_failure *failure; size_t n_failure;  /* the same; sorted by exit code */
+    uint32_t connection;                       /* PLAN_SQL, PLAN_WAREHOUSE */
+    bool transaction, swap;                    /* PLAN_SQL; swap: publishes its outputs by renaming staged tables */
     struct template sql;                       /* PLAN_SQL: whole script */
+    struct plan_check *checks; size_t n_checks;/* PLAN_SQL */
+    struct plan_http *http;                    /* PLAN_HTTP; owned */
+    enum plan_warehouse warehouse;             /* PLAN_WAREHOUSE */
     uint32_t *inputs; size_t n_inputs;         /* dataset indices */
     uint32_t *outputs; size_t n_outputs;
     struct plan_edge *edges; size_t n_edges;
@@ -104,13 +113,17 @@ struct plan_step {
 struct plan_pool { char *name; uint32_t slots; struct plan_words words; struct bf_mark mark; };
 struct plan_dataset {
     char *name;
+    char *table;                               /* what the database calls it; the name where the plan says nothing */
     uint32_t connection;                       /* may be PLAN_NO_INDEX */
     bool external;
     char *partition_column, *sensitivity;      /* NULL when not given */
+    struct plan_column *schema; size_t n_schema;     /* promised; sorted by name */
+    char *fresh_column; int64_t max_age_ms;    /* promised; NULL: nothing */
+    char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
     struct plan_words words;
 };
-/* odbc keeps its "${env:NAME}" references: resolved on the agent, never here. */
-struct plan_connection { char *name; char *odbc; struct plan_words words; };
+/* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
+struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

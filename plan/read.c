@@ -99,6 +99,18 @@ bool plan_name_valid(const char *s)
     return n > 0;
 }
 
+bool plan_table_valid(const char *s)
+{
+    size_t parts = 1, len = 0;
+    for (; *s; s++) {
+        if ((unsigned char)*s < 0x20 || *s == 0x7F || (*s == '.' && len == 0))
+            return false;
+        parts += *s == '.';
+        len = *s == '.' ? 0 : len + 1;
+    }
+    return len > 0 && parts <= 4;
+}
+
 bool plan_identifier_valid(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
-/* What a step runs: `run`, `noop` or `sql` (its table sees to it that there is exactly one), with its templates compiled. */
+/* What a step runs (its table sees to it that there is exactly one), with its templates compiled: programs here, SQL in sql_step.c, calls
+ * in http_step.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,27 +8,34 @@
 #include "plan/compile.h"
 #include "plan/keys.h"
 #include "plan/read.h"
+#include "plan/words.h"
 
 /* A whole assignment must fit into one message of 1 MiB. */
 #define COMMAND_MAX (256u << 10)
-#define SQL_PIECES_MAX 4096u
-#define SQL_TOGETHER_MAX (32u << 20)   /* of all steps: many may name one file, and each has its own text of it */
 #define VALUE_MAX 1024u          /* of every value but a parameter's: the run's id is the longest */
 
-static struct template_scope scope_of(const struct plan_compiler *c, const struct plan_step *step, bool text_only)
+struct template_scope plan_template_scope(const struct plan_compiler *c, const struct plan_step *step, enum plan_text_use use)
 {
-    return (struct template_scope){
-        .grain = step->grain, .grain_bad = c->step_sources[step - c->plan->steps].grain_bad, .params = c->params.at, .n_params = c->params.n, .datasets = c->datasets.at,
-        .n_datasets = c->datasets.n, .param_index = &c->params.index, .dataset_index = &c->datasets.index, .text_only = text_only,
+    const struct plan_step_source *source = &c->step_sources[step - c->plan->steps];
+    struct template_scope scope = {
+        .grain = step->grain, .grain_bad = source->grain_bad, .params = c->params.at, .n_params = c->params.n, .datasets = c->datasets.at,
+        .n_datasets = c->datasets.n, .param_index = &c->params.index, .dataset_index = &c->datasets.index,
+        .text_only = use == PLAN_TEXT_PLAIN, .query = use == PLAN_TEXT_QUERY,
     };
+    if (use == PLAN_TEXT_PLAIN)
+        return scope;
+    scope.staged = source->staged;
+    scope.n_staged = source->n_staged;
+    scope.own_transactions = use == PLAN_TEXT_SCRIPT && step->kind == PLAN_SQL && !step->transaction;
+    return scope;
 }
 
-static bool compile_text(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only,
-                         struct template *ret)
+bool plan_template_read(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, enum plan_text_use use,
+                        struct template *ret)
 {
-    struct template_scope scope = scope_of(c, step, text_only);
+    struct template_scope scope = plan_template_scope(c, step, use);
     struct template_place place = {.mark = n->mark};
-    if (memchr(n->text, '{', n->text_len))
+    if (memchr(n->text, '{', n->text_len) || use != PLAN_TEXT_PLAIN)
         place = place_of_value(&c->lines, n);
     return template_compile_at(n->text, n->text_len, &place, &scope, c->d, ret);
 }
@@ -35,15 +43,14 @@ static bool compile_text(struct plan_compiler *c, const struct plan_step *step, 
 bool plan_template_check(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only)
 {
     struct template t;
-    if (!compile_text(c, step, n, text_only, &t))
+    if (!plan_template_read(c, step, n, text_only ? PLAN_TEXT_PLAIN : PLAN_TEXT_SCRIPT, &t))
         return false;
     template_done(&t);
     return true;
 }
 
-/* The most that a template becomes with the values of this compilation.  What passes the limits here must fit into a message
- * whatever the partition is: later nobody is left who could be told. */
-static size_t rendered_max(const struct plan_compiler *c, const struct template *t)
+/* What passes the limits here must fit into a message whatever the partition is: later nobody is left who could be told. */
+size_t plan_template_bytes_max(const struct plan_compiler *c, const struct template *t)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < t->n; i++) {
@@ -51,7 +58,7 @@ static size_t rendered_max(const struct plan_compiler *c, const struct template 
         if (piece->var == TEMPLATE_TEXT)
             bytes += piece->text_len;
         else if (piece->var == TEMPLATE_PARAM)
-            bytes += strlen(c->plan->params[plan_names_find(&c->params, piece->text)].value);
+            bytes += strlen(c->plan->params[piece->place].value);
         else
             bytes += VALUE_MAX;
     }
@@ -62,9 +69,9 @@ static size_t rendered_max(const struct plan_compiler *c, const struct template 
 static bool compile_argument(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *what,
                              size_t *bytes, struct template *ret)
 {
-    if (!compile_text(c, step, n, true, ret))
+    if (!plan_template_read(c, step, n, PLAN_TEXT_PLAIN, ret))
         return false;
-    size_t most = rendered_max(c, ret);
+    size_t most = plan_template_bytes_max(c, ret);
     *bytes += most;
     if (most > PLAN_ARGUMENT_MAX)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "%s is too long with its values: %zu bytes, at most %u", what, most,
@@ -134,135 +141,122 @@ static void read_env(struct plan_compiler *c, struct plan_step *step, const stru
         bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "`env` is too long with its values: %zu bytes, at most %u", bytes, COMMAND_MAX);
 }
 
-/* ---- sql ---- */
+/* ---- noop, failure ---- */
 
-bool plan_path_valid(const char *path)
-{
-    if (!*path || *path == '/' || strlen(path) > 1024)
-        return false;
-    for (const char *p = path; p; p = strchr(p, '/')) {
-        p += *p == '/';
-        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-            return false;
-    }
-    return true;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\n' && text[i] != '\r')
-            return false;
-    return true;
-}
-
-/* Is there room for one more script?  Told once. */
-static bool sql_fits(struct plan_compiler *c, const struct bf_yaml_node *n, size_t bytes)
-{
-    bool told = c->sql_bytes > SQL_TOGETHER_MAX;
-    c->sql_bytes += bytes;
-    if (c->sql_bytes <= SQL_TOGETHER_MAX)
-        return true;
-    if (!told)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the scripts of the steps have more than %u bytes together, which is the limit of a plan: a "
-                    "file counts for each step that names it", SQL_TOGETHER_MAX);
-    return false;
-}
-
-static void read_sql_text(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
-{
-    if (plan_value_check(c->d, n, "text", plan_keys_find(&plan_keys_sql, "text")->type) && sql_fits(c, n, n->text_len))
-        (void)compile_text(c, step, n, false, &step->sql);
-}
-
-static void read_sql_file(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
-{
-    const char *path;
-    if (!plan_read_text(c->d, n, "file", PLAN_TEXT_MAX, &path))
-        return;
-    if (!plan_path_valid(path)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`file` must be a path beside the plan or below it, without `..`");
-        return;
-    }
-    uint32_t at = plan_names_find(&c->files, path);
-    if (at == PLAN_NO_INDEX) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is not there: paths begin at the folder of the plan", path);
-        return;
-    }
-    const struct plan_file *file = &c->source->files[at];
-    if (!sql_fits(c, n, file->text_len))
-        return;
-    if (file->text_len > PLAN_SCRIPT_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is too long: %zu bytes, at most %u", path, file->text_len, PLAN_SCRIPT_MAX);
-    else if (!bf_utf8_valid(file->text, file->text_len))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` is not UTF-8 text", path);
-    else if (is_blank(file->text, file->text_len))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "file `%s` holds no statement", path);
-    else {
-        struct template_scope scope = scope_of(c, step, false);
-        const struct bf_diag_source text = {.file = file->path, .text = file->text, .len = file->text_len};
-        struct template_place place = {.mark = n->mark, .source = &text};
-        (void)template_compile_at(file->text, file->text_len, &place, &scope, c->d, &step->sql);
-    }
-}
-
-static void read_transaction(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
-{
-    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_sql, "transaction");
-    if (n && plan_read_bool(c->d, n, "transaction", &step->transaction) && !step->transaction)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`transaction: false` is not supported yet (R11): write `transaction: true`");
-}
-
-static void check_sql_size(struct plan_compiler *c, struct plan_step *step, struct bf_mark mark)
-{
-    size_t bytes = rendered_max(c, &step->sql);
-    if (bytes > PLAN_SCRIPT_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` is too long with its values: %zu bytes, at most %u", bytes, PLAN_SCRIPT_MAX);
-    if (step->sql.n <= SQL_PIECES_MAX)
-        return;
-    bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` has too many expressions: %zu pieces of text and values, at most %u", step->sql.n,
-                SQL_PIECES_MAX);
-    template_done(&step->sql);
-}
-
-static void read_sql(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
-{
-    if (!plan_keys_check(c->d, map, &plan_keys_sql))
-        return;
-    const struct bf_yaml_node *connection = plan_keys_get(map, &plan_keys_sql, "connection");
-    if (connection)
-        (void)plan_ref_read(c, connection, PLAN_REF_CONNECTION, &step->connection);
-    read_transaction(c, step, map);
-    const struct bf_yaml_node *file = plan_keys_get(map, &plan_keys_sql, "file"), *text = plan_keys_get(map, &plan_keys_sql, "text");
-    if (text)
-        read_sql_text(c, step, text);
-    else if (file)
-        read_sql_file(c, step, file);
-    check_sql_size(c, step, map->mark);
-}
-
-static void read_noop(struct plan_compiler *c, const struct bf_yaml_node *n)
+static void read_noop(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
 {
     bool value;
+    (void)step;
     if (plan_read_bool(c->d, n, "noop", &value) && !value)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`noop` can only be true: leave it out where the step does something");
 }
 
+/* The script as one text: values stand in its environment, so that none of them can become a part of it. */
+static void read_shell(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n)
+{
+    static const char *const before[] = {"/bin/sh", "-c"};
+    if (!plan_value_check(c->d, n, "shell", plan_keys_find(&plan_keys_step, "shell")->type))
+        return;
+    const char *braces = strstr(n->text, "{{");
+    if (braces) {
+        struct template_place place = place_of_value(&c->lines, n);
+        bf_diag_add(c->d, BF_DIAG_ERROR, template_mark(&place, n->text, (size_t)(braces - n->text)),
+                    "`{{` in `shell`: values are never put into a script, they stand in its environment");
+        bf_diag_fix(c->d, "use a variable like `\"$BF_PARTITION_KEY\"`, or give the step `env` with the expression");
+        return;
+    }
+    step->argv = bf_xcalloc(3, sizeof *step->argv);
+    for (size_t i = 0; i < 3; i++) {
+        const char *text = i < 2 ? before[i] : n->text;
+        struct template_piece *piece = bf_xcalloc(1, sizeof *piece);
+        *piece = (struct template_piece){.var = TEMPLATE_TEXT, .text = bf_xstrdup(text), .text_len = strlen(text)};
+        step->argv[step->n_argv++] = (struct template){.pieces = piece, .n = 1};
+    }
+}
+
+static int by_exit_code(const void *a, const void *b)
+{
+    return (int)((const struct plan_failure *)a)->exit_code - (int)((const struct plan_failure *)b)->exit_code;
+}
+
+/* Codes that mean the same for every program. */
+static enum plan_failure_class fixed_meaning(int64_t code)
+{
+    return code == 75 ? PLAN_TRANSIENT : code == 126 || code == 127 ? PLAN_PERMANENT : PLAN_UNKNOWN;
+}
+
+static bool failure_given(const struct plan_step *step, int64_t code)
+{
+    for (size_t i = 0; i < step->n_failure; i++)
+        if (step->failure[i].exit_code == code)
+            return true;
+    return false;
+}
+
+static void read_failure(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
+{
+    const struct plan_type *type = plan_keys_find(&plan_keys_step, "failure")->type;
+    if (!plan_value_check(c->d, map, "failure", type))
+        return;
+    step->failure = bf_xcalloc(map->n, sizeof *step->failure);
+    for (size_t i = 0; i < map->n; i++) {
+        int64_t code = 0;
+        int means = 0;
+        if (!plan_read_int(c->d, map->keys[i], "a key of failure", type->key->min, type->key->max, &code) ||
+            !plan_read_word(c->d, map->items[i], map->keys[i]->text, type->of->words, &means))
+            continue;
+        if (fixed_meaning(code) != PLAN_UNKNOWN && fixed_meaning(code) != (enum plan_failure_class)means) {
+            bf_diag_add(c->d, BF_DIAG_ERROR, map->keys[i]->mark, "exit code %d always means %s", (int)code,
+                        plan_word_of(plan_failure_words, (int)fixed_meaning(code)));
+            bf_diag_fix(c->d, "leave it out, or let the program exit with another");
+        } else if (failure_given(step, code)) {
+            bf_diag_add(c->d, BF_DIAG_ERROR, map->keys[i]->mark, "exit code %d is given twice", (int)code);
+        } else {
+            step->failure[step->n_failure++] = (struct plan_failure){(uint8_t)code, (enum plan_failure_class)means};
+        }
+    }
+    if (step->n_failure > 1)
+        qsort(step->failure, step->n_failure, sizeof *step->failure, by_exit_code);
+}
+
 /* ---- which ---- */
+
+/* `env` and `failure`, which only programs have. */
+static void read_program_keys(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body, bool program)
+{
+    const struct bf_yaml_node *env = plan_keys_get(body, &plan_keys_step, "env"), *failure = plan_keys_get(body, &plan_keys_step, "failure");
+    if (env && program)
+        read_env(c, step, env);
+    else if (env)
+        bf_diag_add(c->d, BF_DIAG_ERROR, env->mark, "`env` is for `run` and `shell` steps");
+    if (failure && program)
+        read_failure(c, step, failure);
+    else if (failure)
+        bf_diag_add(c->d, BF_DIAG_ERROR, failure->mark, "`failure` says what exit codes mean: it is for `run` and `shell` steps");
+}
 
 void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
-    const struct bf_yaml_node *run = plan_keys_get(body, &plan_keys_step, "run"), *sql = plan_keys_get(body, &plan_keys_step, "sql");
-    const struct bf_yaml_node *noop = plan_keys_get(body, &plan_keys_step, "noop"), *env = plan_keys_get(body, &plan_keys_step, "env");
-    step->kind = run ? PLAN_RUN : sql ? PLAN_SQL : PLAN_NOOP;
-    if (run)
-        read_run(c, step, run);
-    if (sql)
-        read_sql(c, step, sql);
-    if (noop)
-        read_noop(c, noop);
-    if (env && !run && (sql || noop))
-        bf_diag_add(c->d, BF_DIAG_ERROR, env->mark, "`env` is for `run` steps");
-    else if (env)
-        read_env(c, step, env);
+    static const struct {
+        const char *key;
+        enum plan_kind kind;
+        void (*read)(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n);
+    } kinds[] = {
+        {"run", PLAN_RUN, read_run}, {"shell", PLAN_SHELL, read_shell}, {"sql", PLAN_SQL, plan_sql_read}, {"http", PLAN_HTTP, plan_http_read},
+        {"warehouse", PLAN_WAREHOUSE, plan_warehouse_read}, {"noop", PLAN_NOOP, read_noop},
+    };
+    bool any = false, program = false;
+    step->kind = PLAN_NOOP;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct bf_yaml_node *n = plan_keys_get(body, &plan_keys_step, kinds[i].key);
+        if (!n)
+            continue;
+        if (!any)
+            step->kind = kinds[i].kind;
+        any = true;
+        program |= kinds[i].kind == PLAN_RUN || kinds[i].kind == PLAN_SHELL;
+        if (step->kind == kinds[i].kind)
+            kinds[i].read(c, step, n);
+    }
+    read_program_keys(c, step, body, program || !any);
 }

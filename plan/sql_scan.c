@@ -9,6 +9,7 @@ struct scan {
     const char *text;
     size_t len, at;
     bool first_word;                           /* the next word begins a statement */
+    bool later;                                /* a statement stands before this one */
     bool uncertain;                            /* databases differ from here on */
     size_t plain_line, plain_name;             /* up to there "#" and "[" have been looked behind: nothing that matters */
     sql_found *found;
@@ -197,6 +198,9 @@ static void word(struct scan *s)
     s->uncertain = is_one_of(s->text + from, n, making_words) && names_a_body(s);
     if (is_one_of(s->text + from, n, refused_words))
         s->found(s->arg, SQL_LEAVES_TRANSACTION, from, n);
+    else if (s->later)
+        s->found(s->arg, SQL_NEXT_STATEMENT, from, n);
+    s->later = true;
 }
 
 void plan_sql_scan(const char *text, size_t len, sql_found *found, void *arg)
@@ -212,4 +216,25 @@ void plan_sql_scan(const char *text, size_t len, sql_found *found, void *arg)
         s.first_word |= s.text[s.at] == ';';
         s.at++;
     }
+}
+
+bool plan_sql_is_query(const char *text, size_t len)
+{
+    static const char *const words[] = {"select", "with", "values", "table", NULL};
+    struct scan s = {.text = text, .len = len, .found = found_nothing};
+    while (s.at < len) {
+        size_t end = s.at;
+        if (looking_at(&s, "--") || looking_at(&s, "/*")) {
+            (void)step_over(&s);
+            continue;
+        }
+        if (strchr(" \t\r\n", s.text[s.at])) {
+            s.at++;
+            continue;
+        }
+        while (end < len && is_word(text[end]))
+            end++;
+        return text[s.at] == '(' || is_one_of(text + s.at, end - s.at, words);
+    }
+    return false;
 }

@@ -136,7 +136,8 @@ static void read_labels(struct plan_compiler *c, struct plan_step *step, const s
 static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
 {
     const struct bf_yaml_node *inputs = value_of(source->body, "inputs"), *outputs = value_of(source->body, "outputs");
-    source->has_datasets = (inputs && inputs->n > 0) || (outputs && outputs->n > 0);
+    source->has_outputs = outputs && outputs->n > 0;
+    source->has_datasets = (inputs && inputs->n > 0) || source->has_outputs;
     source->needs = value_of(source->body, "needs");
     c->outputs_bad |= !outputs && !plan_keys_missing(source->body, &plan_keys_step, "outputs");
     if (inputs)
@@ -157,13 +158,14 @@ static void read_step(struct plan_compiler *c, size_t index)
     plan_words_read(body, &plan_keys_step, &step->words);
     read_grain(c, step, source);
     read_policy(c, step, body);
+    read_lineage(c, step, source);
     plan_script_read(c, step, body);
+    plan_checks_read(c, step, body);
     read_expect(c, step, body);
     read_on_lost(c, step, body);
     read_tags(c, step, body);
     read_urgency(c, step, body);
     read_labels(c, step, body);
-    read_lineage(c, step, source);
 }
 
 /* Every name first: a step may need one that stands further down. */

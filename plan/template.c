@@ -42,9 +42,9 @@ static const struct variable variables[] = {
 #define N_VARIABLES (sizeof variables / sizeof *variables)
 
 /* Names that plans give: NAME stands for any. */
-enum space { SPACE_PARAMS, SPACE_DATASET, SPACE_FLAG, SPACE_COUNT };
+enum space { SPACE_PARAMS, SPACE_DATASET, SPACE_STAGED, SPACE_FLAG, SPACE_COUNT };
 static const char *const spaces[SPACE_COUNT] = {
-    [SPACE_PARAMS] = "params.NAME", [SPACE_DATASET] = "dataset.NAME", [SPACE_FLAG] = "flag.NAME"};
+    [SPACE_PARAMS] = "params.NAME", [SPACE_DATASET] = "dataset.NAME", [SPACE_STAGED] = "staged.NAME", [SPACE_FLAG] = "flag.NAME"};
 
 const char *template_name(size_t i)
 {
@@ -168,7 +168,27 @@ static const char *name_in(const char *name, enum space space)
     return strncmp(name, spaces[space], len) == 0 ? name + len : NULL;
 }
 
-/* params.NAME and dataset.NAME. */
+/* staged.NAME: of the datasets, those that the step writes and publishes. */
+static void staged_value(struct compiler *c, size_t offset, struct template_piece *p)
+{
+    const struct template_scope *s = c->scope;
+    if (!s->staged) {
+        complain(c, offset, "`staged.…` stands for a table that `publish: swap` will rename: this is not SQL of such a step");
+        return;
+    }
+    BF_AUTO_FREE const char **names = bf_xcalloc(s->n_staged + 1, sizeof *names);
+    for (size_t i = 0; i < s->n_staged; i++) {
+        names[i] = s->datasets[s->staged[i]];
+        if (strcmp(names[i], p->text) == 0) {
+            p->place = s->staged[i];
+            return;
+        }
+    }
+    complain_unknown(c, offset, "staged dataset", "staged.", p->text, names, s->n_staged,
+                     ": it must be an output of the step, on the step's connection");
+}
+
+/* params.NAME, dataset.NAME and staged.NAME. */
 static bool named_value(struct compiler *c, size_t offset, const char *name, struct template_piece *p)
 {
     const struct template_scope *s = c->scope;
@@ -176,16 +196,21 @@ static bool named_value(struct compiler *c, size_t offset, const char *name, str
     if ((rest = name_in(name, SPACE_PARAMS)) != NULL) {
         p->var = TEMPLATE_PARAM;
         p->text = bf_xstrdup(rest);
-        p->param = place_of(p->text, s->params, s->n_params, s->param_index);
-        if (p->param == NO_PLACE)
+        p->place = place_of(p->text, s->params, s->n_params, s->param_index);
+        if (p->place == NO_PLACE)
             complain_unknown(c, offset, "parameter", "params.", p->text, s->params, s->n_params,
                              ": declare it under `params`");
     } else if ((rest = name_in(name, SPACE_DATASET)) != NULL) {
         p->var = TEMPLATE_DATASET;
         p->text = bf_xstrdup(rest);
-        if (place_of(p->text, s->datasets, s->n_datasets, s->dataset_index) == NO_PLACE)
+        p->place = place_of(p->text, s->datasets, s->n_datasets, s->dataset_index);
+        if (p->place == NO_PLACE)
             complain_unknown(c, offset, "dataset", "dataset.", p->text, s->datasets, s->n_datasets,
                              ": declare it under `datasets`");
+    } else if ((rest = name_in(name, SPACE_STAGED)) != NULL) {
+        p->var = TEMPLATE_STAGED;
+        p->text = bf_xstrdup(rest);
+        staged_value(c, offset, p);
     } else {
         return false;
     }
@@ -225,7 +250,7 @@ static void resolve(struct compiler *c, size_t offset, const char *name, struct 
     for (size_t i = 0; i < N_VARIABLES; i++)
         names[i] = variables[i].name;
     complain_unknown(c, offset, "name", "", name, names, N_VARIABLES,
-                     " in a template: it knows partition.…, params.…, flag.…, run.… and dataset.…");
+                     " in a template: it knows partition.…, params.…, flag.…, run.…, dataset.… and staged.…");
 }
 
 static bool blank(char ch) { return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r'; }
@@ -245,7 +270,7 @@ static void filter(struct compiler *c, size_t from, size_t until, struct templat
         complain(c, from, "after `|` only `ident` is known");
         return;
     }
-    p->ident = true;
+    p->ident = p->var != TEMPLATE_STAGED;        /* which is an identifier anyway */
     if (c->scope->text_only)
         complain(c, from, "`| ident` is for SQL: here a value is plain text");
 }
@@ -291,9 +316,21 @@ static void on_sql(void *arg, enum sql_finding what, size_t offset, size_t len)
         complain_with(c, offset, "an expression between quotes: it becomes a quoted literal of its type by itself", "remove the quotes around it");
         return;
     }
-    BF_AUTO_FREE char *s = bf_xasprintf("`%.*s` cannot stand in the script: its statements and its marker are one transaction", (int)len,
-                                        c->text + offset);
+    const char *sentence = "`%.*s` cannot stand in the script: its statements and its marker are one transaction";
+    if (c->scope->query)
+        sentence = what == SQL_NEXT_STATEMENT ? "`%.*s` begins a second statement: a check is one query, which changes nothing"
+                                              : "`%.*s` cannot stand in a check: it is one query, which changes nothing";
+    else if (what == SQL_NEXT_STATEMENT || c->scope->own_transactions)
+        return;
+    BF_AUTO_FREE char *s = bf_xasprintf(sentence, (int)len, c->text + offset);
     complain_with(c, offset, s, "remove the statement");
+}
+
+struct bf_mark template_mark(const struct template_place *place, const char *text, size_t offset)
+{
+    struct compiler c = {.text = text, .len = strlen(text), .place = place, .one_line = !strchr(text, '\n')};
+    find_place(&c, offset);
+    return mark_of(&c, c.line, c.column);
 }
 
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,

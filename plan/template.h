@@ -28,17 +28,18 @@ enum template_var {
     TEMPLATE_RUN_ID,             /* string: backfill/step/partition/run */
     TEMPLATE_RUN_ATTEMPT,        /* integer from 1 */
     TEMPLATE_RUN_TOKEN,          /* integer */
-    TEMPLATE_DATASET             /* identifier or string: the dataset's name */
+    TEMPLATE_DATASET,            /* identifier or string: the dataset's name; in SQL its table */
+    TEMPLATE_STAGED              /* staged: the table that stands in for a dataset's until it is published */
 };
 
-enum template_type { TEMPLATE_STRING, TEMPLATE_INTEGER, TEMPLATE_DATE, TEMPLATE_TIMESTAMP, TEMPLATE_IDENT };
+enum template_type { TEMPLATE_STRING, TEMPLATE_INTEGER, TEMPLATE_DATE, TEMPLATE_TIMESTAMP, TEMPLATE_IDENT, TEMPLATE_STAGED_TABLE };
 
 struct template_piece {
     enum template_var var;
     bool ident;                  /* "| ident" */
     char *text;                  /* the literal, or the name of a param or dataset; owned */
     size_t text_len;
-    uint32_t param;              /* TEMPLATE_PARAM: its place in the scope's list, and in that of the values */
+    uint32_t place;              /* of a param, or a dataset: in the scope's list; a param's also in that of the values */
 };
 
 struct template {
@@ -53,7 +54,10 @@ struct template_scope {
     const char *const *params; size_t n_params;
     const char *const *datasets; size_t n_datasets;
     const struct bf_smap *param_index, *dataset_index;   /* the same names -> place + 1; NULL: the lists are searched */
-    bool text_only;              /* argv and env: "| ident" is refused */
+    const uint32_t *staged; size_t n_staged;             /* places of the datasets that are staged; NULL: nothing is */
+    bool text_only;              /* argv, env and the like: "| ident" is refused */
+    bool own_transactions;       /* the script may begin and end transactions */
+    bool query;                  /* one statement, which must change nothing: of a check */
 };
 
 /* Where a template's text stands, so that an error can point into it. */
@@ -84,6 +88,8 @@ struct template_value {
 /* Compile text, UTF-8 without NUL; errors go to d, at the place of what is wrong as far as that is known.  false on error. */
 bool template_compile_at(const char *text, size_t len, const struct template_place *place,
                          const struct template_scope *scope, struct bf_diags *d, struct template *ret);
+/* Where the character at an offset of such a text stands, as far as that is known. */
+struct bf_mark template_mark(const struct template_place *place, const char *text, size_t offset);
 /* Append the text form (argv, env). */
 void template_render(const struct template *t, const struct template_values *v, struct bf_buf *ret);
 /* Typed value of one expression piece. */
@@ -91,6 +97,8 @@ struct template_value template_piece_value(const struct template_piece *p, const
 /* Does partition.… mean something for a grain, and its value; for what is no partition.… : false, and must not be asked. */
 bool template_var_fits(enum template_var var, enum plan_grain grain);
 struct template_value template_partition_value(enum template_var var, const struct plan_partitions *partitions, uint32_t index);
+/* "2024-01-31T05:00:00+01:00", by that offset of the clock; the caller frees. */
+char *template_timestamp_text(int64_t utc_s, int32_t offset_s);
 /* The names that templates know, as the reference writes them: "partition.start", …, "params.NAME"; NULL past the last. */
 const char *template_name(size_t i);
 void template_done(struct template *t);

@@ -13,8 +13,8 @@
 static const char *param_value(const struct template_piece *p, const struct template_values *v)
 {
     /* Compiling refused unknown names, and the values come from the same plan. */
-    assert(p->param < v->n_params && strcmp(v->params[p->param], p->text) == 0);
-    return v->param_values[p->param];
+    assert(p->place < v->n_params && strcmp(v->params[p->place], p->text) == 0);
+    return v->param_values[p->place];
 }
 
 static char *day_text(enum plan_grain g, int32_t day)
@@ -41,7 +41,7 @@ static char *hour_text(const struct plan_partitions *p, uint32_t index)
 
 /* RFC 3339, by the offset of an hour: both of its ends are told on one clock.  RFC 3339 knows no seconds of an offset, as Monrovia had
  * until 1972: they are left out on both sides, so that the instant stays the same. */
-static char *timestamp_text(int64_t utc_s, int32_t offset_s)
+char *template_timestamp_text(int64_t utc_s, int32_t offset_s)
 {
     offset_s -= offset_s % 60;
     int64_t local_s = utc_s + offset_s, day = bf_floor_div(local_s, BF_DAY_S);
@@ -56,7 +56,7 @@ static struct template_value end_value(const struct plan_partitions *p, uint32_t
 {
     int32_t from, until;
     if (p->grain == PLAN_HOUR)
-        return (struct template_value){TEMPLATE_TIMESTAMP, timestamp_text(p->start_s[index + end], p->offset_s[index])};
+        return (struct template_value){TEMPLATE_TIMESTAMP, template_timestamp_text(p->start_s[index + end], p->offset_s[index])};
     plan_partition_days(p, index, &from, &until);
     return (struct template_value){TEMPLATE_DATE, day_text(PLAN_DAY, end ? until : from)};
 }
@@ -85,6 +85,9 @@ struct template_value template_piece_value(const struct template_piece *p, const
     case TEMPLATE_TEXT:
     case TEMPLATE_DATASET:
         r.text = bf_xstrdup(p->text);
+        break;
+    case TEMPLATE_STAGED:
+        r = (struct template_value){TEMPLATE_STAGED_TABLE, bf_xstrdup(p->text)};
         break;
     case TEMPLATE_PARAM:
         r.text = bf_xstrdup(param_value(p, v));

@@ -153,12 +153,7 @@ static void walk_value(struct walk *w, const struct bf_yaml_node *n, const struc
         walk_keys(w, n, type->keys, not_yet);
         break;
     case PLAN_VALUE_EITHER:
-        for (size_t i = 0; type->either[i]; i++) {
-            if (plan_value_has_shape(n, type->either[i])) {
-                walk_value(w, n, type->either[i], not_yet);
-                break;
-            }
-        }
+        walk_value(w, n, plan_type_meant(n, type), not_yet);
         break;
     default:
         break;
@@ -205,18 +200,27 @@ enum kind { POOLS, CONNECTIONS, DATASETS, PARAMS, OWNERS, KINDS };
 
 struct used { uint8_t *at[KINDS]; };
 
-static void use_template(const struct plan_compiler *c, const struct template *t, struct used *used)
+static void use_template(const struct template *t, struct used *used)
 {
     for (size_t i = 0; i < t->n; i++) {
         const struct template_piece *piece = &t->pieces[i];
         if (piece->var == TEMPLATE_PARAM)
-            used->at[PARAMS][plan_names_find(&c->params, piece->text)] = 1;
-        if (piece->var == TEMPLATE_DATASET)
-            used->at[DATASETS][plan_names_find(&c->datasets, piece->text)] = 1;
+            used->at[PARAMS][piece->place] = 1;
+        if (piece->var == TEMPLATE_DATASET || piece->var == TEMPLATE_STAGED)
+            used->at[DATASETS][piece->place] = 1;
     }
 }
 
-static void use_step(const struct plan_compiler *c, const struct plan_step *s, struct used *used)
+static void use_http(const struct plan_http *http, struct used *used)
+{
+    use_template(&http->url, used);
+    use_template(&http->body, used);
+    use_template(&http->poll_url, used);
+    for (size_t i = 0; i < http->n_headers; i++)
+        use_template(&http->headers[i].value, used);
+}
+
+static void use_step(const struct plan_step *s, struct used *used)
 {
     if (s->pool != PLAN_NO_INDEX)
         used->at[POOLS][s->pool] = 1;
@@ -227,17 +231,26 @@ static void use_step(const struct plan_compiler *c, const struct plan_step *s, s
     for (size_t i = 0; i < s->n_outputs; i++)
         used->at[DATASETS][s->outputs[i]] = 1;
     for (size_t i = 0; i < s->n_argv; i++)
-        use_template(c, &s->argv[i], used);
+        use_template(&s->argv[i], used);
     for (size_t i = 0; i < s->n_env; i++)
-        use_template(c, &s->env[i].value, used);
-    use_template(c, &s->sql, used);
+        use_template(&s->env[i].value, used);
+    use_template(&s->sql, used);
+    for (size_t i = 0; i < s->n_checks; i++) {
+        used->at[DATASETS][s->checks[i].dataset] = 1;
+        if (s->checks[i].kind == PLAN_CHECK_RELATIONSHIPS)
+            used->at[DATASETS][s->checks[i].to] = 1;
+        for (size_t k = 0; k < PLAN_CHECK_QUERIES; k++)
+            use_template(&s->checks[i].queries[k], used);
+    }
+    if (s->http)
+        use_http(s->http, used);
 }
 
 static void use_plan(const struct plan_compiler *c, struct used *used)
 {
     const struct plan *p = c->plan;
     for (size_t i = 0; i < p->n_steps; i++)
-        use_step(c, &p->steps[i], used);
+        use_step(&p->steps[i], used);
     for (size_t i = 0; i < p->n_datasets; i++)
         if (p->datasets[i].connection != PLAN_NO_INDEX)
             used->at[CONNECTIONS][p->datasets[i].connection] = 1;

@@ -233,7 +233,29 @@ static bool check_map(struct bf_diags *d, const struct bf_yaml_node *n, const ch
     return good;
 }
 
-/* The first alternative that fits; where only one has the shape, its own errors say more. */
+/* Does a map hold the first key of a table, with a value of its shape?  Then it is meant as one of that table. */
+static bool meant_as(const struct bf_yaml_node *n, const struct plan_type *type)
+{
+    const struct bf_yaml_node *first = type->keys ? bf_yaml_get(n, type->keys->at[0].name) : NULL;
+    return first && plan_value_has_shape(first, type->keys->at[0].type);
+}
+
+const struct plan_type *plan_type_meant(const struct bf_yaml_node *n, const struct plan_type *type)
+{
+    const struct plan_type *first = NULL;
+    if (type->value != PLAN_VALUE_EITHER)
+        return type;
+    for (size_t i = 0; type->either[i]; i++) {
+        if (!plan_value_has_shape(n, type->either[i]))
+            continue;
+        if (meant_as(n, type->either[i]))
+            return type->either[i];
+        first = first ? first : type->either[i];
+    }
+    return first ? first : type;
+}
+
+/* The first alternative that fits; where only one has the shape, or is meant, its own errors say more. */
 static bool check_either(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type)
 {
     const struct plan_type *only = NULL;
@@ -244,6 +266,8 @@ static bool check_either(struct bf_diags *d, const struct bf_yaml_node *n, const
         only = type->either[i];
         shaped++;
     }
+    if (n->kind == BF_YAML_MAP && shaped > 0)
+        return plan_value_check(d, n, key, plan_type_meant(n, type));
     if (shaped == 1)
         return plan_value_check(d, n, key, only);
     for (size_t i = 0; type->either[i]; i++) {

@@ -33,6 +33,11 @@ enum plan_value {
     PLAN_VALUE_URL,
     PLAN_VALUE_STATUS,           /* of HTTP: 2xx, 204 */
     PLAN_VALUE_VARIABLE,         /* name of an environment variable */
+    PLAN_VALUE_HEADER,           /* name of a header */
+    PLAN_VALUE_POINTER,          /* into JSON: /state, RFC 6901 */
+    PLAN_VALUE_TABLE,            /* mart.revenue */
+    PLAN_VALUE_FENCE,            /* bf_fence, ops.bf_fence */
+    PLAN_VALUE_COLUMN_TYPE,      /* bigint not null */
     PLAN_VALUE_SCALAR,           /* any single value */
     PLAN_VALUE_ANY,              /* looked at elsewhere */
     PLAN_VALUE_LIST,             /* min..max (0: no limit) items of `of` */
@@ -74,6 +79,8 @@ bool plan_value_has_shape(const struct bf_yaml_node *n, const struct plan_type *
 bool plan_value_shape(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
 /* Is the whole value right, but for the names in it (plan/uses.c)?  An error for each thing that is not. */
 bool plan_value_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
+/* The alternative that a value is meant as, by its shape and, of maps, by the first key of a table; other types as they are. */
+const struct plan_type *plan_type_meant(const struct bf_yaml_node *n, const struct plan_type *type);
 /* Has a list or a map as many items as its type takes?  One error when not. */
 bool plan_value_count(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, const struct plan_type *type);
 /* "a list of durations", for sentences and the reference. */

@@ -26,7 +26,21 @@ const struct plan_word plan_mapping_words[] = {
 const struct plan_word plan_outside_words[] = {
     {"assume", PLAN_ASSUME, NULL}, {"require_success", PLAN_REQUIRE_SUCCESS, NULL}, {"refuse", PLAN_REFUSE, NULL}, END,
 };
-static const struct plan_word kind_words[] = {{"run", PLAN_RUN, NULL}, {"noop", PLAN_NOOP, NULL}, {"sql", PLAN_SQL, NULL}, END};
+const struct plan_word plan_severity_words[] = {{"warn", PLAN_WARN, NULL}, {"error", PLAN_ERROR, NULL}, {"halt", PLAN_HALT, NULL}, END};
+const struct plan_word plan_failure_words[] = {
+    {"transient", PLAN_TRANSIENT, NULL}, {"permanent", PLAN_PERMANENT, NULL}, {"unknown", PLAN_UNKNOWN, NULL}, END,
+};
+const struct plan_word plan_warehouse_words[] = {{"test", PLAN_WAREHOUSE_TEST, NULL}, {"init", PLAN_WAREHOUSE_INIT, NULL}, END};
+const struct plan_word plan_check_words[] = {
+    {"row_count", PLAN_CHECK_ROW_COUNT, NULL}, {"not_null", PLAN_CHECK_NOT_NULL, NULL}, {"unique", PLAN_CHECK_UNIQUE, NULL},
+    {"accepted_values", PLAN_CHECK_ACCEPTED_VALUES, NULL}, {"relationships", PLAN_CHECK_RELATIONSHIPS, NULL},
+    {"freshness", PLAN_CHECK_FRESHNESS, NULL}, {"aligned", PLAN_CHECK_ALIGNED, NULL}, {"schema", PLAN_CHECK_SCHEMA, NULL},
+    {"reconcile", PLAN_CHECK_RECONCILE, NULL}, {"sql", PLAN_CHECK_SQL, NULL}, END,
+};
+static const struct plan_word kind_words[] = {
+    {"run", PLAN_RUN, NULL}, {"noop", PLAN_NOOP, NULL}, {"sql", PLAN_SQL, NULL}, {"shell", PLAN_SHELL, NULL}, {"http", PLAN_HTTP, NULL},
+    {"warehouse", PLAN_WAREHOUSE, NULL}, END,
+};
 
 const char *plan_word_of(const struct plan_word *words, int value)
 {
@@ -59,4 +73,14 @@ const char *plan_priority_name(enum plan_priority p)
 const char *plan_kind_name(enum plan_kind k)
 {
     return plan_word_of(kind_words, (int)k);
+}
+
+const char *plan_check_kind_name(enum plan_check_kind k)
+{
+    return plan_word_of(plan_check_words, (int)k);
+}
+
+const char *plan_severity_name(enum plan_severity s)
+{
+    return plan_word_of(plan_severity_words, (int)s);
 }

@@ -329,7 +329,7 @@ Test(plan_compile, too_long_with_its_values)
 /* Steps that name one file have its text each: a plan of 3 KB would else become one of gigabytes. */
 Test(plan_compile, scripts_together)
 {
-    enum { FILE_BYTES = 512 << 10, FIT = 64 };
+    enum { FILE_BYTES = 500 << 10, FIT = 65 };
     for (unsigned n = FIT; n <= FIT + 2; n++) {
         struct bf_buf b = {0};
         struct compiled c;

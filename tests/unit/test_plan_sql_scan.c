@@ -11,6 +11,8 @@ struct findings { const char *text; struct bf_buf said; };
 static void note(void *arg, enum sql_finding what, size_t offset, size_t len)
 {
     struct findings *f = arg;
+    if (what == SQL_NEXT_STATEMENT)
+        return;                                  /* see one_query */
     bf_buf_printf(&f->said, "%s%s@%zu:%.*s", f->said.len ? " " : "", what == SQL_EXPRESSION_IN_QUOTES ? "quoted" : "leaves", offset, (int)len,
                   f->text + offset);
 }
@@ -116,4 +118,28 @@ Test(plan_sql_scan, uncertain)
     expect("select a #> b, '{{ a }}'", "");
     expect("create table t (a int); commit", "leaves@24:commit");
     expect("select $1, a$b, '{{ a }}'", "quoted@17:{{");
+}
+
+static void count(void *arg, enum sql_finding what, size_t offset, size_t len)
+{
+    (void)offset, (void)len;
+    *(unsigned *)arg += what == SQL_NEXT_STATEMENT;
+}
+
+Test(plan_sql_scan, one_query)
+{
+    static const struct { const char *text; bool query; unsigned next; } cases[] = {
+        {"select 1", true, 0}, {" \n\tSELECT 1;", true, 0}, {"(select 1)", true, 0}, {"values (1)", true, 0}, {"Table t", true, 0},
+        {"with x as (select 1) select * from x", true, 0}, {"-- why\nselect 1", true, 0}, {"/* a */ -- b\n/* c */select 1 -- d", true, 0},
+        {"", false, 0}, {"-- select 1", false, 0}, {"delete from t", false, 0}, {"selection", false, 0}, {"select_1", false, 0},
+        {"{{ staged.x }}", false, 0}, {"'select'", false, 0}, {"insert into t select 1", false, 0},
+        {"select 1; delete from t", true, 1}, {"select ';'; select 2; select 3", true, 2}, {"select 1; -- delete from t", true, 0},
+        {"select 1;; (select 2)", true, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned next = 0;
+        plan_sql_scan(cases[i].text, strlen(cases[i].text), count, &next);
+        cr_expect_eq(plan_sql_is_query(cases[i].text, strlen(cases[i].text)), cases[i].query, "%s", cases[i].text);
+        cr_expect_eq(next, cases[i].next, "%s: %u", cases[i].text, next);
+    }
 }
