@@ -19,7 +19,7 @@ LAYERS = [
     (r"common/", "common"), (r"proto/", "proto"), (r"plan/", "plan"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|sim)/", None),
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"), (r"coordinator/", "shell"),
-    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/", "sql"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
+    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
 # What each layer may include of ours, itself apart.
@@ -41,6 +41,7 @@ BELOW = {
     "agentcore": {"proto", "common"},
     "agent": {"agentcore", "proto", "common"},
     "sql": {"common"},
+    "httpstep": {"common"},
     "bfctl": {"store", "engine", "plan", "proto", "common"},
 }
 
@@ -51,6 +52,7 @@ LIBRARIES = [
     (r"lmdb\.h", r"coordinator/store/"),
     (r"czmq.*\.h|zmq.*\.h", r"coordinator/(zap|fleet|api)/|agent/session[^/]*$|bfctl/client[^/]*$"),
     (r"sql\.h|sqlext\.h|sqltypes\.h|odbc.*\.h", r"agent/sql/"),
+    (r"curl/.*\.h", r"agent/http/"),
     (r"libfyaml\.h", r"common/yaml\.c$"),
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
@@ -133,6 +135,8 @@ SELF_TEST = [
     ("proto/agent_codec.c", '"proto/agent.pb-c.h"', True), ("proto/agent_codec.c", '"agent.pb-c.h"', True),
     ("proto/agent_msg.c", '"proto/agent.pb-c.h"', False), ("coordinator/a.c", '"agent.pb-c.h"', False),
     ("agent/sql/a.c", "<sql.h>", True), ("agent/a.c", "<sqlext.h>", False), ("agent/sql/a.c", '"agent/core.h"', False),
+    ("agent/http/a.c", "<curl/curl.h>", True), ("agent/a.c", "<curl/curl.h>", False), ("agent/http/a.c", '"agent/sql/scrub.h"', False),
+    ("coordinator/http/a.c", "<curl/curl.h>", False), ("agent/http/a.c", '"common/buf.h"', True),
     ("agent/core.c", "<signal.h>", False), ("agent/core.c", '"agent/runner.h"', False), ("agent/core.c", "<string.h>", True),
     ("common/a.c", '"plan/plan.h"', False), ("common/a.c", "<libfyaml.h>", False), ("common/yaml.c", "<libfyaml.h>", True),
     ("coordinator/store/a.c", '"common/log.h"', False), ("coordinator/a.c", '"common/log.h"', True),

@@ -1,0 +1,105 @@
+/* bf-http: runs one attempt of an `http` step for the agent.  The request, with its secret headers, comes on standard input and nowhere else;
+ * a failure goes to the file $BF_RESULT, a sentence for people to standard error, the beginning of a good answer to standard output. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/http/report.h"
+#include "agent/http/request.h"
+#include "agent/http/run.h"
+#include "common/files.h"
+#include "common/mem.h"
+
+enum { EXIT_USAGE = 2 };
+
+static int say(int status, const char *text)
+{
+    fprintf(stderr, "bf-http: %s\n", text);
+    return status;
+}
+
+static int usage(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        puts("usage: bf-http < REQUEST\n\nRuns one attempt of an http step.  Started by bfagent, with a JSON request on standard input.\n"
+             "A failure is appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
+             "BF_HTTP_PROXY=environment    use the proxy of http_proxy, https_proxy, no_proxy; else none is used\n"
+             "SSL_CERT_FILE, SSL_CERT_DIR  certificates to trust, in place of the system's");
+        return EXIT_SUCCESS;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("bf-http " BF_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
+}
+
+/* Open before anything runs, so that no work is done whose result could not be told.  -1 without BF_RESULT. */
+static enum bf_rc open_result(int *ret, struct bf_error *err)
+{
+    const char *path = getenv("BF_RESULT");
+    *ret = -1;
+    if (!path || !*path)
+        return BF_OK;
+    *ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret < 0)
+        return bf_fail_errno(err, BF_IO, errno, "cannot open the result file %s", path);
+    return BF_OK;
+}
+
+/* The order to end, as a descriptor.  A log that nobody reads any more is no reason to die in the middle of a call. */
+static enum bf_rc open_stop(int *ret, struct bf_error *err)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &stop, NULL) != 0 || (*ret = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+        return bf_fail_errno(err, BF_INTERNAL, errno, "cannot wait for signals");
+    return BF_OK;
+}
+
+static enum bf_rc read_request(struct http_request *ret, struct bf_error *err)
+{
+    struct bf_buf input = {0};
+    enum bf_rc rc = bf_file_read("-", HTTP_REQUEST_MAX_BYTES, &input, err);
+    if (rc == BF_OK)
+        rc = http_request_parse((const char *)input.data, input.len, ret, err);
+    if (input.cap)
+        explicit_bzero(input.data, input.cap);
+    bf_buf_free(&input);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    /* No core file and no other process of this user may show the headers. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    if (argc > 1)
+        return usage(argc, argv);
+
+    struct bf_error err = {0};
+    BF_AUTO_CLOSE int result_fd = -1;
+    BF_AUTO_CLOSE int stop_fd = -1;
+    struct http_request request = {0};
+    if (read_request(&request, &err) != BF_OK || open_result(&result_fd, &err) != BF_OK || open_stop(&stop_fd, &err) != BF_OK)
+        return say(EXIT_FAILURE, err.text);
+
+    BF_CLEANUP(http_result_done) struct http_result result = {0};
+    http_run(&request, stop_fd, &result);
+    http_request_done(&request);
+    BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};
+    http_report_lines(&result, &lines);
+    if (result_fd >= 0 && bf_write_all(result_fd, lines.data, lines.len, &err) != BF_OK)
+        (void)say(0, err.text);
+    if (bf_write_all(STDOUT_FILENO, result.shown.data, result.shown.len, &err) != BF_OK)
+        (void)say(0, err.text);
+    return say(http_report_exit(&result), bf_buf_cstr(&result.text));
+}
