@@ -6,18 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/sql/dialect.h"
+#include "agent/sql/pieces.h"
 #include "common/error.h"
 
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
-#define SQL_PIECES_MAX 100000u
-
-struct sql_request_piece {
-    bool value;                                /* false: text of the script */
-    enum value_type type;
-    char *text;                                /* owned; NUL-terminated, without NUL inside */
-    size_t len;
-};
 
 struct sql_request {
     char *odbc;                                /* secret */
