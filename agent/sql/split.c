@@ -31,6 +31,15 @@ const struct sql_lexis sql_lexis_postgresql = {
     .refused = "?{}",
 };
 
+const struct sql_lexis sql_lexis_mariadb = {
+    .backticks = true,
+    .refused = "?{}\\",
+};
+
+const struct sql_lexis sql_lexis_ansi = {
+    .refused = "?{}\\`[]$#",
+};
+
 enum trigger { TRIGGER_START, TRIGGER_NONE, TRIGGER_CREATE, TRIGGER_TEMP, TRIGGER_HEAD, TRIGGER_BODY, TRIGGER_GAP, TRIGGER_TAIL };
 
 /* The statement being gathered. */

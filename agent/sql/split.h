@@ -30,7 +30,7 @@ struct sql_lexis {
     const char *refused_in_names;              /* nor between backticks or brackets: the driver would misread them */
 };
 
-extern const struct sql_lexis sql_lexis_sqlite, sql_lexis_postgresql;
+extern const struct sql_lexis sql_lexis_sqlite, sql_lexis_postgresql, sql_lexis_mariadb, sql_lexis_ansi;
 
 struct sql_part {
     bool value;                                /* text is one rendered literal, not empty */
