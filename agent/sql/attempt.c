@@ -92,10 +92,11 @@ bool attempt_prepare(struct attempt *x)
 {
     struct bf_error err = {0};
     const struct sql_request *r = x->request;
+    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
     if (fence_init(&x->fence, &err) != BF_OK ||
-        (r->what == SQL_DO_RUN && sql_script_prepare(x->session.dialect, r->script.at, r->script.n, &x->script, &err) != BF_OK))
+        (r->what == SQL_DO_RUN && sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, &err) != BF_OK))
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";
@@ -178,12 +179,6 @@ static bool one_of(const char *verb, const char *const *words)
     return false;
 }
 
-static bool may_be_query(const struct sql_statement *s)
-{
-    static const char *const verbs[] = {"SELECT", "VALUES", "TABLE", "WITH", "(", NULL};
-    return one_of(s->verb, verbs);
-}
-
 /* Drivers give a count for every statement; only of these it is rows that were changed. */
 static bool changes_rows(const struct sql_statement *s)
 {
@@ -196,7 +191,7 @@ static enum bf_rc run_statement(struct attempt *x, const struct sql_statement *s
     const struct sql_dialect *d = x->session.dialect;
     bool is_query = false;
     int64_t rows = 0;
-    if (d->discard && may_be_query(s)) {
+    if (d->discard && s->gives == SQL_GIVES_ROWS) {
         enum bf_rc rc = d->discard(x->session.connection, s->text, x->in_transaction, &is_query, fault);
         if (rc != BF_OK || is_query)
             return rc;

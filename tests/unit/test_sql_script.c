@@ -17,7 +17,7 @@ static enum bf_rc prepare(const struct sql_request_piece *pieces, size_t n, stru
 {
     const struct sql_dialect *d = NULL;
     cr_assert_eq(sql_dialect_find("SQLite", "", &d, NULL), BF_OK);
-    return sql_script_prepare(d, pieces, n, ret, err);
+    return sql_script_prepare(d, pieces, n, true, ret, err);
 }
 
 Test(sql_script, values_become_literals)
