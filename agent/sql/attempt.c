@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sql/check_report.h"
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
 #include "common/mem.h"
@@ -88,15 +89,35 @@ bool attempt_open(struct attempt *x)
     return attempt_fault(x, where, &fault);
 }
 
+/* Bounds, checks and mask; what is wrong with them is known before anything runs. */
+static enum bf_rc prepare_checks(struct attempt *x, struct bf_error *err)
+{
+    const struct sql_request *r = x->request;
+    for (size_t i = 0; i < json_array_size(r->mask); i++)
+        if (!json_is_string(json_array_get(r->mask, i)))
+            return bf_fail(err, BF_INVALID, "the request's \"mask\" is no list of names");
+    enum bf_rc rc = r->bounds ? sql_bounds_parse(r->bounds, &x->bounds, err) : BF_OK;
+    if (rc == BF_OK && r->checks)
+        rc = sql_checks_parse(r->checks, &x->checks, err);
+    return rc;
+}
+
+/* Values become literals, and what may not run is refused. */
+static enum bf_rc prepare_work(struct attempt *x, struct bf_error *err)
+{
+    const struct sql_request *r = x->request;
+    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
+    enum bf_rc rc = sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, err);
+    return rc == BF_OK ? prepare_checks(x, err) : rc;
+}
+
 bool attempt_prepare(struct attempt *x)
 {
     struct bf_error err = {0};
     const struct sql_request *r = x->request;
-    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
-    if (fence_init(&x->fence, &err) != BF_OK ||
-        (r->what == SQL_DO_RUN && sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, &err) != BF_OK))
+    if (fence_init(&x->fence, &err) != BF_OK || (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK))
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";
@@ -289,13 +310,38 @@ bool attempt_run_statements(struct attempt *x)
     return true;
 }
 
+static bool take_verdict(struct attempt *x, const struct sql_check_results *results)
+{
+    sql_check_report_lines(results, &x->result->lines);
+    if (results->end == CHECKS_FAILED)
+        return attempt_end(x, RUN_CHECK_FAILED, "%.*s", (int)sizeof x->result->text - 1, results->text);
+    if (results->end == CHECKS_COULD_NOT_RUN)
+        return attempt_fault(x, "after the last statement", &results->fault);
+    return true;
+}
+
 bool attempt_check(struct attempt *x)
 {
-    struct bf_error err = {0};
-    if (json_array_size(x->request->checks) == 0)
+    const struct sql_request *r = x->request;
+    if (x->checks.n == 0)
         return true;
-    bf_fail(&err, BF_UNSUPPORTED, "checks are not supported yet");
-    return attempt_refused(x, &err);
+    size_t n_mask = json_array_size(r->mask);
+    BF_AUTO_FREE const char **mask = bf_xcalloc(n_mask + 1, sizeof *mask);
+    for (size_t i = 0; i < n_mask; i++)
+        mask[i] = json_string_value(json_array_get(r->mask, i));
+    BF_AUTO_FREE struct sql_stand_in *stand_ins = bf_xcalloc(r->n_outputs + 1, sizeof *stand_ins);
+    for (size_t i = 0; i < r->n_outputs; i++)
+        stand_ins[i] = (struct sql_stand_in){.table = r->outputs[i].table, .staged = r->outputs[i].staged};
+    struct sql_check_place place = {.connection = x->session.connection, .dialect = x->session.dialect, .bounds = r->bounds ? &x->bounds : NULL,
+                                    .mask = mask, .n_mask = n_mask, .stand_ins = stand_ins, .n_stand_ins = r->swap ? r->n_outputs : 0,
+                                    .deadline_ms = supervise_deadline_ms(), .transaction = x->in_transaction};
+    struct sql_check_results results = {0};
+    sql_checks_run(&x->checks, &place, &results);
+    bool ok = take_verdict(x, &results);
+    sql_check_results_done(&results);
+    if (ok)
+        sql_failpoint("after_checks");
+    return ok;
 }
 
 /* --- the transaction --------------------------------------------------------------------------------------------------- */
@@ -362,6 +408,7 @@ void attempt_close(struct attempt *x)
     }
     if (x->prepared) {
         sql_script_done(&x->script);
+        sql_checks_done(&x->checks);
         fence_done(&x->fence);
     }
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/sql/bounds.h"
+#include "agent/sql/check.h"
 #include "agent/sql/fence.h"
 #include "agent/sql/run.h"
 #include "agent/sql/script.h"
@@ -17,6 +19,8 @@ struct attempt {
     struct sql_session session;
     bool prepared;                             /* script and fence hold something */
     struct sql_script script;
+    struct sql_checks checks;
+    struct sql_bounds bounds;
     struct fence fence;
     bool claimed;                              /* the row was ours once */
     bool in_transaction;
