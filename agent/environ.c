@@ -74,7 +74,8 @@ static bool passes(const struct agent_config *c, enum step_kind kind, const char
     static const char *const always[] = {"PATH", "HOME", "LANG", "TZ", "USER"};
     static const char *const helpers[] = {"ODBCSYSINI", "ODBCINI", "ODBCINSTINI", "SSL_CERT_FILE", "SSL_CERT_DIR",
                                           "BF_SQL_FAILPOINT"};       /* tests only */
-    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"};
+    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+                                          "BF_HTTP_PROXY"};
     if (is_for_connections(c, entry))
         return false;
     if (strncmp(entry, "LC_", 3) == 0 || among(always, sizeof always / sizeof always[0], entry))

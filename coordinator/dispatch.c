@@ -58,11 +58,11 @@ static void assignment_env(const struct plan_step *step, const struct template_v
         ret->env[ret->n_env++] = (struct step_env){step->env[i].name, arena_rendered(arena, &step->env[i].value, v)};
 }
 
-static void assignment_spec(const struct plan *plan, const struct plan_step *step, const struct template_values *v,
-                            struct bf_arena *arena, struct assignment *ret)
+static void assignment_spec(const struct plan *plan, const struct plan_step *step, const struct template_values *v, struct bf_arena *arena,
+                            struct assignment *ret)
 {
     struct bf_buf spec = {0};
-    struct plan_spec_ref *refs = NULL;
+    struct plan_spec_ref *refs;
     plan_spec_render(plan, step, v, &spec);
     ret->spec = bf_arena_strndup(arena, bf_buf_cstr(&spec), spec.len);
     bf_buf_free(&spec);
@@ -113,9 +113,10 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
         .partitions = step->partitions, .index = attempt->index, .params = names, .param_values = values, .n_params = plan->n_params,
         .run_id = ret->run_id, .attempt = attempt->attempt_no, .token = attempt->ref.token,
     };
-    if (step->kind == PLAN_RUN || step->kind == PLAN_SHELL)
+    if (ret->kind == STEP_RUN) {
         assignment_argv(step, &v, arena, ret);
-    assignment_env(step, &v, arena, ret);
+        assignment_env(step, &v, arena, ret);
+    }
     if (plan_spec_has(step))
         assignment_spec(plan, step, &v, arena, ret);
 }

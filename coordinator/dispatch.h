@@ -1,4 +1,4 @@
-/* From a granted attempt to the assignment that its agent runs: names, rendered arguments, typed SQL values.  Pure. */
+/* From a granted attempt to the assignment that its agent runs: names, rendered arguments, the specification for a helper.  Pure. */
 #ifndef BF_DISPATCH_H
 #define BF_DISPATCH_H
 

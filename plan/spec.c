@@ -82,7 +82,8 @@ static size_t expressions(const struct plan_step *s)
     return n + expressions_of(&s->http->url) + expressions_of(&s->http->body) + expressions_of(&s->http->poll_url);
 }
 
-/* The most bytes that the spec of any instance has: that of the last one, with the longest values that do not depend on it. */
+/* The most bytes that the spec and the references of any instance have: those of the last one, with the longest values that do not depend
+ * on it. */
 static size_t most_bytes(const struct plan *p, const struct plan_step *s, const char *const *names, const char *const *values)
 {
     char run_id[RUN_ID_MOST + 1];
@@ -96,6 +97,12 @@ static size_t most_bytes(const struct plan *p, const struct plan_step *s, const 
     plan_spec_render(p, s, &v, &spec);
     size_t bytes = spec.len + GROWTH_MOST * (expressions(s) + 8);
     bf_buf_free(&spec);
+    struct plan_spec_ref *refs;
+    size_t n;
+    plan_spec_refs(p, s, &refs, &n);
+    for (size_t i = 0; i < n; i++)               /* they go in the same message */
+        bytes += strlen(refs[i].name) + strlen(refs[i].text);
+    plan_spec_refs_free(refs, n);
     return bytes;
 }
 

@@ -25,7 +25,7 @@
 #define AGENT_LABELS_MAX 64u
 #define AGENT_NAME_MAX 128u
 #define STEP_SPEC_MAX_BYTES (512u << 10)
-#define STEP_REFS_MAX 64u
+#define STEP_REFS_MAX 128u
 
 enum agent_msg_kind {
     AGENT_HELLO = 1, AGENT_HEARTBEAT = 2, AGENT_REPORT = 3, AGENT_BYE = 4,          /* agent -> coordinator */

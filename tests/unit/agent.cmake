@@ -1,4 +1,4 @@
-bf_unit_test(test_agent_core SOURCES test_agent_core.c LIBS bf_agentcore bf_common)
+bf_unit_test(test_agent_core SOURCES test_agent_core.c LIBS bf_agentcore bf_proto bf_common)
 bf_unit_test(test_agent_parts SOURCES test_agent_parts.c LIBS bf_agent bf_common)
 foreach(part details reference)
   bf_unit_test(test_agent_${part} SOURCES test_agent_${part}.c LIBS bf_agent bf_common PkgConfig::jansson)

@@ -1,6 +1,6 @@
 /* The agent's core, told as scripts: at a time, an event, and the actions that must follow.
  *
- * Events:  connect | timer | drain | welcome N | ack N | dispatch N A [timebox grace] | noop N A | sql N A | kill A | stale A |
+ * Events:  connect | timer | drain | welcome N | ack N | dispatch N A [timebox grace] | noop N A | sql N A | http N A | kill A | stale A |
  *          acked A | spawned A | ok A | exit A CODE | told-drain | alien A
  * Lease 10 s, heartbeat 2.5 s.  Attempt A has token 1000 + A. */
 #include <criterion/criterion.h>
@@ -19,7 +19,7 @@ struct script { const char *name; const char *plant; struct line lines[24]; };
 static void print_report(struct bf_buf *out, const struct agent_report *r)
 {
     static const char *const source[] = {"?", "ok", "skip", "exit", "signal", "oom", "timeout", "sql", "spawn", "cancelled",
-                                         "fenced", "lost"};
+                                         "fenced", "lost", "check", "http"};
     if (r->kind == REPORT_STARTED)
         bf_buf_printf(out, "started %llu; ", (unsigned long long)r->ref.attempt);
     else
@@ -81,11 +81,11 @@ static void tell(struct told *t, const char *words)
     t->ev = (struct core_event){.kind = CORE_MESSAGE, .msg = &t->msg, .outcome = &t->outcome, .at_us = 5};
     t->outcome = (struct outcome){.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1};
     t->msg.nonce = a;
-    if (!strcmp(verb, "dispatch") || !strcmp(verb, "noop") || !strcmp(verb, "sql")) {
+    if (!strcmp(verb, "dispatch") || !strcmp(verb, "noop") || !strcmp(verb, "sql") || !strcmp(verb, "http")) {
         static const char *argv[] = {"true"};
         t->msg.kind = AGENT_DISPATCH;
-        t->assignment = (struct assignment){.ref = {b, 1000 + b}, .kind = verb[0] == 'n' ? STEP_NOOP : verb[0] == 's' ? STEP_SQL : STEP_RUN,
-            .argv = argv, .n_argv = 1, .timebox_ms = (int64_t)c, .grace_ms = (int64_t)d};
+        t->assignment = (struct assignment){.ref = {b, 1000 + b}, .kind = verb[0] == 'n' ? STEP_NOOP : verb[0] == 's' ? STEP_SQL : verb[0] == 'h' ? STEP_HTTP : STEP_RUN,
+            .argv = argv, .n_argv = 1, .spec = "", .timebox_ms = (int64_t)c, .grace_ms = (int64_t)d};
         t->msg.assignments = &t->assignment;
         t->msg.n_assignments = 1;
         return;
@@ -191,6 +191,16 @@ static const struct script scripts[] = {
     {"a success after SIGTERM is no success, but for a committed SQL step", NULL, {
         BEGIN, {200, "dispatch 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "sql 1 6 1000", "spawn 6"},
         {200, "spawned 6", "started 6"}, {1200, "timer", "term 5; term 6"}, {1201, "ok 5", "ended 5 timeout"}, {1202, "ok 6", "ended 6 ok"}}},
+    {"a call that was answered before its end keeps its success, but not without the lease", NULL, {
+        BEGIN, {200, "http 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "http 1 6", "spawn 6"}, {200, "spawned 6", "started 6"},
+        {1200, "timer", "term 5"}, {1201, "ok 5", "ended 5 ok"}, {10000, "timer", "kill 6; hello 2 [5,6]"}, {10001, "ok 6", ""},
+        {10100, "welcome 2", "deadline 20000; ended 5 ok; ended 6 fenced"}}},
+    {"at the end of the lease SQL is killed at once, without SIGTERM", NULL, {
+        BEGIN, {200, "sql 1 5 0 60000", "spawn 5"}, {200, "spawned 5", "started 5"}, {10000, "timer", "kill 5; hello 2 [5]"}}},
+    {"at the end of its timebox and when cancelled SQL has the grace", NULL, {
+        BEGIN, {200, "sql 1 5 1000 3000", "spawn 5"}, {200, "spawned 5", "started 5"}, {300, "sql 1 6 0 3000", "spawn 6"},
+        {300, "spawned 6", "started 6"}, {400, "kill 6", "term 6"}, {1200, "timer", "term 5"}, {3400, "timer", "kill 6; heartbeat 2"},
+        {4200, "timer", "kill 5"}, {4201, "exit 5 75", "ended 5 timeout"}, {4202, "exit 6 75", "ended 6 cancelled"}}},
     {"a step without work ends at once", NULL, {BEGIN, {200, "noop 1 5", "ended 5 ok"}, {201, "acked 5", ""}}},
     {"drain: the rest ends, is acknowledged, then bye", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "drain", "heartbeat 2 draining"},
@@ -294,5 +304,165 @@ Test(agent_core, many_attempts)
     tell(&told, "noop 1 17");
     core_step(core, &told.ev, 4, &actions);
     cr_assert_eq(actions->n, 0, "ended within the last lease");
+    core_free(core);
+}
+
+/* --- details: 33 KiB a report ----------------------------------------------------------------------------------------- */
+
+struct sent { size_t messages, reports, largest_bytes; bool heartbeat, heartbeat_behind; };
+
+static struct sent sent_by(const struct core_actions *actions)
+{
+    struct sent s = {0};
+    for (size_t i = 0; i < actions->n; i++) {
+        const struct agent_msg *m = actions->at[i].msg;
+        if (actions->at[i].kind != ACTION_SEND)
+            continue;
+        s.heartbeat |= m->kind == AGENT_HEARTBEAT || m->kind == AGENT_HELLO;
+        s.heartbeat_behind |= s.messages > 0 && m->kind == AGENT_HEARTBEAT;
+        if (m->kind != AGENT_REPORT)
+            continue;
+        struct bf_buf wire = {0};
+        agent_msg_encode(m, &wire);          /* asserts that it is within 1 MiB */
+        s.largest_bytes = wire.len > s.largest_bytes ? wire.len : s.largest_bytes;
+        bf_buf_free(&wire);
+        s.messages++;
+        s.reports += m->n_reports;
+    }
+    return s;
+}
+
+static struct agent_core *core_with_ended(unsigned n, const char *details, struct sent *ret_sent)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    struct told told;
+    char words[64];
+    *ret_sent = (struct sent){0};
+    static const char *const begin[] = {"connect", "welcome 1"};
+    for (size_t i = 0; i < 2; i++) {
+        tell(&told, begin[i]);
+        core_step(core, &told.ev, 0, &actions);
+    }
+    for (unsigned i = 1; i <= n; i++) {
+        snprintf(words, sizeof words, "dispatch 1 %u", i);
+        tell(&told, words);
+        core_step(core, &told.ev, 1, &actions);
+        snprintf(words, sizeof words, "ok %u", i);
+        tell(&told, words);
+        told.outcome.details = details;
+        core_step(core, &told.ev, 1, &actions);
+        ret_sent->reports += sent_by(actions).reports;
+    }
+    return core;
+}
+
+static struct sent step(struct agent_core *core, const char *words, int64_t at_ms)
+{
+    struct core_actions *actions;
+    struct told told;
+    tell(&told, words);
+    core_step(core, &told.ev, at_ms, &actions);
+    return sent_by(actions);
+}
+
+static const char *long_details(void)
+{
+    static char text[OUTCOME_DETAILS_MAX + 1];
+    memset(text, ' ', sizeof text - 1);
+    text[0] = '{';
+    text[sizeof text - 2] = '}';
+    return text;
+}
+
+Test(agent_core, long_reports_are_split_and_kept_back_until_others_are_acknowledged)
+{
+    struct sent first;
+    struct agent_core *core = core_with_ended(200, long_details(), &first);
+    cr_expect_gt(first.reports, 50, "%zu", first.reports);
+    cr_expect_lt(first.reports, 70, "no more than 2 MiB are under way: %zu", first.reports);
+    struct sent again = step(core, "timer", 60);
+    cr_expect_eq(again.reports, 0, "nothing was acknowledged");
+    /* A new connection: all that may fly at once, in messages that are no longer than allowed, and the heartbeat in time. */
+    (void)step(core, "connect", 100);
+    struct sent all = step(core, "welcome 2", 110);
+    cr_expect_eq(all.reports, first.reports, "%zu", all.reports);
+    cr_expect_geq(all.messages, 2);
+    cr_expect_gt(all.largest_bytes, 900u << 10);
+    /* For those that are acknowledged others go, until all are told. */
+    size_t n_told = 0;
+    int64_t now_ms = 2610;                   /* where the reports are repeated */
+    for (size_t round = 0; core_n_attempts(core) > 0 && round < 10; round++, now_ms += 60) {
+        struct attempt_ref refs[200];
+        size_t n = 0;
+        struct core_actions *actions;
+        struct told told;
+        tell(&told, "timer");
+        core_step(core, &told.ev, now_ms, &actions);
+        struct sent sent = sent_by(actions);
+        cr_expect(round > 0 || sent.heartbeat, "it is due with the reports");
+        cr_expect_not(sent.heartbeat_behind, "a heartbeat stands before the reports of the same step");
+        for (size_t i = 0; i < actions->n; i++)
+            for (size_t k = 0; actions->at[i].kind == ACTION_SEND && k < actions->at[i].msg->n_reports; k++)
+                refs[n++] = actions->at[i].msg->reports[k].ref;
+        n_told += n;
+        cr_expect_leq(n, first.reports);
+        tell(&told, "acked 0");
+        told.msg.refs = refs;
+        told.msg.n_refs = n;
+        core_step(core, &told.ev, now_ms + 1, &actions);
+    }
+    cr_expect_eq(n_told, 200, "%zu", n_told);
+    cr_expect_eq(core_n_attempts(core), 0);
+    core_free(core);
+}
+
+Test(agent_core, details_that_are_held_have_a_most)
+{
+    struct sent first;
+    struct agent_core *core = core_with_ended(1100, long_details(), &first);       /* 34 MiB */
+    size_t cut = 0, whole = 0;
+    for (unsigned i = 1; i <= 1100; i++) {
+        struct core_actions *actions;
+        struct told told;
+        char words[32];
+        snprintf(words, sizeof words, "dispatch 1 %u", i);       /* of an ended one: it is told again */
+        tell(&told, words);
+        core_step(core, &told.ev, 2, &actions);
+        for (size_t k = 0; k < actions->n; k++) {
+            const char *details = actions->at[k].msg->reports[0].outcome.details;
+            cut += strcmp(details, "{\"cut\":true}") == 0;
+            whole += strlen(details) == OUTCOME_DETAILS_MAX;
+        }
+        snprintf(words, sizeof words, "acked %u", i);
+        tell(&told, words);
+        core_step(core, &told.ev, 2, &actions);
+    }
+    cr_expect_eq(whole, 1024);
+    cr_expect_eq(cut, 76);
+    core_free(core);
+}
+
+Test(agent_core, details_of_what_was_stopped_are_kept)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    struct told told;
+    static const char *const begin[] = {"connect", "welcome 1", "sql 1 5 1000", "spawned 5"};
+    for (size_t i = 0; i < 4; i++) {
+        tell(&told, begin[i]);
+        core_step(core, &told.ev, 1, &actions);
+    }
+    tell(&told, "timer");
+    core_step(core, &told.ev, 1001, &actions);
+    cr_expect_eq(actions->at[0].kind, ACTION_TERM);
+    tell(&told, "exit 5 75");
+    told.outcome.details = "{\"sql\":{\"statement\":3}}";
+    core_step(core, &told.ev, 1100, &actions);
+    const struct outcome *o = &actions->at[0].msg->reports[0].outcome;
+    cr_expect_eq(o->source, OUTCOME_TIMEOUT);
+    cr_expect_str_eq(o->details, "{\"sql\":{\"statement\":3}}");
     core_free(core);
 }
