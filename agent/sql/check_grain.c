@@ -1,7 +1,7 @@
 /* Whether a value is the start of an hour, day, week or month.
  *
  * Of instants that depends on the offset of the zone.  Two are known, those of the partition's ends; in a partition that holds a
- * change of clocks a start by either of them is taken. */
+ * change of clocks a start by either of them is taken, unless the grain is the partition's own: then there is one start only. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,6 +99,11 @@ static bool put_instant(struct check_run *x, const char *column, const char *epo
     if (!b)
         return check_stop(x, "without a partition the zone is not known in which %s should stand at the start of a %s", column,
                           sql_grain_word(grain));
+    /* A partition of the same grain has one start only, and it is known. */
+    if (b->grain == grain) {
+        bf_buf_printf(ret, "(%s = %" PRId64 ")", epoch, sql_instant_epoch(&b->start_at));
+        return true;
+    }
     bf_buf_put_str(ret, "(");
     put_epoch_on_grain(x, epoch, grain, b->start_at.offset_s, b, ret);
     if (b->end_at.offset_s != b->start_at.offset_s) {

@@ -129,9 +129,11 @@ static bool put_unzoned(struct check_run *x, const char *v, const struct sql_bou
                            "replace(substr(%s, 1, 13), 'T', ' ') < '%.13s')", v, v, from, v, until);
         return true;
     }
-    /* Months by what all forms begin with, so that YYYY-MM is in. */
-    int len = b->grain == SQL_GRAIN_MONTH ? 7 : 10;
-    bf_buf_printf(ret, "(%s >= '%.*s' and %s < '%.*s')", v, len, from, v, len, until);
+    /* Months by what all forms begin with, so that YYYY-MM is in; in days it would stand in the last one of the month before. */
+    if (b->grain == SQL_GRAIN_MONTH)
+        bf_buf_printf(ret, "(%s >= '%.7s' and %s < '%.7s')", v, from, v, until);
+    else
+        bf_buf_printf(ret, "(%s >= '%.10s' and %s < '%.10s' and length(%s) >= 10)", v, from, v, until, v);
     return true;
 }
 

@@ -230,8 +230,10 @@ Test(sql_check, grains_by_type)
         {"PostgreSQL", COLUMN_WALL, SQL_GRAIN_HOUR, "(bf_t.\"at\" = date_trunc('hour', bf_t.\"at\"))"},
         {"PostgreSQL", COLUMN_DATE, SQL_GRAIN_HOUR, "(1 = 1)"},
         {"PostgreSQL", COLUMN_INSTANT, SQL_GRAIN_DAY,
-         "(mod(cast(extract(epoch from cast(bf_t.\"at\" as timestamp with time zone)) as numeric) + 3600, 86400) = 0 or "
-         "mod(cast(extract(epoch from cast(bf_t.\"at\" as timestamp with time zone)) as numeric) + 7200, 86400) = 0)"},
+         "(cast(extract(epoch from cast(bf_t.\"at\" as timestamp with time zone)) as numeric) = 1711839600)"},
+        {"PostgreSQL", COLUMN_INSTANT, SQL_GRAIN_HOUR,
+         "(mod(cast(extract(epoch from cast(bf_t.\"at\" as timestamp with time zone)) as numeric) + 3600, 3600) = 0 or "
+         "mod(cast(extract(epoch from cast(bf_t.\"at\" as timestamp with time zone)) as numeric) + 7200, 3600) = 0)"},
         {"MariaDB", COLUMN_DATE, SQL_GRAIN_WEEK, "(1 = 1 and weekday(bf_t.\"at\") = 0)"},
         {"MariaDB", COLUMN_INSTANT, SQL_GRAIN_WEEK, "(mod(unix_timestamp(bf_t.\"at\") + -342000, 604800) = 0 or "
                                                     "mod(unix_timestamp(bf_t.\"at\") + -338400, 604800) = 0)"},
