@@ -174,6 +174,16 @@ bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
     return true;
 }
 
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault)
+{
+    const char *dot = strrchr(table, '.');
+    BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[1][SQL_CELL_MAX];
+    session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table);
+    return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
+}
+
 /* --- the statements ---------------------------------------------------------------------------------------------------- */
 
 /* Rows changed on this connection so far. */
@@ -396,6 +406,25 @@ void attempt_rollback(struct attempt *x)
     if (x->session.connection && x->in_transaction)
         (void)!sql_execute(x->session.connection, "rollback", NULL, &ignored);
     x->in_transaction = false;
+}
+
+bool attempt_read_again(struct attempt *x, struct fence_row *ret)
+{
+    struct sql_fault fault;
+    struct run_result kept = *x->result;
+    session_close(&x->session);
+    bool ok = attempt_open(x) && fence_read(x->session.connection, &x->fence, ret, &fault) == BF_OK;
+    *x->result = kept;
+    return ok;
+}
+
+void attempt_explain(struct attempt *x)
+{
+    struct fence_row row;
+    if (x->result->end != RUN_FAULT || !x->result->transient || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
+        return;
+    if (attempt_read_again(x, &row) && (row.state == FENCE_LATER || row.state == FENCE_DONE || row.state == FENCE_NONE))
+        (void)attempt_not_ours(x, &row);
 }
 
 void attempt_close(struct attempt *x)

@@ -52,6 +52,14 @@ bool attempt_begin(struct attempt *x);
 bool attempt_still_in_transaction(struct attempt *x, const char *where);
 void attempt_rollback(struct attempt *x);
 
+/* Is there a table of the (dotted) name?  Only where the dialect can tell. */
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault) BF_MUST_CHECK;
+
+/* A fault in the middle may be our successor's doing, who ended our session: then we are stale, and the result says that. */
+void attempt_explain(struct attempt *x);
+/* The row, read in a new session, which ends the old one before it reads. */
+bool attempt_read_again(struct attempt *x, struct fence_row *ret);
+
 /* Let go of everything.  When the attempt was stopped, its session is gone from the server afterwards. */
 void attempt_close(struct attempt *x);
 
