@@ -135,7 +135,7 @@ static struct attempt *add_attempt(struct agent_core *c, struct attempt_ref ref)
     struct attempt *a = bf_xcalloc(1, sizeof *a);
     a->ref = ref;
     a->limit_at_ms = a->kill_at_ms = a->report_at_ms = NEVER;
-    a->outcome = (struct outcome){.sqlstate = "", .dbms = "", .text = "", .rows = -1};
+    a->outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1};
     bf_map_put(&c->by_id, ref.attempt, c->attempts.n);
     bf_vec_push(&c->attempts, a);
     return a;
@@ -364,7 +364,7 @@ static void set_outcome(struct attempt *a, enum outcome_source source, const cha
 {
     a->outcome.source = source;
     a->outcome.code = 0;
-    a->outcome.sqlstate = a->outcome.dbms = "";
+    a->outcome.sqlstate = a->outcome.dbms = a->outcome.details = "";
     a->outcome.text = bf_arena_strdup(&a->arena, text);
 }
 
@@ -411,6 +411,7 @@ static void take_outcome(struct attempt *a, const struct outcome *o)
     a->outcome = *o;
     a->outcome.sqlstate = keep(&a->arena, o->sqlstate);
     a->outcome.dbms = keep(&a->arena, o->dbms);
+    a->outcome.details = keep(&a->arena, o->details);
     size_t n = o->text ? strlen(o->text) : 0;
     a->outcome.text = bf_arena_strndup(&a->arena, o->text ? o->text : "", n < OUTCOME_TEXT_MAX ? n : OUTCOME_TEXT_MAX);
 }

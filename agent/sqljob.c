@@ -30,7 +30,10 @@ static void set_string(json_t *o, const char *key, const char *value)
 static json_t *job_of(const struct assignment *a, const char *odbc)
 {
     json_t *o = json_object(), *pieces = json_array();
-    set_string(o, "odbc", odbc);
+    json_t *resolved = json_object();
+    set_string(resolved, "odbc", odbc);
+    json_object_set_new(o, "resolved", resolved);
+    json_object_set_new(o, "transaction", json_true());
     set_string(o, "connection", a->connection);
     json_object_set_new(o, "attempt", json_integer((json_int_t)a->ref.attempt));
     json_object_set_new(o, "token", json_integer((json_int_t)a->ref.token));

@@ -70,7 +70,7 @@ static void set_text(struct verdict *v, const char *text)
 static void begin(struct verdict *v)
 {
     memset(v, 0, sizeof *v);
-    v->outcome = (struct outcome){.sqlstate = v->sqlstate, .dbms = v->dbms, .text = v->text, .rows = -1};
+    v->outcome = (struct outcome){.sqlstate = v->sqlstate, .dbms = v->dbms, .text = v->text, .details = "", .rows = -1};
 }
 
 static void of_signal(int sig, bool oom, struct verdict *v)

@@ -30,7 +30,7 @@ static double median(double *v)
     return v[REPEATS / 2];
 }
 
-static const struct outcome good = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .rows = -1,
+static const struct outcome good = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1,
                                     .usage = {20123, 8045, 3 << 20, 4096, 0, 3}};
 
 static struct attempt_ref ref_of(uint64_t i)

@@ -52,6 +52,7 @@ static struct agent_report report_copy(struct bf_arena *arena, const struct agen
     copy.outcome.sqlstate = bf_arena_strdup(arena, report->outcome.sqlstate);
     copy.outcome.dbms = bf_arena_strdup(arena, report->outcome.dbms);
     copy.outcome.text = bf_arena_strdup(arena, report->outcome.text);
+    copy.outcome.details = bf_arena_strdup(arena, report->outcome.details);
     return copy;
 }
 

@@ -104,6 +104,8 @@ static const char *source_name(enum outcome_source s)
     case OUTCOME_CANCELLED: return "cancelled";
     case OUTCOME_FENCED: return "fenced";
     case OUTCOME_LOST: return "lost";
+    case OUTCOME_CHECK: return "check";
+    case OUTCOME_HTTP: return "http";
     }
     return "unknown";
 }

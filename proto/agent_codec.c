@@ -98,8 +98,8 @@ size_t assignment_size_hint(const struct assignment *a)
 size_t report_size_hint(const struct agent_report *r)
 {
     enum { FIXED = 240 };                /* all numbers at their longest, SQLSTATE and the name of the DBMS */
-    size_t text = length(r->outcome.text);
-    return FIXED + (text < OUTCOME_TEXT_MAX ? text : OUTCOME_TEXT_MAX);
+    size_t text = length(r->outcome.text), details = length(r->outcome.details);
+    return FIXED + (text < OUTCOME_TEXT_MAX ? text : OUTCOME_TEXT_MAX) + (details < OUTCOME_DETAILS_MAX ? details : OUTCOME_DETAILS_MAX);
 }
 
 static void env_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)

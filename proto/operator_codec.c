@@ -34,13 +34,15 @@ const char *op_verb_name(enum op_verb v)
     case OP_LOGS: return "logs";
     case OP_PLAN_GET: return "plan get";
     case OP_PLAN_HISTORY: return "plan history";
+    case OP_CHECKS: return "checks";
+    case OP_FAILURES: return "failures";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_PLAN_HISTORY);
+    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
 }
 
 /* ---- parameters ---- */

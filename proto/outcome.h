@@ -16,8 +16,13 @@ enum outcome_source {
     OUTCOME_SPAWN = 8,       /* never ran; code = errno */
     OUTCOME_CANCELLED = 9,   /* killed by order of the coordinator */
     OUTCOME_FENCED = 10,     /* killed by the guardian, or refused by the warehouse as stale */
-    OUTCOME_LOST = 11        /* the agent was lost; made by the coordinator */
+    OUTCOME_LOST = 11,       /* the agent was lost; made by the coordinator */
+    OUTCOME_CHECK = 12,      /* a check of its data failed, and the work was rolled back; code: enum check_severity */
+    OUTCOME_HTTP = 13        /* code = status of the answer, 0: none came */
 };
+
+/* What a failed check means; those that only warn fail nothing. */
+enum check_severity { CHECK_ERROR = 1, CHECK_HALT = 2 };
 
 struct attempt_usage {
     int64_t wall_us, cpu_us;             /* cpu: user + system */
@@ -27,6 +32,7 @@ struct attempt_usage {
 };
 
 #define OUTCOME_TEXT_MAX 512
+#define OUTCOME_DETAILS_MAX (32u << 10)
 
 struct outcome {
     enum outcome_source source;
@@ -36,6 +42,8 @@ struct outcome {
     const char *text;                    /* one line for people, at most OUTCOME_TEXT_MAX bytes; never NULL */
     int64_t rows;                        /* -1: unknown */
     struct attempt_usage usage;
+    const char *details;                 /* "" or one JSON object of printable ASCII: checks, metrics, the statement that failed
+                                            (agent/details.h); at most OUTCOME_DETAILS_MAX bytes; never NULL */
 };
 
 #endif

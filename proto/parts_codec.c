@@ -8,7 +8,7 @@
 enum { DBMS_MAX = 32, SQLSTATE_BYTES = 5, VERSION_MAX = 128, BOOT_ID_BYTES = 36, LABEL_VALUE_MAX = 256 };
 
 /* zeros and "" */
-static const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}};
+static const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = "", .details = ""}};
 
 /* ---- outcome ---- */
 
@@ -20,8 +20,8 @@ static bool nothing(const char *s)
 bool outcome_is_empty(const struct outcome *o)
 {
     const struct attempt_usage *u = &o->usage;
-    return !o->source && !o->code && !o->rows && nothing(o->text) && nothing(o->sqlstate) && nothing(o->dbms) && !u->wall_us &&
-           !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by;
+    return !o->source && !o->code && !o->rows && nothing(o->text) && nothing(o->sqlstate) && nothing(o->dbms) && nothing(o->details) &&
+           !u->wall_us && !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by;
 }
 
 static bool is_sqlstate(const char *s, size_t n)
@@ -34,8 +34,18 @@ static bool is_sqlstate(const char *s, size_t n)
     return true;
 }
 
+/* One object on one line; what is in it is for its readers. */
+static bool is_details(const char *s)
+{
+    size_t n = s ? strlen(s) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (s[i] < 0x20 || s[i] > 0x7e)
+            return false;
+    return n >= 2 && n <= OUTCOME_DETAILS_MAX && s[0] == '{' && s[n - 1] == '}';
+}
+
 /* A step and its driver chose these texts.  A report that the coordinator refuses is repeated for ever, so they are made fit
- * here: texts cut and cleaned, a SQLSTATE that is none left out. */
+ * here: texts cut and cleaned, a SQLSTATE that is none left out, and details that are none. */
 void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_arena *tmp)
 {
     WIRE_SET(pb, source, (uint32_t)o->source);
@@ -46,6 +56,8 @@ void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_ar
     if (o->sqlstate && is_sqlstate(o->sqlstate, strlen(o->sqlstate)))
         WIRE_SET_BYTES(pb, sqlstate, wire_from_str(o->sqlstate));
     WIRE_SET_BYTES(pb, dbms, wire_from_text(o->dbms, DBMS_MAX, tmp));
+    if (is_details(o->details))
+        WIRE_SET_BYTES(pb, details, wire_from_str(o->details));
     WIRE_SET(pb, wall_us, o->usage.wall_us);
     WIRE_SET(pb, cpu_us, o->usage.cpu_us);
     WIRE_SET(pb, peak_memory_bytes, o->usage.peak_memory_bytes);
@@ -62,7 +74,7 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
             wire_bad(in, BF_PROTOCOL, "an end comes without its outcome");
         return;
     }
-    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_LOST);
+    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_HTTP);
     ret->code = pb->code;
     ret->text = wire_str(in, "outcome text", pb->text, OUTCOME_TEXT_MAX);
     ret->rows = pb->has_rows ? pb->rows : -1;
@@ -70,6 +82,9 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
     if (*ret->sqlstate && !is_sqlstate(ret->sqlstate, pb->sqlstate.len))
         wire_bad(in, BF_PROTOCOL, "a SQLSTATE must be five of 0-9 A-Z");
     ret->dbms = wire_str(in, "name of the DBMS", pb->dbms, DBMS_MAX);
+    ret->details = wire_str(in, "details of an outcome", pb->details, OUTCOME_DETAILS_MAX);
+    if (*ret->details && !is_details(ret->details))
+        wire_bad(in, BF_PROTOCOL, "details of an outcome must be one JSON object of printable ASCII");
     ret->usage = (struct attempt_usage){
         .wall_us = wire_duration(in, "wall time", pb->wall_us),
         .cpu_us = wire_duration(in, "processor time", pb->cpu_us),

@@ -49,6 +49,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_CANCELLED: return "cancelled";
     case RECORD_LOW: return "low";
     case RECORD_PRIORITY_SET: return "priority_set";
+    case RECORD_DETAILS: return "details";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -65,7 +66,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_PRIORITY_SET) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -125,7 +126,7 @@ static const struct input *input_empty(void)
 {
     static const struct input empty = {
         .actor = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
-        .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
+        .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
         .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
     return &empty;
 }
@@ -294,7 +295,7 @@ void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct
 static const struct record *record_empty(void)
 {
     static const struct record empty = {
-        .outcome = {.sqlstate = "", .dbms = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
+        .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
     return &empty;
 }
@@ -363,6 +364,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    case RECORD_DETAILS: good = r->ref.attempt != 0 && r->n_bytes > 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     default: break;
     }

@@ -1,19 +1,46 @@
-/* The statements of the fence.  Each is one statement, so that in autocommit each is one transaction. */
+/* The statements of the fence, in the SQL that all databases share.  Each is one statement, so that in autocommit each is one
+ * transaction; a claim is raised from the token that was seen, so that two claims cannot both win. */
 #include "agent/sql/fence.h"
 
-#include <assert.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/text.h"
 
-/* s was checked when it was read, so it has a literal. */
+enum bf_rc fence_init(struct fence *f, struct bf_error *err)
+{
+    const char *name = f->request->fence_table;
+    struct bf_error why = {0};
+    if (sql_literal(f->dialect, VALUE_TABLE, name, strlen(name), &f->table, &why) != BF_OK ||
+        sql_literal(f->dialect, VALUE_IDENT, "partition", strlen("partition"), &f->partition, &why) != BF_OK)
+        return bf_fail(err, BF_INVALID, "the fence_table of the connection: %s", why.text);
+    bf_buf_cstr(&f->table);
+    bf_buf_cstr(&f->partition);
+    return BF_OK;
+}
+
+void fence_done(struct fence *f)
+{
+    bf_buf_free(&f->table);
+    bf_buf_free(&f->partition);
+}
+
+static const char *table(const struct fence *f)
+{
+    return (const char *)f->table.data;
+}
+
+static const char *partition(const struct fence *f)
+{
+    return (const char *)f->partition.data;
+}
+
+/* s was checked when it was read, so it has a literal, but for dialects that refuse more. */
 static void put_string(const struct fence *f, struct bf_buf *b, const char *s)
 {
-    enum bf_rc rc = sql_literal(f->dialect, VALUE_STRING, s, strlen(s), b, NULL);
-    assert(rc == BF_OK);
+    if (sql_literal(f->dialect, VALUE_STRING, s, strlen(s), b, NULL) != BF_OK)
+        bf_buf_put_str(b, "''");
 }
 
 static void put_now(const struct fence *f, struct bf_buf *b)
@@ -26,77 +53,116 @@ static void put_now(const struct fence *f, struct bf_buf *b)
 static void put_key_condition(const struct fence *f, struct bf_buf *b)
 {
     const struct sql_request *r = f->request;
-    bf_buf_printf(b, " where bf_fence.backfill = %lld and bf_fence.run = %lld and bf_fence.cluster = ", (long long)r->backfill,
-                  (long long)r->run);
+    bf_buf_printf(b, " where backfill = %lld and run = %lld and cluster = ", (long long)r->backfill, (long long)r->run);
     put_string(f, b, r->cluster);
-    bf_buf_put_str(b, " and bf_fence.step = ");
+    bf_buf_put_str(b, " and step = ");
     put_string(f, b, r->step);
-    bf_buf_put_str(b, " and bf_fence.\"partition\" = ");
+    bf_buf_printf(b, " and %s = ", partition(f));
     put_string(f, b, r->partition);
 }
 
+enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[1][SQL_CELL_MAX];
+    bool found = false;
+    bf_buf_printf(&b, "select cluster, backfill, step, %s, run, token, attempt, backend, state, content_hash, claimed_at, done_at from %s "
+                  "where 1 = 0", partition(f), table(f));
+    return sql_query_row(c, bf_buf_cstr(&b), cells, 1, &found, fault);
+}
+
+/* Asked first, because a role that may not create is refused even when the table is there. */
 enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
 {
-    return sql_execute(c, f->dialect->create_fence, NULL, fault);
-}
-
-static void put_claim(const struct fence *f, struct bf_buf *b)
-{
-    const struct sql_request *r = f->request;
-    bf_buf_put_str(b, "insert into bf_fence (cluster, step, \"partition\", backend, content_hash, claimed_at, backfill, run, token, attempt, "
-                      "state) values (");
-    const char *const words[] = {r->cluster, r->step, r->partition, f->backend, f->hash};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        put_string(f, b, words[i]);
-        bf_buf_put_str(b, ", ");
-    }
-    put_now(f, b);
-    bf_buf_printf(b, ", %lld, %lld, %lld, %lld, 'claimed') ", (long long)r->backfill, (long long)r->run, (long long)r->token,
-                  (long long)r->attempt);
-    bf_buf_put_str(b, "on conflict (cluster, backfill, step, \"partition\", run) do update set token = excluded.token, "
-                      "attempt = excluded.attempt, backend = excluded.backend, content_hash = excluded.content_hash, "
-                      "claimed_at = excluded.claimed_at where bf_fence.token < excluded.token and bf_fence.state <> 'done'");
-}
-
-enum bf_rc fence_claim(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault)
-{
+    struct sql_fault first, ignored;
+    if (fence_probe(c, f, &first) == BF_OK)
+        return BF_OK;
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    put_claim(f, &b);
+    const char *hole = strstr(f->dialect->create_fence, "%s"), *next = strstr(hole + 2, "%s");
+    bf_buf_put(&b, f->dialect->create_fence, (size_t)(hole - f->dialect->create_fence));
+    bf_buf_put_str(&b, table(f));
+    bf_buf_put(&b, hole + 2, (size_t)(next - hole) - 2);
+    bf_buf_printf(&b, "%s%s", partition(f), next + 2);
     enum bf_rc rc = sql_execute(c, bf_buf_cstr(&b), NULL, fault);
-    if (rc != BF_OK)
-        return rc;
-    /* The row itself says who won; counts of changed rows differ between drivers when an upsert changes nothing. */
-    return fence_read(c, f, ret, fault);
-}
-
-enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t *ret_rows, struct sql_fault *fault)
-{
-    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    bf_buf_put_str(&b, "update bf_fence set state = 'done', done_at = ");
-    put_now(f, &b);
-    put_key_condition(f, &b);
-    bf_buf_printf(&b, " and bf_fence.token = %lld and bf_fence.state <> 'done'", (long long)f->request->token);
-    return sql_execute(c, bf_buf_cstr(&b), ret_rows, fault);
+    /* Whoever came at the same time has made it. */
+    if (rc != BF_OK && fence_probe(c, f, &ignored) == BF_OK)
+        rc = BF_OK;
+    return rc;
 }
 
 enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    char cells[2][SQL_CELL_MAX];
+    char cells[3][SQL_CELL_MAX];
     bool found = false;
-    bf_buf_put_str(&b, "select bf_fence.token, bf_fence.state from bf_fence");
+    bf_buf_printf(&b, "select token, state, attempt from %s", table(f));
     put_key_condition(f, &b);
-    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(&b), cells, 2, &found, fault);
+    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(&b), cells, 3, &found, fault);
     if (rc != BF_OK)
         return rc;
-    struct fence_row row = {.state = FENCE_STALE};
-    /* A token that is no number is nobody's: the row stays foreign. */
-    if (found && bf_parse_int(cells[0], 1, INT64_MAX, &row.token)) {
-        if (strcmp(cells[1], "done") == 0)
-            row.state = FENCE_DONE;
-        else if (row.token == f->request->token)
-            row.state = FENCE_OURS;
+    struct fence_row row = {.state = FENCE_NONE};
+    if (found) {
+        /* A token that is no number is nobody's: nobody gets past it. */
+        if (!bf_parse_int(cells[0], 1, INT64_MAX, &row.token))
+            row.token = INT64_MAX;
+        if (!bf_parse_int(cells[2], 1, INT64_MAX, &row.attempt))
+            row.attempt = 0;
+        int64_t ours = f->request->token;
+        row.state = strcmp(cells[1], "done") == 0 ? FENCE_DONE
+                    : row.token == ours           ? FENCE_OURS
+                    : row.token < ours            ? FENCE_EARLIER
+                                                  : FENCE_LATER;
     }
     *ret = row;
     return BF_OK;
+}
+
+static enum bf_rc insert(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
+{
+    const struct sql_request *r = f->request;
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "insert into %s (cluster, step, %s, backend, content_hash, claimed_at, backfill, run, token, attempt, state) values (",
+                  table(f), partition(f));
+    const char *const words[] = {r->cluster, r->step, r->partition, f->backend, f->hash};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        put_string(f, &b, words[i]);
+        bf_buf_put_str(&b, ", ");
+    }
+    put_now(f, &b);
+    bf_buf_printf(&b, ", %lld, %lld, %lld, %lld, 'claimed')", (long long)r->backfill, (long long)r->run, (long long)r->token,
+                  (long long)r->attempt);
+    enum bf_rc rc = sql_execute(c, bf_buf_cstr(&b), NULL, fault);
+    if (rc == BF_OK)
+        return BF_OK;
+    struct sql_fault ignored;
+    struct fence_row row = {0};
+    /* Somebody was faster: that is no error, the row tells who. */
+    return fence_read(c, f, &row, &ignored) == BF_OK && row.state != FENCE_NONE ? BF_OK : rc;
+}
+
+enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const struct fence_row *seen, struct sql_fault *fault)
+{
+    if (seen->state == FENCE_NONE)
+        return insert(c, f, fault);
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "update %s set token = %lld, attempt = %lld, backend = ", table(f), (long long)f->request->token,
+                  (long long)f->request->attempt);
+    put_string(f, &b, f->backend);
+    bf_buf_put_str(&b, ", content_hash = ");
+    put_string(f, &b, f->hash);
+    bf_buf_put_str(&b, ", claimed_at = ");
+    put_now(f, &b);
+    put_key_condition(f, &b);
+    bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)seen->token);
+    return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
+}
+
+enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "update %s set state = 'done', done_at = ", table(f));
+    put_now(f, &b);
+    put_key_condition(f, &b);
+    bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)token);
+    return sql_execute(c, bf_buf_cstr(&b), ret_rows, fault);
 }

@@ -1,4 +1,4 @@
-/* The table bf_fence in the warehouse: one row for each (cluster, backfill, step, partition, run).  It says which token may commit,
+/* The table of the fence in the warehouse: one row for each (cluster, backfill, step, partition, run).  It says which token may commit,
  * and whether the work is done.  It lives beside the data, so that one transaction carries both.
  *
  *     (no row) --claim T--> claimed by T --marker of T--> done          claim of a higher T: claimed by it; the lower one finds no
@@ -13,34 +13,46 @@
 #include "agent/sql/connection.h"
 #include "agent/sql/dialect.h"
 #include "agent/sql/request.h"
+#include "common/buf.h"
 
-#define FENCE_BACKEND_MAX 96
+#define FENCE_BACKEND_MAX 160
 
-/* Who claims.  All borrowed. */
+/* Who claims.  All borrowed but table. */
 struct fence {
     const struct sql_dialect *dialect;
     const struct sql_request *request;
     const char *hash;                          /* of the statements */
-    const char *backend;                       /* this process: host and pid */
+    const char *backend;                       /* this process and its session */
+    struct bf_buf table;                       /* the table's name as it stands in statements; owned */
+    struct bf_buf partition;                   /* the column "partition"; owned */
 };
 
 enum fence_state {
+    FENCE_NONE,                                /* no row */
     FENCE_OURS,                                /* claimed by our token */
-    FENCE_DONE,                                /* done, by whatever token */
-    FENCE_STALE                                /* claimed by another token, or gone */
+    FENCE_EARLIER,                             /* claimed by a lower token */
+    FENCE_LATER,                               /* claimed by a higher token */
+    FENCE_DONE                                 /* done, by whatever token */
 };
 
 struct fence_row {
     enum fence_state state;
-    int64_t token;                             /* of the row; 0 when there is none */
+    int64_t token, attempt;                    /* of the row; 0 when there is none */
 };
 
-/* Make the table where it is missing. */
+/* BF_INVALID when the table's name is none.  Set the other members before. */
+enum bf_rc fence_init(struct fence *f, struct bf_error *err) BF_MUST_CHECK;
+void fence_done(struct fence *f);
+
+/* Make the table where it is missing.  Harmless when two come at once. */
 enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
-/* Raise the row to our token if its token is lower and it is not done; committed by itself.  *ret says whose it is now. */
-enum bf_rc fence_claim(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault) BF_MUST_CHECK;
-/* Last statement of the work: done, if the row is still ours.  *ret_rows is 1 then, else 0. */
-enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t *ret_rows, struct sql_fault *fault) BF_MUST_CHECK;
+/* Is it there, with its columns? */
+enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
 enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault) BF_MUST_CHECK;
+/* Raise the row from what was seen to our token; committed by itself.  Nothing happens when the row has changed since: read it again. */
+enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const struct fence_row *seen, struct sql_fault *fault) BF_MUST_CHECK;
+/* Done, if the row is still claimed by the token.  *ret_rows is 1 then, else 0. */
+enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows,
+                      struct sql_fault *fault) BF_MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 #include "agent/sql/report.h"
 #include "agent/sql/request.h"
 #include "agent/sql/run.h"
+#include "agent/sql/supervise.h"
 #include "common/files.h"
 #include "common/mem.h"
 
@@ -74,13 +75,18 @@ int main(int argc, char **argv)
     if (read_request(&request, &err) != BF_OK || open_result(&result_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
 
+    supervise_start(request.timebox_ms, result_fd);
     struct run_result result;
     sql_run(&request, &result);
     BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};
     sql_report_lines(&result, &lines);
+    if (!supervise_take_report())
+        (void)pause();                       /* the last word is being said for us, and ends the process */
     if (result_fd >= 0 && bf_write_all(result_fd, lines.data, lines.len, &err) != BF_OK)
         (void)say(0, err.text);
+    int status = say(sql_report_exit(&result), result.text);
+    run_result_done(&result);
     explicit_bzero(request.odbc, strlen(request.odbc));
-    sql_request_done(&request);
-    return say(sql_report_exit(&result), result.text);
+    /* Drivers register what they do at exit, and a thread of ours may be in one of them. */
+    _exit(status);
 }

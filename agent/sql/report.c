@@ -17,9 +17,21 @@ static void put_line(struct bf_buf *ret, json_t *line)
     json_decref(line);
 }
 
-void sql_report_lines(const struct run_result *r, struct bf_buf *ret)
+static json_t *fault_object(const struct run_result *r)
 {
     const struct sql_fault *f = &r->fault;
+    json_t *o = json_pack("{s:s,s:s,s:i,s:s}", "dbms", f->dbms, "sqlstate", f->sqlstate, "native", (int)f->native, "text", f->text);
+    if (o && r->statement) {
+        json_object_set_new(o, "statement", json_integer(r->statement));
+        json_object_set_new(o, "line", json_integer(r->line));
+        json_object_set_new(o, "excerpt", json_string(r->excerpt));
+    }
+    return o;
+}
+
+void sql_report_lines(const struct run_result *r, struct bf_buf *ret)
+{
+    bf_buf_put(ret, r->lines.data, r->lines.len);
     switch (r->end) {
     case RUN_DONE:
         put_line(ret, json_pack("{s:I}", "rows", (json_int_t)r->rows));
@@ -31,16 +43,19 @@ void sql_report_lines(const struct run_result *r, struct bf_buf *ret)
         put_line(ret, json_pack("{s:s}", "fenced", r->text));
         break;
     case RUN_FAULT:
+        put_line(ret, json_pack("{s:o}", "sql", fault_object(r)));
+        break;
+    case RUN_CHECK_FAILED:
+    case RUN_TESTED:
+    case RUN_TEST_FAILED:
     case RUN_END_COUNT:
-        put_line(ret, json_pack("{s:{s:s,s:s,s:i,s:s}}", "sql", "dbms", f->dbms, "sqlstate", f->sqlstate, "native", (int)f->native, "text",
-                                f->text));
         break;
     }
 }
 
 int sql_report_exit(const struct run_result *r)
 {
-    if (r->end == RUN_DONE || r->end == RUN_ALREADY_DONE)
+    if (r->end == RUN_DONE || r->end == RUN_ALREADY_DONE || r->end == RUN_TESTED)
         return EXIT_SUCCESS;
     return r->end == RUN_FAULT && r->transient ? EX_TEMPFAIL : EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 #ifndef BF_AGENT_SQL_REQUEST_H
 #define BF_AGENT_SQL_REQUEST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,14 +11,32 @@
 #include "common/error.h"
 
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
+#define SQL_OUTPUTS_MAX 1000u
+#define SQL_FENCE_DEFAULT "bf_fence"
+
+enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT };
+
+/* A table that the step makes.  Under publish: swap it is built as staged, which takes its place, while it is put aside as old. */
+struct sql_output {
+    char *table, *staged, *old;                /* dotted; owned */
+};
 
 struct sql_request {
+    enum sql_do what;
+    bool transaction;                          /* all statements in one, effectively once; else one by one, at least once */
+    bool swap;                                 /* publish: swap */
     char *odbc;                                /* secret */
     char *connection;                          /* its name in the plan */
+    char *dialect;                             /* "" or what the connection says */
+    char *fence_table;                         /* dotted */
     char *cluster, *plan, *step, *partition, *run_id;
-    int64_t attempt, token, backfill, run;     /* >= 1 */
+    int64_t attempt, token, backfill, run;     /* >= 1; backfill and run may be 0 unless something is run */
     int64_t timebox_ms;                        /* 0: none */
     struct sql_pieces script;
+    struct sql_output *outputs;
+    size_t n_outputs;
+    json_t *checks;                            /* lists as they came, or NULL; owned */
+    json_t *bounds, *mask;
 };
 
 /* Parse a document.  Unknown, missing and doubled keys are errors; texts never quote values.  *ret untouched on failure. */

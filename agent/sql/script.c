@@ -5,71 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "agent/sql/guard.h"
+#include "agent/sql/kind.h"
 #include "common/crc32c.h"
 #include "common/vec.h"
-
-/* Words that begin, end or leave a transaction, or open another database beside it. */
-static const struct { const char *verb, *why; } refused_verbs[] = {
-    {"BEGIN", "the transaction is begun for the script"},
-    {"START", "the transaction is begun for the script"},
-    {"COMMIT", "the transaction is committed with its marker, after the last statement"},
-    {"END", "the transaction is committed with its marker, after the last statement"},
-    {"ROLLBACK", "to undo everything, let a statement fail"},
-    {"ABORT", "to undo everything, let a statement fail"},
-    {"SAVEPOINT", "the script is one transaction, all or nothing"},
-    {"RELEASE", "the script is one transaction, all or nothing"},
-    {"ATTACH", "a transaction over two databases is not one"},
-    {"DETACH", "a transaction over two databases is not one"},
-    {"VACUUM", "it cannot run in a transaction"},
-};
-
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* The name behind PRAGMA, without the schema before it; length 0 when it is written in another way than plain. */
-static const char *pragma_name(const struct sql_statement *s, size_t *ret_len)
-{
-    const char *at = s->text + strlen("PRAGMA");
-    for (int words = 0; words < 2; words++) {
-        size_t n = 0;
-        at += strspn(at, " \t\n\v\f\r");
-        while (is_name_char(at[n]))
-            n++;
-        const char *after = at + n + strspn(at + n, " \t\n\v\f\r");
-        *ret_len = n;
-        if (*after != '.')
-            return at;
-        at = after + 1;
-    }
-    *ret_len = 0;
-    return at;
-}
-
-static enum bf_rc check_pragma(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
-{
-    size_t len = 0;
-    const char *name = pragma_name(s, &len);
-    for (size_t i = 0; d->pragmas && d->pragmas[i]; i++)
-        if (len == strlen(d->pragmas[i]) && strncasecmp(name, d->pragmas[i], len) == 0)
-            return BF_OK;
-    return bf_fail(err, BF_DENIED, "statement %u (line %u): PRAGMA %.*s is refused in a script with transaction: true; settings of the "
-                   "connection belong in the connection string", s->number, s->line, (int)(len < 40 ? len : 40), name);
-}
-
-static enum bf_rc check_statement(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
-{
-    for (size_t i = 0; i < sizeof refused_verbs / sizeof *refused_verbs; i++)
-        if (strcmp(s->verb, refused_verbs[i].verb) == 0)
-            return bf_fail(err, BF_DENIED, "statement %u (line %u): %s is refused in a script with transaction: true; %s", s->number, s->line,
-                           s->verb, refused_verbs[i].why);
-    if (strcmp(s->verb, "PRAGMA") == 0)
-        return check_pragma(d, s, err);
-    return BF_OK;
-}
 
 /* What goes to the driver is read there without our knowledge of where the values are; it must look the same. */
 static enum bf_rc check_border(const struct sql_dialect *d, const struct sql_statement *s, struct bf_error *err)
@@ -129,18 +69,46 @@ static enum bf_rc split(const struct sql_dialect *d, const struct sql_request_pi
     return sql_split(d->lexis, parts, n, ret, err);
 }
 
-enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, struct sql_script *ret,
-                              struct bf_error *err)
+/* MariaDB's driver crashes on a semicolon outside quotes, unless it knows the first words, and it does not know CREATE TRIGGER or OR
+ * REPLACE.  In a block that it knows, the server itself takes the statement from a string. */
+static void wrap_body(struct sql_statement *s)
+{
+    struct bf_buf text = {0};
+    bf_buf_put_str(&text, "begin not atomic execute immediate '");
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->text[i] == '\'' || s->text[i] == '\\')
+            bf_buf_put_u8(&text, (uint8_t)s->text[i]);
+        bf_buf_put_u8(&text, (uint8_t)s->text[i]);
+    }
+    bf_buf_put_str(&text, "'; end");
+    free(s->text);
+    s->len = text.len;
+    s->text = bf_xstrndup(bf_buf_cstr(&text), text.len);
+    bf_buf_free(&text);
+}
+
+static enum bf_rc prepare_statement(const struct sql_dialect *d, bool transaction, struct sql_statement *s, struct bf_error *err)
+{
+    enum bf_rc rc = sql_guard_check(d, transaction, s, err);
+    if (rc == BF_OK)
+        rc = check_border(d, s, err);
+    s->gives = sql_statement_gives(d->lexis, s);
+    if (rc == BF_OK && s->body && d->lexis == &sql_lexis_mariadb) {
+        wrap_body(s);
+        rc = check_border(d, s, err);
+    }
+    return rc;
+}
+
+enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, bool transaction,
+                              struct sql_script *ret, struct bf_error *err)
 {
     struct sql_script s = {0};
     enum bf_rc rc = split(d, pieces, n, &s, err);
     if (rc == BF_OK && s.n == 0)
         rc = bf_fail(err, BF_INVALID, "the script has no statement");
-    for (size_t i = 0; rc == BF_OK && i < s.n; i++) {
-        rc = check_statement(d, &s.at[i], err);
-        if (rc == BF_OK)
-            rc = check_border(d, &s.at[i], err);
-    }
+    for (size_t i = 0; rc == BF_OK && i < s.n; i++)
+        rc = prepare_statement(d, transaction, &s.at[i], err);
     if (rc == BF_OK)
         *ret = s;
     else

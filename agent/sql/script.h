@@ -7,9 +7,10 @@
 #include "agent/sql/request.h"
 #include "agent/sql/split.h"
 
-/* *ret is released with sql_script_done(), and untouched on failure.  Errors name statement and line. */
-enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, struct sql_script *ret,
-                              struct bf_error *err) BF_MUST_CHECK;
+/* transaction: refuse what would leave or end the transaction that the script runs in; guard.h says what is refused without it.
+ * *ret is released with sql_script_done(), and untouched on failure.  Errors name statement and line. */
+enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, bool transaction,
+                              struct sql_script *ret, struct bf_error *err) BF_MUST_CHECK;
 
 /* CRC-32C over the statements: "crc32c:xxxxxxxx".  Says in bf_fence which text ran; no proof against intent. */
 #define SQL_CONTENT_HASH_MAX 16

@@ -64,7 +64,8 @@ static bool key_in(const struct attribute *a, const char *const *keys, size_t n)
 }
 
 static const char *const open_keys[] = {
-    "driver", "timeout", "stepapi", "syncpragma", "journalmode", "nocreat", "notxn", "fksupport", "longnames", "shortnames", "nowchar"
+    "driver", "timeout", "stepapi", "syncpragma", "journalmode", "nocreat", "notxn", "fksupport", "longnames", "shortnames", "nowchar",
+    "port", "sslmode", "option", "charset", "auto_reconnect", "protocol", "usedeclarefetch", "tcpip"
 };
 static const char *const password_keys[] = {"pwd", "password", "passwd", "secret", "token", "accesstoken", "authtoken", "privatekey"};
 

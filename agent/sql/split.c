@@ -1,37 +1,17 @@
 /* The splitter: tokens in, statements out.
  *
- * A semicolon ends a statement, but for those in the body of a trigger.  Such a body ends where SQLite's own grammar ends it: at END
- * right after a semicolon; no other statement of a body begins with that word.
- *
- *     (start) -CREATE-> CREATE -TEMP-> TEMP -TRIGGER-> HEAD -BEGIN-> BODY -;-> GAP -END-> TAIL -;-> (statement ends)
- *                          \_____________TRIGGER_________^             ^_other_/__other___/
- */
+ * A semicolon ends a statement, but for those in a body (body.c).  What stands between two tokens is kept, comments become blanks, and
+ * a value is kept apart from its neighbours, so that the database reads the tokens that we read. */
 #include "agent/sql/split.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sql/body.h"
 #include "agent/sql/lex.h"
 #include "common/buf.h"
 #include "common/vec.h"
-
-const struct sql_lexis sql_lexis_sqlite = {
-    .backticks = true,
-    .brackets = true,
-    .trigger_bodies = true,
-    .refused = "?:@$#{}\\",                    /* parameters, and the braces that ODBC drivers rewrite */
-    .refused_in_names = "'\"?;{}",             /* its driver knows no quotes but ' and " */
-};
-
-const struct sql_lexis sql_lexis_postgresql = {
-    .dollar_quotes = true,
-    .escape_strings = true,
-    .nested_comments = true,
-    .refused = "?{}",
-};
-
-enum trigger { TRIGGER_START, TRIGGER_NONE, TRIGGER_CREATE, TRIGGER_TEMP, TRIGGER_HEAD, TRIGGER_BODY, TRIGGER_GAP, TRIGGER_TAIL };
 
 /* The statement being gathered. */
 struct gather {
@@ -39,41 +19,12 @@ struct gather {
     bool open;
     struct bf_buf text;
     struct sql_statement next;                 /* number, line, verb */
-    enum trigger trigger;
+    struct body body;
+    struct lex_token last;                     /* of the statement, blanks and comments passed over */
+    size_t last_end;                           /* where it ends in text */
+    uint32_t parens;
     struct sql_script script;
 };
-
-static enum trigger trigger_next(enum trigger now, const struct lex_token *t)
-{
-    switch (now) {
-    case TRIGGER_START:
-        return lex_is(t, "CREATE") ? TRIGGER_CREATE : TRIGGER_NONE;
-    case TRIGGER_NONE:
-        return TRIGGER_NONE;
-    case TRIGGER_CREATE:
-        if (lex_is(t, "TEMP") || lex_is(t, "TEMPORARY"))
-            return TRIGGER_TEMP;
-        return lex_is(t, "TRIGGER") ? TRIGGER_HEAD : TRIGGER_NONE;
-    case TRIGGER_TEMP:
-        return lex_is(t, "TRIGGER") ? TRIGGER_HEAD : TRIGGER_NONE;
-    case TRIGGER_HEAD:
-        return lex_is(t, "BEGIN") ? TRIGGER_BODY : TRIGGER_HEAD;
-    case TRIGGER_BODY:
-        return t->kind == LEX_SEMICOLON ? TRIGGER_GAP : TRIGGER_BODY;
-    case TRIGGER_GAP:
-        if (t->kind == LEX_SEMICOLON)
-            return TRIGGER_GAP;
-        return lex_is(t, "END") ? TRIGGER_TAIL : TRIGGER_BODY;
-    case TRIGGER_TAIL:
-        return t->kind == LEX_SEMICOLON ? TRIGGER_TAIL : TRIGGER_BODY;
-    }
-    return TRIGGER_NONE;
-}
-
-static bool in_body(enum trigger t)
-{
-    return t == TRIGGER_BODY || t == TRIGGER_GAP;
-}
 
 static enum bf_rc begin(struct gather *g, const struct lex_token *t, struct bf_error *err)
 {
@@ -82,8 +33,13 @@ static enum bf_rc begin(struct gather *g, const struct lex_token *t, struct bf_e
     bool paren = t->kind == LEX_OTHER && t->text[0] == '(';
     if (t->kind != LEX_WORD && !paren)
         return bf_fail(err, BF_INVALID, "line %u: a statement begins with a word such as INSERT", t->line);
+    if (lex_is(t, "DELIMITER"))
+        return bf_fail(err, BF_INVALID, "line %u: DELIMITER is a command of a client program; leave it out and end statements with ;, the "
+                       "bodies of routines, triggers and events are recognised without it", t->line);
     g->open = true;
-    g->trigger = g->lexis->trigger_bodies ? TRIGGER_START : TRIGGER_NONE;
+    g->parens = 0;
+    g->last = (struct lex_token){0};
+    body_start(&g->body, g->lexis->bodies);
     g->next = (struct sql_statement){.number = (uint32_t)g->script.n + 1, .line = t->line};
     for (size_t i = 0; i < t->len && i + 1 < sizeof g->next.verb; i++)
         g->next.verb[i] = (char)toupper((unsigned char)t->text[i]);
@@ -112,33 +68,78 @@ static void put_comment(struct gather *g, const struct lex_token *t)
             bf_buf_put_str(&g->text, "\n");
 }
 
-static enum bf_rc gather(struct gather *g, const struct lex_token *t, struct bf_error *err)
+static void put_gap(struct gather *g, const struct lex_token *t)
 {
-    if (t->kind == LEX_SPACE || t->kind == LEX_COMMENT) {
-        if (g->open && t->kind == LEX_COMMENT)
-            put_comment(g, t);
-        else if (g->open && t->text[0] == '\xEF')
-            bf_buf_put_str(&g->text, " ");
-        else if (g->open)
-            bf_buf_put(&g->text, t->text, t->len);
-        return BF_OK;
-    }
-    if (t->kind == LEX_SEMICOLON && !(g->open && in_body(g->trigger))) {
-        end(g);
-        return BF_OK;
-    }
-    if (!g->open) {
-        enum bf_rc rc = begin(g, t, err);
-        if (rc != BF_OK)
-            return rc;
-    }
-    g->trigger = trigger_next(g->trigger, t);
-    /* Blanks keep a value from growing together with its neighbours: x'…', 'a''b', --5. */
+    if (!g->open)
+        return;
+    if (t->kind == LEX_COMMENT)
+        put_comment(g, t);
+    else if (t->text[0] == '\xEF')
+        bf_buf_put_str(&g->text, " ");
+    else
+        bf_buf_put(&g->text, t->text, t->len);
+}
+
+/* A value and a string on two lines would be one string to PostgreSQL; on one line they are an error. */
+static void part_value(struct gather *g, const struct lex_token *t)
+{
+    bool value = t->kind == LEX_VALUE || g->last.kind == LEX_VALUE;
+    bool other = (t->kind == LEX_VALUE || t->kind == LEX_STRING) && (g->last.kind == LEX_VALUE || g->last.kind == LEX_STRING);
+    if (!g->lexis->escape_strings || !value || !other)
+        return;
+    for (size_t i = g->last_end; i < g->text.len; i++)
+        if (g->text.data[i] == '\n' || g->text.data[i] == '\r')
+            g->text.data[i] = ' ';
+}
+
+/* Blanks keep a value from growing together with its neighbours: x'…', 'a''b', --5. */
+static void put_token(struct gather *g, const struct lex_token *t)
+{
+    part_value(g, t);
     if (t->kind == LEX_VALUE)
         bf_buf_put_str(&g->text, " ");
     bf_buf_put(&g->text, t->text, t->len);
     if (t->kind == LEX_VALUE)
         bf_buf_put_str(&g->text, " ");
+    g->last = *t;
+    g->last_end = g->text.len;
+}
+
+/* Data of COPY travels beside the statement, which no script can carry. */
+static enum bf_rc check_copy(struct gather *g, const struct lex_token *t, struct bf_error *err)
+{
+    if (lex_is_sign(t, '('))
+        g->parens++;
+    else if (lex_is_sign(t, ')') && g->parens)
+        g->parens--;
+    if (!g->lexis->copies_data || g->parens || strcmp(g->next.verb, "COPY") != 0 || !lex_is_one_of(&g->last, "FROM TO")
+        || !lex_is_one_of(t, "STDIN STDOUT"))
+        return BF_OK;
+    return bf_fail(err, BF_INVALID, "line %u: COPY %.*s %.*s is refused, because no data travels in a script; write INSERT, or COPY with a file "
+                   "that the server can read", t->line, (int)g->last.len, g->last.text, (int)t->len, t->text);
+}
+
+static enum bf_rc gather(struct gather *g, const struct lex_token *t, struct bf_error *err)
+{
+    enum bf_rc rc = BF_OK;
+    if (t->kind == LEX_SPACE || t->kind == LEX_COMMENT) {
+        put_gap(g, t);
+        return BF_OK;
+    }
+    bool held = g->open && body_holds(&g->body);
+    if (t->kind == LEX_SEMICOLON && !held) {
+        end(g);
+        return BF_OK;
+    }
+    if (!g->open)
+        rc = begin(g, t, err);
+    if (rc == BF_OK)
+        rc = check_copy(g, t, err);
+    if (rc != BF_OK)
+        return rc;
+    g->next.body |= t->kind == LEX_SEMICOLON;
+    body_take(&g->body, t);
+    put_token(g, t);
     return BF_OK;
 }
 
@@ -196,6 +197,7 @@ enum bf_rc sql_split(const struct sql_lexis *lexis, const struct sql_part *parts
         sql_script_done(&g.script);
     return rc;
 }
+
 void sql_script_done(struct sql_script *s)
 {
     if (!s)

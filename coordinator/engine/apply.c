@@ -250,7 +250,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);
     case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);
-    case RECORD_STALE_REPORT: return BF_OK;      /* for the audit only */
+    case RECORD_STALE_REPORT:                    /* for the audit only */
+    case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_LOW: e->low = r->low; return BF_OK;
     case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);

@@ -221,6 +221,7 @@ void failure_store(struct engine *e, const struct backfill *b, uint32_t number, 
     f->outcome.sqlstate = bf_xstrdup(text_or_empty(o->sqlstate));
     f->outcome.dbms = bf_xstrdup(text_or_empty(o->dbms));
     f->outcome.text = bf_xstrdup(text_or_empty(o->text));
+    f->outcome.details = "";                     /* the store has them */
 }
 
 /* ---- records of snapshots ---- */

@@ -28,6 +28,7 @@ static void end_attempt(struct decision *d, const struct attempt *a, const struc
     r->started_us = started_us ? started_us : a->started_us;
     r->ended_us = ended_us;
     r->outcome = *o;
+    r->outcome.details = "";
     r->verdict = ruling.verdict;
     r->failure_class = ruling.class;
     r->retry_at_ms = ruling.retry_at_ms;
@@ -47,7 +48,7 @@ static void refuse(struct decision *d, const struct input *in, const char *text)
 static void end_as_lost(struct decision *d, uint32_t agent, const char *text,
                         bool (*picked)(const struct decision *, const struct attempt *, uint64_t), uint64_t incarnation)
 {
-    struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .text = text, .rows = -1};
+    struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
     struct engine *e = d->e;
     for (uint32_t slot = agent_find(e, agent)->first; slot != NO_SLOT;) {
         const struct attempt *a = &e->attempts.at[slot];

@@ -7,7 +7,7 @@
 #include "coordinator/engine/decide.h"
 
 static const struct record blank = {
-    .outcome = {.sqlstate = "", .dbms = "", .text = ""},
+    .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
 };
@@ -61,6 +61,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
     r->outcome.dbms = keep(arena, r->outcome.dbms);
     r->outcome.text = keep(arena, r->outcome.text);
+    r->outcome.details = keep(arena, r->outcome.details);
     r->actor = keep(arena, r->actor);
     r->reason = keep(arena, r->reason);
     r->from = keep(arena, r->from);

@@ -69,6 +69,13 @@ static enum failure_class classify_exit(int32_t code)
     }
 }
 
+/* 0: no answer came.  Too early, too many, and what the server itself failed at may pass. */
+static enum failure_class classify_http(int32_t status)
+{
+    bool transient = status == 0 || status == 408 || status == 425 || status == 429 || status >= 500;
+    return transient ? FAILURE_TRANSIENT : FAILURE_PERMANENT;
+}
+
 static enum failure_class classify_spawn(int32_t code)
 {
     return code == ENOENT || code == EACCES || code == ENOEXEC ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
@@ -84,6 +91,8 @@ enum failure_class failure_classify(const struct outcome *o, const struct plan_s
     case OUTCOME_OOM: return FAILURE_UNKNOWN;
     case OUTCOME_TIMEOUT: return s->timebox_then == PLAN_KILL_AND_FAIL ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
     case OUTCOME_SQL: return classify_sql(o);
+    case OUTCOME_CHECK: return FAILURE_PERMANENT;        /* the same inputs give the same data */
+    case OUTCOME_HTTP: return classify_http(o->code);
     case OUTCOME_SPAWN: return classify_spawn(o->code);
     case OUTCOME_CANCELLED:
     case OUTCOME_FENCED:

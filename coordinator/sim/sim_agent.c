@@ -36,7 +36,7 @@ static struct outcome random_outcome(struct world *w)
         {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
     uint64_t dice = world_random(w, 100);
     struct outcome o = outcomes[dice < 88 ? 0 : dice < 92 ? 1 : dice < 95 ? 2 : dice < 97 ? 3 : dice < 99 ? 4 : 5];
-    o.sqlstate = o.dbms = "";
+    o.sqlstate = o.dbms = o.details = "";
     o.text = "simulated";
     o.rows = -1;
     o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000), .peak_memory_bytes = world_random(w, 1u << 30),

@@ -165,7 +165,7 @@ static void fault_lie(struct world *w, struct sim_agent *a)
     if (!a->up || a->paused || !shadow_attempt_of_another(w->shadow, a->key, &ref))
         return;
     struct agent_report report = {.ref = ref, .kind = REPORT_ENDED, .started_us = w->now_ms * 1000, .ended_us = w->now_ms * 1000,
-                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "a lie", .rows = -1}};
+                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "a lie", .rows = -1}};
     struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = a->generation, .reports = &report, .n_reports = 1, .text = ""};
     struct bf_buf bytes = {0};
     world_trace_msg(w, a->name, "coordinator (a lie)", &m);

@@ -1,8 +1,9 @@
 #!/bin/sh
 # demo.sh [DIR]: a year of a small shop, rebuilt by a coordinator and three agents on this machine, and checked.
 #
-# DIR (default build/demo) is wiped.  BUILD says where the programs are (default build/release).  Ends with 0 only when every step
-# succeeded and the marts are, row by row, what the shop's own tables give.
+# WAREHOUSE is sqlite (default) or postgres: a private server in a scratch folder.  DIR (default build/demo) is wiped.  BUILD says where the
+# programs are (default build/release).  Ends with 0 only when every step succeeded and the marts are, row by row, what the shop's own
+# tables give.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,7 +15,10 @@ fail() {
     exit "${2:-1}"
 }
 
-[ "$WAREHOUSE" = sqlite ] || fail "not supported yet: WAREHOUSE=$WAREHOUSE; the demo runs on sqlite" 2
+case $WAREHOUSE in
+sqlite | postgres) ;;
+*) fail "not supported yet: WAREHOUSE=$WAREHOUSE; the demo runs on sqlite and postgres" 2 ;;
+esac
 cd "$root"
 dir=${1:-build/demo}
 [ -x "$BUILD/bin/bfctl" ] || fail "$BUILD/bin/bfctl is not there; run make first" 2
@@ -34,12 +38,35 @@ echo "== a shop with a year of orders ($dir/shop.db)"
 sqlite3 "$dir/shop.db" <"$here/sql/shop.sql"
 sqlite3 "$dir/shop.db" "select printf('%d orders of %d customers on %d days in %d currencies', count(distinct order_id),
     count(distinct customer_id), count(distinct placed_on), count(distinct upper(currency))) from orders"
-sqlite3 "$dir/warehouse.db" 'pragma journal_mode = wal' >/dev/null
+
+# The plan is the same for both; the coordinator's own pool lets PostgreSQL have more writers than the one that SQLite bears.
+export RETAIL_DIR="$dir" RETAIL_WAREHOUSE="$WAREHOUSE"
+variables='RETAIL_DIR RETAIL_WAREHOUSE'
+slots=1
+if [ "$WAREHOUSE" = postgres ]; then
+    . "$here/postgres.sh"
+    trap postgres_stop EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    echo "== a private PostgreSQL"
+    postgres_start "$dir/postgres.log"
+    psql -XAtqc "select 'PostgreSQL ' || current_setting('server_version') || ' in ' || current_setting('data_directory')"
+    export RETAIL_DSN="Driver=PostgreSQL Unicode;Server=$PGHOST;Database=$PGDATABASE;UID=$PGUSER"
+    variables="$variables PGHOST PGUSER PGDATABASE"
+    slots=6
+else
+    sqlite3 "$dir/warehouse.db" 'pragma journal_mode = wal' >/dev/null
+    export RETAIL_DSN="Driver=SQLite3;Database=$dir/warehouse.db;NoCreat=1"
+fi
 
 # The agents pass on only the variables named here; the connection string is resolved by them and reaches nobody else.
-export RETAIL_DIR="$dir"
-export RETAIL_DSN="Driver=SQLite3;Database=$dir/warehouse.db;NoCreat=1"
 echo "== a coordinator and three agents (logs in $dir/cluster/log)"
+set -- --dir "$dir/cluster" --agents 3 --allow-env RETAIL_DSN
+for name in $variables; do
+    set -- "$@" --allow-env "$name"
+done
+bfctl init "$@" >/dev/null
+echo "pools: {warehouse: {slots: $slots}}" >>"$dir/cluster/coordinator.conf"
 status=0
-bfctl dev --dir "$dir/cluster" --agents 3 --allow-env RETAIL_DSN --allow-env RETAIL_DIR -- sh "$here/backfill.sh" || status=$?
+bfctl dev --dir "$dir/cluster" -- sh "$here/backfill.sh" || status=$?
 [ "$status" -eq 0 ] || fail "failed with status $status; logs are in $dir/cluster/log" "$status"

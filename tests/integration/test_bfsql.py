@@ -1,4 +1,4 @@
-"""bf-sql against real SQLite databases: real processes, checked with another SQLite library than the driver's.
+"""bf-sql against real SQLite databases: scripts, values, and what stands around them.
 
     test_bfsql.py PATH_OF_BF_SQL [unittest options]
 """
@@ -9,308 +9,37 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
-BF_SQL = None
-SKIPPED = 77
-KILLED = -signal.SIGKILL
-KILL_POINTS = ["after_claim", "after_work", "after_marker", "after_commit"]
-
-
-def text(s):
-    return {"t": "text", "v": s}
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import bfsql
+from bfsql import text, value
+from cluster import wait_until
 
 
-def value(kind, v):
-    return {"t": kind, "v": v}
+class OnSQLite(bfsql.OnServer):
+    kind = "sqlite"
 
-
-class Ended:
-    """How one attempt ended."""
-
-    def __init__(self, status, stderr, lines):
-        self.status, self.stderr, self.lines = status, stderr, lines
-
-    def result(self, key):
-        for line in self.lines:
-            if key in line:
-                return line[key]
-        return None
-
-
-class BfSqlTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="bfsql-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.db = os.path.join(self.folder, "warehouse.db")
-        self.n_results = 0
-
-    def odbc(self, extra=""):
-        return f"Driver=SQLite3;Database={self.db};Timeout=300;{extra}"
-
-    def request(self, script, token=1, **over):
-        pieces = [text(script)] if isinstance(script, str) else script
-        request = {
-            "odbc": self.odbc(), "connection": "warehouse", "attempt": token, "token": token, "cluster": "c0ffee", "backfill": 1,
-            "plan": "retail", "step": "load", "partition": "2024-01-31", "run": 1, "run_id": "1/load/2024-01-31/1", "timebox_ms": 60000,
-            "pieces": pieces,
-        }
-        request.update(over)
-        return request
-
-    def start(self, request, failpoint=None, env=None, **popen):
-        self.n_results += 1
-        result = os.path.join(self.folder, f"result-{self.n_results}")
-        environment = {"PATH": os.environ.get("PATH", ""), "BF_RESULT": result}
-        environment.update(env or {})
-        if failpoint:
-            environment["BF_SQL_FAILPOINT"] = failpoint
-        process = subprocess.Popen([BF_SQL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                                   **popen)
-        process.stdin.write(request if isinstance(request, bytes) else json.dumps(request).encode())
-        process.stdin.close()
-        process.stdin = None
-        return process, result
-
-    def finish(self, started):
-        process, result = started
-        out, err = process.communicate(timeout=60)
-        self.assertEqual(out, b"")
-        lines = []
-        if os.path.exists(result):
-            with open(result, encoding="utf-8") as f:
-                lines = [json.loads(line) for line in f]
-        return Ended(process.returncode, err.decode(), lines)
-
-    def run_sql(self, script, token=1, failpoint=None, env=None, **over):
-        return self.finish(self.start(self.request(script, token, **over), failpoint, env))
-
-    def wait_stopped(self, process):
-        pid, status = os.waitpid(process.pid, os.WUNTRACED)
-        self.assertEqual(pid, process.pid)
-        self.assertTrue(os.WIFSTOPPED(status))
+    @property
+    def db(self):
+        return self.server.path
 
     def query(self, sql, *args):
+        """With types, unlike the other databases."""
         with sqlite3.connect(self.db) as c:
             rows = c.execute(sql, args).fetchall()
         c.close()
         return rows
 
     def script(self, sql):
-        c = sqlite3.connect(self.db)
-        c.executescript(sql)
-        c.close()
+        self.server.execute(sql)
 
-    def fence(self, run=1):
-        rows = self.query("select token, state from bf_fence where run = ?", run)
-        return rows[0] if rows else None
-
-    def assert_done(self, ended, rows=None):
-        self.assertEqual(ended.status, 0, ended.stderr)
-        self.assertIsNotNone(ended.result("rows"), ended.lines)
-        if rows is not None:
-            self.assertEqual(ended.result("rows"), rows)
-
-    def assert_fault(self, ended, status, native=None, words=""):
-        self.assertEqual(ended.status, status, ended.stderr)
-        fault = ended.result("sql")
-        self.assertIsNotNone(fault, ended.lines)
-        if native is not None:
-            self.assertEqual(fault["native"], native)
-        self.assertIn(words, fault["text"])
-        self.assertEqual(len(ended.stderr.splitlines()), 1)
-        return fault
-
-    # A step that would count double if it ran twice, as steps do that add to a balance.
-    ADD = "create table if not exists sums (day text, amount integer); insert into sums values ('a', 1), ('b', 2);"
-
-    def assert_once(self):
-        self.assertEqual(self.query("select day, amount from sums order by day"), [("a", 1), ("b", 2)])
+    def remove_database(self):
+        for name in os.listdir(self.server.folder):
+            os.unlink(os.path.join(self.server.folder, name))
 
 
-class Protocol(BfSqlTest):
-    def test_kill_between_steps_then_rerun(self):
-        for point in KILL_POINTS:
-            with self.subTest(point):
-                self.setUp()
-                killed = self.run_sql(self.ADD, token=5, failpoint=point)
-                self.assertEqual(killed.status, KILLED)
-                self.assertEqual(killed.lines, [])
-                committed = point == "after_commit"
-                self.assertEqual(self.fence(), (5, "done" if committed else "claimed"))
-                again = self.run_sql(self.ADD, token=6)
-                self.assertEqual(again.status, 0, again.stderr)
-                self.assertEqual(again.result("already_done"), True if committed else None)
-                self.assertEqual(self.fence(), (5 if committed else 6, "done"))
-                self.assert_once()
-
-    def test_kill_before_anything(self):
-        process, result = self.start(self.request(self.ADD, 5), "after_claim")
-        process.wait(timeout=60)
-        process.stdout.close()
-        process.stderr.close()
-        # Same token again: the agent may start an attempt anew after its own crash.
-        self.assert_done(self.run_sql(self.ADD, token=5), 2)
-        self.assert_once()
-
-    def test_repeated_kills_in_a_row(self):
-        for token, point in enumerate(["after_claim", "after_work", "after_marker"] * 3, start=1):
-            self.assertEqual(self.run_sql(self.ADD, token=token, failpoint=point).status, KILLED)
-        self.assert_done(self.run_sql(self.ADD, token=100), 2)
-        self.assert_once()
-
-    def test_stale_token_after_successor_committed(self):
-        self.assert_done(self.run_sql(self.ADD, token=7), 2)
-        late = self.run_sql(self.ADD, token=6)
-        self.assertEqual(late.status, 0, late.stderr)
-        self.assertTrue(late.result("already_done"))
-        self.assert_once()
-        self.assertEqual(self.fence(), (7, "done"))
-
-    def test_stale_token_while_successor_works(self):
-        self.assertEqual(self.run_sql(self.ADD, token=7, failpoint="after_claim").status, KILLED)
-        late = self.run_sql(self.ADD, token=6)
-        self.assertEqual(late.status, 1)
-        self.assertIn("token 6 is stale: token 7", late.result("fenced"))
-        self.assertEqual(self.query("select count(*) from sqlite_master where name = 'sums'"), [(0,)])
-        self.assert_done(self.run_sql(self.ADD, token=8), 2)
-        self.assert_once()
-
-    def test_paused_attempt_wakes_after_successor_committed(self):
-        paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
-        self.wait_stopped(paused[0])
-        self.assert_done(self.run_sql(self.ADD, token=2), 2)
-        os.kill(paused[0].pid, signal.SIGCONT)
-        woken = self.finish(paused)
-        self.assertEqual(woken.status, 1, woken.stderr)
-        # Its statements ran, met no row for the marker, and were rolled back.
-        self.assertIn("stale", woken.result("fenced"))
-        self.assert_once()
-        self.assertEqual(self.fence(), (2, "done"))
-
-    def test_paused_attempt_inside_its_transaction(self):
-        """It holds the lock: the successor is told to try again, and nothing is written twice."""
-        paused = self.start(self.request(self.ADD, 1), "after_work:stop")
-        self.wait_stopped(paused[0])
-        self.assert_fault(self.run_sql(self.ADD, token=2), 75, native=5)
-        os.kill(paused[0].pid, signal.SIGCONT)
-        self.assert_done(self.finish(paused), 2)
-        after = self.run_sql(self.ADD, token=3)
-        self.assertTrue(after.result("already_done"))
-        self.assert_once()
-
-    def test_paused_attempt_wakes_while_its_successor_is_between_claim_and_work(self):
-        paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
-        self.wait_stopped(paused[0])
-        self.assertEqual(self.run_sql(self.ADD, token=2, failpoint="after_claim").status, KILLED)
-        os.kill(paused[0].pid, signal.SIGCONT)
-        self.assertIn("token 1 is stale: token 2", self.finish(paused).result("fenced"))
-        self.assertEqual(self.query("select count(*) from sqlite_master where name = 'sums'"), [(0,)])
-        self.assert_done(self.run_sql(self.ADD, token=3), 2)
-        self.assert_once()
-
-    def test_the_write_lock_is_taken_at_once(self):
-        """A transaction that reads first and writes later would deadlock with another such."""
-        paused = self.start(self.request("select 1"), "after_work:stop")
-        self.wait_stopped(paused[0])
-        self.assert_fault(self.run_sql(self.ADD, partition="2024-02-01"), 75, native=5)
-        os.kill(paused[0].pid, signal.SIGCONT)
-        self.assert_done(self.finish(paused), 0)
-
-    def test_row_of_the_fence_vanishes(self):
-        paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
-        self.wait_stopped(paused[0])
-        self.script("delete from bf_fence")
-        os.kill(paused[0].pid, signal.SIGCONT)
-        woken = self.finish(paused)
-        self.assertIn("gone", woken.result("fenced"))
-        self.assertEqual(self.query("select count(*) from sqlite_master where name = 'sums'"), [(0,)])
-
-    def test_already_done_runs_nothing(self):
-        self.assert_done(self.run_sql(self.ADD, token=1), 2)
-        again = self.run_sql("drop table sums", token=2)
-        self.assertEqual(again.status, 0)
-        self.assertEqual(again.lines, [{"already_done": True}])
-        self.assert_once()
-
-    def test_force_is_a_new_run(self):
-        rewrite = "create table if not exists t (v); delete from t; insert into t select v from source"
-        self.script("create table source (v); insert into source values (1), (2)")
-        self.assert_done(self.run_sql(rewrite, token=1))
-        self.script("update source set v = v * 10")
-        self.assertTrue(self.run_sql(rewrite, token=2).result("already_done"))
-        self.assertEqual(self.query("select v from t"), [(1,), (2,)])
-        self.assert_done(self.run_sql(rewrite, token=3, run=2))
-        self.assertEqual(self.query("select v from t"), [(10,), (20,)])
-        self.assertEqual(self.query("select run, token, state from bf_fence order by run"), [(1, 1, "done"), (2, 3, "done")])
-
-    def test_second_backfill_over_changed_source_rewrites(self):
-        rewrite = "create table if not exists t (v); delete from t; insert into t select v from source"
-        self.script("create table source (v); insert into source values (1), (2)")
-        self.assert_done(self.run_sql(rewrite, token=1, backfill=1))
-        self.script("update source set v = v + 5")
-        self.assert_done(self.run_sql(rewrite, token=2, backfill=2), 4)
-        self.assertEqual(self.query("select v from t"), [(6,), (7,)])
-
-    def test_two_clusters_on_one_database(self):
-        self.script("create table log (who)")
-        self.assert_done(self.run_sql("insert into log values ('one')", token=9, cluster="aa"))
-        self.assert_done(self.run_sql("insert into log values ('two')", token=1, cluster="bb"))
-        self.assertTrue(self.run_sql("insert into log values ('one')", token=10, cluster="aa").result("already_done"))
-        self.assertEqual(self.query("select who from log"), [("one",), ("two",)])
-        self.assertEqual(self.query("select cluster, token, state from bf_fence order by cluster"), [("aa", 9, "done"), ("bb", 1, "done")])
-
-    def test_the_key_is_the_whole_key(self):
-        self.script("create table log (n)")
-        for n, over in enumerate([{}, {"step": "other"}, {"partition": "2024-02-01"}, {"partition": ""}, {"run": 2}, {"backfill": 2},
-                                  {"cluster": "b"}]):
-            self.assert_done(self.run_sql(f"insert into log values ({n})", **over), 1)
-        self.assertEqual(self.query("select count(*) from log"), [(7,)])
-
-    def test_lost_answer_to_commit(self):
-        self.assert_done(self.run_sql(self.ADD, token=1, failpoint="lost_commit"), 2)
-        self.assert_once()
-        lost = self.run_sql("insert into sums values ('c', 3)", token=2, run=2, failpoint="unsent_commit")
-        self.assert_fault(lost, 75, words="the transaction was not committed")
-        self.assert_once()
-        self.assert_done(self.run_sql("delete from sums where day = 'c'", token=3, run=2))
-        self.assert_once()
-
-    def test_columns_of_the_fence(self):
-        self.assert_done(self.run_sql(self.ADD, token=41, attempt=17))
-        row = self.query("select cluster, backfill, step, \"partition\", run, token, attempt, backend, state, content_hash, claimed_at, "
-                         "done_at from bf_fence")[0]
-        self.assertEqual(row[:7], ("c0ffee", 1, "load", "2024-01-31", 1, 41, 17))
-        self.assertRegex(row[7], r":\d+$")
-        self.assertEqual(row[8], "done")
-        self.assertRegex(row[9], r"^crc32c:[0-9a-f]{8}$")
-        self.assertRegex(row[10], r"^\d{4}-\d\d-\d\dT.*Z$")
-        self.assertLessEqual(row[10], row[11])
-
-    def test_many_at_once_on_a_new_database(self):
-        """All make the table and claim; each instance is written once, whatever is told to try again."""
-        pending = {f"2024-01-{day:02}": 1 for day in range(1, 13)}
-        self.script("create table log (p)")
-        for _ in range(30):
-            started = {p: self.start(self.request([text("insert into log values ("), value("string", p), text(")")], t, partition=p,
-                                                  odbc=self.odbc().replace("300", "5000")))
-                       for p, t in pending.items()}
-            for p, s in started.items():
-                ended = self.finish(s)
-                self.assertIn(ended.status, (0, 75), ended.stderr)
-                if ended.status == 0:
-                    del pending[p]
-                else:
-                    pending[p] += 1
-            if not pending:
-                break
-        self.assertEqual(pending, {})
-        self.assertEqual(self.query("select count(*), count(distinct p) from log"), [(12, 12)])
-
-
-class Scripts(BfSqlTest):
+class Scripts(OnSQLite):
     def test_transaction_control_is_refused_before_anything_runs(self):
         self.script("create table t (v)")
         for script, line in [("insert into t values (1);\ncommit;\ninsert into t values (2)", 2), ("insert into t values (1);\n\nBEGIN", 3),
@@ -405,7 +134,27 @@ class Scripts(BfSqlTest):
         self.assertEqual(self.query("select count(*) from t"), [(20000,)])
 
 
-class Surroundings(BfSqlTest):
+class Surroundings(OnSQLite):
+    def test_the_write_lock_is_taken_at_once(self):
+        """A transaction that reads first and writes later would deadlock with another such."""
+        self.prepare(self.SUMS)
+        paused = self.start(self.request("select 1"), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.assert_fault(self.run_sql(self.ADD, partition="2024-02-01"), 75, native=5)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_done(self.finish(paused), 0)
+
+    def test_paused_attempt_inside_its_transaction(self):
+        """It holds the lock: the successor is told to try again, and nothing is written twice."""
+        self.prepare(self.SUMS)
+        paused = self.start(self.request(self.ADD, 1), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.assert_fault(self.run_sql(self.ADD, token=2), 75, native=5)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_done(self.finish(paused), 2)
+        self.assertTrue(self.run_sql(self.ADD, token=3).result("already_done"))
+        self.assert_once()
+
     def test_locked_database_is_transient_in_bounded_time(self):
         self.script("create table t (v)")
         c = sqlite3.connect(self.db, isolation_level=None)
@@ -458,7 +207,7 @@ class Surroundings(BfSqlTest):
         somebody = {}
         if os.geteuid() == 0:
             os.chmod(self.folder, 0o711)
-            somebody = {"user": 65534, "executable": shutil.copy(BF_SQL, self.folder)}
+            somebody = {"user": 65534, "executable": shutil.copy(bfsql.BF_SQL, self.folder)}
         memory = f"Driver=SQLite3;Database=:memory:;PWD={canary}"
         process, _ = self.start(self.request("select 1", odbc=memory), "after_claim:stop", env={"BF_RESULT": ""}, **somebody)
         self.addCleanup(process.stderr.close)
@@ -477,6 +226,7 @@ class Surroundings(BfSqlTest):
         process.wait()
 
     def test_bad_requests(self):
+        self.remove_database()
         for document in [b"", b"{", b"[]", b"{}", b'{"odbc": "x"}', b"\xff\xfe"]:
             ended = self.finish(self.start(document))
             self.assertEqual(ended.status, 1, document)
@@ -486,6 +236,7 @@ class Surroundings(BfSqlTest):
         self.assertFalse(os.path.exists(self.db))
 
     def test_result_that_cannot_be_told_stops_the_work(self):
+        self.remove_database()
         ended = self.run_sql("create table t (v)", env={"BF_RESULT": os.path.join(self.folder, "no", "such", "file")})
         self.assertEqual(ended.status, 1)
         self.assertFalse(os.path.exists(self.db))
@@ -499,23 +250,11 @@ class Surroundings(BfSqlTest):
 
     def test_arguments(self):
         for args, status in [(["--version"], 0), (["--help"], 0), (["x"], 2)]:
-            done = subprocess.run([BF_SQL] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            done = subprocess.run([bfsql.BF_SQL] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
             self.assertEqual(done.returncode, status)
 
 
-def driver_is_there():
-    try:
-        listed = subprocess.run(["odbcinst", "-q", "-d"], capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return True                    # no way to ask: let the tests say
-    return "[SQLite3]" in listed
-
+del OnSQLite
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    BF_SQL = sys.argv.pop(1)
-    if not driver_is_there():
-        print("skipped: unixODBC has no driver named SQLite3")
-        sys.exit(SKIPPED)
-    unittest.main()
+    bfsql.main(__doc__)

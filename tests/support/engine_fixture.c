@@ -358,7 +358,7 @@ static void report(struct fx *f, const struct fx_agent *a, struct attempt_ref re
 
 void fx_started(struct fx *f, const struct fx_agent *a, struct attempt_ref ref)
 {
-    report(f, a, ref, REPORT_STARTED, (struct outcome){.sqlstate = "", .dbms = "", .text = ""});
+    report(f, a, ref, REPORT_STARTED, (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""});
 }
 
 void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enum outcome_source source, int32_t code)
@@ -368,6 +368,7 @@ void fx_ended(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, en
                             .code = code,
                             .sqlstate = "",
                             .dbms = "",
+                            .details = "",
                             .text = source == OUTCOME_OK ? "" : "it said no",
                             .rows = -1});
 }

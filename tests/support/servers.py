@@ -159,6 +159,25 @@ class PostgreSQL(Server):
                              env=env, check=True, capture_output=True, text=True).stdout
         return rows_of(out.removesuffix("\n"), "\x1e", "\x1f", "\x1d")
 
+    def execute_as_loader(self, sql):
+        self.query(sql, user="loader")
+
+    def empty(self):
+        """As it was at first, but for roles and settings."""
+        self.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'warehouse' and pid <> pg_backend_pid()")
+        self.execute("drop schema if exists public cascade; create schema public; grant all on schema public to loader")
+
+    def statements(self):
+        """What the sessions of loaders run."""
+        return [row[0] for row in self.query("select query from pg_stat_activity where state = 'active' and usename = 'loader'")]
+
+    def add_role(self, name):
+        """Another role that may read and write all tables, now and later."""
+        self.execute(f"do $$ begin if not exists (select from pg_roles where rolname = '{name}') then "
+                     f"create role {name} login password '{PASSWORD}'; end if; end $$; grant all on schema public to {name}; "
+                     f"grant all on all tables in schema public to {name}; "
+                     f"alter default privileges for role loader in schema public grant all on tables to {name}")
+
     def sessions(self):
         """Application names of the sessions of loaders."""
         return [row[0] for row in self.query("select application_name from pg_stat_activity where usename = 'loader' order by pid")]
@@ -182,7 +201,7 @@ class MariaDB(Server):
 
     def argv(self):
         return [self.server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1",
-                f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid", "--character-set-server=utf8mb4",
+                f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}", "--character-set-server=utf8mb4",
                 "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--skip-name-resolve", "--skip-log-bin"]
 
     def prepare(self):
@@ -198,6 +217,25 @@ class MariaDB(Server):
                               "--default-character-set=utf8mb4", "-D", database, "-e", sql], check=True, capture_output=True,
                              text=True).stdout
         return rows_of(out.removesuffix("\n"), "\n", "\t", "NULL")
+
+    def execute_as_loader(self, sql):
+        self.query(sql)                      # tables have no owners here
+
+    def empty(self):
+        """As it was at first, but for roles and settings."""
+        for session in self.sessions():
+            self.execute(f"kill {session}")
+        wait_until("sessions to end", lambda: not self.sessions())
+        self.execute("drop database if exists warehouse; create database warehouse", database="mysql")
+
+    def statements(self):
+        """What the sessions of loaders run."""
+        return [row[0] for row in self.query("select info from information_schema.processlist where user = 'loader' and info is not null")]
+
+    def add_role(self, name):
+        """Another role that may read and write all tables, now and later."""
+        self.execute(f"create user if not exists {name}@'127.0.0.1' identified by '{PASSWORD}'; "
+                     f"grant all on warehouse.* to {name}@'127.0.0.1'")
 
     def sessions(self):
         """Ids of the sessions of loaders."""
@@ -237,6 +275,15 @@ class SQLite:
         finally:
             connection.close()
         return [[None if cell is None else str(cell) for cell in row] for row in rows]
+
+    def execute_as_loader(self, sql):
+        self.execute(sql)
+
+    def empty(self):
+        """As it was at first."""
+        for name in glob.glob(self.path + "*"):
+            os.unlink(name)
+        self.execute("pragma journal_mode = wal")
 
     def execute(self, sql):
         connection = sqlite3.connect(self.path, timeout=30)

@@ -21,13 +21,13 @@ LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_R
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
-     RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_INSTANCES, RECORD_ATTEMPT,
-     RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
+     RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
+     RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
 
 /* ---- values ---- */
 
@@ -125,8 +125,9 @@ static struct attempt_ref *refs(struct sampler *s, size_t n)
 
 static struct outcome outcome(struct sampler *s)
 {
-    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_LOST)), .text = text(s), .rows = -1};
+    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_HTTP)), .text = text(s), .rows = -1};
     o.code = (int32_t)(uint32_t)number(s, 32);
+    o.details = set(s) ? "{\"metrics\":{\"null_rate\":0.01}}" : "";
     o.sqlstate = set(s) ? "42P01" : "";
     o.dbms = set(s) ? "PostgreSQL" : "";
     if (set(s))
@@ -155,7 +156,7 @@ static struct agent_report report(struct sampler *s)
 {
     struct agent_report r = {.ref = {number(s, 64), number(s, 64)}, .kind = (enum report_kind)(1 + below(s, 2)),
                              .started_us = any_time(s), .ended_us = any_time(s),
-                             .outcome = {.sqlstate = "", .dbms = "", .text = ""}};
+                             .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}};
     if (r.kind == REPORT_ENDED || s->full)
         r.outcome = outcome(s);
     return r;
@@ -265,7 +266,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
     struct input i = {.kind = kind, .actor = text(s), .incarnation = number(s, 64), .agent = number32(s), .pool_name = a_name(s),
                       .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
                       .hello = {.name = "", .version = "", .boot_id = ""},
-                      .report = {.outcome = {.sqlstate = "", .dbms = "", .text = ""}},
+                      .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
                       .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
@@ -295,7 +296,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     if (s->full)
         r.failure_class = FAILURE_LOST;
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
-        r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .text = ""};
+        r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
     if (s->full || kind == RECORD_AGENT_JOINED)
         r.hello = hello(s);
     fill(s, r.key, sizeof r.key);
@@ -303,7 +304,10 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     fill(s, r.request_id, sizeof r.request_id);
     r.n_params = count(s, 8);
     r.params = params(s, r.n_params);
-    r.bytes = blob(s, 500, &r.n_bytes);
+    do
+        r.bytes = blob(s, 500, &r.n_bytes);
+    while (kind == RECORD_DETAILS && r.n_bytes == 0);
+    r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
     uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
@@ -324,7 +328,7 @@ static const char *outcome_differs(const struct outcome *a, const struct outcome
 {
     SAME(source); SAME(code); SAME(rows); SAME(usage.wall_us); SAME(usage.cpu_us); SAME(usage.peak_memory_bytes);
     SAME(usage.read_bytes); SAME(usage.written_bytes); SAME(usage.measured_by);
-    SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(text);
+    SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(text); SAME_STR(details);
     return NULL;
 }
 

@@ -79,7 +79,7 @@ static void tell(struct told *t, const char *words)
     sscanf(words, "%15s %llu %llu %llu %llu", verb, &a, &b, &c, &d);
     *t = (struct told){.msg = {.incarnation = INCARNATION, .text = "", .lease_ms = 10000, .heartbeat_ms = 2500, .fence_ms = 2000}};
     t->ev = (struct core_event){.kind = CORE_MESSAGE, .msg = &t->msg, .outcome = &t->outcome, .at_us = 5};
-    t->outcome = (struct outcome){.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .rows = -1};
+    t->outcome = (struct outcome){.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1};
     t->msg.nonce = a;
     if (!strcmp(verb, "dispatch") || !strcmp(verb, "noop") || !strcmp(verb, "sql")) {
         static const char *argv[] = {"true"};

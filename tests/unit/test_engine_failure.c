@@ -104,7 +104,7 @@ Test(engine_failure, rulings)
         {OUTCOME_FENCED, 0, false, 1, 2, VERDICT_FAILED},     {OUTCOME_LOST, 0, true, 1, 0, VERDICT_CANCELLED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = "", .sqlstate = "", .text = ""};
+        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = "", .details = "", .sqlstate = "", .text = ""};
         struct ruling r = failure_rule(&config, &s, &o, cases[i].cancelled, cases[i].attempt, cases[i].lost, 77, 1000);
         cr_assert_eq(r.verdict, cases[i].verdict, "case %zu is %d", i, (int)r.verdict);
     }
@@ -115,7 +115,7 @@ Test(engine_failure, jitter_is_bounded_spread_and_repeatable)
 {
     struct engine_config config = {.seed = 3};
     struct plan_step s = {.retry = {9, 1000, 8000, 2000}};
-    struct outcome o = {.source = OUTCOME_EXIT, .code = 1, .dbms = "", .sqlstate = "", .text = ""};
+    struct outcome o = {.source = OUTCOME_EXIT, .code = 1, .dbms = "", .details = "", .sqlstate = "", .text = ""};
     for (uint32_t attempt = 1; attempt <= 5; attempt++) {
         int64_t window = failure_backoff_ms(&s.retry, attempt), least = INT64_MAX, most = 0, sum = 0;
         for (uint64_t token = 1; token <= 1000; token++) {

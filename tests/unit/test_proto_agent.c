@@ -76,19 +76,22 @@ Test(proto_agent, size_hint_is_an_upper_bound)
 
 Test(proto_agent, the_longest_report_is_within_its_hint)
 {
-    static char text[OUTCOME_TEXT_MAX + 100];
+    static char text[OUTCOME_TEXT_MAX + 100], details[OUTCOME_DETAILS_MAX + 1];
     memset(text, 'x', sizeof text - 1);
+    memset(details, ' ', sizeof details - 1);
+    details[0] = '{';
+    details[sizeof details - 2] = '}';
     static const char dbms[] = "a name of thirty-two characters.";
     struct agent_report r = {
         {UINT64_MAX, UINT64_MAX}, REPORT_ENDED, INT64_MIN, INT64_MAX - 1,
         {.source = OUTCOME_SQL, .code = INT32_MIN, .text = text, .sqlstate = "42P01", .dbms = dbms, .rows = INT64_MIN,
-         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 3}}};
+         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 3}, .details = details}};
     struct agent_msg m = {.kind = AGENT_REPORT}, with = {.kind = AGENT_REPORT, .reports = &r, .n_reports = 1};
     struct bf_buf empty = {0}, one = {0};
     agent_msg_encode(&m, &empty);
     agent_msg_encode(&with, &one);
     cr_assert_leq(one.len - empty.len, report_size_hint(&r), "%zu bytes", one.len - empty.len);
-    cr_assert_geq(one.len - empty.len, OUTCOME_TEXT_MAX + 100);
+    cr_assert_geq(one.len - empty.len, OUTCOME_TEXT_MAX + OUTCOME_DETAILS_MAX + 100);
     bf_buf_free(&empty);
     bf_buf_free(&one);
 }
@@ -96,8 +99,31 @@ Test(proto_agent, the_longest_report_is_within_its_hint)
 static struct agent_msg ended(struct agent_report *r, const char *text)
 {
     *r = (struct agent_report){.ref = {1, 2}, .kind = REPORT_ENDED,
-                               .outcome = {.source = OUTCOME_EXIT, .text = text, .sqlstate = "", .dbms = "", .rows = -1}};
+                               .outcome = {.source = OUTCOME_EXIT, .text = text, .sqlstate = "", .dbms = "", .details = "", .rows = -1}};
     return (struct agent_msg){.kind = AGENT_REPORT, .reports = r, .n_reports = 1};
+}
+
+Test(proto_agent, details_that_are_none_are_left_out)
+{
+    static char long_details[OUTCOME_DETAILS_MAX + 2];
+    memset(long_details, ' ', sizeof long_details - 1);
+    long_details[0] = '{';
+    long_details[sizeof long_details - 2] = '}';
+    const struct { const char *in, *out; } cases[] = {
+        {"{}", "{}"}, {"{\"a\":1}", "{\"a\":1}"}, {"", ""}, {"{", ""}, {"[1]", ""}, {"{\n}", ""}, {"{\xc3\xa9}", ""}, {long_details, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct agent_report r;
+        struct agent_msg m = ended(&r, "text"), back;
+        struct bf_buf b = {0};
+        struct bf_error err = {0};
+        r.outcome.details = cases[i].in;
+        agent_msg_encode(&m, &b);
+        cr_assert_eq(agent_msg_decode(b.data, b.len, &back, &err), BF_OK, "case %zu: %s", i, err.text);
+        cr_expect_str_eq(back.reports[0].outcome.details, cases[i].out, "case %zu", i);
+        agent_msg_done(&back);
+        bf_buf_free(&b);
+    }
 }
 
 Test(proto_agent, texts_of_outcomes_are_made_fit)
@@ -140,7 +166,7 @@ static void bad_fence(struct agent_msg *m) { m->hello.fence = 9; }
 static void bad_utf8(struct agent_msg *m) { m->hello.version = "\xff"; }
 static void label_without_name(struct agent_msg *m) { m->hello.labels[0].name = ""; }
 static void bad_report(struct agent_msg *m) { m->reports[0].kind = 3; }
-static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = 12; }
+static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)14; }
 static void no_outcome(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome = (struct outcome){0}; }
 static void negative_time(struct agent_msg *m) { m->reports[0].outcome.usage.wall_us = -1; }
 static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
@@ -173,7 +199,7 @@ static const struct refusal {
     {"version not UTF-8", AGENT_HELLO, bad_utf8, "version of the agent is not UTF-8"},
     {"label", AGENT_HELLO, label_without_name, "a label comes without its name"},
     {"report kind", AGENT_REPORT, bad_report, "kind of report 3"},
-    {"outcome source", AGENT_REPORT, bad_source, "outcome source 12"},
+    {"outcome source", AGENT_REPORT, bad_source, "outcome source 14"},
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},
     {"negative usage", AGENT_REPORT, negative_time, "wall time is negative"},
     {"report without reports", AGENT_REPORT, no_reports, "without its content"},

@@ -183,7 +183,7 @@ static struct fixture *fixture_new(const char *dbms, enum column_class class, co
 {
     struct fixture *f = bf_xcalloc(1, sizeof *f);
     struct bf_error err = {0};
-    cr_assert_eq(sql_dialect_find("SQLite", &f->place.dialect, &err), BF_OK);
+    cr_assert_eq(sql_dialect_find("SQLite", "", &f->place.dialect, &err), BF_OK);
     f->column = (struct check_column){.name = "at", .class = class};
     f->table = (struct check_table){.name = (char *)(uintptr_t)"t", .columns = &f->column, .n = 1};
     f->tables = (struct check_tables){&f->table, 1, 1};

@@ -4,101 +4,155 @@
 #include "agent/sql/dialect.h"
 #include "common/mem.h"
 
-static const struct sql_dialect *sqlite(void)
+enum { LITE, POSTGRES, MARIA, ANSI, N_DIALECTS };
+
+static const struct sql_dialect *dialect(int which)
 {
+    static const char *const names[N_DIALECTS] = {"SQLite", "PostgreSQL", "MariaDB", "Oracle"};
     const struct sql_dialect *d = NULL;
     struct bf_error err = {0};
-    cr_assert_eq(sql_dialect_find("SQLite", &d, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(sql_dialect_find(names[which], which == ANSI ? "ansi" : "", &d, &err), BF_OK, "%s", err.text);
     return d;
 }
 
-Test(sql_dialect, literals_of_sqlite)
+/* want NULL: refused. */
+struct literal_case { enum value_type type; const char *value, *want[N_DIALECTS]; };
+
+#define ALL(literal) {literal, literal, literal, literal}
+
+static const struct literal_case cases[] = {
+    {VALUE_STRING, "", ALL("''")},
+    {VALUE_STRING, "plain", ALL("'plain'")},
+    {VALUE_STRING, "it's", ALL("'it''s'")},
+    {VALUE_STRING, "a\\' or 1=1 -- ", {"'a\\'' or 1=1 -- '", "'a\\'' or 1=1 -- '", "'a\\\\'' or 1=1 -- '", NULL}},
+    {VALUE_STRING, "'; drop table t; --", ALL("'''; drop table t; --'")},
+    {VALUE_STRING, "\xF0\x9F\x98\x80", ALL("'\xF0\x9F\x98\x80'")},
+    {VALUE_STRING, "line\nbreak", ALL("'line\nbreak'")},
+    {VALUE_STRING, "\xff", ALL(NULL)},
+    {VALUE_STRING, "\xed\xa0\x80", ALL(NULL)},
+    {VALUE_INTEGER, "0", ALL("0")},
+    {VALUE_INTEGER, "-42", ALL("-42")},
+    {VALUE_INTEGER, "9223372036854775807", ALL("9223372036854775807")},
+    {VALUE_INTEGER, "-9223372036854775808", ALL("-9223372036854775808")},
+    {VALUE_INTEGER, "", ALL(NULL)},
+    {VALUE_INTEGER, "1 or 1=1", ALL(NULL)},
+    {VALUE_INTEGER, "9223372036854775808", ALL(NULL)},
+    {VALUE_INTEGER, "1.5", ALL(NULL)},
+    {VALUE_INTEGER, "+1", ALL(NULL)},
+    {VALUE_NUMBER, "-1.50", ALL("-1.50")},
+    {VALUE_NUMBER, "2e-9", ALL("2e-9")},
+    {VALUE_NUMBER, "7", ALL("7")},
+    {VALUE_NUMBER, "", ALL(NULL)},
+    {VALUE_NUMBER, "-", ALL(NULL)},
+    {VALUE_NUMBER, "1.", ALL(NULL)},
+    {VALUE_NUMBER, "1e", ALL(NULL)},
+    {VALUE_NUMBER, ".5", ALL(NULL)},
+    {VALUE_NUMBER, "1;", ALL(NULL)},
+    {VALUE_NUMBER, "nan", ALL(NULL)},
+    {VALUE_BOOLEAN, "true", ALL("TRUE")},
+    {VALUE_BOOLEAN, "false", ALL("FALSE")},
+    {VALUE_BOOLEAN, "yes", ALL(NULL)},
+    {VALUE_DATE, "2024-02-29", {"'2024-02-29'", "DATE '2024-02-29'", "DATE '2024-02-29'", "DATE '2024-02-29'"}},
+    {VALUE_DATE, "2024-02-30", ALL(NULL)},
+    {VALUE_DATE, "2024-2-3", ALL(NULL)},
+    {VALUE_DATE, "2024-01-01'--", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-10-27T02:00:00+01:00", {"'2024-10-27 02:00:00+01:00'", "TIMESTAMP WITH TIME ZONE '2024-10-27 02:00:00+01:00'",
+     "TIMESTAMP '2024-10-27 01:00:00'", "TIMESTAMP '2024-10-27 02:00:00+01:00'"}},
+    {VALUE_TIMESTAMP, "2024-02-29T23:59:59-09:30", {"'2024-02-29 23:59:59-09:30'", "TIMESTAMP WITH TIME ZONE '2024-02-29 23:59:59-09:30'",
+     "TIMESTAMP '2024-03-01 09:29:59'", "TIMESTAMP '2024-02-29 23:59:59-09:30'"}},
+    {VALUE_TIMESTAMP, "2024-02-29T00:00:01", {"'2024-02-29 00:00:01'", "TIMESTAMP '2024-02-29 00:00:01'", "TIMESTAMP '2024-02-29 00:00:01'",
+     "TIMESTAMP '2024-02-29 00:00:01'"}},
+    {VALUE_TIMESTAMP, "2024-01-01", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-02-30T00:00:00+01:00", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01T24:00:00+01:00", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01T00:60:00+01:00", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01T00:00:60", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01T00:00:00Z", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01 00:00:00+01:00", ALL(NULL)},
+    {VALUE_TIMESTAMP, "2024-01-01T00:00:00+01:00'", ALL(NULL)},
+    {VALUE_IDENT, "orders", {"\"orders\"", "\"orders\"", "`orders`", "\"orders\""}},
+    {VALUE_IDENT, "odd \"n`me", {"\"odd \"\"n`me\"", "\"odd \"\"n`me\"", "`odd \"n``me`", "\"odd \"\"n`me\""}},
+    {VALUE_IDENT, "stg.orders", {"\"stg.orders\"", "\"stg.orders\"", "`stg.orders`", "\"stg.orders\""}},
+    {VALUE_IDENT, "", ALL(NULL)},
+    {VALUE_TABLE, "orders", {"\"orders\"", "\"orders\"", "`orders`", "\"orders\""}},
+    {VALUE_TABLE, "stg.or\"ders", {"\"stg\".\"or\"\"ders\"", "\"stg\".\"or\"\"ders\"", "`stg`.`or\"ders`", "\"stg\".\"or\"\"ders\""}},
+    {VALUE_TABLE, "stg.", ALL(NULL)},
+    {VALUE_TABLE, ".orders", ALL(NULL)},
+    {VALUE_TABLE, "", ALL(NULL)},
+    {VALUE_STAGED, "orders", ALL(NULL)},
+};
+
+Test(sql_dialect, literals)
 {
-    static const struct { enum value_type type; const char *value, *want; } cases[] = {
-        {VALUE_STRING, "", "''"},
-        {VALUE_STRING, "plain", "'plain'"},
-        {VALUE_STRING, "it's", "'it''s'"},
-        {VALUE_STRING, "a\\' or 1=1 -- ", "'a\\'' or 1=1 -- '"},
-        {VALUE_STRING, "'; drop table t; --", "'''; drop table t; --'"},
-        {VALUE_STRING, "\xF0\x9F\x98\x80", "'\xF0\x9F\x98\x80'"},
-        {VALUE_STRING, "line\nbreak", "'line\nbreak'"},
-        {VALUE_INTEGER, "0", "0"},
-        {VALUE_INTEGER, "-42", "-42"},
-        {VALUE_INTEGER, "9223372036854775807", "9223372036854775807"},
-        {VALUE_INTEGER, "-9223372036854775808", "-9223372036854775808"},
-        {VALUE_DATE, "2024-02-29", "'2024-02-29'"},
-        {VALUE_TIMESTAMP, "2024-10-27T02:00:00+01:00", "'2024-10-27 02:00:00+01:00'"},
-        {VALUE_TIMESTAMP, "2024-02-29T23:59:59-09:30", "'2024-02-29 23:59:59-09:30'"},
-        {VALUE_IDENT, "orders", "\"orders\""},
-        {VALUE_IDENT, "odd \"name", "\"odd \"\"name\""},
-        {VALUE_IDENT, "stg.orders", "\"stg.orders\""},
-    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-        struct bf_error err = {0};
-        cr_assert_eq(sql_literal(sqlite(), cases[i].type, cases[i].value, strlen(cases[i].value), &b, &err), BF_OK, "%s", err.text);
-        cr_assert_str_eq(bf_buf_cstr(&b), cases[i].want);
+        for (int d = 0; d < N_DIALECTS; d++) {
+            const struct literal_case *c = &cases[i];
+            BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+            struct bf_error err = {0};
+            enum bf_rc rc = sql_literal(dialect(d), c->type, c->value, strlen(c->value), &b, &err);
+            if (c->want[d]) {
+                cr_assert_eq(rc, BF_OK, "case %zu: %s", i, err.text);
+                cr_assert_str_eq(bf_buf_cstr(&b), c->want[d]);
+            } else {
+                cr_assert_neq(rc, BF_OK, "case %zu", i);
+                cr_assert_eq(b.len, 0, "case %zu", i);
+                cr_assert(*err.text);
+            }
+        }
     }
 }
 
-Test(sql_dialect, what_is_no_value_of_its_type_is_refused)
+Test(sql_dialect, what_holds_a_nul_or_is_too_long_is_refused)
 {
-    static const struct { enum value_type type; const char *value; size_t len; } cases[] = {
-        {VALUE_STRING, "a\0b", 3},
-        {VALUE_STRING, "\xff", 1},
-        {VALUE_STRING, "\xed\xa0\x80", 3},
-        {VALUE_INTEGER, "", 0},
-        {VALUE_INTEGER, "1 or 1=1", 8},
-        {VALUE_INTEGER, "9223372036854775808", 19},
-        {VALUE_INTEGER, "1.5", 3},
-        {VALUE_INTEGER, "+1", 2},
-        {VALUE_INTEGER, "1\0", 2},
-        {VALUE_DATE, "2024-02-30", 10},
-        {VALUE_DATE, "2024-2-3", 8},
-        {VALUE_DATE, "2024-01-01'--", 13},
-        {VALUE_TIMESTAMP, "2024-01-01", 10},
-        {VALUE_TIMESTAMP, "2024-02-30T00:00:00+01:00", 25},
-        {VALUE_TIMESTAMP, "2024-01-01T24:00:00+01:00", 25},
-        {VALUE_TIMESTAMP, "2024-01-01T00:60:00+01:00", 25},
-        {VALUE_TIMESTAMP, "2024-01-01T00:00:00Z", 20},
-        {VALUE_TIMESTAMP, "2024-01-01 00:00:00+01:00", 25},
-        {VALUE_TIMESTAMP, "2024-01-01T00:00:00+01:00'", 26},
-        {VALUE_IDENT, "", 0},
-        {VALUE_IDENT, "a\0b", 3},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-        struct bf_error err = {0};
-        cr_assert_eq(sql_literal(sqlite(), cases[i].type, cases[i].value, cases[i].len, &b, &err), BF_INVALID, "case %zu", i);
-        cr_assert_eq(b.len, 0, "case %zu", i);
-        cr_assert(*err.text);
-    }
     char longest[SQL_IDENT_MAX_BYTES + 1];
     memset(longest, 'a', sizeof longest);
-    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    cr_assert_eq(sql_literal(sqlite(), VALUE_IDENT, longest, sizeof longest - 1, &b, NULL), BF_OK);
-    cr_assert_eq(sql_literal(sqlite(), VALUE_IDENT, longest, sizeof longest, &b, NULL), BF_INVALID);
-}
-
-Test(sql_dialect, others_are_not_supported_yet)
-{
-    static const char *const others[] = {"PostgreSQL", "MariaDB", "sqlite", ""};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const struct sql_dialect *d = NULL;
-        struct bf_error err = {0};
-        cr_assert_eq(sql_dialect_find(others[i], &d, &err), BF_UNSUPPORTED);
-        cr_assert(strstr(err.text, "not supported yet"));
-        cr_assert(strstr(err.text, others[i]));
-        cr_assert_null(d);
+    for (int d = 0; d < N_DIALECTS; d++) {
+        BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+        cr_expect_eq(sql_literal(dialect(d), VALUE_STRING, "a\0b", 3, &b, NULL), BF_INVALID);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_INTEGER, "1\0", 2, &b, NULL), BF_INVALID);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_NUMBER, "1\0", 2, &b, NULL), BF_INVALID);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, "a\0b", 3, &b, NULL), BF_INVALID);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, sizeof longest, &b, NULL), BF_INVALID);
+        cr_expect_eq(b.len, 0);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, sizeof longest - 1, &b, NULL), BF_OK);
     }
 }
 
-Test(sql_dialect, busy_and_locked_are_transient)
+Test(sql_dialect, found_by_the_name_of_the_database)
 {
-    static const struct { int32_t native; const char *state; bool want; } cases[] = {
-        {5, "HY000", true}, {6, "HY000", true}, {261, "HY000", true}, {517, "HY000", true}, {0, "08S01", true},
-        {1, "HY000", false}, {19, "HY000", false}, {-1, "HY000", false}, {0, "42000", false}, {13, "HY000", false},
+    static const struct { const char *dbms, *wanted, *want; } names[] = {
+        {"PostgreSQL", "", "PostgreSQL"}, {"MariaDB", "", "MariaDB"}, {"SQLite", "", "SQLite"}, {"PostgreSQL", "ansi", "PostgreSQL"},
+        {"Snowflake", "ansi", "ansi"}, {"", "ansi", "ansi"}, {"sqlite", "", NULL}, {"MySQL", "", NULL}, {"", "", NULL},
+        {"PostgreSQL", "oracle", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_assert_eq(sqlite()->transient(cases[i].native, cases[i].state), cases[i].want, "%d", cases[i].native);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct sql_dialect *d = NULL;
+        struct bf_error err = {0};
+        enum bf_rc rc = sql_dialect_find(names[i].dbms, names[i].wanted, &d, &err);
+        if (names[i].want) {
+            cr_assert_eq(rc, BF_OK, "%s", err.text);
+            cr_assert_str_eq(d->dbms, names[i].want);
+        } else {
+            cr_assert_eq(rc, BF_UNSUPPORTED);
+            cr_assert(strstr(err.text, "not supported yet"));
+            cr_assert_null(d);
+        }
+    }
+}
+
+Test(sql_dialect, what_another_try_may_help)
+{
+    static const struct { int dialect; int32_t native; const char *state; bool want; } codes[] = {
+        {LITE, 5, "HY000", true}, {LITE, 6, "HY000", true}, {LITE, 261, "HY000", true}, {LITE, 517, "HY000", true}, {LITE, 0, "08S01", true},
+        {LITE, 1, "HY000", false}, {LITE, 19, "HY000", false}, {LITE, -1, "HY000", false}, {LITE, 0, "42000", false},
+        {LITE, 13, "HY000", false},
+        {POSTGRES, 1, "40001", true}, {POSTGRES, 1, "40P01", true}, {POSTGRES, 1, "55P03", true}, {POSTGRES, 35, "57P01", true},
+        {POSTGRES, 1, "53100", true}, {POSTGRES, 101, "08001", true}, {POSTGRES, 1, "57014", false}, {POSTGRES, 1, "23505", false},
+        {POSTGRES, 101, "28P01", false}, {POSTGRES, 5, "HY000", false},
+        {MARIA, 1205, "HY000", true}, {MARIA, 1213, "40001", true}, {MARIA, 2013, "08S01", true}, {MARIA, 1927, "70100", true},
+        {MARIA, 1045, "28000", false}, {MARIA, 1062, "23000", false}, {MARIA, 1064, "42000", false}, {MARIA, 5, "HY000", false},
+        {ANSI, 0, "40001", true}, {ANSI, 0, "08S01", true}, {ANSI, 1205, "HY000", false},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        cr_assert_eq(dialect(codes[i].dialect)->transient(codes[i].native, codes[i].state), codes[i].want, "case %zu", i);
 }

@@ -11,6 +11,13 @@ Test(sql_report, one_line_and_exit_for_each_end)
         {{.end = RUN_FENCED, .text = "token 1 is stale"}, "{\"fenced\":\"token 1 is stale\"}\n", 1},
         {{.end = RUN_FAULT, .transient = true, .fault = {.dbms = "SQLite", .sqlstate = "HY000", .native = 5, .text = "say \"busy\""}},
          "{\"sql\":{\"dbms\":\"SQLite\",\"sqlstate\":\"HY000\",\"native\":5,\"text\":\"say \\\"busy\\\"\"}}\n", 75},
+        {{.end = RUN_FAULT, .fault = {.dbms = "MariaDB", .sqlstate = "42000", .native = 1064, .text = "no"}, .statement = 2, .line = 5,
+          .excerpt = "insert \xC3\xA9"},
+         "{\"sql\":{\"dbms\":\"MariaDB\",\"sqlstate\":\"42000\",\"native\":1064,\"text\":\"no\",\"statement\":2,\"line\":5,"
+         "\"excerpt\":\"insert \\u00E9\"}}\n", 1},
+        {{.end = RUN_TESTED}, "", 0},
+        {{.end = RUN_TEST_FAILED}, "", 1},
+        {{.end = RUN_CHECK_FAILED}, "", 1},
         {{.end = RUN_FAULT, .fault = {.dbms = "SQLite", .sqlstate = "42000", .native = 0, .text = "no"}},
          "{\"sql\":{\"dbms\":\"SQLite\",\"sqlstate\":\"42000\",\"native\":0,\"text\":\"no\"}}\n", 1},
     };

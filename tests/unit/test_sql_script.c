@@ -16,8 +16,8 @@ static struct sql_request_piece value(enum value_type t, const char *s)
 static enum bf_rc prepare(const struct sql_request_piece *pieces, size_t n, struct sql_script *ret, struct bf_error *err)
 {
     const struct sql_dialect *d = NULL;
-    cr_assert_eq(sql_dialect_find("SQLite", &d, NULL), BF_OK);
-    return sql_script_prepare(d, pieces, n, ret, err);
+    cr_assert_eq(sql_dialect_find("SQLite", "", &d, NULL), BF_OK);
+    return sql_script_prepare(d, pieces, n, true, ret, err);
 }
 
 Test(sql_script, values_become_literals)

@@ -82,7 +82,7 @@ void end_first(struct world *w, enum outcome_source source, int32_t code, const 
 {
     cr_assert_gt(w->n_held, 0);
     struct agent_report r = {.ref = w->held[0].ref, .kind = REPORT_ENDED, .started_us = w->wall_us, .ended_us = w->wall_us + 5000,
-                             .outcome = {.source = source, .code = code, .sqlstate = "", .dbms = "", .text = text, .rows = -1}};
+                             .outcome = {.source = source, .code = code, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1}};
     memmove(w->held, w->held + 1, --w->n_held * sizeof *w->held);
     struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
     turn_agent_message(w->turns, agent_key, &m, w->boot_ms);

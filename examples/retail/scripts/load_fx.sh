@@ -1,13 +1,9 @@
 #!/bin/sh
 # load_fx.sh MONTH: the month's exchange rates into ref_fx.
 set -eu
+. "$(dirname "$0")/warehouse.sh"
 month=$1
-sqlite3 "$RETAIL_DIR/warehouse.db" <<SQL
-.bail on
-.timeout 10000
-attach 'file:$RETAIL_DIR/shop.db?mode=ro' as shop;
-begin immediate;
-delete from ref_fx where month = '$month';
-insert into ref_fx (month, currency, rate_micro) select month, currency, rate_micro from shop.fx where month = '$month';
-commit;
-SQL
+rows=$RETAIL_DIR/extract/fx-$month.${BF_ATTEMPT:-0}.csv
+trap 'rm -f "$rows"' EXIT
+sqlite3 -readonly -csv "$RETAIL_DIR/shop.db" "select month, currency, rate_micro from fx where month = '$month'" >"$rows"
+warehouse_replace ref_fx 'month, currency, rate_micro' "$rows" "month = '$month'"

@@ -11,4 +11,5 @@ select {{ partition.date }}, r.region, {{ params.ledger }}, coalesce(t.net, 0),
        coalesce(p.balance_eur_cents, 0) + coalesce(t.net, 0), {{ run.token }}
 from regions r
 left join today t on t.region = r.region
-left join mart_balance p on p.region = r.region and p.day = date({{ partition.date }}, '-1 day');
+left join mart_balance p on p.region = r.region
+    and p.day = (select max(b.day) from mart_balance b where b.day < {{ partition.date }});

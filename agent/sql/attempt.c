@@ -1,0 +1,358 @@
+/* See attempt.h.
+ *
+ * What we refuse ourselves counts as an access rule of the database (class 42): another try would end the same. */
+#include "agent/sql/attempt.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sql/failpoint.h"
+#include "agent/sql/supervise.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum { CLAIM_ROUNDS_MAX = 100 };
+
+bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    x->result->end = end;
+    vsnprintf(x->result->text, sizeof x->result->text, fmt, args);
+    va_end(args);
+    return false;
+}
+
+/* Texts are cut by bytes; half a character at the end goes too. */
+static void cut_to_characters(char *s)
+{
+    size_t n = strlen(s);
+    while (n && !bf_utf8_valid(s, n))
+        n--;
+    s[n] = '\0';
+}
+
+/* Who cancelled is known here and nowhere else. */
+static bool end_stopped(struct attempt *x, const char *where)
+{
+    struct run_result *r = x->result;
+    snprintf(r->fault.text, sizeof r->fault.text, "%s: %s", where, supervise_reason());
+    r->transient = true;
+    return attempt_end(x, RUN_FAULT, "%s: %s; nothing was committed", where, supervise_reason());
+}
+
+bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault *fault)
+{
+    struct run_result *r = x->result;
+    const struct sql_dialect *d = x->session.dialect;
+    r->fault = *fault;
+    if (supervise_stopped() != SUPERVISE_RUNNING)
+        return end_stopped(x, where);
+    r->transient = d ? d->transient(fault->native, fault->sqlstate) : strncmp(fault->sqlstate, "08", 2) == 0;
+    attempt_end(x, RUN_FAULT, "%s: %s says: %s (%s, native %d)", where, *fault->dbms ? fault->dbms : "the driver", fault->text,
+                fault->sqlstate, fault->native);
+    int n = snprintf(NULL, 0, "%s: ", where);
+    snprintf(r->fault.text, sizeof r->fault.text, "%s: %.*s", where, (int)sizeof r->fault.text - n - 1, fault->text);
+    cut_to_characters(r->fault.text);
+    cut_to_characters(r->text);
+    return false;
+}
+
+bool attempt_refused(struct attempt *x, const struct bf_error *err)
+{
+    (void)sql_fail_plain(x->session.connection, "42000", err->text, &x->result->fault);
+    x->result->transient = false;
+    return attempt_end(x, RUN_FAULT, "%s; nothing was run", err->text);
+}
+
+bool attempt_not_ours(struct attempt *x, const struct fence_row *row)
+{
+    long long ours = (long long)x->request->token, theirs = (long long)row->token;
+    if (row->state == FENCE_DONE)
+        return x->claimed ? attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld has done this step instance", ours, theirs)
+                          : attempt_end(x, RUN_ALREADY_DONE, "already done by token %lld", theirs);
+    if (row->state == FENCE_NONE)
+        return attempt_end(x, RUN_FENCED, "the row of this attempt in %s is gone; token %lld may not commit", x->request->fence_table, ours);
+    return attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld has claimed this step instance", ours, theirs);
+}
+
+bool attempt_open(struct attempt *x)
+{
+    struct sql_fault fault;
+    char where[160];
+    if (session_open(x->request, &x->session, &fault) == BF_OK)
+        return true;
+    snprintf(where, sizeof where, "cannot connect to %.100s", x->request->connection);
+    return attempt_fault(x, where, &fault);
+}
+
+bool attempt_prepare(struct attempt *x)
+{
+    struct bf_error err = {0};
+    const struct sql_request *r = x->request;
+    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
+    x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
+    x->prepared = true;
+    if (fence_init(&x->fence, &err) != BF_OK ||
+        (r->what == SQL_DO_RUN && sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, &err) != BF_OK))
+        return attempt_refused(x, &err);
+    sql_script_hash(&x->script, x->hash);
+    char host[64] = "";
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    snprintf(x->backend, sizeof x->backend, "%s:%ld%s%s", host, (long)getpid(), *x->session.id ? " session " : "", x->session.id);
+    return attempt_read_checks(x);
+}
+
+/* One round: look, end the session of who holds the row, raise.  *ret_again: the row changed meanwhile. */
+static bool claim_once(struct attempt *x, attempt_repair_fn *before_raise, bool *ret_again)
+{
+    struct sql_fault fault;
+    struct fence_row row;
+    char name[SQL_SESSION_NAME_MAX];
+    *ret_again = false;
+    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
+        return attempt_fault(x, "cannot read the row of this step instance in the fence", &fault);
+    if (row.state == FENCE_DONE || row.state == FENCE_LATER)
+        return attempt_not_ours(x, &row);
+    session_name(x->request->cluster, row.attempt, name);
+    if (row.state == FENCE_EARLIER && session_end_others(&x->session, name, &fault) != BF_OK)
+        return attempt_fault(x, "cannot begin before the session of an earlier attempt is gone", &fault);
+    bool done = false;
+    if (before_raise && !before_raise(x, &row, &done))
+        return false;
+    if (done) {
+        *ret_again = true;
+        return true;
+    }
+    if (fence_raise(x->session.connection, &x->fence, &row, &fault) != BF_OK)
+        return attempt_fault(x, "cannot claim the step instance in the fence", &fault);
+    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
+        return attempt_fault(x, "cannot read the row of this step instance in the fence", &fault);
+    *ret_again = row.state != FENCE_OURS;
+    return true;
+}
+
+bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
+{
+    struct sql_fault fault;
+    bool again = true;
+    if (fence_create(x->session.connection, &x->fence, &fault) != BF_OK)
+        return attempt_fault(x, "cannot create the table of the fence (bfctl warehouse init makes it under a role that may)", &fault);
+    for (int round = 0; again && round < CLAIM_ROUNDS_MAX; round++)
+        if (!claim_once(x, before_raise, &again))
+            return false;
+    if (again) {
+        (void)sql_fail_plain(x->session.connection, "40001", "other attempts claim it at the same time", &fault);
+        return attempt_fault(x, "cannot claim the step instance in the fence", &fault);
+    }
+    x->claimed = true;
+    sql_failpoint("after_claim");
+    return true;
+}
+
+/* --- the statements ---------------------------------------------------------------------------------------------------- */
+
+/* Rows changed on this connection so far. */
+static bool count_rows(struct attempt *x, int64_t *ret)
+{
+    struct sql_fault fault;
+    char cells[1][SQL_CELL_MAX];
+    bool found = false;
+    *ret = 0;
+    if (!x->session.dialect->rows)
+        return true;
+    if (sql_query_row(x->session.connection, x->session.dialect->rows, cells, 1, &found, &fault) != BF_OK)
+        return attempt_fault(x, "cannot count the rows that were changed", &fault);
+    if (found && !bf_parse_int(cells[0], 0, INT64_MAX, ret))
+        *ret = 0;
+    return true;
+}
+
+static bool one_of(const char *verb, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(verb, *words) == 0)
+            return true;
+    return false;
+}
+
+/* Drivers give a count for every statement; only of these it is rows that were changed. */
+static bool changes_rows(const struct sql_statement *s)
+{
+    static const char *const verbs[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "WITH", NULL};
+    return one_of(s->verb, verbs);
+}
+
+static enum bf_rc run_statement(struct attempt *x, const struct sql_statement *s, struct sql_fault *fault)
+{
+    const struct sql_dialect *d = x->session.dialect;
+    bool is_query = false;
+    int64_t rows = 0;
+    if (d->discard && s->gives == SQL_GIVES_ROWS) {
+        enum bf_rc rc = d->discard(x->session.connection, s->text, x->in_transaction, &is_query, fault);
+        if (rc != BF_OK || is_query)
+            return rc;
+    }
+    enum bf_rc rc = sql_execute(x->session.connection, s->text, &rows, fault);
+    if (rc == BF_OK && !d->rows && changes_rows(s) && rows > 0)
+        x->result->rows += rows;
+    return rc;
+}
+
+/* The number behind words in a message; 0 when it is not there. */
+static uint32_t number_behind(const char *text, const char *words)
+{
+    const char *at = strstr(text, words);
+    int64_t n = 0;
+    char digits[12] = "";
+    if (!at)
+        return 0;
+    at += strlen(words);
+    size_t len = strspn(at, "0123456789");
+    if (len == 0 || len >= sizeof digits)
+        return 0;
+    memcpy(digits, at, len);
+    return bf_parse_int(digits, 1, INT32_MAX, &n) ? (uint32_t)n : 0;
+}
+
+/* Where in the script the database found the error: a line, and a column when it says so ("at line 3", "at character 17"). */
+static void locate(const struct sql_statement *s, const char *message, uint32_t *ret_line, uint32_t *ret_column)
+{
+    uint32_t line = number_behind(message, " at line "), at = number_behind(message, " at character ");
+    *ret_line = s->line + (line ? line - 1 : 0);
+    *ret_column = 0;
+    if (!at)
+        return;
+    *ret_column = 1;
+    const char *p = s->text;
+    for (uint32_t left = at - 1; left && *p; left--) {
+        *ret_line += *p == '\n';
+        *ret_column = *p == '\n' ? 1 : *ret_column + 1;
+        do
+            p++;
+        while (((unsigned char)*p & 0xC0) == 0x80);
+    }
+}
+
+static void keep_place(struct attempt *x, const struct sql_statement *s, uint32_t line)
+{
+    struct run_result *r = x->result;
+    r->statement = s->number;
+    r->line = line;
+    snprintf(r->excerpt, sizeof r->excerpt, "%.*s", (int)sizeof r->excerpt - 1, s->text);
+    cut_to_characters(r->excerpt);
+}
+
+static bool statement_failed(struct attempt *x, const struct sql_statement *s, const struct sql_fault *fault)
+{
+    char where[80];
+    uint32_t line, column;
+    locate(s, fault->text, &line, &column);
+    keep_place(x, s, line);
+    if (column)
+        snprintf(where, sizeof where, "statement %u (line %u, column %u) failed", s->number, line, column);
+    else
+        snprintf(where, sizeof where, "statement %u (line %u) failed", s->number, line);
+    return attempt_fault(x, where, fault);
+}
+
+bool attempt_run_statements(struct attempt *x)
+{
+    struct sql_fault fault;
+    int64_t before = 0, after = 0;
+    if (!count_rows(x, &before))
+        return false;
+    for (size_t i = 0; i < x->script.n; i++) {
+        const struct sql_statement *s = &x->script.at[i];
+        if (supervise_stopped() != SUPERVISE_RUNNING) {
+            (void)sql_fail_plain(x->session.connection, "57014", "", &fault);
+            return statement_failed(x, s, &fault);
+        }
+        if (run_statement(x, s, &fault) != BF_OK)
+            return statement_failed(x, s, &fault);
+        char where[80];
+        snprintf(where, sizeof where, "after statement %u (line %u)", s->number, s->line);
+        if (x->in_transaction && x->session.dialect->ask_after_each && !attempt_still_in_transaction(x, where)) {
+            keep_place(x, s, s->line);
+            return false;
+        }
+        if (!x->in_transaction)
+            sql_failpoint("after_statement");
+    }
+    if (!count_rows(x, &after))
+        return false;
+    x->result->rows += after - before;
+    sql_failpoint("after_work");
+    return true;
+}
+
+/* --- the transaction --------------------------------------------------------------------------------------------------- */
+
+static enum bf_rc read_transaction_id(struct attempt *x, char ret[SQL_CELL_MAX], struct sql_fault *fault)
+{
+    char cells[1][SQL_CELL_MAX] = {""};
+    bool found = false;
+    enum bf_rc rc = sql_query_row(x->session.connection, x->session.dialect->transaction_id, cells, 1, &found, fault);
+    if (rc == BF_OK)
+        memcpy(ret, cells[0], SQL_CELL_MAX);
+    return rc;
+}
+
+bool attempt_begin(struct attempt *x)
+{
+    struct sql_fault fault;
+    enum bf_rc rc = sql_execute(x->session.connection, x->session.dialect->begin, NULL, &fault);
+    if (rc == BF_OK && x->session.dialect->transaction_id)
+        rc = read_transaction_id(x, x->transaction_id, &fault);
+    if (rc != BF_OK)
+        return attempt_fault(x, "cannot begin the transaction", &fault);
+    x->in_transaction = true;
+    return true;
+}
+
+bool attempt_still_in_transaction(struct attempt *x, const char *where)
+{
+    const struct sql_dialect *d = x->session.dialect;
+    struct sql_fault fault;
+    char now[SQL_CELL_MAX] = "";
+    if (d == &sql_dialect_ansi)
+        return true;
+    if (d->transaction_id) {
+        if (read_transaction_id(x, now, &fault) != BF_OK)
+            return attempt_fault(x, where, &fault);
+        if (strcmp(now, x->transaction_id) == 0)
+            return true;
+    } else if (sql_execute(x->session.connection, d->begin, NULL, &fault) != BF_OK) {
+        return true;
+    }
+    (void)sql_fail_plain(x->session.connection, "25000", d->ddl_commits
+                         ? "a statement ended the transaction, as DDL does on this database, so that what came before it is committed; the marker "
+                           "was not set; use publish: swap"
+                         : "a statement ended the transaction; the marker was not set", &fault);
+    return attempt_fault(x, where, &fault);
+}
+
+void attempt_rollback(struct attempt *x)
+{
+    struct sql_fault ignored;
+    if (x->session.connection && x->in_transaction)
+        (void)!sql_execute(x->session.connection, "rollback", NULL, &ignored);
+    x->in_transaction = false;
+}
+
+void attempt_close(struct attempt *x)
+{
+    bool stopped = supervise_stopped() != SUPERVISE_RUNNING;
+    session_close(&x->session);
+    if (stopped && x->session.dialect && *x->session.name) {
+        struct sql_connect_spec spec = {.odbc = x->request->odbc, .plain = strcmp(x->request->dialect, "ansi") == 0};
+        session_bury(&spec, x->session.dialect, x->session.name);
+    }
+    if (x->prepared) {
+        sql_script_done(&x->script);
+        fence_done(&x->fence);
+    }
+}

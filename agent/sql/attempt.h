@@ -1,0 +1,56 @@
+/* What the protocols share: an attempt with its session, its script and its row in the fence, and how it ends.  Private to run.c,
+ * swap.c and warehouse.c. */
+#ifndef BF_AGENT_SQL_ATTEMPT_H
+#define BF_AGENT_SQL_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sql/fence.h"
+#include "agent/sql/run.h"
+#include "agent/sql/script.h"
+#include "agent/sql/session.h"
+
+struct attempt {
+    const struct sql_request *request;
+    struct run_result *result;
+    struct sql_session session;
+    bool prepared;                             /* script and fence hold something */
+    struct sql_script script;
+    struct fence fence;
+    bool claimed;                              /* the row was ours once */
+    bool in_transaction;
+    char transaction_id[SQL_CELL_MAX];
+    char hash[SQL_CONTENT_HASH_MAX];
+    char backend[FENCE_BACKEND_MAX];
+};
+
+/* Each of these sets the result and returns false, for `return attempt_…()` in the steps of a protocol. */
+bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...) BF_PRINTF(3, 4);
+bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault *fault);
+bool attempt_refused(struct attempt *x, const struct bf_error *err);
+/* The row is not ours (any more). */
+bool attempt_not_ours(struct attempt *x, const struct fence_row *row);
+
+/* The steps.  false: the result is set. */
+bool attempt_open(struct attempt *x);
+bool attempt_prepare(struct attempt *x);
+/* Raise the row to our token, after the session of whoever holds it was ended.  before_raise (may be NULL) is called with the row that
+ * was seen, to repair what its holder left; it may find the work done, and sets *ret_done then. */
+typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, bool *ret_done);
+bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
+/* All statements, one by one. */
+bool attempt_run_statements(struct attempt *x);
+/* Refuse what is wrong in the request's checks before anything runs. */
+bool attempt_read_checks(struct attempt *x);
+/* Checks of the data that the statements made. */
+bool attempt_check(struct attempt *x);
+/* Begin the work's transaction; and see that no statement has ended it. */
+bool attempt_begin(struct attempt *x);
+bool attempt_still_in_transaction(struct attempt *x, const char *where);
+void attempt_rollback(struct attempt *x);
+
+/* Let go of everything.  When the attempt was stopped, its session is gone from the server afterwards. */
+void attempt_close(struct attempt *x);
+
+#endif

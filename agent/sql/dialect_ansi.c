@@ -1,0 +1,48 @@
+/* Any other database, when the connection says `dialect: ansi`: standard literals and standard statements only.
+ *
+ * What it does not know it refuses rather than guesses.  It cannot find or end sessions of earlier attempts, set a limit on waits for
+ * locks, or ask whether a statement ended the transaction; a result is read by the driver in whatever way it does. */
+#include <string.h>
+
+#include "agent/sql/connection.h"
+#include "agent/sql/literal.h"
+
+/* Databases differ in what a backslash means, and this one was not asked. */
+static enum bf_rc string(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    if (memchr(v, '\\', len))
+        return bf_fail(err, BF_UNSUPPORTED, "a string value with a backslash is not supported yet with dialect: ansi, because databases differ "
+                       "in what it means");
+    return literal_string(v, len, ret, err);
+}
+
+static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault)
+{
+    (void)c, (void)spec, (void)fault;
+    return BF_OK;
+}
+
+static bool transient(int32_t native, const char *sqlstate)
+{
+    (void)native;
+    return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
+}
+
+const struct sql_dialect sql_dialect_ansi = {
+    .dbms = "ansi",
+    .lexis = &sql_lexis_ansi,
+    .literal = {
+        [VALUE_STRING] = string, [VALUE_INTEGER] = literal_integer, [VALUE_DATE] = literal_date, [VALUE_TIMESTAMP] = literal_timestamp,
+        [VALUE_IDENT] = literal_ident, [VALUE_TABLE] = literal_table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
+    },
+    .name_max = 30,
+    .settle = settle,
+    .begin = "start transaction",
+    .transient = transient,
+    .create_fence =
+        "create table %s ("
+        "cluster varchar(64) not null, backfill bigint not null, step varchar(128) not null, %s varchar(64) not null, "
+        "run bigint not null, token bigint not null, attempt bigint not null, backend varchar(255) not null, "
+        "state varchar(8) not null, content_hash varchar(64) not null, claimed_at varchar(40) not null, done_at varchar(40), "
+        "primary key (cluster, backfill, step, \"partition\", run))",
+};

@@ -1,0 +1,131 @@
+/* MariaDB, through its own driver.
+ *
+ * A session holds a lock by its name (GET_LOCK), by which others find it.  The driver reads a result as a whole before it gives the first
+ * row, so queries run as cursors of an anonymous block, which the server fills and throws away: every row is computed, none travels. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/sql/connection.h"
+#include "agent/sql/literal.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+/* The session's sql_mode lets backslashes escape, see settle(). */
+static enum bf_rc string(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    enum bf_rc rc = literal_check_string(v, len, err);
+    if (rc != BF_OK)
+        return rc;
+    bf_buf_put_str(ret, "'");
+    for (size_t i = 0; i < len; i++) {
+        if (v[i] == '\'' || v[i] == '\\')
+            bf_buf_put_u8(ret, (uint8_t)v[i]);
+        bf_buf_put_u8(ret, (uint8_t)v[i]);
+    }
+    bf_buf_put_str(ret, "'");
+    return BF_OK;
+}
+
+/* Its literals know no offset.  The session's time zone is UTC, so an instant is written in UTC. */
+static enum bf_rc timestamp(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    struct literal_instant t;
+    enum bf_rc rc = literal_read_instant(v, len, &t, err);
+    if (rc != BF_OK)
+        return rc;
+    struct tm utc;
+    time_t seconds = (time_t)t.utc_s;
+    char text[32] = "";
+    if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc) == 0 || text[4] != '-')
+        return bf_fail(err, BF_INVALID, "a timestamp value is outside of the years 1 to 9999 in UTC");
+    bf_buf_printf(ret, "TIMESTAMP '%s'", text);
+    return BF_OK;
+}
+
+static enum bf_rc ident(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    if (len == 0 || len > SQL_IDENT_MAX_BYTES || !bf_utf8_valid(v, len) || v[len - 1] == ' ')
+        return bf_fail(err, BF_INVALID, "a name for an identifier has 1 to %u bytes of UTF-8 without NUL, and no blank at its end",
+                       SQL_IDENT_MAX_BYTES);
+    literal_put_quoted(ret, '`', v, len);
+    return BF_OK;
+}
+
+static enum bf_rc table(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    return literal_dotted(ident, v, len, ret, err);
+}
+
+/* The modes by which quotes and backslashes mean something else go, because the splitter and the server must read a script alike; how
+ * strictly data are taken is left as it is.  completion_type could chain a transaction to ours. */
+static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault)
+{
+    int64_t seconds = (spec->lock_wait_ms + 999) / 1000;
+    char text[512];
+    snprintf(text, sizeof text, "set session innodb_lock_wait_timeout = %lld, lock_wait_timeout = %lld, completion_type = 'NO_CHAIN', "
+             "time_zone = '+00:00', sql_mode = trim(both ',' from replace(replace(replace(replace(concat(',', @@sql_mode, ','), ',ANSI_QUOTES,', ','), "
+             "',NO_BACKSLASH_ESCAPES,', ','), ',ANSI,', ','), ',ORACLE,', ','))", (long long)seconds, (long long)seconds);
+    return sql_execute(c, text, NULL, fault);
+}
+
+/* Errors of the parser: the block was not begun. */
+static bool no_cursor(const struct sql_fault *f)
+{
+    return f->native == 1064 || f->native == 1295 || f->native == 1323 || f->native == 1313;
+}
+
+static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_transaction, bool *ret_is_query, struct sql_fault *fault)
+{
+    (void)in_transaction;
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "begin not atomic declare bf_rows cursor for %s; open bf_rows; close bf_rows; end", text);
+    enum bf_rc rc = sql_execute(c, bf_buf_cstr(&b), NULL, fault);
+    *ret_is_query = rc == BF_OK || !no_cursor(fault);
+    return *ret_is_query ? rc : BF_OK;
+}
+
+/* 1205 lock wait, 1213 deadlock; 2002 to 2013 the network and its names; 1040, 1203 too many connections; 1053, 1927 shut down, killed. */
+static bool transient(int32_t native, const char *sqlstate)
+{
+    static const int32_t codes[] = {1040, 1053, 1203, 1205, 1213, 1927, 2002, 2003, 2005, 2006, 2013};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (native == codes[i])
+            return true;
+    return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
+}
+
+const struct sql_dialect sql_dialect_mariadb = {
+    .dbms = "MariaDB",
+    .lexis = &sql_lexis_mariadb,
+    .literal = {
+        [VALUE_STRING] = string, [VALUE_INTEGER] = literal_integer, [VALUE_DATE] = literal_date, [VALUE_TIMESTAMP] = timestamp,
+        [VALUE_IDENT] = ident, [VALUE_TABLE] = table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
+    },
+    .name_max = 64,
+    .settle = settle,
+    .own_id = "select connection_id()",
+    .take_name = "select get_lock(%s, 5)",
+    .find_sessions = "select id, user from (select is_used_lock(%s) as id) l left join information_schema.processlist p using (id) "
+                     "where id <> connection_id()",
+    .end_session = "kill connection %s",
+    .end_remedy = "grant connection admin on *.* to ",
+    .begin = "begin",
+    .transaction_id = "select @@in_transaction",
+    .ask_after_each = true,
+    .ddl_commits = true,
+    .engine_of = "select t.engine, e.transactions from information_schema.tables t join information_schema.engines e on e.engine = t.engine "
+                 "where t.table_schema = coalesce(nullif(%s, ''), database()) and t.table_name = %s",
+    .discard = discard,
+    .transient = transient,
+    .create_fence =
+        "create table if not exists %s ("
+        "cluster varchar(64) not null, backfill bigint not null, step varchar(255) not null, %s varchar(64) not null, "
+        "run bigint not null, token bigint not null, attempt bigint not null, backend varchar(255) not null, "
+        "state varchar(8) not null check (state in ('claimed', 'done')), content_hash varchar(64) not null, "
+        "claimed_at varchar(40) not null, done_at varchar(40), "
+        "primary key (cluster, backfill, step, `partition`, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
+    .lock = "select get_lock(%s, %s)",
+    .unlock = "select release_lock(%s)",
+    .table_exists = "select 1 from information_schema.tables where table_schema = coalesce(nullif(%s, ''), database()) and table_name = %s",
+};

@@ -1,0 +1,112 @@
+/* PostgreSQL, through psqlODBC.
+ *
+ * A session is found by its application_name.  The driver reads a result as a whole before it gives the first row, so queries run as
+ * cursors on the server, which are moved to their end: every row is computed, none travels. */
+#include <string.h>
+
+#include "agent/sql/connection.h"
+#include "agent/sql/literal.h"
+#include "common/mem.h"
+
+static enum bf_rc timestamp(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
+{
+    struct literal_instant t;
+    enum bf_rc rc = literal_read_instant(v, len, &t, err);
+    if (rc == BF_OK)
+        bf_buf_printf(ret, "TIMESTAMP %s'%s'", t.has_offset ? "WITH TIME ZONE " : "", t.text);
+    return rc;
+}
+
+/* One query sets them all, and those that this server does not know are left out.
+ *
+ * standard_conforming_strings: literals are written for it.  tcp_…: a host that vanished holds its locks for a minute, not for two hours. */
+static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "select count(set_config(s.name, v.value, false)) from pg_settings s join (values "
+                  "('standard_conforming_strings', 'on'), ('backslash_quote', 'off'), ('lock_timeout', '%lld'), "
+                  "('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('application_name', ",
+                  (long long)spec->lock_wait_ms);
+    if (literal_string(spec->name, strlen(spec->name), &b, NULL) != BF_OK)
+        return sql_fail_plain(c, "42000", "the name of the session is not valid UTF-8", fault);
+    bf_buf_put_str(&b, ")) v (name, value) on s.name = v.name");
+    char cells[1][SQL_CELL_MAX];
+    bool found = false;
+    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(&b), cells, 1, &found, fault);
+    /* Systems without the means to tell that a client is gone refuse it, and older servers do not know it; work goes on without. */
+    struct sql_fault ignored;
+    if (rc == BF_OK)
+        (void)!sql_query_row(c, "select set_config('client_connection_check_interval', '1s', false) from pg_settings "
+                             "where name = 'client_connection_check_interval'", cells, 1, &found, &ignored);
+    return rc;
+}
+
+static enum bf_rc scan(struct sql_connection *c, const char *text, bool *ret_is_query, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "declare bf_rows no scroll cursor for %s", text);
+    enum bf_rc rc = sql_execute(c, "savepoint bf_rows", NULL, fault);
+    if (rc != BF_OK)
+        return rc;
+    /* What is no plain query (SELECT … INTO, WITH … INSERT) is refused here, before it does anything. */
+    *ret_is_query = sql_execute(c, bf_buf_cstr(&b), NULL, fault) == BF_OK;
+    if (!*ret_is_query)
+        rc = sql_execute(c, "rollback to savepoint bf_rows", NULL, fault);
+    if (rc == BF_OK && *ret_is_query)
+        rc = sql_execute(c, "move forward all in bf_rows", NULL, fault);
+    if (rc == BF_OK && *ret_is_query)
+        rc = sql_execute(c, "close bf_rows", NULL, fault);
+    return rc == BF_OK ? sql_execute(c, "release savepoint bf_rows", NULL, fault) : rc;
+}
+
+static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_transaction, bool *ret_is_query, struct sql_fault *fault)
+{
+    if (in_transaction)
+        return scan(c, text, ret_is_query, fault);
+    struct sql_fault ignored;
+    enum bf_rc rc = sql_execute(c, "begin", NULL, fault);
+    if (rc == BF_OK)
+        rc = scan(c, text, ret_is_query, fault);
+    if (rc == BF_OK)
+        return sql_execute(c, "commit", NULL, fault);
+    (void)!sql_execute(c, "rollback", NULL, &ignored);
+    return rc;
+}
+
+static bool transient(int32_t native, const char *sqlstate)
+{
+    (void)native;
+    static const char *const prefixes[] = {"08", "40", "53", "55P03", "57P01", "57P02", "57P03"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(sqlstate, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+const struct sql_dialect sql_dialect_postgresql = {
+    .dbms = "PostgreSQL",
+    .lexis = &sql_lexis_postgresql,
+    .literal = {
+        [VALUE_STRING] = literal_string, [VALUE_INTEGER] = literal_integer, [VALUE_DATE] = literal_date, [VALUE_TIMESTAMP] = timestamp,
+        [VALUE_IDENT] = literal_ident, [VALUE_TABLE] = literal_table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
+    },
+    .name_max = 63,
+    .settle = settle,
+    .own_id = "select pg_backend_pid()",
+    .find_sessions = "select pid, usename from pg_stat_activity where application_name = %s and pid <> pg_backend_pid() order by pid",
+    .end_session = "select pg_terminate_backend(%s)",
+    .end_remedy = "grant pg_signal_backend to ",
+    .begin = "begin",
+    .transaction_id = "select txid_current()",
+    .discard = discard,
+    .transient = transient,
+    .create_fence =
+        "create table if not exists %s ("
+        "cluster text not null, backfill bigint not null, step text not null, %s text not null, run bigint not null, "
+        "token bigint not null, attempt bigint not null, backend text not null, "
+        "state text not null check (state in ('claimed', 'done')), content_hash text not null, "
+        "claimed_at text not null, done_at text, "
+        "primary key (cluster, backfill, step, \"partition\", run))",
+    .table_exists = "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = "
+                    "coalesce(nullif(%s, ''), current_schema()) and c.relname = %s",
+};

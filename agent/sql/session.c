@@ -1,0 +1,215 @@
+/* See session.h. */
+#include "agent/sql/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/sql/supervise.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum {
+    LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200
+};
+
+void session_name(const char *cluster, int64_t attempt, char ret[SQL_SESSION_NAME_MAX])
+{
+    snprintf(ret, SQL_SESSION_NAME_MAX, "bf:%.38s:%lld", cluster, (long long)attempt);
+}
+
+int64_t session_lock_wait_ms(const struct sql_request *r)
+{
+    int64_t ms = LOCK_WAIT_MS;
+    if (r->timebox_ms > 0 && r->timebox_ms / 4 < ms)
+        ms = r->timebox_ms / 4;
+    return ms < LOCK_WAIT_LEAST_MS ? LOCK_WAIT_LEAST_MS : ms;
+}
+
+/* Names come from the request, or from the database, and were read as UTF-8; what is none is nobody's name. */
+static void put_literal(const struct sql_dialect *d, struct bf_buf *b, const char *text)
+{
+    if (sql_literal(d, VALUE_STRING, text, strlen(text), b, NULL) != BF_OK)
+        bf_buf_put_str(b, "''");
+}
+
+void session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second)
+{
+    const char *texts[] = {first, second};
+    for (size_t i = 0; i < 2 && texts[i]; i++) {
+        const char *hole = strstr(query, "%s");
+        if (!hole)
+            break;
+        bf_buf_put(ret, query, (size_t)(hole - query));
+        put_literal(d, ret, texts[i]);
+        query = hole + 2;
+    }
+    bf_buf_put_str(ret, query);
+}
+
+static void nap(int64_t ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* A session that is to go. */
+struct doomed {
+    char cells[2][SQL_CELL_MAX];               /* id, role */
+    bool found, refused;                       /* refused: the role may not end it */
+};
+
+static enum bf_rc find(struct sql_connection *c, const struct sql_dialect *d, const char *name, struct doomed *ret, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    session_put(d, &b, d->find_sessions, name, NULL);
+    return sql_query_row(c, bf_buf_cstr(&b), ret->cells, 2, &ret->found, fault);
+}
+
+/* Ask once; whether it went is seen by looking. */
+static void end_one(struct sql_connection *c, const struct sql_dialect *d, struct doomed *t)
+{
+    struct sql_fault fault;
+    int64_t id = 0;
+    if (!bf_parse_int(t->cells[0], 1, INT64_MAX, &id))
+        return;
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    const char *hole = strstr(d->end_session, "%s");
+    bf_buf_printf(&b, "%.*s%lld%s", (int)(hole - d->end_session), d->end_session, (long long)id, hole + 2);
+    t->refused = sql_execute(c, bf_buf_cstr(&b), NULL, &fault) != BF_OK;
+}
+
+static void tell_waiting(struct sql_session *x, const char *name, const struct doomed *t)
+{
+    if (!t->refused) {
+        fprintf(stderr, "bf-sql: waiting for session %s of %s to end\n", t->cells[0], name);
+        return;
+    }
+    struct sql_connection_info info;
+    sql_connection_info(x->connection, &info);
+    fprintf(stderr, "bf-sql: waiting for session %s of %s (role %s), which this role may not end; to allow it: %s%s\n", t->cells[0], name,
+            t->cells[1], x->dialect->end_remedy, *info.user ? info.user : "it");
+}
+
+static enum bf_rc give_up(const struct sql_session *x, const char *name, const struct doomed *t, struct sql_fault *fault)
+{
+    char text[512];
+    snprintf(text, sizeof text, "session %.32s of %s, an earlier attempt, still lives%s; another attempt may find it gone", t->cells[0], name,
+             t->refused ? ", and this role may not end it" : "");
+    return sql_fail_plain(x->connection, "55P03", text, fault);
+}
+
+enum bf_rc session_end_others(struct sql_session *x, const char *name, struct sql_fault *fault)
+{
+    const struct sql_dialect *d = x->dialect;
+    int64_t began = bf_boottime_ms(), told = began - TELL_EVERY_MS + LOCK_WAIT_LEAST_MS, pause = POLL_FIRST_MS;
+    char last[SQL_CELL_MAX] = "";
+    struct doomed t = {0};
+    while (d->find_sessions) {
+        enum bf_rc rc = find(x->connection, d, name, &t, fault);
+        if (rc != BF_OK)
+            return rc;
+        if (!t.found)
+            break;
+        if (strcmp(last, t.cells[0]) != 0)
+            end_one(x->connection, d, &t);
+        memcpy(last, t.cells[0], sizeof last);
+        int64_t now = bf_boottime_ms();
+        if (t.refused ? told < began || now - told >= TELL_EVERY_MS : now - told >= TELL_EVERY_MS) {
+            tell_waiting(x, name, &t);
+            told = now;
+        }
+        if (supervise_stopped() != SUPERVISE_RUNNING)
+            return give_up(x, name, &t, fault);
+        nap(pause);
+        pause = pause * 2 < POLL_MOST_MS ? pause * 2 : POLL_MOST_MS;
+    }
+    if (*last && !t.refused)
+        fprintf(stderr, "bf-sql: ended session %s of %s in %lld ms\n", last, name, (long long)(bf_boottime_ms() - began));
+    return BF_OK;
+}
+
+void session_bury(const struct sql_connect_spec *connect, const struct sql_dialect *d, const char *name)
+{
+    struct sql_connection *c = NULL;
+    struct sql_fault ignored;
+    struct sql_connect_spec spec = *connect;
+    spec.patience_ms = BURY_MS;
+    if (!d->find_sessions || sql_connect(&spec, &c, &ignored) != BF_OK)
+        return;
+    int64_t until = bf_boottime_ms() + BURY_MS, pause = POLL_FIRST_MS;
+    struct doomed t = {0};
+    while (find(c, d, name, &t, &ignored) == BF_OK && t.found && bf_boottime_ms() < until) {
+        end_one(c, d, &t);
+        nap(pause);
+        pause *= 2;
+    }
+    sql_connection_free(c);
+}
+
+static enum bf_rc ask(struct sql_session *x, const char *query, const char *text, char ret[SQL_CELL_MAX], struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[1][SQL_CELL_MAX] = {""};
+    bool found = false;
+    session_put(x->dialect, &b, query, text, NULL);
+    enum bf_rc rc = sql_query_row(x->connection, bf_buf_cstr(&b), cells, 1, &found, fault);
+    if (rc == BF_OK)
+        memcpy(ret, cells[0], SQL_CELL_MAX);
+    return rc;
+}
+
+/* Settings, name, and nobody else of that name: an attempt that was begun twice ends its first session. */
+static enum bf_rc settle(const struct sql_request *r, struct sql_session *x, struct sql_fault *fault)
+{
+    struct sql_session_spec spec = {.name = x->name, .lock_wait_ms = session_lock_wait_ms(r)};
+    char cell[SQL_CELL_MAX] = "";
+    enum bf_rc rc = x->dialect->settle(x->connection, &spec, fault);
+    if (rc == BF_OK && x->dialect->own_id)
+        rc = ask(x, x->dialect->own_id, NULL, cell, fault);
+    snprintf(x->id, sizeof x->id, "%.31s", cell);
+    if (rc == BF_OK)
+        rc = session_end_others(x, x->name, fault);
+    if (rc == BF_OK && x->dialect->take_name) {
+        rc = ask(x, x->dialect->take_name, x->name, cell, fault);
+        if (rc == BF_OK && strcmp(cell, "1") != 0)
+            rc = sql_fail_plain(x->connection, "55P03", "another session of this attempt came in between", fault);
+    }
+    return rc;
+}
+
+enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, struct sql_fault *fault)
+{
+    struct sql_session x = {0};
+    struct bf_error err = {0};
+    struct sql_connect_spec spec = {.odbc = r->odbc, .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = session_lock_wait_ms(r)};
+    session_name(r->cluster, r->attempt, x.name);
+    enum bf_rc rc = sql_connect(&spec, &x.connection, fault);
+    if (rc != BF_OK) {
+        if (*fault->dbms && sql_dialect_find(fault->dbms, "", &x.dialect, &err) == BF_OK)
+            ret->dialect = x.dialect;
+        return rc;
+    }
+    supervise_watch(x.connection);
+    if (sql_dialect_find(sql_connection_dbms(x.connection), r->dialect, &x.dialect, &err) != BF_OK)
+        rc = sql_fail_plain(x.connection, "42000", err.text, fault);
+    if (rc == BF_OK) {
+        supervise_session(&spec, x.dialect, x.name);
+        rc = settle(r, &x, fault);
+    }
+    ret->dialect = x.dialect;
+    if (rc == BF_OK)
+        *ret = x;
+    else
+        session_close(&x);
+    return rc;
+}
+
+void session_close(struct sql_session *x)
+{
+    supervise_watch(NULL);
+    sql_connection_free(x->connection);
+    x->connection = NULL;
+}

@@ -1,0 +1,40 @@
+/* A named session of a database: opened with the settings that the protocol needs, and found and ended by its name from another one.
+ *
+ * The name is made of the cluster and the attempt.  An attempt that follows another ends its session first, because a session that is
+ * paused or whose client was killed may hold locks for as long as it likes. */
+#ifndef BF_AGENT_SQL_SESSION_H
+#define BF_AGENT_SQL_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sql/connection.h"
+#include "agent/sql/dialect.h"
+#include "agent/sql/request.h"
+
+struct sql_session {
+    struct sql_connection *connection;
+    const struct sql_dialect *dialect;         /* may be set although the connection failed, as far as the driver told which it is */
+    char id[32];                               /* of the server's session; "" when it has none */
+    char name[SQL_SESSION_NAME_MAX];
+};
+
+void session_name(const char *cluster, int64_t attempt, char ret[SQL_SESSION_NAME_MAX]);
+/* One wait for a lock: longer queues belong to the coordinator, which can show them. */
+int64_t session_lock_wait_ms(const struct sql_request *r);
+
+enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, struct sql_fault *fault) BF_MUST_CHECK;
+/* Close it; rolls back. */
+void session_close(struct sql_session *x);
+
+/* Append a query of the dialect with its %s filled by literals of the texts (NULL: none). */
+void session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second);
+
+/* End the other sessions of a name, and wait until they are gone.  Where the role may not, it waits for them to end by themselves and
+ * says so on standard error.  The time limit of the attempt bounds it. */
+enum bf_rc session_end_others(struct sql_session *x, const char *name, struct sql_fault *fault) BF_MUST_CHECK;
+
+/* The same from a connection of its own, in about a second, without a word: for when our own session is not to be trusted. */
+void session_bury(const struct sql_connect_spec *connect, const struct sql_dialect *d, const char *name);
+
+#endif
