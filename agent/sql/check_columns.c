@@ -30,9 +30,7 @@ static void put_mariadb(struct check_run *x, const char *table, struct bf_buf *b
 /* A schema is an attached database there. */
 static void put_sqlite(struct check_run *x, const char *table, struct bf_buf *b)
 {
-    for (size_t i = 0; i < x->place->n_stand_ins; i++)
-        if (strcmp(x->place->stand_ins[i].table, table) == 0)
-            table = x->place->stand_ins[i].staged;
+    table = check_stand_in(x, table);
     const char *dot = strrchr(table, '.');
     bf_buf_put_str(b, "select name, type, case when \"notnull\" = 1 or (pk = 1 and lower(type) = 'integer') then 1 else 0 end "
                       "from pragma_table_info(");

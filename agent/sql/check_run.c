@@ -121,11 +121,17 @@ void check_put_string(struct check_run *x, const char *s, struct bf_buf *b)
     put_literal(x, VALUE_STRING, s, strlen(s), b);
 }
 
-void check_put_table(struct check_run *x, const char *table, struct bf_buf *b)
+const char *check_stand_in(const struct check_run *x, const char *table)
 {
     for (size_t i = 0; i < x->place->n_stand_ins; i++)
         if (strcmp(x->place->stand_ins[i].table, table) == 0)
-            table = x->place->stand_ins[i].staged;
+            return x->place->stand_ins[i].staged;
+    return table;
+}
+
+void check_put_table(struct check_run *x, const char *table, struct bf_buf *b)
+{
+    table = check_stand_in(x, table);
     for (;;) {
         size_t n = strcspn(table, ".");
         put_literal(x, VALUE_IDENT, table, n, b);
@@ -165,19 +171,43 @@ void check_put_row_sample(const struct check_run *x, bool sample, struct bf_buf 
     bf_buf_put_str(b, text);
 }
 
+/* A staged table is the one that stands in, as in the script. */
+static struct sql_request_piece *place_pieces(const struct check_run *x, const struct sql_pieces *pieces)
+{
+    struct sql_request_piece *placed = bf_xcalloc(pieces->n + 1, sizeof *placed);
+    for (size_t i = 0; i < pieces->n; i++) {
+        placed[i] = pieces->at[i];
+        if (placed[i].value && placed[i].type == VALUE_STAGED) {
+            placed[i].type = VALUE_TABLE;
+            placed[i].text = (char *)(uintptr_t)check_stand_in(x, placed[i].text);
+            placed[i].len = strlen(placed[i].text);
+        }
+    }
+    return placed;
+}
+
 bool check_put_query(struct check_run *x, const struct sql_pieces *pieces, const char *what, struct bf_buf *b)
 {
     struct sql_script script = {0};
     struct bf_error err = {0};
-    if (sql_script_prepare(x->place->dialect, pieces->at, pieces->n, true, &script, &err) != BF_OK)
+    BF_AUTO_FREE struct sql_request_piece *placed = place_pieces(x, pieces);
+    if (sql_script_prepare(x->place->dialect, placed, pieces->n, true, &script, &err) != BF_OK)
         return check_stop(x, "%s cannot be run as a query: %s", what, err.text);
-    bool ok = script.n == 1 && script.at[0].gives == SQL_GIVES_ROWS;
-    if (ok)
-        bf_buf_put(b, script.at[0].text, script.at[0].len);
-    else if (script.n != 1)
+    static const char *const verbs[] = {"SELECT", "WITH", "VALUES", "TABLE", "("};
+    const struct sql_statement *s = &script.at[0];
+    bool query = false, ok = false;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        query = query || strcmp(s->verb, verbs[i]) == 0;
+    if (script.n != 1)
         check_stop(x, "%s has %zu statements; a check is one query", what, script.n);
+    else if (!query)
+        check_stop(x, "%s begins with %s; a check is one query, and begins with SELECT or WITH", what, s->verb);
+    else if (s->gives != SQL_GIVES_ROWS || s->body)
+        check_stop(x, "%s does more than read; a check may not change data", what);
     else
-        check_stop(x, "%s (%s) is not a query that only reads; a check is one query that changes nothing", what, script.at[0].verb);
+        ok = true;
+    if (ok)
+        bf_buf_put(b, s->text, s->len);
     sql_script_done(&script);
     return ok;
 }

@@ -38,6 +38,8 @@ const char *check_label(const struct check_run *x, char ret[160]);
 
 /* --- text of queries; names in quotes of the dialect --- */
 void check_put_name(struct check_run *x, const char *name, struct bf_buf *b);
+/* The table that stands in for it, or itself. */
+const char *check_stand_in(const struct check_run *x, const char *table);
 void check_put_table(struct check_run *x, const char *table, struct bf_buf *b);      /* the stand-in, where there is one */
 void check_put_string(struct check_run *x, const char *s, struct bf_buf *b);
 void check_put_limit(const struct check_run *x, unsigned rows, struct bf_buf *b);

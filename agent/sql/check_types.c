@@ -60,6 +60,7 @@ static const struct type_row { unsigned dialects; const char *spelling, *name; b
     {ALL, "string", "text", false, COLUMN_TEXT},
     {S, "clob", "text", false, COLUMN_TEXT},
     {S, "", "", false, COLUMN_TEXT},
+    {S, "num", "num", false, COLUMN_TEXT},     /* what CREATE TABLE … AS makes of dates, and of numerics */
     {M, "tinytext", "tinytext", false, COLUMN_TEXT},
     {M, "mediumtext", "mediumtext", false, COLUMN_TEXT},
     {M, "longtext", "longtext", false, COLUMN_TEXT},
