@@ -124,20 +124,27 @@ static bool checks_of(void *arg, const struct store_details *d)
     return w->bytes < PAGE_BYTES && json_array_size(w->rows) < w->limit;
 }
 
-/* The picked instances from offset on.  *ret_next: those that are passed afterwards, UINT64_MAX when that is all. */
+static bool is_full(const struct checks_walk *w, int64_t until_us)
+{
+    return w->bytes >= PAGE_BYTES || json_array_size(w->rows) >= w->limit || bf_boottime_us() >= until_us;
+}
+
+/* The picked instances from offset on: at least one, whatever the time.  *ret_next: those that are passed afterwards, UINT64_MAX when
+ * that is all. */
 static enum bf_rc walk_picked(struct checks_walk *w, const struct plan_selection *picked, uint64_t offset, bool newest, uint64_t *ret_next,
                               struct bf_error *err)
 {
     struct plan_selection_walk at = {0};
     int64_t until_us = bf_boottime_us() + PAGE_US;
     uint64_t passed = 0;
+    bool moved = false;
     *ret_next = UINT64_MAX;
     while (plan_selection_next(picked, &at)) {
         uint64_t skip = offset > passed ? offset - passed : 0, before = passed;
         passed += at.range.n;
         if (skip >= at.range.n)
             continue;
-        if (w->bytes >= PAGE_BYTES || json_array_size(w->rows) >= w->limit || bf_boottime_us() >= until_us) {
+        if (moved && is_full(w, until_us)) {
             *ret_next = before + skip;
             return BF_OK;
         }
@@ -145,6 +152,7 @@ static enum bf_rc walk_picked(struct checks_walk *w, const struct plan_selection
                                               .n = at.range.n - (uint32_t)skip, .newest = newest,
                                               .marks = w->marks ? w->marks : (uint8_t)(15 | DETAILS_DROPPED)};
         uint32_t next = 0;
+        moved = true;
         enum bf_rc rc = store_walk_details(w->v->store, &r, until_us, checks_of, w, &next, err);
         if (rc != BF_OK)
             return rc;
