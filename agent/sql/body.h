@@ -7,7 +7,7 @@
 
 #include "agent/sql/lex.h"
 
-#define BODY_DEPTH_MAX 64u                     /* blocks in blocks; a deeper one is split, and the database refuses the halves */
+#define BODY_DEPTH_MAX 1024u                    /* blocks in blocks; a deeper one is split, and the database refuses the halves */
 
 enum body_state {
     BODY_START, BODY_NONE, BODY_CREATE,
@@ -27,8 +27,8 @@ struct body {
     uint32_t skip;                             /* words to come that are names */
     bool start;                                /* a statement of the body begins here */
     bool label;                                /* the token before may be one */
+    uint32_t depth;
     uint8_t handler;                           /* how much of DECLARE … HANDLER FOR was read */
-    uint8_t depth;
     char open[BODY_DEPTH_MAX];                 /* what must be ended, innermost last */
 };
 

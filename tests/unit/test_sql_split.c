@@ -22,6 +22,16 @@ static enum bf_rc split_text(const struct sql_lexis *l, const char *text, struct
     return sql_split(l, &part, 1, ret, err);
 }
 
+static struct sql_part text_part(const char *s)
+{
+    return (struct sql_part){.text = s, .len = strlen(s)};
+}
+
+static struct sql_part value_part(const char *s)
+{
+    return (struct sql_part){.value = true, .text = s, .len = strlen(s)};
+}
+
 struct split_case { const char *text, *want; };
 
 static void check_cases(const struct sql_lexis *l, const struct split_case *cases, size_t n)
@@ -102,6 +112,86 @@ Test(sql_split, postgresql_statements)
     check_cases(&sql_lexis_postgresql, cases, sizeof cases / sizeof *cases);
 }
 
+Test(sql_split, mariadb_statements)
+{
+    static const struct split_case cases[] = {
+        {"select 'a\\';b'; x", "select 'a\\';b' | x"},
+        {"select \"a\\\";b\"; x", "select \"a\\\";b\" | x"},
+        {"select `a\\`; x", "select `a\\` | x"},
+        {"select 1 # it's\n; x", "select 1 | x"},
+        {"select 1 --\tit's\n+ 2; x", "select 1  \n+ 2 | x"},
+        {"select 1 --", "select 1"},
+        {"select 1 -- a\rcommit; x", "select 1"},
+        {"select 5-/**/- 3", "select 5- - 3"},
+        {"select 1 /* /* */; x", "select 1 | x"},
+        {"select @a := 1, @'b;', N'c;', _utf8'd;', $e$f; x", "select @a := 1, @'b;', N'c;', _utf8'd;', $e$f | x"},
+        {"select '/*! ; */'; x", "select '/*! ; */' | x"},
+    };
+    check_cases(&sql_lexis_mariadb, cases, sizeof cases / sizeof *cases);
+}
+
+Test(sql_split, mariadb_bodies)
+{
+    static const struct split_case cases[] = {
+        {"create procedure p() begin select 1; end; x", "create procedure p() begin select 1; end | x"},
+        {"create procedure p() select 1; x", "create procedure p() select 1 | x"},
+        {"create procedure p() l: loop leave l; end loop l; x", "create procedure p() l: loop leave l; end loop l | x"},
+        {"create function f() returns int(11) begin return case a when 1 then 2 end; end; x",
+         "create function f() returns int(11) begin return case a when 1 then 2 end; end | x"},
+        {"create trigger t before insert on a for each row begin set new.end = 1; end; x",
+         "create trigger t before insert on a for each row begin set new.end = 1; end | x"},
+        {"create event e on schedule every 1 day do begin select 1; end; x", "create event e on schedule every 1 day do begin select 1; end | x"},
+        {"create procedure p() begin declare exit handler for not found, 1062 begin end; select 1; end; x",
+         "create procedure p() begin declare exit handler for not found, 1062 begin end; select 1; end | x"},
+        {"begin not atomic if a then select if(1, 2, 3); else case 1 when 1 then x; end case; end if; end; x",
+         "begin not atomic if a then select if(1, 2, 3); else case 1 when 1 then x; end case; end if; end | x"},
+        {"begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for i in 1..2 do z; end for; end; x",
+         "begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for i in 1..2 do z; end for; end | x"},
+        /* Without a body there is nothing to hold. */
+        {"begin; commit; end", "begin | commit | end"},
+        {"create table trigger_t (begin int); commit", "create table trigger_t (begin int) | commit"},
+        {"create procedure p() delete from t where if(a, b, c); commit", "create procedure p() delete from t where if(a, b, c) | commit"},
+        {"create definer = procedure@x view v as select 1; commit", "create definer = procedure@x view v as select 1 | commit"},
+        {"alter procedure p comment 'begin'; commit", "alter procedure p comment 'begin' | commit"},
+    };
+    check_cases(&sql_lexis_mariadb, cases, sizeof cases / sizeof *cases);
+}
+
+Test(sql_split, postgresql_bodies)
+{
+    static const struct split_case cases[] = {
+        {"create function f() begin atomic select 1; end; x", "create function f() begin atomic select 1; end | x"},
+        {"create or replace procedure p() begin /* */ atomic end; x", "create or replace procedure p() begin   atomic end | x"},
+        {"create rule r as on insert to t do (a; b); x", "create rule r as on insert to t do (a; b) | x"},
+        {"begin atomic; commit", "begin atomic | commit"},
+        {"create table t (a; commit)", "create table t (a | commit)"},
+        {"create function f(begin atomic); commit", "create function f(begin atomic) | commit"},
+    };
+    check_cases(&sql_lexis_postgresql, cases, sizeof cases / sizeof *cases);
+}
+
+/* A string behind E'…' and a newline goes on with it: backslashes count there. */
+Test(sql_split, postgresql_strings_that_go_on)
+{
+    static const struct split_case cases[] = {
+        {"select E'a'\n'b\\'; c'; x", "select E'a'\n'b\\'; c' | x"},
+        {"select E'a' -- it's\n 'b\\'; c'; x", "select E'a'  \n 'b\\'; c' | x"},
+        {"select 'a'\n'b\\'; x", "select 'a'\n'b\\' | x"},
+        {"select E'a', \n'b\\'; x", "select E'a', \n'b\\' | x"},
+        {"select 1 -- a\rcommit", "select 1  \rcommit"},
+        {"select 1 -- a\r; commit", "select 1 | commit"},
+    };
+    check_cases(&sql_lexis_postgresql, cases, sizeof cases / sizeof *cases);
+    /* A value must not be drawn into it, nor what follows a value. */
+    struct sql_part parts[] = {text_part("select E'a'\n"), value_part("'b\\'"), text_part("\n'c\\'; x")};
+    struct sql_script s = {0};
+    struct bf_error err = {0};
+    cr_assert_eq(sql_split(&sql_lexis_postgresql, parts, 3, &s, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(s.n, 2);
+    cr_assert_str_eq(s.at[0].text, "select E'a'  'b\\'  'c\\'");
+    sql_script_done(&s);
+}
+
 Test(sql_split, refusals_name_the_line)
 {
     static const struct { const struct sql_lexis *lexis; const char *text, *want; } cases[] = {
@@ -119,6 +209,32 @@ Test(sql_split, refusals_name_the_line)
         {&sql_lexis_sqlite, "1", "line 1: a statement begins with a word"},
         {&sql_lexis_postgresql, "do $a$ $b$", "line 1: a dollar-quoted string is not closed"},
         {&sql_lexis_postgresql, "/* /* */", "line 1: a comment is not closed"},
+        {&sql_lexis_postgresql, "select 1$$; commit; $$", "line 1: a number runs into what follows it"},
+        {&sql_lexis_postgresql, "select 1E'\\'; commit; --'", "line 1: a number runs into what follows it"},
+        {&sql_lexis_postgresql, "select 1;\nselect {d '1'}", "line 2: the character { is not supported outside quotes; the driver"},
+        {&sql_lexis_postgresql, "\\copy t from x", "line 1: the character \\ is not supported outside quotes; commands of a client"},
+        {&sql_lexis_postgresql, "a;\ncopy t (a) from\nstdin", "line 3: COPY from stdin is refused"},
+        {&sql_lexis_postgresql, "copy (select 1) TO stdout", "line 1: COPY TO stdout is refused"},
+        {&sql_lexis_postgresql, "a; \xEF\xBB\xBF" "commit", "line 1: a byte order mark stands inside"},
+        {&sql_lexis_mariadb, "select 1 /*! ; commit */", "line 1: a comment that begins with /*! or /*M! is refused"},
+        {&sql_lexis_mariadb, "select 1 /*M! ; commit */", "line 1: a comment that begins with /*! or /*M! is refused"},
+        {&sql_lexis_mariadb, "select 5--3", "line 1: -- begins a comment only before a blank"},
+        {&sql_lexis_mariadb, "a;\nDelimiter //\nb //", "line 2: DELIMITER is a command of a client program"},
+        {&sql_lexis_mariadb, "select \"a", "line 1: a string is not closed"},
+        {&sql_lexis_mariadb, "select ?", "line 1: the character ? is not supported"},
+        {&sql_lexis_ansi, "select 'a\\'; commit", "line 1: a backslash before a quote is refused"},
+        {&sql_lexis_ansi, "select \"a\\\"\"\"", "line 1: a backslash before a quote is refused"},
+        {&sql_lexis_ansi, "select `a`", "line 1: the character ` is not supported"},
+        {&sql_lexis_ansi, "select [a]", "line 1: the character [ is not supported"},
+        {&sql_lexis_ansi, "do $$ $$", "line 1: the character $ is not supported"},
+        {&sql_lexis_ansi, "a$b", "line 1: the character $ is not supported"},
+        {&sql_lexis_ansi, "a # it's", "line 1: the character # is not supported"},
+        {&sql_lexis_ansi, "a --b", "line 1: -- begins a comment only before a blank"},
+        {&sql_lexis_ansi, "a /* /* */ b */", "line 1: a comment inside a comment is refused"},
+        {&sql_lexis_ansi, "a /*! b */", "line 1: a comment that begins with /*!"},
+        {&sql_lexis_ansi, "a -- b\rcommit", "line 1: a carriage return inside a comment is refused"},
+        {&sql_lexis_ansi, "a // it's", "line 1: // is refused"},
+        {&sql_lexis_ansi, "select q'[it's]'", "line 1: a string that begins with q' is refused"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sql_script s = {.n = 77};
@@ -144,16 +260,6 @@ Test(sql_split, numbers_lines_and_verbs)
     cr_expect_eq(s.at[2].line, 7);
     cr_expect_str_eq(s.at[2].verb, "COMMIT");
     sql_script_done(&s);
-}
-
-static struct sql_part text_part(const char *s)
-{
-    return (struct sql_part){.text = s, .len = strlen(s)};
-}
-
-static struct sql_part value_part(const char *s)
-{
-    return (struct sql_part){.value = true, .text = s, .len = strlen(s)};
 }
 
 Test(sql_split, values_are_single_tokens)
@@ -221,18 +327,19 @@ Test(sql_split, large_scripts)
 static const char *const scraps[] = {
     "select ", "'", "''", "\"", "`", "[", "]", ";", "--", "\n", "/*", "*/", "$$", "$a$", "begin ", "end", "create ", "trigger ", "temp ", "case ",
     " ", "a", "1", "\\", "E'", "\xEF\xBB\xBF", "\xF0\x9F\x98\x80", "-", "/", "*", "commit", "(", ")", "insert into t values(",
+    "#", "/*!", "procedure p() ", "function f() ", "atomic ", "if ", "then ", "rule ", "\r", "-- ", "'a'", "E'a'", ".",
 };
 
 /* Whatever the script: each statement splits into itself, and values do not change how many there are. */
 Test(sql_split, borders_hold_for_random_scripts)
 {
     static const char *const values[] = {"'v'", "''';commit;--'", "\"/*\"", "'*/'", "-7", "'$$ \n ; $a$'"};
-    const struct sql_lexis *const lexes[] = {&sql_lexis_sqlite, &sql_lexis_postgresql};
+    static const struct sql_lexis *const lexes[] = {&sql_lexis_sqlite, &sql_lexis_postgresql, &sql_lexis_mariadb, &sql_lexis_ansi};
     struct bf_prng prng;
     bf_prng_seed(&prng, 42);
     size_t accepted = 0;
     for (int round = 0; round < 40000; round++) {
-        const struct sql_lexis *l = lexes[round % 2];
+        const struct sql_lexis *l = lexes[round % 4];
         struct sql_part parts[12], plain[12];
         size_t n = 1 + bf_prng_below(&prng, 12);
         for (size_t i = 0; i < n; i++) {
