@@ -92,8 +92,22 @@ static enum failure_class classify_sql(const struct outcome *o)
     return FAILURE_UNKNOWN;
 }
 
-static enum failure_class classify_exit(int32_t code)
+static enum failure_class class_of(enum plan_failure_class c)
 {
+    switch (c) {
+    case PLAN_TRANSIENT: return FAILURE_TRANSIENT;
+    case PLAN_PERMANENT: return FAILURE_PERMANENT;
+    case PLAN_UNKNOWN: return FAILURE_UNKNOWN;
+    }
+    return FAILURE_UNKNOWN;
+}
+
+/* The step's own word outranks the conventions. */
+static enum failure_class classify_exit(const struct plan_step *s, int32_t code)
+{
+    for (size_t i = 0; i < s->n_failure; i++)
+        if (s->failure[i].exit_code == code)
+            return class_of(s->failure[i].means);
     switch (code) {
     case 75: return FAILURE_TRANSIENT;           /* EX_TEMPFAIL */
     case 126:                                    /* the shell's: cannot be run, not found */
@@ -119,7 +133,7 @@ enum failure_class failure_classify(const struct outcome *o, const struct plan_s
     switch (o->source) {
     case OUTCOME_OK:
     case OUTCOME_SKIP: return FAILURE_NONE;
-    case OUTCOME_EXIT: return classify_exit(o->code);
+    case OUTCOME_EXIT: return classify_exit(s, o->code);
     case OUTCOME_SIGNAL:
     case OUTCOME_OOM: return FAILURE_UNKNOWN;
     case OUTCOME_TIMEOUT: return s->timebox_then == PLAN_KILL_AND_FAIL ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
