@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sql/check_report.h"
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
 #include "common/mem.h"
@@ -88,22 +89,42 @@ bool attempt_open(struct attempt *x)
     return attempt_fault(x, where, &fault);
 }
 
+/* Bounds, checks and mask; what is wrong with them is known before anything runs. */
+static enum bf_rc prepare_checks(struct attempt *x, struct bf_error *err)
+{
+    const struct sql_request *r = x->request;
+    for (size_t i = 0; i < json_array_size(r->mask); i++)
+        if (!json_is_string(json_array_get(r->mask, i)))
+            return bf_fail(err, BF_INVALID, "the request's \"mask\" is no list of names");
+    enum bf_rc rc = r->bounds ? sql_bounds_parse(r->bounds, &x->bounds, err) : BF_OK;
+    if (rc == BF_OK && r->checks)
+        rc = sql_checks_parse(r->checks, &x->checks, err);
+    return rc;
+}
+
+/* Values become literals, and what may not run is refused. */
+static enum bf_rc prepare_work(struct attempt *x, struct bf_error *err)
+{
+    const struct sql_request *r = x->request;
+    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
+    enum bf_rc rc = sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, err);
+    return rc == BF_OK ? prepare_checks(x, err) : rc;
+}
+
 bool attempt_prepare(struct attempt *x)
 {
     struct bf_error err = {0};
     const struct sql_request *r = x->request;
-    bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
-    if (fence_init(&x->fence, &err) != BF_OK ||
-        (r->what == SQL_DO_RUN && sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, &err) != BF_OK))
+    if (fence_init(&x->fence, &err) != BF_OK || (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK))
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
     snprintf(x->backend, sizeof x->backend, "%s:%ld%s%s", host, (long)getpid(), *x->session.id ? " session " : "", x->session.id);
-    return attempt_read_checks(x);
+    return true;
 }
 
 /* One round: look, end the session of who holds the row, raise.  *ret_again: the row changed meanwhile. */
@@ -151,6 +172,16 @@ bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
     x->claimed = true;
     sql_failpoint("after_claim");
     return true;
+}
+
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault)
+{
+    const char *dot = strrchr(table, '.');
+    BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[1][SQL_CELL_MAX];
+    session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table);
+    return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
 }
 
 /* --- the statements ---------------------------------------------------------------------------------------------------- */
@@ -289,6 +320,40 @@ bool attempt_run_statements(struct attempt *x)
     return true;
 }
 
+static bool take_verdict(struct attempt *x, const struct sql_check_results *results)
+{
+    sql_check_report_lines(results, &x->result->lines);
+    if (results->end == CHECKS_FAILED)
+        return attempt_end(x, RUN_CHECK_FAILED, "%.*s", (int)sizeof x->result->text - 1, results->text);
+    if (results->end == CHECKS_COULD_NOT_RUN)
+        return attempt_fault(x, "after the last statement", &results->fault);
+    return true;
+}
+
+bool attempt_check(struct attempt *x)
+{
+    const struct sql_request *r = x->request;
+    if (x->checks.n == 0)
+        return true;
+    size_t n_mask = json_array_size(r->mask);
+    BF_AUTO_FREE const char **mask = bf_xcalloc(n_mask + 1, sizeof *mask);
+    for (size_t i = 0; i < n_mask; i++)
+        mask[i] = json_string_value(json_array_get(r->mask, i));
+    BF_AUTO_FREE struct sql_stand_in *stand_ins = bf_xcalloc(r->n_outputs + 1, sizeof *stand_ins);
+    for (size_t i = 0; i < r->n_outputs; i++)
+        stand_ins[i] = (struct sql_stand_in){.table = r->outputs[i].table, .staged = r->outputs[i].staged};
+    struct sql_check_place place = {.connection = x->session.connection, .dialect = x->session.dialect, .bounds = r->bounds ? &x->bounds : NULL,
+                                    .mask = mask, .n_mask = n_mask, .stand_ins = stand_ins, .n_stand_ins = r->swap ? r->n_outputs : 0,
+                                    .deadline_ms = supervise_deadline_ms(), .transaction = x->in_transaction};
+    struct sql_check_results results = {0};
+    sql_checks_run(&x->checks, &place, &results);
+    bool ok = take_verdict(x, &results);
+    sql_check_results_done(&results);
+    if (ok)
+        sql_failpoint("after_checks");
+    return ok;
+}
+
 /* --- the transaction --------------------------------------------------------------------------------------------------- */
 
 static enum bf_rc read_transaction_id(struct attempt *x, char ret[SQL_CELL_MAX], struct sql_fault *fault)
@@ -343,6 +408,25 @@ void attempt_rollback(struct attempt *x)
     x->in_transaction = false;
 }
 
+bool attempt_read_again(struct attempt *x, struct fence_row *ret)
+{
+    struct sql_fault fault;
+    struct run_result kept = *x->result;
+    session_close(&x->session);
+    bool ok = attempt_open(x) && fence_read(x->session.connection, &x->fence, ret, &fault) == BF_OK;
+    *x->result = kept;
+    return ok;
+}
+
+void attempt_explain(struct attempt *x)
+{
+    struct fence_row row;
+    if (x->result->end != RUN_FAULT || !x->result->transient || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
+        return;
+    if (attempt_read_again(x, &row) && (row.state == FENCE_LATER || row.state == FENCE_DONE || row.state == FENCE_NONE))
+        (void)attempt_not_ours(x, &row);
+}
+
 void attempt_close(struct attempt *x)
 {
     bool stopped = supervise_stopped() != SUPERVISE_RUNNING;
@@ -353,6 +437,7 @@ void attempt_close(struct attempt *x)
     }
     if (x->prepared) {
         sql_script_done(&x->script);
+        sql_checks_done(&x->checks);
         fence_done(&x->fence);
     }
 }

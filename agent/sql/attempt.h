@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/sql/bounds.h"
+#include "agent/sql/check.h"
 #include "agent/sql/fence.h"
 #include "agent/sql/run.h"
 #include "agent/sql/script.h"
@@ -17,6 +19,8 @@ struct attempt {
     struct sql_session session;
     bool prepared;                             /* script and fence hold something */
     struct sql_script script;
+    struct sql_checks checks;
+    struct sql_bounds bounds;
     struct fence fence;
     bool claimed;                              /* the row was ours once */
     bool in_transaction;
@@ -41,14 +45,20 @@ typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, 
 bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
 /* All statements, one by one. */
 bool attempt_run_statements(struct attempt *x);
-/* Refuse what is wrong in the request's checks before anything runs. */
-bool attempt_read_checks(struct attempt *x);
 /* Checks of the data that the statements made. */
 bool attempt_check(struct attempt *x);
 /* Begin the work's transaction; and see that no statement has ended it. */
 bool attempt_begin(struct attempt *x);
 bool attempt_still_in_transaction(struct attempt *x, const char *where);
 void attempt_rollback(struct attempt *x);
+
+/* Is there a table of the (dotted) name?  Only where the dialect can tell. */
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault) BF_MUST_CHECK;
+
+/* A fault in the middle may be our successor's doing, who ended our session: then we are stale, and the result says that. */
+void attempt_explain(struct attempt *x);
+/* The row, read in a new session, which ends the old one before it reads. */
+bool attempt_read_again(struct attempt *x, struct fence_row *ret);
 
 /* Let go of everything.  When the attempt was stopped, its session is gone from the server afterwards. */
 void attempt_close(struct attempt *x);

@@ -229,7 +229,7 @@ void sql_cancel(struct sql_connection *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-static void set_running(struct sql_connection *c, SQLHSTMT stmt)
+void sql_connection_runs(struct sql_connection *c, void *stmt)
 {
     pthread_mutex_lock(&c->lock);
     c->running = stmt;
@@ -254,13 +254,13 @@ static SQLRETURN start(struct sql_connection *c, SQLHSTMT stmt, const char *text
 {
     if (c->steps)
         (void)SQLSetStmtAttr(stmt, SQL_ATTR_CURSOR_TYPE, (SQLPOINTER)(uintptr_t)(step ? SQL_CURSOR_FORWARD_ONLY : SQL_CURSOR_STATIC), 0);
-    set_running(c, stmt);
+    sql_connection_runs(c, stmt);
     return SQLExecDirect(stmt, (SQLCHAR *)(uintptr_t)text, SQL_NTS);
 }
 
 static enum bf_rc finish(struct sql_connection *c, SQLHSTMT stmt, bool ok, struct sql_fault *fault)
 {
-    set_running(c, SQL_NULL_HSTMT);
+    sql_connection_runs(c, SQL_NULL_HSTMT);
     enum bf_rc rc = ok ? BF_OK : fail(c, SQL_HANDLE_STMT, stmt, fault);
     SQLFreeHandle(SQL_HANDLE_STMT, stmt);
     return rc;

@@ -132,10 +132,12 @@ enum bf_rc sql_query_rows(struct sql_connection *c, const char *text, struct sql
     if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, dbc, &stmt)))
         return sql_connection_fail(c, SQL_HANDLE_DBC, dbc, fault);
     struct sql_rows rows = {0};
+    sql_connection_runs(c, stmt);
     SQLRETURN done = SQLExecDirect(stmt, (SQLCHAR *)(uintptr_t)text, SQL_NTS);
     bool ok = SQL_SUCCEEDED(done) || done == SQL_NO_DATA;
     ok = ok && describe_all(stmt, limit.columns < SQL_COLUMNS_MAX ? limit.columns : SQL_COLUMNS_MAX, &rows);
     ok = ok && fetch_all(stmt, limit, &rows);
+    sql_connection_runs(c, NULL);
     enum bf_rc rc = ok ? BF_OK : sql_connection_fail(c, SQL_HANDLE_STMT, stmt, fault);
     SQLFreeHandle(SQL_HANDLE_STMT, stmt);
     if (rc == BF_OK)

@@ -178,6 +178,11 @@ class PostgreSQL(Server):
                      f"grant all on all tables in schema public to {name}; "
                      f"alter default privileges for role loader in schema public grant all on tables to {name}")
 
+    def add_reader(self, name):
+        """A role that may connect, and no more."""
+        self.execute(f"do $$ begin if not exists (select from pg_roles where rolname = '{name}') then "
+                     f"create role {name} login password '{PASSWORD}'; end if; end $$; grant usage on schema public to {name}")
+
     def sessions(self):
         """Application names of the sessions of loaders."""
         return [row[0] for row in self.query("select application_name from pg_stat_activity where usename = 'loader' order by pid")]
@@ -236,6 +241,11 @@ class MariaDB(Server):
         """Another role that may read and write all tables, now and later."""
         self.execute(f"create user if not exists {name}@'127.0.0.1' identified by '{PASSWORD}'; "
                      f"grant all on warehouse.* to {name}@'127.0.0.1'")
+
+    def add_reader(self, name):
+        """A role that may connect, and no more."""
+        self.execute(f"create user if not exists {name}@'127.0.0.1' identified by '{PASSWORD}'; "
+                     f"grant select on warehouse.* to {name}@'127.0.0.1'")
 
     def sessions(self):
         """Ids of the sessions of loaders."""
