@@ -89,13 +89,26 @@ bool attempt_open(struct attempt *x)
     return attempt_fault(x, where, &fault);
 }
 
+/* Bounds, checks and mask; what is wrong with them is known before anything runs. */
+static enum bf_rc prepare_checks(struct attempt *x, struct bf_error *err)
+{
+    const struct sql_request *r = x->request;
+    for (size_t i = 0; i < json_array_size(r->mask); i++)
+        if (!json_is_string(json_array_get(r->mask, i)))
+            return bf_fail(err, BF_INVALID, "the request's \"mask\" is no list of names");
+    enum bf_rc rc = r->bounds ? sql_bounds_parse(r->bounds, &x->bounds, err) : BF_OK;
+    if (rc == BF_OK && r->checks)
+        rc = sql_checks_parse(r->checks, &x->checks, err);
+    return rc;
+}
+
 /* Values become literals, and what may not run is refused. */
 static enum bf_rc prepare_work(struct attempt *x, struct bf_error *err)
 {
     const struct sql_request *r = x->request;
     bool whole = r->swap ? !x->session.dialect->ddl_commits : r->transaction;
     enum bf_rc rc = sql_script_prepare(x->session.dialect, r->script.at, r->script.n, whole, &x->script, err);
-    return rc == BF_OK ? attempt_prepare_checks(x, err) : rc;
+    return rc == BF_OK ? prepare_checks(x, err) : rc;
 }
 
 bool attempt_prepare(struct attempt *x)
@@ -305,6 +318,40 @@ bool attempt_run_statements(struct attempt *x)
     x->result->rows += after - before;
     sql_failpoint("after_work");
     return true;
+}
+
+static bool take_verdict(struct attempt *x, const struct sql_check_results *results)
+{
+    sql_check_report_lines(results, &x->result->lines);
+    if (results->end == CHECKS_FAILED)
+        return attempt_end(x, RUN_CHECK_FAILED, "%.*s", (int)sizeof x->result->text - 1, results->text);
+    if (results->end == CHECKS_COULD_NOT_RUN)
+        return attempt_fault(x, "after the last statement", &results->fault);
+    return true;
+}
+
+bool attempt_check(struct attempt *x)
+{
+    const struct sql_request *r = x->request;
+    if (x->checks.n == 0)
+        return true;
+    size_t n_mask = json_array_size(r->mask);
+    BF_AUTO_FREE const char **mask = bf_xcalloc(n_mask + 1, sizeof *mask);
+    for (size_t i = 0; i < n_mask; i++)
+        mask[i] = json_string_value(json_array_get(r->mask, i));
+    BF_AUTO_FREE struct sql_stand_in *stand_ins = bf_xcalloc(r->n_outputs + 1, sizeof *stand_ins);
+    for (size_t i = 0; i < r->n_outputs; i++)
+        stand_ins[i] = (struct sql_stand_in){.table = r->outputs[i].table, .staged = r->outputs[i].staged};
+    struct sql_check_place place = {.connection = x->session.connection, .dialect = x->session.dialect, .bounds = r->bounds ? &x->bounds : NULL,
+                                    .mask = mask, .n_mask = n_mask, .stand_ins = stand_ins, .n_stand_ins = r->swap ? r->n_outputs : 0,
+                                    .deadline_ms = supervise_deadline_ms(), .transaction = x->in_transaction};
+    struct sql_check_results results = {0};
+    sql_checks_run(&x->checks, &place, &results);
+    bool ok = take_verdict(x, &results);
+    sql_check_results_done(&results);
+    if (ok)
+        sql_failpoint("after_checks");
+    return ok;
 }
 
 /* --- the transaction --------------------------------------------------------------------------------------------------- */

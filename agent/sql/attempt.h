@@ -45,8 +45,6 @@ typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, 
 bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
 /* All statements, one by one. */
 bool attempt_run_statements(struct attempt *x);
-/* Bounds, checks and mask of the request; what is wrong with them is known before anything runs. */
-enum bf_rc attempt_prepare_checks(struct attempt *x, struct bf_error *err) BF_MUST_CHECK;
 /* Checks of the data that the statements made. */
 bool attempt_check(struct attempt *x);
 /* Begin the work's transaction; and see that no statement has ended it. */

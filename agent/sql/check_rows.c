@@ -20,6 +20,7 @@ struct row_check {
     struct bf_buf where, wrong;
     const char *found;                         /* "12 rows …": what is said of the wrong ones, behind their number */
     bool by_value;                             /* evidence: values of the column, with counts */
+    bool by_bytes;                             /* values that differ in case only are two */
 };
 
 static void row_check_done(struct row_check *q)
@@ -47,11 +48,17 @@ static bool count_wrong(struct check_run *x, struct row_check *q, bool sample, i
 static bool fetch_wrong(struct check_run *x, struct row_check *q)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf sql = {0}, column = {0};
+    bf_buf_put_str(&column, q->by_bytes ? x->dialect->bytes_before : "");
     put_column(x, x->check->columns.at[0], &column);
-    if (q->by_value)
-        bf_buf_printf(&sql, "select %s, count(*) as bf_rows", bf_buf_cstr(&column));
-    else
-        bf_buf_put_str(&sql, "select bf_t.*");
+    bf_buf_put_str(&column, q->by_bytes ? x->dialect->bytes_after : "");
+    bf_buf_put_str(&sql, "select ");
+    if (q->by_value) {
+        bf_buf_printf(&sql, "%s as ", bf_buf_cstr(&column));
+        check_put_name(x, x->check->columns.at[0], &sql);
+        bf_buf_put_str(&sql, ", count(*) as bf_rows");
+    } else {
+        bf_buf_put_str(&sql, "bf_t.*");
+    }
     check_put_from(x, false, &sql);
     bf_buf_printf(&sql, " where %s and %s", bf_buf_cstr(&q->where), bf_buf_cstr(&q->wrong));
     if (q->by_value)
@@ -175,8 +182,9 @@ bool check_accepted_values(struct check_run *x)
     BF_CLEANUP(bf_buf_free) struct bf_buf name = {0};
     put_column(x, c->columns.at[0], &name);
     bf_buf_printf(&q.where, " and %s is not null", bf_buf_cstr(&name));
-    bool bytes = column->class == COLUMN_TEXT;
-    bf_buf_printf(&q.wrong, "%s%s%s not in (", bytes ? x->dialect->bytes_before : "", bf_buf_cstr(&name), bytes ? x->dialect->bytes_after : "");
+    q.by_bytes = column->class == COLUMN_TEXT;
+    bf_buf_printf(&q.wrong, "%s%s%s not in (", q.by_bytes ? x->dialect->bytes_before : "", bf_buf_cstr(&name),
+                  q.by_bytes ? x->dialect->bytes_after : "");
     for (size_t i = 0; i < c->n_values; i++) {
         bf_buf_put_str(&q.wrong, i ? ", " : "");
         if (!put_value(x, &c->values[i], column->class, &q.wrong))

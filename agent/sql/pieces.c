@@ -16,7 +16,7 @@ static enum bf_rc parse_piece(const json_t *item, size_t number, const char *wha
     if (p.value && !sql_value_type_find(type, &p.type))
         return bf_fail(err, BF_UNSUPPORTED, "piece %zu of %s has a type that is not supported yet: %.32s", number, what, type);
     if (memchr(json_string_value(v), '\0', json_string_length(v)))
-        return bf_fail(err, BF_INVALID, "piece %zu of %s (%.32s) holds a NUL byte, which SQL cannot carry", number, what, type);
+        return bf_fail(err, BF_INVALID, "piece %zu of %s, a %.32s, holds a NUL byte, which SQL cannot carry", number, what, type);
     p.len = json_string_length(v);
     p.text = bf_xstrndup(json_string_value(v), p.len);
     *ret = p;

@@ -84,7 +84,7 @@ Test(sql_request, refuses_without_quoting)
         {"{" GOOD ",\"surprise\":1,\"pieces\":[]}", BF_UNSUPPORTED, "\"surprise\" is not supported yet"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"blob\",\"v\":\"hunter2\"}]}", BF_UNSUPPORTED, "blob"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"string\"}]}", BF_INVALID, "piece 1"},
-        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the request's \"pieces\" (string) holds a NUL"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the request's \"pieces\", a string, holds a NUL"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "holds a NUL"},
         {"{\"resolved\":{\"odbc\":\"hunter2\\u0000\"}}", BF_INVALID, "\"odbc\" is not a string without NUL"},
         {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":0}", BF_INVALID, "\"attempt\" is not a whole number from 1"},
