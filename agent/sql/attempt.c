@@ -11,6 +11,7 @@
 #include "agent/sql/check_report.h"
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
+#include "agent/sql/targets.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -184,6 +185,50 @@ enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret,
     return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
 }
 
+/* *ret_engine is "" when the table takes part in transactions, or is none. */
+static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *table, char ret_engine[SQL_CELL_MAX], struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[2][SQL_CELL_MAX] = {"", ""};
+    bool found = false;
+    session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table);
+    enum bf_rc rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
+    ret_engine[0] = '\0';
+    if (rc == BF_OK && found && strcmp(cells[1], "YES") != 0)
+        memcpy(ret_engine, cells[0], SQL_CELL_MAX);
+    return rc;
+}
+
+static bool check_targets(struct attempt *x, const struct sql_statement *s, const struct sql_targets *targets)
+{
+    struct sql_fault fault;
+    struct bf_error err = {0};
+    char engine[SQL_CELL_MAX];
+    for (size_t i = 0; i < targets->n; i++) {
+        const char *schema = targets->at[i].schema ? targets->at[i].schema : "", *table = targets->at[i].table;
+        if (ask_engine(x, schema, table, engine, &fault) != BF_OK)
+            return attempt_fault(x, "cannot ask for the engines of tables", &fault);
+        if (*engine) {
+            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, whose engine %.40s knows no transactions, so that nothing could be rolled "
+                    "back; change it to InnoDB, use publish: swap, or leave transaction: true out", s->number, s->line, table, engine);
+            return attempt_refused(x, &err);
+        }
+    }
+    return true;
+}
+
+bool attempt_check_engines(struct attempt *x)
+{
+    bool ok = true;
+    for (size_t i = 0; x->session.dialect->engine_of && ok && i < x->script.n; i++) {
+        struct sql_targets targets = {0};
+        sql_statement_targets(x->session.dialect->lexis, &x->script.at[i], &targets);
+        ok = check_targets(x, &x->script.at[i], &targets);
+        sql_targets_done(&targets);
+    }
+    return ok;
+}
+
 /* --- the statements ---------------------------------------------------------------------------------------------------- */
 
 /* Rows changed on this connection so far. */
@@ -298,12 +343,13 @@ bool attempt_run_statements(struct attempt *x)
         return false;
     for (size_t i = 0; i < x->script.n; i++) {
         const struct sql_statement *s = &x->script.at[i];
+        if (run_statement(x, s, &fault) != BF_OK)
+            return statement_failed(x, s, &fault);
         if (supervise_stopped() != SUPERVISE_RUNNING) {
+            /* Some statements end well when they are cancelled (SLEEP of MariaDB), having done less than they were to do. */
             (void)sql_fail_plain(x->session.connection, "57014", "", &fault);
             return statement_failed(x, s, &fault);
         }
-        if (run_statement(x, s, &fault) != BF_OK)
-            return statement_failed(x, s, &fault);
         char where[80];
         snprintf(where, sizeof where, "after statement %u (line %u)", s->number, s->line);
         if (x->in_transaction && x->session.dialect->ask_after_each && !attempt_still_in_transaction(x, where)) {
