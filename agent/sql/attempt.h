@@ -36,6 +36,9 @@ bool attempt_refused(struct attempt *x, const struct bf_error *err);
 /* The row is not ours (any more). */
 bool attempt_not_ours(struct attempt *x, const struct fence_row *row);
 
+/* Texts are cut by bytes; this takes half a character at the end away. */
+void attempt_cut_text(char *s);
+
 /* The steps.  false: the result is set. */
 bool attempt_open(struct attempt *x);
 bool attempt_prepare(struct attempt *x);
