@@ -89,7 +89,7 @@ bool form_fits(const char *form, const struct sql_lexis *lexis, const struct sql
             anywhere = true;
         } else if (*at == '$') {
             fits = r.t.kind == LEX_END;
-        } else if (*at == '(' && at[1] == ')') {
+        } else if (at[0] == '(' && at[1] == ')') {
             if (lex_is_sign(&r.t, '('))
                 skip_brackets(&r);
         } else {

@@ -105,6 +105,7 @@ static const struct rule mariadb_rules[] = {
     {NOT_IN_TRANSACTION, "CALL", NULL, UNSEEN},
     {NOT_IN_TRANSACTION, "IF|CASE|LOOP|WHILE|REPEAT|FOR", NULL, UNSEEN},
     {NOT_IN_TRANSACTION, "USE", NULL, "bf_fence would be looked for in the other database; write database.table"},
+    {NOT_IN_TRANSACTION, "SET STATEMENT .. RETURNING", "SET STATEMENT … RETURNING", "its driver cannot read the rows; leave RETURNING out"},
     {ALLOWED, "SET STATEMENT .. FOR SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH", NULL, NULL},
     {NOT_IN_TRANSACTION, "SET STATEMENT", "SET STATEMENT … FOR what is not a query or a change of rows", COMMITS},
     {NOT_IN_TRANSACTION, "SET .. autocommit|completion_type", "SET autocommit or completion_type", COMMITTED},

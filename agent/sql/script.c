@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sql/form.h"
 #include "agent/sql/guard.h"
 #include "agent/sql/kind.h"
 #include "common/crc32c.h"
@@ -69,9 +70,53 @@ static enum bf_rc split(const struct sql_dialect *d, const struct sql_request_pi
     return sql_split(d->lexis, parts, n, ret, err);
 }
 
-/* MariaDB's driver crashes on a semicolon outside quotes, unless it knows the first words, and it does not know CREATE TRIGGER or OR
- * REPLACE.  In a block that it knows, the server itself takes the statement from a string. */
-static void wrap_body(struct sql_statement *s)
+/* What the driver of MariaDB (3.1.15) knows to handle.  It looks at the first word: where it expects no rows and there come some, or
+ * where it takes a body for several statements, it loses its place in the protocol and crashes. */
+static const char *const driver_knows[] = {
+    "SELECT|WITH|SHOW|DESC|DESCRIBE|EXPLAIN|ANALYZE|CHECK|CHECKSUM|CALL|EXECUTE|PREPARE|DEALLOCATE|HANDLER",
+    "INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|RENAME|DO|SIGNAL|GET|USE|KILL|FLUSH|LOCK|UNLOCK|GRANT|REVOKE",
+    "BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE",
+    "LOAD DATA|XML",
+    "XA BEGIN|START|END|PREPARE|COMMIT|ROLLBACK",
+    "( SELECT",
+    "( ( SELECT",
+    NULL
+};
+
+static bool driver_misreads(const struct sql_lexis *lexis, const struct sql_statement *s)
+{
+    if (s->body)
+        return true;
+    if (strcmp(s->verb, "SET") == 0)
+        return form_fits("SET STATEMENT .. FOR", lexis, s)
+               && (!form_fits("SET STATEMENT .. FOR INSERT|REPLACE|UPDATE|DELETE", lexis, s) || form_fits(".. RETURNING", lexis, s));
+    for (size_t i = 0; driver_knows[i]; i++)
+        if (form_fits(driver_knows[i], lexis, s))
+            return false;
+    return true;
+}
+
+static void replace_text(struct sql_statement *s, struct bf_buf *text)
+{
+    free(s->text);
+    s->len = text->len;
+    s->text = bf_xstrndup(bf_buf_cstr(text), text->len);
+    bf_buf_free(text);
+}
+
+/* The driver knows a verb by the blank behind it: not in select(1). */
+static void part_verb(struct sql_statement *s)
+{
+    struct bf_buf text = {0};
+    size_t verb = strlen(s->verb);
+    bf_buf_put(&text, s->text, verb);
+    bf_buf_put_str(&text, " ");
+    bf_buf_put(&text, s->text + verb, s->len - verb);
+    replace_text(s, &text);
+}
+
+/* In a block that the driver knows, the server itself takes the statement from a string. */
+static void wrap(struct sql_statement *s)
 {
     struct bf_buf text = {0};
     bf_buf_put_str(&text, "begin not atomic execute immediate '");
@@ -81,10 +126,22 @@ static void wrap_body(struct sql_statement *s)
         bf_buf_put_u8(&text, (uint8_t)s->text[i]);
     }
     bf_buf_put_str(&text, "'; end");
-    free(s->text);
-    s->len = text.len;
-    s->text = bf_xstrndup(bf_buf_cstr(&text), text.len);
-    bf_buf_free(&text);
+    replace_text(s, &text);
+    s->gives = SQL_GIVES_MAYBE;
+}
+
+/* Change what the driver would misread; the text is another one then, and so is its border. */
+static enum bf_rc suit_driver(const struct sql_dialect *d, struct sql_statement *s, struct bf_error *err)
+{
+    if (d->lexis != &sql_lexis_mariadb)
+        return BF_OK;
+    if (driver_misreads(d->lexis, s))
+        wrap(s);
+    else if (s->verb[0] != '(' && s->text[strlen(s->verb)] == '(')
+        part_verb(s);
+    else
+        return BF_OK;
+    return check_border(d, s, err);
 }
 
 static enum bf_rc prepare_statement(const struct sql_dialect *d, bool transaction, struct sql_statement *s, struct bf_error *err)
@@ -93,11 +150,7 @@ static enum bf_rc prepare_statement(const struct sql_dialect *d, bool transactio
     if (rc == BF_OK)
         rc = check_border(d, s, err);
     s->gives = sql_statement_gives(d->lexis, s);
-    if (rc == BF_OK && s->body && d->lexis == &sql_lexis_mariadb) {
-        wrap_body(s);
-        rc = check_border(d, s, err);
-    }
-    return rc;
+    return rc == BF_OK ? suit_driver(d, s, err) : rc;
 }
 
 enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, bool transaction,

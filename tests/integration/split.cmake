@@ -7,6 +7,6 @@ if(TARGET bf_sql AND BF_PYTHON3)
   foreach(what corpus postgresql mariadb)
     add_test(NAME integration/split_${what}
              COMMAND ${BF_PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/integration/test_split.py $<TARGET_FILE:split_dump> ${what})
-    set_tests_properties(integration/split_${what} PROPERTIES LABELS integration TIMEOUT 600 SKIP_RETURN_CODE 77)
+    set_tests_properties(integration/split_${what} PROPERTIES LABELS integration TIMEOUT 900 SKIP_RETURN_CODE 77)
   endforeach()
 endif()

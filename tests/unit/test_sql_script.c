@@ -100,6 +100,45 @@ Test(sql_script, errors_point_at_the_piece)
     cr_assert(strstr(err.text, "inside a string"), "%s", err.text);
 }
 
+/* The driver of MariaDB crashes on bodies, and where rows come that it does not expect. */
+Test(sql_script, what_the_driver_misreads_is_wrapped)
+{
+    static const struct { const char *script, *want; bool gives_rows; } cases[] = {
+        {"create trigger t before insert on a for each row begin set new.a = 'it''s \\'; end",
+         NULL, false},
+        {"create trigger t before insert on a for each row begin set new.a = 'it''s \\\\'; end",
+         "begin not atomic execute immediate 'create trigger t before insert on a for each row begin set new.a = ''it''''s \\\\\\\\''; end'; end",
+         false},
+        {"begin not atomic select 1; end", "begin not atomic execute immediate 'begin not atomic select 1; end'; end", false},
+        {"values (1)", "begin not atomic execute immediate 'values (1)'; end", false},
+        {"(values (1))", "begin not atomic execute immediate '(values (1))'; end", false},
+        {"help 'x'", "begin not atomic execute immediate 'help ''x'''; end", false},
+        {"set statement max_statement_time = 1 for select 1",
+         "begin not atomic execute immediate 'set statement max_statement_time = 1 for select 1'; end", false},
+        {"select(1)", "select (1)", true},
+        {"(select 1)", "(select 1)", true},
+        {"show tables", "show tables", true},
+        {"insert into t values (1)", "insert into t values (1)", false},
+        {"set statement max_statement_time = 1 for delete from t", "set statement max_statement_time = 1 for delete from t", false},
+        {"set @x = 1", "set @x = 1", false},
+        {"create procedure p() select 1", "create procedure p() select 1", false},
+    };
+    const struct sql_dialect dialect = {.dbms = "MariaDB", .lexis = &sql_lexis_mariadb};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_request_piece piece = text(cases[i].script);
+        struct sql_script s = {0};
+        struct bf_error err = {0};
+        enum bf_rc rc = sql_script_prepare(&dialect, &piece, 1, false, &s, &err);
+        cr_assert_eq(rc, cases[i].want ? BF_OK : BF_INVALID, "%s: %s", cases[i].script, err.text);
+        if (rc != BF_OK)
+            continue;
+        cr_assert_eq(s.n, 1);
+        cr_expect_str_eq(s.at[0].text, cases[i].want, "%s", s.at[0].text);
+        cr_expect_eq(s.at[0].gives == SQL_GIVES_ROWS, cases[i].gives_rows, "%s", cases[i].script);
+        sql_script_done(&s);
+    }
+}
+
 Test(sql_script, the_hash_follows_the_text)
 {
     char hashes[3][SQL_CONTENT_HASH_MAX];
