@@ -40,7 +40,7 @@ static const struct bf_setting agent_settings[] = {
     {"state_dir", BF_SET_PATH, AT(state_dir), "/var/lib/bfagent", 0, 0, "folder for the lock and the agent's marks", NULL},
     {"work_dir", BF_SET_PATH, AT(work_dir), NULL, 0, 0, "folder in which steps run; default: work in state_dir", NULL},
     {"slots", BF_SET_INT, AT(slots), "0", 0, SLOTS_MAX, "attempts at a time; 0: the processors that the agent may use", NULL},
-    {"labels", BF_SET_STRING_MAP, AT(labels), NULL, 0, 0, "labels that pools select by", NULL},
+    {"labels", BF_SET_STRING_MAP, AT(labels), NULL, 0, 0, "labels that steps select by; `agent` is always the agent's own name", NULL},
     {"allow_env", BF_SET_STRINGS, AT(allow_env), NULL, 0, 0,
      "names of environment variables that plans may refer to and that pass to steps", NULL},
     {"connection_env", BF_SET_STRINGS, AT(connection_env), NULL, 0, 0,
@@ -111,8 +111,11 @@ static enum bf_rc check_words(struct agent_config *c, const char *path, struct b
         return bf_fail(err, BF_INVALID, "`server_key` has %zu characters; a public key in Z85 has %d", strlen(c->server_key), AGENT_KEY_CHARS);
     if (!cgroup_mode_parse(c->cgroup, &c->cgroup_mode))
         return bf_fail(err, BF_INVALID, "cgroup: `%s` is none of auto, v2, v1, off", c->cgroup);
-    if (c->labels.n > AGENT_LABELS_MAX)
-        return bf_fail(err, BF_LIMIT, "%zu labels; at most %u are allowed", c->labels.n, AGENT_LABELS_MAX);
+    if (c->labels.n > AGENT_LABELS_MAX - 1)
+        return bf_fail(err, BF_LIMIT, "%zu labels; at most %u are allowed", c->labels.n, AGENT_LABELS_MAX - 1);
+    for (size_t i = 0; i < c->labels.n; i++)
+        if (strcmp(c->labels.keys[i], AGENT_NAME_LABEL) == 0)
+            return bf_fail(err, BF_INVALID, "labels: `" AGENT_NAME_LABEL "` is always the agent's own name; give this label another name");
     return BF_OK;
 }
 

@@ -12,6 +12,9 @@
 
 #define AGENT_KEY_CHARS 40                   /* Z85 of 32 bytes */
 
+/* The label that every agent has, with its name: a step can be sent to one agent. */
+#define AGENT_NAME_LABEL "agent"
+
 struct agent_config {
     char *name;
     char *coordinator, *logs;                /* endpoints, tcp://host:port; logs may be NULL: none are sent */

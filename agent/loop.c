@@ -354,10 +354,11 @@ static void open_core(struct loop *l, const struct agent_start *start)
     l->labels = bf_xcalloc(c->labels.n + 1, sizeof *l->labels);
     for (size_t i = 0; i < c->labels.n; i++)
         l->labels[i] = (struct agent_label){c->labels.keys[i], c->labels.values[i]};
+    l->labels[c->labels.n] = (struct agent_label){AGENT_NAME_LABEL, c->name};
     const struct core_settings settings = {
         .incarnation = start->page->incarnation, .hello_retry_ms = 1000,
         .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = c->name, .version = BF_VERSION, .boot_id = l->boot_id,
-                  .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n,
+                  .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n + 1,
                   .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user}};
     l->core = core_new(&settings);
 }

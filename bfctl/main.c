@@ -30,6 +30,8 @@ static const struct ctl_entry entries[] = {
     {"agents", "the agents and what they can do", &cmd_agents},
     {"agent drain", "let an agent finish its work and leave", &cmd_agent_drain},
     {"pools", "the pools and how full they are", &cmd_pools},
+    {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
+    {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"import wfformat", "make a plan from a WfCommons workflow", &cmd_import_wfformat},
     {"fsck", "check a store for damage", &cmd_fsck},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},

@@ -220,12 +220,13 @@ static void told_by_attempt(const struct view_source *v, const struct backfill_v
 {
     bool ended_well = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;
     char line[VIEW_LINE_MAX] = "";
-    json_t *details = view_details(v, b->id, step, index, i->attempt);
+    json_t *details = view_details(v, b->id, step, index, i->attempt), *warehouse = json_object_get(details, "warehouse");
     if (i->state == INSTANCE_RUNNING)
         view_last_line(v, i, line);
     json_object_set_new(j, "fix", view_string(failure && !ended_well ? remedy_of(failure) : NULL));
     json_object_set_new(j, "sql", view_statement(details));
     json_object_set_new(j, "checks", view_failed_checks(details));
+    json_object_set(j, "warehouse", json_is_array(warehouse) ? warehouse : json_null());
     json_object_set_new(j, "last_said", view_string(line[0] ? line : NULL));
     json_decref(details);
 }
