@@ -4,7 +4,8 @@
  *   "connection"    its name;  "dialect" "ansi", and "fence_table", where the plan gives them
  *   "transaction"   true: statements, checks and marker are one transaction;  "publish" "swap", where it is
  *   "pieces"        the script: [{"t": type, "v": text}], text as it stands or a value of its type
- *   "bounds"        of the partition: {"grain", "key", "start", "end", "start_at", "end_at"}; absent for grain none
+ *   "bounds"        of the partition: {"grain", "key", "start", "end", "start_at", "end_at"}, for an hour that
+ *                   the clock shows twice "ambiguous": true; absent for grain none
  *   "outputs"       the tables that the step writes on its connection;  "checks" what must hold for them, in the order in which they run
  *   "mask"          columns of the datasets on the connection whose values are never shown
  *
@@ -116,6 +117,13 @@ static void set_instant(json_t *j, const char *key, const struct zone *zone, int
     set_words(j, key, text);
 }
 
+/* Does the clock show this moment's time twice on its day? */
+static bool shown_twice(const struct zone *z, int64_t at_s)
+{
+    int64_t instants[2];
+    return zone_instants(z, at_s + zone_span_at(z, at_s).offset_s, instants) == 2;
+}
+
 static json_t *bounds(const struct plan *p, const struct template_values *v)
 {
     const struct plan_partitions *t = v->partitions;
@@ -130,6 +138,8 @@ static json_t *bounds(const struct plan *p, const struct template_values *v)
     set_words(j, "end", end.text);
     set_instant(j, "start_at", p->zone, t->start_s[v->index]);
     set_instant(j, "end_at", p->zone, t->start_s[v->index + 1]);
+    if (t->grain == PLAN_HOUR && shown_twice(p->zone, t->start_s[v->index]))
+        set(j, "ambiguous", json_true());
     free(start.text);
     free(end.text);
     return j;

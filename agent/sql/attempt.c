@@ -233,9 +233,13 @@ static bool take_verdict(struct attempt *x, const struct sql_check_results *resu
     sql_check_report_lines(results, &x->result->lines);
     if (results->end == CHECKS_FAILED)
         return attempt_end(x, RUN_CHECK_FAILED, "%.*s", (int)sizeof x->result->text - 1, results->text);
-    if (results->end == CHECKS_COULD_NOT_RUN)
-        return attempt_fault(x, "after the last statement", &results->fault);
-    return true;
+    if (results->end != CHECKS_COULD_NOT_RUN)
+        return true;
+    if (supervise_stopped() != SUPERVISE_RUNNING)
+        return attempt_fault(x, "in the checks", &results->fault);
+    x->result->fault = results->fault;
+    x->result->transient = x->session.dialect->transient(results->fault.native, results->fault.sqlstate);
+    return attempt_end(x, RUN_FAULT, "%.*s", (int)sizeof x->result->text - 1, results->text);
 }
 
 bool attempt_check(struct attempt *x)
