@@ -36,6 +36,9 @@ bool attempt_refused(struct attempt *x, const struct bf_error *err);
 /* The row is not ours (any more). */
 bool attempt_not_ours(struct attempt *x, const struct fence_row *row);
 
+/* Texts are cut by bytes; this takes half a character at the end away. */
+void attempt_cut_text(char *s);
+
 /* The steps.  false: the result is set. */
 bool attempt_open(struct attempt *x);
 bool attempt_prepare(struct attempt *x);
@@ -43,6 +46,8 @@ bool attempt_prepare(struct attempt *x);
  * was seen, to repair what its holder left; it may find the work done, and sets *ret_done then. */
 typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, bool *ret_done);
 bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
+/* Do all tables that the script writes, and the fence, take part in transactions?  Asked before anything runs. */
+bool attempt_check_engines(struct attempt *x);
 /* All statements, one by one. */
 bool attempt_run_statements(struct attempt *x);
 /* Checks of the data that the statements made. */

@@ -68,6 +68,9 @@ static bool commit(struct attempt *x)
 {
     struct sql_fault fault = {.sqlstate = "08S01", .text = "the answer to COMMIT was lost"};
     supervise_hold();
+    /* Told before it was held: what was cancelled last may have ended well. */
+    if (supervise_stopped() != SUPERVISE_RUNNING)
+        return attempt_fault(x, "before COMMIT", &fault);
     bool answered = !sql_failpoint_is("unsent_commit") && sql_execute(x->session.connection, "commit", NULL, &fault) == BF_OK;
     x->in_transaction = false;
     if (answered && sql_failpoint_is("lost_commit"))
@@ -80,7 +83,7 @@ static bool commit(struct attempt *x)
 
 static void run_in_transaction(struct attempt *x)
 {
-    if (!attempt_claim(x, NULL))
+    if (!attempt_check_engines(x) || !attempt_claim(x, NULL))
         return;
     if (!work(x) || !mark(x)) {
         attempt_rollback(x);

@@ -249,6 +249,10 @@ static bool publish_tables(struct attempt *x)
     }
     sql_failpoint("before_rename");
     supervise_hold();
+    if (supervise_stopped() != SUPERVISE_RUNNING) {
+        (void)sql_fail_plain(x->session.connection, "57014", "", &fault);
+        return attempt_fault(x, "before the publication", &fault);
+    }
     if (sql_execute(x->session.connection, bf_buf_cstr(&b), NULL, &fault) != BF_OK)
         return attempt_fault(x, "cannot put the staged tables in place", &fault);
     sql_failpoint("after_rename");
