@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/agent_config.h"
@@ -73,6 +74,9 @@ int main(int argc, char **argv)
     struct agent_config config = {0};
     const char *positional[1];
     size_t n = 0;
+    /* The agent's key, its environment and what it resolves are in its memory: no core file, and no other process of its user, shows them.
+     * The agent and the guardian inherit this from each other; steps, which execute, do not. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
     fill_standard_files();
     if (bf_options_parse(argc - 1, argv + 1, options, options_n, &words, positional, 0, &n, NULL, NULL, &err) != BF_OK)
         return complain(&err);

@@ -124,10 +124,18 @@ static void take_pair(struct parsing *p, const char *key, const json_t *value)
     remark(p, "not supported yet", shown);
 }
 
+static bool is_blank(const char *line, size_t n)
+{
+    for (size_t i = 0; i < n; i++)           /* no NUL stands behind the last line */
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+            return false;
+    return true;
+}
+
 static void take_line(struct parsing *p, const char *line, size_t n)
 {
     json_error_t wrong;
-    if (strspn(line, " \t\r") >= n)
+    if (is_blank(line, n))
         return;
     json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, &wrong);
     if (!json_is_object(root)) {

@@ -47,7 +47,8 @@ def free_ports(n):
 class Cluster:
     """bfctl dev --dir DIR, up when the constructor returns."""
 
-    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None):
+    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None, agent=""):
+        """agent: lines for the configuration of each agent."""
         self.dir = os.path.abspath(directory)
         self.env = dict(os.environ, **(env or {}))
         self.env["BFCTL_CONFIG"] = os.path.join(self.dir, "bfctl.conf")
@@ -61,6 +62,9 @@ class Cluster:
         for name in allow_env:
             options += ["--allow-env", name]
         subprocess.run([f"{BIN}/bfctl", "init", *options], env=self.env, check=True, capture_output=True)
+        for number in range(1, agents + 1):
+            with open(os.path.join(self.dir, f"agent-{number}.conf"), "a", encoding="utf-8") as f:
+                f.write(agent)
         self.configure("lease", "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}")
         if checkpoint:
             self.configure("checkpoint", checkpoint)

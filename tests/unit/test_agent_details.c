@@ -237,3 +237,18 @@ Test(agent_details, the_end_of_a_long_file_is_read)
     bf_buf_free(&remarks);
     result_done(&r);
 }
+
+/* A file of the greatest length is not followed by a NUL, and a line of blanks may be its last. */
+Test(agent_details, nothing_is_read_behind_the_last_line)
+{
+    struct step_result r;
+    struct bf_buf remarks = {0};
+    char *blanks = bf_xmalloc(64);           /* the sanitizer watches its end */
+    memset(blanks, ' ', 64);
+    result_parse(blanks, 64, STEP_RUN, &r, &remarks);
+    cr_expect_eq(remarks.len, 0, "%s", bf_buf_cstr(&remarks));
+    cr_expect_eq(r.word, RESULT_NONE);
+    free(blanks);
+    bf_buf_free(&remarks);
+    result_done(&r);
+}
