@@ -108,7 +108,7 @@ static const struct rule mariadb_rules[] = {
     {NOT_IN_TRANSACTION, "SET STATEMENT .. RETURNING", "SET STATEMENT … RETURNING", "its driver cannot read the rows; leave RETURNING out"},
     {ALLOWED, "SET STATEMENT .. FOR SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH", NULL, NULL},
     {NOT_IN_TRANSACTION, "SET STATEMENT", "SET STATEMENT … FOR what is not a query or a change of rows", COMMITS},
-    {NOT_IN_TRANSACTION, "SET .. autocommit|completion_type", "SET autocommit or completion_type", COMMITTED},
+    {REFUSED, "SET .. autocommit|completion_type", "SET autocommit or completion_type", "when statements are committed is what transaction: says"},
     {NOT_IN_TRANSACTION, "SET PASSWORD", "SET PASSWORD", COMMITS},
     {NOT_IN_TRANSACTION, "SET DEFAULT", "SET DEFAULT ROLE", COMMITS},
     {NOT_IN_TRANSACTION, "SET [SESSION|LOCAL|GLOBAL] TRANSACTION", "SET TRANSACTION", BEGUN},

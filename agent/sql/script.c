@@ -153,6 +153,25 @@ static enum bf_rc prepare_statement(const struct sql_dialect *d, bool transactio
     return rc == BF_OK ? suit_driver(d, s, err) : rc;
 }
 
+/* Without transaction: true a script may have transactions of its own; one that it leaves open would be lost with the session. */
+static enum bf_rc check_ends(const struct sql_dialect *d, const struct sql_script *s, struct bf_error *err)
+{
+    const struct sql_statement *open = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        bool block = form_fits("BEGIN NOT", d->lexis, &s->at[i]);
+        if ((form_fits("BEGIN", d->lexis, &s->at[i]) && !block) || form_fits("START TRANSACTION", d->lexis, &s->at[i]))
+            open = &s->at[i];
+        else if (form_fits("COMMIT|END|ABORT", d->lexis, &s->at[i]) || form_fits("PREPARE TRANSACTION", d->lexis, &s->at[i]))
+            open = NULL;
+        else if (form_fits("ROLLBACK", d->lexis, &s->at[i]) && !form_fits("ROLLBACK [WORK|TRANSACTION] TO", d->lexis, &s->at[i]))
+            open = NULL;
+    }
+    if (!open)
+        return BF_OK;
+    return bf_fail(err, BF_INVALID, "statement %u (line %u): %s begins a transaction that the script does not end: its work would be lost; "
+                   "end it with COMMIT, or write transaction: true", open->number, open->line, open->verb);
+}
+
 enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_request_piece *pieces, size_t n, bool transaction,
                               struct sql_script *ret, struct bf_error *err)
 {
@@ -162,6 +181,8 @@ enum bf_rc sql_script_prepare(const struct sql_dialect *d, const struct sql_requ
         rc = bf_fail(err, BF_INVALID, "the script has no statement");
     for (size_t i = 0; rc == BF_OK && i < s.n; i++)
         rc = prepare_statement(d, transaction, &s.at[i], err);
+    if (rc == BF_OK && !transaction)
+        rc = check_ends(d, &s, err);
     if (rc == BF_OK)
         *ret = s;
     else

@@ -139,6 +139,33 @@ Test(sql_script, what_the_driver_misreads_is_wrapped)
     }
 }
 
+Test(sql_script, a_transaction_of_its_own_must_end)
+{
+    static const struct { const char *script, *says; } cases[] = {
+        {"select 1", NULL}, {"begin; select 1; commit", NULL}, {"begin; rollback; begin; end", NULL}, {"start transaction; select 1; abort", NULL},
+        {"begin; savepoint a; rollback to a; commit", NULL}, {"begin; prepare transaction 'x'", NULL},
+        {"begin; select 1", "statement 1 (line 1): BEGIN begins"}, {"select 1;\nbegin; commit;\nbegin work", "statement 4 (line 3): BEGIN begins"},
+        {"start transaction; savepoint a; rollback to savepoint a", "statement 1 (line 1): START begins"},
+        {"begin; rollback work to a", "statement 1 (line 1): BEGIN begins"},
+    };
+    const struct sql_dialect dialect = {.dbms = "PostgreSQL", .lexis = &sql_lexis_postgresql};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sql_request_piece piece = text(cases[i].script);
+        struct sql_script s = {0};
+        struct bf_error err = {0};
+        enum bf_rc rc = sql_script_prepare(&dialect, &piece, 1, false, &s, &err);
+        cr_expect_eq(rc, cases[i].says ? BF_INVALID : BF_OK, "%s: %s", cases[i].script, err.text);
+        cr_expect(!cases[i].says || strstr(err.text, cases[i].says), "%s: %s", cases[i].script, err.text);
+        sql_script_done(&s);
+    }
+    const struct sql_dialect maria = {.dbms = "MariaDB", .lexis = &sql_lexis_mariadb};
+    struct sql_request_piece block = text("begin not atomic select 1; end");
+    struct sql_script s = {0};
+    struct bf_error err = {0};
+    cr_expect_eq(sql_script_prepare(&maria, &block, 1, false, &s, &err), BF_OK, "a block is no transaction: %s", err.text);
+    sql_script_done(&s);
+}
+
 Test(sql_script, the_hash_follows_the_text)
 {
     char hashes[3][SQL_CONTENT_HASH_MAX];
