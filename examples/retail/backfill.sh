@@ -37,6 +37,18 @@ counts=$(sqlite3 :memory: "select count(*) || ' ' || coalesce(sum(value ->> 'sta
 total=${counts% *}
 succeeded=${counts#* }
 
+echo "== what the checks found (from bfctl checks @latest -o json)"
+bfctl checks @latest -o json >checks.json
+sqlite3 :memory: <<'SQL'
+create table checks as
+select value ->> 'step' as step, value ->> 'name' as name, value ->> 'severity' as severity, value ->> 'status' as status
+from json_each(cast(readfile('checks.json') as text));
+.mode column
+select step, name as "check", severity, count(*) as checked, sum(status = 'passed') as passed from checks group by step, name order by min(rowid);
+SQL
+checks=$(sqlite3 :memory: "select count(*) || ' ' || coalesce(sum(value ->> 'status' = 'passed'), 0)
+    from json_each(cast(readfile('checks.json') as text))")
+
 # The marts of another warehouse are brought here, so that one independent query checks all of them.
 if [ "$RETAIL_WAREHOUSE" != sqlite ]; then
     rm -f warehouse.db
@@ -58,6 +70,9 @@ printf '%s\n' "$verdict"
 if [ "$total" -lt 1500 ] || [ "$succeeded" -ne "$total" ]; then
     fail "$succeeded of $total step instances succeeded"
 fi
+if [ "$checks" != "2208 2208" ]; then
+    fail "${checks#* } of ${checks% *} checks passed, and 2208 were due"
+fi
 case $verdict in
 "0 differences in "*) ;;
 *) fail "the marts are wrong" ;;
@@ -65,4 +80,4 @@ esac
 if [ "$(find reports -name '2024-??.csv' | wc -l)" -ne 12 ]; then
     fail "reports are missing"
 fi
-echo "== $succeeded of $total step instances succeeded in $took s; 12 reports in $RETAIL_DIR/reports"
+echo "== $succeeded of $total step instances succeeded in $took s; ${checks% *} checks passed; 12 reports in $RETAIL_DIR/reports"
