@@ -333,7 +333,7 @@ bool attempt_read_again(struct attempt *x, struct fence_row *ret)
 void attempt_explain(struct attempt *x)
 {
     struct fence_row row;
-    if (x->result->end != RUN_FAULT || !x->result->transient || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
+    if (x->result->end != RUN_FAULT || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
         return;
     if (attempt_read_again(x, &row) && (row.state == FENCE_LATER || row.state == FENCE_DONE || row.state == FENCE_NONE))
         (void)attempt_not_ours(x, &row);

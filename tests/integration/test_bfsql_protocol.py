@@ -113,6 +113,24 @@ class Stale:
         self.assert_done(self.run_sql(self.ADD, token=3), 2)
         self.assert_once()
 
+    def test_a_stale_attempt_whose_session_nobody_ended(self):
+        """The row alone holds it back: its statements run, the marker meets no row, and all is rolled back."""
+        self.prepare(self.SUMS)
+        paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
+        self.wait_stopped(paused[0])
+        late = self.start(self.request(self.ADD, 2, run=2), "after_claim:stop")
+        self.wait_stopped(late[0])
+        self.server.execute("update bf_fence set attempt = 999")
+        self.assert_done(self.run_sql(self.ADD, token=3), 2)
+        self.assertEqual(self.run_sql(self.ADD, token=4, run=2, failpoint="after_claim").status, KILLED)
+        for begun, stale, winner in [(paused, 1, 3), (late, 2, 4)]:
+            os.kill(begun[0].pid, signal.SIGCONT)
+            woken = self.finish(begun)
+            self.assertEqual(woken.status, 1, woken.stderr)
+            self.assertIn(f"token {stale} is stale: token {winner}", woken.result("fenced"))
+        self.assert_once()
+        self.assertEqual((self.fence(1), self.fence(2)), ((3, "done"), (4, "claimed")))
+
     def test_row_of_the_fence_vanishes(self):
         self.prepare(self.SUMS)
         paused = self.start(self.request(self.ADD, 1), "after_claim:stop")

@@ -84,6 +84,21 @@ class Swaps:
                 self.assertIn("token 1 is stale: token 2", woken.result("fenced") or "", woken.stderr)
                 self.assert_published([6, 7], [60, 70])
 
+    def test_a_stale_attempt_whose_session_nobody_ended(self):
+        """The row alone holds it back."""
+        if self.kind == "sqlite":
+            self.skipTest("there is one writer: nothing is staged beside another")
+        self.source(1, 2)
+        paused = self.start(self.request(BUILD, 1, publish="swap", transaction=False, outputs=OUTPUTS),
+                            ("after_claim" if self.kind == "postgresql" else "after_work") + ":stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("update bf_fence set attempt = 999")
+        self.server.execute("update source set v = v + 5")
+        self.assert_done(self.swap(2))
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assertIn("token 1 is stale: token 2", self.finish(paused).result("fenced") or "")
+        self.assertEqual(self.rows(), [[6, 7], [60, 70]])
+
     def test_checks_look_at_the_staged_tables(self):
         self.source(1, 2)
         self.assert_done(self.swap(1))
