@@ -1,12 +1,14 @@
 /* bfctl plan show: what a plan says, and what it comes to: dates, partitions, days that the clock changes, what lies outside. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/plan_document.h"
 #include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/canonical.h"
 #include "plan/outside.h"
 
 #define CHANGES_SHOWN 12u
@@ -232,6 +234,67 @@ static void show_datasets(const struct show *s)
     bf_buf_free(&readers);
 }
 
+/* What datasets promise, and what of them is not shown. */
+static void show_promises(const struct show *s)
+{
+    const struct plan *p = s->p;
+    bool heading = false;
+    for (size_t i = 0; i < p->n_datasets; i++) {
+        const struct plan_dataset *d = &p->datasets[i];
+        bool renamed = strcmp(d->table, d->name) != 0;
+        if (!dataset_picked(s, i) || (!renamed && d->n_schema == 0 && !d->fresh_column && d->n_mask == 0))
+            continue;
+        printf("%s  %s", heading ? "" : "\nTables and promises\n", d->name);
+        heading = true;
+        if (renamed)
+            printf("  table: %s", render_safe(d->table));
+        if (d->fresh_column) {
+            char age[32];
+            bf_format_duration(d->max_age_ms, age, sizeof age);
+            printf("  freshness: %s at most %s old", render_safe(d->fresh_column), age);
+        }
+        for (size_t k = 0; k < d->n_schema; k++) {
+            printf("%s%s", k ? ", " : "  schema: ", render_safe(d->schema[k].name));
+            printf(" %s", render_safe(d->schema[k].type));
+        }
+        for (size_t k = 0; k < d->n_mask; k++)
+            printf("%s%s", k ? ", " : "  mask: ", render_safe(d->mask[k]));
+        putchar('\n');
+    }
+}
+
+static void check_rows(const struct show *s, const struct plan_step *step, struct table *t)
+{
+    struct bf_buf says = {0};
+    for (size_t i = 0; i < step->n_checks; i++) {
+        bf_buf_clear(&says);
+        plan_check_text(s->p, &step->checks[i], &says);
+        table_row(t);
+        table_cell(t, step->name);
+        table_cell(t, step->checks[i].name);
+        table_cellf(t, "%s%s", step->checks[i].implied ? "promised: " : "", bf_buf_cstr(&says));
+    }
+    bf_buf_free(&says);
+}
+
+static void show_checks(const struct show *s)
+{
+    static const struct table_column columns[] = {{"STEP", false, false}, {"CHECK", false, false}, {"SAYS", false, true}};
+    struct table *t = NULL;
+    for (size_t i = 0; i < s->p->n_steps; i++) {
+        const struct plan_step *step = &s->p->steps[s->p->order[i]];
+        if (step->n_checks == 0 || !plan_selection_has_step(s->picked, s->p->order[i]))
+            continue;
+        if (!t)
+            t = table_new(columns, sizeof columns / sizeof columns[0], s->no_headers);
+        check_rows(s, step, t);
+    }
+    if (!t)
+        return;
+    putchar('\n');
+    table_print(t, "checks");
+}
+
 static void show_exposures(const struct show *s)
 {
     const struct plan *p = s->p;
@@ -339,6 +402,8 @@ static enum bf_rc print(const struct show *s, enum ctl_output output, struct bf_
     show_outside(s);
     if (s->p->n_datasets > 0)
         show_datasets(s);
+    show_promises(s);
+    show_checks(s);
     show_exposures(s);
     show_notes(s);
     show_owners(s);

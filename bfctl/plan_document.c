@@ -5,6 +5,7 @@
 #include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/canonical.h"
 #include "plan/outside.h"
 
 static json_t *text(const char *s)
@@ -106,6 +107,39 @@ static void set_range(json_t *j, const struct plan_step *s)
     set(j, "last", text(last[0] ? last : NULL));
 }
 
+/* The SQL of checks is not shown, as scripts are not: the line says what it can without. */
+static json_t *checks(const struct plan *p, const struct plan_step *s)
+{
+    json_t *list = json_array();
+    struct bf_buf says = {0};
+    for (size_t i = 0; i < s->n_checks; i++) {
+        const struct plan_check *c = &s->checks[i];
+        bf_buf_clear(&says);
+        plan_check_text(p, c, &says);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "name", c->name, "kind", plan_check_kind_name(c->kind),
+                                              "severity", plan_severity_name(c->severity), "dataset", p->datasets[c->dataset].name,
+                                              "promised", c->implied, "says", bf_buf_cstr(&says)));
+    }
+    bf_buf_free(&says);
+    return list;
+}
+
+static json_t *failure(const struct plan_step *s)
+{
+    json_t *j = json_object();
+    for (size_t i = 0; i < s->n_failure; i++) {
+        BF_AUTO_FREE char *code = bf_xasprintf("%u", (unsigned)s->failure[i].exit_code);
+        set(j, code, text(plan_failure_name(s->failure[i].means)));
+    }
+    return j;
+}
+
+/* How its statements commit. */
+static const char *commits(const struct plan_step *s)
+{
+    return s->kind != PLAN_SQL ? NULL : s->transaction ? "transaction" : s->swap ? "swap" : "each_statement";
+}
+
 static json_t *step_object(const struct plan *p, const struct plan_selection *picked, uint32_t step)
 {
     const struct plan_step *s = &p->steps[step];
@@ -123,6 +157,9 @@ static json_t *step_object(const struct plan *p, const struct plan_selection *pi
     set(j, "inputs", datasets_of(p, s->inputs, s->n_inputs));
     set(j, "outputs", datasets_of(p, s->outputs, s->n_outputs));
     set(j, "connection", text(s->connection == PLAN_NO_INDEX ? NULL : p->connections[s->connection].name));
+    set(j, "commits", text(commits(s)));
+    set(j, "checks", checks(p, s));
+    set(j, "failure", failure(s));
     set(j, "expect_ms", number(s->expect_ms));
     set(j, "timebox_ms", s->timebox_ms ? number(s->timebox_ms) : json_null());
     set(j, "attempts", number(s->retry.max_attempts));
@@ -158,6 +195,19 @@ static json_t *range_object(const struct plan *p, const struct plan_facts *f)
     return j;
 }
 
+static json_t *schema(const struct plan_dataset *d)
+{
+    json_t *j = d->n_schema > 0 ? json_object() : json_null();
+    for (size_t i = 0; i < d->n_schema; i++)
+        set(j, d->schema[i].name, text(d->schema[i].type));
+    return j;
+}
+
+static json_t *freshness(const struct plan_dataset *d)
+{
+    return d->fresh_column ? json_pack("{s:s, s:I}", "column", d->fresh_column, "max_age_ms", (json_int_t)d->max_age_ms) : json_null();
+}
+
 static json_t *dataset_object(const struct plan *p, const struct plan_facts *f, size_t i)
 {
     const struct plan_dataset *d = &p->datasets[i];
@@ -166,7 +216,11 @@ static json_t *dataset_object(const struct plan *p, const struct plan_facts *f, 
         json_array_append_new(readers, json_string(p->steps[f->readers[k]].name));
     set(j, "name", text(d->name));
     set(j, "connection", text(d->connection == PLAN_NO_INDEX ? NULL : p->connections[d->connection].name));
+    set(j, "table", text(d->table));
     set(j, "external", json_boolean(d->external));
+    set(j, "schema", schema(d));
+    set(j, "freshness", freshness(d));
+    set(j, "mask", names(d->mask, d->n_mask));
     set(j, "partition_column", text(d->partition_column));
     set(j, "sensitivity", text(d->sensitivity));
     set(j, "writer", text(f->writer[i] == PLAN_NO_INDEX ? NULL : p->steps[f->writer[i]].name));
@@ -188,6 +242,14 @@ static json_t *exposure_object(const struct plan *p, size_t i)
 static void set_tables(json_t *j, const struct plan *p, const struct plan_facts *f)
 {
     json_t *datasets = json_array(), *exposures = json_array(), *owners = json_array(), *pools = json_array(), *params = json_object();
+    json_t *connections = json_array();
+    for (size_t i = 0; i < p->n_connections; i++) {
+        json_t *connection = json_pack("{s:s}", "name", p->connections[i].name);
+        set(connection, "dialect", text(p->connections[i].ansi ? "ansi" : NULL));
+        set(connection, "fence_table", text(p->connections[i].fence_table));
+        set_words(connection, &p->connections[i].words);
+        json_array_append_new(connections, connection);
+    }
     for (size_t i = 0; i < p->n_datasets; i++)
         json_array_append_new(datasets, dataset_object(p, f, i));
     for (size_t i = 0; i < p->n_exposures; i++)
@@ -204,6 +266,7 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
     }
     for (size_t i = 0; i < p->n_params; i++)
         set(params, p->params[i].name, text(p->params[i].value));
+    set(j, "connections", connections);
     set(j, "datasets", datasets);
     set(j, "exposures", exposures);
     set(j, "owners", owners);

@@ -27,9 +27,8 @@ static char *one_spaced(const char *text)
     return ret;
 }
 
-void plan_schema_read(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_column **ret, size_t *ret_n)
+void plan_schema_read(const struct bf_yaml_node *map, struct plan_column **ret, size_t *ret_n)
 {
-    (void)c;
     *ret = bf_xcalloc(map->n + 1, sizeof **ret);
     *ret_n = 0;
     for (size_t i = 0; i < map->n; i++)

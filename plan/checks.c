@@ -121,7 +121,7 @@ static void read_types(const struct reader *r, struct plan_check *check)
 {
     const struct bf_yaml_node *map = r->keys ? part(r, "columns") : r->value;
     if (map && map->kind == BF_YAML_MAP)
-        plan_schema_read(r->c, map, &check->types, &check->n_types);
+        plan_schema_read(map, &check->types, &check->n_types);
 }
 
 static void read_query(const struct reader *r, const struct bf_yaml_node *n, const char *key, struct template *ret)

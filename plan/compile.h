@@ -135,7 +135,7 @@ void plan_references_check(struct bf_diags *d, const struct bf_yaml_node *n, con
 /* A column that the schema of its dataset does not have: a warning with the nearest. */
 void plan_column_check(struct bf_diags *d, const struct plan_dataset *dataset, const char *column, struct bf_mark mark);
 /* Columns and their types, sorted by name: those of a map whose values fit. */
-void plan_schema_read(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_column **ret, size_t *ret_n);
+void plan_schema_read(const struct bf_yaml_node *map, struct plan_column **ret, size_t *ret_n);
 /* The items of a list of columns that fit, each once. */
 void plan_column_names_read(struct plan_compiler *c, const struct bf_yaml_node *list, char ***ret, size_t *ret_n);
 /* A single value or a list of them, by the types that JSON has. */

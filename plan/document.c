@@ -161,7 +161,7 @@ static void read_promises(struct plan_compiler *c, const struct bf_yaml_node *bo
     const struct bf_yaml_node *schema = plan_keys_get(body, keys, "schema"), *fresh = plan_keys_get(body, keys, "freshness"), *n;
     const struct bf_yaml_node *mask = plan_keys_get(body, keys, "mask");
     if (schema && plan_value_check(c->d, schema, "schema", plan_keys_find(keys, "schema")->type))
-        plan_schema_read(c, schema, &dataset->schema, &dataset->n_schema);
+        plan_schema_read(schema, &dataset->schema, &dataset->n_schema);
     if (fresh && plan_keys_check(c->d, fresh, &plan_keys_dataset_freshness) &&
         plan_keys_duration(c->d, fresh, &plan_keys_dataset_freshness, "max_age", &dataset->max_age_ms) &&
         (n = plan_keys_get(fresh, &plan_keys_dataset_freshness, "column")) != NULL) {

@@ -186,5 +186,6 @@ void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret);
 const char *plan_outside_name(enum plan_outside o);
 const char *plan_priority_name(enum plan_priority p);
 const char *plan_kind_name(enum plan_kind k);
+const char *plan_failure_name(enum plan_failure_class f);
 
 #endif

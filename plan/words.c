@@ -84,3 +84,8 @@ const char *plan_severity_name(enum plan_severity s)
 {
     return plan_word_of(plan_severity_words, (int)s);
 }
+
+const char *plan_failure_name(enum plan_failure_class f)
+{
+    return plan_word_of(plan_failure_words, (int)f);
+}

@@ -48,8 +48,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     if (n == 0 || memchr(p + 1, '\0', n - 1))
         return 0;
+    static const uint32_t staged[] = {0};
     const struct template_scope scope = {.grain = (enum plan_grain)(p[0] % PLAN_GRAIN_COUNT), .params = params, .n_params = 2,
-                                         .datasets = datasets, .n_datasets = 1, .text_only = (p[0] & 0x80) != 0};
+                                         .datasets = datasets, .n_datasets = 1, .text_only = (p[0] & 0x80) != 0,
+                                         .query = (p[0] & 0x40) != 0, .staged = p[0] & 0x20 ? staged : NULL, .n_staged = 1};
     char *text = malloc(n);                    /* exactly: a read past the end is seen */
     memcpy(text, p + 1, n - 1);
     const struct template_place place = {.mark = {1, 1}};

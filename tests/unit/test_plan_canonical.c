@@ -52,6 +52,22 @@ Test(plan_canonical, everything)
     compiled_done(&c);
 }
 
+/* Checks, promises, calls, shells: the plans of the corpus that have them, one behind another. */
+Test(plan_canonical, checks_and_calls)
+{
+    static const char *const plans[] = {"checks.yaml", "swap.yaml", "http.yaml", "shell_and_warehouse.yaml"};
+    struct bf_buf got = {0};
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        struct compiled c = compile_file(BF_SOURCE_DIR "/tests/unit/plans/good", plans[i]);
+        cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
+        bf_buf_printf(&got, "# %s\n", plans[i]);
+        write_all(c.plan, &got);
+        compiled_done(&c);
+    }
+    expect_file(BF_SOURCE_DIR "/tests/unit/plans/canonical_checks.expected", bf_buf_cstr(&got));
+    bf_buf_free(&got);
+}
+
 Test(plan_canonical, durations)
 {
     static const struct { int64_t ms; const char *text; } cases[] = {

@@ -66,6 +66,19 @@ Test(plan_hash, step_different)
         "{run: [echo], inputs: [r]}", "{run: [echo], inputs: [s]}", "{run: [echo], outputs: [y]}",
         "{sql: {connection: c, transaction: true, text: echo}}", "{sql: {connection: d, transaction: true, text: echo}}",
         "{sql: {connection: c, transaction: true, text: \"{{ dataset.x }}\"}}", "{sql: {connection: c, transaction: true, text: \"{{ dataset.x | ident }}\"}}",
+        "{sql: {connection: c, text: echo}}", "{shell: echo}", "{shell: \"echo \"}", "{run: [/bin/sh, -c, echo]}", "{shell: echo, failure: {3: transient}}",
+        "{shell: echo, failure: {3: permanent}}", "{shell: echo, failure: {4: transient}}", "{shell: echo, env: {A: b}}",
+        "{http: {url: \"http://h/\"}}", "{http: {url: \"http://h/x\"}}", "{http: {url: \"http://h/{{ params.k }}\"}}", "{http: {url: \"http://h/\", method: POST}}",
+        "{http: {url: \"http://h/\", headers: {A: b}}}", "{http: {url: \"http://h/\", headers: {A: \"${env:b}\"}}}", "{http: {url: \"http://h/\", expect: 200}}",
+        "{http: {url: \"http://h/\", method: POST, body: \"1\"}}", "{http: {url: \"http://h/\", method: POST, body: [1]}}",
+        "{http: {url: \"http://h/\", method: POST, body: \"[1]\"}}", "{http: {url: \"http://h/\", method: POST, body: [\"1\"]}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m}}}", "{http: {url: \"http://h/\", poll: {until: {status: 201}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 2m}}}", "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m, every: 2s}}}",
+        "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: 1}, timeout: 1m}}}", "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: \"1\"}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {json: /b, equals: 1}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: 1}, failed: {json: /b, equals: 1}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {url: \"http://h/\", until: {json: /a, equals: 1}, timeout: 1m}}}",
+        "{warehouse: {connection: c, do: test}, partitions: {grain: none}}", "{warehouse: {connection: c, do: init}, partitions: {grain: none}}",
     };
     enum { N = sizeof bodies / sizeof *bodies };
     char *hashes[N];
@@ -77,6 +90,65 @@ Test(plan_hash, step_different)
     }
     for (size_t i = 0; i < N; i++)
         free(hashes[i]);
+}
+
+#define CHECKED HEAD "partitions: {grain: day, from: 2024-01-01, to: 2024-01-31}\nparams: {k: one}\nconnections: {c: {odbc: x}}\n"
+
+/* Each of these checks makes another step of the same script; so do the table of a dataset and what it promises, which is a check too. */
+Test(plan_hash, step_checks_different)
+{
+    static const struct { const char *dataset, *keys; } cases[] = {
+        {"", ""}, {"table: o", ""}, {"schema: {a: int}", ""}, {"schema: {a: text}", ""}, {"schema: {b: int}", ""},
+        {"freshness: {column: a, max_age: 1h}", ""}, {"freshness: {column: a, max_age: 2h}", ""}, {"freshness: {column: b, max_age: 1h}", ""},
+        {"schema: {a: int}", "check_severity: warn"}, {"", "checks: [{row_count: {min: 1}}]"}, {"", "checks: [{row_count: {max: 1}}]"},
+        {"", "checks: [{row_count: {min: 1}}, {row_count: {max: 1}}]"}, {"", "checks: [{row_count: {min: 1, max: 1}}]"},
+        {"", "checks: [{row_count: {ratio_to: {sql: select 1}}}]"}, {"", "checks: [{row_count: {ratio_to: {sql: select 1}, within: 1%}}]"},
+        {"", "checks: [{row_count: {ratio_to: {sql: select 1}, within: 1}}]"}, {"", "checks: [{not_null: [a]}]"},
+        {"", "checks: [{not_null: [a, b]}]"}, {"", "checks: [{not_null: [\"a, b\"]}]"}, {"", "checks: [{not_null: [b, a]}]"},
+        {"", "checks: [{unique: [a]}]"}, {"", "checks: [{not_null: {columns: [a], severity: warn}}]"}, {"", "checks: [{not_null: {columns: [a], name: x}}]"},
+        {"", "checks: [{not_null: {columns: [a], timeout: 1s}}]"}, {"", "checks: [{not_null: {columns: [a], sample: 1%}}]"},
+        {"", "checks: [{not_null: {columns: [a], dataset: r}}]"}, {"", "checks: [{accepted_values: {column: a, values: [1]}}]"},
+        {"", "checks: [{accepted_values: {column: a, values: [\"1\"]}}]"}, {"", "checks: [{relationships: {column: a, to: r}}]"},
+        {"", "checks: [{relationships: {column: a, to: r, field: b}}]"}, {"", "checks: [{freshness: {column: c, max_age: 1h}}]"},
+        {"", "checks: [{aligned: {column: a}}]"}, {"", "checks: [{aligned: {column: a, grain: day}}]"}, {"", "checks: [{schema: {c: int}}]"},
+        {"", "checks: [{reconcile: {left: select 1, right: select 2}}]"}, {"", "checks: [{reconcile: {left: select 2, right: select 1}}]"},
+        {"", "checks: [{reconcile: {left: \"(select 1)\\n(select 2)\", right: (select 3)}}]"},
+        {"", "checks: [{reconcile: {left: (select 1), right: \"(select 2)\\n(select 3)\"}}]"}, {"", "checks: [{sql: select 1}]"},
+        {"", "checks: [{sql: \"select {{ params.k }}\"}]"}, {"", "checks: [{sql: \"select {{ dataset.y }}\"}]"},
+    };
+    enum { N = sizeof cases / sizeof *cases };
+    char *hashes[N];
+    for (size_t i = 0; i < N; i++) {
+        BF_AUTO_FREE char *text = bf_xasprintf(CHECKED "datasets: {r: {external: true, connection: c}, y: {connection: c%s%s}}\n"
+                                               "steps: {a: {sql: {connection: c, text: select 1}, inputs: [r], outputs: [y]%s%s}}\n",
+                                               cases[i].dataset[0] ? ", " : "", cases[i].dataset, cases[i].keys[0] ? ", " : "", cases[i].keys);
+        hashes[i] = hash_of(text, "a", NULL);
+        for (size_t k = 0; k < i; k++)
+            cr_expect_str_neq(hashes[i], hashes[k], "%s %s and %s %s", cases[k].dataset, cases[k].keys, cases[i].dataset, cases[i].keys);
+    }
+    for (size_t i = 0; i < N; i++)
+        free(hashes[i]);
+}
+
+/* Spellings that say the same. */
+Test(plan_hash, step_checks_same)
+{
+    static const char *const same[] = {
+        "checks: [{not_null: [a]}, {schema: {a: int, b: text}}], outputs: [y]",
+        "outputs: [y], checks: [{not_null: {columns: [a]}}, {schema: {columns: {b: text, a: int}}}], check_severity: error",
+        "checks: [{not_null: {dataset: y, severity: error, columns: [a], sample: 100%}}, {schema: {b: \" text\", a: int}}], outputs: [y]",
+    };
+    BF_AUTO_FREE char *wanted = NULL;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        BF_AUTO_FREE char *text = bf_xasprintf(CHECKED "datasets: {y: {connection: c}}\nsteps: {a: {sql: {connection: c, text: select 1}, %s}}\n", same[i]);
+        char *got = hash_of(text, "a", NULL);
+        if (!wanted) {
+            wanted = got;
+            continue;
+        }
+        cr_expect_str_eq(got, wanted, "%s", same[i]);
+        free(got);
+    }
 }
 
 /* A parameter's value is part of the steps that name it, and of no other. */
