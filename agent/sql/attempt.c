@@ -11,6 +11,7 @@
 #include "agent/sql/check_report.h"
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
+#include "agent/sql/targets.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -26,8 +27,7 @@ bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
     return false;
 }
 
-/* Texts are cut by bytes; half a character at the end goes too. */
-static void cut_to_characters(char *s)
+void attempt_cut_text(char *s)
 {
     size_t n = strlen(s);
     while (n && !bf_utf8_valid(s, n))
@@ -56,8 +56,8 @@ bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault 
                 fault->sqlstate, fault->native);
     int n = snprintf(NULL, 0, "%s: ", where);
     snprintf(r->fault.text, sizeof r->fault.text, "%s: %.*s", where, (int)sizeof r->fault.text - n - 1, fault->text);
-    cut_to_characters(r->fault.text);
-    cut_to_characters(r->text);
+    attempt_cut_text(r->fault.text);
+    attempt_cut_text(r->text);
     return false;
 }
 
@@ -174,140 +174,58 @@ bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
     return true;
 }
 
-/* --- the statements ---------------------------------------------------------------------------------------------------- */
-
-/* Rows changed on this connection so far. */
-static bool count_rows(struct attempt *x, int64_t *ret)
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault)
 {
-    struct sql_fault fault;
+    const char *dot = strrchr(table, '.');
+    BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[1][SQL_CELL_MAX];
+    session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table);
+    return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
+}
+
+/* *ret_engine is "" when the table takes part in transactions, or is none. */
+static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *table, char ret_engine[SQL_CELL_MAX], struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    char cells[2][SQL_CELL_MAX] = {"", ""};
     bool found = false;
-    *ret = 0;
-    if (!x->session.dialect->rows)
-        return true;
-    if (sql_query_row(x->session.connection, x->session.dialect->rows, cells, 1, &found, &fault) != BF_OK)
-        return attempt_fault(x, "cannot count the rows that were changed", &fault);
-    if (found && !bf_parse_int(cells[0], 0, INT64_MAX, ret))
-        *ret = 0;
-    return true;
-}
-
-static bool one_of(const char *verb, const char *const *words)
-{
-    for (; *words; words++)
-        if (strcmp(verb, *words) == 0)
-            return true;
-    return false;
-}
-
-/* Drivers give a count for every statement; only of these it is rows that were changed. */
-static bool changes_rows(const struct sql_statement *s)
-{
-    static const char *const verbs[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "WITH", NULL};
-    return one_of(s->verb, verbs);
-}
-
-static enum bf_rc run_statement(struct attempt *x, const struct sql_statement *s, struct sql_fault *fault)
-{
-    const struct sql_dialect *d = x->session.dialect;
-    bool is_query = false;
-    int64_t rows = 0;
-    if (d->discard && s->gives == SQL_GIVES_ROWS) {
-        enum bf_rc rc = d->discard(x->session.connection, s->text, x->in_transaction, &is_query, fault);
-        if (rc != BF_OK || is_query)
-            return rc;
-    }
-    enum bf_rc rc = sql_execute(x->session.connection, s->text, &rows, fault);
-    if (rc == BF_OK && !d->rows && changes_rows(s) && rows > 0)
-        x->result->rows += rows;
+    session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table);
+    enum bf_rc rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
+    ret_engine[0] = '\0';
+    if (rc == BF_OK && found && strcmp(cells[1], "YES") != 0)
+        memcpy(ret_engine, cells[0], SQL_CELL_MAX);
     return rc;
 }
 
-/* The number behind words in a message; 0 when it is not there. */
-static uint32_t number_behind(const char *text, const char *words)
-{
-    const char *at = strstr(text, words);
-    int64_t n = 0;
-    char digits[12] = "";
-    if (!at)
-        return 0;
-    at += strlen(words);
-    size_t len = strspn(at, "0123456789");
-    if (len == 0 || len >= sizeof digits)
-        return 0;
-    memcpy(digits, at, len);
-    return bf_parse_int(digits, 1, INT32_MAX, &n) ? (uint32_t)n : 0;
-}
-
-/* Where in the script the database found the error: a line, and a column when it says so ("at line 3", "at character 17"). */
-static void locate(const struct sql_statement *s, const char *message, uint32_t *ret_line, uint32_t *ret_column)
-{
-    uint32_t line = number_behind(message, " at line "), at = number_behind(message, " at character ");
-    *ret_line = s->line + (line ? line - 1 : 0);
-    *ret_column = 0;
-    if (!at)
-        return;
-    *ret_column = 1;
-    const char *p = s->text;
-    for (uint32_t left = at - 1; left && *p; left--) {
-        *ret_line += *p == '\n';
-        *ret_column = *p == '\n' ? 1 : *ret_column + 1;
-        do
-            p++;
-        while (((unsigned char)*p & 0xC0) == 0x80);
-    }
-}
-
-static void keep_place(struct attempt *x, const struct sql_statement *s, uint32_t line)
-{
-    struct run_result *r = x->result;
-    r->statement = s->number;
-    r->line = line;
-    snprintf(r->excerpt, sizeof r->excerpt, "%.*s", (int)sizeof r->excerpt - 1, s->text);
-    cut_to_characters(r->excerpt);
-}
-
-static bool statement_failed(struct attempt *x, const struct sql_statement *s, const struct sql_fault *fault)
-{
-    char where[80];
-    uint32_t line, column;
-    locate(s, fault->text, &line, &column);
-    keep_place(x, s, line);
-    if (column)
-        snprintf(where, sizeof where, "statement %u (line %u, column %u) failed", s->number, line, column);
-    else
-        snprintf(where, sizeof where, "statement %u (line %u) failed", s->number, line);
-    return attempt_fault(x, where, fault);
-}
-
-bool attempt_run_statements(struct attempt *x)
+static bool check_targets(struct attempt *x, const struct sql_statement *s, const struct sql_targets *targets)
 {
     struct sql_fault fault;
-    int64_t before = 0, after = 0;
-    if (!count_rows(x, &before))
-        return false;
-    for (size_t i = 0; i < x->script.n; i++) {
-        const struct sql_statement *s = &x->script.at[i];
-        if (supervise_stopped() != SUPERVISE_RUNNING) {
-            (void)sql_fail_plain(x->session.connection, "57014", "", &fault);
-            return statement_failed(x, s, &fault);
+    struct bf_error err = {0};
+    char engine[SQL_CELL_MAX];
+    for (size_t i = 0; i < targets->n; i++) {
+        const char *schema = targets->at[i].schema ? targets->at[i].schema : "", *table = targets->at[i].table;
+        if (ask_engine(x, schema, table, engine, &fault) != BF_OK)
+            return attempt_fault(x, "cannot ask for the engines of tables", &fault);
+        if (*engine) {
+            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, whose engine %.40s knows no transactions, so that nothing could be rolled "
+                    "back; change it to InnoDB, use publish: swap, or leave transaction: true out", s->number, s->line, table, engine);
+            return attempt_refused(x, &err);
         }
-        if (run_statement(x, s, &fault) != BF_OK)
-            return statement_failed(x, s, &fault);
-        char where[80];
-        snprintf(where, sizeof where, "after statement %u (line %u)", s->number, s->line);
-        if (x->in_transaction && x->session.dialect->ask_after_each && !attempt_still_in_transaction(x, where)) {
-            keep_place(x, s, s->line);
-            return false;
-        }
-        if (!x->in_transaction)
-            sql_failpoint("after_statement");
     }
-    if (!count_rows(x, &after))
-        return false;
-    x->result->rows += after - before;
-    sql_failpoint("after_work");
     return true;
+}
+
+bool attempt_check_engines(struct attempt *x)
+{
+    bool ok = true;
+    for (size_t i = 0; x->session.dialect->engine_of && ok && i < x->script.n; i++) {
+        struct sql_targets targets = {0};
+        sql_statement_targets(x->session.dialect->lexis, &x->script.at[i], &targets);
+        ok = check_targets(x, &x->script.at[i], &targets);
+        sql_targets_done(&targets);
+    }
+    return ok;
 }
 
 static bool take_verdict(struct attempt *x, const struct sql_check_results *results)
@@ -396,6 +314,25 @@ void attempt_rollback(struct attempt *x)
     if (x->session.connection && x->in_transaction)
         (void)!sql_execute(x->session.connection, "rollback", NULL, &ignored);
     x->in_transaction = false;
+}
+
+bool attempt_read_again(struct attempt *x, struct fence_row *ret)
+{
+    struct sql_fault fault;
+    struct run_result kept = *x->result;
+    session_close(&x->session);
+    bool ok = attempt_open(x) && fence_read(x->session.connection, &x->fence, ret, &fault) == BF_OK;
+    *x->result = kept;
+    return ok;
+}
+
+void attempt_explain(struct attempt *x)
+{
+    struct fence_row row;
+    if (x->result->end != RUN_FAULT || !x->result->transient || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
+        return;
+    if (attempt_read_again(x, &row) && (row.state == FENCE_LATER || row.state == FENCE_DONE || row.state == FENCE_NONE))
+        (void)attempt_not_ours(x, &row);
 }
 
 void attempt_close(struct attempt *x)

@@ -36,6 +36,9 @@ bool attempt_refused(struct attempt *x, const struct bf_error *err);
 /* The row is not ours (any more). */
 bool attempt_not_ours(struct attempt *x, const struct fence_row *row);
 
+/* Texts are cut by bytes; this takes half a character at the end away. */
+void attempt_cut_text(char *s);
+
 /* The steps.  false: the result is set. */
 bool attempt_open(struct attempt *x);
 bool attempt_prepare(struct attempt *x);
@@ -43,6 +46,8 @@ bool attempt_prepare(struct attempt *x);
  * was seen, to repair what its holder left; it may find the work done, and sets *ret_done then. */
 typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, bool *ret_done);
 bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
+/* Do all tables that the script writes, and the fence, take part in transactions?  Asked before anything runs. */
+bool attempt_check_engines(struct attempt *x);
 /* All statements, one by one. */
 bool attempt_run_statements(struct attempt *x);
 /* Checks of the data that the statements made. */
@@ -51,6 +56,14 @@ bool attempt_check(struct attempt *x);
 bool attempt_begin(struct attempt *x);
 bool attempt_still_in_transaction(struct attempt *x, const char *where);
 void attempt_rollback(struct attempt *x);
+
+/* Is there a table of the (dotted) name?  Only where the dialect can tell. */
+enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault) BF_MUST_CHECK;
+
+/* A fault in the middle may be our successor's doing, who ended our session: then we are stale, and the result says that. */
+void attempt_explain(struct attempt *x);
+/* The row, read in a new session, which ends the old one before it reads. */
+bool attempt_read_again(struct attempt *x, struct fence_row *ret);
 
 /* Let go of everything.  When the attempt was stopped, its session is gone from the server afterwards. */
 void attempt_close(struct attempt *x);

@@ -37,6 +37,9 @@ struct sql_session_spec {
     int64_t lock_wait_ms;                      /* one wait for a lock */
 };
 
+/* Something that bfctl warehouse asks: a query that answers with status (ok, warning, failed), sentence and remedy. */
+struct sql_question { const char *topic, *query; };
+
 struct sql_dialect {
     const char *dbms;                          /* as SQL_DBMS_NAME says it */
     const struct sql_lexis *lexis;
@@ -68,7 +71,11 @@ struct sql_dialect {
     const char *create_fence;
     /* A lock of the session by name, for publication where DDL commits: queries with %s that give "1"; NULL: none is needed. */
     const char *lock, *unlock;
+    const char *before_swap;                   /* a statement before tables are renamed; NULL: none */
     const char *table_exists;                  /* query with %s, %s for schema ("" is the session's) and table: a row when it is there */
+
+    const char *create_remedy;                 /* what lets the role make the fence */
+    const struct sql_question *questions;      /* ended by an all-zero one; NULL: none */
 
     const char *const *pragmas;                /* names that PRAGMA may bear, ended by NULL; NULL: it has no PRAGMA */
 };

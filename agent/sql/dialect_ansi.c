@@ -39,6 +39,7 @@ const struct sql_dialect sql_dialect_ansi = {
     .settle = settle,
     .begin = "start transaction",
     .transient = transient,
+    .create_remedy = "let the role create tables in the schema of the fence",
     .create_fence =
         "create table %s ("
         "cluster varchar(64) not null, backfill bigint not null, step varchar(128) not null, %s varchar(64) not null, "

@@ -95,6 +95,26 @@ static bool transient(int32_t native, const char *sqlstate)
     return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
 }
 
+#define MAY_END_ALL \
+    "exists (select 1 from information_schema.user_privileges where replace(grantee, char(39), '') = current_user() and " \
+    "privilege_type in ('SUPER', 'CONNECTION ADMIN'))"
+
+static const struct sql_question questions[] = {
+    {"server", "select if(@@read_only or database() is null, 'failed', 'ok'), concat('MariaDB ', version(), ', database ', "
+     "ifnull(database(), '(none)'), ', user ', current_user(), if(@@read_only, '; the server is read only', '')), "
+     "if(@@read_only, 'connect to the primary', if(database() is null, 'name a database in the connection string (Database=…)', ''))"},
+    {"terminate", "select 'ok', if(" MAY_END_ALL ", 'the user may end sessions of earlier attempts, of all users', "
+     "'the user may end sessions of earlier attempts that ran under itself; for those of other users it would wait'), "
+     "if(" MAY_END_ALL ", '', concat('only if several users run steps: grant connection admin on *.* to ', current_user()))"},
+    {"settings", "select if(@@default_storage_engine = 'InnoDB', 'ok', 'warning'), concat('new tables are made with the engine ', "
+     "@@default_storage_engine), if(@@default_storage_engine = 'InnoDB', '', 'set global default_storage_engine = InnoDB')"},
+    {"settings", "select if(variable_value * 10 > @@max_connections * 9, 'warning', 'ok'), concat(variable_value, ' of ', @@max_connections, "
+     "' connections are in use; a pool with s slots needs s, and one more for each attempt that is stopped'), "
+     "if(variable_value * 10 > @@max_connections * 9, 'raise max_connections, or lower the slots of the pool', '') "
+     "from information_schema.global_status where variable_name = 'THREADS_CONNECTED'"},
+    {0},
+};
+
 const struct sql_dialect sql_dialect_mariadb = {
     .dbms = "MariaDB",
     .lexis = &sql_lexis_mariadb,
@@ -127,5 +147,7 @@ const struct sql_dialect sql_dialect_mariadb = {
         "primary key (cluster, backfill, step, `partition`, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
     .lock = "select get_lock(%s, %s)",
     .unlock = "select release_lock(%s)",
+    .create_remedy = "grant create, select, insert, update on the database of the fence to the user",
+    .questions = questions,
     .table_exists = "select 1 from information_schema.tables where table_schema = coalesce(nullif(%s, ''), database()) and table_name = %s",
 };

@@ -32,6 +32,13 @@ static const char *const pragmas[] = {
     "quick_check", "table_info", "table_list", "table_xinfo", "user_version", NULL
 };
 
+static const struct sql_question questions[] = {
+    {"server", "select 'ok', 'SQLite ' || sqlite_version(), ''"},
+    {"terminate", "select 'ok', 'a process that has ended holds nothing', ''"},
+    {"settings", "select 'ok', 'one writer at a time: give the pool of this connection one slot', ''"},
+    {0},
+};
+
 const struct sql_dialect sql_dialect_sqlite = {
     .dbms = "SQLite",
     .lexis = &sql_lexis_sqlite,
@@ -54,6 +61,10 @@ const struct sql_dialect sql_dialect_sqlite = {
         "state text not null check (state in ('claimed', 'done')), content_hash text not null, "
         "claimed_at text not null, done_at text, "
         "primary key (cluster, backfill, step, \"partition\", run)) without rowid",
+    .create_remedy = "let the user of the steps write the file and its folder",
+    .questions = questions,
+    /* Else views and triggers would follow the table that is put aside. */
+    .before_swap = "pragma legacy_alter_table = on",
     .table_exists = "select 1 from sqlite_master where type = 'table' and %s in ('', 'main') and name = %s",
     .pragmas = pragmas,
 };

@@ -48,22 +48,11 @@ static bool mark(struct attempt *x)
     return true;
 }
 
-/* The row, read in a new session, which ends the old one before it reads. */
-static bool read_again(struct attempt *x, struct fence_row *ret)
-{
-    struct sql_fault fault;
-    struct run_result kept = *x->result;
-    session_close(&x->session);
-    bool ok = attempt_open(x) && fence_read(x->session.connection, &x->fence, ret, &fault) == BF_OK;
-    *x->result = kept;
-    return ok;
-}
-
 /* The answer to COMMIT was an error, or none: the row tells.  commit_fault is what was heard. */
 static bool decide(struct attempt *x, const struct sql_fault *commit_fault)
 {
     struct fence_row row;
-    if (!read_again(x, &row)) {
+    if (!attempt_read_again(x, &row)) {
         (void)attempt_fault(x, "the answer to COMMIT was lost and the fence cannot be read; the next attempt will find out", commit_fault);
         x->result->transient = true;
         return false;
@@ -79,6 +68,9 @@ static bool commit(struct attempt *x)
 {
     struct sql_fault fault = {.sqlstate = "08S01", .text = "the answer to COMMIT was lost"};
     supervise_hold();
+    /* Told before it was held: what was cancelled last may have ended well. */
+    if (supervise_stopped() != SUPERVISE_RUNNING)
+        return attempt_fault(x, "before COMMIT", &fault);
     bool answered = !sql_failpoint_is("unsent_commit") && sql_execute(x->session.connection, "commit", NULL, &fault) == BF_OK;
     x->in_transaction = false;
     if (answered && sql_failpoint_is("lost_commit"))
@@ -89,23 +81,13 @@ static bool commit(struct attempt *x)
     return true;
 }
 
-/* A fault in the middle may be our successor's doing, who ended our session: then we are stale, and that is what is to be told. */
-static void explain_fault(struct attempt *x)
-{
-    struct fence_row row;
-    if (x->result->end != RUN_FAULT || !x->result->transient || !x->claimed || supervise_stopped() != SUPERVISE_RUNNING)
-        return;
-    if (read_again(x, &row) && (row.state == FENCE_LATER || row.state == FENCE_DONE || row.state == FENCE_NONE))
-        (void)attempt_not_ours(x, &row);
-}
-
 static void run_in_transaction(struct attempt *x)
 {
-    if (!attempt_claim(x, NULL))
+    if (!attempt_check_engines(x) || !attempt_claim(x, NULL))
         return;
     if (!work(x) || !mark(x)) {
         attempt_rollback(x);
-        explain_fault(x);
+        attempt_explain(x);
         return;
     }
     if (commit(x))
@@ -122,7 +104,7 @@ static void run(struct attempt *x)
 {
     if (x->request->what != SQL_DO_RUN)
         warehouse_look(x);
-    else if (!attempt_open(x) || !attempt_prepare(x))
+    else if (!attempt_open(x) || !attempt_prepare(x) || (x->request->swap && !swap_check_names(x)))
         return;
     else if (x->request->swap && x->session.dialect->ddl_commits)
         swap_run(x);

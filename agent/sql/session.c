@@ -12,7 +12,8 @@
 #include "common/text.h"
 
 enum {
-    LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200
+    LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200,
+    CONNECT_MS = 15000                         /* more than drivers are told to take */
 };
 
 void session_name(const char *cluster, int64_t attempt, char ret[SQL_SESSION_NAME_MAX])
@@ -186,7 +187,9 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
     struct bf_error err = {0};
     struct sql_connect_spec spec = {.odbc = r->odbc, .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = session_lock_wait_ms(r)};
     session_name(r->cluster, r->attempt, x.name);
+    supervise_connecting(CONNECT_MS);
     enum bf_rc rc = sql_connect(&spec, &x.connection, fault);
+    supervise_connecting(0);
     if (rc != BF_OK) {
         if (*fault->dbms && sql_dialect_find(fault->dbms, "", &x.dialect, &err) == BF_OK)
             ret->dialect = x.dialect;

@@ -23,7 +23,7 @@
 #include "common/text.h"
 
 /* An agent kills 5 s after it asked to stop, unless it is told otherwise. */
-enum { CANCEL_EVERY_MS = 250, END_SESSION_AFTER_MS = 1000, GIVE_UP_AFTER_MS = 3000, NAP_MS = 3600 * 1000 };
+enum { CANCEL_EVERY_MS = 250, END_SESSION_AFTER_MS = 1000, GIVE_UP_AFTER_MS = 3000, NAP_MS = 3600 * 1000, LOOK_EVERY_MS = 1000 };
 
 static struct {
     pthread_mutex_t lock;                      /* over connection, connect, dialect, name */
@@ -32,6 +32,7 @@ static struct {
     const struct sql_dialect *dialect;
     char name[SQL_SESSION_NAME_MAX];
     int64_t timebox_ms, deadline_ms;
+    atomic_llong connect_until_ms;             /* 0: nobody connects */
     int result_fd;
     char reason[96];                           /* written before stopped is */
     atomic_int stopped;
@@ -45,6 +46,11 @@ void supervise_watch(struct sql_connection *c)
     pthread_mutex_lock(&s.lock);
     s.connection = c;
     pthread_mutex_unlock(&s.lock);
+}
+
+void supervise_connecting(int64_t patience_ms)
+{
+    atomic_store(&s.connect_until_ms, patience_ms ? bf_boottime_ms() + patience_ms : 0);
 }
 
 void supervise_session(const struct sql_connect_spec *connect, const struct sql_dialect *d, const char *name)
@@ -103,14 +109,13 @@ static void set_reason(enum supervise_stop why)
     atomic_store(&s.stopped, (int)why);
 }
 
-static void prepare_last_words(void)
+static void prepare_last_words(const char *text)
 {
-    struct run_result r = {.end = RUN_FAULT, .transient = true, .fault = {.sqlstate = "HYT00"}};
+    struct run_result r = {.end = RUN_FAULT, .transient = true, .fault = {.sqlstate = "08S01"}};
     pthread_mutex_lock(&s.lock);
     snprintf(r.fault.dbms, sizeof r.fault.dbms, "%s", s.dialect ? s.dialect->dbms : "");
     pthread_mutex_unlock(&s.lock);
-    snprintf(r.fault.text, sizeof r.fault.text, "%s, and the driver does not answer; a session that it left behind is ended by the next "
-             "attempt", s.reason);
+    snprintf(r.fault.text, sizeof r.fault.text, "%s", text);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     sql_report_lines(&r, &b);
     snprintf(s.last_line, sizeof s.last_line, "%s", bf_buf_cstr(&b));
@@ -140,8 +145,10 @@ static void end_session(void)
 /* Until the process ends. */
 static void *stop(enum supervise_stop why)
 {
+    char text[256];
     set_reason(why);
-    prepare_last_words();
+    snprintf(text, sizeof text, "%s, and the driver does not answer; a session that it left behind is ended by the next attempt", s.reason);
+    prepare_last_words(text);
     set_timer(GIVE_UP_AFTER_MS);
     for (int64_t ms = 0;; ms += CANCEL_EVERY_MS) {
         pthread_mutex_lock(&s.lock);
@@ -165,9 +172,14 @@ static void *watch(void *unused)
     sigaddset(&told, SIGINT);
     sigaddset(&told, SIGHUP);
     for (;;) {
-        int64_t left = s.deadline_ms ? s.deadline_ms - bf_boottime_ms() : NAP_MS;
+        int64_t now = bf_boottime_ms(), left = s.deadline_ms ? s.deadline_ms - now : NAP_MS, until = atomic_load(&s.connect_until_ms);
         if (left <= 0)
             return stop(SUPERVISE_TIMEBOX);
+        if (until && until <= now) {
+            prepare_last_words("cannot connect: the server, or what listens in its place, does not answer");
+            give_up(0);
+        }
+        left = left < LOOK_EVERY_MS ? left : LOOK_EVERY_MS;
         struct timespec wait = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
         if (sigtimedwait(&told, NULL, &wait) > 0)
             return stop(SUPERVISE_TOLD);

@@ -4,7 +4,9 @@
  *
  *     running --SIGTERM, time--> stopping --the statement fails--> the main thread rolls back, buries the session, reports
  *                                         --1 s--> the session is ended from here
- *                                         --3 s--> reported from here; the process ends */
+ *                                         --3 s--> reported from here; the process ends
+ *
+ * A driver that never comes back from connecting is ended in the same way. */
 #ifndef BF_AGENT_SQL_SUPERVISE_H
 #define BF_AGENT_SQL_SUPERVISE_H
 
@@ -18,6 +20,9 @@ enum supervise_stop { SUPERVISE_RUNNING, SUPERVISE_TIMEBOX, SUPERVISE_TOLD };
 
 /* Start the thread; once, before any other is.  result_fd (-1: none) is where a last word goes.  timebox_ms 0: no end. */
 void supervise_start(int64_t timebox_ms, int result_fd);
+/* A connection is being made, and whoever makes it may never come back: when it takes longer than this, the process tells so and ends.
+ * 0: it is made, or has failed. */
+void supervise_connecting(int64_t patience_ms);
 /* The connection that works now; NULL before it is freed. */
 void supervise_watch(struct sql_connection *c);
 /* How the session is found and ended from another connection.  connect's string must live as long as the process. */

@@ -4,6 +4,8 @@
 
 #include "agent/sql/attempt.h"
 
+/* Can the outputs be named as they are to be?  Ask before anything is done. */
+bool swap_check_names(struct attempt *x);
 /* Where DDL is part of transactions: put the staged tables in place, as a part of the work. */
 bool swap_in_transaction(struct attempt *x);
 /* Where DDL commits: the protocol as a whole. */

@@ -118,6 +118,34 @@ class Server:
         self.query(sql, **options)
 
 
+class Client:
+    """A session of the database's own client that stays open, for locks that somebody else holds."""
+
+    def __init__(self, argv, env):
+        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def send(self, sql):
+        self.process.stdin.write(sql + "\n")
+        self.process.stdin.flush()
+
+    def say(self, sql, until):
+        """Statements, of which the last prints a word."""
+        self.send(sql + ";")
+        for line in self.process.stdout:
+            if line.strip() == until:
+                return
+        raise AssertionError("the client ended")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
 class PostgreSQL(Server):
     user = "postgres"
     odbc_driver = "PostgreSQL Unicode"
@@ -128,7 +156,7 @@ class PostgreSQL(Server):
     def find(self):
         pattern = "/usr/lib/postgresql/*/bin/"
         self.initdb, self.server = find_program("initdb", pattern + "initdb"), find_program("postgres", pattern + "postgres")
-        self.client = find_program("psql")
+        self.client_program = find_program("psql")
 
     def install(self):
         secret = os.path.join(self.folder, "pw")
@@ -153,9 +181,18 @@ class PostgreSQL(Server):
         return (f"Driver={self.odbc_driver};Server=127.0.0.1;Port={self.port};Database={database};UID={user};"
                 f"PWD={braced(password)};{extra}")
 
+    def _env(self, user="owner", database="warehouse"):
+        return dict(os.environ, PGPASSWORD=PASSWORD, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=user, PGDATABASE=database)
+
+    def client(self):
+        return Client([self.client_program, "-XAtq"], self._env())
+
+    def end_sessions(self):
+        self.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'loader'")
+
     def query(self, sql, user="owner", database="warehouse"):
-        env = dict(os.environ, PGPASSWORD=PASSWORD, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=user, PGDATABASE=database)
-        out = subprocess.run([self.client, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c", sql],
+        env = self._env(user, database)
+        out = subprocess.run([self.client_program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c", sql],
                              env=env, check=True, capture_output=True, text=True).stdout
         return rows_of(out.removesuffix("\n"), "\x1e", "\x1f", "\x1d")
 
@@ -178,6 +215,11 @@ class PostgreSQL(Server):
                      f"grant all on all tables in schema public to {name}; "
                      f"alter default privileges for role loader in schema public grant all on tables to {name}")
 
+    def add_reader(self, name):
+        """A role that may connect, and no more."""
+        self.execute(f"do $$ begin if not exists (select from pg_roles where rolname = '{name}') then "
+                     f"create role {name} login password '{PASSWORD}'; end if; end $$; grant usage on schema public to {name}")
+
     def sessions(self):
         """Application names of the sessions of loaders."""
         return [row[0] for row in self.query("select application_name from pg_stat_activity where usename = 'loader' order by pid")]
@@ -193,7 +235,7 @@ class MariaDB(Server):
     def find(self):
         self.installer = find_program("mariadb-install-db")
         self.server = find_program("mariadbd", "/usr/sbin/mariadbd")
-        self.client = find_program("mariadb")
+        self.client_program = find_program("mariadb")
 
     def install(self):
         self._command(self.installer, "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
@@ -212,9 +254,19 @@ class MariaDB(Server):
         return (f"Driver={self.odbc_driver};Server=127.0.0.1;Port={self.port};Database={database};UID={user};"
                 f"PWD={braced(password)};{extra}")
 
+    def _client(self):
+        return [self.client_program, "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-N", "-B",
+                "--default-character-set=utf8mb4"]
+
+    def client(self):
+        return Client([*self._client(), "--unbuffered", "-D", "warehouse"], None)
+
+    def end_sessions(self):
+        for session in self.sessions():
+            self.execute(f"kill {session}")
+
     def query(self, sql, database="warehouse"):
-        out = subprocess.run([self.client, "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-N", "-B",
-                              "--default-character-set=utf8mb4", "-D", database, "-e", sql], check=True, capture_output=True,
+        out = subprocess.run([*self._client(), "-D", database, "-e", sql], check=True, capture_output=True,
                              text=True).stdout
         return rows_of(out.removesuffix("\n"), "\n", "\t", "NULL")
 
@@ -236,6 +288,11 @@ class MariaDB(Server):
         """Another role that may read and write all tables, now and later."""
         self.execute(f"create user if not exists {name}@'127.0.0.1' identified by '{PASSWORD}'; "
                      f"grant all on warehouse.* to {name}@'127.0.0.1'")
+
+    def add_reader(self, name):
+        """A role that may connect, and no more."""
+        self.execute(f"create user if not exists {name}@'127.0.0.1' identified by '{PASSWORD}'; "
+                     f"grant select on warehouse.* to {name}@'127.0.0.1'")
 
     def sessions(self):
         """Ids of the sessions of loaders."""

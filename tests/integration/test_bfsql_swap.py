@@ -1,0 +1,134 @@
+"""publish: swap of bf-sql on PostgreSQL, MariaDB and SQLite: staged tables take the places of old ones, whole or not at all.
+
+    test_bfsql_swap.py PATH_OF_BF_SQL [unittest options]
+"""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import bfsql
+from bfsql import KILLED, text, value
+
+OUTPUTS = [{"dataset": "mart.a", "table": "a"}, {"dataset": "mart.b", "table": "b"}]
+BUILD = [text("create table "), value("staged", "a"), text(" (v integer);\ninsert into "), value("staged", "a"),
+         text(" select v from source;\ncreate table "), value("staged", "b"), text(" (v integer);\ninsert into "), value("staged", "b"),
+         text(" select v * 10 from source")]
+
+
+class Swaps:
+    def swap(self, token=1, script=None, **over):
+        return self.run_sql(BUILD if script is None else script, token=token, publish="swap", transaction=False, outputs=OUTPUTS, **over)
+
+    def tables(self):
+        """All that is in the database, but for the source and the fence."""
+        query = {"postgresql": "select tablename from pg_tables where schemaname = 'public'",
+                 "mariadb": "select table_name from information_schema.tables where table_schema = 'warehouse'",
+                 "sqlite": "select name from sqlite_master where type = 'table'"}[self.kind]
+        return sorted({row[0] for row in self.query(query)} - {"source", "bf_fence"})
+
+    def rows(self):
+        return [[int(row[0]) for row in self.query(f"select v from {t} order by v")] for t in ("a", "b")]
+
+    def source(self, *values):
+        self.prepare("create table source (v integer); insert into source values " + ", ".join(f"({v})" for v in values))
+
+    def assert_published(self, a, b):
+        self.assertEqual(self.tables(), ["a", "b"])
+        self.assertEqual(self.rows(), [a, b])
+
+    def test_first_publication_and_the_next(self):
+        self.source(1, 2)
+        self.assert_done(self.swap(), 4)
+        self.assert_published([1, 2], [10, 20])
+        self.server.execute("update source set v = v + 5")
+        self.assertTrue(self.swap(2).result("already_done"))
+        self.assert_published([1, 2], [10, 20])
+        self.assert_done(self.swap(3, run=2), 4)
+        self.assert_published([6, 7], [60, 70])
+        self.assertEqual((self.fence(1), self.fence(2)), ((1, "done"), (3, "done")))
+
+    def test_kill_between_steps_then_rerun(self):
+        points = ["after_claim", "after_work", "after_marker", "after_commit"]
+        if self.kind == "mariadb":
+            points += ["after_statement", "before_rename", "after_rename"]
+        for first in (True, False):
+            for point in points:
+                with self.subTest(point, first=first):
+                    self.server.empty()
+                    self.source(1, 2)
+                    if not first:
+                        self.assert_done(self.swap(1, run=7))
+                        self.server.execute("update source set v = v + 5")
+                    self.assertEqual(self.swap(5, failpoint=point).status, KILLED)
+                    again = self.swap(6)
+                    self.assertEqual(again.status, 0, again.stderr)
+                    published = point in ("after_rename", "after_commit") or (point == "after_marker" and self.kind == "mariadb")
+                    self.assertEqual(again.result("already_done"), True if published else None)
+                    self.assert_published(*([[1, 2], [10, 20]] if first else [[6, 7], [60, 70]]))
+
+    def test_a_stale_attempt_does_not_publish(self):
+        points = {"postgresql": ["after_claim", "after_work", "after_marker"], "mariadb": ["after_claim", "after_work", "before_rename"],
+                  "sqlite": ["after_claim"]}[self.kind]
+        for point in points:
+            with self.subTest(point):
+                self.server.empty()
+                self.source(1, 2)
+                paused = self.start(self.request(BUILD, 1, publish="swap", transaction=False, outputs=OUTPUTS), f"{point}:stop")
+                self.wait_stopped(paused[0])
+                self.server.execute("update source set v = v + 5")
+                self.assert_done(self.swap(2))
+                self.assert_published([6, 7], [60, 70])
+                os.kill(paused[0].pid, signal.SIGCONT)
+                woken = self.finish(paused)
+                self.assertIn("token 1 is stale: token 2", woken.result("fenced") or "", woken.stderr)
+                self.assert_published([6, 7], [60, 70])
+
+    def test_checks_look_at_the_staged_tables(self):
+        self.source(1, 2)
+        self.assert_done(self.swap(1))
+        self.server.execute("delete from source")
+        check = {"name": "row_count", "kind": "row_count", "severity": "error", "dataset": "mart.a", "table": "a", "min": 1}
+        failed = self.swap(2, run=2, checks=[check])
+        self.assertEqual(failed.status, 1, failed.stderr)
+        self.assertEqual(failed.result("check")["status"], "failed")
+        self.assertEqual(failed.result("check_failed")["severity"], "error")
+        self.assert_published([1, 2], [10, 20])
+        self.server.execute("insert into source values (9)")
+        self.assert_done(self.swap(3, run=2, checks=[check]))
+        self.assert_published([9], [90])
+
+    def test_an_error_leaves_the_old_tables(self):
+        self.source(1, 2)
+        self.assert_done(self.swap(1))
+        broken = self.swap(2, BUILD + [text(";\nselect * from nowhere")], run=2)
+        fault = self.assert_fault(broken, 1, "nowhere")
+        self.assertEqual((fault["statement"], fault["line"], fault["excerpt"]), (5, 5, "select * from nowhere"))
+        self.assert_published([1, 2], [10, 20])
+
+    def test_an_output_that_was_not_made(self):
+        self.source(1, 2)
+        self.assert_fault(self.swap(1, BUILD[:4] + [text(" select v from source")]), 1, "did not make the staged table of b")
+        self.assertEqual(self.tables(), [])
+
+    def test_a_name_that_is_too_long(self):
+        long = "t" * (250 if self.kind == "sqlite" else 55)
+        ended = self.run_sql([text("create table "), value("staged", long), text(" (v integer)")], publish="swap", transaction=False,
+                             outputs=[{"dataset": "d", "table": long}])
+        self.assert_fault(ended, 1, "too long" if self.kind != "sqlite" else "255 bytes")
+        self.assertEqual(self.tables(), [])
+
+    def test_tables_of_others_stay(self):
+        """Names that look alike, and staged tables of tokens that this row of the fence never bore."""
+        self.source(1, 2)
+        self.prepare("create table a__bf_3 (v integer); create table a__bf_old_4 (v integer); create table a__bf_x (v integer)")
+        self.assertEqual(self.swap(5, failpoint="after_work").status, KILLED)
+        self.assert_done(self.swap(6))
+        self.assertEqual(self.tables(), ["a", "a__bf_3", "a__bf_old_4", "a__bf_x", "b"])
+
+
+bfsql.on_all(globals(), Swaps)
+del Swaps
+
+if __name__ == "__main__":
+    bfsql.main(__doc__)
