@@ -1,8 +1,9 @@
-/* Link-local addresses and the metadata services of clouds: whoever may ask them is given the credentials of the machine, so that a plan
- * with a free choice of address would own the agent's host.  Loopback and private networks are what most steps call, and stay open.
+/* Link-local addresses and the metadata services of clouds: whoever may ask them is given the credentials of the machine, so
+ * that a plan with a free choice of address would own the agent's host.  Loopback and private networks are what most steps
+ * call, and stay open.
  *
- * IPv4 has many clothes in IPv6 (mapped, compatible, NAT64, 6to4): every address is brought to one form of 16 bytes, IPv4 as mapped,
- * and only that is looked up. */
+ * IPv4 has many clothes in IPv6 (mapped, compatible, NAT64, 6to4): every address is brought to one form of 16 bytes, IPv4 as
+ * mapped, and only that is looked up. */
 #include "agent/http/address.h"
 
 #include <arpa/inet.h>

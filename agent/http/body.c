@@ -1,5 +1,5 @@
-/* Secrets are blotted before a text is cut to what is shown, and where the bytes at hand were cut themselves, the ends that could be part of
- * a secret are left out; so no cut can bring half of one to light. */
+/* Secrets are blotted before a text is cut to what is shown, and where the bytes at hand were cut themselves, the ends that
+ * could be part of a secret are left out; so no cut can bring half of one to light. */
 #include "agent/http/body.h"
 
 #include <string.h>
@@ -52,8 +52,9 @@ static bool continues(uint8_t byte)
 void http_body_put_first(const struct http_body *b, const struct secrets *s, struct bf_buf *ret)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf clean = {0};
-    /* Secrets make the text shorter, never longer than three times what it was; reading the whole is only a few milliseconds. */
-    secrets_put(s, (const char *)b->head.data, b->head.len, (struct shown){.lines = true, .cut_back = b->bytes > b->head.len}, &clean);
+    struct shown how = {.lines = true, .cut_back = b->bytes > b->head.len};
+    /* All of it, because secrets shrink; a mebibyte takes a few milliseconds. */
+    secrets_put(s, (const char *)b->head.data, b->head.len, how, &clean);
     size_t n = clean.len;
     if (n > HTTP_BODY_SHOWN)
         for (n = HTTP_BODY_SHOWN; n > 0 && continues(clean.data[n]);)

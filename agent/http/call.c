@@ -1,5 +1,6 @@
-/* Redirects are followed here and not by the library, which would take a secret header with any name but Authorization along to whatever
- * host the answer names.  Only GET and HEAD are followed: any other method could do its work twice, or somewhere that the plan never named. */
+/* Redirects are followed here and not by the library, which would take a secret header with any name but Authorization along to
+ * whatever host the answer names.  Only GET and HEAD are followed: any other method could do its work twice, or somewhere that
+ * the plan never named. */
 #include "agent/http/call.h"
 
 #include <inttypes.h>
@@ -19,15 +20,16 @@ static bool stays_home(const struct http_header *h)
     return h->secret || strcasecmp(h->name, "Authorization") == 0 || strcasecmp(h->name, "Cookie") == 0;
 }
 
-static void add_own(const struct http_request *r, const char *name, const char *value, struct http_message *m, struct http_field *fields)
+static void add_own(const struct http_request *r, const char *name, const char *value, struct http_message *m,
+                    struct http_field *fields)
 {
     if (!http_request_header(r, name))
         fields[m->n_fields++] = (struct http_field){name, value};
 }
 
 /* fields has room for the plan's and ours.  token: text of the fencing token. */
-static void set_fields(const struct http_request *r, const struct http_call *call, bool abroad, const char *token, struct http_message *m,
-                       struct http_field *fields)
+static void set_fields(const struct http_request *r, const struct http_call *call, bool abroad, const char *token,
+                       struct http_message *m, struct http_field *fields)
 {
     m->fields = fields;
     m->n_fields = 0;
@@ -87,7 +89,8 @@ static int64_t time_for(const struct http_call *call)
     return rest < 1 ? 1 : rest < call->limit_ms ? rest : call->limit_ms;
 }
 
-void http_call(struct http_client *c, const struct http_request *r, const struct http_call *call, struct http_answer *ret, char **ret_url)
+void http_call(struct http_client *c, const struct http_request *r, const struct http_call *call, struct http_answer *ret,
+               char **ret_url)
 {
     char token[24];
     struct http_field fields[HTTP_HEADERS_MAX + OWN_FIELDS];

@@ -17,6 +17,7 @@ struct http_call {
 /* Send, and follow redirects of GET and HEAD.  *ret_url is where the last message went; the caller frees.
  *
  * Headers that came by reference, Authorization and Cookie do not leave the origin (scheme, host, port) of the call. */
-void http_call(struct http_client *c, const struct http_request *r, const struct http_call *call, struct http_answer *ret, char **ret_url);
+void http_call(struct http_client *c, const struct http_request *r, const struct http_call *call, struct http_answer *ret,
+               char **ret_url);
 
 #endif

@@ -1,10 +1,11 @@
-/* The library behind one function.  What it may do is narrowed here, once: http and https, certificates checked, TLS 1.2 at least, no
- * redirects, no user in the address, no .netrc, no cookies, no proxy but by order, no compressed answers (which could unfold without end).
+/* The library behind one function.  What it may do is narrowed here, once: http and https, certificates checked, TLS 1.2 at
+ * least, no redirects, no user in the address, no .netrc, no cookies, no compressed answers (which could unfold without end).
  *
- * Each socket is checked when its address is known, after the name was looked up and for each of a name's addresses, so that a name cannot
- * stand for a harmless address when asked and for another when called.
+ * Each socket is checked when its address is known, after the name was looked up and for each of a name's addresses, so that a
+ * name cannot stand for a harmless address when asked and for another when called.
  *
- * A message is a transfer of a multi handle, because that can wait for a descriptor of ours beside the sockets: SIGTERM ends a call at once. */
+ * A message is a transfer of a multi handle, because that can wait for a descriptor of ours beside the sockets: SIGTERM ends a
+ * call at once. */
 #include "agent/http/client.h"
 
 #include <curl/curl.h>
@@ -66,10 +67,10 @@ static size_t take_header(char *p, size_t size, size_t n, void *self)
 }
 
 /* An option that the library refuses is a build of it that cannot keep our rules: asked once, at the start. */
-#define SET(option, value)                                                                                                             \
-    do {                                                                                                                               \
-        if (curl_easy_setopt(c->easy, option, value) != CURLE_OK)                                                                      \
-            return bf_fail(err, BF_UNSUPPORTED, "libcurl on this host does not know %s", #option);                                     \
+#define SET(option, value)                                                                             \
+    do {                                                                                               \
+        if (curl_easy_setopt(c->easy, option, value) != CURLE_OK)                                      \
+            return bf_fail(err, BF_UNSUPPORTED, "libcurl on this host does not know %s", #option);     \
     } while (0)
 
 static enum bf_rc set_rules(struct http_client *c, struct bf_error *err)
@@ -94,14 +95,11 @@ static enum bf_rc set_rules(struct http_client *c, struct bf_error *err)
     return BF_OK;
 }
 
-/* A proxy sees where a step goes, and looks up names in our place; so an http_proxy that happens to be set is not enough. */
+/* Certificates to trust in place of the system's.  Proxies the library takes from the environment by itself: the agent lets
+ * only those through that its configuration allows. */
 static enum bf_rc set_surroundings(struct http_client *c, struct bf_error *err)
 {
-    const char *proxy = getenv("BF_HTTP_PROXY"), *file = getenv("SSL_CERT_FILE"), *folder = getenv("SSL_CERT_DIR");
-    if (!proxy || !*proxy)
-        SET(CURLOPT_PROXY, "");
-    else if (strcmp(proxy, "environment") != 0)
-        return bf_fail(err, BF_INVALID, "BF_HTTP_PROXY may only be \"environment\": the proxy is then that of http_proxy, https_proxy and no_proxy");
+    const char *file = getenv("SSL_CERT_FILE"), *folder = getenv("SSL_CERT_DIR");
     if (file && *file)
         SET(CURLOPT_CAINFO, file);
     if (folder && *folder)

@@ -41,7 +41,8 @@ struct http_answer {
     char text[512];                            /* HTTP_NO_ANSWER: why; from outside, not yet fit to be shown */
 };
 
-/* stop_fd: borrowed; becomes readable when the work must end at once.  Proxies and certificates to trust are taken from the environment. */
+/* stop_fd: borrowed; becomes readable when the work must end at once.  Proxies and certificates to trust are taken from the
+ * environment. */
 enum bf_rc http_client_new(int stop_fd, struct http_client **ret, struct bf_error *err) BF_MUST_CHECK;
 void http_client_free(struct http_client *c);
 

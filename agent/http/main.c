@@ -1,5 +1,6 @@
-/* bf-http: runs one attempt of an `http` step for the agent.  The request, with its secret headers, comes on standard input and nowhere else;
- * a failure goes to the file $BF_RESULT, a sentence for people to standard error, the beginning of a good answer to standard output. */
+/* bf-http: runs one attempt of an `http` step for the agent.  The request, with its secret headers, comes on standard input and
+ * nowhere else; a failure goes to the file $BF_RESULT, a sentence for people to standard error, the beginning of a good answer
+ * to standard output. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -29,8 +30,8 @@ static int usage(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         puts("usage: bf-http < REQUEST\n\nRuns one attempt of an http step.  Started by bfagent, with a JSON request on standard input.\n"
              "A failure is appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
-             "BF_HTTP_PROXY=environment    use the proxy of http_proxy, https_proxy, no_proxy; else none is used\n"
-             "SSL_CERT_FILE, SSL_CERT_DIR  certificates to trust, in place of the system's");
+             "http_proxy, https_proxy, no_proxy  the proxy to use\n"
+             "SSL_CERT_FILE, SSL_CERT_DIR        certificates to trust, in place of the system's");
         return EXIT_SUCCESS;
     }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {

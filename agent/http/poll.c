@@ -1,8 +1,8 @@
-/* The first look comes after one wait; the last one at the very end of the time.  A server that says how long to wait is heeded within that.
+/* The first look comes after one wait; the last one at the very end of the time.  A server that says how long to wait is heeded
+ * within that.
  *
  *     an answer      fits `failed`: failed.  fits `until`: done.  a status that ends the wait: failed.  all else: not yet
- *     no answer      not yet, unless a repeat would end the same way
- */
+ *     no answer      not yet, unless a repeat would end the same way */
 #include "agent/http/poll.h"
 
 #include <jansson.h>
@@ -16,6 +16,7 @@
 #include "common/mem.h"
 
 #define LOOK_MS 30000
+#define LAST_LOOK_MS 1000                      /* for one that begins when the time is over */
 #define VALUE_SHOWN 100u
 
 enum sight { NOT_YET, DONE, FAILED };
@@ -93,7 +94,8 @@ static enum sight judge(const struct http_poll *p, const struct http_answer *a, 
     return a->permanent ? FAILED : NOT_YET;
 }
 
-/* Texts of failed connections hold times ("after 3 ms"), so a change is one of the state without its digits only where nothing answered. */
+/* Texts of failed connections hold times ("after 3 ms"), so a change is one of the state without its digits only where nothing
+ * answered. */
 static bool same_state(const char *a, const char *b)
 {
     bool silent = strncmp(a, "no answer", 9) == 0 && strncmp(b, "no answer", 9) == 0;
@@ -138,7 +140,8 @@ void http_poll_run(struct http_client *c, const struct http_request *r, const st
             ret->end = HTTP_POLL_STOPPED;
             return;
         }
-        struct http_call look = {.url = url, .look = true, .wanted = p->until_status, .limit_ms = LOOK_MS, .deadline_ms = until + 1000};
+        struct http_call look = {.url = url, .look = true, .wanted = p->until_status, .limit_ms = LOOK_MS,
+                                 .deadline_ms = until + LAST_LOOK_MS};
         BF_AUTO_FREE char *last = NULL;
         BF_CLEANUP(bf_buf_free) struct bf_buf seen = {0};
         http_call(c, r, &look, answer, &last);

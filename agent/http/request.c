@@ -119,7 +119,8 @@ static enum bf_rc add_header(struct http_request *r, const char *name, const jso
     if (listed(our_headers, name))
         return bf_fail(err, BF_INVALID, "header %.64s is written by bf-http itself: take it out of `headers`", name);
     if (!json_is_string(value) || !one_line(value))
-        return bf_fail(err, BF_INVALID, "the value of header %.64s holds a line end, a NUL or another control character, or is no text", name);
+        return bf_fail(err, BF_INVALID, "the value of header %.64s holds a line end, a NUL or another control character, or is no text",
+                       name);
     if (json_string_length(value) > HTTP_HEADER_VALUE_MAX)
         return bf_fail(err, BF_LIMIT, "the value of header %.64s is longer than %u bytes", name, HTTP_HEADER_VALUE_MAX);
     if (http_request_header(r, name))
@@ -145,7 +146,8 @@ static enum bf_rc read_headers(const json_t *root, struct http_request *r, struc
             rc = add_header(r, name, value, false, err);
     json_object_foreach(resolved, name, value) {
         if (rc == BF_OK && strncmp(name, prefix, sizeof prefix - 1) != 0)
-            rc = bf_fail(err, BF_UNSUPPORTED, "the reference \"%.64s\" of the request is not supported yet: only headers have them", name);
+            rc = bf_fail(err, BF_UNSUPPORTED, "the reference \"%.64s\" of the request is not supported yet: only headers have them",
+                         name);
         if (rc == BF_OK)
             rc = add_header(r, name + sizeof prefix - 1, value, true, err);
     }
@@ -211,7 +213,8 @@ static enum bf_rc read_poll(const json_t *root, struct http_poll *p, struct bf_e
         rc = read_time(o, "every_ms", &p->every_ms, err);
     if (rc == BF_OK)
         rc = read_time(o, "timeout_ms", &p->timeout_ms, err);
-    const json_t *until = json_object_get(o, "until"), *failed = json_object_get(o, "failed"), *status = json_object_get(until, "status");
+    const json_t *until = json_object_get(o, "until"), *failed = json_object_get(o, "failed");
+    const json_t *status = json_object_get(until, "status");
     if (rc == BF_OK && status) {
         rc = check_keys(until, "the poll's \"until\"", status_keys, false, err);
         if (rc == BF_OK)

@@ -1,12 +1,12 @@
 /* What the end of an attempt is called.
  *
  * transient      no whole answer, 408, 425, 429, 5xx, not done in the time of the poll, SIGTERM
- * permanent      every other status that the plan does not expect, a redirect that is not followed, a poll that says "failed", and what a
- *                repeat cannot change: a certificate, an address that may not be called
+ * permanent      every other status that the plan does not expect, a redirect that is not followed, a poll that says "failed", and
+ *                what a repeat cannot change: a certificate, an address that may not be called
  *
- * A message that left and was not answered may have done its work: the sentence says so, because only the server's handling of the
- * Idempotency-Key makes a repeat safe.  The status that is reported is the one that decided; for what no status decided it is 0, so that the
- * class can be read off the number (0 is transient). */
+ * A message that left and was not answered may have done its work: the sentence says so, because only the server's handling of
+ * the Idempotency-Key makes a repeat safe.  The status that is reported is the one that decided; for what no status decided it
+ * is 0, so that the class can be read off the number (0 is transient). */
 #include "agent/http/run.h"
 
 #include <inttypes.h>
@@ -59,8 +59,8 @@ static bool changes_nothing(const struct attempt *a)
 static void put_doubt(const struct attempt *a)
 {
     if (a->answer.sent && !changes_nothing(a))
-        bf_buf_put_str(&a->ret->text, "; the call had been sent, so it is unknown whether the server did the work: a retry sends the same "
-                                      "Idempotency-Key, and is safe where the server heeds it");
+        bf_buf_put_str(&a->ret->text, "; the call had been sent, so it is unknown whether the server did the work: "
+                                      "a retry sends the same Idempotency-Key, and is safe where the server heeds it");
 }
 
 static void put_body(const struct attempt *a)
@@ -158,7 +158,8 @@ static void say_polled(struct attempt *a, const struct http_poll_result *p)
         put_body(a);
 }
 
-/* Where to look: the plan's address, or where the answer points to, which must be the same server because the headers go with it. */
+/* Where to look: the plan's address, or where the answer points to, which must be the same server because the headers go with
+ * it. */
 static char *poll_url(struct attempt *a, const char *called)
 {
     if (a->r->poll.url)

@@ -1,4 +1,5 @@
-/* Servers give back what they were sent, most of all when something is wrong with it; so every text from outside goes through here. */
+/* Servers give back what they were sent, most of all when something is wrong with it; so every text from outside goes through
+ * here. */
 #include "agent/http/secrets.h"
 
 #include <jansson.h>
@@ -93,18 +94,21 @@ static size_t put_character(const char *text, size_t len, bool lines, struct bf_
 
 void secrets_put(const struct secrets *s, const char *text, size_t len, struct shown how, struct bf_buf *ret)
 {
-    size_t longest = s->n ? strlen(s->at[0]) : 0, i = 0, until = len;
+    size_t longest = s->n ? strlen(s->at[0]) : 0, begin = 0, until = len;
+    bool begun = !how.cut_front;
     if (how.cut_back)
         until = len > longest ? len - longest : 0;
-    if (how.cut_front) {
-        i = longest < until ? longest : until;
-        while (i < until && ((unsigned char)text[i] & 0xC0) == 0x80)
-            i++;
-    }
-    while (i < until) {
+    if (how.cut_front)
+        begin = longest;
+    /* What is left out is read all the same: a secret that begins in it must be known where it ends. */
+    for (size_t i = 0; i < until;) {
         size_t secret = secret_at(s, text + i, len - i);
-        if (secret)
+        begun = begun || (i >= begin && ((unsigned char)text[i] & 0xC0) != 0x80);
+        if (begun && secret)
             bf_buf_put_str(ret, "***");
-        i += secret ? secret : put_character(text + i, len - i, how.lines, ret);
+        if (secret)
+            i += secret;
+        else
+            i += begun ? put_character(text + i, len - i, how.lines, ret) : 1;
     }
 }

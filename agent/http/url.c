@@ -1,4 +1,5 @@
-/* The library's own parser is asked, so that what is checked is what is called: "http://2852039166/" is an address of 169.254.0.0/16. */
+/* The library's own parser is asked, so that what is checked is what is called: "http://2852039166/" is an address of
+ * 169.254.0.0/16. */
 #include "agent/http/url.h"
 
 #include <curl/curl.h>

@@ -12,8 +12,8 @@ enum bf_rc http_url_check(const char *url, struct bf_error *err) BF_MUST_CHECK;
 char *http_url_resolve(const char *base, const char *reference);
 /* Same scheme, host and port. */
 bool http_url_same_origin(const char *a, const char *b);
-/* For people: scheme, host, port and path; a query may hold a key, so it is left out.  The caller frees.  The library takes percent signs
- * out of hosts, so that it may be no UTF-8: secrets_put cleans it. */
+/* For people: scheme, host, port and path; a query may hold a key, so it is left out.  The caller frees.  The library takes
+ * percent signs out of hosts, so that it may be no UTF-8: secrets_put cleans it. */
 char *http_url_shown(const char *url);
 
 #endif

@@ -1,7 +1,7 @@
 /* The request of bf-http under any bytes.
  *
- * Holds: what is accepted has one method of the six, headers that are one line each with names that differ, and a text of its own for every
- * refusal; and whatever a server answers, what is shown of it is UTF-8 without the secrets. */
+ * Holds: what is accepted has one method of the six, headers that are one line each with names that differ, and a text of its
+ * own for every refusal; and whatever a server answers, what is shown of it is UTF-8 without the secrets. */
 #include <assert.h>
 #include <jansson.h>
 #include <stddef.h>

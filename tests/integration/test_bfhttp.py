@@ -545,18 +545,20 @@ class Addresses(BfHttpTest):
         self.assert_bad(self.finish(started), 75, 0, "time limit while connecting")
         self.assertLess(time.monotonic() - began, 20)
 
-    def test_proxies_are_used_by_order_only(self):
+    def test_proxies(self):
         proxy = self.serve()
         proxy.routes["http://somewhere.invalid/x"] = lambda h: h.reply(200, b"by proxy")
         env = {"http_proxy": proxy.url("")}
-        self.assert_bad(self.call(url="http://somewhere.invalid/x", env=env), 75, 0, "looked up")
-        ended = self.call(url="http://somewhere.invalid/x", env={**env, "BF_HTTP_PROXY": "environment"})
+        self.assert_bad(self.call(url="http://somewhere.invalid/x"), 75, 0, "looked up")
+        ended = self.call(url="http://somewhere.invalid/x", env=env)
         self.assert_good(ended)
         self.assertEqual(ended.stdout, "by proxy\n")
-        self.assert_permanent_without_answer(self.call(url="http://169.254.169.254/x", env={**env, "BF_HTTP_PROXY": "environment"}),
-                                             "steps may not call it")
+        self.assert_permanent_without_answer(self.call(url="http://169.254.169.254/x", env=env), "steps may not call it")
         self.assertEqual(len(proxy.seen), 1)
-        self.assert_permanent_without_answer(self.call(url=self.server.url("/"), env={"BF_HTTP_PROXY": "http://x"}), "BF_HTTP_PROXY")
+        self.assert_permanent_without_answer(self.call(url="http://somewhere.invalid/x", env={"http_proxy": "http://169.254.169.254:80"},
+                                                       timebox_ms=20000), "steps may not call it")
+        self.route("/x", 200)
+        self.assert_good(self.call(url=self.server.url("/x"), env={**env, "no_proxy": "127.0.0.1"}))
 
 
 class Tls(BfHttpTest):
@@ -638,8 +640,8 @@ class Polls(BfHttpTest):
         return [(200, {"state": s}) for s in states]
 
     def test_until_a_value(self):
-        ended = self.poll(replies=self.states("queued", "queued", "running", "running", "done"), body="x", content_type="text/plain",
-                          headers={"X-Plain": "p"}, resolved={"header:X-Key": CANARY})
+        ended = self.poll(replies=self.states("queued", "queued", "running", "running", "done"), body="x",
+                          headers={"X-Plain": "p", "content-type": "text/plain", "idempotency-key": "mine"}, resolved={"header:X-Key": CANARY})
         self.assert_good(ended)
         self.assertEqual(len(self.looks()), 5)
         self.assertEqual(ended.stdout, '{"job": 7}\n{"state": "done"}')
@@ -771,7 +773,7 @@ class Secrecy(BfHttpTest):
 
     def test_no_cut_shows_half_a_secret(self):
         secret = "".join(f"{CANARY}{i:04d}." for i in range(300))
-        for pad in range(0, 40):
+        for pad in range(0, 40, 5):
             for filler in (3000, 70000):
                 self.route("/x", (400, b"p" * filler + secret.encode() + b"q" * (2048 - 20 + pad)))
                 ended = self.call(url=self.server.url("/x"), resolved={"header:X-Key": secret})

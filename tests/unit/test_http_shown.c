@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,37 @@ Test(http_shown, cuts_between_characters)
         cr_assert(bf_utf8_valid(out.data, out.len));
         cr_assert_null(memchr(out.data, '?', out.len), "no character was torn");
     }
+}
+
+/* Blotted secrets are short, so that what is shown can reach back to where the kept bytes begin, in the middle of one. */
+Test(http_shown, a_body_of_secrets)
+{
+    static const char secret[] = "Bearer hunter2-token";
+    size_t n = HTTP_BODY_KEPT + 200000;
+    BF_AUTO_FREE char *text = bf_xmalloc(n);
+    BF_CLEANUP(http_body_done) struct http_body body = {0};
+    BF_CLEANUP(bf_buf_free) struct bf_buf out = {0};
+    static char long_value[8001];
+    memset(long_value, 'k', 8000);
+    struct http_header keys[] = {{"X-Long", long_value, true}, {"Authorization", (char *)(uintptr_t)secret, true}};
+    const struct http_request with_keys = {.headers = keys, .n_headers = 2};
+    struct secrets s;
+    secrets_init(&s, &with_keys);
+    for (size_t i = 0; i < n; i++)
+        text[i] = i % 9000 < 8000 ? 'k' : secret[(i % 9000 - 8000) % (sizeof secret - 1)];
+    static const size_t sizes[] = {4001, 70001, 500009, HTTP_BODY_KEPT + 11, HTTP_BODY_KEPT + 66001, HTTP_BODY_KEPT + 200000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        /* The end is where a secret ends. */
+        size_t len = sizes[i] / 9000 * 9000;
+        fill(&body, text, len, 10007);
+        bf_buf_clear(&out);
+        http_body_put_last(&body, &s, &out);
+        http_body_put_first(&body, &s, &out);
+        cr_assert(len == 0 || strstr(bf_buf_cstr(&out), "***"));
+        cr_assert_null(strstr(bf_buf_cstr(&out), "kkkk"), "%zu", len);
+        cr_assert_null(strstr(bf_buf_cstr(&out), "hunter2-token"), "%zu", len);
+    }
+    secrets_done(&s);
 }
 
 Test(http_shown, a_body_without_end)
