@@ -15,6 +15,7 @@ enum { TRIES_MAX = 10 };
 struct findings {
     json_t *list;
     size_t failed;
+    bool may_create;                           /* tables, where the fence is */
     char first[512];                           /* the first that failed */
 };
 
@@ -103,7 +104,8 @@ static void look_at_rights(struct attempt *x, struct findings *f)
         (void)!sql_literal(x->session.dialect, VALUE_TABLE, probe, strlen(probe), &statements[i], NULL);
     }
     bf_buf_put_str(&statements[0], " (filler integer)");
-    if (run_all(x, statements, 2, &fault)) {
+    f->may_create = run_all(x, statements, 2, &fault);
+    if (f->may_create) {
         add(f, "rights", "ok", "the role may create tables where the fence is", "");
     } else {
         snprintf(text, sizeof text, "the role may not create tables where the fence is: %.400s", fault.text);
@@ -161,7 +163,8 @@ static bool look_at_fence(struct attempt *x, struct findings *f)
             return false;
         }
         snprintf(text, sizeof text, "%s is not there: %.400s", name, fault.text);
-        add(f, "fence", "failed", text, "run bfctl warehouse init, or let the first step make it");
+        add(f, "fence", f->may_create ? "warning" : "failed", text,
+            f->may_create ? "run bfctl warehouse init, or let the first step make it" : "run bfctl warehouse init with a role that may make it");
         return false;
     }
     if (!try_fence(x, &fault)) {

@@ -32,8 +32,8 @@ class Looks:
 
 class Finds(Looks):
     def test_init_makes_the_fence_and_finds_everything(self):
-        missing = self.look("test", 1)
-        self.assertEqual([f["status"] for f in self.of(missing, "fence")], ["failed"])
+        missing = self.look("test", 0)
+        self.assertEqual([f["status"] for f in self.of(missing, "fence")], ["warning"], "the first step may make it")
         self.assertIn("bfctl warehouse init", self.of(missing, "fence")[0]["remedy"])
         for findings in (self.look("init", 0), self.look("init", 0), self.look("test", 0)):
             self.assertEqual({f["topic"] for f in findings},
