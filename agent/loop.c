@@ -60,6 +60,7 @@ struct loop {
     int64_t armed_ms;
     BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
+    int64_t turned_ms;                       /* when the last turn began */
     int64_t fence_ms;                        /* K */
     bool announced;                          /* the line on standard output that says it works */
     bool silence_told;
@@ -184,6 +185,8 @@ static void log_message(const struct loop *l, const struct agent_msg *m)
         bf_info("welcomed", "lease_ms=%" PRId64 " heartbeat_ms=%" PRId64, m->lease_ms, m->heartbeat_ms);
     else if (m->kind == AGENT_DRAIN)
         bf_info("draining", "by=coordinator");
+    if (m->kind == AGENT_DRAIN)
+        atomic_store(&l->page->draining, true);
 }
 
 static void hear_session(struct loop *l)
@@ -218,6 +221,8 @@ static void arm(struct loop *l)
     if (l->logs)
         at = earlier(at, logship_next_ms(l->logs));
     at = earlier(at, l->leave_at_ms);
+    if (l->page->turn_within_ms > 0)
+        at = earlier(at, l->turned_ms + l->page->turn_within_ms);
     if (at == l->armed_ms)
         return;
     l->armed_ms = at;
@@ -279,9 +284,18 @@ static void hear_signals(struct loop *l)
     }
 }
 
+/* For the guardian, who tells the supervisor that the loop turns. */
+static void count_turn(struct loop *l)
+{
+    l->turned_ms = bf_boottime_ms();
+    atomic_store(&l->page->attempts, (uint32_t)core_n_attempts(l->core));
+    atomic_fetch_add(&l->page->turns, 1);
+}
+
 static void turn(struct loop *l)
 {
     struct epoll_event events[EVENTS_PER_TURN];
+    count_turn(l);
     watch_session(l);
     arm(l);
     int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, session_ready(l->session) ? 0 : -1);
