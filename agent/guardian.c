@@ -38,6 +38,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/probe.h"
 #include "agent/proctree.h"
 #include "agent/state.h"
 #include "common/clock.h"
@@ -58,6 +59,7 @@ struct guardian {
     struct fence_page *page;
     int signal_fd, timer_fd;
     int self_fd;                             /* pidfd of this process, for the agent */
+    int page_fd;                             /* kept open for probes */
     pid_t agent;                             /* 0: has ended */
     int agent_status;
     unsigned stops;                          /* SIGTERM, SIGINT so far */
@@ -298,12 +300,13 @@ static enum bf_rc open_guardian(struct guardian *g, struct bf_error *err)
     sigprocmask(SIG_BLOCK, &set, NULL);
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     g->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    void *page = mmap(NULL, sizeof *g->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     g->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (g->signal_fd < 0 || g->timer_fd < 0 || g->self_fd < 0 || page == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    if (g->signal_fd < 0 || g->timer_fd < 0 || g->self_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return bf_fail_errno(err, BF_IO, errno, "the guardian cannot be set up");
-    g->page = page;
-    g->page->turn_within_ms = bf_supervisor_beat_ms(g->supervisor) / 2;
+    if (probe_page_make(&g->page, &g->page_fd, err) != BF_OK)
+        return BF_IO;
+    int64_t within_ms = bf_supervisor_beat_ms(g->supervisor) / 2;
+    g->page->turn_within_ms = within_ms > 0 && within_ms < PROBE_TURN_MS ? within_ms : PROBE_TURN_MS;
     atomic_store(&g->page->deadline_ms, INT64_MIN);
     g->page->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (g->page->wake_fd < 0)
@@ -320,6 +323,7 @@ static void close_guardian(struct guardian *g)
     bf_close_cleanup(&g->signal_fd);
     bf_close_cleanup(&g->timer_fd);
     bf_close_cleanup(&g->self_fd);
+    bf_close_cleanup(&g->page_fd);
 }
 
 /* The guardian is still tiny here, so fork costs nothing. */
@@ -338,6 +342,7 @@ static enum bf_rc start_agent(struct guardian *g, uint64_t previous, int (*run)(
         _exit(1);
     close(g->signal_fd);
     close(g->timer_fd);
+    close(g->page_fd);
     bf_supervisor_close(g->supervisor);
     const struct agent_start start = {.page = g->page, .cgroups = g->cgroups, .previous = previous, .guardian_fd = g->self_fd};
     exit(run(&start, arg));
@@ -362,11 +367,13 @@ static enum bf_rc end_life(struct guardian *g, struct bf_error *err)
 enum bf_rc guardian_run(const struct guardian_setup *setup, int (*run)(const struct agent_start *start, void *arg), void *arg,
                         int *ret_status, struct bf_error *err)
 {
-    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .self_fd = -1, .fenced_ms = INT64_MIN,
+    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .self_fd = -1, .page_fd = -1, .fenced_ms = INT64_MIN,
                          .supervisor = bf_supervisor_open()};
     BF_AUTO_CLOSE int lock_fd = -1;
     uint64_t previous = 0;
     enum bf_rc rc = lock_folder(setup->state_dir, &lock_fd, err);
+    if (rc == BF_OK)
+        rc = state_lock_sign(lock_fd, err);
     if (rc == BF_OK)
         rc = cgroup_open(setup->cgroup_mode, setup->name, setup->state_dir, &g.cgroups, err);
     if (rc == BF_OK)

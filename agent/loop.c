@@ -60,7 +60,6 @@ struct loop {
     int64_t armed_ms;
     BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
-    int64_t turned_ms;                       /* when the last turn began */
     int64_t fence_ms;                        /* K */
     bool announced;                          /* the line on standard output that says it works */
     bool silence_told;
@@ -221,8 +220,7 @@ static void arm(struct loop *l)
     if (l->logs)
         at = earlier(at, logship_next_ms(l->logs));
     at = earlier(at, l->leave_at_ms);
-    if (l->page->turn_within_ms > 0)
-        at = earlier(at, l->turned_ms + l->page->turn_within_ms);
+    at = earlier(at, atomic_load(&l->page->turned_ms) + l->page->turn_within_ms);
     if (at == l->armed_ms)
         return;
     l->armed_ms = at;
@@ -280,14 +278,15 @@ static void hear_signals(struct loop *l)
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         bf_info("draining", "by=signal attempts=%zu", core_n_attempts(l->core));
+        atomic_store(&l->page->draining, true);
         tell_core(l, &(struct core_event){.kind = CORE_DRAIN, .at_us = bf_realtime_us()});
     }
 }
 
-/* For the guardian, who tells the supervisor that the loop turns. */
+/* For the guardian, who tells the supervisor that the loop turns, and for probes. */
 static void count_turn(struct loop *l)
 {
-    l->turned_ms = bf_boottime_ms();
+    atomic_store(&l->page->turned_ms, bf_boottime_ms());
     atomic_store(&l->page->attempts, (uint32_t)core_n_attempts(l->core));
     atomic_fetch_add(&l->page->turns, 1);
 }

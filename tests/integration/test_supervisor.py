@@ -101,15 +101,19 @@ def test_coordinator(coordinator, folder):
     assert os.path.exists(os.path.join(folder, "store"))
 
 
-def test_agent_is_ready_with_its_first_lease(agent, coordinator):
+def test_agent_is_ready_with_its_first_lease(agent, coordinator, folder):
     ear = agent.ear
     assert ear.until("STATUS=") == "STATUS=waiting for a lease from the coordinator"
     assert ear.silent(3 * BEAT_S) is False, "the loop turns while it waits"
     assert "READY=1" not in ear.words, "ready without a lease"
+    assert probe(folder, "live")[0] == 0
+    assert probe(folder, "ready") == (1, "bfagent: not ready: the agent has no lease from the coordinator")
     coordinator.process.send_signal(signal.SIGCONT)
     ear.until("READY=1")
     assert ear.until("STATUS=working") == "STATUS=working under a lease, 0 attempts"
     coordinator.ear.until("STATUS=serving")
+    assert probe(folder, "ready")[0] == 0
+    assert probe(folder, "well")[0] == 2
     inner = child_of(agent.process.pid)
     beats_follow_the_work(ear, inner)
     beats_follow_the_work(ear, agent.process.pid)
@@ -121,6 +125,13 @@ def test_agent_drains(agent):
     agent.ear.until("STOPPING=1")
     assert agent.process.wait(20) == 0
     assert agent.ear.pids == {agent.process.pid}
+
+
+def probe(folder, question):
+    """The exit status and the sentence of a probe of the agent."""
+    done = subprocess.run([f"{BIN}/bfagent", "--config", os.path.join(folder, "agent-1.conf"), "--probe", question], text=True,
+                          capture_output=True, timeout=20, check=False)
+    return done.returncode, done.stderr.strip()
 
 
 def test_coordinator_ends(coordinator):
@@ -152,8 +163,9 @@ def main():
             test_coordinator(coordinator, folder)
             coordinator.process.send_signal(signal.SIGSTOP)
             agent = Program(folder, "bfagent", ["--config", os.path.join(folder, "agent-1.conf")])
-            test_agent_is_ready_with_its_first_lease(agent, coordinator)
+            test_agent_is_ready_with_its_first_lease(agent, coordinator, folder)
             test_agent_drains(agent)
+            assert probe(folder, "live")[0] == 1, "it has ended"
             test_coordinator_ends(coordinator)
         finally:
             for program in (agent, coordinator):
