@@ -29,7 +29,7 @@ test-asan:
 	@tests/support/run_tests build/asan
 
 # Whole installations, in containers: minutes, and as root.  The programs are those of the packages.
-e2e: all packages
+e2e: all image
 	@ctest --test-dir $(BUILD) -C e2e -L e2e --output-on-failure
 
 # Debian packages, in build/packages.
@@ -43,7 +43,7 @@ packages:
 
 # One container image with all programs: localhost/backfill-fabric.
 image: packages
-	@deploy/container/build build/packages
+	@deploy/container/build $(CURDIR)/build/packages
 
 # The prefix is compiled into nothing, so an earlier build serves any prefix.
 install: all
