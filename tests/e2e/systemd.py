@@ -151,7 +151,7 @@ def test_the_watchdog_of_the_agent(host):
     host.open_gate()
     timed("agent_stopped_to_ready_s", "the restart", lambda: host.show("bfagent", "MainPID") not in ("0", guardian) and host.active("bfagent"), begin)
     FIGURES["agent_watchdog_to_ready_s"] = between(host, "bfagent", "Watchdog timeout", "Started bfagent")
-    FIGURES["fenced_before_watchdog_s"] = between(host, "bfagent", "event=fenced", "Watchdog timeout")
+    FIGURES["fenced_before_watchdog_s"] = between(host, "bfagent", "latency_us=", "Watchdog timeout")  # the guardian's line
     told = host.sh("journalctl --no-pager -o cat -u bfagent")
     FIGURES["fence_after_lease_us"] = int(re.findall(r"event=fenced .*latency_us=(\d+)", told)[-1])
     assert 0 < told.find("event=fenced") < told.find("Watchdog timeout"), "the guardian fences before the watchdog ends it"
