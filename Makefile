@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all demo test test-asan install clean bench bench-full bench-peers fuzz soak
+.PHONY: all demo test test-asan e2e packages image install clean bench bench-full bench-peers fuzz soak
 .DEFAULT_GOAL := all
 
 all:
@@ -27,6 +27,23 @@ test-asan:
 	@cmake --preset asan $(call configure,asan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build build/asan -j $(JOBS)
 	@tests/support/run_tests build/asan
+
+# Whole installations, in containers: minutes, and as root.  The programs are those of the packages.
+e2e: all image
+	@ctest --test-dir $(BUILD) -C e2e -L e2e --output-on-failure
+
+# Debian packages, in build/packages.
+packages:
+	@mkdir -p build
+	@cmake --preset packages $(call configure,packages) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build build/packages -j $(JOBS)
+	@rm -f build/packages/*.deb
+	@cd build/packages && cpack >packages.log 2>&1 || { cat packages.log >&2; exit 1; }
+	@ls build/packages/*.deb
+
+# One container image with all programs: localhost/backfill-fabric.
+image: packages
+	@deploy/container/build $(CURDIR)/build/packages
 
 # The prefix is compiled into nothing, so an earlier build serves any prefix.
 install: all

@@ -12,6 +12,11 @@
  * groups the next start on this host does; under a weak fence nobody does.  The lock of the folder is held by the agent too, so that
  * the next life waits until the agent of the last has done its work.
  *
+ * The guardian speaks to the supervisor (supervisor.h), and it alone: it is the process that the supervisor started and whose end counts, and
+ * with NotifyAccess=main no step can speak in its name.  But the work is the agent's.  So the agent counts its turns in the page, and the
+ * guardian passes a beat on only when they have grown: a stopped guardian and a stopped agent both end the beats.  No word to the
+ * supervisor ever waits, so one that hangs does not delay a fence.
+ *
  * The guardian is a subreaper: steps that leave their parents come to it and are found below it.  It stays small, allocates next to
  * nothing while it waits, and has no sockets. */
 #include "agent/guardian.h"
@@ -33,11 +38,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/probe.h"
 #include "agent/proctree.h"
 #include "agent/state.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/supervisor.h"
 
 #define SWEEP_PAUSE_MS 1                     /* between two looks while killing */
 #define RECHECK_MS 500                       /* while the lease stays expired */
@@ -52,12 +59,55 @@ struct guardian {
     struct fence_page *page;
     int signal_fd, timer_fd;
     int self_fd;                             /* pidfd of this process, for the agent */
+    int page_fd;                             /* kept open for probes */
     pid_t agent;                             /* 0: has ended */
     int agent_status;
     unsigned stops;                          /* SIGTERM, SIGINT so far */
     int64_t fenced_ms;                       /* the deadline that was fenced last */
     bool speaks;                             /* it knows that all earlier lives are dead, so its own word covers them */
+    struct bf_supervisor *supervisor;
+    uint64_t turns_told;                     /* of the agent, at the last beat */
+    bool ready;                              /* said to the supervisor */
 };
+
+/* --- the supervisor --------------------------------------------------------------------------------------------------- */
+
+static void say_status(struct guardian *g)
+{
+    int64_t deadline_ms = atomic_load(&g->page->deadline_ms);
+    unsigned attempts = atomic_load(&g->page->attempts);
+    const char *drains = g->stops > 0 || atomic_load(&g->page->draining) ? "draining: " : "";
+    if (g->agent == 0)
+        bf_supervisor_status(g->supervisor, "the agent has ended; its steps are being killed");
+    else if (deadline_ms == INT64_MIN)
+        bf_supervisor_status(g->supervisor, "%swaiting for a lease from the coordinator", drains);
+    else if (deadline_ms <= bf_boottime_ms())
+        bf_supervisor_status(g->supervisor, "%sthe lease has run out and all steps were killed; waiting for the coordinator", drains);
+    else
+        bf_supervisor_status(g->supervisor, "%sworking under a lease, %u attempt%s", drains, attempts, attempts == 1 ? "" : "s");
+}
+
+/* Ready is the first lease.  Once the agent has ended, the killing of what it left is the work. */
+static void tell_supervisor(struct guardian *g)
+{
+    uint64_t turns = atomic_load(&g->page->turns);
+    if (!g->ready && atomic_load(&g->page->deadline_ms) != INT64_MIN) {
+        g->ready = true;
+        bf_supervisor_ready(g->supervisor);
+    }
+    say_status(g);
+    if (bf_supervisor_turn(g->supervisor, g->agent == 0 || turns != g->turns_told, bf_boottime_ms()))
+        g->turns_told = turns;
+}
+
+/* For poll.  Waiting is for the supervisor alone: the fence has its own timer. */
+static int supervisor_ms(const struct guardian *g)
+{
+    int64_t at_ms = bf_supervisor_next_ms(g->supervisor), now_ms = bf_boottime_ms();
+    if (at_ms == INT64_MAX)
+        return -1;
+    return at_ms <= now_ms ? 0 : at_ms - now_ms < INT32_MAX ? (int)(at_ms - now_ms) : INT32_MAX;
+}
 
 /* --- killing ---------------------------------------------------------------------------------------------------------- */
 
@@ -100,6 +150,7 @@ static void kill_all(struct guardian *g, bool stop_when_renewed)
             told_ms = now_ms;
             bf_error_log("steps_do_not_die", "seconds=%" PRId64, (now_ms - begin_ms) / 1000);
         }
+        tell_supervisor(g);
         pause_ms(SWEEP_PAUSE_MS);
     }
 }
@@ -146,6 +197,7 @@ static void check_deadline(struct guardian *g)
 static void stop(struct guardian *g)
 {
     g->stops++;
+    bf_supervisor_stopping(g->supervisor);
     bf_info("stopping", "how=%s", g->stops == 1 ? "drain" : "now");
     if (g->agent > 0)
         kill(g->agent, g->stops == 1 ? SIGTERM : SIGKILL);
@@ -171,8 +223,9 @@ static void drop_count(int fd)
 static void guard(struct guardian *g)
 {
     while (g->agent > 0) {
+        tell_supervisor(g);
         struct pollfd fds[] = {{g->signal_fd, POLLIN, 0}, {g->timer_fd, POLLIN, 0}, {g->page->wake_fd, POLLIN, 0}};
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        if (poll(fds, 3, supervisor_ms(g)) < 0 && errno != EINTR)
             return;
         if (fds[1].revents)
             drop_count(g->timer_fd);
@@ -247,11 +300,13 @@ static enum bf_rc open_guardian(struct guardian *g, struct bf_error *err)
     sigprocmask(SIG_BLOCK, &set, NULL);
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     g->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    void *page = mmap(NULL, sizeof *g->page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     g->self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (g->signal_fd < 0 || g->timer_fd < 0 || g->self_fd < 0 || page == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+    if (g->signal_fd < 0 || g->timer_fd < 0 || g->self_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         return bf_fail_errno(err, BF_IO, errno, "the guardian cannot be set up");
-    g->page = page;
+    if (probe_page_make(&g->page, &g->page_fd, err) != BF_OK)
+        return BF_IO;
+    int64_t within_ms = bf_supervisor_beat_ms(g->supervisor) / 2;
+    g->page->turn_within_ms = within_ms > 0 && within_ms < PROBE_TURN_MS ? within_ms : PROBE_TURN_MS;
     atomic_store(&g->page->deadline_ms, INT64_MIN);
     g->page->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (g->page->wake_fd < 0)
@@ -268,6 +323,7 @@ static void close_guardian(struct guardian *g)
     bf_close_cleanup(&g->signal_fd);
     bf_close_cleanup(&g->timer_fd);
     bf_close_cleanup(&g->self_fd);
+    bf_close_cleanup(&g->page_fd);
 }
 
 /* The guardian is still tiny here, so fork costs nothing. */
@@ -286,6 +342,8 @@ static enum bf_rc start_agent(struct guardian *g, uint64_t previous, int (*run)(
         _exit(1);
     close(g->signal_fd);
     close(g->timer_fd);
+    close(g->page_fd);
+    bf_supervisor_close(g->supervisor);
     const struct agent_start start = {.page = g->page, .cgroups = g->cgroups, .previous = previous, .guardian_fd = g->self_fd};
     exit(run(&start, arg));
 }
@@ -309,10 +367,13 @@ static enum bf_rc end_life(struct guardian *g, struct bf_error *err)
 enum bf_rc guardian_run(const struct guardian_setup *setup, int (*run)(const struct agent_start *start, void *arg), void *arg,
                         int *ret_status, struct bf_error *err)
 {
-    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .self_fd = -1, .fenced_ms = INT64_MIN};
+    struct guardian g = {.setup = setup, .signal_fd = -1, .timer_fd = -1, .self_fd = -1, .page_fd = -1, .fenced_ms = INT64_MIN,
+                         .supervisor = bf_supervisor_open()};
     BF_AUTO_CLOSE int lock_fd = -1;
     uint64_t previous = 0;
     enum bf_rc rc = lock_folder(setup->state_dir, &lock_fd, err);
+    if (rc == BF_OK)
+        rc = state_lock_sign(lock_fd, err);
     if (rc == BF_OK)
         rc = cgroup_open(setup->cgroup_mode, setup->name, setup->state_dir, &g.cgroups, err);
     if (rc == BF_OK)
@@ -330,5 +391,6 @@ enum bf_rc guardian_run(const struct guardian_setup *setup, int (*run)(const str
     }
     cgroup_close(g.cgroups);
     close_guardian(&g);
+    bf_supervisor_close(g.supervisor);
     return rc;
 }

@@ -184,6 +184,8 @@ static void log_message(const struct loop *l, const struct agent_msg *m)
         bf_info("welcomed", "lease_ms=%" PRId64 " heartbeat_ms=%" PRId64, m->lease_ms, m->heartbeat_ms);
     else if (m->kind == AGENT_DRAIN)
         bf_info("draining", "by=coordinator");
+    if (m->kind == AGENT_DRAIN)
+        atomic_store(&l->page->draining, true);
 }
 
 static void hear_session(struct loop *l)
@@ -218,6 +220,7 @@ static void arm(struct loop *l)
     if (l->logs)
         at = earlier(at, logship_next_ms(l->logs));
     at = earlier(at, l->leave_at_ms);
+    at = earlier(at, atomic_load(&l->page->turned_ms) + l->page->turn_within_ms);
     if (at == l->armed_ms)
         return;
     l->armed_ms = at;
@@ -275,13 +278,23 @@ static void hear_signals(struct loop *l)
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         bf_info("draining", "by=signal attempts=%zu", core_n_attempts(l->core));
+        atomic_store(&l->page->draining, true);
         tell_core(l, &(struct core_event){.kind = CORE_DRAIN, .at_us = bf_realtime_us()});
     }
+}
+
+/* For the guardian, who tells the supervisor that the loop turns, and for probes. */
+static void count_turn(struct loop *l)
+{
+    atomic_store(&l->page->turned_ms, bf_boottime_ms());
+    atomic_store(&l->page->attempts, (uint32_t)core_n_attempts(l->core));
+    atomic_fetch_add(&l->page->turns, 1);
 }
 
 static void turn(struct loop *l)
 {
     struct epoll_event events[EVENTS_PER_TURN];
+    count_turn(l);
     watch_session(l);
     arm(l);
     int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, session_ready(l->session) ? 0 : -1);

@@ -8,17 +8,20 @@
 #include "agent/agent_config.h"
 #include "agent/guardian.h"
 #include "agent/loop.h"
+#include "agent/probe.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/options.h"
 
 extern char **environ;
 
-struct words { const char *config; bool check, version, help, verbose; };
+struct words { const char *config, *probe; bool check, version, help, verbose; };
 
 static const struct bf_option options[] = {
     {"config", 'c', BF_OPT_STRING, offsetof(struct words, config), "FILE", "the agent's configuration (YAML)"},
     {"check-config", 0, BF_OPT_FLAG, offsetof(struct words, check), NULL, "read the configuration and the keys, say whether they are good, and exit"},
+    {"probe", 0, BF_OPT_STRING, offsetof(struct words, probe), "QUESTION",
+     "ask the agent that runs with this configuration: live or ready; exit status 0 means yes"},
     {"verbose", 'v', BF_OPT_FLAG, offsetof(struct words, verbose), NULL, "log every attempt"},
     {"version", 0, BF_OPT_FLAG, offsetof(struct words, version), NULL, "print the version"},
     {"help", 'h', BF_OPT_FLAG, offsetof(struct words, help), NULL, "print this"},
@@ -43,6 +46,12 @@ static int run(const struct words *words, struct agent_config *config)
     struct bf_error err = {0};
     struct agent_keys keys;
     int status = 0;
+    if (words->probe && agent_config_read(words->config, config, &err) == BF_OK && probe_ask(config->state_dir, words->probe, &err) == BF_OK) {
+        puts(words->probe);
+        return 0;
+    }
+    if (words->probe)
+        return complain(&err);
     if (agent_config_read(words->config, config, &err) != BF_OK || agent_keys_read(config->key_file, &keys, &err) != BF_OK)
         return complain(&err);
     if (words->check) {

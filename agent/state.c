@@ -16,6 +16,7 @@
 
 #include "common/files.h"
 #include "common/mem.h"
+#include "common/text.h"
 
 enum bf_rc state_lock(const char *state_dir, int *ret_fd, struct bf_error *err)
 {
@@ -31,6 +32,27 @@ enum bf_rc state_lock(const char *state_dir, int *ret_fd, struct bf_error *err)
     *ret_fd = fd;
     fd = -1;
     return BF_OK;
+}
+
+enum bf_rc state_lock_sign(int lock_fd, struct bf_error *err)
+{
+    char words[16];
+    int n = snprintf(words, sizeof words, "%d\n", (int)getpid());
+    if (ftruncate(lock_fd, 0) != 0 || pwrite(lock_fd, words, (size_t)n, 0) != n)
+        return bf_fail_errno(err, BF_IO, errno, "the lock file");
+    return BF_OK;
+}
+
+pid_t state_lock_owner(const char *state_dir)
+{
+    char words[16] = "";
+    int64_t pid = 0;
+    BF_AUTO_FREE char *path = bf_path_join(state_dir, "lock");
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, words, sizeof words - 1) <= 0)
+        return 0;
+    words[strcspn(words, "\n")] = '\0';
+    return bf_parse_int(words, 1, INT32_MAX, &pid) ? (pid_t)pid : 0;
 }
 
 /* The words of a small file; absent is empty. */

@@ -3,6 +3,7 @@
 #define BF_AGENT_STATE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/error.h"
 #include "proto/agent_msg.h"
@@ -17,6 +18,9 @@ struct last_life {
 
 /* Make the folder and lock it against a second agent.  *ret_fd holds the lock as long as it is open anywhere. */
 enum bf_rc state_lock(const char *state_dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
+/* The guardian that locked the folder last says who it is; and who that was.  0: nobody has. */
+enum bf_rc state_lock_sign(int lock_fd, struct bf_error *err) BF_MUST_CHECK;
+pid_t state_lock_owner(const char *state_dir);
 enum bf_rc state_read(const char *state_dir, struct last_life *ret, struct bf_error *err) BF_MUST_CHECK;
 /* One more than the last; the first of a folder begins at fresh_id << 32 (random, not 0): see incarnation_is_dead(). */
 uint64_t state_next_incarnation(const struct last_life *last, uint32_t fresh_id);

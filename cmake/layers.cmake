@@ -20,9 +20,9 @@ function(bf_layer name dir)
   endif()
 endfunction()
 
-# bf_program(name main.c [DEPS layer…] [DIR bin] [DESTINATION bin]): made and installed once its main is there.
+# bf_program(name main.c [DEPS layer…] [DIR bin] [DESTINATION bin] [COMPONENT package]): made and installed once its main is there.
 function(bf_program name main)
-  cmake_parse_arguments(PARSE_ARGV 2 A "" "DIR;DESTINATION" "DEPS")
+  cmake_parse_arguments(PARSE_ARGV 2 A "" "DIR;DESTINATION;COMPONENT" "DEPS")
   file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${main})
   if(NOT found)
     return()
@@ -36,5 +36,5 @@ function(bf_program name main)
   add_executable(${name} ${found})
   target_link_libraries(${name} PRIVATE bf_flags ${A_DEPS} Threads::Threads)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${A_DIR})
-  install(TARGETS ${name} RUNTIME DESTINATION ${A_DESTINATION})
+  install(TARGETS ${name} RUNTIME DESTINATION ${A_DESTINATION} COMPONENT ${A_COMPONENT})
 endfunction()

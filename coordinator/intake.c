@@ -80,6 +80,21 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     in->hello = hello_copy(&t->arena, &msg->hello);
 }
 
+/* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at once, and
+ * so again, until the step has been lost too often.  So it is the agent's own command to drain, journalled like an operator's;
+ * nobody waits for the answer (release.c). */
+static void drain_arrived(struct turns *t, const uint8_t *key, uint32_t id, const struct agent_msg *msg)
+{
+    struct agent_view agent;
+    if (!engine_agent(t->engine, id, &agent) || agent.state != AGENT_CONNECTED || agent.incarnation != msg->incarnation)
+        return;
+    struct op_request req = {.verb = OP_AGENT_DRAIN, .name = agent.hello->name, .reason = "the agent was told to stop on its host"};
+    _Static_assert(sizeof msg->incarnation + sizeof msg->nonce == sizeof req.id, "together they name one request");
+    memcpy(req.id, &msg->incarnation, sizeof msg->incarnation);
+    memcpy(req.id + sizeof msg->incarnation, &msg->nonce, sizeof msg->nonce);
+    turn_command(t, key, agent.hello->name, &req, NULL, 0);
+}
+
 static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg, int64_t now_ms)
 {
     const struct peer *peer = turn_peer(t, key);
@@ -89,6 +104,8 @@ static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct 
         answer.kind = AGENT_REFUSE;
         answer.text = "no lease is known for this agent: say HELLO again";
     }
+    if (renewed && msg->draining)
+        drain_arrived(t, key, peer->agent, msg);
     t->ports.send_agent(t->ports.arg, key, &answer);
 }
 

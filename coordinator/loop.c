@@ -40,6 +40,7 @@ static void reload(struct service *s)
 {
     struct coordinator_config fresh;
     struct bf_error err = {0};
+    bf_supervisor_reloading(s->supervisor);
     enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
     if (rc == BF_OK)
         rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
@@ -52,6 +53,20 @@ static void reload(struct service *s)
         bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
     }
     coordinator_config_done(&fresh);
+    bf_supervisor_ready(s->supervisor);
+}
+
+static void say_status(struct service *s)
+{
+    const struct engine *e = turn_engine(s->turns);
+    struct agent_view agent;
+    unsigned here = 0;
+    if (!bf_supervisor_listens(s->supervisor))
+        return;
+    for (uint32_t id = 0; (id = engine_next_agent(e, id)) != 0;)
+        here += engine_agent(e, id, &agent) && (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING);
+    bf_supervisor_status(s->supervisor, "serving on %s: %u agent%s%s", api_endpoint(s->api), here, here == 1 ? "" : "s",
+                         s->low ? "; the store is short of room" : "");
 }
 
 static void signals_take(struct service *s)
@@ -102,6 +117,7 @@ static void tidy(struct service *s, int64_t now_ms)
     s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
     service_look_at_room(s);
+    say_status(s);
 }
 
 static int wait_ms(const struct service *s)
@@ -111,6 +127,9 @@ static int wait_ms(const struct service *s)
     int64_t left_ms = turn_next_ms(s->turns), now_ms = bf_boottime_ms();
     left_ms = left_ms == INT64_MAX ? TIDY_MS : left_ms - now_ms;
     int64_t most_ms = fleet_waiting(s->fleet) ? OUTBOX_MS : TIDY_MS;
+    int64_t beat_ms = bf_supervisor_next_ms(s->supervisor);
+    if (beat_ms - now_ms < left_ms)
+        left_ms = beat_ms - now_ms;
     return (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms : most_ms);
 }
 
@@ -125,6 +144,7 @@ void service_loop(struct service *s)
             turn(s);
         fleet_flush(s->fleet);
         tidy(s, bf_boottime_ms());
+        bf_supervisor_turn(s->supervisor, true, bf_boottime_ms());
         if (s->stop)
             return;
         if (poll(fds, sizeof fds / sizeof *fds, wait_ms(s)) < 0 && errno != EINTR)

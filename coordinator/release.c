@@ -133,6 +133,8 @@ static void send_refuse(struct turns *t, const struct effect *f)
 
 static void send_reply(struct turns *t, const struct effect *f)
 {
+    if (bf_smap_get(&t->peers, f->key, BF_KEY_BYTES))
+        return;                                  /* an agent's own command */
     struct op_reply reply = {.rc = f->rc, .text = f->text, .json = f->json, .json_len = strlen(f->json)};
     memcpy(reply.id, f->request_id, sizeof reply.id);
     t->ports.reply(t->ports.arg, f->key, &reply);

@@ -2,7 +2,9 @@
  *
  * The state is whole before any socket is bound: failpoint, configuration, key, signals, store (its lock first, then the longest
  * lease ever given), recovery, handler of keys, then the doors.  The ready line comes last.  Closing goes backwards: no message
- * is taken by what is gone already.  The secret key is wiped as soon as the doors have it. */
+ * is taken by what is gone already.  The secret key is wiped as soon as the doors have it.
+ *
+ * A supervisor (supervisor.h) hears what the ready line says, at the same moment; its watchdog is fed by the loop and by nothing else. */
 #include "coordinator/service.h"
 
 #include <inttypes.h>
@@ -152,6 +154,7 @@ static void say_ready(const struct service *s, int64_t recovery_ms)
     printf("ready api=%s fleet=%s logs=%s seq=%" PRIu64 " epoch=%" PRIu32 " recovery_ms=%" PRId64 "\n", api_endpoint(s->api),
            fleet_endpoint(s->fleet), logs_endpoint(s->logs), turn_seq(s->turns), store_meta(s->store)->epoch, recovery_ms);
     fflush(stdout);
+    bf_supervisor_ready(s->supervisor);
     bf_info("ready", "version=%s api=%s fleet=%s logs=%s seq=%" PRIu64 " epoch=%" PRIu32 " recovery_ms=%" PRId64, BF_VERSION,
             api_endpoint(s->api), fleet_endpoint(s->fleet), logs_endpoint(s->logs), turn_seq(s->turns), store_meta(s->store)->epoch,
             recovery_ms);
@@ -166,7 +169,7 @@ static void set_pools(struct service *s)
 
 enum bf_rc service_run(const char *config_path, struct bf_error *err)
 {
-    struct service s = {.config_path = config_path, .signal_fd = -1};
+    struct service s = {.config_path = config_path, .signal_fd = -1, .supervisor = bf_supervisor_open()};
     uint8_t public_key[ZAP_KEY_BYTES], secret[ZAP_KEY_BYTES] = {0};
     int64_t began_ms = bf_boottime_ms();
     raise_descriptors();
@@ -177,6 +180,7 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
         rc = coordinator_key_read(s.config.key_file, public_key, secret, err);
     if (rc == BF_OK)
         rc = open_signals(&s, err);
+    bf_supervisor_status(s.supervisor, "recovering from the store");
     if (rc == BF_OK)
         rc = open_state(&s, err);
     if (rc == BF_OK)
@@ -187,8 +191,12 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
         set_pools(&s);
         say_ready(&s, bf_boottime_ms() - began_ms);
         service_loop(&s);
+        bf_supervisor_stopping(s.supervisor);
         bf_info("ending", "seq=%" PRIu64, turn_seq(s.turns));
+    } else {
+        bf_supervisor_status(s.supervisor, "not started: %s", err->text);
     }
     close_all(&s);
+    bf_supervisor_close(s.supervisor);
     return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef BF_SERVICE_STATE_H
 #define BF_SERVICE_STATE_H
 
+#include "common/supervisor.h"
 #include "coordinator/api/api.h"
 #include "coordinator/config.h"
 #include "coordinator/fleet/fleet.h"
@@ -23,6 +24,7 @@ struct service {
     struct views_cache *cache;
     int signal_fd;
     bool stop, low;
+    struct bf_supervisor *supervisor;
     int64_t tidied_ms;
     unsigned turns_untidy;
 };

@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "agent/guardian.h"
+#include "agent/probe.h"
 #include "agent/proctree.h"
 #include "agent/runner.h"
 #include "agent/state.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 #define LIMIT_MS 20000
 #define FENCE_MS 2000                        /* K */
@@ -271,6 +273,73 @@ Test(agent_guardian, a_killed_guardian_is_noticed_by_the_agent_which_ends_every_
             stage_free(s);
         }
     }
+}
+
+/* The small agent has a lease and a loop that never counts a turn. */
+Test(agent_guardian, a_probe_reads_the_page_and_nobody_else_can_write_it)
+{
+    struct stage *s = stage_new(CGROUP_AUTO);
+    struct bf_error err = {0};
+    cr_expect_eq(probe_ask(s->dir, "live", &err), BF_FAILED, "nobody is there");
+    int life = open_life(s);
+    pid_t guardian = start_guardian(s);
+    wait_up(life);
+    cr_expect_eq(probe_ask(s->dir, "live", &err), BF_FAILED, "the loop does not turn");
+    cr_expect_not_null(strstr(err.text, "has not turned"), "%s", err.text);
+    cr_expect_eq(probe_ask(s->dir, "well", &err), BF_USAGE);
+
+    char folder[64], path[128];
+    int found = 0;
+    snprintf(folder, sizeof folder, "/proc/%d/fd", (int)guardian);
+    for (int fd = 0; fd < 64; fd++) {
+        char target[64] = "";
+        snprintf(path, sizeof path, "%s/%d", folder, fd);
+        if (readlink(path, target, sizeof target - 1) <= 0 || !strstr(target, "memfd:bf-fence-page"))
+            continue;
+        found++;
+        int page = open(path, O_RDWR | O_CLOEXEC);
+        cr_expect_eq(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0), MAP_FAILED, "a step could put its deadline off");
+        cr_expect_eq(pwrite(page, "x", 1, 0), -1);
+        cr_expect_eq(ftruncate(page, 0), -1);
+        close(page);
+    }
+    cr_expect_eq(found, 1);
+    kill(atomic_load(&s->agent), SIGKILL);
+    wait_exit(guardian);
+    cr_expect_eq(probe_ask(s->dir, "live", &err), BF_FAILED, "it has ended");
+    close(life);
+    stage_free(s);
+}
+
+Test(agent_guardian, the_answer_of_a_probe_follows_the_page)
+{
+    struct fence_page *page;
+    struct bf_error err = {0};
+    BF_AUTO_CLOSE int fd = -1, lock = -1;
+    char dir[] = "/tmp/bf-probe-XXXXXX";
+    cr_assert_not_null(mkdtemp(dir));
+    cr_assert_eq(state_lock(dir, &lock, &err), BF_OK);
+    cr_assert_eq(state_lock_sign(lock, &err), BF_OK);
+    cr_assert_eq(state_lock_owner(dir), getpid());
+    cr_assert_eq(probe_page_make(&page, &fd, &err), BF_OK, "%s", err.text);
+    int64_t now_ms = bf_boottime_ms();
+    const struct { int64_t turned_ms, deadline_ms; bool draining; enum bf_rc live, ready; } rows[] = {
+        {now_ms, now_ms + 60000, false, BF_OK, BF_OK},
+        {now_ms, INT64_MIN, false, BF_OK, BF_FAILED},
+        {now_ms, now_ms - 1, false, BF_OK, BF_FAILED},
+        {now_ms, now_ms + 60000, true, BF_OK, BF_FAILED},
+        {now_ms - PROBE_LIVE_MS - 1000, now_ms + 60000, false, BF_FAILED, BF_FAILED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        atomic_store(&page->turned_ms, rows[i].turned_ms);
+        atomic_store(&page->deadline_ms, rows[i].deadline_ms);
+        atomic_store(&page->draining, rows[i].draining);
+        cr_expect_eq(probe_ask(dir, "live", &err), rows[i].live, "row %zu", i);
+        cr_expect_eq(probe_ask(dir, "ready", &err), rows[i].ready, "row %zu", i);
+    }
+    munmap(page, sizeof *page);
+    char words[64];
+    snprintf(words, sizeof words, "rm -rf %s", dir);
+    (void)!system(words);
 }
 
 /* A guardian that starts while the agent of the last one still kills waits for the lock. */

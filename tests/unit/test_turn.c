@@ -175,6 +175,25 @@ Test(turn, does_not_welcome_an_agent_that_it_loses_in_the_same_turn)
     turns_free(w.turns);
 }
 
+/* SIGTERM on its host: the coordinator learns it from a heartbeat, and nobody is answered. */
+Test(turn, an_agent_that_drains_by_itself_gets_no_more_work)
+{
+    struct world w;
+    world_init(&w);
+    tell(&w, AGENT_HELLO, 1);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_assert_eq(state_of_agent(&w), AGENT_CONNECTED);
+    struct agent_msg m = {.kind = AGENT_HEARTBEAT, .incarnation = 7, .nonce = 2, .text = "", .draining = true};
+    for (; m.nonce < 5; m.nonce++) {
+        turn_agent_message(w.turns, agent_key, &m, w.boot_ms);
+        cr_assert_eq(run_after(&w, 1), BF_OK);
+        cr_expect_eq(state_of_agent(&w), AGENT_DRAINING);
+    }
+    cr_expect_eq(w.acks, 3, "its lease is renewed all the same");
+    cr_expect_eq(w.replies, 0, "a reply for an operator who asked nothing");
+    turns_free(w.turns);
+}
+
 /* What a step finds of its partition: what means something for the grain, and nothing else. */
 Test(turn, a_step_finds_its_partition_in_its_environment)
 {
