@@ -72,10 +72,9 @@ static bool is_for_connections(const struct agent_config *c, const char *entry)
 static bool passes(const struct agent_config *c, enum step_kind kind, const char *entry)
 {
     static const char *const always[] = {"PATH", "HOME", "LANG", "TZ", "USER"};
-    static const char *const helpers[] = {"ODBCSYSINI", "ODBCINI", "ODBCINSTINI", "SSL_CERT_FILE", "SSL_CERT_DIR",
-                                          "BF_SQL_FAILPOINT"};       /* tests only */
-    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
-                                          "BF_HTTP_PROXY"};
+    static const char *const helpers[] = {"ODBCSYSINI", "ODBCINI", "ODBCINSTINI", "SSL_CERT_FILE", "SSL_CERT_DIR"};
+    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"};
+    static const char *const failpoints[] = {"BF_SQL_FAILPOINT"};    /* tests only */
     if (is_for_connections(c, entry))
         return false;
     if (strncmp(entry, "LC_", 3) == 0 || among(always, sizeof always / sizeof always[0], entry))
@@ -84,7 +83,8 @@ static bool passes(const struct agent_config *c, enum step_kind kind, const char
     if (!step_has_spec(kind))
         return allowed;
     return among(helpers, sizeof helpers / sizeof helpers[0], entry) ||
-           (allowed && kind == STEP_HTTP && among(proxies, sizeof proxies / sizeof proxies[0], entry));
+           (allowed && kind == STEP_HTTP && among(proxies, sizeof proxies / sizeof proxies[0], entry)) ||
+           (allowed && kind == STEP_SQL && among(failpoints, sizeof failpoints / sizeof failpoints[0], entry));
 }
 
 const char *environ_get(const char *const *env, const char *name)

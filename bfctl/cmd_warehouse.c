@@ -132,11 +132,24 @@ static enum bf_rc make_questions(const struct ctl_call *call, struct inquiry *q,
 
 static void put_connection(const struct plan_connection *c, struct bf_buf *b)
 {
-    bf_buf_printf(b, "  %s: {odbc: ", c->name);
-    bf_buf_put_json(b, c->odbc);               /* a JSON string is one of YAML too */
-    if (c->fence_table)
-        bf_buf_printf(b, ", fence_table: %s", c->fence_table);
+    bf_buf_put_str(b, "  ");
+    bf_buf_put_json(b, c->name);               /* a JSON string is one of YAML too */
+    bf_buf_put_str(b, ": {odbc: ");
+    bf_buf_put_json(b, c->odbc);
+    if (c->fence_table) {
+        bf_buf_put_str(b, ", fence_table: ");
+        bf_buf_put_json(b, c->fence_table);
+    }
     bf_buf_put_str(b, c->ansi ? ", dialect: ansi}\n" : "}\n");
+}
+
+static void put_question(const struct inquiry *q, size_t i, struct bf_buf *b)
+{
+    bf_buf_printf(b, "  question-%zu:\n    timebox: {limit: %ds, then: kill_and_fail}\n    warehouse: {do: %s, connection: ", i + 1, LIMIT_S, q->verb);
+    bf_buf_put_json(b, q->questions.at[i].connection->name);
+    bf_buf_put_str(b, "}\n    agents: {labels: {agent: ");
+    bf_buf_put_json(b, q->questions.at[i].agent);
+    bf_buf_put_str(b, "}}\n");
 }
 
 static void make_source(struct inquiry *q)
@@ -149,9 +162,7 @@ static void make_source(struct inquiry *q)
         put_connection(&p->connections[i], &b);
     bf_buf_put_str(&b, "steps:\n");
     for (size_t i = 0; i < q->questions.n; i++)
-        bf_buf_printf(&b, "  question-%zu:\n    warehouse: {connection: %s, do: %s}\n    timebox: {limit: %ds, then: kill_and_fail}\n"
-                      "    agents: {labels: {agent: \"%s\"}}\n", i + 1, q->questions.at[i].connection->name, q->verb, LIMIT_S,
-                      q->questions.at[i].agent);
+        put_question(q, i, &b);
     q->source = (struct plan_source){.name = bf_xasprintf("warehouse-%s", q->verb), .text = bf_xstrdup(bf_buf_cstr(&b)), .text_len = b.len};
     bf_buf_free(&b);
 }

@@ -89,7 +89,8 @@ class SecretsTest(unittest.TestCase):
     @contextlib.contextmanager
     def cluster(self, **options):
         directory = os.path.join(self.folder, "cluster")
-        with Cluster(directory, agents=1, slots=4, env={"BF_SQL_FAILPOINT": "after_claim:stop"}, **options) as cluster:
+        allow = ["BF_SQL_FAILPOINT", *options.pop("allow_env", [])]
+        with Cluster(directory, agents=1, slots=4, allow_env=allow, env={"BF_SQL_FAILPOINT": "after_claim:stop"}, **options) as cluster:
             try:
                 yield cluster
             finally:
