@@ -62,7 +62,7 @@ static enum bf_rc free_ports(struct ports *ret, struct bf_error *err)
 
 /* ---- checks ---- */
 
-static enum bf_rc check_names(const struct bf_option_list *names, struct bf_error *err)
+static enum bf_rc check_names(const char *option, const struct bf_option_list *names, struct bf_error *err)
 {
     for (size_t i = 0; names && i < names->n; i++) {
         const char *s = names->at[i];
@@ -70,7 +70,7 @@ static enum bf_rc check_names(const struct bf_option_list *names, struct bf_erro
         for (; good && *s; s++)
             good = isalnum((unsigned char)*s) || *s == '_';
         if (!good)
-            return bf_fail(err, BF_USAGE, "--allow-env '%.60s' is no name of an environment variable", names->at[i]);
+            return bf_fail(err, BF_USAGE, "--%s '%.60s' is no name of an environment variable", option, names->at[i]);
     }
     return BF_OK;
 }
@@ -169,17 +169,25 @@ static enum bf_rc put_coordinator(const struct layout *l, struct bf_error *err)
     return rc;
 }
 
+/* "key: [A, B]          # what it is" */
+static void put_names(const char *key, const struct bf_option_list *names, const char *what, struct bf_buf *b)
+{
+    bf_buf_printf(b, "%s: [", key);
+    for (size_t i = 0; names && i < names->n; i++)
+        bf_buf_printf(b, "%s%s", i ? ", " : "", names->at[i]);
+    bf_buf_printf(b, "]          # %s\n", what);
+}
+
 static enum bf_rc put_agent(const struct layout *l, unsigned number, struct bf_error *err)
 {
     struct bf_buf text = {0};
     bf_buf_printf(&text, "name: agent-%u\ncoordinator: tcp://127.0.0.1:%d\nlogs: tcp://127.0.0.1:%d\nserver_key: ", number,
                   l->ports.fleet, l->ports.logs);
     put_quoted(l->coordinator.public, &text);
-    bf_buf_printf(&text, "\nkey_file: keys/agent-%u.key\nstate_dir: agent-%u\nslots: %u\nlabels: {}\nallow_env: [", number,
+    bf_buf_printf(&text, "\nkey_file: keys/agent-%u.key\nstate_dir: agent-%u\nslots: %u\nlabels: {}\n", number,
                   number, l->s->slots);
-    for (size_t i = 0; l->s->allow_env && i < l->s->allow_env->n; i++)
-        bf_buf_printf(&text, "%s%s", i ? ", " : "", l->s->allow_env->at[i]);
-    bf_buf_put_str(&text, "]          # environment variables that plans may name\n");
+    put_names("allow_env", l->s->allow_env, "environment variables that plans may name, and that steps see", &text);
+    put_names("connection_env", l->s->connection_env, "those that plans may name in connections and headers, and that no step sees", &text);
     BF_AUTO_FREE char *name = bf_xasprintf("agent-%u.conf", number);
     enum bf_rc rc = put(l->dir, name, &text, 0644, err);
     bf_buf_free(&text);
@@ -250,7 +258,9 @@ static enum bf_rc make_new(const struct cluster_settings *s, const char *dir, st
 
 enum bf_rc cluster_make(const struct cluster_settings *s, struct cluster *ret, struct bf_error *err)
 {
-    enum bf_rc rc = check_names(s->allow_env, err);
+    enum bf_rc rc = check_names("allow-env", s->allow_env, err);
+    if (rc == BF_OK)
+        rc = check_names("connection-env", s->connection_env, err);
     if (rc == BF_OK)
         rc = make_dirs(s->dir, 0, err);
     if (rc != BF_OK)

@@ -22,6 +22,7 @@ struct cluster_settings {
     unsigned agents, slots;                    /* slots of each agent */
     int base_port;                             /* api; fleet and logs follow; 0: three free ports */
     bool dev;                                  /* short leases */
+    const struct bf_option_list *connection_env;    /* the same for connections and headers alone: no step sees them */
     const struct bf_option_list *allow_env;    /* names that plans may take from an agent's environment */
 };
 

@@ -13,7 +13,7 @@
 struct values {
     struct ctl_common common;
     const char *dir, *agents, *base_port, *slots, *restart;
-    struct bf_option_list allow_env;
+    struct bf_option_list allow_env, connection_env;
 };
 
 static const struct bf_option options[] = {
@@ -23,7 +23,9 @@ static const struct bf_option options[] = {
      "port of the API; fleet and logs follow (default: free ports)"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct values, slots), "N", "slots of each agent (default 4)"},
     {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME",
-     "environment variable that plans may name; may be repeated"},
+     "environment variable that plans may name, and that steps see; may be repeated"},
+    {"connection-env", 0, BF_OPT_STRINGS, offsetof(struct values, connection_env), "NAME",
+     "the same for connection strings and headers alone: no step sees it; may be repeated"},
     {"restart", 0, BF_OPT_STRING, offsetof(struct values, restart), "NAME",
      "coordinator or agent-N of the cluster that runs in DIR: start it again"},
     CTL_OPTION_HELP(struct values)};
@@ -39,7 +41,8 @@ static enum bf_rc make(const struct values *v, struct dev *d, struct bf_error *e
     if (rc != BF_OK)
         return rc;
     const struct cluster_settings s = {.dir = v->dir, .agents = (unsigned)agents, .slots = (unsigned)slots,
-                                       .base_port = (int)port, .dev = true, .allow_env = &v->allow_env};
+                                       .base_port = (int)port, .dev = true, .allow_env = &v->allow_env,
+                                       .connection_env = &v->connection_env};
     rc = cluster_make(&s, &d->cluster, err);
     if (rc != BF_OK)
         return rc;
@@ -47,8 +50,8 @@ static enum bf_rc make(const struct values *v, struct dev *d, struct bf_error *e
     if (d->agents > d->cluster.agents)
         return bf_fail(err, BF_CONFLICT, "%s was made for %u agents; take another folder for %u", v->dir, d->cluster.agents,
                        d->agents);
-    if (d->cluster.found && (v->base_port || v->slots || v->allow_env.n > 0))
-        ctl_note("%s is there already and keeps its configuration; --base-port, --slots and --allow-env change nothing", v->dir);
+    if (d->cluster.found && (v->base_port || v->slots || v->allow_env.n > 0 || v->connection_env.n > 0))
+        ctl_note("%s is there already and keeps its configuration; --base-port, --slots, --allow-env and --connection-env change nothing", v->dir);
     return BF_OK;
 }
 
@@ -97,7 +100,7 @@ static int run_cluster(struct ctl_call *call)
 static int restart(struct ctl_call *call, const struct values *v)
 {
     char answer[DEV_LINE_MAX];
-    if (call->n_rest > 0 || v->agents || v->base_port || v->slots || v->allow_env.n > 0)
+    if (call->n_rest > 0 || v->agents || v->base_port || v->slots || v->allow_env.n > 0 || v->connection_env.n > 0)
         return ctl_fail(BF_USAGE, "--restart takes --dir and nothing else");
     if (dev_control_restart(v->dir, v->restart, answer, &call->err) != BF_OK)
         return ctl_failed(&call->err);
@@ -114,7 +117,7 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_dev = {
-    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [-- COMMAND…]",
+    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]… [-- COMMAND…]",
     .about = "Runs a coordinator and agents under DIR, with keys, configuration, store and logs there.  With COMMAND: runs it with\n"
              "BFCTL_CONFIG set, stops the cluster, and exits with its status.  Without: stays until it is interrupted.  Nothing that\n"
              "was started is left behind.  A program that dies is not started again; --restart does that from another shell, with\n"

@@ -8,7 +8,7 @@
 struct values {
     struct ctl_common common;
     const char *dir, *agents, *base_port, *slots;
-    struct bf_option_list allow_env;
+    struct bf_option_list allow_env, connection_env;
 };
 
 static const struct bf_option options[] = {
@@ -18,7 +18,9 @@ static const struct bf_option options[] = {
      "port of the API; fleet and logs follow (default 7410)"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct values, slots), "N", "slots of each agent (default 4)"},
     {"allow-env", 0, BF_OPT_STRINGS, offsetof(struct values, allow_env), "NAME",
-     "environment variable that plans may name; may be repeated"},
+     "environment variable that plans may name, and that steps see; may be repeated"},
+    {"connection-env", 0, BF_OPT_STRINGS, offsetof(struct values, connection_env), "NAME",
+     "the same for connection strings and headers alone: no step sees it; may be repeated"},
     CTL_OPTION_HELP(struct values)};
 
 static enum bf_rc make(const struct values *v, struct cluster *cluster, struct bf_error *err)
@@ -34,7 +36,8 @@ static enum bf_rc make(const struct values *v, struct cluster *cluster, struct b
     if (rc != BF_OK)
         return rc;
     const struct cluster_settings s = {.dir = v->dir, .agents = (unsigned)agents, .slots = (unsigned)slots,
-                                       .base_port = (int)port, .allow_env = &v->allow_env};
+                                       .base_port = (int)port, .allow_env = &v->allow_env,
+                                       .connection_env = &v->connection_env};
     rc = cluster_make(&s, cluster, err);
     if (rc == BF_OK && cluster->found)
         rc = bf_fail(err, BF_CONFLICT, "%s holds a cluster already; nothing was changed", v->dir);
@@ -54,7 +57,7 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_init = {
-    .usage = "init --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]…",
+    .usage = "init --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]…",
     .about = "Makes key pairs for the coordinator, each agent and the roles admin, operator and viewer, and the configuration of\n"
              "each program.  Take an agent's .conf and .key to its host and put the coordinator's address there.",
     .examples = "  bfctl init --dir /etc/bf --agents 8",

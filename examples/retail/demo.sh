@@ -59,9 +59,9 @@ else
     export RETAIL_DSN="Driver=SQLite3;Database=$dir/warehouse.db;NoCreat=1"
 fi
 
-# The agents pass on only the variables named here; the connection string is resolved by them and reaches nobody else.
+# The agents pass on only the variables named here; the connection string is resolved by them and reaches bf-sql alone.
 echo "== a coordinator and three agents (logs in $dir/cluster/log)"
-set -- --dir "$dir/cluster" --agents 3 --allow-env RETAIL_DSN
+set -- --dir "$dir/cluster" --agents 3 --connection-env RETAIL_DSN
 for name in $variables; do
     set -- "$@" --allow-env "$name"
 done

@@ -37,7 +37,8 @@ Test(bfctl_cluster, makes_what_fits_together)
 {
     BF_AUTO_FREE char *dir = folder();
     const struct bf_option_list env = {.at = {"WAREHOUSE", "TZ"}, .n = 2};
-    const struct cluster_settings s = {.dir = dir, .agents = 2, .slots = 5, .base_port = 7600, .allow_env = &env};
+    const struct bf_option_list secret = {.at = {"DSN"}, .n = 1};
+    const struct cluster_settings s = {.dir = dir, .agents = 2, .slots = 5, .base_port = 7600, .allow_env = &env, .connection_env = &secret};
     struct cluster c = {0};
     struct bf_error err = {0};
     cr_assert_eq(cluster_make(&s, &c, &err), BF_OK, "%s", err.text);
@@ -61,6 +62,7 @@ Test(bfctl_cluster, makes_what_fits_together)
     cr_assert(strstr(conf, "logs: tcp://127.0.0.1:7602"));
     cr_assert(strstr(conf, "slots: 5"));
     cr_assert(strstr(conf, "allow_env: [WAREHOUSE, TZ]"));
+    cr_assert(strstr(conf, "connection_env: [DSN]"));
 
     struct client_settings settings = {0};
     cr_assert_eq(client_settings_read(c.bfctl_conf, &settings, &err), BF_OK, "%s", err.text);
