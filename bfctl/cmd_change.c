@@ -71,7 +71,8 @@ COMMAND(cmd_pause, .usage = "pause ID|@latest [--reason TEXT] [options]", .run =
         .about = "What runs goes on; nothing new is started.");
 COMMAND(cmd_resume, .usage = "resume ID|@latest [--reason TEXT] [options]", .run = run_resume);
 COMMAND(cmd_retry, .usage = "retry ID|@latest [--reason TEXT] [options]", .run = run_retry,
-        .about = "Every failed step instance begins a new run, with fresh attempts.");
+        .about = "Every failed step instance begins a new run, with fresh attempts, under the version of the plan that the backfill was created\n"
+                 "with.  After mending data, retry; after mending the plan (SQL, a check, a parameter), create a new backfill.");
 
 const struct ctl_command cmd_cancel = {
     .usage = "cancel ID|@latest [--yes] [--reason TEXT] [options]",

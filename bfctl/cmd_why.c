@@ -72,7 +72,7 @@ static void show_told(const json_t *why)
     const json_t *sql = json_object_get(why, "sql");
     if (json_is_object(sql))
         printf("  statement %" PRId64 ", line %" PRId64 ": %s\n", render_number(sql, "statement"), render_number(sql, "line"),
-               render_safe(render_text(sql, "excerpt")));
+               render_folded(render_text(sql, "excerpt")));
     json_array_foreach(json_object_get(why, "checks"), i, c)
         printf("  check %s (%s) %s: %s\n", render_safe(render_text(c, "name")), render_safe(render_text(c, "severity")),
                strcmp(render_text(c, "status"), "could_not_run") == 0 ? "could not run" : render_safe(render_text(c, "status")),

@@ -78,7 +78,7 @@ static void put_statement(const json_t *sql, struct bf_buf *ret)
         bf_buf_printf(ret, ", line %" PRId64, line);
     if (line && column)
         bf_buf_printf(ret, ":%" PRId64, column);
-    bf_buf_printf(ret, ": %s\n", render_safe(render_text(sql, "excerpt")));
+    bf_buf_printf(ret, ": %s\n", render_folded(render_text(sql, "excerpt")));
 }
 
 static void put_where(const json_t *g, struct bf_buf *ret)

@@ -96,6 +96,20 @@ const char *render_safe(const char *s)
     return out;
 }
 
+const char *render_folded(const char *s)
+{
+    char folded[SAFE_BYTES + 4];
+    size_t n = 0;
+    for (bool blank = false; *s && n < sizeof folded - 1; s++) {
+        bool now = strchr(" \t\r\n", *s) != NULL;
+        if (!now || !blank)
+            folded[n++] = now ? ' ' : *s;
+        blank = now;
+    }
+    folded[n] = '\0';
+    return render_safe(folded);
+}
+
 enum bf_rc render_json(const json_t *document, struct bf_error *err)
 {
     /* A terminal would act on some characters that JSON lets stand. */

@@ -45,5 +45,7 @@ enum bf_rc render_json(const json_t *document, struct bf_error *err) BF_MUST_CHE
 void render_put_safe(const char *s, size_t n, struct bf_buf *ret);
 /* The same in a rotating static buffer (4 calls); cut at 400 bytes. */
 const char *render_safe(const char *s);
+/* The same, with each row of blanks and line ends as one blank: SQL in a line of a table. */
+const char *render_folded(const char *s);
 
 #endif

@@ -15,14 +15,16 @@ struct state_remedy { const char *state, *text; };       /* state: a prefix of t
 struct code_remedy { int32_t first, last; const char *text; };
 
 #define REACH "see that the server runs and that the agent's host reaches it (address, port, firewall), then retry"
-#define PASSWORD "correct the password in the reference of the connection on the agent's host, restart the agent, then retry"
-#define SYNTAX "correct the statement at the place that is shown, then create the backfill again: a running one keeps its version of the plan"
-#define TABLE "create the table, or correct its name in the statement or in the plan's dataset key `table:`"
-#define COLUMN "correct the name of the column; bfctl plan show ID shows the version of the plan that ran"
+#define PASSWORD "correct user and password where the agent resolves the reference, then retry (a secret's file is read anew; for a variable the agent is restarted)"
+#define NEW_PLAN "and create a new backfill, because retry runs the old version of the plan"
+#define PASSES "it may pass by itself: retry.max of the plan gives further attempts, bfctl retry another run"
+#define SYNTAX "correct the statement at the place that is shown, " NEW_PLAN
+#define TABLE "create the table, then retry; or correct its name in the statement or in the dataset key `table:`, " NEW_PLAN
+#define COLUMN "correct the name of the column, " NEW_PLAN
 #define DUPLICATE "delete the partition's rows before they are written again, or find why its input holds a key twice"
 #define REFERENCE "load the rows that are referred to first, or correct the key"
-#define DEADLOCK "it is tried again by itself; when it goes on, give the pool fewer slots or write in one order of keys"
-#define LOCKED "it is tried again by itself; when it goes on, find who holds the lock for so long, or give the pool fewer slots"
+#define DEADLOCK PASSES "; when it goes on, give the pool fewer slots or write in one order of keys"
+#define LOCKED PASSES "; when it goes on, find who holds the lock for so long, or give the pool fewer slots"
 #define DISK "make room on the warehouse's disk, then retry"
 #define TOO_MANY "give the pool fewer slots than the server has connections, or raise the server's limit"
 #define TIMEBOX "raise the step's timebox, or make the work smaller: a finer grain, an index, fewer columns"
@@ -43,7 +45,7 @@ static const struct state_remedy postgresql_states[] = {
     {"28P01", PASSWORD},
     {"28000", "let the role in: pg_hba.conf on the server, and LOGIN of the role; then retry"},
     {"3D000", "create the database, or correct its name in the reference of the connection on the agent's host"},
-    {"3F000", "create the schema, or correct its name in the statement"},
+    {"3F000", "create the schema, then retry; or correct its name in the statement, or in the `fence_table` of the connection"},
     {"42P01", TABLE},
     {"42703", COLUMN},
     {"42883", "there is no such function for these types: cast the arguments, or correct the name"},
@@ -72,9 +74,9 @@ static const struct state_remedy postgresql_states[] = {
     {"53300", TOO_MANY},
     {"55P03", LOCKED},
     {"57014", "the statement was cancelled on the server, by statement_timeout or by an administrator: see the server's log, then retry"},
-    {"57P01", "the server was shut down or an administrator ended the session; it is tried again by itself"},
-    {"57P02", "the server crashed; it is tried again by itself, and its log says why"},
-    {"57P03", "the server is starting; it is tried again by itself"},
+    {"57P01", "the server was shut down or an administrator ended the session; " PASSES},
+    {"57P02", "the server crashed; " PASSES ", and its log says why"},
+    {"57P03", "the server is starting; " PASSES},
     {"58030", "the server cannot read or write its files: see its log and its disk"},
     {"58", "the server has trouble with its operating system: see its log"},
     {"XX001", "the server says that its data is damaged: stop here, and see its log before anything else is written"},
@@ -90,12 +92,12 @@ static const struct code_remedy mysql_codes[] = {
     {1045, 1045, PASSWORD},
     {1049, 1049, "create the database, or correct its name in the reference of the connection on the agent's host"},
     {1050, 1050, "drop the table first, or write CREATE TABLE IF NOT EXISTS"},
-    {1053, 1053, "the server is being shut down; it is tried again by itself"},
+    {1053, 1053, "the server is being shut down; " PASSES},
     {1054, 1054, COLUMN},
     {1062, 1062, DUPLICATE},
     {1064, 1064, SYNTAX},
     {1114, 1114, DISK},
-    {1142, 1143, "grant the right: GRANT SELECT, INSERT, UPDATE, DELETE ON database.table TO user"},
+    {1142, 1143, "grant the right that the message names; `publish: swap` needs CREATE, DROP and ALTER on the database"},
     {1146, 1146, TABLE},
     {1158, 1161, REACH},
     {1203, 1203, TOO_MANY},
@@ -112,18 +114,18 @@ static const struct code_remedy mysql_codes[] = {
     {1451, 1452, REFERENCE},
     {1698, 1698, PASSWORD},
     {1836, 1836, "the server is read-only: connect to the primary, not to a replica"},
-    {1927, 1927, "the session was killed on the server; it is tried again by itself"},
+    {1927, 1927, "the session was killed on the server; " PASSES},
     {1969, 1969, "max_statement_time of the server or the user ended the statement: raise it for this user, or make the work smaller"},
     {3024, 3024, "max_execution_time of the server ended the statement: raise it for this user, or make the work smaller"},
     {2002, 2003, REACH},
     {2005, 2005, "the name of the server is not known: correct it in the reference of the connection, or mend the name service"},
-    {2006, 2006, "the server closed the session (wait_timeout, a restart, or a packet over max_allowed_packet); it is tried again by itself"},
-    {2013, 2013, "the connection broke in the middle of a statement; it is tried again by itself, and the server's log says why"},
+    {2006, 2006, "the server closed the session (wait_timeout, a restart, or a packet over max_allowed_packet); " PASSES},
+    {2013, 2013, "the connection broke in the middle of a statement; " PASSES ", and the server's log says why"},
 };
 
 static const struct code_remedy sqlite_codes[] = {
     {1, 1, SYNTAX},
-    {5, 6, "another process writes the file; it is tried again by itself. When it goes on, give the pool one slot"},
+    {5, 6, "another process writes the file; " PASSES ". When it goes on, give the pool one slot"},
     {8, 8, "the file or its folder cannot be written by the step's user: give it the right, also in the folder"},
     {10, 10, "the disk does not read or write: see the kernel's log on the agent's host"},
     {11, 11, "the file is damaged: restore it, then run it again; PRAGMA integrity_check says how far"},
@@ -134,7 +136,7 @@ static const struct code_remedy sqlite_codes[] = {
 };
 
 static const struct code_remedy exit_codes[] = {
-    {75, 75, "the program asks to be tried again (exit status 75), and it is, by itself"},
+    {75, 75, "the program asks to be tried again (exit status 75): retry.max of the plan gives further attempts, bfctl retry another run"},
     {126, 126, "make the program executable (chmod +x), and see that its interpreter is there on the agent's host"},
     {127, 127, "install the program on the agent's host, or write its whole path; steps have the agent's PATH"},
     {137, 137, "something on the host killed it (SIGKILL): see the kernel's log for a lack of memory"},
@@ -142,21 +144,22 @@ static const struct code_remedy exit_codes[] = {
 };
 
 static const struct code_remedy http_codes[] = {
-    {0, 0, "no answer came: see that the address is right and that the agent's host reaches it; it is tried again by itself"},
+    {0, 0, "no answer came: see that the address is right and that the agent's host reaches it; " PASSES},
     {400, 400, "the server does not take the request as it is: correct its body or headers in the plan"},
     {401, 401, "renew the token or password in the reference that the request uses, on the agent's host, then retry"},
     {403, 403, "the account may not do this: give it the right on the server"},
     {404, 404, "correct the address in the plan, or make what it asks for"},
     {405, 405, "correct the method in the plan"},
-    {408, 408, "the server gave up waiting; it is tried again by itself"},
+    {408, 408, "the server gave up waiting; " PASSES},
     {409, 409, "the server says that something stands in the way: see its answer"},
     {413, 413, "the body is too large for the server: send less at a time"},
-    {429, 429, "too many requests: give the pool fewer slots; it is tried again by itself"},
-    {500, 599, "the server failed: see its log; it is tried again by itself"},
+    {429, 429, "too many requests: give the pool fewer slots; " PASSES},
+    {500, 599, "the server failed: see its log; " PASSES},
 };
 
 static const struct code_remedy spawn_codes[] = {
     {ENOENT, ENOENT, "install the program on the agent's host, or write its whole path; steps have the agent's PATH"},
+    {EPERM, EPERM, "let the agent have what the plan names, in its configuration, and restart it; or send the step to agents that have it (agents: labels); then retry"},
     {EACCES, EACCES, "make the program executable, and let the step's user read it and its folders"},
     {ENOEXEC, ENOEXEC, "give the script a first line that names its interpreter (#!/bin/sh), or use `shell:`"},
     {E2BIG, E2BIG, "arguments and environment are too large together: pass a file instead"},
@@ -205,11 +208,11 @@ const char *remedy_of(const struct outcome *o)
     case OUTCOME_EXIT: return by_code(exit_codes, N(exit_codes), o->code);
     case OUTCOME_HTTP: return by_code(http_codes, N(http_codes), o->code);
     case OUTCOME_SPAWN: return by_code(spawn_codes, N(spawn_codes), o->code);
-    case OUTCOME_OOM: return "raise the step's resources: memory, or make the work smaller";
+    case OUTCOME_OOM: return "give the agent's control group more memory, or make the work smaller";
     case OUTCOME_TIMEOUT: return TIMEBOX;
     case OUTCOME_CHECK:
-        return o->code == CHECK_HALT ? "mend the data or the check (bfctl checks shows the rows), run bfctl retry, then bfctl resume"
-                                     : "mend the data or the check (bfctl checks shows the rows), then run bfctl retry";
+        return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; if it is the check that is wrong, cancel, correct the plan " NEW_PLAN
+                                     : "mend the data (bfctl checks ID -o json shows what is wrong), then run bfctl retry; if it is the check that is wrong, correct the plan " NEW_PLAN;
     case OUTCOME_SIGNAL:
         return o->code == SIGKILL ? "something on the host killed it: see the kernel's log for a lack of memory"
                : o->code == SIGSEGV || o->code == SIGABRT || o->code == SIGBUS ? "the program crashed: bfctl logs shows its last words" : NULL;

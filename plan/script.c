@@ -131,6 +131,12 @@ static void read_env(struct plan_compiler *c, struct plan_step *step, const stru
         struct template value;
         if (!env_name_valid(c, map->keys[i]) || !plan_value_check(c->d, map->items[i], map->keys[i]->text, type->of))
             continue;
+        if (strstr(map->items[i]->text, "${env:") || strstr(map->items[i]->text, "${secret:")) {
+            bf_diag_add(c->d, BF_DIAG_ERROR, map->items[i]->mark, "a reference in `env` would be passed on as text: references are resolved "
+                        "in connections and in `http` headers only");
+            bf_diag_fix(c->d, "let the agent pass the variable on: list it in `allow_env` of its configuration");
+            continue;
+        }
         bytes += map->keys[i]->text_len;
         if (compile_argument(c, step, map->items[i], map->keys[i]->text, &bytes, &value))
             step->env[step->n_env++] = (struct plan_env){.name = bf_xstrdup(map->keys[i]->text), .value = value};

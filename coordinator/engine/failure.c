@@ -125,7 +125,7 @@ static enum failure_class classify_http(int32_t status)
 
 static enum failure_class classify_spawn(int32_t code)
 {
-    return code == ENOENT || code == EACCES || code == ENOEXEC ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
+    return code == ENOENT || code == EACCES || code == ENOEXEC || code == EPERM ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
 }
 
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s)

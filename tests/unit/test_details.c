@@ -79,7 +79,7 @@ Test(details, remedies)
         {OUTCOME_SQL, 7, "PostgreSQL", "42501", "GRANT SELECT"},
         {OUTCOME_SQL, 7, "PostgreSQL", "42999", "correct the statement"},
         {OUTCOME_SQL, 7, "PostgreSQL", "23505", "delete the partition's rows"},
-        {OUTCOME_SQL, 7, "PostgreSQL", "40P01", "tried again by itself"},
+        {OUTCOME_SQL, 7, "PostgreSQL", "40P01", "may pass by itself"},
         {OUTCOME_SQL, 7, "PostgreSQL", "53100", "make room"},
         {OUTCOME_SQL, 7, "PostgreSQL", "28P01", "password"},
         {OUTCOME_SQL, 7, "PostgreSQL", "57014", "statement_timeout"},

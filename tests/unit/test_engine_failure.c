@@ -21,6 +21,7 @@ Test(engine_failure, classes)
         {OUTCOME_OOM, 0, "", "", FAILURE_UNKNOWN},
         {OUTCOME_SPAWN, ENOENT, "", "", FAILURE_PERMANENT},
         {OUTCOME_SPAWN, EACCES, "", "", FAILURE_PERMANENT},
+        {OUTCOME_SPAWN, EPERM, "", "", FAILURE_PERMANENT},                  /* a reference that the agent does not allow */
         {OUTCOME_SPAWN, ENOEXEC, "", "", FAILURE_PERMANENT},
         {OUTCOME_SPAWN, EAGAIN, "", "", FAILURE_TRANSIENT},
         {OUTCOME_TIMEOUT, 0, "", "", FAILURE_TRANSIENT},
