@@ -1,5 +1,6 @@
 /* What is read from the details of an attempt, the fingerprints of messages, and what mends a failure. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -89,7 +90,7 @@ Test(details, remedies)
         {OUTCOME_SQL, 1045, "MariaDB", "28000", "password"},
         {OUTCOME_SQL, 1146, "MariaDB", "42S02", "create the table"},
         {OUTCOME_SQL, 1205, "MariaDB", "HY000", "holds the lock"},
-        {OUTCOME_SQL, 1213, "MySQL", "40001", "tried again"},
+        {OUTCOME_SQL, 1213, "MySQL", "40001", "by itself"},
         {OUTCOME_SQL, 2002, "MariaDB", "HY000", "reaches it"},
         {OUTCOME_SQL, 5, "SQLite", "HY000", "another process writes"},
         {OUTCOME_SQL, 517, "SQLite", "HY000", "another process writes"},
@@ -108,6 +109,7 @@ Test(details, remedies)
         {OUTCOME_HTTP, 418, "", "", NULL},
         {OUTCOME_SIGNAL, SIGSEGV, "", "", "crashed"},
         {OUTCOME_SIGNAL, SIGUSR1, "", "", NULL},
+        {OUTCOME_SPAWN, EPERM, "", "", "in its configuration"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].state, .text = ""};
