@@ -23,7 +23,8 @@ struct attempt {
     struct sql_bounds bounds;
     struct fence fence;
     bool claimed;                              /* the row was ours once */
-    bool in_transaction;
+    bool in_transaction;                       /* ours, that of transaction: true */
+    bool script_in_transaction;                /* without it: the script has begun one */
     char transaction_id[SQL_CELL_MAX];
     char hash[SQL_CONTENT_HASH_MAX];
     char backend[FENCE_BACKEND_MAX];
