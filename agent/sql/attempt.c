@@ -15,8 +15,6 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { CLAIM_ROUNDS_MAX = 100 };
-
 bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
 {
     va_list args;
@@ -124,53 +122,6 @@ bool attempt_prepare(struct attempt *x)
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
     snprintf(x->backend, sizeof x->backend, "%s:%ld%s%s", host, (long)getpid(), *x->session.id ? " session " : "", x->session.id);
-    return true;
-}
-
-/* One round: look, end the session of who holds the row, raise.  *ret_again: the row changed meanwhile. */
-static bool claim_once(struct attempt *x, attempt_repair_fn *before_raise, bool *ret_again)
-{
-    struct sql_fault fault;
-    struct fence_row row;
-    char name[SQL_SESSION_NAME_MAX];
-    *ret_again = false;
-    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
-        return attempt_fault(x, "cannot read the row of this step instance in the fence", &fault);
-    if (row.state == FENCE_DONE || row.state == FENCE_LATER)
-        return attempt_not_ours(x, &row);
-    session_name(x->request->cluster, row.attempt, name);
-    if (row.state == FENCE_EARLIER && session_end_others(&x->session, name, &fault) != BF_OK)
-        return attempt_fault(x, "cannot begin before the session of an earlier attempt is gone", &fault);
-    bool done = false;
-    if (before_raise && !before_raise(x, &row, &done))
-        return false;
-    if (done) {
-        *ret_again = true;
-        return true;
-    }
-    if (fence_raise(x->session.connection, &x->fence, &row, &fault) != BF_OK)
-        return attempt_fault(x, "cannot claim the step instance in the fence", &fault);
-    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
-        return attempt_fault(x, "cannot read the row of this step instance in the fence", &fault);
-    *ret_again = row.state != FENCE_OURS;
-    return true;
-}
-
-bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
-{
-    struct sql_fault fault;
-    bool again = true;
-    if (fence_create(x->session.connection, &x->fence, &fault) != BF_OK)
-        return attempt_fault(x, "cannot create the table of the fence (bfctl warehouse init makes it under a role that may)", &fault);
-    for (int round = 0; again && round < CLAIM_ROUNDS_MAX; round++)
-        if (!claim_once(x, before_raise, &again))
-            return false;
-    if (again) {
-        (void)sql_fail_plain(x->session.connection, "40001", "other attempts claim it at the same time", &fault);
-        return attempt_fault(x, "cannot claim the step instance in the fence", &fault);
-    }
-    x->claimed = true;
-    sql_failpoint("after_claim");
     return true;
 }
 

@@ -23,7 +23,8 @@ struct attempt {
     struct sql_bounds bounds;
     struct fence fence;
     bool claimed;                              /* the row was ours once */
-    bool in_transaction;
+    bool in_transaction;                       /* ours, that of transaction: true */
+    bool script_in_transaction;                /* without it: the script has begun one */
     char transaction_id[SQL_CELL_MAX];
     char hash[SQL_CONTENT_HASH_MAX];
     char backend[FENCE_BACKEND_MAX];
@@ -42,8 +43,9 @@ void attempt_cut_text(char *s);
 /* The steps.  false: the result is set. */
 bool attempt_open(struct attempt *x);
 bool attempt_prepare(struct attempt *x);
-/* Raise the row to our token, after the session of whoever holds it was ended.  before_raise (may be NULL) is called with the row that
- * was seen, to repair what its holder left; it may find the work done, and sets *ret_done then. */
+/* Raise the row to our token, after the session of whoever holds it was ended; then those of the instance's other runs, so that nobody
+ * with a lower token can commit any more.  before_raise (may be NULL) is called with each row that was seen, to repair what its holder
+ * left; it may find the work of that run done, and sets *ret_done then. */
 typedef bool attempt_repair_fn(struct attempt *x, const struct fence_row *seen, bool *ret_done);
 bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise);
 /* Do all tables that the script writes, and the fence, take part in transactions?  Asked before anything runs. */

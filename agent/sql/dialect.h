@@ -62,7 +62,8 @@ struct sql_dialect {
     const char *engine_of;                     /* query with %s, %s for schema ("" is the session's) and table: engine, and whether it
                                                 * knows transactions ("YES"); NULL: all tables do */
     const char *rows;                          /* query: rows changed on this connection so far; NULL: the driver's counts are added */
-    /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran. */
+    /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran.
+     * in_transaction: one is open, ours or the script's, and stays so. */
     enum bf_rc (*discard)(struct sql_connection *c, const char *text, bool in_transaction, bool *ret_is_query,
                           struct sql_fault *fault);
     bool (*transient)(int32_t native, const char *sqlstate);

@@ -50,15 +50,22 @@ static void put_now(const struct fence *f, struct bf_buf *b)
     put_string(f, b, now);
 }
 
-static void put_key_condition(const struct fence *f, struct bf_buf *b)
+/* Of the step instance, in all of its runs. */
+static void put_instance_condition(const struct fence *f, struct bf_buf *b)
 {
     const struct sql_request *r = f->request;
-    bf_buf_printf(b, " where backfill = %lld and run = %lld and cluster = ", (long long)r->backfill, (long long)r->run);
+    bf_buf_printf(b, " where backfill = %lld and cluster = ", (long long)r->backfill);
     put_string(f, b, r->cluster);
     bf_buf_put_str(b, " and step = ");
     put_string(f, b, r->step);
     bf_buf_printf(b, " and %s = ", partition(f));
     put_string(f, b, r->partition);
+}
+
+static void put_key_condition(const struct fence *f, int64_t run, struct bf_buf *b)
+{
+    put_instance_condition(f, b);
+    bf_buf_printf(b, " and run = %lld", (long long)run);
 }
 
 enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
@@ -90,31 +97,76 @@ enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct 
     return rc;
 }
 
+/* The first row of a query that asks for COLUMNS. */
+#define COLUMNS "token, state, attempt, run"
+static enum bf_rc read_row(struct sql_connection *c, const struct fence *f, struct bf_buf *query, struct fence_row *ret, bool *ret_found,
+                           struct sql_fault *fault)
+{
+    char cells[4][SQL_CELL_MAX];
+    bool found = false;
+    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(query), cells, 4, &found, fault);
+    if (rc != BF_OK)
+        return rc;
+    *ret_found = found;
+    if (!found)
+        return BF_OK;
+    struct fence_row row = {0};
+    /* A token that is no number is nobody's: nobody gets past it. */
+    if (!bf_parse_int(cells[0], 1, INT64_MAX, &row.token))
+        row.token = INT64_MAX;
+    if (!bf_parse_int(cells[2], 1, INT64_MAX, &row.attempt))
+        row.attempt = 0;
+    if (!bf_parse_int(cells[3], 0, INT64_MAX, &row.run))
+        row.run = 0;
+    int64_t ours = f->request->token;
+    row.state = strcmp(cells[1], "done") == 0 ? FENCE_DONE
+                : row.token == ours           ? FENCE_OURS
+                : row.token < ours            ? FENCE_EARLIER
+                                              : FENCE_LATER;
+    *ret = row;
+    return BF_OK;
+}
+
 enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    char cells[3][SQL_CELL_MAX];
     bool found = false;
-    bf_buf_printf(&b, "select token, state, attempt from %s", table(f));
-    put_key_condition(f, &b);
-    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(&b), cells, 3, &found, fault);
-    if (rc != BF_OK)
-        return rc;
-    struct fence_row row = {.state = FENCE_NONE};
-    if (found) {
-        /* A token that is no number is nobody's: nobody gets past it. */
-        if (!bf_parse_int(cells[0], 1, INT64_MAX, &row.token))
-            row.token = INT64_MAX;
-        if (!bf_parse_int(cells[2], 1, INT64_MAX, &row.attempt))
-            row.attempt = 0;
-        int64_t ours = f->request->token;
-        row.state = strcmp(cells[1], "done") == 0 ? FENCE_DONE
-                    : row.token == ours           ? FENCE_OURS
-                    : row.token < ours            ? FENCE_EARLIER
-                                                  : FENCE_LATER;
-    }
-    *ret = row;
-    return BF_OK;
+    bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
+    put_key_condition(f, f->request->run, &b);
+    struct fence_row row = {.state = FENCE_NONE, .run = f->request->run};
+    enum bf_rc rc = read_row(c, f, &b, &row, &found, fault);
+    if (rc == BF_OK)
+        *ret = row;
+    return rc;
+}
+
+enum bf_rc fence_read_later(struct sql_connection *c, const struct fence *f, struct fence_row *ret, bool *ret_found, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
+    put_instance_condition(f, &b);
+    bf_buf_printf(&b, " and run <> %lld and token > %lld order by token desc", (long long)f->request->run, (long long)f->request->token);
+    return read_row(c, f, &b, ret, ret_found, fault);
+}
+
+enum bf_rc fence_read_left(struct sql_connection *c, const struct fence *f, int64_t behind, struct fence_row *ret, bool *ret_found,
+                           struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
+    put_instance_condition(f, &b);
+    bf_buf_printf(&b, " and run > %lld and run <> %lld and token < %lld and attempt <> 0 and state <> 'done' order by run", (long long)behind,
+                  (long long)f->request->run, (long long)f->request->token);
+    return read_row(c, f, &b, ret, ret_found, fault);
+}
+
+enum bf_rc fence_supersede(struct sql_connection *c, const struct fence *f, const struct fence_row *left, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    bf_buf_printf(&b, "update %s set token = %lld, attempt = 0", table(f), (long long)f->request->token);
+    put_key_condition(f, left->run, &b);
+    bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)left->token);
+    return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
 }
 
 static enum bf_rc insert(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
@@ -152,17 +204,18 @@ enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const st
     put_string(f, &b, f->hash);
     bf_buf_put_str(&b, ", claimed_at = ");
     put_now(f, &b);
-    put_key_condition(f, &b);
+    put_key_condition(f, f->request->run, &b);
     bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)seen->token);
     return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
 }
 
-enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault)
+enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t run, int64_t token, int64_t *ret_rows,
+                      struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "update %s set state = 'done', done_at = ", table(f));
     put_now(f, &b);
-    put_key_condition(f, &b);
+    put_key_condition(f, run, &b);
     bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)token);
     return sql_execute(c, bf_buf_cstr(&b), ret_rows, fault);
 }

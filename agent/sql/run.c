@@ -1,7 +1,8 @@
 /* The protocol of `transaction: true`, on one session:
  *
  *   1. claim       raise the fence's row to our token, committed by itself, after the session of the attempt before is ended.  A higher
- *                  token there: we are stale.  Done: nothing to do.
+ *                  token there: we are stale.  Done: nothing to do.  Then the same with the rows of the instance's other runs, whose lost
+ *                  attempts may still sleep somewhere.
  *   2. work        BEGIN, the statements one by one, the checks.  Any error: roll back, and throw the connection away.
  *   3. marker      as the last statement, set the row to done if it still bears our token; one row, or roll back: we are stale.
  *   4. commit      data and marker together.
@@ -36,7 +37,7 @@ static bool mark(struct attempt *x)
 {
     struct sql_fault fault;
     int64_t rows = 0;
-    if (fence_mark(x->session.connection, &x->fence, x->request->token, &rows, &fault) != BF_OK)
+    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
         return attempt_fault(x, "cannot mark the step instance as done in the fence", &fault);
     if (rows != 1) {
         struct fence_row row = {0};

@@ -153,18 +153,27 @@ static enum bf_rc prepare_statement(const struct sql_dialect *d, bool transactio
     return rc == BF_OK ? suit_driver(d, s, err) : rc;
 }
 
+bool sql_script_open_after(const struct sql_dialect *d, const struct sql_statement *s, bool open)
+{
+    if (form_fits("BEGIN NOT", d->lexis, s))
+        return open;                           /* a block */
+    if (form_fits("BEGIN", d->lexis, s) || form_fits("START TRANSACTION", d->lexis, s))
+        return true;
+    if (form_fits("COMMIT|ROLLBACK|END|ABORT [WORK|TRANSACTION] AND CHAIN", d->lexis, s) ||
+        form_fits("ROLLBACK [WORK|TRANSACTION] TO", d->lexis, s) || form_fits("COMMIT|ROLLBACK PREPARED", d->lexis, s))
+        return open;
+    if (form_fits("COMMIT|ROLLBACK|END|ABORT", d->lexis, s) || form_fits("PREPARE TRANSACTION", d->lexis, s))
+        return false;
+    return open;
+}
+
 /* Without transaction: true a script may have transactions of its own; one that it leaves open would be lost with the session. */
 static enum bf_rc check_ends(const struct sql_dialect *d, const struct sql_script *s, struct bf_error *err)
 {
     const struct sql_statement *open = NULL;
     for (size_t i = 0; i < s->n; i++) {
-        bool block = form_fits("BEGIN NOT", d->lexis, &s->at[i]);
-        if ((form_fits("BEGIN", d->lexis, &s->at[i]) && !block) || form_fits("START TRANSACTION", d->lexis, &s->at[i]))
-            open = &s->at[i];
-        else if (form_fits("COMMIT|END|ABORT", d->lexis, &s->at[i]) || form_fits("PREPARE TRANSACTION", d->lexis, &s->at[i]))
-            open = NULL;
-        else if (form_fits("ROLLBACK", d->lexis, &s->at[i]) && !form_fits("ROLLBACK [WORK|TRANSACTION] TO", d->lexis, &s->at[i]))
-            open = NULL;
+        bool now = sql_script_open_after(d, &s->at[i], open != NULL);
+        open = !now ? NULL : open ? open : &s->at[i];
     }
     if (!open)
         return BF_OK;

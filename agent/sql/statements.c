@@ -44,7 +44,7 @@ static enum bf_rc run_statement(struct attempt *x, const struct sql_statement *s
     bool is_query = false;
     int64_t rows = 0;
     if (d->discard && s->gives == SQL_GIVES_ROWS) {
-        enum bf_rc rc = d->discard(x->session.connection, s->text, x->in_transaction, &is_query, fault);
+        enum bf_rc rc = d->discard(x->session.connection, s->text, x->in_transaction || x->script_in_transaction, &is_query, fault);
         if (rc != BF_OK || is_query)
             return rc;
     }
@@ -132,6 +132,7 @@ bool attempt_run_statements(struct attempt *x)
             keep_place(x, s, s->line);
             return false;
         }
+        x->script_in_transaction = !x->in_transaction && sql_script_open_after(x->session.dialect, s, x->script_in_transaction);
         if (!x->in_transaction)
             sql_failpoint("after_statement");
     }

@@ -13,7 +13,7 @@
  *   5. clean up    the old tables are dropped
  *
  * A stale attempt cannot publish after its successor's claim, because both hold the lock and the row tells.  A death before 4 leaves staged
- * tables, which the successor drops: those of the token in the row, no others.  A death between RENAME and marker leaves the old tables,
+ * tables, which the successor drops, be it of the same run or of a later one: those of the tokens in their rows, no others.  A death between RENAME and marker leaves the old tables,
  * which say that the holder published: the successor sets the marker for it.  So that there is always one, an empty table stands in
  * for one that did not exist.  A death after the marker leaves old tables, dropped by whoever finds the work done. */
 #include "agent/sql/swap.h"
@@ -142,10 +142,11 @@ bool swap_in_transaction(struct attempt *x)
 
 /* --- where DDL commits ------------------------------------------------------------------------------------------------- */
 
+/* Of the step instance, whatever the run: a stale attempt of an earlier one may still hold it. */
 static void lock_name(const struct sql_request *r, char ret[SQL_SESSION_NAME_MAX])
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf key = {0};
-    bf_buf_printf(&key, "%s\n%lld\n%s\n%s\n%lld", r->cluster, (long long)r->backfill, r->step, r->partition, (long long)r->run);
+    bf_buf_printf(&key, "%s\n%lld\n%s\n%s", r->cluster, (long long)r->backfill, r->step, r->partition);
     snprintf(ret, SQL_SESSION_NAME_MAX, "bf:publish:%08x", bf_crc32c(0, key.data, key.len));
 }
 
@@ -198,25 +199,26 @@ static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds
 
 static const char *const staged_kinds[] = {"", "none_", NULL}, *const old_kinds[] = {"old_", NULL};
 
-/* Before the row is raised: what did its holder leave?  The lock is held from here until the claim is over. */
+/* Before a row is raised, ours or an earlier run's: what did its holder leave?  The lock is held from here until the claim is over. */
 static bool repair(struct attempt *x, const struct fence_row *seen, bool *ret_done)
 {
     struct sql_fault fault;
     bool published = false;
     if (!lock(x))
         return false;
-    if (seen->state == FENCE_NONE)
-        return true;
+    if (seen->state == FENCE_NONE || seen->attempt == 0)
+        return true;                           /* nobody's; its token is that of another run's row, which has its own repair */
     BF_AUTO_FREE char *old = name_at(&x->request->outputs[0], "old_", seen->token);
     if (attempt_table_exists(x, old, &published, &fault) != BF_OK)
         return attempt_fault(x, "cannot look for tables of an earlier attempt", &fault);
     if (!published)
         return drop_left(x, seen->token, staged_kinds);
     int64_t rows = 0;
-    if (fence_mark(x->session.connection, &x->fence, seen->token, &rows, &fault) != BF_OK)
+    if (fence_mark(x->session.connection, &x->fence, seen->run, seen->token, &rows, &fault) != BF_OK)
         return attempt_fault(x, "cannot mark what an earlier attempt published", &fault);
     *ret_done = true;
-    return true;
+    /* Of our own run they go when the work is found done. */
+    return seen->run == x->request->run || drop_left(x, seen->token, old_kinds);
 }
 
 /* t TO old, staged TO t, … of all outputs, in one statement. */
@@ -273,7 +275,7 @@ static bool publish(struct attempt *x)
     if (!publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
-    if (fence_mark(x->session.connection, &x->fence, x->request->token, &rows, &fault) != BF_OK) {
+    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK) {
         (void)attempt_fault(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
         x->result->transient = true;
         return false;

@@ -248,6 +248,26 @@ class Scripts:
         wrong = self.assert_fault(self.run_sql("insert into sums values ('a', 1);\ninsert into sums\nvalues ('b', , 1)", token=2), 1)
         self.assertEqual((wrong["statement"], wrong["line"]), (2, 3 if self.kind == "mariadb" else 2))
 
+    def test_without_a_transaction_the_script_has_its_own(self):
+        """Queries between its BEGIN and its end, whose rows are thrown away, leave it open."""
+        begin = "begin immediate" if self.kind == "sqlite" else "begin"
+        add = "insert into sums values ('%s', 1); select count(*) from sums;"
+        self.prepare(self.SUMS)
+        gone = f"{begin}; {add % 'x'} {add % 'y'} rollback;"
+        self.assert_done(self.run_sql(gone, transaction=False))
+        self.assertEqual(self.sums(), [])
+        self.assert_done(self.run_sql(f"{gone} select 1; {begin}; {add % 'a'} commit; {gone} {begin}; {add % 'z'} savepoint s; {add % 'b'} "
+                                      f"rollback to savepoint s; {add % 'c'} rollback; select 1", token=2, transaction=False))
+        self.assertEqual(self.sums(), [("a", 1)])
+        self.assert_fault(self.run_sql(f"{begin}; {add % 'q'} select * from nowhere; commit", token=3, transaction=False), 1, "nowhere")
+        self.assertEqual(self.sums(), [("a", 1)])
+        if self.kind != "sqlite":
+            self.assert_done(self.run_sql(f"begin; {add % 'd'} commit and chain; {add % 'x'} rollback and no chain; {add % 'e'} select 1", token=4,
+                                          transaction=False))
+            self.assertEqual(self.sums(), [("a", 1), ("d", 1), ("e", 1)])
+            self.assert_fault(self.run_sql(f"begin; {add % 'x'} commit and chain; {add % 'x'}", token=5, transaction=False), 1,
+                              "begins a transaction that the script does not end")
+
     def test_without_a_transaction_each_statement_is_its_own(self):
         self.prepare(self.SUMS)
         self.assert_fault(self.run_sql(self.ADD + "; insert into nowhere values (1)", transaction=False), 1, "statement 3")

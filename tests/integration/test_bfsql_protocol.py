@@ -118,18 +118,18 @@ class Stale:
         self.prepare(self.SUMS)
         paused = self.start(self.request(self.ADD, 1), "after_claim:stop")
         self.wait_stopped(paused[0])
-        late = self.start(self.request(self.ADD, 2, run=2), "after_claim:stop")
+        late = self.start(self.request(self.ADD, 2, step="late"), "after_claim:stop")
         self.wait_stopped(late[0])
         self.server.execute("update bf_fence set attempt = 999")
         self.assert_done(self.run_sql(self.ADD, token=3), 2)
-        self.assertEqual(self.run_sql(self.ADD, token=4, run=2, failpoint="after_claim").status, KILLED)
+        self.assertEqual(self.run_sql(self.ADD, token=4, step="late", failpoint="after_claim").status, KILLED)
         for begun, stale, winner in [(paused, 1, 3), (late, 2, 4)]:
             os.kill(begun[0].pid, signal.SIGCONT)
             woken = self.finish(begun)
             self.assertEqual(woken.status, 1, woken.stderr)
             self.assertIn(f"token {stale} is stale: token {winner}", woken.result("fenced"))
         self.assert_once()
-        self.assertEqual((self.fence(1), self.fence(2)), ((3, "done"), (4, "claimed")))
+        self.assertEqual(self.query("select token, state from bf_fence order by token"), [["3", "done"], ["4", "claimed"]])
 
     def test_row_of_the_fence_vanishes(self):
         self.prepare(self.SUMS)
@@ -139,6 +139,80 @@ class Stale:
         os.kill(paused[0].pid, signal.SIGCONT)
         self.assertIn("gone", self.finish(paused).result("fenced"))
         self.assertEqual(self.sums(), [])
+
+
+class Reruns:
+    """An attempt is lost, its run fails, and the run after it works while the lost attempt only slept."""
+
+    def test_paused_attempt_wakes_after_the_next_run_committed(self):
+        for point in ["after_claim"] if self.kind == "sqlite" else ["after_claim", "after_work", "after_marker"]:
+            with self.subTest(point):
+                self.server.empty()
+                self.prepare(self.SUMS)
+                paused = self.start(self.request(self.ADD, 5), f"{point}:stop")
+                self.wait_stopped(paused[0])
+                self.assert_done(self.run_sql(self.ADD, token=6, run=2), 2)
+                os.kill(paused[0].pid, signal.SIGCONT)
+                woken = self.finish(paused)
+                self.assertEqual(woken.status, 1, woken.stderr)
+                self.assertIn("token 5 is stale: token 6", woken.result("fenced") or "")
+                self.assert_once()
+                self.assertEqual((self.fence(1), self.fence(2)), ((6, "claimed"), (6, "done")))
+
+    def test_the_row_alone_holds_it_back(self):
+        """Its session was not found, so it lives on."""
+        self.prepare(self.SUMS)
+        paused = self.start(self.request(self.ADD, 5), "after_claim:stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("update bf_fence set attempt = 999")
+        self.assert_done(self.run_sql(self.ADD, token=6, run=2), 2)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assertIn("token 5 is stale: token 6", self.finish(paused).result("fenced") or "")
+        self.assert_once()
+
+    def test_an_attempt_that_comes_after_the_next_run(self):
+        """It had not claimed yet, so that there was no row of it to raise."""
+        for killed in (None, "after_claim"):
+            with self.subTest(killed):
+                self.server.empty()
+                self.prepare(self.SUMS)
+                after = self.run_sql(self.ADD, token=6, run=2, failpoint=killed)
+                self.assertEqual(after.status, KILLED if killed else 0)
+                late = self.run_sql(self.ADD, token=5)
+                self.assertEqual(late.status, 1, late.stderr)
+                self.assertIn("token 5 is stale: token 6 of run 2", late.result("fenced") or "")
+                self.assertEqual(self.sums(), [] if killed else [("a", 1), ("b", 2)])
+
+    def test_several_runs_in_a_row(self):
+        """Those before are put out of the way once; what they had done stays done."""
+        self.prepare(self.SUMS)
+        self.assert_done(self.run_sql("select 1", token=1))
+        for run in (2, 3, 4):
+            self.assertEqual(self.run_sql(self.ADD, token=run, run=run, failpoint="after_work").status, KILLED)
+        self.assert_done(self.run_sql(self.ADD, token=9, run=5), 2)
+        self.assert_once()
+        self.assertEqual(self.query("select run, token, attempt, state from bf_fence order by run"),
+                         [["1", "1", "1", "done"], ["2", "3", "0", "claimed"], ["3", "4", "0", "claimed"], ["4", "9", "0", "claimed"],
+                          ["5", "9", "9", "done"]])
+
+    def test_a_restored_coordinator_counts_runs_anew(self):
+        """Its runs have lower numbers again, and its tokens are higher."""
+        self.prepare(self.SUMS)
+        before = (1 << 32) + 900
+        paused = self.start(self.request(self.ADD, before, run=3), "after_claim:stop")
+        self.wait_stopped(paused[0])
+        self.assert_done(self.run_sql(self.ADD, token=(2 << 32) + 3, run=2), 2)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assertIn(f"token {before} is stale", self.finish(paused).result("fenced") or "")
+        self.assert_once()
+
+    def test_other_instances_are_left_alone(self):
+        self.prepare(self.SUMS)
+        others = [{"step": "other"}, {"partition": "2024-02-01"}, {"backfill": 2}, {"cluster": "b"}]
+        for token, over in enumerate(others, start=1):
+            self.assertEqual(self.run_sql(self.ADD, token=token, failpoint="after_claim", **over).status, KILLED)
+        self.assert_done(self.run_sql(self.ADD, token=9, run=2), 2)
+        self.assertEqual(self.query("select token, state from bf_fence where run = 1 order by token"), [[str(n), "claimed"] for n in (1, 2, 3, 4)])
 
 
 class Runs:
@@ -310,9 +384,9 @@ class Sessions:
         self.assertEqual(self.query(name), [["bf:c0ffee:77"]])
 
 
-bfsql.on_all(globals(), Kills, Stale, Runs)
+bfsql.on_all(globals(), Kills, Stale, Reruns, Runs)
 bfsql.on_all(globals(), Sessions, kinds=("postgresql", "mariadb"))
-del Kills, Stale, Runs, Sessions
+del Kills, Stale, Reruns, Runs, Sessions
 
 if __name__ == "__main__":
     bfsql.main(__doc__)

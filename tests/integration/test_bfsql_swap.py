@@ -99,6 +99,55 @@ class Swaps:
         self.assertIn("token 1 is stale: token 2", self.finish(paused).result("fenced") or "")
         self.assertEqual(self.rows(), [[6, 7], [60, 70]])
 
+    def test_a_stale_attempt_of_an_earlier_run_does_not_publish(self):
+        points = {"postgresql": ["after_claim", "after_work", "after_marker"],
+                  "mariadb": ["after_claim", "after_statement", "after_work", "before_rename"], "sqlite": ["after_claim"]}[self.kind]
+        for point in points:
+            with self.subTest(point):
+                self.server.empty()
+                self.source(1, 2)
+                paused = self.start(self.request(BUILD, 5, publish="swap", transaction=False, outputs=OUTPUTS), f"{point}:stop")
+                self.wait_stopped(paused[0])
+                self.server.execute("update source set v = v + 5")
+                self.assert_done(self.swap(6, run=2))
+                self.assert_published([6, 7], [60, 70])
+                os.kill(paused[0].pid, signal.SIGCONT)
+                woken = self.finish(paused)
+                self.assertIn("token 5 is stale: token 6", woken.result("fenced") or "", woken.stderr)
+                self.assert_published([6, 7], [60, 70])
+
+    def test_a_stale_attempt_of_an_earlier_run_whose_session_nobody_ended(self):
+        """The row alone holds it back."""
+        if self.kind == "sqlite":
+            self.skipTest("there is one writer: nothing is staged beside another")
+        self.source(1, 2)
+        paused = self.start(self.request(BUILD, 5, publish="swap", transaction=False, outputs=OUTPUTS),
+                            ("after_claim" if self.kind == "postgresql" else "after_work") + ":stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("update bf_fence set attempt = 999")
+        self.server.execute("update source set v = v + 5")
+        self.assert_done(self.swap(6, run=2))
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assertIn("token 5 is stale: token 6", self.finish(paused).result("fenced") or "")
+        self.assertEqual(self.rows(), [[6, 7], [60, 70]])
+
+    def test_the_next_run_repairs_what_one_left(self):
+        """Staged tables go, and what was published is marked as done."""
+        points = {"after_claim": "claimed", "after_work": "claimed"}
+        if self.kind == "mariadb":
+            points.update({"after_statement": "claimed", "before_rename": "claimed", "after_rename": "done"})
+        for point, state in points.items():
+            with self.subTest(point):
+                self.server.empty()
+                self.source(1, 2)
+                self.assertEqual(self.swap(5, failpoint=point).status, KILLED)
+                self.server.execute("update source set v = v + 5")
+                self.assertEqual(self.swap(6, run=2, failpoint="after_claim").status, KILLED)
+                self.assertEqual(self.tables(), ["a", "b"] if state == "done" else [])
+                self.assert_done(self.swap(7, run=3))
+                self.assert_published([6, 7], [60, 70])
+                self.assertEqual([self.fence(run)[1] for run in (1, 2, 3)], [state, "claimed", "done"])
+
     def test_checks_look_at_the_staged_tables(self):
         self.source(1, 2)
         self.assert_done(self.swap(1))
