@@ -126,15 +126,31 @@ static void collect_lost(struct turns *t, int64_t now_ms)
         bf_vec_push(&t->inputs, in);
 }
 
+/* A record says whose details are kept; what they are stands in the input that made it.  They are borrowed from there. */
+static void take_details(struct turns *t, const struct input *in, size_t first_record)
+{
+    for (size_t i = first_record; i < t->out.n_records; i++) {
+        const struct record *r = &t->out.records[i];
+        if (r->kind != RECORD_DETAILS)
+            continue;
+        const char *told = BF_PLANTED("details_of_another") && t->details.n > 0 ? t->details.at[0].bytes : in->report.outcome.details;
+        bf_vec_push(&t->details, (struct turn_details){.backfill = r->backfill, .step = r->step, .index = r->index, .run = r->run,
+                                                       .attempt_no = r->attempt_no, .attempt = r->ref.attempt, .at_us = r->at_us,
+                                                       .bytes = told, .n = strlen(told)});
+    }
+}
+
 /* Decide on everything that waits.  Only inputs that made records are kept for the journal. */
 static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
 {
     bf_vec_clear(&t->journalled);
+    bf_vec_clear(&t->details);
     for (size_t i = 0; i < t->inputs.n; i++) {
         size_t before = t->out.n_records;
         engine_step(t->engine, &t->inputs.at[i], now_ms, wall_us, &t->out);
         if (t->out.n_records > before)
             bf_vec_push(&t->journalled, t->inputs.at[i]);
+        take_details(t, &t->inputs.at[i], before);
     }
     engine_finish_turn(t->engine, now_ms, wall_us, &t->out);
 }
@@ -151,19 +167,6 @@ static void stage_plans(struct turns *t)
         memcpy(blob->key, in->command.plan_hash, sizeof blob->key);
         blob->bytes = turn_plan_bundle(t, in->command.plan_hash, &blob->n);
         assert(blob->bytes);
-    }
-}
-
-/* Borrowed from the records of the turn. */
-static void stage_details(struct turns *t)
-{
-    bf_vec_clear(&t->details);
-    for (size_t i = 0; i < t->out.n_records; i++) {
-        const struct record *r = &t->out.records[i];
-        if (r->kind == RECORD_DETAILS)
-            bf_vec_push(&t->details, (struct turn_details){.backfill = r->backfill, .step = r->step, .index = r->index, .run = r->run,
-                                                           .attempt_no = r->attempt_no, .attempt = r->ref.attempt, .at_us = r->at_us,
-                                                           .bytes = r->bytes, .n = r->n_bytes});
     }
 }
 
@@ -204,7 +207,6 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
         };
         turn_encode(&turn, &t->encoded);
         stage_plans(t);
-        stage_details(t);
         c.seq = turn.seq;
         c.turn = t->encoded.data;
         c.turn_bytes = t->encoded.len;

@@ -24,7 +24,7 @@ struct turn_details {
     uint32_t backfill, step, index, run, attempt_no;
     uint64_t attempt;
     int64_t at_us;
-    const void *bytes; size_t n;
+    const void *bytes; size_t n;                 /* of the input that told them */
 };
 
 struct turn_commit {

@@ -83,7 +83,8 @@ enum record_kind {
     RECORD_CANCELLED = 15,        /* backfill: every instance that is not terminal and has no open attempt is cancelled */
     RECORD_LOW = 16,              /* low: grants and creates stop, or go on */
     RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
-    RECORD_DETAILS = 18,          /* attempt…, at_us, bytes: what the attempt told beside its outcome (outcome.details); the store keeps it */
+    RECORD_DETAILS = 18,          /* attempt…, at_us: the attempt told something beside its outcome, and the store keeps it.  The bytes are
+                                     outcome.details of the input that made this record: most of a turn, so they stand there alone */
     /* snapshots only */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */

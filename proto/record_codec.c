@@ -364,7 +364,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
-    case RECORD_DETAILS: good = r->ref.attempt != 0 && r->n_bytes > 0; break;
+    case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     default: break;
     }

@@ -9,7 +9,8 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-/* What an attempt told beside its end goes to the store through a record of its own: the engine keeps nothing of it. */
+/* That an attempt told something beside its end is a record of its own.  What it told stays in the input: the shell takes it from
+ * there to the store, the journal has it once, and the engine keeps nothing of it. */
 static void keep_details(struct decision *d, const struct attempt *a, const char *details)
 {
     if (!details || !*details)
@@ -21,8 +22,6 @@ static void keep_details(struct decision *d, const struct attempt *a, const char
     r->index = a->index;
     r->run = a->run;
     r->attempt_no = a->attempt_no;
-    r->bytes = (const uint8_t *)details;
-    r->n_bytes = strlen(details);
     record_emit(d, r);
 }
 

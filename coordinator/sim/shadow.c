@@ -282,17 +282,23 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     }
 }
 
-void shadow_committed(struct shadow *s, const void *turn, size_t n)
+static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
+{
+    for (size_t i = 0; i < t->n_records; i++)
+        on_record(s, t, &t->records[i]);
+    shadow_check_details(s, t, c);
+    shadow_check_halts(s);
+    s->w->stats.records += t->n_records;
+}
+
+void shadow_committed(struct shadow *s, const struct turn_commit *c)
 {
     struct turn t = {0};
     struct bf_error err = {0};
-    if (turn_decode(turn, n, &t, &err) != BF_OK)
+    if (turn_decode(c->turn, c->turn_bytes, &t, &err) != BF_OK)
         world_violate(s->w, "codec: a stored turn does not decode: %s", err.text);
-    for (size_t i = 0; i < t.n_records; i++)
-        on_record(s, &t, &t.records[i]);
-    shadow_check_details(s, &t);
-    shadow_check_halts(s);
-    s->w->stats.records += t.n_records;
+    else
+        take_turn(s, &t, c);
     turn_done(&t);
 }
 

@@ -10,8 +10,8 @@
 struct shadow *shadow_new(struct world *w);
 void shadow_free(struct shadow *s);
 
-/* One committed turn, as it was stored. */
-void shadow_committed(struct shadow *s, const void *turn, size_t n);
+/* One committed turn, as it was stored, with the details that went beside it. */
+void shadow_committed(struct shadow *s, const struct turn_commit *c);
 /* A message that the coordinator lets go (I3). */
 void shadow_released(struct shadow *s, const struct agent_msg *msg);
 /* I1, I11: a process starts; gives a number for the instance. */

@@ -84,7 +84,15 @@ static const struct record *find(const struct turn *t, enum record_kind kind, ui
     return NULL;
 }
 
-static void check_kept(struct shadow *s, const struct turn *t, const struct record *r)
+static const struct turn_details *kept_of(const struct turn_commit *c, uint64_t attempt)
+{
+    for (size_t i = 0; i < c->n_details; i++)
+        if (c->details[i].attempt == attempt)
+            return &c->details[i];
+    return NULL;
+}
+
+static void check_kept(struct shadow *s, const struct turn *t, const struct record *r, const struct turn_details *d)
 {
     unsigned long long attempt = (unsigned long long)r->ref.attempt;
     const struct record *ended = find(t, RECORD_ENDED, r->ref.attempt);
@@ -94,20 +102,25 @@ static void check_kept(struct shadow *s, const struct turn *t, const struct reco
     }
     const struct shadow_attempt *a = attempt_of(s, r->ref.attempt);
     const char *told = told_by_holder(s, t, &r->ref);
-    if (strlen(told) != r->n_bytes || memcmp(told, r->bytes, r->n_bytes) != 0)
+    if (!d || strlen(told) != d->n || memcmp(told, d->bytes, d->n) != 0)
         world_violate(s->w, "details: those of attempt %llu are not what its report told", attempt);
-    if (!a || a->backfill != r->backfill || a->step != r->step || a->index != r->index)
+    else if (!a || a->backfill != d->backfill || a->step != d->step || a->index != d->index)
         world_violate(s->w, "details: those of attempt %llu are kept under another instance", attempt);
 }
 
-void shadow_check_details(struct shadow *s, const struct turn *t)
+void shadow_check_details(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
+    size_t records = 0;
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        if (r->kind == RECORD_DETAILS)
-            check_kept(s, t, r);
+        if (r->kind == RECORD_DETAILS) {
+            check_kept(s, t, r, kept_of(c, r->ref.attempt));
+            records++;
+        }
         bool reported = r->kind == RECORD_ENDED && r->outcome.source != OUTCOME_LOST;
         if (reported && *told_by_holder(s, t, &r->ref) && !find(t, RECORD_DETAILS, r->ref.attempt))
             world_violate(s->w, "details: what attempt %llu told with its end is not kept", (unsigned long long)r->ref.attempt);
     }
+    if (records != c->n_details)
+        world_violate(s->w, "details: %zu records, and those of %zu attempts are kept", records, c->n_details);
 }

@@ -53,8 +53,8 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
 /* A change of classes was asked for in this turn; and when it was answered, it is in force. */
 void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_classes(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r);
-/* Details: those that current reports told, each once, and no others. */
-void shadow_check_details(struct shadow *s, const struct turn *t);
+/* Details: those that current reports told are kept with their turn, each once, and no others. */
+void shadow_check_details(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* Halts: an end that halts, a change of state, and how things stand when the turn is over. */
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);

@@ -59,7 +59,7 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
         t->seq = c->seq;
         bf_buf_put(&t->bytes, c->turn, c->turn_bytes);
         w->stats.turns++;
-        shadow_committed(w->shadow, c->turn, c->turn_bytes);
+        shadow_committed(w->shadow, c);
     }
     if (w->crash_next == SIM_CRASH_AFTER_COMMIT) {
         w->coordinator_dead = true;

@@ -18,12 +18,30 @@ struct world {
     size_t commits, welcomes, acks, refusals, replies;
     enum bf_rc reply_rc;
     char env[512];                               /* BF_PARTITION_* of the last dispatch's first assignment */
+    struct attempt_ref granted;                  /* of that assignment */
+    const char *marker;                          /* looked for in what is committed; NULL: nothing */
+    size_t marked_turn, marked_details;          /* how often it stands in the journal's values, and in the details */
 };
+
+static size_t occurrences(const char *marker, const void *p, size_t n)
+{
+    size_t found = 0, len = strlen(marker);
+    const char *at = p, *end = at + n;
+    while ((at = memmem(at, (size_t)(end - at), marker, len))) {
+        found++;
+        at += len;
+    }
+    return found;
+}
 
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
     struct world *w = arg;
     w->commits += c->seq != 0;
+    if (w->marker && c->turn_bytes)
+        w->marked_turn += occurrences(w->marker, c->turn, c->turn_bytes);
+    for (size_t i = 0; w->marker && i < c->n_details; i++)
+        w->marked_details += occurrences(w->marker, c->details[i].bytes, c->details[i].n);
     return w->commit_rc == BF_OK ? BF_OK : bf_fail(err, w->commit_rc, "planned");
 }
 
@@ -34,6 +52,8 @@ static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg 
     w->welcomes += msg->kind == AGENT_WELCOME;
     w->acks += msg->kind == AGENT_HEARTBEAT_ACK;
     w->refusals += msg->kind == AGENT_REFUSE;
+    if (msg->kind == AGENT_DISPATCH)
+        w->granted = msg->assignments[0].ref;
     struct bf_buf env = {0};
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->assignments[0].n_env; i++)
         bf_buf_printf(&env, "%s%s=%s", i ? " " : "", msg->assignments[0].env[i].name + strlen("BF_PARTITION_"), msg->assignments[0].env[i].value);
@@ -223,14 +243,38 @@ Test(turn, a_step_finds_its_partition_in_its_environment)
     }
 }
 
+static void report_one(struct world *w, struct attempt_ref ref, const char *details)
+{
+    struct agent_report r = {.ref = ref, .kind = REPORT_ENDED,
+                             .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .details = details, .rows = -1}};
+    struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
+    turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
+}
+
 static void report_many(struct world *w, const char *details, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct agent_report r = {.ref = {1000 + i, 1}, .kind = REPORT_ENDED,
-                                 .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .details = details, .rows = -1}};
-        struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
-        turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
-    }
+    for (size_t i = 0; i < n; i++)
+        report_one(w, (struct attempt_ref){1000 + i, 1}, details);
+}
+
+/* The journal has them once, in the input that told them: they are most of what it weighs. */
+Test(turn, journals_details_once)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    w.marker = "told-once";
+    tell(&w, AGENT_HELLO, 1);
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_assert(w.granted.attempt);
+    report_many(&w, "{\"metrics\":{\"told-else\":1}}", 1);
+    report_one(&w, w.granted, "{\"metrics\":{\"told-once\":1}}");
+    report_one(&w, w.granted, "{\"metrics\":{\"told-late\":1}}");
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.marked_turn, 1u, "the journal has it %zu times", w.marked_turn);
+    cr_expect_eq(w.marked_details, 1u, "the details have it %zu times", w.marked_details);
+    turns_free(w.turns);
 }
 
 /* A turn has a limit of bytes that no agent may push it over: what is too much is dropped, and counted, and the next turn begins anew. */
