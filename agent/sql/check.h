@@ -17,9 +17,6 @@
 #include "agent/sql/pieces.h"
 #include "common/error.h"
 
-#define SQL_CHECKS_MAX 256u
-#define SQL_CHECK_NAMES_MAX 256u               /* columns or values of one check */
-#define SQL_CHECK_NAME_MAX 256u                /* bytes of a name */
 #define SQL_CHECK_SENTENCE_MAX 512
 
 enum check_kind {

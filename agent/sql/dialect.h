@@ -12,6 +12,7 @@
 #include "agent/sql/split.h"
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/sql_limits.h"
 
 struct sql_connection;
 struct sql_fault;
@@ -25,7 +26,6 @@ enum value_type {
     VALUE_TYPE_COUNT
 };
 
-#define SQL_IDENT_MAX_BYTES 255u
 #define SQL_SESSION_NAME_MAX 64                /* with its NUL; MariaDB allows 64 bytes for a lock, PostgreSQL 63 for a session */
 
 /* Append v[0..len) as a literal.  BF_INVALID when it is no value of the type; *ret keeps its length then. */

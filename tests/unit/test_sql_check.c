@@ -59,7 +59,7 @@ Test(sql_check, what_is_wrong_is_named)
         {"[{\"name\":\"n\"}]", "the kind \"\" is not supported yet"},
         {"[{\"name\":\"n\",\"kind\":\"anomaly\"}]", "the kind \"anomaly\" is not supported yet"},
         {"[{" HEAD "\"unique\"}]", "\"columns\" is not there"},
-        {"[{" HEAD "\"unique\",\"columns\":[]}]", "\"columns\" is not a list of 1 to 256 names"},
+        {"[{" HEAD "\"unique\",\"columns\":[]}]", "\"columns\" is not a list of 1 to 1000 names"},
         {"[{" HEAD "\"unique\",\"columns\":[3]}]", "\"columns\" is not a name"},
         {"[{" HEAD "\"unique\",\"columns\":[\"a\"],\"sample\":0.5}]", "\"sample\" is not supported for unique"},
         {"[{" HEAD "\"not_null\",\"columns\":[\"a\"],\"sample\":0}]", "a fraction above 0"},
