@@ -148,7 +148,7 @@ static void judge_failed(struct sql_check_results *r)
     const struct sql_check_result *worst = NULL;
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
-        if (r->at[i].status != CHECK_FAILED || r->at[i].check->severity == CHECK_WARN)
+        if (r->at[i].status != CHECK_FAILED || r->at[i].check->severity == SQL_CHECK_WARN)
             continue;
         n++;
         if (!worst || r->at[i].check->severity > worst->check->severity)
@@ -186,7 +186,7 @@ static void judge(const struct suite *s, struct sql_check_results *r)
 {
     const struct sql_check_result *first = NULL;
     for (size_t i = 0; i < r->n && !first; i++)
-        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost || r->at[i].check->severity != CHECK_WARN))
+        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost || r->at[i].check->severity != SQL_CHECK_WARN))
             first = &r->at[i];
     if (s->lost && first) {
         for (size_t i = 0; i < r->n; i++)      /* the one that lost it, not one that could not run before */

@@ -12,7 +12,7 @@
 #include "common/sql_limits.h"
 #include "common/text.h"
 
-static const char *const severity_words[CHECK_SEVERITY_COUNT] = {[CHECK_WARN] = "warn", [CHECK_ERROR] = "error", [CHECK_HALT] = "halt"};
+static const char *const severity_words[SQL_CHECK_SEVERITY_COUNT] = {[SQL_CHECK_WARN] = "warn", [SQL_CHECK_ERROR] = "error", [SQL_CHECK_HALT] = "halt"};
 
 static const char *const kind_words[CHECK_KIND_COUNT] = {
     [CHECK_ROW_COUNT] = "row_count", [CHECK_NOT_NULL] = "not_null", [CHECK_UNIQUE] = "unique",
@@ -25,7 +25,7 @@ const char *sql_check_kind_word(enum check_kind kind)
     return kind_words[kind];
 }
 
-const char *sql_check_severity_word(enum check_severity severity)
+const char *sql_check_severity_word(enum sql_check_severity severity)
 {
     return severity_words[severity];
 }
@@ -254,9 +254,9 @@ static enum bf_rc read_grain(const struct reading *r, const char *key, const jso
 
 static enum bf_rc read_severity(const struct reading *r, const char *key, const json_t *v)
 {
-    for (int s = 0; json_is_string(v) && s < CHECK_SEVERITY_COUNT; s++) {
+    for (int s = 0; json_is_string(v) && s < SQL_CHECK_SEVERITY_COUNT; s++) {
         if (strcmp(severity_words[s], json_string_value(v)) == 0) {
-            r->check->severity = (enum check_severity)s;
+            r->check->severity = (enum sql_check_severity)s;
             return BF_OK;
         }
     }
