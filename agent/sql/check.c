@@ -128,14 +128,6 @@ static void name_check(const struct sql_check *c, char ret[200])
     snprintf(ret, 200, "%.100s%s%.80s", c->name, *c->dataset ? " of " : "", c->dataset);
 }
 
-static void cut_to_characters(char *s)
-{
-    size_t n = strlen(s);
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    s[n] = '\0';
-}
-
 /* A sentence begins with what the check is; behind the check's name only the rest is news. */
 static const char *without_label(const char *sentence)
 {
@@ -163,7 +155,7 @@ static void judge_failed(struct sql_check_results *r)
     r->end = CHECKS_FAILED;
     r->severity = worst->check->severity;
     snprintf(r->text, sizeof r->text - sizeof others, "check %s failed: %s", name, without_label(worst->text));
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     strcat(r->text, others);
 }
 
@@ -176,7 +168,7 @@ static void judge_could_not_run(struct sql_check_results *r, const struct sql_ch
     static const char before[] = " could not run: ";
     const char *rest = strstr(which->text, before);
     snprintf(r->text, sizeof r->text, "check %s could not run: %s", name, rest ? rest + strlen(before) : which->text);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     snprintf(r->fault.text, sizeof r->fault.text, "%s", r->text);
 }
 

@@ -19,14 +19,6 @@
 
 /* --- ends --------------------------------------------------------------------------------------------------------------- */
 
-static void cut_to_characters(char *s)
-{
-    size_t n = strlen(s);
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    s[n] = '\0';
-}
-
 bool check_stop(struct check_run *x, const char *fmt, ...)
 {
     struct sql_check_result *r = x->result;
@@ -34,7 +26,7 @@ bool check_stop(struct check_run *x, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(r->text, sizeof r->text, fmt, args);
     va_end(args);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     r->status = CHECK_COULD_NOT_RUN;
     r->fault = (struct sql_fault){.sqlstate = "42000"};
     snprintf(r->fault.dbms, sizeof r->fault.dbms, "%s", sql_connection_dbms(x->place->connection));
@@ -44,12 +36,13 @@ bool check_stop(struct check_run *x, const char *fmt, ...)
 
 bool check_end(struct check_run *x, bool passed, const char *fmt, ...)
 {
+    struct sql_check_result *r = x->result;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(x->result->text, sizeof x->result->text, fmt, args);
+    vsnprintf(r->text, sizeof r->text, fmt, args);
     va_end(args);
-    cut_to_characters(x->result->text);
-    x->result->status = passed ? CHECK_PASSED : CHECK_FAILED;
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
+    r->status = passed ? CHECK_PASSED : CHECK_FAILED;
     return true;
 }
 
@@ -73,7 +66,7 @@ const char *check_label(const struct check_run *x, char ret[160])
         n += snprintf(ret + n, 160 - (size_t)n, ")");
     if (*c->dataset && n < 150)
         snprintf(ret + n, 160 - (size_t)n, " of %.60s", c->dataset);
-    cut_to_characters(ret);
+    ret[bf_utf8_cut(ret, 160 - 1)] = '\0';
     return ret;
 }
 
@@ -90,7 +83,7 @@ static bool stop_by_fault(struct check_run *x, const struct sql_fault *fault)
     if (quiet)
         snprintf(r->fault.text, sizeof r->fault.text, "%s", said);
     snprintf(r->text, sizeof r->text, "%s could not run: %s says: %.300s", check_label(x, label), fault->dbms, said);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     return false;
 }
 
@@ -397,7 +390,7 @@ const char *check_example(const struct check_run *x, char ret[96])
     ret[0] = '\0';
     if (value && strcmp(value, "***") != 0 && *value)
         snprintf(ret, 96, ", e.g. %.60s", value);
-    cut_to_characters(ret);
+    ret[bf_utf8_cut(ret, 96 - 1)] = '\0';
     return ret;
 }
 
