@@ -82,6 +82,8 @@ struct sql_dialect {
 
 extern const struct sql_dialect sql_dialect_postgresql, sql_dialect_mariadb, sql_dialect_sqlite, sql_dialect_ansi;
 
+/* All of them, one by one; NULL behind the last. */
+const struct sql_dialect *sql_dialect_at(size_t i);
 /* The dialect of a database; wanted is the connection's `dialect:` ("" or "ansi").  BF_UNSUPPORTED, naming the database, when there is
  * no table for it and "ansi" is not asked for. */
 enum bf_rc sql_dialect_find(const char *dbms, const char *wanted, const struct sql_dialect **ret, struct bf_error *err) BF_MUST_CHECK;
