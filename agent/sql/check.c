@@ -29,7 +29,7 @@ struct suite {
     const struct sql_check_place *place;
     const struct check_dialect *dialect;
     struct check_tables tables;
-    char time_limit[SQL_CELL_MAX];             /* MariaDB: the session's own limit, to be put back; "" when none was changed */
+    char time_limit[SQL_CELL_MAX];             /* the session's own limit, to be put back; "" when none was changed */
     bool lost;
     struct sql_fault lost_fault;
 };
@@ -51,26 +51,26 @@ static bool leave(struct suite *s, struct sql_fault *fault)
     return say(s, s->dialect->undo, fault) && say(s, s->dialect->release, fault);
 }
 
-/* A setting of the session outlives a savepoint there. */
+/* Where the setting is the session's, it outlives the savepoint. */
 static void keep_time_limit(struct suite *s, const struct sql_check *c)
 {
     char cells[1][SQL_CELL_MAX];
     bool found = false;
     struct sql_fault ignored;
-    if (s->dialect->dbms != CHECK_MARIADB || !c->timeout_ms || *s->time_limit)
+    if (!s->dialect->ask_limit || !c->timeout_ms || *s->time_limit)
         return;
-    if (sql_query_row(s->place->connection, "select @@session.max_statement_time", cells, 1, &found, &ignored) == BF_OK && found)
+    if (sql_query_row(s->place->connection, s->dialect->ask_limit, cells, 1, &found, &ignored) == BF_OK && found)
         memcpy(s->time_limit, cells[0], sizeof s->time_limit);
 }
 
 static void restore_time_limit(struct suite *s)
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf sql = {0};
+    char text[SQL_CELL_MAX + 64];
     struct sql_fault ignored;
     if (!*s->time_limit || s->lost)
         return;
-    bf_buf_printf(&sql, "set session max_statement_time = %s", s->time_limit);
-    (void)!say(s, bf_buf_cstr(&sql), &ignored);
+    snprintf(text, sizeof text, s->dialect->restore_limit, s->time_limit);
+    (void)!say(s, text, &ignored);
     s->time_limit[0] = '\0';
 }
 

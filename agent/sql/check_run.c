@@ -76,7 +76,7 @@ static bool stop_by_fault(struct check_run *x, const struct sql_fault *fault)
     struct sql_check_result *r = x->result;
     char label[160];
     bool quiet = x->place->n_mask && (strncmp(fault->sqlstate, "22", 2) == 0 || strcmp(fault->sqlstate, "HY000") == 0)
-                 && x->dialect->dbms != CHECK_SQLITE;
+                 && !x->dialect->private_errors;
     const char *said = quiet ? "an error whose words may hold masked values and are left out" : fault->text;
     r->status = CHECK_COULD_NOT_RUN;
     r->fault = *fault;
@@ -217,21 +217,19 @@ static bool limit_time(struct check_run *x)
         return stop_by_time(x);
     char text[96] = "";
     struct sql_fault fault;
-    if (x->dialect->dbms == CHECK_POSTGRESQL)
-        snprintf(text, sizeof text, "set local statement_timeout = %" PRId64, left_ms);
-    else if (x->dialect->dbms == CHECK_MARIADB)
-        snprintf(text, sizeof text, "set session max_statement_time = %.3f", (double)left_ms / 1000);
+    if (x->dialect->set_limit)
+        snprintf(text, sizeof text, x->dialect->set_limit, left_ms);
     if (*text && sql_execute(x->place->connection, text, NULL, &fault) != BF_OK)
         return stop_by_fault(x, &fault);
     return true;
 }
 
-/* 57014 query_canceled; 1969 ER_STATEMENT_TIMEOUT. */
+/* 57014 is query_canceled. */
 static bool is_time_limit(const struct check_run *x, const struct sql_fault *fault)
 {
     if (!x->check->timeout_ms || bf_boottime_ms() - x->began_ms < x->check->timeout_ms)
         return false;                          /* cancelled by others, at the end of the attempt's time */
-    return strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->dbms == CHECK_MARIADB && fault->native == 1969);
+    return strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->limit_native && fault->native == x->dialect->limit_native);
 }
 
 bool check_query_limited(struct check_run *x, struct bf_buf *sql, struct sql_rows_limit limit, struct sql_rows *ret)

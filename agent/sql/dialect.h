@@ -1,7 +1,10 @@
 /* What differs between databases: literals, sessions, transactions and the table of the fence.  One table a database, a file each.
  *
- * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in split.c,
- * and let the protocol tests run on it.  Code outside of the dialects never asks which database it is. */
+ * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in lexis.c,
+ * and let the protocol tests run on it.  Checks have a table of their own in check_dialect.c.  Where a table does not reach, code asks
+ * which database it is, and another one may need a branch there: what its driver does and says (connection.c, connect_fault.c, script.c,
+ * warehouse.c, swap.c), the transaction of a database that is not known (attempt.c), what a script may not say (guard.c, by the lexis),
+ * and what checks write of catalogues, types and times (check_columns.c, check_types.c, check_inside.c, check_grain.c, check_text.c). */
 #ifndef BF_AGENT_SQL_DIALECT_H
 #define BF_AGENT_SQL_DIALECT_H
 
