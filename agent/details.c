@@ -20,11 +20,7 @@ struct text_rule { const char *key; size_t max; bool needed; };
 /* s cut to max bytes, at a character. */
 static json_t *cut_text(const char *s, size_t max)
 {
-    size_t n = strlen(s);
-    if (n > max)
-        for (n = max; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80; n--)
-            ;
-    return json_stringn(s, n);
+    return json_stringn(s, bf_utf8_cut(s, max));
 }
 
 /* false: a text that is needed is not there. */

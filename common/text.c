@@ -214,17 +214,21 @@ static size_t utf8_sequence(const uint8_t *p, size_t left)
     return n;
 }
 
+size_t bf_utf8_cut(const char *s, size_t max)
+{
+    size_t n = 0;
+    while (n < max) {
+        size_t len = utf8_sequence((const uint8_t *)s + n, max - n);
+        if (len == 0)
+            break;
+        n += len;
+    }
+    return n;
+}
+
 bool bf_utf8_valid(const void *p, size_t n)
 {
-    const uint8_t *at = p;
-    while (n > 0) {
-        size_t len = utf8_sequence(at, n);
-        if (len == 0)
-            return false;
-        at += len;
-        n -= len;
-    }
-    return true;
+    return bf_utf8_cut(p, n) == n;
 }
 
 enum { NEAREST_MAX = 63 };

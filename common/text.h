@@ -25,6 +25,8 @@ void bf_format_time(int64_t realtime_us, char ret[BF_TIME_MAX]);
 void bf_hex(const void *p, size_t n, char *ret);                               /* ret: 2 n + 1 bytes */
 bool bf_unhex(const char *s, void *ret, size_t n);                             /* exactly 2 n digits */
 bool bf_utf8_valid(const void *p, size_t n);                                   /* refuses NUL, surrogates, overlong */
+/* Bytes of the longest beginning of s that is valid UTF-8 and no longer than max.  It ends before a NUL, and nothing behind one is read. */
+size_t bf_utf8_cut(const char *s, size_t max);
 
 /* The candidate nearest to word by edit distance, when near enough to be a slip (<= 1 + len/4); else NULL.  Upper and lower case are the
  * same; of words longer than 63 bytes only that is forgiven. */

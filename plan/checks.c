@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_limits.h"
 #include "plan/compile.h"
 #include "plan/form.h"
 #include "plan/keys.h"
@@ -133,7 +134,8 @@ static void read_query(const struct reader *r, const struct bf_yaml_node *n, con
                     "bracket");
         return;
     }
-    (void)plan_template_read(r->c, r->step, n, PLAN_TEXT_QUERY, ret);
+    if (plan_template_read(r->c, r->step, n, PLAN_TEXT_QUERY, ret))
+        plan_sql_pieces_check(r->c, key, n->mark, ret);
 }
 
 static void read_within(const struct reader *r, struct plan_within *ret)
@@ -377,5 +379,9 @@ void plan_checks_read(struct plan_compiler *c, struct plan_step *step, const str
             read_check(c, step, list->items[i], (enum plan_severity)severity);
     }
     read_promises(c, step, (enum plan_severity)severity);
-    name_checks(step);
+    if (step->n_checks > SQL_CHECKS_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, list ? list->mark : step->mark, "the step has %zu checks, those that its datasets promise included, and "
+                    "at most %u run in one", step->n_checks, SQL_CHECKS_MAX);
+    else
+        name_checks(step);
 }

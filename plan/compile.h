@@ -123,6 +123,8 @@ enum plan_text_use {
 /* Compile the templates of a text for a step; false after an error, and *ret untouched. */
 bool plan_template_read(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, enum plan_text_use use,
                         struct template *ret);
+/* An error, and *t emptied, when SQL has more pieces than bf-sql takes. */
+void plan_sql_pieces_check(struct plan_compiler *c, const char *key, struct bf_mark mark, struct template *t);
 /* Are the templates of a text right for a step?  text_only: "| ident" is refused. */
 bool plan_template_check(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, bool text_only);
 /* The most that a template becomes with the values of this compilation, in bytes. */

@@ -5,6 +5,7 @@
 
 #include "common/civil.h"
 #include "common/mem.h"
+#include "common/sql_limits.h"
 #include "common/text.h"
 #include "plan/deadline.h"
 #include "plan/read.h"
@@ -186,7 +187,7 @@ static bool pointer_fits(const char *s)
 
 static bool table_fits(const char *s)
 {
-    return strlen(s) <= PLAN_TABLE_MAX && plan_table_valid(s);
+    return strlen(s) <= SQL_TABLE_MAX_BYTES && plan_table_valid(s);
 }
 
 /* NAME or SCHEMA.NAME. */
@@ -199,12 +200,12 @@ static bool fence_fits(const char *s)
 /* A type is more than the words that may follow it. */
 static bool column_type_fits(const char *s)
 {
-    size_t n = 0;
-    s += strspn(s, " ");
+    size_t n = 0, blanks = strspn(s, " ");
     for (; s[n]; n++)
         if ((unsigned char)s[n] < 0x20 || s[n] == ';' || s[n] == 0x7f)
             return false;
-    return n > 0 && n <= PLAN_NAME_MAX && strncasecmp(s, "not null", 8) != 0 && strncasecmp(s, "null", 5) != 0;
+    s += blanks;
+    return n > blanks && n <= SQL_TYPE_MAX_BYTES && strncasecmp(s, "not null", 8) != 0 && strncasecmp(s, "null", 5) != 0;
 }
 
 static bool anything(const char *s)

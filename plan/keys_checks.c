@@ -26,7 +26,7 @@ static const struct plan_key row_count[] = {
 static KEYS(row_count, "row_count", "`row_count`", .rule = plan_rule_row_count, .whole = true);
 
 static const struct plan_key accepted_values[] = {
-    COLUMN, REQUIRED("values", LIST(1, 10000, T(PLAN_VALUE_SCALAR)), "the only values that it may have"), SAMPLE, COMMON,
+    COLUMN, REQUIRED("values", LIST(1, SQL_CHECK_VALUES_MAX, T(PLAN_VALUE_SCALAR)), "the only values that it may have"), SAMPLE, COMMON,
 };
 static KEYS(accepted_values, "accepted_values", "`accepted_values`", .whole = true);
 
@@ -58,12 +58,12 @@ static const struct plan_key reconcile[] = {
 static KEYS(reconcile, "reconcile", "`reconcile`", .whole = true);
 
 static const struct plan_key columns[] = {
-    REQUIRED("columns", LIST(1, 1000, COLUMN_NAME), "the columns"), SAMPLE, COMMON,
+    REQUIRED("columns", COLUMNS, "the columns"), SAMPLE, COMMON,
 };
 static KEYS(columns, "not_null as a map", "`not_null`", .whole = true);
 
 static const struct plan_key unique[] = {
-    REQUIRED("columns", LIST(1, 1000, COLUMN_NAME), "the columns that are a key together"), COMMON,
+    REQUIRED("columns", COLUMNS, "the columns that are a key together"), COMMON,
 };
 static KEYS(unique, "unique as a map", "`unique`", .whole = true);
 
@@ -92,8 +92,6 @@ static const struct plan_key check_run[] = {
     SEVERITY_PART,
 };
 static KEYS(check_run, "run as a check", "a check by `run`");
-
-#define COLUMNS LIST(1, 1000, COLUMN_NAME)
 
 static const struct plan_key one_check[] = {
     READ("row_count", KEYS_OF(plan_keys_row_count), "how many rows there are"),

@@ -159,7 +159,7 @@ static const struct plan_key dataset[] = {
     READ("table", T(PLAN_VALUE_TABLE), "what the database calls it; preset: its name here"),
     READ("schema", SCHEMA, "columns and their types; a promise that the `sql` step that writes it checks"),
     READ("freshness", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be; a promise in the same way"),
-    READ("mask", LIST(1, 1000, COLUMN_NAME), "columns whose values are never shown"),
+    READ("mask", COLUMNS, "columns whose values are never shown"),
 };
 KEYS(dataset, "dataset", "a dataset");
 
@@ -308,7 +308,7 @@ static const struct plan_key step[] = {
     READ("on_lost", T(PLAN_VALUE_WORD, .words = plan_lost_words), "what follows when its agent is lost; preset `reroute_after_lease`"),
     NOT_YET("on_coordinator_loss", "O1", WORDS({"continue", 0, NULL}), "a `sql` step in a transaction may outlive its lease",
             "continue"),
-    READ("checks", LIST(1, 1000, KEYS_OF(plan_keys_one_check)), "what must hold for what a `sql` step writes"),
+    READ("checks", LIST(1, SQL_CHECKS_MAX, KEYS_OF(plan_keys_one_check)), "what must hold for what a `sql` step writes"),
     READ("check_severity", SEVERITY, "what follows a check that fails; preset `error`"),
     NOT_YET("rollback", "D6", KEYS_OF(plan_keys_rollback), "how it is undone", "{preimage: true}"),
     NOT_YET("fallback", "R15", LIST(1, 100, KEYS_OF(plan_keys_fallback)), "other flags while a breaker is open",

@@ -3,6 +3,7 @@
 #ifndef BF_PLAN_KEYS_TABLE_H
 #define BF_PLAN_KEYS_TABLE_H
 
+#include "common/sql_limits.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 #include "plan/words.h"
@@ -29,8 +30,9 @@
 #define KEYS_OF(table) T(PLAN_VALUE_KEYS, .keys = &table)
 #define EITHER(...) T(PLAN_VALUE_EITHER, .either = (const struct plan_type *const[]){__VA_ARGS__, NULL})
 #define SEVERITY T(PLAN_VALUE_WORD, .words = plan_severity_words)
-#define COLUMN_NAME T(PLAN_VALUE_TEXT, .min = 1, .max = 256)
-#define SCHEMA MAP(1, COLUMN_NAME, T(PLAN_VALUE_COLUMN_TYPE))
+#define COLUMN_NAME T(PLAN_VALUE_TEXT, .min = 1, .max = SQL_IDENT_MAX_BYTES)
+#define COLUMNS LIST(1, SQL_CHECK_COLUMNS_MAX, COLUMN_NAME)
+#define SCHEMA T(PLAN_VALUE_MAP, .min = 1, .max = SQL_CHECK_COLUMNS_MAX, .key = COLUMN_NAME, .of = T(PLAN_VALUE_COLUMN_TYPE))
 
 /* A table: `id` becomes plan_keys_id; `called` is its name in the reference; then its words for sentences, and further members. */
 #define N(table) (sizeof(table) / sizeof *(table))

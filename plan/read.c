@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/sql_limits.h"
 #include "common/text.h"
 #include "plan/plan.h"
 
@@ -107,8 +108,10 @@ bool plan_table_valid(const char *s)
             return false;
         parts += *s == '.';
         len = *s == '.' ? 0 : len + 1;
+        if (len > SQL_IDENT_MAX_BYTES)
+            return false;
     }
-    return len > 0 && parts <= 4;
+    return len > 0 && parts <= SQL_TABLE_PARTS_MAX;
 }
 
 bool plan_identifier_valid(const char *s, size_t n)

@@ -15,7 +15,6 @@
 #define PLAN_TEXT_MAX 4096u          /* bytes of a descriptive text or a parameter's value */
 #define PLAN_SCRIPT_MAX (512u << 10) /* bytes of a script in the plan */
 #define PLAN_ARGUMENT_MAX (64u << 10) /* bytes of an argument or a variable: the kernel takes 128 KiB */
-#define PLAN_TABLE_MAX 512u          /* bytes of the name of a table, its schema and catalogue included */
 #define PLAN_CLIP 132
 
 /* Text from outside for a sentence: controls become '?', long ones are cut at a character and end in "…".  Returns ret. */
@@ -38,7 +37,8 @@ bool plan_read_text(struct bf_diags *d, const struct bf_yaml_node *n, const char
 /* [A-Za-z0-9_.-]+, at most PLAN_NAME_MAX; what: "step".  n may be a key. */
 bool plan_read_name(struct bf_diags *d, const struct bf_yaml_node *n, const char *what, const char **ret);
 bool plan_name_valid(const char *s);
-/* Parts that dots divide, none of them empty, at most four, and without control characters. */
+/* Parts that dots divide, none of them empty or longer than SQL_IDENT_MAX_BYTES, at most SQL_TABLE_PARTS_MAX, and without control
+ * characters. */
 bool plan_table_valid(const char *s);
 /* [A-Za-z_][A-Za-z0-9_]* of n bytes. */
 bool plan_identifier_valid(const char *s, size_t n);

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_limits.h"
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 
-#define SQL_PIECES_MAX 4096u
 #define SQL_TOGETHER_MAX (32u << 20)   /* of all steps: many may name one file, and each has its own text of it */
 
 bool plan_path_valid(const char *path)
@@ -140,16 +140,27 @@ static void check_staged_named(struct plan_compiler *c, const struct plan_step *
 
 /* ---- the whole ---- */
 
+void plan_sql_pieces_check(struct plan_compiler *c, const char *key, struct bf_mark mark, struct template *t)
+{
+    if (t->n <= SQL_PLAN_PIECES_MAX)
+        return;
+    bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` has too many expressions: %zu pieces of text and values, at most %u", key, t->n,
+                SQL_PLAN_PIECES_MAX);
+    template_done(t);
+}
+
 static void check_sql_size(struct plan_compiler *c, struct plan_step *step, struct bf_mark mark)
 {
     size_t bytes = plan_template_bytes_max(c, &step->sql);
     if (bytes > PLAN_SCRIPT_MAX)
         bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` is too long with its values: %zu bytes, at most %u", bytes, PLAN_SCRIPT_MAX);
-    if (step->sql.n <= SQL_PIECES_MAX)
-        return;
-    bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`sql` has too many expressions: %zu pieces of text and values, at most %u", step->sql.n,
-                SQL_PIECES_MAX);
-    template_done(&step->sql);
+    plan_sql_pieces_check(c, "sql", mark, &step->sql);
+}
+
+static void check_outputs(struct plan_compiler *c, const struct plan_step *step, struct bf_mark mark)
+{
+    if (step->n_outputs > SQL_OUTPUTS_MAX)
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "the step has %zu outputs, and a `sql` step at most %u", step->n_outputs, SQL_OUTPUTS_MAX);
 }
 
 void plan_sql_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
@@ -168,6 +179,7 @@ void plan_sql_read(struct plan_compiler *c, struct plan_step *step, const struct
     else if (file)
         read_sql_file(c, step, file);
     check_sql_size(c, step, map->mark);
+    check_outputs(c, step, map->mark);
     check_staged_named(c, step, map->mark);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/text.h"
 
 #define TAIL_BYTES 65536u
 
@@ -55,10 +56,7 @@ void http_body_put_first(const struct http_body *b, const struct secrets *s, str
     struct shown how = {.lines = true, .cut_back = b->bytes > b->head.len};
     /* All of it, because secrets shrink; a mebibyte takes a few milliseconds. */
     secrets_put(s, (const char *)b->head.data, b->head.len, how, &clean);
-    size_t n = clean.len;
-    if (n > HTTP_BODY_SHOWN)
-        for (n = HTTP_BODY_SHOWN; n > 0 && continues(clean.data[n]);)
-            n--;
+    size_t n = bf_utf8_cut((const char *)clean.data, clean.len < HTTP_BODY_SHOWN ? clean.len : HTTP_BODY_SHOWN);
     bf_buf_put(ret, clean.data, n);
 }
 

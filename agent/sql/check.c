@@ -29,7 +29,7 @@ struct suite {
     const struct sql_check_place *place;
     const struct check_dialect *dialect;
     struct check_tables tables;
-    char time_limit[SQL_CELL_MAX];             /* MariaDB: the session's own limit, to be put back; "" when none was changed */
+    char time_limit[SQL_CELL_MAX];             /* the session's own limit, to be put back; "" when none was changed */
     bool lost;
     struct sql_fault lost_fault;
 };
@@ -51,26 +51,26 @@ static bool leave(struct suite *s, struct sql_fault *fault)
     return say(s, s->dialect->undo, fault) && say(s, s->dialect->release, fault);
 }
 
-/* A setting of the session outlives a savepoint there. */
+/* Where the setting is the session's, it outlives the savepoint. */
 static void keep_time_limit(struct suite *s, const struct sql_check *c)
 {
     char cells[1][SQL_CELL_MAX];
     bool found = false;
     struct sql_fault ignored;
-    if (s->dialect->dbms != CHECK_MARIADB || !c->timeout_ms || *s->time_limit)
+    if (!s->dialect->ask_limit || !c->timeout_ms || *s->time_limit)
         return;
-    if (sql_query_row(s->place->connection, "select @@session.max_statement_time", cells, 1, &found, &ignored) == BF_OK && found)
+    if (sql_query_row(s->place->connection, s->dialect->ask_limit, cells, 1, &found, &ignored) == BF_OK && found)
         memcpy(s->time_limit, cells[0], sizeof s->time_limit);
 }
 
 static void restore_time_limit(struct suite *s)
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf sql = {0};
+    char text[SQL_CELL_MAX + 64];
     struct sql_fault ignored;
     if (!*s->time_limit || s->lost)
         return;
-    bf_buf_printf(&sql, "set session max_statement_time = %s", s->time_limit);
-    (void)!say(s, bf_buf_cstr(&sql), &ignored);
+    snprintf(text, sizeof text, s->dialect->restore_limit, s->time_limit);
+    (void)!say(s, text, &ignored);
     s->time_limit[0] = '\0';
 }
 
@@ -128,14 +128,6 @@ static void name_check(const struct sql_check *c, char ret[200])
     snprintf(ret, 200, "%.100s%s%.80s", c->name, *c->dataset ? " of " : "", c->dataset);
 }
 
-static void cut_to_characters(char *s)
-{
-    size_t n = strlen(s);
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    s[n] = '\0';
-}
-
 /* A sentence begins with what the check is; behind the check's name only the rest is news. */
 static const char *without_label(const char *sentence)
 {
@@ -148,7 +140,7 @@ static void judge_failed(struct sql_check_results *r)
     const struct sql_check_result *worst = NULL;
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
-        if (r->at[i].status != CHECK_FAILED || r->at[i].check->severity == CHECK_WARN)
+        if (r->at[i].status != CHECK_FAILED || r->at[i].check->severity == SQL_CHECK_WARN)
             continue;
         n++;
         if (!worst || r->at[i].check->severity > worst->check->severity)
@@ -163,7 +155,7 @@ static void judge_failed(struct sql_check_results *r)
     r->end = CHECKS_FAILED;
     r->severity = worst->check->severity;
     snprintf(r->text, sizeof r->text - sizeof others, "check %s failed: %s", name, without_label(worst->text));
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     strcat(r->text, others);
 }
 
@@ -176,7 +168,7 @@ static void judge_could_not_run(struct sql_check_results *r, const struct sql_ch
     static const char before[] = " could not run: ";
     const char *rest = strstr(which->text, before);
     snprintf(r->text, sizeof r->text, "check %s could not run: %s", name, rest ? rest + strlen(before) : which->text);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     snprintf(r->fault.text, sizeof r->fault.text, "%s", r->text);
 }
 
@@ -186,7 +178,7 @@ static void judge(const struct suite *s, struct sql_check_results *r)
 {
     const struct sql_check_result *first = NULL;
     for (size_t i = 0; i < r->n && !first; i++)
-        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost || r->at[i].check->severity != CHECK_WARN))
+        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost || r->at[i].check->severity != SQL_CHECK_WARN))
             first = &r->at[i];
     if (s->lost && first) {
         for (size_t i = 0; i < r->n; i++)      /* the one that lost it, not one that could not run before */

@@ -17,16 +17,13 @@
 #include "agent/sql/pieces.h"
 #include "common/error.h"
 
-#define SQL_CHECKS_MAX 256u
-#define SQL_CHECK_NAMES_MAX 256u               /* columns or values of one check */
-#define SQL_CHECK_NAME_MAX 256u                /* bytes of a name */
 #define SQL_CHECK_SENTENCE_MAX 512
 
 enum check_kind {
     CHECK_ROW_COUNT, CHECK_NOT_NULL, CHECK_UNIQUE, CHECK_ACCEPTED_VALUES, CHECK_RELATIONSHIPS, CHECK_FRESHNESS, CHECK_ALIGNED,
     CHECK_SCHEMA, CHECK_RECONCILE, CHECK_SQL, CHECK_KIND_COUNT
 };
-enum check_severity { CHECK_WARN, CHECK_ERROR, CHECK_HALT, CHECK_SEVERITY_COUNT };
+enum sql_check_severity { SQL_CHECK_WARN, SQL_CHECK_ERROR, SQL_CHECK_HALT, SQL_CHECK_SEVERITY_COUNT };
 enum check_status { CHECK_PASSED, CHECK_FAILED, CHECK_COULD_NOT_RUN };
 
 struct check_names { char **at; size_t n; };   /* owned */
@@ -40,7 +37,7 @@ enum check_within { WITHIN_EQUAL, WITHIN_RATIO, WITHIN_AMOUNT };
 struct sql_check {
     char *name;
     enum check_kind kind;
-    enum check_severity severity;
+    enum sql_check_severity severity;
     char *dataset, *table;                     /* "" where the check has none (reconcile, sql) */
     char *partition_column;                    /* NULL: the whole table */
     int64_t timeout_ms;                        /* 0: none but the attempt's */
@@ -103,7 +100,7 @@ struct sql_check_results {
     struct sql_check_result *at;
     size_t n;                                  /* as many as checks, in their order */
     enum checks_end end;
-    enum check_severity severity;              /* of CHECKS_FAILED: error or halt */
+    enum sql_check_severity severity;          /* of CHECKS_FAILED: error or halt */
     struct sql_fault fault;                    /* of CHECKS_COULD_NOT_RUN; its text begins with "check NAME could not run: " */
     char text[SQL_CHECK_SENTENCE_MAX + 128];   /* one sentence; "" when all passed */
 };

@@ -63,7 +63,7 @@ static void add_column(struct check_run *x, struct check_table *t, const char *n
 
 static void take_rows(struct check_run *x, const struct sql_rows *rows, struct check_table *t)
 {
-    bool described = x->dialect->dbms == CHECK_ANSI;
+    bool described = x->dialect->described;
     size_t n = described ? rows->n_columns : rows->n_rows;
     t->columns = bf_xcalloc(n + 1, sizeof *t->columns);
     for (size_t i = 0; i < n; i++) {
@@ -90,7 +90,7 @@ static bool read_table(struct check_run *x, const char *table, struct check_tabl
     if (!check_query_limited(x, &sql, limit, &rows))
         return false;
     *ret = (struct check_table){.name = bf_xstrdup(table)};
-    if (x->dialect->dbms == CHECK_ANSI || rows.n_columns >= 3)
+    if (x->dialect->described || rows.n_columns >= 3)
         take_rows(x, &rows, ret);
     sql_rows_done(&rows);
     return ret->n ? true : (check_table_done(ret), check_stop(x, "there is no table %s", table));
@@ -112,15 +112,18 @@ bool check_table_read(struct check_run *x, const char *table, const struct check
     return true;
 }
 
+bool check_is_named(const struct check_run *x, const char *wanted, const char *name)
+{
+    return x->dialect->exact_names ? strcmp(wanted, name) == 0 : strcasecmp(wanted, name) == 0;
+}
+
 bool check_column_find(struct check_run *x, const char *table, const char *column, const struct check_column **ret)
 {
     const struct check_table *t = NULL;
     if (!check_table_read(x, table, &t))
         return false;
-    /* Names in quotes have a case in PostgreSQL; the others forgive it. */
-    bool exact = x->dialect->dbms == CHECK_POSTGRESQL;
     for (size_t i = 0; i < t->n; i++) {
-        if (exact ? strcmp(t->columns[i].name, column) == 0 : strcasecmp(t->columns[i].name, column) == 0) {
+        if (check_is_named(x, column, t->columns[i].name)) {
             *ret = &t->columns[i];
             return true;
         }

@@ -54,10 +54,7 @@ static bool put_wall(struct check_run *x, const struct check_column *c, const ch
 
 static void put_remainder(const struct check_run *x, const char *epoch, int64_t add, int64_t unit, struct bf_buf *ret)
 {
-    if (x->dialect->dbms == CHECK_SQLITE)
-        bf_buf_printf(ret, "(%s + %" PRId64 ") %% %" PRId64 " = 0", epoch, add, unit);
-    else
-        bf_buf_printf(ret, "mod(%s + %" PRId64 ", %" PRId64 ") = 0", epoch, add, unit);
+    bf_buf_printf(ret, x->dialect->remainder, epoch, add, unit);
 }
 
 /* The starts of months from the one that holds b->start until b->end, as the wall clock's seconds. */

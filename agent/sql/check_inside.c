@@ -137,12 +137,12 @@ static bool put_unzoned(struct check_run *x, const char *v, const struct sql_bou
     return true;
 }
 
-/* SQLite keeps numbers in any column, and they compare as less than any text. */
+/* Where a column of text may hold numbers, they compare as less than any text. */
 static bool refuse_numbers(struct check_run *x, const char *column, const char *v)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf condition = {0};
     bool there = false;
-    if (x->dialect->dbms != CHECK_SQLITE)
+    if (!x->dialect->types_by_value)
         return true;
     bf_buf_printf(&condition, "%s < ''", v);
     if (!is_there(x, bf_buf_cstr(&condition), &there))
@@ -235,7 +235,7 @@ bool check_put_inside(struct check_run *x, const char *column, const struct sql_
     case COLUMN_INSTANT:
         return put_instant(x, column, bf_buf_cstr(&name), b, ret);
     case COLUMN_TEXT:
-        return put_text(x, column, x->dialect->dbms == CHECK_POSTGRESQL ? bf_buf_cstr(&bytes) : bf_buf_cstr(&name), b, ret);
+        return put_text(x, column, x->dialect->bytes_in_ranges ? bf_buf_cstr(&bytes) : bf_buf_cstr(&name), b, ret);
     case COLUMN_NUMBER:
     case COLUMN_BOOLEAN:
     case COLUMN_OTHER:

@@ -9,9 +9,10 @@
 #include "agent/sql/check_words.h"
 #include "agent/sql/decimal.h"
 #include "common/mem.h"
+#include "common/sql_limits.h"
 #include "common/text.h"
 
-static const char *const severity_words[CHECK_SEVERITY_COUNT] = {[CHECK_WARN] = "warn", [CHECK_ERROR] = "error", [CHECK_HALT] = "halt"};
+static const char *const severity_words[SQL_CHECK_SEVERITY_COUNT] = {[SQL_CHECK_WARN] = "warn", [SQL_CHECK_ERROR] = "error", [SQL_CHECK_HALT] = "halt"};
 
 static const char *const kind_words[CHECK_KIND_COUNT] = {
     [CHECK_ROW_COUNT] = "row_count", [CHECK_NOT_NULL] = "not_null", [CHECK_UNIQUE] = "unique",
@@ -24,7 +25,7 @@ const char *sql_check_kind_word(enum check_kind kind)
     return kind_words[kind];
 }
 
-const char *sql_check_severity_word(enum check_severity severity)
+const char *sql_check_severity_word(enum sql_check_severity severity)
 {
     return severity_words[severity];
 }
@@ -44,18 +45,30 @@ static enum bf_rc refuse(const struct reading *r, const char *key, const char *w
     return bf_fail(r->err, BF_INVALID, "check %.64s: \"%s\" is not %s", name, key, wanted);
 }
 
-static bool is_name(const json_t *v)
+static enum bf_rc refuse_count(const struct reading *r, const char *key, const char *what, unsigned most)
+{
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, what, most);
+    return refuse(r, key, wanted);
+}
+
+static bool is_text(const json_t *v, size_t most)
 {
     size_t n = json_string_length(v);
-    return json_is_string(v) && n > 0 && n <= SQL_CHECK_NAME_MAX && bf_utf8_valid(json_string_value(v), n);
+    return json_is_string(v) && n > 0 && n <= most && bf_utf8_valid(json_string_value(v), n);
+}
+
+static enum bf_rc read_text_into(const struct reading *r, const char *key, const json_t *v, unsigned most, char **ret)
+{
+    if (!is_text(v, most))
+        return refuse_count(r, key, "a name of 1 to %u bytes", most);
+    *ret = bf_xstrdup(json_string_value(v));
+    return BF_OK;
 }
 
 static enum bf_rc read_name_into(const struct reading *r, const char *key, const json_t *v, char **ret)
 {
-    if (!is_name(v))
-        return refuse(r, key, "a name of 1 to 256 bytes");
-    *ret = bf_xstrdup(json_string_value(v));
-    return BF_OK;
+    return read_text_into(r, key, v, SQL_IDENT_MAX_BYTES, ret);
 }
 
 static enum bf_rc read_dataset(const struct reading *r, const char *key, const json_t *v)
@@ -65,7 +78,7 @@ static enum bf_rc read_dataset(const struct reading *r, const char *key, const j
 
 static enum bf_rc read_table(const struct reading *r, const char *key, const json_t *v)
 {
-    return read_name_into(r, key, v, &r->check->table);
+    return read_text_into(r, key, v, SQL_TABLE_MAX_BYTES, &r->check->table);
 }
 
 static enum bf_rc read_partition_column(const struct reading *r, const char *key, const json_t *v)
@@ -75,7 +88,7 @@ static enum bf_rc read_partition_column(const struct reading *r, const char *key
 
 static enum bf_rc read_to_table(const struct reading *r, const char *key, const json_t *v)
 {
-    return read_name_into(r, key, v, &r->check->to_table);
+    return read_text_into(r, key, v, SQL_TABLE_MAX_BYTES, &r->check->to_table);
 }
 
 static enum bf_rc read_field(const struct reading *r, const char *key, const json_t *v)
@@ -163,8 +176,8 @@ static enum bf_rc read_within(const struct reading *r, const char *key, const js
 static enum bf_rc read_columns(const struct reading *r, const char *key, const json_t *v)
 {
     size_t n = json_array_size(v);
-    if (n == 0 || n > SQL_CHECK_NAMES_MAX)
-        return refuse(r, key, "a list of 1 to 256 names");
+    if (n == 0 || n > SQL_CHECK_COLUMNS_MAX)
+        return refuse_count(r, key, "a list of 1 to %u names", SQL_CHECK_COLUMNS_MAX);
     struct check_names *names = &r->check->columns;
     names->at = bf_xcalloc(n, sizeof *names->at);
     for (; names->n < n; names->n++) {
@@ -188,15 +201,15 @@ static enum bf_rc read_columns_types(const struct reading *r, const char *key, c
 {
     struct sql_check *c = r->check;
     size_t n = json_object_size(v);
-    if (n == 0 || n > SQL_CHECK_NAMES_MAX)
-        return refuse(r, key, "an object of 1 to 256 columns and their types");
+    if (n == 0 || n > SQL_CHECK_COLUMNS_MAX)
+        return refuse_count(r, key, "an object of 1 to %u columns and their types", SQL_CHECK_COLUMNS_MAX);
     c->columns.at = bf_xcalloc(n, sizeof *c->columns.at);
     c->types.at = bf_xcalloc(n, sizeof *c->types.at);
     const char *column;
     json_t *type;
     json_object_foreach((json_t *)(uintptr_t)v, column, type) {
         size_t len = strlen(column);
-        if (len == 0 || len > SQL_CHECK_NAME_MAX || !is_name(type))
+        if (len == 0 || len > SQL_IDENT_MAX_BYTES || !is_text(type, SQL_TYPE_MAX_BYTES))
             return refuse(r, key, "an object of columns and their types");
         c->columns.at[c->columns.n++] = bf_xstrdup(column);
         c->types.at[c->types.n++] = bf_xstrdup(json_string_value(type));
@@ -223,8 +236,8 @@ static bool read_value(const json_t *v, struct check_value *ret)
 static enum bf_rc read_values(const struct reading *r, const char *key, const json_t *v)
 {
     size_t n = json_array_size(v);
-    if (n == 0 || n > SQL_CHECK_NAMES_MAX)
-        return refuse(r, key, "a list of 1 to 256 values");
+    if (n == 0 || n > SQL_CHECK_VALUES_MAX)
+        return refuse_count(r, key, "a list of 1 to %u values", SQL_CHECK_VALUES_MAX);
     r->check->values = bf_xcalloc(n, sizeof *r->check->values);
     for (; r->check->n_values < n; r->check->n_values++)
         if (!read_value(json_array_get(v, r->check->n_values), &r->check->values[r->check->n_values]))
@@ -241,9 +254,9 @@ static enum bf_rc read_grain(const struct reading *r, const char *key, const jso
 
 static enum bf_rc read_severity(const struct reading *r, const char *key, const json_t *v)
 {
-    for (int s = 0; json_is_string(v) && s < CHECK_SEVERITY_COUNT; s++) {
+    for (int s = 0; json_is_string(v) && s < SQL_CHECK_SEVERITY_COUNT; s++) {
         if (strcmp(severity_words[s], json_string_value(v)) == 0) {
-            r->check->severity = (enum check_severity)s;
+            r->check->severity = (enum sql_check_severity)s;
             return BF_OK;
         }
     }

@@ -14,10 +14,7 @@ static const char *const status_words[] = {[CHECK_PASSED] = "passed", [CHECK_FAI
 
 static json_t *cut_text(const char *s, size_t max)
 {
-    size_t n = strlen(s) < max ? strlen(s) : max;
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    return json_stringn(s, n);
+    return json_stringn(s, bf_utf8_cut(s, max));
 }
 
 static json_t *body_of(const struct sql_check_result *r)

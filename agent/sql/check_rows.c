@@ -158,7 +158,7 @@ bool check_unique(struct check_run *x)
 static bool put_value(struct check_run *x, const struct check_value *v, enum column_class class, struct bf_buf *b)
 {
     struct decimal parsed;
-    if (class == COLUMN_TEXT && v->type != CHECK_VALUE_BOOLEAN && x->dialect->dbms != CHECK_SQLITE) {
+    if (class == COLUMN_TEXT && v->type != CHECK_VALUE_BOOLEAN && !x->dialect->types_by_value) {
         check_put_string(x, v->text, b);
     } else if (v->type == CHECK_VALUE_BOOLEAN) {
         bf_buf_put_str(b, x->dialect->truth[strcmp(v->text, "true") == 0]);

@@ -19,14 +19,6 @@
 
 /* --- ends --------------------------------------------------------------------------------------------------------------- */
 
-static void cut_to_characters(char *s)
-{
-    size_t n = strlen(s);
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    s[n] = '\0';
-}
-
 bool check_stop(struct check_run *x, const char *fmt, ...)
 {
     struct sql_check_result *r = x->result;
@@ -34,7 +26,7 @@ bool check_stop(struct check_run *x, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(r->text, sizeof r->text, fmt, args);
     va_end(args);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     r->status = CHECK_COULD_NOT_RUN;
     r->fault = (struct sql_fault){.sqlstate = "42000"};
     snprintf(r->fault.dbms, sizeof r->fault.dbms, "%s", sql_connection_dbms(x->place->connection));
@@ -44,12 +36,13 @@ bool check_stop(struct check_run *x, const char *fmt, ...)
 
 bool check_end(struct check_run *x, bool passed, const char *fmt, ...)
 {
+    struct sql_check_result *r = x->result;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(x->result->text, sizeof x->result->text, fmt, args);
+    vsnprintf(r->text, sizeof r->text, fmt, args);
     va_end(args);
-    cut_to_characters(x->result->text);
-    x->result->status = passed ? CHECK_PASSED : CHECK_FAILED;
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
+    r->status = passed ? CHECK_PASSED : CHECK_FAILED;
     return true;
 }
 
@@ -73,7 +66,7 @@ const char *check_label(const struct check_run *x, char ret[160])
         n += snprintf(ret + n, 160 - (size_t)n, ")");
     if (*c->dataset && n < 150)
         snprintf(ret + n, 160 - (size_t)n, " of %.60s", c->dataset);
-    cut_to_characters(ret);
+    ret[bf_utf8_cut(ret, 160 - 1)] = '\0';
     return ret;
 }
 
@@ -83,14 +76,14 @@ static bool stop_by_fault(struct check_run *x, const struct sql_fault *fault)
     struct sql_check_result *r = x->result;
     char label[160];
     bool quiet = x->place->n_mask && (strncmp(fault->sqlstate, "22", 2) == 0 || strcmp(fault->sqlstate, "HY000") == 0)
-                 && x->dialect->dbms != CHECK_SQLITE;
+                 && !x->dialect->private_errors;
     const char *said = quiet ? "an error whose words may hold masked values and are left out" : fault->text;
     r->status = CHECK_COULD_NOT_RUN;
     r->fault = *fault;
     if (quiet)
         snprintf(r->fault.text, sizeof r->fault.text, "%s", said);
     snprintf(r->text, sizeof r->text, "%s could not run: %s says: %.300s", check_label(x, label), fault->dbms, said);
-    cut_to_characters(r->text);
+    r->text[bf_utf8_cut(r->text, sizeof r->text - 1)] = '\0';
     return false;
 }
 
@@ -224,21 +217,19 @@ static bool limit_time(struct check_run *x)
         return stop_by_time(x);
     char text[96] = "";
     struct sql_fault fault;
-    if (x->dialect->dbms == CHECK_POSTGRESQL)
-        snprintf(text, sizeof text, "set local statement_timeout = %" PRId64, left_ms);
-    else if (x->dialect->dbms == CHECK_MARIADB)
-        snprintf(text, sizeof text, "set session max_statement_time = %.3f", (double)left_ms / 1000);
+    if (x->dialect->set_limit)
+        snprintf(text, sizeof text, x->dialect->set_limit, left_ms);
     if (*text && sql_execute(x->place->connection, text, NULL, &fault) != BF_OK)
         return stop_by_fault(x, &fault);
     return true;
 }
 
-/* 57014 query_canceled; 1969 ER_STATEMENT_TIMEOUT. */
+/* 57014 is query_canceled. */
 static bool is_time_limit(const struct check_run *x, const struct sql_fault *fault)
 {
     if (!x->check->timeout_ms || bf_boottime_ms() - x->began_ms < x->check->timeout_ms)
         return false;                          /* cancelled by others, at the end of the attempt's time */
-    return strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->dbms == CHECK_MARIADB && fault->native == 1969);
+    return strcmp(fault->sqlstate, "57014") == 0 || (x->dialect->limit_native && fault->native == x->dialect->limit_native);
 }
 
 bool check_query_limited(struct check_run *x, struct bf_buf *sql, struct sql_rows_limit limit, struct sql_rows *ret)
@@ -397,7 +388,7 @@ const char *check_example(const struct check_run *x, char ret[96])
     ret[0] = '\0';
     if (value && strcmp(value, "***") != 0 && *value)
         snprintf(ret, 96, ", e.g. %.60s", value);
-    cut_to_characters(ret);
+    ret[bf_utf8_cut(ret, 96 - 1)] = '\0';
     return ret;
 }
 

@@ -68,6 +68,8 @@ void check_figure_decimal(struct check_run *x, const char *name, const char *dec
 /* --- columns (check_columns.c) --- */
 bool check_table_read(struct check_run *x, const char *table, const struct check_table **ret);
 bool check_column_find(struct check_run *x, const char *table, const char *column, const struct check_column **ret);
+/* Is name, of a table, the column that is wanted? */
+bool check_is_named(const struct check_run *x, const char *wanted, const char *name);
 void check_table_done(struct check_table *t);
 
 /* --- time (check_inside.c, check_grain.c, check_text.c) --- */

@@ -32,11 +32,6 @@ static void add_difference(struct check_run *x, const char *column, const char *
         json_array_append_new(offending, json_pack("{s:s,s:s,s:s?}", "column", column, "expected", wanted, "found", found));
 }
 
-static bool is_named(const struct check_run *x, const char *wanted, const char *name)
-{
-    return x->dialect->dbms == CHECK_POSTGRESQL ? strcmp(wanted, name) == 0 : strcasecmp(wanted, name) == 0;
-}
-
 /* Does the column meet what the plan says?  If not, the difference is evidence. */
 static bool judge_column(struct check_run *x, const struct check_table *t, const char *column, const char *wanted)
 {
@@ -45,7 +40,7 @@ static bool judge_column(struct check_run *x, const struct check_table *t, const
     bool not_null = take_not_null(wanted, type);
     const struct check_column *c = NULL;
     for (size_t i = 0; i < t->n && !c; i++)
-        if (is_named(x, column, t->columns[i].name))
+        if (check_is_named(x, column, t->columns[i].name))
             c = &t->columns[i];
     if (!c) {
         add_difference(x, column, wanted, NULL);

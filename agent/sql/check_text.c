@@ -6,7 +6,7 @@
 
 bool check_reads_zoned(const struct check_run *x)
 {
-    return x->dialect->dbms != CHECK_ANSI;
+    return x->dialect->reads_zoned;
 }
 
 static void put_any(const char *name, const char *const *patterns, size_t n, struct bf_buf *ret)
@@ -29,11 +29,10 @@ void check_put_zoned(const char *name, struct bf_buf *ret)
 
 static void put_joined(const struct check_run *x, const char *a, const char *b, const char *c, struct bf_buf *ret)
 {
-    bool maria = x->dialect->dbms == CHECK_MARIADB;
-    const char *glue = maria ? ", " : " || ";
-    bf_buf_printf(ret, "%s%s%s%s", maria ? "concat(" : "(", a, glue, b);
+    const struct check_dialect *d = x->dialect;
+    bf_buf_printf(ret, "%s%s%s%s", d->concat_begin, a, d->concat_glue, b);
     if (c)
-        bf_buf_printf(ret, "%s%s", glue, c);
+        bf_buf_printf(ret, "%s%s", d->concat_glue, c);
     bf_buf_put_str(ret, ")");
 }
 
@@ -80,8 +79,8 @@ void check_put_zoned_epoch(const struct check_run *x, const char *name, struct b
 
 void check_put_whole_second(const struct check_run *x, const char *name, struct bf_buf *ret)
 {
-    if (x->dialect->dbms != CHECK_SQLITE) {
-        bf_buf_put_str(ret, "1 = 1");          /* their epoch keeps fractions */
+    if (!x->dialect->whole_epochs) {
+        bf_buf_put_str(ret, "1 = 1");          /* the epoch keeps fractions */
         return;
     }
     bf_buf_put_str(ret, "strftime('%f', ");

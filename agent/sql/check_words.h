@@ -5,6 +5,6 @@
 #include "agent/sql/check.h"
 
 const char *sql_check_kind_word(enum check_kind kind);
-const char *sql_check_severity_word(enum check_severity severity);
+const char *sql_check_severity_word(enum sql_check_severity severity);
 
 #endif

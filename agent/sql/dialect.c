@@ -4,14 +4,22 @@
 
 #include <string.h>
 
-static const struct sql_dialect *const dialects[] = {&sql_dialect_postgresql, &sql_dialect_mariadb, &sql_dialect_sqlite};
+/* "ansi" stands last: no database answers with its name. */
+static const struct sql_dialect *const dialects[] = {&sql_dialect_postgresql, &sql_dialect_mariadb, &sql_dialect_sqlite, &sql_dialect_ansi};
+
+#define N_DIALECTS (sizeof dialects / sizeof *dialects)
+
+const struct sql_dialect *sql_dialect_at(size_t i)
+{
+    return i < N_DIALECTS ? dialects[i] : NULL;
+}
 
 enum bf_rc sql_dialect_find(const char *dbms, const char *wanted, const struct sql_dialect **ret, struct bf_error *err)
 {
     bool ansi = strcmp(wanted, "ansi") == 0;
     if (*wanted && !ansi)
         return bf_fail(err, BF_UNSUPPORTED, "dialect %.32s is not supported yet; ansi is", wanted);
-    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+    for (size_t i = 0; i + 1 < N_DIALECTS; i++) {
         if (strcmp(dialects[i]->dbms, dbms) == 0) {
             *ret = dialects[i];
             return BF_OK;

@@ -1,7 +1,10 @@
 /* What differs between databases: literals, sessions, transactions and the table of the fence.  One table a database, a file each.
  *
- * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in split.c,
- * and let the protocol tests run on it.  Code outside of the dialects never asks which database it is. */
+ * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in lexis.c,
+ * and let the protocol tests run on it.  Checks have a table of their own in check_dialect.c.  Where a table does not reach, code asks
+ * which database it is, and another one may need a branch there: what its driver does and says (connection.c, connect_fault.c, script.c,
+ * warehouse.c, swap.c), the transaction of a database that is not known (attempt.c), what a script may not say (guard.c, by the lexis),
+ * and what checks write of catalogues, types and times (check_columns.c, check_types.c, check_inside.c, check_grain.c, check_text.c). */
 #ifndef BF_AGENT_SQL_DIALECT_H
 #define BF_AGENT_SQL_DIALECT_H
 
@@ -12,6 +15,7 @@
 #include "agent/sql/split.h"
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/sql_limits.h"
 
 struct sql_connection;
 struct sql_fault;
@@ -25,7 +29,6 @@ enum value_type {
     VALUE_TYPE_COUNT
 };
 
-#define SQL_IDENT_MAX_BYTES 255u
 #define SQL_SESSION_NAME_MAX 64                /* with its NUL; MariaDB allows 64 bytes for a lock, PostgreSQL 63 for a session */
 
 /* Append v[0..len) as a literal.  BF_INVALID when it is no value of the type; *ret keeps its length then. */
@@ -83,6 +86,8 @@ struct sql_dialect {
 
 extern const struct sql_dialect sql_dialect_postgresql, sql_dialect_mariadb, sql_dialect_sqlite, sql_dialect_ansi;
 
+/* All of them, one by one; NULL behind the last. */
+const struct sql_dialect *sql_dialect_at(size_t i);
 /* The dialect of a database; wanted is the connection's `dialect:` ("" or "ansi").  BF_UNSUPPORTED, naming the database, when there is
  * no table for it and "ansi" is not asked for. */
 enum bf_rc sql_dialect_find(const char *dbms, const char *wanted, const struct sql_dialect **ret, struct bf_error *err) BF_MUST_CHECK;

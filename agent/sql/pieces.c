@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_limits.h"
 
 static enum bf_rc parse_piece(const json_t *item, size_t number, const char *what, struct sql_request_piece *ret, struct bf_error *err)
 {

@@ -9,8 +9,6 @@
 #include "agent/sql/dialect.h"
 #include "common/error.h"
 
-#define SQL_PIECES_MAX 100000u
-
 struct sql_request_piece {
     bool value;                                /* false: text of the script */
     enum value_type type;

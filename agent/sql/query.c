@@ -60,11 +60,8 @@ static bool describe(SQLHSTMT stmt, SQLUSMALLINT number, struct sql_column *ret)
     if (!SQL_SUCCEEDED(SQLDescribeCol(stmt, number, name, sizeof name, &len, &code, &size, &scale, &nullable)))
         return false;
     name[sizeof name - 1] = '\0';
-    size_t n = strlen((const char *)name);
-    while (n && !bf_utf8_valid(name, n))
-        n--;
     *ret = (struct sql_column){.nullable = nullable != SQL_NO_NULLS};
-    memcpy(ret->name, name, n);
+    memcpy(ret->name, name, bf_utf8_cut((const char *)name, sizeof name - 1));
     name_type(stmt, number, code, size, scale, ret->type);
     return true;
 }

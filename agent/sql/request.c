@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_limits.h"
 
 struct text_key { const char *key; size_t offset; const char *otherwise; };        /* otherwise: NULL when it is required */
 struct number_key { const char *key; size_t offset; int64_t min; bool required; };

@@ -11,7 +11,6 @@
 #include "common/error.h"
 
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
-#define SQL_OUTPUTS_MAX 1000u
 #define SQL_FENCE_DEFAULT "bf_fence"
 
 enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT };

@@ -45,7 +45,7 @@ Test(sql_check, every_kind_is_read)
     cr_expect_eq(c.at[3].values[3].type, CHECK_VALUE_BOOLEAN);
     cr_expect_eq(c.at[6].grain, SQL_GRAIN_MONTH);
     cr_expect_str_eq(c.at[7].types.at[0], "bigint not null");
-    cr_expect(c.at[8].severity == CHECK_HALT && c.at[8].within == WITHIN_AMOUNT);
+    cr_expect(c.at[8].severity == SQL_CHECK_HALT && c.at[8].within == WITHIN_AMOUNT);
     sql_checks_done(&c);
 }
 
@@ -59,7 +59,7 @@ Test(sql_check, what_is_wrong_is_named)
         {"[{\"name\":\"n\"}]", "the kind \"\" is not supported yet"},
         {"[{\"name\":\"n\",\"kind\":\"anomaly\"}]", "the kind \"anomaly\" is not supported yet"},
         {"[{" HEAD "\"unique\"}]", "\"columns\" is not there"},
-        {"[{" HEAD "\"unique\",\"columns\":[]}]", "\"columns\" is not a list of 1 to 256 names"},
+        {"[{" HEAD "\"unique\",\"columns\":[]}]", "\"columns\" is not a list of 1 to 1000 names"},
         {"[{" HEAD "\"unique\",\"columns\":[3]}]", "\"columns\" is not a name"},
         {"[{" HEAD "\"unique\",\"columns\":[\"a\"],\"sample\":0.5}]", "\"sample\" is not supported for unique"},
         {"[{" HEAD "\"not_null\",\"columns\":[\"a\"],\"sample\":0}]", "a fraction above 0"},
@@ -273,7 +273,7 @@ Test(sql_check, lines_are_bounded)
         }
         json_array_append_new(r.offending, row);
     }
-    struct sql_check_results results = {.at = &r, .n = 1, .end = CHECKS_FAILED, .severity = CHECK_HALT, .text = "check n of d failed: wrong"};
+    struct sql_check_results results = {.at = &r, .n = 1, .end = CHECKS_FAILED, .severity = SQL_CHECK_HALT, .text = "check n of d failed: wrong"};
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     sql_check_report_lines(&results, &b);
     char *newline = strchr(bf_buf_cstr(&b), '\n');

@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "agent/sql/check_dialect.h"
 #include "agent/sql/dialect.h"
+#include "agent/sql/guard.h"
 #include "common/mem.h"
 
 enum { LITE, POSTGRES, MARIA, ANSI, N_DIALECTS };
@@ -155,4 +157,24 @@ Test(sql_dialect, what_another_try_may_help)
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         cr_assert_eq(dialect(codes[i].dialect)->transient(codes[i].native, codes[i].state), codes[i].want, "case %zu", i);
+}
+
+/* What is told by tables of their own has a row for each: what a script may not say, by lexis, and checks, by name. */
+Test(sql_dialect, each_stands_in_every_table)
+{
+    const struct sql_dialect *d, *found;
+    size_t n = 0;
+    for (; (d = sql_dialect_at(n)) != NULL; n++) {
+        struct sql_part part = {.text = "select 1", .len = strlen("select 1")};
+        struct sql_script s = {0};
+        struct bf_error err = {0};
+        cr_assert_eq(sql_split(d->lexis, &part, 1, &s, &err), BF_OK, "%s: %s", d->dbms, err.text);
+        for (int transaction = 0; transaction < 2; transaction++)
+            cr_expect_eq(sql_guard_check(d, transaction, &s.at[0], &err), BF_OK, "%s: %s", d->dbms, err.text);
+        cr_expect_str_eq(check_dialect_find(d->dbms)->name, d->dbms);
+        cr_expect_eq(sql_dialect_find(d->dbms, "ansi", &found, &err), BF_OK);
+        cr_expect_eq(found, d, "%s", d->dbms);
+        sql_script_done(&s);
+    }
+    cr_expect_eq(n, (size_t)CHECK_DBMS_COUNT);
 }

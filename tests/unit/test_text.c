@@ -1,6 +1,7 @@
 #include "common/text.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
@@ -147,6 +148,24 @@ Test(text, utf8)
     };
     for (size_t i = 0; i < LEN(rows); i++)
         cr_expect_eq(bf_utf8_valid(rows[i].s, rows[i].n), rows[i].ok, "row %zu", i);
+}
+
+Test(text, utf8_is_cut_at_a_character)
+{
+    static const struct { const char *s; size_t max, want; } rows[] = {
+        {"", 9, 0}, {"plain", 9, 5}, {"plain", 5, 5}, {"plain", 3, 3}, {"plain", 0, 0}, {"a\xc3\xa9", 2, 1}, {"a\xc3\xa9", 3, 3},
+        {"\xe2\x82\xac.", 2, 0}, {"\xe2\x82\xac.", 3, 3}, {"ok\xf0\x9f\x98\x80", 5, 2}, {"ok\xff and more", 20, 2}, {"ok\xc3", 20, 2},
+        {"a\0b", 3, 1}, {"a\xe2\x82\0\xac", 5, 1},
+    };
+    for (size_t i = 0; i < LEN(rows); i++)
+        cr_expect_eq(bf_utf8_cut(rows[i].s, rows[i].max), rows[i].want, "row %zu", i);
+    size_t n = 8u << 20;
+    char *bad = malloc(n + 1);
+    memset(bad, 'a', n / 2);
+    memset(bad + n / 2, 0x80, n / 2);
+    bad[n] = '\0';
+    cr_expect_eq(bf_utf8_cut(bad, n), n / 2);  /* in one pass: a look at the whole for each byte would never end */
+    free(bad);
 }
 
 Test(text, nearest)
