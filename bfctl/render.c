@@ -158,7 +158,17 @@ void table_row(struct table *t)
 
 void table_cell(struct table *t, const char *text)
 {
-    scols_line_set_data(t->row, t->cell++, text && *text ? text : "-");
+    /* The text may be a step's or a database's: no character that a terminal acts on, and one line. */
+    BF_CLEANUP(bf_buf_free) struct bf_buf clean = {0};
+    for (const char *at = text ? text : ""; *at;) {
+        size_t n = strcspn(at, "\r\n");
+        render_put_safe(at, n, &clean);
+        at += n;
+        if (*at)
+            bf_buf_put_str(&clean, " ");
+        at += *at != '\0';
+    }
+    scols_line_set_data(t->row, t->cell++, clean.len ? bf_buf_cstr(&clean) : "-");
 }
 
 void table_cellf(struct table *t, const char *fmt, ...)
