@@ -159,7 +159,7 @@ static const struct plan_key dataset[] = {
     READ("table", T(PLAN_VALUE_TABLE), "what the database calls it; preset: its name here"),
     READ("schema", SCHEMA, "columns and their types; a promise that the `sql` step that writes it checks"),
     READ("freshness", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be; a promise in the same way"),
-    READ("mask", COLUMNS, "columns whose values are never shown"),
+    READ("mask", COLUMNS, "columns whose values rows that a check found wrong do not show"),
 };
 KEYS(dataset, "dataset", "a dataset");
 

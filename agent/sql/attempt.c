@@ -27,10 +27,7 @@ bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
 
 void attempt_cut_text(char *s)
 {
-    size_t n = strlen(s);
-    while (n && !bf_utf8_valid(s, n))
-        n--;
-    s[n] = '\0';
+    s[bf_utf8_cut(s, SIZE_MAX)] = '\0';
 }
 
 /* Who cancelled is known here and nowhere else. */

@@ -147,8 +147,11 @@ bool check_sql(struct check_run *x)
     check_label(x, label);
     if (n == 0)
         return check_end(x, true, "%s: the query found no row that is wrong", label);
+    /* Masks go by the names of columns, and a query gives columns what names it likes. */
+    bool shown = x->place->n_mask == 0;
     bf_buf_printf(&rows, "select * from (%s) bf_q", bf_buf_cstr(&query));
-    if (!check_query_offending(x, &rows))
+    if (shown && !check_query_offending(x, &rows))
         return false;
-    return check_end(x, false, "%s: the query found %" PRId64 " row%s wrong", label, n, n == 1 ? " that is" : "s that are");
+    return check_end(x, false, "%s: the query found %" PRId64 " row%s wrong%s", label, n, n == 1 ? " that is" : "s that are",
+                     shown ? "" : "; rows of a query are not shown where columns are masked");
 }

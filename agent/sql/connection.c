@@ -32,9 +32,7 @@ enum { MESSAGE_MAX = 8192, PATIENCE_S = 10 };
 
 static void set_text(struct sql_fault *f, const char *text, size_t len)
 {
-    size_t n = len < sizeof f->text - 1 ? len : sizeof f->text - 1;
-    while (n && !bf_utf8_valid(text, n))
-        n--;
+    size_t n = bf_utf8_cut(text, len < sizeof f->text - 1 ? len : sizeof f->text - 1);
     if (n)
         memcpy(f->text, text, n);
     f->text[n] = '\0';
