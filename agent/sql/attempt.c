@@ -13,6 +13,7 @@
 #include "agent/sql/supervise.h"
 #include "agent/sql/targets.h"
 #include "common/mem.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
@@ -45,11 +46,10 @@ static bool end_stopped(struct attempt *x, const char *where)
 bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault *fault)
 {
     struct run_result *r = x->result;
-    const struct sql_dialect *d = x->session.dialect;
     r->fault = *fault;
     if (supervise_stopped() != SUPERVISE_RUNNING)
         return end_stopped(x, where);
-    r->transient = d ? d->transient(fault->native, fault->sqlstate) : strncmp(fault->sqlstate, "08", 2) == 0;
+    r->transient = bf_sql_class(fault->dbms, fault->native, fault->sqlstate) == BF_SQL_TRANSIENT;
     attempt_end(x, RUN_FAULT, "%s: %s says: %s (%s, native %d)", where, *fault->dbms ? fault->dbms : "the driver", fault->text,
                 fault->sqlstate, fault->native);
     int n = snprintf(NULL, 0, "%s: ", where);
@@ -57,6 +57,17 @@ bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault 
     attempt_cut_text(r->fault.text);
     attempt_cut_text(r->text);
     return false;
+}
+
+bool attempt_undecided(struct attempt *x, const char *where, const struct sql_fault *heard)
+{
+    struct run_result *r = x->result;
+    r->fault = (struct sql_fault){.sqlstate = "08S01"};
+    memcpy(r->fault.dbms, heard->dbms, sizeof r->fault.dbms);
+    snprintf(r->fault.text, sizeof r->fault.text, "%s: %.900s (%s, native %d)", where, heard->text, heard->sqlstate, heard->native);
+    attempt_cut_text(r->fault.text);
+    r->transient = true;
+    return attempt_end(x, RUN_FAULT, "%s", r->fault.text);
 }
 
 bool attempt_refused(struct attempt *x, const struct bf_error *err)
@@ -189,7 +200,7 @@ static bool take_verdict(struct attempt *x, const struct sql_check_results *resu
     if (supervise_stopped() != SUPERVISE_RUNNING)
         return attempt_fault(x, "in the checks", &results->fault);
     x->result->fault = results->fault;
-    x->result->transient = x->session.dialect->transient(results->fault.native, results->fault.sqlstate);
+    x->result->transient = bf_sql_class(results->fault.dbms, results->fault.native, results->fault.sqlstate) == BF_SQL_TRANSIENT;
     return attempt_end(x, RUN_FAULT, "%.*s", (int)sizeof x->result->text - 1, results->text);
 }
 

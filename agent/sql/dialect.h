@@ -66,7 +66,6 @@ struct sql_dialect {
      * in_transaction: one is open, ours or the script's, and stays so. */
     enum bf_rc (*discard)(struct sql_connection *c, const char *text, bool in_transaction, bool *ret_is_query,
                           struct sql_fault *fault);
-    bool (*transient)(int32_t native, const char *sqlstate);
 
     /* The fence.  create_fence holds two %s: the table and the column "partition". */
     const char *create_fence;

@@ -164,8 +164,9 @@ static bool lock(struct attempt *x)
         return attempt_fault(x, "cannot lock the publication", &fault);
     if (strcmp(cells[0], "1") == 0)
         return true;
-    (void)sql_fail_plain(x->session.connection, "55P03", "another attempt publishes; it did not end in 5 s", &fault);
-    fault.native = 1205;                       /* a wait for a lock, as the database's own table of errors has it */
+    char text[80];
+    snprintf(text, sizeof text, "another attempt publishes; it did not end in %d s", LOCK_WAIT_S);
+    (void)sql_fail_plain(x->session.connection, "55P03", text, &fault);
     return attempt_fault(x, "cannot lock the publication", &fault);
 }
 
@@ -275,11 +276,8 @@ static bool publish(struct attempt *x)
     if (!publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
-    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK) {
-        (void)attempt_fault(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
-        x->result->transient = true;
-        return false;
-    }
+    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
+        return attempt_undecided(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
     sql_failpoint("after_marker");
     unlock(x);
     return true;

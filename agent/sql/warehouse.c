@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 enum { TRIES_MAX = 10 };
@@ -136,7 +137,7 @@ static bool try_fence(struct attempt *x, struct sql_fault *fault)
     bool ok = false, again = true;
     for (int i = 0; again && i < TRIES_MAX; i++) {
         ok = try_fence_once(x, fault);
-        again = !ok && x->session.dialect->transient(fault->native, fault->sqlstate);
+        again = !ok && bf_sql_class(fault->dbms, fault->native, fault->sqlstate) == BF_SQL_TRANSIENT;
     }
     return ok;
 }
