@@ -126,14 +126,14 @@ bool attempt_prepare(struct attempt *x)
     const struct sql_request *r = x->request;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
-    if (fence_init(&x->fence, &err) != BF_OK || (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK))
+    if (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK)
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
     snprintf(x->backend, sizeof x->backend, "%s:%ld%s%s", host, (long)getpid(), *x->session.id ? " session " : "", x->session.id);
-    return true;
+    return fence_init(&x->fence, &err) == BF_OK || attempt_refused(x, &err);
 }
 
 enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault)
@@ -142,7 +142,8 @@ enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret,
     BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[1][SQL_CELL_MAX];
-    session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table);
+    if (session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table, fault) != BF_OK)
+        return BF_FAILED;
     return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
 }
 
@@ -152,8 +153,9 @@ static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[2][SQL_CELL_MAX] = {"", ""};
     bool found = false;
-    session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table);
-    enum bf_rc rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
+    enum bf_rc rc = session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table, fault);
+    if (rc == BF_OK)
+        rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
     ret_engine[0] = '\0';
     if (rc == BF_OK && found && strcmp(cells[1], "YES") != 0)
         memcpy(ret_engine, cells[0], SQL_CELL_MAX);

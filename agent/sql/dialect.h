@@ -1,6 +1,6 @@
 /* What differs between databases: literals, sessions, transactions and the table of the fence.  One table a database, a file each.
  *
- * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in split.c,
+ * Another database is another file with another table: fill in a struct sql_dialect, name it in dialect.c, give it a lexis in lexis.c,
  * and let the protocol tests run on it.  Code outside of the dialects never asks which database it is. */
 #ifndef BF_AGENT_SQL_DIALECT_H
 #define BF_AGENT_SQL_DIALECT_H
@@ -60,7 +60,8 @@ struct sql_dialect {
     bool ask_after_each;                       /* statements may end a transaction without a word, so ask after every one */
     bool ddl_commits;                          /* DDL ends the transaction */
     const char *engine_of;                     /* query with %s, %s for schema ("" is the session's) and table: engine, and whether it
-                                                * knows transactions ("YES"); NULL: all tables do */
+                                                * knows transactions ("YES"); NULL: see all_transactional */
+    bool all_transactional;                    /* every table takes part in transactions; neither this nor engine_of: nobody knows */
     const char *rows;                          /* query: rows changed on this connection so far; NULL: the driver's counts are added */
     /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran.
      * in_transaction: one is open, ours or the script's, and stays so. */

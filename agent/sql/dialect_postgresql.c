@@ -112,6 +112,7 @@ const struct sql_dialect sql_dialect_postgresql = {
     .end_session = "select pg_terminate_backend(%s)",
     .end_remedy = "grant pg_signal_backend to ",
     .begin = "begin",
+    .all_transactional = true,
     .transaction_id = "select txid_current()",
     .discard = discard,
     .create_fence =

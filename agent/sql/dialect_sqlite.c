@@ -43,6 +43,7 @@ const struct sql_dialect sql_dialect_sqlite = {
     .name_max = SQL_IDENT_MAX_BYTES,
     .settle = settle,
     .begin = "begin immediate",
+    .all_transactional = true,
     .rows = "select total_changes()",
     .discard = discard,
     .create_fence =

@@ -159,8 +159,8 @@ static bool lock(struct attempt *x)
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     lock_name(x->request, name);
     snprintf(wait, sizeof wait, "%d", LOCK_WAIT_S);
-    session_put(x->session.dialect, &b, x->session.dialect->lock, name, wait);
-    if (sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &fault) != BF_OK)
+    if (session_put(x->session.dialect, &b, x->session.dialect->lock, name, wait, &fault) != BF_OK ||
+        sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &fault) != BF_OK)
         return attempt_fault(x, "cannot lock the publication", &fault);
     if (strcmp(cells[0], "1") == 0)
         return true;
@@ -177,7 +177,8 @@ static void unlock(struct attempt *x)
     bool found = false;
     lock_name(x->request, name);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    session_put(x->session.dialect, &b, x->session.dialect->unlock, name, NULL);
+    if (session_put(x->session.dialect, &b, x->session.dialect->unlock, name, NULL, &ignored) != BF_OK)
+        return;
     do
         cells[0][0] = '\0';
     while (x->session.connection && sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &ignored) == BF_OK &&
