@@ -1,5 +1,5 @@
 /* What the protocols share: an attempt with its session, its script and its row in the fence, and how it ends.  Private to run.c,
- * swap.c and warehouse.c. */
+ * swap.c, warehouse.c, and to its own parts attempt.c, claim.c and statements.c. */
 #ifndef BF_AGENT_SQL_ATTEMPT_H
 #define BF_AGENT_SQL_ATTEMPT_H
 
