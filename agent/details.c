@@ -141,9 +141,9 @@ const char *details_add_metric(struct details *d, const json_t *metric)
 const char *details_set_statement(struct details *d, const json_t *sql)
 {
     static const struct text_rule texts[] = {{"excerpt", DETAILS_EXCERPT_MAX, false}};
-    static const char *const numbers[] = {"statement", "line"};
+    static const char *const numbers[] = {"statement", "line", "column"};
     json_t *copy = json_object();
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         json_int_t n = json_integer_value(json_object_get(sql, numbers[i]));
         if (n > 0)
             json_object_set_new(copy, numbers[i], json_integer(n));

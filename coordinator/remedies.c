@@ -37,6 +37,7 @@ static const struct state_remedy any_states[] = {
     {"28", PASSWORD},
     {"08", REACH},
     {"40001", DEADLOCK},
+    {"55P03", LOCKED},
     {"HYT00", TIMEBOX},
     {"HYT01", REACH},
 };

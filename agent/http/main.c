@@ -2,7 +2,6 @@
  * nowhere else; a failure goes to the file $BF_RESULT, a sentence for people to standard error, the beginning of a good answer
  * to standard output. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +14,14 @@
 #include "agent/http/request.h"
 #include "agent/http/run.h"
 #include "common/files.h"
+#include "common/helper.h"
 #include "common/mem.h"
 
 enum { EXIT_USAGE = 2 };
 
 static int say(int status, const char *text)
 {
-    fprintf(stderr, "bf-http: %s\n", text);
-    return status;
+    return bf_helper_say("bf-http", status, text);
 }
 
 static int usage(int argc, char **argv)
@@ -41,19 +40,6 @@ static int usage(int argc, char **argv)
     return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
 }
 
-/* Open before anything runs, so that no work is done whose result could not be told.  -1 without BF_RESULT. */
-static enum bf_rc open_result(int *ret, struct bf_error *err)
-{
-    const char *path = getenv("BF_RESULT");
-    *ret = -1;
-    if (!path || !*path)
-        return BF_OK;
-    *ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (*ret < 0)
-        return bf_fail_errno(err, BF_IO, errno, "cannot open the result file %s", path);
-    return BF_OK;
-}
-
 /* The order to end, as a descriptor.  A log that nobody reads any more is no reason to die in the middle of a call. */
 static enum bf_rc open_stop(int *ret, struct bf_error *err)
 {
@@ -69,14 +55,9 @@ static enum bf_rc open_stop(int *ret, struct bf_error *err)
 
 static enum bf_rc read_request(struct http_request *ret, struct bf_error *err)
 {
-    struct bf_buf input = {0};
-    enum bf_rc rc = bf_file_read("-", HTTP_REQUEST_MAX_BYTES, &input, err);
-    if (rc == BF_OK)
-        rc = http_request_parse((const char *)input.data, input.len, ret, err);
-    if (input.cap)
-        explicit_bzero(input.data, input.cap);
-    bf_buf_free(&input);
-    return rc;
+    BF_CLEANUP(bf_helper_forget) struct bf_buf input = {0};
+    enum bf_rc rc = bf_helper_read_request(HTTP_REQUEST_MAX_BYTES, &input, err);
+    return rc == BF_OK ? http_request_parse((const char *)input.data, input.len, ret, err) : rc;
 }
 
 int main(int argc, char **argv)
@@ -90,7 +71,7 @@ int main(int argc, char **argv)
     BF_AUTO_CLOSE int result_fd = -1;
     BF_AUTO_CLOSE int stop_fd = -1;
     struct http_request request = {0};
-    if (read_request(&request, &err) != BF_OK || open_result(&result_fd, &err) != BF_OK || open_stop(&stop_fd, &err) != BF_OK)
+    if (read_request(&request, &err) != BF_OK || bf_helper_open_result(&result_fd, &err) != BF_OK || open_stop(&stop_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
 
     BF_CLEANUP(http_result_done) struct http_result result = {0};
@@ -98,9 +79,8 @@ int main(int argc, char **argv)
     http_request_done(&request);
     BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};
     http_report_lines(&result, &lines);
-    if (result_fd >= 0 && bf_write_all(result_fd, lines.data, lines.len, &err) != BF_OK)
-        (void)say(0, err.text);
+    int status = bf_helper_tell("bf-http", result_fd, &lines, http_report_exit(&result));
     if (bf_write_all(STDOUT_FILENO, result.shown.data, result.shown.len, &err) != BF_OK)
         (void)say(0, err.text);
-    return say(http_report_exit(&result), bf_buf_cstr(&result.text));
+    return say(status, bf_buf_cstr(&result.text));
 }

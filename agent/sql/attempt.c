@@ -13,6 +13,7 @@
 #include "agent/sql/supervise.h"
 #include "agent/sql/targets.h"
 #include "common/mem.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...)
@@ -42,11 +43,10 @@ static bool end_stopped(struct attempt *x, const char *where)
 bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault *fault)
 {
     struct run_result *r = x->result;
-    const struct sql_dialect *d = x->session.dialect;
     r->fault = *fault;
     if (supervise_stopped() != SUPERVISE_RUNNING)
         return end_stopped(x, where);
-    r->transient = d ? d->transient(fault->native, fault->sqlstate) : strncmp(fault->sqlstate, "08", 2) == 0;
+    r->transient = bf_sql_class(fault->dbms, fault->native, fault->sqlstate) == BF_SQL_TRANSIENT;
     attempt_end(x, RUN_FAULT, "%s: %s says: %s (%s, native %d)", where, *fault->dbms ? fault->dbms : "the driver", fault->text,
                 fault->sqlstate, fault->native);
     int n = snprintf(NULL, 0, "%s: ", where);
@@ -54,6 +54,17 @@ bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault 
     attempt_cut_text(r->fault.text);
     attempt_cut_text(r->text);
     return false;
+}
+
+bool attempt_undecided(struct attempt *x, const char *where, const struct sql_fault *heard)
+{
+    struct run_result *r = x->result;
+    r->fault = (struct sql_fault){.sqlstate = "08S01"};
+    memcpy(r->fault.dbms, heard->dbms, sizeof r->fault.dbms);
+    snprintf(r->fault.text, sizeof r->fault.text, "%s: %.900s (%s, native %d)", where, heard->text, heard->sqlstate, heard->native);
+    attempt_cut_text(r->fault.text);
+    r->transient = true;
+    return attempt_end(x, RUN_FAULT, "%s", r->fault.text);
 }
 
 bool attempt_refused(struct attempt *x, const struct bf_error *err)
@@ -112,14 +123,14 @@ bool attempt_prepare(struct attempt *x)
     const struct sql_request *r = x->request;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
-    if (fence_init(&x->fence, &err) != BF_OK || (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK))
+    if (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK)
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
     snprintf(x->backend, sizeof x->backend, "%s:%ld%s%s", host, (long)getpid(), *x->session.id ? " session " : "", x->session.id);
-    return true;
+    return fence_init(&x->fence, &err) == BF_OK || attempt_refused(x, &err);
 }
 
 enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault)
@@ -128,7 +139,8 @@ enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret,
     BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[1][SQL_CELL_MAX];
-    session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table);
+    if (session_put(x->session.dialect, &b, x->session.dialect->table_exists, schema, dot ? dot + 1 : table, fault) != BF_OK)
+        return BF_FAILED;
     return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
 }
 
@@ -138,8 +150,9 @@ static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[2][SQL_CELL_MAX] = {"", ""};
     bool found = false;
-    session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table);
-    enum bf_rc rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
+    enum bf_rc rc = session_put(x->session.dialect, &b, x->session.dialect->engine_of, schema, table, fault);
+    if (rc == BF_OK)
+        rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
     ret_engine[0] = '\0';
     if (rc == BF_OK && found && strcmp(cells[1], "YES") != 0)
         memcpy(ret_engine, cells[0], SQL_CELL_MAX);
@@ -186,7 +199,7 @@ static bool take_verdict(struct attempt *x, const struct sql_check_results *resu
     if (supervise_stopped() != SUPERVISE_RUNNING)
         return attempt_fault(x, "in the checks", &results->fault);
     x->result->fault = results->fault;
-    x->result->transient = x->session.dialect->transient(results->fault.native, results->fault.sqlstate);
+    x->result->transient = bf_sql_class(results->fault.dbms, results->fault.native, results->fault.sqlstate) == BF_SQL_TRANSIENT;
     return attempt_end(x, RUN_FAULT, "%.*s", (int)sizeof x->result->text - 1, results->text);
 }
 

@@ -1,5 +1,5 @@
 /* What the protocols share: an attempt with its session, its script and its row in the fence, and how it ends.  Private to run.c,
- * swap.c and warehouse.c. */
+ * swap.c, warehouse.c, and to its own parts attempt.c, claim.c and statements.c. */
 #ifndef BF_AGENT_SQL_ATTEMPT_H
 #define BF_AGENT_SQL_ATTEMPT_H
 
@@ -33,6 +33,9 @@ struct attempt {
 /* Each of these sets the result and returns false, for `return attempt_…()` in the steps of a protocol. */
 bool attempt_end(struct attempt *x, enum run_end end, const char *fmt, ...) BF_PRINTF(3, 4);
 bool attempt_fault(struct attempt *x, const char *where, const struct sql_fault *fault);
+/* It is not known whether the work was published, or known that it was, and only the next attempt can say so.  Its class is that of a
+ * lost connection whatever was heard, because an attempt more is needed. */
+bool attempt_undecided(struct attempt *x, const char *where, const struct sql_fault *heard);
 bool attempt_refused(struct attempt *x, const struct bf_error *err);
 /* The row is not ours (any more). */
 bool attempt_not_ours(struct attempt *x, const struct fence_row *row);

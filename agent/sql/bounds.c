@@ -23,14 +23,15 @@ const char *sql_grain_word(enum sql_grain grain)
     return words[grain];
 }
 
-int64_t sql_instant_wall(const struct sql_instant *i)
+/* As the wall clock reads, without its offset. */
+static int64_t wall(const struct sql_instant *i)
 {
     return (int64_t)bf_days_from_date(i->date) * BF_DAY_S + i->second;
 }
 
 int64_t sql_instant_epoch(const struct sql_instant *i)
 {
-    return sql_instant_wall(i) - i->offset_s;
+    return wall(i) - i->offset_s;
 }
 
 static int two_digits(const char *s)
@@ -112,7 +113,7 @@ enum bf_rc sql_bounds_parse(const json_t *object, struct sql_bounds *ret, struct
         return bf_fail(err, BF_INVALID, "the request's \"bounds\" need \"start\" and a later \"end\", written YYYY-MM-DD");
     /* The first of two hours of one name ends where its name begins anew. */
     b.twice = json_is_true(json_object_get(object, "ambiguous"))
-              || (b.grain == SQL_GRAIN_HOUR && sql_instant_wall(&b.end_at) <= sql_instant_wall(&b.start_at));
+              || (b.grain == SQL_GRAIN_HOUR && wall(&b.end_at) <= wall(&b.start_at));
     *ret = b;
     return BF_OK;
 }

@@ -29,12 +29,11 @@ struct sql_bounds {
     bool twice;                                /* the hour's name stands twice on its day, so that a clock without zone cannot tell it */
 };
 
+/* false, and *ret untouched, for a word that is no grain of a partition ("none" is none). */
 bool sql_grain_find(const char *word, enum sql_grain *ret);
 const char *sql_grain_word(enum sql_grain grain);
 /* Seconds since 1970 in UTC. */
 int64_t sql_instant_epoch(const struct sql_instant *i);
-/* Seconds since 1970 as the wall clock reads, without its offset. */
-int64_t sql_instant_wall(const struct sql_instant *i);
 
 /* Parse {"grain","key","start","end","start_at","end_at"} and, optional, "ambiguous": true (the hour's name stands twice on its day).
  * *ret untouched on failure. */

@@ -30,7 +30,7 @@ struct suite {
     const struct check_dialect *dialect;
     struct check_tables tables;
     char time_limit[SQL_CELL_MAX];             /* the session's own limit, to be put back; "" when none was changed */
-    bool lost;
+    const struct sql_check_result *lost_by;    /* the transaction is lost, by this check; NULL: it is not */
     struct sql_fault lost_fault;
 };
 
@@ -67,7 +67,7 @@ static void restore_time_limit(struct suite *s)
 {
     char text[SQL_CELL_MAX + 64];
     struct sql_fault ignored;
-    if (!*s->time_limit || s->lost)
+    if (!*s->time_limit || s->lost_by)
         return;
     snprintf(text, sizeof text, s->dialect->restore_limit, s->time_limit);
     (void)!say(s, text, &ignored);
@@ -76,7 +76,7 @@ static void restore_time_limit(struct suite *s)
 
 static void lose(struct suite *s, struct check_run *x, const struct sql_fault *fault)
 {
-    s->lost = true;
+    s->lost_by = x->result;
     /* The first thing that went wrong is the cause: a deadlock takes the savepoint with it. */
     s->lost_fault = x->result->status == CHECK_COULD_NOT_RUN && *x->result->fault.sqlstate ? x->result->fault : *fault;
     if (x->result->status == CHECK_COULD_NOT_RUN && *x->result->text)
@@ -112,7 +112,7 @@ static void run_one(struct suite *s, const struct sql_check *check, struct sql_c
                           .began_ms = bf_boottime_ms()};
     *ret = (struct sql_check_result){.check = check, .status = CHECK_COULD_NOT_RUN, .sql = bf_xstrdup(""), .figures = json_object(),
                                      .offending = json_array()};
-    if (s->lost)
+    if (s->lost_by)
         skip(&x, "the transaction was lost before");
     else if (s->place->deadline_ms && x.began_ms >= s->place->deadline_ms)
         skip(&x, "the time of the attempt is up");
@@ -178,13 +178,10 @@ static void judge(const struct suite *s, struct sql_check_results *r)
 {
     const struct sql_check_result *first = NULL;
     for (size_t i = 0; i < r->n && !first; i++)
-        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost || r->at[i].check->severity != SQL_CHECK_WARN))
+        if (r->at[i].status == CHECK_COULD_NOT_RUN && (s->lost_by || r->at[i].check->severity != SQL_CHECK_WARN))
             first = &r->at[i];
-    if (s->lost && first) {
-        for (size_t i = 0; i < r->n; i++)      /* the one that lost it, not one that could not run before */
-            if (strcmp(r->at[i].fault.text, s->lost_fault.text) == 0)
-                first = &r->at[i];
-        judge_could_not_run(r, first, &s->lost_fault);
+    if (s->lost_by && first) {                 /* told of the one that lost it, not of one that could not run before */
+        judge_could_not_run(r, s->lost_by, &s->lost_fault);
         return;
     }
     judge_failed(r);

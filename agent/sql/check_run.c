@@ -46,14 +46,6 @@ bool check_end(struct check_run *x, bool passed, const char *fmt, ...)
     return true;
 }
 
-bool check_is_masked(const struct check_run *x, const char *column)
-{
-    for (size_t i = 0; i < x->place->n_mask; i++)
-        if (strcasecmp(x->place->mask[i], column) == 0)
-            return true;
-    return false;
-}
-
 const char *check_label(const struct check_run *x, char ret[160])
 {
     const struct sql_check *c = x->check;
@@ -361,6 +353,14 @@ static json_t *cell_json(const struct sql_cell *cell)
     return json_stringn(b.len ? (const char *)b.data : "", b.len);
 }
 
+static bool is_masked(const struct check_run *x, const char *column)
+{
+    for (size_t i = 0; i < x->place->n_mask; i++)
+        if (strcasecmp(x->place->mask[i], column) == 0)
+            return true;
+    return false;
+}
+
 bool check_query_offending(struct check_run *x, struct bf_buf *sql)
 {
     struct sql_rows rows = {0};
@@ -371,7 +371,7 @@ bool check_query_offending(struct check_run *x, struct bf_buf *sql)
         json_t *row = json_object();
         for (size_t k = 0; k < rows.n_columns; k++) {
             const char *name = rows.columns[k].name;
-            json_t *v = check_is_masked(x, name) ? json_string("***") : cell_json(sql_rows_cell(&rows, i, k));
+            json_t *v = is_masked(x, name) ? json_string("***") : cell_json(sql_rows_cell(&rows, i, k));
             json_object_set_new(row, *name ? name : "?", v);
         }
         json_array_append_new(x->result->offending, row);

@@ -32,7 +32,6 @@ struct check_run {
 /* --- ends: each sets the status and the sentence; false, for `return …` --- */
 bool check_stop(struct check_run *x, const char *fmt, ...) BF_PRINTF(2, 3);          /* could not run, for a reason of ours */
 bool check_end(struct check_run *x, bool passed, const char *fmt, ...) BF_PRINTF(3, 4);
-bool check_is_masked(const struct check_run *x, const char *column);
 /* "not_null(a, b) of stg.orders" */
 const char *check_label(const struct check_run *x, char ret[160]);
 

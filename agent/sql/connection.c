@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "agent/sql/connect_fault.h"
-#include "agent/sql/query.h"
+#include "agent/sql/connection_private.h"
 #include "agent/sql/scrub.h"
 #include "common/buf.h"
 #include "common/mem.h"
@@ -131,7 +131,8 @@ static enum bf_rc open_handles(struct sql_connection *c, struct sql_fault *fault
     return BF_OK;
 }
 
-void sql_drivers(struct bf_buf *ret)
+/* Names of the drivers that unixODBC knows here, with commas between. */
+static void put_drivers(struct bf_buf *ret)
 {
     SQLHENV env = SQL_NULL_HENV;
     size_t before = ret->len;
@@ -158,7 +159,7 @@ static enum bf_rc fail_connect(struct sql_connection *c, const char *odbc, struc
     if (connect_fault_no_driver(fault->text)) {
         BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
         bf_buf_printf(&b, "the ODBC driver is not installed on this host, or the string names none (%.300s); installed are: ", fault->text);
-        sql_drivers(&b);
+        put_drivers(&b);
         set_text(fault, bf_buf_cstr(&b), b.len);
         memcpy(fault->sqlstate, "IM002", sizeof "IM002");
     }

@@ -1,4 +1,4 @@
-/* One ODBC connection.  sql.h is seen by its .c file only.
+/* One ODBC connection.  sql.h is seen by connection.c and query.c only; what the two share is in connection_private.h.
  *
  * Every function here that can fail returns BF_OK, or BF_FAILED with *fault filled; outputs are untouched then. */
 #ifndef BF_AGENT_SQL_CONNECTION_H
@@ -48,7 +48,5 @@ void sql_cancel(struct sql_connection *c);
 
 /* Fill *fault by hand.  c may be NULL.  Returns BF_FAILED. */
 enum bf_rc sql_fail_plain(const struct sql_connection *c, const char *sqlstate, const char *text, struct sql_fault *fault);
-/* Names of the drivers that unixODBC knows here, with commas between; "none" when there is none. */
-void sql_drivers(struct bf_buf *ret);
 
 #endif

@@ -63,13 +63,13 @@ struct sql_dialect {
     bool ask_after_each;                       /* statements may end a transaction without a word, so ask after every one */
     bool ddl_commits;                          /* DDL ends the transaction */
     const char *engine_of;                     /* query with %s, %s for schema ("" is the session's) and table: engine, and whether it
-                                                * knows transactions ("YES"); NULL: all tables do */
+                                                * knows transactions ("YES"); NULL: see all_transactional */
+    bool all_transactional;                    /* every table takes part in transactions; neither this nor engine_of: nobody knows */
     const char *rows;                          /* query: rows changed on this connection so far; NULL: the driver's counts are added */
     /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran.
      * in_transaction: one is open, ours or the script's, and stays so. */
     enum bf_rc (*discard)(struct sql_connection *c, const char *text, bool in_transaction, bool *ret_is_query,
                           struct sql_fault *fault);
-    bool (*transient)(int32_t native, const char *sqlstate);
 
     /* The fence.  create_fence holds two %s: the table and the column "partition". */
     const char *create_fence;

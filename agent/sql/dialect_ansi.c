@@ -22,12 +22,6 @@ static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec
     return BF_OK;
 }
 
-static bool transient(int32_t native, const char *sqlstate)
-{
-    (void)native;
-    return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
-}
-
 const struct sql_dialect sql_dialect_ansi = {
     .dbms = "ansi",
     .lexis = &sql_lexis_ansi,
@@ -38,7 +32,6 @@ const struct sql_dialect sql_dialect_ansi = {
     .name_max = 30,
     .settle = settle,
     .begin = "start transaction",
-    .transient = transient,
     .create_remedy = "let the role create tables in the schema of the fence",
     .create_fence =
         "create table %s ("

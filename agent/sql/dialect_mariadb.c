@@ -85,16 +85,6 @@ static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_tr
     return *ret_is_query ? rc : BF_OK;
 }
 
-/* 1205 lock wait, 1213 deadlock; 2002 to 2013 the network and its names; 1040, 1203 too many connections; 1053, 1927 shut down, killed. */
-static bool transient(int32_t native, const char *sqlstate)
-{
-    static const int32_t codes[] = {1040, 1053, 1203, 1205, 1213, 1927, 2002, 2003, 2005, 2006, 2013};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (native == codes[i])
-            return true;
-    return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
-}
-
 #define MAY_END_ALL \
     "exists (select 1 from information_schema.user_privileges where replace(grantee, char(39), '') = current_user() and " \
     "privilege_type in ('SUPER', 'CONNECTION ADMIN'))"
@@ -137,7 +127,6 @@ const struct sql_dialect sql_dialect_mariadb = {
     .engine_of = "select t.engine, e.transactions from information_schema.tables t join information_schema.engines e on e.engine = t.engine "
                  "where t.table_schema = coalesce(nullif(%s, ''), database()) and t.table_name = %s",
     .discard = discard,
-    .transient = transient,
     .create_fence =
         "create table if not exists %s ("
         "cluster varchar(64) not null, backfill bigint not null, step varchar(255) not null, %s varchar(64) not null, "

@@ -73,16 +73,6 @@ static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_tr
     return rc;
 }
 
-static bool transient(int32_t native, const char *sqlstate)
-{
-    (void)native;
-    static const char *const prefixes[] = {"08", "40", "53", "55P03", "57P01", "57P02", "57P03"};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (strncmp(sqlstate, prefixes[i], strlen(prefixes[i])) == 0)
-            return true;
-    return false;
-}
-
 #define MAY_END_ALL \
     "(pg_has_role(current_user, 'pg_signal_backend', 'member') or exists (select from pg_roles where rolname = current_user and rolsuper))"
 #define TELLS_CLIENTS "exists (select from pg_settings where name = 'client_connection_check_interval')"
@@ -122,9 +112,9 @@ const struct sql_dialect sql_dialect_postgresql = {
     .end_session = "select pg_terminate_backend(%s)",
     .end_remedy = "grant pg_signal_backend to ",
     .begin = "begin",
+    .all_transactional = true,
     .transaction_id = "select txid_current()",
     .discard = discard,
-    .transient = transient,
     .create_fence =
         "create table if not exists %s ("
         "cluster text not null, backfill bigint not null, step text not null, %s text not null, run bigint not null, "

@@ -1,8 +1,6 @@
 /* SQLite, through sqliteodbc.  No server and so no sessions: a process that ended has let go of the file.
  *
  * Its driver reads a result as a whole unless it is told to step; connection.c tells it so for queries. */
-#include <string.h>
-
 #include "agent/sql/connection.h"
 #include "agent/sql/literal.h"
 
@@ -17,12 +15,6 @@ static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_tr
 {
     (void)in_transaction;
     return sql_step_query(c, text, ret_is_query, fault);
-}
-
-/* 5 SQLITE_BUSY, 6 SQLITE_LOCKED; extended codes keep the primary one in their low byte. */
-static bool transient(int32_t native, const char *sqlstate)
-{
-    return (native > 0 && ((native & 0xff) == 5 || (native & 0xff) == 6)) || strncmp(sqlstate, "08", 2) == 0;
 }
 
 /* Those that only read, or that end with the transaction.  Others change how transactions, locks or the file work. */
@@ -51,9 +43,9 @@ const struct sql_dialect sql_dialect_sqlite = {
     .name_max = SQL_IDENT_MAX_BYTES,
     .settle = settle,
     .begin = "begin immediate",
+    .all_transactional = true,
     .rows = "select total_changes()",
     .discard = discard,
-    .transient = transient,
     .create_fence =
         "create table if not exists %s ("
         "cluster text not null, backfill integer not null, step text not null, %s text not null, run integer not null, "

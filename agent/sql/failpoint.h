@@ -1,6 +1,8 @@
 /* Named places at which a test can end or stop this process.  For tests only: BF_SQL_FAILPOINT=NAME[:stop].
  *
- *     after_claim, after_work, after_marker, after_commit    SIGKILL on itself there; with ":stop" SIGSTOP, until SIGCONT
+ *     after_claim, after_work, after_checks, after_marker, after_commit, after_statement (without a transaction),
+ *     before_rename, after_rename (of publish: swap where DDL commits)
+ *                                                            SIGKILL on itself there; with ":stop" SIGSTOP, until SIGCONT
  *     lost_commit                                            the answer to COMMIT is taken for lost, after it was sent
  *     unsent_commit                                          the same, without sending it */
 #ifndef BF_AGENT_SQL_FAILPOINT_H

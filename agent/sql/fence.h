@@ -44,7 +44,7 @@ struct fence_row {
                                                 * higher token has put the row out of the way */
 };
 
-/* BF_INVALID when the table's name is none.  Set the other members before. */
+/* BF_INVALID when the table's name is none, or a text has no literal in the dialect.  Set the other members, and what they point at, before. */
 enum bf_rc fence_init(struct fence *f, struct bf_error *err) BF_MUST_CHECK;
 void fence_done(struct fence *f);
 

@@ -90,7 +90,8 @@ enum bf_rc literal_boolean(const char *v, size_t len, struct bf_buf *ret, struct
     return BF_OK;
 }
 
-enum bf_rc literal_read_date(const char *v, size_t len, char ret[32], struct bf_error *err)
+/* v as a day, terminated. */
+static enum bf_rc read_date(const char *v, size_t len, char ret[32], struct bf_error *err)
 {
     struct bf_date date;
     if (!as_word(v, len, ret) || !bf_parse_date(ret, &date))
@@ -101,7 +102,7 @@ enum bf_rc literal_read_date(const char *v, size_t len, char ret[32], struct bf_
 enum bf_rc literal_date_text(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
 {
     char word[32];
-    enum bf_rc rc = literal_read_date(v, len, word, err);
+    enum bf_rc rc = read_date(v, len, word, err);
     if (rc == BF_OK)
         literal_put_quoted(ret, '\'', word, len);
     return rc;
@@ -110,7 +111,7 @@ enum bf_rc literal_date_text(const char *v, size_t len, struct bf_buf *ret, stru
 enum bf_rc literal_date(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
 {
     char word[32];
-    enum bf_rc rc = literal_read_date(v, len, word, err);
+    enum bf_rc rc = read_date(v, len, word, err);
     if (rc == BF_OK)
         bf_buf_printf(ret, "DATE '%s'", word);
     return rc;

@@ -18,8 +18,6 @@ struct literal_instant {
     int64_t utc_s;                             /* seconds since 1970 of the reading in UTC; offset 0 when there is none */
 };
 enum bf_rc literal_read_instant(const char *v, size_t len, struct literal_instant *ret, struct bf_error *err) BF_MUST_CHECK;
-/* v as a day, terminated. */
-enum bf_rc literal_read_date(const char *v, size_t len, char ret[32], struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc literal_check_string(const char *v, size_t len, struct bf_error *err) BF_MUST_CHECK;
 
 sql_literal_fn literal_string;                 /* 'it''s': a backslash is a backslash */

@@ -1,7 +1,5 @@
 /* bf-sql: runs one attempt of a SQL step for the agent.  The request, with the connection string in it, comes on standard input and
  * nowhere else; results go to the file $BF_RESULT, a sentence for people to standard error. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +10,14 @@
 #include "agent/sql/request.h"
 #include "agent/sql/run.h"
 #include "agent/sql/supervise.h"
-#include "common/files.h"
+#include "common/helper.h"
 #include "common/mem.h"
 
 enum { EXIT_USAGE = 2 };
 
 static int say(int status, const char *text)
 {
-    fprintf(stderr, "bf-sql: %s\n", text);
-    return status;
+    return bf_helper_say("bf-sql", status, text);
 }
 
 static int usage(int argc, char **argv)
@@ -37,29 +34,21 @@ static int usage(int argc, char **argv)
     return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
 }
 
-/* Open before anything runs, so that no work is done whose result could not be told.  -1 without BF_RESULT. */
-static enum bf_rc open_result(int *ret, struct bf_error *err)
-{
-    const char *path = getenv("BF_RESULT");
-    *ret = -1;
-    if (!path || !*path)
-        return BF_OK;
-    *ret = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (*ret < 0)
-        return bf_fail_errno(err, BF_IO, errno, "cannot open the result file %s", path);
-    return BF_OK;
-}
-
 static enum bf_rc read_request(struct sql_request *ret, struct bf_error *err)
 {
-    struct bf_buf input = {0};
-    enum bf_rc rc = bf_file_read("-", SQL_REQUEST_MAX_BYTES, &input, err);
-    if (rc == BF_OK)
-        rc = sql_request_parse((const char *)input.data, input.len, ret, err);
-    if (input.cap)
-        explicit_bzero(input.data, input.cap);
-    bf_buf_free(&input);
-    return rc;
+    BF_CLEANUP(bf_helper_forget) struct bf_buf input = {0};
+    enum bf_rc rc = bf_helper_read_request(SQL_REQUEST_MAX_BYTES, &input, err);
+    return rc == BF_OK ? sql_request_parse((const char *)input.data, input.len, ret, err) : rc;
+}
+
+/* A request that is wrong would be wrong again. */
+static int refuse(int result_fd, const struct bf_error *why)
+{
+    struct run_result result = {.end = RUN_FAULT};
+    BF_CLEANUP(bf_buf_free) struct bf_buf lines = {0};
+    (void)sql_fail_plain(NULL, "42000", why->text, &result.fault);
+    sql_report_lines(&result, &lines);
+    return say(bf_helper_tell("bf-sql", result_fd, &lines, EXIT_FAILURE), why->text);
 }
 
 int main(int argc, char **argv)
@@ -72,8 +61,10 @@ int main(int argc, char **argv)
     struct bf_error err = {0};
     BF_AUTO_CLOSE int result_fd = -1;
     struct sql_request request = {0};
-    if (read_request(&request, &err) != BF_OK || open_result(&result_fd, &err) != BF_OK)
+    if (bf_helper_open_result(&result_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
+    if (read_request(&request, &err) != BF_OK)
+        return refuse(result_fd, &err);
 
     supervise_start(request.timebox_ms, result_fd);
     struct run_result result;
@@ -82,9 +73,8 @@ int main(int argc, char **argv)
     sql_report_lines(&result, &lines);
     if (!supervise_take_report())
         (void)pause();                       /* the last word is being said for us, and ends the process */
-    if (result_fd >= 0 && bf_write_all(result_fd, lines.data, lines.len, &err) != BF_OK)
-        (void)say(0, err.text);
-    int status = say(sql_report_exit(&result), result.text);
+    int status = bf_helper_tell("bf-sql", result_fd, &lines, sql_report_exit(&result));
+    (void)say(status, result.text);
     run_result_done(&result);
     explicit_bzero(request.odbc, strlen(request.odbc));
     /* Drivers register what they do at exit, and a thread of ours may be in one of them. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sql/connection_private.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"

@@ -37,11 +37,4 @@ enum bf_rc sql_query_rows(struct sql_connection *c, const char *text, struct sql
 void sql_rows_done(struct sql_rows *r);
 const struct sql_cell *sql_rows_cell(const struct sql_rows *r, size_t row, size_t column);
 
-/* For query.c, from connection.c: the handle of the connection, what runs on it, and its way to tell a failure without secrets.
- * type is SQL_HANDLE_STMT or SQL_HANDLE_DBC; both return BF_FAILED. */
-void *sql_connection_handle(const struct sql_connection *c);
-/* stmt runs from here on, and may be cancelled; NULL: nothing does. */
-void sql_connection_runs(struct sql_connection *c, void *stmt);
-enum bf_rc sql_connection_fail(const struct sql_connection *c, int type, void *handle, struct sql_fault *ret);
-
 #endif

@@ -24,6 +24,8 @@ static json_t *fault_object(const struct run_result *r)
     if (o && r->statement) {
         json_object_set_new(o, "statement", json_integer(r->statement));
         json_object_set_new(o, "line", json_integer(r->line));
+        if (r->column)
+            json_object_set_new(o, "column", json_integer(r->column));
         json_object_set_new(o, "excerpt", json_string(r->excerpt));
     }
     return o;

@@ -13,9 +13,8 @@ struct number_key { const char *key; size_t offset; int64_t min; bool required; 
 #define AT(member) offsetof(struct sql_request, member)
 
 static const struct text_key text_keys[] = {
-    {"connection", AT(connection), ""}, {"cluster", AT(cluster), NULL},       {"plan", AT(plan), ""},
-    {"step", AT(step), NULL},           {"partition", AT(partition), NULL},   {"run_id", AT(run_id), ""},
-    {"dialect", AT(dialect), ""},       {"fence_table", AT(fence_table), SQL_FENCE_DEFAULT},
+    {"connection", AT(connection), ""}, {"cluster", AT(cluster), NULL}, {"step", AT(step), NULL},
+    {"partition", AT(partition), NULL}, {"dialect", AT(dialect), ""},   {"fence_table", AT(fence_table), SQL_FENCE_DEFAULT},
 };
 
 static const struct number_key number_keys[] = {
@@ -23,7 +22,8 @@ static const struct number_key number_keys[] = {
     {"run", AT(run), 0, true},         {"timebox_ms", AT(timebox_ms), 0, false},
 };
 
-static const char *const other_keys[] = {"do", "resolved", "transaction", "publish", "pieces", "outputs", "checks", "bounds", "mask"};
+/* plan and run_id come with every request, for helpers that show them. */
+static const char *const other_keys[] = {"plan", "run_id", "do", "resolved", "transaction", "publish", "pieces", "outputs", "checks", "bounds", "mask"};
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 

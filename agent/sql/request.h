@@ -28,7 +28,7 @@ struct sql_request {
     char *connection;                          /* its name in the plan */
     char *dialect;                             /* "" or what the connection says */
     char *fence_table;                         /* dotted */
-    char *cluster, *plan, *step, *partition, *run_id;
+    char *cluster, *step, *partition;
     int64_t attempt, token, backfill, run;     /* >= 1; backfill and run may be 0 unless something is run */
     int64_t timebox_ms;                        /* 0: none */
     struct sql_pieces script;

@@ -53,11 +53,8 @@ static bool mark(struct attempt *x)
 static bool decide(struct attempt *x, const struct sql_fault *commit_fault)
 {
     struct fence_row row;
-    if (!attempt_read_again(x, &row)) {
-        (void)attempt_fault(x, "the answer to COMMIT was lost and the fence cannot be read; the next attempt will find out", commit_fault);
-        x->result->transient = true;
-        return false;
-    }
+    if (!attempt_read_again(x, &row))
+        return attempt_undecided(x, "COMMIT was not confirmed and the fence cannot be read; the next attempt will find out", commit_fault);
     if (row.state == FENCE_DONE && row.token == x->request->token)
         return true;
     if (row.state == FENCE_OURS)

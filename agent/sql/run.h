@@ -28,12 +28,14 @@ struct run_result {
     int64_t rows;                              /* changed by the script, triggers included */
     bool transient;                            /* RUN_FAULT: trying again may help, and is always safe */
     struct sql_fault fault;
-    uint32_t statement, line;                  /* RUN_FAULT: where in the script; 0: nowhere */
+    uint32_t statement, line, column;          /* RUN_FAULT: where in the script; 0: nowhere, or not told */
     char excerpt[RUN_EXCERPT_MAX];             /* of the statement */
     char text[1024];                           /* one sentence */
     struct bf_buf lines;                       /* JSON lines that go before ours */
 };
 
+/* Run what the request asks for, to its end: *ret says how, and there is no error beside it.  supervise_start() comes first.  Nothing of the
+ * request is kept. */
 void sql_run(const struct sql_request *r, struct run_result *ret);
 void run_result_done(struct run_result *r);
 

@@ -12,16 +12,20 @@
 #include "common/text.h"
 
 enum {
-    LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200,
+    CLUSTER_MAX = 38, LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200,
     CONNECT_MS = 15000                         /* more than drivers are told to take */
 };
 
 void session_name(const char *cluster, int64_t attempt, char ret[SQL_SESSION_NAME_MAX])
 {
-    snprintf(ret, SQL_SESSION_NAME_MAX, "bf:%.38s:%lld", cluster, (long long)attempt);
+    size_t n = strnlen(cluster, CLUSTER_MAX);
+    while (n && !bf_utf8_valid(cluster, n))
+        n--;
+    snprintf(ret, SQL_SESSION_NAME_MAX, "bf:%.*s:%lld", (int)n, cluster, (long long)attempt);
 }
 
-int64_t session_lock_wait_ms(const struct sql_request *r)
+/* One wait for a lock: longer queues belong to the coordinator, which can show them. */
+static int64_t lock_wait_ms(const struct sql_request *r)
 {
     int64_t ms = LOCK_WAIT_MS;
     if (r->timebox_ms > 0 && r->timebox_ms / 4 < ms)
@@ -29,25 +33,22 @@ int64_t session_lock_wait_ms(const struct sql_request *r)
     return ms < LOCK_WAIT_LEAST_MS ? LOCK_WAIT_LEAST_MS : ms;
 }
 
-/* Names come from the request, or from the database, and were read as UTF-8; what is none is nobody's name. */
-static void put_literal(const struct sql_dialect *d, struct bf_buf *b, const char *text)
+enum bf_rc session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second,
+                       struct sql_fault *fault)
 {
-    if (sql_literal(d, VALUE_STRING, text, strlen(text), b, NULL) != BF_OK)
-        bf_buf_put_str(b, "''");
-}
-
-void session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second)
-{
+    struct bf_error err = {0};
     const char *texts[] = {first, second};
     for (size_t i = 0; i < 2 && texts[i]; i++) {
         const char *hole = strstr(query, "%s");
         if (!hole)
             break;
         bf_buf_put(ret, query, (size_t)(hole - query));
-        put_literal(d, ret, texts[i]);
+        if (sql_literal(d, VALUE_STRING, texts[i], strlen(texts[i]), ret, &err) != BF_OK)
+            return sql_fail_plain(NULL, "42000", err.text, fault);
         query = hole + 2;
     }
     bf_buf_put_str(ret, query);
+    return BF_OK;
 }
 
 static void nap(int64_t ms)
@@ -65,7 +66,8 @@ struct doomed {
 static enum bf_rc find(struct sql_connection *c, const struct sql_dialect *d, const char *name, struct doomed *ret, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    session_put(d, &b, d->find_sessions, name, NULL);
+    if (session_put(d, &b, d->find_sessions, name, NULL, fault) != BF_OK)
+        return BF_FAILED;
     return sql_query_row(c, bf_buf_cstr(&b), ret->cells, 2, &ret->found, fault);
 }
 
@@ -155,8 +157,9 @@ static enum bf_rc ask(struct sql_session *x, const char *query, const char *text
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[1][SQL_CELL_MAX] = {""};
     bool found = false;
-    session_put(x->dialect, &b, query, text, NULL);
-    enum bf_rc rc = sql_query_row(x->connection, bf_buf_cstr(&b), cells, 1, &found, fault);
+    enum bf_rc rc = session_put(x->dialect, &b, query, text, NULL, fault);
+    if (rc == BF_OK)
+        rc = sql_query_row(x->connection, bf_buf_cstr(&b), cells, 1, &found, fault);
     if (rc == BF_OK)
         memcpy(ret, cells[0], SQL_CELL_MAX);
     return rc;
@@ -165,7 +168,7 @@ static enum bf_rc ask(struct sql_session *x, const char *query, const char *text
 /* Settings, name, and nobody else of that name: an attempt that was begun twice ends its first session. */
 static enum bf_rc settle(const struct sql_request *r, struct sql_session *x, struct sql_fault *fault)
 {
-    struct sql_session_spec spec = {.name = x->name, .lock_wait_ms = session_lock_wait_ms(r)};
+    struct sql_session_spec spec = {.name = x->name, .lock_wait_ms = lock_wait_ms(r)};
     char cell[SQL_CELL_MAX] = "";
     enum bf_rc rc = x->dialect->settle(x->connection, &spec, fault);
     if (rc == BF_OK && x->dialect->own_id)
@@ -185,7 +188,7 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
 {
     struct sql_session x = {0};
     struct bf_error err = {0};
-    struct sql_connect_spec spec = {.odbc = r->odbc, .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = session_lock_wait_ms(r)};
+    struct sql_connect_spec spec = {.odbc = r->odbc, .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = lock_wait_ms(r)};
     session_name(r->cluster, r->attempt, x.name);
     supervise_connecting(CONNECT_MS);
     enum bf_rc rc = sql_connect(&spec, &x.connection, fault);

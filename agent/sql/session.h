@@ -19,16 +19,16 @@ struct sql_session {
     char name[SQL_SESSION_NAME_MAX];
 };
 
+/* "bf:CLUSTER:ATTEMPT"; of the cluster's id as many whole characters as 38 bytes hold. */
 void session_name(const char *cluster, int64_t attempt, char ret[SQL_SESSION_NAME_MAX]);
-/* One wait for a lock: longer queues belong to the coordinator, which can show them. */
-int64_t session_lock_wait_ms(const struct sql_request *r);
 
 enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, struct sql_fault *fault) BF_MUST_CHECK;
 /* Close it; rolls back. */
 void session_close(struct sql_session *x);
 
-/* Append a query of the dialect with its %s filled by literals of the texts (NULL: none). */
-void session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second);
+/* Append a query of the dialect with its %s filled by literals of the texts (NULL: none).  BF_FAILED when one has none. */
+enum bf_rc session_put(const struct sql_dialect *d, struct bf_buf *ret, const char *query, const char *first, const char *second,
+                       struct sql_fault *fault) BF_MUST_CHECK;
 
 /* End the other sessions of a name, and wait until they are gone.  Where the role may not, it waits for them to end by themselves and
  * says so on standard error.  The time limit of the attempt bounds it. */

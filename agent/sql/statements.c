@@ -89,11 +89,12 @@ static void locate(const struct sql_statement *s, const char *message, uint32_t 
     }
 }
 
-static void keep_place(struct attempt *x, const struct sql_statement *s, uint32_t line)
+static void keep_place(struct attempt *x, const struct sql_statement *s, uint32_t line, uint32_t column)
 {
     struct run_result *r = x->result;
     r->statement = s->number;
     r->line = line;
+    r->column = column;
     snprintf(r->excerpt, sizeof r->excerpt, "%.*s", (int)sizeof r->excerpt - 1, s->text);
     attempt_cut_text(r->excerpt);
 }
@@ -103,7 +104,7 @@ static bool statement_failed(struct attempt *x, const struct sql_statement *s, c
     char where[80];
     uint32_t line, column;
     locate(s, fault->text, &line, &column);
-    keep_place(x, s, line);
+    keep_place(x, s, line, column);
     if (column)
         snprintf(where, sizeof where, "statement %u (line %u, column %u) failed", s->number, line, column);
     else
@@ -129,7 +130,7 @@ bool attempt_run_statements(struct attempt *x)
         char where[80];
         snprintf(where, sizeof where, "after statement %u (line %u)", s->number, s->line);
         if (x->in_transaction && x->session.dialect->ask_after_each && !attempt_still_in_transaction(x, where)) {
-            keep_place(x, s, s->line);
+            keep_place(x, s, s->line, 0);
             return false;
         }
         x->script_in_transaction = !x->in_transaction && sql_script_open_after(x->session.dialect, s, x->script_in_transaction);

@@ -159,13 +159,14 @@ static bool lock(struct attempt *x)
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     lock_name(x->request, name);
     snprintf(wait, sizeof wait, "%d", LOCK_WAIT_S);
-    session_put(x->session.dialect, &b, x->session.dialect->lock, name, wait);
-    if (sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &fault) != BF_OK)
+    if (session_put(x->session.dialect, &b, x->session.dialect->lock, name, wait, &fault) != BF_OK ||
+        sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &fault) != BF_OK)
         return attempt_fault(x, "cannot lock the publication", &fault);
     if (strcmp(cells[0], "1") == 0)
         return true;
-    (void)sql_fail_plain(x->session.connection, "55P03", "another attempt publishes; it did not end in 5 s", &fault);
-    fault.native = 1205;                       /* a wait for a lock, as the database's own table of errors has it */
+    char text[80];
+    snprintf(text, sizeof text, "another attempt publishes; it did not end in %d s", LOCK_WAIT_S);
+    (void)sql_fail_plain(x->session.connection, "55P03", text, &fault);
     return attempt_fault(x, "cannot lock the publication", &fault);
 }
 
@@ -176,7 +177,8 @@ static void unlock(struct attempt *x)
     bool found = false;
     lock_name(x->request, name);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    session_put(x->session.dialect, &b, x->session.dialect->unlock, name, NULL);
+    if (session_put(x->session.dialect, &b, x->session.dialect->unlock, name, NULL, &ignored) != BF_OK)
+        return;
     do
         cells[0][0] = '\0';
     while (x->session.connection && sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &ignored) == BF_OK &&
@@ -275,11 +277,8 @@ static bool publish(struct attempt *x)
     if (!publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
-    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK) {
-        (void)attempt_fault(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
-        x->result->transient = true;
-        return false;
-    }
+    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
+        return attempt_undecided(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
     sql_failpoint("after_marker");
     unlock(x);
     return true;

@@ -6,7 +6,8 @@
 
 /* Can the outputs be named as they are to be?  Ask before anything is done. */
 bool swap_check_names(struct attempt *x);
-/* Where DDL is part of transactions: put the staged tables in place, as a part of the work. */
+/* Where DDL is part of transactions: put the staged tables in place, as a part of the work.  On false nothing is undone here: the caller
+ * rolls the work back. */
 bool swap_in_transaction(struct attempt *x);
 /* Where DDL commits: the protocol as a whole. */
 void swap_run(struct attempt *x);

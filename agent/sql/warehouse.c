@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 enum { TRIES_MAX = 10 };
@@ -136,7 +137,7 @@ static bool try_fence(struct attempt *x, struct sql_fault *fault)
     bool ok = false, again = true;
     for (int i = 0; again && i < TRIES_MAX; i++) {
         ok = try_fence_once(x, fault);
-        again = !ok && x->session.dialect->transient(fault->native, fault->sqlstate);
+        again = !ok && bf_sql_class(fault->dbms, fault->native, fault->sqlstate) == BF_SQL_TRANSIENT;
     }
     return ok;
 }
@@ -186,14 +187,18 @@ static void look_at_transactions(struct attempt *x, struct findings *f)
     bool found = false;
     struct sql_fault fault;
     if (!d->engine_of) {
-        add(f, "transactions", "ok", d->begin ? "all tables take part in transactions" : "", "");
+        if (d->all_transactional)
+            add(f, "transactions", "ok", "all tables take part in transactions", "");
+        else
+            add(f, "transactions", "warning", "it is not known for this database whether all tables take part in transactions", "see its manual: "
+                "rows of tables that do not stay when an attempt fails");
         return;
     }
     const char *table = x->request->fence_table, *dot = strrchr(table, '.');
     BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    session_put(d, &b, d->engine_of, schema, dot ? dot + 1 : table);
-    if (sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, &fault) != BF_OK || !found) {
+    if (session_put(d, &b, d->engine_of, schema, dot ? dot + 1 : table, &fault) != BF_OK ||
+        sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, &fault) != BF_OK || !found) {
         add(f, "transactions", "warning", "the engine of the fence cannot be read", "");
         return;
     }

@@ -231,9 +231,18 @@ class Surroundings(OnSQLite):
             ended = self.finish(self.start(document))
             self.assertEqual(ended.status, 1, document)
             self.assertEqual(len(ended.stderr.splitlines()), 1)
+            self.assertEqual(self.assert_fault(ended, 1, "request")["sqlstate"], "42000", "another try would end the same")
         unknown = self.run_sql("select 1", surprise=1)
         self.assertIn("not supported yet", unknown.stderr)
+        self.assert_fault(unknown, 1, "not supported yet")
         self.assertFalse(os.path.exists(self.db))
+
+    def test_result_that_cannot_be_written_is_no_success(self):
+        self.remove_database()
+        ended = self.run_sql("create table t (v)", env={"BF_RESULT": "/dev/full"})
+        self.assertEqual(ended.status, 75)
+        self.assertIn("cannot write the result", ended.stderr)
+        self.assertIn('{"rows":0}', ended.stderr)
 
     def test_result_that_cannot_be_told_stops_the_work(self):
         self.remove_database()

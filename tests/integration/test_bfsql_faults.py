@@ -168,7 +168,7 @@ class FullDisk:
         if self.kind == "sqlite":
             odbc = f"Driver=SQLite3;Database={self.disk}/w.db;Timeout=300"
             script = "create table t (v); insert into t values (zeroblob(3000000))"
-            fault = self.assert_fault(self.run_sql(script, odbc=odbc), 1, "full")
+            fault = self.assert_fault(self.run_sql(script, odbc=odbc), 75, "full")
             self.assertEqual(fault["native"], 13)
             return
         shutil.chown(self.disk, self.server.user, self.server.user)

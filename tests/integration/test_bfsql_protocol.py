@@ -57,6 +57,24 @@ class Kills:
         self.assert_once()
 
 
+class Undecided:
+    """Of servers: the end is not known here, so that another attempt is due whatever the code."""
+
+    def test_an_error_of_commit_when_the_fence_cannot_be_read(self):
+        self.prepare("create table t (v integer unique deferrable initially deferred)")
+        paused = self.start(self.request("insert into t values (1); insert into t values (1)"), "after_marker:stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("alter role loader nologin")
+        try:
+            os.kill(paused[0].pid, signal.SIGCONT)
+            fault = self.assert_fault(self.finish(paused), 75, "the next attempt will find out")
+        finally:
+            self.server.execute("alter role loader login")
+        self.assertEqual((fault["dbms"], fault["sqlstate"], fault["native"]), ("PostgreSQL", "08S01", 0))
+        self.assertIn("23505", fault["text"])
+        self.assert_fault(self.run_sql("insert into t values (1); insert into t values (1)", token=2), 1, "not committed")
+
+
 class Stale:
     def test_token_after_its_successor_committed(self):
         self.prepare(self.SUMS)
@@ -386,7 +404,8 @@ class Sessions:
 
 bfsql.on_all(globals(), Kills, Stale, Reruns, Runs)
 bfsql.on_all(globals(), Sessions, kinds=("postgresql", "mariadb"))
-del Kills, Stale, Reruns, Runs, Sessions
+bfsql.on_all(globals(), Undecided, kinds=("postgresql",))
+del Undecided, Kills, Stale, Reruns, Runs, Sessions
 
 if __name__ == "__main__":
     bfsql.main(__doc__)

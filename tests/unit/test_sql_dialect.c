@@ -142,23 +142,6 @@ Test(sql_dialect, found_by_the_name_of_the_database)
     }
 }
 
-Test(sql_dialect, what_another_try_may_help)
-{
-    static const struct { int dialect; int32_t native; const char *state; bool want; } codes[] = {
-        {LITE, 5, "HY000", true}, {LITE, 6, "HY000", true}, {LITE, 261, "HY000", true}, {LITE, 517, "HY000", true}, {LITE, 0, "08S01", true},
-        {LITE, 1, "HY000", false}, {LITE, 19, "HY000", false}, {LITE, -1, "HY000", false}, {LITE, 0, "42000", false},
-        {LITE, 13, "HY000", false},
-        {POSTGRES, 1, "40001", true}, {POSTGRES, 1, "40P01", true}, {POSTGRES, 1, "55P03", true}, {POSTGRES, 35, "57P01", true},
-        {POSTGRES, 1, "53100", true}, {POSTGRES, 101, "08001", true}, {POSTGRES, 1, "57014", false}, {POSTGRES, 1, "23505", false},
-        {POSTGRES, 101, "28P01", false}, {POSTGRES, 5, "HY000", false},
-        {MARIA, 1205, "HY000", true}, {MARIA, 1213, "40001", true}, {MARIA, 2013, "08S01", true}, {MARIA, 1927, "70100", true},
-        {MARIA, 1045, "28000", false}, {MARIA, 1062, "23000", false}, {MARIA, 1064, "42000", false}, {MARIA, 5, "HY000", false},
-        {ANSI, 0, "40001", true}, {ANSI, 0, "08S01", true}, {ANSI, 1205, "HY000", false},
-    };
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        cr_assert_eq(dialect(codes[i].dialect)->transient(codes[i].native, codes[i].state), codes[i].want, "case %zu", i);
-}
-
 /* What is told by tables of their own has a row for each: what a script may not say, by lexis, and checks, by name. */
 Test(sql_dialect, each_stands_in_every_table)
 {
