@@ -1,5 +1,6 @@
-/* The claim: the row of this run is raised to our token, and those of the instance's other runs are put out of the way.  See fence.h for
- * what of two claims at the same time becomes, and run.c for where the claim stands in the protocol.
+/* The claim: the row of this run is raised to our token, and those of the instance's other runs, and of other backfills that write the same,
+ * are put out of the way.  See fence.h for what of two claims at the same time becomes, and run.c for where the claim stands in the
+ * protocol.
  *
  * Sessions of all who may hold something come first, because what follows waits for locks that they may have. */
 #include "agent/sql/attempt.h"
@@ -22,11 +23,11 @@ static bool end_holder(struct attempt *x, const struct fence_row *row)
 static bool end_other_holders(struct attempt *x)
 {
     struct sql_fault fault;
-    struct fence_row row = {.run = -1};
+    struct fence_row row = {0};
     bool found = true;
     while (found) {
-        if (fence_read_left(x->session.connection, &x->fence, row.run, &row, &found, &fault) != BF_OK)
-            return attempt_fault(x, "cannot read the rows of earlier runs in the fence", &fault);
+        if (fence_read_left(x->session.connection, &x->fence, row.token, &row, &found, &fault) != BF_OK)
+            return attempt_fault(x, "cannot read the rows of earlier runs and backfills in the fence", &fault);
         if (found && !end_holder(x, &row))
             return false;
     }
@@ -79,14 +80,13 @@ static bool claim_from_other_runs(struct attempt *x, attempt_repair_fn *before_r
     struct fence_row row = {0};
     bool found = false;
     if (fence_read_later(x->session.connection, &x->fence, &row, &found, &fault) != BF_OK)
-        return attempt_fault(x, "cannot read the rows of later runs in the fence", &fault);
+        return attempt_fault(x, "cannot read the rows of later runs and backfills in the fence", &fault);
     if (found)
-        return attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld of run %lld has %s this step instance",
-                           (long long)x->request->token, (long long)row.token, (long long)row.run,
-                           row.state == FENCE_DONE ? "done" : "claimed");
+        return attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld of a later run or backfill has %s this partition",
+                           (long long)x->request->token, (long long)row.token, row.state == FENCE_DONE ? "done" : "claimed");
     for (int round = 0; round < CLAIM_ROUNDS_MAX; round++) {
-        if (fence_read_left(x->session.connection, &x->fence, -1, &row, &found, &fault) != BF_OK)
-            return attempt_fault(x, "cannot read the rows of earlier runs in the fence", &fault);
+        if (fence_read_left(x->session.connection, &x->fence, 0, &row, &found, &fault) != BF_OK)
+            return attempt_fault(x, "cannot read the rows of earlier runs and backfills in the fence", &fault);
         if (!found)
             return true;
         if (!supersede(x, before_raise, &row))

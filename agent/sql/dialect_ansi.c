@@ -37,6 +37,6 @@ const struct sql_dialect sql_dialect_ansi = {
         "create table %s ("
         "cluster varchar(64) not null, backfill bigint not null, step varchar(128) not null, %s varchar(64) not null, "
         "run bigint not null, token bigint not null, attempt bigint not null, backend varchar(255) not null, "
-        "state varchar(8) not null, content_hash varchar(64) not null, claimed_at varchar(40) not null, done_at varchar(40), "
-        "primary key (cluster, backfill, step, \"partition\", run))",
+        "state varchar(8) not null, content_hash varchar(64) not null, writes varchar(8) not null, claimed_at varchar(40) not null, done_at varchar(40), "
+        "primary key (cluster, \"partition\", step, backfill, run))",
 };

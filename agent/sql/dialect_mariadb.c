@@ -131,9 +131,9 @@ const struct sql_dialect sql_dialect_mariadb = {
         "create table if not exists %s ("
         "cluster varchar(64) not null, backfill bigint not null, step varchar(255) not null, %s varchar(64) not null, "
         "run bigint not null, token bigint not null, attempt bigint not null, backend varchar(255) not null, "
-        "state varchar(8) not null check (state in ('claimed', 'done')), content_hash varchar(64) not null, "
+        "state varchar(8) not null check (state in ('claimed', 'done')), content_hash varchar(64) not null, writes varchar(8) not null, "
         "claimed_at varchar(40) not null, done_at varchar(40), "
-        "primary key (cluster, backfill, step, `partition`, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
+        "primary key (cluster, `partition`, step, backfill, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
     .lock = "select get_lock(%s, %s)",
     .unlock = "select release_lock(%s)",
     .create_remedy = "grant create, select, insert, update on the database of the fence to the user",

@@ -119,9 +119,9 @@ const struct sql_dialect sql_dialect_postgresql = {
         "create table if not exists %s ("
         "cluster text not null, backfill bigint not null, step text not null, %s text not null, run bigint not null, "
         "token bigint not null, attempt bigint not null, backend text not null, "
-        "state text not null check (state in ('claimed', 'done')), content_hash text not null, "
+        "state text not null check (state in ('claimed', 'done')), content_hash text not null, writes text not null, "
         "claimed_at text not null, done_at text, "
-        "primary key (cluster, backfill, step, \"partition\", run))",
+        "primary key (cluster, \"partition\", step, backfill, run))",
     .create_remedy = "grant usage, create on the schema of the fence to the role",
     .questions = questions,
     .table_exists = "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = "

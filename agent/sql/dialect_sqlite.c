@@ -50,9 +50,9 @@ const struct sql_dialect sql_dialect_sqlite = {
         "create table if not exists %s ("
         "cluster text not null, backfill integer not null, step text not null, %s text not null, run integer not null, "
         "token integer not null, attempt integer not null, backend text not null, "
-        "state text not null check (state in ('claimed', 'done')), content_hash text not null, "
+        "state text not null check (state in ('claimed', 'done')), content_hash text not null, writes text not null, "
         "claimed_at text not null, done_at text, "
-        "primary key (cluster, backfill, step, \"partition\", run)) without rowid",
+        "primary key (cluster, \"partition\", step, backfill, run)) without rowid",
     .create_remedy = "let the user of the steps write the file and its folder",
     .questions = questions,
     /* Else views and triggers would follow the table that is put aside. */

@@ -3,11 +3,35 @@
 #include "agent/sql/fence.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/crc32c.h"
 #include "common/mem.h"
 #include "common/text.h"
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The same for the same set of tables, whatever their order. */
+static void sum_outputs(const struct sql_request *r, char ret[9])
+{
+    BF_AUTO_FREE const char **tables = bf_xcalloc(r->n_outputs + 1, sizeof *tables);
+    uint32_t crc = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < r->n_outputs; i++)
+        tables[i] = r->outputs[i].table;
+    if (r->n_outputs > 1)
+        qsort(tables, r->n_outputs, sizeof *tables, by_text);
+    for (size_t i = 0; i < r->n_outputs; i++)
+        crc = bf_crc32c(crc, tables[i], strlen(tables[i]) + 1);
+    if (r->n_outputs)
+        snprintf(ret, 9, "%08x", crc);
+}
 
 enum bf_rc fence_init(struct fence *f, struct bf_error *err)
 {
@@ -24,6 +48,7 @@ enum bf_rc fence_init(struct fence *f, struct bf_error *err)
     }
     bf_buf_cstr(&f->table);
     bf_buf_cstr(&f->partition);
+    sum_outputs(f->request, f->writes);
     return BF_OK;
 }
 
@@ -58,22 +83,40 @@ static void put_now(const struct fence *f, struct bf_buf *b)
     put_string(f, b, now);
 }
 
-/* Of the step instance, in all of its runs. */
-static void put_instance_condition(const struct fence *f, struct bf_buf *b)
+/* Rows of the cluster for the partition; the primary key begins with both. */
+static void put_partition_condition(const struct fence *f, struct bf_buf *b)
 {
-    const struct sql_request *r = f->request;
-    bf_buf_printf(b, " where backfill = %lld and cluster = ", (long long)r->backfill);
-    put_string(f, b, r->cluster);
-    bf_buf_put_str(b, " and step = ");
-    put_string(f, b, r->step);
+    bf_buf_put_str(b, " where cluster = ");
+    put_string(f, b, f->request->cluster);
     bf_buf_printf(b, " and %s = ", partition(f));
-    put_string(f, b, r->partition);
+    put_string(f, b, f->request->partition);
 }
 
-static void put_key_condition(const struct fence *f, int64_t run, struct bf_buf *b)
+static void put_instance(const struct fence *f, struct bf_buf *b)
 {
-    put_instance_condition(f, b);
-    bf_buf_printf(b, " and run = %lld", (long long)run);
+    bf_buf_printf(b, "backfill = %lld and step = ", (long long)f->request->backfill);
+    put_string(f, b, f->request->step);
+}
+
+/* Of the step instance in all of its runs, and of other backfills that write the same tables. */
+static void put_family_condition(const struct fence *f, struct bf_buf *b)
+{
+    put_partition_condition(f, b);
+    bf_buf_put_str(b, " and (");
+    put_instance(f, b);
+    if (*f->writes) {
+        bf_buf_printf(b, " or backfill <> %lld and writes = ", (long long)f->request->backfill);
+        put_string(f, b, f->writes);
+    }
+    bf_buf_put_str(b, ")");
+}
+
+static void put_key_condition(const struct fence *f, struct bf_buf *b)
+{
+    put_partition_condition(f, b);
+    bf_buf_put_str(b, " and ");
+    put_instance(f, b);
+    bf_buf_printf(b, " and run = %lld", (long long)f->request->run);
 }
 
 enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
@@ -106,13 +149,13 @@ enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct 
 }
 
 /* The first row of a query that asks for COLUMNS. */
-#define COLUMNS "token, state, attempt, run"
+#define COLUMNS "token, state, attempt"
 static enum bf_rc read_row(struct sql_connection *c, const struct fence *f, struct bf_buf *query, struct fence_row *ret, bool *ret_found,
                            struct sql_fault *fault)
 {
-    char cells[4][SQL_CELL_MAX];
+    char cells[3][SQL_CELL_MAX];
     bool found = false;
-    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(query), cells, 4, &found, fault);
+    enum bf_rc rc = sql_query_row(c, bf_buf_cstr(query), cells, 3, &found, fault);
     if (rc != BF_OK)
         return rc;
     *ret_found = found;
@@ -124,8 +167,6 @@ static enum bf_rc read_row(struct sql_connection *c, const struct fence *f, stru
         row.token = INT64_MAX;
     if (!bf_parse_int(cells[2], 1, INT64_MAX, &row.attempt))
         row.attempt = 0;
-    if (!bf_parse_int(cells[3], 0, INT64_MAX, &row.run))
-        row.run = 0;
     int64_t ours = f->request->token;
     row.state = strcmp(cells[1], "done") == 0 ? FENCE_DONE
                 : row.token == ours           ? FENCE_OURS
@@ -140,9 +181,10 @@ enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fe
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bool found = false;
     bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
-    put_key_condition(f, f->request->run, &b);
-    struct fence_row row = {.state = FENCE_NONE, .run = f->request->run};
+    put_key_condition(f, &b);
+    struct fence_row row = {.state = FENCE_NONE};
     enum bf_rc rc = read_row(c, f, &b, &row, &found, fault);
+    row.own = true;
     if (rc == BF_OK)
         *ret = row;
     return rc;
@@ -152,8 +194,8 @@ enum bf_rc fence_read_later(struct sql_connection *c, const struct fence *f, str
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
-    put_instance_condition(f, &b);
-    bf_buf_printf(&b, " and run <> %lld and token > %lld order by token desc", (long long)f->request->run, (long long)f->request->token);
+    put_family_condition(f, &b);
+    bf_buf_printf(&b, " and token > %lld order by token desc", (long long)f->request->token);
     return read_row(c, f, &b, ret, ret_found, fault);
 }
 
@@ -162,18 +204,24 @@ enum bf_rc fence_read_left(struct sql_connection *c, const struct fence *f, int6
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
-    put_instance_condition(f, &b);
-    bf_buf_printf(&b, " and run > %lld and run <> %lld and token < %lld and attempt <> 0 and state <> 'done' order by run", (long long)behind,
-                  (long long)f->request->run, (long long)f->request->token);
+    put_family_condition(f, &b);
+    bf_buf_printf(&b, " and token > %lld and token < %lld and attempt <> 0 and state <> 'done' order by token", (long long)behind,
+                  (long long)f->request->token);
     return read_row(c, f, &b, ret, ret_found, fault);
+}
+
+/* A row that somebody holds is named by its token: no two of a cluster have the same. */
+static void put_held_condition(const struct fence *f, int64_t token, struct bf_buf *b)
+{
+    put_partition_condition(f, b);
+    bf_buf_printf(b, " and token = %lld and attempt <> 0 and state <> 'done'", (long long)token);
 }
 
 enum bf_rc fence_supersede(struct sql_connection *c, const struct fence *f, const struct fence_row *left, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "update %s set token = %lld, attempt = 0", table(f), (long long)f->request->token);
-    put_key_condition(f, left->run, &b);
-    bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)left->token);
+    put_held_condition(f, left->token, &b);
     return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
 }
 
@@ -181,9 +229,9 @@ static enum bf_rc insert(struct sql_connection *c, const struct fence *f, struct
 {
     const struct sql_request *r = f->request;
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    bf_buf_printf(&b, "insert into %s (cluster, step, %s, backend, content_hash, claimed_at, backfill, run, token, attempt, state) values (",
+    bf_buf_printf(&b, "insert into %s (cluster, step, %s, backend, content_hash, writes, claimed_at, backfill, run, token, attempt, state) values (",
                   table(f), partition(f));
-    const char *const words[] = {r->cluster, r->step, r->partition, f->backend, f->hash};
+    const char *const words[] = {r->cluster, r->step, r->partition, f->backend, f->hash, f->writes};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         put_string(f, &b, words[i]);
         bf_buf_put_str(&b, ", ");
@@ -212,18 +260,16 @@ enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const st
     put_string(f, &b, f->hash);
     bf_buf_put_str(&b, ", claimed_at = ");
     put_now(f, &b);
-    put_key_condition(f, f->request->run, &b);
+    put_key_condition(f, &b);
     bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)seen->token);
     return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
 }
 
-enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t run, int64_t token, int64_t *ret_rows,
-                      struct sql_fault *fault)
+enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "update %s set state = 'done', done_at = ", table(f));
     put_now(f, &b);
-    put_key_condition(f, run, &b);
-    bf_buf_printf(&b, " and token = %lld and state <> 'done'", (long long)token);
+    put_held_condition(f, token, &b);
     return sql_execute(c, bf_buf_cstr(&b), ret_rows, fault);
 }

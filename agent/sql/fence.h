@@ -4,9 +4,10 @@
  *     (no row) --claim T--> claimed by T --marker of T--> done          claim of a higher T: claimed by it; the lower one finds no
  *                                                                       row to mark, and rolls back
  *
- * A step instance has one row for each of its runs, so a claim looks at the others too.  First it raises its own row; then it ends if a
- * run's row bears a higher token, and raises those of lower ones that are not done (attempt 0: nobody's any more).  Of two claims of
- * different runs at the same time, the lower one meets the row of the higher one, or is met by it. */
+ * A step instance has one row for each of its runs, and other backfills that write the same tables in the same partition have theirs, so
+ * a claim looks at the others too.  First it raises its own row; then it ends if another row bears a higher token, and raises those of
+ * lower ones that are not done (attempt 0: nobody's any more).  Of two such claims at the same time, the lower one meets the row of the
+ * higher one, or is met by it.  (At most one live backfill writes a table's partition, so a lower token there belongs to one that is over.) */
 #ifndef BF_AGENT_SQL_FENCE_H
 #define BF_AGENT_SQL_FENCE_H
 
@@ -28,6 +29,7 @@ struct fence {
     const char *backend;                       /* this process and its session */
     struct bf_buf table;                       /* the table's name as it stands in statements; owned */
     struct bf_buf partition;                   /* the column "partition"; owned */
+    char writes[9];                            /* a checksum of the output tables, in hex; "" when there are none */
 };
 
 enum fence_state {
@@ -40,8 +42,8 @@ enum fence_state {
 
 struct fence_row {
     enum fence_state state;
-    int64_t run, token, attempt;               /* of the row; token and attempt are 0 when there is none, and attempt when a run with a
-                                                * higher token has put the row out of the way */
+    bool own;                                  /* of our run; else of another run or backfill */
+    int64_t token, attempt;                    /* both 0 when there is no row, and attempt when a higher token has put it out of the way */
 };
 
 /* BF_INVALID when the table's name is none, or a text has no literal in the dialect.  Set the other members, and what they point at, before. */
@@ -55,7 +57,7 @@ enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct s
 enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault) BF_MUST_CHECK;
 /* Raise the row from what was seen to our token; committed by itself.  Nothing happens when the row has changed since: read it again. */
 enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const struct fence_row *seen, struct sql_fault *fault) BF_MUST_CHECK;
-/* Of other runs: a row that bears a higher token than ours; and the first behind a run (-1: of all) that is claimed by a lower token.
+/* Of other runs and backfills: a row that bears a higher token than ours; and the first behind a token (0: of all) that is claimed by a lower one.
  * *ret_found is false, and *ret untouched, when there is none. */
 enum bf_rc fence_read_later(struct sql_connection *c, const struct fence *f, struct fence_row *ret, bool *ret_found,
                             struct sql_fault *fault) BF_MUST_CHECK;
@@ -63,8 +65,7 @@ enum bf_rc fence_read_left(struct sql_connection *c, const struct fence *f, int6
                            struct sql_fault *fault) BF_MUST_CHECK;
 /* Put such a claimed row out of the way: our token, nobody's attempt.  Nothing happens when it has changed since. */
 enum bf_rc fence_supersede(struct sql_connection *c, const struct fence *f, const struct fence_row *left, struct sql_fault *fault) BF_MUST_CHECK;
-/* Done, if the row of the run is still claimed by the token.  *ret_rows is 1 then, else 0. */
-enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t run, int64_t token, int64_t *ret_rows,
-                      struct sql_fault *fault) BF_MUST_CHECK;
+/* Done, if the row is still claimed by the token: our own row, or that of another run or backfill, which its token names.  *ret_rows is 1 then, else 0. */
+enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault) BF_MUST_CHECK;
 
 #endif

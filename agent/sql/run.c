@@ -37,7 +37,7 @@ static bool mark(struct attempt *x)
 {
     struct sql_fault fault;
     int64_t rows = 0;
-    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
+    if (fence_mark(x->session.connection, &x->fence, x->request->token, &rows, &fault) != BF_OK)
         return attempt_fault(x, "cannot mark the step instance as done in the fence", &fault);
     if (rows != 1) {
         struct fence_row row = {0};

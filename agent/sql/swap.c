@@ -142,11 +142,11 @@ bool swap_in_transaction(struct attempt *x)
 
 /* --- where DDL commits ------------------------------------------------------------------------------------------------- */
 
-/* Of the step instance, whatever the run: a stale attempt of an earlier one may still hold it. */
-static void lock_name(const struct sql_request *r, char ret[SQL_SESSION_NAME_MAX])
+/* Of the tables and the partition, whatever the run and the backfill: a stale attempt of an earlier one may still hold it. */
+static void lock_name(const struct attempt *x, char ret[SQL_SESSION_NAME_MAX])
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf key = {0};
-    bf_buf_printf(&key, "%s\n%lld\n%s\n%s", r->cluster, (long long)r->backfill, r->step, r->partition);
+    bf_buf_printf(&key, "%s\n%s\n%s", x->request->cluster, x->request->partition, x->fence.writes);
     snprintf(ret, SQL_SESSION_NAME_MAX, "bf:publish:%08x", bf_crc32c(0, key.data, key.len));
 }
 
@@ -157,7 +157,7 @@ static bool lock(struct attempt *x)
     char name[SQL_SESSION_NAME_MAX], wait[16], cells[1][SQL_CELL_MAX] = {""};
     bool found = false;
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    lock_name(x->request, name);
+    lock_name(x, name);
     snprintf(wait, sizeof wait, "%d", LOCK_WAIT_S);
     if (session_put(x->session.dialect, &b, x->session.dialect->lock, name, wait, &fault) != BF_OK ||
         sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, &found, &fault) != BF_OK)
@@ -175,7 +175,7 @@ static void unlock(struct attempt *x)
     struct sql_fault ignored;
     char name[SQL_SESSION_NAME_MAX], cells[1][SQL_CELL_MAX] = {""};
     bool found = false;
-    lock_name(x->request, name);
+    lock_name(x, name);
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     if (session_put(x->session.dialect, &b, x->session.dialect->unlock, name, NULL, &ignored) != BF_OK)
         return;
@@ -216,11 +216,11 @@ static bool repair(struct attempt *x, const struct fence_row *seen, bool *ret_do
     if (!published)
         return drop_left(x, seen->token, staged_kinds);
     int64_t rows = 0;
-    if (fence_mark(x->session.connection, &x->fence, seen->run, seen->token, &rows, &fault) != BF_OK)
+    if (fence_mark(x->session.connection, &x->fence, seen->token, &rows, &fault) != BF_OK)
         return attempt_fault(x, "cannot mark what an earlier attempt published", &fault);
     *ret_done = true;
     /* Of our own run they go when the work is found done. */
-    return seen->run == x->request->run || drop_left(x, seen->token, old_kinds);
+    return seen->own || drop_left(x, seen->token, old_kinds);
 }
 
 /* t TO old, staged TO t, … of all outputs, in one statement. */
@@ -277,7 +277,7 @@ static bool publish(struct attempt *x)
     if (!publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
-    if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
+    if (fence_mark(x->session.connection, &x->fence, x->request->token, &rows, &fault) != BF_OK)
         return attempt_undecided(x, "published, but cannot mark it in the fence; the next attempt will", &fault);
     sql_failpoint("after_marker");
     unlock(x);

@@ -126,7 +126,7 @@ static bool try_fence_once(struct attempt *x, struct sql_fault *fault)
     bool ok = sql_execute(x->session.connection, x->session.dialect->begin, NULL, fault) == BF_OK &&
               fence_raise(x->session.connection, &x->fence, &none, fault) == BF_OK &&
               fence_read(x->session.connection, &x->fence, &row, fault) == BF_OK &&
-              fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, fault) == BF_OK;
+              fence_mark(x->session.connection, &x->fence, x->request->token, &rows, fault) == BF_OK;
     (void)!sql_execute(x->session.connection, "rollback", NULL, &ignored);
     return ok;
 }

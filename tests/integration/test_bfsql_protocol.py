@@ -177,6 +177,40 @@ class Reruns:
                 self.assert_once()
                 self.assertEqual((self.fence(1), self.fence(2)), ((6, "claimed"), (6, "done")))
 
+    OUTPUT = [{"dataset": "sums", "table": "sums"}]
+
+    def test_paused_attempt_wakes_after_another_backfill_has_written_the_same(self):
+        """Of another plan even: what both write is what counts.  One live backfill writes a table, so the first is over."""
+        for point in ["after_claim"] if self.kind == "sqlite" else ["after_claim", "after_work"]:
+            with self.subTest(point):
+                self.server.empty()
+                self.prepare(self.SUMS)
+                paused = self.start(self.request(self.ADD, 5, outputs=self.OUTPUT), f"{point}:stop")
+                self.wait_stopped(paused[0])
+                self.assert_done(self.run_sql(self.ADD, token=6, backfill=2, step="load_again", outputs=self.OUTPUT), 2)
+                os.kill(paused[0].pid, signal.SIGCONT)
+                woken = self.finish(paused)
+                self.assertIn("token 5 is stale: token 6", woken.result("fenced") or "", woken.stderr)
+                self.assert_once()
+                self.assertEqual(self.query("select backfill, token, attempt, state from bf_fence order by backfill"),
+                                 [["1", "6", "0", "claimed"], ["2", "6", "6", "done"]])
+
+    def test_an_attempt_that_comes_after_another_backfill(self):
+        self.prepare(self.SUMS)
+        self.assert_done(self.run_sql(self.ADD, token=6, backfill=2, outputs=self.OUTPUT), 2)
+        late = self.run_sql(self.ADD, token=5, outputs=self.OUTPUT)
+        self.assertIn("token 5 is stale: token 6 of a later run or backfill", late.result("fenced") or "", late.stderr)
+        self.assert_once()
+
+    def test_backfills_that_write_other_tables_are_left_alone(self):
+        self.prepare(self.SUMS)
+        paused = self.start(self.request(self.ADD, 5, outputs=self.OUTPUT), "after_claim:stop")
+        self.wait_stopped(paused[0])
+        self.assert_done(self.run_sql("select 1", token=6, backfill=2, outputs=[{"dataset": "x", "table": "x"}]))
+        self.assert_done(self.run_sql("select 1", token=7, backfill=3))
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_done(self.finish(paused), 2)
+
     def test_the_row_alone_holds_it_back(self):
         """Its session was not found, so it lives on."""
         self.prepare(self.SUMS)
@@ -198,7 +232,7 @@ class Reruns:
                 self.assertEqual(after.status, KILLED if killed else 0)
                 late = self.run_sql(self.ADD, token=5)
                 self.assertEqual(late.status, 1, late.stderr)
-                self.assertIn("token 5 is stale: token 6 of run 2", late.result("fenced") or "")
+                self.assertIn("token 5 is stale: token 6 of a later run", late.result("fenced") or "")
                 self.assertEqual(self.sums(), [] if killed else [("a", 1), ("b", 2)])
 
     def test_several_runs_in_a_row(self):

@@ -116,6 +116,19 @@ class Swaps:
                 self.assertIn("token 5 is stale: token 6", woken.result("fenced") or "", woken.stderr)
                 self.assert_published([6, 7], [60, 70])
 
+    def test_a_stale_attempt_of_another_backfill_does_not_publish(self):
+        point = {"postgresql": "after_work", "mariadb": "before_rename", "sqlite": "after_claim"}[self.kind]
+        self.source(1, 2)
+        paused = self.start(self.request(BUILD, 5, publish="swap", transaction=False, outputs=OUTPUTS), f"{point}:stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("update source set v = v + 5")
+        self.assert_done(self.swap(6, backfill=2, step="again"))
+        self.assert_published([6, 7], [60, 70])
+        os.kill(paused[0].pid, signal.SIGCONT)
+        woken = self.finish(paused)
+        self.assertIn("token 5 is stale: token 6", woken.result("fenced") or "", woken.stderr)
+        self.assert_published([6, 7], [60, 70])
+
     def test_a_stale_attempt_of_an_earlier_run_whose_session_nobody_ended(self):
         """The row alone holds it back."""
         if self.kind == "sqlite":
