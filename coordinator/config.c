@@ -53,6 +53,8 @@ static const struct bf_setting settings[] = {
      .max = INT64_MAX, .help = "journal between checkpoints"},
     {.key = "log_keep", .kind = BF_SET_SIZE, .offset = AT(log_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "logs of attempts that are kept"},
+    {.key = "journal_keep", .kind = BF_SET_SIZE, .offset = AT(journal_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
+     .help = "journal that is kept in the store, for replay"},
     {.key = "details_keep", .kind = BF_SET_SIZE, .offset = AT(details_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "results of checks, metrics and failed statements that are kept"},
 };

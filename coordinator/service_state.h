@@ -23,6 +23,7 @@ struct service {
     struct views_cache *cache;
     int signal_fd;
     bool stop, low;
+    bool trimming;                               /* while low: more may be left to delete */
     int64_t tidied_ms;
     unsigned turns_untidy;
 };
