@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/yaml.h"
+#include "coordinator/turn.h"
 
 #define POOLS_MAX 1000u
 #define SLOTS_MAX 1000000
@@ -44,7 +45,7 @@ static const struct bf_setting settings[] = {
     {.key = "keys", .kind = BF_SET_CUSTOM, .offset = AT(keys), .help = "who may speak: name, role, key", .custom = read_keys},
     {.key = "store_max", .kind = BF_SET_SIZE, .offset = AT(store_max_bytes), .preset = "16Gi", .min = 16 << 20, .max = INT64_MAX,
      .help = "ceiling of the store's file"},
-    {.key = "store_reserve", .kind = BF_SET_SIZE, .offset = AT(store_reserve_bytes), .preset = "64Mi", .min = 1 << 20,
+    {.key = "store_reserve", .kind = BF_SET_SIZE, .offset = AT(store_reserve_bytes), .preset = "64Mi", .min = 1,
      .max = INT64_MAX, .help = "kept free for cancels and results"},
     {.key = "checkpoint.turns", .kind = BF_SET_INT, .offset = AT(checkpoint_turns), .preset = "2000", .min = 10, .max = 10000000,
      .help = "turns between checkpoints"},
@@ -52,6 +53,8 @@ static const struct bf_setting settings[] = {
      .max = INT64_MAX, .help = "journal between checkpoints"},
     {.key = "log_keep", .kind = BF_SET_SIZE, .offset = AT(log_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "logs of attempts that are kept"},
+    {.key = "journal_keep", .kind = BF_SET_SIZE, .offset = AT(journal_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
+     .help = "journal that is kept in the store, for replay"},
     {.key = "details_keep", .kind = BF_SET_SIZE, .offset = AT(details_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "results of checks, metrics and failed statements that are kept"},
 };
@@ -167,6 +170,20 @@ static enum bf_rc check_keys(const struct coordinator_config *c, const char *pat
     return rc;
 }
 
+/* A turn of results is written twice over, as journal and as details, and LMDB needs pages of its own: what is kept free must take the
+ * largest, else results end the process at low water instead of being kept. */
+static enum bf_rc check_room(const struct coordinator_config *c, const char *path, struct bf_error *err)
+{
+    const unsigned long long least = 4ull * TURN_DETAILS_BYTES_MAX, reserve = c->store_reserve_bytes, most = c->store_max_bytes;
+    if (reserve < least)
+        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be at least %llu bytes (%lluMi), else the results of one turn may "
+                       "not fit when the store is low", path, reserve, least, least >> 20);
+    if (reserve >= most)
+        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be less than store_max (%llu bytes), else there is never room "
+                       "for a backfill; raise store_max or lower store_reserve", path, reserve, most);
+    return BF_OK;
+}
+
 struct lease_settings coordinator_config_lease(const struct coordinator_config *c)
 {
     return (struct lease_settings){.agent_ms = c->agent_ms, .fence_ms = c->fence_ms, .coordinator_ms = c->coordinator_ms,
@@ -181,10 +198,9 @@ enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *
         rc = check_keys(ret, path, err);
     if (rc != BF_OK)
         return rc;
-    if (ret->store_reserve_bytes >= ret->store_max_bytes)
-        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be less than store_max (%llu bytes), else there is never room "
-                       "for a backfill; raise store_max or lower store_reserve", path, (unsigned long long)ret->store_reserve_bytes,
-                       (unsigned long long)ret->store_max_bytes);
+    rc = check_room(ret, path, err);
+    if (rc != BF_OK)
+        return rc;
     struct lease_settings lease = coordinator_config_lease(ret);
     struct bf_error why = {0};
     rc = lease_settings_check(&lease, &why);

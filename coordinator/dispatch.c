@@ -8,7 +8,12 @@
 
 #include "plan/spec.h"
 
-enum { RUN_ID_MAX = 2 * PLAN_NAME_MAX };
+enum { RUN_ID_MOST = PLAN_NAME_MAX + PLAN_KEY_MAX + 64 };        /* what dispatch_assignment() writes: a name, a key and figures */
+
+/* What a plan may say of an instance, an agent takes. */
+_Static_assert(PLAN_SPEC_MAX <= STEP_SPEC_MAX_BYTES, "a specification that the plan accepts fits the message");
+_Static_assert(RUN_ID_MOST <= PLAN_RUN_ID_MAX, "a specification is measured with the longest run id");
+_Static_assert(PLAN_RUN_ID_MAX <= STEP_RUN_ID_MAX_BYTES, "a run id fits the message");
 
 static const char *arena_rendered(struct bf_arena *arena, const struct template *t, const struct template_values *v)
 {
@@ -93,7 +98,7 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
     assert(found);
     const struct plan *plan = backfill.plan;
     const struct plan_step *step = &plan->steps[attempt->step];
-    char key[PLAN_KEY_MAX], run_id[RUN_ID_MAX];
+    char key[PLAN_KEY_MAX], run_id[RUN_ID_MOST];
     plan_partition_key(step->partitions, attempt->index, key);
     snprintf(run_id, sizeof run_id, "%.8s-bf-%u/%s/%s/%u", cluster, attempt->backfill, step->name, key, attempt->run);
 

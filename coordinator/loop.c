@@ -92,6 +92,13 @@ static void collect(struct service *s)
     } while (got && events < TURN_EVENTS && bf_boottime_us() < until_us);
 }
 
+/* Memory may be ahead of the disk: nothing of this round may get out. */
+static _Noreturn void end_after_commit(const struct bf_error *err)
+{
+    bf_error_log("commit_failed", "why=%s text=\"ending; what was acknowledged is safe, start again\"", bf_log_quote(err->text));
+    _exit(1);
+}
+
 static void turn(struct service *s)
 {
     struct bf_error err = {0};
@@ -104,25 +111,35 @@ static void turn(struct service *s)
             s->tidied_ms = INT64_MIN / 2;
         return;
     }
-    /* Memory is ahead of the disk: nothing of this turn may get out. */
-    bf_error_log("commit_failed", "why=%s text=\"ending; what was acknowledged is safe, start again\"", bf_log_quote(err.text));
-    _exit(1);
+    end_after_commit(&err);
+}
+
+/* A store that is low gets few turns, and old journal goes with turns: so that low water ends by itself, it goes here, a slice a
+ * round. */
+static void make_room(struct service *s)
+{
+    struct bf_error err = {0};
+    s->trimming = false;
+    enum bf_rc rc = s->low ? store_tidy(s->store, &s->trimming, &err) : BF_OK;
+    if (rc != BF_OK && rc != BF_FULL)
+        end_after_commit(&err);
 }
 
 static void tidy(struct service *s, int64_t now_ms)
 {
-    if (now_ms - s->tidied_ms < TIDY_MS)
+    if (!s->trimming && now_ms - s->tidied_ms < TIDY_MS)
         return;
     s->tidied_ms = now_ms;
     s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
+    make_room(s);
     service_look_at_room(s);
     say_status(s);
 }
 
 static int wait_ms(const struct service *s)
 {
-    if (s->stop || turn_pending(s->turns) || fleet_readable(s->fleet) || api_readable(s->api))
+    if (s->stop || s->trimming || turn_pending(s->turns) || fleet_readable(s->fleet) || api_readable(s->api))
         return 0;
     int64_t left_ms = turn_next_ms(s->turns), now_ms = bf_boottime_ms();
     left_ms = left_ms == INT64_MAX ? TIDY_MS : left_ms - now_ms;

@@ -85,7 +85,8 @@ static enum bf_rc recover(struct service *s, struct bf_error *err)
 static enum bf_rc open_state(struct service *s, struct bf_error *err)
 {
     const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
-                                          .details_bytes = s->config.details_keep_bytes, .create = true};
+                                          .journal_bytes = s->config.journal_keep_bytes, .details_bytes = s->config.details_keep_bytes,
+                                          .create = true};
     enum bf_rc rc = store_open(s->config.store, &options, &s->store, err);
     if (rc != BF_OK)
         return rc;
@@ -94,6 +95,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc != BF_OK)
         return rc;
     const struct store_meta *meta = store_meta(s->store);
+    const uint64_t checkpoint_most = store_journal_bytes(s->store) / 2;
     bf_hex(meta->cluster, sizeof meta->cluster, s->cluster);
     const struct turn_settings settings = {
         .lease = lease,
@@ -101,7 +103,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         .engine = {.seed = meta->seed},
         .cluster = s->cluster,
         .checkpoint_turns = (uint32_t)s->config.checkpoint_turns,
-        .checkpoint_bytes = s->config.checkpoint_bytes,
+        .checkpoint_bytes = s->config.checkpoint_bytes < checkpoint_most ? s->config.checkpoint_bytes : checkpoint_most,
     };
     const struct turn_ports ports = service_ports(s);
     s->turns = turns_new(&settings, &ports, meta->epoch);

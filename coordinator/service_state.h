@@ -25,6 +25,7 @@ struct service {
     int signal_fd;
     bool stop, low;
     struct bf_supervisor *supervisor;
+    bool trimming;                               /* while low: more may be left to delete */
     int64_t tidied_ms;
     unsigned turns_untidy;
 };

@@ -74,7 +74,7 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
  *
  * Details are the one part of a result that may go: where the store is short of room, or one turn would carry more than
  * TURN_DETAILS_BYTES_MAX of them, TURN_DETAILS_LOW or TURN_DETAILS_MANY stands in their place, and is kept and shown. */
-#define TURN_DETAILS_BYTES_MAX (16u << 20)
+#define TURN_DETAILS_BYTES_MAX (1u << 20)
 #define TURN_DETAILS_LOW "{\"dropped\":\"the store was short of room\"}"
 #define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);

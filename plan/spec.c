@@ -57,7 +57,6 @@ void plan_spec_refs_free(struct plan_spec_ref *refs, size_t n)
 /* ---- the limit ---- */
 
 enum {
-    RUN_ID_MOST = 512,                           /* bytes: two names, a key and figures */
     GROWTH_MOST = 32                             /* by which a value of another partition may be longer: offsets with seconds, figures */
 };
 
@@ -86,10 +85,10 @@ static size_t expressions(const struct plan_step *s)
  * on it. */
 static size_t most_bytes(const struct plan *p, const struct plan_step *s, const char *const *names, const char *const *values)
 {
-    char run_id[RUN_ID_MOST + 1];
+    char run_id[PLAN_RUN_ID_MAX + 1];
     struct bf_buf spec = {0};
-    memset(run_id, '/', RUN_ID_MOST);
-    run_id[RUN_ID_MOST] = '\0';
+    memset(run_id, '/', PLAN_RUN_ID_MAX);
+    run_id[PLAN_RUN_ID_MAX] = '\0';
     struct template_values v = {
         .partitions = s->partitions, .index = s->partitions->n - 1, .params = names, .param_values = values, .n_params = p->n_params,
         .run_id = run_id, .attempt = UINT32_MAX, .token = UINT64_MAX,

@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 
 #define PLAN_SPEC_MAX (512u << 10)             /* bytes, with the values of any instance */
+#define PLAN_RUN_ID_MAX 512u                   /* bytes of {{ run.id }}: two names, a key and figures */
 
 /* Text with "${env:NAME}" and "${secret:NAME}" in it, to be resolved on the agent.  Owned. */
 struct plan_spec_ref { char *name, *text; };   /* "odbc", "header:Authorization" */

@@ -14,7 +14,7 @@
 enum { AGENT_MSG_REPORTS = 12, AGENT_MSG_ASSIGNMENTS = 13 };      /* fields of AgentMsg */
 enum { ARGV_MAX = 4096, ENV_MAX = 1024, SPAN_MAX = 65536 };
 enum { ASSIGNMENT_FIELDS_MAX = 32768, REPORT_FIELDS_MAX = 64 };
-enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, RUN_ID_MAX = 1024, REF_TEXT_MAX = 4096 };
+enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, REF_TEXT_MAX = 4096 };
 
 /* ---- assignments ---- */
 
@@ -173,7 +173,7 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->plan = wire_str(in, "name of the plan", pb->plan, TEXT_MAX);
     ret->step = wire_str(in, "name of the step", pb->step, TEXT_MAX);
     ret->partition = wire_str(in, "partition", pb->partition, TEXT_MAX);
-    ret->run_id = wire_str(in, "run id", pb->run_id, RUN_ID_MAX);
+    ret->run_id = wire_str(in, "run id", pb->run_id, STEP_RUN_ID_MAX_BYTES);
     ret->timebox_ms = wire_duration(in, "timebox", pb->timebox_ms);
     ret->grace_ms = wire_duration(in, "grace", pb->grace_ms);
     argv_from_pb(in, pb, ret);

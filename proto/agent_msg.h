@@ -25,6 +25,7 @@
 #define AGENT_LABELS_MAX 64u
 #define AGENT_NAME_MAX 128u
 #define STEP_SPEC_MAX_BYTES (512u << 10)
+#define STEP_RUN_ID_MAX_BYTES 1024u
 #define STEP_REFS_MAX 128u
 
 enum agent_msg_kind {

@@ -55,24 +55,21 @@ static int trim_instance(MDB_cursor *cursor, const uint8_t name[STORE_DETAILS_KE
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static bool is_over(const struct store *s, MDB_txn *txn)
-{
-    MDB_stat st;
-    if (mdb_stat(txn, s->dbi[TABLE_DETAILS], &st))
-        return false;
-    return (uint64_t)(st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages) * st.ms_psize > s->options.details_bytes;
-}
-
 /* Twice what was written and a few more, so that it falls below the limit again after that was lowered. */
-static int trim_table(const struct store *s, MDB_txn *txn, MDB_cursor *cursor, size_t written)
+int store_trim_details(const struct store *s, MDB_txn *txn, size_t written, size_t *deleted)
 {
+    MDB_cursor *cursor;
     MDB_val key, value;
-    int rc = 0;
-    for (size_t i = 0; !rc && i < 2 * written + TRIM_MORE && is_over(s, txn); i++) {
+    int rc = mdb_cursor_open(txn, s->dbi[TABLE_DETAILS], &cursor);
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < 2 * written + TRIM_MORE && store_table_bytes(s, txn, TABLE_DETAILS) > s->options.details_bytes; i++) {
         rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
         if (!rc)
             rc = mdb_cursor_del(cursor, 0);
+        *deleted += !rc;
     }
+    mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -81,6 +78,7 @@ int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w
     MDB_cursor *cursor;
     struct bf_buf b = {0};
     uint8_t name[STORE_DETAILS_KEY_BYTES];
+    size_t deleted = 0;
     int rc = mdb_cursor_open(txn, s->dbi[TABLE_DETAILS], &cursor);
     if (rc)
         return rc;
@@ -89,11 +87,9 @@ int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w
         if (!rc)
             rc = trim_instance(cursor, name);
     }
-    if (!rc)
-        rc = trim_table(s, txn, cursor, w->n_details);
     mdb_cursor_close(cursor);
     bf_buf_free(&b);
-    return rc;
+    return rc ? rc : store_trim_details(s, txn, w->n_details, &deleted);
 }
 
 /* ---- walking ---- */

@@ -20,10 +20,11 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { DELETES_PER_COMMIT = 32 };
+enum { SHARE = 4 };                              /* details, and the journal behind the checkpoint, each get one part in so many */
 #define DEFAULT_MAX_BYTES (16ull << 30)
 #define DEFAULT_RESERVE_BYTES (64ull << 20)
-#define DEFAULT_JOURNAL_KEEP 100000u
+#define DEFAULT_JOURNAL_TURNS 100000u
+#define DEFAULT_JOURNAL_BYTES (1ull << 30)
 #define DEFAULT_DETAILS_BYTES (1ull << 30)
 
 /* ---- opening ---- */
@@ -270,6 +271,23 @@ static void grow_ahead(struct store *s)
         s->low = true;
 }
 
+/* What is kept for people may take its share of the room and no more, whatever it was told: the rest is for state and results. */
+static struct store_options options_in_force(const struct store_options *o)
+{
+    struct store_options ret = *o;
+    ret.max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
+    ret.reserve_bytes = o->reserve_bytes ? o->reserve_bytes : DEFAULT_RESERVE_BYTES;
+    ret.journal_turns = o->journal_turns ? o->journal_turns : DEFAULT_JOURNAL_TURNS;
+    ret.journal_bytes = o->journal_bytes ? o->journal_bytes : DEFAULT_JOURNAL_BYTES;
+    ret.details_bytes = o->details_bytes ? o->details_bytes : DEFAULT_DETAILS_BYTES;
+    uint64_t share = (ret.max_bytes > ret.reserve_bytes ? ret.max_bytes - ret.reserve_bytes : ret.max_bytes) / SHARE;
+    if (ret.journal_bytes > share)
+        ret.journal_bytes = share;
+    if (ret.details_bytes > share)
+        ret.details_bytes = share;
+    return ret;
+}
+
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err)
 {
     if (sodium_init() < 0)
@@ -286,13 +304,7 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
         return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
-    s->options = *o;
-    s->options.max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
-    s->options.reserve_bytes = o->reserve_bytes ? o->reserve_bytes : DEFAULT_RESERVE_BYTES;
-    s->options.journal_keep = o->journal_keep ? o->journal_keep : DEFAULT_JOURNAL_KEEP;
-    s->options.details_bytes = o->details_bytes ? o->details_bytes : DEFAULT_DETAILS_BYTES;
-    if (s->options.details_bytes > s->options.max_bytes / 4)
-        s->options.details_bytes = s->options.max_bytes / 4;
+    s->options = options_in_force(o);
     enum bf_rc rc = refuse_network(dir, err);
     if (rc == BF_OK)
         rc = take_lock(s, dir, err);
@@ -340,6 +352,11 @@ enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_e
     else
         rc = mdb_txn_commit(txn);
     return rc ? store_fail(err, rc, "keeping the lease") : BF_OK;
+}
+
+uint64_t store_journal_bytes(const struct store *s)
+{
+    return s->options.journal_bytes;
 }
 
 uint64_t store_last_seq(const struct store *s)
@@ -400,39 +417,9 @@ static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w
     return 0;
 }
 
-/* Delete from the front of a table while old says so, a bounded number at a time.  s: the store as it will be after the commit. */
-static int trim(const struct store *s, MDB_txn *txn, enum store_table table, bool (*old)(const struct store *, const uint8_t *key))
-{
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    int rc = mdb_cursor_open(txn, s->dbi[table], &cursor);
-    if (rc)
-        return rc;
-    for (int i = 0; i < DELETES_PER_COMMIT; i++) {
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-        if (rc || key.mv_size != 8 || !old(s, key.mv_data))
-            break;
-        if ((rc = mdb_cursor_del(cursor, 0)) != 0)
-            break;
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static bool turn_is_old(const struct store *s, const uint8_t *key)
-{
-    uint64_t seq = store_get_be64(key);
-    return seq <= s->pointer.seq && seq + s->options.journal_keep <= s->last_seq;
-}
-
-static bool chunk_is_old(const struct store *s, const uint8_t *key)
-{
-    uint32_t generation = store_get_be32(key);
-    return generation != s->pointer.generation && generation < s->top_generation;
-}
-
 static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w, const struct store *next)
 {
+    size_t deleted = 0;
     int rc = w->turn_bytes ? put_turn(s, txn, w) : 0;
     if (!rc)
         rc = put_plans(s, txn, w);
@@ -442,11 +429,7 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
         rc = store_put_details(s, txn, w);
     if (!rc && w->checkpoint_end)
         rc = put_pointer(s, txn, &next->pointer);
-    if (!rc)
-        rc = trim(next, txn, TABLE_JOURNAL, turn_is_old);
-    if (!rc)
-        rc = trim(next, txn, TABLE_CHECKPOINT, chunk_is_old);
-    return rc;
+    return rc ? rc : store_trim(next, txn, &deleted);
 }
 
 /* What the store's own memory will be once this write is durable. */

@@ -4,10 +4,11 @@
  * any commit error the outcome is unknown: the caller must exit, reopen and verify.
  *
  * Checkpoint: chunks are written under a new generation, a few with each turn; the pointer {generation, as-of sequence} is flipped
- * with the last.  Journal before the pointer and older generations are deleted in bounded slices later.
+ * with the last.  Journal before the pointer, when it is more than is kept, and older generations are deleted in bounded slices later.
  * Details: what single attempts told, in a table of its own that recovery never reads.  At most STORE_DETAILS_ATTEMPTS of an instance
  * and details_bytes in all are kept; of the oldest backfills they go first.
- * Low water: data.mdb is grown ahead; below the reserve the store says so, and only small turns (results, cancels) still fit. */
+ * Low water: data.mdb is grown ahead; below the reserve the store says so, and only small turns (results, cancels) still fit.  It is
+ * over when enough was deleted: with turns, and without them by store_tidy(). */
 #ifndef BF_STORE_H
 #define BF_STORE_H
 
@@ -23,8 +24,10 @@ struct store;                                   /* opaque */
 struct store_options {
     uint64_t max_bytes;                         /* the file's ceiling (default 16 GiB); it grows as needed */
     uint64_t reserve_bytes;                     /* low water: kept free on the disk and under max_bytes (default 64 MiB) */
-    uint64_t journal_keep;                      /* turns kept before the checkpoint, for replay (default 100,000) */
-    uint64_t details_bytes;                     /* of the table of details (default 1 GiB), and never more than a quarter of max_bytes */
+    uint64_t journal_turns;                     /* kept before the checkpoint, for replay (default 100,000)… */
+    uint64_t journal_bytes;                     /* …while the journal has no more than this (default 1 GiB) */
+    uint64_t details_bytes;                     /* of the table of details (default 1 GiB).  Both are held to a quarter of max_bytes
+                                                   less reserve_bytes */
     bool create;
 };
 
@@ -97,6 +100,12 @@ typedef bool store_details_visit(void *arg, const struct store_details *d);
  * instance is looked at).  *ret_next: index of the instance to go on with; first + n when none is left. */
 enum bf_rc store_walk_details(struct store *s, const struct store_details_range *r, int64_t until_us, store_details_visit *visit, void *arg,
                               uint32_t *ret_next, struct bf_error *err) BF_MUST_CHECK;
+
+/* Delete a slice of what is old or over its limit, durably; *ret_more: something was, so call again.  For a store that is low: its
+ * turns are few, and what is deleted with them is little.  BF_FULL: nothing was done and the store is still good.  Anything else: exit. */
+enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err) BF_MUST_CHECK;
+/* Of the journal, in force: journal_bytes as it is held to the room.  With a checkpoint at half of it the journal stays about within it. */
+uint64_t store_journal_bytes(const struct store *s);
 
 struct store_room { uint64_t file_bytes, used_bytes, disk_free_bytes; bool low; };
 void store_room(struct store *s, struct store_room *ret);

@@ -1,4 +1,4 @@
-/* The inside of the store, shared by store.c, walk.c and fsck.c.  lmdb.h is seen only here.
+/* The inside of the store, shared by its files.  lmdb.h is seen only here.
  *
  * Tables: meta ("meta", "pointer"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill, step,
  * index, attempt; not in stores of the first versions); numbers are big-endian, so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
@@ -52,8 +52,15 @@ enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
 enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
 /* Put enveloped bytes.  Gives LMDB's own code. */
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
+/* Of the pages of a table, as they are within the transaction. */
+uint64_t store_table_bytes(const struct store *s, MDB_txn *txn, enum store_table table);
+/* trim.c: delete a slice of old journal and old chunks, counted in *deleted.  s: the store as it will be after the commit.  Gives
+ * LMDB's own code. */
+int store_trim(const struct store *s, MDB_txn *txn, size_t *deleted);
 /* details.c: write those of a turn, and delete what is over the limits.  Gives LMDB's own code. */
 int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w);
+/* Delete a slice of what is over the table's limit, after so many were written; counted in *deleted.  Gives LMDB's own code. */
+int store_trim_details(const struct store *s, MDB_txn *txn, size_t written, size_t *deleted);
 /* Whether an opened value of the table is one of this format. */
 bool store_details_valid(const MDB_val *key, const uint8_t *p, size_t n);
 

@@ -54,7 +54,7 @@ static void configure(const struct site *s, bool with_admin, unsigned slots)
     write_file(s->config,
                "api: tcp://127.0.0.1:*\nfleet: tcp://127.0.0.1:*\nlogs: tcp://127.0.0.1:*\nstore: store\nlog_dir: logs\n"
                "key_file: coordinator.key\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
-               "store_max: 64Mi\nstore_reserve: 1Mi\npools: {lake: {slots: %u}}\nkeys:\n"
+               "store_max: 64Mi\nstore_reserve: 4Mi\npools: {lake: {slots: %u}}\nkeys:\n"
                "  - {name: agent-1, role: agent, key: \"%s\"}\n%s", slots, s->agent.public_text, admin);
 }
 

@@ -43,7 +43,7 @@ Test(coordinator_config, everything_is_read)
     struct coordinator_config c;
     struct bf_error err;
     cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
-                           "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\nkeys:\n"
+                           "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: 3Mi\nstore_reserve: 4Mi\nkeys:\n"
                            "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n  - {name: ada, role: admin, key: \"" KEY_2 "\"}\n",
                            &c, &err), BF_OK, "%s", err.text);
     char store[96];
@@ -54,6 +54,8 @@ Test(coordinator_config, everything_is_read)
     cr_expect_eq(c.coordinator_ms, 13000);
     cr_expect_eq(c.checkpoint_turns, 50);
     cr_expect_eq(c.log_keep_bytes, 2u << 20);
+    cr_expect_eq(c.journal_keep_bytes, 3u << 20);
+    cr_expect_eq(c.store_reserve_bytes, 4u << 20);
     cr_assert_eq(c.pools.at.n, 2);
     cr_expect_str_eq(c.pools.at.at[0].name, "warehouse");
     cr_expect_eq(c.pools.at.at[0].slots, 12);
@@ -81,6 +83,8 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"flet: tcp://x\n", "fleet"},
         {"store_max: 64Mi\nstore_reserve: 64Mi\n", "store_reserve"},
         {"store_max: 16Mi\nstore_reserve: 1Gi\n", "less than store_max"},
+        {"store_reserve: 4194303\n", "store_reserve (4194303 bytes) must be at least 4194304 bytes"},
+        {"journal_keep: 1Ki\n", "journal_keep"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct coordinator_config c;

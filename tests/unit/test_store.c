@@ -28,13 +28,19 @@ static void remove_dir(void)
 
 TestSuite(store, .init = make_dir, .fini = remove_dir);
 
-static struct store *open_store(uint64_t max_bytes)
+static struct store *open_keeping(uint64_t max_bytes, uint64_t journal_turns, uint64_t journal_bytes)
 {
-    struct store_options o = {.create = true, .max_bytes = max_bytes, .reserve_bytes = 1 << 20, .journal_keep = 10};
+    struct store_options o = {.create = true, .max_bytes = max_bytes, .reserve_bytes = 1 << 20, .journal_turns = journal_turns,
+                              .journal_bytes = journal_bytes};
     struct bf_error err = {0};
     struct store *s = NULL;
     cr_assert_eq(store_open(dir, &o, &s, &err), BF_OK, "%s", err.text);
     return s;
+}
+
+static struct store *open_store(uint64_t max_bytes)
+{
+    return open_keeping(max_bytes, 10, 0);
 }
 
 static void commit_turn(struct store *s, uint64_t seq, const char *text)
@@ -272,6 +278,90 @@ Test(store, low_water_ends_when_old_turns_are_gone)
         commit_turn(s, ++seq, "t");
     store_room(s, &room);
     cr_assert_not(room.low, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    store_close(s);
+}
+
+static void commit_checkpoint(struct store *s, uint64_t seq)
+{
+    struct bf_error err = {0};
+    struct store_chunk a = {0, "A", 1};
+    struct store_write w = {.checkpoint_begin = true, .checkpoint_seq = seq, .chunks = &a, .n_chunks = 1, .checkpoint_end = true};
+    cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+}
+
+static uint64_t commit_turns(struct store *s, unsigned n, size_t bytes)
+{
+    struct bf_error err = {0};
+    char *big = calloc(1, bytes);
+    for (unsigned i = 0; i < n; i++) {
+        struct store_write w = {.seq = store_last_seq(s) + 1, .turn = big, .turn_bytes = bytes};
+        cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
+    }
+    free(big);
+    return store_last_seq(s);
+}
+
+/* A turn may be a hundred bytes or a megabyte: the journal is kept by both. */
+Test(store, old_turns_are_trimmed_by_their_bytes_too)
+{
+    struct store *s = open_keeping(64 << 20, 1000, 1 << 20);
+    struct bf_error err = {0};
+    struct store_room room;
+    uint64_t seq = commit_turns(s, 200, 32 << 10);     /* 7 MiB, and no checkpoint: nothing may go */
+    store_room(s, &room);
+    cr_expect_gt(room.used_bytes, 7u << 20);
+    commit_checkpoint(s, seq - 10);
+    for (unsigned i = 0; i < 10; i++)            /* a slice with each */
+        commit_turn(s, ++seq, "t");
+    store_room(s, &room);
+    cr_expect_lt(room.used_bytes, 3u << 19, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    cr_expect_gt(room.used_bytes, 1u << 19, "more is gone than must");
+    store_close(s);
+    int problems = 0;
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+}
+
+/* Where the checkpoint is far behind, what recovery needs stays, however much it is. */
+Test(store, what_recovery_needs_is_not_trimmed)
+{
+    struct store *s = open_keeping(64 << 20, 1000, 1 << 20);
+    struct bf_error err = {0};
+    bool more = true;
+    commit_turns(s, 100, 32 << 10);
+    commit_checkpoint(s, 3);
+    while (more)
+        cr_assert_eq(store_tidy(s, &more, &err), BF_OK, "%s", err.text);
+    store_close(s);
+    s = open_keeping(64 << 20, 1000, 1 << 20);
+    struct bf_buf b = {0};
+    cr_assert_eq(store_each_turn(s, append, &b, &err), BF_OK, "%s", err.text);
+    cr_expect_eq(strncmp(bf_buf_cstr(&b), "4=", 2), 0);
+    bf_buf_free(&b);
+    store_close(s);
+}
+
+/* Nothing is granted, so no turn comes that would trim it. */
+Test(store, low_water_ends_without_turns)
+{
+    struct store *s = open_keeping(8 << 20, 1000, 1 << 20);
+    struct bf_error err = {0};
+    struct store_room room = {0};
+    bool more = true;
+    while (!room.low) {
+        cr_assert_lt(store_last_seq(s), 2000u, "it is never low");
+        commit_turns(s, 1, 7000);
+        store_room(s, &room);
+    }
+    commit_turns(s, 80, 7000);                   /* results still come */
+    commit_checkpoint(s, store_last_seq(s));
+    store_room(s, &room);
+    cr_assert(room.low, "one slice is not enough here");
+    unsigned slices = 0;
+    for (; more; slices++)
+        cr_assert_eq(store_tidy(s, &more, &err), BF_OK, "%s", err.text);
+    store_room(s, &room);
+    cr_expect_not(room.low, "%llu bytes are in use", (unsigned long long)room.used_bytes);
+    cr_expect_geq(slices, 4u, "each is bounded");
     store_close(s);
 }
 
