@@ -1,4 +1,4 @@
-foreach(thing split guard targets dialect script request scrub report decimal)
+foreach(thing split guard targets dialect session script request scrub report decimal)
   bf_unit_test(test_sql_${thing} SOURCES test_sql_${thing}.c LIBS bf_sql bf_common)
 endforeach()
 bf_unit_test(test_sql_check SOURCES test_sql_check.c LIBS bf_sql bf_common PkgConfig::jansson)
