@@ -92,3 +92,15 @@ enum bf_sql_class bf_sql_class(const char *dbms, int32_t native, const char *sql
             return d->states[i].class;
     return BF_SQL_UNKNOWN;
 }
+
+bool bf_sql_may_quote_data(const char *dbms, int32_t native, const char *sqlstate)
+{
+    /* Connections, transactions, access, the words of a statement, resources, locks, operators, the system, the driver manager. */
+    static const char *const silent[] = {"08", "40", "42", "53", "55", "57", "58", "25", "28", "2D", "0A", "3D", "3F", "IM", "HYT"};
+    if (strncasecmp(dbms, "SQLite", strlen("SQLite")) == 0)
+        return false;                          /* it names tables and columns, never values */
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+        if (strncmp(sqlstate, silent[i], strlen(silent[i])) == 0)
+            return false;
+    return bf_sql_class(dbms, native, sqlstate) != BF_SQL_TRANSIENT;
+}

@@ -2,6 +2,7 @@
 #ifndef BF_COMMON_SQL_CLASS_H
 #define BF_COMMON_SQL_CLASS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum bf_sql_class {
@@ -12,5 +13,9 @@ enum bf_sql_class {
 
 /* dbms is SQL_DBMS_NAME ("" when the connection did not come about), sqlstate has five characters or fewer; the native code outranks it. */
 enum bf_sql_class bf_sql_class(const char *dbms, int32_t native, const char *sqlstate);
+
+/* May the message of such an error quote values of the data?  Those of constraints, of values that do not fit, of functions of the user's
+ * own, and all that have no class of their own may. */
+bool bf_sql_may_quote_data(const char *dbms, int32_t native, const char *sqlstate);
 
 #endif

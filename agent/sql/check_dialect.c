@@ -33,7 +33,7 @@ static const struct check_dialect dialects[CHECK_DBMS_COUNT] = {
         .limit_rows = " limit %u", .row_sample = "abs(random() / 9223372036854775808.0) < %.6g", .truth = {"0", "1"},
         .bytes_before = "", .bytes_after = "",
         .concat_begin = "(", .concat_glue = " || ", .remainder = "(%s + %" PRId64 ") %% %" PRId64 " = 0",
-        .now_epoch = "strftime('%s', 'now')", .reads_zoned = true, .whole_epochs = true, .types_by_value = true, .private_errors = true,
+        .now_epoch = "strftime('%s', 'now')", .reads_zoned = true, .whole_epochs = true, .types_by_value = true,
     },
     [CHECK_ANSI] = {
         .dbms = CHECK_ANSI, .name = "ansi", .begin = "start transaction",

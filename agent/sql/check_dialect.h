@@ -33,7 +33,6 @@ struct check_dialect {
     bool exact_names;                          /* names in quotes have a case; elsewhere it is forgiven */
     bool described;                            /* columns are what the driver says of an empty query; else a catalogue gives them as rows */
     bool types_by_value;                       /* a column holds values of any type, and they are compared by it */
-    bool private_errors;                       /* messages never quote values */
 
     /* The time that a query may take. */
     const char *set_limit;                     /* format of an int64_t in ms; NULL: it cannot be told */

@@ -15,6 +15,7 @@
 #include "agent/sql/script.h"
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 /* --- ends --------------------------------------------------------------------------------------------------------------- */
@@ -62,13 +63,12 @@ const char *check_label(const struct check_run *x, char ret[160])
     return ret;
 }
 
-/* A failure of the database.  Messages of data exceptions (class 22), and all of those that have no class, may quote values. */
+/* A failure of the database, whose message may quote masked values. */
 static bool stop_by_fault(struct check_run *x, const struct sql_fault *fault)
 {
     struct sql_check_result *r = x->result;
     char label[160];
-    bool quiet = x->place->n_mask && (strncmp(fault->sqlstate, "22", 2) == 0 || strcmp(fault->sqlstate, "HY000") == 0)
-                 && !x->dialect->private_errors;
+    bool quiet = x->place->n_mask && bf_sql_may_quote_data(fault->dbms, fault->native, fault->sqlstate);
     const char *said = quiet ? "an error whose words may hold masked values and are left out" : fault->text;
     r->status = CHECK_COULD_NOT_RUN;
     r->fault = *fault;

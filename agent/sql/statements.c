@@ -5,6 +5,7 @@
 #include "agent/sql/attempt.h"
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
+#include "common/sql_class.h"
 #include "common/text.h"
 
 /* Rows changed on this connection so far. */
@@ -109,7 +110,10 @@ static bool statement_failed(struct attempt *x, const struct sql_statement *s, c
         snprintf(where, sizeof where, "statement %u (line %u, column %u) failed", s->number, line, column);
     else
         snprintf(where, sizeof where, "statement %u (line %u) failed", s->number, line);
-    return attempt_fault(x, where, fault);
+    struct sql_fault told = *fault;
+    if (json_array_size(x->request->mask) > 0 && bf_sql_may_quote_data(fault->dbms, fault->native, fault->sqlstate))
+        snprintf(told.text, sizeof told.text, "an error whose words may hold masked values and are left out");
+    return attempt_fault(x, where, &told);
 }
 
 bool attempt_run_statements(struct attempt *x)

@@ -248,6 +248,21 @@ class Scripts:
         wrong = self.assert_fault(self.run_sql("insert into sums values ('a', 1);\ninsert into sums\nvalues ('b', , 1)", token=2), 1)
         self.assertEqual((wrong["statement"], wrong["line"]), (2, 3 if self.kind == "mariadb" else 2))
 
+    def test_messages_that_quote_masked_values_are_left_out(self):
+        self.prepare("create table people (email varchar(40) primary key)")
+        twice = "insert into people values ('ann@x.org'); insert into people values ('ann@x.org')"
+        shown = self.run_sql(twice, token=1)
+        hidden = self.run_sql(twice, token=2, run=2, mask=["email"])
+        for ended in (shown, hidden):
+            self.assertEqual((ended.status, ended.result("sql")["statement"]), (1, 2), ended.stderr)
+        told = hidden.stderr + hidden.result("sql")["text"]
+        self.assertNotIn("ann@x.org", told)
+        if self.kind != "sqlite":                # it never quotes values
+            self.assertIn("ann@x.org", shown.result("sql")["text"])
+            self.assertIn("left out", told)
+        wrong = self.run_sql("insert into nobody values (1)", token=3, run=3, mask=["email"])
+        self.assertIn("nobody", wrong.result("sql")["text"], "what is wrong with the statement is told all the same")
+
     def test_without_a_transaction_the_script_has_its_own(self):
         """Queries between its BEGIN and its end, whose rows are thrown away, leave it open."""
         begin = "begin immediate" if self.kind == "sqlite" else "begin"

@@ -38,3 +38,15 @@ Test(sql_class, a_wait_for_another_attempt_passes)
         cr_expect_eq(bf_sql_class(all[i], 0, "42000"), BF_SQL_PERMANENT, "%s", all[i]);
     }
 }
+
+Test(sql_class, messages_that_may_quote_data)
+{
+    static const struct { const char *dbms; int32_t native; const char *state; bool want; } cases[] = {
+        {"PostgreSQL", 1, "23505", true}, {"PostgreSQL", 1, "22P02", true}, {"PostgreSQL", 1, "P0001", true}, {"PostgreSQL", 1, "XX000", true},
+        {"PostgreSQL", 1, "42P01", false}, {"PostgreSQL", 1, "40P01", false}, {"PostgreSQL", 1, "57014", false}, {"PostgreSQL", 101, "08006", false},
+        {"MariaDB", 1062, "23000", true}, {"MariaDB", 1366, "HY000", true}, {"MariaDB", 1205, "HY000", false}, {"MariaDB", 2013, "HY000", false},
+        {"MariaDB", 1064, "42000", false}, {"SQLite", 19, "HY000", false}, {"SQLite", 1, "HY000", false}, {"", 0, "IM002", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_eq(bf_sql_may_quote_data(cases[i].dbms, cases[i].native, cases[i].state), cases[i].want, "case %zu", i);
+}
