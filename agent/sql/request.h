@@ -42,4 +42,10 @@ struct sql_request {
 enum bf_rc sql_request_parse(const char *json, size_t len, struct sql_request *ret, struct bf_error *err) BF_MUST_CHECK;
 void sql_request_done(struct sql_request *r);
 
+/* A checksum of the step instance: cluster, backfill, step and partition, whatever the run. */
+uint32_t sql_request_instance(const struct sql_request *r);
+/* The name of a table that belongs to an output at a token, "t__bf_KINDcccccccc_TOKEN": kind is "" (staged), "old_" or "none_".  The
+ * instance is in it, because tokens of two clusters that share a warehouse are counted apart.  Owned by the caller. */
+char *sql_request_table(const struct sql_request *r, const char *table, const char *kind, int64_t token);
+
 #endif

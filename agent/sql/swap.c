@@ -1,5 +1,5 @@
-/* Publication by names.  The script builds t__bf_TOKEN beside t; when the checks let it through, t is put aside as t__bf_old_TOKEN and the
- * staged table becomes t.  Owner, rights, indexes and comments are those of the staged table: the script gives them.  Views follow the
+/* Publication by names.  The script builds t__bf_CHECKSUM_TOKEN beside t; when the checks let it through, t is put aside as
+ * t__bf_old_CHECKSUM_TOKEN and the staged table becomes t; the checksum is that of the step instance.  Owner, rights, indexes and comments are those of the staged table: the script gives them.  Views follow the
  * name on MariaDB and SQLite; on PostgreSQL they follow the table, so that one that reads t makes the step fail, and nothing is changed.
  *
  * Where DDL is part of transactions, all of it is part of the work, and no step between can be seen or left behind.
@@ -24,16 +24,9 @@
 
 #include "agent/sql/failpoint.h"
 #include "agent/sql/supervise.h"
-#include "common/crc32c.h"
 #include "common/mem.h"
 
 enum { LOCK_WAIT_S = 5 };
-
-/* The tables that belong to an output at a token. */
-static char *name_at(const struct sql_output *o, const char *kind, int64_t token)
-{
-    return bf_xasprintf("%s__bf_%s%lld", o->table, kind, (long long)token);
-}
 
 static const char *last_part(const char *table)
 {
@@ -60,7 +53,7 @@ bool swap_check_names(struct attempt *x)
         BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
         if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
             return attempt_refused(x, &err);
-        BF_AUTO_FREE char *longest = name_at(o, "none_", x->request->token);
+        BF_AUTO_FREE char *longest = sql_request_table(x->request, o->table, "none_", x->request->token);
         if (strlen(last_part(longest)) > d->name_max) {
             bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put behind it, it may have %zu bytes",
                     o->table, d->name_max);
@@ -145,9 +138,7 @@ bool swap_in_transaction(struct attempt *x)
 /* Of the step instance, whatever the run: a stale attempt of an earlier one may still hold it. */
 static void lock_name(const struct sql_request *r, char ret[SQL_SESSION_NAME_MAX])
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf key = {0};
-    bf_buf_printf(&key, "%s\n%lld\n%s\n%s", r->cluster, (long long)r->backfill, r->step, r->partition);
-    snprintf(ret, SQL_SESSION_NAME_MAX, "bf:publish:%08x", bf_crc32c(0, key.data, key.len));
+    snprintf(ret, SQL_SESSION_NAME_MAX, "bf:publish:%08x", sql_request_instance(r));
 }
 
 /* Nested locks count, so a round of the claim that is repeated unlocks as often. */
@@ -191,7 +182,7 @@ static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds
     struct sql_fault fault;
     for (size_t i = 0; i < x->request->n_outputs; i++) {
         for (const char *const *kind = kinds; *kind; kind++) {
-            BF_AUTO_FREE char *name = name_at(&x->request->outputs[i], *kind, token);
+            BF_AUTO_FREE char *name = sql_request_table(x->request, x->request->outputs[i].table, *kind, token);
             if (drop(x, name, &fault) != BF_OK)
                 return attempt_fault(x, "cannot drop a table that an earlier attempt left", &fault);
         }
@@ -210,7 +201,7 @@ static bool repair(struct attempt *x, const struct fence_row *seen, bool *ret_do
         return false;
     if (seen->state == FENCE_NONE || seen->attempt == 0)
         return true;                           /* nobody's; its token is that of another run's row, which has its own repair */
-    BF_AUTO_FREE char *old = name_at(&x->request->outputs[0], "old_", seen->token);
+    BF_AUTO_FREE char *old = sql_request_table(x->request, x->request->outputs[0].table, "old_", seen->token);
     if (attempt_table_exists(x, old, &published, &fault) != BF_OK)
         return attempt_fault(x, "cannot look for tables of an earlier attempt", &fault);
     if (!published)
@@ -231,7 +222,7 @@ static bool publish_tables(struct attempt *x)
     bf_buf_put_str(&b, "rename table ");
     for (size_t i = 0; i < x->request->n_outputs; i++) {
         const struct sql_output *o = &x->request->outputs[i];
-        BF_AUTO_FREE char *none = name_at(o, "none_", x->request->token);
+        BF_AUTO_FREE char *none = sql_request_table(x->request, o->table, "none_", x->request->token);
         bool found = false;
         if (attempt_table_exists(x, o->table, &found, &fault) != BF_OK)
             return attempt_fault(x, "cannot look for the tables to publish", &fault);
