@@ -76,6 +76,9 @@ struct sql_dialect {
     /* A lock of the session by name, for publication where DDL commits: queries with %s that give "1"; NULL: none is needed. */
     const char *lock, *unlock;
     const char *before_swap;                   /* a statement before tables are renamed; NULL: none */
+    /* Queries with %s, %s like table_exists, ended by NULL: what would go astray when the table is renamed away ("it is a view"), and what
+     * to do; no row: nothing.  NULL: renaming takes nothing along unseen. */
+    const char *const *swap_obstacles;
     const char *table_exists;                  /* query with %s, %s for schema ("" is the session's) and table: a row when it is there */
 
     const char *create_remedy;                 /* what lets the role make the fence */

@@ -7,7 +7,7 @@
  * Where DDL commits (MariaDB), one RENAME TABLE publishes all outputs, and these are its steps:
  *
  *   1. claim       as ever, under a named lock of the step instance, after what the holder of the row left is repaired (below)
- *   2. build       the statements, each committed by itself
+ *   2. build       the statements, each committed by itself; not begun when a rename would take something along, such as keys of others
  *   3. checks      of the staged tables
  *   4. publish     under the lock, when the row is still ours: RENAME TABLE t TO old, staged TO t, …; then the marker
  *   5. clean up    the old tables are dropped
@@ -176,18 +176,46 @@ static void unlock(struct attempt *x)
            strcmp(cells[0], "1") == 0);
 }
 
-/* Drop the tables that an attempt left, of the kinds in words ended by NULL. */
-static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds)
+/* May the tables be renamed away?  What depends on one would depend on the old table afterwards, and nobody would hear of it. */
+static bool check_obstacles(struct attempt *x, const char *where)
 {
-    struct sql_fault fault;
-    for (size_t i = 0; i < x->request->n_outputs; i++) {
-        for (const char *const *kind = kinds; *kind; kind++) {
-            BF_AUTO_FREE char *name = sql_request_table(x->request, x->request->outputs[i].table, *kind, token);
-            if (drop(x, name, &fault) != BF_OK)
-                return attempt_fault(x, "cannot drop a table that an earlier attempt left", &fault);
+    const char *const *queries = x->session.dialect->swap_obstacles;
+    for (size_t i = 0; queries && i < x->request->n_outputs; i++) {
+        const char *table = x->request->outputs[i].table, *dot = strrchr(table, '.');
+        BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
+        for (const char *const *query = queries; *query; query++) {
+            struct sql_fault fault;
+            BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+            char cells[2][SQL_CELL_MAX] = {"", ""};
+            bool found = false;
+            if (session_put(x->session.dialect, &b, *query, schema, last_part(table), &fault) != BF_OK ||
+                sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, &fault) != BF_OK)
+                return attempt_fault(x, "cannot ask what depends on the outputs", &fault);
+            if (!found)
+                continue;
+            BF_AUTO_FREE char *text = bf_xasprintf("%.130s cannot be replaced by publish: swap: %s; %s", table, cells[0], cells[1]);
+            (void)sql_fail_plain(x->session.connection, "42000", text, &fault);
+            return attempt_fault(x, where, &fault);
         }
     }
     return true;
+}
+
+/* Drop the tables that an attempt left, of the kinds in words ended by NULL; all that can be. */
+static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds)
+{
+    struct sql_fault fault;
+    bool ok = true;
+    for (size_t i = 0; i < x->request->n_outputs; i++) {
+        for (const char *const *kind = kinds; *kind; kind++) {
+            BF_AUTO_FREE char *name = sql_request_table(x->request, x->request->outputs[i].table, *kind, token);
+            char where[300];
+            snprintf(where, sizeof where, "cannot drop %.200s, which a publication left", name);
+            if (drop(x, name, &fault) != BF_OK)
+                ok = attempt_fault(x, where, &fault);
+        }
+    }
+    return ok;
 }
 
 static const char *const staged_kinds[] = {"", "none_", NULL}, *const old_kinds[] = {"old_", NULL};
@@ -265,7 +293,7 @@ static bool publish(struct attempt *x)
         return attempt_fault(x, "cannot read the fence before the publication", &fault);
     if (row.state != FENCE_OURS)
         return attempt_not_ours(x, &row);
-    if (!publish_tables(x))
+    if (!check_obstacles(x, "cannot publish") || !publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
     if (fence_mark(x->session.connection, &x->fence, x->request->run, x->request->token, &rows, &fault) != BF_OK)
@@ -275,14 +303,15 @@ static bool publish(struct attempt *x)
     return true;
 }
 
-/* Old tables that nobody dropped are no failure of what is done; the next one that looks drops them. */
+/* Old tables that cannot be dropped are no failure of what is done, but somebody must see to them. */
 static void drop_old(struct attempt *x)
 {
     struct fence_row row;
     struct sql_fault ignored;
     struct run_result kept = *x->result;
-    if (fence_read(x->session.connection, &x->fence, &row, &ignored) == BF_OK && row.state == FENCE_DONE)
-        (void)drop_left(x, row.token, old_kinds);
+    bool known = fence_read(x->session.connection, &x->fence, &row, &ignored) == BF_OK && row.state == FENCE_DONE;
+    if (known && !drop_left(x, row.token, old_kinds))
+        fprintf(stderr, "bf-sql: the work is done, but %s; drop it by hand\n", x->result->text);
     *x->result = kept;
 }
 
@@ -305,7 +334,7 @@ void swap_run(struct attempt *x)
             drop_old(x);
         return;
     }
-    if (!attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) || !publish(x)) {
+    if (!check_obstacles(x, "before the first statement") || !attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) || !publish(x)) {
         attempt_explain(x);
         abandon(x);
         return;

@@ -229,8 +229,80 @@ class Swaps:
         self.assertEqual(self.tables(), sorted(["a", "b", *others]))
 
 
+class Renames:
+    """What RENAME TABLE would take along with the old table."""
+
+    OUTPUT = [{"dataset": "mart.a", "table": "a"}]
+
+    def build(self, more=""):
+        return [text("create table "), value("staged", "a"), text(f" (v integer primary key{more});\ninsert into "), value("staged", "a"),
+                text(" values (5)")]
+
+    def swap(self, token, script=None, **over):
+        return self.run_sql(script or self.build(), token, publish="swap", transaction=False, outputs=self.OUTPUT, **over)
+
+    def tables(self):
+        query = "select table_name from information_schema.tables where table_schema = 'warehouse' and table_name <> 'bf_fence'"
+        return sorted(row[0] for row in self.query(query))
+
+    def assert_refused(self, token, *words):
+        fault = self.assert_fault(self.swap(token), 1, words[0])
+        self.assertEqual(fault["sqlstate"], "42000")
+        for word in words:
+            self.assertIn(word, fault["text"])
+
+    def test_keys_of_other_tables(self):
+        self.prepare("create table a (v integer primary key, up integer, foreign key (up) references a (v)); "
+                     "create table child (v integer, constraint parent foreign key (v) references a (v)); insert into a values (1, null)")
+        self.assert_refused(1, "foreign key parent of warehouse.child", "transaction: true")
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], [["1"]]))
+        self.server.execute("alter table child drop foreign key parent")
+        self.assert_done(self.swap(2), 1)
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], [["5"]]))
+
+    def test_a_key_that_came_while_it_was_built(self):
+        self.prepare("create table a (v integer primary key)")
+        paused = self.start(self.request(self.build(), 1, publish="swap", transaction=False, outputs=self.OUTPUT), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("create table child (v integer, foreign key (v) references a (v))")
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_fault(self.finish(paused), 1, "warehouse.child")
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], []))
+
+    def test_a_view(self):
+        self.prepare("create table base (v integer); create view a as select * from base")
+        self.assert_refused(1, "is a VIEW", "name the table itself")
+        self.assertEqual(self.tables(), ["a", "base"])
+
+    def test_triggers(self):
+        self.prepare("create table a (v integer); create trigger watch before insert on a for each row set new.v = new.v + 1")
+        self.assert_refused(1, "trigger watch", "transaction: true")
+        self.server.execute("drop trigger watch")
+        self.assert_done(self.swap(2), 1)
+
+    def test_what_was_published_is_done_whatever_came_after(self):
+        self.prepare("create table a (v integer primary key)")
+        self.assertEqual(self.swap(1, failpoint="after_rename").status, KILLED)
+        self.server.execute("create table child (v integer, foreign key (v) references a (v))")
+        self.assertTrue(self.swap(2).result("already_done"))
+        self.assertEqual(self.tables(), ["a", "child"])
+
+    def test_an_old_table_that_cannot_be_dropped_is_told(self):
+        self.prepare("create table a (v integer primary key)")
+        paused = self.start(self.request(self.build(), 1, publish="swap", transaction=False, outputs=self.OUTPUT), "after_rename:stop")
+        self.wait_stopped(paused[0])
+        old = next(t for t in self.tables() if "_old_" in t)
+        self.server.execute(f"create table child (v integer, foreign key (v) references {old} (v))")
+        os.kill(paused[0].pid, signal.SIGCONT)
+        ended = self.finish(paused)
+        self.assert_done(ended, 1)
+        self.assertIn(f"cannot drop {old}", ended.stderr)
+        self.assertEqual(self.query("select v from a"), [["5"]])
+
+
 bfsql.on_all(globals(), Swaps)
-del Swaps
+bfsql.on_all(globals(), Renames, kinds=("mariadb",))
+del Swaps, Renames
 
 if __name__ == "__main__":
     bfsql.main(__doc__)
