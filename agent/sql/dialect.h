@@ -63,7 +63,9 @@ struct sql_dialect {
     bool ask_after_each;                       /* statements may end a transaction without a word, so ask after every one */
     bool ddl_commits;                          /* DDL ends the transaction */
     const char *engine_of;                     /* query with %s, %s for schema ("" is the session's) and table: engine, and whether it
-                                                * knows transactions ("YES"); NULL: see all_transactional */
+                                                * knows transactions ("YES"; "VIEW": it is none); NULL: see all_transactional */
+    const char *warnings;                      /* query behind a ROLLBACK: level, code and text of its warning; NULL: it undoes all */
+    const char *not_undone;                    /* the code that says that rows of tables without transactions stayed */
     bool all_transactional;                    /* every table takes part in transactions; neither this nor engine_of: nobody knows */
     const char *rows;                          /* query: rows changed on this connection so far; NULL: the driver's counts are added */
     /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran.

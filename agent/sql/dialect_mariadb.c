@@ -138,8 +138,11 @@ const struct sql_dialect sql_dialect_mariadb = {
     .transaction_id = "select @@in_transaction",
     .ask_after_each = true,
     .ddl_commits = true,
-    .engine_of = "select t.engine, e.transactions from information_schema.tables t join information_schema.engines e on e.engine = t.engine "
+    .engine_of = "select ifnull(t.engine, ''), if(t.table_type = 'VIEW', 'VIEW', e.transactions) from information_schema.tables t "
+                 "left join information_schema.engines e on e.engine = t.engine "
                  "where t.table_schema = coalesce(nullif(%s, ''), database()) and t.table_name = %s",
+    .warnings = "show warnings",
+    .not_undone = "1196",
     .discard = discard,
     .create_fence =
         "create table if not exists %s ("
