@@ -144,8 +144,9 @@ enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret,
     return sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 1, ret, fault);
 }
 
-/* *ret_engine is "" when the table takes part in transactions, or is none. */
-static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *table, char ret_engine[SQL_CELL_MAX], struct sql_fault *fault)
+/* *ret_engine is "" when the table takes part in transactions, is a view, or is none. */
+static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *table, char ret_engine[SQL_CELL_MAX], bool *ret_view,
+                             struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     char cells[2][SQL_CELL_MAX] = {"", ""};
@@ -154,7 +155,8 @@ static enum bf_rc ask_engine(struct attempt *x, const char *schema, const char *
     if (rc == BF_OK)
         rc = sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, fault);
     ret_engine[0] = '\0';
-    if (rc == BF_OK && found && strcmp(cells[1], "YES") != 0)
+    *ret_view = rc == BF_OK && found && strcmp(cells[1], "VIEW") == 0;
+    if (rc == BF_OK && found && !*ret_view && strcmp(cells[1], "YES") != 0)
         memcpy(ret_engine, cells[0], SQL_CELL_MAX);
     return rc;
 }
@@ -164,10 +166,16 @@ static bool check_targets(struct attempt *x, const struct sql_statement *s, cons
     struct sql_fault fault;
     struct bf_error err = {0};
     char engine[SQL_CELL_MAX];
+    bool view = false;
     for (size_t i = 0; i < targets->n; i++) {
         const char *schema = targets->at[i].schema ? targets->at[i].schema : "", *table = targets->at[i].table;
-        if (ask_engine(x, schema, table, engine, &fault) != BF_OK)
+        if (ask_engine(x, schema, table, engine, &view, &fault) != BF_OK)
             return attempt_fault(x, "cannot ask for the engines of tables", &fault);
+        if (view) {
+            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, which is a view, so that it is not known whether what lies behind it could be "
+                    "rolled back; name the table itself, and when the statement only reads the view, do so in a subquery", s->number, s->line, table);
+            return attempt_refused(x, &err);
+        }
         if (*engine) {
             bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, whose engine %.40s knows no transactions, so that nothing could be rolled "
                     "back; change it to InnoDB, use publish: swap, or leave transaction: true out", s->number, s->line, table, engine);
@@ -273,12 +281,35 @@ bool attempt_still_in_transaction(struct attempt *x, const char *where)
     return attempt_fault(x, where, &fault);
 }
 
-void attempt_rollback(struct attempt *x)
+bool attempt_rollback(struct attempt *x)
 {
+    const struct sql_dialect *d = x->session.dialect;
     struct sql_fault ignored;
-    if (x->session.connection && x->in_transaction)
-        (void)!sql_execute(x->session.connection, "rollback", NULL, &ignored);
+    char cells[3][SQL_CELL_MAX] = {"", "", ""};
+    bool warned = false;
+    if (x->session.connection && x->in_transaction && sql_execute(x->session.connection, "rollback", NULL, &ignored) == BF_OK && d->warnings &&
+        sql_query_row(x->session.connection, d->warnings, cells, 3, &warned, &ignored) != BF_OK)
+        warned = false;
     x->in_transaction = false;
+    return !warned || strcmp(cells[1], d->not_undone) != 0;
+}
+
+static void append(char *text, size_t size, const char *note)
+{
+    size_t room = size - strlen(note) - 1;
+    if (strlen(text) > room) {
+        text[room] = '\0';
+        attempt_cut_text(text);
+    }
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, "%s", note);
+}
+
+void attempt_tell_not_undone(struct attempt *x)
+{
+    static const char note[] = "; rows of tables without transactions stayed: a trigger or a function may have written them, see to them by hand";
+    append(x->result->text, sizeof x->result->text, note);
+    append(x->result->fault.text, sizeof x->result->fault.text, note);
 }
 
 bool attempt_read_again(struct attempt *x, struct fence_row *ret)

@@ -60,7 +60,10 @@ bool attempt_check(struct attempt *x);
 /* Begin the work's transaction; and see that no statement has ended it. */
 bool attempt_begin(struct attempt *x);
 bool attempt_still_in_transaction(struct attempt *x, const char *where);
-void attempt_rollback(struct attempt *x);
+/* false: the database said that not all of it could be undone. */
+bool attempt_rollback(struct attempt *x);
+/* Say so in the result, which is set. */
+void attempt_tell_not_undone(struct attempt *x);
 
 /* Is there a table of the (dotted) name?  Only where the dialect can tell. */
 enum bf_rc attempt_table_exists(struct attempt *x, const char *table, bool *ret, struct sql_fault *fault) BF_MUST_CHECK;

@@ -63,7 +63,9 @@ struct sql_dialect {
     bool ask_after_each;                       /* statements may end a transaction without a word, so ask after every one */
     bool ddl_commits;                          /* DDL ends the transaction */
     const char *engine_of;                     /* query with %s, %s for schema ("" is the session's) and table: engine, and whether it
-                                                * knows transactions ("YES"); NULL: see all_transactional */
+                                                * knows transactions ("YES"; "VIEW": it is none); NULL: see all_transactional */
+    const char *warnings;                      /* query behind a ROLLBACK: level, code and text of its warning; NULL: it undoes all */
+    const char *not_undone;                    /* the code that says that rows of tables without transactions stayed */
     bool all_transactional;                    /* every table takes part in transactions; neither this nor engine_of: nobody knows */
     const char *rows;                          /* query: rows changed on this connection so far; NULL: the driver's counts are added */
     /* Run a query and throw its rows away, whatever their number; *ret_is_query is false when it was none, and then nothing ran.
@@ -76,6 +78,9 @@ struct sql_dialect {
     /* A lock of the session by name, for publication where DDL commits: queries with %s that give "1"; NULL: none is needed. */
     const char *lock, *unlock;
     const char *before_swap;                   /* a statement before tables are renamed; NULL: none */
+    /* Queries with %s, %s like table_exists, ended by NULL: what would go astray when the table is renamed away ("it is a view"), and what
+     * to do; no row: nothing.  NULL: renaming takes nothing along unseen. */
+    const char *const *swap_obstacles;
     const char *table_exists;                  /* query with %s, %s for schema ("" is the session's) and table: a row when it is there */
 
     const char *create_remedy;                 /* what lets the role make the fence */

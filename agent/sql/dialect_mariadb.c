@@ -105,6 +105,20 @@ static const struct sql_question questions[] = {
     {0},
 };
 
+/* RENAME TABLE takes foreign keys of other tables and triggers along with the old table, and renames views as well.  A key of the table
+ * to itself goes with it, as it should. */
+static const char *const swap_obstacles[] = {
+    "select concat('it is a ', table_type), 'name the table itself as the output' from information_schema.tables "
+    "where table_schema = coalesce(nullif(%s, ''), database()) and table_name = %s and table_type <> 'BASE TABLE'",
+    "select concat('foreign key ', constraint_name, ' of ', constraint_schema, '.', table_name, ' refers to it'), "
+    "'drop the key, or use transaction: true with delete and insert' from information_schema.referential_constraints "
+    "where unique_constraint_schema = coalesce(nullif(%s, ''), database()) and referenced_table_name = %s "
+    "and not (constraint_schema = unique_constraint_schema and table_name = referenced_table_name)",
+    "select concat('trigger ', trigger_name, ' belongs to it'), 'drop the trigger, or use transaction: true with delete and insert' "
+    "from information_schema.triggers where event_object_schema = coalesce(nullif(%s, ''), database()) and event_object_table = %s",
+    NULL,
+};
+
 const struct sql_dialect sql_dialect_mariadb = {
     .dbms = "MariaDB",
     .lexis = &sql_lexis_mariadb,
@@ -124,8 +138,11 @@ const struct sql_dialect sql_dialect_mariadb = {
     .transaction_id = "select @@in_transaction",
     .ask_after_each = true,
     .ddl_commits = true,
-    .engine_of = "select t.engine, e.transactions from information_schema.tables t join information_schema.engines e on e.engine = t.engine "
+    .engine_of = "select ifnull(t.engine, ''), if(t.table_type = 'VIEW', 'VIEW', e.transactions) from information_schema.tables t "
+                 "left join information_schema.engines e on e.engine = t.engine "
                  "where t.table_schema = coalesce(nullif(%s, ''), database()) and t.table_name = %s",
+    .warnings = "show warnings",
+    .not_undone = "1196",
     .discard = discard,
     .create_fence =
         "create table if not exists %s ("
@@ -138,5 +155,6 @@ const struct sql_dialect sql_dialect_mariadb = {
     .unlock = "select release_lock(%s)",
     .create_remedy = "grant create, select, insert, update on the database of the fence to the user",
     .questions = questions,
+    .swap_obstacles = swap_obstacles,
     .table_exists = "select 1 from information_schema.tables where table_schema = coalesce(nullif(%s, ''), database()) and table_name = %s",
 };

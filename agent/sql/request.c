@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crc32c.h"
 #include "common/mem.h"
 #include "common/sql_limits.h"
 
@@ -97,6 +98,11 @@ static enum bf_rc read_secret(const json_t *root, struct sql_request *r, struct 
     return read_text(resolved, "odbc", NULL, &r->odbc, err);
 }
 
+char *sql_request_table(const struct sql_request *r, const char *table, const char *kind, int64_t token)
+{
+    return bf_xasprintf("%s__bf_%s%08x_%lld", table, kind, bf_crc32c(0, r->cluster, strlen(r->cluster)), (long long)token);
+}
+
 static enum bf_rc read_output(const json_t *item, size_t number, struct sql_request *r, struct sql_output *ret, struct bf_error *err)
 {
     const json_t *table = json_object_get(item, "table");
@@ -108,8 +114,8 @@ static enum bf_rc read_output(const json_t *item, size_t number, struct sql_requ
             return bf_fail(err, BF_UNSUPPORTED, "the key \"%.32s\" of output %zu is not supported yet", key, number);
     }
     const char *name = json_string_value(table);
-    *ret = (struct sql_output){.table = bf_xstrdup(name), .staged = bf_xasprintf("%s__bf_%lld", name, (long long)r->token),
-                               .old = bf_xasprintf("%s__bf_old_%lld", name, (long long)r->token)};
+    *ret = (struct sql_output){.table = bf_xstrdup(name), .staged = sql_request_table(r, name, "", r->token),
+                               .old = sql_request_table(r, name, "old_", r->token)};
     return BF_OK;
 }
 

@@ -42,4 +42,8 @@ struct sql_request {
 enum bf_rc sql_request_parse(const char *json, size_t len, struct sql_request *ret, struct bf_error *err) BF_MUST_CHECK;
 void sql_request_done(struct sql_request *r);
 
+/* The name of a table that belongs to an output at a token, "t__bf_KINDcccccccc_TOKEN": kind is "" (staged), "old_" or "none_".  A
+ * checksum of the cluster is in it, because two that share a warehouse count their tokens apart; within one no two attempts have the same.  Owned by the caller. */
+char *sql_request_table(const struct sql_request *r, const char *table, const char *kind, int64_t token);
+
 #endif

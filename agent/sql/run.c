@@ -84,8 +84,10 @@ static void run_in_transaction(struct attempt *x)
     if (!attempt_check_engines(x) || !attempt_claim(x, NULL))
         return;
     if (!work(x) || !mark(x)) {
-        attempt_rollback(x);
+        bool undone = attempt_rollback(x);
         attempt_explain(x);
+        if (!undone)
+            attempt_tell_not_undone(x);
         return;
     }
     if (commit(x))

@@ -1,5 +1,5 @@
-/* Publication by names.  The script builds t__bf_TOKEN beside t; when the checks let it through, t is put aside as t__bf_old_TOKEN and the
- * staged table becomes t.  Owner, rights, indexes and comments are those of the staged table: the script gives them.  Views follow the
+/* Publication by names.  The script builds t__bf_CHECKSUM_TOKEN beside t; when the checks let it through, t is put aside as
+ * t__bf_old_CHECKSUM_TOKEN and the staged table becomes t; the checksum is that of the step instance.  Owner, rights, indexes and comments are those of the staged table: the script gives them.  Views follow the
  * name on MariaDB and SQLite; on PostgreSQL they follow the table, so that one that reads t makes the step fail, and nothing is changed.
  *
  * Where DDL is part of transactions, all of it is part of the work, and no step between can be seen or left behind.
@@ -7,7 +7,7 @@
  * Where DDL commits (MariaDB), one RENAME TABLE publishes all outputs, and these are its steps:
  *
  *   1. claim       as ever, under a named lock of the step instance, after what the holder of the row left is repaired (below)
- *   2. build       the statements, each committed by itself
+ *   2. build       the statements, each committed by itself; not begun when a rename would take something along, such as keys of others
  *   3. checks      of the staged tables
  *   4. publish     under the lock, when the row is still ours: RENAME TABLE t TO old, staged TO t, …; then the marker
  *   5. clean up    the old tables are dropped
@@ -28,12 +28,6 @@
 #include "common/mem.h"
 
 enum { LOCK_WAIT_S = 5 };
-
-/* The tables that belong to an output at a token. */
-static char *name_at(const struct sql_output *o, const char *kind, int64_t token)
-{
-    return bf_xasprintf("%s__bf_%s%lld", o->table, kind, (long long)token);
-}
 
 static const char *last_part(const char *table)
 {
@@ -60,7 +54,7 @@ bool swap_check_names(struct attempt *x)
         BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
         if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
             return attempt_refused(x, &err);
-        BF_AUTO_FREE char *longest = name_at(o, "none_", x->request->token);
+        BF_AUTO_FREE char *longest = sql_request_table(x->request, o->table, "none_", x->request->token);
         if (strlen(last_part(longest)) > d->name_max) {
             bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put behind it, it may have %zu bytes",
                     o->table, d->name_max);
@@ -185,18 +179,46 @@ static void unlock(struct attempt *x)
            strcmp(cells[0], "1") == 0);
 }
 
-/* Drop the tables that an attempt left, of the kinds in words ended by NULL. */
-static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds)
+/* May the tables be renamed away?  What depends on one would depend on the old table afterwards, and nobody would hear of it. */
+static bool check_obstacles(struct attempt *x, const char *where)
 {
-    struct sql_fault fault;
-    for (size_t i = 0; i < x->request->n_outputs; i++) {
-        for (const char *const *kind = kinds; *kind; kind++) {
-            BF_AUTO_FREE char *name = name_at(&x->request->outputs[i], *kind, token);
-            if (drop(x, name, &fault) != BF_OK)
-                return attempt_fault(x, "cannot drop a table that an earlier attempt left", &fault);
+    const char *const *queries = x->session.dialect->swap_obstacles;
+    for (size_t i = 0; queries && i < x->request->n_outputs; i++) {
+        const char *table = x->request->outputs[i].table, *dot = strrchr(table, '.');
+        BF_AUTO_FREE char *schema = bf_xstrndup(table, dot ? (size_t)(dot - table) : 0);
+        for (const char *const *query = queries; *query; query++) {
+            struct sql_fault fault;
+            BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+            char cells[2][SQL_CELL_MAX] = {"", ""};
+            bool found = false;
+            if (session_put(x->session.dialect, &b, *query, schema, last_part(table), &fault) != BF_OK ||
+                sql_query_row(x->session.connection, bf_buf_cstr(&b), cells, 2, &found, &fault) != BF_OK)
+                return attempt_fault(x, "cannot ask what depends on the outputs", &fault);
+            if (!found)
+                continue;
+            BF_AUTO_FREE char *text = bf_xasprintf("%.130s cannot be replaced by publish: swap: %s; %s", table, cells[0], cells[1]);
+            (void)sql_fail_plain(x->session.connection, "42000", text, &fault);
+            return attempt_fault(x, where, &fault);
         }
     }
     return true;
+}
+
+/* Drop the tables that an attempt left, of the kinds in words ended by NULL; all that can be. */
+static bool drop_left(struct attempt *x, int64_t token, const char *const *kinds)
+{
+    struct sql_fault fault;
+    bool ok = true;
+    for (size_t i = 0; i < x->request->n_outputs; i++) {
+        for (const char *const *kind = kinds; *kind; kind++) {
+            BF_AUTO_FREE char *name = sql_request_table(x->request, x->request->outputs[i].table, *kind, token);
+            char where[300];
+            snprintf(where, sizeof where, "cannot drop %.200s, which a publication left", name);
+            if (drop(x, name, &fault) != BF_OK)
+                ok = attempt_fault(x, where, &fault);
+        }
+    }
+    return ok;
 }
 
 static const char *const staged_kinds[] = {"", "none_", NULL}, *const old_kinds[] = {"old_", NULL};
@@ -210,7 +232,7 @@ static bool repair(struct attempt *x, const struct fence_row *seen, bool *ret_do
         return false;
     if (seen->state == FENCE_NONE || seen->attempt == 0)
         return true;                           /* nobody's; its token is that of another run's row, which has its own repair */
-    BF_AUTO_FREE char *old = name_at(&x->request->outputs[0], "old_", seen->token);
+    BF_AUTO_FREE char *old = sql_request_table(x->request, x->request->outputs[0].table, "old_", seen->token);
     if (attempt_table_exists(x, old, &published, &fault) != BF_OK)
         return attempt_fault(x, "cannot look for tables of an earlier attempt", &fault);
     if (!published)
@@ -231,7 +253,7 @@ static bool publish_tables(struct attempt *x)
     bf_buf_put_str(&b, "rename table ");
     for (size_t i = 0; i < x->request->n_outputs; i++) {
         const struct sql_output *o = &x->request->outputs[i];
-        BF_AUTO_FREE char *none = name_at(o, "none_", x->request->token);
+        BF_AUTO_FREE char *none = sql_request_table(x->request, o->table, "none_", x->request->token);
         bool found = false;
         if (attempt_table_exists(x, o->table, &found, &fault) != BF_OK)
             return attempt_fault(x, "cannot look for the tables to publish", &fault);
@@ -274,7 +296,7 @@ static bool publish(struct attempt *x)
         return attempt_fault(x, "cannot read the fence before the publication", &fault);
     if (row.state != FENCE_OURS)
         return attempt_not_ours(x, &row);
-    if (!publish_tables(x))
+    if (!check_obstacles(x, "cannot publish") || !publish_tables(x))
         return false;
     /* Under the lock the row cannot change, and who finds it unmarked sees the old tables and marks it. */
     if (fence_mark(x->session.connection, &x->fence, x->request->token, &rows, &fault) != BF_OK)
@@ -284,14 +306,15 @@ static bool publish(struct attempt *x)
     return true;
 }
 
-/* Old tables that nobody dropped are no failure of what is done; the next one that looks drops them. */
+/* Old tables that cannot be dropped are no failure of what is done, but somebody must see to them. */
 static void drop_old(struct attempt *x)
 {
     struct fence_row row;
     struct sql_fault ignored;
     struct run_result kept = *x->result;
-    if (fence_read(x->session.connection, &x->fence, &row, &ignored) == BF_OK && row.state == FENCE_DONE)
-        (void)drop_left(x, row.token, old_kinds);
+    bool known = fence_read(x->session.connection, &x->fence, &row, &ignored) == BF_OK && row.state == FENCE_DONE;
+    if (known && !drop_left(x, row.token, old_kinds))
+        fprintf(stderr, "bf-sql: the work is done, but %s; drop it by hand\n", x->result->text);
     *x->result = kept;
 }
 
@@ -314,7 +337,7 @@ void swap_run(struct attempt *x)
             drop_old(x);
         return;
     }
-    if (!attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) || !publish(x)) {
+    if (!check_obstacles(x, "before the first statement") || !attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) || !publish(x)) {
         attempt_explain(x);
         abandon(x);
         return;

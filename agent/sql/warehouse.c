@@ -202,6 +202,10 @@ static void look_at_transactions(struct attempt *x, struct findings *f)
         add(f, "transactions", "warning", "the engine of the fence cannot be read", "");
         return;
     }
+    if (strcmp(cells[1], "VIEW") == 0) {
+        add(f, "transactions", "failed", "the fence is a view", "let fence_table name the table itself");
+        return;
+    }
     snprintf(text, sizeof text, "the engine of the fence is %.60s", cells[0]);
     snprintf(remedy, sizeof remedy, "alter table %.200s engine=InnoDB", table);
     bool good = strcmp(cells[1], "YES") == 0;

@@ -329,6 +329,30 @@ class OnlyMariaDB:
         self.assertEqual(self.sums(), [])
         self.assert_done(self.run_sql(self.ADD, transaction=False), 2)
 
+    def test_views_are_refused_as_targets(self):
+        """What a view writes to may know no transactions."""
+        self.prepare(self.SUMS + " engine=MyISAM")
+        self.prepare("create table t (day varchar(10), amount integer); create view through as select * from sums")
+        for write in ["insert into through values ('a', 1)", "update through set amount = 2", "delete from warehouse.through"]:
+            fault = self.assert_fault(self.run_sql(write + "; insert into nowhere values (1)"), 1, "through, which is a view")
+            self.assertEqual(fault["sqlstate"], "42000")
+            self.assertIn("name the table itself", fault["text"])
+        self.assertEqual(self.sums(), [])
+        self.assert_done(self.run_sql("insert into t select * from through; delete from t where day in (select day from through)"), 0)
+
+    def test_rows_that_a_rollback_left_are_told(self):
+        self.prepare("create table log (v integer) engine=MyISAM; create table t (v integer)")
+        self.prepare("create trigger watch before insert on t for each row insert into log values (new.v)")
+        left = "rows of tables without transactions stayed"
+        self.assertIn(left, self.assert_fault(self.run_sql("insert into t values (1); insert into nowhere values (1)"), 1, "statement 2")["text"])
+        self.assertEqual((self.query("select v from log"), self.query("select v from t")), ([["1"]], []))
+        check = {"name": "row_count", "kind": "row_count", "severity": "error", "dataset": "t", "table": "t", "min": 9}
+        failed = self.run_sql("insert into t values (2)", token=2, checks=[check])
+        self.assertIsNotNone(failed.result("check_failed"), failed.stderr)
+        self.assertIn(left, failed.stderr)
+        self.server.execute("drop trigger watch")
+        self.assertNotIn(left, self.assert_fault(self.run_sql("insert into t values (3); insert into nowhere values (1)", token=3), 1)["text"])
+
     def test_sql_mode_does_not_change_how_scripts_are_read(self):
         self.prepare("create table t (v varchar(40))")
         for mode in ("ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "TRADITIONAL"):

@@ -177,6 +177,26 @@ class Swaps:
         self.assertTrue(self.swap(2).result("already_done"))
         self.assert_published([1, 2], [10, 20])
 
+    def test_clusters_with_equal_tokens(self):
+        """What one cluster published, or stages, is nothing that the other did."""
+        if self.kind != "mariadb":
+            self.skipTest("no staged table is seen outside of its transaction")
+        self.source(1, 2)
+        self.assertEqual(self.swap(5, cluster="aa", failpoint="after_marker").status, KILLED)
+        self.server.execute("update source set v = v + 5")
+        self.assertEqual(self.swap(5, cluster="bb", failpoint="after_claim").status, KILLED)
+        self.assert_done(self.swap(6, cluster="bb"), 4)
+        self.assertEqual(self.rows(), [[6, 7], [60, 70]])
+        self.assertTrue(self.swap(6, cluster="aa").result("already_done"))
+        self.assert_published([6, 7], [60, 70])
+        paused = self.start(self.request(BUILD, 7, publish="swap", transaction=False, outputs=OUTPUTS, cluster="aa", run=2), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.assertEqual(self.swap(7, cluster="bb", run=2, failpoint="after_claim").status, KILLED)
+        self.assert_done(self.swap(8, cluster="bb", run=2), 4)
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_done(self.finish(paused), 4)
+        self.assert_published([6, 7], [60, 70])
+
     def test_checks_look_at_the_staged_tables(self):
         self.source(1, 2)
         self.assert_done(self.swap(1))
@@ -205,7 +225,7 @@ class Swaps:
         self.assertEqual(self.tables(), [])
 
     def test_a_name_that_is_too_long(self):
-        long = "t" * (250 if self.kind == "sqlite" else 55)
+        long = "t" * (250 if self.kind == "sqlite" else 46)
         ended = self.run_sql([text("create table "), value("staged", long), text(" (v integer)")], publish="swap", transaction=False,
                              outputs=[{"dataset": "d", "table": long}])
         self.assert_fault(ended, 1, "too long" if self.kind != "sqlite" else "255 bytes")
@@ -214,14 +234,88 @@ class Swaps:
     def test_tables_of_others_stay(self):
         """Names that look alike, and staged tables of tokens that this row of the fence never bore."""
         self.source(1, 2)
-        self.prepare("create table a__bf_3 (v integer); create table a__bf_old_4 (v integer); create table a__bf_x (v integer)")
         self.assertEqual(self.swap(5, failpoint="after_work").status, KILLED)
+        staged = next((t for t in self.tables() if t.startswith("a__bf_")), "a__bf_00000000_5")
+        others = ["a__bf_x", "a__bf_3", "a__bf_old_4", staged[:-1] + "3", staged.replace("__bf_", "__bf_old_")[:-1] + "4"]
+        self.prepare("; ".join(f"create table {t} (v integer)" for t in others))
         self.assert_done(self.swap(6))
-        self.assertEqual(self.tables(), ["a", "a__bf_3", "a__bf_old_4", "a__bf_x", "b"])
+        self.assertEqual(self.tables(), sorted(["a", "b", *others]))
+
+
+class Renames:
+    """What RENAME TABLE would take along with the old table."""
+
+    OUTPUT = [{"dataset": "mart.a", "table": "a"}]
+
+    def build(self, more=""):
+        return [text("create table "), value("staged", "a"), text(f" (v integer primary key{more});\ninsert into "), value("staged", "a"),
+                text(" values (5)")]
+
+    def swap(self, token, script=None, **over):
+        return self.run_sql(script or self.build(), token, publish="swap", transaction=False, outputs=self.OUTPUT, **over)
+
+    def tables(self):
+        query = "select table_name from information_schema.tables where table_schema = 'warehouse' and table_name <> 'bf_fence'"
+        return sorted(row[0] for row in self.query(query))
+
+    def assert_refused(self, token, *words):
+        fault = self.assert_fault(self.swap(token), 1, words[0])
+        self.assertEqual(fault["sqlstate"], "42000")
+        for word in words:
+            self.assertIn(word, fault["text"])
+
+    def test_keys_of_other_tables(self):
+        self.prepare("create table a (v integer primary key, up integer, foreign key (up) references a (v)); "
+                     "create table child (v integer, constraint parent foreign key (v) references a (v)); insert into a values (1, null)")
+        self.assert_refused(1, "foreign key parent of warehouse.child", "transaction: true")
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], [["1"]]))
+        self.server.execute("alter table child drop foreign key parent")
+        self.assert_done(self.swap(2), 1)
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], [["5"]]))
+
+    def test_a_key_that_came_while_it_was_built(self):
+        self.prepare("create table a (v integer primary key)")
+        paused = self.start(self.request(self.build(), 1, publish="swap", transaction=False, outputs=self.OUTPUT), "after_work:stop")
+        self.wait_stopped(paused[0])
+        self.server.execute("create table child (v integer, foreign key (v) references a (v))")
+        os.kill(paused[0].pid, signal.SIGCONT)
+        self.assert_fault(self.finish(paused), 1, "warehouse.child")
+        self.assertEqual((self.tables(), self.query("select v from a")), (["a", "child"], []))
+
+    def test_a_view(self):
+        self.prepare("create table base (v integer); create view a as select * from base")
+        self.assert_refused(1, "is a VIEW", "name the table itself")
+        self.assertEqual(self.tables(), ["a", "base"])
+
+    def test_triggers(self):
+        self.prepare("create table a (v integer); create trigger watch before insert on a for each row set new.v = new.v + 1")
+        self.assert_refused(1, "trigger watch", "transaction: true")
+        self.server.execute("drop trigger watch")
+        self.assert_done(self.swap(2), 1)
+
+    def test_what_was_published_is_done_whatever_came_after(self):
+        self.prepare("create table a (v integer primary key)")
+        self.assertEqual(self.swap(1, failpoint="after_rename").status, KILLED)
+        self.server.execute("create table child (v integer, foreign key (v) references a (v))")
+        self.assertTrue(self.swap(2).result("already_done"))
+        self.assertEqual(self.tables(), ["a", "child"])
+
+    def test_an_old_table_that_cannot_be_dropped_is_told(self):
+        self.prepare("create table a (v integer primary key)")
+        paused = self.start(self.request(self.build(), 1, publish="swap", transaction=False, outputs=self.OUTPUT), "after_rename:stop")
+        self.wait_stopped(paused[0])
+        old = next(t for t in self.tables() if "_old_" in t)
+        self.server.execute(f"create table child (v integer, foreign key (v) references {old} (v))")
+        os.kill(paused[0].pid, signal.SIGCONT)
+        ended = self.finish(paused)
+        self.assert_done(ended, 1)
+        self.assertIn(f"cannot drop {old}", ended.stderr)
+        self.assertEqual(self.query("select v from a"), [["5"]])
 
 
 bfsql.on_all(globals(), Swaps)
-del Swaps
+bfsql.on_all(globals(), Renames, kinds=("mariadb",))
+del Swaps, Renames
 
 if __name__ == "__main__":
     bfsql.main(__doc__)

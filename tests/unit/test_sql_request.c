@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/sql/request.h"
+#include "common/crc32c.h"
 #include "common/mem.h"
 
 #define GOOD                                                                                                                       \
@@ -53,9 +54,12 @@ Test(sql_request, staged_tables_of_a_swap)
     cr_expect(r.swap);
     cr_expect_str_eq(r.fence_table, "ops.fence");
     cr_assert_eq(r.n_outputs, 1);
-    cr_expect_str_eq(r.outputs[0].staged, "mart.t__bf_4294967300");
-    cr_expect_str_eq(r.outputs[0].old, "mart.t__bf_old_4294967300");
-    cr_expect_str_eq(r.script.at[1].text, "mart.t__bf_4294967300");
+    const char *instance = "c0ffee";
+    uint32_t crc = bf_crc32c(0, instance, strlen(instance));
+    BF_AUTO_FREE char *staged = bf_xasprintf("mart.t__bf_%08x_4294967300", crc), *old = bf_xasprintf("mart.t__bf_old_%08x_4294967300", crc);
+    cr_expect_str_eq(r.outputs[0].staged, staged);
+    cr_expect_str_eq(r.outputs[0].old, old);
+    cr_expect_str_eq(r.script.at[1].text, staged);
     cr_expect_eq(r.script.at[1].type, VALUE_TABLE);
     cr_expect_eq(json_array_size(r.checks), 1);
     sql_request_done(&r);
