@@ -48,6 +48,7 @@ struct sql_dialect {
     const struct sql_lexis *lexis;
     sql_literal_fn *literal[VALUE_TYPE_COUNT];
     size_t name_max;                           /* bytes of an identifier before the database cuts or refuses it */
+    bool name_max_characters;                  /* it counts characters */
 
     /* Sessions.  Queries hold one %s, for the name as a literal or the id; NULL: the database has no sessions. */
     enum bf_rc (*settle)(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault);

@@ -136,6 +136,7 @@ const struct sql_dialect sql_dialect_mariadb = {
         [VALUE_IDENT] = ident, [VALUE_TABLE] = table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
     },
     .name_max = 64,
+    .name_max_characters = true,
     .settle = settle,
     .own_id = "select connection_id()",
     .take_name = "select get_lock(%s, 5)",

@@ -57,15 +57,15 @@ bool swap_check_names(struct attempt *x)
     }
     for (size_t i = 0; i < x->request->n_outputs; i++) {
         const struct sql_output *o = &x->request->outputs[i];
-        BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
-        if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
-            return attempt_refused(x, &err);
         BF_AUTO_FREE char *longest = name_at(o, "none_", x->request->token);
         if (strlen(last_part(longest)) > d->name_max) {
             bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put behind it, it may have %zu bytes",
                     o->table, d->name_max);
             return attempt_refused(x, &err);
         }
+        BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
+        if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
+            return attempt_refused(x, &err);
     }
     return true;
 }
