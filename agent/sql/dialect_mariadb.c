@@ -158,6 +158,8 @@ const struct sql_dialect sql_dialect_mariadb = {
         "state varchar(8) not null check (state in ('claimed', 'done')), content_hash varchar(64) not null, "
         "claimed_at varchar(40) not null, done_at varchar(40), "
         "primary key (cluster, backfill, step, `partition`, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
+    .fence_schema = "select database()",
+    .unshadow = "drop temporary table if exists %s",
     .lock = "select get_lock(%s, %s)",
     .unlock = "select release_lock(%s)",
     .create_remedy = "grant create, select, insert, update on the database of the fence to the user",

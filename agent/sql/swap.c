@@ -270,7 +270,8 @@ static bool publish(struct attempt *x)
     int64_t rows = 0;
     if (!lock(x))
         return false;
-    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
+    if (fence_unshadow(x->session.connection, &x->fence, &fault) != BF_OK ||
+        fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
         return attempt_fault(x, "cannot read the fence before the publication", &fault);
     if (row.state != FENCE_OURS)
         return attempt_not_ours(x, &row);
