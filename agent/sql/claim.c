@@ -102,6 +102,8 @@ bool attempt_claim(struct attempt *x, attempt_repair_fn *before_raise)
     bool again = true;
     if (fence_create(x->session.connection, &x->fence, &fault) != BF_OK)
         return attempt_fault(x, "cannot create the table of the fence (bfctl warehouse init makes it under a role that may)", &fault);
+    if (fence_resolve(x->session.connection, &x->fence, &fault) != BF_OK)
+        return attempt_fault(x, "cannot tell where the table of the fence is", &fault);
     if (!end_other_holders(x))
         return false;
     for (int round = 0; again && round < CLAIM_ROUNDS_MAX; round++)

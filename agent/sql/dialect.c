@@ -33,12 +33,44 @@ enum bf_rc sql_dialect_find(const char *dbms, const char *wanted, const struct s
                    "`dialect: ansi` in the connection", *dbms ? dbms : "(without a name)");
 }
 
+static size_t name_length(const struct sql_dialect *d, const char *v, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += !d->name_max_characters || ((uint8_t)v[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* PostgreSQL cuts a longer name without a word, so that two values would name one table. */
+static enum bf_rc check_name(const struct sql_dialect *d, const char *v, size_t len, struct bf_error *err)
+{
+    size_t n = name_length(d, v, len);
+    const char *unit = d->name_max_characters ? "characters" : "bytes";
+    if (n <= d->name_max)
+        return BF_OK;
+    return bf_fail(err, BF_INVALID, "a name of %zu %s is too long for an identifier%s%s, which has at most %zu %s", n, unit,
+                   d == &sql_dialect_ansi ? " with dialect: " : " of ", d->dbms, d->name_max, unit);
+}
+
+static enum bf_rc check_names(const struct sql_dialect *d, const char *v, size_t len, struct bf_error *err)
+{
+    enum bf_rc rc = BF_OK;
+    for (size_t from = 0; rc == BF_OK && from <= len;) {
+        const char *dot = memchr(v + from, '.', len - from);
+        size_t n = dot ? (size_t)(dot - v) - from : len - from;
+        rc = check_name(d, v + from, n, err);
+        from += n + 1;
+    }
+    return rc;
+}
+
 enum bf_rc sql_literal(const struct sql_dialect *d, enum value_type type, const char *v, size_t len, struct bf_buf *ret,
                        struct bf_error *err)
 {
     if (!d->literal[type])
         return bf_fail(err, BF_INVALID, "the name of a staged table stands only in the script of a step with publish: swap");
-    return d->literal[type](v, len, ret, err);
+    enum bf_rc rc = type == VALUE_IDENT ? check_name(d, v, len, err) : type == VALUE_TABLE ? check_names(d, v, len, err) : BF_OK;
+    return rc == BF_OK ? d->literal[type](v, len, ret, err) : rc;
 }
 
 bool sql_value_type_find(const char *name, enum value_type *ret)

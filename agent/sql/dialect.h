@@ -48,6 +48,7 @@ struct sql_dialect {
     const struct sql_lexis *lexis;
     sql_literal_fn *literal[VALUE_TYPE_COUNT];
     size_t name_max;                           /* bytes of an identifier before the database cuts or refuses it */
+    bool name_max_characters;                  /* it counts characters */
 
     /* Sessions.  Queries hold one %s, for the name as a literal or the id; NULL: the database has no sessions. */
     enum bf_rc (*settle)(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault);
@@ -75,6 +76,10 @@ struct sql_dialect {
 
     /* The fence.  create_fence holds two %s: the table and the column "partition". */
     const char *create_fence;
+    const char *fence_schema;                  /* query with %s for the table as it stands in statements: the schema that holds it, as long
+                                                * as no script has run; NULL: nobody knows */
+    const char *unshadow;                      /* statement with %s for the table: what a script has put before it goes; NULL: nothing can
+                                                * stand before a table with a schema */
     /* A lock of the session by name, for publication where DDL commits: queries with %s that give "1"; NULL: none is needed. */
     const char *lock, *unlock;
     const char *before_swap;                   /* a statement before tables are renamed; NULL: none */

@@ -29,7 +29,7 @@ const struct sql_dialect sql_dialect_ansi = {
         [VALUE_STRING] = string, [VALUE_INTEGER] = literal_integer, [VALUE_DATE] = literal_date, [VALUE_TIMESTAMP] = literal_timestamp,
         [VALUE_IDENT] = literal_ident, [VALUE_TABLE] = literal_table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
     },
-    .name_max = 30,
+    .name_max = 128,                           /* as the standard has it */
     .settle = settle,
     .begin = "start transaction",
     .create_remedy = "let the role create tables in the schema of the fence",

@@ -57,16 +57,39 @@ static enum bf_rc table(const char *v, size_t len, struct bf_buf *ret, struct bf
     return literal_dotted(ident, v, len, ret, err);
 }
 
-/* The modes by which quotes and backslashes mean something else go, because the splitter and the server must read a script alike; how
- * strictly data are taken is left as it is.  completion_type could chain a transaction to ours. */
+/* Modes by which quotes and backslashes mean something else, and those that bring such modes along. */
+#define OTHER_MODES "ANSI|ANSI_QUOTES|NO_BACKSLASH_ESCAPES|ORACLE|POSTGRESQL|MSSQL|DB2|MAXDB|MYSQL323|MYSQL40"
+
+/* Literals are written for UTF-8 and for quotes and backslashes as they are by default: in any other session a value could end early. */
+static enum bf_rc check_settled(struct sql_connection *c, struct sql_fault *fault)
+{
+    char cells[3][SQL_CELL_MAX] = {"", "", ""}, text[900];
+    bool found = false;
+    enum bf_rc rc = sql_query_row(c, "select @@character_set_client, @@character_set_connection, "
+                                  "if(@@sql_mode regexp '(^|,)(" OTHER_MODES ")(,|$)', @@sql_mode, '')", cells, 3, &found, fault);
+    if (rc != BF_OK || (found && strcmp(cells[0], "utf8mb4") == 0 && strcmp(cells[1], "utf8mb4") == 0 && !*cells[2]))
+        return rc;
+    snprintf(text, sizeof text, "the session cannot be used safely, as the server kept character_set_client %.60s, character_set_connection %.60s%s%.250s; "
+             "they must be utf8mb4, and sql_mode without " OTHER_MODES ": look at init_connect of the server and at the connection string",
+             cells[0], cells[1], *cells[2] ? " and sql_mode " : "", cells[2]);
+    return sql_fail_plain(c, "42000", text, fault);
+}
+
+/* The server's init_connect and the connection string may have set anything.  The splitter and the server must read a script alike, so the
+ * character set and the modes by which they would not are put right; the collation and how strictly data are taken are left as they are.
+ * completion_type could chain a transaction to ours.  (The driver lets no SET NAMES through.) */
 static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault)
 {
     int64_t seconds = (spec->lock_wait_ms + 999) / 1000;
     char text[512];
     snprintf(text, sizeof text, "set session innodb_lock_wait_timeout = %lld, lock_wait_timeout = %lld, completion_type = 'NO_CHAIN', "
-             "time_zone = '+00:00', sql_mode = trim(both ',' from replace(replace(replace(replace(concat(',', @@sql_mode, ','), ',ANSI_QUOTES,', ','), "
-             "',NO_BACKSLASH_ESCAPES,', ','), ',ANSI,', ','), ',ORACLE,', ','))", (long long)seconds, (long long)seconds);
-    return sql_execute(c, text, NULL, fault);
+             "time_zone = '+00:00', sql_mode = regexp_replace(@@sql_mode, '(?<![^,])(" OTHER_MODES ")(,|$)', '')",
+             (long long)seconds, (long long)seconds);
+    enum bf_rc rc = sql_execute(c, "set session character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = "
+                                "if(@@character_set_connection = 'utf8mb4', @@collation_connection, 'utf8mb4_general_ci')", NULL, fault);
+    if (rc == BF_OK)
+        rc = sql_execute(c, text, NULL, fault);
+    return rc == BF_OK ? check_settled(c, fault) : rc;
 }
 
 /* Errors of the parser: the block was not begun. */
@@ -127,6 +150,7 @@ const struct sql_dialect sql_dialect_mariadb = {
         [VALUE_IDENT] = ident, [VALUE_TABLE] = table, [VALUE_BOOLEAN] = literal_boolean, [VALUE_NUMBER] = literal_number,
     },
     .name_max = 64,
+    .name_max_characters = true,
     .settle = settle,
     .own_id = "select connection_id()",
     .take_name = "select get_lock(%s, 5)",
@@ -151,6 +175,8 @@ const struct sql_dialect sql_dialect_mariadb = {
         "state varchar(8) not null check (state in ('claimed', 'done')), content_hash varchar(64) not null, writes varchar(8) not null, "
         "claimed_at varchar(40) not null, done_at varchar(40), "
         "primary key (cluster, `partition`, step, backfill, run)) engine=InnoDB character set utf8mb4 collate utf8mb4_nopad_bin",
+    .fence_schema = "select database()",
+    .unshadow = "drop temporary table if exists %s",
     .lock = "select get_lock(%s, %s)",
     .unlock = "select release_lock(%s)",
     .create_remedy = "grant create, select, insert, update on the database of the fence to the user",

@@ -122,6 +122,8 @@ const struct sql_dialect sql_dialect_postgresql = {
         "state text not null check (state in ('claimed', 'done')), content_hash text not null, writes text not null, "
         "claimed_at text not null, done_at text, "
         "primary key (cluster, \"partition\", step, backfill, run))",
+    .fence_schema = "select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass(%s) and "
+                    "c.relpersistence <> 't'",
     .create_remedy = "grant usage, create on the schema of the fence to the role",
     .questions = questions,
     .table_exists = "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = "

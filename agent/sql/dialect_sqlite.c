@@ -53,6 +53,7 @@ const struct sql_dialect sql_dialect_sqlite = {
         "state text not null check (state in ('claimed', 'done')), content_hash text not null, writes text not null, "
         "claimed_at text not null, done_at text, "
         "primary key (cluster, \"partition\", step, backfill, run)) without rowid",
+    .fence_schema = "select 'main'",
     .create_remedy = "let the user of the steps write the file and its folder",
     .questions = questions,
     /* Else views and triggers would follow the table that is put aside. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sql/session.h"
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/mem.h"
@@ -148,6 +149,28 @@ enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct 
     return rc;
 }
 
+enum bf_rc fence_resolve(struct sql_connection *c, struct fence *f, struct sql_fault *fault)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf query = {0}, whole = {0};
+    char cells[1][SQL_CELL_MAX] = {""};
+    bool found = false;
+    if (!f->dialect->fence_schema || strchr(f->request->fence_table, '.'))
+        return BF_OK;
+    enum bf_rc rc = session_put(f->dialect, &query, f->dialect->fence_schema, table(f), NULL, fault);
+    if (rc == BF_OK)
+        rc = sql_query_row(c, bf_buf_cstr(&query), cells, 1, &found, fault);
+    if (rc != BF_OK)
+        return rc;
+    if (!found || sql_literal(f->dialect, VALUE_IDENT, cells[0], strlen(cells[0]), &whole, NULL) != BF_OK)
+        return sql_fail_plain(c, "42000", "no schema holds the table of the fence; give the connection a fence_table with its schema", fault);
+    bf_buf_printf(&whole, ".%s", table(f));
+    bf_buf_cstr(&whole);
+    bf_buf_free(&f->table);
+    f->table = whole;
+    whole = (struct bf_buf){0};
+    return BF_OK;
+}
+
 /* The first row of a query that asks for COLUMNS. */
 #define COLUMNS "token, state, attempt"
 static enum bf_rc read_row(struct sql_connection *c, const struct fence *f, struct bf_buf *query, struct fence_row *ret, bool *ret_found,
@@ -265,11 +288,23 @@ enum bf_rc fence_raise(struct sql_connection *c, const struct fence *f, const st
     return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
 }
 
+enum bf_rc fence_unshadow(struct sql_connection *c, const struct fence *f, struct sql_fault *fault)
+{
+    if (!f->dialect->unshadow)
+        return BF_OK;
+    BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+    const char *hole = strstr(f->dialect->unshadow, "%s");
+    bf_buf_put(&b, f->dialect->unshadow, (size_t)(hole - f->dialect->unshadow));
+    bf_buf_printf(&b, "%s%s", table(f), hole + 2);
+    return sql_execute(c, bf_buf_cstr(&b), NULL, fault);
+}
+
 enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "update %s set state = 'done', done_at = ", table(f));
     put_now(f, &b);
     put_held_condition(f, token, &b);
-    return sql_execute(c, bf_buf_cstr(&b), ret_rows, fault);
+    enum bf_rc rc = fence_unshadow(c, f, fault);
+    return rc == BF_OK ? sql_execute(c, bf_buf_cstr(&b), ret_rows, fault) : rc;
 }

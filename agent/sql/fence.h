@@ -52,6 +52,9 @@ void fence_done(struct fence *f);
 
 /* Make the table where it is missing.  Harmless when two come at once. */
 enum bf_rc fence_create(struct sql_connection *c, const struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
+/* From here on the table is named with its schema, so that no table that a script makes, and no search path, stands before it.  It must
+ * be there, and no script must have run. */
+enum bf_rc fence_resolve(struct sql_connection *c, struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
 /* Is it there, with its columns? */
 enum bf_rc fence_probe(struct sql_connection *c, const struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
 enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fence_row *ret, struct sql_fault *fault) BF_MUST_CHECK;
@@ -65,7 +68,10 @@ enum bf_rc fence_read_left(struct sql_connection *c, const struct fence *f, int6
                            struct sql_fault *fault) BF_MUST_CHECK;
 /* Put such a claimed row out of the way: our token, nobody's attempt.  Nothing happens when it has changed since. */
 enum bf_rc fence_supersede(struct sql_connection *c, const struct fence *f, const struct fence_row *left, struct sql_fault *fault) BF_MUST_CHECK;
-/* Done, if the row is still claimed by the token: our own row, or that of another run or backfill, which its token names.  *ret_rows is 1 then, else 0. */
+/* Put away the temporary table that a script has made under the fence's name, where such a one stands before it whatever its schema. */
+enum bf_rc fence_unshadow(struct sql_connection *c, const struct fence *f, struct sql_fault *fault) BF_MUST_CHECK;
+/* Done, if the row is still claimed by the token: our own row, or that of another run or backfill, which its token names.  *ret_rows is 1 then, else 0.
+ * Sees to fence_unshadow(). */
 enum bf_rc fence_mark(struct sql_connection *c, const struct fence *f, int64_t token, int64_t *ret_rows, struct sql_fault *fault) BF_MUST_CHECK;
 
 #endif

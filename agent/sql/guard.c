@@ -192,7 +192,8 @@ static enum bf_rc look_postgresql(const struct sql_dialect *d, bool transaction,
 /* Modes in which MariaDB reads quotes, backslashes or bodies in another way, and the words that stand for several. */
 static bool mode_is_harmless(const struct lex_token *value)
 {
-    static const char *const modes[] = {"ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "POSTGRESQL", "MSSQL", "DB2", "MAXDB"};
+    static const char *const modes[] = {"ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "POSTGRESQL", "MSSQL", "DB2", "MAXDB", "MYSQL323",
+                                        "MYSQL40"};
     if (value->kind != LEX_STRING)
         return false;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
@@ -204,6 +205,19 @@ static bool mode_is_harmless(const struct lex_token *value)
 static bool charset_is_harmless(const struct lex_token *value)
 {
     return form_names(value, "utf8mb4") || form_names(value, "utf8") || form_names(value, "utf8mb3");
+}
+
+/* utf8mb4_bin and its like. */
+static bool collation_is_harmless(const struct lex_token *value)
+{
+    size_t len = 0;
+    const char *text = form_inner(value, &len);
+    return len >= 4 && strncasecmp(text, "utf8", 4) == 0;
+}
+
+static bool names_charset(const struct lex_token *t)
+{
+    return form_names(t, "character_set_client") || form_names(t, "character_set_connection") || form_names(t, "collation_connection");
 }
 
 /* The value that SET gives behind t; *t becomes its first token. */
@@ -242,13 +256,14 @@ static enum bf_rc look_mariadb(const struct sql_dialect *d, bool transaction, co
             read_value(&x, &t);
             if (!mode_is_harmless(&t) || goes_on(&x))
                 return refuse(s, false, "this SET sql_mode", READING "; give the mode as one string, without ANSI_QUOTES, NO_BACKSLASH_ESCAPES and "
-                              "ORACLE", err);
-        } else if (!variable && (lex_is_one_of(&t, "NAMES CHARSET CHARACTER") || (form_names(&t, "character_set_client") && is_set(&x)))) {
+                              "the modes of other databases", err);
+        } else if (!variable && (lex_is_one_of(&t, "NAMES CHARSET CHARACTER") || (names_charset(&t) && is_set(&x)))) {
             struct lex_token set = t;
             read_value(&x, &t);
             if (lex_is(&set, "CHARACTER"))
                 read_value(&x, &t);
-            if (!charset_is_harmless(&t) || goes_on(&x))
+            bool harmless = form_names(&set, "collation_connection") ? collation_is_harmless(&t) : charset_is_harmless(&t);
+            if (!harmless || goes_on(&x))
                 return refuse(s, false, "this character set", READING "; it is utf8mb4", err);
         }
         before = last;

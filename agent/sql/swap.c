@@ -51,15 +51,15 @@ bool swap_check_names(struct attempt *x)
     }
     for (size_t i = 0; i < x->request->n_outputs; i++) {
         const struct sql_output *o = &x->request->outputs[i];
-        BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
-        if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
-            return attempt_refused(x, &err);
         BF_AUTO_FREE char *longest = sql_request_table(x->request, o->table, "none_", x->request->token);
         if (strlen(last_part(longest)) > d->name_max) {
             bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put behind it, it may have %zu bytes",
                     o->table, d->name_max);
             return attempt_refused(x, &err);
         }
+        BF_CLEANUP(bf_buf_free) struct bf_buf ignored = {0};
+        if (sql_literal(d, VALUE_TABLE, o->old, strlen(o->old), &ignored, &err) != BF_OK)
+            return attempt_refused(x, &err);
     }
     return true;
 }
@@ -292,7 +292,8 @@ static bool publish(struct attempt *x)
     int64_t rows = 0;
     if (!lock(x))
         return false;
-    if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
+    if (fence_unshadow(x->session.connection, &x->fence, &fault) != BF_OK ||
+        fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
         return attempt_fault(x, "cannot read the fence before the publication", &fault);
     if (row.state != FENCE_OURS)
         return attempt_not_ours(x, &row);

@@ -95,7 +95,8 @@ static bool run_all(struct attempt *x, struct bf_buf *statements, size_t n, stru
 /* May tables be made where the fence is? */
 static void look_at_rights(struct attempt *x, struct findings *f)
 {
-    BF_AUTO_FREE char *probe = bf_xasprintf("%s_%lld", x->request->fence_table, (long long)x->request->token);
+    const char *fence = x->request->fence_table, *dot = strrchr(fence, '.');
+    BF_AUTO_FREE char *probe = bf_xasprintf("%.*sbf_probe_%lld", dot ? (int)(dot + 1 - fence) : 0, fence, (long long)x->request->token);
     struct bf_buf statements[2] = {{0}, {0}};
     struct sql_fault fault;
     char text[600], remedy[300];

@@ -355,11 +355,30 @@ class OnlyMariaDB:
 
     def test_sql_mode_does_not_change_how_scripts_are_read(self):
         self.prepare("create table t (v varchar(40))")
-        for mode in ("ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "TRADITIONAL"):
+        for mode in ("ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "TRADITIONAL", "POSTGRESQL", "MSSQL", "DB2", "MAXDB", "MYSQL323", "MYSQL40",
+                     "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ORACLE,STRICT_ALL_TABLES"):
             odbc = self.odbc(extra=f"INITSTMT=set sql_mode='{mode}';".replace(";", "", 0))
             self.assert_done(self.run_sql([text("insert into t values (concat(\"a\", "), value("string", "\\' or 1"), text("))")], odbc=odbc,
                                           partition=mode), 1)
         self.assertEqual(self.query("select distinct v, hex(v) from t")[0][1], "615C27206F722031")
+
+    def assert_values_stay_values(self, odbc, partition):
+        """The last byte of the first value and the backslash behind it are one character in GBK, so that the quote would end the literal."""
+        script = [text("insert into t values ("), value("string", "\u4e2d\\"), text(", "), value("string", ", user()) -- "), text(")")]
+        self.assert_done(self.run_sql(script, odbc=odbc, partition=partition), 1)
+        self.assertEqual(self.query("select hex(a), b from t"), [["E4B8AD5C", ", user()) -- "]])
+        self.prepare("delete from t")
+
+    def test_a_character_set_does_not_change_how_values_end(self):
+        self.prepare("create table t (a varchar(60), b varchar(60)) character set utf8mb4")
+        sets = ["set names gbk", "set character_set_client = gbk", "set character_set_connection = latin1"]
+        for n, statement in enumerate(sets):
+            self.assert_values_stay_values(self.odbc(extra=f"INITSTMT={{{statement}}};"), f"session-{n}")
+            self.server.execute(f"set global init_connect = '{statement}'")
+            try:
+                self.assert_values_stay_values(self.odbc(), f"server-{n}")
+            finally:
+                self.server.execute("set global init_connect = ''")
 
 
 bfsql.on_all(globals(), TimeLimits, Scripts)

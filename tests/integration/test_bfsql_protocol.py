@@ -353,6 +353,29 @@ class Runs:
             if self.kind != "sqlite":
                 self.server.execute("drop schema ops" + (" cascade" if self.kind == "postgresql" else ""))
 
+    def test_a_table_of_the_script_does_not_stand_in_for_the_fence(self):
+        self.prepare(self.SUMS)
+        scripts = ["create temporary table bf_fence as select * from bf_fence;\n" + self.ADD]
+        if self.kind == "postgresql":
+            self.server.execute("create schema other authorization loader")
+            self.addCleanup(self.server.execute, "drop schema other cascade")
+            scripts.append("create table other.bf_fence as select * from bf_fence; set search_path = other, public;\n" + self.ADD)
+        column = "`partition`" if self.kind == "mariadb" else '"partition"'
+        for n, script in enumerate(scripts):
+            partition = f"2024-02-0{n + 1}"
+            self.assert_done(self.run_sql(script, token=1, partition=partition))
+            self.assert_once()
+            self.assertEqual(self.query(f"select state from bf_fence where {column} = '{partition}'"), [["done"]])
+            self.assertTrue(self.run_sql(script, token=2, partition=partition).result("already_done"))
+            self.prepare("delete from sums")
+
+    def test_nor_does_it_before_a_publication(self):
+        script = [text("create table "), value("staged", "t"), text(" as select 1 as v;\ncreate temporary table bf_fence as select * from bf_fence")]
+        over = {"publish": "swap", "transaction": False, "outputs": [{"dataset": "t", "table": "t"}]}
+        self.assert_done(self.run_sql(script, token=1, **over))
+        self.assertEqual(self.fence(), (1, "done"))
+        self.assertTrue(self.run_sql(script, token=2, **over).result("already_done"))
+
     def test_many_at_once_on_a_new_database(self):
         """All make the table and claim; each instance is written once, whatever is told to try again."""
         pending = {f"2024-01-{day:02}": 1 for day in range(1, 9)}

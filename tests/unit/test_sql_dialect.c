@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/sql/check_dialect.h"
@@ -106,17 +107,38 @@ Test(sql_dialect, literals)
 
 Test(sql_dialect, what_holds_a_nul_or_is_too_long_is_refused)
 {
-    char longest[SQL_IDENT_MAX_BYTES + 1];
-    memset(longest, 'a', sizeof longest);
+    static const size_t most[N_DIALECTS] = {255, 63, 64, 128};
+    char longest[SQL_IDENT_MAX_BYTES + 10], told[40];
     for (int d = 0; d < N_DIALECTS; d++) {
         BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
         cr_expect_eq(sql_literal(dialect(d), VALUE_STRING, "a\0b", 3, &b, NULL), BF_INVALID);
         cr_expect_eq(sql_literal(dialect(d), VALUE_INTEGER, "1\0", 2, &b, NULL), BF_INVALID);
         cr_expect_eq(sql_literal(dialect(d), VALUE_NUMBER, "1\0", 2, &b, NULL), BF_INVALID);
         cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, "a\0b", 3, &b, NULL), BF_INVALID);
-        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, sizeof longest, &b, NULL), BF_INVALID);
+        memset(longest, 'a', sizeof longest);
+        struct bf_error err = {0};
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, most[d] + 1, &b, &err), BF_INVALID);
+        snprintf(told, sizeof told, "at most %zu", most[d]);
+        cr_expect(strstr(err.text, told), "%s", err.text);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_TABLE, longest, most[d] + 1, &b, NULL), BF_INVALID);
+        memcpy(longest, "stg.", 4);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_TABLE, longest, most[d] + 5, &b, NULL), BF_INVALID);
         cr_expect_eq(b.len, 0);
-        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, sizeof longest - 1, &b, NULL), BF_OK);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_TABLE, longest, most[d] + 4, &b, NULL), BF_OK);
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, longest, most[d], &b, NULL), BF_OK);
+    }
+}
+
+/* 40 letters of two bytes each: MariaDB counts letters. */
+Test(sql_dialect, names_are_counted_as_the_database_counts)
+{
+    char name[81] = "";
+    for (int i = 0; i < 40; i++)
+        memcpy(name + 2 * i, "\xc3\xa9", 2);
+    static const enum bf_rc want[N_DIALECTS] = {BF_OK, BF_INVALID, BF_OK, BF_OK};
+    for (int d = 0; d < N_DIALECTS; d++) {
+        BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+        cr_expect_eq(sql_literal(dialect(d), VALUE_IDENT, name, strlen(name), &b, NULL), want[d]);
     }
 }
 

@@ -121,10 +121,15 @@ Test(sql_guard, mariadb_always)
             {"set sql_mode = '' 'ANSI_QUOTES'", "sql_mode"}, {"set sql_mode = @old", "sql_mode"}, {"set sql_mode = 4", "sql_mode"},
             {"set statement sql_mode = 'ansi' for select 1", "sql_mode"}, {"set names gbk", "this character set"}, {"set names default", "character set"},
             {"set character set sjis", "this character set"}, {"set charset 'big5'", "this character set"},
-            {"set character_set_client = gbk", "this character set"});
+            {"set character_set_client = gbk", "this character set"}, {"set character_set_connection = latin1", "this character set"},
+            {"set @@session.character_set_connection := default", "this character set"}, {"set collation_connection = gbk_bin", "character set"},
+            {"set @x = 1, collation_connection = @@collation_database", "character set"}, {"set collation_connection = 28", "character set"},
+            {"set statement `collation_connection` = 'sjis_bin' for select 1", "character set"}, {"set sql_mode = 'mysql40'", "sql_mode"},
+            {"set sql_mode = 'MYSQL323'", "the modes of other databases"});
     ALLOWED(&sql_lexis_mariadb, false,
             "set sql_mode = ''", "set sql_mode := 'STRICT_TRANS_TABLES,NO_ZERO_DATE', @x = 1", "set names utf8mb4 collate utf8mb4_bin",
-            "set names 'utf8'", "set character set utf8mb4", "set @names = 1, @sql_mode = 'ansi'", "set @x = @@sql_mode", "begin", "commit",
+            "set names 'utf8'", "set character set utf8mb4", "set collation_connection = utf8mb4_bin", "set character_set_connection = 'utf8mb4'",
+            "set @collation_connection = 1", "set @names = 1, @sql_mode = 'ansi'", "set @x = @@sql_mode", "begin", "commit",
             "create table t (a int)", "call p()", "create procedure p() begin commit; end", "use d");
 }
 
