@@ -211,7 +211,7 @@ bool check_put_on_grain(struct check_run *x, const struct check_column *c, enum 
 
 bool check_put_epoch(struct check_run *x, const struct check_column *c, struct bf_buf *ret)
 {
-    BF_CLEANUP(bf_buf_free) struct bf_buf name = {0}, zoned = {0};
+    BF_CLEANUP(bf_buf_free) struct bf_buf name = {0};
     bf_buf_put_str(&name, "bf_t.");
     check_put_name(x, c->name, &name);
     const char *v = bf_buf_cstr(&name);
