@@ -31,6 +31,12 @@ void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
 
+/* ---- decide_command.c: what commands share ---- */
+/* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
+struct answer { enum bf_rc rc; const char *text, *json, *before, *after; };
+struct answer command_refuse(enum bf_rc rc, const char *text);
+struct answer command_accept(struct decision *d, const struct backfill *b, const char *text);   /* json: the backfill and its state */
+
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
 struct ruling { enum verdict verdict; enum failure_class class; int64_t retry_at_ms; };

@@ -6,14 +6,12 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-struct answer { enum bf_rc rc; const char *text, *json; };
-
-static struct answer refuse(enum bf_rc rc, const char *text)
+struct answer command_refuse(enum bf_rc rc, const char *text)
 {
     return (struct answer){.rc = rc, .text = text, .json = ""};
 }
 
-static struct answer accept(struct decision *d, const struct backfill *b, const char *text)
+struct answer command_accept(struct decision *d, const struct backfill *b, const char *text)
 {
     const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\"}", b->id, backfill_state_name(b->state));
     return (struct answer){.rc = BF_OK, .text = text, .json = json};
@@ -110,13 +108,13 @@ static struct answer command_create(struct decision *d, const struct input *in)
     engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
     const struct known_plan *known = plan_find(d->e, key);
     if (d->e->low)
-        return refuse(BF_FULL, "the coordinator's store is short of room; free some, and create the backfill again");
+        return command_refuse(BF_FULL, "the coordinator's store is short of room; free some, and create the backfill again");
     if (!known)
-        return refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
+        return command_refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
     if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, known->topology, 0, &conflict))
-        return refuse(BF_CONFLICT, conflict);
+        return command_refuse(BF_CONFLICT, conflict);
     if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
-        return refuse(BF_CONFLICT, conflict);
+        return command_refuse(BF_CONFLICT, conflict);
     uint32_t id = create(d, in, known);
     return (struct answer){
         .rc = BF_OK,
@@ -128,17 +126,17 @@ static struct answer command_create(struct decision *d, const struct input *in)
 
 static struct answer already(struct decision *d, const struct backfill *b)
 {
-    return accept(d, b, out_printf(d->out, "bf-%u is %s already", b->id, backfill_state_name(b->state)));
+    return command_accept(d, b, out_printf(d->out, "bf-%u is %s already", b->id, backfill_state_name(b->state)));
 }
 
 static struct answer now_is(struct decision *d, const struct backfill *b)
 {
-    return accept(d, b, out_printf(d->out, "bf-%u is %s", b->id, backfill_state_name(b->state)));
+    return command_accept(d, b, out_printf(d->out, "bf-%u is %s", b->id, backfill_state_name(b->state)));
 }
 
 static struct answer wrong_state(struct decision *d, const struct backfill *b, const char *needs)
 {
-    return refuse(BF_CONFLICT, out_printf(d->out, "bf-%u is %s; %s", b->id, backfill_state_name(b->state), needs));
+    return command_refuse(BF_CONFLICT, out_printf(d->out, "bf-%u is %s; %s", b->id, backfill_state_name(b->state), needs));
 }
 
 static struct answer command_pause(struct decision *d, const struct backfill *b)
@@ -185,9 +183,10 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
     record_emit(d, r);
     set_state(d, b, BACKFILL_CANCELLED);
     kill_open(d, b);
-    return accept(d, b, b->open > 0 ? out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open,
-                                                          b->open == 1 ? " is" : "s are")
-                                    : out_printf(d->out, "bf-%u is cancelled", b->id));
+    if (b->open == 0)
+        return command_accept(d, b, out_printf(d->out, "bf-%u is cancelled", b->id));
+    return command_accept(d, b, out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open,
+                                           b->open == 1 ? " is" : "s are"));
 }
 
 static struct answer command_retry(struct decision *d, const struct backfill *b)
@@ -197,9 +196,9 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
         return wrong_state(d, b, "only a backfill with failed steps can be retried");
     uint64_t failed = b->count[INSTANCE_FAILED];
     if (failed == 0)
-        return accept(d, b, out_printf(d->out, "bf-%u has no failed step to retry", b->id));
+        return command_accept(d, b, out_printf(d->out, "bf-%u has no failed step to retry", b->id));
     if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, b->topology, b->id, &conflict))
-        return refuse(BF_CONFLICT, conflict);
+        return command_refuse(BF_CONFLICT, conflict);
     struct record *r = record_begin(d, RECORD_RETRIED);
     r->backfill = b->id;
     record_emit(d, r);
@@ -208,7 +207,7 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
         snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);
-    return accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
+    return command_accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
                                        failed == 1 ? " begins" : "s begin", still));
 }
 
@@ -238,7 +237,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     struct bf_error err = {0};
     enum bf_rc rc = engine_priority_pick(d->e, b->id, c, &picked, &err);
     if (rc != BF_OK)
-        return refuse(rc, bf_arena_strdup(&d->out->arena, err.text));
+        return command_refuse(rc, bf_arena_strdup(&d->out->arena, err.text));
     uint32_t *steps = bf_arena_alloc(&d->out->arena, b->plan->n_steps * sizeof *steps), n = 0, changed = 0;
     const char *first = "";
     while (plan_selection_next(&picked, &w)) {
@@ -248,7 +247,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     }
     plan_selection_done(&picked);
     if (n == 0)
-        return refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
     if (changed > 0) {
         struct record *r = record_begin(d, RECORD_PRIORITY_SET);
         r->backfill = b->id;
@@ -266,7 +265,7 @@ static struct answer command_drain(struct decision *d, const char *name)
 {
     const struct agent *a = agent_find_name(d->e, name);
     if (!a)
-        return refuse(BF_NOT_FOUND, out_printf(d->out, "no agent with the name %s is connected; see bfctl agents", name));
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no agent with the name %s is connected; see bfctl agents", name));
     uint32_t id = a->id;
     bool before = a->state == AGENT_DRAINING;
     if (!before) {
@@ -287,7 +286,7 @@ static struct answer command_on_backfill(struct decision *d, const struct op_req
     uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
     const struct backfill *b = backfill_find(d->e, id);
     if (!b)
-        return refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
+        return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
                                        : "there is no backfill yet");
     switch (c->verb) {
     case OP_PAUSE: return command_pause(d, b);
@@ -310,7 +309,7 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_PRIORITY: return command_on_backfill(d, c);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
     default:
-        return refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));
+        return command_refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));
     }
 }
 
