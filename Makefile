@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all demo test test-asan e2e packages image install clean bench bench-full bench-peers fuzz soak
+.PHONY: all demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak
 .DEFAULT_GOAL := all
 
 all:
@@ -27,6 +27,19 @@ test-asan:
 	@cmake --preset asan $(call configure,asan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build build/asan -j $(JOBS)
 	@tests/support/run_tests build/asan
+
+# Real processes under the thread sanitizer; and bfctl, the coordinator and the helpers under valgrind.  Long.
+test-tsan:
+	@mkdir -p build
+	@cmake --preset tsan $(call configure,tsan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build build/tsan -j $(JOBS)
+	@tests/support/run_tsan build/tsan
+
+test-valgrind:
+	@mkdir -p build
+	@cmake --preset dev $(call configure,dev) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build build/dev -j $(JOBS)
+	@tests/support/run_valgrind build/dev
 
 # Whole installations, in containers: minutes, and as root.  The programs are those of the packages.
 e2e: all image

@@ -16,6 +16,7 @@ import time
 import unittest
 
 BFCTL = None
+PROGRAM = None                               # the program itself, where BFCTL runs it under something else
 
 GOOD = """apiVersion: backfill/v1
 kind: Plan
@@ -380,7 +381,7 @@ steps:
     # --- dev, as far as it goes without programs ---
 
     def test_dev_without_programs(self):
-        lonely = shutil.copy(BFCTL, self.path("bfctl"))
+        lonely = shutil.copy(PROGRAM, self.path("bfctl"))
         done = subprocess.run([lonely, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
                               timeout=60, check=False)
         self.assertEqual(done.returncode, 2, done.stderr)
@@ -398,7 +399,7 @@ steps:
         os.mkdir(self.path("bin"))
         self.write("bin/bfcoordinator", coordinator)
         os.chmod(self.path("bin/bfcoordinator"), 0o755)
-        return shutil.copy(BFCTL, self.path("bin/bfctl"))
+        return shutil.copy(PROGRAM, self.path("bin/bfctl"))
 
     def test_dev_coordinator_that_dies(self):
         bfctl = self.fake_programs("#!/bin/sh\necho broken >&2\nexit 3\n")
@@ -452,4 +453,5 @@ def wait_until(what, check, timeout=30.0):
 
 if __name__ == "__main__":
     BFCTL = os.path.abspath(sys.argv.pop(1))
+    PROGRAM = os.environ.get("BF_PROGRAM", BFCTL)
     unittest.main()
