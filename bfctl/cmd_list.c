@@ -5,6 +5,7 @@
 
 #include "bfctl/commands.h"
 #include "bfctl/listing.h"
+#include "bfctl/page.h"
 #include "bfctl/progress.h"
 #include "bfctl/render.h"
 #include "bfctl/words.h"
@@ -98,47 +99,10 @@ static int run_list(struct ctl_call *call)
 
 /* ---- as a page ---- */
 
-static void line(const char *name, const char *text)
-{
-    printf("%-14s %s\n", name, *text ? render_safe(text) : "-");
-}
-
-static void show_steps(const json_t *steps)
-{
-    const char *key;
-    json_t *value;
-    printf("%-14s", "steps");
-    const char *gap = " ";
-    json_object_foreach((json_t *)steps, key, value) {
-        if (json_integer_value(value) == 0)
-            continue;
-        printf("%s%" PRId64 " %s", gap, (int64_t)json_integer_value(value), render_safe(key));
-        gap = ", ";
-    }
-    printf("\n");
-}
-
-static void print_page(const json_t *b)
-{
-    static const char *const texts[] = {"id", "name", "state", "halted", "order", "from", "to", "timezone", "by", "plan_hash"};
-    static const char *const times[] = {"created_at", "started_at", "finished_at"};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        line(texts[i], render_text(b, texts[i]));
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        char at[RENDER_TIME_MAX];
-        line(times[i], render_time(render_text(b, times[i]), at));
-    }
-    const char *key;
-    json_t *value;
-    json_object_foreach(json_object_get(b, "params"), key, value)
-        printf("%-14s %s=%s\n", "param", render_safe(key), render_safe(json_is_string(value) ? json_string_value(value) : ""));
-    show_steps(json_object_get(b, "steps"));
-}
-
 static void show_page(const struct ctl_call *call, const json_t *rows)
 {
     (void)call;
-    print_page(json_array_get(rows, 0));
+    page_print(json_array_get(rows, 0));
 }
 
 static int run_get(struct ctl_call *call)

@@ -55,9 +55,13 @@ struct ctl_entry {
     const struct ctl_command *command;
 };
 
+/* Other words for a command: "get agents" is "agents".  name is one or two words. */
+struct ctl_alias { const char *name, *words; };
+
 struct ctl_table {
     const struct ctl_entry *at;
     size_t n;
+    const struct ctl_alias *aliases; size_t n_aliases;
 };
 
 /* Entries of a command's table of options; values is the command's structure, whose first field is `common`. */
@@ -85,6 +89,9 @@ int ctl_main(const struct ctl_table *table, int argc, char **argv);
  * argv[0] is the first word. */
 const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char **argv, int *ret_used,
                                  const char **ret_near);
+/* argv with the first words replaced where they are an alias: a new array, ended by NULL, of *ret_argc words, which are borrowed.  The
+ * caller frees the array. */
+char **ctl_resolve(const struct ctl_table *table, int argc, char **argv, int *ret_argc);
 /* The page of a command, or of the whole program, on standard output. */
 void ctl_help_command(const struct ctl_entry *e);
 void ctl_help_all(const struct ctl_table *table);

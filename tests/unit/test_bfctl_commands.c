@@ -37,7 +37,8 @@ static const struct ctl_command command = {
 static const struct ctl_entry entries[] = {
     {"thing make", "make a thing", &command}, {"thing", "the thing itself", &command}, {"watch", "look at it", &command}, {"later", 0, 0},
     {"noun only", "of two words", &command}};
-static const struct ctl_table table = {entries, LEN(entries)};
+static const struct ctl_alias aliases[] = {{"show things", "thing make"}, {"look", "watch"}};
+static const struct ctl_table table = {entries, LEN(entries), aliases, LEN(aliases)};
 
 static int run_line(const char *line)
 {
@@ -61,6 +62,7 @@ Test(bfctl_commands, arguments, .init = redirect)
     static const struct { const char *line; int status; unsigned runs; size_t n_words; bool yes; } rows[] = {
         {"thing make a", 42, 1, 1, false}, {"thing make a b", 42, 1, 2, false}, {"thing a -y", 42, 1, 1, true},
         {"thing make --yes a -o json", 42, 1, 1, true}, {"watch x", 42, 1, 1, false},
+        {"show things a -y", 42, 1, 1, true}, {"look x", 42, 1, 1, false}, {"show", 2, 0, 0, false}, {"show thigns", 2, 0, 0, false},
         {"thing make", 2, 0, 0, false}, {"thing make a b c", 2, 0, 0, false}, {"thing make a --nope", 2, 0, 0, false},
         {"thing make a --since 3", 2, 0, 0, false}, {"thing make a --flag=x", 2, 0, 0, false}, {"thing make --help", 0, 0, 0, false},
         {"later", 2, 0, 0, false}, {"later --help", 2, 0, 0, false}, {"wacth", 2, 0, 0, false}, {"noun", 2, 0, 0, false}, {"", 2, 0, 0, false},
