@@ -24,6 +24,6 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_help = {
-    .usage = "help [COMMAND]",
+    .usage = "help [COMMAND…]",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .max_words = 2, .run = run};

@@ -130,7 +130,7 @@ void ctl_help_all(const struct ctl_table *table)
     printf("bfctl drives backfills: it sends plans to a coordinator, follows them, and explains them.\n\n"
            "Usage:\n  bfctl COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n");
     for (size_t i = 0; i < table->n; i++)
-        if (table->at[i].command)
+        if (table->at[i].command && table->at[i].name[0] != '_')
             printf("  %-18s %s\n", table->at[i].name, table->at[i].help);
     printf("\n`bfctl COMMAND --help` shows the options of a command.\n"
            "Exit status: 0 ok, 1 the work failed, 2 usage or invalid plan, 3 partly succeeded, 5 conflict,\n"

@@ -38,6 +38,8 @@ static const struct ctl_entry entries[] = {
     {"fsck", "check a store for damage", &cmd_fsck},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
     {"help", "this overview, or the page of a command", &cmd_help},
+    {"completion", "what a shell needs to complete words of bfctl", &cmd_completion},
+    {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
     {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
     {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"breakers", 0, 0},
@@ -45,7 +47,7 @@ static const struct ctl_entry entries[] = {
     {"force", 0, 0}, {"skip", 0, 0}, {"mark", 0, 0}, {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
     {"approve", 0, 0}, {"audit", 0, 0}, {"audit verify", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
-    {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0}, {"completion", 0, 0},
+    {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0},
     {"backup", 0, 0}, {"restore", 0, 0},
 };
 

@@ -2,6 +2,7 @@
 #include "bfctl/page.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,21 +29,31 @@ static void put_scalar(const json_t *value, struct bf_buf *ret)
         bf_buf_put_str(ret, "-");
 }
 
-/* "3 succeeded, 1 failed" of counts; "zone=a, disk=ssd" of texts. */
+static bool is_counts(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+        if (!json_is_integer(value))
+            return false;
+    return true;
+}
+
+/* "3 succeeded, 1 failed" of counts; "zone=a, disk=ssd" of what else there is. */
 static void put_members(const json_t *object, struct bf_buf *ret)
 {
     const char *key;
     json_t *value;
+    bool counts = is_counts(object);
     json_object_foreach((json_t *)object, key, value) {
-        if ((json_is_integer(value) && json_integer_value(value) == 0) || json_is_object(value) || json_is_array(value))
+        if ((counts && json_integer_value(value) == 0) || json_is_null(value) || json_is_object(value) || json_is_array(value))
             continue;
         bf_buf_put_str(ret, ret->len ? ", " : "");
-        if (json_is_integer(value))
-            bf_buf_printf(ret, "%" PRId64 " %s", (int64_t)json_integer_value(value), render_safe(key));
-        else
+        if (!counts)
             bf_buf_printf(ret, "%s=", render_safe(key));
-        if (!json_is_integer(value))
-            put_scalar(value, ret);
+        put_scalar(value, ret);
+        if (counts)
+            bf_buf_printf(ret, " %s", render_safe(key));
     }
 }
 
