@@ -1,5 +1,7 @@
 /* bfctl: the commands by name.  A name without a command is one that operators may look for and that is not built yet. */
+#include <fcntl.h>
 #include <locale.h>
+#include <unistd.h>
 
 #include "bfctl/commands.h"
 
@@ -64,8 +66,18 @@ static const struct ctl_alias aliases[] = {
 
 static const struct ctl_table table = {entries, sizeof entries / sizeof entries[0], aliases, sizeof aliases / sizeof aliases[0]};
 
+/* A descriptor of 0 to 2 that the caller closed is not to become a socket: one that cannot be used for what it is for takes its place. */
+static void fill_closed(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(1);
+}
+
 int main(int argc, char **argv)
 {
+    fill_closed();
     setlocale(LC_CTYPE, "");                   /* tables show text as the terminal can */
     return ctl_main(&table, argc, argv);
 }
