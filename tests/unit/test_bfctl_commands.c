@@ -116,27 +116,3 @@ Test(bfctl_commands, outputs)
         cr_expect_eq(output, rows[i].output, "row %zu", i);
     }
 }
-
-/* The tables of the real commands are sound: parsed into their structures, --help among them. */
-Test(bfctl_commands, tables_are_sound)
-{
-    const struct ctl_command *const all[] = {
-        &cmd_init, &cmd_dev, &cmd_plan_validate, &cmd_create, &cmd_list, &cmd_get, &cmd_watch, &cmd_wait, &cmd_pause, &cmd_resume,
-        &cmd_cancel, &cmd_retry, &cmd_steps, &cmd_agents, &cmd_agent_drain, &cmd_pools, &cmd_logs, &cmd_why, &cmd_status, &cmd_fsck,
-        &cmd_import_wfformat, &cmd_version, &cmd_help};
-    for (size_t i = 0; i < LEN(all); i++) {
-        bool help = false;
-        for (size_t k = 0; k < all[i]->n_options; k++) {
-            const struct bf_option *o = &all[i]->options[k];
-            size_t size = o->kind == BF_OPT_FLAG ? sizeof(bool) : o->kind == BF_OPT_STRING ? sizeof(char *) : sizeof(struct bf_option_list);
-            cr_expect_leq(o->offset + size, all[i]->values_bytes, "%s --%s", all[i]->usage, o->name);
-            cr_expect_eq(o->arg == NULL, o->kind == BF_OPT_FLAG, "%s --%s", all[i]->usage, o->name);
-            help |= strcmp(o->name, "help") == 0;
-            for (size_t j = 0; j < k; j++)
-                cr_expect_neq(strcmp(o->name, all[i]->options[j].name), 0, "%s --%s is there twice", all[i]->usage, o->name);
-        }
-        cr_expect(help, "%s has no --help", all[i]->usage);
-        cr_expect_leq(all[i]->max_words, CTL_WORDS_MAX);
-        cr_expect_leq(all[i]->min_words, all[i]->max_words);
-    }
-}
