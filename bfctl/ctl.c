@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -51,6 +52,19 @@ void ctl_note(const char *fmt, ...)
     va_end(args);
 }
 
+void ctl_note_times(int64_t since_us, int64_t until_us)
+{
+    char text[BF_TIME_MAX], since[RENDER_TIME_MAX], until[RENDER_TIME_MAX];
+    bf_format_time(since_us, text);
+    render_time(text, since);
+    bf_format_time(until_us, text);
+    render_time(text, until);
+    if (since_us && until_us)
+        ctl_note("from %s (inclusive) to %s (exclusive), UTC", since, until);
+    else if (since_us || until_us)
+        ctl_note("%s %s (%s), UTC", since_us ? "since" : "until", since_us ? since : until, since_us ? "inclusive" : "exclusive");
+}
+
 bool ctl_confirm(bool yes, const char *question, struct bf_error *err)
 {
     if (yes)
@@ -72,7 +86,7 @@ enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, u
 {
     /* The first few are forms that operators expect of any command. */
     static const struct { const char *word; enum ctl_output output; } words[] = {
-        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", 0},
+        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", CTL_JSON},
         {"text", CTL_TEXT}, {"dot", CTL_DOT}, {"mermaid", CTL_MERMAID}};
     enum { N = sizeof words / sizeof words[0], N_EXPECTED = 5 };
     char list[80] = "";
@@ -86,6 +100,7 @@ enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, u
             return bf_fail(err, BF_UNSUPPORTED, "output '%s' is not supported yet here", words[i].word);
         if (meant && fits) {
             *ret = words[i].output;
+            render_as(strcmp(words[i].word, "yaml") == 0 ? RENDER_YAML : RENDER_JSON);
             return BF_OK;
         }
         size_t n = strlen(list);
@@ -115,7 +130,7 @@ void ctl_help_all(const struct ctl_table *table)
     printf("bfctl drives backfills: it sends plans to a coordinator, follows them, and explains them.\n\n"
            "Usage:\n  bfctl COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands:\n");
     for (size_t i = 0; i < table->n; i++)
-        if (table->at[i].command)
+        if (table->at[i].command && table->at[i].name[0] != '_')
             printf("  %-18s %s\n", table->at[i].name, table->at[i].help);
     printf("\n`bfctl COMMAND --help` shows the options of a command.\n"
            "Exit status: 0 ok, 1 the work failed, 2 usage or invalid plan, 3 partly succeeded, 5 conflict,\n"
@@ -133,6 +148,8 @@ const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char *
     const char *names[NAMES_MAX];
     size_t n_names = 0;
     const struct ctl_entry *one = NULL;
+    for (size_t i = 0; i < table->n_aliases && n_names < NAMES_MAX; i++)
+        names[n_names++] = table->aliases[i].name;
     for (size_t i = 0; i < table->n && n_names < NAMES_MAX; i++) {
         const struct ctl_entry *e = &table->at[i];
         names[n_names++] = e->name;
@@ -151,6 +168,48 @@ const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char *
     if (!*ret_near)
         *ret_near = bf_nearest(argv[0], names, n_names);
     return NULL;
+}
+
+/* The words of an alias, one or two, in memory that stays. */
+static int alias_words(const struct ctl_alias *a, char *ret[2])
+{
+    static char memory[128];
+    snprintf(memory, sizeof memory, "%s", a->words);
+    ret[0] = memory;
+    char *blank = strchr(memory, ' ');
+    if (!blank)
+        return 1;
+    *blank = '\0';
+    ret[1] = blank + 1;
+    return 2;
+}
+
+/* How many of the first words are this name: 1, 2, or 0 when they are not. */
+static int words_that_are(const char *name, int argc, char **argv)
+{
+    size_t n = argc > 0 ? strlen(argv[0]) : 0;
+    if (n == 0 || strncmp(name, argv[0], n) != 0)
+        return 0;
+    if (name[n] == '\0')
+        return 1;
+    return name[n] == ' ' && argc > 1 && strcmp(name + n + 1, argv[1]) == 0 ? 2 : 0;
+}
+
+char **ctl_resolve(const struct ctl_table *table, int argc, char **argv, int *ret_argc)
+{
+    char **ret = bf_xcalloc((size_t)argc + 3, sizeof *ret), *words[2];
+    int used = 0, n = 0;
+    for (size_t i = 0; i < table->n_aliases && used == 0; i++) {
+        used = words_that_are(table->aliases[i].name, argc, argv);
+        if (used > 0)
+            n = alias_words(&table->aliases[i], words);
+    }
+    for (int i = 0; i < n; i++)
+        ret[i] = words[i];
+    for (int i = used; i < argc; i++)
+        ret[n++] = argv[i];
+    *ret_argc = n;
+    return ret;
 }
 
 /* argv[0] is the noun of commands of two words, such as "plan". */
@@ -173,6 +232,9 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
         for (size_t i = 0; i < table->n; i++)
             if (table->at[i].command && strncmp(table->at[i].name, argv[0], n) == 0 && table->at[i].name[n] == ' ')
                 fprintf(stderr, " %s", table->at[i].name + n + 1);
+        for (size_t i = 0; i < table->n_aliases; i++)
+            if (strncmp(table->aliases[i].name, argv[0], n) == 0 && table->aliases[i].name[n] == ' ')
+                fprintf(stderr, " %s", table->aliases[i].name + n + 1);
         if (argc > 1 && near)
             fprintf(stderr, "; did you mean '%s'?", near);
         fputc('\n', stderr);
@@ -186,8 +248,8 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
 /* ---- running ---- */
 
 /* Options that operators may expect and that no command has yet, or that a command has no more: refused by name, never ignored. */
-static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream", "since",
-                                              "watch", "delay", "without-kill"};
+static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream",
+                                              "delay", "without-kill"};
 
 static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **argv, struct bf_error *err)
 {
@@ -237,6 +299,18 @@ static int run_entry(const struct ctl_entry *e, int argc, char **argv)
     return c->run(&call);
 }
 
+static int run_words(const struct ctl_table *table, int argc, char **argv)
+{
+    int used = 0;
+    const char *near = NULL;
+    const struct ctl_entry *e = ctl_find(table, argc, argv, &used, &near);
+    if (!e)
+        return unknown_command(table, argc, argv, near);
+    if (!e->command)
+        return ctl_fail(BF_UNSUPPORTED, "'%s' is not supported yet", e->name);
+    return run_entry(e, argc - used, argv + used);
+}
+
 int ctl_main(const struct ctl_table *table, int argc, char **argv)
 {
     commands = table;
@@ -247,14 +321,9 @@ int ctl_main(const struct ctl_table *table, int argc, char **argv)
     static char version[] = "version";
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = version;
-    int used = 0;
-    const char *near = NULL;
-    const struct ctl_entry *e = ctl_find(table, argc - 1, argv + 1, &used, &near);
-    if (!e)
-        return unknown_command(table, argc - 1, argv + 1, near);
-    if (!e->command)
-        return ctl_fail(BF_UNSUPPORTED, "'%s' is not supported yet", e->name);
-    int status = run_entry(e, argc - 1 - used, argv + 1 + used);
+    int n_words;
+    BF_AUTO_FREE char **words = ctl_resolve(table, argc - 1, argv + 1, &n_words);
+    int status = run_words(table, n_words, words);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         struct bf_error err;
         bf_fail(&err, BF_IO, "cannot write to standard output");

@@ -55,9 +55,13 @@ struct ctl_entry {
     const struct ctl_command *command;
 };
 
+/* Other words for a command: "get agents" is "agents".  name is one or two words. */
+struct ctl_alias { const char *name, *words; };
+
 struct ctl_table {
     const struct ctl_entry *at;
     size_t n;
+    const struct ctl_alias *aliases; size_t n_aliases;
 };
 
 /* Entries of a command's table of options; values is the command's structure, whose first field is `common`. */
@@ -69,7 +73,7 @@ struct ctl_table {
     {"request-timeout", 0, BF_OPT_STRING, offsetof(values, common.request_timeout), "TIME", \
      "how long one request may take (default 10s)"}
 #define CTL_OPTION_OUTPUT(values, words) \
-    {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words}
+    {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words " (or yaml: the same document)"}
 #define CTL_OPTION_NO_HEADERS(values) \
     {"no-headers", 0, BF_OPT_FLAG, offsetof(values, common.no_headers), NULL, "leave out the line of headings"}
 #define CTL_OPTION_REASON(values) \
@@ -85,6 +89,9 @@ int ctl_main(const struct ctl_table *table, int argc, char **argv);
  * argv[0] is the first word. */
 const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char **argv, int *ret_used,
                                  const char **ret_near);
+/* argv with the first words replaced where they are an alias: a new array, ended by NULL, of *ret_argc words, which are borrowed.  The
+ * caller frees the array. */
+char **ctl_resolve(const struct ctl_table *table, int argc, char **argv, int *ret_argc);
 /* The page of a command, or of the whole program, on standard output. */
 void ctl_help_command(const struct ctl_entry *e);
 void ctl_help_all(const struct ctl_table *table);
@@ -103,9 +110,13 @@ int ctl_fail(enum bf_rc rc, const char *fmt, ...) BF_PRINTF(2, 3);
 /* "bfctl: SENTENCE" on standard error, for what is no error. */
 void ctl_note(const char *fmt, ...) BF_PRINTF(1, 2);
 
-/* Formats of -o.  Those that mission.md names and that are not built are refused by name. */
+/* Tell the range of time that --since and --until came to, with its inclusivity and zone; 0 is open.  Nothing when both are. */
+void ctl_note_times(int64_t since_us, int64_t until_us);
+
+/* Formats of -o.  A form that operators know and that a command has not is refused by name. */
 enum ctl_output { CTL_TABLE = 1, CTL_JSON = 2, CTL_NAME = 4, CTL_WIDE = 8, CTL_TEXT = 16, CTL_DOT = 32, CTL_MERMAID = 64 };
-/* The format asked for, or preset; allowed is a set of the bits above. */
+/* The format asked for, or preset; allowed is a set of the bits above.  Where CTL_JSON is allowed, so is yaml: then *ret is CTL_JSON,
+ * and render_json() writes YAML. */
 enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
                       struct bf_error *err) BF_MUST_CHECK;
 

@@ -1,5 +1,7 @@
 /* bfctl: the commands by name.  A name without a command is one that operators may look for and that is not built yet. */
+#include <fcntl.h>
 #include <locale.h>
+#include <unistd.h>
 
 #include "bfctl/commands.h"
 
@@ -14,6 +16,8 @@ static const struct ctl_entry entries[] = {
     {"backfill create", "send a plan and start its backfill", &cmd_create},
     {"backfill list", "the backfills, newest first", &cmd_list},
     {"backfill get", "one backfill", &cmd_get},
+    {"get", "objects of a kind, as rows or as documents", &cmd_get_kind},
+    {"describe", "all that is known of one object", &cmd_describe},
     {"watch", "follow a backfill live until it ends", &cmd_watch},
     {"wait", "wait until a backfill ends", &cmd_wait},
     {"status", "progress of a backfill, step by step", &cmd_status},
@@ -36,21 +40,44 @@ static const struct ctl_entry entries[] = {
     {"fsck", "check a store for damage", &cmd_fsck},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
     {"help", "this overview, or the page of a command", &cmd_help},
+    {"completion", "what a shell needs to complete words of bfctl", &cmd_completion},
+    {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
-    {"backfill describe", 0, 0}, {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
+    {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
     {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"force", 0, 0}, {"skip", 0, 0}, {"mark", 0, 0}, {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
     {"approve", 0, 0}, {"audit", 0, 0}, {"audit verify", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
-    {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0}, {"completion", 0, 0}, {"describe", 0, 0},
+    {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0},
     {"backup", 0, 0}, {"restore", 0, 0},
 };
 
-static const struct ctl_table table = {entries, sizeof entries / sizeof entries[0]};
+/* Nouns and verbs the other way around, and kinds as kubectl names them. */
+static const struct ctl_alias aliases[] = {
+    {"get backfills", "backfill list"}, {"get backfill", "backfill list"}, {"get steps", "steps"}, {"get step", "steps"},
+    {"get agents", "agents"}, {"get agent", "agents"}, {"get pools", "pools"}, {"get pool", "pools"}, {"get checks", "checks"},
+    {"get check", "checks"}, {"get failures", "failures"}, {"get failure", "failures"}, {"get plans", "plan history"},
+    {"get plan", "plan history"}, {"agent list", "agents"}, {"pool list", "pools"}, {"backfill describe", "describe backfill"},
+    {"agent describe", "describe agent"}, {"pool describe", "describe pool"}, {"step describe", "describe step"},
+    {"backfill status", "status"}, {"backfill watch", "watch"}, {"backfill wait", "wait"}, {"backfill pause", "pause"},
+    {"backfill resume", "resume"}, {"backfill cancel", "cancel"}, {"backfill retry", "retry"},
+};
+
+static const struct ctl_table table = {entries, sizeof entries / sizeof entries[0], aliases, sizeof aliases / sizeof aliases[0]};
+
+/* A descriptor of 0 to 2 that the caller closed is not to become a socket: one that cannot be used for what it is for takes its place. */
+static void fill_closed(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(1);
+}
 
 int main(int argc, char **argv)
 {
+    fill_closed();
     setlocale(LC_CTYPE, "");                   /* tables show text as the terminal can */
     return ctl_main(&table, argc, argv);
 }

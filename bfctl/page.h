@@ -1,0 +1,15 @@
+/* An object as a page for people: a line for each of its fields. */
+#ifndef BFCTL_PAGE_H
+#define BFCTL_PAGE_H
+
+#include <jansson.h>
+
+/* The fields on standard output, in the order in which they came.  Lists and counts come in one line; what is deeper is left to
+ * -o json. */
+void page_print(const json_t *object);
+/* A heading between two pages. */
+void page_heading(const char *words);
+/* The page of `bfctl why`. */
+void page_why(const json_t *why);
+
+#endif

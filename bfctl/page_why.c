@@ -1,0 +1,104 @@
+/* The page of one step instance: its blockers in order, what its newest attempt told, and what the plan says of it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bfctl/page.h"
+#include "bfctl/render.h"
+#include "common/clock.h"
+#include "common/text.h"
+
+static void show_clears(const char *at)
+{
+    int64_t clears_ms = render_time_ms(at);
+    if (clears_ms < 0)
+        return;
+    char in[32], when[RENDER_TIME_MAX];
+    int64_t left_ms = clears_ms - bf_realtime_us() / 1000;
+    bf_format_duration(left_ms > 0 ? (left_ms + 999) / 1000 * 1000 : 0, in, sizeof in);
+    printf("     clears at %s", render_time(at, when));
+    if (left_ms > 0)
+        printf(", in %s", in);
+    printf("\n");
+}
+
+/* "; deadline 2026-06-01 06:00:00Z, 3h past" */
+static void show_deadline(const char *at)
+{
+    char in[32], when[RENDER_TIME_MAX];
+    int64_t left_ms = render_time_ms(at) - bf_realtime_us() / 1000;
+    bf_format_duration((left_ms < 0 ? -left_ms : left_ms) / 1000 * 1000, in, sizeof in);
+    printf("; deadline %s, %s%s%s", render_time(at, when), left_ms < 0 ? "" : "in ", in, left_ms < 0 ? " past" : "");
+}
+
+/* What the plan says of the step, and its class now. */
+static void show_annotations(const json_t *a)
+{
+    char text[32];
+    const char *now = render_text(a, "priority"), *plan = render_text(a, "plan_priority");
+    printf("priority %s", render_safe(now));
+    if (*plan && strcmp(now, plan) != 0)
+        printf(" (the plan says %s)", render_safe(plan));
+    if (render_number(a, "weight") > 0)
+        printf(", weight %" PRId64, render_number(a, "weight"));
+    if (render_number(a, "expected_ms") > 0) {
+        bf_format_duration(render_number(a, "expected_ms"), text, sizeof text);
+        printf("; expected to take %s", text);
+    }
+    if (render_number(a, "tolerance_ms") > 0) {
+        bf_format_duration(render_number(a, "tolerance_ms"), text, sizeof text);
+        printf("; may be %s late", text);
+    }
+    if (*render_text(a, "deadline"))
+        show_deadline(render_text(a, "deadline"));
+    printf("\n");
+    for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
+        if (*render_text(a, plan_words_key(i)))
+            printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
+}
+
+/* What its newest attempt told: the statement that failed, the checks that did not pass, what it said last; and what mends it. */
+static void show_told(const json_t *why)
+{
+    size_t i;
+    json_t *c;
+    const json_t *sql = json_object_get(why, "sql");
+    if (json_is_object(sql))
+        printf("  statement %" PRId64 ", line %" PRId64 ": %s\n", render_number(sql, "statement"), render_number(sql, "line"),
+               render_folded(render_text(sql, "excerpt")));
+    json_array_foreach(json_object_get(why, "checks"), i, c)
+        printf("  check %s (%s) %s: %s\n", render_safe(render_text(c, "name")), render_safe(render_text(c, "severity")),
+               strcmp(render_text(c, "status"), "could_not_run") == 0 ? "could not run" : render_safe(render_text(c, "status")),
+               render_safe(render_text(c, "text")));
+    json_array_foreach(json_object_get(why, "warehouse"), i, c)
+        printf("  %s %s: %s\n", render_safe(render_text(c, "topic")), render_safe(render_text(c, "status")), render_safe(render_text(c, "text")));
+    if (*render_text(why, "fix"))
+        printf("  fix: %s\n", render_safe(render_text(why, "fix")));
+    if (*render_text(why, "last_said"))
+        printf("  last said: %s\n", render_safe(render_text(why, "last_said")));
+}
+
+void page_why(const json_t *why)
+{
+    const char *partition = render_text(why, "partition");
+    printf("%s%s%s%s is %s", render_safe(render_text(why, "step")), *partition ? "[" : "", render_safe(partition),
+           *partition ? "]" : "", render_safe(render_text(why, "state")));
+    if (render_number(why, "attempts") > 0)
+        printf(" (attempts: %" PRId64 ")", render_number(why, "attempts"));
+    printf("\n%s\n", render_safe(render_text(why, "summary")));
+    size_t i;
+    json_t *b;
+    json_array_foreach(json_object_get(why, "blockers"), i, b) {
+        printf("  %zu. %s: %s\n", i + 1, render_safe(render_text(b, "kind")), render_safe(render_text(b, "detail")));
+        show_clears(render_text(b, "clears_at"));
+        if (*render_text(b, "remedy"))
+            printf("     %s\n", render_safe(render_text(b, "remedy")));
+    }
+    json_array_foreach(json_object_get(why, "outside"), i, b)
+        printf("  %s\n", render_safe(render_text(b, "detail")));
+    const json_t *failure = json_object_get(why, "failure");
+    if (json_is_object(failure))
+        printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
+    show_told(why);
+    show_annotations(json_object_get(why, "annotations"));
+}
