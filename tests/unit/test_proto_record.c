@@ -190,6 +190,10 @@ Test(proto_record, what_is_not_known_is_refused_by_name)
         {"class of no step", BYTES("\x08\x01\x32\x08\x08\x11\xfa\x01\x03\x12\x01\x02"), BF_PROTOCOL, "priority_set comes without"},
         {"classes of steps", BYTES("\x08\x01\x32\x0a\x08\x11\xfa\x01\x05\x08\x02\x12\x01\x02"), BF_OK, ""},
         {"class 5", BYTES("\x08\x01\x32\x0a\x08\x11\xfa\x01\x05\x08\x05\x12\x01\x02"), BF_PROTOCOL, "priority class 5"},
+        {"steered without an action", BYTES("\x08\x01\x32\x02\x08\x13"), BF_PROTOCOL, "steered comes without"},
+        {"action 9", BYTES("\x08\x01\x32\x07\x08\x13\x82\x02\x02\x08\x09"), BF_PROTOCOL, "action on step instances 9"},
+        {"half a range", BYTES("\x08\x01\x32\x0b\x08\x13\x82\x02\x06\x08\x01\x1a\x02\x01\x02"), BF_PROTOCOL, "range of partitions is not whole"},
+        {"a range", BYTES("\x08\x01\x32\x0c\x08\x13\x82\x02\x07\x08\x01\x1a\x03\x01\x02\x03"), BF_OK, ""},
         {"empty record", BYTES("\x08\x01\x32\x00"), BF_PROTOCOL, "empty element among the records"},
         {"field of a later version", BYTES("\x08\x01\xf8\x07\x01\x32\x05\x08\x05\xf8\x07\x01"), BF_OK, ""},
     };
