@@ -134,15 +134,21 @@ static const char *word(const struct words *w, uint64_t n)
 }
 
 /* What to do about those that were left; "" where nothing is to be done. */
-static const char *left_advice(enum steer_action action, enum steer_fate fate)
+static const char *left_advice(enum steer_action action, enum steer_fate fate, uint64_t n)
 {
-    if (fate == FATE_LEFT_OPEN)
-        return action == STEER_RETRY ? "" : ": cancel them first, or wait";
-    if (fate == FATE_LEFT_WAITING)
-        return ": they will run";
-    if (action == STEER_RETRY)
-        return ": bfctl force runs them again";
+    if (fate == FATE_LEFT_OPEN && action != STEER_RETRY)
+        return n == 1 ? ": cancel it first, or wait" : ": cancel them first, or wait";
+    if (action == STEER_RETRY && (fate == FATE_LEFT_DONE || fate == FATE_LEFT_OVER))
+        return ": bfctl force runs again what has ended";
     return "";
+}
+
+static enum steer_fate only_fate(const struct steer_outcome *o)
+{
+    enum steer_fate f = FATE_CHANGED;
+    while (f + 1 < FATE_COUNT && (o->n[f] == 0 || f == FATE_ALONG))
+        f++;
+    return f;
 }
 
 static void tell_changed(const struct steer *s, const struct steer_outcome *o, const char *name, struct bf_buf *text)
@@ -152,8 +158,10 @@ static void tell_changed(const struct steer *s, const struct steer_outcome *o, c
         bf_buf_printf(text, "%s %s", name, done_words[s->action].one);
     else if (n > 0)
         bf_buf_printf(text, "%llu of %llu step instances %s", (unsigned long long)n, (unsigned long long)o->picked, word(&done_words[s->action], n));
-    else if (o->picked == 1 && o->n[FATE_ALREADY] == 1)
+    else if (o->picked == 1 && only_fate(o) == FATE_ALREADY)
         bf_buf_printf(text, "%s %s", name, already_words[s->action].one);
+    else if (o->picked == 1)
+        bf_buf_printf(text, "%s %s%s", name, left_words[only_fate(o)].one, left_advice(s->action, only_fate(o), 1));
     else
         bf_buf_put_str(text, "nothing changes");
     if (o->n[FATE_ALONG] > 0)
@@ -170,9 +178,9 @@ static void tell_rest(const struct steer *s, const struct steer_outcome *o, stru
                       o->to_kill == 1 ? "is" : "are");
     if (already > 0 && o->picked > 1)
         bf_buf_printf(text, "; %llu %s", (unsigned long long)already, word(&already_words[s->action], already));
-    for (enum steer_fate f = FATE_LEFT_OPEN; f < FATE_COUNT; f++)
+    for (enum steer_fate f = FATE_LEFT_OPEN; f < FATE_COUNT && o->picked > 1; f++)
         if (o->n[f] > 0)
-            bf_buf_printf(text, "; %llu %s%s", (unsigned long long)o->n[f], word(&left_words[f], o->n[f]), left_advice(s->action, f));
+            bf_buf_printf(text, "; %llu %s%s", (unsigned long long)o->n[f], word(&left_words[f], o->n[f]), left_advice(s->action, f, o->n[f]));
     if (o->stale > 0)
         bf_buf_printf(text, "; %llu downstream %s now%s", (unsigned long long)o->stale, o->stale == 1 ? "is stale" : "are stale",
                       s->action == STEER_MARK_FAILED || (s->flags & STEER_DOWNSTREAM) ? "" : ": --downstream runs those again too");
