@@ -16,7 +16,7 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …"},
+    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …; or held, stale"},
     {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "at most so many (0: all; default 1000 in a table, all in JSON)"},
     CTL_OPTION_OUTPUT(struct values, "table (default), wide or json"),
     CTL_OPTION_NO_HEADERS(struct values),
@@ -48,7 +48,8 @@ static void add_row(struct table *t, const json_t *r, bool wide)
     table_row(t);
     table_cell(t, render_text(r, "step"));
     table_cell(t, render_text(r, "partition"));
-    table_cell(t, render_text(r, "state"));
+    table_cellf(t, "%s%s%s", render_text(r, "state"), json_is_true(json_object_get(r, "held")) ? ", held" : "",
+                json_is_true(json_object_get(r, "stale")) ? ", stale" : "");
     table_cellf(t, "%" PRId64, render_number(r, "attempts"));
     table_cell(t, render_text(r, "agent"));
     table_cell(t, took);

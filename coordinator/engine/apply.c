@@ -129,7 +129,8 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 #endif
     attempt_close(e, a);
     instance_set_flags(e, b, number, flags_after(in, next));
-    if (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED)
+    bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
+    if (told_why || (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED))
         failure_store(e, b, number, &r->outcome, r->failure_class);
     if (next == INSTANCE_READY)
         edges_wait_again(e, b, number);
