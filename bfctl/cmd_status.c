@@ -38,7 +38,7 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_status = {
     .usage = "status ID|@latest [-o table|wide|json|yaml|name] [options]",
-    .about = "A strip shows a step's partitions in order: # done, > running, o ready, . waiting, x failed, ~ cannot run because\n"
-             "of a failure before it, - cancelled.",
+    .about = "A strip shows a step's partitions in order: # done, > running, o ready, . waiting, = held, x failed, ~ cannot run\n"
+             "because of a failure before it, - cancelled.",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 1, .max_words = 1, .run = run};

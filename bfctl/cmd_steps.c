@@ -12,7 +12,7 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …"},
+    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …; or held, stale"},
     LISTING_OPTION_LIMIT(struct values, "1000 in a table, all in JSON"),
     LISTING_OPTION_WATCH(struct values),
     CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),
@@ -38,6 +38,12 @@ static void put_size(const json_t *row, const char *key, struct bf_buf *ret)
         return;
     bf_format_size((uint64_t)render_number(usage, key), text, sizeof text);
     bf_buf_put_str(ret, text);
+}
+
+static void put_state(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_printf(ret, "%s%s%s", render_text(row, "state"), json_is_true(json_object_get(row, "held")) ? ", held" : "",
+                  json_is_true(json_object_get(row, "stale")) ? ", stale" : "");
 }
 
 static void put_took(const json_t *row, struct bf_buf *ret)
@@ -76,7 +82,7 @@ static void put_failure(const json_t *row, struct bf_buf *ret)
 }
 
 static const struct view_column columns[] = {
-    {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE},
+    {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"}, {.name = "STATE", .put = put_state, .kind = VIEW_STATE},
     {.name = "TRIES", .key = "attempts", .kind = VIEW_NUMBER}, {.name = "AGENT", .key = "agent", .cut = true},
     {.name = "TIME", .put = put_took, .kind = VIEW_RIGHT}, {.name = "RUN", .key = "run", .kind = VIEW_NUMBER, .wide = true},
     {.name = "ATTEMPT", .key = "attempt", .wide = true}, {.name = "STARTED", .key = "started_at", .kind = VIEW_TIME, .wide = true},

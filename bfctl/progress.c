@@ -26,7 +26,8 @@ void progress_counts(const json_t *o, struct progress_counts *ret)
         .total = render_number(o, "total"), .succeeded = render_number(o, "succeeded"),
         .skipped = render_number(o, "skipped"), .failed = render_number(o, "failed"),
         .cancelled = render_number(o, "cancelled"), .upstream_failed = render_number(o, "upstream_failed"),
-        .running = render_number(o, "running") + render_number(o, "assigned"), .waiting = render_number(o, "waiting")};
+        .running = render_number(o, "running") + render_number(o, "assigned"), .waiting = render_number(o, "waiting"),
+        .held = render_number(o, "held"), .stale = render_number(o, "stale")};
 }
 
 int64_t progress_done(const struct progress_counts *c)
@@ -78,7 +79,7 @@ int64_t progress_eta_ms(const struct progress_rate *r, int64_t left)
 
 void progress_strip(const char *strip, size_t width, char *ret)
 {
-    static const char worst_first[] = "x~>o.-#";
+    static const char worst_first[] = "x~>=o.-#";
     size_t n = strlen(strip);
     if (n <= width) {
         memcpy(ret, strip, n + 1);
@@ -155,6 +156,10 @@ void progress_line(const json_t *status, struct bf_buf *ret)
         bf_buf_printf(ret, ", %" PRId64 " failed", c.failed);
     if (c.upstream_failed > 0)
         bf_buf_printf(ret, ", %" PRId64 " cannot run", c.upstream_failed);
+    if (c.held > 0)
+        bf_buf_printf(ret, ", %" PRId64 " held", c.held);
+    if (c.stale > 0)
+        bf_buf_printf(ret, ", %" PRId64 " stale", c.stale);
 }
 
 void progress_sentence(const json_t *status, struct bf_buf *ret)
@@ -172,6 +177,8 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i].n > 0)
             bf_buf_printf(ret, ", %" PRId64 " %s", others[i].n, others[i].words);
+    if (c.stale > 0)
+        bf_buf_printf(ret, "; %" PRId64 " %s stale: `bfctl steps %s --state stale`", c.stale, c.stale == 1 ? "is" : "are", id);
     const char *halted = render_text(status, "halted");
     if (*halted)
         bf_buf_printf(ret, "; %s; mend it, then `bfctl retry %s` and `bfctl resume %s`", render_safe(halted), id, id);
@@ -192,7 +199,8 @@ static const char *strip_color(const struct colors *k, char ch)
     case '#': return k->green;
     case '>': return k->cyan;
     case 'x': return k->red;
-    case '~': return k->yellow;
+    case '~':
+    case '=': return k->yellow;
     default: return k->dim;
     }
 }
@@ -263,6 +271,10 @@ static void put_step(const json_t *step, const struct columns *c, const struct c
         bf_buf_printf(ret, " %s%*" PRId64 " running%s", k->cyan, c->count, n.running, k->off);
     if (n.failed > 0)
         bf_buf_printf(ret, " %s%*" PRId64 " failed%s", k->red, c->count, n.failed, k->off);
+    if (n.held > 0)
+        bf_buf_printf(ret, " %s%*" PRId64 " held%s", k->yellow, c->count, n.held, k->off);
+    if (n.stale > 0)
+        bf_buf_printf(ret, " %s%*" PRId64 " stale%s", k->yellow, c->count, n.stale, k->off);
     end_line(ret);
 }
 

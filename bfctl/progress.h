@@ -13,6 +13,7 @@
 /* Instances of a backfill or of one step. */
 struct progress_counts {
     int64_t total, succeeded, skipped, failed, cancelled, upstream_failed, running, waiting;
+    int64_t held, stale;             /* beside their state */
 };
 
 void progress_counts(const json_t *o, struct progress_counts *ret);

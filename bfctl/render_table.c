@@ -90,8 +90,9 @@ void table_state(struct table *t, const char *state)
         {"failed", "red"}, {"lost", "red"}, {"could_not_run", "red"}, {"partly_succeeded", "yellow"}, {"upstream_failed", "yellow"},
         {"backing_off", "yellow"}, {"warned", "yellow"}, {"draining", "yellow"}, {"paused", "yellow"}, {"cancelled", "darkgray"},
         {"left", "darkgray"}};
+    const size_t word = strcspn(state, ",");     /* "running, held" has the colour of running */
     for (size_t i = 0; i < sizeof colors / sizeof colors[0]; i++)
-        if (strcmp(colors[i].state, state) == 0)
+        if (strncmp(colors[i].state, state, word) == 0 && strlen(colors[i].state) == word)
             scols_cell_set_color(must(scols_line_get_cell(t->row, t->cell)), colors[i].color);
     table_cell(t, state);
 }

@@ -33,7 +33,9 @@ static void put_cell(struct table *t, const struct view_column *c, const json_t 
     BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
     if (c->put)
         c->put(row, &text);
-    if (c->put)
+    if (c->put && c->kind == VIEW_STATE)
+        table_state(t, bf_buf_cstr(&text));
+    else if (c->put)
         table_cell(t, bf_buf_cstr(&text));
     else if (c->kind == VIEW_NUMBER)
         table_cellf(t, "%" PRId64, render_number(row, c->key));

@@ -137,7 +137,7 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.reason = bf_arena_strdup(arena, req->reason ? req->reason : "");
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
-    copy.state = "";
+    copy.state = bf_arena_strdup(arena, req->verb == OP_MARK && req->state ? req->state : "");
     const char **selectors = bf_arena_alloc(arena, req->n_selectors * sizeof *selectors);
     for (size_t i = 0; i < req->n_selectors; i++)
         selectors[i] = bf_arena_strdup(arena, req->selectors[i]);

@@ -175,6 +175,13 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
+    case OP_PAUSE:
+    case OP_RESUME:
+    case OP_CANCEL:
+    case OP_RETRY:
+    case OP_FORCE:
+    case OP_SKIP:
+    case OP_MARK: rc = view_steer(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
     }
     if (rc == BF_OK)

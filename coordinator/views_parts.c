@@ -87,6 +87,8 @@ json_t *view_counts(const struct backfill_view *b)
         json_object_set_new(counts, instance_state_name((enum instance_state)s), json_integer((json_int_t)n));
     }
     json_object_set_new(counts, "upstream_failed", json_integer((json_int_t)b->upstream_failed));
+    json_object_set_new(counts, "held", json_integer((json_int_t)b->held));      /* these two are in a state beside */
+    json_object_set_new(counts, "stale", json_integer((json_int_t)b->stale));
     return counts;
 }
 
@@ -114,8 +116,8 @@ json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t st
 {
     struct outcome o;
     enum failure_class class;
-    if (!engine_failure(v->engine, backfill, step, index, &o, &class))
-        return json_null();
+    if (!engine_failure(v->engine, backfill, step, index, &o, &class) || class == FAILURE_NONE)
+        return json_null();                      /* a step that skipped itself said why, and did not fail */
     json_t *j = json_object();
     json_object_set_new(j, "class", view_string(failure_class_name(class)));
     json_object_set_new(j, "source", view_string(view_source_name(o.source)));

@@ -9,7 +9,7 @@
 #include "coordinator/views_parts.h"
 
 #define STRIP_MAX 60
-#define STEP_ROW_BYTES 330                       /* of the by_step list, without the name */
+#define STEP_ROW_BYTES 370                       /* of the by_step list, without the name */
 #define CACHE_FACTOR 30                          /* a count that took 10 ms is good for 300 ms */
 #define CACHE_MAX 64
 
@@ -36,6 +36,8 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "step", view_string(b->plan->steps[step].name));
     json_object_set_new(j, "partition", view_string(partition));
     json_object_set_new(j, "state", view_string(view_state_name(i)));
+    json_object_set_new(j, "held", json_boolean(i->held));
+    json_object_set_new(j, "stale", json_boolean(i->stale));
     json_object_set_new(j, "run", json_integer(i->run));
     json_object_set_new(j, "attempts", json_integer(i->attempts));
     json_object_set_new(j, "agent", view_string(has_agent ? agent.hello->name : NULL));
@@ -52,7 +54,7 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
 }
 
 static const char *const state_words[] = {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed",
-                                          "cancelled", "upstream_failed"};
+                                          "cancelled", "upstream_failed", "held", "stale"};
 
 static bool state_known(const char *state)
 {
@@ -69,10 +71,18 @@ static uint64_t state_count(const struct backfill_view *b, const char *state)
         return UINT64_MAX;
     if (strcmp(state, "upstream_failed") == 0)
         return b->upstream_failed;
+    if (strcmp(state, "held") == 0 || strcmp(state, "stale") == 0)
+        return *state == 'h' ? b->held : b->stale;
     for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
         if (strcmp(instance_state_name((enum instance_state)s), state) == 0)
             return b->count[s];
     return 0;
+}
+
+/* Held and stale are words beside the state. */
+static bool in_state(const struct instance_view *i, const char *state)
+{
+    return strcmp(state, "held") == 0 ? i->held : strcmp(state, "stale") == 0 ? i->stale : strcmp(view_state_name(i), state) == 0;
 }
 
 struct steps_walk {
@@ -100,7 +110,7 @@ static void steps_of(struct steps_walk *w, uint32_t step, uint32_t first, uint32
         struct instance_view i;
         if (!engine_instance(w->v->engine, w->b->id, step, index, &i))
             continue;
-        if (w->state[0] && strcmp(view_state_name(&i), w->state) != 0)
+        if (w->state[0] && !in_state(&i, w->state))
             continue;
         w->left--;
         if (w->skip) {
@@ -119,7 +129,7 @@ enum bf_rc view_steps(const struct view_source *v, const struct op_request *req,
         return rc;
     if (!state_known(req->state))
         return bf_fail(err, BF_INVALID, "unknown state \"%s\"; states are waiting, ready, assigned, running, backing_off, succeeded, "
-                       "skipped, failed, cancelled and upstream_failed", req->state);
+                       "skipped, failed, cancelled and upstream_failed; held and stale are beside them", req->state);
     struct plan_selection picked;
     rc = view_select(&b, req, &picked, err);
     if (rc != BF_OK)
@@ -136,7 +146,7 @@ enum bf_rc view_steps(const struct view_source *v, const struct op_request *req,
 
 /* ---- status ---- */
 
-struct step_counts { uint64_t n[INSTANCE_STATE_COUNT], upstream_failed; char strip[STRIP_MAX + 1]; };
+struct step_counts { uint64_t n[INSTANCE_STATE_COUNT], upstream_failed, held, stale; char strip[STRIP_MAX + 1]; };
 
 /* The counts of a backfill, step by step, kept for a while. */
 struct counted {
@@ -163,12 +173,14 @@ void views_cache_free(struct views_cache *c)
 }
 
 /* One character for a bucket of partitions: what a person must see first wins. */
-static char bucket_char(const uint32_t n[INSTANCE_STATE_COUNT], uint32_t upstream_failed, uint32_t total)
+static char bucket_char(const uint32_t n[INSTANCE_STATE_COUNT], uint32_t upstream_failed, uint32_t held, uint32_t total)
 {
     if (n[INSTANCE_FAILED])
         return 'x';
     if (n[INSTANCE_RUNNING])
         return '>';
+    if (held)
+        return '=';
     if (n[INSTANCE_READY] + n[INSTANCE_ASSIGNED] + n[INSTANCE_BACKING_OFF])
         return 'o';
     if (n[INSTANCE_SUCCEEDED] + n[INSTANCE_SKIPPED] == total)
@@ -182,7 +194,7 @@ static void count_step(const struct view_source *v, const struct backfill_view *
 {
     uint32_t total = b->plan->steps[step].partitions->n, buckets = total < STRIP_MAX ? total : STRIP_MAX;
     for (uint32_t k = 0; k < buckets; k++) {
-        uint32_t n[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
+        uint32_t n[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0, held = 0;
         uint32_t from = (uint32_t)((uint64_t)total * k / buckets), until = (uint32_t)((uint64_t)total * (k + 1) / buckets);
         for (uint32_t index = from; index < until; index++) {
             struct instance_view i;
@@ -191,8 +203,11 @@ static void count_step(const struct view_source *v, const struct backfill_view *
             bool derived = i.state == INSTANCE_WAITING && i.upstream_failed;
             n[i.state] += !derived;
             upstream_failed += derived;
+            held += i.held;
+            ret->stale += i.stale;
         }
-        ret->strip[k] = bucket_char(n, upstream_failed, until - from);
+        ret->strip[k] = bucket_char(n, upstream_failed, held, until - from);
+        ret->held += held;
         for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
             ret->n[s] += n[s];
         ret->upstream_failed += upstream_failed;
@@ -262,6 +277,8 @@ static json_t *by_step(const struct view_source *v, const struct backfill_view *
         for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
             json_object_set_new(j, instance_state_name((enum instance_state)s), json_integer((json_int_t)c->n[s]));
         json_object_set_new(j, "upstream_failed", json_integer((json_int_t)c->upstream_failed));
+        json_object_set_new(j, "held", json_integer((json_int_t)c->held));
+        json_object_set_new(j, "stale", json_integer((json_int_t)c->stale));
         json_object_set_new(j, "strip", view_string(c->strip));
         json_array_append_new(rows, j);
     }

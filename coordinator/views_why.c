@@ -10,6 +10,7 @@
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
 #define DETAIL_MAX (VIEW_NAME_MAX + OTHERS_MAX + 160)
+#define WHO_MAX 640
 
 struct blocker_text {
     const char *kind;
@@ -128,7 +129,32 @@ static void tell_backoff(const struct view_source *v, const struct blocker *k, s
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
 
-static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k)
+/* " by admin at 2024-…: the reason", of whoever made it so; "" when that is not known. */
+static void by_whom(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, char ret[WHO_MAX])
+{
+    struct steer_view s;
+    char at[BF_TIME_MAX];
+    ret[0] = '\0';
+    if (!engine_steered(v->engine, b->id, step, index, &s))
+        return;
+    bf_format_time(s.at_us, at);
+    snprintf(ret, WHO_MAX, " by %.*s at %s%s%.*s", (int)bf_utf8_cut(s.actor, 64), s.actor, at, *s.reason ? ": " : "",
+             (int)bf_utf8_cut(s.reason, 400), s.reason);
+}
+
+static void tell_held(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, struct blocker_text *t)
+{
+    char name[VIEW_NAME_MAX], who[WHO_MAX];
+    view_instance_name(why_step(b, step), index, name, sizeof name);
+    by_whom(v, b, step, index, who);
+    t->kind = "held";
+    t->has_verb = true;
+    snprintf(t->detail, sizeof t->detail, "is held%s", who);
+    snprintf(t->remedy, sizeof t->remedy, "bfctl resume bf-%" PRIu32 " '%s'", b->id, name);
+}
+
+static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
+                                        const struct blocker *k)
 {
     struct blocker_text t = {.kind = "queue"};
     switch (k->kind) {
@@ -138,6 +164,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;
+    case BLOCKER_HELD: tell_held(v, b, step, index, &t); break;
     case BLOCKER_PAUSED:
         t.kind = "paused";
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
@@ -162,23 +189,56 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     return t;
 }
 
-/* The sentence for an instance that nothing blocks. */
-static void tell_state(const struct view_source *v, const struct instance_view *i, const char *name, const char *failure, char *ret, size_t size)
+/* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
+static void tell_stale(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name, char *ret,
+                       size_t size)
 {
-    char at[BF_TIME_MAX] = "";
+    uint32_t up_step, up_index;
+    char up[VIEW_NAME_MAX] = "something upstream";
+    if (engine_stale_cause(v->engine, b->id, step, index, &up_step, &up_index))
+        view_instance_name(why_step(b, up_step), up_index, up, sizeof up);
+    snprintf(ret, size, ", but %s ran again after it: bfctl force bf-%" PRIu32 " '%s'", up, b->id, name);
+}
+
+/* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
+static void tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
+                       const struct instance_view *i, const char *told, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX] = "", name[VIEW_NAME_MAX], who[WHO_MAX], stale[2 * VIEW_NAME_MAX + 96] = "";
     struct agent_view agent;
     const char *where = i->agent && engine_agent(v->engine, i->agent, &agent) ? agent.hello->name : "an agent";
+    const char *last = i->cancelling ? i->goes_on ? "; it is cancelled and goes on to its end" : "; it is cancelled and being killed" : "";
+    bool by_hand = i->attempt == 0;
+    view_instance_name(why_step(b, step), index, name, sizeof name);
+    by_whom(v, b, step, index, who);
     if (i->finished_us)
         bf_format_time(i->finished_us, at);
     else if (i->started_us)
         bf_format_time(i->started_us, at);
+    if (i->stale)
+        tell_stale(v, b, step, index, name, stale, sizeof stale);
     switch (i->state) {
-    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s", name, where, at); break;
-    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there", name, where); break;
-    case INSTANCE_SUCCEEDED: snprintf(ret, size, "%s succeeded at %s", name, at); break;
-    case INSTANCE_SKIPPED: snprintf(ret, size, "%s was skipped by itself", name); break;
-    case INSTANCE_CANCELLED: snprintf(ret, size, "%s was cancelled", name); break;
-    case INSTANCE_FAILED: snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, failure); break;
+    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
+    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there%s%s", name, where, last, stale); break;
+    case INSTANCE_SUCCEEDED:
+        if (by_hand)
+            snprintf(ret, size, "%s was marked succeeded%s%s", name, who, stale);
+        else
+            snprintf(ret, size, "%s succeeded at %s%s", name, at, stale);
+        break;
+    case INSTANCE_SKIPPED:
+        if (by_hand)
+            snprintf(ret, size, "%s was skipped%s%s", name, who, stale);
+        else
+            snprintf(ret, size, "%s was skipped by itself%s%s%s", name, *told ? ": " : "", told, stale);
+        break;
+    case INSTANCE_CANCELLED: snprintf(ret, size, "%s was cancelled%s", name, who); break;
+    case INSTANCE_FAILED:
+        if (*who)
+            snprintf(ret, size, "%s was marked failed%s", name, who);
+        else
+            snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, told);
+        break;
     default: snprintf(ret, size, "%s is %s and nothing blocks it", name, instance_state_name(i->state)); break;
     }
 }
@@ -243,19 +303,19 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
         return rc;
     if (!engine_instance(v->engine, b.id, step, index, &i))
         return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no such instance", b.id);
-    char name[VIEW_NAME_MAX], partition[PLAN_KEY_MAX], summary[VIEW_NAME_MAX + DETAIL_MAX];
+    char name[VIEW_NAME_MAX], partition[PLAN_KEY_MAX], summary[VIEW_NAME_MAX + DETAIL_MAX + WHO_MAX];
     view_instance_name(why_step(&b, step), index, name, sizeof name);
     view_partition(why_step(&b, step), index, partition);
     struct outcome last = {.text = ""};
     enum failure_class class;
-    bool failed = engine_failure(v->engine, b.id, step, index, &last, &class);
-    tell_state(v, &i, name, failed ? last.text : "", summary, sizeof summary);
+    bool told = engine_failure(v->engine, b.id, step, index, &last, &class), failed = told && class != FAILURE_NONE;
+    tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
 
     struct blocker blockers[BLOCKERS_MAX];
     size_t n = engine_why(v->engine, b.id, step, index, blockers, BLOCKERS_MAX);
     json_t *list = json_array(), *j = json_object();
     for (size_t k = 0; k < n; k++) {
-        struct blocker_text t = blocker_tell(v, &b, step, &blockers[k]);
+        struct blocker_text t = blocker_tell(v, &b, step, index, &blockers[k]);
         if (k == 0)
             snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
@@ -266,6 +326,8 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "step", view_string(why_step(&b, step)->name));
     json_object_set_new(j, "partition", view_string(partition));
     json_object_set_new(j, "state", view_string(view_state_name(&i)));
+    json_object_set_new(j, "held", json_boolean(i.held));
+    json_object_set_new(j, "stale", json_boolean(i.stale));
     json_object_set_new(j, "summary", view_string(summary));
     json_object_set_new(j, "blockers", list);
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));

@@ -22,6 +22,9 @@ const char *op_verb_name(enum op_verb v)
     case OP_RETRY: return "retry";
     case OP_AGENT_DRAIN: return "agent drain";
     case OP_PRIORITY: return "priority";
+    case OP_FORCE: return "force";
+    case OP_SKIP: return "skip";
+    case OP_MARK: return "mark";
     case OP_PLAN_PUT: return "plan put";
     case OP_VERSION: return "version";
     case OP_LIST: return "list";
@@ -42,7 +45,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
+    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
 }
 
 /* ---- parameters ---- */
@@ -123,6 +126,8 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, attempt, m->attempt);
     WIRE_SET(pb, priority, (uint32_t)m->priority);
     WIRE_SET(pb, dry_run, m->dry_run);
+    WIRE_SET(pb, downstream, m->downstream);
+    WIRE_SET(pb, keep_running, m->keep_running);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -138,14 +143,21 @@ static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, st
         wire_bad(in, BF_PROTOCOL, "a slice of a plan lies outside the plan");
 }
 
-/* Only this verb can be tried: another that says so must not be carried out. */
-static void priority_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+/* Another verb that says so must not be carried out. */
+static bool can_be_tried(uint32_t verb)
+{
+    return (verb >= OP_PAUSE && verb <= OP_RETRY) || (verb >= OP_PRIORITY && verb <= OP_MARK);
+}
+
+static void change_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
 {
     ret->priority = wire_enum(in, "priority class", pb->priority, 0, OP_LOW);
     ret->dry_run = pb->dry_run;
+    ret->downstream = pb->downstream;
+    ret->keep_running = pb->keep_running;
     if (pb->verb == OP_PRIORITY && !pb->priority)
         wire_bad(in, BF_PROTOCOL, "a change of priority comes without its class");
-    if (pb->verb != OP_PRIORITY && pb->dry_run)
+    if (pb->dry_run && !can_be_tried(pb->verb))
         wire_bad(in, BF_UNSUPPORTED, "%s: a dry run is not supported yet", op_verb_name(ret->verb));
 }
 
@@ -181,7 +193,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     if (pb->page_limit > most)
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
-    priority_from_pb(in, pb, ret);
+    change_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

@@ -26,6 +26,7 @@
 /* Numbers are stored: append only.  1..31 change state (journalled, role operator or more); 32.. are queries (viewer). */
 enum op_verb {
     OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6, OP_PRIORITY = 7,
+    OP_FORCE = 8, OP_SKIP = 9, OP_MARK = 10,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
@@ -52,14 +53,18 @@ struct op_request {
     const uint8_t *bytes; size_t n_bytes;
     /* PRIORITY, of the steps that the selectors pick */
     enum op_priority priority;
-    bool dry_run;                            /* a query: answers with what would change, page by page; is never an input */
+    bool dry_run;                            /* PRIORITY and what steers: a query, answered with what would change, page by page; is
+                                                never an input */
     /* queries */
-    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES: plan/selector.h; none: all */
-    const char *state;                       /* STEPS: filter; CHECKS: status; "" : all */
+    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, and what
+                                                steers: plan/selector.h; none: all */
+    const char *state;                       /* STEPS: filter; CHECKS: status; "" : all.  MARK: succeeded or failed */
     const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
+    bool downstream;                         /* CANCEL, RETRY, FORCE, SKIP: what depends on the picked ones too */
+    bool keep_running;                       /* CANCEL: what runs goes on to its end */
     struct bf_arena arena;
 };
 

@@ -20,6 +20,7 @@
 #define TURN_MAX_BYTES (64u << 20)
 #define TURN_INPUTS_MAX 65536u
 #define RECORD_STEPS_MAX 65536u
+#define RECORD_RANGES_MAX 21845u             /* three numbers each, of RECORD_STEPS_MAX */
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
 /* ---- inputs ---- */
@@ -44,7 +45,7 @@ struct input {
     struct agent_hello hello;
     struct agent_report report;
     struct op_request command;               /* id, verb 1..30, backfill, reason, plan_hash, from, to, backward, params, name,
-                                                selectors, priority */
+                                                selectors, priority, state, downstream, keep_running */
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
     bool low;
@@ -64,6 +65,21 @@ enum verdict {              /* what the end of an attempt means for its instance
 };
 enum failure_class { FAILURE_NONE = 0, FAILURE_TRANSIENT = 1, FAILURE_PERMANENT = 2, FAILURE_UNKNOWN = 3, FAILURE_LOST = 4 };
 
+/* What people do to step instances.  Numbers are stored. */
+enum steer_action {
+    STEER_HOLD = 1,               /* nothing held is granted */
+    STEER_RELEASE = 2,
+    STEER_CANCEL = 3,
+    STEER_RETRY = 4,              /* failed ones begin a new run */
+    STEER_FORCE = 5,              /* so do all that have finished */
+    STEER_SKIP = 6,
+    STEER_MARK_SUCCEEDED = 7,
+    STEER_MARK_FAILED = 8
+};
+#define STEER_DOWNSTREAM 1u       /* and what depends on them */
+#define STEER_KEEP_RUNNING 2u     /* CANCEL: what runs goes on to its end */
+struct steer_range { uint32_t step, first, n; };             /* partitions [first, first + n) of a step */
+
 /* ---- records ---- */
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
@@ -80,12 +96,15 @@ enum record_kind {
     RECORD_REPLIED = 12,          /* key, request_id, rc, text, json, at_us: the stored answer to a change */
     RECORD_READY_AGAIN = 13,      /* backfill, step, index: backing off is over */
     RECORD_STALE_REPORT = 14,     /* attempt.ref, key: a report that was not current; kept for audit */
-    RECORD_CANCELLED = 15,        /* backfill: every instance that is not terminal and has no open attempt is cancelled */
+    RECORD_CANCELLED = 15,        /* backfill, steer_flags: every instance that is not terminal and has no open attempt is cancelled */
     RECORD_LOW = 16,              /* low: grants and creates stop, or go on */
     RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
     RECORD_DETAILS = 18,          /* attempt…, at_us: the attempt told something beside its outcome, and the store keeps it.  The bytes are
                                      outcome.details of the input that made this record: most of a turn, so they stand there alone */
+    RECORD_STEERED = 19,          /* backfill, action, steer_flags, ranges (none: everything), actor, reason, at_us: a person steers these
+                                     instances; which of them change, and what that does to others, follows from the state */
     /* snapshots only */
+    RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
@@ -124,6 +143,8 @@ struct record {
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     const uint8_t *bytes; size_t n_bytes;
+    enum steer_action action; uint32_t steer_flags;
+    const struct steer_range *ranges; size_t n_ranges;
 };
 
 /* One turn: a journal value. */

@@ -11,7 +11,8 @@
 
 /* What was stored passed its checks on the way in; here only the size is bounded, so that all that was written can be read. */
 enum { STORED_MAX_BYTES = 1 << 20, PACKED_MAX_BYTES = 16 << 20, REPLY_TEXT_MAX = 2048 };
-enum { ITEM_VERSION = 1 };
+enum { ITEM_VERSION = 1, RANGE_NUMBERS = 3 };
+_Static_assert(sizeof(struct steer_range) == RANGE_NUMBERS * sizeof(uint32_t), "ranges are written as they lie in memory");
 
 const char *input_kind_name(enum input_kind k)
 {
@@ -50,6 +51,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_LOW: return "low";
     case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_DETAILS: return "details";
+    case RECORD_STEERED: return "steered";
+    case RECORD_STEER_NOTE: return "steer_note";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -66,7 +69,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -176,6 +179,7 @@ struct rare {
     Pb__Replied replied;
     Pb__Counters counters;
     Pb__Classes classes;
+    Pb__Steer steer;
 };
 
 static bool some(const char *s)
@@ -250,6 +254,14 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         rare->classes.steps = (uint32_t *)(uintptr_t)r->steps;
         rare->classes.n_steps = r->n_steps;
         pb->classes = &rare->classes;
+    }
+    if (r->action || r->steer_flags || r->n_ranges) {
+        pb__steer__init(&rare->steer);
+        WIRE_SET(&rare->steer, action, (uint32_t)r->action);
+        WIRE_SET(&rare->steer, flags, r->steer_flags);
+        rare->steer.ranges = (uint32_t *)(uintptr_t)r->ranges;
+        rare->steer.n_ranges = RANGE_NUMBERS * r->n_ranges;
+        pb->steer = &rare->steer;
     }
 }
 
@@ -326,6 +338,16 @@ static void classes_from_pb(struct wire_in *in, const Pb__Classes *pb, struct re
     ret->steps = ret->n_steps ? bf_arena_memdup(in->arena, pb->steps, ret->n_steps * sizeof *ret->steps) : NULL;
 }
 
+static void steer_from_pb(struct wire_in *in, const Pb__Steer *pb, struct record *ret)
+{
+    ret->action = wire_enum(in, "action on step instances", pb->action, 0, STEER_MARK_FAILED);
+    ret->steer_flags = pb->flags;
+    ret->n_ranges = wire_count(in, "numbers of ranges", pb->n_ranges, RANGE_NUMBERS * RECORD_RANGES_MAX) / RANGE_NUMBERS;
+    if (pb->n_ranges % RANGE_NUMBERS != 0)
+        wire_bad(in, BF_PROTOCOL, "a range of partitions is not whole");
+    ret->ranges = ret->n_ranges ? bf_arena_memdup(in->arena, pb->ranges, ret->n_ranges * sizeof *ret->ranges) : NULL;
+}
+
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
 {
     if (pb->hello)
@@ -352,6 +374,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     }
     if (pb->classes)
         classes_from_pb(in, pb->classes, ret);
+    if (pb->steer)
+        steer_from_pb(in, pb->steer, ret);
 }
 
 /* What the kind cannot do without. */
@@ -366,6 +390,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
+    case RECORD_STEERED:
+    case RECORD_STEER_NOTE: good = r->action != 0; break;
     default: break;
     }
     if (!good)

@@ -201,8 +201,6 @@ static void request_take(struct api *a, const struct door_message *m, const stru
         reply_fail(a, &m->id, req->id, BF_DENIED, why);
     } else if (req->dry_run) {
         request_query(a, m, req);
-    } else if (req->n_selectors && req->verb < OP_VERSION && req->verb != OP_PRIORITY) {
-        reply_fail(a, &m->id, req->id, BF_UNSUPPORTED, "a change of only what selectors pick is not supported yet");
     } else if (req->verb >= OP_VERSION)
         request_query(a, m, req);
     else if (req->verb == OP_PLAN_PUT)

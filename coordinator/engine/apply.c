@@ -103,6 +103,13 @@ static void end_instance(struct instance *in, const struct attempt *a, const str
     }
 }
 
+/* What has ended is not held, and what is not satisfied is not stale: it has to run again anyway. */
+static uint8_t flags_after(const struct instance *in, enum instance_state next)
+{
+    bool satisfied = next == INSTANCE_SUCCEEDED || next == INSTANCE_SKIPPED, goes_on = next == INSTANCE_READY || next == INSTANCE_BACKING_OFF;
+    return in->flags & ((satisfied ? FLAG_STALE : 0) | (goes_on ? FLAG_HELD : 0));
+}
+
 static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct bf_error *err)
 {
     struct attempt *a = attempt_find(e, r->ref.attempt);
@@ -121,39 +128,20 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
     attempt_close(e, a);
-    if (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED)
+    instance_set_flags(e, b, number, flags_after(in, next));
+    bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
+    if (told_why || (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED))
         failure_store(e, b, number, &r->outcome, r->failure_class);
-    instance_set_state(e, b, number, next);
+    if (next == INSTANCE_READY)
+        edges_wait_again(e, b, number);
+    else
+        instance_set_state(e, b, number, next);
     if (e->recovering)
         return BF_OK;
     if (instance_satisfied(in))
         edges_satisfied(e, b, number);
-    else if (next == INSTANCE_FAILED)
+    else if (next == INSTANCE_FAILED || next == INSTANCE_CANCELLED)
         edges_dead(e, b, number);
-    return BF_OK;
-}
-
-static enum bf_rc apply_retried(struct engine *e, const struct record *r, struct bf_error *err)
-{
-    struct backfill *b = backfill_find(e, r->backfill);
-    if (!b)
-        return corrupt(r, "the backfill is unknown", err);
-    for (uint32_t i = 0; i < b->topology->n; i++) {
-        struct instance *in = &b->instances[i];
-        if (in->state != INSTANCE_FAILED)
-            continue;
-        snapshot_touch(e, b, i);
-        in->run++;
-        in->attempts = 0;
-        in->lost = 0;
-        instance_set_state(e, b, i, INSTANCE_WAITING);
-    }
-    if (e->recovering)
-        return BF_OK;
-    if (!BF_PLANTED("retry_keeps_blocked"))
-        edges_derive_counters(b);
-    for (uint32_t i = 0; i < b->topology->n; i++)
-        edges_settle(e, b, i);
     return BF_OK;
 }
 
@@ -180,19 +168,9 @@ static enum bf_rc apply_ready_again(struct engine *e, const struct record *r, st
     if (!instance_find(e, r->backfill, r->step, r->index, &b, &number) || b->instances[number].state != INSTANCE_BACKING_OFF)
         return corrupt(r, "the instance is not backing off", err);
     snapshot_touch(e, b, number);
-    instance_set_state(e, b, number, INSTANCE_READY);
+    edges_wait_again(e, b, number);
     b->instances[number].retry_at_ms = 0;
     return BF_OK;
-}
-
-static bool other_backfill(const void *context, struct heap_item timer)
-{
-    return timer.b >> 32 != ((const struct backfill *)context)->id;
-}
-
-static bool other_gate(const void *context, struct heap_item gate)
-{
-    return gate.a != ((const struct backfill *)context)->id;
 }
 
 static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, struct bf_error *err)
@@ -202,20 +180,23 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
         return corrupt(r, "the backfill is unknown", err);
     if (!e->recovering) {                        /* first, and whole: taking millions of heads one by one lasts longer than a lease */
         ready_clear(e, b);
-        heap_filter(&e->timers, other_backfill, b);
+        edges_forget_due(e, b);
     }
     for (uint32_t i = 0; i < b->topology->n; i++) {
         struct instance *in = &b->instances[i];
-        if (in->state != INSTANCE_WAITING && in->state != INSTANCE_READY && in->state != INSTANCE_BACKING_OFF)
+        if (instance_ended(in))
             continue;
         snapshot_touch(e, b, i);
+        if (instance_open(in)) {
+            instance_set_flags(e, b, i, (uint8_t)((in->flags & ~FLAG_KEEP) | (r->steer_flags & STEER_KEEP_RUNNING ? FLAG_KEEP : 0)));
+            continue;
+        }
         instance_set_state(e, b, i, INSTANCE_CANCELLED);
+        instance_set_flags(e, b, i, 0);
         in->retry_at_ms = 0;
     }
     if (e->recovering)
         return BF_OK;
-    heap_filter(&e->gates_due, other_gate, b);
-    b->gates_pending = 0;
     edges_forget_dead(b);
     return BF_OK;
 }
@@ -256,6 +237,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_LOW: e->low = r->low; return BF_OK;
     case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);
+    case RECORD_STEERED: return apply_steered(e, r, err);
+    case RECORD_STEER_NOTE: return apply_steer_note(e, r, err);
     case RECORD_INSTANCES: return apply_instances(e, r, err);
     case RECORD_ATTEMPT: return apply_attempt(e, r, err);
     case RECORD_FAILURE: return apply_failure(e, r, err);

@@ -69,6 +69,21 @@ static uint32_t count_blocked(const struct backfill *b, const bool *dead, const 
     return n;
 }
 
+/* What a person ended (it has no attempt) and what was run before its upstream ran again (it is stale) may have unmet needs; so may
+ * what is to wait again after its backoff. */
+static bool is_past_needs(const struct instance *in)
+{
+    bool by_hand = instance_satisfied(in) && in->attempt == 0, stale = in->flags & FLAG_STALE;
+    return in->state == INSTANCE_READY || ((instance_open(in) || instance_satisfied(in)) && !stale && !by_hand);
+}
+
+static bool flags_fit(const struct instance *in)
+{
+    return !((in->flags & FLAG_HELD) && instance_ended(in)) && !((in->flags & FLAG_CANCELLING) && !instance_open(in)) &&
+           !((in->flags & FLAG_KEEP) && !instance_open(in)) &&
+           !((in->flags & FLAG_STALE) && !instance_open(in) && !instance_satisfied(in));
+}
+
 static bool check_instance(const struct backfill *b, const bool *dead, const bool *gate_dead, uint32_t number,
                            struct bf_error *err)
 {
@@ -77,8 +92,10 @@ static bool check_instance(const struct backfill *b, const bool *dead, const boo
         return broken(err, "I5: unmet needs are miscounted", number);
     if (b->state != BACKFILL_CANCELLED && in->blocked != count_blocked(b, dead, gate_dead, number))
         return broken(err, "needs that failed are miscounted", number);
-    if ((in->state == INSTANCE_WAITING) != (in->unmet > 0) && in->state != INSTANCE_CANCELLED && in->unmet > 0)
+    if (in->unmet > 0 && is_past_needs(in))
         return broken(err, "I5: an instance is past waiting with unmet needs", number);
+    if (!flags_fit(in))
+        return broken(err, "an instance is held, stale or being cancelled in a state that cannot be", number);
     if (in->state == INSTANCE_WAITING && in->unmet == 0)
         return broken(err, "an instance waits for nothing", number);
     if (in->attempts > b->plan->steps[in->step].retry.max_attempts)
@@ -108,7 +125,7 @@ static bool check_gates(const struct backfill *b, const bool *dead, bool *gate_d
 
 static bool check_backfill(const struct backfill *b, struct bf_error *err)
 {
-    uint64_t count[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0;
+    uint64_t count[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0, held = 0, stale = 0;
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         if (b->priority[s] > PLAN_LOW)
             return broken(err, "a step has no class", s);
@@ -119,6 +136,8 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
     for (uint32_t i = 0; i < b->topology->n; i++) {
         count[b->instances[i].state]++;
         dead[i] = instance_dead(&b->instances[i]);
+        held += (b->instances[i].flags & FLAG_HELD) != 0;
+        stale += (b->instances[i].flags & FLAG_STALE) != 0;
         upstream_failed += b->instances[i].state == INSTANCE_WAITING && b->instances[i].blocked > 0;
     }
     for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
@@ -126,6 +145,8 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
             return broken(err, "instances by state are miscounted", b->id);
     if (upstream_failed != b->upstream_failed)
         return broken(err, "instances with a failed upstream are miscounted", b->id);
+    if (held != b->held || stale != b->stale)
+        return broken(err, "instances that are held or stale are miscounted", b->id);
     if (count[INSTANCE_ASSIGNED] + count[INSTANCE_RUNNING] != b->open)
         return broken(err, "instances that run are not the open attempts", b->id);
     if (!check_gates(b, dead, gate_dead, err))
@@ -136,12 +157,20 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
     return true;
 }
 
-/* Each backfill's ready instances stand in its lanes, best first, and each lane in its demand exactly when it may be granted from. */
+static uint64_t count_held_ready(const struct backfill *b)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < b->topology->n && b->held > 0; i++)
+        n += b->instances[i].state == INSTANCE_READY && (b->instances[i].flags & FLAG_HELD);
+    return n;
+}
+
+/* Each backfill's ready instances that nobody holds stand in its lanes, best first, and each lane in its demand exactly when it may be granted from. */
 static bool check_lanes(const struct engine *e, struct bf_error *err)
 {
     uint64_t ready = 0;
     for (size_t i = 0; i < e->backfills.n; i++)
-        ready += e->backfills.at[i]->count[INSTANCE_READY];
+        ready += e->backfills.at[i]->count[INSTANCE_READY] - count_held_ready(e->backfills.at[i]);
     if (ready != e->n_ready)
         return broken(err, "ready instances are miscounted", (uint32_t)ready);
     for (uint32_t i = 0; i < e->lanes.n; i++) {
@@ -150,8 +179,8 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
         bool listed = iheap_contains(&e->demands.at[l->demand].lanes, i), there = ready_head(e, i, &number);
         if (listed != (there && l->backfill->state == BACKFILL_RUNNING))
             return broken(err, "a lane is not where it should be", i);
-        if (there && l->backfill->instances[number].state != INSTANCE_READY)
-            return broken(err, "the head of a lane is not ready", i);
+        if (there && (l->backfill->instances[number].state != INSTANCE_READY || (l->backfill->instances[number].flags & FLAG_HELD)))
+            return broken(err, "the head of a lane is not ready, or is held", i);
         if (!ready_in_order(e, i))
             return broken(err, "a lane is not in the order of classes, weights and ways", i);
     }

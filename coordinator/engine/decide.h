@@ -37,6 +37,12 @@ struct answer { enum bf_rc rc; const char *text, *json, *before, *after; };
 struct answer command_refuse(enum bf_rc rc, const char *text);
 struct answer command_accept(struct decision *d, const struct backfill *b, const char *text);   /* json: the backfill and its state */
 
+/* State of a backfill and its instances by state, those with any: before and after of what changes them. */
+const char *command_counts(struct decision *d, const struct backfill *b);
+
+/* ---- decide_steer.c ---- */
+struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
+
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
 struct ruling { enum verdict verdict; enum failure_class class; int64_t retry_at_ms; };

@@ -43,13 +43,25 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     record_emit(d, r);
 }
 
+/* No attempt comes after this one, whatever its failure. */
+static bool is_cancelled(const struct backfill *b, const struct instance *in)
+{
+    return b->state == BACKFILL_CANCELLED || ((in->flags & FLAG_CANCELLING) && !BF_PLANTED("steer_cancel_granted"));
+}
+
+static bool is_to_be_killed(const struct backfill *b, const struct attempt *a)
+{
+    const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
+    return is_cancelled(b, in) && !(in->flags & FLAG_KEEP);
+}
+
 /* End an attempt with this outcome: verdict, record, what it told, and what that means for its backfill. */
 static void end_attempt(struct decision *d, const struct attempt *attempt, const struct outcome *o, int64_t started_us, int64_t ended_us)
 {
     const struct attempt ended = *attempt, *a = &ended;      /* its slot is free once the end is applied */
     const struct backfill *b = backfill_find(d->e, a->backfill);
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
-    struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, b->state == BACKFILL_CANCELLED, a->attempt_no,
+    struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, is_cancelled(b, in), a->attempt_no,
                                         in->lost, a->ref.token, d->now_ms);
     struct record *r = record_begin(d, RECORD_ENDED);
     r->ref = a->ref;
@@ -122,7 +134,7 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
     const struct agent *agent = agent_find(e, id);
     for (uint32_t slot = agent->first; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
         const struct attempt *a = &e->attempts.at[slot];
-        if (backfill_find(e, a->backfill)->state == BACKFILL_CANCELLED)
+        if (is_to_be_killed(backfill_find(e, a->backfill), a))
             effect_kill(d, id, a->ref, KILL_CANCELLED);
         else if (a->mark != mark && a->incarnation == agent->incarnation)
             effect_attempt(d, EFFECT_DISPATCH, a);

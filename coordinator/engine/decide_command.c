@@ -5,6 +5,7 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/steer.h"
 
 struct answer command_refuse(enum bf_rc rc, const char *text)
 {
@@ -15,6 +16,21 @@ struct answer command_accept(struct decision *d, const struct backfill *b, const
 {
     const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\"}", b->id, backfill_state_name(b->state));
     return (struct answer){.rc = BF_OK, .text = text, .json = json};
+}
+
+const char *command_counts(struct decision *d, const struct backfill *b)
+{
+    char text[512];
+    int used = snprintf(text, sizeof text, "{\"state\":\"%s\"", backfill_state_name(b->state));
+    for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
+        if (b->count[s] > 0)
+            used += snprintf(text + used, sizeof text - (size_t)used, ",\"%s\":%llu", instance_state_name((enum instance_state)s),
+                             (unsigned long long)b->count[s]);
+    if (b->held > 0)
+        used += snprintf(text + used, sizeof text - (size_t)used, ",\"held\":%llu", (unsigned long long)b->held);
+    if (b->stale > 0)
+        used += snprintf(text + used, sizeof text - (size_t)used, ",\"stale\":%llu", (unsigned long long)b->stale);
+    return out_printf(d->out, "%s}", text);
 }
 
 static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state)
@@ -129,9 +145,17 @@ static struct answer already(struct decision *d, const struct backfill *b)
     return command_accept(d, b, out_printf(d->out, "bf-%u is %s already", b->id, backfill_state_name(b->state)));
 }
 
-static struct answer now_is(struct decision *d, const struct backfill *b)
+/* Changed to this state just now. */
+static struct answer now_is(struct decision *d, const struct backfill *b, const char *before)
 {
-    return command_accept(d, b, out_printf(d->out, "bf-%u is %s", b->id, backfill_state_name(b->state)));
+    char held[160] = "";
+    if (b->state == BACKFILL_RUNNING && b->held > 0)
+        snprintf(held, sizeof held, "; %llu step instance%s still held: bfctl resume bf-%u '*' lets %s go", (unsigned long long)b->held,
+                 b->held == 1 ? " is" : "s are", b->id, b->held == 1 ? "it" : "them");
+    struct answer a = command_accept(d, b, out_printf(d->out, "bf-%u is %s%s", b->id, backfill_state_name(b->state), held));
+    a.before = before;
+    a.after = command_counts(d, b);
+    return a;
 }
 
 static struct answer wrong_state(struct decision *d, const struct backfill *b, const char *needs)
@@ -145,8 +169,9 @@ static struct answer command_pause(struct decision *d, const struct backfill *b)
         return already(d, b);
     if (b->state != BACKFILL_RUNNING)
         return wrong_state(d, b, "only a running backfill can be paused");
+    const char *before = command_counts(d, b);
     set_state(d, b, BACKFILL_PAUSED);
-    return now_is(d, b);
+    return now_is(d, b, before);
 }
 
 static struct answer command_resume(struct decision *d, const struct backfill *b)
@@ -155,8 +180,9 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
         return already(d, b);
     if (b->state != BACKFILL_PAUSED)
         return wrong_state(d, b, "only a paused backfill can be resumed");
+    const char *before = command_counts(d, b);
     set_state(d, b, BACKFILL_RUNNING);
-    return now_is(d, b);
+    return now_is(d, b, before);
 }
 
 static void kill_open(struct decision *d, const struct backfill *b)
@@ -172,21 +198,40 @@ static void kill_open(struct decision *d, const struct backfill *b)
     }
 }
 
-static struct answer command_cancel(struct decision *d, const struct backfill *b)
+static bool any_kept(const struct backfill *b)
 {
-    if (b->state == BACKFILL_CANCELLED)
+    for (uint32_t i = 0; b->open > 0 && i < b->topology->n; i++)
+        if (b->instances[i].flags & FLAG_KEEP)
+            return true;
+    return false;
+}
+
+/* Again is said, not done; but what was kept running is killed when that is asked for now. */
+static struct answer command_cancel(struct decision *d, const struct backfill *b, bool keep_running)
+{
+    bool again = b->state == BACKFILL_CANCELLED;
+    if (again && (keep_running || !any_kept(b)))
         return already(d, b);
-    if (b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED)
+    if (!again && b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED)
         return wrong_state(d, b, "it is over, and nothing is left to cancel");
+    const char *before = command_counts(d, b);
     struct record *r = record_begin(d, RECORD_CANCELLED);
     r->backfill = b->id;
+    r->steer_flags = keep_running ? STEER_KEEP_RUNNING : 0;
     record_emit(d, r);
-    set_state(d, b, BACKFILL_CANCELLED);
-    kill_open(d, b);
-    if (b->open == 0)
-        return command_accept(d, b, out_printf(d->out, "bf-%u is cancelled", b->id));
-    return command_accept(d, b, out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open,
-                                           b->open == 1 ? " is" : "s are"));
+    if (!again)
+        set_state(d, b, BACKFILL_CANCELLED);
+    if (!keep_running)
+        kill_open(d, b);
+    const char *text = out_printf(d->out, "bf-%u is cancelled", b->id);
+    if (b->open > 0 && keep_running)
+        text = out_printf(d->out, "bf-%u is cancelled; %u running step%s on to the end", b->id, b->open, b->open == 1 ? " goes" : "s go");
+    else if (b->open > 0)
+        text = out_printf(d->out, "bf-%u is cancelled; %u running step%s being killed", b->id, b->open, b->open == 1 ? " is" : "s are");
+    struct answer a = command_accept(d, b, text);
+    a.before = before;
+    a.after = command_counts(d, b);
+    return a;
 }
 
 static struct answer command_retry(struct decision *d, const struct backfill *b)
@@ -199,6 +244,7 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
         return command_accept(d, b, out_printf(d->out, "bf-%u has no failed step to retry", b->id));
     if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, b->topology, b->id, &conflict))
         return command_refuse(BF_CONFLICT, conflict);
+    const char *before = command_counts(d, b);
     struct record *r = record_begin(d, RECORD_RETRIED);
     r->backfill = b->id;
     record_emit(d, r);
@@ -207,8 +253,11 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
         snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);
-    return command_accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
-                                       failed == 1 ? " begins" : "s begin", still));
+    struct answer a = command_accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
+                                                      failed == 1 ? " begins" : "s begin", still));
+    a.before = before;
+    a.after = command_counts(d, b);
+    return a;
 }
 
 /* ---- priority ---- */
@@ -227,7 +276,18 @@ static struct answer tell_priority(struct decision *d, const struct backfill *b,
         text = out_printf(d->out, "bf-%u: %u of %u steps changed to %s; the others have it already", b->id, changed, picked, class);
     const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"priority\":\"%s\",\"steps\":%u,\"changed\":%u}", b->id,
                                   backfill_state_name(b->state), class, picked, changed);
-    return (struct answer){.rc = BF_OK, .text = text, .json = json};
+    return (struct answer){.rc = BF_OK, .text = text, .json = json,
+                           .after = out_printf(d->out, "{\"priority\":\"%s\",\"steps\":%u}", class, changed)};
+}
+
+/* How many of the steps that change have which class. */
+static const char *classes_before(struct decision *d, const struct backfill *b, const uint32_t *steps, uint32_t n)
+{
+    uint32_t count[PLAN_LOW + 1] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        count[b->priority[steps[i]]]++;
+    return out_printf(d->out, "{\"critical\":%u,\"high\":%u,\"normal\":%u,\"low\":%u}", count[PLAN_CRITICAL], count[PLAN_HIGH],
+                      count[PLAN_NORMAL], count[PLAN_LOW]);
 }
 
 static struct answer command_priority(struct decision *d, const struct backfill *b, const struct op_request *c)
@@ -248,6 +308,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     plan_selection_done(&picked);
     if (n == 0)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
+    const char *before = classes_before(d, b, steps, changed);
     if (changed > 0) {
         struct record *r = record_begin(d, RECORD_PRIORITY_SET);
         r->backfill = b->id;
@@ -256,7 +317,9 @@ static struct answer command_priority(struct decision *d, const struct backfill 
         r->n_steps = changed;
         record_emit(d, r);
     }
-    return tell_priority(d, b, c, n, changed, first);
+    struct answer a = tell_priority(d, b, c, n, changed, first);
+    a.before = before;
+    return a;
 }
 
 /* ---- agents ---- */
@@ -267,6 +330,7 @@ static struct answer command_drain(struct decision *d, const char *name)
     if (!a)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no agent with the name %s is connected; see bfctl agents", name));
     uint32_t id = a->id;
+    const char *state = agent_state_name(a->state);
     bool before = a->state == AGENT_DRAINING;
     if (!before) {
         struct record *r = record_begin(d, RECORD_AGENT_STATE);
@@ -276,23 +340,28 @@ static struct answer command_drain(struct decision *d, const char *name)
         effect_add(d->out, EFFECT_DRAIN)->agent = id;
     }
     return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "agent %s is draining%s", name, before ? " already" : ""),
-                           .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"draining\"}", name)};
+                           .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"draining\"}", name),
+                           .before = out_printf(d->out, "{\"state\":\"%s\"}", state), .after = "{\"state\":\"draining\"}"};
 }
 
 /* ---- dispatch ---- */
 
-static struct answer command_on_backfill(struct decision *d, const struct op_request *c)
+static struct answer command_on_backfill(struct decision *d, const struct input *in)
 {
+    const struct op_request *c = &in->command;
     uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
     const struct backfill *b = backfill_find(d->e, id);
     if (!b)
         return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
                                        : "there is no backfill yet");
+    if (c->verb == OP_PRIORITY)
+        return command_priority(d, b, c);
+    if (!steer_is_whole(c))
+        return command_steer(d, in, b);
     switch (c->verb) {
     case OP_PAUSE: return command_pause(d, b);
     case OP_RESUME: return command_resume(d, b);
-    case OP_CANCEL: return command_cancel(d, b);
-    case OP_PRIORITY: return command_priority(d, b, c);
+    case OP_CANCEL: return command_cancel(d, b, c->keep_running);
     default: return command_retry(d, b);
     }
 }
@@ -300,13 +369,18 @@ static struct answer command_on_backfill(struct decision *d, const struct op_req
 static struct answer carry_out(struct decision *d, const struct input *in)
 {
     const struct op_request *c = &in->command;
+    if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN))
+        return command_refuse(BF_INVALID, out_printf(d->out, "%s takes no selectors", op_verb_name(c->verb)));
     switch (c->verb) {
     case OP_CREATE: return command_create(d, in);
     case OP_PAUSE:
     case OP_RESUME:
     case OP_CANCEL:
     case OP_RETRY:
-    case OP_PRIORITY: return command_on_backfill(d, c);
+    case OP_FORCE:
+    case OP_SKIP:
+    case OP_MARK:
+    case OP_PRIORITY: return command_on_backfill(d, in);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
     default:
         return command_refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));

@@ -5,7 +5,8 @@
  * blocked  upstream partitions of direct needs, and gates, that are dead: failed for good, or themselves blocked.  Waiting and
  *          over 0: upstream_failed.
  * A gate counts its upstream members that are not satisfied (closed) and those that are dead; at closed = 0 it is due, and
- * RECORD_GATE_OPENED releases its downstream members in order, some each turn. */
+ * RECORD_GATE_OPENED releases its downstream members in order, some each turn.  When one of its upstream members is run again, the
+ * gate closes: nobody is released, whoever has run already. */
 #include <assert.h>
 
 #include "common/mem.h"
@@ -53,6 +54,21 @@ static void release(struct engine *e, struct backfill *b, uint32_t number)
     if (in->unmet > 0)
         in->unmet--;
     edges_settle(e, b, number);
+}
+
+/* A gate that is closed again counts as one that never opened. */
+static void close_gates(struct backfill *b)
+{
+    const struct topology *t = b->topology;
+    for (uint32_t i = 0; i < t->n_gates; i++) {
+        const struct gate_rule *g = &t->gates[i];
+        const struct instance *up = &b->instances[t->first[t->rules[g->rule].up] + g->up_first];
+        bool done = true;
+        for (uint32_t k = 0; b->gates[i].upto > 0 && done && k < g->n_up; k++)
+            done = instance_satisfied(&up[k]);
+        if (!done && !BF_PLANTED("force_keeps_gate"))
+            b->gates[i].upto = 0;
+    }
 }
 
 typedef void tell(struct engine *e, struct backfill *b, uint32_t number);
@@ -125,6 +141,14 @@ void edges_dead(struct engine *e, struct backfill *b, uint32_t number)
     block_dependants(e, b, number);
     while (e->work.n > 0)
         block_dependants(e, b, e->work.at[--e->work.n]);
+}
+
+void edges_wait_again(struct engine *e, struct backfill *b, uint32_t number)
+{
+    struct instance *in = &b->instances[number];
+    instance_set_state(e, b, number, in->unmet == 0 && !e->recovering ? INSTANCE_READY : INSTANCE_WAITING);
+    if (!e->recovering && in->state == INSTANCE_WAITING && in->blocked > 0)
+        edges_dead(e, b, number);
 }
 
 void edges_forget_dead(struct backfill *b)
@@ -276,12 +300,44 @@ void edges_derive(struct engine *e, struct backfill *b)
     edges_derive_counters(b);
     for (uint32_t i = 0; i < INSTANCE_STATE_COUNT; i++)
         b->count[i] = 0;
+    b->held = b->stale = 0;
     for (uint32_t i = 0; i < b->topology->n; i++) {
         const struct instance *in = &b->instances[i];
         b->count[in->state]++;
+        b->held += (in->flags & FLAG_HELD) != 0;
+        b->stale += (in->flags & FLAG_STALE) != 0;
         if (in->state == INSTANCE_BACKING_OFF)
             heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, i));
     }
     for (uint32_t i = 0; i < b->topology->n; i++)
         edges_settle(e, b, i);
+}
+
+static bool other_backfill(const void *context, struct heap_item timer)
+{
+    return timer.b >> 32 != ((const struct backfill *)context)->id;
+}
+
+static bool other_gate(const void *context, struct heap_item gate)
+{
+    return gate.a != ((const struct backfill *)context)->id;
+}
+
+void edges_forget_due(struct engine *e, struct backfill *b)
+{
+    heap_filter(&e->timers, other_backfill, b);
+    heap_filter(&e->gates_due, other_gate, b);
+    b->gates_pending = 0;
+}
+
+void edges_derive_again(struct engine *e, struct backfill *b)
+{
+    close_gates(b);
+    if (e->recovering)
+        return;
+    uint64_t upstream_failed = b->upstream_failed;
+    edges_forget_due(e, b);
+    edges_derive(e, b);
+    if (BF_PLANTED("retry_keeps_blocked"))
+        b->upstream_failed = upstream_failed;
 }

@@ -49,6 +49,7 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     const struct instance *in = &b->instances[number];
     uint64_t failure = 0;
     bf_buf_put_u8(&h->buf, in->state);
+    bf_buf_put_u8(&h->buf, in->flags);
     bf_buf_put_u16(&h->buf, in->lost);
     bf_buf_put_u32(&h->buf, in->run);
     bf_buf_put_u32(&h->buf, in->attempts);
@@ -72,6 +73,20 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     flush_some(h, FLUSH_BYTES);
 }
 
+static void put_notes(struct hasher *h, const struct backfill *b)
+{
+    for (size_t i = 0; i < b->notes.n; i++) {
+        const struct steer_note *n = &b->notes.at[i];
+        bf_buf_put_u8(&h->buf, (uint8_t)n->action);
+        bf_buf_put_u32(&h->buf, n->flags);
+        put_text(h, n->actor);
+        put_text(h, n->reason);
+        put_time(h, n->at_us);
+        bf_buf_put(&h->buf, n->ranges, n->n_ranges * sizeof *n->ranges);
+        flush_some(h, FLUSH_BYTES);
+    }
+}
+
 static void put_backfill(struct hasher *h, const struct engine *e, const struct backfill *b)
 {
     bf_buf_put(&h->buf, b->known->key, sizeof b->known->key);
@@ -88,6 +103,9 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
         bf_buf_put_u64(&h->buf, b->count[i]);
     bf_buf_put_u64(&h->buf, b->upstream_failed);
+    bf_buf_put_u64(&h->buf, b->held);
+    bf_buf_put_u64(&h->buf, b->stale);
+    put_notes(h, b);
     bf_buf_put_u32(&h->buf, b->open);
     bf_buf_put_u32(&h->buf, b->gates_pending);
     for (uint32_t i = 0; i < b->topology->n_gates; i++) {

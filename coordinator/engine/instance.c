@@ -3,7 +3,10 @@
  *   waiting ─► ready ─► assigned ─► running ─► succeeded | skipped | failed | cancelled
  *                 ▲          └───────┬──────────┘
  *                 ├──────────────────┤ requeued
- *                 └── backing_off ◄──┘ retried by policy           failed ─► waiting   in a new run
+ *                 └── backing_off ◄──┘ retried by policy
+ *
+ * A person's action begins a new run: what has ended waits again, or ends at once in another way (apply_steer.c).  One that is ready,
+ * or whose attempt or backoff is over, waits again when something that it needs was run again.
  *
  * One function moves the state, the counts and the lists together.  While recovering only the state is kept, and ready is
  * written as waiting, because it is derived. */
@@ -14,14 +17,14 @@
 #include "coordinator/engine/internal.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
-#define ENDS (BIT(SUCCEEDED) | BIT(SKIPPED) | BIT(FAILED) | BIT(CANCELLED) | BIT(BACKING_OFF) | BIT(READY))
+#define ENDS (BIT(SUCCEEDED) | BIT(SKIPPED) | BIT(FAILED) | BIT(CANCELLED) | BIT(BACKING_OFF) | BIT(READY) | BIT(WAITING))
 
 static const uint16_t moves[INSTANCE_STATE_COUNT] = {
     [INSTANCE_WAITING] = BIT(READY) | BIT(CANCELLED),
-    [INSTANCE_READY] = BIT(ASSIGNED) | BIT(CANCELLED),
+    [INSTANCE_READY] = BIT(ASSIGNED) | BIT(CANCELLED) | BIT(WAITING),
     [INSTANCE_ASSIGNED] = BIT(RUNNING) | ENDS,
     [INSTANCE_RUNNING] = ENDS,
-    [INSTANCE_BACKING_OFF] = BIT(READY) | BIT(CANCELLED),
+    [INSTANCE_BACKING_OFF] = BIT(READY) | BIT(CANCELLED) | BIT(WAITING),
     [INSTANCE_FAILED] = BIT(WAITING),
 };
 
@@ -30,7 +33,7 @@ static const uint16_t backfill_moves[] = {
     [BACKFILL_QUEUED] = STATE(RUNNING) | STATE(CANCELLED),
     [BACKFILL_RUNNING] = STATE(PAUSED) | STATE(SUCCEEDED) | STATE(PARTLY) | STATE(FAILED) | STATE(CANCELLED),
     [BACKFILL_PAUSED] = STATE(RUNNING) | STATE(CANCELLED) | STATE(PAUSED),     /* again, when a check halts it */
-    [BACKFILL_SUCCEEDED] = 0,
+    [BACKFILL_SUCCEEDED] = STATE(RUNNING),       /* some of it is forced */
     [BACKFILL_PARTLY] = STATE(RUNNING),
     [BACKFILL_FAILED] = STATE(RUNNING),
     [BACKFILL_CANCELLED] = STATE(CANCELLED),     /* again, when its last attempt has ended */
@@ -72,6 +75,24 @@ void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, e
         ready_push(e, b, number);
     else if (next == INSTANCE_BACKING_OFF)
         heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, number));
+}
+
+void instance_set_flags(struct engine *e, struct backfill *b, uint32_t number, uint8_t flags)
+{
+    struct instance *in = &b->instances[number];
+    uint8_t changed = in->flags ^ flags;
+    bool queued = in->state == INSTANCE_READY && (changed & FLAG_HELD) && !e->recovering;
+    if (queued && (flags & FLAG_HELD))
+        ready_remove(e, b, number);
+    in->flags = flags;
+    if (queued && !(flags & FLAG_HELD))
+        ready_push(e, b, number);
+    if (e->recovering)
+        return;
+    if (changed & FLAG_HELD)
+        b->held += flags & FLAG_HELD ? 1 : UINT64_MAX;
+    if (changed & FLAG_STALE)
+        b->stale += flags & FLAG_STALE ? 1 : UINT64_MAX;
 }
 
 bool backfill_finished(const struct backfill *b)

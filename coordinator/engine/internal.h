@@ -40,6 +40,8 @@ static inline enum op_priority priority_number(enum plan_priority p) { return (e
 /* ---- instance.c: the states of an instance and of a backfill ---- */
 void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next);
 bool instance_may_become(const struct instance *in, enum instance_state next);
+/* Keeps the counts of a backfill, and the ready queue: what is held is not in it. */
+void instance_set_flags(struct engine *e, struct backfill *b, uint32_t number, uint8_t flags);
 bool backfill_may_become(const struct backfill *b, enum backfill_state next);
 /* halted: why, when a check pauses it; else NULL or "". */
 void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us);
@@ -53,6 +55,12 @@ void edges_dead(struct engine *e, struct backfill *b, uint32_t number);         
 void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
 void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each rule */
 void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
+void edges_forget_due(struct engine *e, struct backfill *b);                      /* its backoffs and gates: nothing of it is due */
+/* After base state of many instances was changed: close the gates whose upstream is not done any more (base state itself), and derive
+ * the rest again.  Where that is live, after ready_withdraw(). */
+void edges_derive_again(struct engine *e, struct backfill *b);
+/* An attempt is over, or a backoff: ready if nothing is unmet, else waiting again (its upstream was run again meanwhile). */
+void edges_wait_again(struct engine *e, struct backfill *b, uint32_t number);
 void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto);
 uint32_t gate_released_at_start(const struct gate_rule *g);
 /* From first principles, for checks. */
@@ -64,6 +72,9 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
 void ready_refresh(struct engine *e, struct backfill *b);                         /* after a change of the backfill's state */
+/* All that is ready waits again, for edges_derive_again(): counts of states are not kept. */
+void ready_withdraw(struct engine *e, struct backfill *b);
+void ready_forget(struct engine *e, struct backfill *b);                          /* drop what is not to be granted from its lanes */
 void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *steps, size_t n);   /* after their class changed */
 /* Whether a lane's order is that of the ranks as they are now; O(what is in it). */
 bool ready_in_order(const struct engine *e, uint32_t lane);
@@ -91,6 +102,10 @@ enum bf_rc apply_instances(struct engine *e, const struct record *r, struct bf_e
 enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_retried(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,
                        struct bf_error *err) BF_MUST_CHECK;

@@ -22,6 +22,17 @@
 #define WAY_MAX ((UINT64_C(1) << WAY_BITS) - 1)
 _Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
 
+/* What a person holds is ready, and stands in no lane. */
+static bool is_held(const struct instance *in)
+{
+    return (in->flags & FLAG_HELD) && !BF_PLANTED("held_granted");
+}
+
+static bool may_be_granted(const struct backfill *b, uint32_t number)
+{
+    return b->instances[number].state == INSTANCE_READY && !is_held(&b->instances[number]);
+}
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -72,7 +83,7 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
 static void lane_settle(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
-    while (l->ready.n > 0 && l->backfill->instances[(uint32_t)l->ready.at[0].b].state != INSTANCE_READY)
+    while (l->ready.n > 0 && !may_be_granted(l->backfill, (uint32_t)l->ready.at[0].b))
         heap_pop(&l->ready);
     struct iheap *lanes = &e->demands.at[l->demand].lanes;
     if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
@@ -83,6 +94,8 @@ static void lane_settle(struct engine *e, uint32_t lane)
 
 void ready_push(struct engine *e, struct backfill *b, uint32_t number)
 {
+    if (is_held(&b->instances[number]))
+        return;
     uint32_t lane = b->lanes[b->instances[number].step];
     struct lane *l = &e->lanes.at[lane];
     struct heap_item item = ready_item(b, number);
@@ -94,6 +107,8 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number)
 
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
 {
+    if (is_held(&b->instances[number]))
+        return;
     uint32_t lane = b->lanes[b->instances[number].step];
     struct lane *l = &e->lanes.at[lane];
     e->n_ready--;
@@ -124,8 +139,31 @@ void ready_refresh(struct engine *e, struct backfill *b)
 
 static bool is_ready(const void *backfill, struct heap_item item)
 {
-    const struct backfill *b = backfill;
-    return b->instances[(uint32_t)item.b].state == INSTANCE_READY;
+    return may_be_granted(backfill, (uint32_t)item.b);
+}
+
+/* Lanes of a backfill were made one behind the other: a number that is higher than any before is a lane not seen yet. */
+void ready_forget(struct engine *e, struct backfill *b)
+{
+    for (uint32_t s = 0, next = 0; s < b->plan->n_steps; s++) {
+        if (b->lanes[s] < next)
+            continue;
+        next = b->lanes[s] + 1;
+        heap_filter(&e->lanes.at[b->lanes[s]].ready, is_ready, b);
+        lane_settle(e, b->lanes[s]);
+    }
+}
+
+void ready_withdraw(struct engine *e, struct backfill *b)
+{
+    ready_clear(e, b);
+    for (uint32_t i = 0; i < b->topology->n; i++) {
+        struct instance *in = &b->instances[i];
+        if (in->state != INSTANCE_READY)
+            continue;
+        e->n_ready -= !is_held(in);
+        in->state = INSTANCE_WAITING;
+    }
 }
 
 /* Each lane once, whatever number of its steps has changed: it may hold millions. */

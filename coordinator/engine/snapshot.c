@@ -2,14 +2,15 @@
  *
  * What is small is made into records at the beginning.  Instances are written 4,096 at a time; one that changes before its chunk
  * was written has the chunk packed first (snapshot_touch).  A chunk that nothing has happened to is left out.
- * Packed form: version, count, then for each instance its state and flags, and what differs from a fresh one; little-endian. */
+ * Packed form: version, count, then for each instance its state and what is behind it: its flags, and what differs from a fresh one;
+ * little-endian.  Version 1 had no flags. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "coordinator/engine/decide.h"
 
-enum { PACK_VERSION = 1, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20 };
+enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40 };
 enum { EAGER_RECORDS_PER_CALL = 1024, CHUNKS_PER_CALL = 64 };
 
 static bool has_detail(const struct instance *in)
@@ -26,7 +27,10 @@ static uint8_t packed_state(const struct instance *in)
 static void pack(struct bf_buf *out, const struct instance *in, const struct instance_usage *u)
 {
     bool detail = has_detail(in), retry = in->state == INSTANCE_BACKING_OFF;
-    bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0)));
+    bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0) |
+                                 (in->flags ? PACK_FLAGS : 0)));
+    if (in->flags)
+        bf_buf_put_u8(out, in->flags);
     if (detail) {
         bf_buf_put_u32(out, in->run);
         bf_buf_put_u32(out, in->attempts);
@@ -52,6 +56,8 @@ static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usa
     if (!bf_take_u8(r, &head) || (head & PACK_STATE) < INSTANCE_WAITING || (head & PACK_STATE) > INSTANCE_CANCELLED)
         return false;
     in->state = head & PACK_STATE;
+    if (head & PACK_FLAGS)
+        bf_take_u8(r, &in->flags);
     if (head & PACK_DETAIL) {
         bf_take_u32(r, &in->run);
         bf_take_u32(r, &in->attempts);
@@ -80,7 +86,7 @@ enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *
     struct bf_reader r = {.p = bytes, .left = n};
     uint8_t version = 0;
     uint32_t count = 0;
-    if (!bf_take_u8(&r, &version) || version != PACK_VERSION || !bf_take_u32(&r, &count) || count > b->topology->n - number)
+    if (!bf_take_u8(&r, &version) || version < 1 || version > PACK_VERSION || !bf_take_u32(&r, &count) || count > b->topology->n - number)
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: packed in an unknown version, or too many", b->id);
     for (uint32_t i = 0; i < count; i++)
         if (!unpack(&r, &b->instances[number + i], &b->usage[number + i]))
@@ -99,7 +105,7 @@ static uint32_t n_chunks(const struct backfill *b)
 
 static bool is_fresh(const struct instance *in)
 {
-    return packed_state(in) == INSTANCE_WAITING && !has_detail(in);
+    return packed_state(in) == INSTANCE_WAITING && !has_detail(in) && !in->flags;
 }
 
 /* false when nothing has happened to any of the chunk. */
@@ -211,6 +217,23 @@ static void add_state(const struct backfill *b, enum backfill_state state, int64
     r->at_us = at_us;
 }
 
+static void add_notes(const struct backfill *b, struct engine_out *out)
+{
+    for (size_t i = 0; i < b->notes.n; i++) {
+        const struct steer_note *n = &b->notes.at[i];
+        struct record *r = record_add(out, RECORD_STEER_NOTE);
+        r->backfill = b->id;
+        r->action = n->action;
+        r->steer_flags = n->flags;
+        r->ranges = n->ranges;
+        r->n_ranges = n->n_ranges;
+        r->actor = n->actor;
+        r->reason = n->reason;
+        r->at_us = n->at_us;
+        record_keep_strings(&out->arena, r);
+    }
+}
+
 /* After its attempts, because a cancelled backfill has finished only when none is open. */
 static void add_states(const struct backfill *b, struct engine_out *out)
 {
@@ -310,6 +333,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);
         add_classes(e->backfills.at[i], out);
+        add_notes(e->backfills.at[i], out);
         add_gates(e->backfills.at[i], out);
     }
     add_failures(e, out);

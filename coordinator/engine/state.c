@@ -140,6 +140,9 @@ void backfill_free(struct backfill *b)
     free(b->lanes);
     free(b->unwritten);
     free(b->halted);
+    for (size_t i = 0; i < b->notes.n; i++)
+        steer_note_done(&b->notes.at[i]);
+    bf_vec_free(&b->notes);
     bf_arena_free(&b->arena);
     free(b);
 }

@@ -17,10 +17,22 @@
 #define AGENTS_MAX 20000u
 #define STALE_RECORDS_PER_TURN_MAX 256u
 #define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
+#define STEER_NOTES_MAX 64u                      /* of each backfill; the oldest is forgotten */
+#define STEER_NOTE_RANGES_MAX 65536u             /* of all of them together */
+
+/* Bits of an instance that are no state of their own.  Stored: append only. */
+enum instance_flag {
+    FLAG_HELD = 1,                               /* not granted until a person lets it go; never on one that has ended */
+    FLAG_STALE = 2,                              /* what it depends on was run again after it; only on one that is satisfied or open */
+    FLAG_REUSED = 4,                             /* skipped, because an earlier backfill did it */
+    FLAG_CANCELLING = 8,                         /* cancelled while open: this attempt is its last, unless it succeeds */
+    FLAG_KEEP = 16                               /* cancelled, and its attempt goes on to its end */
+};
 
 /* One step of one partition.  ready is derived: base state knows only waiting. */
 struct instance {
     uint8_t state;                               /* enum instance_state */
+    uint8_t flags;                               /* enum instance_flag; changes by instance_set_flags() */
     uint16_t lost;                               /* requeues of this run, not charged as attempts */
     uint32_t step;
     uint32_t run, attempts;
@@ -41,6 +53,15 @@ struct gate {
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; };
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
+
+/* What a person did to some instances, and why: for whoever asks later. */
+struct steer_note {
+    enum steer_action action;
+    uint32_t flags;                              /* STEER_DOWNSTREAM, … */
+    struct steer_range *ranges; size_t n_ranges; /* owned; none: everything */
+    char *actor, *reason;                        /* owned */
+    int64_t at_us;
+};
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
@@ -71,6 +92,8 @@ struct backfill {
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     uint32_t open;                               /* open attempts */
+    uint64_t held, stale;                        /* derived: instances with that flag */
+    BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
@@ -170,6 +193,17 @@ static inline uint64_t instance_key(const struct backfill *b, uint32_t number)
 static inline bool instance_satisfied(const struct instance *in)
 {
     return in->state == INSTANCE_SUCCEEDED || in->state == INSTANCE_SKIPPED;
+}
+
+static inline bool instance_open(const struct instance *in)
+{
+    return in->state == INSTANCE_ASSIGNED || in->state == INSTANCE_RUNNING;
+}
+
+/* Its run is over. */
+static inline bool instance_ended(const struct instance *in)
+{
+    return in->state >= INSTANCE_SUCCEEDED && in->state <= INSTANCE_CANCELLED;
 }
 
 /* Nothing downstream of it will ever run in this state of affairs. */

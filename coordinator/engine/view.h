@@ -26,6 +26,9 @@ struct instance_view {
     int64_t started_us, finished_us;         /* of the last attempt; 0: not yet */
     int64_t retry_at_ms;                     /* BACKING_OFF: engine time */
     struct instance_usage usage;
+    bool held;                               /* by a person, whatever its state */
+    bool stale;                              /* what it depends on was run again after it */
+    bool cancelling, goes_on;                /* cancelled while open: this is its last attempt; and that goes on to its end */
 };
 
 struct backfill_view {
@@ -38,7 +41,7 @@ struct backfill_view {
     int64_t created_us, started_us, finished_us;
     const char *halted;                      /* paused by a check, and why; NULL: not so */
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
-    uint64_t upstream_failed;
+    uint64_t upstream_failed, held, stale;
     uint32_t open_attempts;
 };
 
@@ -86,7 +89,7 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
-                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED };
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {
@@ -108,5 +111,28 @@ struct outside_need {
     char first[PLAN_KEY_MAX], last[PLAN_KEY_MAX];
 };
 size_t engine_outside(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct outside_need *ret, size_t max);
+
+/* ---- what people do to step instances ---- */
+struct steer_view { enum steer_action action; const char *actor, *reason; int64_t at_us; };
+/* Who holds an instance, or skipped, marked or cancelled it; false: nobody did, or it is forgotten (the last 64 of a backfill are
+ * remembered). */
+bool engine_steered(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct steer_view *ret);
+/* The nearest upstream of a stale one that was run again after it; false when there is none (any more). */
+bool engine_stale_cause(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, uint32_t *ret_step, uint32_t *ret_index);
+
+/* The dry run of PAUSE, RESUME, CANCEL, RETRY, FORCE, SKIP, MARK: every instance that would change, in the plan's order; or why the
+ * command would be refused.  Of a whole backfill that is paused or resumed no instance changes. */
+struct steer_preview;
+struct steer_row {
+    uint32_t step, index;
+    enum instance_state before, after;
+    bool held_before, held_after, upstream_failed;           /* upstream_failed: before */
+    bool new_run, along, stale;              /* along: downstream of what was picked; stale: that, and no more */
+    bool killed, goes_on;                    /* its attempt, of one that is cancelled while open */
+};
+enum bf_rc engine_steer_begin(const struct engine *e, uint32_t backfill, const struct op_request *req, struct steer_preview **ret,
+                              struct bf_error *err) BF_MUST_CHECK;
+bool engine_steer_next(struct steer_preview *p, struct steer_row *ret);
+void engine_steer_end(struct steer_preview *p);
 
 #endif

@@ -102,6 +102,8 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     bool waiting = in->state == INSTANCE_WAITING, backing_off = in->state == INSTANCE_BACKING_OFF;
     if (!waiting && !backing_off && in->state != INSTANCE_READY)
         return 0;
+    if (in->flags & FLAG_HELD)
+        add(&a, (struct blocker){.kind = BLOCKER_HELD, .clears_at_ms = -1});
     if (waiting)
         why_waiting(b, step, index, &a);
     if (backing_off)

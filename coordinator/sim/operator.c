@@ -70,6 +70,30 @@ static struct sim_request *random_priority(struct world *w)
     return r;
 }
 
+/* One of the words that pick instances, downstream or not; also of a backfill that takes no such thing, and steps that are not there. */
+static struct sim_request *random_steering(struct world *w)
+{
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE, OP_FORCE,
+                                         OP_SKIP, OP_MARK, OP_MARK};
+    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"}, {"", "[2024-02-08]"},
+                                                                    {"", "[..2024-02-09]"}};
+    struct sim_request *r = request_new(w, verbs[world_random(w, sizeof verbs / sizeof *verbs)]);
+    uint32_t steps = 5, live = shadow_some_live(w->shadow, world_random(w, SIM_BACKFILLS_MAX), &steps);
+    r->request.backfill = live && world_chance(w, 80) ? live : some_backfill(w);
+    size_t form = world_random(w, sizeof forms / sizeof *forms);
+    enum op_verb v = r->request.verb;
+    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, (unsigned)world_random(w, steps), forms[form].behind);
+    if (world_chance(w, 15))
+        snprintf(r->selector, sizeof r->selector, "*");
+    r->words[0] = r->selector;
+    r->request.selectors = r->words;
+    r->request.n_selectors = 1;
+    r->request.downstream = (v == OP_CANCEL || v == OP_RETRY || v == OP_FORCE || v == OP_SKIP) && world_chance(w, 35);
+    r->request.keep_running = v == OP_CANCEL && world_chance(w, 35);
+    r->request.state = v == OP_MARK ? world_chance(w, 50) ? "failed" : "succeeded" : "";
+    return r;
+}
+
 /* A random command; creates first, so that there is something to steer. */
 static struct sim_request *random_request(struct world *w)
 {
@@ -84,9 +108,11 @@ static struct sim_request *random_request(struct world *w)
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
-                            : world_chance(w, 25) ? random_priority(w)
+                            : world_chance(w, 30) ? random_priority(w)
+                            : world_chance(w, 45) ? random_steering(w)
                             : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
-    r->request.backfill = mend ? halted : some_backfill(w);
+    if (mend || !r->request.backfill)
+        r->request.backfill = mend ? halted : some_backfill(w);
     return r;
 }
 
@@ -100,7 +126,8 @@ void sim_operator_act(struct world *w)
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 200 + (int64_t)world_random(w, 12000), .kind = SIM_OPERATOR});
+    int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
 }
 
 void sim_operator_reply(struct world *w, const struct op_reply *reply)
@@ -132,10 +159,18 @@ bool sim_all_ended(const struct world *w)
     return w->coordinator_up && shadow_all_terminal(w->shadow);
 }
 
-/* Nothing stays paused, so that liveness can be asked for; a check may halt one again. */
+/* Nothing stays paused or held, so that liveness can be asked for; a check may halt one again. */
 void sim_operator_resume(struct world *w)
 {
     for (uint32_t id = 1; id <= shadow_backfills(w->shadow); id++) {
+        if (shadow_any_held(w->shadow, id)) {
+            struct sim_request *all = request_new(w, OP_RESUME);
+            all->words[0] = "*";
+            all->request.selectors = all->words;
+            all->request.n_selectors = 1;
+            all->request.backfill = id;
+            send(w, all);
+        }
         if (!shadow_is_paused(w->shadow, id))
             continue;
         struct sim_request *r = request_new(w, OP_RESUME);

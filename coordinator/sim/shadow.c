@@ -146,6 +146,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     if (r->run != cell->run)
         world_violate(s->w, "I5: %s[%u] granted in run %u, is in %u", step->name, r->index, r->run, cell->run);
     shadow_check_needs(s, b, r->step, r->index);
+    shadow_check_steered_grant(s, b, r->step, r->index);
     shadow_check_class(s, b, r->step, r->index);
     if (step->pool != PLAN_NO_INDEX) {
         struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
@@ -197,6 +198,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
         cell->end = CELL_FAILED;
     if (r->verdict == VERDICT_CANCELLED)
         cell->end = CELL_CANCELLED;
+    shadow_end_flags(cell, r);
     if (step->pool != PLAN_NO_INDEX)
         pool_by_name(s, b->plan->pools[step->pool].name)->used--;
     struct shadow_agent *agent = agent_by_id(s, a->agent);
@@ -211,19 +213,12 @@ static void each_cell(struct shadow_backfill *b, void (*change)(struct shadow_ce
             change(&b->cells[i][p]);
 }
 
-static void retry_cell(struct shadow_cell *c)
-{
-    if (c->end != CELL_FAILED)
-        return;
-    c->end = CELL_WAITING;
-    c->run++;
-    c->charged = 0;
-}
-
 static void cancel_cell(struct shadow_cell *c)
 {
-    if (c->end == CELL_WAITING && !c->open)
-        c->end = CELL_CANCELLED;
+    if (c->end != CELL_WAITING || c->open)
+        return;
+    c->end = CELL_CANCELLED;
+    c->held = false;
 }
 
 static void on_agent_joined(struct shadow *s, const struct record *r)
@@ -247,9 +242,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
     case RECORD_GRANTED: on_granted(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
+    case RECORD_STEERED:
     case RECORD_RETRIED:
         if ((b = backfill_by_id(s, r->backfill)))
-            each_cell(b, retry_cell);
+            shadow_take_steer(s, t, b, r);
         break;
     case RECORD_READY_AGAIN:
         if ((b = backfill_by_id(s, r->backfill)))

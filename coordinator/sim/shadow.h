@@ -26,6 +26,11 @@ bool shadow_all_terminal(const struct shadow *s);
 bool shadow_is_paused(const struct shadow *s, uint32_t backfill);
 /* A backfill that a check halted; 0: none. */
 uint32_t shadow_some_halted(const struct shadow *s);
+/* After a turn: every instance is in the state, and has the flags, that the records say.  always: also when nothing was steered. */
+void shadow_check_steered(struct shadow *s, const struct engine *e, bool always);
+/* A backfill that has not ended, the one behind `from` in a circle, and how many steps it has; 0: none. */
+uint32_t shadow_some_live(const struct shadow *s, uint64_t from, uint32_t *ret_steps);
+bool shadow_any_held(const struct shadow *s, uint32_t backfill);
 void shadow_check_end(struct shadow *s);
 /* What is not at its end, into the trace. */
 void shadow_trace_left(const struct shadow *s);

@@ -13,6 +13,8 @@ struct shadow_cell {
     uint64_t open;
     uint32_t run, charged;                                   /* charged: attempts of this run that count */
     bool backing_off;
+    bool held, stale, skipped;                               /* skipped: how it is done */
+    bool cancelling, kept;                                   /* a person cancelled it while it was open; and lets it go to its end */
 };
 struct shadow_backfill {
     uint32_t id;
@@ -37,6 +39,7 @@ struct shadow {
     struct world *w;
     uint64_t last_token;
     bool low;                                                /* as committed: no creates, no grants */
+    bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
     BF_VEC_TYPE(struct shadow_attempt) attempts;
     BF_VEC_TYPE(struct shadow_pool) pools;
@@ -45,6 +48,8 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_reply) replied;
 };
 
+/* Does partition p of a step need partition u of another, or of its own? */
+bool shadow_needs(const struct shadow_backfill *b, uint32_t step, uint32_t p, uint32_t up, uint32_t u);
 bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index);
 /* I5: every upstream partition of an instance is done, found by looking at all of them. */
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
@@ -53,6 +58,10 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
 /* A change of classes was asked for in this turn; and when it was answered, it is in force. */
 void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_classes(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r);
+/* Steering: what a record does to the cells, what may be granted afterwards, and how an end leaves a cell. */
+void shadow_take_steer(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_steered_grant(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
+void shadow_end_flags(struct shadow_cell *c, const struct record *ended);
 /* Details: those that current reports told are kept with their turn, each once, and no others. */
 void shadow_check_details(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* Halts: an end that halts, a change of state, and how things stand when the turn is over. */

@@ -23,6 +23,15 @@ static bool needs(const struct plan_edge *edge, const struct plan_partitions *up
     return true;
 }
 
+bool shadow_needs(const struct shadow_backfill *b, uint32_t step, uint32_t p, uint32_t up, uint32_t u)
+{
+    const struct plan_step *st = &b->plan->steps[step];
+    for (size_t e = 0; e < st->n_edges; e++)
+        if (st->edges[e].upstream == up && needs(&st->edges[e], b->plan->steps[up].partitions, u, st->partitions, p))
+            return true;
+    return false;
+}
+
 /* An upstream partition of the instance that is not done; false when there is none. */
 static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t index, uint32_t *ret_up, uint32_t *ret_index)
 {
@@ -121,8 +130,8 @@ void shadow_check_result(struct shadow *s, const struct shadow_backfill *b)
                 world_violate(s->w, "I16: backfill %u ended, and %s[%u] could still run", b->id, b->plan->steps[i].name, p);
         }
     bool right = b->state == BACKFILL_SUCCEEDED ? n[CELL_DONE] == total
-               : b->state == BACKFILL_PARTLY ? n[CELL_FAILED] > 0 && n[CELL_DONE] > 0
-               : b->state == BACKFILL_FAILED ? n[CELL_FAILED] > 0 && n[CELL_DONE] == 0
+               : b->state == BACKFILL_PARTLY ? n[CELL_FAILED] + n[CELL_CANCELLED] > 0 && n[CELL_DONE] > 0
+               : b->state == BACKFILL_FAILED ? n[CELL_FAILED] + n[CELL_CANCELLED] > 0 && n[CELL_DONE] == 0
                : b->state == BACKFILL_CANCELLED ? n[CELL_WAITING] == 0 : false;
     if (!right)
         world_violate(s->w, "result: backfill %u ended in state %d with %llu done, %llu failed, %llu cancelled, %llu waiting", b->id, (int)b->state,

@@ -185,6 +185,7 @@ void sim_coordinator_turn(struct world *w)
     }
     if (!engine_check(turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0, &err))
         world_violate(w, "%s", err.text);
+    shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
     int64_t next_ms = turn_next_ms(w->turns);
     sim_coordinator_schedule(w, next_ms <= w->now_ms ? w->now_ms + TURN_GATHER_MS : next_ms);
 }

@@ -630,6 +630,20 @@ static void some_priority(struct chaos *c, struct fx *f, uint32_t id)
     fx_command(f, &r);
 }
 
+static void some_steering(struct chaos *c, struct fx *f, uint32_t id)
+{
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE, OP_SKIP, OP_MARK};
+    static const char *words[] = {"s0", "s1", "s2", "+s3", "s1+", "*", "s0[2024-03-31]", "s1[2024-03-31]", "s2[..2024-03-31]"};
+    struct op_request r = fx_request(f, verbs[bf_prng_below(&c->rng, sizeof verbs / sizeof *verbs)], id);
+    bool reaches = r.verb == OP_CANCEL || r.verb == OP_RETRY || r.verb == OP_FORCE || r.verb == OP_SKIP;
+    r.selectors = &words[bf_prng_below(&c->rng, sizeof words / sizeof *words)];
+    r.n_selectors = 1;
+    r.downstream = reaches && chance(c, 3);
+    r.keep_running = r.verb == OP_CANCEL && chance(c, 2);
+    r.state = r.verb == OP_MARK ? chance(c, 2) ? "failed" : "succeeded" : "";
+    fx_command(f, &r);
+}
+
 static void some_command(struct chaos *c, struct fx *f)
 {
     static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_RESUME, OP_RETRY, OP_RETRY};
@@ -637,7 +651,9 @@ static void some_command(struct chaos *c, struct fx *f)
     if (n == 0)
         return;
     uint32_t id = 1 + (uint32_t)bf_prng_below(&c->rng, n);
-    if (chance(c, 3))
+    if (c->steers && chance(c, 2))
+        some_steering(c, f, id);
+    else if (chance(c, 3))
         some_priority(c, f, id);
     else
         fx_ask(f, chance(c, 30) ? OP_CANCEL : verbs[bf_prng_below(&c->rng, 6)], id);
@@ -675,6 +691,18 @@ static void finish_open(struct chaos *c, struct fx *f)
     }
 }
 
+static void let_all_go(struct fx *f)
+{
+    static const char *everything = "*";
+    for (uint32_t id = engine_next_backfill(f->e, 0); id; id = engine_next_backfill(f->e, id)) {
+        struct op_request r = fx_request(f, OP_RESUME, id);
+        r.selectors = &everything;
+        r.n_selectors = 1;
+        if (fx_backfill(f, id).held > 0)
+            fx_command(f, &r);
+    }
+}
+
 void chaos_settle(struct chaos *c, struct fx *f)
 {
     fx_step_input(f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 4});
@@ -682,6 +710,7 @@ void chaos_settle(struct chaos *c, struct fx *f)
         c->here[i] = c->here[i] || fx_hello(f, &c->agents[i], 0) != 0;
     for (uint32_t id = engine_next_backfill(f->e, 0); id; id = engine_next_backfill(f->e, id))
         fx_ask(f, OP_RESUME, id);
+    let_all_go(f);
     for (int i = 0; i < 20000 && unfinished(f); i++) {
         f->now_ms += 5000;
         finish_open(c, f);

@@ -98,6 +98,7 @@ struct chaos {
     struct bf_prng rng;
     struct fx_agent agents[4];
     bool here[4];
+    bool steers;                                          /* and people steer instances */
     bool no_halts;                                        /* where thousands end in a turn, one of them would halt it each time */
 };
 void chaos_init(struct chaos *c, uint64_t seed);

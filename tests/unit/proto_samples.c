@@ -19,7 +19,8 @@ void sampler_done(struct sampler *s)
 #define LIST(type, name, ...) const type name[] = {__VA_ARGS__}; const size_t n_##name = sizeof name / sizeof *name
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
-LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_PLAN_PUT, OP_VERSION, OP_LIST,
+LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
+     OP_MARK, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
@@ -27,7 +28,7 @@ LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_L
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
-     RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
+     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
 
 /* ---- values ---- */
 
@@ -248,7 +249,9 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
         selectors[i] = text(s);
     m.selectors = selectors;
     m.priority = (enum op_priority)(1 + below(s, OP_LOW));
-    m.dry_run = verb == OP_PRIORITY && set(s);
+    m.dry_run = verb >= OP_PRIORITY && verb <= OP_MARK && set(s);
+    m.downstream = set(s);
+    m.keep_running = set(s);
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
@@ -278,7 +281,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
     if (kind == INPUT_REPORT)
         i.report = report(s);
     if (kind == INPUT_COMMAND)
-        i.command = sample_request(s, op_verbs[below(s, 7)]);
+        i.command = sample_request(s, op_verbs[below(s, 10)]);
     i.command.dry_run = false;                   /* a question is no input */
     return i;
 }
@@ -318,6 +321,13 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     for (size_t i = 0; i < r.n_steps; i++)
         steps[i] = number32(s);
     r.steps = steps;
+    r.action = (enum steer_action)(1 + below(s, STEER_MARK_FAILED));
+    r.steer_flags = (uint32_t)below(s, 4);
+    r.n_ranges = s->full + below(s, 6);
+    struct steer_range *ranges = r.n_ranges ? bf_arena_alloc(&s->arena, r.n_ranges * sizeof *ranges) : NULL;
+    for (size_t i = 0; i < r.n_ranges; i++)
+        ranges[i] = (struct steer_range){number32(s), number32(s), number32(s)};
+    r.ranges = ranges;
     return r;
 }
 
@@ -410,7 +420,7 @@ const char *request_differs(const struct op_request *a, const struct op_request 
 {
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
-    SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run);
+    SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running);
     SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name);
     SAME(n_selectors);
     for (size_t i = 0; i < a->n_selectors; i++)
@@ -445,6 +455,10 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps);
     for (size_t i = 0; i < a->n_steps; i++)
         SAME(steps[i]);
+    SAME(action); SAME(steer_flags); SAME(n_ranges);
+    for (size_t i = 0; i < a->n_ranges; i++) {
+        SAME(ranges[i].step); SAME(ranges[i].first); SAME(ranges[i].n);
+    }
     SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);

@@ -20,6 +20,7 @@ static void start(struct fx *f, struct chaos *c, uint64_t seed, uint32_t n_backf
         &(struct engine_config){
             .seed = seed, .gate_openings_per_turn_max = 5, .grants_per_turn_max = 6, .lost_attempts_max = 3, .replies_kept = 5});
     chaos_init(c, seed);
+    c->steers = seed % 2;
     for (uint32_t i = 0; i < n_backfills; i++)
         fx_create(f, fx_random_plan, seed * 10 + i);
     fx_turn(f);
