@@ -123,6 +123,9 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, attempt, m->attempt);
     WIRE_SET(pb, priority, (uint32_t)m->priority);
     WIRE_SET(pb, dry_run, m->dry_run);
+    WIRE_SET(pb, downstream, m->downstream);
+    WIRE_SET(pb, queue, m->queue);
+    WIRE_SET(pb, reprocess, (uint32_t)m->reprocess);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -138,15 +141,25 @@ static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, st
         wire_bad(in, BF_PROTOCOL, "a slice of a plan lies outside the plan");
 }
 
-/* Only this verb can be tried: another that says so must not be carried out. */
+/* Only these verbs can be tried: another that says so must not be carried out. */
 static void priority_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
 {
     ret->priority = wire_enum(in, "priority class", pb->priority, 0, OP_LOW);
     ret->dry_run = pb->dry_run;
     if (pb->verb == OP_PRIORITY && !pb->priority)
         wire_bad(in, BF_PROTOCOL, "a change of priority comes without its class");
-    if (pb->verb != OP_PRIORITY && pb->dry_run)
+    if (pb->verb != OP_PRIORITY && pb->verb != OP_CREATE && pb->dry_run)
         wire_bad(in, BF_UNSUPPORTED, "%s: a dry run is not supported yet", op_verb_name(ret->verb));
+}
+
+/* Of another verb they must not be passed over: it would do more, or less, than was asked for. */
+static void create_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->downstream = pb->downstream;
+    ret->queue = pb->queue;
+    ret->reprocess = wire_enum(in, "way of reprocessing", pb->reprocess, OP_REPROCESS_ALL, OP_REPROCESS_FAILED);
+    if (pb->verb != OP_CREATE && (pb->queue || pb->reprocess))
+        wire_bad(in, BF_PROTOCOL, "%s: queue and reprocess belong to create", op_verb_name(ret->verb));
 }
 
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -182,6 +195,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
     priority_from_pb(in, pb, ret);
+    create_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

@@ -20,6 +20,7 @@
 #define TURN_MAX_BYTES (64u << 20)
 #define TURN_INPUTS_MAX 65536u
 #define RECORD_STEPS_MAX 65536u
+#define RECORD_RANGES_MAX 4096u              /* in one record */
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
 /* ---- inputs ---- */
@@ -67,7 +68,8 @@ enum failure_class { FAILURE_NONE = 0, FAILURE_TRANSIENT = 1, FAILURE_PERMANENT 
 /* ---- records ---- */
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
-    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, at_us; all instances waiting, run 1 */
+    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
+                                     at_us; all instances waiting, run 1; queued until a state says that it runs */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
@@ -85,6 +87,7 @@ enum record_kind {
     RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
     RECORD_DETAILS = 18,          /* attempt…, at_us: the attempt told something beside its outcome, and the store keeps it.  The bytes are
                                      outcome.details of the input that made this record: most of a turn, so they stand there alone */
+    RECORD_REUSED = 23,           /* backfill, step, index, ranges, last: before it runs, what earlier backfills did; from an instance on */
     /* snapshots only */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
@@ -92,6 +95,10 @@ enum record_kind {
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36           /* backfill, step, index, retry_at_ms */
 };
+
+/* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
+enum reuse_kind { REUSE_RUNS = 0, REUSE_DONE = 1, REUSE_STALE = 2, REUSE_FAILED = 3 };
+struct reuse_range { uint32_t n; uint32_t from_kind; };      /* from_kind: backfill that did it << 2 | enum reuse_kind */
 
 struct record {
     enum record_kind kind;
@@ -124,6 +131,9 @@ struct record {
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     const uint8_t *bytes; size_t n_bytes;
+    enum op_reprocess reprocess;
+    bool reuse_downstream, last;             /* last: of the records that go together */
+    const struct reuse_range *ranges; size_t n_ranges;
 };
 
 /* One turn: a journal value. */

@@ -50,6 +50,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_LOW: return "low";
     case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_DETAILS: return "details";
+    case RECORD_REUSED: return "reused";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -66,7 +67,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || k == RECORD_REUSED || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -176,6 +177,7 @@ struct rare {
     Pb__Replied replied;
     Pb__Counters counters;
     Pb__Classes classes;
+    Pb__Reused reused;
 };
 
 static bool some(const char *s)
@@ -186,7 +188,8 @@ static bool some(const char *s)
 static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
 {
     ProtobufCBinaryData hash = wire_from_nonzero(r->plan_hash, sizeof r->plan_hash);
-    if (!hash.len && !some(r->actor) && !some(r->reason) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params)
+    if (!hash.len && !some(r->actor) && !some(r->reason) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params &&
+        !r->reprocess && !r->reuse_downstream)
         return;
     pb__created__init(&rare->created);
     WIRE_SET_BYTES(&rare->created, plan_hash, hash);
@@ -197,6 +200,8 @@ static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
     rare->created.params = params_to_pb(r->params, r->n_params, tmp);
     WIRE_SET_BYTES(&rare->created, actor, wire_from_str(r->actor));
     WIRE_SET_BYTES(&rare->created, reason, wire_from_str(r->reason));
+    WIRE_SET(&rare->created, reprocess, (uint32_t)r->reprocess);
+    WIRE_SET(&rare->created, downstream, r->reuse_downstream);
     pb->created = &rare->created;
 }
 
@@ -211,6 +216,18 @@ static void replied_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
     WIRE_SET_BYTES(&rare->replied, text, wire_from_text(r->text, REPLY_TEXT_MAX, tmp));
     WIRE_SET_BYTES(&rare->replied, json, wire_from_str(r->json));
     pb->replied = &rare->replied;
+}
+
+static void reused_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare)
+{
+    _Static_assert(sizeof *r->ranges == 2 * sizeof(uint32_t), "ranges are pairs of numbers");
+    if (!r->n_ranges && !r->last)
+        return;
+    pb__reused__init(&rare->reused);
+    rare->reused.ranges = (uint32_t *)(uintptr_t)r->ranges;
+    rare->reused.n_ranges = 2 * r->n_ranges;
+    WIRE_SET(&rare->reused, last, r->last);
+    pb->reused = &rare->reused;
 }
 
 static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
@@ -251,6 +268,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         rare->classes.n_steps = r->n_steps;
         pb->classes = &rare->classes;
     }
+    reused_to_pb(r, pb, rare);
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -309,6 +327,8 @@ static void created_from_pb(struct wire_in *in, const Pb__Created *pb, struct re
     ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
     ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
     ret->reason = wire_str(in, "reason", pb->reason, STORED_MAX_BYTES);
+    ret->reprocess = wire_enum(in, "way of reprocessing", pb->reprocess, OP_REPROCESS_ALL, OP_REPROCESS_FAILED);
+    ret->reuse_downstream = pb->downstream;
 }
 
 static void replied_from_pb(struct wire_in *in, const Pb__Replied *pb, struct record *ret)
@@ -324,6 +344,16 @@ static void classes_from_pb(struct wire_in *in, const Pb__Classes *pb, struct re
     ret->priority = wire_enum(in, "priority class", pb->priority, 0, OP_LOW);
     ret->n_steps = wire_count(in, "steps", pb->n_steps, RECORD_STEPS_MAX);
     ret->steps = ret->n_steps ? bf_arena_memdup(in->arena, pb->steps, ret->n_steps * sizeof *ret->steps) : NULL;
+}
+
+static void reused_from_pb(struct wire_in *in, const Pb__Reused *pb, struct record *ret)
+{
+    size_t n = wire_count(in, "ranges", pb->n_ranges, 2 * RECORD_RANGES_MAX);
+    if (n % 2 != 0)
+        wire_bad(in, BF_PROTOCOL, "ranges come in pairs, and one is left over");
+    ret->n_ranges = n / 2;
+    ret->ranges = ret->n_ranges ? bf_arena_memdup(in->arena, pb->ranges, ret->n_ranges * sizeof *ret->ranges) : NULL;
+    ret->last = pb->last;
 }
 
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
@@ -352,6 +382,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     }
     if (pb->classes)
         classes_from_pb(in, pb->classes, ret);
+    if (pb->reused)
+        reused_from_pb(in, pb->reused, ret);
 }
 
 /* What the kind cannot do without. */
@@ -365,6 +397,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
+    case RECORD_REUSED: good = r->n_ranges > 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     default: break;
     }

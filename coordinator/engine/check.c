@@ -77,10 +77,15 @@ static bool check_instance(const struct backfill *b, const bool *dead, const boo
         return broken(err, "I5: unmet needs are miscounted", number);
     if (b->state != BACKFILL_CANCELLED && in->blocked != count_blocked(b, dead, gate_dead, number))
         return broken(err, "needs that failed are miscounted", number);
-    if ((in->state == INSTANCE_WAITING) != (in->unmet > 0) && in->state != INSTANCE_CANCELLED && in->unmet > 0)
+    bool taken = in->state == INSTANCE_CANCELLED || in->flags & INSTANCE_REUSED;     /* not by a grant */
+    if (in->state != INSTANCE_WAITING && in->unmet > 0 && !taken)
         return broken(err, "I5: an instance is past waiting with unmet needs", number);
     if (in->state == INSTANCE_WAITING && in->unmet == 0)
         return broken(err, "an instance waits for nothing", number);
+    if (in->flags & INSTANCE_REUSED && in->state != INSTANCE_SKIPPED && in->state != INSTANCE_FAILED)
+        return broken(err, "an instance has an end of an earlier backfill and goes on", number);
+    if ((in->flags & INSTANCE_REUSED) != 0 && !(b->origin && b->origin[number] != 0 && b->origin[number] < b->id))
+        return broken(err, "an instance is reused from nowhere", number);
     if (in->attempts > b->plan->steps[in->step].retry.max_attempts)
         return broken(err, "I5: more attempts than the step's policy allows", number);
     return true;

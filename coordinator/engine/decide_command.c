@@ -53,7 +53,7 @@ static bool drawn_on(const struct engine *e, uint32_t pool)
 {
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t k = 0; k < b->plan->n_pools; k++)
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)      /* a queued one draws on nothing yet */
             if (b->pools[k] == pool)
                 return true;
     }
@@ -98,6 +98,8 @@ static struct answer command_pause(struct decision *d, const struct backfill *b)
 {
     if (b->state == BACKFILL_PAUSED)
         return already(d, b);
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it has not begun: cancel it, or pause it when it runs");
     if (b->state != BACKFILL_RUNNING)
         return wrong_state(d, b, "only a running backfill can be paused");
     set_state(d, b, BACKFILL_PAUSED);
@@ -108,6 +110,10 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
 {
     if (b->state == BACKFILL_RUNNING)
         return already(d, b);
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it begins by itself when what it waits for is over; bfctl backfill get shows what that is");
+    if (b->state == BACKFILL_PAUSED && b->started_us == 0)
+        return decide_begin_held(d, b);
     if (b->state != BACKFILL_PAUSED)
         return wrong_state(d, b, "only a paused backfill can be resumed");
     set_state(d, b, BACKFILL_RUNNING);

@@ -71,6 +71,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->json = keep(arena, r->json);
     r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
+    r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

@@ -92,6 +92,8 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
+uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,
                        struct bf_error *err) BF_MUST_CHECK;
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);

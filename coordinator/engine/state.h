@@ -21,6 +21,7 @@
 /* One step of one partition.  ready is derived: base state knows only waiting. */
 struct instance {
     uint8_t state;                               /* enum instance_state */
+    uint8_t flags;                               /* enum instance_flag */
     uint16_t lost;                               /* requeues of this run, not charged as attempts */
     uint32_t step;
     uint32_t run, attempts;
@@ -58,6 +59,8 @@ struct backfill {
     uint8_t plan_hash[32];
     uint32_t before;                             /* id of the next older one of a plan of this name; 0: none */
     bool backward;
+    enum op_reprocess reprocess;                 /* what earlier ones did is reused when it begins, unless all runs */
+    bool reuse_downstream;
     struct bf_arena arena;                       /* of the strings below */
     const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
@@ -65,6 +68,7 @@ struct backfill {
     char *halted;                                /* owned; why a check paused it; NULL: no check did.  Only while it is paused */
     struct instance *instances;                  /* by number (topology) */
     struct instance_usage *usage;                /* by number */
+    uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
@@ -72,6 +76,7 @@ struct backfill {
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     uint32_t open;                               /* open attempts */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
+    uint32_t behind;                             /* volatile; queued: one that it overlapped when it was looked at last; 0: look */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
 

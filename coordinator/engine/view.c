@@ -73,6 +73,7 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
         .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .reason = b->reason,
         .from = b->from, .to = b->to, .params = b->params, .n_params = b->n_params, .created_us = b->created_us, .started_us = b->started_us,
         .finished_us = b->finished_us, .halted = b->halted, .upstream_failed = b->upstream_failed, .open_attempts = b->open,
+        .reprocess = b->reprocess, .reuse_downstream = b->reuse_downstream,
     };
     memcpy(ret->count, b->count, sizeof ret->count);
     return true;
@@ -89,6 +90,7 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
         .state = in->state, .upstream_failed = in->state == INSTANCE_WAITING && in->blocked > 0, .run = in->run,
         .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number],
+        .flags = in->flags, .reused_from = in->flags & INSTANCE_REUSED && b->origin ? b->origin[number] : 0,
     };
     return true;
 }

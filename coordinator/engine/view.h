@@ -8,6 +8,8 @@
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
 #define INSTANCE_STATE_COUNT 10
+/* Bits.  STALE: older than what it read.  REUSED: its end is that of an earlier backfill. */
+enum instance_flag { INSTANCE_HELD = 1, INSTANCE_STALE = 2, INSTANCE_REUSED = 4 };
 const char *instance_state_name(enum instance_state s);       /* "waiting", "ready", … */
 const char *backfill_state_name(enum backfill_state s);
 const char *agent_state_name(enum agent_state s);
@@ -26,6 +28,8 @@ struct instance_view {
     int64_t started_us, finished_us;         /* of the last attempt; 0: not yet */
     int64_t retry_at_ms;                     /* BACKING_OFF: engine time */
     struct instance_usage usage;
+    uint8_t flags;
+    uint32_t reused_from;                        /* REUSED: the backfill that did it */
 };
 
 struct backfill_view {
@@ -37,6 +41,8 @@ struct backfill_view {
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     const char *halted;                      /* paused by a check, and why; NULL: not so */
+    enum op_reprocess reprocess;
+    bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
     uint64_t upstream_failed;
     uint32_t open_attempts;
@@ -86,7 +92,8 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
-                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED };
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED,
+                    BLOCKER_QUEUED };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {
@@ -98,6 +105,31 @@ struct blocker {
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+
+/* What a queued backfill waits for: one that is live, or queued before it, and writes what it would write. */
+struct queued_behind {
+    uint32_t backfill;
+    const char *dataset;
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];   /* "" where it is written whole */
+};
+/* false: it is not queued, or begins with the next turn that may begin any. */
+bool engine_queued_behind(const struct engine *e, uint32_t backfill, struct queued_behind *ret);
+
+/* What a create of this plan would come to. */
+enum reuse_verdict { REUSE_NEW,              /* no earlier backfill has brought it to an end: runs */
+                     REUSE_AFTER_FAILURE,    /* failed, or was cancelled while it ran: runs */
+                     REUSE_CHANGED,          /* another version of the step did it: runs */
+                     REUSE_FOR_UPSTREAM,     /* done, and something upstream of it runs: runs, by --downstream */
+                     REUSE_TAKEN, REUSE_TAKEN_STALE,   /* done: not run; STALE: although something upstream of it runs */
+                     REUSE_TAKEN_FAILURE,    /* failed: not run, and what is downstream cannot run */
+                     REUSE_VERDICTS };
+struct reuse_counts { uint64_t n[REUSE_VERDICTS]; };
+#define REUSE_SOURCES_MAX 8u
+struct reuse_step { struct reuse_counts counts; uint32_t from[REUSE_SOURCES_MAX]; uint32_t n_from; };   /* from: newest first; the rest is left out */
+/* by_step: one for each step of the plan; ret_conflict: what refuses it, or what it would be queued behind, as a sentence for
+ * out's arena; NULL: nothing. */
+void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct reuse_step *by_step,
+                           struct engine_out *out, const char **ret_conflict);
 
 /* What an instance needs that lies outside the backfill's range, by edge, before the range and behind it: nothing there is waited
  * for.  At most max. */
