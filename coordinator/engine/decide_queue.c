@@ -81,8 +81,8 @@ const char *reuse_words(struct decision *d, const struct backfill *b, const stru
                                                    stale == 1 ? " is" : "s are", stale == 1 ? "it reads" : "they read", stale == 1 ? "it" : "them");
     const char *dead = failed == 0 ? "" : out_printf(d->out, "; %llu that failed before stay%s failed: --reprocess failed runs %s again", failed,
                                                      failed == 1 ? "s" : "", failed == 1 ? "it" : "them");
-    return out_printf(d->out, ": %llu of %u run%s, %llu %s reused%s%s", runs, b->topology->n, runs == 1 ? "s" : "", reused,
-                      reused == 1 ? "is" : "are", old, dead);
+    const char *some = reused == 0 ? "nothing is" : out_printf(d->out, "%llu %s", reused, reused == 1 ? "is" : "are");
+    return out_printf(d->out, ": %llu of %u run%s, %s reused%s%s", runs, b->topology->n, runs == 1 ? "s" : "", some, old, dead);
 }
 
 /* ---- beginning ---- */
@@ -124,7 +124,7 @@ void decide_queue(struct decision *d)
     if (e->low && !BF_PLANTED("queue_begins_at_low_water"))
         return;
     for (size_t i = 0; i < e->live.n && left > 0; i++) {
-        struct backfill *b = e->backfills.at[e->live.at[i] - 1];
+        struct backfill *b = e->backfills.at[e->live.at[BF_PLANTED("queue_overtakes") ? e->live.n - 1 - i : i] - 1];
         if (b->state != BACKFILL_QUEUED || waits(d, b))
             continue;
         const char *missing = outside_missing(d, b->plan);

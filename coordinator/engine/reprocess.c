@@ -48,7 +48,7 @@ static enum reuse_verdict judge(const struct walk *w, uint32_t step, const struc
     bool failed = in->state == INSTANCE_FAILED || (in->state == INSTANCE_CANCELLED && failed_of_itself(w->e, b, number));
     if (!instance_satisfied(in) && !failed)
         return REUSE_NEW;
-    if (memcmp(b->plan->steps[in->step].hash, w->plan->steps[step].hash, PLAN_HASH_BYTES) != 0)
+    if (memcmp(b->plan->steps[in->step].hash, w->plan->steps[step].hash, PLAN_HASH_BYTES) != 0 && !BF_PLANTED("reuse_other_version"))
         return REUSE_CHANGED;
     if (failed && !BF_PLANTED("reuse_failed"))
         return w->how == OP_REPROCESS_MISSING ? REUSE_TAKEN_FAILURE : REUSE_AFTER_FAILURE;
@@ -113,7 +113,7 @@ static bool moves(const struct walk *w, uint32_t step, uint32_t index, bool down
     uint8_t *v = &w->ret->verdict[w->topology->first[step] + index];
     if (*v != REUSE_TAKEN && *v != REUSE_TAKEN_STALE)
         return reuse_runs(*v);
-    if (*v == REUSE_TAKEN && !upstream_moves(w, step, index))
+    if (*v == REUSE_TAKEN && (!upstream_moves(w, step, index) || BF_PLANTED("reuse_age_unseen")))
         return false;
     *v = downstream ? REUSE_FOR_UPSTREAM : REUSE_TAKEN_STALE;
     return true;
