@@ -34,7 +34,10 @@ static void show_table(const json_t *list, bool no_headers)
         table_row(t);
         table_cell(t, render_text(b, "id"));
         table_cell(t, render_text(b, "name"));
-        table_cell(t, render_text(b, "state"));
+        if (*render_text(b, "queued_behind"))
+            table_cellf(t, "%s behind %s", render_safe(render_text(b, "state")), render_safe(render_text(b, "queued_behind")));
+        else
+            table_cell(t, render_text(b, "state"));
         table_cellf(t, "%" PRId64 "/%" PRId64, progress_done(&c), c.total);
         table_cellf(t, "%" PRId64, c.failed);
         table_cell(t, render_text(b, "from"));

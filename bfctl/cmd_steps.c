@@ -48,7 +48,10 @@ static void add_row(struct table *t, const json_t *r, bool wide)
     table_row(t);
     table_cell(t, render_text(r, "step"));
     table_cell(t, render_text(r, "partition"));
-    table_cell(t, render_text(r, "state"));
+    if (*render_text(r, "reused_from"))
+        table_cellf(t, "%s (%s)", render_safe(render_text(r, "state")), render_safe(render_text(r, "reused_from")));
+    else
+        table_cell(t, render_text(r, "state"));
     table_cellf(t, "%" PRId64, render_number(r, "attempts"));
     table_cell(t, render_text(r, "agent"));
     table_cell(t, took);

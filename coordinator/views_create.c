@@ -95,10 +95,10 @@ static json_t *document(const struct view_source *v, const struct op_request *re
     BF_AUTO_FREE struct reuse_step *by_step = bf_xcalloc(plan->n_steps, sizeof *by_step);
     struct engine_out out = {0};
     struct reuse_counts sum = {0};
-    const char *conflict = NULL;
+    struct create_preview p = {.by_step = by_step};
     size_t bytes = 0, left_out = 0;
     json_t *rows = json_array(), *j = json_object();
-    engine_create_preview(v->engine, plan, req->reprocess, req->downstream, by_step, &out, &conflict);
+    engine_create_preview(v->engine, plan, req->reprocess, req->downstream, &out, &p);
     for (size_t k = 0; k < plan->n_steps; k++) {
         uint32_t s = plan->order[k];
         for (int i = 0; i < REUSE_VERDICTS; i++)
@@ -117,7 +117,8 @@ static json_t *document(const struct view_source *v, const struct op_request *re
     json_object_set_new(j, "steps", rows);
     if (left_out)
         json_object_set_new(j, "steps_left_out", json_integer((json_int_t)left_out));
-    json_object_set_new(j, "conflict", view_string(conflict));
+    json_object_set_new(j, "conflict", view_string(p.conflict));
+    json_object_set_new(j, "missing", view_string(p.missing));
     engine_out_free(&out);
     return j;
 }

@@ -168,18 +168,17 @@ static void preview_reuse(const struct engine *e, const struct plan *plan, const
     reuse_done(&reuse);
 }
 
-void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct reuse_step *by_step,
-                           struct engine_out *out, const char **ret_conflict)
+void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct engine_out *out,
+                           struct create_preview *ret)
 {
     struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = out};      /* only read: nothing is emitted */
     struct topology *t = topology_new(plan);
-    *ret_conflict = NULL;
-    if (!writers_conflict(&d, t, 0, ret_conflict))
-        *ret_conflict = outside_missing(&d, plan);
+    writers_conflict(&d, t, 0, &ret->conflict);
+    ret->missing = outside_missing(&d, plan);
     if (how != OP_REPROCESS_ALL)
-        preview_reuse(e, plan, t, how, downstream, by_step);
+        preview_reuse(e, plan, t, how, downstream, ret->by_step);
     else
         for (uint32_t s = 0; s < plan->n_steps; s++)
-            by_step[s].counts.n[REUSE_NEW] = plan->steps[s].partitions->n;
+            ret->by_step[s].counts.n[REUSE_NEW] = plan->steps[s].partitions->n;
     topology_free(t);
 }

@@ -126,10 +126,14 @@ enum reuse_verdict { REUSE_NEW,              /* no earlier backfill has brought 
 struct reuse_counts { uint64_t n[REUSE_VERDICTS]; };
 #define REUSE_SOURCES_MAX 8u
 struct reuse_step { struct reuse_counts counts; uint32_t from[REUSE_SOURCES_MAX]; uint32_t n_from; };   /* from: newest first; the rest is left out */
-/* by_step: one for each step of the plan; ret_conflict: what refuses it, or what it would be queued behind, as a sentence for
- * out's arena; NULL: nothing. */
-void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct reuse_step *by_step,
-                           struct engine_out *out, const char **ret_conflict);
+struct create_preview {
+    struct reuse_step *by_step;              /* the caller's: one for each step of the plan, all-zero */
+    const char *conflict;                    /* who writes what it would write; NULL: nobody */
+    const char *missing;                     /* what it requires outside its range; NULL: nothing */
+};
+/* The sentences are in out's arena. */
+void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct engine_out *out,
+                           struct create_preview *ret);
 
 /* What an instance needs that lies outside the backfill's range, by edge, before the range and behind it: nothing there is waited
  * for.  At most max. */
