@@ -111,7 +111,7 @@ struct answer decide_begin_held(struct decision *d, const struct backfill *b)
 static bool waits(struct decision *d, struct backfill *b)
 {
     const struct backfill *ahead = backfill_find(d->e, b->behind);
-    if (ahead && !backfill_finished(ahead))
+    if ((ahead && !backfill_finished(ahead)) || BF_PLANTED("queue_forgotten"))
         return true;
     b->behind = writers_ahead(d->e, b);
     return b->behind != 0 && !(BF_PLANTED("queue_starts_early") && backfill_find(d->e, b->behind)->state != BACKFILL_QUEUED);
