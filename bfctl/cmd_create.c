@@ -9,6 +9,7 @@
 #include "bfctl/plan_file.h"
 #include "bfctl/plan_report.h"
 #include "bfctl/render.h"
+#include "bfctl/reprocess.h"
 #include "bfctl/submit.h"
 #include "bfctl/words.h"
 #include "common/mem.h"
@@ -16,9 +17,9 @@
 
 struct values {
     struct ctl_common common;
-    const char *from, *to, *order, *timeout;
+    const char *from, *to, *order, *timeout, *reprocess;
     struct bf_option_list params;
-    bool backwards, wait, dry_run;
+    bool backwards, wait, dry_run, queue, downstream;
 };
 
 static const struct bf_option options[] = {
@@ -27,9 +28,14 @@ static const struct bf_option options[] = {
     {"order", 0, BF_OPT_STRING, offsetof(struct values, order), "ORDER", "forward (default) or backward: newest partitions first"},
     {"run-backwards", 0, BF_OPT_FLAG, offsetof(struct values, backwards), NULL, "the same as --order backward"},
     {"param", 0, BF_OPT_STRINGS, offsetof(struct values, params), "NAME=VALUE", "value of a parameter of the plan; may be repeated"},
+    {"queue", 0, BF_OPT_FLAG, offsetof(struct values, queue), NULL, "where another backfill writes the same, wait for it instead of failing"},
+    {"reprocess", 0, BF_OPT_STRING, offsetof(struct values, reprocess), "WHAT",
+     "all (default); missing: only what no earlier backfill of the plan has brought to an end; failed: what failed there too"},
+    {"downstream", 0, BF_OPT_FLAG, offsetof(struct values, downstream), NULL,
+     "with --reprocess: also what is done, where something upstream of it runs again"},
     {"wait", 0, BF_OPT_FLAG, offsetof(struct values, wait), NULL, "follow it to its end, and exit with its result"},
     {"timeout", 0, BF_OPT_STRING, offsetof(struct values, timeout), "TIME", "with --wait: give up waiting, exit 124"},
-    {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "compile and show the dates, send nothing; with -o json the plan in short"},
+    {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "show the dates, and with --reprocess or --queue what the coordinator says; create nothing"},
     CTL_OPTION_OUTPUT(struct values, "name (default) or json"),
     CTL_OPTION_REASON(struct values),
     CTL_OPTIONS_SERVER(struct values),
@@ -44,6 +50,7 @@ struct creation {
     struct op_param params[OP_PARAMS_MAX];
     char *param_names;
     struct op_request request;
+    json_t *dry;                               /* what a dry run says, with -o json */
     int status;                                /* exit status after BF_OK */
 };
 
@@ -73,6 +80,9 @@ static enum bf_rc prepare(struct creation *c, struct bf_error *err)
         rc = words_duration("timeout", v->timeout, 0, &c->timeout_ms, err);
     if (rc == BF_OK)
         rc = read_order(c, err);
+    if (rc == BF_OK)
+        rc = reprocess_words(v->reprocess, v->downstream, &c->request, err);
+    c->request.queue = v->queue;
     if (rc == BF_OK)
         rc = words_params(&v->params, c->params, &c->request.n_params, &c->param_names, err);
     return rc;
@@ -111,13 +121,11 @@ static void tell_required(const struct plan *plan)
                  n == 1 ? "" : "s");
 }
 
-static enum bf_rc print_dry_run(const struct creation *c, const struct plan *plan, struct bf_error *err)
+static json_t *dry_document(const struct creation *c, const struct plan *plan)
 {
     json_t *document = plan_report_summary(plan);
     json_object_set_new(document, "order", json_string(c->request.backward ? "backward" : "forward"));
-    enum bf_rc rc = render_json(document, err);
-    json_decref(document);
-    return rc;
+    return document;
 }
 
 /* Compile, and say which dates that gives. */
@@ -141,9 +149,34 @@ static enum bf_rc compile(struct creation *c, const char *path, struct bf_error 
     ctl_note("%s: %s%s", plan->name, bf_buf_cstr(&text), c->request.backward ? ", newest first" : "");
     bf_buf_free(&text);
     tell_required(plan);
-    enum bf_rc printed = c->v->dry_run && c->output == CTL_JSON ? print_dry_run(c, plan, err) : BF_OK;
+    if (c->v->dry_run && c->output == CTL_JSON)
+        c->dry = dry_document(c, plan);
     plan_free(plan);
-    return printed;
+    return BF_OK;
+}
+
+/* What only the coordinator knows: what earlier backfills did, and who writes the same. */
+static enum bf_rc try_it(struct creation *c, struct bf_error *err)
+{
+    SESSION_AUTO struct session s = {0};
+    ANSWER_AUTO struct answer a = {0};
+    c->request.dry_run = true;
+    enum bf_rc rc = session_open(&c->v->common, &s, err);
+    if (rc == BF_OK)
+        rc = submit_plan(&s, &c->source, &c->request, &a, err);
+    if (rc == BF_OK && !a.json)
+        rc = bf_fail(err, BF_PROTOCOL, "the coordinator answered a dry run with no document");
+    if (rc == BF_OK && c->dry)
+        json_object_set(c->dry, "create", a.json);
+    else if (rc == BF_OK)
+        reprocess_show(a.json, c->v->queue);
+    return rc;
+}
+
+static enum bf_rc dry_run(struct creation *c, struct bf_error *err)
+{
+    enum bf_rc rc = c->v->queue || c->request.reprocess != OP_REPROCESS_ALL ? try_it(c, err) : BF_OK;
+    return rc == BF_OK && c->dry ? render_json(c->dry, err) : rc;
 }
 
 /* With --wait and JSON the one document is the backfill as it ended. */
@@ -187,6 +220,8 @@ static enum bf_rc submit(struct creation *c, struct bf_error *err)
         rc = submit_plan(&s, &c->source, &c->request, &created, err);
     if (rc != BF_OK)
         return rc;
+    if (created.json && strcmp(created.text, render_text(created.json, "id")) != 0)
+        ctl_note("%s", render_safe(created.text));
     if (c->output == CTL_NAME) {
         puts(created.json ? render_text(created.json, "id") : created.text);
         fflush(stdout);
@@ -203,9 +238,10 @@ static int run(struct ctl_call *call)
     enum bf_rc rc = prepare(c, &call->err);
     if (rc == BF_OK)
         rc = compile(c, call->words[0], &call->err);
-    if (rc == BF_OK && !c->v->dry_run)
-        rc = submit(c, &call->err);
+    if (rc == BF_OK)
+        rc = c->v->dry_run ? dry_run(c, &call->err) : submit(c, &call->err);
     int status = rc == BF_OK ? c->status : ctl_failed(&call->err);
+    json_decref(c->dry);
     plan_source_done(&c->source);
     free(c->param_names);
     free(c);
@@ -213,13 +249,20 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_create = {
-    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--wait] [options]",
+    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--reprocess WHAT [--downstream]]\n"
+             "         [--queue] [--wait] [options]",
     .about = "The plan is compiled first; what is wrong with it shows with file, line and column.  Standard output gets the id\n"
              "(or with -o json one document); progress goes to standard error.  With --wait the exit status is that of the\n"
              "backfill: 0 succeeded, 1 failed, cancelled or halted by a check, 3 partly succeeded.  A coordinator that restarts\n"
-             "meanwhile is waited for.  PLAN may be - for standard input.",
+             "meanwhile is waited for.  PLAN may be - for standard input.\n"
+             "With --reprocess the results of earlier backfills of the same plan name are reused: of each step and partition that of\n"
+             "the newest which began it, where the step is the same version.  What failed there stays failed with missing, and runs\n"
+             "again with failed.  A queued backfill begins by itself when nothing that it overlaps with is live any more, first come\n"
+             "first served; bfctl backfill get shows what it waits for.",
     .examples = "  bfctl backfill create orders.yaml --from 2024-01-01 --to 2024-03-31 --reason \"currency fix\"\n"
                 "  bfctl backfill create orders.yaml --run-backwards --wait\n"
+                "  bfctl backfill create orders.yaml --reprocess failed --dry-run\n"
+                "  bfctl backfill create orders.yaml --queue --wait\n"
                 "  id=$(bfctl backfill create orders.yaml --param ledger=test)",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 1, .max_words = 1, .run = run};

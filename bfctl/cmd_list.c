@@ -48,8 +48,15 @@ static void put_failed(const json_t *row, struct bf_buf *ret)
     bf_buf_printf(ret, "%" PRId64, render_number(json_object_get(row, "steps"), "failed"));
 }
 
+/* "queued, behind bf-3" */
+static void put_state(const json_t *row, struct bf_buf *ret)
+{
+    const char *behind = render_text(row, "queued_behind");
+    bf_buf_printf(ret, "%s%s%s", render_text(row, "state"), *behind ? ", behind " : "", behind);
+}
+
 static const struct view_column columns[] = {
-    {.name = "ID", .key = "id"}, {.name = "NAME", .key = "name", .cut = true}, {.name = "STATE", .key = "state", .kind = VIEW_STATE},
+    {.name = "ID", .key = "id"}, {.name = "NAME", .key = "name", .cut = true}, {.name = "STATE", .put = put_state, .kind = VIEW_STATE},
     {.name = "DONE", .put = put_done, .kind = VIEW_RIGHT}, {.name = "FAILED", .put = put_failed, .kind = VIEW_RIGHT},
     {.name = "FROM", .key = "from"}, {.name = "TO", .key = "to"}, {.name = "ZONE", .key = "timezone", .wide = true},
     {.name = "CREATED", .key = "created_at", .kind = VIEW_TIME}, {.name = "STARTED", .key = "started_at", .kind = VIEW_TIME, .wide = true},

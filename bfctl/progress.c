@@ -131,6 +131,13 @@ static const char *state_words(const json_t *status)
     return strcmp(state, "partly_succeeded") == 0 ? "partly succeeded" : render_safe(state);
 }
 
+/* " behind bf-1", of a queued one; else "". */
+static void put_behind(const json_t *status, struct bf_buf *ret)
+{
+    if (*render_text(status, "queued_behind"))
+        bf_buf_printf(ret, " behind %s", render_safe(render_text(status, "queued_behind")));
+}
+
 void progress_clock(const json_t *status, const struct progress_rate *rate, struct bf_buf *ret)
 {
     struct progress_counts c;
@@ -150,8 +157,9 @@ void progress_line(const json_t *status, struct bf_buf *ret)
 {
     struct progress_counts c;
     progress_counts(json_object_get(status, "steps"), &c);
-    bf_buf_printf(ret, "%s %s: %" PRId64 "/%" PRId64 " done, %" PRId64 " running", render_safe(render_text(status, "id")),
-                  state_words(status), progress_done(&c), c.total, c.running);
+    bf_buf_printf(ret, "%s %s", render_safe(render_text(status, "id")), state_words(status));
+    put_behind(status, ret);
+    bf_buf_printf(ret, ": %" PRId64 "/%" PRId64 " done, %" PRId64 " running", progress_done(&c), c.total, c.running);
     if (c.failed > 0)
         bf_buf_printf(ret, ", %" PRId64 " failed", c.failed);
     if (c.upstream_failed > 0)
@@ -180,7 +188,9 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
     if (c.stale > 0)
         bf_buf_printf(ret, "; %" PRId64 " %s stale: `bfctl steps %s --state stale`", c.stale, c.stale == 1 ? "is" : "are", id);
     const char *halted = render_text(status, "halted");
-    if (*halted)
+    if (*halted && json_is_null(json_object_get(status, "started_at")))
+        bf_buf_printf(ret, "; %s; see to it, then `bfctl resume %s`", render_safe(halted), id);
+    else if (*halted)
         bf_buf_printf(ret, "; %s; mend it, then `bfctl retry %s` and `bfctl resume %s`", render_safe(halted), id, id);
     else if (c.failed > 0)
         bf_buf_printf(ret, "; see `bfctl failures %s`", id);
@@ -382,11 +392,15 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     const json_t *steps = json_object_get(status, "by_step"), *failures = json_object_get(status, "failures");
     struct columns columns = fit(steps, look->width);
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
-    const char *halted = render_text(status, "halted");
-    size_t taken = 2u + (*halted ? 1u : 0u) + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;  /* 1: the cursor's */
+    const char *halted = render_text(status, "halted"), *waits = render_text(status, "waits_for");
+    size_t taken = 2u + (*halted ? 1u : 0u) + (*waits ? 1u : 0u) + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;  /* 1: the cursor's */
     put_head(status, look, k, ret);
     if (*halted)
         put_line(k->red, render_safe(halted), k->off, look->width, ret);
+    if (*waits) {
+        BF_AUTO_FREE char *line = bf_xasprintf("waits for %s", render_safe(waits));
+        put_line(k->yellow, line, k->off, look->width, ret);
+    }
     put_steps(steps, (size_t)render_number(status, "by_step_left_out"), look->height > taken + 2 ? look->height - taken : 2, &columns,
               k, ret);
     put_failures(status, n_failures, look->width, k, ret);

@@ -96,6 +96,18 @@ enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char
     return BF_OK;
 }
 
+enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err)
+{
+    if (!req->n_bytes)
+        return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
+    struct plan_source source = {0};
+    enum bf_rc rc = open_bundle(req->bytes, req->n_bytes, req->plan_hash, &source, err);
+    if (rc == BF_OK && !(*ret = compile(&source, req->from, req->to, req->params, req->n_params, err)))
+        rc = BF_INVALID;
+    plan_source_done(&source);
+    return rc;
+}
+
 /* ---- recovery ---- */
 
 enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const void *bundle, size_t n, struct bf_error *err)

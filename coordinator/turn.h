@@ -98,6 +98,8 @@ uint64_t turn_take_dropped(struct turns *t);
 const struct engine *turn_engine(const struct turns *t);
 int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms);     /* engine time of a moment */
 uint64_t turn_seq(const struct turns *t);
+/* Compile the plan of a create that is only tried: req->bytes has its bundle.  The caller frees *ret. */
+enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Encoded source of a plan by its source hash; NULL when not known. */
 const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n);
 

@@ -19,7 +19,7 @@ static enum bf_rc view_version(const struct view_source *v, const struct op_requ
     return BF_OK;
 }
 
-static json_t *backfill_head(const struct backfill_view *b)
+static json_t *backfill_head(const struct view_source *v, const struct backfill_view *b)
 {
     json_t *j = json_object();
     json_object_set_new(j, "id", view_string(view_backfill_id(b->id).text));
@@ -27,6 +27,7 @@ static json_t *backfill_head(const struct backfill_view *b)
     json_object_set_new(j, "state", view_string(backfill_state_name(b->state)));
     json_object_set_new(j, "halted", view_string(b->halted));
     json_object_set_new(j, "steps", view_counts(b));
+    view_queue(v, b, j);
     return j;
 }
 
@@ -57,7 +58,7 @@ enum bf_rc view_list(const struct view_source *v, const struct op_request *req, 
         struct backfill_view b;
         if (!engine_backfill(v->engine, id, &b) || seen++ < req->page_offset)
             continue;
-        json_t *j = backfill_head(&b);
+        json_t *j = backfill_head(v, &b);
         backfill_times(j, &b);
         backfill_dates(j, &b);
         json_array_append_new(*ret, j);
@@ -71,9 +72,11 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     enum bf_rc rc = view_find_backfill(v, req, &b, err);
     if (rc != BF_OK)
         return rc;
-    json_t *j = backfill_head(&b), *params = json_object();
+    json_t *j = backfill_head(v, &b), *params = json_object();
     json_object_set_new(j, "order", view_string(b.backward ? "backward" : "forward"));
     backfill_dates(j, &b);
+    json_object_set_new(j, "reprocess", view_string(view_reprocess_name(b.reprocess)));
+    json_object_set_new(j, "downstream", json_boolean(b.reuse_downstream));
     for (size_t i = 0; i < b.plan->n_params; i++)
         json_object_set_new(params, b.plan->params[i].name, view_string(b.plan->params[i].value));
     json_object_set_new(j, "params", params);
@@ -174,6 +177,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
+    case OP_CREATE: rc = view_create(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
     case OP_PAUSE:
     case OP_RESUME:

@@ -43,6 +43,14 @@ json_t *view_details_document(const struct store_details *d);
 /* Of such a document, or NULL: the checks that did not pass, in short; the statement that failed, or null. */
 json_t *view_failed_checks(const json_t *document);
 json_t *view_statement(const json_t *document);
+/* "queued_behind", the backfill, and "waits_for", a sentence; both null when it waits for none. */
+void view_queue(const struct view_source *v, const struct backfill_view *b, json_t *j);
+/* "bf-1 (running), which writes mart.x for 2024-01-01 to 2024-01-31" */
+bool view_queued_behind(const struct view_source *v, uint32_t backfill, char *ret, size_t size, uint32_t *ret_ahead);
+/* The same step and partition in another backfill. */
+bool view_same_instance(const struct view_source *v, uint32_t other, const struct backfill_view *b, uint32_t step, uint32_t index,
+                        struct instance_view *ret);
+const char *view_reprocess_name(enum op_reprocess how);    /* "all", "missing", "failed" */
 /* The backfill that a request names. */
 enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err);
 /* What the selectors of a request pick; without one: everything.  Release with plan_selection_done(). */
@@ -65,6 +73,8 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The dry run of a create: what would run, what would be reused, what stands in its way. */
+enum bf_rc view_create(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a change of priority. */
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of what steers. */

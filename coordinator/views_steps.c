@@ -47,6 +47,7 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
                                               ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
     json_object_set_new(j, "usage", usage_object(&i->usage));
+    json_object_set_new(j, "reused_from", view_string(i->reused_from ? view_backfill_id(i->reused_from).text : NULL));
     /* What went well in the end has no failure to show. */
     bool done = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;
     json_object_set_new(j, "failure", done ? json_null() : view_failure(v, b->id, step, index, text_left_bytes));
@@ -338,6 +339,8 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "name", view_string(b.plan->name));
     json_object_set_new(j, "state", view_string(backfill_state_name(b.state)));
     json_object_set_new(j, "halted", view_string(b.halted));
+    json_object_set_new(j, "started_at", view_time(b.started_us));
+    view_queue(v, &b, j);
     json_object_set_new(j, "steps", view_counts(&b));
     json_object_set_new(j, "by_step", by_step(v, &b, &left_out));
     if (left_out)

@@ -12,6 +12,8 @@
 #define DETAIL_MAX (VIEW_NAME_MAX + OTHERS_MAX + 160)
 #define WHO_MAX 640
 
+struct view_named { uint32_t step, index; const char *name; };
+
 struct blocker_text {
     const char *kind;
     bool has_verb;                             /* the detail goes on from the name: "waits for …" */
@@ -153,6 +155,20 @@ static void tell_held(const struct view_source *v, const struct backfill_view *b
     snprintf(t->remedy, sizeof t->remedy, "bfctl resume bf-%" PRIu32 " '%s'", b->id, name);
 }
 
+static void tell_queued(const struct view_source *v, const struct backfill_view *b, struct blocker_text *t)
+{
+    char behind[VIEW_NAME_MAX + 160];
+    uint32_t ahead = 0;
+    t->kind = "queued";
+    if (view_queued_behind(v, b->id, behind, sizeof behind, &ahead)) {
+        snprintf(t->detail, sizeof t->detail, "bf-%" PRIu32 " is queued behind %s", b->id, behind);
+        snprintf(t->remedy, sizeof t->remedy, "wait for bf-%" PRIu32 ", or bfctl cancel bf-%" PRIu32, ahead, ahead);
+    } else {
+        snprintf(t->detail, sizeof t->detail, "bf-%" PRIu32 " is queued and begins in a moment", b->id);
+        snprintf(t->remedy, sizeof t->remedy, "wait");
+    }
+}
+
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                                         const struct blocker *k)
 {
@@ -170,9 +186,14 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);
         snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
         break;
+    case BLOCKER_QUEUED: tell_queued(v, b, &t); break;
     case BLOCKER_HALTED:
         t.kind = "halted";
         snprintf(t.detail, sizeof t.detail, "%s", b->halted ? b->halted : "");
+        if (!b->started_us) {                    /* its turn in the queue came, and something was missing */
+            snprintf(t.remedy, sizeof t.remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32, b->id, b->id);
+            break;
+        }
         snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32, b->id,
                  b->id);
         break;
@@ -187,6 +208,27 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         break;
     }
     return t;
+}
+
+/* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
+static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n, const struct instance_view *i,
+                        const char *failure, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX + 2] = "";
+    struct instance_view there;
+    uint32_t from = i->reused_from;
+    bool found = view_same_instance(v, from, b, n->step, n->index, &there);
+    if (found && there.finished_us) {
+        strcpy(at, ", ");
+        bf_format_time(there.finished_us, at + 2);
+    }
+    uint32_t run = found ? there.run : 1;
+    if (i->state == INSTANCE_FAILED)
+        snprintf(ret, size, "%s failed in bf-%" PRIu32 " (run %" PRIu32 "%s), and was not run again: %s; bfctl retry bf-%" PRIu32
+                 " runs it here, --reprocess failed would have", n->name, from, run, at, failure, b->id);
+    else
+        snprintf(ret, size, "%s is skipped: done in bf-%" PRIu32 " (run %" PRIu32 "%s), same version of the step%s; --reprocess all runs it anyway",
+                 n->name, from, run, at, i->stale ? ", but older than what it reads: --downstream runs it too" : "");
 }
 
 /* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
@@ -309,7 +351,10 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     struct outcome last = {.text = ""};
     enum failure_class class;
     bool told = engine_failure(v->engine, b.id, step, index, &last, &class), failed = told && class != FAILURE_NONE;
-    tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
+    if (i.reused_from)
+        tell_reused(v, &b, &(struct view_named){step, index, name}, &i, told ? last.text : "", summary, sizeof summary);
+    else
+        tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
 
     struct blocker blockers[BLOCKERS_MAX];
     size_t n = engine_why(v->engine, b.id, step, index, blockers, BLOCKERS_MAX);
@@ -329,6 +374,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "held", json_boolean(i.held));
     json_object_set_new(j, "stale", json_boolean(i.stale));
     json_object_set_new(j, "summary", view_string(summary));
+    json_object_set_new(j, "reused_from", view_string(i.reused_from ? view_backfill_id(i.reused_from).text : NULL));
     json_object_set_new(j, "blockers", list);
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));

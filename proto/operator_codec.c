@@ -128,6 +128,8 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, dry_run, m->dry_run);
     WIRE_SET(pb, downstream, m->downstream);
     WIRE_SET(pb, keep_running, m->keep_running);
+    WIRE_SET(pb, queue, m->queue);
+    WIRE_SET(pb, reprocess, (uint32_t)m->reprocess);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -146,7 +148,7 @@ static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, st
 /* Another verb that says so must not be carried out. */
 static bool can_be_tried(uint32_t verb)
 {
-    return (verb >= OP_PAUSE && verb <= OP_RETRY) || (verb >= OP_PRIORITY && verb <= OP_MARK);
+    return verb == OP_CREATE || (verb >= OP_PAUSE && verb <= OP_RETRY) || (verb >= OP_PRIORITY && verb <= OP_MARK);
 }
 
 static void change_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -159,6 +161,15 @@ static void change_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, s
         wire_bad(in, BF_PROTOCOL, "a change of priority comes without its class");
     if (pb->dry_run && !can_be_tried(pb->verb))
         wire_bad(in, BF_UNSUPPORTED, "%s: a dry run is not supported yet", op_verb_name(ret->verb));
+}
+
+/* Of another verb they must not be passed over: it would do more, or less, than was asked for. */
+static void create_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->queue = pb->queue;
+    ret->reprocess = wire_enum(in, "way of reprocessing", pb->reprocess, OP_REPROCESS_ALL, OP_REPROCESS_FAILED);
+    if (pb->verb != OP_CREATE && (pb->queue || pb->reprocess))
+        wire_bad(in, BF_PROTOCOL, "%s: queue and reprocess belong to create", op_verb_name(ret->verb));
 }
 
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -194,6 +205,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
     change_from_pb(in, pb, ret);
+    create_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

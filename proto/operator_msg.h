@@ -36,6 +36,9 @@ enum op_verb {
 /* The class of a step, the most urgent first.  Numbers are stored. */
 enum op_priority { OP_CRITICAL = 1, OP_HIGH = 2, OP_NORMAL = 3, OP_LOW = 4 };
 
+/* What of an earlier backfill's work is done again.  Numbers are stored. */
+enum op_reprocess { OP_REPROCESS_ALL = 0, OP_REPROCESS_MISSING = 1, OP_REPROCESS_FAILED = 2 };
+
 struct op_param { const char *name, *value; };
 
 struct op_request {
@@ -53,8 +56,8 @@ struct op_request {
     const uint8_t *bytes; size_t n_bytes;
     /* PRIORITY, of the steps that the selectors pick */
     enum op_priority priority;
-    bool dry_run;                            /* PRIORITY and what steers: a query, answered with what would change, page by page; is
-                                                never an input */
+    bool dry_run;                            /* CREATE, PRIORITY and what steers: a query, answered with what would change, page by page; is
+                                                never an input.  CREATE: bytes has the staged plan when it comes to the views */
     /* queries */
     const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, and what
                                                 steers: plan/selector.h; none: all */
@@ -63,8 +66,10 @@ struct op_request {
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
-    bool downstream;                         /* CANCEL, RETRY, FORCE, SKIP: what depends on the picked ones too */
+    bool downstream;                         /* CANCEL, RETRY, FORCE, SKIP: what depends on the picked ones too; CREATE: with a reprocess */
     bool keep_running;                       /* CANCEL: what runs goes on to its end */
+    bool queue;                              /* CREATE: wait for those that write the same, instead of a refusal */
+    enum op_reprocess reprocess;             /* CREATE */
     struct bf_arena arena;
 };
 

@@ -21,6 +21,7 @@
 #define TURN_INPUTS_MAX 65536u
 #define RECORD_STEPS_MAX 65536u
 #define RECORD_RANGES_MAX 21845u             /* three numbers each, of RECORD_STEPS_MAX */
+#define RECORD_REUSED_MAX 4096u              /* ranges in one record */
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
 /* ---- inputs ---- */
@@ -83,7 +84,8 @@ struct steer_range { uint32_t step, first, n; };             /* partitions [firs
 /* ---- records ---- */
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
-    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, at_us; all instances waiting, run 1 */
+    RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
+                                     at_us; all instances waiting, run 1; queued until a state says that it runs */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
@@ -103,6 +105,7 @@ enum record_kind {
                                      outcome.details of the input that made this record: most of a turn, so they stand there alone */
     RECORD_STEERED = 19,          /* backfill, action, steer_flags, ranges (none: everything), actor, reason, at_us: a person steers these
                                      instances; which of them change, and what that does to others, follows from the state */
+    RECORD_REUSED = 23,           /* backfill, step, index, reused, last: before it runs, what earlier backfills did; from an instance on */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -111,6 +114,10 @@ enum record_kind {
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36           /* backfill, step, index, retry_at_ms */
 };
+
+/* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
+enum reuse_kind { REUSE_RUNS = 0, REUSE_DONE = 1, REUSE_STALE = 2, REUSE_FAILED = 3 };
+struct reuse_range { uint32_t n; uint32_t from_kind; };      /* from_kind: backfill that did it << 2 | enum reuse_kind */
 
 struct record {
     enum record_kind kind;
@@ -145,6 +152,9 @@ struct record {
     const uint8_t *bytes; size_t n_bytes;
     enum steer_action action; uint32_t steer_flags;
     const struct steer_range *ranges; size_t n_ranges;
+    enum op_reprocess reprocess;
+    bool reuse_downstream, last;             /* last: of the records that go together */
+    const struct reuse_range *reused; size_t n_reused;
 };
 
 /* One turn: a journal value. */

@@ -53,6 +53,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_DETAILS: return "details";
     case RECORD_STEERED: return "steered";
     case RECORD_STEER_NOTE: return "steer_note";
+    case RECORD_REUSED: return "reused";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -69,7 +70,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -180,6 +181,7 @@ struct rare {
     Pb__Counters counters;
     Pb__Classes classes;
     Pb__Steer steer;
+    Pb__Reused reused;
 };
 
 static bool some(const char *s)
@@ -190,7 +192,8 @@ static bool some(const char *s)
 static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
 {
     ProtobufCBinaryData hash = wire_from_nonzero(r->plan_hash, sizeof r->plan_hash);
-    if (!hash.len && !some(r->actor) && !some(r->reason) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params)
+    if (!hash.len && !some(r->actor) && !some(r->reason) && !some(r->from) && !some(r->to) && !r->backward && !r->n_params &&
+        !r->reprocess && !r->reuse_downstream)
         return;
     pb__created__init(&rare->created);
     WIRE_SET_BYTES(&rare->created, plan_hash, hash);
@@ -201,6 +204,8 @@ static void created_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
     rare->created.params = params_to_pb(r->params, r->n_params, tmp);
     WIRE_SET_BYTES(&rare->created, actor, wire_from_str(r->actor));
     WIRE_SET_BYTES(&rare->created, reason, wire_from_str(r->reason));
+    WIRE_SET(&rare->created, reprocess, (uint32_t)r->reprocess);
+    WIRE_SET(&rare->created, downstream, r->reuse_downstream);
     pb->created = &rare->created;
 }
 
@@ -215,6 +220,18 @@ static void replied_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
     WIRE_SET_BYTES(&rare->replied, text, wire_from_text(r->text, REPLY_TEXT_MAX, tmp));
     WIRE_SET_BYTES(&rare->replied, json, wire_from_str(r->json));
     pb->replied = &rare->replied;
+}
+
+static void reused_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare)
+{
+    _Static_assert(sizeof *r->reused == 2 * sizeof(uint32_t), "ranges are pairs of numbers");
+    if (!r->n_ranges && !r->last)
+        return;
+    pb__reused__init(&rare->reused);
+    rare->reused.ranges = (uint32_t *)(uintptr_t)r->reused;
+    rare->reused.n_ranges = 2 * r->n_reused;
+    WIRE_SET(&rare->reused, last, r->last);
+    pb->reused = &rare->reused;
 }
 
 static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
@@ -263,6 +280,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         rare->steer.n_ranges = RANGE_NUMBERS * r->n_ranges;
         pb->steer = &rare->steer;
     }
+    reused_to_pb(r, pb, rare);
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -321,6 +339,8 @@ static void created_from_pb(struct wire_in *in, const Pb__Created *pb, struct re
     ret->params = params_from_pb(in, pb->params, pb->n_params, &ret->n_params);
     ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
     ret->reason = wire_str(in, "reason", pb->reason, STORED_MAX_BYTES);
+    ret->reprocess = wire_enum(in, "way of reprocessing", pb->reprocess, OP_REPROCESS_ALL, OP_REPROCESS_FAILED);
+    ret->reuse_downstream = pb->downstream;
 }
 
 static void replied_from_pb(struct wire_in *in, const Pb__Replied *pb, struct record *ret)
@@ -346,6 +366,16 @@ static void steer_from_pb(struct wire_in *in, const Pb__Steer *pb, struct record
     if (pb->n_ranges % RANGE_NUMBERS != 0)
         wire_bad(in, BF_PROTOCOL, "a range of partitions is not whole");
     ret->ranges = ret->n_ranges ? bf_arena_memdup(in->arena, pb->ranges, ret->n_ranges * sizeof *ret->ranges) : NULL;
+}
+
+static void reused_from_pb(struct wire_in *in, const Pb__Reused *pb, struct record *ret)
+{
+    size_t n = wire_count(in, "ranges", pb->n_ranges, 2 * RECORD_REUSED_MAX);
+    if (n % 2 != 0)
+        wire_bad(in, BF_PROTOCOL, "ranges come in pairs, and one is left over");
+    ret->n_reused = n / 2;
+    ret->reused = ret->n_reused ? bf_arena_memdup(in->arena, pb->ranges, ret->n_reused * sizeof *ret->reused) : NULL;
+    ret->last = pb->last;
 }
 
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
@@ -376,6 +406,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         classes_from_pb(in, pb->classes, ret);
     if (pb->steer)
         steer_from_pb(in, pb->steer, ret);
+    if (pb->reused)
+        reused_from_pb(in, pb->reused, ret);
 }
 
 /* What the kind cannot do without. */
@@ -389,6 +421,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
+    case RECORD_REUSED: good = r->n_reused > 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
     case RECORD_STEER_NOTE: good = r->action != 0; break;

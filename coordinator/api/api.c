@@ -171,7 +171,11 @@ static void request_query(struct api *a, const struct door_message *m, const str
 {
     struct bf_error err = {0};
     bf_buf_clear(&a->json);
-    enum bf_rc rc = a->calls.query(a->calls.arg, req, &a->json, &err);
+    struct op_request asked = *req;              /* a create is tried with the plan that was sent before */
+    const struct bf_buf *bundle = req->verb == OP_CREATE ? staging_find(&a->staging, m->key, req->plan_hash) : NULL;
+    asked.bytes = bundle ? bundle->data : req->bytes;
+    asked.n_bytes = bundle ? bundle->len : req->n_bytes;
+    enum bf_rc rc = a->calls.query(a->calls.arg, &asked, &a->json, &err);
     if (rc != BF_OK) {
         reply_fail(a, &m->id, req->id, rc, err.text);
         return;

@@ -236,6 +236,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_LOW: e->low = r->low; return BF_OK;
+    case RECORD_REUSED: return apply_reused(e, r, err);
     case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);
     case RECORD_STEERED: return apply_steered(e, r, err);
     case RECORD_STEER_NOTE: return apply_steer_note(e, r, err);

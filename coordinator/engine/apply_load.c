@@ -77,7 +77,8 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         return corrupt(r, "the backfill's number does not follow the last one", err);
     struct backfill *b = bf_xcalloc(1, sizeof *b);
     *b = (struct backfill){.id = r->backfill, .state = BACKFILL_QUEUED, .known = known, .plan = known->plan,
-                           .topology = known->topology, .backward = r->backward, .created_us = r->at_us};
+                           .topology = known->topology, .backward = r->backward, .created_us = r->at_us,
+                           .reprocess = r->reprocess, .reuse_downstream = r->reuse_downstream};
     memcpy(b->plan_hash, r->plan_hash, sizeof b->plan_hash);
     if (!find_pools(e, b)) {
         backfill_free(b);

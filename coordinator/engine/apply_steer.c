@@ -84,9 +84,10 @@ static void end_by_hand(struct instance *in, struct instance_usage *usage, int64
 static void change(struct engine *e, struct backfill *b, uint32_t number, const struct steer *s, const struct record *r)
 {
     struct instance *in = &b->instances[number];
-    struct steer_after after = steer_after(s, in);
     bool open = instance_open(in);
     snapshot_touch(e, b, number);
+    instance_forget_reuse(b, number);
+    struct steer_after after = steer_after(s, in);
     if (after.new_run)
         begin_run(in);
     in->state = (uint8_t)after.state;

@@ -98,6 +98,10 @@ static bool check_instance(const struct backfill *b, const bool *dead, const boo
         return broken(err, "an instance is held, stale or being cancelled in a state that cannot be", number);
     if (in->state == INSTANCE_WAITING && in->unmet == 0)
         return broken(err, "an instance waits for nothing", number);
+    if (in->flags & FLAG_REUSED && in->state != INSTANCE_SKIPPED && in->state != INSTANCE_FAILED)
+        return broken(err, "an instance has an end of an earlier backfill and goes on", number);
+    if ((in->flags & FLAG_REUSED) != 0 && !(b->origin && b->origin[number] != 0 && b->origin[number] < b->id))
+        return broken(err, "an instance is reused from nowhere", number);
     if (in->attempts > b->plan->steps[in->step].retry.max_attempts)
         return broken(err, "I5: more attempts than the step's policy allows", number);
     return true;

@@ -42,6 +42,18 @@ const char *command_counts(struct decision *d, const struct backfill *b);
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
+/* ---- decide_create.c ---- */
+struct answer decide_create(struct decision *d, const struct input *in);
+
+/* ---- decide_queue.c ---- */
+/* Pools, what is reused, and the state that says so.  ret_reuse (may be NULL): counts, when it has a reprocess.  Nothing else is decided. */
+void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse);
+struct answer decide_begin_held(struct decision *d, const struct backfill *b);   /* its turn came, and something was missing: OP_RESUME */
+/* ", 12 reused, …", or "" (output's arena). */
+const char *reuse_words(struct decision *d, const struct backfill *b, const struct reuse_counts *counts);
+void decide_queue(struct decision *d);
+/* The plan's pools; missing_only: those that are there stay as they are. */
+void decide_plan_pools(struct decision *d, const struct plan *plan, bool missing_only);
 
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
@@ -53,9 +65,12 @@ struct ruling failure_rule(const struct engine_config *config, const struct plan
 int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 
 /* ---- writers.c ---- */
-/* I18: a live backfill, other than `self`, that writes what this plan writes.  NULL, or a sentence in *ret_text (output's arena). */
+/* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or a sentence in *ret_text (output's arena). */
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self,
                                         const char **ret_text);
+
+/* The one that a queued backfill waits for first; 0: none, it may begin. */
+uint32_t writers_ahead(const struct engine *e, const struct backfill *b);
 
 /* ---- outside.c ---- */
 /* What `outside: require_success` finds missing: a sentence (output's arena), or NULL. */

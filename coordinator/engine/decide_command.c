@@ -69,7 +69,7 @@ static bool drawn_on(const struct engine *e, uint32_t pool)
 {
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t k = 0; k < b->plan->n_pools; k++)
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)      /* a queued one draws on nothing yet */
             if (b->pools[k] == pool)
                 return true;
     }
@@ -91,51 +91,6 @@ void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool
     r->pool_slots = slots;
     r->pool_source = source;
     record_emit(d, r);
-}
-
-/* ---- create ---- */
-
-static uint32_t create(struct decision *d, const struct input *in, const struct known_plan *known)
-{
-    const struct op_request *c = &in->command;
-    for (size_t i = 0; i < known->plan->n_pools; i++)
-        decide_pool(d, known->plan->pools[i].name, known->plan->pools[i].slots, POOL_FROM_PLAN);
-    uint32_t id = d->e->next_backfill;
-    struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);
-    r->backfill = id;
-    memcpy(r->plan_hash, c->plan_hash, sizeof r->plan_hash);
-    r->from = c->from;
-    r->to = c->to;
-    r->backward = c->backward;
-    r->params = c->params;
-    r->n_params = c->n_params;
-    r->actor = in->actor;
-    r->reason = c->reason;
-    record_emit(d, r);
-    set_state(d, backfill_find(d->e, id), BACKFILL_RUNNING);
-    return id;
-}
-
-static struct answer command_create(struct decision *d, const struct input *in)
-{
-    const struct op_request *c = &in->command;
-    uint8_t key[32];
-    const char *conflict = NULL;
-    engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
-    const struct known_plan *known = plan_find(d->e, key);
-    if (d->e->low)
-        return command_refuse(BF_FULL, "the coordinator's store is short of room; free some, and create the backfill again");
-    if (!known)
-        return command_refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
-    if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, known->topology, 0, &conflict))
-        return command_refuse(BF_CONFLICT, conflict);
-    if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
-        return command_refuse(BF_CONFLICT, conflict);
-    uint32_t id = create(d, in, known);
-    return (struct answer){
-        .rc = BF_OK,
-        .text = out_printf(d->out, "bf-%u", id),
-        .json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"running\",\"steps\":{\"total\":%u}}", id, known->topology->n)};
 }
 
 /* ---- pause, resume, cancel, retry ---- */
@@ -167,6 +122,8 @@ static struct answer command_pause(struct decision *d, const struct backfill *b)
 {
     if (b->state == BACKFILL_PAUSED)
         return already(d, b);
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it has not begun: cancel it, or pause it when it runs");
     if (b->state != BACKFILL_RUNNING)
         return wrong_state(d, b, "only a running backfill can be paused");
     const char *before = command_counts(d, b);
@@ -178,6 +135,10 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
 {
     if (b->state == BACKFILL_RUNNING)
         return already(d, b);
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it begins by itself when what it waits for is over; bfctl backfill get shows what that is");
+    if (b->state == BACKFILL_PAUSED && b->started_us == 0)
+        return decide_begin_held(d, b);
     if (b->state != BACKFILL_PAUSED)
         return wrong_state(d, b, "only a paused backfill can be resumed");
     const char *before = command_counts(d, b);
@@ -372,7 +333,7 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN))
         return command_refuse(BF_INVALID, out_printf(d->out, "%s takes no selectors", op_verb_name(c->verb)));
     switch (c->verb) {
-    case OP_CREATE: return command_create(d, in);
+    case OP_CREATE: return decide_create(d, in);
     case OP_PAUSE:
     case OP_RESUME:
     case OP_CANCEL:

@@ -50,6 +50,8 @@ static enum bf_rc check_state(const struct backfill *b, enum steer_action action
     bool over = b->state == BACKFILL_SUCCEEDED || b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
     if (b->state == BACKFILL_CANCELLED)
         return bf_fail(err, BF_CONFLICT, "bf-%u is cancelled, and nothing of it changes any more; bfctl backfill create begins a new one", b->id);
+    if (b->started_us == 0)
+        return bf_fail(err, BF_CONFLICT, "bf-%u is %s and has not begun yet; when it has, its step instances can be steered", b->id, state);
     if (over && action == STEER_HOLD)
         return bf_fail(err, BF_CONFLICT, "bf-%u is %s, and nothing is left to hold", b->id, state);
     if (over && action == STEER_CANCEL)

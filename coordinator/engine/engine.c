@@ -1,5 +1,5 @@
 /* The engine's life, and the flat dispatch of a turn: inputs one by one, then engine_finish_turn() in a fixed order: backoffs
- * that are over, gates, grants, ends of backfills. */
+ * that are over, gates, grants, ends of backfills, and those that may begin after them. */
 #include "coordinator/engine/engine.h"
 
 #include <assert.h>
@@ -154,6 +154,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_gates(&d);
     decide_grants(&d);
     decide_backfill_ends(&d);
+    decide_queue(&d);
 }
 
 int64_t engine_next_timer_ms(const struct engine *e)

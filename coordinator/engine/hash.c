@@ -50,6 +50,7 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     uint64_t failure = 0;
     bf_buf_put_u8(&h->buf, in->state);
     bf_buf_put_u8(&h->buf, in->flags);
+    bf_buf_put_u32(&h->buf, b->origin ? b->origin[number] : 0);
     bf_buf_put_u16(&h->buf, in->lost);
     bf_buf_put_u32(&h->buf, in->run);
     bf_buf_put_u32(&h->buf, in->attempts);
@@ -93,6 +94,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put(&h->buf, b->plan_hash, sizeof b->plan_hash);
     bf_buf_put_u8(&h->buf, (uint8_t)b->state);
     bf_buf_put_u8(&h->buf, b->backward);
+    bf_buf_put_u8(&h->buf, (uint8_t)b->reprocess);
+    bf_buf_put_u8(&h->buf, b->reuse_downstream);
     put_text(h, b->actor);
     put_text(h, b->reason);
     put_time(h, b->created_us);

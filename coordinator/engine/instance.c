@@ -30,7 +30,7 @@ static const uint16_t moves[INSTANCE_STATE_COUNT] = {
 
 #define STATE(s) (1u << BACKFILL_##s)
 static const uint16_t backfill_moves[] = {
-    [BACKFILL_QUEUED] = STATE(RUNNING) | STATE(CANCELLED),
+    [BACKFILL_QUEUED] = STATE(RUNNING) | STATE(PAUSED) | STATE(CANCELLED),     /* paused: its turn came, and something is missing */
     [BACKFILL_RUNNING] = STATE(PAUSED) | STATE(SUCCEEDED) | STATE(PARTLY) | STATE(FAILED) | STATE(CANCELLED),
     [BACKFILL_PAUSED] = STATE(RUNNING) | STATE(CANCELLED) | STATE(PAUSED),     /* again, when a check halts it */
     [BACKFILL_SUCCEEDED] = STATE(RUNNING),       /* some of it is forced */
@@ -55,9 +55,18 @@ static void count_move(struct backfill *b, const struct instance *in, int by)
         b->upstream_failed += (uint64_t)by;
 }
 
+void instance_forget_reuse(struct backfill *b, uint32_t number)
+{
+    if (!(b->instances[number].flags & FLAG_REUSED))
+        return;
+    b->instances[number].flags &= (uint8_t)~FLAG_REUSED;
+    b->origin[number] = 0;
+}
+
 void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next)
 {
     struct instance *in = &b->instances[number];
+    instance_forget_reuse(b, number);
     if (e->recovering) {
         in->state = (uint8_t)(next == INSTANCE_READY ? INSTANCE_WAITING : next);
         return;

@@ -40,6 +40,8 @@ static inline enum op_priority priority_number(enum plan_priority p) { return (e
 /* ---- instance.c: the states of an instance and of a backfill ---- */
 void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, enum instance_state next);
 bool instance_may_become(const struct instance *in, enum instance_state next);
+/* Whatever moves it, its end is not that of an earlier backfill any more. */
+void instance_forget_reuse(struct backfill *b, uint32_t number);
 /* Keeps the counts of a backfill, and the ready queue: what is held is not in it. */
 void instance_set_flags(struct engine *e, struct backfill *b, uint32_t number, uint8_t flags);
 bool backfill_may_become(const struct backfill *b, enum backfill_state next);
@@ -107,6 +109,8 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
+uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,
                        struct bf_error *err) BF_MUST_CHECK;
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);

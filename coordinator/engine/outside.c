@@ -1,7 +1,8 @@
 /* `outside: require_success`: what an edge needs outside the plan's range must have succeeded, or been skipped, in the newest earlier
  * backfill of a plan of this name that has the same step, of the same grain, and a partition with the same boundaries.
  *
- * Asked once, when a backfill is created: what happens to the earlier ones later changes nothing.  Backfills of one plan name are
+ * Asked once, when a backfill begins (at its creation, or when its turn in the queue comes): what happens to the others later changes
+ * nothing, and one that never began has changed nothing.  Backfills of one plan name are
  * chained from the newest on; each is asked only for the partitions that lie in its own range and that no newer one had. */
 #include "plan/outside.h"
 
@@ -32,7 +33,7 @@ static void look_up(struct search *s, uint32_t i, const struct backfill *b, uint
 static void ask(struct search *s, const struct backfill *b)
 {
     uint32_t step = plan_find_step(b->plan, s->step);
-    if (step == PLAN_NO_INDEX)
+    if (step == PLAN_NO_INDEX || b->started_us == 0)
         return;
     const struct plan_partitions *have = b->plan->steps[step].partitions, *need = &s->need->table;
     if (have->grain != need->grain || have->n == 0)

@@ -2,15 +2,15 @@
  *
  * What is small is made into records at the beginning.  Instances are written 4,096 at a time; one that changes before its chunk
  * was written has the chunk packed first (snapshot_touch).  A chunk that nothing has happened to is left out.
- * Packed form: version, count, then for each instance its state and what is behind it: its flags, and what differs from a fresh one;
- * little-endian.  Version 1 had no flags. */
+ * Packed form: version, count, then for each instance its state and what follows, and what differs from a fresh one: details,
+ * backoff, where it was reused from, flags; little-endian.  Version 1 had neither of the last two. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "coordinator/engine/decide.h"
 
-enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40 };
+enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40, PACK_ORIGIN = 0x80 };
 enum { EAGER_RECORDS_PER_CALL = 1024, CHUNKS_PER_CALL = 64 };
 
 static bool has_detail(const struct instance *in)
@@ -24,13 +24,11 @@ static uint8_t packed_state(const struct instance *in)
     return in->state == INSTANCE_READY ? INSTANCE_WAITING : in->state;
 }
 
-static void pack(struct bf_buf *out, const struct instance *in, const struct instance_usage *u)
+static void pack(struct bf_buf *out, const struct instance *in, const struct instance_usage *u, uint32_t origin)
 {
     bool detail = has_detail(in), retry = in->state == INSTANCE_BACKING_OFF;
     bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0) |
-                                 (in->flags ? PACK_FLAGS : 0)));
-    if (in->flags)
-        bf_buf_put_u8(out, in->flags);
+                             (in->flags ? PACK_FLAGS : 0) | (origin ? PACK_ORIGIN : 0)));
     if (detail) {
         bf_buf_put_u32(out, in->run);
         bf_buf_put_u32(out, in->attempts);
@@ -47,17 +45,19 @@ static void pack(struct bf_buf *out, const struct instance *in, const struct ins
     }
     if (retry)
         bf_buf_put_u64(out, (uint64_t)in->retry_at_ms);
+    if (origin)
+        bf_buf_put_u32(out, origin);
+    if (in->flags)
+        bf_buf_put_u8(out, in->flags);
 }
 
-static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usage *u)
+static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usage *u, uint32_t *ret_origin)
 {
     uint8_t head = 0;
     uint64_t started = 0, finished = 0, retry = 0;
     if (!bf_take_u8(r, &head) || (head & PACK_STATE) < INSTANCE_WAITING || (head & PACK_STATE) > INSTANCE_CANCELLED)
         return false;
     in->state = head & PACK_STATE;
-    if (head & PACK_FLAGS)
-        bf_take_u8(r, &in->flags);
     if (head & PACK_DETAIL) {
         bf_take_u32(r, &in->run);
         bf_take_u32(r, &in->attempts);
@@ -78,7 +78,11 @@ static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usa
         bf_take_u64(r, &retry);
         in->retry_at_ms = (int64_t)retry;
     }
-    return !r->bad;
+    if (head & PACK_ORIGIN)
+        bf_take_u32(r, ret_origin);
+    if (head & PACK_FLAGS)
+        bf_take_u8(r, &in->flags);
+    return !r->bad && (*ret_origin != 0) == ((in->flags & FLAG_REUSED) != 0);
 }
 
 enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n, struct bf_error *err)
@@ -88,9 +92,13 @@ enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *
     uint32_t count = 0;
     if (!bf_take_u8(&r, &version) || version < 1 || version > PACK_VERSION || !bf_take_u32(&r, &count) || count > b->topology->n - number)
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: packed in an unknown version, or too many", b->id);
-    for (uint32_t i = 0; i < count; i++)
-        if (!unpack(&r, &b->instances[number + i], &b->usage[number + i]))
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t origin = 0;
+        if (!unpack(&r, &b->instances[number + i], &b->usage[number + i], &origin))
             return bf_fail(err, BF_CORRUPT, "instances of bf-%u: number %u is malformed", b->id, number + i);
+        if (origin)
+            backfill_origins(b)[number + i] = origin;
+    }
     if (r.left != 0)
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: %zu bytes too many", b->id, r.left);
     return BF_OK;
@@ -122,7 +130,7 @@ static bool pack_chunk(const struct backfill *b, uint32_t chunk, struct bf_buf *
     bf_buf_put_u8(out, PACK_VERSION);
     bf_buf_put_u32(out, until - from);
     for (uint32_t i = from; i < until; i++)
-        pack(out, &b->instances[i], &b->usage[i]);
+        pack(out, &b->instances[i], &b->usage[i], b->origin ? b->origin[i] : 0);
     return true;
 }
 
@@ -185,6 +193,8 @@ static void add_created(const struct backfill *b, struct engine_out *out)
     r->n_params = b->n_params;
     r->actor = b->actor;
     r->reason = b->reason;
+    r->reprocess = b->reprocess;
+    r->reuse_downstream = b->reuse_downstream;
     r->at_us = b->created_us;
     record_keep_strings(&out->arena, r);
 }

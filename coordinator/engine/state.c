@@ -134,6 +134,7 @@ void backfill_free(struct backfill *b)
         return;
     free(b->instances);
     free(b->usage);
+    free(b->origin);
     free(b->gates);
     free(b->pools);
     free(b->priority);

@@ -79,6 +79,8 @@ struct backfill {
     uint8_t plan_hash[32];
     uint32_t before;                             /* id of the next older one of a plan of this name; 0: none */
     bool backward;
+    enum op_reprocess reprocess;                 /* what earlier ones did is reused when it begins, unless all runs */
+    bool reuse_downstream;
     struct bf_arena arena;                       /* of the strings below */
     const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
@@ -86,6 +88,7 @@ struct backfill {
     char *halted;                                /* owned; why a check paused it; NULL: no check did.  Only while it is paused */
     struct instance *instances;                  /* by number (topology) */
     struct instance_usage *usage;                /* by number */
+    uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
@@ -95,6 +98,7 @@ struct backfill {
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
+    uint32_t behind;                             /* volatile; queued: one that it overlapped when it was looked at last; 0: look */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
 

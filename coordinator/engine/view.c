@@ -73,7 +73,7 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
         .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .reason = b->reason,
         .from = b->from, .to = b->to, .params = b->params, .n_params = b->n_params, .created_us = b->created_us, .started_us = b->started_us,
         .finished_us = b->finished_us, .halted = b->halted, .upstream_failed = b->upstream_failed, .held = b->held,
-        .stale = b->stale, .open_attempts = b->open,
+        .stale = b->stale, .open_attempts = b->open, .reprocess = b->reprocess, .reuse_downstream = b->reuse_downstream,
     };
     memcpy(ret->count, b->count, sizeof ret->count);
     return true;
@@ -91,6 +91,7 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
         .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number], .held = in->flags & FLAG_HELD,
         .stale = in->flags & FLAG_STALE, .cancelling = in->flags & FLAG_CANCELLING, .goes_on = in->flags & FLAG_KEEP,
+        .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0,
     };
     return true;
 }

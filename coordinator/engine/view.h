@@ -8,6 +8,7 @@
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
 #define INSTANCE_STATE_COUNT 10
+/* Bits.  STALE: older than what it read.  REUSED: its end is that of an earlier backfill. */
 const char *instance_state_name(enum instance_state s);       /* "waiting", "ready", … */
 const char *backfill_state_name(enum backfill_state s);
 const char *agent_state_name(enum agent_state s);
@@ -29,6 +30,7 @@ struct instance_view {
     bool held;                               /* by a person, whatever its state */
     bool stale;                              /* what it depends on was run again after it */
     bool cancelling, goes_on;                /* cancelled while open: this is its last attempt; and that goes on to its end */
+    uint32_t reused_from;                    /* the backfill that did it, where it was reused; 0: it was not */
 };
 
 struct backfill_view {
@@ -40,6 +42,8 @@ struct backfill_view {
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
     const char *halted;                      /* paused by a check, and why; NULL: not so */
+    enum op_reprocess reprocess;
+    bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
     uint64_t upstream_failed, held, stale;
     uint32_t open_attempts;
@@ -89,7 +93,7 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
-                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD };
+                    BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {
@@ -101,6 +105,35 @@ struct blocker {
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+
+/* What a queued backfill waits for: one that is live, or queued before it, and writes what it would write. */
+struct queued_behind {
+    uint32_t backfill;
+    const char *dataset;
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];   /* "" where it is written whole */
+};
+/* false: it is not queued, or begins with the next turn that may begin any. */
+bool engine_queued_behind(const struct engine *e, uint32_t backfill, struct queued_behind *ret);
+
+/* What a create of this plan would come to. */
+enum reuse_verdict { REUSE_NEW,              /* no earlier backfill has brought it to an end: runs */
+                     REUSE_AFTER_FAILURE,    /* failed, or was cancelled while it ran: runs */
+                     REUSE_CHANGED,          /* another version of the step did it: runs */
+                     REUSE_FOR_UPSTREAM,     /* done, and something upstream of it runs: runs, by --downstream */
+                     REUSE_TAKEN, REUSE_TAKEN_STALE,   /* done: not run; STALE: although something upstream of it runs */
+                     REUSE_TAKEN_FAILURE,    /* failed: not run, and what is downstream cannot run */
+                     REUSE_VERDICTS };
+struct reuse_counts { uint64_t n[REUSE_VERDICTS]; };
+#define REUSE_SOURCES_MAX 8u
+struct reuse_step { struct reuse_counts counts; uint32_t from[REUSE_SOURCES_MAX]; uint32_t n_from; };   /* from: newest first; the rest is left out */
+struct create_preview {
+    struct reuse_step *by_step;              /* the caller's: one for each step of the plan, all-zero */
+    const char *conflict;                    /* who writes what it would write; NULL: nobody */
+    const char *missing;                     /* what it requires outside its range; NULL: nothing */
+};
+/* The sentences are in out's arena. */
+void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct engine_out *out,
+                           struct create_preview *ret);
 
 /* What an instance needs that lies outside the backfill's range, by edge, before the range and behind it: nothing there is waited
  * for.  At most max. */

@@ -102,6 +102,8 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     bool waiting = in->state == INSTANCE_WAITING, backing_off = in->state == INSTANCE_BACKING_OFF;
     if (!waiting && !backing_off && in->state != INSTANCE_READY)
         return 0;
+    if (b->state == BACKFILL_QUEUED)             /* nothing else matters until it begins */
+        add(&a, (struct blocker){.kind = BLOCKER_QUEUED, .clears_at_ms = -1});
     if (in->flags & FLAG_HELD)
         add(&a, (struct blocker){.kind = BLOCKER_HELD, .clears_at_ms = -1});
     if (waiting)
@@ -112,7 +114,7 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
         add(&a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
     if (e->low)
         add(&a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
-    if (in->state == INSTANCE_READY)
+    if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED)
         why_ready(e, b, step, &a);
     return a.n;
 }

@@ -1,6 +1,8 @@
-/* One writer (I18): at most one live backfill writes a given time of a dataset of a connection. */
+/* One writer (I18): at most one live backfill writes a given time of a dataset of a connection.  A queued one
+ * writes nothing yet, but whoever comes after it does not overtake it. */
 #include <string.h>
 
+#include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
 static int name_compare(const struct dataset_write *x, const struct dataset_write *y)
@@ -39,31 +41,60 @@ static bool overlap(const struct topology *mine, const struct topology *theirs, 
     return false;
 }
 
-static const char *describe(struct decision *d, const struct dataset_write *w, uint32_t other)
+/* Both ends of what is written; false where it has no partitions. */
+static bool write_keys(const struct dataset_write *w, char ret_from[PLAN_KEY_MAX], char ret_to[PLAN_KEY_MAX])
 {
-    const char *state = backfill_state_name(backfill_find(d->e, other)->state);
     uint32_t first = 0, last = 0;
-    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
+    ret_from[0] = ret_to[0] = '\0';
     if (w->partitions->grain == PLAN_NONE || !plan_partition_at(w->partitions, w->from_s, &first) ||
         !plan_partition_at(w->partitions, w->until_s - 1, &last))
-        return out_printf(d->out, "bf-%u (%s) writes %s, and so would this one: wait until it is over, or cancel it", other,
-                          state, w->dataset);
-    plan_partition_key(w->partitions, first, from);
-    plan_partition_key(w->partitions, last, to);
-    return out_printf(d->out, "bf-%u (%s) writes %s for %s%s%s, and so would this one: wait until it is over, or cancel it", other,
-                      state, w->dataset, from, first < last ? " to " : "", first < last ? to : "");
+        return false;
+    plan_partition_key(w->partitions, first, ret_from);
+    plan_partition_key(w->partitions, last, ret_to);
+    return true;
+}
+
+/* The first live one that overlaps.  until: among queued ones only those before this one count; 0: all do. */
+static const struct backfill *find(const struct engine *e, const struct topology *t, uint32_t self, uint32_t until, struct dataset_write *ret)
+{
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
+        bool queued = b->state == BACKFILL_QUEUED, later = until && queued && b->id > until;
+        if (b->id == self || later || (until && queued && BF_PLANTED("queue_overtakes")) || !overlap(t, b->topology, ret))
+            continue;
+        return b;
+    }
+    return NULL;
 }
 
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text)
 {
-    const struct engine *e = d->e;
-    for (size_t i = 0; i < e->live.n; i++) {
-        const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
-        struct dataset_write w;
-        if (b->id == self || !overlap(t, b->topology, &w))
-            continue;
-        *ret_text = describe(d, &w, b->id);
-        return b;
-    }
-    return NULL;
+    struct dataset_write w;
+    const struct backfill *b = find(d->e, t, self, 0, &w);
+    if (!b)
+        return NULL;
+    char from[PLAN_KEY_MAX], to[PLAN_KEY_MAX];
+    bool keys = write_keys(&w, from, to), range = keys && strcmp(from, to) != 0;
+    *ret_text = out_printf(d->out, "bf-%u (%s) writes %s%s%s%s%s, and so would this one: wait until it is over, or cancel it", b->id,
+                           backfill_state_name(b->state), w.dataset, keys ? " for " : "", from, range ? " to " : "", range ? to : "");
+    return b;
+}
+
+uint32_t writers_ahead(const struct engine *e, const struct backfill *b)
+{
+    struct dataset_write w;
+    const struct backfill *ahead = find(e, b->topology, b->id, b->id, &w);
+    return ahead ? ahead->id : 0;
+}
+
+bool engine_queued_behind(const struct engine *e, uint32_t backfill, struct queued_behind *ret)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    struct dataset_write w;
+    const struct backfill *ahead = b && b->state == BACKFILL_QUEUED ? find(e, b->topology, b->id, b->id, &w) : NULL;
+    if (!ahead)
+        return false;
+    *ret = (struct queued_behind){.backfill = ahead->id, .dataset = w.dataset};
+    write_keys(&w, ret->from, ret->to);
+    return true;
 }

@@ -94,14 +94,55 @@ static struct sim_request *random_steering(struct world *w)
     return r;
 }
 
+/* One that was sent before, with a change to one step. */
+static void changed_bundle(struct world *w, const struct sim_request *before, struct sim_request *r)
+{
+    struct plan_source source = {0};
+    struct bf_error err = {0};
+    char line[32];
+    if (plan_bundle_decode(before->bundle.data, before->bundle.len, &source, &err) != BF_OK)
+        world_violate(w, "scenario: a bundle does not decode: %s", err.text);
+    snprintf(line, sizeof line, "run: [work, \"%u\"", (unsigned)world_random(w, 4));
+    const char *at = strstr(source.text, line);
+    size_t head = at ? (size_t)(at - source.text) + strlen(line) : 0;
+    struct bf_buf text = {0};
+    bf_buf_put(&text, source.text, head);
+    bf_buf_put_str(&text, at ? ", again" : "");
+    bf_buf_put_str(&text, source.text + head);
+    free(source.text);
+    source.text = bf_xstrdup(bf_buf_cstr(&text));
+    source.text_len = text.len;
+    plan_bundle_encode(&source, &r->bundle);
+    plan_source_hash(&source, r->request.plan_hash);
+    plan_source_done(&source);
+    bf_buf_free(&text);
+}
+
+/* A new plan, or one that was sent before: then some of it is done. */
+static void choose_plan(struct world *w, struct sim_request *r)
+{
+    const struct sim_request *before = w->requests.at[world_random(w, w->requests.n)];
+    if (before == r || before->request.verb != OP_CREATE || world_chance(w, 10)) {
+        bundle_of(w, r);
+    } else if (world_chance(w, 40)) {
+        changed_bundle(w, before, r);
+    } else {
+        bf_buf_put(&r->bundle, before->bundle.data, before->bundle.len);
+        memcpy(r->request.plan_hash, before->request.plan_hash, sizeof r->request.plan_hash);
+    }
+    r->request.reprocess = w->creates_sent > 0 ? (enum op_reprocess)world_random(w, 3) : OP_REPROCESS_ALL;
+    r->request.downstream = r->request.reprocess != OP_REPROCESS_ALL && world_chance(w, 40);
+}
+
 /* A random command; creates first, so that there is something to steer. */
 static struct sim_request *random_request(struct world *w)
 {
     uint64_t dice = world_random(w, 100);
     if (w->creates_sent == 0 || (dice < 30 && w->creates_sent < SIM_BACKFILLS_MAX)) {
         struct sim_request *r = request_new(w, OP_CREATE);
-        bundle_of(w, r);
+        choose_plan(w, r);
         r->request.backward = world_chance(w, 30);
+        r->request.queue = world_chance(w, 50);
         w->creates_sent++;
         return r;
     }
@@ -173,7 +214,7 @@ void sim_operator_resume(struct world *w)
         }
         if (!shadow_is_paused(w->shadow, id))
             continue;
-        struct sim_request *r = request_new(w, OP_RESUME);
+        struct sim_request *r = request_new(w, shadow_is_held(w->shadow, id) ? OP_CANCEL : OP_RESUME);
         r->request.backfill = id;
         send(w, r);
     }

@@ -100,6 +100,9 @@ static void on_created(struct shadow *s, const struct record *r)
     struct shadow_backfill *b = bf_vec_add(&s->backfills);
     b->id = r->backfill;
     b->plan = plan;
+    b->state = BACKFILL_QUEUED;
+    b->reprocess = r->reprocess;
+    b->reuse_downstream = r->reuse_downstream;
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
     b->classes = bf_xcalloc(plan->n_steps, sizeof *b->classes);
     for (size_t i = 0; i < plan->n_steps; i++) {
@@ -108,7 +111,6 @@ static void on_created(struct shadow *s, const struct record *r)
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
             b->cells[i][p].run = 1;
     }
-    shadow_check_outside(s, b);
 }
 
 static void on_backfill_state(struct shadow *s, const struct turn *t, const struct record *r)
@@ -116,7 +118,9 @@ static void on_backfill_state(struct shadow *s, const struct turn *t, const stru
     struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
         return;
+    shadow_check_queue(s, b, r);
     shadow_take_state(s, t, b, r);
+    b->begun |= r->backfill_state == BACKFILL_RUNNING;
     b->state = r->backfill_state;
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         shadow_check_writers(s, b);
@@ -158,6 +162,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     else if (++agent->busy > agent->slots)
         world_violate(s->w, "I6: agent %u has %u of %u slots in use", agent->id, agent->busy, agent->slots);
     cell->open = r->ref.attempt;
+    cell->granted = true;
     struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .open = true};
     if (agent)
         memcpy(a.key, agent->key, sizeof a.key);
@@ -191,6 +196,8 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_take_halt(b, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
+    cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->outcome.source != OUTCOME_CANCELLED &&
+                    r->outcome.source != OUTCOME_FENCED && r->outcome.source != OUTCOME_LOST;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
         cell->end = CELL_DONE;
@@ -240,6 +247,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
     case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
+    case RECORD_REUSED:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_reused(s, b, r);
+        break;
     case RECORD_GRANTED: on_granted(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_STEERED:
@@ -361,6 +372,14 @@ bool shadow_is_paused(const struct shadow *s, uint32_t backfill)
     for (size_t i = 0; i < s->backfills.n; i++)
         if (s->backfills.at[i].id == backfill)
             return s->backfills.at[i].state == BACKFILL_PAUSED;
+    return false;
+}
+
+bool shadow_is_held(const struct shadow *s, uint32_t backfill)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].id == backfill)
+            return s->backfills.at[i].state == BACKFILL_PAUSED && !s->backfills.at[i].begun;
     return false;
 }
 

@@ -24,6 +24,8 @@ bool shadow_replied(const struct shadow *s, const uint8_t id[OP_REQUEST_ID_BYTES
 uint32_t shadow_backfills(const struct shadow *s);
 bool shadow_all_terminal(const struct shadow *s);
 bool shadow_is_paused(const struct shadow *s, uint32_t backfill);
+/* Paused before it began: what it requires is missing. */
+bool shadow_is_held(const struct shadow *s, uint32_t backfill);
 /* A backfill that a check halted; 0: none. */
 uint32_t shadow_some_halted(const struct shadow *s);
 /* After a turn: every instance is in the state, and has the flags, that the records say.  always: also when nothing was steered. */

@@ -27,7 +27,8 @@ static bool resumed(const struct turn *t, uint32_t backfill)
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {
     bool told = *r->reason != '\0';
-    if (told && (!b->halted || r->backfill_state != BACKFILL_PAUSED))
+    bool held = b->state == BACKFILL_QUEUED && told && r->backfill_state == BACKFILL_PAUSED;      /* see shadow_queue.c */
+    if (told && !held && (!b->halted || r->backfill_state != BACKFILL_PAUSED))
         world_violate(s->w, "halt: backfill %u is halted (%s), and no check said so", b->id, r->reason);
     if (b->halted && b->state != BACKFILL_PAUSED && r->backfill_state == BACKFILL_PAUSED && !told)
         world_violate(s->w, "halt: backfill %u is halted without a reason", b->id);

@@ -13,13 +13,19 @@ struct shadow_cell {
     uint64_t open;
     uint32_t run, charged;                                   /* charged: attempts of this run that count */
     bool backing_off;
-    bool held, stale, skipped;                               /* skipped: how it is done */
+    bool held, stale, skipped;                               /* skipped: how it is done; stale: it is older than what it read */
     bool cancelling, kept;                                   /* a person cancelled it while it was open; and lets it go to its end */
+    bool granted;                                            /* ever */
+    bool failing;                                            /* its last attempt failed, of itself */
+    uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
 };
 struct shadow_backfill {
     uint32_t id;
     enum backfill_state state;
     struct plan *plan;
+    bool begun;
+    enum op_reprocess reprocess;
+    bool reuse_downstream;
     bool halted;                                             /* a check said so, and nobody has resumed it */
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
@@ -68,8 +74,15 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
-/* What b requires of earlier backfills has succeeded there. */
-void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b);
+/* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
+uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
+/* The queue: a change of state, before it is taken. */
+void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
+/* What is reused: a record of it; and when it begins, that it is all that there is. */
+void shadow_take_reused(struct shadow *s, struct shadow_backfill *b, const struct record *r);
+void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
+bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p);
+bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

@@ -24,12 +24,12 @@ static bool is_needed(const struct plan_edge *edge, const struct plan_partitions
     return false;
 }
 
-/* As the newest backfill before this one says that has the partition. */
+/* As the newest other backfill says that has begun and has the partition. */
 static bool done_before(const struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, int64_t from_s, int64_t until_s)
 {
     for (size_t i = s->backfills.n; i-- > 0;) {
         const struct shadow_backfill *other = &s->backfills.at[i];
-        if (other->id >= b->id || strcmp(other->plan->name, b->plan->name) != 0)
+        if (other == b || !other->begun || strcmp(other->plan->name, b->plan->name) != 0)
             continue;
         for (uint32_t k = 0; k < other->plan->n_steps; k++) {
             const struct plan_step *its = &other->plan->steps[k];
@@ -41,7 +41,7 @@ static bool done_before(const struct shadow *s, const struct shadow_backfill *b,
     return false;
 }
 
-static void check_edge(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, const struct plan_edge *edge)
+static uint32_t check_edge(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, const struct plan_edge *edge, bool complain)
 {
     const struct plan_step *up = &b->plan->steps[edge->upstream];
     const struct plan_partitions *own = step->partitions, *in = up->partitions;
@@ -50,7 +50,7 @@ static void check_edge(struct shadow *s, const struct shadow_backfill *b, const 
     int64_t until_s = in->start_s[in->n] > own->start_s[own->n] ? in->start_s[in->n] : own->start_s[own->n];
     plan_partitions_build(up->grain, b->plan->zone, from_s - AROUND * longest_s(up->grain), until_s + AROUND * longest_s(up->grain), &all);
     int64_t first = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, missing = 0;
     while (first < all.n && all.start_s[first] != in->start_s[0])
         first++;
     for (uint32_t i = 0; i < all.n; i++) {
@@ -58,23 +58,28 @@ static void check_edge(struct shadow *s, const struct shadow_backfill *b, const 
         if (inside || !is_needed(edge, own, i - first, all.start_s[i], all.start_s[i + 1]))
             continue;
         n++;
-        if (!done_before(s, b, up, all.start_s[i], all.start_s[i + 1]))
-            world_violate(s->w, "outside: backfill %u is created, and %s[%lld] has not succeeded before it, which %s requires", b->id, up->name,
+        bool done = done_before(s, b, up, all.start_s[i], all.start_s[i + 1]);
+        missing += !done;
+        if (!done && complain)
+            world_violate(s->w, "outside: backfill %u begins, and %s[%lld] has not succeeded before it, which %s requires", b->id, up->name,
                           (long long)(i - first), step->name);
     }
     world_trace(s->w, "backfill %u requires %u partitions outside its range", b->id, n);
     plan_partitions_done(&all);
+    return missing;
 }
 
-void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b)
+uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain)
 {
+    uint32_t missing = 0;
     for (uint32_t i = 0; i < b->plan->n_steps; i++) {
         const struct plan_step *step = &b->plan->steps[i];
         for (size_t e = 0; e < step->n_edges; e++) {
             enum plan_mapping m = step->edges[e].mapping;
             bool may_lie_outside = m == PLAN_PREVIOUS || m == PLAN_WINDOW || (m == PLAN_CONTAINED && step->grain != PLAN_NONE);
             if (may_lie_outside && step->edges[e].outside == PLAN_REQUIRE_SUCCESS)
-                check_edge(s, b, step, &step->edges[e]);
+                missing += check_edge(s, b, step, &step->edges[e], complain);
         }
     }
+    return missing;
 }

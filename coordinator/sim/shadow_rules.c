@@ -10,7 +10,7 @@ static bool lies_in(const struct plan_partitions *fine, uint32_t f, const struct
 }
 
 /* Does partition p of the step need partition u of the upstream?  Both tables are one where the grain is. */
-static bool needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p)
+bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p)
 {
     switch (edge->mapping) {
     case PLAN_SAME: return u == p;
@@ -27,7 +27,7 @@ bool shadow_needs(const struct shadow_backfill *b, uint32_t step, uint32_t p, ui
 {
     const struct plan_step *st = &b->plan->steps[step];
     for (size_t e = 0; e < st->n_edges; e++)
-        if (st->edges[e].upstream == up && needs(&st->edges[e], b->plan->steps[up].partitions, u, st->partitions, p))
+        if (st->edges[e].upstream == up && shadow_edge_needs(&st->edges[e], b->plan->steps[up].partitions, u, st->partitions, p))
             return true;
     return false;
 }
@@ -40,7 +40,7 @@ static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t 
         const struct plan_edge *edge = &st->edges[e];
         const struct plan_partitions *up = b->plan->steps[edge->upstream].partitions;
         for (uint32_t u = 0; u < up->n; u++)
-            if (b->cells[edge->upstream][u].end != CELL_DONE && needs(edge, up, u, st->partitions, index)) {
+            if (b->cells[edge->upstream][u].end != CELL_DONE && shadow_edge_needs(edge, up, u, st->partitions, index)) {
                 *ret_up = edge->upstream;
                 *ret_index = u;
                 return true;
@@ -98,11 +98,20 @@ static bool steps_collide(const struct plan *a, const struct plan_step *x, const
 
 static bool is_live(const struct shadow *s, const struct shadow_backfill *b)
 {
-    if (b->state == BACKFILL_QUEUED || b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
+    if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         return true;
     for (size_t i = 0; i < s->attempts.n; i++)
         if (s->attempts.at[i].open && s->attempts.at[i].backfill == b->id)
             return true;
+    return false;
+}
+
+bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b)
+{
+    for (size_t x = 0; x < a->plan->n_steps; x++)
+        for (size_t y = 0; y < b->plan->n_steps; y++)
+            if (steps_collide(a->plan, &a->plan->steps[x], b->plan, &b->plan->steps[y]))
+                return true;
     return false;
 }
 
@@ -112,10 +121,8 @@ void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b)
         const struct shadow_backfill *other = &s->backfills.at[i];
         if (other->id == b->id || !is_live(s, other))
             continue;
-        for (size_t x = 0; x < b->plan->n_steps; x++)
-            for (size_t y = 0; y < other->plan->n_steps; y++)
-                if (steps_collide(b->plan, &b->plan->steps[x], other->plan, &other->plan->steps[y]))
-                    world_violate(s->w, "I18: backfills %u and %u write the same partitions (%s)", b->id, other->id, b->plan->steps[x].name);
+        if (shadow_collide(b, other))
+            world_violate(s->w, "I18: backfills %u and %u write the same partitions", b->id, other->id);
     }
 }
 

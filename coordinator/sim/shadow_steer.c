@@ -70,7 +70,8 @@ static void begin_run(struct shadow_cell *c)
         return;
     c->run++;
     c->charged = 0;
-    c->stale = false;
+    c->origin = 0;
+    c->stale = c->failing = false;
     c->end = CELL_WAITING;
 }
 

@@ -420,7 +420,7 @@ static void add_plan(struct engine *e, const struct fx_plan_source *s)
     engine_add_plan(e, key, s->make(s->seed));
 }
 
-uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
+const struct effect *fx_create_as(struct fx *f, fx_make *make, uint64_t seed, const struct op_request *how)
 {
     struct fx_plan_source s = {.make = make, .seed = seed};
     uint64_t n = f->plans.n + 1;
@@ -429,7 +429,15 @@ uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
     add_plan(f->e, &s);
     struct op_request r = fx_request(f, OP_CREATE, 0);
     memcpy(r.plan_hash, s.hash, sizeof r.plan_hash);
-    return fx_command(f, &r)->rc == BF_OK ? engine_latest_backfill(f->e) : 0;
+    r.queue = how->queue;
+    r.reprocess = how->reprocess;
+    r.downstream = how->downstream;
+    return fx_command(f, &r);
+}
+
+uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
+{
+    return fx_create_as(f, make, seed, &(struct op_request){0})->rc == BF_OK ? engine_latest_backfill(f->e) : 0;
 }
 
 /* ---- looking ---- */

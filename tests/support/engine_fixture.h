@@ -76,6 +76,9 @@ const struct effect *fx_ask(struct fx *f, enum op_verb verb, uint32_t backfill);
 /* CREATE of make(seed); 0 when it was refused. */
 uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed);
 
+/* The same with the queue, reprocess and downstream of a request; the answer. */
+const struct effect *fx_create_as(struct fx *f, fx_make *make, uint64_t seed, const struct op_request *how);
+
 /* Looking. */
 size_t fx_count_effects(const struct fx *f, enum effect_kind kind);
 size_t fx_count_records(const struct fx *f, enum record_kind kind);

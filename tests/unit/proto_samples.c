@@ -28,7 +28,7 @@ LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_L
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
-     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
+     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
 
 /* ---- values ---- */
 
@@ -249,9 +249,11 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
         selectors[i] = text(s);
     m.selectors = selectors;
     m.priority = (enum op_priority)(1 + below(s, OP_LOW));
-    m.dry_run = verb >= OP_PRIORITY && verb <= OP_MARK && set(s);
+    m.dry_run = (verb == OP_CREATE || (verb >= OP_PRIORITY && verb <= OP_MARK)) && set(s);
     m.downstream = set(s);
     m.keep_running = set(s);
+    m.queue = verb == OP_CREATE && set(s);
+    m.reprocess = verb == OP_CREATE && set(s) ? (enum op_reprocess)(1 + below(s, OP_REPROCESS_FAILED)) : OP_REPROCESS_ALL;
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
@@ -327,6 +329,14 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     struct steer_range *ranges = r.n_ranges ? bf_arena_alloc(&s->arena, r.n_ranges * sizeof *ranges) : NULL;
     for (size_t i = 0; i < r.n_ranges; i++)
         ranges[i] = (struct steer_range){number32(s), number32(s), number32(s)};
+    r.reprocess = set(s) ? (enum op_reprocess)(1 + below(s, OP_REPROCESS_FAILED)) : OP_REPROCESS_ALL;
+    r.reuse_downstream = set(s);
+    r.last = set(s);
+    r.n_reused = 1 + below(s, 20);
+    struct reuse_range *reused = bf_arena_alloc(&s->arena, r.n_reused * sizeof *reused);
+    for (size_t i = 0; i < r.n_reused; i++)
+        reused[i] = (struct reuse_range){number32(s), number32(s)};
+    r.reused = reused;
     r.ranges = ranges;
     return r;
 }
@@ -420,7 +430,8 @@ const char *request_differs(const struct op_request *a, const struct op_request 
 {
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
-    SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running);
+    SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
+    SAME(reprocess);
     SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name);
     SAME(n_selectors);
     for (size_t i = 0; i < a->n_selectors; i++)
@@ -452,10 +463,13 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
-    SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps);
+    SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);
     for (size_t i = 0; i < a->n_steps; i++)
         SAME(steps[i]);
     SAME(action); SAME(steer_flags); SAME(n_ranges);
+    for (size_t i = 0; i < a->n_reused; i++) {
+        SAME(reused[i].n); SAME(reused[i].from_kind);
+    }
     for (size_t i = 0; i < a->n_ranges; i++) {
         SAME(ranges[i].step); SAME(ranges[i].first); SAME(ranges[i].n);
     }

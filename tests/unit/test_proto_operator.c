@@ -58,7 +58,9 @@ static void big_log_page(struct op_request *m) { m->verb = OP_LOGS; m->page_limi
 static void big_plan_page(struct op_request *m) { m->verb = OP_PLAN_GET; m->page_limit = OP_PLAN_CHUNK_BYTES + 1; }
 static void no_class(struct op_request *m) { m->verb = OP_PRIORITY; m->priority = 0; }
 static void bad_class(struct op_request *m) { m->priority = (enum op_priority)5; }
-static void dry_create(struct op_request *m) { m->dry_run = true; }
+static void dry_pause(struct op_request *m) { m->verb = OP_PAUSE; m->dry_run = true; }
+static void queued_pause(struct op_request *m) { m->verb = OP_PAUSE; m->dry_run = false; }
+static void bad_reprocess(struct op_request *m) { m->reprocess = (enum op_reprocess)3; }
 static void bad_verb(struct op_request *m) { m->verb = 30; }
 static void no_verb(struct op_request *m) { m->verb = 0; }
 static void big_page(struct op_request *m) { m->page_limit = OP_PAGE_MAX + 1; }
@@ -76,7 +78,9 @@ Test(proto_operator, wrong_values_are_refused_by_name)
         {"unknown verb", bad_verb, BF_PROTOCOL, "verb 30 is not known"},
         {"no class", no_class, BF_PROTOCOL, "priority comes without its class"},
         {"class 5", bad_class, BF_PROTOCOL, "priority class 5"},
-        {"dry run of another verb", dry_create, BF_UNSUPPORTED, "create: a dry run is not supported yet"},
+        {"dry run of another verb", dry_pause, BF_UNSUPPORTED, "pause: a dry run is not supported yet"},
+        {"a queue for another verb", queued_pause, BF_PROTOCOL, "pause: queue and reprocess belong to create"},
+        {"reprocess 3", bad_reprocess, BF_PROTOCOL, "way of reprocessing 3"},
         {"no verb", no_verb, BF_PROTOCOL, "verb 0 is not known"},
         {"page", big_page, BF_LIMIT, "page of 1001 rows"},
         {"page of a log", big_log_page, BF_LIMIT, "page of 524289 bytes"},

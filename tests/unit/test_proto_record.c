@@ -213,6 +213,8 @@ Test(proto_record, only_changes_are_inputs)
     struct bf_buf b = {0};
     struct bf_error err = {0};
     i.command.verb = OP_STATUS;
+    i.command.queue = false;                     /* of creates alone */
+    i.command.reprocess = OP_REPROCESS_ALL;
     turn_encode(&t, &b);
     cr_assert_eq(turn_decode(b.data, b.len, &back, &err), BF_PROTOCOL);
     cr_assert_not_null(strstr(err.text, "(status) is no input"), "%s", err.text);

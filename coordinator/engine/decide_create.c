@@ -1,0 +1,112 @@
+/* The creation of a backfill: what refuses it, and what is set before it runs, or waits in the queue. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/decide.h"
+#include "coordinator/engine/reprocess.h"
+
+enum { QUEUED_MAX = 1000 };
+
+static const char *reprocess_name(enum op_reprocess how)
+{
+    return how == OP_REPROCESS_MISSING ? "missing" : how == OP_REPROCESS_FAILED ? "failed" : "all";
+}
+
+static bool queue_is_full(const struct engine *e)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < e->live.n; i++)
+        n += backfill_find(e, e->live.at[i])->state == BACKFILL_QUEUED;
+    return n >= QUEUED_MAX;
+}
+
+static const struct backfill *emit_created(struct decision *d, const struct input *in)
+{
+    const struct op_request *c = &in->command;
+    uint32_t id = d->e->next_backfill;
+    struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);
+    r->backfill = id;
+    memcpy(r->plan_hash, c->plan_hash, sizeof r->plan_hash);
+    r->from = c->from;
+    r->to = c->to;
+    r->backward = c->backward;
+    r->params = c->params;
+    r->n_params = c->n_params;
+    r->actor = in->actor;
+    r->reason = c->reason;
+    r->reprocess = c->reprocess;
+    r->reuse_downstream = c->downstream;
+    record_emit(d, r);
+    return backfill_find(d->e, id);
+}
+
+static const char *reuse_json(struct decision *d, const struct backfill *b, const struct reuse_counts *c)
+{
+    unsigned long long runs = 0;
+    for (uint8_t v = 0; v < REUSE_VERDICTS; v++)
+        runs += reuse_runs(v) ? c->n[v] : 0;
+    if (b->reprocess == OP_REPROCESS_ALL || b->state == BACKFILL_QUEUED)
+        return out_printf(d->out, "{\"mode\":\"%s\"}", reprocess_name(b->reprocess));
+    return out_printf(d->out, "{\"mode\":\"%s\",\"run\":%llu,\"reused\":%llu,\"stale\":%llu,\"failed\":%llu}", reprocess_name(b->reprocess), runs,
+                      (unsigned long long)(c->n[REUSE_TAKEN] + c->n[REUSE_TAKEN_STALE]), (unsigned long long)c->n[REUSE_TAKEN_STALE],
+                      (unsigned long long)c->n[REUSE_TAKEN_FAILURE]);
+}
+
+/* The text is for people: it says in one sentence what standard output must not. */
+static struct answer created(struct decision *d, const struct backfill *b, const struct reuse_counts *counts, uint32_t ahead, const char *behind)
+{
+    char of[24] = "null";
+    if (ahead)
+        snprintf(of, sizeof of, "\"bf-%u\"", ahead);
+    const char *text = behind ? out_printf(d->out, "bf-%u is queued: %s", b->id, behind)
+                              : out_printf(d->out, "bf-%u%s", b->id, reuse_words(d, b, counts));
+    const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"steps\":{\"total\":%u},\"queued_behind\":%s,\"reprocess\":%s}", b->id,
+                                  backfill_state_name(b->state), b->topology->n, of, reuse_json(d, b, counts));
+    return (struct answer){.rc = BF_OK, .text = text, .json = json, .before = "", .after = json};
+}
+
+/* "bf-1 (running) writes mart.x for …": how it goes on is another matter when one waits. */
+static const char *without_advice(struct decision *d, const char *conflict)
+{
+    const char *advice = strstr(conflict, ", and so would this one");
+    return out_printf(d->out, "%.*s", advice ? (int)(advice - conflict) : (int)strlen(conflict), conflict);
+}
+
+static struct answer create_queued(struct decision *d, const struct input *in, const struct known_plan *known, uint32_t ahead, const char *conflict)
+{
+    struct reuse_counts none = {0};
+    if (queue_is_full(d->e))
+        return command_refuse(BF_LIMIT, out_printf(d->out, "%d backfills are queued already: cancel some, or wait until some have begun", QUEUED_MAX));
+    const char *behind = without_advice(d, conflict);
+    decide_plan_pools(d, known->plan, true);
+    const struct backfill *b = emit_created(d, in);
+    return created(d, b, &none, ahead, behind);
+}
+
+struct answer decide_create(struct decision *d, const struct input *in)
+{
+    const struct op_request *c = &in->command;
+    uint8_t key[32];
+    const char *conflict = NULL;
+    struct reuse_counts counts = {0};
+    engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
+    const struct known_plan *known = plan_find(d->e, key);
+    if (d->e->low)
+        return command_refuse(BF_FULL, "the coordinator's store is short of room; free some, and create the backfill again");
+    if (!known)
+        return command_refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
+    if (c->downstream && c->reprocess == OP_REPROCESS_ALL)
+        return command_refuse(BF_INVALID, "downstream goes with a reprocess of what is missing or failed: all of it runs anyway");
+    const struct backfill *ahead = BF_PLANTED("one_writer_unchecked") ? NULL : writers_conflict(d, known->topology, 0, &conflict);
+    if (ahead && c->queue)
+        return create_queued(d, in, known, ahead->id, conflict);
+    if (ahead)
+        return command_refuse(BF_CONFLICT, conflict);
+    if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
+        return command_refuse(BF_CONFLICT, conflict);
+    decide_plan_pools(d, known->plan, false);    /* a backfill is made on pools that are there */
+    const struct backfill *b = emit_created(d, in);
+    decide_begin(d, b, &counts);
+    return created(d, b, &counts, 0, NULL);
+}
