@@ -173,6 +173,10 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
         if (others[i].n > 0)
             bf_buf_printf(ret, ", %" PRId64 " %s", others[i].n, others[i].words);
     const char *halted = render_text(status, "halted");
+    int64_t warned = render_number(status, "checks_warned");
+    if (warned > 0)
+        bf_buf_printf(ret, "; %s%" PRId64 " check%s warned, see `bfctl checks %s --status warned`",
+                      json_is_true(json_object_get(status, "checks_warned_more")) ? "at least " : "", warned, warned == 1 ? "" : "s", id);
     if (*halted)
         bf_buf_printf(ret, "; %s; mend it, then `bfctl retry %s` and `bfctl resume %s`", render_safe(halted), id, id);
     else if (c.failed > 0)

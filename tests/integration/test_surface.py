@@ -136,7 +136,7 @@ class SurfaceTest(unittest.TestCase):
             a, b = self.ctl(get), self.ctl(plain)
             self.assertEqual((a.stdout, a.stderr), (b.stdout, b.stderr), get)
         one = json.loads(self.out(f"get backfill {self.orders} -o json"))
-        self.assertEqual(one["id"], self.orders)
+        self.assertEqual(one, self.cluster.json("backfill", "get", self.orders))
 
     def test_describe(self):
         page = self.out(f"describe backfill {self.orders}")
