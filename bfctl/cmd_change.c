@@ -19,7 +19,8 @@ struct values {
 static const struct bf_option options[] = {CHANGE_OPTIONS};
 static const struct bf_option pause_options[] = {AWAIT_OPTIONS(struct values, "until nothing of it runs any more"), CHANGE_OPTIONS};
 static const struct bf_option cancel_options[] = {
-    AWAIT_OPTIONS(struct values, "until nothing of it runs any more"), {"yes", 'y', BF_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"}, CHANGE_OPTIONS};
+    AWAIT_OPTIONS(struct values, "until nothing of it runs any more"),
+    {"yes", 'y', BF_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"}, CHANGE_OPTIONS};
 
 static int change_backfill(struct ctl_call *call, enum op_verb verb)
 {

@@ -19,7 +19,7 @@ struct values {
 };
 
 static const struct bf_option list_options[] = {
-    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "only those created since: 2h, 1d, 2024-01-31, 2024-01-31T06:00:00Z"},
+    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "only those created since: 2h, 1d, 2024-01-31, 2024-01-31T06:00Z"},
     LISTING_OPTION_LIMIT(struct values, "100"),
     LISTING_OPTION_WATCH(struct values),
     CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),
