@@ -56,7 +56,8 @@ static void put_warnings(const json_t *row, struct bf_buf *ret)
 }
 
 static const struct view_column agents_columns[] = {
-    {.name = "NAME", .key = "name"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE}, {.name = "BUSY", .put = put_busy, .kind = VIEW_RIGHT},
+    {.name = "NAME", .key = "name"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE},
+    {.name = "BUSY", .put = put_busy, .kind = VIEW_RIGHT},
     {.name = "FENCE", .key = "fence"}, {.name = "VERSION", .key = "version"}, {.name = "SINCE", .key = "since", .kind = VIEW_TIME},
     {.name = "USER", .put = put_user, .wide = true}, {.name = "LABELS", .put = put_labels, .cut = true},
     {.name = "WARNINGS", .put = put_warnings, .wide = true}};
@@ -102,7 +103,8 @@ static void put_free(const json_t *row, struct bf_buf *ret)
 }
 
 static const struct view_column pools_columns[] = {
-    {.name = "NAME", .key = "name"}, {.name = "USED", .key = "used", .kind = VIEW_NUMBER}, {.name = "SLOTS", .key = "slots", .kind = VIEW_NUMBER},
+    {.name = "NAME", .key = "name"}, {.name = "USED", .key = "used", .kind = VIEW_NUMBER},
+    {.name = "SLOTS", .key = "slots", .kind = VIEW_NUMBER},
     {.name = "FREE", .put = put_free, .kind = VIEW_RIGHT, .wide = true}, {.name = "SET BY", .key = "source"}};
 static const struct view pools_view = {
     .what = "pools", .columns = pools_columns, .n_columns = sizeof pools_columns / sizeof pools_columns[0], .name = view_name_name};

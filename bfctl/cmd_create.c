@@ -249,8 +249,8 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_create = {
-    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--reprocess WHAT [--downstream]]\n"
-             "         [--queue] [--wait] [options]",
+    .usage = "backfill create PLAN [--from DATE] [--to DATE] [--order ORDER] [--param NAME=VALUE] [--reprocess WHAT [--downstream]]"
+             " [--queue] [--wait] [options]",
     .about = "The plan is compiled first; what is wrong with it shows with file, line and column.  Standard output gets the id\n"
              "(or with -o json one document); progress goes to standard error.  With --wait the exit status is that of the\n"
              "backfill: 0 succeeded, 1 failed, cancelled or halted by a check, 3 partly succeeded.  A coordinator that restarts\n"

@@ -11,6 +11,7 @@
 #include "bfctl/render.h"
 #include "bfctl/session.h"
 #include "bfctl/terminal.h"
+#include "bfctl/view.h"
 #include "bfctl/words.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -57,13 +58,14 @@ static void show_checks(const json_t *checks)
     size_t i, passed = 0, shown = 0;
     json_t *c;
     json_array_foreach((json_t *)checks, i, c) {
-        const char *partition = render_text(c, "partition"), *status = render_text(c, "status");
+        BF_CLEANUP(bf_buf_free) struct bf_buf name = {0};
+        const char *status = render_text(c, "status");
         bool good = strcmp(status, "passed") == 0;
         passed += good;
+        view_name_instance(c, &name);
         if (!good && shown++ < CHECKS_SHOWN)
-            printf("%s %s of %s%s%s%s: %s\n", render_safe(render_text(c, "name")), strcmp(status, "could_not_run") == 0 ? "could not run"
-                   : render_safe(status), render_safe(render_text(c, "step")), *partition ? "[" : "", render_safe(partition),
-                   *partition ? "]" : "", render_safe(render_text(c, "text")));
+            printf("%s %s of %s: %s\n", render_safe(render_text(c, "name")), strcmp(status, "could_not_run") == 0 ? "could not run"
+                   : render_safe(status), render_safe(bf_buf_cstr(&name)), render_safe(render_text(c, "text")));
     }
     if (shown > CHECKS_SHOWN)
         printf("and %zu more; `bfctl checks` has them all\n", shown - CHECKS_SHOWN);
@@ -209,9 +211,10 @@ static void show_agent(const json_t *document)
     page_heading("Runs");
     json_array_foreach(json_object_get(document, "runs"), i, r) {
         char at[RENDER_TIME_MAX];
-        const char *partition = render_text(r, "partition");
-        printf("%s %s%s%s%s, %s, since %s\n", render_safe(render_text(r, "backfill")), render_safe(render_text(r, "step")), *partition ? "[" : "",
-               render_safe(partition), *partition ? "]" : "", render_safe(render_text(r, "attempt")), render_time(render_text(r, "started_at"), at));
+        BF_CLEANUP(bf_buf_free) struct bf_buf name = {0};
+        view_name_instance(r, &name);
+        printf("%s %s, %s, since %s\n", render_safe(render_text(r, "backfill")), render_safe(bf_buf_cstr(&name)),
+               render_safe(render_text(r, "attempt")), render_time(render_text(r, "started_at"), at));
     }
     if (i == 0)
         printf("nothing\n");

@@ -19,7 +19,7 @@ struct values {
 };
 
 static const struct bf_option list_options[] = {
-    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "only those created since: 2h, 1d, 2024-01-31, 2024-01-31T06:00:00Z"},
+    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "only those created since: 2h, 1d, 2024-01-31, 2024-01-31T06:00Z"},
     LISTING_OPTION_LIMIT(struct values, "100"),
     LISTING_OPTION_WATCH(struct values),
     CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),
@@ -84,6 +84,29 @@ static enum bf_rc read_ids(struct ctl_call *call, char ids[][16], const char **n
     return BF_OK;
 }
 
+/* ---- as a page ---- */
+
+static void show_page(const struct ctl_call *call, const json_t *rows)
+{
+    (void)call;
+    page_print(json_array_get(rows, 0));
+}
+
+/* One backfill, whose document tells more than a row of the list. */
+static int run_one(struct ctl_call *call, enum ctl_output preset)
+{
+    const struct values *v = call->values;
+    struct op_request req;
+    client_request(&req, OP_GET);
+    if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
+    struct listing l = {.view = &view, .req = &req, .pages = LISTING_ONE, .watch = v->watch, .preset = preset, .text = show_page,
+                        .outputs = (preset == CTL_TEXT ? CTL_TEXT : 0u) | CTL_TABLE | CTL_WIDE | CTL_JSON | CTL_NAME};
+    return listing_run(call, &l);
+}
+
+/* ---- the commands ---- */
+
 static int run_list(struct ctl_call *call)
 {
     const struct values *v = call->values;
@@ -99,29 +122,16 @@ static int run_list(struct ctl_call *call)
         return ctl_failed(&call->err);
     if (v->since)
         ctl_note_times(since_us, 0);
+    else if (call->n_words == 1)
+        return run_one(call, CTL_TABLE);
     struct listing l = {.view = &view, .req = &req, .pages = LISTING_PAGES, .limit = v->limit, .watch = v->watch, .table_limit = 100,
                         .json_limit = 100, .names = names, .n_names = call->n_words, .keep = v->since ? is_newer : NULL, .arg = &since_us};
     return listing_run(call, &l);
 }
 
-/* ---- as a page ---- */
-
-static void show_page(const struct ctl_call *call, const json_t *rows)
-{
-    (void)call;
-    page_print(json_array_get(rows, 0));
-}
-
 static int run_get(struct ctl_call *call)
 {
-    const struct values *v = call->values;
-    struct op_request req;
-    client_request(&req, OP_GET);
-    if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK)
-        return ctl_failed(&call->err);
-    struct listing l = {.view = &view, .req = &req, .pages = LISTING_ONE, .watch = v->watch, .preset = CTL_TEXT, .text = show_page,
-                        .outputs = CTL_TEXT | CTL_TABLE | CTL_WIDE | CTL_JSON | CTL_NAME};
-    return listing_run(call, &l);
+    return run_one(call, CTL_TEXT);
 }
 
 const struct ctl_command cmd_list = {

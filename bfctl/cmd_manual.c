@@ -85,7 +85,8 @@ static int run(struct ctl_call *call)
             put_command(&table->at[i]);
     fputs("## Other words for them\n\n", stdout);
     for (size_t i = 0; i < table->n_aliases; i++)
-        printf("*bfctl %s*: the same as *bfctl %s*%s\n", table->aliases[i].name, table->aliases[i].words, i + 1 < table->n_aliases ? "++" : "");
+        printf("*bfctl %s*: the same as *bfctl %s*%s\n", table->aliases[i].name, table->aliases[i].words,
+               i + 1 < table->n_aliases ? "++" : "");
     return 0;
 }
 

@@ -83,12 +83,14 @@ static void put_failure(const json_t *row, struct bf_buf *ret)
 }
 
 static const struct view_column columns[] = {
-    {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"}, {.name = "STATE", .put = put_state, .kind = VIEW_STATE},
+    {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"},
+    {.name = "STATE", .put = put_state, .kind = VIEW_STATE},
     {.name = "TRIES", .key = "attempts", .kind = VIEW_NUMBER}, {.name = "AGENT", .key = "agent", .cut = true},
     {.name = "TIME", .put = put_took, .kind = VIEW_RIGHT}, {.name = "RUN", .key = "run", .kind = VIEW_NUMBER, .wide = true},
     {.name = "ATTEMPT", .key = "attempt", .wide = true}, {.name = "STARTED", .key = "started_at", .kind = VIEW_TIME, .wide = true},
     {.name = "FINISHED", .key = "finished_at", .kind = VIEW_TIME, .wide = true}, {.name = "CLASS", .put = put_class, .wide = true},
-    {.name = "CPU", .put = put_cpu, .kind = VIEW_RIGHT, .wide = true}, {.name = "MEMORY", .put = put_memory, .kind = VIEW_RIGHT, .wide = true},
+    {.name = "CPU", .put = put_cpu, .kind = VIEW_RIGHT, .wide = true},
+    {.name = "MEMORY", .put = put_memory, .kind = VIEW_RIGHT, .wide = true},
     {.name = "READ", .put = put_read, .kind = VIEW_RIGHT, .wide = true},
     {.name = "WRITTEN", .put = put_written, .kind = VIEW_RIGHT, .wide = true}, {.name = "FAILURE", .put = put_failure, .cut = true}};
 static const struct view view = {

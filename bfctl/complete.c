@@ -123,7 +123,8 @@ static bool offer_meaning(const struct place *p, const char *meaning)
     static const struct { const char *meaning; const char *const words[12]; } fixed[] = {
         {"CLASS", {"critical", "high", "normal", "low"}}, {"ORDER", {"forward", "backward"}},
         {"KIND", {"backfill", "step", "agent", "pool"}}, {"STATUS", {"failed", "warned", "passed", "could_not_run"}},
-        {"STATE", {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed", "cancelled", "upstream_failed"}}};
+        {"STATE", {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed", "cancelled",
+                   "upstream_failed"}}};
     static const char *const files[] = {"FILE", "PLAN", "DIR", "MANIFEST", "PATH", "A", "B", NULL};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(meaning, fixed[i].meaning) == 0) {

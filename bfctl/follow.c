@@ -186,6 +186,26 @@ static enum bf_rc follow_loop(struct session *s, struct op_request *req, struct 
     return bf_fail(err, BF_TIMED_OUT, "the backfill has not ended within %s; it goes on", limit);
 }
 
+/* What the document of the progress does not count: checks that warned and let the data through.  One page of them is enough to know;
+ * where nothing is kept of checks there is nothing to say. */
+static void add_warned(struct session *s, json_t *status)
+{
+    ANSWER_AUTO struct answer a = {0};
+    struct bf_error err;
+    struct op_request req;
+    client_request(&req, OP_CHECKS);
+    req.state = "warned";
+    int64_t whole_ms = s->settings.request_timeout_ms;
+    if (whole_ms > AWAY_TIMEOUT_MS)
+        s->settings.request_timeout_ms = AWAY_TIMEOUT_MS;
+    bool told = words_backfill(render_text(status, "id"), &req.backfill, &err) == BF_OK && session_query(s, &req, &a, &err) == BF_OK;
+    s->settings.request_timeout_ms = whole_ms;
+    if (!told)
+        return;
+    json_object_set_new(status, "checks_warned", json_integer((json_int_t)json_array_size(json_object_get(a.json, "rows"))));
+    json_object_set_new(status, "checks_warned_more", json_boolean(json_is_integer(json_object_get(a.json, "next"))));
+}
+
 enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_options *o, json_t **ret_status,
                   struct bf_error *err)
 {
@@ -199,6 +219,7 @@ enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_opti
     enum bf_rc rc = follow_loop(s, &req, &screen, o, &status, err);
     s->settings.request_timeout_ms = whole_ms;
     if (rc == BF_OK) {
+        add_warned(s, status);
         show_end(&screen, status);
         *ret_status = json_incref(status);
     }

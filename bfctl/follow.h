@@ -16,7 +16,8 @@ struct follow_options {
 };
 
 /* Ask until the backfill has ended.  Once it was answered, a coordinator that is away is waited for.  BF_OK: *ret_status is the
- * last document (new reference), and the sentence of the end was written to out.  BF_TIMED_OUT after timeout_ms. */
+ * last document (new reference), with "checks_warned" where that is known, and the sentence of the end was written to out.
+ * BF_TIMED_OUT after timeout_ms. */
 enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_options *o, json_t **ret_status,
                   struct bf_error *err) BF_MUST_CHECK;
 /* The exit status that the end of a backfill means; 1 for one that is halted. */

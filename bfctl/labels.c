@@ -54,8 +54,8 @@ enum bf_rc labels_check(const struct bf_option_list *list, struct bf_error *err)
             struct term t;
             size_t n = strcspn(at, ",");
             if (!read_term(at, n, &t))
-                return bf_fail(err, BF_USAGE, "--selector '%.60s' is no picking of labels: write zone=a, zone!=b, gpu or !gpu, joined by commas",
-                               list->at[i]);
+                return bf_fail(err, BF_USAGE, "--selector '%.60s' is no picking of labels: write zone=a, zone!=b, gpu or !gpu, "
+                               "joined by commas", list->at[i]);
             at += n;
             if (!*at)
                 break;

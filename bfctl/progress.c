@@ -188,6 +188,10 @@ void progress_sentence(const json_t *status, struct bf_buf *ret)
     if (c.stale > 0)
         bf_buf_printf(ret, "; %" PRId64 " %s stale: `bfctl steps %s --state stale`", c.stale, c.stale == 1 ? "is" : "are", id);
     const char *halted = render_text(status, "halted");
+    int64_t warned = render_number(status, "checks_warned");
+    if (warned > 0)
+        bf_buf_printf(ret, "; %s%" PRId64 " check%s warned, see `bfctl checks %s --status warned`",
+                      json_is_true(json_object_get(status, "checks_warned_more")) ? "at least " : "", warned, warned == 1 ? "" : "s", id);
     if (*halted && json_is_null(json_object_get(status, "started_at")))
         bf_buf_printf(ret, "; %s; see to it, then `bfctl resume %s`", render_safe(halted), id);
     else if (*halted)

@@ -52,7 +52,8 @@ void progress_view(const json_t *status, const struct progress_look *look, const
 /* One line: what has changed when it has changed; the second adds what always changes (time, ETA).  rate may be NULL. */
 void progress_line(const json_t *status, struct bf_buf *ret);
 void progress_clock(const json_t *status, const struct progress_rate *rate, struct bf_buf *ret);
-/* The last sentence: result, time, counts, and what to look at; of one that is halted why, and what lets it go on. */
+/* The last sentence: result, time, counts, checks that warned where "checks_warned" tells, and what to look at; of one that is halted
+ * why, and what lets it go on. */
 void progress_sentence(const json_t *status, struct bf_buf *ret);
 
 #endif

@@ -17,6 +17,10 @@ endfunction()
 
 set(made)
 bf_completion(bash bash-completion/completions bfctl)
-bf_completion(zsh zsh/vendor-completions _bfctl)
+if(BF_PACKAGES)                          # where packages put it; what an administrator installs goes elsewhere in zsh
+  bf_completion(zsh zsh/vendor-completions _bfctl)
+else()
+  bf_completion(zsh zsh/site-functions _bfctl)
+endif()
 bf_completion(fish fish/vendor_completions.d bfctl.fish)
 add_custom_target(completion ALL DEPENDS ${made})

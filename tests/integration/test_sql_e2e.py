@@ -136,6 +136,8 @@ class OnDatabase:
         self.assertEqual([(c["partition"], c["kind"]) for c in warned], [(DAYS[0], "accepted_values")])
         self.assertNotIn("secret person", json.dumps(warned))
         self.assertIn("***", json.dumps(warned[0]["offending"]))
+        told = f"1 check warned, see `bfctl checks {backfill} --status warned`"
+        self.assertIn(told, self.cluster.ctl("wait", backfill).stdout)
 
     def test_halt_stops_the_backfill_until_a_person_goes_on(self):
         self.db.execute(f"update raw_sales set amount = null where day = '{DAYS[1]}' and customer = 'ann'")

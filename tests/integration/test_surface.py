@@ -136,7 +136,7 @@ class SurfaceTest(unittest.TestCase):
             a, b = self.ctl(get), self.ctl(plain)
             self.assertEqual((a.stdout, a.stderr), (b.stdout, b.stderr), get)
         one = json.loads(self.out(f"get backfill {self.orders} -o json"))
-        self.assertEqual(one["id"], self.orders)
+        self.assertEqual(one, self.cluster.json("backfill", "get", self.orders))
 
     def test_describe(self):
         page = self.out(f"describe backfill {self.orders}")
@@ -265,9 +265,22 @@ printf '%%s\\n' "${COMPREPLY[@]}"
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "@latest\t\n", ""))
 
     @unittest.skipUnless(shutil.which("zsh"), "no zsh")
-    def test_zsh_reads_its_script(self):
-        done = subprocess.run(["zsh", "-n"], input=self.out("completion zsh"), capture_output=True, text=True, timeout=60, check=False)
+    def test_zsh_completes(self):
+        script = self.out("completion zsh")
+        done = subprocess.run(["zsh", "-f", "-n"], input=script, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        # What the completion system would call is told instead of shown.
+        stage = """
+_describe() { print -rl -- "${(@P)4}" }
+_files() { print -r -- FILES }
+words=('%s' %s '') CURRENT=%d
+_bfctl
+"""
+        for given, offered in ((["agent", "drain"], ["agent-1:connected", "agent-2:connected"]), (["plan", "validate"], ["FILES"]),
+                               (["priority", self.orders], ["critical:", "high:", "normal:", "low:"])):
+            done = subprocess.run(["zsh", "-f", "-c", script + stage % (f"{BIN}/bfctl", " ".join(given), len(given) + 2)], env=self.cluster.env,
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((sorted(done.stdout.splitlines()), done.stderr), (sorted(offered), ""), given)
 
     @unittest.skipUnless(shutil.which("fish"), "no fish")
     def test_fish_completes(self):

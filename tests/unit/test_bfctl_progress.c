@@ -121,6 +121,16 @@ Test(bfctl_progress, lines)
     progress_sentence(status, &text);
     cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 (orders) partly succeeded after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; "
                                          "see `bfctl failures bf-3`");
+    json_object_set_new(status, "checks_warned", json_integer(2));
+    bf_buf_clear(&text);
+    progress_sentence(status, &text);
+    cr_assert_str_eq(bf_buf_cstr(&text), "bf-3 (orders) partly succeeded after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; "
+                                         "2 checks warned, see `bfctl checks bf-3 --status warned`; see `bfctl failures bf-3`");
+    json_object_set_new(status, "checks_warned", json_integer(1));
+    json_object_set_new(status, "checks_warned_more", json_true());
+    bf_buf_clear(&text);
+    progress_sentence(status, &text);
+    cr_assert(strstr(bf_buf_cstr(&text), "; at least 1 check warned, see "), "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
     json_decref(status);
 }
