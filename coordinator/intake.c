@@ -92,7 +92,7 @@ static void drain_arrived(struct turns *t, const uint8_t *key, uint32_t id, cons
     _Static_assert(sizeof msg->incarnation + sizeof msg->nonce == sizeof req.id, "together they name one request");
     memcpy(req.id, &msg->incarnation, sizeof msg->incarnation);
     memcpy(req.id + sizeof msg->incarnation, &msg->nonce, sizeof msg->nonce);
-    turn_command(t, key, agent.hello->name, &req, NULL, 0);
+    turn_command(t, key, agent.hello->name, "agent", &req, NULL, 0);
 }
 
 static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg, int64_t now_ms)
@@ -137,7 +137,7 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.reason = bf_arena_strdup(arena, req->reason ? req->reason : "");
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
-    copy.state = "";
+    copy.state = copy.who = copy.what = "";
     const char **selectors = bf_arena_alloc(arena, req->n_selectors * sizeof *selectors);
     for (size_t i = 0; i < req->n_selectors; i++)
         selectors[i] = bf_arena_strdup(arena, req->selectors[i]);
@@ -161,7 +161,7 @@ static void answer_now(struct turns *t, const uint8_t *key, const struct op_requ
     t->ports.reply(t->ports.arg, key, &reply);
 }
 
-void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const struct op_request *req,
+void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes)
 {
     struct bf_error err = {0};
@@ -177,6 +177,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     }
     struct input *in = input_add(t, INPUT_COMMAND, key);
     in->actor = bf_arena_strdup(&t->arena, actor);
+    in->role = bf_arena_strdup(&t->arena, role);
     in->command = command_copy(&t->arena, req);
 }
 

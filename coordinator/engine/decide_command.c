@@ -37,7 +37,11 @@ void decide_epoch(struct decision *d, uint32_t epoch)
     r->next_attempt = d->e->next_attempt;
     r->next_backfill = d->e->next_backfill;
     r->next_agent = d->e->next_agent;
+    uint32_t before = d->e->epoch;
     record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = "epoch", .target = "store", .before = out_printf(d->out, "{\"epoch\":%u}", before),
+                                       .after = out_printf(d->out, "{\"epoch\":%u}", epoch),
+                                       .text = "tokens go on from a higher epoch: the store is new, or was restored"});
 }
 
 void decide_low(struct decision *d, bool low)
@@ -47,6 +51,8 @@ void decide_low(struct decision *d, bool low)
     struct record *r = record_begin(d, RECORD_LOW);
     r->low = low;
     record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = low ? "low water" : "room again", .target = "store",
+                                       .text = low ? "no creates and no grants until there is room" : "creates and grants go on"});
 }
 
 static bool drawn_on(const struct engine *e, uint32_t pool)
@@ -61,30 +67,66 @@ static bool drawn_on(const struct engine *e, uint32_t pool)
 }
 
 /* The configuration wins.  One plan must not raise the budget of another whose backfill is live: the smaller of two holds. */
-void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
+bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
 {
     uint32_t i = pool_find(d->e, name);
     if (i != PLAN_NO_INDEX) {
         const struct pool *p = &d->e->pools.at[i];
         bool overruled = source == POOL_FROM_PLAN && (p->source == POOL_FROM_CONFIG || (slots > p->slots && drawn_on(d->e, i)));
         if (overruled || (p->slots == slots && p->source == source))
-            return;
+            return !overruled || p->slots == slots;
     }
     struct record *r = record_begin(d, RECORD_POOL_SET);
     r->pool_name = name;
     r->pool_slots = slots;
     r->pool_source = source;
     record_emit(d, r);
+    return true;
+}
+
+static const char *pool_words(struct decision *d, uint32_t i)
+{
+    const struct pool *p = &d->e->pools.at[i];
+    return out_printf(d->out, "{\"slots\":%u,\"source\":\"%s\"}", p->slots, p->source == POOL_FROM_CONFIG ? "config" : "plan");
+}
+
+/* What the configuration says where there was something else. */
+void decide_pool_config(struct decision *d, const struct input *in)
+{
+    size_t records = d->out->n_records;
+    uint32_t i = pool_find(d->e, in->pool_name);
+    const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
+    decide_pool(d, in->pool_name, in->pool_slots, POOL_FROM_CONFIG);
+    if (d->out->n_records > records && i != PLAN_NO_INDEX)
+        audit_note(d, &(struct audit_note){.what = "pool set", .target = in->pool_name, .before = before, .after = pool_words(d, i),
+                                           .text = "the configuration says so"});
 }
 
 /* ---- create ---- */
 
+/* One record of the audit for all pools of the plan that another setting holds for. */
+static void set_pools(struct decision *d, const struct plan *plan, uint32_t id)
+{
+    size_t overruled = 0, first = 0;
+    for (size_t i = 0; i < plan->n_pools; i++)
+        if (!decide_pool(d, plan->pools[i].name, plan->pools[i].slots, POOL_FROM_PLAN))
+            first = overruled++ == 0 ? i : first;
+    if (!overruled)
+        return;
+    const struct plan_pool *asked = &plan->pools[first];
+    const char *holds = pool_words(d, pool_find(d->e, asked->name));
+    audit_note(d, &(struct audit_note){
+                      .what = "pool kept", .target = asked->name, .backfill = id, .after = holds,
+                      .before = out_printf(d->out, "{\"slots\":%u,\"source\":\"plan\"}", asked->slots),
+                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, or the smaller budget of a live "
+                                         "backfill, holds", overruled, overruled == 1 ? "" : "s", overruled == 1 ? "is" : "are")});
+}
+
 static uint32_t create(struct decision *d, const struct input *in, const struct known_plan *known)
 {
     const struct op_request *c = &in->command;
-    for (size_t i = 0; i < known->plan->n_pools; i++)
-        decide_pool(d, known->plan->pools[i].name, known->plan->pools[i].slots, POOL_FROM_PLAN);
     uint32_t id = d->e->next_backfill;
+    set_pools(d, known->plan, id);
     struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);
     r->backfill = id;
     memcpy(r->plan_hash, c->plan_hash, sizeof r->plan_hash);
@@ -119,6 +161,7 @@ static struct answer command_create(struct decision *d, const struct input *in)
     return (struct answer){
         .rc = BF_OK,
         .text = out_printf(d->out, "bf-%u", id),
+        .after = out_printf(d->out, "{\"state\":\"running\",\"steps\":%u}", known->topology->n),
         .json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"running\",\"steps\":{\"total\":%u}}", id, known->topology->n)};
 }
 
@@ -213,6 +256,16 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
 
 /* ---- priority ---- */
 
+/* How many of these steps have each class. */
+static const char *class_words(struct decision *d, const struct backfill *b, const uint32_t *steps, uint32_t n)
+{
+    uint32_t of[OP_LOW] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        of[b->priority[steps[i]]]++;
+    return out_printf(d->out, "{\"critical\":%u,\"high\":%u,\"normal\":%u,\"low\":%u}", of[PLAN_CRITICAL], of[PLAN_HIGH], of[PLAN_NORMAL],
+                      of[PLAN_LOW]);
+}
+
 static struct answer tell_priority(struct decision *d, const struct backfill *b, const struct op_request *c, uint32_t picked,
                                    uint32_t changed, const char *first)
 {
@@ -248,6 +301,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     plan_selection_done(&picked);
     if (n == 0)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
+    const char *before = class_words(d, b, steps, changed);
     if (changed > 0) {
         struct record *r = record_begin(d, RECORD_PRIORITY_SET);
         r->backfill = b->id;
@@ -256,7 +310,10 @@ static struct answer command_priority(struct decision *d, const struct backfill 
         r->n_steps = changed;
         record_emit(d, r);
     }
-    return tell_priority(d, b, c, n, changed, first);
+    struct answer a = tell_priority(d, b, c, n, changed, first);
+    a.before = before;
+    a.after = class_words(d, b, steps, changed);
+    return a;
 }
 
 /* ---- agents ---- */
@@ -276,10 +333,29 @@ static struct answer command_drain(struct decision *d, const char *name)
         effect_add(d->out, EFFECT_DRAIN)->agent = id;
     }
     return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "agent %s is draining%s", name, before ? " already" : ""),
-                           .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"draining\"}", name)};
+                           .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"draining\"}", name),
+                           .before = before ? "{\"state\":\"draining\"}" : "{\"state\":\"connected\"}", .after = "{\"state\":\"draining\"}"};
 }
 
 /* ---- dispatch ---- */
+
+static const char *state_words(struct decision *d, const struct backfill *b)
+{
+    return out_printf(d->out, "{\"state\":\"%s\",\"halted\":%s,\"open\":%u,\"failed\":%llu,\"cancelled\":%llu}",
+                      backfill_state_name(b->state), b->halted ? "true" : "false", b->open, (unsigned long long)b->count[INSTANCE_FAILED],
+                      (unsigned long long)b->count[INSTANCE_CANCELLED]);
+}
+
+static struct answer carry_out_on(struct decision *d, const struct backfill *b, const struct op_request *c)
+{
+    switch (c->verb) {
+    case OP_PAUSE: return command_pause(d, b);
+    case OP_RESUME: return command_resume(d, b);
+    case OP_CANCEL: return command_cancel(d, b);
+    case OP_PRIORITY: return command_priority(d, b, c);
+    default: return command_retry(d, b);
+    }
+}
 
 static struct answer command_on_backfill(struct decision *d, const struct op_request *c)
 {
@@ -288,13 +364,13 @@ static struct answer command_on_backfill(struct decision *d, const struct op_req
     if (!b)
         return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
                                        : "there is no backfill yet");
-    switch (c->verb) {
-    case OP_PAUSE: return command_pause(d, b);
-    case OP_RESUME: return command_resume(d, b);
-    case OP_CANCEL: return command_cancel(d, b);
-    case OP_PRIORITY: return command_priority(d, b, c);
-    default: return command_retry(d, b);
+    const char *before = state_words(d, b);
+    struct answer a = carry_out_on(d, b, c);
+    if (a.rc == BF_OK && !a.before && !a.after) {
+        a.before = before;
+        a.after = state_words(d, b);
     }
+    return a;
 }
 
 static struct answer carry_out(struct decision *d, const struct input *in)
@@ -342,8 +418,11 @@ void decide_command(struct decision *d, const struct input *in)
         reply(d, in, &(struct answer){.rc = before->rc, .text = before->text, .json = before->json});
         return;
     }
+    uint32_t latest = engine_latest_backfill(d->e);
     struct answer a = carry_out(d, in);
-    if (!before)
+    if (!before) {
         record_reply(d, in, &a);
+        audit_command(d, in, &a, latest);
+    }
     reply(d, in, &a);
 }
