@@ -65,6 +65,7 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_audit(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a change of priority. */
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

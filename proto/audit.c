@@ -183,6 +183,11 @@ void audit_check_next(struct audit_check *c, const struct audit_entry *e)
     check_own(c, e);
 }
 
+void audit_check_tell(struct audit_check *c, uint64_t index, const char *words)
+{
+    tell(c, "record %" PRIu64 " %s", index, words);
+}
+
 void audit_check_end(struct audit_check *c, const struct audit_head *head)
 {
     if (head && head->index > c->at.index)

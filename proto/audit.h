@@ -40,6 +40,8 @@ struct audit_check {
 void audit_check_first(struct audit_check *c, const struct audit_entry *e, const struct audit_head *start);
 /* Each further one. */
 void audit_check_next(struct audit_check *c, const struct audit_entry *e);
+/* A problem of one record that the caller found: "record 41 WORDS". */
+void audit_check_tell(struct audit_check *c, uint64_t index, const char *words);
 /* After the last.  head: what the store says of its end; NULL: not known. */
 void audit_check_end(struct audit_check *c, const struct audit_head *head);
 

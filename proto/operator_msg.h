@@ -61,7 +61,7 @@ struct op_request {
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
-    /* AUDIT; page_offset: index to begin at (0: the first, or backward the newest); backfill: 0 all */
+    /* AUDIT; page_offset: index to begin at (0: the first, or backward the newest); backfill: OP_LATEST stands for all */
     int64_t since_us, until_us;              /* CLOCK_REALTIME; 0: open */
     const char *who, *what;                  /* name of a key; what was done, several with commas; "": all */
     struct bf_arena arena;
