@@ -128,23 +128,26 @@ static void bad_line(struct verify *v, const struct lines *l, const char *what)
     told(v, text);
 }
 
-static void take_line(struct verify *v, struct lines *l, size_t n)
+/* false: the first line is none, so the file is no trail. */
+static bool take_line(struct verify *v, struct lines *l, size_t n)
 {
     struct audit_entry e;
     uint8_t cluster[AUDIT_CLUSTER_BYTES];
     if (!audit_line_read(l->line, n, cluster, &e)) {
-        bad_line(v, l, "was changed: it is no line of an export");
-        return;
+        if (l->number > 1)
+            bad_line(v, l, "was changed: it is no line of an export");
+        return l->number > 1;
     }
     if (v->check.seen == 0) {
         memcpy(l->cluster, cluster, sizeof cluster);
         struct audit_head genesis = audit_genesis(cluster);
         take(v, &e, e.index == 1 ? &genesis : NULL);
-        return;
+        return true;
     }
     if (memcmp(cluster, l->cluster, sizeof cluster) != 0)
         bad_line(v, l, "is of another cluster than the first");
     take(v, &e, NULL);
+    return true;
 }
 
 static enum bf_rc take_lines(struct verify *v, struct lines *l, struct bf_error *err)
@@ -154,8 +157,7 @@ static enum bf_rc take_lines(struct verify *v, struct lines *l, struct bf_error 
         l->number++;
         if (n == LINE_MAX_BYTES - 1 && l->line[n - 1] != '\n')
             return bf_fail(err, BF_INVALID, "%s is no export of an audit trail: line %" PRIu64 " is longer than any record", l->path, l->number);
-        take_line(v, l, n);
-        if (l->number == 1 && v->check.seen == 0)
+        if (!take_line(v, l, n))
             return bf_fail(err, BF_INVALID, "%s is no export of an audit trail: see bfctl audit export", l->path);
     }
     if (ferror(l->in))
@@ -196,10 +198,10 @@ static void tell(const struct verify *v)
 {
     const struct audit_check *c = &v->check;
     printf("%" PRIu64 " record%s, head %s\n", c->seen, c->seen == 1 ? "" : "s", audit_head_text(&c->at).text);
-    if (c->first > 1 && v->has_anchor)
+    if (c->first > 1 && v->has_anchor && v->anchor.index)
         printf("the trail begins at record %" PRIu64 ": older ones were let go by retention, and the anchor %s says where it goes on\n", c->first,
                audit_head_text(&v->anchor).text);
-    else if (c->first > 1)
+    else if (c->first > 1 && !v->has_anchor)
         printf("it begins at record %" PRIu64 ": what was before is not in this file\n", c->first);
     if (!c->expected)
         ctl_note(v->has_head ? "a tail that was cut together with its head shows only against a head kept elsewhere: --expect INDEX:HASH"

@@ -51,8 +51,8 @@ static void reload(struct service *s)
         fleet_forget_revoked(s->fleet);
         for (size_t i = 0; i < fresh.pools.at.n; i++)
             turn_pool(s->turns, fresh.pools.at.at[i].name, fresh.pools.at.at[i].slots);
-        trail_reloaded(s, &fresh);
         bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
+        trail_reloaded(s, &fresh);
     }
     coordinator_config_done(&fresh);
     bf_supervisor_ready(s->supervisor);
@@ -135,7 +135,7 @@ static void tidy(struct service *s, int64_t now_ms)
     s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
     make_room(s);
-    trail_handshakes(s, now_ms);
+    trail_strangers(s, now_ms);
     service_look_at_room(s);
     say_status(s);
 }

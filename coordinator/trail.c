@@ -151,6 +151,7 @@ void trail_started(struct service *s)
 {
     char after[TEXT_MAX];
     struct store_audit_ends ends;
+    s->trail.handshakes = zap_turned_away(s->zap);               /* the doors' own probes */
     store_audit_ends(s->store, &ends);
     snprintf(after, sizeof after, "{\"version\":\"%s\",\"epoch\":%" PRIu32 ",\"cluster\":\"%s\",\"turn\":%" PRIu64 "}", BF_VERSION,
              store_meta(s->store)->epoch, s->cluster, turn_seq(s->turns));
@@ -163,15 +164,16 @@ void trail_ended(struct service *s)
     turn_service(s->turns, &(struct input_told){.what = "end", .target = "coordinator", .text = "it was told to stop"});
 }
 
-void trail_handshakes(struct service *s, int64_t now_ms)
+void trail_strangers(struct service *s, int64_t now_ms)
 {
-    uint64_t n = zap_turned_away(s->zap) - s->trail.handshakes;
-    if (n == 0 || (s->trail.handshakes_ms && now_ms - s->trail.handshakes_ms < TRAIL_HANDSHAKES_EVERY_MS))
+    uint64_t handshakes = zap_turned_away(s->zap) - s->trail.handshakes, messages = fleet_stats(s->fleet)->unauthorised - s->trail.messages;
+    if (handshakes + messages == 0 || (s->trail.strangers_ms && now_ms - s->trail.strangers_ms < TRAIL_STRANGERS_EVERY_MS))
         return;
     char after[TEXT_MAX];
-    snprintf(after, sizeof after, "{\"handshakes\":%" PRIu64 "}", n);
-    turn_service(s->turns, &(struct input_told){.what = "handshakes refused", .target = "coordinator", .after = after, .rc = BF_DENIED,
-                                                .text = "keys that are not authorised tried to connect"});
-    s->trail.handshakes += n;
-    s->trail.handshakes_ms = now_ms;
+    snprintf(after, sizeof after, "{\"handshakes\":%" PRIu64 ",\"agent_messages\":%" PRIu64 "}", handshakes, messages);
+    turn_service(s->turns, &(struct input_told){.what = "strangers refused", .target = "coordinator", .after = after, .rc = BF_DENIED,
+                                                .text = "keys that are not authorised tried to connect, or to go on as agents"});
+    s->trail.handshakes += handshakes;
+    s->trail.messages += messages;
+    s->trail.strangers_ms = now_ms;
 }

@@ -12,14 +12,14 @@
 #define TRAIL_DENIED_BURST 10
 #define TRAIL_DENIED_EVERY_MS 10000
 #define TRAIL_DENIED_KEYS 4096u
-/* Handshakes that were turned away are told at most once in this time, with how many they were. */
-#define TRAIL_HANDSHAKES_EVERY_MS 600000
+/* Handshakes that were turned away, and agents whose key was taken away, are told at most once in this time, with how many they were. */
+#define TRAIL_STRANGERS_EVERY_MS 600000
 
 struct trail_quota { int64_t next_ms; uint32_t left_out; };
 struct trail {
     struct bf_smap denied;                       /* key -> struct trail_quota, owned */
-    uint64_t handshakes;                         /* turned away, and told */
-    int64_t handshakes_ms;                       /* when; 0: not yet */
+    uint64_t handshakes, messages;               /* handshakes turned away, messages of agents whose key was taken away: what was told */
+    int64_t strangers_ms;                        /* when; 0: not yet */
 };
 void trail_done(struct trail *t);
 /* Whether one more refusal of this key is told at now_ms, and then how many were not since the last. */
@@ -37,6 +37,6 @@ void trail_ended(struct service *s);
 /* Tells what changed, and keeps the keys and pools of fresh in s->config; fresh gets the old ones. */
 void trail_reloaded(struct service *s, struct coordinator_config *fresh);
 void trail_reload_failed(struct service *s, enum bf_rc rc);
-void trail_handshakes(struct service *s, int64_t now_ms);
+void trail_strangers(struct service *s, int64_t now_ms);
 
 #endif

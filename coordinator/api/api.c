@@ -128,10 +128,10 @@ void api_reply(struct api *a, const uint8_t key[ZAP_KEY_BYTES], const struct op_
 
 /* ---- in ---- */
 
-/* What changes state, or would be told by none but the audit: reading it. */
+/* Told: what would change state, reading the audit, and whatever a key asks for after it was taken away. */
 static void denied(struct api *a, const struct door_message *m, bool authorised, const struct op_request *req, const char *why)
 {
-    if ((req->verb < OP_PLAN_PUT && !req->dry_run) || req->verb == OP_AUDIT)
+    if (!authorised || (req->verb < OP_PLAN_PUT && !req->dry_run) || req->verb == OP_AUDIT)
         a->calls.denied(a->calls.arg, m->key, authorised ? &m->who : NULL, req, why);
 }
 
