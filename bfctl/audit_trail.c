@@ -26,7 +26,8 @@ enum bf_rc audit_moment(const char *option, const char *word, int64_t now_us, in
     snprintf(whole, sizeof whole, "%s%s", word, strlen(word) == 10 ? "T00:00:00Z" : "");
     ms = render_time_ms(whole);
     if (ms < 0)
-        return bf_fail(err, BF_USAGE, "--%s %s is no time: write 2h for two hours ago, 2024-01-31, or 2024-01-31T06:00:00Z (UTC)", option, word);
+        return bf_fail(err, BF_USAGE, "--%s %s is no time: write 2h for two hours ago, 2024-01-31, or 2024-01-31T06:00:00Z (UTC)", option,
+                       word);
     *ret_us = ms * 1000;
     return BF_OK;
 }
@@ -81,7 +82,8 @@ void audit_line_put(const char *cluster, const struct audit_entry *e, struct bf_
     char prev[HASH_TEXT + 1], hash[HASH_TEXT + 1];
     bf_hex(e->prev, sizeof e->prev, prev);
     bf_hex(e->hash, sizeof e->hash, hash);
-    bf_buf_printf(ret, "{\"cluster\":\"%s\",\"index\":%" PRIu64 ",\"prev\":\"%s\",\"hash\":\"%s\",\"record\":", cluster, e->index, prev, hash);
+    bf_buf_printf(ret, "{\"cluster\":\"%s\",\"index\":%" PRIu64 ",\"prev\":\"%s\",\"hash\":\"%s\",\"record\":", cluster, e->index, prev,
+                  hash);
     bf_buf_put(ret, e->text, e->n);
     bf_buf_put_str(ret, "}\n");
 }
@@ -139,7 +141,8 @@ bool audit_line_read(const char *line, size_t n, uint8_t ret_cluster[AUDIT_CLUST
 bool audit_expect_read(const char *word, struct audit_head *ret)
 {
     size_t left = strlen(word);
-    return take_number(&word, &left, &ret->index) && take(&word, &left, ":") && take_hex(&word, &left, ret->hash, AUDIT_HASH_BYTES) && left == 0;
+    return take_number(&word, &left, &ret->index) && take(&word, &left, ":") &&
+           take_hex(&word, &left, ret->hash, AUDIT_HASH_BYTES) && left == 0;
 }
 
 struct audit_head_text audit_head_text(const struct audit_head *h)

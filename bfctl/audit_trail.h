@@ -15,7 +15,8 @@ bool audit_row(const json_t *row, struct audit_entry *ret);
 bool audit_head_of(const json_t *answer, const char *name, struct audit_head *ret);
 
 /* One page, first to last; *ret_next: page_offset of the next, 0: none. */
-enum bf_rc audit_page(struct session *s, struct op_request *req, struct answer *ret, uint64_t *ret_next, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc audit_page(struct session *s, struct op_request *req, struct answer *ret, uint64_t *ret_next,
+                      struct bf_error *err) BF_MUST_CHECK;
 
 /* A line of an export, with its line end; and one read again, whose text is borrowed.  What is hashed stands in it byte for byte,
  * behind "record": and before the last brace. */

@@ -78,7 +78,8 @@ static void turn_round(json_t *rows)
 /* "{…} -> {…}" */
 static void change_cell(struct table *t, const json_t *record)
 {
-    char *before = json_dumps(json_object_get(record, "before"), JSON_COMPACT), *after = json_dumps(json_object_get(record, "after"), JSON_COMPACT);
+    char *before = json_dumps(json_object_get(record, "before"), JSON_COMPACT);
+    char *after = json_dumps(json_object_get(record, "after"), JSON_COMPACT);
     if (before || after)
         table_cellf(t, "%s -> %s", before ? before : "-", after ? after : "-");
     else
@@ -187,9 +188,11 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_audit = {
     .usage = "audit [ID|@latest] [--since TIME] [--until TIME] [--who NAME] [--what VERB,…] [--limit N] [-o table|wide|json] [options]",
-    .about = "One record for each change that was asked for, carried out or refused, and for each decision of the coordinator that overrides\n"
-             "another; newest last.  With an ID only those about that backfill.  ROLE is that of the key; where there was no key, the kind.\n"
+    .about = "One record for each change that was asked for, carried out or refused, and for each decision of the coordinator\n"
+             "that overrides another; newest last.  With an ID only those about that backfill.  ROLE is that of the key; where there\n"
+             "was no key, the kind.\n"
              "(+N) behind the result: so many more like it were left out before.  Reading the trail needs role admin.",
-    .examples = "  bfctl audit --since 2h\n  bfctl audit bf-3 --what cancel,retry -o wide\n  bfctl audit --who ada --since 2024-01-31 -o json",
+    .examples = "  bfctl audit --since 2h\n"
+                "  bfctl audit bf-3 --what cancel,retry -o wide\n  bfctl audit --who ada --since 2024-01-31 -o json",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .max_words = 1, .run = run};

@@ -11,7 +11,8 @@
 struct values { struct ctl_common common; const char *since, *until; };
 
 static const struct bf_option options[] = {
-    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "from the first record then: 2h (ago), 2024-01-31, 2024-01-31T06:00:00Z (UTC)"},
+    {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME",
+     "from the first record then: 2h (ago), 2024-01-31, 2024-01-31T06:00:00Z (UTC)"},
     {"until", 0, BF_OPT_STRING, offsetof(struct values, until), "TIME", "until then, not included"},
     {"output", 'o', BF_OPT_STRING, offsetof(struct values, common.output), "FILE", "write there (default: standard output)"},
     CTL_OPTIONS_SERVER(struct values),

@@ -156,7 +156,8 @@ static enum bf_rc take_lines(struct verify *v, struct lines *l, struct bf_error 
         size_t n = strlen(l->line);
         l->number++;
         if (n == LINE_MAX_BYTES - 1 && l->line[n - 1] != '\n')
-            return bf_fail(err, BF_INVALID, "%s is no export of an audit trail: line %" PRIu64 " is longer than any record", l->path, l->number);
+            return bf_fail(err, BF_INVALID, "%s is no export of an audit trail: line %" PRIu64 " is longer than any record", l->path,
+                           l->number);
         if (!take_line(v, l, n))
             return bf_fail(err, BF_INVALID, "%s is no export of an audit trail: see bfctl audit export", l->path);
     }
@@ -187,7 +188,8 @@ static enum bf_rc tell_json(const struct verify *v, struct bf_error *err)
 {
     char hash[2 * AUDIT_HASH_BYTES + 1];
     bf_hex(v->check.at.hash, AUDIT_HASH_BYTES, hash);
-    json_t *j = json_pack("{s:I, s:I, s:{s:I, s:s}, s:b, s:O}", "records", (json_int_t)v->check.seen, "first", (json_int_t)v->check.first, "head",
+    json_t *j = json_pack("{s:I, s:I, s:{s:I, s:s}, s:b, s:O}", "records", (json_int_t)v->check.seen, "first", (json_int_t)v->check.first,
+                          "head",
                           "index", (json_int_t)v->check.at.index, "hash", hash, "end_known", v->has_head, "problems", v->problems);
     enum bf_rc rc = render_json(j, err);
     json_decref(j);
@@ -199,7 +201,8 @@ static void tell(const struct verify *v)
     const struct audit_check *c = &v->check;
     printf("%" PRIu64 " record%s, head %s\n", c->seen, c->seen == 1 ? "" : "s", audit_head_text(&c->at).text);
     if (c->first > 1 && v->has_anchor && v->anchor.index)
-        printf("the trail begins at record %" PRIu64 ": older ones were let go by retention, and the anchor %s says where it goes on\n", c->first,
+        printf("the trail begins at record %" PRIu64 ": older ones were let go by retention, and the anchor %s says where it goes on\n",
+               c->first,
                audit_head_text(&v->anchor).text);
     else if (c->first > 1 && !v->has_anchor)
         printf("it begins at record %" PRIu64 ": what was before is not in this file\n", c->first);
@@ -212,7 +215,8 @@ static enum bf_rc verify(struct ctl_call *call, struct verify *v)
 {
     const struct values *values = call->values;
     if (values->expect && !audit_expect_read(values->expect, &v->check.expect))
-        return bf_fail(&call->err, BF_USAGE, "--expect %s is no head of a trail: it looks like 41:0a1b…, as bfctl audit verify prints it", values->expect);
+        return bf_fail(&call->err, BF_USAGE, "--expect %s is no head of a trail: it looks like 41:0a1b…, as bfctl audit verify prints it",
+                       values->expect);
     v->check.expected = values->expect != NULL;
     if (values->store && call->n_words)
         return bf_fail(&call->err, BF_USAGE, "a FILE and --store are two trails: give one of them");
@@ -245,7 +249,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_audit_verify = {
     .usage = "audit verify [FILE|-] [--store DIR] [--expect INDEX:HASH] [-o text|json] [options]",
-    .about = "The chain of hashes is recomputed here, from what the coordinator sends, from the store of one that need not run, or from an export.\n"
+    .about = "The chain of hashes is recomputed here, from what the coordinator sends, from the store of one that need not run, or\n"
+             "from an export.\n"
              "What is wrong is named by the record's index: changed, missing, out of order, cut, of another cluster.\n"
              "Exit status 0 when nothing is, 1 when something is, 2 when there is no trail to look at.",
     .examples = "  bfctl audit verify\n  bfctl audit verify --store /var/lib/bf/store\n  bfctl audit verify trail.jsonl --expect 41:0a1b…",

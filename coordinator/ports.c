@@ -122,7 +122,8 @@ static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char
     turn_command(s->turns, key, actor, zap_role_name(role), req, bundle, bundle_bytes);
 }
 
-static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req, const char *why)
+static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req,
+                        const char *why)
 {
     struct service *s = arg;
     char target[24];

@@ -85,7 +85,7 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
 #define TURN_DETAILS_LOW "{\"dropped\":\"the store was short of room\"}"
 #define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
-/* A change by an operator whose role, in words, was checked by the caller.  bundle (encoded plan source) only with OP_CREATE: compiled here;
+/* A change by an operator whose role (in words) the caller has checked.  bundle (encoded plan source) only with OP_CREATE: compiled here;
  * a plan that does not compile, or is not there, is answered at once. */
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes);

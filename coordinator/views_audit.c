@@ -73,7 +73,8 @@ static bool take(void *arg, const struct store_audit *a)
     if (!is_wanted(w, a))
         return true;
     json_t *text = json_stringn(a->entry.text, a->entry.n);      /* NULL: damaged, no text any more */
-    json_array_append_new(w->rows, json_pack("{s:I, s:o, s:o, s:o, s:b}", "index", (json_int_t)a->entry.index, "prev", hash_text(a->entry.prev),
+    json_array_append_new(w->rows, json_pack("{s:I, s:o, s:o, s:o, s:b}", "index", (json_int_t)a->entry.index, "prev",
+                                             hash_text(a->entry.prev),
                                              "hash", hash_text(a->entry.hash), "text", text ? text : json_string(""), "damaged",
                                              a->damaged || !text));
     w->bytes += 2 * a->entry.n + 260;

@@ -159,7 +159,8 @@ void audit_check_first(struct audit_check *c, const struct audit_entry *e, const
 {
     c->first = e->index;
     if (start && e->index > start->index + 1)
-        tell(c, "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing says that older ones were let go",
+        tell(c,
+             "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing says that older ones were let go",
              start->index + 1, e->index - 1, e->index);
     else if (start && !same(e->prev, start->hash))
         tell(c, start->index ? "record %" PRIu64 " is not chained to the anchor before it"

@@ -232,7 +232,8 @@ static void record_stale(struct decision *d, const struct input *in, const struc
                        : a->agent != sender->id ? "the attempt was granted to another agent" : "its token is not the current one";
     audit_note(d, &(struct audit_note){.what = "stale report", .actor = sender ? sender->hello.name : "", .role = "agent", .key = in->key,
                                        .agent = sender ? sender->id : 0, .ref = in->report.ref, .rc = BF_DENIED, .text = text,
-                                       .left_out = left_out, .target = out_printf(d->out, "a-%llu", (unsigned long long)in->report.ref.attempt)});
+                                       .left_out = left_out,
+                                       .target = out_printf(d->out, "a-%llu", (unsigned long long)in->report.ref.attempt)});
 }
 
 #ifdef BF_PLANTS

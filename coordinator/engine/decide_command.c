@@ -334,7 +334,8 @@ static struct answer command_drain(struct decision *d, const char *name)
     }
     return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "agent %s is draining%s", name, before ? " already" : ""),
                            .json = out_printf(d->out, "{\"agent\":\"%s\",\"state\":\"draining\"}", name),
-                           .before = before ? "{\"state\":\"draining\"}" : "{\"state\":\"connected\"}", .after = "{\"state\":\"draining\"}"};
+                           .before = before ? "{\"state\":\"draining\"}" : "{\"state\":\"connected\"}",
+                           .after = "{\"state\":\"draining\"}"};
 }
 
 /* ---- dispatch ---- */

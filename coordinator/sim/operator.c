@@ -96,7 +96,8 @@ static void be_denied(struct world *w)
     if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
         return;
     turn_denied(w->turns, operator_key, "sim-viewer", "viewer",
-                &(struct input_told){.what = "cancel", .target = "bf-1", .reason = "a \"quoted\" reason\n", .text = "role operator is needed",
+                &(struct input_told){.what = "cancel", .target = "bf-1", .reason = "a \"quoted\" reason\n",
+                                     .text = "role operator is needed",
                                      .left_out = (uint32_t)world_random(w, 3), .rc = BF_DENIED});
     sim_coordinator_schedule(w, w->now_ms + 1);
 }

@@ -37,7 +37,8 @@ static void expect(struct shadow *s, const struct turn *t, enum audit_kind kind,
 {
     unsigned n = audits(t, kind, what);
     if (n != facts)
-        world_violate(s->w, "I10: turn %" PRIu64 " has %u audit record%s about \"%s\", and %u of that happened", t->seq, n, n == 1 ? "" : "s",
+        world_violate(s->w, "I10: turn %" PRIu64 " has %u audit record%s about \"%s\", and %u of that happened", t->seq, n,
+                      n == 1 ? "" : "s",
                       what ? what : "a request", facts);
 }
 
@@ -52,7 +53,8 @@ static void check_records(struct shadow *s, const struct turn *t)
             continue;
         commands++;
         if (requests_with(t, in) != 1)
-            world_violate(s->w, "I10: %s by %s has %u audit records in its turn", op_verb_name(in->command.verb), in->actor, requests_with(t, in));
+            world_violate(s->w, "I10: %s by %s has %u audit records in its turn", op_verb_name(in->command.verb), in->actor,
+                          requests_with(t, in));
     }
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];

@@ -1,7 +1,7 @@
 /* Opening, and the one durable transaction of a turn.
  *
- * Order of a commit: journal value, plans, chunks, details, audit, pointer, then bounded deletes of what the pointer has made old; then fsync by
- * LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
+ * Order of a commit: journal value, plans, chunks, details, audit, pointer, then bounded deletes of what the pointer has made old; then
+ * fsync by LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
  * the commit itself leaves the outcome unknown. */
 #include "coordinator/store/store_state.h"
 
@@ -20,7 +20,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { SHARE = 4, AUDIT_SHARE = 8 };             /* details, and the journal behind the checkpoint, each get one part in so many; the audit half of that */
+enum { SHARE = 4, AUDIT_SHARE = 8 };             /* details, and the journal behind the checkpoint, each get one part in so many */
 #define DEFAULT_MAX_BYTES (16ull << 30)
 #define DEFAULT_RESERVE_BYTES (64ull << 20)
 #define DEFAULT_JOURNAL_TURNS 100000u

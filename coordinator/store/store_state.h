@@ -1,7 +1,8 @@
 /* The inside of the store, shared by its files.  lmdb.h is seen only here.
  *
- * Tables: meta ("meta", "pointer", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill, step,
- * index, attempt), audit (index), these two not in stores of the first versions; numbers are big-endian, so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
+ * Tables: meta ("meta", "pointer", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill,
+ * step, index, attempt), audit (index), these two not in stores of the first versions; numbers are big-endian, so that the order of
+ * keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
 #ifndef BF_STORE_STATE_H
 #define BF_STORE_STATE_H
 

@@ -43,7 +43,8 @@ Test(audit, a_text_is_one_object_on_one_line)
                      "\"target\":\"bf-3\",\"backfill\":\"bf-3\",\"reason\":\"a \\\"b\\\"\\u000a\\\\\",\"result\":\"ok\",\"text\":\"größer\","
                      "\"before\":{\"n\":1},\"after\":\"no object\"}");
     r = (struct record){.audit = AUDIT_DECISION, .what = "stale report", .actor = "", .rc = BF_DENIED, .ref = {7, 9}, .n = 3, .key = {134, 79, 210, 111, 181, 89, 247, 91}};
-    cr_expect_str_eq(text_of(&r, &b), "{\"at\":\"1970-01-01T00:00:00.000000Z\",\"kind\":\"decision\",\"key\":\"HelloWorld000000000000000000000000000000\","
+    cr_expect_str_eq(text_of(&r, &b),
+                     "{\"at\":\"1970-01-01T00:00:00.000000Z\",\"kind\":\"decision\",\"key\":\"HelloWorld000000000000000000000000000000\","
                                       "\"what\":\"stale report\",\"attempt\":\"a-7\",\"token\":9,\"result\":\"denied\",\"left_out\":3}");
     bf_buf_free(&b);
 }
@@ -126,10 +127,12 @@ Test(audit_check, changes_are_named)
     cr_expect_str_eq(check(whole, 6, &start, &head, none), "record 3 was changed: its hash does not fit|");
     struct audit_head before = head_at(1), fits = audit_next(&before, trail[2].text, trail[2].n);
     memcpy(trail[2].hash, fits.hash, sizeof fits.hash);
-    cr_expect_str_eq(check(whole, 6, &start, &head, none), "record 4 is not chained to record 3 as it stands: one of them was written anew|");
+    cr_expect_str_eq(check(whole, 6, &start, &head, none),
+                     "record 4 is not chained to record 3 as it stands: one of them was written anew|");
     make_trail();
     const struct audit_head other = audit_genesis((const uint8_t[AUDIT_CLUSTER_BYTES]){9});
-    cr_expect_str_eq(check(whole, 6, &other, &head, none), "record 1 is not chained to the beginning of this cluster's trail: it is of another cluster|");
+    cr_expect_str_eq(check(whole, 6, &other, &head, none),
+                     "record 1 is not chained to the beginning of this cluster's trail: it is of another cluster|");
     struct audit_head forged = head;
     forged.hash[0] ^= 1;
     cr_expect_str_eq(check(whole, 6, &start, &forged, none), "the head of the trail has another hash than record 6|");

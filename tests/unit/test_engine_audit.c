@@ -155,9 +155,11 @@ Test(engine_audit, what_the_shell_tells_is_recorded_as_it_stands)
     struct fx f;
     start(&f);
     fx_step_input(&f, &(struct input){.kind = INPUT_DENIED, .actor = "eve", .role = "viewer",
-                                      .told = {.what = "cancel", .target = "bf-1", .reason = "mine", .text = "no", .left_out = 4, .rc = BF_DENIED}});
+                                      .told = {.what = "cancel", .target = "bf-1", .reason = "mine", .text = "no", .left_out = 4,
+                                               .rc = BF_DENIED}});
     const struct record *r = audit(&f);
-    cr_expect(r->audit == AUDIT_DENIED && strcmp(r->actor, "eve") == 0 && strcmp(r->role, "viewer") == 0 && r->n == 4 && r->rc == BF_DENIED);
+    cr_expect(r->audit == AUDIT_DENIED && strcmp(r->actor, "eve") == 0 && strcmp(r->role, "viewer") == 0 && r->n == 4 &&
+              r->rc == BF_DENIED);
     fx_step_input(&f, &(struct input){.kind = INPUT_SERVICE, .told = {.what = "start", .target = "coordinator"}});
     cr_expect(audit(&f)->audit == AUDIT_SERVICE && strcmp(audit(&f)->actor, "coordinator") == 0);
     fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, .epoch = 5});

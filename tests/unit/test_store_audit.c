@@ -28,7 +28,8 @@ TestSuite(store_audit, .init = make_dir, .fini = remove_dir);
 
 static struct store *open_keeping(uint64_t audit_bytes, int64_t keep_us, uint64_t max_bytes)
 {
-    struct store_options o = {.create = true, .max_bytes = max_bytes, .reserve_bytes = 1 << 20, .audit_bytes = audit_bytes, .audit_keep_us = keep_us};
+    struct store_options o = {.create = true, .max_bytes = max_bytes, .reserve_bytes = 1 << 20, .audit_bytes = audit_bytes,
+                              .audit_keep_us = keep_us};
     struct bf_error err = {0};
     struct store *s = NULL;
     cr_assert_eq(store_open(dir, &o, &s, &err), BF_OK, "%s", err.text);
@@ -105,7 +106,8 @@ static void expect_walk(struct store *s, uint64_t from, bool backward, int64_t u
     struct bf_error err = {0};
     uint64_t to = 99;
     cr_assert_eq(store_walk_audit(s, from, backward, until_us, visit, &w, &to, &err), BF_OK, "%s", err.text);
-    cr_expect(w.n == expected.n && w.first == expected.first && w.last == expected.last, "%llu records, %llu to %llu", (unsigned long long)w.n,
+    cr_expect(w.n == expected.n && w.first == expected.first && w.last == expected.last, "%llu records, %llu to %llu",
+              (unsigned long long)w.n,
               (unsigned long long)w.first, (unsigned long long)w.last);
     cr_expect_eq(to, next);
 }
