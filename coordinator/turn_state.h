@@ -12,6 +12,7 @@
 struct peer {
     uint32_t agent;                              /* 0: not welcomed by this process */
     uint64_t incarnation, hello_nonce;           /* of its newest HELLO */
+    int64_t drain_next_ms;                       /* engine time from which its asking to be drained is heard, but for a burst */
 };
 
 struct turns {
