@@ -39,6 +39,9 @@ static const struct ctl_entry entries[] = {
     {"pools", "the pools and how full they are", &cmd_pools},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
+    {"audit", "who did what, when and why", &cmd_audit},
+    {"audit verify", "check that nothing of the audit trail was changed", &cmd_audit_verify},
+    {"audit export", "the audit trail as JSON lines", &cmd_audit_export},
     {"import wfformat", "make a plan from a WfCommons workflow", &cmd_import_wfformat},
     {"fsck", "check a store for damage", &cmd_fsck},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
@@ -51,7 +54,7 @@ static const struct ctl_entry entries[] = {
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
-    {"approve", 0, 0}, {"audit", 0, 0}, {"audit verify", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
+    {"approve", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
     {"generations", 0, 0}, {"handover", 0, 0}, {"config show", 0, 0},
     {"backup", 0, 0}, {"restore", 0, 0},
 };

@@ -14,7 +14,7 @@ foreach(proto ${protos})
   list(APPEND generated ${gen}/${stem}.pb-c.c)
 endforeach()
 
-set(uses PkgConfig::libprotobuf-c)
+set(uses PkgConfig::libprotobuf-c PkgConfig::libsodium)
 if(generated)
   add_library(bf_proto_gen STATIC ${generated})
   target_compile_options(bf_proto_gen PRIVATE -w)

@@ -57,6 +57,10 @@ static const struct bf_setting settings[] = {
      .help = "journal that is kept in the store, for replay"},
     {.key = "details_keep", .kind = BF_SET_SIZE, .offset = AT(details_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "results of checks, metrics and failed statements that are kept"},
+    {.key = "audit_keep", .kind = BF_SET_SIZE, .offset = AT(audit_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
+     .help = "audit trail that is kept; what is older than audit_keep_for goes first"},
+    {.key = "audit_keep_for", .kind = BF_SET_DURATION, .offset = AT(audit_keep_ms), .preset = "30d", .min = 3600000, .max = 864000000000,
+     .help = "age below which no record of the audit trail goes"},
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
 

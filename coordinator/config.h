@@ -20,7 +20,8 @@ struct coordinator_config {
     uint64_t store_max_bytes, store_reserve_bytes;
     int64_t checkpoint_turns;
     uint64_t checkpoint_bytes;
-    uint64_t log_keep_bytes, journal_keep_bytes, details_keep_bytes;
+    uint64_t log_keep_bytes, journal_keep_bytes, details_keep_bytes, audit_keep_bytes;
+    int64_t audit_keep_ms;
 };
 
 /* Read and check everything that can be checked without the key file.  *ret is released by coordinator_config_done(), also

@@ -10,6 +10,8 @@
 #include "coordinator/turn.h"
 #include "coordinator/turn_state.h"
 
+enum { DRAIN_BURST = 5, DRAIN_EVERY_MS = 5000 };
+
 struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES])
 {
     struct peer *p = bf_smap_get(&t->peers, key, BF_KEY_BYTES);
@@ -82,17 +84,23 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
 
 /* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at once, and
  * so again, until the step has been lost too often.  So it is the agent's own command to drain, journalled like an operator's;
- * nobody waits for the answer (release.c). */
-static void drain_arrived(struct turns *t, const uint8_t *key, uint32_t id, const struct agent_msg *msg)
+ * nobody waits for the answer (release.c).  One that comes and goes all the time is heard once in a while: each is a record for the
+ * audit, which no agent may fill. */
+static void drain_arrived(struct turns *t, const uint8_t *key, uint32_t id, const struct agent_msg *msg, int64_t now_ms)
 {
     struct agent_view agent;
+    struct peer *peer = turn_peer(t, key);
+    int64_t at_ms = peer->drain_next_ms > now_ms ? peer->drain_next_ms : now_ms;
+    if (at_ms - now_ms > (DRAIN_BURST - 1) * DRAIN_EVERY_MS)
+        return;
     if (!engine_agent(t->engine, id, &agent) || agent.state != AGENT_CONNECTED || agent.incarnation != msg->incarnation)
         return;
+    peer->drain_next_ms = at_ms + DRAIN_EVERY_MS;
     struct op_request req = {.verb = OP_AGENT_DRAIN, .name = agent.hello->name, .reason = "the agent was told to stop on its host"};
     _Static_assert(sizeof msg->incarnation + sizeof msg->nonce == sizeof req.id, "together they name one request");
     memcpy(req.id, &msg->incarnation, sizeof msg->incarnation);
     memcpy(req.id + sizeof msg->incarnation, &msg->nonce, sizeof msg->nonce);
-    turn_command(t, key, agent.hello->name, &req, NULL, 0);
+    turn_command(t, key, agent.hello->name, "agent", &req, NULL, 0);
 }
 
 static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg, int64_t now_ms)
@@ -105,7 +113,7 @@ static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct 
         answer.text = "no lease is known for this agent: say HELLO again";
     }
     if (renewed && msg->draining)
-        drain_arrived(t, key, peer->agent, msg);
+        drain_arrived(t, key, peer->agent, msg, now_ms);
     t->ports.send_agent(t->ports.arg, key, &answer);
 }
 
@@ -138,6 +146,7 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
     copy.state = bf_arena_strdup(arena, req->verb == OP_MARK && req->state ? req->state : "");
+    copy.who = copy.what = "";
     const char **selectors = bf_arena_alloc(arena, req->n_selectors * sizeof *selectors);
     for (size_t i = 0; i < req->n_selectors; i++)
         selectors[i] = bf_arena_strdup(arena, req->selectors[i]);
@@ -161,7 +170,7 @@ static void answer_now(struct turns *t, const uint8_t *key, const struct op_requ
     t->ports.reply(t->ports.arg, key, &reply);
 }
 
-void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const struct op_request *req,
+void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes)
 {
     struct bf_error err = {0};
@@ -177,6 +186,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     }
     struct input *in = input_add(t, INPUT_COMMAND, key);
     in->actor = bf_arena_strdup(&t->arena, actor);
+    in->role = bf_arena_strdup(&t->arena, role);
     in->command = command_copy(&t->arena, req);
 }
 

@@ -46,11 +46,13 @@ static void reload(struct service *s)
         rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
     if (rc != BF_OK) {
         bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
+        trail_reload_failed(s, err.rc);
     } else {
         fleet_forget_revoked(s->fleet);
         for (size_t i = 0; i < fresh.pools.at.n; i++)
             turn_pool(s->turns, fresh.pools.at.at[i].name, fresh.pools.at.at[i].slots);
         bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
+        trail_reloaded(s, &fresh);
     }
     coordinator_config_done(&fresh);
     bf_supervisor_ready(s->supervisor);
@@ -133,6 +135,7 @@ static void tidy(struct service *s, int64_t now_ms)
     s->turns_untidy = 0;
     api_tidy(s->api, now_ms);
     make_room(s);
+    trail_strangers(s, now_ms);
     service_look_at_room(s);
     say_status(s);
 }
@@ -162,8 +165,11 @@ void service_loop(struct service *s)
         fleet_flush(s->fleet);
         tidy(s, bf_boottime_ms());
         bf_supervisor_turn(s->supervisor, true, bf_boottime_ms());
-        if (s->stop)
+        if (s->stop) {
+            trail_ended(s);
+            turn(s);
             return;
+        }
         if (poll(fds, sizeof fds / sizeof *fds, wait_ms(s)) < 0 && errno != EINTR)
             bf_error_log("poll_failed", "errno=%d", errno);
         if (fds[0].revents)

@@ -35,16 +35,20 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
     BF_VEC_TYPE(struct store_details) details = {0};
     for (size_t i = 0; i < c->n_details; i++)
         bf_vec_push(&details, details_for_store(&c->details[i]));
+    BF_VEC_TYPE(struct store_audit) audit = {0};
+    for (size_t i = 0; i < c->n_audit; i++)
+        bf_vec_push(&audit, (struct store_audit){.entry = c->audit[i].entry, .at_us = c->audit[i].at_us});
     const struct store_write w = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = plans.at, .n_plans = plans.n,
                                   .checkpoint_begin = c->checkpoint_begin, .checkpoint_end = c->checkpoint_end,
                                   .checkpoint_seq = c->checkpoint_seq, .chunks = chunks.at, .n_chunks = chunks.n,
-                                  .details = details.at, .n_details = details.n};
+                                  .details = details.at, .n_details = details.n, .audit = audit.at, .n_audit = audit.n};
     failpoint_pass(FAILPOINT_BEFORE_COMMIT);
     enum bf_rc rc = store_commit(s->store, &w, err);
     failpoint_pass(FAILPOINT_AFTER_COMMIT);
     bf_vec_free(&plans);
     bf_vec_free(&chunks);
     bf_vec_free(&details);
+    bf_vec_free(&audit);
     return rc;
 }
 
@@ -107,7 +111,7 @@ static const char *command_target(const struct op_request *req, char *ret, size_
     return ret;
 }
 
-static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, const struct op_request *req,
+static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum zap_role role, const struct op_request *req,
                          const void *bundle, size_t bundle_bytes)
 {
     struct service *s = arg;
@@ -115,7 +119,15 @@ static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char
     bf_info("command", "verb=%s target=%s request=%s by=%s reason=%s", bf_log_quote(op_verb_name(req->verb)),
             bf_log_quote(command_target(req, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
             bf_log_quote(req->reason));
-    turn_command(s->turns, key, actor, req, bundle, bundle_bytes);
+    turn_command(s->turns, key, actor, zap_role_name(role), req, bundle, bundle_bytes);
+}
+
+static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req,
+                        const char *why)
+{
+    struct service *s = arg;
+    char target[24];
+    trail_denied(s, key, who, req, command_target(req, target, sizeof target), why);
 }
 
 static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
@@ -131,5 +143,5 @@ static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_
 
 struct api_calls service_api_calls(struct service *s)
 {
-    return (struct api_calls){.arg = s, .command = call_command, .query = call_query};
+    return (struct api_calls){.arg = s, .command = call_command, .denied = call_denied, .query = call_query};
 }

@@ -86,6 +86,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
 {
     const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
                                           .journal_bytes = s->config.journal_keep_bytes, .details_bytes = s->config.details_keep_bytes,
+                                          .audit_bytes = s->config.audit_keep_bytes, .audit_keep_us = s->config.audit_keep_ms * 1000,
                                           .create = true};
     enum bf_rc rc = store_open(s->config.store, &options, &s->store, err);
     if (rc != BF_OK)
@@ -107,6 +108,9 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     };
     const struct turn_ports ports = service_ports(s);
     s->turns = turns_new(&settings, &ports, meta->epoch);
+    struct store_audit_ends audit;
+    store_audit_ends(s->store, &audit);
+    turns_set_audit_head(s->turns, &audit.head);
     s->cache = views_cache_new();
     return recover(s, err);
 }
@@ -143,6 +147,7 @@ static void close_all(struct service *s)
     fleet_close(s->fleet);
     logs_close(s->logs);
     zap_close(s->zap);
+    trail_done(&s->trail);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);
@@ -190,6 +195,7 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
     explicit_bzero(secret, sizeof secret);
     if (rc == BF_OK) {
         service_look_at_room(&s);
+        trail_started(&s);
         set_pools(&s);
         say_ready(&s, bf_boottime_ms() - began_ms);
         service_loop(&s);

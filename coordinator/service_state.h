@@ -8,6 +8,7 @@
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/logs/logs.h"
 #include "coordinator/store/store.h"
+#include "coordinator/trail.h"
 #include "coordinator/turn.h"
 #include "coordinator/views.h"
 
@@ -28,6 +29,7 @@ struct service {
     bool trimming;                               /* while low: more may be left to delete */
     int64_t tidied_ms;
     unsigned turns_untidy;
+    struct trail trail;
 };
 
 /* ports.c: between the sockets, the store and the turn. */

@@ -36,6 +36,7 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
     t->engine = engine_new(&s->engine);
     t->leases = lease_table_new(s->lease.coordinator_ms);
     t->engine_base_ms = 1;
+    turn_audit_init(t, s->cluster);
     return t;
 }
 
@@ -60,6 +61,8 @@ void turns_free(struct turns *t)
     bf_vec_free(&t->journalled);
     bf_vec_free(&t->staged);
     bf_vec_free(&t->details);
+    bf_vec_free(&t->audit);
+    bf_buf_free(&t->audit_texts);
     bf_arena_free(&t->arena);
     engine_out_free(&t->out);
     engine_out_free(&t->chunk_out);
@@ -214,6 +217,9 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
         c.n_plans = t->staged.n;
         c.details = t->details.at;
         c.n_details = t->details.n;
+        turn_audit_gather(t);
+        c.audit = t->audit.at;
+        c.n_audit = t->audit.n;
     }
     if (t->snapshot_active)
         stage_chunks(t, chunks, &c);
@@ -222,8 +228,10 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
     enum bf_rc rc = t->ports.commit(t->ports.arg, &c, err);
     if (rc != BF_OK)
         return rc;
-    if (c.seq)
+    if (c.seq) {
         t->seq = c.seq;
+        t->audit_head = t->audit_last;
+    }
     if (c.checkpoint_end)
         t->snapshot_active = false;
     t->turns_since_checkpoint += c.seq != 0;

@@ -13,6 +13,7 @@
 #include "coordinator/engine/lease.h"
 #include "plan/plan.h"
 #include "proto/agent_msg.h"
+#include "proto/audit.h"
 #include "proto/operator_msg.h"
 #include "proto/record.h"
 
@@ -27,6 +28,9 @@ struct turn_details {
     const void *bytes; size_t n;                 /* of the input that told them */
 };
 
+/* One record of the audit trail, chained; its text lives until the next turn. */
+struct turn_audit { struct audit_entry entry; int64_t at_us; };
+
 struct turn_commit {
     uint64_t seq;                                /* 0: no turn, chunks only */
     const void *turn; size_t turn_bytes;
@@ -35,6 +39,7 @@ struct turn_commit {
     uint64_t checkpoint_seq;
     const struct turn_blob *chunks; size_t n_chunks;
     const struct turn_details *details; size_t n_details;      /* of the turn; recovery does not read them */
+    const struct turn_audit *audit; size_t n_audit;            /* of the turn, in their order; nor these */
 };
 
 /* What the turn needs from outside.  Every call is made from within turn_* functions; arg is ports.arg. */
@@ -62,6 +67,8 @@ struct turn_settings {
 struct turns;                                    /* opaque */
 struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch);
 void turns_free(struct turns *t);
+/* Where the trail goes on, before anything else; a new one begins for the cluster. */
+void turns_set_audit_head(struct turns *t, const struct audit_head *head);
 
 /* Recovery, in the store's order: plans (bundle bytes), chunks, turns; then turns_recovered(), which rebuilds, starts the grace of
  * D_c for every agent that holds work, and is ready for inputs.  now_ms: CLOCK_BOOTTIME of this process. */
@@ -78,10 +85,13 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
 #define TURN_DETAILS_LOW "{\"dropped\":\"the store was short of room\"}"
 #define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
-/* A change by an operator whose role was checked by the caller.  bundle (encoded plan source) only with OP_CREATE: compiled here;
+/* A change by an operator whose role (in words) the caller has checked.  bundle (encoded plan source) only with OP_CREATE: compiled here;
  * a plan that does not compile, or is not there, is answered at once. */
-void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const struct op_request *req,
+void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes);
+/* For the audit alone: a change that the caller refused, and what the process itself did.  The caller bounds how many there are. */
+void turn_denied(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct input_told *told);
+void turn_service(struct turns *t, const struct input_told *told);
 void turn_pool(struct turns *t, const char *name, uint32_t slots);
 
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call

@@ -12,6 +12,7 @@
 struct peer {
     uint32_t agent;                              /* 0: not welcomed by this process */
     uint64_t incarnation, hello_nonce;           /* of its newest HELLO */
+    int64_t drain_next_ms;                       /* engine time from which its asking to be drained is heard, but for a burst */
 };
 
 struct turns {
@@ -23,6 +24,10 @@ struct turns {
     uint64_t seq;                                /* last committed turn */
     int64_t engine_base_ms, boot_base_ms;        /* engine time at boot_base_ms */
     bool low;
+
+    struct audit_head audit_head, audit_last;    /* of the trail: committed; with this turn's records */
+    BF_VEC_TYPE(struct turn_audit) audit;        /* of this turn; texts in audit_texts */
+    struct bf_buf audit_texts;
 
     BF_VEC_TYPE(struct input) inputs;            /* gathered; strings in arena */
     BF_VEC_TYPE(struct input) journalled;
@@ -44,6 +49,10 @@ struct turns {
     uint32_t turns_since_checkpoint;
     uint64_t bytes_since_checkpoint;
 };
+
+/* turn_audit.c: the trail begins; the records of this turn are chained, up to audit_last. */
+void turn_audit_init(struct turns *t, const char *cluster);
+void turn_audit_gather(struct turns *t);
 
 /* false when the bundle is known already. */
 bool turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n);

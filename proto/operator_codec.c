@@ -9,7 +9,7 @@
 #include "proto/parts.h"
 #include "proto/wire.h"
 
-enum { REASON_MAX = 4096, NAME_MAX_BYTES = 256, DATE_MAX = 64, TOTAL_MAX_BYTES = 17 << 20, REPLY_FIELDS_MAX = 64 };
+enum { REASON_MAX = 4096, NAME_MAX_BYTES = 256, DATE_MAX = 64, WHAT_MAX = 1024, TOTAL_MAX_BYTES = 17 << 20, REPLY_FIELDS_MAX = 64 };
 enum { REPLY_TEXT_MAX = 2048, REPLY_JSON_MAX = (int)BF_MESSAGE_MAX_BYTES - 4096 };
 
 const char *op_verb_name(enum op_verb v)
@@ -39,13 +39,14 @@ const char *op_verb_name(enum op_verb v)
     case OP_PLAN_HISTORY: return "plan history";
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
+    case OP_AUDIT: return "audit";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
+    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT);
 }
 
 /* ---- parameters ---- */
@@ -100,7 +101,7 @@ static const char *const *selectors_from_pb(struct wire_in *in, const ProtobufCB
 /* ---- requests ---- */
 
 static const struct op_request request_empty = {
-    .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    .reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""};
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)
 {
@@ -130,6 +131,10 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, keep_running, m->keep_running);
     WIRE_SET(pb, queue, m->queue);
     WIRE_SET(pb, reprocess, (uint32_t)m->reprocess);
+    WIRE_SET(pb, since_us, m->since_us);
+    WIRE_SET(pb, until_us, m->until_us);
+    WIRE_SET_BYTES(pb, who, wire_from_str(m->who));
+    WIRE_SET_BYTES(pb, what, wire_from_str(m->what));
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -204,6 +209,10 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     if (pb->page_limit > most)
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
+    ret->since_us = pb->since_us;
+    ret->until_us = pb->until_us;
+    ret->who = wire_str(in, "who", pb->who, NAME_MAX_BYTES);
+    ret->what = wire_str(in, "what", pb->what, WHAT_MAX);
     change_from_pb(in, pb, ret);
     create_from_pb(in, pb, ret);
 }

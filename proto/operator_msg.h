@@ -30,7 +30,8 @@ enum op_verb {
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
-    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44
+    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
+    OP_AUDIT = 45
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -70,6 +71,9 @@ struct op_request {
     bool keep_running;                       /* CANCEL: what runs goes on to its end */
     bool queue;                              /* CREATE: wait for those that write the same, instead of a refusal */
     enum op_reprocess reprocess;             /* CREATE */
+    /* AUDIT; page_offset: index to begin at (0: the first, or backward the newest); backfill: OP_LATEST stands for all */
+    int64_t since_us, until_us;              /* CLOCK_REALTIME; 0: open */
+    const char *who, *what;                  /* name of a key; what was done, several with commas; "": all */
     struct bf_arena arena;
 };
 

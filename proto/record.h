@@ -34,13 +34,19 @@ enum input_kind {
     INPUT_TIMER = 6,       /* nothing but the turn's time */
     INPUT_EPOCH = 8,       /* epoch: of the store, when it is not the engine's (new store, or restored) */
     INPUT_LOW = 9,         /* low: the store is short of room: no creates, no grants */
-    INPUT_POOL = 7         /* pool_name, pool_slots: the coordinator's configuration at start */
+    INPUT_POOL = 7,        /* pool_name, pool_slots: the coordinator's configuration at start */
+    INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
+    INPUT_SERVICE = 11     /* told: what the coordinator's process did: started, read its configuration again, ended */
 };
+
+/* What goes into the audit as it stands.  before, after: small JSON objects, or "". */
+struct input_told { const char *what, *target, *reason, *text, *before, *after; uint32_t left_out; enum bf_rc rc; };
 
 struct input {
     enum input_kind kind;
     uint8_t key[BF_KEY_BYTES];               /* public key of the sender */
-    const char *actor;                       /* COMMAND: name of the key */
+    const char *actor;                       /* COMMAND, DENIED: name of the key */
+    const char *role;                        /* COMMAND, DENIED: its role, in words */
     uint64_t incarnation;
     uint32_t agent;
     struct agent_hello hello;
@@ -50,6 +56,7 @@ struct input {
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
     bool low;
+    struct input_told told;                  /* DENIED, SERVICE */
 };
 
 /* ---- states (stored) ---- */
@@ -63,6 +70,12 @@ enum verdict {              /* what the end of an attempt means for its instance
     VERDICT_RETRY = 4,      /* backing off until retry_at_ms */
     VERDICT_REQUEUE = 5,    /* lost or fenced: ready again at once, the step's attempts are not charged */
     VERDICT_CANCELLED = 6
+};
+enum audit_kind {
+    AUDIT_REQUEST = 1,      /* a change that was asked for and decided on, carried out or refused */
+    AUDIT_DENIED = 2,       /* one that was refused before that */
+    AUDIT_DECISION = 3,     /* a decision that overrides another */
+    AUDIT_SERVICE = 4       /* the coordinator's own process */
 };
 enum failure_class { FAILURE_NONE = 0, FAILURE_TRANSIENT = 1, FAILURE_PERMANENT = 2, FAILURE_UNKNOWN = 3, FAILURE_LOST = 4 };
 
@@ -97,7 +110,8 @@ enum record_kind {
     RECORD_GATE_OPENED = 11,      /* backfill, step, edge, gate, upto: downstream partitions [.., upto) of the gate are released */
     RECORD_REPLIED = 12,          /* key, request_id, rc, text, json, at_us: the stored answer to a change */
     RECORD_READY_AGAIN = 13,      /* backfill, step, index: backing off is over */
-    RECORD_STALE_REPORT = 14,     /* attempt.ref, key: a report that was not current; kept for audit */
+    RECORD_STALE_REPORT = 14,     /* attempt.ref, key: a report that was not current.  n: 1 where an audit record follows, and then
+                                     retry_at_ms is when the next of them may be made (decide_audit.c) */
     RECORD_CANCELLED = 15,        /* backfill, steer_flags: every instance that is not terminal and has no open attempt is cancelled */
     RECORD_LOW = 16,              /* low: grants and creates stop, or go on */
     RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
@@ -106,6 +120,8 @@ enum record_kind {
     RECORD_STEERED = 19,          /* backfill, action, steer_flags, ranges (none: everything), actor, reason, at_us: a person steers these
                                      instances; which of them change, and what that does to others, follows from the state */
     RECORD_REUSED = 23,           /* backfill, step, index, reused, last: before it runs, what earlier backfills did; from an instance on */
+    RECORD_AUDIT = 29,            /* audit, actor, role, key, what, target, reason, rc, text, before, after, at_us, n: how many like it were
+                                     left out before it; backfill, attempt.ref, agent, request_id where they are known.  Changes nothing */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -155,6 +171,8 @@ struct record {
     enum op_reprocess reprocess;
     bool reuse_downstream, last;             /* last: of the records that go together */
     const struct reuse_range *reused; size_t n_reused;
+    enum audit_kind audit;
+    const char *role, *what, *target, *before, *after;
 };
 
 /* One turn: a journal value. */

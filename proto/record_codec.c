@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/audit.h"
 #include "proto/record.pb-c.h"
 #include "proto/record_parts.h"
 
@@ -26,6 +27,8 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_POOL: return "pool";
     case INPUT_EPOCH: return "epoch";
     case INPUT_LOW: return "low";
+    case INPUT_DENIED: return "denied";
+    case INPUT_SERVICE: return "service";
     }
     return "unknown";
 }
@@ -54,6 +57,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STEERED: return "steered";
     case RECORD_STEER_NOTE: return "steer_note";
     case RECORD_REUSED: return "reused";
+    case RECORD_AUDIT: return "audit";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
@@ -65,12 +69,13 @@ const char *record_kind_name(enum record_kind k)
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return k >= INPUT_HELLO && k <= INPUT_LOW;
+    return k >= INPUT_HELLO && k <= INPUT_SERVICE;
 }
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || k == RECORD_AUDIT ||
+           (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -82,6 +87,35 @@ static void check_version(struct wire_in *in, const char *what, bool has_version
 
 /* ---- inputs ---- */
 
+static void told_to_pb(const struct input_told *t, Pb__Told *pb, struct bf_arena *tmp)
+{
+    pb__told__init(pb);
+    WIRE_SET_BYTES(pb, what, wire_from_text(t->what, AUDIT_WORD_MAX, tmp));
+    WIRE_SET_BYTES(pb, target, wire_from_text(t->target, AUDIT_WORD_MAX, tmp));
+    WIRE_SET_BYTES(pb, reason, wire_from_text(t->reason, AUDIT_REASON_MAX, tmp));
+    WIRE_SET_BYTES(pb, text, wire_from_text(t->text, REPLY_TEXT_MAX, tmp));
+    WIRE_SET_BYTES(pb, before, wire_from_text(t->before, AUDIT_REASON_MAX, tmp));
+    WIRE_SET_BYTES(pb, after, wire_from_text(t->after, AUDIT_REASON_MAX, tmp));
+    WIRE_SET(pb, left_out, t->left_out);
+    WIRE_SET(pb, rc, (uint32_t)t->rc);
+}
+
+static void told_from_pb(struct wire_in *in, const Pb__Told *pb, struct input_told *ret)
+{
+    if (!pb) {
+        wire_bad(in, BF_PROTOCOL, "an input for the audit comes without what it tells");
+        return;
+    }
+    ret->what = wire_str(in, "what was done", pb->what, STORED_MAX_BYTES);
+    ret->target = wire_str(in, "target", pb->target, STORED_MAX_BYTES);
+    ret->reason = wire_str(in, "reason", pb->reason, STORED_MAX_BYTES);
+    ret->text = wire_str(in, "text", pb->text, STORED_MAX_BYTES);
+    ret->before = wire_str(in, "what was before", pb->before, STORED_MAX_BYTES);
+    ret->after = wire_str(in, "what is after", pb->after, STORED_MAX_BYTES);
+    ret->left_out = pb->left_out;
+    ret->rc = wire_enum(in, "result code", pb->rc, BF_OK, BF_RC_COUNT - 1);
+}
+
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
     Pb__Input pb = PB__INPUT__INIT;
@@ -89,11 +123,13 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__Report report;
     Pb__Outcome outcome;
     Pb__OpRequest command;
+    Pb__Told told;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
     WIRE_SET(&pb, agent, i->agent);
     WIRE_SET_BYTES(&pb, actor, wire_from_str(i->actor));
+    WIRE_SET_BYTES(&pb, role, wire_from_str(i->role));
     WIRE_SET_BYTES(&pb, pool_name, wire_from_str(i->pool_name));
     WIRE_SET(&pb, pool_slots, i->pool_slots);
     WIRE_SET(&pb, epoch, i->epoch);
@@ -114,6 +150,11 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         request_to_pb(&i->command, &command, tmp);
         pb.command = &command;
         break;
+    case INPUT_DENIED:
+    case INPUT_SERVICE:
+        told_to_pb(&i->told, &told, tmp);
+        pb.told = &told;
+        break;
     case INPUT_BYE:
     case INPUT_LOST:
     case INPUT_TIMER:
@@ -129,9 +170,10 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
 static const struct input *input_empty(void)
 {
     static const struct input empty = {
-        .actor = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
+        .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
+        .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""}};
     return &empty;
 }
 
@@ -149,6 +191,7 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
     ret->incarnation = pb->incarnation;
     ret->agent = pb->agent;
     ret->actor = wire_str(in, "actor", pb->actor, STORED_MAX_BYTES);
+    ret->role = wire_str(in, "role", pb->role, STORED_MAX_BYTES);
     ret->pool_name = wire_str(in, "name of a pool", pb->pool_name, STORED_MAX_BYTES);
     ret->pool_slots = pb->pool_slots;
     ret->epoch = pb->epoch;
@@ -157,6 +200,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         hello_from_pb(in, pb->hello, &ret->hello);
     if (ret->kind == INPUT_REPORT)
         report_from_pb(in, pb->report, &ret->report);
+    if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE)
+        told_from_pb(in, pb->told, &ret->told);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -182,6 +227,7 @@ struct rare {
     Pb__Classes classes;
     Pb__Steer steer;
     Pb__Reused reused;
+    Pb__Audit audit;
 };
 
 static bool some(const char *s)
@@ -225,13 +271,27 @@ static void replied_to_pb(const struct record *r, Pb__Record *pb, struct rare *r
 static void reused_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare)
 {
     _Static_assert(sizeof *r->reused == 2 * sizeof(uint32_t), "ranges are pairs of numbers");
-    if (!r->n_ranges && !r->last)
+    if (!r->n_reused && !r->last)
         return;
     pb__reused__init(&rare->reused);
     rare->reused.ranges = (uint32_t *)(uintptr_t)r->reused;
     rare->reused.n_ranges = 2 * r->n_reused;
     WIRE_SET(&rare->reused, last, r->last);
     pb->reused = &rare->reused;
+}
+
+static void audit_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
+{
+    if (!r->audit && !some(r->role) && !some(r->what) && !some(r->target) && !some(r->before) && !some(r->after))
+        return;
+    pb__audit__init(&rare->audit);
+    WIRE_SET(&rare->audit, kind, (uint32_t)r->audit);
+    WIRE_SET_BYTES(&rare->audit, role, wire_from_text(r->role, AUDIT_WORD_MAX, tmp));
+    WIRE_SET_BYTES(&rare->audit, what, wire_from_text(r->what, AUDIT_WORD_MAX, tmp));
+    WIRE_SET_BYTES(&rare->audit, target, wire_from_text(r->target, AUDIT_WORD_MAX, tmp));
+    WIRE_SET_BYTES(&rare->audit, before, wire_from_text(r->before, AUDIT_REASON_MAX, tmp));
+    WIRE_SET_BYTES(&rare->audit, after, wire_from_text(r->after, AUDIT_REASON_MAX, tmp));
+    pb->audit = &rare->audit;
 }
 
 static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
@@ -243,6 +303,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     }
     created_to_pb(r, pb, rare, tmp);
     replied_to_pb(r, pb, rare, tmp);
+    audit_to_pb(r, pb, rare, tmp);
     if (r->edge || r->gate || r->upto) {
         pb__gate__init(&rare->gate);
         WIRE_SET(&rare->gate, edge, r->edge);
@@ -326,7 +387,8 @@ static const struct record *record_empty(void)
 {
     static const struct record empty = {
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
-        .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
+        .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+        .role = "", .what = "", .target = "", .before = "", .after = ""};
     return &empty;
 }
 
@@ -378,6 +440,16 @@ static void reused_from_pb(struct wire_in *in, const Pb__Reused *pb, struct reco
     ret->last = pb->last;
 }
 
+static void audit_from_pb(struct wire_in *in, const Pb__Audit *pb, struct record *ret)
+{
+    ret->audit = wire_enum(in, "kind of an audit record", pb->kind, 0, AUDIT_SERVICE);
+    ret->role = wire_str(in, "role", pb->role, STORED_MAX_BYTES);
+    ret->what = wire_str(in, "what was done", pb->what, STORED_MAX_BYTES);
+    ret->target = wire_str(in, "target", pb->target, STORED_MAX_BYTES);
+    ret->before = wire_str(in, "what was before", pb->before, STORED_MAX_BYTES);
+    ret->after = wire_str(in, "what is after", pb->after, STORED_MAX_BYTES);
+}
+
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
 {
     if (pb->hello)
@@ -402,6 +474,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         ret->next_agent = pb->counters->next_agent;
         ret->next_attempt = pb->counters->next_attempt;
     }
+    if (pb->audit)
+        audit_from_pb(in, pb->audit, ret);
     if (pb->classes)
         classes_from_pb(in, pb->classes, ret);
     if (pb->steer)
@@ -422,6 +496,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
+    case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
     case RECORD_STEER_NOTE: good = r->action != 0; break;

@@ -74,6 +74,8 @@ void api_tidy(struct api *a, int64_t now_ms) { staging_forget_old(&a->staging, n
 
 enum zap_role api_role_needed(enum op_verb verb)
 {
+    if (verb == OP_AUDIT)
+        return ROLE_ADMIN;
     if (verb >= OP_VERSION)
         return ROLE_VIEWER;
     return verb == OP_AGENT_DRAIN ? ROLE_ADMIN : ROLE_OPERATOR;
@@ -125,6 +127,13 @@ void api_reply(struct api *a, const uint8_t key[ZAP_KEY_BYTES], const struct op_
 }
 
 /* ---- in ---- */
+
+/* Told: what would change state, reading the audit, and whatever a key asks for after it was taken away. */
+static void denied(struct api *a, const struct door_message *m, bool authorised, const struct op_request *req, const char *why)
+{
+    if (!authorised || (req->verb < OP_PLAN_PUT && !req->dry_run) || req->verb == OP_AUDIT)
+        a->calls.denied(a->calls.arg, m->key, authorised ? &m->who : NULL, req, why);
+}
 
 static void refused(struct api *a, uint64_t *counter, const char *event, const char *who, const char *why)
 {
@@ -192,7 +201,7 @@ static void request_change(struct api *a, const struct door_message *m, const st
         reply_fail(a, &m->id, req->id, BF_LIMIT, "too many changes are waiting; try again in a second");
         return;
     }
-    a->calls.command(a->calls.arg, m->key, m->who.name, req, bundle ? bundle->data : NULL, bundle ? bundle->len : 0);
+    a->calls.command(a->calls.arg, m->key, m->who.name, m->who.role, req, bundle ? bundle->data : NULL, bundle ? bundle->len : 0);
 }
 
 static void request_take(struct api *a, const struct door_message *m, const struct op_request *req)
@@ -202,6 +211,7 @@ static void request_take(struct api *a, const struct door_message *m, const stru
         snprintf(why, sizeof why, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb),
                  zap_role_name(api_role_needed(req->verb)), zap_role_name(m->who.role));
         refused(a, &a->stats.denied, "request_denied", m->who.name, why);
+        denied(a, m, true, req, why);
         reply_fail(a, &m->id, req->id, BF_DENIED, why);
     } else if (req->dry_run) {
         request_query(a, m, req);
@@ -227,6 +237,7 @@ static void message_take(struct api *a, const struct door_message *m, bool autho
         char text[ZAP_KEY_TEXT];
         zap_key_format(m->key, text);
         refused(a, &a->stats.unauthorised, "key_refused", text, "the key is not authorised any more");
+        denied(a, m, false, &req, "the key is not authorised any more");
         reply_fail(a, &m->id, req.id, BF_DENIED, "this key is not authorised any more");
     } else
         request_take(a, m, &req);

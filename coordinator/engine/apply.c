@@ -17,6 +17,18 @@ static enum bf_rc apply_counters(struct engine *e, const struct record *r)
     e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
     e->next_backfill = r->next_backfill > e->next_backfill ? r->next_backfill : e->next_backfill;
     e->next_agent = r->next_agent > e->next_agent ? r->next_agent : e->next_agent;
+    if (r->retry_at_ms || r->n) {                /* a snapshot's */
+        e->stale_next_ms = r->retry_at_ms;
+        e->stale_left_out = r->n;
+    }
+    return BF_OK;
+}
+
+static enum bf_rc apply_stale_report(struct engine *e, const struct record *r)
+{
+    e->stale_left_out = r->n ? 0 : e->stale_left_out + 1;
+    if (r->n)
+        e->stale_next_ms = r->retry_at_ms;
     return BF_OK;
 }
 
@@ -232,7 +244,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);
     case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);
-    case RECORD_STALE_REPORT:                    /* for the audit only */
+    case RECORD_STALE_REPORT: return apply_stale_report(e, r);
+    case RECORD_AUDIT:
     case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_LOW: e->low = r->low; return BF_OK;

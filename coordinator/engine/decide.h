@@ -25,7 +25,10 @@ void decide_lost(struct decision *d, const struct input *in);
 void decide_command(struct decision *d, const struct input *in);
 void decide_epoch(struct decision *d, uint32_t epoch);
 void decide_low(struct decision *d, bool low);
-void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
+/* false when another setting holds.  What a pool has now stands in the record, or in the pool. */
+bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
+void decide_pool_config(struct decision *d, const struct input *in);
+void decide_told(struct decision *d, const struct input *in);
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
@@ -39,9 +42,11 @@ struct answer command_accept(struct decision *d, const struct backfill *b, const
 
 /* State of a backfill and its instances by state, those with any: before and after of what changes them. */
 const char *command_counts(struct decision *d, const struct backfill *b);
+const char *pool_words(struct decision *d, uint32_t pool);     /* {"slots":N,"source":"…"}, of the engine's pool */
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
+
 /* ---- decide_create.c ---- */
 struct answer decide_create(struct decision *d, const struct input *in);
 
@@ -54,6 +59,21 @@ const char *reuse_words(struct decision *d, const struct backfill *b, const stru
 void decide_queue(struct decision *d);
 /* The plan's pools; missing_only: those that are there stay as they are. */
 void decide_plan_pools(struct decision *d, const struct plan *plan, bool missing_only);
+
+/* ---- decide_audit.c: what goes into the trail (docs/audit.md has the list) ---- */
+/* The one record of a command that was answered anew.  before: the newest backfill before it was. */
+void audit_command(struct decision *d, const struct input *in, const struct answer *a, uint32_t latest_before);
+/* A decision that overrides another.  actor NULL: the coordinator. */
+struct audit_note {
+    const char *what, *target, *reason, *text, *before, *after, *actor, *role;
+    const uint8_t *key;                          /* NULL: none */
+    uint32_t backfill, agent, left_out;
+    struct attempt_ref ref;
+    enum bf_rc rc;
+};
+void audit_note(struct decision *d, const struct audit_note *n);
+/* About a stale report that was just told: whether one is made now, and then when the next may be (record.h). */
+bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms);
 
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);

@@ -36,11 +36,16 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     char key[PLAN_KEY_MAX];
     const struct plan_step *s = &b->plan->steps[a->step];
     plan_partition_key(s->partitions, a->index, key);
+    const char *target = out_printf(d->out, "%s%s%s%s", s->name, *key ? "[" : "", key, *key ? "]" : "");
+    const char *before = backfill_state_name(b->state);
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
     r->backfill = b->id;
     r->backfill_state = BACKFILL_PAUSED;
-    r->reason = out_printf(d->out, "halted by a check of %s%s%s%s: %s", s->name, *key ? "[" : "", key, *key ? "]" : "", o->text);
+    r->reason = out_printf(d->out, "halted by a check of %s: %s", target, o->text);
     record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = "halt", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
+                                       .text = b->halted, .before = out_printf(d->out, "{\"state\":\"%s\"}", before),
+                                       .after = "{\"state\":\"paused\",\"halted\":true}"});
 }
 
 /* No attempt comes after this one, whatever its failure. */
@@ -94,17 +99,34 @@ static void refuse(struct decision *d, const struct input *in, const char *text)
     f->text = text;
 }
 
-static void end_as_lost(struct decision *d, uint32_t agent, const char *text,
+/* Gives how many were. */
+static uint32_t end_as_lost(struct decision *d, uint32_t agent, const char *text,
                         bool (*picked)(const struct decision *, const struct attempt *, uint64_t), uint64_t incarnation)
 {
     struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
     struct engine *e = d->e;
+    uint32_t n = 0;
     for (uint32_t slot = agent_find(e, agent)->first; slot != NO_SLOT;) {
         const struct attempt *a = &e->attempts.at[slot];
         slot = a->agent_next;
-        if (picked(d, a, incarnation))
-            end_attempt(d, a, &lost, 0, 0);
+        if (!picked(d, a, incarnation))
+            continue;
+        end_attempt(d, a, &lost, 0, 0);
+        n++;
     }
+    return n;
+}
+
+/* What holds of an agent's work no more, in one record however much it was. */
+static void audit_work(struct decision *d, uint32_t agent, const char *what, const char *text, uint32_t ended)
+{
+    const struct agent *a = agent_find(d->e, agent);
+    uint32_t kept = 0;
+    for (uint32_t slot = a->first; slot != NO_SLOT; slot = d->e->attempts.at[slot].agent_next)
+        kept++;
+    audit_note(d, &(struct audit_note){.what = what, .target = a->hello.name, .agent = agent, .text = text,
+                                       .before = out_printf(d->out, "{\"attempts\":%u}", ended + kept),
+                                       .after = out_printf(d->out, "{\"attempts\":%u,\"requeued\":%u}", kept, ended)});
 }
 
 static bool granted_to_dead(const struct decision *d, const struct attempt *a, uint64_t incarnation)
@@ -190,8 +212,10 @@ void decide_hello(struct decision *d, const struct input *in)
     }
     uint32_t id = known ? known->id : d->e->next_agent;
     bool same = known && known->incarnation == in->incarnation;
-    if (known && !same && in->hello.previous != 0)
-        end_as_lost(d, id, "the agent was restarted, and its guardian saw the step dead", granted_to_dead, in->hello.previous);
+    static const char fenced[] = "the agent was restarted, and its guardian saw the step dead";
+    uint32_t n = known && !same && in->hello.previous != 0 ? end_as_lost(d, id, fenced, granted_to_dead, in->hello.previous) : 0;
+    if (n > 0)
+        audit_work(d, id, "attempts fenced", fenced, n);
     if (!same || !agent_present(known))
         join(d, in, id);
     welcome(d, id, &in->hello);
@@ -203,11 +227,25 @@ static void record_stale(struct decision *d, const struct input *in, const struc
 {
     if (d->e->stale_records++ >= STALE_RECORDS_PER_TURN_MAX)
         return;                                  /* a flood of them is cut; the turn's first ones tell the story */
+    uint32_t left_out = d->e->stale_left_out;
+    int64_t next_ms = 0;
+    bool due = audit_stale_due(d, &next_ms);
     struct record *r = record_begin(d, RECORD_STALE_REPORT);
     r->ref = in->report.ref;
     r->agent = sender ? sender->id : 0;
     memcpy(r->key, in->key, sizeof r->key);
+    r->n = due;
+    r->retry_at_ms = next_ms;
     record_emit(d, r);
+    if (!due)
+        return;
+    const struct attempt *a = attempt_find(d->e, in->report.ref.attempt);
+    const char *text = !sender ? "a report of an agent that has not joined" : !a ? "the attempt has ended, or there never was one"
+                       : a->agent != sender->id ? "the attempt was granted to another agent" : "its token is not the current one";
+    audit_note(d, &(struct audit_note){.what = "stale report", .actor = sender ? sender->hello.name : "", .role = "agent", .key = in->key,
+                                       .agent = sender ? sender->id : 0, .ref = in->report.ref, .rc = BF_DENIED, .text = text,
+                                       .left_out = left_out,
+                                       .target = out_printf(d->out, "a-%llu", (unsigned long long)in->report.ref.attempt)});
 }
 
 #ifdef BF_PLANTS
@@ -303,7 +341,8 @@ void decide_lost(struct decision *d, const struct input *in)
     if (!a || !agent_present(a) || a->incarnation != in->incarnation)
         return;
     uint32_t id = a->id;
-    if (!BF_PLANTED("lost_without_requeue"))
-        end_as_lost(d, id, "the agent was not heard of for a whole lease", may_be_rerouted, 0);
+    static const char silent[] = "the agent was not heard of for a whole lease";
+    uint32_t n = BF_PLANTED("lost_without_requeue") ? 0 : end_as_lost(d, id, silent, may_be_rerouted, 0);
     set_agent_state(d, id, AGENT_LOST);
+    audit_work(d, id, "agent lost", silent, n);
 }

@@ -53,7 +53,11 @@ void decide_epoch(struct decision *d, uint32_t epoch)
     r->next_attempt = d->e->next_attempt;
     r->next_backfill = d->e->next_backfill;
     r->next_agent = d->e->next_agent;
+    uint32_t before = d->e->epoch;
     record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = "epoch", .target = "store", .before = out_printf(d->out, "{\"epoch\":%u}", before),
+                                       .after = out_printf(d->out, "{\"epoch\":%u}", epoch),
+                                       .text = "tokens go on from a higher epoch: the store is new, or was restored"});
 }
 
 void decide_low(struct decision *d, bool low)
@@ -63,6 +67,8 @@ void decide_low(struct decision *d, bool low)
     struct record *r = record_begin(d, RECORD_LOW);
     r->low = low;
     record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = low ? "low water" : "room again", .target = "store",
+                                       .text = low ? "no creates and no grants until there is room" : "creates and grants go on"});
 }
 
 static bool drawn_on(const struct engine *e, uint32_t pool)
@@ -77,20 +83,39 @@ static bool drawn_on(const struct engine *e, uint32_t pool)
 }
 
 /* The configuration wins.  One plan must not raise the budget of another whose backfill is live: the smaller of two holds. */
-void decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
+bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
 {
     uint32_t i = pool_find(d->e, name);
     if (i != PLAN_NO_INDEX) {
         const struct pool *p = &d->e->pools.at[i];
         bool overruled = source == POOL_FROM_PLAN && (p->source == POOL_FROM_CONFIG || (slots > p->slots && drawn_on(d->e, i)));
         if (overruled || (p->slots == slots && p->source == source))
-            return;
+            return !overruled || p->slots == slots;
     }
     struct record *r = record_begin(d, RECORD_POOL_SET);
     r->pool_name = name;
     r->pool_slots = slots;
     r->pool_source = source;
     record_emit(d, r);
+    return true;
+}
+
+const char *pool_words(struct decision *d, uint32_t i)
+{
+    const struct pool *p = &d->e->pools.at[i];
+    return out_printf(d->out, "{\"slots\":%u,\"source\":\"%s\"}", p->slots, p->source == POOL_FROM_CONFIG ? "config" : "plan");
+}
+
+/* What the configuration says where there was something else. */
+void decide_pool_config(struct decision *d, const struct input *in)
+{
+    size_t records = d->out->n_records;
+    uint32_t i = pool_find(d->e, in->pool_name);
+    const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
+    decide_pool(d, in->pool_name, in->pool_slots, POOL_FROM_CONFIG);
+    if (d->out->n_records > records && i != PLAN_NO_INDEX)
+        audit_note(d, &(struct audit_note){.what = "pool set", .target = in->pool_name, .before = before, .after = pool_words(d, i),
+                                           .text = "the configuration says so"});
 }
 
 /* ---- pause, resume, cancel, retry ---- */
@@ -223,6 +248,16 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
 
 /* ---- priority ---- */
 
+/* How many of these steps have each class. */
+static const char *class_words(struct decision *d, const struct backfill *b, const uint32_t *steps, uint32_t n)
+{
+    uint32_t of[OP_LOW] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        of[b->priority[steps[i]]]++;
+    return out_printf(d->out, "{\"critical\":%u,\"high\":%u,\"normal\":%u,\"low\":%u}", of[PLAN_CRITICAL], of[PLAN_HIGH], of[PLAN_NORMAL],
+                      of[PLAN_LOW]);
+}
+
 static struct answer tell_priority(struct decision *d, const struct backfill *b, const struct op_request *c, uint32_t picked,
                                    uint32_t changed, const char *first)
 {
@@ -237,18 +272,7 @@ static struct answer tell_priority(struct decision *d, const struct backfill *b,
         text = out_printf(d->out, "bf-%u: %u of %u steps changed to %s; the others have it already", b->id, changed, picked, class);
     const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"priority\":\"%s\",\"steps\":%u,\"changed\":%u}", b->id,
                                   backfill_state_name(b->state), class, picked, changed);
-    return (struct answer){.rc = BF_OK, .text = text, .json = json,
-                           .after = out_printf(d->out, "{\"priority\":\"%s\",\"steps\":%u}", class, changed)};
-}
-
-/* How many of the steps that change have which class. */
-static const char *classes_before(struct decision *d, const struct backfill *b, const uint32_t *steps, uint32_t n)
-{
-    uint32_t count[PLAN_LOW + 1] = {0};
-    for (uint32_t i = 0; i < n; i++)
-        count[b->priority[steps[i]]]++;
-    return out_printf(d->out, "{\"critical\":%u,\"high\":%u,\"normal\":%u,\"low\":%u}", count[PLAN_CRITICAL], count[PLAN_HIGH],
-                      count[PLAN_NORMAL], count[PLAN_LOW]);
+    return (struct answer){.rc = BF_OK, .text = text, .json = json};
 }
 
 static struct answer command_priority(struct decision *d, const struct backfill *b, const struct op_request *c)
@@ -269,7 +293,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     plan_selection_done(&picked);
     if (n == 0)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no step of bf-%u is picked", b->id));
-    const char *before = classes_before(d, b, steps, changed);
+    const char *before = class_words(d, b, steps, changed);
     if (changed > 0) {
         struct record *r = record_begin(d, RECORD_PRIORITY_SET);
         r->backfill = b->id;
@@ -280,6 +304,7 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     }
     struct answer a = tell_priority(d, b, c, n, changed, first);
     a.before = before;
+    a.after = class_words(d, b, steps, changed);
     return a;
 }
 
@@ -307,14 +332,9 @@ static struct answer command_drain(struct decision *d, const char *name)
 
 /* ---- dispatch ---- */
 
-static struct answer command_on_backfill(struct decision *d, const struct input *in)
+static struct answer carry_out_on(struct decision *d, const struct input *in, const struct backfill *b)
 {
     const struct op_request *c = &in->command;
-    uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
-    const struct backfill *b = backfill_find(d->e, id);
-    if (!b)
-        return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
-                                       : "there is no backfill yet");
     if (c->verb == OP_PRIORITY)
         return command_priority(d, b, c);
     if (!steer_is_whole(c))
@@ -325,6 +345,23 @@ static struct answer command_on_backfill(struct decision *d, const struct input 
     case OP_CANCEL: return command_cancel(d, b, c->keep_running);
     default: return command_retry(d, b);
     }
+}
+
+static struct answer command_on_backfill(struct decision *d, const struct input *in)
+{
+    const struct op_request *c = &in->command;
+    uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
+    const struct backfill *b = backfill_find(d->e, id);
+    if (!b)
+        return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)
+                                       : "there is no backfill yet");
+    const char *before = command_counts(d, b);
+    struct answer a = carry_out_on(d, in, b);
+    if (a.rc == BF_OK && !a.before && !a.after) {
+        a.before = before;
+        a.after = command_counts(d, b);
+    }
+    return a;
 }
 
 static struct answer carry_out(struct decision *d, const struct input *in)
@@ -377,8 +414,11 @@ void decide_command(struct decision *d, const struct input *in)
         reply(d, in, &(struct answer){.rc = before->rc, .text = before->text, .json = before->json});
         return;
     }
+    uint32_t latest = engine_latest_backfill(d->e);
     struct answer a = carry_out(d, in);
-    if (!before)
+    if (!before) {
         record_reply(d, in, &a);
+        audit_command(d, in, &a, latest);
+    }
     reply(d, in, &a);
 }

@@ -87,10 +87,31 @@ const char *reuse_words(struct decision *d, const struct backfill *b, const stru
 
 /* ---- beginning ---- */
 
+/* One record of the audit for all pools of the plan that another setting holds for. */
+static void note_pools_kept(struct decision *d, const struct backfill *b)
+{
+    const struct plan_pool *first = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < b->plan->n_pools; i++) {
+        const struct plan_pool *asked = &b->plan->pools[i];
+        if (d->e->pools.at[b->pools[i]].slots == asked->slots)
+            continue;
+        first = kept++ == 0 ? asked : first;
+    }
+    if (kept == 0)
+        return;
+    audit_note(d, &(struct audit_note){
+                      .what = "pool kept", .target = first->name, .backfill = b->id, .after = pool_words(d, pool_find(d->e, first->name)),
+                      .before = out_printf(d->out, "{\"slots\":%u,\"source\":\"plan\"}", first->slots),
+                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, or the smaller budget of a live "
+                                         "backfill, holds", kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are")});
+}
+
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse)
 {
     struct reuse_counts ignored;
     decide_plan_pools(d, b->plan, false);
+    note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);
     set_state(d, b->id, BACKFILL_RUNNING, "");

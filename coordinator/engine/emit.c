@@ -10,6 +10,7 @@ static const struct record blank = {
     .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+    .role = "", .what = "", .target = "", .before = "", .after = "",
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -69,6 +70,11 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->pool_name = keep(arena, r->pool_name);
     r->text = keep(arena, r->text);
     r->json = keep(arena, r->json);
+    r->role = keep(arena, r->role);
+    r->what = keep(arena, r->what);
+    r->target = keep(arena, r->target);
+    r->before = keep(arena, r->before);
+    r->after = keep(arena, r->after);
     r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;

@@ -141,7 +141,9 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_TIMER: break;
     case INPUT_EPOCH: decide_epoch(&d, in->epoch); break;
     case INPUT_LOW: decide_low(&d, in->low); break;
-    case INPUT_POOL: decide_pool(&d, in->pool_name, in->pool_slots, POOL_FROM_CONFIG); break;
+    case INPUT_POOL: decide_pool_config(&d, in); break;
+    case INPUT_DENIED:
+    case INPUT_SERVICE: decide_told(&d, in); break;
     }
 }
 

@@ -328,6 +328,8 @@ static void add_small(const struct engine *e, struct engine_out *out)
     r->next_attempt = e->next_attempt;
     r->next_backfill = e->next_backfill;
     r->next_agent = e->next_agent;
+    r->retry_at_ms = e->stale_next_ms;
+    r->n = e->stale_left_out;
     if (e->low)
         record_add(out, RECORD_LOW)->low = true;
     for (size_t i = 0; i < e->pools.n; i++) {

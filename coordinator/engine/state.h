@@ -149,6 +149,8 @@ struct engine {
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     bool low;                                    /* the store is short of room: no creates, no grants */
+    int64_t stale_next_ms;                       /* of audit records about stale reports (decide_audit.c), and… */
+    uint32_t stale_left_out;                     /* …how many reports none was made about since the last */
     BF_VEC_TYPE(struct known_plan *) plans;
     struct bf_smap plans_by_key;
     BF_VEC_TYPE(struct backfill *) backfills;    /* by id - 1 */

@@ -44,7 +44,7 @@ static void send(struct world *w, const struct sim_request *r)
     if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
         return;
     const struct bf_buf *b = &r->bundle;
-    turn_command(w->turns, operator_key, "sim", &r->request, b->len ? b->data : NULL, b->len);
+    turn_command(w->turns, operator_key, "sim", "admin", &r->request, b->len ? b->data : NULL, b->len);
     sim_coordinator_schedule(w, w->now_ms + 1);
 }
 
@@ -157,6 +157,18 @@ static struct sim_request *random_request(struct world *w)
     return r;
 }
 
+/* One that may not: the shell refuses it, and only tells. */
+static void be_denied(struct world *w)
+{
+    if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
+        return;
+    turn_denied(w->turns, operator_key, "sim-viewer", "viewer",
+                &(struct input_told){.what = "cancel", .target = "bf-1", .reason = "a \"quoted\" reason\n",
+                                     .text = "role operator is needed",
+                                     .left_out = (uint32_t)world_random(w, 3), .rc = BF_DENIED});
+    sim_coordinator_schedule(w, w->now_ms + 1);
+}
+
 void sim_operator_act(struct world *w)
 {
     if (w->now_ms >= w->faults_until_ms) {
@@ -164,6 +176,8 @@ void sim_operator_act(struct world *w)
         world_push(w, (struct sim_event){.at_ms = w->now_ms + RESUME_EVERY_MS, .kind = SIM_OPERATOR});
         return;
     }
+    if (world_chance(w, 10))
+        be_denied(w);
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);

@@ -295,6 +295,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
         on_record(s, t, &t->records[i]);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;
 }
 

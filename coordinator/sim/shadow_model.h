@@ -52,6 +52,8 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_agent) agents;
     BF_VEC_TYPE(struct shadow_alive) alive;
     BF_VEC_TYPE(struct shadow_reply) replied;
+    uint64_t audit_index;                                    /* the head of the trail, as committed */
+    uint8_t audit_hash[32];
 };
 
 /* Does partition p of a step need partition u of another, or of its own? */
@@ -74,6 +76,8 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
+/* I10: the audit records of a turn are those of what happened in it, and the trail goes on unbroken. */
+void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
 uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
 /* The queue: a change of state, before it is taken. */

@@ -58,6 +58,12 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
         struct sim_stored_turn *t = bf_vec_add(&w->store.turns);
         t->seq = c->seq;
         bf_buf_put(&t->bytes, c->turn, c->turn_bytes);
+        if (c->n_audit) {
+            const struct audit_entry *last = &c->audit[c->n_audit - 1].entry;
+            w->store.audit.index = last->index;
+            memcpy(w->store.audit.hash, last->hash, sizeof last->hash);
+            w->store.has_audit = true;
+        }
         w->stats.turns++;
         shadow_committed(w->shadow, c);
     }
@@ -113,9 +119,11 @@ void sim_coordinator_start(struct world *w)
     struct bf_error err = {0};
     uint8_t hash[32];
     struct turn_ports ports = {.arg = w, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply};
-    struct turn_settings s = {.lease = w->lease, .cluster = "00112233445566778899aabbccddeeff", .checkpoint_turns = 5 + (uint32_t)world_random(w, 60),
+    struct turn_settings s = {.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = 5 + (uint32_t)world_random(w, 60),
                               .chunks_per_turn = 1 + (uint32_t)world_random(w, 3), .engine = w->engine};
     w->turns = turns_new(&s, &ports, w->store.epoch);
+    if (w->store.has_audit)
+        turns_set_audit_head(w->turns, &w->store.audit);
     w->coordinator_generation++;
     if (load(w, &err) != BF_OK) {
         world_violate(w, "recovery: %s", err.text);
@@ -130,6 +138,7 @@ void sim_coordinator_start(struct world *w)
     w->crash_next = SIM_NO_CRASH;
     w->turn_at_ms = INT64_MAX;
     world_trace(w, "coordinator serves, turn %llu", (unsigned long long)turn_seq(w->turns));
+    turn_service(w->turns, &(struct input_told){.what = "start", .target = "coordinator"});
     if (turn_seq(w->turns) == 0)
         turn_pool(w->turns, "fixed", 2);
     sim_coordinator_schedule(w, w->now_ms);

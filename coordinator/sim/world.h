@@ -17,6 +17,7 @@
 #include "common/vec.h"
 #include "coordinator/turn.h"
 
+#define SIM_CLUSTER "00112233445566778899aabbccddeeff"
 enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0 };
 
 struct sim_options {
@@ -68,6 +69,7 @@ struct sim_store {                           /* what is durable */
     BF_VEC_TYPE(struct sim_stored_plan) plans;
     BF_VEC_TYPE(struct bf_buf) chunks, new_chunks;
     uint64_t checkpoint_seq, new_seq;
+    struct audit_head audit; bool has_audit;
     uint32_t epoch;
 };
 

@@ -9,7 +9,7 @@
 #include "common/crc32c.h"
 #include "common/text.h"
 
-const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal", "details"};
+const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal", "details", "audit"};
 
 void store_put_be32(uint8_t *p, uint32_t v)
 {
@@ -55,6 +55,8 @@ static void key_words(enum store_table table, const MDB_val *key, char *ret, siz
     char hex[17] = "";
     if (table == TABLE_JOURNAL && key->mv_size == 8) {
         snprintf(ret, size, "journal %llu", (unsigned long long)store_get_be64(k));
+    } else if (table == TABLE_AUDIT && key->mv_size == 8) {
+        snprintf(ret, size, "audit %llu", (unsigned long long)store_get_be64(k));
     } else if (table == TABLE_CHECKPOINT && key->mv_size == 8) {
         snprintf(ret, size, "checkpoint %u/%u", store_get_be32(k), store_get_be32(k + 4));
     } else if (table == TABLE_PLAN && key->mv_size == 32) {
@@ -88,7 +90,7 @@ enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT]
 {
     for (int i = 0; i < TABLE_COUNT; i++) {
         int rc = mdb_dbi_open(txn, store_table_names[i], create ? MDB_CREATE : 0, &ret[i]);
-        if (rc == MDB_NOTFOUND && i == TABLE_DETAILS) {
+        if (rc == MDB_NOTFOUND && (i == TABLE_DETAILS || i == TABLE_AUDIT)) {
             ret[i] = STORE_NO_TABLE;
             continue;
         }

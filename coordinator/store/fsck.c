@@ -70,6 +70,22 @@ static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_t
     }
 }
 
+static void audit_problem(void *arg, const char *text)
+{
+    char line[400];
+    snprintf(line, sizeof line, "store: audit: %s", text);
+    problem(arg, line);
+}
+
+static void check_audit(struct check *c, MDB_txn *txn, const MDB_dbi *dbi, const struct store_meta *meta)
+{
+    struct bf_error err = {0};
+    struct store_audit_ends ends;
+    struct audit_check audit = {.told = audit_problem, .arg = c};
+    if (store_check_audit(txn, dbi, meta, &audit, &ends, &err) != BF_OK)
+        problem(c, err.text);
+}
+
 static void check_tables(struct check *c, MDB_txn *txn)
 {
     struct bf_error err = {0};
@@ -83,6 +99,7 @@ static void check_tables(struct check *c, MDB_txn *txn)
     for (int table = 0; table < TABLE_COUNT; table++)
         if (dbi[table] != STORE_NO_TABLE)
             check_table(c, txn, dbi[table], (enum store_table)table);
+    check_audit(c, txn, dbi, &meta);
     if (c->chunks != c->pointer.chunks && c->pointer.generation) {
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
         problem(c, text);

@@ -1,7 +1,7 @@
 /* Opening, and the one durable transaction of a turn.
  *
- * Order of a commit: journal value, plans, chunks, details, pointer, then bounded deletes of what the pointer has made old; then fsync by
- * LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
+ * Order of a commit: journal value, plans, chunks, details, audit, pointer, then bounded deletes of what the pointer has made old; then
+ * fsync by LMDB.  No NOSYNC, NOMETASYNC or WRITEMAP, ever.  MDB_MAP_FULL before the commit leaves the store as it was; every error of
  * the commit itself leaves the outcome unknown. */
 #include "coordinator/store/store_state.h"
 
@@ -20,12 +20,14 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { SHARE = 4 };                              /* details, and the journal behind the checkpoint, each get one part in so many */
+enum { SHARE = 4, AUDIT_SHARE = 8 };             /* details, and the journal behind the checkpoint, each get one part in so many */
 #define DEFAULT_MAX_BYTES (16ull << 30)
 #define DEFAULT_RESERVE_BYTES (64ull << 20)
 #define DEFAULT_JOURNAL_TURNS 100000u
 #define DEFAULT_JOURNAL_BYTES (1ull << 30)
 #define DEFAULT_DETAILS_BYTES (1ull << 30)
+#define DEFAULT_AUDIT_BYTES (1ull << 30)
+#define DEFAULT_AUDIT_KEEP_US (30ll * 86400 * 1000000)
 
 /* ---- opening ---- */
 
@@ -142,9 +144,9 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (rc)
         return store_fail(err, rc, "opening");
     enum bf_rc result = store_open_tables(txn, fresh, s->dbi, err);
-    if (result == BF_OK && s->dbi[TABLE_DETAILS] == STORE_NO_TABLE &&
-        (rc = mdb_dbi_open(txn, store_table_names[TABLE_DETAILS], MDB_CREATE, &s->dbi[TABLE_DETAILS])) != 0)
-        result = store_fail(err, rc, "adding the table of details");
+    for (int i = TABLE_DETAILS; result == BF_OK && i < TABLE_COUNT; i++)
+        if (s->dbi[i] == STORE_NO_TABLE && (rc = mdb_dbi_open(txn, store_table_names[i], MDB_CREATE, &s->dbi[i])) != 0)
+            result = store_fail(err, rc, "adding a table that the store does not have yet");
     if (result == BF_OK && fresh) {
         s->meta = (struct store_meta){.format = STORE_FORMAT, .epoch = 1};
         randombytes_buf(s->meta.cluster, sizeof s->meta.cluster);
@@ -158,6 +160,8 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
         result = find_last_seq(s, txn, err);
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
+    if (result == BF_OK)
+        result = store_find_audit(s, txn, err);
     if (result != BF_OK) {
         mdb_txn_abort(txn);
         return result;
@@ -285,6 +289,11 @@ static struct store_options options_in_force(const struct store_options *o)
         ret.journal_bytes = share;
     if (ret.details_bytes > share)
         ret.details_bytes = share;
+    ret.audit_bytes = o->audit_bytes ? o->audit_bytes : DEFAULT_AUDIT_BYTES;
+    ret.audit_keep_us = o->audit_keep_us ? o->audit_keep_us : DEFAULT_AUDIT_KEEP_US;
+    ret.audit_most = share * SHARE / AUDIT_SHARE;
+    if (ret.audit_bytes > ret.audit_most)
+        ret.audit_bytes = ret.audit_most;
     return ret;
 }
 
@@ -417,7 +426,7 @@ static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w
     return 0;
 }
 
-static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w, const struct store *next)
+static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w, struct store *next)
 {
     size_t deleted = 0;
     int rc = w->turn_bytes ? put_turn(s, txn, w) : 0;
@@ -427,6 +436,8 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
         rc = put_chunks(s, txn, w, next->top_generation);
     if (!rc && w->turn_bytes && w->n_details)
         rc = store_put_details(s, txn, w);
+    if (!rc && w->turn_bytes && w->n_audit)
+        rc = store_put_audit(next, txn, w);
     if (!rc && w->checkpoint_end)
         rc = put_pointer(s, txn, &next->pointer);
     return rc ? rc : store_trim(next, txn, &deleted);
@@ -457,6 +468,8 @@ enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_
         return bf_fail(err, BF_INTERNAL, "store: turn %llu after %llu", (unsigned long long)w->seq, (unsigned long long)s->last_seq);
     if ((w->n_chunks || w->checkpoint_end) && !s->writing && !w->checkpoint_begin)
         return bf_fail(err, BF_INTERNAL, "store: a chunk without the beginning of its checkpoint");
+    if (!store_audit_follows(s, w))
+        return bf_fail(err, BF_INTERNAL, "store: audit records that do not follow record %llu", (unsigned long long)s->audit.head.index);
     struct store next = after(s, w);
     MDB_txn *txn;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);

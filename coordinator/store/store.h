@@ -7,6 +7,7 @@
  * with the last.  Journal before the pointer, when it is more than is kept, and older generations are deleted in bounded slices later.
  * Details: what single attempts told, in a table of its own that recovery never reads.  At most STORE_DETAILS_ATTEMPTS of an instance
  * and details_bytes in all are kept; of the oldest backfills they go first.
+ * Audit: the trail, in a table of its own (proto/audit.h), chained; what it lets go is bounded by size and age.
  * Low water: data.mdb is grown ahead; below the reserve the store says so, and only small turns (results, cancels) still fit.  It is
  * over when enough was deleted: with turns, and without them by store_tidy(). */
 #ifndef BF_STORE_H
@@ -18,6 +19,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "proto/audit.h"
 
 struct store;                                   /* opaque */
 
@@ -28,6 +30,9 @@ struct store_options {
     uint64_t journal_bytes;                     /* …while the journal has no more than this (default 1 GiB) */
     uint64_t details_bytes;                     /* of the table of details (default 1 GiB).  Both are held to a quarter of max_bytes
                                                    less reserve_bytes */
+    uint64_t audit_bytes;                       /* of the table of the audit (default 1 GiB), but nothing goes that is… */
+    int64_t audit_keep_us;                      /* …younger than this (default 30 days), while the table has less than… */
+    uint64_t audit_most;                        /* …this: derived, an eighth of max_bytes less reserve_bytes */
     bool create;
 };
 
@@ -65,6 +70,9 @@ struct store_details {
     const void *bytes; size_t n;
 };
 
+/* A record of the trail.  damaged: its checksum or form is not right; then its hash says what is left of it. */
+struct store_audit { struct audit_entry entry; int64_t at_us; bool damaged; };
+
 struct store_write {
     uint64_t seq;                               /* last + 1 */
     const void *turn; size_t turn_bytes;        /* may be NULL/0 when only chunks are written: seq is then ignored */
@@ -74,6 +82,7 @@ struct store_write {
     const struct store_chunk *chunks; size_t n_chunks;
     bool checkpoint_end;                        /* flips the pointer */
     const struct store_details *details; size_t n_details;     /* only with a turn */
+    const struct store_audit *audit; size_t n_audit;           /* only with a turn; chained to the head, in order */
 };
 /* Everything in one durable transaction.  BF_FULL: nothing was written and the store is still good.  Anything else: exit. */
 enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_error *err) BF_MUST_CHECK;
@@ -100,6 +109,18 @@ typedef bool store_details_visit(void *arg, const struct store_details *d);
  * instance is looked at).  *ret_next: index of the instance to go on with; first + n when none is left. */
 enum bf_rc store_walk_details(struct store *s, const struct store_details_range *r, int64_t until_us, store_details_visit *visit, void *arg,
                               uint32_t *ret_next, struct bf_error *err) BF_MUST_CHECK;
+
+/* Where the trail ends, and the last record that was let go (index 0: none).  known: the store says so, not only its records. */
+struct store_audit_ends { struct audit_head head, anchor; bool known; };
+void store_audit_ends(const struct store *s, struct store_audit_ends *ret);
+/* Records from index `from` on (0: from the first, backward from the last), in one short read transaction, until visit() has had
+ * enough or bf_boottime_us() passes until_us.  *ret_next: where to go on; 0 when none is left.  Bytes are borrowed. */
+typedef bool store_audit_visit(void *arg, const struct store_audit *a);
+enum bf_rc store_walk_audit(struct store *s, uint64_t from, bool backward, int64_t until_us, store_audit_visit *visit, void *arg,
+                            uint64_t *ret_next, struct bf_error *err) BF_MUST_CHECK;
+/* Check the whole trail of a store that need not be open; nothing is written.  Problems go to c->told. */
+enum bf_rc store_verify_audit(const char *dir, struct audit_check *c, struct store_meta *ret_meta, struct store_audit_ends *ret,
+                              struct bf_error *err) BF_MUST_CHECK;
 
 /* Delete a slice of what is old or over its limit, durably; *ret_more: something was, so call again.  For a store that is low: its
  * turns are few, and what is deleted with them is little.  BF_FULL: nothing was done and the store is still good.  Anything else: exit. */

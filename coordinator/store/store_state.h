@@ -1,7 +1,8 @@
 /* The inside of the store, shared by its files.  lmdb.h is seen only here.
  *
- * Tables: meta ("meta", "pointer"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill, step,
- * index, attempt; not in stores of the first versions); numbers are big-endian, so that the order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
+ * Tables: meta ("meta", "pointer", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill,
+ * step, index, attempt), audit (index), these two not in stores of the first versions; numbers are big-endian, so that the order of
+ * keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
 #ifndef BF_STORE_STATE_H
 #define BF_STORE_STATE_H
 
@@ -9,7 +10,7 @@
 
 #include "coordinator/store/store.h"
 
-enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_DETAILS, TABLE_COUNT };
+enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_DETAILS, TABLE_AUDIT, TABLE_COUNT };
 extern const char *const store_table_names[TABLE_COUNT];
 
 #define STORE_ENVELOPE_BYTES 8u
@@ -34,6 +35,8 @@ struct store {
     uint64_t last_seq;                          /* of the journal; 0: empty */
     uint64_t reserved_bytes;                    /* of data.mdb, allocated ahead */
     bool low;
+    struct store_audit_ends audit;
+    int64_t audit_at_us;                        /* time of the newest record */
 };
 
 void store_put_be32(uint8_t *p, uint32_t v);
@@ -47,8 +50,8 @@ enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MD
 enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_meta *ret_meta, struct store_pointer *ret_pointer,
                            struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
-/* Open tables of an environment in a transaction; create makes what is missing, else a table of details that is not there is
- * STORE_NO_TABLE. */
+/* Open tables of an environment in a transaction; create makes what is missing, else a table of details or audit that is not there
+ * is STORE_NO_TABLE. */
 enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
 /* Put enveloped bytes.  Gives LMDB's own code. */
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
@@ -63,5 +66,17 @@ int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w
 int store_trim_details(const struct store *s, MDB_txn *txn, size_t written, size_t *deleted);
 /* Whether an opened value of the table is one of this format. */
 bool store_details_valid(const MDB_val *key, const uint8_t *p, size_t n);
+/* audit.c: the trail.  Read a value, whatever is left of it; find where the trail ends; write a turn's, into the store as it will be
+ * after the commit; let go what is over.  Codes are LMDB's own, but for those that are results. */
+void store_audit_open(const MDB_val *key, const MDB_val *value, struct store_audit *ret);
+enum bf_rc store_read_audit_ends(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], const struct store_meta *meta, struct store_audit_ends *ret,
+                                 struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_find_audit(struct store *s, MDB_txn *txn, struct bf_error *err) BF_MUST_CHECK;
+bool store_audit_follows(const struct store *s, const struct store_write *w);
+int store_put_audit(struct store *next, MDB_txn *txn, const struct store_write *w);
+int store_trim_audit(struct store *next, MDB_txn *txn, size_t written, size_t *deleted);
+/* audit_check.c: the whole trail, within a transaction. */
+enum bf_rc store_check_audit(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], const struct store_meta *meta, struct audit_check *c,
+                             struct store_audit_ends *ret, struct bf_error *err) BF_MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-/* What goes again: old journal, chunks of old checkpoints, and details over their limit.
+/* What goes again: old journal, chunks of old checkpoints, and details and audit over their limits.
  *
  * Every write deletes a bounded slice beside what it adds, so that what was old at one moment is gone some turns later and no turn
  * takes long.  The journal goes from its front, behind the checkpoint only, while it has more turns or more bytes than are kept: by
@@ -61,12 +61,15 @@ enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err)
 {
     MDB_txn *txn;
     size_t deleted = 0;
+    struct store next = *s;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
     if (rc)
         return store_fail(err, rc, "tidying");
     rc = store_trim(s, txn, &deleted);
     if (!rc)
         rc = store_trim_details(s, txn, 0, &deleted);
+    if (!rc)
+        rc = store_trim_audit(&next, txn, 0, &deleted);
     if (rc || !deleted) {
         mdb_txn_abort(txn);
         *ret_more = false;
@@ -75,6 +78,7 @@ enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err)
     rc = mdb_txn_commit(txn);
     if (rc)
         return bf_fail(err, BF_IO, "store: the commit of deletes failed, its outcome is unknown: %s", mdb_strerror(rc));
+    *s = next;
     *ret_more = true;
     return BF_OK;
 }

@@ -40,7 +40,7 @@ struct world {
     struct zap_key table[N_WHO];
     void *context;                               /* of the peers */
     char dir[64];
-    unsigned told, commands, queries;
+    unsigned told, commands, queries, denied, strangers;
     uint8_t told_key[32];
     enum agent_msg_kind told_kind;
 };
@@ -54,9 +54,11 @@ static enum bf_rc query(void *arg, const struct op_request *req, struct bf_buf *
     return BF_OK;
 }
 
-static void command(void *arg, const uint8_t key[32], const char *actor, const struct op_request *req, const void *bundle, size_t n)
+static void command(void *arg, const uint8_t key[32], const char *actor, enum zap_role role, const struct op_request *req,
+                    const void *bundle, size_t n)
 {
     (void)actor;
+    (void)role;
     (void)bundle;
     (void)n;
     struct world *w = arg;
@@ -64,6 +66,16 @@ static void command(void *arg, const uint8_t key[32], const char *actor, const s
     struct op_reply reply = {.rc = BF_OK, .text = "done", .json = ""};
     memcpy(reply.id, req->id, sizeof reply.id);
     api_reply(w->api, key, &reply);
+}
+
+static void denied(void *arg, const uint8_t key[32], const struct zap_key *who, const struct op_request *req, const char *why)
+{
+    struct world *w = arg;
+    (void)key;
+    (void)req;
+    cr_assert(*why);
+    w->denied++;
+    w->strangers += who == NULL;
 }
 
 static void told(void *arg, const uint8_t key[32], const struct agent_msg *msg)
@@ -93,7 +105,7 @@ static struct world *world_new(void)
     cr_assert_eq(zap_open(w->table, N_WHO, &w->zap, &err), BF_OK, "%s", err.text);
     const struct fleet_options fleet = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key};
     const struct api_options api = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key,
-                                    .calls = {.arg = w, .command = command, .query = query}};
+                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query}};
     const struct logs_options logs = {.endpoint = "tcp://127.0.0.1:*", .dir = w->dir, .secret_key = w->server.secret_key,
                                       .keep_bytes = 64 << 20};
     cr_assert_eq(fleet_open(w->zap, &fleet, &w->fleet, &err), BF_OK, "%s", err.text);
@@ -393,6 +405,7 @@ Test(sockets, a_revoked_key_is_refused_at_its_next_message)
     cr_assert_eq(peer_receive(&a, bytes, sizeof bytes, SHORT_MS), -1, "a revoked agent must get nothing");
     cr_assert_eq(ask(w, &v, OP_VERSION, NULL), BF_DENIED);
     cr_assert_eq(w->queries, 1);
+    cr_assert(w->denied == 1 && w->strangers == 1, "it is told, whatever was asked for");
     peer_close(&a);
     peer_close(&v);
     world_free(w);
@@ -404,18 +417,22 @@ Test(sockets, roles_are_checked_for_each_verb)
     static const struct { enum who who; enum op_verb verb; enum bf_rc want; } cases[] = {
         {VIEWER, OP_VERSION, BF_OK}, {VIEWER, OP_CREATE, BF_DENIED}, {VIEWER, OP_PLAN_PUT, BF_DENIED}, {VIEWER, OP_CANCEL, BF_DENIED},
         {OPERATOR, OP_PAUSE, BF_OK}, {OPERATOR, OP_AGENT_DRAIN, BF_DENIED}, {ADMIN, OP_AGENT_DRAIN, BF_OK}, {ADMIN, OP_CANCEL, BF_OK},
+        {OPERATOR, OP_AUDIT, BF_DENIED}, {ADMIN, OP_AUDIT, BF_OK},
     };
-    unsigned commands = 0;
+    unsigned commands = 0, denied = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct peer p = connect_as(w, api_endpoint(w->api), cases[i].who);
         char text[256];
         cr_expect_eq(ask(w, &p, cases[i].verb, text), cases[i].want, "case %zu: %s", i, text);
         commands += cases[i].want == BF_OK && cases[i].verb < OP_VERSION;
+        denied += cases[i].want == BF_DENIED && cases[i].verb != OP_PLAN_PUT;
         if (cases[i].want == BF_DENIED)
             cr_expect(strstr(text, "role"), "%s", text);
         peer_close(&p);
     }
     cr_assert_eq(w->commands, commands, "a denied request must not become a command");
+    cr_assert(w->denied == denied && w->strangers == 0, "%u of %u are told for the audit; a slice of a plan changes nothing", w->denied,
+              denied);
     world_free(w);
 }
 

@@ -1,3 +1,3 @@
-foreach(thing words progress failures commands cluster yaml labels table)
+foreach(thing words progress failures audit commands cluster yaml labels table)
   bf_unit_test(test_bfctl_${thing} SOURCES test_bfctl_${thing}.c LIBS bf_ctl PkgConfig::jansson)
 endforeach()

@@ -22,13 +22,14 @@ LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_R
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
      OP_MARK, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
-     INPUT_EPOCH, INPUT_LOW);
+     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
-     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF);
+     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_AUDIT, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE,
+     RECORD_BACKOFF);
 
 /* ---- values ---- */
 
@@ -238,7 +239,8 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
 {
     struct op_request m = {.verb = verb, .backfill = number32(s), .reason = text(s), .from = text(s), .to = text(s),
                            .backward = set(s), .state = text(s), .name = text(s),
-                           .page_offset = number(s, 64), .page_limit = (uint32_t)count(s, OP_PAGE_MAX), .attempt = number(s, 64)};
+                           .page_offset = number(s, 64), .page_limit = (uint32_t)count(s, OP_PAGE_MAX), .attempt = number(s, 64),
+                           .since_us = any_time(s), .until_us = any_time(s), .who = text(s), .what = text(s)};
     fill(s, m.id, sizeof m.id);
     fill(s, m.plan_hash, sizeof m.plan_hash);
     m.n_params = count(s, 8);
@@ -276,12 +278,16 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                       .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
                       .hello = {.name = "", .version = "", .boot_id = ""},
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
+                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
+                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
     if (kind == INPUT_REPORT)
         i.report = report(s);
+    if (kind == INPUT_DENIED || kind == INPUT_SERVICE)
+        i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
+                                     .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
     if (kind == INPUT_COMMAND)
         i.command = sample_request(s, op_verbs[below(s, 10)]);
     i.command.dry_run = false;                   /* a question is no input */
@@ -301,7 +307,9 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .hello = {.name = "", .version = "", .boot_id = ""}, .actor = text(s), .reason = text(s), .from = text(s), .to = text(s),
         .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
         .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
-        .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64)};
+        .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
+        .audit = (enum audit_kind)(1 + below(s, AUDIT_SERVICE)), .role = text(s), .what = a_name(s), .target = text(s), .before = text(s),
+        .after = text(s)};
     if (s->full)
         r.failure_class = FAILURE_LOST;
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
@@ -432,8 +440,8 @@ const char *request_differs(const struct op_request *a, const struct op_request 
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
     SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
     SAME(reprocess);
-    SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name);
-    SAME(n_selectors);
+    SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name); SAME_STR(who); SAME_STR(what);
+    SAME(n_selectors); SAME(since_us); SAME(until_us);
     for (size_t i = 0; i < a->n_selectors; i++)
         SAME_STR(selectors[i]);
     SAME_MEM(bytes, a->n_bytes);
@@ -452,7 +460,8 @@ const char *input_differs(const struct input *a, const struct input *b)
 {
     SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(low);
     SAME_MEM(key, sizeof a->key);
-    SAME_STR(actor); SAME_STR(pool_name);
+    SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
+    SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
     SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
     return NULL;
 }
@@ -464,6 +473,8 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);
+    SAME(audit);
+    SAME_STR(role); SAME_STR(what); SAME_STR(target); SAME_STR(before); SAME_STR(after);
     for (size_t i = 0; i < a->n_steps; i++)
         SAME(steps[i]);
     SAME(action); SAME(steer_flags); SAME(n_ranges);

@@ -1,1 +1,2 @@
 bf_unit_test(test_store SOURCES test_store.c LIBS bf_store PkgConfig::lmdb)
+bf_unit_test(test_store_audit SOURCES test_store_audit.c LIBS bf_store bf_proto bf_common PkgConfig::lmdb)

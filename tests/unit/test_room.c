@@ -86,7 +86,7 @@ static void create(struct world *w, const char *text)
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     plan_bundle_encode(&source, &bundle);
-    turn_command(w->turns, operator_key, "ada", &req, bundle.data, bundle.len);
+    turn_command(w->turns, operator_key, "ada", "admin", &req, bundle.data, bundle.len);
     bf_buf_free(&bundle);
     plan_source_done(&source);
 }

@@ -112,7 +112,7 @@ static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret
     req.plan_hash[0] ^= lying ? 1 : 0;
     memcpy(ret_hash, req.plan_hash, 32);
     plan_bundle_encode(&source, &bundle);
-    turn_command(w->turns, operator_key, "ada", &req, bundle.data, bundle.len);
+    turn_command(w->turns, operator_key, "ada", "admin", &req, bundle.data, bundle.len);
     bf_buf_free(&bundle);
     plan_source_done(&source);
 }
@@ -152,7 +152,7 @@ Test(turn, keeps_a_plan_that_was_taken)
     cr_assert_eq(run_after(&w, 1), BF_OK);
     struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "", .from = "no date", .to = "", .state = "", .name = ""};
     memcpy(req.plan_hash, hash, 32);
-    turn_command(w.turns, operator_key, "ada", &req, NULL, 0);
+    turn_command(w.turns, operator_key, "ada", "admin", &req, NULL, 0);
     cr_expect_eq(w.replies, 2);
     cr_expect_eq(w.reply_rc, BF_INVALID);
     cr_expect(turn_plan_bundle(w.turns, hash, &n));

@@ -269,7 +269,7 @@ Test(views, a_dry_run_of_priority_lists_what_would_change_and_why_shows_what_has
     json_decref(rows);
     expect_classes(w, "fct", "normal", "normal");
     req = priority_of(OP_HIGH, down, 1);
-    turn_command(w->turns, operator_key, "ada", &req, NULL, 0);
+    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
     run(w);
     cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
     cr_expect_str_eq(w->reply, "bf-1: all 2 steps are high");

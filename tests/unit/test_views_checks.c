@@ -96,7 +96,7 @@ Test(views_checks, all_attempts_and_what_a_row_holds)
     struct op_request retry = query(OP_RETRY);
     retry.backfill = 1;
     memset(retry.id, 77, sizeof retry.id);
-    turn_command(w->turns, operator_key, "ada", &retry, NULL, 0);
+    turn_command(w->turns, operator_key, "ada", "admin", &retry, NULL, 0);
     run(w);
     for (int i = 0; i < 40 && w->n_held > 0; i++)    /* the first partition runs again among them */
         end_first_with(w, OUTCOME_OK, 0, "", "", "", CHECKS(PASSED));

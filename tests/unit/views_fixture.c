@@ -60,7 +60,7 @@ void create_with(struct world *w, const char *text, const char *from, struct op_
     plan_source_hash(&source, req.plan_hash);
     struct bf_buf bundle = {0};
     plan_bundle_encode(&source, &bundle);
-    turn_command(w->turns, operator_key, "ada", &req, bundle.data, bundle.len);
+    turn_command(w->turns, operator_key, "ada", "admin", &req, bundle.data, bundle.len);
     run(w);
     cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
     bf_buf_free(&bundle);

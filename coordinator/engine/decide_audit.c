@@ -1,0 +1,139 @@
+/* What goes into the audit trail: every command that is answered anew, and every decision that overrides another.
+ *
+ * A record is made beside the records of what it tells, so that both are in one transaction (I10).  The engine keeps nothing of the
+ * trail: what is told here is what a record says, and the shell chains it (turn_audit.c).  Decisions that follow from others by the
+ * rules of a plan (grants, retries by policy, ends) are no overrides; docs/audit.md has the list of those that are.
+ *
+ * Nothing that one agent can send at will fills the trail.  Stale reports: AUDIT_STALE_BURST at once, then one in
+ * AUDIT_STALE_EVERY_MS, by an arrival time that moves ahead of the clock; it is state, so that replay makes the same choice.  The
+ * others are bounded by what they tell of: an agent is lost once a lease, an attempt is fenced once. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "common/text.h"
+#include "coordinator/engine/decide.h"
+#include "coordinator/engine/view.h"
+#include "proto/audit.h"
+
+enum { TEXT_MAX = 2048, AUDIT_STALE_BURST = 16, AUDIT_STALE_EVERY_MS = 10000 };
+
+/* What is valid UTF-8 of it, bounded; NULL as "". */
+static const char *words(struct decision *d, const char *s, size_t max)
+{
+    if (!s)
+        return "";
+    size_t n = bf_utf8_cut(s, max);
+    return s[n] ? bf_arena_strndup(&d->out->arena, s, n) : s;
+}
+
+/* A document that is too long is no document any more when it is cut. */
+static const char *object(const char *s)
+{
+    return !s || strlen(s) <= AUDIT_REASON_MAX ? s : "{\"left_out\":\"too long\"}";
+}
+
+/* ---- decisions ---- */
+
+void audit_note(struct decision *d, const struct audit_note *n)
+{
+    const char *text = words(d, n->text, TEXT_MAX), *target = words(d, n->target, AUDIT_WORD_MAX);
+    struct record *r = record_begin(d, RECORD_AUDIT);
+    r->audit = AUDIT_DECISION;
+    r->actor = n->actor ? n->actor : "coordinator";
+    r->role = n->role ? n->role : "";
+    r->what = n->what;
+    r->target = target;
+    r->reason = n->reason;
+    r->text = text;
+    r->before = object(n->before);
+    r->after = object(n->after);
+    if (n->key)
+        memcpy(r->key, n->key, sizeof r->key);
+    r->backfill = n->backfill;
+    r->agent = n->agent;
+    r->ref = n->ref;
+    r->n = n->left_out;
+    r->rc = n->rc;
+    record_emit(d, r);
+}
+
+bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms)
+{
+    int64_t at_ms = d->e->stale_next_ms > d->now_ms ? d->e->stale_next_ms : d->now_ms;
+    if (at_ms - d->now_ms > (AUDIT_STALE_BURST - 1) * AUDIT_STALE_EVERY_MS)
+        return false;
+    *ret_next_ms = at_ms + AUDIT_STALE_EVERY_MS;
+    return true;
+}
+
+/* ---- commands ---- */
+
+/* The backfill that a command was about: the one it made, or named. */
+static uint32_t backfill_of(const struct decision *d, const struct op_request *c, const struct answer *a, uint32_t latest_before)
+{
+    if (c->verb == OP_AGENT_DRAIN)
+        return 0;
+    if (c->verb == OP_CREATE)
+        return a->rc == BF_OK && d->e->next_backfill - 1 != latest_before ? d->e->next_backfill - 1 : 0;
+    return c->backfill == OP_LATEST ? latest_before : c->backfill;
+}
+
+/* "bf-3 load[2024-01-31] tag:finance", "agent-1", "plan 0a1b2c3d4e5f". */
+static const char *target_of(struct decision *d, const struct op_request *c, uint32_t backfill)
+{
+    char text[AUDIT_WORD_MAX], hex[13];
+    int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", c->name ? c->name : "");
+    if (!backfill && c->verb == OP_CREATE) {
+        bf_hex(c->plan_hash, 6, hex);
+        n = snprintf(text, sizeof text, "plan %s", hex);
+    }
+    for (size_t i = 0; i < c->n_selectors && n >= 0 && (size_t)n < sizeof text; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, " %s", c->selectors[i]);
+    return bf_arena_strndup(&d->out->arena, text, bf_utf8_cut(text, AUDIT_WORD_MAX));
+}
+
+void audit_command(struct decision *d, const struct input *in, const struct answer *a, uint32_t latest_before)
+{
+    const struct op_request *c = &in->command;
+    if (BF_PLANTED("audit_missing") && c->verb == OP_CANCEL)
+        return;
+    uint32_t backfill = backfill_of(d, c, a, latest_before);
+    const char *target = target_of(d, c, backfill), *text = words(d, a->text, TEXT_MAX);
+    struct record *r = record_begin(d, RECORD_AUDIT);
+    r->audit = AUDIT_REQUEST;
+    memcpy(r->key, in->key, sizeof r->key);
+    memcpy(r->request_id, c->id, sizeof r->request_id);
+    r->actor = in->actor;
+    r->role = in->role;
+    r->what = op_verb_name(c->verb);
+    r->target = target;
+    r->backfill = backfill;
+    r->reason = c->reason;
+    r->rc = a->rc;
+    r->text = text;
+    r->before = object(a->before);
+    r->after = object(a->after);
+    record_emit(d, r);
+}
+
+/* ---- what the shell tells ---- */
+
+void decide_told(struct decision *d, const struct input *in)
+{
+    const struct input_told *t = &in->told;
+    struct record *r = record_begin(d, RECORD_AUDIT);
+    r->audit = in->kind == INPUT_DENIED ? AUDIT_DENIED : AUDIT_SERVICE;
+    memcpy(r->key, in->key, sizeof r->key);
+    r->actor = in->kind == INPUT_DENIED ? in->actor : "coordinator";
+    r->role = in->role;
+    r->what = t->what;
+    r->target = t->target;
+    r->reason = t->reason;
+    r->rc = t->rc;
+    r->text = t->text;
+    r->before = object(t->before);
+    r->after = object(t->after);
+    r->n = t->left_out;
+    record_emit(d, r);
+}

@@ -1,0 +1,131 @@
+/* The audit trail, from the committed turns alone (I10).
+ *
+ * Every command that a turn carries has one record in the same turn, and there is none without a command; so for refusals that were
+ * told, for agents that are lost, checks that halt, and low water.  What is handed to the store is those records in their order, as
+ * JSON, chained from the first to the last over all crashes.  The hash is made here in its own way: over one buffer. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "common/rc.h"
+#include "common/text.h"
+#include "coordinator/sim/shadow_model.h"
+
+static unsigned requests_with(const struct turn *t, const struct input *in)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record *r = &t->records[i];
+        bool its = r->kind == RECORD_AUDIT && r->audit == AUDIT_REQUEST && memcmp(r->request_id, in->command.id, sizeof r->request_id) == 0;
+        n += its && memcmp(r->key, in->key, sizeof r->key) == 0 && strcmp(r->what, op_verb_name(in->command.verb)) == 0 &&
+             strcmp(r->actor, in->actor) == 0 && strcmp(r->role, in->role) == 0 && strcmp(r->reason, in->command.reason) == 0;
+    }
+    return n;
+}
+
+static unsigned audits(const struct turn *t, enum audit_kind kind, const char *what)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < t->n_records; i++)
+        n += t->records[i].kind == RECORD_AUDIT && t->records[i].audit == kind && (!what || strcmp(t->records[i].what, what) == 0);
+    return n;
+}
+
+/* So many facts, so many records about them. */
+static void expect(struct shadow *s, const struct turn *t, enum audit_kind kind, const char *what, unsigned facts)
+{
+    unsigned n = audits(t, kind, what);
+    if (n != facts)
+        world_violate(s->w, "I10: turn %" PRIu64 " has %u audit record%s about \"%s\", and %u of that happened", t->seq, n,
+                      n == 1 ? "" : "s",
+                      what ? what : "a request", facts);
+}
+
+static void check_records(struct shadow *s, const struct turn *t)
+{
+    unsigned commands = 0, denied = 0, services = 0, lost = 0, halts = 0, low = 0, stale = 0;
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        const struct input *in = &t->inputs[i];
+        denied += in->kind == INPUT_DENIED;
+        services += in->kind == INPUT_SERVICE;
+        if (in->kind != INPUT_COMMAND)
+            continue;
+        commands++;
+        if (requests_with(t, in) != 1)
+            world_violate(s->w, "I10: %s by %s has %u audit records in its turn", op_verb_name(in->command.verb), in->actor,
+                          requests_with(t, in));
+    }
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record *r = &t->records[i];
+        lost += r->kind == RECORD_AGENT_STATE && r->agent_state == AGENT_LOST;
+        halts += r->kind == RECORD_BACKFILL_STATE && r->backfill_state == BACKFILL_PAUSED && *r->reason;
+        low += r->kind == RECORD_LOW;
+        stale += r->kind == RECORD_STALE_REPORT && r->n;
+    }
+    expect(s, t, AUDIT_REQUEST, NULL, commands);
+    expect(s, t, AUDIT_DENIED, NULL, denied);
+    expect(s, t, AUDIT_SERVICE, NULL, services);
+    expect(s, t, AUDIT_DECISION, "agent lost", lost);
+    expect(s, t, AUDIT_DECISION, "halt", halts);
+    expect(s, t, AUDIT_DECISION, "stale report", stale);
+    if (audits(t, AUDIT_DECISION, "low water") + audits(t, AUDIT_DECISION, "room again") != low)
+        world_violate(s->w, "I10: turn %" PRIu64 ": low water without its audit record", t->seq);
+}
+
+static bool says(const json_t *j, const char *name, const char *value)
+{
+    const char *text = json_string_value(json_object_get(j, name));
+    return strcmp(text ? text : "", value) == 0;
+}
+
+/* A text is the record it stands for. */
+static void check_text(struct shadow *s, const struct record *r, const struct audit_entry *e)
+{
+    json_t *j = json_loadb(e->text, e->n, JSON_REJECT_DUPLICATES, NULL);
+    if (!j || memchr(e->text, '\n', e->n))
+        world_violate(s->w, "audit: record %" PRIu64 " is no JSON on one line: %.*s", e->index, (int)(e->n < 200 ? e->n : 200), e->text);
+    else if (!says(j, "what", r->what) || !says(j, "who", r->actor) || !says(j, "role", r->role) || !says(j, "target", r->target) ||
+             !says(j, "reason", r->reason) || !says(j, "text", r->text) || !says(j, "result", bf_rc_name(r->rc)))
+        world_violate(s->w, "audit: record %" PRIu64 " says something else than what was decided: %.*s", e->index,
+                      (int)(e->n < 200 ? e->n : 200), e->text);
+    json_decref(j);
+}
+
+static void check_link(struct shadow *s, const struct audit_entry *e)
+{
+    struct bf_buf b = {0};
+    uint8_t hash[32];
+    if (s->audit_index == 0)
+        bf_unhex(SIM_CLUSTER, hash, 16);
+    if (s->audit_index == 0)
+        crypto_generichash(s->audit_hash, 32, hash, 16, NULL, 0);
+    bf_buf_put(&b, s->audit_hash, 32);
+    bf_buf_printf(&b, "%" PRIu64 " ", s->audit_index + 1);
+    bf_buf_put(&b, e->text, e->n);
+    crypto_generichash(hash, 32, b.data, b.len, NULL, 0);
+    if (e->index != s->audit_index + 1)
+        world_violate(s->w, "audit: record %" PRIu64 " is committed after %" PRIu64, e->index, s->audit_index);
+    else if (memcmp(e->prev, s->audit_hash, 32) != 0 || memcmp(e->hash, hash, 32) != 0)
+        world_violate(s->w, "audit: record %" PRIu64 " is not chained to the one before it", e->index);
+    s->audit_index++;
+    memcpy(s->audit_hash, hash, 32);
+    bf_buf_free(&b);
+}
+
+void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c)
+{
+    size_t n = 0;
+    check_records(s, t);
+    for (size_t i = 0; i < t->n_records; i++) {
+        if (t->records[i].kind != RECORD_AUDIT)
+            continue;
+        if (n < c->n_audit) {
+            check_text(s, &t->records[i], &c->audit[n].entry);
+            check_link(s, &c->audit[n].entry);
+        }
+        n++;
+    }
+    if (n != c->n_audit)
+        world_violate(s->w, "audit: %zu records in turn %" PRIu64 ", and %zu are handed to the store", n, t->seq, c->n_audit);
+}

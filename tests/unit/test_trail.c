@@ -1,0 +1,69 @@
+/* What the coordinator's process tells the trail: bounded, and of a configuration only names. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/trail.h"
+
+Test(trail, refusals_of_a_key_come_as_a_burst_and_then_slowly)
+{
+    struct trail t = {0};
+    uint8_t key[ZAP_KEY_BYTES] = {1}, other[ZAP_KEY_BYTES] = {2};
+    uint32_t told = 0, left_out = 0;
+    for (int i = 0; i < 100; i++)
+        told += trail_quota(&t, key, 5000, &left_out);
+    cr_expect_eq(told, (uint32_t)TRAIL_DENIED_BURST);
+    cr_expect(trail_quota(&t, other, 5000, &left_out), "another key has its own");
+    cr_expect_not(trail_quota(&t, key, 5000 + TRAIL_DENIED_EVERY_MS - 1, &left_out));
+    cr_expect(trail_quota(&t, key, 5000 + TRAIL_DENIED_EVERY_MS, &left_out));
+    cr_expect_eq(left_out, 91u);
+    cr_expect_not(trail_quota(&t, key, 5000 + TRAIL_DENIED_EVERY_MS, &left_out));
+    for (uint32_t i = 0; i < 3 * TRAIL_DENIED_KEYS; i++) {
+        memcpy(other + 4, &i, sizeof i);
+        trail_quota(&t, other, 5000, &left_out);
+        cr_assert_leq(t.denied.n, TRAIL_DENIED_KEYS);
+    }
+    trail_done(&t);
+}
+
+static void add_key(struct coordinator_config *c, const char *name, enum zap_role role, uint8_t byte)
+{
+    struct zap_key k = {.key = {byte}, .role = role};
+    strcpy(k.name, name);
+    bf_vec_push(&c->keys.at, k);
+}
+
+Test(trail, a_configuration_is_told_by_what_differs)
+{
+    struct coordinator_config before = {0}, after = {0};
+    struct bf_buf b = {0}, a = {0};
+    add_key(&before, "ada", ROLE_ADMIN, 1);
+    add_key(&before, "ben", ROLE_VIEWER, 2);
+    add_key(&before, "cat", ROLE_VIEWER, 3);
+    add_key(&after, "ada", ROLE_ADMIN, 1);
+    add_key(&after, "ben", ROLE_OPERATOR, 2);
+    add_key(&after, "dan", ROLE_AGENT, 4);
+    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 2}));
+    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
+    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
+    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 3}));
+    trail_config_diff(&before, &after, &b, &a);
+    cr_expect_str_eq(bf_buf_cstr(&b), "{\"keys\":{\"ben\":\"viewer\",\"cat\":\"viewer\"},\"keys_changed\":2,\"pools\":{\"small\":2}}");
+    cr_expect_str_eq(bf_buf_cstr(&a), "{\"keys\":{\"ben\":\"operator\",\"dan\":\"agent\"},\"keys_changed\":2,\"pools\":{\"small\":3}}");
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        add_key(&after, name, ROLE_AGENT, (uint8_t)(10 + i));
+    }
+    bf_buf_clear(&a);
+    bf_buf_clear(&b);
+    trail_config_diff(&before, &after, &b, &a);
+    cr_expect_lt(a.len, 1000u, "of many only some");
+    cr_expect_not_null(strstr(bf_buf_cstr(&a), "\"keys_changed\":102"));
+    bf_vec_free(&before.keys.at);
+    bf_vec_free(&after.keys.at);
+    bf_vec_free(&before.pools.at);
+    bf_vec_free(&after.pools.at);
+    bf_buf_free(&a);
+    bf_buf_free(&b);
+}
