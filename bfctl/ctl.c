@@ -186,7 +186,7 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
 /* ---- running ---- */
 
 /* Options that operators may expect and that no command has yet, or that a command has no more: refused by name, never ignored. */
-static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream", "since",
+static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "since",
                                               "watch", "delay", "without-kill"};
 
 static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **argv, struct bf_error *err)
