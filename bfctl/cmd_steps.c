@@ -16,7 +16,7 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …; or held, stale"},
+    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, failed, …; or held, stale"},
     {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "at most so many (0: all; default 1000 in a table, all in JSON)"},
     CTL_OPTION_OUTPUT(struct values, "table (default), wide or json"),
     CTL_OPTION_NO_HEADERS(struct values),
