@@ -314,7 +314,7 @@ steps:
             self.assertRegex(out.stderr, r"no selector|no real date", line)
         for line, says in (("force bf-1", "'*' for everything"), ("skip bf-1 --yes", "'*' for everything"), ("mark bf-1 succeeded", "'*' for"),
                            ("mark bf-1 done load", "'done' is neither"), ("force bf-1 load", "give --yes"), ("cancel bf-1 load", "give --yes"),
-                           ("pause bf-1 --downstream", "no option"), ("mark bf-1", "too few arguments")):
+                           ("pause bf-1 --downstream", "unknown option --downstream"), ("mark bf-1", "too few arguments")):
             self.assertIn(says, self.bfctl(*line.split(), "--request-timeout", "200ms", status=2).stderr, line)
         self.bfctl("force", "bf-1", *["load"] * 64, "--dry-run", "--request-timeout", "200ms", status=6)
         for option in (("--step", "load"), ("--partition=2024-01-31",)):
