@@ -18,11 +18,13 @@ struct values {
     bool dry_run, downstream, keep_running, yes, wait;
 };
 
-#define OPTION_DRY_RUN {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "list what would change, with its state before and after"}
+#define OPTION_DRY_RUN \
+    {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "list what would change, with its state before and after"}
 #define OPTION_DOWNSTREAM {"downstream", 0, BF_OPT_FLAG, offsetof(struct values, downstream), NULL, "what depends on the picked ones too"}
 #define OPTION_YES {"yes", 'y', BF_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"}
-#define OPTIONS_COMMON CTL_OPTION_OUTPUT(struct values, "text (default), json or name; with --dry-run table (default), json or name"), CTL_OPTION_NO_HEADERS(struct values), \
-                       CTL_OPTION_REASON(struct values), CTL_OPTIONS_SERVER(struct values), CTL_OPTION_HELP(struct values)
+#define OPTIONS_COMMON CTL_OPTION_OUTPUT(struct values, "text (default; with --dry-run a table), json or name"), \
+                       CTL_OPTION_NO_HEADERS(struct values), CTL_OPTION_REASON(struct values), CTL_OPTIONS_SERVER(struct values), \
+                       CTL_OPTION_HELP(struct values)
 
 #define OPTIONS_WAIT AWAIT_OPTIONS(struct values, "until nothing of the backfill runs any more")
 
@@ -66,8 +68,8 @@ static bool confirmed(struct ctl_call *call, const struct op_request *req, const
     if (req->n_selectors > 1)
         snprintf(more, sizeof more, " and %zu more", req->n_selectors - 1);
     const char *kill = req->verb == OP_CANCEL && !req->keep_running ? " and kill what runs of it" : "";
-    BF_AUTO_FREE char *question = req->n_selectors > 0 ? bf_xasprintf("%s %s%s of %s%s", doing, req->selectors[0], more, call->words[0], kill)
-                                                       : bf_xasprintf("%s %s%s", doing, call->words[0], kill);
+    const char *first = req->n_selectors > 0 ? req->selectors[0] : "", *of = req->n_selectors > 0 ? " of " : "";
+    BF_AUTO_FREE char *question = bf_xasprintf("%s %s%s%s%s%s", doing, first, more, of, call->words[0], kill);
     return ctl_confirm(v->yes, question, &call->err);
 }
 
@@ -107,7 +109,8 @@ static int steer(struct ctl_call *call, enum op_verb verb, size_t first, const c
         return ctl_failed(&call->err);
     bool whole = verb == OP_PAUSE || verb == OP_RESUME || verb == OP_CANCEL || verb == OP_RETRY;
     if (req.n_selectors == 0 && !whole)
-        return ctl_fail(BF_INVALID, "%s needs to know of what: write selectors, as in 'load[2024-01-31]', or '*' for everything", op_verb_name(verb));
+        return ctl_fail(BF_INVALID, "%s needs to know of what: write selectors, as in 'load[2024-01-31]', or '*' for everything",
+                        op_verb_name(verb));
     if (v->dry_run)
         return dry_run(call, &req);
     if (asks && !confirmed(call, &req, asks))

@@ -12,7 +12,7 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …; or held, stale"},
+    {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, failed, …; or held, stale"},
     LISTING_OPTION_LIMIT(struct values, "1000 in a table, all in JSON"),
     LISTING_OPTION_WATCH(struct values),
     CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),

@@ -248,8 +248,7 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
 /* ---- running ---- */
 
 /* Options that operators may expect and that no command has yet, or that a command has no more: refused by name, never ignored. */
-static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream",
-                                              "delay", "without-kill"};
+static const char *const options_not_yet[] = {"flag", "lineage", "strict", "delay", "without-kill"};
 
 static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **argv, struct bf_error *err)
 {

@@ -36,8 +36,8 @@ static json_t *row(const struct backfill_view *b, const struct steer_row *r)
 {
     char partition[PLAN_KEY_MAX];
     view_partition(&b->plan->steps[r->step], r->index, partition);
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "step", b->plan->steps[r->step].name, "partition", partition, "before", state_before(r),
-                     "after", state_after(r), "new_run", r->new_run, "note", note(r));
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "step", b->plan->steps[r->step].name, "partition", partition, "before",
+                     state_before(r), "after", state_after(r), "new_run", r->new_run, "note", note(r));
 }
 
 enum bf_rc view_steer(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)

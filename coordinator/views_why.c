@@ -232,8 +232,8 @@ static void tell_reused(const struct view_source *v, const struct backfill_view 
 }
 
 /* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
-static void tell_stale(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name, char *ret,
-                       size_t size)
+static void tell_stale(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name,
+                       char *ret, size_t size)
 {
     uint32_t up_step, up_index;
     char up[VIEW_NAME_MAX] = "something upstream";

@@ -118,7 +118,8 @@ static void end_instance(struct instance *in, const struct attempt *a, const str
 /* What has ended is not held, and what is not satisfied is not stale: it has to run again anyway. */
 static uint8_t flags_after(const struct instance *in, enum instance_state next)
 {
-    bool satisfied = next == INSTANCE_SUCCEEDED || next == INSTANCE_SKIPPED, goes_on = next == INSTANCE_READY || next == INSTANCE_BACKING_OFF;
+    bool satisfied = next == INSTANCE_SUCCEEDED || next == INSTANCE_SKIPPED;
+    bool goes_on = next == INSTANCE_READY || next == INSTANCE_BACKING_OFF;
     return in->flags & ((satisfied ? FLAG_STALE : 0) | (goes_on ? FLAG_HELD : 0));
 }
 

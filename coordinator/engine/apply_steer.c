@@ -56,8 +56,8 @@ static void note_failure(struct engine *e, const struct backfill *b, uint32_t nu
     const char *actor = r->actor ? r->actor : "", *reason = r->reason ? r->reason : "";
     snprintf(text, sizeof text, "marked failed by %.*s%s%.*s", (int)bf_utf8_cut(actor, ACTOR_SHOWN_BYTES), actor, *reason ? ": " : "",
              (int)bf_utf8_cut(reason, REASON_SHOWN_BYTES), reason);
-    failure_store(e, b, number, &(struct outcome){.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1},
-                  FAILURE_PERMANENT);
+    struct outcome o = {.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
+    failure_store(e, b, number, &o, FAILURE_PERMANENT);
 }
 
 static void begin_run(struct instance *in)

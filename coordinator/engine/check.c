@@ -169,7 +169,8 @@ static uint64_t count_held_ready(const struct backfill *b)
     return n;
 }
 
-/* Each backfill's ready instances that nobody holds stand in its lanes, best first, and each lane in its demand exactly when it may be granted from. */
+/* Each backfill's ready instances that nobody holds stand in its lanes, best first, and each lane in its demand exactly when it may be
+ * granted from. */
 static bool check_lanes(const struct engine *e, struct bf_error *err)
 {
     uint64_t ready = 0;

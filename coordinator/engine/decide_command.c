@@ -120,19 +120,25 @@ void decide_pool_config(struct decision *d, const struct input *in)
 
 /* ---- pause, resume, cancel, retry ---- */
 
+/* What a person holds is not let go by a resume of the whole; "" when there is nothing. */
+static const char *still_held(struct decision *d, const struct backfill *b)
+{
+    if (b->state != BACKFILL_RUNNING || b->held == 0)
+        return "";
+    return out_printf(d->out, "; %llu step instance%s still held: bfctl resume bf-%u '*' lets %s go", (unsigned long long)b->held,
+                      b->held == 1 ? " is" : "s are", b->id, b->held == 1 ? "it" : "them");
+}
+
 static struct answer already(struct decision *d, const struct backfill *b)
 {
-    return command_accept(d, b, out_printf(d->out, "bf-%u is %s already", b->id, backfill_state_name(b->state)));
+    return command_accept(d, b, out_printf(d->out, "bf-%u is %s already%s", b->id, backfill_state_name(b->state), still_held(d, b)));
 }
 
 /* Changed to this state just now. */
 static struct answer now_is(struct decision *d, const struct backfill *b, const char *before)
 {
-    char held[160] = "";
-    if (b->state == BACKFILL_RUNNING && b->held > 0)
-        snprintf(held, sizeof held, "; %llu step instance%s still held: bfctl resume bf-%u '*' lets %s go", (unsigned long long)b->held,
-                 b->held == 1 ? " is" : "s are", b->id, b->held == 1 ? "it" : "them");
-    struct answer a = command_accept(d, b, out_printf(d->out, "bf-%u is %s%s", b->id, backfill_state_name(b->state), held));
+    const char *text = out_printf(d->out, "bf-%u is %s%s", b->id, backfill_state_name(b->state), still_held(d, b));
+    struct answer a = command_accept(d, b, text);
     a.before = before;
     a.after = command_counts(d, b);
     return a;

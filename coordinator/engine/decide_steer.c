@@ -33,7 +33,7 @@ static enum bf_rc check_flags(const struct op_request *req, struct bf_error *err
 {
     bool reaches = req->verb == OP_CANCEL || req->verb == OP_RETRY || req->verb == OP_FORCE || req->verb == OP_SKIP;
     if (req->downstream && !reaches)
-        return bf_fail(err, BF_INVALID, "%s has no --downstream; a selector with a plus behind it, as in load+, picks what depends on it too",
+        return bf_fail(err, BF_INVALID, "%s has no --downstream; a selector with a plus behind it, as in load+, picks what depends on it",
                        op_verb_name(req->verb));
     if (req->keep_running && req->verb != OP_CANCEL)
         return bf_fail(err, BF_INVALID, "%s has no --keep-running; only cancel ends what runs", op_verb_name(req->verb));
@@ -49,17 +49,18 @@ static enum bf_rc check_state(const struct backfill *b, enum steer_action action
     const char *state = backfill_state_name(b->state);
     bool over = b->state == BACKFILL_SUCCEEDED || b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
     if (b->state == BACKFILL_CANCELLED)
-        return bf_fail(err, BF_CONFLICT, "bf-%u is cancelled, and nothing of it changes any more; bfctl backfill create begins a new one", b->id);
+        return bf_fail(err, BF_CONFLICT, "bf-%u is cancelled, and nothing of it changes any more; bfctl backfill create begins a new one",
+                       b->id);
     if (b->started_us == 0)
         return bf_fail(err, BF_CONFLICT, "bf-%u is %s and has not begun yet; when it has, its step instances can be steered", b->id, state);
     if (over && action == STEER_HOLD)
         return bf_fail(err, BF_CONFLICT, "bf-%u is %s, and nothing is left to hold", b->id, state);
     if (over && action == STEER_CANCEL)
-        return bf_fail(err, BF_CONFLICT, "bf-%u is %s: it is over, and nothing is left to cancel; bfctl mark bf-%u failed says that a result is wrong",
-                       b->id, state, b->id);
+        return bf_fail(err, BF_CONFLICT, "bf-%u is %s: it is over, and nothing is left to cancel; bfctl mark bf-%u failed says that a "
+                       "result is wrong", b->id, state, b->id);
     if (b->state == BACKFILL_SUCCEEDED && (action == STEER_SKIP || action == STEER_RETRY))
-        return bf_fail(err, BF_CONFLICT, "bf-%u is succeeded, and nothing of it failed or waits; bfctl force bf-%u runs again what has ended", b->id,
-                       b->id);
+        return bf_fail(err, BF_CONFLICT, "bf-%u is succeeded, and nothing of it failed or waits; bfctl force bf-%u runs again what has "
+                       "ended", b->id, b->id);
     return BF_OK;
 }
 
@@ -118,12 +119,14 @@ static const struct words done_words[] = {
     [STEER_HOLD] = {"is held", "are held"}, [STEER_RELEASE] = {"is no longer held", "are no longer held"},
     [STEER_CANCEL] = {"is cancelled", "are cancelled"}, [STEER_RETRY] = {"begins a new run", "begin a new run"},
     [STEER_FORCE] = {"begins a new run", "begin a new run"}, [STEER_SKIP] = {"is skipped", "are skipped"},
-    [STEER_MARK_SUCCEEDED] = {"is marked succeeded", "are marked succeeded"}, [STEER_MARK_FAILED] = {"is marked failed", "are marked failed"}};
+    [STEER_MARK_SUCCEEDED] = {"is marked succeeded", "are marked succeeded"},
+    [STEER_MARK_FAILED] = {"is marked failed", "are marked failed"}};
 static const struct words already_words[] = {
     [STEER_HOLD] = {"is held already", "are held already"}, [STEER_RELEASE] = {"is not held", "are not held"},
     [STEER_CANCEL] = {"is cancelled already", "are cancelled already"}, [STEER_RETRY] = {"", ""}, [STEER_FORCE] = {"", ""},
     [STEER_SKIP] = {"is skipped already", "are skipped already"},
-    [STEER_MARK_SUCCEEDED] = {"has succeeded already", "have succeeded already"}, [STEER_MARK_FAILED] = {"has failed already", "have failed already"}};
+    [STEER_MARK_SUCCEEDED] = {"has succeeded already", "have succeeded already"},
+    [STEER_MARK_FAILED] = {"has failed already", "have failed already"}};
 static const struct words left_words[FATE_COUNT] = {
     [FATE_LEFT_OPEN] = {"runs now and was left", "run now and were left"},
     [FATE_LEFT_WAITING] = {"has not ended and was left", "have not ended and were left"},
@@ -159,7 +162,8 @@ static void tell_changed(const struct steer *s, const struct steer_outcome *o, c
     if (n > 0 && o->picked == 1)
         bf_buf_printf(text, "%s %s", name, done_words[s->action].one);
     else if (n > 0)
-        bf_buf_printf(text, "%llu of %llu step instances %s", (unsigned long long)n, (unsigned long long)o->picked, word(&done_words[s->action], n));
+        bf_buf_printf(text, "%llu of %llu step instances %s", (unsigned long long)n, (unsigned long long)o->picked,
+                      word(&done_words[s->action], n));
     else if (o->picked == 1 && only_fate(o) == FATE_ALREADY)
         bf_buf_printf(text, "%s %s", name, already_words[s->action].one);
     else if (o->picked == 1)
@@ -182,7 +186,8 @@ static void tell_rest(const struct steer *s, const struct steer_outcome *o, stru
         bf_buf_printf(text, "; %llu %s", (unsigned long long)already, word(&already_words[s->action], already));
     for (enum steer_fate f = FATE_LEFT_OPEN; f < FATE_COUNT && o->picked > 1; f++)
         if (o->n[f] > 0)
-            bf_buf_printf(text, "; %llu %s%s", (unsigned long long)o->n[f], word(&left_words[f], o->n[f]), left_advice(s->action, f, o->n[f]));
+            bf_buf_printf(text, "; %llu %s%s", (unsigned long long)o->n[f], word(&left_words[f], o->n[f]),
+                          left_advice(s->action, f, o->n[f]));
     if (o->stale > 0)
         bf_buf_printf(text, "; %llu downstream %s now%s", (unsigned long long)o->stale, o->stale == 1 ? "is stale" : "are stale",
                       s->action == STEER_MARK_FAILED || (s->flags & STEER_DOWNSTREAM) ? "" : ": --downstream runs those again too");

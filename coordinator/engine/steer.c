@@ -42,7 +42,9 @@ bool steer_fits(const struct backfill *b, const struct steer *s)
 
 static enum steer_fate left(const struct instance *in)
 {
-    return instance_open(in) ? FATE_LEFT_OPEN : instance_satisfied(in) ? FATE_LEFT_DONE : instance_ended(in) ? FATE_LEFT_OVER : FATE_LEFT_WAITING;
+    if (instance_open(in))
+        return FATE_LEFT_OPEN;
+    return instance_satisfied(in) ? FATE_LEFT_DONE : instance_ended(in) ? FATE_LEFT_OVER : FATE_LEFT_WAITING;
 }
 
 static enum steer_fate fate_of_cancel(const struct instance *in, uint32_t flags)
@@ -97,13 +99,13 @@ static bool goes_along(const struct steer *s, const struct instance *in)
 struct steer_after steer_after(const struct steer *s, const struct instance *in)
 {
     bool again = instance_ended(in);
+    uint8_t last = (uint8_t)((in->flags & ~FLAG_KEEP) | FLAG_CANCELLING | (s->flags & STEER_KEEP_RUNNING ? FLAG_KEEP : 0));
     switch (s->action) {
     case STEER_HOLD: return (struct steer_after){(enum instance_state)in->state, false, in->flags | FLAG_HELD};
     case STEER_RELEASE: return (struct steer_after){(enum instance_state)in->state, false, in->flags & (uint8_t)~FLAG_HELD};
     case STEER_CANCEL:
         if (instance_open(in))
-            return (struct steer_after){(enum instance_state)in->state, false,
-                                        (uint8_t)((in->flags & ~FLAG_KEEP) | FLAG_CANCELLING | (s->flags & STEER_KEEP_RUNNING ? FLAG_KEEP : 0))};
+            return (struct steer_after){(enum instance_state)in->state, false, last};
         return (struct steer_after){INSTANCE_CANCELLED, false, 0};
     case STEER_RETRY:
     case STEER_FORCE: return (struct steer_after){INSTANCE_WAITING, true, 0};

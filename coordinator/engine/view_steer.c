@@ -123,7 +123,8 @@ static enum bf_rc whole(const struct backfill *b, const struct op_request *req, 
 {
     bool over = b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED;
     if (b->state == BACKFILL_CANCELLED || (over && req->verb != OP_RETRY) || b->state == BACKFILL_SUCCEEDED)
-        return bf_fail(err, BF_CONFLICT, "bf-%u is %s; there is nothing to %s", b->id, backfill_state_name(b->state), op_verb_name(req->verb));
+        return bf_fail(err, BF_CONFLICT, "bf-%u is %s; there is nothing to %s", b->id, backfill_state_name(b->state),
+                       op_verb_name(req->verb));
     ret->flags = req->keep_running ? STEER_KEEP_RUNNING : 0;
     ret->action = req->verb == OP_CANCEL ? STEER_CANCEL : req->verb == OP_RETRY ? STEER_RETRY : 0;   /* 0: no instance changes */
     return BF_OK;

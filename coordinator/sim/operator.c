@@ -73,8 +73,8 @@ static struct sim_request *random_priority(struct world *w)
 /* One of the words that pick instances, downstream or not; also of a backfill that takes no such thing, and steps that are not there. */
 static struct sim_request *random_steering(struct world *w)
 {
-    static const enum op_verb verbs[] = {OP_PAUSE, OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE, OP_FORCE,
-                                         OP_SKIP, OP_MARK, OP_MARK};
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE,
+                                         OP_FORCE, OP_SKIP, OP_MARK, OP_MARK};
     static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"}, {"", "[2024-02-08]"},
                                                                     {"", "[..2024-02-09]"}};
     struct sim_request *r = request_new(w, verbs[world_random(w, sizeof verbs / sizeof *verbs)]);

@@ -228,8 +228,8 @@ static void compare(struct shadow *s, const struct engine *e, struct shadow_back
             if (!engine_instance(e, b->id, i, p, &v))
                 world_violate(s->w, "steer: backfill %u has no %s[%u]", b->id, b->plan->steps[i].name, p);
             else if (!same_end(c, &v) || v.run != c->run)
-                world_violate(s->w, "steer: %s[%u] of backfill %u is %s in run %u; by the records it is %d in run %u", b->plan->steps[i].name, p, b->id,
-                              instance_state_name(v.state), v.run, (int)c->end, c->run);
+                world_violate(s->w, "steer: %s[%u] of backfill %u is %s in run %u; by the records it is %d in run %u",
+                              b->plan->steps[i].name, p, b->id, instance_state_name(v.state), v.run, (int)c->end, c->run);
             else if (v.held != c->held)
                 world_violate(s->w, "hold: %s[%u] of backfill %u is %sheld", b->plan->steps[i].name, p, b->id, v.held ? "" : "not ");
             else if (v.stale != c->stale)

@@ -49,7 +49,7 @@ WORKFLOW = {
         "execution": {"makespanInSeconds": 3, "executedAt": "2024-01-01T00:00:00Z",
                       "tasks": [{"id": "a", "runtimeInSeconds": 1.0}, {"id": "b", "runtimeInSeconds": 2.0}]}}}
 
-NOT_YET = ["force bf-1", "skip bf-1", "mark bf-1", "plan capacity x",
+NOT_YET = ["plan capacity x",
            "approve bf-1", "audit", "audit verify", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
            "windows", "breakers", "breaker trip x", "pool show x", "replay --at x", "handover"]
 
@@ -275,7 +275,7 @@ steps:
     def test_words(self):
         self.init(7610)
         for line in ("pause nonsense", "pause bf-0", "why bf-1 load[", "why bf-1", "logs bf-1 load --attempt x", "wait bf-1 --timeout 5",
-                     "steps bf-1 --limit -1", "get bf-1", "pause bf-1 load", "backfill get"):
+                     "steps bf-1 --limit -1", "get bf-1", "pause bf-1 load[", "backfill get"):
             self.bfctl(*line.split(), status=2)
         refused = self.bfctl("cancel", "bf-1", status=2)
         self.assertIn("--yes", refused.stderr)
@@ -308,13 +308,16 @@ steps:
         self.bfctl("init", "--dir", self.path("d"), "--agents", "many", status=2)
 
     def test_selectors_are_read_before_anything_is_sent(self):
-        """Their form is known without a coordinator; changes do not take them yet, and what replaced old options is said."""
+        """Their form is known without a coordinator; and what replaced old options is said."""
         self.init(7615)
         for line in ("steps bf-1 load[", "steps bf-1 load a,b", "why bf-1 load[2024-02-30]", "logs bf-1 2+load", "pause bf-1 load[]"):
             out = self.bfctl(*line.split(), "--request-timeout", "200ms", status=2)
             self.assertRegex(out.stderr, r"no selector|no real date", line)
-        for verb in ("pause", "resume", "retry"):
-            self.assertIn("not supported yet", self.bfctl(verb, "bf-1", "+load[2024-01]", status=2).stderr)
+        for line, says in (("force bf-1", "'*' for everything"), ("skip bf-1 --yes", "'*' for everything"), ("mark bf-1 succeeded", "'*' for"),
+                           ("mark bf-1 done load", "'done' is neither"), ("force bf-1 load", "give --yes"), ("cancel bf-1 load", "give --yes"),
+                           ("pause bf-1 --downstream", "unknown option --downstream"), ("mark bf-1", "too few arguments")):
+            self.assertIn(says, self.bfctl(*line.split(), "--request-timeout", "200ms", status=2).stderr, line)
+        self.bfctl("force", "bf-1", *["load"] * 64, "--dry-run", "--request-timeout", "200ms", status=6)
         for option in (("--step", "load"), ("--partition=2024-01-31",)):
             out = self.bfctl("steps", "bf-1", *option, status=2)
             self.assertRegex(out.stderr, r"there is no option '--\w+' any more: write .* selector")

@@ -1,6 +1,7 @@
 /* Steering step instances: what each action does to what state, downstream and not, and what the answer says of it. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <time.h>
 
 #include "coordinator/engine/view.h"
 #include "tests/support/engine_fixture.h"
@@ -12,7 +13,8 @@ static struct plan *chain(uint64_t n)
 {
     struct plan *p = fx_plan();
     fx_days(p, FX_JAN_1, (uint32_t)n);
-    uint32_t load = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), sum = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), report = fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
+    uint32_t load = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), sum = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t report = fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
     fx_edge(p, sum, load, PLAN_SAME);
     fx_edge(p, report, sum, PLAN_ALL);
     p->steps[load].retry.max_attempts = 1;
@@ -224,7 +226,8 @@ Test(engine_steer, force_closes_the_gate_and_makes_what_was_built_on_it_stale)
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_SUCCEEDED);
     fx_lost(&f, &a);
     f.wall_us += 1000000;
-    SAYS(act(&f, OP_FORCE, "s0[2024-01-02]", false), "s0[2024-01-02] begins a new run; 2 downstream are stale now: --downstream runs those again too");
+    SAYS(act(&f, OP_FORCE, "s0[2024-01-02]", false),
+         "s0[2024-01-02] begins a new run; 2 downstream are stale now: --downstream runs those again too");
     fx_turn(&f);
     struct backfill_view b = fx_backfill(&f, 1);
     cr_assert_eq(b.state, BACKFILL_RUNNING, "a finished one goes on");
@@ -322,7 +325,8 @@ Test(engine_steer, one_that_failed_for_good_is_retried_with_what_hangs_on_it)
     SAYS(mark(&f, "succeeded", "s1[2024-01-01]"), "is marked succeeded");
     finish_all(&f, &a);
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_PARTLY);
-    SAYS(act(&f, OP_RETRY, "s0", true), "1 of 2 step instances begins a new run, and 2 downstream; 1 has succeeded or was skipped, and was left");
+    SAYS(act(&f, OP_RETRY, "s0", true),
+         "1 of 2 step instances begins a new run, and 2 downstream; 1 has succeeded or was skipped, and was left");
     fx_turn(&f);
     cr_assert_eq(look(&f, SUM, 0).run, 2u);
     cr_assert_eq(look(&f, REPORT, 0).run, 2u);
@@ -377,5 +381,31 @@ Test(engine_steer, a_dry_run_tells_what_the_command_does)
         engine_steer_end(p);
     }
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_SUCCEEDED, "nothing was changed");
+    fx_done(&f);
+}
+
+static struct plan *wide(uint64_t n)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, 0, (uint32_t)n);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    return fx_plan_done(p);
+}
+
+/* The agents' leases run on meanwhile. */
+Test(engine_steer, steering_one_of_a_million_takes_no_longer_than_to_create_them)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    clock_t began = clock();
+    fx_create(&f, wide, 1000000);
+    clock_t created = clock();
+    SAYS(act(&f, OP_PAUSE, "s0[2024-01-01]", false), "is held");
+    clock_t held = clock();
+    SAYS(act(&f, OP_SKIP, "s0[2024-01-02]", false), "is skipped");
+    clock_t skipped = clock();
+    cr_log_info("created in %ld, held in %ld, skipped in %ld us", (long)(created - began), (long)(held - created), (long)(skipped - held));
+    cr_expect_leq(held - created, created - began);
+    cr_expect_leq(skipped - held, 2 * (created - began));
     fx_done(&f);
 }
