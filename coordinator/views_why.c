@@ -230,6 +230,7 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
 {
     struct outside_need needs[BLOCKERS_MAX];
     size_t n = engine_outside(v->engine, b->id, step, index, needs, BLOCKERS_MAX);
+    static const char required[] = "has to be done by other backfills when this one begins";
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
         const struct outside_need *o = &needs[i];
@@ -237,7 +238,7 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
         char detail[512];
         snprintf(detail, sizeof detail, "%" PRIu32 " of %s outside the range, %s%s%s: %s", o->count, name, o->first, o->count > 1 ? " to " : "",
                  o->count > 1 ? o->last : "",
-                 o->outside == PLAN_REQUIRE_SUCCESS ? "done by earlier backfills when this one was created" : "taken as done");
+                 o->outside != PLAN_REQUIRE_SUCCESS ? "taken as done" : b->started_us ? "done by earlier backfills when this one began" : required);
         json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "step", name, "partitions", (json_int_t)o->count, "first", o->first,
                                               "last", o->last, "outside", plan_outside_name(o->outside), "detail", view_string(detail)));
     }
