@@ -38,7 +38,8 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
         puts(render_safe(render_text(b, "id")));
         return;
     }
-    static const char *const texts[] = {"id", "name", "state", "halted", "waits_for", "order", "from", "to", "by", "reprocess", "plan_hash"};
+    static const char *const texts[] = {"id", "name", "state", "halted", "waits_for", "order",
+                                        "from", "to", "by", "reprocess", "plan_hash"};
     static const char *const times[] = {"created_at", "started_at", "finished_at"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         line(texts[i], render_text(b, texts[i]));

@@ -135,7 +135,8 @@ Test(bfctl_progress, a_queued_one_says_what_it_waits_for)
     json_object_set_new(status, "waits_for", json_string("bf-2 (running), which writes mart.x"));
     json_object_set_new(status, "steps", json_pack("{s:i, s:i}", "total", 200, "waiting", 200));
     progress_view(status, &look, NULL, &text);
-    cr_assert_not_null(strstr(bf_buf_cstr(&text), "bf-3 queued behind bf-2: 0/200 done, 0 running; elapsed 1m\n"), "%s", bf_buf_cstr(&text));
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "bf-3 queued behind bf-2: 0/200 done, 0 running; elapsed 1m\n"), "%s",
+                       bf_buf_cstr(&text));
     cr_assert_not_null(strstr(bf_buf_cstr(&text), "\nwaits for bf-2 (running), which writes mart.x\n"), "%s", bf_buf_cstr(&text));
     bf_buf_clear(&text);
     /* Its turn came, and something was missing: nothing of it can be retried. */
