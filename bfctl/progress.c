@@ -397,7 +397,8 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     struct columns columns = fit(steps, look->width);
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
     const char *halted = render_text(status, "halted"), *waits = render_text(status, "waits_for");
-    size_t taken = 2u + (*halted ? 1u : 0u) + (*waits ? 1u : 0u) + n_failures + (failures_more(status, n_failures) > 0) + (note ? 1 : 0) + 1;  /* 1: the cursor's */
+    size_t lines = 2u + (*halted ? 1u : 0u) + (*waits ? 1u : 0u) + (note ? 1u : 0u) + 1u;      /* 1: the cursor's */
+    size_t taken = lines + n_failures + (failures_more(status, n_failures) > 0);
     put_head(status, look, k, ret);
     if (*halted)
         put_line(k->red, render_safe(halted), k->off, look->width, ret);

@@ -43,7 +43,8 @@ static void show_sentence(const json_t *document, bool queue)
     ctl_note("a dry run: %" PRId64 " of %" PRId64 " would run, %" PRId64 " would be reused", render_number(c, "run"),
              render_number(document, "total"), render_number(c, "reused"));
     if (changed > 0)
-        ctl_note("%" PRId64 " run%s because the step is another version than the one that made the result", changed, changed == 1 ? "s" : "");
+        ctl_note("%" PRId64 " run%s because the step is another version than the one that made the result", changed,
+                 changed == 1 ? "s" : "");
     if (stale > 0)
         ctl_note("%" PRId64 " reused result%s older than what %s: --downstream runs %s too", stale, stale == 1 ? " is" : "s are",
                  stale == 1 ? "it reads" : "they read", stale == 1 ? "it" : "them");

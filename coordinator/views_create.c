@@ -74,8 +74,8 @@ static json_int_t running(const struct reuse_counts *c)
 static json_t *counts_object(const struct reuse_counts *c)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "run", running(c), "new", count(c, REUSE_NEW), "after_failure",
-                     count(c, REUSE_AFTER_FAILURE), "changed", count(c, REUSE_CHANGED), "downstream", count(c, REUSE_FOR_UPSTREAM), "reused",
-                     count(c, REUSE_TAKEN) + count(c, REUSE_TAKEN_STALE), "stale", count(c, REUSE_TAKEN_STALE), "failed",
+                     count(c, REUSE_AFTER_FAILURE), "changed", count(c, REUSE_CHANGED), "downstream", count(c, REUSE_FOR_UPSTREAM),
+                     "reused", count(c, REUSE_TAKEN) + count(c, REUSE_TAKEN_STALE), "stale", count(c, REUSE_TAKEN_STALE), "failed",
                      count(c, REUSE_TAKEN_FAILURE));
 }
 

@@ -191,7 +191,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         t.kind = "halted";
         snprintf(t.detail, sizeof t.detail, "%s", b->halted ? b->halted : "");
         if (!b->started_us) {                    /* its turn in the queue came, and something was missing */
-            snprintf(t.remedy, sizeof t.remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32, b->id, b->id);
+            snprintf(t.remedy, sizeof t.remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32,
+                     b->id, b->id);
             break;
         }
         snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32, b->id,
@@ -211,8 +212,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
 }
 
 /* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
-static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n, const struct instance_view *i,
-                        const char *failure, char *ret, size_t size)
+static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n,
+                        const struct instance_view *i, const char *failure, char *ret, size_t size)
 {
     char at[BF_TIME_MAX + 2] = "";
     struct instance_view there;
@@ -227,8 +228,9 @@ static void tell_reused(const struct view_source *v, const struct backfill_view 
         snprintf(ret, size, "%s failed in bf-%" PRIu32 " (run %" PRIu32 "%s), and was not run again: %s; bfctl retry bf-%" PRIu32
                  " runs it here, --reprocess failed would have", n->name, from, run, at, failure, b->id);
     else
-        snprintf(ret, size, "%s is skipped: done in bf-%" PRIu32 " (run %" PRIu32 "%s), same version of the step%s; --reprocess all runs it anyway",
-                 n->name, from, run, at, i->stale ? ", but older than what it reads: --downstream runs it too" : "");
+        snprintf(ret, size, "%s is skipped: done in bf-%" PRIu32 " (run %" PRIu32 "%s), same version of the step%s; "
+                 "--reprocess all runs it anyway", n->name, from, run, at,
+                 i->stale ? ", but older than what it reads: --downstream runs it too" : "");
 }
 
 /* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
@@ -290,6 +292,7 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
 {
     struct outside_need needs[BLOCKERS_MAX];
     size_t n = engine_outside(v->engine, b->id, step, index, needs, BLOCKERS_MAX);
+    static const char required[] = "has to be done by other backfills when this one begins";
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
         const struct outside_need *o = &needs[i];
@@ -297,7 +300,8 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
         char detail[512];
         snprintf(detail, sizeof detail, "%" PRIu32 " of %s outside the range, %s%s%s: %s", o->count, name, o->first, o->count > 1 ? " to " : "",
                  o->count > 1 ? o->last : "",
-                 o->outside == PLAN_REQUIRE_SUCCESS ? "done by earlier backfills when this one was created" : "taken as done");
+                 o->outside != PLAN_REQUIRE_SUCCESS ? "taken as done"
+                 : b->started_us ? "done by earlier backfills when this one began" : required);
         json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "step", name, "partitions", (json_int_t)o->count, "first", o->first,
                                               "last", o->last, "outside", plan_outside_name(o->outside), "detail", view_string(detail)));
     }

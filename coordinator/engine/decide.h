@@ -51,7 +51,7 @@ struct answer command_steer(struct decision *d, const struct input *in, const st
 struct answer decide_create(struct decision *d, const struct input *in);
 
 /* ---- decide_queue.c ---- */
-/* Pools, what is reused, and the state that says so.  ret_reuse (may be NULL): counts, when it has a reprocess.  Nothing else is decided. */
+/* Pools, what is reused, and the state that says so.  ret_reuse (may be NULL): counts, when it has a reprocess. */
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse);
 struct answer decide_begin_held(struct decision *d, const struct backfill *b);   /* its turn came, and something was missing: OP_RESUME */
 /* ", 12 reused, …", or "" (output's arena). */
@@ -85,7 +85,8 @@ struct ruling failure_rule(const struct engine_config *config, const struct plan
 int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 
 /* ---- writers.c ---- */
-/* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or a sentence in *ret_text (output's arena). */
+/* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or a sentence in
+ * *ret_text (output's arena). */
 const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self,
                                         const char **ret_text);
 

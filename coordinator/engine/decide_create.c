@@ -48,21 +48,22 @@ static const char *reuse_json(struct decision *d, const struct backfill *b, cons
         runs += reuse_runs(v) ? c->n[v] : 0;
     if (b->reprocess == OP_REPROCESS_ALL || b->state == BACKFILL_QUEUED)
         return out_printf(d->out, "{\"mode\":\"%s\"}", reprocess_name(b->reprocess));
-    return out_printf(d->out, "{\"mode\":\"%s\",\"run\":%llu,\"reused\":%llu,\"stale\":%llu,\"failed\":%llu}", reprocess_name(b->reprocess), runs,
-                      (unsigned long long)(c->n[REUSE_TAKEN] + c->n[REUSE_TAKEN_STALE]), (unsigned long long)c->n[REUSE_TAKEN_STALE],
-                      (unsigned long long)c->n[REUSE_TAKEN_FAILURE]);
+    return out_printf(d->out, "{\"mode\":\"%s\",\"run\":%llu,\"reused\":%llu,\"stale\":%llu,\"failed\":%llu}",
+                      reprocess_name(b->reprocess), runs, (unsigned long long)(c->n[REUSE_TAKEN] + c->n[REUSE_TAKEN_STALE]),
+                      (unsigned long long)c->n[REUSE_TAKEN_STALE], (unsigned long long)c->n[REUSE_TAKEN_FAILURE]);
 }
 
 /* The text is for people: it says in one sentence what standard output must not. */
-static struct answer created(struct decision *d, const struct backfill *b, const struct reuse_counts *counts, uint32_t ahead, const char *behind)
+static struct answer created(struct decision *d, const struct backfill *b, const struct reuse_counts *counts, uint32_t ahead,
+                             const char *behind)
 {
     char of[24] = "null";
     if (ahead)
         snprintf(of, sizeof of, "\"bf-%u\"", ahead);
     const char *text = behind ? out_printf(d->out, "bf-%u is queued: %s", b->id, behind)
                               : out_printf(d->out, "bf-%u%s", b->id, reuse_words(d, b, counts));
-    const char *json = out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"steps\":{\"total\":%u},\"queued_behind\":%s,\"reprocess\":%s}", b->id,
-                                  backfill_state_name(b->state), b->topology->n, of, reuse_json(d, b, counts));
+    static const char document[] = "{\"id\":\"bf-%u\",\"state\":\"%s\",\"steps\":{\"total\":%u},\"queued_behind\":%s,\"reprocess\":%s}";
+    const char *json = out_printf(d->out, document, b->id, backfill_state_name(b->state), b->topology->n, of, reuse_json(d, b, counts));
     return (struct answer){.rc = BF_OK, .text = text, .json = json, .before = "", .after = json};
 }
 
@@ -73,11 +74,13 @@ static const char *without_advice(struct decision *d, const char *conflict)
     return out_printf(d->out, "%.*s", advice ? (int)(advice - conflict) : (int)strlen(conflict), conflict);
 }
 
-static struct answer create_queued(struct decision *d, const struct input *in, const struct known_plan *known, uint32_t ahead, const char *conflict)
+static struct answer create_queued(struct decision *d, const struct input *in, const struct known_plan *known, uint32_t ahead,
+                                   const char *conflict)
 {
     struct reuse_counts none = {0};
     if (queue_is_full(d->e))
-        return command_refuse(BF_LIMIT, out_printf(d->out, "%d backfills are queued already: cancel some, or wait until some have begun", QUEUED_MAX));
+        return command_refuse(BF_LIMIT, out_printf(d->out, "%d backfills are queued already: cancel some, or wait until some have begun",
+                                                   QUEUED_MAX));
     const char *behind = without_advice(d, conflict);
     decide_plan_pools(d, known->plan, true);
     const struct backfill *b = emit_created(d, in);

@@ -31,7 +31,8 @@ static void set_state(struct decision *d, uint32_t id, enum backfill_state state
 
 /* ---- what is reused ---- */
 
-static void emit_ranges(struct decision *d, const struct backfill *b, uint32_t number, const struct reuse_range *ranges, size_t n, bool last)
+static void emit_ranges(struct decision *d, const struct backfill *b, uint32_t number, const struct reuse_range *ranges, size_t n,
+                        bool last)
 {
     struct record *r = record_begin(d, RECORD_REUSED);
     r->backfill = b->id;
@@ -77,10 +78,15 @@ const char *reuse_words(struct decision *d, const struct backfill *b, const stru
         runs += reuse_runs(v) ? c->n[v] : 0;
     if (b->reprocess == OP_REPROCESS_ALL)
         return "";
-    const char *old = stale == 0 ? "" : out_printf(d->out, "; %llu reused result%s older than what %s: --downstream runs %s too", stale,
-                                                   stale == 1 ? " is" : "s are", stale == 1 ? "it reads" : "they read", stale == 1 ? "it" : "them");
-    const char *dead = failed == 0 ? "" : out_printf(d->out, "; %llu that failed before stay%s failed: --reprocess failed runs %s again", failed,
-                                                     failed == 1 ? "s" : "", failed == 1 ? "it" : "them");
+    const char *old = "", *dead = "";
+    if (stale > 0)
+        old = out_printf(d->out, "; %llu reused result%s older than what %s: --downstream runs %s too", stale, stale == 1 ? " is" : "s are",
+                         stale == 1 ? "it reads" : "they read", stale == 1 ? "it" : "them");
+    if (failed > 0)
+        dead = out_printf(d->out, "; %llu that failed before stay%s failed: --reprocess failed runs %s again", failed,
+                          failed == 1 ? "s" : "", failed == 1 ? "it" : "them");
+    if (runs == 0 && failed == 0)
+        return out_printf(d->out, ": nothing is left to run, all %u are reused%s", b->topology->n, old);
     const char *some = reused == 0 ? "nothing is" : out_printf(d->out, "%llu %s", reused, reused == 1 ? "is" : "are");
     return out_printf(d->out, ": %llu of %u run%s, %s reused%s%s", runs, b->topology->n, runs == 1 ? "s" : "", some, old, dead);
 }

@@ -125,7 +125,8 @@ enum reuse_verdict { REUSE_NEW,              /* no earlier backfill has brought 
                      REUSE_VERDICTS };
 struct reuse_counts { uint64_t n[REUSE_VERDICTS]; };
 #define REUSE_SOURCES_MAX 8u
-struct reuse_step { struct reuse_counts counts; uint32_t from[REUSE_SOURCES_MAX]; uint32_t n_from; };   /* from: newest first; the rest is left out */
+/* from: newest first; the rest is left out. */
+struct reuse_step { struct reuse_counts counts; uint32_t from[REUSE_SOURCES_MAX]; uint32_t n_from; };
 struct create_preview {
     struct reuse_step *by_step;              /* the caller's: one for each step of the plan, all-zero */
     const char *conflict;                    /* who writes what it would write; NULL: nobody */

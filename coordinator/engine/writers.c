@@ -55,7 +55,8 @@ static bool write_keys(const struct dataset_write *w, char ret_from[PLAN_KEY_MAX
 }
 
 /* The first live one that overlaps.  until: among queued ones only those before this one count; 0: all do. */
-static const struct backfill *find(const struct engine *e, const struct topology *t, uint32_t self, uint32_t until, struct dataset_write *ret)
+static const struct backfill *find(const struct engine *e, const struct topology *t, uint32_t self, uint32_t until,
+                                   struct dataset_write *ret)
 {
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = e->backfills.at[e->live.at[i] - 1];

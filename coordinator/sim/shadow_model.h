@@ -85,7 +85,8 @@ void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const
 /* What is reused: a record of it; and when it begins, that it is all that there is. */
 void shadow_take_reused(struct shadow *s, struct shadow_backfill *b, const struct record *r);
 void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
-bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p);
+bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own,
+                       uint32_t p);
 bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);

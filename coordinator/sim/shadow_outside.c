@@ -41,7 +41,8 @@ static bool done_before(const struct shadow *s, const struct shadow_backfill *b,
     return false;
 }
 
-static uint32_t check_edge(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, const struct plan_edge *edge, bool complain)
+static uint32_t check_edge(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, const struct plan_edge *edge,
+                           bool complain)
 {
     const struct plan_step *up = &b->plan->steps[edge->upstream];
     const struct plan_partitions *own = step->partitions, *in = up->partitions;

@@ -18,7 +18,8 @@ void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const
 {
     bool runs = r->backfill_state == BACKFILL_RUNNING, waited = b->state == BACKFILL_QUEUED;
     bool ended = b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
-    const struct shadow_backfill *first = (waited && r->backfill_state != BACKFILL_CANCELLED) || (ended && runs) ? overtaken(s, b, ended) : NULL;
+    bool moves_up = (waited && r->backfill_state != BACKFILL_CANCELLED) || (ended && runs);
+    const struct shadow_backfill *first = moves_up ? overtaken(s, b, ended) : NULL;
     if (first)
         world_violate(s->w, "queue: backfill %u overtakes %u, which was queued before", b->id, first->id);
     if (b->begun)

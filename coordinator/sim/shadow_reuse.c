@@ -53,7 +53,8 @@ static void take_one(struct shadow *s, struct shadow_backfill *b, uint32_t step,
     else if (!src.same_version)
         world_violate(s->w, "reuse: %s[%u] of backfill %u is reused, and another version of the step made it", name, index, b->id);
     else if (kind == REUSE_FAILED ? !is_failure(src.cell) || b->reprocess != OP_REPROCESS_MISSING : src.cell->end != CELL_DONE)
-        world_violate(s->w, "reuse: %s[%u] of backfill %u is reused as kind %d, and it did not end so in %u", name, index, b->id, (int)kind, from);
+        world_violate(s->w, "reuse: %s[%u] of backfill %u is reused as kind %d, and it did not end so in %u", name, index, b->id, (int)kind,
+                      from);
     c->end = kind == REUSE_FAILED ? CELL_FAILED : CELL_DONE;
     c->origin = from;
     c->skipped = kind != REUSE_FAILED;

@@ -10,7 +10,8 @@ static bool lies_in(const struct plan_partitions *fine, uint32_t f, const struct
 }
 
 /* Does partition p of the step need partition u of the upstream?  Both tables are one where the grain is. */
-bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own, uint32_t p)
+bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own,
+                       uint32_t p)
 {
     switch (edge->mapping) {
     case PLAN_SAME: return u == p;

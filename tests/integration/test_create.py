@@ -182,12 +182,13 @@ class ReprocessTest(ClusterTest):
 
         ran, fourth, said = self.create(0, plan, "--reprocess", "missing")
         self.assertEqual((ran, self.cluster.state(fourth)), ([], "succeeded"))
-        self.assertIn("0 of 8 run, 8 are reused", said)
+        self.assertIn("nothing is left to run, all 8 are reused", said)
         states = self.states(fourth)
         self.kill_and_restart()
         self.assertEqual(self.states(fourth), states, "and after a recovery")
         why = self.cluster.json("why", fourth, "sum[2024-01-02]")
-        self.assertRegex(why["summary"], rf"is skipped: done in {third} \(run 1, 20.*Z\), same version of the step; --reprocess all runs it anyway")
+        self.assertRegex(why["summary"], rf"is skipped: done in {third} \(run 1, 20.*Z\), same version of the step; "
+                                         "--reprocess all runs it anyway")
         self.assertEqual((why["state"], why["reused_from"]), ("skipped", third))
         self.assertEqual(self.cluster.fsck().returncode, 0)
 

@@ -135,6 +135,30 @@ Test(bfctl_progress, lines)
     json_decref(status);
 }
 
+Test(bfctl_progress, a_queued_one_says_what_it_waits_for)
+{
+    json_t *status = parse(running);
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 100, .height = 40};
+    json_object_set_new(status, "state", json_string("queued"));
+    json_object_set_new(status, "queued_behind", json_string("bf-2"));
+    json_object_set_new(status, "waits_for", json_string("bf-2 (running), which writes mart.x"));
+    json_object_set_new(status, "steps", json_pack("{s:i, s:i}", "total", 200, "waiting", 200));
+    progress_view(status, &look, NULL, &text);
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "bf-3 queued behind bf-2: 0/200 done, 0 running; elapsed 1m\n"), "%s",
+                       bf_buf_cstr(&text));
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "\nwaits for bf-2 (running), which writes mart.x\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_clear(&text);
+    /* Its turn came, and something was missing: nothing of it can be retried. */
+    json_object_set_new(status, "state", json_string("paused"));
+    json_object_set_new(status, "halted", json_string("something is missing"));
+    json_object_set_new(status, "started_at", json_null());
+    progress_sentence(status, &text);
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "; something is missing; see to it, then `bfctl resume bf-3`"), "%s", bf_buf_cstr(&text));
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
 /* The longest line, in bytes, that are no part of an escape sequence; and how many lines there are. */
 static size_t widest(const char *text, size_t *ret_lines)
 {

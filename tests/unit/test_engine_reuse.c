@@ -13,7 +13,8 @@ static struct plan *make(uint64_t seed)
 {
     struct plan *p = fx_plan();
     fx_days(p, FX_JAN_1 + (int32_t)(seed / 1000), (uint32_t)(seed / 10 % 100));
-    uint32_t load = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), sum = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), month = fx_step(p, PLAN_MONTH, PLAN_NO_INDEX);
+    uint32_t load = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), sum = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    uint32_t month = fx_step(p, PLAN_MONTH, PLAN_NO_INDEX);
     fx_edge(p, sum, load, PLAN_SAME);
     fx_previous(p, sum, sum, 1);
     fx_edge(p, month, sum, PLAN_CONTAINED);
@@ -132,7 +133,7 @@ Test(engine_reuse, failed_runs_what_failed_and_the_newest_that_began_it_counts)
     cr_assert_eq(look(&f, id, 0, 0).reused_from, 1u, "not the one between");
     run_out(&f, &a, 0);
     cr_assert_eq(fx_backfill(&f, id).state, BACKFILL_SUCCEEDED);
-    id = create(&f, days(0, 5, 9), &missing, "bf-4: 0 of 11 run, 11 are reused");
+    id = create(&f, days(0, 5, 9), &missing, "bf-4: nothing is left to run, all 11 are reused");
     cr_assert_eq(fx_backfill(&f, id).state, BACKFILL_SUCCEEDED, "at once");
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
     cr_assert_eq(look(&f, id, 0, 2).reused_from, 3u);
@@ -155,7 +156,7 @@ Test(engine_reuse, another_version_of_a_step_and_what_is_older_than_what_it_read
     cr_assert_eq(fx_backfill(&f, id).state, BACKFILL_SUCCEEDED);
     create(&f, days(2, 3, 0), &failed_downstream, "4 of 7 run, 3 are reused");     /* what is old stays so, until it runs */
     run_out(&f, &a, 0);
-    create(&f, days(2, 3, 0), &failed_downstream, "0 of 7 run, 7 are reused");
+    create(&f, days(2, 3, 0), &failed_downstream, "nothing is left to run, all 7 are reused");
     fx_done(&f);
 }
 
@@ -204,13 +205,15 @@ Test(engine_reuse, chaos)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct fx f;
         struct chaos c;
-        fx_init(&f, &(struct engine_config){.seed = seed, .gate_openings_per_turn_max = 5, .grants_per_turn_max = 6, .lost_attempts_max = 3, .replies_kept = 5});
+        fx_init(&f, &(struct engine_config){.seed = seed, .gate_openings_per_turn_max = 5, .grants_per_turn_max = 6,
+                                            .lost_attempts_max = 3, .replies_kept = 5});
         chaos_init(&c, seed);
         fx_create(&f, fx_random_plan, seed);
         fx_turn(&f);
         for (int turn = 0; turn < 30; turn++)
             chaos_turn(&c, &f);
-        cr_assert_eq(fx_create_as(&f, fx_random_plan, seed, &(struct op_request){.reprocess = (enum op_reprocess)(1 + seed % 2), .downstream = seed % 3 == 0})->rc, BF_OK);
+        struct op_request how = {.reprocess = (enum op_reprocess)(1 + seed % 2), .downstream = seed % 3 == 0};
+        cr_assert_eq(fx_create_as(&f, fx_random_plan, seed, &how)->rc, BF_OK);
         fx_turn(&f);
         for (int turn = 0; turn < 20; turn++)
             chaos_turn(&c, &f);
