@@ -50,7 +50,7 @@ WORKFLOW = {
                       "tasks": [{"id": "a", "runtimeInSeconds": 1.0}, {"id": "b", "runtimeInSeconds": 2.0}]}}}
 
 NOT_YET = ["plan capacity x",
-           "approve bf-1", "audit", "audit verify", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
+           "approve bf-1", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
            "windows", "breakers", "breaker trip x", "pool show x", "replay --at x", "handover"]
 
 
