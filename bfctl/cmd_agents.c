@@ -1,37 +1,67 @@
 /* bfctl agents and pools: who can work, and how much at once. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "bfctl/commands.h"
-#include "bfctl/query.h"
+#include "bfctl/labels.h"
+#include "bfctl/listing.h"
 #include "bfctl/render.h"
-#include "common/buf.h"
 
-static const struct bf_option options[] = {
-    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default), json or name"),
-    CTL_OPTION_NO_HEADERS(struct ctl_plain),
-    CTL_OPTIONS_SERVER(struct ctl_plain),
-    CTL_OPTION_HELP(struct ctl_plain)};
+struct values {
+    struct ctl_common common;
+    const char *limit;
+    bool watch;
+    struct bf_option_list labels;
+};
 
-static void show_names(const json_t *list)
+#define FLEET_OPTIONS                                                                 \
+    LISTING_OPTION_WATCH(struct values),                                              \
+    CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),          \
+    CTL_OPTION_NO_HEADERS(struct values),                                             \
+    CTL_OPTIONS_SERVER(struct values),                                                \
+    CTL_OPTION_HELP(struct values)
+
+static const struct bf_option agents_options[] = {
+    {"selector", 'l', BF_OPT_STRINGS, offsetof(struct values, labels), "LABELS",
+     "only agents with these labels: zone=a,gpu or zone!=b,!gpu; may be repeated"},
+    FLEET_OPTIONS};
+static const struct bf_option pools_options[] = {FLEET_OPTIONS};
+
+/* ---- agents ---- */
+
+static void put_busy(const json_t *row, struct bf_buf *ret)
 {
-    size_t i;
-    json_t *o;
-    json_array_foreach(list, i, o)
-        puts(render_safe(render_text(o, "name")));
+    bf_buf_printf(ret, "%" PRId64 "/%" PRId64, render_number(row, "busy"), render_number(row, "slots"));
 }
 
-static void put_labels(struct table *t, json_t *labels)
+static void put_labels(const json_t *row, struct bf_buf *ret)
 {
-    struct bf_buf text = {0};
     const char *key;
     json_t *value;
-    json_object_foreach(labels, key, value)
-        bf_buf_printf(&text, "%s%s=%s", text.len ? "," : "", key, json_is_string(value) ? json_string_value(value) : "");
-    table_cell(t, bf_buf_cstr(&text));
-    bf_buf_free(&text);
+    json_object_foreach(json_object_get(row, "labels"), key, value)
+        bf_buf_printf(ret, "%s%s=%s", ret->len ? "," : "", key, json_is_string(value) ? json_string_value(value) : "");
 }
+
+static void put_user(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_put_str(ret, json_is_true(json_object_get(row, "separate_uid")) ? "own" : "agent's");
+}
+
+static void put_warnings(const json_t *row, struct bf_buf *ret)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(json_object_get(row, "warnings"), i, warning)
+        bf_buf_printf(ret, "%s%s", i ? "; " : "", json_is_string(warning) ? json_string_value(warning) : "");
+}
+
+static const struct view_column agents_columns[] = {
+    {.name = "NAME", .key = "name"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE}, {.name = "BUSY", .put = put_busy, .kind = VIEW_RIGHT},
+    {.name = "FENCE", .key = "fence"}, {.name = "VERSION", .key = "version"}, {.name = "SINCE", .key = "since", .kind = VIEW_TIME},
+    {.name = "USER", .put = put_user, .wide = true}, {.name = "LABELS", .put = put_labels, .cut = true},
+    {.name = "WARNINGS", .put = put_warnings, .wide = true}};
+static const struct view agents_view = {
+    .what = "agents", .columns = agents_columns, .n_columns = sizeof agents_columns / sizeof agents_columns[0], .name = view_name_name};
 
 static void show_warnings(const json_t *list)
 {
@@ -46,74 +76,57 @@ static void show_warnings(const json_t *list)
     }
 }
 
-static void show_agents(const struct ctl_call *call, enum ctl_output output, const json_t *list)
+/* Does an agent have the labels that were asked for? */
+static bool is_picked(const void *labels, const json_t *row)
 {
-    static const struct table_column columns[] = {{"NAME", false, false}, {"STATE", false, false}, {"BUSY", true, false},
-                                                  {"FENCE", false, false}, {"VERSION", false, false}, {"SINCE", false, false},
-                                                  {"LABELS", false, true}};
-    if (output == CTL_NAME) {
-        show_names(list);
-        return;
-    }
-    struct table *t = table_new(columns, sizeof columns / sizeof columns[0], ctl_common(call)->no_headers);
-    size_t i;
-    json_t *a;
-    json_array_foreach(list, i, a) {
-        table_row(t);
-        table_cell(t, render_text(a, "name"));
-        table_cell(t, render_text(a, "state"));
-        table_cellf(t, "%" PRId64 "/%" PRId64, render_number(a, "busy"), render_number(a, "slots"));
-        table_cell(t, render_text(a, "fence"));
-        table_cell(t, render_text(a, "version"));
-        table_time(t, render_text(a, "since"));
-        put_labels(t, json_object_get(a, "labels"));
-    }
-    table_print(t, "agents");
-    show_warnings(list);
-}
-
-static void show_pools(const struct ctl_call *call, enum ctl_output output, const json_t *list)
-{
-    static const struct table_column columns[] = {{"NAME", false, false}, {"USED", true, false}, {"SLOTS", true, false},
-                                                  {"SET BY", false, false}};
-    if (output == CTL_NAME) {
-        show_names(list);
-        return;
-    }
-    struct table *t = table_new(columns, sizeof columns / sizeof columns[0], ctl_common(call)->no_headers);
-    size_t i;
-    json_t *p;
-    json_array_foreach(list, i, p) {
-        table_row(t);
-        table_cell(t, render_text(p, "name"));
-        table_cellf(t, "%" PRId64, render_number(p, "used"));
-        table_cellf(t, "%" PRId64, render_number(p, "slots"));
-        table_cell(t, render_text(p, "source"));
-    }
-    table_print(t, "pools");
+    return labels_fit(labels, json_object_get(row, "labels"));
 }
 
 static int run_agents(struct ctl_call *call)
 {
+    const struct values *v = call->values;
     struct op_request req;
     client_request(&req, OP_AGENTS);
-    return query_run(call, &req, CTL_TABLE, CTL_TABLE | CTL_NAME, show_agents);
+    if (labels_check(&v->labels, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
+    struct listing l = {.view = &agents_view, .req = &req, .pages = LISTING_PAGES, .watch = v->watch, .names = call->words,
+                        .n_names = call->n_words, .after = show_warnings, .keep = v->labels.n ? is_picked : NULL, .arg = &v->labels};
+    return listing_run(call, &l);
 }
+
+/* ---- pools ---- */
+
+static void put_free(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_printf(ret, "%" PRId64, render_number(row, "slots") - render_number(row, "used"));
+}
+
+static const struct view_column pools_columns[] = {
+    {.name = "NAME", .key = "name"}, {.name = "USED", .key = "used", .kind = VIEW_NUMBER}, {.name = "SLOTS", .key = "slots", .kind = VIEW_NUMBER},
+    {.name = "FREE", .put = put_free, .kind = VIEW_RIGHT, .wide = true}, {.name = "SET BY", .key = "source"}};
+static const struct view pools_view = {
+    .what = "pools", .columns = pools_columns, .n_columns = sizeof pools_columns / sizeof pools_columns[0], .name = view_name_name};
 
 static int run_pools(struct ctl_call *call)
 {
+    const struct values *v = call->values;
     struct op_request req;
     client_request(&req, OP_POOLS);
-    return query_run(call, &req, CTL_TABLE, CTL_TABLE | CTL_NAME, show_pools);
+    struct listing l = {.view = &pools_view, .req = &req, .pages = LISTING_PAGES, .watch = v->watch, .names = call->words,
+                        .n_names = call->n_words};
+    return listing_run(call, &l);
 }
 
 const struct ctl_command cmd_agents = {
-    .usage = "agents [-o table|json|name] [options]",
-    .about = "Warnings about how an agent can keep steps apart come after the table, on standard error.",
-    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
-    .run = run_agents};
+    .usage = "agents [NAME…] [-l LABELS] [-w] [-o table|wide|json|yaml|name] [options]",
+    .about = "Warnings about how an agent can keep steps apart come after the table, on standard error.\n"
+             "With one name the document is the agent itself, not a list.",
+    .examples = "  bfctl agents -l zone=a\n  bfctl agents agent-2 -o yaml",
+    .options = agents_options, .n_options = sizeof agents_options / sizeof agents_options[0], .values_bytes = sizeof(struct values),
+    .max_words = CTL_WORDS_MAX, .run = run_agents};
 
 const struct ctl_command cmd_pools = {
-    .usage = "pools [-o table|json|name] [options]",
-    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
-    .run = run_pools};
+    .usage = "pools [NAME…] [-w] [-o table|wide|json|yaml|name] [options]",
+    .about = "With one name the document is the pool itself, not a list.",
+    .options = pools_options, .n_options = sizeof pools_options / sizeof pools_options[0], .values_bytes = sizeof(struct values),
+    .max_words = CTL_WORDS_MAX, .run = run_pools};

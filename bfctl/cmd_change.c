@@ -10,7 +10,7 @@ struct values {
     bool yes;
 };
 
-#define CHANGE_OPTIONS CTL_OPTION_OUTPUT(struct values, "text by default, or json"), CTL_OPTION_REASON(struct values), \
+#define CHANGE_OPTIONS CTL_OPTION_OUTPUT(struct values, "text (default), json or name"), CTL_OPTION_REASON(struct values), \
                        CTL_OPTIONS_SERVER(struct values), CTL_OPTION_HELP(struct values)
 
 static const struct bf_option options[] = {CHANGE_OPTIONS};

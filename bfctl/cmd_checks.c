@@ -4,11 +4,9 @@
 #include <string.h>
 
 #include "bfctl/commands.h"
+#include "bfctl/listing.h"
 #include "bfctl/render.h"
-#include "bfctl/session.h"
 #include "bfctl/words.h"
-
-#define TABLE_LIMIT 1000
 
 struct values {
     struct ctl_common common;
@@ -19,8 +17,8 @@ struct values {
 static const struct bf_option options[] = {
     {"status", 0, BF_OPT_STRING, offsetof(struct values, status), "STATUS", "only these: failed, warned, passed or could_not_run"},
     {"all-attempts", 0, BF_OPT_FLAG, offsetof(struct values, all_attempts), NULL, "of every attempt that is kept, not of the newest alone"},
-    {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "at most so many (0: all; default 1000 in a table, all in JSON)"},
-    CTL_OPTION_OUTPUT(struct values, "table (default), wide or json"),
+    LISTING_OPTION_LIMIT(struct values, "1000 in a table, all in JSON"),
+    CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),
     CTL_OPTION_NO_HEADERS(struct values),
     CTL_OPTIONS_SERVER(struct values),
     CTL_OPTION_HELP(struct values)};
@@ -30,42 +28,14 @@ static const struct { const char *status, *words; } ends[] = {
     {"passed", "passed"}, {"warned", "warned"}, {"failed", "failed"}, {"could_not_run", "could not run"}, {"not_kept", "not kept"}};
 enum { N_ENDS = sizeof ends / sizeof ends[0] };
 
-static void add_row(struct table *t, const json_t *r, bool wide)
-{
-    const char *partition = render_text(r, "partition"), *sql = render_text(r, "sql");
-    table_row(t);
-    table_cellf(t, "%s%s%s%s", render_safe(render_text(r, "step")), *partition ? "[" : "", render_safe(partition), *partition ? "]" : "");
-    table_cell(t, render_text(r, "name"));
-    table_cell(t, render_text(r, "severity"));
-    table_cell(t, render_text(r, "status"));
-    if (wide) {
-        table_cell(t, render_text(r, "kind"));
-        table_cell(t, render_text(r, "dataset"));
-        table_cell(t, render_text(r, "attempt"));
-        table_time(t, render_text(r, "at"));
-        table_cellf(t, "%" PRId64, render_number(r, "ms"));
-    }
-    table_cell(t, render_text(r, "text"));
-    if (wide)
-        table_cell(t, sql);
-}
-
-static void show(const json_t *rows, bool wide, bool no_headers)
-{
-    static const struct table_column narrow[] = {{"STEP", false, false}, {"CHECK", false, false}, {"SEVERITY", false, false},
-                                                 {"STATUS", false, false}, {"TEXT", false, true}};
-    static const struct table_column all[] = {{"STEP", false, false}, {"CHECK", false, false}, {"SEVERITY", false, false},
-                                              {"STATUS", false, false}, {"KIND", false, false}, {"DATASET", false, false},
-                                              {"ATTEMPT", false, false}, {"AT", false, false}, {"MS", true, false},
-                                              {"TEXT", false, false}, {"SQL", false, true}};
-    struct table *t = wide ? table_new(all, sizeof all / sizeof all[0], no_headers)
-                           : table_new(narrow, sizeof narrow / sizeof narrow[0], no_headers);
-    size_t i;
-    json_t *r;
-    json_array_foreach(rows, i, r)
-        add_row(t, r, wide);
-    table_print(t, "results of checks");
-}
+static const struct view_column columns[] = {
+    {.name = "STEP", .put = view_name_instance}, {.name = "CHECK", .key = "name"}, {.name = "SEVERITY", .key = "severity"},
+    {.name = "STATUS", .key = "status", .kind = VIEW_STATE}, {.name = "KIND", .key = "kind", .wide = true},
+    {.name = "DATASET", .key = "dataset", .wide = true}, {.name = "ATTEMPT", .key = "attempt", .wide = true},
+    {.name = "AT", .key = "at", .kind = VIEW_TIME, .wide = true}, {.name = "MS", .key = "ms", .kind = VIEW_NUMBER, .wide = true},
+    {.name = "TEXT", .key = "text", .cut = true}, {.name = "SQL", .key = "sql", .wide = true}};
+static const struct view view = {
+    .what = "results of checks", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = view_name_instance};
 
 /* "12 passed, 1 failed", on standard error: the table is the result. */
 static void summary(const json_t *rows)
@@ -84,48 +54,20 @@ static void summary(const json_t *rows)
         ctl_note("%s", text);
 }
 
-static enum bf_rc list(struct ctl_call *call, struct op_request *req, uint64_t limit, enum ctl_output output)
-{
-    SESSION_AUTO struct session s = {0};
-    ANSWER_AUTO struct answer a = {0};
-    bool more = false;
-    enum bf_rc rc = session_open(ctl_common(call), &s, &call->err);
-    if (rc == BF_OK)
-        rc = session_query_walk(&s, req, limit, &a, &more, &call->err);
-    if (rc != BF_OK)
-        return rc;
-    if (output == CTL_JSON)
-        return render_json(a.json, &call->err);
-    show(a.json, output == CTL_WIDE, ctl_common(call)->no_headers);
-    summary(a.json);
-    if (more)
-        ctl_note("there are more than %llu; --limit 0 shows all", (unsigned long long)limit);
-    return BF_OK;
-}
-
 static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
-    enum ctl_output output;
-    int64_t limit;
     struct op_request req;
     client_request(&req, OP_CHECKS);
     req.state = v->status ? v->status : "";
     req.attempt = v->all_attempts ? OP_ALL_ATTEMPTS : 0;
-    enum bf_rc rc = words_backfill(call->words[0], &req.backfill, &call->err);
-    if (rc == BF_OK)
-        rc = words_selectors(call->words + 1, call->n_words - 1, &req, &call->err);
-    if (rc == BF_OK)
-        rc = ctl_output(&v->common, CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_JSON, &output, &call->err);
-    if (rc == BF_OK)
-        rc = words_number("limit", v->limit, output == CTL_JSON ? 0 : TABLE_LIMIT, 0, 10000000, &limit, &call->err);
-    if (rc == BF_OK)
-        rc = list(call, &req, (uint64_t)limit, output);
-    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+    struct listing l = {.view = &view, .req = &req, .pages = LISTING_WALK, .limit = v->limit, .table_limit = LISTING_TABLE_LIMIT,
+                        .after = summary};
+    return listing_run_picked(call, &l);
 }
 
 const struct ctl_command cmd_checks = {
-    .usage = "checks ID|@latest [SELECTOR…] [--status STATUS] [--all-attempts] [-o table|wide|json] [options]",
+    .usage = "checks ID|@latest [SELECTOR…] [--status STATUS] [--all-attempts] [-o table|wide|json|yaml|name] [options]",
     .about = WORDS_SELECTORS_HELP "\n"
              "warned: it failed, and its severity lets the data through.  could_not_run: the check itself failed, not the data.\n"
              "-o json has the query of each check, its figures, and up to ten rows that are wrong.",

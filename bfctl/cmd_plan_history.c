@@ -5,11 +5,12 @@
 #include "bfctl/commands.h"
 #include "bfctl/plan_load.h"
 #include "bfctl/render.h"
+#include "bfctl/view.h"
 
 #define BACKFILLS_SHOWN 3u
 
 static const struct bf_option options[] = {
-    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
+    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default), wide, json or name"),
     CTL_OPTION_NO_HEADERS(struct ctl_plain),
     CTL_OPTIONS_SERVER(struct ctl_plain),
     CTL_OPTION_HELP(struct ctl_plain)};
@@ -45,51 +46,57 @@ static enum bf_rc fetch(struct ctl_call *call, struct session *s, json_t *rows, 
     }
 }
 
-static void show_backfills(struct table *t, const json_t *row)
+static void put_ids(const json_t *row, size_t most, struct bf_buf *ret)
 {
     const json_t *ids = json_object_get(row, "backfills");
-    struct bf_buf text = {0};
     size_t i, n = (size_t)render_number(row, "n_backfills");
     json_t *id;
     json_array_foreach(ids, i, id)
-        if (i < BACKFILLS_SHOWN)
-            bf_buf_printf(&text, "%s%s", i ? " " : "", render_safe(json_string_value(id) ? json_string_value(id) : ""));
-    if (n > BACKFILLS_SHOWN)
-        bf_buf_printf(&text, " +%zu", n - BACKFILLS_SHOWN);
-    table_cell(t, bf_buf_cstr(&text));
-    bf_buf_free(&text);
+        if (i < most)
+            bf_buf_printf(ret, "%s%s", i ? " " : "", render_safe(json_string_value(id) ? json_string_value(id) : ""));
+    size_t shown = json_array_size(ids) < most ? json_array_size(ids) : most;
+    if (n > shown)
+        bf_buf_printf(ret, " +%zu", n - shown);
 }
 
-static void show_row(struct table *t, const json_t *row)
+static void put_backfills(const json_t *row, struct bf_buf *ret)
+{
+    put_ids(row, BACKFILLS_SHOWN, ret);
+}
+
+static void put_all_backfills(const json_t *row, struct bf_buf *ret)
+{
+    put_ids(row, SIZE_MAX, ret);
+}
+
+static void put_hash(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_printf(ret, "%.*s", RENDER_HASH_CHARS, render_text(row, "hash"));
+}
+
+static void put_steps(const json_t *row, struct bf_buf *ret)
 {
     const json_t *steps = json_object_get(row, "steps");
-    table_row(t);
-    table_cellf(t, "%" PRId64, render_number(row, "version"));
-    table_cellf(t, "%.*s", RENDER_HASH_CHARS, render_text(row, "hash"));
-    table_time(t, render_text(row, "first_used"));
-    table_time(t, render_text(row, "last_used"));
-    show_backfills(t, row);
     if (json_is_integer(json_object_get(steps, "changed")))
-        table_cellf(t, "+%" PRId64 " -%" PRId64 " ~%" PRId64, render_number(steps, "added"), render_number(steps, "removed"),
-                    render_number(steps, "changed"));
-    else
-        table_cell(t, NULL);
-    table_cell(t, render_text(row, "by"));
-    table_cell(t, render_text(row, "reason"));
+        bf_buf_printf(ret, "+%" PRId64 " -%" PRId64 " ~%" PRId64, render_number(steps, "added"), render_number(steps, "removed"),
+                      render_number(steps, "changed"));
 }
 
-static void show(const struct ctl_call *call, const json_t *rows)
+/* A backfill that ran the version: what `plan show` and `plan diff` take. */
+static void put_name(const json_t *row, struct bf_buf *ret)
 {
-    static const struct table_column columns[] = {
-        {"VERSION", true, false}, {"HASH", false, false}, {"FIRST USED", false, false}, {"LAST USED", false, false},
-        {"BACKFILLS", false, true}, {"STEPS", false, false}, {"BY", false, true}, {"REASON", false, true}};
-    struct table *t = table_new(columns, sizeof columns / sizeof columns[0], ctl_common(call)->no_headers);
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row)
-        show_row(t, row);
-    table_print(t, "versions");
+    const char *id = json_string_value(json_array_get(json_object_get(row, "backfills"), 0));
+    bf_buf_put_str(ret, id ? id : "");
 }
+
+static const struct view_column columns[] = {
+    {.name = "VERSION", .key = "version", .kind = VIEW_NUMBER}, {.name = "HASH", .put = put_hash},
+    {.name = "FIRST USED", .key = "first_used", .kind = VIEW_TIME}, {.name = "LAST USED", .key = "last_used", .kind = VIEW_TIME},
+    {.name = "BACKFILLS", .put = put_backfills, .cut = true}, {.name = "STEPS", .put = put_steps}, {.name = "BY", .key = "by", .cut = true},
+    {.name = "REASON", .key = "reason", .cut = true}, {.name = "WHOLE HASH", .key = "hash", .wide = true},
+    {.name = "ALL BACKFILLS", .put = put_all_backfills, .wide = true}};
+static const struct view view = {
+    .what = "versions", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = put_name};
 
 static int run(struct ctl_call *call)
 {
@@ -97,7 +104,7 @@ static int run(struct ctl_call *call)
     enum ctl_output output;
     json_t *rows = json_array(), *row;
     size_t i;
-    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
+    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_JSON | CTL_NAME, &output, &call->err);
     if (rc == BF_OK)
         rc = session_open(ctl_common(call), &s, &call->err);
     if (rc == BF_OK)
@@ -108,13 +115,13 @@ static int run(struct ctl_call *call)
     if (rc == BF_OK && output == CTL_JSON)
         rc = render_json(rows, &call->err);
     else if (rc == BF_OK)
-        show(call, rows);
+        view_print(&view, rows, output, ctl_common(call)->no_headers, NULL);
     json_decref(rows);
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 
 const struct ctl_command cmd_plan_history = {
-    .usage = "plan history NAME [-o table|json] [options]",
+    .usage = "plan history NAME [-o table|wide|json|yaml|name] [options]",
     .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS counts\n"
              "what changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
              "BY and REASON are those of the backfill that used the version first.",

@@ -5,6 +5,7 @@
 #include "bfctl/commands.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
+#include "bfctl/view.h"
 #include "plan/selector.h"
 
 struct values {
@@ -14,7 +15,7 @@ struct values {
 
 static const struct bf_option options[] = {
     {"dry-run", 0, BF_OPT_FLAG, offsetof(struct values, dry_run), NULL, "list the steps with their class before and after, change nothing"},
-    CTL_OPTION_OUTPUT(struct values, "text by default (a table with --dry-run), or json"),
+    CTL_OPTION_OUTPUT(struct values, "text (default), json or name; with --dry-run table, json or name"),
     CTL_OPTION_NO_HEADERS(struct values),
     CTL_OPTION_REASON(struct values),
     CTL_OPTIONS_SERVER(struct values),
@@ -25,21 +26,23 @@ static bool changes(const json_t *row)
     return strcmp(render_text(row, "before"), render_text(row, "after")) != 0;
 }
 
-static void show(const json_t *rows, bool no_headers)
+static void put_step(const json_t *row, struct bf_buf *ret)
 {
-    static const struct table_column columns[] = {{"STEP", false, true}, {"BEFORE", false, false}, {"AFTER", false, false}, {"PLAN", false, false}};
-    struct table *t = table_new(columns, sizeof columns / sizeof columns[0], no_headers);
+    bf_buf_put_str(ret, render_text(row, "step"));
+}
+
+static const struct view_column columns[] = {
+    {.name = "STEP", .key = "step", .cut = true}, {.name = "BEFORE", .key = "before"}, {.name = "AFTER", .key = "after"},
+    {.name = "PLAN", .key = "plan"}};
+static const struct view view = {.what = "steps", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = put_step};
+
+static void show(const json_t *rows, enum ctl_output output, bool no_headers)
+{
     size_t i, n = 0;
     json_t *r;
-    json_array_foreach(rows, i, r) {
-        table_row(t);
-        table_cell(t, render_text(r, "step"));
-        table_cell(t, render_text(r, "before"));
-        table_cell(t, render_text(r, "after"));
-        table_cell(t, render_text(r, "plan"));
+    json_array_foreach((json_t *)rows, i, r)
         n += changes(r);
-    }
-    table_print(t, "steps");
+    view_print(&view, rows, output, no_headers, NULL);
     ctl_note("a dry run: nothing was changed; %zu of %zu steps would be", n, json_array_size(rows));
 }
 
@@ -50,7 +53,7 @@ static int dry_run(struct ctl_call *call, struct op_request *req)
     enum ctl_output output;
     bool more = false;
     req->dry_run = true;
-    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
+    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TABLE, CTL_TABLE | CTL_JSON | CTL_NAME, &output, &call->err);
     if (rc == BF_OK)
         rc = session_open(ctl_common(call), &s, &call->err);
     if (rc == BF_OK)
@@ -58,7 +61,7 @@ static int dry_run(struct ctl_call *call, struct op_request *req)
     if (rc == BF_OK && output == CTL_JSON)
         rc = render_json(a.json, &call->err);
     else if (rc == BF_OK)
-        show(a.json, ctl_common(call)->no_headers);
+        show(a.json, output, ctl_common(call)->no_headers);
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 

@@ -4,17 +4,23 @@
 #include "bfctl/commands.h"
 #include "bfctl/progress.h"
 #include "bfctl/query.h"
+#include "bfctl/render.h"
+#include "bfctl/terminal.h"
 
 static const struct bf_option options[] = {
-    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default) or json"),
+    CTL_OPTION_OUTPUT(struct ctl_plain, "table (default), wide (cut to no terminal), json or name"),
     CTL_OPTIONS_SERVER(struct ctl_plain),
     CTL_OPTION_HELP(struct ctl_plain)};
 
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *status)
 {
     (void)call;
-    (void)output;
-    const struct progress_look look = {.width = 130, .height = 1000000};
+    if (output == CTL_NAME) {
+        puts(render_safe(render_text(status, "id")));
+        return;
+    }
+    const struct terminal t = terminal_of(stdout);
+    const struct progress_look look = {.width = t.width && output != CTL_WIDE ? t.width : 130, .height = 1000000, .color = t.color};
     struct bf_buf text = {0};
     progress_view(status, &look, NULL, &text);
     fputs(bf_buf_cstr(&text), stdout);
@@ -27,11 +33,11 @@ static int run(struct ctl_call *call)
     client_request(&req, OP_STATUS);
     if (words_backfill(call->words[0], &req.backfill, &call->err) != BF_OK)
         return ctl_failed(&call->err);
-    return query_run(call, &req, CTL_TABLE, CTL_TABLE, show);
+    return query_run(call, &req, CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_NAME, show);
 }
 
 const struct ctl_command cmd_status = {
-    .usage = "status ID|@latest [-o table|json] [options]",
+    .usage = "status ID|@latest [-o table|wide|json|yaml|name] [options]",
     .about = "A strip shows a step's partitions in order: # done, > running, o ready, . waiting, x failed, ~ cannot run because\n"
              "of a failure before it, - cancelled.",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),

@@ -1,126 +1,101 @@
 /* bfctl steps: step instances, page by page. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "bfctl/commands.h"
+#include "bfctl/listing.h"
 #include "bfctl/render.h"
-#include "bfctl/session.h"
 #include "bfctl/words.h"
 #include "common/text.h"
-
-#define TABLE_LIMIT 1000
 
 struct values {
     struct ctl_common common;
     const char *state, *limit;
+    bool watch;
 };
 
 static const struct bf_option options[] = {
     {"state", 0, BF_OPT_STRING, offsetof(struct values, state), "STATE", "only this state: waiting, ready, running, failed, …"},
-    {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "at most so many (0: all; default 1000 in a table, all in JSON)"},
-    CTL_OPTION_OUTPUT(struct values, "table (default), wide or json"),
+    LISTING_OPTION_LIMIT(struct values, "1000 in a table, all in JSON"),
+    LISTING_OPTION_WATCH(struct values),
+    CTL_OPTION_OUTPUT(struct values, "table (default), wide, json or name"),
     CTL_OPTION_NO_HEADERS(struct values),
     CTL_OPTIONS_SERVER(struct values),
     CTL_OPTION_HELP(struct values)};
 
-static void add_usage(struct table *t, const json_t *usage)
+/* A duration of a row; nothing where it has none. */
+static void put_ms(const json_t *o, const char *key, struct bf_buf *ret)
 {
-    static const char *const sizes[] = {"peak_memory_bytes", "read_bytes", "written_bytes"};
-    char text[32] = "";
-    if (json_is_object(usage))
-        bf_format_duration(render_number(usage, "cpu_ms"), text, sizeof text);
-    table_cell(t, text);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        text[0] = '\0';
-        if (json_is_object(usage))
-            bf_format_size((uint64_t)render_number(usage, sizes[i]), text, sizeof text);
-        table_cell(t, text);
-    }
+    char text[32];
+    if (!json_is_integer(json_object_get(o, key)))
+        return;
+    bf_format_duration(render_number(o, key), text, sizeof text);
+    bf_buf_put_str(ret, text);
 }
 
-static void add_row(struct table *t, const json_t *r, bool wide)
+static void put_size(const json_t *row, const char *key, struct bf_buf *ret)
 {
-    const json_t *failure = json_object_get(r, "failure");
-    const json_t *duration = json_object_get(r, "duration_ms");
-    char took[32] = "";
-    if (json_is_integer(duration))
-        bf_format_duration(json_integer_value(duration), took, sizeof took);
-    table_row(t);
-    table_cell(t, render_text(r, "step"));
-    table_cell(t, render_text(r, "partition"));
-    table_cell(t, render_text(r, "state"));
-    table_cellf(t, "%" PRId64, render_number(r, "attempts"));
-    table_cell(t, render_text(r, "agent"));
-    table_cell(t, took);
-    if (wide) {
-        table_cellf(t, "%" PRId64, render_number(r, "run"));
-        table_cell(t, render_text(r, "attempt"));
-        table_time(t, render_text(r, "started_at"));
-        table_time(t, render_text(r, "finished_at"));
-        table_cell(t, render_text(failure, "class"));
-    }
-    if (wide)
-        add_usage(t, json_object_get(r, "usage"));
-    table_cell(t, render_text(failure, "text"));
+    char text[32];
+    const json_t *usage = json_object_get(row, "usage");
+    if (!json_is_object(usage))
+        return;
+    bf_format_size((uint64_t)render_number(usage, key), text, sizeof text);
+    bf_buf_put_str(ret, text);
 }
 
-static void show(const json_t *rows, bool wide, bool no_headers)
+static void put_took(const json_t *row, struct bf_buf *ret)
 {
-    static const struct table_column narrow[] = {{"STEP", false, true}, {"PARTITION", false, false}, {"STATE", false, false},
-                                                 {"TRIES", true, false}, {"AGENT", false, true}, {"TIME", true, false},
-                                                 {"FAILURE", false, true}};
-    static const struct table_column all[] = {{"STEP", false, false}, {"PARTITION", false, false}, {"STATE", false, false},
-                                              {"TRIES", true, false}, {"AGENT", false, false}, {"TIME", true, false},
-                                              {"RUN", true, false}, {"ATTEMPT", false, false}, {"STARTED", false, false},
-                                              {"FINISHED", false, false}, {"CLASS", false, false}, {"CPU", true, false},
-                                              {"MEMORY", true, false}, {"READ", true, false}, {"WRITTEN", true, false},
-                                              {"FAILURE", false, true}};
-    struct table *t = wide ? table_new(all, sizeof all / sizeof all[0], no_headers)
-                           : table_new(narrow, sizeof narrow / sizeof narrow[0], no_headers);
-    size_t i;
-    json_t *r;
-    json_array_foreach(rows, i, r)
-        add_row(t, r, wide);
-    table_print(t, "steps");
+    put_ms(row, "duration_ms", ret);
 }
 
-static enum bf_rc list(struct ctl_call *call, struct op_request *req, uint64_t limit, enum ctl_output output)
+static void put_cpu(const json_t *row, struct bf_buf *ret)
 {
-    SESSION_AUTO struct session s = {0};
-    ANSWER_AUTO struct answer a = {0};
-    bool more = false;
-    enum bf_rc rc = session_open(ctl_common(call), &s, &call->err);
-    if (rc == BF_OK)
-        rc = session_query_pages(&s, req, limit, &a, &more, &call->err);
-    if (rc != BF_OK)
-        return rc;
-    if (output == CTL_JSON)
-        rc = render_json(a.json, &call->err);
-    else
-        show(a.json, output == CTL_WIDE, ctl_common(call)->no_headers);
-    if (more)
-        ctl_note("there are more than %llu; --limit 0 shows all", (unsigned long long)limit);
-    return rc;
+    put_ms(json_object_get(row, "usage"), "cpu_ms", ret);
 }
+
+static void put_memory(const json_t *row, struct bf_buf *ret)
+{
+    put_size(row, "peak_memory_bytes", ret);
+}
+
+static void put_read(const json_t *row, struct bf_buf *ret)
+{
+    put_size(row, "read_bytes", ret);
+}
+
+static void put_written(const json_t *row, struct bf_buf *ret)
+{
+    put_size(row, "written_bytes", ret);
+}
+
+static void put_class(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_put_str(ret, render_text(json_object_get(row, "failure"), "class"));
+}
+
+static void put_failure(const json_t *row, struct bf_buf *ret)
+{
+    bf_buf_put_str(ret, render_text(json_object_get(row, "failure"), "text"));
+}
+
+static const struct view_column columns[] = {
+    {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE},
+    {.name = "TRIES", .key = "attempts", .kind = VIEW_NUMBER}, {.name = "AGENT", .key = "agent", .cut = true},
+    {.name = "TIME", .put = put_took, .kind = VIEW_RIGHT}, {.name = "RUN", .key = "run", .kind = VIEW_NUMBER, .wide = true},
+    {.name = "ATTEMPT", .key = "attempt", .wide = true}, {.name = "STARTED", .key = "started_at", .kind = VIEW_TIME, .wide = true},
+    {.name = "FINISHED", .key = "finished_at", .kind = VIEW_TIME, .wide = true}, {.name = "CLASS", .put = put_class, .wide = true},
+    {.name = "CPU", .put = put_cpu, .kind = VIEW_RIGHT, .wide = true}, {.name = "MEMORY", .put = put_memory, .kind = VIEW_RIGHT, .wide = true},
+    {.name = "READ", .put = put_read, .kind = VIEW_RIGHT, .wide = true},
+    {.name = "WRITTEN", .put = put_written, .kind = VIEW_RIGHT, .wide = true}, {.name = "FAILURE", .put = put_failure, .cut = true}};
+static const struct view view = {
+    .what = "steps", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = view_name_instance};
 
 static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
-    enum ctl_output output;
-    int64_t limit;
     struct op_request req;
     client_request(&req, OP_STEPS);
     req.state = v->state ? v->state : "";
-    enum bf_rc rc = words_backfill(call->words[0], &req.backfill, &call->err);
-    if (rc == BF_OK)
-        rc = words_selectors(call->words + 1, call->n_words - 1, &req, &call->err);
-    if (rc == BF_OK)
-        rc = ctl_output(&v->common, CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_JSON, &output, &call->err);
-    if (rc == BF_OK)
-        rc = words_number("limit", v->limit, output == CTL_JSON ? 0 : TABLE_LIMIT, 0, 10000000, &limit, &call->err);
-    if (rc == BF_OK)
-        rc = list(call, &req, (uint64_t)limit, output);
-    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+    struct listing l = {.view = &view, .req = &req, .pages = LISTING_PAGES, .limit = v->limit, .watch = v->watch,
+                        .table_limit = LISTING_TABLE_LIMIT};
+    return listing_run_picked(call, &l);
 }
 
 static const struct ctl_gone gone[] = {
@@ -128,7 +103,7 @@ static const struct ctl_gone gone[] = {
     {"partition", "write it as a selector behind the id, as in bfctl steps @latest 'load[2024-01-31]', or '*[2024-01-31]' for all steps"}};
 
 const struct ctl_command cmd_steps = {
-    .usage = "steps ID|@latest [SELECTOR…] [--state STATE] [-o table|wide|json] [options]",
+    .usage = "steps ID|@latest [SELECTOR…] [--state STATE] [-w] [-o table|wide|json|yaml|name] [options]",
     .about = WORDS_SELECTORS_HELP,
     .examples = "  bfctl steps @latest --state failed\n  bfctl steps bf-3 load -o json\n"
                 "  bfctl steps bf-3 '+revenue[2024-01-01..2024-01-07]' tag:finance",

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -51,6 +52,19 @@ void ctl_note(const char *fmt, ...)
     va_end(args);
 }
 
+void ctl_note_times(int64_t since_us, int64_t until_us)
+{
+    char text[BF_TIME_MAX], since[RENDER_TIME_MAX], until[RENDER_TIME_MAX];
+    bf_format_time(since_us, text);
+    render_time(text, since);
+    bf_format_time(until_us, text);
+    render_time(text, until);
+    if (since_us && until_us)
+        ctl_note("from %s (inclusive) to %s (exclusive), UTC", since, until);
+    else if (since_us || until_us)
+        ctl_note("%s %s (%s), UTC", since_us ? "since" : "until", since_us ? since : until, since_us ? "inclusive" : "exclusive");
+}
+
 bool ctl_confirm(bool yes, const char *question, struct bf_error *err)
 {
     if (yes)
@@ -72,7 +86,7 @@ enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, u
 {
     /* The first few are forms that operators expect of any command. */
     static const struct { const char *word; enum ctl_output output; } words[] = {
-        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", 0},
+        {"table", CTL_TABLE}, {"json", CTL_JSON}, {"name", CTL_NAME}, {"wide", CTL_WIDE}, {"yaml", CTL_JSON},
         {"text", CTL_TEXT}, {"dot", CTL_DOT}, {"mermaid", CTL_MERMAID}};
     enum { N = sizeof words / sizeof words[0], N_EXPECTED = 5 };
     char list[80] = "";
@@ -86,6 +100,7 @@ enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, u
             return bf_fail(err, BF_UNSUPPORTED, "output '%s' is not supported yet here", words[i].word);
         if (meant && fits) {
             *ret = words[i].output;
+            render_as(strcmp(words[i].word, "yaml") == 0 ? RENDER_YAML : RENDER_JSON);
             return BF_OK;
         }
         size_t n = strlen(list);
@@ -186,8 +201,8 @@ static int unknown_command(const struct ctl_table *table, int argc, char **argv,
 /* ---- running ---- */
 
 /* Options that operators may expect and that no command has yet, or that a command has no more: refused by name, never ignored. */
-static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream", "since",
-                                              "watch", "delay", "without-kill"};
+static const char *const options_not_yet[] = {"reprocess", "flag", "queue", "lineage", "strict", "downstream",
+                                              "delay", "without-kill"};
 
 static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **argv, struct bf_error *err)
 {

@@ -69,7 +69,7 @@ struct ctl_table {
     {"request-timeout", 0, BF_OPT_STRING, offsetof(values, common.request_timeout), "TIME", \
      "how long one request may take (default 10s)"}
 #define CTL_OPTION_OUTPUT(values, words) \
-    {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words}
+    {"output", 'o', BF_OPT_STRING, offsetof(values, common.output), "FORMAT", words " (or yaml: the same document)"}
 #define CTL_OPTION_NO_HEADERS(values) \
     {"no-headers", 0, BF_OPT_FLAG, offsetof(values, common.no_headers), NULL, "leave out the line of headings"}
 #define CTL_OPTION_REASON(values) \
@@ -103,9 +103,13 @@ int ctl_fail(enum bf_rc rc, const char *fmt, ...) BF_PRINTF(2, 3);
 /* "bfctl: SENTENCE" on standard error, for what is no error. */
 void ctl_note(const char *fmt, ...) BF_PRINTF(1, 2);
 
-/* Formats of -o.  Those that mission.md names and that are not built are refused by name. */
+/* Tell the range of time that --since and --until came to, with its inclusivity and zone; 0 is open.  Nothing when both are. */
+void ctl_note_times(int64_t since_us, int64_t until_us);
+
+/* Formats of -o.  A form that operators know and that a command has not is refused by name. */
 enum ctl_output { CTL_TABLE = 1, CTL_JSON = 2, CTL_NAME = 4, CTL_WIDE = 8, CTL_TEXT = 16, CTL_DOT = 32, CTL_MERMAID = 64 };
-/* The format asked for, or preset; allowed is a set of the bits above. */
+/* The format asked for, or preset; allowed is a set of the bits above.  Where CTL_JSON is allowed, so is yaml: then *ret is CTL_JSON,
+ * and render_json() writes YAML. */
 enum bf_rc ctl_output(const struct ctl_common *common, enum ctl_output preset, unsigned allowed, enum ctl_output *ret,
                       struct bf_error *err) BF_MUST_CHECK;
 

@@ -57,11 +57,10 @@ json_t *failures_merge(const json_t *rows)
 
 /* ---- words ---- */
 
-/* "sql, PostgreSQL 42P01", "exit 3" */
-static void put_cause(const json_t *g, struct bf_buf *ret)
+void failures_put_cause(const json_t *g, struct bf_buf *ret)
 {
     const char *source = render_text(g, "source"), *state = render_text(g, "sqlstate"), *dbms = render_text(g, "dbms");
-    bf_buf_printf(ret, "%s, %s", render_safe(render_text(g, "class")), render_safe(source));
+    bf_buf_put_str(ret, render_safe(source));
     if (*dbms)
         bf_buf_printf(ret, " on %s", render_safe(dbms));
     if (*state && strcmp(state, "HY000") != 0)
@@ -97,8 +96,8 @@ static void put_group(const json_t *g, struct bf_buf *ret)
     int64_t waiting = render_number(g, "backing_off");
     bf_buf_printf(ret, "%" PRId64 " of %s", render_number(g, "count"), render_safe(render_text(g, "step")));
     put_where(g, ret);
-    bf_buf_put_str(ret, " (");
-    put_cause(g, ret);
+    bf_buf_printf(ret, " (%s, ", render_safe(render_text(g, "class")));
+    failures_put_cause(g, ret);
     bf_buf_put_str(ret, ")");
     if (waiting)
         bf_buf_printf(ret, ", %" PRId64 " of them to be tried again", waiting);

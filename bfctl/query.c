@@ -23,6 +23,13 @@ int query_run(struct ctl_call *call, struct op_request *req, enum ctl_output pre
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 
+/* What was changed, as other commands take it; "" when the document does not say. */
+static const char *name_of(const json_t *document)
+{
+    const char *id = render_text(document, "id");
+    return *id ? id : render_text(document, "name");
+}
+
 int query_change(struct ctl_call *call, struct op_request *req)
 {
     const struct ctl_common *common = ctl_common(call);
@@ -30,13 +37,15 @@ int query_change(struct ctl_call *call, struct op_request *req)
     ANSWER_AUTO struct answer a = {0};
     enum ctl_output output;
     req->reason = common->reason ? common->reason : "";
-    enum bf_rc rc = ctl_output(common, CTL_TABLE, CTL_TABLE | CTL_JSON, &output, &call->err);
+    enum bf_rc rc = ctl_output(common, CTL_TEXT, CTL_TEXT | CTL_TABLE | CTL_JSON | CTL_NAME, &output, &call->err);
     if (rc == BF_OK)
         rc = session_open(common, &s, &call->err);
     if (rc == BF_OK)
         rc = session_ask(&s, req, &a, &call->err);
     if (rc == BF_OK && output == CTL_JSON && a.json)
         rc = render_json(a.json, &call->err);
+    else if (rc == BF_OK && output == CTL_NAME && *name_of(a.json))
+        puts(render_safe(name_of(a.json)));
     else if (rc == BF_OK)
         puts(*a.text ? render_safe(a.text) : "done");
     return rc == BF_OK ? 0 : ctl_failed(&call->err);

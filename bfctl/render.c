@@ -1,14 +1,12 @@
-/* Tables by libsmartcols (which also makes cells safe for a terminal), JSON by jansson. */
+/* Fields of documents, text made safe, and documents as JSON (by jansson) or YAML. */
 #include "bfctl/render.h"
 
 #include <assert.h>
-#include <libsmartcols.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bfctl/yaml_text.h"
 #include "common/buf.h"
 #include "common/civil.h"
 #include "common/excerpt.h"
@@ -110,89 +108,57 @@ const char *render_folded(const char *s)
     return render_safe(folded);
 }
 
-enum bf_rc render_json(const json_t *document, struct bf_error *err)
+/* ---- documents ---- */
+
+static enum render_form form;
+
+void render_as(enum render_form f)
 {
-    /* A terminal would act on some characters that JSON lets stand. */
-    size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
-    if (json_dumpf(document, stdout, flags) != 0 || putchar('\n') == EOF)
+    form = f;
+}
+
+/* What is beyond ASCII stands in strings, where an escape means the same.  jansson writes whole characters. */
+static int put_escaped(const char *p, size_t n, void *arg)
+{
+    struct bf_buf *ret = arg;
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        size_t bytes = bf_utf8_take(p + i, p + n, &code);
+        if (code != '\n' && bf_is_unprintable(code))
+            bf_buf_printf(ret, "\\u%04X", code);
+        else
+            bf_buf_put(ret, p + i, bytes);
+        i += bytes;
+    }
+    return 0;
+}
+
+void render_put_json(const json_t *document, size_t flags, struct bf_buf *ret)
+{
+    json_dump_callback(document, put_escaped, ret, flags);
+}
+
+static enum bf_rc put_out(const json_t *document, bool next, struct bf_error *err)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    if (form == RENDER_YAML) {
+        bf_buf_put_str(&text, next ? "---\n" : "");
+        yaml_text_put(document, &text);
+    } else {
+        render_put_json(document, (next ? JSON_COMPACT : JSON_INDENT(2)) | JSON_ENCODE_ANY, &text);
+        bf_buf_put_str(&text, "\n");
+    }
+    if (fwrite(text.data, 1, text.len, stdout) != text.len)
         return bf_fail(err, BF_IO, "cannot write to standard output");
     return BF_OK;
 }
 
-/* ---- tables ---- */
-
-struct table {
-    struct libscols_table *scols;
-    struct libscols_line *row;
-    size_t cell;
-};
-
-/* smartcols fails for want of memory only. */
-static void *must(void *p)
+enum bf_rc render_json(const json_t *document, struct bf_error *err)
 {
-    if (!p)
-        abort();
-    return p;
+    return put_out(document, false, err);
 }
 
-struct table *table_new(const struct table_column *columns, size_t n, bool no_headers)
+enum bf_rc render_json_next(const json_t *document, struct bf_error *err)
 {
-    struct table *t = bf_xcalloc(1, sizeof *t);
-    t->scols = must(scols_new_table());
-    scols_table_enable_noheadings(t->scols, no_headers);
-    scols_table_enable_ascii(t->scols, 1);
-    scols_table_set_column_separator(t->scols, "  ");
-    if (!isatty(STDOUT_FILENO))
-        scols_table_set_termforce(t->scols, SCOLS_TERMFORCE_NEVER);
-    for (size_t i = 0; i < n; i++)
-        must(scols_table_new_column(t->scols, columns[i].name, 0,
-                                    (columns[i].right ? SCOLS_FL_RIGHT : 0) | (columns[i].cut ? SCOLS_FL_TRUNC : 0)));
-    return t;
-}
-
-void table_row(struct table *t)
-{
-    t->row = must(scols_table_new_line(t->scols, NULL));
-    t->cell = 0;
-}
-
-void table_cell(struct table *t, const char *text)
-{
-    /* The text may be a step's or a database's: no character that a terminal acts on, and one line. */
-    BF_CLEANUP(bf_buf_free) struct bf_buf clean = {0};
-    for (const char *at = text ? text : ""; *at;) {
-        size_t n = strcspn(at, "\r\n");
-        render_put_safe(at, n, &clean);
-        at += n;
-        if (*at)
-            bf_buf_put_str(&clean, " ");
-        at += *at != '\0';
-    }
-    scols_line_set_data(t->row, t->cell++, clean.len ? bf_buf_cstr(&clean) : "-");
-}
-
-void table_cellf(struct table *t, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    table_cell(t, text);
-}
-
-void table_time(struct table *t, const char *rfc3339)
-{
-    char text[RENDER_TIME_MAX];
-    table_cell(t, render_time(rfc3339, text));
-}
-
-void table_print(struct table *t, const char *what)
-{
-    if (scols_table_get_nlines(t->scols) > 0)
-        scols_print_table(t->scols);
-    else
-        fprintf(stderr, "bfctl: no %s\n", what);
-    scols_unref_table(t->scols);
-    free(t);
+    return put_out(document, true, err);
 }

@@ -1,4 +1,4 @@
-/* Showing documents: tables, JSON, times. */
+/* Showing documents: tables, JSON, YAML, times. */
 #ifndef BFCTL_RENDER_H
 #define BFCTL_RENDER_H
 
@@ -31,15 +31,25 @@ json_t *render_hash_json(const uint8_t hash[PLAN_HASH_BYTES]);
 struct table;                                /* opaque */
 struct table_column { const char *name; bool right; bool cut; };   /* cut: may be shortened to fit the terminal */
 struct table *table_new(const struct table_column *columns, size_t n, bool no_headers);
+/* Columns at least as wide as these, one number for each; they grow to the widths of this table, for the next one. */
+void table_keep_widths(struct table *t, size_t *widths);
 void table_row(struct table *t);
 void table_cell(struct table *t, const char *text);              /* the next cell of the row */
 void table_cellf(struct table *t, const char *fmt, ...) BF_PRINTF(2, 3);
 void table_time(struct table *t, const char *rfc3339);
+void table_state(struct table *t, const char *state);            /* in its colour, on a terminal that has colours */
 /* Print and free; without a row, "no WHAT" goes to standard error instead. */
 void table_print(struct table *t, const char *what);
 
-/* The document on standard output, indented, keys in the order in which they came. */
+/* The document on standard output, as JSON or in the form that render_as() set: indented, keys in the order in which they came. */
 enum bf_rc render_json(const json_t *document, struct bf_error *err) BF_MUST_CHECK;
+/* The same where more documents follow: JSON in one line, YAML behind a line "---". */
+enum bf_rc render_json_next(const json_t *document, struct bf_error *err) BF_MUST_CHECK;
+/* The form of documents for the rest of this run; ctl_output() sets it from -o. */
+enum render_form { RENDER_JSON, RENDER_YAML };
+void render_as(enum render_form form);
+/* Append a document as JSON, with flags of jansson.  Characters that a terminal acts on, which JSON lets stand, are escaped too. */
+void render_put_json(const json_t *document, size_t flags, struct bf_buf *ret);
 /* Append text from outside for a terminal: control characters become '?'; those that are not ASCII, and those that turn the direction
  * of writing, are written out as \u202e. */
 void render_put_safe(const char *s, size_t n, struct bf_buf *ret);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bfctl/ctl.h"
+#include "common/civil.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/selector.h"
@@ -74,6 +75,121 @@ enum bf_rc words_duration(const char *option, const char *word, int64_t preset_m
     *ret_ms = ms;
     return BF_OK;
 }
+
+/* ---- moments ---- */
+
+/* Two digits within [0, max] at *at, which moves behind them. */
+static bool take_two(const char **at, int max, int *ret)
+{
+    const char *s = *at;
+    if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
+        return false;
+    *ret = (s[0] - '0') * 10 + (s[1] - '0');
+    *at = s + 2;
+    return *ret <= max;
+}
+
+/* "06:00", "06:00:00", "06:00:00.25": microseconds of the day. */
+static bool take_clock(const char **at, int64_t *ret_us)
+{
+    int hour, minute, second = 0;
+    int64_t us = 0;
+    if (!take_two(at, 23, &hour) || *(*at)++ != ':' || !take_two(at, 59, &minute))
+        return false;
+    if (**at == ':') {
+        ++*at;
+        if (!take_two(at, 59, &second))
+            return false;
+        if (**at == '.') {
+            const char *digits = ++*at;
+            for (int64_t unit = 100000; **at >= '0' && **at <= '9'; ++*at, unit /= 10)
+                us += (**at - '0') * unit;
+            if (*at == digits)
+                return false;
+        }
+    }
+    *ret_us = (((int64_t)hour * 60 + minute) * 60 + second) * 1000000 + us;
+    return true;
+}
+
+/* "", "Z", "+01:00", "-0530": microseconds east of UTC. */
+static bool take_zone(const char **at, int64_t *ret_us)
+{
+    *ret_us = 0;
+    if (**at == 'Z' || **at == 'z') {
+        ++*at;
+        return true;
+    }
+    if (**at != '+' && **at != '-')
+        return true;
+    int sign = *(*at)++ == '-' ? -1 : 1, hours, minutes = 0;
+    if (!take_two(at, 23, &hours))
+        return false;
+    *at += **at == ':';
+    if (**at && !take_two(at, 59, &minutes))
+        return false;
+    *ret_us = sign * ((int64_t)hours * 60 + minutes) * 60 * 1000000;
+    return true;
+}
+
+static bool parse_moment(const char *word, enum words_edge edge, int64_t *ret_us)
+{
+    char day[11];
+    struct bf_date date;
+    int64_t clock_us = 0, east_us = 0;
+    if (strlen(word) < 10)
+        return false;
+    memcpy(day, word, 10);
+    day[10] = '\0';
+    if (!bf_parse_date(day, &date))
+        return false;
+    const char *at = word + 10;
+    bool whole_day = *at != 'T' && *at != 't' && *at != ' ';
+    if (!whole_day) {
+        at++;
+        if (!take_clock(&at, &clock_us))
+            return false;
+    }
+    if (!take_zone(&at, &east_us) || *at)
+        return false;
+    int64_t days = bf_days_from_date(date) + (whole_day && edge == WORDS_UNTIL);
+    *ret_us = days * BF_DAY_S * 1000000 + clock_us - east_us;
+    return true;
+}
+
+enum bf_rc words_time(const char *option, const char *word, enum words_edge edge, int64_t now_us, int64_t *ret_us, struct bf_error *err)
+{
+    int64_t ms, us;
+    if (strcmp(word, "now") == 0)
+        us = now_us;
+    else if (bf_parse_duration(word, &ms))
+        us = now_us - ms * 1000;
+    else if (!parse_moment(word, edge, &us))
+        return bf_fail(err, BF_USAGE, "--%s '%.60s' is no time: write how long ago (2h, 1d), a day (2024-01-31), or a day and a time "
+                       "(2024-01-31T06:00:00Z)", option, word);
+    *ret_us = us > 0 ? us : 1;                   /* 0 is an open end, and nothing is older */
+    return BF_OK;
+}
+
+enum bf_rc words_times(const char *since, const char *until, int64_t now_us, int64_t *ret_since_us, int64_t *ret_until_us,
+                       struct bf_error *err)
+{
+    int64_t since_us = 0, until_us = 0;
+    enum bf_rc rc = BF_OK;
+    if (since)
+        rc = words_time("since", since, WORDS_SINCE, now_us, &since_us, err);
+    if (rc == BF_OK && until)
+        rc = words_time("until", until, WORDS_UNTIL, now_us, &until_us, err);
+    if (rc == BF_OK && since && until && since_us >= until_us)
+        rc = bf_fail(err, BF_USAGE, "--since %.60s is not before --until %.60s: nothing lies between them", since, until);
+    if (rc != BF_OK)
+        return rc;
+    *ret_since_us = since_us;
+    *ret_until_us = until_us;
+    return BF_OK;
+}
+
+/* ---- numbers ---- */
 
 enum bf_rc words_number(const char *option, const char *word, int64_t preset, int64_t min, int64_t max, int64_t *ret,
                         struct bf_error *err)

@@ -24,6 +24,15 @@ enum bf_rc words_attempt(const char *word, uint64_t *ret, struct bf_error *err) 
 /* A duration of at least 1 ms; word NULL: preset_ms.  option names it in the error. */
 enum bf_rc words_duration(const char *option, const char *word, int64_t preset_ms, int64_t *ret_ms,
                           struct bf_error *err) BF_MUST_CHECK;
+/* A moment: "2h" and "1d12h" (so long before now_us), "now", "2024-01-31", "2024-01-31T06:00", "…T06:00:00.5Z", "…+01:00"; a blank may
+ * stand for the T, and without a zone it is UTC.  A day alone is its beginning; with WORDS_UNTIL its end, so that --until takes the
+ * day in.  *ret_us: microseconds since 1970, never 0.  option names it in the error. */
+enum words_edge { WORDS_SINCE, WORDS_UNTIL };
+enum bf_rc words_time(const char *option, const char *word, enum words_edge edge, int64_t now_us, int64_t *ret_us,
+                      struct bf_error *err) BF_MUST_CHECK;
+/* --since and --until together, each NULL when it was not given; then 0, which is open.  Refuses a range that holds nothing. */
+enum bf_rc words_times(const char *since, const char *until, int64_t now_us, int64_t *ret_since_us, int64_t *ret_until_us,
+                       struct bf_error *err) BF_MUST_CHECK;
 /* A number within [min, max]; word NULL: preset. */
 enum bf_rc words_number(const char *option, const char *word, int64_t preset, int64_t min, int64_t max, int64_t *ret,
                         struct bf_error *err) BF_MUST_CHECK;

@@ -15,8 +15,7 @@ enum {
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd";
 
-/* Bytes of the character at p, 1 when it is no UTF-8; its code point, or UINT32_MAX. */
-static size_t decode(const char *p, const char *end, uint32_t *ret)
+size_t bf_utf8_take(const char *p, const char *end, uint32_t *ret)
 {
     uint8_t lead = (uint8_t)*p;
     if (lead < 0x80) {
@@ -35,8 +34,7 @@ static size_t decode(const char *p, const char *end, uint32_t *ret)
     return n;
 }
 
-/* Control characters, line separators, and what changes the direction of writing: text could pose as another. */
-static bool is_unprintable(uint32_t code)
+bool bf_is_unprintable(uint32_t code)
 {
     return code < ' ' || (code >= 0x7f && code < 0xa0) || code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
            (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
@@ -47,12 +45,12 @@ void bf_put_printable(struct bf_buf *ret, const char *s, size_t n)
     const char *end = s + n;
     while (s < end) {
         uint32_t code = 0;
-        size_t bytes = decode(s, end, &code);
+        size_t bytes = bf_utf8_take(s, end, &code);
         if (code == UINT32_MAX)
             bf_buf_put_str(ret, REPLACEMENT);
         else if (code == '\n' || code == '\t')
             bf_buf_put_str(ret, code == '\n' ? "\\n" : "\\t");
-        else if (is_unprintable(code))
+        else if (bf_is_unprintable(code))
             bf_buf_printf(ret, code < 0x80 ? "\\x%02x" : "\\u%04x", code);
         else
             bf_buf_put(ret, s, bytes);
@@ -112,7 +110,7 @@ static void seek_column(struct bf_excerpt_cursor *c, uint32_t column)
     const char *p = c->text + c->at, *stop = c->text + c->line_end;
     for (; c->column < column && p < stop; c->column++) {
         uint32_t code = 0;
-        p += decode(p, stop, &code);
+        p += bf_utf8_take(p, stop, &code);
     }
     c->at = (size_t)(p - c->text);
 }
@@ -157,11 +155,11 @@ static const char *word_end(const char *p, const char *stop)
 static size_t put_char(const char *p, const char *stop, struct bf_buf *ret, size_t *ret_cells)
 {
     uint32_t code = 0;
-    size_t bytes = decode(p, stop, &code);
+    size_t bytes = bf_utf8_take(p, stop, &code);
     *ret_cells = code == '\t' ? TAB_CELLS : 1;
     if (code == '\t')
         bf_buf_put_str(ret, "    ");
-    else if (code == UINT32_MAX || is_unprintable(code))
+    else if (code == UINT32_MAX || bf_is_unprintable(code))
         bf_buf_put_str(ret, REPLACEMENT);
     else
         bf_buf_put(ret, p, bytes);
@@ -182,7 +180,7 @@ static const char *back(const char *line, const char *at, size_t n)
         while (p > line && at - p < CHAR_MAX_BYTES && ((uint8_t)*p & 0xc0) == 0x80)
             p--;
         uint32_t code = 0;
-        at = p + decode(p, at, &code) == at ? p : at - 1;
+        at = p + bf_utf8_take(p, at, &code) == at ? p : at - 1;
     }
     return at;
 }

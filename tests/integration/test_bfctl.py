@@ -254,10 +254,10 @@ steps:
         self.bfctl("xyzzy", status=2)
         self.bfctl("plan", status=2)
         self.bfctl("--yes", "cancel", "bf-1", status=2)
-        for option in ("--since=1h", "--watch", "--lineage"):
+        for option in ("--lineage", "--flag=x"):
             self.assertIn("not supported yet", self.bfctl("backfill", "list", option, status=2).stderr)
-        for output in ("wide", "yaml"):
-            self.assertIn("not supported yet", self.bfctl("backfill", "list", "-o", output, status=2).stderr)
+        for output in ("wide", "table"):
+            self.assertIn("not supported yet", self.bfctl("plan", "graph", "x", "-o", output, status=2).stderr)
         self.bfctl("backfill", "list", "-o", "xml", status=2)
 
     def test_help(self):

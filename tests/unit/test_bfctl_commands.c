@@ -105,7 +105,7 @@ Test(bfctl_commands, outputs)
 {
     static const struct { const char *word; enum bf_rc rc; enum ctl_output output; } rows[] = {
         {NULL, BF_OK, CTL_TABLE}, {"table", BF_OK, CTL_TABLE}, {"json", BF_OK, CTL_JSON}, {"name", BF_UNSUPPORTED, 0},
-        {"wide", BF_UNSUPPORTED, 0}, {"yaml", BF_UNSUPPORTED, 0}, {"xml", BF_USAGE, 0}, {"", BF_USAGE, 0}};
+        {"wide", BF_UNSUPPORTED, 0}, {"yaml", BF_OK, CTL_JSON}, {"xml", BF_USAGE, 0}, {"", BF_USAGE, 0}};
     for (size_t i = 0; i < LEN(rows); i++) {
         const struct ctl_common common = {.output = rows[i].word};
         enum ctl_output output = 0;

@@ -95,6 +95,52 @@ Test(bfctl_words, times_and_numbers)
     cr_assert(strstr(err.text, "--agents"));
 }
 
+#define NOW_US 1706680800000000                /* 2024-01-31T06:00:00Z */
+#define DAY_US 86400000000
+#define MIDNIGHT_US (NOW_US - 6 * 3600000000)
+
+Test(bfctl_words, moments)
+{
+    static const struct { const char *word; enum words_edge edge; int64_t us; } rows[] = {
+        {"now", WORDS_SINCE, NOW_US}, {"2h", WORDS_SINCE, NOW_US - 7200000000}, {"1d12h", WORDS_SINCE, NOW_US - DAY_US * 3 / 2},
+        {"0", WORDS_UNTIL, NOW_US}, {"250ms", WORDS_SINCE, NOW_US - 250000},
+        {"2024-01-31", WORDS_SINCE, MIDNIGHT_US}, {"2024-01-31", WORDS_UNTIL, MIDNIGHT_US + DAY_US},
+        {"2024-01-31Z", WORDS_SINCE, MIDNIGHT_US}, {"2024-01-31+01:00", WORDS_UNTIL, MIDNIGHT_US + DAY_US - 3600000000},
+        {"2024-01-31T06:00", WORDS_SINCE, NOW_US}, {"2024-01-31T06:00", WORDS_UNTIL, NOW_US}, {"2024-01-31 06:00:00", WORDS_SINCE, NOW_US},
+        {"2024-01-31T06:00:00Z", WORDS_SINCE, NOW_US}, {"2024-01-31t06:00:00.250001z", WORDS_SINCE, NOW_US + 250001},
+        {"2024-01-31T06:00:00.1234567Z", WORDS_SINCE, NOW_US + 123456}, {"2024-01-31T07:30:00+01:30", WORDS_SINCE, NOW_US},
+        {"2024-01-30T22:00:00-0800", WORDS_SINCE, NOW_US}, {"2024-01-31T08+02", WORDS_SINCE, 0}, {"2024-01-31T08:00+02", WORDS_SINCE, NOW_US},
+        {"1970-01-01", WORDS_SINCE, 1}, {"1969-07-20", WORDS_SINCE, 1}, {"9999d", WORDS_SINCE, NOW_US - 9999 * DAY_US},
+        {"", WORDS_SINCE, 0}, {"2024-02-30", WORDS_SINCE, 0}, {"2024-01", WORDS_SINCE, 0}, {"2024-01-31T", WORDS_SINCE, 0},
+        {"2024-01-31T24:00", WORDS_SINCE, 0}, {"2024-01-31T06:60", WORDS_SINCE, 0}, {"2024-01-31T06:00:00.Z", WORDS_SINCE, 0},
+        {"2024-01-31T06:00:00ZZ", WORDS_SINCE, 0}, {"2024-01-31T06:00+1", WORDS_SINCE, 0}, {"2024-01-31T06:00+25:00", WORDS_SINCE, 0},
+        {"2h ago", WORDS_SINCE, 0}, {"-2h", WORDS_SINCE, 0}, {"5", WORDS_SINCE, 0}, {"yesterday", WORDS_SINCE, 0}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct bf_error err = {0};
+        int64_t us = -7;
+        enum bf_rc rc = words_time("since", rows[i].word, rows[i].edge, NOW_US, &us, &err);
+        cr_expect_eq(rc, rows[i].us ? BF_OK : BF_USAGE, "'%s'", rows[i].word);
+        int64_t want_us = rows[i].us == NOW_US - 9999 * DAY_US && rows[i].us <= 0 ? 1 : rows[i].us ? rows[i].us : -7;
+        cr_expect_eq(us, want_us, "'%s' gave %lld", rows[i].word, (long long)us);
+        cr_expect(rc == BF_OK || strstr(err.text, "--since"), "'%s': %s", rows[i].word, err.text);
+    }
+}
+
+Test(bfctl_words, ranges_of_time)
+{
+    int64_t since_us = 7, until_us = 7;
+    struct bf_error err = {0};
+    cr_assert_eq(words_times(NULL, NULL, NOW_US, &since_us, &until_us, &err), BF_OK);
+    cr_assert(since_us == 0 && until_us == 0, "both open");
+    cr_assert_eq(words_times("2024-01-31", "2024-01-31", NOW_US, &since_us, &until_us, &err), BF_OK, "one whole day");
+    cr_assert(since_us == MIDNIGHT_US && until_us == MIDNIGHT_US + DAY_US);
+    cr_assert_eq(words_times("1h", "2h", NOW_US, &since_us, &until_us, &err), BF_USAGE);
+    cr_assert(since_us == MIDNIGHT_US && until_us == MIDNIGHT_US + DAY_US, "untouched on failure");
+    cr_assert_eq(words_times("1h", "1h", NOW_US, &since_us, &until_us, &err), BF_USAGE);
+    cr_assert_eq(words_times("1h", "later", NOW_US, &since_us, &until_us, &err), BF_USAGE);
+    cr_assert(strstr(err.text, "--until"), "%s", err.text);
+}
+
 Test(bfctl_words, params)
 {
     struct op_param params[OP_PARAMS_MAX];
