@@ -36,13 +36,14 @@ const char *op_verb_name(enum op_verb v)
     case OP_PLAN_HISTORY: return "plan history";
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
+    case OP_LOG_SEARCH: return "log search";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
+    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES) || v == OP_LOG_SEARCH;
 }
 
 /* ---- parameters ---- */
@@ -97,7 +98,7 @@ static const char *const *selectors_from_pb(struct wire_in *in, const ProtobufCB
 /* ---- requests ---- */
 
 static const struct op_request request_empty = {
-    .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    .reason = "", .from = "", .to = "", .state = "", .name = "", .pattern = "", .cursor = ""};
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)
 {
@@ -123,6 +124,13 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, attempt, m->attempt);
     WIRE_SET(pb, priority, (uint32_t)m->priority);
     WIRE_SET(pb, dry_run, m->dry_run);
+    WIRE_SET(pb, since_us, m->since_us);
+    WIRE_SET(pb, until_us, m->until_us);
+    WIRE_SET_BYTES(pb, pattern, wire_from_str(m->pattern ? m->pattern : ""));
+    WIRE_SET(pb, log_flags, m->log_flags);
+    WIRE_SET_BYTES(pb, cursor, wire_from_str(m->cursor ? m->cursor : ""));
+    WIRE_SET(pb, context_before, m->context_before);
+    WIRE_SET(pb, context_after, m->context_after);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -147,6 +155,19 @@ static void priority_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb,
         wire_bad(in, BF_PROTOCOL, "a change of priority comes without its class");
     if (pb->verb != OP_PRIORITY && pb->dry_run)
         wire_bad(in, BF_UNSUPPORTED, "%s: a dry run is not supported yet", op_verb_name(ret->verb));
+}
+
+static void log_search_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->since_us = pb->since_us;
+    ret->until_us = pb->until_us;
+    ret->pattern = wire_str(in, "pattern", pb->pattern, OP_PATTERN_MAX_BYTES);
+    ret->log_flags = pb->log_flags;
+    ret->cursor = wire_str(in, "cursor", pb->cursor, OP_CURSOR_MAX_BYTES);
+    ret->context_before = pb->context_before;
+    ret->context_after = pb->context_after;
+    if (pb->log_flags & ~OP_LOG_FLAGS)
+        wire_bad(in, BF_PROTOCOL, "a search of logs asks for something that is not known here; bfctl may be of a newer version");
 }
 
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -182,6 +203,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
         wire_bad(in, BF_LIMIT, "a page of %u %s was asked for; at most %u are allowed", pb->page_limit, of_bytes ? "bytes" : "rows", most);
     ret->attempt = pb->attempt;
     priority_from_pb(in, pb, ret);
+    log_search_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

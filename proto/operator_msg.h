@@ -29,11 +29,22 @@ enum op_verb {
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
-    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44
+    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
+    OP_LOG_SEARCH = 47
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
 enum op_priority { OP_CRITICAL = 1, OP_HIGH = 2, OP_NORMAL = 3, OP_LOW = 4 };
+
+/* How OP_LOG_SEARCH looks for its pattern, and what it answers with. */
+#define OP_LOG_REGEX 1u                      /* the pattern is a regular expression */
+#define OP_LOG_IGNORE_CASE 2u
+#define OP_LOG_COUNT 4u                      /* how many lines match, and none of them */
+#define OP_LOG_STDOUT 8u                     /* of this stream only; neither: all */
+#define OP_LOG_STDERR 16u
+#define OP_LOG_FLAGS 31u
+#define OP_PATTERN_MAX_BYTES 1024u
+#define OP_CURSOR_MAX_BYTES 127u
 
 struct op_param { const char *name, *value; };
 
@@ -61,6 +72,12 @@ struct op_request {
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
     struct bf_arena arena;
+    int64_t since_us, until_us;              /* CLOCK_REALTIME, [since, until); 0: open */
+    /* LOG_SEARCH, beside selectors, attempt, name (of the agent), backward (the newest first), page_limit (lines) */
+    const char *pattern;                     /* "" : every line */
+    uint32_t log_flags;                      /* OP_LOG_… */
+    const char *cursor;                      /* of the page before; "" : the first page */
+    uint32_t context_before, context_after;  /* lines */
 };
 
 struct op_reply {

@@ -127,7 +127,7 @@ static const struct input *input_empty(void)
     static const struct input empty = {
         .actor = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .state = "", .name = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .pattern = "", .cursor = ""}};
     return &empty;
 }
 
