@@ -255,7 +255,7 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     m.since_us = any_time(s);
     m.until_us = any_time(s);
     m.pattern = text(s);
-    m.log_flags = below(s, OP_LOG_FLAGS + 1);
+    m.log_flags = (uint32_t)below(s, OP_LOG_FLAGS + 1);
     m.cursor = text(s);
     m.context_before = number32(s);
     m.context_after = number32(s);
