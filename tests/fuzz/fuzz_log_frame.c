@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     enum bf_rc rc = log_store_open(dir, 1 << 20, 1 << 20, &s, &err);
     assert(rc == BF_OK);
     for (int i = 0; i < 3; i++) {
-        struct log_query q = {.backfill = n > 200 ? bytes[LOG_FRAME_BYTES] : 1, .attempt = i ? UINT64_MAX : 0, .backward = i == 1, .before = 2 * (i == 0),
+        struct log_query q = {.backfill = 1, .attempt = i ? UINT64_MAX : 0, .backward = i == 1, .before = 2 * (i == 0),
                               .after = 2 * (i == 0)};
         struct log_page page = {0};
         if (i == 2)
