@@ -201,8 +201,8 @@ static enum bf_rc read_search(const struct values *v, struct logs_search *ret, s
 /* One instance, and everything that one attempt of it has written: that is passed on as it stands. */
 static bool is_plain(const struct values *v, const struct logs_search *s)
 {
-    return s->req.n_selectors == 1 && s->output == CTL_TEXT && !s->req.pattern[0] && !s->req.log_flags && !v->since && !v->until && !v->agent &&
-           !v->tail && !v->limit && !v->all_attempts;
+    return s->req.n_selectors == 1 && s->output == CTL_TEXT && !s->req.pattern[0] && !s->req.log_flags && !v->since && !v->until &&
+           !v->agent && !v->tail && !v->limit && !v->all_attempts;
 }
 
 static int run(struct ctl_call *call)

@@ -192,7 +192,11 @@ static enum bf_rc take_lines(struct finder *f, const json_t *page, struct bf_err
 /* Lines that are still wanted; 0: no more. */
 static int64_t lines_wanted(const struct finder *f)
 {
-    int64_t want = f->newest ? f->search->tail - (int64_t)json_array_size(f->newest) : f->search->limit ? f->search->limit - f->printed : PAGE_LINES;
+    int64_t want = PAGE_LINES;
+    if (f->newest)
+        want = f->search->tail - (int64_t)json_array_size(f->newest);
+    else if (f->search->limit)
+        want = f->search->limit - f->printed;
     return want > PAGE_LINES ? PAGE_LINES : want < 0 ? 0 : want;
 }
 
@@ -311,8 +315,8 @@ static enum bf_rc say_count(const struct finder *f, struct bf_error *err)
         printf("%" PRId64 "\n", f->matches);
         return BF_OK;
     }
-    json_t *count = json_pack("{s:I, s:I, s:I, s:I}", "matches", (json_int_t)f->matches, "searched_bytes", (json_int_t)f->total_bytes, "cut_bytes",
-                              (json_int_t)f->cut_bytes, "older_attempts", (json_int_t)f->older);
+    json_t *count = json_pack("{s:I, s:I, s:I, s:I}", "matches", (json_int_t)f->matches, "searched_bytes", (json_int_t)f->total_bytes,
+                              "cut_bytes", (json_int_t)f->cut_bytes, "older_attempts", (json_int_t)f->older);
     enum bf_rc rc = render_json(count, err);
     json_decref(count);
     return rc;

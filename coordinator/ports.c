@@ -53,8 +53,8 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
 /* So that a log is found by what it is of: the first chunk of an attempt writes it down. */
 static void name_attempt(struct service *s, const uint8_t key[BF_KEY_BYTES], const struct attempt_view *a)
 {
-    const struct log_name name = {.attempt = a->ref.attempt, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n, .run = a->run,
-                                  .attempt_no = a->attempt_no, .agent = a->agent};
+    const struct log_name name = {.attempt = a->ref.attempt, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n,
+                                  .run = a->run, .attempt_no = a->attempt_no, .agent = a->agent};
     log_store_granted(logs_store(s->logs), key, &name);
 }
 

@@ -27,8 +27,8 @@ void log_cursor_write(const struct log_cursor *c, bool follow, char ret[LOG_CURS
     if (follow)
         snprintf(ret, LOG_CURSOR_MAX, "f%" PRIu32 "-%" PRIu32, c->segment, c->position);
     else
-        snprintf(ret, LOG_CURSOR_MAX, "s%" PRIu32 "-%" PRIu32 "-%d-%" PRId64 "-%" PRIu64 "-%" PRIu64 "-%" PRIu32, c->segment, c->position,
-                 c->begun ? 1 : 0, c->key.at_us, c->key.attempt, c->key.offset, c->key.line);
+        snprintf(ret, LOG_CURSOR_MAX, "s%" PRIu32 "-%" PRIu32 "-%d-%" PRId64 "-%" PRIu64 "-%" PRIu64 "-%" PRIu32, c->segment,
+                 c->position, c->begun ? 1 : 0, c->key.at_us, c->key.attempt, c->key.offset, c->key.line);
 }
 
 bool log_cursor_read(const char *text, bool *ret_follow, struct log_cursor *ret)
@@ -39,8 +39,8 @@ bool log_cursor_read(const char *text, bool *ret_follow, struct log_cursor *ret)
     if (follow)
         (void)sscanf(text, "f%10" SCNu32 "-%10" SCNu32 "%n", &c.segment, &c.position, &end);
     else
-        (void)sscanf(text, "s%10" SCNu32 "-%10" SCNu32 "-%1d-%20" SCNd64 "-%20" SCNu64 "-%20" SCNu64 "-%10" SCNu32 "%n", &c.segment, &c.position,
-                     &begun, &c.key.at_us, &c.key.attempt, &c.key.offset, &c.key.line, &end);
+        (void)sscanf(text, "s%10" SCNu32 "-%10" SCNu32 "-%1d-%20" SCNd64 "-%20" SCNu64 "-%20" SCNu64 "-%10" SCNu32 "%n", &c.segment,
+                     &c.position, &begun, &c.key.at_us, &c.key.attempt, &c.key.offset, &c.key.line, &end);
     if (end < 0 || text[end] != '\0')
         return false;
     c.begun = begun == 1;

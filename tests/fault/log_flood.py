@@ -44,7 +44,8 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.02):
-            shown = subprocess.run(["ss", "-tinH", "state", "established", f"sport = :{self.port}"], capture_output=True, text=True, check=True).stdout
+            command = ["ss", "-tinH", "state", "established", f"sport = :{self.port}"]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             for name in ("lastrcv", "lastsnd"):
                 gaps = [int(ms) for ms in re.findall(rf"\b{name}:(\d+)", shown)]
                 most = max(gaps, default=0)
@@ -92,7 +93,8 @@ def main():
             watch.join()
             failures += check(cluster, backfill, args, watch)
             log = cluster.ctl("logs", backfill, "flood", "--tail", "1").stdout
-            finish({"test": "log_flood", "bytes": args.bytes, "seconds": round(seconds, 1), "longest_between_heartbeats_ms": watch.received_ms,
+            finish({"test": "log_flood", "bytes": args.bytes, "seconds": round(seconds, 1),
+                    "longest_between_heartbeats_ms": watch.received_ms,
                     "longest_between_answers_ms": watch.sent_ms, "looks": watch.looks, "slowest_search_and_status_ms": round(slowest_ms),
                     "said": log.strip(), "failures": failures})
     finally:

@@ -19,7 +19,8 @@ LOAD = ('for i in 0 1 2 3 4 5 6 7 8 9; do echo "row $i of $BF_PARTITION_KEY rows
         'echo "warning on $BF_PARTITION_KEY" >&2; '
         'if [ $BF_PARTITION_KEY = 2024-01-03 ] && [ ! -e DIR/second ]; then echo "Out Of Memory"; touch DIR/second; exit 75; fi')
 ODD = r"printf 'bad \377 byte\033[31m\n'; head -c 100000 /dev/zero | tr '\0' x; printf '\nno end'"
-LATE = 'echo begins $BF_PARTITION_KEY; until [ -e DIR/go-$BF_PARTITION_KEY ]; do sleep 0.02; done; printf "half "; echo "ends $BF_PARTITION_KEY"'
+LATE = ('echo begins $BF_PARTITION_KEY; until [ -e DIR/go-$BF_PARTITION_KEY ]; do sleep 0.02; done; '
+        'printf "half "; echo "ends $BF_PARTITION_KEY"')
 PLAN = """apiVersion: backfill/v1
 kind: Plan
 name: talkers
@@ -134,8 +135,8 @@ class LogsTest(unittest.TestCase):
     def test_a_whole_backfill_is_followed_through_a_restart(self):
         backfill = self.cluster.create(self.plan("followed", FOLLOWED))
         out = os.path.join(self.folder, "followed.txt")
-        with open(out, "w", encoding="utf-8") as f, subprocess.Popen([f"{BIN}/bfctl", "logs", backfill, "-f"], env=self.cluster.env, stdout=f,
-                                                                     stderr=subprocess.DEVNULL) as follower:
+        command = [f"{BIN}/bfctl", "logs", backfill, "-f"]
+        with open(out, "w", encoding="utf-8") as f, subprocess.Popen(command, env=self.cluster.env, stdout=f, stderr=subprocess.DEVNULL) as follower:
             def seen():
                 with open(out, encoding="utf-8") as text:
                     return sorted(line.split(" | ")[1] for line in text.read().splitlines())

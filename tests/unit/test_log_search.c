@@ -284,7 +284,8 @@ Test(log_pattern, the_needle_never_hides_a_match)
         {"[abc]def", "cdef", true},          {"[]abc]xyz", "]xyz", true},       {"x{0}abc", "abc", true},      {"abcx{0,2}", "abc", true},
         {"abc\\+def", "abc+def", true},      {"^abc$", "abc", true},            {"ab(c[)]d)efg", "abc)defg", true},
         {"\\x41bcd", "Abcd", true},          {"\\101bcd", "Abcd", true},        {"abc+", "ab", false},         {"^$", "", true},
-        {"[[:digit:]]abc", "1abc", true},    {"a{b", "a{b", true},              {"abcé+", "abcé", true},       {"\\babc\\b", "x abc y", true}};
+        {"[[:digit:]]abc", "1abc", true},    {"a{b", "a{b", true},              {"abcé+", "abcé", true},
+        {"\\babc\\b", "x abc y", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct log_pattern *p = NULL;
         struct bf_error err = {0};
