@@ -14,11 +14,12 @@ struct log_lines {
     struct log_place place;
     bool has_head;
     struct bf_buf head;                          /* without its end; owned */
-    const uint8_t *raw;                          /* of the frame, of the reader: valid as log_reader_read() says */
+    const uint8_t *raw;                          /* of the reader: valid as log_reader_read() says */
     uint32_t from, end;                          /* [from, end) of raw are whole lines; before from ends the head */
     uint64_t cut_bytes;                          /* before this frame, by the agent or lost */
 };
-struct log_line { uint64_t offset; uint32_t from, next; const uint8_t *text; size_t n; };   /* next: where the line behind it begins in raw */
+/* next: where the line behind it begins in raw. */
+struct log_line { uint64_t offset; uint32_t from, next; const uint8_t *text; size_t n; };
 
 /* live: a line without an end stays out, because the rest may come. */
 enum log_found log_lines_read(struct log_reader *r, uint64_t attempt, const struct log_place *p, bool live, struct log_lines *ret);

@@ -136,7 +136,8 @@ class LogsTest(unittest.TestCase):
         backfill = self.cluster.create(self.plan("followed", FOLLOWED))
         out = os.path.join(self.folder, "followed.txt")
         command = [f"{BIN}/bfctl", "logs", backfill, "-f"]
-        with open(out, "w", encoding="utf-8") as f, subprocess.Popen(command, env=self.cluster.env, stdout=f, stderr=subprocess.DEVNULL) as follower:
+        quiet = subprocess.DEVNULL
+        with open(out, "w", encoding="utf-8") as f, subprocess.Popen(command, env=self.cluster.env, stdout=f, stderr=quiet) as follower:
             def seen():
                 with open(out, encoding="utf-8") as text:
                     return sorted(line.split(" | ")[1] for line in text.read().splitlines())

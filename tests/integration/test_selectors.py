@@ -76,8 +76,9 @@ class SelectorsTest(unittest.TestCase):
         self.assertIn("60 step instances are picked, and one is needed: revenue[2024-01-01], revenue[2024-01-02], revenue[2024-01-03], …",
                       self.refused("why", self.backfill, "revenue"))
         day = self.cluster.ctl("logs", self.backfill, "hourly[2024-01-05]").stdout.splitlines()
-        self.assertEqual(sorted(line.split(" | ")[1] for line in day), [f"{why['partition'][:11]}{hour:02}{why['partition'][13:]} 2024-01-05T{hour:02}"
-                                                                        for hour in range(24)])
+        zone = why["partition"][13:]
+        self.assertEqual(sorted(line.split(" | ")[1] for line in day),
+                         [f"2024-01-05T{hour:02}{zone} 2024-01-05T{hour:02}" for hour in range(24)])
 
     def test_refusals(self):
         self.assertIn("did you mean `revenue`?", self.refused("steps", self.backfill, "revenu"))
