@@ -193,7 +193,7 @@ static enum bf_rc check_keys(const struct client *c, struct bf_error *err)
 
 void client_request(struct op_request *ret, enum op_verb verb)
 {
-    *ret = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    *ret = (struct op_request){.verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = "", .pattern = "", .cursor = ""};
     client_new_id(ret);
 }
 

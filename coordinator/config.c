@@ -53,6 +53,8 @@ static const struct bf_setting settings[] = {
      .max = INT64_MAX, .help = "journal between checkpoints"},
     {.key = "log_keep", .kind = BF_SET_SIZE, .offset = AT(log_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "logs of attempts that are kept"},
+    {.key = "log_keep_age", .kind = BF_SET_DURATION, .offset = AT(log_keep_age_ms), .preset = "0", .min = 0, .max = 864000000000,
+     .help = "and for how long; 0: whatever their age"},
     {.key = "journal_keep", .kind = BF_SET_SIZE, .offset = AT(journal_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,
      .help = "journal that is kept in the store, for replay"},
     {.key = "details_keep", .kind = BF_SET_SIZE, .offset = AT(details_keep_bytes), .preset = "1Gi", .min = 1 << 20, .max = INT64_MAX,

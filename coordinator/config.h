@@ -20,6 +20,7 @@ struct coordinator_config {
     uint64_t store_max_bytes, store_reserve_bytes;
     int64_t checkpoint_turns;
     uint64_t checkpoint_bytes;
+    int64_t log_keep_age_ms;
     uint64_t log_keep_bytes, journal_keep_bytes, details_keep_bytes, audit_keep_bytes;
     int64_t audit_keep_ms;
 };

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
 
 #define TURN_EVENTS 4096u
@@ -157,7 +158,8 @@ void service_loop(struct service *s)
 {
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = fleet_fd(s->fleet), .events = POLLIN},
-                           {.fd = api_fd(s->api), .events = POLLIN}};
+                           {.fd = api_fd(s->api), .events = POLLIN},
+                           {.fd = log_searches_fd(logs_searches(s->logs)), .events = POLLIN}};
     for (;;) {
         collect(s);
         if (turn_pending(s->turns) || turn_next_ms(s->turns) <= bf_boottime_ms())
@@ -174,5 +176,7 @@ void service_loop(struct service *s)
             bf_error_log("poll_failed", "errno=%d", errno);
         if (fds[0].revents)
             signals_take(s);
+        if (fds[3].revents)
+            service_searched(s);
     }
 }

@@ -9,10 +9,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"
 #include "coordinator/details.h"
 #include "coordinator/failpoint.h"
+#include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
 
 #define REQUEST_NAME_BYTES 4
@@ -52,9 +54,37 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
     return rc;
 }
 
+/* So that a log is found by what it is of: the first chunk of an attempt writes it down. */
+static void name_attempt(struct service *s, const uint8_t key[BF_KEY_BYTES], const struct attempt_view *a)
+{
+    const struct log_name name = {.attempt = a->ref.attempt, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n,
+                                  .run = a->run, .attempt_no = a->attempt_no, .agent = a->agent};
+    log_store_granted(logs_store(s->logs), key, &name);
+}
+
+static void name_dispatched(struct service *s, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg)
+{
+    struct attempt_view a;
+    for (size_t i = 0; i < msg->n_assignments; i++)
+        if (msg->assignments[i].kind != STEP_NOOP && engine_find_attempt(turn_engine(s->turns), msg->assignments[i].ref.attempt, &a))
+            name_attempt(s, key, &a);
+}
+
+void service_name_open_attempts(struct service *s)
+{
+    const struct engine *e = turn_engine(s->turns);
+    struct attempt_view a;
+    struct agent_view agent;
+    for (uint64_t id = 0; (id = engine_next_attempt(e, id)) != 0;)
+        if (engine_find_attempt(e, id, &a) && engine_agent(e, a.agent, &agent))
+            name_attempt(s, agent.key, &a);
+}
+
 static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg)
 {
     struct service *s = arg;
+    if (msg->kind == AGENT_DISPATCH)
+        name_dispatched(s, key, msg);            /* before the agent can write */
     fleet_send(s->fleet, key, msg);
     if (msg->kind == AGENT_REPORT_ACK)
         failpoint_pass(FAILPOINT_AFTER_ACK);
@@ -130,18 +160,57 @@ static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struc
     trail_denied(s, key, who, req, command_target(req, target, sizeof target), why);
 }
 
-static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+static struct view_source view_source(struct service *s)
 {
-    struct service *s = arg;
-    const struct view_source v = {
+    return (struct view_source){
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
         .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
+        .log_keep_bytes = s->config.log_keep_bytes, .log_keep_age_ms = s->config.log_keep_age_ms,
     };
+}
+
+static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+{
+    const struct view_source v = view_source(arg);
     return views_answer(&v, req, ret_json, err);
+}
+
+static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err)
+{
+    struct service *s = arg;
+    const struct view_source v = view_source(s);
+    struct log_job *job = bf_xcalloc(1, sizeof *job);
+    memcpy(job->key, key, sizeof job->key);
+    memcpy(job->id, req->id, sizeof job->id);
+    enum bf_rc rc = view_log_query(&v, req, &job->query, err);
+    if (rc == BF_OK)
+        rc = log_searches_ask(logs_searches(s->logs), job, err);
+    if (rc != BF_OK)
+        log_job_free(job);
+    return rc;
+}
+
+void service_searched(struct service *s)
+{
+    struct bf_buf json = {0};
+    for (struct log_job *job; (job = log_searches_take(logs_searches(s->logs))) != NULL; log_job_free(job)) {
+        const struct view_source v = view_source(s);
+        struct bf_error err = {0};
+        bf_buf_clear(&json);
+        enum bf_rc rc = view_log_page(&v, job, &json, &err);
+        struct op_reply reply = {.rc = rc, .text = rc == BF_OK ? "" : err.text, .json = "", .json_len = 0};
+        if (rc == BF_OK) {
+            reply.json = bf_buf_cstr(&json);
+            reply.json_len = json.len;
+        }
+        memcpy(reply.id, job->id, sizeof reply.id);
+        api_reply(s->api, job->key, &reply);
+    }
+    bf_buf_free(&json);
 }
 
 struct api_calls service_api_calls(struct service *s)
 {
-    return (struct api_calls){.arg = s, .command = call_command, .denied = call_denied, .query = call_query};
+    return (struct api_calls){.arg = s, .command = call_command, .denied = call_denied, .query = call_query, .search = call_search};
 }

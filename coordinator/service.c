@@ -120,12 +120,15 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
 static enum bf_rc open_sockets(struct service *s, const uint8_t secret[ZAP_KEY_BYTES], struct bf_error *err)
 {
     const struct coordinator_config *c = &s->config;
-    const struct logs_options logs = {.endpoint = c->logs, .dir = c->log_dir, .secret_key = secret, .keep_bytes = c->log_keep_bytes};
+    const struct logs_options logs = {.endpoint = c->logs, .dir = c->log_dir, .secret_key = secret, .keep_bytes = c->log_keep_bytes,
+                                       .keep_age_ms = c->log_keep_age_ms};
     const struct fleet_options fleet = {.endpoint = c->fleet, .secret_key = secret};
     const struct api_options api = {.endpoint = c->api, .secret_key = secret, .calls = service_api_calls(s)};
     enum bf_rc rc = zap_open(c->keys.at.at, c->keys.at.n, &s->zap, err);
     if (rc == BF_OK)
         rc = logs_open(s->zap, &logs, &s->logs, err);
+    if (rc == BF_OK)
+        service_name_open_attempts(s);
     if (rc == BF_OK)
         rc = fleet_open(s->zap, &fleet, &s->fleet, err);
     if (rc == BF_OK)

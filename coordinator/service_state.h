@@ -36,6 +36,10 @@ struct service {
 struct turn_ports service_ports(struct service *s);
 struct api_calls service_api_calls(struct service *s);
 void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
+/* Every open attempt, once after recovery: those granted later are named as they are sent. */
+void service_name_open_attempts(struct service *s);
+/* Answer the searches of logs whose page is ready. */
+void service_searched(struct service *s);
 
 /* loop.c */
 void service_loop(struct service *s);

@@ -9,6 +9,8 @@
 #include "coordinator/engine/view.h"
 #include "proto/operator_msg.h"
 
+struct log_job;
+struct log_query;
 struct log_store;
 struct store;
 struct turns;
@@ -21,6 +23,7 @@ struct view_source {
     int64_t engine_ms, wall_us;                  /* of now */
     uint64_t seq;                                /* last turn: what was counted before it may be old */
     struct log_store *logs;                      /* NULL: none are kept */
+    uint64_t log_keep_bytes; int64_t log_keep_age_ms;        /* settings, for the answers that say what is gone */
     struct store *store;                         /* has the details of attempts; NULL: none are kept */
     struct views_cache *cache;                   /* NULL: none */
     const struct turns *turns;                   /* has the sources of plans; NULL: none are kept */
@@ -33,5 +36,11 @@ void views_cache_free(struct views_cache *c);
 /* Append the document that answers a query. */
 enum bf_rc views_answer(const struct view_source *v, const struct op_request *req, struct bf_buf *ret_json,
                         struct bf_error *err) BF_MUST_CHECK;
+/* The question that an OP_LOG_SEARCH asks of the logs; released by log_query_done(), also after failure.  *ret is all-zero before. */
+enum bf_rc view_log_query(const struct view_source *v, const struct op_request *req, struct log_query *ret,
+                          struct bf_error *err) BF_MUST_CHECK;
+/* Append the document that answers it. */
+enum bf_rc view_log_page(const struct view_source *v, const struct log_job *job, struct bf_buf *ret_json,
+                         struct bf_error *err) BF_MUST_CHECK;
 
 #endif

@@ -40,13 +40,14 @@ const char *op_verb_name(enum op_verb v)
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
     case OP_AUDIT: return "audit";
+    case OP_LOG_SEARCH: return "log search";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT);
+    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || v == OP_LOG_SEARCH;
 }
 
 /* ---- parameters ---- */
@@ -101,7 +102,7 @@ static const char *const *selectors_from_pb(struct wire_in *in, const ProtobufCB
 /* ---- requests ---- */
 
 static const struct op_request request_empty = {
-    .reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""};
+    .reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""};
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp)
 {
@@ -135,6 +136,11 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, until_us, m->until_us);
     WIRE_SET_BYTES(pb, who, wire_from_str(m->who));
     WIRE_SET_BYTES(pb, what, wire_from_str(m->what));
+    WIRE_SET_BYTES(pb, pattern, wire_from_str(m->pattern ? m->pattern : ""));
+    WIRE_SET(pb, log_flags, m->log_flags);
+    WIRE_SET_BYTES(pb, cursor, wire_from_str(m->cursor ? m->cursor : ""));
+    WIRE_SET(pb, context_before, m->context_before);
+    WIRE_SET(pb, context_after, m->context_after);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -177,6 +183,17 @@ static void create_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, s
         wire_bad(in, BF_PROTOCOL, "%s: queue and reprocess belong to create", op_verb_name(ret->verb));
 }
 
+static void log_search_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->pattern = wire_str(in, "pattern", pb->pattern, OP_PATTERN_MAX_BYTES);
+    ret->log_flags = pb->log_flags;
+    ret->cursor = wire_str(in, "cursor", pb->cursor, OP_CURSOR_MAX_BYTES);
+    ret->context_before = pb->context_before;
+    ret->context_after = pb->context_after;
+    if (pb->log_flags & ~OP_LOG_FLAGS)
+        wire_bad(in, BF_PROTOCOL, "a search of logs asks for something that is not known here; bfctl may be of a newer version");
+}
+
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
 {
     *ret = request_empty;
@@ -215,6 +232,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     ret->what = wire_str(in, "what", pb->what, WHAT_MAX);
     change_from_pb(in, pb, ret);
     create_from_pb(in, pb, ret);
+    log_search_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

@@ -31,11 +31,21 @@ enum op_verb {
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
-    OP_AUDIT = 45
+    OP_AUDIT = 45, OP_LOG_SEARCH = 47
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
 enum op_priority { OP_CRITICAL = 1, OP_HIGH = 2, OP_NORMAL = 3, OP_LOW = 4 };
+
+/* How OP_LOG_SEARCH looks for its pattern, and what it answers with. */
+#define OP_LOG_REGEX 1u                      /* the pattern is a regular expression */
+#define OP_LOG_IGNORE_CASE 2u
+#define OP_LOG_COUNT 4u                      /* how many lines match, and none of them */
+#define OP_LOG_STDOUT 8u                     /* of this stream only; neither: all */
+#define OP_LOG_STDERR 16u
+#define OP_LOG_FLAGS 31u
+#define OP_PATTERN_MAX_BYTES 1024u
+#define OP_CURSOR_MAX_BYTES 127u
 
 /* What of an earlier backfill's work is done again.  Numbers are stored. */
 enum op_reprocess { OP_REPROCESS_ALL = 0, OP_REPROCESS_MISSING = 1, OP_REPROCESS_FAILED = 2 };
@@ -75,6 +85,12 @@ struct op_request {
     int64_t since_us, until_us;              /* CLOCK_REALTIME; 0: open */
     const char *who, *what;                  /* name of a key; what was done, several with commas; "": all */
     struct bf_arena arena;
+    int64_t since_us, until_us;              /* CLOCK_REALTIME, [since, until); 0: open */
+    /* LOG_SEARCH, beside selectors, attempt, name (of the agent), backward (the newest first), page_limit (lines) */
+    const char *pattern;                     /* "" : every line */
+    uint32_t log_flags;                      /* OP_LOG_… */
+    const char *cursor;                      /* of the page before; "" : the first page */
+    uint32_t context_before, context_after;  /* lines */
 };
 
 struct op_reply {

@@ -173,7 +173,7 @@ static const struct input *input_empty(void)
         .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
         .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
     return &empty;
 }
 

@@ -204,6 +204,20 @@ static void request_change(struct api *a, const struct door_message *m, const st
     a->calls.command(a->calls.arg, m->key, m->who.name, m->who.role, req, bundle ? bundle->data : NULL, bundle ? bundle->len : 0);
 }
 
+static void request_search(struct api *a, const struct door_message *m, const struct op_request *req)
+{
+    struct bf_error err = {0};
+    if (!pending_put(a, m, req->id)) {
+        reply_fail(a, &m->id, req->id, BF_LIMIT, "too many requests are waiting; try again in a second");
+        return;
+    }
+    enum bf_rc rc = a->calls.search(a->calls.arg, m->key, req, &err);
+    struct op_reply refusal = {.rc = rc, .text = err.text, .json = ""};
+    memcpy(refusal.id, req->id, sizeof refusal.id);
+    if (rc != BF_OK)
+        api_reply(a, m->key, &refusal);
+}
+
 static void request_take(struct api *a, const struct door_message *m, const struct op_request *req)
 {
     if (!api_role_may(m->who.role, req->verb)) {
@@ -215,7 +229,9 @@ static void request_take(struct api *a, const struct door_message *m, const stru
         reply_fail(a, &m->id, req->id, BF_DENIED, why);
     } else if (req->dry_run) {
         request_query(a, m, req);
-    } else if (req->verb >= OP_VERSION)
+    } else if (req->verb == OP_LOG_SEARCH)
+        request_search(a, m, req);
+    else if (req->verb >= OP_VERSION)
         request_query(a, m, req);
     else if (req->verb == OP_PLAN_PUT)
         request_stage(a, m, req);

@@ -25,6 +25,8 @@ struct api_calls {
     void (*denied)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req, const char *why);
     /* Append the document to *ret_json, or fail with a sentence. */
     enum bf_rc (*query)(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err);
+    /* A query that takes longer: on BF_OK it is answered later through api_reply(). */
+    enum bf_rc (*search)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err);
 };
 
 struct api_options { const char *endpoint; const uint8_t *secret_key; struct api_calls calls; };

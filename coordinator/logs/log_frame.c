@@ -8,7 +8,7 @@
 #include "common/crc32c.h"
 #include "coordinator/logs/log_store.h"
 
-#define MAGIC 0x314c4642u                        /* "BFL1" */
+#define MAGIC 0x314c4642u                        /* LOG_FRAME_MAGIC */
 #define VERSION 1u
 #define CRC_FROM 8u                              /* what stands behind magic and checksum is covered */
 #define STORED_BYTES_MAX (LOG_CHUNK_BYTES_MAX + 1024)
@@ -56,5 +56,32 @@ bool log_frame_decode(const uint8_t p[LOG_FRAME_BYTES], struct log_frame *ret)
     f.at_us = (int64_t)at_us;
     memcpy(f.sender, sender, LOG_SENDER_BYTES);
     *ret = f;
+    return true;
+}
+
+void log_name_encode(const struct log_name *name, uint8_t ret[LOG_NAME_BYTES])
+{
+    struct bf_buf b = {0};
+    bf_buf_put_u32(&b, name->backfill);
+    bf_buf_put_u32(&b, name->step);
+    bf_buf_put_u32(&b, name->index);
+    bf_buf_put_u32(&b, name->n);
+    bf_buf_put_u32(&b, name->run);
+    bf_buf_put_u32(&b, name->attempt_no);
+    bf_buf_put_u32(&b, name->agent);
+    memcpy(ret, b.data, LOG_NAME_BYTES);
+    bf_buf_free(&b);
+}
+
+bool log_name_decode(const struct log_frame *f, const uint8_t *payload, struct log_name *ret)
+{
+    if (!(f->flags & LOG_FLAG_NAME) || f->stored_bytes != LOG_NAME_BYTES || bf_crc32c(0, payload, LOG_NAME_BYTES) != f->payload_crc)
+        return false;
+    struct bf_reader r = {.p = payload, .left = LOG_NAME_BYTES};
+    struct log_name name = {.attempt = f->attempt};
+    if (!bf_take_u32(&r, &name.backfill) || !bf_take_u32(&r, &name.step) || !bf_take_u32(&r, &name.index) || !bf_take_u32(&r, &name.n) ||
+        !bf_take_u32(&r, &name.run) || !bf_take_u32(&r, &name.attempt_no) || !bf_take_u32(&r, &name.agent))
+        return false;
+    *ret = name;
     return true;
 }

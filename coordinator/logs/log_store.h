@@ -13,10 +13,11 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "coordinator/logs/log_frame.h"
 #include "proto/agent_msg.h"
 
 #define LOG_SEGMENT_BYTES (64u << 20)
-#define LOG_FRAMES_MAX 2000000u                  /* in the index; the oldest segment goes when there are more */
+#define LOG_FRAMES_MAX 2000000u                  /* in the index, 40 bytes each; the oldest segment goes when there are more */
 #define LOG_ATTEMPT_BYTES_MAX (64u << 20)        /* kept of one attempt */
 #define LOG_CHUNK_BYTES_MAX (64u << 10)
 #define LOG_KEY_BYTES 32
@@ -25,6 +26,14 @@ struct log_store;
 enum bf_rc log_store_open(const char *dir, uint64_t keep_bytes, uint32_t segment_bytes, struct log_store **ret,
                           struct bf_error *err) BF_MUST_CHECK;
 void log_store_close(struct log_store *s);       /* NULL is fine */
+
+/* Drop segments that nothing was written into for so long (default 0: of any age).  Before the first append. */
+void log_store_keep_age(struct log_store *s, int64_t age_ms);
+/* What an attempt runs that was granted to this agent: written down with its first chunk.  Any thread. */
+void log_store_granted(struct log_store *s, const uint8_t key[LOG_KEY_BYTES], const struct log_name *name);
+
+/* The writer's thread only: drop what is too much or too old.  Called by every append; needed by itself where age counts. */
+void log_store_tidy(struct log_store *s, int64_t now_us);
 
 /* The writer's thread only.  A chunk that does not follow what is there of its attempt is kept too: readers see the gap.
  * One that is there already is passed over.  *ret_acked: bytes of this attempt that need not be sent again. */
@@ -45,7 +54,8 @@ enum bf_rc log_store_read(struct log_store *s, uint64_t attempt, const uint8_t *
 /* Offset behind the newest byte that is there of an attempt; 0: nothing.  key as above.  Any thread. */
 uint64_t log_store_end(struct log_store *s, uint64_t attempt, const uint8_t *key);
 
-struct log_store_stats { uint64_t bytes, segments, frames, attempts, refused_bytes, damaged; };
+/* gone_us: everything that was written before is dropped, by size or age; 0: nothing was. */
+struct log_store_stats { uint64_t bytes, segments, frames, attempts, refused_bytes, damaged; int64_t gone_us; };
 void log_store_stats(struct log_store *s, struct log_store_stats *ret);
 
 #endif

@@ -18,11 +18,14 @@
 #define RECEIVE_MESSAGES 64                      /* of at most 64 KiB each, for each agent */
 #define SEND_MESSAGES 1000                       /* credits are small */
 #define SYNC_MS 1000
+#define TIDY_MS 60000                           /* where logs are kept by age */
 #define DRAIN_MESSAGES 256                       /* between two looks at the clock and the stop */
 
 struct logs {
     struct door *door;
     struct log_store *store;
+    struct log_searches *searches;
+    bool by_age;                                 /* segments go with time alone */
     pthread_t thread;
     int stop_fd;
     struct door_quota quota;
@@ -78,7 +81,7 @@ static void *logs_main(void *arg)
 {
     struct logs *l = arg;
     struct pollfd fds[] = {{.fd = l->stop_fd, .events = POLLIN}, {.fd = door_fd(l->door), .events = POLLIN}};
-    int64_t synced_ms = bf_boottime_ms();
+    int64_t synced_ms = bf_boottime_ms(), tidied_ms = INT64_MIN / 2;
     uint64_t synced_chunks = 0;
     for (bool dirty = false; !fds[0].revents;) {
         drain(l);
@@ -95,7 +98,11 @@ static void *logs_main(void *arg)
             synced_ms = now_ms;
             synced_chunks = chunks;
         }
-        poll(fds, 2, more ? 0 : dirty ? SYNC_MS : -1);
+        if (l->by_age && now_ms - tidied_ms >= TIDY_MS) {
+            log_store_tidy(l->store, bf_realtime_us());
+            tidied_ms = now_ms;
+        }
+        poll(fds, 2, more ? 0 : dirty ? SYNC_MS : l->by_age ? TIDY_MS : -1);
     }
     return NULL;
 }
@@ -107,6 +114,11 @@ enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **
     struct logs *l = bf_xcalloc(1, sizeof *l);
     enum bf_rc rc = log_store_open(o->dir, o->keep_bytes, LOG_SEGMENT_BYTES, &l->store, err);
     l->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (rc == BF_OK) {
+        l->by_age = o->keep_age_ms > 0;
+        log_store_keep_age(l->store, o->keep_age_ms);
+        rc = log_searches_open(l->store, &l->searches, err);
+    }
     if (rc == BF_OK && l->stop_fd < 0)
         rc = bf_fail(err, BF_INTERNAL, "no event descriptor for the log thread");
     if (rc == BF_OK)
@@ -119,6 +131,7 @@ enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **
     if (rc != BF_OK) {
         if (l->stop_fd >= 0)
             close(l->stop_fd);
+        log_searches_close(l->searches);
         log_store_close(l->store);
         free(l);
         return rc;
@@ -136,6 +149,7 @@ void logs_close(struct logs *l)
         pthread_join(l->thread, NULL);
     door_close(l->door);
     close(l->stop_fd);
+    log_searches_close(l->searches);
     log_store_close(l->store);
     bf_buf_free(&l->scratch);
     free(l);
@@ -143,3 +157,4 @@ void logs_close(struct logs *l)
 
 const char *logs_endpoint(const struct logs *l) { return door_endpoint(l->door); }
 struct log_store *logs_store(struct logs *l) { return l->store; }
+struct log_searches *logs_searches(struct logs *l) { return l->searches; }

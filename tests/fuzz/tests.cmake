@@ -34,6 +34,7 @@ bf_fuzz_test(fuzz_agent_result LIBS bf_agent bf_proto bf_common SEEDS fuzz/corpu
 foreach(what log_msg operator_msg turn)
   bf_fuzz_test(fuzz_${what} LIBS bf_proto bf_common)
 endforeach()
+bf_fuzz_test(fuzz_log_frame LIBS bf_logs bf_proto bf_common SEEDS fuzz/corpus/log_frame)
 bf_fuzz_test(fuzz_bundle LIBS bf_proto bf_common)
 bf_fuzz_test(fuzz_sql_split LIBS bf_sql bf_common SEEDS fuzz/corpus/sql DICT sql.dict)
 bf_fuzz_test(fuzz_http_request LIBS bf_httpstep bf_common PkgConfig::jansson SEEDS fuzz/corpus/http_request DICT http_request.dict)

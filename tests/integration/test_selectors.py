@@ -75,7 +75,10 @@ class SelectorsTest(unittest.TestCase):
         self.assertEqual(self.cluster.ctl("logs", self.backfill, "report").stdout, "all of it\n")
         self.assertIn("60 step instances are picked, and one is needed: revenue[2024-01-01], revenue[2024-01-02], revenue[2024-01-03], …",
                       self.refused("why", self.backfill, "revenue"))
-        self.assertIn("24 step instances", self.refused("logs", self.backfill, "hourly[2024-01-05]"))
+        day = self.cluster.ctl("logs", self.backfill, "hourly[2024-01-05]").stdout.splitlines()
+        zone = why["partition"][13:]
+        self.assertEqual(sorted(line.split(" | ")[1] for line in day),
+                         [f"2024-01-05T{hour:02}{zone} 2024-01-05T{hour:02}" for hour in range(24)])
 
     def test_refusals(self):
         self.assertIn("did you mean `revenue`?", self.refused("steps", self.backfill, "revenu"))

@@ -53,6 +53,7 @@ LIBRARIES = [
     (r"czmq.*\.h|zmq.*\.h", r"coordinator/(zap|fleet|api)/|agent/session[^/]*$|bfctl/client[^/]*$"),
     (r"sql\.h|sqlext\.h|sqltypes\.h|odbc.*\.h", r"agent/sql/"),
     (r"curl/.*\.h", r"agent/http/"),
+    (r"pcre2\.h", r"coordinator/logs/log_pattern\.c$"),
     (r"libfyaml\.h", r"common/yaml\.c$"),
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]

@@ -259,6 +259,13 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
+    m.since_us = any_time(s);
+    m.until_us = any_time(s);
+    m.pattern = text(s);
+    m.log_flags = (uint32_t)below(s, OP_LOG_FLAGS + 1);
+    m.cursor = text(s);
+    m.context_before = number32(s);
+    m.context_after = number32(s);
     return m;
 }
 
@@ -278,8 +285,9 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                       .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
                       .hello = {.name = "", .version = "", .boot_id = ""},
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
-                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = ""}};
+                     .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
+                     .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
+                                 .cursor = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
@@ -439,7 +447,8 @@ const char *request_differs(const struct op_request *a, const struct op_request 
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
     SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
-    SAME(reprocess);
+    SAME(reprocess); SAME(log_flags); SAME(context_before); SAME(context_after);
+    SAME_STR(pattern); SAME_STR(cursor);
     SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name); SAME_STR(who); SAME_STR(what);
     SAME(n_selectors); SAME(since_us); SAME(until_us);
     for (size_t i = 0; i < a->n_selectors; i++)
