@@ -162,6 +162,15 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     return t;
 }
 
+void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
+                  struct view_blocker *ret)
+{
+    struct blocker_text t = blocker_tell(v, b, step, k);
+    ret->kind = t.kind;
+    snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, t.detail);
+    snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
+}
+
 /* The sentence for an instance that nothing blocks. */
 static void tell_state(const struct view_source *v, const struct instance_view *i, const char *name, const char *failure, char *ret, size_t size)
 {

@@ -29,7 +29,8 @@ enum op_verb {
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
-    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44
+    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
+    OP_WATCH = 50
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -59,6 +60,8 @@ struct op_request {
     const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
+    /* WATCH: name: steps that have it in their name; state: their order ("order", "worst", "name"); the page is of these steps.  With a
+     * selector, the name of a step: only this one, and the page is of its partitions. */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
     struct bf_arena arena;
 };

@@ -54,6 +54,7 @@ LIBRARIES = [
     (r"sql\.h|sqlext\.h|sqltypes\.h|odbc.*\.h", r"agent/sql/"),
     (r"curl/.*\.h", r"agent/http/"),
     (r"libfyaml\.h", r"common/yaml\.c$"),
+    (r"curses\.h|ncurses.*\.h|term\.h", r"bfctl/watch_screen\.c$"),
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 
