@@ -99,11 +99,13 @@ static void draw_counts(const struct watch_data *d, struct cells *c)
     char weight[WATCH_WORDS_MAX];
     progress_counts(json_object_get(d->watch, "steps"), &n);
     int64_t done = progress_done(&n), percent = n.total > 0 ? done * 100 / n.total : 0;
-    size_t bar = c->width / 4 < BAR_MAX ? c->width / 4 : BAR_MAX;
+    bool narrow = c->width < 100;
+    size_t bar = narrow ? c->width / 8 : c->width / 4 < BAR_MAX ? c->width / 4 : BAR_MAX;
     size_t full = n.total > 0 ? (size_t)((int64_t)bar * done / n.total) : 0;
     cells_fill(c, 1, 1, 1 + full, LOOK_DONE, '#');
     cells_fill(c, 1, 1 + full, 1 + bar, LOOK_DIM, '.');
-    size_t col = cells_putf(c, 1, bar + 2, c->width, LOOK_BOLD, "%" PRId64 "/%" PRId64 " done, %" PRId64 " %%", done, n.total, percent);
+    size_t col = cells_putf(c, 1, bar + 2, c->width, LOOK_BOLD, "%" PRId64 "/%" PRId64 "%s %" PRId64 " %%", done, n.total, narrow ? "," : " done,",
+                             percent);
     watch_weight_words(d->watch, weight);
     if (weight[0])
         col = cells_putf(c, 1, col, c->width, LOOK_PLAIN, ", %s", weight);

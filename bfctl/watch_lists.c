@@ -71,17 +71,30 @@ static char state_char(const char *state)
     return '.';
 }
 
-static void draw_instance(struct cells *c, size_t row, const json_t *in)
+/* Of the partitions that are loaded, and of the name where there are none. */
+static size_t key_width(const json_t *rows)
+{
+    size_t i, n = 4;
+    json_t *in;
+    json_array_foreach(rows, i, in) {
+        const char *partition = render_text(in, "partition");
+        size_t w = cells_width(*partition ? partition : render_text(in, "step"));
+        n = w > n ? w : n;
+    }
+    return n < 24 ? n : 24;
+}
+
+static void draw_instance(struct cells *c, size_t row, const json_t *in, size_t key)
 {
     char took[WATCH_WORDS_MAX] = "", when[RENDER_TIME_MAX];
     const char *state = render_text(in, "state"), *partition = render_text(in, "partition"), *started = render_text(in, "started_at");
     enum cell_look look = cells_state_look(state_char(state));
     bool wide = c->width >= 70;
-    cells_put(c, row, 3, 22, LOOK_PLAIN, *partition ? partition : render_text(in, "step"));
+    cells_put(c, row, 3, 3 + key, LOOK_PLAIN, *partition ? partition : render_text(in, "step"));
     cells_putf(c, row, 1, 2, look, "%c", state_char(state));
-    size_t col = 23;
-    cells_put(c, row, col, col + 15, look, strcmp(state, "backing_off") == 0 ? "waits to retry" : state);
-    col += 16;
+    size_t col = 3 + key + 1;
+    cells_put(c, row, col, col + 14, look, strcmp(state, "backing_off") == 0 ? "waits to retry" : state);
+    col += 15;
     if (render_number(in, "attempts") > 1)
         cells_putf(c, row, col, col + 4, LOOK_RETRY, "%" PRId64 "x", render_number(in, "attempts"));
     col += 4;
@@ -90,8 +103,8 @@ static void draw_instance(struct cells *c, size_t row, const json_t *in)
     cells_put_right(c, row, col, col + 8, LOOK_PLAIN, took);
     col += 9;
     if (wide) {
-        cells_put(c, row, col, col + 14, LOOK_PLAIN, render_text(in, "agent"));
-        col += 15;
+        cells_put(c, row, col, col + 11, LOOK_PLAIN, render_text(in, "agent"));
+        col += 12;
     }
     if (c->width >= 110) {
         cells_put(c, row, col, col + 20, LOOK_DIM, *started ? render_time(started, when) : "");
@@ -111,15 +124,15 @@ void watch_draw_step(struct watch_view *v, const struct watch_data *d, struct ce
     draw_step_line(step, c, row++);
     row = draw_grid(v, step, c, row, most > 0 ? most : 1);
     row += row + 4 < until;
-    size_t top = watch_scroll(v, total, until > row ? until - row : 0);
+    size_t top = watch_scroll(v, total, until > row ? until - row : 0), key = is_fresh(v, d) ? key_width(d->detail) : 4;
     for (size_t i = top; i < total && row < until; i++, row++) {
         const json_t *in = row_at(v, d, i);
         if (in && strcmp(render_text(in, "step"), v->step) == 0)
-            draw_instance(c, row, in);
+            draw_instance(c, row, in, key);
         else
             cells_put(c, row, 3, c->width, LOOK_DIM, "…");
         if (i == v->place[PAGE_STEP].at)
-            cells_select(c, row, 0, 22);
+            cells_select(c, row, 0, 3 + key);
     }
 }
 

@@ -99,7 +99,7 @@ void watch_text_help(struct bf_buf *ret)
     bf_buf_put_str(ret,
         "up down, j k     move; PgUp PgDn, g G: by pages, to the ends\n"
         "enter            open what is selected: a step, a partition, why\n"
-        "q esc            back; q on the first page ends watch, and the backfill goes on\n"
+        "q esc            back; q on the first page leaves; the backfill goes on\n"
         "l                log of the selected partition, followed\n"
         "n                next partition that failed or waits to be tried again\n"
         "f w a p          failures by cause, what waits and why, agents, pools\n"
@@ -112,5 +112,6 @@ void watch_text_help(struct bf_buf *ret)
         "Where partitions share a character, the worst shows.\n"
         "\n"
         "By weight: each instance counts as long as those of its step have taken.\n"
-        "To go: from max(work left / work done at once, longest chain left) to their sum.\n");
+        "To go: between the larger of (work left / work done at once) and the longest\n"
+        "chain that is left, and their sum.\n");
 }

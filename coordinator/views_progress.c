@@ -7,27 +7,42 @@
 #include "common/mem.h"
 
 #define STEP_MS_MIN 1.0
+#define EXPECT_NOTHING_MS 1000                   /* what a plan that says nothing expects of a step */
 #define ETA_MAX_MS (1000.0 * 86400 * 365)
 #define DEADLINES_TOLD 20u
 
-double view_step_ms(const struct plan_step *step, const struct tally *t, bool *ret_learned)
+/* Of all that have ended, whatever their step; 0: none has. */
+static double mean_ms(const struct backfill_view *b, const struct step_tally *steps)
 {
-    *ret_learned = t->timed > 0;
-    double ms = t->timed > 0 ? (double)t->timed_us / 1000.0 / (double)t->timed : (double)step->expect_ms;
+    double us = 0, n = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        us += (double)steps[s].t.timed_us;
+        n += (double)steps[s].t.timed;
+    }
+    return n > 0 ? us / 1000.0 / n : 0;
+}
+
+/* What one instance of a step weighs. */
+static double step_ms(const struct plan_step *step, const struct tally *t, double any_ms)
+{
+    double ms = (double)step->expect_ms;
+    if (t->timed > 0)
+        ms = (double)t->timed_us / 1000.0 / (double)t->timed;
+    else if (step->expect_ms == EXPECT_NOTHING_MS && any_ms > 0)
+        ms = any_ms;
     return ms > STEP_MS_MIN ? ms : STEP_MS_MIN;
 }
 
 /* ---- work and rate ---- */
 
-static void add_step(struct view_progress *p, const struct plan_step *step, const struct tally *t)
+static void add_step(struct view_progress *p, const struct plan_step *step, const struct tally *t, double any_ms)
 {
-    bool learned;
-    double ms = view_step_ms(step, t, &learned), left_ms = ms * (double)tally_left(t);
+    double ms = step_ms(step, t, any_ms), left_ms = ms * (double)tally_left(t);
     double behind_ms = fmin((double)t->running_us / 1000.0, ms * (double)t->n[INSTANCE_RUNNING]);
     p->done_ms += ms * (double)tally_done(t);
     p->total_ms += ms * (double)step->partitions->n;
     p->left_ms += left_ms - behind_ms;
-    if (!learned)
+    if (t->timed == 0)
         p->guessed_ms += left_ms - behind_ms;
 }
 
@@ -60,7 +75,7 @@ static void find_rate(const struct view_source *v, const struct backfill_view *b
         if (ret->ends >= RATE_ENDS_MIN || ret->window_us == since_us)
             break;
     }
-    if (ret->ends == 0)
+    if (ret->ends < RATE_ENDS_FEWEST)
         ret->window_us = 0;
 }
 
@@ -81,17 +96,17 @@ static bool needs_itself(const struct plan_step *step, uint32_t self)
 static struct chain *chains_new(const struct backfill_view *b, const struct step_tally *steps)
 {
     struct chain *chains = bf_xcalloc(b->plan->n_steps ? b->plan->n_steps : 1, sizeof *chains);
+    double any_ms = mean_ms(b, steps);
     for (size_t k = 0; k < b->plan->n_steps; k++) {
         uint32_t s = b->plan->order[k];
         const struct plan_step *step = &b->plan->steps[s];
         struct chain before = {0};
-        bool learned;
         for (size_t e = 0; e < step->n_edges; e++) {
             const struct chain *up = &chains[step->edges[e].upstream];
             before.plain = fmax(before.plain, up->plain);
             before.with_self = fmax(before.with_self, up->with_self);
         }
-        double n = (double)tally_left(&steps[s].t), ms = view_step_ms(step, &steps[s].t, &learned);
+        double n = (double)tally_left(&steps[s].t), ms = step_ms(step, &steps[s].t, any_ms);
         double one = n > 0 ? ms : 0, all = needs_itself(step, s) ? n * ms : one;
         chains[s] = (struct chain){before.plain + one, fmax(before.plain + all, before.with_self + one)};
     }
@@ -106,11 +121,21 @@ static double longest(const struct backfill_view *b, const struct chain *chains)
     return most;
 }
 
+/* How long until the last of those that wait for another attempt may have it. */
+static double backoff_left(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps)
+{
+    int64_t at_ms = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        at_ms = steps[s].t.retry_at_ms > at_ms ? steps[s].t.retry_at_ms : at_ms;
+    return at_ms > v->engine_ms ? (double)(at_ms - v->engine_ms) : 0;
+}
+
 void view_progress(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps, struct view_progress *ret)
 {
     *ret = (struct view_progress){.low_ms = -1, .high_ms = -1};
+    double any_ms = mean_ms(b, steps);
     for (size_t s = 0; s < b->plan->n_steps; s++)
-        add_step(ret, &b->plan->steps[s], &steps[s].t);
+        add_step(ret, &b->plan->steps[s], &steps[s].t, any_ms);
     BF_AUTO_FREE struct chain *chains = chains_new(b, steps);
     ret->chain_ms = longest(b, chains);
     if (b->state != BACKFILL_RUNNING)
@@ -118,12 +143,13 @@ void view_progress(const struct view_source *v, const struct backfill_view *b, c
     find_rate(v, b, steps, ret);
     if (ret->window_us == 0 || ret->parallel <= 0)
         return;
+    double backoff_ms = backoff_left(v, b, steps);
     double low = fmax((ret->left_ms - ret->guessed_ms / 2) / ret->parallel, ret->guessed_ms > 0 ? ret->chain_ms / 2 : ret->chain_ms);
     double high = (ret->left_ms + ret->guessed_ms) / ret->parallel + (ret->guessed_ms > 0 ? 2 * ret->chain_ms : ret->chain_ms);
     if (high > ETA_MAX_MS)
         return;
-    ret->low_ms = (int64_t)low;
-    ret->high_ms = (int64_t)high;
+    ret->low_ms = (int64_t)fmax(low, backoff_ms);
+    ret->high_ms = (int64_t)(high + backoff_ms);
 }
 
 /* ---- risk ---- */

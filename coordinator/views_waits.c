@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/vec.h"
 
-#define GROUPS_MAX 512u
+#define GROUPS_MAX 64u                           /* beside those of dependencies */
 
 struct group { uint64_t count, steps; struct view_blocker is; };
 struct groups { BF_VEC_TYPE(struct group) at; };
@@ -41,15 +42,39 @@ static uint32_t waited_for(const struct backfill_view *b, const struct step_tall
     return most;
 }
 
-static void add_waiting(struct groups *g, const struct backfill_view *b, const struct step_tally *steps, uint32_t s)
+/* By the step that is waited for; the last of them: the partition before. */
+struct waiting { uint64_t count, steps; };
+
+static void add_waiting(struct waiting *w, const struct backfill_view *b, const struct step_tally *steps, uint32_t s)
 {
-    struct view_blocker is = {.kind = "dependency", .remedy = "wait"};
-    uint32_t up = waited_for(b, steps, s);
-    if (up == PLAN_NO_INDEX)
-        snprintf(is.detail, sizeof is.detail, "wait for the partition before them");
-    else
-        snprintf(is.detail, sizeof is.detail, "wait for %s", b->plan->steps[up].name);
-    add(g, &is, steps[s].t.n[INSTANCE_WAITING]);
+    uint64_t count = steps[s].t.n[INSTANCE_WAITING];
+    uint32_t up = count > 0 ? waited_for(b, steps, s) : PLAN_NO_INDEX;
+    struct waiting *of = &w[up == PLAN_NO_INDEX ? b->plan->n_steps : up];
+    of->count += count;
+    of->steps += count > 0;
+}
+
+static int most_waited(const void *a, const void *b, void *arg)
+{
+    const struct waiting *w = arg, *x = &w[*(const uint32_t *)a], *y = &w[*(const uint32_t *)b];
+    uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    return x->count != y->count ? (x->count > y->count ? -1 : 1) : i < k ? -1 : i > k;
+}
+
+/* The `max` that are waited for the most become groups. */
+static void group_waiting(struct groups *g, const struct backfill_view *b, struct waiting *w, size_t max)
+{
+    size_t n = b->plan->n_steps + 1;
+    BF_AUTO_FREE uint32_t *at = bf_xcalloc(n, sizeof *at);
+    for (uint32_t i = 0; i < n; i++)
+        at[i] = i;
+    qsort_r(at, n, sizeof *at, most_waited, w);
+    for (size_t i = 0; i < n && i < max && w[at[i]].count > 0; i++) {
+        struct view_blocker is = {.kind = "dependency", .detail = "wait for the partition before them", .remedy = "wait"};
+        if (at[i] < b->plan->n_steps)
+            snprintf(is.detail, sizeof is.detail, "wait for %s", b->plan->steps[at[i]].name);
+        bf_vec_push(&g->at, (struct group){.count = w[at[i]].count, .steps = w[at[i]].steps, .is = is});
+    }
 }
 
 static void add_ready(struct groups *g, const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps, uint32_t s)
@@ -77,13 +102,15 @@ json_t *view_waits(const struct view_source *v, const struct backfill_view *b, c
     struct view_blocker backoff = {.kind = "backoff", .detail = "wait before the next attempt, because the last one failed", .remedy = "wait"},
                         failed = {.kind = "upstream_failed", .detail = "cannot run: something before them failed"};
     snprintf(failed.remedy, sizeof failed.remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
+    BF_AUTO_FREE struct waiting *waiting = bf_xcalloc(b->plan->n_steps + 1, sizeof *waiting);
     for (size_t k = 0; k < b->plan->n_steps; k++) {
         uint32_t s = b->plan->order[k];
         add_ready(&g, v, b, steps, s);
-        add_waiting(&g, b, steps, s);
+        add_waiting(waiting, b, steps, s);
         add(&g, &backoff, steps[s].t.n[INSTANCE_BACKING_OFF]);
         add(&g, &failed, steps[s].t.upstream_failed);
     }
+    group_waiting(&g, b, waiting, max);
     if (g.at.n > 1)
         qsort(g.at.at, g.at.n, sizeof *g.at.at, more_first);
     json_t *list = json_array();

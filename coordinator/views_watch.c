@@ -57,8 +57,6 @@ static void put_count(json_t *j, const char *key, uint64_t n)
 /* What is 0 is left out. */
 static json_t *step_row(const struct plan_step *step, const struct step_tally *c)
 {
-    bool learned;
-    double ms = view_step_ms(step, &c->t, &learned);
     json_t *j = json_object();
     json_object_set_new(j, "step", view_string(step->name));
     json_object_set_new(j, "kind", view_string(plan_kind_name(step->kind)));
@@ -69,7 +67,7 @@ static json_t *step_row(const struct plan_step *step, const struct step_tally *c
     for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
         put_count(j, instance_state_name((enum instance_state)s), c->t.n[s]);
     put_count(j, "upstream_failed", c->t.upstream_failed);
-    json_object_set_new(j, "mean_ms", learned ? json_integer((json_int_t)ms) : json_null());
+    json_object_set_new(j, "mean_ms", c->t.timed ? json_integer(c->t.timed_us / 1000 / (json_int_t)c->t.timed) : json_null());
     json_object_set_new(j, "strip", view_string(c->strip));
     return j;
 }

@@ -50,6 +50,8 @@ static void note(struct tally *t, const struct instance *in, uint32_t index, int
         t->running_us += now_us - in->started_us;
     else if (in->state == INSTANCE_FAILED || in->state == INSTANCE_BACKING_OFF)
         note_failed(t, index, in->finished_us);
+    if (in->state == INSTANCE_BACKING_OFF && in->retry_at_ms > t->retry_at_ms)
+        t->retry_at_ms = in->retry_at_ms;
 }
 
 void engine_tally(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t first, uint32_t n, int64_t now_us, struct tally *ret)

@@ -15,6 +15,7 @@ struct tally {
     uint64_t upstream_failed;
     uint64_t timed; int64_t timed_us;            /* succeeded or skipped after an attempt, and how long these ran, in all */
     int64_t running_us;                          /* how long those that run have run, in all */
+    int64_t retry_at_ms;                         /* engine time at which the last of those that back off may go on; 0: none does */
     struct { uint64_t n; int64_t took_us; } recent[TALLY_WINDOWS];   /* of `timed`, those that ended within each window */
     struct tally_failed failed[TALLY_FAILED_MAX]; size_t n_failed;   /* the last that failed or wait for another attempt, newest first */
 };
