@@ -161,7 +161,6 @@ static size_t draw_notices(const struct watch_data *d, struct cells *c, size_t r
 
 static void draw_keys(const struct watch_view *v, struct cells *c)
 {
-    static const char *const orders[ORDER_COUNT] = {"order of the plan", "worst first", "by name"};
     size_t row = c->height - 1;
     if (v->typing || (v->page == PAGE_STEPS && v->filter[0])) {
         cells_putf(c, row, 1, c->width, LOOK_NOTICE, "/%s%s", v->filter, v->typing ? "_  (enter keeps, esc clears)" : "");
@@ -172,9 +171,7 @@ static void draw_keys(const struct watch_view *v, struct cells *c)
         [PAGE_STEP] = "enter why  l log  n next failed  q back", [PAGE_INSTANCE] = "l log  q back", [PAGE_LOG] = "g first  G last, follow  q back",
         [PAGE_FAILURES] = "q back", [PAGE_AGENTS] = "q back", [PAGE_POOLS] = "q back", [PAGE_WAITS] = "q back", [PAGE_HELP] = "q back"};
     size_t col = cells_put(c, row, 1, c->width, LOOK_DIM, "? help  ");
-    col = cells_put(c, row, col, c->width, LOOK_DIM, keys[v->page]);
-    if (v->page == PAGE_STEPS && v->order != ORDER_PLAN)
-        cells_putf(c, row, col, c->width, LOOK_NOTICE, " (%s)", orders[v->order]);
+    cells_put(c, row, col, c->width, LOOK_DIM, keys[v->page]);
 }
 
 /* ---- text pages ---- */

@@ -51,12 +51,13 @@ static void put_count(struct cells *c, size_t row, size_t col, int64_t n, enum c
         cells_put_right(c, row, col, col + 5, look, text);
 }
 
-static void draw_heading(struct cells *c, size_t row, const struct columns *k)
+static void draw_heading(struct cells *c, size_t row, const struct columns *k, enum watch_order order)
 {
+    static const char *const orders[ORDER_COUNT] = {"", ", worst first", ", by name"};
     size_t col = k->name + 1 + k->strip;
     cells_put(c, row, 1, k->name, LOOK_DIM, "STEP");
     if (k->strip > 10)
-        cells_put(c, row, k->name + 1, col, LOOK_DIM, "PARTITIONS");
+        cells_putf(c, row, k->name + 1, col, LOOK_DIM, "PARTITIONS%s", orders[order]);
     cells_put_right(c, row, col, col + (k->counts > 11 ? 13 : 11), LOOK_DIM, "DONE/TOTAL");
     if (k->counts > 11) {
         cells_put_right(c, row, col + 13, col + 19, LOOK_DIM, "RUN");
@@ -97,7 +98,7 @@ static size_t draw_table(struct watch_view *v, const json_t *page, struct cells 
     size_t total = (size_t)render_number(page, "total"), offset = (size_t)render_number(page, "offset");
     struct columns k = fit(rows, c->width);
     if (until - row > 3)
-        draw_heading(c, row++, &k);
+        draw_heading(c, row++, &k, v->order);
     size_t top = watch_scroll(v, total, until - row), at = v->place[PAGE_STEPS].at;
     v->selected[0] = '\0';
     if (total == 0)

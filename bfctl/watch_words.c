@@ -18,7 +18,7 @@ void watch_band_words(int64_t low_ms, int64_t high_ms, char ret[WATCH_WORDS_MAX]
     const struct unit *u = units;
     while (high_ms > u->upto_ms)
         u++;
-    int64_t low = low_ms / u->ms, high = (high_ms + u->ms - 1) / u->ms;
+    int64_t low = (low_ms + u->ms / 2) / u->ms, high = (high_ms + u->ms - 1) / u->ms;
     if (high <= 1)
         snprintf(ret, WATCH_WORDS_MAX, "about 1 %s", u == units + 3 ? "day" : u->name);
     else if (low >= high)

@@ -8,7 +8,7 @@
 
 #define WATCH_WORDS_MAX 96
 
-/* "about 3–5 min", "about 40 s"; both ends in the unit of the later one, rounded outwards. */
+/* "about 3–5 min", "about 40 s"; both ends in the unit of the later one, which is rounded up. */
 void watch_band_words(int64_t low_ms, int64_t high_ms, char ret[WATCH_WORDS_MAX]);
 /* The band of a document; "" when the end is not known. */
 void watch_eta_words(const json_t *document, char ret[WATCH_WORDS_MAX]);
