@@ -64,8 +64,7 @@ static const char *state_of(const struct watch_data *d)
     const char *state = render_text(d->watch, "state");
     if (*render_text(d->watch, "halted"))
         return "HALTED";
-    static const char *const words[][2] = {{"running", "running"}, {"paused", "PAUSED"}, {"queued", "queued"}, {"succeeded", "succeeded"},
-                                           {"partly_succeeded", "partly succeeded"}, {"failed", "FAILED"}, {"cancelled", "cancelled"}};
+    static const char *const words[][2] = {{"paused", "PAUSED"}, {"partly_succeeded", "partly succeeded"}, {"failed", "FAILED"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], state) == 0)
             return words[i][1];
@@ -88,8 +87,8 @@ static void draw_title(const struct watch_view *v, const struct watch_data *d, s
     else
         snprintf(right, sizeof right, "%.8sZ ", strlen(now) > 19 ? now + 11 : "");
     size_t room = strlen(right) < c->width ? c->width - strlen(right) : 0;
-    cells_putf(c, 0, 1, room > 1 ? room - 1 : 0, LOOK_TITLE, "%s %s  %s after %s", render_text(d->watch, "id"), render_text(d->watch, "name"),
-               state_of(d), took);
+    cells_putf(c, 0, 1, room > 1 ? room - 1 : 0, LOOK_TITLE, "%s %s  %s after %s", render_text(d->watch, "id"),
+               render_text(d->watch, "name"), state_of(d), took);
     cells_put(c, 0, room, c->width, LOOK_TITLE, right);
 }
 
@@ -104,8 +103,8 @@ static void draw_counts(const struct watch_data *d, struct cells *c)
     size_t full = n.total > 0 ? (size_t)((int64_t)bar * done / n.total) : 0;
     cells_fill(c, 1, 1, 1 + full, LOOK_DONE, '#');
     cells_fill(c, 1, 1 + full, 1 + bar, LOOK_DIM, '.');
-    size_t col = cells_putf(c, 1, bar + 2, c->width, LOOK_BOLD, "%" PRId64 "/%" PRId64 "%s %" PRId64 " %%", done, n.total, narrow ? "," : " done,",
-                             percent);
+    size_t col = cells_putf(c, 1, bar + 2, c->width, LOOK_BOLD, "%" PRId64 "/%" PRId64 "%s %" PRId64 " %%", done, n.total,
+                            narrow ? "," : " done,", percent);
     watch_weight_words(d->watch, weight);
     if (weight[0])
         col = cells_putf(c, 1, col, c->width, LOOK_PLAIN, ", %s", weight);
@@ -125,7 +124,8 @@ static void draw_rate(const struct watch_data *d, struct cells *c)
     watch_rate_words(d->watch, rate);
     watch_eta_words(d->watch, eta);
     bool runs = strcmp(render_text(d->watch, "state"), "running") == 0;
-    const char *unknown = !json_is_true(json_object_get(d->watch, "counted")) ? "counting" : runs ? "time to go not known yet" : "";
+    bool counted = json_is_true(json_object_get(d->watch, "counted"));
+    const char *unknown = !counted ? "counting" : runs ? "time to go not known yet" : "";
     size_t col = 1;
     if (eta[0])
         col = cells_putf(c, 2, 1, c->width, LOOK_BOLD, "%s to go", eta);
@@ -151,8 +151,8 @@ static size_t draw_notices(const struct watch_data *d, struct cells *c, size_t r
         char when[RENDER_TIME_MAX], more[32] = "";
         if (n > 1)
             snprintf(more, sizeof more, "; and %zu more", n - 1);
-        cells_putf(c, row++, 1, c->width, LOOK_FAILED, "deadline of %s %s, %s: %s%s", render_text(first, "what"), render_text(first, "name"),
-                   render_time(render_text(first, "deadline"), when), render_text(first, "risk"), more);
+        cells_putf(c, row++, 1, c->width, LOOK_FAILED, "deadline of %s %s, %s: %s%s", render_text(first, "what"),
+                   render_text(first, "name"), render_time(render_text(first, "deadline"), when), render_text(first, "risk"), more);
     }
     return row;
 }
@@ -168,8 +168,10 @@ static void draw_keys(const struct watch_view *v, struct cells *c)
     }
     static const char *const keys[PAGE_COUNT] = {
         [PAGE_STEPS] = "enter open  f failures  w waits  a agents  p pools  / filter  s sort",
-        [PAGE_STEP] = "enter why  l log  n next failed  q back", [PAGE_INSTANCE] = "l log  q back", [PAGE_LOG] = "g first  G last, follow  q back",
-        [PAGE_FAILURES] = "q back", [PAGE_AGENTS] = "q back", [PAGE_POOLS] = "q back", [PAGE_WAITS] = "q back", [PAGE_HELP] = "q back"};
+        [PAGE_STEP] = "enter why  l log  n next failed  q back", [PAGE_INSTANCE] = "l log  q back",
+        [PAGE_LOG] = "g first  G last, follow  q back",
+        [PAGE_FAILURES] = "q back", [PAGE_AGENTS] = "q back", [PAGE_POOLS] = "q back", [PAGE_WAITS] = "q back",
+        [PAGE_HELP] = "q back"};
     size_t col = cells_put(c, row, 1, c->width, LOOK_DIM, "? help  ");
     cells_put(c, row, col, c->width, LOOK_DIM, keys[v->page]);
 }
@@ -206,8 +208,8 @@ static void draw_texts(struct watch_view *v, const struct watch_data *d, struct 
     const char *log = v->page == PAGE_LOG ? bf_buf_cstr(&v->log) : "";
     bool fresh = d->detail && d->detail_page == v->page;
     if (v->page == PAGE_LOG) {
-        cells_putf(c, row++, 1, c->width, LOOK_BOLD, "log of %s%s%s%s, attempt a-%" PRIu64 "%s%s", v->step, *v->partition ? "[" : "", v->partition,
-                   *v->partition ? "]" : "", v->log_attempt, v->log_end ? "; it has ended" : v->log_away ? "" : "; following",
+        cells_putf(c, row++, 1, c->width, LOOK_BOLD, "log of %s%s%s%s, attempt a-%" PRIu64 "%s%s", v->step, *v->partition ? "[" : "",
+                   v->partition, *v->partition ? "]" : "", v->log_attempt, v->log_end ? "; it has ended" : v->log_away ? "" : "; following",
                    v->log_cut ? "; the beginning is left out" : "");
         if (!*log)
             log = fresh ? "nothing has been written" : "…";

@@ -133,7 +133,8 @@ static size_t draw_failures(const json_t *watch, struct cells *c, size_t row, si
         const char *partition = render_text(f, "partition"), *at = render_text(f, "at");
         bool retries = strcmp(render_text(f, "state"), "backing_off") == 0;
         size_t next = cells_putf(c, row, col, edge, retries ? LOOK_RETRY : LOOK_FAILED, "%c %.8s %s%s%s%s", retries ? '!' : 'x',
-                                 strlen(at) > 19 ? at + 11 : "", render_text(f, "step"), *partition ? "[" : "", partition, *partition ? "]" : "");
+                                 strlen(at) > 19 ? at + 11 : "", render_text(f, "step"), *partition ? "[" : "", partition,
+                                 *partition ? "]" : "");
         cells_putf(c, row++, next, edge, LOOK_PLAIN, ": %s", render_text(f, "text"));
     }
     return row;
@@ -233,8 +234,8 @@ static void draw_narrow(const json_t *watch, struct cells *c, size_t row, size_t
     size_t lines = json_array_size(json_object_get(json_object_get(watch, "pools"), "at")) > 0 ? 2 : 1;
     if (until - row < lines)
         return;
-    size_t end = until - lines, waits = rows_of(json_object_get(watch, "waits"), 99), failed = rows_of(json_object_get(watch, "failures"), 99);
-    size_t room = end - row, half = room / 2;
+    size_t end = until - lines, waits = rows_of(json_object_get(watch, "waits"), 99);
+    size_t failed = rows_of(json_object_get(watch, "failures"), 99), room = end - row, half = room / 2;
     if (waits + failed > room)
         waits = failed < half ? room - failed : waits < half ? waits : half;
     draw_waits(watch, c, row, row + waits, 1, c->width);

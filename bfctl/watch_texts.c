@@ -28,7 +28,8 @@ static void put_failure(const json_t *why, struct bf_buf *ret)
 {
     const json_t *failure = json_object_get(why, "failure"), *sql = json_object_get(why, "sql");
     if (json_is_object(failure))
-        bf_buf_printf(ret, "last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
+        bf_buf_printf(ret, "last failure (%s): %s\n", render_safe(render_text(failure, "class")),
+                      render_safe(render_text(failure, "text")));
     if (json_is_object(sql))
         bf_buf_printf(ret, "  statement %" PRId64 ", line %" PRId64 ": %s\n", render_number(sql, "statement"), render_number(sql, "line"),
                       render_folded(render_text(sql, "excerpt")));
@@ -71,8 +72,8 @@ static void put_notes(const json_t *a, struct bf_buf *ret)
 void watch_text_instance(const struct watch_view *v, const struct watch_data *d, struct bf_buf *ret)
 {
     const json_t *why = d->detail;
-    bf_buf_printf(ret, "%s%s%s%s is %s", render_safe(v->step), *v->partition ? "[" : "", render_safe(v->partition), *v->partition ? "]" : "",
-                  render_safe(render_text(why, "state")));
+    bf_buf_printf(ret, "%s%s%s%s is %s", render_safe(v->step), *v->partition ? "[" : "", render_safe(v->partition),
+                  *v->partition ? "]" : "", render_safe(render_text(why, "state")));
     if (render_number(why, "attempts") > 0)
         bf_buf_printf(ret, " (attempts: %" PRId64 ")", render_number(why, "attempts"));
     bf_buf_printf(ret, "\n%s\n", render_safe(render_text(why, "summary")));

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 
@@ -35,7 +36,8 @@ static double step_ms(const struct plan_step *step, const struct tally *t, doubl
 
 /* ---- work and rate ---- */
 
-static void add_step(struct view_progress *p, const struct plan_step *step, const struct tally *t, double any_ms)
+/* Gives the work that is left of the step. */
+static double add_step(struct view_progress *p, const struct plan_step *step, const struct tally *t, double any_ms)
 {
     double ms = step_ms(step, t, any_ms), left_ms = ms * (double)tally_left(t);
     double behind_ms = fmin((double)t->running_us / 1000.0, ms * (double)t->n[INSTANCE_RUNNING]);
@@ -44,6 +46,21 @@ static void add_step(struct view_progress *p, const struct plan_step *step, cons
     p->left_ms += left_ms - behind_ms;
     if (t->timed == 0)
         p->guessed_ms += left_ms - behind_ms;
+    return left_ms - behind_ms;
+}
+
+/* The pool that takes the longest for the work that is left and draws on it, with all its slots in use. */
+static double slowest_pool(const struct view_source *v, const struct plan *plan, const double *pool_ms)
+{
+    double most = 0;
+    for (size_t i = 0; i < plan->n_pools; i++)
+        for (size_t k = 0; k < engine_n_pools(v->engine); k++) {
+            struct pool_view p;
+            engine_pool(v->engine, k, &p);
+            if (strcmp(p.name, plan->pools[i].name) == 0 && p.slots > 0)
+                most = fmax(most, pool_ms[i] / p.slots);
+        }
+    return most;
 }
 
 /* What ended within a window, of all steps; window TALLY_WINDOWS: since the start. */
@@ -134,8 +151,12 @@ void view_progress(const struct view_source *v, const struct backfill_view *b, c
 {
     *ret = (struct view_progress){.low_ms = -1, .high_ms = -1};
     double any_ms = mean_ms(b, steps);
-    for (size_t s = 0; s < b->plan->n_steps; s++)
-        add_step(ret, &b->plan->steps[s], &steps[s].t, any_ms);
+    BF_AUTO_FREE double *pool_ms = bf_xcalloc(b->plan->n_pools + 1, sizeof *pool_ms);        /* the last: of those that draw on none */
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        uint32_t pool = b->plan->steps[s].pool;
+        pool_ms[pool == PLAN_NO_INDEX ? b->plan->n_pools : pool] += add_step(ret, &b->plan->steps[s], &steps[s].t, any_ms);
+    }
+    ret->pool_ms = slowest_pool(v, b->plan, pool_ms);
     BF_AUTO_FREE struct chain *chains = chains_new(b, steps);
     ret->chain_ms = longest(b, chains);
     if (b->state != BACKFILL_RUNNING)
@@ -144,8 +165,9 @@ void view_progress(const struct view_source *v, const struct backfill_view *b, c
     if (ret->window_us == 0 || ret->parallel <= 0)
         return;
     double backoff_ms = backoff_left(v, b, steps);
-    double low = fmax((ret->left_ms - ret->guessed_ms / 2) / ret->parallel, ret->guessed_ms > 0 ? ret->chain_ms / 2 : ret->chain_ms);
-    double high = (ret->left_ms + ret->guessed_ms) / ret->parallel + (ret->guessed_ms > 0 ? 2 * ret->chain_ms : ret->chain_ms);
+    double least = ret->guessed_ms > 0 ? 0.5 : 1, most = ret->guessed_ms > 0 ? 2 : 1;
+    double low = fmax((ret->left_ms - ret->guessed_ms / 2) / ret->parallel, least * fmax(ret->chain_ms, ret->pool_ms));
+    double high = fmax((ret->left_ms + ret->guessed_ms) / ret->parallel, most * ret->pool_ms) + most * ret->chain_ms;
     if (high > ETA_MAX_MS)
         return;
     ret->low_ms = (int64_t)fmax(low, backoff_ms);
@@ -223,8 +245,8 @@ void view_put_progress(const struct view_source *v, const struct backfill_view *
     bool rate = tallies->complete && p.window_us > 0, eta = tallies->complete && p.low_ms >= 0 && p.total_ms > 0;
     json_object_set_new(j, "weight", !tallies->complete ? json_null() : json_pack("{s:o, s:o, s:o, s:o}", "done_ms", whole_ms(p.done_ms),
                         "total_ms", whole_ms(p.total_ms), "left_ms", whole_ms(p.left_ms), "guessed_ms", whole_ms(p.guessed_ms)));
-    json_object_set_new(j, "rate", !rate ? json_null() : json_pack("{s:f, s:f, s:I}", "per_minute", (double)p.ends * 60e6 / (double)p.window_us,
-                        "parallel", p.parallel, "window_ms", (json_int_t)(p.window_us / 1000)));
+    json_object_set_new(j, "rate", !rate ? json_null() : json_pack("{s:f, s:f, s:I}", "per_minute",
+                        (double)p.ends * 60e6 / (double)p.window_us, "parallel", p.parallel, "window_ms", (json_int_t)(p.window_us / 1000)));
     json_object_set_new(j, "eta", !eta ? json_null() : json_pack("{s:I, s:I, s:o, s:o, s:o}", "low_ms", (json_int_t)p.low_ms, "high_ms",
                         (json_int_t)p.high_ms, "low_at", view_time(v->wall_us + p.low_ms * 1000), "high_at",
                         view_time(v->wall_us + p.high_ms * 1000), "chain_ms", whole_ms(p.chain_ms)));

@@ -77,7 +77,8 @@ static void group_waiting(struct groups *g, const struct backfill_view *b, struc
     }
 }
 
-static void add_ready(struct groups *g, const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps, uint32_t s)
+static void add_ready(struct groups *g, const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps,
+                      uint32_t s)
 {
     struct view_blocker is = {.kind = "queue", .detail = "are ready and next", .remedy = "wait"};
     struct blocker k = {0};
@@ -99,7 +100,8 @@ static int more_first(const void *a, const void *b)
 json_t *view_waits(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps, size_t max)
 {
     struct groups g = {0};
-    struct view_blocker backoff = {.kind = "backoff", .detail = "wait before the next attempt, because the last one failed", .remedy = "wait"},
+    struct view_blocker backoff = {.kind = "backoff", .detail = "wait before the next attempt, because the last one failed",
+                                   .remedy = "wait"},
                         failed = {.kind = "upstream_failed", .detail = "cannot run: something before them failed"};
     snprintf(failed.remedy, sizeof failed.remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
     BF_AUTO_FREE struct waiting *waiting = bf_xcalloc(b->plan->n_steps + 1, sizeof *waiting);
@@ -115,9 +117,9 @@ json_t *view_waits(const struct view_source *v, const struct backfill_view *b, c
         qsort(g.at.at, g.at.n, sizeof *g.at.at, more_first);
     json_t *list = json_array();
     for (size_t i = 0; i < g.at.n && i < max; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:o, s:o}", "kind", g.at.at[i].is.kind, "count", (json_int_t)g.at.at[i].count,
-                                              "steps", (json_int_t)g.at.at[i].steps, "detail", view_string(g.at.at[i].is.detail), "remedy",
-                                              view_string(g.at.at[i].is.remedy)));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:o, s:o}", "kind", g.at.at[i].is.kind, "count",
+                                              (json_int_t)g.at.at[i].count, "steps", (json_int_t)g.at.at[i].steps, "detail",
+                                              view_string(g.at.at[i].is.detail), "remedy", view_string(g.at.at[i].is.remedy)));
     bf_vec_free(&g.at);
     return list;
 }

@@ -129,6 +129,21 @@ Test(views_watch, a_chain_of_a_step_on_itself_bounds_the_end)
     world_free(w);
 }
 
+Test(views_watch, a_narrow_pool_bounds_the_end)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: narrow\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\npools: {one: {slots: 1}}\n"
+              "steps:\n  a: {run: [echo]}\n  b: {run: [echo], pool: one, needs: [a], expect: {duration: 1h}}\n");
+    hello(w, 8);
+    for (int i = 0; i < 3; i++)
+        end_first(w, OUTCOME_OK, 0, "");
+    json_t *j = watch(w, "", "", NULL), *eta = json_object_get(j, "eta");
+    cr_expect_geq(number(eta, "low_ms"), 10 * 3600000, "guessed: half of twenty hours at least: %lld", (long long)number(eta, "low_ms"));
+    cr_expect_geq(number(eta, "high_ms"), 20 * 3600000);
+    json_decref(j);
+    world_free(w);
+}
+
 Test(views_watch, deadlines_that_will_be_missed_are_told)
 {
     struct world *w = world_new();                             /* it is 2024-01-01 00:00 */
