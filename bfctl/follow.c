@@ -32,11 +32,11 @@ struct screen {
     struct progress_rate rate;
 };
 
-static void screen_open(struct screen *s, FILE *out)
+static void screen_open(struct screen *s, FILE *out, bool plain)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     *s = (struct screen){.out = out};
-    s->live = out && isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
+    s->live = !plain && out && isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
     s->color = s->live && !(no_color && *no_color);
 }
 
@@ -210,7 +210,7 @@ enum bf_rc follow(struct session *s, uint32_t backfill, const struct follow_opti
                   struct bf_error *err)
 {
     struct screen screen;
-    screen_open(&screen, o->out);
+    screen_open(&screen, o->out, o->plain);
     struct op_request req;
     client_request(&req, OP_STATUS);
     req.backfill = backfill;

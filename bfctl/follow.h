@@ -12,6 +12,7 @@
 struct follow_options {
     FILE *out;                       /* progress goes there; NULL: none */
     int64_t timeout_ms;              /* 0: none */
+    bool plain;                      /* lines, on a terminal too */
     bool until_halted;               /* one that a check halted, and of which nothing runs, has ended too */
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bfctl/render.h"
+#include "bfctl/watch_words.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -146,6 +147,12 @@ void progress_clock(const json_t *status, const struct progress_rate *rate, stru
     int64_t elapsed_ms = render_number(status, "elapsed_ms");
     bf_format_duration(elapsed_ms / 1000 * 1000, text, sizeof text);
     bf_buf_printf(ret, "elapsed %s", elapsed_ms < 1000 ? "0s" : text);
+    char band[WATCH_WORDS_MAX];
+    watch_eta_words(status, band);
+    if (band[0])
+        bf_buf_printf(ret, ", %s to go", band);
+    if (json_object_get(status, "eta"))          /* the coordinator knows better, also that it does not know */
+        return;
     int64_t eta_ms = progress_eta_ms(rate, c.total - settled(&c));
     if (eta_ms <= 0 || strcmp(render_text(status, "state"), "running") != 0)
         return;
@@ -361,6 +368,10 @@ static void put_head(const json_t *status, const struct progress_look *look, con
     bf_buf_printf(&line, "%s; %" PRId64 " agent%s, %" PRId64 " of %" PRId64 " slots busy", render_safe(render_text(status, "name")),
                   render_number(agents, "connected"), render_number(agents, "connected") == 1 ? "" : "s",
                   render_number(agents, "busy"), render_number(agents, "slots"));
+    char weight[WATCH_WORDS_MAX], rate[WATCH_WORDS_MAX];
+    watch_weight_words(status, weight);
+    watch_rate_words(status, rate);
+    bf_buf_printf(&line, "%s%s%s%s", weight[0] ? "; " : "", weight, rate[0] ? "; " : "", rate);
     put_line(k->dim, bf_buf_cstr(&line), k->off, look->width, ret);
     bf_buf_free(&line);
 }

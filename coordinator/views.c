@@ -179,6 +179,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
     case OP_CREATE: rc = view_create(v, req, &j, err); break;
     case OP_AUDIT: rc = view_audit(v, req, &j, err); break;
+    case OP_WATCH: rc = view_watch(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
     case OP_PAUSE:
     case OP_RESUME:

@@ -58,6 +58,10 @@ enum bf_rc view_select(const struct backfill_view *b, const struct op_request *r
 /* The one step instance that the selectors pick; more or none is refused with how many and which. */
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err);
+/* What a blocker is, in words, and what would change it (cut to fit). */
+struct view_blocker { const char *kind; char detail[256], remedy[256]; };
+void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
+                  struct view_blocker *ret);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);
@@ -72,6 +76,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_watch(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a create: what would run, what would be reused, what stands in its way. */
 enum bf_rc view_create(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

@@ -1,17 +1,11 @@
 /* Lists of instances, and the counts by step that a person watches. */
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/mem.h"
-#include "common/vec.h"
 #include "coordinator/views_parts.h"
+#include "coordinator/views_progress.h"
+#include "coordinator/views_tally.h"
 
-#define STRIP_MAX 60
-#define STEP_ROW_BYTES 370                       /* of the by_step list, without the name */
-#define CACHE_FACTOR 30                          /* a count that took 10 ms is good for 300 ms */
-#define CACHE_MAX 64
+#define STEP_ROW_BYTES 390                       /* of the by_step list, without the name */
 
 /* ---- steps ---- */
 
@@ -147,124 +141,14 @@ enum bf_rc view_steps(const struct view_source *v, const struct op_request *req,
 
 /* ---- status ---- */
 
-struct step_counts { uint64_t n[INSTANCE_STATE_COUNT], upstream_failed, held, stale; char strip[STRIP_MAX + 1]; };
-
-/* The counts of a backfill, step by step, kept for a while. */
-struct counted {
-    uint32_t backfill, n_steps;
-    uint64_t seq;
-    int64_t until_us, used_us;
-    struct step_counts *steps;
-};
-struct views_cache { BF_VEC_TYPE(struct counted) at; };
-
-struct views_cache *views_cache_new(void)
+static json_t *by_step(const struct backfill_view *b, const struct step_tally *counts, size_t *ret_left_out)
 {
-    return bf_xcalloc(1, sizeof(struct views_cache));
-}
-
-void views_cache_free(struct views_cache *c)
-{
-    if (!c)
-        return;
-    for (size_t i = 0; i < c->at.n; i++)
-        free(c->at.at[i].steps);
-    bf_vec_free(&c->at);
-    free(c);
-}
-
-/* One character for a bucket of partitions: what a person must see first wins. */
-static char bucket_char(const uint32_t n[INSTANCE_STATE_COUNT], uint32_t upstream_failed, uint32_t held, uint32_t total)
-{
-    if (n[INSTANCE_FAILED])
-        return 'x';
-    if (n[INSTANCE_RUNNING])
-        return '>';
-    if (held)
-        return '=';
-    if (n[INSTANCE_READY] + n[INSTANCE_ASSIGNED] + n[INSTANCE_BACKING_OFF])
-        return 'o';
-    if (n[INSTANCE_SUCCEEDED] + n[INSTANCE_SKIPPED] == total)
-        return '#';
-    if (upstream_failed)
-        return '~';
-    return n[INSTANCE_CANCELLED] ? '-' : '.';
-}
-
-static void count_step(const struct view_source *v, const struct backfill_view *b, uint32_t step, struct step_counts *ret)
-{
-    uint32_t total = b->plan->steps[step].partitions->n, buckets = total < STRIP_MAX ? total : STRIP_MAX;
-    for (uint32_t k = 0; k < buckets; k++) {
-        uint32_t n[INSTANCE_STATE_COUNT] = {0}, upstream_failed = 0, held = 0;
-        uint32_t from = (uint32_t)((uint64_t)total * k / buckets), until = (uint32_t)((uint64_t)total * (k + 1) / buckets);
-        for (uint32_t index = from; index < until; index++) {
-            struct instance_view i;
-            if (!engine_instance(v->engine, b->id, step, index, &i))
-                continue;
-            bool derived = i.state == INSTANCE_WAITING && i.upstream_failed;
-            n[i.state] += !derived;
-            upstream_failed += derived;
-            held += i.held;
-            ret->stale += i.stale;
-        }
-        ret->strip[k] = bucket_char(n, upstream_failed, held, until - from);
-        ret->held += held;
-        for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
-            ret->n[s] += n[s];
-        ret->upstream_failed += upstream_failed;
-    }
-}
-
-static struct counted count_all(const struct view_source *v, const struct backfill_view *b)
-{
-    int64_t began_us = bf_boottime_us();
-    struct counted c = {.backfill = b->id, .n_steps = (uint32_t)b->plan->n_steps, .seq = v->seq};
-    c.steps = bf_xcalloc(b->plan->n_steps ? b->plan->n_steps : 1, sizeof *c.steps);
-    for (uint32_t s = 0; s < b->plan->n_steps; s++)
-        count_step(v, b, s, &c.steps[s]);
-    c.used_us = bf_boottime_us();
-    int64_t cost_us = c.used_us - began_us;
-    c.until_us = cost_us > 1000 ? c.used_us + CACHE_FACTOR * cost_us : 0;
-    return c;
-}
-
-/* Counts of a backfill: of now, or where counting is dear those of a moment ago.  Without a cache the caller frees *ret_owned. */
-static const struct step_counts *counts_of(const struct view_source *v, const struct backfill_view *b, struct step_counts **ret_owned)
-{
-    *ret_owned = NULL;
-    if (!v->cache) {
-        *ret_owned = count_all(v, b).steps;
-        return *ret_owned;
-    }
-    struct counted *place = NULL;
-    for (size_t i = 0; i < v->cache->at.n; i++) {
-        struct counted *c = &v->cache->at.at[i];
-        if (c->backfill == b->id) {
-            if (c->n_steps == b->plan->n_steps && (c->seq == v->seq || bf_boottime_us() < c->until_us))
-                return c->steps;
-            place = c;
-            break;
-        }
-        if (v->cache->at.n == CACHE_MAX && (!place || c->used_us < place->used_us))
-            place = c;
-    }
-    if (!place)
-        place = bf_vec_add(&v->cache->at);
-    free(place->steps);
-    *place = count_all(v, b);
-    return place->steps;
-}
-
-static json_t *by_step(const struct view_source *v, const struct backfill_view *b, size_t *ret_left_out)
-{
-    struct step_counts *owned;
-    const struct step_counts *counts = counts_of(v, b, &owned);
     json_t *rows = json_array();
     size_t bytes = 0;
     *ret_left_out = 0;
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         const struct plan_step *step = &b->plan->steps[b->plan->order[i]];
-        const struct step_counts *c = &counts[b->plan->order[i]];
+        const struct step_tally *c = &counts[b->plan->order[i]];
         bytes += STEP_ROW_BYTES + strlen(step->name);
         if (bytes > VIEW_BYTES_MAX) {
             *ret_left_out = b->plan->n_steps - i;
@@ -276,14 +160,13 @@ static json_t *by_step(const struct view_source *v, const struct backfill_view *
         json_object_set_new(j, "grain", view_string(plan_grain_name(step->grain)));
         json_object_set_new(j, "total", json_integer(step->partitions->n));
         for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++)
-            json_object_set_new(j, instance_state_name((enum instance_state)s), json_integer((json_int_t)c->n[s]));
-        json_object_set_new(j, "upstream_failed", json_integer((json_int_t)c->upstream_failed));
-        json_object_set_new(j, "held", json_integer((json_int_t)c->held));
-        json_object_set_new(j, "stale", json_integer((json_int_t)c->stale));
+            json_object_set_new(j, instance_state_name((enum instance_state)s), json_integer((json_int_t)c->t.n[s]));
+        json_object_set_new(j, "upstream_failed", json_integer((json_int_t)c->t.upstream_failed));
+        json_object_set_new(j, "held", json_integer((json_int_t)c->t.held));
+        json_object_set_new(j, "stale", json_integer((json_int_t)c->t.stale));
         json_object_set_new(j, "strip", view_string(c->strip));
         json_array_append_new(rows, j);
     }
-    free(owned);
     return rows;
 }
 
@@ -342,12 +225,15 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "started_at", view_time(b.started_us));
     view_queue(v, &b, j);
     json_object_set_new(j, "steps", view_counts(&b));
-    json_object_set_new(j, "by_step", by_step(v, &b, &left_out));
+    struct view_tallies counts = view_tallies(v, &b, INT64_MAX);
+    json_object_set_new(j, "by_step", by_step(&b, counts.steps, &left_out));
     if (left_out)
         json_object_set_new(j, "by_step_left_out", json_integer((json_int_t)left_out));
     json_object_set_new(j, "agents", agents_summary(v));
     json_object_set_new(j, "failures", failures(v, &b));
     json_object_set_new(j, "elapsed_ms", json_integer(until_us > b.created_us ? (until_us - b.created_us) / 1000 : 0));
+    view_put_progress(v, &b, &counts, j);
+    view_tallies_done(&counts);
     *ret = j;
     return BF_OK;
 }

@@ -211,6 +211,15 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     return t;
 }
 
+void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
+                  struct view_blocker *ret)
+{
+    struct blocker_text t = blocker_tell(v, b, step, 0, k);
+    ret->kind = t.kind;
+    snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, t.detail);
+    snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
+}
+
 /* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
 static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n,
                         const struct instance_view *i, const char *failure, char *ret, size_t size)

@@ -41,13 +41,14 @@ const char *op_verb_name(enum op_verb v)
     case OP_FAILURES: return "failures";
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
+    case OP_WATCH: return "watch";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || v == OP_LOG_SEARCH;
+    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || v == OP_LOG_SEARCH || v == OP_WATCH;
 }
 
 /* ---- parameters ---- */

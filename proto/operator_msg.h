@@ -31,7 +31,7 @@ enum op_verb {
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
-    OP_AUDIT = 45, OP_LOG_SEARCH = 47
+    OP_AUDIT = 45, OP_LOG_SEARCH = 47, OP_WATCH = 50
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -76,21 +76,22 @@ struct op_request {
     const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
+    /* WATCH: name: steps that have it in their name; state: their order ("order", "worst", "name"); the page is of these steps.  With a
+     * selector, the name of a step: only this one, and the page is of its partitions. */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
     bool downstream;                         /* CANCEL, RETRY, FORCE, SKIP: what depends on the picked ones too; CREATE: with a reprocess */
     bool keep_running;                       /* CANCEL: what runs goes on to its end */
     bool queue;                              /* CREATE: wait for those that write the same, instead of a refusal */
     enum op_reprocess reprocess;             /* CREATE */
     /* AUDIT; page_offset: index to begin at (0: the first, or backward the newest); backfill: OP_LATEST stands for all */
-    int64_t since_us, until_us;              /* CLOCK_REALTIME; 0: open */
+    int64_t since_us, until_us;              /* AUDIT, LOG_SEARCH: CLOCK_REALTIME, [since, until); 0: open */
     const char *who, *what;                  /* name of a key; what was done, several with commas; "": all */
-    struct bf_arena arena;
-    int64_t since_us, until_us;              /* CLOCK_REALTIME, [since, until); 0: open */
     /* LOG_SEARCH, beside selectors, attempt, name (of the agent), backward (the newest first), page_limit (lines) */
     const char *pattern;                     /* "" : every line */
     uint32_t log_flags;                      /* OP_LOG_… */
     const char *cursor;                      /* of the page before; "" : the first page */
     uint32_t context_before, context_after;  /* lines */
+    struct bf_arena arena;
 };
 
 struct op_reply {

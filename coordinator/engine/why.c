@@ -91,6 +91,27 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
 }
 
+/* What holds a whole backfill. */
+/* What keeps everything of a backfill from starting. */
+static void why_stopped(const struct engine *e, const struct backfill *b, struct answer *a)
+{
+    if (b->state == BACKFILL_PAUSED)
+        add(a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
+    if (e->low)
+        add(a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
+}
+
+bool engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret)
+{
+    struct answer a = {.at = ret, .max = 1};
+    const struct backfill *b = backfill_find(e, backfill);
+    if (!b || step >= b->plan->n_steps || !b->lanes)
+        return false;
+    why_stopped(e, b, &a);
+    why_ready(e, b, step, &a);
+    return a.n > 0;
+}
+
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max)
 {
     struct answer a = {.at = ret, .max = max};
@@ -110,10 +131,7 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
         why_waiting(b, step, index, &a);
     if (backing_off)
         add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clears_at_ms = in->retry_at_ms});
-    if (b->state == BACKFILL_PAUSED)
-        add(&a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
-    if (e->low)
-        add(&a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
+    why_stopped(e, b, &a);
     if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED)
         why_ready(e, b, step, &a);
     return a.n;

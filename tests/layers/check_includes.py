@@ -55,6 +55,7 @@ LIBRARIES = [
     (r"curl/.*\.h", r"agent/http/"),
     (r"pcre2\.h", r"coordinator/logs/log_pattern\.c$"),
     (r"libfyaml\.h", r"common/yaml\.c$"),
+    (r"curses\.h|ncurses.*\.h|term\.h", r"bfctl/watch_screen\.c$"),
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 

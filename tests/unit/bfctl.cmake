@@ -1,3 +1,7 @@
 foreach(thing words progress failures audit commands cluster yaml labels table)
   bf_unit_test(test_bfctl_${thing} SOURCES test_bfctl_${thing}.c LIBS bf_ctl PkgConfig::jansson)
 endforeach()
+bf_unit_test(test_bfctl_watch LIBS bf_ctl PkgConfig::jansson)
+if(TARGET test_bfctl_watch)
+  target_compile_definitions(test_bfctl_watch PRIVATE BF_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+endif()

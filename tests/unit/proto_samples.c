@@ -22,7 +22,7 @@ LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_R
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
      OP_MARK, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_LOG_SEARCH, OP_WATCH);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
@@ -259,8 +259,6 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
-    m.since_us = any_time(s);
-    m.until_us = any_time(s);
     m.pattern = text(s);
     m.log_flags = (uint32_t)below(s, OP_LOG_FLAGS + 1);
     m.cursor = text(s);

@@ -1,0 +1,6 @@
+# The full-screen view on real terminals: tmux reads the screen; a pty sees what becomes of the terminal's settings.
+if(TARGET bfctl AND TARGET bfcoordinator AND TARGET bfagent AND BF_PYTHON3)
+  add_test(NAME integration/watch COMMAND ${BF_PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/integration/test_watch.py)
+  set_tests_properties(integration/watch PROPERTIES LABELS integration TIMEOUT 180 SKIP_RETURN_CODE 77
+                       ENVIRONMENT "BF_BIN=${CMAKE_BINARY_DIR}/bin")
+endif()
