@@ -8,6 +8,6 @@ extern const struct ctl_command cmd_init, cmd_dev, cmd_plan_validate, cmd_plan_s
     cmd_plan_history, cmd_create, cmd_list, cmd_get, cmd_watch, cmd_wait,
     cmd_pause, cmd_resume, cmd_cancel, cmd_retry, cmd_priority, cmd_steps, cmd_agents, cmd_agent_drain, cmd_pools, cmd_logs, cmd_why,
     cmd_checks, cmd_failures, cmd_warehouse_test, cmd_warehouse_init,
-    cmd_status, cmd_fsck, cmd_import_wfformat, cmd_version, cmd_help;
+    cmd_config_show, cmd_support, cmd_status, cmd_fsck, cmd_import_wfformat, cmd_version, cmd_help;
 
 #endif

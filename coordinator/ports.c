@@ -125,6 +125,7 @@ static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
         .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
+        .config = &s->config, .config_path = s->config_path,
     };
     return views_answer(&v, req, ret_json, err);
 }

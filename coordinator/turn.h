@@ -62,6 +62,8 @@ struct turn_settings {
 struct turns;                                    /* opaque */
 struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch);
 void turns_free(struct turns *t);
+/* From the next turn on: when a checkpoint begins.  Both more than 0. */
+void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes);
 
 /* Recovery, in the store's order: plans (bundle bytes), chunks, turns; then turns_recovered(), which rebuilds, starts the grace of
  * D_c for every agent that holds work, and is ready for inputs.  now_ms: CLOCK_BOOTTIME of this process. */

@@ -174,6 +174,8 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;
+    case OP_CONFIG: rc = view_config(v, req, &j, err); break;
+    case OP_JOURNAL: rc = view_journal(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
     }

@@ -65,6 +65,10 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* What is in force, where it came from, and what the file says meanwhile. */
+enum bf_rc view_config(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The last turns of the journal, without values of people. */
+enum bf_rc view_journal(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a change of priority. */
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

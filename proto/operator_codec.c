@@ -36,13 +36,15 @@ const char *op_verb_name(enum op_verb v)
     case OP_PLAN_HISTORY: return "plan history";
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
+    case OP_CONFIG: return "config show";
+    case OP_JOURNAL: return "journal";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES);
+    return (v >= OP_CREATE && v <= OP_PRIORITY) || (v >= OP_PLAN_PUT && v <= OP_FAILURES) || v == OP_CONFIG || v == OP_JOURNAL;
 }
 
 /* ---- parameters ---- */

@@ -74,6 +74,8 @@ void api_tidy(struct api *a, int64_t now_ms) { staging_forget_old(&a->staging, n
 
 enum zap_role api_role_needed(enum op_verb verb)
 {
+    if (verb == OP_CONFIG || verb == OP_JOURNAL)
+        return ROLE_OPERATOR;
     if (verb >= OP_VERSION)
         return ROLE_VIEWER;
     return verb == OP_AGENT_DRAIN ? ROLE_ADMIN : ROLE_OPERATOR;

@@ -29,7 +29,7 @@ struct log_segment { uint32_t id; uint64_t bytes; };
 
 struct log_store {
     char *dir;
-    uint64_t keep_bytes;
+    _Atomic uint64_t keep_bytes;
     uint32_t segment_bytes;
     int fd;                                      /* of the newest segment; the writer's */
     bool dirty;
@@ -165,6 +165,11 @@ static enum bf_rc segment_begin(struct log_store *s, struct bf_error *err)
     bf_vec_push(&s->segments, (struct log_segment){.id = id});
     pthread_mutex_unlock(&s->lock);
     return BF_OK;
+}
+
+void log_store_keep(struct log_store *s, uint64_t keep_bytes)
+{
+    s->keep_bytes = keep_bytes;
 }
 
 /* The newest segment always stays. */

@@ -26,6 +26,9 @@ enum bf_rc log_store_open(const char *dir, uint64_t keep_bytes, uint32_t segment
                           struct bf_error *err) BF_MUST_CHECK;
 void log_store_close(struct log_store *s);       /* NULL is fine */
 
+/* Any thread: how much is kept from the next segment on. */
+void log_store_keep(struct log_store *s, uint64_t keep_bytes);
+
 /* The writer's thread only.  A chunk that does not follow what is there of its attempt is kept too: readers see the gap.
  * One that is there already is passed over.  *ret_acked: bytes of this attempt that need not be sent again. */
 enum bf_rc log_store_append(struct log_store *s, const uint8_t key[LOG_KEY_BYTES], const struct log_msg *chunk, uint64_t *ret_acked,

@@ -143,3 +143,8 @@ void logs_close(struct logs *l)
 
 const char *logs_endpoint(const struct logs *l) { return door_endpoint(l->door); }
 struct log_store *logs_store(struct logs *l) { return l->store; }
+
+void logs_keep(struct logs *l, uint64_t keep_bytes)
+{
+    log_store_keep(l->store, keep_bytes);
+}
