@@ -164,7 +164,7 @@ static bool is_live(const json_t *backfill)
     return false;
 }
 
-/* The list, and of those that are live, the newest first, and the one that was named, all there is.  named: OP_LATEST stands for none here. */
+/* The list; of those that are live, the newest first, and of the one that was named, all there is. */
 static void add_backfills(struct collecting *c, bool named, uint32_t backfill)
 {
     struct op_request req;
@@ -175,6 +175,10 @@ static void add_backfills(struct collecting *c, bool named, uint32_t backfill)
     client_request(&req, OP_LIST);
     req.page_limit = LIST_MAX;
     json_t *list = ask(c, &req, false, 0, "backfills.json");
+    if (named && backfill == OP_LATEST && words_backfill(render_text(json_array_get(list, 0), "id"), &backfill, &ignored) != BF_OK) {
+        support_leave_out(&c->bundle, "the newest backfill", "there is none, or it is not known");
+        named = false;
+    }
     if (named)
         chosen[n++] = backfill;
     json_array_foreach(list, i, row) {

@@ -96,15 +96,21 @@ void support_put_hidden(const struct support *s, const char *text, struct bf_buf
     }
 }
 
-enum bf_rc support_add(struct support *s, const char *file, const char *what, const char *text, struct bf_error *err)
+static enum bf_rc put_file(struct support *s, const char *file, const char *what, struct bf_buf *text, struct bf_error *err)
 {
     BF_AUTO_FREE char *folder = bf_path_join(s->base, s->name);
     BF_AUTO_FREE char *path = bf_path_join(folder, file);
-    struct bf_buf clean = {0};
-    support_put_hidden(s, text, &clean);
-    enum bf_rc rc = bf_file_write(path, bf_buf_cstr(&clean), clean.len, 0600, err);
+    enum bf_rc rc = bf_file_write(path, bf_buf_cstr(text), text->len, 0600, err);
     if (rc == BF_OK)
         bf_buf_printf(&s->manifest, "  %-28s %s\n", file, what);
+    return rc;
+}
+
+enum bf_rc support_add(struct support *s, const char *file, const char *what, const char *text, struct bf_error *err)
+{
+    struct bf_buf clean = {0};
+    support_put_hidden(s, text, &clean);
+    enum bf_rc rc = put_file(s, file, what, &clean, err);
     bf_buf_free(&clean);
     return rc;
 }
@@ -147,7 +153,7 @@ enum bf_rc support_add_json(struct support *s, const char *file, const char *wha
     else
         json_array_foreach(clean, i, row)
             put_dump(row, JSON_COMPACT, &text);
-    enum bf_rc rc = support_add(s, file, what, bf_buf_cstr(&text), err);
+    enum bf_rc rc = put_file(s, file, what, &text, err);
     json_decref(clean);
     bf_buf_free(&text);
     return rc;

@@ -24,7 +24,7 @@ import threading
 import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
-    "quickstart", "operations", "security", "testing", "guarantees", "architecture", "configuration", "sql", "warehouses", "checks", "http",
+    "quickstart", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql", "warehouses", "checks", "http",
     "deployment")]
 COMMAND_S = 60
 START_S = 60
