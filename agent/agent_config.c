@@ -207,6 +207,9 @@ void agent_config_done(struct agent_config *c)
     *c = (struct agent_config){0};
 }
 
+size_t agent_config_n(void) { return agent_settings_n; }
+const struct bf_setting *agent_setting(size_t i) { return &agent_settings[i]; }
+
 static void put_value(const void *config, size_t i, struct bf_buf *ret)
 {
     bf_config_put_value(&agent_settings[i], config, ret);

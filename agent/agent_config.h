@@ -52,6 +52,12 @@ enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct 
 void agent_config_done(struct agent_config *c);
 /* Append a line "key: value    # origin" for each setting, with the defaults that this host gives. */
 void agent_config_put(const struct agent_config *c, const char *path, struct bf_buf *ret);
+/* The table of settings. */
+size_t agent_config_n(void);
+const struct bf_setting *agent_setting(size_t i);
+/* SIGHUP: read path again, and put in force what a plan may name (allow_env, connection_env, allow_secrets, secret_env), for attempts that
+ * start from now on.  What else differs is told in the log by name and waits for the next start; a file with a mistake changes nothing. */
+void agent_config_reload(struct agent_config *now, const char *path);
 /* Two lines, "public: Z85" and "secret: Z85"; refused when the group or others can read the file. */
 enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 /* Is this one of the names? */

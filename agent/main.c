@@ -75,7 +75,7 @@ static int run(const struct words *words, struct agent_config *config)
     }
     bf_log_open("agent", words->verbose ? BF_LOG_DEBUG : BF_LOG_INFO);
     const struct guardian_setup guardian = {.name = config->name, .state_dir = config->state_dir, .cgroup_mode = config->cgroup_mode};
-    struct agent_setup agent = {.config = config, .keys = &keys, .own_env = (const char *const *)environ};
+    struct agent_setup agent = {.config = config, .config_path = words->config, .keys = &keys, .own_env = (const char *const *)environ};
     if (guardian_run(&guardian, agent_loop, &agent, &status, &err) != BF_OK)
         return complain(&err);
     return status;

@@ -41,6 +41,10 @@ enum bf_rc client_keys_read(const char *path, struct client_keys *ret, struct bf
 /* A fresh key pair. */
 enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 
+/* Version of the library that carries the messages, "4.3.4". */
+struct client_library { char text[32]; };
+struct client_library client_library(void);
+
 struct client;                                   /* opaque */
 /* Connects in the background.  settings are borrowed for the life of the client. */
 enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err) BF_MUST_CHECK;

@@ -105,3 +105,12 @@ enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err)
         return bf_fail(err, BF_INTERNAL, "cannot make a pair of keys: %s", zmq_strerror(zmq_errno()));
     return BF_OK;
 }
+
+struct client_library client_library(void)
+{
+    struct client_library ret;
+    int major, minor, patch;
+    zmq_version(&major, &minor, &patch);
+    snprintf(ret.text, sizeof ret.text, "%d.%d.%d", major, minor, patch);
+    return ret;
+}

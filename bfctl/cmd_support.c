@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "bfctl/commands.h"
 #include "bfctl/config_document.h"
@@ -96,13 +95,12 @@ static void add_versions(struct collecting *c)
 {
     struct utsname u;
     struct op_request req;
-    int major, minor, patch;
+    struct client_library zeromq = client_library();
     uname(&u);
-    zmq_version(&major, &minor, &patch);
     json_t *document = json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "bfctl", BF_VERSION, "host", "system", u.sysname, "release", u.release,
                                  "version", u.version, "machine", u.machine);
-    json_object_set_new(document, "libraries", json_pack("{s:s, s:s, s:o}", "glibc", gnu_get_libc_version(), "jansson", jansson_version_str(),
-                                                         "zeromq", json_sprintf("%d.%d.%d", major, minor, patch)));
+    json_object_set_new(document, "libraries", json_pack("{s:s, s:s, s:s}", "glibc", gnu_get_libc_version(), "jansson", jansson_version_str(),
+                                                         "zeromq", zeromq.text));
     client_request(&req, OP_VERSION);
     json_t *server = ask(c, &req, false, 0, "version of the coordinator");
     json_object_set_new(document, "coordinator", server ? server : json_null());
@@ -110,19 +108,22 @@ static void add_versions(struct collecting *c)
     json_decref(document);
 }
 
-/* Values of parameters, to be hidden. */
-static void learn_params(struct collecting *c, uint32_t backfill)
+/* Values of parameters, to be hidden; false when they are not known, and nothing of this backfill may be shown. */
+static bool learn_params(struct collecting *c, uint32_t backfill)
 {
     struct op_request req;
     const char *key;
     json_t *value;
     client_request(&req, OP_GET);
     req.backfill = backfill;
-    json_t *document = ask(c, &req, false, 0, "names of parameters");
+    BF_AUTO_FREE char *what = bf_xasprintf("bf-%" PRIu32, backfill);
+    json_t *document = ask(c, &req, false, 0, what);
+    bool known = document != NULL;
     json_object_foreach(json_object_get(document, "params"), key, value)
         if (json_is_string(value))
             support_hide(&c->bundle, json_string_value(value));
     json_decref(document);
+    return known;
 }
 
 static void add_failures(struct collecting *c, uint32_t backfill)
@@ -179,13 +180,12 @@ static void add_backfills(struct collecting *c, bool named, uint32_t backfill)
         support_leave_out(&c->bundle, "the newest backfill", "there is none, or it is not known");
         named = false;
     }
-    if (named)
+    if (named && learn_params(c, backfill))
         chosen[n++] = backfill;
     json_array_foreach(list, i, row) {
         if (words_backfill(render_text(row, "id"), &id, &ignored) != BF_OK)
             continue;
-        learn_params(c, id);
-        if (is_live(row) && n <= LIVE_MAX && !(named && id == backfill))
+        if (learn_params(c, id) && is_live(row) && n <= LIVE_MAX && !(named && id == backfill))
             chosen[n++] = id;
     }
     if (list)

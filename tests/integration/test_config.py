@@ -169,6 +169,35 @@ class Settings(unittest.TestCase):
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(good)
 
+    def test_an_agent_hears_it_too(self):
+        plan, conf = os.path.join(self.folder, "seen.yaml"), os.path.join(self.cluster.dir, "agent-1.conf")
+        log = os.path.join(self.cluster.dir, "log", "agent-1.log")
+        with open(plan, "w", encoding="utf-8") as f:
+            f.write("apiVersion: backfill/v1\nkind: Plan\nname: seen\nsteps:\n  see: {run: [sh, -c, 'test -n \"$CANARY_OTHER\" || exit 126']}\n")
+        b = self.cluster.create(plan)
+        self.assertEqual(self.cluster.ctl("wait", b, check=False).returncode, 1)
+        with open(conf, encoding="utf-8") as f:
+            lines = [line for line in f if not re.match(r"(slots|allow_env):", line)]
+
+        def hangup(more, event):
+            with open(conf, "w", encoding="utf-8") as f:
+                f.writelines(lines + more)
+            before = os.path.getsize(log)
+            self.cluster.kill("agent-1", signal.SIGHUP)
+
+            def said():
+                with open(log, encoding="utf-8") as f:
+                    f.seek(before)
+                    text = f.read()
+                return text if f"event={event}" in text else None
+            return wait_until(event, said)
+
+        self.assertIn("unknown key allow_enf; did you mean allow_env", hangup(["allow_enf: [CANARY_OTHER]\n"], "reload_failed"))
+        said = hangup(["slots: 77\n", "allow_env: [CANARY_OTHER]\n"], "reloaded")
+        self.assertRegex(said, r"slots changed from \d+ to 77: takes effect at the next start")
+        self.cluster.ctl("retry", b)
+        self.assertEqual(self.cluster.ctl("wait", b, check=False).returncode, 0)
+
     # ---- the bundle ----
 
     def bundle(self, *words, env=None):
@@ -217,9 +246,9 @@ class Settings(unittest.TestCase):
         self.assertIn("no entry with ***", [g["text"] for g in failures if g["step"] == "told"][0])
         self.assertTrue(all("sql" not in g for g in failures))
         rows = [json.loads(line) for line in files["journal.jsonl"].splitlines()]
-        (created,) = [r for r in rows if r.get("record") == "backfill_created"]
+        (created,) = [r for r in rows if r.get("record") == "backfill_created" and f"bf-{r['backfill']}" == b]
         self.assertEqual(created["params"], ["password"])
-        self.assertEqual(sum(r.get("record") == "ended" for r in rows), 6)
+        self.assertEqual(sum(r.get("record") == "ended" and f"bf-{r['backfill']}" == b for r in rows), 6)
         self.assertEqual(files["fsck.txt"], "clean\n")
         self.journal_is_bounded()
         self.viewers_get_less()
