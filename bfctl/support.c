@@ -186,9 +186,10 @@ enum bf_rc support_pack(struct support *s, const char *path, struct bf_error *er
 {
     BF_AUTO_FREE char *folder = bf_path_join(s->base, s->name);
     BF_AUTO_FREE char *file = bf_path_join(folder, "MANIFEST");
-    bf_buf_printf(&s->manifest, "\nNever in it: connection strings and secrets (they are resolved on agents and pass through nobody else), secret halves of keys,\n"
-                                "sources of plans, statements, values of parameters (also not inside of other texts: they show as ***).\n"
-                                "Texts of failures and lines of logs are what steps and programs wrote: read them before you send them.\n");
+    bf_buf_printf(&s->manifest,
+                  "\nNever in it: connection strings and secrets (they are resolved on agents and pass through nobody else), secret\n"
+                  "halves of keys, sources of plans, statements, values of parameters (also not inside of other texts: they show as ***).\n"
+                  "Texts of failures and lines of logs are what steps and programs wrote: read them before you send them.\n");
     bf_buf_printf(&s->manifest, "\nLeft out this time:\n%s", s->n_left_out ? bf_buf_cstr(&s->left_out) : "  nothing\n");
     enum bf_rc rc = bf_file_write(file, bf_buf_cstr(&s->manifest), s->manifest.len, 0600, err);
     return rc == BF_OK ? run_tar(s, path, err) : rc;

@@ -99,8 +99,9 @@ void bf_config_put_lines(const char *path, const struct bf_setting *table, size_
         struct bf_buf value = {0}, origin = {0};
         put_value(config, i, &value);
         bf_config_put_origin(&table[i], &origins[i], path, &origin);
-        bf_buf_printf(ret, "%s:%*s %-*s # %s\n", table[i].key, (int)(strlen(table[i].key) < KEY_COLUMN ? KEY_COLUMN - strlen(table[i].key) : 0),
-                      "", VALUE_COLUMN, bf_buf_cstr(&value), bf_buf_cstr(&origin));
+        const size_t key_bytes = strlen(table[i].key);
+        bf_buf_printf(ret, "%s:%*s %-*s # %s\n", table[i].key, (int)(key_bytes < KEY_COLUMN ? KEY_COLUMN - key_bytes : 0), "", VALUE_COLUMN,
+                      bf_buf_cstr(&value), bf_buf_cstr(&origin));
         bf_buf_free(&value);
         bf_buf_free(&origin);
     }

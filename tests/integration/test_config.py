@@ -162,7 +162,8 @@ class Settings(unittest.TestCase):
             good = f.read()
         with open(self.conf, "a", encoding="utf-8") as f:
             f.write("log_kept: 3Gi\n")
-        self.assertRegex(self.hangup("reload_failed"), rf"coordinator\.conf:{good.count(chr(10)) + 1}:1: error: unknown key log_kept; did you mean log_keep")
+        place = rf"coordinator\.conf:{good.count(chr(10)) + 1}:1"
+        self.assertRegex(self.hangup("reload_failed"), rf"{place}: error: unknown key log_kept; did you mean log_keep")
         document, rows = self.in_force()
         self.assertIn("log_kept", document["problem"])
         self.assertEqual(rows["log_keep"]["value"], "2Gi")
@@ -173,7 +174,8 @@ class Settings(unittest.TestCase):
         plan, conf = os.path.join(self.folder, "seen.yaml"), os.path.join(self.cluster.dir, "agent-1.conf")
         log = os.path.join(self.cluster.dir, "log", "agent-1.log")
         with open(plan, "w", encoding="utf-8") as f:
-            f.write("apiVersion: backfill/v1\nkind: Plan\nname: seen\nsteps:\n  see: {run: [sh, -c, 'test -n \"$CANARY_OTHER\" || exit 126']}\n")
+            f.write("apiVersion: backfill/v1\nkind: Plan\nname: seen\n"
+                    "steps:\n  see: {run: [sh, -c, 'test -n \"$CANARY_OTHER\" || exit 126']}\n")
         b = self.cluster.create(plan)
         self.assertEqual(self.cluster.ctl("wait", b, check=False).returncode, 1)
         with open(conf, encoding="utf-8") as f:
