@@ -55,6 +55,7 @@ static const struct bf_setting agent_settings[] = {
     {"log_bytes_max", BF_SET_SIZE, AT(log_bytes_max), "64Mi", 0, 1LL << 40, "log kept of one attempt; more is cut, and said", NULL},
 };
 static const size_t agent_settings_n = sizeof agent_settings / sizeof agent_settings[0];
+_Static_assert(sizeof agent_settings / sizeof agent_settings[0] <= AGENT_SETTINGS_MAX, "raise AGENT_SETTINGS_MAX");
 
 static bool name_valid(const char *s)
 {
@@ -176,7 +177,7 @@ static char *default_helper(const char *name)
 
 enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct bf_error *err)
 {
-    enum bf_rc rc = bf_config_read(path, agent_settings, agent_settings_n, ret, err);
+    enum bf_rc rc = bf_config_read_origins(path, agent_settings, agent_settings_n, ret, ret->origins, err);
     if (rc == BF_OK)
         rc = check_words(ret, path, err);
     if (rc == BF_OK)
@@ -204,6 +205,19 @@ void agent_config_done(struct agent_config *c)
     bf_config_done(agent_settings, agent_settings_n, c);
     free(c->step_home);
     *c = (struct agent_config){0};
+}
+
+size_t agent_config_n(void) { return agent_settings_n; }
+const struct bf_setting *agent_setting(size_t i) { return &agent_settings[i]; }
+
+static void put_value(const void *config, size_t i, struct bf_buf *ret)
+{
+    bf_config_put_value(&agent_settings[i], config, ret);
+}
+
+void agent_config_put(const struct agent_config *c, const char *path, struct bf_buf *ret)
+{
+    bf_config_put_lines(path, agent_settings, agent_settings_n, c->origins, put_value, c, ret);
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,8 @@
 /* The label that every agent has, with its name: a step can be sent to one agent. */
 #define AGENT_NAME_LABEL "agent"
 
+#define AGENT_SETTINGS_MAX 40u
+
 struct agent_config {
     char *name;
     char *coordinator, *logs;                /* endpoints, tcp://host:port; logs may be NULL: none are sent */
@@ -33,6 +35,8 @@ struct agent_config {
     char *sql_helper, *http_helper;
     uint64_t log_bytes_max;
 
+    struct bf_origin origins[AGENT_SETTINGS_MAX];    /* of each setting, in the order of the table */
+
     /* made from the above */
     enum cgroup_mode cgroup_mode;
     bool switch_user;
@@ -46,6 +50,14 @@ struct agent_keys { char public_key[AGENT_KEY_CHARS + 1], secret_key[AGENT_KEY_C
 /* Read, check and complete.  On failure the structure must still be released. */
 enum bf_rc agent_config_read(const char *path, struct agent_config *ret, struct bf_error *err) BF_MUST_CHECK;
 void agent_config_done(struct agent_config *c);
+/* Append a line "key: value    # origin" for each setting, with the defaults that this host gives. */
+void agent_config_put(const struct agent_config *c, const char *path, struct bf_buf *ret);
+/* The table of settings. */
+size_t agent_config_n(void);
+const struct bf_setting *agent_setting(size_t i);
+/* SIGHUP: read path again, and put in force what a plan may name (allow_env, connection_env, allow_secrets, secret_env), for attempts that
+ * start from now on.  What else differs is told in the log by name and waits for the next start; a file with a mistake changes nothing. */
+void agent_config_reload(struct agent_config *now, const char *path);
 /* Two lines, "public: Z85" and "secret: Z85"; refused when the group or others can read the file. */
 enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 /* Is this one of the names? */

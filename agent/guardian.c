@@ -209,8 +209,8 @@ static void read_signals(struct guardian *g)
     while (read(g->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             stop(g);
-        else if (info.ssi_signo == SIGHUP)
-            bf_warn("reload", "text=\"not supported yet: start the agent anew to change its configuration\"");
+        else if (info.ssi_signo == SIGHUP && g->agent > 0)
+            kill(g->agent, SIGHUP);          /* it reads its configuration again */
     reap(g);
 }
 

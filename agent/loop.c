@@ -277,6 +277,10 @@ static void hear_signals(struct loop *l)
 {
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            agent_config_reload(l->setup->config, l->setup->config_path);
+            continue;
+        }
         bf_info("draining", "by=signal attempts=%zu", core_n_attempts(l->core));
         atomic_store(&l->page->draining, true);
         tell_core(l, &(struct core_event){.kind = CORE_DRAIN, .at_us = bf_realtime_us()});
@@ -381,9 +385,9 @@ static enum bf_rc open_descriptors(struct loop *l, int guardian_fd, struct bf_er
     sigset_t set;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);                 /* of a terminal: the guardian hears it */
-    signal(SIGHUP, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);                 /* the guardian hands it on */
     sigprocmask(SIG_SETMASK, &set, NULL);
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -6,7 +6,8 @@
 #include "agent/guardian.h"
 
 struct agent_setup {
-    const struct agent_config *config;
+    struct agent_config *config;             /* changed by SIGHUP alone */
+    const char *config_path;
     const struct agent_keys *keys;
     const char *const *own_env;
 };

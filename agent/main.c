@@ -15,11 +15,12 @@
 
 extern char **environ;
 
-struct words { const char *config, *probe; bool check, version, help, verbose; };
+struct words { const char *config, *probe; bool check, show, version, help, verbose; };
 
 static const struct bf_option options[] = {
     {"config", 'c', BF_OPT_STRING, offsetof(struct words, config), "FILE", "the agent's configuration (YAML)"},
     {"check-config", 0, BF_OPT_FLAG, offsetof(struct words, check), NULL, "read the configuration and the keys, say whether they are good, and exit"},
+    {"show-config", 0, BF_OPT_FLAG, offsetof(struct words, show), NULL, "print each setting, its value and where it comes from, and exit"},
     {"probe", 0, BF_OPT_STRING, offsetof(struct words, probe), "QUESTION",
      "ask the agent that runs with this configuration: live or ready; exit status 0 means yes"},
     {"verbose", 'v', BF_OPT_FLAG, offsetof(struct words, verbose), NULL, "log every attempt"},
@@ -41,11 +42,25 @@ static int help(void)
     return 0;
 }
 
+static int show_config(const char *path, struct agent_config *config)
+{
+    struct bf_error err = {0};
+    struct bf_buf text = {0};
+    if (agent_config_read(path, config, &err) != BF_OK)
+        return complain(&err);
+    agent_config_put(config, path, &text);
+    fputs(bf_buf_cstr(&text), stdout);
+    bf_buf_free(&text);
+    return 0;
+}
+
 static int run(const struct words *words, struct agent_config *config)
 {
     struct bf_error err = {0};
     struct agent_keys keys;
     int status = 0;
+    if (words->show)
+        return show_config(words->config, config);
     if (words->probe && agent_config_read(words->config, config, &err) == BF_OK && probe_ask(config->state_dir, words->probe, &err) == BF_OK) {
         puts(words->probe);
         return 0;
@@ -60,7 +75,7 @@ static int run(const struct words *words, struct agent_config *config)
     }
     bf_log_open("agent", words->verbose ? BF_LOG_DEBUG : BF_LOG_INFO);
     const struct guardian_setup guardian = {.name = config->name, .state_dir = config->state_dir, .cgroup_mode = config->cgroup_mode};
-    struct agent_setup agent = {.config = config, .keys = &keys, .own_env = (const char *const *)environ};
+    struct agent_setup agent = {.config = config, .config_path = words->config, .keys = &keys, .own_env = (const char *const *)environ};
     if (guardian_run(&guardian, agent_loop, &agent, &status, &err) != BF_OK)
         return complain(&err);
     return status;

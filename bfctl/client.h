@@ -9,10 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
+#include "common/config.h"
 #include "common/error.h"
 #include "proto/operator_msg.h"
 
 #define CLIENT_REQUEST_TIMEOUT_MS 10000
+#define CLIENT_SETTINGS_N 3
 #define CLIENT_KEY_TEXT 41                       /* Z85 of a key, and a NUL */
 
 /* bfctl.conf.  Owned; released by client_settings_done(). */
@@ -22,11 +25,14 @@ struct client_settings {
     char *server_key;                            /* Z85 */
     char *key_file;
     int64_t request_timeout_ms;
+    struct bf_origin origins[CLIENT_SETTINGS_N];
 };
 
 /* Read path, or with NULL the first that is there: $BFCTL_CONFIG, ~/.config/bf/bfctl.conf, /etc/bf/bfctl.conf.  *ret is
  * all-zero before. */
 enum bf_rc client_settings_read(const char *path, struct client_settings *ret, struct bf_error *err) BF_MUST_CHECK;
+/* The settings by number, for showing. */
+const struct bf_setting *client_setting(size_t i);
 void client_settings_done(struct client_settings *s);
 
 /* Both keys of a key file ("public: Z85", "secret: Z85"). */
@@ -34,6 +40,10 @@ struct client_keys { char public[CLIENT_KEY_TEXT], secret[CLIENT_KEY_TEXT]; };
 enum bf_rc client_keys_read(const char *path, struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 /* A fresh key pair. */
 enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
+
+/* Version of the library that carries the messages, "4.3.4". */
+struct client_library { char text[32]; };
+struct client_library client_library(void);
 
 struct client;                                   /* opaque */
 /* Connects in the background.  settings are borrowed for the life of the client. */

@@ -19,6 +19,12 @@ static const struct bf_setting table[] = {
     {"key_file", BF_SET_PATH, offsetof(struct client_settings, key_file), NULL, 0, 0, "file with your own pair of keys", NULL},
 };
 #define TABLE_N (sizeof table / sizeof table[0])
+_Static_assert(TABLE_N == CLIENT_SETTINGS_N, "client.h has room for each setting");
+
+const struct bf_setting *client_setting(size_t i)
+{
+    return &table[i];
+}
 
 /* The first file that is there; NULL when none is. */
 static char *find_file(void)
@@ -43,7 +49,7 @@ enum bf_rc client_settings_read(const char *path, struct client_settings *ret, s
     if (!ret->path)
         return bf_fail(err, BF_USAGE, "no configuration: give --config FILE or set BFCTL_CONFIG (looked for "
                        "~/.config/bf/bfctl.conf and /etc/bf/bfctl.conf); `bfctl dev` makes a cluster to try");
-    enum bf_rc rc = bf_config_read(ret->path, table, TABLE_N, ret, err);
+    enum bf_rc rc = bf_config_read_origins(ret->path, table, TABLE_N, ret, ret->origins, err);
     if (rc != BF_OK)
         return rc;
     if (!ret->api || !ret->server_key || !ret->key_file)
@@ -98,4 +104,13 @@ enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err)
     if (zmq_curve_keypair(ret->public, ret->secret) != 0)
         return bf_fail(err, BF_INTERNAL, "cannot make a pair of keys: %s", zmq_strerror(zmq_errno()));
     return BF_OK;
+}
+
+struct client_library client_library(void)
+{
+    struct client_library ret;
+    int major, minor, patch;
+    zmq_version(&major, &minor, &patch);
+    snprintf(ret.text, sizeof ret.text, "%d.%d.%d", major, minor, patch);
+    return ret;
 }

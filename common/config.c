@@ -20,8 +20,15 @@ struct reading {
     size_t n;
     char *config;
     const char *folder;                  /* of the file; NULL without one */
+    struct bf_origin *origins;           /* of each setting; NULL: not asked for */
     struct bf_diags diags;
 };
+
+static void note_origin(struct reading *r, const struct bf_setting *s, enum bf_origin_kind kind, unsigned line)
+{
+    if (r->origins)
+        r->origins[s - r->table] = (struct bf_origin){kind, line};
+}
 
 static bool has_bounds(const struct bf_setting *s)
 {
@@ -163,6 +170,7 @@ static void read_value(struct reading *r, const struct bf_setting *s, const stru
     /* "key:" with nothing behind it leaves the default, as if the line were a comment. */
     if (s->kind != BF_SET_CUSTOM && bf_yaml_is_null(node))
         return;
+    note_origin(r, s, BF_ORIGIN_FILE, node->mark.line);
     if (s->kind == BF_SET_CUSTOM)
         s->custom(node, field, &r->diags);
     else if (s->kind == BF_SET_STRINGS)
@@ -281,10 +289,10 @@ static void read_file_text(struct reading *r)
 
 /* --- the environment --- */
 
-static void environment_name(const char *key, char *ret, size_t ret_size)
+void bf_config_variable(const char *key, char ret[BF_CONFIG_VARIABLE_MAX])
 {
-    size_t n = (size_t)snprintf(ret, ret_size, "BF_");
-    for (; *key && n + 1 < ret_size; key++) {
+    size_t n = (size_t)snprintf(ret, BF_CONFIG_VARIABLE_MAX, "BF_");
+    for (; *key && n + 1 < BF_CONFIG_VARIABLE_MAX; key++) {
         char c = *key;
         ret[n++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c == '.' || c == '-' ? '_' : c;
     }
@@ -295,11 +303,12 @@ static void read_environment(struct reading *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct bf_setting *s = &r->table[i];
-        char name[128], reason[256];
-        environment_name(s->key, name, sizeof name);
+        char name[BF_CONFIG_VARIABLE_MAX], reason[256];
+        bf_config_variable(s->key, name);
         const char *value = getenv(name);
         if (!value)
             continue;
+        note_origin(r, s, BF_ORIGIN_ENVIRONMENT, 0);
         if (s->kind >= BF_SET_STRINGS)
             bf_diag_add(&r->diags, BF_DIAG_ERROR, (struct bf_mark){0, 0}, "%s cannot be set by %s: lists and maps come from the file",
                         s->key, name);
@@ -323,7 +332,13 @@ static void set_presets(struct reading *r)
 
 enum bf_rc bf_config_read(const char *path, const struct bf_setting *table, size_t n, void *config, struct bf_error *err)
 {
-    struct reading r = {.table = table, .n = n, .config = config, .diags = {.file = path ? path : "environment"}};
+    return bf_config_read_origins(path, table, n, config, NULL, err);
+}
+
+enum bf_rc bf_config_read_origins(const char *path, const struct bf_setting *table, size_t n, void *config, struct bf_origin *ret_origins,
+                                  struct bf_error *err)
+{
+    struct reading r = {.table = table, .n = n, .config = config, .origins = ret_origins, .diags = {.file = path ? path : "environment"}};
     struct bf_buf text = {0}, report = {0};
     BF_AUTO_FREE char *folder = path && strcmp(path, "-") != 0 ? bf_path_dir(path) : NULL;
     enum bf_rc rc = path ? bf_file_read(path, CONFIG_MAX_BYTES, &text, err) : BF_OK;

@@ -65,6 +65,10 @@ static const struct bf_setting settings[] = {
      .help = "age below which no record of the audit trail goes"},
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
+_Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "raise CONFIG_SETTINGS_MAX");
+
+size_t coordinator_settings_n(void) { return N_SETTINGS; }
+const struct bf_setting *coordinator_setting(size_t i) { return &settings[i]; }
 
 /* [A-Za-z0-9_.-]+, as in plans. */
 static bool name_valid(const char *s)
@@ -199,7 +203,7 @@ struct lease_settings coordinator_config_lease(const struct coordinator_config *
 enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *ret, struct bf_error *err)
 {
     memset(ret, 0, sizeof *ret);
-    enum bf_rc rc = bf_config_read(path, settings, N_SETTINGS, ret, err);
+    enum bf_rc rc = bf_config_read_origins(path, settings, N_SETTINGS, ret, ret->origins, err);
     if (rc == BF_OK)
         rc = check_keys(ret, path, err);
     if (rc != BF_OK)

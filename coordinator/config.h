@@ -2,6 +2,7 @@
 #ifndef BF_COORDINATOR_CONFIG_H
 #define BF_COORDINATOR_CONFIG_H
 
+#include "common/config.h"
 #include "common/error.h"
 #include "common/vec.h"
 #include "coordinator/engine/lease.h"
@@ -10,6 +11,8 @@
 struct config_pool { char *name; uint32_t slots; };
 struct config_pools { BF_VEC_TYPE(struct config_pool) at; };
 struct config_keys { BF_VEC_TYPE(struct zap_key) at; };
+
+#define CONFIG_SETTINGS_MAX 64u
 
 struct coordinator_config {
     char *api, *fleet, *logs;                    /* endpoints */
@@ -23,13 +26,29 @@ struct coordinator_config {
     int64_t log_keep_age_ms;
     uint64_t log_keep_bytes, journal_keep_bytes, details_keep_bytes, audit_keep_bytes;
     int64_t audit_keep_ms;
+    struct bf_origin origins[CONFIG_SETTINGS_MAX];   /* of each setting, in the order of the table */
 };
+
+/* The table of settings. */
+size_t coordinator_settings_n(void);
+const struct bf_setting *coordinator_setting(size_t i);
 
 /* Read and check everything that can be checked without the key file.  *ret is released by coordinator_config_done(), also
  * after failure. */
 enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *ret, struct bf_error *err) BF_MUST_CHECK;
 void coordinator_config_done(struct coordinator_config *c);
 struct lease_settings coordinator_config_lease(const struct coordinator_config *c);
+
+/* --- config_show.c --- */
+
+/* Append the value of setting i as the file says it; of keys their names and roles alone. */
+void coordinator_config_put_value(const struct coordinator_config *c, size_t i, struct bf_buf *ret);
+/* A line "key: value    # origin" for each setting. */
+void coordinator_config_put(const struct coordinator_config *c, const char *path, struct bf_buf *ret);
+/* Does SIGHUP put it in force?  Else the next start does. */
+bool coordinator_setting_reloads(size_t i);
+/* Take what SIGHUP puts in force from fresh, which is left as the one that may be released. */
+void coordinator_config_take(struct coordinator_config *c, struct coordinator_config *fresh);
 
 /* A key file: two lines "public: Z85" and "secret: Z85", readable by its owner alone. */
 enum bf_rc coordinator_key_read(const char *path, uint8_t ret_public[ZAP_KEY_BYTES], uint8_t ret_secret[ZAP_KEY_BYTES],

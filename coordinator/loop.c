@@ -36,29 +36,6 @@ void service_look_at_room(struct service *s)
         bf_info("store_room_again", "disk_free_bytes=%" PRIu64, room.disk_free_bytes);
 }
 
-/* Keys and pools change at once; everything else needs a restart.  A configuration that is not valid changes nothing. */
-static void reload(struct service *s)
-{
-    struct coordinator_config fresh;
-    struct bf_error err = {0};
-    bf_supervisor_reloading(s->supervisor);
-    enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
-    if (rc == BF_OK)
-        rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
-    if (rc != BF_OK) {
-        bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
-        trail_reload_failed(s, err.rc);
-    } else {
-        fleet_forget_revoked(s->fleet);
-        for (size_t i = 0; i < fresh.pools.at.n; i++)
-            turn_pool(s->turns, fresh.pools.at.at[i].name, fresh.pools.at.at[i].slots);
-        bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
-        trail_reloaded(s, &fresh);
-    }
-    coordinator_config_done(&fresh);
-    bf_supervisor_ready(s->supervisor);
-}
-
 static void say_status(struct service *s)
 {
     const struct engine *e = turn_engine(s->turns);
@@ -77,7 +54,7 @@ static void signals_take(struct service *s)
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            reload(s);
+            service_reload(s);
         else
             s->stop = true;
     }

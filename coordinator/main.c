@@ -8,11 +8,12 @@
 #include "coordinator/config.h"
 #include "coordinator/service.h"
 
-struct options { const char *config; bool check, debug, version, help; };
+struct options { const char *config; bool check, show, debug, version, help; };
 
 static const struct bf_option table[] = {
     {"config", 'c', BF_OPT_STRING, offsetof(struct options, config), "FILE", "the coordinator's configuration"},
     {"check-config", 0, BF_OPT_FLAG, offsetof(struct options, check), NULL, "read the configuration, say what is wrong, and end"},
+    {"show-config", 0, BF_OPT_FLAG, offsetof(struct options, show), NULL, "print each setting, its value and where it comes from, and end"},
     {"debug", 0, BF_OPT_FLAG, offsetof(struct options, debug), NULL, "log more"},
     {"version", 0, BF_OPT_FLAG, offsetof(struct options, version), NULL, "print the version"},
     {"help", 'h', BF_OPT_FLAG, offsetof(struct options, help), NULL, "print this page"},
@@ -41,6 +42,21 @@ static int check_config(const char *path)
     return 0;
 }
 
+static int show_config(const char *path)
+{
+    struct coordinator_config config;
+    struct bf_error err = {0};
+    struct bf_buf text = {0};
+    enum bf_rc rc = coordinator_config_read(path, &config, &err);
+    if (rc == BF_OK) {
+        coordinator_config_put(&config, path, &text);
+        fputs(bf_buf_cstr(&text), stdout);
+    }
+    bf_buf_free(&text);
+    coordinator_config_done(&config);
+    return rc == BF_OK ? 0 : fail(rc, &err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -64,6 +80,8 @@ int main(int argc, char **argv)
     }
     if (options.check)
         return check_config(options.config);
+    if (options.show)
+        return show_config(options.config);
     bf_log_open("coordinator", options.debug ? BF_LOG_DEBUG : BF_LOG_INFO);
     service_block_signals();
     rc = service_run(options.config, &err);

@@ -166,7 +166,7 @@ static struct view_source view_source(struct service *s)
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
         .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
-        .log_keep_bytes = s->config.log_keep_bytes, .log_keep_age_ms = s->config.log_keep_age_ms,
+        .config = &s->config, .config_path = s->config_path, .log_keep_bytes = s->config.log_keep_bytes, .log_keep_age_ms = s->config.log_keep_age_ms,
     };
 }
 

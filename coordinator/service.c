@@ -96,7 +96,6 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc != BF_OK)
         return rc;
     const struct store_meta *meta = store_meta(s->store);
-    const uint64_t checkpoint_most = store_journal_bytes(s->store) / 2;
     bf_hex(meta->cluster, sizeof meta->cluster, s->cluster);
     const struct turn_settings settings = {
         .lease = lease,
@@ -104,7 +103,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         .engine = {.seed = meta->seed},
         .cluster = s->cluster,
         .checkpoint_turns = (uint32_t)s->config.checkpoint_turns,
-        .checkpoint_bytes = s->config.checkpoint_bytes < checkpoint_most ? s->config.checkpoint_bytes : checkpoint_most,
+        .checkpoint_bytes = service_checkpoint_bytes(s),
     };
     const struct turn_ports ports = service_ports(s);
     s->turns = turns_new(&settings, &ports, meta->epoch);
@@ -168,6 +167,12 @@ static void say_ready(const struct service *s, int64_t recovery_ms)
     bf_info("ready", "version=%s api=%s fleet=%s logs=%s seq=%" PRIu64 " epoch=%" PRIu32 " recovery_ms=%" PRId64, BF_VERSION,
             api_endpoint(s->api), fleet_endpoint(s->fleet), logs_endpoint(s->logs), turn_seq(s->turns), store_meta(s->store)->epoch,
             recovery_ms);
+}
+
+uint64_t service_checkpoint_bytes(const struct service *s)
+{
+    const uint64_t most = store_journal_bytes(s->store) / 2;
+    return s->config.checkpoint_bytes < most ? s->config.checkpoint_bytes : most;
 }
 
 /* The pools of the configuration are inputs like any other: the engine journals them when they differ. */

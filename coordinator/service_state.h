@@ -32,6 +32,12 @@ struct service {
     struct trail trail;
 };
 
+/* service.c: journal between checkpoints, held to what is kept of it. */
+uint64_t service_checkpoint_bytes(const struct service *s);
+
+/* reload.c: SIGHUP. */
+void service_reload(struct service *s);
+
 /* ports.c: between the sockets, the store and the turn. */
 struct turn_ports service_ports(struct service *s);
 struct api_calls service_api_calls(struct service *s);

@@ -123,7 +123,7 @@ void trail_config_diff(const struct coordinator_config *before, const struct coo
     bf_buf_put_str(ret_after, "}");
 }
 
-void trail_reloaded(struct service *s, struct coordinator_config *fresh)
+void trail_reloaded(struct service *s, const struct coordinator_config *fresh)
 {
     struct bf_buf before = {0}, after = {0};
     trail_config_diff(&s->config, fresh, &before, &after);
@@ -131,12 +131,6 @@ void trail_reloaded(struct service *s, struct coordinator_config *fresh)
                                                 .after = bf_buf_cstr(&after), .text = "keys and pools are those of the file now"});
     bf_buf_free(&before);
     bf_buf_free(&after);
-    const struct config_keys keys = s->config.keys;
-    const struct config_pools pools = s->config.pools;
-    s->config.keys = fresh->keys;
-    s->config.pools = fresh->pools;
-    fresh->keys = keys;
-    fresh->pools = pools;
 }
 
 void trail_reload_failed(struct service *s, enum bf_rc rc)

@@ -34,8 +34,8 @@ void trail_denied(struct service *s, const uint8_t key[ZAP_KEY_BYTES], const str
                   const char *target, const char *why);
 void trail_started(struct service *s);
 void trail_ended(struct service *s);
-/* Tells what changed, and keeps the keys and pools of fresh in s->config; fresh gets the old ones. */
-void trail_reloaded(struct service *s, struct coordinator_config *fresh);
+/* Before fresh takes the place of s->config: tells what changes. */
+void trail_reloaded(struct service *s, const struct coordinator_config *fresh);
 void trail_reload_failed(struct service *s, enum bf_rc rc);
 void trail_strangers(struct service *s, int64_t now_ms);
 

@@ -17,6 +17,12 @@
 
 enum { DEFAULT_CHECKPOINT_TURNS = 2000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 8, DEFAULT_GRACE_MS = 5000 };
 
+void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes)
+{
+    t->settings.checkpoint_turns = turns;
+    t->settings.checkpoint_bytes = bytes;
+}
+
 struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch)
 {
     struct turns *t = bf_xcalloc(1, sizeof *t);

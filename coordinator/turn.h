@@ -69,6 +69,8 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
 void turns_free(struct turns *t);
 /* Where the trail goes on, before anything else; a new one begins for the cluster. */
 void turns_set_audit_head(struct turns *t, const struct audit_head *head);
+/* From the next turn on: when a checkpoint begins.  Both more than 0. */
+void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes);
 
 /* Recovery, in the store's order: plans (bundle bytes), chunks, turns; then turns_recovered(), which rebuilds, starts the grace of
  * D_c for every agent that holds work, and is ready for inputs.  now_ms: CLOCK_BOOTTIME of this process. */

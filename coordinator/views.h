@@ -15,6 +15,7 @@ struct log_store;
 struct store;
 struct turns;
 struct views_cache;
+struct coordinator_config;
 
 struct view_source {
     const struct engine *engine;
@@ -27,6 +28,8 @@ struct view_source {
     struct store *store;                         /* has the details of attempts; NULL: none are kept */
     struct views_cache *cache;                   /* NULL: none */
     const struct turns *turns;                   /* has the sources of plans; NULL: none are kept */
+    const struct coordinator_config *config;     /* in force; NULL: not known */
+    const char *config_path;
 };
 
 /* Counting a large backfill step by step takes time; a count is used again for a while in proportion to what it cost. */

@@ -81,6 +81,10 @@ enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *r
 /* The dry run of a create: what would run, what would be reused, what stands in its way. */
 enum bf_rc view_create(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_audit(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* What is in force, where it came from, and what the file says meanwhile. */
+enum bf_rc view_config(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The last turns of the journal, without values of people. */
+enum bf_rc view_journal(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a change of priority. */
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of what steers. */

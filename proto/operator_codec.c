@@ -42,13 +42,15 @@ const char *op_verb_name(enum op_verb v)
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";
+    case OP_CONFIG: return "config show";
+    case OP_JOURNAL: return "journal";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || v == OP_LOG_SEARCH || v == OP_WATCH;
+    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || (v >= OP_LOG_SEARCH && v <= OP_WATCH);
 }
 
 /* ---- parameters ---- */

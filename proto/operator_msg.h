@@ -31,7 +31,9 @@ enum op_verb {
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
-    OP_AUDIT = 45, OP_LOG_SEARCH = 47, OP_WATCH = 50
+    OP_AUDIT = 45, OP_LOG_SEARCH = 47,
+    OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
+    OP_WATCH = 50
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */

@@ -76,6 +76,8 @@ enum zap_role api_role_needed(enum op_verb verb)
 {
     if (verb == OP_AUDIT)
         return ROLE_ADMIN;
+    if (verb == OP_CONFIG || verb == OP_JOURNAL)
+        return ROLE_OPERATOR;
     if (verb >= OP_VERSION)
         return ROLE_VIEWER;
     return verb == OP_AGENT_DRAIN ? ROLE_ADMIN : ROLE_OPERATOR;

@@ -236,6 +236,11 @@ static enum bf_rc segment_begin(struct log_store *s, struct bf_error *err)
     return BF_OK;
 }
 
+void log_store_keep(struct log_store *s, uint64_t keep_bytes)
+{
+    s->keep_bytes = keep_bytes;
+}
+
 static void segment_drop_oldest(struct log_store *s)
 {
     struct log_segment gone = s->segments.at[0];

@@ -34,6 +34,8 @@ void log_store_granted(struct log_store *s, const uint8_t key[LOG_KEY_BYTES], co
 
 /* The writer's thread only: drop what is too much or too old.  Called by every append; needed by itself where age counts. */
 void log_store_tidy(struct log_store *s, int64_t now_us);
+/* Any thread: how much is kept from the next segment on. */
+void log_store_keep(struct log_store *s, uint64_t keep_bytes);
 
 /* The writer's thread only.  A chunk that does not follow what is there of its attempt is kept too: readers see the gap.
  * One that is there already is passed over.  *ret_acked: bytes of this attempt that need not be sent again. */

@@ -13,7 +13,7 @@ struct log_segment { uint32_t id; uint64_t bytes; int64_t began_us, written_us; 
 
 struct log_store {
     char *dir;
-    uint64_t keep_bytes;
+    _Atomic uint64_t keep_bytes;
     int64_t keep_age_us;                         /* 0: of any age */
     uint32_t segment_bytes;
     int fd;                                      /* of the newest segment; the writer's */

@@ -158,3 +158,8 @@ void logs_close(struct logs *l)
 const char *logs_endpoint(const struct logs *l) { return door_endpoint(l->door); }
 struct log_store *logs_store(struct logs *l) { return l->store; }
 struct log_searches *logs_searches(struct logs *l) { return l->searches; }
+
+void logs_keep(struct logs *l, uint64_t keep_bytes)
+{
+    log_store_keep(l->store, keep_bytes);
+}

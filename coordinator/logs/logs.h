@@ -15,6 +15,7 @@ struct logs;
 enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **ret, struct bf_error *err) BF_MUST_CHECK;
 void logs_close(struct logs *l);                 /* NULL is fine; syncs */
 const char *logs_endpoint(const struct logs *l);
+void logs_keep(struct logs *l, uint64_t keep_bytes);     /* from the next segment on */
 struct log_store *logs_store(struct logs *l);    /* for readers of any thread */
 struct log_searches *logs_searches(struct logs *l);          /* for the engine's thread */
 

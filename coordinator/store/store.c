@@ -363,6 +363,14 @@ enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_e
     return rc ? store_fail(err, rc, "keeping the lease") : BF_OK;
 }
 
+void store_keep(struct store *s, uint64_t journal_bytes, uint64_t details_bytes)
+{
+    struct store_options o = s->options;
+    o.journal_bytes = journal_bytes;
+    o.details_bytes = details_bytes;
+    s->options = options_in_force(&o);
+}
+
 uint64_t store_journal_bytes(const struct store *s)
 {
     return s->options.journal_bytes;

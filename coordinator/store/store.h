@@ -94,6 +94,8 @@ typedef enum bf_rc store_visit(void *arg, uint64_t key, const uint8_t *hash, con
 enum bf_rc store_each_plan(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+/* The turns from a sequence number on, or from the oldest that is kept.  A visitor that has had enough gives BF_LIMIT, and so does this. */
+enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 uint64_t store_last_seq(const struct store *s);
 uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
 
@@ -125,6 +127,8 @@ enum bf_rc store_verify_audit(const char *dir, struct audit_check *c, struct sto
 /* Delete a slice of what is old or over its limit, durably; *ret_more: something was, so call again.  For a store that is low: its
  * turns are few, and what is deleted with them is little.  BF_FULL: nothing was done and the store is still good.  Anything else: exit. */
 enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err) BF_MUST_CHECK;
+/* From now on: what is kept of the journal and of details, held to the room as at the opening. */
+void store_keep(struct store *s, uint64_t journal_bytes, uint64_t details_bytes);
 /* Of the journal, in force: journal_bytes as it is held to the room.  With a checkpoint at half of it the journal stays about within it. */
 uint64_t store_journal_bytes(const struct store *s);
 

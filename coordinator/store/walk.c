@@ -8,6 +8,7 @@ struct walk {
     uint8_t from[8];
     size_t from_bytes;                          /* 0: from the first key */
     uint32_t generation;                        /* CHECKPOINT: only this one */
+    bool any_first;                             /* JOURNAL: whatever comes first, and from there without gaps */
     uint64_t expect;                            /* JOURNAL: next sequence number; CHECKPOINT: next index */
 };
 
@@ -26,6 +27,9 @@ static enum bf_rc visit_one(struct walk *k, const MDB_val *key, const MDB_val *v
     if (k->table == TABLE_PLAN)
         return visit(arg, 0, name, p, n, err);
     uint64_t number = k->table == TABLE_JOURNAL ? store_get_be64(name) : store_get_be32(name + 4);
+    if (k->any_first)
+        k->expect = number;
+    k->any_first = false;
     if (number != k->expect)
         return bf_fail(err, BF_CORRUPT, "store: %s %llu is missing (found %llu)", store_table_names[k->table],
                        (unsigned long long)k->expect, (unsigned long long)number);
@@ -83,5 +87,12 @@ enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struc
 {
     struct walk k = {.table = TABLE_JOURNAL, .from_bytes = 8, .expect = s->pointer.seq + 1};
     store_put_be64(k.from, k.expect);
+    return walk(s, &k, visit, arg, err);
+}
+
+enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, void *arg, struct bf_error *err)
+{
+    struct walk k = {.table = TABLE_JOURNAL, .from_bytes = 8, .any_first = true};
+    store_put_be64(k.from, seq);
     return walk(s, &k, visit, arg, err);
 }

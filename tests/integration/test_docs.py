@@ -24,8 +24,8 @@ import threading
 import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
-    "quickstart", "logs", "operations", "security", "testing", "guarantees", "architecture", "configuration", "sql", "warehouses", "checks",
-    "http", "deployment", "audit")]
+    "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
+    "warehouses", "checks", "http", "deployment", "audit")]
 COMMAND_S = 60
 START_S = 60
 REPEAT_S = 15

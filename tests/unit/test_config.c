@@ -205,3 +205,36 @@ Test(config, a_file_that_is_not_there_is_named)
     cr_expect_not_null(strstr(err.text, "/nonexistent/x.yaml"));
     bf_config_done(table, LEN(table), &c);
 }
+
+static void put_value(const void *config, size_t i, struct bf_buf *ret)
+{
+    bf_config_put_value(&table[i], config, ret);
+}
+
+Test(config, each_value_is_shown_with_where_it_came_from)
+{
+    struct config c = {0};
+    struct bf_error err = {0};
+    struct bf_origin origins[LEN(table)] = {0};
+    struct bf_buf text = {0};
+    BF_AUTO_FREE char *path = bf_path_join(folder, "c.yaml");
+    static const char file[] = "name: x\nlease:\n  agent: 65s\nport:\npeers: [a, b]\nlabels: {k: v}\nstore: {cache: 1536Mi}\n";
+    cr_assert_eq(bf_file_write(path, file, sizeof file - 1, 0600, &err), BF_OK);
+    setenv("BF_TLS", "false", 1);
+    cr_assert_eq(bf_config_read_origins(path, table, LEN(table), &c, origins, &err), BF_OK, "%s", err.text);
+    unsetenv("BF_TLS");
+    bf_config_put_lines("c.yaml", table, LEN(table), origins, put_value, &c, &text);
+    static const char *const rows[] = {"name:", " x ", "# c.yaml:1\n", "\nstore.path:", " /var/lib/bf ", "# default\n", "\nstore.cache:", " 1536Mi ",
+                                       "# c.yaml:7\n", "\nport:", " 7600 ", "# default\n", "\ntls:", " false ", "# BF_TLS (environment)\n",
+                                       "\nlease.agent:", " 1m5s ", "# c.yaml:3\n", "\npeers:", " [a, b] ", "# c.yaml:5\n", "\nlabels:", " {k: v} ",
+                                       "# c.yaml:6\n", "\npools:", "# default\n"};
+    const char *from = bf_buf_cstr(&text);
+    for (size_t i = 0; i < LEN(rows); i++) {
+        /* The end of a line may be asked for twice: as its end, and as the begin of the next. */
+        const char *at = strstr(from, rows[i]);
+        cr_assert_not_null(at, "row %zu: %s", i, bf_buf_cstr(&text));
+        from = at + strlen(rows[i]) - (rows[i][strlen(rows[i]) - 1] == '\n' || rows[i][strlen(rows[i]) - 1] == ' ');
+    }
+    bf_buf_free(&text);
+    bf_config_done(table, LEN(table), &c);
+}

@@ -117,3 +117,38 @@ Test(coordinator_config, a_key_file_is_a_pair_and_private)
     cr_assert_eq(bf_file_write(path, "public: x\n", 10, 0600, &err), BF_OK);
     cr_expect_eq(coordinator_key_read(path, public_key, secret_key, &err), BF_INVALID);
 }
+
+static void expect_value(const struct coordinator_config *c, const char *key, const char *value)
+{
+    for (size_t i = 0; i < coordinator_settings_n(); i++) {
+        struct bf_buf text = {0};
+        if (strcmp(coordinator_setting(i)->key, key) == 0) {
+            coordinator_config_put_value(c, i, &text);
+            cr_expect_str_eq(bf_buf_cstr(&text), value, "%s: %s", key, bf_buf_cstr(&text));
+        }
+        bf_buf_free(&text);
+    }
+}
+
+Test(coordinator_config, a_hangup_takes_what_may_change_and_nothing_else)
+{
+    struct coordinator_config now, fresh;
+    struct bf_error err;
+    cr_assert_eq(read_text("store_max: 1Gi\nlog_keep: 2Mi\npools: {a: {slots: 1}}\n", &now, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(read_text("store_max: 2Gi\nlog_keep: 3Mi\njournal_keep: 4Mi\ndetails_keep: 5Mi\ncheckpoint: {turns: 11, bytes: 1Mi}\n"
+                           "pools: {b: {slots: 2}}\nkeys: [{name: ada, role: admin, key: \"" KEY_1 "\"}]\n", &fresh, &err), BF_OK, "%s", err.text);
+    coordinator_config_take(&now, &fresh);
+    coordinator_config_done(&fresh);
+    expect_value(&now, "store_max", "1Gi");
+    expect_value(&now, "log_keep", "3Mi");
+    expect_value(&now, "journal_keep", "4Mi");
+    expect_value(&now, "details_keep", "5Mi");
+    expect_value(&now, "checkpoint.turns", "11");
+    expect_value(&now, "checkpoint.bytes", "1Mi");
+    expect_value(&now, "pools", "{b: {slots: 2}}");
+    expect_value(&now, "keys", "ada (admin)");
+    for (size_t i = 0; i < coordinator_settings_n(); i++)
+        if (strcmp(coordinator_setting(i)->key, "journal_keep") == 0)
+            cr_expect_eq(now.origins[i].line, 3);
+    coordinator_config_done(&now);
+}

@@ -550,3 +550,53 @@ Test(store, damaged_details_are_named)
     cr_assert_not_null(strstr(err.text, "details bf-1/2/3 a-77 is damaged"), "%s", err.text);
     store_close(s);
 }
+
+static enum bf_rc append_one(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    return ((struct bf_buf *)arg)->len ? BF_LIMIT : append(arg, key, hash, p, n, err);
+}
+
+Test(store, turns_are_read_from_any_that_is_kept)
+{
+    static const struct { uint64_t from; const char *says; } rows[] = {{1, "1=one 2=two 3=three "}, {0, "1=one 2=two 3=three "}, {3, "3=three "}, {4, ""}};
+    struct store *s = open_store(0);
+    struct bf_error err = {0};
+    struct bf_buf b = {0};
+    commit_turn(s, 1, "one");
+    commit_turn(s, 2, "two");
+    commit_turn(s, 3, "three");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bf_buf_clear(&b);
+        cr_assert_eq(store_turns_from(s, rows[i].from, append, &b, &err), BF_OK, "row %zu: %s", i, err.text);
+        cr_expect_str_eq(bf_buf_cstr(&b), rows[i].says, "row %zu: %s", i, bf_buf_cstr(&b));
+    }
+    bf_buf_clear(&b);
+    cr_expect_eq(store_turns_from(s, 2, append_one, &b, &err), BF_LIMIT, "a visitor that has had enough");
+    cr_expect_str_eq(bf_buf_cstr(&b), "2=two ");
+    bf_buf_free(&b);
+    store_close(s);
+}
+
+/* The same as at the opening, but later. */
+Test(store, what_is_kept_can_be_changed)
+{
+    struct store *s = open_keeping(64 << 20, 1000, 8 << 20);
+    struct bf_error err = {0};
+    struct bf_buf b = {0};
+    uint64_t seq = commit_turns(s, 200, 32 << 10);
+    commit_checkpoint(s, seq - 10);
+    commit_turn(s, ++seq, "t");
+    cr_assert_eq(store_turns_from(s, 0, append_one, &b, &err), BF_LIMIT);
+    cr_expect_eq(bf_buf_cstr(&b)[0], '1', "nothing may be gone yet");
+    store_keep(s, 1 << 20, 1 << 20);
+    cr_expect_eq(store_journal_bytes(s), 1u << 20);
+    for (unsigned i = 0; i < 10; i++)
+        commit_turn(s, ++seq, "t");
+    bf_buf_clear(&b);
+    cr_assert_eq(store_turns_from(s, 0, append_one, &b, &err), BF_LIMIT);
+    cr_expect_gt(strtoull(bf_buf_cstr(&b), NULL, 10), 100u, "the oldest are gone: %.20s", bf_buf_cstr(&b));
+    store_keep(s, UINT64_MAX, 1 << 20);
+    cr_expect_eq(store_journal_bytes(s), ((64u << 20) - (1u << 20)) / 4, "held to its share of the room");
+    bf_buf_free(&b);
+    store_close(s);
+}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # load_fx.sh MONTH: the month's exchange rates into ref_fx.
 set -eu
-. "$(dirname "$0")/warehouse.sh"
+. "${0%/*}/warehouse.sh"
 month=$1
 rows=$RETAIL_DIR/extract/fx-$month.${BF_ATTEMPT:-0}.csv
 trap 'rm -f "$rows"' EXIT

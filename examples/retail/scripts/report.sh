@@ -1,7 +1,7 @@
 #!/bin/sh
 # report.sh MONTH: the month's figures as RETAIL_DIR/reports/MONTH.csv.
 set -eu
-. "$(dirname "$0")/warehouse.sh"
+. "${0%/*}/warehouse.sh"
 month=$1
 out=$RETAIL_DIR/reports/$month.csv
 new=$out.${BF_ATTEMPT:-0}

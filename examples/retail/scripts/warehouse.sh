@@ -17,6 +17,7 @@ SQL
         sqlite3 "$RETAIL_DIR/warehouse.db" <<SQL
 .bail on
 .timeout 10000
+pragma synchronous = normal;
 create temp table incoming ($2);
 .import --csv --schema temp "$3" incoming
 begin immediate;
@@ -33,5 +34,14 @@ warehouse_csv() {
         psql -Xq -v ON_ERROR_STOP=1 --csv -c "$1"
     else
         sqlite3 -readonly -header -csv -cmd '.timeout 10000' "$RETAIL_DIR/warehouse.db" "$1"
+    fi
+}
+
+# warehouse_sql TEXT: runs it.
+warehouse_sql() {
+    if [ "$RETAIL_WAREHOUSE" = postgres ]; then
+        printf '%s;\n' "$1" | psql -Xq -v ON_ERROR_STOP=1
+    else
+        printf '%s;\n' "$1" | sqlite3 -bail -cmd '.timeout 10000' "$RETAIL_DIR/warehouse.db"
     fi
 }

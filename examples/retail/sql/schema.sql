@@ -19,6 +19,12 @@ create table if not exists stg_orders (
     primary key (order_date, order_id)
 );
 
+-- No key on return_id: that it is unique is what the check of the step says.
+create table if not exists stg_returns (
+    returned_on date not null, return_id bigint not null, order_id bigint not null, reason varchar(16), written_by bigint not null
+);
+create index if not exists stg_returns_day on stg_returns (returned_on);
+
 create table if not exists mart_revenue (
     day date not null, region varchar(16) not null, currency varchar(3) not null, n_orders bigint not null,
     gross_eur_cents bigint not null, refund_eur_cents bigint not null, net_eur_cents bigint not null, written_by bigint not null,
@@ -38,4 +44,8 @@ create table if not exists mart_month (
 create table if not exists mart_year (
     region varchar(16) primary key, n_orders bigint not null, net_eur_cents bigint not null, best_month varchar(7) not null,
     written_by bigint not null
+);
+
+create table if not exists mart_return_rate (
+    day date primary key, n_returns bigint not null, n_sales bigint not null, per_mille bigint not null, written_by bigint not null
 );

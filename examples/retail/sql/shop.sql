@@ -6,6 +6,7 @@ create table orders (
     kind text not null, status text not null, currency text not null, amount_cents integer not null,
     primary key (order_id, version)
 );
+create table returns (return_id integer primary key, returned_on text not null, order_id integer not null, reason text not null);
 
 begin;
 
@@ -38,6 +39,14 @@ select i, 1, date('2024-01-01', '+' || ((i - 1) / 40) || ' days'),
 from r;
 insert into orders
 select order_id, 2, placed_on, customer_id, kind, status, currency, amount_cents + 111 from orders where order_id % 29 = 0;
+
+-- About six parcels a day come back, two to thirty days after their order.
+insert into returns
+with r as (select order_id, placed_on, (((order_id + 4242) * 1103515245 + 12345) % 2147483648) as x from orders where version = 1)
+select 100000 + order_id, date(placed_on, '+' || (2 + (x / 65536) % 29) || ' days'), order_id,
+       case (x / 2048) % 4 when 0 then 'too small' when 1 then 'too large' when 2 then 'broken' else 'unloved' end
+from r
+where (x / 16384) % 7 = 0 and date(placed_on, '+' || (2 + (x / 65536) % 29) || ' days') <= '2024-12-31';
 
 create index orders_day on orders (placed_on);
 commit;
