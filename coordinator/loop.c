@@ -42,15 +42,17 @@ static void reload(struct service *s)
     struct bf_error err = {0};
     bf_supervisor_reloading(s->supervisor);
     enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
-    if (rc == BF_OK)
-        rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
+    size_t n_keys = fresh.keys.at.n;
+    if (rc == BF_OK) {
+        keyring_configure(s->keys, &fresh.keys);
+        rc = service_set_keys(s, &err);
+    }
     if (rc != BF_OK) {
         bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
     } else {
-        fleet_forget_revoked(s->fleet);
         for (size_t i = 0; i < fresh.pools.at.n; i++)
             turn_pool(s->turns, fresh.pools.at.at[i].name, fresh.pools.at.at[i].slots);
-        bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), fresh.keys.at.n, fresh.pools.at.n);
+        bf_info("reloaded", "config=%s keys=%zu pools=%zu", bf_log_quote(s->config_path), n_keys, fresh.pools.at.n);
     }
     coordinator_config_done(&fresh);
     bf_supervisor_ready(s->supervisor);

@@ -6,6 +6,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/config.h"
 #include "coordinator/fleet/fleet.h"
+#include "coordinator/keyring.h"
 #include "coordinator/logs/logs.h"
 #include "coordinator/store/store.h"
 #include "coordinator/turn.h"
@@ -16,6 +17,7 @@ struct service {
     struct coordinator_config config;
     char cluster[33];
     struct zap *zap;
+    struct keyring *keys;
     struct store *store;
     struct turns *turns;
     struct logs *logs;
@@ -34,6 +36,9 @@ struct service {
 struct turn_ports service_ports(struct service *s);
 struct api_calls service_api_calls(struct service *s);
 void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
+
+/* The table of keys from the configuration and the engine: after either has changed. */
+enum bf_rc service_set_keys(struct service *s, struct bf_error *err);
 
 /* loop.c */
 void service_loop(struct service *s);

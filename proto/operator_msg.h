@@ -12,6 +12,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/error.h"
+#include "proto/key.h"
 
 #define OP_REQUEST_ID_BYTES 16
 #define OP_ALL_ATTEMPTS UINT64_MAX
@@ -23,13 +24,15 @@
 #define OP_SELECTORS_MAX 64u
 #define OP_SELECTOR_MAX_BYTES 512u
 
-/* Numbers are stored: append only.  1..31 change state (journalled, role operator or more); 32.. are queries (viewer). */
+/* Numbers are stored: append only.  1..31 change state (journalled), 32.. are queries; who may: coordinator/api/access.h. */
 enum op_verb {
     OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6, OP_PRIORITY = 7,
+    OP_KEY_CREATE = 11, OP_KEY_REVOKE = 12, OP_KEY_ROTATE = 13, OP_AGENT_ENROLL = 14, OP_AGENT_JOIN = 15,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
-    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44
+    OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
+    OP_KEYS = 46
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -56,11 +59,17 @@ struct op_request {
     /* queries */
     const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all */
-    const char *name;                        /* agent (AGENT_DRAIN); plan (PLAN_HISTORY) */
+    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); plan (PLAN_HISTORY); key (KEY_*; KEY_ROTATE "": one's own) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */
     struct bf_arena arena;
+    /* KEY_CREATE, KEY_ROTATE, AGENT_ENROLL (of the token), AGENT_JOIN (of the agent): secret halves stay where they were made */
+    enum key_role key_role;                  /* KEY_CREATE */
+    uint8_t public_key[BF_KEY_BYTES];
+    const char *const *plans; size_t n_plans;    /* KEY_CREATE: scopes */
+    const char *const *pools; size_t n_pools;
+    int64_t ttl_ms;                          /* AGENT_ENROLL */
 };
 
 struct op_reply {

@@ -13,12 +13,13 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/agent_msg.h"
+#include "proto/key.h"
 #include "proto/operator_msg.h"
 
-#define BF_KEY_BYTES 32                      /* a CURVE public key */
 #define BF_TURN_VERSION 1u
 #define TURN_MAX_BYTES (64u << 20)
 #define TURN_INPUTS_MAX 65536u
+#define INPUT_KEYS_MAX 64u
 #define RECORD_STEPS_MAX 65536u
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
@@ -48,6 +49,8 @@ struct input {
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
     bool low;
+    /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
+    struct key_entry *configured; size_t n_configured;
 };
 
 /* ---- states (stored) ---- */
@@ -85,12 +88,17 @@ enum record_kind {
     RECORD_PRIORITY_SET = 17,     /* backfill, priority, steps: they have this class from now on */
     RECORD_DETAILS = 18,          /* attempt…, at_us: the attempt told something beside its outcome, and the store keeps it.  The bytes are
                                      outcome.details of the input that made this record: most of a turn, so they stand there alone */
+    RECORD_KEY_SET = 25,          /* entry: a key, or an enrolment token, may speak from now on */
+    RECORD_KEY_REVOKED = 26,      /* entry, as it was; actor: it may not any more, whatever the configuration says */
+    RECORD_TOKEN_USED = 27,       /* key: of the token; entry: the agent's, which may speak from now on */
+    RECORD_KEY_FORGOTTEN = 28,    /* key: a token that has expired */
     /* snapshots only */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
-    RECORD_BACKOFF = 36           /* backfill, step, index, retry_at_ms */
+    RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
+    RECORD_KEY = 37               /* entry, as it stands */
 };
 
 struct record {
@@ -124,6 +132,7 @@ struct record {
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
     const uint8_t *bytes; size_t n_bytes;
+    struct key_entry entry;                  /* name "": none */
 };
 
 /* One turn: a journal value. */

@@ -50,11 +50,16 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_LOW: return "low";
     case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_DETAILS: return "details";
+    case RECORD_KEY_SET: return "key_set";
+    case RECORD_KEY_REVOKED: return "key_revoked";
+    case RECORD_TOKEN_USED: return "token_used";
+    case RECORD_KEY_FORGOTTEN: return "key_forgotten";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
+    case RECORD_KEY: return "key";
     }
     return "unknown";
 }
@@ -66,7 +71,8 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_DETAILS) || (k >= RECORD_KEY_SET && k <= RECORD_KEY_FORGOTTEN) ||
+           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -94,6 +100,8 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     WIRE_SET(&pb, pool_slots, i->pool_slots);
     WIRE_SET(&pb, epoch, i->epoch);
     WIRE_SET(&pb, low, i->low);
+    pb.n_configured = i->n_configured;
+    pb.configured = keys_to_pb(i->configured, i->n_configured, tmp);
     switch (i->kind) {
     case INPUT_HELLO:
         pb__hello__init(&hello);
@@ -149,6 +157,7 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
     ret->pool_slots = pb->pool_slots;
     ret->epoch = pb->epoch;
     ret->low = pb->low;
+    ret->configured = keys_from_pb(in, pb->configured, pb->n_configured, &ret->n_configured);
     if (ret->kind == INPUT_HELLO)
         hello_from_pb(in, pb->hello, &ret->hello);
     if (ret->kind == INPUT_REPORT)
@@ -176,6 +185,7 @@ struct rare {
     Pb__Replied replied;
     Pb__Counters counters;
     Pb__Classes classes;
+    Pb__Key entry;
 };
 
 static bool some(const char *s)
@@ -251,6 +261,10 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         rare->classes.n_steps = r->n_steps;
         pb->classes = &rare->classes;
     }
+    if (some(r->entry.name)) {
+        key_to_pb(&r->entry, &rare->entry, tmp);
+        pb->entry = &rare->entry;
+    }
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -296,7 +310,8 @@ static const struct record *record_empty(void)
 {
     static const struct record empty = {
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
-        .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = ""};
+        .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+        .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
 
@@ -352,6 +367,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     }
     if (pb->classes)
         classes_from_pb(in, pb->classes, ret);
+    key_from_pb(in, pb->entry, &ret->entry);
 }
 
 /* What the kind cannot do without. */
@@ -366,6 +382,10 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
+    case RECORD_KEY:
+    case RECORD_KEY_SET:
+    case RECORD_KEY_REVOKED:
+    case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
     default: break;
     }
     if (!good)

@@ -37,6 +37,9 @@ struct answer { enum bf_rc rc; const char *text, *json, *before, *after; };
 struct answer command_refuse(enum bf_rc rc, const char *text);
 struct answer command_accept(struct decision *d, const struct backfill *b, const char *text);   /* json: the backfill and its state */
 
+/* ---- decide_keys.c ---- */
+struct answer decide_keys(struct decision *d, const struct input *in);
+
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
 struct ruling { enum verdict verdict; enum failure_class class; int64_t retry_at_ms; };
