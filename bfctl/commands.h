@@ -6,7 +6,8 @@
 
 extern const struct ctl_command cmd_init, cmd_dev, cmd_plan_validate, cmd_plan_show, cmd_plan_graph, cmd_plan_diff,
     cmd_plan_history, cmd_create, cmd_list, cmd_get, cmd_watch, cmd_wait,
-    cmd_pause, cmd_resume, cmd_cancel, cmd_retry, cmd_priority, cmd_steps, cmd_agents, cmd_agent_drain, cmd_pools, cmd_logs, cmd_why,
+    cmd_pause, cmd_resume, cmd_cancel, cmd_retry, cmd_priority, cmd_steps, cmd_agents, cmd_agent_drain, cmd_agent_enroll, cmd_agent_join,
+    cmd_keys_create, cmd_keys_list, cmd_keys_revoke, cmd_keys_rotate, cmd_keys_generate, cmd_pools, cmd_logs, cmd_why,
     cmd_checks, cmd_failures, cmd_warehouse_test, cmd_warehouse_init,
     cmd_status, cmd_fsck, cmd_import_wfformat, cmd_version, cmd_help;
 

@@ -31,6 +31,7 @@ struct shadow_attempt {
 struct shadow_pool { char name[64]; uint32_t slots, used; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; };
 struct shadow_alive { uint64_t instance, attempt; };
+struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 
 struct shadow {
@@ -43,6 +44,7 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_agent) agents;
     BF_VEC_TYPE(struct shadow_alive) alive;
     BF_VEC_TYPE(struct shadow_reply) replied;
+    BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
 };
 
 bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index);
@@ -59,6 +61,10 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
+/* Keys: made only as asked for, never back once they were revoked, tokens good for one use in their time; and what was answered
+ * is in force. */
+void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
+void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
 /* What b requires of earlier backfills has succeeded there. */
 void shadow_check_outside(struct shadow *s, const struct shadow_backfill *b);
 /* I18: no other live backfill writes a partition that b writes. */
