@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/buf.h"
@@ -217,9 +218,12 @@ static void take_events(struct client *c)
 
 static enum bf_rc check_keys(const struct client *c, struct bf_error *err)
 {
-    if (c->refused)
-        return bf_fail(err, BF_DENIED, "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys, or was revoked",
-                       c->settings->api, c->settings->key_file);
+    if (c->refused) {
+        BF_AUTO_FREE char *fresh = bf_xasprintf("%s.new", c->settings->key_file);
+        return bf_fail(err, BF_DENIED, "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys, or was revoked%s",
+                       c->settings->api, c->settings->key_file,
+                       access(fresh, F_OK) == 0 ? "; a rotation was interrupted: bfctl keys rotate finishes it" : "");
+    }
     if (c->quick_drops >= QUICK_DROPS_DENIED * c->settings->server_keys.n)
         return bf_fail(err, BF_DENIED, "what answers at %s does not own the server_key in %s; is it the right coordinator?",
                        c->settings->api, c->settings->path);

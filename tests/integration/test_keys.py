@@ -276,7 +276,7 @@ class RotationTest(KeysTest):
         conf, file = self.key("iris", "viewer"), self.path("iris.key")
         public = self.ctl("keys", "generate", "--out", file + ".new").stdout.strip()
         self.ctl("keys", "rotate", "iris", "--public", public)
-        self.ctl("backfill", "list", conf=conf, status=7)
+        self.assertIn("bfctl keys rotate finishes it", self.ctl("backfill", "list", conf=conf, status=7).stderr)
         self.assertIn("interrupted", self.ctl("keys", "rotate", conf=conf).stdout)
         self.ctl("backfill", "list", conf=conf)
         self.assertIn(public, self.read("iris.key"))
