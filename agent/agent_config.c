@@ -36,7 +36,8 @@ static const struct bf_setting agent_settings[] = {
     {"name", BF_SET_STRING, AT(name), NULL, 0, 0, "name of this agent, as operators see it: letters, digits, . _ -", NULL},
     {"coordinator", BF_SET_STRING, AT(coordinator), NULL, 0, 0, "the coordinator's fleet socket, as in tcp://127.0.0.1:7411", NULL},
     {"logs", BF_SET_STRING, AT(logs), NULL, 0, 0, "the coordinator's log socket; absent: logs of steps are not sent", NULL},
-    {"server_key", BF_SET_WORDS, AT(server_keys), NULL, 0, 0, "public key of the coordinator (Z85), or a list of two while it is being changed", NULL},
+    {"server_key", BF_SET_WORDS, AT(server_keys), NULL, 0, 0,
+     "public key of the coordinator (Z85), or a list of two while it is being changed", NULL},
     {"key_file", BF_SET_PATH, AT(key_file), NULL, 0, 0, "file with the agent's own key pair, readable by its owner only", NULL},
     {"state_dir", BF_SET_PATH, AT(state_dir), "/var/lib/bfagent", 0, 0, "folder for the lock and the agent's marks", NULL},
     {"work_dir", BF_SET_PATH, AT(work_dir), NULL, 0, 0, "folder in which steps run; default: work in state_dir", NULL},
@@ -99,8 +100,8 @@ static enum bf_rc need(const char *value, const char *key, const char *path, str
 static enum bf_rc check_words(struct agent_config *c, const char *path, struct bf_error *err)
 {
     const struct { const char *key, *value; } needed[] = {
-        {"name", c->name}, {"coordinator", c->coordinator}, {"server_key", c->server_keys.n ? c->server_keys.at[0] : NULL}, {"key_file", c->key_file},
-        {"state_dir", c->state_dir}};
+        {"name", c->name}, {"coordinator", c->coordinator}, {"server_key", c->server_keys.n ? c->server_keys.at[0] : NULL},
+        {"key_file", c->key_file}, {"state_dir", c->state_dir}};
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (need(needed[i].value, needed[i].key, path, err) != BF_OK)
             return BF_INVALID;

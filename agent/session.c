@@ -61,7 +61,8 @@ static bool set_text(void *socket, int option, const char *value)
 static bool configure(struct session *s, const struct channel *c, void *socket)
 {
     int64_t message_max = BF_MESSAGE_MAX_BYTES + CURVE_BYTES;
-    return set_text(socket, ZMQ_CURVE_SERVERKEY, s->options.server_keys[c->server_key]) && set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
+    return set_text(socket, ZMQ_CURVE_SERVERKEY, s->options.server_keys[c->server_key]) &&
+           set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
            set_text(socket, ZMQ_CURVE_SECRETKEY, s->options.secret_key) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(socket, ZMQ_LINGER, 0) &&
            set_int(socket, ZMQ_IMMEDIATE, 1) && set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) && set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) &&

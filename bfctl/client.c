@@ -220,7 +220,8 @@ static enum bf_rc check_keys(const struct client *c, struct bf_error *err)
 {
     if (c->refused) {
         BF_AUTO_FREE char *fresh = bf_xasprintf("%s.new", c->settings->key_file);
-        return bf_fail(err, BF_DENIED, "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys, or was revoked%s",
+        return bf_fail(err, BF_DENIED,
+                       "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys, or was revoked%s",
                        c->settings->api, c->settings->key_file,
                        access(fresh, F_OK) == 0 ? "; a rotation was interrupted: bfctl keys rotate finishes it" : "");
     }

@@ -16,7 +16,8 @@ enum bf_rc client_key_bytes(const char *option, const char *z85, uint8_t ret[BF_
 {
     uint8_t key[BF_KEY_BYTES];
     if (strlen(z85) != CLIENT_KEY_TEXT - 1 || !zmq_z85_decode(key, z85))
-        return bf_fail(err, BF_USAGE, "--%s is no public key: 40 characters of Z85 are needed, as in the line `public:` of a key file", option);
+        return bf_fail(err, BF_USAGE, "--%s is no public key: 40 characters of Z85 are needed, as in the line `public:` of a key file",
+                       option);
     memcpy(ret, key, sizeof key);
     return BF_OK;
 }

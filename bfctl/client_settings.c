@@ -48,7 +48,8 @@ enum bf_rc client_settings_read(const char *path, struct client_settings *ret, s
     if (rc != BF_OK)
         return rc;
     if (ret->server_keys.n > CLIENT_SERVER_KEYS_MAX)
-        return bf_fail(err, BF_INVALID, "%s: server_key lists %zu keys; at most %u are possible", ret->path, ret->server_keys.n, CLIENT_SERVER_KEYS_MAX);
+        return bf_fail(err, BF_INVALID, "%s: server_key lists %zu keys; at most %u are possible", ret->path, ret->server_keys.n,
+                       CLIENT_SERVER_KEYS_MAX);
     if (!ret->api || !ret->server_keys.n || !ret->key_file)
         return bf_fail(err, BF_INVALID, "%s: '%s' is missing", ret->path,
                        !ret->api ? "api" : !ret->server_keys.n ? "server_key" : "key_file");

@@ -25,8 +25,10 @@ struct values {
 
 static const struct bf_option options[] = {
     {"ttl", 0, BF_OPT_STRING, offsetof(struct values, ttl), "TIME", "how long the token may be used (default 1h)"},
-    {"coordinator", 0, BF_OPT_STRING, offsetof(struct values, fleet), "ENDPOINT", "where the agent finds the fleet socket (default: as the coordinator says)"},
-    {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "ENDPOINT", "where it finds the log socket (default: as the coordinator says)"},
+    {"coordinator", 0, BF_OPT_STRING, offsetof(struct values, fleet), "ENDPOINT",
+     "where the agent finds the fleet socket (default: as the coordinator says)"},
+    {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "ENDPOINT",
+     "where it finds the log socket (default: as the coordinator says)"},
     CTL_OPTION_OUTPUT(struct values, "text by default, or json"),
     CTL_OPTION_REASON(struct values),
     CTL_OPTIONS_SERVER(struct values),
@@ -112,8 +114,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_agent_enroll = {
     .usage = "agent enroll NAME [--ttl TIME] [-o json] [options]",
-    .about = "Prints a token (role admin), once.  Whoever has it may make one key known, as agent NAME; it is void after that, after TIME, and\n"
-             "when another is made for the same name.  `bfctl keys revoke NAME` takes it back.",
+    .about = "Prints a token (role admin), once.  Whoever has it may make one key known, as agent NAME; it is void after that, after\n"
+             "TIME, and when another is made for the same name.  `bfctl keys revoke NAME` takes it back.",
     .examples = "  bfctl agent enroll agent-9 --ttl 15m > agent-9.token",
-    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values), .min_words = 1, .max_words = 1,
-    .run = run};
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
+    .min_words = 1, .max_words = 1, .run = run};

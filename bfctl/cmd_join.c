@@ -30,7 +30,8 @@ static const struct bf_option options[] = {
     {"dir", 0, BF_OPT_STRING, offsetof(struct values, dir), "DIR", "folder for agent.conf and keys/agent.key; made when it is not there"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct values, slots), "N", "attempts at a time (default: the processors that the agent may use)"},
     {"label", 0, BF_OPT_STRINGS, offsetof(struct values, labels), "NAME=VALUE", "label that steps select by; may be repeated"},
-    {"request-timeout", 0, BF_OPT_STRING, offsetof(struct values, common.request_timeout), "TIME", "how long the request may take (default 10s)"},
+    {"request-timeout", 0, BF_OPT_STRING, offsetof(struct values, common.request_timeout), "TIME",
+     "how long the request may take (default 10s)"},
     CTL_OPTION_HELP(struct values)};
 
 struct join {
@@ -73,7 +74,8 @@ static enum bf_rc read_token(const char *word, struct token *ret, struct bf_erro
 {
     struct bf_buf text = {0};
     if (strncmp(word, "bfenrol1.", 9) == 0)
-        return bf_fail(err, BF_USAGE, "a token on the command line can be read by everyone on this host: give a FILE that holds it, or - for standard input");
+        return bf_fail(err, BF_USAGE,
+                       "a token on the command line can be read by everyone on this host: give a FILE with it, or - for standard input");
     enum bf_rc rc = bf_file_read(word, TOKEN_MAX_BYTES, &text, err);
     if (rc == BF_OK)
         rc = token_decode(bf_buf_cstr(&text), ret, err);
@@ -218,9 +220,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_agent_join = {
     .usage = "agent join FILE|- --dir DIR [--slots N] [--label NAME=VALUE]…",
-    .about = "Runs on the agent's host with the token that `bfctl agent enroll` printed, from FILE or standard input.  Makes the agent's pair\n"
-             "there (DIR/keys/agent.key), makes its public key known, and writes DIR/agent.conf; a file that is there is added to, as\n"
-             "long as it names no agent.  A run that was interrupted can be repeated with the same token.",
+    .about = "Runs on the agent's host with the token that `bfctl agent enroll` printed, from FILE or standard input.  Makes the\n"
+             "agent's pair there (DIR/keys/agent.key), makes its public key known, and writes DIR/agent.conf; a file that\n"
+             "is there is added to, as long as it names no agent.  A run that was interrupted can be repeated with the same token.",
     .examples = "  ssh host9 bfctl agent join - --dir /etc/bf < agent-9.token",
-    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values), .min_words = 1, .max_words = 1,
-    .run = run};
+    .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
+    .min_words = 1, .max_words = 1, .run = run};

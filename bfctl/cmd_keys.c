@@ -19,8 +19,10 @@ struct values {
 
 static const struct bf_option create_options[] = {
     {"role", 0, BF_OPT_STRING, offsetof(struct values, role), "ROLE", "viewer, operator, approver, auditor, admin or agent"},
-    {"plan", 0, BF_OPT_STRINGS, offsetof(struct values, plans), "GLOB", "sees and changes backfills of plans of this name alone; may be repeated"},
-    {"pool", 0, BF_OPT_STRINGS, offsetof(struct values, pools), "NAME", "changes and creates backfills that draw on this pool alone; may be repeated"},
+    {"plan", 0, BF_OPT_STRINGS, offsetof(struct values, plans), "GLOB",
+     "sees and changes backfills of plans of this name alone; may be repeated"},
+    {"pool", 0, BF_OPT_STRINGS, offsetof(struct values, pools), "NAME",
+     "changes and creates backfills that draw on this pool alone; may be repeated"},
     {"out", 0, BF_OPT_STRING, offsetof(struct values, out), "FILE", "make a pair and keep it in this new file (mode 0600)"},
     {"public", 0, BF_OPT_STRING, offsetof(struct values, public_key), "Z85", "the public key of a pair that was made elsewhere"},
     CTL_OPTION_OUTPUT(struct values, "text by default, or json"),
@@ -128,8 +130,9 @@ static void put_scopes(struct table *t, const json_t *row)
 
 static void show_keys(const json_t *list, bool no_headers)
 {
-    static const struct table_column columns[] = {{"NAME", false, false}, {"ROLE", false, false}, {"STATE", false, false}, {"FROM", false, false},
-                                                  {"SCOPES", false, true}, {"BY", false, false}, {"CREATED", false, false}, {"SEEN", false, false}};
+    static const struct table_column columns[] = {{"NAME", false, false}, {"ROLE", false, false}, {"STATE", false, false},
+                                                  {"FROM", false, false}, {"SCOPES", false, true}, {"BY", false, false},
+                                                  {"CREATED", false, false}, {"SEEN", false, false}};
     struct table *t = table_new(columns, N(columns), no_headers);
     size_t i;
     json_t *row;

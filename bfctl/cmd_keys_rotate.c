@@ -26,7 +26,8 @@ struct values {
 
 static const struct bf_option options[] = {
     {"out", 0, BF_OPT_STRING, offsetof(struct values, out), "FILE", "for another's key: keep the new pair in this new file (mode 0600)"},
-    {"public", 0, BF_OPT_STRING, offsetof(struct values, public_key), "Z85", "for another's key: the public key of a pair that was made elsewhere"},
+    {"public", 0, BF_OPT_STRING, offsetof(struct values, public_key), "Z85",
+     "for another's key: the public key of a pair that was made elsewhere"},
     CTL_OPTION_OUTPUT(struct values, "text by default, or json"),
     CTL_OPTION_REASON(struct values),
     CTL_OPTIONS_SERVER(struct values),
@@ -43,7 +44,8 @@ static void own_done(struct own *o)
     explicit_bzero(o, sizeof *o);
 }
 
-static enum bf_rc ask(const struct own *o, const struct client_keys *keys, const struct op_request *req, struct op_reply *ret, struct bf_error *err)
+static enum bf_rc ask(const struct own *o, const struct client_keys *keys, const struct op_request *req, struct op_reply *ret,
+                      struct bf_error *err)
 {
     struct client *c = NULL;
     enum bf_rc rc = client_open_with(&o->settings, keys, &c, err);
@@ -171,15 +173,16 @@ static int run(struct ctl_call *call)
     if (call->n_words == 0 && other)
         return ctl_fail(BF_USAGE, "--out and --public are for another's key: name it; your own is changed in its file");
     if (call->n_words == 1 && !other)
-        return ctl_fail(BF_USAGE, "give --out FILE, where the new pair of %s is kept, or --public Z85; without a name your own key is changed",
+        return ctl_fail(BF_USAGE,
+                        "give --out FILE, where the new pair of %s is kept, or --public Z85; without a name your own key is changed",
                         call->words[0]);
     return other ? rotate_other(call, call->words[0]) : rotate_own(call);
 }
 
 const struct ctl_command cmd_keys_rotate = {
     .usage = "keys rotate [NAME --out FILE|--public Z85] [options]",
-    .about = "Without NAME: your own key, in its file; the old pair is kept beside it as .old until the new one has worked.  A run that was\n"
-             "interrupted is finished by the next.  With NAME: another's key (role admin); role and scopes stay.  The old key is\n"
+    .about = "Without NAME: your own key, in its file; the old pair is kept beside it as .old until the new one has worked.  A run\n"
+             "that was interrupted is finished by the next.  With NAME: another's key (role admin); role and scopes stay.  The old key is\n"
              "refused from then on.  An agent whose key is rotated has to be started again with the new pair: drain it first.",
     .examples = "  bfctl keys rotate\n  bfctl keys rotate vera --out vera-2.key",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values), .max_words = 1, .run = run};

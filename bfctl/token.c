@@ -13,8 +13,8 @@
 
 void token_encode(const struct token *t, struct bf_buf *ret)
 {
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", t->name, "api", t->api, "fleet", t->fleet, "logs", t->logs, "server_key",
-                          t->server_key, "public", t->keys.public, "secret", t->keys.secret);
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", t->name, "api", t->api, "fleet", t->fleet, "logs", t->logs,
+                          "server_key", t->server_key, "public", t->keys.public, "secret", t->keys.secret);
     char *text = json_dumps(j, JSON_COMPACT);
     size_t n = strlen(text), size = sodium_base64_ENCODED_LEN(n, VARIANT);
     char *coded = bf_xmalloc(size);
@@ -63,7 +63,8 @@ enum bf_rc token_decode(const char *text, struct token *ret, struct bf_error *er
         n--;
     if (n >= TOKEN_MAX_BYTES || strncmp(text, PREFIX, sizeof PREFIX - 1) != 0)
         return malformed(err);
-    if (sodium_base642bin(json, sizeof json, text + sizeof PREFIX - 1, n - (sizeof PREFIX - 1), NULL, &got, &end, VARIANT) != 0 || end != text + n)
+    const char *coded = text + sizeof PREFIX - 1;
+    if (sodium_base642bin(json, sizeof json, coded, n - (sizeof PREFIX - 1), NULL, &got, &end, VARIANT) != 0 || end != text + n)
         return malformed(err);
     json_t *j = json_loadb((const char *)json, got, JSON_REJECT_DUPLICATES, NULL);
     bool good = j && take_fields(j, ret);

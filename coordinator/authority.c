@@ -95,10 +95,11 @@ static enum bf_rc permit_rotate(const struct key_entry *who, const struct op_req
     if (!*req->name || strcmp(req->name, who->name) == 0)
         return BF_OK;
     if (who->role != KEY_ADMIN)
-        return bf_fail(err, BF_DENIED, "%s %s: role admin is needed for another's key, this key has role %s", op_verb_name(req->verb), req->name,
-                       key_role_name(who->role));
-    return key_is_scoped(who) ? bf_fail(err, BF_DENIED, "%s %s: this key has scopes; one without is needed", op_verb_name(req->verb), req->name)
-                              : BF_OK;
+        return bf_fail(err, BF_DENIED, "%s %s: role admin is needed for another's key, this key has role %s", op_verb_name(req->verb),
+                       req->name, key_role_name(who->role));
+    if (key_is_scoped(who))
+        return bf_fail(err, BF_DENIED, "%s %s: this key has scopes; one without is needed", op_verb_name(req->verb), req->name);
+    return BF_OK;
 }
 
 enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,

@@ -112,8 +112,8 @@ static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_d
 }
 
 /* The words of a scope of a key, each valid.  false, and told, when they are not. */
-static bool read_scope(const struct bf_yaml_node *node, const char *what, bool (*valid)(const char *), const char *const **ret, size_t *ret_n,
-                       struct bf_diags *d)
+static bool read_scope(const struct bf_yaml_node *node, const char *what, bool (*valid)(const char *), const char *const **ret,
+                       size_t *ret_n, struct bf_diags *d)
 {
     if (!node)
         return true;
@@ -164,8 +164,8 @@ static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, 
     if (!name_valid(field[0]->text))
         bf_diag_add(d, BF_DIAG_ERROR, field[0]->mark, "`%.64s` is no name: letters, digits, _ . - are possible", field[0]->text);
     else if (!key_role_parse(field[1]->text, &key.role) || key.role == KEY_ENROL)
-        bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark, "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent",
-                    field[1]->text);
+        bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark,
+                    "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent", field[1]->text);
     else if (!zap_key_parse(field[2]->text, key.key))
         bf_diag_add(d, BF_DIAG_ERROR, field[2]->mark, "the key of `%s` is no public key: 40 characters of Z85, in quotes", field[0]->text);
     else if (key.role == KEY_AGENT && (bf_yaml_get(item, "plans") || bf_yaml_get(item, "pools")))

@@ -62,7 +62,8 @@ enum bf_rc view_keys(const struct view_source *v, const struct op_request *req, 
         const struct key_entry *k = configured ? keyring_at(v->keys, i) : engine_key(v->engine, i - keyring_n(v->keys));
         if ((configured && engine_key_find(v->engine, k->key)) || seen++ < req->page_offset)
             continue;
-        json_array_append_new(*ret, key_row(v, k, configured ? "config" : "command", configured ? configured_state(v, k) : made_state(v, k)));
+        const char *state = configured ? configured_state(v, k) : made_state(v, k);
+        json_array_append_new(*ret, key_row(v, k, configured ? "config" : "command", state));
     }
     return BF_OK;
 }

@@ -59,7 +59,7 @@ struct op_request {
     /* queries */
     const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all */
-    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); plan (PLAN_HISTORY); key (KEY_*; KEY_ROTATE "": one's own) */
+    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); plan (PLAN_HISTORY); key (KEY_*; "": one's own) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     uint64_t attempt;                        /* LOGS, CHECKS: 0: the newest of each instance; CHECKS: or OP_ALL_ATTEMPTS */

@@ -186,7 +186,8 @@ static enum bf_rc request_permit(struct api *a, const struct door_message *m, st
     if (api_role_may(m->who.role, req->verb))
         return a->calls.permit(a->calls.arg, &m->who, req, &req->backfill, err);
     access_roles_text(req->verb, roles);
-    return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb), roles, zap_role_name(m->who.role));
+    return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb), roles,
+                   zap_role_name(m->who.role));
 }
 
 static void request_take(struct api *a, const struct door_message *m, struct op_request *req)

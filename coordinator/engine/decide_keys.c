@@ -106,8 +106,8 @@ static void emit_revoked(struct decision *d, const struct key_entry *k, const ch
 /* For the audit, and the document of the answer; names need no escapes. */
 static const char *described(struct decision *d, const struct key_entry *k, const char *state)
 {
-    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\"}", k->name, key_role_name(k->role),
-                      k->n_plans, k->n_pools, state);
+    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\"}", k->name,
+                      key_role_name(k->role), k->n_plans, k->n_pools, state);
 }
 
 static struct answer changed(const char *text, const char *before, const char *after)
@@ -125,6 +125,11 @@ static struct key_entry entry_at(const struct decision *d, const struct input *i
     k.made_us = d->wall_us;
     memcpy(k.key, in->command.public_key, sizeof k.key);
     return k;
+}
+
+static struct answer no_such_key(struct decision *d, const char *name)
+{
+    return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no key has the name %.128s; bfctl keys list shows those that are known", name));
 }
 
 /* ---- create ---- */
@@ -160,7 +165,7 @@ static struct answer command_create(struct decision *d, const struct input *in)
         return command_refuse(BF_INVALID, why_not);
     struct victims same = keys_named(d, in, c->name);
     if (same.n > 0)
-        return command_refuse(BF_CONFLICT, out_printf(d->out, "there is a key with the name %s, of role %s; revoke or rotate it, or take another name",
+        return command_refuse(BF_CONFLICT, out_printf(d->out, "there is a key with the name %s (%s); revoke or rotate it, or take another",
                                                       c->name, key_role_name(same.at[0]->role)));
     if ((why_not = key_objection(d, in, true)) != NULL)
         return command_refuse(BF_CONFLICT, why_not);
@@ -172,7 +177,8 @@ static struct answer command_create(struct decision *d, const struct input *in)
     k.pools = c->pools;
     k.n_pools = c->n_pools;
     emit_set(d, &k);
-    return changed(out_printf(d->out, "key %s is known, with role %s%s", c->name, key_role_name(k.role), key_is_scoped(&k) ? " and scopes" : ""),
+    return changed(out_printf(d->out, "key %s is known, with role %s%s", c->name, key_role_name(k.role),
+                              key_is_scoped(&k) ? " and scopes" : ""),
                    "{\"state\":\"unknown\"}", described(d, &k, "live"));
 }
 
@@ -197,7 +203,7 @@ static struct answer command_revoke(struct decision *d, const struct input *in)
         return changed(out_printf(d->out, "key %s is revoked already", name), "{\"state\":\"revoked\"}",
                        out_printf(d->out, "{\"name\":\"%s\",\"state\":\"revoked\"}", name));
     if (v.n == 0)
-        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no key has the name %.128s; bfctl keys list shows those that are known", name));
+        return no_such_key(d, name);
     if (holds_admin(&v) && !admin_is_left(d, in, &v))
         return command_refuse(BF_CONFLICT, out_printf(d->out, "%s is the last admin; make another admin's key first", name));
     bool agent = v.at[0]->role == KEY_AGENT;
@@ -215,7 +221,7 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
     const char *name = *in->command.name ? in->command.name : in->actor;
     struct victims v = keys_named(d, in, name);
     if (v.n == 0)
-        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "no key has the name %.128s; bfctl keys list shows those that are known", name));
+        return no_such_key(d, name);
     const char *why_not = key_objection(d, in, false);
     if (why_not)
         return command_refuse(BF_CONFLICT, why_not);
@@ -264,7 +270,8 @@ static struct answer command_enroll(struct decision *d, const struct input *in)
     if (why_not)
         return command_refuse(BF_INVALID, why_not);
     if (keys_named(d, in, c->name).n > 0)
-        return command_refuse(BF_CONFLICT, out_printf(d->out, "there is a key with the name %s; revoke it, or give the agent another name", c->name));
+        return command_refuse(BF_CONFLICT,
+                              out_printf(d->out, "there is a key with the name %s; revoke it, or give the agent another name", c->name));
     if (key_find(d->e, c->public_key) || key_objection(d, in, false))
         return command_refuse(BF_CONFLICT, "the token's key was used before; ask again");
     forget_expired(d);
@@ -302,7 +309,7 @@ static struct answer command_join(struct decision *d, const struct input *in)
         return command_refuse(BF_DENIED, why_not);
     bool taken = keys_named(d, in, token->name).n > 0 && !(BF_PLANTED("token_used_twice") && token->state == KEY_USED);
     if (taken)
-        return command_refuse(BF_CONFLICT, out_printf(d->out, "there is a key with the name %s by now; ask an admin for a token of another name",
+        return command_refuse(BF_CONFLICT, out_printf(d->out, "there is a key with the name %s by now; ask an admin for another token",
                                                       token->name));
     if ((why_not = key_objection(d, in, false)) != NULL)
         return command_refuse(BF_CONFLICT, why_not);

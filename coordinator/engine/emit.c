@@ -9,7 +9,8 @@
 static const struct record blank = {
     .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
-    .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "", .entry = {.name = "", .by = "", .ended_by = ""},
+    .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+    .entry = {.name = "", .by = "", .ended_by = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)

@@ -95,7 +95,8 @@ static void act_on_keys(struct world *w)
     for (uint64_t n = world_random(w, 4); n > 0; n--) {
         struct sim_request *r = request_new(w, OP_KEY_CREATE);
         sim_keys_request(w, r);
-        world_trace(w, "operator: %s %s, key %u by %u", op_verb_name(r->request.verb), r->request.name, r->request.public_key[0], r->sender[0]);
+        world_trace(w, "operator: %s %s, key %u by %u", op_verb_name(r->request.verb), r->request.name, r->request.public_key[0],
+                    r->sender[0]);
         send(w, r);
     }
 }

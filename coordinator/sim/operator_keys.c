@@ -58,8 +58,8 @@ static void take_join(struct world *w, struct sim_request *r)
 
 void sim_keys_request(struct world *w, struct sim_request *r)
 {
-    static const enum op_verb verbs[] = {OP_KEY_CREATE, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_ENROLL,
-                                         OP_AGENT_JOIN, OP_AGENT_JOIN, OP_AGENT_JOIN};
+    static const enum op_verb verbs[] = {OP_KEY_CREATE, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_KEY_ROTATE,
+                                         OP_AGENT_ENROLL, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_AGENT_JOIN, OP_AGENT_JOIN};
     r->request.verb = verbs[world_random(w, sizeof verbs / sizeof *verbs)];
     take_name(w, r);
     switch (r->request.verb) {

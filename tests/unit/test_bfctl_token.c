@@ -11,8 +11,8 @@
 
 Test(bfctl_token, there_and_back)
 {
-    struct token t = {.name = bf_xstrdup("agent-9"), .api = bf_xstrdup("tcp://h:1"), .fleet = bf_xstrdup("tcp://h:2"), .logs = bf_xstrdup("tcp://h:3"),
-                      .server_key = bf_xstrdup("A B")};
+    struct token t = {.name = bf_xstrdup("agent-9"), .api = bf_xstrdup("tcp://h:1"), .fleet = bf_xstrdup("tcp://h:2"),
+                      .logs = bf_xstrdup("tcp://h:3"), .server_key = bf_xstrdup("A B")};
     struct token back = {0};
     struct bf_buf text = {0};
     struct bf_error err = {0};

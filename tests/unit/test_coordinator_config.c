@@ -44,7 +44,8 @@ Test(coordinator_config, everything_is_read)
     struct bf_error err;
     cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
                            "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: 3Mi\nstore_reserve: 4Mi\nkeys:\n"
-                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n",
+                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n"
+                           "  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n",
                            &c, &err), BF_OK, "%s", err.text);
     char store[96];
     snprintf(store, sizeof store, "%s/here", dir);

@@ -29,8 +29,8 @@ static enum bf_rc ask_as(struct fx *f, uint8_t sender, enum op_verb verb, const 
     r.key_role = role;
     r.public_key[0] = key;
     r.ttl_ms = ttl_ms;
-    struct input in = {.kind = INPUT_COMMAND, .key = {sender}, .actor = sender == 1 ? "ada" : "other", .command = r, .configured = configured,
-                       .n_configured = 2};
+    struct input in = {.kind = INPUT_COMMAND, .key = {sender}, .actor = sender == 1 ? "ada" : "other", .command = r,
+                       .configured = configured, .n_configured = 2};
     fx_step_input(f, &in);
     for (size_t i = f->out.n_effects; i-- > 0;)
         if (f->out.effects[i].kind == EFFECT_REPLY) {
