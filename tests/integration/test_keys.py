@@ -39,7 +39,7 @@ VERBS = [
     (["backfill", "create", "PLAN"], STEER), (["cancel", "bf-99", "--yes"], STEER),
     (["agent", "drain", "nobody"], {"admin"}), (["keys", "list"], {"auditor", "admin"}), (["keys", "revoke", "nobody", "--yes"], {"admin"}),
     (["keys", "create", "x", "--role", "viewer", "--public", "PUBLIC"], {"admin"}), (["agent", "enroll", "agent-77"], {"admin"}),
-    (["keys", "rotate", "admin", "--public", "PUBLIC"], {"admin"}),
+    (["keys", "rotate", "operator", "--public", "PUBLIC"], {"admin"}),
 ]
 
 
@@ -119,8 +119,6 @@ class AccessTest(KeysTest):
                 words = [backfill if w == "ID" else self.path("first.yaml") if w == "PLAN" else self.public() if w == "PUBLIC" else w for w in words]
                 if words[:2] == ["keys", "create"]:
                     words[2] = f"x-{role}"
-                if words[:2] == ["keys", "rotate"]:
-                    words[2] = "one-viewer"
                 done = self.cluster.ctl(*words, "--config", conf, check=False)
                 self.assertEqual(done.returncode != 7, role in may, f"{role}: {words}: {done.stderr}")
                 if role not in may:

@@ -213,7 +213,7 @@ Test(config, words_are_one_text_or_a_list)
         {"pins: one\n", NULL, 1, "one"}, {"pins: \" one  two \"\n", NULL, 2, "two"}, {"pins: [one, two]\n", NULL, 2, "two"},
         {"pins:\n", NULL, 0, NULL}, {"pins: [one, two]\n", "three", 1, "three"}, {"port: 1\n", "a b", 2, "b"}};
     for (size_t i = 0; i < LEN(cases); i++) {
-        struct config c;
+        struct config c = {0};
         struct bf_error err = {0};
         if (cases[i].env)
             setenv("BF_PINS", cases[i].env, 1);
@@ -224,7 +224,7 @@ Test(config, words_are_one_text_or_a_list)
         bf_config_done(table, LEN(table), &c);
         unsetenv("BF_PINS");
     }
-    struct config c;
+    struct config c = {0};
     struct bf_error err = {0};
     cr_expect_neq(read_text("pins: {a: b}\n", &c, &err), BF_OK);
     bf_config_done(table, LEN(table), &c);
