@@ -184,10 +184,10 @@ static void tell_trouble(struct channel *c, int64_t now_ms, const char *event, c
     bf_error_log(event, "connection=%s endpoint=%s detail=%d text=%s", c->what, c->endpoint, detail, bf_log_quote(sentence));
 }
 
-/* The peer may own the other key that is pinned. */
+/* The peer may own the other key that is pinned.  Once for each socket: the library itself goes on with the first until that is made anew. */
 static void try_other_key(const struct session *s, struct channel *c, int64_t now_ms)
 {
-    if (s->options.n_server_keys < 2)
+    if (s->options.n_server_keys < 2 || c->anew_at_ms != INT64_MAX)
         return;
     c->server_key = (c->server_key + 1) % s->options.n_server_keys;
     c->anew_at_ms = now_ms + OTHER_KEY_MS;
@@ -224,9 +224,10 @@ static void on_event(const struct session *s, struct channel *c, unsigned event,
         return;
     }
     c->connected = false;
-    c->anew_at_ms = now_ms + ANEW_MS;
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
         try_other_key(s, c, now_ms);
+    if (c->anew_at_ms == INT64_MAX)
+        c->anew_at_ms = now_ms + ANEW_MS;
 }
 
 static void read_monitor(const struct session *s, struct channel *c, int64_t now_ms)
