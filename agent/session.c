@@ -184,7 +184,7 @@ static void tell_trouble(struct channel *c, int64_t now_ms, const char *event, c
     bf_error_log(event, "connection=%s endpoint=%s detail=%d text=%s", c->what, c->endpoint, detail, bf_log_quote(sentence));
 }
 
-/* The peer may own the other key that is pinned.  Once for each socket: the library itself goes on with the first until that is made anew. */
+/* The peer may own the other key that is pinned.  Once for each socket: the library goes on with the first until then. */
 static void try_other_key(const struct session *s, struct channel *c, int64_t now_ms)
 {
     if (s->options.n_server_keys < 2 || c->anew_at_ms != INT64_MAX)
