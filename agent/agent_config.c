@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/mounts.h"
+#include "agent/session.h"
 #include "common/files.h"
 #include "common/mem.h"
 #include "proto/agent_msg.h"
@@ -35,7 +36,8 @@ static const struct bf_setting agent_settings[] = {
     {"name", BF_SET_STRING, AT(name), NULL, 0, 0, "name of this agent, as operators see it: letters, digits, . _ -", NULL},
     {"coordinator", BF_SET_STRING, AT(coordinator), NULL, 0, 0, "the coordinator's fleet socket, as in tcp://127.0.0.1:7411", NULL},
     {"logs", BF_SET_STRING, AT(logs), NULL, 0, 0, "the coordinator's log socket; absent: logs of steps are not sent", NULL},
-    {"server_key", BF_SET_STRING, AT(server_key), NULL, 0, 0, "public key of the coordinator (Z85)", NULL},
+    {"server_key", BF_SET_WORDS, AT(server_keys), NULL, 0, 0,
+     "public key of the coordinator (Z85), or a list of two while it is being changed", NULL},
     {"key_file", BF_SET_PATH, AT(key_file), NULL, 0, 0, "file with the agent's own key pair, readable by its owner only", NULL},
     {"state_dir", BF_SET_PATH, AT(state_dir), "/var/lib/bfagent", 0, 0, "folder for the lock and the agent's marks", NULL},
     {"work_dir", BF_SET_PATH, AT(work_dir), NULL, 0, 0, "folder in which steps run; default: work in state_dir", NULL},
@@ -99,8 +101,8 @@ static enum bf_rc need(const char *value, const char *key, const char *path, str
 static enum bf_rc check_words(struct agent_config *c, const char *path, struct bf_error *err)
 {
     const struct { const char *key, *value; } needed[] = {
-        {"name", c->name}, {"coordinator", c->coordinator}, {"server_key", c->server_key}, {"key_file", c->key_file},
-        {"state_dir", c->state_dir}};
+        {"name", c->name}, {"coordinator", c->coordinator}, {"server_key", c->server_keys.n ? c->server_keys.at[0] : NULL},
+        {"key_file", c->key_file}, {"state_dir", c->state_dir}};
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (need(needed[i].value, needed[i].key, path, err) != BF_OK)
             return BF_INVALID;
@@ -108,8 +110,12 @@ static enum bf_rc check_words(struct agent_config *c, const char *path, struct b
         return bf_fail(err, BF_INVALID, "name `%s`: use letters, digits, `.`, `_` and `-`, at most %u characters", c->name, AGENT_NAME_MAX);
     if (!strstr(c->coordinator, "://") || (c->logs && !strstr(c->logs, "://")))
         return bf_fail(err, BF_INVALID, "`coordinator` and `logs` are endpoints, as in tcp://127.0.0.1:7411");
-    if (strlen(c->server_key) != AGENT_KEY_CHARS)
-        return bf_fail(err, BF_INVALID, "`server_key` has %zu characters; a public key in Z85 has %d", strlen(c->server_key), AGENT_KEY_CHARS);
+    if (c->server_keys.n > SESSION_SERVER_KEYS_MAX)
+        return bf_fail(err, BF_INVALID, "`server_key` lists %zu keys; at most %u are possible", c->server_keys.n, SESSION_SERVER_KEYS_MAX);
+    for (size_t i = 0; i < c->server_keys.n; i++)
+        if (strlen(c->server_keys.at[i]) != AGENT_KEY_CHARS)
+            return bf_fail(err, BF_INVALID, "`server_key` has %zu characters; a public key in Z85 has %d", strlen(c->server_keys.at[i]),
+                           AGENT_KEY_CHARS);
     if (!cgroup_mode_parse(c->cgroup, &c->cgroup_mode))
         return bf_fail(err, BF_INVALID, "cgroup: `%s` is none of auto, v2, v1, off", c->cgroup);
     if (c->labels.n > AGENT_LABELS_MAX - 1)

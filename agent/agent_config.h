@@ -20,7 +20,7 @@
 struct agent_config {
     char *name;
     char *coordinator, *logs;                /* endpoints, tcp://host:port; logs may be NULL: none are sent */
-    char *server_key;                        /* Z85 */
+    struct bf_strings server_keys;           /* Z85; two while the coordinator's key is being changed */
     char *key_file;
     char *state_dir, *work_dir;
     int64_t slots;

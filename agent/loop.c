@@ -422,7 +422,8 @@ int agent_loop(const struct agent_start *start, void *arg)
     struct bf_error err = {0};
     BF_AUTO_FREE char *work = NULL, *results = NULL;
     const struct session_options options = {
-        .coordinator = setup->config->coordinator, .logs = setup->config->logs, .server_key = setup->config->server_key,
+        .coordinator = setup->config->coordinator, .logs = setup->config->logs,
+        .server_keys = (const char *const *)setup->config->server_keys.at, .n_server_keys = setup->config->server_keys.n,
         .public_key = setup->keys->public_key, .secret_key = setup->keys->secret_key};
     if (setup->config->logs)
         l.logs = logship_new(setup->config->log_bytes_max, send_log, runner_room, &l);

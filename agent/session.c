@@ -1,5 +1,6 @@
 /* See session.h.  A connection whose handshake failed for good (wrong key on either side) is left by the library for dead; it is told
- * once in the log and the socket is made anew after a pause, because the other side may learn our key meanwhile. */
+ * once in the log and the socket is made anew after a pause, because the other side may learn our key meanwhile.  Where two keys of
+ * the coordinator are pinned, a handshake that fails is tried with the other one at once. */
 #include "agent/session.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@
 #define RECONNECT_MOST_MS 1600               /* a sixth of the shortest usual lease (10 s) */
 #define HANDSHAKE_MS 3000
 #define ANEW_MS 5000
+#define OTHER_KEY_MS 200
 #define QUEUE_MESSAGES 1000
 #define QUIET_MS 60000                       /* the same trouble is told once in this time */
 
@@ -27,6 +29,7 @@ struct channel {
     const char *what;                        /* "fleet", "logs" */
     const char *endpoint;
     void *socket, *monitor;
+    size_t server_key;                       /* which of the pinned ones is tried */
     bool connected, is_new;                  /* is_new: connected since the last look */
     int64_t anew_at_ms;                      /* INT64_MAX: the socket is fine */
     int64_t told_at_ms;                      /* trouble was last logged */
@@ -55,10 +58,11 @@ static bool set_text(void *socket, int option, const char *value)
     return zmq_setsockopt(socket, option, value, strlen(value)) == 0;
 }
 
-static bool configure(struct session *s, void *socket)
+static bool configure(struct session *s, const struct channel *c, void *socket)
 {
     int64_t message_max = BF_MESSAGE_MAX_BYTES + CURVE_BYTES;
-    return set_text(socket, ZMQ_CURVE_SERVERKEY, s->options.server_key) && set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
+    return set_text(socket, ZMQ_CURVE_SERVERKEY, s->options.server_keys[c->server_key]) &&
+           set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
            set_text(socket, ZMQ_CURVE_SECRETKEY, s->options.secret_key) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(socket, ZMQ_LINGER, 0) &&
            set_int(socket, ZMQ_IMMEDIATE, 1) && set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) && set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) &&
@@ -91,7 +95,7 @@ static enum bf_rc open_channel(struct session *s, struct channel *c, struct bf_e
     c->anew_at_ms = INT64_MAX;
     c->socket = zmq_socket(s->context, ZMQ_DEALER);
     c->monitor = zmq_socket(s->context, ZMQ_PAIR);
-    if (c->socket && c->monitor && configure(s, c->socket) && zmq_socket_monitor(c->socket, events, wanted) == 0 &&
+    if (c->socket && c->monitor && configure(s, c, c->socket) && zmq_socket_monitor(c->socket, events, wanted) == 0 &&
         set_int(c->monitor, ZMQ_LINGER, 0) && zmq_connect(c->monitor, events) == 0 && zmq_connect(c->socket, c->endpoint) == 0)
         return BF_OK;
     int errnum = errno;
@@ -180,7 +184,16 @@ static void tell_trouble(struct channel *c, int64_t now_ms, const char *event, c
     bf_error_log(event, "connection=%s endpoint=%s detail=%d text=%s", c->what, c->endpoint, detail, bf_log_quote(sentence));
 }
 
-static void on_event(struct channel *c, unsigned event, int value, int64_t now_ms)
+/* The peer may own the other key that is pinned.  Once for each socket: the library goes on with the first until then. */
+static void try_other_key(const struct session *s, struct channel *c, int64_t now_ms)
+{
+    if (s->options.n_server_keys < 2 || c->anew_at_ms != INT64_MAX)
+        return;
+    c->server_key = (c->server_key + 1) % s->options.n_server_keys;
+    c->anew_at_ms = now_ms + OTHER_KEY_MS;
+}
+
+static void on_event(const struct session *s, struct channel *c, unsigned event, int value, int64_t now_ms)
 {
     switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
@@ -205,15 +218,19 @@ static void on_event(struct channel *c, unsigned event, int value, int64_t now_m
         /* The library tries again by itself. */
         tell_trouble(c, now_ms, "handshake_failed", "the peer closed the connection before the keys were agreed: check server_key, the "
                      "endpoint, and that the coordinator knows this agent's key", value);
+        try_other_key(s, c, now_ms);
         return;
     default:
         return;
     }
     c->connected = false;
-    c->anew_at_ms = now_ms + ANEW_MS;
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        try_other_key(s, c, now_ms);
+    if (c->anew_at_ms == INT64_MAX)
+        c->anew_at_ms = now_ms + ANEW_MS;
 }
 
-static void read_monitor(struct channel *c, int64_t now_ms)
+static void read_monitor(const struct session *s, struct channel *c, int64_t now_ms)
 {
     uint8_t frame[6];
     while (c->monitor && zmq_recv(c->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame) {
@@ -223,7 +240,7 @@ static void read_monitor(struct channel *c, int64_t now_ms)
         memcpy(&event, frame, sizeof event);
         memcpy(&value, frame + 2, sizeof value);
         (void)zmq_recv(c->monitor, address, sizeof address, ZMQ_DONTWAIT);
-        on_event(c, event, value, now_ms);
+        on_event(s, c, event, value, now_ms);
     }
 }
 
@@ -259,8 +276,8 @@ static void make_anew(struct session *s, struct channel *c, int64_t now_ms)
 
 bool session_run(struct session *s, int64_t now_ms)
 {
-    read_monitor(&s->fleet, now_ms);
-    read_monitor(&s->logs, now_ms);
+    read_monitor(s, &s->fleet, now_ms);
+    read_monitor(s, &s->logs, now_ms);
     make_anew(s, &s->fleet, now_ms);
     make_anew(s, &s->logs, now_ms);
     bool is_new = s->fleet.is_new;

@@ -14,10 +14,12 @@
 #include "proto/agent_msg.h"
 
 #define SESSION_FDS_MAX 4u
+#define SESSION_SERVER_KEYS_MAX 2u
 
 struct session_options {
     const char *coordinator, *logs;          /* endpoints; logs may be NULL */
-    const char *server_key, *public_key, *secret_key;        /* Z85 */
+    const char *const *server_keys; size_t n_server_keys;    /* Z85; with two, whichever the peer owns */
+    const char *public_key, *secret_key;     /* Z85 */
 };
 
 struct session;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/buf.h"
@@ -27,10 +28,14 @@
 struct client {
     const struct client_settings *settings;
     void *ctx, *socket, *monitor;
+    struct client_keys keys;                     /* to open anew with another server_key; wiped at the end */
+    size_t server_key;                           /* which of the pinned ones is tried */
+    unsigned opened;                             /* sockets so far */
     bool connected, greeted;                     /* TCP is up; the handshake is done */
     bool was_greeted;                            /* …at least once */
     bool refused;                                /* the coordinator does not know our key */
     bool again;                                  /* a new connection: what was sent may be lost */
+    bool other;                                  /* the other server_key is to be tried */
     int64_t connected_ms;
     unsigned quick_drops;                        /* in a row, before the end of the handshake */
     unsigned retries;                            /* connections that were refused or timed out, in all */
@@ -48,11 +53,12 @@ static bool set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-static enum bf_rc set_up(struct client *c, const struct client_keys *keys, struct bf_error *err)
+static enum bf_rc set_up(struct client *c, struct bf_error *err)
 {
     void *s = c->socket;
-    if (strlen(c->settings->server_key) != CLIENT_KEY_TEXT - 1 ||
-        zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, c->settings->server_key, CLIENT_KEY_TEXT) != 0)
+    const struct client_keys *keys = &c->keys;
+    const char *server_key = c->settings->server_keys.at[c->server_key];
+    if (strlen(server_key) != CLIENT_KEY_TEXT - 1 || zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, server_key, CLIENT_KEY_TEXT) != 0)
         return bf_fail(err, BF_INVALID, "%s: server_key is no key: 40 characters of Z85 are needed", c->settings->path);
     if (zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, keys->public, CLIENT_KEY_TEXT) != 0 ||
         zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->secret, CLIENT_KEY_TEXT) != 0)
@@ -61,7 +67,8 @@ static enum bf_rc set_up(struct client *c, const struct client_keys *keys, struc
         !set_int(s, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) || !set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) ||
         !set_int(s, ZMQ_TCP_KEEPALIVE, 1))
         return socket_failed(err, "set up the connection");
-    static const char monitor[] = "inproc://bfctl-monitor";
+    char monitor[48];
+    snprintf(monitor, sizeof monitor, "inproc://bfctl-monitor-%u", c->opened++);
     if (zmq_socket_monitor(s, monitor, EVENTS) != 0)
         return socket_failed(err, "watch the connection");
     c->monitor = zmq_socket(c->ctx, ZMQ_PAIR);
@@ -73,18 +80,32 @@ static enum bf_rc set_up(struct client *c, const struct client_keys *keys, struc
     return BF_OK;
 }
 
-enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err)
+static enum bf_rc open_socket(struct client *c, struct bf_error *err)
 {
-    struct client_keys keys;
-    enum bf_rc rc = client_keys_read(settings->key_file, &keys, err);
-    if (rc != BF_OK)
-        return rc;
+    c->socket = c->ctx ? zmq_socket(c->ctx, ZMQ_DEALER) : NULL;
+    return c->socket ? set_up(c, err) : socket_failed(err, "open a socket");
+}
+
+static void close_socket(struct client *c)
+{
+    if (c->socket) {
+        /* First: an event that finds its reader gone blocks the I/O thread of the library for good. */
+        (void)zmq_socket_monitor(c->socket, NULL, 0);
+        zmq_close(c->socket);
+    }
+    if (c->monitor)
+        zmq_close(c->monitor);
+    c->socket = c->monitor = NULL;
+}
+
+enum bf_rc client_open_with(const struct client_settings *settings, const struct client_keys *keys, struct client **ret,
+                            struct bf_error *err)
+{
     struct client *c = bf_xcalloc(1, sizeof *c);
     c->settings = settings;
+    c->keys = *keys;
     c->ctx = zmq_ctx_new();
-    c->socket = c->ctx ? zmq_socket(c->ctx, ZMQ_DEALER) : NULL;
-    rc = c->socket ? set_up(c, &keys, err) : socket_failed(err, "open a socket");
-    sodium_memzero(&keys, sizeof keys);
+    enum bf_rc rc = open_socket(c, err);
     if (rc != BF_OK) {
         client_close(c);
         return rc;
@@ -93,28 +114,44 @@ enum bf_rc client_open(const struct client_settings *settings, struct client **r
     return BF_OK;
 }
 
+enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err)
+{
+    struct client_keys keys;
+    enum bf_rc rc = client_keys_read(settings->key_file, &keys, err);
+    if (rc == BF_OK)
+        rc = client_open_with(settings, &keys, ret, err);
+    sodium_memzero(&keys, sizeof keys);
+    return rc;
+}
+
 void client_close(struct client *c)
 {
     if (!c)
         return;
-    if (c->socket) {
-        /* First: an event that finds its reader gone blocks the I/O thread of the library for good. */
-        (void)zmq_socket_monitor(c->socket, NULL, 0);
-        zmq_close(c->socket);
-    }
-    if (c->monitor)
-        zmq_close(c->monitor);
+    close_socket(c);
     if (c->ctx)
         zmq_ctx_term(c->ctx);
+    sodium_memzero(&c->keys, sizeof c->keys);
     free(c);
+}
+
+/* The other pinned key, on a socket of its own: the library cannot change it on this one. */
+static enum bf_rc try_other_key(struct client *c, struct bf_error *err)
+{
+    c->other = c->connected = c->greeted = false;
+    c->server_key = (c->server_key + 1) % c->settings->server_keys.n;
+    close_socket(c);
+    return open_socket(c, err);
 }
 
 /* ---- what the monitor tells ---- */
 
 static void note_drop(struct client *c)
 {
-    if (!c->greeted && c->connected && bf_boottime_ms() - c->connected_ms < QUICK_DROP_MS)
+    if (!c->greeted && c->connected && bf_boottime_ms() - c->connected_ms < QUICK_DROP_MS) {
         c->quick_drops++;
+        c->other = c->settings->server_keys.n > 1;
+    }
     c->connected = c->greeted = false;
 }
 
@@ -129,6 +166,7 @@ static void note_event(struct client *c, uint16_t event)
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         c->again = c->was_greeted;
         c->greeted = c->was_greeted = true;
+        c->other = false;
         c->quick_drops = 0;
         break;
     case ZMQ_EVENT_CONNECT_RETRIED:
@@ -180,10 +218,14 @@ static void take_events(struct client *c)
 
 static enum bf_rc check_keys(const struct client *c, struct bf_error *err)
 {
-    if (c->refused)
-        return bf_fail(err, BF_DENIED, "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys",
-                       c->settings->api, c->settings->key_file);
-    if (c->quick_drops >= QUICK_DROPS_DENIED)
+    if (c->refused) {
+        BF_AUTO_FREE char *fresh = bf_xasprintf("%s.new", c->settings->key_file);
+        return bf_fail(err, BF_DENIED,
+                       "the coordinator at %s refuses the key in %s: it is not in the coordinator's list of keys, or was revoked%s",
+                       c->settings->api, c->settings->key_file,
+                       access(fresh, F_OK) == 0 ? "; a rotation was interrupted: bfctl keys rotate finishes it" : "");
+    }
+    if (c->quick_drops >= QUICK_DROPS_DENIED * c->settings->server_keys.n)
         return bf_fail(err, BF_DENIED, "what answers at %s does not own the server_key in %s; is it the right coordinator?",
                        c->settings->api, c->settings->path);
     return BF_OK;
@@ -265,7 +307,10 @@ static enum bf_rc exchange(struct client *c, const struct op_request *req, const
         take_events(c);
         if ((rc = check_keys(c, err)) != BF_OK)
             return rc;
-        if (c->again && (rc = send_bytes(c, bytes, err)) != BF_OK)
+        bool other = c->other;
+        if (other && (rc = try_other_key(c, err)) != BF_OK)
+            return rc;
+        if ((c->again || other) && (rc = send_bytes(c, bytes, err)) != BF_OK)
             return rc;
         int64_t left_ms = deadline_ms - bf_boottime_ms();
         if (left_ms <= 0 || is_hopeless(c, req))

@@ -2,7 +2,8 @@
  *
  * One DEALER socket with CURVE, the coordinator's key pinned.  One request at a time.  A request keeps its id until it is
  * answered: when the connection is lost meanwhile, it is sent again as it was, so that a change is made once however often it
- * travels.  The socket's monitor tells a refused key from a coordinator that is away. */
+ * travels.  The socket's monitor tells a refused key from a coordinator that is away.  Where two keys of the coordinator are
+ * pinned, a handshake that fails is tried with the other one. */
 #ifndef BFCTL_CLIENT_H
 #define BFCTL_CLIENT_H
 
@@ -16,13 +17,14 @@
 
 #define CLIENT_REQUEST_TIMEOUT_MS 10000
 #define CLIENT_SETTINGS_N 3
+#define CLIENT_SERVER_KEYS_MAX 2u
 #define CLIENT_KEY_TEXT 41                       /* Z85 of a key, and a NUL */
 
 /* bfctl.conf.  Owned; released by client_settings_done(). */
 struct client_settings {
     char *path;                                  /* the file that was read */
     char *api;                                   /* endpoint */
-    char *server_key;                            /* Z85 */
+    struct bf_strings server_keys;               /* Z85; two while the coordinator's key is being changed */
     char *key_file;
     int64_t request_timeout_ms;
     struct bf_origin origins[CLIENT_SETTINGS_N];
@@ -48,6 +50,9 @@ struct client_library client_library(void);
 struct client;                                   /* opaque */
 /* Connects in the background.  settings are borrowed for the life of the client. */
 enum bf_rc client_open(const struct client_settings *settings, struct client **ret, struct bf_error *err) BF_MUST_CHECK;
+/* The same with this pair instead of that of key_file, which names it in errors. */
+enum bf_rc client_open_with(const struct client_settings *settings, const struct client_keys *keys, struct client **ret,
+                            struct bf_error *err) BF_MUST_CHECK;
 void client_close(struct client *c);             /* NULL is fine */
 
 /* An empty request of a verb with a fresh random id. */

@@ -15,7 +15,8 @@
 
 static const struct bf_setting table[] = {
     {"api", BF_SET_STRING, offsetof(struct client_settings, api), NULL, 0, 0, "endpoint of the coordinator's API", NULL},
-    {"server_key", BF_SET_STRING, offsetof(struct client_settings, server_key), NULL, 0, 0, "the coordinator's public key (Z85)", NULL},
+    {"server_key", BF_SET_WORDS, offsetof(struct client_settings, server_keys), NULL, 0, 0,
+     "the coordinator's public key (Z85), or a list of two while it is being changed", NULL},
     {"key_file", BF_SET_PATH, offsetof(struct client_settings, key_file), NULL, 0, 0, "file with your own pair of keys", NULL},
 };
 #define TABLE_N (sizeof table / sizeof table[0])
@@ -52,9 +53,12 @@ enum bf_rc client_settings_read(const char *path, struct client_settings *ret, s
     enum bf_rc rc = bf_config_read_origins(ret->path, table, TABLE_N, ret, ret->origins, err);
     if (rc != BF_OK)
         return rc;
-    if (!ret->api || !ret->server_key || !ret->key_file)
+    if (ret->server_keys.n > CLIENT_SERVER_KEYS_MAX)
+        return bf_fail(err, BF_INVALID, "%s: server_key lists %zu keys; at most %u are possible", ret->path, ret->server_keys.n,
+                       CLIENT_SERVER_KEYS_MAX);
+    if (!ret->api || !ret->server_keys.n || !ret->key_file)
         return bf_fail(err, BF_INVALID, "%s: '%s' is missing", ret->path,
-                       !ret->api ? "api" : !ret->server_key ? "server_key" : "key_file");
+                       !ret->api ? "api" : !ret->server_keys.n ? "server_key" : "key_file");
     return BF_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Writing a cluster's configuration.  Keys are made here and nowhere else; secret parts never leave their files. */
+/* Writing a cluster's configuration.  Secret parts of keys never leave their files. */
 #include "bfctl/cluster.h"
 
 #include <arpa/inet.h>
@@ -127,8 +127,7 @@ static enum bf_rc put_all_keys(struct layout *l, struct bf_error *err)
     return rc;
 }
 
-/* A quoted YAML scalar. */
-static void put_quoted(const char *s, struct bf_buf *ret)
+void cluster_put_quoted(const char *s, struct bf_buf *ret)
 {
     bf_buf_put_str(ret, "\"");
     for (; *s; s++)
@@ -142,7 +141,7 @@ static void put_quoted(const char *s, struct bf_buf *ret)
 static void write_key(const char *name, const char *role, const struct client_keys *keys, struct bf_buf *ret)
 {
     bf_buf_printf(ret, "  - {name: %s, role: %s, key: ", name, role);
-    put_quoted(keys->public, ret);
+    cluster_put_quoted(keys->public, ret);
     bf_buf_put_str(ret, "}\n");
 }
 
@@ -183,7 +182,7 @@ static enum bf_rc put_agent(const struct layout *l, unsigned number, struct bf_e
     struct bf_buf text = {0};
     bf_buf_printf(&text, "name: agent-%u\ncoordinator: tcp://127.0.0.1:%d\nlogs: tcp://127.0.0.1:%d\nserver_key: ", number,
                   l->ports.fleet, l->ports.logs);
-    put_quoted(l->coordinator.public, &text);
+    cluster_put_quoted(l->coordinator.public, &text);
     bf_buf_printf(&text, "\nkey_file: keys/agent-%u.key\nstate_dir: agent-%u\nslots: %u\nlabels: {}\n", number,
                   number, l->s->slots);
     put_names("allow_env", l->s->allow_env, "environment variables that plans may name, and that steps see", &text);
@@ -200,7 +199,7 @@ static enum bf_rc put_bfctl(const struct layout *l, struct bf_error *err)
     struct bf_buf text = {0};
     bf_buf_printf(&text, "# bfctl --config FILE, or BFCTL_CONFIG=FILE.  keys/operator.key and keys/viewer.key may do less.\n"
                   "api: tcp://127.0.0.1:%d\nserver_key: ", l->ports.api);
-    put_quoted(l->coordinator.public, &text);
+    cluster_put_quoted(l->coordinator.public, &text);
     bf_buf_put_str(&text, "\nkey_file: keys/admin.key\n");
     enum bf_rc rc = put(l->dir, "bfctl.conf", &text, 0644, err);
     bf_buf_free(&text);

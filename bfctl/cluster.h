@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/options.h"
 
@@ -39,5 +40,8 @@ enum bf_rc cluster_make(const struct cluster_settings *s, struct cluster *ret, s
 void cluster_done(struct cluster *c);
 /* The folder of bfctl's own binary; caller frees. */
 char *cluster_program_dir(void);
+
+/* Append s as a quoted YAML scalar. */
+void cluster_put_quoted(const char *s, struct bf_buf *ret);
 
 #endif

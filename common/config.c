@@ -58,6 +58,24 @@ static void put_bounds(const struct bf_setting *s, char *ret, size_t ret_size)
     snprintf(ret, ret_size, "%s to %s", low, high);
 }
 
+static void strings_done(char **at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(at[i]);
+    free(at);
+}
+
+static void set_words(struct bf_strings *field, const char *text)
+{
+    strings_done(field->at, field->n);
+    *field = (struct bf_strings){.at = bf_xcalloc(strlen(text) / 2 + 1, sizeof *field->at)};
+    for (const char *p = text + strspn(text, " \t"); *p; p += strspn(p, " \t")) {
+        size_t n = strcspn(p, " \t");
+        field->at[field->n++] = bf_xstrndup(p, n);
+        p += n;
+    }
+}
+
 static bool parse_bool(const char *text, bool *ret)
 {
     bool yes = strcmp(text, "true") == 0;
@@ -80,6 +98,9 @@ static bool set_scalar(const struct bf_setting *s, void *field, const char *text
         return true;
     case BF_SET_PATH:
         set_string(field, folder ? bf_path_join(folder, text) : bf_xstrdup(text));
+        return true;
+    case BF_SET_WORDS:
+        set_words(field, text);
         return true;
     case BF_SET_BOOL:
         wanted = "true or false";
@@ -173,7 +194,7 @@ static void read_value(struct reading *r, const struct bf_setting *s, const stru
     note_origin(r, s, BF_ORIGIN_FILE, node->mark.line);
     if (s->kind == BF_SET_CUSTOM)
         s->custom(node, field, &r->diags);
-    else if (s->kind == BF_SET_STRINGS)
+    else if (s->kind == BF_SET_STRINGS || (s->kind == BF_SET_WORDS && node->kind == BF_YAML_SEQ))
         read_strings(r, s, node, field);
     else if (s->kind == BF_SET_STRING_MAP)
         read_string_map(r, s, node, field);
@@ -199,13 +220,6 @@ static bool is_group(const struct reading *r, const char *group)
         if (strncmp(r->table[i].key, group, len) == 0 && r->table[i].key[len] == '.')
             return true;
     return false;
-}
-
-static void strings_done(char **at, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(at[i]);
-    free(at);
 }
 
 /* At the top a slip may be in the name of a group, so groups are candidates there as well as whole keys. */
@@ -366,7 +380,7 @@ void bf_config_done(const struct bf_setting *table, size_t n, void *config)
         void *field = (char *)config + table[i].offset;
         if (table[i].kind == BF_SET_STRING || table[i].kind == BF_SET_PATH) {
             set_string(field, NULL);
-        } else if (table[i].kind == BF_SET_STRINGS) {
+        } else if (table[i].kind == BF_SET_STRINGS || table[i].kind == BF_SET_WORDS) {
             struct bf_strings *s = field;
             strings_done(s->at, s->n);
             *s = (struct bf_strings){0};

@@ -20,6 +20,7 @@ enum bf_setting_kind {
     BF_SET_BOOL,         /* bool */
     BF_SET_DURATION,     /* int64_t ms within [min, max] */
     BF_SET_SIZE,         /* uint64_t bytes within [min, max] */
+    BF_SET_WORDS,        /* struct bf_strings: one text, or some with blanks between; in the file also a list */
     BF_SET_STRINGS,      /* struct bf_strings */
     BF_SET_STRING_MAP,   /* struct bf_string_map */
     BF_SET_CUSTOM        /* parsed by custom(): lists of structures */

@@ -69,6 +69,7 @@ void bf_config_put_value(const struct bf_setting *s, const void *config, struct 
         put_size(*(const uint64_t *)field, ret);
         break;
     case BF_SET_STRINGS:
+    case BF_SET_WORDS:
         put_strings(field, ret);
         break;
     case BF_SET_STRING_MAP:

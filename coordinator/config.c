@@ -5,6 +5,7 @@
 #include "coordinator/config.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,7 +43,7 @@ static const struct bf_setting settings[] = {
     {.key = "lease.heartbeat", .kind = BF_SET_DURATION, .offset = AT(heartbeat_ms), .preset = "5s", .min = 10, .max = 86400000,
      .help = "time between heartbeats"},
     {.key = "pools", .kind = BF_SET_CUSTOM, .offset = AT(pools), .help = "slots of pools, over those of plans", .custom = read_pools},
-    {.key = "keys", .kind = BF_SET_CUSTOM, .offset = AT(keys), .help = "who may speak: name, role, key", .custom = read_keys},
+    {.key = "keys", .kind = BF_SET_CUSTOM, .offset = AT(keys), .help = "who may speak: name, role, key, plans, pools", .custom = read_keys},
     {.key = "store_max", .kind = BF_SET_SIZE, .offset = AT(store_max_bytes), .preset = "16Gi", .min = 16 << 20, .max = INT64_MAX,
      .help = "ceiling of the store's file"},
     {.key = "store_reserve", .kind = BF_SET_SIZE, .offset = AT(store_reserve_bytes), .preset = "64Mi", .min = 1,
@@ -86,8 +87,11 @@ static bool map_keys_known(const struct bf_yaml_node *map, const char *const *at
         for (size_t k = 0; k < n; k++)
             known = known || strcmp(map->keys[i]->text, at[k]) == 0;
         if (!known) {
-            bf_diag_add(d, BF_DIAG_ERROR, map->keys[i]->mark, "unknown key `%.64s`; known here: %s%s%s%s%s", map->keys[i]->text, at[0],
-                        n > 1 ? ", " : "", n > 1 ? at[1] : "", n > 2 ? ", " : "", n > 2 ? at[2] : "");
+            char list[128];
+            size_t used = 0;
+            for (size_t k = 0; k < n; k++)
+                used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", at[k]);
+            bf_diag_add(d, BF_DIAG_ERROR, map->keys[i]->mark, "unknown key `%.64s`; known here: %s", map->keys[i]->text, list);
             good = false;
         }
     }
@@ -117,15 +121,46 @@ static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_d
     }
 }
 
+/* The words of a scope of a key, each valid.  false, and told, when they are not. */
+static bool read_scope(const struct bf_yaml_node *node, const char *what, bool (*valid)(const char *), const char *const **ret,
+                       size_t *ret_n, struct bf_diags *d)
+{
+    if (!node)
+        return true;
+    if (node->kind != BF_YAML_SEQ || node->n == 0 || node->n > KEY_SCOPES_MAX) {
+        bf_diag_add(d, BF_DIAG_ERROR, node->mark, "`%s` of a key is a list of 1 to %u names; leave it out for all", what, KEY_SCOPES_MAX);
+        return false;
+    }
+    const char **words = bf_xcalloc(node->n, sizeof *words);
+    *ret = words;
+    for (size_t i = 0; i < node->n; i++) {
+        const struct bf_yaml_node *word = node->items[i];
+        if (word->kind != BF_YAML_SCALAR || !valid(word->text)) {
+            bf_diag_add(d, BF_DIAG_ERROR, word->mark, "`%.64s` is no name in `%s`: letters, digits, _ . - are possible, and * ? for plans",
+                        word->kind == BF_YAML_SCALAR ? word->text : "", what);
+            return false;
+        }
+        words[(*ret_n)++] = bf_xstrdup(word->text);
+    }
+    return true;
+}
+
+static void words_free(const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free((void *)(uintptr_t)words[i]);
+    free((void *)(uintptr_t)words);
+}
+
 static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, struct bf_diags *d)
 {
-    static const char *const known[] = {"name", "role", "key"};
+    static const char *const known[] = {"name", "role", "key", "plans", "pools"};
     const struct bf_yaml_node *field[3] = {0};
     if (item->kind != BF_YAML_MAP) {
         bf_diag_add(d, BF_DIAG_ERROR, item->mark, "an entry of `keys` is a map, as in {name: agent-1, role: agent, key: \"…\"}");
         return;
     }
-    if (!map_keys_known(item, known, 3, d))
+    if (!map_keys_known(item, known, 5, d))
         return;
     for (size_t i = 0; i < 3; i++) {
         field[i] = bf_yaml_get(item, known[i]);
@@ -134,18 +169,25 @@ static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, 
             return;
         }
     }
-    struct zap_key key = {0};
+    struct key_entry key = key_empty;
+    key.state = KEY_LIVE;
     if (!name_valid(field[0]->text))
         bf_diag_add(d, BF_DIAG_ERROR, field[0]->mark, "`%.64s` is no name: letters, digits, _ . - are possible", field[0]->text);
-    else if (!zap_role_parse(field[1]->text, &key.role))
-        bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark, "unknown role `%.64s`; roles are viewer, operator, admin and agent",
-                    field[1]->text);
+    else if (!key_role_parse(field[1]->text, &key.role) || key.role == KEY_ENROL)
+        bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark,
+                    "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent", field[1]->text);
     else if (!zap_key_parse(field[2]->text, key.key))
         bf_diag_add(d, BF_DIAG_ERROR, field[2]->mark, "the key of `%s` is no public key: 40 characters of Z85, in quotes", field[0]->text);
-    else {
-        memcpy(key.name, field[0]->text, strlen(field[0]->text) + 1);
+    else if (key.role == KEY_AGENT && (bf_yaml_get(item, "plans") || bf_yaml_get(item, "pools")))
+        bf_diag_add(d, BF_DIAG_ERROR, item->mark, "`%s` is an agent, and an agent's key has no scopes", field[0]->text);
+    else if (read_scope(bf_yaml_get(item, "plans"), "plans", key_glob_valid, &key.plans, &key.n_plans, d) &&
+             read_scope(bf_yaml_get(item, "pools"), "pools", key_name_valid, &key.pools, &key.n_pools, d)) {
+        key.name = bf_xstrdup(field[0]->text);
         bf_vec_push(&keys->at, key);
+        return;
     }
+    words_free(key.plans, key.n_plans);
+    words_free(key.pools, key.n_pools);
 }
 
 static void read_keys(const struct bf_yaml_node *node, void *field, struct bf_diags *d)
@@ -166,8 +208,8 @@ static enum bf_rc check_keys(const struct coordinator_config *c, const char *pat
     struct bf_smap names = {0}, keys = {0};
     enum bf_rc rc = BF_OK;
     for (size_t i = 0; rc == BF_OK && i < c->keys.at.n; i++) {
-        struct zap_key *key = &c->keys.at.at[i];
-        const struct zap_key *same = bf_smap_get(&keys, key->key, ZAP_KEY_BYTES);
+        struct key_entry *key = &c->keys.at.at[i];
+        const struct key_entry *same = bf_smap_get(&keys, key->key, ZAP_KEY_BYTES);
         if (bf_smap_get(&names, key->name, strlen(key->name)))
             rc = bf_fail(err, BF_INVALID, "%s: keys: the name \"%s\" is given twice", path, key->name);
         else if (same)
@@ -223,7 +265,17 @@ void coordinator_config_done(struct coordinator_config *c)
     for (size_t i = 0; i < c->pools.at.n; i++)
         free(c->pools.at.at[i].name);
     bf_vec_free(&c->pools.at);
-    bf_vec_free(&c->keys.at);
+    config_keys_done(&c->keys);
+}
+
+void config_keys_done(struct config_keys *keys)
+{
+    for (size_t i = 0; i < keys->at.n; i++) {
+        free((void *)(uintptr_t)keys->at.at[i].name);
+        words_free(keys->at.at[i].plans, keys->at.at[i].n_plans);
+        words_free(keys->at.at[i].pools, keys->at.at[i].n_pools);
+    }
+    bf_vec_free(&keys->at);
 }
 
 /* The word after "NAME:" on a line of its own. */

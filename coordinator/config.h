@@ -10,7 +10,7 @@
 
 struct config_pool { char *name; uint32_t slots; };
 struct config_pools { BF_VEC_TYPE(struct config_pool) at; };
-struct config_keys { BF_VEC_TYPE(struct zap_key) at; };
+struct config_keys { BF_VEC_TYPE(struct key_entry) at; };      /* strings owned */
 
 #define CONFIG_SETTINGS_MAX 64u
 
@@ -37,6 +37,7 @@ const struct bf_setting *coordinator_setting(size_t i);
  * after failure. */
 enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *ret, struct bf_error *err) BF_MUST_CHECK;
 void coordinator_config_done(struct coordinator_config *c);
+void config_keys_done(struct config_keys *keys);
 struct lease_settings coordinator_config_lease(const struct coordinator_config *c);
 
 /* --- config_show.c --- */

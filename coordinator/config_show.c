@@ -36,7 +36,7 @@ static void put_pools(const struct config_pools *pools, struct bf_buf *ret)
 static void put_keys(const struct config_keys *keys, struct bf_buf *ret)
 {
     for (size_t i = 0; i < keys->at.n && i < SHOWN_MAX; i++)
-        bf_buf_printf(ret, "%s%s (%s)", i ? ", " : "", keys->at.at[i].name, zap_role_name(keys->at.at[i].role));
+        bf_buf_printf(ret, "%s%s (%s)", i ? ", " : "", keys->at.at[i].name, key_role_name(keys->at.at[i].role));
     put_more(keys->at.n, ret);
 }
 

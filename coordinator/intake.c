@@ -139,6 +139,14 @@ void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const 
 
 /* ---- operators ---- */
 
+static const char *const *words_copy(struct bf_arena *arena, const char *const *words, size_t n)
+{
+    const char **copy = bf_arena_alloc(arena, n * sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = bf_arena_strdup(arena, words[i]);
+    return copy;
+}
+
 static struct op_request command_copy(struct bf_arena *arena, const struct op_request *req)
 {
     struct op_request copy = *req;
@@ -147,10 +155,9 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
     copy.state = bf_arena_strdup(arena, req->verb == OP_MARK && req->state ? req->state : "");
     copy.who = copy.what = "";
-    const char **selectors = bf_arena_alloc(arena, req->n_selectors * sizeof *selectors);
-    for (size_t i = 0; i < req->n_selectors; i++)
-        selectors[i] = bf_arena_strdup(arena, req->selectors[i]);
-    copy.selectors = selectors;
+    copy.selectors = words_copy(arena, req->selectors, req->n_selectors);
+    copy.plans = words_copy(arena, req->plans, req->n_plans);
+    copy.pools = words_copy(arena, req->pools, req->n_pools);
     copy.name = bf_arena_strdup(arena, req->name ? req->name : "");
     copy.bytes = NULL;
     copy.n_bytes = 0;
@@ -170,6 +177,37 @@ static void answer_now(struct turns *t, const uint8_t *key, const struct op_requ
     t->ports.reply(t->ports.arg, key, &reply);
 }
 
+/* What the configuration says goes with the command, so that deciding again needs nothing else. */
+static void take_configured(struct turns *t, struct input *in)
+{
+    const struct op_request *c = &in->command;
+    const struct key_entry *token = engine_key_find(t->engine, in->key);
+    const char *name = c->verb == OP_AGENT_JOIN && token ? token->name : *c->name ? c->name : in->actor;
+    struct key_entry found[INPUT_KEYS_MAX];
+    if (c->verb < OP_KEY_CREATE || c->verb > OP_AGENT_JOIN || !t->ports.configured_keys)
+        return;
+    in->n_configured = t->ports.configured_keys(t->ports.arg, name, c->public_key, found, INPUT_KEYS_MAX);
+    in->configured = bf_arena_memdup(&t->arena, found, in->n_configured * sizeof *found);
+    for (size_t i = 0; i < in->n_configured; i++) {
+        struct key_entry *k = &in->configured[i];
+        k->name = bf_arena_strdup(&t->arena, k->name);
+        k->by = k->ended_by = "";
+        k->plans = words_copy(&t->arena, k->plans, k->n_plans);
+        k->pools = words_copy(&t->arena, k->pools, k->n_pools);
+    }
+}
+
+/* The plan of a create is compiled, and lies within the key's scopes. */
+static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op_request *req, struct bf_error *err)
+{
+    uint8_t plan_key[32];
+    enum bf_rc rc = turn_plan_prepare(t, req->plan_hash, req->from, req->to, req->params, req->n_params, err);
+    if (rc != BF_OK || !t->ports.may_create)
+        return rc;
+    engine_plan_key(req->plan_hash, req->from, req->to, req->params, req->n_params, plan_key);
+    return t->ports.may_create(t->ports.arg, key, engine_plan(t->engine, plan_key), err);
+}
+
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes)
 {
@@ -177,7 +215,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     if (req->verb == OP_CREATE) {
         bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
         struct op_request safe = command_copy(&t->arena, req);
-        if (turn_plan_prepare(t, req->plan_hash, safe.from, safe.to, safe.params, safe.n_params, &err) != BF_OK) {
+        if (take_plan(t, key, &safe, &err) != BF_OK) {
             if (fresh)                           /* nothing names it, so nothing would ever release it */
                 turn_bundle_drop(t, req->plan_hash);
             answer_now(t, key, req, &err);
@@ -188,6 +226,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     in->actor = bf_arena_strdup(&t->arena, actor);
     in->role = bf_arena_strdup(&t->arena, role);
     in->command = command_copy(&t->arena, req);
+    take_configured(t, in);
 }
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)

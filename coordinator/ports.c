@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"
+#include "coordinator/authority.h"
 #include "coordinator/details.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/logs/log_searches.h"
@@ -115,9 +116,47 @@ static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct 
     failpoint_pass(FAILPOINT_AFTER_ACK);
 }
 
+/* ---- keys ---- */
+
+enum bf_rc service_set_keys(struct service *s, struct bf_error *err)
+{
+    size_t n;
+    BF_AUTO_FREE struct zap_key *table = keyring_table(s->keys, turn_engine(s->turns), &n);
+    enum bf_rc rc = zap_set_keys(s->zap, table, n, err);
+    if (rc == BF_OK)
+        fleet_forget_revoked(s->fleet);
+    return rc;
+}
+
+static void port_keys_changed(void *arg)
+{
+    struct bf_error err = {0};
+    if (service_set_keys(arg, &err) != BF_OK)    /* cannot be: every part of the table was checked */
+        bf_error_log("keys_not_set", "why=%s", bf_log_quote(err.text));
+}
+
+static size_t port_configured_keys(void *arg, const char *name, const uint8_t key[BF_KEY_BYTES], struct key_entry *ret, size_t max)
+{
+    struct service *s = arg;
+    return keyring_configured(s->keys, turn_engine(s->turns), name, key, ret, max);
+}
+
+static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], const struct plan *plan, struct bf_error *err)
+{
+    struct service *s = arg;
+    const struct key_entry *who = keyring_find(s->keys, turn_engine(s->turns), key);
+    enum bf_rc rc = who ? authority_may_create(who, plan, err) : bf_fail(err, BF_DENIED, "this key is not authorised any more");
+    const struct op_request asked = {.verb = OP_CREATE, .reason = ""};
+    struct zap_key sender = {.name = ""};
+    if (rc == BF_DENIED)
+        trail_denied(s, key, zap_find(s->zap, key, DOMAIN_API, &sender) ? &sender : NULL, &asked, plan->name, err->text);
+    return rc;
+}
+
 struct turn_ports service_ports(struct service *s)
 {
-    return (struct turn_ports){.arg = s, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply};
+    return (struct turn_ports){.arg = s, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply,
+                               .keys_changed = port_keys_changed, .configured_keys = port_configured_keys, .may_create = port_may_create};
 }
 
 /* ---- what comes in ---- */
@@ -131,8 +170,8 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
 /* What a change is about, in the operator's words. */
 static const char *command_target(const struct op_request *req, char *ret, size_t size)
 {
-    if (req->verb == OP_AGENT_DRAIN)
-        return req->name;
+    if (req->verb == OP_AGENT_DRAIN || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
+        return *req->name ? req->name : "own";
     if (req->verb == OP_CREATE)
         return "new";
     if (req->backfill == OP_LATEST)
@@ -160,26 +199,46 @@ static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struc
     trail_denied(s, key, who, req, command_target(req, target, sizeof target), why);
 }
 
-static struct view_source view_source(struct service *s)
+static struct view_source view_source(struct service *s, const uint8_t key[ZAP_KEY_BYTES])
 {
     return (struct view_source){
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
         .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
+        .keys = s->keys, .who = keyring_find(s->keys, turn_engine(s->turns), key),
+        .api = api_endpoint(s->api), .fleet = fleet_endpoint(s->fleet), .logs_at = logs_endpoint(s->logs),
         .config = &s->config, .config_path = s->config_path, .log_keep_bytes = s->config.log_keep_bytes, .log_keep_age_ms = s->config.log_keep_age_ms,
     };
 }
 
-static enum bf_rc call_query(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+static enum bf_rc call_permit(void *arg, const struct zap_key *who, const struct op_request *req, uint32_t *backfill, struct bf_error *err)
 {
-    const struct view_source v = view_source(arg);
+    struct service *s = arg;
+    const struct key_entry *entry = keyring_find(s->keys, turn_engine(s->turns), who->key);
+    if (!entry)
+        return bf_fail(err, BF_DENIED, "the key of %s may not speak any more", who->name);
+    keyring_saw(s->keys, who->key, bf_realtime_us());
+    return authority_permit(turn_engine(s->turns), entry, req, backfill, err);
+}
+
+static const char *call_gone(void *arg, const uint8_t key[ZAP_KEY_BYTES])
+{
+    struct service *s = arg;
+    const struct key_entry *entry = engine_key_find(turn_engine(s->turns), key);
+    return entry ? entry->name : "";
+}
+
+static enum bf_rc call_query(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_buf *ret_json,
+                             struct bf_error *err)
+{
+    const struct view_source v = view_source(arg, key);
     return views_answer(&v, req, ret_json, err);
 }
 
 static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err)
 {
     struct service *s = arg;
-    const struct view_source v = view_source(s);
+    const struct view_source v = view_source(s, key);
     struct log_job *job = bf_xcalloc(1, sizeof *job);
     memcpy(job->key, key, sizeof job->key);
     memcpy(job->id, req->id, sizeof job->id);
@@ -195,7 +254,7 @@ void service_searched(struct service *s)
 {
     struct bf_buf json = {0};
     for (struct log_job *job; (job = log_searches_take(logs_searches(s->logs))) != NULL; log_job_free(job)) {
-        const struct view_source v = view_source(s);
+        const struct view_source v = view_source(s, job->key);
         struct bf_error err = {0};
         bf_buf_clear(&json);
         enum bf_rc rc = view_log_page(&v, job, &json, &err);
@@ -212,5 +271,6 @@ void service_searched(struct service *s)
 
 struct api_calls service_api_calls(struct service *s)
 {
-    return (struct api_calls){.arg = s, .command = call_command, .denied = call_denied, .query = call_query, .search = call_search};
+    return (struct api_calls){.arg = s, .command = call_command, .denied = call_denied, .query = call_query, .search = call_search,
+                              .permit = call_permit, .gone = call_gone};
 }

@@ -153,6 +153,10 @@ void release_effects(struct turns *t, int64_t now_ms)
         case EFFECT_DRAIN: batch_of(&batches, f->agent)->drain = true; break;
         case EFFECT_REFUSE: send_refuse(t, f); break;
         case EFFECT_REPLY: send_reply(t, f); break;
+        case EFFECT_KEYS:
+            if (t->ports.keys_changed)
+                t->ports.keys_changed(t->ports.arg);
+            break;
         }
     }
     for (size_t i = 0; i < batches.at.n; i++)

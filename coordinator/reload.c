@@ -43,6 +43,9 @@ static void tell_pools_left(const struct coordinator_config *now, const struct c
 
 static void put_in_force(struct service *s)
 {
+    struct bf_error err = {0};
+    if (service_set_keys(s, &err) != BF_OK)      /* cannot be: every part of the table was checked */
+        bf_error_log("keys_not_set", "why=%s", bf_log_quote(err.text));
     for (size_t i = 0; i < s->config.pools.at.n; i++)
         turn_pool(s->turns, s->config.pools.at.at[i].name, s->config.pools.at.at[i].slots);
     store_keep(s->store, s->config.journal_keep_bytes, s->config.details_keep_bytes);
@@ -56,17 +59,15 @@ void service_reload(struct service *s)
     struct bf_error err = {0};
     bf_supervisor_reloading(s->supervisor);
     enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
-    if (rc == BF_OK)
-        rc = zap_set_keys(s->zap, fresh.keys.at.at, fresh.keys.at.n, &err);
     if (rc != BF_OK) {
         bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
         trail_reload_failed(s, err.rc);
     } else {
-        fleet_forget_revoked(s->fleet);
         size_t waiting = tell_waiting(&s->config, &fresh);
         tell_pools_left(&s->config, &fresh);
         trail_reloaded(s, &fresh);
         coordinator_config_take(&s->config, &fresh);
+        keyring_configure(s->keys, &s->config.keys);
         put_in_force(s);
         bf_info("reloaded", "config=%s keys=%zu pools=%zu need_restart=%zu", bf_log_quote(s->config_path), s->config.keys.at.n,
                 s->config.pools.at.n, waiting);

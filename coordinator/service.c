@@ -123,7 +123,9 @@ static enum bf_rc open_sockets(struct service *s, const uint8_t secret[ZAP_KEY_B
                                        .keep_age_ms = c->log_keep_age_ms};
     const struct fleet_options fleet = {.endpoint = c->fleet, .secret_key = secret};
     const struct api_options api = {.endpoint = c->api, .secret_key = secret, .calls = service_api_calls(s)};
-    enum bf_rc rc = zap_open(c->keys.at.at, c->keys.at.n, &s->zap, err);
+    size_t n;
+    BF_AUTO_FREE struct zap_key *keys = keyring_table(s->keys, turn_engine(s->turns), &n);
+    enum bf_rc rc = zap_open(keys, n, &s->zap, err);
     if (rc == BF_OK)
         rc = logs_open(s->zap, &logs, &s->logs, err);
     if (rc == BF_OK)
@@ -150,6 +152,7 @@ static void close_all(struct service *s)
     logs_close(s->logs);
     zap_close(s->zap);
     trail_done(&s->trail);
+    keyring_free(s->keys);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);
@@ -195,6 +198,8 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
         rc = coordinator_key_read(s.config.key_file, public_key, secret, err);
     if (rc == BF_OK)
         rc = open_signals(&s, err);
+    s.keys = keyring_new();
+    keyring_configure(s.keys, &s.config.keys);
     bf_supervisor_status(s.supervisor, "recovering from the store");
     if (rc == BF_OK)
         rc = open_state(&s, err);

@@ -6,6 +6,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/config.h"
 #include "coordinator/fleet/fleet.h"
+#include "coordinator/keyring.h"
 #include "coordinator/logs/logs.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trail.h"
@@ -17,6 +18,7 @@ struct service {
     struct coordinator_config config;
     char cluster[33];
     struct zap *zap;
+    struct keyring *keys;
     struct store *store;
     struct turns *turns;
     struct logs *logs;
@@ -46,6 +48,9 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
 void service_name_open_attempts(struct service *s);
 /* Answer the searches of logs whose page is ready. */
 void service_searched(struct service *s);
+
+/* The table of keys from the configuration and the engine: after either has changed. */
+enum bf_rc service_set_keys(struct service *s, struct bf_error *err);
 
 /* loop.c */
 void service_loop(struct service *s);

@@ -62,7 +62,7 @@ void trail_denied(struct service *s, const uint8_t key[ZAP_KEY_BYTES], const str
 
 /* ---- the configuration ---- */
 
-static const struct zap_key *key_named(const struct config_keys *keys, const struct zap_key *like)
+static const struct key_entry *key_named(const struct config_keys *keys, const struct key_entry *like)
 {
     for (size_t i = 0; i < keys->at.n; i++)
         if (strcmp(keys->at.at[i].name, like->name) == 0)
@@ -78,7 +78,7 @@ static const struct config_pool *pool_named(const struct config_pools *pools, co
     return NULL;
 }
 
-static bool key_same(const struct zap_key *a, const struct zap_key *b)
+static bool key_same(const struct key_entry *a, const struct key_entry *b)
 {
     return b && a->role == b->role && memcmp(a->key, b->key, ZAP_KEY_BYTES) == 0;
 }
@@ -89,10 +89,10 @@ static void put_keys(const struct config_keys *of, const struct config_keys *oth
     size_t n = 0;
     bf_buf_put_str(b, "\"keys\":{");
     for (size_t i = 0; i < of->at.n; i++) {
-        const struct zap_key *k = &of->at.at[i];
+        const struct key_entry *k = &of->at.at[i];
         if (key_same(k, key_named(other, k)) || n++ >= NAMES_SHOWN)
             continue;
-        bf_buf_printf(b, "%s\"%s\":\"%s\"", n > 1 ? "," : "", k->name, zap_role_name(k->role));
+        bf_buf_printf(b, "%s\"%s\":\"%s\"", n > 1 ? "," : "", k->name, key_role_name(k->role));
     }
     bf_buf_printf(b, "},\"keys_changed\":%zu", n);
 }

@@ -51,6 +51,13 @@ struct turn_ports {
     void (*send_agent)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
     /* Answer of a command. */
     void (*reply)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_reply *reply);
+    /* The rest may be NULL.  Which keys may speak has changed, durably; replies that say so come after. */
+    void (*keys_changed)(void *arg);
+    /* Keys of the configuration that a command about keys may need (decide_keys.c): those with this name or this public key, and
+     * admins.  Gives how many, at most max; strings are borrowed. */
+    size_t (*configured_keys)(void *arg, const char *name, const uint8_t public_key[BF_KEY_BYTES], struct key_entry *ret, size_t max);
+    /* May this key create a backfill of this plan?  BF_OK, or a sentence. */
+    enum bf_rc (*may_create)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct plan *plan, struct bf_error *err);
 };
 
 struct turn_settings {
@@ -88,7 +95,7 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
 #define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
 /* A change by an operator whose role (in words) the caller has checked.  bundle (encoded plan source) only with OP_CREATE: compiled here;
- * a plan that does not compile, or is not there, is answered at once. */
+ * a plan that does not compile, is not there, or is outside of the key's scopes, is answered at once. */
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes);
 /* For the audit alone: a change that the caller refused, and what the process itself did.  The caller bounds how many there are. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "coordinator/authority.h"
 #include "coordinator/views_parts.h"
 #include "plan/canonical.h"
 #include "proto/agent_msg.h"
@@ -16,6 +17,8 @@ static enum bf_rc view_version(const struct view_source *v, const struct op_requ
     (void)err;
     *ret = json_pack("{s:s, s:i, s:i, s:s}", "version", BF_VERSION, "protocol", (int)AGENT_PROTOCOL_VERSION, "store_format",
                      (int)v->store_format, "cluster", v->cluster);
+    if (v->fleet)                                /* where agents connect: for enrolment */
+        json_object_set_new(*ret, "endpoints", json_pack("{s:s, s:s, s:s}", "api", v->api, "fleet", v->fleet, "logs", v->logs_at));
     return BF_OK;
 }
 
@@ -56,7 +59,7 @@ enum bf_rc view_list(const struct view_source *v, const struct op_request *req, 
     *ret = json_array();
     for (uint32_t id = engine_latest_backfill(v->engine); id > 0 && json_array_size(*ret) < limit; id--) {
         struct backfill_view b;
-        if (!engine_backfill(v->engine, id, &b) || seen++ < req->page_offset)
+        if (!engine_backfill(v->engine, id, &b) || !authority_sees(v->who, b.plan->name) || seen++ < req->page_offset)
             continue;
         json_t *j = backfill_head(v, &b);
         backfill_times(j, &b);
@@ -190,6 +193,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_FORCE:
     case OP_SKIP:
     case OP_MARK: rc = view_steer(v, req, &j, err); break;
+    case OP_KEYS: rc = view_keys(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));
     }
     if (rc == BF_OK)

@@ -9,6 +9,7 @@
 #include "coordinator/engine/view.h"
 #include "proto/operator_msg.h"
 
+struct keyring;
 struct log_job;
 struct log_query;
 struct log_store;
@@ -30,6 +31,9 @@ struct view_source {
     const struct turns *turns;                   /* has the sources of plans; NULL: none are kept */
     const struct coordinator_config *config;     /* in force; NULL: not known */
     const char *config_path;
+    const struct keyring *keys;                  /* NULL: none are kept */
+    const struct key_entry *who;                 /* asks: lists are cut to what it sees; NULL: all */
+    const char *api, *fleet, *logs_at;           /* endpoints as bound; NULL: not known */
 };
 
 /* Counting a large backfill step by step takes time; a count is used again for a while in proportion to what it cost. */

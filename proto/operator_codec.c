@@ -25,6 +25,11 @@ const char *op_verb_name(enum op_verb v)
     case OP_FORCE: return "force";
     case OP_SKIP: return "skip";
     case OP_MARK: return "mark";
+    case OP_KEY_CREATE: return "keys create";
+    case OP_KEY_REVOKE: return "keys revoke";
+    case OP_KEY_ROTATE: return "keys rotate";
+    case OP_AGENT_ENROLL: return "agent enroll";
+    case OP_AGENT_JOIN: return "agent join";
     case OP_PLAN_PUT: return "plan put";
     case OP_VERSION: return "version";
     case OP_LIST: return "list";
@@ -44,13 +49,14 @@ const char *op_verb_name(enum op_verb v)
     case OP_WATCH: return "watch";
     case OP_CONFIG: return "config show";
     case OP_JOURNAL: return "journal";
+    case OP_KEYS: return "keys list";
     }
     return "unknown";
 }
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_MARK) || (v >= OP_PLAN_PUT && v <= OP_AUDIT) || (v >= OP_LOG_SEARCH && v <= OP_WATCH);
+    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH);
 }
 
 /* ---- parameters ---- */
@@ -83,13 +89,13 @@ struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb,
     return params;
 }
 
-/* ---- selectors ---- */
+/* ---- selectors, and other lists of words ---- */
 
-static ProtobufCBinaryData *selectors_to_pb(const char *const *selectors, size_t n, struct bf_arena *tmp)
+ProtobufCBinaryData *words_to_pb(const char *const *words, size_t n, struct bf_arena *tmp)
 {
     ProtobufCBinaryData *pb = n ? bf_arena_alloc(tmp, n * sizeof *pb) : NULL;
     for (size_t i = 0; i < n; i++)
-        pb[i] = wire_from_str(selectors[i]);
+        pb[i] = wire_from_str(words[i]);
     return pb;
 }
 
@@ -100,6 +106,15 @@ static const char *const *selectors_from_pb(struct wire_in *in, const ProtobufCB
     for (size_t i = 0; i < *ret_n; i++)
         selectors[i] = wire_str(in, "selector", pb[i], OP_SELECTOR_MAX_BYTES);
     return selectors;
+}
+
+const char *const *words_from_pb(struct wire_in *in, const char *what, const ProtobufCBinaryData *pb, size_t n, size_t max, size_t *ret_n)
+{
+    *ret_n = wire_count(in, what, n, max);
+    const char **words = *ret_n ? bf_arena_alloc(in->arena, n * sizeof *words) : NULL;
+    for (size_t i = 0; i < *ret_n; i++)
+        words[i] = wire_str(in, what, pb[i], KEY_NAME_MAX);
+    return words;
 }
 
 /* ---- requests ---- */
@@ -123,7 +138,7 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET(pb, offset_bytes, m->offset_bytes);
     WIRE_SET_BYTES(pb, bytes, wire_from_bytes(m->bytes, m->n_bytes));
     pb->n_selectors = m->n_selectors;
-    pb->selectors = selectors_to_pb(m->selectors, m->n_selectors, tmp);
+    pb->selectors = words_to_pb(m->selectors, m->n_selectors, tmp);
     WIRE_SET_BYTES(pb, state, wire_from_str(m->state));
     WIRE_SET_BYTES(pb, name, wire_from_str(m->name));
     WIRE_SET(pb, page_offset, m->page_offset);
@@ -144,6 +159,13 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     WIRE_SET_BYTES(pb, cursor, wire_from_str(m->cursor ? m->cursor : ""));
     WIRE_SET(pb, context_before, m->context_before);
     WIRE_SET(pb, context_after, m->context_after);
+    WIRE_SET(pb, key_role, (uint32_t)m->key_role);
+    WIRE_SET_BYTES(pb, public_key, wire_from_nonzero(m->public_key, sizeof m->public_key));
+    pb->n_plans = m->n_plans;
+    pb->plans = words_to_pb(m->plans, m->n_plans, tmp);
+    pb->n_pools = m->n_pools;
+    pb->pools = words_to_pb(m->pools, m->n_pools, tmp);
+    WIRE_SET(pb, ttl_ms, m->ttl_ms);
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -197,6 +219,18 @@ static void log_search_from_pb(struct wire_in *in, const struct Pb__OpRequest *p
         wire_bad(in, BF_PROTOCOL, "a search of logs asks for something that is not known here; bfctl may be of a newer version");
 }
 
+static void key_from_request(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->key_role = wire_enum(in, "role of a key", pb->key_role, 0, KEY_ENROL);
+    wire_exact(in, "public key", pb->public_key, ret->public_key, sizeof ret->public_key);
+    ret->plans = words_from_pb(in, "plans of a key", pb->plans, pb->n_plans, KEY_SCOPES_MAX, &ret->n_plans);
+    ret->pools = words_from_pb(in, "pools of a key", pb->pools, pb->n_pools, KEY_SCOPES_MAX, &ret->n_pools);
+    ret->ttl_ms = wire_duration(in, "life of a token", pb->ttl_ms);
+    bool needs_key = pb->verb == OP_KEY_CREATE || (pb->verb >= OP_KEY_ROTATE && pb->verb <= OP_AGENT_JOIN);
+    if (needs_key && !pb->public_key.len)
+        wire_bad(in, BF_PROTOCOL, "%s: the request comes without a public key", op_verb_name(ret->verb));
+}
+
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
 {
     *ret = request_empty;
@@ -236,6 +270,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     change_from_pb(in, pb, ret);
     create_from_pb(in, pb, ret);
     log_search_from_pb(in, pb, ret);
+    key_from_request(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

@@ -43,6 +43,10 @@ void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agen
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp);
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret);
 
+/* Lists of words, such as the scopes of a key. */
+ProtobufCBinaryData *words_to_pb(const char *const *words, size_t n, struct bf_arena *tmp);
+const char *const *words_from_pb(struct wire_in *in, const char *what, const ProtobufCBinaryData *pb, size_t n, size_t max, size_t *ret_n);
+
 struct Pb__Param **params_to_pb(const struct op_param *params, size_t n, struct bf_arena *tmp);
 struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb, size_t n, size_t *ret_n);
 

@@ -13,12 +13,13 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/agent_msg.h"
+#include "proto/key.h"
 #include "proto/operator_msg.h"
 
-#define BF_KEY_BYTES 32                      /* a CURVE public key */
 #define BF_TURN_VERSION 1u
 #define TURN_MAX_BYTES (64u << 20)
 #define TURN_INPUTS_MAX 65536u
+#define INPUT_KEYS_MAX 64u
 #define RECORD_STEPS_MAX 65536u
 #define RECORD_RANGES_MAX 21845u             /* three numbers each, of RECORD_STEPS_MAX */
 #define RECORD_REUSED_MAX 4096u              /* ranges in one record */
@@ -57,6 +58,8 @@ struct input {
     uint32_t epoch;
     bool low;
     struct input_told told;                  /* DENIED, SERVICE */
+    /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
+    struct key_entry *configured; size_t n_configured;
 };
 
 /* ---- states (stored) ---- */
@@ -122,13 +125,18 @@ enum record_kind {
     RECORD_REUSED = 23,           /* backfill, step, index, reused, last: before it runs, what earlier backfills did; from an instance on */
     RECORD_AUDIT = 29,            /* audit, actor, role, key, what, target, reason, rc, text, before, after, at_us, n: how many like it were
                                      left out before it; backfill, attempt.ref, agent, request_id where they are known.  Changes nothing */
+    RECORD_KEY_SET = 25,          /* entry: a key, or an enrolment token, may speak from now on */
+    RECORD_KEY_REVOKED = 26,      /* entry, as it was; actor: it may not any more, whatever the configuration says */
+    RECORD_TOKEN_USED = 27,       /* key: of the token; entry: the agent's, which may speak from now on */
+    RECORD_KEY_FORGOTTEN = 28,    /* key: a token that has expired */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
     RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
-    RECORD_BACKOFF = 36           /* backfill, step, index, retry_at_ms */
+    RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
+    RECORD_KEY = 37               /* entry, as it stands */
 };
 
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
@@ -173,6 +181,7 @@ struct record {
     const struct reuse_range *reused; size_t n_reused;
     enum audit_kind audit;
     const char *role, *what, *target, *before, *after;
+    struct key_entry entry;                  /* name "": none */
 };
 
 /* One turn: a journal value. */

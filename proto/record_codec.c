@@ -58,11 +58,16 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STEER_NOTE: return "steer_note";
     case RECORD_REUSED: return "reused";
     case RECORD_AUDIT: return "audit";
+    case RECORD_KEY_SET: return "key_set";
+    case RECORD_KEY_REVOKED: return "key_revoked";
+    case RECORD_TOKEN_USED: return "token_used";
+    case RECORD_KEY_FORGOTTEN: return "key_forgotten";
     case RECORD_INSTANCES: return "instances";
     case RECORD_ATTEMPT: return "attempt";
     case RECORD_FAILURE: return "failure";
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
+    case RECORD_KEY: return "key";
     }
     return "unknown";
 }
@@ -74,8 +79,8 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || k == RECORD_AUDIT ||
-           (k >= RECORD_INSTANCES && k <= RECORD_BACKOFF);
+    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_AUDIT) ||
+           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -134,6 +139,8 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     WIRE_SET(&pb, pool_slots, i->pool_slots);
     WIRE_SET(&pb, epoch, i->epoch);
     WIRE_SET(&pb, low, i->low);
+    pb.n_configured = i->n_configured;
+    pb.configured = keys_to_pb(i->configured, i->n_configured, tmp);
     switch (i->kind) {
     case INPUT_HELLO:
         pb__hello__init(&hello);
@@ -196,6 +203,7 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
     ret->pool_slots = pb->pool_slots;
     ret->epoch = pb->epoch;
     ret->low = pb->low;
+    ret->configured = keys_from_pb(in, pb->configured, pb->n_configured, &ret->n_configured);
     if (ret->kind == INPUT_HELLO)
         hello_from_pb(in, pb->hello, &ret->hello);
     if (ret->kind == INPUT_REPORT)
@@ -228,6 +236,7 @@ struct rare {
     Pb__Steer steer;
     Pb__Reused reused;
     Pb__Audit audit;
+    Pb__Key entry;
 };
 
 static bool some(const char *s)
@@ -342,6 +351,10 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         pb->steer = &rare->steer;
     }
     reused_to_pb(r, pb, rare);
+    if (some(r->entry.name)) {
+        key_to_pb(&r->entry, &rare->entry, tmp);
+        pb->entry = &rare->entry;
+    }
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -388,7 +401,7 @@ static const struct record *record_empty(void)
     static const struct record empty = {
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-        .role = "", .what = "", .target = "", .before = "", .after = ""};
+        .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
 
@@ -482,6 +495,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         steer_from_pb(in, pb->steer, ret);
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
+    key_from_pb(in, pb->entry, &ret->entry);
 }
 
 /* What the kind cannot do without. */
@@ -500,6 +514,10 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
     case RECORD_STEER_NOTE: good = r->action != 0; break;
+    case RECORD_KEY:
+    case RECORD_KEY_SET:
+    case RECORD_KEY_REVOKED:
+    case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
     default: break;
     }
     if (!good)

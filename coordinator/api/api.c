@@ -72,22 +72,6 @@ bool api_readable(const struct api *a) { return door_readable(a->door); }
 const struct api_stats *api_stats(const struct api *a) { return &a->stats; }
 void api_tidy(struct api *a, int64_t now_ms) { staging_forget_old(&a->staging, now_ms); }
 
-enum zap_role api_role_needed(enum op_verb verb)
-{
-    if (verb == OP_AUDIT)
-        return ROLE_ADMIN;
-    if (verb == OP_CONFIG || verb == OP_JOURNAL)
-        return ROLE_OPERATOR;
-    if (verb >= OP_VERSION)
-        return ROLE_VIEWER;
-    return verb == OP_AGENT_DRAIN ? ROLE_ADMIN : ROLE_OPERATOR;
-}
-
-bool api_role_may(enum zap_role role, enum op_verb verb)
-{
-    return role != ROLE_AGENT && role >= api_role_needed(verb);
-}
-
 /* ---- out ---- */
 
 static void reply_send(struct api *a, const struct door_id *to, const struct op_reply *reply)
@@ -186,7 +170,7 @@ static void request_query(struct api *a, const struct door_message *m, const str
     const struct bf_buf *bundle = req->verb == OP_CREATE ? staging_find(&a->staging, m->key, req->plan_hash) : NULL;
     asked.bytes = bundle ? bundle->data : req->bytes;
     asked.n_bytes = bundle ? bundle->len : req->n_bytes;
-    enum bf_rc rc = a->calls.query(a->calls.arg, &asked, &a->json, &err);
+    enum bf_rc rc = a->calls.query(a->calls.arg, m->key, &asked, &a->json, &err);
     if (rc != BF_OK) {
         reply_fail(a, &m->id, req->id, rc, err.text);
         return;
@@ -220,15 +204,27 @@ static void request_search(struct api *a, const struct door_message *m, const st
         api_reply(a, m->key, &refusal);
 }
 
-static void request_take(struct api *a, const struct door_message *m, const struct op_request *req)
+/* Role, then scopes.  BF_OK, or the sentence for who asked. */
+static enum bf_rc request_permit(struct api *a, const struct door_message *m, struct op_request *req, struct bf_error *err)
 {
-    if (!api_role_may(m->who.role, req->verb)) {
-        char why[160];
-        snprintf(why, sizeof why, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb),
-                 zap_role_name(api_role_needed(req->verb)), zap_role_name(m->who.role));
-        refused(a, &a->stats.denied, "request_denied", m->who.name, why);
-        denied(a, m, true, req, why);
-        reply_fail(a, &m->id, req->id, BF_DENIED, why);
+    char roles[ACCESS_ROLES_TEXT_MAX];
+    if (api_role_may(m->who.role, req->verb))
+        return a->calls.permit(a->calls.arg, &m->who, req, &req->backfill, err);
+    access_roles_text(req->verb, roles);
+    return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb), roles,
+                   zap_role_name(m->who.role));
+}
+
+static void request_take(struct api *a, const struct door_message *m, struct op_request *req)
+{
+    struct bf_error err = {0};
+    enum bf_rc rc = request_permit(a, m, req, &err);
+    if (rc != BF_OK) {
+        if (rc == BF_DENIED) {
+            refused(a, &a->stats.denied, "request_denied", m->who.name, err.text);
+            denied(a, m, true, req, err.text);
+        }
+        reply_fail(a, &m->id, req->id, rc, err.text);
     } else if (req->dry_run) {
         request_query(a, m, req);
     } else if (req->verb == OP_LOG_SEARCH)
@@ -241,6 +237,20 @@ static void request_take(struct api *a, const struct door_message *m, const stru
         request_change(a, m, req);
 }
 
+static void key_is_gone(struct api *a, const struct door_message *m, const struct op_request *req)
+{
+    char text[ZAP_KEY_TEXT], why[ZAP_NAME_MAX + 80];
+    const char *name = a->calls.gone(a->calls.arg, m->key);
+    zap_key_format(m->key, text);
+    if (*name)
+        snprintf(why, sizeof why, "the key of %s was revoked, and may not speak any more", name);
+    else
+        snprintf(why, sizeof why, "this key is not authorised any more");
+    refused(a, &a->stats.unauthorised, "key_refused", *name ? name : text, why);
+    denied(a, m, false, req, why);
+    reply_fail(a, &m->id, req->id, BF_DENIED, why);
+}
+
 static void message_take(struct api *a, const struct door_message *m, bool authorised)
 {
     struct op_request req;
@@ -251,13 +261,9 @@ static void message_take(struct api *a, const struct door_message *m, bool autho
         /* Where the id could be read the sender is told, so that a client of another version does not wait in vain. */
         if (authorised && memcmp(req.id, no_id, sizeof no_id) != 0)
             reply_fail(a, &m->id, req.id, err.rc, err.text);
-    } else if (!authorised) {
-        char text[ZAP_KEY_TEXT];
-        zap_key_format(m->key, text);
-        refused(a, &a->stats.unauthorised, "key_refused", text, "the key is not authorised any more");
-        denied(a, m, false, &req, "the key is not authorised any more");
-        reply_fail(a, &m->id, req.id, BF_DENIED, "this key is not authorised any more");
-    } else
+    } else if (!authorised)
+        key_is_gone(a, m, &req);
+    else
         request_take(a, m, &req);
     op_request_done(&req);
 }

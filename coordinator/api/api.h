@@ -7,6 +7,7 @@
 #ifndef BF_API_H
 #define BF_API_H
 
+#include "coordinator/api/access.h"
 #include "coordinator/zap/zap.h"
 #include "proto/operator_msg.h"
 
@@ -24,9 +25,15 @@ struct api_calls {
     /* Refused here: the role may not change, or read the audit (who is set); or the key is not authorised any more (who NULL). */
     void (*denied)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req, const char *why);
     /* Append the document to *ret_json, or fail with a sentence. */
-    enum bf_rc (*query)(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err);
+    enum bf_rc (*query)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_buf *ret_json,
+                        struct bf_error *err);
     /* A query that takes longer: on BF_OK it is answered later through api_reply(). */
     enum bf_rc (*search)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err);
+    /* Is what is asked for within the scopes of the key?  BF_OK, or a sentence.  *backfill is the request's: "latest" becomes a number
+     * for a key that does not see all.  Asked for every request that the role allows. */
+    enum bf_rc (*permit)(void *arg, const struct zap_key *who, const struct op_request *req, uint32_t *backfill, struct bf_error *err);
+    /* The name of a key that was taken away; "" when it is not known. */
+    const char *(*gone)(void *arg, const uint8_t key[ZAP_KEY_BYTES]);
 };
 
 struct api_options { const char *endpoint; const uint8_t *secret_key; struct api_calls calls; };
@@ -44,9 +51,5 @@ void api_reply(struct api *a, const uint8_t key[ZAP_KEY_BYTES], const struct op_
 /* Forget staged plans that are too old.  now_ms: CLOCK_BOOTTIME. */
 void api_tidy(struct api *a, int64_t now_ms);
 const struct api_stats *api_stats(const struct api *a);
-
-/* The least role that may use a verb. */
-enum zap_role api_role_needed(enum op_verb verb);
-bool api_role_may(enum zap_role role, enum op_verb verb);
 
 #endif

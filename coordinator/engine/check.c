@@ -192,6 +192,24 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
     return true;
 }
 
+/* Each live key is found by its name, and no name that is found is that of a key that has ended. */
+static bool check_keys(const struct engine *e, struct bf_error *err)
+{
+    size_t keys = 0, tokens = 0;
+    for (uint32_t i = 0; i < e->keys.n; i++) {
+        const struct key_entry *k = e->keys.at[i];
+        if (key_find(e, k->key) != k)
+            return broken(err, "a key is not found", i);
+        if (k->state != KEY_LIVE)
+            continue;
+        if ((k->role == KEY_ENROL ? token_find_name(e, k->name) : key_find_name(e, k->name)) != k)
+            return broken(err, "the name of a live key is another's", i);
+        keys += k->role != KEY_ENROL;
+        tokens += k->role == KEY_ENROL;
+    }
+    return (keys == e->keys_by_name.n && tokens == e->tokens_by_name.n) || broken(err, "live keys are miscounted", (uint32_t)keys);
+}
+
 bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
 {
     BF_AUTO_FREE uint32_t *pools = bf_xcalloc(e->pools.n, sizeof *pools);
@@ -200,7 +218,7 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
         return false;
     if (!deep)
         return true;
-    if (!check_lanes(e, err))
+    if (!check_lanes(e, err) || !check_keys(e, err))
         return false;
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))

@@ -75,6 +75,9 @@ void audit_note(struct decision *d, const struct audit_note *n);
 /* About a stale report that was just told: whether one is made now, and then when the next may be (record.h). */
 bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms);
 
+/* ---- decide_keys.c ---- */
+struct answer decide_keys(struct decision *d, const struct input *in);
+
 /* ---- failure.c ---- */
 enum failure_class failure_classify(const struct outcome *o, const struct plan_step *s);
 struct ruling { enum verdict verdict; enum failure_class class; int64_t retry_at_ms; };

@@ -373,6 +373,9 @@ static struct answer command_on_backfill(struct decision *d, const struct input 
 static struct answer carry_out(struct decision *d, const struct input *in)
 {
     const struct op_request *c = &in->command;
+    const struct key_entry *sender = key_find(d->e, in->key);
+    if (sender && sender->state == KEY_REVOKED)  /* by a command before this one in the same turn */
+        return command_refuse(BF_DENIED, out_printf(d->out, "the key of %s was revoked", sender->name));
     if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN))
         return command_refuse(BF_INVALID, out_printf(d->out, "%s takes no selectors", op_verb_name(c->verb)));
     switch (c->verb) {
@@ -386,6 +389,11 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_MARK:
     case OP_PRIORITY: return command_on_backfill(d, in);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
+    case OP_KEY_CREATE:
+    case OP_KEY_REVOKE:
+    case OP_KEY_ROTATE:
+    case OP_AGENT_ENROLL:
+    case OP_AGENT_JOIN: return decide_keys(d, in);
     default:
         return command_refuse(BF_UNSUPPORTED, out_printf(d->out, "command %d is not supported yet by this coordinator", (int)c->verb));
     }

@@ -11,6 +11,7 @@ static const struct record blank = {
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
     .role = "", .what = "", .target = "", .before = "", .after = "",
+    .entry = {.name = "", .by = "", .ended_by = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -57,6 +58,23 @@ static void keep_params(struct bf_arena *arena, struct record *r)
     }
 }
 
+static const char *const *keep_words(struct bf_arena *arena, const char *const *words, size_t n)
+{
+    const char **kept = n ? bf_arena_memdup(arena, words, n * sizeof *kept) : NULL;
+    for (size_t i = 0; i < n; i++)
+        kept[i] = keep(arena, kept[i]);
+    return kept;
+}
+
+static void keep_entry(struct bf_arena *arena, struct key_entry *k)
+{
+    k->name = keep(arena, k->name);
+    k->by = keep(arena, k->by);
+    k->ended_by = keep(arena, k->ended_by);
+    k->plans = keep_words(arena, k->plans, k->n_plans);
+    k->pools = keep_words(arena, k->pools, k->n_pools);
+}
+
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
     r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
@@ -78,6 +96,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
+    keep_entry(arena, &r->entry);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

@@ -40,6 +40,8 @@ static void free_entities(struct engine *e)
         free(e->pools.at[i].name);
     for (size_t i = 0; i < e->replies.n; i++)
         reply_free(e->replies.at[i]);
+    for (size_t i = 0; i < e->keys.n; i++)
+        key_free(e->keys.at[i]);
     for (size_t i = 0; i < e->failures.n; i++)
         outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
@@ -68,6 +70,10 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->failures);
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
+    bf_vec_free(&e->keys);
+    bf_smap_free(&e->keys_by_key);
+    bf_smap_free(&e->keys_by_name);
+    bf_smap_free(&e->tokens_by_name);
     bf_smap_free(&e->plans_by_key);
     bf_smap_free(&e->newest_by_plan);
     bf_smap_free(&e->agents_by_key);

@@ -37,7 +37,8 @@ enum effect_kind {
     EFFECT_WELCOME = 4,     /* agent: HELLO is durable */
     EFFECT_REFUSE = 5,      /* key, incarnation, text: this peer may not work as an agent now */
     EFFECT_REPLY = 6,       /* key, request_id, rc, text, json: answer of a command */
-    EFFECT_DRAIN = 7        /* agent */
+    EFFECT_DRAIN = 7,       /* agent */
+    EFFECT_KEYS = 8         /* which keys may speak has changed; before the reply that says so */
 };
 
 struct effect {

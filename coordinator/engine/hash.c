@@ -156,6 +156,29 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
     put_time(h, a->started_us);
 }
 
+static void put_words(struct hasher *h, const char *const *words, size_t n)
+{
+    bf_buf_put_u32(&h->buf, (uint32_t)n);
+    for (size_t i = 0; i < n; i++)
+        put_text(h, words[i]);
+}
+
+static void put_key(struct hasher *h, const struct key_entry *k)
+{
+    put_text(h, k->name);
+    bf_buf_put_u8(&h->buf, (uint8_t)k->role);
+    bf_buf_put_u8(&h->buf, (uint8_t)k->state);
+    bf_buf_put(&h->buf, k->key, sizeof k->key);
+    put_words(h, k->plans, k->n_plans);
+    put_words(h, k->pools, k->n_pools);
+    put_time(h, k->expires_ms);
+    put_text(h, k->by);
+    put_time(h, k->made_us);
+    put_text(h, k->ended_by);
+    put_time(h, k->ended_us);
+    flush_some(h, FLUSH_BYTES);
+}
+
 static void put_rest(struct hasher *h, const struct engine *e)
 {
     for (size_t i = 0; i < e->pools.n; i++) {
@@ -191,6 +214,8 @@ void engine_state_hash(const struct engine *e, uint8_t ret[32])
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next)
         put_attempt(&h, &e->attempts.at[slot]);
     put_rest(&h, e);
+    for (size_t i = 0; i < e->keys.n; i++)
+        put_key(&h, e->keys.at[i]);
     for (size_t i = 0; i < e->backfills.n; i++)
         put_backfill(&h, e, e->backfills.at[i]);
     flush_some(&h, 1);

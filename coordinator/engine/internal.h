@@ -115,6 +115,17 @@ enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill
                        struct bf_error *err) BF_MUST_CHECK;
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);
 
+/* ---- apply_keys.c ---- */
+enum bf_rc apply_key_set(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_key_revoked(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_token_used(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_key_forgotten(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_key(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+struct key_entry *key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);
+struct key_entry *key_find_name(const struct engine *e, const char *name);        /* live, no token */
+struct key_entry *token_find_name(const struct engine *e, const char *name);      /* live */
+void key_free(struct key_entry *k);
+
 /* ---- snapshot.c ---- */
 /* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
 void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);

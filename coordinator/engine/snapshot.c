@@ -321,6 +321,15 @@ static void add_replies(const struct engine *e, struct engine_out *out)
     }
 }
 
+static void add_keys(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->keys.n; i++) {
+        struct record *r = record_add(out, RECORD_KEY);
+        r->entry = *e->keys.at[i];
+        record_keep_strings(&out->arena, r);
+    }
+}
+
 static void add_small(const struct engine *e, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_COUNTERS);
@@ -338,6 +347,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
         r->pool_slots = e->pools.at[i].slots;
         r->pool_source = e->pools.at[i].source;
     }
+    add_keys(e, out);
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);

@@ -170,6 +170,9 @@ struct engine {
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;
     struct bf_smap replies_by_who;
+    BF_VEC_TYPE(struct key_entry *) keys;        /* that commands made or ended, in order; owned */
+    struct bf_smap keys_by_key;                  /* public key -> entry */
+    struct bf_smap keys_by_name, tokens_by_name; /* live ones */
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;

@@ -171,3 +171,29 @@ bool engine_low(const struct engine *e)
 {
     return e->low;
 }
+
+size_t engine_n_keys(const struct engine *e)
+{
+    return e->keys.n;
+}
+
+const struct key_entry *engine_key(const struct engine *e, size_t i)
+{
+    return e->keys.at[i];
+}
+
+const struct key_entry *engine_key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES])
+{
+    return key_find(e, key);
+}
+
+const struct key_entry *engine_key_named(const struct engine *e, const char *name)
+{
+    return key_find_name(e, name);
+}
+
+const struct plan *engine_plan(const struct engine *e, const uint8_t key[32])
+{
+    const struct known_plan *known = plan_find(e, key);
+    return known ? known->plan : NULL;
+}

@@ -81,6 +81,13 @@ uint32_t engine_next_agent(const struct engine *e, uint32_t after);
 uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);   /* 0: none */
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+/* Keys and tokens that commands made or ended, in order. */
+size_t engine_n_keys(const struct engine *e);
+const struct key_entry *engine_key(const struct engine *e, size_t i);
+const struct key_entry *engine_key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);    /* NULL: none */
+const struct key_entry *engine_key_named(const struct engine *e, const char *name);                  /* live, no token; NULL: none */
+/* A plan that engine_add_plan() gave; NULL: none. */
+const struct plan *engine_plan(const struct engine *e, const uint8_t key[32]);
 uint32_t engine_epoch(const struct engine *e);
 bool engine_low(const struct engine *e);                                     /* as INPUT_LOW said last */
 

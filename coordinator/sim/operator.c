@@ -9,8 +9,6 @@
 
 enum { RESUME_EVERY_MS = 5000 };                 /* once the faults are over */
 
-static const uint8_t operator_key[BF_KEY_BYTES] = {200};
-
 static void bundle_of(struct world *w, struct sim_request *r)
 {
     struct bf_buf yaml = {0};
@@ -35,6 +33,7 @@ static struct sim_request *request_new(struct world *w, enum op_verb verb)
     for (size_t i = 0; i < OP_REQUEST_ID_BYTES; i++)
         r->request.id[i] = (uint8_t)world_random(w, 256);
     memcpy(r->id, r->request.id, sizeof r->id);
+    memcpy(r->sender, sim_admin_key, sizeof r->sender);
     bf_vec_push(&w->requests, r);
     return r;
 }
@@ -44,7 +43,7 @@ static void send(struct world *w, const struct sim_request *r)
     if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
         return;
     const struct bf_buf *b = &r->bundle;
-    turn_command(w->turns, operator_key, "sim", "admin", &r->request, b->len ? b->data : NULL, b->len);
+    turn_command(w->turns, r->sender, "sim", "admin", &r->request, b->len ? b->data : NULL, b->len);
     sim_coordinator_schedule(w, w->now_ms + 1);
 }
 
@@ -162,11 +161,23 @@ static void be_denied(struct world *w)
 {
     if (!w->coordinator_up || w->now_ms < w->stopped_until_ms)
         return;
-    turn_denied(w->turns, operator_key, "sim-viewer", "viewer",
+    turn_denied(w->turns, sim_admin_key, "sim-viewer", "viewer",
                 &(struct input_told){.what = "cancel", .target = "bf-1", .reason = "a \"quoted\" reason\n",
                                      .text = "role operator is needed",
                                      .left_out = (uint32_t)world_random(w, 3), .rc = BF_DENIED});
     sim_coordinator_schedule(w, w->now_ms + 1);
+}
+
+/* Those who look after the keys are others, and are busier. */
+static void act_on_keys(struct world *w)
+{
+    for (uint64_t n = world_random(w, 4); n > 0; n--) {
+        struct sim_request *r = request_new(w, OP_KEY_CREATE);
+        sim_keys_request(w, r);
+        world_trace(w, "operator: %s %s, key %u by %u", op_verb_name(r->request.verb), r->request.name, r->request.public_key[0],
+                    r->sender[0]);
+        send(w, r);
+    }
 }
 
 void sim_operator_act(struct world *w)
@@ -181,6 +192,7 @@ void sim_operator_act(struct world *w)
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);
+    act_on_keys(w);
     int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
     world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
 }

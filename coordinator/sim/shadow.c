@@ -31,6 +31,7 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->agents);
     bf_vec_free(&s->alive);
     bf_vec_free(&s->replied);
+    bf_vec_free(&s->keys);
     free(s);
 }
 
@@ -275,6 +276,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((a = agent_by_id(s, r->agent)))
             a->state = r->agent_state;
         break;
+    case RECORD_KEY_SET:
+    case RECORD_KEY_REVOKED:
+    case RECORD_TOKEN_USED:
+    case RECORD_KEY_FORGOTTEN: shadow_take_key(s, t, r); break;
     case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
     case RECORD_REPLIED:
@@ -284,6 +289,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         bf_vec_push(&s->replied, reply);
         if (r->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
             shadow_check_classes(s, t, b, r);
+        shadow_check_key_answer(s, t, r);
         break;
     default: break;
     }

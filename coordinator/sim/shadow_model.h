@@ -39,6 +39,7 @@ struct shadow_attempt {
 struct shadow_pool { char name[64]; uint32_t slots, used; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; };
 struct shadow_alive { uint64_t instance, attempt; };
+struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 
 struct shadow {
@@ -54,6 +55,7 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_reply) replied;
     uint64_t audit_index;                                    /* the head of the trail, as committed */
     uint8_t audit_hash[32];
+    BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
 };
 
 /* Does partition p of a step need partition u of another, or of its own? */
@@ -88,6 +90,10 @@ void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
 bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own,
                        uint32_t p);
 bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b);
+/* Keys: made only as asked for, never back once they were revoked, tokens good for one use in their time; and what was answered
+ * is in force. */
+void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
+void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

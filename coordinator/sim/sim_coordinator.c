@@ -118,7 +118,8 @@ void sim_coordinator_start(struct world *w)
 {
     struct bf_error err = {0};
     uint8_t hash[32];
-    struct turn_ports ports = {.arg = w, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply};
+    struct turn_ports ports = {.arg = w, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply,
+                               .configured_keys = sim_keys_configured};
     struct turn_settings s = {.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = 5 + (uint32_t)world_random(w, 60),
                               .chunks_per_turn = 1 + (uint32_t)world_random(w, 3), .engine = w->engine};
     w->turns = turns_new(&s, &ports, w->store.epoch);

@@ -29,26 +29,18 @@ struct zap {
     uint64_t turned_away;
 };
 
-static const struct { enum zap_role role; const char *word; } roles[] = {
-    {ROLE_VIEWER, "viewer"}, {ROLE_OPERATOR, "operator"}, {ROLE_ADMIN, "admin"}, {ROLE_AGENT, "agent"}};
-#define N_ROLES (sizeof roles / sizeof *roles)
-
 const char *zap_role_name(enum zap_role r)
 {
-    for (size_t i = 0; i < N_ROLES; i++)
-        if (roles[i].role == r)
-            return roles[i].word;
-    return "none";
+    return key_role_name((enum key_role)r);
 }
 
 bool zap_role_parse(const char *word, enum zap_role *ret)
 {
-    for (size_t i = 0; i < N_ROLES; i++)
-        if (strcmp(roles[i].word, word) == 0) {
-            *ret = roles[i].role;
-            return true;
-        }
-    return false;
+    enum key_role role;
+    if (!key_role_parse(word, &role))
+        return false;
+    *ret = (enum zap_role)role;
+    return true;
 }
 
 const char *zap_domain_name(enum zap_domain d)
@@ -100,8 +92,8 @@ static int key_compare(const void *a, const void *b)
 
 static enum bf_rc table_make(const struct zap_key *keys, size_t n, struct zap_table *ret, struct bf_error *err)
 {
-    if (n > ZAP_KEYS_MAX)
-        return bf_fail(err, BF_LIMIT, "%zu keys are configured; at most %u are possible", n, ZAP_KEYS_MAX);
+    if (n > ZAP_TABLE_MAX)
+        return bf_fail(err, BF_LIMIT, "there are %zu keys; at most %u are possible", n, ZAP_TABLE_MAX);
     struct zap_key *at = bf_xcalloc(n ? n : 1, sizeof *at);
     if (n)
         memcpy(at, keys, n * sizeof *at);

@@ -12,13 +12,16 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "proto/key.h"
 
 #define ZAP_KEY_BYTES 32
 #define ZAP_KEY_TEXT 41                          /* Z85 and a NUL */
-#define ZAP_NAME_MAX 128
-#define ZAP_KEYS_MAX 100000u
+#define ZAP_NAME_MAX KEY_NAME_MAX
+#define ZAP_KEYS_MAX KEYS_MAX                    /* of the configuration; the table holds those of commands too */
+#define ZAP_TABLE_MAX (2 * ZAP_KEYS_MAX)
 
-enum zap_role { ROLE_VIEWER = 1, ROLE_OPERATOR = 2, ROLE_ADMIN = 3, ROLE_AGENT = 4 };
+enum zap_role { ROLE_VIEWER = KEY_VIEWER, ROLE_OPERATOR = KEY_OPERATOR, ROLE_ADMIN = KEY_ADMIN, ROLE_AGENT = KEY_AGENT,
+                ROLE_APPROVER = KEY_APPROVER, ROLE_AUDITOR = KEY_AUDITOR, ROLE_ENROL = KEY_ENROL };
 enum zap_domain { DOMAIN_FLEET = 1, DOMAIN_API = 2, DOMAIN_LOGS = 3 };
 
 struct zap_key {

@@ -45,8 +45,26 @@ struct world {
     enum agent_msg_kind told_kind;
 };
 
-static enum bf_rc query(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+static enum bf_rc permit(void *arg, const struct zap_key *who, const struct op_request *req, uint32_t *backfill, struct bf_error *err)
 {
+    (void)arg;
+    (void)who;
+    (void)req;
+    (void)backfill;
+    (void)err;
+    return BF_OK;
+}
+
+static const char *gone(void *arg, const uint8_t key[32])
+{
+    (void)arg;
+    (void)key;
+    return "";
+}
+
+static enum bf_rc query(void *arg, const uint8_t key[32], const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
+{
+    (void)key;
     (void)req;
     (void)err;
     ((struct world *)arg)->queries++;
@@ -105,7 +123,7 @@ static struct world *world_new(void)
     cr_assert_eq(zap_open(w->table, N_WHO, &w->zap, &err), BF_OK, "%s", err.text);
     const struct fleet_options fleet = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key};
     const struct api_options api = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key,
-                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query}};
+                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query, .permit = permit, .gone = gone}};
     const struct logs_options logs = {.endpoint = "tcp://127.0.0.1:*", .dir = w->dir, .secret_key = w->server.secret_key,
                                       .keep_bytes = 64 << 20};
     cr_assert_eq(fleet_open(w->zap, &fleet, &w->fleet, &err), BF_OK, "%s", err.text);

@@ -20,16 +20,16 @@ void sampler_done(struct sampler *s)
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
-     OP_MARK, OP_PLAN_PUT, OP_VERSION, OP_LIST,
+     OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
-     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_AUDIT, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE,
-     RECORD_BACKOFF);
+     RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
+     RECORD_AUDIT, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF, RECORD_KEY);
 
 /* ---- values ---- */
 
@@ -200,6 +200,27 @@ static struct op_param *params(struct sampler *s, size_t n)
     return p;
 }
 
+static const char *const *words(struct sampler *s, size_t n)
+{
+    const char **w = n ? bf_arena_alloc(&s->arena, n * sizeof *w) : NULL;
+    for (size_t i = 0; i < n; i++)
+        w[i] = a_name(s);
+    return w;
+}
+
+static struct key_entry key(struct sampler *s)
+{
+    struct key_entry k = {.name = a_name(s), .role = (enum key_role)(1 + below(s, KEY_ENROL)), .expires_ms = any_time(s),
+                          .state = (enum key_state)(1 + below(s, KEY_USED)), .by = text(s), .made_us = any_time(s),
+                          .ended_by = text(s), .ended_us = any_time(s)};
+    fill(s, k.key, sizeof k.key);
+    k.n_plans = count(s, KEY_SCOPES_MAX);
+    k.plans = words(s, k.n_plans);
+    k.n_pools = count(s, KEY_SCOPES_MAX);
+    k.pools = words(s, k.n_pools);
+    return k;
+}
+
 /* ---- messages ---- */
 
 struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
@@ -256,6 +277,14 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     m.keep_running = set(s);
     m.queue = verb == OP_CREATE && set(s);
     m.reprocess = verb == OP_CREATE && set(s) ? (enum op_reprocess)(1 + below(s, OP_REPROCESS_FAILED)) : OP_REPROCESS_ALL;
+    m.key_role = (enum key_role)(1 + below(s, KEY_ENROL));
+    fill(s, m.public_key, sizeof m.public_key);
+    m.public_key[0] |= 1;                        /* some verbs cannot do without */
+    m.n_plans = count(s, KEY_SCOPES_MAX);
+    m.plans = words(s, m.n_plans);
+    m.n_pools = count(s, KEY_SCOPES_MAX);
+    m.pools = words(s, m.n_pools);
+    m.ttl_ms = duration(s);
     m.bytes = blob(s, 300, &m.n_bytes);
     m.offset_bytes = below(s, 100000) + s->full;
     m.total_bytes = m.offset_bytes + m.n_bytes + below(s, 1000);
@@ -295,7 +324,11 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
         i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
                                      .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
     if (kind == INPUT_COMMAND)
-        i.command = sample_request(s, op_verbs[below(s, 10)]);
+        i.command = sample_request(s, op_verbs[below(s, 15)]);
+    i.n_configured = count(s, 4);
+    i.configured = i.n_configured ? bf_arena_alloc(&s->arena, i.n_configured * sizeof *i.configured) : NULL;
+    for (size_t k = 0; k < i.n_configured; k++)
+        i.configured[k] = key(s);
     i.command.dry_run = false;                   /* a question is no input */
     return i;
 }
@@ -333,6 +366,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
+    r.entry = key(s);
     uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
     for (size_t i = 0; i < r.n_steps; i++)
         steps[i] = number32(s);
@@ -440,12 +474,31 @@ static const char *params_differ(const struct op_param *a, const struct op_param
     return NULL;
 }
 
+static const char *words_differ(const char *const *a, const char *const *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return "a word of a list";
+    return NULL;
+}
+
+static const char *key_differs(const struct key_entry *a, const struct key_entry *b)
+{
+    SAME_STR(name); SAME(role); SAME_MEM(key, sizeof a->key); SAME(n_plans); SAME(n_pools); SAME(expires_ms); SAME(state);
+    SAME_STR(by); SAME(made_us); SAME_STR(ended_by); SAME(ended_us);
+    const char *d = words_differ(a->plans, b->plans, a->n_plans);
+    return d ? d : words_differ(a->pools, b->pools, a->n_pools);
+}
+
 const char *request_differs(const struct op_request *a, const struct op_request *b)
 {
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
     SAME(verb); SAME(backfill); SAME(backward); SAME(n_params); SAME(total_bytes); SAME(offset_bytes); SAME(n_bytes);
     SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
-    SAME(reprocess); SAME(log_flags); SAME(context_before); SAME(context_after);
+    SAME(reprocess); SAME(log_flags); SAME(context_before); SAME(context_after); SAME(key_role); SAME(n_plans); SAME(n_pools);
+    SAME(ttl_ms); SAME_MEM(public_key, sizeof a->public_key);
+    if (words_differ(a->plans, b->plans, a->n_plans) || words_differ(a->pools, b->pools, a->n_pools))
+        return "scopes";
     SAME_STR(pattern); SAME_STR(cursor);
     SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(state); SAME_STR(name); SAME_STR(who); SAME_STR(what);
     SAME(n_selectors); SAME(since_us); SAME(until_us);
@@ -470,6 +523,9 @@ const char *input_differs(const struct input *a, const struct input *b)
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
     SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
+    SAME(n_configured);
+    for (size_t i = 0; i < a->n_configured; i++)
+        SAME_PART(key_differs, configured[i]);
     return NULL;
 }
 
@@ -494,7 +550,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
-    SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello);
+    SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello); SAME_PART(key_differs, entry);
     return params_differ(a->params, b->params, a->n_params);
 }
 

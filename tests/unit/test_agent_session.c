@@ -75,10 +75,11 @@ static void start_agent(struct coordinator *c, const char *server_key)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a test that fails leaves no guardian behind */
     static char *allowed[] = {"PATH"};
+    char *pinned[] = {bf_xstrdup(server_key)};
     char work[128];
     snprintf(work, sizeof work, "%s/work", c->dir);
     struct agent_config config = {
-        .name = "unit-agent", .coordinator = c->fleet_at, .logs = c->logs_at, .server_key = bf_xstrdup(server_key), .state_dir = c->dir,
+        .name = "unit-agent", .coordinator = c->fleet_at, .logs = c->logs_at, .server_keys = {pinned, 1}, .state_dir = c->dir,
         .work_dir = work, .slots = 4, .allow_env = {allowed, 1}, .sql_helper = bf_xstrdup("/bin/cat"), .log_bytes_max = 1 << 20};
     static const char *const own_env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
     const struct guardian_setup guardian = {.name = "unit", .state_dir = c->dir, .cgroup_mode = CGROUP_AUTO};

@@ -67,7 +67,8 @@ Test(bfctl_cluster, makes_what_fits_together)
     struct client_settings settings = {0};
     cr_assert_eq(client_settings_read(c.bfctl_conf, &settings, &err), BF_OK, "%s", err.text);
     cr_assert_str_eq(settings.api, "tcp://127.0.0.1:7600");
-    cr_assert_str_eq(settings.server_key, server.public);
+    cr_assert_eq(settings.server_keys.n, 1);
+    cr_assert_str_eq(settings.server_keys.at[0], server.public);
     cr_assert_eq(access(settings.key_file, R_OK), 0, "relative to the file");
     client_settings_done(&settings);
     cluster_done(&c);

@@ -15,7 +15,7 @@ struct config {
     int64_t port, lease_ms;
     bool tls;
     uint64_t cache_bytes;
-    struct bf_strings peers;
+    struct bf_strings peers, pins;
     struct bf_string_map labels;
     size_t n_pools;
 };
@@ -36,6 +36,7 @@ static const struct bf_setting table[] = {
     {"tls", BF_SET_BOOL, AT(tls), "true", 0, 0, "", NULL},
     {"lease.agent", BF_SET_DURATION, AT(lease_ms), "30s", 1000, 3600000, "", NULL},
     {"peers", BF_SET_STRINGS, AT(peers), NULL, 0, 0, "", NULL},
+    {"pins", BF_SET_WORDS, AT(pins), NULL, 0, 0, "", NULL},
     {"labels", BF_SET_STRING_MAP, AT(labels), NULL, 0, 0, "", NULL},
     {"pools", BF_SET_CUSTOM, AT(n_pools), NULL, 0, 0, "", count_pools},
 };
@@ -236,5 +237,28 @@ Test(config, each_value_is_shown_with_where_it_came_from)
         from = at + strlen(rows[i]) - (rows[i][strlen(rows[i]) - 1] == '\n' || rows[i][strlen(rows[i]) - 1] == ' ');
     }
     bf_buf_free(&text);
+    bf_config_done(table, LEN(table), &c);
+}
+
+Test(config, words_are_one_text_or_a_list)
+{
+    static const struct { const char *text, *env; size_t n; const char *last; } cases[] = {
+        {"pins: one\n", NULL, 1, "one"}, {"pins: \" one  two \"\n", NULL, 2, "two"}, {"pins: [one, two]\n", NULL, 2, "two"},
+        {"pins:\n", NULL, 0, NULL}, {"pins: [one, two]\n", "three", 1, "three"}, {"port: 1\n", "a b", 2, "b"}};
+    for (size_t i = 0; i < LEN(cases); i++) {
+        struct config c = {0};
+        struct bf_error err = {0};
+        if (cases[i].env)
+            setenv("BF_PINS", cases[i].env, 1);
+        cr_assert_eq(read_text(cases[i].text, &c, &err), BF_OK, "%s", err.text);
+        cr_assert_eq(c.pins.n, cases[i].n, "case %zu", i);
+        if (cases[i].n)
+            cr_expect_str_eq(c.pins.at[cases[i].n - 1], cases[i].last);
+        bf_config_done(table, LEN(table), &c);
+        unsetenv("BF_PINS");
+    }
+    struct config c = {0};
+    struct bf_error err = {0};
+    cr_expect_neq(read_text("pins: {a: b}\n", &c, &err), BF_OK);
     bf_config_done(table, LEN(table), &c);
 }

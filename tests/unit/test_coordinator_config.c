@@ -44,7 +44,8 @@ Test(coordinator_config, everything_is_read)
     struct bf_error err;
     cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
                            "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: 3Mi\nstore_reserve: 4Mi\nkeys:\n"
-                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n  - {name: ada, role: admin, key: \"" KEY_2 "\"}\n",
+                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n"
+                           "  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n",
                            &c, &err), BF_OK, "%s", err.text);
     char store[96];
     snprintf(store, sizeof store, "%s/here", dir);
@@ -62,6 +63,9 @@ Test(coordinator_config, everything_is_read)
     cr_assert_eq(c.keys.at.n, 2);
     cr_expect_eq(c.keys.at.at[0].role, ROLE_AGENT);
     cr_expect_str_eq(c.keys.at.at[1].name, "ada");
+    cr_assert_eq(c.keys.at.at[1].n_plans, 2);
+    cr_expect_str_eq(c.keys.at.at[1].plans[0], "a*");
+    cr_expect_str_eq(c.keys.at.at[1].pools[0], "c");
     coordinator_config_done(&c);
 }
 
@@ -80,6 +84,11 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\", colour: red}\n", "colour"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: a, role: agent, key: \"" KEY_2 "\"}\n", "twice"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: b, role: admin, key: \"" KEY_1 "\"}\n", "same key"},
+        {"keys:\n  - {name: a, role: viewer, key: \"" KEY_1 "\", plans: x}\n", "`plans` of a key is a list"},
+        {"keys:\n  - {name: a, role: viewer, key: \"" KEY_1 "\", plans: [ok, \"a b\"]}\n", "a b"},
+        {"keys:\n  - {name: a, role: viewer, key: \"" KEY_1 "\", pools: [\"w*\"]}\n", "w*"},
+        {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\", pools: [w]}\n", "has no scopes"},
+        {"keys:\n  - {name: a, role: enrol, key: \"" KEY_1 "\"}\n", "unknown role"},
         {"flet: tcp://x\n", "fleet"},
         {"store_max: 64Mi\nstore_reserve: 64Mi\n", "store_reserve"},
         {"store_max: 16Mi\nstore_reserve: 1Gi\n", "less than store_max"},

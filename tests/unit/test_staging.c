@@ -106,5 +106,18 @@ Test(api, every_verb_needs_a_role)
         cr_expect_eq(api_role_may(ROLE_OPERATOR, cases[i].verb), cases[i].operator, "%s", op_verb_name(cases[i].verb));
         cr_expect_eq(api_role_may(ROLE_ADMIN, cases[i].verb), cases[i].admin, "%s", op_verb_name(cases[i].verb));
         cr_expect(!api_role_may(ROLE_AGENT, cases[i].verb));
+        cr_expect(!api_role_may(ROLE_ENROL, cases[i].verb));
     }
+    cr_expect(api_role_may(ROLE_ENROL, OP_AGENT_JOIN));
+    cr_expect(!api_role_may(ROLE_ADMIN, OP_AGENT_JOIN));
+    cr_expect(api_role_may(ROLE_AUDITOR, OP_KEYS) && !api_role_may(ROLE_APPROVER, OP_KEYS));
+    for (int verb = 0; verb < 64; verb++)
+        cr_expect(!api_role_may(ROLE_VIEWER, (enum op_verb)verb) || verb > OP_PLAN_PUT || verb == OP_KEY_ROTATE, "%d", verb);
+    cr_expect(api_role_may(ROLE_ADMIN, (enum op_verb)63) && !api_role_may(ROLE_OPERATOR, (enum op_verb)63),
+              "a verb without a rule is an admin's");
+    char roles[ACCESS_ROLES_TEXT_MAX];
+    access_roles_text(OP_PAUSE, roles);
+    cr_expect_str_eq(roles, "operator or admin");
+    access_roles_text(OP_LIST, roles);
+    cr_expect_str_eq(roles, "viewer or operator or approver or auditor or admin");
 }

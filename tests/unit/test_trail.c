@@ -28,9 +28,7 @@ Test(trail, refusals_of_a_key_come_as_a_burst_and_then_slowly)
 
 static void add_key(struct coordinator_config *c, const char *name, enum zap_role role, uint8_t byte)
 {
-    struct zap_key k = {.key = {byte}, .role = role};
-    strcpy(k.name, name);
-    bf_vec_push(&c->keys.at, k);
+    bf_vec_push(&c->keys.at, ((struct key_entry){.name = name, .key = {byte}, .role = (enum key_role)role}));
 }
 
 Test(trail, a_configuration_is_told_by_what_differs)

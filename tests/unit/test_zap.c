@@ -26,7 +26,8 @@ Test(zap, roles_fit_their_domains_only)
 {
     static const struct { enum zap_role role; bool fleet, api, logs; } cases[] = {
         {ROLE_VIEWER, false, true, false}, {ROLE_OPERATOR, false, true, false}, {ROLE_ADMIN, false, true, false},
-        {ROLE_AGENT, true, false, true}};
+        {ROLE_AGENT, true, false, true},
+        {ROLE_APPROVER, false, true, false}, {ROLE_AUDITOR, false, true, false}, {ROLE_ENROL, false, true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cr_expect_eq(zap_role_fits(cases[i].role, DOMAIN_FLEET), cases[i].fleet);
         cr_expect_eq(zap_role_fits(cases[i].role, DOMAIN_API), cases[i].api);

@@ -1,0 +1,120 @@
+/* See authority.h.  The one place where scopes are looked at. */
+#include "coordinator/authority.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/api/access.h"
+#include "plan/selector_word.h"
+
+#define LIST_TEXT_MAX 200
+
+/* "a, b, c", cut. */
+static void list_text(const char *const *words, size_t n, char ret[LIST_TEXT_MAX])
+{
+    size_t used = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < n && used < LIST_TEXT_MAX; i++)
+        used += (size_t)snprintf(ret + used, LIST_TEXT_MAX - used, "%s%s", i ? ", " : "", words[i]);
+}
+
+bool authority_sees(const struct key_entry *who, const char *plan)
+{
+    bool fits = !who || who->n_plans == 0;
+    for (size_t i = 0; !fits && i < who->n_plans; i++)
+        fits = selector_word_fits(who->plans[i], plan);
+    return fits;
+}
+
+static bool has_pool(const struct key_entry *who, const char *pool)
+{
+    bool fits = who->n_pools == 0;
+    for (size_t i = 0; !fits && i < who->n_pools; i++)
+        fits = strcmp(who->pools[i], pool) == 0;
+    return fits;
+}
+
+static enum bf_rc check_plan(const struct key_entry *who, const char *what, const char *plan, struct bf_error *err)
+{
+    char list[LIST_TEXT_MAX];
+    if (authority_sees(who, plan))
+        return BF_OK;
+    list_text(who->plans, who->n_plans, list);
+    return bf_fail(err, BF_DENIED, "%s: plan %s is outside of the plans of this key: %s", what, plan, list);
+}
+
+static enum bf_rc check_pools(const struct key_entry *who, const char *what, const struct plan *plan, struct bf_error *err)
+{
+    char list[LIST_TEXT_MAX];
+    for (size_t i = 0; i < plan->n_pools; i++)
+        if (!has_pool(who, plan->pools[i].name)) {
+            list_text(who->pools, who->n_pools, list);
+            return bf_fail(err, BF_DENIED, "%s: pool %s, which plan %s draws on, is outside of the pools of this key: %s", what,
+                           plan->pools[i].name, plan->name, list);
+        }
+    return BF_OK;
+}
+
+enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
+{
+    enum bf_rc rc = check_plan(who, "create", plan->name, err);
+    return rc == BF_OK ? check_pools(who, "create", plan, err) : rc;
+}
+
+static uint32_t newest_seen(const struct engine *e, const struct key_entry *who)
+{
+    struct backfill_view b;
+    for (uint32_t id = engine_latest_backfill(e); id > 0; id--)
+        if (engine_backfill(e, id, &b) && authority_sees(who, b.plan->name))
+            return id;
+    return 0;
+}
+
+static enum bf_rc permit_backfill(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
+                                  struct bf_error *err)
+{
+    struct backfill_view b;
+    char list[LIST_TEXT_MAX], what[64];
+    uint32_t id = *backfill == OP_LATEST ? newest_seen(e, who) : *backfill;
+    if (id == 0 && engine_latest_backfill(e) != 0) {
+        list_text(who->plans, who->n_plans, list);
+        return bf_fail(err, BF_NOT_FOUND, "there is no backfill of the plans of this key yet: %s", list);
+    }
+    if (id == 0 || !engine_backfill(e, id, &b))
+        return BF_OK;                            /* whoever carries it out says that there is none */
+    *backfill = id;
+    snprintf(what, sizeof what, "%s bf-%" PRIu32, op_verb_name(req->verb), id);
+    enum bf_rc rc = check_plan(who, what, b.plan->name, err);
+    return rc == BF_OK && req->verb < OP_PLAN_PUT ? check_pools(who, what, b.plan, err) : rc;
+}
+
+/* One's own, whatever the scopes; another's as a matter of the cluster, by an admin. */
+static enum bf_rc permit_rotate(const struct key_entry *who, const struct op_request *req, struct bf_error *err)
+{
+    if (!*req->name || strcmp(req->name, who->name) == 0)
+        return BF_OK;
+    if (who->role != KEY_ADMIN)
+        return bf_fail(err, BF_DENIED, "%s %s: role admin is needed for another's key, this key has role %s", op_verb_name(req->verb),
+                       req->name, key_role_name(who->role));
+    if (key_is_scoped(who))
+        return bf_fail(err, BF_DENIED, "%s %s: this key has scopes; one without is needed", op_verb_name(req->verb), req->name);
+    return BF_OK;
+}
+
+enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
+                            struct bf_error *err)
+{
+    enum access_subject subject = access_rule(req->verb)->subject;
+    if (subject == ACCESS_OWN_KEY)
+        return permit_rotate(who, req, err);
+    if (!key_is_scoped(who))
+        return BF_OK;
+    switch (subject) {
+    case ACCESS_BACKFILL: return permit_backfill(e, who, req, backfill, err);
+    case ACCESS_PLAN: return check_plan(who, op_verb_name(req->verb), req->name, err);
+    case ACCESS_CLUSTER:
+        return bf_fail(err, BF_DENIED, "%s is about the whole cluster: a key without scopes is needed", op_verb_name(req->verb));
+    default: return BF_OK;
+    }
+}

@@ -1,0 +1,57 @@
+/* Words for keys. */
+#include "proto/key.h"
+
+#include <string.h>
+
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+const struct key_entry key_empty = {.name = "", .by = "", .ended_by = ""};
+
+static const struct { enum key_role role; const char *word; } roles[] = {
+    {KEY_VIEWER, "viewer"}, {KEY_OPERATOR, "operator"}, {KEY_APPROVER, "approver"}, {KEY_AUDITOR, "auditor"}, {KEY_ADMIN, "admin"},
+    {KEY_AGENT, "agent"}, {KEY_ENROL, "enrol"}};
+#define N_ROLES (sizeof roles / sizeof *roles)
+
+const char *key_role_name(enum key_role r)
+{
+    for (size_t i = 0; i < N_ROLES; i++)
+        if (roles[i].role == r)
+            return roles[i].word;
+    return "none";
+}
+
+bool key_role_parse(const char *word, enum key_role *ret)
+{
+    for (size_t i = 0; i < N_ROLES; i++)
+        if (strcmp(roles[i].word, word) == 0) {
+            *ret = roles[i].role;
+            return true;
+        }
+    return false;
+}
+
+const char *key_state_name(enum key_state s)
+{
+    switch (s) {
+    case KEY_LIVE: return "live";
+    case KEY_REVOKED: return "revoked";
+    case KEY_USED: return "used";
+    }
+    return "unknown";
+}
+
+static bool made_of(const char *s, const char *chars)
+{
+    size_t n = strspn(s, chars);
+    return n > 0 && n <= KEY_NAME_MAX && s[n] == '\0';
+}
+
+bool key_name_valid(const char *s)
+{
+    return made_of(s, NAME_CHARS);
+}
+
+bool key_glob_valid(const char *s)
+{
+    return made_of(s, NAME_CHARS "*?");
+}

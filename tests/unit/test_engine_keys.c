@@ -1,0 +1,159 @@
+/* Keys by command: what is refused, the last admin, tokens, and that recovery knows all of it. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/engine_fixture.h"
+
+/* The configuration of these tests: an admin and a viewer. */
+static struct key_entry configured[2];
+
+static void configure(void)
+{
+    configured[0] = configured[1] = key_empty;
+    configured[0].name = "ada";
+    configured[0].role = KEY_ADMIN;
+    configured[0].key[0] = 1;
+    configured[1].name = "vic";
+    configured[1].role = KEY_VIEWER;
+    configured[1].key[0] = 2;
+    configured[0].state = configured[1].state = KEY_LIVE;
+}
+
+static const char *said;                         /* of the last answer */
+
+static enum bf_rc ask_as(struct fx *f, uint8_t sender, enum op_verb verb, const char *name, enum key_role role, uint8_t key, int64_t ttl_ms)
+{
+    struct op_request r = fx_request(f, verb, 0);
+    r.name = name;
+    r.key_role = role;
+    r.public_key[0] = key;
+    r.ttl_ms = ttl_ms;
+    struct input in = {.kind = INPUT_COMMAND, .key = {sender}, .actor = sender == 1 ? "ada" : "other", .command = r,
+                       .configured = configured, .n_configured = 2};
+    fx_step_input(f, &in);
+    for (size_t i = f->out.n_effects; i-- > 0;)
+        if (f->out.effects[i].kind == EFFECT_REPLY) {
+            said = f->out.effects[i].text;
+            return f->out.effects[i].rc;
+        }
+    cr_assert_fail("no answer");
+    return BF_INTERNAL;
+}
+
+static enum bf_rc ask(struct fx *f, enum op_verb verb, const char *name, enum key_role role, uint8_t key)
+{
+    return ask_as(f, 1, verb, name, role, key, 0);
+}
+
+static const struct key_entry *entry(const struct fx *f, uint8_t key)
+{
+    const uint8_t whole[BF_KEY_BYTES] = {key};
+    return engine_key_find(f->e, whole);
+}
+
+static void check_recovery(struct fx *f)
+{
+    struct engine *e = fx_fresh(f);
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    struct bf_error err = {0};
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_expect(fx_same_state(e, f->e), "from the journal");
+    engine_free(e);
+    struct engine_out out = {0};
+    e = fx_fresh(f);
+    engine_snapshot_begin(f->e);
+    while (engine_snapshot_next(f->e, &out)) {
+        fx_apply_encoded(e, out.records, out.n_records);
+        engine_out_clear(&out);
+    }
+    engine_out_free(&out);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_expect(fx_same_state(e, f->e), "from a checkpoint");
+    engine_free(e);
+}
+
+Test(engine_keys, made_changed_and_ended)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    cr_assert_eq(ask(&f, OP_KEY_CREATE, "olga", KEY_OPERATOR, 10), BF_OK, "%s", said);
+    cr_expect_eq(fx_count_effects(&f, EFFECT_KEYS), 1);
+    cr_expect_eq(entry(&f, 10)->state, KEY_LIVE);
+    cr_expect_str_eq(entry(&f, 10)->by, "ada");
+    fx_turn(&f);
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "olga", KEY_VIEWER, 11), BF_CONFLICT);
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "vic", KEY_VIEWER, 11), BF_CONFLICT, "a name of the configuration");
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "new", KEY_VIEWER, 10), BF_CONFLICT, "another's key");
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "new", KEY_VIEWER, 2), BF_CONFLICT, "a key of the configuration");
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "new", KEY_ENROL, 11), BF_INVALID);
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "a b", KEY_VIEWER, 11), BF_INVALID);
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "olga", 0, 12), BF_OK, "%s", said);
+    cr_expect_eq(entry(&f, 10)->state, KEY_REVOKED);
+    cr_expect_eq(entry(&f, 12)->role, KEY_OPERATOR, "the role stays");
+    cr_expect_eq(ask(&f, OP_KEY_ROTATE, "olga", 0, 10), BF_CONFLICT, "a revoked key does not come back by itself");
+    cr_expect_eq(ask_as(&f, 10, OP_KEY_CREATE, "evil", KEY_ADMIN, 13, 0), BF_DENIED, "the sender was revoked meanwhile");
+    fx_turn(&f);
+    cr_assert_eq(ask(&f, OP_KEY_REVOKE, "vic", 0, 0), BF_OK, "%s", said);
+    cr_expect_eq(entry(&f, 2)->state, KEY_REVOKED, "an entry keeps it out");
+    cr_expect_eq(ask(&f, OP_KEY_REVOKE, "vic", 0, 0), BF_OK);
+    cr_expect(strstr(said, "already"), "%s", said);
+    cr_expect_eq(ask(&f, OP_KEY_REVOKE, "nobody", 0, 0), BF_NOT_FOUND);
+    cr_expect_eq(ask(&f, OP_KEY_CREATE, "vic", KEY_AUDITOR, 2), BF_OK, "until it is created anew: %s", said);
+    cr_expect_eq(entry(&f, 2)->role, KEY_AUDITOR);
+    fx_turn(&f);
+    check_recovery(&f);
+    fx_done(&f);
+}
+
+Test(engine_keys, an_admin_is_left)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    cr_expect_eq(ask(&f, OP_KEY_REVOKE, "ada", 0, 0), BF_CONFLICT);
+    cr_expect(strstr(said, "last admin"), "%s", said);
+    cr_assert_eq(ask(&f, OP_KEY_CREATE, "bea", KEY_ADMIN, 10), BF_OK);
+    cr_assert_eq(ask(&f, OP_KEY_REVOKE, "ada", 0, 0), BF_OK, "%s", said);
+    cr_expect_eq(ask_as(&f, 10, OP_KEY_REVOKE, "bea", 0, 0, 0), BF_CONFLICT);
+    cr_expect_eq(ask_as(&f, 10, OP_KEY_ROTATE, "bea", 0, 11, 0), BF_OK, "a rotation leaves one: %s", said);
+    fx_turn(&f);
+    check_recovery(&f);
+    fx_done(&f);
+}
+
+Test(engine_keys, a_token_is_good_once_and_for_a_time)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-8", 0, 21, 10), BF_INVALID, "too short");
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-8", 0, 21, 1000), BF_OK);
+    cr_expect_eq(ask_as(&f, 99, OP_AGENT_JOIN, "", 0, 30, 0), BF_DENIED, "no token");
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_JOIN, "", 0, 30, 0), BF_DENIED, "an admin's key is no token");
+    cr_assert_eq(ask_as(&f, 20, OP_AGENT_JOIN, "", 0, 30, 0), BF_OK, "%s", said);
+    cr_expect_eq(entry(&f, 30)->role, KEY_AGENT);
+    cr_expect_str_eq(entry(&f, 30)->name, "agent-9");
+    cr_expect_eq(entry(&f, 20)->state, KEY_USED);
+    cr_expect_eq(ask_as(&f, 20, OP_AGENT_JOIN, "", 0, 31, 0), BF_DENIED);
+    cr_expect(strstr(said, "used already"), "%s", said);
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 22, 60000), BF_CONFLICT, "the agent is there");
+    fx_turn(&f);
+    check_recovery(&f);
+    f.now_ms += 1000;
+    cr_expect_eq(ask_as(&f, 21, OP_AGENT_JOIN, "", 0, 32, 0), BF_DENIED);
+    cr_expect(strstr(said, "expired"), "%s", said);
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-7", 0, 23, 60000), BF_OK);
+    cr_expect_null(entry(&f, 21), "it has expired, and is forgotten");
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-7", 0, 24, 60000), BF_OK);
+    cr_expect_eq(entry(&f, 23)->state, KEY_REVOKED, "a newer token for the name");
+    cr_expect_eq(ask_as(&f, 23, OP_AGENT_JOIN, "", 0, 33, 0), BF_DENIED);
+    cr_assert_eq(ask(&f, OP_KEY_REVOKE, "agent-7", 0, 0), BF_OK);
+    cr_expect_eq(ask_as(&f, 24, OP_AGENT_JOIN, "", 0, 33, 0), BF_DENIED);
+    fx_turn(&f);
+    check_recovery(&f);
+    fx_done(&f);
+}
