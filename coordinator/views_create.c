@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/authority.h"
 #include "coordinator/turn.h"
 #include "coordinator/views_parts.h"
 #include "proto/bundle.h"
@@ -131,7 +132,10 @@ enum bf_rc view_create(const struct view_source *v, const struct op_request *req
     enum bf_rc rc = turn_plan_try(req, &plan, err);
     if (rc != BF_OK)
         return rc;
-    *ret = document(v, req, plan);
+    if (v->who)
+        rc = authority_may_create(v->who, plan, err);
+    if (rc == BF_OK)
+        *ret = document(v, req, plan);
     plan_free(plan);
-    return BF_OK;
+    return rc;
 }

@@ -29,6 +29,14 @@ static void set_state(struct decision *d, uint32_t id, enum backfill_state state
     record_emit(d, r);
 }
 
+/* Its turn has come, and something that it requires is missing. */
+static void hold_back(struct decision *d, const struct backfill *b, const char *missing)
+{
+    set_state(d, b->id, BACKFILL_PAUSED, missing);
+    audit_note(d, &(struct audit_note){.what = "halt", .target = out_printf(d->out, "bf-%u", b->id), .backfill = b->id, .text = missing,
+                                       .before = "{\"state\":\"queued\"}", .after = "{\"state\":\"paused\",\"halted\":true}"});
+}
+
 /* ---- what is reused ---- */
 
 static void emit_ranges(struct decision *d, const struct backfill *b, uint32_t number, const struct reuse_range *ranges, size_t n,
@@ -156,7 +164,7 @@ void decide_queue(struct decision *d)
             continue;
         const char *missing = outside_missing(d, b->plan);
         if (missing)
-            set_state(d, b->id, BACKFILL_PAUSED, missing);
+            hold_back(d, b, missing);
         else
             decide_begin(d, b, NULL);
         left--;

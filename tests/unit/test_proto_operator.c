@@ -58,7 +58,7 @@ static void big_log_page(struct op_request *m) { m->verb = OP_LOGS; m->page_limi
 static void big_plan_page(struct op_request *m) { m->verb = OP_PLAN_GET; m->page_limit = OP_PLAN_CHUNK_BYTES + 1; }
 static void no_class(struct op_request *m) { m->verb = OP_PRIORITY; m->priority = 0; }
 static void bad_class(struct op_request *m) { m->priority = (enum op_priority)5; }
-static void dry_pause(struct op_request *m) { m->verb = OP_PAUSE; m->dry_run = true; }
+static void dry_drain(struct op_request *m) { m->verb = OP_AGENT_DRAIN; m->dry_run = true; m->queue = false; m->reprocess = OP_REPROCESS_ALL; }
 static void queued_pause(struct op_request *m) { m->verb = OP_PAUSE; m->dry_run = false; }
 static void bad_reprocess(struct op_request *m) { m->reprocess = (enum op_reprocess)3; }
 static void bad_verb(struct op_request *m) { m->verb = 30; }
@@ -78,7 +78,7 @@ Test(proto_operator, wrong_values_are_refused_by_name)
         {"unknown verb", bad_verb, BF_PROTOCOL, "verb 30 is not known"},
         {"no class", no_class, BF_PROTOCOL, "priority comes without its class"},
         {"class 5", bad_class, BF_PROTOCOL, "priority class 5"},
-        {"dry run of another verb", dry_pause, BF_UNSUPPORTED, "pause: a dry run is not supported yet"},
+        {"dry run of another verb", dry_drain, BF_UNSUPPORTED, "agent drain: a dry run is not supported yet"},
         {"a queue for another verb", queued_pause, BF_PROTOCOL, "pause: queue and reprocess belong to create"},
         {"reprocess 3", bad_reprocess, BF_PROTOCOL, "way of reprocessing 3"},
         {"no verb", no_verb, BF_PROTOCOL, "verb 0 is not known"},
