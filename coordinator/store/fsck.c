@@ -52,7 +52,7 @@ static void check_order(struct check *c, enum store_table table, const MDB_val *
 static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_table table)
 {
     struct bf_error err = {0};
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val key, value;
     const uint8_t *p;
     size_t n;
@@ -64,6 +64,8 @@ static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_t
             problem(c, "store: details of an attempt are of no known version");
         check_order(c, table, &key);
     }
+    if (cursor)
+        mdb_cursor_close(cursor);               /* the end of a read transaction does not */
     if (rc != MDB_NOTFOUND) {
         store_fail(&err, rc, store_table_names[table]);
         problem(c, err.text);
@@ -106,16 +108,23 @@ static void check_tables(struct check *c, MDB_txn *txn)
     }
 }
 
+static bool cut_short(MDB_env *env, const char *path)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    struct stat file;
+    mdb_env_info(env, &info);
+    mdb_env_stat(env, &st);
+    return stat(path, &file) == 0 && info.me_last_pgno > 1 && (uint64_t)file.st_size < (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+}
+
 /* The child: its exit status is 0 (clean), 1 (problems told), 2 (cannot open). */
 static int check_dir(const char *dir, FILE *out)
 {
     struct check c = {.out = out};
     struct bf_error err = {0};
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_envinfo info;
-    MDB_stat st;
-    struct stat file;
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     int rc = mdb_env_create(&env);
     if (!rc)
@@ -127,16 +136,15 @@ static int check_dir(const char *dir, FILE *out)
     if (rc) {
         store_fail(&err, rc, path);
         problem(&c, err.text);
-        return 2;
-    }
-    mdb_env_info(env, &info);
-    mdb_env_stat(env, &st);
-    if (stat(path, &file) == 0 && info.me_last_pgno > 1 && (uint64_t)file.st_size < (uint64_t)(info.me_last_pgno + 1) * st.ms_psize) {
+    } else if (cut_short(env, path)) {
         problem(&c, "store: data.mdb is cut short");
-        return 1;
+    } else {
+        check_tables(&c, txn);
     }
-    check_tables(&c, txn);
-    return c.n ? 1 : 0;
+    /* The slot of the reader goes back to a live coordinator at once, rather than when it next looks for dead readers. */
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+    return rc ? 2 : c.n ? 1 : 0;
 }
 
 static unsigned read_problems(FILE *in, store_fsck_told *told, void *arg)

@@ -514,6 +514,23 @@ Test(store, old_details_give_way)
     store_close(s);
 }
 
+/* A slot that stayed would keep old pages from being used again until the coordinator next looks for dead readers. */
+Test(store, a_check_gives_its_slot_of_a_reader_back)
+{
+    struct store *s = open_store(0);
+    commit_turn(s, 1, "one");
+    store_close(s);
+    MDB_env *env;                                /* as the coordinator's: who opens a store alone clears the slots */
+    cr_assert_eq(mdb_env_create(&env), 0);
+    cr_assert_eq(mdb_env_open(env, dir, 0, 0600), 0);
+    struct bf_error err = {0};
+    int problems = 0, dead = -1;
+    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(mdb_reader_check(env, &dead), 0);
+    cr_assert_eq(dead, 0);
+    mdb_env_close(env);
+}
+
 /* A store of a version that knew no details: it opens, and takes them. */
 Test(store, an_old_store_gets_the_table)
 {
