@@ -1,4 +1,3 @@
-find_program(BF_PYTHON3 python3)
 if(TARGET bf-http AND BF_PYTHON3)
   add_test(NAME integration/bfhttp
            COMMAND ${BF_PYTHON3} ${PROJECT_SOURCE_DIR}/tests/integration/test_bfhttp.py $<TARGET_FILE:bf-http>)

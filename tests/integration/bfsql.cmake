@@ -1,4 +1,3 @@
-find_program(BF_PYTHON3 python3)
 if(TARGET bf-sql AND BF_PYTHON3)
   foreach(part bfsql bfsql_protocol bfsql_faults bfsql_swap bfsql_warehouse)
     add_test(NAME integration/${part}

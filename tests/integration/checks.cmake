@@ -1,4 +1,3 @@
-find_program(BF_PYTHON3 python3)
 if(TARGET bf-sql AND BF_PYTHON3)
   add_test(NAME integration/checks
            COMMAND ${BF_PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/integration/test_checks.py $<TARGET_FILE:bf-sql>)

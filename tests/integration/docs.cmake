@@ -1,4 +1,3 @@
-find_program(BF_PYTHON3 python3)
 if(TARGET bfctl AND TARGET bfcoordinator AND TARGET bfagent AND TARGET bfsim AND BF_PYTHON3)
   add_test(NAME integration/docs
            COMMAND ${BF_PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/integration/test_docs.py $<TARGET_FILE_DIR:bfctl> ${PROJECT_SOURCE_DIR})

@@ -1,5 +1,4 @@
 # The splitter of SQL scripts against a table of expected splits, and against the readers of PostgreSQL and MariaDB where they are here.
-find_program(BF_PYTHON3 python3)
 if(TARGET bf_sql AND BF_PYTHON3)
   add_executable(split_dump support/split_dump.c)
   target_link_libraries(split_dump PRIVATE bf_flags bf_sql bf_common)

@@ -1,5 +1,4 @@
 # The reader of time zones against Python's, over the zones of the system.
-find_program(BF_PYTHON3 python3)
 if(TARGET bf_plan AND BF_PYTHON3)
   add_executable(zone_dump support/zone_dump.c)
   target_link_libraries(zone_dump PRIVATE bf_flags bf_plan bf_common)
