@@ -399,7 +399,9 @@ enum bf_rc log_store_append(struct log_store *s, const uint8_t key[LOG_KEY_BYTES
     f.raw_bytes = (uint32_t)n;
     bool news = n > 0 || (chunk->last && !(e && e->last)) || (!skip && chunk->cut_bytes);
     if (e && e->kept_bytes + n > LOG_ATTEMPT_BYTES_MAX) {
+        pthread_mutex_lock(&s->lock);            /* the threads of searches read the statistics */
         s->refused_bytes += n;
+        pthread_mutex_unlock(&s->lock);
         news = false;
     }
     if (news) {
