@@ -48,10 +48,10 @@ Test(trail, a_configuration_is_told_by_what_differs)
     trail_config_diff(&before, &after, &b, &a);
     cr_expect_str_eq(bf_buf_cstr(&b), "{\"keys\":{\"ben\":\"viewer\",\"cat\":\"viewer\"},\"keys_changed\":2,\"pools\":{\"small\":2}}");
     cr_expect_str_eq(bf_buf_cstr(&a), "{\"keys\":{\"ben\":\"operator\",\"dan\":\"agent\"},\"keys_changed\":2,\"pools\":{\"small\":3}}");
+    char names[100][16];                         /* a key's entry only points to its name */
     for (int i = 0; i < 100; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "n%d", i);
-        add_key(&after, name, ROLE_AGENT, (uint8_t)(10 + i));
+        snprintf(names[i], sizeof names[i], "n%d", i);
+        add_key(&after, names[i], ROLE_AGENT, (uint8_t)(10 + i));
     }
     bf_buf_clear(&a);
     bf_buf_clear(&b);
