@@ -108,6 +108,46 @@ Test(engine_keys, made_changed_and_ended)
     fx_done(&f);
 }
 
+/* The newest record of the audit: its target, and that it is about no backfill. */
+static const char *target(const struct fx *f)
+{
+    const struct record *r = fx_record(f, RECORD_AUDIT, fx_count_records(f, RECORD_AUDIT) - 1);
+    cr_expect_eq(r->backfill, 0u);
+    return r->target;
+}
+
+static struct plan *one_step(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    (void)seed;
+    fx_days(p, FX_JAN_1, 1);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    return fx_plan_done(p);
+}
+
+Test(engine_keys, the_audit_says_whose_key_it_was)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    fx_create(&f, one_step, 1);                  /* what OP_LATEST would stand for */
+    fx_turn(&f);
+    cr_assert_eq(ask(&f, OP_KEY_CREATE, "olga", KEY_OPERATOR, 10), BF_OK);
+    cr_expect_str_eq(target(&f), "olga");
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "olga", 0, 11), BF_OK);
+    cr_expect_str_eq(target(&f), "olga");
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "", 0, 12), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "ada", "one's own");
+    cr_assert_eq(ask(&f, OP_KEY_REVOKE, "nobody", 0, 0), BF_NOT_FOUND);
+    cr_expect_str_eq(target(&f), "nobody");
+    cr_assert_eq(ask_as(&f, 12, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "agent-9");
+    cr_assert_eq(ask_as(&f, 20, OP_AGENT_JOIN, "", 0, 30, 0), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "agent-9", "the token's");
+    fx_turn(&f);
+    fx_done(&f);
+}
+
 Test(engine_keys, an_admin_is_left)
 {
     struct fx f;
