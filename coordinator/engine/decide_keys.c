@@ -10,8 +10,9 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "proto/audit.h"
 
-enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2 };
+enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2, KEY_SHOWN = 12 };
 #define TTL_MIN_MS 1000
 #define TTL_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -103,11 +104,13 @@ static void emit_revoked(struct decision *d, const struct key_entry *k, const ch
     effect_add(d->out, EFFECT_KEYS);
 }
 
-/* For the audit, and the document of the answer; names need no escapes. */
+/* For the audit, and the document of the answer; names need no escapes.  Of the public key as much as tells it from others. */
 static const char *described(struct decision *d, const struct key_entry *k, const char *state)
 {
-    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\"}", k->name,
-                      key_role_name(k->role), k->n_plans, k->n_pools, state);
+    char key[AUDIT_KEY_TEXT];
+    audit_key_text(k->key, key);
+    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\",\"key\":\"%.*s\"}",
+                      k->name, key_role_name(k->role), k->n_plans, k->n_pools, state, KEY_SHOWN, key);
 }
 
 static struct answer changed(const char *text, const char *before, const char *after)
@@ -234,7 +237,7 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
     k.n_plans = scopes.entry.n_plans;
     k.pools = scopes.entry.pools;
     k.n_pools = scopes.entry.n_pools;
-    const char *before = described(d, &k, "live");
+    const char *before = described(d, v.at[0], "live");
     for (size_t i = 0; i < v.n; i++)
         emit_revoked(d, v.at[i], in->actor);
     emit_set(d, &k);

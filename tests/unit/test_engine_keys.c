@@ -138,6 +138,9 @@ Test(engine_keys, the_audit_says_whose_key_it_was)
     cr_expect_str_eq(target(&f), "olga");
     cr_assert_eq(ask(&f, OP_KEY_ROTATE, "", 0, 12), BF_OK, "%s", said);
     cr_expect_str_eq(target(&f), "ada", "one's own");
+    const struct record *r = fx_record(&f, RECORD_AUDIT, fx_count_records(&f, RECORD_AUDIT) - 1);
+    cr_expect(strstr(r->before, "\"key\":\"0rr91000000") && strstr(r->after, "\"key\":\"3"), "which by which: %s, %s", r->before, r->after);
+    cr_expect_str_neq(r->before, r->after);
     cr_assert_eq(ask(&f, OP_KEY_REVOKE, "nobody", 0, 0), BF_NOT_FOUND);
     cr_expect_str_eq(target(&f), "nobody");
     cr_assert_eq(ask_as(&f, 12, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
