@@ -248,12 +248,26 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
 
 /* ---- enrolment ---- */
 
+static bool has_expired(const struct decision *d, const struct key_entry *k)
+{
+    return k->role == KEY_ENROL && k->expires_ms <= d->now_ms;
+}
+
+/* Whether one more has room once those that have expired are forgotten. */
+static bool has_room(const struct decision *d)
+{
+    bool room = d->e->keys.n < KEYS_MAX;
+    for (size_t i = 0; !room && i < d->e->keys.n; i++)
+        room = has_expired(d, d->e->keys.at[i]);
+    return room;
+}
+
 static void forget_expired(struct decision *d)
 {
     uint32_t left = FORGET_MAX;
     for (size_t i = 0; i < d->e->keys.n && left > 0;) {
         const struct key_entry *k = d->e->keys.at[i];
-        if (k->role != KEY_ENROL || k->expires_ms > d->now_ms) {
+        if (!has_expired(d, k)) {
             i++;
             continue;
         }
@@ -277,13 +291,13 @@ static struct answer command_enroll(struct decision *d, const struct input *in)
                               out_printf(d->out, "there is a key with the name %s; revoke it, or give the agent another name", c->name));
     if (key_find(d->e, c->public_key) || key_objection(d, in, false))
         return command_refuse(BF_CONFLICT, "the token's key was used before; ask again");
+    if (!has_room(d))
+        return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     forget_expired(d);
     const struct key_entry *older = token_find_name(d->e, c->name);
     bool replaced = older != NULL;
     if (older)
         emit_revoked(d, older, in->actor);
-    if (d->e->keys.n >= KEYS_MAX)
-        return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     struct key_entry k = entry_at(d, in, c->name, KEY_ENROL);
     k.expires_ms = d->now_ms + c->ttl_ms;
     emit_set(d, &k);

@@ -200,3 +200,31 @@ Test(engine_keys, a_token_is_good_once_and_for_a_time)
     check_recovery(&f);
     fx_done(&f);
 }
+
+/* Where there is no room for another token the one before it stays good, and nothing changes. */
+Test(engine_keys, a_refused_token_costs_nothing)
+{
+    struct fx f;
+    struct bf_error err = {0};
+    configure();
+    fx_init(&f, NULL);
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
+    fx_turn(&f);
+    for (uint32_t i = 1; i < KEYS_MAX; i++) {    /* not by turns: their checks would take minutes */
+        char name[16];
+        struct record r = {.kind = RECORD_KEY_SET, .entry = key_empty};
+        snprintf(name, sizeof name, "k%u", i);
+        r.entry.name = name;
+        r.entry.role = KEY_VIEWER;
+        r.entry.state = KEY_LIVE;
+        r.entry.key[0] = 0xff;
+        memcpy(r.entry.key + 1, &i, sizeof i);
+        cr_assert_eq(engine_apply(f.e, &r, &err), BF_OK, "%s", err.text);
+    }
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 21, 60000), BF_LIMIT);
+    cr_expect_eq(fx_count_records(&f, RECORD_KEY_REVOKED), 0u);
+    cr_expect_eq(entry(&f, 20)->state, KEY_LIVE);
+    f.now_ms += 60000;
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 21, 60000), BF_OK, "what has expired makes room: %s", said);
+    fx_done(&f);
+}
