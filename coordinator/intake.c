@@ -223,7 +223,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
                   const void *bundle, size_t bundle_bytes)
 {
     struct bf_error err = {0};
-    if (req->verb == OP_CREATE) {
+    if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id)) {
         bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
         struct op_request safe = command_copy(&t->arena, req);
         if (take_plan(t, key, &safe, &err) != BF_OK) {

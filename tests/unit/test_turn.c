@@ -176,6 +176,25 @@ Test(turn, keeps_no_plan_that_is_denied)
     turns_free(w.turns);
 }
 
+/* I4: what is sent again is answered as it was, whatever the key may do by now and whether or not the plan comes with it. */
+Test(turn, answers_a_repeated_create_as_before)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_assert_eq(w.reply_rc, BF_OK);
+    w.create_denied = true;
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.replies, 2u);
+    cr_expect_eq(w.reply_rc, BF_OK, "rc %d", (int)w.reply_rc);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    cr_expect_eq(w.plans, 1u);
+    turns_free(w.turns);
+}
+
 /* A plan that is known stays, when later options for it do not compile. */
 Test(turn, keeps_a_plan_that_was_taken)
 {
