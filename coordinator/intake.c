@@ -211,7 +211,7 @@ static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op
         plan = made;
     }
     if (rc == BF_OK && t->ports.may_create)
-        rc = t->ports.may_create(t->ports.arg, key, plan, err);
+        rc = t->ports.may_create(t->ports.arg, key, req, plan, err);
     if (rc == BF_OK && made)
         engine_add_plan(t->engine, plan_key, made);
     else

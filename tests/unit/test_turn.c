@@ -73,11 +73,11 @@ static void reply(void *arg, const uint8_t key[32], const struct op_reply *r)
     w->reply_rc = r->rc;
 }
 
-static enum bf_rc may_create(void *arg, const uint8_t key[32], const struct plan *plan, struct bf_error *err)
+static enum bf_rc may_create(void *arg, const uint8_t key[32], const struct op_request *req, const struct plan *plan, struct bf_error *err)
 {
     const struct world *w = arg;
     cr_assert_eq(memcmp(key, operator_key, 32), 0);
-    cr_assert_str_eq(plan->name, "p");
+    cr_assert(req->verb == OP_CREATE && strcmp(req->reason, "why not") == 0 && strcmp(plan->name, "p") == 0);
     return w->create_denied ? bf_fail(err, BF_DENIED, "outside of the plans of this key") : BF_OK;
 }
 
@@ -117,7 +117,7 @@ static enum agent_state state_of_agent(const struct world *w)
 static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     req.plan_hash[0] ^= lying ? 1 : 0;
@@ -164,7 +164,7 @@ Test(turn, keeps_no_plan_that_is_denied)
     cr_expect_eq(w.reply_rc, BF_DENIED);
     cr_expect(!turn_plan_bundle(w.turns, hash, &n));
     w.create_denied = false;
-    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
     memcpy(req.plan_hash, hash, 32);
     turn_command(w.turns, operator_key, "ada", "admin", &req, NULL, 0);
     cr_assert_eq(run_after(&w, 1), BF_OK);
