@@ -77,12 +77,14 @@ static enum bf_rc permit_backfill(const struct engine *e, const struct key_entry
     struct backfill_view b;
     char list[LIST_TEXT_MAX], what[64];
     uint32_t id = *backfill == OP_LATEST ? newest_seen(e, who) : *backfill;
-    if (id == 0 && engine_latest_backfill(e) != 0) {
+    if (id == 0 && who->n_plans == 0)
+        return bf_fail(err, BF_NOT_FOUND, "there is no backfill yet");
+    if (id == 0) {
         list_text(who->plans, who->n_plans, list);
         return bf_fail(err, BF_NOT_FOUND, "there is no backfill of the plans of this key yet: %s", list);
     }
-    if (id == 0 || !engine_backfill(e, id, &b))
-        return BF_OK;                            /* whoever carries it out says that there is none */
+    if (!engine_backfill(e, id, &b))             /* not later either: a create before it in the turn may make it, of any plan */
+        return bf_fail(err, BF_NOT_FOUND, "there is no backfill bf-%" PRIu32 "; see bfctl backfill list", id);
     *backfill = id;
     snprintf(what, sizeof what, "%s bf-%" PRIu32, op_verb_name(req->verb), id);
     enum bf_rc rc = check_plan(who, what, b.plan->name, err);

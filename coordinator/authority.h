@@ -13,8 +13,8 @@
 
 /* Does the key see backfills of a plan of this name?  who NULL: yes. */
 bool authority_sees(const struct key_entry *who, const char *plan);
-/* BF_OK, or BF_DENIED and a sentence that names the scope.  *backfill is the request's; "latest" becomes a number for a key with
- * plans (BF_NOT_FOUND when it sees none). */
+/* BF_OK, or BF_DENIED and a sentence that names the scope.  *backfill is the request's; for a key with scopes "latest" becomes a number,
+ * and one that is not there, or none that it sees, is BF_NOT_FOUND. */
 enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
                             struct bf_error *err) BF_MUST_CHECK;
 /* A create, once its plan is compiled. */

@@ -197,22 +197,33 @@ static void take_configured(struct turns *t, struct input *in)
     }
 }
 
-/* The plan of a create is compiled, and lies within the key's scopes. */
+/* The plan of a create is compiled, and lies within the key's scopes: then the engine has it.  Of one that is refused here nothing
+ * stays: a later create that finds the plan in the engine must find its bundle too (stage_plans in turn.c). */
 static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op_request *req, struct bf_error *err)
 {
     uint8_t plan_key[32];
-    enum bf_rc rc = turn_plan_prepare(t, req->plan_hash, req->from, req->to, req->params, req->n_params, err);
-    if (rc != BF_OK || !t->ports.may_create)
-        return rc;
+    struct plan *made = NULL;
+    enum bf_rc rc = BF_OK;
     engine_plan_key(req->plan_hash, req->from, req->to, req->params, req->n_params, plan_key);
-    return t->ports.may_create(t->ports.arg, key, engine_plan(t->engine, plan_key), err);
+    const struct plan *plan = engine_plan(t->engine, plan_key);
+    if (!plan) {
+        rc = turn_plan_compile(t, req->plan_hash, req->from, req->to, req->params, req->n_params, &made, err);
+        plan = made;
+    }
+    if (rc == BF_OK && t->ports.may_create)
+        rc = t->ports.may_create(t->ports.arg, key, req, plan, err);
+    if (rc == BF_OK && made)
+        engine_add_plan(t->engine, plan_key, made);
+    else
+        plan_free(made);
+    return rc;
 }
 
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes)
 {
     struct bf_error err = {0};
-    if (req->verb == OP_CREATE) {
+    if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id)) {
         bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
         struct op_request safe = command_copy(&t->arena, req);
         if (take_plan(t, key, &safe, &err) != BF_OK) {

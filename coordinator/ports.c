@@ -19,6 +19,8 @@
 #include "coordinator/service_state.h"
 
 #define REQUEST_NAME_BYTES 4
+#define PLAN_TARGET_HASH_BYTES 6
+#define PLAN_TARGET_BYTES 32
 
 /* ---- what the turn asks for ---- */
 
@@ -141,15 +143,21 @@ static size_t port_configured_keys(void *arg, const char *name, const uint8_t ke
     return keyring_configured(s->keys, turn_engine(s->turns), name, key, ret, max);
 }
 
-static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], const struct plan *plan, struct bf_error *err)
+static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct plan *plan,
+                                  struct bf_error *err)
 {
     struct service *s = arg;
     const struct key_entry *who = keyring_find(s->keys, turn_engine(s->turns), key);
     enum bf_rc rc = who ? authority_may_create(who, plan, err) : bf_fail(err, BF_DENIED, "this key is not authorised any more");
-    const struct op_request asked = {.verb = OP_CREATE, .reason = ""};
-    struct zap_key sender = {.name = ""};
-    if (rc == BF_DENIED)
-        trail_denied(s, key, zap_find(s->zap, key, DOMAIN_API, &sender) ? &sender : NULL, &asked, plan->name, err->text);
+    struct zap_key sender = {.name = "-"};
+    char target[PLAN_TARGET_BYTES], hex[2 * PLAN_TARGET_HASH_BYTES + 1];
+    if (rc != BF_DENIED)
+        return rc;
+    bool known = zap_find(s->zap, key, DOMAIN_API, &sender);
+    bf_hex(req->plan_hash, PLAN_TARGET_HASH_BYTES, hex);
+    snprintf(target, sizeof target, "plan %s", hex);        /* as the engine names one that it refuses */
+    api_denied(s->api, sender.name, err->text);
+    trail_denied(s, key, known ? &sender : NULL, req, target, err->text);
     return rc;
 }
 

@@ -75,13 +75,9 @@ static struct plan *compile(const struct plan_source *source, const char *from, 
     return plan;
 }
 
-enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char *from, const char *to,
-                             const struct op_param *params, size_t n_params, struct bf_error *err)
+enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,
+                             size_t n_params, struct plan **ret, struct bf_error *err)
 {
-    uint8_t key[32];
-    engine_plan_key(hash, from, to, params, n_params, key);
-    if (engine_has_plan(t->engine, key))
-        return BF_OK;
     size_t n = 0;
     const void *bundle = turn_plan_bundle(t, hash, &n);
     if (!bundle)
@@ -92,7 +88,7 @@ enum bf_rc turn_plan_prepare(struct turns *t, const uint8_t hash[32], const char
     plan_source_done(&source);
     if (!plan)
         return rc == BF_OK ? BF_INVALID : rc;
-    engine_add_plan(t->engine, key, plan);
+    *ret = plan;
     return BF_OK;
 }
 
@@ -117,13 +113,27 @@ enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const
     return BF_OK;
 }
 
+/* The plan of a backfill that was created, before the record that names it. */
+static enum bf_rc load_plan_of(struct turns *t, const struct record *r, struct bf_error *err)
+{
+    uint8_t key[32];
+    struct plan *plan = NULL;
+    engine_plan_key(r->plan_hash, r->from, r->to, r->params, r->n_params, key);
+    if (engine_has_plan(t->engine, key))
+        return BF_OK;
+    enum bf_rc rc = turn_plan_compile(t, r->plan_hash, r->from, r->to, r->params, r->n_params, &plan, err);
+    if (rc == BF_OK)
+        engine_add_plan(t->engine, key, plan);
+    return rc;
+}
+
 static enum bf_rc load_records(struct turns *t, const struct record *records, size_t n, struct bf_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         const struct record *r = &records[i];
         enum bf_rc rc = BF_OK;
         if (r->kind == RECORD_BACKFILL_CREATED)
-            rc = turn_plan_prepare(t, r->plan_hash, r->from, r->to, r->params, r->n_params, err);
+            rc = load_plan_of(t, r, err);
         if (rc == BF_OK)
             rc = engine_apply(t->engine, r, err);
         if (rc != BF_OK)

@@ -25,7 +25,7 @@ static const char *kind_name(enum audit_kind k)
 }
 
 /* 32 bytes as the configuration writes them (ZeroMQ RFC 32): none of its characters needs an escape in JSON. */
-static void key_text(const uint8_t key[BF_KEY_BYTES], char ret[AUDIT_KEY_TEXT])
+void audit_key_text(const uint8_t key[BF_KEY_BYTES], char ret[AUDIT_KEY_TEXT])
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     for (size_t i = 0; i < BF_KEY_BYTES / 4; i++) {
@@ -72,7 +72,7 @@ void audit_text(const struct record *r, struct bf_buf *ret)
     put_text(ret, "who", r->actor);
     put_text(ret, "role", r->role);
     if (is_set(r->key, sizeof r->key)) {
-        key_text(r->key, key);
+        audit_key_text(r->key, key);
         put_text(ret, "key", key);
     }
     put_text(ret, "what", r->what);

@@ -204,6 +204,11 @@ static void request_search(struct api *a, const struct door_message *m, const st
         api_reply(a, m->key, &refusal);
 }
 
+void api_denied(struct api *a, const char *who, const char *why)
+{
+    refused(a, &a->stats.denied, "request_denied", who, why);
+}
+
 /* Role, then scopes.  BF_OK, or the sentence for who asked. */
 static enum bf_rc request_permit(struct api *a, const struct door_message *m, struct op_request *req, struct bf_error *err)
 {
@@ -221,7 +226,7 @@ static void request_take(struct api *a, const struct door_message *m, struct op_
     enum bf_rc rc = request_permit(a, m, req, &err);
     if (rc != BF_OK) {
         if (rc == BF_DENIED) {
-            refused(a, &a->stats.denied, "request_denied", m->who.name, err.text);
+            api_denied(a, m->who.name, err.text);
             denied(a, m, true, req, err.text);
         }
         reply_fail(a, &m->id, req->id, rc, err.text);

@@ -48,6 +48,8 @@ bool api_readable(const struct api *a);
 size_t api_receive(struct api *a, size_t max, int64_t until_us);
 /* The answer of a command. */
 void api_reply(struct api *a, const uint8_t key[ZAP_KEY_BYTES], const struct op_reply *reply);
+/* Counts and logs a request that was refused behind the socket, for want of a scope, as those that are refused here. */
+void api_denied(struct api *a, const char *who, const char *why);
 /* Forget staged plans that are too old.  now_ms: CLOCK_BOOTTIME. */
 void api_tidy(struct api *a, int64_t now_ms);
 const struct api_stats *api_stats(const struct api *a);

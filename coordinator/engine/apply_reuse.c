@@ -1,7 +1,7 @@
 /* apply, continued: before a backfill begins, what earlier ones did is taken over.
  *
- * A record says which instances by ranges of numbers, so that recovery need not look at the earlier backfills again.  It changes base
- * state alone; after the last record of those that go together all that is derived is derived anew, which costs what a create
+ * A record says which instances by ranges of numbers, and of which earlier backfill, so that recovery compares nothing again; it
+ * looks there only for why something failed (take_failure).  A record changes base state alone; after the last record of those that go together all that is derived is derived anew, which costs what a create
  * does.  Nothing of the backfill runs yet, so nothing is lost by that. */
 #include <string.h>
 

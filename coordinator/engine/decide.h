@@ -40,12 +40,21 @@ struct answer { enum bf_rc rc; const char *text, *json, *before, *after; };
 struct answer command_refuse(enum bf_rc rc, const char *text);
 struct answer command_accept(struct decision *d, const struct backfill *b, const char *text);   /* json: the backfill and its state */
 
+/* Why PAUSE, RESUME, CANCEL or RETRY of a whole backfill is refused (output's arena), for the command and its dry run alike; NULL: it is
+ * not, though it may find that nothing is to be done.  *ret_rc: with which code. */
+const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc);
+/* Whether CANCEL, where it is not refused, does anything. */
+bool command_cancels(const struct backfill *b, bool keep_running);
+
 /* State of a backfill and its instances by state, those with any: before and after of what changes them. */
 const char *command_counts(struct decision *d, const struct backfill *b);
 const char *pool_words(struct decision *d, uint32_t pool);     /* {"slots":N,"source":"…"}, of the engine's pool */
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
+/* Who writes what would run again (output's arena); NULL: nobody, or nothing does. */
+struct steer_outcome;
+const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o);
 
 /* ---- decide_create.c ---- */
 struct answer decide_create(struct decision *d, const struct input *in);
@@ -53,7 +62,9 @@ struct answer decide_create(struct decision *d, const struct input *in);
 /* ---- decide_queue.c ---- */
 /* Pools, what is reused, and the state that says so.  ret_reuse (may be NULL): counts, when it has a reprocess. */
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse);
-struct answer decide_begin_held(struct decision *d, const struct backfill *b);   /* its turn came, and something was missing: OP_RESUME */
+/* Its turn came, and something was missing: OP_RESUME, where begin_objection() has none. */
+struct answer decide_begin_held(struct decision *d, const struct backfill *b);
+const char *begin_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc);
 /* ", 12 reused, …", or "" (output's arena). */
 const char *reuse_words(struct decision *d, const struct backfill *b, const struct reuse_counts *counts);
 void decide_queue(struct decision *d);

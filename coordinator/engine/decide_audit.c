@@ -69,21 +69,50 @@ bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms)
 
 /* ---- commands ---- */
 
+/* The verbs that are about a backfill which is there. */
+static bool on_backfill(enum op_verb verb)
+{
+    switch (verb) {
+    case OP_PAUSE:
+    case OP_RESUME:
+    case OP_CANCEL:
+    case OP_RETRY:
+    case OP_PRIORITY:
+    case OP_FORCE:
+    case OP_SKIP:
+    case OP_MARK: return true;
+    default: return false;
+    }
+}
+
 /* The backfill that a command was about: the one it made, or named. */
 static uint32_t backfill_of(const struct decision *d, const struct op_request *c, const struct answer *a, uint32_t latest_before)
 {
-    if (c->verb == OP_AGENT_DRAIN)
-        return 0;
     if (c->verb == OP_CREATE)
         return a->rc == BF_OK && d->e->next_backfill - 1 != latest_before ? d->e->next_backfill - 1 : 0;
+    if (!on_backfill(c->verb))
+        return 0;
     return c->backfill == OP_LATEST ? latest_before : c->backfill;
 }
 
-/* "bf-3 load[2024-01-31] tag:finance", "agent-1", "plan 0a1b2c3d4e5f". */
-static const char *target_of(struct decision *d, const struct op_request *c, uint32_t backfill)
+/* What a command was about that is no backfill: the name in it, or, of a rotation without one and of a join, whose key or token it is. */
+static const char *name_of(const struct decision *d, const struct input *in)
 {
+    const struct op_request *c = &in->command;
+    const struct key_entry *token = c->verb == OP_AGENT_JOIN ? key_find(d->e, in->key) : NULL;
+    if (token)
+        return token->name;
+    if (c->verb == OP_AGENT_JOIN || (c->verb == OP_KEY_ROTATE && !(c->name && *c->name)))
+        return in->actor;
+    return c->name && !on_backfill(c->verb) ? c->name : "";
+}
+
+/* "bf-3 load[2024-01-31] tag:finance", "agent-1", "nora", "plan 0a1b2c3d4e5f". */
+static const char *target_of(struct decision *d, const struct input *in, uint32_t backfill)
+{
+    const struct op_request *c = &in->command;
     char text[AUDIT_WORD_MAX], hex[13];
-    int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", c->name ? c->name : "");
+    int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", name_of(d, in));
     if (!backfill && c->verb == OP_CREATE) {
         bf_hex(c->plan_hash, 6, hex);
         n = snprintf(text, sizeof text, "plan %s", hex);
@@ -99,7 +128,7 @@ void audit_command(struct decision *d, const struct input *in, const struct answ
     if (BF_PLANTED("audit_missing") && c->verb == OP_CANCEL)
         return;
     uint32_t backfill = backfill_of(d, c, a, latest_before);
-    const char *target = target_of(d, c, backfill), *text = words(d, a->text, TEXT_MAX);
+    const char *target = target_of(d, in, backfill), *text = words(d, a->text, TEXT_MAX);
     struct record *r = record_begin(d, RECORD_AUDIT);
     r->audit = AUDIT_REQUEST;
     memcpy(r->key, in->key, sizeof r->key);

@@ -144,19 +144,58 @@ static struct answer now_is(struct decision *d, const struct backfill *b, const 
     return a;
 }
 
-static struct answer wrong_state(struct decision *d, const struct backfill *b, const char *needs)
+static const char *wrong_state(struct decision *d, const struct backfill *b, const char *needs)
 {
-    return command_refuse(BF_CONFLICT, out_printf(d->out, "bf-%u is %s; %s", b->id, backfill_state_name(b->state), needs));
+    return out_printf(d->out, "bf-%u is %s; %s", b->id, backfill_state_name(b->state), needs);
+}
+
+static const char *pause_objection(struct decision *d, const struct backfill *b)
+{
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it has not begun: cancel it, or pause it when it runs");
+    return b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED ? NULL : wrong_state(d, b, "only a running backfill can be paused");
+}
+
+static const char *resume_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)
+{
+    if (b->state == BACKFILL_QUEUED)
+        return wrong_state(d, b, "it begins by itself when what it waits for is over; bfctl backfill get shows what that is");
+    if (b->state == BACKFILL_PAUSED && b->started_us == 0)
+        return begin_objection(d, b, ret_rc);
+    return b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED ? NULL : wrong_state(d, b, "only a paused backfill can be resumed");
+}
+
+static const char *cancel_objection(struct decision *d, const struct backfill *b)
+{
+    bool over = b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED && b->state != BACKFILL_CANCELLED;
+    return over ? wrong_state(d, b, "it is over, and nothing is left to cancel") : NULL;
+}
+
+static const char *retry_objection(struct decision *d, const struct backfill *b)
+{
+    const char *conflict = NULL;
+    if (b->state == BACKFILL_CANCELLED || b->state == BACKFILL_SUCCEEDED)
+        return wrong_state(d, b, "only a backfill with failed steps can be retried");
+    if (b->count[INSTANCE_FAILED] > 0 && !BF_PLANTED("one_writer_unchecked"))
+        writers_conflict(d, b->topology, b->id, &conflict);
+    return conflict;
+}
+
+const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc)
+{
+    *ret_rc = BF_CONFLICT;
+    switch (verb) {
+    case OP_PAUSE: return pause_objection(d, b);
+    case OP_RESUME: return resume_objection(d, b, ret_rc);
+    case OP_CANCEL: return cancel_objection(d, b);
+    default: return retry_objection(d, b);
+    }
 }
 
 static struct answer command_pause(struct decision *d, const struct backfill *b)
 {
     if (b->state == BACKFILL_PAUSED)
         return already(d, b);
-    if (b->state == BACKFILL_QUEUED)
-        return wrong_state(d, b, "it has not begun: cancel it, or pause it when it runs");
-    if (b->state != BACKFILL_RUNNING)
-        return wrong_state(d, b, "only a running backfill can be paused");
     const char *before = command_counts(d, b);
     set_state(d, b, BACKFILL_PAUSED);
     return now_is(d, b, before);
@@ -166,12 +205,8 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
 {
     if (b->state == BACKFILL_RUNNING)
         return already(d, b);
-    if (b->state == BACKFILL_QUEUED)
-        return wrong_state(d, b, "it begins by itself when what it waits for is over; bfctl backfill get shows what that is");
-    if (b->state == BACKFILL_PAUSED && b->started_us == 0)
+    if (b->started_us == 0)
         return decide_begin_held(d, b);
-    if (b->state != BACKFILL_PAUSED)
-        return wrong_state(d, b, "only a paused backfill can be resumed");
     const char *before = command_counts(d, b);
     set_state(d, b, BACKFILL_RUNNING);
     return now_is(d, b, before);
@@ -198,14 +233,17 @@ static bool any_kept(const struct backfill *b)
     return false;
 }
 
+bool command_cancels(const struct backfill *b, bool keep_running)
+{
+    return b->state != BACKFILL_CANCELLED || (!keep_running && any_kept(b));
+}
+
 /* Again is said, not done; but what was kept running is killed when that is asked for now. */
 static struct answer command_cancel(struct decision *d, const struct backfill *b, bool keep_running)
 {
     bool again = b->state == BACKFILL_CANCELLED;
-    if (again && (keep_running || !any_kept(b)))
+    if (!command_cancels(b, keep_running))
         return already(d, b);
-    if (!again && b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED)
-        return wrong_state(d, b, "it is over, and nothing is left to cancel");
     const char *before = command_counts(d, b);
     struct record *r = record_begin(d, RECORD_CANCELLED);
     r->backfill = b->id;
@@ -228,14 +266,9 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
 
 static struct answer command_retry(struct decision *d, const struct backfill *b)
 {
-    const char *conflict = NULL;
-    if (b->state == BACKFILL_CANCELLED || b->state == BACKFILL_SUCCEEDED)
-        return wrong_state(d, b, "only a backfill with failed steps can be retried");
     uint64_t failed = b->count[INSTANCE_FAILED];
     if (failed == 0)
         return command_accept(d, b, out_printf(d->out, "bf-%u has no failed step to retry", b->id));
-    if (!BF_PLANTED("one_writer_unchecked") && writers_conflict(d, b->topology, b->id, &conflict))
-        return command_refuse(BF_CONFLICT, conflict);
     const char *before = command_counts(d, b);
     struct record *r = record_begin(d, RECORD_RETRIED);
     r->backfill = b->id;
@@ -345,6 +378,10 @@ static struct answer carry_out_on(struct decision *d, const struct input *in, co
         return command_priority(d, b, c);
     if (!steer_is_whole(c))
         return command_steer(d, in, b);
+    enum bf_rc rc = BF_OK;
+    const char *why_not = command_objection(d, b, c->verb, &rc);
+    if (why_not)
+        return command_refuse(rc, why_not);
     switch (c->verb) {
     case OP_PAUSE: return command_pause(d, b);
     case OP_RESUME: return command_resume(d, b);

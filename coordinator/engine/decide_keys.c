@@ -10,8 +10,9 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "proto/audit.h"
 
-enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2 };
+enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2, KEY_SHOWN = 12 };
 #define TTL_MIN_MS 1000
 #define TTL_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -103,11 +104,13 @@ static void emit_revoked(struct decision *d, const struct key_entry *k, const ch
     effect_add(d->out, EFFECT_KEYS);
 }
 
-/* For the audit, and the document of the answer; names need no escapes. */
+/* For the audit, and the document of the answer; names need no escapes.  Of the public key as much as tells it from others. */
 static const char *described(struct decision *d, const struct key_entry *k, const char *state)
 {
-    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\"}", k->name,
-                      key_role_name(k->role), k->n_plans, k->n_pools, state);
+    char key[AUDIT_KEY_TEXT];
+    audit_key_text(k->key, key);
+    return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\",\"key\":\"%.*s\"}",
+                      k->name, key_role_name(k->role), k->n_plans, k->n_pools, state, KEY_SHOWN, key);
 }
 
 static struct answer changed(const char *text, const char *before, const char *after)
@@ -234,7 +237,7 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
     k.n_plans = scopes.entry.n_plans;
     k.pools = scopes.entry.pools;
     k.n_pools = scopes.entry.n_pools;
-    const char *before = described(d, &k, "live");
+    const char *before = described(d, v.at[0], "live");
     for (size_t i = 0; i < v.n; i++)
         emit_revoked(d, v.at[i], in->actor);
     emit_set(d, &k);
@@ -245,12 +248,26 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
 
 /* ---- enrolment ---- */
 
+static bool has_expired(const struct decision *d, const struct key_entry *k)
+{
+    return k->role == KEY_ENROL && k->expires_ms <= d->now_ms;
+}
+
+/* Whether one more has room once those that have expired are forgotten. */
+static bool has_room(const struct decision *d)
+{
+    bool room = d->e->keys.n < KEYS_MAX;
+    for (size_t i = 0; !room && i < d->e->keys.n; i++)
+        room = has_expired(d, d->e->keys.at[i]);
+    return room;
+}
+
 static void forget_expired(struct decision *d)
 {
     uint32_t left = FORGET_MAX;
     for (size_t i = 0; i < d->e->keys.n && left > 0;) {
         const struct key_entry *k = d->e->keys.at[i];
-        if (k->role != KEY_ENROL || k->expires_ms > d->now_ms) {
+        if (!has_expired(d, k)) {
             i++;
             continue;
         }
@@ -274,13 +291,13 @@ static struct answer command_enroll(struct decision *d, const struct input *in)
                               out_printf(d->out, "there is a key with the name %s; revoke it, or give the agent another name", c->name));
     if (key_find(d->e, c->public_key) || key_objection(d, in, false))
         return command_refuse(BF_CONFLICT, "the token's key was used before; ask again");
+    if (!has_room(d))
+        return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     forget_expired(d);
     const struct key_entry *older = token_find_name(d->e, c->name);
     bool replaced = older != NULL;
     if (older)
         emit_revoked(d, older, in->actor);
-    if (d->e->keys.n >= KEYS_MAX)
-        return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     struct key_entry k = entry_at(d, in, c->name, KEY_ENROL);
     k.expires_ms = d->now_ms + c->ttl_ms;
     emit_set(d, &k);

@@ -131,14 +131,15 @@ void decide_begin(struct decision *d, const struct backfill *b, struct reuse_cou
     set_state(d, b->id, BACKFILL_RUNNING, "");
 }
 
+const char *begin_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)
+{
+    *ret_rc = d->e->low ? BF_FULL : BF_CONFLICT;
+    return d->e->low ? "the coordinator's store is short of room; free some, and resume the backfill again" : outside_missing(d, b->plan);
+}
+
 struct answer decide_begin_held(struct decision *d, const struct backfill *b)
 {
     struct reuse_counts counts = {0};
-    if (d->e->low)
-        return command_refuse(BF_FULL, "the coordinator's store is short of room; free some, and resume the backfill again");
-    const char *missing = outside_missing(d, b->plan);
-    if (missing)
-        return command_refuse(BF_CONFLICT, missing);
     decide_begin(d, b, &counts);
     return command_accept(d, b, out_printf(d->out, "bf-%u is running%s", b->id, reuse_words(d, b, &counts)));
 }

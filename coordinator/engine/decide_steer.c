@@ -274,13 +274,22 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
     record_emit(d, r);
 }
 
+const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o)
+{
+    const char *conflict = NULL;
+    if (o->n[FATE_CHANGED] > 0 && backfill_finished(b))
+        writers_conflict(d, b->topology, b->id, &conflict);
+    return conflict;
+}
+
 static struct answer steer(struct decision *d, const struct input *in, const struct backfill *b, const struct steer *s)
 {
     struct steer_outcome o;
-    const char *conflict = NULL, *before = command_counts(d, b);
+    const char *before = command_counts(d, b);
     steer_resolve(b, s, &o);
     bool changes = o.n[FATE_CHANGED] > 0;
-    if (changes && backfill_finished(b) && writers_conflict(d, b->topology, b->id, &conflict)) {
+    const char *conflict = steer_objection(d, b, &o);
+    if (conflict) {
         steer_outcome_done(&o);
         return command_refuse(BF_CONFLICT, conflict);
     }

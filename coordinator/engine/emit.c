@@ -96,6 +96,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
+    r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
     keep_entry(arena, &r->entry);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);

@@ -142,7 +142,7 @@ void reuse_find(const struct engine *e, const struct plan *plan, const struct to
         uint32_t step = plan->order[k], left = plan->steps[step].partitions->n;
         base[step] = next;
         next += left + 1;
-        for (uint32_t id = newest; id && left > 0; id = backfill_find(e, id)->before)
+        for (uint32_t id = newest, looked = 0; id && left > 0 && looked < REUSE_LOOK_BACK_MAX; id = backfill_find(e, id)->before, looked++)
             ask(&w, step, backfill_find(e, id), &left);
         walk_step(&w, step, downstream);
     }

@@ -12,6 +12,9 @@ struct reuse {
     struct reuse_counts counts;
 };
 
+/* Of the backfills of a plan's name so many are asked, the newest: that bounds the work of a turn. */
+#define REUSE_LOOK_BACK_MAX 1000u
+
 /* newest: the newest earlier backfill of a plan of this name, 0: none.  O(instances * earlier backfills that have them).  The caller
  * calls reuse_done(). */
 void reuse_find(const struct engine *e, const struct plan *plan, const struct topology *t, uint32_t newest, enum op_reprocess how,

@@ -192,6 +192,11 @@ const struct key_entry *engine_key_named(const struct engine *e, const char *nam
     return key_find_name(e, name);
 }
 
+bool engine_replied(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const uint8_t request_id[OP_REQUEST_ID_BYTES])
+{
+    return reply_find(e, key, request_id) != NULL;
+}
+
 const struct plan *engine_plan(const struct engine *e, const uint8_t key[32])
 {
     const struct known_plan *known = plan_find(e, key);

@@ -88,6 +88,8 @@ const struct key_entry *engine_key_find(const struct engine *e, const uint8_t ke
 const struct key_entry *engine_key_named(const struct engine *e, const char *name);                  /* live, no token; NULL: none */
 /* A plan that engine_add_plan() gave; NULL: none. */
 const struct plan *engine_plan(const struct engine *e, const uint8_t key[32]);
+/* Whether this request of this key was answered, and the answer is still kept: it is the answer again (I4). */
+bool engine_replied(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const uint8_t request_id[OP_REQUEST_ID_BYTES]);
 uint32_t engine_epoch(const struct engine *e);
 bool engine_low(const struct engine *e);                                     /* as INPUT_LOW said last */
 

@@ -119,50 +119,52 @@ bool engine_stale_cause(const struct engine *e, uint32_t backfill, uint32_t step
 struct steer_preview { const struct backfill *b; struct steer steer; struct steer_outcome outcome; uint32_t at; };
 
 /* Of the whole backfill where there is a word for that: what happens to its instances then. */
-static enum bf_rc whole(const struct backfill *b, const struct op_request *req, struct steer *ret, struct bf_error *err)
+static enum bf_rc whole(struct decision *d, const struct backfill *b, const struct op_request *req, struct steer *ret, struct bf_error *err)
 {
-    bool over = b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED;
-    if (b->state == BACKFILL_CANCELLED || (over && req->verb != OP_RETRY) || b->state == BACKFILL_SUCCEEDED)
-        return bf_fail(err, BF_CONFLICT, "bf-%u is %s; there is nothing to %s", b->id, backfill_state_name(b->state),
-                       op_verb_name(req->verb));
+    enum bf_rc rc = BF_OK;
+    const char *why_not = command_objection(d, b, req->verb, &rc);
+    if (why_not)
+        return bf_fail(err, rc, "%s", why_not);
     ret->flags = req->keep_running ? STEER_KEEP_RUNNING : 0;
-    ret->action = req->verb == OP_CANCEL ? STEER_CANCEL : req->verb == OP_RETRY ? STEER_RETRY : 0;   /* 0: no instance changes */
+    if (req->verb == OP_RETRY)
+        ret->action = STEER_RETRY;
+    else if (req->verb == OP_CANCEL && command_cancels(b, req->keep_running))
+        ret->action = STEER_CANCEL;              /* else 0: no instance changes */
     return BF_OK;
 }
 
-static enum bf_rc check_writers(const struct engine *e, const struct backfill *b, struct bf_error *err)
+static enum bf_rc begin(struct decision *d, const struct backfill *b, const struct op_request *req, struct steer_preview *p,
+                        struct bf_error *err)
 {
-    struct engine_out out = {0};
-    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = &out};   /* only looked at */
-    const char *text = NULL;
-    enum bf_rc rc = BF_OK;
-    if (backfill_finished(b) && writers_conflict(&d, b->topology, b->id, &text))
-        rc = bf_fail(err, BF_CONFLICT, "%s", text);
-    engine_out_free(&out);
-    return rc;
+    BF_AUTO_FREE struct steer_range *ranges = NULL;
+    bool is_whole = steer_is_whole(req);
+    enum bf_rc rc = is_whole ? whole(d, b, req, &p->steer, err) : steer_of_request(b, req, &p->steer, &ranges, err);
+    if (rc != BF_OK)
+        return rc;
+    if (p->steer.action)
+        steer_resolve(b, &p->steer, &p->outcome);
+    p->steer.ranges = NULL;                      /* not looked at again */
+    const char *conflict = is_whole ? NULL : steer_objection(d, b, &p->outcome);
+    return conflict ? bf_fail(err, BF_CONFLICT, "%s", conflict) : BF_OK;
 }
 
 enum bf_rc engine_steer_begin(const struct engine *e, uint32_t backfill, const struct op_request *req, struct steer_preview **ret,
                               struct bf_error *err)
 {
     const struct backfill *b = backfill_find(e, backfill);
-    struct steer s = {0};
-    BF_AUTO_FREE struct steer_range *ranges = NULL;
+    struct engine_out out = {0};
+    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = &out};   /* only looked at */
     if (!b)
         return bf_fail(err, BF_NOT_FOUND, "there is no backfill bf-%u; see bfctl backfill list", backfill);
-    enum bf_rc rc = steer_is_whole(req) ? whole(b, req, &s, err) : steer_of_request(b, req, &s, &ranges, err);
-    if (rc == BF_OK)
-        rc = check_writers(e, b, err);
-    if (rc != BF_OK)
-        return rc;
     struct steer_preview *p = bf_xcalloc(1, sizeof *p);
     p->b = b;
-    p->steer = s;
-    if (s.action)
-        steer_resolve(b, &s, &p->outcome);
-    p->steer.ranges = NULL;                      /* not looked at again */
-    *ret = p;
-    return BF_OK;
+    enum bf_rc rc = begin(&d, b, req, p, err);
+    engine_out_free(&out);
+    if (rc == BF_OK)
+        *ret = p;
+    else
+        engine_steer_end(p);
+    return rc;
 }
 
 static struct steer_row row_of(const struct steer_preview *p, uint32_t number)

@@ -91,7 +91,6 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
 }
 
-/* What holds a whole backfill. */
 /* What keeps everything of a backfill from starting. */
 static void why_stopped(const struct engine *e, const struct backfill *b, struct answer *a)
 {

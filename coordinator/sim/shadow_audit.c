@@ -6,11 +6,38 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/rc.h"
 #include "common/text.h"
 #include "coordinator/sim/shadow_model.h"
+
+/* The first word of the target, as far as the command alone says it: a key's or an agent's name, a number, a plan.  Latest: any number. */
+static bool is_about(const struct turn *t, const struct input *in, const struct record *r)
+{
+    const struct op_request *c = &in->command;
+    const char *name = c->name && *c->name ? c->name : in->actor;
+    char want[24];
+    switch (c->verb) {
+    case OP_CREATE: return strncmp(r->target, r->backfill ? "bf-" : "plan ", r->backfill ? 3 : 5) == 0;
+    case OP_AGENT_JOIN:
+        for (size_t i = 0; i < t->n_records && r->rc == BF_OK; i++)
+            if (t->records[i].kind == RECORD_TOKEN_USED && memcmp(t->records[i].key, in->key, BF_KEY_BYTES) == 0)
+                name = t->records[i].entry.name;
+        return r->backfill == 0 && (r->rc != BF_OK || strcmp(r->target, name) == 0);
+    case OP_AGENT_DRAIN:
+    case OP_KEY_CREATE:
+    case OP_KEY_REVOKE:
+    case OP_KEY_ROTATE:
+    case OP_AGENT_ENROLL: return r->backfill == 0 && strcmp(r->target, name) == 0;
+    default: break;
+    }
+    if (r->backfill == 0 || (c->backfill != OP_LATEST && c->backfill != r->backfill))
+        return r->backfill == 0 && c->backfill == OP_LATEST;
+    size_t n = (size_t)snprintf(want, sizeof want, "bf-%" PRIu32, r->backfill);
+    return strncmp(r->target, want, n) == 0 && (r->target[n] == '\0' || r->target[n] == ' ');
+}
 
 static unsigned requests_with(const struct turn *t, const struct input *in)
 {
@@ -19,7 +46,8 @@ static unsigned requests_with(const struct turn *t, const struct input *in)
         const struct record *r = &t->records[i];
         bool its = r->kind == RECORD_AUDIT && r->audit == AUDIT_REQUEST && memcmp(r->request_id, in->command.id, sizeof r->request_id) == 0;
         n += its && memcmp(r->key, in->key, sizeof r->key) == 0 && strcmp(r->what, op_verb_name(in->command.verb)) == 0 &&
-             strcmp(r->actor, in->actor) == 0 && strcmp(r->role, in->role) == 0 && strcmp(r->reason, in->command.reason) == 0;
+             strcmp(r->actor, in->actor) == 0 && strcmp(r->role, in->role) == 0 && strcmp(r->reason, in->command.reason) == 0 &&
+             is_about(t, in, r);
     }
     return n;
 }

@@ -108,6 +108,49 @@ Test(engine_keys, made_changed_and_ended)
     fx_done(&f);
 }
 
+/* The newest record of the audit: its target, and that it is about no backfill. */
+static const char *target(const struct fx *f)
+{
+    const struct record *r = fx_record(f, RECORD_AUDIT, fx_count_records(f, RECORD_AUDIT) - 1);
+    cr_expect_eq(r->backfill, 0u);
+    return r->target;
+}
+
+static struct plan *one_step(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    (void)seed;
+    fx_days(p, FX_JAN_1, 1);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    return fx_plan_done(p);
+}
+
+Test(engine_keys, the_audit_says_whose_key_it_was)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    fx_create(&f, one_step, 1);                  /* what OP_LATEST would stand for */
+    fx_turn(&f);
+    cr_assert_eq(ask(&f, OP_KEY_CREATE, "olga", KEY_OPERATOR, 10), BF_OK);
+    cr_expect_str_eq(target(&f), "olga");
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "olga", 0, 11), BF_OK);
+    cr_expect_str_eq(target(&f), "olga");
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "", 0, 12), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "ada", "one's own");
+    const struct record *r = fx_record(&f, RECORD_AUDIT, fx_count_records(&f, RECORD_AUDIT) - 1);
+    cr_expect(strstr(r->before, "\"key\":\"0rr91000000") && strstr(r->after, "\"key\":\"3"), "which by which: %s, %s", r->before, r->after);
+    cr_expect_str_neq(r->before, r->after);
+    cr_assert_eq(ask(&f, OP_KEY_REVOKE, "nobody", 0, 0), BF_NOT_FOUND);
+    cr_expect_str_eq(target(&f), "nobody");
+    cr_assert_eq(ask_as(&f, 12, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "agent-9");
+    cr_assert_eq(ask_as(&f, 20, OP_AGENT_JOIN, "", 0, 30, 0), BF_OK, "%s", said);
+    cr_expect_str_eq(target(&f), "agent-9", "the token's");
+    fx_turn(&f);
+    fx_done(&f);
+}
+
 Test(engine_keys, an_admin_is_left)
 {
     struct fx f;
@@ -155,5 +198,33 @@ Test(engine_keys, a_token_is_good_once_and_for_a_time)
     cr_expect_eq(ask_as(&f, 24, OP_AGENT_JOIN, "", 0, 33, 0), BF_DENIED);
     fx_turn(&f);
     check_recovery(&f);
+    fx_done(&f);
+}
+
+/* Where there is no room for another token the one before it stays good, and nothing changes. */
+Test(engine_keys, a_refused_token_costs_nothing)
+{
+    struct fx f;
+    struct bf_error err = {0};
+    configure();
+    fx_init(&f, NULL);
+    cr_assert_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 20, 60000), BF_OK, "%s", said);
+    fx_turn(&f);
+    for (uint32_t i = 1; i < KEYS_MAX; i++) {    /* not by turns: their checks would take minutes */
+        char name[16];
+        struct record r = {.kind = RECORD_KEY_SET, .entry = key_empty};
+        snprintf(name, sizeof name, "k%u", i);
+        r.entry.name = name;
+        r.entry.role = KEY_VIEWER;
+        r.entry.state = KEY_LIVE;
+        r.entry.key[0] = 0xff;
+        memcpy(r.entry.key + 1, &i, sizeof i);
+        cr_assert_eq(engine_apply(f.e, &r, &err), BF_OK, "%s", err.text);
+    }
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 21, 60000), BF_LIMIT);
+    cr_expect_eq(fx_count_records(&f, RECORD_KEY_REVOKED), 0u);
+    cr_expect_eq(entry(&f, 20)->state, KEY_LIVE);
+    f.now_ms += 60000;
+    cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 21, 60000), BF_OK, "what has expired makes room: %s", said);
     fx_done(&f);
 }

@@ -384,6 +384,76 @@ Test(engine_steer, a_dry_run_tells_what_the_command_does)
     fx_done(&f);
 }
 
+/* The dry run: how many instances would change, or the code of the refusal below 0. */
+static int tried(const struct fx *f, uint32_t id, enum op_verb verb, const char *word, bool keep_running, char text[1024])
+{
+    struct op_request r = {.verb = verb, .backfill = id, .keep_running = keep_running, .state = "", .selectors = kept(word), .n_selectors = word != NULL};
+    struct steer_preview *p = NULL;
+    struct steer_row row;
+    struct bf_error err = {0};
+    int n = 0;
+    enum bf_rc rc = engine_steer_begin(f->e, id, &r, &p, &err);
+    memcpy(text, err.text, 1024);
+    if (rc != BF_OK)
+        return -(int)rc;
+    while (engine_steer_next(p, &row))
+        n++;
+    engine_steer_end(p);
+    return n;
+}
+
+/* Where the command refuses, the dry run does, with the same words. */
+static void refused_alike(struct fx *f, uint32_t id, enum op_verb verb)
+{
+    char text[1024];
+    cr_expect_eq(tried(f, id, verb, NULL, false, text), -(int)BF_CONFLICT, "%s", op_verb_name(verb));
+    const struct effect *e = fx_ask(f, verb, id);
+    cr_expect(e->rc == BF_CONFLICT && strcmp(e->text, text) == 0, "%s: %s, and tried: %s", op_verb_name(verb), e->text, text);
+    fx_turn(f);
+}
+
+static void end_all_of(struct fx *f, const struct fx_agent *agent, uint32_t backfill)
+{
+    while (fx_backfill(f, backfill).state == BACKFILL_RUNNING) {
+        for (uint64_t id = engine_next_attempt(f->e, 0), next; id; id = next) {
+            struct attempt_view a;
+            next = engine_next_attempt(f->e, id);
+            cr_assert(engine_find_attempt(f->e, id, &a));
+            if (a.backfill == backfill)
+                fx_ended(f, agent, a.ref, OUTCOME_OK, 0);
+        }
+        fx_turn(f);
+    }
+}
+
+Test(engine_steer, a_dry_run_is_refused_where_the_command_is)
+{
+    struct fx f;
+    char text[1024];
+    struct fx_agent a = start(&f, 2, SLOTS);
+    cr_assert_eq(fx_create_as(&f, chain, 2, &(struct op_request){.queue = true})->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_QUEUED);
+    refused_alike(&f, 2, OP_PAUSE);
+    refused_alike(&f, 2, OP_RESUME);
+    cr_expect_eq(tried(&f, 1, OP_PAUSE, NULL, false, text), 0, "no instance changes");
+    end_all_of(&f, &a, 1);
+    cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_SUCCEEDED);
+    cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_RUNNING);
+    refused_alike(&f, 1, OP_CANCEL);
+    refused_alike(&f, 1, OP_RETRY);
+    cr_expect_eq(tried(&f, 1, OP_FORCE, "s0", false, text), -(int)BF_CONFLICT, "bf-2 writes it");
+    cr_expect_eq(tried(&f, 1, OP_MARK, "s0", false, text), -(int)BF_INVALID);
+    cr_expect_eq(tried(&f, 1, OP_RESUME, "s0", false, text), 0, "nothing changes, so nobody is in the way: %s", text);
+    struct op_request r = fx_request(&f, OP_CANCEL, 2);
+    r.keep_running = true;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    cr_expect_eq(tried(&f, 2, OP_CANCEL, NULL, true, text), 0, "already");
+    cr_expect_eq(tried(&f, 2, OP_CANCEL, NULL, false, text), SLOTS, "what was kept is killed: %s", text);
+    fx_done(&f);
+}
+
 static struct plan *wide(uint64_t n)
 {
     struct plan *p = fx_plan();

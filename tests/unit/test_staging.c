@@ -115,6 +115,9 @@ Test(api, every_verb_needs_a_role)
         cr_expect(!api_role_may(ROLE_VIEWER, (enum op_verb)verb) || verb > OP_PLAN_PUT || verb == OP_KEY_ROTATE, "%d", verb);
     cr_expect(api_role_may(ROLE_ADMIN, (enum op_verb)63) && !api_role_may(ROLE_OPERATOR, (enum op_verb)63),
               "a verb without a rule is an admin's");
+    for (int verb = 1; verb < 256; verb++)
+        if (strcmp(op_verb_name((enum op_verb)verb), op_verb_name((enum op_verb)0)) != 0)
+            cr_expect_eq(access_rule((enum op_verb)verb)->verb, (unsigned)verb, "%s has no row", op_verb_name((enum op_verb)verb));
     char roles[ACCESS_ROLES_TEXT_MAX];
     access_roles_text(OP_PAUSE, roles);
     cr_expect_str_eq(roles, "operator or admin");

@@ -21,6 +21,8 @@ struct world {
     struct attempt_ref granted;                  /* of that assignment */
     const char *marker;                          /* looked for in what is committed; NULL: nothing */
     size_t marked_turn, marked_details;          /* how often it stands in the journal's values, and in the details */
+    bool create_denied;                          /* by scope */
+    size_t plans;                                /* committed */
 };
 
 static size_t occurrences(const char *marker, const void *p, size_t n)
@@ -38,6 +40,7 @@ static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error
 {
     struct world *w = arg;
     w->commits += c->seq != 0;
+    w->plans += c->n_plans;
     if (w->marker && c->turn_bytes)
         w->marked_turn += occurrences(w->marker, c->turn, c->turn_bytes);
     for (size_t i = 0; w->marker && i < c->n_details; i++)
@@ -70,9 +73,17 @@ static void reply(void *arg, const uint8_t key[32], const struct op_reply *r)
     w->reply_rc = r->rc;
 }
 
+static enum bf_rc may_create(void *arg, const uint8_t key[32], const struct op_request *req, const struct plan *plan, struct bf_error *err)
+{
+    const struct world *w = arg;
+    cr_assert_eq(memcmp(key, operator_key, 32), 0);
+    cr_assert(req->verb == OP_CREATE && strcmp(req->reason, "why not") == 0 && strcmp(plan->name, "p") == 0);
+    return w->create_denied ? bf_fail(err, BF_DENIED, "outside of the plans of this key") : BF_OK;
+}
+
 static void world_init(struct world *w)
 {
-    const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply};
+    const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply, .may_create = may_create};
     const struct turn_settings settings = {.lease = lease, .engine = {.seed = 1}, .cluster = "c1"};
     struct bf_error err = {0};
     *w = (struct world){.boot_ms = 1000, .commit_rc = BF_OK};
@@ -106,7 +117,7 @@ static enum agent_state state_of_agent(const struct world *w)
 static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     req.plan_hash[0] ^= lying ? 1 : 0;
@@ -139,6 +150,49 @@ Test(turn, keeps_no_plan_that_is_not_taken)
         cr_expect_eq(turn_plan_bundle(w.turns, hash, &n) != NULL, cases[i].kept, "case %zu", i);
         turns_free(w.turns);
     }
+}
+
+/* Of a plan that the key may not create nothing is known afterwards, to nobody. */
+Test(turn, keeps_no_plan_that_is_denied)
+{
+    struct world w;
+    uint8_t hash[32];
+    size_t n = 0;
+    world_init(&w);
+    w.create_denied = true;
+    send_plan(&w, good, false, hash);
+    cr_expect_eq(w.reply_rc, BF_DENIED);
+    cr_expect(!turn_plan_bundle(w.turns, hash, &n));
+    w.create_denied = false;
+    struct op_request req = {.verb = OP_CREATE, .id = {9}, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
+    memcpy(req.plan_hash, hash, 32);
+    turn_command(w.turns, operator_key, "ada", "admin", &req, NULL, 0);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.reply_rc, BF_NOT_FOUND, "rc %d: the plan must be sent again", (int)w.reply_rc);
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.reply_rc, BF_OK);
+    cr_expect_eq(w.plans, 1u);
+    turns_free(w.turns);
+}
+
+/* I4: what is sent again is answered as it was, whatever the key may do by now and whether or not the plan comes with it. */
+Test(turn, answers_a_repeated_create_as_before)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_assert_eq(w.reply_rc, BF_OK);
+    w.create_denied = true;
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect_eq(w.replies, 2u);
+    cr_expect_eq(w.reply_rc, BF_OK, "rc %d", (int)w.reply_rc);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    cr_expect_eq(w.plans, 1u);
+    turns_free(w.turns);
 }
 
 /* A plan that is known stays, when later options for it do not compile. */

@@ -1,0 +1,55 @@
+/* Scopes: what a key sees and changes. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "coordinator/authority.h"
+#include "tests/support/engine_fixture.h"
+
+static const char *const mine[] = {"te*"}, *const others[] = {"other"}, *const pools[] = {"small"};
+
+static struct plan *make(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    (void)seed;
+    fx_days(p, FX_JAN_1, 1);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    return fx_plan_done(p);
+}
+
+static enum bf_rc permit(const struct fx *f, const struct key_entry *who, uint32_t backfill, uint32_t *ret)
+{
+    const struct op_request req = {.verb = OP_CANCEL, .backfill = backfill, .name = ""};
+    struct bf_error err = {0};
+    *ret = backfill;
+    enum bf_rc rc = authority_permit(f->e, who, &req, ret, &err);
+    cr_expect_eq(*err.text == 0, rc == BF_OK, "%s", err.text);
+    return rc;
+}
+
+/* One that a create in the same turn may make must not pass because it is not there yet. */
+Test(authority, what_is_not_there_is_refused_at_once_for_a_key_with_scopes)
+{
+    struct key_entry all = key_empty, plans = key_empty, pool = key_empty, other = key_empty;
+    plans.plans = mine;
+    other.plans = others;
+    plans.n_plans = other.n_plans = 1;
+    pool.pools = pools;
+    pool.n_pools = 1;
+    struct fx f;
+    uint32_t id = 0;
+    fx_init(&f, NULL);
+    for (uint32_t backfill = 0; backfill < 2; backfill++) {
+        cr_expect_eq(permit(&f, &all, backfill, &id), BF_OK, "whoever carries it out says so");
+        cr_expect_eq(permit(&f, &plans, backfill, &id), BF_NOT_FOUND);
+        cr_expect_eq(permit(&f, &pool, backfill, &id), BF_NOT_FOUND);
+        cr_expect_eq(permit(&f, &other, backfill, &id), BF_NOT_FOUND);
+    }
+    fx_create(&f, make, 1);
+    fx_turn(&f);
+    cr_expect(permit(&f, &plans, OP_LATEST, &id) == BF_OK && id == 1);
+    cr_expect(permit(&f, &pool, OP_LATEST, &id) == BF_OK && id == 1);
+    cr_expect_eq(permit(&f, &other, OP_LATEST, &id), BF_NOT_FOUND);
+    cr_expect_eq(permit(&f, &other, 1, &id), BF_DENIED);
+    cr_expect_eq(permit(&f, &plans, 2, &id), BF_NOT_FOUND);
+    fx_done(&f);
+}
