@@ -69,21 +69,29 @@ bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms)
 
 /* ---- commands ---- */
 
+/* These name no backfill: its 0 does not mean the newest there. */
+static bool about_key(const struct op_request *c)
+{
+    return c->verb >= OP_KEY_CREATE && c->verb <= OP_AGENT_JOIN;
+}
+
 /* The backfill that a command was about: the one it made, or named. */
 static uint32_t backfill_of(const struct decision *d, const struct op_request *c, const struct answer *a, uint32_t latest_before)
 {
-    if (c->verb == OP_AGENT_DRAIN)
+    if (c->verb == OP_AGENT_DRAIN || about_key(c))
         return 0;
     if (c->verb == OP_CREATE)
         return a->rc == BF_OK && d->e->next_backfill - 1 != latest_before ? d->e->next_backfill - 1 : 0;
     return c->backfill == OP_LATEST ? latest_before : c->backfill;
 }
 
-/* "bf-3 load[2024-01-31] tag:finance", "agent-1", "plan 0a1b2c3d4e5f". */
-static const char *target_of(struct decision *d, const struct op_request *c, uint32_t backfill)
+/* "bf-3 load[2024-01-31] tag:finance", "agent-1", "plan 0a1b2c3d4e5f"; who changes a key without a name changes their own. */
+static const char *target_of(struct decision *d, const struct input *in, uint32_t backfill)
 {
+    const struct op_request *c = &in->command;
     char text[AUDIT_WORD_MAX], hex[13];
-    int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", c->name ? c->name : "");
+    const char *name = c->name && *c->name ? c->name : about_key(c) && in->actor ? in->actor : "";
+    int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", name);
     if (!backfill && c->verb == OP_CREATE) {
         bf_hex(c->plan_hash, 6, hex);
         n = snprintf(text, sizeof text, "plan %s", hex);
@@ -99,7 +107,7 @@ void audit_command(struct decision *d, const struct input *in, const struct answ
     if (BF_PLANTED("audit_missing") && c->verb == OP_CANCEL)
         return;
     uint32_t backfill = backfill_of(d, c, a, latest_before);
-    const char *target = target_of(d, c, backfill), *text = words(d, a->text, TEXT_MAX);
+    const char *target = target_of(d, in, backfill), *text = words(d, a->text, TEXT_MAX);
     struct record *r = record_begin(d, RECORD_AUDIT);
     r->audit = AUDIT_REQUEST;
     memcpy(r->key, in->key, sizeof r->key);
