@@ -30,7 +30,7 @@ const char *command_counts(struct decision *d, const struct backfill *b)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\"held\":%llu", (unsigned long long)b->held);
     if (b->stale > 0)
         used += snprintf(text + used, sizeof text - (size_t)used, ",\"stale\":%llu", (unsigned long long)b->stale);
-    return out_printf(d->out, "%s}", text);
+    return out_printf(d->out, "%s%s}", text, b->halted ? ",\"halted\":true" : "");
 }
 
 static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state)

@@ -134,7 +134,7 @@ class RequestsTest(unittest.TestCase):
                           "agent drain": "new kernel", "cancel": "enough"})
         paused, cancelled = rows[("pause", backfill)], rows[("cancel", backfill)]
         self.assertEqual((paused["before"]["state"], paused["after"]["state"], paused["backfill"]), ("running", "paused", backfill))
-        self.assertEqual((cancelled["before"]["cancelled"], cancelled["after"]["state"], cancelled["after"]["cancelled"]), (0, "cancelled", 3))
+        self.assertEqual((cancelled["before"].get("cancelled", 0), cancelled["after"]["state"], cancelled["after"]["cancelled"]), (0, "cancelled", 3))
         self.assertEqual(rows[("priority", f"{backfill} rest")]["before"], {"critical": 0, "high": 0, "normal": 1, "low": 0})
         self.assertEqual(rows[("priority", f"{backfill} rest")]["after"], {"critical": 0, "high": 1, "normal": 0, "low": 0})
         self.assertEqual(rows[("agent drain", "agent-1")]["before"], {"state": "connected"})

@@ -134,7 +134,7 @@ class Settings(unittest.TestCase):
     def test_a_viewer_may_not(self):
         done = run(f"{BIN}/bfctl", "config", "show", "--server", env=self.as_viewer(), check=False)
         self.assertEqual(done.returncode, 7)
-        self.assertIn("role operator is needed", done.stderr)
+        self.assertIn("role operator or admin is needed", done.stderr)
 
     # ---- SIGHUP ----
 
@@ -265,7 +265,7 @@ class Settings(unittest.TestCase):
         self.assertIn("agents.json", files)
         self.assertNotIn("config-coordinator.json", files)
         self.assertNotIn("journal.jsonl", files)
-        self.assertIn("role operator is needed", files["MANIFEST"])
+        self.assertIn("role operator or admin is needed", files["MANIFEST"])
         self.assertIn("could not be had", said)
 
     def test_support_without_a_coordinator(self):

@@ -87,7 +87,7 @@ class QueueTest(ClusterTest):
         got = self.cluster.json("backfill", "get", second)
         self.assertEqual((got["state"], got["queued_behind"], got["started_at"]), ("queued", first, None))
         self.assertEqual(got["waits_for"], f"{first} (running), which writes mart.x for 2024-01-01 to 2024-01-03")
-        self.assertIn(f"queued behind {first}", self.cluster.ctl("backfill", "list").stdout)
+        self.assertIn(f"queued, behind {first}", self.cluster.ctl("backfill", "list").stdout)
         self.assertIn(f"waits for {first}", self.cluster.ctl("status", second).stdout)
         why = self.cluster.json("why", second, "load[2024-01-02]")
         self.assertEqual(why["blockers"][0]["kind"], "queued")
