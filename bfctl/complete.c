@@ -120,11 +120,12 @@ static void offer_named(const struct place *p)
 /* One word of a usage: in capitals what it means, else the word itself.  Gives false for one that is not known. */
 static bool offer_meaning(const struct place *p, const char *meaning)
 {
-    static const struct { const char *meaning; const char *const words[12]; } fixed[] = {
+    static const struct { const char *meaning; const char *const words[13]; } fixed[] = {
         {"CLASS", {"critical", "high", "normal", "low"}}, {"ORDER", {"forward", "backward"}},
         {"KIND", {"backfill", "step", "agent", "pool"}}, {"STATUS", {"failed", "warned", "passed", "could_not_run"}},
         {"STATE", {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed", "cancelled",
-                   "upstream_failed"}}};
+                   "upstream_failed", "held", "stale"}},
+        {"ROLE", {"viewer", "operator", "approver", "auditor", "admin", "agent"}}};
     static const char *const files[] = {"FILE", "PLAN", "DIR", "MANIFEST", "PATH", "A", "B", NULL};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(meaning, fixed[i].meaning) == 0) {

@@ -109,7 +109,7 @@ void watch_text_help(struct bf_buf *ret)
         "space            freeze the screen, and go on\n"
         "\n"
         "# done  > running  o ready  ! waits to be tried again  . waiting  x failed\n"
-        "~ cannot run because of a failure before it  - cancelled\n"
+        "= held  ~ cannot run because of a failure before it  - cancelled\n"
         "Where partitions share a character, the worst shows.\n"
         "\n"
         "By weight: each instance counts as long as those of its step have taken.\n"

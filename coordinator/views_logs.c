@@ -77,7 +77,11 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
     char name[160];
     view_instance_name(&b.plan->steps[step], index, name, sizeof name);
     uint64_t attempt = req->attempt;
-    if (!engine_instance(v->engine, b.id, step, index, &i) || (!attempt && !i.attempt))
+    bool there = engine_instance(v->engine, b.id, step, index, &i);
+    if (there && !attempt && !i.attempt && i.reused_from)
+        return bf_fail(err, BF_NOT_FOUND, "%s was not run here but in bf-%" PRIu32 ": bfctl logs bf-%" PRIu32 " '%s'", name, i.reused_from,
+                       i.reused_from, name);
+    if (!there || (!attempt && !i.attempt))
         return bf_fail(err, BF_NOT_FOUND, "%s has not run yet: there is no attempt with a log", name);
     if (!attempt)
         attempt = i.attempt;

@@ -147,6 +147,15 @@ static double backoff_left(const struct view_source *v, const struct backfill_vi
     return at_ms > v->engine_ms ? (double)(at_ms - v->engine_ms) : 0;
 }
 
+/* What is held waits for somebody to let it go, and the backfill's end with it. */
+static bool any_held(const struct backfill_view *b, const struct step_tally *steps)
+{
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        if (steps[s].t.held)
+            return true;
+    return false;
+}
+
 void view_progress(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps, struct view_progress *ret)
 {
     *ret = (struct view_progress){.low_ms = -1, .high_ms = -1};
@@ -162,7 +171,7 @@ void view_progress(const struct view_source *v, const struct backfill_view *b, c
     if (b->state != BACKFILL_RUNNING)
         return;
     find_rate(v, b, steps, ret);
-    if (ret->window_us == 0 || ret->parallel <= 0)
+    if (ret->window_us == 0 || ret->parallel <= 0 || any_held(b, steps))
         return;
     double backoff_ms = backoff_left(v, b, steps);
     double least = ret->guessed_ms > 0 ? 0.5 : 1, most = ret->guessed_ms > 0 ? 2 : 1;

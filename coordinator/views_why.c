@@ -39,6 +39,8 @@ static void upstream_state(const struct view_source *v, const struct backfill_vi
     const char *word = strcmp(view_state_name(&i), "backing_off") == 0 ? "waiting for its next attempt" : view_state_name(&i);
     if (strcmp(word, "upstream_failed") == 0)
         word = "blocked by a failure further up";
+    if (i.held && i.state != INSTANCE_RUNNING)
+        word = "held";
     snprintf(ret, size, ", which is %s%s%s", word, since[0] ? " since " : "", since);
 }
 

@@ -105,7 +105,8 @@ struct answer decide_create(struct decision *d, const struct input *in)
     if (ahead && c->queue)
         return create_queued(d, in, known, ahead->id, conflict);
     if (ahead)
-        return command_refuse(BF_CONFLICT, conflict);
+        return command_refuse(BF_CONFLICT, out_printf(d->out, "%s, and so would this one: wait until it is over, queue this one behind it "
+                                                         "(--queue), or cancel it", without_advice(d, conflict)));
     if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
         return command_refuse(BF_CONFLICT, conflict);
     decide_plan_pools(d, known->plan, false);    /* a backfill is made on pools that are there */

@@ -1,4 +1,5 @@
 # The audit trail of a private cluster, and what is said of it when it was tampered with.
+find_program(BF_PYTHON3 python3)
 if(TARGET bfctl AND TARGET bfcoordinator AND TARGET bfagent AND BF_PYTHON3)
   add_executable(audit_tamper ${PROJECT_SOURCE_DIR}/tests/support/audit_tamper.c)
   target_link_libraries(audit_tamper PRIVATE bf_store bf_proto bf_common bf_flags PkgConfig::lmdb)

@@ -70,6 +70,23 @@ Test(engine_audit, a_refused_create_names_its_plan)
     fx_done(&f);
 }
 
+Test(engine_audit, a_change_of_keys_is_about_a_key_and_no_backfill)
+{
+    struct fx f;
+    start(&f);
+    for (enum op_verb verb = OP_KEY_CREATE; verb <= OP_AGENT_JOIN; verb++)
+        for (int named = 0; named < 2; named++) {
+            struct op_request r = fx_request(&f, verb, 0);
+            r.name = named ? "olga" : "";
+            fx_command(&f, &r);
+            cr_expect_str_eq(audit(&f)->what, op_verb_name(verb));
+            cr_expect_str_eq(audit(&f)->target, named ? "olga" : "tester", "%s", op_verb_name(verb));
+            cr_expect_eq(audit(&f)->backfill, 0u);
+        }
+    fx_turn(&f);
+    fx_done(&f);
+}
+
 Test(engine_audit, a_lost_agent_is_one_record_however_much_it_held)
 {
     struct fx f;

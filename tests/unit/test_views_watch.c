@@ -76,6 +76,25 @@ Test(views_watch, all_of_a_backfill_at_a_glance)
     cr_expect_geq(number(eta, "low_ms"), 15 / 2, "half of the chain, most of which is guessed");
     cr_expect_eq(number(eta, "chain_ms"), 15);
     json_decref(j);
+
+    const char *one[] = {"fct[2024-01-10]"};
+    struct op_request hold = query(OP_PAUSE);
+    hold.id[0] = 77;
+    hold.selectors = one;
+    hold.n_selectors = 1;
+    turn_command(w->turns, operator_key, "ada", "admin", &hold, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    j = watch(w, "", "", NULL);
+    cr_expect(json_is_object(json_object_get(j, "rate")), "it goes on");
+    cr_expect(json_is_null(json_object_get(j, "eta")), "somebody must let go what is held");
+    json_decref(j);
+    struct op_request why = query(OP_WHY);
+    why.selectors = (const char *[]){"end[2024-01-10]"};
+    why.n_selectors = 1;
+    j = ask(w, &why, BF_OK, NULL);
+    cr_expect(strstr(text(j, "summary"), "fct[2024-01-10], which is held"), "%s", text(j, "summary"));
+    json_decref(j);
     world_free(w);
 }
 
