@@ -141,10 +141,7 @@ void view_last_line(const struct view_source *v, const struct instance_view *i, 
         size_t at = raw.len, most = (VIEW_LINE_MAX - 1) / 3;         /* a byte that is no text becomes three */
         while (at > 0 && raw.data[at - 1] != '\n')
             at--;
-        size_t n = raw.len - at < most ? raw.len - at : most;
-        while (n > 0 && n < raw.len - at && (raw.data[at + n] & 0xc0) == 0x80)
-            n--;
-        append_text(&text, raw.data + at, n);
+        append_text(&text, raw.data + at, bf_bytes_cut(raw.data + at, raw.len - at, most));
         memcpy(ret, bf_buf_cstr(&text), text.len + 1);
     }
     bf_buf_free(&raw);
