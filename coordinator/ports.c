@@ -125,6 +125,7 @@ enum bf_rc service_set_keys(struct service *s, struct bf_error *err)
     enum bf_rc rc = zap_set_keys(s->zap, table, n, err);
     if (rc == BF_OK)
         fleet_forget_revoked(s->fleet);
+    keyring_forget_gone(s->keys, turn_engine(s->turns));
     return rc;
 }
 
