@@ -11,27 +11,6 @@
 
 enum { HASH_TEXT = 2 * AUDIT_HASH_BYTES };
 
-enum bf_rc audit_moment(const char *option, const char *word, int64_t now_us, int64_t *ret_us, struct bf_error *err)
-{
-    int64_t ms;
-    char whole[40];
-    if (!word) {
-        *ret_us = 0;
-        return BF_OK;
-    }
-    if (bf_parse_duration(word, &ms)) {
-        *ret_us = now_us - ms * 1000;
-        return BF_OK;
-    }
-    snprintf(whole, sizeof whole, "%s%s", word, strlen(word) == 10 ? "T00:00:00Z" : "");
-    ms = render_time_ms(whole);
-    if (ms < 0)
-        return bf_fail(err, BF_USAGE, "--%s %s is no time: write 2h for two hours ago, 2024-01-31, or 2024-01-31T06:00:00Z (UTC)", option,
-                       word);
-    *ret_us = ms * 1000;
-    return BF_OK;
-}
-
 /* ---- pages ---- */
 
 static bool hash_read(const json_t *o, const char *name, uint8_t ret[AUDIT_HASH_BYTES])

@@ -1,13 +1,10 @@
-/* The audit trail as bfctl sees it: pages of the coordinator, lines of an export, moments on the command line. */
+/* The audit trail as bfctl sees it: pages of the coordinator, lines of an export. */
 #ifndef BFCTL_AUDIT_TRAIL_H
 #define BFCTL_AUDIT_TRAIL_H
 
 #include "bfctl/session.h"
 #include "common/buf.h"
 #include "proto/audit.h"
-
-/* "2h" (ago), "2024-01-31", "2024-01-31T06:00:00Z", both UTC -> CLOCK_REALTIME; NULL -> 0, which is open. */
-enum bf_rc audit_moment(const char *option, const char *word, int64_t now_us, int64_t *ret_us, struct bf_error *err) BF_MUST_CHECK;
 
 /* A row of OP_AUDIT; the text is borrowed from it.  false: it is no such row. */
 bool audit_row(const json_t *row, struct audit_entry *ret);

@@ -17,7 +17,7 @@ struct values {
 
 static const struct bf_option options[] = {
     {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME", "from then on: 2h (ago), 2024-01-31, 2024-01-31T06:00:00Z (UTC)"},
-    {"until", 0, BF_OPT_STRING, offsetof(struct values, until), "TIME", "until then, not included"},
+    {"until", 0, BF_OPT_STRING, offsetof(struct values, until), "TIME", "until then, not included; a day is taken in whole"},
     {"who", 0, BF_OPT_STRING, offsetof(struct values, who), "NAME", "only what the key of this name did; coordinator: its own decisions"},
     {"what", 0, BF_OPT_STRING, offsetof(struct values, what), "VERB,…", "only these: cancel,pause,halt…"},
     {"limit", 0, BF_OPT_STRING, offsetof(struct values, limit), "N", "the newest so many (default 50; 0: all)"},
@@ -168,7 +168,7 @@ static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
     enum ctl_output output;
-    int64_t limit, now_us = bf_realtime_us();
+    int64_t limit;
     struct op_request req;
     client_request(&req, OP_AUDIT);
     req.backward = true;
@@ -178,11 +178,11 @@ static int run(struct ctl_call *call)
     if (rc == BF_OK)
         rc = words_number("limit", v->limit, 50, 0, 10000000, &limit, &call->err);
     if (rc == BF_OK)
-        rc = audit_moment("since", v->since, now_us, &req.since_us, &call->err);
-    if (rc == BF_OK)
-        rc = audit_moment("until", v->until, now_us, &req.until_us, &call->err);
-    if (rc == BF_OK)
+        rc = words_times(v->since, v->until, bf_realtime_us(), &req.since_us, &req.until_us, &call->err);
+    if (rc == BF_OK) {
+        ctl_note_times(req.since_us, req.until_us);
         rc = list(call, &req, (uint64_t)limit, output);
+    }
     return rc == BF_OK ? 0 : ctl_failed(&call->err);
 }
 

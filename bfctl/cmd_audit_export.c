@@ -6,6 +6,7 @@
 #include "bfctl/audit_trail.h"
 #include "bfctl/commands.h"
 #include "bfctl/render.h"
+#include "bfctl/words.h"
 #include "common/clock.h"
 
 struct values { struct ctl_common common; const char *since, *until; };
@@ -13,7 +14,7 @@ struct values { struct ctl_common common; const char *since, *until; };
 static const struct bf_option options[] = {
     {"since", 0, BF_OPT_STRING, offsetof(struct values, since), "TIME",
      "from the first record then: 2h (ago), 2024-01-31, 2024-01-31T06:00:00Z (UTC)"},
-    {"until", 0, BF_OPT_STRING, offsetof(struct values, until), "TIME", "until then, not included"},
+    {"until", 0, BF_OPT_STRING, offsetof(struct values, until), "TIME", "until then, not included; a day is taken in whole"},
     {"output", 'o', BF_OPT_STRING, offsetof(struct values, common.output), "FILE", "write there (default: standard output)"},
     CTL_OPTIONS_SERVER(struct values),
     CTL_OPTION_HELP(struct values)};
@@ -62,18 +63,17 @@ static enum bf_rc export(struct ctl_call *call, struct op_request *req, FILE *ou
 static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
-    int64_t now_us = bf_realtime_us();
     uint64_t n = 0;
     struct op_request req;
     client_request(&req, OP_AUDIT);
-    enum bf_rc rc = audit_moment("since", v->since, now_us, &req.since_us, &call->err);
-    if (rc == BF_OK)
-        rc = audit_moment("until", v->until, now_us, &req.until_us, &call->err);
+    enum bf_rc rc = words_times(v->since, v->until, bf_realtime_us(), &req.since_us, &req.until_us, &call->err);
     FILE *out = stdout;
     if (rc == BF_OK && v->common.output && strcmp(v->common.output, "-") != 0 && !(out = fopen(v->common.output, "w")))
         rc = bf_fail_errno(&call->err, BF_IO, errno, "%s cannot be written", v->common.output);
-    if (rc == BF_OK)
+    if (rc == BF_OK) {
+        ctl_note_times(req.since_us, req.until_us);
         rc = export(call, &req, out, &n);
+    }
     if (out && out != stdout) {
         if (fclose(out) != 0 && rc == BF_OK)
             rc = bf_fail_errno(&call->err, BF_IO, errno, "%s cannot be written", v->common.output);

@@ -208,7 +208,8 @@ static void tell(const struct verify *v)
         printf("it begins at record %" PRIu64 ": what was before is not in this file\n", c->first);
     if (!c->expected)
         ctl_note(v->has_head ? "a tail that was cut together with its head shows only against a head kept elsewhere: --expect INDEX:HASH"
-                             : "a file alone cannot show that its tail was cut: keep the head elsewhere, and give it with --expect INDEX:HASH");
+                             : "a file alone cannot show that its tail was cut: keep the head elsewhere, and give it with "
+                               "--expect INDEX:HASH");
 }
 
 static enum bf_rc verify(struct ctl_call *call, struct verify *v)

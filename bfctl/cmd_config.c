@@ -97,7 +97,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_config_show = {
     .usage = "config show [--server] [--origin] [options]",
-    .about = "Without --server: bfctl's own settings.  With it: those that the coordinator works by, and what its file says meanwhile and is\n"
+    .about = "Without --server: bfctl's own settings.  With it: those that the coordinator works by, and what its file says "
+             "meanwhile and is\n"
              "not in force yet; role operator or admin.  Secrets are never shown: settings name files, and of keys the names and roles.\n"
              "Offline: bfcoordinator --show-config --config FILE, bfagent --show-config --config FILE.",
     .examples = "  bfctl config show --origin\n  bfctl config show --server --origin -o json",

@@ -118,6 +118,16 @@ static enum bf_rc finish(const struct own *o, struct bf_error *err)
     return rc;
 }
 
+static enum bf_rc show_json(const struct own *o, struct bf_error *err)
+{
+    json_t *document = json_pack("{s:s, s:s}", "key_file", o->settings.key_file, "state", "rotated");
+    if (!document)
+        return bf_fail(err, BF_INVALID, "the key is a new one, but the name of its file is not UTF-8 and cannot be shown as JSON");
+    enum bf_rc rc = render_json(document, err);
+    json_decref(document);
+    return rc;
+}
+
 static int rotate_own(struct ctl_call *call)
 {
     struct own o = {0};
@@ -135,7 +145,7 @@ static int rotate_own(struct ctl_call *call)
     if (rc == BF_OK)
         rc = finish(&o, &call->err);
     if (rc == BF_OK && output == CTL_JSON)
-        printf("{\"key_file\": \"%s\", \"state\": \"rotated\"}\n", render_safe(o.settings.key_file));
+        rc = show_json(&o, &call->err);
     else if (rc == BF_OK)
         printf("your key is a new one, in %s; the old one is revoked%s\n", o.settings.key_file,
                found ? " (an earlier run was interrupted, and is finished now)" : "");

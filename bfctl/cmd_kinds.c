@@ -29,8 +29,10 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_get_kind = {
     .usage = "get KIND [ID…|NAME…] [SELECTOR…] [options]",
-    .about = "KIND is backfills [ID…], steps ID [SELECTOR…], checks ID [SELECTOR…], failures ID [SELECTOR…], agents [NAME…], pools [NAME…]\n"
-             "or plans NAME.  The options are those of `backfill list`, `steps`, `checks`, `failures`, `agents`, `pools` and `plan history`.",
+    .about = "KIND is backfills [ID…], steps ID [SELECTOR…], checks ID [SELECTOR…], failures ID [SELECTOR…], agents [NAME…], "
+             "pools [NAME…]\n"
+             "or plans NAME.  The options are those of `backfill list`, `steps`, `checks`, `failures`, `agents`, `pools` and "
+             "`plan history`.",
     .examples = "  bfctl get backfills --since 1d\n  bfctl get backfills bf-3 -o yaml\n  bfctl get steps @latest load -w\n"
                 "  bfctl get agents -l zone=a -o wide",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),

@@ -43,7 +43,8 @@ static const struct bf_option cancel_options[] = {
 static const struct view_column columns[] = {
     {.name = "STEP", .key = "step", .cut = true}, {.name = "PARTITION", .key = "partition"}, {.name = "BEFORE", .key = "before"},
     {.name = "AFTER", .key = "after"}, {.name = "NOTE", .key = "note", .cut = true}};
-static const struct view view = {.what = "step instances that would change", .columns = columns, .n_columns = sizeof columns / sizeof columns[0],
+static const struct view view = {.what = "step instances that would change", .columns = columns,
+                                .n_columns = sizeof columns / sizeof columns[0],
                                  .name = view_name_instance};
 
 static void say_dry(const json_t *rows)
@@ -140,12 +141,16 @@ static int run_mark(struct ctl_call *call)
                                      .values_bytes = sizeof(struct values), .min_words = least, .max_words = CTL_WORDS_MAX, __VA_ARGS__}
 #define ASKS "\nAsks first on a terminal; without one, --yes is needed."
 #define STALE \
-    "What depends on it and has succeeded, was skipped, or runs now is stale until it is run again: with --downstream at once, or later by\n" \
+    "What depends on it and has succeeded, was skipped, or runs now is stale until it is run again: with --downstream at once, or " \
+    "later by\n" \
     "bfctl force; bfctl steps --state stale lists it."
 
-COMMAND(cmd_pause, pause_options, 1, .usage = "pause ID|@latest [SELECTOR…] [--wait [--timeout TIME]] [--dry-run] [--reason TEXT] [options]", .run = run_pause,
+COMMAND(cmd_pause, pause_options, 1,
+        .usage = "pause ID|@latest [SELECTOR…] [--wait [--timeout TIME]] [--dry-run] [--reason TEXT] [options]",
+        .run = run_pause,
         .about = "Of a whole backfill: what runs goes on, nothing new is started.\n"
-                 "With selectors: these step instances are held.  What runs goes on, everything else of the backfill too; bfctl why says who\n"
+                 "With selectors: these step instances are held.  What runs goes on, everything else of the backfill too; "
+                 "bfctl why says who\n"
                  "holds one and why.  A backfill of which something is held does not end.\n" WORDS_SELECTORS_HELP,
         .examples = "  bfctl pause bf-3 --reason \"the warehouse is being upgraded\"\n"
                     "  bfctl pause @latest 'load[2024-01-10..2024-01-20]' --reason \"the source is being mended\"\n"
@@ -158,28 +163,36 @@ COMMAND(cmd_cancel, cancel_options, 1,
         .usage = "cancel ID|@latest [SELECTOR…] [--downstream] [--keep-running] [--wait [--timeout TIME]] [--dry-run] [--yes]"
                  " [--reason TEXT] [options]", .run = run_cancel,
         .about = "Of a whole backfill: it ends, and what runs of it is killed.\n"
-                 "With selectors: these end as cancelled, and nothing of them is started after the answer.  What depends on them cannot run, or is\n"
+                 "With selectors: these end as cancelled, and nothing of them is started after the answer.  What depends on "
+                 "them cannot run, or is\n"
                  "cancelled too with --downstream.  bfctl force begins them anew." ASKS,
         .examples = "  bfctl cancel bf-3 --reason \"wrong range\"\n"
                     "  bfctl cancel @latest 'load[2024-01-10]' --downstream --yes\n"
                     "  bfctl cancel @latest '*[2024-03..]' --keep-running --dry-run");
-COMMAND(cmd_retry, retry_options, 1, .usage = "retry ID|@latest [SELECTOR…] [--downstream] [--dry-run] [--reason TEXT] [options]", .run = run_retry,
-        .about = "Every failed step instance begins a new run, with fresh attempts, under the version of the plan that the backfill was created\n"
-                 "with; with selectors, the failed ones of these.  After mending data, retry; after mending the plan (SQL, a check, a parameter),\n"
+COMMAND(cmd_retry, retry_options, 1, .usage = "retry ID|@latest [SELECTOR…] [--downstream] [--dry-run] [--reason TEXT] [options]",
+        .run = run_retry,
+        .about = "Every failed step instance begins a new run, with fresh attempts, under the version of the plan that the "
+                 "backfill was created\n"
+                 "with; with selectors, the failed ones of these.  After mending data, retry; after mending the plan (SQL, a "
+                 "check, a parameter),\n"
                  "create a new backfill.  --downstream also runs again what depends on them and had succeeded.",
         .examples = "  bfctl retry @latest\n  bfctl retry bf-3 'load[2024-01]' --reason \"the source is complete now\"");
 COMMAND(cmd_force, force_options, 1, .usage = "force ID|@latest SELECTOR… [--downstream] [--dry-run] [--yes] [--reason TEXT] [options]",
         .run = run_force,
-        .about = "Step instances that have ended, whatever way, begin a new run; in a backfill that has ended too, which then goes on.\n" STALE ASKS,
+        .about = "Step instances that have ended, whatever way, begin a new run; in a backfill that has ended too, which "
+                 "then goes on.\n" STALE ASKS,
         .examples = "  bfctl force @latest 'load[2024-01-03]' --dry-run\n"
                     "  bfctl force @latest 'load[2024-01-03]' --downstream --reason \"late rows arrived\"");
-COMMAND(cmd_skip, force_options, 1, .usage = "skip ID|@latest SELECTOR… [--downstream] [--dry-run] [--yes] [--reason TEXT] [options]", .run = run_skip,
-        .about = "Step instances that wait, failed or were cancelled count as done without being run, and what needs them goes on.  What runs is\n"
+COMMAND(cmd_skip, force_options, 1, .usage = "skip ID|@latest SELECTOR… [--downstream] [--dry-run] [--yes] [--reason TEXT] [options]",
+        .run = run_skip,
+        .about = "Step instances that wait, failed or were cancelled count as done without being run, and what needs them "
+                 "goes on.  What runs is\n"
                  "left, and what succeeded." ASKS,
         .examples = "  bfctl skip @latest 'load[2024-01-03]' --reason \"a holiday: there is no file\"");
 COMMAND(cmd_mark, mark_options, 2, .usage = "mark ID|@latest succeeded|failed SELECTOR… [--dry-run] [--yes] [--reason TEXT] [options]",
         .run = run_mark,
-        .about = "succeeded: the work was done by hand, and what needs it goes on.  failed: what was made is wrong; what needs it and has not run\n"
+        .about = "succeeded: the work was done by hand, and what needs it goes on.  failed: what was made is wrong; what "
+                 "needs it and has not run\n"
                  "cannot, and what was built on it is stale.  What runs is left." ASKS,
         .examples = "  bfctl mark @latest succeeded 'load[2024-01-03]' --reason \"loaded by hand\"\n"
                     "  bfctl mark @latest failed 'load[2024-01-03]' --reason \"half the rows are missing\"");

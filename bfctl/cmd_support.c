@@ -38,7 +38,8 @@ static const struct bf_option options[] = {
     {"out", 0, BF_OPT_STRING, offsetof(struct values, out), "FILE", "where to (default: bf-support-TIME.tar.gz in this folder)"},
     {"backfill", 0, BF_OPT_STRING, offsetof(struct values, backfill), "ID", "this one too, beside those that are live"},
     {"store", 0, BF_OPT_STRING, offsetof(struct values, store), "DIR", "check this store (bfctl fsck), and say what was found"},
-    {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "DIR", "the ends of the *.log here (default: log beside bfctl.conf)"},
+    {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "DIR",
+     "the ends of the *.log here (default: log beside bfctl.conf, when what to hide is known)"},
     {"turns", 0, BF_OPT_STRING, offsetof(struct values, turns), "N", "of the journal the last N turns (default 200, at most 1000)"},
     CTL_OPTIONS_SERVER(struct values),
     CTL_OPTION_HELP(struct values)};
@@ -47,6 +48,7 @@ struct collecting {
     struct support bundle;
     struct session session;
     bool away;                                   /* no coordinator answers */
+    bool values_missing;                         /* not all values of parameters that were looked for are known */
     struct bf_error err;                         /* of the bundle itself */
     enum bf_rc rc;
 };
@@ -99,12 +101,13 @@ static void add_versions(struct collecting *c)
     uname(&u);
     json_t *document = json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "bfctl", BF_VERSION, "host", "system", u.sysname, "release", u.release,
                                  "version", u.version, "machine", u.machine);
-    json_object_set_new(document, "libraries", json_pack("{s:s, s:s, s:s}", "glibc", gnu_get_libc_version(), "jansson", jansson_version_str(),
-                                                         "zeromq", zeromq.text));
+    json_object_set_new(document, "libraries", json_pack("{s:s, s:s, s:s}", "glibc", gnu_get_libc_version(),
+                                                         "jansson", jansson_version_str(), "zeromq", zeromq.text));
     client_request(&req, OP_VERSION);
     json_t *server = ask(c, &req, false, 0, "version of the coordinator");
     json_object_set_new(document, "coordinator", server ? server : json_null());
-    add_json(c, "versions.json", "versions of bfctl, the coordinator, the kernel and libraries; those of agents: agents.json", document, false);
+    add_json(c, "versions.json", "versions of bfctl, the coordinator, the kernel and libraries; those of agents: "
+                                 "agents.json", document, false);
     json_decref(document);
 }
 
@@ -119,6 +122,10 @@ static bool learn_params(struct collecting *c, uint32_t backfill)
     BF_AUTO_FREE char *what = bf_xasprintf("bf-%" PRIu32, backfill);
     json_t *document = ask(c, &req, false, 0, what);
     bool known = document != NULL;
+    if (!known) {
+        c->values_missing = true;
+        support_unknown(&c->bundle, what, "it cannot be asked for, see below");
+    }
     json_object_foreach(json_object_get(document, "params"), key, value)
         if (json_is_string(value))
             support_hide(&c->bundle, json_string_value(value));
@@ -176,6 +183,10 @@ static void add_backfills(struct collecting *c, bool named, uint32_t backfill)
     client_request(&req, OP_LIST);
     req.page_limit = LIST_MAX;
     json_t *list = ask(c, &req, false, 0, "backfills.json");
+    if (!list) {
+        c->values_missing = true;
+        support_unknown(&c->bundle, "every value", "the backfills cannot be asked for, see below");
+    }
     if (named && backfill == OP_LATEST && words_backfill(render_text(json_array_get(list, 0), "id"), &backfill, &ignored) != BF_OK) {
         support_leave_out(&c->bundle, "the newest backfill", "there is none, or it is not known");
         named = false;
@@ -202,7 +213,8 @@ static void add_journal(struct collecting *c, int64_t turns)
     req.page_limit = (uint32_t)turns;
     json_t *rows = ask(c, &req, true, (uint64_t)turns * 100, "journal.jsonl");
     if (rows)
-        add_json(c, "journal.jsonl", "the last turns of the journal, a line for each input and record, without texts and values", rows, true);
+        add_json(c, "journal.jsonl", "the last turns of the journal, a line for each input and record, without texts and "
+                                     "values", rows, true);
     json_decref(rows);
 }
 
@@ -272,8 +284,13 @@ static void add_logs(struct collecting *c, const char *named)
 {
     BF_AUTO_FREE char *own = c->session.settings.path ? bf_path_dir(c->session.settings.path) : bf_xstrdup(".");
     BF_AUTO_FREE char *dir = named ? bf_xstrdup(named) : bf_path_join(own, "log");
-    DIR *d = opendir(dir);
     size_t n = 0;
+    if (!named && c->values_missing) {
+        support_leave_out(&c->bundle, "logs of the programs", "values of parameters are not known, so they cannot be hidden in them; "
+                                                              "--logs DIR takes them as they are");
+        return;
+    }
+    DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) && n < LOGS_MAX;) {
         size_t len = strlen(e->d_name);
         if (len > 4 && strcmp(e->d_name + len - 4, ".log") == 0 && n++ < LOGS_MAX)
@@ -311,7 +328,7 @@ static int run(struct ctl_call *call)
     struct collecting c = {0};
     uint32_t backfill = 0;
     int64_t turns = 0;
-    enum bf_rc rc = words_number("--turns", v->turns, 200, 1, OP_PAGE_MAX, &turns, &call->err);
+    enum bf_rc rc = words_number("turns", v->turns, 200, 1, OP_PAGE_MAX, &turns, &call->err);
     if (rc == BF_OK && v->backfill)
         rc = words_backfill(v->backfill, &backfill, &call->err);
     if (rc == BF_OK)
@@ -325,8 +342,8 @@ static int run(struct ctl_call *call)
         else
             call->err = c.err;
         if (rc == BF_OK && c.bundle.n_left_out)
-            ctl_note("%zu thing%s could not be had%s; MANIFEST says which and why", c.bundle.n_left_out, c.bundle.n_left_out == 1 ? "" : "s",
-                     c.away ? ", because the coordinator does not answer" : "");
+            ctl_note("%zu thing%s could not be had%s; MANIFEST says which and why", c.bundle.n_left_out,
+                     c.bundle.n_left_out == 1 ? "" : "s", c.away ? ", because the coordinator does not answer" : "");
     }
     session_done(&c.session);
     support_done(&c.bundle);
@@ -335,8 +352,10 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_support = {
     .usage = "support [--out FILE.tar.gz] [--backfill ID] [--store DIR] [--logs DIR] [--turns N] [options]",
-    .about = "Writes versions, settings without secrets, live backfills and their failures, agents, pools, the tail of the journal and the ends\n"
-             "of logs into one archive.  MANIFEST in it says what each file is, what is never in it, and what could not be had this time: also\n"
-             "when the coordinator is down there is a bundle.  Role operator or admin; others get less.",
+    .about = "Writes versions, settings without secrets, live backfills and their failures, agents, pools, the tail of the "
+             "journal and the ends\n"
+             "of logs into one archive.  MANIFEST in it says what each file is, what was hidden and what not, and what could "
+             "not be had this\n"
+             "time: also when the coordinator is down there is a bundle.  Role operator or admin; others get less.",
     .examples = "  bfctl support\n  bfctl support --out /tmp/case-17.tar.gz --backfill bf-3 --store /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values), .run = run};

@@ -3,7 +3,8 @@
 
 static json_t *row(const struct client_settings *s, size_t i)
 {
-    static const char *const origins[] = {[BF_ORIGIN_DEFAULT] = "default", [BF_ORIGIN_FILE] = "file", [BF_ORIGIN_ENVIRONMENT] = "environment"};
+    static const char *const origins[] = {[BF_ORIGIN_DEFAULT] = "default", [BF_ORIGIN_FILE] = "file",
+                                          [BF_ORIGIN_ENVIRONMENT] = "environment"};
     struct bf_buf value = {0}, where = {0};
     bf_config_put_value(client_setting(i), s, &value);
     bf_config_put_origin(client_setting(i), &s->origins[i], s->path, &where);

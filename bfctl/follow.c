@@ -6,11 +6,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "bfctl/progress.h"
 #include "bfctl/render.h"
+#include "bfctl/terminal.h"
 #include "bfctl/words.h"
 #include "common/buf.h"
 #include "common/clock.h"
@@ -34,19 +33,19 @@ struct screen {
 
 static void screen_open(struct screen *s, FILE *out, bool plain)
 {
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    const struct terminal t = out ? terminal_of(out) : (struct terminal){0};
     *s = (struct screen){.out = out};
-    s->live = !plain && out && isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
-    s->color = s->live && !(no_color && *no_color);
+    s->live = !plain && t.is_one;
+    s->color = s->live && t.color;
 }
 
 static struct progress_look screen_look(const struct screen *s)
 {
     struct progress_look look = {.width = 80, .height = 24, .color = s->color, .rate = &s->rate};
-    struct winsize size;
-    if (ioctl(fileno(s->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-        look.width = size.ws_col;
-        look.height = size.ws_row;
+    const struct terminal t = terminal_of(s->out);             /* each time: it may have another size now */
+    if (t.width > 0 && t.height > 0) {
+        look.width = t.width;
+        look.height = t.height;
     }
     return look;
 }

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bfctl/render.h"
+#include "bfctl/terminal.h"
 #include "common/clock.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -33,7 +33,7 @@ struct finder {
     int64_t printed, matches, cut_bytes, damaged, given_up, older, total_bytes, instances;
     char gone[RENDER_TIME_MAX];
     int64_t log_keep, log_keep_age_ms;
-    bool away, progress, place_lost, terminal, ended;
+    bool away, progress, place_lost, terminal, live, ended;     /* terminal: standard output; live: standard error can draw */
     char *follow;                        /* where following begins; owned */
 };
 
@@ -49,7 +49,7 @@ static void progress_clear(struct finder *f)
 static void progress_show(struct finder *f, const json_t *page)
 {
     char done[32], all[32];
-    if (!isatty(STDERR_FILENO) || (f->printed && f->terminal))
+    if (!f->live || (f->printed && f->terminal))
         return;
     bf_format_size((uint64_t)render_number(page, "searched_bytes"), done, sizeof done);
     bf_format_size((uint64_t)f->total_bytes, all, sizeof all);
@@ -324,7 +324,8 @@ static enum bf_rc say_count(const struct finder *f, struct bf_error *err)
 
 enum bf_rc logs_search_run(struct session *s, struct logs_search *what, struct bf_error *err)
 {
-    struct finder f = {.session = s, .search = what, .names = json_object(), .terminal = isatty(STDOUT_FILENO) != 0};
+    struct finder f = {.session = s, .search = what, .names = json_object(), .terminal = terminal_of(stdout).acts,
+                       .live = terminal_of(stderr).is_one};
     enum bf_rc rc = search(&f, err);
     if (rc == BF_OK && what->follow && f.follow)
         rc = follow(&f, err);

@@ -71,7 +71,8 @@ static void show_told(const json_t *why)
                strcmp(render_text(c, "status"), "could_not_run") == 0 ? "could not run" : render_safe(render_text(c, "status")),
                render_safe(render_text(c, "text")));
     json_array_foreach(json_object_get(why, "warehouse"), i, c)
-        printf("  %s %s: %s\n", render_safe(render_text(c, "topic")), render_safe(render_text(c, "status")), render_safe(render_text(c, "text")));
+        printf("  %s %s: %s\n", render_safe(render_text(c, "topic")), render_safe(render_text(c, "status")),
+               render_safe(render_text(c, "text")));
     if (*render_text(why, "fix"))
         printf("  fix: %s\n", render_safe(render_text(why, "fix")));
     if (*render_text(why, "last_said"))

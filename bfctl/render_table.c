@@ -86,7 +86,8 @@ void table_cellf(struct table *t, const char *fmt, ...)
 void table_state(struct table *t, const char *state)
 {
     static const struct { const char *state, *color; } colors[] = {
-        {"succeeded", "green"}, {"skipped", "green"}, {"passed", "green"}, {"running", "cyan"}, {"assigned", "cyan"}, {"connected", "green"},
+        {"succeeded", "green"}, {"skipped", "green"}, {"passed", "green"}, {"running", "cyan"}, {"assigned", "cyan"},
+        {"connected", "green"},
         {"failed", "red"}, {"lost", "red"}, {"could_not_run", "red"}, {"partly_succeeded", "yellow"}, {"upstream_failed", "yellow"},
         {"backing_off", "yellow"}, {"warned", "yellow"}, {"draining", "yellow"}, {"paused", "yellow"}, {"cancelled", "darkgray"},
         {"left", "darkgray"}};

@@ -57,8 +57,10 @@ void support_done(struct support *s)
     if (s->base)
         rmdir(s->base);
     for (size_t i = 0; i < s->hidden.n; i++)
-        free(s->hidden.at[i]);
+        free(s->hidden.at[i].text);
     bf_vec_free(&s->hidden);
+    bf_map_free(&s->by_start);
+    bf_buf_free(&s->unknown);
     bf_buf_free(&s->manifest);
     bf_buf_free(&s->left_out);
     free(s->base);
@@ -66,23 +68,49 @@ void support_done(struct support *s)
     *s = (struct support){0};
 }
 
-void support_hide(struct support *s, const char *value)
+/* Place + 1 of the last value that begins with the same bytes; 0: none. */
+static uint64_t alike(const struct support *s, const char *text, uint32_t *ret_start)
 {
-    for (size_t i = 0; i < s->hidden.n; i++)
-        if (strcmp(s->hidden.at[i], value) == 0)
-            return;
-    if (strlen(value) >= SUPPORT_HIDDEN_MIN)
-        bf_vec_push(&s->hidden, bf_xstrdup(value));
+    uint64_t place = 0;
+    memcpy(ret_start, text, sizeof *ret_start);
+    return bf_map_get(&s->by_start, *ret_start, &place) ? place : 0;
 }
 
-/* The longest hidden value that text begins with; 0: none. */
+void support_hide(struct support *s, const char *value)
+{
+    uint32_t start;
+    _Static_assert(sizeof start == SUPPORT_HIDDEN_MIN, "values are found by their first bytes");
+    size_t n = strlen(value);
+    if (n < SUPPORT_HIDDEN_MIN) {
+        s->n_short += n > 0;
+        return;
+    }
+    uint64_t last = alike(s, value, &start);
+    for (uint64_t at = last; at; at = s->hidden.at[at - 1].next)
+        if (strcmp(s->hidden.at[at - 1].text, value) == 0)
+            return;
+    bf_vec_push(&s->hidden, ((struct support_value){bf_xstrdup(value), n, last}));
+    bf_map_put(&s->by_start, start, s->hidden.n);
+}
+
+void support_unknown(struct support *s, const char *whose, const char *why)
+{
+    bf_buf_printf(&s->unknown, "  - %s: ", whose);
+    support_put_hidden(s, why, &s->unknown);
+    bf_buf_put_str(&s->unknown, "\n");
+}
+
+/* Bytes of the longest hidden value that text begins with; 0: none. */
 static size_t hidden_at(const struct support *s, const char *text)
 {
     size_t most = 0;
-    for (size_t i = 0; i < s->hidden.n; i++) {
-        size_t n = strlen(s->hidden.at[i]);
-        if (n > most && strncmp(text, s->hidden.at[i], n) == 0)
-            most = n;
+    uint32_t start;
+    if (strnlen(text, SUPPORT_HIDDEN_MIN) < SUPPORT_HIDDEN_MIN)
+        return 0;
+    for (uint64_t at = alike(s, text, &start); at; at = s->hidden.at[at - 1].next) {
+        const struct support_value *v = &s->hidden.at[at - 1];
+        if (v->n > most && strncmp(text, v->text, v->n) == 0)
+            most = v->n;
     }
     return most;
 }
@@ -182,14 +210,26 @@ static enum bf_rc run_tar(const struct support *s, const char *path, struct bf_e
     return status == 0 ? BF_OK : bf_fail(err, BF_IO, "%s: tar did not write it; see the lines above", path);
 }
 
+/* What was hidden, and what was not: a reader must not believe more than was done. */
+static void put_hiding(struct support *s)
+{
+    bf_buf_printf(&s->manifest,
+                  "\nNot asked for: connection strings and secrets (they are resolved on agents and pass through nobody\n"
+                  "else), secret halves of keys, sources of plans, statements.\n"
+                  "Hidden, also inside of other texts, where they show as ***: %zu value%s of parameters.\nNot hidden:\n"
+                  "  - values of fewer than %u bytes: %zu were given\n"
+                  "  - values that were given to other backfills than the newest 100 that this key sees, and the one that was named\n",
+                  s->hidden.n, s->hidden.n == 1 ? "" : "s", SUPPORT_HIDDEN_MIN, s->n_short);
+    bf_buf_put(&s->manifest, s->unknown.data, s->unknown.len);
+    bf_buf_put_str(&s->manifest, "  - what is no parameter: texts of failures and lines of logs are what steps and programs\n"
+                                 "    wrote, and may name anything.  Read them before you send them.\n");
+}
+
 enum bf_rc support_pack(struct support *s, const char *path, struct bf_error *err)
 {
     BF_AUTO_FREE char *folder = bf_path_join(s->base, s->name);
     BF_AUTO_FREE char *file = bf_path_join(folder, "MANIFEST");
-    bf_buf_printf(&s->manifest,
-                  "\nNever in it: connection strings and secrets (they are resolved on agents and pass through nobody else), secret\n"
-                  "halves of keys, sources of plans, statements, values of parameters (also not inside of other texts: they show as ***).\n"
-                  "Texts of failures and lines of logs are what steps and programs wrote: read them before you send them.\n");
+    put_hiding(s);
     bf_buf_printf(&s->manifest, "\nLeft out this time:\n%s", s->n_left_out ? bf_buf_cstr(&s->left_out) : "  nothing\n");
     enum bf_rc rc = bf_file_write(file, bf_buf_cstr(&s->manifest), s->manifest.len, 0600, err);
     return rc == BF_OK ? run_tar(s, path, err) : rc;

@@ -26,6 +26,7 @@ struct terminal terminal_of(FILE *out)
     struct winsize size = {0};
     if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0)
         size = (struct winsize){0};
+    t.acts = true;
     t.is_one = term && *term && strcmp(term, "dumb") != 0;
     t.color = t.is_one && !(no_color && *no_color);
     t.width = side("COLUMNS", size.ws_col);

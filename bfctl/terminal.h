@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 struct terminal {
+    bool acts;                       /* it is a terminal of whatever kind: some bytes are commands to it */
     bool is_one;                     /* and one that can do more than a typewriter: not TERM=dumb */
     bool color;                      /* it can, and NO_COLOR is not set */
     size_t width, height;            /* 0: unknown, and nothing is to be cut */

@@ -10,9 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bfctl/terminal.h"
 #include "bfctl/watch_view.h"
 
 #define ESCAPE_MS 50
@@ -29,8 +29,7 @@ static volatile sig_atomic_t asked_to_end, continued;
 
 bool watch_screen_possible(void)
 {
-    const char *term = getenv("TERM");
-    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+    return isatty(STDIN_FILENO) && terminal_of(stdout).is_one;
 }
 
 /* ---- signals ---- */
@@ -91,8 +90,7 @@ static const short pairs[LOOK_COUNT] = {
 
 static void begin_color(void)
 {
-    const char *no_color = getenv("NO_COLOR");
-    screen.color = !(no_color && *no_color) && has_colors() && start_color() == OK;
+    screen.color = terminal_of(stdout).color && has_colors() && start_color() == OK;
     bool own = screen.color && use_default_colors() == OK;
     for (short i = 0; screen.color && i < LOOK_COUNT; i++)
         init_pair((short)(i + 1), pairs[i] >= 0 ? pairs[i] : own ? (short)-1 : COLOR_WHITE, own ? (short)-1 : COLOR_BLACK);

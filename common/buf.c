@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/text.h"
 #include "common/vec.h"
 
 void bf_buf_reserve(struct bf_buf *b, size_t more)
@@ -88,6 +89,24 @@ void bf_buf_put_json(struct bf_buf *b, const char *s)
         s++;
     }
     bf_buf_put_u8(b, '"');
+}
+
+void bf_buf_put_json_bytes(struct bf_buf *b, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0, run; i < n; i += run) {
+        uint8_t c = p[i];
+        run = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (c == 0 || run > n - i || !bf_utf8_valid(p + i, run)) {
+            bf_buf_put(b, "\xef\xbf\xbd", 3);
+            run = 1;
+        } else if (c < 0x20 || c == 0x7f) {
+            bf_buf_printf(b, "\\u%04x", c);
+        } else {
+            if (c == '"' || c == '\\')
+                bf_buf_put_u8(b, '\\');
+            bf_buf_put(b, p + i, run);
+        }
+    }
 }
 
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...)

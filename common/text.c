@@ -226,6 +226,16 @@ size_t bf_utf8_cut(const char *s, size_t max)
     return n;
 }
 
+size_t bf_bytes_cut(const uint8_t *p, size_t n, size_t max)
+{
+    if (n <= max)
+        return n;
+    size_t at = max;
+    for (int i = 0; i < 3 && at > 0 && (p[at] & 0xc0) == 0x80; i++)
+        at--;
+    return (p[at] & 0xc0) == 0xc0 ? at : max;    /* bytes without a beginning are no sign */
+}
+
 bool bf_utf8_valid(const void *p, size_t n)
 {
     return bf_utf8_cut(p, n) == n;

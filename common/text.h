@@ -27,6 +27,8 @@ bool bf_unhex(const char *s, void *ret, size_t n);                             /
 bool bf_utf8_valid(const void *p, size_t n);                                   /* refuses NUL, surrogates, overlong */
 /* Bytes of the longest beginning of s that is valid UTF-8 and no longer than max.  It ends before a NUL, and nothing behind one is read. */
 size_t bf_utf8_cut(const char *s, size_t max);
+/* The same for n bytes that may be anything: at most max of them, and a sign that stands over that end is left out. */
+size_t bf_bytes_cut(const uint8_t *p, size_t n, size_t max);
 
 /* The candidate nearest to word by edit distance, when near enough to be a slip (<= 1 + len/4); else NULL.  Upper and lower case are the
  * same; of words longer than 63 bytes only that is forgiven. */

@@ -38,12 +38,18 @@ const struct bf_setting *coordinator_setting(size_t i);
 enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *ret, struct bf_error *err) BF_MUST_CHECK;
 void coordinator_config_done(struct coordinator_config *c);
 void config_keys_done(struct config_keys *keys);
+/* NULL: none of this name. */
+const struct key_entry *config_key_named(const struct config_keys *keys, const char *name);
 struct lease_settings coordinator_config_lease(const struct coordinator_config *c);
 
 /* --- config_show.c --- */
 
-/* Append the value of setting i as the file says it; of keys their names and roles alone. */
+/* Append the value of setting i as the file says it; of keys their names and roles, and that they are scoped. */
 void coordinator_config_put_value(const struct coordinator_config *c, size_t i, struct bf_buf *ret);
+/* Append the value that setting i will have, when it is not the one in force; of keys it is said which will be another key, or have other
+ * scopes.  false: they are the same, and nothing is appended. */
+bool coordinator_config_put_pending(const struct coordinator_config *now, const struct coordinator_config *fresh, size_t i,
+                                    struct bf_buf *ret);
 /* A line "key: value    # origin" for each setting. */
 void coordinator_config_put(const struct coordinator_config *c, const char *path, struct bf_buf *ret);
 /* Does SIGHUP put it in force?  Else the next start does. */

@@ -33,11 +33,41 @@ static void put_pools(const struct config_pools *pools, struct bf_buf *ret)
     bf_buf_printf(ret, "%s", pools->at.n ? "}" : "");
 }
 
-static void put_keys(const struct config_keys *keys, struct bf_buf *ret)
+const struct key_entry *config_key_named(const struct config_keys *keys, const char *name)
 {
-    for (size_t i = 0; i < keys->at.n && i < SHOWN_MAX; i++)
-        bf_buf_printf(ret, "%s%s (%s)", i ? ", " : "", keys->at.at[i].name, key_role_name(keys->at.at[i].role));
+    for (size_t i = 0; i < keys->at.n; i++)
+        if (strcmp(keys->at.at[i].name, name) == 0)
+            return &keys->at.at[i];
+    return NULL;
+}
+
+/* What does not show by itself: the public key, and which scopes. */
+static const char *key_change(const struct key_entry *k, const struct key_entry *was)
+{
+    if (!was || key_same(k, was))
+        return "";
+    if (memcmp(k->key, was->key, sizeof k->key) != 0)
+        return ", another key";
+    return k->role == was->role ? ", other scopes" : "";
+}
+
+/* was NULL: changes are not told. */
+static void put_keys(const struct config_keys *keys, const struct config_keys *was, struct bf_buf *ret)
+{
+    for (size_t i = 0; i < keys->at.n && i < SHOWN_MAX; i++) {
+        const struct key_entry *k = &keys->at.at[i];
+        bf_buf_printf(ret, "%s%s (%s%s%s)", i ? ", " : "", k->name, key_role_name(k->role), key_is_scoped(k) ? ", scoped" : "",
+                      key_change(k, was ? config_key_named(was, k->name) : NULL));
+    }
     put_more(keys->at.n, ret);
+}
+
+static bool keys_same(const struct config_keys *a, const struct config_keys *b)
+{
+    bool same = a->at.n == b->at.n;
+    for (size_t i = 0; same && i < a->at.n; i++)
+        same = strcmp(a->at.at[i].name, b->at.at[i].name) == 0 && key_same(&a->at.at[i], &b->at.at[i]);
+    return same;
 }
 
 void coordinator_config_put_value(const struct coordinator_config *c, size_t i, struct bf_buf *ret)
@@ -46,9 +76,26 @@ void coordinator_config_put_value(const struct coordinator_config *c, size_t i, 
     if (strcmp(s->key, "pools") == 0)
         put_pools(&c->pools, ret);
     else if (strcmp(s->key, "keys") == 0)
-        put_keys(&c->keys, ret);
+        put_keys(&c->keys, NULL, ret);
     else
         bf_config_put_value(s, c, ret);
+}
+
+bool coordinator_config_put_pending(const struct coordinator_config *now, const struct coordinator_config *fresh, size_t i,
+                                    struct bf_buf *ret)
+{
+    struct bf_buf old = {0}, new = {0};
+    bool keys = strcmp(coordinator_setting(i)->key, "keys") == 0;
+    coordinator_config_put_value(now, i, &old);
+    coordinator_config_put_value(fresh, i, &new);
+    bool differs = keys ? !keys_same(&now->keys, &fresh->keys) : strcmp(bf_buf_cstr(&old), bf_buf_cstr(&new)) != 0;
+    if (differs && keys)
+        put_keys(&fresh->keys, &now->keys, ret);
+    else if (differs)
+        bf_buf_put(ret, new.data, new.len);
+    bf_buf_free(&old);
+    bf_buf_free(&new);
+    return differs;
 }
 
 static void put_value(const void *config, size_t i, struct bf_buf *ret)

@@ -45,6 +45,20 @@ bool keyring_in_force(const struct engine *e, const struct key_entry *configured
     return !engine_key_find(e, configured->key) && !engine_key_named(e, configured->name);
 }
 
+/* Times of keys that may not speak any more are dropped whenever keys may have gone: a key is seen only when it may. */
+void keyring_forget_gone(struct keyring *k, const struct engine *e)
+{
+    struct bf_smap kept = {0};
+    size_t pos = 0, key_len;
+    const char *key;
+    void *when;
+    while (bf_smap_next(&k->seen, &pos, &key, &key_len, &when))
+        if (keyring_find(k, e, (const uint8_t *)key))
+            bf_smap_put(&kept, key, key_len, when);
+    bf_smap_free(&k->seen);
+    k->seen = kept;
+}
+
 /* ---- the table ---- */
 
 static struct zap_key zap_entry(const struct key_entry *k)

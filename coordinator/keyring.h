@@ -31,6 +31,8 @@ bool keyring_in_force(const struct engine *e, const struct key_entry *configured
 
 /* When a key spoke last on the api socket, CLOCK_REALTIME; 0: not since the start. */
 void keyring_saw(struct keyring *k, const uint8_t key[BF_KEY_BYTES], int64_t wall_us);
+/* Drop the times of keys that may not speak any more.  To be called whenever the table is made anew. */
+void keyring_forget_gone(struct keyring *k, const struct engine *e);
 int64_t keyring_last_seen_us(const struct keyring *k, const uint8_t key[BF_KEY_BYTES]);
 
 #endif

@@ -127,6 +127,7 @@ enum bf_rc service_set_keys(struct service *s, struct bf_error *err)
     enum bf_rc rc = zap_set_keys(s->zap, table, n, err);
     if (rc == BF_OK)
         fleet_forget_revoked(s->fleet);
+    keyring_forget_gone(s->keys, turn_engine(s->turns));
     return rc;
 }
 
@@ -215,7 +216,8 @@ static struct view_source view_source(struct service *s, const uint8_t key[ZAP_K
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
         .keys = s->keys, .who = keyring_find(s->keys, turn_engine(s->turns), key),
         .api = api_endpoint(s->api), .fleet = fleet_endpoint(s->fleet), .logs_at = logs_endpoint(s->logs),
-        .config = &s->config, .config_path = s->config_path, .log_keep_bytes = s->config.log_keep_bytes, .log_keep_age_ms = s->config.log_keep_age_ms,
+        .config = &s->config, .config_path = s->config_path, .log_keep_bytes = s->config.log_keep_bytes,
+        .log_keep_age_ms = s->config.log_keep_age_ms,
     };
 }
 

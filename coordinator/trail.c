@@ -62,14 +62,6 @@ void trail_denied(struct service *s, const uint8_t key[ZAP_KEY_BYTES], const str
 
 /* ---- the configuration ---- */
 
-static const struct key_entry *key_named(const struct config_keys *keys, const struct key_entry *like)
-{
-    for (size_t i = 0; i < keys->at.n; i++)
-        if (strcmp(keys->at.at[i].name, like->name) == 0)
-            return &keys->at.at[i];
-    return NULL;
-}
-
 static const struct config_pool *pool_named(const struct config_pools *pools, const char *name)
 {
     for (size_t i = 0; i < pools->at.n; i++)
@@ -78,21 +70,21 @@ static const struct config_pool *pool_named(const struct config_pools *pools, co
     return NULL;
 }
 
-static bool key_same(const struct key_entry *a, const struct key_entry *b)
-{
-    return b && a->role == b->role && memcmp(a->key, b->key, ZAP_KEY_BYTES) == 0;
-}
-
-/* Keys of one configuration that the other has not, or has otherwise: name and role. */
+/* Keys of one configuration that the other has not, or has otherwise: name, role, how many scopes.  What differs in the public key alone,
+ * or in which scopes, looks alike on both sides: that it stands there says that it was changed. */
 static void put_keys(const struct config_keys *of, const struct config_keys *other, struct bf_buf *b)
 {
     size_t n = 0;
     bf_buf_put_str(b, "\"keys\":{");
     for (size_t i = 0; i < of->at.n; i++) {
         const struct key_entry *k = &of->at.at[i];
-        if (key_same(k, key_named(other, k)) || n++ >= NAMES_SHOWN)
+        const struct key_entry *o = config_key_named(other, k->name);
+        if ((o && key_same(k, o)) || n++ >= NAMES_SHOWN)
             continue;
-        bf_buf_printf(b, "%s\"%s\":\"%s\"", n > 1 ? "," : "", k->name, key_role_name(k->role));
+        bf_buf_printf(b, "%s\"%s\":\"%s", n > 1 ? "," : "", k->name, key_role_name(k->role));
+        if (key_is_scoped(k))
+            bf_buf_printf(b, ", plans %zu, pools %zu", k->n_plans, k->n_pools);
+        bf_buf_put_str(b, o && memcmp(o->key, k->key, ZAP_KEY_BYTES) != 0 ? ", another key\"" : "\"");
     }
     bf_buf_printf(b, "},\"keys_changed\":%zu", n);
 }

@@ -78,7 +78,7 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     json_t *j = backfill_head(v, &b), *params = json_object();
     json_object_set_new(j, "order", view_string(b.backward ? "backward" : "forward"));
     backfill_dates(j, &b);
-    json_object_set_new(j, "reprocess", view_string(view_reprocess_name(b.reprocess)));
+    json_object_set_new(j, "reprocess", view_string(op_reprocess_name(b.reprocess)));
     json_object_set_new(j, "downstream", json_boolean(b.reuse_downstream));
     for (size_t i = 0; i < b.plan->n_params; i++)
         json_object_set_new(params, b.plan->params[i].name, view_string(b.plan->params[i].value));

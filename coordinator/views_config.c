@@ -1,7 +1,7 @@
 /* The configuration in force, beside what the file says now.
  *
  * The file and the environment are read again for each question, so that what was written and not yet put in force shows: by SIGHUP, or
- * by a restart.  Of keys their names and roles are shown. */
+ * by a restart.  Of keys their names and roles are shown, and what of them is about to change. */
 #include <string.h>
 
 #include "coordinator/config.h"
@@ -15,18 +15,15 @@ static const char *origin_name(enum bf_origin_kind kind)
 /* null when both say the same. */
 static json_t *pending(const struct coordinator_config *now, const struct coordinator_config *fresh, size_t i, const char *path)
 {
-    struct bf_buf old = {0}, new = {0}, where = {0};
+    struct bf_buf new = {0}, where = {0};
     json_t *j = NULL;
-    coordinator_config_put_value(now, i, &old);
-    coordinator_config_put_value(fresh, i, &new);
-    if (strcmp(bf_buf_cstr(&old), bf_buf_cstr(&new)) != 0) {
+    if (coordinator_config_put_pending(now, fresh, i, &new)) {
         bf_config_put_origin(coordinator_setting(i), &fresh->origins[i], path, &where);
         j = json_object();
         json_object_set_new(j, "value", view_string(bf_buf_cstr(&new)));
         json_object_set_new(j, "where", view_string(bf_buf_cstr(&where)));
         json_object_set_new(j, "needs", view_string(coordinator_setting_reloads(i) ? "SIGHUP" : "restart"));
     }
-    bf_buf_free(&old);
     bf_buf_free(&new);
     bf_buf_free(&where);
     return j ? j : json_null();

@@ -13,16 +13,6 @@
 
 #define STEP_ROW_BYTES 330
 
-const char *view_reprocess_name(enum op_reprocess how)
-{
-    switch (how) {
-    case OP_REPROCESS_ALL: return "all";
-    case OP_REPROCESS_MISSING: return "missing";
-    case OP_REPROCESS_FAILED: return "failed";
-    }
-    return "unknown";
-}
-
 bool view_same_instance(const struct view_source *v, uint32_t other, const struct backfill_view *b, uint32_t step, uint32_t index,
                         struct instance_view *ret)
 {
@@ -111,7 +101,7 @@ static json_t *document(const struct view_source *v, const struct op_request *re
             json_array_append_new(rows, step_row(&plan->steps[s], &by_step[s]));
     }
     json_object_set_new(j, "name", view_string(plan->name));
-    json_object_set_new(j, "reprocess", view_string(view_reprocess_name(req->reprocess)));
+    json_object_set_new(j, "reprocess", view_string(op_reprocess_name(req->reprocess)));
     json_object_set_new(j, "downstream", json_boolean(req->downstream));
     json_object_set_new(j, "total", json_integer((json_int_t)plan->n_instances));
     json_object_set_new(j, "counts", counts_object(&sum));

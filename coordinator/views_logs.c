@@ -64,6 +64,19 @@ static const uint8_t *sender_key(const struct view_source *v, uint64_t attempt, 
     return id && engine_agent(v->engine, id, &agent) ? agent.key : NULL;
 }
 
+/* The attempt is a number that anybody can write: what the key may see was asked of the backfill, so only what ran this instance is
+ * read.  Logs of older versions do not say what they are of: who sees every plan may read them, a key with scopes may not. */
+static bool attempt_is_of(const struct view_source *v, uint64_t attempt, const struct backfill_view *b, uint32_t step, uint32_t index)
+{
+    struct attempt_view open;
+    struct log_name name;
+    if (engine_find_attempt(v->engine, attempt, &open))
+        name = (struct log_name){.backfill = open.backfill, .step = open.step, .index = open.index, .n = open.n};
+    else if (!log_store_name(v->logs, attempt, &name))
+        return !v->who || v->who->n_plans == 0;
+    return name.backfill == b->id && name.step == step && index >= name.index && index - name.index < name.n;
+}
+
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -87,6 +100,10 @@ enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, 
         attempt = i.attempt;
     if (!v->logs)
         return bf_fail(err, BF_UNSUPPORTED, "no logs are kept here");
+    if (attempt != i.attempt && !attempt_is_of(v, attempt, &b, step, index))
+        return bf_fail(err, BF_NOT_FOUND, "%s is no attempt of %s in %s, or nothing is kept that says so; bfctl logs %s '%s' "
+                       "--all-attempts shows those there are", view_attempt_id(attempt).text, name, view_backfill_id(b.id).text,
+                       view_backfill_id(b.id).text, name);
     bool open = engine_find_attempt(v->engine, attempt, &(struct attempt_view){0});
     size_t limit = req->page_limit == 0 || req->page_limit > OP_LOG_PAGE_BYTES ? OP_LOG_PAGE_BYTES : req->page_limit;
     struct page page = {.chunks = json_array()};
@@ -128,10 +145,7 @@ void view_last_line(const struct view_source *v, const struct instance_view *i, 
         size_t at = raw.len, most = (VIEW_LINE_MAX - 1) / 3;         /* a byte that is no text becomes three */
         while (at > 0 && raw.data[at - 1] != '\n')
             at--;
-        size_t n = raw.len - at < most ? raw.len - at : most;
-        while (n > 0 && n < raw.len - at && (raw.data[at + n] & 0xc0) == 0x80)
-            n--;
-        append_text(&text, raw.data + at, n);
+        append_text(&text, raw.data + at, bf_bytes_cut(raw.data + at, raw.len - at, most));
         memcpy(ret, bf_buf_cstr(&text), text.len + 1);
     }
     bf_buf_free(&raw);

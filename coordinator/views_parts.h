@@ -50,7 +50,6 @@ bool view_queued_behind(const struct view_source *v, uint32_t backfill, char *re
 /* The same step and partition in another backfill. */
 bool view_same_instance(const struct view_source *v, uint32_t other, const struct backfill_view *b, uint32_t step, uint32_t index,
                         struct instance_view *ret);
-const char *view_reprocess_name(enum op_reprocess how);    /* "all", "missing", "failed" */
 /* The backfill that a request names. */
 enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err);
 /* What the selectors of a request pick; without one: everything.  Release with plan_selection_done(). */

@@ -202,9 +202,7 @@ static json_t *failures(const struct view_source *v, const struct backfill_view 
             !engine_failure(v->engine, b->id, last[k].step, last[k].index, &o, &class))
             continue;                            /* a moment ago it was so */
         char partition[PLAN_KEY_MAX], text[FAILURE_TEXT_BYTES + 1];
-        size_t len = strnlen(o.text, FAILURE_TEXT_BYTES);
-        while (len > 0 && len == FAILURE_TEXT_BYTES && ((unsigned char)o.text[len] & 0xc0) == 0x80)
-            len--;
+        size_t len = bf_utf8_cut(o.text, FAILURE_TEXT_BYTES);
         memcpy(text, o.text, len);
         text[len] = '\0';
         view_partition(step, last[k].index, partition);

@@ -55,3 +55,17 @@ bool key_glob_valid(const char *s)
 {
     return made_of(s, NAME_CHARS "*?");
 }
+
+static bool words_same(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
+{
+    bool same = n_a == n_b;
+    for (size_t i = 0; same && i < n_a; i++)
+        same = strcmp(a[i], b[i]) == 0;
+    return same;
+}
+
+bool key_same(const struct key_entry *a, const struct key_entry *b)
+{
+    return a->role == b->role && memcmp(a->key, b->key, BF_KEY_BYTES) == 0 && words_same(a->plans, a->n_plans, b->plans, b->n_plans) &&
+           words_same(a->pools, a->n_pools, b->pools, b->n_pools);
+}

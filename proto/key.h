@@ -45,5 +45,7 @@ bool key_name_valid(const char *s);
 /* The same with * and ?. */
 bool key_glob_valid(const char *s);
 static inline bool key_is_scoped(const struct key_entry *k) { return k->n_plans > 0 || k->n_pools > 0; }
+/* Name aside: role, public key and scopes, in their order. */
+bool key_same(const struct key_entry *a, const struct key_entry *b);
 
 #endif

@@ -12,6 +12,16 @@
 enum { REASON_MAX = 4096, NAME_MAX_BYTES = 256, DATE_MAX = 64, WHAT_MAX = 1024, TOTAL_MAX_BYTES = 17 << 20, REPLY_FIELDS_MAX = 64 };
 enum { REPLY_TEXT_MAX = 2048, REPLY_JSON_MAX = (int)BF_MESSAGE_MAX_BYTES - 4096 };
 
+const char *op_reprocess_name(enum op_reprocess how)
+{
+    switch (how) {
+    case OP_REPROCESS_ALL: return "all";
+    case OP_REPROCESS_MISSING: return "missing";
+    case OP_REPROCESS_FAILED: return "failed";
+    }
+    return "unknown";
+}
+
 const char *op_verb_name(enum op_verb v)
 {
     switch (v) {

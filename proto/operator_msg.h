@@ -53,6 +53,7 @@ enum op_priority { OP_CRITICAL = 1, OP_HIGH = 2, OP_NORMAL = 3, OP_LOW = 4 };
 
 /* What of an earlier backfill's work is done again.  Numbers are stored. */
 enum op_reprocess { OP_REPROCESS_ALL = 0, OP_REPROCESS_MISSING = 1, OP_REPROCESS_FAILED = 2 };
+const char *op_reprocess_name(enum op_reprocess how);      /* "all", "missing", "failed"; else "unknown" */
 
 struct op_param { const char *name, *value; };
 

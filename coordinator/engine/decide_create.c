@@ -8,11 +8,6 @@
 
 enum { QUEUED_MAX = 1000 };
 
-static const char *reprocess_name(enum op_reprocess how)
-{
-    return how == OP_REPROCESS_MISSING ? "missing" : how == OP_REPROCESS_FAILED ? "failed" : "all";
-}
-
 static bool queue_is_full(const struct engine *e)
 {
     uint32_t n = 0;
@@ -47,9 +42,9 @@ static const char *reuse_json(struct decision *d, const struct backfill *b, cons
     for (uint8_t v = 0; v < REUSE_VERDICTS; v++)
         runs += reuse_runs(v) ? c->n[v] : 0;
     if (b->reprocess == OP_REPROCESS_ALL || b->state == BACKFILL_QUEUED)
-        return out_printf(d->out, "{\"mode\":\"%s\"}", reprocess_name(b->reprocess));
+        return out_printf(d->out, "{\"mode\":\"%s\"}", op_reprocess_name(b->reprocess));
     return out_printf(d->out, "{\"mode\":\"%s\",\"run\":%llu,\"reused\":%llu,\"stale\":%llu,\"failed\":%llu}",
-                      reprocess_name(b->reprocess), runs, (unsigned long long)(c->n[REUSE_TAKEN] + c->n[REUSE_TAKEN_STALE]),
+                      op_reprocess_name(b->reprocess), runs, (unsigned long long)(c->n[REUSE_TAKEN] + c->n[REUSE_TAKEN_STALE]),
                       (unsigned long long)c->n[REUSE_TAKEN_STALE], (unsigned long long)c->n[REUSE_TAKEN_FAILURE]);
 }
 

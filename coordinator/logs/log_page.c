@@ -35,24 +35,6 @@ bool log_paging_full(const struct log_paging *x)
     return x->n_lines >= x->max_lines || x->page->lines.len >= LOG_PAGE_BYTES;
 }
 
-void log_put_text(struct bf_buf *b, const uint8_t *p, size_t n)
-{
-    for (size_t i = 0, run; i < n; i += run) {
-        uint8_t c = p[i];
-        run = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (c == 0 || run > n - i || !bf_utf8_valid(p + i, run)) {
-            bf_buf_put(b, "\xef\xbf\xbd", 3);
-            run = 1;
-        } else if (c < 0x20 || c == 0x7f) {
-            bf_buf_printf(b, "\\u%04x", c);
-        } else {
-            if (c == '"' || c == '\\')
-                bf_buf_put_u8(b, '\\');
-            bf_buf_put(b, p + i, run);
-        }
-    }
-}
-
 /* ---- one object ---- */
 
 static const char *stream_name(uint8_t stream)
@@ -91,13 +73,11 @@ static void object_begin(struct log_paging *x, uint64_t attempt, const struct lo
 static void object_text(struct log_paging *x, const uint8_t *text, size_t n)
 {
     struct bf_buf *b = &x->page->lines;
-    size_t shown = n <= LOG_LINE_SHOWN_MAX ? n : LOG_LINE_SHOWN_MAX;
-    while (shown > 0 && shown < n && (text[shown] & 0xc0) == 0x80)
-        shown--;
+    size_t shown = bf_bytes_cut(text, n, LOG_LINE_SHOWN_MAX);
     if (shown < n)
         bf_buf_printf(b, ",\"more_bytes\":%zu", n - shown);
     bf_buf_put_str(b, ",\"text\":\"");
-    log_put_text(b, text, shown);
+    bf_buf_put_json_bytes(b, text, shown);
     bf_buf_put_str(b, "\"}");
 }
 

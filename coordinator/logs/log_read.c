@@ -166,6 +166,16 @@ uint64_t log_store_end(struct log_store *s, uint64_t attempt, const uint8_t *key
     return end;
 }
 
+bool log_store_name(struct log_store *s, uint64_t attempt, struct log_name *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    const struct log_entry *e = log_index_named(&s->index, attempt);
+    if (e)
+        *ret = e->name;
+    pthread_mutex_unlock(&s->lock);
+    return e != NULL;
+}
+
 /* ---- the log of one attempt ---- */
 
 struct log_reading {

@@ -63,7 +63,4 @@ struct log_page {
 void log_search_page(struct log_store *s, const struct log_query *q, struct log_page *ret);
 void log_page_done(struct log_page *p);
 
-/* Append text as JSON, without quotes: bytes that are no UTF-8, and NUL, become U+FFFD.  Gives nothing but valid JSON. */
-void log_put_text(struct bf_buf *b, const uint8_t *p, size_t n);
-
 #endif

@@ -56,6 +56,9 @@ enum bf_rc log_store_read(struct log_store *s, uint64_t attempt, const uint8_t *
 /* Offset behind the newest byte that is there of an attempt; 0: nothing.  key as above.  Any thread. */
 uint64_t log_store_end(struct log_store *s, uint64_t attempt, const uint8_t *key);
 
+/* What an attempt ran, as it is written beside its log; false: nothing is kept of it, or by a version that wrote no names.  Any thread. */
+bool log_store_name(struct log_store *s, uint64_t attempt, struct log_name *ret);
+
 /* gone_us: everything that was written before is dropped, by size or age; 0: nothing was. */
 struct log_store_stats { uint64_t bytes, segments, frames, attempts, refused_bytes, damaged; int64_t gone_us; };
 void log_store_stats(struct log_store *s, struct log_store_stats *ret);

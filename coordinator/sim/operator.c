@@ -13,7 +13,8 @@ static void bundle_of(struct world *w, struct sim_request *r)
 {
     struct bf_buf yaml = {0};
     scenario_plan(w, &yaml);
-    struct plan_source source = {.name = bf_xstrdup("sim.yaml"), .text = bf_xstrndup((const char *)yaml.data, yaml.len), .text_len = yaml.len};
+    struct plan_source source = {.name = bf_xstrdup("sim.yaml"), .text = bf_xstrndup((const char *)yaml.data, yaml.len),
+                                 .text_len = yaml.len};
     struct bf_buf zone = {0};
     scenario_zone(&zone);
     source.files = bf_xcalloc(1, sizeof *source.files);
@@ -56,7 +57,8 @@ static uint32_t some_backfill(struct world *w)
 /* Of all steps, of one that may not be there, of what a word brings along; or of partitions, which is refused. */
 static struct sim_request *random_priority(struct world *w)
 {
-    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"}, {"", "[2024-02-12]"}};
+    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"},
+                                                              {"", "[2024-02-12]"}};
     struct sim_request *r = request_new(w, OP_PRIORITY);
     r->request.priority = (enum op_priority)(OP_CRITICAL + world_random(w, 4));
     if (world_chance(w, 20))
@@ -74,7 +76,8 @@ static struct sim_request *random_steering(struct world *w)
 {
     static const enum op_verb verbs[] = {OP_PAUSE, OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE,
                                          OP_FORCE, OP_SKIP, OP_MARK, OP_MARK};
-    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"}, {"", "[2024-02-08]"},
+    static const struct { const char *before, *behind; } forms[] = {{"", ""}, {"", ""}, {"", ""}, {"+", ""}, {"", "+"},
+                                                              {"", "[2024-02-08]"},
                                                                     {"", "[..2024-02-09]"}};
     struct sim_request *r = request_new(w, verbs[world_random(w, sizeof verbs / sizeof *verbs)]);
     uint32_t steps = 5, live = shadow_some_live(w->shadow, world_random(w, SIM_BACKFILLS_MAX), &steps);
@@ -150,7 +153,8 @@ static struct sim_request *random_request(struct world *w)
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
                             : world_chance(w, 30) ? random_priority(w)
                             : world_chance(w, 45) ? random_steering(w)
-                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY : dice < 92 ? OP_CANCEL : OP_RESUME);
+                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY
+                                             : dice < 92 ? OP_CANCEL : OP_RESUME);
     if (mend || !r->request.backfill)
         r->request.backfill = mend ? halted : some_backfill(w);
     return r;

@@ -2,6 +2,7 @@
 
     BF_BIN=FOLDER_OF_PROGRAMS test_audit.py PATH_OF_AUDIT_TAMPER [unittest options]
 """
+import datetime
 import glob
 import hashlib
 import json
@@ -149,6 +150,13 @@ class RequestsTest(unittest.TestCase):
         self.assertEqual([r["what"] for r in t.records("--who", "coordinator", "--what", "start,pause")], ["start"])
         self.assertEqual(t.records("--until", "2020-01-01"), [])
         self.assertEqual(len(t.records("--since", "1h")), len(t.records()))
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        tomorrow = (today + datetime.timedelta(days=1)).isoformat()
+        self.assertEqual(len(t.records("--until", tomorrow)), len(t.records()))
+        said = ctl("audit", "--since", "2020-01-01", "--until", "2020-01-01").stderr
+        self.assertIn("from 2020-01-01 00:00:00Z (inclusive) to 2020-01-02 00:00:00Z (exclusive), UTC", said, "a day is taken in")
+        self.assertIn("to 2020-01-02", ctl("audit", "export", "--since", "2020-01-01", "--until", "2020-01-01").stderr)
+        self.assertIn("nothing lies between them", ctl("audit", "--since", "1h", "--until", "2h", check=False).stderr)
         self.assertEqual(ctl("audit", "--since", "yesterday", check=False).returncode, 2)
         table = ctl("audit", "--limit", "1")
         self.assertRegex(table.stdout, rf"TIME +WHO +ROLE +WHAT +TARGET +RESULT +REASON\n20[^\n]*Z +admin +admin +cancel +{backfill} +ok +enough\n$")

@@ -279,6 +279,20 @@ class Settings(unittest.TestCase):
         self.assertLessEqual({"MANIFEST", "versions.json", "config-bfctl.json", "log-coordinator.log"}, set(files))
         self.assertIn("agents.json: the coordinator does not answer", files["MANIFEST"])
         self.assertIsNone(json.loads(files["versions.json"])["coordinator"])
+        # What is to be hidden is not known: ends of logs only when they are asked for.
+        self.assertIn("every value: the backfills cannot be asked for", files["MANIFEST"])
+        os.mkdir(os.path.join(self.folder, "log"))
+        with open(os.path.join(self.folder, "log", "own.log"), "w", encoding="utf-8") as f:
+            f.write("a line\n")
+        files, _ = self.bundle("--request-timeout", "500ms", env={"BFCTL_CONFIG": conf})
+        self.assertNotIn("log-own.log", files)
+        self.assertIn("logs of the programs: values of parameters are not known", files["MANIFEST"])
+
+    def test_turns_of_the_bundle(self):
+        done = self.cluster.ctl("support", "--turns", "0", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--turns '0' is no number", done.stderr)
+        self.assertNotIn("----", done.stderr)
 
 
 if __name__ == "__main__":

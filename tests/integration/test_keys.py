@@ -269,6 +269,14 @@ class RotationTest(KeysTest):
         row = [k for k in self.cluster.json("keys", "list") if k["name"] == "rosa" and k["state"] == "live"]
         self.assertEqual([(k["role"], k["plans"], k["by"]) for k in row], [("operator", ["mine"], "rosa")])
 
+    def test_the_answer_is_json_whatever_the_file_is_called(self):
+        conf, name = self.key("odd", "viewer"), 'odd "one".key'
+        os.rename(self.path("odd.key"), self.path(name))
+        text = self.read("odd.conf").replace(self.path("odd.key"), json.dumps(self.path(name)))
+        done = self.ctl("keys", "rotate", "-o", "json", conf=self.write("odd.conf", text))
+        self.assertEqual(json.loads(done.stdout), {"key_file": self.path(name), "state": "rotated"})
+        self.ctl("backfill", "list", conf=conf)
+
     def test_an_interrupted_rotation_is_finished(self):
         """The coordinator has the new key, and the file does not: as after a kill between the two."""
         conf, file = self.key("iris", "viewer"), self.path("iris.key")

@@ -74,20 +74,3 @@ Test(bfctl_audit, heads)
     cr_expect_not(audit_expect_read("0:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a", &got));
     cr_expect_not(audit_expect_read("1:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5", &got));
 }
-
-Test(bfctl_audit, moments)
-{
-    struct bf_error err;
-    int64_t us, now_us = 1700000000000000;
-    cr_assert_eq(audit_moment("since", NULL, now_us, &us, &err), BF_OK);
-    cr_expect_eq(us, 0);
-    cr_assert_eq(audit_moment("since", "2h", now_us, &us, &err), BF_OK);
-    cr_expect_eq(us, now_us - 7200ll * 1000000);
-    cr_assert_eq(audit_moment("since", "2024-01-31", now_us, &us, &err), BF_OK);
-    cr_expect_eq(us, 1706659200ll * 1000000);
-    cr_assert_eq(audit_moment("since", "2024-01-31T06:00:00Z", now_us, &us, &err), BF_OK);
-    cr_expect_eq(us, 1706680800ll * 1000000);
-    static const char *const bad[] = {"", "yesterday", "2024-13-01", "2024-01", "10", "-2h"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_expect_eq(audit_moment("since", bad[i], now_us, &us, &err), BF_USAGE, "%s", bad[i]);
-}

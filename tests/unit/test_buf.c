@@ -54,6 +54,20 @@ Test(buf, json_strings)
     }
 }
 
+Test(buf, any_bytes_become_json)
+{
+    static const struct { const char *in; size_t n; const char *out; } cases[] = {
+        {"", 0, ""}, {"a\"b\\c", 5, "a\\\"b\\\\c"}, {"\n\x7f", 2, "\\u000a\\u007f"}, {"a\0b", 3, "a\xef\xbf\xbd""b"},
+        {"\xc3\xa4\xc3", 3, "\xc3\xa4\xef\xbf\xbd"}, {"\xff\xe2\x82", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        bf_buf_put_json_bytes(&b, (const uint8_t *)cases[i].in, cases[i].n);
+        cr_expect_str_eq(bf_buf_cstr(&b), cases[i].out, "case %zu: %s", i, bf_buf_cstr(&b));
+        bf_buf_free(&b);
+    }
+}
+
 Test(buf, printf_at_every_fill)
 {
     for (size_t fill = 0; fill < 130; fill++) {

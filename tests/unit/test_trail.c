@@ -31,6 +31,42 @@ static void add_key(struct coordinator_config *c, const char *name, enum zap_rol
     bf_vec_push(&c->keys.at, ((struct key_entry){.name = name, .key = {byte}, .role = (enum key_role)role}));
 }
 
+/* A key that may more than before is a change, whatever its role. */
+Test(trail, scopes_and_the_public_key_are_part_of_a_key)
+{
+    static const char *const narrow[] = {"a"}, *const wide[] = {"a", "b*"};
+    struct coordinator_config before = {0}, after = {0};
+    struct bf_buf b = {0}, a = {0}, shown = {0};
+    for (int i = 0; i < 2; i++) {
+        struct coordinator_config *c = i ? &after : &before;
+        add_key(c, "ada", ROLE_OPERATOR, 1);
+        add_key(c, "ben", ROLE_OPERATOR, i ? 9 : 2);
+        add_key(c, "cat", ROLE_OPERATOR, 3);
+        add_key(c, "dan", ROLE_OPERATOR, 4);
+        c->keys.at.at[0].plans = i ? wide : narrow;
+        c->keys.at.at[0].n_plans = i ? 2 : 1;
+        c->keys.at.at[2].pools = narrow;
+        c->keys.at.at[2].n_pools = i ? 0 : 1;
+    }
+    trail_config_diff(&before, &after, &b, &a);
+    cr_expect_str_eq(bf_buf_cstr(&b), "{\"keys\":{\"ada\":\"operator, plans 1, pools 0\",\"ben\":\"operator, another key\","
+                                      "\"cat\":\"operator, plans 0, pools 1\"},\"keys_changed\":3,\"pools\":{}}");
+    cr_expect_str_eq(bf_buf_cstr(&a), "{\"keys\":{\"ada\":\"operator, plans 2, pools 0\",\"ben\":\"operator, another key\","
+                                      "\"cat\":\"operator\"},\"keys_changed\":3,\"pools\":{}}");
+    for (size_t i = 0; i < coordinator_settings_n(); i++)
+        if (strcmp(coordinator_setting(i)->key, "keys") == 0) {
+            cr_expect_not(coordinator_config_put_pending(&before, &before, i, &shown));
+            cr_expect(coordinator_config_put_pending(&before, &after, i, &shown));
+        }
+    cr_expect_str_eq(bf_buf_cstr(&shown), "ada (operator, scoped, other scopes), ben (operator, another key), cat (operator, other scopes), "
+                                          "dan (operator)");
+    bf_buf_free(&a);
+    bf_buf_free(&b);
+    bf_buf_free(&shown);
+    bf_vec_free(&before.keys.at);
+    bf_vec_free(&after.keys.at);
+}
+
 Test(trail, a_configuration_is_told_by_what_differs)
 {
     struct coordinator_config before = {0}, after = {0};

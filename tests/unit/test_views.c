@@ -392,6 +392,57 @@ Test(views, logs_are_pages_of_text)
     world_free(w);
 }
 
+static void write_log(struct world *w, uint64_t attempt, const struct log_name *name)
+{
+    const struct log_msg m = {.kind = LOG_CHUNK, .attempt = attempt, .token = 1, .stream = 1, .at_us = w->wall_us, .last = true,
+                              .bytes = (const uint8_t *)"a line\n", .n_bytes = 7};
+    uint64_t acked;
+    struct bf_error err = {0};
+    if (name)
+        log_store_granted(w->logs, agent_key, name);
+    cr_assert_eq(log_store_append(w->logs, agent_key, &m, &acked, &err), BF_OK);
+}
+
+/* What a key may see hangs on the backfill: no number of an attempt leads out of it. */
+Test(views, a_log_is_of_the_instance_that_was_asked_for)
+{
+    enum { MINE = 1001, OF_ANOTHER_DAY, OF_ANOTHER_STEP, OF_ANOTHER_BACKFILL, UNNAMED };
+    struct world *w = world_new();
+    char error[256];
+    create(w, plan_text);
+    hello(w, 8);
+    const uint64_t running = w->held[0].ref.attempt, other = w->held[1].ref.attempt;
+    const struct log_name mine = {.attempt = MINE, .backfill = 1, .n = 1};
+    struct log_name names[] = {mine, mine, mine, mine};
+    names[1].index = 1;
+    names[2].step = 1;
+    names[3].backfill = 2;
+    for (uint64_t k = 0; k < 4; k++) {
+        names[k].attempt = MINE + k;
+        write_log(w, MINE + k, &names[k]);
+    }
+    write_log(w, UNNAMED, NULL);
+    static const char *const plans[] = {"orders"};
+    const struct key_entry scoped = {.plans = plans, .n_plans = 1};
+    const struct { uint64_t attempt; enum bf_rc all, within; } rows[] = {
+        {0, BF_OK, BF_OK}, {running, BF_OK, BF_OK}, {other, BF_NOT_FOUND, BF_NOT_FOUND}, {MINE, BF_OK, BF_OK},
+        {OF_ANOTHER_DAY, BF_NOT_FOUND, BF_NOT_FOUND}, {OF_ANOTHER_STEP, BF_NOT_FOUND, BF_NOT_FOUND},
+        {OF_ANOTHER_BACKFILL, BF_NOT_FOUND, BF_NOT_FOUND}, {UNNAMED, BF_OK, BF_NOT_FOUND}};
+    struct op_request req = query(OP_LOGS);
+    const char *selector = "stg[2024-01-01]";
+    req.selectors = &selector;
+    req.n_selectors = 1;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        req.attempt = rows[k].attempt;
+        w->who = NULL;
+        json_decref(ask(w, &req, rows[k].all, error));
+        w->who = &scoped;
+        json_decref(ask(w, &req, rows[k].within, error));
+        cr_expect(rows[k].within == BF_OK || strstr(error, "is no attempt of stg[2024-01-01] in bf-1"), "row %zu: %s", k, error);
+    }
+    world_free(w);
+}
+
 /* A document of many steps, or of long texts, stays within a message (ask() checks the size). */
 Test(views, large_documents_stay_within_a_message)
 {

@@ -181,6 +181,25 @@ Test(views_watch, deadlines_that_will_be_missed_are_told)
     world_free(w);
 }
 
+/* A sign of three bytes stands over the cut. */
+Test(views_watch, a_long_text_of_a_failure_is_cut_between_signs)
+{
+    struct world *w = world_new();
+    char long_text[500];
+    memset(long_text, 'x', sizeof long_text - 1);
+    memcpy(long_text + 398, "\xe2\x82\xac", 3);
+    long_text[sizeof long_text - 1] = '\0';
+    create(w, plan_text);
+    hello(w, 8);
+    end_first(w, OUTCOME_EXIT, 126, long_text);
+    json_t *j = watch(w, "", "", NULL);
+    const char *shown = text(json_array_get(json_object_get(j, "failures"), 0), "text");
+    cr_expect_eq(strlen(shown), 398u, "%s", shown);
+    cr_expect_null(strchr(shown, '\xe2'));
+    json_decref(j);
+    world_free(w);
+}
+
 Test(views_watch, steps_are_sorted_filtered_and_opened)
 {
     struct world *w = world_new();

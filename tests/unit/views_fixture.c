@@ -141,7 +141,7 @@ json_t *ask(struct world *w, const struct op_request *req, enum bf_rc want, char
 {
     const struct view_source v = {.engine = turn_engine(w->turns), .cluster = "c1", .store_format = 1, .wall_us = w->wall_us,
                                   .engine_ms = turn_engine_ms(w->turns, w->boot_ms), .seq = turn_seq(w->turns), .logs = w->logs,
-                                  .store = w->store, .turns = w->turns};
+                                  .store = w->store, .turns = w->turns, .who = w->who};
     struct bf_buf b = {0};
     struct bf_error err = {0};
     enum bf_rc rc = views_answer(&v, req, &b, &err);

@@ -22,6 +22,7 @@ struct world {
     enum bf_rc rc;
     struct assignment held[64]; size_t n_held;   /* references only */
     char dir[64];
+    const struct key_entry *who;                 /* asks; NULL: one that sees everything */
 };
 
 struct world *world_new(void);
