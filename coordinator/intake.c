@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/plant.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/turn.h"
 #include "coordinator/turn_state.h"
@@ -212,6 +213,8 @@ static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op
     }
     if (rc == BF_OK && t->ports.may_create)
         rc = t->ports.may_create(t->ports.arg, key, req, plan, err);
+    if (rc == BF_OK && made && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked"))
+        rc = engine_create_refused(t->engine, made, req->queue, err);
     if (rc == BF_OK && made)
         engine_add_plan(t->engine, plan_key, made);
     else
@@ -230,6 +233,9 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
             if (fresh)                           /* nothing names it, so nothing would ever release it */
                 turn_bundle_drop(t, req->plan_hash);
             answer_now(t, key, req, &err);
+            if (err.rc == BF_FULL || err.rc == BF_CONFLICT)
+                turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new", .reason = req->reason,
+                                                                      .text = err.text, .rc = err.rc});
             return;
         }
     }

@@ -82,6 +82,25 @@ static struct answer create_queued(struct decision *d, const struct input *in, c
     return created(d, b, &none, ahead, behind);
 }
 
+static const char low_water[] = "the coordinator's store is short of room; free some, and create the backfill again";
+
+enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan, bool queue, struct bf_error *err)
+{
+    struct engine_out out = {0};
+    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = &out};     /* only read: nothing is emitted */
+    struct topology *t = topology_new(plan);
+    const char *why = NULL;
+    bool ahead = writers_conflict(&d, t, 0, &why) != NULL;
+    enum bf_rc rc = e->low ? BF_FULL : ahead && !queue ? BF_CONFLICT : BF_OK;
+    if (rc == BF_OK && !ahead && (why = outside_missing(&d, plan)) != NULL)
+        rc = BF_CONFLICT;
+    if (rc != BF_OK)
+        bf_fail(err, rc, "%s", rc == BF_FULL ? low_water : why);
+    topology_free(t);
+    engine_out_free(&out);
+    return rc;
+}
+
 struct answer decide_create(struct decision *d, const struct input *in)
 {
     const struct op_request *c = &in->command;
@@ -91,7 +110,7 @@ struct answer decide_create(struct decision *d, const struct input *in)
     engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
     const struct known_plan *known = plan_find(d->e, key);
     if (d->e->low)
-        return command_refuse(BF_FULL, "the coordinator's store is short of room; free some, and create the backfill again");
+        return command_refuse(BF_FULL, low_water);
     if (!known)
         return command_refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
     if (c->downstream && c->reprocess == OP_REPROCESS_ALL)

@@ -69,6 +69,9 @@ void engine_free(struct engine *e);
  * A backfill's plan is compiled with its from/to/params: key is that of engine_plan_key(). */
 void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan);
 bool engine_has_plan(const struct engine *e, const uint8_t key[32]);
+/* Whether a create of this plan, which the engine has not, would be refused as things stand: BF_OK, or why.  A plan that would be
+ * is not worth keeping. */
+enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan, bool queue, struct bf_error *err) BF_MUST_CHECK;
 /* BLAKE2b-256 over (source hash, from, to, params in order): one compiled plan for each distinct backfill shape. */
 void engine_plan_key(const uint8_t source_hash[32], const char *from, const char *to,
                      const struct op_param *params, size_t n_params, uint8_t ret_key[32]);
