@@ -1,8 +1,9 @@
 /* apply, continued: before a backfill begins, what earlier ones did is taken over.
  *
  * A record says which instances by ranges of numbers, and of which earlier backfill, so that recovery compares nothing again; it
- * looks there only for why something failed (take_failure).  A record changes base state alone; after the last record of those that go together all that is derived is derived anew, which costs what a create
- * does.  Nothing of the backfill runs yet, so nothing is lost by that. */
+ * looks there only for why something failed (take_failure).  A record changes base state alone; after the last record of those that
+ * go together all that is derived is derived anew, which costs what a create does.  Nothing of the backfill runs yet, so nothing is
+ * lost by that. */
 #include <string.h>
 
 #include "common/mem.h"

@@ -90,7 +90,7 @@ static uint32_t backfill_of(const struct decision *d, const struct op_request *c
 {
     if (c->verb == OP_CREATE)
         return a->rc == BF_OK && d->e->next_backfill - 1 != latest_before ? d->e->next_backfill - 1 : 0;
-    if (!on_backfill(c->verb))
+    if (!on_backfill(c->verb) && !BF_PLANTED("audit_latest_for_all"))
         return 0;
     return c->backfill == OP_LATEST ? latest_before : c->backfill;
 }

@@ -167,7 +167,7 @@ static const char *resume_objection(struct decision *d, const struct backfill *b
 
 static const char *cancel_objection(struct decision *d, const struct backfill *b)
 {
-    bool over = b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED && b->state != BACKFILL_QUEUED && b->state != BACKFILL_CANCELLED;
+    bool over = b->state == BACKFILL_SUCCEEDED || b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
     return over ? wrong_state(d, b, "it is over, and nothing is left to cancel") : NULL;
 }
 

@@ -387,7 +387,8 @@ Test(engine_steer, a_dry_run_tells_what_the_command_does)
 /* The dry run: how many instances would change, or the code of the refusal below 0. */
 static int tried(const struct fx *f, uint32_t id, enum op_verb verb, const char *word, bool keep_running, char text[1024])
 {
-    struct op_request r = {.verb = verb, .backfill = id, .keep_running = keep_running, .state = "", .selectors = kept(word), .n_selectors = word != NULL};
+    struct op_request r = {.verb = verb, .backfill = id, .keep_running = keep_running, .state = "", .selectors = kept(word),
+                           .n_selectors = word != NULL};
     struct steer_preview *p = NULL;
     struct steer_row row;
     struct bf_error err = {0};
