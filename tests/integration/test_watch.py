@@ -256,7 +256,7 @@ class WatchTest(unittest.TestCase):
             self.assertEqual(t.settings(), t.before)
         for t in (plain, dumb):
             self.assertNotIn(b"\x1b", t.output)
-            self.assertRegex(t.output, rb"\n" + self.backfill.encode() + rb" .*done, ")
+            self.assertRegex(t.output, rb"(?m)^" + self.backfill.encode() + rb" .*done, ")
         self.assertIn(ALTERNATE, none.output)
         self.assertIsNone(COLOR.search(none.output))
         again = self.terminal()
