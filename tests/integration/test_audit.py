@@ -138,7 +138,8 @@ class RequestsTest(unittest.TestCase):
         self.assertEqual(rows[("priority", f"{backfill} rest")]["before"], {"critical": 0, "high": 0, "normal": 1, "low": 0})
         self.assertEqual(rows[("priority", f"{backfill} rest")]["after"], {"critical": 0, "high": 1, "normal": 0, "low": 0})
         self.assertEqual(rows[("agent drain", "agent-1")]["before"], {"state": "connected"})
-        self.assertEqual(rows[("create", backfill)]["after"], {"state": "running", "steps": 4})
+        self.assertEqual(rows[("create", backfill)]["after"],
+                         {"id": backfill, "state": "running", "steps": {"total": 4}, "queued_behind": None, "reprocess": {"mode": "all"}})
         missing = rows[("cancel", "bf-99")]
         self.assertEqual((missing["result"], "before" in missing), ("not_found", False))
         self.assertIn("there is no backfill bf-99", missing["text"])
