@@ -32,6 +32,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -326,6 +327,16 @@ static void close_guardian(struct guardian *g)
     bf_close_cleanup(&g->page_fd);
 }
 
+/* A probe, which may be of this user and without any right, finds the shared page among the guardian's descriptors (probe.h).  So the
+ * guardian, unlike the agent, may be looked at, and has nothing to hide any more. */
+static void be_seen(const struct guardian *g)
+{
+    if (g->setup->forget)
+        g->setup->forget(g->setup->arg);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)prctl(PR_SET_DUMPABLE, 1);
+}
+
 /* The guardian is still tiny here, so fork costs nothing. */
 static enum bf_rc start_agent(struct guardian *g, uint64_t previous, int (*run)(const struct agent_start *, void *), void *arg,
                               struct bf_error *err)
@@ -335,6 +346,7 @@ static enum bf_rc start_agent(struct guardian *g, uint64_t previous, int (*run)(
         return bf_fail_errno(err, BF_IO, errno, "the agent's process");
     if (pid > 0) {
         g->agent = pid;
+        be_seen(g);
         return BF_OK;
     }
     /* Wakes a stopped agent; one that runs ignores it and sees the pidfd. */

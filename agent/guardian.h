@@ -12,6 +12,9 @@
 struct guardian_setup {
     const char *name, *state_dir;
     enum cgroup_mode cgroup_mode;
+    /* Wipes every secret of this process, the environment too.  The guardian calls it once the agent is a process of its own. */
+    void (*forget)(void *arg);
+    void *arg;
 };
 
 /* What the agent, the guardian's child, is given. */

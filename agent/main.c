@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -54,6 +56,15 @@ static int show_config(const char *path, struct agent_config *config)
     return 0;
 }
 
+/* The guardian's copies. */
+static void forget(void *arg)
+{
+    explicit_bzero(arg, sizeof(struct agent_keys));
+    for (char **variable = environ; variable && *variable; variable++)
+        explicit_bzero(*variable, strlen(*variable));
+    clearenv();
+}
+
 static int run(const struct words *words, struct agent_config *config)
 {
     struct bf_error err = {0};
@@ -74,7 +85,8 @@ static int run(const struct words *words, struct agent_config *config)
         return 0;
     }
     bf_log_open("agent", words->verbose ? BF_LOG_DEBUG : BF_LOG_INFO);
-    const struct guardian_setup guardian = {.name = config->name, .state_dir = config->state_dir, .cgroup_mode = config->cgroup_mode};
+    const struct guardian_setup guardian = {.name = config->name, .state_dir = config->state_dir, .cgroup_mode = config->cgroup_mode,
+                                             .forget = forget, .arg = &keys};
     struct agent_setup agent = {.config = config, .config_path = words->config, .keys = &keys, .own_env = (const char *const *)environ};
     if (guardian_run(&guardian, agent_loop, &agent, &status, &err) != BF_OK)
         return complain(&err);
@@ -99,7 +111,7 @@ int main(int argc, char **argv)
     const char *positional[1];
     size_t n = 0;
     /* The agent's key, its environment and what it resolves are in its memory: no core file, and no other process of its user, shows them.
-     * The agent and the guardian inherit this from each other; steps, which execute, do not. */
+     * Steps, which execute, do not inherit this; the guardian wipes them and lifts it. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     fill_standard_files();
     if (bf_options_parse(argc - 1, argv + 1, options, options_n, &words, positional, 0, &n, NULL, NULL, &err) != BF_OK)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bfcoordinator and bfagent under a supervisor: a socket of the test hears what systemd would hear, and from which process.
 The real systemd is in tests/e2e."""
+import ctypes
 import os
 import signal
 import socket
@@ -152,7 +153,14 @@ def test_a_start_that_fails_is_not_ready(folder):
     os.unlink(program.ear.path)
 
 
+def without_ptrace():
+    """The programs run as in a container: root may look into every process by CAP_SYS_PTRACE, and there nobody has it."""
+    PR_CAPBSET_DROP, CAP_SYS_PTRACE = 24, 19
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)    # not root: there is none to drop
+
+
 def main():
+    without_ptrace()
     with tempfile.TemporaryDirectory(prefix="bf-supervisor-") as folder:
         subprocess.run([f"{BIN}/bfctl", "init", "--dir", folder, "--agents", "1", "--base-port", str(free_ports(3))], check=True,
                        stdout=subprocess.DEVNULL)
