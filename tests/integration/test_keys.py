@@ -181,6 +181,32 @@ class AccessTest(KeysTest):
         self.assertEqual((row["source"], row["plans"]), ("config", ["only-this"]))
 
 
+    def test_a_reload_without_an_admin_changes_nothing(self):
+        """A file that was emptied or cut short is valid, but would lock everybody out until a restart."""
+        text = self.read("c", "coordinator.conf")
+        reloads = lambda what: self.read("c", "log", "coordinator.log").count(f"event={what}")  # noqa: E731
+        try:
+            for short in ("", text[:text.index("keys:")]):
+                before = reloads("reload_failed")
+                self.write("c/coordinator.conf", short)
+                self.cluster.kill("coordinator", signal.SIGHUP)
+                wait_until("the refusal", lambda n=before: reloads("reload_failed") > n)
+                self.assertIn("the file has no admin without scopes", self.read("c", "log", "coordinator.log"))
+                self.ctl("keys", "list")
+            # Where a command made an admin, the file may be without.
+            second, before = self.key("spare", "admin"), reloads("reloaded")
+            self.cluster.kill("coordinator", signal.SIGHUP)
+            wait_until("the reload", lambda: reloads("reloaded") > before)
+            self.ctl("keys", "list", conf=second)
+            self.ctl("keys", "list", status=7)
+        finally:
+            before = reloads("reloaded")
+            self.write("c/coordinator.conf", text)
+            self.cluster.kill("coordinator", signal.SIGHUP)
+            wait_until("the reload", lambda: reloads("reloaded") > before)
+        self.ctl("keys", "revoke", "spare", "--yes")
+
+
 class RevocationTest(KeysTest):
     def test_in_mid_session(self):
         backfill = self.cluster.create(self.plan("followed"))
