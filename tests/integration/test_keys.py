@@ -310,6 +310,23 @@ class RotationTest(KeysTest):
         self.assertIn(public, self.read("iris.key"))
         self.ctl("backfill", "list", conf=conf)
 
+    def test_what_a_rotation_left_that_was_killed_while_it_wrote_is_replaced(self):
+        conf, file = self.key("olga", "viewer"), self.path("olga.key")
+        for left in ("", "public: half"):
+            os.close(os.open(file + ".new", os.O_CREAT, 0o600))
+            self.write("olga.key.new", left)
+            old = self.read("olga.key")
+            done = self.ctl("keys", "rotate", conf=conf)
+            self.assertIn("olga.key.new holds no pair of keys", done.stderr)
+            self.assertNotEqual(self.read("olga.key"), old)
+            self.assertEqual([n for n in os.listdir(self.folder) if n.startswith("olga.key.")], [])
+            self.ctl("backfill", "list", conf=conf)
+        # A pair that others can read may be the one that the coordinator knows.
+        self.ctl("keys", "generate", "--out", file + ".new")
+        os.chmod(file + ".new", 0o644)
+        self.assertIn("chmod 600", self.ctl("keys", "rotate", conf=conf, status=2).stderr)
+        self.assertIn("secret: ", self.read("olga.key.new"))
+
     def test_the_servers_key(self):
         """Agents that pin both keys go on with what they run while the coordinator changes to the other."""
         old = re.search(r"public: (.*)", self.read("c", "keys", "coordinator.key"))[1]
