@@ -55,3 +55,8 @@ bool key_glob_valid(const char *s)
 {
     return made_of(s, NAME_CHARS "*?");
 }
+
+bool key_name_reserved(const char *s)
+{
+    return strcmp(s, "coordinator") == 0 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0;
+}

@@ -270,6 +270,9 @@ class RevocationTest(KeysTest):
                 (["dora2", "--role", "boss", "--public", self.public()], 2, "unknown role 'boss'"),
                 (["dora2", "--role", "viewer"], 2, "--out FILE"), (["do ra", "--role", "viewer", "--public", self.public()], 2, "no name of a key"),
                 (["dora2", "--role", "agent", "--plan", "x", "--public", self.public()], 2, "has no scopes"),
+                (["coordinator", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `coordinator`"),
+                ([".", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `.`"),
+                (["..", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `..`"),
                 (["dora2", "--role", "viewer", "--plan", "a b", "--public", self.public()], 2, "no name of a plan")):
             self.assertIn(says, self.ctl("keys", "create", *words, status=status).stderr)
         file = self.path("dora.key")

@@ -81,6 +81,8 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"keys:\n  - {name: a, role: agent}\n", "`key`"},
         {"keys:\n  - {name: a, role: root, key: \"" KEY_1 "\"}\n", "root"},
         {"keys:\n  - {name: a, role: agent, key: \"short\"}\n", "Z85"},
+        {"keys:\n  - {name: coordinator, role: agent, key: \"" KEY_1 "\"}\n", "no key may have the name `coordinator`"},
+        {"keys:\n  - {name: .., role: agent, key: \"" KEY_1 "\"}\n", "no key may have the name `..`"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\", colour: red}\n", "colour"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: a, role: agent, key: \"" KEY_2 "\"}\n", "twice"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: b, role: admin, key: \"" KEY_1 "\"}\n", "same key"},
