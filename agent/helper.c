@@ -33,8 +33,8 @@ const char *helper_setting(enum step_kind kind)
 /* The agent's own keys are not for a specification to give: it would be found out by the helper only as a key that is there twice. */
 static enum bf_rc check_spec(const struct assignment *a, struct bf_error *err)
 {
-    static const char *const own[] = {"resolved", "attempt", "token", "cluster", "backfill", "plan", "step", "partition", "run", "run_id",
-                                      "timebox_ms"};
+    static const char *const own[] = {"resolved", "substituted", "attempt", "token", "cluster", "backfill", "plan", "step", "partition", "run",
+                                      "run_id", "timebox_ms"};
     json_error_t wrong;
     enum bf_rc rc = BF_OK;
     json_t *spec = json_loads(a->spec, JSON_REJECT_DUPLICATES, &wrong);
@@ -69,15 +69,36 @@ static void put_ids(struct bf_buf *b, const struct assignment *a)
         put_text(b, texts[i].key, texts[i].value);
 }
 
+/* {"secret":true,"value":"…"} for each value that came for a reference: bf-sql takes them out of what a driver says, wherever they stand
+ * in the connection string.  bf-http has no use for them, since it never shows a header that has references. */
+static void put_substituted(struct bf_buf *b, const struct bf_buf *value, const struct reference_spans *spans)
+{
+    for (size_t i = 0; i < spans->n; i++) {
+        BF_CLEANUP(secret_wipe) struct bf_buf one = {0};
+        secret_reserve(&one, spans->at[i].len + 1);
+        bf_buf_put(&one, value->data + spans->at[i].begin, spans->at[i].len);
+        secret_reserve(b, 32);
+        bf_buf_printf(b, "{\"secret\":%s,", spans->at[i].secret ? "true" : "false");
+        put_text(b, "value", bf_buf_cstr(&one));
+        b->data[b->len - 1] = '}';           /* for its comma */
+        secret_reserve(b, 2);
+        bf_buf_put_str(b, ",");
+    }
+}
+
 static enum bf_rc put_resolved(struct bf_buf *b, const struct agent_config *c, const struct assignment *a, const char *const *own,
                                struct bf_error *err)
 {
-    BF_CLEANUP(secret_wipe) struct bf_buf value = {0};
+    BF_CLEANUP(secret_wipe) struct bf_buf value = {0}, values = {0};
     size_t bytes = 0;
     secret_reserve(b, 16);
     bf_buf_put_str(b, "\"resolved\":{");
     for (size_t i = 0; i < a->n_refs; i++) {
-        enum bf_rc rc = reference_resolve(c, a->refs[i].text, own, &value, err);
+        struct reference_spans spans = {0};
+        enum bf_rc rc = reference_resolve(c, a->refs[i].text, own, &value, &spans, err);
+        if (rc == BF_OK)
+            put_substituted(&values, &value, &spans);
+        bf_vec_free(&spans);
         if (rc != BF_OK)
             return rc;
         bytes += value.len;
@@ -86,8 +107,14 @@ static enum bf_rc put_resolved(struct bf_buf *b, const struct agent_config *c, c
         put_text(b, a->refs[i].name, bf_buf_cstr(&value));
     }
     b->len -= a->n_refs > 0;                 /* the last comma */
-    secret_reserve(b, 16);
+    secret_reserve(b, values.len + 32);
     bf_buf_put_str(b, "}");
+    if (a->kind == STEP_SQL) {
+        bf_buf_put_str(b, ",\"substituted\":[");
+        if (values.len > 0)
+            bf_buf_put(b, values.data, values.len - 1);
+        bf_buf_put_str(b, "]");
+    }
     return BF_OK;
 }
 

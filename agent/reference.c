@@ -173,7 +173,7 @@ static const char *find_reference(const char *p, size_t *ret_opening, bool *ret_
 }
 
 enum bf_rc reference_resolve(const struct agent_config *c, const char *text, const char *const *own, struct bf_buf *ret,
-                             struct bf_error *err)
+                             struct reference_spans *ret_spans, struct bf_error *err)
 {
     struct resolving r = {c, own, ret, err};
     size_t opening;
@@ -188,9 +188,12 @@ enum bf_rc reference_resolve(const struct agent_config *c, const char *text, con
         if (!close)
             return bf_fail(err, BF_INVALID, "a reference has no closing brace: write `%.*sNAME}`", (int)opening, ref);
         BF_AUTO_FREE char *word = bf_xstrndup(name, (size_t)(close - name));
+        size_t begin = ret->len;
         rc = secret ? put_secret(&r, word) : put_env(&r, word);
         if (rc != BF_OK)
             return rc;
+        if (ret_spans)
+            bf_vec_push(ret_spans, (struct reference_span){begin, ret->len - begin, secret});
         p = close + 1;
     }
 }

@@ -37,14 +37,14 @@ static void sync_folder(const char *path)
     }
 }
 
+/* Written beside and linked when it is whole, so that what has the name is never a part of it, and nothing is overwritten. */
 enum bf_rc client_keys_create(const char *path, struct client_keys *ret, struct bf_error *err)
 {
     enum bf_rc rc = client_keys_make(ret, err);
     if (rc != BF_OK)
         return rc;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
-        return bf_fail(err, BF_CONFLICT, "%s is there already; keys are not overwritten: name another file", path);
+    BF_AUTO_FREE char *beside = bf_xasprintf("%s.XXXXXX", path);
+    int fd = mkostemp(beside, O_CLOEXEC);        /* mode 0600 */
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "cannot make %s", path);
     char text[2 * CLIENT_KEY_TEXT + 32];
@@ -54,8 +54,10 @@ enum bf_rc client_keys_create(const char *path, struct client_keys *ret, struct 
     if (rc == BF_OK && fsync(fd) != 0)
         rc = bf_fail_errno(err, BF_IO, errno, "cannot write %s", path);
     close(fd);
-    if (rc != BF_OK)
-        unlink(path);
+    if (rc == BF_OK && link(beside, path) != 0)
+        rc = errno == EEXIST ? bf_fail(err, BF_CONFLICT, "%s is there already; keys are not overwritten: name another file", path)
+                             : bf_fail_errno(err, BF_IO, errno, "cannot make %s", path);
+    unlink(beside);
     sync_folder(path);
     return rc;
 }

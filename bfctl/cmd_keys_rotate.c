@@ -6,10 +6,12 @@
  *     KEY.new is made and synced; the coordinator takes its public key and forgets the old one; KEY.new becomes KEY, and what was
  *     KEY stays as KEY.old until the new one has worked.
  *
- * Where KEY.new is found at the start, it is tried first: when it works already only the renaming is left. */
+ * Where KEY.new is found at the start, it is tried first: when it works already only the renaming is left.  One without a pair in it is
+ * told of and made anew. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bfctl/client_keys.h"
@@ -68,6 +70,27 @@ static enum bf_rc new_key_works(const struct own *o, struct bf_error *err)
     return rc;
 }
 
+/* KEY.new without a pair in it, though it is private: no coordinator can know what it was to become. */
+static bool is_broken(const char *path, enum bf_rc why)
+{
+    struct stat st;
+    return why == BF_INVALID && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_size == 0 || !(st.st_mode & 077));
+}
+
+static enum bf_rc fresh_open(struct own *o, bool *ret_found, struct bf_error *err)
+{
+    *ret_found = access(o->fresh, F_OK) == 0;
+    if (*ret_found) {
+        enum bf_rc rc = client_keys_read(o->fresh, &o->keys, err);
+        if (!is_broken(o->fresh, rc))
+            return rc;
+        ctl_note("%s holds no pair of keys, as after a kill while it was written; it is replaced", o->fresh);
+        unlink(o->fresh);
+        *ret_found = false;
+    }
+    return client_keys_create(o->fresh, &o->keys, err);
+}
+
 static enum bf_rc own_open(const struct ctl_common *common, struct own *o, bool *ret_found, struct bf_error *err)
 {
     int64_t timeout_ms;
@@ -78,11 +101,8 @@ static enum bf_rc own_open(const struct ctl_common *common, struct own *o, bool 
         return rc;
     o->settings.request_timeout_ms = timeout_ms;
     o->fresh = bf_xasprintf("%s.new", o->settings.key_file);
-    *ret_found = access(o->fresh, F_OK) == 0;
     rc = client_keys_read(o->settings.key_file, &o->old, err);
-    if (rc == BF_OK)
-        rc = *ret_found ? client_keys_read(o->fresh, &o->keys, err) : client_keys_create(o->fresh, &o->keys, err);
-    return rc;
+    return rc == BF_OK ? fresh_open(o, ret_found, err) : rc;
 }
 
 /* Send the new public key under the old one.  A lost answer is no failure when the new key works. */

@@ -270,15 +270,40 @@ static enum bf_rc check_not_yet(const struct ctl_command *c, int argc, char **ar
     return BF_OK;
 }
 
+/* A request is text, but for the names of files, which never get into one. */
+static enum bf_rc check_text(const struct bf_option *o, const char *value, struct bf_error *err)
+{
+    bool names_file = o->arg && (strcmp(o->arg, "FILE") == 0 || strcmp(o->arg, "DIR") == 0);
+    if (!value || names_file || bf_utf8_valid(value, strlen(value)))
+        return BF_OK;
+    return bf_fail(err, BF_USAGE, "what is given to --%s is no UTF-8 text", o->name);
+}
+
+static enum bf_rc check_texts(const struct ctl_command *c, const void *values, struct bf_error *err)
+{
+    enum bf_rc rc = BF_OK;
+    for (size_t i = 0; i < c->n_options && rc == BF_OK; i++) {
+        const struct bf_option *o = &c->options[i];
+        const void *field = (const char *)values + o->offset;
+        if (o->kind == BF_OPT_STRING)
+            rc = check_text(o, *(const char *const *)field, err);
+        const struct bf_option_list *list = o->kind == BF_OPT_STRINGS ? field : NULL;
+        for (size_t k = 0; list && k < list->n && rc == BF_OK; k++)
+            rc = check_text(o, list->at[k], err);
+    }
+    return rc;
+}
+
 static enum bf_rc read_arguments(struct ctl_call *call, int argc, char **argv)
 {
     const struct ctl_command *c = call->command;
     enum bf_rc rc = check_not_yet(c, argc, argv, &call->err);
     if (rc != BF_OK)
         return rc;
-    return bf_options_parse(argc, argv, c->options, c->n_options, call->values, call->words,
-                            sizeof call->words / sizeof call->words[0], &call->n_words,
-                            c->takes_rest ? &call->rest : NULL, c->takes_rest ? &call->n_rest : NULL, &call->err);
+    rc = bf_options_parse(argc, argv, c->options, c->n_options, call->values, call->words,
+                          sizeof call->words / sizeof call->words[0], &call->n_words,
+                          c->takes_rest ? &call->rest : NULL, c->takes_rest ? &call->n_rest : NULL, &call->err);
+    return rc == BF_OK ? check_texts(c, call->values, &call->err) : rc;
 }
 
 static int run_entry(const struct ctl_entry *e, int argc, char **argv)

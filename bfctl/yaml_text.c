@@ -1,5 +1,5 @@
 /* Writing YAML is easy where reading it is not: everything that is not plainly a word stands in double quotes, whose escapes are
- * those of JSON.  Readers of YAML 1.1 see more than words in plain text (yes, off, 12:30, 2024-01-31), so a plain text begins with
+ * those of JSON, and \\UXXXXXXXX.  Readers of YAML 1.1 see more than words in plain text (yes, off, 12:30, 2024-01-31), so a plain text begins with
  * a letter, holds few other signs, and is none of the words that mean something. */
 #include "bfctl/yaml_text.h"
 
@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "bfctl/render.h"
+#include "common/excerpt.h"
 #include "common/mem.h"
 
 #define INDENT 2u
@@ -32,15 +33,36 @@ static bool is_plain(const char *s, size_t n)
     return true;
 }
 
+/* What no text in YAML holds as it is: JSON does, so it is not escaped yet.  The planes end in two such characters each. */
+static bool is_no_character(uint32_t code)
+{
+    return (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef);
+}
+
+static void put_printable(const char *s, const char *end, struct bf_buf *ret)
+{
+    while (s < end) {
+        uint32_t code = 0;
+        size_t bytes = bf_utf8_take(s, end, &code);
+        if (code != UINT32_MAX && is_no_character(code))
+            bf_buf_printf(ret, code > 0xffff ? "\\U%08X" : "\\u%04X", code);
+        else
+            bf_buf_put(ret, s, bytes);
+        s += bytes;
+    }
+}
+
 static void put_text(const char *s, size_t n, struct bf_buf *ret)
 {
     if (is_plain(s, n)) {
         bf_buf_put(ret, s, n);
         return;
     }
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
     json_t *quoted = json_stringn(s, n);
-    render_put_json(quoted, JSON_ENCODE_ANY, ret);
+    render_put_json(quoted, JSON_ENCODE_ANY, &text);
     json_decref(quoted);
+    put_printable((const char *)text.data, (const char *)text.data + text.len, ret);
 }
 
 /* A reader of YAML 1.1 wants a point in a number with an exponent. */

@@ -339,7 +339,7 @@ static void set_presets(struct reading *r)
         if (!s->preset)
             continue;
         /* A wrong preset is a mistake in the table; it shows as an error in the first test that reads it. */
-        if (!set_scalar(s, r->config + s->offset, s->preset, NULL, reason, sizeof reason))
+        if (!set_scalar(s, r->config + s->offset, s->preset, r->folder, reason, sizeof reason))
             bf_diag_add(&r->diags, BF_DIAG_ERROR, (struct bf_mark){0, 0}, "default: %s", reason);
     }
 }

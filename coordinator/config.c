@@ -173,6 +173,8 @@ static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, 
     key.state = KEY_LIVE;
     if (!name_valid(field[0]->text))
         bf_diag_add(d, BF_DIAG_ERROR, field[0]->mark, "`%.64s` is no name: letters, digits, _ . - are possible", field[0]->text);
+    else if (key_name_reserved(field[0]->text))
+        bf_diag_add(d, BF_DIAG_ERROR, field[0]->mark, "no key may have the name `%s`; take another", field[0]->text);
     else if (!key_role_parse(field[1]->text, &key.role) || key.role == KEY_ENROL)
         bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark,
                     "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent", field[1]->text);

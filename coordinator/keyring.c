@@ -59,6 +59,21 @@ void keyring_forget_gone(struct keyring *k, const struct engine *e)
     k->seen = kept;
 }
 
+static bool manages_keys(const struct key_entry *k)
+{
+    return k->role == KEY_ADMIN && !key_is_scoped(k);
+}
+
+bool keyring_has_admin(const struct config_keys *keys, const struct engine *e)
+{
+    bool found = false;
+    for (size_t i = 0; i < engine_n_keys(e) && !found; i++)
+        found = engine_key(e, i)->state == KEY_LIVE && manages_keys(engine_key(e, i));
+    for (size_t i = 0; i < keys->at.n && !found; i++)
+        found = manages_keys(&keys->at.at[i]) && keyring_in_force(e, &keys->at.at[i]);
+    return found;
+}
+
 /* ---- the table ---- */
 
 static struct zap_key zap_entry(const struct key_entry *k)
@@ -112,7 +127,7 @@ size_t keyring_configured(const struct keyring *k, const struct engine *e, const
         for (size_t i = 0; i < keyring_n(k) && n < max; i++) {
             const struct key_entry *c = keyring_at(k, i);
             bool meant = strcmp(c->name, name) == 0 || memcmp(c->key, key, BF_KEY_BYTES) == 0;
-            bool admin = c->role == KEY_ADMIN && !key_is_scoped(c) && keyring_in_force(e, c);
+            bool admin = manages_keys(c) && keyring_in_force(e, c);
             if (pass == 0 ? meant : !meant && admin)
                 ret[n++] = *c;
         }

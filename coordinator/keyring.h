@@ -29,6 +29,9 @@ const struct key_entry *keyring_at(const struct keyring *k, size_t i);
 /* Does the configuration's entry hold? */
 bool keyring_in_force(const struct engine *e, const struct key_entry *configured);
 
+/* Would there be an admin without scopes, who may manage keys, with this configuration? */
+bool keyring_has_admin(const struct config_keys *keys, const struct engine *e);
+
 /* When a key spoke last on the api socket, CLOCK_REALTIME; 0: not since the start. */
 void keyring_saw(struct keyring *k, const uint8_t key[BF_KEY_BYTES], int64_t wall_us);
 /* Drop the times of keys that may not speak any more.  To be called whenever the table is made anew. */

@@ -1,7 +1,7 @@
 /* SIGHUP: the configuration is read again, and what may change between two turns does.
  *
- * A file that is not valid changes nothing.  What needs a restart is told by name, with both values, and stays as it is: what is in force
- * and what waits is shown by `bfctl config show --server`. */
+ * A file that is not valid changes nothing, and neither does one that would lock everybody out.  What needs a restart is told by
+ * name, with both values, and stays as it is: what is in force and what waits is shown by `bfctl config show --server`. */
 #include <string.h>
 
 #include "common/log.h"
@@ -53,12 +53,24 @@ static void put_in_force(struct service *s)
     logs_keep(s->logs, s->config.log_keep_bytes);
 }
 
+/* An empty or shortened file is valid, and would end the keys of all: nobody could make one again without a restart. */
+static enum bf_rc check_admin(const struct service *s, const struct coordinator_config *fresh, struct bf_error *err)
+{
+    const struct engine *e = turn_engine(s->turns);
+    if (keyring_has_admin(&fresh->keys, e) || !keyring_has_admin(&s->config.keys, e))
+        return BF_OK;
+    return bf_fail(err, BF_CONFLICT, "the file has no admin without scopes among its `keys`, and no command made one: nobody could manage keys "
+                   "any more; nothing was changed");
+}
+
 void service_reload(struct service *s)
 {
     struct coordinator_config fresh;
     struct bf_error err = {0};
     bf_supervisor_reloading(s->supervisor);
     enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
+    if (rc == BF_OK)
+        rc = check_admin(s, &fresh, &err);
     if (rc != BF_OK) {
         bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));
         trail_reload_failed(s, err.rc);

@@ -69,3 +69,8 @@ bool key_same(const struct key_entry *a, const struct key_entry *b)
     return a->role == b->role && memcmp(a->key, b->key, BF_KEY_BYTES) == 0 && words_same(a->plans, a->n_plans, b->plans, b->n_plans) &&
            words_same(a->pools, a->n_pools, b->pools, b->n_pools);
 }
+
+bool key_name_reserved(const char *s)
+{
+    return strcmp(s, "coordinator") == 0 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0;
+}

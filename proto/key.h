@@ -44,6 +44,8 @@ const char *key_state_name(enum key_state s);
 bool key_name_valid(const char *s);
 /* The same with * and ?. */
 bool key_glob_valid(const char *s);
+/* No key has this name, though it is valid: "coordinator" is who did what nobody asked for, and "." and ".." are folders. */
+bool key_name_reserved(const char *s);
 static inline bool key_is_scoped(const struct key_entry *k) { return k->n_plans > 0 || k->n_pools > 0; }
 /* Name aside: role, public key and scopes, in their order. */
 bool key_same(const struct key_entry *a, const struct key_entry *b);

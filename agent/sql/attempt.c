@@ -336,7 +336,9 @@ void attempt_close(struct attempt *x)
     bool stopped = supervise_stopped() != SUPERVISE_RUNNING;
     session_close(&x->session);
     if (stopped && x->session.dialect && *x->session.name) {
-        struct sql_connect_spec spec = {.odbc = x->request->odbc, .plain = strcmp(x->request->dialect, "ansi") == 0};
+        const struct sql_request *r = x->request;
+        struct sql_connect_spec spec = {.odbc = r->odbc, .substituted = r->substituted, .n_substituted = r->n_substituted,
+                                        .plain = strcmp(r->dialect, "ansi") == 0};
         session_bury(&spec, x->session.dialect, x->session.name);
     }
     if (x->prepared) {

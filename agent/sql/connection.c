@@ -12,6 +12,7 @@
 
 #include "agent/sql/connect_fault.h"
 #include "agent/sql/connection_private.h"
+#include "agent/sql/request.h"
 #include "agent/sql/scrub.h"
 #include "common/buf.h"
 #include "common/mem.h"
@@ -192,6 +193,8 @@ enum bf_rc sql_connect(const struct sql_connect_spec *spec, struct sql_connectio
     struct sql_connection *c = bf_xcalloc(1, sizeof *c);
     pthread_mutex_init(&c->lock, NULL);
     scrub_init(&c->scrub, spec->odbc);
+    for (size_t i = 0; i < spec->n_substituted; i++)
+        scrub_add(&c->scrub, spec->substituted[i].value, spec->substituted[i].secret);
     enum bf_rc rc = open_connection(c, spec, fault);
     if (rc == BF_OK)
         *ret = c;

@@ -12,6 +12,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 
+struct sql_substituted;                        /* request.h */
 struct sql_connection;                         /* opaque */
 
 #define SQL_CELL_MAX 256
@@ -19,6 +20,8 @@ struct sql_connection;                         /* opaque */
 
 struct sql_connect_spec {
     const char *odbc;
+    const struct sql_substituted *substituted; /* what in it is not to be shown, besides the values of its attributes; NULL: nothing */
+    size_t n_substituted;
     bool plain;                                /* a driver that we do not know: the string goes as it is */
     int64_t lock_wait_ms;                      /* bounds one wait for a lock where the string can say so; its own Timeout wins */
     int64_t patience_ms;                       /* to reach the server; 0: as long as a server may need */

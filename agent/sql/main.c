@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     int status = bf_helper_tell("bf-sql", result_fd, &lines, sql_report_exit(&result));
     (void)say(status, result.text);
     run_result_done(&result);
-    explicit_bzero(request.odbc, strlen(request.odbc));
+    sql_request_wipe(&request);
     /* Drivers register what they do at exit, and a thread of ours may be in one of them. */
     _exit(status);
 }

@@ -24,7 +24,8 @@ static const struct number_key number_keys[] = {
 };
 
 /* plan and run_id come with every request, for helpers that show them. */
-static const char *const other_keys[] = {"plan", "run_id", "do", "resolved", "transaction", "publish", "pieces", "outputs", "checks", "bounds", "mask"};
+static const char *const other_keys[] = {"plan",    "run_id", "do",      "resolved", "substituted", "transaction",
+                                         "publish", "pieces", "outputs", "checks",   "bounds",      "mask"};
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 
@@ -96,6 +97,24 @@ static enum bf_rc read_secret(const json_t *root, struct sql_request *r, struct 
     if (!json_is_object(resolved) || json_object_size(resolved) != 1)
         return bf_fail(err, BF_INVALID, "the request's \"resolved\" is %s", resolved ? "not {\"odbc\": text}" : "missing");
     return read_text(resolved, "odbc", NULL, &r->odbc, err);
+}
+
+static enum bf_rc read_substituted(const json_t *root, struct sql_request *r, struct bf_error *err)
+{
+    const json_t *list = json_object_get(root, "substituted");
+    if (list && !json_is_array(list))
+        return bf_fail(err, BF_INVALID, "the request's \"substituted\" is no list");
+    size_t n = json_array_size(list);
+    r->substituted = bf_xcalloc(n ? n : 1, sizeof *r->substituted);
+    for (; r->n_substituted < n; r->n_substituted++) {
+        const json_t *item = json_array_get(list, r->n_substituted), *value = json_object_get(item, "value");
+        const json_t *secret = json_object_get(item, "secret");
+        if (json_object_size(item) != 2 || !json_is_boolean(secret) || !json_is_string(value) || has_nul(value))
+            return bf_fail(err, BF_INVALID, "item %zu of the request's \"substituted\" is not {\"secret\": true or false, \"value\": text}",
+                           r->n_substituted + 1);
+        r->substituted[r->n_substituted] = (struct sql_substituted){bf_xstrdup(json_string_value(value)), json_is_true(secret)};
+    }
+    return BF_OK;
 }
 
 char *sql_request_table(const struct sql_request *r, const char *table, const char *kind, int64_t token)
@@ -210,6 +229,8 @@ static enum bf_rc read_request(json_t *root, struct sql_request *r, struct bf_er
         if (!known_key(json_object_iter_key(it)))
             return bf_fail(err, BF_UNSUPPORTED, "the request's key \"%.32s\" is not supported yet", json_object_iter_key(it));
     enum bf_rc rc = read_secret(root, r, err);
+    if (rc == BF_OK)
+        rc = read_substituted(root, r, err);
     for (size_t i = 0; rc == BF_OK && i < LENGTH(text_keys); i++)
         rc = read_text(root, text_keys[i].key, text_keys[i].otherwise, (char **)((char *)r + text_keys[i].offset), err);
     for (size_t i = 0; rc == BF_OK && i < LENGTH(number_keys); i++)
@@ -237,15 +258,25 @@ enum bf_rc sql_request_parse(const char *json, size_t len, struct sql_request *r
     return rc;
 }
 
+void sql_request_wipe(struct sql_request *r)
+{
+    if (r->odbc)
+        explicit_bzero(r->odbc, strlen(r->odbc));
+    for (size_t i = 0; i < r->n_substituted; i++)
+        explicit_bzero(r->substituted[i].value, strlen(r->substituted[i].value));
+}
+
 void sql_request_done(struct sql_request *r)
 {
     if (!r)
         return;
     for (size_t i = 0; i < LENGTH(text_keys); i++)
         free(*(char **)((char *)r + text_keys[i].offset));
-    if (r->odbc)
-        explicit_bzero(r->odbc, strlen(r->odbc));
+    sql_request_wipe(r);
     free(r->odbc);
+    for (size_t i = 0; i < r->n_substituted; i++)
+        free(r->substituted[i].value);
+    free(r->substituted);
     sql_pieces_done(&r->script);
     for (size_t i = 0; i < r->n_outputs; i++) {
         free(r->outputs[i].table);

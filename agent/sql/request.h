@@ -20,11 +20,19 @@ struct sql_output {
     char *table, *staged, *old;                /* dotted; owned */
 };
 
+/* A value that stands in the connection string for a reference. */
+struct sql_substituted {
+    char *value;                               /* owned */
+    bool secret;                               /* ${secret:…}; else ${env:…} */
+};
+
 struct sql_request {
     enum sql_do what;
     bool transaction;                          /* all statements in one, effectively once; else one by one, at least once */
     bool swap;                                 /* publish: swap */
     char *odbc;                                /* secret */
+    struct sql_substituted *substituted;       /* secret */
+    size_t n_substituted;
     char *connection;                          /* its name in the plan */
     char *dialect;                             /* "" or what the connection says */
     char *fence_table;                         /* dotted */
@@ -41,6 +49,8 @@ struct sql_request {
 /* Parse a document.  Unknown, missing and doubled keys are errors; texts never quote values.  *ret untouched on failure. */
 enum bf_rc sql_request_parse(const char *json, size_t len, struct sql_request *ret, struct bf_error *err) BF_MUST_CHECK;
 void sql_request_done(struct sql_request *r);
+/* Overwrite what is secret in it, before a process ends without freeing. */
+void sql_request_wipe(struct sql_request *r);
 
 /* The name of a table that belongs to an output at a token, "t__bf_KINDcccccccc_TOKEN": kind is "" (staged), "old_" or "none_".  A
  * checksum of the cluster is in it, because two that share a warehouse count their tokens apart; within one no two attempts have the same.  Owned by the caller. */

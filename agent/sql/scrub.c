@@ -69,8 +69,6 @@ static const char *const open_keys[] = {
 };
 static const char *const password_keys[] = {"pwd", "password", "passwd", "secret", "token", "accesstoken", "authtoken", "privatekey"};
 
-enum { SHORTEST_VALUE = 4 };
-
 static void add_secret(struct scrub *s, const char *text, size_t len)
 {
     if (len)
@@ -83,19 +81,31 @@ static int longest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-void scrub_init(struct scrub *s, const char *odbc)
+static void add_attributes(struct scrub *s, const char *odbc)
 {
-    *s = (struct scrub){0};
-    add_secret(s, odbc, strlen(odbc));
     struct attribute a;
     for (const char *at = odbc; next_attribute(&at, &a);) {
         if (key_in(&a, open_keys, sizeof open_keys / sizeof *open_keys))
             continue;
-        if (a.value_len >= SHORTEST_VALUE || key_in(&a, password_keys, sizeof password_keys / sizeof *password_keys))
+        if (a.value_len >= SCRUB_SHORTEST || key_in(&a, password_keys, sizeof password_keys / sizeof *password_keys))
             add_secret(s, a.value, a.value_len);
     }
     if (s->n > 1)
         qsort(s->at, s->n, sizeof *s->at, longest_first);
+}
+
+void scrub_init(struct scrub *s, const char *odbc)
+{
+    *s = (struct scrub){0};
+    add_secret(s, odbc, strlen(odbc));
+    add_attributes(s, odbc);
+}
+
+void scrub_add(struct scrub *s, const char *value, bool always)
+{
+    if (always || strlen(value) >= SCRUB_SHORTEST)
+        add_secret(s, value, strlen(value));
+    add_attributes(s, value);
 }
 
 void scrub_done(struct scrub *s)

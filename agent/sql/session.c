@@ -188,7 +188,8 @@ enum bf_rc session_open(const struct sql_request *r, struct sql_session *ret, st
 {
     struct sql_session x = {0};
     struct bf_error err = {0};
-    struct sql_connect_spec spec = {.odbc = r->odbc, .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = lock_wait_ms(r)};
+    struct sql_connect_spec spec = {.odbc = r->odbc, .substituted = r->substituted, .n_substituted = r->n_substituted,
+                                    .plain = strcmp(r->dialect, "ansi") == 0, .lock_wait_ms = lock_wait_ms(r)};
     session_name(r->cluster, r->attempt, x.name);
     supervise_connecting(CONNECT_MS);
     enum bf_rc rc = sql_connect(&spec, &x.connection, fault);

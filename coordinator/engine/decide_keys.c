@@ -152,6 +152,8 @@ static const char *scope_objection(struct decision *d, const struct op_request *
 
 static const char *name_objection(struct decision *d, const char *name)
 {
+    if (key_name_valid(name) && key_name_reserved(name))
+        return out_printf(d->out, "no key may have the name `%s`; take another", name);
     return key_name_valid(name) ? NULL
          : out_printf(d->out, "`%.128s` is no name of a key: letters, digits, _ . - are possible, at most %d of them", name, KEY_NAME_MAX);
 }

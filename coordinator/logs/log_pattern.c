@@ -132,14 +132,20 @@ static enum bf_rc pattern_compile(struct log_pattern *p, const char *text, uint3
     return BF_OK;
 }
 
+static const char setting_signs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789=";
+
 enum bf_rc log_pattern_new(const char *text, bool regex, bool ignore_case, struct log_pattern **ret, struct bf_error *err)
 {
     if (strlen(text) > LOG_PATTERN_BYTES_MAX)
         return bf_fail(err, BF_LIMIT, "what is searched for has %zu bytes; at most %u are taken", strlen(text), LOG_PATTERN_BYTES_MAX);
+    /* They change how the rest is read, and how long it may take. */
+    if (regex && strncmp(text, "(*", 2) == 0)
+        return bf_fail(err, BF_UNSUPPORTED, "the regular expression begins with a setting, `(*%.*s…`: they are not supported yet; begin with what "
+                       "is searched for, as in `\\(\\*` for the signs themselves", (int)strspn(text + 2, setting_signs), text + 2);
     struct log_pattern *p = bf_xcalloc(1, sizeof *p);
     enum bf_rc rc = BF_OK;
     if (regex && text[0]) {
-        /* \C would split a character, and the limits of (*LIMIT_…) may only be lowered: PCRE2 sees to that. */
+        /* \C would split a character. */
         uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | (ignore_case ? PCRE2_CASELESS : 0);
         rc = pattern_compile(p, text, options, err);
         if (rc == BF_OK && !ignore_case)

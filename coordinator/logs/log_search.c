@@ -42,7 +42,7 @@ static uint32_t frame_forward(struct log_paging *x, uint32_t at)
         if (!x->pattern || log_pattern_match(x->pattern, line.text, line.n))
             log_paging_hit(x, &line);
         at = line.next;
-        if (log_paging_full(x) || expression_too_slow(x))
+        if (log_paging_full(x) || log_paging_late(x) || expression_too_slow(x))
             return at < l->end ? at : FRAME_DONE;
     }
     return FRAME_DONE;
@@ -59,7 +59,7 @@ static uint32_t frame_backward(struct log_paging *x, uint32_t until)
         log_lines_at(l, at - 1, &line);
         if (!x->pattern || log_pattern_match(x->pattern, line.text, line.n))
             log_paging_hit(x, &line);
-        if (log_paging_full(x) || expression_too_slow(x))
+        if (log_paging_full(x) || log_paging_late(x) || expression_too_slow(x))
             return line.from ? line.from : FRAME_DONE;
     }
     return FRAME_DONE;
@@ -99,8 +99,9 @@ static void window_search(struct log_paging *x, struct log_select *select, struc
         const struct log_candidate *one = &select->window.at[i];
         bool same = c->begun && log_key_compare(&one->key, &c->key) == 0;
         uint32_t line = same ? c->key.line : 0;
-        if (line != FRAME_DONE)
-            line = candidate_search(x, one, line);
+        if (line == FRAME_DONE)
+            continue;                            /* of the page before; a page that is late at once gets on nevertheless */
+        line = candidate_search(x, one, line);
         c->begun = true;
         c->key = one->key;
         c->key.line = line;
@@ -126,8 +127,9 @@ static void search(struct log_paging *x, struct log_cursor *c)
         window_search(x, &select, c);
     } while (!x->page->done && !log_paging_full(x) && !log_paging_late(x) && x->page->rc == BF_OK);
     log_select_done(&select);
+    const struct log_cursor follow = {.segment = c->segment, .position = c->position};
     log_cursor_write(c, false, x->page->cursor);
-    log_cursor_write(c, true, x->page->follow);
+    log_cursor_write(&follow, true, x->page->follow);
 }
 
 /* ---- following ---- */
@@ -147,7 +149,8 @@ static void follow_tails(struct log_paging *x, uint64_t attempt, const struct lo
     }
 }
 
-static void follow_frame(struct log_paging *x, const struct log_frame *f, const struct log_place *p)
+/* From byte `at` of its lines on; gives where to go on, or FRAME_DONE. */
+static uint32_t follow_frame(struct log_paging *x, const struct log_frame *f, const struct log_place *p, uint32_t at)
 {
     struct log_store *s = x->reader.store;
     pthread_mutex_lock(&s->lock);
@@ -159,17 +162,19 @@ static void follow_frame(struct log_paging *x, const struct log_frame *f, const 
     }
     pthread_mutex_unlock(&s->lock);
     if (!picked)
-        return;
+        return FRAME_DONE;
     bool ended = p->flags & LOG_FLAG_LAST;
-    if (!ended)
+    uint32_t next = FRAME_DONE;
+    if (!ended && at == 0)
         follow_tails(x, f->attempt, p);
     if (log_select_frame(x->query, p->at_us, p->stream) && frame_load(x, f->attempt, p, true)) {
-        log_paging_cut(x, f->attempt, p, x->lines.cut_bytes);
-        x->max_lines = UINT32_MAX;               /* a frame is told whole */
-        (void)frame_forward(x, 0);
+        if (at == 0)
+            log_paging_cut(x, f->attempt, p, x->lines.cut_bytes);
+        next = frame_forward(x, at);
     }
-    if (ended)
+    if (ended && next == FRAME_DONE)
         follow_tails(x, f->attempt, p);
+    return next;
 }
 
 /* The segment to read at c, and how much of it there is; false when there is nothing behind c. */
@@ -185,7 +190,7 @@ static bool follow_segment(struct log_paging *x, struct log_cursor *c, uint64_t 
         if (segment->id != c->segment) {
             x->page->lost_place = x->page->lost_place || (i == 0 && segment->id > c->segment + 1 && c->segment > 0);
             c->segment = segment->id;
-            c->position = 0;
+            c->position = c->key.line = 0;
         }
         *ret_bytes = segment->bytes;
         found = segment->bytes > 0;
@@ -196,7 +201,6 @@ static bool follow_segment(struct log_paging *x, struct log_cursor *c, uint64_t 
 
 static void follow(struct log_paging *x, struct log_cursor *c)
 {
-    uint32_t max_lines = x->max_lines;
     uint64_t bytes = 0;
     x->page->done = true;
     while (follow_segment(x, c, &bytes)) {
@@ -205,16 +209,16 @@ static void follow(struct log_paging *x, struct log_cursor *c)
         if (found != LOG_FOUND) {                /* a torn end, as after a crash, or a segment that is gone */
             x->page->damaged += found == LOG_DAMAGED;
             c->segment++;
-            c->position = 0;
+            c->position = c->key.line = 0;
             continue;
         }
         struct log_place p = {.offset = f.offset, .at_us = f.at_us, .segment = c->segment, .position = c->position, .n = f.raw_bytes,
                               .stream = f.stream, .flags = f.flags};
-        if (!(f.flags & LOG_FLAG_NAME))
-            follow_frame(x, &f, &p);
-        c->position += LOG_FRAME_BYTES + f.stored_bytes;
-        x->max_lines = max_lines;
-        if (log_paging_full(x) || log_paging_late(x) || x->page->rc != BF_OK) {
+        uint32_t next = f.flags & LOG_FLAG_NAME ? FRAME_DONE : follow_frame(x, &f, &p, c->key.line);
+        c->key.line = next == FRAME_DONE ? 0 : next;
+        if (next == FRAME_DONE)
+            c->position += LOG_FRAME_BYTES + f.stored_bytes;
+        if (next != FRAME_DONE || log_paging_full(x) || log_paging_late(x) || x->page->rc != BF_OK) {
             x->page->done = false;
             break;
         }
@@ -246,7 +250,7 @@ static enum bf_rc query_check(const struct log_query *q, struct bf_error *err)
 
 void log_search_page(struct log_store *s, const struct log_query *q, struct log_page *ret)
 {
-    struct log_paging x = {.query = q, .page = ret, .until_ms = bf_boottime_ms() + LOG_PAGE_MS,
+    struct log_paging x = {.query = q, .page = ret, .until_ms = bf_boottime_ms() + (q->max_ms ? q->max_ms : LOG_PAGE_MS),
                            .max_lines = q->max_lines && q->max_lines < LOG_PAGE_LINES ? q->max_lines : LOG_PAGE_LINES};
     struct log_cursor c;
     bool following = false;

@@ -39,6 +39,7 @@ struct log_query {
     bool backward;                               /* the newest first; without context */
     uint32_t before, after;                      /* lines of context, of the same attempt */
     uint32_t max_lines;                          /* of this page; 0: LOG_PAGE_LINES */
+    int64_t max_ms;                              /* of this page; 0: LOG_PAGE_MS; negative: it ends behind the first line */
     char cursor[LOG_CURSOR_MAX];                 /* "" : from the beginning */
 };
 void log_query_done(struct log_query *q);

@@ -25,7 +25,7 @@ int log_key_compare(const struct log_key *a, const struct log_key *b)
 void log_cursor_write(const struct log_cursor *c, bool follow, char ret[LOG_CURSOR_MAX])
 {
     if (follow)
-        snprintf(ret, LOG_CURSOR_MAX, "f%" PRIu32 "-%" PRIu32, c->segment, c->position);
+        snprintf(ret, LOG_CURSOR_MAX, "f%" PRIu32 "-%" PRIu32 "-%" PRIu32, c->segment, c->position, c->key.line);
     else
         snprintf(ret, LOG_CURSOR_MAX, "s%" PRIu32 "-%" PRIu32 "-%d-%" PRId64 "-%" PRIu64 "-%" PRIu64 "-%" PRIu32, c->segment,
                  c->position, c->begun ? 1 : 0, c->key.at_us, c->key.attempt, c->key.offset, c->key.line);
@@ -37,7 +37,7 @@ bool log_cursor_read(const char *text, bool *ret_follow, struct log_cursor *ret)
     int begun = 0, end = -1;
     bool follow = text[0] == 'f';
     if (follow)
-        (void)sscanf(text, "f%10" SCNu32 "-%10" SCNu32 "%n", &c.segment, &c.position, &end);
+        (void)sscanf(text, "f%10" SCNu32 "-%10" SCNu32 "-%10" SCNu32 "%n", &c.segment, &c.position, &c.key.line, &end);
     else
         (void)sscanf(text, "s%10" SCNu32 "-%10" SCNu32 "-%1d-%20" SCNd64 "-%20" SCNu64 "-%20" SCNu64 "-%10" SCNu32 "%n", &c.segment,
                      &c.position, &begun, &c.key.at_us, &c.key.attempt, &c.key.offset, &c.key.line, &end);

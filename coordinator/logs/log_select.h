@@ -14,7 +14,7 @@ struct log_candidate { struct log_key key; struct log_place place; };
 /* Where a search is. */
 struct log_cursor {
     bool begun;                                  /* key is set */
-    struct log_key key;                          /* the frame to go on in */
+    struct log_key key;                          /* the frame to go on in; a follow uses its line only */
     uint32_t segment, position;                  /* what was written from here on is not searched; of a follow: read next */
 };
 /* false: no cursor of this kind. */

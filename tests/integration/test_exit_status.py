@@ -104,6 +104,15 @@ class ExitStatusTest(unittest.TestCase):
                 seen.add(status)
         self.assertEqual(seen, {0, 1, 2, 3, 5, 6, 7, 124})
 
+    def test_options_that_are_no_text(self):
+        for option in ("--reason", "--request-timeout"):
+            done = subprocess.run([f"{BIN}/bfctl", "pause", self.held, option, b"a\xff", "--config", "nobody.conf"], cwd=self.folder, env=self.cluster.env,
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stderr), (2, f"bfctl: error: what is given to {option} is no UTF-8 text\n"))
+        done = subprocess.run([f"{BIN}/bfctl", "pools", "--config", b"n\xff.conf"], cwd=self.folder, env=self.cluster.env, capture_output=True, timeout=60,
+                              check=False)
+        self.assertNotIn(b"UTF-8", done.stderr)      # a file's name may be any bytes
+
     def test_what_an_agent_runs(self):
         runs = self.cluster.json("describe", "agent", "agent-1")["runs"]
         self.assertIn((self.held, "load"), {(r["backfill"], r["step"]) for r in runs})

@@ -181,6 +181,32 @@ class AccessTest(KeysTest):
         self.assertEqual((row["source"], row["plans"]), ("config", ["only-this"]))
 
 
+    def test_a_reload_without_an_admin_changes_nothing(self):
+        """A file that was emptied or cut short is valid, but would lock everybody out until a restart."""
+        text = self.read("c", "coordinator.conf")
+        reloads = lambda what: self.read("c", "log", "coordinator.log").count(f"event={what}")  # noqa: E731
+        try:
+            for short in ("", text[:text.index("keys:")]):
+                before = reloads("reload_failed")
+                self.write("c/coordinator.conf", short)
+                self.cluster.kill("coordinator", signal.SIGHUP)
+                wait_until("the refusal", lambda n=before: reloads("reload_failed") > n)
+                self.assertIn("the file has no admin without scopes", self.read("c", "log", "coordinator.log"))
+                self.ctl("keys", "list")
+            # Where a command made an admin, the file may be without.
+            second, before = self.key("spare", "admin"), reloads("reloaded")
+            self.cluster.kill("coordinator", signal.SIGHUP)
+            wait_until("the reload", lambda: reloads("reloaded") > before)
+            self.ctl("keys", "list", conf=second)
+            self.ctl("keys", "list", status=7)
+        finally:
+            before = reloads("reloaded")
+            self.write("c/coordinator.conf", text)
+            self.cluster.kill("coordinator", signal.SIGHUP)
+            wait_until("the reload", lambda: reloads("reloaded") > before)
+        self.ctl("keys", "revoke", "spare", "--yes")
+
+
 class RevocationTest(KeysTest):
     def test_in_mid_session(self):
         backfill = self.cluster.create(self.plan("followed"))
@@ -244,6 +270,9 @@ class RevocationTest(KeysTest):
                 (["dora2", "--role", "boss", "--public", self.public()], 2, "unknown role 'boss'"),
                 (["dora2", "--role", "viewer"], 2, "--out FILE"), (["do ra", "--role", "viewer", "--public", self.public()], 2, "no name of a key"),
                 (["dora2", "--role", "agent", "--plan", "x", "--public", self.public()], 2, "has no scopes"),
+                (["coordinator", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `coordinator`"),
+                ([".", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `.`"),
+                (["..", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `..`"),
                 (["dora2", "--role", "viewer", "--plan", "a b", "--public", self.public()], 2, "no name of a plan")):
             self.assertIn(says, self.ctl("keys", "create", *words, status=status).stderr)
         file = self.path("dora.key")
@@ -291,6 +320,23 @@ class RotationTest(KeysTest):
         self.ctl("keys", "rotate", conf=conf)
         self.assertIn(public, self.read("iris.key"))
         self.ctl("backfill", "list", conf=conf)
+
+    def test_what_a_rotation_left_that_was_killed_while_it_wrote_is_replaced(self):
+        conf, file = self.key("olga", "viewer"), self.path("olga.key")
+        for left in ("", "public: half"):
+            os.close(os.open(file + ".new", os.O_CREAT, 0o600))
+            self.write("olga.key.new", left)
+            old = self.read("olga.key")
+            done = self.ctl("keys", "rotate", conf=conf)
+            self.assertIn("olga.key.new holds no pair of keys", done.stderr)
+            self.assertNotEqual(self.read("olga.key"), old)
+            self.assertEqual([n for n in os.listdir(self.folder) if n.startswith("olga.key.")], [])
+            self.ctl("backfill", "list", conf=conf)
+        # A pair that others can read may be the one that the coordinator knows.
+        self.ctl("keys", "generate", "--out", file + ".new")
+        os.chmod(file + ".new", 0o644)
+        self.assertIn("chmod 600", self.ctl("keys", "rotate", conf=conf, status=2).stderr)
+        self.assertIn("secret: ", self.read("olga.key.new"))
 
     def test_the_servers_key(self):
         """Agents that pin both keys go on with what they run while the coordinator changes to the other."""

@@ -90,7 +90,8 @@ class SecretsTest(unittest.TestCase):
     def cluster(self, **options):
         directory = os.path.join(self.folder, "cluster")
         allow = ["BF_SQL_FAILPOINT", *options.pop("allow_env", [])]
-        with Cluster(directory, agents=1, slots=4, allow_env=allow, env={"BF_SQL_FAILPOINT": "after_claim:stop"}, **options) as cluster:
+        env = {"BF_SQL_FAILPOINT": "after_claim:stop", **options.pop("extra_env", {})}
+        with Cluster(directory, agents=1, slots=4, allow_env=allow, env=env, **options) as cluster:
             try:
                 yield cluster
             finally:
@@ -193,6 +194,21 @@ class SecretsTest(unittest.TestCase):
                 said = self.words(cluster, backfill)
                 self.assertIn("password authentication failed", said)
                 self.expect_nowhere(cluster, backfill)
+
+    def test_a_value_is_not_told_whatever_attribute_it_came_to(self):
+        """Drivers' names and ports are shown, but not what a reference put in their place."""
+        self.secret("warehouse/pw", self.canary)
+        settings = f"connection_env: [CANARY_DSN]\nallow_secrets: [warehouse/pw]\nsecrets_dir: {self.secrets}\n"
+        with self.cluster(agent=settings, extra_env={"CANARY_DSN": f"Driver=None;PWD={self.canary}"}) as cluster:
+            for reference in ("Driver={${env:CANARY_DSN}}", "Driver=${secret:warehouse/pw}", "Driver={${secret:warehouse/pw}};Port=1"):
+                backfill = self.create(cluster, reference)
+                with open(self.fifo, "w", encoding="ascii") as f:
+                    f.write("go on\n")
+                wait_until("the end", lambda bf=backfill: cluster.state(bf) not in ("running", "queued"))
+                said = self.words(cluster, backfill)
+                self.assertIn("Can't open lib '***'", said)
+                self.assertNotIn(self.canary, said)
+                self.assertEqual(files_with(cluster.dir, self.canary), [])
 
     def test_what_is_not_allowed_is_refused_by_name(self):
         self.secret("warehouse/dsn", self.canary)

@@ -85,7 +85,7 @@ static void expect_references(const struct agent_config *config, const struct re
     for (size_t i = 0; i < n; i++) {
         struct bf_buf out = {0};
         struct bf_error err = {0};
-        cr_expect_eq(reference_resolve(config, cases[i].text, own, &out, &err), cases[i].rc, "%s: %s", cases[i].text, err.text);
+        cr_expect_eq(reference_resolve(config, cases[i].text, own, &out, NULL, &err), cases[i].rc, "%s: %s", cases[i].text, err.text);
         if (cases[i].rc == BF_OK)
             cr_expect_str_eq(bf_buf_cstr(&out), cases[i].says, "%s: %s", cases[i].text, bf_buf_cstr(&out));
         else
@@ -230,6 +230,21 @@ Test(agent_helper, input_is_the_specification_with_ids_and_what_was_resolved)
         }
 }
 
+Test(agent_helper, a_warehouse_is_told_which_values_were_put_in)
+{
+    struct step_ref refs[] = {{"odbc", "Driver={${env:DSN}};Port=${secret:var};PWD=plain"}};
+    const struct agent_config config = config_of(NULL);
+    struct assignment a = call("{}", refs, 1);
+    struct bf_error err = {0};
+    int fd = -1;
+    a.kind = STEP_SQL;
+    cr_assert_eq(helper_open_input(&config, &a, own, &fd, &err), BF_OK, "%s", err.text);
+    json_t *root = read_input(fd), *want = json_pack("[{sbss}{sbss}]", "secret", 0, "value", "host=db;PWD=canary", "secret", 1, "value", "canary two");
+    cr_expect(json_equal(json_object_get(root, "substituted"), want));
+    json_decref(want);
+    json_decref(root);
+}
+
 Test(agent_helper, what_cannot_be_told_is_refused)
 {
     static struct step_ref denied[] = {{"odbc", "${env:HIDDEN}"}};
@@ -238,6 +253,7 @@ Test(agent_helper, what_cannot_be_told_is_refused)
         {"{\"a\":1,\"a\":2}", 0, BF_INVALID, "duplicate"},
         {"{\"token\":9}", 0, BF_INVALID, "has the key `token`"},
         {"{\"resolved\":{}}", 0, BF_INVALID, "has the key `resolved`"},
+        {"{\"substituted\":[]}", 0, BF_INVALID, "has the key `substituted`"},
         {"{}", 1, BF_DENIED, "HIDDEN is not allowed on agent a1"},
     };
     const struct agent_config config = config_of(NULL);

@@ -35,7 +35,10 @@ Test(bfctl_yaml, block_style)
         {"[0.5, 1e30, -2.5e-7]", "- 0.5\n- 1.0e30\n- -2.4999999999999999e-7\n"},
         {"{\"on\": 1, \"a b\": 2, \"7\": 3}", "\"on\": 1\na b: 2\n\"7\": 3\n"},
         /* What a terminal acts on: escape, delete, a C1 control, and a turn of the direction of writing. */
-        {"[\"\\u001b[31m\\u007f\\u009b\\u202e\"]", "- \"\\u001B[31m\\u007F\\u009B\\u202E\"\n"}};
+        {"[\"\\u001b[31m\\u007f\\u009b\\u202e\"]", "- \"\\u001B[31m\\u007F\\u009B\\u202E\"\n"},
+        /* What YAML does not print, beside what it does. */
+        {"[\"\\ufffe\\uffff\\ufffd\", \"\\ufdd0\\ufdef\\ufdf0\", \"\\ud83f\\udffe\\udbff\\udfff\\ud83d\\ude00\"]",
+         "- \"\\uFFFE\\uFFFF\xef\xbf\xbd\"\n- \"\\uFDD0\\uFDEF\xef\xb7\xb0\"\n- \"\\U0001FFFE\\U0010FFFF\xf0\x9f\x98\x80\"\n"}};
     for (size_t i = 0; i < LEN(rows); i++) {
         char *yaml = written(rows[i].json);
         if (!strstr(rows[i].json, "1e30"))

@@ -69,6 +69,21 @@ Test(coordinator_config, everything_is_read)
     coordinator_config_done(&c);
 }
 
+Test(coordinator_config, paths_that_the_file_does_not_give_are_beside_it)
+{
+    struct coordinator_config c;
+    struct bf_error err = {0};
+    char want[3][96];
+    static const char *const names[] = {"store", "logs", "keys/coordinator.key"};
+    for (size_t i = 0; i < 3; i++)
+        snprintf(want[i], sizeof want[i], "%s/%s", dir, names[i]);
+    cr_assert_eq(read_text("pools: {}\n", &c, &err), BF_OK, "%s", err.text);
+    cr_expect_str_eq(c.store, want[0]);
+    cr_expect_str_eq(c.log_dir, want[1]);
+    cr_expect_str_eq(c.key_file, want[2]);
+    coordinator_config_done(&c);
+}
+
 Test(coordinator_config, what_is_wrong_is_named)
 {
     static const struct { const char *text, *says; } cases[] = {
@@ -81,6 +96,8 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"keys:\n  - {name: a, role: agent}\n", "`key`"},
         {"keys:\n  - {name: a, role: root, key: \"" KEY_1 "\"}\n", "root"},
         {"keys:\n  - {name: a, role: agent, key: \"short\"}\n", "Z85"},
+        {"keys:\n  - {name: coordinator, role: agent, key: \"" KEY_1 "\"}\n", "no key may have the name `coordinator`"},
+        {"keys:\n  - {name: .., role: agent, key: \"" KEY_1 "\"}\n", "no key may have the name `..`"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\", colour: red}\n", "colour"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: a, role: agent, key: \"" KEY_2 "\"}\n", "twice"},
         {"keys:\n  - {name: a, role: agent, key: \"" KEY_1 "\"}\n  - {name: b, role: admin, key: \"" KEY_1 "\"}\n", "same key"},

@@ -190,6 +190,49 @@ Test(log_search, following_tells_whole_lines_and_the_rest_when_a_log_ends)
     cr_expect(page.done);
 }
 
+/* Pages that are late from the start: each ends behind one line, and the next goes on with the line after it. */
+Test(log_search, a_page_that_is_late_ends_within_a_frame_and_no_line_is_lost)
+{
+    static const char *const want[] = {"abcd", "dcba", "abcd"};
+    char cursor[LOG_CURSOR_MAX], follow[LOG_CURSOR_MAX];
+    ask((struct log_query){0}, NULL, "");
+    memcpy(follow, page.follow, sizeof follow);
+    SAY(2, 10, "a\nb\nc\n");
+    SAY(2, 11, "d\n");
+    for (int how = 0; how < 3; how++) {          /* forward, backward, following */
+        char lines[8] = "";
+        snprintf(cursor, sizeof cursor, "%s", how == 2 ? follow : "");
+        for (int pages = 0; (pages == 0 || !page.done) && pages < 10; pages++) {
+            const char *line = ask((struct log_query){.max_ms = -1, .backward = how == 1}, NULL, cursor);
+            cr_expect(strlen(line) <= 1, "%d: %s", how, line);
+            if (strlen(line) == 1 && strlen(lines) < sizeof lines - 1)
+                strncat(lines, line, 1);
+            memcpy(cursor, page.cursor, sizeof cursor);
+        }
+        cr_expect_str_eq(lines, want[how]);
+        cr_expect(page.done);
+    }
+}
+
+Test(log_search, following_a_frame_of_more_lines_than_a_page_has_room_for)
+{
+    enum { LINES = 9000 };
+    BF_AUTO_FREE char *text = bf_xcalloc(LINES + 1, 2);
+    ask((struct log_query){0}, NULL, "");
+    char cursor[LOG_CURSOR_MAX];
+    memcpy(cursor, page.follow, sizeof cursor);
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(text + 2 * i, "x\n", 2);
+    SAY(2, 10, text);
+    size_t lines = 0;
+    for (int pages = 0; (pages == 0 || !page.done) && pages < 100; pages++) {
+        for (const char *at = ask((struct log_query){0}, NULL, cursor); *at; at++)
+            lines += *at == 'x';
+        memcpy(cursor, page.cursor, sizeof cursor);
+    }
+    cr_expect_eq(lines, (size_t)LINES);
+}
+
 Test(log_search, gaps_and_damage_are_said_and_passed_over)
 {
     char path[128];
@@ -301,6 +344,13 @@ Test(log_pattern, mistakes_have_a_place_and_slow_expressions_give_up)
     struct bf_error err = {0};
     cr_expect_eq(log_pattern_new("ab[c", true, false, &p, &err), BF_INVALID);
     cr_expect_not_null(strstr(err.text, "at character 5"), "%s", err.text);
+    static const char *const settings[] = {"(*LIMIT_MATCH=1)x", "(*UTF)x", "(*NO_JIT)x", "(*"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        cr_expect_eq(log_pattern_new(settings[i], true, false, &p, &err), BF_UNSUPPORTED);
+        cr_expect_not_null(strstr(err.text, i ? "`(*" : "`(*LIMIT_MATCH=1…`"), "%s", err.text);
+    }
+    cr_assert_eq(log_pattern_new("(*UTF)x", false, false, &p, &err), BF_OK);       /* a text */
+    log_pattern_free(p);
     cr_assert_eq(log_pattern_new("(x+x+)+[yz]", true, false, &p, &err), BF_OK);
     static const char xs[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     cr_expect_not(log_pattern_match(p, (const uint8_t *)xs, sizeof xs - 1));

@@ -35,6 +35,28 @@ Test(sql_scrub, secrets_become_stars)
     check(odbc, whole, false, "got \"***\"");
 }
 
+Test(sql_scrub, what_came_for_a_reference_is_out_under_any_attribute)
+{
+    static const struct { const char *value; bool secret; const char *text, *want; } cases[] = {
+        {"hunter2", false, "Can't open lib 'hunter2' : file not found", "Can't open lib '***' : file not found"},
+        {"hunter2", true, "Can't open lib 'hunter2'", "Can't open lib '***'"},
+        {"x7", true, "port x7 of SQLite3", "port *** of SQLite3"},
+        {"x7", false, "port x7 of SQLite3", "port x7 of SQLite3"},
+        {"", true, "nothing", "nothing"},
+        {"Driver=Other;PWD={hun;ter2}", false, "no hun;ter2 in Other", "no *** in Other"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scrub s;
+        BF_AUTO_FREE char *string = bf_xasprintf("Driver={%s};Port=%s;Timeout=2000", cases[i].value, cases[i].value);
+        BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
+        scrub_init(&s, string);
+        scrub_add(&s, cases[i].value, cases[i].secret);
+        scrub_put(&s, cases[i].text, strlen(cases[i].text), false, &b);
+        cr_expect_str_eq(bf_buf_cstr(&b), cases[i].want);
+        scrub_done(&s);
+    }
+}
+
 Test(sql_scrub, a_cut_text_does_not_end_in_half_a_secret)
 {
     const char *string = "PWD=0123456789";
