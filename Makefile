@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak
+.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak
 .DEFAULT_GOAL := all
 
 all:
@@ -16,7 +16,13 @@ all:
 	@cmake --preset release $(call configure,release) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build $(BUILD) -j $(JOBS)
 
-demo: all
+# What a demo runs, and no test.
+programs:
+	@mkdir -p build
+	@cmake --preset release $(call configure,release) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS) --target bfctl bfcoordinator bfagent bf-sql bf-http
+
+demo: programs
 	@WAREHOUSE='$(WAREHOUSE)' BUILD=$(BUILD) examples/retail/demo.sh
 
 test: all

@@ -41,6 +41,15 @@ def find_program(name, *patterns):
     return found
 
 
+def is_alive(pid):
+    """Whether a process still holds anything: a zombie does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Server:
     """A server process in a scratch folder, up when the constructor returns."""
 
@@ -89,13 +98,16 @@ class Server:
             return False
 
     def kill(self):
-        """As a crash would end it."""
-        for pid in self.pids():
+        """As a crash would end it: nothing of it is left when this returns, also of what was being forked."""
+        os.kill(self.process.pid, signal.SIGSTOP)            # it forks no more
+        pids = self.pids()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait(60)
+        wait_until("the server's processes to be gone", lambda: not any(map(is_alive, pids)))
 
     def pids(self):
         """The server's processes, the first one first."""
