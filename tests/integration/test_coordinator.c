@@ -27,7 +27,7 @@ extern char **environ;
 
 struct site {
     char dir[64], config[96], log[96];
-    struct key_pair server, agent, admin;
+    struct key_pair server, agent, admin, other;
     void *context;
     pid_t pid;
     char api[64], fleet[64], logs[64];
@@ -48,9 +48,8 @@ static void write_file(const char *path, const char *fmt, ...)
 
 static void configure(const struct site *s, bool with_admin, unsigned slots)
 {
-    char admin[200] = "";
-    if (with_admin)
-        snprintf(admin, sizeof admin, "  - {name: admin, role: admin, key: \"%s\"}\n", s->admin.public_text);
+    char admin[200];                             /* one there must be, or a reload is refused */
+    snprintf(admin, sizeof admin, "  - {name: admin, role: admin, key: \"%s\"}\n", with_admin ? s->admin.public_text : s->other.public_text);
     write_file(s->config,
                "api: tcp://127.0.0.1:*\nfleet: tcp://127.0.0.1:*\nlogs: tcp://127.0.0.1:*\nstore: store\nlog_dir: logs\n"
                "key_file: coordinator.key\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
@@ -68,6 +67,7 @@ static struct site *site_new(void)
     s->server = key_pair_new();
     s->agent = key_pair_new();
     s->admin = key_pair_new();
+    s->other = key_pair_new();
     char key[96];
     snprintf(key, sizeof key, "%s/coordinator.key", s->dir);
     write_file(key, "public: %s\nsecret: %s\n", s->server.public_text, s->server.secret_text);

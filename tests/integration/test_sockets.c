@@ -469,7 +469,7 @@ Test(sockets, changes_of_what_selectors_pick_are_handed_on_and_dry_runs_are_not)
     dry_run = true;
     for (size_t i = 0; i < n; i++)
         cr_expect_eq(ask_of(w, &p, verbs[i], "load", NULL), BF_OK, "%s", op_verb_name(verbs[i]));
-    cr_expect_eq(ask_of(w, &p, OP_CREATE, NULL, NULL), BF_UNSUPPORTED, "what cannot be tried");
+    cr_expect_eq(ask_of(w, &p, OP_AGENT_DRAIN, NULL, NULL), BF_UNSUPPORTED, "what cannot be tried");
     dry_run = false;
     cr_assert_eq((uint64_t)w->commands, n, "a dry run is no change");
     cr_assert_eq((uint64_t)w->queries, queries + n);
