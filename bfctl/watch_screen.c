@@ -1,7 +1,9 @@
 /* Cells on a terminal, and keys from it.
  *
- * ncurses compares each frame with the one before and writes the difference.  It sees to SIGTSTP and SIGWINCH itself; a stop that it
- * cannot see (SIGSTOP) is noticed by the SIGCONT after it, and everything is drawn anew. */
+ * ncurses compares each frame with the one before and writes the difference.  It sees to SIGWINCH itself.  SIGTSTP it would see to as
+ * well, but it ignores it for as long as it writes a frame, and a stop that is asked for meanwhile is lost: so the stop is noted here,
+ * and carried out between two frames.  A stop that nobody can note (SIGSTOP) is seen by the SIGCONT after it.  After either everything
+ * is drawn anew. */
 #define NCURSES_NOMACROS 1
 #define NCURSES_WIDECHAR 1
 #include "bfctl/watch_screen.h"
@@ -23,9 +25,9 @@ enum { N_ENDINGS = sizeof endings / sizeof endings[0] };
 static struct {
     SCREEN *term;
     bool color;
-    struct sigaction before[N_ENDINGS], before_abort, before_continue;
+    struct sigaction before[N_ENDINGS], before_abort, before_continue, before_stop;
 } screen;
-static volatile sig_atomic_t asked_to_end, continued;
+static volatile sig_atomic_t asked_to_end, asked_to_stop, continued;
 
 bool watch_screen_possible(void)
 {
@@ -37,6 +39,12 @@ bool watch_screen_possible(void)
 static void on_end(int number)
 {
     asked_to_end = number;
+}
+
+static void on_stop(int number)
+{
+    (void)number;
+    asked_to_stop = 1;
 }
 
 static void on_continue(int number)
@@ -55,10 +63,14 @@ static void on_abort(int number)
 static void take_signals(void)
 {
     struct sigaction end = {.sa_handler = on_end}, abort_too = {.sa_handler = on_abort}, cont = {.sa_handler = on_continue};
+    struct sigaction stop = {.sa_handler = on_stop};
     for (int i = 0; i < N_ENDINGS; i++)
         sigaction(endings[i], &end, &screen.before[i]);
     sigaction(SIGABRT, &abort_too, &screen.before_abort);
     sigaction(SIGCONT, &cont, &screen.before_continue);
+    sigaction(SIGTSTP, &stop, &screen.before_stop);
+    if (screen.before_stop.sa_handler == SIG_IGN)
+        sigaction(SIGTSTP, &screen.before_stop, NULL);     /* nobody could continue it */
 }
 
 static void give_signals_back(void)
@@ -67,6 +79,22 @@ static void give_signals_back(void)
         sigaction(endings[i], &screen.before[i], NULL);
     sigaction(SIGABRT, &screen.before_abort, NULL);
     sigaction(SIGCONT, &screen.before_continue, NULL);
+    sigaction(SIGTSTP, &screen.before_stop, NULL);
+}
+
+/* Between two frames: the terminal as it was, the stop itself, and the handler again once it is over. */
+static void stop_if_asked(void)
+{
+    struct sigaction as_usual = {.sa_handler = SIG_DFL}, noted;
+    if (!asked_to_stop)
+        return;
+    endwin();
+    sigaction(SIGTSTP, &as_usual, &noted);
+    raise(SIGTSTP);
+    sigaction(SIGTSTP, &noted, NULL);
+    asked_to_stop = 0;
+    continued = 1;
+    raise(SIGWINCH);                             /* one that came meanwhile was for those that had the terminal */
 }
 
 int watch_screen_signal(void)
@@ -99,7 +127,7 @@ static void begin_color(void)
 bool watch_screen_open(void)
 {
     take_signals();                              /* before ncurses, which leaves those alone that are taken */
-    asked_to_end = continued = 0;
+    asked_to_end = asked_to_stop = continued = 0;
     screen.term = newterm(NULL, stdout, stdin);
     const char *place = screen.term ? tigetstr("cup") : NULL;
     if (!place || (intptr_t)place == -1) {
@@ -177,6 +205,7 @@ int watch_screen_key(int wait_ms)
         {KEY_RESIZE, WATCH_REDRAW}, {12, WATCH_REDRAW}};
     timeout(wait_ms);
     int got = getch();
+    stop_if_asked();
     if (got == ERR)
         return continued ? WATCH_REDRAW : WATCH_NOTHING;
     if (got == 12)

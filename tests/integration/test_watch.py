@@ -228,12 +228,16 @@ class WatchTest(unittest.TestCase):
         def state():
             with open(f"/proc/{pid}/stat", encoding="ascii") as f:
                 return f.read().rsplit(")", 1)[1].split()[0]
-        def stopped():
-            # Twice in many runs the first of these keys stopped nothing, for a reason that is not known yet.
-            if state() != "T":
-                t.keys(b"\x1a")
-            return state() == "T"
-        wait_until("the stop", stopped, every=1.0)
+
+        def writes():
+            with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+                return f.read().split()[1:2] == ["0x1"]             # write(1, ...), on any machine
+
+        # The flow is held first (^S), so that the key finds it in the middle of writing a frame.
+        t.keys(b"\x13")
+        wait_until("a frame that cannot be written", writes)
+        t.keys(b"\x1a")
+        wait_until("the stop", lambda: state() == "T")
         self.assertEqual(t.settings(), t.before)
         self.assertTrue(t.read().count(NORMAL) == 1)
         with open(go, "w", encoding="utf-8"):
