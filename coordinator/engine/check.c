@@ -207,7 +207,7 @@ static bool check_keys(const struct engine *e, struct bf_error *err)
         keys += k->role != KEY_ENROL;
         tokens += k->role == KEY_ENROL;
     }
-    return (keys == e->keys_by_name.n && tokens == e->tokens_by_name.n) || broken(err, "live keys are miscounted", (uint32_t)keys);
+    return (keys == e->keys.by_name.n && tokens == e->keys.tokens_by_name.n) || broken(err, "live keys are miscounted", (uint32_t)keys);
 }
 
 bool engine_check(const struct engine *e, bool deep, struct bf_error *err)

@@ -71,9 +71,9 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
-    bf_smap_free(&e->keys_by_key);
-    bf_smap_free(&e->keys_by_name);
-    bf_smap_free(&e->tokens_by_name);
+    bf_smap_free(&e->keys.by_key);
+    bf_smap_free(&e->keys.by_name);
+    bf_smap_free(&e->keys.tokens_by_name);
     bf_smap_free(&e->plans_by_key);
     bf_smap_free(&e->newest_by_plan);
     bf_smap_free(&e->agents_by_key);
