@@ -122,8 +122,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_plan_history = {
     .usage = "plan history NAME [-o table|wide|json|yaml|name] [options]",
-    .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS counts\n"
-             "what changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
+    .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS "
+             "counts\nwhat changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
              "BY and REASON are those of the backfill that used the version first.",
     .examples = "  bfctl plan history orders-rebuild\n  bfctl plan history orders-rebuild -o json",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),

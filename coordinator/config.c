@@ -230,8 +230,8 @@ static enum bf_rc check_room(const struct coordinator_config *c, const char *pat
 {
     const unsigned long long least = 4ull * TURN_DETAILS_BYTES_MAX, reserve = c->store_reserve_bytes, most = c->store_max_bytes;
     if (reserve < least)
-        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be at least %llu bytes (%lluMi), else the results of one turn may "
-                       "not fit when the store is low", path, reserve, least, least >> 20);
+        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be at least %llu bytes (%lluMi), else the results of one turn "
+                       "may not fit when the store is low", path, reserve, least, least >> 20);
     if (reserve >= most)
         return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be less than store_max (%llu bytes), else there is never room "
                        "for a backfill; raise store_max or lower store_reserve", path, reserve, most);

@@ -255,7 +255,8 @@ void view_put_progress(const struct view_source *v, const struct backfill_view *
     json_object_set_new(j, "weight", !tallies->complete ? json_null() : json_pack("{s:o, s:o, s:o, s:o}", "done_ms", whole_ms(p.done_ms),
                         "total_ms", whole_ms(p.total_ms), "left_ms", whole_ms(p.left_ms), "guessed_ms", whole_ms(p.guessed_ms)));
     json_object_set_new(j, "rate", !rate ? json_null() : json_pack("{s:f, s:f, s:I}", "per_minute",
-                        (double)p.ends * 60e6 / (double)p.window_us, "parallel", p.parallel, "window_ms", (json_int_t)(p.window_us / 1000)));
+                        (double)p.ends * 60e6 / (double)p.window_us, "parallel", p.parallel, "window_ms",
+                        (json_int_t)(p.window_us / 1000)));
     json_object_set_new(j, "eta", !eta ? json_null() : json_pack("{s:I, s:I, s:o, s:o, s:o}", "low_ms", (json_int_t)p.low_ms, "high_ms",
                         (json_int_t)p.high_ms, "low_at", view_time(v->wall_us + p.low_ms * 1000), "high_at",
                         view_time(v->wall_us + p.high_ms * 1000), "chain_ms", whole_ms(p.chain_ms)));

@@ -160,11 +160,13 @@ void audit_check_first(struct audit_check *c, const struct audit_entry *e, const
     c->first = e->index;
     if (start && e->index > start->index + 1)
         tell(c,
-             "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing says that older ones were let go",
+             "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing "
+                                                                                            "says that older ones were let go",
              start->index + 1, e->index - 1, e->index);
     else if (start && !same(e->prev, start->hash))
         tell(c, start->index ? "record %" PRIu64 " is not chained to the anchor before it"
-                             : "record %" PRIu64 " is not chained to the beginning of this cluster's trail: it is of another cluster", e->index);
+                             : "record %" PRIu64 " is not chained to the beginning of this cluster's trail: it is of another cluster",
+                             e->index);
     if (start && start->index && e->index <= start->index)
         tell(c, "record %" PRIu64 " stands before the anchor %" PRIu64, e->index, start->index);
     check_own(c, e);

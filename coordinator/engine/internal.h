@@ -55,7 +55,8 @@ void edges_derive(struct engine *e, struct backfill *b);                        
 void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
 void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
 void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
-void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each rule */
+void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each
+                                                                                     rule */
 void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
 void edges_forget_due(struct engine *e, struct backfill *b);                      /* its backoffs and gates: nothing of it is due */
 /* After base state of many instances was changed: close the gates whose upstream is not done any more (base state itself), and derive

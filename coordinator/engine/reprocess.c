@@ -45,7 +45,8 @@ static bool was_begun(const struct instance *in)
 static enum reuse_verdict judge(const struct walk *w, uint32_t step, const struct backfill *b, uint32_t number)
 {
     const struct instance *in = &b->instances[number];
-    bool failed = in->state == INSTANCE_FAILED || (in->state == INSTANCE_CANCELLED && in->attempts > 0 && failed_of_itself(w->e, b, number));
+    bool failed = in->state == INSTANCE_FAILED || (in->state == INSTANCE_CANCELLED && in->attempts > 0 &&
+                                                   failed_of_itself(w->e, b, number));
     if (!instance_satisfied(in) && !failed)
         return REUSE_NEW;
     if (memcmp(b->plan->steps[in->step].hash, w->plan->steps[step].hash, PLAN_HASH_BYTES) != 0 && !BF_PLANTED("reuse_other_version"))

@@ -123,7 +123,8 @@ static struct world *world_new(void)
     cr_assert_eq(zap_open(w->table, N_WHO, &w->zap, &err), BF_OK, "%s", err.text);
     const struct fleet_options fleet = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key};
     const struct api_options api = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key,
-                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query, .permit = permit, .gone = gone}};
+                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query, .permit = permit,
+                                              .gone = gone}};
     const struct logs_options logs = {.endpoint = "tcp://127.0.0.1:*", .dir = w->dir, .secret_key = w->server.secret_key,
                                       .keep_bytes = 64 << 20};
     cr_assert_eq(fleet_open(w->zap, &fleet, &w->fleet, &err), BF_OK, "%s", err.text);

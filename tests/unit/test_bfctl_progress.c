@@ -56,7 +56,8 @@ Test(bfctl_progress, eta)
         {2, {{"running", 900, 60000}, {"running", 1000, 61000}}, 0, 0},
         {2, {{"running", 100, 60000}, {"running", 100, 60000}}, -1, -1},
         /* Ten a second, with an hour without an answer, or paused, between. */
-        {5, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}, {"running", 110, 3600000}, {"running", 120, 3601000}}, 87990, 88000},
+        {5, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}, {"running", 110, 3600000}, {"running", 120, 3601000}}, 87990,
+         88000},
         {5, {{"running", 100, 0}, {"running", 110, 1000}, {"paused", 110, 2000}, {"running", 110, 3600000}, {"running", 120, 3601000}},
          87990, 88000},
         {3, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}}, -1, -1},                /* nothing while nobody answers */
@@ -303,7 +304,8 @@ Test(bfctl_progress, many_steps)
     bf_buf_clear(&text);
     json_t *nearly = imported(259), *over = imported(260);
     progress_view(nearly, &look, NULL, &text);
-    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"), "individuals_of_the_chromosome_ID0000259 . 0/1\n… and 259 more (259 done)\n");
+    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"),
+                     "individuals_of_the_chromosome_ID0000259 . 0/1\n… and 259 more (259 done)\n");
     bf_buf_clear(&text);
     progress_view(over, &look, NULL, &text);
     cr_expect(strstr(bf_buf_cstr(&text), "busy\n260 steps (260 done)\n"), "%s", bf_buf_cstr(&text));
@@ -355,7 +357,8 @@ Test(bfctl_progress, no_color_without_asking)
 Test(bfctl_progress, times)
 {
     static const struct { const char *text; int64_t ms; const char *shown; } rows[] = {
-        {"1970-01-01T00:00:01.500000Z", 1500, "1970-01-01 00:00:01Z"}, {"2024-01-31T06:00:00.000001Z", 1706680800000, "2024-01-31 06:00:00Z"},
+        {"1970-01-01T00:00:01.500000Z", 1500, "1970-01-01 00:00:01Z"}, {"2024-01-31T06:00:00.000001Z", 1706680800000,
+                                                                        "2024-01-31 06:00:00Z"},
         {"2024-02-30T06:00:00.000000Z", -1, "2024-02-30 06:00:00Z"}, {"2024", -1, "-"}, {"", -1, "-"}, {NULL, -1, "-"}};
     for (size_t i = 0; i < LEN(rows); i++) {
         char shown[RENDER_TIME_MAX];
@@ -382,8 +385,9 @@ Test(bfctl_progress, halted)
     json_object_set_new(status, "halted", json_string("halted by a check of load[2024-01-02]: 3 rows are there twice"));
     struct bf_buf text = {0};
     progress_sentence(status, &text);
-    cr_expect_str_eq(bf_buf_cstr(&text), "bf-3 (orders) halted after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; halted by a check of "
-                                         "load[2024-01-02]: 3 rows are there twice; mend it, then `bfctl retry bf-3` and `bfctl resume bf-3`");
+    cr_expect_str_eq(bf_buf_cstr(&text), "bf-3 (orders) halted after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; halted by a "
+                                         "check of load[2024-01-02]: 3 rows are there twice; mend it, then `bfctl "
+                                         "retry bf-3` and `bfctl resume bf-3`");
     bf_buf_clear(&text);
     const struct progress_look look = {.width = 100, .height = 40};
     progress_view(status, &look, NULL, &text);

@@ -25,7 +25,8 @@ Test(details, marks)
         {"{\"sql\":{\"statement\":2},\"metrics\":{}}", DETAILS_STATEMENT},
         {"{\"dropped\":\"why\"}", DETAILS_DROPPED},
         /* What a row or a text says is no status. */
-        {"{\"checks\":[{\"name\":\"a\",\"severity\":\"error\",\"status\":\"passed\",\"offending\":[{\"status\":\"failed\"}]}]}", DETAILS_PASSED},
+        {"{\"checks\":[{\"name\":\"a\",\"severity\":\"error\",\"status\":\"passed\",\"offending\":[{\"status\":\"failed\"}]}]}",
+         DETAILS_PASSED},
         {"{\"checks\":[{\"offending\":[{\"status\":\"failed\"}],\"severity\":\"error\",\"status\":\"passed\"}]}", DETAILS_PASSED},
         {"{\"checks\":[{\"text\":\"\\\"status\\\":\\\"failed\\\"\",\"status\":\"passed\",\"severity\":\"error\"}]}", DETAILS_PASSED},
         {"{\"checks\":[{\"text\":\"a \\\\\",\"status\":\"failed\",\"severity\":\"error\"}]}", DETAILS_FAILED},
@@ -112,7 +113,8 @@ Test(details, remedies)
         {OUTCOME_SPAWN, EPERM, "", "", "in its configuration"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].state, .text = ""};
+        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].state,
+                            .text = ""};
         const char *text = remedy_of(&o);
         cr_expect_eq(text != NULL, cases[i].says != NULL, "case %zu", i);
         cr_expect(!text || strstr(text, cases[i].says), "case %zu: %s", i, text);

@@ -58,8 +58,8 @@ Test(trail, scopes_and_the_public_key_are_part_of_a_key)
             cr_expect_not(coordinator_config_put_pending(&before, &before, i, &shown));
             cr_expect(coordinator_config_put_pending(&before, &after, i, &shown));
         }
-    cr_expect_str_eq(bf_buf_cstr(&shown), "ada (operator, scoped, other scopes), ben (operator, another key), cat (operator, other scopes), "
-                                          "dan (operator)");
+    cr_expect_str_eq(bf_buf_cstr(&shown), "ada (operator, scoped, other scopes), ben (operator, another key), cat (operator, other "
+                                          "scopes), dan (operator)");
     bf_buf_free(&a);
     bf_buf_free(&b);
     bf_buf_free(&shown);
