@@ -178,7 +178,7 @@ static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, 
     else if (!key_role_parse(field[1]->text, &key.role) || key.role == KEY_ENROL)
         bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark,
                     "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent", field[1]->text);
-    else if (!zap_key_parse(field[2]->text, key.key))
+    else if (!key_parse(field[2]->text, key.key))
         bf_diag_add(d, BF_DIAG_ERROR, field[2]->mark, "the key of `%s` is no public key: 40 characters of Z85, in quotes", field[0]->text);
     else if (key.role == KEY_AGENT && (bf_yaml_get(item, "plans") || bf_yaml_get(item, "pools")))
         bf_diag_add(d, BF_DIAG_ERROR, item->mark, "`%s` is an agent, and an agent's key has no scopes", field[0]->text);
@@ -290,9 +290,9 @@ static bool key_line(const char *text, const char *name, uint8_t ret[ZAP_KEY_BYT
             continue;
         line += name_len + 1;
         line += strspn(line, " \t\"");
-        char z85[ZAP_KEY_TEXT] = "";
-        strncpy(z85, line, ZAP_KEY_TEXT - 1);
-        bool good = zap_key_parse(z85, ret);
+        char z85[KEY_TEXT] = "";
+        strncpy(z85, line, KEY_TEXT - 1);
+        bool good = key_parse(z85, ret);
         explicit_bzero(z85, sizeof z85);
         return good;
     }

@@ -189,7 +189,7 @@ static const char *command_target(const struct op_request *req, char *ret, size_
     return ret;
 }
 
-static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum zap_role role, const struct op_request *req,
+static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum key_role role, const struct op_request *req,
                          const void *bundle, size_t bundle_bytes)
 {
     struct service *s = arg;
@@ -197,7 +197,7 @@ static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char
     bf_info("command", "verb=%s target=%s request=%s by=%s reason=%s", bf_log_quote(op_verb_name(req->verb)),
             bf_log_quote(command_target(req, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
             bf_log_quote(req->reason));
-    turn_command(s->turns, key, actor, zap_role_name(role), req, bundle, bundle_bytes);
+    turn_command(s->turns, key, actor, key_role_name(role), req, bundle, bundle_bytes);
 }
 
 static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req,

@@ -107,8 +107,8 @@ static void emit_revoked(struct decision *d, const struct key_entry *k, const ch
 /* For the audit, and the document of the answer; names need no escapes.  Of the public key as much as tells it from others. */
 static const char *described(struct decision *d, const struct key_entry *k, const char *state)
 {
-    char key[AUDIT_KEY_TEXT];
-    audit_key_text(k->key, key);
+    char key[KEY_TEXT];
+    key_format(k->key, key);
     return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\",\"key\":\"%.*s\"}",
                       k->name, key_role_name(k->role), k->n_plans, k->n_pools, state, KEY_SHOWN, key);
 }

@@ -132,7 +132,7 @@ static struct decision decision_at(struct engine *e, int64_t now_ms, int64_t wal
 {
     assert(!e->recovering);                      /* engine_rebuild() comes first */
     e->now_ms = now_ms;
-    return (struct decision){.e = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
+    return (struct decision){.e = e, .live = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
 }
 
 void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64_t wall_us, struct engine_out *out)

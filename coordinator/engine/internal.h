@@ -89,6 +89,11 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
 
+/* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
+void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
+void writers_over(struct engine *e, uint32_t over);                               /* this one is not live any more */
+bool writers_agree(const struct engine *e, const struct backfill *b);             /* from first principles, for checks */
+
 /* ---- attempts.c: open attempts and what they hold ---- */
 struct attempt *attempt_open(struct engine *e, const struct attempt *a);
 void attempt_close(struct engine *e, struct attempt *a);

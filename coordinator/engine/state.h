@@ -66,7 +66,7 @@ struct backfill {
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
-    uint32_t behind;                             /* volatile; queued: one that it overlapped when it was looked at last; 0: look */
+    uint32_t behind;                             /* derived; queued: the first live one that writes what it would; 0: none */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
 

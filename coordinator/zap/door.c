@@ -167,7 +167,7 @@ enum door_got door_receive(struct door *d, struct door_message *ret)
     if (!frames_read(d, &ret->id, &none))
         return none ? DOOR_NONE : DOOR_BAD;
     const char *user = zmq_msg_gets(&d->body, "User-Id");
-    if (!user || !zap_key_parse(user, ret->key))
+    if (!user || !key_parse(user, ret->key))
         return DOOR_BAD;
     ret->bytes = zmq_msg_data(&d->body);
     ret->n = zmq_msg_size(&d->body);

@@ -72,7 +72,7 @@ static enum bf_rc query(void *arg, const uint8_t key[32], const struct op_reques
     return BF_OK;
 }
 
-static void command(void *arg, const uint8_t key[32], const char *actor, enum zap_role role, const struct op_request *req,
+static void command(void *arg, const uint8_t key[32], const char *actor, enum key_role role, const struct op_request *req,
                     const void *bundle, size_t n)
 {
     (void)actor;
@@ -106,8 +106,8 @@ static void told(void *arg, const uint8_t key[32], const struct agent_msg *msg)
 
 static struct world *world_new(void)
 {
-    static const struct { const char *name; enum zap_role role; } names[N_WHO] = {
-        {"agent-a", ROLE_AGENT}, {"agent-b", ROLE_AGENT}, {"viewer", ROLE_VIEWER}, {"operator", ROLE_OPERATOR}, {"admin", ROLE_ADMIN}};
+    static const struct { const char *name; enum key_role role; } names[N_WHO] = {
+        {"agent-a", KEY_AGENT}, {"agent-b", KEY_AGENT}, {"viewer", KEY_VIEWER}, {"operator", KEY_OPERATOR}, {"admin", KEY_ADMIN}};
     bf_log_max = BF_LOG_ERROR;
     struct world *w = bf_xcalloc(1, sizeof *w);
     struct bf_error err = {0};

@@ -61,7 +61,7 @@ Test(coordinator_config, everything_is_read)
     cr_expect_str_eq(c.pools.at.at[0].name, "warehouse");
     cr_expect_eq(c.pools.at.at[0].slots, 12);
     cr_assert_eq(c.keys.at.n, 2);
-    cr_expect_eq(c.keys.at.at[0].role, ROLE_AGENT);
+    cr_expect_eq(c.keys.at.at[0].role, KEY_AGENT);
     cr_expect_str_eq(c.keys.at.at[1].name, "ada");
     cr_assert_eq(c.keys.at.at[1].n_plans, 2);
     cr_expect_str_eq(c.keys.at.at[1].plans[0], "a*");
@@ -123,7 +123,7 @@ Test(coordinator_config, what_is_wrong_is_named)
 
 Test(coordinator_config, a_key_file_is_a_pair_and_private)
 {
-    char public_text[ZAP_KEY_TEXT], secret_text[ZAP_KEY_TEXT], other_text[ZAP_KEY_TEXT], text[256];
+    char public_text[KEY_TEXT], secret_text[KEY_TEXT], other_text[KEY_TEXT], text[256];
     cr_assert_eq(zmq_curve_keypair(other_text, secret_text), 0);
     cr_assert_eq(zmq_curve_keypair(public_text, secret_text), 0);
     uint8_t public_key[ZAP_KEY_BYTES], secret_key[ZAP_KEY_BYTES];
