@@ -207,11 +207,19 @@ static const char *remedy_of_sql(const struct outcome *o)
     return text ? text : by_state(any_states, N(any_states), o->sqlstate);
 }
 
+/* What a status means only the program knows: what it said is where to look. */
+static const char *remedy_of_exit(int32_t status)
+{
+    const char *text = by_code(exit_codes, N(exit_codes), status);
+    return text ? text : "see what the program said (bfctl logs), mend it, then bfctl retry; where such an end passes by itself, say so in "
+                         "the plan: `failure` maps its status to transient";
+}
+
 const char *remedy_of(const struct outcome *o)
 {
     switch (o->source) {
     case OUTCOME_SQL: return remedy_of_sql(o);
-    case OUTCOME_EXIT: return by_code(exit_codes, N(exit_codes), o->code);
+    case OUTCOME_EXIT: return remedy_of_exit(o->code);
     case OUTCOME_HTTP: return by_code(http_codes, N(http_codes), o->code);
     case OUTCOME_SPAWN: return by_code(spawn_codes, N(spawn_codes), o->code);
     case OUTCOME_OOM: return "give the agent's control group more memory, or make the work smaller";

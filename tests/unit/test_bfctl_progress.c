@@ -160,6 +160,25 @@ Test(bfctl_progress, a_queued_one_says_what_it_waits_for)
     json_decref(status);
 }
 
+/* What stands still for a person says so, and how it goes on; what moves, and what has ended, does not. */
+Test(bfctl_progress, stuck)
+{
+    static const struct { const char *state, *halted; bool only_held; int running; const char *says; } rows[] = {
+        {"running", NULL, true, 0, "of bf-3 only held work is left (2 step instances); `bfctl steps bf-3 --state held` shows it, `bfctl "
+                                   "resume bf-3 '*'` lets it go"},
+        {"running", NULL, false, 1, ""}, {"paused", NULL, false, 0, "bf-3 is paused; `bfctl resume bf-3` lets it go on"},
+        {"paused", NULL, false, 2, ""}, {"paused", "a check failed", false, 0, ""}, {"succeeded", NULL, false, 0, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *status = json_pack("{s:s, s:s, s:s?, s:b, s:{s:i, s:i}}", "id", "bf-3", "state", rows[i].state, "halted", rows[i].halted,
+                                   "only_held", rows[i].only_held, "steps", "running", rows[i].running, "held", 2);
+        struct bf_buf text = {0};
+        progress_stuck(status, &text);
+        cr_expect_str_eq(bf_buf_cstr(&text), rows[i].says, "row %zu", i);
+        bf_buf_free(&text);
+        json_decref(status);
+    }
+}
+
 /* The longest line, in bytes, that are no part of an escape sequence; and how many lines there are. */
 static size_t widest(const char *text, size_t *ret_lines)
 {

@@ -147,7 +147,8 @@ static void ask(const struct complete_question *q, struct bf_buf *ret)
     static const char *const answers[] = {
         [COMPLETE_BACKFILLS] = "bf-2\torders\nbf-1\tolder\n", [COMPLETE_STEPS] = "load\tstep\nsum\tstep\n",
                                [COMPLETE_AGENTS] = "agent-1\tup\n",
-        [COMPLETE_POOLS] = "wh\tpool\n", [COMPLETE_PLANS] = "orders\tplan\n"};
+        [COMPLETE_POOLS] = "wh\tpool\n", [COMPLETE_PLANS] = "orders\tplan\n",
+        [COMPLETE_KEYS] = "ada\tadmin\nvic\tviewer\n"};
     if (q->kind == COMPLETE_STEPS && !q->backfill)
         return;
     bf_buf_put_str(ret, answers[q->kind]);
@@ -195,7 +196,9 @@ Test(bfctl_table, completion)
         {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "completion"}, {"help plan va", "validate"},
         {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""}, {"plan graph x -o d", "dot"},
         {"backfill create p --order f", "forward"},
-        {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};
+        {"keys revoke ", "ada vic"}, {"keys rotate v", "vic"}, {"keys create ", ""}, {"keys create x --pool ", "wh"},
+        {"keys create x --plan o", "orders"}, {"audit --who a", "ada"}, {"audit --what pa", "pause"}, {"support --backfill ", "bf-2 bf-1"},
+        {"backfill create p --reprocess m", "missing"}, {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};
     for (size_t i = 0; i < LEN(rows); i++)
         cr_expect_str_eq(offered(rows[i].line), rows[i].offered, "'%s'", rows[i].line);
     cr_expect_not_null(strstr(offered(""), "describe"), "every first word");

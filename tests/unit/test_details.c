@@ -100,7 +100,6 @@ Test(details, remedies)
         {OUTCOME_SQL, 9999, "Oracle", "HY000", NULL},
         {OUTCOME_EXIT, 126, "", "", "chmod +x"},
         {OUTCOME_EXIT, 127, "", "", "install the program"},
-        {OUTCOME_EXIT, 3, "", "", NULL},
         {OUTCOME_OOM, 0, "", "", "memory"},
         {OUTCOME_TIMEOUT, 0, "", "", "timebox"},
         {OUTCOME_CHECK, CHECK_ERROR, "", "", "bfctl checks"},
@@ -110,6 +109,8 @@ Test(details, remedies)
         {OUTCOME_HTTP, 418, "", "", NULL},
         {OUTCOME_SIGNAL, SIGSEGV, "", "", "crashed"},
         {OUTCOME_SIGNAL, SIGUSR1, "", "", NULL},
+        {OUTCOME_EXIT, 1, "", "", "bfctl logs"},
+        {OUTCOME_EXIT, 42, "", "", "`failure`"},
         {OUTCOME_SPAWN, EPERM, "", "", "in its configuration"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
