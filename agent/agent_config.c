@@ -47,8 +47,10 @@ static const struct bf_setting agent_settings[] = {
      "names of environment variables that plans may refer to and that pass to steps", NULL},
     {"connection_env", BF_SET_STRINGS, AT(connection_env), NULL, 0, 0,
      "names of environment variables that connections and headers of plans may refer to, and that pass to no step", NULL},
-    {"allow_secrets", BF_SET_STRINGS, AT(allow_secrets), NULL, 0, 0, "names of secrets that connections and headers of plans may refer to", NULL},
-    {"secrets_dir", BF_SET_PATH, AT(secrets_dir), NULL, 0, 0, "folder with a file for each secret; default: $CREDENTIALS_DIRECTORY, if set", NULL},
+    {"allow_secrets", BF_SET_STRINGS, AT(allow_secrets), NULL, 0, 0, "names of secrets that connections and headers of plans may refer to",
+     NULL},
+    {"secrets_dir", BF_SET_PATH, AT(secrets_dir), NULL, 0, 0, "folder with a file for each secret; default: $CREDENTIALS_DIRECTORY, if set",
+     NULL},
     {"secret_env", BF_SET_STRING_MAP, AT(secret_env), NULL, 0, 0, "environment variables that hold a secret, by the secret's name", NULL},
     {"step_user", BF_SET_STRING, AT(step_user), NULL, 0, 0, "user under whom steps run, when the agent is root", NULL},
     {"cgroup", BF_SET_STRING, AT(cgroup), "auto", 0, 0, "auto, v2, v1 or off", NULL},
@@ -131,12 +133,13 @@ static enum bf_rc check_secrets(const struct agent_config *c, struct bf_error *e
 {
     for (size_t i = 0; i < c->connection_env.n; i++)
         if (agent_lists(&c->allow_env, c->connection_env.at[i], strlen(c->connection_env.at[i])))
-            return bf_fail(err, BF_INVALID, "`%s` stands in `allow_env`, which steps see, and in `connection_env`, which they do not: keep one",
+            return bf_fail(err, BF_INVALID, "`%s` stands in `allow_env`, which steps see, and in "
+                                            "`connection_env`, which they do not: keep one",
                            c->connection_env.at[i]);
     for (size_t i = 0; i < c->allow_secrets.n; i++)
         if (!agent_secret_name_valid(c->allow_secrets.at[i]))
-            return bf_fail(err, BF_INVALID, "allow_secrets: `%s` is no name of a secret; write parts of letters, digits, `_`, `.` and `-` with `/` "
-                           "between them, none with a `.` in front", c->allow_secrets.at[i]);
+            return bf_fail(err, BF_INVALID, "allow_secrets: `%s` is no name of a secret; write parts of letters, digits, `_`, `.` and `-` "
+                           "with `/` between them, none with a `.` in front", c->allow_secrets.at[i]);
     for (size_t i = 0; i < c->secret_env.n; i++) {
         const char *name = c->secret_env.keys[i], *variable = c->secret_env.values[i];
         if (!agent_lists(&c->allow_secrets, name, strlen(name)))
@@ -257,7 +260,8 @@ enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_e
     enum bf_rc rc = bf_file_read(path, 4096, &text, err);
     if (rc == BF_OK && (!take_key(bf_buf_cstr(&text), "public:", keys.public_key) ||
                         !take_key(bf_buf_cstr(&text), "secret:", keys.secret_key)))
-        rc = bf_fail(err, BF_INVALID, "key file %s: two lines are expected, `public: KEY` and `secret: KEY`, each key of %d characters (Z85)",
+        rc = bf_fail(err, BF_INVALID, "key file %s: two lines are expected, `public: KEY` and `secret: KEY`, "
+                                      "each key of %d characters (Z85)",
                      path, AGENT_KEY_CHARS);
     if (rc == BF_OK)
         *ret = keys;

@@ -57,7 +57,8 @@ static json_t *copy_scalars(const json_t *from, size_t max)
         json_t *shown = cut_text(key, NAME_MAX_BYTES);
         name = bf_xstrdup(json_string_value(shown));
         json_decref(shown);
-        json_object_set_new(to, name, json_is_string(value) ? cut_text(json_string_value(value), DETAILS_VALUE_MAX) : json_deep_copy(value));
+        json_object_set_new(to, name, json_is_string(value) ? cut_text(json_string_value(value), DETAILS_VALUE_MAX)
+                                                            : json_deep_copy(value));
     }
     return to;
 }

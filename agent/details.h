@@ -3,7 +3,8 @@
  * It is gathered from BF_RESULT, where anything may stand: only what the contract names is taken, within these bounds, and rendered as
  * one JSON object of printable ASCII that is fit for outcome.details:
  *   {"checks": [{"name","kind","severity","dataset","status","text","sql","figures","offending","ms","sample"}],
- *    "metrics": {NAME: number}, "sql": {"statement","line","column","excerpt"}, "warehouse": [{"topic","status","text","remedy"}], "cut": true} */
+ *    "metrics": {NAME: number}, "sql": {"statement","line","column","excerpt"}, "warehouse": [{"topic","status","text","remedy"}], "cut":
+ *    true} */
 #ifndef BF_AGENT_DETAILS_H
 #define BF_AGENT_DETAILS_H
 

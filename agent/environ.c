@@ -66,7 +66,8 @@ static bool among(const char *const *names, size_t n, const char *entry)
 
 static bool is_for_connections(const struct agent_config *c, const char *entry)
 {
-    return agent_lists(&c->connection_env, entry, strcspn(entry, "=")) || among((const char *const *)c->secret_env.values, c->secret_env.n, entry);
+    return agent_lists(&c->connection_env, entry, strcspn(entry, "=")) || among((const char *const *)c->secret_env.values, c->secret_env.n,
+                                                                                entry);
 }
 
 static bool passes(const struct agent_config *c, enum step_kind kind, const char *entry)

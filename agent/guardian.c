@@ -12,9 +12,9 @@
  * groups the next start on this host does; under a weak fence nobody does.  The lock of the folder is held by the agent too, so that
  * the next life waits until the agent of the last has done its work.
  *
- * The guardian speaks to the supervisor (supervisor.h), and it alone: it is the process that the supervisor started and whose end counts, and
- * with NotifyAccess=main no step can speak in its name.  But the work is the agent's.  So the agent counts its turns in the page, and the
- * guardian passes a beat on only when they have grown: a stopped guardian and a stopped agent both end the beats.  No word to the
+ * The guardian speaks to the supervisor (supervisor.h), and it alone: it is the process that the supervisor started and whose end counts,
+ * and with NotifyAccess=main no step can speak in its name.  But the work is the agent's.  So the agent counts its turns in the page, and
+ * the guardian passes a beat on only when they have grown: a stopped guardian and a stopped agent both end the beats.  No word to the
  * supervisor ever waits, so one that hangs does not delay a fence.
  *
  * The guardian is a subreaper: steps that leave their parents come to it and are found below it.  It stays small, allocates next to

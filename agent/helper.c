@@ -33,7 +33,8 @@ const char *helper_setting(enum step_kind kind)
 /* The agent's own keys are not for a specification to give: it would be found out by the helper only as a key that is there twice. */
 static enum bf_rc check_spec(const struct assignment *a, struct bf_error *err)
 {
-    static const char *const own[] = {"resolved", "substituted", "attempt", "token", "cluster", "backfill", "plan", "step", "partition", "run",
+    static const char *const own[] = {"resolved", "substituted", "attempt", "token", "cluster", "backfill", "plan", "step", "partition",
+                                      "run",
                                       "run_id", "timebox_ms"};
     json_error_t wrong;
     enum bf_rc rc = BF_OK;
@@ -63,7 +64,8 @@ static void put_ids(struct bf_buf *b, const struct assignment *a)
     const struct { const char *key, *value; } texts[] = {
         {"cluster", a->cluster}, {"plan", a->plan}, {"step", a->step}, {"partition", a->partition}, {"run_id", a->run_id}};
     secret_reserve(b, 256);
-    bf_buf_printf(b, "\"attempt\":%" PRIu64 ",\"token\":%" PRIu64 ",\"backfill\":%" PRIu32 ",\"run\":%" PRIu32 ",\"timebox_ms\":%" PRId64 ",",
+    bf_buf_printf(b, "\"attempt\":%" PRIu64 ",\"token\":%" PRIu64 ",\"backfill\":%" PRIu32 ",\"run\":%" PRIu32
+                  ",\"timebox_ms\":%" PRId64 ",",
                   a->ref.attempt, a->ref.token, a->backfill, a->run, a->timebox_ms);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         put_text(b, texts[i].key, texts[i].value);

@@ -185,7 +185,8 @@ void step_log_write(struct step_log *l, uint8_t stream, const void *p, size_t n,
     keep = keep < left ? keep : (size_t)left;
     if (keep > 0 && l->head == l->queue.n && in_flight(l) < LOGSHIP_CREDIT_BYTES) {
         /* The usual case: straight to the socket, without a copy in between. */
-        const struct piece piece = {.stream = stream, .at_us = at_us, .cut_before = l->cut_bytes, .n = keep, .bytes = (uint8_t *)(uintptr_t)p};
+        const struct piece piece = {.stream = stream, .at_us = at_us, .cut_before = l->cut_bytes, .n = keep,
+                                    .bytes = (uint8_t *)(uintptr_t)p};
         if (in_flight(l) == 0)
             l->credit_ms = now_ms;
         if (send_piece(l, &piece, false)) {

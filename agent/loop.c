@@ -126,7 +126,8 @@ static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *ou
 {
     struct loop *l = arg;
     const struct core_event ev = {.kind = CORE_ENDED, .ref = ref, .outcome = outcome, .at_us = at_us};
-    bf_debug("ended", "attempt=%" PRIu64 " source=%d code=%d text=%s", ref.attempt, outcome->source, outcome->code, bf_log_quote(outcome->text));
+    bf_debug("ended", "attempt=%" PRIu64 " source=%d code=%d text=%s", ref.attempt, outcome->source, outcome->code,
+             bf_log_quote(outcome->text));
     tell_core(l, &ev);
 }
 

@@ -21,7 +21,8 @@ struct words { const char *config, *probe; bool check, show, version, help, verb
 
 static const struct bf_option options[] = {
     {"config", 'c', BF_OPT_STRING, offsetof(struct words, config), "FILE", "the agent's configuration (YAML)"},
-    {"check-config", 0, BF_OPT_FLAG, offsetof(struct words, check), NULL, "read the configuration and the keys, say whether they are good, and exit"},
+    {"check-config", 0, BF_OPT_FLAG, offsetof(struct words, check), NULL,
+     "read the configuration and the keys, say whether they are good, and exit"},
     {"show-config", 0, BF_OPT_FLAG, offsetof(struct words, show), NULL, "print each setting, its value and where it comes from, and exit"},
     {"probe", 0, BF_OPT_STRING, offsetof(struct words, probe), "QUESTION",
      "ask the agent that runs with this configuration: live or ready; exit status 0 means yes"},
@@ -72,7 +73,8 @@ static int run(const struct words *words, struct agent_config *config)
     int status = 0;
     if (words->show)
         return show_config(words->config, config);
-    if (words->probe && agent_config_read(words->config, config, &err) == BF_OK && probe_ask(config->state_dir, words->probe, &err) == BF_OK) {
+    if (words->probe && agent_config_read(words->config, config, &err) == BF_OK &&
+        probe_ask(config->state_dir, words->probe, &err) == BF_OK) {
         puts(words->probe);
         return 0;
     }

@@ -2,7 +2,8 @@
  *
  * A variable is resolved when allow_env or connection_env lists it; a secret when allow_secrets does, from the variable that secret_env
  * names for it, else from a file below secrets_dir.  The parts of a secret's name cannot climb (agent_secret_name_valid), and the kernel
- * keeps the look-up beneath the folder: links are followed as long as they stay there, because a mounted Kubernetes Secret is made of them. */
+ * keeps the look-up beneath the folder: links are followed as long as they stay there, because a mounted Kubernetes Secret is made of
+ * them. */
 #include "agent/reference.h"
 
 #include <errno.h>
@@ -73,8 +74,8 @@ static enum bf_rc put_env(struct resolving *r, const char *name)
         return put_variable(r, name, "connection_env");
     if (agent_lists(&c->allow_env, name, strlen(name)))
         return put_variable(r, name, "allow_env");
-    return bf_fail(r->err, BF_DENIED, "environment variable %s is not allowed on agent %s: list it in `connection_env` of its configuration, or "
-                   "in `allow_env` when steps may see it too", name, c->name);
+    return bf_fail(r->err, BF_DENIED, "environment variable %s is not allowed on agent %s: list it in `connection_env` of its "
+                   "configuration, or in `allow_env` when steps may see it too", name, c->name);
 }
 
 /* --- files ------------------------------------------------------------------------------------------------------------ */
@@ -92,11 +93,11 @@ static enum bf_rc fail_open(struct resolving *r, int errnum, const char *name)
 {
     const struct agent_config *c = r->config;
     if (errnum == ENOENT || errnum == ENOTDIR)
-        return bf_fail(r->err, BF_NOT_FOUND, "secret %s is allowed on agent %s, but there is no such file in its `secrets_dir`, %s", name, c->name,
-                       c->secrets_dir);
-    if (errnum == EXDEV || errnum == ELOOP)
-        return bf_fail(r->err, BF_DENIED, "secret %s on agent %s is a link that leaves its `secrets_dir`, %s; put the file itself there", name,
+        return bf_fail(r->err, BF_NOT_FOUND, "secret %s is allowed on agent %s, but there is no such file in its `secrets_dir`, %s", name,
                        c->name, c->secrets_dir);
+    if (errnum == EXDEV || errnum == ELOOP)
+        return bf_fail(r->err, BF_DENIED, "secret %s on agent %s is a link that leaves its `secrets_dir`, %s; put the file itself there",
+                       name, c->name, c->secrets_dir);
     return bf_fail_errno(r->err, BF_DENIED, errnum, "secret %s on agent %s, in its `secrets_dir`, %s", name, c->name, c->secrets_dir);
 }
 
@@ -132,14 +133,15 @@ static enum bf_rc put_file(struct resolving *r, const char *name)
 {
     const struct agent_config *c = r->config;
     if (!c->secrets_dir)
-        return bf_fail(r->err, BF_NOT_FOUND, "secret %s is allowed on agent %s, but the agent has no place for it: set `secrets_dir` in its "
-                       "configuration, or name a variable for it in `secret_env`", name, c->name);
+        return bf_fail(r->err, BF_NOT_FOUND, "secret %s is allowed on agent %s, but the agent has no place for it: set `secrets_dir` in "
+                       "its configuration, or name a variable for it in `secret_env`", name, c->name);
     BF_AUTO_CLOSE int fd = open_beneath(c->secrets_dir, name);
     if (fd < 0)
         return fail_open(r, errno, name);
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return bf_fail(r->err, BF_INVALID, "secret %s on agent %s is no regular file in its `secrets_dir`, %s", name, c->name, c->secrets_dir);
+        return bf_fail(r->err, BF_INVALID, "secret %s on agent %s is no regular file in its `secrets_dir`, %s", name, c->name,
+                       c->secrets_dir);
     return take_file(r, fd, name);
 }
 
@@ -147,10 +149,11 @@ static enum bf_rc put_secret(struct resolving *r, const char *name)
 {
     const struct agent_config *c = r->config;
     if (!agent_secret_name_valid(name))
-        return bf_fail(r->err, BF_INVALID, "`%s` is no name of a secret, for agent %s or any other: write parts of letters, digits, `_`, `.` and "
-                       "`-` with `/` between them, none with a `.` in front; `allow_secrets` lists them", name, c->name);
+        return bf_fail(r->err, BF_INVALID, "`%s` is no name of a secret, for agent %s or any other: write parts of letters, digits, `_`, "
+                       "`.` and `-` with `/` between them, none with a `.` in front; `allow_secrets` lists them", name, c->name);
     if (!agent_lists(&c->allow_secrets, name, strlen(name)))
-        return bf_fail(r->err, BF_DENIED, "secret %s is not allowed on agent %s: list it in `allow_secrets` of its configuration", name, c->name);
+        return bf_fail(r->err, BF_DENIED, "secret %s is not allowed on agent %s: list it in `allow_secrets` of its configuration", name,
+                       c->name);
     for (size_t i = 0; i < c->secret_env.n; i++)
         if (strcmp(c->secret_env.keys[i], name) == 0)
             return put_variable(r, c->secret_env.values[i], "secret_env");

@@ -1,4 +1,5 @@
-/* References in connection strings and headers: ${env:NAME} and ${secret:NAME}, resolved on the agent from what its configuration allows. */
+/* References in connection strings and headers: ${env:NAME} and ${secret:NAME}, resolved on the agent from what its configuration
+ * allows. */
 #ifndef BF_AGENT_REFERENCE_H
 #define BF_AGENT_REFERENCE_H
 

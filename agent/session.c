@@ -65,7 +65,8 @@ static bool configure(struct session *s, const struct channel *c, void *socket)
            set_text(socket, ZMQ_CURVE_PUBLICKEY, s->options.public_key) &&
            set_text(socket, ZMQ_CURVE_SECRETKEY, s->options.secret_key) &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(socket, ZMQ_LINGER, 0) &&
-           set_int(socket, ZMQ_IMMEDIATE, 1) && set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) && set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) &&
+           set_int(socket, ZMQ_IMMEDIATE, 1) && set_int(socket, ZMQ_SNDHWM, QUEUE_MESSAGES) &&
+           set_int(socket, ZMQ_RCVHWM, QUEUE_MESSAGES) &&
            set_int(socket, ZMQ_TCP_KEEPALIVE, 1) && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 30) &&
            set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 10) && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3) &&
            set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_FIRST_MS) && set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS) &&

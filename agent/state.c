@@ -27,7 +27,8 @@ enum bf_rc state_lock(const char *state_dir, int *ret_fd, struct bf_error *err)
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "%s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? bf_fail(err, BF_CONFLICT, "another agent runs with state_dir %s; give each agent a folder of its own", state_dir)
+        return errno == EWOULDBLOCK ? bf_fail(err, BF_CONFLICT, "another agent runs with state_dir %s; give each agent a folder of its own",
+                                              state_dir)
                                     : bf_fail_errno(err, BF_IO, errno, "lock of %s", path);
     *ret_fd = fd;
     fd = -1;

@@ -15,7 +15,8 @@ struct verdict {
     char sqlstate[6], dbms[33];
 };
 
-/* status as of wait(2); result may be NULL; details: what the result's render to; tail: the end of standard error (n bytes, any bytes); oom:
+/* status as of wait(2); result may be NULL; details: what the result's render to; tail: the end of standard error (n bytes, any bytes);
+ * oom:
  * the kernel said so. */
 void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n, bool oom,
                     struct verdict *ret);

@@ -104,7 +104,8 @@ static void turn(struct engine *e, struct engine_out *out)
     engine_out_clear(out);
     for (size_t i = 0; i < n; i++) {
         struct input in = {.kind = INPUT_REPORT, .incarnation = 1, .key = {1}};
-        in.report = (struct agent_report){granted[i], REPORT_ENDED, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1}};
+        in.report = (struct agent_report){granted[i], REPORT_ENDED, 1, 2, {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "",
+                                                                           .text = "", .rows = -1}};
         step(e, &in, out);
     }
     engine_finish_turn(e, 1000, 1000000, out);
@@ -214,8 +215,8 @@ int main(void)
     printf("ran                %10" PRIu64 " instances, %.2f us each\ncounters           %10d compared, %u differences\n", done,
            run_s * 1e6 / (double)(done ? done : 1), SAMPLE, differences);
     printf("create, 100,000 h  %10.1f ms with a window of 1, %.1f ms with one of %u\n", narrow_s * 1e3, wide_s * 1e3, PLAN_WINDOW_MAX);
-    printf("{\"bench\":\"plan\",\"value\":%.1f,\"unit\":\"ms to compile 1,000 steps x 1,000 partitions\",\"plan_bytes\":%zu,\"edge_bytes\":%zu,"
-           "\"create_ms\":%.1f,\"instance_bytes\":%.1f,\"wide_to_narrow\":%.2f,\"compared\":%d,\"differences\":%u}\n",
+    printf("{\"bench\":\"plan\",\"value\":%.1f,\"unit\":\"ms to compile 1,000 steps x 1,000 partitions\",\"plan_bytes\":%zu,"
+           "\"edge_bytes\":%zu,\"create_ms\":%.1f,\"instance_bytes\":%.1f,\"wide_to_narrow\":%.2f,\"compared\":%d,\"differences\":%u}\n",
            compile_s * 1e3, plan_bytes, edge_bytes, create_s * 1e3, (double)engine_bytes / (STEPS * DAYS), wide_s / narrow_s, SAMPLE,
            differences);
     engine_out_free(&out);

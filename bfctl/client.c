@@ -58,10 +58,10 @@ static enum bf_rc set_up(struct client *c, struct bf_error *err)
     void *s = c->socket;
     const struct client_keys *keys = &c->keys;
     const char *server_key = c->settings->server_keys.at[c->server_key];
-    if (strlen(server_key) != CLIENT_KEY_TEXT - 1 || zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, server_key, CLIENT_KEY_TEXT) != 0)
+    if (strlen(server_key) != KEY_TEXT - 1 || zmq_setsockopt(s, ZMQ_CURVE_SERVERKEY, server_key, KEY_TEXT) != 0)
         return bf_fail(err, BF_INVALID, "%s: server_key is no key: 40 characters of Z85 are needed", c->settings->path);
-    if (zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, keys->public, CLIENT_KEY_TEXT) != 0 ||
-        zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->secret, CLIENT_KEY_TEXT) != 0)
+    if (zmq_setsockopt(s, ZMQ_CURVE_PUBLICKEY, keys->public, KEY_TEXT) != 0 ||
+        zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->secret, KEY_TEXT) != 0)
         return bf_fail(err, BF_INVALID, "%s: not a pair of Z85 keys", c->settings->key_file);
     if (!set_int(s, ZMQ_LINGER, 0) || !set_int(s, ZMQ_RECONNECT_IVL, RECONNECT_MS) ||
         !set_int(s, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) || !set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) ||

@@ -18,7 +18,6 @@
 #define CLIENT_REQUEST_TIMEOUT_MS 10000
 #define CLIENT_SETTINGS_N 3
 #define CLIENT_SERVER_KEYS_MAX 2u
-#define CLIENT_KEY_TEXT 41                       /* Z85 of a key, and a NUL */
 
 /* bfctl.conf.  Owned; released by client_settings_done(). */
 struct client_settings {
@@ -38,7 +37,7 @@ const struct bf_setting *client_setting(size_t i);
 void client_settings_done(struct client_settings *s);
 
 /* Both keys of a key file ("public: Z85", "secret: Z85"). */
-struct client_keys { char public[CLIENT_KEY_TEXT], secret[CLIENT_KEY_TEXT]; };
+struct client_keys { char public[KEY_TEXT], secret[KEY_TEXT]; };
 enum bf_rc client_keys_read(const char *path, struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;
 /* A fresh key pair. */
 enum bf_rc client_keys_make(struct client_keys *ret, struct bf_error *err) BF_MUST_CHECK;

@@ -7,19 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "common/files.h"
 #include "common/mem.h"
 
 enum bf_rc client_key_bytes(const char *option, const char *z85, uint8_t ret[BF_KEY_BYTES], struct bf_error *err)
 {
-    uint8_t key[BF_KEY_BYTES];
-    if (strlen(z85) != CLIENT_KEY_TEXT - 1 || !zmq_z85_decode(key, z85))
-        return bf_fail(err, BF_USAGE, "--%s is no public key: 40 characters of Z85 are needed, as in the line `public:` of a key file",
-                       option);
-    memcpy(ret, key, sizeof key);
-    return BF_OK;
+    return key_parse(z85, ret)
+               ? BF_OK
+               : bf_fail(err, BF_USAGE, "--%s is no public key: 40 characters of Z85 are needed, as in the line `public:` of a key file",
+                         option);
 }
 
 void client_keys_wipe(struct client_keys *keys)
@@ -47,7 +44,7 @@ enum bf_rc client_keys_create(const char *path, struct client_keys *ret, struct 
     int fd = mkostemp(beside, O_CLOEXEC);        /* mode 0600 */
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "cannot make %s", path);
-    char text[2 * CLIENT_KEY_TEXT + 32];
+    char text[2 * KEY_TEXT + 32];
     int n = snprintf(text, sizeof text, "public: %s\nsecret: %s\n", ret->public, ret->secret);
     rc = bf_write_all(fd, text, (size_t)n, err);
     explicit_bzero(text, sizeof text);

@@ -70,7 +70,7 @@ void client_settings_done(struct client_settings *s)
 }
 
 /* The value of "name: VALUE" in text into ret. */
-static bool key_line(const char *text, const char *name, char ret[CLIENT_KEY_TEXT])
+static bool key_line(const char *text, const char *name, char ret[KEY_TEXT])
 {
     size_t n = strlen(name);
     for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line ? 1 : 0) {
@@ -78,7 +78,7 @@ static bool key_line(const char *text, const char *name, char ret[CLIENT_KEY_TEX
             continue;
         const char *value = line + n + 1 + strspn(line + n + 1, " \t\"'");
         size_t len = strcspn(value, " \t\r\n\"'");
-        if (len != CLIENT_KEY_TEXT - 1)
+        if (len != KEY_TEXT - 1)
             return false;
         memcpy(ret, value, len);
         ret[len] = '\0';

@@ -187,7 +187,8 @@ static enum bf_rc put_agent(const struct layout *l, unsigned number, struct bf_e
                   number, l->s->slots);
     put_names("allow_env", l->s->allow_env, "environment variables that plans may name, and that steps see", &text);
     if (l->s->connection_env && l->s->connection_env->n > 0)
-        put_names("connection_env", l->s->connection_env, "those that plans may name in connections and headers, and that no step sees", &text);
+        put_names("connection_env", l->s->connection_env, "those that plans may name in connections and headers, and that no step sees",
+                  &text);
     BF_AUTO_FREE char *name = bf_xasprintf("agent-%u.conf", number);
     enum bf_rc rc = put(l->dir, name, &text, 0644, err);
     bf_buf_free(&text);

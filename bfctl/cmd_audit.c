@@ -8,7 +8,9 @@
 #include "bfctl/commands.h"
 #include "bfctl/render.h"
 #include "bfctl/words.h"
+#include "common/buf.h"
 #include "common/clock.h"
+#include "common/mem.h"
 
 struct values {
     struct ctl_common common;
@@ -128,17 +130,55 @@ static void show(const json_t *rows, bool wide, bool no_headers)
     table_print(t, "audit records");
 }
 
-/* An id is resolved here: in a query of the trail 0 means all. */
+/* An id is resolved here: in a query of the trail 0 means all, and one that was never given out is a slip, not a quiet backfill. */
 static enum bf_rc resolve(struct session *s, const char *word, struct op_request *req, struct bf_error *err)
 {
-    enum bf_rc rc = words_backfill(word, &req->backfill, err);
-    if (rc != BF_OK || req->backfill != OP_LATEST)
-        return rc;
     ANSWER_AUTO struct answer a = {0};
-    struct op_request newest;
-    client_request(&newest, OP_GET);
-    rc = session_query(s, &newest, &a, err);
+    struct op_request get;
+    client_request(&get, OP_GET);
+    enum bf_rc rc = words_backfill(word, &get.backfill, err);
+    if (rc == BF_OK)
+        rc = session_query(s, &get, &a, err);
     return rc == BF_OK ? words_backfill(render_text(a.json, "id"), &req->backfill, err) : rc;
+}
+
+/* ---- what is recorded (docs/audit.md) ---- */
+
+/* Beside the verbs of requests: what the coordinator decides, and what its process does. */
+static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept", "low water",
+                                        "room again", "epoch", "start", "end", "reload", "strangers refused"};
+enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
+
+static bool is_recorded(const char *word, size_t n)
+{
+    for (int v = OP_CREATE; v <= OP_WATCH; v++) {              /* of a key without the role, or taken away, any of them */
+        const char *verb = op_verb_name((enum op_verb)v);
+        if (strlen(verb) == n && memcmp(verb, word, n) == 0 && strcmp(verb, "unknown") != 0)
+            return true;
+    }
+    for (size_t i = 0; i < N_DECISIONS; i++)
+        if (strlen(decisions[i]) == n && memcmp(decisions[i], word, n) == 0)
+            return true;
+    return false;
+}
+
+/* A word that nothing is recorded under would find nothing, and look like a quiet night. */
+static enum bf_rc check_what(const char *what, struct bf_error *err)
+{
+    for (const char *w = what; *w;) {
+        size_t n = strcspn(w, ",");
+        if (!is_recorded(w, n)) {
+            BF_CLEANUP(bf_buf_free) struct bf_buf known = {0};
+            for (int v = OP_CREATE; v <= OP_AGENT_JOIN; v++)
+                bf_buf_printf(&known, "%s, ", op_verb_name((enum op_verb)v));
+            for (size_t i = 0; i < N_DECISIONS; i++)
+                bf_buf_printf(&known, "%s%s", decisions[i], i + 1 < N_DECISIONS ? ", " : "");
+            return bf_fail(err, BF_USAGE, "--what: nothing is recorded as '%.*s'; known are %s", n > 60 ? 60 : (int)n, w,
+                           bf_buf_cstr(&known));
+        }
+        w += n + (w[n] == ',');
+    }
+    return BF_OK;
 }
 
 static enum bf_rc list(struct ctl_call *call, struct op_request *req, uint64_t limit, enum ctl_output output)
@@ -175,6 +215,8 @@ static int run(struct ctl_call *call)
     req.who = v->who ? v->who : "";
     req.what = v->what ? v->what : "";
     enum bf_rc rc = ctl_output(&v->common, CTL_TABLE, CTL_TABLE | CTL_WIDE | CTL_JSON, &output, &call->err);
+    if (rc == BF_OK)
+        rc = check_what(req.what, &call->err);
     if (rc == BF_OK)
         rc = words_number("limit", v->limit, 50, 0, 10000000, &limit, &call->err);
     if (rc == BF_OK)

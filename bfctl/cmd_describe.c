@@ -7,6 +7,7 @@
 #include "bfctl/commands.h"
 #include "bfctl/failures.h"
 #include "bfctl/page.h"
+#include "bfctl/plan_load.h"
 #include "bfctl/progress.h"
 #include "bfctl/render.h"
 #include "bfctl/session.h"
@@ -91,7 +92,8 @@ static enum bf_rc add_plan(struct describing *d, const json_t *backfill)
         json_array_foreach(json_object_get(row, "backfills"), k, id)
             if (strcmp(json_string_value(id) ? json_string_value(id) : "", render_text(backfill, "id")) == 0)
                 json_object_set(d->document, "plan", row);
-    return BF_OK;
+    json_t *plan = json_object_get(d->document, "plan");
+    return json_is_object(plan) ? plan_load_hash(ctl_common(d->call), &d->session, plan, &d->call->err) : BF_OK;
 }
 
 static enum bf_rc gather_backfill(struct describing *d)

@@ -51,7 +51,8 @@ static enum bf_rc make(const struct values *v, struct dev *d, struct bf_error *e
         return bf_fail(err, BF_CONFLICT, "%s was made for %u agents; take another folder for %u", v->dir, d->cluster.agents,
                        d->agents);
     if (d->cluster.found && (v->base_port || v->slots || v->allow_env.n > 0 || v->connection_env.n > 0))
-        ctl_note("%s is there already and keeps its configuration; --base-port, --slots, --allow-env and --connection-env change nothing", v->dir);
+        ctl_note("%s is there already and keeps its configuration; --base-port, --slots, --allow-env and --connection-env change nothing",
+                 v->dir);
     return BF_OK;
 }
 

@@ -53,8 +53,8 @@ static int run(struct ctl_call *call)
 const struct ctl_command cmd_failures = {
     .usage = "failures ID|@latest [SELECTOR…] [-o text|table|wide|json|yaml|name] [options]",
     .about = WORDS_SELECTORS_HELP "\n"
-             "What has failed, and what waits for its next attempt, in groups of one step, class, code and message; numbers, dates and what\n"
-             "stands in quotes do not tell messages apart.  The text and the statement are of the first of a group.",
+             "What has failed, and what waits for its next attempt, in groups of one step, class, code and message; numbers, dates and "
+             "what\nstands in quotes do not tell messages apart.  The text and the statement are of the first of a group.",
     .examples = "  bfctl failures @latest\n  bfctl failures bf-3 tag:finance -o json",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 1, .max_words = CTL_WORDS_MAX, .run = run};

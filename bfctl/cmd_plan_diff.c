@@ -211,7 +211,8 @@ static json_t *document(const struct plan_diff *d, const struct plan_load *a, co
         json_t *pairs = json_array();
         for (size_t k = item->first; k < item->first + item->n; k++)
             json_array_append_new(pairs, pair_object(item, &d->pairs[k]));
-        json_t *j = json_pack("{s:s, s:s, s:s?, s:s, s:b, s:o}", "section", plan_section_name(item->section), "name", item->name, "old_name",
+        json_t *j = json_pack("{s:s, s:s, s:s?, s:s, s:b, s:o}", "section", plan_section_name(item->section), "name", item->name,
+                              "old_name",
                               item->old_name, "change", plan_change_name(item->change), "words_only", item->words_only, "pairs", pairs);
         if (item->section == PLAN_SECTION_STEPS)
             json_object_set_new(j, "hash_changed", json_boolean(item->does));
@@ -221,7 +222,8 @@ static json_t *document(const struct plan_diff *d, const struct plan_load *a, co
         json_object_set_new(steps, plan_change_name(c), json_integer((json_int_t)d->n_steps[c]));
     json_object_set_new(steps, "hash_changed", json_integer((json_int_t)d->n_does));
     json_object_set_new(steps, "downstream", json_integer((json_int_t)d->n_downstream));
-    return json_pack("{s:b, s:o, s:o, s:o, s:o}", "equal", d->n_items == 0, "old", side(a), "new", side(b), "steps", steps, "changes", items);
+    return json_pack("{s:b, s:o, s:o, s:o, s:o}", "equal", d->n_items == 0, "old", side(a), "new", side(b), "steps", steps, "changes",
+                     items);
 }
 
 /* ---- the command ---- */

@@ -252,9 +252,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_plan_graph = {
     .usage = "plan graph FILE|ID|@latest [SELECTOR…] [-o text|dot|mermaid|json] [--datasets] [options]",
-    .about = "The text lists steps by level, each below all that it needs; the other formats are for Graphviz, for Mermaid (as in Markdown),\n"
-             "and for programs.  Edges carry their mapping.  With --datasets the edges go over the datasets that explain them, and those\n"
-             "that no dataset explains are dashed.  A selector picks steps: load, 'stg_*', tag:finance, +load, load+.",
+    .about = "The text lists steps by level, each below all that it needs; the other formats are for Graphviz, for Mermaid (as in "
+             "Markdown),\nand for programs.  Edges carry their mapping.  With --datasets the edges go over the datasets that explain them, "
+             "and those\nthat no dataset explains are dashed.  A selector picks steps: load, 'stg_*', tag:finance, +load, load+.",
     .examples = "  bfctl plan graph orders.yaml\n  bfctl plan graph orders.yaml -o dot | dot -Tsvg > orders.svg\n"
                 "  bfctl plan graph @latest +revenue --datasets -o mermaid",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),

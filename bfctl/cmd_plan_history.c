@@ -15,19 +15,6 @@ static const struct bf_option options[] = {
     CTL_OPTIONS_SERVER(struct ctl_plain),
     CTL_OPTION_HELP(struct ctl_plain)};
 
-/* The coordinator knows the hash of a version where a backfill ran it as it is written; else it is found here. */
-static enum bf_rc fill_hash(struct ctl_call *call, struct session *s, json_t *row, struct bf_error *err)
-{
-    const char *backfill = json_string_value(json_array_get(json_object_get(row, "backfills"), 0));
-    if (!backfill || json_is_string(json_object_get(row, "hash")))
-        return BF_OK;
-    PLAN_LOAD_AUTO struct plan_load l = {0};
-    enum bf_rc rc = plan_load(ctl_common(call), s, backfill, false, &l, err);
-    if (rc == BF_OK)
-        json_object_set_new(row, "hash", render_hash_json(l.plan->hash));
-    return rc;
-}
-
 /* Pages until one is empty: the coordinator ends a page early where plans are large. */
 static enum bf_rc fetch(struct ctl_call *call, struct session *s, json_t *rows, struct bf_error *err)
 {
@@ -111,7 +98,7 @@ static int run(struct ctl_call *call)
         rc = fetch(call, &s, rows, &call->err);
     json_array_foreach(rows, i, row)
         if (rc == BF_OK)
-            rc = fill_hash(call, &s, row, &call->err);
+            rc = plan_load_hash(ctl_common(call), &s, row, &call->err);
     if (rc == BF_OK && output == CTL_JSON)
         rc = render_json(rows, &call->err);
     else if (rc == BF_OK)
@@ -122,8 +109,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_plan_history = {
     .usage = "plan history NAME [-o table|wide|json|yaml|name] [options]",
-    .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS counts\n"
-             "what changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
+    .about = "NAME is the name that a plan gives itself.  A version is a text of the plan that some backfill ran, newest first.  STEPS "
+             "counts\nwhat changed against the version before: +added -removed ~changed.  `bfctl plan diff bf-1 bf-3` shows what it was.\n"
              "BY and REASON are those of the backfill that used the version first.",
     .examples = "  bfctl plan history orders-rebuild\n  bfctl plan history orders-rebuild -o json",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),

@@ -43,7 +43,8 @@ static enum bf_rc show_text(const struct plan_source *source, bool strict, struc
         return err->rc;
     enum bf_rc rc = BF_OK;
     if (strict && n_warnings > 0) {
-        rc = bf_fail(err, BF_INVALID, "%s is not valid under --strict: %zu warning%s", source->name, n_warnings, n_warnings == 1 ? "" : "s");
+        rc = bf_fail(err, BF_INVALID, "%s is not valid under --strict: %zu warning%s", source->name, n_warnings, n_warnings == 1
+                     ? "" : "s");
     } else {
         struct bf_buf text = {0};
         plan_file_summary(plan, &text);

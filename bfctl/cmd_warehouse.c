@@ -27,7 +27,8 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"agent", 0, BF_OPT_STRINGS, offsetof(struct values, agents), "NAME", "ask on this agent (default: test on each, init on one); may be repeated"},
+    {"agent", 0, BF_OPT_STRINGS, offsetof(struct values, agents), "NAME",
+     "ask on this agent (default: test on each, init on one); may be repeated"},
     {"timeout", 0, BF_OPT_STRING, offsetof(struct values, timeout), "TIME", "give up waiting, exit 124 (default 5m)"},
     CTL_OPTION_OUTPUT(struct values, "table (default) or json"),
     CTL_OPTION_NO_HEADERS(struct values),
@@ -145,7 +146,8 @@ static void put_connection(const struct plan_connection *c, struct bf_buf *b)
 
 static void put_question(const struct inquiry *q, size_t i, struct bf_buf *b)
 {
-    bf_buf_printf(b, "  question-%zu:\n    timebox: {limit: %ds, then: kill_and_fail}\n    warehouse: {do: %s, connection: ", i + 1, LIMIT_S, q->verb);
+    bf_buf_printf(b, "  question-%zu:\n    timebox: {limit: %ds, then: kill_and_fail}\n    warehouse: {do: %s, connection: ", i + 1,
+                  LIMIT_S, q->verb);
     bf_buf_put_json(b, q->questions.at[i].connection->name);
     bf_buf_put_str(b, "}\n    agents: {labels: {agent: ");
     bf_buf_put_json(b, q->questions.at[i].agent);
@@ -156,7 +158,8 @@ static void make_source(struct inquiry *q)
 {
     const struct plan *p = q->plan.plan;
     struct bf_buf b = {0};
-    bf_buf_printf(&b, "apiVersion: backfill/v1\nkind: Plan\nname: warehouse-%s\ndescription: made by bfctl warehouse %s for %s\nconnections:\n",
+    bf_buf_printf(&b, "apiVersion: backfill/v1\nkind: Plan\nname: warehouse-%s\ndescription: made by bfctl "
+                      "warehouse %s for %s\nconnections:\n",
                   q->verb, q->verb, p->name);
     for (size_t i = 0; i < p->n_connections; i++)
         put_connection(&p->connections[i], &b);
@@ -183,7 +186,8 @@ static void add_answer(struct inquiry *q, const struct question *asked, const js
     json_t *topic;
     const json_t *told = json_object_get(why, "warehouse"), *failure = json_object_get(why, "failure");
     json_array_foreach(told, i, topic)
-        add_row(q, asked, render_text(topic, "topic"), render_text(topic, "status"), render_text(topic, "text"), render_text(topic, "remedy"));
+        add_row(q, asked, render_text(topic, "topic"), render_text(topic, "status"), render_text(topic, "text"),
+                render_text(topic, "remedy"));
     if (json_array_size(told) > 0)
         return;
     /* It never came to an answer: no helper, no variable, no time. */
@@ -291,7 +295,8 @@ static int run_test(struct ctl_call *call) { return run_verb(call, "test"); }
 static int run_init(struct ctl_call *call) { return run_verb(call, "init"); }
 
 #define COMMAND(verb_usage, verb_about, verb_examples, verb_run)                                                                       \
-    {.usage = verb_usage, .about = verb_about, .examples = verb_examples, .options = options, .n_options = sizeof options / sizeof options[0], \
+    {.usage = verb_usage, .about = verb_about, .examples = verb_examples, .options = options, \
+     .n_options = sizeof options / sizeof options[0], \
      .values_bytes = sizeof(struct values), .min_words = 1, .max_words = CTL_WORDS_MAX, .run = verb_run}
 
 const struct ctl_command cmd_warehouse_test = COMMAND(

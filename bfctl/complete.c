@@ -109,7 +109,12 @@ static void offer_list(const struct place *p, const char *const *list)
 
 static void offer_named(const struct place *p)
 {
-    if (is_about(p, "agent"))
+    const char *name = p->entry->name;
+    if (strcmp(name, "keys create") == 0 || strcmp(name, "agent enroll") == 0)
+        return;                                  /* a new one */
+    if (is_about(p, "keys"))
+        offer_names(p, COMPLETE_KEYS, NULL);
+    else if (is_about(p, "agent"))
         offer_names(p, COMPLETE_AGENTS, NULL);
     else if (is_about(p, "pool"))
         offer_names(p, COMPLETE_POOLS, NULL);
@@ -125,7 +130,9 @@ static bool offer_meaning(const struct place *p, const char *meaning)
         {"KIND", {"backfill", "step", "agent", "pool"}}, {"STATUS", {"failed", "warned", "passed", "could_not_run"}},
         {"STATE", {"waiting", "ready", "assigned", "running", "backing_off", "succeeded", "skipped", "failed", "cancelled",
                    "upstream_failed", "held", "stale"}},
-        {"ROLE", {"viewer", "operator", "approver", "auditor", "admin", "agent"}}};
+        {"ROLE", {"viewer", "operator", "approver", "auditor", "admin", "agent"}},
+        {"WHAT", {"missing", "failed", "all"}},
+        {"VERB,…", {"create", "pause", "resume", "cancel", "retry", "force", "skip", "mark", "priority", "halt"}}};
     static const char *const files[] = {"FILE", "PLAN", "DIR", "MANIFEST", "PATH", "A", "B", NULL};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(meaning, fixed[i].meaning) == 0) {
@@ -207,6 +214,16 @@ static void offer_values(const struct place *p, const struct bf_option *o)
         offer_formats(p, o->help);
     else if (strcmp(o->name, "agent") == 0)
         offer_names(p, COMPLETE_AGENTS, NULL);
+    else if (strcmp(o->name, "pool") == 0)
+        offer_names(p, COMPLETE_POOLS, NULL);
+    else if (strcmp(o->name, "plan") == 0 && strcmp(o->arg, "GLOB") == 0)
+        offer_names(p, COMPLETE_PLANS, NULL);
+    else if (strcmp(o->name, "who") == 0)
+        offer_names(p, COMPLETE_KEYS, NULL);
+    else if (strcmp(o->name, "step") == 0)
+        offer_names(p, COMPLETE_STEPS, backfill_of(p));
+    else if (strcmp(o->name, "backfill") == 0)
+        offer_names(p, COMPLETE_BACKFILLS, NULL);
     else if (strcmp(o->arg, "NAME") != 0 && strcmp(o->arg, "ID") != 0)
         offer_meaning(p, o->arg);
 }

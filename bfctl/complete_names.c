@@ -67,6 +67,16 @@ static void put_named(const json_t *rows, struct bf_buf *ret)
         put_row(row, "name", "state", ret);
 }
 
+/* Those that may speak: the names of keys that were revoked are of no use to anybody. */
+static void put_keys(const json_t *rows, struct bf_buf *ret)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach((json_t *)rows, i, row)
+        if (strcmp(render_text(row, "state"), "live") == 0)
+            put_row(row, "name", "role", ret);
+}
+
 static void too_late(int signal)
 {
     (void)signal;
@@ -76,7 +86,8 @@ static void too_late(int signal)
 void complete_names(const struct complete_question *q, struct bf_buf *ret)
 {
     static const enum op_verb verbs[] = {[COMPLETE_BACKFILLS] = OP_LIST, [COMPLETE_STEPS] = OP_STATUS, [COMPLETE_AGENTS] = OP_AGENTS,
-                                         [COMPLETE_POOLS] = OP_POOLS, [COMPLETE_PLANS] = OP_LIST};
+                                         [COMPLETE_POOLS] = OP_POOLS, [COMPLETE_PLANS] = OP_LIST,
+                                         [COMPLETE_KEYS] = OP_KEYS};
     const struct ctl_common common = {.config = q->config, .request_timeout = TIMEOUT};
     const struct sigaction end = {.sa_handler = too_late};
     SESSION_AUTO struct session s = {0};
@@ -103,6 +114,7 @@ void complete_names(const struct complete_question *q, struct bf_buf *ret)
         case COMPLETE_BACKFILLS: put_backfills(a.json, ret); break;
         case COMPLETE_STEPS: (instances ? put_instances : put_steps)(a.json, ret); break;
         case COMPLETE_PLANS: put_plans(a.json, ret); break;
+        case COMPLETE_KEYS: put_keys(a.json, ret); break;
         default: put_named(a.json, ret); break;
         }
     }

@@ -278,8 +278,12 @@ static enum bf_rc check_alive(const struct dev *d, struct bf_error *err)
         return bf_fail(err, BF_FAILED, "interrupted");
     for (size_t i = 0; i < d->n_processes; i++) {
         const struct dev_process *p = &d->processes[i];
-        if (p->started && p->pid == 0)
-            return bf_fail(err, BF_FAILED, "%s ended at its start; see %s", p->name, p->log_file);
+        if (!p->started || p->pid != 0)
+            continue;
+        char why[DEV_LAST_WORDS_MAX];
+        dev_process_last_words(p, why);
+        return bf_fail(err, BF_FAILED, "%s ended at its start; see %s%s%s", p->name, p->log_file, *why ? ", which ends: " : "",
+                       render_safe(why));
     }
     return BF_OK;
 }

@@ -178,6 +178,20 @@ void dev_process_tick(struct dev_process *p, int64_t now_ms)
         kill(p->pid, SIGKILL);
 }
 
+void dev_process_last_words(const struct dev_process *p, char ret[DEV_LAST_WORDS_MAX])
+{
+    char tail[DEV_LAST_WORDS_MAX];
+    BF_AUTO_CLOSE int fd = open(p->log_file, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    off_t from = size < (off_t)sizeof tail ? 0 : size - (off_t)sizeof tail + 1;
+    ssize_t n = fd < 0 ? 0 : pread(fd, tail, sizeof tail - 1, from);
+    while (n > 0 && tail[n - 1] == '\n')
+        n--;
+    tail[n > 0 ? n : 0] = '\0';
+    const char *line = strrchr(tail, '\n');
+    snprintf(ret, DEV_LAST_WORDS_MAX, "%s", line ? line + 1 : tail);
+}
+
 void dev_process_ended(struct dev_process *p)
 {
     dev_process_read(p);

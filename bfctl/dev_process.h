@@ -31,6 +31,9 @@ void dev_process_read(struct dev_process *p);
 /* SIGTERM now, SIGKILL grace_ms later (by dev_process_tick). */
 void dev_process_stop(struct dev_process *p, int64_t grace_ms);
 void dev_process_tick(struct dev_process *p, int64_t now_ms);
+/* The last line of its log, which is why it ended when it ended by itself; "" when there is none. */
+#define DEV_LAST_WORDS_MAX 512
+void dev_process_last_words(const struct dev_process *p, char ret[DEV_LAST_WORDS_MAX]);
 /* It was reaped: forget the pid, remove the pid file. */
 void dev_process_ended(struct dev_process *p);
 

@@ -28,6 +28,7 @@ struct screen {
     char *last;                          /* the last plain line */
     int64_t last_ms;
     bool told_away;
+    uint64_t stuck;                      /* answers in a row that said that it stands still */
     struct progress_rate rate;
 };
 
@@ -86,8 +87,20 @@ static void say(struct screen *s, const json_t *status)
     bf_buf_free(&line);
 }
 
+/* Once each time that it comes to stand still: who waits would wait for ever, and not know why.  Twice in a row, because one answer may
+ * fall between the end of something and the beginning of what follows. */
+static void tell_stuck(struct screen *s, const json_t *status)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    progress_stuck(status, &text);
+    s->stuck = text.len > 0 ? s->stuck + 1 : 0;
+    if (s->stuck == 2 && !s->live)
+        ctl_note("%s", bf_buf_cstr(&text));
+}
+
 static void show(struct screen *s, const json_t *status)
 {
+    tell_stuck(s, status);
     if (!s->out)
         return;
     if (s->told_away && !s->live)

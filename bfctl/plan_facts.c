@@ -30,7 +30,8 @@ static void find_lineage(const struct plan *p, struct plan_facts *ret)
             ret->readers[ret->readers_begin[p->steps[p->order[k]].inputs[i] + 1]++] = p->order[k];
 }
 
-/* The day that a change belongs to: where the clock is set forwards, that of the hours that are missing; where back, of those shown twice. */
+/* The day that a change belongs to: where the clock is set forwards, that of the hours that are missing; where back, of those shown
+ * twice. */
 static void add_change(const struct plan *p, int64_t at_s, int32_t before_s, int32_t after_s, struct plan_facts *ret)
 {
     int64_t day = bf_floor_div(at_s + (before_s < after_s ? before_s : after_s), BF_DAY_S);

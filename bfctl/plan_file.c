@@ -67,8 +67,8 @@ static enum bf_rc add_file(struct plan_source *s, const char *dir, const char *w
     BF_AUTO_FREE char *path = bf_path_join(dir, wanted);
     BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
     if (!leads_below(dir, path))
-        return bf_fail(err, BF_INVALID, "%s: '%s' must be a file in the folder of the plan or below it: links that lead out of it, pipes and "
-                       "devices are not read", s->name, path);
+        return bf_fail(err, BF_INVALID, "%s: '%s' must be a file in the folder of the plan or below it: links that lead out of it, pipes "
+                       "and devices are not read", s->name, path);
     enum bf_rc rc = bf_file_read(path, *left_bytes, &text, err);
     if (rc == BF_OK)
         keep_file(s, wanted, &text, left_bytes);

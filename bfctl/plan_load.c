@@ -131,6 +131,18 @@ void plan_load_done(struct plan_load *l)
     *l = (struct plan_load){0};
 }
 
+enum bf_rc plan_load_hash(const struct ctl_common *common, struct session *s, json_t *row, struct bf_error *err)
+{
+    const char *backfill = json_string_value(json_array_get(json_object_get(row, "backfills"), 0));
+    if (!backfill || json_is_string(json_object_get(row, "hash")))
+        return BF_OK;
+    PLAN_LOAD_AUTO struct plan_load l = {0};
+    enum bf_rc rc = plan_load(common, s, backfill, false, &l, err);
+    if (rc == BF_OK)
+        json_object_set_new(row, "hash", render_hash_json(l.plan->hash));
+    return rc;
+}
+
 char *plan_load_options(const struct plan_load *l)
 {
     struct bf_buf text = {0};

@@ -25,6 +25,10 @@ enum bf_rc plan_load(const struct ctl_common *common, struct session *s, const c
 void plan_load_done(struct plan_load *l);
 #define PLAN_LOAD_AUTO __attribute__((cleanup(plan_load_done)))
 
+/* The hash of a row of OP_PLAN_HISTORY, which the coordinator knows where a backfill ran the plan as it is written; else it is found here,
+ * from the text that the backfill ran. */
+enum bf_rc plan_load_hash(const struct ctl_common *common, struct session *s, json_t *row, struct bf_error *err) BF_MUST_CHECK;
+
 /* "--from 2024-03-01 --param ledger=test", as the backfill was created; NULL when it has no such options.  The caller frees. */
 char *plan_load_options(const struct plan_load *l);
 

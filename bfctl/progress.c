@@ -122,6 +122,18 @@ bool progress_halted(const json_t *status)
     return *render_text(status, "halted") && c.running == 0;
 }
 
+void progress_stuck(const json_t *status, struct bf_buf *ret)
+{
+    const char *id = render_safe(render_text(status, "id"));
+    struct progress_counts c;
+    progress_counts(json_object_get(status, "steps"), &c);
+    if (json_is_true(json_object_get(status, "only_held")))
+        bf_buf_printf(ret, "of %s only held work is left (%" PRId64 " step instance%s); `bfctl steps %s --state held` shows it, `bfctl "
+                      "resume %s '*'` lets it go", id, c.held, c.held == 1 ? "" : "s", id, id);
+    else if (strcmp(render_text(status, "state"), "paused") == 0 && c.running == 0 && !*render_text(status, "halted"))
+        bf_buf_printf(ret, "%s is paused; `bfctl resume %s` lets it go on", id, id);
+}
+
 /* ---- words ---- */
 
 static const char *state_words(const json_t *status)

@@ -32,12 +32,12 @@ static enum bf_rc malformed(struct bf_error *err)
     return bf_fail(err, BF_INVALID, "this is no enrolment token; bfctl agent enroll NAME prints one, of one line that begins with " PREFIX);
 }
 
-static bool take_key(const json_t *j, const char *name, char ret[CLIENT_KEY_TEXT])
+static bool take_key(const json_t *j, const char *name, char ret[KEY_TEXT])
 {
     const char *s = json_string_value(json_object_get(j, name));
-    if (!s || strlen(s) != CLIENT_KEY_TEXT - 1)
+    if (!s || strlen(s) != KEY_TEXT - 1)
         return false;
-    memcpy(ret, s, CLIENT_KEY_TEXT);
+    memcpy(ret, s, KEY_TEXT);
     return true;
 }
 

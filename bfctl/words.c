@@ -50,8 +50,8 @@ enum bf_rc words_priority(const char *word, enum op_priority *ret, struct bf_err
             return BF_OK;
         }
     const char *near = bf_nearest(word, names, sizeof names / sizeof *names);
-    return bf_fail(err, BF_USAGE, "'%.60s' is no priority class: write critical, high, normal or low%s%s%s", word, near ? "; did you mean " : "",
-                   near ? near : "", near ? "?" : "");
+    return bf_fail(err, BF_USAGE, "'%.60s' is no priority class: write critical, high, normal or low%s%s%s", word,
+                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 enum bf_rc words_attempt(const char *word, uint64_t *ret, struct bf_error *err)

@@ -1,6 +1,6 @@
 /* Writing YAML is easy where reading it is not: everything that is not plainly a word stands in double quotes, whose escapes are
- * those of JSON, and \\UXXXXXXXX.  Readers of YAML 1.1 see more than words in plain text (yes, off, 12:30, 2024-01-31), so a plain text begins with
- * a letter, holds few other signs, and is none of the words that mean something. */
+ * those of JSON, and \\UXXXXXXXX.  Readers of YAML 1.1 see more than words in plain text (yes, off, 12:30, 2024-01-31), so a plain text
+ * begins with a letter, holds few other signs, and is none of the words that mean something. */
 #include "bfctl/yaml_text.h"
 
 #include <stdio.h>

@@ -82,7 +82,8 @@ static bool take_dash(const char **s)
 bool bf_parse_date(const char *s, struct bf_date *ret)
 {
     int32_t year, month, day;
-    if (!take_digits(&s, 4, &year) || !take_dash(&s) || !take_digits(&s, 2, &month) || !take_dash(&s) || !take_digits(&s, 2, &day) || *s != '\0')
+    if (!take_digits(&s, 4, &year) || !take_dash(&s) || !take_digits(&s, 2, &month) || !take_dash(&s) || !take_digits(&s, 2, &day) ||
+        *s != '\0')
         return false;
     struct bf_date d = {.year = year, .month = (uint8_t)month, .day = (uint8_t)day};
     if (!bf_date_valid(d))

@@ -10,10 +10,24 @@
 
 #include "common/files.h"
 
+enum { EXIT_USAGE = 2 };
+
 int bf_helper_say(const char *program, int status, const char *text)
 {
     fprintf(stderr, "%s: %s\n", program, text);
     return status;
+}
+
+int bf_helper_usage(const char *program, const char *help, int argc, char **argv)
+{
+    bool asks_help = argc == 2 && strcmp(argv[1], "--help") == 0, asks_version = argc == 2 && strcmp(argv[1], "--version") == 0;
+    if (!asks_help && !asks_version)
+        return bf_helper_say(program, EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
+    if (asks_help)
+        puts(help);
+    else
+        printf("%s %s\n", program, BF_VERSION);
+    return EXIT_SUCCESS;
 }
 
 enum bf_rc bf_helper_open_result(int *ret, struct bf_error *err)

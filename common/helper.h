@@ -9,6 +9,10 @@
 /* "PROGRAM: TEXT" on standard error.  Returns status. */
 int bf_helper_say(const char *program, int status, const char *text);
 
+/* What a call with words comes to: --help prints help, --version the version, and anything else is refused, for a helper takes none.
+ * Gives the exit status. */
+int bf_helper_usage(const char *program, const char *help, int argc, char **argv);
+
 /* The file $BF_RESULT, to append to; *ret is -1 where there is no such variable.  Open it before anything runs, so that no work is done
  * whose result could not be told. */
 enum bf_rc bf_helper_open_result(int *ret, struct bf_error *err) BF_MUST_CHECK;

@@ -2,9 +2,9 @@
  *
  * The protocol is one datagram of NAME=VALUE lines to the socket that NOTIFY_SOCKET names (sd_notify(3), which declares it stable and
  * open to other implementations).  It is spoken here and not through libsystemd for one reason: sd_notify() waits while the queue
- * of the supervisor's socket is full, which is after eleven datagrams that it has not read.  A fence, or the turn of a coordinator, must not wait
- * for a supervisor that hangs.  So the socket never blocks, and a word that finds no room is kept: states in `waits`, the status line
- * by being unsent.  They go out with a later turn, each in the order in which they are declared.  A beat that finds no room is not
+ * of the supervisor's socket is full, which is after eleven datagrams that it has not read.  A fence, or the turn of a coordinator, must
+ * not wait for a supervisor that hangs.  So the socket never blocks, and a word that finds no room is kept: states in `waits`, the status
+ * line by being unsent.  They go out with a later turn, each in the order in which they are declared.  A beat that finds no room is not
  * kept: the next one says the same. */
 #include "common/supervisor.h"
 

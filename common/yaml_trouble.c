@@ -32,11 +32,13 @@ static const struct words table[] = {
      "write the closing \"", PLAIN},
     {"wrongly indented single-quoted", NULL, "the string that begins here is not closed, and the next line is not indented as a part of it",
      "write the closing '", PLAIN},
-    {"invalid trailing content after double", NULL, "nothing may follow the closing quote", "write \\\" for a quote within the string", PLAIN},
-    {"invalid trailing content after single", NULL, "nothing may follow the closing quote", "write '' for a quote within the string", PLAIN},
-    {"invalid escape", NULL, "this is no escape that YAML knows", "write \\\\ for a backslash, or put the string in single quotes", PLAIN},
-    {"double-quoted scalar has invalid", NULL, "this escape is no character", "write \\\\ for a backslash, or put the string in single quotes",
+    {"invalid trailing content after double", NULL, "nothing may follow the closing quote", "write \\\" for a quote within the string",
      PLAIN},
+    {"invalid trailing content after single", NULL, "nothing may follow the closing quote", "write '' for a quote within the string",
+     PLAIN},
+    {"invalid escape", NULL, "this is no escape that YAML knows", "write \\\\ for a backslash, or put the string in single quotes", PLAIN},
+    {"double-quoted scalar has invalid", NULL, "this escape is no character",
+     "write \\\\ for a backslash, or put the string in single quotes", PLAIN},
 
     {"flow sequence without a closing", NULL, "the document ends before the closing bracket", CLOSE, BRACKET},
     {"missing comma in flow sequence", NULL, "a \",\" or the closing \"]\" is missing before this", NULL, BRACKET},
@@ -58,8 +60,8 @@ static const struct words table[] = {
     {"invalid block mapping key on same line", NULL, "a second key in one line", "put the value in quotes, or begin a line", PLAIN},
     {"block sequence on the same line as a mapping", NULL, "a list with \"- \" cannot begin in the line of its key",
      "begin it in the next line, or write it as [a, b]", PLAIN},
-    {"invalid scalar at the end of block sequence", NULL, "a key cannot stand beside the items of a list", "begin the line with \"- \", or indent it",
-     PLAIN},
+    {"invalid scalar at the end of block sequence", NULL, "a key cannot stand beside the items of a list",
+     "begin the line with \"- \", or indent it", PLAIN},
     {"invalid indentation in mapping", NULL, AS_ABOVE, ALIGN, PLAIN},
     {"invalid mapping in plain multiline", NULL, AS_ABOVE, ALIGN, PLAIN},
     {"wrong indendation in sequence", NULL, AS_ABOVE, ALIGN, PLAIN},
@@ -70,9 +72,10 @@ static const struct words table[] = {
 
     {"plain scalar cannot start with", NULL, "a value cannot begin with this sign", "put the value in quotes", PLAIN},
     {"block scalar no linebreak", NULL, "the text of \"|\" and \">\" begins in the next line", "begin a line here, indented", PLAIN},
-    {"block scalar with wrongly", NULL, "a line of blanks alone is indented more than the text that follows", "remove the blanks of that line",
+    {"block scalar with wrongly", NULL, "a line of blanks alone is indented more than the text that follows",
+     "remove the blanks of that line", PLAIN},
+    {"missing document start", NULL, "the document ended before this", "remove it, or mend the bracket or the indentation before it",
      PLAIN},
-    {"missing document start", NULL, "the document ended before this", "remove it, or mend the bracket or the indentation before it", PLAIN},
     {"invalid content after document end", NULL, "the document ended before this", "remove it", PLAIN},
     {"invalid comment", NULL, "a comment needs a blank before its \"#\"", "write a blank, or put the value in quotes", PLAIN},
 };
@@ -127,7 +130,8 @@ static bool word_may_begin(char before)
     return strchr(" \t\n\r[]{},:", before) != NULL;
 }
 
-static void follow_brackets(const struct bf_diags *d, struct bf_yaml_open *open, size_t from, struct bf_mark from_mark, struct bf_mark until)
+static void follow_brackets(const struct bf_diags *d, struct bf_yaml_open *open, size_t from, struct bf_mark from_mark,
+                            struct bf_mark until)
 {
     struct scan s = {.p = d->source + from, .end = d->source + d->source_len, .mark = from_mark, .before = ' '};
     while (!reached(&s, until)) {

@@ -178,7 +178,7 @@ static void read_key(const struct bf_yaml_node *item, struct config_keys *keys, 
     else if (!key_role_parse(field[1]->text, &key.role) || key.role == KEY_ENROL)
         bf_diag_add(d, BF_DIAG_ERROR, field[1]->mark,
                     "unknown role `%.64s`; roles are viewer, operator, approver, auditor, admin and agent", field[1]->text);
-    else if (!zap_key_parse(field[2]->text, key.key))
+    else if (!key_parse(field[2]->text, key.key))
         bf_diag_add(d, BF_DIAG_ERROR, field[2]->mark, "the key of `%s` is no public key: 40 characters of Z85, in quotes", field[0]->text);
     else if (key.role == KEY_AGENT && (bf_yaml_get(item, "plans") || bf_yaml_get(item, "pools")))
         bf_diag_add(d, BF_DIAG_ERROR, item->mark, "`%s` is an agent, and an agent's key has no scopes", field[0]->text);
@@ -230,8 +230,8 @@ static enum bf_rc check_room(const struct coordinator_config *c, const char *pat
 {
     const unsigned long long least = 4ull * TURN_DETAILS_BYTES_MAX, reserve = c->store_reserve_bytes, most = c->store_max_bytes;
     if (reserve < least)
-        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be at least %llu bytes (%lluMi), else the results of one turn may "
-                       "not fit when the store is low", path, reserve, least, least >> 20);
+        return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be at least %llu bytes (%lluMi), else the results of one turn "
+                       "may not fit when the store is low", path, reserve, least, least >> 20);
     if (reserve >= most)
         return bf_fail(err, BF_INVALID, "%s: store_reserve (%llu bytes) must be less than store_max (%llu bytes), else there is never room "
                        "for a backfill; raise store_max or lower store_reserve", path, reserve, most);
@@ -290,9 +290,9 @@ static bool key_line(const char *text, const char *name, uint8_t ret[ZAP_KEY_BYT
             continue;
         line += name_len + 1;
         line += strspn(line, " \t\"");
-        char z85[ZAP_KEY_TEXT] = "";
-        strncpy(z85, line, ZAP_KEY_TEXT - 1);
-        bool good = zap_key_parse(z85, ret);
+        char z85[KEY_TEXT] = "";
+        strncpy(z85, line, KEY_TEXT - 1);
+        bool good = key_parse(z85, ret);
         explicit_bzero(z85, sizeof z85);
         return good;
     }

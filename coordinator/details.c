@@ -94,5 +94,6 @@ uint8_t details_marks(const void *json, size_t n)
 struct store_details details_for_store(const struct turn_details *d)
 {
     return (struct store_details){.backfill = d->backfill, .step = d->step, .index = d->index, .run = d->run, .attempt_no = d->attempt_no,
-                                  .attempt = d->attempt, .at_us = d->at_us, .marks = details_marks(d->bytes, d->n), .bytes = d->bytes, .n = d->n};
+                                  .attempt = d->attempt, .at_us = d->at_us, .marks = details_marks(d->bytes, d->n), .bytes = d->bytes,
+                                  .n = d->n};
 }

@@ -83,8 +83,8 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     in->hello = hello_copy(&t->arena, &msg->hello);
 }
 
-/* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at once, and
- * so again, until the step has been lost too often.  So it is the agent's own command to drain, journalled like an operator's;
+/* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at
+ * once, and so again, until the step has been lost too often.  So it is the agent's own command to drain, journalled like an operator's;
  * nobody waits for the answer (release.c).  One that comes and goes all the time is heard once in a while: each is a record for the
  * audit, which no agent may fill. */
 static void drain_arrived(struct turns *t, const uint8_t *key, uint32_t id, const struct agent_msg *msg, int64_t now_ms)
@@ -234,7 +234,8 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
                 turn_bundle_drop(t, req->plan_hash);
             answer_now(t, key, req, &err);
             if (err.rc == BF_FULL || err.rc == BF_CONFLICT)
-                turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new", .reason = req->reason,
+                turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new",
+                                                                      .reason = req->reason,
                                                                       .text = err.text, .rc = err.rc});
             return;
         }

@@ -78,7 +78,7 @@ bool keyring_has_admin(const struct config_keys *keys, const struct engine *e)
 
 static struct zap_key zap_entry(const struct key_entry *k)
 {
-    struct zap_key z = {.role = (enum zap_role)k->role};
+    struct zap_key z = {.role = k->role};
     memcpy(z.key, k->key, sizeof z.key);
     memcpy(z.name, k->name, strlen(k->name) + 1);
     return z;

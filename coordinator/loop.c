@@ -85,8 +85,8 @@ static void turn(struct service *s)
     if (turn_run(s->turns, bf_boottime_ms(), bf_realtime_us(), &err) == BF_OK) {
         uint64_t dropped = turn_take_dropped(s->turns);
         if (dropped)
-            bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"", dropped,
-                    s->low);
+            bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
+                    dropped, s->low);
         if (++s->turns_untidy >= TIDY_TURNS)
             s->tidied_ms = INT64_MIN / 2;
         return;

@@ -176,11 +176,11 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
     turn_agent_message(s->turns, key, msg, bf_boottime_ms());
 }
 
-/* What a change is about, in the operator's words. */
-static const char *command_target(const struct op_request *req, char *ret, size_t size)
+/* What a change is about, in the operator's words.  actor: whose own key it is where none is named. */
+static const char *command_target(const struct op_request *req, const char *actor, char *ret, size_t size)
 {
     if (req->verb == OP_AGENT_DRAIN || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
-        return *req->name ? req->name : "own";
+        return *req->name ? req->name : actor;
     if (req->verb == OP_CREATE)
         return "new";
     if (req->backfill == OP_LATEST)
@@ -189,15 +189,15 @@ static const char *command_target(const struct op_request *req, char *ret, size_
     return ret;
 }
 
-static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum zap_role role, const struct op_request *req,
+static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum key_role role, const struct op_request *req,
                          const void *bundle, size_t bundle_bytes)
 {
     struct service *s = arg;
     char target[24];
     bf_info("command", "verb=%s target=%s request=%s by=%s reason=%s", bf_log_quote(op_verb_name(req->verb)),
-            bf_log_quote(command_target(req, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
+            bf_log_quote(command_target(req, actor, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
             bf_log_quote(req->reason));
-    turn_command(s->turns, key, actor, zap_role_name(role), req, bundle, bundle_bytes);
+    turn_command(s->turns, key, actor, key_role_name(role), req, bundle, bundle_bytes);
 }
 
 static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct zap_key *who, const struct op_request *req,
@@ -205,7 +205,7 @@ static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struc
 {
     struct service *s = arg;
     char target[24];
-    trail_denied(s, key, who, req, command_target(req, target, sizeof target), why);
+    trail_denied(s, key, who, req, command_target(req, who ? who->name : "", target, sizeof target), why);
 }
 
 static struct view_source view_source(struct service *s, const uint8_t key[ZAP_KEY_BYTES])

@@ -59,8 +59,8 @@ static enum bf_rc check_admin(const struct service *s, const struct coordinator_
     const struct engine *e = turn_engine(s->turns);
     if (keyring_has_admin(&fresh->keys, e) || !keyring_has_admin(&s->config.keys, e))
         return BF_OK;
-    return bf_fail(err, BF_CONFLICT, "the file has no admin without scopes among its `keys`, and no command made one: nobody could manage keys "
-                   "any more; nothing was changed");
+    return bf_fail(err, BF_CONFLICT, "the file has no admin without scopes among its `keys`, and no command made one: nobody could manage "
+                   "keys any more; nothing was changed");
 }
 
 void service_reload(struct service *s)

@@ -15,7 +15,8 @@ struct state_remedy { const char *state, *text; };       /* state: a prefix of t
 struct code_remedy { int32_t first, last; const char *text; };
 
 #define REACH "see that the server runs and that the agent's host reaches it (address, port, firewall), then retry"
-#define PASSWORD "correct user and password where the agent resolves the reference, then retry (a secret's file is read anew; for a variable the agent is restarted)"
+#define PASSWORD "correct user and password where the agent resolves the reference, then retry (a secret's file is read anew; for a " \
+                 "variable the agent is restarted)"
 #define NEW_PLAN "and create a new backfill, because retry runs the old version of the plan"
 #define PASSES "it may pass by itself: retry.max of the plan gives further attempts, bfctl retry another run"
 #define SYNTAX "correct the statement at the place that is shown, " NEW_PLAN
@@ -50,7 +51,8 @@ static const struct state_remedy postgresql_states[] = {
     {"42P01", TABLE},
     {"42703", COLUMN},
     {"42883", "there is no such function for these types: cast the arguments, or correct the name"},
-    {"42501", "grant the right as the table's owner: GRANT SELECT, INSERT, UPDATE, DELETE ON table TO role; a new table needs CREATE on its schema"},
+    {"42501", "grant the right as the table's owner: GRANT SELECT, INSERT, UPDATE, DELETE ON table TO role; a new "
+              "table needs CREATE on its schema"},
     {"42P07", "drop the table first, or write CREATE TABLE IF NOT EXISTS"},
     {"42601", SYNTAX},
     {"42", SYNTAX},
@@ -67,7 +69,8 @@ static const struct state_remedy postgresql_states[] = {
     {"25001", "this statement may not stand in a transaction: give the step `transaction: false`"},
     {"25", "leave BEGIN, COMMIT and ROLLBACK out of the statements: the step is one transaction already"},
     {"2D", "leave COMMIT and ROLLBACK out of the statements: the step is one transaction already"},
-    {"0A000", "the server cannot do this: write it another way, or give the step `transaction: false` if it is a matter of the transaction"},
+    {"0A000", "the server cannot do this: write it another way, or give the step `transaction: false` if it "
+              "is a matter of the transaction"},
     {"40P01", DEADLOCK},
     {"40", DEADLOCK},
     {"53100", DISK},
@@ -132,7 +135,8 @@ static const struct code_remedy sqlite_codes[] = {
     {11, 11, "the file is damaged: restore it, then run it again; PRAGMA integrity_check says how far"},
     {13, 13, DISK},
     {14, 14, "the file cannot be opened: correct its path in the reference of the connection, make its folder, and let the step's user in"},
-    {19, 19, "a row breaks a constraint of the table (unique, not null, check, foreign key): mend the input, or delete the partition's rows first"},
+    {19, 19, "a row breaks a constraint of the table (unique, not null, check, foreign key): mend the input, or "
+             "delete the partition's rows first"},
     {26, 26, "the file is no SQLite database: correct its path in the reference of the connection"},
 };
 
@@ -160,7 +164,8 @@ static const struct code_remedy http_codes[] = {
 
 static const struct code_remedy spawn_codes[] = {
     {ENOENT, ENOENT, "install the program on the agent's host, or write its whole path; steps have the agent's PATH"},
-    {EPERM, EPERM, "let the agent have what the plan names, in its configuration, and restart it; or send the step to agents that have it (agents: labels); then retry"},
+    {EPERM, EPERM, "let the agent have what the plan names, in its configuration, and restart it; or send the step to agents that have "
+                   "it (agents: labels); then retry"},
     {EACCES, EACCES, "make the program executable, and let the step's user read it and its folders"},
     {ENOEXEC, ENOEXEC, "give the script a first line that names its interpreter (#!/bin/sh), or use `shell:`"},
     {E2BIG, E2BIG, "arguments and environment are too large together: pass a file instead"},
@@ -202,21 +207,32 @@ static const char *remedy_of_sql(const struct outcome *o)
     return text ? text : by_state(any_states, N(any_states), o->sqlstate);
 }
 
+/* What a status means only the program knows: what it said is where to look. */
+static const char *remedy_of_exit(int32_t status)
+{
+    const char *text = by_code(exit_codes, N(exit_codes), status);
+    return text ? text : "see what the program said (bfctl logs), mend it, then bfctl retry; where such an end passes by itself, say so in "
+                         "the plan: `failure` maps its status to transient";
+}
+
 const char *remedy_of(const struct outcome *o)
 {
     switch (o->source) {
     case OUTCOME_SQL: return remedy_of_sql(o);
-    case OUTCOME_EXIT: return by_code(exit_codes, N(exit_codes), o->code);
+    case OUTCOME_EXIT: return remedy_of_exit(o->code);
     case OUTCOME_HTTP: return by_code(http_codes, N(http_codes), o->code);
     case OUTCOME_SPAWN: return by_code(spawn_codes, N(spawn_codes), o->code);
     case OUTCOME_OOM: return "give the agent's control group more memory, or make the work smaller";
     case OUTCOME_TIMEOUT: return TIMEBOX;
     case OUTCOME_CHECK:
-        return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; if it is the check that is wrong, cancel, correct the plan " NEW_PLAN
-                                     : "mend the data (bfctl checks ID -o json shows what is wrong), then run bfctl retry; if it is the check that is wrong, correct the plan " NEW_PLAN;
+        return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; "
+                                       "if it is the check that is wrong, cancel, correct the plan " NEW_PLAN
+                                     : "mend the data (bfctl checks ID -o json shows what is wrong), then run bfctl retry; if it is the "
+                                       "check that is wrong, correct the plan " NEW_PLAN;
     case OUTCOME_SIGNAL:
         return o->code == SIGKILL ? "something on the host killed it: see the kernel's log for a lack of memory"
-               : o->code == SIGSEGV || o->code == SIGABRT || o->code == SIGBUS ? "the program crashed: bfctl logs shows its last words" : NULL;
+               : o->code == SIGSEGV || o->code == SIGABRT || o->code == SIGBUS ? "the program crashed: bfctl logs shows its last words"
+                                                                               : NULL;
     case OUTCOME_LOST: return "see why agents are lost (bfctl agents, the agent's log); their work goes to others by itself";
     case OUTCOME_OK:
     case OUTCOME_SKIP:

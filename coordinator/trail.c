@@ -57,7 +57,7 @@ void trail_denied(struct service *s, const uint8_t key[ZAP_KEY_BYTES], const str
 {
     struct input_told told = {.what = op_verb_name(req->verb), .target = target, .reason = req->reason, .text = why, .rc = BF_DENIED};
     if (trail_quota(&s->trail, key, bf_boottime_ms(), &told.left_out))
-        turn_denied(s->turns, key, who ? who->name : "", who ? zap_role_name(who->role) : "", &told);
+        turn_denied(s->turns, key, who ? who->name : "", who ? key_role_name(who->role) : "", &told);
 }
 
 /* ---- the configuration ---- */

@@ -192,7 +192,8 @@ static void stage_chunks(struct turns *t, struct turn_blob *chunks, struct turn_
             commit->checkpoint_end = true;
             break;
         }
-        struct turn chunk = {.seq = t->snapshot_seq, .now_ms = t->snapshot_ms, .records = t->chunk_out.records, .n_records = t->chunk_out.n_records};
+        struct turn chunk = {.seq = t->snapshot_seq, .now_ms = t->snapshot_ms, .records = t->chunk_out.records,
+                             .n_records = t->chunk_out.n_records};
         turn_encode(&chunk, &t->chunk_bytes);
         ends[commit->n_chunks] = t->chunk_bytes.len;
         chunks[commit->n_chunks++].index = t->next_chunk++;

@@ -82,7 +82,8 @@ void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes);
 
 /* Recovery, in the store's order: plans (bundle bytes), chunks, turns; then turns_recovered(), which rebuilds, starts the grace of
  * D_c for every agent that holds work, and is ready for inputs.  now_ms: CLOCK_BOOTTIME of this process. */
-enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const void *bundle, size_t n, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const void *bundle, size_t n,
+                           struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc turns_load_chunk(struct turns *t, const void *p, size_t n, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err) BF_MUST_CHECK;

@@ -41,7 +41,8 @@ static uint8_t mark_of(const char *status)
     return 0;
 }
 
-_Static_assert(DETAILS_PASSED == 1 && DETAILS_WARNED == 2 && DETAILS_FAILED == 4 && DETAILS_COULD_NOT_RUN == 8, "in the order of status_words");
+_Static_assert(DETAILS_PASSED == 1 && DETAILS_WARNED == 2 && DETAILS_FAILED == 4 && DETAILS_COULD_NOT_RUN == 8,
+               "in the order of status_words");
 
 json_t *view_details_document(const struct store_details *d)
 {
@@ -81,7 +82,8 @@ static json_t *row_begin(const struct checks_walk *w, const struct store_details
 
 static void add_check(struct checks_walk *w, const struct store_details *d, const json_t *check, uint8_t mark)
 {
-    static const char *const texts[] = {"name", "kind", "severity", "dataset"}, *const others[] = {"sql", "figures", "offending", "ms", "sample"};
+    static const char *const texts[] = {"name", "kind", "severity", "dataset"}, *const others[] = {"sql", "figures", "offending", "ms",
+                                                                                                   "sample"};
     json_t *j = row_begin(w, d);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         json_object_set_new(j, texts[i], view_string(text_of(check, texts[i])));
@@ -223,7 +225,8 @@ json_t *view_failed_checks(const json_t *document)
     json_array_foreach(json_object_get(document, "checks"), i, check) {
         uint8_t mark = details_check_mark(text_of(check, "status"), text_of(check, "severity"));
         if ((mark & (DETAILS_FAILED | DETAILS_WARNED | DETAILS_COULD_NOT_RUN)) && json_array_size(list) < VIEW_CHECKS_MAX)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", text_of(check, "name"), "severity", text_of(check, "severity"),
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", text_of(check, "name"), "severity",
+                                                  text_of(check, "severity"),
                                                   "status", status_of(mark), "text", text_of(check, "text")));
     }
     return list;

@@ -31,9 +31,9 @@ static const char *made_state(const struct view_source *v, const struct key_entr
 
 static json_t *key_row(const struct view_source *v, const struct key_entry *k, const char *source, const char *state)
 {
-    char text[ZAP_KEY_TEXT];
+    char text[KEY_TEXT];
     json_t *j = json_object();
-    zap_key_format(k->key, text);
+    key_format(k->key, text);
     json_object_set_new(j, "name", view_string(k->name));
     json_object_set_new(j, "role", view_string(key_role_name(k->role)));
     json_object_set_new(j, "plans", words(k->plans, k->n_plans));

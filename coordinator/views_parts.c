@@ -176,7 +176,8 @@ enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_req
     } else {
         char few[VIEW_PICKED_SHOWN * VIEW_NAME_MAX];
         first_few(&s, few, sizeof few);
-        rc = bf_fail(err, BF_INVALID, "%" PRIu64 " step instances are picked, and one is needed: %s%s", n, few, n > VIEW_PICKED_SHOWN ? ", …" : "");
+        rc = bf_fail(err, BF_INVALID, "%" PRIu64 " step instances are picked, and one is needed: %s%s", n, few, n > VIEW_PICKED_SHOWN
+                     ? ", …" : "");
     }
     plan_selection_done(&s);
     return rc;

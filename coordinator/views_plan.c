@@ -40,7 +40,8 @@ enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *r
     if (!bundle)
         return bf_fail(err, BF_NOT_FOUND, "the source of the plan of bf-%" PRIu32 " is not kept here", b.id);
     if (req->page_offset >= total)
-        return bf_fail(err, BF_USAGE, "the plan of bf-%" PRIu32 " has %zu bytes: there is no page at %" PRIu64, b.id, total, req->page_offset);
+        return bf_fail(err, BF_USAGE, "the plan of bf-%" PRIu32 " has %zu bytes: there is no page at %" PRIu64, b.id, total,
+                       req->page_offset);
     size_t offset = (size_t)req->page_offset, n = total - offset < PAGE_BYTES ? total - offset : PAGE_BYTES;
     size_t room = sodium_base64_encoded_len(n, sodium_base64_VARIANT_ORIGINAL);
     BF_AUTO_FREE char *bytes = bf_xmalloc(room);
@@ -192,7 +193,8 @@ enum bf_rc view_plan_history(const struct view_source *v, const struct op_reques
     if (all.at.n == 0)
         return bf_fail(err, BF_NOT_FOUND, "no backfill ran a plan of the name \"%.128s\"; bfctl backfill list shows the names", req->name);
     *ret = json_array();
-    for (uint64_t i = req->page_offset; i < all.at.n && json_array_size(*ret) < view_page_limit(req) && compared < STEPS_COMPARED_MAX; i++) {
+    for (uint64_t i = req->page_offset; i < all.at.n && json_array_size(*ret) < view_page_limit(req) &&
+         compared < STEPS_COMPARED_MAX; i++) {
         uint32_t version = (uint32_t)(all.at.n - 1 - i);
         compared += backfill_at(v, all.at.at[version].sample).plan->n_steps;
         json_array_append_new(*ret, version_row(v, &all, version));

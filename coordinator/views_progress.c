@@ -246,6 +246,18 @@ static json_t *whole_ms(double ms)
     return json_integer((json_int_t)(ms < 9e18 ? ms : 9e18));
 }
 
+/* Nothing moves any more, and something is held: what is left waits for a person. */
+static bool only_held(const struct backfill_view *b, const struct step_tally *steps)
+{
+    uint64_t moves = 0, held = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        const struct tally *t = &steps[s].t;
+        moves += t->n[INSTANCE_ASSIGNED] + t->n[INSTANCE_RUNNING] + t->n[INSTANCE_BACKING_OFF] + t->n[INSTANCE_READY] - t->held_ready;
+        held += t->held;
+    }
+    return b->state == BACKFILL_RUNNING && moves == 0 && held > 0;
+}
+
 void view_put_progress(const struct view_source *v, const struct backfill_view *b, const struct view_tallies *tallies, json_t *j)
 {
     struct view_progress p = {0};
@@ -255,9 +267,11 @@ void view_put_progress(const struct view_source *v, const struct backfill_view *
     json_object_set_new(j, "weight", !tallies->complete ? json_null() : json_pack("{s:o, s:o, s:o, s:o}", "done_ms", whole_ms(p.done_ms),
                         "total_ms", whole_ms(p.total_ms), "left_ms", whole_ms(p.left_ms), "guessed_ms", whole_ms(p.guessed_ms)));
     json_object_set_new(j, "rate", !rate ? json_null() : json_pack("{s:f, s:f, s:I}", "per_minute",
-                        (double)p.ends * 60e6 / (double)p.window_us, "parallel", p.parallel, "window_ms", (json_int_t)(p.window_us / 1000)));
+                        (double)p.ends * 60e6 / (double)p.window_us, "parallel", p.parallel, "window_ms",
+                        (json_int_t)(p.window_us / 1000)));
     json_object_set_new(j, "eta", !eta ? json_null() : json_pack("{s:I, s:I, s:o, s:o, s:o}", "low_ms", (json_int_t)p.low_ms, "high_ms",
                         (json_int_t)p.high_ms, "low_at", view_time(v->wall_us + p.low_ms * 1000), "high_at",
                         view_time(v->wall_us + p.high_ms * 1000), "chain_ms", whole_ms(p.chain_ms)));
+    json_object_set_new(j, "only_held", json_boolean(tallies->complete && only_held(b, tallies->steps)));
     json_object_set_new(j, "risk", tallies->complete ? risk(v, b, tallies->steps) : json_null());
 }

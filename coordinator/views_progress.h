@@ -12,8 +12,8 @@
  * step after another and partitions after one another where a step needs its own partition before: no schedule of parallelism P
  * ends before max(W / P, C), and one that leaves no slot idle ends by W / P + C (Brent, "The parallel evaluation of general
  * arithmetic expressions", 1974).  That is the band, with one thing more that is known of what is to come: the work that draws on a
- * pool takes at least that work / its slots, which stands in for W / P where it is longer.  What waits for another attempt ends no sooner than its wait, and at worst its wait
- * later.  Work of steps of which none has ended is only guessed: half of it counts for
+ * pool takes at least that work / its slots, which stands in for W / P where it is longer.  What waits for another attempt ends no sooner
+ * than its wait, and at worst its wait later.  Work of steps of which none has ended is only guessed: half of it counts for
  * the low end, twice for the high one.  Without a rate, or while it does not run, the end is not known. */
 #ifndef BF_VIEWS_PROGRESS_H
 #define BF_VIEWS_PROGRESS_H

@@ -14,7 +14,8 @@ static json_t *usage_object(const struct instance_usage *u)
     static const char *const by[] = {"unknown", "rusage", "cgroup_v1", "cgroup_v2"};
     if (!u->measured_by || u->measured_by >= sizeof by / sizeof *by)
         return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "cpu_ms", (json_int_t)u->cpu_ms, "peak_memory_bytes", (json_int_t)u->peak_memory_kib << 10,
+    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "cpu_ms", (json_int_t)u->cpu_ms, "peak_memory_bytes",
+                     (json_int_t)u->peak_memory_kib << 10,
                      "read_bytes", (json_int_t)u->read_kib << 10, "written_bytes", (json_int_t)u->written_kib << 10, "measured_by",
                      by[u->measured_by]);
 }

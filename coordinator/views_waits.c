@@ -106,7 +106,8 @@ json_t *view_waits(const struct view_source *v, const struct backfill_view *b, c
                         held = {.kind = "held", .detail = "are held by a person"},
                         failed = {.kind = "upstream_failed", .detail = "cannot run: something before them failed"};
     snprintf(failed.remedy, sizeof failed.remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
-    snprintf(held.remedy, sizeof held.remedy, "bfctl steps bf-%" PRIu32 " --state held; bfctl resume bf-%" PRIu32 " SELECTOR", b->id, b->id);
+    snprintf(held.remedy, sizeof held.remedy, "bfctl steps bf-%" PRIu32 " --state held; bfctl resume bf-%" PRIu32 " SELECTOR", b->id,
+             b->id);
     BF_AUTO_FREE struct waiting *waiting = bf_xcalloc(b->plan->n_steps + 1, sizeof *waiting);
     for (size_t k = 0; k < b->plan->n_steps; k++) {
         uint32_t s = b->plan->order[k];

@@ -197,8 +197,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
                      b->id, b->id);
             break;
         }
-        snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32, b->id,
-                 b->id);
+        snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32,
+                 b->id, b->id);
         break;
     case BLOCKER_LOW_WATER:
         t.kind = "low_water";
@@ -309,11 +309,12 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
         const struct outside_need *o = &needs[i];
         const char *name = why_step(b, o->step)->name;
         char detail[512];
-        snprintf(detail, sizeof detail, "%" PRIu32 " of %s outside the range, %s%s%s: %s", o->count, name, o->first, o->count > 1 ? " to " : "",
-                 o->count > 1 ? o->last : "",
+        snprintf(detail, sizeof detail, "%" PRIu32 " of %s outside the range, %s%s%s: %s", o->count, name, o->first, o->count > 1
+                 ? " to " : "", o->count > 1 ? o->last : "",
                  o->outside != PLAN_REQUIRE_SUCCESS ? "taken as done"
                  : b->started_us ? "done by earlier backfills when this one began" : required);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "step", name, "partitions", (json_int_t)o->count, "first", o->first,
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "step", name, "partitions", (json_int_t)o->count, "first",
+                                              o->first,
                                               "last", o->last, "outside", plan_outside_name(o->outside), "detail", view_string(detail)));
     }
     return list;

@@ -52,7 +52,8 @@ static void tell_outputs(const struct reader *r)
     }
     for (size_t i = 0; i < step->n_outputs; i++)
         bf_buf_printf(&list, "%s`%s`", i == 0 ? "" : i + 1 < step->n_outputs ? ", " : " or ", r->c->plan->datasets[step->outputs[i]].name);
-    bf_diag_add(r->c->d, BF_DIAG_ERROR, r->value->mark, "`dataset` is missing: the step writes several, so the check says which it is on: %s",
+    bf_diag_add(r->c->d, BF_DIAG_ERROR, r->value->mark, "`dataset` is missing: the step writes several, so "
+                                                        "the check says which it is on: %s",
                 bf_buf_cstr(&list));
     if (!r->keys && plan_keys_find(&plan_keys_one_check, r->kind)->type->either)
         bf_diag_fix(r->c->d, "write `%s` as a map, with `dataset`", r->kind);
@@ -130,8 +131,8 @@ static void read_query(const struct reader *r, const struct bf_yaml_node *n, con
     if (!n || !plan_value_check(r->c->d, n, key, &(const struct plan_type){.value = PLAN_VALUE_SQL}))
         return;
     if (!plan_sql_is_query(n->text, n->text_len)) {
-        bf_diag_add(r->c->d, BF_DIAG_ERROR, n->mark, "a check changes nothing: its SQL begins with `select`, `with`, `values`, `table` or a "
-                    "bracket");
+        bf_diag_add(r->c->d, BF_DIAG_ERROR, n->mark, "a check changes nothing: its SQL begins with `select`, `with`, `values`, `table` or "
+                    "a bracket");
         return;
     }
     if (plan_template_read(r->c, r->step, n, PLAN_TEXT_QUERY, ret))
@@ -351,7 +352,8 @@ static void name_checks(struct plan_step *step)
 
 static void refuse(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *key)
 {
-    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` is for `sql` steps: a check is a query that runs inside the step, on its connection, and a `%s` step has none", key,
+    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` is for `sql` steps: a check is a query that runs inside the step, on its "
+                                              "connection, and a `%s` step has none", key,
                 plan_kind_name(step->kind));
 }
 
@@ -380,8 +382,8 @@ void plan_checks_read(struct plan_compiler *c, struct plan_step *step, const str
     }
     read_promises(c, step, (enum plan_severity)severity);
     if (step->n_checks > SQL_CHECKS_MAX)
-        bf_diag_add(c->d, BF_DIAG_ERROR, list ? list->mark : step->mark, "the step has %zu checks, those that its datasets promise included, and "
-                    "at most %u run in one", step->n_checks, SQL_CHECKS_MAX);
+        bf_diag_add(c->d, BF_DIAG_ERROR, list ? list->mark : step->mark, "the step has %zu checks, those that its datasets promise "
+                    "included, and at most %u run in one", step->n_checks, SQL_CHECKS_MAX);
     else
         name_checks(step);
 }

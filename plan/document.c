@@ -149,8 +149,8 @@ static void read_table(struct plan_compiler *c, const struct bf_yaml_node *body,
         free(dataset->table);
         dataset->table = bf_xstrdup(n->text);
     } else if (!n && dataset->connection != PLAN_NO_INDEX && !plan_table_valid(dataset->name)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`table` is missing: `%s` cannot be the name of a table, which has one to four parts that "
-                    "dots divide", dataset->name);
+        bf_diag_add(c->d, BF_DIAG_ERROR, body->mark, "`table` is missing: `%s` cannot be the name of a table, which has one to four parts "
+                    "that dots divide", dataset->name);
     }
 }
 

@@ -27,7 +27,8 @@ static bool has_bad_character(const struct template *t)
     return false;
 }
 
-static void read_url(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *key, struct template *ret)
+static void read_url(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *n, const char *key,
+                     struct template *ret)
 {
     const char *host = n ? strstr(n->text, "://") : NULL;
     if (!host)
@@ -45,7 +46,8 @@ static void read_url(struct plan_compiler *c, const struct plan_step *step, cons
     if (!plan_template_read(c, step, n, PLAN_TEXT_PLAIN, ret))
         return;
     if (has_bad_character(ret))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` holds a character that an address cannot have: write it as `%%XX`, a blank as `%%20`", key);
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` holds a character that an address cannot have: write "
+                                                  "it as `%%XX`, a blank as `%%20`", key);
 }
 
 /* ---- headers ---- */
@@ -66,8 +68,8 @@ static void check_header_text(struct plan_compiler *c, const struct bf_yaml_node
         if (p->var == TEMPLATE_TEXT && has_control(p->text))
             bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "header `%s` holds a line break or another control character", name);
         else if (p->var == TEMPLATE_PARAM && has_control(c->plan->params[p->place].value))
-            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "header `%s` would hold a line break or another control character: it stands in the value of "
-                        "parameter `%s`", name, p->text);
+            bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "header `%s` would hold a line break or another control character: it stands in the "
+                        "value of parameter `%s`", name, p->text);
     }
 }
 
@@ -92,7 +94,8 @@ static void read_header(struct plan_compiler *c, const struct plan_step *step, c
         return;
     }
     if (has_expression(&value)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "header `%s` holds a reference and an expression: a value could be read as a reference", ret->name);
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "header `%s` holds a reference and an expression: a value could be read as a reference",
+                    ret->name);
         bf_diag_fix(c->d, "use two headers, or put the value into the body");
     }
     template_done(&value);

@@ -32,7 +32,8 @@ static size_t key_names(const struct plan_keys *keys, const char *ret[KEYS_MAX])
 
 /* What other tools call our keys. */
 static const struct { const char *theirs, *ours; } other_words[] = {
-    {"depends_on", "needs"}, {"dependencies", "needs"}, {"upstream", "needs"}, {"refs", "inputs"}, {"reads", "inputs"}, {"sources", "inputs"},
+    {"depends_on", "needs"}, {"dependencies", "needs"}, {"upstream", "needs"}, {"refs", "inputs"}, {"reads", "inputs"},
+    {"sources", "inputs"},
     {"writes", "outputs"}, {"command", "run"}, {"cmd", "run"}, {"args", "run"}, {"bash_command", "shell"}, {"script", "shell"},
     {"environment", "env"}, {"retries", "retry"}, {"timeout", "timebox"}, {"execution_timeout", "timebox"}, {"priority_weight", "weight"},
     {"tests", "checks"}, {"tasks", "steps"}, {"jobs", "steps"}, {"models", "steps"}, {"variables", "params"}, {"vars", "params"},

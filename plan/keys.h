@@ -52,8 +52,8 @@ extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitio
 /* The entry of a key; NULL when there is none. */
 const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);
 /* Check a map against its keys: that it is a map, unknown keys (with the nearest), values.  Of a key that is read only the shape of the
- * value is checked here, unless the table says `whole`; its reader does the rest.  Keys that are not supported yet are checked whole, and refused.  false when map is no
- * map, or has so many unknown keys that reading it would say nothing more. */
+ * value is checked here, unless the table says `whole`; its reader does the rest.  Keys that are not supported yet are checked whole, and
+ * refused.  false when map is no map, or has so many unknown keys that reading it would say nothing more. */
 bool plan_keys_check(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys);
 /* The value of a key that is read or describes, when its shape fits and it is not null; else NULL. */
 const struct bf_yaml_node *plan_keys_get(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name);

@@ -120,7 +120,7 @@ static bool check_flag_value(struct bf_diags *d, const struct bf_yaml_node *n, c
         [FLAG_STRING] = {.value = PLAN_VALUE_TEXT}, [FLAG_INT] = {.value = PLAN_VALUE_INT, .min = -1000000000000000,
             .max = 1000000000000000},
         [FLAG_NUMBER] = {.value = PLAN_VALUE_NUMBER, .min = -999999999999, .max = 999999999999},
-            [FLAG_BOOL] = {.value = PLAN_VALUE_BOOL},
+        [FLAG_BOOL] = {.value = PLAN_VALUE_BOOL},
         [FLAG_DURATION] = {.value = PLAN_VALUE_DURATION},
     };
     const struct plan_word *word = flag_type(type);
@@ -217,5 +217,6 @@ void plan_rule_step(struct bf_diags *d, const struct bf_yaml_node *map)
     const char *transaction = sql ? text_of(sql, "transaction") : NULL;
     if (loss && !(transaction && strcasecmp(transaction, "true") == 0))
         bf_diag_add(d, BF_DIAG_ERROR, loss->mark,
-                    "only a `sql` step with `transaction: true` may go on without the coordinator: nothing else has a fence in the warehouse");
+                    "only a `sql` step with `transaction: true` may go on without the coordinator: nothing "
+                    "else has a fence in the warehouse");
 }

@@ -1,4 +1,5 @@
-/* Rules between the keys of one map, and between a flag and its values.  Each looks at what is well formed and leaves the rest: that has been said. */
+/* Rules between the keys of one map, and between a flag and its values.  Each looks at what is well formed and leaves the rest: that has
+ * been said. */
 #ifndef BF_PLAN_KEYS_RULES_H
 #define BF_PLAN_KEYS_RULES_H
 

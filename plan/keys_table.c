@@ -75,7 +75,8 @@ static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
 static KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe);
 
 static const struct plan_key connection[] = {
-    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` and `${secret:NAME}` in it are resolved on the agent",
+    REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` and `${secret:NAME}` "
+                                                   "in it are resolved on the agent",
              .missing = "a connection needs its connection string"),
     WORDS_FOR_PEOPLE,
     NOT_YET("probe", "R5", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself",
@@ -295,7 +296,8 @@ static const struct plan_key step[] = {
     READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
     READ("tolerance", DURATION(0), "may be this late before anyone downstream is hurt; shown"),
     READ("deadline", T(PLAN_VALUE_MOMENT), "when its last partition has to be done; shown"),
-    READ("env", T(PLAN_VALUE_MAP, .max = 1000, .key = T(PLAN_VALUE_VARIABLE), .of = ARGUMENT), "environment variables of a `run` or `shell` step"),
+    READ("env", T(PLAN_VALUE_MAP, .max = 1000, .key = T(PLAN_VALUE_VARIABLE), .of = ARGUMENT),
+         "environment variables of a `run` or `shell` step"),
     NOT_YET("secrets", "C3", MAP(1, T(PLAN_VALUE_VARIABLE), T(PLAN_VALUE_SECRET)),
             "environment variables whose values only the agent knows",
             "{API_KEY: \"${secret:fx/api_key}\"}"),

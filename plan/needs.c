@@ -1,4 +1,5 @@
-/* `needs`: items `step`, `step: mapping` or `{step: mapping, outside: …}`, which mapping fits which grains, and what `outside: refuse` refuses. */
+/* `needs`: items `step`, `step: mapping` or `{step: mapping, outside: …}`, which mapping fits which grains, and what `outside: refuse`
+ * refuses. */
 #include <string.h>
 
 #include "common/mem.h"
@@ -59,7 +60,8 @@ static bool read_window(struct plan_compiler *c, struct bf_mark mark, const char
         return false;
     }
     if (from > to) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "the window is empty: it begins at %lld, after its end at %lld", (long long)from, (long long)to);
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "the window is empty: it begins at %lld, after its end at %lld", (long long)from,
+                    (long long)to);
         bf_diag_fix(c->d, "write `window %lld..%lld`", (long long)to, (long long)from);
         return false;
     }
@@ -214,8 +216,8 @@ static bool check_mapping(struct plan_compiler *c, const struct need *need)
             bf_diag_fix(c->d, "write `%s: previous 1`", step->name);
         return false;
     }
-    bf_diag_add(c->d, BF_DIAG_ERROR, need->edge.mark, "%s: `%s` has grain %s, `%s` has grain %s", why, step->name, plan_grain_name(step->grain),
-                upstream->name, plan_grain_name(upstream->grain));
+    bf_diag_add(c->d, BF_DIAG_ERROR, need->edge.mark, "%s: `%s` has grain %s, `%s` has grain %s", why, step->name,
+                plan_grain_name(step->grain), upstream->name, plan_grain_name(upstream->grain));
     bf_diag_fix(c->d, "write `%s: %s`", upstream->name, plan_mapping_name(plan_mapping_between(step->grain, upstream->grain)));
     return false;
 }
@@ -228,7 +230,8 @@ static void check_width(struct plan_compiler *c, const struct need *need)
     int64_t width = (int64_t)e->to - e->from + 1, n = c->plan->steps[need->step].partitions->n;
     if (e->mapping != PLAN_WINDOW || need->outside_said || c->range_bad || width <= n || !c->from.mark.line || !c->to.mark.line)
         return;
-    bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "the window is wider than the range: it spans %lld partitions, and the plan has %lld of grain %s",
+    bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "the window is wider than the range: it spans %lld partitions, "
+                                              "and the plan has %lld of grain %s",
                 (long long)width, (long long)n, plan_grain_name(c->plan->steps[need->step].grain));
     bf_diag_fix(c->d, "narrow it, widen the range, or say `outside: assume`");
 }
@@ -327,7 +330,8 @@ static void refuse_outside(struct plan_compiler *c, const struct plan_edge *e, c
     if (table->n == 1)
         bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "a partition of `%s` that is needed lies outside the range: %s", up->name, first);
     else
-        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "%u partitions of `%s` that are needed lie outside the range: the first is %s, the last %s",
+        bf_diag_add(c->d, BF_DIAG_ERROR, e->mark, "%u partitions of `%s` that are needed lie outside the "
+                                                  "range: the first is %s, the last %s",
                     table->n, up->name, first, last);
     bf_diag_fix(c->d, "widen the range, or say `outside: assume` or `outside: require_success`");
 }

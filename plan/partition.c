@@ -126,7 +126,8 @@ void plan_partitions_build(enum plan_grain g, const struct zone *z, int64_t from
         return;
     }
     /* Outside of these years no partition has a key. */
-    int64_t min_s = zone_first_at(z, (int64_t)CALENDAR_DAY_FIRST * BF_DAY_S), max_s = zone_first_at(z, (CALENDAR_DAY_LAST + INT64_C(1)) * BF_DAY_S);
+    int64_t min_s = zone_first_at(z, (int64_t)CALENDAR_DAY_FIRST * BF_DAY_S),
+                    max_s = zone_first_at(z, (CALENDAR_DAY_LAST + INT64_C(1)) * BF_DAY_S);
     from_s = clamp(from_s, min_s, max_s);
     until_s = clamp(until_s, min_s, max_s);
     if (from_s >= until_s)

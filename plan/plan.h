@@ -168,7 +168,8 @@ struct plan *plan_compile(const struct plan_source *source, const struct plan_op
 void plan_free(struct plan *p);
 
 /* Paths that the document names and the source does not hold yet, as written there.  The caller reads the files (beside the
- * document; those under PLAN_ZONE_PATH from the system's zone database) and adds them.  Caller frees *ret and its strings.  Malformed documents give none. */
+ * document; those under PLAN_ZONE_PATH from the system's zone database) and adds them.  Caller frees *ret and its strings.  Malformed
+ * documents give none. */
 void plan_source_wanted(const struct plan_source *source, char ***ret_paths, size_t *ret_n);
 void plan_source_hash(const struct plan_source *source, uint8_t ret[PLAN_HASH_BYTES]);
 void plan_source_done(struct plan_source *source);

@@ -22,8 +22,8 @@ const char *plan_clip(const char *s, char ret[PLAN_CLIP]);
 
 const char *plan_ref_name(enum plan_ref ref);       /* "pool" */
 
-/* Ends a sentence that says of a word that there is none of that name: "; did you mean `NEAR`?" when one of at is near.  Returns that one, for
- * the fix; else NULL, and the sentence stays as it is.  d: where it will be said; NULL: in no list. */
+/* Ends a sentence that says of a word that there is none of that name: "; did you mean `NEAR`?" when one of at is near.  Returns that one,
+ * for the fix; else NULL, and the sentence stays as it is.  d: where it will be said; NULL: in no list. */
 const char *plan_guess(const struct bf_diags *d, const char *word, const char *const *at, size_t n, struct bf_buf *sentence);
 /* "unknown WHAT `word`" so ended, or with advice.  Returns the near one, or NULL. */
 const char *plan_unknown_words(const struct bf_diags *d, const char *what, const char *word, const char *const *at, size_t n,

@@ -132,8 +132,8 @@ static void read_env(struct plan_compiler *c, struct plan_step *step, const stru
         if (!env_name_valid(c, map->keys[i]) || !plan_value_check(c->d, map->items[i], map->keys[i]->text, type->of))
             continue;
         if (strstr(map->items[i]->text, "${env:") || strstr(map->items[i]->text, "${secret:")) {
-            bf_diag_add(c->d, BF_DIAG_ERROR, map->items[i]->mark, "a reference in `env` would be passed on as text: references are resolved "
-                        "in connections and in `http` headers only");
+            bf_diag_add(c->d, BF_DIAG_ERROR, map->items[i]->mark, "a reference in `env` would be passed on as text: references are "
+                        "resolved in connections and in `http` headers only");
             bf_diag_fix(c->d, "let the agent pass the variable on: list it in `allow_env` of its configuration");
             continue;
         }
@@ -230,7 +230,8 @@ static void read_failure(struct plan_compiler *c, struct plan_step *step, const 
 /* `env` and `failure`, which only programs have. */
 static void read_program_keys(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body, bool program)
 {
-    const struct bf_yaml_node *env = plan_keys_get(body, &plan_keys_step, "env"), *failure = plan_keys_get(body, &plan_keys_step, "failure");
+    const struct bf_yaml_node *env = plan_keys_get(body, &plan_keys_step, "env"),
+                                     *failure = plan_keys_get(body, &plan_keys_step, "failure");
     if (env && program)
         read_env(c, step, env);
     else if (env)
@@ -248,7 +249,8 @@ void plan_script_read(struct plan_compiler *c, struct plan_step *step, const str
         enum plan_kind kind;
         void (*read)(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *n);
     } kinds[] = {
-        {"run", PLAN_RUN, read_run}, {"shell", PLAN_SHELL, read_shell}, {"sql", PLAN_SQL, plan_sql_read}, {"http", PLAN_HTTP, plan_http_read},
+        {"run", PLAN_RUN, read_run}, {"shell", PLAN_SHELL, read_shell}, {"sql", PLAN_SQL, plan_sql_read},
+        {"http", PLAN_HTTP, plan_http_read},
         {"warehouse", PLAN_WAREHOUSE, plan_warehouse_read}, {"noop", PLAN_NOOP, read_noop},
     };
     bool any = false, program = false;

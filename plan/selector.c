@@ -72,8 +72,8 @@ static enum bf_rc read_date(const struct plan *p, const struct picker *k, const 
     char offset[2][CALENDAR_OFFSET_MAX];
     for (int i = 0; i < 2; i++)
         calendar_offset_write(ret->offset_s[i], offset[i]);
-    return bf_fail(err, BF_INVALID, "`%s`: the clock of %s shows %s twice: write %s%s or %s%s", plan_clip(k->text, text), zone_name(p->zone),
-                   date, date, offset[0], date, offset[1]);
+    return bf_fail(err, BF_INVALID, "`%s`: the clock of %s shows %s twice: write %s%s or %s%s", plan_clip(k->text, text),
+                   zone_name(p->zone), date, date, offset[0], date, offset[1]);
 }
 
 /* The ends of a picker's range, as instants.  A named step's own partitions must not be cut: spans[0] and [1] are its ends, of

@@ -18,7 +18,8 @@ bool plan_spec_has(const struct plan_step *s)
 void plan_spec_render(const struct plan *p, const struct plan_step *s, const struct template_values *v, struct bf_buf *ret)
 {
     assert(plan_spec_has(s));
-    json_t *j = s->kind == PLAN_SQL ? plan_spec_sql(p, s, v) : s->kind == PLAN_HTTP ? plan_spec_http(s->http, v) : plan_spec_warehouse(p, s);
+    json_t *j = s->kind == PLAN_SQL ? plan_spec_sql(p, s, v) : s->kind == PLAN_HTTP ? plan_spec_http(s->http, v)
+                                                                                    : plan_spec_warehouse(p, s);
     char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
     assert(text);
     bf_buf_put_str(ret, text);
@@ -120,7 +121,7 @@ void plan_specs_check(struct plan_compiler *c)
         const struct plan_step *s = &p->steps[i];
         size_t bytes = plan_spec_has(s) && s->partitions->n > 0 ? most_bytes(p, s, names, values) : 0;
         if (bytes > PLAN_SPEC_MAX)
-            bf_diag_add(c->d, BF_DIAG_ERROR, s->mark, "step `%s` is too long with its values: what its agent is sent may have %zu bytes, and at most "
-                        "%u fit", s->name, bytes, PLAN_SPEC_MAX);
+            bf_diag_add(c->d, BF_DIAG_ERROR, s->mark, "step `%s` is too long with its values: what its agent is sent may have %zu bytes, "
+                        "and at most %u fit", s->name, bytes, PLAN_SPEC_MAX);
     }
 }

@@ -34,7 +34,8 @@ static void put_plain(const char *text, size_t len, struct bf_buf *ret)
 }
 
 /* The text of a template whose values go through put. */
-static json_t *rendered(const struct template *t, const struct template_values *v, void (*put)(const char *text, size_t len, struct bf_buf *ret))
+static json_t *rendered(const struct template *t, const struct template_values *v, void (*put)(const char *text, size_t len,
+                                                                                               struct bf_buf *ret))
 {
     struct bf_buf b = {0};
     for (size_t i = 0; i < t->n; i++) {
@@ -90,7 +91,8 @@ static json_t *poll(const struct plan_http *http, const struct template_values *
         json_object_set_new(j, "url", rendered(&http->poll_url, v, put_percent));
     json_object_set_new(j, "every_ms", json_integer(http->every_ms));
     json_object_set_new(j, "timeout_ms", json_integer(http->timeout_ms));
-    json_object_set_new(j, "until", http->n_until_status > 0 ? json_pack("{s:o}", "status", strings(http->until_status, http->n_until_status))
+    json_object_set_new(j, "until", http->n_until_status > 0 ? json_pack("{s:o}", "status",
+                                                                         strings(http->until_status, http->n_until_status))
                                                               : match(&http->until));
     if (http->failed.pointer)
         json_object_set_new(j, "failed", match(&http->failed));

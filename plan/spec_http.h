@@ -14,7 +14,8 @@
  *     "timeout_ms"  from the answer to the call on; when it is over, the attempt has failed
  *     "until"       {"status": ["200", …]}: done when one fits, and any other answer, or none, is "not yet"; or
  *                   {"pointer": "/state", "equals": ["done", 2, true]}: done when the answer is 2xx and the JSON value at the pointer
- *                   (RFC 6901) is one of them, of the same type.  408, 425, 429, 5xx and no answer are "not yet"; any other ends the attempt
+ *                   (RFC 6901) is one of them, of the same type.  408, 425, 429, 5xx and no answer are "not yet"; any other ends the
+ *                   attempt
  *     "failed"      {"pointer", "equals"}: looked at first; when it fits, the attempt has failed.  May be absent
  *
  * The references are "header:NAME" for each header that holds one. */

@@ -161,11 +161,13 @@ static void found_nothing(void *arg, enum sql_finding what, size_t offset, size_
     (void)arg, (void)what, (void)offset, (void)len;
 }
 
-/* Behind `create` or `alter`: something with a body of statements?  The kind is the first word that is one; before it may stand a definer. */
+/* Behind `create` or `alter`: something with a body of statements?  The kind is the first word that is one; before it may stand a
+ * definer. */
 static bool names_a_body(const struct scan *create)
 {
     static const char *const bodies[] = {"trigger", "procedure", "function", "event", "package", NULL};
-    static const char *const others[] = {"table", "view", "index", "schema", "database", "sequence", "type", "role", "user", "server", NULL};
+    static const char *const others[] = {"table", "view", "index", "schema", "database", "sequence", "type", "role", "user", "server",
+                                         NULL};
     struct scan s = *create;
     s.found = found_nothing;
     while (s.at < s.len && !s.uncertain) {

@@ -39,8 +39,8 @@ static bool sql_fits(struct plan_compiler *c, const struct bf_yaml_node *n, size
     if (c->sql_bytes <= SQL_TOGETHER_MAX)
         return true;
     if (!told)
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the scripts of the steps have more than %u bytes together, which is the limit of a plan: a "
-                    "file counts for each step that names it", SQL_TOGETHER_MAX);
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "the scripts of the steps have more than %u bytes together, which is the limit of a "
+                    "plan: a file counts for each step that names it", SQL_TOGETHER_MAX);
     return false;
 }
 
@@ -102,8 +102,8 @@ static void read_publish(struct plan_compiler *c, struct plan_step *step, const 
         return;
     step->swap = true;
     if (step->transaction) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`publish: swap` is for databases and statements that `transaction: true` cannot cover: one of "
-                    "the two, not both");
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`publish: swap` is for databases and statements that `transaction: true` cannot cover: "
+                    "one of the two, not both");
         bf_diag_fix(c->d, "leave out `publish`, or `transaction: true`");
     }
     if (step->grain != PLAN_NONE && !source->grain_bad) {
@@ -118,7 +118,8 @@ static void read_publish(struct plan_compiler *c, struct plan_step *step, const 
         return;
     bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`publish: swap` has nothing to publish: the step has no output on connection `%s`",
                 c->plan->connections[step->connection].name);
-    bf_diag_fix(c->d, "name the dataset in its `outputs`, and give the dataset `connection: %s`", c->plan->connections[step->connection].name);
+    bf_diag_fix(c->d, "name the dataset in its `outputs`, and give the dataset `connection: %s`",
+                c->plan->connections[step->connection].name);
 }
 
 /* Each staged table must be written: what the script does not name would be published as it was found. */
@@ -132,7 +133,8 @@ static void check_staged_named(struct plan_compiler *c, const struct plan_step *
             named |= step->sql.pieces[k].var == TEMPLATE_STAGED && step->sql.pieces[k].place == source->staged[i];
         if (named)
             continue;
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "the script does not name the staged table of its output `%s`, which would be published as it is",
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "the script does not name the staged table of its output `%s`, "
+                                               "which would be published as it is",
                     name);
         bf_diag_fix(c->d, "write to `{{ staged.%s }}` in the script", name);
     }

@@ -313,7 +313,8 @@ static void on_sql(void *arg, enum sql_finding what, size_t offset, size_t len)
 {
     struct compiler *c = arg;
     if (what == SQL_EXPRESSION_IN_QUOTES) {
-        complain_with(c, offset, "an expression between quotes: it becomes a quoted literal of its type by itself", "remove the quotes around it");
+        complain_with(c, offset, "an expression between quotes: it becomes a quoted literal of its type by itself",
+                      "remove the quotes around it");
         return;
     }
     const char *sentence = "`%.*s` cannot stand in the script: its statements and its marker are one transaction";

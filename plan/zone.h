@@ -17,7 +17,8 @@
 
 struct zone;
 
-/* A stretch of time in which the offset stays the same; neighbours differ in it.  The first begins at INT64_MIN, the last ends at INT64_MAX. */
+/* A stretch of time in which the offset stays the same; neighbours differ in it.  The first begins at INT64_MIN, the last ends at
+ * INT64_MAX. */
 struct zone_span { int64_t from_s, until_s; int32_t offset_s; };   /* [from, until); offset: seconds east of UTC */
 
 /* NULL, with one sentence in err, when the bytes are no TZif file. */

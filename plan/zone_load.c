@@ -40,7 +40,8 @@ struct zone *plan_zone_load(struct plan_compiler *c, const char *name, struct bf
     if (strcmp(name, "UTC") == 0)
         return zone_utc();
     if (!zone_name_valid(name)) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` cannot be the name of a time zone: use a name of the tz database, such as Europe/Berlin",
+        bf_diag_add(c->d, BF_DIAG_ERROR, mark, "`%s` cannot be the name of a time zone: use a name of the tz "
+                                               "database, such as Europe/Berlin",
                     plan_clip(name, shown));
         return NULL;
     }

@@ -24,18 +24,6 @@ static const char *kind_name(enum audit_kind k)
     return "unknown";
 }
 
-/* 32 bytes as the configuration writes them (ZeroMQ RFC 32): none of its characters needs an escape in JSON. */
-void audit_key_text(const uint8_t key[BF_KEY_BYTES], char ret[AUDIT_KEY_TEXT])
-{
-    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-    for (size_t i = 0; i < BF_KEY_BYTES / 4; i++) {
-        uint32_t v = (uint32_t)key[4 * i] << 24 | (uint32_t)key[4 * i + 1] << 16 | (uint32_t)key[4 * i + 2] << 8 | key[4 * i + 3];
-        for (size_t k = 5; k-- > 0; v /= 85)
-            ret[5 * i + k] = digits[v % 85];
-    }
-    ret[AUDIT_KEY_TEXT - 1] = '\0';
-}
-
 static void put_text(struct bf_buf *b, const char *name, const char *value)
 {
     if (!value || !*value)
@@ -66,13 +54,13 @@ static bool is_set(const uint8_t *p, size_t n)
 
 void audit_text(const struct record *r, struct bf_buf *ret)
 {
-    char at[BF_TIME_MAX], key[AUDIT_KEY_TEXT], request[2 * OP_REQUEST_ID_BYTES + 1];
+    char at[BF_TIME_MAX], key[KEY_TEXT], request[2 * OP_REQUEST_ID_BYTES + 1];
     bf_format_time(r->at_us, at);
     bf_buf_printf(ret, "{\"at\":\"%s\",\"kind\":\"%s\"", at, kind_name(r->audit));
     put_text(ret, "who", r->actor);
     put_text(ret, "role", r->role);
     if (is_set(r->key, sizeof r->key)) {
-        audit_key_text(r->key, key);
+        key_format(r->key, key);
         put_text(ret, "key", key);
     }
     put_text(ret, "what", r->what);
@@ -160,11 +148,13 @@ void audit_check_first(struct audit_check *c, const struct audit_entry *e, const
     c->first = e->index;
     if (start && e->index > start->index + 1)
         tell(c,
-             "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing says that older ones were let go",
+             "records %" PRIu64 " to %" PRIu64 " are missing: the trail begins at %" PRIu64 ", and nothing "
+                                                                                            "says that older ones were let go",
              start->index + 1, e->index - 1, e->index);
     else if (start && !same(e->prev, start->hash))
         tell(c, start->index ? "record %" PRIu64 " is not chained to the anchor before it"
-                             : "record %" PRIu64 " is not chained to the beginning of this cluster's trail: it is of another cluster", e->index);
+                             : "record %" PRIu64 " is not chained to the beginning of this cluster's trail: it is of another cluster",
+                             e->index);
     if (start && start->index && e->index <= start->index)
         tell(c, "record %" PRIu64 " stands before the anchor %" PRIu64, e->index, start->index);
     check_own(c, e);

@@ -12,10 +12,6 @@
 #define AUDIT_CLUSTER_BYTES 16
 #define AUDIT_WORD_MAX 512                   /* what, target, role */
 #define AUDIT_REASON_MAX 4096                /* reason, before, after */
-#define AUDIT_KEY_TEXT 41                    /* Z85 of a public key, and a NUL */
-
-/* A public key as the configuration writes it; none of the characters needs an escape in JSON. */
-void audit_key_text(const uint8_t key[BF_KEY_BYTES], char ret[AUDIT_KEY_TEXT]);
 
 /* Append the text of a RECORD_AUDIT.  Its strings are valid UTF-8. */
 void audit_text(const struct record *r, struct bf_buf *ret);

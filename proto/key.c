@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/z85.h"
+
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 const struct key_entry key_empty = {.name = "", .by = "", .ended_by = ""};
@@ -38,6 +40,16 @@ const char *key_state_name(enum key_state s)
     case KEY_USED: return "used";
     }
     return "unknown";
+}
+
+void key_format(const uint8_t key[BF_KEY_BYTES], char ret[KEY_TEXT])
+{
+    bf_z85_encode(key, BF_KEY_BYTES, ret);
+}
+
+bool key_parse(const char *text, uint8_t ret[BF_KEY_BYTES])
+{
+    return bf_z85_decode(text, BF_KEY_BYTES, ret);
 }
 
 static bool made_of(const char *s, const char *chars)

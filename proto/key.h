@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define BF_KEY_BYTES 32                      /* a CURVE public key */
+#define KEY_TEXT 41                          /* the same in Z85, and a NUL */
 #define KEY_NAME_MAX 128
 #define KEY_SCOPES_MAX 32u                   /* plans of a key; pools of a key */
 #define KEYS_MAX 100000u                     /* made by commands, with those that were revoked; as many again by configuration */
@@ -40,6 +41,9 @@ extern const struct key_entry key_empty;           /* zeros and "" */
 const char *key_role_name(enum key_role r);      /* "viewer", …; "none" for no role */
 bool key_role_parse(const char *word, enum key_role *ret);
 const char *key_state_name(enum key_state s);
+/* The bytes of a key <-> 40 characters, as configurations and key files write it. */
+void key_format(const uint8_t key[BF_KEY_BYTES], char ret[KEY_TEXT]);
+bool key_parse(const char *text, uint8_t ret[BF_KEY_BYTES]);
 /* [A-Za-z0-9_.-]{1,128} */
 bool key_name_valid(const char *s);
 /* The same with * and ?. */

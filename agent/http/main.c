@@ -17,27 +17,15 @@
 #include "common/helper.h"
 #include "common/mem.h"
 
-enum { EXIT_USAGE = 2 };
+static const char help[] =
+    "usage: bf-http < REQUEST\n\nRuns one attempt of an http step.  Started by bfagent, with a JSON request on standard input.\n"
+    "A failure is appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
+    "http_proxy, https_proxy, no_proxy  the proxy to use\n"
+    "SSL_CERT_FILE, SSL_CERT_DIR        certificates to trust, in place of the system's";
 
 static int say(int status, const char *text)
 {
     return bf_helper_say("bf-http", status, text);
-}
-
-static int usage(int argc, char **argv)
-{
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: bf-http < REQUEST\n\nRuns one attempt of an http step.  Started by bfagent, with a JSON request on standard input.\n"
-             "A failure is appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
-             "http_proxy, https_proxy, no_proxy  the proxy to use\n"
-             "SSL_CERT_FILE, SSL_CERT_DIR        certificates to trust, in place of the system's");
-        return EXIT_SUCCESS;
-    }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("bf-http " BF_VERSION);
-        return EXIT_SUCCESS;
-    }
-    return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
 }
 
 /* The order to end, as a descriptor.  A log that nobody reads any more is no reason to die in the middle of a call. */
@@ -65,7 +53,7 @@ int main(int argc, char **argv)
     /* No core file and no other process of this user may show the headers. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     if (argc > 1)
-        return usage(argc, argv);
+        return bf_helper_usage("bf-http", help, argc, argv);
 
     struct bf_error err = {0};
     BF_AUTO_CLOSE int result_fd = -1;

@@ -81,7 +81,8 @@ bool attempt_not_ours(struct attempt *x, const struct fence_row *row)
         return x->claimed ? attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld has done this step instance", ours, theirs)
                           : attempt_end(x, RUN_ALREADY_DONE, "already done by token %lld", theirs);
     if (row->state == FENCE_NONE)
-        return attempt_end(x, RUN_FENCED, "the row of this attempt in %s is gone; token %lld may not commit", x->request->fence_table, ours);
+        return attempt_end(x, RUN_FENCED, "the row of this attempt in %s is gone; token %lld may not commit", x->request->fence_table,
+                           ours);
     return attempt_end(x, RUN_FENCED, "token %lld is stale: token %lld has claimed this step instance", ours, theirs);
 }
 
@@ -172,13 +173,15 @@ static bool check_targets(struct attempt *x, const struct sql_statement *s, cons
         if (ask_engine(x, schema, table, engine, &view, &fault) != BF_OK)
             return attempt_fault(x, "cannot ask for the engines of tables", &fault);
         if (view) {
-            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, which is a view, so that it is not known whether what lies behind it could be "
-                    "rolled back; name the table itself, and when the statement only reads the view, do so in a subquery", s->number, s->line, table);
+            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, which is a view, so that it is not known whether what lies "
+                    "behind it could be rolled back; name the table itself, and when the statement only "
+                    "reads the view, do so in a subquery", s->number, s->line, table);
             return attempt_refused(x, &err);
         }
         if (*engine) {
-            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, whose engine %.40s knows no transactions, so that nothing could be rolled "
-                    "back; change it to InnoDB, use publish: swap, or leave transaction: true out", s->number, s->line, table, engine);
+            bf_fail(&err, BF_DENIED, "statement %u (line %u) writes %.100s, whose engine %.40s knows no transactions, so that nothing "
+                    "could be rolled back; change it to InnoDB, use publish: swap, or leave transaction: true out", s->number, s->line,
+                    table, engine);
             return attempt_refused(x, &err);
         }
     }
@@ -223,7 +226,8 @@ bool attempt_check(struct attempt *x)
     BF_AUTO_FREE struct sql_stand_in *stand_ins = bf_xcalloc(r->n_outputs + 1, sizeof *stand_ins);
     for (size_t i = 0; i < r->n_outputs; i++)
         stand_ins[i] = (struct sql_stand_in){.table = r->outputs[i].table, .staged = r->outputs[i].staged};
-    struct sql_check_place place = {.connection = x->session.connection, .dialect = x->session.dialect, .bounds = r->bounds ? &x->bounds : NULL,
+    struct sql_check_place place = {.connection = x->session.connection, .dialect = x->session.dialect, .bounds = r->bounds
+                                    ? &x->bounds : NULL,
                                     .mask = mask, .n_mask = n_mask, .stand_ins = stand_ins, .n_stand_ins = r->swap ? r->n_outputs : 0,
                                     .deadline_ms = supervise_deadline_ms(), .transaction = x->in_transaction};
     struct sql_check_results results = {0};
@@ -275,8 +279,8 @@ bool attempt_still_in_transaction(struct attempt *x, const char *where)
         return true;
     }
     (void)sql_fail_plain(x->session.connection, "25000", d->ddl_commits
-                         ? "a statement ended the transaction, as DDL does on this database, so that what came before it is committed; the marker "
-                           "was not set; use publish: swap"
+                         ? "a statement ended the transaction, as DDL does on this database, so that what came before it is committed; the "
+                           "marker was not set; use publish: swap"
                          : "a statement ended the transaction; the marker was not set", &fault);
     return attempt_fault(x, where, &fault);
 }
@@ -287,7 +291,8 @@ bool attempt_rollback(struct attempt *x)
     struct sql_fault ignored;
     char cells[3][SQL_CELL_MAX] = {"", "", ""};
     bool warned = false;
-    if (x->session.connection && x->in_transaction && sql_execute(x->session.connection, "rollback", NULL, &ignored) == BF_OK && d->warnings &&
+    if (x->session.connection && x->in_transaction && sql_execute(x->session.connection, "rollback", NULL, &ignored) == BF_OK &&
+        d->warnings &&
         sql_query_row(x->session.connection, d->warnings, cells, 3, &warned, &ignored) != BF_OK)
         warned = false;
     x->in_transaction = false;
@@ -307,7 +312,8 @@ static void append(char *text, size_t size, const char *note)
 
 void attempt_tell_not_undone(struct attempt *x)
 {
-    static const char note[] = "; rows of tables without transactions stayed: a trigger or a function may have written them, see to them by hand";
+    static const char note[] = "; rows of tables without transactions stayed: a trigger or a function may have "
+                               "written them, see to them by hand";
     append(x->result->text, sizeof x->result->text, note);
     append(x->result->fault.text, sizeof x->result->fault.text, note);
 }

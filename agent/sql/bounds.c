@@ -105,7 +105,8 @@ enum bf_rc sql_bounds_parse(const json_t *object, struct sql_bounds *ret, struct
     memcpy(b.key, key, strlen(key) + 1);
     if (!parse_instant(text_of(object, "start_at"), &b.start_at) || !parse_instant(text_of(object, "end_at"), &b.end_at)
         || sql_instant_epoch(&b.end_at) <= sql_instant_epoch(&b.start_at))
-        return bf_fail(err, BF_INVALID, "the request's \"bounds\" need \"start_at\" and a later \"end_at\", written YYYY-MM-DDTHH:MM:SS+HH:MM");
+        return bf_fail(err, BF_INVALID, "the request's \"bounds\" need \"start_at\" and a later \"end_at\", "
+                                        "written YYYY-MM-DDTHH:MM:SS+HH:MM");
     b.start = b.start_at.date;
     b.end = b.end_at.date;
     if (b.grain != SQL_GRAIN_HOUR && (!bf_parse_date(text_of(object, "start"), &b.start) || !bf_parse_date(text_of(object, "end"), &b.end)

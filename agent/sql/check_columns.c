@@ -71,7 +71,8 @@ static void take_rows(struct check_run *x, const struct sql_rows *rows, struct c
             add_column(x, t, rows->columns[i].name, rows->columns[i].type, !rows->columns[i].nullable);
             continue;
         }
-        const char *name = sql_rows_cell(rows, i, 0)->text, *type = sql_rows_cell(rows, i, 1)->text, *word = sql_rows_cell(rows, i, 2)->text;
+        const char *name = sql_rows_cell(rows, i, 0)->text, *type = sql_rows_cell(rows, i, 1)->text,
+                           *word = sql_rows_cell(rows, i, 2)->text;
         bool not_null = word && (strcmp(word, "1") == 0 || strcasecmp(word, "NO") == 0);
         if (name)
             add_column(x, t, name, type ? type : "", not_null);

@@ -205,8 +205,8 @@ bool check_put_on_grain(struct check_run *x, const struct check_column *c, enum 
     case COLUMN_OTHER:
         break;
     }
-    return check_stop(x, "the column %s of %s is of the type %s, and only dates, times and text in ISO form have a grain", c->name, x->check->table,
-                      *c->type ? c->type : "(none)");
+    return check_stop(x, "the column %s of %s is of the type %s, and only dates, times and text in ISO form have a grain", c->name,
+                      x->check->table, *c->type ? c->type : "(none)");
 }
 
 bool check_put_epoch(struct check_run *x, const struct check_column *c, struct bf_buf *ret)

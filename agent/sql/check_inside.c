@@ -55,8 +55,8 @@ static void wall_bounds(const struct sql_bounds *b, char from[WALL_MAX], char un
 
 static bool stop_twice(struct check_run *x, const char *column, const struct sql_bounds *b)
 {
-    return check_stop(x, "the hour %s stands twice on its day, and %s bears no offset that would tell the two apart; keep such times with a "
-                      "zone or in text with an offset", b->key, column);
+    return check_stop(x, "the hour %s stands twice on its day, and %s bears no offset that would tell the two apart; keep such times with "
+                      "a zone or in text with an offset", b->key, column);
 }
 
 static bool put_date(struct check_run *x, const char *column, const char *name, const struct sql_bounds *b, struct bf_buf *ret)
@@ -93,7 +93,8 @@ static bool put_instant(struct check_run *x, const char *column, const char *nam
     if (x->dialect->dbms == CHECK_MARIADB) {
         /* The first two are wide and can use an index; the zone of the session may show two instants as one time. */
         bf_buf_printf(ret, "(%s >= from_unixtime(%" PRId64 ") and %s < from_unixtime(%" PRId64 ") and unix_timestamp(%s) >= %" PRId64
-                      " and unix_timestamp(%s) < %" PRId64 ")", name, from_s - BF_DAY_S, name, until_s + BF_DAY_S, name, from_s, name, until_s);
+                      " and unix_timestamp(%s) < %" PRId64 ")", name, from_s - BF_DAY_S, name, until_s + BF_DAY_S, name, from_s, name,
+                      until_s);
         return true;
     }
     return check_stop(x, "how this database compares %s, a time with a zone, is not known here; use a check of the kind sql", column);
@@ -147,8 +148,8 @@ static bool refuse_numbers(struct check_run *x, const char *column, const char *
     bf_buf_printf(&condition, "%s < ''", v);
     if (!is_there(x, bf_buf_cstr(&condition), &there))
         return false;
-    return there ? check_stop(x, "%s holds numbers, and rows of a partition are told by dates in ISO form; write 'YYYY-MM-DD', or use a check "
-                                 "of the kind sql", column) : true;
+    return there ? check_stop(x, "%s holds numbers, and rows of a partition are told by dates in ISO form; write 'YYYY-MM-DD', or use a "
+                                 "check of the kind sql", column) : true;
 }
 
 /* Offsets are less than a day, so this can use an index and loses nothing. */
@@ -193,7 +194,8 @@ static bool put_text(struct check_run *x, const char *column, const char *v, con
     if (!refuse_numbers(x, column, v) || !check_text_is_zoned(x, v, b, &zoned) || !put_unzoned(x, v, b, &unzoned))
         return false;
     if (zoned && !check_reads_zoned(x))
-        return check_stop(x, "%s holds times with an offset as text, which this database is not known to read; use a check of the kind sql", column);
+        return check_stop(x, "%s holds times with an offset as text, which this database is not known to read; use a check of the kind sql",
+                          column);
     if (b->twice && !refuse_unzoned_twice(x, column, v, b))
         return false;
     bf_buf_put_str(ret, "((");
@@ -241,8 +243,8 @@ bool check_put_inside(struct check_run *x, const char *column, const struct sql_
     case COLUMN_OTHER:
         break;
     }
-    return check_stop(x, "the column %s of %s is of the type %s, by which rows of a partition cannot be told; name a date, a time or text in "
-                      "ISO form, or use a check of the kind sql", column, x->check->table, *c->type ? c->type : "(none)");
+    return check_stop(x, "the column %s of %s is of the type %s, by which rows of a partition cannot be told; name a date, a time or text "
+                      "in ISO form, or use a check of the kind sql", column, x->check->table, *c->type ? c->type : "(none)");
 }
 
 bool check_put_partition(struct check_run *x, bool with_null, struct bf_buf *ret)

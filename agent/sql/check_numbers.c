@@ -16,7 +16,8 @@
 static bool is_within(const struct sql_check *c, const char *a, const char *b, const char *measure)
 {
     BF_AUTO_FREE struct decimal *d = bf_xcalloc(6, sizeof *d);
-    bool parsed = decimal_parse(a, strlen(a), &d[0]) && decimal_parse(b, strlen(b), &d[1]) && decimal_parse(measure, strlen(measure), &d[2]);
+    bool parsed = decimal_parse(a, strlen(a), &d[0]) && decimal_parse(b, strlen(b), &d[1]) &&
+                  decimal_parse(measure, strlen(measure), &d[2]);
     if (!parsed)
         return false;
     if (c->within == WITHIN_EQUAL)
@@ -96,7 +97,8 @@ bool check_reconcile(struct check_run *x)
     if (left_null && right_null)
         return check_end(x, true, "%s: NULL on both sides, as sums over no rows are; taken as equal", label);
     if (left_null || right_null)
-        return check_end(x, false, "%s: the left is %.150s and the right is %.150s", label, left_null ? "NULL" : left, right_null ? "NULL" : right);
+        return check_end(x, false, "%s: the left is %.150s and the right is %.150s", label, left_null ? "NULL" : left,
+                         right_null ? "NULL" : right);
     bool ok = is_within(c, left, right, left);
     return check_end(x, ok, "%s: the left is %.130s and the right is %.130s%s%s", label, left, right, ok ? "" : "; they should be ",
                      ok ? "" : within_words(c, words));
@@ -108,7 +110,8 @@ bool check_freshness(struct check_run *x)
     const struct sql_check *c = x->check;
     const struct check_column *column = NULL;
     char label[160], age_words[32], limit_words[32];
-    if (!check_column_find(x, c->table, c->columns.at[0], &column) || !check_put_partition(x, false, &where) || !check_put_epoch(x, column, &epoch))
+    if (!check_column_find(x, c->table, c->columns.at[0], &column) || !check_put_partition(x, false, &where) ||
+        !check_put_epoch(x, column, &epoch))
         return false;
     bf_buf_printf(&sql, "select count(*), count(%s), %s - max(%s)", bf_buf_cstr(&epoch), x->dialect->now_epoch, bf_buf_cstr(&epoch));
     check_put_from(x, false, &sql);

@@ -12,7 +12,8 @@
 #include "common/sql_limits.h"
 #include "common/text.h"
 
-static const char *const severity_words[SQL_CHECK_SEVERITY_COUNT] = {[SQL_CHECK_WARN] = "warn", [SQL_CHECK_ERROR] = "error", [SQL_CHECK_HALT] = "halt"};
+static const char *const severity_words[SQL_CHECK_SEVERITY_COUNT] = {[SQL_CHECK_WARN] = "warn", [SQL_CHECK_ERROR] = "error",
+                                                                     [SQL_CHECK_HALT] = "halt"};
 
 static const char *const kind_words[CHECK_KIND_COUNT] = {
     [CHECK_ROW_COUNT] = "row_count", [CHECK_NOT_NULL] = "not_null", [CHECK_UNIQUE] = "unique",

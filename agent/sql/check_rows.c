@@ -93,11 +93,12 @@ static bool judge_rows(struct check_run *x, struct row_check *q)
     check_figure(x, "rows", n[0]);
     check_figure(x, "wrong", n[1]);
     if (n[1] == 0)
-        return check_end(x, true, "%s: %" PRId64 " rows looked at, none of them wrong%s", check_label(x, label), n[0], sample_words(x, words));
+        return check_end(x, true, "%s: %" PRId64 " rows looked at, none of them wrong%s", check_label(x, label), n[0],
+                         sample_words(x, words));
     if (!fetch_wrong(x, q))
         return false;
-    return check_end(x, false, "%s: %" PRId64 " of %" PRId64 " rows %s%s%s", check_label(x, label), n[1], n[0], q->found, sample_words(x, words),
-                     q->by_value ? check_example(x, example) : "");
+    return check_end(x, false, "%s: %" PRId64 " of %" PRId64 " rows %s%s%s", check_label(x, label), n[1], n[0], q->found,
+                     sample_words(x, words), q->by_value ? check_example(x, example) : "");
 }
 
 /* --- kinds --------------------------------------------------------------------------------------------------------------- */
@@ -258,8 +259,8 @@ bool check_aligned(struct check_run *x)
         return false;
     if (partition && c->grain > bounds.grain) {
         if (column->class == COLUMN_INSTANT)
-            return check_stop(x, "the start of the %s that holds the partition %s depends on the zone, which is not known here; use a column of "
-                              "the type date", sql_grain_word(c->grain), bounds.key);
+            return check_stop(x, "the start of the %s that holds the partition %s depends on the zone, which is not known here; use a "
+                              "column of the type date", sql_grain_word(c->grain), bounds.key);
         widen(&bounds, c->grain);
     }
     bf_buf_put_str(&q.wrong, "case when ");

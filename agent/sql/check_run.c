@@ -291,7 +291,8 @@ static bool stop_by_answer(struct check_run *x, const char *what, const struct s
     if (x->place->n_mask)
         return check_stop(x, "%s gave something that is no finite number", what);
     bool readable = bf_utf8_valid(cell->text, cell->len);
-    return check_stop(x, "%s gave %s%.60s%s, which is no finite number", what, readable ? "\"" : "", readable ? cell->text : "bytes", readable ? "\"" : "");
+    return check_stop(x, "%s gave %s%.60s%s, which is no finite number", what, readable ? "\"" : "", readable ? cell->text : "bytes",
+                      readable ? "\"" : "");
 }
 
 bool check_query_number(struct check_run *x, const struct sql_pieces *pieces, const char *what, bool shown, char ret[DECIMAL_TEXT_MAX + 1],

@@ -73,7 +73,7 @@ bool check_schema(struct check_run *x)
         return check_end(x, true, "%s: all %zu columns are as the plan says", label, c->columns.n);
     json_t *first = json_array_get(x->result->offending, 0);
     const char *found = json_string_value(json_object_get(first, "found"));
-    return check_end(x, false, "%s: %" PRId64 " column%s not as the plan says, e.g. %.60s, which should be %.60s and is %.60s", label, wrong,
-                     wrong == 1 ? " is" : "s are", json_string_value(json_object_get(first, "column")),
+    return check_end(x, false, "%s: %" PRId64 " column%s not as the plan says, e.g. %.60s, which should be %.60s and is %.60s", label,
+                     wrong, wrong == 1 ? " is" : "s are", json_string_value(json_object_get(first, "column")),
                      json_string_value(json_object_get(first, "expected")), found ? found : "not there");
 }

@@ -65,7 +65,8 @@ void check_put_zoned_epoch(const struct check_run *x, const char *name, struct b
     case CHECK_MARIADB:
         bf_buf_printf(ret, "(timestampdiff(microsecond, '1970-01-01', convert_tz(replace(case when %s like '%%Z' then "
                            "left(%s, char_length(%s) - 1) else trim(left(%s, char_length(%s) - 6)) end, 'T', ' '), "
-                           "case when %s like '%%Z' then '+00:00' else right(%s, 6) end, '+00:00')) / 1000000)", name, name, name, v, v, name, v);
+                           "case when %s like '%%Z' then '+00:00' else right(%s, 6) end, '+00:00')) / 1000000)", name, name, name, v, v,
+                           name, v);
         break;
     case CHECK_SQLITE:
         bf_buf_printf(ret, "cast(strftime('%%s', %s) as integer)", v);

@@ -1,5 +1,5 @@
-/* The claim: the row of this run is raised to our token, and those of the instance's other runs, and of other backfills that write the same,
- * are put out of the way.  See fence.h for what of two claims at the same time becomes, and run.c for where the claim stands in the
+/* The claim: the row of this run is raised to our token, and those of the instance's other runs, and of other backfills that write the
+ * same, are put out of the way.  See fence.h for what of two claims at the same time becomes, and run.c for where the claim stands in the
  * protocol.
  *
  * Sessions of all who may hold something come first, because what follows waits for locks that they may have. */

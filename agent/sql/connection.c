@@ -100,7 +100,8 @@ static char *complete(const struct sql_connect_spec *spec)
 {
     if (spec->plain)
         return bf_xstrdup(spec->odbc);
-    return bf_xasprintf("StepAPI=1;%s;Timeout=%lld;SyncPragma=FULL;Protocol=7.4-0;UseDeclareFetch=0;OPTION=0;AUTO_RECONNECT=0;CHARSET=utf8mb4",
+    return bf_xasprintf("StepAPI=1;%s;Timeout=%lld;SyncPragma=FULL;Protocol=7.4-0;UseDeclareFetch=0;"
+                       "OPTION=0;AUTO_RECONNECT=0;CHARSET=utf8mb4",
                         spec->odbc, (long long)spec->lock_wait_ms);
 }
 
@@ -141,7 +142,8 @@ static void put_drivers(struct bf_buf *ret)
         (void)SQLSetEnvAttr(env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0);
         SQLCHAR name[128], attributes[512];
         SQLSMALLINT n = 0;
-        for (SQLUSMALLINT from = SQL_FETCH_FIRST; SQL_SUCCEEDED(SQLDrivers(env, from, name, sizeof name, &n, attributes, sizeof attributes, &n));
+        for (SQLUSMALLINT from = SQL_FETCH_FIRST; SQL_SUCCEEDED(SQLDrivers(env, from, name, sizeof name, &n, attributes, sizeof attributes,
+                                                                           &n));
              from = SQL_FETCH_NEXT)
             bf_buf_printf(ret, "%s%s", ret->len > before ? ", " : "", (const char *)name);
         SQLFreeHandle(SQL_HANDLE_ENV, env);

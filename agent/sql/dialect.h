@@ -25,7 +25,8 @@ enum value_type {
     VALUE_TABLE,                               /* dotted: each part an identifier */
     VALUE_BOOLEAN,                             /* "true" or "false" */
     VALUE_NUMBER,                              /* a decimal, with an exponent or without */
-    VALUE_STAGED,                              /* no literal: a table of a request, which reads it as the VALUE_TABLE that it is staged in */
+    VALUE_STAGED,                              /* no literal: a table of a request, which reads it as the VALUE_TABLE that it is staged
+                                                  in */
     VALUE_TYPE_COUNT
 };
 

@@ -11,8 +11,8 @@
 static enum bf_rc string(const char *v, size_t len, struct bf_buf *ret, struct bf_error *err)
 {
     if (memchr(v, '\\', len))
-        return bf_fail(err, BF_UNSUPPORTED, "a string value with a backslash is not supported yet with dialect: ansi, because databases differ "
-                       "in what it means");
+        return bf_fail(err, BF_UNSUPPORTED, "a string value with a backslash is not supported yet with dialect: ansi, because databases "
+                       "differ in what it means");
     return literal_string(v, len, ret, err);
 }
 
@@ -37,6 +37,6 @@ const struct sql_dialect sql_dialect_ansi = {
         "create table %s ("
         "cluster varchar(64) not null, backfill bigint not null, step varchar(128) not null, %s varchar(64) not null, "
         "run bigint not null, token bigint not null, attempt bigint not null, backend varchar(255) not null, "
-        "state varchar(8) not null, content_hash varchar(64) not null, writes varchar(8) not null, claimed_at varchar(40) not null, done_at varchar(40), "
-        "primary key (cluster, \"partition\", step, backfill, run))",
+        "state varchar(8) not null, content_hash varchar(64) not null, writes varchar(8) not null, claimed_at varchar(40) not null, "
+        "done_at varchar(40), primary key (cluster, \"partition\", step, backfill, run))",
 };

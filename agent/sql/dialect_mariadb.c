@@ -69,8 +69,9 @@ static enum bf_rc check_settled(struct sql_connection *c, struct sql_fault *faul
                                   "if(@@sql_mode regexp '(^|,)(" OTHER_MODES ")(,|$)', @@sql_mode, '')", cells, 3, &found, fault);
     if (rc != BF_OK || (found && strcmp(cells[0], "utf8mb4") == 0 && strcmp(cells[1], "utf8mb4") == 0 && !*cells[2]))
         return rc;
-    snprintf(text, sizeof text, "the session cannot be used safely, as the server kept character_set_client %.60s, character_set_connection %.60s%s%.250s; "
-             "they must be utf8mb4, and sql_mode without " OTHER_MODES ": look at init_connect of the server and at the connection string",
+    snprintf(text, sizeof text, "the session cannot be used safely, as the server kept character_set_client %.60s, "
+             "character_set_connection %.60s%s%.250s; they must be "
+             "utf8mb4, and sql_mode without " OTHER_MODES ": look at init_connect of the server and at the connection string",
              cells[0], cells[1], *cells[2] ? " and sql_mode " : "", cells[2]);
     return sql_fail_plain(c, "42000", text, fault);
 }
@@ -121,8 +122,8 @@ static const struct sql_question questions[] = {
      "if(" MAY_END_ALL ", '', concat('only if several users run steps: grant connection admin on *.* to ', current_user()))"},
     {"settings", "select if(@@default_storage_engine = 'InnoDB', 'ok', 'warning'), concat('new tables are made with the engine ', "
      "@@default_storage_engine), if(@@default_storage_engine = 'InnoDB', '', 'set global default_storage_engine = InnoDB')"},
-    {"settings", "select if(variable_value * 10 > @@max_connections * 9, 'warning', 'ok'), concat(variable_value, ' of ', @@max_connections, "
-     "' connections are in use; a pool with s slots needs s, and one more for each attempt that is stopped'), "
+    {"settings", "select if(variable_value * 10 > @@max_connections * 9, 'warning', 'ok'), concat(variable_value, ' of ', "
+     "@@max_connections, ' connections are in use; a pool with s slots needs s, and one more for each attempt that is stopped'), "
      "if(variable_value * 10 > @@max_connections * 9, 'raise max_connections, or lower the slots of the pool', '') "
      "from information_schema.global_status where variable_name = 'THREADS_CONNECTED'"},
     {0},

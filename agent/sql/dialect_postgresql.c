@@ -19,7 +19,8 @@ static enum bf_rc timestamp(const char *v, size_t len, struct bf_buf *ret, struc
 
 /* One query sets them all, and those that this server does not know are left out.
  *
- * standard_conforming_strings: literals are written for it.  tcp_…: a host that vanished holds its locks for a minute, not for two hours. */
+ * standard_conforming_strings: literals are written for it.  tcp_…: a host that vanished holds its locks for a minute, not for two
+ * hours. */
 static enum bf_rc settle(struct sql_connection *c, const struct sql_session_spec *spec, struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
@@ -78,21 +79,22 @@ static enum bf_rc discard(struct sql_connection *c, const char *text, bool in_tr
 #define TELLS_CLIENTS "exists (select from pg_settings where name = 'client_connection_check_interval')"
 
 static const struct sql_question questions[] = {
-    {"server", "select case when pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on' then 'failed' else 'ok' end, "
-     "'PostgreSQL ' || current_setting('server_version') || ', database ' || current_database() || ', role ' || current_user || "
+    {"server", "select case when pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on' then 'failed' else 'ok' "
+     "end, 'PostgreSQL ' || current_setting('server_version') || ', database ' || current_database() || ', role ' || current_user || "
      "case when pg_is_in_recovery() then '; it is a standby, which takes no writes' "
      "when current_setting('default_transaction_read_only') = 'on' then '; transactions are read only' else '' end, "
      "case when pg_is_in_recovery() then 'connect to the primary' when current_setting('default_transaction_read_only') = 'on' then "
      "'alter role ' || quote_ident(current_user) || ' set default_transaction_read_only = off' else '' end"},
     {"terminate", "select 'ok', case when " MAY_END_ALL " then 'the role may end sessions of earlier attempts, of all roles' else "
      "'the role may end sessions of earlier attempts that ran under itself; for those of other roles it would wait' end, "
-     "case when " MAY_END_ALL " then '' else 'only if several roles run steps: grant pg_signal_backend to ' || quote_ident(current_user) end"},
+     "case when " MAY_END_ALL " then '' else 'only if several roles run steps: grant pg_signal_backend to ' "
+                              "|| quote_ident(current_user) end"},
     {"settings", "select case when " TELLS_CLIENTS " then 'ok' else 'warning' end, case when " TELLS_CLIENTS " then "
      "'client_connection_check_interval is set to 1 s for each attempt' else "
      "'this server cannot tell that a client is gone, so that a killed attempt works on until its successor ends it' end, "
      "case when " TELLS_CLIENTS " then '' else 'PostgreSQL 14 or later' end"},
-    {"settings", "select case when n.used * 10 > n.most * 9 then 'warning' else 'ok' end, n.used || ' of ' || n.most || ' connections are in "
-     "use; a pool with s slots needs s, and one more for each attempt that is stopped', case when n.used * 10 > n.most * 9 then "
+    {"settings", "select case when n.used * 10 > n.most * 9 then 'warning' else 'ok' end, n.used || ' of ' || n.most || ' connections are "
+     "in use; a pool with s slots needs s, and one more for each attempt that is stopped', case when n.used * 10 > n.most * 9 then "
      "'raise max_connections, or lower the slots of the pool' else '' end from (select count(*) as used, "
      "current_setting('max_connections')::int as most from pg_stat_activity where backend_type = 'client backend') n"},
     {0},

@@ -162,7 +162,8 @@ enum bf_rc fence_resolve(struct sql_connection *c, struct fence *f, struct sql_f
     if (rc != BF_OK)
         return rc;
     if (!found || sql_literal(f->dialect, VALUE_IDENT, cells[0], strlen(cells[0]), &whole, NULL) != BF_OK)
-        return sql_fail_plain(c, "42000", "no schema holds the table of the fence; give the connection a fence_table with its schema", fault);
+        return sql_fail_plain(c, "42000", "no schema holds the table of the fence; give the connection a fence_table with its schema",
+                              fault);
     bf_buf_printf(&whole, ".%s", table(f));
     bf_buf_cstr(&whole);
     bf_buf_free(&f->table);
@@ -213,7 +214,8 @@ enum bf_rc fence_read(struct sql_connection *c, const struct fence *f, struct fe
     return rc;
 }
 
-enum bf_rc fence_read_later(struct sql_connection *c, const struct fence *f, struct fence_row *ret, bool *ret_found, struct sql_fault *fault)
+enum bf_rc fence_read_later(struct sql_connection *c, const struct fence *f, struct fence_row *ret, bool *ret_found,
+                            struct sql_fault *fault)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     bf_buf_printf(&b, "select " COLUMNS " from %s", table(f));
@@ -252,7 +254,8 @@ static enum bf_rc insert(struct sql_connection *c, const struct fence *f, struct
 {
     const struct sql_request *r = f->request;
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
-    bf_buf_printf(&b, "insert into %s (cluster, step, %s, backend, content_hash, writes, claimed_at, backfill, run, token, attempt, state) values (",
+    bf_buf_printf(&b, "insert into %s (cluster, step, %s, backend, content_hash, writes, claimed_at, backfill, run, "
+                      "token, attempt, state) values (",
                   table(f), partition(f));
     const char *const words[] = {r->cluster, r->step, r->partition, f->backend, f->hash, f->writes};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

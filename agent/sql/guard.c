@@ -98,7 +98,8 @@ static const struct rule mariadb_rules[] = {
      "it commits the transaction; a temporary table is dropped with DROP TEMPORARY TABLE; else use publish: swap, or " LEAVE_OUT},
     {NOT_IN_TRANSACTION, "CREATE|ALTER|DROP|RENAME", NULL, COMMITS},
     {ALLOWED, "ANALYZE [FORMAT] [=] [json|traditional] SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH", NULL, NULL},
-    {NOT_IN_TRANSACTION, "ANALYZE|OPTIMIZE|REPAIR|CHECK|GRANT|REVOKE|FLUSH|RESET|BACKUP|INSTALL|UNINSTALL|LOCK|UNLOCK|CACHE", NULL, COMMITS},
+    {NOT_IN_TRANSACTION, "ANALYZE|OPTIMIZE|REPAIR|CHECK|GRANT|REVOKE|FLUSH|RESET|BACKUP|INSTALL|UNINSTALL|LOCK|UNLOCK|CACHE", NULL,
+     COMMITS},
     {NOT_IN_TRANSACTION, "LOAD INDEX", "LOAD INDEX", COMMITS},
     {NOT_IN_TRANSACTION, "CHANGE|PURGE|START|STOP|KILL|SHUTDOWN|BINLOG", NULL, "a rollback does not undo it; " LEAVE_OUT},
     {NOT_IN_TRANSACTION, "PREPARE|EXECUTE|DEALLOCATE", NULL, UNSEEN},
@@ -108,7 +109,8 @@ static const struct rule mariadb_rules[] = {
     {NOT_IN_TRANSACTION, "SET STATEMENT .. RETURNING", "SET STATEMENT … RETURNING", "its driver cannot read the rows; leave RETURNING out"},
     {ALLOWED, "SET STATEMENT .. FOR SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH", NULL, NULL},
     {NOT_IN_TRANSACTION, "SET STATEMENT", "SET STATEMENT … FOR what is not a query or a change of rows", COMMITS},
-    {REFUSED, "SET .. autocommit|completion_type", "SET autocommit or completion_type", "when statements are committed is what transaction: says"},
+    {REFUSED, "SET .. autocommit|completion_type", "SET autocommit or completion_type",
+     "when statements are committed is what transaction: says"},
     {NOT_IN_TRANSACTION, "SET PASSWORD", "SET PASSWORD", COMMITS},
     {NOT_IN_TRANSACTION, "SET DEFAULT", "SET DEFAULT ROLE", COMMITS},
     {NOT_IN_TRANSACTION, "SET [SESSION|LOCAL|GLOBAL] TRANSACTION", "SET TRANSACTION", BEGUN},
@@ -255,8 +257,8 @@ static enum bf_rc look_mariadb(const struct sql_dialect *d, bool transaction, co
         if (!variable && form_names(&t, "sql_mode") && is_set(&x)) {
             read_value(&x, &t);
             if (!mode_is_harmless(&t) || goes_on(&x))
-                return refuse(s, false, "this SET sql_mode", READING "; give the mode as one string, without ANSI_QUOTES, NO_BACKSLASH_ESCAPES and "
-                              "the modes of other databases", err);
+                return refuse(s, false, "this SET sql_mode", READING "; give the mode as one string, without ANSI_QUOTES, "
+                              "NO_BACKSLASH_ESCAPES and the modes of other databases", err);
         } else if (!variable && (lex_is_one_of(&t, "NAMES CHARSET CHARACTER") || (names_charset(&t) && is_set(&x)))) {
             struct lex_token set = t;
             read_value(&x, &t);
@@ -280,9 +282,9 @@ static enum bf_rc look_ansi(const struct sql_dialect *d, bool transaction, const
     struct lex_token last = lex_next_solid(&x);
     for (struct lex_token t = lex_next_solid(&x); transaction && t.kind != LEX_END; t = lex_next_solid(&x)) {
         if (lex_is_one_of(&t, words) && !lex_is_sign(&last, '.'))
-            return bf_fail(err, BF_DENIED, "statement %u (line %u): the word %.*s inside a statement is refused in a script with transaction: "
-                           "true, because some databases need no semicolon before it, and the connection says dialect: ansi; write it in double "
-                           "quotes if it is a name", s->number, s->line, (int)t.len, t.text);
+            return bf_fail(err, BF_DENIED, "statement %u (line %u): the word %.*s inside a statement is refused in a script with "
+                           "transaction: true, because some databases need no semicolon before it, and the connection says dialect: ansi; "
+                           "write it in double quotes if it is a name", s->number, s->line, (int)t.len, t.text);
         last = t;
     }
     return BF_OK;
@@ -292,7 +294,8 @@ static const struct guard guards[] = {
     {&sql_lexis_sqlite, sqlite_rules, NULL, look_sqlite},
     {&sql_lexis_postgresql, postgresql_rules, NULL, look_postgresql},
     {&sql_lexis_mariadb, mariadb_rules, "it is not known to leave the transaction open; use publish: swap, or " LEAVE_OUT, look_mariadb},
-    {&sql_lexis_ansi, ansi_rules, "it is not known to leave the transaction open, and the connection says dialect: ansi; use publish: swap, or "
+    {&sql_lexis_ansi, ansi_rules, "it is not known to leave the transaction open, and the connection says "
+                                  "dialect: ansi; use publish: swap, or "
      LEAVE_OUT, look_ansi},
 };
 

@@ -140,8 +140,8 @@ static enum bf_rc check_comment(const struct lexer *x, size_t limit, struct bf_e
         return bf_fail(err, BF_INVALID, "line %u: -- begins a comment only before a blank; write \"-- \", or \"- -\" for two minus signs",
                        x->line);
     if (x->src[x->at] == '/' && x->lexis->executable_comments && (looking_at(x, i, limit, "!") || looking_at(x, i, limit, "M!")))
-        return bf_fail(err, BF_INVALID, "line %u: a comment that begins with /*! or /*M! is refused, because some servers run what is in it; "
-                       "write its text without the comment, or leave it out", x->line);
+        return bf_fail(err, BF_INVALID, "line %u: a comment that begins with /*! or /*M! is refused, because some servers run what is in "
+                       "it; write its text without the comment, or leave it out", x->line);
     return BF_OK;
 }
 
@@ -152,8 +152,8 @@ static enum bf_rc check_inside_comment(const struct lexer *x, bool block, size_t
         return bf_fail(err, BF_INVALID, "line %u: a comment inside a comment is refused, because databases read it differently, and the "
                        "connection says dialect: ansi", x->line);
     if (!block && x->src[i] == '\r' && i + 1 < x->len && !looking_at(x, i, limit, "\r\n"))
-        return bf_fail(err, BF_INVALID, "line %u: a carriage return inside a comment is refused, because databases read it differently, and "
-                       "the connection says dialect: ansi", x->line);
+        return bf_fail(err, BF_INVALID, "line %u: a carriage return inside a comment is refused, because databases read it differently, "
+                       "and the connection says dialect: ansi", x->line);
     return BF_OK;
 }
 

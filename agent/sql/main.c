@@ -13,25 +13,13 @@
 #include "common/helper.h"
 #include "common/mem.h"
 
-enum { EXIT_USAGE = 2 };
+static const char help[] =
+    "usage: bf-sql < REQUEST\n\nRuns one attempt of a SQL step.  Started by bfagent, with a JSON request on standard input.\n"
+    "Results are appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.";
 
 static int say(int status, const char *text)
 {
     return bf_helper_say("bf-sql", status, text);
-}
-
-static int usage(int argc, char **argv)
-{
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: bf-sql < REQUEST\n\nRuns one attempt of a SQL step.  Started by bfagent, with a JSON request on standard input.\n"
-             "Results are appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.");
-        return EXIT_SUCCESS;
-    }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("bf-sql " BF_VERSION);
-        return EXIT_SUCCESS;
-    }
-    return say(EXIT_USAGE, "takes no arguments; the request comes on standard input (--help)");
 }
 
 static enum bf_rc read_request(struct sql_request *ret, struct bf_error *err)
@@ -56,7 +44,7 @@ int main(int argc, char **argv)
     /* No core file and no other process of this user may show the connection string. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     if (argc > 1)
-        return usage(argc, argv);
+        return bf_helper_usage("bf-sql", help, argc, argv);
 
     struct bf_error err = {0};
     BF_AUTO_CLOSE int result_fd = -1;

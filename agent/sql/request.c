@@ -55,7 +55,8 @@ static enum bf_rc read_number(const json_t *root, const struct number_key *k, st
     if (!v && !k->required)
         return BF_OK;
     if (!json_is_integer(v) || json_integer_value(v) < k->min)
-        return bf_fail(err, BF_INVALID, "the request's \"%s\" is %s %lld", k->key, v ? "not a whole number from" : "missing; it is at least",
+        return bf_fail(err, BF_INVALID, "the request's \"%s\" is %s %lld", k->key, v ? "not a whole number from"
+                                                                                     : "missing; it is at least",
                        (long long)k->min);
     *ret = json_integer_value(v);
     return BF_OK;

@@ -53,7 +53,8 @@ void sql_request_done(struct sql_request *r);
 void sql_request_wipe(struct sql_request *r);
 
 /* The name of a table that belongs to an output at a token, "t__bf_KINDcccccccc_TOKEN": kind is "" (staged), "old_" or "none_".  A
- * checksum of the cluster is in it, because two that share a warehouse count their tokens apart; within one no two attempts have the same.  Owned by the caller. */
+ * checksum of the cluster is in it, because two that share a warehouse count their tokens apart; within one no two attempts have the same.
+ * Owned by the caller. */
 char *sql_request_table(const struct sql_request *r, const char *table, const char *kind, int64_t token);
 
 #endif

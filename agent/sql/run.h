@@ -34,7 +34,8 @@ struct run_result {
     struct bf_buf lines;                       /* JSON lines that go before ours */
 };
 
-/* Run what the request asks for, to its end: *ret says how, and there is no error beside it.  supervise_start() comes first.  Nothing of the
+/* Run what the request asks for, to its end: *ret says how, and there is no error beside it.  supervise_start() comes first.  Nothing of
+ * the
  * request is kept. */
 void sql_run(const struct sql_request *r, struct run_result *ret);
 void run_result_done(struct run_result *r);

@@ -12,7 +12,8 @@
 #include "common/text.h"
 
 enum {
-    CLUSTER_MAX = 38, LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000, BURY_MS = 1200,
+    CLUSTER_MAX = 38, LOCK_WAIT_MS = 5000, LOCK_WAIT_LEAST_MS = 100, POLL_FIRST_MS = 5, POLL_MOST_MS = 200, TELL_EVERY_MS = 30000,
+                  BURY_MS = 1200,
     CONNECT_MS = 15000                         /* more than drivers are told to take */
 };
 
@@ -99,8 +100,8 @@ static void tell_waiting(struct sql_session *x, const char *name, const struct d
 static enum bf_rc give_up(const struct sql_session *x, const char *name, const struct doomed *t, struct sql_fault *fault)
 {
     char text[512];
-    snprintf(text, sizeof text, "session %.32s of %s, an earlier attempt, still lives%s; another attempt may find it gone", t->cells[0], name,
-             t->refused ? ", and this role may not end it" : "");
+    snprintf(text, sizeof text, "session %.32s of %s, an earlier attempt, still lives%s; another attempt may find it gone", t->cells[0],
+             name, t->refused ? ", and this role may not end it" : "");
     return sql_fail_plain(x->connection, "55P03", text, fault);
 }
 

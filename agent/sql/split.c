@@ -115,8 +115,8 @@ static enum bf_rc check_copy(struct gather *g, const struct lex_token *t, struct
     if (!g->lexis->copies_data || g->parens || strcmp(g->next.verb, "COPY") != 0 || !lex_is_one_of(&g->last, "FROM TO")
         || !lex_is_one_of(t, "STDIN STDOUT"))
         return BF_OK;
-    return bf_fail(err, BF_INVALID, "line %u: COPY %.*s %.*s is refused, because no data travels in a script; write INSERT, or COPY with a file "
-                   "that the server can read", t->line, (int)g->last.len, g->last.text, (int)t->len, t->text);
+    return bf_fail(err, BF_INVALID, "line %u: COPY %.*s %.*s is refused, because no data travels in a script; write INSERT, or COPY with a "
+                   "file that the server can read", t->line, (int)g->last.len, g->last.text, (int)t->len, t->text);
 }
 
 static enum bf_rc gather(struct gather *g, const struct lex_token *t, struct bf_error *err)

@@ -1,6 +1,7 @@
 /* Publication by names.  The script builds t__bf_CHECKSUM_TOKEN beside t; when the checks let it through, t is put aside as
- * t__bf_old_CHECKSUM_TOKEN and the staged table becomes t; the checksum is that of the step instance.  Owner, rights, indexes and comments are those of the staged table: the script gives them.  Views follow the
- * name on MariaDB and SQLite; on PostgreSQL they follow the table, so that one that reads t makes the step fail, and nothing is changed.
+ * t__bf_old_CHECKSUM_TOKEN and the staged table becomes t; the checksum is that of the step instance.  Owner, rights, indexes and comments
+ * are those of the staged table: the script gives them.  Views follow the name on MariaDB and SQLite; on PostgreSQL they follow the table,
+ * so that one that reads t makes the step fail, and nothing is changed.
  *
  * Where DDL is part of transactions, all of it is part of the work, and no step between can be seen or left behind.
  *
@@ -13,9 +14,10 @@
  *   5. clean up    the old tables are dropped
  *
  * A stale attempt cannot publish after its successor's claim, because both hold the lock and the row tells.  A death before 4 leaves staged
- * tables, which the successor drops, be it of the same run or of a later one: those of the tokens in their rows, no others.  A death between RENAME and marker leaves the old tables,
- * which say that the holder published: the successor sets the marker for it.  So that there is always one, an empty table stands in
- * for one that did not exist.  A death after the marker leaves old tables, dropped by whoever finds the work done. */
+ * tables, which the successor drops, be it of the same run or of a later one: those of the tokens in their rows, no others.  A death
+ * between RENAME and marker leaves the old tables, which say that the holder published: the successor sets the marker for it.  So that
+ * there is always one, an empty table stands in for one that did not exist.  A death after the marker leaves old tables, dropped by whoever
+ * finds the work done. */
 #include "agent/sql/swap.h"
 
 #include <stdio.h>
@@ -53,7 +55,8 @@ bool swap_check_names(struct attempt *x)
         const struct sql_output *o = &x->request->outputs[i];
         BF_AUTO_FREE char *longest = sql_request_table(x->request, o->table, "none_", x->request->token);
         if (strlen(last_part(longest)) > d->name_max) {
-            bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put behind it, it may have %zu bytes",
+            bf_fail(&err, BF_INVALID, "the table's name %.100s is too long for publish: swap: with what is put "
+                                      "behind it, it may have %zu bytes",
                     o->table, d->name_max);
             return attempt_refused(x, &err);
         }
@@ -338,7 +341,8 @@ void swap_run(struct attempt *x)
             drop_old(x);
         return;
     }
-    if (!check_obstacles(x, "before the first statement") || !attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) || !publish(x)) {
+    if (!check_obstacles(x, "before the first statement") || !attempt_run_statements(x) || !check_staged(x) || !attempt_check(x) ||
+        !publish(x)) {
         attempt_explain(x);
         abandon(x);
         return;

@@ -159,14 +159,15 @@ static bool look_at_fence(struct attempt *x, struct findings *f)
         bool there = is_there(x);
         if (there) {
             snprintf(text, sizeof text, "%s is there, but cannot be read as a fence: %.400s", name, fault.text);
-            snprintf(remedy, sizeof remedy, "grant select, insert, update on %s to the role; or, if it is no fence, rename it and run bfctl warehouse "
-                     "init", name);
+            snprintf(remedy, sizeof remedy, "grant select, insert, update on %s to the role; or, if it is no fence, rename it and run "
+                     "bfctl warehouse init", name);
             add(f, "fence", "failed", text, remedy);
             return false;
         }
         snprintf(text, sizeof text, "%s is not there: %.400s", name, fault.text);
         add(f, "fence", f->may_create ? "warning" : "failed", text,
-            f->may_create ? "run bfctl warehouse init, or let the first step make it" : "run bfctl warehouse init with a role that may make it");
+            f->may_create ? "run bfctl warehouse init, or let the first step make it"
+                          : "run bfctl warehouse init with a role that may make it");
         return false;
     }
     if (!try_fence(x, &fault)) {
@@ -191,7 +192,8 @@ static void look_at_transactions(struct attempt *x, struct findings *f)
         if (d->all_transactional)
             add(f, "transactions", "ok", "all tables take part in transactions", "");
         else
-            add(f, "transactions", "warning", "it is not known for this database whether all tables take part in transactions", "see its manual: "
+            add(f, "transactions", "warning", "it is not known for this database whether all tables take part in transactions",
+                "see its manual: "
                 "rows of tables that do not stay when an attempt fails");
         return;
     }
@@ -247,7 +249,8 @@ void warehouse_look(struct attempt *x)
     free(text);
     json_decref(line);
     if (f.failed)
-        attempt_end(x, RUN_TEST_FAILED, "%zu of %zu findings about %.60s failed; the first is %s", f.failed, n, x->request->connection, f.first);
+        attempt_end(x, RUN_TEST_FAILED, "%zu of %zu findings about %.60s failed; the first is %s", f.failed, n, x->request->connection,
+                    f.first);
     else
         attempt_end(x, RUN_TESTED, "%s is ready: %zu findings, none failed", x->request->connection, n);
 }

@@ -13,8 +13,8 @@
 #include <string.h>
 
 enum {
-    V = ACCESS_ROLE(ROLE_VIEWER), O = ACCESS_ROLE(ROLE_OPERATOR), P = ACCESS_ROLE(ROLE_APPROVER), U = ACCESS_ROLE(ROLE_AUDITOR),
-    A = ACCESS_ROLE(ROLE_ADMIN), E = ACCESS_ROLE(ROLE_ENROL),
+    V = ACCESS_ROLE(KEY_VIEWER), O = ACCESS_ROLE(KEY_OPERATOR), P = ACCESS_ROLE(KEY_APPROVER), U = ACCESS_ROLE(KEY_AUDITOR),
+    A = ACCESS_ROLE(KEY_ADMIN), E = ACCESS_ROLE(KEY_ENROL),
     ASK = V | O | P | U | A, STEER = O | A, AUDIT = U | A
 };
 
@@ -44,17 +44,17 @@ const struct access_rule *access_rule(enum op_verb verb)
     return &other;
 }
 
-bool api_role_may(enum zap_role role, enum op_verb verb)
+bool api_role_may(enum key_role role, enum op_verb verb)
 {
     return (access_rule(verb)->roles & ACCESS_ROLE(role)) != 0;
 }
 
 void access_roles_text(enum op_verb verb, char ret[ACCESS_ROLES_TEXT_MAX])
 {
-    static const enum zap_role order[] = {ROLE_VIEWER, ROLE_OPERATOR, ROLE_APPROVER, ROLE_AUDITOR, ROLE_ADMIN, ROLE_ENROL};
+    static const enum key_role order[] = {KEY_VIEWER, KEY_OPERATOR, KEY_APPROVER, KEY_AUDITOR, KEY_ADMIN, KEY_ENROL};
     size_t used = 0;
     ret[0] = '\0';
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (api_role_may(order[i], verb))
-            used += (size_t)snprintf(ret + used, ACCESS_ROLES_TEXT_MAX - used, "%s%s", used ? " or " : "", zap_role_name(order[i]));
+            used += (size_t)snprintf(ret + used, ACCESS_ROLES_TEXT_MAX - used, "%s%s", used ? " or " : "", key_role_name(order[i]));
 }

@@ -217,7 +217,7 @@ static enum bf_rc request_permit(struct api *a, const struct door_message *m, st
         return a->calls.permit(a->calls.arg, &m->who, req, &req->backfill, err);
     access_roles_text(req->verb, roles);
     return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb), roles,
-                   zap_role_name(m->who.role));
+                   key_role_name(m->who.role));
 }
 
 static void request_take(struct api *a, const struct door_message *m, struct op_request *req)
@@ -244,9 +244,9 @@ static void request_take(struct api *a, const struct door_message *m, struct op_
 
 static void key_is_gone(struct api *a, const struct door_message *m, const struct op_request *req)
 {
-    char text[ZAP_KEY_TEXT], why[ZAP_NAME_MAX + 80];
+    char text[KEY_TEXT], why[ZAP_NAME_MAX + 80];
     const char *name = a->calls.gone(a->calls.arg, m->key);
-    zap_key_format(m->key, text);
+    key_format(m->key, text);
     if (*name)
         snprintf(why, sizeof why, "the key of %s was revoked, and may not speak any more", name);
     else

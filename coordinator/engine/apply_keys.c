@@ -65,24 +65,24 @@ void key_free(struct key_entry *k)
 
 struct key_entry *key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES])
 {
-    return bf_smap_get(&e->keys_by_key, key, BF_KEY_BYTES);
+    return bf_smap_get(&e->keys.by_key, key, BF_KEY_BYTES);
 }
 
 struct key_entry *key_find_name(const struct engine *e, const char *name)
 {
-    return bf_smap_get(&e->keys_by_name, name, strlen(name));
+    return bf_smap_get(&e->keys.by_name, name, strlen(name));
 }
 
 struct key_entry *token_find_name(const struct engine *e, const char *name)
 {
-    return bf_smap_get(&e->tokens_by_name, name, strlen(name));
+    return bf_smap_get(&e->keys.tokens_by_name, name, strlen(name));
 }
 
 /* ---- state ---- */
 
 static struct bf_smap *names_of(struct engine *e, const struct key_entry *k)
 {
-    return k->role == KEY_ENROL ? &e->tokens_by_name : &e->keys_by_name;
+    return k->role == KEY_ENROL ? &e->keys.tokens_by_name : &e->keys.by_name;
 }
 
 static void set_state(struct engine *e, struct key_entry *k, enum key_state state)
@@ -113,7 +113,7 @@ static void keep(struct engine *e, const struct key_entry *entry)
     } else {
         k = bf_xcalloc(1, sizeof *k);
         bf_vec_push(&e->keys, k);
-        bf_smap_put(&e->keys_by_key, entry->key, BF_KEY_BYTES, k);
+        bf_smap_put(&e->keys.by_key, entry->key, BF_KEY_BYTES, k);
     }
     entry_copy(k, entry);
     set_state(e, k, entry->state);
@@ -161,7 +161,7 @@ enum bf_rc apply_key_forgotten(struct engine *e, const struct record *r, struct 
     if (!token || token->role != KEY_ENROL)
         return corrupt(r, "only an enrolment token is forgotten", err);
     set_state(e, token, KEY_REVOKED);
-    bf_smap_del(&e->keys_by_key, r->key, BF_KEY_BYTES);
+    bf_smap_del(&e->keys.by_key, r->key, BF_KEY_BYTES);
     size_t i = 0;
     while (e->keys.at[i] != token)
         i++;

@@ -95,6 +95,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     if (e->recovering)
         return BF_OK;
     live_add(e, b->id);
+    writers_queued(e, b);
     ready_attach(e, b);
     edges_derive(e, b);
     return BF_OK;

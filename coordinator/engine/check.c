@@ -207,7 +207,7 @@ static bool check_keys(const struct engine *e, struct bf_error *err)
         keys += k->role != KEY_ENROL;
         tokens += k->role == KEY_ENROL;
     }
-    return (keys == e->keys_by_name.n && tokens == e->tokens_by_name.n) || broken(err, "live keys are miscounted", (uint32_t)keys);
+    return (keys == e->keys.by_name.n && tokens == e->keys.tokens_by_name.n) || broken(err, "live keys are miscounted", (uint32_t)keys);
 }
 
 bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
@@ -223,5 +223,8 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))
             return false;
+    for (uint32_t i = 0; i < e->live.n; i++)
+        if (!writers_agree(e, backfill_find(e, e->live.at[i])))
+            return broken(err, "a queued backfill waits for another than the one before it", e->live.at[i]);
     return true;
 }

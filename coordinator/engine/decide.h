@@ -4,7 +4,9 @@
 
 #include "coordinator/engine/internal.h"
 
-struct decision { struct engine *e; int64_t now_ms, wall_us; struct engine_out *out; };
+/* e is only read: what is decided becomes state by record_emit(), which applies it.  live is the same engine, for that and for the
+ * scratch of a turn (state.h, "volatile"); NULL in a dry run, which emits nothing. */
+struct decision { const struct engine *e; struct engine *live; int64_t now_ms, wall_us; struct engine_out *out; };
 
 /* A blank record at the moment of the decision, for record_emit(), which keeps its strings in the output and applies it.
  * Nothing may be emitted in between. */
@@ -68,8 +70,6 @@ const char *begin_objection(struct decision *d, const struct backfill *b, enum b
 /* ", 12 reused, …", or "" (output's arena). */
 const char *reuse_words(struct decision *d, const struct backfill *b, const struct reuse_counts *counts);
 void decide_queue(struct decision *d);
-/* The plan's pools; missing_only: those that are there stay as they are. */
-void decide_plan_pools(struct decision *d, const struct plan *plan, bool missing_only);
 
 /* ---- decide_audit.c: what goes into the trail (docs/audit.md has the list) ---- */
 /* The one record of a command that was answered anew.  before: the newest backfill before it was. */
@@ -101,11 +101,8 @@ int64_t failure_backoff_ms(const struct plan_retry *retry, uint32_t attempt_no);
 /* ---- writers.c ---- */
 /* I18: a live backfill, queued ones too, other than `self`, that writes what this plan writes.  NULL, or a sentence in
  * *ret_text (output's arena). */
-const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self,
+const struct backfill *writers_conflict(const struct decision *d, const struct topology *t, uint32_t self,
                                         const char **ret_text);
-
-/* The one that a queued backfill waits for first; 0: none, it may begin. */
-uint32_t writers_ahead(const struct engine *e, const struct backfill *b);
 
 /* ---- outside.c ---- */
 /* What `outside: require_success` finds missing: a sentence (output's arena), or NULL. */

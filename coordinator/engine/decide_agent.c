@@ -104,7 +104,7 @@ static uint32_t end_as_lost(struct decision *d, uint32_t agent, const char *text
                         bool (*picked)(const struct decision *, const struct attempt *, uint64_t), uint64_t incarnation)
 {
     struct outcome lost = {.source = OUTCOME_LOST, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     uint32_t n = 0;
     for (uint32_t slot = agent_find(e, agent)->first; slot != NO_SLOT;) {
         const struct attempt *a = &e->attempts.at[slot];
@@ -144,8 +144,8 @@ static bool may_be_rerouted(const struct decision *d, const struct attempt *a, u
 /* Open attempts that the agent does not hold go out again; held ones that are not open are stale. */
 static void reconcile(struct decision *d, uint32_t id, const struct agent_hello *hello)
 {
-    struct engine *e = d->e;
-    uint64_t mark = ++e->mark;
+    const struct engine *e = d->e;
+    uint64_t mark = ++d->live->mark;
     for (size_t i = 0; i < hello->n_held; i++) {
         struct attempt *a = attempt_find(e, hello->held[i].attempt);
         if (a && a->agent == id && a->ref.token == hello->held[i].token)
@@ -225,7 +225,7 @@ void decide_hello(struct decision *d, const struct input *in)
 
 static void record_stale(struct decision *d, const struct input *in, const struct agent *sender)
 {
-    if (d->e->stale_records++ >= STALE_RECORDS_PER_TURN_MAX)
+    if (d->live->stale_records++ >= STALE_RECORDS_PER_TURN_MAX)
         return;                                  /* a flood of them is cut; the turn's first ones tell the story */
     uint32_t left_out = d->e->stale_left_out;
     int64_t next_ms = 0;

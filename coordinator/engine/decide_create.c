@@ -16,8 +16,12 @@ static bool queue_is_full(const struct engine *e)
     return n >= QUEUED_MAX;
 }
 
-static const struct backfill *emit_created(struct decision *d, const struct input *in)
+/* A backfill is made on pools that are there: those that are not are made with it, and the others are set when it begins. */
+static const struct backfill *emit_created(struct decision *d, const struct input *in, const struct plan *plan)
 {
+    for (size_t i = 0; i < plan->n_pools; i++)
+        if (pool_find(d->e, plan->pools[i].name) == PLAN_NO_INDEX)
+            decide_pool(d, plan->pools[i].name, plan->pools[i].slots, POOL_FROM_PLAN);
     const struct op_request *c = &in->command;
     uint32_t id = d->e->next_backfill;
     struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);
@@ -77,8 +81,7 @@ static struct answer create_queued(struct decision *d, const struct input *in, c
         return command_refuse(BF_LIMIT, out_printf(d->out, "%d backfills are queued already: cancel some, or wait until some have begun",
                                                    QUEUED_MAX));
     const char *behind = without_advice(d, conflict);
-    decide_plan_pools(d, known->plan, true);
-    const struct backfill *b = emit_created(d, in);
+    const struct backfill *b = emit_created(d, in, known->plan);
     return created(d, b, &none, ahead, behind);
 }
 
@@ -87,7 +90,7 @@ static const char low_water[] = "the coordinator's store is short of room; free 
 enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan, bool queue, struct bf_error *err)
 {
     struct engine_out out = {0};
-    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = &out};     /* only read: nothing is emitted */
+    struct decision d = {.e = e, .out = &out};
     struct topology *t = topology_new(plan);
     const char *why = NULL;
     bool ahead = writers_conflict(&d, t, 0, &why) != NULL;
@@ -123,8 +126,7 @@ struct answer decide_create(struct decision *d, const struct input *in)
                                                          "(--queue), or cancel it", without_advice(d, conflict)));
     if (!BF_PLANTED("outside_unchecked") && (conflict = outside_missing(d, known->plan)) != NULL)
         return command_refuse(BF_CONFLICT, conflict);
-    decide_plan_pools(d, known->plan, false);    /* a backfill is made on pools that are there */
-    const struct backfill *b = emit_created(d, in);
+    const struct backfill *b = emit_created(d, in, known->plan);
     decide_begin(d, b, &counts);
     return created(d, b, &counts, 0, NULL);
 }

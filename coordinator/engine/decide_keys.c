@@ -5,6 +5,9 @@
  * stored input finds the same.  An entry of the engine wins over the configuration's: a key that was revoked stays so, and of two
  * live keys of one name the engine's holds.
  *
+ * A revoked entry is never forgotten: it is what keeps the key out whatever the configuration says later.  So that they are bounded, the
+ * one change that anybody may make, of the own key, is possible OWN_ROTATIONS_MAX times in a day; an admin is not bounded.
+ *
  * Any change is followed by EFFECT_KEYS, before the reply: the shell's table of keys is new when the answer goes out. */
 #include <string.h>
 
@@ -12,7 +15,8 @@
 #include "coordinator/engine/decide.h"
 #include "proto/audit.h"
 
-enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2, KEY_SHOWN = 12 };
+enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2, KEY_SHOWN = 12, OWN_ROTATIONS_MAX = 10 };
+#define OWN_ROTATIONS_US (INT64_C(24) * 3600 * 1000000)
 #define TTL_MIN_MS 1000
 #define TTL_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -107,8 +111,8 @@ static void emit_revoked(struct decision *d, const struct key_entry *k, const ch
 /* For the audit, and the document of the answer; names need no escapes.  Of the public key as much as tells it from others. */
 static const char *described(struct decision *d, const struct key_entry *k, const char *state)
 {
-    char key[AUDIT_KEY_TEXT];
-    audit_key_text(k->key, key);
+    char key[KEY_TEXT];
+    key_format(k->key, key);
     return out_printf(d->out, "{\"name\":\"%s\",\"role\":\"%s\",\"plans\":%zu,\"pools\":%zu,\"state\":\"%s\",\"key\":\"%.*s\"}",
                       k->name, key_role_name(k->role), k->n_plans, k->n_pools, state, KEY_SHOWN, key);
 }
@@ -221,6 +225,20 @@ static struct answer command_revoke(struct decision *d, const struct input *in)
 
 /* ---- rotate ---- */
 
+/* Whether a holder changed the own key so often that the next time has to wait: what is revoked is kept for good. */
+static bool rotates_too_often(const struct decision *d, const struct input *in, const struct key_entry *k)
+{
+    uint32_t n = 0;
+    if (strcmp(in->actor, k->name) != 0 || (k->role == KEY_ADMIN && !key_is_scoped(k)))
+        return false;
+    for (size_t i = 0; i < d->e->keys.n; i++) {
+        const struct key_entry *old = d->e->keys.at[i];
+        n += old->state == KEY_REVOKED && old->ended_us > d->wall_us - OWN_ROTATIONS_US && strcmp(old->name, k->name) == 0 &&
+             strcmp(old->ended_by, k->name) == 0;
+    }
+    return n >= OWN_ROTATIONS_MAX;
+}
+
 static struct answer command_rotate(struct decision *d, const struct input *in)
 {
     const char *name = *in->command.name ? in->command.name : in->actor;
@@ -230,6 +248,9 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
     const char *why_not = key_objection(d, in, false);
     if (why_not)
         return command_refuse(BF_CONFLICT, why_not);
+    if (rotates_too_often(d, in, v.at[0]))
+        return command_refuse(BF_LIMIT, out_printf(d->out, "%s changed its own key %d times within a day; wait, or let an admin run "
+                                                   "bfctl keys rotate %s", name, OWN_ROTATIONS_MAX, name));
     if (d->e->keys.n + v.n >= KEYS_MAX)
         return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     struct key_entry k = entry_at(d, in, bf_arena_strdup(&d->out->arena, name), v.at[0]->role);

@@ -5,20 +5,13 @@
  * asks for is looked at then; where it is missing the backfill is paused with the reason, keeps its place as a live writer, and
  * OP_RESUME looks again.  What is reused of earlier backfills is decided then too: those it waited for are among them.
  *
- * The work of a turn is bounded by the begins in it: a queued one is compared again only when the one that it was found to wait for
- * is over. */
+ * What a queued one waits for is derived state (backfill.behind, writers.c): it is found when it is queued, and again only when that
+ * one is over.  So the work of a turn is bounded by the begins in it, and deciding changes nothing by itself. */
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/reprocess.h"
 
 enum { BEGINS_PER_TURN_MAX = 4 };
-
-void decide_plan_pools(struct decision *d, const struct plan *plan, bool missing_only)
-{
-    for (size_t i = 0; i < plan->n_pools; i++)
-        if (!missing_only || pool_find(d->e, plan->pools[i].name) == PLAN_NO_INDEX)
-            decide_pool(d, plan->pools[i].name, plan->pools[i].slots, POOL_FROM_PLAN);
-}
 
 static void set_state(struct decision *d, uint32_t id, enum backfill_state state, const char *reason)
 {
@@ -124,7 +117,8 @@ static void note_pools_kept(struct decision *d, const struct backfill *b)
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse)
 {
     struct reuse_counts ignored;
-    decide_plan_pools(d, b->plan, false);
+    for (size_t i = 0; i < b->plan->n_pools; i++)
+        decide_pool(d, b->plan->pools[i].name, b->plan->pools[i].slots, POOL_FROM_PLAN);
     note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);
@@ -144,24 +138,23 @@ struct answer decide_begin_held(struct decision *d, const struct backfill *b)
     return command_accept(d, b, out_printf(d->out, "bf-%u is running%s", b->id, reuse_words(d, b, &counts)));
 }
 
-static bool waits(struct decision *d, struct backfill *b)
+static bool waits(const struct engine *e, const struct backfill *b)
 {
-    const struct backfill *ahead = backfill_find(d->e, b->behind);
-    if ((ahead && !backfill_finished(ahead)) || BF_PLANTED("queue_forgotten"))
+    const struct backfill *ahead = backfill_find(e, b->behind);
+    if (BF_PLANTED("queue_forgotten"))
         return true;
-    b->behind = writers_ahead(d->e, b);
-    return b->behind != 0 && !(BF_PLANTED("queue_starts_early") && backfill_find(d->e, b->behind)->state != BACKFILL_QUEUED);
+    return ahead && !(BF_PLANTED("queue_starts_early") && ahead->state != BACKFILL_QUEUED);
 }
 
 void decide_queue(struct decision *d)
 {
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     uint32_t left = BEGINS_PER_TURN_MAX;
     if (e->low && !BF_PLANTED("queue_begins_at_low_water"))
         return;
     for (size_t i = 0; i < e->live.n && left > 0; i++) {
-        struct backfill *b = e->backfills.at[e->live.at[BF_PLANTED("queue_overtakes") ? e->live.n - 1 - i : i] - 1];
-        if (b->state != BACKFILL_QUEUED || waits(d, b))
+        const struct backfill *b = e->backfills.at[e->live.at[BF_PLANTED("queue_overtakes") ? e->live.n - 1 - i : i] - 1];
+        if (b->state != BACKFILL_QUEUED || waits(e, b))
             continue;
         const char *missing = outside_missing(d, b->plan);
         if (missing)
@@ -169,7 +162,7 @@ void decide_queue(struct decision *d)
         else
             decide_begin(d, b, NULL);
         left--;
-        e->work_left = true;                     /* its grants, or its end */
+        d->live->work_left = true;               /* its grants, or its end */
     }
 }
 
@@ -207,7 +200,7 @@ static void preview_reuse(const struct engine *e, const struct plan *plan, const
 void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct engine_out *out,
                            struct create_preview *ret)
 {
-    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = out};      /* only read: nothing is emitted */
+    struct decision d = {.e = e, .out = out};
     struct topology *t = topology_new(plan);
     writers_conflict(&d, t, 0, &ret->conflict);
     ret->missing = outside_missing(&d, plan);

@@ -218,11 +218,12 @@ static const char *document(struct decision *d, const struct backfill *b, const 
 {
     const uint64_t *n = o->n;
     return out_printf(d->out, "{\"id\":\"bf-%u\",\"state\":\"%s\",\"action\":\"%s\",\"picked\":%llu,\"changed\":%llu,\"downstream\":%llu,"
-                      "\"already\":%llu,\"left\":{\"running\":%llu,\"waiting\":%llu,\"done\":%llu,\"over\":%llu},\"stale\":%llu,\"%s\":%llu}",
+                      "\"already\":%llu,\"left\":{\"running\":%llu,\"waiting\":%llu,\"done\":%llu,"
+                      "\"over\":%llu},\"stale\":%llu,\"%s\":%llu}",
                       b->id, backfill_state_name(b->state), action_name(s->action), (unsigned long long)o->picked,
                       (unsigned long long)n[FATE_CHANGED], (unsigned long long)n[FATE_ALONG], (unsigned long long)n[FATE_ALREADY],
-                      (unsigned long long)n[FATE_LEFT_OPEN], (unsigned long long)n[FATE_LEFT_WAITING], (unsigned long long)n[FATE_LEFT_DONE],
-                      (unsigned long long)n[FATE_LEFT_OVER], (unsigned long long)o->stale,
+                      (unsigned long long)n[FATE_LEFT_OPEN], (unsigned long long)n[FATE_LEFT_WAITING],
+                      (unsigned long long)n[FATE_LEFT_DONE], (unsigned long long)n[FATE_LEFT_OVER], (unsigned long long)o->stale,
                       s->flags & STEER_KEEP_RUNNING ? "going_on" : "killed", (unsigned long long)o->to_kill);
 }
 

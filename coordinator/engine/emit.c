@@ -112,8 +112,9 @@ struct record *record_begin(struct decision *d, enum record_kind kind)
 void record_emit(struct decision *d, struct record *r)
 {
     struct bf_error err = {0};
+    assert(d->live);                             /* a dry run emits nothing */
     record_keep_strings(&d->out->arena, r);
-    enum bf_rc rc = apply_record(d->e, r, &err);
+    enum bf_rc rc = apply_record(d->live, r, &err);
     assert(rc == BF_OK);                         /* what was decided on this state fits this state */
 }
 

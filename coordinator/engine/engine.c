@@ -71,9 +71,9 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
-    bf_smap_free(&e->keys_by_key);
-    bf_smap_free(&e->keys_by_name);
-    bf_smap_free(&e->tokens_by_name);
+    bf_smap_free(&e->keys.by_key);
+    bf_smap_free(&e->keys.by_name);
+    bf_smap_free(&e->keys.tokens_by_name);
     bf_smap_free(&e->plans_by_key);
     bf_smap_free(&e->newest_by_plan);
     bf_smap_free(&e->agents_by_key);
@@ -132,7 +132,7 @@ static struct decision decision_at(struct engine *e, int64_t now_ms, int64_t wal
 {
     assert(!e->recovering);                      /* engine_rebuild() comes first */
     e->now_ms = now_ms;
-    return (struct decision){.e = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
+    return (struct decision){.e = e, .live = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
 }
 
 void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64_t wall_us, struct engine_out *out)

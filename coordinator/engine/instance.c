@@ -161,9 +161,11 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     b->finished_us = is_end(b) ? at_us : 0;
     if (e->recovering)
         return;
-    if (backfill_finished(b))
+    b->behind = 0;                               /* nothing becomes queued again */
+    if (backfill_finished(b)) {
         live_remove(e, b->id);
-    else
+        writers_over(e, b->id);
+    } else
         live_add(e, b->id);
     ready_refresh(e, b);
 }

@@ -55,7 +55,8 @@ void edges_derive(struct engine *e, struct backfill *b);                        
 void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
 void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
 void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
-void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each rule */
+void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each
+                                                                                     rule */
 void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
 void edges_forget_due(struct engine *e, struct backfill *b);                      /* its backoffs and gates: nothing of it is due */
 /* After base state of many instances was changed: close the gates whose upstream is not done any more (base state itself), and derive
@@ -87,6 +88,11 @@ void ready_reset(struct engine *e);
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
+
+/* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
+void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
+void writers_over(struct engine *e, uint32_t over);                               /* this one is not live any more */
+bool writers_agree(const struct engine *e, const struct backfill *b);             /* from first principles, for checks */
 
 /* ---- attempts.c: open attempts and what they hold ---- */
 struct attempt *attempt_open(struct engine *e, const struct attempt *a);

@@ -66,8 +66,8 @@ static const char *describe(struct decision *d, const struct plan_step *step, co
     if (s->found[first])
         found = out_printf(d->out, "%s in bf-%u, the newest that has it", state_words(s->found[first]), s->where[first]);
     return out_printf(d->out,
-                      "step %s requires the success of %s outside the range, and %u %s not succeeded, %s%s (%s): widen --from or --to, run %s "
-                      "first, or say `outside: assume`",
+                      "step %s requires the success of %s outside the range, and %u %s not succeeded, %s%s (%s): widen --from or --to, run "
+                      "%s first, or say `outside: assume`",
                       step->name, s->step, n, n == 1 ? "partition has" : "partitions have", n == 1 ? "" : "the first ", key, found,
                       n == 1 ? "it" : "them");
 }

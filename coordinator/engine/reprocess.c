@@ -45,7 +45,8 @@ static bool was_begun(const struct instance *in)
 static enum reuse_verdict judge(const struct walk *w, uint32_t step, const struct backfill *b, uint32_t number)
 {
     const struct instance *in = &b->instances[number];
-    bool failed = in->state == INSTANCE_FAILED || (in->state == INSTANCE_CANCELLED && in->attempts > 0 && failed_of_itself(w->e, b, number));
+    bool failed = in->state == INSTANCE_FAILED || (in->state == INSTANCE_CANCELLED && in->attempts > 0 &&
+                                                   failed_of_itself(w->e, b, number));
     if (!instance_satisfied(in) && !failed)
         return REUSE_NEW;
     if (memcmp(b->plan->steps[in->step].hash, w->plan->steps[step].hash, PLAN_HASH_BYTES) != 0 && !BF_PLANTED("reuse_other_version"))
@@ -93,15 +94,9 @@ static bool any_moves(const struct walk *w, uint32_t step, uint32_t first, uint3
 static bool upstream_moves(const struct walk *w, uint32_t step, uint32_t index)
 {
     const struct topology *t = w->topology;
-    uint32_t gate = 0;
     for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
-        const struct edge_rule *r = &t->rules[i];
-        struct index_range up = {0};
-        if (r->direct)
-            up = topology_upstreams(t, r, index);
-        else if (topology_gate_of_downstream(t, r, index, &gate))
-            up = (struct index_range){t->gates[gate].up_first, t->gates[gate].n_up};
-        if (any_moves(w, r->up, up.first, up.n))
+        struct index_range up = topology_waits_for(t, &t->rules[i], index);
+        if (any_moves(w, t->rules[i].up, up.first, up.n))
             return true;
     }
     return false;

@@ -7,7 +7,7 @@
 
 void decide_ready_again(struct decision *d)
 {
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     while (e->timers.n > 0 && (int64_t)e->timers.at[0].a <= d->now_ms) {
         uint64_t key = e->timers.at[0].b;
         const struct backfill *b = backfill_find(e, (uint32_t)(key >> 32));
@@ -20,7 +20,7 @@ void decide_ready_again(struct decision *d)
     }
 }
 
-static uint32_t open_gate(struct decision *d, struct backfill *b, uint32_t gate, uint32_t budget)
+static uint32_t open_gate(struct decision *d, const struct backfill *b, uint32_t gate, uint32_t budget)
 {
     const struct gate_rule *g = &b->topology->gates[gate];
     const struct edge_rule *rule = &b->topology->rules[g->rule];
@@ -39,14 +39,14 @@ static uint32_t open_gate(struct decision *d, struct backfill *b, uint32_t gate,
 
 void decide_gates(struct decision *d)
 {
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     uint32_t budget = e->config.gate_openings_per_turn_max;
     while (e->gates_due.n > 0 && budget > 0) {
         struct heap_item head = e->gates_due.at[0];
         budget -= open_gate(d, backfill_find(e, (uint32_t)head.a), (uint32_t)head.b, budget);
     }
     if (e->gates_due.n > 0)
-        e->work_left = true;
+        d->live->work_left = true;
 }
 
 static uint64_t next_token(const struct engine *e)
@@ -59,7 +59,7 @@ static uint64_t next_token(const struct engine *e)
 
 static void grant(struct decision *d, const struct backfill *b, uint32_t number, uint32_t agent)
 {
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     const struct instance *in = &b->instances[number];
     struct record *r = record_begin(d, RECORD_GRANTED);
     r->ref = (struct attempt_ref){.attempt = e->next_attempt, .token = next_token(e)};
@@ -87,7 +87,7 @@ static void list_open_demands(struct engine *e)
 
 void decide_grants(struct decision *d)
 {
-    struct engine *e = d->e;
+    struct engine *e = d->live;                  /* open_demands is scratch */
     if (e->n_ready == 0 || (e->low && !BF_PLANTED("grants_at_low_water")))
         return;
     list_open_demands(e);
@@ -139,7 +139,7 @@ static void end_backfill(struct decision *d, const struct backfill *b, enum back
 
 void decide_backfill_ends(struct decision *d)
 {
-    struct engine *e = d->e;
+    const struct engine *e = d->e;
     for (size_t i = e->live.n; i-- > 0;) {       /* backwards: an end takes its entry out */
         const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
         if (is_over(b))

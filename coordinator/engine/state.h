@@ -10,6 +10,9 @@
 #include "common/vec.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
+#include "coordinator/engine/instance.h"
+#include "coordinator/engine/key_book.h"
+#include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
 
@@ -17,32 +20,6 @@
 #define AGENTS_MAX 20000u
 #define STALE_RECORDS_PER_TURN_MAX 256u
 #define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
-#define STEER_NOTES_MAX 64u                      /* of each backfill; the oldest is forgotten */
-#define STEER_NOTE_RANGES_MAX 65536u             /* of all of them together */
-
-/* Bits of an instance that are no state of their own.  Stored: append only. */
-enum instance_flag {
-    FLAG_HELD = 1,                               /* not granted until a person lets it go; never on one that has ended */
-    FLAG_STALE = 2,                              /* what it depends on was run again after it; only on one that is satisfied or open */
-    FLAG_REUSED = 4,                             /* skipped, because an earlier backfill did it */
-    FLAG_CANCELLING = 8,                         /* cancelled while open: this attempt is its last, unless it succeeds */
-    FLAG_KEEP = 16                               /* cancelled, and its attempt goes on to its end */
-};
-
-/* One step of one partition.  ready is derived: base state knows only waiting. */
-struct instance {
-    uint8_t state;                               /* enum instance_state */
-    uint8_t flags;                               /* enum instance_flag; changes by instance_set_flags() */
-    uint16_t lost;                               /* requeues of this run, not charged as attempts */
-    uint32_t step;
-    uint32_t run, attempts;
-    uint32_t unmet;                              /* derived: upstream partitions and gates not satisfied */
-    uint32_t blocked;                            /* derived: upstream partitions and gates that are dead */
-    uint32_t agent;
-    uint64_t attempt;
-    int64_t started_us, finished_us, retry_at_ms;
-};
-_Static_assert(sizeof(struct instance) <= 64, "one cache line for each instance");
 
 struct gate {
     uint32_t closed;                             /* derived: upstream members not satisfied */
@@ -53,15 +30,6 @@ struct gate {
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; };
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
-
-/* What a person did to some instances, and why: for whoever asks later. */
-struct steer_note {
-    enum steer_action action;
-    uint32_t flags;                              /* STEER_DOWNSTREAM, … */
-    struct steer_range *ranges; size_t n_ranges; /* owned; none: everything */
-    char *actor, *reason;                        /* owned */
-    int64_t at_us;
-};
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
@@ -98,7 +66,7 @@ struct backfill {
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
-    uint32_t behind;                             /* volatile; queued: one that it overlapped when it was looked at last; 0: look */
+    uint32_t behind;                             /* derived; queued: the first live one that writes what it would; 0: none */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
 };
 
@@ -170,9 +138,7 @@ struct engine {
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;
     struct bf_smap replies_by_who;
-    BF_VEC_TYPE(struct key_entry *) keys;        /* that commands made or ended, in order; owned */
-    struct bf_smap keys_by_key;                  /* public key -> entry */
-    struct bf_smap keys_by_name, tokens_by_name; /* live ones */
+    struct key_book keys;
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;
@@ -197,28 +163,6 @@ struct engine {
 static inline uint64_t instance_key(const struct backfill *b, uint32_t number)
 {
     return (uint64_t)b->id << 32 | number;
-}
-
-static inline bool instance_satisfied(const struct instance *in)
-{
-    return in->state == INSTANCE_SUCCEEDED || in->state == INSTANCE_SKIPPED;
-}
-
-static inline bool instance_open(const struct instance *in)
-{
-    return in->state == INSTANCE_ASSIGNED || in->state == INSTANCE_RUNNING;
-}
-
-/* Its run is over. */
-static inline bool instance_ended(const struct instance *in)
-{
-    return in->state >= INSTANCE_SUCCEEDED && in->state <= INSTANCE_CANCELLED;
-}
-
-/* Nothing downstream of it will ever run in this state of affairs. */
-static inline bool instance_dead(const struct instance *in)
-{
-    return in->state == INSTANCE_FAILED || in->state == INSTANCE_CANCELLED || (in->state == INSTANCE_WAITING && in->blocked > 0);
 }
 
 #endif

@@ -268,6 +268,16 @@ bool topology_gate_of_downstream(const struct topology *t, const struct edge_rul
     return true;
 }
 
+struct index_range topology_waits_for(const struct topology *t, const struct edge_rule *r, uint32_t down)
+{
+    uint32_t gate = 0;
+    if (r->direct)
+        return topology_upstreams(t, r, down);
+    if (!topology_gate_of_downstream(t, r, down, &gate))
+        return (struct index_range){0};
+    return (struct index_range){t->gates[gate].up_first, t->gates[gate].n_up};
+}
+
 int64_t topology_critical_ms(const struct topology *t, uint32_t step, uint32_t index)
 {
     int64_t ms = t->critical_ms[step], hop = t->chain[step], expect_ms = t->plan->steps[step].expect_ms;

@@ -61,6 +61,8 @@ struct index_range topology_downstreams(const struct topology *t, const struct e
 /* Gate (of the topology) that an upstream, or a downstream, partition of a rule with gates stands at; false when there is none. */
 bool topology_gate_of_upstream(const struct topology *t, const struct edge_rule *r, uint32_t up, uint32_t *ret_gate);
 bool topology_gate_of_downstream(const struct topology *t, const struct edge_rule *r, uint32_t down, uint32_t *ret_gate);
+/* What an instance of the rule's downstream step waits for by it: partitions of the upstream step, without a gate or through one. */
+struct index_range topology_waits_for(const struct topology *t, const struct edge_rule *r, uint32_t down);
 /* The work that hangs on an instance, itself included, at most INT64_MAX / 4. */
 int64_t topology_critical_ms(const struct topology *t, uint32_t step, uint32_t index);
 /* Place of a partition in time, the same for all grains: oldest first, or newest first. */

@@ -82,14 +82,10 @@ static void look_at(struct search *s, uint32_t number)
 static void look_upstream(struct search *s, uint32_t number)
 {
     const struct topology *t = s->b->topology;
-    uint32_t step = s->b->instances[number].step, index = instance_index(s->b, number), gate = 0;
+    uint32_t step = s->b->instances[number].step, index = instance_index(s->b, number);
     for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
         const struct edge_rule *r = &t->rules[i];
-        struct index_range up = {0};
-        if (r->direct)
-            up = topology_upstreams(t, r, index);
-        else if (topology_gate_of_downstream(t, r, index, &gate))
-            up = (struct index_range){t->gates[gate].up_first, t->gates[gate].n_up};
+        struct index_range up = topology_waits_for(t, r, index);
         for (uint32_t k = 0; k < up.n && s->found == NO_SLOT; k++)
             look_at(s, instance_number(s->b, r->up, up.first + k));
     }
@@ -153,7 +149,7 @@ enum bf_rc engine_steer_begin(const struct engine *e, uint32_t backfill, const s
 {
     const struct backfill *b = backfill_find(e, backfill);
     struct engine_out out = {0};
-    struct decision d = {.e = (struct engine *)(uintptr_t)e, .out = &out};   /* only looked at */
+    struct decision d = {.e = e, .out = &out};
     if (!b)
         return bf_fail(err, BF_NOT_FOUND, "there is no backfill bf-%u; see bfctl backfill list", backfill);
     struct steer_preview *p = bf_xcalloc(1, sizeof *p);

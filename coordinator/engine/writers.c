@@ -68,7 +68,7 @@ static const struct backfill *find(const struct engine *e, const struct topology
     return NULL;
 }
 
-const struct backfill *writers_conflict(struct decision *d, const struct topology *t, uint32_t self, const char **ret_text)
+const struct backfill *writers_conflict(const struct decision *d, const struct topology *t, uint32_t self, const char **ret_text)
 {
     struct dataset_write w;
     const struct backfill *b = find(d->e, t, self, 0, &w);
@@ -81,11 +81,31 @@ const struct backfill *writers_conflict(struct decision *d, const struct topolog
     return b;
 }
 
-uint32_t writers_ahead(const struct engine *e, const struct backfill *b)
+static uint32_t ahead_of(const struct engine *e, const struct backfill *b)
 {
     struct dataset_write w;
     const struct backfill *ahead = find(e, b->topology, b->id, b->id, &w);
     return ahead ? ahead->id : 0;
+}
+
+void writers_queued(struct engine *e, struct backfill *b)
+{
+    b->behind = b->state == BACKFILL_QUEUED ? ahead_of(e, b) : 0;
+}
+
+/* None but those that waited for it: what another waits for is live still, and whoever came later is not before it. */
+void writers_over(struct engine *e, uint32_t over)
+{
+    for (size_t i = 0; i < e->live.n; i++) {
+        struct backfill *b = e->backfills.at[e->live.at[i] - 1];
+        if (b->state == BACKFILL_QUEUED && b->behind == over)
+            writers_queued(e, b);
+    }
+}
+
+bool writers_agree(const struct engine *e, const struct backfill *b)
+{
+    return b->behind == (b->state == BACKFILL_QUEUED && !backfill_finished(b) ? ahead_of(e, b) : 0);
 }
 
 bool engine_queued_behind(const struct engine *e, uint32_t backfill, struct queued_behind *ret)

@@ -200,9 +200,9 @@ static void refused(struct fleet *f, uint64_t *counter, const char *event, const
     /* After a restart every agent of the fleet is unknown at once: that must not use up the lines for strangers. */
     if (!(counter == &f->stats.unknown_peer ? door_quota_second(&f->unknown_quota, &left_out) : door_quota(&f->quota, &left_out)))
         return;
-    char text[ZAP_KEY_TEXT] = "-";
+    char text[KEY_TEXT] = "-";
     if (key)
-        zap_key_format(key, text);
+        key_format(key, text);
     bf_warn(event, "socket=fleet key=%s why=%s left_out=%lu", bf_log_quote(text), bf_log_quote(why), (unsigned long)left_out);
 }
 
@@ -267,8 +267,8 @@ size_t fleet_receive(struct fleet *f, size_t max, int64_t until_us, fleet_told *
 
 static void peer_drop(struct fleet *f, struct fleet_peer *p)
 {
-    char text[ZAP_KEY_TEXT];
-    zap_key_format(p->agent->key, text);
+    char text[KEY_TEXT];
+    key_format(p->agent->key, text);
     bf_warn("peer_dropped", "socket=fleet key=%s why=%s waiting=%zu waiting_bytes=%zu", bf_log_quote(text),
             bf_log_quote("it does not read what it is sent"), p->outbox.messages, p->outbox.bytes);
     f->stats.peers_dropped++;

@@ -140,8 +140,9 @@ enum bf_rc log_pattern_new(const char *text, bool regex, bool ignore_case, struc
         return bf_fail(err, BF_LIMIT, "what is searched for has %zu bytes; at most %u are taken", strlen(text), LOG_PATTERN_BYTES_MAX);
     /* They change how the rest is read, and how long it may take. */
     if (regex && strncmp(text, "(*", 2) == 0)
-        return bf_fail(err, BF_UNSUPPORTED, "the regular expression begins with a setting, `(*%.*s…`: they are not supported yet; begin with what "
-                       "is searched for, as in `\\(\\*` for the signs themselves", (int)strspn(text + 2, setting_signs), text + 2);
+        return bf_fail(err, BF_UNSUPPORTED, "the regular expression begins with a setting, `(*%.*s…`: they are not supported yet; begin "
+                       "with what is searched for, as in `\\(\\*` for the signs themselves", (int)strspn(text + 2, setting_signs),
+                       text + 2);
     struct log_pattern *p = bf_xcalloc(1, sizeof *p);
     enum bf_rc rc = BF_OK;
     if (regex && text[0]) {

@@ -64,12 +64,19 @@ static enum bf_rc door_configure(struct door *d, const struct door_options *o, s
     return BF_OK;
 }
 
+static enum bf_rc bind_failed(const char *endpoint, int why, struct bf_error *err)
+{
+    if (why == EADDRINUSE)
+        return bf_fail(err, BF_CONFLICT, "%s cannot be bound: another program listens there; end it (`ss -ltnp` names it), or give this "
+                       "coordinator another port", endpoint);
+    return bf_fail(err, BF_IO, "%s cannot be bound: %s; give an address of this host, or 0.0.0.0 for all, and a port from 1024 on",
+                   endpoint, zmq_strerror(why));
+}
+
 static enum bf_rc door_bind(struct door *d, const struct door_options *o, struct bf_error *err)
 {
     if (zmq_bind(d->socket, o->endpoint) != 0)
-        return bf_fail(err, zmq_errno() == EADDRINUSE ? BF_CONFLICT : BF_IO,
-                       "%s cannot be bound: %s; is another coordinator running, or is the address not of this host?",
-                       o->endpoint, zmq_strerror(zmq_errno()));
+        return bind_failed(o->endpoint, zmq_errno(), err);
     size_t n = sizeof d->endpoint;
     if (zmq_getsockopt(d->socket, ZMQ_LAST_ENDPOINT, d->endpoint, &n) != 0)
         return bf_fail(err, BF_INTERNAL, "%s: the bound address is not known: %s", o->endpoint, zmq_strerror(zmq_errno()));
@@ -167,7 +174,7 @@ enum door_got door_receive(struct door *d, struct door_message *ret)
     if (!frames_read(d, &ret->id, &none))
         return none ? DOOR_NONE : DOOR_BAD;
     const char *user = zmq_msg_gets(&d->body, "User-Id");
-    if (!user || !zap_key_parse(user, ret->key))
+    if (!user || !key_parse(user, ret->key))
         return DOOR_BAD;
     ret->bytes = zmq_msg_data(&d->body);
     ret->n = zmq_msg_size(&d->body);

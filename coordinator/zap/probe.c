@@ -62,9 +62,9 @@ static bool client_set_up(void *socket, const char *server_key, const char *publ
     return zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
            zmq_setsockopt(socket, ZMQ_RECONNECT_IVL, &reconnect, sizeof reconnect) == 0 &&
            zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, ZAP_KEY_TEXT) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, ZAP_KEY_TEXT) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, ZAP_KEY_TEXT) == 0;
+           zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, KEY_TEXT) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, KEY_TEXT) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, KEY_TEXT) == 0;
 }
 
 static enum probe_seen knock(void *context, const char *endpoint, const char *server_key, const char *public_key,
@@ -97,8 +97,8 @@ static enum probe_seen knock(void *context, const char *endpoint, const char *se
 enum bf_rc door_probe(struct zap *z, const char *endpoint, enum zap_domain domain, const uint8_t secret_key[ZAP_KEY_BYTES],
                       struct bf_error *err)
 {
-    char server_secret[ZAP_KEY_TEXT], server_key[ZAP_KEY_TEXT], public_key[ZAP_KEY_TEXT], probe_secret[ZAP_KEY_TEXT];
-    zap_key_format(secret_key, server_secret);
+    char server_secret[KEY_TEXT], server_key[KEY_TEXT], public_key[KEY_TEXT], probe_secret[KEY_TEXT];
+    key_format(secret_key, server_secret);
     int made = zmq_curve_public(server_key, server_secret);
     explicit_bzero(server_secret, sizeof server_secret);
     if (made != 0 || zmq_curve_keypair(public_key, probe_secret) != 0)
@@ -108,8 +108,8 @@ enum bf_rc door_probe(struct zap *z, const char *endpoint, enum zap_domain domai
     if (stranger == PROBE_LET_IN)
         return bf_fail(err, BF_DENIED, "%s lets strangers in: the handler of keys is not asked; refusing to serve", endpoint);
 
-    struct zap_key known = {.role = domain == DOMAIN_API ? ROLE_VIEWER : ROLE_AGENT, .name = "probe"};
-    if (!zap_key_parse(public_key, known.key))
+    struct zap_key known = {.role = domain == DOMAIN_API ? KEY_VIEWER : KEY_AGENT, .name = "probe"};
+    if (!key_parse(public_key, known.key))
         return bf_fail(err, BF_INTERNAL, "the probe of %s has no key", endpoint);
     zap_set_probe(z, &known);
     enum probe_seen friendly = knock(zap_context(z), endpoint, server_key, public_key, probe_secret);

@@ -29,20 +29,6 @@ struct zap {
     uint64_t turned_away;
 };
 
-const char *zap_role_name(enum zap_role r)
-{
-    return key_role_name((enum key_role)r);
-}
-
-bool zap_role_parse(const char *word, enum zap_role *ret)
-{
-    enum key_role role;
-    if (!key_role_parse(word, &role))
-        return false;
-    *ret = (enum zap_role)role;
-    return true;
-}
-
 const char *zap_domain_name(enum zap_domain d)
 {
     switch (d) {
@@ -53,32 +39,17 @@ const char *zap_domain_name(enum zap_domain d)
     return "";
 }
 
-bool zap_role_fits(enum zap_role role, enum zap_domain domain)
+bool zap_role_fits(enum key_role role, enum zap_domain domain)
 {
-    return (role == ROLE_AGENT) == (domain != DOMAIN_API);
-}
-
-bool zap_key_parse(const char *z85, uint8_t ret[ZAP_KEY_BYTES])
-{
-    uint8_t key[ZAP_KEY_BYTES];
-    if (strlen(z85) != ZAP_KEY_TEXT - 1 || !zmq_z85_decode(key, z85))
-        return false;
-    memcpy(ret, key, sizeof key);
-    return true;
-}
-
-void zap_key_format(const uint8_t key[ZAP_KEY_BYTES], char ret[ZAP_KEY_TEXT])
-{
-    char *done = zmq_z85_encode(ret, key, ZAP_KEY_BYTES);
-    assert(done);
+    return (role == KEY_AGENT) == (domain != DOMAIN_API);
 }
 
 bool zap_key_pair(const uint8_t public_key[ZAP_KEY_BYTES], const uint8_t secret_key[ZAP_KEY_BYTES])
 {
-    char secret_text[ZAP_KEY_TEXT], derived[ZAP_KEY_TEXT], public_text[ZAP_KEY_TEXT];
-    zap_key_format(secret_key, secret_text);
-    zap_key_format(public_key, public_text);
-    bool same = zmq_curve_public(derived, secret_text) == 0 && memcmp(derived, public_text, ZAP_KEY_TEXT - 1) == 0;
+    char secret_text[KEY_TEXT], derived[KEY_TEXT], public_text[KEY_TEXT];
+    key_format(secret_key, secret_text);
+    key_format(public_key, public_text);
+    bool same = zmq_curve_public(derived, secret_text) == 0 && memcmp(derived, public_text, KEY_TEXT - 1) == 0;
     explicit_bzero(secret_text, sizeof secret_text);
     return same;
 }
@@ -208,9 +179,9 @@ static bool request_admit(struct zap *z, const struct zap_frame frames[ZAP_FRAME
 
 static void request_answer(void *socket, const struct zap_frame frames[ZAP_FRAMES], bool admitted)
 {
-    char user[ZAP_KEY_TEXT] = "";
+    char user[KEY_TEXT] = "";
     if (admitted)
-        zap_key_format((const uint8_t *)frames[6].bytes, user);
+        key_format((const uint8_t *)frames[6].bytes, user);
     const char *status = admitted ? "200" : "400", *text = admitted ? "OK" : "";
     zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(socket, frames[1].bytes, frames[1].n, ZMQ_SNDMORE);

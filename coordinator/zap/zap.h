@@ -15,30 +15,22 @@
 #include "proto/key.h"
 
 #define ZAP_KEY_BYTES 32
-#define ZAP_KEY_TEXT 41                          /* Z85 and a NUL */
 #define ZAP_NAME_MAX KEY_NAME_MAX
 #define ZAP_KEYS_MAX KEYS_MAX                    /* of the configuration; the table holds those of commands too */
 #define ZAP_TABLE_MAX (2 * ZAP_KEYS_MAX)
 
-enum zap_role { ROLE_VIEWER = KEY_VIEWER, ROLE_OPERATOR = KEY_OPERATOR, ROLE_ADMIN = KEY_ADMIN, ROLE_AGENT = KEY_AGENT,
-                ROLE_APPROVER = KEY_APPROVER, ROLE_AUDITOR = KEY_AUDITOR, ROLE_ENROL = KEY_ENROL };
 enum zap_domain { DOMAIN_FLEET = 1, DOMAIN_API = 2, DOMAIN_LOGS = 3 };
 
 struct zap_key {
     uint8_t key[ZAP_KEY_BYTES];
-    enum zap_role role;
+    enum key_role role;
     char name[ZAP_NAME_MAX + 1];
 };
 
-const char *zap_role_name(enum zap_role r);
-bool zap_role_parse(const char *word, enum zap_role *ret);
 const char *zap_domain_name(enum zap_domain d);          /* "bf-fleet", "bf-api", "bf-logs" */
 /* Agents speak on the fleet and log sockets, all others on the api socket. */
-bool zap_role_fits(enum zap_role role, enum zap_domain domain);
+bool zap_role_fits(enum key_role role, enum zap_domain domain);
 
-/* 40 characters of Z85 <-> 32 bytes. */
-bool zap_key_parse(const char *z85, uint8_t ret[ZAP_KEY_BYTES]);
-void zap_key_format(const uint8_t key[ZAP_KEY_BYTES], char ret[ZAP_KEY_TEXT]);
 /* True when public belongs to secret. */
 bool zap_key_pair(const uint8_t public_key[ZAP_KEY_BYTES], const uint8_t secret_key[ZAP_KEY_BYTES]);
 

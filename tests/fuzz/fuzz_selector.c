@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 static struct plan *small_plan(void)
 {
     static const struct { const char *name; enum plan_grain grain; const char *tag; } steps[STEPS] = {
-        {"raw", PLAN_HOUR, "in"}, {"load", PLAN_DAY, "in"}, {"sum", PLAN_MONTH, "out"}, {"week-ly", PLAN_WEEK, "out"}, {"the.end", PLAN_NONE, "x"}};
+        {"raw", PLAN_HOUR, "in"}, {"load", PLAN_DAY, "in"}, {"sum", PLAN_MONTH, "out"}, {"week-ly", PLAN_WEEK, "out"},
+        {"the.end", PLAN_NONE, "x"}};
     static struct plan plan;
     static struct plan_step at[STEPS];
     static struct plan_edge edges[STEPS];
@@ -37,7 +38,8 @@ static void check(const struct plan *plan, const struct plan_selection *s)
 {
     uint64_t n = 0;
     for (struct plan_selection_walk w = {0}; plan_selection_next(s, &w); n += w.range.n)
-        assert(w.range.n > 0 && w.range.n <= plan->steps[w.step].partitions->n && w.range.first <= plan->steps[w.step].partitions->n - w.range.n);
+        assert(w.range.n > 0 && w.range.n <= plan->steps[w.step].partitions->n &&
+               w.range.first <= plan->steps[w.step].partitions->n - w.range.n);
     assert(n == plan_selection_count(s));
 }
 

@@ -24,7 +24,8 @@ static void render(const struct template *t, enum plan_grain grain)
         bf_buf_clear(&text);
         template_render(t, &v, &text);
         for (size_t k = 0; k < t->n; k++) {
-            struct template_value value = t->pieces[k].var == TEMPLATE_TEXT ? (struct template_value){0} : template_piece_value(&t->pieces[k], &v);
+            struct template_value value = t->pieces[k].var == TEMPLATE_TEXT ? (struct template_value){0}
+                                                                            : template_piece_value(&t->pieces[k], &v);
             free(value.text);
         }
     }
@@ -38,7 +39,8 @@ static bool equal(const struct template *a, const struct template *b)
     if (a->n != b->n)
         return false;
     for (size_t i = 0; i < a->n; i++)
-        if (a->pieces[i].var != b->pieces[i].var || a->pieces[i].ident != b->pieces[i].ident || a->pieces[i].text_len != b->pieces[i].text_len ||
+        if (a->pieces[i].var != b->pieces[i].var || a->pieces[i].ident != b->pieces[i].ident ||
+            a->pieces[i].text_len != b->pieces[i].text_len ||
             (a->pieces[i].text_len && memcmp(a->pieces[i].text, b->pieces[i].text, a->pieces[i].text_len) != 0))
             return false;
     return true;

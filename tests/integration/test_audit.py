@@ -178,6 +178,17 @@ class RequestsTest(unittest.TestCase):
                          {("denied", "viewer", "pause", backfill, "let me", "denied")})
         self.assertEqual(self.cluster.ctl("audit", "--config", viewer, check=False).returncode, 7, "reading it needs a role too")
 
+    def test_words_that_are_none(self):
+        refused = self.cluster.ctl("audit", "--what", "pause,pase", check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (2, ""))
+        for said in ("'pase'", "create, pause, resume", "keys rotate", "halt, agent lost", "strangers refused"):
+            self.assertIn(said, refused.stderr)
+        refused = self.cluster.ctl("audit", "bf-99", check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (2, ""))
+        self.assertIn("bf-99", refused.stderr)
+        for verb in ("steps", "keys list", "low water", "start"):
+            self.assertEqual(self.cluster.ctl("audit", "--what", verb).returncode, 0)
+
     def test_it_is_durable_with_the_answer(self):
         backfill = self.cluster.create(self.t.plan(PLAN))
         for i in range(3):

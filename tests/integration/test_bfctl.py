@@ -410,8 +410,17 @@ steps:
                               timeout=60, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("coordinator ended", done.stderr)
+        self.assertIn("which ends: broken", done.stderr)
         self.assertIn("broken", read(self.path("c/log/coordinator.log")))
         self.assertFalse(os.path.exists(self.path("c/run/coordinator.pid")))
+
+    def test_dev_on_a_port_that_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            done = subprocess.run([PROGRAM, "dev", "--dir", self.path("c"), "--base-port", str(port), "--", "true"], env=self.env,
+                                  capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(f"127.0.0.1:{port} cannot be bound: another program listens there; end it", done.stderr)
 
     def test_dev_leaves_nothing_behind(self):
         """Interrupted, or killed, while its coordinator hangs: what it started is gone."""

@@ -49,7 +49,8 @@ static void write_file(const char *path, const char *fmt, ...)
 static void configure(const struct site *s, bool with_admin, unsigned slots)
 {
     char admin[200];                             /* one there must be, or a reload is refused */
-    snprintf(admin, sizeof admin, "  - {name: admin, role: admin, key: \"%s\"}\n", with_admin ? s->admin.public_text : s->other.public_text);
+    snprintf(admin, sizeof admin, "  - {name: admin, role: admin, key: \"%s\"}\n",
+             with_admin ? s->admin.public_text : s->other.public_text);
     write_file(s->config,
                "api: tcp://127.0.0.1:*\nfleet: tcp://127.0.0.1:*\nlogs: tcp://127.0.0.1:*\nstore: store\nlog_dir: logs\n"
                "key_file: coordinator.key\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
@@ -196,8 +197,8 @@ static struct answer ask_once(struct site *s, enum op_verb verb, uint8_t id)
 /* PLAN_PUT in two slices, then CREATE with this request id. */
 static struct answer create(struct site *s, uint8_t id)
 {
-    static const char text[] = "apiVersion: backfill/v1\nkind: Plan\nname: small\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\n"
-                               "steps:\n  only:\n    run: [echo]\n";
+    static const char text[] = "apiVersion: backfill/v1\nkind: Plan\nname: small\npartitions: {grain: day, from: 2024-01-01, to: "
+                               "2024-01-03}\nsteps:\n  only:\n    run: [echo]\n";
     struct plan_source source = {.name = bf_xstrdup("small.yaml"), .text = bf_xstrdup(text), .text_len = sizeof text - 1};
     struct bf_buf bundle = {0};
     plan_bundle_encode(&source, &bundle);
@@ -247,7 +248,8 @@ Test(coordinator, an_agent_is_welcomed_with_the_lease_of_the_configuration)
     const struct peer_options o = {.endpoint = s->fleet, .server = &s->server, .own = &s->agent};
     struct peer p = peer_connect(s->context, &o);
     struct agent_msg hello = {.kind = AGENT_HELLO, .incarnation = 5, .nonce = 9, .text = ""};
-    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 2, .fence = FENCE_WEAK,
+    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 2,
+                                       .fence = FENCE_WEAK,
                                        .boot_id = "00000000-0000-0000-0000-000000000000"};
     struct bf_buf b = {0};
     agent_msg_encode(&hello, &b);
@@ -296,7 +298,8 @@ static void report_halt(struct site *s)
     const struct peer_options o = {.endpoint = s->fleet, .server = &s->server, .own = &s->agent};
     struct peer p = peer_connect(s->context, &o);
     struct agent_msg hello = {.kind = AGENT_HELLO, .incarnation = 5, .nonce = 1, .text = ""}, m;
-    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 1, .fence = FENCE_WEAK,
+    hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "1", .slots = 1,
+                                       .fence = FENCE_WEAK,
                                        .boot_id = "00000000-0000-0000-0000-000000000000"};
     agent_tell(&p, &hello);
     agent_wait(&p, AGENT_DISPATCH, &m);
@@ -304,8 +307,8 @@ static void report_halt(struct site *s)
     struct agent_report r = {.ref = m.assignments[0].ref, .kind = REPORT_ENDED, .started_us = 1, .ended_us = 2};
     r.outcome = (struct outcome){.source = OUTCOME_CHECK, .code = CHECK_HALT, .sqlstate = "", .dbms = "", .rows = -1,
                                  .text = "check unique of stg failed: 3 rows are there twice",
-                                 .details = "{\"checks\":[{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"halt\",\"dataset\":\"stg\","
-                                            "\"status\":\"failed\",\"text\":\"3 rows\"}]}"};
+                                 .details = "{\"checks\":[{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"halt\","
+                                            "\"dataset\":\"stg\",\"status\":\"failed\",\"text\":\"3 rows\"}]}"};
     agent_msg_done(&m);
     agent_tell(&p, &(struct agent_msg){.kind = AGENT_REPORT, .incarnation = 5, .reports = &r, .n_reports = 1, .text = ""});
     agent_wait(&p, AGENT_REPORT_ACK, &m);
@@ -324,11 +327,14 @@ Test(coordinator, a_halt_and_its_checks_survive_a_kill)
     wait_end(s);
     cr_assert(start(s, NULL));
     struct answer a = ask_once(s, OP_GET, 3);
-    cr_expect(strstr(a.json, "\"state\":\"paused\"") && strstr(a.json, "\"halted\":\"halted by a check of only[2024-01-01]: check unique of stg"), "%s",
+    cr_expect(strstr(a.json, "\"state\":\"paused\"") && strstr(a.json,
+                                                               "\"halted\":\"halted by a check of only[2024-01-01]: check unique of stg"),
+                                                               "%s",
               a.json);
     cr_expect(strstr(a.json, "\"failed\":1") && strstr(a.json, "\"ready\":2"), "%s", a.json);
     a = ask_once(s, OP_CHECKS, 4);
-    cr_expect(strstr(a.json, "\"name\":\"unique\"") && strstr(a.json, "\"status\":\"failed\"") && strstr(a.json, "\"next\":null"), "%s", a.json);
+    cr_expect(strstr(a.json, "\"name\":\"unique\"") && strstr(a.json, "\"status\":\"failed\"") && strstr(a.json, "\"next\":null"), "%s",
+              a.json);
     a = ask_once(s, OP_FAILURES, 5);
     cr_expect(strstr(a.json, "\"source\":\"check\"") && strstr(a.json, "bfctl resume"), "%s", a.json);
     site_free(s);
@@ -350,7 +356,8 @@ Test(coordinator, a_kill_at_the_worst_moment_loses_nothing_and_repeats_nothing)
         struct answer got = ask_once(s, OP_GET, 8);
         cr_expect_eq(got.rc, cases[i].kept ? BF_OK : BF_NOT_FOUND, "%s: %s", cases[i].failpoint, got.text);
         struct answer again = create(s, 7);
-        cr_expect(again.came && again.rc == BF_OK && strstr(again.json, "\"bf-1\""), "%s: %s %s", cases[i].failpoint, again.text, again.json);
+        cr_expect(again.came && again.rc == BF_OK && strstr(again.json, "\"bf-1\""), "%s: %s %s", cases[i].failpoint, again.text,
+                  again.json);
         if (first.came)
             cr_expect_str_eq(again.json, first.json);
         struct answer list = ask_once(s, OP_LIST, 9);

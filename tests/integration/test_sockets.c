@@ -72,7 +72,7 @@ static enum bf_rc query(void *arg, const uint8_t key[32], const struct op_reques
     return BF_OK;
 }
 
-static void command(void *arg, const uint8_t key[32], const char *actor, enum zap_role role, const struct op_request *req,
+static void command(void *arg, const uint8_t key[32], const char *actor, enum key_role role, const struct op_request *req,
                     const void *bundle, size_t n)
 {
     (void)actor;
@@ -106,8 +106,8 @@ static void told(void *arg, const uint8_t key[32], const struct agent_msg *msg)
 
 static struct world *world_new(void)
 {
-    static const struct { const char *name; enum zap_role role; } names[N_WHO] = {
-        {"agent-a", ROLE_AGENT}, {"agent-b", ROLE_AGENT}, {"viewer", ROLE_VIEWER}, {"operator", ROLE_OPERATOR}, {"admin", ROLE_ADMIN}};
+    static const struct { const char *name; enum key_role role; } names[N_WHO] = {
+        {"agent-a", KEY_AGENT}, {"agent-b", KEY_AGENT}, {"viewer", KEY_VIEWER}, {"operator", KEY_OPERATOR}, {"admin", KEY_ADMIN}};
     bf_log_max = BF_LOG_ERROR;
     struct world *w = bf_xcalloc(1, sizeof *w);
     struct bf_error err = {0};
@@ -123,7 +123,8 @@ static struct world *world_new(void)
     cr_assert_eq(zap_open(w->table, N_WHO, &w->zap, &err), BF_OK, "%s", err.text);
     const struct fleet_options fleet = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key};
     const struct api_options api = {.endpoint = "tcp://127.0.0.1:*", .secret_key = w->server.secret_key,
-                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query, .permit = permit, .gone = gone}};
+                                    .calls = {.arg = w, .command = command, .denied = denied, .query = query, .permit = permit,
+                                              .gone = gone}};
     const struct logs_options logs = {.endpoint = "tcp://127.0.0.1:*", .dir = w->dir, .secret_key = w->server.secret_key,
                                       .keep_bytes = 64 << 20};
     cr_assert_eq(fleet_open(w->zap, &fleet, &w->fleet, &err), BF_OK, "%s", err.text);

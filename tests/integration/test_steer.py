@@ -100,6 +100,20 @@ class SteerTest(unittest.TestCase):
         self.assertIn("no longer held", self.steer("resume", self.id, "*"))
         self.end()
 
+    def test_a_wait_for_what_is_held_says_so(self):
+        self.steer("pause", self.id, "load[2024-01-03..]")
+        self.touch("open")
+        wait_until("the others to end", lambda: self.cluster.json("status", self.id)["only_held"])
+        said = self.steer("wait", self.id, "--timeout", "2s", code=124).splitlines()
+        self.assertEqual([line for line in said if "held" in line],
+                         [f"bfctl: of {self.id} only held work is left (2 step instances); `bfctl steps {self.id} --state held` shows it, "
+                          f"`bfctl resume {self.id} '*'` lets it go"], "once")
+        self.steer("pause", self.id)
+        self.assertIn(f"{self.id} is paused; `bfctl resume {self.id}`", self.steer("wait", self.id, "--timeout", "2s", code=124))
+        self.steer("resume", self.id)
+        self.steer("resume", self.id, "*")
+        self.end()
+
     def test_cancel_of_one_that_runs(self):
         self.assertIn("--yes", self.steer("cancel", self.id, "load[2024-01-01]", code=2))
         answer = self.cluster.json("cancel", self.id, "load[2024-01-01]", "load[2024-01-04]", "--downstream", "--yes", "--reason", "not needed")

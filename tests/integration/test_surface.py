@@ -145,6 +145,7 @@ class SurfaceTest(unittest.TestCase):
         document = self.cluster.json("backfill", "describe", self.orders)
         self.assertEqual(list(document), ["backfill", "status", "failures", "checks", "plan"])
         self.assertEqual(document["failures"], self.cluster.json("failures", document["backfill"]["id"]))
+        self.assertRegex(page, r"(?m)^hash +[0-9a-f]{64}$")
         self.assertEqual(document["backfill"], self.cluster.json("backfill", "get", document["backfill"]["id"]))
         step = self.cluster.json("describe", "step", self.orders, "sum[2024-01-02]")
         self.assertEqual((step["why"]["state"], step["step"]["state"]), ("upstream_failed", "upstream_failed"))
@@ -250,6 +251,7 @@ printf '%%s\\n' "${COMPREPLY[@]}"
         self.assertEqual(self.complete_in_bash("steps", "--output", "=", "ya"), ["yaml"])
         self.assertEqual(sorted(self.complete_in_bash("agent", "drain", "")), ["agent-1", "agent-2"])
         self.assertEqual(self.complete_in_bash("plan", "validate", "ord"), ["orders.yaml"])
+        self.assertIn("viewer", self.complete_in_bash("keys", "revoke", ""))
 
     @unittest.skipUnless(shutil.which("bash"), "no bash")
     def test_completion_is_silent_without_a_coordinator(self):

@@ -157,7 +157,8 @@ static void random_range(struct plan *p, struct bf_prng *rng, enum plan_grain gr
     int32_t first = bf_days_from_date(changes[bf_prng_below(rng, 4)]);
     first -= kind == 0 ? 0 : (int32_t)bf_prng_below(rng, 20);
     fx_days(p, first, 1 + (uint32_t)bf_prng_below(rng, kinds[kind].days_max));
-    enum plan_grain drawn[5] = {kinds[kind].fine, kinds[kind].fine, kinds[kind].coarse, kind == 1 ? PLAN_MONTH : kinds[kind].coarse, PLAN_NONE};
+    enum plan_grain drawn[5] = {kinds[kind].fine, kinds[kind].fine, kinds[kind].coarse, kind == 1 ? PLAN_MONTH : kinds[kind].coarse,
+                                PLAN_NONE};
     memcpy(grains, drawn, sizeof drawn);
 }
 
@@ -640,7 +641,8 @@ static void some_priority(struct chaos *c, struct fx *f, uint32_t id)
 
 static void some_steering(struct chaos *c, struct fx *f, uint32_t id)
 {
-    static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE, OP_SKIP, OP_MARK};
+    static const enum op_verb verbs[] = {OP_PAUSE, OP_RESUME, OP_RESUME, OP_CANCEL, OP_RETRY, OP_RETRY, OP_FORCE, OP_FORCE, OP_SKIP,
+                                         OP_MARK};
     static const char *words[] = {"s0", "s1", "s2", "+s3", "s1+", "*", "s0[2024-03-31]", "s1[2024-03-31]", "s2[..2024-03-31]"};
     struct op_request r = fx_request(f, verbs[bf_prng_below(&c->rng, sizeof verbs / sizeof *verbs)], id);
     bool reaches = r.verb == OP_CANCEL || r.verb == OP_RETRY || r.verb == OP_FORCE || r.verb == OP_SKIP;

@@ -39,7 +39,8 @@ static void put_statement(const struct sql_lexis *lexis, const struct sql_statem
     sql_statement_targets(lexis, s, &targets);
     for (size_t i = 0; i < targets.n; i++) {
         struct bf_buf name = {0};
-        bf_buf_printf(&name, "%s%s%s", targets.at[i].schema ? targets.at[i].schema : "", targets.at[i].schema ? "." : "", targets.at[i].table);
+        bf_buf_printf(&name, "%s%s%s", targets.at[i].schema ? targets.at[i].schema : "", targets.at[i].schema ? "." : "",
+                      targets.at[i].table);
         printf("%s", i ? "," : "");
         put_text(bf_buf_cstr(&name));
         bf_buf_free(&name);

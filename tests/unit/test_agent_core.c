@@ -84,7 +84,8 @@ static void tell(struct told *t, const char *words)
     if (!strcmp(verb, "dispatch") || !strcmp(verb, "noop") || !strcmp(verb, "sql") || !strcmp(verb, "http")) {
         static const char *argv[] = {"true"};
         t->msg.kind = AGENT_DISPATCH;
-        t->assignment = (struct assignment){.ref = {b, 1000 + b}, .kind = verb[0] == 'n' ? STEP_NOOP : verb[0] == 's' ? STEP_SQL : verb[0] == 'h' ? STEP_HTTP : STEP_RUN,
+        t->assignment = (struct assignment){.ref = {b, 1000 + b}, .kind = verb[0] == 'n' ? STEP_NOOP : verb[0] == 's'
+                                            ? STEP_SQL : verb[0] == 'h' ? STEP_HTTP : STEP_RUN,
             .argv = argv, .n_argv = 1, .spec = "", .timebox_ms = (int64_t)c, .grace_ms = (int64_t)d};
         t->msg.assignments = &t->assignment;
         t->msg.n_assignments = 1;
@@ -190,9 +191,11 @@ static const struct script scripts[] = {
         {1800, "timer", "kill 5"}, {1801, "exit 5 0", "ended 5 timeout"}}},
     {"a success after SIGTERM is no success, but for a committed SQL step", NULL, {
         BEGIN, {200, "dispatch 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "sql 1 6 1000", "spawn 6"},
-        {200, "spawned 6", "started 6"}, {1200, "timer", "term 5; term 6"}, {1201, "ok 5", "ended 5 timeout"}, {1202, "ok 6", "ended 6 ok"}}},
+        {200, "spawned 6", "started 6"}, {1200, "timer", "term 5; term 6"}, {1201, "ok 5", "ended 5 timeout"},
+        {1202, "ok 6", "ended 6 ok"}}},
     {"a call that was answered before its end keeps its success, but not without the lease", NULL, {
-        BEGIN, {200, "http 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "http 1 6", "spawn 6"}, {200, "spawned 6", "started 6"},
+        BEGIN, {200, "http 1 5 1000", "spawn 5"}, {200, "spawned 5", "started 5"}, {200, "http 1 6", "spawn 6"},
+            {200, "spawned 6", "started 6"},
         {1200, "timer", "term 5"}, {1201, "ok 5", "ended 5 ok"}, {10000, "timer", "kill 6; hello 2 [5,6]"}, {10001, "ok 6", ""},
         {10100, "welcome 2", "deadline 20000; ended 5 ok; ended 6 fenced"}}},
     {"at the end of the lease SQL is killed at once, without SIGTERM", NULL, {

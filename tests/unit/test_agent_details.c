@@ -24,8 +24,10 @@ static char *rendered(const char *lines, enum step_kind kind, struct step_result
     return text;
 }
 
-#define CHECK "{\"check\":{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"error\",\"dataset\":\"stg.orders\",\"status\":\"failed\"," \
-              "\"text\":\"3 rows\",\"sql\":\"select 1\",\"figures\":{\"rows\":3,\"bad\":[1],\"none\":null},\"offending\":[{\"id\":\"7\",\"day\":null}]," \
+#define CHECK "{\"check\":{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"error\"," \
+              "\"dataset\":\"stg.orders\",\"status\":\"failed\"," \
+              "\"text\":\"3 rows\",\"sql\":\"select 1\",\"figures\":{\"rows\":3,\"bad\":[1],\"none\":null}," \
+              "\"offending\":[{\"id\":\"7\",\"day\":null}]," \
               "\"ms\":12,\"sample\":0.1}}\n"
 
 Test(agent_details, lines_become_one_object)
@@ -34,21 +36,28 @@ Test(agent_details, lines_become_one_object)
         {"", STEP_RUN, "", ""},
         {"{\"rows\":1}", STEP_SQL, "", ""},
         {CHECK, STEP_SQL,
-         "{\"checks\":[{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"error\",\"dataset\":\"stg.orders\",\"status\":\"failed\",\"text\":\"3 rows\","
-         "\"sql\":\"select 1\",\"figures\":{\"rows\":3,\"none\":null},\"offending\":[{\"id\":\"7\",\"day\":null}],\"ms\":12,\"sample\":0.1}]}", ""},
+         "{\"checks\":[{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"error\",\"dataset\":\"stg.orders\",\"status\":\"failed\","
+         "\"text\":\"3 rows\",\"sql\":\"select 1\",\"figures\":{\"rows\":3,\"none\":null},\"offending\":[{\"id\":\"7\","
+         "\"day\":null}],\"ms\":12,\"sample\":0.1}]}", ""},
         {CHECK, STEP_RUN, "", "line 1: not supported yet: check"}, {CHECK, STEP_HTTP, "", "line 1: not supported yet: check"},
-        {"{\"check\":{\"name\":\"n\",\"kind\":\"k\",\"severity\":\"fatal\",\"status\":\"passed\",\"text\":\"t\"}}", STEP_SQL, "", "known `severity`"},
+        {"{\"check\":{\"name\":\"n\",\"kind\":\"k\",\"severity\":\"fatal\",\"status\":\"passed\",\"text\":\"t\"}}", STEP_SQL, "",
+         "known `severity`"},
         {"{\"check\":{\"kind\":\"k\",\"severity\":\"warn\",\"status\":\"passed\",\"text\":\"t\"}}", STEP_SQL, "", "must have `name`"},
         {"{\"check\":7}", STEP_SQL, "", "must be an object"},
-        {"{\"metric\":{\"name\":\"null_rate\",\"value\":0.1}}\n{\"metric\":{\"name\":\"n\",\"value\":7}}\n{\"metric\":{\"name\":\"n\",\"value\":8}}", STEP_RUN,
+        {"{\"metric\":{\"name\":\"null_rate\",\"value\":0.1}}\n{\"metric\":{\"name\":\"n\","
+         "\"value\":7}}\n{\"metric\":{\"name\":\"n\",\"value\":8}}", STEP_RUN,
          "{\"metrics\":{\"null_rate\":0.1,\"n\":8}}", ""},
-        {"{\"metric\":{\"name\":\"a b\",\"value\":1}}", STEP_RUN, "", "needs a `name`"}, {"{\"metric\":{\"name\":\"n\",\"value\":\"1\"}}", STEP_RUN, "", "needs a `value`"},
-        {"{\"metric\":{\"name\":\"n\",\"value\":1e999}}", STEP_RUN, "", "not a JSON object"}, {"{\"metric\":1}", STEP_RUN, "", "needs a `name`"},
+        {"{\"metric\":{\"name\":\"a b\",\"value\":1}}", STEP_RUN, "", "needs a `name`"}, {"{\"metric\":{\"name\":\"n\",\"value\":\"1\"}}",
+                                                                                          STEP_RUN, "", "needs a `value`"},
+        {"{\"metric\":{\"name\":\"n\",\"value\":1e999}}", STEP_RUN, "", "not a JSON object"},
+        {"{\"metric\":1}", STEP_RUN, "", "needs a `name`"},
         {"{\"sql\":{\"text\":\"t\",\"statement\":2,\"line\":5,\"column\":7,\"excerpt\":\"insert \xc3\xa9\\u007f\"}}", STEP_SQL,
          "{\"sql\":{\"statement\":2,\"line\":5,\"column\":7,\"excerpt\":\"insert \\u00E9 \"}}", ""},
         {"{\"sql\":{\"text\":\"t\",\"statement\":2}}\n{\"sql\":{\"text\":\"u\"}}", STEP_SQL, "", ""},
-        {"{\"warehouse\":[{\"topic\":\"driver\",\"status\":\"ok\",\"text\":\"there\",\"more\":{}},{\"topic\":\"rights\",\"status\":\"failed\",\"text\":\"no\",\"remedy\":\"grant\"}]}",
-         STEP_SQL, "{\"warehouse\":[{\"topic\":\"driver\",\"status\":\"ok\",\"text\":\"there\"},{\"topic\":\"rights\",\"status\":\"failed\",\"text\":\"no\",\"remedy\":\"grant\"}]}", ""},
+        {"{\"warehouse\":[{\"topic\":\"driver\",\"status\":\"ok\",\"text\":\"there\",\"more\":{}},{\"topic\":\"rights\","
+         "\"status\":\"failed\",\"text\":\"no\",\"remedy\":\"grant\"}]}",
+         STEP_SQL, "{\"warehouse\":[{\"topic\":\"driver\",\"status\":\"ok\",\"text\":\"there\"},{\"topic\":\"rights\","
+                   "\"status\":\"failed\",\"text\":\"no\",\"remedy\":\"grant\"}]}", ""},
         {"{\"warehouse\":[{\"topic\":\"driver\",\"status\":\"?\",\"text\":\"there\"}]}", STEP_SQL, "", "each item of `warehouse`"},
         {"{\"warehouse\":{}}", STEP_SQL, "", "must be a list"}, {"{\"warehouse\":[]}", STEP_RUN, "", "not supported yet"},
     };
@@ -66,8 +75,11 @@ Test(agent_details, lines_become_one_object)
 
 Test(agent_details, words_decide_the_end_only_when_the_exit_says_so_too)
 {
-    static const struct { const char *line; enum step_kind kind; int exit; enum outcome_source source; int code; const char *text; } cases[] = {
-        {"{\"check_failed\":{\"severity\":\"error\",\"text\":\"check unique failed\"}}", STEP_SQL, 1, OUTCOME_CHECK, CHECK_ERROR, "check unique failed"},
+    static const struct {
+        const char *line; enum step_kind kind; int exit; enum outcome_source source; int code; const char *text;
+    } cases[] = {
+        {"{\"check_failed\":{\"severity\":\"error\",\"text\":\"check unique failed\"}}", STEP_SQL, 1, OUTCOME_CHECK, CHECK_ERROR,
+         "check unique failed"},
         {"{\"check_failed\":{\"severity\":\"halt\",\"text\":\"h\"}}", STEP_SQL, 1, OUTCOME_CHECK, CHECK_HALT, "h"},
         {"{\"check_failed\":{\"severity\":\"halt\",\"text\":\"h\"}}", STEP_SQL, 0, OUTCOME_OK, 0, ""},
         {"{\"check_failed\":{\"severity\":\"warn\",\"text\":\"h\"}}", STEP_SQL, 1, OUTCOME_EXIT, 1, "exit status 1"},
@@ -80,7 +92,8 @@ Test(agent_details, words_decide_the_end_only_when_the_exit_says_so_too)
         {"{\"http\":{\"status\":200,\"text\":\"done\"}}", STEP_HTTP, 0, OUTCOME_OK, 0, ""},
         {"{\"http\":{\"status\":503,\"text\":\"x\"}}", STEP_RUN, 1, OUTCOME_EXIT, 1, "exit status 1"},
         {"{\"http\":{\"status\":99999999999,\"text\":\"x\"}}", STEP_HTTP, 1, OUTCOME_HTTP, 1, "x"},
-        {"{\"check_failed\":{\"severity\":\"error\",\"text\":\"c\"}}\n{\"sql\":{\"native\":7,\"text\":\"later\"}}", STEP_SQL, 1, OUTCOME_SQL, 7, "later"},
+        {"{\"check_failed\":{\"severity\":\"error\",\"text\":\"c\"}}\n{\"sql\":{\"native\":7,\"text\":\"later\"}}", STEP_SQL, 1,
+         OUTCOME_SQL, 7, "later"},
     };
     for (size_t i = 0; i < N(cases); i++) {
         struct step_result r;
@@ -101,7 +114,8 @@ Test(agent_details, words_decide_the_end_only_when_the_exit_says_so_too)
 /* One line of a check with a query of n_sql bytes and rows of such values; what is a character of three bytes is six in ASCII. */
 static void put_check(struct bf_buf *b, unsigned number, bool fails, size_t n_sql, size_t n_rows, const char *letter)
 {
-    bf_buf_printf(b, "{\"check\":{\"name\":\"check-%u\",\"kind\":\"sql\",\"severity\":\"error\",\"status\":\"%s\",\"text\":\"t\",\"sql\":\"", number,
+    bf_buf_printf(b, "{\"check\":{\"name\":\"check-%u\",\"kind\":\"sql\",\"severity\":\"error\","
+                     "\"status\":\"%s\",\"text\":\"t\",\"sql\":\"", number,
                   fails ? "failed" : "passed");
     for (size_t i = 0; i < n_sql; i++)
         bf_buf_put_str(b, letter);
@@ -136,7 +150,8 @@ static struct counted count(const char *text)
 
 Test(agent_details, what_is_too_long_is_cut_in_order)
 {
-    static const struct { const char *what; unsigned n; size_t n_sql, n_rows; const char *letter; struct counted least; bool all_rows, all_queries, cut; } cases[] = {
+    static const struct { const char *what; unsigned n; size_t n_sql, n_rows; const char *letter; struct counted least; bool all_rows,
+                          all_queries, cut; } cases[] = {
         {"fits", 5, 500, 10, "x", {5, 50, 5, 1, false}, true, true, false},
         {"rows of passed checks go first", 30, 500, 10, "x", {30, 10, 30, 1, true}, false, true, true},
         {"then queries of passed checks", 60, 1900, 10, "x", {60, 0, 1, 1, true}, false, false, true},
@@ -177,7 +192,8 @@ Test(agent_details, the_most_of_everything_fits)
         bf_buf_put_str(&lines, "\\u0001");
     bf_buf_put_str(&lines, "\"}}\n{\"warehouse\":[");
     for (unsigned i = 0; i < 20; i++) {
-        bf_buf_put_str(&lines, i ? ",{\"topic\":\"rights\",\"status\":\"ok\",\"text\":\"" : "{\"topic\":\"rights\",\"status\":\"ok\",\"text\":\"");
+        bf_buf_put_str(&lines, i ? ",{\"topic\":\"rights\",\"status\":\"ok\",\"text\":\""
+                                 : "{\"topic\":\"rights\",\"status\":\"ok\",\"text\":\"");
         for (unsigned k = 0; k < 600; k++)
             bf_buf_put_str(&lines, "日");
         bf_buf_put_str(&lines, "\"}");
@@ -202,7 +218,8 @@ Test(agent_details, values_are_cut_at_characters_and_rows_at_ten)
     struct step_result r;
     put_check(&lines, 1, true, 1000, 15, "日");          /* 3,000 bytes of SQL, 450 of a value */
     BF_AUTO_FREE char *text = rendered(bf_buf_cstr(&lines), STEP_SQL, &r, &remarks);
-    json_t *root = json_loads(text, 0, NULL), *check = json_array_get(json_object_get(root, "checks"), 0), *rows = json_object_get(check, "offending");
+    json_t *root = json_loads(text, 0, NULL), *check = json_array_get(json_object_get(root, "checks"), 0),
+                   *rows = json_object_get(check, "offending");
     cr_expect_eq(strlen(json_string_value(json_object_get(check, "sql"))), 1998);
     cr_expect_eq(json_array_size(rows), DETAILS_ROWS_MAX);
     cr_expect_eq(strlen(json_string_value(json_object_get(json_array_get(rows, 9), "a"))), 198);

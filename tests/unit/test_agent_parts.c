@@ -323,7 +323,8 @@ Test(agent_config, file)
     }
     struct agent_config c = {0};
     struct bf_error err = {0};
-    snprintf(text, sizeof text, "%sconnection_env: [DSN]\nallow_secrets: [fx/api_key, b]\nsecret_env: {b: B}\nsecrets_dir: secrets\n", base);
+    snprintf(text, sizeof text, "%sconnection_env: [DSN]\nallow_secrets: [fx/api_key, b]\nsecret_env: {b: B}\nsecrets_dir: secrets\n",
+             base);
     put_file(dir, "agent.yaml", 0644, text, path, sizeof path);
     cr_expect_eq(agent_config_read(path, &c, &err), BF_OK, "%s", err.text);
     snprintf(text, sizeof text, "%s/secrets", dir);

@@ -17,18 +17,22 @@
 #include "common/text.h"
 
 static char *allowed[] = {"SHOWN", "UNSET"}, *connections[] = {"DSN", "LATIN", "LC_SECRET"};
-static char *secrets[] = {"fx/api_key", "plain", "line", "two", "nul", "latin", "long", "longest", "missing", "folder", "pipe", "out", "away", "k8s", "var",
+static char *secrets[] = {"fx/api_key", "plain", "line", "two", "nul", "latin", "long", "longest", "missing", "folder", "pipe", "out",
+                          "away", "k8s", "var",
                           "var_unset", "empty"};
 static char *secret_keys[] = {"var", "var_unset"}, *secret_values[] = {"SECRET_VARIABLE", "SECRET_UNSET"};
-static const char *const own[] = {"PATH=/bin", "SHOWN=shown", "DSN=host=db;PWD=canary", "LATIN=\xe9" "canary", "HIDDEN=canary", "SECRET_VARIABLE=canary two",
-                                  "LC_SECRET=canary", "LC_TIME=C", "HOME=/root", "ODBCSYSINI=/etc", "https_proxy=http://proxy", "SSL_CERT_FILE=/c", NULL};
+static const char *const own[] = {"PATH=/bin", "SHOWN=shown", "DSN=host=db;PWD=canary", "LATIN=\xe9" "canary", "HIDDEN=canary",
+                                  "SECRET_VARIABLE=canary two",
+                                  "LC_SECRET=canary", "LC_TIME=C", "HOME=/root", "ODBCSYSINI=/etc", "https_proxy=http://proxy",
+                                  "SSL_CERT_FILE=/c", NULL};
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
 static struct agent_config config_of(char *folder)
 {
     return (struct agent_config){.name = "a1", .allow_env = {allowed, N(allowed)}, .connection_env = {connections, N(connections)},
-                                 .allow_secrets = {secrets, N(secrets)}, .secret_env = {secret_keys, secret_values, 2}, .secrets_dir = folder};
+                                 .allow_secrets = {secrets, N(secrets)}, .secret_env = {secret_keys, secret_values, 2},
+                                 .secrets_dir = folder};
 }
 
 static void put_file(const char *folder, const char *name, const void *p, size_t n)
@@ -64,7 +68,8 @@ static void fill_folder(char *folder)
     put_file(folder, "..2024/k8s", "canary", 6);
     snprintf(path, sizeof path, "%s/pipe", folder);
     cr_assert_eq(mkfifo(path, 0600), 0);
-    const struct { const char *name, *to; } links[] = {{"out", "/etc/passwd"}, {"away", "../../etc/passwd"}, {"..data", "..2024"}, {"k8s", "..data/k8s"}};
+    const struct { const char *name, *to; } links[] = {{"out", "/etc/passwd"}, {"away", "../../etc/passwd"}, {"..data", "..2024"},
+                                                       {"k8s", "..data/k8s"}};
     for (size_t i = 0; i < N(links); i++) {
         snprintf(path, sizeof path, "%s/%s", folder, links[i].name);
         cr_assert_eq(symlink(links[i].to, path), 0);
@@ -125,9 +130,11 @@ Test(agent_reference, secrets)
         {"${secret:latin}", BF_INVALID, "is no UTF-8 text"}, {"${secret:long}", BF_LIMIT, "more than 64 KiB"},
         {"${secret:longest}${secret:longest}${secret:fx/api_key}", BF_LIMIT, "over 128 KiB"},
         {"${secret:folder}", BF_INVALID, "no regular file"}, {"${secret:pipe}", BF_INVALID, "no regular file"},
-        {"${secret:out}", BF_DENIED, "a link that leaves its `secrets_dir`"}, {"${secret:away}", BF_DENIED, "a link that leaves its `secrets_dir`"},
+        {"${secret:out}", BF_DENIED, "a link that leaves its `secrets_dir`"},
+        {"${secret:away}", BF_DENIED, "a link that leaves its `secrets_dir`"},
         {"${secret:../etc/passwd}", BF_INVALID, "no name of a secret"}, {"${secret:/etc/passwd}", BF_INVALID, "no name of a secret"},
-        {"${secret:fx//api_key}", BF_INVALID, "no name"}, {"${secret:.hidden}", BF_INVALID, "no name"}, {"${secret:fx/.hidden}", BF_INVALID, "no name"},
+        {"${secret:fx//api_key}", BF_INVALID, "no name"}, {"${secret:.hidden}", BF_INVALID, "no name"},
+        {"${secret:fx/.hidden}", BF_INVALID, "no name"},
         {"${secret:}", BF_INVALID, "no name"}, {"${secret:a b}", BF_INVALID, "no name"}, {"${secret:fx/}", BF_INVALID, "no name"},
     };
     char folder[] = "/tmp/bf-secrets-XXXXXX";
@@ -160,10 +167,14 @@ Test(agent_environ, each_kind_gets_what_it_needs_and_no_more)
 {
     static char *proxy_too[] = {"SHOWN", "https_proxy"};
     static const struct { enum step_kind kind; bool proxy_allowed; const char *name; bool there; } cases[] = {
-        {STEP_RUN, false, "SHOWN", true}, {STEP_RUN, false, "DSN", false}, {STEP_RUN, false, "HIDDEN", false}, {STEP_RUN, false, "SECRET_VARIABLE", false},
-        {STEP_RUN, false, "LC_SECRET", false}, {STEP_RUN, false, "LC_TIME", true}, {STEP_RUN, false, "PLANNED", true}, {STEP_RUN, false, "ODBCSYSINI", false},
-        {STEP_SQL, false, "SHOWN", false}, {STEP_SQL, false, "DSN", false}, {STEP_SQL, false, "PLANNED", false}, {STEP_SQL, false, "ODBCSYSINI", true},
-        {STEP_SQL, false, "LC_SECRET", false}, {STEP_SQL, false, "LC_TIME", true}, {STEP_SQL, false, "PATH", true}, {STEP_SQL, false, "HOME", true},
+        {STEP_RUN, false, "SHOWN", true}, {STEP_RUN, false, "DSN", false}, {STEP_RUN, false, "HIDDEN", false},
+        {STEP_RUN, false, "SECRET_VARIABLE", false},
+        {STEP_RUN, false, "LC_SECRET", false}, {STEP_RUN, false, "LC_TIME", true}, {STEP_RUN, false, "PLANNED", true},
+        {STEP_RUN, false, "ODBCSYSINI", false},
+        {STEP_SQL, false, "SHOWN", false}, {STEP_SQL, false, "DSN", false}, {STEP_SQL, false, "PLANNED", false},
+        {STEP_SQL, false, "ODBCSYSINI", true},
+        {STEP_SQL, false, "LC_SECRET", false}, {STEP_SQL, false, "LC_TIME", true}, {STEP_SQL, false, "PATH", true},
+        {STEP_SQL, false, "HOME", true},
         {STEP_SQL, true, "https_proxy", false}, {STEP_HTTP, false, "https_proxy", false}, {STEP_HTTP, true, "https_proxy", true},
         {STEP_HTTP, true, "SHOWN", false}, {STEP_HTTP, false, "SSL_CERT_FILE", true}, {STEP_SQL, false, "BF_ATTEMPT", true},
         {STEP_SQL, false, "BF_FENCING_TOKEN", true}, {STEP_SQL, false, "BF_RESULT", true}, {STEP_SQL, false, "BF_DEADLINE", true},
@@ -186,7 +197,8 @@ Test(agent_environ, each_kind_gets_what_it_needs_and_no_more)
 static struct assignment call(const char *spec, struct step_ref *refs, size_t n)
 {
     return (struct assignment){.ref = {41, UINT64_C(4294967297)}, .cluster = "c0", .backfill = 7, .run = 2, .plan = "p\"q", .step = "load",
-                               .partition = "2024-01-31", .run_id = "c0-bf-7/load/2024-01-31/2", .kind = STEP_HTTP, .timebox_ms = 60000, .spec = spec,
+                               .partition = "2024-01-31", .run_id = "c0-bf-7/load/2024-01-31/2", .kind = STEP_HTTP, .timebox_ms = 60000,
+                               .spec = spec,
                                .refs = refs, .n_refs = n};
 }
 
@@ -239,7 +251,8 @@ Test(agent_helper, a_warehouse_is_told_which_values_were_put_in)
     int fd = -1;
     a.kind = STEP_SQL;
     cr_assert_eq(helper_open_input(&config, &a, own, &fd, &err), BF_OK, "%s", err.text);
-    json_t *root = read_input(fd), *want = json_pack("[{sbss}{sbss}]", "secret", 0, "value", "host=db;PWD=canary", "secret", 1, "value", "canary two");
+    json_t *root = read_input(fd), *want = json_pack("[{sbss}{sbss}]", "secret", 0, "value", "host=db;PWD=canary", "secret", 1, "value",
+                                                     "canary two");
     cr_expect(json_equal(json_object_get(root, "substituted"), want));
     json_decref(want);
     json_decref(root);

@@ -150,7 +150,8 @@ Test(agent_runner, ends_are_told_in_words)
         {"echo '{\"skip\": \"nothing new\"}' > $BF_RESULT; exit 4", OUTCOME_EXIT, 4, "exit status 4", -1},
         {"echo '{\"fenced\": \"token 9 is newer\"}' > $BF_RESULT; exit 1", OUTCOME_FENCED, 0, "token 9 is newer", -1},
         {"echo '{\"already_done\": true}' > $BF_RESULT", OUTCOME_OK, 0, "", -1},
-        {"echo '{\"sql\": {\"dbms\": \"PostgreSQL\", \"sqlstate\": \"23505\", \"native\": 7, \"text\": \"duplicate key\"}}' > $BF_RESULT; exit 1",
+        {"echo '{\"sql\": {\"dbms\": \"PostgreSQL\", \"sqlstate\": \"23505\", \"native\": 7, \"text\": "
+         "\"duplicate key\"}}' > $BF_RESULT; exit 1",
          OUTCOME_SQL, 7, "duplicate key", -1},
     };
     EACH_MODE(m)
@@ -219,8 +220,8 @@ Test(agent_runner, what_a_step_leaves_behind_is_dead_when_its_end_is_told)
         pid_t agent = fork();
         if (agent == 0) {
             prctl(PR_SET_CHILD_SUBREAPER, 0);
-            bench_run(b, "trap '' TERM; (setsid sh -c 'trap \"\" TERM HUP; echo $$; exec sleep 600' &) ; while ! [ -s pid ]; do sleep 0.01; done 2>/dev/null & "
-                         "(setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 600' &); sleep 600 & exit 0");
+            bench_run(b, "trap '' TERM; (setsid sh -c 'trap \"\" TERM HUP; echo $$; exec sleep 600' &) ; while ! [ -s pid ]; do sleep "
+                         "0.01; done 2>/dev/null & (setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 600' &); sleep 600 & exit 0");
             cr_assert_eq(b->verdict.outcome.source, OUTCOME_OK);
             exit(0);
         }
@@ -320,7 +321,8 @@ Test(agent_runner, the_step_gets_three_files_and_clean_signals)
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    bench_run(b, "ls /proc/self/fd | wc -l; grep -E '^(SigBlk|SigIgn|NoNewPrivs)' /proc/self/status; ulimit -n; readlink /proc/self/fd/0; pwd");
+    bench_run(b, "ls /proc/self/fd | wc -l; grep -E '^(SigBlk|SigIgn|NoNewPrivs)' /proc/self/status; ulimit "
+                 "-n; readlink /proc/self/fd/0; pwd");
     /* ls has one more: the folder that it reads. */
     cr_expect_eq(strncmp(b->out, "4\n", 2), 0, "%s", b->out);
     cr_expect(strstr(b->out, "SigBlk:\t0000000000000000"), "%s", b->out);
@@ -413,7 +415,8 @@ Test(agent_runner, a_helper_that_cannot_be_told_or_started)
     static struct step_ref denied[] = {{"odbc", "${env:SECRET}"}};
     static const struct { enum step_kind kind; size_t n_refs; int errnum; const char *says; } cases[] = {
         {STEP_SQL, 1, EPERM, "SECRET is not allowed on agent bench: list it in `connection_env`"},
-        {STEP_SQL, 0, ENOENT, "agent bench cannot execute its helper /no/bf-sql: No such file or directory; `sql_helper` in its configuration"},
+        {STEP_SQL, 0, ENOENT, "agent bench cannot execute its helper /no/bf-sql: No such file or directory; "
+                              "`sql_helper` in its configuration"},
         {STEP_HTTP, 0, EACCES, "agent bench cannot execute its helper /etc/passwd: Permission denied; `http_helper`"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -191,7 +191,8 @@ static void read_logs_to_the_last(struct coordinator *c)
 static void dispatch(struct coordinator *c, uint64_t id, const char *script)
 {
     const char *argv[] = {"sh", "-c", script};
-    struct assignment a = {.ref = {id, 1000 + id}, .cluster = "c0", .plan = "p", .step = "s", .partition = "", .n_partitions = 1, .run_id = "1/s//1",
+    struct assignment a = {.ref = {id, 1000 + id}, .cluster = "c0", .plan = "p", .step = "s", .partition = "", .n_partitions = 1,
+                           .run_id = "1/s//1",
                            .run = 1, .attempt_no = 1, .kind = STEP_RUN, .argv = argv, .n_argv = 3, .spec = ""};
     send_msg(c, (struct agent_msg){.kind = AGENT_DISPATCH, .assignments = &a, .n_assignments = 1});
 }
@@ -270,7 +271,8 @@ Test(agent_session, cancel_and_missing_program)
     acknowledge(c, 1);
 
     const char *argv[] = {"no-such-step"};
-    struct assignment a = {.ref = {2, 1002}, .cluster = "c0", .plan = "p", .step = "s", .partition = "", .n_partitions = 1, .run_id = "1/s//1",
+    struct assignment a = {.ref = {2, 1002}, .cluster = "c0", .plan = "p", .step = "s", .partition = "", .n_partitions = 1,
+                           .run_id = "1/s//1",
                            .run = 1, .attempt_no = 1, .kind = STEP_RUN, .argv = argv, .n_argv = 1, .spec = ""};
     send_msg(c, (struct agent_msg){.kind = AGENT_DISPATCH, .assignments = &a, .n_assignments = 1});
     for (m = expect(c, AGENT_REPORT, REPORT_ENDED, true); m->reports[0].ref.attempt != 2; m = expect(c, AGENT_REPORT, REPORT_ENDED, true))

@@ -37,12 +37,14 @@ Test(audit, a_text_is_one_object_on_one_line)
 {
     struct bf_buf b = {0};
     struct record r = {.kind = RECORD_AUDIT, .audit = AUDIT_REQUEST, .at_us = 1, .actor = "ada", .role = "admin", .what = "cancel",
-                       .target = "bf-3", .backfill = 3, .reason = "a \"b\"\n\\", .text = "größer", .before = "{\"n\":1}", .after = "no object"};
+                       .target = "bf-3", .backfill = 3, .reason = "a \"b\"\n\\", .text = "größer", .before = "{\"n\":1}",
+                       .after = "no object"};
     cr_expect_str_eq(text_of(&r, &b),
                      "{\"at\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"request\",\"who\":\"ada\",\"role\":\"admin\",\"what\":\"cancel\","
-                     "\"target\":\"bf-3\",\"backfill\":\"bf-3\",\"reason\":\"a \\\"b\\\"\\u000a\\\\\",\"result\":\"ok\",\"text\":\"größer\","
-                     "\"before\":{\"n\":1},\"after\":\"no object\"}");
-    r = (struct record){.audit = AUDIT_DECISION, .what = "stale report", .actor = "", .rc = BF_DENIED, .ref = {7, 9}, .n = 3, .key = {134, 79, 210, 111, 181, 89, 247, 91}};
+                     "\"target\":\"bf-3\",\"backfill\":\"bf-3\",\"reason\":\"a \\\"b\\\"\\u000a\\\\\",\"result\":\"ok\","
+                     "\"text\":\"größer\",\"before\":{\"n\":1},\"after\":\"no object\"}");
+    r = (struct record){.audit = AUDIT_DECISION, .what = "stale report", .actor = "", .rc = BF_DENIED, .ref = {7, 9}, .n = 3,
+                        .key = {134, 79, 210, 111, 181, 89, 247, 91}};
     cr_expect_str_eq(text_of(&r, &b),
                      "{\"at\":\"1970-01-01T00:00:00.000000Z\",\"kind\":\"decision\",\"key\":\"HelloWorld000000000000000000000000000000\","
                                       "\"what\":\"stale report\",\"attempt\":\"a-7\",\"token\":9,\"result\":\"denied\",\"left_out\":3}");
@@ -102,7 +104,8 @@ Test(audit_check, a_whole_one_is_clean_and_a_spoiled_one_is_named)
 {
     const struct audit_head start = audit_genesis(cluster), head = head_at(5), early = head_at(2);
     const struct audit_check none = {0};
-    const size_t whole[] = {0, 1, 2, 3, 4, 5}, gap[] = {0, 1, 3, 4, 5}, wide[] = {0, 1, 4, 5}, turned[] = {0, 2, 1, 3, 4, 5}, cut[] = {0, 1, 2};
+    const size_t whole[] = {0, 1, 2, 3, 4, 5}, gap[] = {0, 1, 3, 4, 5}, wide[] = {0, 1, 4, 5}, turned[] = {0, 2, 1, 3, 4, 5},
+                           cut[] = {0, 1, 2};
     cr_expect_str_eq(check(whole, 6, &start, &head, none), "");
     cr_expect_str_eq(check(gap, 5, &start, &head, none), "record 3 is missing between 2 and 4|");
     cr_expect_str_eq(check(wide, 4, &start, &head, none), "records 3 to 4 are missing between 2 and 5|");

@@ -32,8 +32,10 @@ Test(bfctl_audit, a_line_is_read_as_it_was_written)
 
 Test(bfctl_audit, what_is_no_line_is_refused)
 {
-    static const char *const lines[] = {"", "\n", "{}", "{\"cluster\":\"00\"}", "{\"cluster\":\"" CLUSTER "\",\"index\":0,", "{\"cluster\":\"" CLUSTER "\",\"index\":x",
-                                        "{ \"cluster\": \"" CLUSTER "\"}", "{\"cluster\":\"" CLUSTER "\",\"index\":99999999999999999999,\"prev\":\"\""};
+    static const char *const lines[] = {"", "\n", "{}", "{\"cluster\":\"00\"}", "{\"cluster\":\"" CLUSTER "\",\"index\":0,",
+                                        "{\"cluster\":\"" CLUSTER "\",\"index\":x",
+                                        "{ \"cluster\": \"" CLUSTER "\"}",
+                                        "{\"cluster\":\"" CLUSTER "\",\"index\":99999999999999999999,\"prev\":\"\""};
     struct audit_entry e;
     uint8_t cluster[AUDIT_CLUSTER_BYTES];
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)

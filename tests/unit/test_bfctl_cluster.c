@@ -38,7 +38,8 @@ Test(bfctl_cluster, makes_what_fits_together)
     BF_AUTO_FREE char *dir = folder();
     const struct bf_option_list env = {.at = {"WAREHOUSE", "TZ"}, .n = 2};
     const struct bf_option_list secret = {.at = {"DSN"}, .n = 1};
-    const struct cluster_settings s = {.dir = dir, .agents = 2, .slots = 5, .base_port = 7600, .allow_env = &env, .connection_env = &secret};
+    const struct cluster_settings s = {.dir = dir, .agents = 2, .slots = 5, .base_port = 7600, .allow_env = &env,
+                                       .connection_env = &secret};
     struct cluster c = {0};
     struct bf_error err = {0};
     cr_assert_eq(cluster_make(&s, &c, &err), BF_OK, "%s", err.text);

@@ -65,7 +65,8 @@ Test(bfctl_commands, arguments, .init = redirect)
         {"show things a -y", 42, 1, 1, true}, {"look x", 42, 1, 1, false}, {"show", 2, 0, 0, false}, {"show thigns", 2, 0, 0, false},
         {"thing make", 2, 0, 0, false}, {"thing make a b c", 2, 0, 0, false}, {"thing make a --nope", 2, 0, 0, false},
         {"thing make a --since 3", 2, 0, 0, false}, {"thing make a --flag=x", 2, 0, 0, false}, {"thing make --help", 0, 0, 0, false},
-        {"later", 2, 0, 0, false}, {"later --help", 2, 0, 0, false}, {"wacth", 2, 0, 0, false}, {"noun", 2, 0, 0, false}, {"", 2, 0, 0, false},
+        {"later", 2, 0, 0, false}, {"later --help", 2, 0, 0, false}, {"wacth", 2, 0, 0, false}, {"noun", 2, 0, 0, false},
+        {"", 2, 0, 0, false},
         {"-y thing", 2, 0, 0, false}, {"--help", 0, 0, 0, false}};
     for (size_t i = 0; i < LEN(rows); i++) {
         memset(&seen, 0, sizeof seen);

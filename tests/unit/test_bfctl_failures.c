@@ -6,11 +6,13 @@
 
 #define GROUP(step, state, count, off, first, last, text, more) \
     "{\"step\":\"" step "\",\"class\":\"permanent\",\"source\":\"sql\",\"code\":7,\"sqlstate\":\"" state "\",\"dbms\":\"PostgreSQL\"," \
-    "\"fingerprint\":\"f\",\"count\":" count ",\"backing_off\":" off ",\"first\":\"" first "\",\"last\":\"" last "\",\"text\":\"" text "\"," more "}"
+    "\"fingerprint\":\"f\",\"count\":" count ",\"backing_off\":" off ",\"first\":\"" first "\",\"last\":\"" last \
+    "\",\"text\":\"" text "\"," more "}"
 
 static const char pages[] =
     "[" GROUP("load", "42P01", "2", "0", "2024-01-01", "2024-01-03", "no table a", "\"sql\":null,\"fix\":null") ","
-        GROUP("sum", "23505", "4", "1", "2024-01-01", "2024-01-09", "twice", "\"sql\":{\"statement\":2,\"line\":5,\"excerpt\":\"insert\"},\"fix\":\"mend it\"") ","
+        GROUP("sum", "23505", "4", "1", "2024-01-01", "2024-01-09", "twice",
+              "\"sql\":{\"statement\":2,\"line\":5,\"excerpt\":\"insert\"},\"fix\":\"mend it\"") ","
         GROUP("load", "42P01", "3", "2", "2024-01-07", "2024-01-12", "no table b", "\"sql\":null,\"fix\":null") ","
         GROUP("load", "40001", "2", "0", "2024-01-07", "2024-01-08", "again", "\"sql\":null,\"fix\":null") "]";
 

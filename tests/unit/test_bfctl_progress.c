@@ -56,7 +56,8 @@ Test(bfctl_progress, eta)
         {2, {{"running", 900, 60000}, {"running", 1000, 61000}}, 0, 0},
         {2, {{"running", 100, 60000}, {"running", 100, 60000}}, -1, -1},
         /* Ten a second, with an hour without an answer, or paused, between. */
-        {5, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}, {"running", 110, 3600000}, {"running", 120, 3601000}}, 87990, 88000},
+        {5, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}, {"running", 110, 3600000}, {"running", 120, 3601000}}, 87990,
+         88000},
         {5, {{"running", 100, 0}, {"running", 110, 1000}, {"paused", 110, 2000}, {"running", 110, 3600000}, {"running", 120, 3601000}},
          87990, 88000},
         {3, {{"running", 100, 0}, {"running", 110, 1000}, {NULL, 0, 0}}, -1, -1},                /* nothing while nobody answers */
@@ -157,6 +158,25 @@ Test(bfctl_progress, a_queued_one_says_what_it_waits_for)
     cr_assert_not_null(strstr(bf_buf_cstr(&text), "; something is missing; see to it, then `bfctl resume bf-3`"), "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
     json_decref(status);
+}
+
+/* What stands still for a person says so, and how it goes on; what moves, and what has ended, does not. */
+Test(bfctl_progress, stuck)
+{
+    static const struct { const char *state, *halted; bool only_held; int running; const char *says; } rows[] = {
+        {"running", NULL, true, 0, "of bf-3 only held work is left (2 step instances); `bfctl steps bf-3 --state held` shows it, `bfctl "
+                                   "resume bf-3 '*'` lets it go"},
+        {"running", NULL, false, 1, ""}, {"paused", NULL, false, 0, "bf-3 is paused; `bfctl resume bf-3` lets it go on"},
+        {"paused", NULL, false, 2, ""}, {"paused", "a check failed", false, 0, ""}, {"succeeded", NULL, false, 0, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *status = json_pack("{s:s, s:s, s:s?, s:b, s:{s:i, s:i}}", "id", "bf-3", "state", rows[i].state, "halted", rows[i].halted,
+                                   "only_held", rows[i].only_held, "steps", "running", rows[i].running, "held", 2);
+        struct bf_buf text = {0};
+        progress_stuck(status, &text);
+        cr_expect_str_eq(bf_buf_cstr(&text), rows[i].says, "row %zu", i);
+        bf_buf_free(&text);
+        json_decref(status);
+    }
 }
 
 /* The longest line, in bytes, that are no part of an escape sequence; and how many lines there are. */
@@ -303,7 +323,8 @@ Test(bfctl_progress, many_steps)
     bf_buf_clear(&text);
     json_t *nearly = imported(259), *over = imported(260);
     progress_view(nearly, &look, NULL, &text);
-    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"), "individuals_of_the_chromosome_ID0000259 . 0/1\n… and 259 more (259 done)\n");
+    cr_expect_str_eq(strstr(bf_buf_cstr(&text), "individuals"),
+                     "individuals_of_the_chromosome_ID0000259 . 0/1\n… and 259 more (259 done)\n");
     bf_buf_clear(&text);
     progress_view(over, &look, NULL, &text);
     cr_expect(strstr(bf_buf_cstr(&text), "busy\n260 steps (260 done)\n"), "%s", bf_buf_cstr(&text));
@@ -355,7 +376,8 @@ Test(bfctl_progress, no_color_without_asking)
 Test(bfctl_progress, times)
 {
     static const struct { const char *text; int64_t ms; const char *shown; } rows[] = {
-        {"1970-01-01T00:00:01.500000Z", 1500, "1970-01-01 00:00:01Z"}, {"2024-01-31T06:00:00.000001Z", 1706680800000, "2024-01-31 06:00:00Z"},
+        {"1970-01-01T00:00:01.500000Z", 1500, "1970-01-01 00:00:01Z"}, {"2024-01-31T06:00:00.000001Z", 1706680800000,
+                                                                        "2024-01-31 06:00:00Z"},
         {"2024-02-30T06:00:00.000000Z", -1, "2024-02-30 06:00:00Z"}, {"2024", -1, "-"}, {"", -1, "-"}, {NULL, -1, "-"}};
     for (size_t i = 0; i < LEN(rows); i++) {
         char shown[RENDER_TIME_MAX];
@@ -382,8 +404,9 @@ Test(bfctl_progress, halted)
     json_object_set_new(status, "halted", json_string("halted by a check of load[2024-01-02]: 3 rows are there twice"));
     struct bf_buf text = {0};
     progress_sentence(status, &text);
-    cr_expect_str_eq(bf_buf_cstr(&text), "bf-3 (orders) halted after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; halted by a check of "
-                                         "load[2024-01-02]: 3 rows are there twice; mend it, then `bfctl retry bf-3` and `bfctl resume bf-3`");
+    cr_expect_str_eq(bf_buf_cstr(&text), "bf-3 (orders) halted after 1m: 90 of 200 steps succeeded, 10 skipped, 1 failed; halted by a "
+                                         "check of load[2024-01-02]: 3 rows are there twice; mend it, then `bfctl "
+                                         "retry bf-3` and `bfctl resume bf-3`");
     bf_buf_clear(&text);
     const struct progress_look look = {.width = 100, .height = 40};
     progress_view(status, &look, NULL, &text);

@@ -58,8 +58,8 @@ Test(bfctl_table, letters)
         const struct ctl_command *c = table.at[i].command;
         for (size_t k = 0; c && k < c->n_options; k++)
             for (size_t r = 0; r < LEN(rows); r++)
-                cr_expect_eq(c->options[k].letter == rows[r].letter, strcmp(c->options[k].name, rows[r].name) == 0, "%s --%s", table.at[i].name,
-                             c->options[k].name);
+                cr_expect_eq(c->options[k].letter == rows[r].letter, strcmp(c->options[k].name, rows[r].name) == 0, "%s --%s",
+                             table.at[i].name, c->options[k].name);
     }
 }
 
@@ -145,8 +145,10 @@ Test(bfctl_table, examples_parse)
 static void ask(const struct complete_question *q, struct bf_buf *ret)
 {
     static const char *const answers[] = {
-        [COMPLETE_BACKFILLS] = "bf-2\torders\nbf-1\tolder\n", [COMPLETE_STEPS] = "load\tstep\nsum\tstep\n", [COMPLETE_AGENTS] = "agent-1\tup\n",
-        [COMPLETE_POOLS] = "wh\tpool\n", [COMPLETE_PLANS] = "orders\tplan\n"};
+        [COMPLETE_BACKFILLS] = "bf-2\torders\nbf-1\tolder\n", [COMPLETE_STEPS] = "load\tstep\nsum\tstep\n",
+                               [COMPLETE_AGENTS] = "agent-1\tup\n",
+        [COMPLETE_POOLS] = "wh\tpool\n", [COMPLETE_PLANS] = "orders\tplan\n",
+        [COMPLETE_KEYS] = "ada\tadmin\nvic\tviewer\n"};
     if (q->kind == COMPLETE_STEPS && !q->backfill)
         return;
     bf_buf_put_str(ret, answers[q->kind]);
@@ -181,16 +183,22 @@ static const char *offered(const char *line)
 Test(bfctl_table, completion)
 {
     static const struct { const char *line, *offered; } rows[] = {
-        {"back", "backfill"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"}, {"steps bf-2 ", "load sum"},
+        {"back", "backfill"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"},
+        {"steps bf-2 ", "load sum"},
         {"steps bf-2 load s", "sum"}, {"get steps @latest lo", "load"}, {"steps bf-2 --output ", "table wide json yaml name"},
-        {"steps bf-2 --output = j", "json"}, {"steps bf-2 --output =", "table wide json yaml name"}, {"steps bf-2 --output=ya", "--output=yaml"},
+        {"steps bf-2 --output = j", "json"}, {"steps bf-2 --output =", "table wide json yaml name"},
+        {"steps bf-2 --output=ya", "--output=yaml"},
         {"steps -o wi", "wide"}, {"steps --wat", "--watch"}, {"steps bf-2 --state fa", "failed"}, {"checks bf-2 --status w", "warned"},
-        {"agent drain ", "agent-1"}, {"agents ", "agent-1"}, {"pools ", "wh"}, {"describe ", "backfill step agent pool"}, {"describe agent ", "agent-1"},
+        {"agent drain ", "agent-1"}, {"agents ", "agent-1"}, {"pools ", "wh"}, {"describe ", "backfill step agent pool"},
+        {"describe agent ", "agent-1"},
         {"describe step bf-2 ", "load sum"}, {"describe pool ", "wh"}, {"backfill describe ", "bf-2 bf-1"}, {"plan history ", "orders"},
         {"plan validate ", ":files"}, {"plan show ", ":files bf-2 bf-1 @latest"}, {"priority bf-2 ", "critical high normal low"},
         {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "completion"}, {"help plan va", "validate"},
-        {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""}, {"plan graph x -o d", "dot"}, {"backfill create p --order f", "forward"},
-        {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};
+        {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""}, {"plan graph x -o d", "dot"},
+        {"backfill create p --order f", "forward"},
+        {"keys revoke ", "ada vic"}, {"keys rotate v", "vic"}, {"keys create ", ""}, {"keys create x --pool ", "wh"},
+        {"keys create x --plan o", "orders"}, {"audit --who a", "ada"}, {"audit --what pa", "pause"}, {"support --backfill ", "bf-2 bf-1"},
+        {"backfill create p --reprocess m", "missing"}, {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};
     for (size_t i = 0; i < LEN(rows); i++)
         cr_expect_str_eq(offered(rows[i].line), rows[i].offered, "'%s'", rows[i].line);
     cr_expect_not_null(strstr(offered(""), "describe"), "every first word");

@@ -13,23 +13,25 @@
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
 static const char head[] =
-    "\"id\":\"bf-3\",\"name\":\"retail\",\"state\":\"running\",\"halted\":null,\"low_on_room\":false,\"now\":\"2026-06-01T06:00:05.000000Z\","
-    "\"elapsed_ms\":125000,\"counted\":true,\"steps\":{\"total\":1869,\"succeeded\":1200,\"skipped\":30,\"failed\":3,\"running\":5,\"assigned\":1,"
-    "\"waiting\":500,\"ready\":118,\"backing_off\":2,\"upstream_failed\":10},\"weight\":{\"done_ms\":700,\"total_ms\":1000,\"left_ms\":300},"
-    "\"rate\":{\"per_minute\":612.4,\"parallel\":5.25,\"window_ms\":30000},\"eta\":{\"low_ms\":65000,\"high_ms\":170000},"
-    "\"risk\":{\"failed_steps\":1,\"deadlines\":[{\"what\":\"step\",\"name\":\"report\",\"deadline\":\"2026-06-01T06:01:00.000000Z\",\"risk\":"
-    "\"will be missed\"},{\"what\":\"exposure\",\"name\":\"board\",\"deadline\":\"2026-06-01T05:00:00.000000Z\",\"risk\":\"missed\"}]},"
-    "\"agents\":{\"connected\":2,\"draining\":1,\"lost\":1,\"slots\":12,\"busy\":6,\"at\":[{\"name\":\"host-9\",\"state\":\"lost\",\"busy\":0,\"slots\":4},"
-    "{\"name\":\"host-2\",\"state\":\"draining\",\"busy\":1,\"slots\":4},{\"name\":\"host-1\",\"state\":\"connected\",\"busy\":4,\"slots\":4},"
-    "{\"name\":\"host-3\",\"state\":\"connected\",\"busy\":1,\"slots\":4}]},"
-    "\"pools\":{\"total\":2,\"at\":[{\"name\":\"source\",\"used\":2,\"slots\":3},{\"name\":\"warehouse\",\"used\":1,\"slots\":1}]},"
-    "\"failures\":[{\"step\":\"orders\",\"partition\":\"2024-03-07\",\"state\":\"failed\",\"class\":\"permanent\",\"text\":\"check unique(order_id) failed: 2 rows "
-    "are not unique\",\"attempts\":1,\"at\":\"2026-06-01T06:00:01.000000Z\"},{\"step\":\"fetch\",\"partition\":\"2024-05-01\",\"state\":\"backing_off\",\"class\":"
-    "\"transient\",\"text\":\"exit status 7: no route\\nto host\",\"attempts\":2,\"at\":\"2026-06-01T05:59:58.000000Z\"}],"
-    "\"waits\":[{\"kind\":\"dependency\",\"count\":480,\"steps\":3,\"detail\":\"wait for orders\",\"remedy\":\"wait\"},{\"kind\":\"pool\",\"count\":118,\"steps\":1,"
-    "\"detail\":\"pool warehouse is full: 1 of 1 slots in use\",\"remedy\":\"wait, or raise pools: warehouse in the coordinator's configuration and send it "
-    "SIGHUP\"},{\"kind\":\"upstream_failed\",\"count\":10,\"steps\":2,\"detail\":\"cannot run: something before them failed\",\"remedy\":\"mend what failed and run "
-    "bfctl retry bf-3\"}]";
+    "\"id\":\"bf-3\",\"name\":\"retail\",\"state\":\"running\",\"halted\":null,\"low_on_room\":false,"
+    "\"now\":\"2026-06-01T06:00:05.000000Z\",\"elapsed_ms\":125000,\"counted\":true,\"steps\":{\"total\":1869,\"succeeded\":1200,"
+    "\"skipped\":30,\"failed\":3,\"running\":5,\"assigned\":1,\"waiting\":500,\"ready\":118,\"backing_off\":2,\"upstream_failed\":10},"
+    "\"weight\":{\"done_ms\":700,\"total_ms\":1000,\"left_ms\":300},\"rate\":{\"per_minute\":612.4,\"parallel\":5.25,\"window_ms\":30000},"
+    "\"eta\":{\"low_ms\":65000,\"high_ms\":170000},\"risk\":{\"failed_steps\":1,\"deadlines\":[{\"what\":\"step\",\"name\":\"report\","
+    "\"deadline\":\"2026-06-01T06:01:00.000000Z\",\"risk\":\"will be missed\"},{\"what\":\"exposure\",\"name\":\"board\","
+    "\"deadline\":\"2026-06-01T05:00:00.000000Z\",\"risk\":\"missed\"}]},\"agents\":{\"connected\":2,\"draining\":1,\"lost\":1,"
+    "\"slots\":12,\"busy\":6,\"at\":[{\"name\":\"host-9\",\"state\":\"lost\",\"busy\":0,\"slots\":4},{\"name\":\"host-2\","
+    "\"state\":\"draining\",\"busy\":1,\"slots\":4},{\"name\":\"host-1\",\"state\":\"connected\",\"busy\":4,\"slots\":4},"
+    "{\"name\":\"host-3\",\"state\":\"connected\",\"busy\":1,\"slots\":4}]},\"pools\":{\"total\":2,\"at\":[{\"name\":\"source\","
+    "\"used\":2,\"slots\":3},{\"name\":\"warehouse\",\"used\":1,\"slots\":1}]},\"failures\":[{\"step\":\"orders\","
+    "\"partition\":\"2024-03-07\",\"state\":\"failed\",\"class\":\"permanent\",\"text\":\"check unique(order_id) failed: 2 rows are not "
+    "unique\",\"attempts\":1,\"at\":\"2026-06-01T06:00:01.000000Z\"},{\"step\":\"fetch\",\"partition\":\"2024-05-01\","
+    "\"state\":\"backing_off\",\"class\":\"transient\",\"text\":\"exit status 7: no route\\nto host\",\"attempts\":2,"
+    "\"at\":\"2026-06-01T05:59:58.000000Z\"}],\"waits\":[{\"kind\":\"dependency\",\"count\":480,\"steps\":3,\"detail\":\"wait for "
+    "orders\",\"remedy\":\"wait\"},{\"kind\":\"pool\",\"count\":118,\"steps\":1,\"detail\":\"pool warehouse is full: 1 of 1 slots in "
+    "use\",\"remedy\":\"wait, or raise pools: warehouse in the coordinator's configuration and send it SIGHUP\"},"
+    "{\"kind\":\"upstream_failed\",\"count\":10,\"steps\":2,\"detail\":\"cannot run: something before them failed\",\"remedy\":\"mend what "
+    "failed and run bfctl retry bf-3\"}]";
 
 static json_t *parse(const char *fmt, ...)
 {
@@ -46,14 +48,17 @@ static json_t *parse(const char *fmt, ...)
 
 static const char rows[] =
     "{\"step\":\"extract\",\"kind\":\"run\",\"grain\":\"day\",\"total\":366,\"succeeded\":366,\"mean_ms\":52,"
-    "\"strip\":\"########################################################################################################################\"},"
-    "{\"step\":\"orders\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":240,\"failed\":3,\"running\":5,\"assigned\":1,\"ready\":117,\"mean_ms\":1234,"
-    "\"strip\":\"##########################x############x##############x##############################>>oooooooooooooooooooooooooooooooooo\"},"
-    "{\"step\":\"revenue\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":120,\"skipped\":30,\"upstream_failed\":3,\"waiting\":213,\"mean_ms\":61000,"
-    "\"strip\":\"##########################~#####################....................................................................\"},"
-    "{\"step\":\"month_summary\",\"kind\":\"sql\",\"grain\":\"month\",\"total\":12,\"waiting\":11,\"upstream_failed\":1,\"mean_ms\":null,\"strip\":\"..~.........\"},"
-    "{\"step\":\"year\",\"kind\":\"noop\",\"grain\":\"none\",\"total\":1,\"cancelled\":1,\"mean_ms\":null,\"strip\":\"-\"},"
-    "{\"step\":\"late\",\"kind\":\"run\",\"grain\":\"day\",\"total\":366}";
+    "\"strip\":"
+    "\"########################################################################################################################\"},"
+    "{\"step\":\"orders\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":240,\"failed\":3,\"running\":5,\"assigned\":1,"
+    "\"ready\":117,\"mean_ms\":1234,\"strip\":"
+    "\"##########################x############x##############x##############################>>oooooooooooooooooooooooooooooooooo\"},"
+    "{\"step\":\"revenue\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":120,\"skipped\":30,\"upstream_failed\":3,"
+    "\"waiting\":213,\"mean_ms\":61000,\"strip\":"
+    "\"##########################~#####################....................................................................\"},"
+    "{\"step\":\"month_summary\",\"kind\":\"sql\",\"grain\":\"month\",\"total\":12,\"waiting\":11,\"upstream_failed\":1,\"mean_ms\":null,"
+    "\"strip\":\"..~.........\"},{\"step\":\"year\",\"kind\":\"noop\",\"grain\":\"none\",\"total\":1,\"cancelled\":1,\"mean_ms\":null,"
+    "\"strip\":\"-\"},{\"step\":\"late\",\"kind\":\"run\",\"grain\":\"day\",\"total\":366}";
 
 static json_t *running(void)
 {
@@ -68,7 +73,8 @@ static json_t *with(json_t *j, const char *key, json_t *value)
 
 static json_t *halted(void)
 {
-    return with(with(with(running(), "state", json_string("paused")), "halted", json_string("check total of orders[2024-03-07] failed")), "eta", json_null());
+    return with(with(with(running(), "state", json_string("paused")), "halted", json_string("check total of orders[2024-03-07] failed")),
+                "eta", json_null());
 }
 
 static json_t *paused(void)
@@ -108,7 +114,8 @@ static json_t *many(void)
     for (int i = 86; i < 86 + 128; i++) {
         char name[40];
         snprintf(name, sizeof name, "step_%03d", i);
-        json_array_append_new(at, json_pack("{s:s, s:i, s:i, s:i, s:n, s:s}", "step", name, "total", 31, "succeeded", i % 32, "waiting", 31 - i % 32,
+        json_array_append_new(at, json_pack("{s:s, s:i, s:i, s:i, s:n, s:s}", "step", name, "total", 31, "succeeded", i % 32, "waiting",
+                                            31 - i % 32,
                                             "mean_ms", "strip", "###############................"));
     }
     return with(j, "page", page);
@@ -122,8 +129,9 @@ static json_t *orders_step(void)
     states[66] = 'x';
     states[121] = '!';
     states[366] = '\0';
-    return parse("{%s,\"step\":{\"step\":\"orders\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":238,\"failed\":1,\"running\":6,\"mean_ms\":1234,"
-                 "\"first\":\"2024-01-01\",\"last\":\"2024-12-31\",\"offset\":0,\"states\":\"%s\"}}", head, states);
+    return parse("{%s,\"step\":{\"step\":\"orders\",\"kind\":\"sql\",\"grain\":\"day\",\"total\":366,\"succeeded\":238,\"failed\":1,"
+                 "\"running\":6,\"mean_ms\":1234,\"first\":\"2024-01-01\",\"last\":\"2024-12-31\",\"offset\":0,\"states\":\"%s\"}}", head,
+                 states);
 }
 
 static json_t *orders_rows(void)
@@ -135,44 +143,50 @@ static json_t *orders_rows(void)
         snprintf(day, sizeof day, "2024-%02d-%02d", i / 31 + 1, i % 31 + 1);
         json_t *failure = bad ? json_pack("{s:s, s:s}", "class", "permanent", "text", "check unique(order_id) failed") : json_null();
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:o}", "step", "orders", "partition", day, "state",
-                                              bad ? "failed" : retries ? "backing_off" : "succeeded", "attempts", bad ? 2 : 1, "agent", "host-1",
-                                              "started_at", "2026-06-01T06:00:01.000000Z", "duration_ms", json_integer(100 + i), "failure", failure));
+                                              bad ? "failed" : retries ? "backing_off" : "succeeded", "attempts", bad ? 2 : 1, "agent",
+                                              "host-1",
+                                              "started_at", "2026-06-01T06:00:01.000000Z", "duration_ms", json_integer(100 + i), "failure",
+                                              failure));
     }
     return list;
 }
 
 static json_t *why(void)
 {
-    return parse("{\"backfill\":\"bf-3\",\"step\":\"orders\",\"partition\":\"2024-03-07\",\"state\":\"failed\",\"summary\":\"orders[2024-03-07] failed after 1 attempts: "
-                 "check unique(order_id) failed: 2 rows are not unique\",\"blockers\":[],\"outside\":[],\"failure\":{\"class\":\"permanent\",\"text\":\"check "
-                 "unique(order_id) failed: 2 rows are not unique\"},\"fix\":\"mend the data, then bfctl retry\",\"sql\":null,\"last_said\":null,\"attempts\":1,"
-                 "\"annotations\":{\"priority\":\"high\",\"expected_ms\":1000,\"owner\":\"analytics-eng\",\"why\":\"the board reads it\"}}");
+    return parse("{\"backfill\":\"bf-3\",\"step\":\"orders\",\"partition\":\"2024-03-07\",\"state\":\"failed\","
+                 "\"summary\":\"orders[2024-03-07] failed after 1 attempts: check unique(order_id) failed: 2 rows are not unique\","
+                 "\"blockers\":[],\"outside\":[],\"failure\":{\"class\":\"permanent\",\"text\":\"check unique(order_id) failed: 2 rows are "
+                 "not unique\"},\"fix\":\"mend the data, then bfctl retry\",\"sql\":null,\"last_said\":null,\"attempts\":1,"
+                 "\"annotations\":{\"priority\":\"high\",\"expected_ms\":1000,\"owner\":\"analytics-eng\","
+                 "\"why\":\"the board reads it\"}}");
 }
 
 static json_t *checks(void)
 {
-    return parse("{\"rows\":[{\"name\":\"row_count\",\"severity\":\"error\",\"status\":\"passed\",\"text\":\"12 rows\"},{\"name\":\"unique(order_id)\",\"severity\":"
-                 "\"error\",\"status\":\"failed\",\"text\":\"2 rows are not unique\"}],\"next\":null}");
+    return parse("{\"rows\":[{\"name\":\"row_count\",\"severity\":\"error\",\"status\":\"passed\",\"text\":\"12 rows\"},"
+                 "{\"name\":\"unique(order_id)\",\"severity\":\"error\",\"status\":\"failed\",\"text\":\"2 rows "
+                 "are not unique\"}],\"next\":null}");
 }
 
 static json_t *log_answer(void)
 {
-    return parse("{\"attempt\":\"a-372\",\"offset\":0,\"next\":60,\"end\":false,\"chunks\":[{\"at\":\"2026-06-01T06:00:01.000000Z\",\"stream\":\"stdout\",\"text\":"
-                 "\"reading\\nrow 1 of 2 \\u001b[31mred\\u001b[0m\\n\"},{\"at\":\"2026-06-01T06:00:01.000000Z\",\"stream\":\"stderr\",\"text\":\"warning: 中文\\n\"}],"
-                 "\"cut_bytes\":0}");
+    return parse("{\"attempt\":\"a-372\",\"offset\":0,\"next\":60,\"end\":false,\"chunks\":[{\"at\":\"2026-06-01T06:00:01.000000Z\","
+                 "\"stream\":\"stdout\",\"text\":\"reading\\nrow 1 of 2 \\u001b[31mred\\u001b[0m\\n\"},"
+                 "{\"at\":\"2026-06-01T06:00:01.000000Z\",\"stream\":\"stderr\",\"text\":\"warning: 中文\\n\"}],\"cut_bytes\":0}");
 }
 
 static json_t *groups(void)
 {
-    return parse("{\"rows\":[{\"step\":\"orders\",\"class\":\"permanent\",\"source\":\"check\",\"code\":0,\"sqlstate\":null,\"dbms\":null,\"fingerprint\":\"x\",\"count\":3,"
-                 "\"backing_off\":0,\"first\":\"2024-03-07\",\"last\":\"2024-05-01\",\"attempt\":\"a-9\",\"text\":\"check unique(order_id) failed\",\"sql\":null,\"fix\":\"mend "
-                 "the data\"}],\"next\":null}");
+    return parse("{\"rows\":[{\"step\":\"orders\",\"class\":\"permanent\",\"source\":\"check\",\"code\":0,\"sqlstate\":null,\"dbms\":null,"
+                 "\"fingerprint\":\"x\",\"count\":3,\"backing_off\":0,\"first\":\"2024-03-07\",\"last\":\"2024-05-01\","
+                 "\"attempt\":\"a-9\",\"text\":\"check unique(order_id) failed\",\"sql\":null,\"fix\":\"mend the data\"}],\"next\":null}");
 }
 
 static json_t *agents(void)
 {
-    return parse("[{\"name\":\"host-1\",\"state\":\"connected\",\"slots\":4,\"busy\":3,\"labels\":{\"zone\":\"near\"},\"since\":\"2026-06-01T05:00:00.000000Z\",\"warnings\":"
-                 "[\"weak fence\"]},{\"name\":\"host-9\",\"state\":\"lost\",\"slots\":4,\"busy\":0,\"labels\":{},\"since\":\"2026-06-01T05:59:00.000000Z\",\"warnings\":[]}]");
+    return parse("[{\"name\":\"host-1\",\"state\":\"connected\",\"slots\":4,\"busy\":3,\"labels\":{\"zone\":\"near\"},"
+                 "\"since\":\"2026-06-01T05:00:00.000000Z\",\"warnings\":[\"weak fence\"]},{\"name\":\"host-9\",\"state\":\"lost\","
+                 "\"slots\":4,\"busy\":0,\"labels\":{},\"since\":\"2026-06-01T05:59:00.000000Z\",\"warnings\":[]}]");
 }
 
 /* ---- screens ---- */
@@ -276,7 +290,8 @@ Test(bfctl_watch, screens)
 /* No size, and no document, makes a screen that is not one. */
 Test(bfctl_watch, any_size_can_be_drawn)
 {
-    static const size_t widths[] = {0, 1, 2, 29, 30, 31, 49, 50, 59, 60, 80, 109, 110, 133, 300}, heights[] = {0, 1, 5, 6, 7, 9, 12, 15, 16, 17, 24, 100};
+    static const size_t widths[] = {0, 1, 2, 29, 30, 31, 49, 50, 59, 60, 80, 109, 110, 133, 300},
+                                   heights[] = {0, 1, 5, 6, 7, 9, 12, 15, 16, 17, 24, 100};
     struct watch_data d = {.watch = hostile()};
     struct bf_buf got = {0};
     for (size_t w = 0; w < LEN(widths); w++)
@@ -408,7 +423,8 @@ Test(bfctl_watch, what_is_in_view_is_asked_for)
         v.place[PAGE_AGENTS].at = places[i];
         watch_view_ask_detail(&v, &req);
         uint64_t first = places[i] > 31 ? places[i] - 31 : 0;
-        cr_expect(req.page_offset <= first && req.page_offset + req.page_limit > places[i] + 31, "%zu: %zu", places[i], (size_t)req.page_offset);
+        cr_expect(req.page_offset <= first && req.page_offset + req.page_limit > places[i] + 31, "%zu: %zu", places[i],
+                  (size_t)req.page_offset);
     }
 }
 
@@ -423,7 +439,8 @@ Test(bfctl_watch, a_long_log_keeps_its_end)
     for (int i = 0; i < 100000; i += 100)
         text[i] = '\n';
     for (int i = 1; i <= 5; i++) {
-        json_t *answer = json_pack("{s:s, s:i, s:b, s:[{s:s}]}", "attempt", "a-7", "next", i * 100000, "end", i == 5, "chunks", "text", text);
+        json_t *answer = json_pack("{s:s, s:i, s:b, s:[{s:s}]}", "attempt", "a-7", "next", i * 100000, "end", i == 5, "chunks", "text",
+                                   text);
         watch_view_answer_detail(&v, &d, &req, answer);
         cr_expect_eq(watch_view_behind(&v), i < 5);
         json_decref(answer);
@@ -442,7 +459,8 @@ Test(bfctl_watch, bands)
 {
     static const struct { int64_t low_ms, high_ms; const char *words; } cases[] = {
         {0, 0, "about 1 s"}, {0, 900, "about 1 s"}, {0, 5000, "at most about 5 s"}, {4100, 4900, "about 4–5 s"}, {5000, 5000, "about 5 s"},
-        {30000, 89000, "about 30–89 s"}, {59000, 91000, "about 1–2 min"}, {20000, 91000, "at most about 2 min"}, {180000, 300000, "about 3–5 min"}, {180000, 299000, "about 3–5 min"},
+        {30000, 89000, "about 30–89 s"}, {59000, 91000, "about 1–2 min"}, {20000, 91000, "at most about 2 min"},
+        {180000, 300000, "about 3–5 min"}, {180000, 299000, "about 3–5 min"},
         {INT64_C(3600000) * 5, INT64_C(3600000) * 9, "about 5–9 h"}, {INT64_C(86400000) * 2, INT64_C(86400000) * 12, "about 2–12 days"}};
     for (size_t i = 0; i < LEN(cases); i++) {
         char got[WATCH_WORDS_MAX];

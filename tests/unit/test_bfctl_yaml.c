@@ -29,9 +29,10 @@ Test(bfctl_yaml, block_style)
         {"{\"id\": \"bf-3\", \"m\": 2, \"ok\": true, \"none\": null, \"e\": \"\"}", "id: bf-3\nm: 2\nok: true\nnone: null\ne: \"\"\n"},
         {"{\"a\": {\"b\": [1, {\"c\": \"d e\"}, []], \"f\": {}}}", "a:\n  b:\n    - 1\n    - c: d e\n    - []\n  f: {}\n"},
         {"[[1, 2], {\"x\": 1, \"z\": [3]}]", "- - 1\n  - 2\n- x: 1\n  z:\n    - 3\n"},
-        {"[\"yes\", \"No\", \"null\", \"12\", \"2024-01-31\", \"a: b\", \"a #b\", \"- x\", \"load[1]\", \"a\\nb\", \"x \", \"~\", \".5\", \"y\"]",
-         "- \"yes\"\n- \"No\"\n- \"null\"\n- \"12\"\n- \"2024-01-31\"\n- \"a: b\"\n- \"a #b\"\n- \"- x\"\n- \"load[1]\"\n- \"a\\nb\"\n- \"x \"\n"
-         "- \"~\"\n- \".5\"\n- \"y\"\n"},
+        {"[\"yes\", \"No\", \"null\", \"12\", \"2024-01-31\", \"a: b\", \"a #b\", \"- x\", \"load[1]\", "
+         "\"a\\nb\", \"x \", \"~\", \".5\", \"y\"]",
+         "- \"yes\"\n- \"No\"\n- \"null\"\n- \"12\"\n- \"2024-01-31\"\n- \"a: b\"\n- \"a #b\"\n- \"- x\"\n- \"load[1]\"\n- \"a\\nb\"\n- "
+         "\"x \"\n- \"~\"\n- \".5\"\n- \"y\"\n"},
         {"[0.5, 1e30, -2.5e-7]", "- 0.5\n- 1.0e30\n- -2.4999999999999999e-7\n"},
         {"{\"on\": 1, \"a b\": 2, \"7\": 3}", "\"on\": 1\na b: 2\n\"7\": 3\n"},
         /* What a terminal acts on: escape, delete, a C1 control, and a turn of the direction of writing. */
@@ -80,10 +81,11 @@ static void expect_same(const json_t *j, const struct bf_yaml_node *n, const cha
 Test(bfctl_yaml, the_own_reader_takes_it_back)
 {
     static const char document[] =
-        "{\"rows\": [{\"step\": \"load\", \"partition\": \"2024-01-31\", \"failure\": {\"text\": \"it's \\\"bad\\\": 100% {of} [it], & *more* | > ! `x` @y\"}},"
-        " {\"step\": \"\", \"partition\": null, \"deep\": [[[\"a\"], []], {\"b\": {\"c\": {\"d\": \"tab\\there\"}}}]}],"
-        " \"long\": \"line one\\n  line two\\n\\n\", \"uni\": \"gr\\u00fc\\u00df \\ud83d\\ude00 \\u202e\", \"nl\": \"\\n\", \"sp\": \" lead\","
-        " \"-x\": \"-\", \"?\": \"? a\", \"a:b\": \"::\", \"#\": \"#\", \"true\": \"true\", \"e\": \"1e3\", \"hex\": \"0x1f\", \"time\": \"12:30:45\"}";
+        "{\"rows\": [{\"step\": \"load\", \"partition\": \"2024-01-31\", \"failure\": {\"text\": \"it's \\\"bad\\\": 100% {of} [it], & "
+        "*more* | > ! `x` @y\"}}, {\"step\": \"\", \"partition\": null, \"deep\": [[[\"a\"], []], {\"b\": {\"c\": {\"d\": "
+        "\"tab\\there\"}}}]}], \"long\": \"line one\\n  line two\\n\\n\", \"uni\": \"gr\\u00fc\\u00df \\ud83d\\ude00 \\u202e\", \"nl\": "
+        "\"\\n\", \"sp\": \" lead\", \"-x\": \"-\", \"?\": \"? a\", \"a:b\": \"::\", \"#\": \"#\", \"true\": \"true\", \"e\": \"1e3\", "
+        "\"hex\": \"0x1f\", \"time\": \"12:30:45\"}";
     json_t *j = json_loads(document, 0, NULL);
     cr_assert_not_null(j);
     char *yaml = written(document);

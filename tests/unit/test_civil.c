@@ -63,7 +63,8 @@ Test(civil, parse)
 Test(civil, floor_div)
 {
     static const struct { int64_t a, b, floor; } rows[] = {
-        {0, 7, 0}, {6, 7, 0}, {7, 7, 1}, {-1, 7, -1}, {-7, 7, -1}, {-8, 7, -2}, {INT64_MIN, 1, INT64_MIN}, {INT64_MIN, BF_DAY_S, -106751991167301},
+        {0, 7, 0}, {6, 7, 0}, {7, 7, 1}, {-1, 7, -1}, {-7, 7, -1}, {-8, 7, -2}, {INT64_MIN, 1, INT64_MIN},
+        {INT64_MIN, BF_DAY_S, -106751991167301},
     };
     for (size_t i = 0; i < LEN(rows); i++)
         cr_expect_eq(bf_floor_div(rows[i].a, rows[i].b), rows[i].floor, "row %zu", i);

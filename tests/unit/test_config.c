@@ -225,9 +225,11 @@ Test(config, each_value_is_shown_with_where_it_came_from)
     cr_assert_eq(bf_config_read_origins(path, table, LEN(table), &c, origins, &err), BF_OK, "%s", err.text);
     unsetenv("BF_TLS");
     bf_config_put_lines("c.yaml", table, LEN(table), origins, put_value, &c, &text);
-    static const char *const rows[] = {"name:", " x ", "# c.yaml:1\n", "\nstore.path:", " /var/lib/bf ", "# default\n", "\nstore.cache:", " 1536Mi ",
+    static const char *const rows[] = {"name:", " x ", "# c.yaml:1\n", "\nstore.path:", " /var/lib/bf ", "# default\n", "\nstore.cache:",
+                                       " 1536Mi ",
                                        "# c.yaml:7\n", "\nport:", " 7600 ", "# default\n", "\ntls:", " false ", "# BF_TLS (environment)\n",
-                                       "\nlease.agent:", " 1m5s ", "# c.yaml:3\n", "\npeers:", " [a, b] ", "# c.yaml:5\n", "\nlabels:", " {k: v} ",
+                                       "\nlease.agent:", " 1m5s ", "# c.yaml:3\n", "\npeers:", " [a, b] ", "# c.yaml:5\n", "\nlabels:",
+                                       " {k: v} ",
                                        "# c.yaml:6\n", "\npools:", "# default\n"};
     const char *from = bf_buf_cstr(&text);
     for (size_t i = 0; i < LEN(rows); i++) {

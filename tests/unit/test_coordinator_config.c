@@ -43,8 +43,8 @@ Test(coordinator_config, everything_is_read)
     struct coordinator_config c;
     struct bf_error err;
     cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
-                           "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: 3Mi\nstore_reserve: 4Mi\nkeys:\n"
-                           "  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n"
+                           "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: "
+                           "3Mi\nstore_reserve: 4Mi\nkeys:\n  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n"
                            "  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n",
                            &c, &err), BF_OK, "%s", err.text);
     char store[96];
@@ -61,7 +61,7 @@ Test(coordinator_config, everything_is_read)
     cr_expect_str_eq(c.pools.at.at[0].name, "warehouse");
     cr_expect_eq(c.pools.at.at[0].slots, 12);
     cr_assert_eq(c.keys.at.n, 2);
-    cr_expect_eq(c.keys.at.at[0].role, ROLE_AGENT);
+    cr_expect_eq(c.keys.at.at[0].role, KEY_AGENT);
     cr_expect_str_eq(c.keys.at.at[1].name, "ada");
     cr_assert_eq(c.keys.at.at[1].n_plans, 2);
     cr_expect_str_eq(c.keys.at.at[1].plans[0], "a*");
@@ -123,7 +123,7 @@ Test(coordinator_config, what_is_wrong_is_named)
 
 Test(coordinator_config, a_key_file_is_a_pair_and_private)
 {
-    char public_text[ZAP_KEY_TEXT], secret_text[ZAP_KEY_TEXT], other_text[ZAP_KEY_TEXT], text[256];
+    char public_text[KEY_TEXT], secret_text[KEY_TEXT], other_text[KEY_TEXT], text[256];
     cr_assert_eq(zmq_curve_keypair(other_text, secret_text), 0);
     cr_assert_eq(zmq_curve_keypair(public_text, secret_text), 0);
     uint8_t public_key[ZAP_KEY_BYTES], secret_key[ZAP_KEY_BYTES];
@@ -162,7 +162,8 @@ Test(coordinator_config, a_hangup_takes_what_may_change_and_nothing_else)
     struct bf_error err;
     cr_assert_eq(read_text("store_max: 1Gi\nlog_keep: 2Mi\npools: {a: {slots: 1}}\n", &now, &err), BF_OK, "%s", err.text);
     cr_assert_eq(read_text("store_max: 2Gi\nlog_keep: 3Mi\njournal_keep: 4Mi\ndetails_keep: 5Mi\ncheckpoint: {turns: 11, bytes: 1Mi}\n"
-                           "pools: {b: {slots: 2}}\nkeys: [{name: ada, role: admin, key: \"" KEY_1 "\"}]\n", &fresh, &err), BF_OK, "%s", err.text);
+                           "pools: {b: {slots: 2}}\nkeys: [{name: ada, role: admin, key: \"" KEY_1 "\"}]\n", &fresh, &err), BF_OK, "%s",
+                           err.text);
     coordinator_config_take(&now, &fresh);
     coordinator_config_done(&fresh);
     expect_value(&now, "store_max", "1Gi");

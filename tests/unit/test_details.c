@@ -25,7 +25,8 @@ Test(details, marks)
         {"{\"sql\":{\"statement\":2},\"metrics\":{}}", DETAILS_STATEMENT},
         {"{\"dropped\":\"why\"}", DETAILS_DROPPED},
         /* What a row or a text says is no status. */
-        {"{\"checks\":[{\"name\":\"a\",\"severity\":\"error\",\"status\":\"passed\",\"offending\":[{\"status\":\"failed\"}]}]}", DETAILS_PASSED},
+        {"{\"checks\":[{\"name\":\"a\",\"severity\":\"error\",\"status\":\"passed\",\"offending\":[{\"status\":\"failed\"}]}]}",
+         DETAILS_PASSED},
         {"{\"checks\":[{\"offending\":[{\"status\":\"failed\"}],\"severity\":\"error\",\"status\":\"passed\"}]}", DETAILS_PASSED},
         {"{\"checks\":[{\"text\":\"\\\"status\\\":\\\"failed\\\"\",\"status\":\"passed\",\"severity\":\"error\"}]}", DETAILS_PASSED},
         {"{\"checks\":[{\"text\":\"a \\\\\",\"status\":\"failed\",\"severity\":\"error\"}]}", DETAILS_FAILED},
@@ -99,7 +100,6 @@ Test(details, remedies)
         {OUTCOME_SQL, 9999, "Oracle", "HY000", NULL},
         {OUTCOME_EXIT, 126, "", "", "chmod +x"},
         {OUTCOME_EXIT, 127, "", "", "install the program"},
-        {OUTCOME_EXIT, 3, "", "", NULL},
         {OUTCOME_OOM, 0, "", "", "memory"},
         {OUTCOME_TIMEOUT, 0, "", "", "timebox"},
         {OUTCOME_CHECK, CHECK_ERROR, "", "", "bfctl checks"},
@@ -109,10 +109,13 @@ Test(details, remedies)
         {OUTCOME_HTTP, 418, "", "", NULL},
         {OUTCOME_SIGNAL, SIGSEGV, "", "", "crashed"},
         {OUTCOME_SIGNAL, SIGUSR1, "", "", NULL},
+        {OUTCOME_EXIT, 1, "", "", "bfctl logs"},
+        {OUTCOME_EXIT, 42, "", "", "`failure`"},
         {OUTCOME_SPAWN, EPERM, "", "", "in its configuration"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].state, .text = ""};
+        struct outcome o = {.source = cases[i].source, .code = cases[i].code, .dbms = cases[i].dbms, .sqlstate = cases[i].state,
+                            .text = ""};
         const char *text = remedy_of(&o);
         cr_expect_eq(text != NULL, cases[i].says != NULL, "case %zu", i);
         cr_expect(!text || strstr(text, cases[i].says), "case %zu: %s", i, text);

@@ -191,7 +191,8 @@ Test(diag, fixes_stand_under_the_caret)
 Test(diag, other_texts_come_after_the_list_s_own)
 {
     struct bf_diags d = diags("a: 1\nb: 2\n");
-    struct bf_diag_source two = {.file = "two.sql", .text = "select 2", .len = 8}, one = {.file = "one.sql", .text = "\nselect 1", .len = 9};
+    struct bf_diag_source two = {.file = "two.sql", .text = "select 2", .len = 8}, one = {.file = "one.sql", .text = "\nselect 1",
+                                                                                          .len = 9};
     bf_diag_add_in(&d, &two, BF_DIAG_ERROR, at(1, 1), "in two");
     bf_diag_add_in(&d, &one, BF_DIAG_ERROR, at(2, 8), "in one");
     bf_diag_fix(&d, "mend it");

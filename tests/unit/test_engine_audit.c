@@ -40,7 +40,8 @@ Test(engine_audit, a_command_has_one_record_carried_out_or_refused)
     const struct record *a = audit(&f);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
     cr_expect_eq(a->audit, AUDIT_REQUEST);
-    cr_expect(strcmp(a->actor, "tester") == 0 && strcmp(a->what, "pause") == 0 && strcmp(a->target, "bf-1") == 0 && strcmp(a->reason, "why not") == 0);
+    cr_expect(strcmp(a->actor, "tester") == 0 && strcmp(a->what, "pause") == 0 && strcmp(a->target, "bf-1") == 0 &&
+              strcmp(a->reason, "why not") == 0);
     cr_expect(a->backfill == 1 && a->rc == BF_OK && a->key[0] == 0xee && memcmp(a->request_id, r.id, sizeof r.id) == 0);
     cr_expect_str_eq(a->before, "{\"state\":\"running\",\"ready\":1,\"assigned\":2}");
     cr_expect_str_eq(a->after, "{\"state\":\"paused\",\"ready\":1,\"assigned\":2}");

@@ -115,7 +115,8 @@ Test(engine_failure, exit_codes_mean_what_the_step_says)
     struct plan_failure says[] = {{3, PLAN_TRANSIENT}, {4, PLAN_PERMANENT}, {75, PLAN_UNKNOWN}, {127, PLAN_TRANSIENT}};
     struct plan_step s = {.failure = says, .n_failure = sizeof says / sizeof *says};
     static const struct { int32_t code; enum failure_class class; } cases[] = {
-        {3, FAILURE_TRANSIENT}, {4, FAILURE_PERMANENT}, {75, FAILURE_UNKNOWN}, {127, FAILURE_TRANSIENT}, {5, FAILURE_UNKNOWN}, {126, FAILURE_PERMANENT}};
+        {3, FAILURE_TRANSIENT}, {4, FAILURE_PERMANENT}, {75, FAILURE_UNKNOWN}, {127, FAILURE_TRANSIENT}, {5, FAILURE_UNKNOWN},
+        {126, FAILURE_PERMANENT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct outcome o = {.source = OUTCOME_EXIT, .code = cases[i].code, .sqlstate = "", .dbms = "", .text = "", .details = ""};
         cr_expect_eq(failure_classify(&o, &s), cases[i].class, "exit status %d", cases[i].code);

@@ -229,3 +229,47 @@ Test(engine_keys, a_refused_token_costs_nothing)
     cr_expect_eq(ask_as(&f, 1, OP_AGENT_ENROLL, "agent-9", 0, 21, 60000), BF_OK, "what has expired makes room: %s", said);
     fx_done(&f);
 }
+
+static enum bf_rc rotate_own(struct fx *f, const char *actor, uint8_t from, uint8_t to)
+{
+    struct op_request r = fx_request(f, OP_KEY_ROTATE, 0);
+    r.name = "";
+    r.public_key[0] = to;
+    struct input in = {.kind = INPUT_COMMAND, .key = {from}, .actor = actor, .command = r, .configured = configured, .n_configured = 2};
+    fx_step_input(f, &in);
+    for (size_t i = f->out.n_effects; i-- > 0;)
+        if (f->out.effects[i].kind == EFFECT_REPLY) {
+            said = f->out.effects[i].text;
+            return f->out.effects[i].rc;
+        }
+    cr_assert_fail("no answer");
+    return BF_INTERNAL;
+}
+
+/* Revoked keys are kept for good, so one holder must not make them without end. */
+Test(engine_keys, the_own_key_is_changed_some_times_in_a_day)
+{
+    struct fx f;
+    configure();
+    fx_init(&f, NULL);
+    uint8_t vic = 2, ada = 1;
+    for (uint8_t i = 0; i < 10; i++) {
+        cr_assert_eq(rotate_own(&f, "vic", vic, (uint8_t)(100 + i)), BF_OK, "%s", said);
+        vic = (uint8_t)(100 + i);
+    }
+    cr_expect_eq(rotate_own(&f, "vic", vic, 120), BF_LIMIT);
+    cr_expect_str_eq(said, "vic changed its own key 10 times within a day; wait, or let an admin run bfctl keys rotate vic");
+    cr_expect_eq(entry(&f, 2)->state, KEY_REVOKED, "the first is out still");
+    cr_assert_eq(ask(&f, OP_KEY_ROTATE, "vic", 0, 121), BF_OK, "an admin may: %s", said);
+    fx_turn(&f);
+    for (uint8_t i = 0; i < 12; i++) {
+        cr_assert_eq(rotate_own(&f, "ada", ada, (uint8_t)(130 + i)), BF_OK, "so may an admin its own: %s", said);
+        ada = (uint8_t)(130 + i);
+    }
+    fx_turn(&f);
+    f.wall_us += INT64_C(24) * 3600 * 1000000;
+    cr_expect_eq(rotate_own(&f, "vic", 121, 122), BF_OK, "a day later: %s", said);
+    fx_turn(&f);
+    check_recovery(&f);
+    fx_done(&f);
+}

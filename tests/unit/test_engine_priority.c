@@ -123,7 +123,8 @@ Test(engine_priority, refusals_say_what_to_do_and_change_nothing)
     static const struct { uint32_t backfill; enum op_priority class; const char *word; enum bf_rc rc; const char *says; } cases[] = {
         {1, OP_HIGH, "s7", BF_NOT_FOUND, "the plan has no step `s7`"},
         {1, OP_HIGH, "tag:x", BF_NOT_FOUND, "no step has the tag `x`"},
-        {1, OP_HIGH, "s1[2024-01-01]", BF_INVALID, "`s1[2024-01-01]`: a priority class is of whole steps, not of some partitions: write `s1`"},
+        {1, OP_HIGH, "s1[2024-01-01]", BF_INVALID, "`s1[2024-01-01]`: a priority class is of whole steps, not "
+                                                   "of some partitions: write `s1`"},
         {1, OP_HIGH, "s1[", BF_INVALID, "no selector"},
         {1, (enum op_priority)0, "s1", BF_INVALID, "needs a class"},
         {1, (enum op_priority)5, "s1", BF_INVALID, "needs a class"},

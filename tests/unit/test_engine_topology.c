@@ -15,7 +15,8 @@ static void direct(struct plan *p, const struct needed expected[5])
     const struct edge_rule *r = &t->rules[0];
     for (uint32_t down = 0; down < 5; down++) {
         struct index_range up = topology_upstreams(t, r, down);
-        cr_assert(up.n == expected[down].n && (up.n == 0 || up.first == expected[down].first), "partition %u needs %u from %u on", down, up.n, up.first);
+        cr_assert(up.n == expected[down].n && (up.n == 0 || up.first == expected[down].first), "partition %u needs %u from %u on", down,
+                  up.n, up.first);
         for (uint32_t u = 0; u < 5; u++) {
             struct index_range back = topology_downstreams(t, r, u);
             cr_assert_eq(u - up.first < up.n, down - back.first < back.n, "%u needs %u one way round only", down, u);

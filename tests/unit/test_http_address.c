@@ -45,7 +45,8 @@ Test(http_address, which_are_refused)
 Test(http_address, hosts)
 {
     static const struct { const char *host; bool refused; } hosts[] = {
-        {"example.org", false}, {"169.254.169.254.example.org", false}, {"[fe80::1%25eth0]", true}, {"[fe80::1%eth0]", true}, {"fe80::1", true},
+        {"example.org", false}, {"169.254.169.254.example.org", false}, {"[fe80::1%25eth0]", true}, {"[fe80::1%eth0]", true},
+        {"fe80::1", true},
         {"", false}, {"[", false}, {"[]", false},
         {"[fe80:0000000000000000000000000000000000000000000000000000000000000000]", false},
     };

@@ -5,7 +5,8 @@
 #include "agent/http/pointer.h"
 
 /* The document of RFC 6901, section 5, and what it says of it. */
-static const char rfc[] = "{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,\"k\\\"l\":6,\" \":7,\"m~n\":8}";
+static const char rfc[] = "{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,\"i\\\\j\":5,"
+                          "\"k\\\"l\":6,\" \":7,\"m~n\":8}";
 
 Test(http_pointer, of_the_rfc)
 {

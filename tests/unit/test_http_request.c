@@ -54,7 +54,8 @@ Test(http_request, reads_a_document)
 
 Test(http_request, reads_the_least)
 {
-    const char *json = "{\"attempt\":1,\"token\":1,\"step\":\"s\",\"run_id\":\"r\",\"method\":\"GET\",\"url\":\"http://h\",\"expect\":[\"204\"]}";
+    const char *json = "{\"attempt\":1,\"token\":1,\"step\":\"s\",\"run_id\":\"r\",\"method\":\"GET\","
+                       "\"url\":\"http://h\",\"expect\":[\"204\"]}";
     struct http_request r;
     struct bf_error err = {0};
     cr_assert_eq(http_request_parse(json, strlen(json), &r, &err), BF_OK, "%s", err.text);
@@ -78,12 +79,14 @@ Test(http_request, refuses_without_quoting)
         {"{" IDS ",\"method\":\"get\",\"url\":\"http://h\",\"expect\":[\"2xx\"]}", BF_UNSUPPORTED, "\"method\""},
         {"{" IDS ",\"url\":\"http://h\",\"expect\":[\"2xx\"]}", BF_UNSUPPORTED, "\"method\""},
         {"{" IDS ",\"method\":\"GET\",\"expect\":[\"2xx\"]}", BF_INVALID, "\"url\" is missing"},
-        {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h/\\r\\nX: y\",\"expect\":[\"2xx\"]}", BF_INVALID, "\"url\" is not a text of one line"},
+        {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h/\\r\\nX: y\",\"expect\":[\"2xx\"]}", BF_INVALID,
+         "\"url\" is not a text of one line"},
         {"{" IDS ",\"method\":\"GET\",\"url\":5,\"expect\":[\"2xx\"]}", BF_INVALID, "\"url\""},
         {"{" IDS ",\"method\":\"HEAD\",\"url\":\"http://h\",\"expect\":[\"2xx\"],\"body\":\"x\"}", BF_INVALID, "\"body\""},
         {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h\"}", BF_INVALID, "\"expect\" is no list"},
         {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h\",\"expect\":[]}", BF_INVALID, "\"expect\" is no list"},
-        {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h\",\"expect\":[\"2xx\",\"6xx\"]}", BF_INVALID, "item 2 of the request's \"expect\""},
+        {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h\",\"expect\":[\"2xx\",\"6xx\"]}", BF_INVALID,
+         "item 2 of the request's \"expect\""},
         {"{" IDS ",\"method\":\"GET\",\"url\":\"http://h\",\"expect\":[204]}", BF_INVALID, "item 1"},
         {"{" GOOD ",\"body\":{}}", BF_INVALID, "\"body\" is no text"},
         {"{" GOOD ",\"content_type\":\"a\\nb\"}", BF_INVALID, "\"content_type\""},

@@ -9,7 +9,8 @@
 #include "common/text.h"
 
 static struct http_header headers[] = {
-    {"Authorization", "Bearer hunter2-token", true}, {"X-Quoted", "a\"b\\cd", true}, {"X-Short", "abc", true}, {"X-Open", "plain text", false},
+    {"Authorization", "Bearer hunter2-token", true}, {"X-Quoted", "a\"b\\cd", true}, {"X-Short", "abc", true},
+    {"X-Open", "plain text", false},
 };
 static const struct http_request request = {.headers = headers, .n_headers = sizeof headers / sizeof *headers};
 
@@ -27,8 +28,10 @@ Test(http_shown, secrets_and_controls)
 {
     static const struct { const char *text, *one_line, *lines; } cases[] = {
         {"", "", ""}, {"plain text abc", "plain text abc", "plain text abc"}, {"x Bearer hunter2-token y", "x *** y", "x *** y"},
-        {"hunter2-token", "***", "***"}, {"hunter2-toke", "hunter2-toke", "hunter2-toke"}, {"{\"k\":\"a\\\"b\\\\cd\"}", "{\"k\":\"***\"}", "{\"k\":\"***\"}"},
-        {"a\"b\\cd", "***", "***"}, {"a\r\nb\tc\x1b[1m\x7f", "a  b c [1m ", "a \nb\tc [1m "}, {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+        {"hunter2-token", "***", "***"}, {"hunter2-toke", "hunter2-toke", "hunter2-toke"}, {"{\"k\":\"a\\\"b\\\\cd\"}", "{\"k\":\"***\"}",
+                                                                                            "{\"k\":\"***\"}"},
+        {"a\"b\\cd", "***", "***"}, {"a\r\nb\tc\x1b[1m\x7f", "a  b c [1m ", "a \nb\tc [1m "}, {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80",
+                                                                                               "\xf0\x9f\x98\x80"},
         {"\xff\xc3+\xed\xa0\x80", "??+???", "??+???"},
     };
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};

@@ -34,7 +34,8 @@ static struct log_store *open_store(uint64_t keep, uint32_t segment)
     return s;
 }
 
-static uint64_t add(struct log_store *s, const uint8_t *key, uint64_t attempt, uint64_t offset, const void *p, size_t n, uint64_t cut, bool last)
+static uint64_t add(struct log_store *s, const uint8_t *key, uint64_t attempt, uint64_t offset, const void *p, size_t n, uint64_t cut,
+                    bool last)
 {
     const struct log_msg m = {.kind = LOG_CHUNK, .attempt = attempt, .token = attempt, .stream = 1, .offset = offset, .at_us = 5,
                               .cut_bytes = cut, .last = last, .bytes = p, .n_bytes = n};

@@ -40,10 +40,11 @@ Test(plan_canonical, everything)
         "exposures: {dash: {reads: [out], owner: me, deadline: \"2024-06-01T06:00\"}}\n"
         "steps:\n"
         "  load: {sql: {connection: c, transaction: true, text: \"select {{params.ledger}};\\n\"}, inputs: [in], outputs: [out], pool: w,\n"
-        "    weight: 7, tags: [b, a], tolerance: 90m, deadline: \"2024-06-01T06:00+00:00\", retry: {max: 3, backoff: {initial: 1500ms, factor: 1.5}},\n"
-        "    timebox: {limit: 1h, then: kill_and_fail}, agents: {labels: {zone: far}}, why: because}\n"
-        "  sum: {run: [python3, \"a b\", \"{{ partition.date }}\", \"{{ \\\"{{\\\" }}\"], env: {TZ: UTC}, outputs: [own], on_lost: wait_for_fence,\n"
-        "    inputs: [out, own], needs: [{load: window -6..0}, {load: previous 9, outside: require_success}, {sum: previous 1}], expect: {duration: 1d}}\n");
+        "    weight: 7, tags: [b, a], tolerance: 90m, deadline: \"2024-06-01T06:00+00:00\", retry: {max: 3, backoff: {initial: 1500ms, "
+        "factor: 1.5}},\n    timebox: {limit: 1h, then: kill_and_fail}, agents: {labels: {zone: far}}, why: because}\n"
+        "  sum: {run: [python3, \"a b\", \"{{ partition.date }}\", \"{{ \\\"{{\\\" }}\"], env: {TZ: UTC}, outputs: [own], on_lost: "
+        "wait_for_fence,\n    inputs: [out, own], needs: [{load: window -6..0}, {load: previous 9, outside: require_success}, {sum: "
+        "previous 1}], expect: {duration: 1d}}\n");
     cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
     struct bf_buf got = {0};
     write_all(c.plan, &got);
@@ -71,7 +72,8 @@ Test(plan_canonical, checks_and_calls)
 Test(plan_canonical, durations)
 {
     static const struct { int64_t ms; const char *text; } cases[] = {
-        {0, "0s"}, {1, "1ms"}, {1000, "1s"}, {1500, "1s500ms"}, {60000, "1m"}, {5400000, "1h30m"}, {86400000, "1d"}, {90061001, "1d1h1m1s1ms"}};
+        {0, "0s"}, {1, "1ms"}, {1000, "1s"}, {1500, "1s500ms"}, {60000, "1m"}, {5400000, "1h30m"}, {86400000, "1d"},
+        {90061001, "1d1h1m1s1ms"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_buf b = {0};
         plan_duration_text(cases[i].ms, &b);

@@ -138,11 +138,14 @@ Test(plan_compile, options_refused)
     static const struct plan_param unknown = {"legder", "x"}, latin = {"ledger", "M\xfcller"};
     static const struct { struct plan_options o; const char *text, *wanted; } cases[] = {
         {{.from = "2024-01-32"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: --from must be a real date"},
-        {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n", "plan.yaml: error: the range is empty: `from` 2024-01-01 is after --to 2023-12-31 (both"},
+        {{.to = "2023-12-31"}, HEAD DAYS "steps: {a: {noop: true}}\n",
+         "plan.yaml: error: the range is empty: `from` 2024-01-01 is after --to 2023-12-31 (both"},
         {{.from = "2024-02-05"}, HEAD DAYS "steps: {a: {noop: true}}\n",
          "plan.yaml: error: the range is empty: --from 2024-02-05 is after `to` 2024-01-31 (both"},
-        {{.from = "2024-02-05", .to = "2024-02-04"}, HEAD DAYS "steps: {a: {noop: true}}\n", "--from 2024-02-05 is after --to 2024-02-04 (both"},
-        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n", "plan.yaml: error: step `a` has grain month, and the range of --from 2024-01-02 and `to` 2024-01-31 covers a month only in part\n"
+        {{.from = "2024-02-05", .to = "2024-02-04"}, HEAD DAYS "steps: {a: {noop: true}}\n",
+         "--from 2024-02-05 is after --to 2024-02-04 (both"},
+        {{.from = "2024-01-02"}, HEAD DAYS "steps: {a: {noop: true, partitions: {grain: month}}}\n",
+         "plan.yaml: error: step `a` has grain month, and the range of --from 2024-01-02 and `to` 2024-01-31 covers a month only in part\n"
          "    fix: give --from 2024-01-01 --to 2024-01-31, or say `partial: allow`"},
         {{.from = "2024-01-01"}, HEAD "steps: {a: {noop: true}}\n", "but the plan has no partitions"},
         {{.to = "2024-01-01"}, HEAD "partitions: {grain: none}\nsteps: {a: {noop: true}}\n", "but the plan has no partitions"},
@@ -187,7 +190,8 @@ Test(plan_compile, wanted_files)
 {
     struct plan_file held = {(char *)"sql/b.sql", (char *)"select 1", 8};
     const char *text = HEAD "steps:\n  a: {sql: {file: sql/a.sql}}\n  b: {sql: {file: sql/b.sql}}\n  c: {sql: {file: sql/a.sql}}\n"
-                            "  d: {sql: {file: ../x.sql}}\n  e: {sql: {file: /x.sql}}\n  f: {sql: {file: [x]}}\n  g: 1\n  h: {sql: {file: c.sql}}\n";
+                            "  d: {sql: {file: ../x.sql}}\n  e: {sql: {file: /x.sql}}\n  f: {sql: {file: [x]}}\n  g: "
+                            "1\n  h: {sql: {file: c.sql}}\n";
     struct plan_source source = {.name = (char *)"p", .text = (char *)text, .text_len = strlen(text), .files = &held, .n_files = 1};
     char **paths;
     size_t n;

@@ -27,9 +27,10 @@ static char *differences(const char *old_text, const char *new_text)
         if (item->old_name)
             bf_buf_printf(&out, " from %s", item->old_name);
         for (size_t k = item->first; (item->change == PLAN_CHANGED || item->change == PLAN_RENAMED) && k < item->first + item->n; k++)
-            bf_buf_printf(&out, "%s %s %s -> %s", k > item->first ? ";" : ":", d.pairs[k].key, d.pairs[k].old_value ? d.pairs[k].old_value : "none",
-                          d.pairs[k].new_value ? d.pairs[k].new_value : "none");
-        bf_buf_printf(&out, "%s%s\n", item->words_only ? " (words only)" : "", item->section == PLAN_SECTION_STEPS && item->does ? " (hash)" : "");
+            bf_buf_printf(&out, "%s %s %s -> %s", k > item->first ? ";" : ":", d.pairs[k].key, d.pairs[k].old_value
+                          ? d.pairs[k].old_value : "none", d.pairs[k].new_value ? d.pairs[k].new_value : "none");
+        bf_buf_printf(&out, "%s%s\n", item->words_only ? " (words only)" : "", item->section == PLAN_SECTION_STEPS &&
+                      item->does ? " (hash)" : "");
     }
     bf_buf_printf(&out, "+%zu -%zu ~%zu >%zu, %zu hashes, %zu downstream\n", d.n_steps[PLAN_ADDED], d.n_steps[PLAN_REMOVED],
                   d.n_steps[PLAN_CHANGED], d.n_steps[PLAN_RENAMED], d.n_does, d.n_downstream);
@@ -49,7 +50,8 @@ Test(plan_diff, cases)
         {HEAD STEPS, HEAD "# a comment\n" STEPS, "+0 -0 ~0 >0, 0 hashes, 0 downstream\n"},
         {HEAD STEPS, HEAD "steps:\n  a: {noop: true, priority: high}\n  b: {noop: true, needs: [a]}\n  c: {run: [c], needs: [b]}\n",
          "changed steps.a: priority normal -> high (hash)\n+0 -0 ~1 >0, 1 hashes, 2 downstream\n"},
-        {HEAD STEPS, HEAD "steps:\n  a: {noop: true, why: because}\n  b: {noop: true, needs: [a], tags: [t]}\n  c: {run: [c], needs: [b]}\n",
+        {HEAD STEPS, HEAD "steps:\n  a: {noop: true, why: because}\n  b: {noop: true, needs: [a], tags: "
+                          "[t]}\n  c: {run: [c], needs: [b]}\n",
          "changed steps.a: why none -> because (words only)\nchanged steps.b: tags.t none -> \n+0 -0 ~2 >0, 0 hashes, 0 downstream\n"},
         {HEAD STEPS, HEAD "steps:\n  a: {noop: true}\n  b: {noop: true, needs: [{a: previous 1}]}\n",
          "changed steps.b: needs.a same, outside assume -> previous 1, outside assume (hash)\nremoved steps.c (hash)\n"
@@ -79,7 +81,8 @@ Test(plan_diff, cases)
         BF_AUTO_FREE char *got = differences(cases[i].old_text, cases[i].new_text);
         cr_expect_str_eq(got, cases[i].wanted, "case %zu:\n%s", i, got);
         BF_AUTO_FREE char *back = differences(cases[i].new_text, cases[i].old_text);
-        cr_expect_eq(strchr(back, '\n') == strrchr(back, '\n'), strchr(got, '\n') == strrchr(got, '\n'), "case %zu backwards:\n%s", i, back);
+        cr_expect_eq(strchr(back, '\n') == strrchr(back, '\n'), strchr(got, '\n') == strrchr(got, '\n'), "case %zu backwards:\n%s", i,
+                     back);
     }
 }
 
@@ -99,7 +102,8 @@ Test(plan_diff, pairs)
             struct plan_diff there = {0}, back = {0};
             plan_diff(all[i].plan, all[k].plan, &there);
             plan_diff(all[k].plan, all[i].plan, &back);
-            cr_expect_eq(there.n_items == 0, memcmp(all[i].plan->hash, all[k].plan->hash, PLAN_HASH_BYTES) == 0, "%s and %s", names[i], names[k]);
+            cr_expect_eq(there.n_items == 0, memcmp(all[i].plan->hash, all[k].plan->hash, PLAN_HASH_BYTES) == 0, "%s and %s", names[i],
+                         names[k]);
             cr_expect_eq(there.n_steps[PLAN_ADDED], back.n_steps[PLAN_REMOVED], "%s and %s", names[i], names[k]);
             cr_expect_eq(there.n_steps[PLAN_CHANGED], back.n_steps[PLAN_CHANGED], "%s and %s", names[i], names[k]);
             plan_diff_done(&there);

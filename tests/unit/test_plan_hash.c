@@ -16,7 +16,8 @@
     "params: {k: one, other: x}\nconnections: {c: {odbc: x}, d: {odbc: x}}\n" \
     "datasets: {x: {}, y: {}, r: {external: true}, s: {external: true}}\n"
 #define UP "  up: {noop: true, outputs: [x]}\n"
-#define STEP "{run: [echo, \"{{ params.k }}\"], env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}"
+#define STEP "{run: [echo, \"{{ params.k }}\"], env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: " \
+             "[{up: same}, {up: previous 2}]}"
 
 static char *hash_of(const char *text, const char *step, const struct plan_options *o)
 {
@@ -36,10 +37,11 @@ Test(plan_hash, step_same)
     static const char *const same[] = {
         HEAD REST "steps:\n" UP "  a: " STEP "\n",
         HEAD "# a comment\n" REST "steps:\n  a: " STEP "   # another\n" UP,
-        HEAD REST "steps:\n" UP "  a: {needs: [{up: previous 2}, up], outputs: [y], inputs: [r, x], env: {B: '2', A: '1'}, run: [echo, '{{params.k}}']}\n",
+        HEAD REST "steps:\n" UP "  a: {needs: [{up: previous 2}, up], outputs: [y], inputs: [r, x], env: {B: '2', A: '1'}, "
+                                "run: [echo, '{{params.k}}']}\n",
         HEAD REST "owner: me\nsteps:\n  zero: {noop: true}\n  up: {run: [other], outputs: [x], priority: low}\n  a: " STEP "\n",
-        HEAD REST "steps:\n" UP "  a: {why: because, owner: me, description: words, contact: x, priority: normal, retry: {max: 1}, run: [echo, \"{{ params.k }}\"],"
-            " env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}\n",
+        HEAD REST "steps:\n" UP "  a: {why: because, owner: me, description: words, contact: x, priority: normal, retry: {max: 1}, run: "
+            "[echo, \"{{ params.k }}\"], env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}\n",
     };
     BF_AUTO_FREE char *wanted = hash_of(same[0], "a", NULL);
     for (size_t i = 1; i < sizeof same / sizeof *same; i++) {
@@ -55,30 +57,41 @@ Test(plan_hash, step_same)
 Test(plan_hash, step_different)
 {
     static const char *const bodies[] = {
-        "{noop: true}", "{run: [echo]}", "{run: [echo, \"\"]}", "{run: [ec, ho]}", "{run: [echo], env: {A: b}}", "{run: [echo], env: {A: c}}",
-        "{run: [echo, \"{{ params.k }}\"]}", "{run: [echo, \"{{ params.other }}\"]}", "{run: [echo, params.k]}", "{run: [echo, \"{{ partition.date }}\"]}",
+        "{noop: true}", "{run: [echo]}", "{run: [echo, \"\"]}", "{run: [ec, ho]}", "{run: [echo], env: {A: b}}",
+            "{run: [echo], env: {A: c}}",
+        "{run: [echo, \"{{ params.k }}\"]}", "{run: [echo, \"{{ params.other }}\"]}", "{run: [echo, params.k]}",
+        "{run: [echo, \"{{ partition.date }}\"]}",
         "{run: [echo, \"{{ partition.start }}\"]}", "{run: [echo], pool: w}", "{run: [echo], pool: v}", "{run: [echo], priority: high}",
         "{run: [echo], retry: {max: 2}}", "{run: [echo], retry: {backoff: {initial: 1s}}}", "{run: [echo], retry: {backoff: {factor: 3}}}",
-        "{run: [echo], retry: {backoff: {max: 1h}}}", "{run: [echo], timebox: {limit: 1h}}", "{run: [echo], timebox: {limit: 1h, then: kill_and_fail}}",
+        "{run: [echo], retry: {backoff: {max: 1h}}}", "{run: [echo], timebox: {limit: 1h}}",
+        "{run: [echo], timebox: {limit: 1h, then: kill_and_fail}}",
         "{run: [echo], expect: {duration: 3s}}", "{run: [echo], on_lost: wait_for_fence}", "{run: [echo], agents: {labels: {a: b}}}",
         "{run: [echo], agents: {labels: {a: c}}}", "{run: [echo], partitions: {grain: month}}", "{run: [echo], needs: [up]}",
         "{run: [echo], needs: [up: previous 1]}", "{run: [echo], needs: [up: previous 2]}", "{run: [echo], needs: [up: all]}",
         "{run: [echo], inputs: [r]}", "{run: [echo], inputs: [s]}", "{run: [echo], outputs: [y]}",
         "{sql: {connection: c, transaction: true, text: echo}}", "{sql: {connection: d, transaction: true, text: echo}}",
-        "{sql: {connection: c, transaction: true, text: \"{{ dataset.x }}\"}}", "{sql: {connection: c, transaction: true, text: \"{{ dataset.x | ident }}\"}}",
-        "{sql: {connection: c, text: echo}}", "{shell: echo}", "{shell: \"echo \"}", "{run: [/bin/sh, -c, echo]}", "{shell: echo, failure: {3: transient}}",
+        "{sql: {connection: c, transaction: true, text: \"{{ dataset.x }}\"}}",
+        "{sql: {connection: c, transaction: true, text: \"{{ dataset.x | ident }}\"}}",
+        "{sql: {connection: c, text: echo}}", "{shell: echo}", "{shell: \"echo \"}", "{run: [/bin/sh, -c, echo]}",
+        "{shell: echo, failure: {3: transient}}",
         "{shell: echo, failure: {3: permanent}}", "{shell: echo, failure: {4: transient}}", "{shell: echo, env: {A: b}}",
-        "{http: {url: \"http://h/\"}}", "{http: {url: \"http://h/x\"}}", "{http: {url: \"http://h/{{ params.k }}\"}}", "{http: {url: \"http://h/\", method: POST}}",
-        "{http: {url: \"http://h/\", headers: {A: b}}}", "{http: {url: \"http://h/\", headers: {A: \"${env:b}\"}}}", "{http: {url: \"http://h/\", expect: 200}}",
+        "{http: {url: \"http://h/\"}}", "{http: {url: \"http://h/x\"}}", "{http: {url: \"http://h/{{ params.k }}\"}}",
+        "{http: {url: \"http://h/\", method: POST}}",
+        "{http: {url: \"http://h/\", headers: {A: b}}}", "{http: {url: \"http://h/\", headers: {A: \"${env:b}\"}}}",
+        "{http: {url: \"http://h/\", expect: 200}}",
         "{http: {url: \"http://h/\", method: POST, body: \"1\"}}", "{http: {url: \"http://h/\", method: POST, body: [1]}}",
         "{http: {url: \"http://h/\", method: POST, body: \"[1]\"}}", "{http: {url: \"http://h/\", method: POST, body: [\"1\"]}}",
-        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m}}}", "{http: {url: \"http://h/\", poll: {until: {status: 201}, timeout: 1m}}}",
-        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 2m}}}", "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m, every: 2s}}}",
-        "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: 1}, timeout: 1m}}}", "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: \"1\"}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 201}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 2m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {status: 200}, timeout: 1m, every: 2s}}}",
+        "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: 1}, timeout: 1m}}}",
+        "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: \"1\"}, timeout: 1m}}}",
         "{http: {url: \"http://h/\", poll: {until: {json: /b, equals: 1}, timeout: 1m}}}",
         "{http: {url: \"http://h/\", poll: {until: {json: /a, equals: 1}, failed: {json: /b, equals: 1}, timeout: 1m}}}",
         "{http: {url: \"http://h/\", poll: {url: \"http://h/\", until: {json: /a, equals: 1}, timeout: 1m}}}",
-        "{warehouse: {connection: c, do: test}, partitions: {grain: none}}", "{warehouse: {connection: c, do: init}, partitions: {grain: none}}",
+        "{warehouse: {connection: c, do: test}, partitions: {grain: none}}",
+        "{warehouse: {connection: c, do: init}, partitions: {grain: none}}",
     };
     enum { N = sizeof bodies / sizeof *bodies };
     char *hashes[N];
@@ -99,18 +112,21 @@ Test(plan_hash, step_checks_different)
 {
     static const struct { const char *dataset, *keys; } cases[] = {
         {"", ""}, {"table: o", ""}, {"schema: {a: int}", ""}, {"schema: {a: text}", ""}, {"schema: {b: int}", ""},
-        {"freshness: {column: a, max_age: 1h}", ""}, {"freshness: {column: a, max_age: 2h}", ""}, {"freshness: {column: b, max_age: 1h}", ""},
+        {"freshness: {column: a, max_age: 1h}", ""}, {"freshness: {column: a, max_age: 2h}", ""}, {"freshness: {column: b, max_age: 1h}",
+                                                                                                   ""},
         {"schema: {a: int}", "check_severity: warn"}, {"", "checks: [{row_count: {min: 1}}]"}, {"", "checks: [{row_count: {max: 1}}]"},
         {"", "checks: [{row_count: {min: 1}}, {row_count: {max: 1}}]"}, {"", "checks: [{row_count: {min: 1, max: 1}}]"},
         {"", "checks: [{row_count: {ratio_to: {sql: select 1}}}]"}, {"", "checks: [{row_count: {ratio_to: {sql: select 1}, within: 1%}}]"},
         {"", "checks: [{row_count: {ratio_to: {sql: select 1}, within: 1}}]"}, {"", "checks: [{not_null: [a]}]"},
         {"", "checks: [{not_null: [a, b]}]"}, {"", "checks: [{not_null: [\"a, b\"]}]"}, {"", "checks: [{not_null: [b, a]}]"},
-        {"", "checks: [{unique: [a]}]"}, {"", "checks: [{not_null: {columns: [a], severity: warn}}]"}, {"", "checks: [{not_null: {columns: [a], name: x}}]"},
+        {"", "checks: [{unique: [a]}]"}, {"", "checks: [{not_null: {columns: [a], severity: warn}}]"},
+        {"", "checks: [{not_null: {columns: [a], name: x}}]"},
         {"", "checks: [{not_null: {columns: [a], timeout: 1s}}]"}, {"", "checks: [{not_null: {columns: [a], sample: 1%}}]"},
         {"", "checks: [{not_null: {columns: [a], dataset: r}}]"}, {"", "checks: [{accepted_values: {column: a, values: [1]}}]"},
         {"", "checks: [{accepted_values: {column: a, values: [\"1\"]}}]"}, {"", "checks: [{relationships: {column: a, to: r}}]"},
         {"", "checks: [{relationships: {column: a, to: r, field: b}}]"}, {"", "checks: [{freshness: {column: c, max_age: 1h}}]"},
-        {"", "checks: [{aligned: {column: a}}]"}, {"", "checks: [{aligned: {column: a, grain: day}}]"}, {"", "checks: [{schema: {c: int}}]"},
+        {"", "checks: [{aligned: {column: a}}]"}, {"", "checks: [{aligned: {column: a, grain: day}}]"},
+        {"", "checks: [{schema: {c: int}}]"},
         {"", "checks: [{reconcile: {left: select 1, right: select 2}}]"}, {"", "checks: [{reconcile: {left: select 2, right: select 1}}]"},
         {"", "checks: [{reconcile: {left: \"(select 1)\\n(select 2)\", right: (select 3)}}]"},
         {"", "checks: [{reconcile: {left: (select 1), right: \"(select 2)\\n(select 3)\"}}]"}, {"", "checks: [{sql: select 1}]"},
@@ -121,7 +137,8 @@ Test(plan_hash, step_checks_different)
     for (size_t i = 0; i < N; i++) {
         BF_AUTO_FREE char *text = bf_xasprintf(CHECKED "datasets: {r: {external: true, connection: c}, y: {connection: c%s%s}}\n"
                                                "steps: {a: {sql: {connection: c, text: select 1}, inputs: [r], outputs: [y]%s%s}}\n",
-                                               cases[i].dataset[0] ? ", " : "", cases[i].dataset, cases[i].keys[0] ? ", " : "", cases[i].keys);
+                                               cases[i].dataset[0] ? ", " : "", cases[i].dataset, cases[i].keys[0] ? ", " : "",
+                                               cases[i].keys);
         hashes[i] = hash_of(text, "a", NULL);
         for (size_t k = 0; k < i; k++)
             cr_expect_str_neq(hashes[i], hashes[k], "%s %s and %s %s", cases[k].dataset, cases[k].keys, cases[i].dataset, cases[i].keys);
@@ -140,7 +157,8 @@ Test(plan_hash, step_checks_same)
     };
     BF_AUTO_FREE char *wanted = NULL;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        BF_AUTO_FREE char *text = bf_xasprintf(CHECKED "datasets: {y: {connection: c}}\nsteps: {a: {sql: {connection: c, text: select 1}, %s}}\n", same[i]);
+        BF_AUTO_FREE char *text = bf_xasprintf(CHECKED "datasets: {y: {connection: c}}\nsteps: {a: {sql: "
+                                                       "{connection: c, text: select 1}, %s}}\n", same[i]);
         char *got = hash_of(text, "a", NULL);
         if (!wanted) {
             wanted = got;
@@ -157,14 +175,16 @@ Test(plan_hash, step_params)
     static const char text[] = HEAD REST "steps:\n" UP "  a: " STEP "\n  b: {run: [echo]}\n";
     static const struct plan_param set = {"k", "two"};
     struct plan_options o = {.params = &set, .n_params = 1};
-    BF_AUTO_FREE char *a = hash_of(text, "a", NULL), *a_set = hash_of(text, "a", &o), *b = hash_of(text, "b", NULL), *b_set = hash_of(text, "b", &o);
+    BF_AUTO_FREE char *a = hash_of(text, "a", NULL), *a_set = hash_of(text, "a", &o), *b = hash_of(text, "b", NULL),
+                           *b_set = hash_of(text, "b", &o);
     cr_expect_str_neq(a, a_set);
     cr_expect_str_eq(b, b_set);
 }
 
 static void source_hash(const char *text, const struct plan_file *files, size_t n, uint8_t ret[PLAN_HASH_BYTES])
 {
-    struct plan_source s = {.name = (char *)"x", .text = (char *)text, .text_len = strlen(text), .files = (struct plan_file *)files, .n_files = n};
+    struct plan_source s = {.name = (char *)"x", .text = (char *)text, .text_len = strlen(text), .files = (struct plan_file *)files,
+                            .n_files = n};
     plan_source_hash(&s, ret);
 }
 
@@ -230,8 +250,10 @@ Test(plan_hash, plan_same)
         {"steps: {a: {run: [e, \"{{ partition.key }}\"]}}\n", "steps: {a: {run: [e, '{{partition.key}}']}}\n"},
         {"steps: {a: {noop: true}, b: {noop: true, needs: [a]}}\n", "steps: {b: {noop: true, needs: [{a: same}]}, a: {noop: true}}\n"},
         {"steps: {a: {noop: true, deadline: \"2024-06-01T06:00\"}}\n", "steps: {a: {noop: true, deadline: \"2024-06-01T06:00Z\"}}\n"},
-        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window -2..-2}]}}\n", "steps: {a: {noop: true}, b: {noop: true, needs: [{a: previous 2}]}}\n"},
-        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window 0..0}]}}\n", "steps: {a: {noop: true}, b: {noop: true, needs: [a]}}\n"},
+        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window -2..-2}]}}\n",
+         "steps: {a: {noop: true}, b: {noop: true, needs: [{a: previous 2}]}}\n"},
+        {"steps: {a: {noop: true}, b: {noop: true, needs: [{a: window 0..0}]}}\n",
+         "steps: {a: {noop: true}, b: {noop: true, needs: [a]}}\n"},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         BF_AUTO_FREE char *a = bf_xasprintf("%s%s%s", HEAD, REST, same[i][0]), *b = bf_xasprintf("%s%s%s", HEAD, REST, same[i][1]);
@@ -288,7 +310,8 @@ static void shuffle(struct rewriter *w, size_t *order, size_t n, bool really)
 
 static void put_scalar(struct rewriter *w, const struct bf_yaml_node *n)
 {
-    bool simple = n->text_len > 0 && strspn(n->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/+") == n->text_len &&
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/+";
+    bool simple = n->text_len > 0 && strspn(n->text, plain) == n->text_len &&
                   n->text[0] != '-' && n->text[0] != '+';
     if (bf_yaml_is_null(n)) {
         bf_buf_put_str(&w->out, "null");
@@ -375,7 +398,8 @@ static void expect_same_plan(const struct plan *a, const struct plan *b, const c
     for (size_t i = 0; i < a->n_steps; i++) {
         uint32_t k = plan_find_step(b, a->steps[i].name);
         cr_assert_neq(k, PLAN_NO_INDEX);
-        cr_expect_eq(memcmp(a->steps[i].hash, b->steps[k].hash, PLAN_HASH_BYTES), 0, "step %s has another hash:\n%s", a->steps[i].name, text);
+        cr_expect_eq(memcmp(a->steps[i].hash, b->steps[k].hash, PLAN_HASH_BYTES), 0, "step %s has another hash:\n%s", a->steps[i].name,
+                     text);
     }
 }
 
@@ -426,7 +450,8 @@ static void expect_counts(struct word_walk *w, const struct bf_yaml_node *n, con
     cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
     cr_expect_neq(memcmp(c.plan->hash, w->c->plan->hash, PLAN_HASH_BYTES), 0, "`%s` in line %u does not count", key, n->mark.line);
     for (size_t i = 0; i < c.plan->n_steps; i++)
-        cr_expect_eq(memcmp(c.plan->steps[i].hash, w->c->plan->steps[i].hash, PLAN_HASH_BYTES), 0, "`%s` in line %u changes a step", key, n->mark.line);
+        cr_expect_eq(memcmp(c.plan->steps[i].hash, w->c->plan->steps[i].hash, PLAN_HASH_BYTES), 0, "`%s` in line %u changes a step", key,
+                     n->mark.line);
     w->n++;
     compiled_done(&c);
 }
@@ -459,8 +484,8 @@ Test(plan_hash, words)
 /* The hash of one plan under a zone whose clock is that of another; first and last of its days too. */
 static void hash_under(const char *clock, const char *days, uint8_t ret[PLAN_HASH_BYTES])
 {
-    BF_AUTO_FREE char *text = bf_xasprintf("apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, %s, timezone: Test/Zone}\n"
-                                           "steps: {a: {noop: true}}\n", days);
+    BF_AUTO_FREE char *text = bf_xasprintf("apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, %s, timezone: "
+                                           "Test/Zone}\nsteps: {a: {noop: true}}\n", days);
     struct bf_buf bytes = {0};
     struct bf_error err = {0};
     struct compiled c;

@@ -60,7 +60,7 @@ Test(plan_keys, figures)
 {
     static const struct { const char *text; bool good; int64_t milli; } numbers[] = {
         {"0", true, 0}, {"2", true, 2000}, {"0.125", true, 125}, {"-1.5", true, -1500}, {"999999999", true, 999999999000},
-            {"1000000000", false, 0},
+        {"1000000000", false, 0},
         {"1.2345", false, 0}, {"1.", false, 0}, {".5", false, 0}, {"", false, 0}, {"-", false, 0}, {"1e3", false, 0}, {" 1",
             false, 0},
     };
@@ -132,9 +132,9 @@ Test(plan_keys, moments)
         {"1970-01-01T00:00-00:44:30", true, {0, true, -2670}},
         {"1969-12-31T23:59", true, {-60, false, 0}},
         {"1970-01-01T24:00", false, {0}}, {"1970-01-01T00:60", false, {0}}, {"1970-01-01T00:00:60", false, {0}},
-            {"1970-02-29T00:00", false, {0}},
+        {"1970-02-29T00:00", false, {0}},
         {"1970-01-01 00:00", false, {0}}, {"1970-01-01T00", false, {0}}, {"1970-01-01T", false, {0}}, {"1970-01-01", false, {0}},
-            {"", false, {0}},
+        {"", false, {0}},
         {"1970-01-01T00:00z", false, {0}}, {"1970-01-01T00:00+2", false, {0}}, {"1970-01-01T00:00+02", false, {0}},
         {"1970-01-01T00:00+27:00", false, {0}}, {"1970-01-01T00:00+02:60", false, {0}}, {"1970-01-01T00:00+02:00Z", false, {0}},
         {"1970-01-01T00:00+020", false, {0}}, {"1970-01-01T00:00+02:0000", false, {0}},
@@ -188,7 +188,8 @@ static void expect_words(const struct plan_words *w, const char *of)
     }
 }
 
-#define WORDS(of) "description: " of " description, owner: " of " owner, why: " of " why, contact: " of " contact, playbook: " of " playbook"
+#define WORDS(of) "description: " of " description, owner: " of " owner, " \
+                                                                "why: " of " why, contact: " of " contact, playbook: " of " playbook"
 
 Test(plan_keys, words_are_kept)
 {

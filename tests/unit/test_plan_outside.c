@@ -91,8 +91,10 @@ Test(plan_outside, contained)
 /* At the ends of the calendar there is nothing beyond. */
 Test(plan_outside, ends_of_time)
 {
-    expect_outside(HEAD "partitions: {grain: day, from: 0001-01-01, to: 0001-01-02}\nsteps: {a: {noop: true, needs: [{a: previous 9}]}}\n", "");
+    expect_outside(HEAD "partitions: {grain: day, from: 0001-01-01, to: 0001-01-02}\nsteps: {a: {noop: true, needs: [{a: previous 9}]}}\n",
+                   "");
     expect_outside(HEAD "partitions: {grain: month, from: 9999-11, to: 9999-12}\nsteps:\n  a: {noop: true}\n"
                         "  b: {noop: true, needs: [{a: window 1..2, outside: assume}]}\n", "");
-    expect_outside(HEAD "partitions: {grain: month, from: 2024-01, to: 2024-01}\nsteps: {a: {noop: true, needs: [{a: previous 100000}]}}\n", "");
+    expect_outside(HEAD "partitions: {grain: month, from: 2024-01, to: 2024-01}\nsteps: {a: {noop: true, needs: [{a: previous 100000}]}}\n",
+                   "");
 }

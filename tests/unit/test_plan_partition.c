@@ -70,7 +70,8 @@ static bool find(const struct plan_partitions *p, const struct zone *z, const ch
 Test(plan_partition, days_and_months)
 {
     struct calendar c = {.day = -135140, .year = 1600, .month = 1, .date = 1};
-    struct plan_partitions days = table(PLAN_DAY, "UTC", "1600-01-01", "2420-01-01"), months = table(PLAN_MONTH, "UTC", "1600-01-01", "2420-01-01");
+    struct plan_partitions days = table(PLAN_DAY, "UTC", "1600-01-01", "2420-01-01"), months = table(PLAN_MONTH, "UTC", "1600-01-01",
+                                                                                                     "2420-01-01");
     uint32_t month = 0, i = 0;
     struct zone *utc = zone_utc();
     cr_assert_eq(months.n, 820 * 12);
@@ -105,7 +106,8 @@ Test(plan_partition, days_and_months)
 Test(plan_partition, ends_of_the_calendar)
 {
     static const struct { enum plan_grain g; uint32_t n; const char *first, *last; } cases[] = {
-        {PLAN_DAY, 3652059, "0001-01-01", "9999-12-31"}, {PLAN_WEEK, 521723, "0001-W01", "9999-W52"}, {PLAN_MONTH, 119988, "0001-01", "9999-12"},
+        {PLAN_DAY, 3652059, "0001-01-01", "9999-12-31"}, {PLAN_WEEK, 521723, "0001-W01", "9999-W52"},
+        {PLAN_MONTH, 119988, "0001-01", "9999-12"},
     };
     struct zone *z = zone_of_system("Europe/Berlin");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -177,11 +179,15 @@ Test(plan_partition, names_and_nesting)
 Test(plan_partition, weeks)
 {
     static const struct { const char *day, *week; } cases[] = {
-        {"2005-01-01", "2004-W53"}, {"2005-01-02", "2004-W53"}, {"2005-12-31", "2005-W52"}, {"2006-01-01", "2005-W52"}, {"2006-01-02", "2006-W01"},
-        {"2006-12-31", "2006-W52"}, {"2007-01-01", "2007-W01"}, {"2007-12-30", "2007-W52"}, {"2007-12-31", "2008-W01"}, {"2008-12-28", "2008-W52"},
-        {"2008-12-29", "2009-W01"}, {"2009-12-31", "2009-W53"}, {"2010-01-03", "2009-W53"}, {"2010-01-04", "2010-W01"}, {"2024-01-31", "2024-W05"},
+        {"2005-01-01", "2004-W53"}, {"2005-01-02", "2004-W53"}, {"2005-12-31", "2005-W52"}, {"2006-01-01", "2005-W52"},
+        {"2006-01-02", "2006-W01"},
+        {"2006-12-31", "2006-W52"}, {"2007-01-01", "2007-W01"}, {"2007-12-30", "2007-W52"}, {"2007-12-31", "2008-W01"},
+        {"2008-12-28", "2008-W52"},
+        {"2008-12-29", "2009-W01"}, {"2009-12-31", "2009-W53"}, {"2010-01-03", "2009-W53"}, {"2010-01-04", "2010-W01"},
+        {"2024-01-31", "2024-W05"},
     };
-    struct plan_partitions weeks = table(PLAN_WEEK, "Europe/Berlin", "2004-01-01", "2025-01-01"), days = table(PLAN_DAY, "Europe/Berlin", "2004-01-01", "2025-01-01");
+    struct plan_partitions weeks = table(PLAN_WEEK, "Europe/Berlin", "2004-01-01", "2025-01-01"),
+                                   days = table(PLAN_DAY, "Europe/Berlin", "2004-01-01", "2025-01-01");
     struct zone *berlin = zone_of_system("Europe/Berlin");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t day, week, again;
@@ -248,10 +254,14 @@ Test(plan_partition, a_day_that_was_left_out)
 Test(plan_partition, hours_of_a_change)
 {
     static const struct { const char *zone, *from, *until, *keys[8]; } cases[] = {
-        {"Europe/Berlin", "2024-03-31", "2024-04-01", {"2024-03-31T00+01:00", "2024-03-31T01+01:00", "2024-03-31T03+02:00", "2024-03-31T04+02:00"}},
-        {"Europe/Berlin", "2024-10-27", "2024-10-28", {"2024-10-27T00+02:00", "2024-10-27T01+02:00", "2024-10-27T02+02:00", "2024-10-27T02+01:00", "2024-10-27T03+01:00"}},
-        {"America/St_Johns", "2006-10-29", "2006-10-30", {"2006-10-29T00-02:30", "2006-10-28T23-03:30", "2006-10-29T00-03:30", "2006-10-29T01-03:30"}},
-        {"Australia/Lord_Howe", "2024-10-06", "2024-10-07", {"2024-10-06T00+10:30", "2024-10-06T01+10:30", "2024-10-06T02+11:00", "2024-10-06T03+11:00"}},
+        {"Europe/Berlin", "2024-03-31", "2024-04-01", {"2024-03-31T00+01:00", "2024-03-31T01+01:00", "2024-03-31T03+02:00",
+                                                       "2024-03-31T04+02:00"}},
+        {"Europe/Berlin", "2024-10-27", "2024-10-28", {"2024-10-27T00+02:00", "2024-10-27T01+02:00", "2024-10-27T02+02:00",
+                                                       "2024-10-27T02+01:00", "2024-10-27T03+01:00"}},
+        {"America/St_Johns", "2006-10-29", "2006-10-30", {"2006-10-29T00-02:30", "2006-10-28T23-03:30", "2006-10-29T00-03:30",
+                                                          "2006-10-29T01-03:30"}},
+        {"Australia/Lord_Howe", "2024-10-06", "2024-10-07", {"2024-10-06T00+10:30", "2024-10-06T01+10:30", "2024-10-06T02+11:00",
+                                                             "2024-10-06T03+11:00"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct plan_partitions p = table(PLAN_HOUR, cases[i].zone, cases[i].from, cases[i].until);
@@ -267,7 +277,8 @@ Test(plan_partition, hours_of_a_change)
 /* Keys are names: each is found again, at its own place.  And instants lie where the boundaries say. */
 Test(plan_partition, keys_found_again)
 {
-    static const char *const zones[] = {"Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca", "UTC"};
+    static const char *const zones[] = {"Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca",
+                                        "UTC"};
     for (size_t k = 0; k < sizeof zones / sizeof *zones; k++) {
         struct zone *z = zone_of_system(zones[k]);
         for (enum plan_grain g = PLAN_HOUR; g < PLAN_GRAIN_COUNT; g++) {
@@ -312,7 +323,8 @@ Test(plan_partition, whole_at_the_ends)
         cr_expect_str_eq(key, cases[i].last);
         plan_partitions_done(&p);
         /* From boundary to boundary there is nothing to add. */
-        plan_partitions_build(cases[i].g, z, zone_first_at(z, seconds_of("2024-01-01", 0, 0)), zone_first_at(z, seconds_of("2024-01-01", 1, 0)), &p);
+        plan_partitions_build(cases[i].g, z, zone_first_at(z, seconds_of("2024-01-01", 0, 0)),
+                              zone_first_at(z, seconds_of("2024-01-01", 1, 0)), &p);
         cr_expect_eq(p.n, 1);
         plan_partitions_done(&p);
     }
@@ -337,11 +349,16 @@ Test(plan_partition, set_back_over_midnight)
 
 Test(plan_partition, contained)
 {
-    struct plan_partitions year = table(PLAN_DAY, "Europe/Berlin", "2024-01-01", "2025-01-01"), part = table(PLAN_DAY, "Europe/Berlin", "2024-01-06", "2024-01-16"),
-                           months = table(PLAN_MONTH, "Europe/Berlin", "2023-12-01", "2025-01-01"), hours = table(PLAN_HOUR, "Europe/Berlin", "2024-01-01", "2025-01-01"),
+    struct plan_partitions year = table(PLAN_DAY, "Europe/Berlin", "2024-01-01", "2025-01-01"),
+                                  part = table(PLAN_DAY, "Europe/Berlin", "2024-01-06", "2024-01-16"),
+                           months = table(PLAN_MONTH, "Europe/Berlin", "2023-12-01", "2025-01-01"),
+                                    hours = table(PLAN_HOUR, "Europe/Berlin", "2024-01-01", "2025-01-01"),
                            weeks = table(PLAN_WEEK, "Europe/Berlin", "2024-01-01", "2024-12-30");
-    const struct { const struct plan_partitions *coarse; const char *key; const struct plan_partitions *fine; const char *first; uint32_t n; } cases[] = {
-        {&months, "2024-01", &year, "2024-01-01", 31}, {&months, "2024-02", &year, "2024-02-01", 29}, {&months, "2024-12", &year, "2024-12-01", 31},
+    const struct {
+        const struct plan_partitions *coarse; const char *key; const struct plan_partitions *fine; const char *first; uint32_t n;
+    } cases[] = {
+        {&months, "2024-01", &year, "2024-01-01", 31}, {&months, "2024-02", &year, "2024-02-01", 29},
+        {&months, "2024-12", &year, "2024-12-01", 31},
         {&months, "2024-01", &part, "2024-01-06", 10}, {&months, "2024-02", &part, NULL, 0},          {&months, "2023-12", &year, NULL, 0},
         {&year, "2024-03-31", &hours, "2024-03-31T00+01:00", 23},  {&year, "2024-10-27", &hours, "2024-10-27T00+02:00", 25},
         {&months, "2024-10", &hours, "2024-10-01T00+02:00", 745},  {&weeks, "2024-W13", &hours, "2024-03-25T00+01:00", 167},
@@ -386,7 +403,8 @@ Test(plan_partition, inverse)
                         cr_assert(b.start_s[j] >= a.start_s[i] && b.start_s[j + 1] <= a.start_s[i + 1], "one lies in the other whole");
                     }
                 }
-                cr_expect_eq(counted, b.n, "%s, %s in %s: %u of %u", zones[k], plan_grain_name(fine), plan_grain_name(coarse), counted, b.n);
+                cr_expect_eq(counted, b.n, "%s, %s in %s: %u of %u", zones[k], plan_grain_name(fine), plan_grain_name(coarse), counted,
+                             b.n);
                 plan_partitions_done(&b);
             }
             plan_partitions_done(&a);

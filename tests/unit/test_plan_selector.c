@@ -185,7 +185,8 @@ Test(plan_selector, picks_unions)
         {"fx[2024-01] fx[2024-02..] fx[2024-02]", "fx"},
         {"fx[2024-02] fx", "fx"},
         {"stg_orders[2024-01-01] +stg_orders[2024-01-03] tag:stg[2024-01-03..2024-01-04]",
-         "extract[2024-01-03T00+01:00..2024-01-03T23+01:00] stg_orders[2024-01-01,2024-01-03..2024-01-04] stg_items[2024-01-03..2024-01-04]"},
+         "extract[2024-01-03T00+01:00..2024-01-03T23+01:00] stg_orders[2024-01-01,2024-01-03..2024-01-04] "
+         "stg_items[2024-01-03..2024-01-04]"},
     };
     expect_picked(cases, sizeof cases / sizeof *cases);
 }

@@ -81,11 +81,12 @@ Test(plan_spec, sql)
 Test(plan_spec, checks)
 {
     static const struct { const char *name, *key, *wanted; } cases[] = {
-        {"row_count", "severity", "\"halt\""}, {"row_count", "min", "1"}, {"row_count", "max", "100"}, {"row_count", "within", "{\"ratio\":0.01}"},
+        {"row_count", "severity", "\"halt\""}, {"row_count", "min", "1"}, {"row_count", "max", "100"},
+        {"row_count", "within", "{\"ratio\":0.01}"},
         {"row_count", "dataset", "\"stg.orders\""}, {"row_count", "table", "\"staging.orders\""},
         {"row_count", "partition_column", "\"order_date\""}, {"row_count", "timeout_ms", NULL}, {"row_count", "sample", NULL},
-        {"row_count", "ratio_to", "[{\"t\":\"text\",\"v\":\"select count(*) from \"},{\"t\":\"ident\",\"v\":\"raw\"},{\"t\":\"text\",\"v\":\".\"},"
-         "{\"t\":\"ident\",\"v\":\"orders\"},{\"t\":\"text\",\"v\":\" where d = \"},{\"t\":\"date\",\"v\":\"2024-01-01\"}]"},
+        {"row_count", "ratio_to", "[{\"t\":\"text\",\"v\":\"select count(*) from \"},{\"t\":\"ident\",\"v\":\"raw\"},{\"t\":\"text\","
+         "\"v\":\".\"},{\"t\":\"ident\",\"v\":\"orders\"},{\"t\":\"text\",\"v\":\" where d = \"},{\"t\":\"date\",\"v\":\"2024-01-01\"}]"},
         {"not_null", "columns", "[\"order_id\",\"order_date\"]"}, {"amounts", "kind", "\"not_null\""}, {"amounts", "severity", "\"warn\""},
         {"amounts", "sample", "0.125"}, {"amounts", "timeout_ms", "30000"}, {"unique", "columns", "[\"order_id\"]"},
         {"unique-2", "severity", "\"error\""}, {"accepted_values", "column", "\"state\""},
@@ -115,14 +116,15 @@ Test(plan_spec, bounds)
 {
     static const struct { const char *partitions; uint32_t index; const char *wanted; } cases[] = {
         {"{grain: day, from: 2024-03-30, to: 2024-04-01, timezone: Europe/Berlin}", 1,
-         "{\"grain\":\"day\",\"key\":\"2024-03-31\",\"start\":\"2024-03-31\",\"end\":\"2024-04-01\",\"start_at\":\"2024-03-31T00:00:00+01:00\","
-         "\"end_at\":\"2024-04-01T00:00:00+02:00\"}"},
+         "{\"grain\":\"day\",\"key\":\"2024-03-31\",\"start\":\"2024-03-31\",\"end\":\"2024-04-01\","
+         "\"start_at\":\"2024-03-31T00:00:00+01:00\",\"end_at\":\"2024-04-01T00:00:00+02:00\"}"},
         {"{grain: hour, from: 2024-10-27, to: 2024-10-27, timezone: Europe/Berlin}", 2,
-         "{\"grain\":\"hour\",\"key\":\"2024-10-27T02+02:00\",\"start\":\"2024-10-27T02:00:00+02:00\",\"end\":\"2024-10-27T03:00:00+02:00\","
-         "\"start_at\":\"2024-10-27T02:00:00+02:00\",\"end_at\":\"2024-10-27T02:00:00+01:00\",\"ambiguous\":true}"},
+         "{\"grain\":\"hour\",\"key\":\"2024-10-27T02+02:00\",\"start\":\"2024-10-27T02:00:00+02:00\","
+         "\"end\":\"2024-10-27T03:00:00+02:00\",\"start_at\":\"2024-10-27T02:00:00+02:00\","
+         "\"end_at\":\"2024-10-27T02:00:00+01:00\",\"ambiguous\":true}"},
         {"{grain: month, from: 2024-01, to: 2024-02}", 1,
-         "{\"grain\":\"month\",\"key\":\"2024-02\",\"start\":\"2024-02-01\",\"end\":\"2024-03-01\",\"start_at\":\"2024-02-01T00:00:00+00:00\","
-         "\"end_at\":\"2024-03-01T00:00:00+00:00\"}"},
+         "{\"grain\":\"month\",\"key\":\"2024-02\",\"start\":\"2024-02-01\",\"end\":\"2024-03-01\","
+         "\"start_at\":\"2024-02-01T00:00:00+00:00\",\"end_at\":\"2024-03-01T00:00:00+00:00\"}"},
         {"{grain: none}", 0, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -149,7 +151,8 @@ Test(plan_spec, swap_and_warehouse)
     expect(j, "publish", "\"swap\"");
     expect(j, "bounds", NULL);
     const json_t *pieces = json_object_get(j, "pieces");
-    BF_AUTO_FREE char *staged = json_dumps(json_array_get(pieces, 1), JSON_COMPACT), *quoted = json_dumps(json_array_get(pieces, 3), JSON_COMPACT);
+    BF_AUTO_FREE char *staged = json_dumps(json_array_get(pieces, 1), JSON_COMPACT),
+                                *quoted = json_dumps(json_array_get(pieces, 3), JSON_COMPACT);
     cr_expect_str_eq(staged, "{\"t\":\"staged\",\"v\":\"m.a\"}");
     cr_expect_str_eq(quoted, "{\"t\":\"staged\",\"v\":\"mart.b\"}");
     expect(check_of(j, "sql"), "pieces", "[{\"t\":\"text\",\"v\":\"select * from \"},{\"t\":\"staged\",\"v\":\"mart.b\"}]");
@@ -173,10 +176,12 @@ Test(plan_spec, http)
     expect(post, "content_type", "\"application/json\"");
     expect(post, "expect", "[\"201\",\"2xx\"]");
     expect(post, "poll", "{\"url\":\"https://example.org/jobs/b1%2Fx%2Fy%2F1\",\"every_ms\":5000,\"timeout_ms\":3600000,"
-                         "\"until\":{\"pointer\":\"/state\",\"equals\":[\"done\",2]},\"failed\":{\"pointer\":\"/state\",\"equals\":[\"failed\"]}}");
+                         "\"until\":{\"pointer\":\"/state\",\"equals\":[\"done\",2]},"
+                         "\"failed\":{\"pointer\":\"/state\",\"equals\":[\"failed\"]}}");
     json_t *body = json_loads(json_string_value(json_object_get(post, "body")), 0, NULL);
     BF_AUTO_FREE char *sent = json_dumps(body, JSON_COMPACT);
-    cr_expect_str_eq(sent, "{\"day\":\"2024-01-01\",\"list\":[\"a \\\"b\\\"\",{\"x\":\"Köln & Bonn\"}],\"n\":3,\"none\":null,\"on\":true,\"text\":\"3\"}");
+    cr_expect_str_eq(sent, "{\"day\":\"2024-01-01\",\"list\":[\"a \\\"b\\\"\",{\"x\":\"Köln & Bonn\"}],\"n\":3,"
+                           "\"none\":null,\"on\":true,\"text\":\"3\"}");
     expect(text, "headers", "{\"content-type\":\"text/csv\"}");
     expect(text, "content_type", NULL);
     expect(text, "body", "\"a,2024-01-02\"");
@@ -194,8 +199,8 @@ Test(plan_spec, values_stay_values)
     static const struct plan_param evil = {"x", "\",\"a\":\"\\u0000\n${secret:k}/../?&#%41\x01é"};
     const struct plan_options o = {.params = &evil, .n_params = 1};
     struct compiled c;
-    compiled_init(&c, HEAD "params: {x: y}\nsteps:\n  a: {http: {method: PUT, url: \"https://h/{{ params.x }}/z\", body: {k: \"<{{ params.x }}>\"},\n"
-                      "    headers: {A: \"Bearer ${secret:k}\", B: c}}}\n");
+    compiled_init(&c, HEAD "params: {x: y}\nsteps:\n  a: {http: {method: PUT, url: \"https://h/{{ params.x }}/z\", body: {k: \"<{{ "
+                      "params.x }}>\"},\n    headers: {A: \"Bearer ${secret:k}\", B: c}}}\n");
     compile(&c, &o);
     cr_assert_not_null(c.plan, "%s", (char *)c.said.data);
     json_t *j = spec_of(c.plan, "a", 0), *body = json_loads(json_string_value(json_object_get(j, "body")), 0, NULL);

@@ -13,8 +13,8 @@ static void note(void *arg, enum sql_finding what, size_t offset, size_t len)
     struct findings *f = arg;
     if (what == SQL_NEXT_STATEMENT)
         return;                                  /* see one_query */
-    bf_buf_printf(&f->said, "%s%s@%zu:%.*s", f->said.len ? " " : "", what == SQL_EXPRESSION_IN_QUOTES ? "quoted" : "leaves", offset, (int)len,
-                  f->text + offset);
+    bf_buf_printf(&f->said, "%s%s@%zu:%.*s", f->said.len ? " " : "", what == SQL_EXPRESSION_IN_QUOTES ? "quoted" : "leaves", offset,
+                  (int)len, f->text + offset);
 }
 
 static void expect(const char *text, const char *wanted)
@@ -75,7 +75,8 @@ Test(plan_sql_scan, right_somewhere)
         "create event e on schedule every 1 day do begin delete from t; start transaction; commit; end",
         "alter event e do begin delete from t; begin select 1; end; end",
         "create or replace package p as procedure a; begin null; end; end",
-        "create definer=`a_user_with_a_long_name_for_the_application_that_owns_it`@`host.example.org` procedure p() begin select 1; begin end; end",
+        "create definer=`a_user_with_a_long_name_for_the_application_that_owns_it`@`host.example.org` procedure p() "
+        "begin select 1; begin end; end",
         "create /* table; */ function f() returns int begin begin return 1; end; commit; end",
     };
     expect_nothing(cases, sizeof cases / sizeof *cases);

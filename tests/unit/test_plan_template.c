@@ -118,7 +118,8 @@ Test(plan_template, rendered)
         expect_rendered(days[i][0], PLAN_DAY, "UTC", "2024-01-31", days[i][1]);
     expect_rendered("{{ partition.start }}..{{ partition.end }}", PLAN_MONTH, "UTC", "2024-02", "2024-02-01..2024-03-01");
     expect_rendered("{{ partition.month }} {{ partition.key }} {{ partition.index }}", PLAN_MONTH, "UTC", "2024-02", "2024-02 2024-02 1");
-    expect_rendered("{{ partition.week }} {{ partition.start }}..{{ partition.end }}", PLAN_WEEK, "UTC", "2024-W09", "2024-W09 2024-02-26..2024-03-04");
+    expect_rendered("{{ partition.week }} {{ partition.start }}..{{ partition.end }}", PLAN_WEEK, "UTC", "2024-W09",
+                    "2024-W09 2024-02-26..2024-03-04");
 }
 
 /* Hours keep their own offset at both ends, also where the clock changes behind them. */
@@ -135,7 +136,8 @@ Test(plan_template, rendered_hours)
     for (size_t i = 0; i < sizeof hours / sizeof *hours; i++)
         expect_rendered(hours[i][1], PLAN_HOUR, "Europe/Berlin", hours[i][0], hours[i][2]);
     /* Its offset was -00:44:30. */
-    expect_rendered_in(-63158400, -63072000, "{{ partition.start }}", PLAN_HOUR, "Africa/Monrovia", "1968-01-01T00-00:44:30", "1968-01-01T00:00:30-00:44");
+    expect_rendered_in(-63158400, -63072000, "{{ partition.start }}", PLAN_HOUR, "Africa/Monrovia", "1968-01-01T00-00:44:30",
+                       "1968-01-01T00:00:30-00:44");
     expect_rendered("{{ partition.start }}", PLAN_HOUR, "America/St_Johns", "2024-01-01T00-03:30", "2024-01-01T00:00:00-03:30");
 }
 

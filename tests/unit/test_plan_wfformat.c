@@ -8,7 +8,8 @@
 #include "plan/import.h"
 #include "test_plan_support.h"
 
-#define DOC(spec, exec) "{\"schemaVersion\":\"1.5\",\"workflow\":{\"specification\":{\"tasks\":[" spec "]},\"execution\":{\"tasks\":[" exec "]}}}"
+#define DOC(spec, exec) "{\"schemaVersion\":\"1.5\",\"workflow\":{\"specification\":{\"tasks\":[" spec "]}," \
+                        "\"execution\":{\"tasks\":[" exec "]}}}"
 #define A "{\"id\":\"a\",\"parents\":[]}"
 
 static char *import(const char *json, double scale, struct bf_error *err)
@@ -25,8 +26,10 @@ static char *import(const char *json, double scale, struct bf_error *err)
 Test(plan_wfformat, small)
 {
     struct bf_error err = {0};
-    BF_AUTO_FREE char *yaml = import(DOC(A ",{\"id\":\"b:1\",\"parents\":[\"a\",\"a\"]},{\"id\":\"b_1\",\"parents\":[\"b:1\"]},{\"id\":\"null\",\"parents\":[\"b_1\",\"a\"]}",
-                                     "{\"id\":\"a\",\"runtimeInSeconds\":2.5},{\"id\":\"b:1\",\"runtimeInSeconds\":0},{\"id\":\"b_1\",\"runtimeInSeconds\":120}"), 0.5, &err);
+    BF_AUTO_FREE char *yaml = import(DOC(A ",{\"id\":\"b:1\",\"parents\":[\"a\",\"a\"]},{\"id\":\"b_1\",\"parents\":[\"b:1\"]},"
+                                           "{\"id\":\"null\",\"parents\":[\"b_1\",\"a\"]}",
+                                     "{\"id\":\"a\",\"runtimeInSeconds\":2.5},{\"id\":\"b:1\",\"runtimeInSeconds\":0},"
+                                     "{\"id\":\"b_1\",\"runtimeInSeconds\":120}"), 0.5, &err);
     cr_assert_not_null(yaml, "%s", err.text);
     cr_expect_str_eq(yaml, "# Tasks without a measured run time, which sleep 0: 1\napiVersion: backfill/v1\nkind: Plan\nname: wf\n"
                            "description: Imported from WfFormat 1.5, times 0.5.\nsteps:\n"
@@ -50,7 +53,8 @@ Test(plan_wfformat, names)
         bf_buf_printf(&spec, "{\"id\":\"%s\"},", ids[i]);
     for (char last = 'x'; last <= 'z'; last++)
         bf_buf_printf(&spec, "%s{\"id\":\"%0200d%c\",\"parents\":[\"-\"]}", last == 'x' ? "" : ",", 0, last);
-    BF_AUTO_FREE char *json = bf_xasprintf("{\"schemaVersion\":\"1.5\",\"workflow\":{\"specification\":{\"tasks\":[%s]}}}", bf_buf_cstr(&spec));
+    BF_AUTO_FREE char *json = bf_xasprintf("{\"schemaVersion\":\"1.5\",\"workflow\":{\"specification\":{\"tasks\":[%s]}}}",
+                                           bf_buf_cstr(&spec));
     BF_AUTO_FREE char *yaml = import(json, 1, &err);
     cr_assert_not_null(yaml, "%s", err.text);
     struct compiled c = compile_text(yaml);

@@ -142,8 +142,10 @@ Test(plan_zone, rules)
         {"AAA0BBB,M2.1.0/0,365/0", "2024-12-30", 22, 59, HOUR_S},         {"AAA0BBB,M2.1.0/0,365/0", "2024-12-30", 23, 0, 0},
         {"AAA0BBB,M2.1.0/0,365/0", "2024-12-31", 0, 0, 0},
         /* Times before the day and days after it; 50 h after Thursday 24 October is Saturday 2:00. */
-        {"<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2024-03-31", 0, 59, -2 * HOUR_S}, {"<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2024-03-31", 1, 0, -1 * HOUR_S},
-        {"EET-2EEST,M3.4.4/50,M10.4.4/50", "2024-10-25", 22, 59, 3 * HOUR_S},  {"EET-2EEST,M3.4.4/50,M10.4.4/50", "2024-10-25", 23, 0, 2 * HOUR_S},
+        {"<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2024-03-31", 0, 59, -2 * HOUR_S}, {"<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "2024-03-31", 1, 0,
+                                                                                -1 * HOUR_S},
+        {"EET-2EEST,M3.4.4/50,M10.4.4/50", "2024-10-25", 22, 59, 3 * HOUR_S},  {"EET-2EEST,M3.4.4/50,M10.4.4/50", "2024-10-25", 23, 0,
+                                                                                2 * HOUR_S},
         {"EET-2EEST,M3.4.4/50,M10.4.4/50", "2024-10-26", 0, 0, 2 * HOUR_S},
         {"AAA0BBB,J1/-167,J100/0", "2023-12-25", 0, 59, 0},               {"AAA0BBB,J1/-167,J100/0", "2023-12-25", 1, 0, HOUR_S},
         {"AAA0BBB,J100/0,J365/167", "2024-01-06", 21, 59, HOUR_S},        {"AAA0BBB,J100/0,J365/167", "2024-01-06", 22, 0, 0},
@@ -158,7 +160,8 @@ Test(plan_zone, rules)
         struct zone *z = footer_zone(cases[i].footer, &err);
         cr_assert(z, "%s: %s", cases[i].footer, err.text);
         struct zone_span s = zone_span_at(z, seconds_of(cases[i].date, cases[i].hour, cases[i].minute));
-        cr_expect_eq(s.offset_s, cases[i].offset_s, "%s at %s %d:%02d: %d", cases[i].footer, cases[i].date, cases[i].hour, cases[i].minute, s.offset_s);
+        cr_expect_eq(s.offset_s, cases[i].offset_s, "%s at %s %d:%02d: %d", cases[i].footer, cases[i].date, cases[i].hour, cases[i].minute,
+                     s.offset_s);
         zone_check_spans(z, INT64_MIN, seconds_of("3000-01-01", 0, 0));
         zone_free(z);
     }
@@ -179,8 +182,10 @@ Test(plan_zone, rules_refused)
     static const char *const footers[] = {
         "U0", "UT0", "UTC", "UTC25", "UTC0:60", "UTC0:", "UTC0x", " UTC0", "UTC0 ", "<+03-3", "<>3", "<+3>", "5", "EST5EDT", "EST5EDT,",
         "EST5EDT,M3.2.0", "EST5EDT,M3.2.0,", "EST5EDT,M13.2.0,M11.1.0", "EST5EDT,M3.6.0,M11.1.0", "EST5EDT,M3.0.0,M11.1.0",
-        "EST5EDT,M3.2.7,M11.1.0", "EST5EDT,M3.2,M11.1.0", "EST5EDT,J0,J100", "EST5EDT,J366,J100", "EST5EDT,366,100", "EST5EDT,M3.2.0/168,M11.1.0",
-        "EST5EDT,M3.2.0/-168,M11.1.0", "EST5EDT,M3.2.0,M11.1.0/", "EST5EDT,M3.2.0,M11.1.0,", "EST5,M3.2.0,M11.1.0", "EST5EDT4x,M3.2.0,M11.1.0",
+        "EST5EDT,M3.2.7,M11.1.0", "EST5EDT,M3.2,M11.1.0", "EST5EDT,J0,J100", "EST5EDT,J366,J100", "EST5EDT,366,100",
+        "EST5EDT,M3.2.0/168,M11.1.0",
+        "EST5EDT,M3.2.0/-168,M11.1.0", "EST5EDT,M3.2.0,M11.1.0/", "EST5EDT,M3.2.0,M11.1.0,", "EST5,M3.2.0,M11.1.0",
+        "EST5EDT4x,M3.2.0,M11.1.0",
         "EST5EDT,0001,J100", "EST99999999999EDT", "AAA0BBB,J100/0,J100/1:30",
     };
     for (size_t i = 0; i < sizeof footers / sizeof *footers; i++) {
@@ -195,7 +200,8 @@ Test(plan_zone, rules_refused)
 /* Before the first transition type 0 holds, after the last one the footer, without a footer the last type. */
 Test(plan_zone, transitions)
 {
-    struct tzif t = {.version = '2', .n_times = 3, .n_types = 3, .times = {-100000, 0, 500000}, .indices = {1, 1, 2}, .offsets = {60, 120, 180}, .footer = ""};
+    struct tzif t = {.version = '2', .n_times = 3, .n_types = 3, .times = {-100000, 0, 500000}, .indices = {1, 1, 2},
+                     .offsets = {60, 120, 180}, .footer = ""};
     for (int form = 0; form < 3; form++) {
         static const char versions[] = {'\0', '2', '3'};
         static const char *const footers[] = {"", "", "ABC-2"};
@@ -235,7 +241,8 @@ Test(plan_zone, version_1)
 
 Test(plan_zone, files_refused)
 {
-    static const struct tzif good = {.version = '2', .n_times = 2, .n_types = 2, .times = {0, 5000000}, .indices = {1, 0}, .offsets = {0, HOUR_S}, .footer = "UTC0"};
+    static const struct tzif good = {.version = '2', .n_times = 2, .n_types = 2, .times = {0, 5000000}, .indices = {1, 0},
+                                     .offsets = {0, HOUR_S}, .footer = "UTC0"};
     enum { V2 = 44 + 2 * 5 + 2 * 6 + 4 };                  /* where the second header begins */
     static const struct { size_t at; uint8_t byte; const char *said; } cases[] = {
         {0, 'X', "does not begin"}, {4, '1', "version"}, {V2, 'X', "does not begin"}, {V2 + 4, 'x', "version"},
@@ -268,7 +275,8 @@ Test(plan_zone, contents_refused)
         {{.version = '\0', .n_types = 0}, "no local time type"},
         {{.version = '2', .n_times = 2, .n_types = 1, .times = {7, 7}, .footer = ""}, "out of order"},
         {{.version = '2', .n_times = 2, .n_types = 1, .times = {7, 6}, .footer = ""}, "out of order"},
-        {{.version = '2', .n_times = 2, .n_types = 2, .times = {0, 3599}, .indices = {1, 0}, .offsets = {0, 60}, .footer = ""}, "twice within an hour"},
+        {{.version = '2', .n_times = 2, .n_types = 2, .times = {0, 3599}, .indices = {1, 0}, .offsets = {0, 60}, .footer = ""},
+         "twice within an hour"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_error err = {0};

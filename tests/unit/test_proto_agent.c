@@ -176,7 +176,8 @@ static struct step_ref same_refs[] = {{"odbc", "a"}, {"odbc", "b"}}, nameless_re
 static void spec_of(struct agent_msg *m, enum step_kind kind, const char *spec, struct step_ref *refs, size_t n)
 {
     m->n_assignments = 1;
-    m->assignments[0] = (struct assignment){.kind = kind, .argv = (const char *[]){"true"}, .n_argv = 1, .spec = spec, .refs = refs, .n_refs = n};
+    m->assignments[0] = (struct assignment){.kind = kind, .argv = (const char *[]){"true"}, .n_argv = 1, .spec = spec, .refs = refs,
+                                            .n_refs = n};
 }
 static void no_argv(struct agent_msg *m) { spec_of(m, STEP_RUN, "", NULL, 0); m->assignments[0].n_argv = 0; }
 static void no_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "", NULL, 0); }
@@ -277,7 +278,8 @@ Test(proto_agent, counts_are_bounded)
         argv[i] = "";
     for (size_t i = 0; i < sizeof env / sizeof *env; i++)
         env[i] = (struct step_env){"A", ""};
-    const struct { const char *name; enum agent_msg_kind kind; size_t n_held, n_labels, n_argv, n_env, spec, n_refs; enum bf_rc rc; } cases[] = {
+    const struct { const char *name; enum agent_msg_kind kind; size_t n_held, n_labels, n_argv, n_env, spec,
+                   n_refs; enum bf_rc rc; } cases[] = {
         {"most held", AGENT_HELLO, MANY - 1, 64, 1, 0, 0, 0, BF_OK},
         {"one more held", AGENT_HELLO, MANY, 64, 1, 0, 0, 0, BF_LIMIT},
         {"one more label", AGENT_HELLO, 0, 65, 1, 0, 0, 0, BF_LIMIT},

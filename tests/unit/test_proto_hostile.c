@@ -200,9 +200,11 @@ Test(proto_hostile, turns)
 }
 
 /* Requests: a list is counted before anything is kept of it. */
-static void many_selectors(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef", 16); put_numbers(b, 2, 1); put_repeated(b, 20, 65, "", 0); }
+static void many_selectors(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef",
+                                                            16); put_numbers(b, 2, 1); put_repeated(b, 20, 65, "", 0); }
 static void flood_of_selectors(struct bf_buf *b) { put_repeated(b, 20, 300000, "", 0); }
-static void selector_with_nul(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef", 16); put_numbers(b, 2, 1); put_repeated(b, 20, 1, "a\0b", 3); }
+static void selector_with_nul(struct bf_buf *b) { put_repeated(b, 1, 1, "0123456789abcdef",
+                                                               16); put_numbers(b, 2, 1); put_repeated(b, 20, 1, "a\0b", 3); }
 
 Test(proto_hostile, requests)
 {

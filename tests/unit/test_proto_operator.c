@@ -58,7 +58,13 @@ static void big_log_page(struct op_request *m) { m->verb = OP_LOGS; m->page_limi
 static void big_plan_page(struct op_request *m) { m->verb = OP_PLAN_GET; m->page_limit = OP_PLAN_CHUNK_BYTES + 1; }
 static void no_class(struct op_request *m) { m->verb = OP_PRIORITY; m->priority = 0; }
 static void bad_class(struct op_request *m) { m->priority = (enum op_priority)5; }
-static void dry_drain(struct op_request *m) { m->verb = OP_AGENT_DRAIN; m->dry_run = true; m->queue = false; m->reprocess = OP_REPROCESS_ALL; }
+static void dry_drain(struct op_request *m)
+{
+    m->verb = OP_AGENT_DRAIN;
+    m->dry_run = true;
+    m->queue = false;
+    m->reprocess = OP_REPROCESS_ALL;
+}
 static void queued_pause(struct op_request *m) { m->verb = OP_PAUSE; m->dry_run = false; }
 static void bad_reprocess(struct op_request *m) { m->reprocess = (enum op_reprocess)3; }
 static void bad_verb(struct op_request *m) { m->verb = 30; }

@@ -58,7 +58,8 @@ static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error
         details[i] = details_for_store(&c->details[i]);
     const struct store_write write = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = &plan, .n_plans = c->n_plans,
                                       .checkpoint_begin = c->checkpoint_begin, .checkpoint_seq = c->checkpoint_seq, .chunks = chunks,
-                                      .n_chunks = c->n_chunks, .checkpoint_end = c->checkpoint_end, .details = details, .n_details = c->n_details};
+                                      .n_chunks = c->n_chunks, .checkpoint_end = c->checkpoint_end, .details = details,
+                                      .n_details = c->n_details};
     return store_commit(w->store, &write, err);
 }
 
@@ -153,8 +154,8 @@ static void expect_all_done(const struct store_options *o, uint32_t slots, size_
     unsigned low = 0;
     uint32_t random = 1;
     world_init(&w, o, slots);
-    create(&w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: hour, from: 2024-01-01T00, to: 2024-04-30T23}\nsteps:\n  a:\n"
-               "    run: [echo]\n");
+    create(&w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: hour, from: 2024-01-01T00, to: 2024-04-30T23}\nsteps:\n  "
+               "a:\n    run: [echo]\n");
     for (turn(&w, o->max_bytes); w.grants < 2904 || w.n_held > 0;) {
         random = random * 1664525u + 1013904223u;
         report(&w, 1 + (random >> 24) % slots, least + (random >> 8) % (OUTCOME_DETAILS_MAX - least + 1));

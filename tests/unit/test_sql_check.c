@@ -23,9 +23,9 @@ Test(sql_check, every_kind_is_read)
 {
     struct sql_checks c = {0};
     struct bf_error err = {0};
-    const char *json = "[{" HEAD "\"row_count\",\"min\":1,\"max\":9,\"ratio_to\":[{\"t\":\"text\",\"v\":\"select 1\"}],\"within\":{\"ratio\":0.0001}},"
-                       "{" HEAD "\"not_null\",\"columns\":[\"a\",\"b\"],\"partition_column\":\"p\",\"timeout_ms\":5,\"sample\":0.25},"
-                       "{" HEAD "\"unique\",\"columns\":[\"a\"]},"
+    const char *json = "[{" HEAD "\"row_count\",\"min\":1,\"max\":9,\"ratio_to\":[{\"t\":\"text\",\"v\":\"select "
+                       "1\"}],\"within\":{\"ratio\":0.0001}},{" HEAD "\"not_null\",\"columns\":[\"a\",\"b\"],\"partition_column\":\"p\","
+                       "\"timeout_ms\":5,\"sample\":0.25},{" HEAD "\"unique\",\"columns\":[\"a\"]},"
                        "{" HEAD "\"accepted_values\",\"column\":\"a\",\"values\":[\"x\",1,2.5,true]},"
                        "{" HEAD "\"relationships\",\"column\":\"a\",\"to_table\":\"s.u\",\"field\":\"f\"},"
                        "{" HEAD "\"freshness\",\"column\":\"a\",\"max_age_ms\":1000},"
@@ -76,7 +76,8 @@ Test(sql_check, what_is_wrong_is_named)
         {"[{" HEAD "\"accepted_values\",\"column\":\"a\",\"values\":[null]}]", "texts, numbers or booleans"},
         {"[{" HEAD "\"schema\",\"columns_types\":{}}]", "columns and their types"},
         {"[{" HEAD "\"schema\",\"columns_types\":{\"a\":1}}]", "columns and their types"},
-        {"[{\"name\":\"n\",\"severity\":\"fatal\",\"dataset\":\"d\",\"table\":\"t\",\"kind\":\"unique\",\"columns\":[\"a\"]}]", "warn, error or halt"},
+        {"[{\"name\":\"n\",\"severity\":\"fatal\",\"dataset\":\"d\",\"table\":\"t\",\"kind\":\"unique\",\"columns\":[\"a\"]}]",
+         "warn, error or halt"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sql_checks c = {0};
@@ -96,7 +97,8 @@ static enum bf_rc parse_bounds(const char *json, struct sql_bounds *ret, struct 
     return rc;
 }
 
-#define DAY "{\"grain\":\"day\",\"key\":\"2024-03-31\",\"start\":\"2024-03-31\",\"end\":\"2024-04-01\",\"start_at\":\"2024-03-31T00:00:00+01:00\"," \
+#define DAY "{\"grain\":\"day\",\"key\":\"2024-03-31\",\"start\":\"2024-03-31\",\"end\":\"2024-04-01\"," \
+            "\"start_at\":\"2024-03-31T00:00:00+01:00\"," \
             "\"end_at\":\"2024-04-01T00:00:00+02:00\"}"
 #define FIRST_OF_TWO "{\"grain\":\"hour\",\"key\":\"2024-10-27T02+02:00\",\"start_at\":\"2024-10-27T02:00:00+02:00\"," \
                      "\"end_at\":\"2024-10-27T02:00:00+01:00\"}"
@@ -112,7 +114,8 @@ Test(sql_check, bounds)
     cr_assert_eq(parse_bounds(FIRST_OF_TWO, &b, &err), BF_OK, "%s", err.text);
     cr_expect(b.twice);
     static const char *const bad[] = {
-        "[]", "{}", "{\"grain\":\"year\",\"key\":\"2024\"}", "{\"grain\":\"hour\",\"key\":\"k\",\"start_at\":\"2024-01-01T00:00:00Z\",\"end_at\":\"x\"}",
+        "[]", "{}", "{\"grain\":\"year\",\"key\":\"2024\"}",
+            "{\"grain\":\"hour\",\"key\":\"k\",\"start_at\":\"2024-01-01T00:00:00Z\",\"end_at\":\"x\"}",
         "{\"grain\":\"hour\",\"key\":\"k\",\"start_at\":\"2024-01-01T01:00:00+00:00\",\"end_at\":\"2024-01-01T01:00:00+00:00\"}",
         "{\"grain\":\"day\",\"key\":\"k\",\"start_at\":\"2024-01-01T01:00:00+00:00\",\"end_at\":\"2024-01-02T01:00:00+00:00\"}",
         "{\"grain\":\"hour\",\"key\":\"k\",\"zone\":\"x\"}",
@@ -163,7 +166,8 @@ Test(sql_check, types_by_dialect)
         struct check_type wanted, found;
         check_type_parse(check_dialect_find(cases[i].dbms), cases[i].wanted, &wanted);
         check_type_parse(check_dialect_find(cases[i].dbms), cases[i].found, &found);
-        cr_expect_eq(check_type_meets(&wanted, &found), cases[i].meets, "%s: %s against %s", cases[i].dbms, cases[i].wanted, cases[i].found);
+        cr_expect_eq(check_type_meets(&wanted, &found), cases[i].meets, "%s: %s against %s", cases[i].dbms, cases[i].wanted,
+                     cases[i].found);
     }
 }
 
@@ -202,7 +206,8 @@ Test(sql_check, conditions_by_type)
                               "\"start_at\":\"2024-02-01T00:00:00-05:30\",\"end_at\":\"2024-03-01T00:00:00-05:30\"}", &month, &err), BF_OK);
     const struct { const char *dbms; enum column_class class; const struct sql_bounds *bounds; const char *sql; } cases[] = {
         {"PostgreSQL", COLUMN_DATE, &day, "(bf_t.\"at\" >= date '2024-03-31' and bf_t.\"at\" < date '2024-04-01')"},
-        {"PostgreSQL", COLUMN_WALL, &day, "(bf_t.\"at\" >= timestamp '2024-03-31 00:00:00' and bf_t.\"at\" < timestamp '2024-04-01 00:00:00')"},
+        {"PostgreSQL", COLUMN_WALL, &day, "(bf_t.\"at\" >= timestamp '2024-03-31 00:00:00' and bf_t.\"at\" < "
+                                          "timestamp '2024-04-01 00:00:00')"},
         {"PostgreSQL", COLUMN_INSTANT, &day, "(bf_t.\"at\" >= timestamp with time zone '2024-03-31 00:00:00+01:00' and "
                                              "bf_t.\"at\" < timestamp with time zone '2024-04-01 00:00:00+02:00')"},
         {"PostgreSQL", COLUMN_INSTANT, &month, "(bf_t.\"at\" >= timestamp with time zone '2024-02-01 00:00:00-05:30' and "
@@ -210,7 +215,8 @@ Test(sql_check, conditions_by_type)
         {"MariaDB", COLUMN_DATE, &month, "(bf_t.\"at\" >= date '2024-02-01' and bf_t.\"at\" < date '2024-03-01')"},
         {"MariaDB", COLUMN_INSTANT, &day, "(bf_t.\"at\" >= from_unixtime(1711753200) and bf_t.\"at\" < from_unixtime(1712008800) and "
                                           "unix_timestamp(bf_t.\"at\") >= 1711839600 and unix_timestamp(bf_t.\"at\") < 1711922400)"},
-        {"Other", COLUMN_WALL, &month, "(bf_t.\"at\" >= timestamp '2024-02-01 00:00:00' and bf_t.\"at\" < timestamp '2024-03-01 00:00:00')"},
+        {"Other", COLUMN_WALL, &month, "(bf_t.\"at\" >= timestamp '2024-02-01 00:00:00' and bf_t.\"at\" < "
+                                       "timestamp '2024-03-01 00:00:00')"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture *f = fixture_new(cases[i].dbms, cases[i].class, cases[i].bounds);
@@ -273,7 +279,8 @@ Test(sql_check, lines_are_bounded)
         }
         json_array_append_new(r.offending, row);
     }
-    struct sql_check_results results = {.at = &r, .n = 1, .end = CHECKS_FAILED, .severity = SQL_CHECK_HALT, .text = "check n of d failed: wrong"};
+    struct sql_check_results results = {.at = &r, .n = 1, .end = CHECKS_FAILED, .severity = SQL_CHECK_HALT,
+                                        .text = "check n of d failed: wrong"};
     BF_CLEANUP(bf_buf_free) struct bf_buf b = {0};
     sql_check_report_lines(&results, &b);
     char *newline = strchr(bf_buf_cstr(&b), '\n');

@@ -12,9 +12,11 @@ static struct decimal number(const char *s)
 
 Test(sql_decimal, what_is_a_number)
 {
-    static const char *const good[] = {"0", "-0", "1", "+1", "-12.50", ".5", "5.", "1e3", "1E-05", " 42 ", "123456789012345678901234567890.123456789",
+    static const char *const good[] = {"0", "-0", "1", "+1", "-12.50", ".5", "5.", "1e3", "1E-05", " 42 ",
+                                       "123456789012345678901234567890.123456789",
                                        "1.7976931348623157e+308"};
-    static const char *const bad[] = {"", " ", "-", ".", "e5", "1e", "1e+", "1e401", "NaN", "Infinity", "-inf", "1 2", "1,5", "0x10", "1.2.3", "--1", "t"};
+    static const char *const bad[] = {"", " ", "-", ".", "e5", "1e", "1e+", "1e401", "NaN", "Infinity", "-inf", "1 2", "1,5", "0x10",
+                                      "1.2.3", "--1", "t"};
     struct decimal d;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_expect(decimal_parse(good[i], strlen(good[i]), &d), "%s", good[i]);
@@ -28,7 +30,8 @@ Test(sql_decimal, what_is_a_number)
 
 Test(sql_decimal, order)
 {
-    static const char *const ascending[] = {"-1e400", "-10", "-9.999", "-1.01", "-1", "-0.0000001", "0", "1e-400", "0.1", "0.10000000000000001", "1",
+    static const char *const ascending[] = {"-1e400", "-10", "-9.999", "-1.01", "-1", "-0.0000001", "0", "1e-400", "0.1",
+                                            "0.10000000000000001", "1",
                                             "9007199254740992", "9007199254740993", "1e17", "1e400"};
     size_t n = sizeof ascending / sizeof *ascending;
     for (size_t i = 0; i < n; i++) {
@@ -38,7 +41,8 @@ Test(sql_decimal, order)
             cr_expect_eq((got > 0) - (got < 0), wanted, "%s against %s", ascending[i], ascending[k]);
         }
     }
-    static const char *const equal[][2] = {{"1.50", "1.5"}, {"0", "-0.00"}, {"1e3", "1000"}, {"0012", "12"}, {"+7", "7.000"}, {"1.25e1", "12.5"}};
+    static const char *const equal[][2] = {{"1.50", "1.5"}, {"0", "-0.00"}, {"1e3", "1000"}, {"0012", "12"}, {"+7", "7.000"},
+                                           {"1.25e1", "12.5"}};
     for (size_t i = 0; i < sizeof equal / sizeof *equal; i++) {
         struct decimal a = number(equal[i][0]), b = number(equal[i][1]);
         cr_expect_eq(decimal_compare(&a, &b), 0, "%s against %s", equal[i][0], equal[i][1]);

@@ -51,29 +51,36 @@ Test(sql_guard, postgresql_in_a_transaction)
 {
     REFUSED(&sql_lexis_postgresql, true,
             {"select 1;\ncommit", "statement 2 (line 2): COMMIT is refused in a script with transaction: true"},
-            {"begin", "BEGIN is refused"}, {"start transaction", "START is refused"}, {"end", "END is refused"}, {"abort", "ABORT is refused"},
+            {"begin", "BEGIN is refused"}, {"start transaction", "START is refused"}, {"end", "END is refused"},
+            {"abort", "ABORT is refused"},
             {"rollback prepared 'x'", "ROLLBACK is refused"}, {"savepoint a", "SAVEPOINT"}, {"release a", "RELEASE"},
             {"prepare transaction 'x'", "PREPARE TRANSACTION is refused"}, {"commit /**/ prepared 'x'", "COMMIT is refused"},
             {"set transaction read only", "SET TRANSACTION is refused"}, {"set local transaction read only", "SET TRANSACTION is refused"},
             {"set session characteristics as transaction read only", "SET SESSION CHARACTERISTICS"},
             {"vacuum t", "VACUUM"}, {"create database d", "CREATE or DROP DATABASE"}, {"drop tablespace x", "TABLESPACE"},
             {"alter database d set tablespace x", "ALTER DATABASE SET TABLESPACE"},
-            {"create unique index concurrently i on t (a)", "leave CONCURRENTLY out"}, {"drop index concurrently i", "DROP INDEX CONCURRENTLY"},
+            {"create unique index concurrently i on t (a)", "leave CONCURRENTLY out"},
+            {"drop index concurrently i", "DROP INDEX CONCURRENTLY"},
             {"reindex (verbose) table concurrently t", "REINDEX CONCURRENTLY"}, {"reindex schema s", "REINDEX of a schema"},
-            {"alter system set a = 1", "ALTER SYSTEM"}, {"cluster", "CLUSTER without a table"}, {"cluster (verbose)", "CLUSTER without a table"},
+            {"alter system set a = 1", "ALTER SYSTEM"}, {"cluster", "CLUSTER without a table"},
+            {"cluster (verbose)", "CLUSTER without a table"},
             {"alter table t detach partition p concurrently", "DETACH PARTITION CONCURRENTLY"}, {"create subscription s", "SUBSCRIPTION"});
     ALLOWED(&sql_lexis_postgresql, true,
-            "select 1", "create table t (a int)", "drop table t", "truncate t", "create index i on t (a)", "reindex table t", "cluster t using i",
-            "cluster verbose t", "listen x", "notify x", "lock table t", "call p()", "do $$ begin end $$", "prepare p as select 1", "execute p",
+            "select 1", "create table t (a int)", "drop table t", "truncate t", "create index i on t (a)", "reindex table t",
+            "cluster t using i",
+            "cluster verbose t", "listen x", "notify x", "lock table t", "call p()", "do $$ begin end $$", "prepare p as select 1",
+            "execute p",
             "set local lock_timeout = 1", "set search_path = a", "reset work_mem", "discard temp", "alter database d rename to e",
-            "copy t from '/x'", "create table commit (a int)", "select 'commit'", "alter table t detach partition p", "create index concurrently_i on t (a)");
+            "copy t from '/x'", "create table commit (a int)", "select 'commit'", "alter table t detach partition p",
+            "create index concurrently_i on t (a)");
 }
 
 Test(sql_guard, postgresql_always)
 {
     REFUSED(&sql_lexis_postgresql, false,
             {"set standard_conforming_strings = off", "SET standard_conforming_strings is refused in a script;"},
-            {"set session \"STANDARD_conforming_strings\" to off", "standard_conforming_strings"}, {"reset standard_conforming_strings", "standard"},
+            {"set session \"STANDARD_conforming_strings\" to off", "standard_conforming_strings"},
+            {"reset standard_conforming_strings", "standard"},
             {"select set_config('standard_conforming_strings', 'off', false)", "a change of standard_conforming_strings"},
             {"do $$ begin set standard_conforming_strings = off; end $$", "a change of standard_conforming_strings"},
             {"create function f() returns int set standard_conforming_strings = off language sql as 'select 1'", "a change of"},
@@ -82,31 +89,43 @@ Test(sql_guard, postgresql_always)
             {"set application_name = 'x'", "SET application_name"});
     ALLOWED(&sql_lexis_postgresql, false,
             "set standard_conforming_strings = on", "set standard_conforming_strings to 'on'", "show standard_conforming_strings",
-            "insert into t values ('standard_conforming_strings')", "set client_encoding = 'UTF8'", "set names 'utf8'", "begin", "commit", "vacuum",
+            "insert into t values ('standard_conforming_strings')", "set client_encoding = 'UTF8'", "set names 'utf8'", "begin", "commit",
+            "vacuum",
             "create index concurrently i on t (a)", "select set_config('search_path', '', false)", "create database d");
 }
 
 Test(sql_guard, mariadb_in_a_transaction)
 {
     REFUSED(&sql_lexis_mariadb, true,
-            {"create table t (a int)", "CREATE is refused in a script with transaction: true; it commits the transaction; use publish: swap"},
-            {"create or replace table t (a int)", "CREATE"}, {"create temporary sequence s", "CREATE"}, {"alter table t add a int", "ALTER"},
-            {"drop table t", "DROP TEMPORARY TABLE"}, {"drop view v", "DROP"}, {"truncate t", "write DELETE"}, {"rename table a to b", "RENAME"},
-            {"grant select on a to b", "GRANT"}, {"analyze table t", "ANALYZE"}, {"optimize table t", "OPTIMIZE"}, {"check table t", "CHECK"},
+            {"create table t (a int)", "CREATE is refused in a script with transaction: true; it commits the "
+                                       "transaction; use publish: swap"},
+            {"create or replace table t (a int)", "CREATE"}, {"create temporary sequence s", "CREATE"},
+            {"alter table t add a int", "ALTER"},
+            {"drop table t", "DROP TEMPORARY TABLE"}, {"drop view v", "DROP"}, {"truncate t", "write DELETE"},
+            {"rename table a to b", "RENAME"},
+            {"grant select on a to b", "GRANT"}, {"analyze table t", "ANALYZE"}, {"optimize table t", "OPTIMIZE"},
+            {"check table t", "CHECK"},
             {"flush tables", "FLUSH"}, {"reset slave", "RESET"}, {"lock tables t write", "LOCK"}, {"unlock tables", "UNLOCK"},
             {"load index into cache t", "LOAD INDEX"}, {"cache index t in x", "CACHE"}, {"install plugin x soname 'y'", "INSTALL"},
-            {"purge binary logs before now()", "PURGE"}, {"change master to x = 1", "CHANGE"}, {"start slave", "START"}, {"stop slave", "STOP"},
-            {"backup stage start", "BACKUP"}, {"set autocommit = 1", "SET autocommit"}, {"set @x = 1, @@session.autocommit = 1", "SET autocommit"},
-            {"set completion_type = 2", "completion_type"}, {"set password = 'x'", "SET PASSWORD"}, {"set default role r", "SET DEFAULT ROLE"},
+            {"purge binary logs before now()", "PURGE"}, {"change master to x = 1", "CHANGE"}, {"start slave", "START"},
+            {"stop slave", "STOP"},
+            {"backup stage start", "BACKUP"}, {"set autocommit = 1", "SET autocommit"}, {"set @x = 1, @@session.autocommit = 1",
+                                                                                         "SET autocommit"},
+            {"set completion_type = 2", "completion_type"}, {"set password = 'x'", "SET PASSWORD"},
+            {"set default role r", "SET DEFAULT ROLE"},
             {"set global max_connections = 5", "SET GLOBAL"}, {"set @@global.max_connections = 5", "SET GLOBAL"},
             {"set session transaction read only", "SET TRANSACTION"}, {"set statement max_statement_time = 1 for commit", "SET STATEMENT"},
-            {"begin", "BEGIN is refused"}, {"start transaction", "the transaction is begun"}, {"commit", "COMMIT"}, {"rollback to a", "ROLLBACK"},
-            {"savepoint a", "SAVEPOINT"}, {"release savepoint a", "RELEASE"}, {"xa start 'x'", "XA"}, {"call p()", "what it runs is not seen from here"},
+            {"begin", "BEGIN is refused"}, {"start transaction", "the transaction is begun"}, {"commit", "COMMIT"},
+            {"rollback to a", "ROLLBACK"},
+            {"savepoint a", "SAVEPOINT"}, {"release savepoint a", "RELEASE"}, {"xa start 'x'", "XA"},
+            {"call p()", "what it runs is not seen from here"},
             {"prepare s from 'commit'", "PREPARE"}, {"execute s", "EXECUTE"}, {"execute immediate 'commit'", "EXECUTE"},
-            {"begin not atomic commit; end", "BEGIN NOT ATOMIC"}, {"if 1 then commit; end if", "IF is refused"}, {"use d", "write database.table"},
+            {"begin not atomic commit; end", "BEGIN NOT ATOMIC"}, {"if 1 then commit; end if", "IF is refused"},
+            {"use d", "write database.table"},
             {"handler t open", "it is not known to leave the transaction open"}, {"frobnicate", "it is not known"});
     ALLOWED(&sql_lexis_mariadb, true,
-            "select 1", "(select 1)", "with a as (select 1) select * from a", "values (1)", "insert into t values (1)", "replace into t values (1)",
+            "select 1", "(select 1)", "with a as (select 1) select * from a", "values (1)", "insert into t values (1)",
+            "replace into t values (1)",
             "update t set a = 1", "delete from t", "load data infile 'x' into table t", "create temporary table t (a int)",
             "create or replace temporary table t (a int)", "drop temporary table if exists t", "set @x = 1", "set max_statement_time = 5",
             "set statement max_statement_time = 5 for delete from t", "show tables", "explain select 1", "analyze format=json select 1",
@@ -116,19 +135,24 @@ Test(sql_guard, mariadb_in_a_transaction)
 Test(sql_guard, mariadb_always)
 {
     REFUSED(&sql_lexis_mariadb, false,
-            {"set sql_mode = 'ANSI_QUOTES'", "this SET sql_mode is refused in a script;"}, {"set @@sql_mode = 'no_backslash_escapes'", "sql_mode"},
+            {"set sql_mode = 'ANSI_QUOTES'", "this SET sql_mode is refused in a script;"}, {"set @@sql_mode = 'no_backslash_escapes'",
+                                                                                            "sql_mode"},
             {"set session `sql_mode` = 'ORACLE'", "sql_mode"}, {"set @x = 1, sql_mode = concat(@@sql_mode, ',ANSI_QUOTES')", "sql_mode"},
             {"set sql_mode = '' 'ANSI_QUOTES'", "sql_mode"}, {"set sql_mode = @old", "sql_mode"}, {"set sql_mode = 4", "sql_mode"},
-            {"set statement sql_mode = 'ansi' for select 1", "sql_mode"}, {"set names gbk", "this character set"}, {"set names default", "character set"},
+            {"set statement sql_mode = 'ansi' for select 1", "sql_mode"}, {"set names gbk", "this character set"},
+            {"set names default", "character set"},
             {"set character set sjis", "this character set"}, {"set charset 'big5'", "this character set"},
             {"set character_set_client = gbk", "this character set"}, {"set character_set_connection = latin1", "this character set"},
-            {"set @@session.character_set_connection := default", "this character set"}, {"set collation_connection = gbk_bin", "character set"},
-            {"set @x = 1, collation_connection = @@collation_database", "character set"}, {"set collation_connection = 28", "character set"},
+            {"set @@session.character_set_connection := default", "this character set"},
+            {"set collation_connection = gbk_bin", "character set"},
+            {"set @x = 1, collation_connection = @@collation_database", "character set"},
+            {"set collation_connection = 28", "character set"},
             {"set statement `collation_connection` = 'sjis_bin' for select 1", "character set"}, {"set sql_mode = 'mysql40'", "sql_mode"},
             {"set sql_mode = 'MYSQL323'", "the modes of other databases"});
     ALLOWED(&sql_lexis_mariadb, false,
             "set sql_mode = ''", "set sql_mode := 'STRICT_TRANS_TABLES,NO_ZERO_DATE', @x = 1", "set names utf8mb4 collate utf8mb4_bin",
-            "set names 'utf8'", "set character set utf8mb4", "set collation_connection = utf8mb4_bin", "set character_set_connection = 'utf8mb4'",
+            "set names 'utf8'", "set character set utf8mb4", "set collation_connection = utf8mb4_bin",
+            "set character_set_connection = 'utf8mb4'",
             "set @collation_connection = 1", "set @names = 1, @sql_mode = 'ansi'", "set @x = @@sql_mode", "begin", "commit",
             "create table t (a int)", "call p()", "create procedure p() begin commit; end", "use d");
 }
@@ -137,9 +161,11 @@ Test(sql_guard, ansi)
 {
     REFUSED(&sql_lexis_ansi, true,
             {"create table t (a int)", "many databases commit before it"}, {"truncate table t", "publish: swap"}, {"commit", "COMMIT"},
-            {"begin", "BEGIN"}, {"call p()", "CALL"}, {"exec p", "EXEC"}, {"set x = 1", "it is not known"}, {"frobnicate", "it is not known"},
+            {"begin", "BEGIN"}, {"call p()", "CALL"}, {"exec p", "EXEC"}, {"set x = 1", "it is not known"},
+            {"frobnicate", "it is not known"},
             {"select 1 commit", "the word commit inside a statement"}, {"delete from t drop table u", "the word drop inside"});
-    ALLOWED(&sql_lexis_ansi, true, "select 1", "insert into t select a from u", "update t set a = 1", "delete from t", "merge into t using s on a = b",
+    ALLOWED(&sql_lexis_ansi, true, "select 1", "insert into t select a from u", "update t set a = 1", "delete from t",
+            "merge into t using s on a = b",
             "with a as (select 1) select * from a", "select \"commit\", t.begin from t", "select 'commit'");
     ALLOWED(&sql_lexis_ansi, false, "create table t (a int)", "commit", "set x = 1", "select 1 commit");
 }

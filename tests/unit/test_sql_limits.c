@@ -52,8 +52,8 @@ static void parse(const struct compiled *c, size_t n_checks)
 }
 
 /* The step with the datasets and checks.  wanted NULL: the plan is valid and bf-sql takes it; else what is said. */
-static void expect(const char *what, const struct bf_buf *datasets, const struct bf_buf *outputs, const char *script, const struct bf_buf *checks,
-                   size_t n_checks, const char *wanted)
+static void expect(const char *what, const struct bf_buf *datasets, const struct bf_buf *outputs, const char *script,
+                   const struct bf_buf *checks, size_t n_checks, const char *wanted)
 {
     BF_CLEANUP(bf_buf_free) struct bf_buf plan = {0};
     bf_buf_put_str(&plan, BEFORE "datasets: {");
@@ -124,7 +124,8 @@ Test(sql_limits, outputs_of_a_step)
         BF_CLEANUP(bf_buf_free) struct bf_buf datasets = {0}, outputs = {0}, checks = {0};
         put_many(&datasets, "d%u: {connection: c}", n);
         put_many(&outputs, "d%u", n);
-        expect("outputs", &datasets, &outputs, "select 1", &checks, 0, n == 1000 ? NULL : "the step has 1001 outputs, and a `sql` step at most 1000");
+        expect("outputs", &datasets, &outputs, "select 1", &checks, 0,
+               n == 1000 ? NULL : "the step has 1001 outputs, and a `sql` step at most 1000");
     }
 }
 

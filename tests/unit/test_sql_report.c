@@ -15,7 +15,8 @@ Test(sql_report, one_line_and_exit_for_each_end)
           .excerpt = "insert \xC3\xA9"},
          "{\"sql\":{\"dbms\":\"MariaDB\",\"sqlstate\":\"42000\",\"native\":1064,\"text\":\"no\",\"statement\":2,\"line\":5,"
          "\"excerpt\":\"insert \\u00E9\"}}\n", 1},
-        {{.end = RUN_FAULT, .fault = {.dbms = "PostgreSQL", .sqlstate = "42601", .native = 1, .text = "no"}, .statement = 2, .line = 5, .column = 9,
+        {{.end = RUN_FAULT, .fault = {.dbms = "PostgreSQL", .sqlstate = "42601", .native = 1, .text = "no"}, .statement = 2, .line = 5,
+          .column = 9,
           .excerpt = "x"},
          "{\"sql\":{\"dbms\":\"PostgreSQL\",\"sqlstate\":\"42601\",\"native\":1,\"text\":\"no\",\"statement\":2,\"line\":5,\"column\":9,"
          "\"excerpt\":\"x\"}}\n", 1},

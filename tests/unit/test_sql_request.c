@@ -6,7 +6,8 @@
 #include "common/mem.h"
 
 #define GOOD                                                                                                                       \
-    "\"resolved\":{\"odbc\":\"Driver=SQLite3;PWD=hunter2\"},\"connection\":\"warehouse\",\"attempt\":3,\"token\":4294967300,\"cluster\":\"c0ffee\"," \
+    "\"resolved\":{\"odbc\":\"Driver=SQLite3;PWD=hunter2\"},\"connection\":\"warehouse\",\"attempt\":3," \
+    "\"token\":4294967300,\"cluster\":\"c0ffee\"," \
     "\"backfill\":7,\"plan\":\"retail\",\"step\":\"load\",\"partition\":\"2024-01-31\",\"run\":2,\"run_id\":\"7/load/2024-01-31/2\","    \
     "\"timebox_ms\":60000"
 
@@ -86,18 +87,23 @@ Test(sql_request, refuses_without_quoting)
         {"{" GOOD "}", BF_INVALID, "\"pieces\" is no list"},
         {"{" GOOD ",\"run\":2,\"pieces\":[]}", BF_INVALID, "not valid JSON"},
         {"{" GOOD ",\"substituted\":{},\"pieces\":[]}", BF_INVALID, "\"substituted\" is no list"},
-        {"{" GOOD ",\"substituted\":[{\"secret\":true,\"value\":\"hunter2\"},{\"secret\":1,\"value\":\"hunter2\"}],\"pieces\":[]}", BF_INVALID,
+        {"{" GOOD ",\"substituted\":[{\"secret\":true,\"value\":\"hunter2\"},{\"secret\":1,\"value\":\"hunter2\"}],\"pieces\":[]}",
+         BF_INVALID,
          "item 2 of the request's \"substituted\""},
         {"{" GOOD ",\"surprise\":1,\"pieces\":[]}", BF_UNSUPPORTED, "\"surprise\" is not supported yet"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"blob\",\"v\":\"hunter2\"}]}", BF_UNSUPPORTED, "blob"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"string\"}]}", BF_INVALID, "piece 1"},
-        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "piece 2 of the request's \"pieces\", a string, holds a NUL"},
+        {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\"},{\"t\":\"string\",\"v\":\"a\\u0000b\"}]}", BF_INVALID,
+         "piece 2 of the request's \"pieces\", a string, holds a NUL"},
         {"{" GOOD ",\"pieces\":[{\"t\":\"text\",\"v\":\"a\\u0000b\"}]}", BF_INVALID, "holds a NUL"},
         {"{\"resolved\":{\"odbc\":\"hunter2\\u0000\"}}", BF_INVALID, "\"odbc\" is not a string without NUL"},
-        {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":0}", BF_INVALID, "\"attempt\" is not a whole number from 1"},
-        {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":-1}", BF_INVALID, "\"token\""},
+        {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":0}", BF_INVALID,
+         "\"attempt\" is not a whole number from 1"},
+        {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":-1}", BF_INVALID,
+         "\"token\""},
         {"{\"resolved\":{\"odbc\":\"hunter2\"},\"cluster\":\"c\",\"step\":5}", BF_INVALID, "\"step\" is not a string"},
-        {"{\"resolved\":{\"odbc\":\"\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":1,\"backfill\":1,\"run\":1,\"pieces\":[]}",
+        {"{\"resolved\":{\"odbc\":\"\"},\"cluster\":\"c\",\"step\":\"s\",\"partition\":\"\",\"attempt\":1,\"token\":1,"
+         "\"backfill\":1,\"run\":1,\"pieces\":[]}",
          BF_INVALID, "may not be empty"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

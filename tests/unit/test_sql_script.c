@@ -107,7 +107,8 @@ Test(sql_script, what_the_driver_misreads_is_wrapped)
         {"create trigger t before insert on a for each row begin set new.a = 'it''s \\'; end",
          NULL, false},
         {"create trigger t before insert on a for each row begin set new.a = 'it''s \\\\'; end",
-         "begin not atomic execute immediate 'create trigger t before insert on a for each row begin set new.a = ''it''''s \\\\\\\\''; end'; end",
+         "begin not atomic execute immediate 'create trigger t before insert on a for each row begin set new.a = "
+         "''it''''s \\\\\\\\''; end'; end",
          false},
         {"begin not atomic select 1; end", "begin not atomic execute immediate 'begin not atomic select 1; end'; end", false},
         {"values (1)", "begin not atomic execute immediate 'values (1)'; end", false},
@@ -142,9 +143,11 @@ Test(sql_script, what_the_driver_misreads_is_wrapped)
 Test(sql_script, a_transaction_of_its_own_must_end)
 {
     static const struct { const char *script, *says; } cases[] = {
-        {"select 1", NULL}, {"begin; select 1; commit", NULL}, {"begin; rollback; begin; end", NULL}, {"start transaction; select 1; abort", NULL},
+        {"select 1", NULL}, {"begin; select 1; commit", NULL}, {"begin; rollback; begin; end", NULL},
+        {"start transaction; select 1; abort", NULL},
         {"begin; savepoint a; rollback to a; commit", NULL}, {"begin; prepare transaction 'x'", NULL},
-        {"begin; select 1", "statement 1 (line 1): BEGIN begins"}, {"select 1;\nbegin; commit;\nbegin work", "statement 4 (line 3): BEGIN begins"},
+        {"begin; select 1", "statement 1 (line 1): BEGIN begins"}, {"select 1;\nbegin; commit;\nbegin work",
+                                                                    "statement 4 (line 3): BEGIN begins"},
         {"start transaction; savepoint a; rollback to savepoint a", "statement 1 (line 1): START begins"},
         {"begin; rollback work to a", "statement 1 (line 1): BEGIN begins"},
     };

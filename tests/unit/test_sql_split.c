@@ -140,13 +140,16 @@ Test(sql_split, mariadb_bodies)
          "create function f() returns int(11) begin return case a when 1 then 2 end; end | x"},
         {"create trigger t before insert on a for each row begin set new.end = 1; end; x",
          "create trigger t before insert on a for each row begin set new.end = 1; end | x"},
-        {"create event e on schedule every 1 day do begin select 1; end; x", "create event e on schedule every 1 day do begin select 1; end | x"},
+        {"create event e on schedule every 1 day do begin select 1; end; x",
+         "create event e on schedule every 1 day do begin select 1; end | x"},
         {"create procedure p() begin declare exit handler for not found, 1062 begin end; select 1; end; x",
          "create procedure p() begin declare exit handler for not found, 1062 begin end; select 1; end | x"},
         {"begin not atomic if a then select if(1, 2, 3); else case 1 when 1 then x; end case; end if; end; x",
          "begin not atomic if a then select if(1, 2, 3); else case 1 when 1 then x; end case; end if; end | x"},
-        {"begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for i in 1..2 do z; end for; end; x",
-         "begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for i in 1..2 do z; end for; end | x"},
+        {"begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for "
+         "i in 1..2 do z; end for; end; x",
+         "begin not atomic repeat x; until case 1 when 1 then 1 end end repeat; while 1 do y; end while; for i "
+         "in 1..2 do z; end for; end | x"},
         /* Without a body there is nothing to hold. */
         {"begin; commit; end", "begin | commit | end"},
         {"create table trigger_t (begin int); commit", "create table trigger_t (begin int) | commit"},
@@ -325,7 +328,8 @@ Test(sql_split, large_scripts)
 }
 
 static const char *const scraps[] = {
-    "select ", "'", "''", "\"", "`", "[", "]", ";", "--", "\n", "/*", "*/", "$$", "$a$", "begin ", "end", "create ", "trigger ", "temp ", "case ",
+    "select ", "'", "''", "\"", "`", "[", "]", ";", "--", "\n", "/*", "*/", "$$", "$a$", "begin ", "end", "create ", "trigger ", "temp ",
+        "case ",
     " ", "a", "1", "\\", "E'", "\xEF\xBB\xBF", "\xF0\x9F\x98\x80", "-", "/", "*", "commit", "(", ")", "insert into t values(",
     "#", "/*!", "procedure p() ", "function f() ", "atomic ", "if ", "then ", "rule ", "\r", "-- ", "'a'", "E'a'", ".",
 };

@@ -8,7 +8,8 @@
 
 static const uint8_t key_a[ZAP_KEY_BYTES] = {1}, key_b[ZAP_KEY_BYTES] = {2};
 
-static enum bf_rc put(struct staging *s, const uint8_t *key, uint8_t hash, uint64_t total, uint64_t offset, const char *text, int64_t now_ms)
+static enum bf_rc put(struct staging *s, const uint8_t *key, uint8_t hash, uint64_t total, uint64_t offset, const char *text,
+                      int64_t now_ms)
 {
     struct op_request slice = {.verb = OP_PLAN_PUT, .total_bytes = total, .offset_bytes = offset, .bytes = (const uint8_t *)text,
                                .n_bytes = strlen(text)};
@@ -99,21 +100,22 @@ Test(api, every_verb_needs_a_role)
 {
     static const struct { enum op_verb verb; bool viewer, operator, admin; } cases[] = {
         {OP_CREATE, false, true, true}, {OP_PAUSE, false, true, true}, {OP_RESUME, false, true, true}, {OP_CANCEL, false, true, true},
-        {OP_RETRY, false, true, true}, {OP_PRIORITY, false, true, true}, {OP_PLAN_PUT, false, true, true}, {OP_AGENT_DRAIN, false, false, true},
+        {OP_RETRY, false, true, true}, {OP_PRIORITY, false, true, true}, {OP_PLAN_PUT, false, true, true},
+        {OP_AGENT_DRAIN, false, false, true},
         {OP_VERSION, true, true, true}, {OP_LIST, true, true, true}, {OP_LOGS, true, true, true}, {OP_WHY, true, true, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cr_expect_eq(api_role_may(ROLE_VIEWER, cases[i].verb), cases[i].viewer, "%s", op_verb_name(cases[i].verb));
-        cr_expect_eq(api_role_may(ROLE_OPERATOR, cases[i].verb), cases[i].operator, "%s", op_verb_name(cases[i].verb));
-        cr_expect_eq(api_role_may(ROLE_ADMIN, cases[i].verb), cases[i].admin, "%s", op_verb_name(cases[i].verb));
-        cr_expect(!api_role_may(ROLE_AGENT, cases[i].verb));
-        cr_expect(!api_role_may(ROLE_ENROL, cases[i].verb));
+        cr_expect_eq(api_role_may(KEY_VIEWER, cases[i].verb), cases[i].viewer, "%s", op_verb_name(cases[i].verb));
+        cr_expect_eq(api_role_may(KEY_OPERATOR, cases[i].verb), cases[i].operator, "%s", op_verb_name(cases[i].verb));
+        cr_expect_eq(api_role_may(KEY_ADMIN, cases[i].verb), cases[i].admin, "%s", op_verb_name(cases[i].verb));
+        cr_expect(!api_role_may(KEY_AGENT, cases[i].verb));
+        cr_expect(!api_role_may(KEY_ENROL, cases[i].verb));
     }
-    cr_expect(api_role_may(ROLE_ENROL, OP_AGENT_JOIN));
-    cr_expect(!api_role_may(ROLE_ADMIN, OP_AGENT_JOIN));
-    cr_expect(api_role_may(ROLE_AUDITOR, OP_KEYS) && !api_role_may(ROLE_APPROVER, OP_KEYS));
+    cr_expect(api_role_may(KEY_ENROL, OP_AGENT_JOIN));
+    cr_expect(!api_role_may(KEY_ADMIN, OP_AGENT_JOIN));
+    cr_expect(api_role_may(KEY_AUDITOR, OP_KEYS) && !api_role_may(KEY_APPROVER, OP_KEYS));
     for (int verb = 0; verb < 64; verb++)
-        cr_expect(!api_role_may(ROLE_VIEWER, (enum op_verb)verb) || verb > OP_PLAN_PUT || verb == OP_KEY_ROTATE, "%d", verb);
-    cr_expect(api_role_may(ROLE_ADMIN, (enum op_verb)63) && !api_role_may(ROLE_OPERATOR, (enum op_verb)63),
+        cr_expect(!api_role_may(KEY_VIEWER, (enum op_verb)verb) || verb > OP_PLAN_PUT || verb == OP_KEY_ROTATE, "%d", verb);
+    cr_expect(api_role_may(KEY_ADMIN, (enum op_verb)63) && !api_role_may(KEY_OPERATOR, (enum op_verb)63),
               "a verb without a rule is an admin's");
     for (int verb = 1; verb < 256; verb++)
         if (strcmp(op_verb_name((enum op_verb)verb), op_verb_name((enum op_verb)0)) != 0)

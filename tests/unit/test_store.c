@@ -382,10 +382,12 @@ static void drop_details_table(void)
     mdb_env_close(env);
 }
 
-static void put_details(struct store *s, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt, uint8_t marks, const char *text)
+static void put_details(struct store *s, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt, uint8_t marks,
+                        const char *text)
 {
     struct bf_error err = {0};
-    struct store_details d = {.backfill = backfill, .step = step, .index = index, .run = 1, .attempt_no = 2, .attempt = attempt, .at_us = -5,
+    struct store_details d = {.backfill = backfill, .step = step, .index = index, .run = 1, .attempt_no = 2, .attempt = attempt,
+                              .at_us = -5,
                               .marks = marks, .bytes = text, .n = strlen(text)};
     struct store_write w = {.seq = store_last_seq(s) + 1, .turn = "t", .turn_bytes = 1, .details = &d, .n_details = 1};
     cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
@@ -575,7 +577,8 @@ static enum bf_rc append_one(void *arg, uint64_t key, const uint8_t *hash, const
 
 Test(store, turns_are_read_from_any_that_is_kept)
 {
-    static const struct { uint64_t from; const char *says; } rows[] = {{1, "1=one 2=two 3=three "}, {0, "1=one 2=two 3=three "}, {3, "3=three "}, {4, ""}};
+    static const struct { uint64_t from; const char *says; } rows[] = {{1, "1=one 2=two 3=three "}, {0, "1=one 2=two 3=three "},
+                                                                       {3, "3=three "}, {4, ""}};
     struct store *s = open_store(0);
     struct bf_error err = {0};
     struct bf_buf b = {0};

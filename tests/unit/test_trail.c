@@ -26,9 +26,9 @@ Test(trail, refusals_of_a_key_come_as_a_burst_and_then_slowly)
     trail_done(&t);
 }
 
-static void add_key(struct coordinator_config *c, const char *name, enum zap_role role, uint8_t byte)
+static void add_key(struct coordinator_config *c, const char *name, enum key_role role, uint8_t byte)
 {
-    bf_vec_push(&c->keys.at, ((struct key_entry){.name = name, .key = {byte}, .role = (enum key_role)role}));
+    bf_vec_push(&c->keys.at, ((struct key_entry){.name = name, .key = {byte}, .role = role}));
 }
 
 /* A key that may more than before is a change, whatever its role. */
@@ -39,10 +39,10 @@ Test(trail, scopes_and_the_public_key_are_part_of_a_key)
     struct bf_buf b = {0}, a = {0}, shown = {0};
     for (int i = 0; i < 2; i++) {
         struct coordinator_config *c = i ? &after : &before;
-        add_key(c, "ada", ROLE_OPERATOR, 1);
-        add_key(c, "ben", ROLE_OPERATOR, i ? 9 : 2);
-        add_key(c, "cat", ROLE_OPERATOR, 3);
-        add_key(c, "dan", ROLE_OPERATOR, 4);
+        add_key(c, "ada", KEY_OPERATOR, 1);
+        add_key(c, "ben", KEY_OPERATOR, i ? 9 : 2);
+        add_key(c, "cat", KEY_OPERATOR, 3);
+        add_key(c, "dan", KEY_OPERATOR, 4);
         c->keys.at.at[0].plans = i ? wide : narrow;
         c->keys.at.at[0].n_plans = i ? 2 : 1;
         c->keys.at.at[2].pools = narrow;
@@ -58,8 +58,8 @@ Test(trail, scopes_and_the_public_key_are_part_of_a_key)
             cr_expect_not(coordinator_config_put_pending(&before, &before, i, &shown));
             cr_expect(coordinator_config_put_pending(&before, &after, i, &shown));
         }
-    cr_expect_str_eq(bf_buf_cstr(&shown), "ada (operator, scoped, other scopes), ben (operator, another key), cat (operator, other scopes), "
-                                          "dan (operator)");
+    cr_expect_str_eq(bf_buf_cstr(&shown), "ada (operator, scoped, other scopes), ben (operator, another key), cat (operator, other "
+                                          "scopes), dan (operator)");
     bf_buf_free(&a);
     bf_buf_free(&b);
     bf_buf_free(&shown);
@@ -71,12 +71,12 @@ Test(trail, a_configuration_is_told_by_what_differs)
 {
     struct coordinator_config before = {0}, after = {0};
     struct bf_buf b = {0}, a = {0};
-    add_key(&before, "ada", ROLE_ADMIN, 1);
-    add_key(&before, "ben", ROLE_VIEWER, 2);
-    add_key(&before, "cat", ROLE_VIEWER, 3);
-    add_key(&after, "ada", ROLE_ADMIN, 1);
-    add_key(&after, "ben", ROLE_OPERATOR, 2);
-    add_key(&after, "dan", ROLE_AGENT, 4);
+    add_key(&before, "ada", KEY_ADMIN, 1);
+    add_key(&before, "ben", KEY_VIEWER, 2);
+    add_key(&before, "cat", KEY_VIEWER, 3);
+    add_key(&after, "ada", KEY_ADMIN, 1);
+    add_key(&after, "ben", KEY_OPERATOR, 2);
+    add_key(&after, "dan", KEY_AGENT, 4);
     bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 2}));
     bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
     bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
@@ -87,7 +87,7 @@ Test(trail, a_configuration_is_told_by_what_differs)
     char names[100][16];                         /* a key's entry only points to its name */
     for (int i = 0; i < 100; i++) {
         snprintf(names[i], sizeof names[i], "n%d", i);
-        add_key(&after, names[i], ROLE_AGENT, (uint8_t)(10 + i));
+        add_key(&after, names[i], KEY_AGENT, (uint8_t)(10 + i));
     }
     bf_buf_clear(&a);
     bf_buf_clear(&b);

@@ -59,7 +59,8 @@ static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg 
         w->granted = msg->assignments[0].ref;
     struct bf_buf env = {0};
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->assignments[0].n_env; i++)
-        bf_buf_printf(&env, "%s%s=%s", i ? " " : "", msg->assignments[0].env[i].name + strlen("BF_PARTITION_"), msg->assignments[0].env[i].value);
+        bf_buf_printf(&env, "%s%s=%s", i ? " " : "", msg->assignments[0].env[i].name + strlen("BF_PARTITION_"),
+                      msg->assignments[0].env[i].value);
     if (env.len)
         snprintf(w->env, sizeof w->env, "%s", bf_buf_cstr(&env));
     bf_buf_free(&env);
@@ -101,7 +102,8 @@ static enum bf_rc run_after(struct world *w, int64_t ms)
 static void tell(struct world *w, enum agent_msg_kind kind, uint64_t nonce)
 {
     struct agent_msg m = {.kind = kind, .incarnation = 7, .nonce = nonce, .text = ""};
-    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = 2, .fence = FENCE_WEAK,
+    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = 2,
+                                   .fence = FENCE_WEAK,
                                    .boot_id = "00000000-0000-0000-0000-000000000000"};
     turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
 }

@@ -164,9 +164,11 @@ Test(views, one_instance_is_needed)
     create(w, plan_text);
     static const enum op_verb verbs[] = {OP_WHY, OP_LOGS};
     for (size_t i = 0; i < 2; i++) {
-        refused(w, verbs[i], NULL, BF_INVALID, "30 step instances are picked, and one is needed: stg[2024-01-01], stg[2024-01-02], stg[2024-01-03], …");
+        refused(w, verbs[i], NULL, BF_INVALID, "30 step instances are picked, and one is needed: stg[2024-01-01], "
+                                               "stg[2024-01-02], stg[2024-01-03], …");
         refused(w, verbs[i], "end", BF_INVALID, "10 step instances are picked, and one is needed: end[2024-01-01], ");
-        refused(w, verbs[i], "+fct[2024-01-04]", BF_INVALID, "2 step instances are picked, and one is needed: stg[2024-01-04], fct[2024-01-04]");
+        refused(w, verbs[i], "+fct[2024-01-04]", BF_INVALID,
+                "2 step instances are picked, and one is needed: stg[2024-01-04], fct[2024-01-04]");
         refused(w, verbs[i], "fxt[2024-01-01]", BF_NOT_FOUND, "did you mean `fct`");
     }
     static const char *const ones[] = {"f*[2024-01-04]", "fct[2024-01-04..2024-01-04]", "fct[2024-01-04]"};
@@ -211,10 +213,10 @@ static void expect_why(struct world *w, const char *step, const char *partition,
 Test(views, why_shows_what_the_plan_says_of_the_step)
 {
     struct world *w = world_new();
-    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-02, timezone: UTC}\nsteps:\n"
-              "  a: {noop: true}\n"
-              "  b: {run: [echo], priority: high, weight: 7, expect: {duration: 40s}, tolerance: 2h, deadline: \"2024-06-01T06:00\", owner: finance, "
-              "why: they close on it, contact: \"#fin\", playbook: p.md}\n");
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-02, timezone: "
+              "UTC}\nsteps:\n  a: {noop: true}\n"
+              "  b: {run: [echo], priority: high, weight: 7, expect: {duration: 40s}, tolerance: 2h, deadline: \"2024-06-01T06:00\", "
+              "owner: finance, why: they close on it, contact: \"#fin\", playbook: p.md}\n");
     json_t *j = why(w, "b", "2024-01-01"), *a = json_object_get(j, "annotations");
     static const char *const words[][2] = {{"priority", "high"}, {"deadline", "2024-06-01T06:00:00.000000Z"}, {"owner", "finance"},
                                            {"why", "they close on it"}, {"contact", "#fin"}, {"playbook", "p.md"}};
@@ -226,7 +228,8 @@ Test(views, why_shows_what_the_plan_says_of_the_step)
     json_decref(j);
     j = why(w, "a", "2024-01-01");
     a = json_object_get(j, "annotations");
-    cr_expect(json_is_null(json_object_get(a, "deadline")) && json_is_null(json_object_get(a, "tolerance_ms")) && json_is_null(json_object_get(a, "owner")));
+    cr_expect(json_is_null(json_object_get(a, "deadline")) && json_is_null(json_object_get(a, "tolerance_ms")) &&
+              json_is_null(json_object_get(a, "owner")));
     json_decref(j);
     world_free(w);
 }
@@ -357,7 +360,8 @@ Test(views, logs_are_pages_of_text)
     create(w, plan_text);
     hello(w, 8);
     const uint8_t bytes[] = "line \"one\"\n\xff\xfe\x00\x1b[0m\xc3\xa4\n";
-    struct log_msg m = {.kind = LOG_CHUNK, .attempt = w->held[0].ref.attempt, .token = w->held[0].ref.token, .stream = 2, .at_us = w->wall_us,
+    struct log_msg m = {.kind = LOG_CHUNK, .attempt = w->held[0].ref.attempt, .token = w->held[0].ref.token, .stream = 2,
+                        .at_us = w->wall_us,
                         .last = true, .bytes = bytes, .n_bytes = sizeof bytes - 1};
     uint64_t acked;
     struct bf_error err = {0};

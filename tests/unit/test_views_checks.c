@@ -5,20 +5,25 @@
 
 #include "views_fixture.h"
 
-#define PASSED "{\"name\":\"row_count\",\"kind\":\"row_count\",\"severity\":\"error\",\"dataset\":\"stg\",\"status\":\"passed\",\"text\":\"120 rows\"," \
+#define PASSED "{\"name\":\"row_count\",\"kind\":\"row_count\",\"severity\":\"error\",\"dataset\":\"stg\"," \
+               "\"status\":\"passed\",\"text\":\"120 rows\"," \
                "\"sql\":\"select count(*) from stg\",\"figures\":{\"rows\":120},\"ms\":12}"
-#define FAILED "{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"halt\",\"dataset\":\"stg\",\"status\":\"failed\",\"text\":\"3 rows twice\"," \
+#define FAILED "{\"name\":\"unique\",\"kind\":\"unique\",\"severity\":\"halt\",\"dataset\":\"stg\"," \
+               "\"status\":\"failed\",\"text\":\"3 rows twice\"," \
                "\"offending\":[{\"id\":\"7\",\"email\":\"***\"}]}"
-#define WARNED "{\"name\":\"fresh\",\"kind\":\"freshness\",\"severity\":\"warn\",\"dataset\":\"stg\",\"status\":\"failed\",\"text\":\"2 days old\"}"
+#define WARNED "{\"name\":\"fresh\",\"kind\":\"freshness\",\"severity\":\"warn\",\"dataset\":\"stg\"," \
+               "\"status\":\"failed\",\"text\":\"2 days old\"}"
 #define CHECKS(list) "{\"checks\":[" list "]}"
 
 /* Like plan_text, and tried again: an hour later at the latest. */
 static const char patient[] =
     "apiVersion: backfill/v1\nkind: Plan\nname: patient\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10}\n"
-    "steps:\n  stg:\n    run: [echo]\n    retry: {max: 3, backoff: {initial: 1h, factor: 1, max: 1h}}\n  fct:\n    run: [echo]\n    needs: [stg]\n";
+    "steps:\n  stg:\n    run: [echo]\n    retry: {max: 3, backoff: {initial: 1h, factor: 1, max: 1h}}\n  fct:\n    "
+    "run: [echo]\n    needs: [stg]\n";
 
 /* The page; counts its rows, and gives "next" (-1: null). */
-static json_t *checks(struct world *w, const char *selector, const char *status, bool all, uint64_t offset, uint32_t limit, json_int_t *ret_next)
+static json_t *checks(struct world *w, const char *selector, const char *status, bool all, uint64_t offset, uint32_t limit,
+                      json_int_t *ret_next)
 {
     struct op_request req = query(OP_CHECKS);
     req.selectors = &selector;

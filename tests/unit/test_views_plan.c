@@ -7,7 +7,8 @@
 
 #include "views_fixture.h"
 
-#define VERSIONED "apiVersion: backfill/v1\nkind: Plan\nname: v\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-02}\nparams: {k: one}\nsteps:\n"
+#define VERSIONED "apiVersion: backfill/v1\nkind: Plan\nname: v\npartitions: {grain: day, from: 2024-01-01, to: " \
+                  "2024-01-02}\nparams: {k: one}\nsteps:\n"
 
 Test(views_plan, the_source_of_a_plan_comes_in_pages)
 {

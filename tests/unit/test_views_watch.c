@@ -133,7 +133,8 @@ Test(views_watch, a_chain_of_a_step_on_itself_bounds_the_end)
 {
     struct world *w = world_new();
     create(w, "apiVersion: backfill/v1\nkind: Plan\nname: chain\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\nsteps:\n"
-              "  a: {run: [echo], expect: {duration: 2s}}\n  b: {run: [echo], needs: [{a: same}, {b: previous 1}], expect: {duration: 10s}}\n");
+              "  a: {run: [echo], expect: {duration: 2s}}\n  b: {run: [echo], needs: [{a: same}, {b: previous "
+              "1}], expect: {duration: 10s}}\n");
     hello(w, 8);
     json_t *j = watch(w, "", "", NULL);
     cr_expect(json_is_null(json_object_get(j, "eta")));
@@ -151,8 +152,8 @@ Test(views_watch, a_chain_of_a_step_on_itself_bounds_the_end)
 Test(views_watch, a_narrow_pool_bounds_the_end)
 {
     struct world *w = world_new();
-    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: narrow\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\npools: {one: {slots: 1}}\n"
-              "steps:\n  a: {run: [echo]}\n  b: {run: [echo], pool: one, needs: [a], expect: {duration: 1h}}\n");
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: narrow\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\npools: {one: "
+              "{slots: 1}}\nsteps:\n  a: {run: [echo]}\n  b: {run: [echo], pool: one, needs: [a], expect: {duration: 1h}}\n");
     hello(w, 8);
     for (int i = 0; i < 3; i++)
         end_first(w, OUTCOME_OK, 0, "");
@@ -166,8 +167,8 @@ Test(views_watch, a_narrow_pool_bounds_the_end)
 Test(views_watch, deadlines_that_will_be_missed_are_told)
 {
     struct world *w = world_new();                             /* it is 2024-01-01 00:00 */
-    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: late\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10, timezone: UTC}\nsteps:\n"
-              "  past: {run: [echo], deadline: \"2023-12-01T00:00\"}\n"
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: late\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10, timezone: "
+              "UTC}\nsteps:\n  past: {run: [echo], deadline: \"2023-12-01T00:00\"}\n"
               "  soon: {run: [echo], needs: [past], expect: {duration: 2h}, deadline: \"2024-01-01T01:00\"}\n"
               "  fine: {run: [echo], needs: [soon], deadline: \"2024-01-01T06:00\"}\n");
     json_t *j = watch(w, "", "", NULL);
@@ -208,7 +209,8 @@ Test(views_watch, steps_are_sorted_filtered_and_opened)
     hello(w, 8);
     end_first(w, OUTCOME_EXIT, 126, "no");
     static const struct { const char *name, *order, *first; size_t n; } cases[] = {
-        {"", "", "stg", 3}, {"", "order", "stg", 3}, {"", "name", "end", 3}, {"", "worst", "stg", 3}, {"t", "name", "fct", 2}, {"zzz", "", "", 0}};
+        {"", "", "stg", 3}, {"", "order", "stg", 3}, {"", "name", "end", 3}, {"", "worst", "stg", 3}, {"t", "name", "fct", 2},
+        {"zzz", "", "", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *j = watch(w, cases[i].name, cases[i].order, NULL);
         cr_expect_eq((size_t)number(json_object_get(j, "page"), "total"), cases[i].n, "case %zu", i);
@@ -251,7 +253,8 @@ static int by_value(const void *a, const void *b)
 static void create_large(struct world *w)
 {
     struct bf_buf plan = {0};
-    bf_buf_put_str(&plan, "apiVersion: backfill/v1\nkind: Plan\nname: large\npartitions: {grain: day, from: 2021-01-01, to: 2023-09-27}\nsteps:\n");
+    bf_buf_put_str(&plan, "apiVersion: backfill/v1\nkind: Plan\nname: large\npartitions: {grain: day, from: "
+                          "2021-01-01, to: 2023-09-27}\nsteps:\n");
     for (int i = 0; i < 1000; i++) {
         bf_buf_printf(&plan, "  a_step_with_a_long_name_%04d: {run: [echo]", i);
         if (i > 0)

@@ -82,7 +82,8 @@ Test(yaml, refusals_name_the_place)
         {"a:\n  <<: {b: 1}\n", 2, 3, "merge"},
         {"a: 1\nb: 2\na: 3\n", 3, 1, "twice"}, {"a: 1\n\"a\": 3\n", 2, 1, "twice"}, {"{a: 1, b: 2, a: 1}", 1, 14, "twice"},
         {"? [a]\n: b\n", 1, 3, "key"}, {"{{a: 1}: 2}", 1, 2, "key"}, {": x\n", 1, 1, "missing"},
-        {"a: 1\n---\nb: 1\n", 2, 1, "second document"}, {"a: 1\n...\nb: 1\n", 3, 1, "second document"}, {"%YAML 1.2\n---\na: 1\n", 1, 1, "directives"},
+        {"a: 1\n---\nb: 1\n", 2, 1, "second document"}, {"a: 1\n...\nb: 1\n", 3, 1, "second document"},
+        {"%YAML 1.2\n---\na: 1\n", 1, 1, "directives"},
         {"a: \"x\\0y\"\n", 1, 4, "NUL"},
         {"a: b: c\n", 1, 5, ""}, {"a:\n\tb: 1\n", 2, 1, "tab"}, {"a: [1, 2\n", 2, 1, "closing"}, {"a: 1\n b: 2\n", 1, 4, ""},
         {"a: 1\rb: \x02\r\nc: 1\n", 2, 4, "0x02"}, {"\xef\xbb\xbf" "a\xff", 1, 2, "0xff"},
@@ -112,8 +113,8 @@ Test(yaml, troubles_are_explained)
         {"a: 1\nb: 2\na: 3\n", "t.yaml:3:1: error: the key \"a\" is given twice\n    a: 3\n    ^\n    fix: keep one of the two\n"
                                "t.yaml:1:1: note: first written here\n    a: 1\n    ^\n"},
         {"a:\n\tb: 1\n", "t.yaml:2:1: error: a tab may not be used for indentation\n        b: 1\n    ^\n    fix: indent with spaces\n"},
-        {"a: 'x', \"y\", [1, '[', \"]\", # ]\n", "t.yaml:1:7: error: nothing may follow the closing quote\n    a: 'x', \"y\", [1, '[', \"]\", # ]\n"
-                                               "          ^\n    fix: write '' for a quote within the string\n"},
+        {"a: 'x', \"y\", [1, '[', \"]\", # ]\n", "t.yaml:1:7: error: nothing may follow the closing quote\n    a: 'x', \"y\", [1, '[', "
+                                               "\"]\", # ]\n          ^\n    fix: write '' for a quote within the string\n"},
         {"a: [1, 2\n", "t.yaml:2:1: error: the document ends before the closing bracket\n    fix: write the closing \"]\"\n"
                        "t.yaml:1:4: note: the \"[\" is opened here\n    a: [1, 2\n       ^\n"},
         {"b: [x]\na:\n  - {c: [1, '[', \"{\\\"\"], # ]}\n     d: {e: 1}\n",
@@ -133,10 +134,11 @@ Test(yaml, troubles_are_explained)
         {"a: ]\n", "t.yaml:1:4: error: this bracket closes nothing\n    a: ]\n       ^\n    fix: remove it, or put the value in quotes\n"},
         {"a: \"x\n  y\n", "t.yaml:1:4: error: the string that begins here has no closing quote\n    a: \"x\n       ^\n"
                           "    fix: write the closing \"\n"},
-        {"s:\n  load\n\n  run: [a]\n", "t.yaml:2:3: error: this goes on in the next line, where a \":\" follows: a key must be in one line\n"
-                                       "      load\n      ^~~~\n    fix: write \": \" behind the key, or mend the indentation of the next line\n"
-                                       "t.yaml:4:3: note: this line is read as a part of it\n      run: [a]\n      ^~~\n"},
-        {"a: {{ x }}\n", "t.yaml:1:4: error: a value with \"{{\" must be in quotes\n    a: {{ x }}\n       ^\n    fix: write \"{{ … }}\"\n"},
+        {"s:\n  load\n\n  run: [a]\n", "t.yaml:2:3: error: this goes on in the next line, where a \":\" follows: a key must be in one "
+                                       "line\n      load\n      ^~~~\n    fix: write \": \" behind the key, or mend the indentation of the "
+                                       "next line\nt.yaml:4:3: note: this line is read as a part of it\n      run: [a]\n      ^~~\n"},
+        {"a: {{ x }}\n", "t.yaml:1:4: error: a value with \"{{\" must be in quotes\n    a: {{ x }}\n       "
+                         "^\n    fix: write \"{{ … }}\"\n"},
         {"a: &b 1\n", "t.yaml:1:4: error: anchors (&name) are not allowed\n    a: &b 1\n       ^\n"
                       "    fix: write the value out\n"},
         {"a: \xff\n", "t.yaml:1:4: error: the byte 0xff is not UTF-8\n    a: \xef\xbf\xbd\n       ^\n    fix: save the file as UTF-8\n"},
@@ -219,7 +221,8 @@ static int64_t harmless_us(void)
     return least;
 }
 
-/* Documents made to hurt: each is refused, soon (as so many times a harmless one) and in little memory.  The sanitizers are slower and larger by design. */
+/* Documents made to hurt: each is refused, soon (as so many times a harmless one) and in little memory.  The sanitizers are slower and
+ * larger by design. */
 Test(yaml, hostile_documents_are_refused_cheaply)
 {
     static const struct { const char *head, *unit; size_t n; int64_t times; long mib; } rows[] = {
@@ -246,7 +249,8 @@ Test(yaml, hostile_documents_are_refused_cheaply)
         cr_assert_geq(d.n_errors, 1);
         cr_expect(d.at[0].mark.line >= 1 && d.at[0].mark.column >= 1, "row %zu", i);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-        cr_expect_leq(took, rows[i].times * harmless, "row %zu took %lld us, a harmless document %lld", i, (long long)took, (long long)harmless);
+        cr_expect_leq(took, rows[i].times * harmless, "row %zu took %lld us, a harmless document %lld", i, (long long)took,
+                      (long long)harmless);
         cr_expect_leq(usage.ru_maxrss / 1024, rows[i].mib, "row %zu: peak %ld MiB", i, usage.ru_maxrss / 1024);
 #else
         (void)took;

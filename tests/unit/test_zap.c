@@ -6,7 +6,7 @@
 #include "coordinator/zap/door.h"
 #include "coordinator/zap/probe.h"
 
-static struct zap_key key_of(const char *name, enum zap_role role, uint8_t fill)
+static struct zap_key key_of(const char *name, enum key_role role, uint8_t fill)
 {
     struct zap_key k = {.role = role};
     memset(k.key, fill, sizeof k.key);
@@ -24,42 +24,42 @@ static struct zap *open_with(const struct zap_key *keys, size_t n)
 
 Test(zap, roles_fit_their_domains_only)
 {
-    static const struct { enum zap_role role; bool fleet, api, logs; } cases[] = {
-        {ROLE_VIEWER, false, true, false}, {ROLE_OPERATOR, false, true, false}, {ROLE_ADMIN, false, true, false},
-        {ROLE_AGENT, true, false, true},
-        {ROLE_APPROVER, false, true, false}, {ROLE_AUDITOR, false, true, false}, {ROLE_ENROL, false, true, false}};
+    static const struct { enum key_role role; bool fleet, api, logs; } cases[] = {
+        {KEY_VIEWER, false, true, false}, {KEY_OPERATOR, false, true, false}, {KEY_ADMIN, false, true, false},
+        {KEY_AGENT, true, false, true},
+        {KEY_APPROVER, false, true, false}, {KEY_AUDITOR, false, true, false}, {KEY_ENROL, false, true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cr_expect_eq(zap_role_fits(cases[i].role, DOMAIN_FLEET), cases[i].fleet);
         cr_expect_eq(zap_role_fits(cases[i].role, DOMAIN_API), cases[i].api);
         cr_expect_eq(zap_role_fits(cases[i].role, DOMAIN_LOGS), cases[i].logs);
-        enum zap_role again = 0;
-        cr_expect(zap_role_parse(zap_role_name(cases[i].role), &again));
+        enum key_role again = 0;
+        cr_expect(key_role_parse(key_role_name(cases[i].role), &again));
         cr_expect_eq(again, cases[i].role);
     }
-    enum zap_role untouched = ROLE_VIEWER;
-    cr_expect(!zap_role_parse("root", &untouched));
-    cr_expect_eq(untouched, ROLE_VIEWER);
+    enum key_role untouched = KEY_VIEWER;
+    cr_expect(!key_role_parse("root", &untouched));
+    cr_expect_eq(untouched, KEY_VIEWER);
 }
 
 Test(zap, keys_are_parsed_strictly)
 {
-    char public_text[ZAP_KEY_TEXT], secret_text[ZAP_KEY_TEXT], again[ZAP_KEY_TEXT];
+    char public_text[KEY_TEXT], secret_text[KEY_TEXT], again[KEY_TEXT];
     cr_assert_eq(zmq_curve_keypair(public_text, secret_text), 0);
     uint8_t public_key[ZAP_KEY_BYTES], secret_key[ZAP_KEY_BYTES], other[ZAP_KEY_BYTES] = {0};
-    cr_assert(zap_key_parse(public_text, public_key));
-    cr_assert(zap_key_parse(secret_text, secret_key));
-    zap_key_format(public_key, again);
+    cr_assert(key_parse(public_text, public_key));
+    cr_assert(key_parse(secret_text, secret_key));
+    key_format(public_key, again);
     cr_expect_str_eq(again, public_text);
     cr_expect(zap_key_pair(public_key, secret_key));
     cr_expect(!zap_key_pair(other, secret_key));
     static const char *const bad[] = {"", "short", "0123456789012345678901234567890123456789x", "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_expect(!zap_key_parse(bad[i], other), "%s", bad[i]);
+        cr_expect(!key_parse(bad[i], other), "%s", bad[i]);
 }
 
 Test(zap, keys_are_found_swapped_and_taken_away)
 {
-    const struct zap_key keys[] = {key_of("b", ROLE_AGENT, 2), key_of("a", ROLE_ADMIN, 1), key_of("c", ROLE_AGENT, 3)};
+    const struct zap_key keys[] = {key_of("b", KEY_AGENT, 2), key_of("a", KEY_ADMIN, 1), key_of("c", KEY_AGENT, 3)};
     struct zap *z = open_with(keys, 3);
     struct bf_error err = {0};
     struct zap_key found;
@@ -70,7 +70,7 @@ Test(zap, keys_are_found_swapped_and_taken_away)
     cr_assert_eq(zap_set_keys(z, &keys[1], 2, &err), BF_OK);
     cr_expect(!zap_find(z, keys[0].key, DOMAIN_FLEET, &found), "it was taken away");
     cr_expect(zap_find(z, keys[2].key, DOMAIN_LOGS, &found));
-    const struct zap_key twice[] = {keys[0], key_of("again", ROLE_ADMIN, 2)};
+    const struct zap_key twice[] = {keys[0], key_of("again", KEY_ADMIN, 2)};
     cr_expect_eq(zap_set_keys(z, twice, 2, &err), BF_INVALID);
     cr_expect(strstr(err.text, "again"), "%s", err.text);
     cr_expect(zap_find(z, keys[1].key, DOMAIN_API, &found), "a table that is refused changes nothing");
@@ -102,7 +102,7 @@ static void ask(struct zap *z, const char *version, const char *domain, const ch
 
 Test(zap, the_handler_admits_only_what_is_right)
 {
-    const struct zap_key keys[] = {key_of("agent", ROLE_AGENT, 1), key_of("viewer", ROLE_VIEWER, 2)};
+    const struct zap_key keys[] = {key_of("agent", KEY_AGENT, 1), key_of("viewer", KEY_VIEWER, 2)};
     struct zap *z = open_with(keys, 2);
     uint8_t stranger[ZAP_KEY_BYTES] = {9};
     static uint8_t huge[5000];
@@ -124,11 +124,11 @@ Test(zap, the_handler_admits_only_what_is_right)
     };
     uint64_t away = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char status[8], user[64], want[ZAP_KEY_TEXT] = "";
+        char status[8], user[64], want[KEY_TEXT] = "";
         ask(z, cases[i].version, cases[i].domain, cases[i].mechanism, cases[i].credentials, cases[i].n, status, user);
         cr_expect_str_eq(status, cases[i].admit ? "200" : "400", "case %zu", i);
         if (cases[i].admit)
-            zap_key_format(cases[i].credentials, want);
+            key_format(cases[i].credentials, want);
         cr_expect_str_eq(user, want);
         away += !cases[i].admit;
     }
@@ -140,10 +140,10 @@ Test(zap, the_handler_admits_only_what_is_right)
 Test(zap, the_probe_refuses_an_open_door)
 {
     struct zap *z = open_with(NULL, 0);
-    char public_text[ZAP_KEY_TEXT], secret_text[ZAP_KEY_TEXT], endpoint[256];
+    char public_text[KEY_TEXT], secret_text[KEY_TEXT], endpoint[256];
     cr_assert_eq(zmq_curve_keypair(public_text, secret_text), 0);
     uint8_t secret[ZAP_KEY_BYTES];
-    cr_assert(zap_key_parse(secret_text, secret));
+    cr_assert(key_parse(secret_text, secret));
     void *open_door = zmq_ctx_new(), *s = zmq_socket(open_door, ZMQ_ROUTER);
     int one = 1, linger = 0;
     size_t n = sizeof endpoint;

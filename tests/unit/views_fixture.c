@@ -15,7 +15,8 @@ static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error
     struct store_details details[64];
     for (size_t i = 0; i < c->n_details && i < 64; i++)
         details[i] = details_for_store(&c->details[i]);
-    struct store_write write = {.seq = store_last_seq(w->store) + 1, .turn = "t", .turn_bytes = 1, .details = details, .n_details = c->n_details};
+    struct store_write write = {.seq = store_last_seq(w->store) + 1, .turn = "t", .turn_bytes = 1, .details = details,
+                                .n_details = c->n_details};
     return c->n_details ? store_commit(w->store, &write, err) : BF_OK;
 }
 
@@ -53,7 +54,8 @@ const char plan_text[] =
 void create_with(struct world *w, const char *text, const char *from, struct op_param *param, const char *reason)
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = reason, .from = from ? from : "", .to = "", .state = "", .name = "", .params = param,
+    struct op_request req = {.verb = OP_CREATE, .reason = reason, .from = from ? from : "", .to = "", .state = "", .name = "",
+                             .params = param,
                              .n_params = param ? 1 : 0};
     static uint8_t id;
     memset(req.id, ++id, sizeof req.id);
@@ -76,7 +78,8 @@ void hello(struct world *w, uint32_t slots)
 {
     struct agent_msg m = {.kind = AGENT_HELLO, .incarnation = 7, .nonce = 1, .text = ""};
     struct agent_label labels[] = {{"zone", "near"}};
-    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = slots, .fence = FENCE_WEAK,
+    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = slots,
+                                   .fence = FENCE_WEAK,
                                    .boot_id = "00000000-0000-0000-0000-000000000000", .labels = labels, .n_labels = 1};
     turn_agent_message(w->turns, agent_key, &m, w->boot_ms);
     run(w);
@@ -92,7 +95,8 @@ void end_first_with(struct world *w, enum outcome_source source, int32_t code, c
 {
     cr_assert_gt(w->n_held, 0);
     struct agent_report r = {.ref = w->held[0].ref, .kind = REPORT_ENDED, .started_us = w->wall_us, .ended_us = w->wall_us + 5000,
-                             .outcome = {.source = source, .code = code, .sqlstate = sqlstate, .dbms = dbms, .details = details, .text = text,
+                             .outcome = {.source = source, .code = code, .sqlstate = sqlstate, .dbms = dbms, .details = details,
+                                         .text = text,
                                          .rows = -1}};
     memmove(w->held, w->held + 1, --w->n_held * sizeof *w->held);
     struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = 7, .reports = &r, .n_reports = 1, .text = ""};
