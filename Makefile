@@ -34,7 +34,7 @@ test-asan:
 	@cmake --build build/asan -j $(JOBS)
 	@tests/support/run_tests build/asan
 
-# Real processes under the thread sanitizer; and bfctl, the coordinator and the helpers under valgrind.  Long.
+# Real processes under the thread sanitizer; and all but agents and what they start under valgrind.  Long.
 test-tsan:
 	@mkdir -p build
 	@cmake --preset tsan $(call configure,tsan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }

@@ -207,7 +207,8 @@ class Surroundings(OnSQLite):
         somebody = {}
         if os.geteuid() == 0:
             os.chmod(self.folder, 0o711)
-            somebody = {"user": 65534, "executable": shutil.copy(bfsql.BF_SQL, self.folder)}
+            program = os.environ.get("BF_PROGRAM", bfsql.BF_SQL)      # itself, where BF_SQL runs it under something else
+            somebody = {"user": 65534, "executable": shutil.copy(program, self.folder)}
         memory = f"Driver=SQLite3;Database=:memory:;PWD={canary}"
         process, _ = self.start(self.request("select 1", odbc=memory), "after_claim:stop", env={"BF_RESULT": ""}, **somebody)
         self.addCleanup(process.stderr.close)

@@ -25,6 +25,8 @@
 
 extern char **environ;
 
+#define START_WAIT_MS 60000                      /* until it says that it serves; also under valgrind */
+
 struct site {
     char dir[64], config[96], log[96];
     struct key_pair server, agent, admin, other;
@@ -98,12 +100,12 @@ static void site_free(struct site *s)
     free(s);
 }
 
-/* Read one line from fd, within PEER_WAIT_MS. */
+/* Read one line from fd, within START_WAIT_MS. */
 static bool read_line(int fd, char *line, size_t size)
 {
     for (size_t n = 0; n < size - 1;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, PEER_WAIT_MS) <= 0 || read(fd, line + n, 1) != 1)
+        if (poll(&p, 1, START_WAIT_MS) <= 0 || read(fd, line + n, 1) != 1)
             return false;
         line[++n] = '\0';
         if (line[n - 1] == '\n')
@@ -133,10 +135,12 @@ static bool start(struct site *s, const char *failpoint)
     char line[512] = "";
     bool ready = read_line(out[0], line, sizeof line);
     close(out[0]);
-    if (ready)
+    if (ready) {
         cr_assert_eq(sscanf(line, "ready api=%63s fleet=%63s logs=%63s seq=%llu", s->api, s->fleet, s->logs, &s->seq), 4, "%s", line);
-    else
+    } else {
+        kill(s->pid, SIGKILL);                   /* it has ended, or took too long: an end is not waited for in vain */
         wait_end(s);
+    }
     return ready;
 }
 

@@ -12,9 +12,13 @@ import time
 
 BIN = os.environ.get("BF_BIN") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/bin")
 
+# Deadlines are so many times as long where programs are slowed down: under valgrind, with a sanitizer.
+PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
+
 
 def wait_until(what, check, timeout=60.0, every=0.02):
     """Poll check() until it gives something true; fail with the name of what was waited for."""
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     tick = threading.Event()
     while True:
@@ -94,7 +98,7 @@ class Cluster:
         if self.process.poll() is None:
             self.process.stdin.close()
             try:
-                self.process.wait(60)
+                self.process.wait(60 * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise
@@ -119,10 +123,11 @@ class Cluster:
 
     def restart(self, name):
         subprocess.run([f"{BIN}/bfctl", "dev", "--dir", self.dir, "--restart", name], env=self.env, check=True,
-                       stdout=subprocess.DEVNULL, timeout=60)
+                       stdout=subprocess.DEVNULL, timeout=60 * PATIENCE)
 
     def ctl(self, *args, check=True, timeout=120):
-        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, capture_output=True, text=True, timeout=timeout * PATIENCE,
+                              check=False)
         if check and done.returncode != 0:
             raise AssertionError(f"bfctl {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()}")
         return done
