@@ -32,7 +32,7 @@ test-asan:
 	@mkdir -p build
 	@cmake --preset asan $(call configure,asan) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build build/asan -j $(JOBS)
-	@tests/support/run_tests build/asan
+	@tests/support/run_asan build/asan
 
 # Real processes under the thread sanitizer; and all but agents and what they start under valgrind.  Long.
 test-tsan:

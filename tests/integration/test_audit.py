@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
@@ -169,11 +170,12 @@ class RequestsTest(unittest.TestCase):
         self.assertEqual(self.t.verify().returncode, 0)
 
     def denied_are_recorded_and_bounded(self, backfill):
-        viewer = with_key(self.cluster, "viewer")
+        viewer, begun = with_key(self.cluster, "viewer"), time.monotonic()
         for _ in range(12):
             self.assertEqual(self.cluster.ctl("pause", backfill, "--reason", "let me", "--config", viewer, check=False).returncode, 7)
+        more = int((time.monotonic() - begun) / 10)          # TRAIL_DENIED_EVERY_MS, where all is slow
         rows = self.t.records("--who", "viewer")
-        self.assertEqual(len(rows), 10, "a burst, and no more")
+        self.assertIn(len(rows), range(10, 11 + more), "a burst, and no more")
         self.assertEqual({(r["kind"], r["role"], r["what"], r["target"], r["reason"], r["result"]) for r in rows},
                          {("denied", "viewer", "pause", backfill, "let me", "denied")})
         self.assertEqual(self.cluster.ctl("audit", "--config", viewer, check=False).returncode, 7, "reading it needs a role too")

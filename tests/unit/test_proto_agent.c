@@ -173,11 +173,11 @@ static void negative_time(struct agent_msg *m) { m->reports[0].outcome.usage.wal
 static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
 static void bad_step_kind(struct agent_msg *m) { m->assignments[0].kind = 5; }
 static struct step_ref same_refs[] = {{"odbc", "a"}, {"odbc", "b"}}, nameless_ref[] = {{"", "a"}};
+static const char *just_true[] = {"true"};
 static void spec_of(struct agent_msg *m, enum step_kind kind, const char *spec, struct step_ref *refs, size_t n)
 {
     m->n_assignments = 1;
-    m->assignments[0] = (struct assignment){.kind = kind, .argv = (const char *[]){"true"}, .n_argv = 1, .spec = spec, .refs = refs,
-                                            .n_refs = n};
+    m->assignments[0] = (struct assignment){.kind = kind, .argv = just_true, .n_argv = 1, .spec = spec, .refs = refs, .n_refs = n};
 }
 static void no_argv(struct agent_msg *m) { spec_of(m, STEP_RUN, "", NULL, 0); m->assignments[0].n_argv = 0; }
 static void no_spec(struct agent_msg *m) { spec_of(m, STEP_SQL, "", NULL, 0); }
