@@ -123,15 +123,21 @@ static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
 void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
 {
     bool faulty = world_faulty(w);
-    if (is_cut(w, from, to) || (faulty && world_chance(w, 3))) {
-        w->stats.faults++;
+    if (is_cut(w, from, to))
+        return;
+    if (faulty && world_chance(w, 3)) {
+        sim_fault_note(w, SIM_FAULT_NET_LOSS);
         return;
     }
     int copies = faulty && world_chance(w, 3) ? 2 : 1;
+    if (copies > 1)
+        sim_fault_note(w, SIM_FAULT_NET_DUPLICATE);
     for (int i = 0; i < copies; i++) {
         int64_t delay_ms = 1 + (int64_t)world_random(w, 5);
-        if (faulty && world_chance(w, 5))
+        if (faulty && world_chance(w, 5)) {
             delay_ms += (int64_t)world_random(w, world_chance(w, 20) ? 20000 : 800);
+            sim_fault_note(w, SIM_FAULT_NET_DELAY);
+        }
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }

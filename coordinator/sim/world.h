@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/prng.h"
 #include "common/vec.h"
+#include "coordinator/sim/faults.h"
 #include "coordinator/turn.h"
 
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
@@ -26,7 +27,10 @@ struct sim_options {
     bool calm;                               /* no faults at all */
 };
 
-struct sim_stats { uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms; };
+struct sim_stats {
+    uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms;
+    uint64_t by_fault[SIM_FAULTS_N];         /* they sum up to faults */
+};
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
                       SIM_ROOM, SIM_FAULT, SIM_OPERATOR };
