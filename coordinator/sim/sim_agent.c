@@ -126,12 +126,11 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
         return;
     }
     core_free(a->core);
-    char boot_id[40];
-    snprintf(boot_id, sizeof boot_id, "00000000-0000-0000-0000-%012u", a->boots);
+    snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
-                                        .boot_id = boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
+                                        .boot_id = a->boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
                                         .fence = FENCE_CGROUP_V2}};
     a->core = core_new(&s);
     a->up = true;

@@ -61,6 +61,7 @@ struct sim_agent {
     bool up, paused;
     int64_t frozen_until_ms;                 /* its host stands still, the guardian too */
     uint32_t boots;
+    char boot_id[40];                        /* of its newest life */
     struct agent_core *core;
     struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
