@@ -184,6 +184,7 @@ static void step(struct world *w, struct sim_event *ev)
             sim_fault_any(w);
         break;
     case SIM_OPERATOR: sim_operator_act(w); break;
+    case SIM_SESSION: sim_session_step(w, ev->number); break;
     }
 }
 
@@ -207,6 +208,7 @@ static void world_init(struct world *w, const struct sim_options *o)
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
+    sim_warehouse_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
     for (uint32_t i = 0; i < w->n_agents; i++) {
         struct sim_agent *a = &w->agents[i];
@@ -240,6 +242,7 @@ static void world_done(struct world *w)
     }
     bf_vec_free(&w->requests);
     sim_store_done(&w->store);
+    sim_warehouse_done(&w->warehouse);
 }
 
 /* Until everything has ended after the faults; liveness (I16) is that this comes before end_ms. */
