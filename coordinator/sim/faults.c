@@ -18,4 +18,5 @@ void sim_fault_note(struct world *w, enum sim_fault kind)
     assert((unsigned)kind < SIM_FAULTS_N);
     w->stats.faults++;
     w->stats.by_fault[kind]++;
+    world_trace(w, "fault: %s", sim_fault_name(kind));
 }

@@ -46,7 +46,7 @@ static struct outcome random_outcome(struct world *w)
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
     struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w),
-                            .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, world_chance(w, 10) ? 15000 : 400)};
+                            .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400)};
     p.instance = shadow_process_started(w->shadow, as, a);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
