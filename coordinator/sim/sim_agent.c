@@ -45,8 +45,8 @@ static struct outcome random_outcome(struct world *w)
 
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
-    struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w),
-                            .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400)};
+    uint64_t most_ms = world_chance(w, 90) ? 400 : world_chance(w, 85) ? 15000 : 50000;
+    struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w), .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
     p.instance = shadow_process_started(w->shadow, as, a);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
@@ -174,7 +174,8 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
     }
     a->previous = a->generation;
     sim_clock_reboot(&a->clock, w->now_ms);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000), .kind = SIM_AGENT_START, .node = a->node});
+    int64_t up_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000);
+    world_push(w, (struct sim_event){.at_ms = up_ms, .kind = SIM_AGENT_START, .node = a->node});
 }
 
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */
