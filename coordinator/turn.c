@@ -249,7 +249,7 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
 /* After a commit the state is exactly that of seq: the moment to begin a checkpoint. */
 static void checkpoint_maybe_begin(struct turns *t, int64_t now_ms)
 {
-    if (t->snapshot_active || (t->turns_since_checkpoint < t->settings.checkpoint_turns &&
+    if (t->snapshot_active || BF_PLANTED("checkpoint_forgotten") || (t->turns_since_checkpoint < t->settings.checkpoint_turns &&
                                t->bytes_since_checkpoint < t->settings.checkpoint_bytes))
         return;
     engine_snapshot_begin(t->engine);
@@ -263,14 +263,14 @@ static void checkpoint_maybe_begin(struct turns *t, int64_t now_ms)
 
 enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err)
 {
-    int64_t now_ms = turn_engine_ms(t, boot_ms);
+    int64_t now_ms = turn_engine_ms(t, BF_PLANTED("lease_by_wall_clock") ? wall_us / 1000 : boot_ms);
     collect_lost(t, now_ms);
     engine_out_clear(&t->out);
     decide(t, now_ms, wall_us);
     if (BF_PLANTED("release_before_commit"))
         release_effects(t, now_ms);
     enum bf_rc rc = commit(t, now_ms, wall_us, err);
-    if (rc != BF_OK)
+    if (rc != BF_OK && !BF_PLANTED("failed_commit_ignored"))
         return rc;
     release_effects(t, now_ms);
     bf_vec_clear(&t->inputs);

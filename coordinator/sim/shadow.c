@@ -32,6 +32,8 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->alive);
     bf_vec_free(&s->replied);
     bf_vec_free(&s->keys);
+    bf_vec_free(&s->claims);
+    bf_vec_free(&s->commits);
     free(s);
 }
 
@@ -194,6 +196,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
+    shadow_check_committed(s, a, r, cell->run);
     shadow_take_halt(b, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
@@ -258,6 +261,8 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_RETRIED:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_steer(s, t, b, r);
+        if (b && r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
+            shadow_take_cancel(s, b, false);
         break;
     case RECORD_READY_AGAIN:
         if ((b = backfill_by_id(s, r->backfill)))
@@ -270,6 +275,8 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_CANCELLED:
         if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, cancel_cell);
+        if (b && !(r->steer_flags & STEER_KEEP_RUNNING))
+            shadow_take_cancel(s, b, true);
         break;
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
     case RECORD_AGENT_STATE:
@@ -301,6 +308,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
         on_record(s, t, &t->records[i]);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_bounds(s, t, c);
     shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;
 }
@@ -335,7 +343,7 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on)
 {
     const struct shadow_attempt *a = attempt_by_id(s, as->ref.attempt);
-    uint64_t instance = bf_mix64((uint64_t)as->backfill << 40 ^ (a ? (uint64_t)a->step << 24 ^ a->index : 0));
+    uint64_t instance = a ? shadow_instance(as->backfill, a->step, a->index) : 0;
     if (!a || a->ref.token != as->ref.token || memcmp(a->key, on->key, BF_KEY_BYTES) != 0)
         world_violate(s->w, "I11: %s starts attempt %llu, which was not granted to it", on->name, (unsigned long long)as->ref.attempt);
     for (size_t i = 0; i < s->alive.n; i++) {

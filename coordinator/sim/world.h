@@ -15,10 +15,16 @@
 #include "common/buf.h"
 #include "common/prng.h"
 #include "common/vec.h"
+#include "coordinator/sim/clock.h"
+#include "coordinator/sim/faults.h"
+#include "coordinator/sim/sim_store.h"
+#include "coordinator/sim/warehouse.h"
 #include "coordinator/turn.h"
 
+/* A password of the warehouse: it must be in nothing that is kept or told (I15). */
+#define SIM_CANARY "canary-7d1f90c2"
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
-enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0 };
+enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0, SIM_CHECKPOINT_TURNS_MAX = 65 };
 
 struct sim_options {
     uint64_t seed;
@@ -26,10 +32,13 @@ struct sim_options {
     bool calm;                               /* no faults at all */
 };
 
-struct sim_stats { uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms; };
+struct sim_stats {
+    uint64_t events, turns, records, crashes, faults, attempts, violations, virtual_ms;
+    uint64_t by_fault[SIM_FAULTS_N];         /* they sum up to faults */
+};
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION };
 
 struct sim_event {
     int64_t at_ms;
@@ -53,27 +62,21 @@ struct sim_agent {
     uint32_t starts;
     bool mute;                               /* a life ended that nobody can speak for: no later one may speak for it */
     bool up, paused;
+    int64_t frozen_until_ms;                 /* its host stands still, the guardian too */
+    uint32_t boots;
+    char boot_id[40];                        /* of its newest life */
     struct agent_core *core;
-    int64_t drift_ppm, clock_offset_ms;      /* its CLOCK_BOOTTIME */
+    struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
     int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
+    int64_t last_in_ms, last_out_ms;         /* arrival of the message that comes last, of those that were sent */
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
     BF_VEC_TYPE(struct sim_process) processes;
 };
 
-struct sim_stored_turn { uint64_t seq; struct bf_buf bytes; };
-struct sim_stored_plan { uint8_t hash[32]; struct bf_buf bytes; };
-struct sim_store {                           /* what is durable */
-    BF_VEC_TYPE(struct sim_stored_turn) turns;
-    BF_VEC_TYPE(struct sim_stored_plan) plans;
-    BF_VEC_TYPE(struct bf_buf) chunks, new_chunks;
-    uint64_t checkpoint_seq, new_seq;
-    struct audit_head audit; bool has_audit;
-    uint32_t epoch;
-};
-
-enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT };
+/* What becomes of the next commit. */
+enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT, SIM_COMMIT_LOST, SIM_COMMIT_KEPT, SIM_COMMIT_FULL };
 
 struct sim_request {                         /* what an operator sent, and was told */
     struct op_request request;
@@ -102,14 +105,19 @@ struct world {
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
+    bool commit_failed;                      /* it has to end: its memory may be ahead of the disk */
+    struct sim_clock clock;                  /* the coordinator's */
     uint64_t coordinator_generation;
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
     enum sim_crash crash_next;               /* at the next commit */
+    bool freeze_next;                        /* the host of the next client of the warehouse, in the middle of what it does */
     int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */
     int64_t low_until_ms;                    /* its store is short of room */
+    int64_t next_death_ms;                   /* the first at which something cancelled must be dead */
     uint8_t state_hash[32]; bool state_hash_known;
     struct turns *turns;
     struct sim_store store;
+    struct sim_warehouse warehouse;
     struct sim_agent agents[SIM_AGENTS_MAX];
     uint32_t n_agents;
     BF_VEC_TYPE(struct sim_request *) requests;
@@ -137,12 +145,26 @@ void sim_coordinator_stop(struct world *w, const char *why);
 void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n);
 void sim_coordinator_turn(struct world *w);
 void sim_coordinator_schedule(struct world *w, int64_t at_ms);
+struct turn_settings sim_coordinator_settings(struct world *w);
+
+/* Faults (world_faults.c).  Whether there are any now; one random fault, and the next in a while. */
+bool world_faulty(const struct world *w);
+void sim_fault_any(struct world *w);
+/* An agent that lies, of the kind that was drawn (sim_lies.c). */
+void sim_lie(struct world *w, struct sim_agent *a);
+uint32_t sim_claimed_slots(struct world *w, const struct sim_agent *a);      /* what its HELLO says */
 
 void sim_agent_start(struct world *w, struct sim_agent *a);
 void sim_agent_kill(struct world *w, struct sim_agent *a);
+void sim_agent_reboot(struct world *w, struct sim_agent *a);
+void sim_agent_freeze(struct world *w, struct sim_agent *a);
+/* It goes on now, and not when it was to. */
+void sim_agent_thaw(struct world *w, struct sim_agent *a);
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
 void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);
+/* An sql step's client has heard how it ended. */
+void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
 
@@ -162,6 +184,10 @@ void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
 /* The file of the zone that it names. */
 void scenario_zone(struct bf_buf *ret);
 
+/* The plan of a stored create is known to e; false when it does not compile. */
+bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *create);
+/* Decide again on every stored input at another time of day: the same is decided (I14). */
+void sim_wall_check(struct world *w);
 /* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
 void sim_replay_check(struct world *w);
 
