@@ -10,6 +10,7 @@
 #include "common/vec.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
+#include "coordinator/engine/moves.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
 
@@ -188,6 +189,7 @@ struct engine {
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
     uint64_t mark;
+    struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;
 #ifdef BF_PLANTS
     struct bf_map planted_ended;                 /* attempt -> instance_key, for "stale_token_accepted" */

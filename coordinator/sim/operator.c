@@ -191,14 +191,18 @@ void sim_operator_act(struct world *w)
         world_push(w, (struct sim_event){.at_ms = w->now_ms + RESUME_EVERY_MS, .kind = SIM_OPERATOR});
         return;
     }
+    bool on = choice_open(w, CHOICE_OPERATOR, 0);
+    int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
+    if (!on)
+        return;
+    choice_used(w);
     if (world_chance(w, 10))
         be_denied(w);
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);
     act_on_keys(w);
-    int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
 }
 
 void sim_operator_reply(struct world *w, const struct op_reply *reply)

@@ -104,7 +104,8 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
 void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
-    uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX);
+    uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX), most = w->options.schedule ? w->options.schedule->steps_max : 0;
+    n = most && n > most ? most : n;
     struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
     k.strict = w->creates_sent > 0 && world_chance(w, 35);
     bool whole_month = world_chance(w, 30);

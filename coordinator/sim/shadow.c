@@ -7,6 +7,7 @@
 
 #include "common/map.h"
 #include "common/mem.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow_model.h"
 
 struct shadow *shadow_new(struct world *w)
@@ -237,7 +238,15 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->id = r->agent;
     a->slots = r->hello.slots;
     a->state = AGENT_CONNECTED;
+    a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
+}
+
+static void on_started(struct shadow *s, const struct record *r)
+{
+    struct shadow_attempt *a = attempt_by_id(s, r->ref.attempt);
+    if (a)
+        a->started = true;
 }
 
 static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
@@ -253,6 +262,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
             shadow_take_reused(s, b, r);
         break;
     case RECORD_GRANTED: on_granted(s, r); break;
+    case RECORD_STARTED: on_started(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_STEERED:
     case RECORD_RETRIED:
@@ -297,6 +307,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
+    coverage_turn(s->w, t);
     for (size_t i = 0; i < t->n_records; i++)
         on_record(s, t, &t->records[i]);
     shadow_check_details(s, t, c);

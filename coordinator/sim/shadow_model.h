@@ -34,10 +34,10 @@ struct shadow_attempt {
     struct attempt_ref ref;
     uint32_t backfill, step, index, agent, ran;
     uint8_t key[BF_KEY_BYTES];
-    bool open;
+    bool open, started;
 };
 struct shadow_pool { char name[64]; uint32_t slots, used; };
-struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; };
+struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };

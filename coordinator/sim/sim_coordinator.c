@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -54,6 +55,7 @@ static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_
     for (size_t i = 0; i < c->n_plans; i++)
         keep_plan(&w->store, &c->plans[i]);
     keep_chunks(&w->store, c);
+    coverage_chunks(w, c);
     if (c->seq) {
         struct sim_stored_turn *t = bf_vec_add(&w->store.turns);
         t->seq = c->seq;
@@ -126,6 +128,7 @@ void sim_coordinator_start(struct world *w)
     if (w->store.has_audit)
         turns_set_audit_head(w->turns, &w->store.audit);
     w->coordinator_generation++;
+    w->turns_at_start = w->stats.turns;
     if (load(w, &err) != BF_OK) {
         world_violate(w, "recovery: %s", err.text);
         return;
@@ -155,6 +158,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
         engine_state_hash(turn_engine(w->turns), w->state_hash);
         w->state_hash_known = true;
     }
+    coverage_life(w);
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;

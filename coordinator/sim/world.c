@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 
 enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000 };
@@ -120,9 +121,8 @@ static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
     return w->now_ms < a->cut_until_ms && (from ? a->cut_out : a->cut_in);
 }
 
-void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+static void put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
 {
-    bool faulty = world_faulty(w);
     if (is_cut(w, from, to))
         return;
     if (faulty && world_chance(w, 3)) {
@@ -141,6 +141,14 @@ void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }
+}
+
+void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+{
+    struct choice_frame outer;
+    bool on = choice_within(w, CHOICE_NET, from * CHOICE_NODES + to, &outer);
+    put_on_network(w, from, to, bytes, on && world_faulty(w));
+    choice_end(w, &outer);
 }
 
 /* ---- faults ---- */
@@ -202,7 +210,12 @@ static void sim_fault(struct world *w)
 {
     if (!world_faulty(w))
         return;
+    bool on = choice_open(w, CHOICE_FAULT, 0);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
+    if (!on)
+        return;
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
+    w->target = a->node;
     w->stats.faults++;
     switch (world_random(w, 9)) {
     case 0: sim_coordinator_stop(w, "killed"); break;
@@ -215,7 +228,6 @@ static void sim_fault(struct world *w)
     case 7: fault_stop(w); break;
     case 8: fault_low(w); break;
     }
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
 }
 
 /* ---- the run ---- */
@@ -243,6 +255,7 @@ static void deliver(struct world *w, struct sim_event *ev)
 static void step(struct world *w, struct sim_event *ev)
 {
     struct sim_agent *a = ev->node ? &w->agents[ev->node - 1] : NULL;
+    choice_event(w, ev);
     switch (ev->kind) {
     case SIM_DELIVER: deliver(w, ev); break;
     case SIM_AGENT_TIMER:
@@ -271,6 +284,8 @@ static void step(struct world *w, struct sim_event *ev)
 static void world_init(struct world *w, const struct sim_options *o)
 {
     w->options = *o;
+    w->choices.schedule = o->schedule;
+    w->choices.used = o->used;
     bf_prng_seed(&w->prng, o->seed);
     w->now_ms = 1000;
     w->faults_until_ms = w->now_ms + FAULT_PHASE_MS / 4 + (int64_t)world_random(w, FAULT_PHASE_MS);
@@ -282,6 +297,8 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
+    if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
+        w->n_agents = o->schedule->agents_max;
     for (uint32_t i = 0; i < w->n_agents; i++) {
         struct sim_agent *a = &w->agents[i];
         a->node = i + 1;
@@ -300,6 +317,7 @@ static void world_init(struct world *w, const struct sim_options *o)
 
 static void world_done(struct world *w)
 {
+    coverage_life(w);
     turns_free(w->turns);
     shadow_free(w->shadow);
     for (size_t i = 0; i < w->heap.n; i++)

@@ -15,16 +15,22 @@
 #include "common/buf.h"
 #include "common/prng.h"
 #include "common/vec.h"
+#include "coordinator/sim/choice.h"
 #include "coordinator/sim/faults.h"
 #include "coordinator/turn.h"
 
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
 enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0 };
 
+struct coverage;
+
 struct sim_options {
     uint64_t seed;
     FILE *trace;                             /* NULL: none */
     bool calm;                               /* no faults at all */
+    const struct schedule *schedule;         /* what is left out; NULL: nothing */
+    struct choice_list *used;                /* gets the injections that did something; NULL: nobody asks */
+    struct coverage *coverage;               /* counts what the run reached; NULL: nobody asks */
 };
 
 struct sim_stats {
@@ -98,6 +104,8 @@ struct shadow;
 struct world {
     struct sim_options options;
     struct bf_prng prng;
+    struct choices choices;
+    uint32_t target;                         /* node that the event, or the fault in it, is about */
     struct sim_stats stats;
     int64_t now_ms, faults_until_ms, end_ms;
     uint64_t next_seq;
@@ -107,6 +115,7 @@ struct world {
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
     uint64_t coordinator_generation;
+    uint64_t turns_at_start;                 /* stats.turns when its life began */
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
     enum sim_crash crash_next;               /* at the next commit */
     int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */
