@@ -42,7 +42,7 @@ static bool claim_once(struct attempt *x, attempt_repair_fn *before_raise, bool 
     *ret_again = false;
     if (fence_read(x->session.connection, &x->fence, &row, &fault) != BF_OK)
         return attempt_fault(x, "cannot read the row of this step instance in the fence", &fault);
-    if (row.state == FENCE_DONE || row.state == FENCE_LATER)
+    if (!fence_may_raise(row.state))
         return attempt_not_ours(x, &row);
     if (row.state == FENCE_EARLIER && !end_holder(x, &row))
         return false;

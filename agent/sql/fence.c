@@ -190,11 +190,7 @@ static enum bf_rc read_row(struct sql_connection *c, const struct fence *f, stru
         row.token = INT64_MAX;
     if (!bf_parse_int(cells[2], 1, INT64_MAX, &row.attempt))
         row.attempt = 0;
-    int64_t ours = f->request->token;
-    row.state = strcmp(cells[1], "done") == 0 ? FENCE_DONE
-                : row.token == ours           ? FENCE_OURS
-                : row.token < ours            ? FENCE_EARLIER
-                                              : FENCE_LATER;
+    row.state = fence_judge(strcmp(cells[1], "done") == 0, row.token, f->request->token);
     *ret = row;
     return BF_OK;
 }

@@ -16,6 +16,7 @@
 
 #include "agent/sql/connection.h"
 #include "agent/sql/dialect.h"
+#include "agent/sql/fence_rule.h"
 #include "agent/sql/request.h"
 #include "common/buf.h"
 
@@ -30,14 +31,6 @@ struct fence {
     struct bf_buf table;                       /* the table's name as it stands in statements; owned */
     struct bf_buf partition;                   /* the column "partition"; owned */
     char writes[9];                            /* a checksum of the output tables, in hex; "" when there are none */
-};
-
-enum fence_state {
-    FENCE_NONE,                                /* no row */
-    FENCE_OURS,                                /* claimed by our token */
-    FENCE_EARLIER,                             /* claimed by a lower token */
-    FENCE_LATER,                               /* claimed by a higher token, or by a later run's */
-    FENCE_DONE                                 /* done, by whatever token */
 };
 
 struct fence_row {

@@ -93,7 +93,7 @@ static enum cover_coordinator coordinator_state(const struct world *w)
 
 static enum cover_agent agent_state(const struct world *w, const struct sim_agent *a)
 {
-    if (!a->up || a->paused)
+    if (!a->up || a->paused || w->now_ms < a->frozen_until_ms)
         return a->up ? COVER_AGENT_STOPPED : COVER_AGENT_DOWN;
     for (size_t i = 0; i < w->shadow->agents.n; i++) {
         const struct shadow_agent *s = &w->shadow->agents.at[i];
@@ -124,7 +124,7 @@ static enum cover_backfill backfill_state(const struct shadow *s, const struct s
     }
 }
 
-static bool hits_agent(enum sim_fault kind)
+bool coverage_hits_agent(enum sim_fault kind)
 {
     switch (kind) {
     case SIM_FAULT_COORDINATOR_KILL:
@@ -150,7 +150,7 @@ void coverage_fault(struct world *w, enum sim_fault kind)
     struct coverage *c = w->options.coverage;
     if (!c)
         return;
-    if (!hits_agent(kind))
+    if (!coverage_hits_agent(kind))
         c->at_coordinator[kind][coordinator_state(w)]++;
     else if (w->target >= 1 && w->target <= w->n_agents)
         c->at_agent[kind][agent_state(w, &w->agents[w->target - 1])]++;

@@ -48,6 +48,7 @@ void coverage_chunks(struct world *w, const struct turn_commit *c);
 void coverage_life(struct world *w);
 /* A fault takes effect now, on world.target or on the coordinator. */
 void coverage_fault(struct world *w, enum sim_fault kind);
+bool coverage_hits_agent(enum sim_fault kind);
 
 /* ---- telling ---- */
 struct cover_item {

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "coordinator/sim/coverage.h"
+#include "coordinator/sim/story.h"
 #include "coordinator/sim/world.h"
 
 const char *sim_fault_name(enum sim_fault kind)
@@ -21,4 +22,5 @@ void sim_fault_note(struct world *w, enum sim_fault kind)
     w->stats.by_fault[kind]++;
     choice_used(w);
     coverage_fault(w, kind);
+    story_fault(w, kind);
 }

@@ -51,11 +51,14 @@ static _Noreturn void work(const struct jobs_settings *s, uint32_t k, int fd)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);                     /* of a terminal: whoever reads decides when it is over */
-    for (uint64_t seed = s->first + k;; seed += s->jobs) {
-        run_seed(s, seed, r);
+    for (uint64_t i = k; s->count == 0 || i < s->count; i += s->jobs) {
+        run_seed(s, s->first + i, r);
+        if (s->sim.trace)
+            fflush(s->sim.trace);
         if (!write_all(fd, r, sizeof *r))
-            _exit(0);
+            break;
     }
+    _exit(0);
 }
 
 static enum bf_rc start_worker(struct jobs *j, uint32_t k, struct bf_error *err)
@@ -158,7 +161,7 @@ void jobs_free(struct jobs *j)
 
 enum bf_rc jobs_try(const struct sim_options *o, struct seed_result *ret, struct bf_error *err)
 {
-    struct jobs_settings s = {.sim = *o, .first = o->seed, .jobs = 1};
+    struct jobs_settings s = {.sim = *o, .first = o->seed, .count = 1, .jobs = 1};
     struct jobs j = {.settings = s, .workers = bf_xcalloc(1, sizeof *j.workers)};
     enum bf_rc rc = start_worker(&j, 0, err);
     if (rc == BF_OK)

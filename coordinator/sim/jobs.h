@@ -19,7 +19,7 @@ struct seed_result {
 
 struct jobs_settings {
     struct sim_options sim;                      /* but seed and coverage, which are the result's */
-    uint64_t first;
+    uint64_t first, count;                       /* count 0: no end */
     uint32_t jobs;                               /* 1: in this process */
     bool coverage;
 };

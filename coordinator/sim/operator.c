@@ -264,5 +264,6 @@ void sim_operator_release(struct world *w)
         created += w->requests.at[i]->request.verb == OP_CREATE && w->requests.at[i]->acknowledged && w->requests.at[i]->rc == BF_OK;
     if (created > shadow_backfills(w->shadow))
         world_violate(w, "I4: %u creates were acknowledged, %u backfills exist", created, shadow_backfills(w->shadow));
+    turn_pool(w->turns, "fixed", 2);                         /* whatever it was changed to */
     sim_operator_resume(w);
 }

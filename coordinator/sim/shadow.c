@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/story.h"
 
 struct shadow *shadow_new(struct world *w)
 {
@@ -308,8 +309,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
     coverage_turn(s->w, t);
-    for (size_t i = 0; i < t->n_records; i++)
+    for (size_t i = 0; i < t->n_records; i++) {
+        story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);
+    }
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
     shadow_check_audit(s, t, c);

@@ -2,6 +2,7 @@
  *
  * A paused agent hears nothing and does nothing; its guardian and its processes go on.  When the agent is killed, the guardian kills
  * its processes within K and only then may another agent start on the host. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,14 +11,7 @@
 
 static int64_t agent_clock_ms(const struct world *w, const struct sim_agent *a)
 {
-    return a->clock_offset_ms + w->now_ms + w->now_ms * a->drift_ppm / 1000000;
-}
-
-/* The first world time at which the agent's clock shows at least clock_ms. */
-static int64_t world_time_of(const struct sim_agent *a, int64_t clock_ms)
-{
-    int64_t t = clock_ms - a->clock_offset_ms;
-    return t - t * a->drift_ppm / (1000000 + a->drift_ppm) + 1;
+    return sim_clock_boot_ms(&a->clock, w->now_ms);
 }
 
 static void set_timer(struct world *w, struct sim_agent *a)
@@ -25,7 +19,7 @@ static void set_timer(struct world *w, struct sim_agent *a)
     int64_t due = core_next_timer_ms(a->core);
     if (due == INT64_MAX)
         return;
-    int64_t at = world_time_of(a, due);
+    int64_t at = sim_clock_when_ms(&a->clock, due);
     world_push(w, (struct sim_event){.at_ms = at > w->now_ms ? at : w->now_ms + 1, .kind = SIM_AGENT_TIMER, .node = a->node, .number = ++a->timer});
 }
 
@@ -83,6 +77,12 @@ static void kill_process(struct world *w, struct sim_agent *a, uint64_t attempt,
     }
 }
 
+static void fence_at(struct world *w, const struct sim_agent *a, int64_t at_ms)
+{
+    world_push(w, (struct sim_event){.at_ms = at_ms > w->now_ms ? at_ms : w->now_ms, .kind = SIM_GUARDIAN, .node = a->node,
+                                     .number = a->generation});
+}
+
 static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
 {
     switch (act->kind) {
@@ -97,8 +97,7 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
     case ACTION_KILL: kill_process(w, a, act->ref.attempt, 50); break;
     case ACTION_DEADLINE:
         a->deadline_ms = act->deadline_ms;
-        world_push(w, (struct sim_event){.at_ms = world_time_of(a, act->deadline_ms) > w->now_ms ? world_time_of(a, act->deadline_ms) : w->now_ms,
-                                         .kind = SIM_GUARDIAN, .node = a->node, .number = a->generation});
+        fence_at(w, a, sim_clock_when_ms(&a->clock, act->deadline_ms));
         break;
     case ACTION_LEAVE: world_trace(w, "%s leaves", a->name); break;
     }
@@ -110,7 +109,7 @@ static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev
     struct bf_buf bytes = {0};
     struct attempt_ref spawned[64];
     size_t n_spawned = 0;
-    ev.at_us = w->now_ms * 1000;
+    ev.at_us = sim_clock_wall_us(&a->clock, w->now_ms);
     core_step(a->core, &ev, agent_clock_ms(w, a), &actions);
     for (size_t i = 0; i < actions->n; i++) {
         carry_out(w, a, &actions->at[i], &bytes);
@@ -127,11 +126,17 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
 {
     if (a->up)
         return;
+    if (w->now_ms < a->frozen_until_ms) {
+        world_push(w, (struct sim_event){.at_ms = a->frozen_until_ms, .kind = SIM_AGENT_START, .node = a->node});
+        return;
+    }
     core_free(a->core);
+    char boot_id[40];
+    snprintf(boot_id, sizeof boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
-                                        .boot_id = "00000000-0000-0000-0000-000000000000", .previous = a->previous, .slots = a->slots,
+                                        .boot_id = boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
                                         .fence = FENCE_CGROUP_V2}};
     a->core = core_new(&s);
     a->up = true;
@@ -154,6 +159,34 @@ void sim_agent_kill(struct world *w, struct sim_agent *a)
     a->mute = a->mute || (!w->guardians_tell && world_chance(w, 50));
     a->previous = a->mute ? 0 : a->generation;
     world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+}
+
+/* All of the host ends at once, and the next boot knows it by the boot id: it speaks for every life before (agent/state.c). */
+void sim_agent_reboot(struct world *w, struct sim_agent *a)
+{
+    world_trace(w, "fault reboot of the host of %s", a->name);
+    a->up = a->paused = a->mute = false;
+    a->timer++;
+    a->boots++;
+    a->frozen_until_ms = 0;
+    for (size_t i = a->processes.n; i-- > 0;) {
+        a->processes.at[i].ends_ms = w->now_ms;
+        sim_process_end(w, a, a->processes.at[i].ref.attempt);
+    }
+    a->previous = a->generation;
+    sim_clock_reboot(&a->clock, w->now_ms);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000), .kind = SIM_AGENT_START, .node = a->node});
+}
+
+/* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */
+void sim_agent_freeze(struct world *w, struct sim_agent *a, int64_t until_ms)
+{
+    world_trace(w, "fault freeze the host of %s until %.3f", a->name, (double)until_ms / 1000);
+    a->frozen_until_ms = until_ms;
+    a->paused = a->up;
+    for (size_t i = 0; i < a->processes.n; i++)
+        shadow_process_ended(w->shadow, a->processes.at[i].instance, a->processes.at[i].ref.attempt);
+    world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
 }
 
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n)
@@ -179,6 +212,10 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
 {
     if (!a->up || !a->paused)
         return;
+    if (w->now_ms < a->frozen_until_ms) {
+        world_push(w, (struct sim_event){.at_ms = a->frozen_until_ms, .kind = SIM_FAULT, .node = a->node});
+        return;
+    }
     a->paused = false;
     world_trace(w, "%s goes on", a->name);
     for (size_t i = 0; i < a->processes.n; i++)       /* ends that nobody took note of */
@@ -189,6 +226,10 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
 
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
 {
+    if (w->now_ms < a->frozen_until_ms) {
+        world_push(w, (struct sim_event){.at_ms = a->frozen_until_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = attempt});
+        return;
+    }
     for (size_t i = 0; i < a->processes.n; i++) {
         struct sim_process p = a->processes.at[i];
         if (p.ref.attempt != attempt || p.ends_ms > w->now_ms)
@@ -206,6 +247,10 @@ void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
 /* The deadline that was told last, on the agent's own clock; a renewed one has an event of its own. */
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation)
 {
+    if (w->now_ms < a->frozen_until_ms && generation == a->generation) {
+        fence_at(w, a, a->frozen_until_ms);
+        return;
+    }
     if (generation != a->generation || agent_clock_ms(w, a) < a->deadline_ms)
         return;
     for (size_t i = 0; i < a->processes.n; i++) {

@@ -1,81 +1,13 @@
 /* The coordinator's process: real turns over a store in memory.  It dies between turns, before a commit, or after it; what it wrote
- * stays.  Each recovery must give the state that was in memory (I17). */
-#include <stdlib.h>
+ * stays.  Each recovery must give the state that was in memory (I17); after a commit that failed it must end. */
 #include <string.h>
 
-#include "common/mem.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32 };
-
-/* ---- the store ---- */
-
-static void keep_plan(struct sim_store *s, const struct turn_blob *plan)
-{
-    for (size_t i = 0; i < s->plans.n; i++)
-        if (memcmp(s->plans.at[i].hash, plan->key, 32) == 0)
-            return;
-    struct sim_stored_plan *kept = bf_vec_add(&s->plans);
-    memcpy(kept->hash, plan->key, 32);
-    bf_buf_put(&kept->bytes, plan->bytes, plan->n);
-}
-
-static void keep_chunks(struct sim_store *s, const struct turn_commit *c)
-{
-    if (c->checkpoint_begin) {
-        for (size_t i = 0; i < s->new_chunks.n; i++)
-            bf_buf_free(&s->new_chunks.at[i]);
-        bf_vec_clear(&s->new_chunks);
-        s->new_seq = c->checkpoint_seq;
-    }
-    for (size_t i = 0; i < c->n_chunks; i++)
-        bf_buf_put(bf_vec_add(&s->new_chunks), c->chunks[i].bytes, c->chunks[i].n);
-    if (!c->checkpoint_end)
-        return;
-    for (size_t i = 0; i < s->chunks.n; i++)
-        bf_buf_free(&s->chunks.at[i]);
-    bf_vec_clear(&s->chunks);
-    for (size_t i = 0; i < s->new_chunks.n; i++)
-        bf_vec_push(&s->chunks, s->new_chunks.at[i]);
-    bf_vec_clear(&s->new_chunks);
-    s->checkpoint_seq = s->new_seq;
-}
-
-static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_error *err)
-{
-    struct world *w = arg;
-    if (w->crash_next == SIM_CRASH_BEFORE_COMMIT) {
-        w->coordinator_dead = true;
-        w->state_hash_known = false;
-        return bf_fail(err, BF_IO, "simulated crash before the commit");
-    }
-    for (size_t i = 0; i < c->n_plans; i++)
-        keep_plan(&w->store, &c->plans[i]);
-    keep_chunks(&w->store, c);
-    coverage_chunks(w, c);
-    if (c->seq) {
-        struct sim_stored_turn *t = bf_vec_add(&w->store.turns);
-        t->seq = c->seq;
-        bf_buf_put(&t->bytes, c->turn, c->turn_bytes);
-        if (c->n_audit) {
-            const struct audit_entry *last = &c->audit[c->n_audit - 1].entry;
-            w->store.audit.index = last->index;
-            memcpy(w->store.audit.hash, last->hash, sizeof last->hash);
-            w->store.has_audit = true;
-        }
-        w->stats.turns++;
-        shadow_committed(w->shadow, c);
-    }
-    if (w->crash_next == SIM_CRASH_AFTER_COMMIT) {
-        w->coordinator_dead = true;
-        engine_state_hash(turn_engine(w->turns), w->state_hash);
-        w->state_hash_known = true;
-    }
-    return BF_OK;
-}
+enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 64 };
 
 /* ---- what leaves ---- */
 
@@ -83,6 +15,8 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
 {
     struct world *w = arg;
     struct bf_buf bytes = {0};
+    if (w->commit_failed)
+        world_violate(w, "I3: a message leaves the coordinator after a commit that failed");
     shadow_released(w->shadow, msg);
     if (!w->coordinator_dead) {
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
@@ -97,48 +31,65 @@ static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct 
 {
     struct world *w = arg;
     (void)key;
+    if (w->commit_failed)
+        world_violate(w, "I3: a request is answered after a commit that failed");
     if (!w->coordinator_dead)
         sim_operator_reply(w, reply);
 }
 
 /* ---- life ---- */
 
-static enum bf_rc load(struct world *w, struct bf_error *err)
+struct turn_settings sim_coordinator_settings(struct world *w)
 {
-    enum bf_rc rc = BF_OK;
-    for (size_t i = 0; i < w->store.plans.n && rc == BF_OK; i++)
-        rc = turns_load_plan(w->turns, w->store.plans.at[i].hash, w->store.plans.at[i].bytes.data, w->store.plans.at[i].bytes.len, err);
-    for (size_t i = 0; i < w->store.chunks.n && rc == BF_OK; i++)
-        rc = turns_load_chunk(w->turns, w->store.chunks.at[i].data, w->store.chunks.at[i].len, err);
-    for (size_t i = 0; i < w->store.turns.n && rc == BF_OK; i++)
-        if (w->store.turns.at[i].seq > w->store.checkpoint_seq)
-            rc = turns_load_turn(w->turns, w->store.turns.at[i].bytes.data, w->store.turns.at[i].bytes.len, err);
-    return rc == BF_OK ? turns_recovered(w->turns, w->now_ms, err) : rc;
+    return (struct turn_settings){.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = SIM_CHECKPOINT_TURNS_MAX, .chunks_per_turn = 1,
+                                  .engine = w->engine};
+}
+
+static void start_later(struct world *w, int64_t wait_ms)
+{
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1 + wait_ms, .kind = SIM_COORDINATOR_START});
+}
+
+/* false: it does not serve, and will be started again. */
+static bool recover(struct world *w)
+{
+    struct bf_error err = {0};
+    struct sim_damage damage = sim_store_draw_damage(w);
+    enum bf_rc rc = sim_store_load(w, w->turns, &damage, &err);
+    if (damage.on && rc == BF_OK)
+        world_violate(w, "store: a value that is damaged (%s) was taken for a whole one", sim_fault_name(damage.kind));
+    if (rc == BF_OK)
+        return true;
+    if (!damage.on)
+        world_violate(w, "recovery: %s", err.text);
+    world_trace(w, "coordinator refuses to serve (%s): %s", sim_fault_name(damage.kind), err.text);
+    turns_free(w->turns);
+    w->turns = NULL;
+    start_later(w, 1000 + (int64_t)world_random(w, 20000));       /* people put the verified copy in its place */
+    return false;
 }
 
 void sim_coordinator_start(struct world *w)
 {
-    struct bf_error err = {0};
     uint8_t hash[32];
-    struct turn_ports ports = {.arg = w, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply,
+    struct turn_ports ports = {.arg = w, .commit = sim_store_commit, .send_agent = port_send_agent, .reply = port_reply,
                                .configured_keys = sim_keys_configured};
-    struct turn_settings s = {.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = 5 + (uint32_t)world_random(w, 60),
-                              .chunks_per_turn = 1 + (uint32_t)world_random(w, 3), .engine = w->engine};
+    struct turn_settings s = sim_coordinator_settings(w);
+    s.checkpoint_turns = 5 + (uint32_t)world_random(w, SIM_CHECKPOINT_TURNS_MAX - 5);
+    s.chunks_per_turn = 1 + (uint32_t)world_random(w, 3);
     w->turns = turns_new(&s, &ports, w->store.epoch);
     if (w->store.has_audit)
         turns_set_audit_head(w->turns, &w->store.audit);
     w->coordinator_generation++;
     w->turns_at_start = w->stats.turns;
-    if (load(w, &err) != BF_OK) {
-        world_violate(w, "recovery: %s", err.text);
+    if (!recover(w))
         return;
-    }
     engine_state_hash(turn_engine(w->turns), hash);
     if (w->state_hash_known && memcmp(hash, w->state_hash, sizeof hash) != 0)
         world_violate(w, "I17 recovery: the state rebuilt from the store is not the one that was in memory (turn %llu, checkpoint %llu)",
                       (unsigned long long)turn_seq(w->turns), (unsigned long long)w->store.checkpoint_seq);
     w->coordinator_up = true;
-    w->coordinator_dead = false;
+    w->coordinator_dead = w->commit_failed = false;
     w->crash_next = SIM_NO_CRASH;
     w->turn_at_ms = INT64_MAX;
     world_trace(w, "coordinator serves, turn %llu", (unsigned long long)turn_seq(w->turns));
@@ -153,7 +104,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
     if (!w->coordinator_up)
         return;
     world_trace(w, "coordinator dies: %s", why);
-    if (!w->coordinator_dead) {
+    if (!w->coordinator_dead && !w->commit_failed) {
         /* Between turns: memory is what was committed. */
         engine_state_hash(turn_engine(w->turns), w->state_hash);
         w->state_hash_known = true;
@@ -166,7 +117,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
     w->coordinator_generation++;
     w->stats.crashes++;
     int64_t away_ms = world_chance(w, 80) ? (int64_t)world_random(w, 3000) : (int64_t)world_random(w, 40000);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1 + away_ms, .kind = SIM_COORDINATOR_START});
+    start_later(w, away_ms);
 }
 
 void sim_coordinator_schedule(struct world *w, int64_t at_ms)
@@ -188,9 +139,11 @@ void sim_coordinator_turn(struct world *w)
         return;
     }
     turn_set_low(w->turns, w->now_ms < w->low_until_ms);
-    enum bf_rc rc = turn_run(w->turns, w->now_ms, w->now_ms * 1000, &err);
-    if (w->coordinator_dead) {
-        sim_coordinator_stop(w, rc == BF_OK ? "after a commit" : "before a commit");
+    enum bf_rc rc = turn_run(w->turns, sim_clock_boot_ms(&w->clock, w->now_ms), sim_clock_wall_us(&w->clock, w->now_ms), &err);
+    if (w->commit_failed && rc == BF_OK)
+        world_violate(w, "I3: the coordinator goes on after a commit that failed");
+    if (w->coordinator_dead || w->commit_failed) {
+        sim_coordinator_stop(w, w->commit_failed ? err.text : rc == BF_OK ? "after a commit" : "before a commit");
         return;
     }
     if (rc != BF_OK) {
@@ -200,7 +153,9 @@ void sim_coordinator_turn(struct world *w)
     if (!engine_check(turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0, &err))
         world_violate(w, "%s", err.text);
     shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
-    int64_t next_ms = turn_next_ms(w->turns);
+    if (w->stats.violations == 0 && (w->stats.turns + w->options.seed) % RECOVERY_CHECK_TURNS == 0)
+        sim_store_check_recovery(w);
+    int64_t next_ms = sim_clock_when_ms(&w->clock, turn_next_ms(w->turns));
     sim_coordinator_schedule(w, next_ms <= w->now_ms ? w->now_ms + TURN_GATHER_MS : next_ms);
 }
 
@@ -213,7 +168,7 @@ void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, s
     if (agent_msg_decode(p, n, &m, &err) != BF_OK)
         world_violate(w, "codec: a message of an agent does not decode: %s", err.text);
     else
-        turn_agent_message(w->turns, w->agents[from - 1].key, &m, w->now_ms);
+        turn_agent_message(w->turns, w->agents[from - 1].key, &m, sim_clock_boot_ms(&w->clock, w->now_ms));
     agent_msg_done(&m);
     if (turn_pending(w->turns))
         sim_coordinator_schedule(w, w->now_ms + TURN_GATHER_MS);

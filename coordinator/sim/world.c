@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
+#include "coordinator/sim/story.h"
 
 enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000 };
 
@@ -24,22 +25,16 @@ bool world_chance(struct world *w, uint32_t percent)
     return world_random(w, 100) < percent;
 }
 
-/* Faults may still be injected. */
-static bool world_faulty(const struct world *w)
-{
-    return !w->options.calm && w->now_ms < w->faults_until_ms;
-}
-
 void world_trace(struct world *w, const char *fmt, ...)
 {
+    char text[1200];
     if (!w->options.trace)
         return;
     va_list ap;
     va_start(ap, fmt);
-    fprintf(w->options.trace, "%10.3f ", (double)w->now_ms / 1000);
-    vfprintf(w->options.trace, fmt, ap);
-    fputc('\n', w->options.trace);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    story_line(w->options.trace, w->now_ms, text);
 }
 
 void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m)
@@ -70,7 +65,7 @@ void world_violate(struct world *w, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    world_trace(w, "VIOLATION %s", text);
+    story_violation(w, text);
     if (w->stats.violations++ == 0)
         snprintf(w->violation, sizeof w->violation, "%s (at %.3f s)", text, (double)w->now_ms / 1000);
 }
@@ -151,85 +146,6 @@ void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *
     choice_end(w, &outer);
 }
 
-/* ---- faults ---- */
-
-static void fault_cut(struct world *w, struct sim_agent *a)
-{
-    a->cut_in = world_chance(w, 66);
-    a->cut_out = !a->cut_in || world_chance(w, 50);
-    a->cut_until_ms = w->now_ms + 500 + (int64_t)world_random(w, 30000);
-    world_trace(w, "fault cut %s%s%s for %.1f s", a->name, a->cut_in ? " deaf" : "", a->cut_out ? " mute" : "",
-                (double)(a->cut_until_ms - w->now_ms) / 1000);
-}
-
-static void fault_pause(struct world *w, struct sim_agent *a)
-{
-    if (!a->up || a->paused)
-        return;
-    a->paused = true;
-    int64_t until_ms = w->now_ms + 200 + (int64_t)world_random(w, 30000);
-    world_trace(w, "fault stop %s until %.3f", a->name, (double)until_ms / 1000);
-    world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
-}
-
-/* It says that an attempt of another agent has ended well: token and all are right, only the key is not (I11). */
-static void fault_lie(struct world *w, struct sim_agent *a)
-{
-    struct attempt_ref ref;
-    if (!a->up || a->paused || !shadow_attempt_of_another(w->shadow, a->key, &ref))
-        return;
-    struct agent_report report = {.ref = ref, .kind = REPORT_ENDED, .started_us = w->now_ms * 1000, .ended_us = w->now_ms * 1000,
-                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "{\"checks\":[]}", .text = "a lie", .rows = -1}};
-    struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = a->generation, .reports = &report, .n_reports = 1, .text = ""};
-    struct bf_buf bytes = {0};
-    world_trace_msg(w, a->name, "coordinator (a lie)", &m);
-    agent_msg_encode(&m, &bytes);
-    net_send(w, a->node, SIM_NODE_COORDINATOR, &bytes);
-    bf_buf_free(&bytes);
-}
-
-/* SIGSTOP: it hears nothing and lets nothing go, and finds it all in its sockets when it goes on. */
-static void fault_stop(struct world *w)
-{
-    if (!w->coordinator_up)
-        return;
-    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
-    world_trace(w, "fault stop the coordinator until %.3f", (double)w->stopped_until_ms / 1000);
-}
-
-static void fault_low(struct world *w)
-{
-    w->low_until_ms = w->now_ms + 200 + (int64_t)world_random(w, 20000);
-    world_trace(w, "fault the store is short of room until %.3f", (double)w->low_until_ms / 1000);
-    sim_coordinator_schedule(w, w->now_ms);
-    world_push(w, (struct sim_event){.at_ms = w->low_until_ms, .kind = SIM_ROOM});
-}
-
-/* One random fault, and the next in a while. */
-static void sim_fault(struct world *w)
-{
-    if (!world_faulty(w))
-        return;
-    bool on = choice_open(w, CHOICE_FAULT, 0);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 500 + (int64_t)world_random(w, 15000), .kind = SIM_FAULT});
-    if (!on)
-        return;
-    struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
-    w->target = a->node;
-    w->stats.faults++;
-    switch (world_random(w, 9)) {
-    case 0: sim_coordinator_stop(w, "killed"); break;
-    case 1: w->crash_next = SIM_CRASH_BEFORE_COMMIT; break;
-    case 2: w->crash_next = SIM_CRASH_AFTER_COMMIT; break;
-    case 3: sim_agent_kill(w, a); break;
-    case 4: fault_cut(w, a); break;
-    case 5: fault_pause(w, a); break;
-    case 6: fault_lie(w, a); break;
-    case 7: fault_stop(w); break;
-    case 8: fault_low(w); break;
-    }
-}
-
 /* ---- the run ---- */
 
 /* It waits in the socket's buffer of a process that is stopped. */
@@ -275,10 +191,16 @@ static void step(struct world *w, struct sim_event *ev)
         if (a)
             sim_agent_wake(w, a);
         else
-            sim_fault(w);
+            sim_fault_any(w);
         break;
     case SIM_OPERATOR: sim_operator_act(w); break;
     }
+}
+
+static struct sim_clock some_clock(struct world *w)
+{
+    int64_t drift_ppm = (int64_t)world_random(w, 2 * LEASE_DRIFT_PPM + 1) - LEASE_DRIFT_PPM;
+    return (struct sim_clock){.drift_ppm = w->options.calm ? 0 : drift_ppm, .offset_ms = (int64_t)world_random(w, 1000000)};
 }
 
 static void world_init(struct world *w, const struct sim_options *o)
@@ -292,6 +214,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->end_ms = w->faults_until_ms + SETTLE_MS;
     w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
     w->store.epoch = 1;
+    w->clock = some_clock(w);
     w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .grants_per_turn_max = 1 + (uint32_t)world_random(w, 8),
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
@@ -303,8 +226,7 @@ static void world_init(struct world *w, const struct sim_options *o)
         struct sim_agent *a = &w->agents[i];
         a->node = i + 1;
         a->slots = 1 + (uint32_t)world_random(w, 4);
-        a->drift_ppm = o->calm ? 0 : (int64_t)world_random(w, 2 * LEASE_DRIFT_PPM + 1) - LEASE_DRIFT_PPM;
-        a->clock_offset_ms = (int64_t)world_random(w, 1000000);
+        a->clock = some_clock(w);
         a->key[0] = (uint8_t)(i + 1);
         snprintf(a->name, sizeof a->name, "agent-%u", i + 1);
         world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node});
@@ -332,18 +254,7 @@ static void world_done(struct world *w)
         free(w->requests.at[i]);
     }
     bf_vec_free(&w->requests);
-    for (size_t i = 0; i < w->store.turns.n; i++)
-        bf_buf_free(&w->store.turns.at[i].bytes);
-    for (size_t i = 0; i < w->store.plans.n; i++)
-        bf_buf_free(&w->store.plans.at[i].bytes);
-    for (size_t i = 0; i < w->store.chunks.n; i++)
-        bf_buf_free(&w->store.chunks.at[i]);
-    for (size_t i = 0; i < w->store.new_chunks.n; i++)
-        bf_buf_free(&w->store.new_chunks.at[i]);
-    bf_vec_free(&w->store.turns);
-    bf_vec_free(&w->store.plans);
-    bf_vec_free(&w->store.chunks);
-    bf_vec_free(&w->store.new_chunks);
+    sim_store_done(&w->store);
 }
 
 /* Until everything has ended after the faults; liveness (I16) is that this comes before end_ms. */

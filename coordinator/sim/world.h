@@ -16,11 +16,13 @@
 #include "common/prng.h"
 #include "common/vec.h"
 #include "coordinator/sim/choice.h"
+#include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
+#include "coordinator/store/seal.h"
 #include "coordinator/turn.h"
 
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
-enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0 };
+enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0, SIM_CHECKPOINT_TURNS_MAX = 65 };
 
 struct coverage;
 
@@ -63,8 +65,10 @@ struct sim_agent {
     uint32_t starts;
     bool mute;                               /* a life ended that nobody can speak for: no later one may speak for it */
     bool up, paused;
+    int64_t frozen_until_ms;                 /* its host stands still, the guardian too */
+    uint32_t boots;
     struct agent_core *core;
-    int64_t drift_ppm, clock_offset_ms;      /* its CLOCK_BOOTTIME */
+    struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
     int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
     uint64_t timer;                          /* only the newest timer event counts */
@@ -72,18 +76,23 @@ struct sim_agent {
     BF_VEC_TYPE(struct sim_process) processes;
 };
 
-struct sim_stored_turn { uint64_t seq; struct bf_buf bytes; };
-struct sim_stored_plan { uint8_t hash[32]; struct bf_buf bytes; };
+/* Values as they are on disk: sealed (store/seal.h). */
+struct sim_stored_turn { uint64_t seq; uint8_t head[SEAL_BYTES]; struct bf_buf bytes; };
+struct sim_stored_plan { uint8_t hash[32], head[SEAL_BYTES]; struct bf_buf bytes; };
+struct sim_stored_chunk { uint64_t key; uint8_t head[SEAL_BYTES]; struct bf_buf bytes; };
 struct sim_store {                           /* what is durable */
     BF_VEC_TYPE(struct sim_stored_turn) turns;
     BF_VEC_TYPE(struct sim_stored_plan) plans;
-    BF_VEC_TYPE(struct bf_buf) chunks, new_chunks;
+    BF_VEC_TYPE(struct sim_stored_chunk) chunks, new_chunks;
     uint64_t checkpoint_seq, new_seq;
     struct audit_head audit; bool has_audit;
     uint32_t epoch;
 };
 
-enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT };
+/* What becomes of the next commit. */
+enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT, SIM_COMMIT_LOST, SIM_COMMIT_KEPT, SIM_COMMIT_FULL };
+/* One stored value that is read damaged. */
+struct sim_damage { enum sim_fault kind; bool on; size_t at; };
 
 struct sim_request {                         /* what an operator sent, and was told */
     struct op_request request;
@@ -114,6 +123,8 @@ struct world {
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
+    bool commit_failed;                      /* it has to end: its memory may be ahead of the disk */
+    struct sim_clock clock;                  /* the coordinator's */
     uint64_t coordinator_generation;
     uint64_t turns_at_start;                 /* stats.turns when its life began */
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
@@ -150,9 +161,28 @@ void sim_coordinator_stop(struct world *w, const char *why);
 void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n);
 void sim_coordinator_turn(struct world *w);
 void sim_coordinator_schedule(struct world *w, int64_t at_ms);
+struct turn_settings sim_coordinator_settings(struct world *w);
+
+/* The disk (sim_store.c).  A commit as the turn's port, with what faults make of it. */
+enum bf_rc sim_store_commit(void *world, const struct turn_commit *c, struct bf_error *err);
+/* Damage is drawn for one recovery; the disk is mended afterwards, from a copy. */
+struct sim_damage sim_store_draw_damage(struct world *w);
+enum bf_rc sim_store_load(struct world *w, struct turns *t, const struct sim_damage *damage, struct bf_error *err);
+/* I17, at a random moment: what would be recovered now is what is in memory. */
+void sim_store_check_recovery(struct world *w);
+void sim_store_done(struct sim_store *s);
+
+/* Faults (world_faults.c).  Whether there are any now; one random fault, and the next in a while. */
+bool world_faulty(const struct world *w);
+void sim_fault_any(struct world *w);
+/* An agent that lies, of the kind that was drawn (sim_lies.c). */
+void sim_lie(struct world *w, struct sim_agent *a);
+uint32_t sim_claimed_slots(struct world *w, const struct sim_agent *a);      /* what its HELLO says */
 
 void sim_agent_start(struct world *w, struct sim_agent *a);
 void sim_agent_kill(struct world *w, struct sim_agent *a);
+void sim_agent_reboot(struct world *w, struct sim_agent *a);
+void sim_agent_freeze(struct world *w, struct sim_agent *a, int64_t until_ms);
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
 void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);

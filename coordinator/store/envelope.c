@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/crc32c.h"
 #include "common/text.h"
 
 const char *const store_table_names[TABLE_COUNT] = {"meta", "plan", "checkpoint", "journal", "details", "audit"};
@@ -42,10 +41,7 @@ enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing)
 
 uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *p, size_t n)
 {
-    uint8_t tag = (uint8_t)table;
-    uint32_t crc = bf_crc32c(0, &tag, 1);
-    crc = bf_crc32c(crc, key->mv_data, key->mv_size);
-    return bf_crc32c(crc, p, n);
+    return seal_checksum((uint8_t)table, key->mv_data, key->mv_size, p, n);
 }
 
 /* A key in words: "journal 12", "checkpoint 3/0", "plan 0a1b…", "details bf-3/0/12 a-77", "meta pointer". */
@@ -75,14 +71,11 @@ enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MD
 {
     char words[80];
     key_words(table, key, words, sizeof words);
-    struct bf_reader r = {.p = value->mv_data, .left = value->mv_size};
-    uint32_t magic, crc;
-    if (!bf_take_u32(&r, &magic) || !bf_take_u32(&r, &crc) || magic != STORE_MAGIC)
-        return bf_fail(err, BF_CORRUPT, "store: %s is no value of this format", words);
-    if (store_checksum(table, key, r.p, r.left) != crc)
-        return bf_fail(err, BF_CORRUPT, "store: %s is damaged: its checksum does not match", words);
-    *ret = r.p;
-    *ret_n = r.left;
+    switch (seal_open((uint8_t)table, key->mv_data, key->mv_size, value->mv_data, value->mv_size, ret, ret_n)) {
+    case SEAL_FOREIGN: return bf_fail(err, BF_CORRUPT, "store: %s is no value of this format", words);
+    case SEAL_BROKEN: return bf_fail(err, BF_CORRUPT, "store: %s is damaged: its checksum does not match", words);
+    case SEAL_WHOLE: break;
+    }
     return BF_OK;
 }
 

@@ -8,15 +8,16 @@
 
 #include <lmdb.h>
 
+#include "coordinator/store/seal.h"
 #include "coordinator/store/store.h"
 
 enum store_table { TABLE_META, TABLE_PLAN, TABLE_CHECKPOINT, TABLE_JOURNAL, TABLE_DETAILS, TABLE_AUDIT, TABLE_COUNT };
 extern const char *const store_table_names[TABLE_COUNT];
 
-#define STORE_ENVELOPE_BYTES 8u
+#define STORE_ENVELOPE_BYTES SEAL_BYTES
 #define STORE_DETAILS_KEY_BYTES 20u
 #define STORE_NO_TABLE ((MDB_dbi)-1)            /* one that an old store does not have yet; only where tables are not made */
-#define STORE_MAGIC 0x31564642u                 /* "BFV1" */
+#define STORE_MAGIC SEAL_MAGIC
 
 /* Which checkpoint is good; generation 0: none. */
 struct store_pointer { uint32_t generation, chunks; uint64_t seq; };

@@ -17,9 +17,10 @@ SKIPPED = {"build", "tests", "bench", "docs", "examples", "deploy", "cmake", "da
 # The first that fits names the layer of a file.
 LAYERS = [
     (r"common/", "common"), (r"proto/", "proto"), (r"plan/", "plan"),
+    (r"coordinator/store/seal\.[ch]$", "seal"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|sim)/", None),
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"), (r"coordinator/", "shell"),
-    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
+    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/fence_rule\.[ch]$", "sqlfence"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
 # What each layer may include of ours, itself apart.
@@ -28,7 +29,8 @@ BELOW = {
     "proto": {"common"},
     "plan": {"proto", "common"},
     "engine": {"plan", "proto", "common"},
-    "store": {"proto", "common"},
+    "seal": {"common"},
+    "store": {"seal", "proto", "common"},
     "zap": {"proto", "common"},
     "fleet": {"zap", "proto", "common"},
     "api": {"zap", "plan", "proto", "common"},
@@ -36,11 +38,12 @@ BELOW = {
     "http": {"plan", "proto", "common"},
     "notify": {"plan", "proto", "common"},
     "turn": {"engine", "plan", "proto", "common"},
-    "sim": {"turn", "engine", "agentcore", "plan", "proto", "common"},
+    "sim": {"turn", "engine", "agentcore", "seal", "sqlfence", "plan", "proto", "common"},
     "shell": {"turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
     "agentcore": {"proto", "common"},
     "agent": {"agentcore", "proto", "common"},
-    "sql": {"common"},
+    "sqlfence": {"common"},
+    "sql": {"sqlfence", "common"},
     "httpstep": {"common"},
     "bfctl": {"store", "engine", "plan", "proto", "common"},
 }
@@ -59,7 +62,7 @@ LIBRARIES = [
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 
-PURE_LAYERS = {"plan", "engine", "turn", "agentcore"}
+PURE_LAYERS = {"plan", "engine", "turn", "agentcore", "seal", "sqlfence"}
 # stdio.h is for snprintf; check_symbols sees to that.
 PURE_SYSTEM = {"assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
                "stdio.h", "stdlib.h", "string.h", "strings.h"}

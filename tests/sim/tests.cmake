@@ -8,7 +8,8 @@ file(GLOB plant_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/*.c ${PRO
 foreach(source turn turn_audit recover intake release dispatch)
   list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/coordinator/${source}.c)
 endforeach()
-list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/agent/core.c)
+list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/agent/core.c ${PROJECT_SOURCE_DIR}/agent/sql/fence_rule.c
+     ${PROJECT_SOURCE_DIR}/coordinator/store/seal.c)
 add_executable(bfsim_plants ${plant_sources})
 target_compile_definitions(bfsim_plants PRIVATE BF_PLANTS=1)
 target_link_libraries(bfsim_plants PRIVATE bf_flags bf_proto_gen PkgConfig::libfyaml PkgConfig::jansson PkgConfig::libsodium m)
