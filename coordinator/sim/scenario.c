@@ -1,5 +1,5 @@
 /* Random plans: a few steps over hours, days, weeks, months or nothing, also over a change of the clock; every mapping, shared pools,
- * weights, datasets that other plans write too, and earlier backfills that have to have succeeded. */
+ * weights, steps in the warehouse, datasets that other plans write too, and earlier backfills that have to have succeeded. */
 #include <stdio.h>
 
 #include "coordinator/sim/world.h"
@@ -67,7 +67,10 @@ static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k
 
 static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t i)
 {
-    bf_buf_printf(b, "  s%u:\n    run: [work, \"%u\"]\n", i, i);
+    if (world_chance(w, 35))
+        bf_buf_printf(b, "  s%u:\n    sql: {connection: wh, transaction: true, text: \"select %u\"}\n", i, i);
+    else
+        bf_buf_printf(b, "  s%u:\n    run: [work, \"%u\"]\n", i, i);
     if (k->grains[i] != k->grain)
         bf_buf_printf(b, "    partitions: {grain: %s}\n", plan_grain_name(k->grains[i]));
     bf_buf_printf(b, "    outputs: [d%llu.%u]\n    priority: %s\n", (unsigned long long)k->family, i, priorities[world_random(w, 4)]);
@@ -113,9 +116,9 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
-    bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\ndatasets:\n", (unsigned long long)(1 + world_random(w, 4)));
+    bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\nconnections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n", (unsigned long long)(1 + world_random(w, 4)));
     for (uint32_t i = 0; i < n; i++)
-        bf_buf_printf(ret, "  d%llu.%u: {}\n", (unsigned long long)k.family, i);
+        bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
     bf_buf_put_str(ret, "steps:\n");
     for (uint32_t i = 0; i < n; i++) {
         k.grains[i] = k.grain == PLAN_NONE || world_chance(w, 75) ? k.grain : world_chance(w, 70) ? k.coarse : PLAN_NONE;

@@ -34,6 +34,8 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->alive);
     bf_vec_free(&s->replied);
     bf_vec_free(&s->keys);
+    bf_vec_free(&s->claims);
+    bf_vec_free(&s->commits);
     free(s);
 }
 
@@ -196,6 +198,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
+    shadow_check_committed(s, a, r, cell->run);
     shadow_take_halt(b, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
@@ -349,7 +352,7 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on)
 {
     const struct shadow_attempt *a = attempt_by_id(s, as->ref.attempt);
-    uint64_t instance = bf_mix64((uint64_t)as->backfill << 40 ^ (a ? (uint64_t)a->step << 24 ^ a->index : 0));
+    uint64_t instance = a ? shadow_instance(as->backfill, a->step, a->index) : 0;
     if (!a || a->ref.token != as->ref.token || memcmp(a->key, on->key, BF_KEY_BYTES) != 0)
         world_violate(s->w, "I11: %s starts attempt %llu, which was not granted to it", on->name, (unsigned long long)as->ref.attempt);
     for (size_t i = 0; i < s->alive.n; i++) {

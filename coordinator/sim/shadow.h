@@ -16,6 +16,11 @@ void shadow_committed(struct shadow *s, const struct turn_commit *c);
 void shadow_released(struct shadow *s, const struct agent_msg *msg);
 /* I1, I11: a process starts; gives a number for the instance. */
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on);
+/* The warehouse: what an attempt writes, as a number that is the same for the same tables and partition; a claim that is complete; and
+ * work that is committed (I1, I2). */
+uint64_t shadow_place_of(const struct shadow *s, const struct assignment *as);
+void shadow_session_claimed(struct shadow *s, const struct sim_fence_key *key, uint64_t token);
+void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key, const struct attempt_ref *ref);
 void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt);
 /* An open attempt that was granted to another key; false when there is none. */
 bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret);

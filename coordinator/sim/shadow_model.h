@@ -40,6 +40,9 @@ struct shadow_pool { char name[64]; uint32_t slots, used; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
+/* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */
+struct shadow_claim { uint64_t place, token; };
+struct shadow_commit { uint64_t instance; uint32_t run; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 
 struct shadow {
@@ -53,6 +56,8 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_agent) agents;
     BF_VEC_TYPE(struct shadow_alive) alive;
     BF_VEC_TYPE(struct shadow_reply) replied;
+    BF_VEC_TYPE(struct shadow_claim) claims;
+    BF_VEC_TYPE(struct shadow_commit) commits;
     uint64_t audit_index;                                    /* the head of the trail, as committed */
     uint8_t audit_hash[32];
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
@@ -90,6 +95,10 @@ void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
 bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own,
                        uint32_t p);
 bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b);
+/* The number of an instance. */
+uint64_t shadow_instance(uint32_t backfill, uint32_t step, uint32_t index);
+/* The end of an attempt of an sql step: a success is in the warehouse. */
+void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, const struct record *ended, uint32_t run);
 /* Keys: made only as asked for, never back once they were revoked, tokens good for one use in their time; and what was answered
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);

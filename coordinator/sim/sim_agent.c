@@ -54,9 +54,14 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     choice_end(w, &outer);
     p.instance = shadow_process_started(w->shadow, as, a);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
-    bf_vec_push(&a->processes, p);
-    world_push(w, (struct sim_event){.at_ms = p.ends_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = as->ref.attempt});
     w->stats.attempts++;
+    if (as->kind == STEP_SQL)
+        p.ends_ms = INT64_MAX;                        /* when its session says so */
+    bf_vec_push(&a->processes, p);
+    if (as->kind == STEP_SQL)
+        sim_session_open(w, a, as, p.instance, &p.outcome);
+    else
+        world_push(w, (struct sim_event){.at_ms = p.ends_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = as->ref.attempt});
 }
 
 /* SIGKILL to one process: it ends soon. */
@@ -131,12 +136,11 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
         return;
     }
     core_free(a->core);
-    char boot_id[40];
-    snprintf(boot_id, sizeof boot_id, "00000000-0000-0000-0000-%012u", a->boots);
+    snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
-                                        .boot_id = boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
+                                        .boot_id = a->boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
                                         .fence = FENCE_CGROUP_V2}};
     a->core = core_new(&s);
     a->up = true;
@@ -224,6 +228,18 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
     core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
 }
 
+void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o)
+{
+    for (size_t i = 0; i < a->processes.n; i++) {
+        struct sim_process *p = &a->processes.at[i];
+        if (p->ref.attempt != attempt || p->killed)
+            continue;
+        p->outcome = *o;
+        p->ends_ms = w->now_ms;
+        world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = attempt});
+    }
+}
+
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
 {
     if (w->now_ms < a->frozen_until_ms) {
@@ -235,6 +251,7 @@ void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
         if (p.ref.attempt != attempt || p.ends_ms > w->now_ms)
             continue;
         shadow_process_ended(w->shadow, p.instance, attempt);
+        sim_session_client_gone(w, attempt);
         if (a->up && a->paused)
             return;                                   /* dead, but the agent does not know yet */
         a->processes.at[i] = a->processes.at[--a->processes.n];

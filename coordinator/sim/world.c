@@ -194,6 +194,7 @@ static void step(struct world *w, struct sim_event *ev)
             sim_fault_any(w);
         break;
     case SIM_OPERATOR: sim_operator_act(w); break;
+    case SIM_SESSION: sim_session_step(w, ev->number); break;
     }
 }
 
@@ -219,6 +220,7 @@ static void world_init(struct world *w, const struct sim_options *o)
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
+    sim_warehouse_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
     if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
         w->n_agents = o->schedule->agents_max;
@@ -255,6 +257,7 @@ static void world_done(struct world *w)
     }
     bf_vec_free(&w->requests);
     sim_store_done(&w->store);
+    sim_warehouse_done(&w->warehouse);
 }
 
 /* Until everything has ended after the faults; liveness (I16) is that this comes before end_ms. */

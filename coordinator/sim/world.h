@@ -18,9 +18,12 @@
 #include "coordinator/sim/choice.h"
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
+#include "coordinator/sim/warehouse.h"
 #include "coordinator/store/seal.h"
 #include "coordinator/turn.h"
 
+/* A password of the warehouse: it must be in nothing that is kept or told (I15). */
+#define SIM_CANARY "canary-7d1f90c2"
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
 enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0, SIM_CHECKPOINT_TURNS_MAX = 65 };
 
@@ -41,7 +44,7 @@ struct sim_stats {
 };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION };
 
 struct sim_event {
     int64_t at_ms;
@@ -67,6 +70,7 @@ struct sim_agent {
     bool up, paused;
     int64_t frozen_until_ms;                 /* its host stands still, the guardian too */
     uint32_t boots;
+    char boot_id[40];                        /* of its newest life */
     struct agent_core *core;
     struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
@@ -134,6 +138,7 @@ struct world {
     uint8_t state_hash[32]; bool state_hash_known;
     struct turns *turns;
     struct sim_store store;
+    struct sim_warehouse warehouse;
     struct sim_agent agents[SIM_AGENTS_MAX];
     uint32_t n_agents;
     BF_VEC_TYPE(struct sim_request *) requests;
@@ -186,6 +191,8 @@ void sim_agent_freeze(struct world *w, struct sim_agent *a, int64_t until_ms);
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
 void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);
+/* An sql step's client has heard how it ended. */
+void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
 

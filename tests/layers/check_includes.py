@@ -20,7 +20,7 @@ LAYERS = [
     (r"coordinator/store/seal\.[ch]$", "seal"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|sim)/", None),
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"), (r"coordinator/", "shell"),
-    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/fence_rule\.[ch]$", "sqlfence"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
+    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
 # What each layer may include of ours, itself apart.
@@ -38,12 +38,12 @@ BELOW = {
     "http": {"plan", "proto", "common"},
     "notify": {"plan", "proto", "common"},
     "turn": {"engine", "plan", "proto", "common"},
-    "sim": {"turn", "engine", "agentcore", "seal", "sqlfence", "plan", "proto", "common"},
+    "sim": {"turn", "engine", "agentcore", "seal", "sqlrules", "plan", "proto", "common"},
     "shell": {"turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
     "agentcore": {"proto", "common"},
     "agent": {"agentcore", "proto", "common"},
-    "sqlfence": {"common"},
-    "sql": {"sqlfence", "common"},
+    "sqlrules": {"common"},
+    "sql": {"sqlrules", "common"},
     "httpstep": {"common"},
     "bfctl": {"store", "engine", "plan", "proto", "common"},
 }
@@ -62,7 +62,7 @@ LIBRARIES = [
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 
-PURE_LAYERS = {"plan", "engine", "turn", "agentcore", "seal", "sqlfence"}
+PURE_LAYERS = {"plan", "engine", "turn", "agentcore", "seal", "sqlrules"}
 # stdio.h is for snprintf; check_symbols sees to that.
 PURE_SYSTEM = {"assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
                "stdio.h", "stdlib.h", "string.h", "strings.h"}

@@ -8,7 +8,7 @@ file(GLOB plant_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/*.c ${PRO
 foreach(source turn turn_audit recover intake release dispatch)
   list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/coordinator/${source}.c)
 endforeach()
-list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/agent/core.c ${PROJECT_SOURCE_DIR}/agent/sql/fence_rule.c
+list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/agent/core.c ${PROJECT_SOURCE_DIR}/agent/sql/fence_rule.c ${PROJECT_SOURCE_DIR}/agent/sql/scrub.c
      ${PROJECT_SOURCE_DIR}/coordinator/store/seal.c)
 add_executable(bfsim_plants ${plant_sources})
 target_compile_definitions(bfsim_plants PRIVATE BF_PLANTS=1)

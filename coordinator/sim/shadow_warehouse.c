@@ -1,0 +1,83 @@
+/* The warehouse, as the checkers see it: who claimed a place, and what was committed.
+ *
+ * Once a claim is complete no lower token may commit there any more, in whatever run or backfill; a run is committed once; and what the
+ * coordinator records as a success is there.  Nothing here reads the fence's table. */
+#include <string.h>
+
+#include "coordinator/sim/shadow_model.h"
+
+uint64_t shadow_instance(uint32_t backfill, uint32_t step, uint32_t index)
+{
+    return bf_mix64((uint64_t)backfill << 40 ^ (uint64_t)step << 24 ^ index);
+}
+
+static uint64_t hash_text(uint64_t h, const char *text)
+{
+    for (; *text; text++)
+        h = bf_mix64(h ^ (uint8_t)*text);
+    return bf_mix64(h + 1);
+}
+
+static const struct shadow_backfill *backfill_of(const struct shadow *s, uint32_t id)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].id == id)
+            return &s->backfills.at[i];
+    return NULL;
+}
+
+uint64_t shadow_place_of(const struct shadow *s, const struct assignment *as)
+{
+    const struct shadow_backfill *b = backfill_of(s, as->backfill);
+    uint64_t h = hash_text(0, as->partition);
+    for (uint32_t i = 0; b && i < b->plan->n_steps; i++)
+        for (size_t o = 0; strcmp(b->plan->steps[i].name, as->step) == 0 && o < b->plan->steps[i].n_outputs; o++)
+            h = hash_text(h, b->plan->datasets[b->plan->steps[i].outputs[o]].name);
+    return h;
+}
+
+static struct shadow_claim *claim_of(struct shadow *s, uint64_t place)
+{
+    for (size_t i = 0; i < s->claims.n; i++)
+        if (s->claims.at[i].place == place)
+            return &s->claims.at[i];
+    struct shadow_claim *c = bf_vec_add(&s->claims);
+    c->place = place;
+    return c;
+}
+
+void shadow_session_claimed(struct shadow *s, const struct sim_fence_key *key, uint64_t token)
+{
+    struct shadow_claim *c = claim_of(s, key->place);
+    if (token > c->token)
+        c->token = token;
+}
+
+static bool is_committed(const struct shadow *s, uint64_t instance, uint32_t run)
+{
+    for (size_t i = 0; i < s->commits.n; i++)
+        if (s->commits.at[i].instance == instance && s->commits.at[i].run == run)
+            return true;
+    return false;
+}
+
+void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key, const struct attempt_ref *ref)
+{
+    const struct shadow_claim *c = claim_of(s, key->place);
+    if (ref->token < c->token)
+        world_violate(s->w, "I2: attempt %llu commits under token %llu, after token %llu has claimed the same", (unsigned long long)ref->attempt,
+                      (unsigned long long)ref->token, (unsigned long long)c->token);
+    if (is_committed(s, key->instance, key->run))
+        world_violate(s->w, "I1: attempt %llu commits run %u of an instance, which is committed already", (unsigned long long)ref->attempt, key->run);
+    bf_vec_push(&s->commits, ((struct shadow_commit){.instance = key->instance, .run = key->run}));
+}
+
+void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, const struct record *ended, uint32_t run)
+{
+    const struct shadow_backfill *b = backfill_of(s, a->backfill);
+    if (!b || ended->verdict != VERDICT_SUCCEEDED || b->plan->steps[a->step].kind != PLAN_SQL)
+        return;
+    if (!is_committed(s, shadow_instance(a->backfill, a->step, a->index), run))
+        world_violate(s->w, "I3: attempt %llu of %s[%u] is recorded as a success, and nothing of it is committed in the warehouse",
+                      (unsigned long long)a->ref.attempt, b->plan->steps[a->step].name, a->index);
+}
