@@ -7,7 +7,8 @@
 
 #include "coordinator/sim/world.h"
 
-static const char letters[CHOICE_KINDS] = {[CHOICE_FAULT] = 'f', [CHOICE_OPERATOR] = 'o', [CHOICE_NET] = 'n', [CHOICE_PROCESS] = 'p'};
+static const char letters[CHOICE_KINDS] = {[CHOICE_FAULT] = 'f', [CHOICE_OPERATOR] = 'o', [CHOICE_NET] = 'n', [CHOICE_PROCESS] = 'p',
+                                             [CHOICE_OTHER] = 'x'};
 
 enum { STREAM_EVENTS = 0x100, STREAM_CHOICES = 0x200, NUMBER_MAX = 1000000000 };
 
@@ -61,6 +62,17 @@ void choice_used(struct world *w)
         bf_vec_push(w->choices.used, w->choices.now);
 }
 
+/* The injection is noted by whoever asked; the names of choices are kept apart from those of the event around. */
+bool choice_strikes(struct world *w, uint32_t node, uint32_t percent)
+{
+    struct choice_frame outer;
+    bool on = choice_within(w, CHOICE_OTHER, node, &outer), strikes = on && world_faulty(w) && world_chance(w, percent);
+    if (strikes)
+        choice_used(w);
+    choice_end(w, &outer);
+    return strikes;
+}
+
 /* ---- schedules ---- */
 
 bool schedule_allows(const struct schedule *s, const struct choice *c)
@@ -104,7 +116,7 @@ static bool take_lane(const char **p, struct choice *c)
     uint32_t from = 0, to = 0;
     if (c->kind == CHOICE_NET && !(take_number(p, CHOICE_NODES - 1, &from) && take_char(p, '-')))
         return false;
-    if ((c->kind == CHOICE_NET || c->kind == CHOICE_PROCESS) && !(take_number(p, CHOICE_NODES - 1, &to) && take_char(p, '.')))
+    if (c->kind != CHOICE_FAULT && c->kind != CHOICE_OPERATOR && !(take_number(p, CHOICE_NODES - 1, &to) && take_char(p, '.')))
         return false;
     c->lane = (uint16_t)(from * CHOICE_NODES + to);
     return true;
@@ -126,7 +138,7 @@ enum bf_rc choices_parse(const char *text, struct choice_list *ret, struct bf_er
         struct choice c;
         const char *word = p;
         if (!take_choice(&p, &c) || (*p && *p != ',') || (*p == ',' && !p[1]))
-            return bf_fail(err, BF_USAGE, "\"%.*s\" names no injection: use f12, o3, n1-0.33 or p2.7, or f* for all of a kind",
+            return bf_fail(err, BF_USAGE, "\"%.*s\" names no injection: use f12, o3, n1-0.33, p2.7 or x0.1, or f* for all of a kind",
                            (int)strcspn(word, ","), word);
         bf_vec_push(ret, c);
         p += *p == ',';
@@ -142,7 +154,7 @@ void choices_print(const struct choice *at, size_t n, struct bf_buf *ret)
             bf_buf_put_str(ret, "*");
         else if (at[i].kind == CHOICE_NET)
             bf_buf_printf(ret, "%u-%u.%u", at[i].lane / CHOICE_NODES, at[i].lane % CHOICE_NODES, at[i].number);
-        else if (at[i].kind == CHOICE_PROCESS)
+        else if (at[i].kind == CHOICE_PROCESS || at[i].kind == CHOICE_OTHER)
             bf_buf_printf(ret, "%u.%u", at[i].lane, at[i].number);
         else
             bf_buf_printf(ret, "%u", at[i].number);

@@ -8,7 +8,8 @@
  *     o3         the 3rd time that the operators act
  *     n1-0.33    what the network does to the 33rd message from node 1 to node 0 (the coordinator)
  *     p2.7       how the 7th process on node 2 ends
- *     f* o* n* p*   all of a kind
+ *     x1.3       what else strikes node 1 by itself: a damaged value, a lie in a HELLO, a statement or session that hangs
+ *     f* o* n* p* x*   all of a kind
  *
  * A schedule says which are left out: an operator does nothing, a message arrives, a process ends well.  It may also make the world
  * smaller.  Same seed, same schedule, same commit: same run. */
@@ -27,8 +28,8 @@
 struct world;
 struct sim_event;
 
-enum choice_kind { CHOICE_FAULT, CHOICE_OPERATOR, CHOICE_NET, CHOICE_PROCESS };
-#define CHOICE_KINDS 4
+enum choice_kind { CHOICE_FAULT, CHOICE_OPERATOR, CHOICE_NET, CHOICE_PROCESS, CHOICE_OTHER };
+#define CHOICE_KINDS 5
 enum { CHOICE_NODES = 8, CHOICE_LANES = CHOICE_NODES * CHOICE_NODES, CHOICE_EVENTS = 32 };
 #define CHOICE_ALL UINT32_MAX                    /* as a number: all of the kind */
 
@@ -58,6 +59,8 @@ bool choice_open(struct world *w, enum choice_kind kind, uint32_t lane);
 struct choice_frame { struct bf_prng prng; struct choice now; uint32_t target; };
 bool choice_within(struct world *w, enum choice_kind kind, uint32_t lane, struct choice_frame *ret_outer);
 void choice_end(struct world *w, const struct choice_frame *outer);
+/* One of CHOICE_OTHER: whether it strikes, while faults may be injected. */
+bool choice_strikes(struct world *w, uint32_t node, uint32_t percent);
 /* The open one is an injection: it did something. */
 void choice_used(struct world *w);
 

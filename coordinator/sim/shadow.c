@@ -76,28 +76,11 @@ static struct shadow_pool *pool_by_name(struct shadow *s, const char *name)
 
 /* ---- records ---- */
 
-static struct plan *compile(struct shadow *s, const struct record *r)
-{
-    struct plan_source source = {0};
-    struct bf_error err = {0};
-    struct bf_diags diags = {0};
-    struct plan *plan = NULL;
-    for (size_t i = 0; i < s->w->store.plans.n && !plan; i++) {
-        const struct sim_stored_plan *p = &s->w->store.plans.at[i];
-        struct plan_options o = {.from = *r->from ? r->from : NULL, .to = *r->to ? r->to : NULL};
-        if (memcmp(p->hash, r->plan_hash, 32) == 0 && plan_bundle_decode(p->bytes.data, p->bytes.len, &source, &err) == BF_OK)
-            plan = plan_compile(&source, &o, &diags);
-    }
-    bf_diags_done(&diags);
-    plan_source_done(&source);
-    return plan;
-}
-
 static void on_created(struct shadow *s, const struct record *r)
 {
     if (s->low)
         world_violate(s->w, "low water: backfill %u is created", r->backfill);
-    struct plan *plan = compile(s, r);
+    struct plan *plan = sim_plan_of(s->w, r->plan_hash, r->from, r->to);
     if (!plan) {
         world_violate(s->w, "I3: backfill %u is committed without its plan", r->backfill);
         return;

@@ -144,7 +144,7 @@ enum bf_rc shrink(const struct sim_options *o, struct shrink_result *ret, struct
     ret->schedule.only = o->schedule && o->schedule->only;
     list_used(&k);
     ret->injections = ret->schedule.listed.n;
-    static const enum choice_kind kinds[] = {CHOICE_NET, CHOICE_PROCESS, CHOICE_FAULT};
+    static const enum choice_kind kinds[] = {CHOICE_NET, CHOICE_PROCESS, CHOICE_OTHER, CHOICE_FAULT};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct schedule s = without_kind(&ret->schedule, kinds[i]);
         take_if_fails(&k, &s);

@@ -257,6 +257,7 @@ static void world_done(struct world *w)
     }
     bf_vec_free(&w->requests);
     sim_store_done(&w->store);
+    sim_plans_done(&w->plans);
     sim_warehouse_done(&w->warehouse);
 }
 

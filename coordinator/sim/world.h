@@ -18,6 +18,7 @@
 #include "coordinator/sim/choice.h"
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
+#include "coordinator/sim/plans.h"
 #include "coordinator/sim/warehouse.h"
 #include "coordinator/store/seal.h"
 #include "coordinator/turn.h"
@@ -118,6 +119,7 @@ struct world {
     struct sim_options options;
     struct bf_prng prng;
     struct choices choices;
+    struct sim_plans plans;
     uint32_t target;                         /* node that the event, or the fault in it, is about */
     struct sim_stats stats;
     int64_t now_ms, faults_until_ms, end_ms;
