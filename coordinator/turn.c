@@ -248,7 +248,7 @@ static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struc
 /* After a commit the state is exactly that of seq: the moment to begin a checkpoint. */
 static void checkpoint_maybe_begin(struct turns *t, int64_t now_ms)
 {
-    if (t->snapshot_active || (t->turns_since_checkpoint < t->settings.checkpoint_turns &&
+    if (t->snapshot_active || BF_PLANTED("checkpoint_forgotten") || (t->turns_since_checkpoint < t->settings.checkpoint_turns &&
                                t->bytes_since_checkpoint < t->settings.checkpoint_bytes))
         return;
     engine_snapshot_begin(t->engine);

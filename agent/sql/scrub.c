@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/vec.h"
 
 struct attribute {
@@ -121,7 +122,7 @@ static const char *secret_at(const struct scrub *s, const char *text, size_t len
 {
     for (size_t i = 0; i < s->n; i++) {
         size_t n = strlen(s->at[i]);
-        if (n <= len && memcmp(text, s->at[i], n) == 0)
+        if (n <= len && memcmp(text, s->at[i], n) == 0 && !BF_PLANTED("secret_told"))
             return s->at[i];
     }
     return NULL;

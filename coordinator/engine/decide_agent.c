@@ -67,7 +67,7 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     const struct backfill *b = backfill_find(d->e, a->backfill);
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
     struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, is_cancelled(b, in), a->attempt_no,
-                                        in->lost, a->ref.token, d->now_ms);
+                                        in->lost, a->ref.token, BF_PLANTED("backoff_by_wall_clock") ? d->wall_us / 1000 : d->now_ms);
     struct record *r = record_begin(d, RECORD_ENDED);
     r->ref = a->ref;
     r->backfill = a->backfill;

@@ -255,6 +255,8 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_RETRIED:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_steer(s, t, b, r);
+        if (b && r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
+            shadow_take_cancel(s, b, false);
         break;
     case RECORD_READY_AGAIN:
         if ((b = backfill_by_id(s, r->backfill)))
@@ -267,6 +269,8 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_CANCELLED:
         if ((b = backfill_by_id(s, r->backfill)))
             each_cell(b, cancel_cell);
+        if (b && !(r->steer_flags & STEER_KEEP_RUNNING))
+            shadow_take_cancel(s, b, true);
         break;
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
     case RECORD_AGENT_STATE:
@@ -301,6 +305,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     }
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_bounds(s, t, c);
     shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;
 }

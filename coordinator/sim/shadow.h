@@ -24,6 +24,8 @@ void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key,
 void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt);
 /* An open attempt that was granted to another key; false when there is none. */
 bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret);
+/* Something that was cancelled should be dead by now (I9). */
+void shadow_check_deaths(struct shadow *s);
 /* Whether the answer of a request is durable (I3, I4). */
 bool shadow_replied(const struct shadow *s, const uint8_t id[OP_REQUEST_ID_BYTES]);
 uint32_t shadow_backfills(const struct shadow *s);

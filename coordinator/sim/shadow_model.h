@@ -35,6 +35,7 @@ struct shadow_attempt {
     uint32_t backfill, step, index, agent, ran;
     uint8_t key[BF_KEY_BYTES];
     bool open, started;
+    int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
 struct shadow_pool { char name[64]; uint32_t slots, used; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
@@ -83,6 +84,10 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
+/* I9: what is open of a backfill, or of its cancelled instances, has to die. */
+void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool all);
+/* I13, I15: the sizes of a turn, and no secret in what is stored. */
+void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* I10: the audit records of a turn are those of what happened in it, and the trail goes on unbroken. */
 void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */

@@ -96,7 +96,7 @@ static void next_statement(struct world *w, struct sim_session *s, enum sim_stat
     if (s->client && thaw_ms > from_ms)
         from_ms = thaw_ms;
     if (next != SESSION_END && choice_strikes(w, s->node, 2)) {
-        wait_ms += 1000 + (int64_t)world_random(w, 20000);
+        wait_ms += 1000 + (int64_t)world_random(w, 30000);
         sim_fault_note(w, SIM_FAULT_WAREHOUSE_DELAY);
     }
     s->next = next;

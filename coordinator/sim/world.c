@@ -11,7 +11,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 
-enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000 };
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 4 };
 
 /* ---- randomness, words ---- */
 
@@ -124,6 +124,7 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         sim_fault_note(w, SIM_FAULT_NET_LOSS);
         return;
     }
+    int64_t *last_ms = from ? &w->agents[from - 1].last_out_ms : &w->agents[to - 1].last_in_ms;
     int copies = faulty && world_chance(w, 3) ? 2 : 1;
     if (copies > 1)
         sim_fault_note(w, SIM_FAULT_NET_DUPLICATE);
@@ -133,6 +134,10 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
             delay_ms += (int64_t)world_random(w, world_chance(w, 20) ? 20000 : 800);
             sim_fault_note(w, SIM_FAULT_NET_DELAY);
         }
+        if (faulty && w->now_ms + delay_ms < *last_ms)
+            sim_fault_note(w, SIM_FAULT_NET_REORDER);
+        if (w->now_ms + delay_ms > *last_ms)
+            *last_ms = w->now_ms + delay_ms;
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }
@@ -216,6 +221,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
     w->store.epoch = 1;
     w->clock = some_clock(w);
+    w->next_death_ms = INT64_MAX;
     w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .grants_per_turn_max = 1 + (uint32_t)world_random(w, 8),
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
@@ -268,6 +274,8 @@ static void run_events(struct world *w)
     while (w->heap.n && w->stats.violations == 0) {
         struct sim_event ev = world_pop(w);
         w->now_ms = ev.at_ms;
+        if (w->now_ms >= w->next_death_ms)
+            shadow_check_deaths(w->shadow);
         step(w, &ev);
         free(ev.bytes);
         if (w->now_ms >= w->faults_until_ms) {
@@ -296,6 +304,8 @@ bool sim_run(const struct sim_options *o, struct sim_stats *ret_stats, char *ret
         shadow_check_end(w->shadow);
     if (w->stats.violations == 0)
         sim_replay_check(w);
+    if (w->stats.violations == 0 && o->seed % WALL_CHECK_SEEDS == 0)
+        sim_wall_check(w);
     w->stats.virtual_ms = (uint64_t)w->now_ms;
     *ret_stats = w->stats;
     memcpy(ret_violation, w->violation, sizeof w->violation);

@@ -76,6 +76,7 @@ struct sim_agent {
     struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
     int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
+    int64_t last_in_ms, last_out_ms;         /* arrival of the message that comes last, of those that were sent */
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
     BF_VEC_TYPE(struct sim_process) processes;
@@ -137,6 +138,7 @@ struct world {
     enum sim_crash crash_next;               /* at the next commit */
     int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */
     int64_t low_until_ms;                    /* its store is short of room */
+    int64_t next_death_ms;                   /* the first at which something cancelled must be dead */
     uint8_t state_hash[32]; bool state_hash_known;
     struct turns *turns;
     struct sim_store store;
@@ -214,6 +216,10 @@ void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
 /* The file of the zone that it names. */
 void scenario_zone(struct bf_buf *ret);
 
+/* The plan of a stored create is known to e; false when it does not compile. */
+bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *create);
+/* Decide again on every stored input at another time of day: the same is decided (I14). */
+void sim_wall_check(struct world *w);
 /* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
 void sim_replay_check(struct world *w);
 

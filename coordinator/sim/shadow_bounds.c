@@ -1,0 +1,85 @@
+/* What must stay within bounds: the life of what was cancelled (I9), journal, turns and inputs (I13), and where a secret may be (I15). */
+#include <string.h>
+
+#include "coordinator/sim/shadow_model.h"
+
+enum {
+    JOURNAL_TURNS_MOST = 6 * SIM_CHECKPOINT_TURNS_MAX,    /* crashes within a checkpoint make it begin again */
+    TURN_INPUTS_MOST = 4096, TURN_STALE_MOST = 256, CANCEL_SLACK_MS = 50
+};
+
+/* ---- I9 ---- */
+
+static void must_die(struct shadow *s, struct shadow_attempt *a)
+{
+    int64_t by_ms = s->w->now_ms + s->w->lease.coordinator_ms * (1000000 + LEASE_DRIFT_PPM) / 1000000 + CANCEL_SLACK_MS;
+    if (!a->open || a->dies_ms)
+        return;
+    a->dies_ms = by_ms;
+    if (by_ms < s->w->next_death_ms)
+        s->w->next_death_ms = by_ms;
+}
+
+void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool all)
+{
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        struct shadow_attempt *a = &s->attempts.at[i];
+        const struct shadow_cell *c = a->backfill == b->id ? &b->cells[a->step][a->index] : NULL;
+        if (c && (all || (c->cancelling && !c->kept)))
+            must_die(s, a);
+    }
+}
+
+void shadow_check_deaths(struct shadow *s)
+{
+    s->w->next_death_ms = INT64_MAX;
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        const struct shadow_attempt *a = &s->attempts.at[i];
+        if (a->dies_ms > s->w->now_ms && a->dies_ms < s->w->next_death_ms)
+            s->w->next_death_ms = a->dies_ms;
+        for (size_t k = 0; a->dies_ms && a->dies_ms <= s->w->now_ms && k < s->alive.n; k++)
+            if (s->alive.at[k].attempt == a->ref.attempt)
+                world_violate(s->w, "I9: attempt %llu of backfill %u lives on after it was cancelled, longer than the coordinator's wait",
+                              (unsigned long long)a->ref.attempt, a->backfill);
+    }
+}
+
+/* ---- I13 ---- */
+
+static void check_sizes(struct shadow *s, const struct turn *t)
+{
+    size_t stale = 0;
+    for (size_t i = 0; i < t->n_records; i++)
+        stale += t->records[i].kind == RECORD_STALE_REPORT;
+    if (t->seq > s->w->store.checkpoint_seq + JOURNAL_TURNS_MOST)
+        world_violate(s->w, "I13: turn %llu is journalled, and the last whole checkpoint is of turn %llu", (unsigned long long)t->seq,
+                      (unsigned long long)s->w->store.checkpoint_seq);
+    if (t->n_inputs > TURN_INPUTS_MOST || stale > TURN_STALE_MOST)
+        world_violate(s->w, "I13: turn %llu has %zu inputs and %zu records of stale reports", (unsigned long long)t->seq, t->n_inputs, stale);
+}
+
+/* ---- I15 ---- */
+
+static bool holds_canary(const void *p, size_t n)
+{
+    return n >= sizeof SIM_CANARY - 1 && memmem(p, n, SIM_CANARY, sizeof SIM_CANARY - 1) != NULL;
+}
+
+static void check_secret(struct shadow *s, const struct turn_commit *c)
+{
+    bool found = holds_canary(c->turn, c->turn_bytes);
+    for (size_t i = 0; i < c->n_audit; i++)
+        found = found || holds_canary(c->audit[i].entry.text, c->audit[i].entry.n);
+    for (size_t i = 0; i < c->n_details; i++)
+        found = found || holds_canary(c->details[i].bytes, c->details[i].n);
+    for (size_t i = 0; i < c->n_plans; i++)
+        found = found || holds_canary(c->plans[i].bytes, c->plans[i].n);
+    if (found)
+        world_violate(s->w, "I15: the password of the warehouse is written to the store in turn %llu", (unsigned long long)c->seq);
+}
+
+void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct turn_commit *c)
+{
+    check_sizes(s, t);
+    check_secret(s, c);
+}
