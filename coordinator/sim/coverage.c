@@ -83,11 +83,9 @@ void coverage_life(struct world *w)
 static enum cover_coordinator coordinator_state(const struct world *w)
 {
     if (!w->coordinator_up)
-        return COVER_DOWN;
+        return w->turns ? COVER_RECOVERING : COVER_DOWN;
     if (w->now_ms < w->stopped_until_ms)
         return COVER_STOPPED;
-    if (w->stats.turns == w->turns_at_start)
-        return COVER_RECOVERING;
     return w->shadow->low ? COVER_LOW : COVER_SERVING;
 }
 
@@ -154,7 +152,7 @@ void coverage_fault(struct world *w, enum sim_fault kind)
         c->at_coordinator[kind][coordinator_state(w)]++;
     else if (w->target >= 1 && w->target <= w->n_agents)
         c->at_agent[kind][agent_state(w, &w->agents[w->target - 1])]++;
-    bool seen[COVER_BACKFILL_N] = {[COVER_NONE] = w->shadow->backfills.n == 0};
+    bool seen[COVER_BACKFILL_N] = {false};
     for (size_t i = 0; i < w->shadow->backfills.n; i++)
         seen[backfill_state(w->shadow, &w->shadow->backfills.at[i])] = true;
     for (size_t i = 0; i < COVER_BACKFILL_N; i++)

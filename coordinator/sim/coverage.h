@@ -9,8 +9,8 @@
  *     fault           each kind x the state of what it hits: the coordinator (down, recovering, serving, low, stopped) or an agent
  *                     (down, stopped, joining, idle, busy, draining, silent); and x every state in which a backfill is at that moment
  *
- * A message's fault hits the agent at its end.  "recovering": since a start no turn was committed.  "silent": the agent lives and the
- * coordinator holds it for lost.  What cannot be reached stands in coverage_reasons.c, with why. */
+ * A message's fault hits the agent at its end.  "recovering": the store is being read.  "silent": the agent lives and the coordinator
+ * holds it for lost.  What cannot be reached stands in coverage_reasons.c, with why. */
 #ifndef BF_SIM_COVERAGE_H
 #define BF_SIM_COVERAGE_H
 
@@ -24,7 +24,7 @@ struct world;
 
 enum cover_coordinator { COVER_DOWN, COVER_RECOVERING, COVER_SERVING, COVER_LOW, COVER_STOPPED, COVER_COORDINATOR_N };
 enum cover_agent { COVER_AGENT_DOWN, COVER_AGENT_STOPPED, COVER_JOINING, COVER_IDLE, COVER_BUSY, COVER_DRAINING, COVER_SILENT, COVER_AGENT_N };
-enum cover_backfill { COVER_NONE, COVER_QUEUED, COVER_RUNNING, COVER_PAUSED, COVER_HALTED, COVER_CANCELLING, COVER_ENDED, COVER_BACKFILL_N };
+enum cover_backfill { COVER_QUEUED, COVER_RUNNING, COVER_PAUSED, COVER_HALTED, COVER_CANCELLING, COVER_ENDED, COVER_BACKFILL_N };
 enum cover_attempt { COVER_GRANTED, COVER_STARTED, COVER_ENDS, COVER_ATTEMPT_N = COVER_ENDS + 2 * (VERDICT_CANCELLED + 1) };
 #define COVER_RECORDS 64u
 #define COVER_INPUTS 64u

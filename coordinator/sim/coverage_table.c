@@ -11,7 +11,7 @@ static const char *const agent_names[COVER_AGENT_N] = {
     [COVER_AGENT_DOWN] = "down", [COVER_AGENT_STOPPED] = "stopped", [COVER_JOINING] = "joining", [COVER_IDLE] = "idle",
     [COVER_BUSY] = "busy", [COVER_DRAINING] = "draining", [COVER_SILENT] = "silent"};
 static const char *const backfill_names[COVER_BACKFILL_N] = {
-    [COVER_NONE] = "none", [COVER_QUEUED] = "queued", [COVER_RUNNING] = "running", [COVER_PAUSED] = "paused",
+    [COVER_QUEUED] = "queued", [COVER_RUNNING] = "running", [COVER_PAUSED] = "paused",
     [COVER_HALTED] = "halted", [COVER_CANCELLING] = "cancelling", [COVER_ENDED] = "ended"};
 static const char *const verdict_names[VERDICT_CANCELLED + 1] = {
     [VERDICT_SUCCEEDED] = "succeeded", [VERDICT_SKIPPED] = "skipped", [VERDICT_FAILED] = "failed", [VERDICT_RETRY] = "retried",

@@ -148,6 +148,12 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
+    if (world_chance(w, 4)) {
+        struct sim_request *r = request_new(w, OP_AGENT_DRAIN);
+        snprintf(r->name, sizeof r->name, "agent-%u", 1 + (unsigned)world_random(w, w->n_agents));
+        r->request.name = r->name;
+        return r;
+    }
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)

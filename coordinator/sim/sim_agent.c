@@ -88,6 +88,16 @@ static void fence_at(struct world *w, const struct sim_agent *a, int64_t at_ms)
                                      .number = a->generation});
 }
 
+/* Drained: its process ends by itself, and somebody starts another one. */
+static void leave(struct world *w, struct sim_agent *a)
+{
+    world_trace(w, "%s leaves", a->name);
+    a->up = a->paused = false;
+    a->timer++;
+    a->previous = a->mute ? 0 : a->generation;
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+}
+
 static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
 {
     switch (act->kind) {
@@ -104,7 +114,7 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         a->deadline_ms = act->deadline_ms;
         fence_at(w, a, sim_clock_when_ms(&a->clock, act->deadline_ms));
         break;
-    case ACTION_LEAVE: world_trace(w, "%s leaves", a->name); break;
+    case ACTION_LEAVE: leave(w, a); break;
     }
 }
 

@@ -81,7 +81,6 @@ void sim_coordinator_start(struct world *w)
     if (w->store.has_audit)
         turns_set_audit_head(w->turns, &w->store.audit);
     w->coordinator_generation++;
-    w->turns_at_start = w->stats.turns;
     if (!recover(w))
         return;
     engine_state_hash(turn_engine(w->turns), hash);

@@ -133,7 +133,6 @@ struct world {
     bool commit_failed;                      /* it has to end: its memory may be ahead of the disk */
     struct sim_clock clock;                  /* the coordinator's */
     uint64_t coordinator_generation;
-    uint64_t turns_at_start;                 /* stats.turns when its life began */
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
     enum sim_crash crash_next;               /* at the next commit */
     int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */

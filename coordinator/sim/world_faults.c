@@ -24,9 +24,9 @@ static void fault_pause(struct world *w, struct sim_agent *a)
 {
     if (!a->up || a->paused)
         return;
+    sim_fault_note(w, SIM_FAULT_AGENT_STOP);
     a->paused = true;
     int64_t until_ms = w->now_ms + 200 + (int64_t)world_random(w, 30000);
-    sim_fault_note(w, SIM_FAULT_AGENT_STOP);
     world_trace(w, "fault stop %s until %.3f", a->name, (double)until_ms / 1000);
     world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
 }
@@ -58,8 +58,8 @@ static void fault_stop(struct world *w)
 {
     if (!w->coordinator_up)
         return;
-    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
     sim_fault_note(w, SIM_FAULT_COORDINATOR_STOP);
+    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
     world_trace(w, "fault stop the coordinator until %.3f", (double)w->stopped_until_ms / 1000);
 }
 
