@@ -5,7 +5,7 @@
 
 enum fence_state fence_judge(bool done, int64_t token, int64_t ours)
 {
-    if (done && !BF_PLANTED("fence_ignores_done"))
+    if (done)
         return FENCE_DONE;
     if (token == ours)
         return FENCE_OURS;

@@ -220,8 +220,7 @@ static void kill_open(struct decision *d, const struct backfill *b)
         const struct attempt *a = &e->attempts.at[slot];
         if (a->backfill != b->id)
             continue;
-        if (!BF_PLANTED("cancel_not_killed"))
-            effect_kill(d, a->agent, a->ref, KILL_CANCELLED);
+        effect_kill(d, a->agent, a->ref, KILL_CANCELLED);
         left--;
     }
 }

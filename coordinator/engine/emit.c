@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
 static const struct record blank = {
@@ -137,6 +138,8 @@ void effect_attempt(struct decision *d, enum effect_kind kind, const struct atte
 
 void effect_kill(struct decision *d, uint32_t agent, struct attempt_ref ref, enum kill_reason reason)
 {
+    if (reason == KILL_CANCELLED && BF_PLANTED("cancel_not_killed"))
+        return;
     struct effect *f = effect_add(d->out, EFFECT_KILL);
     f->agent = agent;
     f->ref = ref;

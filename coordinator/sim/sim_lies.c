@@ -87,5 +87,5 @@ uint32_t sim_claimed_slots(struct world *w, const struct sim_agent *a)
     if (!choice_strikes(w, a->node, 10))
         return a->slots;
     sim_fault_note(w, SIM_FAULT_LIE_CAPACITY);
-    return (uint32_t)world_random(w, CLAIMED_SLOTS_MAX);
+    return 1 + (uint32_t)world_random(w, CLAIMED_SLOTS_MAX);
 }

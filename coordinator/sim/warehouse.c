@@ -8,7 +8,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { LOCK_POLL_MS = 100, LOCK_WAITS_MAX = 50, UNNOTICED_MS = 9000 };
+enum { LOCK_POLL_MS = 100, LOCK_WAITS_MAX = 50, UNNOTICED_MS = 9000, CLAIM_ROUNDS_MAX = 100 };
 
 void sim_warehouse_init(struct world *w)
 {
@@ -95,7 +95,7 @@ static void next_statement(struct world *w, struct sim_session *s, enum sim_stat
     int64_t from_ms = w->now_ms, thaw_ms = w->agents[s->node - 1].frozen_until_ms;
     if (s->client && thaw_ms > from_ms)
         from_ms = thaw_ms;
-    if (next != SESSION_END && choice_strikes(w, s->node, 2)) {
+    if (choice_strikes(w, s->node, next <= SESSION_RAISE ? 6 : 2)) {
         wait_ms += 1000 + (int64_t)world_random(w, 30000);
         sim_fault_note(w, SIM_FAULT_WAREHOUSE_DELAY);
     }
@@ -169,6 +169,10 @@ static int64_t soon(struct world *w)
 static void look(struct world *w, struct sim_session *s)
 {
     struct sim_warehouse *h = &w->warehouse;
+    if (++s->rounds > CLAIM_ROUNDS_MAX) {
+        finish_plainly(w, s, OUTCOME_SQL, "40001", "others claim it at the same time");
+        return;
+    }
     s->seen = judge(h, s);
     if (!fence_may_raise(s->seen)) {
         bool done = s->seen == FENCE_DONE;
@@ -237,7 +241,7 @@ static void look_for_left(struct world *w, struct sim_session *s)
         return;
     }
     claimed(w, s);
-    next_statement(w, s, SESSION_WORK, 1 + (int64_t)world_random(w, world_chance(w, 10) ? 15000 : 400));
+    next_statement(w, s, SESSION_WORK, 1 + (int64_t)world_random(w, world_chance(w, 20) ? 15000 : 400));
 }
 
 static void supersede(struct world *w, struct sim_session *s)

@@ -31,6 +31,7 @@ struct sim_session {
     enum sim_statement next;
     enum fence_state seen;                   /* of the row, when it was looked at */
     uint64_t seen_token;
+    uint32_t rounds;                         /* of its claim */
     uint32_t waited;                         /* for a lock, so many times in a row */
     int64_t due_ms;                          /* of the next statement; earlier events are of plans that changed */
     bool client;                             /* it lives */

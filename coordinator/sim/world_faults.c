@@ -124,7 +124,7 @@ void sim_fault_any(struct world *w)
     choice_used(w);
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
     w->target = a->node;
-    switch (world_random(w, 17)) {
+    switch (world_random(w, 18)) {
     case 0: fault_coordinator(w, SIM_FAULT_COORDINATOR_KILL); break;
     case 1: fault_coordinator(w, world_chance(w, 50) ? SIM_FAULT_COORDINATOR_REBOOT : SIM_FAULT_COORDINATOR_KILL); break;
     case 2:
@@ -140,12 +140,8 @@ void sim_fault_any(struct world *w)
     case 12: fault_stop(w); break;
     case 13: fault_low(w); break;
     case 14: fault_wall(w, a); break;
-    case 15:
-        if (world_chance(w, 50))
-            fault_freeze(w, a);
-        else
-            fault_reboot(w, a);
-        break;
-    case 16: fault_pool(w); break;
+    case 15: fault_freeze(w, a); break;
+    case 16: fault_reboot(w, a); break;
+    case 17: fault_pool(w); break;
     }
 }
