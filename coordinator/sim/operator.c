@@ -84,7 +84,10 @@ static struct sim_request *random_steering(struct world *w)
     r->request.backfill = live && world_chance(w, 80) ? live : some_backfill(w);
     size_t form = world_random(w, sizeof forms / sizeof *forms);
     enum op_verb v = r->request.verb;
-    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, (unsigned)world_random(w, steps), forms[form].behind);
+    uint32_t step = (uint32_t)world_random(w, steps);
+    if (world_chance(w, 35))
+        shadow_some_rare(w->shadow, world_random(w, 64), &r->request.backfill, &step);
+    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, step, forms[form].behind);
     if (world_chance(w, 15))
         snprintf(r->selector, sizeof r->selector, "*");
     r->words[0] = r->selector;
