@@ -193,14 +193,24 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
 }
 
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */
-void sim_agent_freeze(struct world *w, struct sim_agent *a, int64_t until_ms)
+void sim_agent_freeze(struct world *w, struct sim_agent *a)
 {
+    int64_t until_ms = w->now_ms + 2000 + (int64_t)world_random(w, 50000);
+    sim_fault_note(w, SIM_FAULT_HOST_FREEZE);
     world_trace(w, "fault freeze the host of %s until %.3f", a->name, (double)until_ms / 1000);
     a->frozen_until_ms = until_ms;
     a->paused = a->up;
     for (size_t i = 0; i < a->processes.n; i++)
         shadow_process_ended(w->shadow, a->processes.at[i].instance, a->processes.at[i].ref.attempt);
     world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
+}
+
+void sim_agent_thaw(struct world *w, struct sim_agent *a)
+{
+    a->frozen_until_ms = w->now_ms;
+    world_trace(w, "the host of %s goes on", a->name);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
+    fence_at(w, a, w->now_ms);
 }
 
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n)

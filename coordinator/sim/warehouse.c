@@ -92,6 +92,11 @@ static void step_at(struct world *w, struct sim_session *s, int64_t at_ms)
 
 static void next_statement(struct world *w, struct sim_session *s, enum sim_statement next, int64_t wait_ms)
 {
+    if (w->freeze_next && s->client && world_faulty(w) && world_chance(w, 15)) {
+        w->freeze_next = false;
+        if (w->agents[s->node - 1].frozen_until_ms <= w->now_ms)
+            sim_agent_freeze(w, &w->agents[s->node - 1]);
+    }
     int64_t from_ms = w->now_ms, thaw_ms = w->agents[s->node - 1].frozen_until_ms;
     if (s->client && thaw_ms > from_ms)
         from_ms = thaw_ms;
@@ -228,6 +233,21 @@ static void claimed(struct world *w, const struct sim_session *s)
     shadow_session_claimed(w->shadow, &s->key, s->ref.token);
 }
 
+/* The worst moment for a host that stood still to go on: another has just claimed what its client was at. */
+static void wake_predecessor(struct world *w, const struct sim_session *s)
+{
+    struct sim_warehouse *h = &w->warehouse;
+    for (size_t i = 0; i < h->sessions.n; i++) {
+        struct sim_session *other = &h->sessions.at[i];
+        struct sim_agent *a = &w->agents[other->node - 1];
+        if (other->id == s->id || other->key.place != s->key.place || !other->client || a->frozen_until_ms <= w->now_ms || !world_chance(w, 70))
+            continue;
+        sim_agent_thaw(w, a);
+        step_at(w, other, w->now_ms + soon(w));
+        return;
+    }
+}
+
 static void look_for_left(struct world *w, struct sim_session *s)
 {
     struct sim_warehouse *h = &w->warehouse;
@@ -241,6 +261,7 @@ static void look_for_left(struct world *w, struct sim_session *s)
         return;
     }
     claimed(w, s);
+    wake_predecessor(w, s);
     next_statement(w, s, SESSION_WORK, 1 + (int64_t)world_random(w, world_chance(w, 20) ? 15000 : 400));
 }
 

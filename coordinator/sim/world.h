@@ -135,6 +135,7 @@ struct world {
     uint64_t coordinator_generation;
     int64_t turn_at_ms;                      /* next scheduled turn; INT64_MAX none */
     enum sim_crash crash_next;               /* at the next commit */
+    bool freeze_next;                        /* the host of the next client of the warehouse, in the middle of what it does */
     int64_t stopped_until_ms;                /* the coordinator is stopped: what arrives waits in its sockets */
     int64_t low_until_ms;                    /* its store is short of room */
     int64_t next_death_ms;                   /* the first at which something cancelled must be dead */
@@ -190,7 +191,9 @@ uint32_t sim_claimed_slots(struct world *w, const struct sim_agent *a);      /* 
 void sim_agent_start(struct world *w, struct sim_agent *a);
 void sim_agent_kill(struct world *w, struct sim_agent *a);
 void sim_agent_reboot(struct world *w, struct sim_agent *a);
-void sim_agent_freeze(struct world *w, struct sim_agent *a, int64_t until_ms);
+void sim_agent_freeze(struct world *w, struct sim_agent *a);
+/* It goes on now, and not when it was to. */
+void sim_agent_thaw(struct world *w, struct sim_agent *a);
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
 void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);

@@ -41,10 +41,9 @@ static void fault_kill(struct world *w, struct sim_agent *a)
 
 static void fault_freeze(struct world *w, struct sim_agent *a)
 {
-    if (w->now_ms < a->frozen_until_ms)
-        return;
-    sim_fault_note(w, SIM_FAULT_HOST_FREEZE);
-    sim_agent_freeze(w, a, w->now_ms + 2000 + (int64_t)world_random(w, 40000));
+    w->freeze_next = world_chance(w, 75);
+    if (!w->freeze_next && w->now_ms >= a->frozen_until_ms)
+        sim_agent_freeze(w, a);
 }
 
 static void fault_reboot(struct world *w, struct sim_agent *a)
