@@ -6,7 +6,8 @@
 #include "coordinator/sim/coverage.h"
 
 static const char *const coordinator_names[COVER_COORDINATOR_N] = {
-    [COVER_DOWN] = "down", [COVER_RECOVERING] = "recovering", [COVER_SERVING] = "serving", [COVER_LOW] = "low", [COVER_STOPPED] = "stopped"};
+    [COVER_DOWN] = "down", [COVER_RECOVERING] = "recovering", [COVER_SERVING] = "serving", [COVER_LOW] = "low",
+    [COVER_STOPPED] = "stopped"};
 static const char *const agent_names[COVER_AGENT_N] = {
     [COVER_AGENT_DOWN] = "down", [COVER_AGENT_STOPPED] = "stopped", [COVER_JOINING] = "joining", [COVER_IDLE] = "idle",
     [COVER_BUSY] = "busy", [COVER_DRAINING] = "draining", [COVER_SILENT] = "silent"};
@@ -160,8 +161,8 @@ void coverage_json(const struct cover_items *items, uint64_t at_least, struct bf
     bf_buf_printf(ret, "{\"at_least\":%" PRIu64 ",\"coverage\":[", at_least);
     for (size_t i = 0; i < items->n; i++) {
         const struct cover_item *it = &items->at[i];
-        bf_buf_printf(ret, "%s{\"group\":\"%s\",\"name\":\"%s\",\"count\":%" PRIu64 ",\"short\":%s", i ? "," : "", it->group, it->name, it->count,
-                      coverage_is_short(it, at_least) ? "true" : "false");
+        bf_buf_printf(ret, "%s{\"group\":\"%s\",\"name\":\"%s\",\"count\":%" PRIu64 ",\"short\":%s", i ? "," : "", it->group,
+                      it->name, it->count, coverage_is_short(it, at_least) ? "true" : "false");
         if (it->why_not)
             bf_buf_printf(ret, ",\"why_not\":\"%s\"", it->why_not);
         bf_buf_put_str(ret, "}");

@@ -109,8 +109,11 @@ static void tell_death(struct worker *w, uint64_t seed, struct seed_result *ret)
     ret->stats.violations = 1;
     waitpid(w->pid, &status, 0);
     w->pid = 0;
-    snprintf(ret->violation, sizeof ret->violation, "abort: the process ended with %s %d (%s)", WIFSIGNALED(status) ? "signal" : "status",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it should not end");
+    if (WIFSIGNALED(status))
+        snprintf(ret->violation, sizeof ret->violation, "abort: the process ended with signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(ret->violation, sizeof ret->violation, "abort: the process ended with status %d", WEXITSTATUS(status));
 }
 
 static enum bf_rc read_result(struct worker *w, uint64_t seed, struct seed_result *ret, struct bf_error *err)

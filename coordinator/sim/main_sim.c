@@ -228,8 +228,8 @@ static int shrink_seed(struct run *r)
     struct seed_result *last = bf_xcalloc(1, sizeof *last);
     rc = jobs_try(&again, last, &err);           /* tells the story; also one that ends in an abort */
     free(last);
-    printf("%zu of %" PRIu64 " injections are needed (%" PRIu64 " runs): %s\nrun it again with: ", least.schedule.listed.n, least.injections, least.runs,
-           least.violation);
+    printf("%zu of %" PRIu64 " injections are needed (%" PRIu64 " runs): %s\nrun it again with: ", least.schedule.listed.n,
+           least.injections, least.runs, least.violation);
     print_command(r, &least.schedule, o.seed, stdout);
     schedule_done(&least.schedule);
     return rc == BF_OK ? 1 : 2;

@@ -138,7 +138,8 @@ enum bf_rc shrink(const struct sim_options *o, struct shrink_result *ret, struct
     bool clean = first->clean;
     free(first);
     if (k.rc != BF_OK || clean)
-        return k.rc != BF_OK ? k.rc : bf_fail(err, BF_NOT_FOUND, "seed %llu does not fail: there is nothing to shrink", (unsigned long long)o->seed);
+        return k.rc != BF_OK ? k.rc : bf_fail(err, BF_NOT_FOUND, "seed %llu does not fail: there is nothing to shrink",
+                                              (unsigned long long)o->seed);
     if (o->schedule)
         ret->schedule = without(o->schedule, 0, 0);
     ret->schedule.only = o->schedule && o->schedule->only;

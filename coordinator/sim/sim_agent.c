@@ -47,8 +47,9 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
 {
     struct choice_frame outer;
     bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer);
-    struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w, !on),
-                            .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400)};
+    struct outcome outcome = random_outcome(w, !on);
+    uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400;
+    struct sim_process p = {.ref = as->ref, .outcome = outcome, .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
     if (p.outcome.source != OUTCOME_OK || p.ends_ms > w->now_ms + 400)
         choice_used(w);
     choice_end(w, &outer);

@@ -73,16 +73,17 @@ static const char *host_of(const struct world *w, const struct record *r)
 static const char *outcome_name(enum outcome_source s)
 {
     static const char *const names[] = {
-        [OUTCOME_OK] = "well", [OUTCOME_SKIP] = "skipped", [OUTCOME_EXIT] = "exit", [OUTCOME_SIGNAL] = "signal", [OUTCOME_OOM] = "out of memory",
-        [OUTCOME_TIMEOUT] = "timebox", [OUTCOME_SQL] = "SQL error", [OUTCOME_SPAWN] = "did not start", [OUTCOME_CANCELLED] = "killed by order",
-        [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed", [OUTCOME_HTTP] = "HTTP status"};
+        [OUTCOME_OK] = "well", [OUTCOME_SKIP] = "skipped", [OUTCOME_EXIT] = "exit", [OUTCOME_SIGNAL] = "signal",
+        [OUTCOME_OOM] = "out of memory", [OUTCOME_TIMEOUT] = "timebox", [OUTCOME_SQL] = "SQL error", [OUTCOME_SPAWN] = "did not start",
+        [OUTCOME_CANCELLED] = "killed by order", [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed", [OUTCOME_HTTP] = "HTTP status"};
     return (size_t)s < sizeof names / sizeof *names && names[s] ? names[s] : "?";
 }
 
 static const char *verdict_name(enum verdict v)
 {
-    static const char *const names[] = {[VERDICT_SUCCEEDED] = "succeeded", [VERDICT_SKIPPED] = "skipped", [VERDICT_FAILED] = "failed for good",
-                                        [VERDICT_RETRY] = "will be tried again", [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled"};
+    static const char *const names[] = {
+        [VERDICT_SUCCEEDED] = "succeeded", [VERDICT_SKIPPED] = "skipped", [VERDICT_FAILED] = "failed for good",
+        [VERDICT_RETRY] = "will be tried again", [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled"};
     return (size_t)v < sizeof names / sizeof *names && names[v] ? names[v] : "?";
 }
 
@@ -118,7 +119,9 @@ static void put_of_backfill(const struct world *w, const struct record *r, struc
     bf_buf_printf(b, "bf-%u ", r->backfill);
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: bf_buf_put_str(b, "is created"); break;
-    case RECORD_BACKFILL_STATE: bf_buf_printf(b, "is %s%s%s", backfill_state_name(r->backfill_state), *r->reason ? ": " : "", r->reason); break;
+    case RECORD_BACKFILL_STATE:
+        bf_buf_printf(b, "is %s%s%s", backfill_state_name(r->backfill_state), *r->reason ? ": " : "", r->reason);
+        break;
     case RECORD_RETRIED: bf_buf_put_str(b, "is retried: what failed begins a new run"); break;
     case RECORD_CANCELLED: bf_buf_put_str(b, "is cancelled: what waits is, and what runs is killed"); break;
     case RECORD_PRIORITY_SET: bf_buf_printf(b, "has %zu steps in another class", r->n_steps); break;
