@@ -55,7 +55,8 @@ static void check_sizes(struct shadow *s, const struct turn *t)
         world_violate(s->w, "I13: turn %llu is journalled, and the last whole checkpoint is of turn %llu", (unsigned long long)t->seq,
                       (unsigned long long)s->w->store.checkpoint_seq);
     if (t->n_inputs > TURN_INPUTS_MOST || stale > TURN_STALE_MOST)
-        world_violate(s->w, "I13: turn %llu has %zu inputs and %zu records of stale reports", (unsigned long long)t->seq, t->n_inputs, stale);
+        world_violate(s->w, "I13: turn %llu has %zu inputs and %zu records of stale reports", (unsigned long long)t->seq, t->n_inputs,
+                      stale);
 }
 
 /* ---- I15 ---- */

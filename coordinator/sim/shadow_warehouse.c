@@ -65,10 +65,11 @@ void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key,
 {
     const struct shadow_claim *c = claim_of(s, key->place);
     if (ref->token < c->token)
-        world_violate(s->w, "I2: attempt %llu commits under token %llu, after token %llu has claimed the same", (unsigned long long)ref->attempt,
-                      (unsigned long long)ref->token, (unsigned long long)c->token);
+        world_violate(s->w, "I2: attempt %llu commits under token %llu, after token %llu has claimed the same",
+                      (unsigned long long)ref->attempt, (unsigned long long)ref->token, (unsigned long long)c->token);
     if (is_committed(s, key->instance, key->run))
-        world_violate(s->w, "I1: attempt %llu commits run %u of an instance, which is committed already", (unsigned long long)ref->attempt, key->run);
+        world_violate(s->w, "I1: attempt %llu commits run %u of an instance, which is committed already",
+                      (unsigned long long)ref->attempt, key->run);
     bf_vec_push(&s->commits, ((struct shadow_commit){.instance = key->instance, .run = key->run}));
 }
 

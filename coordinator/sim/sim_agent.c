@@ -190,7 +190,8 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
     }
     a->previous = a->generation;
     sim_clock_reboot(&a->clock, w->now_ms);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000), .kind = SIM_AGENT_START, .node = a->node});
+    int64_t up_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000);
+    world_push(w, (struct sim_event){.at_ms = up_ms, .kind = SIM_AGENT_START, .node = a->node});
 }
 
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */

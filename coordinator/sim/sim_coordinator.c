@@ -41,8 +41,8 @@ static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct 
 
 struct turn_settings sim_coordinator_settings(struct world *w)
 {
-    return (struct turn_settings){.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = SIM_CHECKPOINT_TURNS_MAX, .chunks_per_turn = 1,
-                                  .engine = w->engine};
+    return (struct turn_settings){.lease = w->lease, .cluster = SIM_CLUSTER, .checkpoint_turns = SIM_CHECKPOINT_TURNS_MAX,
+                                  .chunks_per_turn = 1, .engine = w->engine};
 }
 
 static void start_later(struct world *w, int64_t wait_ms)

@@ -19,7 +19,8 @@ static bool say_ended(struct world *w, const struct sim_agent *a, const struct a
 {
     int64_t at_us = sim_clock_wall_us(&a->clock, w->now_ms);
     struct agent_report report = {.ref = *ref, .kind = REPORT_ENDED, .started_us = at_us, .ended_us = at_us,
-                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "{\"checks\":[]}", .text = "a lie", .rows = -1}};
+                                  .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "{\"checks\":[]}",
+                                              .text = "a lie", .rows = -1}};
     say(w, a, &(struct agent_msg){.kind = AGENT_REPORT, .incarnation = a->generation, .reports = &report, .n_reports = 1, .text = ""});
     return true;
 }

@@ -1,8 +1,6 @@
-/* The simulated disk: what was committed, sealed value by value, and what disks do.
- *
- * A commit is one transaction: after a crash within it nothing of it is there (what was not synced is lost), or all of it.  A commit
- * that reports an error may be either; the coordinator has to end, and sees when it comes back.  A value may be read torn or with a
- * changed bit: the shipped seal (store/seal.h) must refuse it, and recovery with it. */
+/* See sim_store.h. */
+#include "coordinator/sim/sim_store.h"
+
 #include <string.h>
 
 #include "coordinator/engine/view.h"

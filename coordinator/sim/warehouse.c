@@ -92,7 +92,7 @@ static void step_at(struct world *w, struct sim_session *s, int64_t at_ms)
 
 static void next_statement(struct world *w, struct sim_session *s, enum sim_statement next, int64_t wait_ms)
 {
-    if (w->freeze_next && s->client && world_faulty(w) && world_chance(w, 15)) {
+    if (w->freeze_next && s->client && next != SESSION_LOOK && world_faulty(w) && world_chance(w, 15)) {
         w->freeze_next = false;
         if (w->agents[s->node - 1].frozen_until_ms <= w->now_ms)
             sim_agent_freeze(w, &w->agents[s->node - 1]);
@@ -240,7 +240,8 @@ static void wake_predecessor(struct world *w, const struct sim_session *s)
     for (size_t i = 0; i < h->sessions.n; i++) {
         struct sim_session *other = &h->sessions.at[i];
         struct sim_agent *a = &w->agents[other->node - 1];
-        if (other->id == s->id || other->key.place != s->key.place || !other->client || a->frozen_until_ms <= w->now_ms || !world_chance(w, 70))
+        bool stands_still = other->id != s->id && other->key.place == s->key.place && other->client && a->frozen_until_ms > w->now_ms;
+        if (!stands_still || !world_chance(w, 70))
             continue;
         sim_agent_thaw(w, a);
         step_at(w, other, w->now_ms + soon(w));

@@ -15,8 +15,8 @@ struct world;
 struct sim_agent;
 
 /* The statement that is carried out next. */
-enum sim_statement { SESSION_LOOK, SESSION_RAISE, SESSION_LOOK_AGAIN, SESSION_LATER, SESSION_LEFT, SESSION_SUPERSEDE, SESSION_WORK, SESSION_MARK,
-                     SESSION_COMMIT, SESSION_END };
+enum sim_statement { SESSION_LOOK, SESSION_RAISE, SESSION_LOOK_AGAIN, SESSION_LATER, SESSION_LEFT, SESSION_SUPERSEDE, SESSION_WORK,
+                     SESSION_MARK, SESSION_COMMIT, SESSION_END };
 
 /* What a row is about; equal places are written by the same tables in the same partition. */
 struct sim_fence_key { uint64_t instance, place; uint32_t backfill, run; };

@@ -19,8 +19,8 @@
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
 #include "coordinator/sim/plans.h"
+#include "coordinator/sim/sim_store.h"
 #include "coordinator/sim/warehouse.h"
-#include "coordinator/store/seal.h"
 #include "coordinator/turn.h"
 
 /* A password of the warehouse: it must be in nothing that is kept or told (I15). */
@@ -82,23 +82,8 @@ struct sim_agent {
     BF_VEC_TYPE(struct sim_process) processes;
 };
 
-/* Values as they are on disk: sealed (store/seal.h). */
-struct sim_stored_turn { uint64_t seq; uint8_t head[SEAL_BYTES]; struct bf_buf bytes; };
-struct sim_stored_plan { uint8_t hash[32], head[SEAL_BYTES]; struct bf_buf bytes; };
-struct sim_stored_chunk { uint64_t key; uint8_t head[SEAL_BYTES]; struct bf_buf bytes; };
-struct sim_store {                           /* what is durable */
-    BF_VEC_TYPE(struct sim_stored_turn) turns;
-    BF_VEC_TYPE(struct sim_stored_plan) plans;
-    BF_VEC_TYPE(struct sim_stored_chunk) chunks, new_chunks;
-    uint64_t checkpoint_seq, new_seq;
-    struct audit_head audit; bool has_audit;
-    uint32_t epoch;
-};
-
 /* What becomes of the next commit. */
 enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT, SIM_COMMIT_LOST, SIM_COMMIT_KEPT, SIM_COMMIT_FULL };
-/* One stored value that is read damaged. */
-struct sim_damage { enum sim_fault kind; bool on; size_t at; };
 
 struct sim_request {                         /* what an operator sent, and was told */
     struct op_request request;
@@ -171,15 +156,6 @@ void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, s
 void sim_coordinator_turn(struct world *w);
 void sim_coordinator_schedule(struct world *w, int64_t at_ms);
 struct turn_settings sim_coordinator_settings(struct world *w);
-
-/* The disk (sim_store.c).  A commit as the turn's port, with what faults make of it. */
-enum bf_rc sim_store_commit(void *world, const struct turn_commit *c, struct bf_error *err);
-/* Damage is drawn for one recovery; the disk is mended afterwards, from a copy. */
-struct sim_damage sim_store_draw_damage(struct world *w);
-enum bf_rc sim_store_load(struct world *w, struct turns *t, const struct sim_damage *damage, struct bf_error *err);
-/* I17, at a random moment: what would be recovered now is what is in memory. */
-void sim_store_check_recovery(struct world *w);
-void sim_store_done(struct sim_store *s);
 
 /* Faults (world_faults.c).  Whether there are any now; one random fault, and the next in a while. */
 bool world_faulty(const struct world *w);

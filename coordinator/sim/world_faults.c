@@ -89,7 +89,8 @@ static void fault_wall(struct world *w, struct sim_agent *a)
     int64_t by_ms = 1 + (int64_t)world_random(w, world_chance(w, 30) ? 30000 : YEAR_MS);
     sim_fault_note(w, back ? SIM_FAULT_CLOCK_BACK : SIM_FAULT_CLOCK_FORWARD);
     c->wall_offset_ms += back ? -by_ms : by_ms;
-    world_trace(w, "fault the wall clock of %s jumps %s by %.1f s", own ? "the coordinator" : a->name, back ? "back" : "ahead", (double)by_ms / 1000);
+    world_trace(w, "fault the wall clock of %s jumps %s by %.1f s", own ? "the coordinator" : a->name, back ? "back" : "ahead",
+                (double)by_ms / 1000);
 }
 
 /* A reload of the configuration gives the pool other slots, also fewer than are in use. */
