@@ -76,7 +76,16 @@ fuzz:
 	@cmake --build build/fuzz -j $(JOBS)
 	@tests/support/run_fuzz build/fuzz $(FUZZ_SECONDS)
 
-bench bench-full bench-peers soak:
+# Hours: the simulator on all cores until there were SOAK_EVENTS events; what was reached is printed, and everything must have been 100 times.
+SOAK_EVENTS ?= 100000000
+SOAK_SEED ?= 1
+soak:
+	@mkdir -p build
+	@cmake --preset release $(call configure,release) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS) --target bfsim
+	@$(BUILD)/bin/bfsim --seed $(SOAK_SEED) --events $(SOAK_EVENTS) --jobs $(JOBS) --coverage --at-least 100 --progress
+
+bench bench-full bench-peers:
 	@echo 'not supported yet: make $@' >&2; exit 2
 
 clean:

@@ -79,15 +79,23 @@ enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], cons
                              size_t n_params, struct plan **ret, struct bf_error *err)
 {
     size_t n = 0;
+    uint8_t key[32];
     const void *bundle = turn_plan_bundle(t, hash, &n);
     if (!bundle)
         return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
+    if (t->ports.plan_known) {
+        engine_plan_key(hash, from, to, params, n_params, key);
+        if ((*ret = t->ports.plan_known(t->ports.arg, key)) != NULL)
+            return BF_OK;
+    }
     struct plan_source source = {0};
     enum bf_rc rc = open_bundle(bundle, n, hash, &source, err);
     struct plan *plan = rc == BF_OK ? compile(&source, from, to, params, n_params, err) : NULL;
     plan_source_done(&source);
     if (!plan)
         return rc == BF_OK ? BF_INVALID : rc;
+    if (t->ports.plan_known)
+        t->ports.plan_made(t->ports.arg, key, plan);
     *ret = plan;
     return BF_OK;
 }

@@ -156,9 +156,15 @@ static void tables_done(struct plan *p)
     zone_free(p->zone);
 }
 
+struct plan *plan_keep(struct plan *p)
+{
+    p->kept++;
+    return p;
+}
+
 void plan_free(struct plan *p)
 {
-    if (!p)
+    if (!p || p->kept-- > 0)
         return;
     for (size_t i = 0; i < p->n_steps; i++)
         step_done(&p->steps[i]);

@@ -154,6 +154,7 @@ struct plan {
     uint64_t n_instances;
     uint8_t hash[PLAN_HASH_BYTES];             /* of all that it says: see canonical.h */
     uint8_t source_hash[PLAN_HASH_BYTES];      /* of the source's bytes, as sent and stored */
+    uint32_t kept;                             /* owners beside the first */
 };
 
 /* Options of a backfill that change what is compiled. */
@@ -166,6 +167,8 @@ struct plan_options {
  * here from the source, which must outlive d.  Deterministic: the same source and options give the same plan. */
 struct plan *plan_compile(const struct plan_source *source, const struct plan_options *options, struct bf_diags *d);
 void plan_free(struct plan *p);
+/* One owner more, in the same thread: each of them calls plan_free(), and the last one ends it.  Gives p. */
+struct plan *plan_keep(struct plan *p);
 
 /* Paths that the document names and the source does not hold yet, as written there.  The caller reads the files (beside the
  * document; those under PLAN_ZONE_PATH from the system's zone database) and adds them.  Caller frees *ret and its strings.  Malformed

@@ -133,6 +133,8 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     struct agent *a = agent_find(e, r->agent);
     if (a ? memcmp(a->key, r->key, sizeof a->key) != 0 : r->agent != e->agents.n + 1 || agent_find_key(e, r->key))
         return corrupt(r, "the agent's number and key do not belong together", err);
+    if (!e->recovering)
+        e->moves.agent[a ? a->state : 0][AGENT_CONNECTED]++;
     if (!a)
         a = agent_add(e, r);
     a->state = AGENT_LEFT;                       /* its old name is given up before it takes the new one */
@@ -154,6 +156,10 @@ enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf
     struct agent *a = agent_find(e, r->agent);
     if (!a || r->agent_state < AGENT_CONNECTED || r->agent_state > AGENT_LEFT)
         return corrupt(r, "the agent or its state is unknown", err);
+    if (!agent_move_legal(a->state, r->agent_state))
+        return corrupt(r, "the agent's state may not follow the one that it is in", err);
+    if (!e->recovering)
+        e->moves.agent[a->state][r->agent_state]++;
     a->state = r->agent_state;
     a->since_us = r->at_us;
     name_agent(e, a);

@@ -85,6 +85,8 @@ static void change(struct engine *e, struct backfill *b, uint32_t number, const 
 {
     struct instance *in = &b->instances[number];
     bool open = instance_open(in);
+    if (!e->recovering)
+        e->moves.steered[s->action][in->state]++;
     snapshot_touch(e, b, number);
     instance_forget_reuse(b, number);
     struct steer_after after = steer_after(s, in);
@@ -118,6 +120,8 @@ static void hold_all(struct engine *e, struct backfill *b, const struct steer *s
     for (uint32_t i = 0; i < b->topology->n; i++) {
         if (!steer_changes(o, i))
             continue;
+        if (!e->recovering)
+            e->moves.steered[s->action][b->instances[i].state]++;
         snapshot_touch(e, b, i);
         instance_set_flags(e, b, i, steer_after(s, &b->instances[i]).flags);
     }

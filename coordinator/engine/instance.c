@@ -1,4 +1,4 @@
-/* States of an instance and of a backfill.
+/* States of an instance, of a backfill and of an agent.
  *
  *   waiting ─► ready ─► assigned ─► running ─► succeeded | skipped | failed | cancelled
  *                 ▲          └───────┬──────────┘
@@ -15,6 +15,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/moves.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
 #define ENDS (BIT(SUCCEEDED) | BIT(SKIPPED) | BIT(FAILED) | BIT(CANCELLED) | BIT(BACKING_OFF) | BIT(READY) | BIT(WAITING))
@@ -38,6 +39,36 @@ static const uint16_t backfill_moves[] = {
     [BACKFILL_FAILED] = STATE(RUNNING),
     [BACKFILL_CANCELLED] = STATE(CANCELLED),     /* again, when its last attempt has ended */
 };
+
+/* Lost and left ones come back by saying HELLO, and so does one that was started again before it was missed. */
+#define AGENT(s) (1u << AGENT_##s)
+static const uint16_t agent_moves[AGENT_STATE_COUNT] = {
+    [0] = AGENT(CONNECTED),
+    [AGENT_CONNECTED] = AGENT(CONNECTED) | AGENT(DRAINING) | AGENT(LOST) | AGENT(LEFT),
+    [AGENT_DRAINING] = AGENT(CONNECTED) | AGENT(LOST) | AGENT(LEFT),
+    [AGENT_LOST] = AGENT(CONNECTED),
+    [AGENT_LEFT] = AGENT(CONNECTED),
+};
+
+bool instance_move_legal(enum instance_state from, enum instance_state to)
+{
+    return moves[from] & (1u << to);
+}
+
+bool backfill_move_legal(enum backfill_state from, enum backfill_state to)
+{
+    return from >= BACKFILL_QUEUED && from <= BACKFILL_CANCELLED && (backfill_moves[from] & (1u << to));
+}
+
+bool agent_move_legal(enum agent_state from, enum agent_state to)
+{
+    return agent_moves[from] & (1u << to);
+}
+
+const struct engine_moves *engine_moves(const struct engine *e)
+{
+    return &e->moves;
+}
 
 /* While recovering, waiting stands for ready too. */
 bool instance_may_become(const struct instance *in, enum instance_state next)
@@ -73,6 +104,7 @@ void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, e
     }
     assert(moves[in->state] & (1u << next));
     enum instance_state old = in->state;
+    e->moves.instance[old][next]++;
     count_move(b, in, -1);
     in->state = (uint8_t)next;
     count_move(b, in, 1);
@@ -153,6 +185,8 @@ static bool is_end(const struct backfill *b)
 void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us)
 {
     assert(backfill_may_become(b, next));
+    if (!e->recovering)
+        e->moves.backfill[b->state][next]++;
     b->state = next;
     free(b->halted);
     b->halted = next == BACKFILL_PAUSED && halted && *halted ? bf_xstrdup(halted) : NULL;

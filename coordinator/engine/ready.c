@@ -133,6 +133,8 @@ void ready_clear(struct engine *e, struct backfill *b)
 
 void ready_refresh(struct engine *e, struct backfill *b)
 {
+    if (BF_PLANTED("pause_grants_on") && b->state == BACKFILL_PAUSED)
+        return;
     for (size_t s = 0; s < b->plan->n_steps; s++)
         lane_settle(e, b->lanes[s]);
 }

@@ -12,6 +12,7 @@
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
+#include "coordinator/engine/moves.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
@@ -154,6 +155,7 @@ struct engine {
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
     uint64_t mark;
+    struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;
 #ifdef BF_PLANTS
     struct bf_map planted_ended;                 /* attempt -> instance_key, for "stale_token_accepted" */

@@ -96,6 +96,27 @@ static bool goes_along(const struct steer *s, const struct instance *in)
     return false;
 }
 
+#define IN(s) (1u << INSTANCE_##s)
+#define BEFORE_START (IN(WAITING) | IN(READY) | IN(BACKING_OFF))
+#define OPEN (IN(ASSIGNED) | IN(RUNNING))
+#define DONE (IN(SUCCEEDED) | IN(SKIPPED))
+
+/* The table above, and: a stale success may be said again; a success runs again along with what failed. */
+bool steer_move_legal(enum steer_action action, enum instance_state from)
+{
+    static const uint16_t changed[STEER_ACTION_COUNT] = {
+        [STEER_HOLD] = BEFORE_START | OPEN,
+        [STEER_RELEASE] = BEFORE_START | OPEN,
+        [STEER_CANCEL] = BEFORE_START | OPEN,
+        [STEER_RETRY] = IN(FAILED) | DONE,
+        [STEER_FORCE] = DONE | IN(FAILED) | IN(CANCELLED),
+        [STEER_SKIP] = BEFORE_START | IN(SKIPPED) | IN(FAILED) | IN(CANCELLED),
+        [STEER_MARK_SUCCEEDED] = BEFORE_START | DONE | IN(FAILED) | IN(CANCELLED),
+        [STEER_MARK_FAILED] = BEFORE_START | DONE | IN(CANCELLED),
+    };
+    return changed[action] & (1u << from);
+}
+
 struct steer_after steer_after(const struct steer *s, const struct instance *in)
 {
     bool again = instance_ended(in);

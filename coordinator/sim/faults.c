@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "coordinator/sim/coverage.h"
+#include "coordinator/sim/story.h"
 #include "coordinator/sim/world.h"
 
 const char *sim_fault_name(enum sim_fault kind)
@@ -18,5 +20,7 @@ void sim_fault_note(struct world *w, enum sim_fault kind)
     assert((unsigned)kind < SIM_FAULTS_N);
     w->stats.faults++;
     w->stats.by_fault[kind]++;
-    world_trace(w, "fault: %s", sim_fault_name(kind));
+    choice_used(w);
+    coverage_fault(w, kind);
+    story_fault(w, kind);
 }

@@ -84,7 +84,10 @@ static struct sim_request *random_steering(struct world *w)
     r->request.backfill = live && world_chance(w, 80) ? live : some_backfill(w);
     size_t form = world_random(w, sizeof forms / sizeof *forms);
     enum op_verb v = r->request.verb;
-    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, (unsigned)world_random(w, steps), forms[form].behind);
+    uint32_t step = (uint32_t)world_random(w, steps);
+    if (world_chance(w, 35))
+        shadow_some_rare(w->shadow, world_random(w, 64), &r->request.backfill, &step);
+    snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, step, forms[form].behind);
     if (world_chance(w, 15))
         snprintf(r->selector, sizeof r->selector, "*");
     r->words[0] = r->selector;
@@ -148,6 +151,12 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
+    if (world_chance(w, 4)) {
+        struct sim_request *r = request_new(w, OP_AGENT_DRAIN);
+        snprintf(r->name, sizeof r->name, "agent-%u", 1 + (unsigned)world_random(w, w->n_agents));
+        r->request.name = r->name;
+        return r;
+    }
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
@@ -191,14 +200,18 @@ void sim_operator_act(struct world *w)
         world_push(w, (struct sim_event){.at_ms = w->now_ms + RESUME_EVERY_MS, .kind = SIM_OPERATOR});
         return;
     }
+    bool on = choice_open(w, CHOICE_OPERATOR, 0);
+    int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
+    if (!on)
+        return;
+    choice_used(w);
     if (world_chance(w, 10))
         be_denied(w);
     struct sim_request *r = w->requests.n && world_chance(w, 25) ? w->requests.at[world_random(w, w->requests.n)] : random_request(w);
     world_trace(w, "operator: %s bf-%u", op_verb_name(r->request.verb), r->request.backfill);
     send(w, r);
     act_on_keys(w);
-    int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
 }
 
 void sim_operator_reply(struct world *w, const struct op_reply *reply)

@@ -11,22 +11,10 @@ bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_reque
     engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
     if (engine_has_plan(e, key))
         return true;
-    for (size_t i = 0; i < w->store.plans.n; i++) {
-        if (memcmp(w->store.plans.at[i].hash, c->plan_hash, 32) != 0)
-            continue;
-        struct plan_source source = {0};
-        struct bf_error err = {0};
-        struct bf_diags diags = {0};
-        struct plan_options o = {.from = *c->from ? c->from : NULL, .to = *c->to ? c->to : NULL};
-        struct plan *plan = plan_bundle_decode(w->store.plans.at[i].bytes.data, w->store.plans.at[i].bytes.len, &source, &err) == BF_OK
-                                ? plan_compile(&source, &o, &diags) : NULL;
-        if (plan)
-            engine_add_plan(e, key, plan);
-        bf_diags_done(&diags);
-        plan_source_done(&source);
-        return plan != NULL;
-    }
-    return false;
+    struct plan *plan = sim_plan_of(w, c->plan_hash, c->from, c->to);
+    if (plan)
+        engine_add_plan(e, key, plan);
+    return plan != NULL;
 }
 
 static bool same_records(const struct turn *t, const struct engine_out *out)

@@ -76,8 +76,9 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
     bf_buf_printf(b, "    outputs: [d%llu.%u]\n    priority: %s\n", (unsigned long long)k->family, i, priorities[world_random(w, 4)]);
     if (world_chance(w, 30))
         bf_buf_printf(b, "    weight: %llu\n", (unsigned long long)world_random(w, 100));
-    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: 100ms, factor: 2, max: 2s, jitter: full}}\n",
-                  (unsigned long long)(1 + world_random(w, 4)));
+    bool slow = world_chance(w, 20);
+    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: %s, factor: 2, max: %s, jitter: full}}\n",
+                  (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s");
     if (world_chance(w, 30))
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
     if (world_chance(w, 60))
@@ -107,7 +108,8 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
 void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
-    uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX);
+    uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX), most = w->options.schedule ? w->options.schedule->steps_max : 0;
+    n = most && n > most ? most : n;
     struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
     k.strict = w->creates_sent > 0 && world_chance(w, 35);
     bool whole_month = world_chance(w, 30);

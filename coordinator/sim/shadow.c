@@ -7,7 +7,9 @@
 
 #include "common/map.h"
 #include "common/mem.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/story.h"
 
 struct shadow *shadow_new(struct world *w)
 {
@@ -74,28 +76,11 @@ static struct shadow_pool *pool_by_name(struct shadow *s, const char *name)
 
 /* ---- records ---- */
 
-static struct plan *compile(struct shadow *s, const struct record *r)
-{
-    struct plan_source source = {0};
-    struct bf_error err = {0};
-    struct bf_diags diags = {0};
-    struct plan *plan = NULL;
-    for (size_t i = 0; i < s->w->store.plans.n && !plan; i++) {
-        const struct sim_stored_plan *p = &s->w->store.plans.at[i];
-        struct plan_options o = {.from = *r->from ? r->from : NULL, .to = *r->to ? r->to : NULL};
-        if (memcmp(p->hash, r->plan_hash, 32) == 0 && plan_bundle_decode(p->bytes.data, p->bytes.len, &source, &err) == BF_OK)
-            plan = plan_compile(&source, &o, &diags);
-    }
-    bf_diags_done(&diags);
-    plan_source_done(&source);
-    return plan;
-}
-
 static void on_created(struct shadow *s, const struct record *r)
 {
     if (s->low)
         world_violate(s->w, "low water: backfill %u is created", r->backfill);
-    struct plan *plan = compile(s, r);
+    struct plan *plan = sim_plan_of(s->w, r->plan_hash, r->from, r->to);
     if (!plan) {
         world_violate(s->w, "I3: backfill %u is committed without its plan", r->backfill);
         return;
@@ -240,7 +225,15 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->id = r->agent;
     a->slots = r->hello.slots;
     a->state = AGENT_CONNECTED;
+    a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
+}
+
+static void on_started(struct shadow *s, const struct record *r)
+{
+    struct shadow_attempt *a = attempt_by_id(s, r->ref.attempt);
+    if (a)
+        a->started = true;
 }
 
 static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
@@ -256,6 +249,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
             shadow_take_reused(s, b, r);
         break;
     case RECORD_GRANTED: on_granted(s, r); break;
+    case RECORD_STARTED: on_started(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_STEERED:
     case RECORD_RETRIED:
@@ -304,8 +298,11 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
-    for (size_t i = 0; i < t->n_records; i++)
+    coverage_turn(s->w, t);
+    for (size_t i = 0; i < t->n_records; i++) {
+        story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);
+    }
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
     shadow_check_bounds(s, t, c);

@@ -39,6 +39,9 @@ uint32_t shadow_some_halted(const struct shadow *s);
 void shadow_check_steered(struct shadow *s, const struct engine *e, bool always);
 /* A backfill that has not ended, the one behind `from` in a circle, and how many steps it has; 0: none. */
 uint32_t shadow_some_live(const struct shadow *s, uint64_t from, uint32_t *ret_steps);
+/* An instance in a state that is rare: it backs off, is stale, is held or cancelled while it runs, or was cancelled.  Looks from the
+ * one behind `from` on; false: there is none. */
+bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backfill, uint32_t *ret_step);
 bool shadow_any_held(const struct shadow *s, uint32_t backfill);
 void shadow_check_end(struct shadow *s);
 /* What is not at its end, into the trace. */

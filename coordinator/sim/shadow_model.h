@@ -34,11 +34,11 @@ struct shadow_attempt {
     struct attempt_ref ref;
     uint32_t backfill, step, index, agent, ran;
     uint8_t key[BF_KEY_BYTES];
-    bool open;
+    bool open, started;
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
 struct shadow_pool { char name[64]; uint32_t slots, used; };
-struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; };
+struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 /* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */

@@ -256,6 +256,28 @@ uint32_t shadow_some_live(const struct shadow *s, uint64_t from, uint32_t *ret_s
     return 0;
 }
 
+static bool is_rare(const struct shadow_cell *c)
+{
+    return c->backing_off || c->stale || (c->open && (c->held || c->cancelling)) || c->end == CELL_CANCELLED;
+}
+
+bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backfill, uint32_t *ret_step)
+{
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        const struct shadow_backfill *b = &s->backfills.at[(i + from) % s->backfills.n];
+        for (uint32_t k = 0; k < b->plan->n_steps; k++) {
+            uint32_t step = (uint32_t)((k + from) % b->plan->n_steps);
+            for (uint32_t p = 0; p < b->plan->steps[step].partitions->n; p++)
+                if (is_rare(&b->cells[step][p])) {
+                    *ret_backfill = b->id;
+                    *ret_step = step;
+                    return true;
+                }
+        }
+    }
+    return false;
+}
+
 bool shadow_any_held(const struct shadow *s, uint32_t backfill)
 {
     for (size_t i = 0; i < s->backfills.n; i++) {

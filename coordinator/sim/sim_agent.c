@@ -23,16 +23,16 @@ static void set_timer(struct world *w, struct sim_agent *a)
     world_push(w, (struct sim_event){.at_ms = at > w->now_ms ? at : w->now_ms + 1, .kind = SIM_AGENT_TIMER, .node = a->node, .number = ++a->timer});
 }
 
-static struct outcome random_outcome(struct world *w)
+static struct outcome random_outcome(struct world *w, bool well)
 {
     static const struct outcome outcomes[] = {
         {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75}, {.source = OUTCOME_SIGNAL, .code = 11},
         {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
     static const struct outcome checks[] = {{.source = OUTCOME_CHECK, .code = CHECK_ERROR}, {.source = OUTCOME_CHECK, .code = CHECK_HALT}};
     static const char *const details[] = {"", "{\"metrics\":{\"rows\":1}}", "{\"checks\":[{\"name\":\"unique\",\"status\":\"failed\"}]}"};
-    uint64_t dice = world_random(w, 100);
+    uint64_t dice = well ? 0 : world_random(w, 100);
     struct outcome o = outcomes[dice < 88 ? 0 : dice < 92 ? 1 : dice < 95 ? 2 : dice < 97 ? 3 : dice < 99 ? 4 : 5];
-    if (dice == 99 || world_chance(w, 1))
+    if (!well && (dice == 99 || world_chance(w, 1)))
         o = checks[world_random(w, 2)];
     o.sqlstate = o.dbms = "";
     o.details = details[o.source == OUTCOME_CHECK ? 2 : world_random(w, 2)];
@@ -45,8 +45,14 @@ static struct outcome random_outcome(struct world *w)
 
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
-    uint64_t most_ms = world_chance(w, 90) ? 400 : world_chance(w, 85) ? 15000 : 50000;
-    struct sim_process p = {.ref = as->ref, .outcome = random_outcome(w), .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
+    struct choice_frame outer;
+    bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer);
+    struct outcome outcome = random_outcome(w, !on);
+    uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400;
+    struct sim_process p = {.ref = as->ref, .outcome = outcome, .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
+    if (p.outcome.source != OUTCOME_OK || p.ends_ms > w->now_ms + 400)
+        choice_used(w);
+    choice_end(w, &outer);
     p.instance = shadow_process_started(w->shadow, as, a);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
@@ -83,6 +89,16 @@ static void fence_at(struct world *w, const struct sim_agent *a, int64_t at_ms)
                                      .number = a->generation});
 }
 
+/* Drained: its process ends by itself, and somebody starts another one. */
+static void leave(struct world *w, struct sim_agent *a)
+{
+    world_trace(w, "%s leaves", a->name);
+    a->up = a->paused = false;
+    a->timer++;
+    a->previous = a->mute ? 0 : a->generation;
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+}
+
 static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
 {
     switch (act->kind) {
@@ -99,7 +115,7 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         a->deadline_ms = act->deadline_ms;
         fence_at(w, a, sim_clock_when_ms(&a->clock, act->deadline_ms));
         break;
-    case ACTION_LEAVE: world_trace(w, "%s leaves", a->name); break;
+    case ACTION_LEAVE: leave(w, a); break;
     }
 }
 

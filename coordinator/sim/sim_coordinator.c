@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordinator/engine/view.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -72,7 +73,7 @@ void sim_coordinator_start(struct world *w)
 {
     uint8_t hash[32];
     struct turn_ports ports = {.arg = w, .commit = sim_store_commit, .send_agent = port_send_agent, .reply = port_reply,
-                               .configured_keys = sim_keys_configured};
+                               .configured_keys = sim_keys_configured, .plan_known = sim_plan_known, .plan_made = sim_plan_made};
     struct turn_settings s = sim_coordinator_settings(w);
     s.checkpoint_turns = 5 + (uint32_t)world_random(w, SIM_CHECKPOINT_TURNS_MAX - 5);
     s.chunks_per_turn = 1 + (uint32_t)world_random(w, 3);
@@ -107,6 +108,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
         engine_state_hash(turn_engine(w->turns), w->state_hash);
         w->state_hash_known = true;
     }
+    coverage_life(w);
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;

@@ -85,7 +85,7 @@ void sim_lie(struct world *w, struct sim_agent *a)
 /* A lie in the true HELLO: it is believed, and bounds what it is given and no more (I6). */
 uint32_t sim_claimed_slots(struct world *w, const struct sim_agent *a)
 {
-    if (!world_faulty(w) || !world_chance(w, 10))
+    if (!choice_strikes(w, a->node, 10))
         return a->slots;
     sim_fault_note(w, SIM_FAULT_LIE_CAPACITY);
     return 1 + (uint32_t)world_random(w, CLAIMED_SLOTS_MAX);

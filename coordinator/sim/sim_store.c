@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/engine/view.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -98,6 +99,7 @@ enum bf_rc sim_store_commit(void *arg, const struct turn_commit *c, struct bf_er
     for (size_t i = 0; i < c->n_plans; i++)
         keep_plan(&w->store, &c->plans[i]);
     keep_chunks(&w->store, c);
+    coverage_chunks(w, c);
     if (c->seq)
         keep_turn(w, c);
     if (w->crash_next == SIM_CRASH_AFTER_COMMIT || w->crash_next == SIM_COMMIT_KEPT) {
@@ -188,7 +190,7 @@ struct sim_damage sim_store_draw_damage(struct world *w)
     size_t n = w->store.plans.n + w->store.chunks.n;
     for (size_t i = 0; i < w->store.turns.n; i++)
         n += w->store.turns.at[i].seq > w->store.checkpoint_seq;
-    if (n == 0 || !world_faulty(w) || !world_chance(w, 8))
+    if (n == 0 || !choice_strikes(w, SIM_NODE_COORDINATOR, 8))
         return (struct sim_damage){0};
     struct sim_damage d = {.on = true, .kind = world_chance(w, 50) ? SIM_FAULT_STORE_TORN : SIM_FAULT_STORE_FLIPPED};
     d.at = world_random(w, n);
@@ -200,7 +202,7 @@ void sim_store_check_recovery(struct world *w)
 {
     struct bf_error err = {0};
     uint8_t now[32], then[32];
-    struct turn_ports ports = {.arg = w, .commit = sim_store_commit};
+    struct turn_ports ports = {.arg = w, .commit = sim_store_commit, .plan_known = sim_plan_known, .plan_made = sim_plan_made};
     struct turn_settings s = sim_coordinator_settings(w);
     struct turns *copy = turns_new(&s, &ports, w->store.epoch);
     if (sim_store_load(w, copy, NULL, &err) != BF_OK) {

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
+#include "coordinator/sim/story.h"
 
 enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 8 };
 
@@ -25,14 +27,14 @@ bool world_chance(struct world *w, uint32_t percent)
 
 void world_trace(struct world *w, const char *fmt, ...)
 {
+    char text[1200];
     if (!w->options.trace)
         return;
     va_list ap;
     va_start(ap, fmt);
-    fprintf(w->options.trace, "%10.3f ", (double)w->now_ms / 1000);
-    vfprintf(w->options.trace, fmt, ap);
-    fputc('\n', w->options.trace);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    story_line(w->options.trace, w->now_ms, text);
 }
 
 void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m)
@@ -63,7 +65,7 @@ void world_violate(struct world *w, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    world_trace(w, "VIOLATION %s", text);
+    story_violation(w, text);
     if (w->stats.violations++ == 0)
         snprintf(w->violation, sizeof w->violation, "%s (at %.3f s)", text, (double)w->now_ms / 1000);
 }
@@ -114,9 +116,8 @@ static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
     return w->now_ms < a->cut_until_ms && (from ? a->cut_out : a->cut_in);
 }
 
-void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+static void put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
 {
-    bool faulty = world_faulty(w);
     if (is_cut(w, from, to))
         return;
     if (faulty && world_chance(w, 3)) {
@@ -140,6 +141,14 @@ void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }
+}
+
+void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+{
+    struct choice_frame outer;
+    bool on = choice_within(w, CHOICE_NET, from * CHOICE_NODES + to, &outer);
+    put_on_network(w, from, to, bytes, on && world_faulty(w));
+    choice_end(w, &outer);
 }
 
 /* ---- the run ---- */
@@ -167,6 +176,7 @@ static void deliver(struct world *w, struct sim_event *ev)
 static void step(struct world *w, struct sim_event *ev)
 {
     struct sim_agent *a = ev->node ? &w->agents[ev->node - 1] : NULL;
+    choice_event(w, ev);
     switch (ev->kind) {
     case SIM_DELIVER: deliver(w, ev); break;
     case SIM_AGENT_TIMER:
@@ -202,6 +212,8 @@ static struct sim_clock some_clock(struct world *w)
 static void world_init(struct world *w, const struct sim_options *o)
 {
     w->options = *o;
+    w->choices.schedule = o->schedule;
+    w->choices.used = o->used;
     bf_prng_seed(&w->prng, o->seed);
     w->now_ms = 1000;
     w->faults_until_ms = w->now_ms + FAULT_PHASE_MS / 4 + (int64_t)world_random(w, FAULT_PHASE_MS);
@@ -216,6 +228,8 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
+    if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
+        w->n_agents = o->schedule->agents_max;
     for (uint32_t i = 0; i < w->n_agents; i++) {
         struct sim_agent *a = &w->agents[i];
         a->node = i + 1;
@@ -233,6 +247,7 @@ static void world_init(struct world *w, const struct sim_options *o)
 
 static void world_done(struct world *w)
 {
+    coverage_life(w);
     turns_free(w->turns);
     shadow_free(w->shadow);
     for (size_t i = 0; i < w->heap.n; i++)
@@ -248,6 +263,7 @@ static void world_done(struct world *w)
     }
     bf_vec_free(&w->requests);
     sim_store_done(&w->store);
+    sim_plans_done(&w->plans);
     sim_warehouse_done(&w->warehouse);
 }
 

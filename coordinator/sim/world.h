@@ -15,8 +15,10 @@
 #include "common/buf.h"
 #include "common/prng.h"
 #include "common/vec.h"
+#include "coordinator/sim/choice.h"
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
+#include "coordinator/sim/plans.h"
 #include "coordinator/sim/sim_store.h"
 #include "coordinator/sim/warehouse.h"
 #include "coordinator/turn.h"
@@ -26,10 +28,15 @@
 #define SIM_CLUSTER "00112233445566778899aabbccddeeff"
 enum { SIM_AGENTS_MAX = 6, SIM_BACKFILLS_MAX = 8, SIM_NODE_COORDINATOR = 0, SIM_CHECKPOINT_TURNS_MAX = 65 };
 
+struct coverage;
+
 struct sim_options {
     uint64_t seed;
     FILE *trace;                             /* NULL: none */
     bool calm;                               /* no faults at all */
+    const struct schedule *schedule;         /* what is left out; NULL: nothing */
+    struct choice_list *used;                /* gets the injections that did something; NULL: nobody asks */
+    struct coverage *coverage;               /* counts what the run reached; NULL: nobody asks */
 };
 
 struct sim_stats {
@@ -97,6 +104,9 @@ struct shadow;
 struct world {
     struct sim_options options;
     struct bf_prng prng;
+    struct choices choices;
+    struct sim_plans plans;
+    uint32_t target;                         /* node that the event, or the fault in it, is about */
     struct sim_stats stats;
     int64_t now_ms, faults_until_ms, end_ms;
     uint64_t next_seq;

@@ -24,9 +24,9 @@ static void fault_pause(struct world *w, struct sim_agent *a)
 {
     if (!a->up || a->paused)
         return;
+    sim_fault_note(w, SIM_FAULT_AGENT_STOP);
     a->paused = true;
     int64_t until_ms = w->now_ms + 200 + (int64_t)world_random(w, 30000);
-    sim_fault_note(w, SIM_FAULT_AGENT_STOP);
     world_trace(w, "fault stop %s until %.3f", a->name, (double)until_ms / 1000);
     world_push(w, (struct sim_event){.at_ms = until_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
 }
@@ -57,8 +57,8 @@ static void fault_stop(struct world *w)
 {
     if (!w->coordinator_up)
         return;
-    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
     sim_fault_note(w, SIM_FAULT_COORDINATOR_STOP);
+    w->stopped_until_ms = w->now_ms + 200 + (int64_t)world_random(w, world_chance(w, 70) ? 3000 : 40000);
     world_trace(w, "fault stop the coordinator until %.3f", (double)w->stopped_until_ms / 1000);
 }
 
@@ -117,7 +117,13 @@ void sim_fault_any(struct world *w)
 {
     if (!world_faulty(w))
         return;
+    bool on = choice_open(w, CHOICE_FAULT, 0);
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 400 + (int64_t)world_random(w, 12000), .kind = SIM_FAULT});
+    if (!on)
+        return;
+    choice_used(w);
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
+    w->target = a->node;
     switch (world_random(w, 18)) {
     case 0: fault_coordinator(w, SIM_FAULT_COORDINATOR_KILL); break;
     case 1: fault_coordinator(w, world_chance(w, 50) ? SIM_FAULT_COORDINATOR_REBOOT : SIM_FAULT_COORDINATOR_KILL); break;
@@ -138,5 +144,4 @@ void sim_fault_any(struct world *w)
     case 16: fault_reboot(w, a); break;
     case 17: fault_pool(w); break;
     }
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 400 + (int64_t)world_random(w, 12000), .kind = SIM_FAULT});
 }
