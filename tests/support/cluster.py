@@ -11,6 +11,7 @@ import threading
 import time
 
 BIN = os.environ.get("BF_BIN") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/bin")
+SHIMS = os.environ.get("BF_SHIMS") or os.path.join(BIN, "../tests")      # folder of shim_disk.so and shim_clock.so
 
 
 def wait_until(what, check, timeout=60.0, every=0.02):
