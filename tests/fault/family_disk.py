@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from cluster import wait_until
+from cluster import Cluster, wait_until
 from doomed import Ledger
 from lab import Instead, Skipped, need, need_root, program_of
 
@@ -32,7 +32,7 @@ def disk_full(lab):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", store], check=False).returncode != 0:
         raise Skipped("no tmpfs can be mounted here")
     try:
-        with lab_cluster_on(lab, folder) as cluster:
+        with Cluster(os.path.join(folder, "c"), agents=1, slots=2, settings=[("store_reserve", "8Mi"), ("store_max", "48Mi")]) as cluster:
             plan = lab.plan(folder, SLOW.replace("FILE", finish))
             backfill = cluster.create(plan)
             wait_until("the slow step", lambda: cluster.json("steps", backfill, "slow")[0]["state"] == "running")
@@ -58,12 +58,6 @@ def disk_full(lab):
     finally:
         subprocess.run(["umount", "-l", store], check=False)
     return f"create refused ({refused.stderr.strip().splitlines()[-1][:90]}); result and cancel taken; nothing started; room again ends it"
-
-
-def lab_cluster_on(lab, folder):
-    from cluster import Cluster  # pylint: disable=import-outside-toplevel
-    del lab
-    return Cluster(os.path.join(folder, "c"), agents=1, slots=2, settings=[("store_reserve", "8Mi"), ("store_max", "48Mi")])
 
 
 ERRORS = (("fdatasync", "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EIO"), ("fdatasync", "ENOSPC"))

@@ -4,7 +4,7 @@ import os
 import signal
 
 from cluster import LEASE, wait_until
-from lab import SHORT_LEASE, Skipped, agent_of, connected, first_attempt, let_end, need_root, next_attempt, tree
+from lab import SHORT_LEASE, Skipped, connected, first_attempt, let_end, need_root, next_attempt, tree
 
 V1 = "/sys/fs/cgroup"
 
@@ -33,7 +33,6 @@ def uninterruptible(lab):
     with lab.cluster("frozen", lease=SHORT_LEASE) as cluster:
         backfill, shared = lab.stubborn(cluster, ", on_lost: wait_for_fence")
         first = first_attempt(shared)
-        agent_of(cluster, backfill)
         guardian = cluster.pid("agent-1")
         pids = [int(path.rsplit("@", 1)[1].split(".")[0]) for path in glob.glob(f"{shared}/*.beat")]
         try:
@@ -48,8 +47,6 @@ def uninterruptible(lab):
             assert busy == 1 and row["state"] == "running", f"its place was given away: {row}"
         finally:
             write(f"{group}/freezer.state", "THAWED")
-        cluster_log = os.path.join(cluster.dir, "log", "agent-1.log")
-        del cluster_log
         wait_until("the guardian's end", lambda: cluster.pid("agent-1") is None, 30)
         cluster.restart("agent-1")
         _, margin_ms = next_attempt(shared, first)
@@ -79,7 +76,7 @@ def out_of_memory(lab):
                                                               "retry: {max: 1}}\n  other: {run: [\"true\"]}\n"))
         done = cluster.ctl("wait", backfill, "--timeout", "90s", check=False)
         rows = {row["step"]: row for row in cluster.json("steps", backfill)}
-        assert done.returncode == 1 and rows["hungry"]["state"] == "failed" and rows["other"]["state"] == "succeeded", rows
+        assert done.returncode != 0 and rows["hungry"]["state"] == "failed" and rows["other"]["state"] == "succeeded", rows
         why = cluster.ctl("failures", backfill).stdout
         assert "KILL" in why or "signal 9" in why or "memory" in why, why
         assert connected(cluster) == {"agent-1"}

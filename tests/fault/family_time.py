@@ -105,7 +105,7 @@ def drift(lab):
         clock = Clock(lab.folder("clock"))
         slow = Instead(cluster, "agent-1", env=clock.env())
         wait_until("both agents", lambda: len(connected(cluster)) == 2)
-        backfill, shared = lab.stubborn(cluster, ", agent: {agent: agent-1}" if False else "")
+        backfill, shared = lab.stubborn(cluster)
         first = first_attempt(shared)
         if agent_of(cluster, backfill) != "agent-1":
             cluster.kill("agent-2")
