@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak
+.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak faults
 .DEFAULT_GOAL := all
 
 all:
@@ -75,6 +75,12 @@ fuzz:
 	@cmake --preset fuzz $(call configure,fuzz) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build build/fuzz -j $(JOBS)
 	@tests/support/run_fuzz build/fuzz $(FUZZ_SECONDS)
+
+# The fault table in its long form, the kills, the cuts and the margin of the fence: about an hour on a quiet machine, as root.
+KILLS ?= 500
+TRIALS ?= 1000
+faults: all
+	@tests/support/run_faults $(BUILD) $(KILLS) $(TRIALS)
 
 bench bench-full bench-peers soak:
 	@echo 'not supported yet: make $@' >&2; exit 2

@@ -7,6 +7,15 @@ from cluster import LEASE, wait_until
 from lab import SHORT_LEASE, Skipped, connected, first_attempt, let_end, need_root, next_attempt, tree
 
 V1 = "/sys/fs/cgroup"
+BOMB = """import os, time
+open("GROUP/cgroup.procs", "w").write(str(os.getpid()))
+while True:
+    try:
+        if os.fork() == 0:
+            os.setsid()
+    except OSError:
+        time.sleep(0.01)
+"""
 
 
 def stubborn_step(lab):
@@ -82,3 +91,33 @@ def out_of_memory(lab):
         assert connected(cluster) == {"agent-1"}
     os.rmdir(group)
     return "the step failed, by signal KILL; the agent and the other step are unharmed"
+
+
+def fork_bomb(lab):
+    """A step forks without end, within a limit that the test sets: the product has none.  Then it is cancelled."""
+    need_root()
+    group = f"{V1}/pids/bf-fault"
+    try:
+        os.makedirs(group, exist_ok=True)
+        write(f"{group}/pids.max", "150")
+    except OSError as why:
+        raise Skipped("no pids controller of control groups v1") from why
+    with lab.cluster("bomb") as cluster:
+        folder = lab.folder("bomb")
+        script = os.path.join(folder, "bomb.py")
+        write(script, BOMB.replace("GROUP", group))
+        backfill = cluster.create(lab.plan(folder, f"steps:\n  bomb: {{run: [python3, {script}]}}\n"))
+        wait_until("the bomb", lambda: count(group) > 100)
+        cluster.ctl("cancel", backfill, "--yes", "--wait", "--timeout", "60s", "--reason", "a fork bomb")
+        left = count(group)
+        assert left == 0, f"{left} processes are alive after the cancel"
+        other = cluster.create(lab.plan(folder, "steps:\n  other: {run: [\"true\"]}\n", "other"))
+        cluster.ctl("wait", other, "--timeout", "60s")
+        assert connected(cluster) == {"agent-1"}
+    os.rmdir(group)
+    return "150 processes that fork were dead when the cancel was said to be done; the agent works on"
+
+
+def count(group):
+    with open(f"{group}/cgroup.procs", encoding="ascii") as f:
+        return len(f.read().split())

@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import family_disk as disk      # noqa: E402
 import family_input as given    # noqa: E402
+import family_keys as keys      # noqa: E402
 import family_net as net        # noqa: E402
 import family_peers as peers    # noqa: E402
 import family_steps as steps    # noqa: E402
@@ -58,11 +59,11 @@ TABLE = (
     Row("F20", "torn page", "a named error, or a page not in use", disk.torn_page, tests="tests/fault/crash.py commit"),
     Row("F21", "meta page gone", "a named error", disk.meta_page_gone, True),
     Row("F22", "file truncated", "a named error", disk.file_truncated, True),
-    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/fault/flips.py; tests/unit/test_store.c"),
+    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/unit/test_store.c"),
     Row("F24", "unsynced writes dropped", "nothing acknowledged is lost; fsck clean", tests="tests/fault/crash.py commit"),
     Row("F25", "a commit ends half-way: pages without their meta page", "as if it had not begun", tests="tests/fault/crash.py commit"),
     Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", tests="", why="with `bfctl restore`: its own test"),
-    Row("F27", "stuck reader", "its slot is taken back", disk.stuck_reader, why="a reader that lives on is not shed: the store grows to low water and says so"),
+    Row("F27", "stuck reader", "its slot is taken back", disk.stuck_reader, why="a reader that lives on is not shed, and the store grows"),
     Row("F28", "two coordinators on one folder", "refused", disk.two_coordinators, True),
     Row("F29", "malformed messages", "dropped and counted", peers.malformed, tests="tests/integration/test_sockets.c; tests/fuzz"),
     Row("F30", "deep messages", "dropped", tests="tests/unit/test_proto_hostile.c; tests/fuzz"),
@@ -71,18 +72,19 @@ TABLE = (
     Row("F33", "replays", "no effect", net.said_again, True),
     Row("F34", "wrong, revoked, absent key", "refused and audited", tests="tests/fault/cut.py; tests/integration/test_keys.py; "
         "tests/integration/test_sockets.c"),
-    Row("F35", "ZAP dead", "fail closed", tests="tests/unit/test_zap.c"),
-    Row("F36", "agent B claims A's attempt", "refused and audited", tests="tests/unit/test_engine_agents.c; tests/integration/test_audit.py; coordinator/sim"),
+    Row("F35", "ZAP dead", "fail closed", keys.handler_dead),
+    Row("F36", "agent B claims A's attempt", "refused and audited", keys.another_claims_it, True, tests="tests/unit/test_engine_agents.c; "
+        "coordinator/sim"),
     Row("F37", "one key on two hosts", "newest only after fencing", peers.one_key_on_two_hosts, tests="tests/integration/test_sockets.c"),
     Row("F38", "slow reader", "dropped; others unaffected", tests="tests/integration/test_sockets.c"),
-    Row("F39", "10,000 agents reconnect", "no false reroute", why="needs peers that share processes, which come with the load bench"),
+    Row("F39", "10,000 agents reconnect", "no false reroute", keys.storm, why="of 50 peers, or 1,000 with --long: 10,000 come with the load bench"),
     Row("F40", "log flood", "cut and said; heartbeats in time", tests="tests/fault/log_flood.py"),
     Row("F41", "double-forked grandchild", "dead with its step", steps.stubborn_step, True,
         tests="tests/fault/fence_margin.py; tests/unit/test_agent_guardian.c"),
-    Row("F42", "fork bomb", "pids limit", why=NOT_BUILT + "steps have no limits of processes"),
+    Row("F42", "fork bomb", "dead with its step; pids limit", steps.fork_bomb, why="the limit is the test's own: the product does not set one yet"),
     Row("F43", "step ignores SIGTERM", "SIGKILL", tests="F41; tests/unit/test_agent_runner.c; tests/fault/fence_margin.py"),
     Row("F44", "step hangs in state D", "lease and budget held", steps.uninterruptible),
-    Row("F45", "PID reuse", "pidfd", tests="tests/unit/test_agent_runner.c", why="a number cannot be made to come again within a test; steps are "
+    Row("F45", "PID reuse", "pidfd", why="a number cannot be made to come again within a test; steps are "
         "waited for and killed by pidfd or control group"),
     Row("F46", "out of memory in a step", "the step fails, the agent lives", steps.out_of_memory, True),
     Row("F47", "YAML bombs", "fast refusal with position", given.yaml_bombs, True, tests="tests/fuzz; bench/plan_bad_input.py"),
@@ -96,8 +98,8 @@ TABLE = (
     Row("F55", "flapping target", "bounded probes", why=NOT_BUILT + "no breakers"),
     Row("F56", "breaker trips, then a crash", "stays open", why=NOT_BUILT + "no breakers"),
     Row("F57", "cap lowered below use", "no kills", tests="tests/unit/test_engine_commands.c; coordinator/sim"),
-    Row("F58", "mixed versions", "negotiated or refused", tests="tests/unit/test_engine_agents.c; tests/unit/test_store.c"),
-    Row("F59", "audit edited", "verify names the index", tests="tests/integration/test_audit.py; tests/unit/test_audit_check.c"),
+    Row("F58", "mixed versions", "negotiated or refused", keys.other_version, True, tests="tests/unit/test_engine_agents.c"),
+    Row("F59", "audit edited", "verify names the index", tests="tests/integration/test_audit.py; tests/unit/test_audit.c"),
 )
 
 PAGE = """# The fault table
