@@ -73,7 +73,7 @@ def storm(lab):
         group = known_peers(cluster, count)
         group.hello()
         heard(group, "the welcomes", lambda: all(peer.welcomes for peer in group.peers), 120)
-        works = [lab.stubborn(cluster, ", labels: {agent: agent-%d}" % n) for n in (1, 2)]
+        works = [lab.stubborn(cluster, ", agents: {labels: {agent: agent-%d}}" % n) for n in (1, 2)]
         for _, shared in works:
             first_attempt(shared)
         cluster.kill("coordinator")

@@ -44,7 +44,7 @@ TABLE = (
     Row("F7", "SIGSTOP of an agent past D_c", "the guardian fences; the stale token is refused", clocks.stopped_agent, True),
     Row("F8", "SIGSTOP of an agent and its step past D_c", "the guardian fences; the stale token is refused", clocks.stopped_agent_and_step),
     Row("F9", "cut both ways", "fence; reroute after D_c", net.cut_both_ways, tests="tests/fault/cut.py"),
-    Row("F10", "cut one way", "fence; reroute after D_c", net.cut_one_way, True, tests="tests/fault/cut.py"),
+    Row("F10", "cut one way", "fence; reroute after D_c", net.cut_one_way, tests="tests/fault/cut.py"),
     Row("F11", "loss and delay: late bytes, resets", "every step once in an attempt", net.delay_and_loss),
     Row("F12", "duplicates", "idempotent", tests="coordinator/sim", why="of messages: CURVE lets none be repeated, so the simulator repeats them; "
         "of a conversation: F33"),
@@ -58,7 +58,7 @@ TABLE = (
     Row("F19", "fdatasync and pwrite fail with EIO and ENOSPC", "exit, reopen, verify; nothing acknowledged is lost", disk.failing_disk, True),
     Row("F20", "torn page", "a named error, or a page not in use", disk.torn_page, tests="tests/fault/crash.py commit"),
     Row("F21", "meta page gone", "a named error", disk.meta_page_gone, True),
-    Row("F22", "file truncated", "a named error", disk.file_truncated, True),
+    Row("F22", "file truncated", "a named error", disk.file_truncated),
     Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/unit/test_store.c"),
     Row("F24", "unsynced writes dropped", "nothing acknowledged is lost; fsck clean", tests="tests/fault/crash.py commit"),
     Row("F25", "a commit ends half-way: pages without their meta page", "as if it had not begun", tests="tests/fault/crash.py commit"),
@@ -69,7 +69,7 @@ TABLE = (
     Row("F30", "deep messages", "dropped", tests="tests/unit/test_proto_hostile.c; tests/fuzz"),
     Row("F31", "huge messages", "flat memory", peers.huge, tests="tests/integration/test_sockets.c"),
     Row("F32", "silent peers", "flat memory; dropped after 3 s", peers.silent_peers),
-    Row("F33", "replays", "no effect", net.said_again, True),
+    Row("F33", "replays", "no effect", net.said_again),
     Row("F34", "wrong, revoked, absent key", "refused and audited", tests="tests/fault/cut.py; tests/integration/test_keys.py; "
         "tests/integration/test_sockets.c"),
     Row("F35", "ZAP dead", "fail closed", keys.handler_dead),
@@ -86,7 +86,7 @@ TABLE = (
     Row("F44", "step hangs in state D", "lease and budget held", steps.uninterruptible),
     Row("F45", "PID reuse", "pidfd", why="a number cannot be made to come again within a test; steps are "
         "waited for and killed by pidfd or control group"),
-    Row("F46", "out of memory in a step", "the step fails, the agent lives", steps.out_of_memory, True),
+    Row("F46", "out of memory in a step", "the step fails, the agent lives", steps.out_of_memory),
     Row("F47", "YAML bombs", "fast refusal with position", given.yaml_bombs, True, tests="tests/fuzz; bench/plan_bad_input.py"),
     Row("F48", "cycles, missing names", "fast refusal with position", given.cycles, True, tests="tests/unit/test_plan_corpus.c"),
     Row("F49", "1M steps, 1M-wide fan-in", "bounded", given.too_many, tests="tests/unit/test_plan_compile.c; tests/unit/test_engine_basics.c"),
@@ -98,7 +98,7 @@ TABLE = (
     Row("F55", "flapping target", "bounded probes", why=NOT_BUILT + "no breakers"),
     Row("F56", "breaker trips, then a crash", "stays open", why=NOT_BUILT + "no breakers"),
     Row("F57", "cap lowered below use", "no kills", tests="tests/unit/test_engine_commands.c; coordinator/sim"),
-    Row("F58", "mixed versions", "negotiated or refused", keys.other_version, True, tests="tests/unit/test_engine_agents.c"),
+    Row("F58", "mixed versions", "negotiated or refused", keys.other_version, tests="tests/unit/test_engine_agents.c"),
     Row("F59", "audit edited", "verify names the index", tests="tests/integration/test_audit.py; tests/unit/test_audit.c"),
 )
 
