@@ -62,7 +62,7 @@ TABLE = (
     Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/unit/test_store.c"),
     Row("F24", "unsynced writes dropped", "nothing acknowledged is lost; fsck clean", tests="tests/fault/crash.py commit"),
     Row("F25", "a commit ends half-way: pages without their meta page", "as if it had not begun", tests="tests/fault/crash.py commit"),
-    Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", tests="", why="with `bfctl restore`: its own test"),
+    Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", why="its test comes with the restore of backups"),
     Row("F27", "stuck reader", "its slot is taken back", disk.stuck_reader, why="a reader that lives on is not shed, and the store grows"),
     Row("F28", "two coordinators on one folder", "refused", disk.two_coordinators, True),
     Row("F29", "malformed messages", "dropped and counted", peers.malformed, tests="tests/integration/test_sockets.c; tests/fuzz"),

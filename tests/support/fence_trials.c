@@ -3,9 +3,9 @@
  *   fence_trials MODE TRIALS STEPS GRANDCHILDREN        one line a trial: microseconds after the deadline
  *   fence_trials step N                                 a step: ignores SIGTERM, N grandchildren in sessions of their own
  *
- * MODE is how the guardian finds the processes: auto, v2, v1, off (the weak fence: a walk of /proc).  A small agent of ours starts the steps
- * under the real guardian, shortens its lease on request and is stopped at once: the guardian is alone.  Every process of the steps
- * holds a FIFO open, so the moment of the last death is the end of that FIFO. */
+ * MODE is how the guardian finds the processes: auto, v2, v1, off (the weak fence: a walk of /proc).  A small agent of ours starts the
+ * steps under the real guardian, shortens its lease on request and is stopped at once: the guardian is alone.  Every process of the
+ * steps holds a FIFO open, so the moment of the last death is the end of that FIFO. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -102,7 +102,8 @@ static int small_agent(const struct agent_start *start, void *arg)
     atomic_store(&t->agent, getpid());
     set_deadline(start, bf_boottime_ms() + LEASE_MS);
     for (int i = 0; i < t->n_steps; i++) {
-        const struct assignment a = {.ref = {(uint64_t)i + 1, (uint64_t)i + 1}, .kind = STEP_RUN, .step = "s", .run_id = "r", .argv = argv, .n_argv = 3};
+        const struct attempt_ref ref = {(uint64_t)i + 1, (uint64_t)i + 1};
+        const struct assignment a = {.ref = ref, .kind = STEP_RUN, .step = "s", .run_id = "r", .argv = argv, .n_argv = 3};
         if (!runner_start(runner, &a, &failed))
             return 90;
     }
