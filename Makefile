@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak
+.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak faults
 .DEFAULT_GOAL := all
 
 all:
@@ -84,6 +84,12 @@ soak:
 	@cmake --preset release $(call configure,release) >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 	@cmake --build $(BUILD) -j $(JOBS) --target bfsim
 	@$(BUILD)/bin/bfsim --seed $(SOAK_SEED) --events $(SOAK_EVENTS) --jobs $(JOBS) --coverage --at-least 100 --progress
+
+# The fault table in its long form, the kills, the cuts and the margin of the fence: about an hour on a quiet machine, as root.
+KILLS ?= 500
+TRIALS ?= 1000
+faults: all
+	@tests/support/run_faults $(BUILD) $(KILLS) $(TRIALS)
 
 bench bench-full bench-peers:
 	@echo 'not supported yet: make $@' >&2; exit 2

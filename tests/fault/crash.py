@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """kill -9 of the coordinator or of agents at random moments of a run, several to a run.
 
-    crash.py coordinator|agent|failpoint --kills N [--seed S] [--dir DIR]
+    crash.py coordinator|agent|failpoint|commit --kills N [--seed S] [--dir DIR]
+
+commit: every second kill is inside a commit, at each of its places, and the disk may have lost what was not synced (doomed.py); somebody
+gives commands without end; fsck after every kill.
 
 After each run: the backfill has the right end, no acknowledged command is lost, every day was committed exactly once, and no two
 attempts of one instance were alive together (the witnesses' locks).  Last line: one JSON object."""
@@ -17,6 +20,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import witness_plan  # noqa: E402
+from doomed import Doomed, Ledger  # noqa: E402
 from cluster import BIN, Cluster, finish, moment, wait_until  # noqa: E402
 
 WITNESS = os.environ.get("BF_WITNESS") or os.path.join(BIN, "../tests/witness")
@@ -103,6 +107,41 @@ class Run:
             self.expect(status == 0, f"failpoint {point}: the coordinator ended with {status}")
         cluster.restart("coordinator")
 
+    def kill_in_commits(self, cluster):
+        """All kills of a run, over as many backfills as they take."""
+        ledger, doomed, live = Ledger(cluster, random.Random(self.args.seed + 1)), Doomed(cluster, self.random), []
+        ledger.start()
+
+        def keep_busy():
+            if not live or ended(cluster, live[-1]):
+                live.append(cluster.create(self.plan))
+
+        while self.kills < self.args.kills and len(doomed.failures) < 5:
+            if self.kills % 2 == 0:
+                doomed.at_any_moment(keep_busy)
+            else:
+                doomed.inside_a_commit()
+            self.kills += 1
+            if self.kills % 50 == 0:
+                print(self.kills, "kills,", len(live), "backfills,", len(ledger.acknowledged), "commands acknowledged", file=sys.stderr,
+                      flush=True)
+        self.failures += doomed.failures
+        cluster.restart("coordinator")
+        ledger.finish()
+        self.failures += ledger.problems()
+        days = 0
+        for backfill in live:
+            done = cluster.ctl("wait", backfill, "--timeout", "180s", check=False, timeout=200)
+            self.expect(done.returncode == 0, f"{backfill}: ended with {done.returncode}: {done.stderr.strip()}")
+            self.check_backfill(cluster, backfill, None)
+            days += len(cluster.json("steps", backfill, "load"))
+        self.backfills = len(live)
+        self.expect(rows(self.database) == days, f"{rows(self.database)} rows for {days} days")
+        return {"where": dict(sorted(doomed.kills.items())), "commands_acknowledged": len(ledger.acknowledged),
+                "commands_unknown": len(ledger.unknown), "results": days, "fsck_clean": doomed.total() - len(doomed.failures),
+                "serving_again_ms": spread(doomed.ready_ms), "recovery_ms": spread(doomed.recovery_ms),
+                "store_bytes": os.path.getsize(os.path.join(cluster.dir, "store", "data.mdb"))}
+
     def one_backfill(self, cluster):
         before = rows(self.database)
         backfill = cluster.create(self.plan)
@@ -122,7 +161,8 @@ class Run:
         with sqlite3.connect(self.database) as db:
             done = db.execute("select count(*) from bf_fence where backfill = ? and state = 'done'",
                               (int(backfill.split("-")[1]),)).fetchone()[0]
-        self.expect(rows(self.database) - before == len(days), f"{backfill}: {rows(self.database) - before} rows for {len(days)} days")
+        if before is not None:
+            self.expect(rows(self.database) - before == len(days), f"{backfill}: {rows(self.database) - before} rows for {len(days)} days")
         self.expect(done == len(days), f"{backfill}: {done} markers for {len(days)} days")
 
     def check_end(self, cluster):
@@ -138,6 +178,12 @@ class Run:
 def rows(database):
     with sqlite3.connect(database) as db:
         return db.execute("select count(*) from results").fetchone()[0]
+
+
+def spread(values):
+    values = sorted(values)
+    return {"least": round(values[0]), "median": round(values[len(values) // 2]), "p99": round(values[len(values) * 99 // 100]),
+            "most": round(values[-1])} if values else None
 
 
 def alive(pid):
@@ -166,20 +212,23 @@ def ended(cluster, backfill):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["coordinator", "agent", "failpoint"])
+    parser.add_argument("what", choices=["coordinator", "agent", "failpoint", "commit"])
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir")
     args = parser.parse_args()
-    run = Run(args)
+    run, told = Run(args), {}
     with Cluster(os.path.join(run.dir, "cluster"), agents=3, slots=4, allow_env=["WITNESS_DSN"], checkpoint="{turns: 40}",
                  env={"WITNESS_DSN": f"Driver=SQLite3;Database={run.database};Timeout=10000"}) as cluster:
+        if args.what == "commit":
+            told = run.kill_in_commits(cluster)
         while run.kills < args.kills and len(run.failures) < 5:
             run.one_backfill(cluster)
         run.check_end(cluster)
     if not run.failures and not args.dir:
         shutil.rmtree(run.dir)
-    finish({"test": f"crash {args.what}", "kills": run.kills, "backfills": run.backfills, "seed": args.seed, "failures": run.failures})
+    finish({"test": f"crash {args.what}", "kills": run.kills, "backfills": run.backfills, "seed": args.seed, **told,
+            "failures": run.failures})
 
 
 if __name__ == "__main__":

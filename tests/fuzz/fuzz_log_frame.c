@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                               .after = 2 * (i == 0)};
         struct log_page page = {0};
         if (i == 2)
-            strcpy(q.cursor, "f0-0");
+            strcpy(q.cursor, "f0-0-0");
         log_search_page(s, &q, &page);
         assert(page.rc == BF_OK);
         log_page_done(&page);

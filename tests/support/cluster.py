@@ -11,6 +11,9 @@ import threading
 import time
 
 BIN = os.environ.get("BF_BIN") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/bin")
+SHIMS = os.environ.get("BF_SHIMS") or os.path.join(BIN, "../tests")      # folder of shim_disk.so and shim_clock.so
+
+LEASE = "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}"
 
 # Deadlines are so many times as long where programs are slowed down: under valgrind, with a sanitizer.
 PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
@@ -51,8 +54,8 @@ def free_ports(n):
 class Cluster:
     """bfctl dev --dir DIR, up when the constructor returns."""
 
-    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None, agent=""):
-        """agent: lines for the configuration of each agent."""
+    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None, agent="", lease=LEASE, settings=()):
+        """agent: lines for the configuration of each agent; settings: (key, value) for that of the coordinator."""
         self.dir = os.path.abspath(directory)
         self.env = dict(os.environ, **(env or {}))
         self.env["BFCTL_CONFIG"] = os.path.join(self.dir, "bfctl.conf")
@@ -69,9 +72,11 @@ class Cluster:
         for number in range(1, agents + 1):
             with open(os.path.join(self.dir, f"agent-{number}.conf"), "a", encoding="utf-8") as f:
                 f.write(agent)
-        self.configure("lease", "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}")
+        self.configure("lease", lease)
         if checkpoint:
             self.configure("checkpoint", checkpoint)
+        for key, value in settings:
+            self.configure(key, value)
         command = [f"{BIN}/bfctl", "dev", "--dir", self.dir]
         # The inner command says that the cluster is up, and holds it until its standard input ends.
         command += ["--", "sh", "-c", f"touch '{up}'; exec cat >/dev/null"]
