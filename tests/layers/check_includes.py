@@ -17,8 +17,9 @@ SKIPPED = {"build", "tests", "bench", "docs", "examples", "deploy", "cmake", "da
 # The first that fits names the layer of a file.
 LAYERS = [
     (r"common/", "common"), (r"proto/", "proto"), (r"plan/", "plan"),
-    (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|sim)/", None),
-    (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"), (r"coordinator/", "shell"),
+    (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|replay|sim)/", None),
+    (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"),
+    (r"coordinator/(views[a-z_]*|authority|config|config_show|details|fingerprint|keyring|remedies)\.[ch]$", "views"), (r"coordinator/", "shell"),
     (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
@@ -36,13 +37,15 @@ BELOW = {
     "http": {"plan", "proto", "common"},
     "notify": {"plan", "proto", "common"},
     "turn": {"engine", "plan", "proto", "common"},
-    "sim": {"turn", "engine", "agentcore", "plan", "proto", "common"},
-    "shell": {"turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
+    "replay": {"turn", "engine", "plan", "proto", "common"},
+    "views": {"turn", "engine", "store", "zap", "api", "logs", "plan", "proto", "common"},
+    "sim": {"replay", "turn", "engine", "agentcore", "plan", "proto", "common"},
+    "shell": {"views", "turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
     "agentcore": {"proto", "common"},
     "agent": {"agentcore", "proto", "common"},
     "sql": {"common"},
     "httpstep": {"common"},
-    "bfctl": {"store", "engine", "plan", "proto", "common"},
+    "bfctl": {"views", "replay", "turn", "store", "engine", "plan", "proto", "common"},
 }
 
 # Header pattern -> files that may include it.
@@ -59,7 +62,7 @@ LIBRARIES = [
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 
-PURE_LAYERS = {"plan", "engine", "turn", "agentcore"}
+PURE_LAYERS = {"plan", "engine", "turn", "replay", "agentcore"}
 # stdio.h is for snprintf; check_symbols sees to that.
 PURE_SYSTEM = {"assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
                "stdio.h", "stdlib.h", "string.h", "strings.h"}

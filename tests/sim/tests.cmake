@@ -4,7 +4,7 @@ set_tests_properties(sim/seeds PROPERTIES LABELS sim TIMEOUT 900)
 
 # bfsim once more, with the planted bugs compiled in.
 file(GLOB plant_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/*.c ${PROJECT_SOURCE_DIR}/plan/*.c ${PROJECT_SOURCE_DIR}/proto/*.c
-     ${PROJECT_SOURCE_DIR}/coordinator/engine/*.c ${PROJECT_SOURCE_DIR}/coordinator/sim/*.c)
+     ${PROJECT_SOURCE_DIR}/coordinator/engine/*.c ${PROJECT_SOURCE_DIR}/coordinator/replay/*.c ${PROJECT_SOURCE_DIR}/coordinator/sim/*.c)
 foreach(source turn turn_audit recover intake release dispatch)
   list(APPEND plant_sources ${PROJECT_SOURCE_DIR}/coordinator/${source}.c)
 endforeach()
