@@ -45,6 +45,7 @@ static enum bf_rc hand_on(const struct batch *b, replay_visit *visit, void *visi
 static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err)
 {
     struct store *s = ((struct replay_store *)arg)->store;
+    const uint64_t last = store_last_seq(s);     /* as of the opening, however much comes meanwhile */
     for (bool more = true, first = true; more; first = false) {
         BF_CLEANUP(batch_done) struct batch b = {0};
         enum bf_rc rc = store_turns_from(s, seq, keep_turn, &b, err);
@@ -53,6 +54,10 @@ static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void 
             return rc;
         if (!first && b.turns.n > 0 && b.turns.at[0].seq != seq)
             return bf_fail(err, BF_CONFLICT, "the coordinator let go of turn %llu meanwhile: run it again", (unsigned long long)seq);
+        while (b.turns.n > 0 && b.turns.at[b.turns.n - 1].seq > last) {
+            b.turns.n--;
+            more = false;
+        }
         rc = hand_on(&b, visit, visit_arg, err);
         if (rc != BF_OK)
             return rc;

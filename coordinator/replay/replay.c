@@ -145,6 +145,12 @@ static enum bf_rc apply(struct applying *a, const struct turn *t, struct bf_erro
     return BF_OK;
 }
 
+enum bf_rc replay_apply(struct replay *r, struct replay_state *state, const struct turn *t, struct bf_error *err)
+{
+    struct applying a = {.r = r, .state = state};
+    return apply(&a, t, err);
+}
+
 static enum bf_rc apply_bytes(void *arg, uint64_t key, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
 {
     struct applying *a = arg;

@@ -4,7 +4,7 @@
  * Pure, like the engine: where the bytes come from is the caller's (struct replay_source), who has a store on disk (bfctl) or one in
  * memory (the simulator).  Two ways lead along a journal.  Records are *applied*: that is recovery, and gives the state of a moment
  * (replay_state).  Inputs are *decided on again*: that gives records, which are compared with the stored ones (replay_verify), or,
- * under another policy, show where it would have decided otherwise (compare.h).
+ * under another policy, show where it would have decided otherwise (trial.h).
  *
  * Both begin at an anchor: a checkpoint that is kept, or the empty engine where the journal still has its first turn. */
 #ifndef BF_REPLAY_H
@@ -89,6 +89,8 @@ enum bf_rc replay_load(struct replay *r, const struct replay_checkpoint *at, con
 enum bf_rc replay_plan(struct replay *r, struct engine *e, const struct replay_policy *policy, const uint8_t hash[32], const char *from,
                        const char *to, const struct op_param *params, size_t n_params, struct bf_error *err) BF_MUST_CHECK;
 const struct replay_source *replay_source_of(const struct replay *r);
+/* Apply a turn's records to a state; what is derived is not there until engine_rebuild(). */
+enum bf_rc replay_apply(struct replay *r, struct replay_state *state, const struct turn *t, struct bf_error *err) BF_MUST_CHECK;
 /* Decide again on a turn.  by_input (may be NULL) takes, for each input, how many records there were after it: n_inputs numbers. */
 enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t, struct engine_out *out,
                          size_t *by_input, struct bf_error *err) BF_MUST_CHECK;
