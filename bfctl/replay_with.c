@@ -111,6 +111,8 @@ static void show_text(const struct trial *t)
     }
     printf("the first other decision: turn %" PRIu64 ", %s\n  then:  %s\n  would: %s\n", t->seq, render_time(moment(t->wall_us, at), text),
            *t->then ? render_safe(t->then) : "nothing more in this turn", *t->would ? render_safe(t->would) : "nothing more in this turn");
+    if (*t->fields)
+        printf("  that is, %s\n", render_safe(t->fields));
     puts("\nsimulated from there: attempts take as long and end as they did in history, on the same fleet, with the same commands");
     if (t->assumed)
         printf("history does not have %" PRIu64 " attempt%s of it: they take their step's median time, and end well, or, in the worse way, as the "
@@ -157,8 +159,8 @@ static enum bf_rc show_json(const struct trial *t, struct bf_error *err)
     ways_of(t, ways);
     json_t *j = json_pack("{s:{s:I, s:I}, s:n}", "exact", "turns", (json_int_t)t->turns, "records", (json_int_t)t->records, "first_difference");
     if (t->differs) {
-        json_object_set_new(j, "first_difference", json_pack("{s:I, s:o, s:s, s:s}", "turn", (json_int_t)t->seq, "at", time_json(t->wall_us), "then",
-                                                             t->then, "would", t->would));
+        json_object_set_new(j, "first_difference", json_pack("{s:I, s:o, s:s, s:s, s:s}", "turn", (json_int_t)t->seq, "at", time_json(t->wall_us), "then",
+                                                             t->then, "would", t->would, "differs", t->fields));
         json_object_set_new(j, "assumed_attempts", json_integer((json_int_t)t->assumed));
         json_object_set_new(j, "given_up", json_boolean(t->given_up));
         for (int k = 0; k < WAYS; k++)

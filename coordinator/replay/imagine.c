@@ -236,13 +236,18 @@ static void say_byes(struct imagine *im, int64_t ms)
     }
 }
 
+static bool goes_home(const struct input *in)
+{
+    return in->kind == INPUT_BYE || in->kind == INPUT_LOST || (in->kind == INPUT_COMMAND && in->command.verb == OP_AGENT_DRAIN);
+}
+
 static enum bf_rc feed(struct imagine *im, const struct turn *t, struct bf_error *err)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
         struct input in = t->inputs[i];
         const struct op_request *c = &in.command;
         enum bf_rc rc = BF_OK;
-        if (in.kind == INPUT_REPORT)
+        if (in.kind == INPUT_REPORT || (t->seq > past_last_end(im->past) && goes_home(&in)))
             continue;
         if (in.kind == INPUT_COMMAND && c->verb == OP_CREATE)
             rc = replay_plan(im->r, im->state.engine, im->policy, c->plan_hash, c->from, c->to, c->params, c->n_params, err);

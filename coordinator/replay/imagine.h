@@ -1,7 +1,8 @@
 /* What is simulated: the real engine in virtual time, from a state on.
  *
  * Agents take what they are given and end it as history says (past.h).  What people did, and how agents came and went, is fed from
- * history at its time; what agents reported is not: here they report what they are made to. */
+ * history at its time; what agents reported is not: here they report what they are made to.  When the last attempt of history has
+ * ended, the fleet stays as it then is: that it was sent home, because nothing was left to do, says nothing about what is here. */
 #ifndef BF_REPLAY_IMAGINE_H
 #define BF_REPLAY_IMAGINE_H
 

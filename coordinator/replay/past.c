@@ -15,6 +15,7 @@ struct granted { int64_t at_ms, start_ms; };
 struct times { BF_VEC_TYPE(int64_t) ms; bool sorted; };
 
 struct past {
+    uint64_t last_end;                           /* turn */
     struct bf_arena arena;                       /* texts of outcomes */
     BF_VEC_TYPE(struct entry) entries;
     BF_VEC_TYPE(struct chain) chains;
@@ -107,11 +108,19 @@ void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t n
         bf_vec_push(&p->granted, (struct granted){.at_ms = now_ms, .start_ms = -1});
     } else if (r->kind == RECORD_STARTED && bf_map_get(&p->open, r->ref.attempt, &at)) {
         p->granted.at[at].start_ms = now_ms - p->granted.at[at].at_ms;
-    } else if (r->kind == RECORD_ENDED && bf_map_get(&p->open, r->ref.attempt, &at)) {
+    } else if (r->kind == RECORD_ENDED) {
+        p->last_end = seq;
+    }
+    if (r->kind == RECORD_ENDED && bf_map_get(&p->open, r->ref.attempt, &at)) {
         if (is_own(r->outcome.source))
             keep_end(p, r, &p->granted.at[at], seq, now_ms);
         bf_map_del(&p->open, r->ref.attempt);
     }
+}
+
+uint64_t past_last_end(const struct past *p)
+{
+    return p->last_end;
 }
 
 static int earlier(const void *a, const void *b)

@@ -16,6 +16,9 @@ void past_free(struct past *p);                  /* NULL is fine */
 /* A stored record, at its turn; those of the attempts that were open at the beginning are not known. */
 void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t now_ms);
 
+/* The turn in which the last attempt ended; 0: none did. */
+uint64_t past_last_end(const struct past *p);
+
 struct past_end {
     int64_t start_ms, end_ms;                    /* after the grant */
     struct outcome outcome;                      /* without details; strings are the past's */

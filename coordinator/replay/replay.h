@@ -95,7 +95,7 @@ enum bf_rc replay_apply(struct replay *r, struct replay_state *state, const stru
 enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t, struct engine_out *out,
                          size_t *by_input, struct bf_error *err) BF_MUST_CHECK;
 
-/* words.c: a record in words, every field that it has; and the names of the fields in which two differ, with both values. */
+/* words.c: a record in words, every field that it has; and the fields in which two differ, with both values. */
 void replay_record_words(const struct engine *e, const struct record *r, struct bf_buf *ret);
 void replay_record_difference(const struct record *stored, const struct record *decided, struct bf_buf *ret);
 bool replay_records_equal(const struct record *a, const struct record *b);

@@ -90,6 +90,13 @@ static void put_words(const struct engine *e, const struct record *at, size_t n,
     snprintf(ret, REPLAY_WORDS_MAX, "%s", bf_buf_cstr(&text));
 }
 
+static void put_differences(const struct record *stored, const struct record *decided, char ret[REPLAY_WORDS_MAX])
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    replay_record_difference(stored, decided, &text);
+    snprintf(ret, REPLAY_WORDS_MAX, "%s", bf_buf_cstr(&text));
+}
+
 /* Is everything that was decided in this turn decided again? */
 static bool same_turn(struct trying *y, const struct turn *t)
 {
@@ -108,6 +115,8 @@ static bool same_turn(struct trying *y, const struct turn *t)
     y->trial->wall_us = t->wall_us;
     put_words(y->state.engine, t->records, t->n_records, i, y->trial->then);
     put_words(y->state.engine, y->out.records, y->out.n_records, k, y->trial->would);
+    if (i < t->n_records && k < y->out.n_records)
+        put_differences(&t->records[i], &y->out.records[k], y->trial->fields);
     return false;
 }
 

@@ -11,6 +11,7 @@ struct trial {
     bool differs;                                /* false: nothing would have been decided otherwise; the rest is not there */
     uint64_t seq; int64_t wall_us;               /* where */
     char then[REPLAY_WORDS_MAX], would[REPLAY_WORDS_MAX];  /* what was decided, and what would have been; "" where nothing was */
+    char fields[REPLAY_WORDS_MAX];               /* in which fields, when both are there */
     struct measure history, better, worse;       /* of the whole; better and worse differ in attempts that history does not have: in
                                                     `better` they end well, in `worse` as the last one of the instance did */
     uint64_t assumed;                            /* how many those are, in `better` */

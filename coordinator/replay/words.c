@@ -11,23 +11,46 @@
 #include "coordinator/engine/view.h"
 #include "coordinator/replay/replay.h"
 
-enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD_KEY, FIELD_ID };
-struct field { const char *name; enum field_kind kind; size_t offset; };
+static const char *verdict_word(uint32_t v)
+{
+    static const char *const words[] = {NULL, "succeeded", "skipped", "failed", "retry", "requeue", "cancelled"};
+    return v < sizeof words / sizeof *words ? words[v] : NULL;
+}
 
-#define FIELD(field, kind) {#field, kind, offsetof(struct record, field)}
+static const char *class_word(uint32_t v)
+{
+    return v <= FAILURE_LOST ? failure_class_name((enum failure_class)v) : NULL;
+}
+
+static const char *backfill_word(uint32_t v)
+{
+    return v <= BACKFILL_CANCELLED ? backfill_state_name((enum backfill_state)v) : NULL;
+}
+
+static const char *agent_word(uint32_t v)
+{
+    return v <= AGENT_LEFT ? agent_state_name((enum agent_state)v) : NULL;
+}
+
+enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD_KEY, FIELD_ID };
+/* word: of a number that is an enum, where people have one for it. */
+struct field { const char *name; enum field_kind kind; size_t offset; const char *(*word)(uint32_t); };
+
+#define FIELD(field, kind) {#field, kind, offsetof(struct record, field), NULL}
+#define ENUM(field, word) {#field, FIELD_U32, offsetof(struct record, field), word}
 static const struct field fields[] = {
-    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32), {"attempt", FIELD_U64, offsetof(struct record, ref.attempt)},
-    {"token", FIELD_U64, offsetof(struct record, ref.token)}, FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
-    FIELD(attempt_no, FIELD_U32), FIELD(verdict, FIELD_U32), FIELD(failure_class, FIELD_U32), FIELD(retry_at_ms, FIELD_I64),
-    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), {"outcome.source", FIELD_U32, offsetof(struct record, outcome.source)},
-    {"outcome.code", FIELD_U32, offsetof(struct record, outcome.code)}, {"outcome.text", FIELD_TEXT, offsetof(struct record, outcome.text)},
-    FIELD(backfill_state, FIELD_U32), FIELD(agent_state, FIELD_U32), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32), FIELD(upto, FIELD_U32),
+    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32), {"attempt", FIELD_U64, offsetof(struct record, ref.attempt), NULL},
+    {"token", FIELD_U64, offsetof(struct record, ref.token), NULL}, FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
+    FIELD(attempt_no, FIELD_U32), ENUM(verdict, verdict_word), ENUM(failure_class, class_word), FIELD(retry_at_ms, FIELD_I64),
+    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), {"outcome.source", FIELD_U32, offsetof(struct record, outcome.source), NULL},
+    {"outcome.code", FIELD_U32, offsetof(struct record, outcome.code), NULL}, {"outcome.text", FIELD_TEXT, offsetof(struct record, outcome.text), NULL},
+    ENUM(backfill_state, backfill_word), ENUM(agent_state, agent_word), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32), FIELD(upto, FIELD_U32),
     FIELD(pool_name, FIELD_TEXT), FIELD(pool_slots, FIELD_U32), FIELD(pool_source, FIELD_U32), FIELD(priority, FIELD_U32),
     FIELD(action, FIELD_U32), FIELD(steer_flags, FIELD_U32), FIELD(reprocess, FIELD_U32), FIELD(reuse_downstream, FIELD_FLAG),
     FIELD(last, FIELD_FLAG), FIELD(backward, FIELD_FLAG), FIELD(low, FIELD_FLAG), FIELD(from, FIELD_TEXT), FIELD(to, FIELD_TEXT),
     FIELD(actor, FIELD_TEXT), FIELD(reason, FIELD_TEXT), FIELD(rc, FIELD_U32), FIELD(text, FIELD_TEXT), FIELD(json, FIELD_TEXT),
     FIELD(audit, FIELD_U32), FIELD(role, FIELD_TEXT), FIELD(what, FIELD_TEXT), FIELD(target, FIELD_TEXT), FIELD(before, FIELD_TEXT),
-    FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name)}, FIELD(epoch, FIELD_U32),
+    FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name), NULL}, FIELD(epoch, FIELD_U32),
     FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
     FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };
@@ -47,10 +70,15 @@ static void put_value(const struct record *r, const struct field *f, struct bf_b
     static const uint8_t none[BF_KEY_BYTES];
     const void *at = (const char *)r + f->offset;
     const char *text;
+    uint32_t number;
     switch (f->kind) {
     case FIELD_U32:
-        if (*(const uint32_t *)at)
-            bf_buf_printf(ret, "%" PRIu32, *(const uint32_t *)at);
+        number = *(const uint32_t *)at;
+        text = f->word && number ? f->word(number) : NULL;
+        if (text)
+            bf_buf_put_str(ret, text);
+        else if (number)
+            bf_buf_printf(ret, "%" PRIu32, number);
         break;
     case FIELD_U64:
         if (*(const uint64_t *)at)
@@ -131,7 +159,7 @@ void replay_record_difference(const struct record *stored, const struct record *
         put_value(stored, &fields[i], &x);
         put_value(decided, &fields[i], &y);
         if (x.len != y.len || memcmp(x.data, y.data, x.len) != 0)
-            bf_buf_printf(ret, "%s%s: stored %s, decided %s", ret->len > before ? "; " : "", fields[i].name, x.len ? bf_buf_cstr(&x) : "nothing",
+            bf_buf_printf(ret, "%s%s: %s there, %s now", ret->len > before ? "; " : "", fields[i].name, x.len ? bf_buf_cstr(&x) : "nothing",
                           y.len ? bf_buf_cstr(&y) : "nothing");
     }
     if (ret->len == before)
