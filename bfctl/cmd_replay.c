@@ -44,7 +44,8 @@ static int show_span(struct ctl_call *call, struct replay_store *s, enum ctl_out
     enum bf_rc rc = replay_survey(s->replay, &span, &call->err);
     if (rc != BF_OK)
         return ctl_failed(&call->err);
-    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "from_turn", (json_int_t)span.from_seq, "first_turn", (json_int_t)span.first_seq,
+    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "from_turn", (json_int_t)span.from_seq, "first_turn",
+                          (json_int_t)span.first_seq,
                           "last_turn", (json_int_t)span.last_seq, "turns", (json_int_t)span.turns, "inputs", (json_int_t)span.inputs,
                           "records", (json_int_t)span.records, "checkpoints", (json_int_t)span.checkpoints);
     put_time(j, "first_at", span.first_us);
@@ -106,7 +107,8 @@ static enum bf_rc check_within(int n, char **words, struct bf_error *err)
     for (size_t i = 0; e && i < sizeof within / sizeof *within; i++)
         known |= strcmp(e->name, within[i]) == 0;
     if (!known)
-        return bf_fail(err, BF_UNSUPPORTED, "'%s' is not supported yet within replay: status, why, steps, backfill list, backfill get, checks, "
+        return bf_fail(err, BF_UNSUPPORTED,
+                       "'%s' is not supported yet within replay: status, why, steps, backfill list, backfill get, checks, "
                        "failures, agents and pools are", words[0]);
     for (int i = 0; i < n; i++)
         if (strcmp(words[i], "-w") == 0 || strcmp(words[i], "--watch") == 0)
@@ -145,14 +147,17 @@ static int show_verdict(struct ctl_call *call, struct replay_store *s, enum ctl_
     if (rc != BF_OK)
         return ctl_failed(&call->err);
     if (output == CTL_JSON) {
-        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)verdict.turns, "inputs", (json_int_t)verdict.inputs, "records",
-                              (json_int_t)verdict.records, "states", (json_int_t)verdict.states, "differences", (json_int_t)verdict.differences);
+        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)verdict.turns, "inputs", (json_int_t)verdict.inputs,
+                              "records",
+                              (json_int_t)verdict.records, "states", (json_int_t)verdict.states, "differences",
+                              (json_int_t)verdict.differences);
         json_object_set_new(j, "turn", verdict.differences ? json_integer((json_int_t)verdict.seq) : json_null());
         json_object_set_new(j, "difference", verdict.differences ? json_string(verdict.words) : json_null());
         rc = render_json(j, &call->err);
         json_decref(j);
     } else {
-        printf("%" PRIu64 " turns decided on again: %" PRIu64 " inputs, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64 " differences\n",
+        printf("%" PRIu64 " turns decided on again: %" PRIu64 " inputs, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64
+               " differences\n",
                verdict.turns, verdict.inputs, verdict.records, verdict.states, verdict.states == 1 ? "" : "s", verdict.differences);
         if (verdict.differences)
             puts(verdict.words);
@@ -200,8 +205,8 @@ const struct ctl_command cmd_replay = {
              "answers as it would have answered then.  Without a command: what is retained.\n"
              "--verify decides again on every input that is retained; exit status 1, and the first difference, when a record comes out\n"
              "otherwise than it is stored.\n"
-             "--with tries a policy (retries, classes, slots of pools) on what is retained: exact up to the first decision that would have\n"
-             "been another, simulated after it.",
+             "--with tries a policy (retries, classes, slots of pools) on what is retained: exact up to the first decision that would\n"
+             "have been another, simulated after it.",
     .examples = "  bfctl replay /var/lib/bf/store\n  bfctl replay /var/lib/bf/store --at 2026-03-01T04:00 status @latest\n"
                 "  bfctl replay backup --at 5312 why bf-3 'load[2024-01-31]'\n  bfctl replay backup --verify\n"
                 "  bfctl replay backup --with policy.yaml",

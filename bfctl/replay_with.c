@@ -49,8 +49,10 @@ static const char *moment(int64_t us, char ret[BF_TIME_MAX])
 
 static void show_backfills(const struct trial *t, const struct way ways[WAYS])
 {
-    static const struct table_column columns[] = {{"BACKFILL", false, false}, {"PLAN", false, true}, {"WAY", false, false}, {"STATE", false, false},
-                                                  {"FINISHED", false, false}, {"ATTEMPTS", true, false}, {"RETRIES", true, false},
+    static const struct table_column columns[] = {{"BACKFILL", false, false}, {"PLAN", false, true}, {"WAY", false, false},
+                                                  {"STATE", false, false},
+                                                  {"FIRST END", false, false}, {"LAST END", false, false}, {"ATTEMPTS", true, false},
+                                                  {"RETRIES", true, false},
                                                   {"DONE", true, false}, {"FAILED", true, false}, {"CANNOT RUN", true, false}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns, false);
     size_t n = t->history.backfills.n > t->better.backfills.n ? t->history.backfills.n : t->better.backfills.n;
@@ -65,6 +67,7 @@ static void show_backfills(const struct trial *t, const struct way ways[WAYS])
             table_cell(table, b.plan);
             table_cell(table, ways[k].word);
             table_state(table, b.state ? backfill_state_name(b.state) : "");
+            table_time(table, moment(b.first_end_us, at));
             table_time(table, moment(b.finished_us, at));
             table_cellf(table, "%" PRIu64, b.attempts);
             table_cellf(table, "%" PRIu64, b.retries);
@@ -77,7 +80,8 @@ static void show_backfills(const struct trial *t, const struct way ways[WAYS])
 
 static void show_pools(const struct trial *t, const struct way ways[WAYS])
 {
-    static const struct table_column columns[] = {{"POOL", false, false}, {"WAY", false, false}, {"SLOTS", true, false}, {"IN USE AT MOST", true, false},
+    static const struct table_column columns[] = {{"POOL", false, false}, {"WAY", false, false}, {"SLOTS", true, false},
+                                                  {"IN USE AT MOST", true, false},
                                                   {"SLOT TIME", true, false}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns, false);
     char busy[32];
@@ -115,8 +119,8 @@ static void show_text(const struct trial *t)
         printf("  that is, %s\n", render_safe(t->fields));
     puts("\nsimulated from there: attempts take as long and end as they did in history, on the same fleet, with the same commands");
     if (t->assumed)
-        printf("history does not have %" PRIu64 " attempt%s of it: they take their step's median time, and end well, or, in the worse way, as the "
-               "last one of their instance did\n", t->assumed, t->assumed == 1 ? "" : "s");
+        printf("history does not have %" PRIu64 " attempt%s of it: they take their step's median time, and end well, or, in the worse way, "
+               "as the last one of their instance did\n", t->assumed, t->assumed == 1 ? "" : "s");
     if (t->given_up)
         puts("the simulation did not come to an end, and was given up");
     putchar('\n');
@@ -141,14 +145,18 @@ static json_t *way_json(const struct measure *m)
         if (!row_of(m, i, &b))
             continue;
         snprintf(id, sizeof id, "bf-%" PRIu32, b.id);
-        json_array_append_new(backfills, json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", id, "plan", b.plan, "state",
-                                                   b.state ? backfill_state_name(b.state) : "", "finished_at", time_json(b.finished_us), "attempts",
-                                                   (json_int_t)b.attempts, "retries", (json_int_t)b.retries, "total", (json_int_t)b.total, "done",
+        json_array_append_new(backfills, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", id, "plan", b.plan,
+                                                   "state",
+                                                   b.state ? backfill_state_name(b.state) : "", "first_end_at", time_json(b.first_end_us),
+                                                   "finished_at", time_json(b.finished_us), "attempts",
+                                                   (json_int_t)b.attempts, "retries", (json_int_t)b.retries, "total", (json_int_t)b.total,
+                                                   "done",
                                                    (json_int_t)b.done, "failed", (json_int_t)b.failed, "upstream_failed",
                                                    (json_int_t)b.upstream_failed));
     }
     for (size_t i = 0; i < m->pools.n; i++)
-        json_array_append_new(pools, json_pack("{s:s, s:I, s:I, s:I}", "name", m->pools.at[i].name, "slots", (json_int_t)m->pools.at[i].slots,
+        json_array_append_new(pools, json_pack("{s:s, s:I, s:I, s:I}", "name", m->pools.at[i].name, "slots",
+                                               (json_int_t)m->pools.at[i].slots,
                                                "peak", (json_int_t)m->pools.at[i].peak, "slot_ms", (json_int_t)m->pools.at[i].busy_ms));
     return json_pack("{s:o, s:o}", "backfills", backfills, "pools", pools);
 }
@@ -157,9 +165,11 @@ static enum bf_rc show_json(const struct trial *t, struct bf_error *err)
 {
     struct way ways[WAYS];
     ways_of(t, ways);
-    json_t *j = json_pack("{s:{s:I, s:I}, s:n}", "exact", "turns", (json_int_t)t->turns, "records", (json_int_t)t->records, "first_difference");
+    json_t *j = json_pack("{s:{s:I, s:I}, s:n}", "exact", "turns", (json_int_t)t->turns, "records", (json_int_t)t->records,
+                          "first_difference");
     if (t->differs) {
-        json_object_set_new(j, "first_difference", json_pack("{s:I, s:o, s:s, s:s, s:s}", "turn", (json_int_t)t->seq, "at", time_json(t->wall_us), "then",
+        json_object_set_new(j, "first_difference", json_pack("{s:I, s:o, s:s, s:s, s:s}", "turn", (json_int_t)t->seq, "at",
+                                                             time_json(t->wall_us), "then",
                                                              t->then, "would", t->would, "differs", t->fields));
         json_object_set_new(j, "assumed_attempts", json_integer((json_int_t)t->assumed));
         json_object_set_new(j, "given_up", json_boolean(t->given_up));
@@ -186,7 +196,8 @@ int replay_with(struct ctl_call *call, struct replay_store *s, const char *file,
     if (rc == BF_OK)
         rc = replay_try(s->replay, policy, &trial, &call->err);
     if (rc == BF_OK && replay_policy_unused(policy))
-        rc = bf_fail(&call->err, BF_INVALID, "%s names '%s', which no plan or pool of what is retained has", file, replay_policy_unused(policy));
+        rc = bf_fail(&call->err, BF_INVALID, "%s names '%s', which no plan or pool of what is retained has", file,
+                     replay_policy_unused(policy));
     if (rc == BF_OK && output == CTL_JSON)
         rc = show_json(&trial, &call->err);
     else if (rc == BF_OK)

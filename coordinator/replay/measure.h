@@ -12,6 +12,7 @@ struct measure_backfill {
     uint32_t id;                                 /* 0: nothing was decided about it */
     char plan[MEASURE_NAME_MAX];
     uint64_t attempts, retries;                  /* granted; of them those after a failure */
+    int64_t first_end_us;                        /* when it came to an end first, before people took it up again; 0: never */
     /* measure_end() */
     enum backfill_state state;
     int64_t finished_us;                         /* 0: not */

@@ -141,7 +141,8 @@ static int64_t median_ms(struct past *p, uint64_t step_key, int64_t preset_ms)
     return t->ms.at[t->ms.n / 2];
 }
 
-void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, size_t nth, bool fails, int64_t preset_ms, struct past_end *ret)
+void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, size_t nth, bool fails, int64_t preset_ms,
+              struct past_end *ret)
 {
     static const struct outcome well = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .details = "", .rows = -1};
     uint64_t at, entry = NONE, last = NONE;

@@ -26,7 +26,8 @@ struct past_end {
 };
 /* The instance's own end number `nth`, from 0.  When history has none: the step's median, or preset_ms where no attempt of it ended well;
  * ending well, or, with `fails`, as its last one did. */
-void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, size_t nth, bool fails, int64_t preset_ms, struct past_end *ret);
+void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, size_t nth, bool fails, int64_t preset_ms,
+              struct past_end *ret);
 /* How many own ends the instance had by the end of a turn. */
 size_t past_ends_by(const struct past *p, uint32_t backfill, uint32_t step, uint32_t index, uint64_t seq);
 

@@ -58,7 +58,8 @@ static bool check_keys(const struct bf_yaml_node *node, const char *where, const
         if (!found && why)
             bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%s` cannot be changed in a replay: %s", key->text, why);
         else if (!found)
-            bf_diag_add(d, BF_DIAG_ERROR, key->mark, "unknown key `%.64s`; %s may change: plan, retry, steps (retry, priority) and pools (slots)",
+            bf_diag_add(d, BF_DIAG_ERROR, key->mark,
+                        "unknown key `%.64s`; %s may change: plan, retry, steps (retry, priority) and pools (slots)",
                         key->text, where);
     }
     return true;
@@ -240,7 +241,8 @@ enum bf_rc replay_policy_to_state(const struct replay_policy *p, struct engine *
         engine_pool(e, i, &pool);
         const struct pool_change *c = pool_named(p, pool.name);
         if (c)
-            rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .pool_name = c->name, .pool_slots = c->slots, .pool_source = pool.source}, err);
+            rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .pool_name = c->name, .pool_slots = c->slots,
+                                                  .pool_source = pool.source}, err);
     }
     return rc;
 }

@@ -224,7 +224,8 @@ enum bf_rc replay_state(struct replay *r, uint64_t seq, struct replay_state *ret
         if (rc == BF_LIMIT)
             rc = BF_OK;
         if (rc == BF_OK && state.seq != seq)
-            rc = bf_fail(err, BF_CORRUPT, "the journal ends at turn %llu, before turn %llu", (unsigned long long)state.seq, (unsigned long long)seq);
+            rc = bf_fail(err, BF_CORRUPT, "the journal ends at turn %llu, before turn %llu", (unsigned long long)state.seq,
+                         (unsigned long long)seq);
     }
     if (rc == BF_OK && !state.wall_us && state.seq)
         rc = time_of_anchor(r, &state, err);

@@ -9,7 +9,8 @@
 #include "coordinator/replay/policy.h"
 #include "coordinator/replay/replay.h"
 
-enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t, struct engine_out *out,
+enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t,
+                         struct engine_out *out,
                          size_t *by_input, struct bf_error *err)
 {
     engine_out_clear(out);
@@ -100,7 +101,8 @@ static enum bf_rc compare_state(struct verifying *v, const struct engine *stored
         return BF_OK;
     v->verdict->differences = 1;
     v->verdict->seq = v->state.seq;
-    snprintf(v->verdict->words, sizeof v->verdict->words, "the state after turn %" PRIu64 ", as decided again, is not the one of %s", v->state.seq, what);
+    snprintf(v->verdict->words, sizeof v->verdict->words, "the state after turn %" PRIu64 ", as decided again, is not the one of %s",
+             v->state.seq, what);
     return BF_OK;
 }
 

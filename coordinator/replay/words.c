@@ -39,12 +39,15 @@ struct field { const char *name; enum field_kind kind; size_t offset; const char
 #define FIELD(field, kind) {#field, kind, offsetof(struct record, field), NULL}
 #define ENUM(field, word) {#field, FIELD_U32, offsetof(struct record, field), word}
 static const struct field fields[] = {
-    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32), {"attempt", FIELD_U64, offsetof(struct record, ref.attempt), NULL},
+    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32),
+    {"attempt", FIELD_U64, offsetof(struct record, ref.attempt), NULL},
     {"token", FIELD_U64, offsetof(struct record, ref.token), NULL}, FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
     FIELD(attempt_no, FIELD_U32), ENUM(verdict, verdict_word), ENUM(failure_class, class_word), FIELD(retry_at_ms, FIELD_I64),
     FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), {"outcome.source", FIELD_U32, offsetof(struct record, outcome.source), NULL},
-    {"outcome.code", FIELD_U32, offsetof(struct record, outcome.code), NULL}, {"outcome.text", FIELD_TEXT, offsetof(struct record, outcome.text), NULL},
-    ENUM(backfill_state, backfill_word), ENUM(agent_state, agent_word), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32), FIELD(upto, FIELD_U32),
+    {"outcome.code", FIELD_U32, offsetof(struct record, outcome.code), NULL},
+    {"outcome.text", FIELD_TEXT, offsetof(struct record, outcome.text), NULL},
+    ENUM(backfill_state, backfill_word), ENUM(agent_state, agent_word), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32),
+    FIELD(upto, FIELD_U32),
     FIELD(pool_name, FIELD_TEXT), FIELD(pool_slots, FIELD_U32), FIELD(pool_source, FIELD_U32), FIELD(priority, FIELD_U32),
     FIELD(action, FIELD_U32), FIELD(steer_flags, FIELD_U32), FIELD(reprocess, FIELD_U32), FIELD(reuse_downstream, FIELD_FLAG),
     FIELD(last, FIELD_FLAG), FIELD(backward, FIELD_FLAG), FIELD(low, FIELD_FLAG), FIELD(from, FIELD_TEXT), FIELD(to, FIELD_TEXT),

@@ -37,8 +37,10 @@ void sim_replay_check(struct world *w)
     const struct sim_store *s = &w->store;
     const struct replay_checkpoint checkpoint = {.generation = 1, .seq = s->checkpoint_seq};
     const struct replay_source source = {
-        .arg = w, .config = w->engine, .first_seq = s->turns.n ? s->turns.at[0].seq : 0, .last_seq = s->turns.n ? s->turns.at[s->turns.n - 1].seq : 0,
-        .checkpoints = &checkpoint, .n_checkpoints = s->chunks.n > 0, .each_plan = each_plan, .each_chunk = each_chunk, .turns_from = turns_from};
+        .arg = w, .config = w->engine, .first_seq = s->turns.n ? s->turns.at[0].seq : 0,
+        .last_seq = s->turns.n ? s->turns.at[s->turns.n - 1].seq : 0,
+        .checkpoints = &checkpoint, .n_checkpoints = s->chunks.n > 0, .each_plan = each_plan, .each_chunk = each_chunk,
+        .turns_from = turns_from};
     struct replay_verdict verdict = {0};
     struct replay *r = NULL;
     struct bf_error err = {0};

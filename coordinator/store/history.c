@@ -39,7 +39,8 @@ enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], stru
     struct bf_reader r = {.p = p, .left = n};
     for (ret->n = 0; r.left > 0; ret->n++) {
         struct store_pointer *at = &ret->at[ret->n];
-        if (!bf_take_u32(&r, &at->generation) || !bf_take_u32(&r, &at->chunks) || !bf_take_u64(&r, &at->seq) || !bf_take_u64(&r, &at->bytes))
+        if (!bf_take_u32(&r, &at->generation) || !bf_take_u32(&r, &at->chunks) || !bf_take_u64(&r, &at->seq) ||
+            !bf_take_u64(&r, &at->bytes))
             return bf_fail(err, BF_CORRUPT, "store: meta history is cut short");
     }
     return BF_OK;

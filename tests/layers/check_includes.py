@@ -150,6 +150,9 @@ SELF_TEST = [
     ("coordinator/turn.c", "<time.h>", False), ("coordinator/turn.c", '"common/clock.h"', False),
     ("coordinator/turn.c", '"coordinator/store/x.h"', False), ("coordinator/turn.c", '"coordinator/engine/x.h"', True),
     ("coordinator/sim/a.c", '"coordinator/turn.h"', True), ("coordinator/sim/a.c", '"coordinator/loop.h"', False),
+    ("coordinator/replay/a.c", '"coordinator/turn.h"', True), ("coordinator/replay/a.c", '"coordinator/store/x.h"', False),
+    ("coordinator/replay/a.c", "<time.h>", False), ("coordinator/views_x.c", '"coordinator/store/x.h"', True),
+    ("coordinator/views_x.c", '"coordinator/fleet/x.h"', False), ("bfctl/a.c", '"coordinator/views.h"', True), ("bfctl/a.c", '"coordinator/loop.h"', False),
     ("coordinator/zap/a.c", "<zmq.h>", True), ("coordinator/zap/a.c", '"common/log.h"', False),
     ("agent/a.c", '"a.h"', False), ("stray/a.c", "<stdio.h>", False),
 ]

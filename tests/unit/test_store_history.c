@@ -27,7 +27,8 @@ TestSuite(store_history, .init = make_dir, .fini = remove_dir);
 
 static struct store *open_store(uint64_t journal_turns)
 {
-    struct store_options o = {.create = true, .max_bytes = 64 << 20, .reserve_bytes = 1 << 20, .journal_turns = journal_turns, .journal_bytes = 1 << 20};
+    struct store_options o = {.create = true, .max_bytes = 64 << 20, .reserve_bytes = 1 << 20, .journal_turns = journal_turns,
+                              .journal_bytes = 1 << 20};
     struct bf_error err = {0};
     struct store *s = NULL;
     cr_assert_eq(store_open(dir, &o, &s, &err), BF_OK, "%s", err.text);
@@ -50,7 +51,8 @@ static void commit_checkpoint(struct store *s, size_t bytes)
     char *p = calloc(1, bytes + 24);
     sprintf(p, "%llu", (unsigned long long)store_last_seq(s));
     struct store_chunk chunks[2] = {{0, p, bytes}, {1, p, bytes}};
-    struct store_write w = {.checkpoint_begin = true, .checkpoint_seq = store_last_seq(s), .chunks = chunks, .n_chunks = 2, .checkpoint_end = true};
+    struct store_write w = {.checkpoint_begin = true, .checkpoint_seq = store_last_seq(s), .chunks = chunks, .n_chunks = 2,
+                            .checkpoint_end = true};
     cr_assert_eq(store_commit(s, &w, &err), BF_OK, "%s", err.text);
     free(p);
 }
@@ -178,7 +180,8 @@ Test(store_history, fsck_names_one_that_lost_a_chunk)
     MDB_dbi dbi;
     uint8_t name[8] = {0, 0, 0, 1, 0, 0, 0, 1};
     MDB_val key = {sizeof name, name};
-    cr_assert(!mdb_env_create(&env) && !mdb_env_set_maxdbs(env, 8) && !mdb_env_open(env, dir, 0, 0600) && !mdb_txn_begin(env, NULL, 0, &txn));
+    cr_assert(!mdb_env_create(&env) && !mdb_env_set_maxdbs(env, 8) && !mdb_env_open(env, dir, 0, 0600) &&
+              !mdb_txn_begin(env, NULL, 0, &txn));
     cr_assert(!mdb_dbi_open(txn, "checkpoint", 0, &dbi) && !mdb_del(txn, dbi, &key, NULL) && !mdb_txn_commit(txn));
     mdb_env_close(env);
     struct bf_error err = {0};
