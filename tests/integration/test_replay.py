@@ -160,6 +160,29 @@ class ReplayTest(unittest.TestCase):
         self.assertIn("granted flaky[2024-01-01] of bf-1", p.stdout)
         self.assertRegex(p.stdout, r"differs: agent: [23] there, [12] now")
 
+    def test_a_journal_that_was_trimmed(self):
+        copy = os.path.join(self.folder, "trimmed")
+        shutil.copytree(self.store, copy)
+        self.addCleanup(shutil.rmtree, copy)
+        subprocess.run([TAMPER, copy, "15"], check=True)
+        span = json.loads(self.replay("-o", "json", store=copy).stdout)
+        self.assertGreaterEqual(span["from_turn"], 14)
+        self.assertLess(span["from_turn"], self.turn)
+        self.assertEqual(span["first_turn"], span["from_turn"] + 1)
+        verdict = json.loads(self.replay("--verify", "-o", "json", store=copy).stdout)
+        self.assertEqual([verdict[k] for k in ("turns", "records", "differences")], [span["turns"], span["records"], 0])
+        first, before = str(span["from_turn"]), str(span["from_turn"] - 1)
+        for at in (first, str(self.turn), str(span["last_turn"])):
+            question = ("--at", at, "steps", "@latest", "-o", "json")
+            self.assertEqual(json.loads(self.replay(*question, store=copy).stdout), json.loads(self.replay(*question).stdout))
+        self.assertIn(f"replay reaches from turn {first}", self.replay("--at", before, "pools", store=copy, check=False).stderr)
+        path = os.path.join(self.folder, "more.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("pools: {slow: {slots: 6}}")
+        tried = json.loads(self.replay("--with", path, "-o", "json", store=copy).stdout)
+        self.assertIn("granted", tried["first_difference"]["would"])
+        self.assertEqual(tried["simulated"]["backfills"][0]["done"], 18)
+
     def test_a_policy_that_changes_nothing(self):
         tried = self.policy("steps: {flaky: {retry: {max: 2}}}")
         self.assertIsNone(tried["first_difference"])

@@ -1,5 +1,6 @@
-/* journal_tamper STORE: what one with the right to write the file could do to a journal: the agent of its first grant is another, and the
- * checksum is right.  Says in which turn.  For tests; the store is not in use. */
+/* journal_tamper STORE [SEQ]: what one with the right to write the file could do to a journal: the agent of its first grant is another, and
+ * the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  For tests; the store is not
+ * in use. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,18 +40,43 @@ static bool change(const MDB_val *value, struct bf_buf *ret, uint64_t *ret_seq)
     return changed;
 }
 
+static void change_first_grant(struct store *s, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    struct bf_buf bytes = {0};
+    uint64_t seq = 0;
+    uint8_t name[8];
+    must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
+    do
+        must(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), "no turn granted anything");
+    while (!change(&value, &bytes, &seq));
+    mdb_cursor_close(cursor);
+    store_put_be64(name, seq);
+    key = (MDB_val){sizeof name, name};
+    must(store_put_value(s, txn, TABLE_JOURNAL, &key, bytes.data, bytes.len, 0), "put");
+    printf("%" PRIu64 "\n", seq);
+    bf_buf_free(&bytes);
+}
+
+static void trim_before(struct store *s, MDB_txn *txn, uint64_t seq)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
+    while (mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0 && store_get_be64(key.mv_data) < seq)
+        must(mdb_cursor_del(cursor, 0), "delete");
+    mdb_cursor_close(cursor);
+}
+
 int main(int argc, char **argv)
 {
     struct bf_error err = {0};
-    struct bf_buf bytes = {0};
     struct store s = {0};
     MDB_env *env;
     MDB_txn *txn;
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    uint64_t seq = 0;
-    if (argc != 2) {
-        fputs("usage: journal_tamper STORE\n", stderr);
+    if (argc != 2 && argc != 3) {
+        fputs("usage: journal_tamper STORE [SEQ]\n", stderr);
         return 2;
     }
     must(mdb_env_create(&env), "create");
@@ -59,18 +85,11 @@ int main(int argc, char **argv)
     must(mdb_txn_begin(env, NULL, 0, &txn), "begin");
     if (store_open_tables(txn, false, s.dbi, &err) != BF_OK)
         must(EINVAL, err.text);
-    must(mdb_cursor_open(txn, s.dbi[TABLE_JOURNAL], &cursor), "journal");
-    do
-        must(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), "no turn granted anything");
-    while (!change(&value, &bytes, &seq));
-    mdb_cursor_close(cursor);
-    uint8_t name[8];
-    store_put_be64(name, seq);
-    key = (MDB_val){sizeof name, name};
-    must(store_put_value(&s, txn, TABLE_JOURNAL, &key, bytes.data, bytes.len, 0), "put");
+    if (argc == 3)
+        trim_before(&s, txn, strtoull(argv[2], NULL, 10));
+    else
+        change_first_grant(&s, txn);
     must(mdb_txn_commit(txn), "commit");
     mdb_env_close(env);
-    printf("%" PRIu64 "\n", seq);
-    bf_buf_free(&bytes);
     return 0;
 }
