@@ -161,7 +161,7 @@ void replay_record_difference(const struct record *stored, const struct record *
         bf_buf_clear(&y);
         put_value(stored, &fields[i], &x);
         put_value(decided, &fields[i], &y);
-        if (x.len != y.len || memcmp(x.data, y.data, x.len) != 0)
+        if (strcmp(bf_buf_cstr(&x), bf_buf_cstr(&y)) != 0)
             bf_buf_printf(ret, "%s%s: %s there, %s now", ret->len > before ? "; " : "", fields[i].name, x.len ? bf_buf_cstr(&x) : "nothing",
                           y.len ? bf_buf_cstr(&y) : "nothing");
     }

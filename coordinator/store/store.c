@@ -72,7 +72,8 @@ int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_v
         return rc;
     uint32_t head[2] = {STORE_MAGIC, store_checksum(table, key, p, n)};
     memcpy(value.mv_data, head, sizeof head);
-    memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
+    if (n > 0)                                   /* an empty list has no bytes to point to */
+        memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
     return 0;
 }
 
