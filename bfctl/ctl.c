@@ -294,9 +294,42 @@ static enum bf_rc check_texts(const struct ctl_command *c, const void *values, s
     return rc;
 }
 
+/* Does this option stand alone, its value in the next word? */
+static bool takes_next(const struct ctl_command *c, const char *arg)
+{
+    bool is_long = strncmp(arg, "--", 2) == 0;
+    for (size_t k = 0; k < c->n_options; k++) {
+        const struct bf_option *o = &c->options[k];
+        if (o->kind != BF_OPT_FLAG && (is_long ? strcmp(o->name, arg + 2) == 0 : o->letter && arg[1] == o->letter && !arg[2]))
+            return true;
+    }
+    return false;
+}
+
+/* Where the command within begins: behind so many words; argc when there is none. */
+static int command_within(const struct ctl_command *c, int argc, char **argv)
+{
+    size_t words = 0;
+    for (int i = 0; i < argc; i++) {
+        if (argv[i][0] != '-' || !argv[i][1])
+            words++;
+        else if (takes_next(c, argv[i]))
+            i++;
+        if (words > c->command_after)
+            return i;
+    }
+    return argc;
+}
+
 static enum bf_rc read_arguments(struct ctl_call *call, int argc, char **argv)
 {
     const struct ctl_command *c = call->command;
+    if (c->command_after) {
+        int own = command_within(c, argc, argv);
+        call->rest = argv + own;
+        call->n_rest = argc - own;
+        argc = own;
+    }
     enum bf_rc rc = check_not_yet(c, argc, argv, &call->err);
     if (rc != BF_OK)
         return rc;
@@ -333,6 +366,13 @@ static int run_words(const struct ctl_table *table, int argc, char **argv)
     if (!e->command)
         return ctl_fail(BF_UNSUPPORTED, "'%s' is not supported yet", e->name);
     return run_entry(e, argc - used, argv + used);
+}
+
+int ctl_run_within(int argc, char **argv)
+{
+    int n;
+    BF_AUTO_FREE char **words = ctl_resolve(commands, argc, argv, &n);
+    return run_words(commands, n, words);
 }
 
 int ctl_main(const struct ctl_table *table, int argc, char **argv)

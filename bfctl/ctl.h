@@ -45,6 +45,7 @@ struct ctl_command {
     size_t min_words, max_words;
     const struct ctl_gone *gone; size_t n_gone; /* options that there were once */
     bool takes_rest;
+    size_t command_after;                       /* not 0: what follows so many words is a command of its own, and stays in rest as it is */
     int (*run)(struct ctl_call *call);          /* gives the exit status */
 };
 
@@ -82,6 +83,8 @@ struct ctl_table {
 /* Values of a command that has no options of its own. */
 struct ctl_plain { struct ctl_common common; };
 
+/* Run another command, within one: argv holds its words and what belongs to it. */
+int ctl_run_within(int argc, char **argv);
 /* Find and run the command that argv names; the whole of main() but for the table.  Gives the exit status. */
 int ctl_main(const struct ctl_table *table, int argc, char **argv);
 

@@ -51,6 +51,7 @@ static const struct ctl_entry entries[] = {
     {"audit export", "the audit trail as JSON lines", &cmd_audit_export},
     {"import wfformat", "make a plan from a WfCommons workflow", &cmd_import_wfformat},
     {"fsck", "check a store for damage", &cmd_fsck},
+    {"replay", "what a store tells of other moments", &cmd_replay},
     {"config show", "settings, their values and where they come from", &cmd_config_show},
     {"support", "one file with what somebody needs who was not there", &cmd_support},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
@@ -63,7 +64,7 @@ static const struct ctl_entry entries[] = {
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
-    {"approve", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0}, {"replay", 0, 0},
+    {"approve", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0},
     {"generations", 0, 0}, {"handover", 0, 0},
     {"backup", 0, 0}, {"restore", 0, 0},
 };

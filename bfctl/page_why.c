@@ -5,7 +5,6 @@
 
 #include "bfctl/page.h"
 #include "bfctl/render.h"
-#include "common/clock.h"
 #include "common/text.h"
 
 static void show_clears(const char *at)
@@ -14,7 +13,7 @@ static void show_clears(const char *at)
     if (clears_ms < 0)
         return;
     char in[32], when[RENDER_TIME_MAX];
-    int64_t left_ms = clears_ms - bf_realtime_us() / 1000;
+    int64_t left_ms = clears_ms - render_now_us() / 1000;
     bf_format_duration(left_ms > 0 ? (left_ms + 999) / 1000 * 1000 : 0, in, sizeof in);
     printf("     clears at %s", render_time(at, when));
     if (left_ms > 0)
@@ -26,7 +25,7 @@ static void show_clears(const char *at)
 static void show_deadline(const char *at)
 {
     char in[32], when[RENDER_TIME_MAX];
-    int64_t left_ms = render_time_ms(at) - bf_realtime_us() / 1000;
+    int64_t left_ms = render_time_ms(at) - render_now_us() / 1000;
     bf_format_duration((left_ms < 0 ? -left_ms : left_ms) / 1000 * 1000, in, sizeof in);
     printf("; deadline %s, %s%s%s", render_time(at, when), left_ms < 0 ? "" : "in ", in, left_ms < 0 ? " past" : "");
 }

@@ -9,6 +9,7 @@
 #include "bfctl/yaml_text.h"
 #include "common/buf.h"
 #include "common/civil.h"
+#include "common/clock.h"
 #include "common/excerpt.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -111,6 +112,17 @@ const char *render_folded(const char *s)
 /* ---- documents ---- */
 
 static enum render_form form;
+static int64_t as_of_us;                         /* 0: now */
+
+int64_t render_now_us(void)
+{
+    return as_of_us ? as_of_us : bf_realtime_us();
+}
+
+void render_as_of(int64_t wall_us)
+{
+    as_of_us = wall_us;
+}
 
 void render_as(enum render_form f)
 {

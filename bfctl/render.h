@@ -21,6 +21,10 @@ const char *render_time(const char *rfc3339, char ret[RENDER_TIME_MAX]);
 /* Milliseconds since 1970 of an RFC 3339 time in UTC; -1 when it is none. */
 int64_t render_time_ms(const char *rfc3339);
 
+/* The moment that documents are of, for "in 5m": now, or the one that `replay` looks back to. */
+int64_t render_now_us(void);
+void render_as_of(int64_t wall_us);
+
 /* A hash for a table, cut to what tells plans apart; in a document it is whole. */
 #define RENDER_HASH_CHARS 12
 struct render_hash { char text[RENDER_HASH_CHARS + 1]; };

@@ -7,9 +7,19 @@
 #include "bfctl/words.h"
 #include "common/mem.h"
 
+static struct { session_answers *fn; void *arg; } elsewhere;
+
+void session_answer_from(session_answers *fn, void *arg)
+{
+    elsewhere.fn = fn;
+    elsewhere.arg = arg;
+}
+
 enum bf_rc session_open(const struct ctl_common *common, struct session *ret, struct bf_error *err)
 {
     int64_t timeout_ms;
+    if (elsewhere.fn)
+        return BF_OK;
     enum bf_rc rc = words_duration("request-timeout", common->request_timeout, CLIENT_REQUEST_TIMEOUT_MS, &timeout_ms, err);
     if (rc == BF_OK)
         rc = client_settings_read(common->config, &ret->settings, err);
@@ -51,9 +61,21 @@ static enum bf_rc read_reply(const struct op_request *req, const struct op_reply
     return BF_OK;
 }
 
+static enum bf_rc ask_elsewhere(const struct op_request *req, struct answer *ret, struct bf_error *err)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf json = {0};
+    enum bf_rc rc = elsewhere.fn(elsewhere.arg, req, &json, err);
+    if (rc != BF_OK)
+        return rc;
+    struct op_reply reply = {.rc = BF_OK, .text = "", .json = bf_buf_cstr(&json), .json_len = json.len};
+    return read_reply(req, &reply, ret, err);
+}
+
 enum bf_rc session_ask(struct session *s, const struct op_request *req, struct answer *ret, struct bf_error *err)
 {
     struct op_reply reply = {0};
+    if (elsewhere.fn)
+        return ask_elsewhere(req, ret, err);
     enum bf_rc rc = client_call(s->client, req, &reply, err);
     if (rc == BF_OK) {
         rc = read_reply(req, &reply, ret, err);

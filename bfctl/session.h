@@ -13,6 +13,10 @@ struct session {
     struct client *client;
 };
 
+/* From now on sessions ask no coordinator: fn answers queries, with a document.  For commands within `replay`. */
+typedef enum bf_rc session_answers(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err);
+void session_answer_from(session_answers *fn, void *arg);
+
 #define SESSION_AUTO __attribute__((cleanup(session_done)))
 
 enum bf_rc session_open(const struct ctl_common *common, struct session *ret, struct bf_error *err) BF_MUST_CHECK;

@@ -125,6 +125,10 @@ int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms);     /* engine ti
 uint64_t turn_seq(const struct turns *t);
 /* Compile the plan of a create that is only tried: req->bytes has its bundle.  The caller frees *ret. */
 enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
+/* Compile the kept bundle for these options.  The caller owns *ret: it gives it to the engine, or frees it.  BF_NOT_FOUND: no bundle
+ * under this hash; BF_INVALID: its bytes have another hash, or do not compile. */
+enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,
+                             size_t n_params, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Encoded source of a plan by its source hash; NULL when not known. */
 const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n);
 

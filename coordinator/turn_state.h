@@ -57,10 +57,6 @@ void turn_audit_gather(struct turns *t);
 /* false when the bundle is known already. */
 bool turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n);
 void turn_bundle_drop(struct turns *t, const uint8_t hash[32]);
-/* Compile the kept bundle for these options.  The caller owns *ret: it gives it to the engine, or frees it.  BF_NOT_FOUND: no bundle
- * under this hash; BF_INVALID: its bytes have another hash, or do not compile. */
-enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,
-                             size_t n_params, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
 struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES]);     /* made when new */
 
 #endif

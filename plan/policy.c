@@ -1,7 +1,11 @@
 /* Retry, timebox, pool and priority: built-in values, then `defaults`, then the step, key by key. */
+#include <string.h>
+
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/keys.h"
+#include "plan/retry.h"
+#include "plan/words.h"
 
 void plan_policy_init(struct plan_policy *policy)
 {
@@ -14,17 +18,17 @@ void plan_policy_init(struct plan_policy *policy)
     };
 }
 
-static void read_backoff(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_retry *retry)
+static void read_backoff(struct bf_diags *d, const struct bf_yaml_node *map, struct plan_retry *retry)
 {
     const struct plan_keys *keys = &plan_keys_backoff;
     int64_t factor;
     int jitter;
-    if (!plan_keys_check(c->d, map, keys))
+    if (!plan_keys_check(d, map, keys))
         return;
-    (void)plan_keys_duration(c->d, map, keys, "initial", &retry->initial_ms);
-    (void)plan_keys_duration(c->d, map, keys, "max", &retry->max_ms);
-    (void)plan_keys_word(c->d, map, keys, "jitter", &jitter);
-    if (plan_keys_number(c->d, map, keys, "factor", &factor))
+    (void)plan_keys_duration(d, map, keys, "initial", &retry->initial_ms);
+    (void)plan_keys_duration(d, map, keys, "max", &retry->max_ms);
+    (void)plan_keys_word(d, map, keys, "jitter", &jitter);
+    if (plan_keys_number(d, map, keys, "factor", &factor))
         retry->factor_milli = (uint32_t)factor;
     if (retry->initial_ms > retry->max_ms && !bf_yaml_get(map, "initial"))
         retry->initial_ms = retry->max_ms;      /* only the cap was given: it holds for the start too */
@@ -33,19 +37,19 @@ static void read_backoff(struct plan_compiler *c, const struct bf_yaml_node *map
     char initial[32], max[32];
     bf_format_duration(retry->initial_ms, initial, sizeof initial);
     bf_format_duration(retry->max_ms, max, sizeof max);
-    bf_diag_add(c->d, BF_DIAG_ERROR, map->mark, "the backoff begins at %s, over its `max` of %s", initial, max);
+    bf_diag_add(d, BF_DIAG_ERROR, map->mark, "the backoff begins at %s, over its `max` of %s", initial, max);
 }
 
-static void read_retry(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_retry *retry)
+void plan_retry_read(struct bf_diags *d, const struct bf_yaml_node *map, struct plan_retry *retry)
 {
     const struct bf_yaml_node *backoff;
     int64_t max;
-    if (!plan_keys_check(c->d, map, &plan_keys_retry))
+    if (!plan_keys_check(d, map, &plan_keys_retry))
         return;
-    if (plan_keys_int(c->d, map, &plan_keys_retry, "max", &max))
+    if (plan_keys_int(d, map, &plan_keys_retry, "max", &max))
         retry->max_attempts = (uint32_t)max;
     if ((backoff = plan_keys_get(map, &plan_keys_retry, "backoff")) != NULL)
-        read_backoff(c, backoff, retry);
+        read_backoff(d, backoff, retry);
 }
 
 static void read_timebox(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_policy *policy)
@@ -66,7 +70,7 @@ void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, c
     const struct bf_yaml_node *n;
     int priority;
     if ((n = plan_keys_get(map, keys, "retry")) != NULL)
-        read_retry(c, n, &policy->retry);
+        plan_retry_read(c->d, n, &policy->retry);
     if ((n = plan_keys_get(map, keys, "timebox")) != NULL)
         read_timebox(c, n, policy);
     if ((n = plan_keys_get(map, keys, "pool")) != NULL) {
@@ -75,4 +79,14 @@ void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, c
     }
     if (plan_keys_word(c->d, map, keys, "priority", &priority))
         policy->priority = (enum plan_priority)priority;
+}
+
+bool plan_priority_parse(const char *word, enum plan_priority *ret)
+{
+    for (const struct plan_word *w = plan_priority_words; w->word; w++)
+        if (strcmp(w->word, word) == 0) {
+            *ret = (enum plan_priority)w->value;
+            return true;
+        }
+    return false;
 }

@@ -1,9 +1,9 @@
-/* I17: from an empty engine, decide again on the stored inputs at their stored times; every turn must give the stored records. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/mem.h"
+/* I17: from an empty engine, decide again on the stored inputs at their stored times; every turn must give the stored records, and the
+ * checkpoint the state that was reached.  The simulator's store in memory is what coordinator/replay reads. */
+#include "coordinator/replay/replay.h"
 #include "coordinator/sim/world.h"
+
+/* ---- plans, for checkers that decide again themselves ---- */
 
 bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *c)
 {
@@ -17,40 +17,63 @@ bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_reque
     return plan != NULL;
 }
 
-static bool same_records(const struct turn *t, const struct engine_out *out)
+/* ---- all of it ---- */
+
+static enum bf_rc each_plan(void *arg, replay_visit *visit, void *visit_arg, struct bf_error *err)
 {
-    struct bf_buf a = {0}, b = {0};
-    records_encode(t->records, t->n_records, &a);
-    records_encode(out->records, out->n_records, &b);
-    bool same = a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-    bf_buf_free(&a);
-    bf_buf_free(&b);
-    return same;
+    const struct sim_store *s = &((struct world *)arg)->store;
+    enum bf_rc rc = BF_OK;
+    for (size_t i = 0; i < s->plans.n && rc == BF_OK; i++)
+        rc = visit(visit_arg, 0, s->plans.at[i].hash, s->plans.at[i].bytes.data, s->plans.at[i].bytes.len, err);
+    return rc;
 }
 
+static enum bf_rc each_chunk(void *arg, uint32_t generation, replay_visit *visit, void *visit_arg, struct bf_error *err)
+{
+    const struct sim_store *s = &((struct world *)arg)->store;
+    enum bf_rc rc = BF_OK;
+    (void)generation;                            /* there is one */
+    for (size_t i = 0; i < s->chunks.n && rc == BF_OK; i++)
+        rc = visit(visit_arg, i, NULL, s->chunks.at[i].data, s->chunks.at[i].len, err);
+    return rc;
+}
+
+static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err)
+{
+    const struct sim_store *s = &((struct world *)arg)->store;
+    enum bf_rc rc = BF_OK;
+    for (size_t i = 0; i < s->turns.n && rc == BF_OK; i++)
+        if (s->turns.at[i].seq >= seq)
+            rc = visit(visit_arg, s->turns.at[i].seq, NULL, s->turns.at[i].bytes.data, s->turns.at[i].bytes.len, err);
+    return rc;
+}
+
+static void check_from(struct world *w, uint64_t first_seq)
+{
+    const struct sim_store *s = &w->store;
+    const struct replay_checkpoint checkpoint = {.generation = 1, .seq = s->checkpoint_seq};
+    const struct replay_source source = {.arg = w, .config = w->engine, .first_seq = first_seq, .last_seq = s->turns.at[s->turns.n - 1].seq,
+                                         .checkpoints = &checkpoint, .n_checkpoints = s->chunks.n > 0, .each_plan = each_plan,
+                                         .each_chunk = each_chunk, .turns_from = turns_from};
+    struct replay_verdict verdict = {0};
+    struct replay *r = NULL;
+    struct bf_error err = {0};
+    enum bf_rc rc = replay_open(&source, &r, &err);
+    if (rc == BF_OK)
+        rc = replay_verify(r, &verdict, &err);
+    if (rc != BF_OK)
+        world_violate(w, "I17 replay from turn %llu: %s", (unsigned long long)first_seq, err.text);
+    else if (verdict.differences)
+        world_violate(w, "I17 replay from turn %llu: %s", (unsigned long long)first_seq, verdict.words);
+    replay_close(r);
+}
+
+/* Of a journal that is whole, and of one that was trimmed behind the checkpoint. */
 void sim_replay_check(struct world *w)
 {
-    struct engine *e = engine_new(&w->engine);
-    struct engine_out out = {0};
-    for (size_t i = 0; i < w->store.turns.n && w->stats.violations == 0; i++) {
-        struct turn t = {0};
-        struct bf_error err = {0};
-        if (turn_decode(w->store.turns.at[i].bytes.data, w->store.turns.at[i].bytes.len, &t, &err) != BF_OK) {
-            world_violate(w, "I17 replay: %s", err.text);
-            turn_done(&t);
-            break;
-        }
-        engine_out_clear(&out);
-        for (size_t k = 0; k < t.n_inputs; k++) {
-            if (t.inputs[k].kind == INPUT_COMMAND && t.inputs[k].command.verb == OP_CREATE && !sim_replay_prepare(w, e, &t.inputs[k].command))
-                world_violate(w, "I17 replay: a stored plan does not compile");
-            engine_step(e, &t.inputs[k], t.now_ms, t.wall_us, &out);
-        }
-        engine_finish_turn(e, t.now_ms, t.wall_us, &out);
-        if (!same_records(&t, &out))
-            world_violate(w, "I17 replay: turn %llu decides %zu records again, %zu are stored", (unsigned long long)t.seq, out.n_records, t.n_records);
-        turn_done(&t);
-    }
-    engine_out_free(&out);
-    engine_free(e);
+    const struct sim_store *s = &w->store;
+    if (s->turns.n > 0 && w->stats.violations == 0)
+        check_from(w, s->turns.at[0].seq);
+    if (s->chunks.n > 0 && s->checkpoint_seq < s->turns.at[s->turns.n - 1].seq && w->stats.violations == 0)
+        check_from(w, s->checkpoint_seq + 1);
 }

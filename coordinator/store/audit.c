@@ -237,7 +237,7 @@ enum bf_rc store_walk_audit(struct store *s, uint64_t from, bool backward, int64
             *ret_next = a.entry.index;
             break;
         }
-        if (!backward || !from || a.entry.index <= from)
+        if ((!backward || !from || a.entry.index <= from) && (!s->until_us || a.at_us <= s->until_us))
             enough = !visit(arg, &a);
         rc = mdb_cursor_get(cursor, &key, &value, backward ? MDB_PREV : MDB_NEXT);
     }

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 
-enum { DETAILS_VERSION = 1, HEAD_BYTES = 18, TRIM_MORE = 32, LOOK_EVERY = 16 };
+enum { DETAILS_VERSION = 1, HEAD_BYTES = 18, AT_OFFSET = 10, TRIM_MORE = 32, LOOK_EVERY = 16 };
 
 static void put_prefix(uint8_t *key, uint32_t backfill, uint32_t step, uint32_t index)
 {
@@ -100,6 +100,7 @@ struct walk {
     void *arg;
     MDB_cursor *cursor;
     MDB_val key, value;                          /* where the cursor stands */
+    int64_t until_us;                            /* not later than this; 0: all */
     bool enough;
 };
 
@@ -145,19 +146,34 @@ static enum bf_rc visit_one(struct walk *k, const MDB_val *key, const MDB_val *v
     return BF_OK;
 }
 
+/* Told before the moment that is looked back to. */
+static bool is_past(const struct walk *k, const MDB_val *value)
+{
+    const uint8_t *p = value->mv_data;
+    struct bf_reader in = {.p = p + STORE_ENVELOPE_BYTES + AT_OFFSET, .left = 8};
+    uint64_t at_us = 0;
+    if (!k->until_us || value->mv_size < STORE_ENVELOPE_BYTES + HEAD_BYTES)
+        return true;                             /* what is damaged is told by whoever opens it */
+    return bf_take_u64(&in, &at_us) && (int64_t)at_us <= k->until_us;
+}
+
 /* All attempts of the instance at the cursor, or its newest; the cursor then stands behind it. */
 static enum bf_rc walk_instance(struct walk *k, uint32_t index, int *ret_rc, struct bf_error *err)
 {
     enum bf_rc result = BF_OK;
     MDB_val key = k->key, value = k->value;
+    bool any = false;
     for (uint32_t here = index; !*ret_rc && result == BF_OK && is_inside(k, &here) && here == index;) {
-        key = k->key;
-        value = k->value;
-        if (!k->r->newest)
-            result = visit_one(k, &key, &value, err);
+        if (is_past(k, &k->value)) {
+            any = true;
+            key = k->key;
+            value = k->value;
+            if (!k->r->newest)
+                result = visit_one(k, &key, &value, err);
+        }
         *ret_rc = mdb_cursor_get(k->cursor, &k->key, &k->value, MDB_NEXT);
     }
-    return result == BF_OK && k->r->newest ? visit_one(k, &key, &value, err) : result;
+    return result == BF_OK && k->r->newest && any ? visit_one(k, &key, &value, err) : result;
 }
 
 static enum bf_rc walk_range(struct walk *k, int64_t until_us, uint32_t *ret_next, struct bf_error *err)
@@ -182,8 +198,12 @@ static enum bf_rc walk_range(struct walk *k, int64_t until_us, uint32_t *ret_nex
 enum bf_rc store_walk_details(struct store *s, const struct store_details_range *r, int64_t until_us, store_details_visit *visit, void *arg,
                               uint32_t *ret_next, struct bf_error *err)
 {
-    struct walk k = {.r = r, .visit = visit, .arg = arg};
+    struct walk k = {.r = r, .visit = visit, .arg = arg, .until_us = s->until_us};
     MDB_txn *txn;
+    if (s->dbi[TABLE_DETAILS] == STORE_NO_TABLE) {     /* an old store that is only read */
+        *ret_next = r->first + r->n;
+        return BF_OK;
+    }
     int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
     if (rc)
         return store_fail(err, rc, "reading details");

@@ -132,6 +132,7 @@ enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct 
     struct store_pointer pointer = {0};
     if (!bf_take_u32(&r, &pointer.generation) || !bf_take_u32(&r, &pointer.chunks) || !bf_take_u64(&r, &pointer.seq))
         return bf_fail(err, BF_CORRUPT, "store: pointer is cut short");
+    (void)bf_take_u64(&r, &pointer.bytes);       /* not in stores of the first versions */
     *ret_meta = meta;
     *ret_pointer = pointer;
     return BF_OK;

@@ -21,6 +21,7 @@ struct check {
     struct store_pointer pointer;
     uint64_t next_seq;                          /* of the journal; 0: any */
     uint32_t chunks;                            /* of the current generation */
+    struct store_history history;               /* chunks: not seen yet */
 };
 
 static void problem(struct check *c, const char *text)
@@ -47,6 +48,8 @@ static void check_order(struct check *c, enum store_table table, const MDB_val *
     }
     if (table == TABLE_CHECKPOINT && key->mv_size == 8 && store_get_be32(key->mv_data) == c->pointer.generation)
         c->chunks++;
+    for (size_t i = 0; table == TABLE_CHECKPOINT && key->mv_size == 8 && i < c->history.n; i++)
+        c->history.at[i].chunks -= store_get_be32(key->mv_data) == c->history.at[i].generation;
 }
 
 static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_table table)
@@ -94,7 +97,8 @@ static void check_tables(struct check *c, MDB_txn *txn)
     struct store_meta meta;
     MDB_dbi dbi[TABLE_COUNT];
     char text[160];
-    if (store_open_tables(txn, false, dbi, &err) != BF_OK || store_read_meta(txn, dbi, &meta, &c->pointer, &err) != BF_OK) {
+    if (store_open_tables(txn, false, dbi, &err) != BF_OK || store_read_meta(txn, dbi, &meta, &c->pointer, &err) != BF_OK ||
+        store_read_history(txn, dbi, &c->history, &err) != BF_OK) {
         problem(c, err.text);
         return;
     }
@@ -106,6 +110,11 @@ static void check_tables(struct check *c, MDB_txn *txn)
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
         problem(c, text);
     }
+    for (size_t i = 0; i < c->history.n; i++)
+        if (c->history.at[i].chunks) {
+            snprintf(text, sizeof text, "store: older checkpoint %u does not have its chunks: replay cannot begin there", c->history.at[i].generation);
+            problem(c, text);
+        }
 }
 
 static bool cut_short(MDB_env *env, const char *path)

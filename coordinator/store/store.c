@@ -72,7 +72,8 @@ int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_v
         return rc;
     uint32_t head[2] = {STORE_MAGIC, store_checksum(table, key, p, n)};
     memcpy(value.mv_data, head, sizeof head);
-    memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
+    if (n > 0)                                   /* an empty list has no bytes to point to */
+        memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
     return 0;
 }
 
@@ -97,6 +98,7 @@ static int put_pointer(struct store *s, MDB_txn *txn, const struct store_pointer
     bf_buf_put_u32(&b, p->generation);
     bf_buf_put_u32(&b, p->chunks);
     bf_buf_put_u64(&b, p->seq);
+    bf_buf_put_u64(&b, p->bytes);
     int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
     bf_buf_free(&b);
     return rc;
@@ -161,6 +163,9 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
     if (result == BF_OK)
+        result = store_find_history(s, txn, err);
+    s->chunks_old = true;
+    if (result == BF_OK)
         result = store_find_audit(s, txn, err);
     if (result != BF_OK) {
         mdb_txn_abort(txn);
@@ -188,7 +193,7 @@ static enum bf_rc check_length(struct store *s, const char *path, struct bf_erro
 }
 
 /* LMDB met a page that cannot be: nothing in memory is to be trusted, and the process ends with a sentence that helps. */
-static void page_damaged(MDB_env *env, const char *text)
+void store_page_damaged(MDB_env *env, const char *text)
 {
     (void)env;
     (void)text;
@@ -202,7 +207,7 @@ static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct 
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     int rc = mdb_env_create(&s->env);
     if (!rc)
-        rc = mdb_env_set_assert(s->env, page_damaged);
+        rc = mdb_env_set_assert(s->env, store_page_damaged);
     if (!rc)
         rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
     if (!rc)
@@ -289,6 +294,7 @@ static struct store_options options_in_force(const struct store_options *o)
         ret.journal_bytes = share;
     if (ret.details_bytes > share)
         ret.details_bytes = share;
+    ret.history_bytes = ret.journal_bytes < share / 2 ? ret.journal_bytes : share / 2;
     ret.audit_bytes = o->audit_bytes ? o->audit_bytes : DEFAULT_AUDIT_BYTES;
     ret.audit_keep_us = o->audit_keep_us ? o->audit_keep_us : DEFAULT_AUDIT_KEEP_US;
     ret.audit_most = share * SHARE / AUDIT_SHARE;
@@ -434,6 +440,19 @@ static int put_chunks(struct store *s, MDB_txn *txn, const struct store_write *w
     return 0;
 }
 
+/* A checkpoint is whole: it is the current one, and the one before it is history. */
+static int flip(struct store *next, MDB_txn *txn)
+{
+    uint64_t first_seq;
+    int rc = store_first_seq(next, txn, &first_seq);
+    if (!rc)
+        rc = put_pointer(next, txn, &next->pointer);
+    if (rc)
+        return rc;
+    store_history_prune(next, first_seq);
+    return store_put_history(next, txn, &next->history);
+}
+
 static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w, struct store *next)
 {
     size_t deleted = 0;
@@ -447,7 +466,7 @@ static int write_all(struct store *s, MDB_txn *txn, const struct store_write *w,
     if (!rc && w->turn_bytes && w->n_audit)
         rc = store_put_audit(next, txn, w);
     if (!rc && w->checkpoint_end)
-        rc = put_pointer(s, txn, &next->pointer);
+        rc = flip(next, txn);
     return rc ? rc : store_trim(next, txn, &deleted);
 }
 
@@ -460,11 +479,18 @@ static struct store after(const struct store *s, const struct store_write *w)
     if (w->checkpoint_begin) {
         next.writing = next.top_generation = s->top_generation + 1;
         next.writing_chunks = 0;
+        next.writing_bytes = 0;
+        next.chunks_old = true;
         next.writing_seq = w->checkpoint_seq;
     }
     next.writing_chunks += (uint32_t)w->n_chunks;
+    for (size_t i = 0; i < w->n_chunks; i++)
+        next.writing_bytes += w->chunks[i].n;
     if (w->checkpoint_end) {
-        next.pointer = (struct store_pointer){.generation = next.writing, .chunks = next.writing_chunks, .seq = next.writing_seq};
+        store_history_add(&next, &s->pointer);
+        next.pointer = (struct store_pointer){.generation = next.writing, .chunks = next.writing_chunks, .seq = next.writing_seq,
+                                              .bytes = next.writing_bytes};
+        next.chunks_old = true;
         next.writing = 0;
     }
     return next;
@@ -472,6 +498,8 @@ static struct store after(const struct store *s, const struct store_write *w)
 
 enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_error *err)
 {
+    if (s->reading)
+        return bf_fail(err, BF_INTERNAL, "store: it was opened to read only");
     if (w->turn_bytes && w->seq != s->last_seq + 1)
         return bf_fail(err, BF_INTERNAL, "store: turn %llu after %llu", (unsigned long long)w->seq, (unsigned long long)s->last_seq);
     if ((w->n_chunks || w->checkpoint_end) && !s->writing && !w->checkpoint_begin)

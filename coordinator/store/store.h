@@ -5,6 +5,7 @@
  *
  * Checkpoint: chunks are written under a new generation, a few with each turn; the pointer {generation, as-of sequence} is flipped
  * with the last.  Journal before the pointer, when it is more than is kept, and older generations are deleted in bounded slices later.
+ * Older checkpoints are kept for replay, as long as the journal has the turn after them (history.c).
  * Details: what single attempts told, in a table of its own that recovery never reads.  At most STORE_DETAILS_ATTEMPTS of an instance
  * and details_bytes in all are kept; of the oldest backfills they go first.
  * Audit: the trail, in a table of its own (proto/audit.h), chained; what it lets go is bounded by size and age.
@@ -28,6 +29,8 @@ struct store_options {
     uint64_t reserve_bytes;                     /* low water: kept free on the disk and under max_bytes (default 64 MiB) */
     uint64_t journal_turns;                     /* kept before the checkpoint, for replay (default 100,000)… */
     uint64_t journal_bytes;                     /* …while the journal has no more than this (default 1 GiB) */
+    uint64_t history_bytes;                     /* of the checkpoints before the current one: derived, as many as journal_bytes, held to
+                                                   an eighth of max_bytes less reserve_bytes */
     uint64_t details_bytes;                     /* of the table of details (default 1 GiB).  Both are held to a quarter of max_bytes
                                                    less reserve_bytes */
     uint64_t audit_bytes;                       /* of the table of the audit (default 1 GiB), but nothing goes that is… */
@@ -48,6 +51,11 @@ struct store_meta {
 /* Open or create DIR (0700).  Takes an exclusive flock on DIR/lock (BF_CONFLICT naming the holder's pid when taken), refuses
  * network filesystems and newer formats by name. */
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
+/* Open one to read only, beside a coordinator that works on it or not: no lock is taken and nothing is written.  What is read is of the
+ * moment of each call, and each is one short read transaction; plans and checkpoints as of the opening. */
+enum bf_rc store_open_reading(const char *dir, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
+/* From now on: details and audit of moments after at_us are not seen; 0: all are. */
+void store_look_back(struct store *s, int64_t at_us);
 void store_close(struct store *s);              /* NULL is fine */
 const struct store_meta *store_meta(const struct store *s);
 
@@ -96,6 +104,12 @@ enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, stru
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 /* The turns from a sequence number on, or from the oldest that is kept.  A visitor that has had enough gives BF_LIMIT, and so does this. */
 enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+/* Checkpoints that are there, the oldest first; the last is the current one.  Gives how many. */
+#define STORE_CHECKPOINTS_MAX 65u
+struct store_checkpoint { uint32_t generation; uint64_t seq; };
+size_t store_checkpoints(const struct store *s, struct store_checkpoint ret[STORE_CHECKPOINTS_MAX]);
+/* Chunks of one of them. */
+enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 uint64_t store_last_seq(const struct store *s);
 uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
 

@@ -1,6 +1,6 @@
 /* The inside of the store, shared by its files.  lmdb.h is seen only here.
  *
- * Tables: meta ("meta", "pointer", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill,
+ * Tables: meta ("meta", "pointer", "history", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill,
  * step, index, attempt), audit (index), these two not in stores of the first versions; numbers are big-endian, so that the order of
  * keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
 #ifndef BF_STORE_STATE_H
@@ -19,8 +19,12 @@ extern const char *const store_table_names[TABLE_COUNT];
 #define STORE_NO_TABLE ((MDB_dbi)-1)            /* one that an old store does not have yet; only where tables are not made */
 #define STORE_MAGIC SEAL_MAGIC
 
-/* Which checkpoint is good; generation 0: none. */
-struct store_pointer { uint32_t generation, chunks; uint64_t seq; };
+/* Which checkpoint is good; generation 0: none.  bytes: of its chunks; 0 where an older version wrote it. */
+struct store_pointer { uint32_t generation, chunks; uint64_t seq, bytes; };
+
+/* Older ones that are kept for replay, ascending (history.c). */
+#define STORE_HISTORY_MAX (STORE_CHECKPOINTS_MAX - 1)
+struct store_history { struct store_pointer at[STORE_HISTORY_MAX]; size_t n; };
 
 struct store {
     MDB_env *env;
@@ -29,10 +33,14 @@ struct store {
     struct store_options options;
     struct store_meta meta;
     struct store_pointer pointer;
+    struct store_history history;
     uint32_t top_generation;                    /* highest ever written */
     uint32_t writing;                           /* generation of the checkpoint being written; 0: none */
     uint32_t writing_chunks;
-    uint64_t writing_seq;
+    uint64_t writing_seq, writing_bytes;
+    bool chunks_old;                            /* there may be chunks that neither the pointer nor the history names */
+    bool reading;                               /* store_open_reading(): nothing is ever written */
+    int64_t until_us;                           /* details and audit of later moments are not seen; 0: all are */
     uint64_t last_seq;                          /* of the journal; 0: empty */
     uint64_t reserved_bytes;                    /* of data.mdb, allocated ahead */
     bool low;
@@ -50,6 +58,8 @@ enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MD
                             struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_meta *ret_meta, struct store_pointer *ret_pointer,
                            struct bf_error *err) BF_MUST_CHECK;
+/* For mdb_env_set_assert(): says what to do, and aborts. */
+void store_page_damaged(MDB_env *env, const char *text);
 enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
 /* Open tables of an environment in a transaction; create makes what is missing, else a table of details or audit that is not there
  * is STORE_NO_TABLE. */
@@ -58,9 +68,19 @@ enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT]
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
 /* Of the pages of a table, as they are within the transaction. */
 uint64_t store_table_bytes(const struct store *s, MDB_txn *txn, enum store_table table);
+/* history.c: the list of meta, one that is not there is empty; of it, those that still are there. */
+enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_history *ret, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_find_history(struct store *s, MDB_txn *txn, struct bf_error *err) BF_MUST_CHECK;
+/* The list of the store as it will be after the commit: add what was the current one, and let go what is of no use or over the limits.
+ * first_seq: of the journal.  true: some went.  The others give LMDB's own code. */
+void store_history_add(struct store *s, const struct store_pointer *was);
+bool store_history_prune(struct store *s, uint64_t first_seq);
+bool store_history_has(const struct store_history *h, uint32_t generation);
+int store_put_history(struct store *s, MDB_txn *txn, const struct store_history *h);
+int store_first_seq(const struct store *s, MDB_txn *txn, uint64_t *ret);
 /* trim.c: delete a slice of old journal and old chunks, counted in *deleted.  s: the store as it will be after the commit.  Gives
  * LMDB's own code. */
-int store_trim(const struct store *s, MDB_txn *txn, size_t *deleted);
+int store_trim(struct store *s, MDB_txn *txn, size_t *deleted);
 /* details.c: write those of a turn, and delete what is over the limits.  Gives LMDB's own code. */
 int store_put_details(struct store *s, MDB_txn *txn, const struct store_write *w);
 /* Delete a slice of what is over the table's limit, after so many were written; counted in *deleted.  Gives LMDB's own code. */

@@ -1,4 +1,4 @@
-/* What goes again: old journal, chunks of old checkpoints, and details and audit over their limits.
+/* What goes again: old journal, chunks of checkpoints that are not kept (history.c), and details and audit over their limits.
  *
  * Every write deletes a bounded slice beside what it adds, so that what was old at one moment is gone some turns later and no turn
  * takes long.  The journal goes from its front, behind the checkpoint only, while it has more turns or more bytes than are kept: by
@@ -44,17 +44,54 @@ static bool turn_is_old(const struct store *s, MDB_txn *txn, const uint8_t *key)
                                      store_table_bytes(s, txn, TABLE_JOURNAL) > s->options.journal_bytes);
 }
 
-static bool chunk_is_old(const struct store *s, MDB_txn *txn, const uint8_t *key)
+static bool is_kept(const struct store *s, uint32_t generation)
 {
-    (void)txn;
-    uint32_t generation = store_get_be32(key);
-    return generation != s->pointer.generation && generation < s->top_generation;
+    return generation == s->pointer.generation || generation >= s->top_generation || store_history_has(&s->history, generation);
 }
 
-int store_trim(const struct store *s, MDB_txn *txn, size_t *deleted)
+/* Chunks of generations that are not kept; what is kept is stepped over.  With none left, no turn looks again until some are made old. */
+static int trim_chunks(struct store *s, MDB_txn *txn, size_t *deleted)
+{
+    MDB_cursor *cursor;
+    uint8_t from[8] = {0};
+    MDB_val key = {sizeof from, from}, value;
+    int rc = mdb_cursor_open(txn, s->dbi[TABLE_CHECKPOINT], &cursor), left = DELETES_PER_COMMIT;
+    if (rc)
+        return rc;
+    while (left > 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)) == 0 && key.mv_size == 8) {
+        uint32_t generation = store_get_be32(key.mv_data);
+        if (is_kept(s, generation)) {
+            store_put_be32(from, generation + 1);
+        } else {
+            if ((rc = mdb_cursor_del(cursor, 0)) != 0)
+                break;
+            left--;
+            ++*deleted;
+        }
+        key = (MDB_val){sizeof from, from};
+    }
+    mdb_cursor_close(cursor);
+    if (rc == MDB_NOTFOUND)
+        s->chunks_old = false;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* In a store that is low, what is kept for replay alone goes first. */
+static int give_up_history(struct store *s, MDB_txn *txn)
+{
+    if (!s->low || s->history.n == 0)
+        return 0;
+    store_history_prune(s, 0);
+    s->chunks_old = true;
+    return store_put_history(s, txn, &s->history);
+}
+
+int store_trim(struct store *s, MDB_txn *txn, size_t *deleted)
 {
     int rc = trim(s, txn, TABLE_JOURNAL, turn_is_old, deleted);
-    return rc ? rc : trim(s, txn, TABLE_CHECKPOINT, chunk_is_old, deleted);
+    if (!rc)
+        rc = give_up_history(s, txn);
+    return rc || !s->chunks_old ? rc : trim_chunks(s, txn, deleted);
 }
 
 enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err)
@@ -65,7 +102,7 @@ enum bf_rc store_tidy(struct store *s, bool *ret_more, struct bf_error *err)
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
     if (rc)
         return store_fail(err, rc, "tidying");
-    rc = store_trim(s, txn, &deleted);
+    rc = store_trim(&next, txn, &deleted);
     if (!rc)
         rc = store_trim_details(s, txn, 0, &deleted);
     if (!rc)

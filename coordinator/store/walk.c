@@ -71,16 +71,29 @@ enum bf_rc store_each_plan(struct store *s, store_visit *visit, void *arg, struc
     return walk(s, &k, visit, arg, err);
 }
 
-enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, struct bf_error *err)
+static enum bf_rc walk_chunks(struct store *s, const struct store_pointer *p, store_visit *visit, void *arg, struct bf_error *err)
 {
-    struct walk k = {.table = TABLE_CHECKPOINT, .from_bytes = 8, .generation = s->pointer.generation};
-    if (!s->pointer.generation)
-        return BF_OK;
+    struct walk k = {.table = TABLE_CHECKPOINT, .from_bytes = 8, .generation = p->generation};
     store_put_be32(k.from, k.generation);
     enum bf_rc rc = walk(s, &k, visit, arg, err);
-    if (rc == BF_OK && k.expect != s->pointer.chunks)
-        rc = bf_fail(err, BF_CORRUPT, "store: checkpoint %u has %llu chunks of %u", k.generation, (unsigned long long)k.expect, s->pointer.chunks);
+    if (rc == BF_OK && k.expect != p->chunks)
+        rc = bf_fail(err, BF_CORRUPT, "store: checkpoint %u has %llu chunks of %u", k.generation, (unsigned long long)k.expect, p->chunks);
     return rc;
+}
+
+enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, struct bf_error *err)
+{
+    return s->pointer.generation ? walk_chunks(s, &s->pointer, visit, arg, err) : BF_OK;
+}
+
+enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err)
+{
+    if (generation == s->pointer.generation)
+        return store_each_chunk(s, visit, arg, err);
+    for (size_t i = 0; i < s->history.n; i++)
+        if (s->history.at[i].generation == generation)
+            return walk_chunks(s, &s->history.at[i], visit, arg, err);
+    return bf_fail(err, BF_NOT_FOUND, "store: checkpoint %u is not kept", generation);
 }
 
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err)

@@ -18,9 +18,11 @@ SKIPPED = {"build", "tests", "bench", "docs", "examples", "deploy", "cmake", "da
 LAYERS = [
     (r"common/", "common"), (r"proto/", "proto"), (r"plan/", "plan"),
     (r"coordinator/store/seal\.[ch]$", "seal"),
-    (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|sim)/", None),
-    (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"), (r"coordinator/", "shell"),
-    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"), (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
+    (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|replay|sim)/", None),
+    (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"),
+    (r"coordinator/(views[a-z_]*|authority|config|config_show|details|fingerprint|keyring|remedies)\.[ch]$", "views"), (r"coordinator/", "shell"),
+    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
+    (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
 # What each layer may include of ours, itself apart.
@@ -38,14 +40,16 @@ BELOW = {
     "http": {"plan", "proto", "common"},
     "notify": {"plan", "proto", "common"},
     "turn": {"engine", "plan", "proto", "common"},
-    "sim": {"turn", "engine", "agentcore", "seal", "sqlrules", "plan", "proto", "common"},
-    "shell": {"turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
+    "replay": {"turn", "engine", "plan", "proto", "common"},
+    "views": {"turn", "engine", "store", "zap", "api", "logs", "plan", "proto", "common"},
+    "sim": {"replay", "turn", "engine", "agentcore", "seal", "sqlrules", "plan", "proto", "common"},
+    "shell": {"views", "turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
     "agentcore": {"proto", "common"},
     "agent": {"agentcore", "proto", "common"},
     "sqlrules": {"common"},
     "sql": {"sqlrules", "common"},
     "httpstep": {"common"},
-    "bfctl": {"store", "engine", "plan", "proto", "common"},
+    "bfctl": {"views", "replay", "turn", "store", "engine", "plan", "proto", "common"},
 }
 
 # Header pattern -> files that may include it.
@@ -62,7 +66,7 @@ LIBRARIES = [
     (r"common/log\.h", r"common/log\.c$|coordinator/([^/]*|(fleet|api|logs|http|notify)/[^/]*)$|agent/(?!core\.)[^/]*$|bfctl/"),
 ]
 
-PURE_LAYERS = {"plan", "engine", "turn", "agentcore", "seal", "sqlrules"}
+PURE_LAYERS = {"plan", "engine", "turn", "replay", "agentcore", "seal", "sqlrules"}
 # stdio.h is for snprintf; check_symbols sees to that.
 PURE_SYSTEM = {"assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
                "stdio.h", "stdlib.h", "string.h", "strings.h"}
@@ -150,6 +154,9 @@ SELF_TEST = [
     ("coordinator/turn.c", "<time.h>", False), ("coordinator/turn.c", '"common/clock.h"', False),
     ("coordinator/turn.c", '"coordinator/store/x.h"', False), ("coordinator/turn.c", '"coordinator/engine/x.h"', True),
     ("coordinator/sim/a.c", '"coordinator/turn.h"', True), ("coordinator/sim/a.c", '"coordinator/loop.h"', False),
+    ("coordinator/replay/a.c", '"coordinator/turn.h"', True), ("coordinator/replay/a.c", '"coordinator/store/x.h"', False),
+    ("coordinator/replay/a.c", "<time.h>", False), ("coordinator/views_x.c", '"coordinator/store/x.h"', True),
+    ("coordinator/views_x.c", '"coordinator/fleet/x.h"', False), ("bfctl/a.c", '"coordinator/views.h"', True), ("bfctl/a.c", '"coordinator/loop.h"', False),
     ("coordinator/zap/a.c", "<zmq.h>", True), ("coordinator/zap/a.c", '"common/log.h"', False),
     ("agent/a.c", '"a.h"', False), ("stray/a.c", "<stdio.h>", False),
 ]

@@ -1,0 +1,95 @@
+/* journal_tamper STORE [SEQ]: what one with the right to write the file could do to a journal: the agent of its first grant is another, and
+ * the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  For tests; the store is not
+ * in use. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/store/store_state.h"
+#include "proto/record.h"
+
+static void must(int rc, const char *what)
+{
+    if (!rc)
+        return;
+    fprintf(stderr, "journal_tamper: %s: %s\n", what, mdb_strerror(rc));
+    exit(1);
+}
+
+/* false: nothing was granted in this turn. */
+static bool change(const MDB_val *value, struct bf_buf *ret, uint64_t *ret_seq)
+{
+    struct turn t = {0};
+    struct bf_error err = {0};
+    bool changed = false;
+    if (turn_decode((const uint8_t *)value->mv_data + STORE_ENVELOPE_BYTES, value->mv_size - STORE_ENVELOPE_BYTES, &t, &err) != BF_OK) {
+        fprintf(stderr, "journal_tamper: %s\n", err.text);
+        exit(1);
+    }
+    for (size_t i = 0; i < t.n_records && !changed; i++)
+        if (t.records[i].kind == RECORD_GRANTED) {
+            t.records[i].agent++;
+            changed = true;
+        }
+    *ret_seq = t.seq;
+    if (changed)
+        turn_encode(&t, ret);
+    turn_done(&t);
+    return changed;
+}
+
+static void change_first_grant(struct store *s, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    struct bf_buf bytes = {0};
+    uint64_t seq = 0;
+    uint8_t name[8];
+    must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
+    do
+        must(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), "no turn granted anything");
+    while (!change(&value, &bytes, &seq));
+    mdb_cursor_close(cursor);
+    store_put_be64(name, seq);
+    key = (MDB_val){sizeof name, name};
+    must(store_put_value(s, txn, TABLE_JOURNAL, &key, bytes.data, bytes.len, 0), "put");
+    printf("%" PRIu64 "\n", seq);
+    bf_buf_free(&bytes);
+}
+
+static void trim_before(struct store *s, MDB_txn *txn, uint64_t seq)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
+    while (mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0 && store_get_be64(key.mv_data) < seq)
+        must(mdb_cursor_del(cursor, 0), "delete");
+    mdb_cursor_close(cursor);
+}
+
+int main(int argc, char **argv)
+{
+    struct bf_error err = {0};
+    struct store s = {0};
+    MDB_env *env;
+    MDB_txn *txn;
+    if (argc != 2 && argc != 3) {
+        fputs("usage: journal_tamper STORE [SEQ]\n", stderr);
+        return 2;
+    }
+    must(mdb_env_create(&env), "create");
+    must(mdb_env_set_maxdbs(env, TABLE_COUNT), "tables");
+    must(mdb_env_open(env, argv[1], 0, 0600), argv[1]);
+    must(mdb_txn_begin(env, NULL, 0, &txn), "begin");
+    if (store_open_tables(txn, false, s.dbi, &err) != BF_OK)
+        must(EINVAL, err.text);
+    if (argc == 3)
+        trim_before(&s, txn, strtoull(argv[2], NULL, 10));
+    else
+        change_first_grant(&s, txn);
+    must(mdb_txn_commit(txn), "commit");
+    mdb_env_close(env);
+    return 0;
+}
