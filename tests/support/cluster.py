@@ -47,7 +47,8 @@ def free_ports(n):
 class Cluster:
     """bfctl dev --dir DIR, up when the constructor returns."""
 
-    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None, agent=""):
+    def __init__(self, directory, agents=3, slots=None, allow_env=(), env=None, checkpoint=None, agent="",
+                 lease="{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}"):
         """agent: lines for the configuration of each agent."""
         self.dir = os.path.abspath(directory)
         self.env = dict(os.environ, **(env or {}))
@@ -65,7 +66,7 @@ class Cluster:
         for number in range(1, agents + 1):
             with open(os.path.join(self.dir, f"agent-{number}.conf"), "a", encoding="utf-8") as f:
                 f.write(agent)
-        self.configure("lease", "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}")
+        self.configure("lease", lease)
         if checkpoint:
             self.configure("checkpoint", checkpoint)
         command = [f"{BIN}/bfctl", "dev", "--dir", self.dir]

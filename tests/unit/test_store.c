@@ -136,7 +136,7 @@ Test(store, an_unfinished_checkpoint_leaves_no_trace_in_the_next)
     expect_walk(store_each_chunk, s, "0=A ");
     int problems = 0;
     store_close(s);
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     cr_assert_eq(problems, 0);
 }
 
@@ -154,7 +154,7 @@ Test(store, old_turns_are_trimmed_behind_the_checkpoint_only)
     expect_walk(store_each_turn, s, "41=t 42=u ");
     store_close(s);
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 Test(store, two_processes_cannot_share_it)
@@ -218,7 +218,7 @@ Test(store, a_flipped_byte_is_named)
     flip_text("text-to-be");
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_CORRUPT);
     cr_assert_eq(problems, 1);
     s = open_store(0);
     struct bf_buf b = {0};
@@ -318,7 +318,7 @@ Test(store, old_turns_are_trimmed_by_their_bytes_too)
     cr_expect_gt(room.used_bytes, 1u << 19, "more is gone than must");
     store_close(s);
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 /* Where the checkpoint is far behind, what recovery needs stays, however much it is. */
@@ -437,7 +437,7 @@ Test(store, details_are_walked_by_instance_and_attempt)
     int problems = 0;
     struct bf_error err = {0};
     store_close(s);
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 Test(store, a_walk_of_details_ends_in_time)
@@ -525,7 +525,7 @@ Test(store, a_check_gives_its_slot_of_a_reader_back)
     cr_assert_eq(mdb_env_open(env, dir, 0, 0600), 0);
     struct bf_error err = {0};
     int problems = 0, dead = -1;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     cr_assert_eq(mdb_reader_check(env, &dead), 0);
     cr_assert_eq(dead, 0);
     mdb_env_close(env);
@@ -540,7 +540,7 @@ Test(store, an_old_store_gets_the_table)
     drop_details_table();
     int problems = 0;
     struct bf_error err = {0};
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     s = open_store(0);
     expect_walk(store_each_turn, s, "1=one ");
     expect_details(s, (struct store_details_range){1, 0, 0, 1, true, 0}, 0, "", 1);
@@ -557,7 +557,7 @@ Test(store, damaged_details_are_named)
     flip_text("text-to-be");
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_CORRUPT);
     cr_assert_eq(problems, 1);
     s = open_store(0);                           /* recovery does not read them */
     struct told t = {0};

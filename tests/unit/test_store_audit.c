@@ -159,7 +159,7 @@ Test(store_audit, the_oldest_go_but_nothing_that_is_young)
         put_some(s, 8, 1000, 6000);
     store_close(s);
     struct bf_error err = {0};
-    cr_expect_eq(store_fsck(dir, told, &(struct bf_buf){0}, &err), BF_OK, "%s", err.text);
+    cr_expect_eq(store_fsck(dir, NULL, told, &(struct bf_buf){0}, &err), BF_OK, "%s", err.text);
     s = open_keeping(1 << 20, 1000, 256 << 20);
     struct store_audit_ends ends;
     store_audit_ends(s, &ends);
@@ -206,7 +206,7 @@ Test(store_audit, an_old_store_gets_the_table)
     cr_assert_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
     cr_expect_eq(verify(0, 0), 0u);
-    cr_expect_eq(store_fsck(dir, told, &(struct bf_buf){0}, &err), BF_OK, "%s", err.text);
+    cr_expect_eq(store_fsck(dir, NULL, told, &(struct bf_buf){0}, &err), BF_OK, "%s", err.text);
     s = open_store();
     put_some(s, 2, 10, 1);
     store_close(s);
