@@ -70,22 +70,6 @@ static enum bf_rc load_turn(void *arg, uint64_t key, const uint8_t *hash, const 
     return turns_load_turn(((struct service *)arg)->turns, p, n, err);
 }
 
-/* A page that no check saw leads LMDB out of its map: the end is the same, but the sentence helps. */
-static void page_is_damaged(int sig)
-{
-    static const char sentence[] = "bfcoordinator: a page of the store is damaged: run `bfctl fsck` on it and restore a backup\n";
-    (void)sig;
-    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
-    _exit(1);
-}
-
-static void guard_recovery(bool on)
-{
-    const struct sigaction action = {.sa_handler = on ? page_is_damaged : SIG_DFL};
-    sigaction(SIGSEGV, &action, NULL);
-    sigaction(SIGBUS, &action, NULL);
-}
-
 static enum bf_rc recover(struct service *s, struct bf_error *err)
 {
     enum bf_rc rc = store_each_plan(s->store, load_plan, s, err);
@@ -133,10 +117,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         turns_set_restored(s->turns, &(struct turn_restored){.by = restored->by, .reason = restored->reason, .told = restored->told});
     turns_set_audit_head(s->turns, &audit.head);
     s->cache = views_cache_new();
-    guard_recovery(true);
-    rc = recover(s, err);
-    guard_recovery(false);
-    return rc;
+    return recover(s, err);
 }
 
 /* ---- sockets ---- */
@@ -226,8 +207,10 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
     s.keys = keyring_new();
     keyring_configure(s.keys, &s.config.keys);
     bf_supervisor_status(s.supervisor, "recovering from the store");
+    store_guard_reads(true);
     if (rc == BF_OK)
         rc = open_state(&s, err);
+    store_guard_reads(false);
     if (rc == BF_OK)
         rc = open_sockets(&s, secret, err);
     explicit_bzero(secret, sizeof secret);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,6 +167,22 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     }
     rc = mdb_txn_commit(txn);
     return rc ? store_fail(err, rc, "opening") : BF_OK;
+}
+
+/* A page that no check saw leads LMDB out of its map. */
+static void read_failed(int sig)
+{
+    static const char sentence[] = "store: a page of data.mdb is damaged: run `bfctl fsck` on the store and restore a backup\n";
+    (void)sig;
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    _exit(1);
+}
+
+void store_guard_reads(bool on)
+{
+    const struct sigaction action = {.sa_handler = on ? read_failed : SIG_DFL};
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
 }
 
 /* LMDB met a page that cannot be: nothing in memory is to be trusted, and the process ends with a sentence that helps. */

@@ -106,6 +106,8 @@ enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, stru
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 /* The turns from a sequence number on, or from the oldest that is kept.  A visitor that has had enough gives BF_LIMIT, and so does this. */
 enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+/* While on, a read that a damaged page leads out of the file ends the process with a sentence and status 1.  For the time of recovery. */
+void store_guard_reads(bool on);
 uint64_t store_last_seq(const struct store *s);
 uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
 

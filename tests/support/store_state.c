@@ -2,6 +2,8 @@
  * store_state STORE format N     write into its meta that it is of format N
  * store_state STORE old          make it one of format 1 as the first programs wrote it: without details and audit
  *
+ * store_state STORE values       a hash over every key and value of every table, as LMDB reads them
+ *
  * For tests; the store is not in use. */
 #include <sodium.h>
 #include <stdio.h>
@@ -53,6 +55,7 @@ static int show(const char *dir)
     char cluster[33], state[65], plans[65];
     uint8_t hash[32];
     const struct store_options o = {.create = false};
+    store_guard_reads(true);
     if (store_open(dir, &o, &s, &err) != BF_OK)
         return fail(&err);
     const struct store_meta *meta = store_meta(s);
@@ -115,14 +118,55 @@ static int change(const char *dir, const char *what, uint32_t format)
     return 0;
 }
 
+static void hash_table(MDB_txn *txn, MDB_dbi dbi, enum store_table table)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc;
+    must(mdb_cursor_open(txn, dbi, &cursor), "cursor");
+    crypto_generichash_update(&values, (const uint8_t *)store_table_names[table], strlen(store_table_names[table]));
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        crypto_generichash_update(&values, (const uint8_t *)&key.mv_size, sizeof key.mv_size);
+        crypto_generichash_update(&values, key.mv_data, key.mv_size);
+        crypto_generichash_update(&values, (const uint8_t *)&value.mv_size, sizeof value.mv_size);
+        crypto_generichash_update(&values, value.mv_data, value.mv_size);
+    }
+    must(rc == MDB_NOTFOUND ? 0 : rc, "read");
+    mdb_cursor_close(cursor);
+}
+
+static int show_values(const char *dir)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi[TABLE_COUNT];
+    struct bf_error err = {0};
+    uint8_t hash[32];
+    char hex[65];
+    must(store_open_reader(dir, &env), "open");
+    must(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), "open");
+    if (store_open_tables(txn, false, dbi, &err) != BF_OK)
+        return fail(&err);
+    crypto_generichash_init(&values, NULL, 0, sizeof hash);
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (dbi[i] != STORE_NO_TABLE)
+            hash_table(txn, dbi[i], (enum store_table)i);
+    crypto_generichash_final(&values, hash, sizeof hash);
+    bf_hex(hash, sizeof hash, hex);
+    puts(hex);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[2], "values") == 0)
+        return show_values(argv[1]);
     if (argc == 2)
         return show(argv[1]);
     if (argc == 3 && strcmp(argv[2], "old") == 0)
         return change(argv[1], "old", 1);
     if (argc == 4 && strcmp(argv[2], "format") == 0)
         return change(argv[1], "format", (uint32_t)strtoul(argv[3], NULL, 10));
-    fputs("usage: store_state STORE [format N | old]\n", stderr);
+    fputs("usage: store_state STORE [format N | old | values]\n", stderr);
     return 2;
 }
