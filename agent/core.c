@@ -546,8 +546,9 @@ static void start_attempt(struct agent_core *c, const struct assignment *from, i
 /* So that a coordinator whose store is an old copy learns of it. */
 static void note_token(struct agent_core *c, const struct assignment *from)
 {
-    if (strcmp(c->seen_cluster, from->cluster) != 0) {
-        snprintf(c->seen_cluster, sizeof c->seen_cluster, "%s", from->cluster);
+    const char *cluster = from->cluster ? from->cluster : "";
+    if (strcmp(c->seen_cluster, cluster) != 0) {
+        snprintf(c->seen_cluster, sizeof c->seen_cluster, "%s", cluster);
         c->seen = 0;
     }
     if (from->ref.token > c->seen)

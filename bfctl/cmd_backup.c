@@ -100,10 +100,10 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_backup = {
     .usage = "backup STORE DEST [--logs DIR] [-o text|json]",
-    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one moment, which is\n"
-             "checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it holds.\n"
+    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one moment,\n"
+             "which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it holds.\n"
              "Run it on the coordinator's host, as its user.  While it copies, the store grows by what is written to it.",
-    .examples = "  bfctl backup /var/lib/bf/store /backup/bf-$(date +%F)\n"
+    .examples = "  bfctl backup /var/lib/bf/store /backup/bf-2026-11-27\n"
                 "  bfctl backup /var/lib/bf/store /backup/bf-full --logs /var/lib/bf/logs",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 2, .max_words = 2, .run = run};

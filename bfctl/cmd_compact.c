@@ -77,6 +77,6 @@ const struct ctl_command cmd_compact = {
     .usage = "compact STORE",
     .about = "STORE is the store of a coordinator that does not run.  Its file is copied without free pages, the copy is checked, and takes its\n"
              "place in one step; room for the copy is needed on the same disk.  Nothing is lost when it is interrupted.",
-    .examples = "  systemctl stop bfcoordinator\n  bfctl compact /var/lib/bf/store\n  systemctl start bfcoordinator",
+    .examples = "  bfctl compact /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 1, .max_words = 1, .run = run};

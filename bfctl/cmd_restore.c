@@ -23,8 +23,10 @@
 struct values { struct ctl_common common; const char *epoch, *lease, *logs; };
 
 static const struct bf_option options[] = {
-    {"epoch", 0, BF_OPT_STRING, offsetof(struct values, epoch), "N", "the epoch to go on from: higher than any that this cluster had (default: one more than is known)"},
-    {"lease", 0, BF_OPT_STRING, offsetof(struct values, lease), "TIME", "the longest lease.coordinator since the backup, if it was raised since"},
+    {"epoch", 0, BF_OPT_STRING, offsetof(struct values, epoch), "N",
+     "the epoch to go on from: higher than any that this cluster had (default: one more than is known)"},
+    {"lease", 0, BF_OPT_STRING, offsetof(struct values, lease), "TIME",
+     "the longest lease.coordinator since the backup, if it was raised since"},
     {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "DIR", "put the backup's logs into this folder, the new log_dir"},
     CTL_OPTION_REASON(struct values), CTL_OPTION_HELP(struct values)};
 
@@ -41,8 +43,8 @@ static enum bf_rc choose_epoch(const char *backup, const struct values *v, uint3
     if (v->epoch && !bf_parse_int(v->epoch, 1, EPOCH_MAX, &asked))
         return bf_fail(err, BF_USAGE, "--epoch %s is no number from 1 to %d", v->epoch, EPOCH_MAX);
     if (asked <= known || asked > EPOCH_MAX)
-        return bf_fail(err, BF_INVALID, "the backup is of epoch %" PRIu32 ", and was restored to %" PRIu32 " already: the epoch must be higher, and at most %d",
-                       of_backup, noted, EPOCH_MAX);
+        return bf_fail(err, BF_INVALID, "the backup is of epoch %" PRIu32 ", and was restored to %" PRIu32
+                       " already: the epoch must be higher, and at most %d", of_backup, noted, EPOCH_MAX);
     *ret = (uint32_t)asked;
     return BF_OK;
 }
@@ -92,8 +94,8 @@ static enum bf_rc put_store(const char *backup, const char *store, const struct 
     if (rc == BF_OK)
         rc = store_raise(to, r, lease_ms, err);
     if (rc == BF_OK && backup_note_restored(backup, r->epoch, store, &note) != BF_OK)
-        ctl_note("%s; remember that it was restored to epoch %" PRIu32 ": the next restore needs --epoch %" PRIu32 " or more", note.text, r->epoch,
-                 r->epoch + 1);
+        ctl_note("%s; remember that it was restored to epoch %" PRIu32 ": the next restore needs --epoch %" PRIu32 " or more",
+                 note.text, r->epoch, r->epoch + 1);
     if (rc == BF_OK)
         rc = store_swap(store, to, err);
     return rc == BF_OK ? store_fsck(store, describe_value, told, NULL, err) : rc;
@@ -164,7 +166,6 @@ const struct ctl_command cmd_restore = {
     .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that is in use.\n"
              "The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the coordinator records\n"
              "the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another host.",
-    .examples = "  mv /var/lib/bf/store /var/lib/bf/store.broken\n"
-                "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'",
+    .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 2, .max_words = 2, .run = run};

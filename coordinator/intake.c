@@ -82,7 +82,8 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     struct input *in = input_add(t, INPUT_HELLO, key);
     in->incarnation = msg->incarnation;
     in->hello = hello_copy(&t->arena, &msg->hello);
-    if (strcmp(msg->hello.seen_cluster, t->settings.cluster ? t->settings.cluster : "") != 0)
+    const char *cluster = msg->hello.seen_cluster ? msg->hello.seen_cluster : "";
+    if (strcmp(cluster, t->settings.cluster ? t->settings.cluster : "") != 0)
         in->hello.seen = 0;                      /* tokens of another cluster say nothing of this one's */
 }
 
