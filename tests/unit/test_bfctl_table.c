@@ -181,14 +181,14 @@ static const char *offered(const char *line)
 Test(bfctl_table, completion)
 {
     static const struct { const char *line, *offered; } rows[] = {
-        {"back", "backfill"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"}, {"steps bf-2 ", "load sum"},
+        {"back", "backfill backup"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"}, {"steps bf-2 ", "load sum"},
         {"steps bf-2 load s", "sum"}, {"get steps @latest lo", "load"}, {"steps bf-2 --output ", "table wide json yaml name"},
         {"steps bf-2 --output = j", "json"}, {"steps bf-2 --output =", "table wide json yaml name"}, {"steps bf-2 --output=ya", "--output=yaml"},
         {"steps -o wi", "wide"}, {"steps --wat", "--watch"}, {"steps bf-2 --state fa", "failed"}, {"checks bf-2 --status w", "warned"},
         {"agent drain ", "agent-1"}, {"agents ", "agent-1"}, {"pools ", "wh"}, {"describe ", "backfill step agent pool"}, {"describe agent ", "agent-1"},
         {"describe step bf-2 ", "load sum"}, {"describe pool ", "wh"}, {"backfill describe ", "bf-2 bf-1"}, {"plan history ", "orders"},
         {"plan validate ", ":files"}, {"plan show ", ":files bf-2 bf-1 @latest"}, {"priority bf-2 ", "critical high normal low"},
-        {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "completion"}, {"help plan va", "validate"},
+        {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "compact completion"}, {"help plan va", "validate"},
         {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""}, {"plan graph x -o d", "dot"}, {"backfill create p --order f", "forward"},
         {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};
     for (size_t i = 0; i < LEN(rows); i++)
