@@ -31,6 +31,7 @@
 #define LEASE_UNKNOWN_MS 60000               /* for back-off before the first WELCOME */
 #define SILENT_HEARTBEATS 3
 #define RECONCILE_HEARTBEATS 5               /* every so often a HELLO goes in place of a heartbeat */
+#define SEEN_CLUSTER_MAX 65
 #define NEVER INT64_MAX
 #define PLANTED_LEASE_MS (365ll * 24 * 3600 * 1000)
 
@@ -68,6 +69,8 @@ struct agent_core {
     int64_t heartbeat_at_ms, heard_ms;
     uint64_t unanswered;                     /* nonces sent since the coordinator last said anything to one */
     uint64_t heartbeats;                     /* sent, in all */
+    uint64_t seen;                           /* the newest token of a dispatch… */
+    char seen_cluster[SEEN_CLUSTER_MAX];     /* …by this cluster */
     BF_VEC_TYPE(struct attempt *) attempts;  /* held; index by attempt id in by_id */
     struct bf_map by_id;
     BF_VEC_TYPE(struct ended) recent;        /* acknowledged, oldest first from recent_head on */
@@ -304,6 +307,8 @@ static void send_hello(struct agent_core *c, int64_t now_ms)
     m->hello = c->settings.hello;
     m->hello.held = bf_arena_alloc(&c->scratch, (c->attempts.n + 1) * sizeof *m->hello.held);
     m->hello.n_held = c->attempts.n;
+    m->hello.seen = c->seen;
+    m->hello.seen_cluster = c->seen_cluster;
     for (size_t i = 0; i < c->attempts.n; i++)
         m->hello.held[i] = c->attempts.at[i]->ref;
     int64_t most = (c->lease_ms > 0 ? c->lease_ms : LEASE_UNKNOWN_MS) / 6;
@@ -538,6 +543,18 @@ static void start_attempt(struct agent_core *c, const struct assignment *from, i
     act_on(c, ACTION_SPAWN, a);
 }
 
+/* So that a coordinator whose store is an old copy learns of it. */
+static void note_token(struct agent_core *c, const struct assignment *from)
+{
+    const char *cluster = from->cluster ? from->cluster : "";
+    if (strcmp(c->seen_cluster, cluster) != 0) {
+        snprintf(c->seen_cluster, sizeof c->seen_cluster, "%s", cluster);
+        c->seen = 0;
+    }
+    if (from->ref.token > c->seen)
+        c->seen = from->ref.token;
+}
+
 static void on_dispatch(struct agent_core *c, const struct agent_msg *m, int64_t at_us, int64_t now_ms)
 {
     bool reckless = BF_PLANTED("agent_ignores_lease");
@@ -546,6 +563,7 @@ static void on_dispatch(struct agent_core *c, const struct agent_msg *m, int64_t
     bool expired = !reckless && nonce_deadline_ms(c, m->nonce) <= now_ms;
     for (size_t i = 0; i < m->n_assignments; i++) {
         const struct assignment *from = &m->assignments[i];
+        note_token(c, from);
         struct attempt *held = find_attempt(c, from->ref.attempt);
         if (held && held->state == ATTEMPT_ENDED && held->ref.token == from->ref.token)
             send_report(c, held, now_ms);    /* it seems that the coordinator did not hear */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "bfctl/backup_dir.h"
 #include "bfctl/commands.h"
 #include "bfctl/render.h"
 #include "common/rc.h"
@@ -26,7 +27,7 @@ static int run(struct ctl_call *call)
         bf_fail_errno(&call->err, BF_IO, errno ? errno : ENOTDIR, "%s is no store", dir);
         return ctl_failed(&call->err);
     }
-    if (store_fsck(dir, told, &n, &call->err) != BF_OK) {
+    if (store_fsck(dir, describe_value, told, &n, &call->err) != BF_OK) {
         ctl_failed(&call->err);
         return bf_rc_exit(BF_FAILED);
     }
@@ -38,7 +39,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_fsck = {
     .usage = "fsck DIR",
-    .about = "DIR is a coordinator's store.  Every value is read: checksum, version, sequence.  The coordinator may run meanwhile.\n"
+    .about = "DIR is a coordinator's store.  Every page and every value is read: places of pages, checksum, version, sequence.  The coordinator may run\n"
+             "meanwhile.\n"
              "Exit status 0 when it is clean, 1 with each problem named when it is not.",
     .examples = "  bfctl fsck /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),

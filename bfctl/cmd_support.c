@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bfctl/backup_dir.h"
 #include "bfctl/commands.h"
 #include "bfctl/config_document.h"
 #include "bfctl/failures.h"
@@ -240,7 +241,7 @@ static void add_fsck(struct collecting *c, const char *dir)
     } else if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
         support_leave_out(&c->bundle, "fsck.txt", "what --store names is no folder");
     } else {
-        enum bf_rc rc = store_fsck(dir, told_problem, &text, &err);
+        enum bf_rc rc = store_fsck(dir, describe_value, told_problem, &text, &err);
         if (rc != BF_OK)
             bf_buf_printf(&text, "%s\n", err.text);
         add_text(c, "fsck.txt", "what bfctl fsck says about the store", text.len ? bf_buf_cstr(&text) : "clean\n");

@@ -12,6 +12,6 @@ extern const struct ctl_command cmd_init, cmd_dev, cmd_plan_validate, cmd_plan_s
     cmd_checks, cmd_failures, cmd_warehouse_test, cmd_warehouse_init,
     cmd_audit, cmd_audit_verify, cmd_audit_export, cmd_config_show, cmd_support,
     cmd_status, cmd_get_kind, cmd_describe, cmd_completion, cmd_complete, cmd_manual,
-    cmd_fsck, cmd_replay, cmd_import_wfformat, cmd_version, cmd_help;
+    cmd_fsck, cmd_replay, cmd_backup, cmd_restore, cmd_compact, cmd_import_wfformat, cmd_version, cmd_help;
 
 #endif

@@ -52,6 +52,9 @@ static const struct ctl_entry entries[] = {
     {"import wfformat", "make a plan from a WfCommons workflow", &cmd_import_wfformat},
     {"fsck", "check a store for damage", &cmd_fsck},
     {"replay", "what a store tells of other moments", &cmd_replay},
+    {"backup", "a verified copy of a store, while it is in use", &cmd_backup},
+    {"restore", "make a backup the store of a coordinator", &cmd_restore},
+    {"compact", "a smaller file for a store that is not in use", &cmd_compact},
     {"config show", "settings, their values and where they come from", &cmd_config_show},
     {"support", "one file with what somebody needs who was not there", &cmd_support},
     {"version", "version of bfctl, and of the coordinator", &cmd_version},
@@ -66,7 +69,6 @@ static const struct ctl_entry entries[] = {
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
     {"approve", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0},
     {"generations", 0, 0}, {"handover", 0, 0},
-    {"backup", 0, 0}, {"restore", 0, 0},
 };
 
 /* Nouns and verbs the other way around, and kinds as kubectl names them. */

@@ -45,6 +45,7 @@ static struct agent_hello hello_copy(struct bf_arena *arena, const struct agent_
         copy.labels[i].name = bf_arena_strdup(arena, hello->labels[i].name);
         copy.labels[i].value = bf_arena_strdup(arena, hello->labels[i].value);
     }
+    copy.seen_cluster = "";
     copy.held = bf_arena_memdup(arena, hello->held, hello->n_held * sizeof *copy.held);
     return copy;
 }
@@ -81,6 +82,9 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     struct input *in = input_add(t, INPUT_HELLO, key);
     in->incarnation = msg->incarnation;
     in->hello = hello_copy(&t->arena, &msg->hello);
+    const char *cluster = msg->hello.seen_cluster ? msg->hello.seen_cluster : "";
+    if (strcmp(cluster, t->settings.cluster ? t->settings.cluster : "") != 0)
+        in->hello.seen = 0;                      /* tokens of another cluster say nothing of this one's */
 }
 
 /* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at

@@ -92,6 +92,9 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc != BF_OK)
         return rc;
     const struct lease_settings lease = coordinator_config_lease(&s->config);
+    if (store_was_format(s->store) != STORE_FORMAT)
+        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"", store_was_format(s->store),
+                STORE_FORMAT);
     rc = store_keep_lease(s->store, lease.coordinator_ms, err);
     if (rc != BF_OK)
         return rc;
@@ -109,6 +112,9 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     s->turns = turns_new(&settings, &ports, meta->epoch);
     struct store_audit_ends audit;
     store_audit_ends(s->store, &audit);
+    const struct store_restored *restored = store_restored(s->store);
+    if (restored->epoch == meta->epoch)
+        turns_set_restored(s->turns, &(struct turn_restored){.by = restored->by, .reason = restored->reason, .told = restored->told});
     turns_set_audit_head(s->turns, &audit.head);
     s->cache = views_cache_new();
     return recover(s, err);
@@ -201,8 +207,10 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
     s.keys = keyring_new();
     keyring_configure(s.keys, &s.config.keys);
     bf_supervisor_status(s.supervisor, "recovering from the store");
+    store_guard_reads(true);
     if (rc == BF_OK)
         rc = open_state(&s, err);
+    store_guard_reads(false);
     if (rc == BF_OK)
         rc = open_sockets(&s, secret, err);
     explicit_bzero(secret, sizeof secret);

@@ -23,6 +23,11 @@ void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes)
     t->settings.checkpoint_bytes = bytes;
 }
 
+void turns_set_restored(struct turns *t, const struct turn_restored *r)
+{
+    t->restored = *r;
+}
+
 struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *ports, uint32_t epoch)
 {
     struct turns *t = bf_xcalloc(1, sizeof *t);

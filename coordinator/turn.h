@@ -81,6 +81,10 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
 void turns_free(struct turns *t);
 /* Where the trail goes on, before anything else; a new one begins for the cluster. */
 void turns_set_audit_head(struct turns *t, const struct audit_head *head);
+/* The store was restored from a backup to a higher epoch than its journal knows: who did so, why, and what of, for the record.  Before
+ * recovery; texts are borrowed. */
+struct turn_restored { const char *by, *reason, *told; };
+void turns_set_restored(struct turns *t, const struct turn_restored *r);
 /* From the next turn on: when a checkpoint begins.  Both more than 0. */
 void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes);
 

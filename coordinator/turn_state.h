@@ -21,6 +21,7 @@ struct turns {
     struct engine *engine;
     struct lease_table *leases;
     uint32_t epoch;                              /* of the store */
+    struct turn_restored restored;               /* by NULL: not from a backup */
     uint64_t seq;                                /* last committed turn */
     int64_t engine_base_ms, boot_base_ms;        /* engine time at boot_base_ms */
     bool low;

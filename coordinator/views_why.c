@@ -133,6 +133,16 @@ static void tell_backoff(const struct view_source *v, const struct blocker *k, s
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
 
+static void tell_restored(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
+{
+    char left[64] = "a moment";
+    if (k->clears_at_ms > v->engine_ms)
+        bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
+    t->kind = "restored";
+    snprintf(t->detail, sizeof t->detail, "the store was restored from a backup: nothing starts for %s, until what ran before is surely dead", left);
+    snprintf(t->remedy, sizeof t->remedy, "wait");
+}
+
 /* " by admin at 2024-…: the reason", of whoever made it so; "" when that is not known. */
 static void by_whom(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, char ret[WHO_MAX])
 {
@@ -204,6 +214,12 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         t.kind = "low_water";
         snprintf(t.detail, sizeof t.detail, "the store is short of room: nothing new starts until there is more");
         snprintf(t.remedy, sizeof t.remedy, "make room on the coordinator's disk, or raise store_max and start it again");
+        break;
+    case BLOCKER_RESTORED: tell_restored(v, k, &t); break;
+    case BLOCKER_OUTDATED:
+        t.kind = "old_store";
+        snprintf(t.detail, sizeof t.detail, "the coordinator's store is an old copy: an agent has seen newer tokens");
+        snprintf(t.remedy, sizeof t.remedy, "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
     case BLOCKER_QUEUE:
         snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);

@@ -57,6 +57,8 @@ struct agent_hello {
     enum agent_fence fence;
     bool separate_uid;                       /* steps run under another uid than the agent */
     struct attempt_ref *held; size_t n_held; /* running, or ended and not yet acknowledged */
+    uint64_t seen;                           /* the newest token that this process was ever given; 0: none */
+    const char *seen_cluster;                /* by this cluster */
 };
 
 enum report_kind { REPORT_STARTED = 1, REPORT_ENDED = 2 };

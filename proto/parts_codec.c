@@ -5,7 +5,7 @@
 
 #include "proto/agent.pb-c.h"
 
-enum { DBMS_MAX = 32, SQLSTATE_BYTES = 5, VERSION_MAX = 128, BOOT_ID_BYTES = 36, LABEL_VALUE_MAX = 256 };
+enum { DBMS_MAX = 32, SQLSTATE_BYTES = 5, VERSION_MAX = 128, BOOT_ID_BYTES = 36, LABEL_VALUE_MAX = 256, CLUSTER_MAX = 64 };
 
 /* zeros and "" */
 static const struct agent_report report_empty = {.outcome = {.sqlstate = "", .dbms = "", .text = "", .details = ""}};
@@ -114,7 +114,7 @@ struct attempt_ref *refs_from_pb(struct wire_in *in, const char *what, const uin
 
 /* ---- hello ---- */
 
-const struct agent_hello hello_empty = {.name = "", .version = "", .boot_id = ""};
+const struct agent_hello hello_empty = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""};
 
 void hello_to_pb(const struct agent_hello *h, struct Pb__Hello *pb, struct bf_arena *tmp)
 {
@@ -126,6 +126,8 @@ void hello_to_pb(const struct agent_hello *h, struct Pb__Hello *pb, struct bf_ar
     WIRE_SET(pb, slots, h->slots);
     WIRE_SET(pb, fence, (uint32_t)h->fence);
     WIRE_SET(pb, separate_uid, h->separate_uid);
+    WIRE_SET(pb, seen, h->seen);
+    WIRE_SET_BYTES(pb, seen_cluster, wire_from_str(h->seen_cluster));
     pb->held = refs_to_pb(h->held, h->n_held, &pb->n_held);
     if (!h->n_labels)
         return;
@@ -158,6 +160,8 @@ void hello_from_pb(struct wire_in *in, const struct Pb__Hello *pb, struct agent_
     ret->fence = wire_enum(in, "kind of fence", pb->fence, FENCE_WEAK, FENCE_CGROUP_V2);
     ret->separate_uid = pb->separate_uid;
     ret->held = refs_from_pb(in, "held attempts", pb->held, pb->n_held, AGENT_HELD_MAX, &ret->n_held);
+    ret->seen = pb->seen;
+    ret->seen_cluster = wire_str(in, "cluster", pb->seen_cluster, CLUSTER_MAX);
     ret->n_labels = wire_count(in, "labels", pb->n_labels, AGENT_LABELS_MAX);
     if (!ret->n_labels)
         return;

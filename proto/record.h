@@ -38,7 +38,8 @@ enum input_kind {
     INPUT_LOW = 9,         /* low: the store is short of room: no creates, no grants */
     INPUT_POOL = 7,        /* pool_name, pool_slots: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
-    INPUT_SERVICE = 11     /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
 };
 
 /* What goes into the audit as it stands.  before, after: small JSON objects, or "". */
@@ -57,8 +58,9 @@ struct input {
                                                 selectors, priority, state, downstream, keep_running */
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
+    int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
     bool low;
-    struct input_told told;                  /* DENIED, SERVICE */
+    struct input_told told;                  /* DENIED, SERVICE, RESTORED */
     /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
     struct key_entry *configured; size_t n_configured;
 };
@@ -67,7 +69,7 @@ struct input {
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
     RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
-                                     at_us; all instances waiting, run 1; queued until a state says that it runs */
+                                     at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
@@ -95,6 +97,8 @@ enum record_kind {
     RECORD_KEY_REVOKED = 26,      /* entry, as it was; actor: it may not any more, whatever the configuration says */
     RECORD_TOKEN_USED = 27,       /* key: of the token; entry: the agent's, which may speak from now on */
     RECORD_KEY_FORGOTTEN = 28,    /* key: a token that has expired */
+    RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what OUTDATED said */
+    RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */

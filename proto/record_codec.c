@@ -29,6 +29,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_LOW: return "low";
     case INPUT_DENIED: return "denied";
     case INPUT_SERVICE: return "service";
+    case INPUT_RESTORED: return "restored";
     }
     return "unknown";
 }
@@ -52,6 +53,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STALE_REPORT: return "stale_report";
     case RECORD_CANCELLED: return "cancelled";
     case RECORD_LOW: return "low";
+    case RECORD_RESTORED: return "restored";
+    case RECORD_OUTDATED: return "outdated";
     case RECORD_PRIORITY_SET: return "priority_set";
     case RECORD_DETAILS: return "details";
     case RECORD_STEERED: return "steered";
@@ -74,12 +77,12 @@ const char *record_kind_name(enum record_kind k)
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return k >= INPUT_HELLO && k <= INPUT_SERVICE;
+    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_AUDIT) ||
+    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
            (k >= RECORD_INSTANCES && k <= RECORD_KEY);
 }
 
@@ -138,6 +141,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     WIRE_SET_BYTES(&pb, pool_name, wire_from_str(i->pool_name));
     WIRE_SET(&pb, pool_slots, i->pool_slots);
     WIRE_SET(&pb, epoch, i->epoch);
+    WIRE_SET(&pb, hold_ms, i->hold_ms);
     WIRE_SET(&pb, low, i->low);
     pb.n_configured = i->n_configured;
     pb.configured = keys_to_pb(i->configured, i->n_configured, tmp);
@@ -158,6 +162,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         pb.command = &command;
         break;
     case INPUT_DENIED:
+    case INPUT_RESTORED:
     case INPUT_SERVICE:
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
@@ -177,7 +182,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
 static const struct input *input_empty(void)
 {
     static const struct input empty = {
-        .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = ""},
+        .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
         .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
@@ -202,13 +207,14 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
     ret->pool_name = wire_str(in, "name of a pool", pb->pool_name, STORED_MAX_BYTES);
     ret->pool_slots = pb->pool_slots;
     ret->epoch = pb->epoch;
+    ret->hold_ms = pb->hold_ms;
     ret->low = pb->low;
     ret->configured = keys_from_pb(in, pb->configured, pb->n_configured, &ret->n_configured);
     if (ret->kind == INPUT_HELLO)
         hello_from_pb(in, pb->hello, &ret->hello);
     if (ret->kind == INPUT_REPORT)
         report_from_pb(in, pb->report, &ret->report);
-    if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE)
+    if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
@@ -399,7 +405,7 @@ void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct
 static const struct record *record_empty(void)
 {
     static const struct record empty = {
-        .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = ""},
+        .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;

@@ -24,6 +24,15 @@ static enum bf_rc apply_counters(struct engine *e, const struct record *r)
     return BF_OK;
 }
 
+static enum bf_rc apply_restored(struct engine *e, const struct record *r)
+{
+    e->epoch = r->epoch > e->epoch ? r->epoch : e->epoch;
+    e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
+    e->held_until_ms = r->retry_at_ms;
+    e->outdated_token = 0;
+    return BF_OK;
+}
+
 static enum bf_rc apply_stale_report(struct engine *e, const struct record *r)
 {
     e->stale_left_out = r->n ? 0 : e->stale_left_out + 1;
@@ -249,6 +258,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_AUDIT:
     case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
+    case RECORD_RESTORED: return apply_restored(e, r);
+    case RECORD_OUTDATED: e->outdated_token = r->ref.token; return BF_OK;
     case RECORD_LOW: e->low = r->low; return BF_OK;
     case RECORD_REUSED: return apply_reused(e, r, err);
     case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);

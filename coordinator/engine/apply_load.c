@@ -41,7 +41,7 @@ static void make_instances(struct backfill *b)
             struct instance *in = &b->instances[t->first[s] + i];
             in->state = INSTANCE_WAITING;
             in->step = s;
-            in->run = 1;
+            in->run = b->first_run;
         }
     b->gates = bf_xcalloc(t->n_gates, sizeof *b->gates);
     for (uint32_t g = 0; g < t->n_gates; g++)
@@ -85,6 +85,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         return corrupt(r, "a pool of its plan was not set before", err);
     }
     keep_texts(b, r);
+    b->first_run = r->run ? r->run : 1;
     make_instances(b);
     take_classes(b);
     b->before = backfill_newest_of(e, b->plan->name);

@@ -60,9 +60,9 @@ static void note_failure(struct engine *e, const struct backfill *b, uint32_t nu
     failure_store(e, b, number, &o, FAILURE_PERMANENT);
 }
 
-static void begin_run(struct instance *in)
+static void begin_run(const struct engine *e, struct instance *in)
 {
-    in->run++;
+    in->run = in->run + 1 > first_run(e) ? in->run + 1 : first_run(e);
     in->attempts = 0;
     in->lost = 0;
 }
@@ -91,7 +91,7 @@ static void change(struct engine *e, struct backfill *b, uint32_t number, const 
     instance_forget_reuse(b, number);
     struct steer_after after = steer_after(s, in);
     if (after.new_run)
-        begin_run(in);
+        begin_run(e, in);
     in->state = (uint8_t)after.state;
     in->flags = after.flags;
     if (!open && after.state != INSTANCE_WAITING)

@@ -26,6 +26,10 @@ void decide_bye(struct decision *d, const struct input *in);
 void decide_lost(struct decision *d, const struct input *in);
 void decide_command(struct decision *d, const struct input *in);
 void decide_epoch(struct decision *d, uint32_t epoch);
+/* decide_restore.c */
+void decide_restored(struct decision *d, const struct input *in);
+/* NULL, or why this agent shows that the store is an old copy. */
+const char *decide_seen(struct decision *d, const struct input *in);
 void decide_low(struct decision *d, bool low);
 /* false when another setting holds.  What a pool has now stands in the record, or in the pool. */
 bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);

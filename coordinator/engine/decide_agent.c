@@ -170,6 +170,7 @@ static void join(struct decision *d, const struct input *in, uint32_t id)
     memcpy(r->key, in->key, sizeof r->key);
     r->incarnation = in->incarnation;
     r->hello = in->hello;
+    r->hello.seen = 0;                           /* of this moment only */
     record_emit(d, r);
 }
 
@@ -206,6 +207,8 @@ void decide_hello(struct decision *d, const struct input *in)
 {
     const struct agent *known = agent_find_key(d->e, in->key);
     const char *why_not = objection(d, in, known);
+    if (!why_not)
+        why_not = decide_seen(d, in);
     if (why_not) {
         refuse(d, in, why_not);
         return;

@@ -36,6 +36,7 @@ static const struct backfill *emit_created(struct decision *d, const struct inpu
     r->reason = c->reason;
     r->reprocess = c->reprocess;
     r->reuse_downstream = c->downstream;
+    r->run = d->e->epoch > 1 ? first_run(d->e) : 0;
     record_emit(d, r);
     return backfill_find(d->e, id);
 }

@@ -146,6 +146,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_COMMAND: decide_command(&d, in); break;
     case INPUT_TIMER: break;
     case INPUT_EPOCH: decide_epoch(&d, in->epoch); break;
+    case INPUT_RESTORED: decide_restored(&d, in); break;
     case INPUT_LOW: decide_low(&d, in->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
     case INPUT_DENIED:
@@ -169,7 +170,8 @@ int64_t engine_next_timer_ms(const struct engine *e)
 {
     if (e->work_left)
         return e->now_ms;
-    return e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 
 enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err)

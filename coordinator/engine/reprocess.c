@@ -37,9 +37,9 @@ static bool failed_of_itself(const struct engine *e, const struct backfill *b, u
     return source != OUTCOME_CANCELLED && source != OUTCOME_FENCED && source != OUTCOME_LOST;
 }
 
-static bool was_begun(const struct instance *in)
+static bool was_begun(const struct backfill *b, const struct instance *in)
 {
-    return in->attempt != 0 || in->run > 1 || instance_satisfied(in) || in->state == INSTANCE_FAILED;
+    return in->attempt != 0 || in->run > b->first_run || instance_satisfied(in) || in->state == INSTANCE_FAILED;
 }
 
 static enum reuse_verdict judge(const struct walk *w, uint32_t step, const struct backfill *b, uint32_t number)
@@ -70,7 +70,7 @@ static void ask(const struct walk *w, uint32_t step, const struct backfill *b, u
             have->start_s[index + 1] != mine->start_s[i + 1])
             continue;
         uint32_t there = instance_number(b, its, index);
-        if (!was_begun(&b->instances[there]))
+        if (!was_begun(b, &b->instances[there]))
             continue;
         w->ret->verdict[number] = (uint8_t)judge(w, step, b, there);
         w->ret->from[number] = b->instances[there].flags & FLAG_REUSED ? b->origin[there] : b->id;

@@ -88,7 +88,7 @@ static void list_open_demands(struct engine *e)
 void decide_grants(struct decision *d)
 {
     struct engine *e = d->live;                  /* open_demands is scratch */
-    if (e->n_ready == 0 || (e->low && !BF_PLANTED("grants_at_low_water")))
+    if (e->n_ready == 0 || (e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
         return;
     list_open_demands(e);
     uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;

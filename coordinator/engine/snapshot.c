@@ -13,9 +13,9 @@
 enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40, PACK_ORIGIN = 0x80 };
 enum { EAGER_RECORDS_PER_CALL = 1024, CHUNKS_PER_CALL = 64 };
 
-static bool has_detail(const struct instance *in)
+static bool has_detail(const struct backfill *b, const struct instance *in)
 {
-    return in->run != 1 || in->attempts || in->lost || in->agent || in->attempt || in->started_us || in->finished_us;
+    return in->run != b->first_run || in->attempts || in->lost || in->agent || in->attempt || in->started_us || in->finished_us;
 }
 
 /* ready is derived, and written as waiting. */
@@ -24,9 +24,9 @@ static uint8_t packed_state(const struct instance *in)
     return in->state == INSTANCE_READY ? INSTANCE_WAITING : in->state;
 }
 
-static void pack(struct bf_buf *out, const struct instance *in, const struct instance_usage *u, uint32_t origin)
+static void pack(struct bf_buf *out, const struct backfill *b, const struct instance *in, const struct instance_usage *u, uint32_t origin)
 {
-    bool detail = has_detail(in), retry = in->state == INSTANCE_BACKING_OFF;
+    bool detail = has_detail(b, in), retry = in->state == INSTANCE_BACKING_OFF;
     bf_buf_put_u8(out, (uint8_t)(packed_state(in) | (detail ? PACK_DETAIL : 0) | (retry ? PACK_RETRY : 0) |
                              (in->flags ? PACK_FLAGS : 0) | (origin ? PACK_ORIGIN : 0)));
     if (detail) {
@@ -111,9 +111,9 @@ static uint32_t n_chunks(const struct backfill *b)
     return (b->topology->n + SNAPSHOT_CHUNK - 1) / SNAPSHOT_CHUNK;
 }
 
-static bool is_fresh(const struct instance *in)
+static bool is_fresh(const struct backfill *b, const struct instance *in)
 {
-    return packed_state(in) == INSTANCE_WAITING && !has_detail(in) && !in->flags;
+    return packed_state(in) == INSTANCE_WAITING && !has_detail(b, in) && !in->flags;
 }
 
 /* false when nothing has happened to any of the chunk. */
@@ -124,13 +124,13 @@ static bool pack_chunk(const struct backfill *b, uint32_t chunk, struct bf_buf *
     if (until > b->topology->n)
         until = b->topology->n;
     for (uint32_t i = from; i < until && fresh; i++)
-        fresh = is_fresh(&b->instances[i]);
+        fresh = is_fresh(b, &b->instances[i]);
     if (fresh)
         return false;
     bf_buf_put_u8(out, PACK_VERSION);
     bf_buf_put_u32(out, until - from);
     for (uint32_t i = from; i < until; i++)
-        pack(out, &b->instances[i], &b->usage[i], b->origin ? b->origin[i] : 0);
+        pack(out, b, &b->instances[i], &b->usage[i], b->origin ? b->origin[i] : 0);
     return true;
 }
 
@@ -195,6 +195,7 @@ static void add_created(const struct backfill *b, struct engine_out *out)
     r->reason = b->reason;
     r->reprocess = b->reprocess;
     r->reuse_downstream = b->reuse_downstream;
+    r->run = b->first_run > 1 ? b->first_run : 0;
     r->at_us = b->created_us;
     record_keep_strings(&out->arena, r);
 }
@@ -339,6 +340,10 @@ static void add_small(const struct engine *e, struct engine_out *out)
     r->next_agent = e->next_agent;
     r->retry_at_ms = e->stale_next_ms;
     r->n = e->stale_left_out;
+    if (e->held_until_ms)
+        record_add(out, RECORD_RESTORED)->retry_at_ms = e->held_until_ms;
+    if (e->outdated_token)
+        record_add(out, RECORD_OUTDATED)->ref.token = e->outdated_token;
     if (e->low)
         record_add(out, RECORD_LOW)->low = true;
     for (size_t i = 0; i < e->pools.n; i++) {

@@ -94,6 +94,8 @@ void agent_hello_copy(struct agent_hello *to, const struct agent_hello *from)
     to->held = NULL;
     to->n_held = 0;
     to->previous = 0;
+    to->seen = 0;
+    to->seen_cluster = "";
     to->labels = bf_xcalloc(from->n_labels, sizeof *to->labels);
     for (size_t i = 0; i < from->n_labels; i++) {
         to->labels[i].name = copy_or_empty(from->labels[i].name);

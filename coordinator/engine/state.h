@@ -50,6 +50,7 @@ struct backfill {
     bool backward;
     enum op_reprocess reprocess;                 /* what earlier ones did is reused when it begins, unless all runs */
     bool reuse_downstream;
+    uint32_t first_run;                          /* number of the run that its instances began with */
     struct bf_arena arena;                       /* of the strings below */
     const char *actor, *reason, *from, *to;
     struct op_param *params; size_t n_params;
@@ -117,6 +118,8 @@ struct engine {
     bool recovering;
     uint32_t epoch, next_backfill, next_agent;
     uint64_t next_attempt;
+    int64_t held_until_ms;                       /* nothing is granted before: restored from a backup (decide_restore.c) */
+    uint64_t outdated_token;                     /* newer than all of ours, and seen by an agent; 0: none.  Nothing is granted */
     bool low;                                    /* the store is short of room: no creates, no grants */
     int64_t stale_next_ms;                       /* of audit records about stale reports (decide_audit.c), and… */
     uint32_t stale_left_out;                     /* …how many reports none was made about since the last */

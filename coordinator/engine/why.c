@@ -96,6 +96,10 @@ static void why_stopped(const struct engine *e, const struct backfill *b, struct
 {
     if (b->state == BACKFILL_PAUSED)
         add(a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
+    if (e->outdated_token)
+        add(a, (struct blocker){.kind = BLOCKER_OUTDATED, .clears_at_ms = -1});
+    if (e->held_until_ms > e->now_ms)
+        add(a, (struct blocker){.kind = BLOCKER_RESTORED, .clears_at_ms = e->held_until_ms});
     if (e->low)
         add(a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
 }

@@ -45,7 +45,7 @@ uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *
 }
 
 /* A key in words: "journal 12", "checkpoint 3/0", "plan 0a1b…", "details bf-3/0/12 a-77", "meta pointer". */
-static void key_words(enum store_table table, const MDB_val *key, char *ret, size_t size)
+void store_key_words(enum store_table table, const MDB_val *key, char *ret, size_t size)
 {
     const uint8_t *k = key->mv_data;
     char hex[17] = "";
@@ -70,7 +70,7 @@ enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MD
                             struct bf_error *err)
 {
     char words[80];
-    key_words(table, key, words, sizeof words);
+    store_key_words(table, key, words, sizeof words);
     switch (seal_open((uint8_t)table, key->mv_data, key->mv_size, value->mv_data, value->mv_size, ret, ret_n)) {
     case SEAL_FOREIGN: return bf_fail(err, BF_CORRUPT, "store: %s is no value of this format", words);
     case SEAL_BROKEN: return bf_fail(err, BF_CORRUPT, "store: %s is damaged: its checksum does not match", words);
@@ -83,7 +83,7 @@ enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT]
 {
     for (int i = 0; i < TABLE_COUNT; i++) {
         int rc = mdb_dbi_open(txn, store_table_names[i], create ? MDB_CREATE : 0, &ret[i]);
-        if (rc == MDB_NOTFOUND && (i == TABLE_DETAILS || i == TABLE_AUDIT)) {
+        if (rc == MDB_NOTFOUND && (i == TABLE_DETAILS || i == TABLE_AUDIT)) {      /* format.c says when that is right */
             ret[i] = STORE_NO_TABLE;
             continue;
         }
@@ -117,9 +117,11 @@ enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct 
     uint64_t lease_ms;
     if (!bf_take_u32(&r, &meta.format))
         return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
-    if (meta.format != STORE_FORMAT)
-        return bf_fail(err, BF_UNSUPPORTED, "store: format %u is not known to this version, which knows %u: use the version that wrote it",
+    if (meta.format > STORE_FORMAT)
+        return bf_fail(err, BF_UNSUPPORTED, "store: it is of format %u, and this program knows up to %u: use a newer bfcoordinator and bfctl",
                        meta.format, STORE_FORMAT);
+    if (meta.format == 0)
+        return bf_fail(err, BF_CORRUPT, "store: it says that it is of format 0, which there never was");
     if (!bf_take_bytes(&r, sizeof meta.cluster, &cluster) || !bf_take_u64(&r, &meta.seed) || !bf_take_u32(&r, &meta.epoch) ||
         !bf_take_u64(&r, &lease_ms))
         return bf_fail(err, BF_CORRUPT, "store: meta is cut short");

@@ -1,23 +1,33 @@
-/* fsck: every value of every table, read in a child process, because a damaged page of the tree can end LMDB in a signal.
+/* fsck: every page and every value, read in a child process, because a damaged page can end LMDB in a signal.
  *
- * It takes a reader's slot, not the store's lock, so it works beside a live coordinator. */
+ * First the pages without LMDB (pages.h), each value's checksum with them; then, if they are a tree, the chain of the audit trail through
+ * LMDB.  It takes a reader's slot, not the store's lock, so it works beside a live coordinator; a folder without lock.mdb, as a backup
+ * is, is nobody's and gets none. */
 #include "coordinator/store/store_state.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/files.h"
 #include "common/mem.h"
+#include "coordinator/store/pages.h"
+
+enum { HEADERS_BYTES = 2 * 65536, TRIES = 100 };
 
 struct check {
     FILE *out;                                  /* problems, one a line */
     unsigned n;
+    store_describe *describe;
+    struct store_meta meta;
     struct store_pointer pointer;
     uint64_t next_seq;                          /* of the journal; 0: any */
     uint32_t chunks;                            /* of the current generation */
@@ -29,6 +39,15 @@ static void problem(struct check *c, const char *text)
     fprintf(c->out, "%s\n", text);
     c->n++;
 }
+
+static void page_problem(void *arg, const char *text)
+{
+    char line[300];
+    snprintf(line, sizeof line, "store: %s", text);
+    problem(arg, line);
+}
+
+/* ---- values ---- */
 
 static void check_order(struct check *c, enum store_table table, const MDB_val *key)
 {
@@ -52,27 +71,51 @@ static void check_order(struct check *c, enum store_table table, const MDB_val *
         c->history.at[i].chunks -= store_get_be32(key->mv_data) == c->history.at[i].generation;
 }
 
-static void check_table(struct check *c, MDB_txn *txn, MDB_dbi dbi, enum store_table table)
+static enum store_kind kind_of(enum store_table table)
 {
+    switch (table) {
+    case TABLE_PLAN: return STORE_PLAN;
+    case TABLE_CHECKPOINT: return STORE_CHUNK;
+    case TABLE_JOURNAL: return STORE_TURN;
+    default: return STORE_OTHER;
+    }
+}
+
+/* What a value is about, as far as its bytes still say so.  sound: their checksum is right, so that it is no news when they can be read. */
+static void describe(struct check *c, enum store_table table, const char *why, const MDB_val *value, uint64_t at, bool sound)
+{
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0}, words = {0};
+    const uint8_t *p = (const uint8_t *)value->mv_data + STORE_ENVELOPE_BYTES;
+    size_t n = value->mv_size > STORE_ENVELOPE_BYTES ? value->mv_size - STORE_ENVELOPE_BYTES : 0;
+    bool readable = c->describe && kind_of(table) != STORE_OTHER && c->describe(kind_of(table), p, n, &words);
+    if (sound && (readable || !c->describe || kind_of(table) == STORE_OTHER))
+        return;
+    bf_buf_printf(&text, "%s (offset %" PRIu64 " of data.mdb, %zu bytes)", why, at, value->mv_size);
+    if (words.len)
+        bf_buf_printf(&text, ": %s", bf_buf_cstr(&words));
+    problem(c, bf_buf_cstr(&text));
+}
+
+static void check_value(void *arg, const char *name, const MDB_val *key, const MDB_val *value, uint64_t at)
+{
+    struct check *c = arg;
     struct bf_error err = {0};
-    MDB_cursor *cursor = NULL;
-    MDB_val key, value;
+    enum store_table table = TABLE_META;
     const uint8_t *p;
     size_t n;
-    int rc = mdb_cursor_open(txn, dbi, &cursor);
-    while (!rc && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        if (store_open_value(table, &key, &value, &p, &n, &err) != BF_OK)
-            problem(c, err.text);
-        else if (table == TABLE_DETAILS && !store_details_valid(&key, p, n))
+    char why[120], words[80];
+    while (table < TABLE_COUNT && strcmp(store_table_names[table], name) != 0)
+        table++;
+    if (store_open_value(table, key, value, &p, &n, &err) != BF_OK) {
+        describe(c, table, err.text, value, at, false);
+    } else {
+        store_key_words(table, key, words, sizeof words);
+        snprintf(why, sizeof why, "store: %s cannot be read", words);
+        describe(c, table, why, value, at, true);
+        if (table == TABLE_DETAILS && !store_details_valid(key, p, n))
             problem(c, "store: details of an attempt are of no known version");
-        check_order(c, table, &key);
     }
-    if (cursor)
-        mdb_cursor_close(cursor);               /* the end of a read transaction does not */
-    if (rc != MDB_NOTFOUND) {
-        store_fail(&err, rc, store_table_names[table]);
-        problem(c, err.text);
-    }
+    check_order(c, table, key);
 }
 
 static void audit_problem(void *arg, const char *text)
@@ -82,77 +125,179 @@ static void audit_problem(void *arg, const char *text)
     problem(arg, line);
 }
 
-static void check_audit(struct check *c, MDB_txn *txn, const MDB_dbi *dbi, const struct store_meta *meta)
+static void check_audit(struct check *c, MDB_txn *txn, const MDB_dbi *dbi)
 {
     struct bf_error err = {0};
     struct store_audit_ends ends;
     struct audit_check audit = {.told = audit_problem, .arg = c};
-    if (store_check_audit(txn, dbi, meta, &audit, &ends, &err) != BF_OK)
+    if (store_check_audit(txn, dbi, &c->meta, &audit, &ends, &err) != BF_OK)
         problem(c, err.text);
 }
 
-static void check_tables(struct check *c, MDB_txn *txn)
+/* ---- the file ---- */
+
+static void check_pages(struct check *c, int fd, uint64_t txn, const uint8_t **ret_map, uint64_t *ret_bytes, bool *ret_moved)
+{
+    const struct pages_calls calls = {.told = page_problem, .visit = check_value, .arg = c, .tables = store_table_names, .n_tables = TABLE_COUNT};
+    struct stat st = {0};
+    *ret_moved = false;
+    if (fstat(fd, &st) != 0 || (*ret_map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED) {
+        *ret_map = NULL;
+        problem(c, "store: data.mdb cannot be mapped");
+        return;
+    }
+    *ret_bytes = (uint64_t)st.st_size;
+    pages_check(*ret_map, *ret_bytes, txn, false, &calls, ret_moved);
+}
+
+/* Tables and meta through LMDB, so that what it reads and what stands in the pages is the same; then pages and values. */
+static void check_snapshot(struct check *c, MDB_txn *txn, int fd, bool *ret_moved)
 {
     struct bf_error err = {0};
-    struct store_meta meta;
     MDB_dbi dbi[TABLE_COUNT];
     char text[160];
-    if (store_open_tables(txn, false, dbi, &err) != BF_OK || store_read_meta(txn, dbi, &meta, &c->pointer, &err) != BF_OK ||
-        store_read_history(txn, dbi, &c->history, &err) != BF_OK) {
+    const uint8_t *map = NULL;
+    uint64_t bytes = 0;
+    unsigned before = c->n;
+    enum bf_rc rc = store_open_tables(txn, false, dbi, &err);
+    if (rc == BF_OK)
+        rc = store_read_meta(txn, dbi, &c->meta, &c->pointer, &err);
+    if (rc == BF_OK)
+        rc = store_read_history(txn, dbi, &c->history, &err);
+    if (rc == BF_UNSUPPORTED) {
         problem(c, err.text);
         return;
     }
-    for (int table = 0; table < TABLE_COUNT; table++)
-        if (dbi[table] != STORE_NO_TABLE)
-            check_table(c, txn, dbi[table], (enum store_table)table);
-    check_audit(c, txn, dbi, &meta);
-    if (c->chunks != c->pointer.chunks && c->pointer.generation) {
+    check_pages(c, fd, mdb_txn_id(txn), &map, &bytes, ret_moved);
+    if (map)
+        munmap((void *)(uintptr_t)map, bytes);
+    if (*ret_moved)
+        return;
+    if (rc != BF_OK && c->n == before)
+        problem(c, err.text);
+    for (int i = 0; rc == BF_OK && c->meta.format >= 2 && i < TABLE_COUNT; i++)
+        if (dbi[i] == STORE_NO_TABLE)
+            page_problem(c, "a table is missing");
+    if (c->n == before)
+        check_audit(c, txn, dbi);
+    if (c->chunks != c->pointer.chunks && c->pointer.generation && rc == BF_OK) {
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
         problem(c, text);
     }
-    for (size_t i = 0; i < c->history.n; i++)
+    for (size_t i = 0; rc == BF_OK && i < c->history.n; i++)
         if (c->history.at[i].chunks) {
-            snprintf(text, sizeof text, "store: older checkpoint %u does not have its chunks: replay cannot begin there", c->history.at[i].generation);
+            snprintf(text, sizeof text, "store: older checkpoint %u does not have its chunks: replay cannot begin there",
+                     c->history.at[i].generation);
             problem(c, text);
         }
+    if (rc == BF_OK && c->pointer.seq && c->next_seq && c->next_seq <= c->pointer.seq) {
+        snprintf(text, sizeof text, "store: journal ends at %llu, before the checkpoint's %llu", (unsigned long long)(c->next_seq - 1),
+                 (unsigned long long)c->pointer.seq);
+        problem(c, text);
+    }
 }
 
-static bool cut_short(MDB_env *env, const char *path)
+static void ignore(void *arg, const char *text)
 {
-    MDB_envinfo info;
-    MDB_stat st;
-    struct stat file;
-    mdb_env_info(env, &info);
-    mdb_env_stat(env, &st);
-    return stat(path, &file) == 0 && info.me_last_pgno > 1 && (uint64_t)file.st_size < (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+    (void)arg;
+    (void)text;
 }
 
-/* The child: its exit status is 0 (clean), 1 (problems told), 2 (cannot open). */
-static int check_dir(const char *dir, FILE *out)
+/* Of a live store a header may be met while it is written: only what is wrong twice is wrong. */
+static bool headers_are_good(struct check *c, int fd)
 {
-    struct check c = {.out = out};
-    struct bf_error err = {0};
+    const struct pages_calls silent = {.told = ignore}, calls = {.told = page_problem, .arg = c};
+    BF_AUTO_FREE uint8_t *head = bf_xcalloc(1, HEADERS_BYTES);
+    struct stat st = {0};
+    bool good = false;
+    for (int i = 0; i < 2 && !good; i++) {
+        ssize_t n = pread(fd, head, HEADERS_BYTES, 0);
+        if (n < 0 || fstat(fd, &st) != 0) {
+            problem(c, "store: data.mdb cannot be read");
+            return false;
+        }
+        good = pages_headers(head, (uint64_t)n, (uint64_t)st.st_size, i == 0 ? &silent : &calls);
+    }
+    return good;
+}
+
+int store_open_reader(const char *dir, MDB_env **ret)
+{
+    BF_AUTO_FREE char *lock = bf_path_join(dir, "lock.mdb");
+    unsigned flags = MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD | (access(lock, F_OK) != 0 ? MDB_NOLOCK : 0);
     MDB_env *env = NULL;
-    MDB_txn *txn = NULL;
-    BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     int rc = mdb_env_create(&env);
     if (!rc)
         rc = mdb_env_set_maxdbs(env, TABLE_COUNT);
     if (!rc)
-        rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    if (!rc)
-        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+        rc = mdb_env_open(env, dir, flags, 0600);
+    if (rc)
+        mdb_env_close(env);
+    else
+        *ret = env;
+    return rc;
+}
+
+/* ---- before it is opened ---- */
+
+static void keep_first(void *arg, const char *text)
+{
+    struct bf_error *err = arg;
+    if (!*err->text)
+        bf_fail(err, BF_CORRUPT, "store: %s: restore a backup; bfctl fsck tells more", text);
+}
+
+enum bf_rc store_look_at_pages(const char *path, struct bf_error *err)
+{
+    struct bf_error first = {0};
+    const struct pages_calls calls = {.told = keep_first, .arg = &first, .tables = store_table_names, .n_tables = TABLE_COUNT};
+    struct stat st;
+    bool moved = false;
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
+    const uint8_t *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot map %s", path);
+    if (pages_headers(map, (uint64_t)st.st_size, (uint64_t)st.st_size, &calls))
+        pages_check(map, (uint64_t)st.st_size, pages_newest(map), true, &calls, &moved);
+    munmap((void *)(uintptr_t)map, (size_t)st.st_size);
+    return *first.text ? bf_fail(err, BF_CORRUPT, "%s", first.text) : BF_OK;
+}
+
+/* ---- the whole, in a child ---- */
+
+/* The child: its exit status is 0 (clean), 1 (problems told), 2 (cannot open). */
+static int check_dir(const char *dir, store_describe *describe_value, FILE *out)
+{
+    struct check c = {.out = out, .describe = describe_value};
+    struct bf_error err = {0};
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    bool moved = true;
+    BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || !headers_are_good(&c, fd)) {
+        if (fd < 0)
+            problem(&c, "store: data.mdb cannot be opened");
+        return 1;
+    }
+    int rc = store_open_reader(dir, &env);
+    for (int i = 0; !rc && moved && i < TRIES; i++) {
+        if ((rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)) != 0)
+            break;
+        check_snapshot(&c, txn, fd, &moved);
+        mdb_txn_abort(txn);
+    }
     if (rc) {
         store_fail(&err, rc, path);
         problem(&c, err.text);
-    } else if (cut_short(env, path)) {
-        problem(&c, "store: data.mdb is cut short");
-    } else {
-        check_tables(&c, txn);
+    } else if (moved) {
+        problem(&c, "store: the headers of data.mdb do not name the transaction that LMDB reads");
     }
     /* The slot of the reader goes back to a live coordinator at once, rather than when it next looks for dead readers. */
-    mdb_txn_abort(txn);
     mdb_env_close(env);
+    close(fd);
     return rc ? 2 : c.n ? 1 : 0;
 }
 
@@ -168,7 +313,7 @@ static unsigned read_problems(FILE *in, store_fsck_told *told, void *arg)
     return n;
 }
 
-enum bf_rc store_fsck(const char *dir, store_fsck_told *told, void *arg, struct bf_error *err)
+enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsck_told *told, void *arg, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     struct stat st;
@@ -183,7 +328,7 @@ enum bf_rc store_fsck(const char *dir, store_fsck_told *told, void *arg, struct 
         close(ends[0]);
         FILE *out = fdopen(ends[1], "w");
         setvbuf(out, NULL, _IOLBF, 0);
-        int status = check_dir(dir, out);
+        int status = check_dir(dir, describe_value, out);
         fclose(out);
         _exit(status);
     }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "common/files.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/store/backup.h"
 
 enum { SHARE = 4, AUDIT_SHARE = 8 };             /* details, and the journal behind the checkpoint, each get one part in so many */
 #define DEFAULT_MAX_BYTES (16ull << 30)
@@ -32,7 +34,7 @@ enum { SHARE = 4, AUDIT_SHARE = 8 };             /* details, and the journal beh
 /* ---- opening ---- */
 
 /* Filesystems on which neither flock nor mmap keep their promises: <linux/magic.h>. */
-static enum bf_rc refuse_network(const char *dir, struct bf_error *err)
+enum bf_rc store_refuse_network(const char *dir, struct bf_error *err)
 {
     static const struct { long magic; const char *name; } refused[] = {
         {0x6969, "NFS"}, {0xff534d42l, "CIFS"}, {0xfe534d42l, "SMB"}, {0x01021997, "9p"}, {0x00c36400, "Ceph"}};
@@ -45,22 +47,24 @@ static enum bf_rc refuse_network(const char *dir, struct bf_error *err)
     return BF_OK;
 }
 
-static enum bf_rc take_lock(struct store *s, const char *dir, struct bf_error *err)
+enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "lock");
     char pid[24] = "";
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0)
+    BF_AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t n = pread(s->lock_fd, pid, sizeof pid - 1, 0);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? n : 0] = 0;
         pid[strcspn(pid, "\n")] = 0;
         return bf_fail(err, BF_CONFLICT, "store: %s is in use by process %s: two coordinators cannot share a store", dir, *pid ? pid : "?");
     }
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot write %s", path);
+    *ret_fd = fd;
+    fd = -1;
     return BF_OK;
 }
 
@@ -75,20 +79,6 @@ int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_v
     if (n > 0)                                   /* an empty list has no bytes to point to */
         memcpy((uint8_t *)value.mv_data + sizeof head, p, n);
     return 0;
-}
-
-static int put_meta(struct store *s, MDB_txn *txn)
-{
-    struct bf_buf b = {0};
-    MDB_val key = {4, (void *)(uintptr_t)"meta"};
-    bf_buf_put_u32(&b, s->meta.format);
-    bf_buf_put(&b, s->meta.cluster, sizeof s->meta.cluster);
-    bf_buf_put_u64(&b, s->meta.seed);
-    bf_buf_put_u32(&b, s->meta.epoch);
-    bf_buf_put_u64(&b, (uint64_t)s->meta.lease_ms);
-    int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
-    bf_buf_free(&b);
-    return rc;
 }
 
 static int put_pointer(struct store *s, MDB_txn *txn, const struct store_pointer *p)
@@ -121,18 +111,26 @@ static enum bf_rc find_top_generation(struct store *s, MDB_txn *txn, struct bf_e
     return rc && rc != MDB_NOTFOUND ? store_fail(err, rc, "reading checkpoints") : BF_OK;
 }
 
+/* The journal has no gaps, so its ends say how many turns it has: a page of it that is an older one is seen here. */
 static enum bf_rc find_last_seq(struct store *s, MDB_txn *txn, struct bf_error *err)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
+    MDB_stat st = {0};
+    uint64_t first = 0;
     int rc = mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor);
     if (rc)
         return store_fail(err, rc, "reading the journal");
-    if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
+    if ((rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0 && key.mv_size == 8)
+        first = store_get_be64(key.mv_data);
+    if (!rc && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0 && key.mv_size == 8)
         s->last_seq = store_get_be64(key.mv_data);
     mdb_cursor_close(cursor);
-    if (rc && rc != MDB_NOTFOUND)
+    if ((rc && rc != MDB_NOTFOUND) || (rc = mdb_stat(txn, s->dbi[TABLE_JOURNAL], &st)) != 0)
         return store_fail(err, rc, "reading the journal");
+    if (st.ms_entries && s->last_seq - first + 1 != st.ms_entries)
+        return bf_fail(err, BF_CORRUPT, "store: the journal has %llu turns, and should from %llu to %llu: restore a backup",
+                       (unsigned long long)st.ms_entries, (unsigned long long)first, (unsigned long long)s->last_seq);
     if (s->last_seq < s->pointer.seq)
         s->last_seq = s->pointer.seq;
     return BF_OK;
@@ -146,18 +144,19 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (rc)
         return store_fail(err, rc, "opening");
     enum bf_rc result = store_open_tables(txn, fresh, s->dbi, err);
-    for (int i = TABLE_DETAILS; result == BF_OK && i < TABLE_COUNT; i++)
-        if (s->dbi[i] == STORE_NO_TABLE && (rc = mdb_dbi_open(txn, store_table_names[i], MDB_CREATE, &s->dbi[i])) != 0)
-            result = store_fail(err, rc, "adding a table that the store does not have yet");
     if (result == BF_OK && fresh) {
         s->meta = (struct store_meta){.format = STORE_FORMAT, .epoch = 1};
         randombytes_buf(s->meta.cluster, sizeof s->meta.cluster);
         randombytes_buf(&s->meta.seed, sizeof s->meta.seed);
-        if ((rc = put_meta(s, txn)) != 0 || (rc = put_pointer(s, txn, &s->pointer)) != 0)
+        if ((rc = store_put_meta(s, txn)) != 0 || (rc = put_pointer(s, txn, &s->pointer)) != 0)
             result = store_fail(err, rc, "writing meta");
     } else if (result == BF_OK) {
         result = store_read_meta(txn, s->dbi, &s->meta, &s->pointer, err);
     }
+    if (result == BF_OK)
+        result = store_migrate(s, txn, err);
+    if (result == BF_OK)
+        result = store_read_restored(txn, s->dbi, &s->restored, err);
     if (result == BF_OK)
         result = find_last_seq(s, txn, err);
     if (result == BF_OK)
@@ -175,21 +174,20 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     return rc ? store_fail(err, rc, "opening") : BF_OK;
 }
 
-/* A file shorter than its own meta says would end in SIGBUS later. */
-static enum bf_rc check_length(struct store *s, const char *path, struct bf_error *err)
+/* A page that no check saw leads LMDB out of its map. */
+static void read_failed(int sig)
 {
-    MDB_envinfo info;
-    MDB_stat stat_env;
-    struct stat st;
-    mdb_env_info(s->env, &info);
-    mdb_env_stat(s->env, &stat_env);
-    if (fstat(s->data_fd, &st) != 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", path);
-    uint64_t want = (uint64_t)(info.me_last_pgno + 1) * stat_env.ms_psize;
-    if ((uint64_t)st.st_size < want && info.me_last_pgno > 1)
-        return bf_fail(err, BF_CORRUPT, "store: %s is cut short: %llu bytes, %llu expected: restore a backup", path,
-                       (unsigned long long)st.st_size, (unsigned long long)want);
-    return BF_OK;
+    static const char sentence[] = "store: a page of data.mdb is damaged: run `bfctl fsck` on the store and restore a backup\n";
+    (void)sig;
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    _exit(1);
+}
+
+void store_guard_reads(bool on)
+{
+    const struct sigaction action = {.sa_handler = on ? read_failed : SIG_DFL};
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
 }
 
 /* LMDB met a page that cannot be: nothing in memory is to be trusted, and the process ends with a sentence that helps. */
@@ -205,6 +203,9 @@ void store_page_damaged(MDB_env *env, const char *text)
 static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
+    enum bf_rc result = fresh ? BF_OK : store_look_at_pages(path, err);
+    if (result != BF_OK)
+        return result;
     int rc = mdb_env_create(&s->env);
     if (!rc)
         rc = mdb_env_set_assert(s->env, store_page_damaged);
@@ -220,8 +221,7 @@ static enum bf_rc open_env(struct store *s, const char *dir, bool fresh, struct 
     s->data_fd = open(path, O_RDWR | O_CLOEXEC);
     if (s->data_fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
-    enum bf_rc result = fresh ? BF_OK : check_length(s, path, err);
-    return result == BF_OK ? open_content(s, fresh, err) : result;
+    return open_content(s, fresh, err);
 }
 
 static uint64_t page_bytes(struct store *s)
@@ -312,17 +312,19 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
         if (made != BF_OK)
             return made;
     }
-    BF_AUTO_FREE char *data = bf_path_join(dir, "data.mdb");
+    BF_AUTO_FREE char *data = bf_path_join(dir, "data.mdb"), *restoring = bf_path_join(dir, STORE_RESTORING);
     struct stat st;
+    if (access(restoring, F_OK) == 0)
+        return bf_fail(err, BF_CONFLICT, "store: a restore into %s was not finished: run bfctl restore again", dir);
     bool fresh = stat(data, &st) != 0 || st.st_size == 0;
     if (fresh && !o->create)
         return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->options = options_in_force(o);
-    enum bf_rc rc = refuse_network(dir, err);
+    enum bf_rc rc = store_refuse_network(dir, err);
     if (rc == BF_OK)
-        rc = take_lock(s, dir, err);
+        rc = store_lock_dir(dir, &s->lock_fd, err);
     if (rc == BF_OK)
         rc = open_env(s, dir, fresh, err);
     if (rc != BF_OK) {
@@ -352,6 +354,16 @@ const struct store_meta *store_meta(const struct store *s)
     return &s->meta;
 }
 
+const struct store_restored *store_restored(const struct store *s)
+{
+    return &s->restored;
+}
+
+uint32_t store_was_format(const struct store *s)
+{
+    return s->was_format;
+}
+
 enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err)
 {
     if (coordinator_ms <= s->meta.lease_ms)
@@ -361,7 +373,7 @@ enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_e
     if (rc)
         return store_fail(err, rc, "keeping the lease");
     s->meta.lease_ms = coordinator_ms;
-    rc = put_meta(s, txn);
+    rc = store_put_meta(s, txn);
     if (rc)
         mdb_txn_abort(txn);
     else

@@ -46,10 +46,17 @@ struct store_meta {
     uint32_t epoch;                             /* of fencing tokens; raised by restore */
     int64_t lease_ms;                           /* the largest D_c that was ever in force; 0: none yet */
 };
-#define STORE_FORMAT 1u
+#define STORE_FORMAT 2u                          /* format.c has the list */
+
+/* The last restore from a backup.  epoch 0: there was none. */
+struct store_restored {
+    uint32_t epoch;                             /* that it raised the store to */
+    char by[64], reason[512];                   /* who, and why; "" when not told */
+    char told[1024];                            /* a JSON object for the audit: which backup, as of when */
+};
 
 /* Open or create DIR (0700).  Takes an exclusive flock on DIR/lock (BF_CONFLICT naming the holder's pid when taken), refuses
- * network filesystems and newer formats by name. */
+ * network filesystems, newer formats, and a restore that was not finished by name.  An older format is migrated, in one transaction. */
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Open one to read only, beside a coordinator that works on it or not: no lock is taken and nothing is written.  What is read is of the
  * moment of each call, and each is one short read transaction; plans and checkpoints as of the opening. */
@@ -58,6 +65,9 @@ enum bf_rc store_open_reading(const char *dir, struct store **ret, struct bf_err
 void store_look_back(struct store *s, int64_t at_us);
 void store_close(struct store *s);              /* NULL is fine */
 const struct store_meta *store_meta(const struct store *s);
+const struct store_restored *store_restored(const struct store *s);
+/* The format that the store had before this opening, which migrated it to STORE_FORMAT. */
+uint32_t store_was_format(const struct store *s);
 
 /* Remember the largest D_c, durably, before a lease is given under it. */
 enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err) BF_MUST_CHECK;
@@ -110,6 +120,8 @@ struct store_checkpoint { uint32_t generation; uint64_t seq; };
 size_t store_checkpoints(const struct store *s, struct store_checkpoint ret[STORE_CHECKPOINTS_MAX]);
 /* Chunks of one of them. */
 enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
+/* While on, a read that a damaged page leads out of the file ends the process with a sentence and status 1.  For the time of recovery. */
+void store_guard_reads(bool on);
 uint64_t store_last_seq(const struct store *s);
 uint64_t store_checkpoint_seq(const struct store *s);       /* 0: none */
 
@@ -149,8 +161,12 @@ uint64_t store_journal_bytes(const struct store *s);
 struct store_room { uint64_t file_bytes, used_bytes, disk_free_bytes; bool low; };
 void store_room(struct store *s, struct store_room *ret);
 
-/* Check every value (checksum, version, keys without gaps) without a lock on a live store.  Problems are told one by one. */
+/* Check every page and value (checksum, version, keys without gaps) without a lock on a live store.  Problems are told one by one.
+ * describe (may be NULL): what bytes of a kind are, as far as they can be read; false: they cannot, and words may say why.  It is called in
+ * a child process, with bytes that may be damaged. */
+enum store_kind { STORE_OTHER, STORE_PLAN, STORE_CHUNK, STORE_TURN };
+typedef bool store_describe(enum store_kind kind, const void *p, size_t n, struct bf_buf *words);
 typedef void store_fsck_told(void *arg, const char *problem);
-enum bf_rc store_fsck(const char *dir, store_fsck_told *told, void *arg, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_fsck(const char *dir, store_describe *describe, store_fsck_told *told, void *arg, struct bf_error *err) BF_MUST_CHECK;
 
 #endif

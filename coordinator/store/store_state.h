@@ -1,8 +1,8 @@
 /* The inside of the store, shared by its files.  lmdb.h is seen only here.
  *
- * Tables: meta ("meta", "pointer", "history", "audit"), plan (hash), checkpoint (generation, index), journal (sequence number), details (backfill,
- * step, index, attempt), audit (index), these two not in stores of the first versions; numbers are big-endian, so that the order of
- * keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
+ * Tables: meta ("meta", "pointer", "history", "audit", "restored"), plan (hash), checkpoint (generation, index), journal (sequence number),
+ * details (backfill, step, index, attempt), audit (index), these two not in every store of format 1; numbers are big-endian, so that the
+ * order of keys is theirs.  Every value is enveloped: magic, CRC-32C over table, key and bytes, then the bytes. */
 #ifndef BF_STORE_STATE_H
 #define BF_STORE_STATE_H
 
@@ -32,6 +32,8 @@ struct store {
     int lock_fd, data_fd;
     struct store_options options;
     struct store_meta meta;
+    struct store_restored restored;
+    uint32_t was_format;
     struct store_pointer pointer;
     struct store_history history;
     uint32_t top_generation;                    /* highest ever written */
@@ -52,6 +54,8 @@ void store_put_be32(uint8_t *p, uint32_t v);
 void store_put_be64(uint8_t *p, uint64_t v);
 uint32_t store_get_be32(const uint8_t *p);
 uint64_t store_get_be64(const uint8_t *p);
+/* A key in words: "journal 12", "checkpoint 3/0", "details bf-3/0/12 a-77". */
+void store_key_words(enum store_table table, const MDB_val *key, char *ret, size_t size);
 uint32_t store_checksum(enum store_table table, const MDB_val *key, const void *p, size_t n);
 /* Check an envelope and give what is inside; BF_CORRUPT names table and key. */
 enum bf_rc store_open_value(enum store_table table, const MDB_val *key, const MDB_val *value, const uint8_t **ret, size_t *ret_n,
@@ -64,6 +68,19 @@ enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
 /* Open tables of an environment in a transaction; create makes what is missing, else a table of details or audit that is not there
  * is STORE_NO_TABLE. */
 enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
+/* format.c: meta as s has it; the format that s->meta names becomes STORE_FORMAT, with all that belongs to it, in this transaction; what the
+ * last restore left.  put gives LMDB's own code. */
+int store_put_meta(struct store *s, MDB_txn *txn);
+enum bf_rc store_migrate(struct store *s, MDB_txn *txn, struct bf_error *err) BF_MUST_CHECK;
+int store_put_restored(struct store *s, MDB_txn *txn, const struct store_restored *r);
+enum bf_rc store_read_restored(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_restored *ret, struct bf_error *err) BF_MUST_CHECK;
+/* fsck.c.  Before LMDB is let at a file that nobody writes to: headers, records of tables, free pages; quick, whatever the size.  BF_CORRUPT. */
+enum bf_rc store_look_at_pages(const char *path, struct bf_error *err) BF_MUST_CHECK;
+/* An environment for reading.  Gives LMDB's own code; *ret only when that is 0. */
+int store_open_reader(const char *dir, MDB_env **ret);
+/* store.c: the lock of a folder, as store_open() takes it; close the descriptor to let it go. */
+enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc store_refuse_network(const char *dir, struct bf_error *err) BF_MUST_CHECK;
 /* Put enveloped bytes.  Gives LMDB's own code. */
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
 /* Of the pages of a table, as they are within the transaction. */

@@ -24,12 +24,12 @@ LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
-     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE);
+     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
-     RECORD_AUDIT, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF, RECORD_KEY);
+     RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF, RECORD_KEY);
 
 /* ---- values ---- */
 
@@ -144,7 +144,7 @@ static struct agent_hello hello(struct sampler *s)
 {
     struct agent_hello h = {.protocol = number32(s), .name = a_name(s), .version = text(s),
                             .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
-                            .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s)};
+                            .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64), .seen_cluster = a_name(s)};
     h.n_labels = count(s, 5);
     h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
     for (size_t i = 0; i < h.n_labels; i++)
@@ -226,7 +226,7 @@ static struct key_entry key(struct sampler *s)
 struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
 {
     struct agent_msg m = {.kind = kind, .incarnation = number(s, 64), .nonce = number(s, 64), .draining = set(s),
-                          .hello = {.name = "", .version = "", .boot_id = ""},
+                          .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
                           .kill_reason = (enum kill_reason)(1 + below(s, 2)), .lease_ms = 1 + (int64_t)below(s, 100000),
                           .fence_ms = duration(s), .heartbeat_ms = 1 + (int64_t)below(s, 100000), .text = text(s)};
     if (kind == AGENT_HELLO)
@@ -309,8 +309,8 @@ struct op_reply sample_reply(struct sampler *s)
 struct input sample_input(struct sampler *s, enum input_kind kind)
 {
     struct input i = {.kind = kind, .actor = text(s), .incarnation = number(s, 64), .agent = number32(s), .pool_name = a_name(s),
-                      .pool_slots = number32(s), .epoch = number32(s), .low = set(s),
-                      .hello = {.name = "", .version = "", .boot_id = ""},
+                      .pool_slots = number32(s), .epoch = number32(s), .hold_ms = any_time(s), .low = set(s),
+                      .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
@@ -320,7 +320,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
         i.hello = hello(s);
     if (kind == INPUT_REPORT)
         i.report = report(s);
-    if (kind == INPUT_DENIED || kind == INPUT_SERVICE)
+    if (kind == INPUT_DENIED || kind == INPUT_SERVICE || kind == INPUT_RESTORED)
         i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
                                      .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
     if (kind == INPUT_COMMAND)
@@ -343,7 +343,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .verdict = (enum verdict)(1 + below(s, VERDICT_CANCELLED)), .failure_class = (enum failure_class)below(s, 5),
         .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
         .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
-        .hello = {.name = "", .version = "", .boot_id = ""}, .actor = text(s), .reason = text(s), .from = text(s), .to = text(s),
+        .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s), .to = text(s),
         .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
         .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
         .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
@@ -414,7 +414,7 @@ static const char *refs_differ(const struct attempt_ref *a, const struct attempt
 
 static const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
 {
-    SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held);
+    SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen); SAME_STR(seen_cluster);
     SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
     for (size_t i = 0; i < a->n_labels; i++) {
         SAME_STR(labels[i].name); SAME_STR(labels[i].value);
@@ -518,7 +518,7 @@ const char *reply_differs(const struct op_reply *a, const struct op_reply *b)
 
 const char *input_differs(const struct input *a, const struct input *b)
 {
-    SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(low);
+    SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(hold_ms); SAME(low);
     SAME_MEM(key, sizeof a->key);
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);

@@ -183,7 +183,7 @@ static const char *offered(const char *line)
 Test(bfctl_table, completion)
 {
     static const struct { const char *line, *offered; } rows[] = {
-        {"back", "backfill"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"},
+        {"back", "backfill backup"}, {"backfill c", "create cancel"}, {"get ag", "agents agent"}, {"steps ", "bf-2 bf-1 @latest"},
         {"steps bf-2 ", "load sum"},
         {"steps bf-2 load s", "sum"}, {"get steps @latest lo", "load"}, {"steps bf-2 --output ", "table wide json yaml name"},
         {"steps bf-2 --output = j", "json"}, {"steps bf-2 --output =", "table wide json yaml name"},
@@ -193,9 +193,9 @@ Test(bfctl_table, completion)
         {"describe agent ", "agent-1"},
         {"describe step bf-2 ", "load sum"}, {"describe pool ", "wh"}, {"backfill describe ", "bf-2 bf-1"}, {"plan history ", "orders"},
         {"plan validate ", ":files"}, {"plan show ", ":files bf-2 bf-1 @latest"}, {"priority bf-2 ", "critical high normal low"},
-        {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "completion"}, {"help plan va", "validate"},
-        {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""}, {"plan graph x -o d", "dot"},
-        {"backfill create p --order f", "forward"},
+        {"priority bf-2 low ", "load sum"}, {"completion ", "bash zsh fish"}, {"help comp", "compact completion"},
+        {"help plan va", "validate"}, {"nonsense ", ""}, {"steps bf-2 --limit ", ""}, {"backfill get bf-2 ", ""},
+        {"plan graph x -o d", "dot"}, {"backfill create p --order f", "forward"},
         {"keys revoke ", "ada vic"}, {"keys rotate v", "vic"}, {"keys create ", ""}, {"keys create x --pool ", "wh"},
         {"keys create x --plan o", "orders"}, {"audit --who a", "ada"}, {"audit --what pa", "pause"}, {"support --backfill ", "bf-2 bf-1"},
         {"backfill create p --reprocess m", "missing"}, {"wait ", "bf-2 bf-1 @latest"}, {"__comp", ""}};

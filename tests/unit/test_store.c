@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/crc32c.h"
 #include "coordinator/store/store.h"
 
 static char dir[64];
@@ -136,7 +137,7 @@ Test(store, an_unfinished_checkpoint_leaves_no_trace_in_the_next)
     expect_walk(store_each_chunk, s, "0=A ");
     int problems = 0;
     store_close(s);
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     cr_assert_eq(problems, 0);
 }
 
@@ -154,7 +155,7 @@ Test(store, old_turns_are_trimmed_behind_the_checkpoint_only)
     expect_walk(store_each_turn, s, "41=t 42=u ");
     store_close(s);
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 Test(store, two_processes_cannot_share_it)
@@ -218,7 +219,7 @@ Test(store, a_flipped_byte_is_named)
     flip_text("text-to-be");
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_CORRUPT);
     cr_assert_eq(problems, 1);
     s = open_store(0);
     struct bf_buf b = {0};
@@ -318,7 +319,7 @@ Test(store, old_turns_are_trimmed_by_their_bytes_too)
     cr_expect_gt(room.used_bytes, 1u << 19, "more is gone than must");
     store_close(s);
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 /* Where the checkpoint is far behind, what recovery needs stays, however much it is. */
@@ -367,6 +368,22 @@ Test(store, low_water_ends_without_turns)
 
 /* ---- details ---- */
 
+/* The meta value, of format 1: {magic, CRC-32C over table, key and bytes}, then the format first. */
+static void make_format_1(MDB_txn *txn)
+{
+    MDB_dbi meta;
+    MDB_val key = {4, (void *)(uintptr_t)"meta"}, value;
+    uint8_t bytes[256] = {0}, table = 0;
+    cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &meta), 0);
+    cr_assert_eq(mdb_get(txn, meta, &key, &value), 0);
+    size_t n = value.mv_size;
+    memcpy(bytes, value.mv_data, n);
+    memcpy(bytes + 8, &(uint32_t){1}, 4);
+    uint32_t crc = bf_crc32c(bf_crc32c(bf_crc32c(0, &table, 1), "meta", 4), bytes + 8, n - 8);
+    memcpy(bytes + 4, &crc, 4);
+    cr_assert_eq(mdb_put(txn, meta, &key, &(MDB_val){n, bytes}, 0), 0);
+}
+
 static void drop_details_table(void)
 {
     MDB_env *env;
@@ -378,6 +395,7 @@ static void drop_details_table(void)
     cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     cr_assert_eq(mdb_dbi_open(txn, "details", 0, &dbi), 0);
     cr_assert_eq(mdb_drop(txn, dbi, 1), 0);
+    make_format_1(txn);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
 }
@@ -439,7 +457,7 @@ Test(store, details_are_walked_by_instance_and_attempt)
     int problems = 0;
     struct bf_error err = {0};
     store_close(s);
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 Test(store, a_walk_of_details_ends_in_time)
@@ -527,7 +545,7 @@ Test(store, a_check_gives_its_slot_of_a_reader_back)
     cr_assert_eq(mdb_env_open(env, dir, 0, 0600), 0);
     struct bf_error err = {0};
     int problems = 0, dead = -1;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     cr_assert_eq(mdb_reader_check(env, &dead), 0);
     cr_assert_eq(dead, 0);
     mdb_env_close(env);
@@ -542,7 +560,7 @@ Test(store, an_old_store_gets_the_table)
     drop_details_table();
     int problems = 0;
     struct bf_error err = {0};
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
     s = open_store(0);
     expect_walk(store_each_turn, s, "1=one ");
     expect_details(s, (struct store_details_range){1, 0, 0, 1, true, 0}, 0, "", 1);
@@ -559,7 +577,7 @@ Test(store, damaged_details_are_named)
     flip_text("text-to-be");
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_CORRUPT);
     cr_assert_eq(problems, 1);
     s = open_store(0);                           /* recovery does not read them */
     struct told t = {0};

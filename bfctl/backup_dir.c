@@ -1,0 +1,329 @@
+/* See backup_dir.h.  A partial folder is only ever emptied of names that a backup makes, so that a mistaken DEST loses nothing. */
+#include "bfctl/backup_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "bfctl/ctl.h"
+#include "bfctl/render.h"
+#include "common/clock.h"
+#include "common/files.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum { MANIFEST_VERSION = 1, MANIFEST_MAX_BYTES = 1 << 20, COPY_BYTES = 1 << 20, NOTE_MAX_BYTES = 1 << 20 };
+#define ROOM_MORE (1u << 20)                     /* manifest, folders */
+#define SUFFIX ".partial"
+
+/* ---- folders ---- */
+
+static enum bf_rc sync_dir(const char *path, struct bf_error *err)
+{
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be made durable", path);
+    return BF_OK;
+}
+
+static bool is_segment(const char *name)
+{
+    unsigned id;
+    int n = 0;
+    return sscanf(name, "%10u.seg%n", &id, &n) == 1 && n > 0 && name[n] == '\0';
+}
+
+static void remove_logs(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;)
+        if (is_segment(e->d_name))
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    rmdir(dir);
+}
+
+void backup_remove(const char *partial)
+{
+    static const char *const names[] = {"data.mdb", "manifest.json", "lock.mdb", "lock"};
+    if (!partial)
+        return;
+    BF_AUTO_FREE char *logs = bf_path_join(partial, "logs");
+    remove_logs(logs);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        BF_AUTO_FREE char *path = bf_path_join(partial, names[i]);
+        unlink(path);
+    }
+    rmdir(partial);
+}
+
+/* The lock of a folder that a backup is made in; it goes with the process. */
+static enum bf_rc lock_partial(const char *partial, int *ret_lock, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(partial, "lock");
+    BF_AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be opened", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return bf_fail(err, BF_CONFLICT, "another backup is being written to %s", partial);
+    *ret_lock = fd;
+    fd = -1;
+    return BF_OK;
+}
+
+static enum bf_rc clear_partial(const char *partial, struct bf_error *err)
+{
+    BF_AUTO_CLOSE int lock = -1;
+    enum bf_rc rc = lock_partial(partial, &lock, err);
+    if (rc != BF_OK)
+        return rc;
+    backup_remove(partial);
+    struct stat st;
+    if (lstat(partial, &st) == 0)
+        return bf_fail(err, BF_CONFLICT, "%s is in the way, and holds what no backup left: move it away", partial);
+    ctl_note("removed %s, which a backup that did not end had left", partial);
+    return BF_OK;
+}
+
+enum bf_rc backup_begin(const char *dest, char **ret_partial, int *ret_lock, struct bf_error *err)
+{
+    size_t n = strlen(dest);
+    while (n > 1 && dest[n - 1] == '/')
+        n--;
+    BF_AUTO_FREE char *partial = bf_xasprintf("%.*s" SUFFIX, (int)n, dest);
+    struct stat st;
+    enum bf_rc rc = BF_OK;
+    if (lstat(dest, &st) == 0)
+        return bf_fail(err, BF_CONFLICT, "%s is there already: name a folder that is not", dest);
+    if (lstat(partial, &st) == 0)
+        rc = clear_partial(partial, err);
+    if (rc == BF_OK && mkdir(partial, 0700) != 0)
+        rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
+    if (rc == BF_OK)
+        rc = lock_partial(partial, ret_lock, err);
+    if (rc == BF_OK) {
+        *ret_partial = partial;
+        partial = NULL;
+    }
+    return rc;
+}
+
+enum bf_rc backup_publish(const char *partial, const char *dest, int *lock, struct bf_error *err)
+{
+    BF_AUTO_FREE char *parent = bf_path_dir(partial), *path = bf_path_join(partial, "lock"), *named = bf_xstrdup(dest);
+    for (size_t n = strlen(named); n > 1 && named[n - 1] == '/'; n--)
+        named[n - 1] = '\0';
+    unlink(path);
+    enum bf_rc rc = sync_dir(partial, err);
+    if (rc == BF_OK && renameat2(AT_FDCWD, partial, AT_FDCWD, named, RENAME_NOREPLACE) != 0)
+        rc = errno == EEXIST ? bf_fail(err, BF_CONFLICT, "%s is there already: name a folder that is not", named)
+                             : bf_fail_errno(err, BF_IO, errno, "%s cannot be named %s", partial, named);
+    if (rc == BF_OK)
+        rc = sync_dir(parent, err);
+    if (rc == BF_OK) {
+        close(*lock);
+        *lock = -1;
+    }
+    return rc;
+}
+
+/* ---- files ---- */
+
+enum bf_rc backup_room(const char *dir, uint64_t bytes, struct bf_error *err)
+{
+    struct statvfs fs;
+    char need[32], have[32];
+    if (statvfs(dir, &fs) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "the room in %s cannot be looked at", dir);
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes >= bytes + ROOM_MORE)
+        return BF_OK;
+    bf_format_size(bytes + ROOM_MORE, need, sizeof need);
+    bf_format_size(free_bytes, have, sizeof have);
+    return bf_fail(err, BF_FULL, "%s has %s free, and %s may be needed: make room, or take another disk", dir, have, need);
+}
+
+enum bf_rc backup_digest(const char *path, struct backup_digest *ret, struct bf_error *err)
+{
+    BF_AUTO_FREE uint8_t *buf = bf_xmalloc(COPY_BYTES);
+    uint8_t hash[BACKUP_DIGEST_BYTES];
+    crypto_generichash_state state;
+    ssize_t n;
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be read", path);
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    while ((n = read(fd, buf, COPY_BYTES)) > 0 || (n < 0 && errno == EINTR))
+        if (n > 0)
+            crypto_generichash_update(&state, buf, (size_t)n);
+    if (n < 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be read", path);
+    crypto_generichash_final(&state, hash, sizeof hash);
+    bf_hex(hash, sizeof hash, ret->text);
+    return BF_OK;
+}
+
+enum bf_rc backup_copy_file(const char *from, const char *to, uint64_t *ret_bytes, struct bf_error *err)
+{
+    BF_AUTO_FREE uint8_t *buf = bf_xmalloc(COPY_BYTES);
+    BF_AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+    ssize_t n;
+    enum bf_rc rc = BF_OK;
+    if (in < 0)
+        return bf_fail_errno(err, errno == ENOENT ? BF_NOT_FOUND : BF_IO, errno, "%s cannot be read", from);
+    if ((out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be written", to);
+    while (rc == BF_OK && ((n = read(in, buf, COPY_BYTES)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0 && (rc = bf_write_all(out, buf, (size_t)n, err)) == BF_OK)
+            *ret_bytes += (uint64_t)n;
+    if (rc == BF_OK && (n < 0 || fsync(out) != 0))
+        rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be copied to %s", from, to);
+    return rc;
+}
+
+enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_files *ret, struct bf_error *err)
+{
+    DIR *d = opendir(from);
+    if (!d)
+        return bf_fail_errno(err, BF_IO, errno, "the folder of logs %s cannot be read", from);
+    enum bf_rc rc = bf_mkdirs(to, 0700, err);
+    for (struct dirent *e; rc == BF_OK && (e = readdir(d)) != NULL;) {
+        BF_AUTO_FREE char *source = bf_path_join(from, e->d_name), *copy = bf_path_join(to, e->d_name);
+        struct bf_error gone = {0};
+        if (!is_segment(e->d_name))
+            continue;
+        rc = backup_copy_file(source, copy, &ret->bytes, &gone);
+        if (rc == BF_NOT_FOUND)
+            rc = BF_OK;
+        else if (rc == BF_OK)
+            ret->files++;
+        else
+            *err = gone;
+    }
+    closedir(d);
+    return rc == BF_OK ? sync_dir(to, err) : rc;
+}
+
+/* ---- the manifest ---- */
+
+json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest, const struct backup_files *logs)
+{
+    char taken[BF_TIME_MAX], cluster[33], hash[2 * AUDIT_HASH_BYTES + 1], host[256] = "";
+    bf_format_time(bf_realtime_us(), taken);
+    bf_hex(f->meta.cluster, sizeof f->meta.cluster, cluster);
+    bf_hex(f->audit.head.hash, sizeof f->audit.head.hash, hash);
+    gethostname(host, sizeof host - 1);
+    BF_AUTO_FREE char *real = realpath(store, NULL);
+    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION, "taken_at", taken,
+                          "host", bf_utf8_valid(host, strlen(host)) ? host : "", "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
+                          "cluster", cluster, "store_format", (json_int_t)f->meta.format, "epoch", (json_int_t)f->meta.epoch,
+                          "lease_ms", (json_int_t)f->meta.lease_ms);
+    json_object_update_new(m, json_pack("{s:I, s:I, s:I, s:I, s:I}", "last_turn", (json_int_t)f->last_seq, "checkpoint_turn",
+                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns, "plans", (json_int_t)f->plans, "details",
+                                        (json_int_t)f->details));
+    BF_AUTO_FREE char *head = bf_xasprintf("%" PRIu64 ":%s", f->audit.head.index, hash);
+    json_object_set_new(m, "audit", json_pack("{s:I, s:s}", "records", (json_int_t)f->audit_records, "head", head));
+    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes, "blake2b", digest->text));
+    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes) : json_null());
+    return m;
+}
+
+json_t *backup_read_manifest(const char *backup, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(backup, "manifest.json");
+    struct bf_buf text = {0};
+    json_error_t why;
+    if (bf_file_read(path, MANIFEST_MAX_BYTES, &text, err) != BF_OK) {
+        bf_buf_free(&text);
+        return NULL;
+    }
+    json_t *m = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
+    bf_buf_free(&text);
+    if (m && render_number(m, "backup") == MANIFEST_VERSION)
+        return m;
+    if (!m)
+        bf_fail(err, BF_CORRUPT, "%s is no JSON: %s", path, why.text);
+    else if (render_number(m, "backup") > MANIFEST_VERSION)
+        bf_fail(err, BF_UNSUPPORTED, "%s is of a newer version: use the bfctl that wrote it (%s)", path, render_text(m, "version"));
+    else
+        bf_fail(err, BF_INVALID, "%s is not the manifest of a backup", path);
+    json_decref(m);
+    return NULL;
+}
+
+static void told(void *arg, const char *problem)
+{
+    (void)arg;
+    printf("%s\n", problem);
+}
+
+enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_error *err)
+{
+    BF_AUTO_FREE char *data = bf_path_join(backup, "data.mdb");
+    const json_t *want = json_object_get(manifest, "data");
+    struct backup_digest digest;
+    struct stat st;
+    if (stat(data, &st) != 0)
+        return bf_fail_errno(err, BF_NOT_FOUND, errno, "%s cannot be read", data);
+    if (st.st_size != render_number(want, "bytes"))
+        return bf_fail(err, BF_CORRUPT, "%s has %lld bytes, and its manifest says %lld: take another backup", data, (long long)st.st_size,
+                       (long long)render_number(want, "bytes"));
+    enum bf_rc rc = backup_digest(data, &digest, err);
+    if (rc == BF_OK && strcmp(digest.text, render_text(want, "blake2b")) != 0) {
+        bool clean = store_fsck(backup, describe_value, told, NULL, err) == BF_OK;       /* names what is damaged */
+        return bf_fail(err, BF_CORRUPT, "%s is not as it was written: its BLAKE2b is not the manifest's%s; take another backup", data,
+                       clean ? ", though only bytes differ that are not in use" : "");
+    }
+    return rc == BF_OK ? store_fsck(backup, describe_value, told, NULL, err) : rc;
+}
+
+/* ---- epochs of restores ---- */
+
+uint32_t backup_restored_epoch(const char *backup)
+{
+    BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
+    struct bf_buf text = {0};
+    struct bf_error err = {0};
+    int64_t most = 0;
+    if (bf_file_read(path, NOTE_MAX_BYTES, &text, &err) == BF_OK)
+        for (char *line = (char *)(uintptr_t)bf_buf_cstr(&text), *end; *line; line = end) {
+            end = line + strcspn(line, "\n");
+            json_t *note = json_loadb(line, (size_t)(end - line), 0, NULL);
+            if (render_number(note, "epoch") > most && render_number(note, "epoch") <= UINT32_MAX)
+                most = render_number(note, "epoch");
+            json_decref(note);
+            end += *end == '\n';
+        }
+    bf_buf_free(&text);
+    return (uint32_t)most;
+}
+
+enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
+    struct bf_buf line = {0};
+    char now[BF_TIME_MAX];
+    BF_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return bf_fail_errno(err, BF_IO, errno, "%s cannot be written", path);
+    bf_format_time(bf_realtime_us(), now);
+    json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch, "store", bf_utf8_valid(store, strlen(store)) ? store : "");
+    render_put_json(note, JSON_COMPACT, &line);
+    json_decref(note);
+    bf_buf_put_str(&line, "\n");
+    enum bf_rc rc = bf_write_all(fd, line.data, line.len, err);
+    bf_buf_free(&line);
+    if (rc == BF_OK && fsync(fd) != 0)
+        rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made durable", path);
+    return rc == BF_OK ? sync_dir(backup, err) : rc;
+}

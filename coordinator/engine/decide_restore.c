@@ -1,0 +1,73 @@
+/* A state that is older than what the fleet has seen: restored from a backup on purpose, or put back by hand.
+ *
+ * Restored: the store comes with a higher epoch.  Tokens go on from it, so whatever was granted after the backup is stale from then on.
+ * Who holds such an attempt is not known here, and it may be alive for one lease yet; so nothing is granted for the longest D_c that ever
+ * was (I1).  Numbers that name things outside of the store must not be used twice either: attempts go on from the next multiple of
+ * ATTEMPTS_PER_RESTORE (logs and agents know them by number), and runs that begin from now on from the next of RUNS_PER_RESTORE (a
+ * fence in a warehouse has (backfill, run) in its key, and "done" there ends the attempt without work).  A run that was begun
+ * before keeps its number: what it had done after the backup is found done.
+ *
+ * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that they ever
+ * saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is not let in,
+ * until the store is restored in the right way. */
+#include "coordinator/engine/decide.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { TOKEN_ATTEMPT_BITS = 40, RUNS_PER_RESTORE = 1000 };
+#define ATTEMPTS_PER_RESTORE UINT64_C(1000000000)
+
+uint32_t first_run(const struct engine *e)
+{
+    return (e->epoch - 1) * RUNS_PER_RESTORE + 1;
+}
+
+bool grants_are_held(const struct engine *e)
+{
+    return e->outdated_token != 0 || e->now_ms < e->held_until_ms;
+}
+
+static uint64_t attempts_from(const struct engine *e)
+{
+    uint64_t next = ((e->next_attempt - 1) / ATTEMPTS_PER_RESTORE + 1) * ATTEMPTS_PER_RESTORE + 1;
+    return next >> TOKEN_ATTEMPT_BITS ? e->next_attempt : next;
+}
+
+void decide_restored(struct decision *d, const struct input *in)
+{
+    const struct engine *e = d->e;
+    if (in->epoch <= e->epoch)
+        return;                                  /* decided before, and the process ended then */
+    uint32_t before = e->epoch;
+    struct record *r = record_begin(d, RECORD_RESTORED);
+    r->epoch = in->epoch;
+    r->next_attempt = attempts_from(e);
+    r->retry_at_ms = d->now_ms + in->hold_ms;
+    record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = "restore", .target = "store", .actor = in->actor, .reason = in->told.reason,
+                                       .before = out_printf(d->out, "{\"epoch\":%u}", before), .after = in->told.after,
+                                       .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for %" PRId64
+                                                          " ms", in->hold_ms)});
+}
+
+const char *decide_seen(struct decision *d, const struct input *in)
+{
+    const struct engine *e = d->e;
+    uint64_t ours = (uint64_t)e->epoch << TOKEN_ATTEMPT_BITS | (e->next_attempt - 1), seen = in->hello.seen;
+    if (seen <= ours)
+        return NULL;
+    const char *text = out_printf(d->out, "this coordinator's store is an old copy: agent %s has seen attempt %" PRIu64 " of epoch %" PRIu64
+                                  ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or bfctl restore a backup",
+                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS, e->next_attempt - 1,
+                                  e->epoch);
+    if (e->outdated_token)
+        return text;
+    struct record *r = record_begin(d, RECORD_OUTDATED);
+    r->ref.token = seen;
+    memcpy(r->key, in->key, sizeof r->key);
+    record_emit(d, r);
+    audit_note(d, &(struct audit_note){.what = "old store", .target = "store", .key = in->key, .rc = BF_CONFLICT, .text = text,
+                                       .after = out_printf(d->out, "{\"seen\":%" PRIu64 ",\"known\":%" PRIu64 "}", seen, ours)});
+    return text;
+}

@@ -1,0 +1,289 @@
+"""Backup under load, restore to a higher epoch, old copies put back by hand, compaction, formats of the store.
+
+    BF_BIN=FOLDER_OF_PROGRAMS test_backup.py PATH_OF_STORE_STATE [unittest options]
+"""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from cluster import BIN, Cluster, moment, wait_until  # pylint: disable=wrong-import-position
+
+STATE = ""
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# Each instance writes a line; "slow" ones say that they began, and end with the file "open".
+PLAN = """apiVersion: backfill/v1
+kind: Plan
+name: NAME
+partitions: {grain: day, from: 2024-01-01, to: 2024-01-DAYS}
+steps:
+  work: {run: [sh, -c, "COMMAND"]}
+  after: {run: [sh, -c, "true"], needs: [{work: same}]}
+"""
+QUICK = "echo ran >> DIR/ran"
+SLOW = "echo $$ >> DIR/began; until [ -e DIR/open ]; do sleep 0.02; done"
+LEASE = "{agent: 3s, fence: 1s, coordinator: 4100ms, heartbeat: 300ms}"
+
+
+def state(store):
+    """What a coordinator would recover; the sentence when it refuses."""
+    done = subprocess.run([STATE, store], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr.strip()
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="bf-backup-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def start(self, **more):
+        self.cluster = Cluster(os.path.join(self.dir, "c"), agents=2, lease=LEASE, **more)
+        self.addCleanup(self.cluster.stop)
+        self.store = os.path.join(self.cluster.dir, "store")
+
+    def plan(self, name, command, days=5):
+        path = os.path.join(self.dir, f"{name}.yaml")
+        text = PLAN.replace("NAME", name).replace("COMMAND", command).replace("DAYS", f"{days:02d}").replace("DIR", self.dir)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def ctl(self, *args, exits=0):
+        done = subprocess.run([f"{BIN}/bfctl", *args], capture_output=True, text=True, check=False, timeout=120)
+        self.assertEqual(done.returncode, exits, f"bfctl {' '.join(args)}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def stop_coordinator(self, sig=signal.SIGKILL):
+        self.cluster.kill("coordinator", sig)
+        wait_until("the coordinator's end", lambda: self.cluster.pid("coordinator") is None)
+
+    def audit(self, what):
+        return [r for r in self.trail() if r["what"] == what]
+
+    def trail(self):
+        out = self.cluster.ctl("audit", "export").stdout
+        return [json.loads(line)["record"] for line in out.splitlines()]
+
+
+class Live(Base):
+    """One cluster: it is backed up under load, dies, and is restored."""
+
+    def test_restore(self):
+        self.start()
+        backup = os.path.join(self.dir, "backup")
+        first = self.cluster.create(self.plan("first", QUICK, 30))
+        held = self.cluster.create(self.plan("held", SLOW))
+        wait_until("some results", lambda: self.cluster.json("backfill", "get", first)["steps"]["succeeded"] > 5)
+        self.cluster.ctl("pause", held, "--reason", "acknowledged before the backup")
+        told = json.loads(self.ctl("backup", self.store, backup, "-o", "json"))
+        self.check_backup(backup, told)
+        self.ctl("backup", self.store, backup, exits=5)
+        self.ctl("restore", backup, self.store, exits=5)
+        self.ctl("compact", self.store, exits=5)
+        # What comes now is lost: a backfill that runs on an agent, and whose number another will get.
+        self.cluster.ctl("resume", held)
+        lost = self.cluster.create(self.plan("lost", SLOW.replace("began", "lost-began")))
+        wait_until("the lost backfill's step", lambda: os.path.exists(os.path.join(self.dir, "lost-began")))
+        self.stop_coordinator()
+        os.rename(self.store, self.store + ".broken")
+        out = self.ctl("restore", backup, self.store, "--reason", "a test")
+        self.assertIn("epoch 2", out)
+        self.cluster.restart("coordinator")
+        self.check_restored(first, held, lost, told)
+
+    def check_backup(self, backup, told):
+        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"])
+        self.assertEqual(os.stat(backup).st_mode & 0o777, 0o700)
+        for name in os.listdir(backup):
+            self.assertEqual(os.stat(os.path.join(backup, name)).st_mode & 0o777, 0o600)
+        with open(os.path.join(backup, "manifest.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f), told)
+        self.assertEqual((told["epoch"], told["store_format"]), (1, 2))
+        self.assertGreater(told["last_turn"], 5)
+        self.assertFalse(os.path.exists(backup + ".partial"))
+        self.assertIn("is clean", self.ctl("fsck", backup))
+        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"], "a check leaves nothing behind")
+
+    def check_restored(self, first, held, lost, told):
+        why = self.cluster.json("why", held, "after[2024-01-05]")
+        steps = self.cluster.json("backfill", "get", first)["steps"]
+        self.assertEqual(self.cluster.state(held), "paused")
+        self.assertGreater(steps["succeeded"], 5)
+        self.assertIn("restored", [b["kind"] for b in why["blockers"]])
+        self.assertNotEqual(self.cluster.ctl("backfill", "get", lost, check=False).returncode, 0)
+        record = wait_until("the record of the restore", lambda: self.audit("restore"))[0]
+        after = record["after"]
+        self.assertEqual((after["epoch"], after["turn"], after["taken_at"]), (2, told["last_turn"], told["taken_at"]))
+        self.assertEqual(record["reason"], "a test")
+        # The lost attempt is known to nobody: its agent is told to kill it, and its report is for the audit alone.
+        wait_until("the stale report", lambda: self.audit("stale report"))
+        with open(os.path.join(self.dir, "lost-began"), encoding="ascii") as f:
+            pids = [int(p) for p in f.read().split()]
+        wait_until("the lost steps' death", lambda: not any(os.path.exists(f"/proc/{p}") for p in pids))
+        open(os.path.join(self.dir, "open"), "w", encoding="ascii").close()
+        self.cluster.ctl("resume", held)
+        self.cluster.ctl("wait", first)
+        self.cluster.ctl("wait", held)
+        fresh = self.cluster.create(self.plan("fresh", QUICK, 1))
+        self.assertEqual(fresh, lost, "the number is used again")
+        self.cluster.ctl("wait", fresh)
+        step = self.cluster.json("steps", fresh)[0]
+        self.assertEqual(step["run"], 1001, "and nothing in a warehouse takes it for the lost one")
+        self.stop_coordinator(signal.SIGTERM)
+        self.ctl("audit", "verify", "--store", self.store, "--expect", told["audit"]["head"])
+        self.assertIn("is clean", self.ctl("fsck", self.store))
+        self.assertEqual(state(self.store)["epoch"], 2)
+        self.check_compact()
+
+    def check_compact(self):
+        before, size = state(self.store), os.stat(os.path.join(self.store, "data.mdb")).st_size
+        out = self.ctl("compact", self.store)
+        self.assertIn(f"({size} bytes)", out)
+        self.assertEqual(state(self.store), before)
+        self.assertLess(os.stat(os.path.join(self.store, "data.mdb")).st_size, size)
+        self.assertEqual([n for n in os.listdir(self.store) if "partial" in n], [])
+        self.cluster.restart("coordinator")
+        self.assertEqual(self.cluster.state("bf-1"), "succeeded")
+
+    def test_an_old_copy_put_back_by_hand(self):
+        self.start()
+        data = os.path.join(self.store, "data.mdb")
+        self.cluster.ctl("wait", self.cluster.create(self.plan("one", QUICK)))
+        self.stop_coordinator()
+        shutil.copy(data, data + ".old")
+        self.cluster.restart("coordinator")
+        self.cluster.ctl("wait", self.cluster.create(self.plan("two", QUICK)))
+        self.stop_coordinator()
+        os.rename(data + ".old", data)
+        self.cluster.restart("coordinator")
+        wait_until("the proof", lambda: self.audit("old store"))
+        three = self.cluster.create(self.plan("three", QUICK))
+        kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
+        self.assertIn("old_store", kinds)
+        self.stop_coordinator()                  # and it is remembered
+        self.cluster.restart("coordinator")
+        kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
+        self.assertIn("old_store", kinds)
+        self.stop_coordinator()
+        backup = os.path.join(self.dir, "b")
+        self.ctl("backup", self.store, backup)
+        shutil.rmtree(self.store)
+        self.ctl("restore", backup, self.store)
+        self.cluster.restart("coordinator")
+        self.cluster.ctl("wait", three)
+
+
+class Still(Base):
+    """Stores that nobody uses: a cluster fills one, once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.once = tempfile.mkdtemp(prefix="bf-backup-")
+        cls.addClassCleanup(shutil.rmtree, cls.once, ignore_errors=True)
+        base = cls("test_formats")
+        base.dir = cls.once
+        with Cluster(os.path.join(cls.once, "c"), agents=2, lease=LEASE) as cluster:
+            cluster.ctl("wait", cluster.create(base.plan("some", QUICK, 20)))
+        cls.source = os.path.join(cls.once, "c", "store")
+
+    def setUp(self):
+        super().setUp()
+        self.store = os.path.join(self.dir, "store")
+        shutil.copytree(self.source, self.store)
+        self.backup = os.path.join(self.dir, "backup")
+
+    def test_a_damaged_backup_is_refused(self):
+        self.ctl("backup", self.store, self.backup)
+        path = os.path.join(self.backup, "data.mdb")
+        with open(path, "r+b") as f:
+            bytes_ = f.read()
+            at = bytes_.index(b"coordinator")
+            f.seek(at)
+            f.write(b"k")
+        out = self.ctl("restore", self.backup, os.path.join(self.dir, "new"), exits=1)
+        self.assertIn("its checksum does not match", out)
+        self.assertIn("data.mdb", out)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "new")))
+        os.truncate(path, len(bytes_) - 4096)
+        self.assertIn("manifest says", self.ctl("restore", self.backup, os.path.join(self.dir, "new"), exits=1))
+
+    def test_two_restores_never_get_one_epoch(self):
+        self.ctl("backup", self.store, self.backup)
+        for epoch in (2, 3):
+            self.ctl("restore", self.backup, os.path.join(self.dir, f"new-{epoch}"))
+            self.assertEqual(state(os.path.join(self.dir, f"new-{epoch}"))["epoch"], epoch)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "3", exits=2)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "9", "--lease", "2m")
+        self.assertEqual({k: state(os.path.join(self.dir, "x"))[k] for k in ("epoch", "lease_ms")}, {"epoch": 9, "lease_ms": 120000})
+
+    def test_a_restore_that_did_not_end_is_no_empty_store(self):
+        self.ctl("backup", self.store, self.backup)
+        new = os.path.join(self.dir, "new")
+        os.mkdir(new)
+        with open(os.path.join(new, "data.mdb.restoring"), "wb") as f:
+            f.write(b"half")
+        self.assertIn("not finished", state(new))
+        self.ctl("restore", self.backup, new)
+        self.assertEqual(state(new)["epoch"], 2)
+
+    def test_a_killed_backup_leaves_a_partial_folder(self):
+        for i in range(8):
+            process = subprocess.Popen([f"{BIN}/bfctl", "backup", self.store, self.backup], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            moment(0.001 * i * i)
+            process.kill()
+            process.wait()
+            if os.path.exists(self.backup):
+                self.assertTrue(os.path.exists(os.path.join(self.backup, "manifest.json")))
+                shutil.rmtree(self.backup)
+        os.makedirs(self.backup + ".partial", exist_ok=True)
+        with open(os.path.join(self.backup + ".partial", "data.mdb"), "wb") as f:
+            f.write(b"half")
+        self.assertIn("removed", self.ctl("backup", self.store, self.backup))
+        self.assertEqual(glob.glob(self.dir + "/*.partial"), [])
+        with open(os.path.join(self.dir, "mine"), "w", encoding="ascii") as f:
+            f.write("keep")
+        os.makedirs(self.backup + "2.partial/deep")
+        self.assertIn("in the way", self.ctl("backup", self.store, self.backup + "2", exits=5))
+
+    def test_formats(self):
+        before = state(self.store)
+        newer = os.path.join(self.dir, "newer")
+        shutil.copytree(self.store, newer)
+        subprocess.run([STATE, newer, "format", "3"], check=True)
+        for out in (state(newer), self.ctl("fsck", newer, exits=1), self.ctl("backup", newer, self.backup, exits=2)):
+            self.assertIn("it is of format 3, and this program knows up to 2: use a newer bfcoordinator", out)
+        subprocess.run([STATE, self.store, "old"], check=True)
+        self.assertIn("is clean", self.ctl("fsck", self.store))
+        self.ctl("backup", self.store, self.backup)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new"))
+        for store, epoch in ((self.store, 1), (os.path.join(self.dir, "new"), 2)):
+            now = state(store)
+            self.assertEqual((now["state"], now["turn"], now["format"], now["epoch"]), (before["state"], before["turn"], 2, epoch))
+            self.assertIn("is clean", self.ctl("fsck", store))
+
+    def test_stores_of_earlier_programs(self):
+        for packed in glob.glob(os.path.join(HERE, "stores", "*.mdb.gz")):
+            store = os.path.join(self.dir, os.path.basename(packed))
+            os.mkdir(store)
+            with open(os.path.join(store, "data.mdb"), "wb") as f:
+                f.write(subprocess.run(["gzip", "-dc", packed], capture_output=True, check=True).stdout)
+            with open(packed.replace(".mdb.gz", ".json"), encoding="utf-8") as f:
+                want = json.load(f)
+            self.assertIn("is clean", self.ctl("fsck", store))
+            now = state(store)
+            self.assertIsInstance(now, dict, now)
+            self.assertEqual({k: now[k] for k in want}, want, packed)
+            self.assertIn("is clean", self.ctl("fsck", store))
+            self.assertEqual(state(store)["was_format"], 2, "once is enough")
+
+
+if __name__ == "__main__":
+    STATE = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

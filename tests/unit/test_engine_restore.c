@@ -1,0 +1,85 @@
+/* A state that is older than what the fleet has seen: restored on purpose, or put back by hand. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/engine_fixture.h"
+
+/* Two steps over so many days, the second after the first. */
+static struct plan *chain_of_days(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, (uint32_t)seed);
+    uint32_t a = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_SAME);
+    return fx_plan_done(p);
+}
+
+static const struct input restored = {.kind = INPUT_RESTORED, .epoch = 2, .hold_ms = 66000, .actor = "nora",
+                                      .told = {.reason = "the disk died", .after = "{\"epoch\":2}"}};
+
+Test(engine_restore, nothing_is_granted_for_the_longest_lease_and_numbers_are_fresh)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    struct fx_agent agent = fx_agent(1, 1);
+    fx_hello(&f, &agent, 0);
+    fx_create(&f, chain_of_days, 3);
+    fx_turn(&f);
+    fx_step_input(&f, &restored);
+    int64_t until_ms = f.now_ms + 66000;
+    fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
+    struct blocker b[4];
+    cr_assert_geq(engine_why(f.e, 1, 0, 1, b, 4), 1u);
+    cr_assert_eq(b[0].kind, BLOCKER_RESTORED);
+    cr_assert_eq(b[0].clears_at_ms, until_ms);
+    cr_assert_eq(engine_next_timer_ms(f.e), until_ms);
+    f.now_ms = until_ms - 1;
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
+    f.now_ms = until_ms;
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 1u);
+    cr_assert_eq(fx_record(&f, RECORD_GRANTED, 0)->ref.attempt, UINT64_C(1000000001));
+    cr_assert_eq(fx_record(&f, RECORD_GRANTED, 0)->ref.token, UINT64_C(2) << 40 | UINT64_C(1000000001));
+    cr_assert_eq(fx_record(&f, RECORD_GRANTED, 0)->run, 1u, "a run that was begun before goes on");
+    uint32_t fresh = fx_create(&f, chain_of_days, 1);
+    cr_assert_gt(fresh, 0u);
+    struct instance_view i;
+    cr_assert(engine_instance(f.e, fresh, 0, 0, &i));
+    cr_assert_eq(i.run, 1001u, "no warehouse takes it for one that was lost");
+    fx_step_input(&f, &restored);
+    cr_assert_eq(fx_count_records(&f, RECORD_RESTORED), 0u, "once is enough");
+    fx_done(&f);
+}
+
+Test(engine_restore, an_agent_that_has_seen_newer_tokens_stops_grants_until_a_restore)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    struct fx_agent agent = fx_agent(1, 1), other = fx_agent(2, 1);
+    fx_hello(&f, &agent, 0);
+    fx_create(&f, chain_of_days, 3);
+    struct input hello = {.kind = INPUT_HELLO, .incarnation = 7,
+                          .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = "other", .version = "1", .boot_id = "", .slots = 1,
+                                    .fence = FENCE_WEAK, .seen = UINT64_C(1) << 40 | 0, .seen_cluster = ""}};
+    memcpy(hello.key, other.key, sizeof hello.key);
+    fx_step_input(&f, &hello);
+    cr_assert_eq(fx_count_records(&f, RECORD_OUTDATED), 0u, "it has seen nothing that is not ours");
+    hello.hello.seen = UINT64_C(1) << 40 | 900;
+    for (int i = 0; i < 2; i++) {
+        fx_step_input(&f, &hello);
+        cr_assert_eq(fx_count_records(&f, RECORD_OUTDATED), 1u, "said once");
+    }
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
+    struct blocker b[4];
+    cr_assert_geq(engine_why(f.e, 1, 0, 0, b, 4), 1u);
+    cr_assert_eq(b[0].kind, BLOCKER_OUTDATED);
+    fx_step_input(&f, &restored);
+    f.now_ms += 66000;
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u, "one on each agent");
+    fx_done(&f);
+}
