@@ -54,6 +54,8 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
         choice_used(w);
     choice_end(w, &outer);
     p.instance = shadow_process_started(w->shadow, as, a);
+    if (w->now_ms < a->frozen_until_ms)               /* its host came to a stand while it was being started */
+        shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
     if (as->kind == STEP_SQL)
