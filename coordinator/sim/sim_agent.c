@@ -108,7 +108,8 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         world_trace_msg(w, a->name, "coordinator", act->msg);
         bf_buf_clear(bytes);
         agent_msg_encode(act->msg, bytes);
-        net_send(w, a->node, SIM_NODE_COORDINATOR, bytes);
+        if (!net_send(w, a->node, SIM_NODE_COORDINATOR, bytes) && act->msg->kind == AGENT_HELLO)
+            a->order_lost_ms = w->now_ms;
         break;
     case ACTION_SPAWN: spawn(w, a, act->assignment); break;
     case ACTION_TERM: break;                              /* these steps ignore it */

@@ -116,13 +116,14 @@ static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
     return w->now_ms < a->cut_until_ms && (from ? a->cut_out : a->cut_in);
 }
 
-static void put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
+static bool put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
 {
+    bool soon = false;
     if (is_cut(w, from, to))
-        return;
+        return false;
     if (faulty && world_chance(w, 3)) {
         sim_fault_note(w, SIM_FAULT_NET_LOSS);
-        return;
+        return false;
     }
     int64_t *last_ms = from ? &w->agents[from - 1].last_out_ms : &w->agents[to - 1].last_in_ms;
     int copies = faulty && world_chance(w, 3) ? 2 : 1;
@@ -130,7 +131,9 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         sim_fault_note(w, SIM_FAULT_NET_DUPLICATE);
     for (int i = 0; i < copies; i++) {
         int64_t delay_ms = 1 + (int64_t)world_random(w, 5);
-        if (faulty && world_chance(w, 5)) {
+        bool late = faulty && world_chance(w, 5);
+        soon = soon || !late;
+        if (late) {
             delay_ms += (int64_t)world_random(w, world_chance(w, 20) ? 20000 : 800);
             sim_fault_note(w, SIM_FAULT_NET_DELAY);
         }
@@ -141,14 +144,16 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }
+    return soon;
 }
 
-void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+bool net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
 {
     struct choice_frame outer;
     bool on = choice_within(w, CHOICE_NET, from * CHOICE_NODES + to, &outer);
-    put_on_network(w, from, to, bytes, on && world_faulty(w));
+    bool soon = put_on_network(w, from, to, bytes, on && world_faulty(w));
     choice_end(w, &outer);
+    return soon;
 }
 
 /* ---- the run ---- */
