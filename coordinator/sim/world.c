@@ -190,7 +190,10 @@ static void step(struct world *w, struct sim_event *ev)
         break;
     case SIM_PROCESS_END: sim_process_end(w, a, ev->number); break;
     case SIM_GUARDIAN: sim_guardian(w, a, ev->number); break;
-    case SIM_AGENT_START: sim_agent_start(w, a); break;
+    case SIM_AGENT_START:
+        if (ev->number == a->generation)         /* another start came before this one: its guardian looks after it now */
+            sim_agent_start(w, a);
+        break;
     case SIM_COORDINATOR_START: sim_coordinator_start(w); break;
     case SIM_TURN:
         if (ev->number == w->coordinator_generation && w->turn_at_ms == ev->at_ms)
@@ -242,7 +245,7 @@ static void world_init(struct world *w, const struct sim_options *o)
         a->clock = some_clock(w);
         a->key[0] = (uint8_t)(i + 1);
         snprintf(a->name, sizeof a->name, "agent-%u", i + 1);
-        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node});
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
     }
     world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_COORDINATOR_START});
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 100, .kind = SIM_OPERATOR});
