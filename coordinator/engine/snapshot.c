@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
 enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40, PACK_ORIGIN = 0x80 };
@@ -44,7 +45,7 @@ static void pack(struct bf_buf *out, const struct backfill *b, const struct inst
         bf_buf_put_u8(out, u->measured_by);
     }
     if (retry)
-        bf_buf_put_u64(out, (uint64_t)in->retry_at_ms);
+        bf_buf_put_u64(out, BF_PLANTED("checkpoint_forgets_backoff") ? 0 : (uint64_t)in->retry_at_ms);
     if (origin)
         bf_buf_put_u32(out, origin);
     if (in->flags)

@@ -5,19 +5,20 @@
 
 enum {
     JOURNAL_TURNS_MOST = 6 * SIM_CHECKPOINT_TURNS_MAX,    /* crashes within a checkpoint make it begin again */
-    TURN_INPUTS_MOST = 4096, TURN_STALE_MOST = 256, CANCEL_SLACK_MS = 50
+    TURN_INPUTS_MOST = 4096, TURN_STALE_MOST = 256, CANCEL_SLACK_MS = 50,
+    GRACE_MS = 5000,                                     /* the turn's default */
+    RECONCILE_MS = 6000                                  /* a HELLO every fifth heartbeat repeats orders */
 };
 
-/* ---- I9 ---- */
+/* ---- I9 ----
+ *
+ * Dead by D_c after the commit that says so, and after the time that a step has between SIGTERM and SIGKILL: an agent that is stopped
+ * within that time has a lease of then.  The network here loses single messages, which a connection does not: an order that was lost
+ * is given again with the agent's next HELLO, and D_c counts from there. */
 
-static void must_die(struct shadow *s, struct shadow_attempt *a)
+static int64_t wait_ms(const struct shadow *s)
 {
-    int64_t by_ms = s->w->now_ms + s->w->lease.coordinator_ms * (1000000 + LEASE_DRIFT_PPM) / 1000000 + CANCEL_SLACK_MS;
-    if (!a->open || a->dies_ms)
-        return;
-    a->dies_ms = by_ms;
-    if (by_ms < s->w->next_death_ms)
-        s->w->next_death_ms = by_ms;
+    return s->w->lease.coordinator_ms * (1000000 + LEASE_DRIFT_PPM) / 1000000 + GRACE_MS + CANCEL_SLACK_MS;
 }
 
 void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool all)
@@ -25,23 +26,37 @@ void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool 
     for (size_t i = 0; i < s->attempts.n; i++) {
         struct shadow_attempt *a = &s->attempts.at[i];
         const struct shadow_cell *c = a->backfill == b->id ? &b->cells[a->step][a->index] : NULL;
-        if (c && (all || (c->cancelling && !c->kept)))
-            must_die(s, a);
+        if (!c || !a->open || a->dies_ms || !(all || (c->cancelling && !c->kept)))
+            continue;
+        a->dies_ms = s->w->now_ms + wait_ms(s);
+        if (a->dies_ms < s->w->next_death_ms)
+            s->w->next_death_ms = a->dies_ms;
     }
+}
+
+/* Also when orders to its agent were lost since. */
+static int64_t death_of(const struct shadow *s, const struct shadow_attempt *a)
+{
+    int64_t lost_ms = a->key[0] >= 1 && a->key[0] <= s->w->n_agents ? s->w->agents[a->key[0] - 1].order_lost_ms : 0;
+    int64_t given_again_ms = lost_ms + RECONCILE_MS + wait_ms(s);
+    return lost_ms && given_again_ms > a->dies_ms ? given_again_ms : a->dies_ms;
 }
 
 void shadow_check_deaths(struct shadow *s)
 {
     s->w->next_death_ms = INT64_MAX;
-    for (size_t i = 0; i < s->attempts.n; i++) {
-        const struct shadow_attempt *a = &s->attempts.at[i];
-        if (a->dies_ms > s->w->now_ms && a->dies_ms < s->w->next_death_ms)
-            s->w->next_death_ms = a->dies_ms;
-        for (size_t k = 0; a->dies_ms && a->dies_ms <= s->w->now_ms && k < s->alive.n; k++)
-            if (s->alive.at[k].attempt == a->ref.attempt)
+    for (size_t k = 0; k < s->alive.n; k++)
+        for (size_t i = 0; i < s->attempts.n; i++) {
+            const struct shadow_attempt *a = &s->attempts.at[i];
+            if (a->ref.attempt != s->alive.at[k].attempt || a->dies_ms == 0)
+                continue;
+            int64_t dies_ms = death_of(s, a);
+            if (dies_ms <= s->w->now_ms)
                 world_violate(s->w, "I9: attempt %llu of backfill %u lives on after it was cancelled, longer than the coordinator's wait",
                               (unsigned long long)a->ref.attempt, a->backfill);
-    }
+            else if (dies_ms < s->w->next_death_ms)
+                s->w->next_death_ms = dies_ms;
+        }
 }
 
 /* ---- I13 ---- */

@@ -54,6 +54,8 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
         choice_used(w);
     choice_end(w, &outer);
     p.instance = shadow_process_started(w->shadow, as, a);
+    if (w->now_ms < a->frozen_until_ms)               /* its host came to a stand while it was being started */
+        shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
     if (as->kind == STEP_SQL)
@@ -96,7 +98,7 @@ static void leave(struct world *w, struct sim_agent *a)
     a->up = a->paused = false;
     a->timer++;
     a->previous = a->mute ? 0 : a->generation;
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
 }
 
 static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
@@ -106,7 +108,8 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
         world_trace_msg(w, a->name, "coordinator", act->msg);
         bf_buf_clear(bytes);
         agent_msg_encode(act->msg, bytes);
-        net_send(w, a->node, SIM_NODE_COORDINATOR, bytes);
+        if (!net_send(w, a->node, SIM_NODE_COORDINATOR, bytes) && act->msg->kind == AGENT_HELLO)
+            a->order_lost_ms = w->now_ms;
         break;
     case ACTION_SPAWN: spawn(w, a, act->assignment); break;
     case ACTION_TERM: break;                              /* these steps ignore it */
@@ -143,7 +146,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     if (a->up)
         return;
     if (w->now_ms < a->frozen_until_ms) {
-        world_push(w, (struct sim_event){.at_ms = a->frozen_until_ms, .kind = SIM_AGENT_START, .node = a->node});
+        world_push(w, (struct sim_event){.at_ms = a->frozen_until_ms, .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
         return;
     }
     core_free(a->core);
@@ -173,7 +176,7 @@ void sim_agent_kill(struct world *w, struct sim_agent *a)
         kill_process(w, a, a->processes.at[i].ref.attempt, w->lease.fence_ms);
     a->mute = a->mute || (!w->guardians_tell && world_chance(w, 50));
     a->previous = a->mute ? 0 : a->generation;
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node});
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
 }
 
 /* All of the host ends at once, and the next boot knows it by the boot id: it speaks for every life before (agent/state.c). */
@@ -191,7 +194,7 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
     a->previous = a->generation;
     sim_clock_reboot(&a->clock, w->now_ms);
     int64_t up_ms = w->now_ms + 1000 + (int64_t)world_random(w, 30000);
-    world_push(w, (struct sim_event){.at_ms = up_ms, .kind = SIM_AGENT_START, .node = a->node});
+    world_push(w, (struct sim_event){.at_ms = up_ms, .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
 }
 
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */

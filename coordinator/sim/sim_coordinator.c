@@ -21,8 +21,9 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     if (!w->coordinator_dead) {
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
         agent_msg_encode(msg, &bytes);
-        if (key[0] >= 1 && key[0] <= w->n_agents)
-            net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes);
+        bool known = key[0] >= 1 && key[0] <= w->n_agents;
+        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes) && msg->kind == AGENT_KILL)
+            w->agents[key[0] - 1].order_lost_ms = w->now_ms;
     }
     bf_buf_free(&bytes);
 }

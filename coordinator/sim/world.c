@@ -116,13 +116,14 @@ static bool is_cut(const struct world *w, uint32_t from, uint32_t to)
     return w->now_ms < a->cut_until_ms && (from ? a->cut_out : a->cut_in);
 }
 
-static void put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
+static bool put_on_network(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes, bool faulty)
 {
+    bool soon = false;
     if (is_cut(w, from, to))
-        return;
+        return false;
     if (faulty && world_chance(w, 3)) {
         sim_fault_note(w, SIM_FAULT_NET_LOSS);
-        return;
+        return false;
     }
     int64_t *last_ms = from ? &w->agents[from - 1].last_out_ms : &w->agents[to - 1].last_in_ms;
     int copies = faulty && world_chance(w, 3) ? 2 : 1;
@@ -130,7 +131,9 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         sim_fault_note(w, SIM_FAULT_NET_DUPLICATE);
     for (int i = 0; i < copies; i++) {
         int64_t delay_ms = 1 + (int64_t)world_random(w, 5);
-        if (faulty && world_chance(w, 5)) {
+        bool late = faulty && world_chance(w, 5);
+        soon = soon || !late;
+        if (late) {
             delay_ms += (int64_t)world_random(w, world_chance(w, 20) ? 20000 : 800);
             sim_fault_note(w, SIM_FAULT_NET_DELAY);
         }
@@ -141,14 +144,16 @@ static void put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
                                          .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
     }
+    return soon;
 }
 
-void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
+bool net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes)
 {
     struct choice_frame outer;
     bool on = choice_within(w, CHOICE_NET, from * CHOICE_NODES + to, &outer);
-    put_on_network(w, from, to, bytes, on && world_faulty(w));
+    bool soon = put_on_network(w, from, to, bytes, on && world_faulty(w));
     choice_end(w, &outer);
+    return soon;
 }
 
 /* ---- the run ---- */
@@ -185,7 +190,10 @@ static void step(struct world *w, struct sim_event *ev)
         break;
     case SIM_PROCESS_END: sim_process_end(w, a, ev->number); break;
     case SIM_GUARDIAN: sim_guardian(w, a, ev->number); break;
-    case SIM_AGENT_START: sim_agent_start(w, a); break;
+    case SIM_AGENT_START:
+        if (ev->number == a->generation)         /* another start came before this one: its guardian looks after it now */
+            sim_agent_start(w, a);
+        break;
     case SIM_COORDINATOR_START: sim_coordinator_start(w); break;
     case SIM_TURN:
         if (ev->number == w->coordinator_generation && w->turn_at_ms == ev->at_ms)
@@ -237,7 +245,7 @@ static void world_init(struct world *w, const struct sim_options *o)
         a->clock = some_clock(w);
         a->key[0] = (uint8_t)(i + 1);
         snprintf(a->name, sizeof a->name, "agent-%u", i + 1);
-        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node});
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
     }
     world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_COORDINATOR_START});
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 100, .kind = SIM_OPERATOR});

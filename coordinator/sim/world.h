@@ -77,6 +77,7 @@ struct sim_agent {
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
     int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
     int64_t last_in_ms, last_out_ms;         /* arrival of the message that comes last, of those that were sent */
+    int64_t order_lost_ms;                   /* newest order to kill, or HELLO that would repeat it, that was lost or is late */
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
     BF_VEC_TYPE(struct sim_process) processes;
@@ -147,8 +148,8 @@ void world_trace(struct world *w, const char *fmt, ...) __attribute__((format(pr
 void world_trace_msg(struct world *w, const char *from, const char *to, const struct agent_msg *m);
 uint64_t world_random(struct world *w, uint64_t below);
 bool world_chance(struct world *w, uint32_t percent);         /* of 100 */
-/* Put bytes on the network: they may be lost, delayed, doubled, overtaken. */
-void net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes);
+/* Put bytes on the network: they may be lost, delayed, doubled, overtaken.  false: they will not come, or come late. */
+bool net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *bytes);
 
 void sim_coordinator_start(struct world *w);
 void sim_coordinator_stop(struct world *w, const char *why);
