@@ -5,7 +5,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/world.h"
 
-bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *c)
+bool sim_prepare(struct world *w, struct engine *e, const struct op_request *c)
 {
     uint8_t key[32];
     engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
@@ -54,7 +54,7 @@ void sim_replay_check(struct world *w)
         }
         engine_out_clear(&out);
         for (size_t k = 0; k < t.n_inputs; k++) {
-            if (t.inputs[k].kind == INPUT_COMMAND && t.inputs[k].command.verb == OP_CREATE && !sim_replay_prepare(w, e, &t.inputs[k].command))
+            if (t.inputs[k].kind == INPUT_COMMAND && t.inputs[k].command.verb == OP_CREATE && !sim_prepare(w, e, &t.inputs[k].command))
                 world_violate(w, "I17 replay: a stored plan does not compile");
             engine_step(e, &t.inputs[k], t.now_ms, t.wall_us, &out);
         }
