@@ -53,6 +53,8 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     if (as->kind == STEP_SQL)
         p.ends_ms = INT64_MAX;                        /* when its session says so */
     bf_vec_push(&a->processes, p);
+    if (w->now_ms < a->frozen_until_ms)               /* it began to stand still within this turn of the agent */
+        shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     if (as->kind == STEP_SQL)
         sim_session_open(w, a, as, p.instance, &p.outcome);
     else
@@ -182,7 +184,7 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */
 void sim_agent_freeze(struct world *w, struct sim_agent *a)
 {
-    int64_t until_ms = w->now_ms + 2000 + (int64_t)world_random(w, 50000);
+    int64_t until_ms = w->now_ms + 5000 + (int64_t)world_random(w, 55000);
     sim_fault_note(w, SIM_FAULT_HOST_FREEZE);
     world_trace(w, "fault freeze the host of %s until %.3f", a->name, (double)until_ms / 1000);
     a->frozen_until_ms = until_ms;
