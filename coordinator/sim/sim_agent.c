@@ -198,7 +198,9 @@ void sim_agent_thaw(struct world *w, struct sim_agent *a)
 {
     a->frozen_until_ms = w->now_ms;
     world_trace(w, "the host of %s goes on", a->name);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
+    /* The agent is the last that is scheduled again: no order from outside saves us, only the guardian and the fence. */
+    int64_t at_ms = w->now_ms + (int64_t)world_random(w, 2 * (uint64_t)w->lease.fence_ms);
+    world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
     fence_at(w, a, w->now_ms);
 }
 
