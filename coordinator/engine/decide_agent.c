@@ -216,7 +216,9 @@ void decide_hello(struct decision *d, const struct input *in)
     uint32_t id = known ? known->id : d->e->next_agent;
     bool same = known && known->incarnation == in->incarnation;
     static const char fenced[] = "the agent was restarted, and its guardian saw the step dead";
-    uint32_t n = known && !same && in->hello.previous != 0 ? end_as_lost(d, id, fenced, granted_to_dead, in->hello.previous) : 0;
+    /* Also of one that has joined: an earlier HELLO of this life may have said less. */
+    bool tells = known && in->hello.previous != 0 && !incarnation_is_dead(in->incarnation, in->hello.previous);
+    uint32_t n = tells ? end_as_lost(d, id, fenced, granted_to_dead, in->hello.previous) : 0;
     if (n > 0)
         audit_work(d, id, "attempts fenced", fenced, n);
     if (!same || !agent_present(known))

@@ -5,7 +5,7 @@
 
 /* ---- plans, for checkers that decide again themselves ---- */
 
-bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *c)
+bool sim_prepare(struct world *w, struct engine *e, const struct op_request *c)
 {
     uint8_t key[32];
     engine_plan_key(c->plan_hash, c->from, c->to, c->params, c->n_params, key);
@@ -34,7 +34,7 @@ static enum bf_rc each_chunk(void *arg, uint32_t generation, replay_visit *visit
     enum bf_rc rc = BF_OK;
     (void)generation;                            /* there is one */
     for (size_t i = 0; i < s->chunks.n && rc == BF_OK; i++)
-        rc = visit(visit_arg, i, NULL, s->chunks.at[i].data, s->chunks.at[i].len, err);
+        rc = visit(visit_arg, i, NULL, s->chunks.at[i].bytes.data, s->chunks.at[i].bytes.len, err);
     return rc;
 }
 

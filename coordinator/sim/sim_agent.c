@@ -61,6 +61,8 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     if (as->kind == STEP_SQL)
         p.ends_ms = INT64_MAX;                        /* when its session says so */
     bf_vec_push(&a->processes, p);
+    if (w->now_ms < a->frozen_until_ms)               /* it began to stand still within this turn of the agent */
+        shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     if (as->kind == STEP_SQL)
         sim_session_open(w, a, as, p.instance, &p.outcome);
     else
@@ -200,7 +202,7 @@ void sim_agent_reboot(struct world *w, struct sim_agent *a)
 /* The guardian stands still as well, so the promise of I1 is void for what runs there now: only the warehouse's fence holds. */
 void sim_agent_freeze(struct world *w, struct sim_agent *a)
 {
-    int64_t until_ms = w->now_ms + 2000 + (int64_t)world_random(w, 50000);
+    int64_t until_ms = w->now_ms + 5000 + (int64_t)world_random(w, 55000);
     sim_fault_note(w, SIM_FAULT_HOST_FREEZE);
     world_trace(w, "fault freeze the host of %s until %.3f", a->name, (double)until_ms / 1000);
     a->frozen_until_ms = until_ms;
@@ -214,7 +216,9 @@ void sim_agent_thaw(struct world *w, struct sim_agent *a)
 {
     a->frozen_until_ms = w->now_ms;
     world_trace(w, "the host of %s goes on", a->name);
-    world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
+    /* The agent is the last that is scheduled again: no order from outside saves us, only the guardian and the fence. */
+    int64_t at_ms = w->now_ms + (int64_t)world_random(w, 2 * (uint64_t)w->lease.fence_ms);
+    world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_FAULT, .node = a->node, .number = a->generation});
     fence_at(w, a, w->now_ms);
 }
 

@@ -32,7 +32,7 @@ static void decide_elsewhen(struct world *w, struct engine *e, const struct turn
     engine_out_clear(out);
     for (size_t i = 0; i < t->n_inputs; i++) {
         struct input in = t->inputs[i];
-        if (in.kind == INPUT_COMMAND && in.command.verb == OP_CREATE && !sim_replay_prepare(w, e, &in.command))
+        if (in.kind == INPUT_COMMAND && in.command.verb == OP_CREATE && !sim_prepare(w, e, &in.command))
             world_violate(w, "I14: a stored plan does not compile");
         if (in.kind == INPUT_REPORT) {
             in.report.started_us += by_us;

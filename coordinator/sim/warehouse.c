@@ -92,7 +92,8 @@ static void step_at(struct world *w, struct sim_session *s, int64_t at_ms)
 
 static void next_statement(struct world *w, struct sim_session *s, enum sim_statement next, int64_t wait_ms)
 {
-    if (w->freeze_next && s->client && next != SESSION_LOOK && world_faulty(w) && world_chance(w, 15)) {
+    bool claims = next <= SESSION_LOOK_AGAIN;
+    if (w->freeze_next && s->client && world_faulty(w) && world_chance(w, claims ? 40 : 10)) {
         w->freeze_next = false;
         if (w->agents[s->node - 1].frozen_until_ms <= w->now_ms)
             sim_agent_freeze(w, &w->agents[s->node - 1]);

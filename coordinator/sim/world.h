@@ -196,7 +196,7 @@ void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
 void scenario_zone(struct bf_buf *ret);
 
 /* The plan of a stored create is known to e; false when it does not compile. */
-bool sim_replay_prepare(struct world *w, struct engine *e, const struct op_request *create);
+bool sim_prepare(struct world *w, struct engine *e, const struct op_request *create);
 /* Decide again on every stored input at another time of day: the same is decided (I14). */
 void sim_wall_check(struct world *w);
 /* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */

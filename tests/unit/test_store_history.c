@@ -96,7 +96,7 @@ static void expect_clean(void)
 {
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_OK, "%s", err.text);
 }
 
 Test(store_history, older_checkpoints_stay_and_survive_a_restart)
@@ -186,7 +186,7 @@ Test(store_history, fsck_names_one_that_lost_a_chunk)
     mdb_env_close(env);
     struct bf_error err = {0};
     int problems = 0;
-    cr_assert_eq(store_fsck(dir, count, &problems, &err), BF_CORRUPT);
+    cr_assert_eq(store_fsck(dir, NULL, count, &problems, &err), BF_CORRUPT);
     cr_assert_eq(problems, 1);
 }
 
