@@ -306,11 +306,10 @@ static bool takes_next(const struct ctl_command *c, const char *arg)
     return false;
 }
 
-/* Where the command within begins: behind so many words; argc when there is none. */
-static int command_within(const struct ctl_command *c, int argc, char **argv)
+int ctl_own_words(const struct ctl_command *c, int argc, char **argv)
 {
     size_t words = 0;
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0; i < argc && c->command_after; i++) {
         if (argv[i][0] != '-' || !argv[i][1])
             words++;
         else if (takes_next(c, argv[i]))
@@ -324,8 +323,8 @@ static int command_within(const struct ctl_command *c, int argc, char **argv)
 static enum bf_rc read_arguments(struct ctl_call *call, int argc, char **argv)
 {
     const struct ctl_command *c = call->command;
-    if (c->command_after) {
-        int own = command_within(c, argc, argv);
+    int own = ctl_own_words(c, argc, argv);
+    if (own < argc) {
         call->rest = argv + own;
         call->n_rest = argc - own;
         argc = own;

@@ -95,6 +95,8 @@ const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char *
 /* argv with the first words replaced where they are an alias: a new array, ended by NULL, of *ret_argc words, which are borrowed.  The
  * caller frees the array. */
 char **ctl_resolve(const struct ctl_table *table, int argc, char **argv, int *ret_argc);
+/* How many of the arguments are the command's own: all, but for one that has another command within it (command_after). */
+int ctl_own_words(const struct ctl_command *c, int argc, char **argv);
 /* The page of a command, or of the whole program, on standard output. */
 void ctl_help_command(const struct ctl_entry *e);
 void ctl_help_all(const struct ctl_table *table);
