@@ -9,7 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/shadow.h"
 
-enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 8 };
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16 };
 
 /* ---- randomness, words ---- */
 
