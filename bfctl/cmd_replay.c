@@ -173,7 +173,8 @@ static enum bf_rc check_values(const struct ctl_call *call, struct bf_error *err
     if (v->verify + (v->with != NULL) + (call->n_rest > 0) > 1)
         return bf_fail(err, BF_USAGE, "one at a time: --verify, --with, or a command to ask with");
     if (v->at && call->n_rest == 0)
-        return bf_fail(err, BF_USAGE, "--at needs a command to ask with: status, why or steps");
+        return bf_fail(err, BF_USAGE, "--at %s", v->verify || v->with ? "goes with a command: --verify and --with look at all that is retained"
+                                                                       : "needs a command behind it: status, why, steps or another");
     return BF_OK;
 }
 
