@@ -23,8 +23,9 @@ static int run(struct ctl_call *call)
     const char *dir = call->words[0];
     struct stat st;
     size_t n = 0;
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        bf_fail_errno(&call->err, BF_IO, errno ? errno : ENOTDIR, "%s is no store", dir);
+    bool found = stat(dir, &st) == 0;
+    if (!found || !S_ISDIR(st.st_mode)) {
+        bf_fail_errno(&call->err, BF_IO, found ? ENOTDIR : errno, "%s is no store", dir);
         return ctl_failed(&call->err);
     }
     if (store_fsck(dir, describe_value, told, &n, &call->err) != BF_OK) {
