@@ -7,7 +7,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 128 };
+enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
 
 /* ---- what leaves ---- */
 

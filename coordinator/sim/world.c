@@ -11,7 +11,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 
-enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 8 };
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16 };
 
 /* ---- randomness, words ---- */
 

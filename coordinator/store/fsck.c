@@ -1,8 +1,8 @@
 /* fsck: every page and every value, read in a child process, because a damaged page can end LMDB in a signal.
  *
- * First the pages without LMDB (pages.h), each value's checksum with them; then, if they are a tree, the chain of the audit trail through
- * LMDB.  It takes a reader's slot, not the store's lock, so it works beside a live coordinator; a folder without lock.mdb, as a backup
- * is, is nobody's and gets none. */
+ * First the pages without LMDB (pages.h), each value's checksum with them; then, if the pages are a tree, the chain of the audit trail
+ * through LMDB.  It takes a reader's slot, not the store's lock, so it works beside a live coordinator; a folder without lock.mdb, as a
+ * backup is, is nobody's and gets none. */
 #include "coordinator/store/store_state.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@ enum { HEADERS_BYTES = 2 * 65536, TRIES = 100 };
 struct check {
     FILE *out;                                  /* problems, one a line */
     unsigned n;
+    unsigned n_pages;                           /* of them, of pages: LMDB is not to follow these */
     store_describe *describe;
     struct store_meta meta;
     struct store_pointer pointer;
@@ -45,6 +46,7 @@ static void page_problem(void *arg, const char *text)
     char line[300];
     snprintf(line, sizeof line, "store: %s", text);
     problem(arg, line);
+    ((struct check *)arg)->n_pages++;
 }
 
 /* ---- values ---- */
@@ -178,7 +180,7 @@ static void check_snapshot(struct check *c, MDB_txn *txn, int fd, bool *ret_move
     for (int i = 0; rc == BF_OK && c->meta.format >= 2 && i < TABLE_COUNT; i++)
         if (dbi[i] == STORE_NO_TABLE)
             page_problem(c, "a table is missing");
-    if (c->n == before)
+    if (rc == BF_OK && c->n_pages == 0)
         check_audit(c, txn, dbi);
     if (c->chunks != c->pointer.chunks && c->pointer.generation && rc == BF_OK) {
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
