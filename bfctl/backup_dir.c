@@ -55,7 +55,7 @@ static void remove_logs(const char *dir)
 
 void backup_remove(const char *partial)
 {
-    static const char *const names[] = {"data.mdb", "manifest.json", "lock.mdb", "lock"};
+    static const char *const names[] = {"data.mdb", "manifest.json", "restored.jsonl", "lock.mdb", "lock"};
     if (!partial)
         return;
     BF_AUTO_FREE char *logs = bf_path_join(partial, "logs");
@@ -317,6 +317,19 @@ enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_er
         json_decref(note);
     }
     return rc;
+}
+
+enum bf_rc backup_copy_notes(const char *from, const char *to, struct bf_error *err)
+{
+    BF_AUTO_FREE char *source = bf_path_join(from, "restored.jsonl"), *copy = bf_path_join(to, "restored.jsonl");
+    struct bf_error why = {0};
+    uint64_t bytes = 0;
+    enum bf_rc rc = backup_copy_file(source, copy, &bytes, &why);
+    if (rc == BF_NOT_FOUND)
+        return BF_OK;
+    if (rc != BF_OK)
+        *err = why;
+    return rc == BF_OK ? sync_dir(to, err) : rc;
 }
 
 /* A note that was cut short must not take the next one with it. */

@@ -40,6 +40,8 @@ enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_e
 /* Epochs that were given to restores of this backup: the highest (0: none), and one more.  After a failure to read all of them *ret is the
  * highest of those that could be read. */
 enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_error *err) BF_MUST_CHECK;
+/* They go along with every copy: of a backup's folder into a store's (restore), and of either into a backup.  None there is fine. */
+enum bf_rc backup_copy_notes(const char *from, const char *to, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err) BF_MUST_CHECK;
 
 /* For store_fsck(), which does not know what a record is (fsck_words.c). */

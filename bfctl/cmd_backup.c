@@ -3,6 +3,7 @@
  * Order: room, copy, check of the copy, digest, manifest, name.  A folder with the name that was asked for is whole. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bfctl/backup_dir.h"
@@ -44,6 +45,8 @@ static enum bf_rc fill(const char *store, const char *logs, const char *partial,
         rc = store_facts(partial, &facts, err);
     if (rc == BF_OK)
         rc = backup_digest(data, &digest, err);
+    if (rc == BF_OK)
+        rc = backup_copy_notes(store, partial, err);
     if (rc == BF_OK && logs)
         rc = backup_copy_logs(logs, logs_to, &files, err);
     if (rc != BF_OK)
@@ -69,6 +72,16 @@ static void say(const char *dest, const json_t *m)
            render_number(m, "plans") == 1 ? "" : "s", size, render_text(json_object_get(m, "audit"), "head"));
 }
 
+/* A store's folder that is lost, or moved away for a restore, must not take its backup along. */
+static enum bf_rc refuse_within(const char *store, const char *dest, struct bf_error *err)
+{
+    BF_AUTO_FREE char *parent = bf_path_dir(dest), *outer = realpath(store, NULL), *inner = realpath(parent, NULL);
+    size_t n = outer ? strlen(outer) : 0;
+    if (inner && n > 0 && strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0'))
+        return bf_fail(err, BF_INVALID, "%s lies in the store that it is to be a backup of: name a folder elsewhere, best on another disk", dest);
+    return BF_OK;
+}
+
 static int run(struct ctl_call *call)
 {
     const struct values *v = call->values;
@@ -81,6 +94,8 @@ static int run(struct ctl_call *call)
     enum bf_rc rc = ctl_output(&v->common, CTL_TEXT, CTL_TEXT | CTL_JSON, &output, &call->err);
     if (rc == BF_OK)
         rc = store_facts(store, &facts, &call->err);         /* a mistaken STORE is said before anything is made */
+    if (rc == BF_OK)
+        rc = refuse_within(store, dest, &call->err);
     if (rc == BF_OK)
         rc = backup_begin(dest, &partial, &lock, &call->err);
     if (rc == BF_OK)

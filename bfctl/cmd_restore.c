@@ -3,6 +3,7 @@
  * Order: the backup is checked; the folder is claimed; the copy is made whole under another name, its epoch is raised, and it gets its
  * name last.  What is left after an interruption is a copy under that other name, which the coordinator refuses and the next restore
  * replaces.  The epoch is noted beside the backup before the copy gets its name: two restores never get the same. */
+#include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -92,15 +93,22 @@ static enum bf_rc put_store(const char *backup, const char *store, const struct 
 {
     BF_AUTO_FREE char *from = bf_path_join(backup, "data.mdb"), *to = bf_path_join(store, STORE_RESTORING);
     struct bf_error note = {0};
+    bool noted = true;
     uint64_t bytes = 0;
     if (access(to, F_OK) == 0)
         ctl_note("replacing %s, which a restore that did not end had left", to);
     enum bf_rc rc = backup_copy_file(from, to, &bytes, err);
     if (rc == BF_OK)
         rc = store_raise(to, r, lease_ms, err);
-    if (rc == BF_OK && backup_note_restored(backup, r->epoch, store, &note) != BF_OK)
+    if (rc == BF_OK && backup_note_restored(backup, r->epoch, store, &note) != BF_OK) {
+        noted = false;
         ctl_note("%s; remember that it was restored to epoch %" PRIu32 ": the next restore needs --epoch %" PRIu32 " or more",
                  note.text, r->epoch, r->epoch + 1);
+    }
+    if (rc == BF_OK)                             /* a backup of this store knows what its backup was restored to */
+        rc = backup_copy_notes(backup, store, err);
+    if (rc == BF_OK && !noted)
+        rc = backup_note_restored(store, r->epoch, store, err);
     if (rc == BF_OK)
         rc = store_swap(store, to, err);
     return rc == BF_OK ? store_fsck(store, describe_value, told, NULL, err) : rc;
@@ -132,15 +140,24 @@ static enum bf_rc restore(const char *backup, const char *store, const struct va
     return rc;
 }
 
-static enum bf_rc restore_logs(const char *backup, const char *to, const json_t *m, struct bf_error *err)
+/* Before anything is put in place. */
+static enum bf_rc check_logs(const char *backup, const char *to, const json_t *m, struct bf_error *err)
 {
     BF_AUTO_FREE char *from = bf_path_join(backup, "logs");
-    struct backup_files files = {0};
     if (!to)
         return BF_OK;
     if (!json_is_object(json_object_get(m, "logs")))
-        return bf_fail(err, BF_NOT_FOUND, "the store is restored, but the backup has no logs: it was made without --logs");
-    return backup_copy_logs(from, to, &files, err);
+        return bf_fail(err, BF_NOT_FOUND, "%s has no logs, for it was made without --logs: leave out --logs; nothing was restored", backup);
+    if (access(from, R_OK | X_OK) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "the logs of the backup, %s, cannot be read: nothing was restored", from);
+    return BF_OK;
+}
+
+static enum bf_rc restore_logs(const char *backup, const char *to, struct bf_error *err)
+{
+    BF_AUTO_FREE char *from = bf_path_join(backup, "logs");
+    struct backup_files files = {0};
+    return to ? backup_copy_logs(from, to, &files, err) : BF_OK;
 }
 
 static int run(struct ctl_call *call)
@@ -153,9 +170,11 @@ static int run(struct ctl_call *call)
     json_t *m = backup_read_manifest(backup, &call->err);
     if (!m)
         return ctl_failed(&call->err);
-    enum bf_rc rc = restore(backup, store, v, m, &r, &facts, &call->err);
+    enum bf_rc rc = check_logs(backup, v->logs, m, &call->err);
     if (rc == BF_OK)
-        rc = restore_logs(backup, v->logs, m, &call->err);
+        rc = restore(backup, store, v, m, &r, &facts, &call->err);
+    if (rc == BF_OK)
+        rc = restore_logs(backup, v->logs, &call->err);
     if (rc == BF_OK) {
         bf_format_duration(facts.meta.lease_ms, hold, sizeof hold);
         printf("%s: turn %" PRIu64 ", as of %s, with epoch %" PRIu32 "\n", store, facts.last_seq, render_safe(render_text(m, "taken_at")),

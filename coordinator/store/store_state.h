@@ -34,6 +34,7 @@ struct store {
     struct store_meta meta;
     struct store_restored restored;
     uint32_t was_format;
+    bool fresh;                                  /* this opening made it */
     struct store_pointer pointer;
     struct store_history history;
     uint32_t top_generation;                    /* highest ever written */

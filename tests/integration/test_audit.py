@@ -200,7 +200,8 @@ class RequestsTest(unittest.TestCase):
             self.assertEqual(self.t.records("--what", "pause,resume")[-1]["reason"], f"moment {i}")
         starts = self.t.records("--what", "start")
         self.assertEqual(len(starts), 4)
-        self.assertEqual([s.get("text") for s in starts], ["the trail of this cluster begins", None, None, None])
+        self.assertEqual([s.get("text") for s in starts], ["the trail of this cluster begins, with a new store: nothing of earlier work is known",
+                                                              None, None, None])
         self.assertEqual(self.t.verify().returncode, 0)
 
     def test_the_configuration_and_a_key_that_is_taken_away(self):

@@ -244,6 +244,27 @@ Test(store, a_truncated_file_is_refused)
     cr_assert_not_null(strstr(err.text, "cut short"), "%s", err.text);
 }
 
+Test(store, a_lost_file_is_no_new_store)
+{
+    struct store *s = open_store(0);
+    cr_assert(store_is_new(s));
+    store_close(s);
+    s = open_store(0);
+    cr_assert_not(store_is_new(s));
+    store_close(s);
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    cr_assert_eq(truncate(path, 0), 0);
+    struct store_options o = {.create = true};
+    struct bf_error err = {0};
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_CORRUPT);
+    cr_assert_not_null(strstr(err.text, "0 bytes, so the store is lost: restore a backup"), "%s", err.text);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink("data.mdb", path), 0);             /* stat() gives ELOOP */
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_IO);
+    cr_assert_not_null(strstr(err.text, "restore a backup"), "%s", err.text);
+}
+
 Test(store, the_largest_lease_is_kept)
 {
     struct bf_error err = {0};
