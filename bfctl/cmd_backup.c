@@ -78,7 +78,8 @@ static enum bf_rc refuse_within(const char *store, const char *dest, struct bf_e
     BF_AUTO_FREE char *parent = bf_path_dir(dest), *outer = realpath(store, NULL), *inner = realpath(parent, NULL);
     size_t n = outer ? strlen(outer) : 0;
     if (inner && n > 0 && strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0'))
-        return bf_fail(err, BF_INVALID, "%s lies in the store that it is to be a backup of: name a folder elsewhere, best on another disk", dest);
+        return bf_fail(err, BF_INVALID, "%s lies in the store that it is to be a backup of: name a folder elsewhere, best on another disk",
+                       dest);
     return BF_OK;
 }
 

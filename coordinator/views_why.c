@@ -238,6 +238,19 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
     snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
 }
 
+void view_store_hold(const struct view_source *v, json_t *j)
+{
+    struct blocker k;
+    struct view_blocker t;
+    json_t *hold = NULL;
+    if (engine_why_store(v->engine, &k)) {
+        view_blocker(v, NULL, 0, &k, &t);
+        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at", k.clears_at_ms < 0 ?
+                         json_null() : view_time(v->wall_us + (k.clears_at_ms - v->engine_ms) * 1000));
+    }
+    json_object_set_new(j, "store_hold", hold ? hold : json_null());
+}
+
 /* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
 static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n,
                         const struct instance_view *i, const char *failure, char *ret, size_t size)

@@ -69,6 +69,7 @@ enum bf_rc replay_state(struct replay *r, uint64_t seq, struct replay_state *ret
 #define REPLAY_WORDS_MAX 1200
 struct replay_verdict {
     uint64_t turns, inputs, records;             /* reproduced */
+    uint64_t texts;                              /* answers and audit records that say the same decision in other words */
     size_t states;                               /* compared by their hash, at checkpoints and at the end */
     uint64_t differences;                        /* 0, or 1: what comes after the first would follow from it */
     uint64_t seq;                                /* where it is */

@@ -1,5 +1,8 @@
 /* I17: every stored turn is decided again at its stored time, and must give the stored records, byte for byte; at each later
- * checkpoint, and at the end, the state so reached must be the one that is stored. */
+ * checkpoint, and at the end, the state so reached must be the one that is stored.
+ *
+ * Another version of the program may say the same in other words: where only the text or document of an answer or of an audit record is
+ * another one, that is counted apart, and the state goes on with the stored words. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,12 +78,40 @@ static void tell(struct verifying *v, const struct turn *t, const size_t *by_inp
     snprintf(verdict->words, sizeof verdict->words, "%s", bf_buf_cstr(&text));
 }
 
+/* The same decision in other words: all is equal but what is said to people. */
+static bool same_but_words(const struct record *stored, const struct record *decided)
+{
+    struct record said = *decided;
+    if (stored->kind != decided->kind || (stored->kind != RECORD_REPLIED && stored->kind != RECORD_AUDIT))
+        return false;
+    said.text = stored->text;
+    said.json = stored->json;
+    if (stored->kind == RECORD_AUDIT) {
+        said.before = stored->before;
+        said.after = stored->after;
+    }
+    return replay_records_equal(stored, &said);
+}
+
+static bool compare_record(struct verifying *v, const struct record *stored, const struct record *decided)
+{
+    if (replay_records_equal(stored, decided)) {
+        v->verdict->records++;
+        return true;
+    }
+    if (!same_but_words(stored, decided))
+        return false;
+    v->verdict->texts++;
+    if (stored->kind == RECORD_REPLIED)
+        engine_reword(v->state.engine, stored);
+    return true;
+}
+
 static void compare(struct verifying *v, const struct turn *t, const size_t *by_input)
 {
     size_t n = t->n_records < v->out.n_records ? t->n_records : v->out.n_records, at = 0;
-    while (at < n && replay_records_equal(&t->records[at], &v->out.records[at]))
+    while (at < n && compare_record(v, &t->records[at], &v->out.records[at]))
         at++;
-    v->verdict->records += at;
     if (at < t->n_records || at < v->out.n_records) {
         tell(v, t, by_input, at);
         return;

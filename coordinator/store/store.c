@@ -316,8 +316,8 @@ static enum bf_rc look_for(const char *dir, bool create, bool *ret_fresh, struct
     if (*ret_fresh && !create)
         return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     if (!*ret_fresh && st.st_size == 0)
-        return bf_fail(err, BF_CORRUPT, "store: %s has 0 bytes, so the store is lost: restore a backup; where no coordinator ever worked with it, "
-                       "remove it", data);
+        return bf_fail(err, BF_CORRUPT, "store: %s has 0 bytes, so the store is lost: restore a backup; where no coordinator ever worked "
+                       "with it, remove it", data);
     return BF_OK;
 }
 
@@ -330,7 +330,7 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
         if (made != BF_OK)
             return made;
     }
-    bool fresh;
+    bool fresh = false;
     enum bf_rc rc = look_for(dir, o->create, &fresh, err);
     if (rc != BF_OK)
         return rc;

@@ -162,6 +162,10 @@ def inject(row, lab):
 
 
 def wanted(args):
+    known = {row.rows for row in TABLE}
+    unknown = [name for name in args.rows if name not in known]
+    if unknown:
+        sys.exit(f"faults.py: there is no row {', '.join(unknown)}: rows are {TABLE[0].rows} to {TABLE[-1].rows}")
     if args.rows:
         return [row for row in TABLE if row.rows in args.rows]
     return [row for row in TABLE if not args.short or row.short]

@@ -117,6 +117,8 @@ class Live(Base):
         self.assertEqual(self.cluster.state(held), "paused")
         self.assertGreater(steps["succeeded"], 5)
         self.assertIn("restored", [b["kind"] for b in why["blockers"]])
+        self.assertEqual(self.cluster.json("status", held)["store_hold"]["kind"], "restored")
+        self.assertIn("nothing starts: the store was restored from a backup", self.cluster.ctl("status", held).stdout)
         self.assertNotEqual(self.cluster.ctl("backfill", "get", lost, check=False).returncode, 0)
         record = wait_until("the record of the restore", lambda: self.audit("restore"))[0]
         after = record["after"]
@@ -167,6 +169,12 @@ class Live(Base):
         three = self.cluster.create(self.plan("three", QUICK))
         kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
         self.assertIn("old_store", kinds)
+        status = self.cluster.ctl("status", three).stdout
+        self.assertIn("nothing starts: the store is an old copy", status)
+        self.assertIn("put the newest store back", status)
+        rows = self.cluster.json("agents")
+        self.assertIn("refused", [a["state"] for a in rows])
+        self.assertTrue(all("was refused" in "".join(a["warnings"]) for a in rows if a["state"] == "refused"), rows)
         self.stop_coordinator()                  # and it is remembered
         self.cluster.restart("coordinator")
         kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
@@ -222,6 +230,32 @@ class Still(Base):
         self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "3", exits=2)
         self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "9", "--lease", "2m")
         self.assertEqual({k: state(os.path.join(self.dir, "x"))[k] for k in ("epoch", "lease_ms")}, {"epoch": 9, "lease_ms": 120000})
+
+    def test_copies_know_the_epochs_that_were_given(self):
+        other, third = os.path.join(self.dir, "other"), os.path.join(self.dir, "third")
+        self.ctl("backup", self.store, self.backup)
+        for name in ("new-2", "new-3"):
+            self.ctl("restore", self.backup, os.path.join(self.dir, name))
+        self.ctl("backup", self.backup, other)                  # of a backup
+        self.ctl("restore", other, os.path.join(self.dir, "new-4"))
+        self.assertEqual(state(os.path.join(self.dir, "new-4"))["epoch"], 4)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-7"), "--epoch", "7")
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-8"))
+        self.ctl("backup", os.path.join(self.dir, "new-8"), third)        # of what was restored
+        with open(os.path.join(third, "restored.jsonl"), encoding="utf-8") as f:
+            self.assertEqual([json.loads(line)["epoch"] for line in f], [2, 3, 7, 8])
+
+    def test_refused_before_anything_is_made(self):
+        within, new, logs = os.path.join(self.store, "backup"), os.path.join(self.dir, "new"), os.path.join(self.dir, "logs")
+        self.assertIn("lies in the store", self.ctl("backup", self.store, within, exits=2))
+        self.assertFalse(os.path.exists(within))
+        self.ctl("backup", self.store, self.backup)
+        self.assertIn("nothing was restored", self.ctl("restore", self.backup, new, "--logs", logs, exits=2))
+        self.assertFalse(os.path.exists(new))
+        self.assertFalse(os.path.exists(os.path.join(self.backup, "restored.jsonl")))
+        for missing in (new, self.dir):
+            for command in (["fsck", missing], ["backup", missing, new + "-x"], ["compact", missing], ["replay", missing]):
+                self.ctl(*command, exits=2)
 
     def test_notes_of_restores_that_cannot_be_read(self):
         self.ctl("backup", self.store, self.backup)

@@ -160,6 +160,16 @@ class ReplayTest(unittest.TestCase):
         self.assertIn("granted flaky[2024-01-01] of bf-1", p.stdout)
         self.assertRegex(p.stdout, r"differs: agent: [23] there, [12] now")
 
+    def test_other_words_are_no_other_decision(self):
+        copy = os.path.join(self.folder, "words")
+        shutil.copytree(self.store, copy)
+        self.addCleanup(shutil.rmtree, copy)
+        subprocess.run([TAMPER, copy, "words"], capture_output=True, check=True)
+        verdict = json.loads(self.replay("--verify", "-o", "json", store=copy).stdout)
+        span = json.loads(self.replay("-o", "json", store=copy).stdout)
+        self.assertEqual([verdict[k] for k in ("turns", "records", "texts", "differences")], [span["turns"], span["records"] - 1, 1, 0])
+        self.assertIn("1 answer or audit record says the same decision in other words", self.replay("--verify", store=copy).stdout)
+
     def test_a_journal_that_was_trimmed(self):
         copy = os.path.join(self.folder, "trimmed")
         shutil.copytree(self.store, copy)
@@ -228,8 +238,10 @@ class ReplayTest(unittest.TestCase):
                 p = self.policy(text, check=False)
                 self.assertEqual(p.returncode, status, p.stderr)
                 self.assertIn(words, p.stderr)
+                self.assertEqual(p.stderr.count("error:"), 1, p.stderr)
         for args, words in ((("--at", "99999", "status", "@latest"), "replay reaches from turn 0"), (("--at", "2001-01-01", "pools"), "before all"),
-                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"), (("cancel", "@latest"), "not supported yet"),
+                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"), (("cancel", "@latest"), "would change something"),
+                            (("pause", "@latest"), "would change something"), (("logs", "@latest"), "not supported yet"),
                             (("--verify", "--with", "x"), "one at a time"), (("-o", "json", "pools"), "behind the command")):
             with self.subTest(args=args):
                 p = self.replay(*args, check=False)
