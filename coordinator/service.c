@@ -82,6 +82,20 @@ static enum bf_rc recover(struct service *s, struct bf_error *err)
     return rc;
 }
 
+/* What a person must know of where the store comes from, at each start as long as it holds. */
+static void say_hold(const struct service *s, bool restored)
+{
+    struct blocker k = {.clears_at_ms = -1};
+    bool held = engine_why_store(turn_engine(s->turns), &k);
+    if (held && k.kind == BLOCKER_OUTDATED)
+        bf_error_log("store_old", "text=\"the store is an old copy, an agent has seen newer tokens: nothing starts; stop, and put "
+                     "the newest store back, or bfctl restore a backup\"");
+    else if (held || restored)
+        bf_warn("store_restored", "epoch=%" PRIu32 " text=\"the store was restored from a backup: nothing starts for its longest lease "
+                "(%" PRId64 " ms after the first start), until what ran before is surely dead\"", store_meta(s->store)->epoch,
+                store_meta(s->store)->lease_ms);
+}
+
 static enum bf_rc open_state(struct service *s, struct bf_error *err)
 {
     const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
@@ -172,20 +186,6 @@ static void close_all(struct service *s)
     if (s->signal_fd >= 0)
         close(s->signal_fd);
     coordinator_config_done(&s->config);
-}
-
-/* What a person must know of where the store comes from, at each start as long as it holds. */
-static void say_hold(const struct service *s, bool restored)
-{
-    struct blocker k = {.clears_at_ms = -1};
-    bool held = engine_why_store(turn_engine(s->turns), &k);
-    if (held && k.kind == BLOCKER_OUTDATED)
-        bf_error_log("store_old", "text=\"the store is an old copy, an agent has seen newer tokens: nothing starts; stop, and put "
-                     "the newest store back, or bfctl restore a backup\"");
-    else if (held || restored)
-        bf_warn("store_restored", "epoch=%" PRIu32 " text=\"the store was restored from a backup: nothing starts for its longest lease "
-                "(%" PRId64 " ms after the first start), until what ran before is surely dead\"", store_meta(s->store)->epoch,
-                store_meta(s->store)->lease_ms);
 }
 
 static void say_ready(const struct service *s, int64_t recovery_ms)

@@ -252,6 +252,7 @@ steps:
             out = self.bfctl(*line.split(), status=2)
             self.assertIn("is not supported yet", out.stderr, line)
         self.assertIn("did you mean 'watch'?", self.bfctl("wacth", "bf-1", status=2).stderr)
+        self.assertNotIn("__", self.bfctl("manual", status=2).stderr)
         self.bfctl("xyzzy", status=2)
         self.bfctl("plan", status=2)
         self.bfctl("--yes", "cancel", "bf-1", status=2)
