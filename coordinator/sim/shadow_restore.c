@@ -130,11 +130,9 @@ void shadow_rewind(struct shadow *s, const struct shadow *copy, bool restored)
     memset(&model->claims, 0, sizeof model->claims);
     memset(&model->commits, 0, sizeof model->commits);
     sort_attempts(s, model);
+    s->held_until_ms = restored ? INT64_MAX : 0;             /* until its record comes */
     if (!restored && s->outdated_token)
-        s->loose = false;                                    /* a copy of one that was found out */
-    s->held_until_ms = INT64_MAX;                            /* until its record comes */
-    if (!restored)
-        s->held_until_ms = 0;
+        sim_restore_found_out(s->w);                         /* it was found out before */
     shadow_free(model);
 }
 
