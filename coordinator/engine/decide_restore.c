@@ -2,12 +2,13 @@
  *
  * Restored: the store comes with a higher epoch.  Tokens go on from it, so whatever was granted after the backup is stale from then on.
  * Who holds such an attempt is not known here, and it may be alive for one lease yet; so nothing is granted for the longest D_c that ever
- * was (I1).  Numbers that name things outside of the store must not be used twice either: attempts go on from a multiple of
- * ATTEMPTS_PER_RESTORE of the epoch's own (logs and agents know them by number), and runs that begin from now on from the next of RUNS_PER_RESTORE (a
+ * was (I1).  An attempt that is open in the backup goes on where its agent still has it; where the agent does not, it may have ended long
+ * since, and others may have come after it: it is ended as lost, and not dispatched again (decide_agent.c).
+ *
+ * Numbers that name things outside of the store must not be used twice either: attempts go on from a multiple of ATTEMPTS_PER_RESTORE
+ * that is the epoch's own (logs and agents know them by number), and runs that begin from now on from one of RUNS_PER_RESTORE (a
  * fence in a warehouse has (backfill, run) in its key, and "done" there ends the attempt without work).  A run that was begun
- * before keeps its number: what it had done after the backup is found done.  An attempt that is open in the backup goes on where its agent
- * still has it; where the agent does not, it may have ended long since, and others may have come after it: it is ended as lost, and
- * not dispatched again (decide_agent.c).
+ * before keeps its number: what it had done after the backup is found done.
  *
  * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that they ever
  * saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is not let in,

@@ -446,3 +446,15 @@ bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_
         }
     return false;
 }
+
+bool shadow_attempt_of(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], uint64_t from, struct attempt_ref *ret)
+{
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        const struct shadow_attempt *a = &s->attempts.at[(i + from) % s->attempts.n];
+        if (memcmp(a->key, key, BF_KEY_BYTES) != 0)
+            continue;
+        *ret = a->ref;
+        return true;
+    }
+    return false;
+}

@@ -278,6 +278,35 @@ bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backf
     return false;
 }
 
+static bool is_assigned(const struct shadow *s, const struct shadow_cell *c)
+{
+    for (size_t i = 0; c->open && i < s->attempts.n; i++)
+        if (s->attempts.at[i].ref.attempt == c->open)
+            return !s->attempts.at[i].started;
+    return false;
+}
+
+bool shadow_some_pair(const struct shadow *s, uint64_t from, enum op_verb *ret_verb, uint32_t *ret_backfill, uint32_t *ret_step)
+{
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        const struct shadow_backfill *b = &s->backfills.at[(i + from) % s->backfills.n];
+        for (uint32_t k = 0; k < b->plan->n_steps; k++) {
+            uint32_t step = (uint32_t)((k + from) % b->plan->n_steps);
+            for (uint32_t p = 0; p < b->plan->steps[step].partitions->n; p++) {
+                const struct shadow_cell *c = &b->cells[step][p];
+                bool brief = c->backing_off || is_assigned(s, c), again = c->end == CELL_DONE && c->skipped && c->stale;
+                if (!brief && !again)
+                    continue;
+                *ret_verb = again ? OP_SKIP : c->held ? OP_RESUME : OP_PAUSE;
+                *ret_backfill = b->id;
+                *ret_step = step;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool shadow_any_held(const struct shadow *s, uint32_t backfill)
 {
     for (size_t i = 0; i < s->backfills.n; i++) {
