@@ -49,7 +49,8 @@ uint32_t shadow_some_live(const struct shadow *s, uint64_t from, uint32_t *ret_s
 /* An instance in a state that is rare: it backs off, is stale, is held or cancelled while it runs, or was cancelled.  Looks from the
  * one behind `from` on; false: there is none. */
 bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backfill, uint32_t *ret_step);
-/* An instance that backs off, or whose attempt has not started, to be held or let go; or that was skipped and is stale, to be skipped again. */
+/* An instance that backs off, or whose attempt has not started, to be held or let go; or that was skipped and is stale, to be skipped
+ * again. */
 bool shadow_some_pair(const struct shadow *s, uint64_t from, enum op_verb *ret_verb, uint32_t *ret_backfill, uint32_t *ret_step);
 /* An attempt that was granted to this key, be it over; false: there was none. */
 bool shadow_attempt_of(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], uint64_t from, struct attempt_ref *ret);

@@ -1,8 +1,8 @@
 /* The model over restores: what is lost with one, what is not, and what may follow.
  *
- * The model of a backup is a copy.  A restore goes back to it: what was acknowledged since is gone, and only that.  What is of the world and
- * not of the store stays: who is alive, what was claimed and committed in the warehouse, and the attempts that were granted since, which
- * agents may hold and start.  Nothing that follows may have their numbers.
+ * The model of a backup is a copy.  A restore goes back to it: what was acknowledged since is gone, and only that.  What is of the world
+ * and not of the store stays: who is alive, what was claimed and committed in the warehouse, and the attempts that were granted since,
+ * which agents may hold and start.  Nothing that follows may have their numbers.
  *
  * An old copy that was put back by hand gives tokens out twice until an agent tells of a newer one.  The coordinator's page of promises
  * (docs/guarantees.md) says no more than that grants stop then.  So what is granted between, and what happens beside it, is not held to I1

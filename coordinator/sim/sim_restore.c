@@ -20,6 +20,11 @@ void sim_backups_done(struct sim_backups *b)
         backup_done(&b->at[i]);
 }
 
+static unsigned long long last_turn(const struct world *w)
+{
+    return w->store.turns.n ? (unsigned long long)w->store.turns.at[w->store.turns.n - 1].seq : 0;
+}
+
 static struct sim_backup backup_of(struct world *w)
 {
     struct sim_backup b = {.shadow = shadow_copy(w->shadow)};
@@ -37,7 +42,7 @@ void sim_backup(struct world *w)
         all->n--;
     }
     all->at[all->n++] = backup_of(w);
-    world_trace(w, "a backup is taken, of turn %llu", w->store.turns.n ? (unsigned long long)w->store.turns.at[w->store.turns.n - 1].seq : 0);
+    world_trace(w, "a backup is taken, of turn %llu", last_turn(w));
 }
 
 /* Stop; this store instead; start.  restored: its epoch is raised above all that there were, as store_raise() does. */
@@ -57,7 +62,7 @@ static void go_on_from(struct world *w, const struct sim_backup *b, bool restore
     for (size_t i = 0; i < w->requests.n; i++)               /* what was acknowledged since is lost, and may come again */
         w->requests.at[i]->acknowledged = w->requests.at[i]->acknowledged && shadow_replied(w->shadow, w->requests.at[i]->id);
     world_trace(w, "the store is %s of turn %llu, with epoch %u", restored ? "restored from a backup" : "an old copy, by hand,",
-                w->store.turns.n ? (unsigned long long)w->store.turns.at[w->store.turns.n - 1].seq : 0, w->store.epoch);
+                last_turn(w), w->store.epoch);
 }
 
 void sim_restore_fault(struct world *w)
