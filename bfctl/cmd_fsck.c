@@ -39,8 +39,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_fsck = {
     .usage = "fsck DIR",
-    .about = "DIR is a coordinator's store.  Every page and every value is read: places of pages, checksum, version, sequence.  The coordinator may run\n"
-             "meanwhile.\n"
+    .about = "DIR is a coordinator's store.  Every page and every value is read: places of pages, checksum, version, sequence.  The\n"
+             "coordinator may run meanwhile.\n"
              "Exit status 0 when it is clean, 1 with each problem named when it is not.",
     .examples = "  bfctl fsck /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
