@@ -322,7 +322,7 @@ enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsc
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     struct stat st;
     if (stat(path, &st) != 0)
-        return bf_fail_errno(err, BF_NOT_FOUND, errno, "store: there is none in %s", dir);
+        return bf_fail_errno(err, BF_NOT_FOUND, errno, "there is no store in %s", dir);
     int ends[2];
     if (pipe(ends) != 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
