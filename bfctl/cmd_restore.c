@@ -164,8 +164,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_restore = {
     .usage = "restore BACKUP STORE [--epoch N] [--lease TIME] [--logs DIR] [--reason TEXT]",
-    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that is\n"
-             "in use.  The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the\n"
+    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that\n"
+             "is in use.  The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the\n"
              "coordinator records the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another\n"
              "host.\n"
              "Run it as the coordinator's user.  The new epoch is noted in BACKUP, so that the next restore of it takes a higher one.",

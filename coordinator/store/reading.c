@@ -1,7 +1,8 @@
 /* A store that is only looked at: a backup, the store of a coordinator that is away, or that of one at work.
  *
- * Like fsck it takes a reader's slot and no lock, and leaves nothing in the folder of a backup.  Every walk is a transaction of its own; whoever reads much asks for a bounded part
- * at a time (store_turns_from), because a coordinator cannot use a page again while a reader holds it. */
+ * Like fsck it takes a reader's slot and no lock, and leaves nothing in the folder of a backup.  Every walk is a transaction of its own;
+ * whoever reads much asks for a bounded part at a time (store_turns_from), because a coordinator cannot use a page again while a reader
+ * holds it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
