@@ -93,8 +93,8 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         return rc;
     const struct lease_settings lease = coordinator_config_lease(&s->config);
     if (store_was_format(s->store) != STORE_FORMAT)
-        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"", store_was_format(s->store),
-                STORE_FORMAT);
+        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"",
+                store_was_format(s->store), STORE_FORMAT);
     rc = store_keep_lease(s->store, lease.coordinator_ms, err);
     if (rc != BF_OK)
         return rc;

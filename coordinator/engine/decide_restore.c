@@ -10,9 +10,9 @@
  * fence in a warehouse has (backfill, run) in its key, and "done" there ends the attempt without work).  A run that was begun
  * before keeps its number: what it had done after the backup is found done.
  *
- * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that they ever
- * saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is not let in,
- * until the store is restored in the right way. */
+ * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that
+ * they ever saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is
+ * not let in, until the store is restored in the right way. */
 #include "coordinator/engine/decide.h"
 
 #include <inttypes.h>
@@ -60,8 +60,8 @@ void decide_restored(struct decision *d, const struct input *in)
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = "restore", .target = "store", .actor = in->actor, .reason = in->told.reason,
                                        .before = out_printf(d->out, "{\"epoch\":%u}", before), .after = in->told.after,
-                                       .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for %" PRId64
-                                                          " ms", in->hold_ms)});
+                                       .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for "
+                                                          "%" PRId64 " ms", in->hold_ms)});
 }
 
 const char *decide_seen(struct decision *d, const struct input *in)
@@ -71,9 +71,10 @@ const char *decide_seen(struct decision *d, const struct input *in)
     if (seen <= ours || BF_PLANTED("outdated_unnoticed"))
         return NULL;
     const char *text = out_printf(d->out, "this coordinator's store is an old copy: agent %s has seen attempt %" PRIu64 " of epoch %" PRIu64
-                                  ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or bfctl restore a backup",
-                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS, e->next_attempt - 1,
-                                  e->epoch);
+                                  ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or "
+                                  "bfctl restore a backup",
+                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS,
+                                  e->next_attempt - 1, e->epoch);
     if (e->outdated_token)
         return text;
     struct record *r = record_begin(d, RECORD_OUTDATED);
