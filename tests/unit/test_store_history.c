@@ -211,6 +211,31 @@ Test(store_history, a_store_is_read_beside_its_coordinator)
     cr_assert_eq(store_open_reading("/nowhere", &reader, &err), BF_NOT_FOUND);
 }
 
+Test(store_history, a_checkpoint_that_goes_under_a_reader_is_no_damage)
+{
+    struct store *s = open_store(1000), *reader = NULL;
+    struct store_checkpoint at[STORE_CHECKPOINTS_MAX];
+    struct bf_error err = {0};
+    struct bf_buf chunks = {0};
+    size_t gone = 0;
+    for (int i = 0; i < 200; i++) {
+        commit_turns(s, 1);
+        commit_checkpoint(s, 4);
+        if (i == 20)
+            cr_assert_eq(store_open_reading(dir, &reader, &err), BF_OK, "%s", err.text);
+    }
+    size_t n = store_checkpoints(reader, at);
+    for (size_t i = 0; i < n; i++) {
+        enum bf_rc rc = store_each_chunk_of(reader, at[i].generation, append, &chunks, &err);
+        cr_assert(rc == BF_OK || rc == BF_CONFLICT, "%s", err.text);
+        gone += rc == BF_CONFLICT;
+    }
+    cr_assert_gt(gone, 0u);
+    bf_buf_free(&chunks);
+    store_close(reader);
+    store_close(s);
+}
+
 /* What was told after the moment that is looked back to is not seen. */
 static bool take_attempt(void *arg, const struct store_details *d)
 {
