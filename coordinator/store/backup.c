@@ -143,7 +143,8 @@ enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", dir);
     if (WIFSIGNALED(status) || !whole)
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir, WTERMSIG(status));
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir,
+                       WTERMSIG(status));
     if (answer.rc != BF_OK) {
         *err = answer.err;
         return answer.rc;
