@@ -244,6 +244,10 @@ json_t *backup_read_manifest(const char *backup, struct bf_error *err)
     BF_AUTO_FREE char *path = bf_path_join(backup, "manifest.json");
     struct bf_buf text = {0};
     json_error_t why;
+    if (access(path, F_OK) != 0) {
+        bf_fail_errno(err, BF_NOT_FOUND, errno, "%s is no backup: manifest.json, which bfctl backup writes, cannot be found in it", backup);
+        return NULL;
+    }
     if (bf_file_read(path, MANIFEST_MAX_BYTES, &text, err) != BF_OK) {
         bf_buf_free(&text);
         return NULL;

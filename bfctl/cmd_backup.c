@@ -64,8 +64,9 @@ static void say(const char *dest, const json_t *m)
 {
     char size[32];
     bf_format_size((uint64_t)render_number(json_object_get(m, "data"), "bytes"), size, sizeof size);
-    printf("%s: verified; turn %lld of epoch %lld, %lld plans, %s\naudit head %s\n", dest, (long long)render_number(m, "last_turn"),
-           (long long)render_number(m, "epoch"), (long long)render_number(m, "plans"), size, render_text(json_object_get(m, "audit"), "head"));
+    printf("%s: verified; turn %lld of epoch %lld, %lld plan%s, %s\naudit head %s\n", dest, (long long)render_number(m, "last_turn"),
+           (long long)render_number(m, "epoch"), (long long)render_number(m, "plans"),
+           render_number(m, "plans") == 1 ? "" : "s", size, render_text(json_object_get(m, "audit"), "head"));
 }
 
 static int run(struct ctl_call *call)

@@ -43,8 +43,8 @@ static enum bf_rc compact_in(const char *store, const char *partial, struct stor
         rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
     if (rc == BF_OK)
         rc = store_copy(store, copy, err);
-    if (rc == BF_OK)
-        rc = store_fsck(partial, describe_value, told, NULL, err);
+    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
+        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was changed; bfctl fsck %s, and restore a backup", store, store);
     if (rc == BF_OK)
         rc = store_facts(partial, after, err);
     if (rc == BF_OK && !same(before, after))

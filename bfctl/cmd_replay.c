@@ -156,9 +156,10 @@ static int show_verdict(struct ctl_call *call, struct replay_store *s, enum ctl_
         rc = render_json(j, &call->err);
         json_decref(j);
     } else {
-        printf("%" PRIu64 " turns decided on again: %" PRIu64 " inputs, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64
-               " differences\n",
-               verdict.turns, verdict.inputs, verdict.records, verdict.states, verdict.states == 1 ? "" : "s", verdict.differences);
+        printf("%" PRIu64 " turn%s decided on again: %" PRIu64 " input%s, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64
+               " difference%s\n",
+               verdict.turns, verdict.turns == 1 ? "" : "s", verdict.inputs, verdict.inputs == 1 ? "" : "s", verdict.records,
+               verdict.states, verdict.states == 1 ? "" : "s", verdict.differences, verdict.differences == 1 ? "" : "s");
         if (verdict.differences)
             puts(verdict.words);
     }
@@ -173,7 +174,8 @@ static enum bf_rc check_values(const struct ctl_call *call, struct bf_error *err
     if (v->verify + (v->with != NULL) + (call->n_rest > 0) > 1)
         return bf_fail(err, BF_USAGE, "one at a time: --verify, --with, or a command to ask with");
     if (v->at && call->n_rest == 0)
-        return bf_fail(err, BF_USAGE, "--at needs a command to ask with: status, why or steps");
+        return bf_fail(err, BF_USAGE, "--at %s", v->verify || v->with ? "goes with a command: --verify and --with look at all there is"
+                                                                       : "needs a command behind it: status, why, steps or another");
     return BF_OK;
 }
 

@@ -171,7 +171,9 @@ const struct ctl_command cmd_restore = {
     .usage = "restore BACKUP STORE [--epoch N] [--lease TIME] [--logs DIR] [--reason TEXT]",
     .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that is in use.\n"
              "The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the coordinator records\n"
-             "the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another host.",
-    .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'",
+             "the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another host.\n"
+             "Run it as the coordinator's user.  The new epoch is noted in BACKUP, so that the next restore of it takes a higher one.",
+    .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'\n"
+                "  bfctl restore /backup/bf-full /var/lib/bf/store --lease 2m --logs /var/lib/bf/logs",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 2, .max_words = 2, .run = run};

@@ -74,7 +74,7 @@ enum bf_rc store_verify_audit(const char *dir, struct audit_check *c, struct sto
     struct stat st;
     MDB_env *env;
     if (stat(path, &st) != 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     int rc = mdb_env_create(&env);
     if (rc)
         return store_fail(err, rc, dir);

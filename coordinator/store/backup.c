@@ -128,7 +128,7 @@ enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error
     struct stat file;
     int ends[2], status = 0;
     if (stat(path, &file) != 0 || file.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
     fflush(NULL);
@@ -289,7 +289,7 @@ enum bf_rc store_claim(const char *dir, int *ret_fd, struct bf_error *err)
 enum bf_rc store_claim_stopped(const char *dir, int *ret_fd, struct bf_error *err)
 {
     if (!has_store(dir))
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     enum bf_rc rc = store_refuse_network(dir, err);
     return rc == BF_OK ? store_lock_dir(dir, ret_fd, err) : rc;
 }

@@ -80,7 +80,7 @@ enum bf_rc store_open_reading(const char *dir, struct store **ret, struct bf_err
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     struct stat st;
     if (stat(path, &st) != 0 || st.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->reading = true;

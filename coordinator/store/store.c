@@ -318,7 +318,7 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
         return bf_fail(err, BF_CONFLICT, "store: a restore into %s was not finished: run bfctl restore again", dir);
     bool fresh = stat(data, &st) != 0 || st.st_size == 0;
     if (fresh && !o->create)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->options = options_in_force(o);

@@ -235,7 +235,7 @@ class ReplayTest(unittest.TestCase):
                 p = self.replay(*args, check=False)
                 self.assertNotEqual(p.returncode, 0)
                 self.assertIn(words, p.stderr)
-        self.assertIn("there is none", self.replay(check=False, store=self.folder).stderr)
+        self.assertIn("there is no store", self.replay(check=False, store=self.folder).stderr)
 
 
 if __name__ == "__main__":
