@@ -105,8 +105,9 @@ enum bf_rc backup_begin(const char *dest, char **ret_partial, int *ret_lock, str
     enum bf_rc rc = BF_OK;
     if (lstat(dest, &st) == 0)
         return bf_fail(err, BF_CONFLICT, "%s is there already: name a folder that is not", dest);
-    if (lstat(partial, &st) == 0)
-        rc = clear_partial(partial, err);
+    if (lstat(partial, &st) == 0)                            /* behind a link stands what no backup made */
+        rc = S_ISDIR(st.st_mode) ? clear_partial(partial, err)
+                                 : bf_fail(err, BF_CONFLICT, "%s is in the way, and is no folder: move it away", partial);
     if (rc == BF_OK && mkdir(partial, 0700) != 0)
         rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
     if (rc == BF_OK)
@@ -297,23 +298,37 @@ enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_e
 
 /* ---- epochs of restores ---- */
 
-uint32_t backup_restored_epoch(const char *backup)
+enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
-    struct bf_buf text = {0};
-    struct bf_error err = {0};
-    int64_t most = 0;
-    if (bf_file_read(path, NOTE_MAX_BYTES, &text, &err) == BF_OK)
-        for (char *line = (char *)(uintptr_t)bf_buf_cstr(&text), *end; *line; line = end) {
-            end = line + strcspn(line, "\n");
-            json_t *note = json_loadb(line, (size_t)(end - line), 0, NULL);
-            if (render_number(note, "epoch") > most && render_number(note, "epoch") <= UINT32_MAX)
-                most = render_number(note, "epoch");
-            json_decref(note);
-            end += *end == '\n';
-        }
-    bf_buf_free(&text);
-    return (uint32_t)most;
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    const char *p, *text_end;
+    *ret = 0;
+    enum bf_rc rc = bf_file_read(path, NOTE_MAX_BYTES, &text, err);
+    if (rc == BF_NOT_FOUND)
+        return BF_OK;
+    p = (const char *)text.data;
+    text_end = p + text.len;
+    for (const char *end; p < text_end; p = end + 1) {
+        if ((end = memchr(p, '\n', (size_t)(text_end - p))) == NULL)
+            end = text_end;
+        json_t *note = json_loadb(p, (size_t)(end - p), 0, NULL);
+        int64_t epoch = render_number(note, "epoch");
+        if (epoch < 1 || epoch > UINT32_MAX)
+            rc = bf_fail(err, BF_CORRUPT, "%s has a line that names no epoch", path);
+        else if (epoch > *ret)
+            *ret = (uint32_t)epoch;
+        json_decref(note);
+    }
+    return rc;
+}
+
+/* A note that was cut short must not take the next one with it. */
+static bool ends_in_a_line(int fd)
+{
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    return size <= 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
 }
 
 enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err)
@@ -321,9 +336,11 @@ enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *
     BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
     struct bf_buf line = {0};
     char now[BF_TIME_MAX];
-    BF_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    BF_AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "%s cannot be written", path);
+    if (!ends_in_a_line(fd))
+        bf_buf_put_str(&line, "\n");
     bf_format_time(bf_realtime_us(), now);
     json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch,
                              "store", bf_utf8_valid(store, strlen(store)) ? store : "");

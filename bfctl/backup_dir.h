@@ -38,8 +38,9 @@ json_t *backup_read_manifest(const char *backup, struct bf_error *err);
 /* Check a backup: the file is the one of the manifest, and fsck finds it clean.  Problems go to standard output. */
 enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_error *err) BF_MUST_CHECK;
 
-/* Epochs that were given to restores of this backup: the highest (0: none), and one more. */
-uint32_t backup_restored_epoch(const char *backup);
+/* Epochs that were given to restores of this backup: the highest (0: none), and one more.  After a failure to read all of them *ret is the
+ * highest of those that could be read. */
+enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err) BF_MUST_CHECK;
 
 /* For store_fsck(), which does not know what a record is (fsck_words.c). */

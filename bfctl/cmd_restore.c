@@ -38,8 +38,13 @@ static void told(void *arg, const char *problem)
 
 static enum bf_rc choose_epoch(const char *backup, const struct values *v, uint32_t of_backup, uint32_t *ret, struct bf_error *err)
 {
-    uint32_t noted = backup_restored_epoch(backup), known = noted > of_backup ? noted : of_backup;
+    struct bf_error why = {0};
+    uint32_t noted;
+    enum bf_rc rc = backup_restored_epoch(backup, &noted, &why);
+    uint32_t known = noted > of_backup ? noted : of_backup;
     int64_t asked = (int64_t)known + 1;
+    if (rc != BF_OK && !v->epoch)                /* an epoch that is given twice gives tokens twice */
+        return bf_fail(err, rc, "%s, so what it was restored to is not known: give an --epoch higher than any before", why.text);
     if (v->epoch && !bf_parse_int(v->epoch, 1, EPOCH_MAX, &asked))
         return bf_fail(err, BF_USAGE, "--epoch %s is no number from 1 to %d", v->epoch, EPOCH_MAX);
     if (asked <= known || asked > EPOCH_MAX)
@@ -153,7 +158,7 @@ static int run(struct ctl_call *call)
         rc = restore_logs(backup, v->logs, m, &call->err);
     if (rc == BF_OK) {
         bf_format_duration(facts.meta.lease_ms, hold, sizeof hold);
-        printf("%s: turn %" PRIu64 ", as of %s, with epoch %" PRIu32 "\n", store, facts.last_seq, render_text(m, "taken_at"),
+        printf("%s: turn %" PRIu64 ", as of %s, with epoch %" PRIu32 "\n", store, facts.last_seq, render_safe(render_text(m, "taken_at")),
                facts.meta.epoch);
         printf("The coordinator starts nothing for its longest lease (%s, or more if its configuration says so) after its start.\n", hold);
         printf("Not in it: whatever came after.  Keys revoked since then are valid again: bfctl keys list, and revoke them again.\n");

@@ -323,6 +323,8 @@ enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsc
     struct stat st;
     if (stat(path, &st) != 0)
         return bf_fail_errno(err, BF_NOT_FOUND, errno, "there is no store in %s", dir);
+    if (!S_ISREG(st.st_mode))                    /* a pipe would be waited for, for ever */
+        return bf_fail(err, BF_CORRUPT, "store: %s is no file: restore a backup", path);
     int ends[2];
     if (pipe(ends) != 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");

@@ -71,11 +71,28 @@ enum bf_rc store_each_plan(struct store *s, store_visit *visit, void *arg, struc
     return walk(s, &k, visit, arg, err);
 }
 
+/* Whether the store, as it is now, does not name this checkpoint any more: who only reads one knows those of the opening. */
+static bool was_let_go(struct store *s, uint32_t generation)
+{
+    struct store_meta meta;
+    struct store_pointer pointer;
+    struct store_history history;
+    struct bf_error err = {0};
+    MDB_txn *txn;
+    if (!s->reading || mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+        return false;
+    bool known = store_read_meta(txn, s->dbi, &meta, &pointer, &err) == BF_OK && store_read_history(txn, s->dbi, &history, &err) == BF_OK;
+    mdb_txn_abort(txn);
+    return known && pointer.generation != generation && !store_history_has(&history, generation);
+}
+
 static enum bf_rc walk_chunks(struct store *s, const struct store_pointer *p, store_visit *visit, void *arg, struct bf_error *err)
 {
     struct walk k = {.table = TABLE_CHECKPOINT, .from_bytes = 8, .generation = p->generation};
     store_put_be32(k.from, k.generation);
     enum bf_rc rc = walk(s, &k, visit, arg, err);
+    if ((rc == BF_CORRUPT || (rc == BF_OK && k.expect != p->chunks)) && was_let_go(s, k.generation))
+        return bf_fail(err, BF_CONFLICT, "the coordinator let go of checkpoint %u meanwhile: run it again", k.generation);
     if (rc == BF_OK && k.expect != p->chunks)
         rc = bf_fail(err, BF_CORRUPT, "store: checkpoint %u has %llu chunks of %u", k.generation, (unsigned long long)k.expect, p->chunks);
     return rc;

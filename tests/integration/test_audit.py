@@ -190,7 +190,7 @@ class RequestsTest(unittest.TestCase):
         refused = self.cluster.ctl("audit", "bf-99", check=False)
         self.assertEqual((refused.returncode, refused.stdout), (2, ""))
         self.assertIn("bf-99", refused.stderr)
-        for verb in ("steps", "keys list", "low water", "start"):
+        for verb in ("steps", "keys list", "low water", "start", "restore", "old store"):
             self.assertEqual(self.cluster.ctl("audit", "--what", verb).returncode, 0)
 
     def test_it_is_durable_with_the_answer(self):

@@ -238,6 +238,37 @@ class Still(Base):
         self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "9", "--lease", "2m")
         self.assertEqual({k: state(os.path.join(self.dir, "x"))[k] for k in ("epoch", "lease_ms")}, {"epoch": 9, "lease_ms": 120000})
 
+    def test_notes_of_restores_that_cannot_be_read(self):
+        self.ctl("backup", self.store, self.backup)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-2"))
+        notes = os.path.join(self.backup, "restored.jsonl")
+        with open(notes, "a", encoding="ascii") as f:
+            f.write('{"at":"2026')                              # the disk was full
+        self.assertIn("higher than any before", self.ctl("restore", self.backup, os.path.join(self.dir, "x"), exits=1))
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-5"), "--epoch", "5")
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "5", exits=2)
+        os.remove(notes)
+        os.mkdir(notes)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), exits=1)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "x")))
+
+    def test_a_link_in_the_place_of_the_partial_folder(self):
+        victim = os.path.join(self.dir, "victim")
+        shutil.copytree(self.store, victim)
+        os.symlink(victim, self.backup + ".partial")
+        self.assertIn("in the way", self.ctl("backup", self.store, self.backup, exits=5))
+        self.assertIn("is clean", self.ctl("fsck", victim))
+
+    def test_a_damaged_store_is_named(self):
+        data = os.path.join(self.store, "data.mdb")
+        os.truncate(data, 3 * 4096)
+        for command in (["backup", self.store, self.backup], ["compact", self.store]):
+            self.assertIn("is damaged", self.ctl(*command, exits=1))
+        self.assertEqual(glob.glob(self.backup + "*"), [])
+        os.remove(data)
+        os.mkfifo(data)
+        self.assertIn("no file", self.ctl("fsck", self.store, exits=1))
+
     def test_a_restore_that_did_not_end_is_no_empty_store(self):
         self.ctl("backup", self.store, self.backup)
         new = os.path.join(self.dir, "new")
