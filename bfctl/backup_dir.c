@@ -217,7 +217,8 @@ enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_file
 
 /* ---- the manifest ---- */
 
-json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest, const struct backup_files *logs)
+json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest,
+                        const struct backup_files *logs)
 {
     char taken[BF_TIME_MAX], cluster[33], hash[2 * AUDIT_HASH_BYTES + 1], host[256] = "";
     bf_format_time(bf_realtime_us(), taken);
@@ -225,17 +226,20 @@ json_t *backup_manifest(const char *store, const struct store_facts *f, const st
     bf_hex(f->audit.head.hash, sizeof f->audit.head.hash, hash);
     gethostname(host, sizeof host - 1);
     BF_AUTO_FREE char *real = realpath(store, NULL);
-    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION, "taken_at", taken,
-                          "host", bf_utf8_valid(host, strlen(host)) ? host : "", "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
+    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION,
+                          "taken_at", taken, "host", bf_utf8_valid(host, strlen(host)) ? host : "",
+                          "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
                           "cluster", cluster, "store_format", (json_int_t)f->meta.format, "epoch", (json_int_t)f->meta.epoch,
                           "lease_ms", (json_int_t)f->meta.lease_ms);
     json_object_update_new(m, json_pack("{s:I, s:I, s:I, s:I, s:I}", "last_turn", (json_int_t)f->last_seq, "checkpoint_turn",
-                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns, "plans", (json_int_t)f->plans, "details",
-                                        (json_int_t)f->details));
+                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns,
+                                        "plans", (json_int_t)f->plans, "details", (json_int_t)f->details));
     BF_AUTO_FREE char *head = bf_xasprintf("%" PRIu64 ":%s", f->audit.head.index, hash);
     json_object_set_new(m, "audit", json_pack("{s:I, s:s}", "records", (json_int_t)f->audit_records, "head", head));
-    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes, "blake2b", digest->text));
-    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes) : json_null());
+    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes,
+                                             "blake2b", digest->text));
+    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes)
+                                        : json_null());
     return m;
 }
 
@@ -351,7 +355,8 @@ enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *
     if (!ends_in_a_line(fd))
         bf_buf_put_str(&line, "\n");
     bf_format_time(bf_realtime_us(), now);
-    json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch, "store", bf_utf8_valid(store, strlen(store)) ? store : "");
+    json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch,
+                             "store", bf_utf8_valid(store, strlen(store)) ? store : "");
     render_put_json(note, JSON_COMPACT, &line);
     json_decref(note);
     bf_buf_put_str(&line, "\n");

@@ -31,7 +31,8 @@ enum bf_rc backup_copy_file(const char *from, const char *to, uint64_t *ret_byte
 enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_files *ret, struct bf_error *err) BF_MUST_CHECK;
 
 /* What a backup holds, for people and for restore. */
-json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest, const struct backup_files *logs);
+json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest,
+                        const struct backup_files *logs);
 /* NULL, and err: no manifest, or not one of a version that is known. */
 json_t *backup_read_manifest(const char *backup, struct bf_error *err);
 /* Check a backup: the file is the one of the manifest, and fsck finds it clean.  Problems go to standard output. */

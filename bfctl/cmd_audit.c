@@ -34,7 +34,7 @@ static json_t *opened(const json_t *row)
     struct audit_entry e;
     if (!audit_row(row, &e))
         return NULL;
-    json_t *record = json_loadb(e.text, e.n, 0, NULL), *j = json_object();
+    json_t *record = audit_record_of(&e), *j = json_object();
     json_object_set(j, "index", json_object_get(row, "index"));
     json_object_set(j, "prev", json_object_get(row, "prev"));
     json_object_set(j, "hash", json_object_get(row, "hash"));

@@ -40,7 +40,8 @@ static enum bf_rc fill(const char *store, const char *logs, const char *partial,
     if (rc == BF_OK)
         rc = store_copy(store, data, err);
     if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
-        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was kept; bfctl fsck %s, and restore an earlier backup", store, store);
+        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was kept; bfctl fsck %s, and restore an earlier backup", store,
+                       store);
     if (rc == BF_OK)
         rc = store_facts(partial, &facts, err);
     if (rc == BF_OK)
@@ -117,8 +118,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_backup = {
     .usage = "backup STORE DEST [--logs DIR] [-o text|json]",
-    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one moment,\n"
-             "which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it holds.\n"
+    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one\n"
+             "moment, which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it\n"
+             "holds.\n"
              "Run it on the coordinator's host, as its user.  While it copies, the store grows by what is written to it.",
     .examples = "  bfctl backup /var/lib/bf/store /backup/bf-2026-11-27\n"
                 "  bfctl backup /var/lib/bf/store /backup/bf-full --logs /var/lib/bf/logs",

@@ -188,9 +188,10 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_restore = {
     .usage = "restore BACKUP STORE [--epoch N] [--lease TIME] [--logs DIR] [--reason TEXT]",
-    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that is in use.\n"
-             "The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the coordinator records\n"
-             "the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another host.\n"
+    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that\n"
+             "is in use.  The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the\n"
+             "coordinator records the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another\n"
+             "host.\n"
              "Run it as the coordinator's user.  The new epoch is noted in BACKUP, so that the next restore of it takes a higher one.",
     .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'\n"
                 "  bfctl restore /backup/bf-full /var/lib/bf/store --lease 2m --logs /var/lib/bf/logs",

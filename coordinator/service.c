@@ -110,8 +110,8 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         bf_warn("store_new", "store=%s text=\"there was no store, and a new cluster begins: nothing of earlier work is known; "
                 "if there was a store, stop this coordinator and restore a backup\"", bf_log_quote(s->config.store));
     if (store_was_format(s->store) != STORE_FORMAT)
-        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"", store_was_format(s->store),
-                STORE_FORMAT);
+        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"",
+                store_was_format(s->store), STORE_FORMAT);
     rc = store_keep_lease(s->store, lease.coordinator_ms, err);
     if (rc != BF_OK)
         return rc;

@@ -139,7 +139,8 @@ static void tell_restored(const struct view_source *v, const struct blocker *k, 
     if (k->clears_at_ms > v->engine_ms)
         bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
     t->kind = "restored";
-    snprintf(t->detail, sizeof t->detail, "the store was restored from a backup: nothing starts for %s, until what ran before is surely dead", left);
+    snprintf(t->detail, sizeof t->detail,
+             "the store was restored from a backup: nothing starts for %s, until what ran before is surely dead", left);
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
 
@@ -219,7 +220,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_OUTDATED:
         t.kind = "old_store";
         snprintf(t.detail, sizeof t.detail, "the coordinator's store is an old copy: an agent has seen newer tokens");
-        snprintf(t.remedy, sizeof t.remedy, "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
+        snprintf(t.remedy, sizeof t.remedy,
+                 "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
     case BLOCKER_QUEUE:
         snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);

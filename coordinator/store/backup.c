@@ -143,7 +143,8 @@ enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", dir);
     if (WIFSIGNALED(status) || !whole)
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir, WTERMSIG(status));
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir,
+                       WTERMSIG(status));
     if (answer.rc != BF_OK) {
         *err = answer.err;
         return answer.rc;
@@ -196,7 +197,8 @@ static enum bf_rc copy_in_child(const char *dir, const char *to, int fd, int end
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot run the copy");
     if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir, WTERMSIG(status));
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir,
+                       WTERMSIG(status));
     if (WEXITSTATUS(status))
         return bf_fail(err, BF_IO, "store: copying %s to %s: %.*s", dir, to, (int)(n > 0 ? n : 0), why);
     return BF_OK;

@@ -57,7 +57,8 @@ static void check_order(struct check *c, enum store_table table, const MDB_val *
     if (table == TABLE_JOURNAL && key->mv_size == 8) {
         uint64_t seq = store_get_be64(key->mv_data);
         if (c->next_seq && seq != c->next_seq) {
-            snprintf(text, sizeof text, "store: journal %llu is missing (found %llu)", (unsigned long long)c->next_seq, (unsigned long long)seq);
+            snprintf(text, sizeof text, "store: journal %llu is missing (found %llu)", (unsigned long long)c->next_seq,
+                     (unsigned long long)seq);
             problem(c, text);
         }
         if (!c->next_seq && seq > c->pointer.seq + 1) {
@@ -140,7 +141,8 @@ static void check_audit(struct check *c, MDB_txn *txn, const MDB_dbi *dbi)
 
 static void check_pages(struct check *c, int fd, uint64_t txn, const uint8_t **ret_map, uint64_t *ret_bytes, bool *ret_moved)
 {
-    const struct pages_calls calls = {.told = page_problem, .visit = check_value, .arg = c, .tables = store_table_names, .n_tables = TABLE_COUNT};
+    const struct pages_calls calls = {.told = page_problem, .visit = check_value, .arg = c, .tables = store_table_names,
+                                      .n_tables = TABLE_COUNT};
     struct stat st = {0};
     *ret_moved = false;
     if (fstat(fd, &st) != 0 || (*ret_map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED) {
@@ -344,7 +346,8 @@ enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsc
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot run the check");
     if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path, WTERMSIG(status), n);
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path,
+                       WTERMSIG(status), n);
     if (WEXITSTATUS(status))
         return bf_fail(err, BF_CORRUPT, "store: %u problem%s in %s: restore a backup", n, n == 1 ? "" : "s", path);
     return BF_OK;

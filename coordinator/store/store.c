@@ -162,7 +162,7 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
     if (result == BF_OK)
-        result = store_find_history(s, txn, err);
+        result = store_read_history(txn, s->dbi, &s->history, err);
     s->chunks_old = true;
     if (result == BF_OK)
         result = store_find_audit(s, txn, err);
@@ -551,7 +551,8 @@ enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_
     }
     rc = mdb_txn_commit(txn);
     if (rc)
-        return bf_fail(err, BF_IO, "store: the commit of turn %llu failed, its outcome is unknown: %s", (unsigned long long)w->seq, mdb_strerror(rc));
+        return bf_fail(err, BF_IO, "store: the commit of turn %llu failed, its outcome is unknown: %s", (unsigned long long)w->seq,
+                       mdb_strerror(rc));
     *s = next;
     grow_ahead(s);
     return BF_OK;

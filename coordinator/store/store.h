@@ -120,7 +120,7 @@ enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, v
 #define STORE_CHECKPOINTS_MAX 65u
 struct store_checkpoint { uint32_t generation; uint64_t seq; };
 size_t store_checkpoints(const struct store *s, struct store_checkpoint ret[STORE_CHECKPOINTS_MAX]);
-/* Chunks of one of them. */
+/* Chunks of one of them.  BF_NOT_FOUND: it is not kept; of a store that is only read BF_CONFLICT: not any more, since the opening. */
 enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 /* While on, a read that a damaged page leads out of the file ends the process with a sentence and status 1.  For the time of recovery. */
 void store_guard_reads(bool on);

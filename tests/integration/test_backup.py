@@ -76,7 +76,7 @@ class Live(Base):
     """One cluster: it is backed up under load, dies, and is restored."""
 
     def test_restore(self):
-        self.start()
+        self.start(checkpoint="{turns: 10, bytes: 64Ki}")
         backup = os.path.join(self.dir, "backup")
         first = self.cluster.create(self.plan("first", QUICK, 30))
         held = self.cluster.create(self.plan("held", SLOW))
@@ -109,7 +109,17 @@ class Live(Base):
         self.assertGreater(told["last_turn"], 5)
         self.assertFalse(os.path.exists(backup + ".partial"))
         self.assertIn("is clean", self.ctl("fsck", backup))
-        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"], "a check leaves nothing behind")
+        self.check_decided_again(backup)
+        self.ctl("audit", "verify", "--store", backup, "--expect", told["audit"]["head"])
+        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"], "who only reads leaves nothing behind")
+
+    def check_decided_again(self, store):
+        """All turns of a store, across its checkpoints; gives what was compared."""
+        span = json.loads(self.ctl("replay", store, "-o", "json"))
+        verdict = json.loads(self.ctl("replay", store, "--verify", "-o", "json"))
+        self.assertEqual((verdict["turns"], verdict["differences"]), (span["last_turn"], 0), verdict)
+        self.assertEqual(verdict["states"], span["checkpoints"] + 1)
+        return verdict
 
     def check_restored(self, first, held, lost, told):
         why = self.cluster.json("why", held, "after[2024-01-05]")
@@ -142,6 +152,9 @@ class Live(Base):
         self.ctl("audit", "verify", "--store", self.store, "--expect", told["audit"]["head"])
         self.assertIn("is clean", self.ctl("fsck", self.store))
         self.assertEqual(state(self.store)["epoch"], 2)
+        verdict = self.check_decided_again(self.store)
+        self.assertGreater(verdict["turns"], told["last_turn"])
+        self.assertGreater(verdict["states"], 2, "there are older checkpoints")
         self.check_compact()
 
     def check_compact(self):
@@ -149,6 +162,8 @@ class Live(Base):
         out = self.ctl("compact", self.store)
         self.assertIn(f"({size} bytes)", out)
         self.assertEqual(state(self.store), before)
+        self.assertIn("is clean", self.ctl("fsck", self.store))
+        self.assertEqual(self.check_decided_again(self.store)["turns"], before["turn"])
         self.assertLess(os.stat(os.path.join(self.store, "data.mdb")).st_size, size)
         self.assertEqual([n for n in os.listdir(self.store) if "partial" in n], [])
         self.cluster.restart("coordinator")
@@ -300,7 +315,8 @@ class Still(Base):
 
     def test_a_killed_backup_leaves_a_partial_folder(self):
         for i in range(8):
-            process = subprocess.Popen([f"{BIN}/bfctl", "backup", self.store, self.backup], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([f"{BIN}/bfctl", "backup", self.store, self.backup], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
             moment(0.001 * i * i)
             process.kill()
             process.wait()

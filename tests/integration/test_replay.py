@@ -79,7 +79,8 @@ class ReplayTest(unittest.TestCase):
         backfill = cls.cluster.create(path)
         wait_until("what does not wait to end", lambda: cls.counts(backfill)["running"] == 4 and cls.counts(backfill)["failed"] == 6)
         cls.questions = [("status", backfill), ("steps", backfill), ("steps", backfill, "--state", "failed"), ("backfill", "get", backfill),
-                         ("why", backfill, "waits[2024-01-06]"), ("why", backfill, "broken[2024-01-02]"), ("failures", backfill), ("agents",), ("pools",)]
+                         ("why", backfill, "waits[2024-01-06]"), ("why", backfill, "broken[2024-01-02]"), ("failures", backfill),
+                         ("agents",), ("pools",)]
         cls.asked_at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         cls.answers = [cls.cluster.json(*q) for q in cls.questions]
         cls.turn = json.loads(cls.replay("-o", "json").stdout)["last_turn"]       # beside the coordinator
@@ -129,7 +130,8 @@ class ReplayTest(unittest.TestCase):
 
     def test_what_passes_with_time_is_of_the_moment(self):
         answer = self.answers[0]
-        now = datetime.datetime.fromisoformat(answer["started_at"].replace("Z", "+00:00")) + datetime.timedelta(milliseconds=answer["elapsed_ms"])
+        began = datetime.datetime.fromisoformat(answer["started_at"].replace("Z", "+00:00"))
+        now = began + datetime.timedelta(milliseconds=answer["elapsed_ms"])
         again = json.loads(self.replay("--at", now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), *self.questions[0], "-o", "json").stdout)
         self.assertTrue(near(again, answer), f"{again}\n{answer}")
 
@@ -230,7 +232,8 @@ class ReplayTest(unittest.TestCase):
 
     def test_what_is_refused(self):
         for text, status, words in (
-                ("lease: {agent: 5s}", 2, "`lease` cannot be changed in a replay"), ("steps: {flaky: {timebox: {limit: 1s}}}", 2, "not supported yet"),
+                ("lease: {agent: 5s}", 2, "`lease` cannot be changed in a replay"),
+                ("steps: {flaky: {timebox: {limit: 1s}}}", 2, "not supported yet"),
                 ("steps: {flakey: {retry: {max: 2}}}", 2, "'flakey'"), ("retry: {max: 0}", 2, "max"), ("{}", 2, "changes nothing"),
                 ("pools: {lane: {slots: -1}}", 2, "slots"), ("steps: [1]", 2, "map"), ("retry: {budget: 10%}", 2, "not supported yet"),
                 ("- : [", 2, "policy.yaml")):
@@ -239,8 +242,10 @@ class ReplayTest(unittest.TestCase):
                 self.assertEqual(p.returncode, status, p.stderr)
                 self.assertIn(words, p.stderr)
                 self.assertEqual(p.stderr.count("error:"), 1, p.stderr)
-        for args, words in ((("--at", "99999", "status", "@latest"), "replay reaches from turn 0"), (("--at", "2001-01-01", "pools"), "before all"),
-                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"), (("cancel", "@latest"), "would change something"),
+        for args, words in ((("--at", "99999", "status", "@latest"), "replay reaches from turn 0"),
+                            (("--at", "2001-01-01", "pools"), "before all"),
+                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"),
+                            (("cancel", "@latest"), "would change something"),
                             (("pause", "@latest"), "would change something"), (("logs", "@latest"), "not supported yet"),
                             (("--verify", "--with", "x"), "one at a time"), (("-o", "json", "pools"), "behind the command")):
             with self.subTest(args=args):
