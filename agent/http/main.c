@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     struct bf_error err = {0};
     BF_AUTO_CLOSE int result_fd = -1;
     BF_AUTO_CLOSE int stop_fd = -1;
-    struct http_request request = {0};
+    BF_CLEANUP(http_request_done) struct http_request request = {0};
     if (read_request(&request, &err) != BF_OK || bf_helper_open_result(&result_fd, &err) != BF_OK || open_stop(&stop_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
 

@@ -20,6 +20,7 @@ from decimal import Decimal
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import servers
+from cluster import PATIENCE
 
 ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
 UTC = datetime.timezone.utc
@@ -109,8 +110,9 @@ class Warehouse:
         ]
         return [{"name": check["kind"], "severity": "error", **check} for check in listed]
 
-    def attempt(self, day, extra=()):
-        """Build the day anew and break it; what the checks said, by name, and whether it was committed."""
+    def attempt(self, day, extra=(), tries=5):
+        """Build the day anew and break it; what the checks said, by name, and whether it was committed.  As a coordinator does, it goes
+        for another attempt where one ended for a reason that may pass, such as a server that was too slow to let it in."""
         self.run += 1
         tomorrow = day + datetime.timedelta(days=1)
         request = {
@@ -118,7 +120,7 @@ class Warehouse:
             "cluster": "c0ffee",
             "backfill": 1, "plan": "retail", "step": "orders", "partition": str(day), "run": self.run,
             "run_id": f"1/orders/{day}/{self.run}",
-            "timebox_ms": 60000, "transaction": True, "pieces": sql(";\n".join([*self.work(day), *extra])), "checks": self.checks(day),
+            "timebox_ms": int(60000 * PATIENCE), "transaction": True, "pieces": sql(";\n".join([*self.work(day), *extra])), "checks": self.checks(day),
             "bounds": {"grain": "day", "key": str(day), "start": str(day), "end": str(tomorrow), "start_at": midnight(day).isoformat(),
                        "end_at": midnight(tomorrow).isoformat()}}
         with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as result:
@@ -126,6 +128,8 @@ class Warehouse:
                                    env={"PATH": os.environ.get("PATH", ""), "BF_RESULT": result.name})
             lines = [json.loads(line) for line in result]
         verdicts = {line["check"]["name"]: line["check"] for line in lines if "check" in line}
+        if not verdicts and ended.returncode == os.EX_TEMPFAIL and tries > 1:
+            return self.attempt(day, extra, tries - 1)
         if not verdicts:
             raise SystemExit(f"the attempt on {day} ended before its checks: {ended.stderr}")
         return verdicts, ended.returncode == 0

@@ -20,11 +20,12 @@ import unittest
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import wait_until  # noqa: E402
+from cluster import PATIENCE, wait_until  # noqa: E402
 
 BF_HTTP = None
 CANARY = "CANARY-9d41e7"
 MEMORY_MAX_KIB = 64 << 10
+SMALL = {"ASAN_OPTIONS": "quarantine_size_mb=1"}        # the address sanitizer keeps what was freed
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -158,7 +159,7 @@ class BfHttpTest(unittest.TestCase):
     def request(self, **over):
         request = {
             "attempt": 3, "token": 4294967300, "cluster": "c0ffee", "backfill": 1, "plan": "retail", "step": "refresh",
-            "partition": "2024-01-31", "run": 1, "run_id": "1/refresh/2024-01-31/1", "timebox_ms": 60000,
+            "partition": "2024-01-31", "run": 1, "run_id": "1/refresh/2024-01-31/1", "timebox_ms": int(60000 * PATIENCE),
             "method": "GET", "url": self.server.url("/"), "expect": ["2xx"],
         }
         request.update(over)
@@ -181,7 +182,7 @@ class BfHttpTest(unittest.TestCase):
 
     def finish(self, started):
         process, result = started
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60 * PATIENCE)
         lines = []
         if os.path.exists(result):
             with open(result, encoding="utf-8") as f:
@@ -376,7 +377,7 @@ class Trouble(BfHttpTest):
 
         def slow(handler):
             asked.set()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = slow
         began = time.monotonic()
         ended = self.call(method="POST", url=self.server.url("/x"), timebox_ms=200)
@@ -400,11 +401,11 @@ class Trouble(BfHttpTest):
 
         def act(peer):
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf of it")
-            release.wait(60)
+            release.wait(60 * PATIENCE)
             reset(peer)
         server = self.raw(act)
         started = self.start(self.request(method="POST", url=server.url()))
-        self.assertTrue(server.asked.acquire(timeout=60))
+        self.assertTrue(server.asked.acquire(timeout=60 * PATIENCE))
         release.set()
         self.assert_bad(self.finish(started), 75, 0, "200 OK, but no whole answer", "it is unknown")
 
@@ -429,7 +430,7 @@ class Trouble(BfHttpTest):
             peer.sendall(b"HTTP/1.1 200 OK\r\n")
             while True:
                 peer.sendall(b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(100)))
-        process, result = self.start(self.request(url=self.raw(act).url()))
+        process, result = self.start(self.request(url=self.raw(act).url()), SMALL)
         self.assert_permanent_without_answer(self.bounded(process, result), "256 KiB of headers")
 
     def bounded(self, process, result):
@@ -454,10 +455,10 @@ class Trouble(BfHttpTest):
                 handler.wfile.write(chunk)
             handler.wfile.write(chunk[:-7] + b"the end")
         self.server.routes["/x"] = huge
-        ended = self.bounded(*self.start(self.request(url=self.server.url("/x?200"))))
+        ended = self.bounded(*self.start(self.request(url=self.server.url("/x?200")), SMALL))
         self.assert_good(ended)
         self.assertEqual(ended.stdout, "z" * 2048 + "\n")
-        self.assert_bad(self.bounded(*self.start(self.request(url=self.server.url("/x?400")))), 1, 400, "zzzthe end")
+        self.assert_bad(self.bounded(*self.start(self.request(url=self.server.url("/x?400")), SMALL)), 1, 400, "zzzthe end")
 
     def test_longer_than_is_read(self):
         def act(peer):
@@ -471,17 +472,17 @@ class Trouble(BfHttpTest):
 
         def hang(handler):
             asked.release()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = hang
         for method, words in [("POST", "it is unknown"), ("GET", "before there was an answer")]:
             started = self.start(self.request(method=method, url=self.server.url("/x"), timebox_ms=None))
-            self.assertTrue(asked.acquire(timeout=60))
+            self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
             began = time.monotonic()
             started[0].send_signal(signal.SIGTERM)
             self.assert_bad(self.finish(started), 75, 0, "ended by SIGTERM", words)
             self.assertLess(time.monotonic() - began, 10)
         started = self.start(self.request(url=self.server.url("/x")))
-        self.assertTrue(asked.acquire(timeout=60))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
         started[0].kill()
         killed = self.finish(started)
         self.assertEqual((killed.status, killed.lines, killed.stdout), (-signal.SIGKILL, [], ""))
@@ -491,7 +492,7 @@ class Trouble(BfHttpTest):
         process, result = self.start(self.request(method="POST", url=self.server.url("/x")))
         process.stdout.close()
         process.stderr.close()
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(60 * PATIENCE), 0)
         self.assertEqual(os.path.getsize(result), 0)
 
 
@@ -750,8 +751,8 @@ class Polls(BfHttpTest):
         self.server.routes["/job"] = look
         poll = {"url": self.server.url("/job"), "every_ms": 5, "timeout_ms": 3600000, "until": {"pointer": "/state", "equals": ["done"]}}
         started = self.start(self.request(method="POST", url=self.server.url("/start"), poll=poll))
-        self.assertTrue(asked.acquire(timeout=60))
-        self.assertTrue(asked.acquire(timeout=60))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
         started[0].send_signal(signal.SIGTERM)
         self.assert_bad(self.finish(started), 75, 0, "ended by SIGTERM before it was done", '"running"')
         poll["every_ms"] = 3600000
@@ -795,7 +796,7 @@ class Secrecy(BfHttpTest):
 
         def hang(handler):
             asked.set()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = hang
         # Under root a process of root's looks the same dumpable or not, so it runs as somebody else.
         somebody = {}
@@ -806,7 +807,7 @@ class Secrecy(BfHttpTest):
                                 **somebody)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)
-        self.assertTrue(asked.wait(60))
+        self.assertTrue(asked.wait(60 * PATIENCE))
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             self.assertNotIn(CANARY.encode(), f.read())
         try:

@@ -17,7 +17,7 @@ import tempfile
 import unittest
 
 import servers
-from cluster import wait_until
+from cluster import PATIENCE, wait_until
 
 BF_SQL = None
 SKIPPED = servers.SKIPPED
@@ -62,7 +62,7 @@ class Calls(unittest.TestCase):
         request = {
             "resolved": {"odbc": over.pop("odbc", None) or self.odbc()}, "connection": "warehouse", "attempt": token, "token": token,
             "cluster": "c0ffee", "backfill": 1, "plan": "retail", "step": "load", "partition": "2024-01-31", "run": 1,
-            "run_id": "1/load/2024-01-31/1", "timebox_ms": 60000, "transaction": True, "pieces": pieces,
+            "run_id": "1/load/2024-01-31/1", "timebox_ms": int(60000 * PATIENCE), "transaction": True, "pieces": pieces,
         }
         request.update(over)
         return request
@@ -92,7 +92,7 @@ class Calls(unittest.TestCase):
 
     def finish(self, begun, timeout=60):
         process, result = begun
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout * PATIENCE)
         self.assertEqual(out, b"")
         lines = []
         if os.path.exists(result):

@@ -38,9 +38,9 @@ struct stage {
     _Atomic uint64_t incarnation, previous, fences;
     _Atomic int64_t fence_us, deadline_ms;
     struct fence_page *page;
-    int heard[2];                            /* the agent's word for each SIGTERM */
+    int heard[2];                            /* the agent's word for each signal */
     enum cgroup_mode mode;
-    int64_t lease_ms;
+    int64_t lease_ms, last_lease_ms;         /* the lease at first; that which SIGUSR1 gives, and none after it */
     const char *script;
     int exit_status;                         /* of the agent, when it is not to wait */
 };
@@ -81,6 +81,14 @@ static void no_end(void *arg, struct attempt_ref ref, const struct outcome *o, i
     (void)arg, (void)ref, (void)o, (void)at_us;
 }
 
+static void give_lease(struct stage *s, struct fence_page *page, int64_t lease_ms)
+{
+    uint64_t one = 1;
+    atomic_store(&s->deadline_ms, bf_boottime_ms() + lease_ms);
+    atomic_store(&page->deadline_ms, atomic_load(&s->deadline_ms));
+    (void)!write(page->wake_fd, &one, sizeof one);
+}
+
 static int small_agent(const struct agent_start *start, void *arg)
 {
     struct stage *s = arg;
@@ -98,20 +106,22 @@ static int small_agent(const struct agent_start *start, void *arg)
     const char *argv[] = {"sh", "-c", s->script};
     const struct assignment a = {.ref = {1, 1}, .kind = STEP_RUN, .step = "s", .run_id = "r", .argv = argv, .n_argv = 3};
     struct verdict failed;
-    uint64_t one = 1;
-    atomic_store(&s->deadline_ms, bf_boottime_ms() + s->lease_ms);
-    atomic_store(&start->page->deadline_ms, atomic_load(&s->deadline_ms));
-    (void)!write(start->page->wake_fd, &one, sizeof one);
-    if (!runner_start(runner, &a, &failed))
-        return 90;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);                /* blocked, as the guardian left it */
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    give_lease(s, start->page, s->lease_ms);
+    if (!runner_start(runner, &a, &failed))
+        return 90;
     struct signalfd_siginfo info;
     struct pollfd fds[] = {{signalfd(-1, &set, SFD_CLOEXEC), POLLIN, 0}, {start->guardian_fd, POLLIN, 0}};
     while (poll(fds, 2, -1) > 0 && !fds[1].revents)
-        if (read(fds[0].fd, &info, sizeof info) == (ssize_t)sizeof info)
-            (void)!write(s->heard[1], "t", 1);
+        if (read(fds[0].fd, &info, sizeof info) == (ssize_t)sizeof info) {
+            if (info.ssi_signo == SIGUSR1)
+                give_lease(s, start->page, s->last_lease_ms);
+            (void)!write(s->heard[1], "s", 1);
+        }
     _exit(runner_end_all(runner, FENCE_MS) ? ALONE : 91);
 }
 
@@ -205,10 +215,14 @@ Test(agent_guardian, a_stopped_agent_does_not_stop_the_fence)
         if (!mode_works(modes[m]))
             continue;
         struct stage *s = stage_new(modes[m]);
-        s->lease_ms = 400;
+        s->last_lease_ms = 400;
         int life = open_life(s);
         pid_t guardian = start_guardian(s);
         wait_up(life);
+        char word;
+        cr_assert_eq(kill(atomic_load(&s->agent), SIGUSR1), 0);
+        wait_readable(s->heard[0], "the last lease");
+        cr_assert_eq(read(s->heard[0], &word, 1), 1);
         cr_assert_eq(kill(atomic_load(&s->agent), SIGSTOP), 0);
         wait_all_dead(life);
         int64_t late_ms = bf_boottime_ms() - atomic_load(&s->deadline_ms);
