@@ -187,9 +187,10 @@ class Live(Base):
         status = self.cluster.ctl("status", three).stdout
         self.assertIn("nothing starts: the store is an old copy", status)
         self.assertIn("put the newest store back", status)
-        rows = self.cluster.json("agents")
-        self.assertIn("refused", [a["state"] for a in rows])
-        self.assertTrue(all("was refused" in "".join(a["warnings"]) for a in rows if a["state"] == "refused"), rows)
+        words = self.audit("old store")[0]["text"].split()
+        agent = self.cluster.json("agents", words[words.index("agent") + 1])
+        self.assertIn(agent["state"], ("refused", "lost"), "once its grace is over it is lost")
+        self.assertEqual(agent["state"] == "refused", "was refused" in "".join(agent["warnings"]), agent)
         self.stop_coordinator()                  # and it is remembered
         self.cluster.restart("coordinator")
         kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
