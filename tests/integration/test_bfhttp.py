@@ -20,11 +20,13 @@ import unittest
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import wait_until  # noqa: E402
+from cluster import PATIENCE, wait_until  # noqa: E402
 
 BF_HTTP = None
 CANARY = "CANARY-9d41e7"
-MEMORY_MAX_KIB = 64 << 10
+MEMORY_MAX_KIB = int(PATIENCE * (64 << 10))     # what slows a program down needs memory too; a gigabyte is still far more
+# Limits that are reached, but not before the call was made, and some polls.
+BRIEF_MS, SECOND_MS = int(200 * PATIENCE), int(1000 * PATIENCE)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -181,7 +183,7 @@ class BfHttpTest(unittest.TestCase):
 
     def finish(self, started):
         process, result = started
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60 * PATIENCE)
         lines = []
         if os.path.exists(result):
             with open(result, encoding="utf-8") as f:
@@ -373,14 +375,14 @@ class Trouble(BfHttpTest):
 
         def slow(handler):
             asked.set()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = slow
         began = time.monotonic()
-        ended = self.call(method="POST", url=self.server.url("/x"), timebox_ms=200)
+        ended = self.call(method="POST", url=self.server.url("/x"), timebox_ms=BRIEF_MS)
         self.assert_bad(ended, 75, 0, "time limit while waiting for the answer", "unknown whether the server did the work", "Idempotency-Key")
         self.assertTrue(asked.is_set())
-        self.assertLess(time.monotonic() - began, 30)
-        self.assertNotIn("unknown", self.assert_bad(self.call(url=self.server.url("/x"), timebox_ms=200), 75, 0, "time limit"))
+        self.assertLess(time.monotonic() - began, 30 * PATIENCE)
+        self.assertNotIn("unknown", self.assert_bad(self.call(url=self.server.url("/x"), timebox_ms=BRIEF_MS), 75, 0, "time limit"))
 
     def test_reset_before_the_answer(self):
         text = self.assert_bad(self.call(method="POST", url=self.raw(reset).url()), 75, 0, "connection", "it is unknown")
@@ -395,11 +397,11 @@ class Trouble(BfHttpTest):
 
         def act(peer):
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf of it")
-            release.wait(60)
+            release.wait(60 * PATIENCE)
             reset(peer)
         server = self.raw(act)
         started = self.start(self.request(method="POST", url=server.url()))
-        self.assertTrue(server.asked.acquire(timeout=60))
+        self.assertTrue(server.asked.acquire(timeout=60 * PATIENCE))
         release.set()
         self.assert_bad(self.finish(started), 75, 0, "200 OK, but no whole answer", "it is unknown")
 
@@ -464,17 +466,17 @@ class Trouble(BfHttpTest):
 
         def hang(handler):
             asked.release()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = hang
         for method, words in [("POST", "it is unknown"), ("GET", "before there was an answer")]:
             started = self.start(self.request(method=method, url=self.server.url("/x"), timebox_ms=None))
-            self.assertTrue(asked.acquire(timeout=60))
+            self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
             began = time.monotonic()
             started[0].send_signal(signal.SIGTERM)
             self.assert_bad(self.finish(started), 75, 0, "ended by SIGTERM", words)
-            self.assertLess(time.monotonic() - began, 10)
+            self.assertLess(time.monotonic() - began, 10 * PATIENCE)
         started = self.start(self.request(url=self.server.url("/x")))
-        self.assertTrue(asked.acquire(timeout=60))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
         started[0].kill()
         killed = self.finish(started)
         self.assertEqual((killed.status, killed.lines, killed.stdout), (-signal.SIGKILL, [], ""))
@@ -484,7 +486,7 @@ class Trouble(BfHttpTest):
         process, result = self.start(self.request(method="POST", url=self.server.url("/x")))
         process.stdout.close()
         process.stderr.close()
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(60 * PATIENCE), 0)
         self.assertEqual(os.path.getsize(result), 0)
 
 
@@ -534,7 +536,7 @@ class Addresses(BfHttpTest):
         resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(resolver.close)
         resolver.bind(("127.0.53.53", 53))
-        resolver.settimeout(60)
+        resolver.settimeout(60 * PATIENCE)
         command = self.names("/etc/resolv.conf", "nameserver 127.0.53.53\noptions timeout:30 attempts:5\n")
         started = self.start(self.request(method="POST", url="http://silent.test/"), command=command)
         resolver.recv(512)
@@ -543,7 +545,7 @@ class Addresses(BfHttpTest):
         self.assertNotIn("unknown", self.assert_bad(self.finish(started), 75, 0, "ended by SIGTERM"))
         started = self.start(self.request(method="POST", url="http://silent.test/", timebox_ms=1), command=command)
         self.assert_bad(self.finish(started), 75, 0, "time limit while connecting")
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, 20 * PATIENCE)
 
     def test_proxies(self):
         proxy = self.serve()
@@ -675,7 +677,7 @@ class Polls(BfHttpTest):
                     self.assert_bad(ended, 75, 0, "not done in time")
 
     def test_not_done_in_time(self):
-        text = self.assert_bad(self.poll(replies=self.states("running"), timeout_ms=1000), 75, 0, "not done in time (1s)", "last seen: 200",
+        text = self.assert_bad(self.poll(replies=self.states("running"), timeout_ms=SECOND_MS), 75, 0, f"not done in time ({PATIENCE:g}s)", "last seen: 200",
                                '/state is "running"')
         self.assertRegex(text, r"after \d+ poll")
         self.assertGreater(len(self.looks()), 1)
@@ -726,7 +728,7 @@ class Polls(BfHttpTest):
 
     def test_an_answer_too_long_to_read(self):
         huge = b'{"state": "done", "x": "' + b"y" * (1 << 20) + b'"}'
-        self.assert_bad(self.poll(replies=[(200, huge)], timeout_ms=1000), 75, 0, "longer than 1 MiB")
+        self.assert_bad(self.poll(replies=[(200, huge)], timeout_ms=SECOND_MS), 75, 0, "longer than 1 MiB")
 
     def test_deep_and_odd_documents(self):
         for document in [b"[" * 500000, b'{"state":' * 100000, b"\xff\xfe", b'{"state": "done"', b"nul", b'{"state": 1e999}']:
@@ -742,8 +744,8 @@ class Polls(BfHttpTest):
         self.server.routes["/job"] = look
         poll = {"url": self.server.url("/job"), "every_ms": 5, "timeout_ms": 3600000, "until": {"pointer": "/state", "equals": ["done"]}}
         started = self.start(self.request(method="POST", url=self.server.url("/start"), poll=poll))
-        self.assertTrue(asked.acquire(timeout=60))
-        self.assertTrue(asked.acquire(timeout=60))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
+        self.assertTrue(asked.acquire(timeout=60 * PATIENCE))
         started[0].send_signal(signal.SIGTERM)
         self.assert_bad(self.finish(started), 75, 0, "ended by SIGTERM before it was done", '"running"')
         poll["every_ms"] = 3600000
@@ -787,7 +789,7 @@ class Secrecy(BfHttpTest):
 
         def hang(handler):
             asked.set()
-            release.wait(60)
+            release.wait(60 * PATIENCE)
         self.server.routes["/x"] = hang
         # Under root a process of root's looks the same dumpable or not, so it runs as somebody else.
         somebody = {}
@@ -797,7 +799,7 @@ class Secrecy(BfHttpTest):
         process, _ = self.start(self.request(url=self.server.url("/x"), resolved={"header:X-Key": CANARY}), env={"BF_RESULT": ""}, **somebody)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)
-        self.assertTrue(asked.wait(60))
+        self.assertTrue(asked.wait(60 * PATIENCE))
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             self.assertNotIn(CANARY.encode(), f.read())
         try:
@@ -846,7 +848,7 @@ class Surroundings(BfHttpTest):
 
     def test_arguments(self):
         for args, status in [(["--version"], 0), (["--help"], 0), (["x"], 2)]:
-            done = subprocess.run([BF_HTTP] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            done = subprocess.run([BF_HTTP] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual(done.returncode, status)
 
 

@@ -17,7 +17,7 @@ import tempfile
 import unittest
 
 import servers
-from cluster import wait_until
+from cluster import PATIENCE, wait_until
 
 BF_SQL = None
 SKIPPED = servers.SKIPPED
@@ -92,7 +92,7 @@ class Calls(unittest.TestCase):
 
     def finish(self, begun, timeout=60):
         process, result = begun
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout * PATIENCE)
         self.assertEqual(out, b"")
         lines = []
         if os.path.exists(result):
