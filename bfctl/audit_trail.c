@@ -32,6 +32,12 @@ bool audit_row(const json_t *row, struct audit_entry *ret)
     return true;
 }
 
+json_t *audit_record_of(const struct audit_entry *e)
+{
+    json_t *record = json_loadb(e->text, e->n, 0, NULL);
+    return record ? record : json_loadb(e->text, e->n, JSON_DECODE_INT_AS_REAL, NULL);
+}
+
 bool audit_head_of(const json_t *answer, const char *name, struct audit_head *ret)
 {
     const json_t *o = json_object_get(answer, name), *index = json_object_get(o, "index");

@@ -55,7 +55,7 @@ static void remove_logs(const char *dir)
 
 void backup_remove(const char *partial)
 {
-    static const char *const names[] = {"data.mdb", "manifest.json", "lock.mdb", "lock"};
+    static const char *const names[] = {"data.mdb", "manifest.json", "restored.jsonl", "lock.mdb", "lock"};
     if (!partial)
         return;
     BF_AUTO_FREE char *logs = bf_path_join(partial, "logs");
@@ -105,8 +105,9 @@ enum bf_rc backup_begin(const char *dest, char **ret_partial, int *ret_lock, str
     enum bf_rc rc = BF_OK;
     if (lstat(dest, &st) == 0)
         return bf_fail(err, BF_CONFLICT, "%s is there already: name a folder that is not", dest);
-    if (lstat(partial, &st) == 0)
-        rc = clear_partial(partial, err);
+    if (lstat(partial, &st) == 0)                            /* behind a link stands what no backup made */
+        rc = S_ISDIR(st.st_mode) ? clear_partial(partial, err)
+                                 : bf_fail(err, BF_CONFLICT, "%s is in the way, and is no folder: move it away", partial);
     if (rc == BF_OK && mkdir(partial, 0700) != 0)
         rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
     if (rc == BF_OK)
@@ -216,7 +217,8 @@ enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_file
 
 /* ---- the manifest ---- */
 
-json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest, const struct backup_files *logs)
+json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest,
+                        const struct backup_files *logs)
 {
     char taken[BF_TIME_MAX], cluster[33], hash[2 * AUDIT_HASH_BYTES + 1], host[256] = "";
     bf_format_time(bf_realtime_us(), taken);
@@ -224,17 +226,20 @@ json_t *backup_manifest(const char *store, const struct store_facts *f, const st
     bf_hex(f->audit.head.hash, sizeof f->audit.head.hash, hash);
     gethostname(host, sizeof host - 1);
     BF_AUTO_FREE char *real = realpath(store, NULL);
-    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION, "taken_at", taken,
-                          "host", bf_utf8_valid(host, strlen(host)) ? host : "", "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
+    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION,
+                          "taken_at", taken, "host", bf_utf8_valid(host, strlen(host)) ? host : "",
+                          "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
                           "cluster", cluster, "store_format", (json_int_t)f->meta.format, "epoch", (json_int_t)f->meta.epoch,
                           "lease_ms", (json_int_t)f->meta.lease_ms);
     json_object_update_new(m, json_pack("{s:I, s:I, s:I, s:I, s:I}", "last_turn", (json_int_t)f->last_seq, "checkpoint_turn",
-                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns, "plans", (json_int_t)f->plans, "details",
-                                        (json_int_t)f->details));
+                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns,
+                                        "plans", (json_int_t)f->plans, "details", (json_int_t)f->details));
     BF_AUTO_FREE char *head = bf_xasprintf("%" PRIu64 ":%s", f->audit.head.index, hash);
     json_object_set_new(m, "audit", json_pack("{s:I, s:s}", "records", (json_int_t)f->audit_records, "head", head));
-    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes, "blake2b", digest->text));
-    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes) : json_null());
+    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes,
+                                             "blake2b", digest->text));
+    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes)
+                                        : json_null());
     return m;
 }
 
@@ -243,6 +248,10 @@ json_t *backup_read_manifest(const char *backup, struct bf_error *err)
     BF_AUTO_FREE char *path = bf_path_join(backup, "manifest.json");
     struct bf_buf text = {0};
     json_error_t why;
+    if (access(path, F_OK) != 0) {
+        bf_fail_errno(err, BF_NOT_FOUND, errno, "%s is no backup: manifest.json, which bfctl backup writes, cannot be found in it", backup);
+        return NULL;
+    }
     if (bf_file_read(path, MANIFEST_MAX_BYTES, &text, err) != BF_OK) {
         bf_buf_free(&text);
         return NULL;
@@ -289,23 +298,50 @@ enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_e
 
 /* ---- epochs of restores ---- */
 
-uint32_t backup_restored_epoch(const char *backup)
+enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
-    struct bf_buf text = {0};
-    struct bf_error err = {0};
-    int64_t most = 0;
-    if (bf_file_read(path, NOTE_MAX_BYTES, &text, &err) == BF_OK)
-        for (char *line = (char *)(uintptr_t)bf_buf_cstr(&text), *end; *line; line = end) {
-            end = line + strcspn(line, "\n");
-            json_t *note = json_loadb(line, (size_t)(end - line), 0, NULL);
-            if (render_number(note, "epoch") > most && render_number(note, "epoch") <= UINT32_MAX)
-                most = render_number(note, "epoch");
-            json_decref(note);
-            end += *end == '\n';
-        }
-    bf_buf_free(&text);
-    return (uint32_t)most;
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    const char *p, *text_end;
+    *ret = 0;
+    enum bf_rc rc = bf_file_read(path, NOTE_MAX_BYTES, &text, err);
+    if (rc == BF_NOT_FOUND)
+        return BF_OK;
+    p = (const char *)text.data;
+    text_end = p + text.len;
+    for (const char *end; p < text_end; p = end + 1) {
+        if ((end = memchr(p, '\n', (size_t)(text_end - p))) == NULL)
+            end = text_end;
+        json_t *note = json_loadb(p, (size_t)(end - p), 0, NULL);
+        int64_t epoch = render_number(note, "epoch");
+        if (epoch < 1 || epoch > UINT32_MAX)
+            rc = bf_fail(err, BF_CORRUPT, "%s has a line that names no epoch", path);
+        else if (epoch > *ret)
+            *ret = (uint32_t)epoch;
+        json_decref(note);
+    }
+    return rc;
+}
+
+enum bf_rc backup_copy_notes(const char *from, const char *to, struct bf_error *err)
+{
+    BF_AUTO_FREE char *source = bf_path_join(from, "restored.jsonl"), *copy = bf_path_join(to, "restored.jsonl");
+    struct bf_error why = {0};
+    uint64_t bytes = 0;
+    enum bf_rc rc = backup_copy_file(source, copy, &bytes, &why);
+    if (rc == BF_NOT_FOUND)
+        return BF_OK;
+    if (rc != BF_OK)
+        *err = why;
+    return rc == BF_OK ? sync_dir(to, err) : rc;
+}
+
+/* A note that was cut short must not take the next one with it. */
+static bool ends_in_a_line(int fd)
+{
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    return size <= 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
 }
 
 enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err)
@@ -313,11 +349,14 @@ enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *
     BF_AUTO_FREE char *path = bf_path_join(backup, "restored.jsonl");
     struct bf_buf line = {0};
     char now[BF_TIME_MAX];
-    BF_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    BF_AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "%s cannot be written", path);
+    if (!ends_in_a_line(fd))
+        bf_buf_put_str(&line, "\n");
     bf_format_time(bf_realtime_us(), now);
-    json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch, "store", bf_utf8_valid(store, strlen(store)) ? store : "");
+    json_t *note = json_pack("{s:s, s:I, s:s}", "at", now, "epoch", (json_int_t)epoch,
+                             "store", bf_utf8_valid(store, strlen(store)) ? store : "");
     render_put_json(note, JSON_COMPACT, &line);
     json_decref(note);
     bf_buf_put_str(&line, "\n");

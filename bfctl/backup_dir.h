@@ -31,14 +31,18 @@ enum bf_rc backup_copy_file(const char *from, const char *to, uint64_t *ret_byte
 enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_files *ret, struct bf_error *err) BF_MUST_CHECK;
 
 /* What a backup holds, for people and for restore. */
-json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest, const struct backup_files *logs);
+json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest,
+                        const struct backup_files *logs);
 /* NULL, and err: no manifest, or not one of a version that is known. */
 json_t *backup_read_manifest(const char *backup, struct bf_error *err);
 /* Check a backup: the file is the one of the manifest, and fsck finds it clean.  Problems go to standard output. */
 enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_error *err) BF_MUST_CHECK;
 
-/* Epochs that were given to restores of this backup: the highest (0: none), and one more. */
-uint32_t backup_restored_epoch(const char *backup);
+/* Epochs that were given to restores of this backup: the highest (0: none), and one more.  After a failure to read all of them *ret is the
+ * highest of those that could be read. */
+enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_error *err) BF_MUST_CHECK;
+/* They go along with every copy: of a backup's folder into a store's (restore), and of either into a backup.  None there is fine. */
+enum bf_rc backup_copy_notes(const char *from, const char *to, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc backup_note_restored(const char *backup, uint32_t epoch, const char *store, struct bf_error *err) BF_MUST_CHECK;
 
 /* For store_fsck(), which does not know what a record is (fsck_words.c). */

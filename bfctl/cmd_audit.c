@@ -34,7 +34,7 @@ static json_t *opened(const json_t *row)
     struct audit_entry e;
     if (!audit_row(row, &e))
         return NULL;
-    json_t *record = json_loadb(e.text, e.n, 0, NULL), *j = json_object();
+    json_t *record = audit_record_of(&e), *j = json_object();
     json_object_set(j, "index", json_object_get(row, "index"));
     json_object_set(j, "prev", json_object_get(row, "prev"));
     json_object_set(j, "hash", json_object_get(row, "hash"));
@@ -146,7 +146,7 @@ static enum bf_rc resolve(struct session *s, const char *word, struct op_request
 
 /* Beside the verbs of requests: what the coordinator decides, and what its process does. */
 static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept", "low water",
-                                        "room again", "epoch", "start", "end", "reload", "strangers refused"};
+                                        "room again", "restore", "old store", "epoch", "start", "end", "reload", "strangers refused"};
 enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
 
 static bool is_recorded(const char *word, size_t n)

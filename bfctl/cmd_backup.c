@@ -3,6 +3,7 @@
  * Order: room, copy, check of the copy, digest, manifest, name.  A folder with the name that was asked for is whole. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bfctl/backup_dir.h"
@@ -39,11 +40,14 @@ static enum bf_rc fill(const char *store, const char *logs, const char *partial,
     if (rc == BF_OK)
         rc = store_copy(store, data, err);
     if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
-        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was kept; bfctl fsck %s, and restore an earlier backup", store, store);
+        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was kept; bfctl fsck %s, and restore an earlier backup", store,
+                       store);
     if (rc == BF_OK)
         rc = store_facts(partial, &facts, err);
     if (rc == BF_OK)
         rc = backup_digest(data, &digest, err);
+    if (rc == BF_OK)
+        rc = backup_copy_notes(store, partial, err);
     if (rc == BF_OK && logs)
         rc = backup_copy_logs(logs, logs_to, &files, err);
     if (rc != BF_OK)
@@ -64,8 +68,20 @@ static void say(const char *dest, const json_t *m)
 {
     char size[32];
     bf_format_size((uint64_t)render_number(json_object_get(m, "data"), "bytes"), size, sizeof size);
-    printf("%s: verified; turn %lld of epoch %lld, %lld plans, %s\naudit head %s\n", dest, (long long)render_number(m, "last_turn"),
-           (long long)render_number(m, "epoch"), (long long)render_number(m, "plans"), size, render_text(json_object_get(m, "audit"), "head"));
+    printf("%s: verified; turn %lld of epoch %lld, %lld plan%s, %s\naudit head %s\n", dest, (long long)render_number(m, "last_turn"),
+           (long long)render_number(m, "epoch"), (long long)render_number(m, "plans"),
+           render_number(m, "plans") == 1 ? "" : "s", size, render_text(json_object_get(m, "audit"), "head"));
+}
+
+/* A store's folder that is lost, or moved away for a restore, must not take its backup along. */
+static enum bf_rc refuse_within(const char *store, const char *dest, struct bf_error *err)
+{
+    BF_AUTO_FREE char *parent = bf_path_dir(dest), *outer = realpath(store, NULL), *inner = realpath(parent, NULL);
+    size_t n = outer ? strlen(outer) : 0;
+    if (inner && n > 0 && strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0'))
+        return bf_fail(err, BF_INVALID, "%s lies in the store that it is to be a backup of: name a folder elsewhere, best on another disk",
+                       dest);
+    return BF_OK;
 }
 
 static int run(struct ctl_call *call)
@@ -80,6 +96,8 @@ static int run(struct ctl_call *call)
     enum bf_rc rc = ctl_output(&v->common, CTL_TEXT, CTL_TEXT | CTL_JSON, &output, &call->err);
     if (rc == BF_OK)
         rc = store_facts(store, &facts, &call->err);         /* a mistaken STORE is said before anything is made */
+    if (rc == BF_OK)
+        rc = refuse_within(store, dest, &call->err);
     if (rc == BF_OK)
         rc = backup_begin(dest, &partial, &lock, &call->err);
     if (rc == BF_OK)
@@ -100,8 +118,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_backup = {
     .usage = "backup STORE DEST [--logs DIR] [-o text|json]",
-    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one moment,\n"
-             "which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it holds.\n"
+    .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one\n"
+             "moment, which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it\n"
+             "holds.\n"
              "Run it on the coordinator's host, as its user.  While it copies, the store grows by what is written to it.",
     .examples = "  bfctl backup /var/lib/bf/store /backup/bf-2026-11-27\n"
                 "  bfctl backup /var/lib/bf/store /backup/bf-full --logs /var/lib/bf/logs",

@@ -33,7 +33,8 @@ static bool same(const struct store_facts *a, const struct store_facts *b)
 }
 
 /* The store is claimed, and the folder is empty. */
-static enum bf_rc compact_in(const char *store, const char *partial, struct store_facts *before, struct store_facts *after, struct bf_error *err)
+static enum bf_rc compact_in(const char *store, const char *partial, struct store_facts *before, struct store_facts *after,
+                             struct bf_error *err)
 {
     BF_AUTO_FREE char *copy = bf_path_join(partial, "data.mdb");
     enum bf_rc rc = store_facts(store, before, err);
@@ -43,8 +44,8 @@ static enum bf_rc compact_in(const char *store, const char *partial, struct stor
         rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
     if (rc == BF_OK)
         rc = store_copy(store, copy, err);
-    if (rc == BF_OK)
-        rc = store_fsck(partial, describe_value, told, NULL, err);
+    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
+        return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was changed; bfctl fsck %s, and restore a backup", store, store);
     if (rc == BF_OK)
         rc = store_facts(partial, after, err);
     if (rc == BF_OK && !same(before, after))
@@ -75,8 +76,8 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_compact = {
     .usage = "compact STORE",
-    .about = "STORE is the store of a coordinator that does not run.  Its file is copied without free pages, the copy is checked, and takes its\n"
-             "place in one step; room for the copy is needed on the same disk.  Nothing is lost when it is interrupted.",
+    .about = "STORE is the store of a coordinator that does not run.  Its file is copied without free pages, the copy is checked, and\n"
+             "takes its place in one step; room for the copy is needed on the same disk.  Nothing is lost when it is interrupted.",
     .examples = "  bfctl compact /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 1, .max_words = 1, .run = run};

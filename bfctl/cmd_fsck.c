@@ -23,13 +23,15 @@ static int run(struct ctl_call *call)
     const char *dir = call->words[0];
     struct stat st;
     size_t n = 0;
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        bf_fail_errno(&call->err, BF_IO, errno ? errno : ENOTDIR, "%s is no store", dir);
+    bool found = stat(dir, &st) == 0;
+    if (!found || !S_ISDIR(st.st_mode)) {
+        bf_fail_errno(&call->err, BF_NOT_FOUND, found ? ENOTDIR : errno, "%s is no store", dir);
         return ctl_failed(&call->err);
     }
-    if (store_fsck(dir, describe_value, told, &n, &call->err) != BF_OK) {
+    enum bf_rc rc = store_fsck(dir, describe_value, told, &n, &call->err);
+    if (rc != BF_OK) {
         ctl_failed(&call->err);
-        return bf_rc_exit(BF_FAILED);
+        return bf_rc_exit(rc == BF_NOT_FOUND ? rc : BF_FAILED);
     }
     if (n > 0)
         return ctl_fail(BF_CORRUPT, "%s: %zu problem%s", dir, n, n == 1 ? "" : "s");
@@ -39,9 +41,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_fsck = {
     .usage = "fsck DIR",
-    .about = "DIR is a coordinator's store.  Every page and every value is read: places of pages, checksum, version, sequence.  The coordinator may run\n"
-             "meanwhile.\n"
-             "Exit status 0 when it is clean, 1 with each problem named when it is not.",
+    .about = "DIR is a coordinator's store, or a backup of one.  Every page and every value is read: places of pages, checksum, version,\n"
+             "sequence, and the chain of the audit trail.  The coordinator may run meanwhile.\n"
+             "Exit status 0 when it is clean, 1 with each problem named when it is not, 2 when there is no store.",
     .examples = "  bfctl fsck /var/lib/bf/store",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct ctl_plain),
     .min_words = 1, .max_words = 1, .run = run};

@@ -106,6 +106,12 @@ static enum bf_rc check_within(int n, char **words, struct bf_error *err)
     bool known = false;
     for (size_t i = 0; e && i < sizeof within / sizeof *within; i++)
         known |= strcmp(e->name, within[i]) == 0;
+    static const char *const changes[] = {"pause", "resume", "cancel", "retry", "force", "skip", "mark", "priority", "backfill create",
+                                          "agent drain", "agent enroll", "agent join", "keys create", "keys revoke", "keys rotate"};
+    for (size_t i = 0; e && i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(e->name, changes[i]) == 0)
+            return bf_fail(err, BF_USAGE, "'%s' would change something, and what has been cannot be changed: replay answers status, why, "
+                           "steps, backfill list, backfill get, checks, failures, agents and pools", words[0]);
     if (!known)
         return bf_fail(err, BF_UNSUPPORTED,
                        "'%s' is not supported yet within replay: status, why, steps, backfill list, backfill get, checks, "
@@ -147,18 +153,21 @@ static int show_verdict(struct ctl_call *call, struct replay_store *s, enum ctl_
     if (rc != BF_OK)
         return ctl_failed(&call->err);
     if (output == CTL_JSON) {
-        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)verdict.turns, "inputs", (json_int_t)verdict.inputs,
-                              "records",
-                              (json_int_t)verdict.records, "states", (json_int_t)verdict.states, "differences",
-                              (json_int_t)verdict.differences);
+        json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)verdict.turns, "inputs",
+                              (json_int_t)verdict.inputs, "records", (json_int_t)verdict.records, "texts", (json_int_t)verdict.texts,
+                              "states", (json_int_t)verdict.states, "differences", (json_int_t)verdict.differences);
         json_object_set_new(j, "turn", verdict.differences ? json_integer((json_int_t)verdict.seq) : json_null());
         json_object_set_new(j, "difference", verdict.differences ? json_string(verdict.words) : json_null());
         rc = render_json(j, &call->err);
         json_decref(j);
     } else {
-        printf("%" PRIu64 " turns decided on again: %" PRIu64 " inputs, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64
-               " differences\n",
-               verdict.turns, verdict.inputs, verdict.records, verdict.states, verdict.states == 1 ? "" : "s", verdict.differences);
+        printf("%" PRIu64 " turn%s decided on again: %" PRIu64 " input%s, %" PRIu64 " records reproduced, %zu state%s compared, %" PRIu64
+               " difference%s\n",
+               verdict.turns, verdict.turns == 1 ? "" : "s", verdict.inputs, verdict.inputs == 1 ? "" : "s", verdict.records,
+               verdict.states, verdict.states == 1 ? "" : "s", verdict.differences, verdict.differences == 1 ? "" : "s");
+        if (verdict.texts)
+            printf("%" PRIu64 " answer%s or audit record%s the same decision in other words, as those of another version: only differences "
+                   "in decisions count\n", verdict.texts, verdict.texts == 1 ? "" : "s", verdict.texts == 1 ? " says" : "s say");
         if (verdict.differences)
             puts(verdict.words);
     }
@@ -173,7 +182,8 @@ static enum bf_rc check_values(const struct ctl_call *call, struct bf_error *err
     if (v->verify + (v->with != NULL) + (call->n_rest > 0) > 1)
         return bf_fail(err, BF_USAGE, "one at a time: --verify, --with, or a command to ask with");
     if (v->at && call->n_rest == 0)
-        return bf_fail(err, BF_USAGE, "--at needs a command to ask with: status, why or steps");
+        return bf_fail(err, BF_USAGE, "--at %s", v->verify || v->with ? "goes with a command: --verify and --with look at all there is"
+                                                                       : "needs a command behind it: status, why, steps or another");
     return BF_OK;
 }
 
@@ -204,7 +214,7 @@ const struct ctl_command cmd_replay = {
              "COMMAND is status, why, steps, backfill list, backfill get, checks, failures, agents or pools, with what belongs to it, and\n"
              "answers as it would have answered then.  Without a command: what is retained.\n"
              "--verify decides again on every input that is retained; exit status 1, and the first difference, when a record comes out\n"
-             "otherwise than it is stored.\n"
+             "otherwise than it is stored.  Where only the words of an answer are others, as between versions, that is counted apart.\n"
              "--with tries a policy (retries, classes, slots of pools) on what is retained: exact up to the first decision that would\n"
              "have been another, simulated after it.",
     .examples = "  bfctl replay /var/lib/bf/store\n  bfctl replay /var/lib/bf/store --at 2026-03-01T04:00 status @latest\n"

@@ -3,6 +3,7 @@
  * Order: the backup is checked; the folder is claimed; the copy is made whole under another name, its epoch is raised, and it gets its
  * name last.  What is left after an interruption is a copy under that other name, which the coordinator refuses and the next restore
  * replaces.  The epoch is noted beside the backup before the copy gets its name: two restores never get the same. */
+#include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -38,8 +39,13 @@ static void told(void *arg, const char *problem)
 
 static enum bf_rc choose_epoch(const char *backup, const struct values *v, uint32_t of_backup, uint32_t *ret, struct bf_error *err)
 {
-    uint32_t noted = backup_restored_epoch(backup), known = noted > of_backup ? noted : of_backup;
+    struct bf_error why = {0};
+    uint32_t noted;
+    enum bf_rc rc = backup_restored_epoch(backup, &noted, &why);
+    uint32_t known = noted > of_backup ? noted : of_backup;
     int64_t asked = (int64_t)known + 1;
+    if (rc != BF_OK && !v->epoch)                /* an epoch that is given twice gives tokens twice */
+        return bf_fail(err, rc, "%s, so what it was restored to is not known: give an --epoch higher than any before", why.text);
     if (v->epoch && !bf_parse_int(v->epoch, 1, EPOCH_MAX, &asked))
         return bf_fail(err, BF_USAGE, "--epoch %s is no number from 1 to %d", v->epoch, EPOCH_MAX);
     if (asked <= known || asked > EPOCH_MAX)
@@ -87,15 +93,22 @@ static enum bf_rc put_store(const char *backup, const char *store, const struct 
 {
     BF_AUTO_FREE char *from = bf_path_join(backup, "data.mdb"), *to = bf_path_join(store, STORE_RESTORING);
     struct bf_error note = {0};
+    bool noted = true;
     uint64_t bytes = 0;
     if (access(to, F_OK) == 0)
         ctl_note("replacing %s, which a restore that did not end had left", to);
     enum bf_rc rc = backup_copy_file(from, to, &bytes, err);
     if (rc == BF_OK)
         rc = store_raise(to, r, lease_ms, err);
-    if (rc == BF_OK && backup_note_restored(backup, r->epoch, store, &note) != BF_OK)
+    if (rc == BF_OK && backup_note_restored(backup, r->epoch, store, &note) != BF_OK) {
+        noted = false;
         ctl_note("%s; remember that it was restored to epoch %" PRIu32 ": the next restore needs --epoch %" PRIu32 " or more",
                  note.text, r->epoch, r->epoch + 1);
+    }
+    if (rc == BF_OK)                             /* a backup of this store knows what its backup was restored to */
+        rc = backup_copy_notes(backup, store, err);
+    if (rc == BF_OK && !noted)
+        rc = backup_note_restored(store, r->epoch, store, err);
     if (rc == BF_OK)
         rc = store_swap(store, to, err);
     return rc == BF_OK ? store_fsck(store, describe_value, told, NULL, err) : rc;
@@ -127,15 +140,24 @@ static enum bf_rc restore(const char *backup, const char *store, const struct va
     return rc;
 }
 
-static enum bf_rc restore_logs(const char *backup, const char *to, const json_t *m, struct bf_error *err)
+/* Before anything is put in place. */
+static enum bf_rc check_logs(const char *backup, const char *to, const json_t *m, struct bf_error *err)
 {
     BF_AUTO_FREE char *from = bf_path_join(backup, "logs");
-    struct backup_files files = {0};
     if (!to)
         return BF_OK;
     if (!json_is_object(json_object_get(m, "logs")))
-        return bf_fail(err, BF_NOT_FOUND, "the store is restored, but the backup has no logs: it was made without --logs");
-    return backup_copy_logs(from, to, &files, err);
+        return bf_fail(err, BF_NOT_FOUND, "%s has no logs, for it was made without --logs: leave out --logs; nothing was restored", backup);
+    if (access(from, R_OK | X_OK) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "the logs of the backup, %s, cannot be read: nothing was restored", from);
+    return BF_OK;
+}
+
+static enum bf_rc restore_logs(const char *backup, const char *to, struct bf_error *err)
+{
+    BF_AUTO_FREE char *from = bf_path_join(backup, "logs");
+    struct backup_files files = {0};
+    return to ? backup_copy_logs(from, to, &files, err) : BF_OK;
 }
 
 static int run(struct ctl_call *call)
@@ -148,12 +170,15 @@ static int run(struct ctl_call *call)
     json_t *m = backup_read_manifest(backup, &call->err);
     if (!m)
         return ctl_failed(&call->err);
-    enum bf_rc rc = restore(backup, store, v, m, &r, &facts, &call->err);
+    enum bf_rc rc = check_logs(backup, v->logs, m, &call->err);
     if (rc == BF_OK)
-        rc = restore_logs(backup, v->logs, m, &call->err);
+        rc = restore(backup, store, v, m, &r, &facts, &call->err);
+    if (rc == BF_OK)
+        rc = restore_logs(backup, v->logs, &call->err);
     if (rc == BF_OK) {
         bf_format_duration(facts.meta.lease_ms, hold, sizeof hold);
-        printf("%s: turn %" PRIu64 ", as of %s, with epoch %" PRIu32 "\n", store, facts.last_seq, render_text(m, "taken_at"), facts.meta.epoch);
+        printf("%s: turn %" PRIu64 ", as of %s, with epoch %" PRIu32 "\n", store, facts.last_seq, render_safe(render_text(m, "taken_at")),
+               facts.meta.epoch);
         printf("The coordinator starts nothing for its longest lease (%s, or more if its configuration says so) after its start.\n", hold);
         printf("Not in it: whatever came after.  Keys revoked since then are valid again: bfctl keys list, and revoke them again.\n");
     }
@@ -163,9 +188,12 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_restore = {
     .usage = "restore BACKUP STORE [--epoch N] [--lease TIME] [--logs DIR] [--reason TEXT]",
-    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that is in use.\n"
-             "The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the coordinator records\n"
-             "the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another host.",
-    .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'",
+    .about = "BACKUP is a folder that bfctl backup made; it is checked first.  STORE must be empty or not there; never over a store that\n"
+             "is in use.  The store goes on from a higher epoch: leases, tokens and results from after the backup are void, and the\n"
+             "coordinator records the restore in the audit trail.  No coordinator of this cluster may run meanwhile, also on another\n"
+             "host.\n"
+             "Run it as the coordinator's user.  The new epoch is noted in BACKUP, so that the next restore of it takes a higher one.",
+    .examples = "  bfctl restore /backup/bf-2026-11-27 /var/lib/bf/store --reason 'the disk died'\n"
+                "  bfctl restore /backup/bf-full /var/lib/bf/store --lease 2m --logs /var/lib/bf/logs",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 2, .max_words = 2, .run = run};

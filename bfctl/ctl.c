@@ -152,7 +152,8 @@ const struct ctl_entry *ctl_find(const struct ctl_table *table, int argc, char *
         names[n_names++] = table->aliases[i].name;
     for (size_t i = 0; i < table->n && n_names < NAMES_MAX; i++) {
         const struct ctl_entry *e = &table->at[i];
-        names[n_names++] = e->name;
+        if (!e->help || *e->help)            /* the others are not shown, and not meant */
+            names[n_names++] = e->name;
         if (strcmp(e->name, two) == 0) {
             *ret_used = 2;
             return e;

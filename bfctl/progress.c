@@ -144,6 +144,14 @@ static const char *state_words(const json_t *status)
     return strcmp(state, "partly_succeeded") == 0 ? "partly succeeded" : render_safe(state);
 }
 
+/* Why nothing starts because of where the coordinator's store comes from; NULL: it does not, or nothing is to start any more. */
+static const json_t *store_hold(const json_t *status)
+{
+    const json_t *hold = json_object_get(status, "store_hold");
+    enum bf_rc rc;
+    return json_is_object(hold) && !progress_ended(status, &rc) ? hold : NULL;
+}
+
 /* " behind bf-1", of a queued one; else "". */
 static void put_behind(const json_t *status, struct bf_buf *ret)
 {
@@ -187,6 +195,10 @@ void progress_line(const json_t *status, struct bf_buf *ret)
         bf_buf_printf(ret, ", %" PRId64 " held", c.held);
     if (c.stale > 0)
         bf_buf_printf(ret, ", %" PRId64 " stale", c.stale);
+    const json_t *hold = store_hold(status);
+    if (hold)
+        bf_buf_printf(ret, "; nothing starts: the store %s",
+                      strcmp(render_text(hold, "kind"), "restored") == 0 ? "was restored from a backup" : "is an old copy");
 }
 
 void progress_sentence(const json_t *status, struct bf_buf *ret)
@@ -420,11 +432,17 @@ void progress_view(const json_t *status, const struct progress_look *look, const
     struct columns columns = fit(steps, look->width);
     size_t n_failures = json_array_size(failures) < FAILURES_SHOWN ? json_array_size(failures) : FAILURES_SHOWN;
     const char *halted = render_text(status, "halted"), *waits = render_text(status, "waits_for");
-    size_t lines = 2u + (*halted ? 1u : 0u) + (*waits ? 1u : 0u) + (note ? 1u : 0u) + 1u;      /* 1: the cursor's */
+    const json_t *hold = store_hold(status);
+    size_t lines = 2u + (*halted ? 1u : 0u) + (*waits ? 1u : 0u) + (hold ? 2u : 0u) + (note ? 1u : 0u) + 1u;      /* 1: the cursor's */
     size_t taken = lines + n_failures + (failures_more(status, n_failures) > 0);
     put_head(status, look, k, ret);
     if (*halted)
         put_line(k->red, render_safe(halted), k->off, look->width, ret);
+    if (hold) {
+        BF_AUTO_FREE char *remedy = bf_xasprintf("  %s", render_safe(render_text(hold, "remedy")));
+        put_line(k->red, render_safe(render_text(hold, "detail")), k->off, look->width, ret);
+        put_line(k->yellow, remedy, k->off, look->width, ret);
+    }
     if (*waits) {
         BF_AUTO_FREE char *line = bf_xasprintf("waits for %s", render_safe(waits));
         put_line(k->yellow, line, k->off, look->width, ret);

@@ -44,15 +44,18 @@ static enum bf_rc hand_on(const struct batch *b, replay_visit *visit, void *visi
 
 static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err)
 {
-    struct store *s = ((struct replay_store *)arg)->store;
+    const struct replay_store *of = arg;
+    struct store *s = of->store;
     const uint64_t last = store_last_seq(s);     /* as of the opening, however much comes meanwhile */
-    for (bool more = true, first = true; more; first = false) {
+    if (seq < of->first_seq)
+        seq = of->first_seq;
+    for (bool more = true; more;) {
         BF_CLEANUP(batch_done) struct batch b = {0};
         enum bf_rc rc = store_turns_from(s, seq, keep_turn, &b, err);
         more = rc == BF_LIMIT;
         if (rc != BF_OK && !more)
             return rc;
-        if (!first && b.turns.n > 0 && b.turns.at[0].seq != seq)
+        if (of->first_seq && b.turns.n > 0 && b.turns.at[0].seq != seq)
             return bf_fail(err, BF_CONFLICT, "the coordinator let go of turn %llu meanwhile: run it again", (unsigned long long)seq);
         while (b.turns.n > 0 && b.turns.at[b.turns.n - 1].seq > last) {
             b.turns.n--;
@@ -100,7 +103,8 @@ enum bf_rc replay_store_open(const char *dir, struct replay_store *ret, struct b
                                    .each_plan = each_plan, .each_chunk = each_chunk, .turns_from = turns_from};
     for (size_t i = 0; i < source.n_checkpoints; i++)
         ret->checkpoints[i] = (struct replay_checkpoint){.generation = checkpoints[i].generation, .seq = checkpoints[i].seq};
-    rc = store_turns_from(ret->store, 0, take_first, &source.first_seq, err);
+    rc = store_turns_from(ret->store, 0, take_first, &ret->first_seq, err);
+    source.first_seq = ret->first_seq;
     return rc == BF_OK || rc == BF_LIMIT ? replay_open(&source, &ret->replay, err) : rc;
 }
 

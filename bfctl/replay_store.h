@@ -10,6 +10,7 @@ struct replay_store {
     struct store *store;
     struct replay *replay;
     struct replay_checkpoint checkpoints[STORE_CHECKPOINTS_MAX];
+    uint64_t first_seq;                          /* of the journal at the opening; 0: it was empty */
     char cluster[33];
 };
 #define REPLAY_STORE_AUTO __attribute__((cleanup(replay_store_close)))

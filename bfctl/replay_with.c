@@ -119,8 +119,8 @@ static void show_text(const struct trial *t)
         printf("  that is, %s\n", render_safe(t->fields));
     puts("\nsimulated from there: attempts take as long and end as they did in history, on the same fleet, with the same commands");
     if (t->assumed)
-        printf("history does not have %" PRIu64 " attempt%s of it: they take their step's median time, and end well, or, in the worse way, "
-               "as the last one of their instance did\n", t->assumed, t->assumed == 1 ? "" : "s");
+        printf("history does not have %" PRIu64 " of these attempts: they take their step's median time, and end well, or, in the worse "
+               "way, as the last one of their instance did\n", t->assumed);
     if (t->given_up)
         puts("the simulation did not come to an end, and was given up");
     putchar('\n');

@@ -145,6 +145,9 @@ static size_t draw_notices(const struct watch_data *d, struct cells *c, size_t r
         cells_putf(c, row++, 1, c->width, LOOK_FAILED, "halted: %s", halted);
     else if (strcmp(render_text(d->watch, "state"), "paused") == 0 && row < end)
         cells_putf(c, row++, 1, c->width, LOOK_NOTICE, "paused: nothing new starts; bfctl resume %s", id);
+    const json_t *hold = json_object_get(d->watch, "store_hold");
+    if (json_is_object(hold) && row < end)
+        cells_putf(c, row++, 1, c->width, LOOK_FAILED, "%s; %s", render_text(hold, "detail"), render_text(hold, "remedy"));
     if (json_is_true(json_object_get(d->watch, "low_on_room")) && row < end)
         cells_put(c, row++, 1, c->width, LOOK_FAILED, "the store is short of room: nothing new starts until there is more");
     if (n > 0 && row < end) {

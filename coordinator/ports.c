@@ -88,6 +88,7 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     struct service *s = arg;
     if (msg->kind == AGENT_DISPATCH)
         name_dispatched(s, key, msg);            /* before the agent can write */
+    refusals_told(&s->refusals, turn_engine(s->turns), key, msg);
     fleet_send(s->fleet, key, msg);
     if (msg->kind == AGENT_REPORT_ACK)
         failpoint_pass(FAILPOINT_AFTER_ACK);
@@ -217,7 +218,7 @@ static struct view_source view_source(struct service *s, const uint8_t key[ZAP_K
         .keys = s->keys, .who = keyring_find(s->keys, turn_engine(s->turns), key),
         .api = api_endpoint(s->api), .fleet = fleet_endpoint(s->fleet), .logs_at = logs_endpoint(s->logs),
         .config = &s->config, .config_path = s->config_path, .log_keep_bytes = s->config.log_keep_bytes,
-        .log_keep_age_ms = s->config.log_keep_age_ms,
+        .log_keep_age_ms = s->config.log_keep_age_ms, .refused = refusals_of, .refused_arg = &s->refusals,
     };
 }
 

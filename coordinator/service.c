@@ -82,6 +82,20 @@ static enum bf_rc recover(struct service *s, struct bf_error *err)
     return rc;
 }
 
+/* What a person must know of where the store comes from, at each start as long as it holds. */
+static void say_hold(const struct service *s, bool restored)
+{
+    struct blocker k = {.clears_at_ms = -1};
+    bool held = engine_why_store(turn_engine(s->turns), &k);
+    if (held && k.kind == BLOCKER_OUTDATED)
+        bf_error_log("store_old", "text=\"the store is an old copy, an agent has seen newer tokens: nothing starts; stop, and put "
+                     "the newest store back, or bfctl restore a backup\"");
+    else if (held || restored)
+        bf_warn("store_restored", "epoch=%" PRIu32 " text=\"the store was restored from a backup: nothing starts for its longest lease "
+                "(%" PRId64 " ms after the first start), until what ran before is surely dead\"", store_meta(s->store)->epoch,
+                store_meta(s->store)->lease_ms);
+}
+
 static enum bf_rc open_state(struct service *s, struct bf_error *err)
 {
     const struct store_options options = {.max_bytes = s->config.store_max_bytes, .reserve_bytes = s->config.store_reserve_bytes,
@@ -92,9 +106,12 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc != BF_OK)
         return rc;
     const struct lease_settings lease = coordinator_config_lease(&s->config);
+    if (store_is_new(s->store))
+        bf_warn("store_new", "store=%s text=\"there was no store, and a new cluster begins: nothing of earlier work is known; "
+                "if there was a store, stop this coordinator and restore a backup\"", bf_log_quote(s->config.store));
     if (store_was_format(s->store) != STORE_FORMAT)
-        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"", store_was_format(s->store),
-                STORE_FORMAT);
+        bf_info("store_migrated", "from=%" PRIu32 " to=%u text=\"older programs refuse this store from now on\"",
+                store_was_format(s->store), STORE_FORMAT);
     rc = store_keep_lease(s->store, lease.coordinator_ms, err);
     if (rc != BF_OK)
         return rc;
@@ -117,7 +134,10 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
         turns_set_restored(s->turns, &(struct turn_restored){.by = restored->by, .reason = restored->reason, .told = restored->told});
     turns_set_audit_head(s->turns, &audit.head);
     s->cache = views_cache_new();
-    return recover(s, err);
+    rc = recover(s, err);
+    if (rc == BF_OK)
+        say_hold(s, restored->epoch == meta->epoch && engine_epoch(turn_engine(s->turns)) < meta->epoch);
+    return rc;
 }
 
 /* ---- sockets ---- */
@@ -158,6 +178,7 @@ static void close_all(struct service *s)
     logs_close(s->logs);
     zap_close(s->zap);
     trail_done(&s->trail);
+    refusals_done(&s->refusals);
     keyring_free(s->keys);
     turns_free(s->turns);
     views_cache_free(s->cache);

@@ -8,6 +8,7 @@
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/keyring.h"
 #include "coordinator/logs/logs.h"
+#include "coordinator/refusals.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trail.h"
 #include "coordinator/turn.h"
@@ -32,6 +33,7 @@ struct service {
     int64_t tidied_ms;
     unsigned turns_untidy;
     struct trail trail;
+    struct refusals refusals;
 };
 
 /* service.c: journal between checkpoints, held to what is kept of it. */

@@ -137,12 +137,19 @@ void trail_started(struct service *s)
 {
     char after[TEXT_MAX];
     struct store_audit_ends ends;
+    const char *text = "";
     s->trail.handshakes = zap_turned_away(s->zap);               /* the doors' own probes */
     store_audit_ends(s->store, &ends);
-    snprintf(after, sizeof after, "{\"version\":\"%s\",\"epoch\":%" PRIu32 ",\"cluster\":\"%s\",\"turn\":%" PRIu64 ",\"store_format\":%u,\"was_format\":%" PRIu32 "}", BF_VERSION,
-             store_meta(s->store)->epoch, s->cluster, turn_seq(s->turns), STORE_FORMAT, store_was_format(s->store));
+    if (store_is_new(s->store))
+        text = "the trail of this cluster begins, with a new store: nothing of earlier work is known";
+    else if (!ends.head.index)
+        text = "the trail of this cluster begins";
+    snprintf(after, sizeof after,
+             "{\"version\":\"%s\",\"epoch\":%" PRIu32 ",\"cluster\":\"%s\",\"turn\":%" PRIu64
+             ",\"store_format\":%u,\"was_format\":%" PRIu32 "}",
+             BF_VERSION, store_meta(s->store)->epoch, s->cluster, turn_seq(s->turns), STORE_FORMAT, store_was_format(s->store));
     turn_service(s->turns, &(struct input_told){.what = "start", .target = "coordinator", .after = after,
-                                                .text = ends.head.index ? "" : "the trail of this cluster begins"});
+                                                .text = text});
 }
 
 void trail_ended(struct service *s)

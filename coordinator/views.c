@@ -4,8 +4,10 @@
  * offset rows are passed over, and a page ends early rather than grow past VIEW_BYTES_MAX. */
 #include "coordinator/views.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "coordinator/authority.h"
 #include "coordinator/views_parts.h"
 #include "plan/canonical.h"
@@ -114,7 +116,7 @@ static const char *fence_name(enum agent_fence f)
     return "weak";
 }
 
-static json_t *agent_row(const struct agent_view *a, size_t *ret_bytes)
+static json_t *agent_row(const struct agent_view *a, const char *refused, size_t *ret_bytes)
 {
     json_t *j = json_object(), *labels = json_object(), *warnings = json_array();
     size_t bytes = 700;
@@ -127,7 +129,13 @@ static json_t *agent_row(const struct agent_view *a, size_t *ret_bytes)
     if (a->hello->fence == FENCE_WEAK)
         json_array_append_new(warnings, view_string("weak fence: no cgroups on this host, steps are found by walking the process tree"));
     json_object_set_new(j, "name", view_string(a->hello->name));
-    json_object_set_new(j, "state", view_string(agent_state_name(a->state)));
+    if (refused) {
+        char text[400];
+        snprintf(text, sizeof text, "it was refused: %.*s", (int)bf_utf8_cut(refused, 370), refused);
+        json_array_append_new(warnings, view_string(text));
+        bytes += 6 * strlen(text);
+    }
+    json_object_set_new(j, "state", view_string(refused ? "refused" : agent_state_name(a->state)));
     json_object_set_new(j, "slots", json_integer(a->hello->slots));
     json_object_set_new(j, "busy", json_integer(a->busy));
     json_object_set_new(j, "labels", labels);
@@ -152,7 +160,7 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
         if (!engine_agent(v->engine, id, &a) || seen++ < req->page_offset)
             continue;
         size_t row_bytes;
-        json_t *row = agent_row(&a, &row_bytes);
+        json_t *row = agent_row(&a, v->refused ? v->refused(v->refused_arg, &a) : NULL, &row_bytes);
         bytes += row_bytes;
         if (bytes < VIEW_BYTES_MAX)
             json_array_append_new(*ret, row);

@@ -49,7 +49,8 @@ static bool is_wanted(const struct audit_walk *w, const struct store_audit *a)
         return false;
     if (!*q->who && !*q->what && !*w->backfill)
         return true;
-    json_t *j = json_loadb(a->entry.text, a->entry.n, 0, NULL);
+    /* Reals: a token that a lying agent claims may be past INT64_MAX, and its record is not to be passed over. */
+    json_t *j = json_loadb(a->entry.text, a->entry.n, JSON_DECODE_INT_AS_REAL, NULL);
     bool wanted = j && (!*q->who || strcmp(field(j, "who"), q->who) == 0) && (!*q->what || is_one_of(field(j, "what"), q->what)) &&
                   (!*w->backfill || strcmp(field(j, "backfill"), w->backfill) == 0);
     json_decref(j);

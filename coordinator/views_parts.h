@@ -61,6 +61,8 @@ enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_req
 struct view_blocker { const char *kind; char detail[256], remedy[256]; };
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
                   struct view_blocker *ret);
+/* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
+void view_store_hold(const struct view_source *v, json_t *j);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);

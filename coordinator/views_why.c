@@ -139,7 +139,8 @@ static void tell_restored(const struct view_source *v, const struct blocker *k, 
     if (k->clears_at_ms > v->engine_ms)
         bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
     t->kind = "restored";
-    snprintf(t->detail, sizeof t->detail, "the store was restored from a backup: nothing starts for %s, until what ran before is surely dead", left);
+    snprintf(t->detail, sizeof t->detail,
+             "the store was restored from a backup: nothing starts for %s, until what ran before is surely dead", left);
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
 
@@ -219,7 +220,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_OUTDATED:
         t.kind = "old_store";
         snprintf(t.detail, sizeof t.detail, "the coordinator's store is an old copy: an agent has seen newer tokens");
-        snprintf(t.remedy, sizeof t.remedy, "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
+        snprintf(t.remedy, sizeof t.remedy,
+                 "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
     case BLOCKER_QUEUE:
         snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);
@@ -236,6 +238,19 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
     ret->kind = t.kind;
     snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, t.detail);
     snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
+}
+
+void view_store_hold(const struct view_source *v, json_t *j)
+{
+    struct blocker k;
+    struct view_blocker t;
+    json_t *hold = NULL;
+    if (engine_why_store(v->engine, &k)) {
+        view_blocker(v, NULL, 0, &k, &t);
+        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at", k.clears_at_ms < 0 ?
+                         json_null() : view_time(v->wall_us + (k.clears_at_ms - v->engine_ms) * 1000));
+    }
+    json_object_set_new(j, "store_hold", hold ? hold : json_null());
 }
 
 /* What an earlier backfill did or failed to do; view_why() hands on why it failed. */

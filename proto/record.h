@@ -97,7 +97,8 @@ enum record_kind {
     RECORD_KEY_REVOKED = 26,      /* entry, as it was; actor: it may not any more, whatever the configuration says */
     RECORD_TOKEN_USED = 27,       /* key: of the token; entry: the agent's, which may speak from now on */
     RECORD_KEY_FORGOTTEN = 28,    /* key: a token that has expired */
-    RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what OUTDATED said */
+    RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what
+                                     OUTDATED said */
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */

@@ -405,7 +405,8 @@ void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct
 static const struct record *record_empty(void)
 {
     static const struct record empty = {
-        .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}, .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
+        .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
+        .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;

@@ -213,6 +213,17 @@ enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_err
     return BF_OK;
 }
 
+void engine_reword(struct engine *e, const struct record *replied)
+{
+    struct reply *p = reply_find(e, replied->key, replied->request_id);
+    if (!p)
+        return;
+    free(p->text);
+    free(p->json);
+    p->text = bf_xstrdup(text_or_empty(replied->text));
+    p->json = bf_xstrdup(text_or_empty(replied->json));
+}
+
 /* ---- failures ---- */
 
 void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class)

@@ -141,6 +141,13 @@ static bool may_be_rerouted(const struct decision *d, const struct attempt *a, u
     return !backfill_find(d->e, a->backfill)->plan->steps[a->step].wait_for_fence;
 }
 
+/* The agent does not hold it.  It was granted before a restore, and may have run since, and others in its place that may be alive. */
+static bool is_of_earlier_epoch(const struct decision *d, const struct attempt *a, uint64_t incarnation)
+{
+    return a->mark != d->live->mark && a->incarnation == incarnation && epoch_of(a->ref.token) < d->e->epoch &&
+           !BF_PLANTED("restore_dispatches_again");
+}
+
 /* Open attempts that the agent does not hold go out again; held ones that are not open are stale. */
 static void reconcile(struct decision *d, uint32_t id, const struct agent_hello *hello)
 {
@@ -154,6 +161,10 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
             effect_kill(d, id, hello->held[i], KILL_STALE);
     }
     const struct agent *agent = agent_find(e, id);
+    static const char forgotten[] = "the store was restored from a backup, and the agent does not have it any more";
+    uint32_t n = end_as_lost(d, id, forgotten, is_of_earlier_epoch, agent->incarnation);
+    if (n > 0)
+        audit_work(d, id, "attempts fenced", forgotten, n);
     for (uint32_t slot = agent->first; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
         const struct attempt *a = &e->attempts.at[slot];
         if (is_to_be_killed(backfill_find(e, a->backfill), a))

@@ -2,18 +2,23 @@
  *
  * Restored: the store comes with a higher epoch.  Tokens go on from it, so whatever was granted after the backup is stale from then on.
  * Who holds such an attempt is not known here, and it may be alive for one lease yet; so nothing is granted for the longest D_c that ever
- * was (I1).  Numbers that name things outside of the store must not be used twice either: attempts go on from the next multiple of
- * ATTEMPTS_PER_RESTORE (logs and agents know them by number), and runs that begin from now on from the next of RUNS_PER_RESTORE (a
+ * was (I1).  An attempt that is open in the backup goes on where its agent still has it; where the agent does not, it may have ended long
+ * since, and others may have come after it: it is ended as lost, and not dispatched again (decide_agent.c).
+ *
+ * Numbers that name things outside of the store must not be used twice either: attempts go on from a multiple of ATTEMPTS_PER_RESTORE
+ * that is the epoch's own (logs and agents know them by number), and runs that begin from now on from one of RUNS_PER_RESTORE (a
  * fence in a warehouse has (backfill, run) in its key, and "done" there ends the attempt without work).  A run that was begun
  * before keeps its number: what it had done after the backup is found done.
  *
- * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that they ever
- * saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is not let in,
- * until the store is restored in the right way. */
+ * Put back by hand: the epoch is the old one, and tokens would be given out twice.  Agents say in their HELLO the newest token that
+ * they ever saw from this cluster; one that is newer than all of ours is the proof.  Then nothing is granted any more, and the agent is
+ * not let in, until the store is restored in the right way. */
 #include "coordinator/engine/decide.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#include "common/plant.h"
 
 enum { TOKEN_ATTEMPT_BITS = 40, RUNS_PER_RESTORE = 1000 };
 #define ATTEMPTS_PER_RESTORE UINT64_C(1000000000)
@@ -23,14 +28,22 @@ uint32_t first_run(const struct engine *e)
     return (e->epoch - 1) * RUNS_PER_RESTORE + 1;
 }
 
-bool grants_are_held(const struct engine *e)
+uint32_t epoch_of(uint64_t token)
 {
-    return e->outdated_token != 0 || e->now_ms < e->held_until_ms;
+    return (uint32_t)(token >> TOKEN_ATTEMPT_BITS);
 }
 
-static uint64_t attempts_from(const struct engine *e)
+bool grants_are_held(const struct engine *e)
 {
-    uint64_t next = ((e->next_attempt - 1) / ATTEMPTS_PER_RESTORE + 1) * ATTEMPTS_PER_RESTORE + 1;
+    return e->outdated_token != 0 || (e->now_ms < e->held_until_ms && !BF_PLANTED("restore_grants_at_once"));
+}
+
+/* By the epoch: one backup may be restored twice, and knows nothing of what came after the first time. */
+static uint64_t attempts_from(const struct engine *e, uint32_t epoch)
+{
+    uint64_t next = (epoch - 1) * ATTEMPTS_PER_RESTORE + 1;
+    if (next < e->next_attempt)
+        next = ((e->next_attempt - 1) / ATTEMPTS_PER_RESTORE + 1) * ATTEMPTS_PER_RESTORE + 1;
     return next >> TOKEN_ATTEMPT_BITS ? e->next_attempt : next;
 }
 
@@ -41,26 +54,27 @@ void decide_restored(struct decision *d, const struct input *in)
         return;                                  /* decided before, and the process ended then */
     uint32_t before = e->epoch;
     struct record *r = record_begin(d, RECORD_RESTORED);
-    r->epoch = in->epoch;
-    r->next_attempt = attempts_from(e);
+    r->epoch = BF_PLANTED("restore_keeps_epoch") ? before : in->epoch;
+    r->next_attempt = attempts_from(e, in->epoch);
     r->retry_at_ms = d->now_ms + in->hold_ms;
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = "restore", .target = "store", .actor = in->actor, .reason = in->told.reason,
                                        .before = out_printf(d->out, "{\"epoch\":%u}", before), .after = in->told.after,
-                                       .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for %" PRId64
-                                                          " ms", in->hold_ms)});
+                                       .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for "
+                                                          "%" PRId64 " ms", in->hold_ms)});
 }
 
 const char *decide_seen(struct decision *d, const struct input *in)
 {
     const struct engine *e = d->e;
     uint64_t ours = (uint64_t)e->epoch << TOKEN_ATTEMPT_BITS | (e->next_attempt - 1), seen = in->hello.seen;
-    if (seen <= ours)
+    if (seen <= ours || BF_PLANTED("outdated_unnoticed"))
         return NULL;
     const char *text = out_printf(d->out, "this coordinator's store is an old copy: agent %s has seen attempt %" PRIu64 " of epoch %" PRIu64
-                                  ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or bfctl restore a backup",
-                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS, e->next_attempt - 1,
-                                  e->epoch);
+                                  ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or "
+                                  "bfctl restore a backup",
+                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS,
+                                  e->next_attempt - 1, e->epoch);
     if (e->outdated_token)
         return text;
     struct record *r = record_begin(d, RECORD_OUTDATED);

@@ -89,6 +89,9 @@ enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_erro
  * the last turn. */
 enum bf_rc engine_rebuild(struct engine *e, int64_t now_ms, struct bf_error *err) BF_MUST_CHECK;
 
+/* Where the words of an answer that is kept are another program's: as this RECORD_REPLIED has them.  Only for replay. */
+void engine_reword(struct engine *e, const struct record *replied);
+
 /* ---- checkpoints: copy-on-write as of one point, in chunks of records ---- */
 /* Begin; a snapshot in progress is dropped. */
 void engine_snapshot_begin(struct engine *e);

@@ -199,7 +199,8 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     if (backfill_finished(b)) {
         live_remove(e, b->id);
         writers_over(e, b->id);
-    } else
+    } else {
         live_add(e, b->id);
+    }
     ready_refresh(e, b);
 }

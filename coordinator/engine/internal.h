@@ -28,6 +28,7 @@ static inline uint32_t step_pool(const struct backfill *b, uint32_t step)
 /* decide_restore.c: the number of a run that begins now, when it is higher than the next; and whether no attempt may be granted, because
  * of what another coordinator of this cluster may have granted. */
 uint32_t first_run(const struct engine *e);
+uint32_t epoch_of(uint64_t token);
 bool grants_are_held(const struct engine *e);
 void agent_hello_copy(struct agent_hello *to, const struct agent_hello *from);    /* without held */
 void agent_hello_done(struct agent_hello *h);

@@ -1,6 +1,6 @@
 /* Which moves from state to state are legal, and how often this engine made each of them since it was new; for whoever has to show
- * that all were tried.  Instances' and backfills' moves are refused by the engine where they are not legal; a recovery, which only
- * takes over what was, makes none. */
+ * that all were tried.  The engine refuses moves of instances, backfills and agents that are not legal, in recovery too; but recovery,
+ * which only takes over what was, counts none. */
 #ifndef BF_ENGINE_MOVES_H
 #define BF_ENGINE_MOVES_H
 

@@ -115,6 +115,8 @@ struct blocker {
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+/* What keeps every backfill from starting anything because of where the store comes from: OUTDATED, or RESTORED; false: nothing. */
+bool engine_why_store(const struct engine *e, struct blocker *ret);
 /* The first of what holds back the ready instances of a step, which all need the same; false: nothing, they are next. */
 bool engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret);
 

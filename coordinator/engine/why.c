@@ -91,6 +91,17 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
 }
 
+bool engine_why_store(const struct engine *e, struct blocker *ret)
+{
+    if (e->outdated_token)
+        *ret = (struct blocker){.kind = BLOCKER_OUTDATED, .clears_at_ms = -1};
+    else if (e->held_until_ms > e->now_ms)
+        *ret = (struct blocker){.kind = BLOCKER_RESTORED, .clears_at_ms = e->held_until_ms};
+    else
+        return false;
+    return true;
+}
+
 /* What keeps everything of a backfill from starting. */
 static void why_stopped(const struct engine *e, const struct backfill *b, struct answer *a)
 {

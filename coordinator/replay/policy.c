@@ -141,7 +141,9 @@ enum bf_rc replay_policy_read(const char *name, const void *text, size_t n, stru
     if (d.n_errors) {
         BF_CLEANUP(bf_buf_free) struct bf_buf words = {0};
         bf_diags_print(&d, &words);
-        rc = bf_fail(err, BF_INVALID, "%s", bf_buf_cstr(&words));
+        const char *told = bf_buf_cstr(&words), *word = strstr(told, ": error: ");
+        int head = word ? (int)(word - told) : 0;            /* whoever says a failure says "error:" */
+        rc = bf_fail(err, BF_INVALID, "%.*s%s", head, told, word ? word + strlen(": error") : told);
         replay_policy_free(p);
     } else {
         *ret = p;

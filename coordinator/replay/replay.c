@@ -211,13 +211,26 @@ static enum bf_rc time_of_anchor(struct replay *r, struct replay_state *state, s
     return rc == BF_LIMIT ? BF_OK : rc;
 }
 
+/* From the nearest checkpoint that is still there: a coordinator lets go of them meanwhile, of the oldest last. */
+static enum bf_rc load_nearest(struct replay *r, uint64_t seq, struct replay_state *ret, struct bf_error *err)
+{
+    for (;;) {
+        const struct replay_checkpoint *at = NULL, *oldest = NULL;
+        enum bf_rc rc = replay_anchor(r, seq, &at, err);
+        if (rc == BF_OK)
+            rc = load_base(r, at, NULL, ret, err);
+        if (rc != BF_CONFLICT || !at || replay_oldest(r, &oldest, err) != BF_OK || at == oldest)
+            return rc;
+        engine_free(ret->engine);
+        *ret = (struct replay_state){0};
+        seq = at->seq - 1;
+    }
+}
+
 enum bf_rc replay_state(struct replay *r, uint64_t seq, struct replay_state *ret, struct bf_error *err)
 {
-    const struct replay_checkpoint *at = NULL;
     struct replay_state state = {0};
-    enum bf_rc rc = replay_anchor(r, seq, &at, err);
-    if (rc == BF_OK)
-        rc = load_base(r, at, NULL, &state, err);
+    enum bf_rc rc = load_nearest(r, seq, &state, err);
     struct applying a = {.r = r, .state = &state, .until = seq};
     if (rc == BF_OK && seq > state.seq) {
         rc = r->source.turns_from(r->source.arg, state.seq + 1, apply_bytes, &a, err);

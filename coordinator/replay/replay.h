@@ -69,6 +69,7 @@ enum bf_rc replay_state(struct replay *r, uint64_t seq, struct replay_state *ret
 #define REPLAY_WORDS_MAX 1200
 struct replay_verdict {
     uint64_t turns, inputs, records;             /* reproduced */
+    uint64_t texts;                              /* answers and audit records that say the same decision in other words */
     size_t states;                               /* compared by their hash, at checkpoints and at the end */
     uint64_t differences;                        /* 0, or 1: what comes after the first would follow from it */
     uint64_t seq;                                /* where it is */
@@ -93,8 +94,7 @@ const struct replay_source *replay_source_of(const struct replay *r);
 enum bf_rc replay_apply(struct replay *r, struct replay_state *state, const struct turn *t, struct bf_error *err) BF_MUST_CHECK;
 /* Decide again on a turn.  by_input (may be NULL) takes, for each input, how many records there were after it: n_inputs numbers. */
 enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t,
-                         struct engine_out *out,
-                         size_t *by_input, struct bf_error *err) BF_MUST_CHECK;
+                         struct engine_out *out, size_t *by_input, struct bf_error *err) BF_MUST_CHECK;
 
 /* words.c: a record in words, every field that it has; and the fields in which two differ, with both values. */
 void replay_record_words(const struct engine *e, const struct record *r, struct bf_buf *ret);

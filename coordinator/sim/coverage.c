@@ -136,6 +136,8 @@ bool coverage_hits_agent(enum sim_fault kind)
     case SIM_FAULT_STORE_LOW:
     case SIM_FAULT_STORE_TORN:
     case SIM_FAULT_STORE_FLIPPED:
+    case SIM_FAULT_STORE_RESTORED:
+    case SIM_FAULT_STORE_PUT_BACK:
     case SIM_FAULT_CLOCK_FORWARD:
     case SIM_FAULT_CLOCK_BACK:
     case SIM_FAULT_POOL_CHANGED: return false;

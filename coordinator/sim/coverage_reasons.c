@@ -24,6 +24,8 @@ static const struct reason reasons[] = {
     {"fault at coordinator", "store_torn > [!r]*", "values are read in a recovery alone"},
     {"fault at coordinator", "store_flipped > [!r]*", "values are read in a recovery alone"},
     {"fault at coordinator", "store_low > recovering", "a recovery is one event of the world"},
+    {"fault at coordinator", "store_restored > recovering", "a recovery is one event of the world"},
+    {"fault at coordinator", "store_put_back > recovering", "a recovery is one event of the world"},
     {"fault at coordinator", "[!s]* > recovering", "a recovery is one event of the world"},
     {"fault at coordinator", "store_full > recovering", "a recovery is one event of the world"},
     {"fault at coordinator", "coordinator_* > down", "there is no process to be hit"},

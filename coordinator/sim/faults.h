@@ -26,6 +26,8 @@ struct world;
     X(STORE_LOW, "store_low")                      /* the store is short of room for a while */                                   \
     X(STORE_TORN, "store_torn")                    /* a stored value is half of it another one's */                               \
     X(STORE_FLIPPED, "store_flipped")              /* a stored value has one bit changed */                                       \
+    X(STORE_RESTORED, "store_restored")            /* a backup is restored, as bfctl restore does */                              \
+    X(STORE_PUT_BACK, "store_put_back")            /* an old copy of the store is put in its place by hand */                     \
     X(CLOCK_FORWARD, "clock_forward")              /* a wall clock jumps ahead by up to a year */                                 \
     X(CLOCK_BACK, "clock_back")                    /* …back */                                                                    \
     X(AGENT_KILL, "agent_kill")                    /* SIGKILL to an agent */                                                      \

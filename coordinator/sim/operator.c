@@ -83,10 +83,12 @@ static struct sim_request *random_steering(struct world *w)
     uint32_t steps = 5, live = shadow_some_live(w->shadow, world_random(w, SIM_BACKFILLS_MAX), &steps);
     r->request.backfill = live && world_chance(w, 80) ? live : some_backfill(w);
     size_t form = world_random(w, sizeof forms / sizeof *forms);
-    enum op_verb v = r->request.verb;
     uint32_t step = (uint32_t)world_random(w, steps);
     if (world_chance(w, 35))
         shadow_some_rare(w->shadow, world_random(w, 64), &r->request.backfill, &step);
+    else if (world_chance(w, 40))
+        shadow_some_pair(w->shadow, world_random(w, 64), &r->request.verb, &r->request.backfill, &step);
+    enum op_verb v = r->request.verb;
     snprintf(r->selector, sizeof r->selector, "%ss%u%s", forms[form].before, step, forms[form].behind);
     if (world_chance(w, 15))
         snprintf(r->selector, sizeof r->selector, "*");

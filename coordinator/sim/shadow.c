@@ -29,6 +29,7 @@ void shadow_free(struct shadow *s)
     }
     bf_vec_free(&s->backfills);
     bf_vec_free(&s->attempts);
+    bf_vec_free(&s->lost);
     bf_vec_free(&s->pools);
     bf_vec_free(&s->agents);
     bf_vec_free(&s->alive);
@@ -97,7 +98,7 @@ static void on_created(struct shadow *s, const struct record *r)
         b->classes[i] = (enum op_priority)(OP_CRITICAL + (plan->steps[i].priority - PLAN_CRITICAL));
         b->cells[i] = bf_xcalloc(plan->steps[i].partitions->n, sizeof **b->cells);
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
-            b->cells[i][p].run = 1;
+            b->cells[i][p].run = shadow_first_run(s);
     }
 }
 
@@ -122,9 +123,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     struct shadow_cell *cell = &b->cells[r->step][r->index];
     const struct plan_step *step = &b->plan->steps[r->step];
     struct shadow_agent *agent = agent_by_id(s, r->agent);
-    if (r->ref.token <= s->last_token)
-        world_violate(s->w, "I2: token %llu after %llu", (unsigned long long)r->ref.token, (unsigned long long)s->last_token);
-    s->last_token = r->ref.token;
+    shadow_check_fresh(s, r);
     if (s->low)
         world_violate(s->w, "low water: a grant to backfill %u", b->id);
     if (b->halted)
@@ -151,7 +150,8 @@ static void on_granted(struct shadow *s, const struct record *r)
         world_violate(s->w, "I6: agent %u has %u of %u slots in use", agent->id, agent->busy, agent->slots);
     cell->open = r->ref.attempt;
     cell->granted = true;
-    struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .open = true};
+    struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .run = r->run,
+                               .place = shadow_place(b, r->step, r->index), .open = true, .loose = s->loose};
     if (agent)
         memcpy(a.key, agent->key, sizeof a.key);
     bf_vec_push(&s->attempts, a);
@@ -281,6 +281,9 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_KEY_REVOKED:
     case RECORD_TOKEN_USED:
     case RECORD_KEY_FORGOTTEN: shadow_take_key(s, t, r); break;
+    case RECORD_COUNTERS: s->epoch = r->epoch; break;
+    case RECORD_RESTORED: shadow_take_restored(s, r); break;
+    case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
     case RECORD_REPLIED:
@@ -303,6 +306,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
         story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);
     }
+    shadow_check_hellos(s, t);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
     shadow_check_bounds(s, t, c);
@@ -339,21 +343,23 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
 
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on)
 {
-    const struct shadow_attempt *a = attempt_by_id(s, as->ref.attempt);
+    struct shadow_attempt *a = shadow_dispatched(s, &as->ref, on->key);
     uint64_t instance = a ? shadow_instance(as->backfill, a->step, a->index) : 0;
-    if (!a || a->ref.token != as->ref.token || memcmp(a->key, on->key, BF_KEY_BYTES) != 0)
+    bool loose = s->loose || (a && a->loose);
+    if (!a)
         world_violate(s->w, "I11: %s starts attempt %llu, which was not granted to it", on->name, (unsigned long long)as->ref.attempt);
-    for (size_t i = 0; i < s->alive.n; i++) {
+    for (size_t i = 0; i < s->alive.n && !loose; i++) {
+        if (s->alive.at[i].loose)
+            continue;
         if (s->alive.at[i].instance == instance)
             world_violate(s->w, "I1: %s[%s] runs as attempt %llu while attempt %llu is alive", as->step, as->partition,
                           (unsigned long long)as->ref.attempt, (unsigned long long)s->alive.at[i].attempt);
         if (s->alive.at[i].attempt == as->ref.attempt)
             world_violate(s->w, "I1: attempt %llu is started twice", (unsigned long long)as->ref.attempt);
     }
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].ref.attempt == as->ref.attempt && s->attempts.at[i].ran++)
-            world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);
-    bf_vec_push(&s->alive, ((struct shadow_alive){.instance = instance, .attempt = as->ref.attempt}));
+    if (a && a->ran++ && !loose)
+        world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);
+    bf_vec_push(&s->alive, ((struct shadow_alive){.instance = instance, .attempt = as->ref.attempt, .loose = loose}));
     return instance;
 }
 
@@ -438,5 +444,17 @@ bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_
             *ret = s->attempts.at[i].ref;
             return true;
         }
+    return false;
+}
+
+bool shadow_attempt_of(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], uint64_t from, struct attempt_ref *ret)
+{
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        const struct shadow_attempt *a = &s->attempts.at[(i + from) % s->attempts.n];
+        if (memcmp(a->key, key, BF_KEY_BYTES) != 0)
+            continue;
+        *ret = a->ref;
+        return true;
+    }
     return false;
 }

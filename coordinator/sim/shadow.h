@@ -18,12 +18,19 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg);
 uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, const struct sim_agent *on);
 /* The warehouse: what an attempt writes, as a number that is the same for the same tables and partition; a claim that is complete; and
  * work that is committed (I1, I2). */
-uint64_t shadow_place_of(const struct shadow *s, const struct assignment *as);
+uint64_t shadow_place_of(struct shadow *s, const struct assignment *as, const uint8_t key[BF_KEY_BYTES]);
 void shadow_session_claimed(struct shadow *s, const struct sim_fence_key *key, uint64_t token);
 void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key, const struct attempt_ref *ref);
 void shadow_process_ended(struct shadow *s, uint64_t instance, uint64_t attempt);
 /* An open attempt that was granted to another key; false when there is none. */
 bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret);
+/* What the records say now, as a model that a restore can go back to; freed by shadow_free(). */
+struct shadow *shadow_copy(const struct shadow *s);
+/* The store is that of the copy now: restored, or put back by hand.  What was acknowledged since is lost, and only that. */
+void shadow_rewind(struct shadow *s, const struct shadow *copy, bool restored);
+bool shadow_is_outdated(const struct shadow *s);
+/* An old copy of the store has given tokens out twice: the fence in the warehouse promises nothing any more. */
+bool shadow_fence_void(const struct shadow *s);
 /* Something that was cancelled should be dead by now (I9). */
 void shadow_check_deaths(struct shadow *s);
 /* Whether the answer of a request is durable (I3, I4). */
@@ -42,6 +49,11 @@ uint32_t shadow_some_live(const struct shadow *s, uint64_t from, uint32_t *ret_s
 /* An instance in a state that is rare: it backs off, is stale, is held or cancelled while it runs, or was cancelled.  Looks from the
  * one behind `from` on; false: there is none. */
 bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backfill, uint32_t *ret_step);
+/* An instance that backs off, or whose attempt has not started, to be held or let go; or that was skipped and is stale, to be skipped
+ * again. */
+bool shadow_some_pair(const struct shadow *s, uint64_t from, enum op_verb *ret_verb, uint32_t *ret_backfill, uint32_t *ret_step);
+/* An attempt that was granted to this key, be it over; false: there was none. */
+bool shadow_attempt_of(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], uint64_t from, struct attempt_ref *ret);
 bool shadow_any_held(const struct shadow *s, uint32_t backfill);
 void shadow_check_end(struct shadow *s);
 /* What is not at its end, into the trace. */

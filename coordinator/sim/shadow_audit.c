@@ -72,7 +72,7 @@ static void expect(struct shadow *s, const struct turn *t, enum audit_kind kind,
 
 static void check_records(struct shadow *s, const struct turn *t)
 {
-    unsigned commands = 0, denied = 0, services = 0, lost = 0, halts = 0, low = 0, stale = 0;
+    unsigned commands = 0, denied = 0, services = 0, lost = 0, halts = 0, low = 0, stale = 0, restored = 0, outdated = 0;
     for (size_t i = 0; i < t->n_inputs; i++) {
         const struct input *in = &t->inputs[i];
         denied += in->kind == INPUT_DENIED;
@@ -89,6 +89,8 @@ static void check_records(struct shadow *s, const struct turn *t)
         lost += r->kind == RECORD_AGENT_STATE && r->agent_state == AGENT_LOST;
         halts += r->kind == RECORD_BACKFILL_STATE && r->backfill_state == BACKFILL_PAUSED && *r->reason;
         low += r->kind == RECORD_LOW;
+        restored += r->kind == RECORD_RESTORED;
+        outdated += r->kind == RECORD_OUTDATED;
         stale += r->kind == RECORD_STALE_REPORT && r->n;
     }
     expect(s, t, AUDIT_REQUEST, NULL, commands);
@@ -97,6 +99,8 @@ static void check_records(struct shadow *s, const struct turn *t)
     expect(s, t, AUDIT_DECISION, "agent lost", lost);
     expect(s, t, AUDIT_DECISION, "halt", halts);
     expect(s, t, AUDIT_DECISION, "stale report", stale);
+    expect(s, t, AUDIT_DECISION, "restore", restored);
+    expect(s, t, AUDIT_DECISION, "old store", outdated);
     if (audits(t, AUDIT_DECISION, "low water") + audits(t, AUDIT_DECISION, "room again") != low)
         world_violate(s->w, "I10: turn %" PRIu64 ": low water without its audit record", t->seq);
 }

@@ -32,14 +32,17 @@ struct shadow_backfill {
 };
 struct shadow_attempt {
     struct attempt_ref ref;
-    uint32_t backfill, step, index, agent, ran;
+    uint32_t backfill, step, index, agent, run, ran;
     uint8_t key[BF_KEY_BYTES];
+    uint64_t place;                                          /* that it writes in the warehouse */
     bool open, started;
+    bool loose;                                              /* granted by an old copy that was put back: its token may be another's, too */
+    bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
 struct shadow_pool { char name[64]; uint32_t slots, used; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
-struct shadow_alive { uint64_t instance, attempt; };
+struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 /* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */
 struct shadow_claim { uint64_t place, token; };
@@ -48,7 +51,13 @@ struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 
 struct shadow {
     struct world *w;
-    uint64_t last_token;
+    uint64_t last_token;                                     /* that was ever granted, whatever was restored since */
+    uint64_t known_token; uint32_t epoch;                    /* newest by the records that are there, and the epoch of what comes */
+    uint64_t outdated_token;                                 /* an agent told of it: the store is an old copy.  0: not so */
+    bool loose;                                              /* it is an old copy, and no restore has come since */
+    bool fence_void;                                         /* such a one granted something: tokens in the warehouse mean nothing */
+    int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
+    BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
@@ -64,6 +73,13 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
 };
 
+/* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
+void shadow_take_restored(struct shadow *s, const struct record *r);
+void shadow_take_outdated(struct shadow *s, const struct record *r);
+void shadow_check_hellos(struct shadow *s, const struct turn *t);
+void shadow_check_fresh(struct shadow *s, const struct record *granted);
+/* What an agent starts: an attempt of its own that is known, or one that was lost; NULL: neither. */
+struct shadow_attempt *shadow_dispatched(struct shadow *s, const struct attempt_ref *ref, const uint8_t key[BF_KEY_BYTES]);
 /* Does partition p of a step need partition u of another, or of its own? */
 bool shadow_needs(const struct shadow_backfill *b, uint32_t step, uint32_t p, uint32_t up, uint32_t u);
 bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index);
@@ -100,6 +116,10 @@ void shadow_check_reused(struct shadow *s, const struct shadow_backfill *b);
 bool shadow_edge_needs(const struct plan_edge *edge, const struct plan_partitions *up, uint32_t u, const struct plan_partitions *own,
                        uint32_t p);
 bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b);
+/* The number that a run has at least which begins now. */
+uint32_t shadow_first_run(const struct shadow *s);
+/* What a partition of a step writes, as a number that is the same for the same tables and partition. */
+uint64_t shadow_place(const struct shadow_backfill *b, uint32_t step, uint32_t index);
 /* The number of an instance. */
 uint64_t shadow_instance(uint32_t backfill, uint32_t step, uint32_t index);
 /* The end of an attempt of an sql step: a success is in the warehouse. */

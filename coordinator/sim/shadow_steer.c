@@ -64,26 +64,26 @@ static bool changes(enum steer_action action, const struct shadow_cell *c, bool 
     return false;
 }
 
-static void begin_run(struct shadow_cell *c)
+static void begin_run(struct shadow_cell *c, uint32_t first_run)
 {
     if (c->end == CELL_WAITING)
         return;
-    c->run++;
+    c->run = c->run + 1 > first_run ? c->run + 1 : first_run;
     c->charged = 0;
     c->origin = 0;
     c->stale = c->failing = false;
     c->end = CELL_WAITING;
 }
 
-static void end_at_once(struct shadow_cell *c, enum cell_end end, bool skipped)
+static void end_at_once(struct shadow_cell *c, uint32_t first_run, enum cell_end end, bool skipped)
 {
-    begin_run(c);
+    begin_run(c, first_run);
     c->end = end;
     c->skipped = skipped;
     c->held = c->backing_off = false;
 }
 
-static void change(enum steer_action action, struct shadow_cell *c, bool keep)
+static void change(enum steer_action action, struct shadow_cell *c, uint32_t first_run, bool keep)
 {
     switch (action) {
     case STEER_HOLD: c->held = true; break;
@@ -92,13 +92,13 @@ static void change(enum steer_action action, struct shadow_cell *c, bool keep)
         c->cancelling = c->open != 0;
         c->kept = c->open && keep;
         if (!c->open)
-            end_at_once(c, CELL_CANCELLED, false);
+            end_at_once(c, first_run, CELL_CANCELLED, false);
         break;
     case STEER_RETRY:
-    case STEER_FORCE: begin_run(c); break;
-    case STEER_SKIP: end_at_once(c, CELL_DONE, true); break;
-    case STEER_MARK_SUCCEEDED: end_at_once(c, CELL_DONE, false); break;
-    case STEER_MARK_FAILED: end_at_once(c, CELL_FAILED, false); break;
+    case STEER_FORCE: begin_run(c, first_run); break;
+    case STEER_SKIP: end_at_once(c, first_run, CELL_DONE, true); break;
+    case STEER_MARK_SUCCEEDED: end_at_once(c, first_run, CELL_DONE, false); break;
+    case STEER_MARK_FAILED: end_at_once(c, first_run, CELL_FAILED, false); break;
     }
 }
 
@@ -114,7 +114,7 @@ static void reach(const struct cells *c, const bool *from, bool *ret)
     }
 }
 
-static void steer(const struct cells *c, const struct record *r, enum steer_action action)
+static void steer(const struct cells *c, const struct record *r, enum steer_action action, uint32_t first_run)
 {
     bool keep = r->steer_flags & STEER_KEEP_RUNNING, *changed = bf_xcalloc(c->n, sizeof *changed);
     bool *undone = bf_xcalloc(c->n, sizeof *undone), *reached = bf_xcalloc(c->n, sizeof *reached), *stale = bf_xcalloc(c->n, sizeof *stale);
@@ -129,7 +129,7 @@ static void steer(const struct cells *c, const struct record *r, enum steer_acti
     for (uint32_t i = 0; i < c->n; i++) {
         bool along = (r->steer_flags & STEER_DOWNSTREAM) && reached[i] && !changed[i] && changes(action, cell(c, i), true, keep);
         if (changed[i] || along)
-            change(action, cell(c, i), keep);
+            change(action, cell(c, i), first_run, keep);
         else if (stale[i] && (cell(c, i)->end == CELL_DONE || cell(c, i)->open))
             cell(c, i)->stale = true;
     }
@@ -182,7 +182,7 @@ void shadow_take_steer(struct shadow *s, const struct turn *t, struct shadow_bac
     struct cells c = cells_of(b);
     if (r->kind == RECORD_STEERED)
         check_asked(s, t, b, r);
-    steer(&c, r, r->kind == RECORD_RETRIED ? STEER_RETRY : r->action);
+    steer(&c, r, r->kind == RECORD_RETRIED ? STEER_RETRY : r->action, shadow_first_run(s));
     cells_done(&c);
     s->steered = true;
 }
@@ -273,6 +273,35 @@ bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backf
                     *ret_step = step;
                     return true;
                 }
+        }
+    }
+    return false;
+}
+
+static bool is_assigned(const struct shadow *s, const struct shadow_cell *c)
+{
+    for (size_t i = 0; c->open && i < s->attempts.n; i++)
+        if (s->attempts.at[i].ref.attempt == c->open)
+            return !s->attempts.at[i].started;
+    return false;
+}
+
+bool shadow_some_pair(const struct shadow *s, uint64_t from, enum op_verb *ret_verb, uint32_t *ret_backfill, uint32_t *ret_step)
+{
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        const struct shadow_backfill *b = &s->backfills.at[(i + from) % s->backfills.n];
+        for (uint32_t k = 0; k < b->plan->n_steps; k++) {
+            uint32_t step = (uint32_t)((k + from) % b->plan->n_steps);
+            for (uint32_t p = 0; p < b->plan->steps[step].partitions->n; p++) {
+                const struct shadow_cell *c = &b->cells[step][p];
+                bool brief = c->backing_off || is_assigned(s, c), again = c->end == CELL_DONE && c->skipped && c->stale;
+                if (!brief && !again)
+                    continue;
+                *ret_verb = again ? OP_SKIP : c->held ? OP_RESUME : OP_PAUSE;
+                *ret_backfill = b->id;
+                *ret_step = step;
+                return true;
+            }
         }
     }
     return false;

@@ -7,7 +7,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 128 };
+enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
 
 /* ---- what leaves ---- */
 
@@ -18,12 +18,14 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     if (w->commit_failed)
         world_violate(w, "I3: a message leaves the coordinator after a commit that failed");
     shadow_released(w->shadow, msg);
-    if (!w->coordinator_dead) {
+    bool known = key[0] >= 1 && key[0] <= w->n_agents;
+    if (!w->coordinator_dead && (!known || sim_restore_connected(w, &w->agents[key[0] - 1]))) {
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
         agent_msg_encode(msg, &bytes);
-        bool known = key[0] >= 1 && key[0] <= w->n_agents;
-        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes) && msg->kind == AGENT_KILL)
+        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes) && msg->kind == AGENT_KILL) {
             w->agents[key[0] - 1].order_lost_ms = w->now_ms;
+            sim_restore_cut(&w->agents[key[0] - 1]);
+        }
     }
     bf_buf_free(&bytes);
 }
@@ -81,6 +83,8 @@ void sim_coordinator_start(struct world *w)
     w->turns = turns_new(&s, &ports, w->store.epoch);
     if (w->store.has_audit)
         turns_set_audit_head(w->turns, &w->store.audit);
+    if (w->store.restored_epoch == w->store.epoch)
+        turns_set_restored(w->turns, &(struct turn_restored){.by = "sim", .reason = "a drill", .told = "{\"backup\":\"sim\"}"});
     w->coordinator_generation++;
     if (!recover(w))
         return;
@@ -94,7 +98,7 @@ void sim_coordinator_start(struct world *w)
     w->turn_at_ms = INT64_MAX;
     world_trace(w, "coordinator serves, turn %llu", (unsigned long long)turn_seq(w->turns));
     turn_service(w->turns, &(struct input_told){.what = "start", .target = "coordinator"});
-    if (turn_seq(w->turns) == 0)
+    if (turn_seq(w->turns) == 0 || w->now_ms >= w->faults_until_ms)
         turn_pool(w->turns, "fixed", 2);
     sim_coordinator_schedule(w, w->now_ms);
 }
@@ -167,7 +171,7 @@ void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, s
         return;
     if (agent_msg_decode(p, n, &m, &err) != BF_OK)
         world_violate(w, "codec: a message of an agent does not decode: %s", err.text);
-    else
+    else if (sim_restore_greets(w, &w->agents[from - 1], m.kind == AGENT_HELLO))
         turn_agent_message(w->turns, w->agents[from - 1].key, &m, sim_clock_boot_ms(&w->clock, w->now_ms));
     agent_msg_done(&m);
     if (turn_pending(w->turns))

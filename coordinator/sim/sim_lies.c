@@ -32,12 +32,14 @@ static bool lie_attempt(struct world *w, struct sim_agent *a)
     return shadow_attempt_of_another(w->shadow, a->key, &ref) && say_ended(w, a, &ref);
 }
 
-/* Of its own attempt, with a token that was never given or that is over (I2). */
+/* Of its own attempt, which may be over, with a token that was never given or that is over (I2). */
 static bool lie_token(struct world *w, struct sim_agent *a)
 {
-    if (a->processes.n == 0)
+    struct attempt_ref ref;
+    if (a->processes.n > 0)
+        ref = a->processes.at[world_random(w, a->processes.n)].ref;
+    else if (!shadow_attempt_of(w->shadow, a->key, world_random(w, 64), &ref))
         return false;
-    struct attempt_ref ref = a->processes.at[world_random(w, a->processes.n)].ref;
     ref.token += world_chance(w, 50) ? 1 + world_random(w, 3) : (uint64_t)0 - (1 + world_random(w, 3));
     return say_ended(w, a, &ref);
 }

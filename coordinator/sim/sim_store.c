@@ -217,6 +217,35 @@ void sim_store_check_recovery(struct world *w)
     turns_free(copy);
 }
 
+static struct bf_buf copy_bytes(const struct bf_buf *from)
+{
+    struct bf_buf copy = {0};
+    bf_buf_put(&copy, from->data, from->len);
+    return copy;
+}
+
+void sim_store_copy(const struct sim_store *from, struct sim_store *ret)
+{
+    *ret = (struct sim_store){.checkpoint_seq = from->checkpoint_seq, .new_seq = from->new_seq, .audit = from->audit,
+                              .has_audit = from->has_audit, .epoch = from->epoch, .restored_epoch = from->restored_epoch};
+    for (size_t i = 0; i < from->turns.n; i++) {
+        bf_vec_push(&ret->turns, from->turns.at[i]);
+        ret->turns.at[i].bytes = copy_bytes(&from->turns.at[i].bytes);
+    }
+    for (size_t i = 0; i < from->plans.n; i++) {
+        bf_vec_push(&ret->plans, from->plans.at[i]);
+        ret->plans.at[i].bytes = copy_bytes(&from->plans.at[i].bytes);
+    }
+    for (size_t i = 0; i < from->chunks.n; i++) {
+        bf_vec_push(&ret->chunks, from->chunks.at[i]);
+        ret->chunks.at[i].bytes = copy_bytes(&from->chunks.at[i].bytes);
+    }
+    for (size_t i = 0; i < from->new_chunks.n; i++) {
+        bf_vec_push(&ret->new_chunks, from->new_chunks.at[i]);
+        ret->new_chunks.at[i].bytes = copy_bytes(&from->new_chunks.at[i].bytes);
+    }
+}
+
 void sim_store_done(struct sim_store *s)
 {
     for (size_t i = 0; i < s->turns.n; i++)

@@ -26,7 +26,7 @@ struct sim_store {                           /* what is durable */
     BF_VEC_TYPE(struct sim_stored_chunk) chunks, new_chunks;
     uint64_t checkpoint_seq, new_seq;
     struct audit_head audit; bool has_audit;
-    uint32_t epoch;
+    uint32_t epoch, restored_epoch;          /* of the last restore, which its first start records; 0: never restored */
 };
 
 /* One stored value that is read damaged. */
@@ -39,6 +39,7 @@ struct sim_damage sim_store_draw_damage(struct world *w);
 enum bf_rc sim_store_load(struct world *w, struct turns *t, const struct sim_damage *damage, struct bf_error *err);
 /* I17, at a random moment: what would be recovered now is what is in memory. */
 void sim_store_check_recovery(struct world *w);
+void sim_store_copy(const struct sim_store *from, struct sim_store *ret);
 void sim_store_done(struct sim_store *s);
 
 #endif

@@ -226,7 +226,7 @@ static void claimed(struct world *w, const struct sim_session *s)
     for (size_t i = 0; i < h->sessions.n; i++) {
         const struct sim_session *other = &h->sessions.at[i];
         const struct sim_fence_row *row = held_by(h, other->ref.token);
-        if (other->id != s->id && other->in_transaction && other->next != SESSION_END && row && is_family(row, &s->key) &&
+        if (!shadow_fence_void(w->shadow) && other->id != s->id && other->in_transaction && other->next != SESSION_END && row && is_family(row, &s->key) &&
             held_by(h, s->ref.token))
             world_violate(w, "I1: the sessions of attempts %llu and %llu may both commit", (unsigned long long)other->ref.attempt,
                           (unsigned long long)s->ref.attempt);
@@ -322,7 +322,7 @@ void sim_session_open(struct world *w, struct sim_agent *a, const struct assignm
 {
     struct sim_session s = {.id = ++w->warehouse.next_session, .node = a->node, .ref = as->ref, .client = true, .wanted = *wanted};
     s.key = (struct sim_fence_key){.instance = instance, .backfill = as->backfill, .run = as->run,
-                                   .place = shadow_place_of(w->shadow, as)};
+                                   .place = shadow_place_of(w->shadow, as, a->key)};
     if (wanted->source != OUTCOME_OK && wanted->source != OUTCOME_CHECK && wanted->source != OUTCOME_SKIP) {
         s.wanted.source = OUTCOME_SQL;
         s.wanted.sqlstate = world_chance(w, 70) ? "40001" : "23505";

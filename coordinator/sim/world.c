@@ -11,7 +11,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 
-enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 8 };
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16 };
 
 /* ---- randomness, words ---- */
 
@@ -142,7 +142,8 @@ static bool put_on_network(struct world *w, uint32_t from, uint32_t to, const st
         if (w->now_ms + delay_ms > *last_ms)
             *last_ms = w->now_ms + delay_ms;
         world_push(w, (struct sim_event){.at_ms = w->now_ms + delay_ms, .kind = SIM_DELIVER, .node = to, .from = from,
-                                         .bytes = bf_xmemdup(bytes->data, bytes->len), .n_bytes = bytes->len});
+                                         .number = w->backups.life, .bytes = bf_xmemdup(bytes->data, bytes->len),
+                                         .n_bytes = bytes->len});
     }
     return soon;
 }
@@ -161,7 +162,7 @@ bool net_send(struct world *w, uint32_t from, uint32_t to, const struct bf_buf *
 /* It waits in the socket's buffer of a process that is stopped. */
 static void deliver_later(struct world *w, struct sim_event *ev, int64_t at_ms)
 {
-    world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_DELIVER, .node = ev->node, .from = ev->from,
+    world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_DELIVER, .node = ev->node, .from = ev->from, .number = ev->number,
                                      .bytes = BF_TAKE(ev->bytes), .n_bytes = ev->n_bytes});
 }
 
@@ -170,11 +171,11 @@ static void deliver(struct world *w, struct sim_event *ev)
     struct sim_agent *a = ev->node == SIM_NODE_COORDINATOR ? NULL : &w->agents[ev->node - 1];
     if (!a && w->coordinator_up && w->now_ms < w->stopped_until_ms)
         deliver_later(w, ev, w->stopped_until_ms);
-    else if (!a)
+    else if (!a && ev->number == w->backups.life)
         sim_coordinator_message(w, ev->from, ev->bytes, ev->n_bytes);
-    else if (a->paused)
+    else if (a && a->paused)
         deliver_later(w, ev, w->now_ms + 50);
-    else
+    else if (a && sim_restore_heard(a, ev->number))
         sim_agent_message(w, a, ev->bytes, ev->n_bytes);
 }
 
@@ -208,6 +209,7 @@ static void step(struct world *w, struct sim_event *ev)
         break;
     case SIM_OPERATOR: sim_operator_act(w); break;
     case SIM_SESSION: sim_session_step(w, ev->number); break;
+    case SIM_RESTORE: sim_restore_due(w); break;
     }
 }
 
@@ -227,7 +229,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->faults_until_ms = w->now_ms + FAULT_PHASE_MS / 4 + (int64_t)world_random(w, FAULT_PHASE_MS);
     w->end_ms = w->faults_until_ms + SETTLE_MS;
     w->lease = (struct lease_settings){.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
-    w->store.epoch = 1;
+    w->store.epoch = w->backups.newest_epoch = 1;
     w->clock = some_clock(w);
     w->next_death_ms = INT64_MAX;
     w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .grants_per_turn_max = 1 + (uint32_t)world_random(w, 8),
@@ -270,6 +272,7 @@ static void world_done(struct world *w)
         free(w->requests.at[i]);
     }
     bf_vec_free(&w->requests);
+    sim_backups_done(&w->backups);
     sim_store_done(&w->store);
     sim_plans_done(&w->plans);
     sim_warehouse_done(&w->warehouse);

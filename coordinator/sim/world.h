@@ -19,6 +19,7 @@
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
 #include "coordinator/sim/plans.h"
+#include "coordinator/sim/sim_restore.h"
 #include "coordinator/sim/sim_store.h"
 #include "coordinator/sim/warehouse.h"
 #include "coordinator/turn.h"
@@ -45,7 +46,7 @@ struct sim_stats {
 };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE };
 
 struct sim_event {
     int64_t at_ms;
@@ -53,7 +54,7 @@ struct sim_event {
     enum sim_event_kind kind;
     uint32_t node;                           /* 0: the coordinator; 1..: agents */
     uint32_t from;                           /* DELIVER */
-    uint64_t number;                         /* attempt, or generation of the node: stale events are dropped */
+    uint64_t number;                         /* attempt, or generation of the node: stale events are dropped; DELIVER: life of the store */
     uint8_t *bytes; size_t n_bytes;          /* DELIVER: owned */
 };
 
@@ -77,6 +78,7 @@ struct sim_agent {
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
     int64_t cut_until_ms, cut_in, cut_out;   /* network: deaf, mute */
     int64_t last_in_ms, last_out_ms;         /* arrival of the message that comes last, of those that were sent */
+    uint64_t heard_life, hello_life;         /* of the store, that it last heard of; that has its HELLO: it has a connection */
     int64_t order_lost_ms;                   /* newest order to kill, or HELLO that would repeat it, that was lost or is late */
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
@@ -128,6 +130,7 @@ struct world {
     uint8_t state_hash[32]; bool state_hash_known;
     struct turns *turns;
     struct sim_store store;
+    struct sim_backups backups;
     struct sim_warehouse warehouse;
     struct sim_agent agents[SIM_AGENTS_MAX];
     uint32_t n_agents;

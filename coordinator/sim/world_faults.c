@@ -1,5 +1,5 @@
 /* Faults that strike at a moment.  What the network does to each message is in world.c, what becomes of commits and stored values in
- * sim_store.c, lies in sim_lies.c, and sessions in warehouse.c. */
+ * sim_store.c, old copies of the store in sim_restore.c, lies in sim_lies.c, and sessions in warehouse.c. */
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -124,7 +124,7 @@ void sim_fault_any(struct world *w)
     choice_used(w);
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
     w->target = a->node;
-    switch (world_random(w, 18)) {
+    switch (world_random(w, 21)) {
     case 0: fault_coordinator(w, SIM_FAULT_COORDINATOR_KILL); break;
     case 1: fault_coordinator(w, world_chance(w, 50) ? SIM_FAULT_COORDINATOR_REBOOT : SIM_FAULT_COORDINATOR_KILL); break;
     case 2:
@@ -143,5 +143,8 @@ void sim_fault_any(struct world *w)
     case 15: fault_freeze(w, a); break;
     case 16: fault_reboot(w, a); break;
     case 17: fault_pool(w); break;
+    case 18:
+    case 19: sim_backup(w); break;
+    case 20: sim_restore_fault(w); break;
     }
 }

@@ -51,11 +51,7 @@ static enum bf_rc check_env(MDB_env *env, const char *dir, struct audit_check *c
     MDB_txn *txn;
     MDB_dbi dbi[TABLE_COUNT];
     struct store_pointer pointer;
-    int rc = mdb_env_set_maxdbs(env, TABLE_COUNT);
-    if (!rc)
-        rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    if (!rc)
-        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
     if (rc)
         return store_fail(err, rc, dir);
     enum bf_rc result = store_open_tables(txn, false, dbi, err);
@@ -74,8 +70,8 @@ enum bf_rc store_verify_audit(const char *dir, struct audit_check *c, struct sto
     struct stat st;
     MDB_env *env;
     if (stat(path, &st) != 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
-    int rc = mdb_env_create(&env);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    int rc = store_open_reader(dir, &env);
     if (rc)
         return store_fail(err, rc, dir);
     enum bf_rc result = check_env(env, dir, c, ret_meta, ret, err);

@@ -1,7 +1,7 @@
 /* See backup.h.
  *
  * LMDB's copy does not fsync and makes its file readable for all; so it writes to a descriptor of ours.  It dies of a damaged page like
- * every reader, so it runs in a child.
+ * every reader, so it runs in a child; and so does the look at what a store holds.
  *
  * Changing the file under LMDB: lock.mdb carries the number of the last transaction from process to process, and must not outlive the file
  * that it counts for.  A process has the environment open while it holds a lock (fcntl) on the first byte of lock.mdb, and waits for
@@ -86,27 +86,72 @@ static enum bf_rc read_facts(MDB_env *env, MDB_txn *txn, struct store_facts *f, 
     return BF_OK;
 }
 
-enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error *err)
+static enum bf_rc look_up_facts(const char *dir, const char *path, struct store_facts *f, struct bf_error *err)
 {
-    BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
-    struct store_facts f = {0};
-    struct stat file;
     MDB_env *env;
     MDB_txn *txn;
-    if (stat(path, &file) != 0 || file.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
     int rc = store_open_reader(dir, &env);
     if (rc)
         return store_fail(err, rc, path);
     rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
-    enum bf_rc result = rc ? store_fail(err, rc, path) : read_facts(env, txn, &f, err);
+    enum bf_rc result = rc ? store_fail(err, rc, path) : read_facts(env, txn, f, err);
     if (!rc)
         mdb_txn_abort(txn);
     mdb_env_close(env);
-    f.file_bytes = (uint64_t)file.st_size;
-    if (result == BF_OK)
-        *ret = f;
     return result;
+}
+
+/* What the child found, through a pipe: less than a pipe holds. */
+struct facts_answer { enum bf_rc rc; struct bf_error err; struct store_facts facts; };
+
+static void facts_child(const char *dir, const char *path, int to)
+{
+    struct facts_answer answer;
+    memset(&answer, 0, sizeof answer);
+    answer.rc = look_up_facts(dir, path, &answer.facts, &answer.err);
+    (void)!write(to, &answer, sizeof answer);
+}
+
+/* Read a whole answer; false when the child ended before it. */
+static bool read_answer(int from, struct facts_answer *ret)
+{
+    size_t have = 0;
+    for (ssize_t n = 1; have < sizeof *ret && n > 0; have += n > 0 ? (size_t)n : 0)
+        n = read(from, (char *)ret + have, sizeof *ret - have);
+    return have == sizeof *ret;
+}
+
+enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error *err)
+{
+    BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
+    struct facts_answer answer;
+    struct stat file;
+    int ends[2], status = 0;
+    if (stat(path, &file) != 0 || file.st_size == 0)
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        facts_child(dir, path, ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    bool whole = child > 0 && read_answer(ends[0], &answer);
+    close(ends[0]);
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", dir);
+    if (WIFSIGNALED(status) || !whole)
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir,
+                       WTERMSIG(status));
+    if (answer.rc != BF_OK) {
+        *err = answer.err;
+        return answer.rc;
+    }
+    *ret = answer.facts;
+    ret->file_bytes = (uint64_t)file.st_size;
+    return BF_OK;
 }
 
 /* ---- the copy ---- */
@@ -152,7 +197,8 @@ static enum bf_rc copy_in_child(const char *dir, const char *to, int fd, int end
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot run the copy");
     if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir, WTERMSIG(status));
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir,
+                       WTERMSIG(status));
     if (WEXITSTATUS(status))
         return bf_fail(err, BF_IO, "store: copying %s to %s: %.*s", dir, to, (int)(n > 0 ? n : 0), why);
     return BF_OK;
@@ -244,7 +290,7 @@ enum bf_rc store_claim(const char *dir, int *ret_fd, struct bf_error *err)
 enum bf_rc store_claim_stopped(const char *dir, int *ret_fd, struct bf_error *err)
 {
     if (!has_store(dir))
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     enum bf_rc rc = store_refuse_network(dir, err);
     return rc == BF_OK ? store_lock_dir(dir, ret_fd, err) : rc;
 }

@@ -17,9 +17,9 @@ struct store_facts {
 };
 enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error *err) BF_MUST_CHECK;
 
-/* Copy DIR/data.mdb as of one moment, without free pages, to a new file (0600), and fsync it.  While it runs it is one long reader: pages that
- * the coordinator frees meanwhile are not used again, so its file grows by what it writes.  The copying is done in a child process.
- * BF_CORRUPT: a page of the store is damaged.  After a failure there may be half a file. */
+/* Copy DIR/data.mdb as of one moment, without free pages, to a new file (0600), and fsync it.  While it runs it is one long reader:
+ * pages that the coordinator frees meanwhile are not used again, so its file grows by what it writes.  The copying is done in a child
+ * process.  BF_CORRUPT: a page of the store is damaged.  After a failure there may be half a file. */
 enum bf_rc store_copy(const char *dir, const char *to, struct bf_error *err) BF_MUST_CHECK;
 
 /* Make PATH, a copy of data.mdb that nobody uses, the state of a coordinator that goes on from a higher epoch: in one transaction the store
@@ -32,8 +32,8 @@ enum bf_rc store_raise(const char *path, const struct store_restored *r, int64_t
 enum bf_rc store_claim(const char *dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
 /* A store that is not in use, locked.  *ret_fd as above. */
 enum bf_rc store_claim_stopped(const char *dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
-/* Put the file `from`, on the same filesystem, in the place of DIR/data.mdb, durably.  The folder is claimed.  BF_CONFLICT: a process, which is
- * named, reads the store just now. */
+/* Put the file `from`, on the same filesystem, in the place of DIR/data.mdb, durably.  The folder is claimed.  BF_CONFLICT: a process,
+ * which is named, reads the store just now. */
 enum bf_rc store_swap(const char *dir, const char *from, struct bf_error *err) BF_MUST_CHECK;
 
 /* Name of a restored data.mdb in its folder until it is whole; store_open() refuses a folder that has one. */

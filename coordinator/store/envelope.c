@@ -118,8 +118,8 @@ enum bf_rc store_read_meta(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct 
     if (!bf_take_u32(&r, &meta.format))
         return bf_fail(err, BF_CORRUPT, "store: meta is cut short");
     if (meta.format > STORE_FORMAT)
-        return bf_fail(err, BF_UNSUPPORTED, "store: it is of format %u, and this program knows up to %u: use a newer bfcoordinator and bfctl",
-                       meta.format, STORE_FORMAT);
+        return bf_fail(err, BF_UNSUPPORTED, "store: it is of format %u, and this program knows up to %u: use a newer bfcoordinator and "
+                       "bfctl", meta.format, STORE_FORMAT);
     if (meta.format == 0)
         return bf_fail(err, BF_CORRUPT, "store: it says that it is of format 0, which there never was");
     if (!bf_take_bytes(&r, sizeof meta.cluster, &cluster) || !bf_take_u64(&r, &meta.seed) || !bf_take_u32(&r, &meta.epoch) ||

@@ -1,8 +1,8 @@
 /* fsck: every page and every value, read in a child process, because a damaged page can end LMDB in a signal.
  *
- * First the pages without LMDB (pages.h), each value's checksum with them; then, if they are a tree, the chain of the audit trail through
- * LMDB.  It takes a reader's slot, not the store's lock, so it works beside a live coordinator; a folder without lock.mdb, as a backup
- * is, is nobody's and gets none. */
+ * First the pages without LMDB (pages.h), each value's checksum with them; then, if the pages are a tree, the chain of the audit trail
+ * through LMDB.  It takes a reader's slot, not the store's lock, so it works beside a live coordinator; a folder without lock.mdb, as a
+ * backup is, is nobody's and gets none. */
 #include "coordinator/store/store_state.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@ enum { HEADERS_BYTES = 2 * 65536, TRIES = 100 };
 struct check {
     FILE *out;                                  /* problems, one a line */
     unsigned n;
+    unsigned n_pages;                           /* of them, of pages: LMDB is not to follow these */
     store_describe *describe;
     struct store_meta meta;
     struct store_pointer pointer;
@@ -45,6 +46,7 @@ static void page_problem(void *arg, const char *text)
     char line[300];
     snprintf(line, sizeof line, "store: %s", text);
     problem(arg, line);
+    ((struct check *)arg)->n_pages++;
 }
 
 /* ---- values ---- */
@@ -55,7 +57,8 @@ static void check_order(struct check *c, enum store_table table, const MDB_val *
     if (table == TABLE_JOURNAL && key->mv_size == 8) {
         uint64_t seq = store_get_be64(key->mv_data);
         if (c->next_seq && seq != c->next_seq) {
-            snprintf(text, sizeof text, "store: journal %llu is missing (found %llu)", (unsigned long long)c->next_seq, (unsigned long long)seq);
+            snprintf(text, sizeof text, "store: journal %llu is missing (found %llu)", (unsigned long long)c->next_seq,
+                     (unsigned long long)seq);
             problem(c, text);
         }
         if (!c->next_seq && seq > c->pointer.seq + 1) {
@@ -138,7 +141,8 @@ static void check_audit(struct check *c, MDB_txn *txn, const MDB_dbi *dbi)
 
 static void check_pages(struct check *c, int fd, uint64_t txn, const uint8_t **ret_map, uint64_t *ret_bytes, bool *ret_moved)
 {
-    const struct pages_calls calls = {.told = page_problem, .visit = check_value, .arg = c, .tables = store_table_names, .n_tables = TABLE_COUNT};
+    const struct pages_calls calls = {.told = page_problem, .visit = check_value, .arg = c, .tables = store_table_names,
+                                      .n_tables = TABLE_COUNT};
     struct stat st = {0};
     *ret_moved = false;
     if (fstat(fd, &st) != 0 || (*ret_map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED) {
@@ -178,7 +182,7 @@ static void check_snapshot(struct check *c, MDB_txn *txn, int fd, bool *ret_move
     for (int i = 0; rc == BF_OK && c->meta.format >= 2 && i < TABLE_COUNT; i++)
         if (dbi[i] == STORE_NO_TABLE)
             page_problem(c, "a table is missing");
-    if (c->n == before)
+    if (rc == BF_OK && c->n_pages == 0)
         check_audit(c, txn, dbi);
     if (c->chunks != c->pointer.chunks && c->pointer.generation && rc == BF_OK) {
         snprintf(text, sizeof text, "store: checkpoint %u has %u chunks of %u", c->pointer.generation, c->chunks, c->pointer.chunks);
@@ -318,7 +322,9 @@ enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsc
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     struct stat st;
     if (stat(path, &st) != 0)
-        return bf_fail_errno(err, BF_NOT_FOUND, errno, "store: there is none in %s", dir);
+        return bf_fail_errno(err, BF_NOT_FOUND, errno, "there is no store in %s", dir);
+    if (!S_ISREG(st.st_mode))                    /* a pipe would be waited for, for ever */
+        return bf_fail(err, BF_CORRUPT, "store: %s is no file: restore a backup", path);
     int ends[2];
     if (pipe(ends) != 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
@@ -340,7 +346,8 @@ enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsc
     if (child < 0 || waitpid(child, &status, 0) < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot run the check");
     if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path, WTERMSIG(status), n);
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path,
+                       WTERMSIG(status), n);
     if (WEXITSTATUS(status))
         return bf_fail(err, BF_CORRUPT, "store: %u problem%s in %s: restore a backup", n, n == 1 ? "" : "s", path);
     return BF_OK;

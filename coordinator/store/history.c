@@ -27,7 +27,7 @@ enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], stru
     size_t n;
     *ret = (struct store_history){0};
     int rc = mdb_get(txn, dbi[TABLE_META], &key, &value);
-    if (rc == MDB_NOTFOUND)                      /* no second checkpoint yet, or written by a version that kept none */
+    if (rc == MDB_NOTFOUND)                      /* no second checkpoint yet */
         return BF_OK;
     if (rc)
         return store_fail(err, rc, "reading the history of checkpoints");
@@ -59,24 +59,6 @@ int store_put_history(struct store *s, MDB_txn *txn, const struct store_history 
     int rc = store_put_value(s, txn, TABLE_META, &key, b.data, b.len, 0);
     bf_buf_free(&b);
     return rc;
-}
-
-/* A version that keeps none deletes chunks and leaves the list: what has lost its first chunk is none any more. */
-enum bf_rc store_find_history(struct store *s, MDB_txn *txn, struct bf_error *err)
-{
-    struct store_history found;
-    enum bf_rc result = store_read_history(txn, s->dbi, &found, err);
-    for (size_t i = 0; result == BF_OK && i < found.n; i++) {
-        uint8_t name[8] = {0};
-        store_put_be32(name, found.at[i].generation);
-        MDB_val key = {sizeof name, name}, value;
-        int rc = mdb_get(txn, s->dbi[TABLE_CHECKPOINT], &key, &value);
-        if (!rc)
-            s->history.at[s->history.n++] = found.at[i];
-        else if (rc != MDB_NOTFOUND)
-            result = store_fail(err, rc, "reading the history of checkpoints");
-    }
-    return result;
 }
 
 bool store_history_has(const struct store_history *h, uint32_t generation)

@@ -2,8 +2,8 @@
  *
  * A page: own number (8), pad (2), flags (2), then lower and upper (2 each) or, of a large value, how many pages it has (4).  From 16 on
  * the places of its nodes, up to lower; the nodes stand from upper to the end without gaps.  A node: size of its value or number of the
- * page below (4, and 2 more in a branch), flags (2), size of its key (2), key, value.  A header: from 16 on magic, version, address, size of the
- * map, the records of the free pages and of the directory, last page, transaction. */
+ * page below (4, and 2 more in a branch), flags (2), size of its key (2), key, value.  A header: from 16 on magic, version, address,
+ * size of the map, the records of the free pages and of the directory, last page, transaction. */
 #include "coordinator/store/pages.h"
 
 #include <inttypes.h>
@@ -88,8 +88,8 @@ static uint64_t get64(const uint8_t *p)
 
 static struct tree_record get_record(const uint8_t *p)
 {
-    return (struct tree_record){.pad = get32(p), .flags = get16(p + 4), .depth = get16(p + 6), .branches = get64(p + 8), .leaves = get64(p + 16),
-                                .larges = get64(p + 24), .entries = get64(p + 32), .root = get64(p + 40)};
+    return (struct tree_record){.pad = get32(p), .flags = get16(p + 4), .depth = get16(p + 6), .branches = get64(p + 8),
+                                .leaves = get64(p + 16), .larges = get64(p + 24), .entries = get64(p + 32), .root = get64(p + 40)};
 }
 
 static struct header get_header(const uint8_t *page)
@@ -276,7 +276,8 @@ static void walk_page(struct tree *t, uint64_t number, uint64_t from, unsigned d
     unsigned flags = get16(page + 10);
     bool leaf = flags == PAGE_LEAF;
     if ((!leaf && flags != PAGE_BRANCH) || leaf != (depth == t->record.depth)) {
-        tell(t->p, "%s: page %" PRIu64 " is no %s: its flags are %#x", t->name, number, depth == t->record.depth ? "leaf" : "branch", flags);
+        tell(t->p, "%s: page %" PRIu64 " is no %s: its flags are %#x", t->name, number, depth == t->record.depth ? "leaf" : "branch",
+             flags);
         return;
     }
     *(leaf ? &t->found.leaves : &t->found.branches) += 1;
@@ -295,7 +296,8 @@ static void walk_page(struct tree *t, uint64_t number, uint64_t from, unsigned d
             const uint8_t *after = page + get16(page + PAGE_HEAD_BYTES + 2 * (i + 1));
             next = (MDB_val){get16(after + 6), (void *)(uintptr_t)(after + NODE_HEAD_BYTES)};
         }
-        walk_page(t, (uint64_t)get32(node) | (uint64_t)get16(node + 4) << 32, number, depth + 1, i ? &key : least, i + 1 < n ? &next : below);
+        walk_page(t, (uint64_t)get32(node) | (uint64_t)get16(node + 4) << 32, number, depth + 1, i ? &key : least,
+                  i + 1 < n ? &next : below);
     }
 }
 
@@ -317,10 +319,11 @@ static void walk_tree(struct tree *t)
         return;                                  /* the counts would only say it again */
     if (want->entries != found->entries)
         tell(t->p, "%s: %" PRIu64 " entries are missing or too many: %" PRIu64 " of %" PRIu64, t->name,
-             want->entries > found->entries ? want->entries - found->entries : found->entries - want->entries, found->entries, want->entries);
+             want->entries > found->entries ? want->entries - found->entries : found->entries - want->entries, found->entries,
+             want->entries);
     else if (want->branches != found->branches || want->leaves != found->leaves || want->larges != found->larges)
-        tell(t->p, "%s: its record says %" PRIu64 "+%" PRIu64 "+%" PRIu64 " pages, it has %" PRIu64 "+%" PRIu64 "+%" PRIu64, t->name, want->branches,
-             want->leaves, want->larges, found->branches, found->leaves, found->larges);
+        tell(t->p, "%s: its record says %" PRIu64 "+%" PRIu64 "+%" PRIu64 " pages, it has %" PRIu64 "+%" PRIu64 "+%" PRIu64, t->name,
+             want->branches, want->leaves, want->larges, found->branches, found->leaves, found->larges);
 }
 
 /* ---- the trees that there are ---- */
@@ -339,7 +342,8 @@ static void take_table(struct tree *t, const MDB_val *key, const MDB_val *value,
             tell(p, "directory: the record of table %s is damaged", p->calls->tables[i]);
         return;
     }
-    tell(p, "directory: there is a table %.*s, which is none of a store", (int)(key->mv_size > 32 ? 32 : key->mv_size), (const char *)key->mv_data);
+    tell(p, "directory: there is a table %.*s, which is none of a store", (int)(key->mv_size > 32 ? 32 : key->mv_size),
+         (const char *)key->mv_data);
 }
 
 /* Pages that a transaction left: a count, and so many numbers, descending. */

@@ -1,7 +1,8 @@
 /* A store that is only looked at: a backup, the store of a coordinator that is away, or that of one at work.
  *
- * Like fsck it takes a reader's slot and no lock.  Every walk is a transaction of its own; whoever reads much asks for a bounded part
- * at a time (store_turns_from), because a coordinator cannot use a page again while a reader holds it. */
+ * Like fsck it takes a reader's slot and no lock, and leaves nothing in the folder of a backup.  Every walk is a transaction of its own;
+ * whoever reads much asks for a bounded part at a time (store_turns_from), because a coordinator cannot use a page again while a reader
+ * holds it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,7 +20,7 @@ static enum bf_rc read_content(struct store *s, MDB_txn *txn, struct bf_error *e
     if (result == BF_OK)
         result = store_read_meta(txn, s->dbi, &s->meta, &s->pointer, err);
     if (result == BF_OK)
-        result = store_find_history(s, txn, err);
+        result = store_read_history(txn, s->dbi, &s->history, err);
     if (result == BF_OK)
         result = store_read_audit_ends(txn, s->dbi, &s->meta, &s->audit, err);
     if (result != BF_OK)
@@ -52,13 +53,9 @@ static enum bf_rc check_length(struct store *s, const char *path, struct bf_erro
 static enum bf_rc open_env(struct store *s, const char *dir, const char *path, struct bf_error *err)
 {
     MDB_txn *txn;
-    int rc = mdb_env_create(&s->env);
+    int rc = store_open_reader(dir, &s->env);
     if (!rc)
         rc = mdb_env_set_assert(s->env, store_page_damaged);
-    if (!rc)
-        rc = mdb_env_set_maxdbs(s->env, TABLE_COUNT);
-    if (!rc)
-        rc = mdb_env_open(s->env, dir, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600);
     if (rc)
         return bf_fail(err, rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_VERSION_MISMATCH ? BF_CORRUPT : BF_IO,
                        "store: cannot open %s: %s", path, mdb_strerror(rc));
@@ -80,7 +77,7 @@ enum bf_rc store_open_reading(const char *dir, struct store **ret, struct bf_err
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
     struct stat st;
     if (stat(path, &st) != 0 || st.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->reading = true;

@@ -162,7 +162,7 @@ static enum bf_rc open_content(struct store *s, bool fresh, struct bf_error *err
     if (result == BF_OK)
         result = find_top_generation(s, txn, err);
     if (result == BF_OK)
-        result = store_find_history(s, txn, err);
+        result = store_read_history(txn, s->dbi, &s->history, err);
     s->chunks_old = true;
     if (result == BF_OK)
         result = store_find_audit(s, txn, err);
@@ -303,6 +303,24 @@ static struct store_options options_in_force(const struct store_options *o)
     return ret;
 }
 
+/* Only a file that is not there is a store that was never made: a cluster begun beside a lost one would give its tokens out again. */
+static enum bf_rc look_for(const char *dir, bool create, bool *ret_fresh, struct bf_error *err)
+{
+    BF_AUTO_FREE char *data = bf_path_join(dir, "data.mdb"), *restoring = bf_path_join(dir, STORE_RESTORING);
+    struct stat st;
+    if (access(restoring, F_OK) == 0)
+        return bf_fail(err, BF_CONFLICT, "store: a restore into %s was not finished: run bfctl restore again", dir);
+    *ret_fresh = stat(data, &st) != 0;
+    if (*ret_fresh && errno != ENOENT)
+        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s: mend that, or restore a backup", data);
+    if (*ret_fresh && !create)
+        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    if (!*ret_fresh && st.st_size == 0)
+        return bf_fail(err, BF_CORRUPT, "store: %s has 0 bytes, so the store is lost: restore a backup; where no coordinator ever worked "
+                       "with it, remove it", data);
+    return BF_OK;
+}
+
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err)
 {
     if (sodium_init() < 0)
@@ -312,17 +330,15 @@ enum bf_rc store_open(const char *dir, const struct store_options *o, struct sto
         if (made != BF_OK)
             return made;
     }
-    BF_AUTO_FREE char *data = bf_path_join(dir, "data.mdb"), *restoring = bf_path_join(dir, STORE_RESTORING);
-    struct stat st;
-    if (access(restoring, F_OK) == 0)
-        return bf_fail(err, BF_CONFLICT, "store: a restore into %s was not finished: run bfctl restore again", dir);
-    bool fresh = stat(data, &st) != 0 || st.st_size == 0;
-    if (fresh && !o->create)
-        return bf_fail(err, BF_NOT_FOUND, "store: there is none in %s", dir);
+    bool fresh = false;
+    enum bf_rc rc = look_for(dir, o->create, &fresh, err);
+    if (rc != BF_OK)
+        return rc;
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->options = options_in_force(o);
-    enum bf_rc rc = store_refuse_network(dir, err);
+    s->fresh = fresh;
+    rc = store_refuse_network(dir, err);
     if (rc == BF_OK)
         rc = store_lock_dir(dir, &s->lock_fd, err);
     if (rc == BF_OK)
@@ -357,6 +373,11 @@ const struct store_meta *store_meta(const struct store *s)
 const struct store_restored *store_restored(const struct store *s)
 {
     return &s->restored;
+}
+
+bool store_is_new(const struct store *s)
+{
+    return s->fresh;
 }
 
 uint32_t store_was_format(const struct store *s)
@@ -530,7 +551,8 @@ enum bf_rc store_commit(struct store *s, const struct store_write *w, struct bf_
     }
     rc = mdb_txn_commit(txn);
     if (rc)
-        return bf_fail(err, BF_IO, "store: the commit of turn %llu failed, its outcome is unknown: %s", (unsigned long long)w->seq, mdb_strerror(rc));
+        return bf_fail(err, BF_IO, "store: the commit of turn %llu failed, its outcome is unknown: %s", (unsigned long long)w->seq,
+                       mdb_strerror(rc));
     *s = next;
     grow_ahead(s);
     return BF_OK;

@@ -56,7 +56,8 @@ struct store_restored {
 };
 
 /* Open or create DIR (0700).  Takes an exclusive flock on DIR/lock (BF_CONFLICT naming the holder's pid when taken), refuses
- * network filesystems, newer formats, and a restore that was not finished by name.  An older format is migrated, in one transaction. */
+ * network filesystems, newer formats, a restore that was not finished and a file that is empty or cannot be looked at by name: a new
+ * store is made only where there is none (store_is_new).  An older format is migrated, in one transaction. */
 enum bf_rc store_open(const char *dir, const struct store_options *o, struct store **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Open one to read only, beside a coordinator that works on it or not: no lock is taken and nothing is written.  What is read is of the
  * moment of each call, and each is one short read transaction; plans and checkpoints as of the opening. */
@@ -68,6 +69,7 @@ const struct store_meta *store_meta(const struct store *s);
 const struct store_restored *store_restored(const struct store *s);
 /* The format that the store had before this opening, which migrated it to STORE_FORMAT. */
 uint32_t store_was_format(const struct store *s);
+bool store_is_new(const struct store *s);        /* store_open() made it */
 
 /* Remember the largest D_c, durably, before a lease is given under it. */
 enum bf_rc store_keep_lease(struct store *s, int64_t coordinator_ms, struct bf_error *err) BF_MUST_CHECK;
@@ -118,7 +120,7 @@ enum bf_rc store_turns_from(struct store *s, uint64_t seq, store_visit *visit, v
 #define STORE_CHECKPOINTS_MAX 65u
 struct store_checkpoint { uint32_t generation; uint64_t seq; };
 size_t store_checkpoints(const struct store *s, struct store_checkpoint ret[STORE_CHECKPOINTS_MAX]);
-/* Chunks of one of them. */
+/* Chunks of one of them.  BF_NOT_FOUND: it is not kept; of a store that is only read BF_CONFLICT: not any more, since the opening. */
 enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err) BF_MUST_CHECK;
 /* While on, a read that a damaged page leads out of the file ends the process with a sentence and status 1.  For the time of recovery. */
 void store_guard_reads(bool on);

@@ -34,6 +34,7 @@ struct store {
     struct store_meta meta;
     struct store_restored restored;
     uint32_t was_format;
+    bool fresh;                                  /* this opening made it */
     struct store_pointer pointer;
     struct store_history history;
     uint32_t top_generation;                    /* highest ever written */
@@ -68,15 +69,17 @@ enum bf_rc store_fail(struct bf_error *err, int lmdb_rc, const char *doing);
 /* Open tables of an environment in a transaction; create makes what is missing, else a table of details or audit that is not there
  * is STORE_NO_TABLE. */
 enum bf_rc store_open_tables(MDB_txn *txn, bool create, MDB_dbi ret[TABLE_COUNT], struct bf_error *err) BF_MUST_CHECK;
-/* format.c: meta as s has it; the format that s->meta names becomes STORE_FORMAT, with all that belongs to it, in this transaction; what the
- * last restore left.  put gives LMDB's own code. */
+/* format.c: meta as s has it; the format that s->meta names becomes STORE_FORMAT, with all that belongs to it, in this transaction; what
+ * the last restore left.  put gives LMDB's own code. */
 int store_put_meta(struct store *s, MDB_txn *txn);
 enum bf_rc store_migrate(struct store *s, MDB_txn *txn, struct bf_error *err) BF_MUST_CHECK;
 int store_put_restored(struct store *s, MDB_txn *txn, const struct store_restored *r);
-enum bf_rc store_read_restored(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_restored *ret, struct bf_error *err) BF_MUST_CHECK;
-/* fsck.c.  Before LMDB is let at a file that nobody writes to: headers, records of tables, free pages; quick, whatever the size.  BF_CORRUPT. */
+enum bf_rc store_read_restored(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_restored *ret,
+                               struct bf_error *err) BF_MUST_CHECK;
+/* fsck.c.  Before LMDB is let at a file that nobody writes to: headers, records of tables, free pages; quick, whatever the size.
+ * BF_CORRUPT. */
 enum bf_rc store_look_at_pages(const char *path, struct bf_error *err) BF_MUST_CHECK;
-/* An environment for reading.  Gives LMDB's own code; *ret only when that is 0. */
+/* An environment for reading.  A folder without lock.mdb gets none.  Gives LMDB's own code; *ret only when that is 0. */
 int store_open_reader(const char *dir, MDB_env **ret);
 /* store.c: the lock of a folder, as store_open() takes it; close the descriptor to let it go. */
 enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;
@@ -85,9 +88,8 @@ enum bf_rc store_refuse_network(const char *dir, struct bf_error *err) BF_MUST_C
 int store_put_value(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *key, const void *p, size_t n, unsigned flags);
 /* Of the pages of a table, as they are within the transaction. */
 uint64_t store_table_bytes(const struct store *s, MDB_txn *txn, enum store_table table);
-/* history.c: the list of meta, one that is not there is empty; of it, those that still are there. */
+/* history.c: the list of meta; one that is not there is empty. */
 enum bf_rc store_read_history(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], struct store_history *ret, struct bf_error *err) BF_MUST_CHECK;
-enum bf_rc store_find_history(struct store *s, MDB_txn *txn, struct bf_error *err) BF_MUST_CHECK;
 /* The list of the store as it will be after the commit: add what was the current one, and let go what is of no use or over the limits.
  * first_seq: of the journal.  true: some went.  The others give LMDB's own code. */
 void store_history_add(struct store *s, const struct store_pointer *was);

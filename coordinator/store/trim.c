@@ -17,8 +17,8 @@ uint64_t store_table_bytes(const struct store *s, MDB_txn *txn, enum store_table
 }
 
 /* Delete from the front of a table while old says so, a bounded number at a time. */
-static int trim(const struct store *s, MDB_txn *txn, enum store_table table, bool (*old)(const struct store *, MDB_txn *, const uint8_t *key),
-                size_t *deleted)
+static int trim(const struct store *s, MDB_txn *txn, enum store_table table,
+                bool (*old)(const struct store *, MDB_txn *, const uint8_t *key), size_t *deleted)
 {
     MDB_cursor *cursor;
     MDB_val key, value;

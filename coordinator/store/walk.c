@@ -71,11 +71,28 @@ enum bf_rc store_each_plan(struct store *s, store_visit *visit, void *arg, struc
     return walk(s, &k, visit, arg, err);
 }
 
+/* Whether the store, as it is now, does not name this checkpoint any more: who only reads one knows those of the opening. */
+static bool was_let_go(struct store *s, uint32_t generation)
+{
+    struct store_meta meta;
+    struct store_pointer pointer;
+    struct store_history history;
+    struct bf_error err = {0};
+    MDB_txn *txn;
+    if (!s->reading || mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+        return false;
+    bool known = store_read_meta(txn, s->dbi, &meta, &pointer, &err) == BF_OK && store_read_history(txn, s->dbi, &history, &err) == BF_OK;
+    mdb_txn_abort(txn);
+    return known && pointer.generation != generation && !store_history_has(&history, generation);
+}
+
 static enum bf_rc walk_chunks(struct store *s, const struct store_pointer *p, store_visit *visit, void *arg, struct bf_error *err)
 {
     struct walk k = {.table = TABLE_CHECKPOINT, .from_bytes = 8, .generation = p->generation};
     store_put_be32(k.from, k.generation);
     enum bf_rc rc = walk(s, &k, visit, arg, err);
+    if ((rc == BF_CORRUPT || (rc == BF_OK && k.expect != p->chunks)) && was_let_go(s, k.generation))
+        return bf_fail(err, BF_CONFLICT, "the coordinator let go of checkpoint %u meanwhile: run it again", k.generation);
     if (rc == BF_OK && k.expect != p->chunks)
         rc = bf_fail(err, BF_CORRUPT, "store: checkpoint %u has %llu chunks of %u", k.generation, (unsigned long long)k.expect, p->chunks);
     return rc;
@@ -86,14 +103,40 @@ enum bf_rc store_each_chunk(struct store *s, store_visit *visit, void *arg, stru
     return s->pointer.generation ? walk_chunks(s, &s->pointer, visit, arg, err) : BF_OK;
 }
 
-enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err)
+static const struct store_pointer *find_checkpoint(const struct store *s, uint32_t generation)
 {
     if (generation == s->pointer.generation)
-        return store_each_chunk(s, visit, arg, err);
+        return &s->pointer;
     for (size_t i = 0; i < s->history.n; i++)
         if (s->history.at[i].generation == generation)
-            return walk_chunks(s, &s->history.at[i], visit, arg, err);
-    return bf_fail(err, BF_NOT_FOUND, "store: checkpoint %u is not kept", generation);
+            return &s->history.at[i];
+    return NULL;
+}
+
+/* Does the store itself, which may have gone on since the opening, still name a checkpoint? */
+static bool is_named_now(struct store *s, uint32_t generation)
+{
+    MDB_txn *txn;
+    struct bf_error ignored = {0};
+    struct store_meta meta;
+    struct store now = {0};
+    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
+        return true;
+    bool read = store_read_meta(txn, s->dbi, &meta, &now.pointer, &ignored) == BF_OK &&
+                store_read_history(txn, s->dbi, &now.history, &ignored) == BF_OK;
+    mdb_txn_abort(txn);
+    return !read || find_checkpoint(&now, generation);
+}
+
+enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err)
+{
+    const struct store_pointer *at = generation ? find_checkpoint(s, generation) : NULL;
+    if (!at)
+        return bf_fail(err, BF_NOT_FOUND, "store: checkpoint %u is not kept", generation);
+    enum bf_rc rc = walk_chunks(s, at, visit, arg, err);
+    if (rc == BF_CORRUPT && s->reading && !is_named_now(s, generation))
+        rc = bf_fail(err, BF_CONFLICT, "store: the coordinator let go of checkpoint %u meanwhile: run it again", generation);
+    return rc;
 }
 
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err)

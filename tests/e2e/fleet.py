@@ -37,7 +37,8 @@ def make_site(folder):
              "s/^lease:.*/lease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}/"]
     run("sed", "-i", *[word for edit in edits for word in ("-e", edit)], f"{site}/coordinator.conf")
     for n in range(1, AGENTS + 1):
-        run("sed", "-i", "-e", r"s#^\(coordinator\|logs\): tcp://[^:]*:#\1: tcp://coordinator:#", "-e", "s#^state_dir: .*#state_dir: /var/lib/bfagent#",
+        run("sed", "-i", "-e", r"s#^\(coordinator\|logs\): tcp://[^:]*:#\1: tcp://coordinator:#", "-e",
+            "s#^state_dir: .*#state_dir: /var/lib/bfagent#",
             f"{site}/agent-{n}.conf")
     with open(f"{site}/plan.yaml", "w", encoding="utf-8") as file:
         file.write(PLAN)
@@ -60,7 +61,8 @@ class Fleet:
         wait_until("the probe of the coordinator", lambda: self.ctl("version", "--server", check=False).returncode == 0)
         self.agents = {}
         for n in range(1, AGENTS + 1):
-            self.agents[f"agent-{n}"] = Container(f"bf-e2e-agent-{n}", IMAGE, [*CLOSED, "-v", f"{site}:/etc/bf:ro", "-v", "/var/lib/bfagent",
+            self.agents[f"agent-{n}"] = Container(f"bf-e2e-agent-{n}", IMAGE,
+                                                  [*CLOSED, "-v", f"{site}:/etc/bf:ro", "-v", "/var/lib/bfagent",
                                                   "--tmpfs", "/tmp"],
                                                   ["bfagent", "--config", f"/etc/bf/agent-{n}.conf"])
 
@@ -92,7 +94,8 @@ def lose_one(fleet, backfill, figures):
     podman("kill", "--signal", "KILL", fleet.agents["agent-3"].name)
     lost = fleet.running_on(backfill, "agent-3")
     assert lost, "it had no work when it was killed"
-    wait_until("the work of agent-3 elsewhere", lambda: not [row for row in fleet.rows(backfill) if row["partition"] in lost and row["step"] == "extract"
+    wait_until("the work of agent-3 elsewhere",
+               lambda: not [row for row in fleet.rows(backfill) if row["partition"] in lost and row["step"] == "extract"
                                                              and (row["agent"] == "agent-3" and row["state"] in ("running", "assigned"))])
     figures["lost_attempts"], figures["rerouted_after_s"] = len(lost), seconds(begin)
     assert "agent-3" not in fleet.up()
@@ -134,7 +137,8 @@ def main():
         lost = lose_one(fleet, backfill, figures)
         drain_one(fleet, figures)
         done = fleet.ctl("wait", backfill, check=False)
-        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr, [row for row in fleet.rows(backfill) if row["state"] == "failed"])
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr,
+                                      [row for row in fleet.rows(backfill) if row["state"] == "failed"])
         figures["backfill_s"] = seconds(begin)
         figures["ran_again"] = check(fleet, backfill, lost)
     finally:

@@ -92,7 +92,8 @@ def main():
         podman("kill", "--signal", "TERM", "agent-1-agent")
         wait_until("not ready while it drains", lambda: podman("exec", "agent-1-agent", *ready, check=False).returncode == 1)
         podman("exec", "agent-1-agent", "touch", "/tmp/gate")
-        wait_until("the end of the step", lambda: json.loads(podman("exec", coordinator, "bfctl", "backfill", "get", backfill, "-o", "json", "--config",
+        wait_until("the end of the step",
+                   lambda: json.loads(podman("exec", coordinator, "bfctl", "backfill", "get", backfill, "-o", "json", "--config",
                                                                     "/etc/bf/bfctl.conf").stdout)["state"] == "succeeded")
         begin = time.monotonic()
         podman("pod", "stop", "-t", "30", "bf-coordinator")

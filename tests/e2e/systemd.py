@@ -149,7 +149,8 @@ def test_the_watchdog_of_the_agent(host):
     host.sh(f"kill -STOP {inner}")
     wait_until("the fence", lambda: not host.step_lives())
     host.open_gate()
-    timed("agent_stopped_to_ready_s", "the restart", lambda: host.show("bfagent", "MainPID") not in ("0", guardian) and host.active("bfagent"), begin)
+    timed("agent_stopped_to_ready_s", "the restart",
+          lambda: host.show("bfagent", "MainPID") not in ("0", guardian) and host.active("bfagent"), begin)
     FIGURES["agent_watchdog_to_ready_s"] = between(host, "bfagent", "Watchdog timeout", "Started bfagent")
     FIGURES["fenced_before_watchdog_s"] = between(host, "bfagent", "latency_us=", "Watchdog timeout")  # the guardian's line
     told = host.sh("journalctl --no-pager -o cat -u bfagent")

@@ -177,7 +177,8 @@ def strangers(fleet):
     with open(conf, "w", encoding="utf-8") as f:
         f.write("".join(line for line in text.splitlines(True) if "name: operator" not in line))
     fleet.processes["coordinator"].send_signal(signal.SIGHUP)
-    wait_until("the revocation", lambda: fleet.ctl("agents", "--request-timeout", "5s", where="x", config=known, check=False).returncode != 0)
+    wait_until("the revocation",
+               lambda: fleet.ctl("agents", "--request-timeout", "5s", where="x", config=known, check=False).returncode != 0)
     refused["revoked key"] = fleet.ctl("agents", "--request-timeout", "5s", where="x", config=known, check=False).returncode
     bare = run(*fleet.net.command("x", sys.executable, "-c", NO_KEY), check=False)
     refused["no key"] = bare.stdout.strip()

@@ -24,7 +24,8 @@ import servers
 ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
 UTC = datetime.timezone.utc
 # Two days on which the clocks are changed, the ends of a month and of a year, a leap day.
-DAYS = [datetime.date.fromisoformat(d) for d in ("2023-12-31", "2024-01-01", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-30", "2024-03-31",
+DAYS = [datetime.date.fromisoformat(d) for d in ("2023-12-31", "2024-01-01", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-30",
+                                                 "2024-03-31",
                                                  "2024-04-01", "2024-10-26", "2024-10-27", "2024-10-28", "2024-11-30")]
 CUSTOMERS = 20
 STATUSES = ["new", "paid", "shipped"]
@@ -49,7 +50,8 @@ class Warehouse:
         self.server = servers.ALL[kind]()
         self.run = 0
         self.orders = {day: self.draw_orders(day, rng) for day in DAYS}
-        rows = [f"({i}, '{day}', '{at}', {status!r}, {amount}, {customer})" for day in DAYS for i, at, status, amount, customer in self.orders[day]]
+        rows = [f"({i}, '{day}', '{at}', {status!r}, {amount}, {customer})" for day in DAYS for i, at, status, amount,
+                customer in self.orders[day]]
         self.prepare(f"""
             create table raw_orders (id bigint, day date, at {self.type['at']}, status varchar(10), amount numeric(12,2), customer integer);
             create table stg_orders (id bigint, day date, at {self.type['at']}, status varchar(10), amount numeric(12,2), customer integer,
@@ -112,8 +114,10 @@ class Warehouse:
         self.run += 1
         tomorrow = day + datetime.timedelta(days=1)
         request = {
-            "resolved": {"odbc": self.server.odbc()}, "connection": "warehouse", "attempt": self.run, "token": self.run, "cluster": "c0ffee",
-            "backfill": 1, "plan": "retail", "step": "orders", "partition": str(day), "run": self.run, "run_id": f"1/orders/{day}/{self.run}",
+            "resolved": {"odbc": self.server.odbc()}, "connection": "warehouse", "attempt": self.run, "token": self.run,
+            "cluster": "c0ffee",
+            "backfill": 1, "plan": "retail", "step": "orders", "partition": str(day), "run": self.run,
+            "run_id": f"1/orders/{day}/{self.run}",
             "timebox_ms": 60000, "transaction": True, "pieces": sql(";\n".join([*self.work(day), *extra])), "checks": self.checks(day),
             "bounds": {"grain": "day", "key": str(day), "start": str(day), "end": str(tomorrow), "start_at": midnight(day).isoformat(),
                        "end_at": midnight(tomorrow).isoformat()}}
@@ -231,7 +235,8 @@ def dropped_column(w, day, rng):
 
 def changed_type(w, day, rng):
     if w.kind == "postgresql":
-        return [rng.choice(["alter table stg_orders alter column amount type double precision", "alter table stg_orders alter column id type text",
+        return [rng.choice(["alter table stg_orders alter column amount type double precision",
+                            "alter table stg_orders alter column id type text",
                             "alter table stg_orders alter column status type varchar(20)"])]
     return ["alter table stg_orders rename column amount to amount_2", "alter table stg_orders add column amount text",
             "update stg_orders set amount = amount_2"]
@@ -243,7 +248,8 @@ def swapped_values(w, day, rng):
     return [f"update stg_orders set customer = case when id = {a[0]} then {b[4]} else {a[4]} end where id in ({a[0]}, {b[0]})"]
 
 
-FAULTS = [lost_rows, empty_day, doubled_rows, doubled_load, nulls, null_day, wrong_partition, wrong_day, off_grain, wrong_sums, wrong_signs, wrong_mart,
+FAULTS = [lost_rows, empty_day, doubled_rows, doubled_load, nulls, null_day, wrong_partition, wrong_day, off_grain, wrong_sums, wrong_signs,
+          wrong_mart,
           lost_mart, unknown_values, broken_references, stale_load, dropped_column, changed_type, swapped_values]
 BLIND = {"swapped_values"}
 
@@ -331,7 +337,8 @@ def main():
             w.server.remove()
     print_table(seen)
     total, caught = sum(row["faults"] for row in seen.values()), sum(row["caught"] for row in seen.values())
-    print(json.dumps({"seed": options.seed, "databases": [w.kind for w in warehouses], "faults": total, "caught": caught, "missed": total - caught,
+    print(json.dumps({"seed": options.seed, "databases": [w.kind for w in warehouses], "faults": total, "caught": caught,
+                      "missed": total - caught,
                       "missed_unexpectedly": len(missed), "clean_days": 2 * len(DAYS) * len(warehouses), "false_alarms": len(false),
                       "seconds": round(time.monotonic() - began, 1)}))
     for text in missed + false:

@@ -119,7 +119,8 @@ def damaged(lab, damages, harmless):
     named, unused = 0, 0
     with lab.cluster("damaged") as cluster:
         folder = lab.folder("plan")
-        backfill = cluster.create(lab.plan(folder, "partitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\nsteps:\n  a: {run: [\"true\"]}\n"))
+        backfill = cluster.create(lab.plan(folder,
+                                           "partitions: {grain: day, from: 2024-01-01, to: 2024-01-20}\nsteps:\n  a: {run: [\"true\"]}\n"))
         cluster.ctl("wait", backfill, "--timeout", "60s")
         before = documents(cluster, backfill)
         cluster.kill("coordinator")

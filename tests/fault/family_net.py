@@ -69,7 +69,8 @@ def delay_and_loss(lab):
             proxy.delay = lambda: lab.random.uniform(0, 0.3)
         folder = lab.folder("late")
         backfill = net.cluster.create(lab.plan(folder, "partitions: {grain: day, from: 2024-01-01, to: 2024-02-29}\n"
-                                                       f"steps:\n  a: {{run: [sh, -c, \"echo $BF_FENCING_TOKEN >>{folder}/done-$BF_PARTITION_KEY\"]}}\n"))
+                                                       "steps:\n  a: {run: [sh, -c, \"echo $BF_FENCING_TOKEN "
+                                                       f">>{folder}/done-$BF_PARTITION_KEY\"]}}\n"))
         resets = 0
         while net.cluster.state(backfill) == "running":
             moment(lab.random.uniform(0.2, 0.8))
@@ -98,4 +99,5 @@ def said_again(lab):
         sizes = [proxy.replay() for proxy in net.proxies.values()]
         assert net.cluster.ctl("steps", backfill, "-o", "json").stdout == before
         assert connected(net.cluster) == {"agent-1", "agent-2"}
-    return f"{sum(n for n, _ in sizes)} bytes said again: the handshake fails, {sum(n for _, n in sizes)} bytes came back, nothing has changed"
+    return (f"{sum(n for n, _ in sizes)} bytes said again: the handshake fails, {sum(n for _, n in sizes)} bytes came back, "
+            "nothing has changed")

@@ -32,7 +32,9 @@ def stubborn_step(lab):
 
 
 def uninterruptible(lab):
-    """A step that no SIGKILL ends: frozen by the freezer of control groups v1, as in state D; its agent is stopped.  The guardian cannot fence."""
+    """A step that no SIGKILL ends: frozen by the freezer of control groups v1, as in state D; its agent is stopped.
+
+    The guardian cannot fence."""
     need_root()
     group = f"{V1}/freezer/bf-fault"
     try:
@@ -81,7 +83,8 @@ def out_of_memory(lab):
         raise Skipped("no memory controller of control groups v1") from why
     with lab.cluster("oom", lease=LEASE) as cluster:
         hungry = "import os; open('GROUP/cgroup.procs','w').write(str(os.getpid())); x = [bytearray(1 << 20) for _ in range(4096)]"
-        backfill = cluster.create(lab.plan(lab.folder("oom"), f"steps:\n  hungry: {{run: [python3, -c, \"{hungry.replace('GROUP', group)}\"], "
+        backfill = cluster.create(lab.plan(lab.folder("oom"),
+                                           f"steps:\n  hungry: {{run: [python3, -c, \"{hungry.replace('GROUP', group)}\"], "
                                                               "retry: {max: 1}}\n  other: {run: [\"true\"]}\n"))
         done = cluster.ctl("wait", backfill, "--timeout", "90s", check=False)
         rows = {row["step"]: row for row in cluster.json("steps", backfill)}

@@ -130,7 +130,9 @@ def drift(lab):
 # ---- another boot ----
 
 def reboot(lab):
-    """Everything on an agent's host is gone at once, and it comes back with another boot id; by the weak fence, which knows nothing else."""
+    """Everything on an agent's host is gone at once, and it comes back with another boot id.
+
+    By the weak fence, which knows nothing else."""
     need_root()
     with lab.cluster("reboot", agents=2, slots=1, lease=LEASE, agent="cgroup: off\n") as cluster:
         backfill, shared = lab.stubborn(cluster)

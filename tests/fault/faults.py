@@ -36,33 +36,39 @@ NOT_BUILT = "not built yet: "
 TABLE = (
     Row("F1", "coordinator killed -9 before a commit", "no answer without a commit; a retry gives the same answer",
         tests="tests/fault/crash.py failpoint; tests/fault/crash.py commit"),
-    Row("F2", "coordinator killed -9 after a commit, before the answer", "the retry gets the answer of then", tests="tests/fault/crash.py failpoint"),
+    Row("F2", "coordinator killed -9 after a commit, before the answer", "the retry gets the answer of then",
+        tests="tests/fault/crash.py failpoint"),
     Row("F3", "coordinator killed -9 after an answer", "what was answered is in force", tests="tests/fault/crash.py failpoint"),
     Row("F4", "agent or guardian killed -9 between spawn and report", "fenced, a new token", tests="tests/fault/crash.py agent"),
-    Row("F5", "crash loop at random points, half of them inside a commit", "invariants hold; fsck clean", tests="tests/fault/crash.py commit"),
+    Row("F5", "crash loop at random points, half of them inside a commit", "invariants hold; fsck clean",
+        tests="tests/fault/crash.py commit"),
     Row("F6", "SIGSTOP of the coordinator past D_a and D_c", "nothing is granted from stale time", clocks.stopped_coordinator),
     Row("F7", "SIGSTOP of an agent past D_c", "the guardian fences; the stale token is refused", clocks.stopped_agent, True),
-    Row("F8", "SIGSTOP of an agent and its step past D_c", "the guardian fences; the stale token is refused", clocks.stopped_agent_and_step),
+    Row("F8", "SIGSTOP of an agent and its step past D_c", "the guardian fences; the stale token is refused",
+        clocks.stopped_agent_and_step),
     Row("F9", "cut both ways", "fence; reroute after D_c", net.cut_both_ways, tests="tests/fault/cut.py"),
     Row("F10", "cut one way", "fence; reroute after D_c", net.cut_one_way, tests="tests/fault/cut.py"),
     Row("F11", "loss and delay: late bytes, resets", "every step once in an attempt", net.delay_and_loss),
-    Row("F12", "duplicates", "idempotent", tests="coordinator/sim", why="of messages: CURVE lets none be repeated, so the simulator repeats them; "
+    Row("F12", "duplicates", "idempotent", tests="coordinator/sim",
+        why="of messages: CURVE lets none be repeated, so the simulator repeats them; "
         "of a conversation: F33"),
     Row("F13", "reordering", "idempotent", tests="coordinator/sim", why="TCP keeps the order; the simulator changes it"),
     Row("F14", "healing after a reroute", "the late agent changes nothing", tests="F9, F10; tests/fault/cut.py"),
     Row("F15", "wall clock ± 1 year", "calendars and displays only", clocks.wall_clock, True),
-    Row("F16", "drift past ρ", "I1 may be void, the others never; flagged", clocks.drift, why="flagging is not built yet: no message carries the "
+    Row("F16", "drift past ρ", "I1 may be void, the others never; flagged", clocks.drift,
+        why="flagging is not built yet: no message carries the "
         "agent's clock"),
     Row("F17", "reboot: another boot id", "the boot id voids leases", clocks.reboot, True),
     Row("F18", "disk full", "nothing is created or started; cancels and results are taken", disk.disk_full, True),
-    Row("F19", "fdatasync and pwrite fail with EIO and ENOSPC", "exit, reopen, verify; nothing acknowledged is lost", disk.failing_disk, True),
+    Row("F19", "fdatasync and pwrite fail with EIO and ENOSPC", "exit, reopen, verify; nothing acknowledged is lost", disk.failing_disk,
+        True),
     Row("F20", "torn page", "a named error, or a page not in use", disk.torn_page, tests="tests/fault/crash.py commit"),
     Row("F21", "meta page gone", "a named error", disk.meta_page_gone, True),
     Row("F22", "file truncated", "a named error", disk.file_truncated),
-    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/unit/test_store.c"),
+    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/fault/flips.py, tests/unit/test_store.c"),
     Row("F24", "unsynced writes dropped", "nothing acknowledged is lost; fsck clean", tests="tests/fault/crash.py commit"),
     Row("F25", "a commit ends half-way: pages without their meta page", "as if it had not begun", tests="tests/fault/crash.py commit"),
-    Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", why="its test comes with the restore of backups"),
+    Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", tests="tests/integration/test_backup.py"),
     Row("F27", "stuck reader", "its slot is taken back", disk.stuck_reader, why="a reader that lives on is not shed, and the store grows"),
     Row("F28", "two coordinators on one folder", "refused", disk.two_coordinators, True),
     Row("F29", "malformed messages", "dropped and counted", peers.malformed, tests="tests/integration/test_sockets.c; tests/fuzz"),
@@ -77,11 +83,13 @@ TABLE = (
         "coordinator/sim"),
     Row("F37", "one key on two hosts", "newest only after fencing", peers.one_key_on_two_hosts, tests="tests/integration/test_sockets.c"),
     Row("F38", "slow reader", "dropped; others unaffected", tests="tests/integration/test_sockets.c"),
-    Row("F39", "10,000 agents reconnect", "no false reroute", keys.storm, why="of 50 peers, or 1,000 with --long: 10,000 come with the load bench"),
+    Row("F39", "10,000 agents reconnect", "no false reroute", keys.storm,
+        why="of 50 peers, or 1,000 with --long: 10,000 come with the load bench"),
     Row("F40", "log flood", "cut and said; heartbeats in time", tests="tests/fault/log_flood.py"),
     Row("F41", "double-forked grandchild", "dead with its step", steps.stubborn_step, True,
         tests="tests/fault/fence_margin.py; tests/unit/test_agent_guardian.c"),
-    Row("F42", "fork bomb", "dead with its step; pids limit", steps.fork_bomb, why="the limit is the test's own: the product does not set one yet"),
+    Row("F42", "fork bomb", "dead with its step; pids limit", steps.fork_bomb,
+        why="the limit is the test's own: the product does not set one yet"),
     Row("F43", "step ignores SIGTERM", "SIGKILL", tests="F41; tests/unit/test_agent_runner.c; tests/fault/fence_margin.py"),
     Row("F44", "step hangs in state D", "lease and budget held", steps.uninterruptible),
     Row("F45", "PID reuse", "pidfd", why="a number cannot be made to come again within a test; steps are "
@@ -89,7 +97,8 @@ TABLE = (
     Row("F46", "out of memory in a step", "the step fails, the agent lives", steps.out_of_memory),
     Row("F47", "YAML bombs", "fast refusal with position", given.yaml_bombs, True, tests="tests/fuzz; bench/plan_bad_input.py"),
     Row("F48", "cycles, missing names", "fast refusal with position", given.cycles, True, tests="tests/unit/test_plan_corpus.c"),
-    Row("F49", "1M steps, 1M-wide fan-in", "bounded", given.too_many, tests="tests/unit/test_plan_compile.c; tests/unit/test_engine_basics.c"),
+    Row("F49", "1M steps, 1M-wide fan-in", "bounded", given.too_many,
+        tests="tests/unit/test_plan_compile.c; tests/unit/test_engine_basics.c"),
     Row("F50", "$(…), NUL, newline in parameters", "literal argv", given.literal_argv, True),
     Row("F51", "HTTP: traversal", "404", why=NOT_BUILT + "no HTTP server"),
     Row("F52", "HTTP: slowloris", "closed in time", why=NOT_BUILT + "no HTTP server"),
@@ -104,8 +113,9 @@ TABLE = (
 
 PAGE = """# The fault table
 
-What breaks on purpose, on real processes, disks and sockets, what is expected, and what tests it. The numbers are those of the design. What is logical (lost, late,
-repeated and reordered messages, stores that fail) the simulator also does, in every one of its seeds: [guarantees](guarantees.md).
+What breaks on purpose, on real processes, disks and sockets, what is expected, and what tests it. The numbers are those of the design. What
+is logical (lost, late, repeated and reordered messages, stores that fail) the simulator also does, in every one of its seeds:
+[guarantees](guarantees.md).
 
 ```sh
 python3 tests/fault/faults.py                   # all rows that are injected here; F18 F19 … for some of them; --long for more of each
@@ -162,6 +172,10 @@ def inject(row, lab):
 
 
 def wanted(args):
+    known = {row.rows for row in TABLE}
+    unknown = [name for name in args.rows if name not in known]
+    if unknown:
+        sys.exit(f"faults.py: there is no row {', '.join(unknown)}: rows are {TABLE[0].rows} to {TABLE[-1].rows}")
     if args.rows:
         return [row for row in TABLE if row.rows in args.rows]
     return [row for row in TABLE if not args.short or row.short]

@@ -39,8 +39,8 @@ def main():
     parser.add_argument("--fence_ms", type=float, default=2000)
     args = parser.parse_args()
     result, failures = {}, []
-    print(f"{args.steps * (1 + args.grandchildren)} processes in {args.steps} steps, {args.trials} trials; load {os.getloadavg()[0]:.1f} on "
-          f"{os.cpu_count()} cores")
+    print(f"{args.steps * (1 + args.grandchildren)} processes in {args.steps} steps, {args.trials} trials; "
+          f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{'fence':<24}{'least':>9}{'median':>9}{'p99':>9}{'most':>9}   ms after the deadline")
     for mode, name in FENCES.items():
         ms = measure(mode, args)

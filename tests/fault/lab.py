@@ -56,7 +56,8 @@ class Lab:
     def stubborn(self, cluster, extra=""):
         """A backfill of one step that beats, ignores SIGTERM and double-forks; (its id, the folder of its beats)."""
         shared = self.folder("beats")
-        backfill = cluster.create(self.plan(shared, f"steps:\n  stubborn: {{run: [{WITNESS}, stubborn, {shared}]{extra}}}\n", f"p{self.number}"))
+        backfill = cluster.create(self.plan(shared, f"steps:\n  stubborn: {{run: [{WITNESS}, stubborn, {shared}]{extra}}}\n",
+                                            f"p{self.number}"))
         return backfill, shared
 
 

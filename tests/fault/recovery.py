@@ -64,7 +64,8 @@ def main():
     parser.add_argument("--kills", type=int, default=5)
     args = parser.parse_args()
     rows, failures = [], []
-    print(f"{'instances':>10}{'store MiB':>11}{'recovery ms':>13}{'serving ms':>12}   medians of {args.kills}; load {os.getloadavg()[0]:.1f}")
+    print(f"{'instances':>10}{'store MiB':>11}{'recovery ms':>13}{'serving ms':>12}   "
+          f"medians of {args.kills}; load {os.getloadavg()[0]:.1f}")
     for word in args.instances.split(","):
         row, bad = measure(args, int(word))
         rows.append(row)

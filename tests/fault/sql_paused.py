@@ -115,7 +115,8 @@ def main():
         plan = os.path.join(folder, "paused.yaml")
         with open(plan, "w", encoding="utf-8") as f:
             f.write(PLAN.format(nap=NAP[args.dbms]))
-        with Cluster(os.path.join(folder, "cluster"), agents=2, slots=1, allow_env=["PAUSED_DSN"], env={"PAUSED_DSN": server.odbc()}) as cluster:
+        with Cluster(os.path.join(folder, "cluster"), agents=2, slots=1, allow_env=["PAUSED_DSN"],
+                     env={"PAUSED_DSN": server.odbc()}) as cluster:
             for _ in range(args.rounds):
                 refused.append(one(server, cluster, plan, failures))
             store = os.path.join(cluster.dir, "store")
@@ -127,7 +128,8 @@ def main():
         failures.append(f"stale reports {stale} for the attempts that were given up: {sorted(lost)}")
     if not failures:
         shutil.rmtree(folder)
-    finish({"test": f"sql paused on {server.dbms}", "rounds": args.rounds, "refused": refused, "stale_reports": len(stale), "failures": failures})
+    finish({"test": f"sql paused on {server.dbms}", "rounds": args.rounds, "refused": refused, "stale_reports": len(stale),
+            "failures": failures})
 
 
 if __name__ == "__main__":

@@ -136,7 +136,8 @@ class RequestsTest(unittest.TestCase):
                           "agent drain": "new kernel", "cancel": "enough"})
         paused, cancelled = rows[("pause", backfill)], rows[("cancel", backfill)]
         self.assertEqual((paused["before"]["state"], paused["after"]["state"], paused["backfill"]), ("running", "paused", backfill))
-        self.assertEqual((cancelled["before"].get("cancelled", 0), cancelled["after"]["state"], cancelled["after"]["cancelled"]), (0, "cancelled", 3))
+        self.assertEqual((cancelled["before"].get("cancelled", 0), cancelled["after"]["state"], cancelled["after"]["cancelled"]),
+                         (0, "cancelled", 3))
         self.assertEqual(rows[("priority", f"{backfill} rest")]["before"], {"critical": 0, "high": 0, "normal": 1, "low": 0})
         self.assertEqual(rows[("priority", f"{backfill} rest")]["after"], {"critical": 0, "high": 1, "normal": 0, "low": 0})
         self.assertEqual(rows[("agent drain", "agent-1")]["before"], {"state": "connected"})
@@ -160,7 +161,8 @@ class RequestsTest(unittest.TestCase):
         self.assertIn("nothing lies between them", ctl("audit", "--since", "1h", "--until", "2h", check=False).stderr)
         self.assertEqual(ctl("audit", "--since", "yesterday", check=False).returncode, 2)
         table = ctl("audit", "--limit", "1")
-        self.assertRegex(table.stdout, rf"TIME +WHO +ROLE +WHAT +TARGET +RESULT +REASON\n20[^\n]*Z +admin +admin +cancel +{backfill} +ok +enough\n$")
+        self.assertRegex(table.stdout,
+                         rf"TIME +WHO +ROLE +WHAT +TARGET +RESULT +REASON\n20[^\n]*Z +admin +admin +cancel +{backfill} +ok +enough\n$")
         self.assertIn("there are older ones", table.stderr)
 
         # Repeated by its id nothing is recorded twice: bfctl does so itself when the coordinator is away meanwhile.
@@ -188,7 +190,7 @@ class RequestsTest(unittest.TestCase):
         refused = self.cluster.ctl("audit", "bf-99", check=False)
         self.assertEqual((refused.returncode, refused.stdout), (2, ""))
         self.assertIn("bf-99", refused.stderr)
-        for verb in ("steps", "keys list", "low water", "start"):
+        for verb in ("steps", "keys list", "low water", "start", "restore", "old store"):
             self.assertEqual(self.cluster.ctl("audit", "--what", verb).returncode, 0)
 
     def test_it_is_durable_with_the_answer(self):
@@ -200,7 +202,8 @@ class RequestsTest(unittest.TestCase):
             self.assertEqual(self.t.records("--what", "pause,resume")[-1]["reason"], f"moment {i}")
         starts = self.t.records("--what", "start")
         self.assertEqual(len(starts), 4)
-        self.assertEqual([s.get("text") for s in starts], ["the trail of this cluster begins", None, None, None])
+        self.assertEqual([s.get("text") for s in starts], ["the trail of this cluster begins, with a new store: nothing of earlier work is known",
+                                                              None, None, None])
         self.assertEqual(self.t.verify().returncode, 0)
 
     def test_the_configuration_and_a_key_that_is_taken_away(self):
@@ -256,7 +259,8 @@ class DecisionsTest(unittest.TestCase):
         self.assertEqual((lost["kind"], lost["who"], lost["target"], lost["before"], lost["after"]),
                          ("decision", "coordinator", "agent-1", {"attempts": 1}, {"attempts": 0, "requeued": 1}))
         stale = t.wait_for("stale report")
-        self.assertEqual((stale["who"], stale["role"], stale["target"], stale["attempt"], stale["result"]), ("agent-1", "agent", "a-1", "a-1", "denied"))
+        self.assertEqual((stale["who"], stale["role"], stale["target"], stale["attempt"], stale["result"]),
+                         ("agent-1", "agent", "a-1", "a-1", "denied"))
         t.touch("open")
         self.assertEqual(t.verify().returncode, 0)
 
@@ -366,8 +370,10 @@ class TamperTest(unittest.TestCase):
         self.assertEqual(self.of_store("rewrite", 4), ["record 5 is not chained to record 4 as it stands: one of them was written anew"])
         self.assertEqual(self.of_store("remove", 4), ["record 4 is missing between 3 and 5"])
         self.assertEqual(self.of_store("cut", 5), [f"the trail ends at record 5, and its head says {real}: the tail was cut"])
-        self.assertEqual(self.of_store("front", 4), ["records 1 to 3 are missing: the trail begins at 4, and nothing says that older ones were let go"])
-        self.assertEqual(self.of_store("forget", 1), [f"record {real} is the last, and the store has no head that says so: it was taken away"])
+        self.assertEqual(self.of_store("front", 4),
+                         ["records 1 to 3 are missing: the trail begins at 4, and nothing says that older ones were let go"])
+        self.assertEqual(self.of_store("forget", 1),
+                         [f"record {real} is the last, and the store has no head that says so: it was taken away"])
         swapped = self.of_store("swap", 3, 5)
         self.assertIn("record 3 was changed: its hash does not fit", swapped)
         self.assertIn("record 5 was changed: its hash does not fit", swapped)
@@ -411,12 +417,14 @@ class TamperTest(unittest.TestCase):
                          [f"the trail ends at record {n - 2}, and record {n} is expected: the tail was cut"])
         self.assertEqual(self.of_lines([lines[0], lines[2], lines[1]] + lines[3:])[:2],
                          ["record 2 is missing between 1 and 3", "record 2 stands behind record 3: the order was changed"])
-        edited = lines[3].replace('"kind":"request"', '"kind":"decision"') if '"request"' in lines[3] else lines[3].replace('"at":"2', '"at":"3')
+        edited = lines[3].replace('"kind":"request"', '"kind":"decision"') if '"request"' in lines[3] else lines[3].replace('"at":"2',
+                                                                                                                            '"at":"3')
         self.assertEqual(self.of_lines(lines[:3] + [edited] + lines[4:]), ["record 4 was changed: its hash does not fit"])
         self.assertEqual(self.of_lines(lines[2:], rc=0), ["it begins at record 3: what was before is not in this file"])
         other = json.loads(lines[0])["cluster"]
         strange = [line.replace(other, "00" * 16) for line in lines]
-        self.assertEqual(self.of_lines(strange)[0], "record 1 is not chained to the beginning of this cluster's trail: it is of another cluster")
+        self.assertEqual(self.of_lines(strange)[0],
+                         "record 1 is not chained to the beginning of this cluster's trail: it is of another cluster")
         self.assertIn("line 3 is of another cluster than the first", self.of_lines(lines[:2] + strange[2:]))
         self.assertEqual(self.of_lines(["{}\n"], rc=2), [])
         self.assertEqual(self.t.verify(os.path.join(self.t.folder, "absent")).returncode, 2)

@@ -76,7 +76,7 @@ class Live(Base):
     """One cluster: it is backed up under load, dies, and is restored."""
 
     def test_restore(self):
-        self.start()
+        self.start(checkpoint="{turns: 10, bytes: 64Ki}")
         backup = os.path.join(self.dir, "backup")
         first = self.cluster.create(self.plan("first", QUICK, 30))
         held = self.cluster.create(self.plan("held", SLOW))
@@ -109,7 +109,17 @@ class Live(Base):
         self.assertGreater(told["last_turn"], 5)
         self.assertFalse(os.path.exists(backup + ".partial"))
         self.assertIn("is clean", self.ctl("fsck", backup))
-        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"], "a check leaves nothing behind")
+        self.check_decided_again(backup)
+        self.ctl("audit", "verify", "--store", backup, "--expect", told["audit"]["head"])
+        self.assertEqual(sorted(os.listdir(backup)), ["data.mdb", "manifest.json"], "who only reads leaves nothing behind")
+
+    def check_decided_again(self, store):
+        """All turns of a store, across its checkpoints; gives what was compared."""
+        span = json.loads(self.ctl("replay", store, "-o", "json"))
+        verdict = json.loads(self.ctl("replay", store, "--verify", "-o", "json"))
+        self.assertEqual((verdict["turns"], verdict["differences"]), (span["last_turn"], 0), verdict)
+        self.assertEqual(verdict["states"], span["checkpoints"] + 1)
+        return verdict
 
     def check_restored(self, first, held, lost, told):
         why = self.cluster.json("why", held, "after[2024-01-05]")
@@ -117,6 +127,8 @@ class Live(Base):
         self.assertEqual(self.cluster.state(held), "paused")
         self.assertGreater(steps["succeeded"], 5)
         self.assertIn("restored", [b["kind"] for b in why["blockers"]])
+        self.assertEqual(self.cluster.json("status", held)["store_hold"]["kind"], "restored")
+        self.assertIn("nothing starts: the store was restored from a backup", self.cluster.ctl("status", held).stdout)
         self.assertNotEqual(self.cluster.ctl("backfill", "get", lost, check=False).returncode, 0)
         record = wait_until("the record of the restore", lambda: self.audit("restore"))[0]
         after = record["after"]
@@ -140,6 +152,9 @@ class Live(Base):
         self.ctl("audit", "verify", "--store", self.store, "--expect", told["audit"]["head"])
         self.assertIn("is clean", self.ctl("fsck", self.store))
         self.assertEqual(state(self.store)["epoch"], 2)
+        verdict = self.check_decided_again(self.store)
+        self.assertGreater(verdict["turns"], told["last_turn"])
+        self.assertGreater(verdict["states"], 2, "there are older checkpoints")
         self.check_compact()
 
     def check_compact(self):
@@ -147,6 +162,8 @@ class Live(Base):
         out = self.ctl("compact", self.store)
         self.assertIn(f"({size} bytes)", out)
         self.assertEqual(state(self.store), before)
+        self.assertIn("is clean", self.ctl("fsck", self.store))
+        self.assertEqual(self.check_decided_again(self.store)["turns"], before["turn"])
         self.assertLess(os.stat(os.path.join(self.store, "data.mdb")).st_size, size)
         self.assertEqual([n for n in os.listdir(self.store) if "partial" in n], [])
         self.cluster.restart("coordinator")
@@ -167,6 +184,12 @@ class Live(Base):
         three = self.cluster.create(self.plan("three", QUICK))
         kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
         self.assertIn("old_store", kinds)
+        status = self.cluster.ctl("status", three).stdout
+        self.assertIn("nothing starts: the store is an old copy", status)
+        self.assertIn("put the newest store back", status)
+        rows = self.cluster.json("agents")
+        self.assertIn("refused", [a["state"] for a in rows])
+        self.assertTrue(all("was refused" in "".join(a["warnings"]) for a in rows if a["state"] == "refused"), rows)
         self.stop_coordinator()                  # and it is remembered
         self.cluster.restart("coordinator")
         kinds = [b["kind"] for b in self.cluster.json("why", three, "work[2024-01-01]")["blockers"]]
@@ -223,6 +246,63 @@ class Still(Base):
         self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "9", "--lease", "2m")
         self.assertEqual({k: state(os.path.join(self.dir, "x"))[k] for k in ("epoch", "lease_ms")}, {"epoch": 9, "lease_ms": 120000})
 
+    def test_copies_know_the_epochs_that_were_given(self):
+        other, third = os.path.join(self.dir, "other"), os.path.join(self.dir, "third")
+        self.ctl("backup", self.store, self.backup)
+        for name in ("new-2", "new-3"):
+            self.ctl("restore", self.backup, os.path.join(self.dir, name))
+        self.ctl("backup", self.backup, other)                  # of a backup
+        self.ctl("restore", other, os.path.join(self.dir, "new-4"))
+        self.assertEqual(state(os.path.join(self.dir, "new-4"))["epoch"], 4)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-7"), "--epoch", "7")
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-8"))
+        self.ctl("backup", os.path.join(self.dir, "new-8"), third)        # of what was restored
+        with open(os.path.join(third, "restored.jsonl"), encoding="utf-8") as f:
+            self.assertEqual([json.loads(line)["epoch"] for line in f], [2, 3, 7, 8])
+
+    def test_refused_before_anything_is_made(self):
+        within, new, logs = os.path.join(self.store, "backup"), os.path.join(self.dir, "new"), os.path.join(self.dir, "logs")
+        self.assertIn("lies in the store", self.ctl("backup", self.store, within, exits=2))
+        self.assertFalse(os.path.exists(within))
+        self.ctl("backup", self.store, self.backup)
+        self.assertIn("nothing was restored", self.ctl("restore", self.backup, new, "--logs", logs, exits=2))
+        self.assertFalse(os.path.exists(new))
+        self.assertFalse(os.path.exists(os.path.join(self.backup, "restored.jsonl")))
+        for missing in (new, self.dir):
+            for command in (["fsck", missing], ["backup", missing, new + "-x"], ["compact", missing], ["replay", missing]):
+                self.ctl(*command, exits=2)
+
+    def test_notes_of_restores_that_cannot_be_read(self):
+        self.ctl("backup", self.store, self.backup)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-2"))
+        notes = os.path.join(self.backup, "restored.jsonl")
+        with open(notes, "a", encoding="ascii") as f:
+            f.write('{"at":"2026')                              # the disk was full
+        self.assertIn("higher than any before", self.ctl("restore", self.backup, os.path.join(self.dir, "x"), exits=1))
+        self.ctl("restore", self.backup, os.path.join(self.dir, "new-5"), "--epoch", "5")
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), "--epoch", "5", exits=2)
+        os.remove(notes)
+        os.mkdir(notes)
+        self.ctl("restore", self.backup, os.path.join(self.dir, "x"), exits=1)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "x")))
+
+    def test_a_link_in_the_place_of_the_partial_folder(self):
+        victim = os.path.join(self.dir, "victim")
+        shutil.copytree(self.store, victim)
+        os.symlink(victim, self.backup + ".partial")
+        self.assertIn("in the way", self.ctl("backup", self.store, self.backup, exits=5))
+        self.assertIn("is clean", self.ctl("fsck", victim))
+
+    def test_a_damaged_store_is_named(self):
+        data = os.path.join(self.store, "data.mdb")
+        os.truncate(data, 3 * 4096)
+        for command in (["backup", self.store, self.backup], ["compact", self.store]):
+            self.assertIn("is damaged", self.ctl(*command, exits=1))
+        self.assertEqual(glob.glob(self.backup + "*"), [])
+        os.remove(data)
+        os.mkfifo(data)
+        self.assertIn("no file", self.ctl("fsck", self.store, exits=1))
+
     def test_a_restore_that_did_not_end_is_no_empty_store(self):
         self.ctl("backup", self.store, self.backup)
         new = os.path.join(self.dir, "new")
@@ -235,7 +315,8 @@ class Still(Base):
 
     def test_a_killed_backup_leaves_a_partial_folder(self):
         for i in range(8):
-            process = subprocess.Popen([f"{BIN}/bfctl", "backup", self.store, self.backup], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([f"{BIN}/bfctl", "backup", self.store, self.backup], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
             moment(0.001 * i * i)
             process.kill()
             process.wait()

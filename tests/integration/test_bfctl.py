@@ -226,7 +226,8 @@ steps:
         out = self.bfctl("backfill", "create", good, "--dry-run", "--from", "2024-01-30", "--param", "ledger=test")
         self.assertEqual(out.stdout, "")
         self.assertIn("2024-01-30 to 2024-01-31 (both inclusive, UTC)", out.stderr)
-        document = json.loads(self.bfctl("backfill", "create", good, "--dry-run", "-o", "json", "--from", "2024-01-30", "--run-backwards").stdout)
+        document = json.loads(self.bfctl("backfill", "create", good, "--dry-run", "-o", "json", "--from", "2024-01-30",
+                                         "--run-backwards").stdout)
         self.assertEqual([document[k] for k in ("from", "to", "partitions", "order")], ["2024-01-30", "2024-01-31", 2, "backward"])
         self.assertEqual(self.bfctl("backfill", "create", good, "--dry-run", "-o", "json", "--from", "2024-02-30", status=2).stdout, "")
         self.bfctl("backfill", "create", good, "--dry-run", "--from", "2024-02-30", status=2)
@@ -255,6 +256,7 @@ steps:
             out = self.bfctl(*line.split(), status=2)
             self.assertIn("is not supported yet", out.stderr, line)
         self.assertIn("did you mean 'watch'?", self.bfctl("wacth", "bf-1", status=2).stderr)
+        self.assertNotIn("__", self.bfctl("manual", status=2).stderr)
         self.bfctl("xyzzy", status=2)
         self.bfctl("plan", status=2)
         self.bfctl("--yes", "cancel", "bf-1", status=2)
@@ -316,8 +318,10 @@ steps:
         for line in ("steps bf-1 load[", "steps bf-1 load a,b", "why bf-1 load[2024-02-30]", "logs bf-1 2+load", "pause bf-1 load[]"):
             out = self.bfctl(*line.split(), "--request-timeout", "200ms", status=2)
             self.assertRegex(out.stderr, r"no selector|no real date", line)
-        for line, says in (("force bf-1", "'*' for everything"), ("skip bf-1 --yes", "'*' for everything"), ("mark bf-1 succeeded", "'*' for"),
-                           ("mark bf-1 done load", "'done' is neither"), ("force bf-1 load", "give --yes"), ("cancel bf-1 load", "give --yes"),
+        for line, says in (("force bf-1", "'*' for everything"), ("skip bf-1 --yes", "'*' for everything"),
+                           ("mark bf-1 succeeded", "'*' for"),
+                           ("mark bf-1 done load", "'done' is neither"), ("force bf-1 load", "give --yes"),
+                           ("cancel bf-1 load", "give --yes"),
                            ("pause bf-1 --downstream", "unknown option --downstream"), ("mark bf-1", "too few arguments")):
             self.assertIn(says, self.bfctl(*line.split(), "--request-timeout", "200ms", status=2).stderr, line)
         self.bfctl("force", "bf-1", *["load"] * 64, "--dry-run", "--request-timeout", "200ms", status=6)
@@ -331,7 +335,8 @@ steps:
         """The class and that selectors pick whole steps are known without a coordinator."""
         self.init(7615)
         for line, says in (("bf-1", "too few arguments"), ("bf-1 hgih", "'hgih' is no priority class: write critical, high, normal or low; "
-                           "did you mean high?"), ("high bf-1", "'high' is no backfill"), ("bf-1 high load[2024-01-31]", "of whole steps, not of "
+                           "did you mean high?"), ("high bf-1", "'high' is no backfill"),
+                           ("bf-1 high load[2024-01-31]", "of whole steps, not of "
                            "some partitions: write `load`"), ("bf-1 high load[", "is no selector"), ("bf-1 high -o wide", "wide")):
             self.assertIn(says, self.bfctl("priority", *line.split(), "--request-timeout", "200ms", status=2).stderr)
         self.bfctl("priority", "bf-1", "high", *["load"] * 64, "--request-timeout", "200ms", status=6)

@@ -222,7 +222,8 @@ class Calls(BfHttpTest):
             with self.subTest(method):
                 body = None if method in ("GET", "HEAD") else '{"day":"2024-01-31","who":"\U0001f600"}'
                 self.assert_good(self.call(method=method, url=self.server.url("/x?day=2024-01-31&q=%F0%9F%98%80"), body=body,
-                                           content_type=body and "application/json", headers={"X-Day": "2024-01-31", "X-Who": "\U0001f600"}))
+                                           content_type=body and "application/json",
+                                           headers={"X-Day": "2024-01-31", "X-Who": "\U0001f600"}))
                 seen = self.server.seen[-1]
                 self.assertEqual((seen.command, seen.path), (method, "/x?day=2024-01-31&q=%F0%9F%98%80"))
                 self.assertEqual(seen.headers["X-Day"], "2024-01-31")
@@ -313,7 +314,8 @@ class Redirects(BfHttpTest):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             for status in (301, 302, 303, 307, 308):
                 self.route("/a", self.to(status, "/end?secret=1"))
-                text = self.assert_bad(self.call(url=self.server.url("/a"), method=method), 1, status, "points to", "/end", "not redirected")
+                text = self.assert_bad(self.call(url=self.server.url("/a"), method=method), 1, status, "points to", "/end",
+                                       "not redirected")
                 self.assertNotIn("secret", text)
         self.assertNotIn("/end?secret=1", [seen.path for seen in self.server.seen])
 
@@ -335,7 +337,8 @@ class Redirects(BfHttpTest):
             f.write(CANARY)
         for target, words in [(f"file://{secret}", "only http:// and https://"), ("ftp://127.0.0.1/x", "only http:// and https://"),
                               ("gopher://127.0.0.1/x", "only http"), ("http://169.254.169.254/latest/meta-data/", "169.254.0.0/16"),
-                              ("http://user:pass@127.0.0.1/", "a user or a password"), ("http://[::ffff:169.254.169.254]/", "169.254.0.0/16"),
+                              ("http://user:pass@127.0.0.1/", "a user or a password"),
+                              ("http://[::ffff:169.254.169.254]/", "169.254.0.0/16"),
                               ("http://2852039166/", "169.254.0.0/16"), ("http://", "cannot be read")]:
             self.route("/a", self.to(302, target))
             ended = self.call(url=self.server.url("/a"))
@@ -379,7 +382,8 @@ class Trouble(BfHttpTest):
         self.server.routes["/x"] = slow
         began = time.monotonic()
         ended = self.call(method="POST", url=self.server.url("/x"), timebox_ms=BRIEF_MS)
-        self.assert_bad(ended, 75, 0, "time limit while waiting for the answer", "unknown whether the server did the work", "Idempotency-Key")
+        self.assert_bad(ended, 75, 0, "time limit while waiting for the answer", "unknown whether the server did the work",
+                        "Idempotency-Key")
         self.assertTrue(asked.is_set())
         self.assertLess(time.monotonic() - began, 30 * PATIENCE)
         self.assertNotIn("unknown", self.assert_bad(self.call(url=self.server.url("/x"), timebox_ms=BRIEF_MS), 75, 0, "time limit"))
@@ -390,7 +394,8 @@ class Trouble(BfHttpTest):
         self.assertNotIn("unknown", self.assert_bad(self.call(url=self.raw(reset).url()), 75, 0, "connection"))
 
     def test_closed_before_the_answer(self):
-        self.assert_bad(self.call(method="DELETE", url=self.raw(lambda peer: None).url()), 75, 0, "broke before the answer", "it is unknown")
+        self.assert_bad(self.call(method="DELETE", url=self.raw(lambda peer: None).url()), 75, 0, "broke before the answer",
+                        "it is unknown")
 
     def test_reset_in_mid_answer(self):
         release = threading.Event()
@@ -406,11 +411,13 @@ class Trouble(BfHttpTest):
         self.assert_bad(self.finish(started), 75, 0, "200 OK, but no whole answer", "it is unknown")
 
     def test_cut_answers(self):
-        for answer in [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"]:
+        for answer in [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf",
+                       b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"]:
             self.assert_bad(self.call(url=self.raw(lambda peer, a=answer: peer.sendall(a)).url()), 75, 0, "no whole answer")
 
     def test_answers_that_are_none(self):
-        for answer in [b"220 mail.example.org ESMTP\r\n", b"\0\0\0\0", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"]:
+        for answer in [b"220 mail.example.org ESMTP\r\n", b"\0\0\0\0", b"SSH-2.0-OpenSSH_9\r\n",
+                       b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"]:
             ended = self.call(url=self.raw(lambda peer, a=answer: peer.sendall(a)).url())
             self.assertIn(ended.status, (1, 75), ended.stderr)
             self.assertEqual(ended.lines[0]["http"]["status"], 0)
@@ -643,7 +650,8 @@ class Polls(BfHttpTest):
 
     def test_until_a_value(self):
         ended = self.poll(replies=self.states("queued", "queued", "running", "running", "done"), body="x",
-                          headers={"X-Plain": "p", "content-type": "text/plain", "idempotency-key": "mine"}, resolved={"header:X-Key": CANARY})
+                          headers={"X-Plain": "p", "content-type": "text/plain", "idempotency-key": "mine"},
+                          resolved={"header:X-Key": CANARY})
         self.assert_good(ended)
         self.assertEqual(len(self.looks()), 5)
         self.assertEqual(ended.stdout, '{"job": 7}\n{"state": "done"}')
@@ -677,8 +685,8 @@ class Polls(BfHttpTest):
                     self.assert_bad(ended, 75, 0, "not done in time")
 
     def test_not_done_in_time(self):
-        text = self.assert_bad(self.poll(replies=self.states("running"), timeout_ms=SECOND_MS), 75, 0, f"not done in time ({PATIENCE:g}s)", "last seen: 200",
-                               '/state is "running"')
+        text = self.assert_bad(self.poll(replies=self.states("running"), timeout_ms=SECOND_MS), 75, 0, f"not done in time ({PATIENCE:g}s)",
+                               "last seen: 200", '/state is "running"')
         self.assertRegex(text, r"after \d+ poll")
         self.assertGreater(len(self.looks()), 1)
 
@@ -796,7 +804,8 @@ class Secrecy(BfHttpTest):
         if os.geteuid() == 0:
             os.chmod(self.folder, 0o711)
             somebody = {"user": 65534, "executable": shutil.copy(BF_HTTP, self.folder)}
-        process, _ = self.start(self.request(url=self.server.url("/x"), resolved={"header:X-Key": CANARY}), env={"BF_RESULT": ""}, **somebody)
+        process, _ = self.start(self.request(url=self.server.url("/x"), resolved={"header:X-Key": CANARY}), env={"BF_RESULT": ""},
+                                **somebody)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)
         self.assertTrue(asked.wait(60 * PATIENCE))

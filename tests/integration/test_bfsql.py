@@ -67,7 +67,8 @@ class Scripts(OnSQLite):
         self.assert_done(self.run_sql("insert into t values (1)", token=2), 1)
 
     def test_values_are_what_they_were(self):
-        values = ["plain", "it's", "'; drop table t; --", "a\\' or 1=1 -- ", "\U0001F600 four bytes", "line\nbreak", "tab\t", "{ commit }", "?",
+        values = ["plain", "it's", "'; drop table t; --", "a\\' or 1=1 -- ", "\U0001F600 four bytes", "line\nbreak", "tab\t", "{ commit }",
+                  "?",
                   "$1 :a @b", "x" * 100000, "", "\ufeff", "/* -- */", "\u00e9\u4e2d", "50%", "\\", "\"q\"", ";;"]
         pieces = [text("create table t (n, v);\n")]
         for n, v in enumerate(values):

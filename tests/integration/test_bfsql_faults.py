@@ -161,7 +161,8 @@ class FullDisk:
             self.skipTest("a small disk needs root")
         self.disk = os.path.join(self.server.folder, "small")
         os.makedirs(self.disk, exist_ok=True)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", self.disk], capture_output=True, check=False).returncode:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", self.disk], capture_output=True,
+                          check=False).returncode:
             self.skipTest("no mounts here")
         self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=False)
 
@@ -184,7 +185,8 @@ class FullDisk:
 
 
 class Scripts:
-    ROWS = {"postgresql": "select i, repeat('x', 1000) from generate_series(1, {n}) i", "mariadb": "select seq, repeat('x', 1000) from seq_1_to_{n}",
+    ROWS = {"postgresql": "select i, repeat('x', 1000) from generate_series(1, {n}) i",
+            "mariadb": "select seq, repeat('x', 1000) from seq_1_to_{n}",
             "sqlite": "with recursive r (i) as (values (1) union all select i + 1 from r where i < {n}) select i, printf('%1000s', i) from r"}
 
     def test_rows_of_a_query_are_not_fetched(self):
@@ -198,18 +200,21 @@ class Scripts:
 
     def test_functions_in_a_query_are_called_for_every_row(self):
         if self.kind == "sqlite":
-            self.assert_fault(self.run_sql("select json(v) from (select '1' as v union all select '2' union all select 'x')"), 1, "malformed")
+            self.assert_fault(self.run_sql("select json(v) from (select '1' as v union all select '2' union all select 'x')"), 1,
+                              "malformed")
             return
         self.prepare("create sequence s" + (" nocache" if self.kind == "mariadb" else "") + "; create table t (v integer)")
         self.prepare("insert into t values (1), (2), (3), (4), (5)")
         for transaction in (True, False):
             self.assert_done(self.run_sql("select nextval('s') from t" if self.kind == "postgresql" else "select nextval(s) from t",
                                           run=1 + transaction, transaction=transaction), 0)
-        self.assertEqual(self.query({"postgresql": "select last_value + 1 from s", "mariadb": "select next_not_cached_value from s"}[self.kind]),
+        self.assertEqual(self.query({"postgresql": "select last_value + 1 from s",
+                                     "mariadb": "select next_not_cached_value from s"}[self.kind]),
                          [["11"]])
 
     def test_values_are_what_they_were(self):
-        values = ["plain", "it's", "'; drop table t; --", "a\\' or 1=1 -- ", "\U0001F600 four bytes", "line\nbreak", "tab\t", "{ commit }", "?",
+        values = ["plain", "it's", "'; drop table t; --", "a\\' or 1=1 -- ", "\U0001F600 four bytes", "line\nbreak", "tab\t", "{ commit }",
+                  "?",
                   "$1 :a @b", "x" * 10000, "", "/* -- */", "\u00e9\u4e2d", "50%", "\\", "\\\\", "\"q\"", ";;", "\\n", "$$"]
         self.prepare("create table t (n integer, v {})".format({"mariadb": "mediumtext character set utf8mb4"}.get(self.kind, "text")))
         pieces = []
@@ -244,7 +249,8 @@ class Scripts:
 
     def test_the_place_of_an_error(self):
         self.prepare(self.SUMS)
-        fault = self.assert_fault(self.run_sql("-- first\n" + self.ADD + ";\n\ninsert into\n  nowhere values (1)"), 1, "statement 3 (line 5")
+        fault = self.assert_fault(self.run_sql("-- first\n" + self.ADD + ";\n\ninsert into\n  nowhere values (1)"), 1,
+                                  "statement 3 (line 5")
         self.assertEqual((fault["statement"], fault["line"], fault["excerpt"]), (3, 5, "insert into\n  nowhere values (1)"))
         self.assertEqual(self.sums(), [])
         wrong = self.assert_fault(self.run_sql("insert into sums values ('a', 1);\ninsert into sums\nvalues ('b', , 1)", token=2), 1)
@@ -279,7 +285,8 @@ class Scripts:
         self.assert_fault(self.run_sql(f"{begin}; {add % 'q'} select * from nowhere; commit", token=3, transaction=False), 1, "nowhere")
         self.assertEqual(self.sums(), [("a", 1)])
         if self.kind != "sqlite":
-            self.assert_done(self.run_sql(f"begin; {add % 'd'} commit and chain; {add % 'x'} rollback and no chain; {add % 'e'} select 1", token=4,
+            self.assert_done(self.run_sql(f"begin; {add % 'd'} commit and chain; {add % 'x'} rollback and no chain; {add % 'e'} select 1",
+                                          token=4,
                                           transaction=False))
             self.assertEqual(self.sums(), [("a", 1), ("d", 1), ("e", 1)])
             self.assert_fault(self.run_sql(f"begin; {add % 'x'} commit and chain; {add % 'x'}", token=5, transaction=False), 1,
@@ -289,7 +296,8 @@ class Scripts:
         self.prepare(self.SUMS)
         self.assert_fault(self.run_sql(self.ADD + "; insert into nowhere values (1)", transaction=False), 1, "statement 3")
         self.assert_once()
-        self.assert_done(self.run_sql([text("insert into sums values ("), value("string", "t"), text(", "), value("integer", "42"), text(")")],
+        self.assert_done(self.run_sql([text("insert into sums values ("), value("string", "t"), text(", "), value("integer", "42"),
+                                       text(")")],
                                       token=2, transaction=False), 1)
         self.assertEqual(self.sums(), [("a", 1), ("b", 2), ("t", 42)])
         fences = {"postgresql": "select count(*) from pg_tables where tablename = 'bf_fence'", "sqlite":
@@ -346,21 +354,24 @@ class OnlyMariaDB:
         self.prepare("create table log (v integer) engine=MyISAM; create table t (v integer)")
         self.prepare("create trigger watch before insert on t for each row insert into log values (new.v)")
         left = "rows of tables without transactions stayed"
-        self.assertIn(left, self.assert_fault(self.run_sql("insert into t values (1); insert into nowhere values (1)"), 1, "statement 2")["text"])
+        self.assertIn(left,
+                      self.assert_fault(self.run_sql("insert into t values (1); insert into nowhere values (1)"), 1, "statement 2")["text"])
         self.assertEqual((self.query("select v from log"), self.query("select v from t")), ([["1"]], []))
         check = {"name": "row_count", "kind": "row_count", "severity": "error", "dataset": "t", "table": "t", "min": 9}
         failed = self.run_sql("insert into t values (2)", token=2, checks=[check])
         self.assertIsNotNone(failed.result("check_failed"), failed.stderr)
         self.assertIn(left, failed.stderr)
         self.server.execute("drop trigger watch")
-        self.assertNotIn(left, self.assert_fault(self.run_sql("insert into t values (3); insert into nowhere values (1)", token=3), 1)["text"])
+        self.assertNotIn(left,
+                         self.assert_fault(self.run_sql("insert into t values (3); insert into nowhere values (1)", token=3), 1)["text"])
 
     def test_sql_mode_does_not_change_how_scripts_are_read(self):
         self.prepare("create table t (v varchar(40))")
         for mode in ("ANSI", "NO_BACKSLASH_ESCAPES", "ORACLE", "TRADITIONAL", "POSTGRESQL", "MSSQL", "DB2", "MAXDB", "MYSQL323", "MYSQL40",
                      "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ORACLE,STRICT_ALL_TABLES"):
             odbc = self.odbc(extra=f"INITSTMT=set sql_mode='{mode}';".replace(";", "", 0))
-            self.assert_done(self.run_sql([text("insert into t values (concat(\"a\", "), value("string", "\\' or 1"), text("))")], odbc=odbc,
+            self.assert_done(self.run_sql([text("insert into t values (concat(\"a\", "), value("string", "\\' or 1"), text("))")],
+                                          odbc=odbc,
                                           partition=mode), 1)
         self.assertEqual(self.query("select distinct v, hex(v) from t")[0][1], "615C27206F722031")
 

@@ -264,7 +264,8 @@ class Reruns:
         for token, over in enumerate(others, start=1):
             self.assertEqual(self.run_sql(self.ADD, token=token, failpoint="after_claim", **over).status, KILLED)
         self.assert_done(self.run_sql(self.ADD, token=9, run=2), 2)
-        self.assertEqual(self.query("select token, state from bf_fence where run = 1 order by token"), [[str(n), "claimed"] for n in (1, 2, 3, 4)])
+        self.assertEqual(self.query("select token, state from bf_fence where run = 1 order by token"),
+                         [[str(n), "claimed"] for n in (1, 2, 3, 4)])
 
 
 class Runs:
@@ -370,7 +371,8 @@ class Runs:
             self.prepare("delete from sums")
 
     def test_nor_does_it_before_a_publication(self):
-        script = [text("create table "), value("staged", "t"), text(" as select 1 as v;\ncreate temporary table bf_fence as select * from bf_fence")]
+        script = [text("create table "), value("staged", "t"),
+                  text(" as select 1 as v;\ncreate temporary table bf_fence as select * from bf_fence")]
         over = {"publish": "swap", "transaction": False, "outputs": [{"dataset": "t", "table": "t"}]}
         self.assert_done(self.run_sql(script, token=1, **over))
         self.assertEqual(self.fence(), (1, "done"))

@@ -189,7 +189,8 @@ class Swaps:
         self.assertEqual(self.rows(), [[6, 7], [60, 70]])
         self.assertTrue(self.swap(6, cluster="aa").result("already_done"))
         self.assert_published([6, 7], [60, 70])
-        paused = self.start(self.request(BUILD, 7, publish="swap", transaction=False, outputs=OUTPUTS, cluster="aa", run=2), "after_work:stop")
+        paused = self.start(self.request(BUILD, 7, publish="swap", transaction=False, outputs=OUTPUTS, cluster="aa", run=2),
+                            "after_work:stop")
         self.wait_stopped(paused[0])
         self.assertEqual(self.swap(7, cluster="bb", run=2, failpoint="after_claim").status, KILLED)
         self.assert_done(self.swap(8, cluster="bb", run=2), 4)

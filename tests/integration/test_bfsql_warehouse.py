@@ -60,7 +60,8 @@ class Servers(Looks):
     def test_what_keeps_it_from_connecting(self):
         wrong = self.odbc().replace(servers.braced(servers.PASSWORD), "wrong")
         closed = self.odbc().replace(str(self.server.port), "1")
-        for odbc, topic, words in [(wrong, "connect", "password"), (closed, "connect", "reach"), ("Driver=nope;Server=x", "driver", "install")]:
+        for odbc, topic, words in [(wrong, "connect", "password"), (closed, "connect", "reach"),
+                                   ("Driver=nope;Server=x", "driver", "install")]:
             findings = self.look("test", 1, odbc=odbc)
             self.assertEqual(findings[-1]["topic"], topic)
             self.assertEqual(findings[-1]["status"], "failed")

@@ -42,7 +42,8 @@ class Fixture:
         super().setUp()
         t = TIMES[self.kind]
         self.queue = []
-        rows = [self.row(i, "2024-01-31") for i in range(1, 11)] + [self.row(None, "2024-01-30", status="zzz", customer=99) for _ in range(5)]
+        rows = [self.row(i, "2024-01-31") for i in range(1, 11)] + [self.row(None, "2024-01-30", status="zzz",
+                                                                             customer=99) for _ in range(5)]
         super().prepare(f"create table orders (id bigint not null, day date, at {t['wall']}, moment {t['instant']}, name varchar(60), "
                         "status varchar(10), amount numeric(12,2), customer integer); create table customers (id integer); "
                         "insert into customers values (1), (2); insert into orders values " + ", ".join(rows).replace("(NULL,", "(-1,"))
@@ -219,7 +220,8 @@ class Kinds(Fixture):
         self.expects("failed", "2 of 3", kind="aligned", table="rates", column="month", grain="month")
 
     def test_schema(self):
-        good = {"id": "bigint not null", "day": "date", "amount": "numeric(12,2)", "name": "varchar(60)", "status": "varchar", "customer": "int"}
+        good = {"id": "bigint not null", "day": "date", "amount": "numeric(12,2)", "name": "varchar(60)", "status": "varchar",
+                "customer": "int"}
         self.expects("passed", "all 6 columns", kind="schema", columns_types=good)
         got = self.run_check("failed", "3 columns", kind="schema", columns_types={**good, "gone": "text", "status": "varchar(12)",
                                                                                   "customer": "int not null"})
@@ -229,7 +231,8 @@ class Kinds(Fixture):
 
     def test_reconcile(self):
         self.expects("passed", kind="reconcile", left=query("select sum(amount) from orders where id > 0"), right=query("select 56.00"))
-        got = self.run_check("failed", "should be equal", kind="reconcile", left=query("select 0.1"), right=query("select 0.1000000000000000001")
+        got = self.run_check("failed", "should be equal", kind="reconcile", left=query("select 0.1"),
+                             right=query("select 0.1000000000000000001")
                              if self.kind != "sqlite" else query("select 0.10000001"))
         self.assertEqual(len(got["sql"].splitlines()), 2)
         self.expects("passed", kind="reconcile", left=query("select 10000"), right=query("select 10001"), within={"ratio": 0.0001})
@@ -240,12 +243,15 @@ class Kinds(Fixture):
         self.expects("failed", "the right is NULL", kind="reconcile", left=query("select 1"), right=query("select null"))
         self.expects("could_not_run", "two rows or more", kind="reconcile", left=query("select id from customers"), right=query("select 1"))
         self.expects("could_not_run", "2 columns", kind="reconcile", left=query("select 1 as a, 2 as b"), right=query("select 1"))
-        self.expects("could_not_run", "\"abc\", which is no finite number", kind="reconcile", left=query("select 'abc'"), right=query("select 1"))
-        self.expects("could_not_run", "no row", kind="reconcile", left=query("select 1"), right=query("select id from customers where id = 9"))
+        self.expects("could_not_run", "\"abc\", which is no finite number", kind="reconcile", left=query("select 'abc'"),
+                     right=query("select 1"))
+        self.expects("could_not_run", "no row", kind="reconcile", left=query("select 1"),
+                     right=query("select id from customers where id = 9"))
 
     def test_sql(self):
         self.expects("passed", kind="sql", pieces=query("select * from orders where amount < 0"))
-        got = self.run_check("failed", "found 2 rows", kind="sql", pieces=query("with big as (select * from orders) select id from big where amount > 9 -- x"))
+        got = self.run_check("failed", "found 2 rows", kind="sql",
+                             pieces=query("with big as (select * from orders) select id from big where amount > 9 -- x"))
         self.assertEqual(sorted(row["id"] for row in got["offending"]), ["10", "9"])
         self.expects("could_not_run", kind="sql", pieces=query("select * from nowhere"))
 
@@ -290,7 +296,8 @@ class Verdicts(Fixture):
         self.assertEqual(self.fence(), (1, "done"))
 
     def test_checks_see_the_work(self):
-        self.assert_done(self.attempt({"kind": "sql", "pieces": query("select 1 where (select count(*) from customers) <> 3")}, work=self.WORK))
+        self.assert_done(self.attempt({"kind": "sql", "pieces": query("select 1 where (select count(*) from customers) <> 3")},
+                                      work=self.WORK))
 
     def test_warn_lets_through(self):
         ended = self.attempt({**self.BAD, "severity": "warn"}, {**self.BROKEN, "severity": "warn"}, work=self.WORK)
@@ -310,7 +317,8 @@ class Verdicts(Fixture):
         self.assert_done(self.attempt(self.GOOD, work=self.WORK, token=2), 1)
 
     def test_halt_outranks_error_and_all_run(self):
-        ended = self.attempt(self.BAD, {**self.BAD, "severity": "warn"}, self.BROKEN, {**self.BAD, "name": "closing", "severity": "halt"}, self.GOOD,
+        ended = self.attempt(self.BAD, {**self.BAD, "severity": "warn"}, self.BROKEN, {**self.BAD, "name": "closing", "severity": "halt"},
+                             self.GOOD,
                              work=self.WORK)
         failed = ended.result("check_failed")
         self.assertEqual(failed["severity"], "halt")
@@ -369,7 +377,8 @@ class Evidence(Fixture):
         if self.kind != "postgresql":
             self.skipTest("only PostgreSQL refuses to cast and quotes the value")
         self.prepare("update orders set name = 'jo@example.org'")
-        ended = self.attempt({"kind": "sql", "pieces": query("select id from orders where cast(name as integer) > 0"), "severity": "warn"}, mask=["name"])
+        ended = self.attempt({"kind": "sql", "pieces": query("select id from orders where cast(name as integer) > 0"), "severity": "warn"},
+                             mask=["name"])
         self.assertEqual(self.results[0]["status"], "could_not_run")
         self.assertNotIn("jo@", json.dumps(ended.lines) + ended.stderr)
 
@@ -405,8 +414,10 @@ class Evidence(Fixture):
         self.assertEqual(got["sample"], 0.2)
         self.assertTrue(50 < got["figures"]["rows"] < 300, got["figures"])
         self.prepare("update orders set status = null, customer = 5 where id >= 1000")
-        for check in ({"kind": "not_null", "columns": ["status"]}, {"kind": "relationships", "column": "customer", "to_table": "customers", "field": "id"},
-                      {"kind": "accepted_values", "column": "customer", "values": [1]}, {"kind": "aligned", "column": "at", "grain": "day"}):
+        for check in ({"kind": "not_null", "columns": ["status"]},
+                      {"kind": "relationships", "column": "customer", "to_table": "customers", "field": "id"},
+                      {"kind": "accepted_values", "column": "customer", "values": [1]},
+                      {"kind": "aligned", "column": "at", "grain": "day"}):
             got = self.run_check("failed", "in a sample of 20 %", sample=0.2, **check)
             self.assertTrue(got["offending"])
 
@@ -465,11 +476,14 @@ class Time(Fixture):
                 self.put(self.moment(i) for i in instants)
                 self.count(hours, bounds)
                 self.expects("passed", kind="aligned", table="events", column="at", grain="hour", partition_column="at", bounds=bounds)
-                self.expects("failed", f"4 of {hours + 4}", kind="aligned", table="events", column="at", partition_column=None, bounds=bounds)
-                self.expects("failed", f"{hours - 1} of {hours}", kind="aligned", table="events", column="at", grain="day", partition_column="at",
+                self.expects("failed", f"4 of {hours + 4}", kind="aligned", table="events", column="at", partition_column=None,
+                             bounds=bounds)
+                self.expects("failed", f"{hours - 1} of {hours}", kind="aligned", table="events", column="at", grain="day",
+                             partition_column="at",
                                bounds=bounds)
                 self.prepare(f"insert into events values (99, {self.moment(bounds['start_at'].replace('T', ' ').replace('00:00:00', '00:30:00'))})")
-                self.expects("failed", f"1 of {hours + 1}", kind="aligned", table="events", column="at", grain="hour", partition_column="at",
+                self.expects("failed", f"1 of {hours + 1}", kind="aligned", table="events", column="at", grain="hour",
+                             partition_column="at",
                                bounds=bounds)
 
     def test_days_of_23_and_25_hours_as_text(self):
@@ -502,7 +516,8 @@ class Time(Fixture):
             self.events(column_type)
             self.put(["'2024-10-27 02:30:00'"])
             for b in (first, second):
-                self.expects("could_not_run", "stands twice on its day", kind="row_count", min=0, table="events", partition_column="at", bounds=b)
+                self.expects("could_not_run", "stands twice on its day", kind="row_count", min=0, table="events", partition_column="at",
+                             bounds=b)
             self.count(0, bounds("hour", "2024-10-27T04+01:00", "2024-10-27T04:00:00+01:00", "2024-10-27T05:00:00+01:00"))
 
     def test_hours(self):
@@ -521,11 +536,13 @@ class Time(Fixture):
 
     def test_keys_of_partitions_as_text(self):
         for b, inside, outside in [
-                (MONTH, ["2024-02", "2024-02-01", "2024-02-29", "2024-02-29 23:59:59"], ["2024-01", "2024-01-31 23:59:59", "2024-03", "2024-03-01"]),
+                (MONTH, ["2024-02", "2024-02-01", "2024-02-29", "2024-02-29 23:59:59"],
+                 ["2024-01", "2024-01-31 23:59:59", "2024-03", "2024-03-01"]),
                 (WEEK, ["2024-W05", "2024-01-29", "2024-02-04T23:59:59"], ["2024-W04", "2024-W06", "2024-01-28", "2024-02-05"]),
                 (DAY, ["2024-01-31", "2024-01-31 10:00", "2024-01-31T23:59:59.999"], ["2024-01", "2024-01-30", "2024-02-01", "2024-02"]),
                 (bounds("hour", "2024-01-31T05+01:00", "2024-01-31T05:00:00+01:00", "2024-01-31T06:00:00+01:00"),
-                 ["2024-01-31T05+01:00", "2024-01-31T05", "2024-01-31 05:30"], ["2024-01-31T06+01:00", "2024-01-31T05+02:00", "2024-01-31T04"])]:
+                 ["2024-01-31T05+01:00", "2024-01-31T05", "2024-01-31 05:30"],
+                 ["2024-01-31T06+01:00", "2024-01-31T05+02:00", "2024-01-31T04"])]:
             with self.subTest(b["grain"]):
                 self.prepare("drop table if exists events")
                 self.events("varchar(40)")
@@ -563,7 +580,8 @@ class Swap(Fixture):
         script = [text("create table "), staged, text(" as select day, amount as total from orders where day = '2024-01-31'")]
         over = {"publish": "swap", "outputs": [{"dataset": "mart", "table": "mart"}], "transaction": False}
         count = {"kind": "row_count", "table": "mart", "dataset": "mart", "partition_column": "day"}
-        ended = self.attempt({**count, "max": 9}, {"kind": "sql", "pieces": [text("select * from "), staged, text(" where total > 10")]}, work=script, **over)
+        ended = self.attempt({**count, "max": 9}, {"kind": "sql", "pieces": [text("select * from "), staged, text(" where total > 10")]},
+                             work=script, **over)
         self.assertIn("10 rows", ended.result("check_failed")["text"])
         self.assertEqual(len(self.results[1]["offending"]), 1)
         self.assertEqual(self.query("select count(*) from mart"), [["1"]])

@@ -238,7 +238,8 @@ class Settings(unittest.TestCase):
         self.assertIn(CANARIES["parameter"], self.cluster.ctl("failures", b, "-o", "json").stdout)
         files, _ = self.bundle("--backfill", b, "--store", os.path.join(self.cluster.dir, "store"))
         self.assert_no_secret(files)
-        wanted = {"MANIFEST", "versions.json", "config-bfctl.json", "config-coordinator.json", "backfills.json", "agents.json", "pools.json",
+        wanted = {"MANIFEST", "versions.json", "config-bfctl.json", "config-coordinator.json", "backfills.json", "agents.json",
+                  "pools.json",
                   "journal.jsonl", "fsck.txt", f"status-{b}.json", f"failures-{b}.json", "log-coordinator.log", "log-agent-1.log"}
         self.assertLessEqual(wanted, set(files))
         for name in set(files) - {"MANIFEST"}:

@@ -63,34 +63,51 @@ class ExitStatusTest(unittest.TestCase):
     def bfctl(self, line, **more):
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("stdout", subprocess.PIPE)
-        return subprocess.run([f"{BIN}/bfctl", *self.words(line)], cwd=self.folder, env=self.cluster.env, stderr=subprocess.PIPE, text=True, timeout=60 * PATIENCE,
+        return subprocess.run([f"{BIN}/bfctl", *self.words(line)], cwd=self.folder, env=self.cluster.env, stderr=subprocess.PIPE, text=True,
+                              timeout=60 * PATIENCE,
                               check=False, **more)
 
     def test_statuses(self):
         unreachable = "--config nobody.conf --request-timeout 300ms"
         rows = [
             (0, "backfill create good.yaml --wait"), (1, "backfill create bad.yaml --wait"), (3, "backfill create partly.yaml --wait"),
-            (2, "backfill create invalid.yaml"), (2, "backfill create none.yaml"), (124, "backfill create held.yaml --from 2024-01-03 --to 2024-01-03 "
+            (2, "backfill create invalid.yaml"), (2, "backfill create none.yaml"),
+            (124, "backfill create held.yaml --from 2024-01-03 --to 2024-01-03 "
                                                                                        "--wait --timeout 300ms"),
-            (5, "backfill create held.yaml"), (6, f"backfill create good.yaml {unreachable}"), (7, "backfill create good.yaml --config viewer.conf"),
-            (0, "wait GOOD"), (1, "wait BAD"), (3, "wait PARTLY"), (124, "wait HELD --timeout 200ms"), (2, "wait bf-99"), (6, f"wait GOOD {unreachable}"),
+            (5, "backfill create held.yaml"), (6, f"backfill create good.yaml {unreachable}"),
+            (7, "backfill create good.yaml --config viewer.conf"),
+            (0, "wait GOOD"), (1, "wait BAD"), (3, "wait PARTLY"), (124, "wait HELD --timeout 200ms"), (2, "wait bf-99"),
+            (6, f"wait GOOD {unreachable}"),
             (0, "watch GOOD"), (1, "watch BAD"), (3, "watch PARTLY"), (124, "watch HELD --timeout 200ms"),
             (0, "pause HELD"), (0, "pause HELD"), (0, "resume HELD"), (0, "resume HELD"), (124, "pause HELD --wait --timeout 200ms"),
-            (0, "resume HELD --reason again"), (2, "pause HELD --timeout 1s"), (5, "pause GOOD"), (2, "pause bf-99"), (7, "pause HELD --config viewer.conf"),
-            (2, "cancel HELD"), (7, "cancel HELD --yes --config viewer.conf"), (5, "cancel GOOD --yes"), (6, f"cancel GOOD --yes {unreachable}"),
-            (5, "retry GOOD"), (2, "priority HELD urgent"), (0, "priority HELD high"), (5, "priority GOOD high"), (7, "priority HELD high --config viewer.conf"),
+            (0, "resume HELD --reason again"), (2, "pause HELD --timeout 1s"), (5, "pause GOOD"), (2, "pause bf-99"),
+            (7, "pause HELD --config viewer.conf"),
+            (2, "cancel HELD"), (7, "cancel HELD --yes --config viewer.conf"), (5, "cancel GOOD --yes"),
+            (6, f"cancel GOOD --yes {unreachable}"),
+            (5, "retry GOOD"), (2, "priority HELD urgent"), (0, "priority HELD high"), (5, "priority GOOD high"),
+            (7, "priority HELD high --config viewer.conf"),
             (0, "backfill list"), (2, "backfill list bf-99"), (2, "backfill list --since sometime"), (6, f"backfill list {unreachable}"),
-            (0, "backfill list --config viewer.conf"), (6, f"backfill list -w {unreachable}"), (2, "backfill get bf-99"), (0, "backfill get GOOD -o yaml"),
-            (0, "steps GOOD"), (2, "steps GOOD nothing"), (2, "steps GOOD --state odd"), (0, "checks GOOD"), (0, "failures BAD"), (2, "failures bf-99"),
-            (0, "status GOOD"), (2, "status GOOD -o dot"), (0, "why BAD load[2024-01-01]"), (2, "why BAD load"), (0, "logs BAD load[2024-01-01]"),
+            (0, "backfill list --config viewer.conf"), (6, f"backfill list -w {unreachable}"), (2, "backfill get bf-99"),
+            (0, "backfill get GOOD -o yaml"),
+            (0, "steps GOOD"), (2, "steps GOOD nothing"), (2, "steps GOOD --state odd"), (0, "checks GOOD"), (0, "failures BAD"),
+            (2, "failures bf-99"),
+            (0, "status GOOD"), (2, "status GOOD -o dot"), (0, "why BAD load[2024-01-01]"), (2, "why BAD load"),
+            (0, "logs BAD load[2024-01-01]"),
             (2, "logs BAD none"), (0, "agents"), (2, "agents nobody"), (0, "pools"), (2, "pools nobody"), (6, f"pools {unreachable}"),
-            (2, "agent drain nobody"), (7, "agent drain agent-1 --config viewer.conf"), (0, "get backfills"), (2, "get nothing"), (0, "describe backfill BAD"),
-            (0, "describe step BAD load[2024-01-01]"), (0, "describe agent agent-1"), (2, "describe agent nobody"), (2, "describe pool nobody"),
-            (2, "describe backfill bf-99"), (6, f"describe backfill GOOD {unreachable}"), (0, "plan validate good.yaml"), (2, "plan validate invalid.yaml"),
-            (0, "plan show good.yaml"), (0, "plan show GOOD"), (2, "plan show bf-99"), (0, "plan graph good.yaml"), (0, "plan diff good.yaml bad.yaml"),
-            (1, "plan diff good.yaml bad.yaml --detailed-exitcode"), (0, "plan diff GOOD good.yaml --detailed-exitcode"), (0, "plan history good"),
-            (2, "plan history none"), (1, "fsck none"), (2, "init --dir x --agents many"), (5, "init --dir c"), (2, "import wfformat none.json"),
-            (0, "version --server"), (6, f"version --server {unreachable}"), (0, "help"), (2, "help nothing"), (0, "completion bash"), (2, "completion csh"),
+            (2, "agent drain nobody"), (7, "agent drain agent-1 --config viewer.conf"), (0, "get backfills"), (2, "get nothing"),
+            (0, "describe backfill BAD"),
+            (0, "describe step BAD load[2024-01-01]"), (0, "describe agent agent-1"), (2, "describe agent nobody"),
+            (2, "describe pool nobody"),
+            (2, "describe backfill bf-99"), (6, f"describe backfill GOOD {unreachable}"), (0, "plan validate good.yaml"),
+            (2, "plan validate invalid.yaml"),
+            (0, "plan show good.yaml"), (0, "plan show GOOD"), (2, "plan show bf-99"), (0, "plan graph good.yaml"),
+            (0, "plan diff good.yaml bad.yaml"),
+            (1, "plan diff good.yaml bad.yaml --detailed-exitcode"), (0, "plan diff GOOD good.yaml --detailed-exitcode"),
+            (0, "plan history good"),
+            (2, "plan history none"), (1, "fsck none"), (2, "init --dir x --agents many"), (5, "init --dir c"),
+            (2, "import wfformat none.json"),
+            (0, "version --server"), (6, f"version --server {unreachable}"), (0, "help"), (2, "help nothing"), (0, "completion bash"),
+            (2, "completion csh"),
             (2, ""), (2, "nothing"), (2, "approve bf-1"), (2, "dev")]
         seen = set()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:       # what is about HELD needs its order; the rest does not
@@ -106,10 +123,12 @@ class ExitStatusTest(unittest.TestCase):
 
     def test_options_that_are_no_text(self):
         for option in ("--reason", "--request-timeout"):
-            done = subprocess.run([f"{BIN}/bfctl", "pause", self.held, option, b"a\xff", "--config", "nobody.conf"], cwd=self.folder, env=self.cluster.env,
+            done = subprocess.run([f"{BIN}/bfctl", "pause", self.held, option, b"a\xff", "--config", "nobody.conf"], cwd=self.folder,
+                                  env=self.cluster.env,
                                   capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual((done.returncode, done.stderr), (2, f"bfctl: error: what is given to {option} is no UTF-8 text\n"))
-        done = subprocess.run([f"{BIN}/bfctl", "pools", "--config", b"n\xff.conf"], cwd=self.folder, env=self.cluster.env, capture_output=True, timeout=60 * PATIENCE,
+        done = subprocess.run([f"{BIN}/bfctl", "pools", "--config", b"n\xff.conf"], cwd=self.folder, env=self.cluster.env,
+                              capture_output=True, timeout=60 * PATIENCE,
                               check=False)
         self.assertNotIn(b"UTF-8", done.stderr)      # a file's name may be any bytes
 
@@ -145,7 +164,8 @@ class ExitStatusTest(unittest.TestCase):
     def test_a_reader_that_goes_away(self):
         """`bfctl … | head -1` ends quietly."""
         for line in ("steps GOOD -o json", "help", "backfill list", "completion zsh", "backfill list -w -o json"):
-            child = subprocess.Popen([f"{BIN}/bfctl", *self.words(line)], env=self.cluster.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            child = subprocess.Popen([f"{BIN}/bfctl", *self.words(line)], env=self.cluster.env, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True)
             child.stdout.close()
             said = child.stderr.read() if "-w" not in line else ""
             if "-w" in line:
@@ -156,8 +176,10 @@ class ExitStatusTest(unittest.TestCase):
             child.stderr.close()
 
     def test_output_that_cannot_be_written(self):
-        for line in ("backfill list", "backfill list -o json", "backfill list -w", "steps HELD -o yaml", "agents", "pools -o json", "status HELD",
-                     "why HELD load[2024-01-01]", "describe backfill HELD", "plan show good.yaml", "plan validate good.yaml", "help", "version",
+        for line in ("backfill list", "backfill list -o json", "backfill list -w", "steps HELD -o yaml", "agents", "pools -o json",
+                     "status HELD",
+                     "why HELD load[2024-01-01]", "describe backfill HELD", "plan show good.yaml", "plan validate good.yaml", "help",
+                     "version",
                      "completion fish", "priority HELD low -o json", "backfill get HELD"):
             with open("/dev/full", "w", encoding="ascii") as full:
                 done = self.bfctl(line, stdout=full)

@@ -75,7 +75,8 @@ class KeysTest(unittest.TestCase):
         return self.path(name)
 
     def plan(self, name, pool="wide"):
-        return self.write(f"{name}.yaml", PLAN.replace("WORK", WORK).replace("DIR", self.folder).replace("NAME", name).replace("POOL", pool))
+        return self.write(f"{name}.yaml",
+                          PLAN.replace("WORK", WORK).replace("DIR", self.folder).replace("NAME", name).replace("POOL", pool))
 
     def conf(self, name, key_file):
         """bfctl.conf with another key."""
@@ -160,7 +161,8 @@ class AccessTest(KeysTest):
         self.assertIn("pool wide", self.ctl("pause", orders, conf=pooled, status=7).stderr)
         # What is about the whole cluster.
         boss = self.key("half-boss", "admin", "--plan", "*")
-        for words in (["agent", "drain", "agent-1"], ["keys", "list"], ["keys", "create", "z", "--role", "admin", "--public", self.public()]):
+        for words in (["agent", "drain", "agent-1"], ["keys", "list"],
+                      ["keys", "create", "z", "--role", "admin", "--public", self.public()]):
             self.assertIn("a key without scopes is needed", self.ctl(*words, conf=boss, status=7).stderr)
         row = self.keys()["vera"]
         self.assertEqual((row["plans"], row["pools"], row["by"], row["source"], row["state"]),
@@ -172,7 +174,8 @@ class AccessTest(KeysTest):
         text = self.read("c", "coordinator.conf")
         entry = "keys:                                 # who may speak, by public key\n"
         self.assertIn(entry, text)
-        self.write("c/coordinator.conf", text.replace(entry, entry + f'  - {{name: cfg, role: operator, key: "{public}", plans: [only-this]}}\n'))
+        self.write("c/coordinator.conf",
+                   text.replace(entry, entry + f'  - {{name: cfg, role: operator, key: "{public}", plans: [only-this]}}\n'))
         self.cluster.kill("coordinator", signal.SIGHUP)
         conf = self.conf("cfg", self.path("cfg.key"))
         wait_until("the new key", lambda: self.cluster.ctl("backfill", "list", "--config", conf, check=False).returncode == 0)
@@ -265,10 +268,12 @@ class RevocationTest(KeysTest):
         for words, status, says in (
                 (["dora", "--role", "viewer", "--public", self.public()], 5, "there is a key with the name dora"),
                 (["operator", "--role", "viewer", "--public", self.public()], 5, "there is a key with the name operator"),
-                (["dora2", "--role", "viewer", "--public", re.search(r"public: (.*)", self.read("dora.key"))[1]], 5, "that of dora already"),
+                (["dora2", "--role", "viewer", "--public", re.search(r"public: (.*)", self.read("dora.key"))[1]], 5,
+                 "that of dora already"),
                 (["dora2", "--role", "viewer", "--public", "abc"], 2, "40 characters of Z85"),
                 (["dora2", "--role", "boss", "--public", self.public()], 2, "unknown role 'boss'"),
-                (["dora2", "--role", "viewer"], 2, "--out FILE"), (["do ra", "--role", "viewer", "--public", self.public()], 2, "no name of a key"),
+                (["dora2", "--role", "viewer"], 2, "--out FILE"),
+                (["do ra", "--role", "viewer", "--public", self.public()], 2, "no name of a key"),
                 (["dora2", "--role", "agent", "--plan", "x", "--public", self.public()], 2, "has no scopes"),
                 (["coordinator", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `coordinator`"),
                 ([".", "--role", "viewer", "--public", self.public()], 2, "no key may have the name `.`"),
@@ -376,7 +381,8 @@ class EnrolmentTest(KeysTest):
         return self.write(f"{name}.token", token)
 
     def start(self, conf):
-        agent = subprocess.Popen([f"{BIN}/bfagent", "--config", conf], env=self.cluster.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        agent = subprocess.Popen([f"{BIN}/bfagent", "--config", conf], env=self.cluster.env, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(agent.stdout.close)
         self.addCleanup(agent.wait, 30)
         self.addCleanup(agent.terminate)
@@ -430,7 +436,8 @@ class EnrolmentTest(KeysTest):
         done = subprocess.run([f"{BIN}/bfctl", "agent", "join", "-", "--dir", self.path("etc")], env=self.cluster.env, text=True,
                               input=self.ctl("agent", "enroll", "agent-5").stdout, capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
-        subprocess.run([f"{BIN}/bfagent", "--check-config", "--config", self.path("etc", "agent.conf")], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([f"{BIN}/bfagent", "--check-config", "--config", self.path("etc", "agent.conf")], check=True,
+                       stdout=subprocess.DEVNULL)
         self.assertTrue(os.path.exists(self.path("etc", "own.key")))
 
     def test_secrets_are_in_no_store_and_no_log(self):

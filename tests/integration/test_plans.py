@@ -114,7 +114,8 @@ class ShowTest(Base):
             self.assertRegex(out, rf"(?m)^{line}$")
         self.assertNotIn("clock", out)
         self.assertNotIn("hunter2", out)
-        self.assertEqual(self.bfctl("plan", "show", "-", "-o", "name", stdin=PLAN).stdout.split(), ["stg_orders", "fx_rates", "revenue", "report"])
+        self.assertEqual(self.bfctl("plan", "show", "-", "-o", "name", stdin=PLAN).stdout.split(),
+                         ["stg_orders", "fx_rates", "revenue", "report"])
 
     def test_json(self):
         shown = self.json("plan", "show", self.write("p.yaml", PLAN))
@@ -226,7 +227,8 @@ class GraphTest(Base):
             mermaid = self.bfctl("plan", "graph", path, "-o", "mermaid", *more).stdout.splitlines()
             self.assertEqual(mermaid[0], "flowchart LR")
             for line in mermaid[1:]:
-                self.assertRegex(line, r'^  ([sde]\d+(\["[^"]+"\]|\[\("[^"]+"\)\]|\{\{"[^"]+"\}\})|[sde]\d+ -\.?->?(\|"[^"]+"\|)? [sde]\d+)$')
+                self.assertRegex(line,
+                                 r'^  ([sde]\d+(\["[^"]+"\]|\[\("[^"]+"\)\]|\{\{"[^"]+"\}\})|[sde]\d+ -\.?->?(\|"[^"]+"\|)? [sde]\d+)$')
 
     def test_datasets(self):
         path = self.write("p.yaml", PLAN)
@@ -244,7 +246,8 @@ class GraphTest(Base):
     def test_selectors(self):
         graph = self.json("plan", "graph", self.write("p.yaml", PLAN), "revenue+")
         self.assertEqual([n["name"] for n in graph["nodes"]], ["revenue", "report"])
-        self.assertEqual([(e["from"], e["to"]) for e in graph["edges"]], [("step:revenue", "step:revenue"), ("step:revenue", "step:report")])
+        self.assertEqual([(e["from"], e["to"]) for e in graph["edges"]],
+                         [("step:revenue", "step:revenue"), ("step:revenue", "step:report")])
 
 
 class DiffTest(Base):
@@ -256,8 +259,10 @@ class DiffTest(Base):
         self.assertIn("no differences", self.bfctl("plan", "diff", "-", path, stdin=PLAN).stdout)
 
     def test_steps(self):
-        new = (PLAN.replace("select a, b", "select a, b, c").replace("finance closes on this table", "because").replace("report:", "summary:")
-               .replace("run: [compute]", "run: [compute, fast]") + "  last: {noop: true, needs: [{summary: same}], partitions: {grain: none}}\n")
+        new = (PLAN.replace("select a, b", "select a, b, c").replace("finance closes on this table", "because").replace("report:",
+                                                                                                                        "summary:")
+               .replace("run: [compute]",
+                        "run: [compute, fast]") + "  last: {noop: true, needs: [{summary: same}], partitions: {grain: none}}\n")
         items, document, text = self.differences(PLAN, new)
         self.assertEqual(sorted(items), ["steps/last", "steps/revenue", "steps/stg_orders", "steps/summary"])
         self.assertEqual((items["steps/summary"]["change"], items["steps/summary"]["old_name"]), ("renamed", "report"))
@@ -281,10 +286,12 @@ class DiffTest(Base):
 
     def test_sections(self):
         new = (PLAN.replace("slots: 12", "slots: 20").replace("to: 2024-10-31", "to: 2024-11-30").replace("PWD=hunter2", "PWD=hunter3")
-               .replace("ledger: main", "ledger: test").replace("T06:00", "T07:00").replace("  ref.fx: {connection: warehouse}", "  ref.fx: {}")
+               .replace("ledger: main", "ledger: test").replace("T06:00", "T07:00").replace("  ref.fx: {connection: warehouse}",
+                                                                                            "  ref.fx: {}")
                .replace('"#analytics"', '"#data"').replace("Rebuild order facts", "Rebuild"))
         items, _, text = self.differences(PLAN, new)
-        self.assertEqual(sorted(items), ["connections/warehouse", "datasets/ref.fx", "exposures/dashboard", "owners/analytics", "params/ledger",
+        self.assertEqual(sorted(items),
+                         ["connections/warehouse", "datasets/ref.fx", "exposures/dashboard", "owners/analytics", "params/ledger",
                                          "partitions/", "plan/", "pools/warehouse", "steps/fx_rates"])
         self.assertNotIn("hunter", text)
         self.assertNotIn("hunter", json.dumps(items))

@@ -38,8 +38,10 @@ class ReferenceTest(unittest.TestCase):
         self.addCleanup(server.shutdown)
         env = dict(os.environ, REFERENCE_DSN=f"Driver=SQLite3;Database={path};NoCreat=1", REFERENCE_TOKEN="canary",
                    PATH=os.environ["BF_BIN"] + os.pathsep + os.environ["PATH"])
-        done = subprocess.run(["bfctl", "dev", "--dir", os.path.join(folder, "cluster"), "--agents", "1", "--connection-env", "REFERENCE_DSN",
-                               "--connection-env", "REFERENCE_TOKEN", "--", "sh", "-c", SCRIPT, "sh", PLAN, str(server.server_port)], env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(["bfctl", "dev", "--dir", os.path.join(folder, "cluster"), "--agents", "1", "--connection-env",
+                               "REFERENCE_DSN",
+                               "--connection-env", "REFERENCE_TOKEN", "--", "sh", "-c", SCRIPT, "sh", PLAN, str(server.server_port)],
+                              env=env, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("warning", done.stderr)
         self.assertIn("revenue of 2024-04, ledger main", done.stdout)
@@ -53,7 +55,8 @@ class ReferenceTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not shutil.which("odbcinst") or subprocess.run(["odbcinst", "-q", "-d", "-n", "SQLite3"], capture_output=True, check=False).returncode:
+    if not shutil.which("odbcinst") or subprocess.run(["odbcinst", "-q", "-d", "-n", "SQLite3"], capture_output=True,
+                                                      check=False).returncode:
         print("the ODBC driver SQLite3 is missing", file=sys.stderr)
         sys.exit(77)
     unittest.main()

@@ -79,7 +79,8 @@ class ReplayTest(unittest.TestCase):
         backfill = cls.cluster.create(path)
         wait_until("what does not wait to end", lambda: cls.counts(backfill)["running"] == 4 and cls.counts(backfill)["failed"] == 6)
         cls.questions = [("status", backfill), ("steps", backfill), ("steps", backfill, "--state", "failed"), ("backfill", "get", backfill),
-                         ("why", backfill, "waits[2024-01-06]"), ("why", backfill, "broken[2024-01-02]"), ("failures", backfill), ("agents",), ("pools",)]
+                         ("why", backfill, "waits[2024-01-06]"), ("why", backfill, "broken[2024-01-02]"), ("failures", backfill),
+                         ("agents",), ("pools",)]
         cls.asked_at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         cls.answers = [cls.cluster.json(*q) for q in cls.questions]
         cls.turn = json.loads(cls.replay("-o", "json").stdout)["last_turn"]       # beside the coordinator
@@ -129,7 +130,8 @@ class ReplayTest(unittest.TestCase):
 
     def test_what_passes_with_time_is_of_the_moment(self):
         answer = self.answers[0]
-        now = datetime.datetime.fromisoformat(answer["started_at"].replace("Z", "+00:00")) + datetime.timedelta(milliseconds=answer["elapsed_ms"])
+        began = datetime.datetime.fromisoformat(answer["started_at"].replace("Z", "+00:00"))
+        now = began + datetime.timedelta(milliseconds=answer["elapsed_ms"])
         again = json.loads(self.replay("--at", now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), *self.questions[0], "-o", "json").stdout)
         self.assertTrue(near(again, answer), f"{again}\n{answer}")
 
@@ -159,6 +161,16 @@ class ReplayTest(unittest.TestCase):
         self.assertIn(f"turn {turn}, record", p.stdout)
         self.assertIn("granted flaky[2024-01-01] of bf-1", p.stdout)
         self.assertRegex(p.stdout, r"differs: agent: [23] there, [12] now")
+
+    def test_other_words_are_no_other_decision(self):
+        copy = os.path.join(self.folder, "words")
+        shutil.copytree(self.store, copy)
+        self.addCleanup(shutil.rmtree, copy)
+        subprocess.run([TAMPER, copy, "words"], capture_output=True, check=True)
+        verdict = json.loads(self.replay("--verify", "-o", "json", store=copy).stdout)
+        span = json.loads(self.replay("-o", "json", store=copy).stdout)
+        self.assertEqual([verdict[k] for k in ("turns", "records", "texts", "differences")], [span["turns"], span["records"] - 1, 1, 0])
+        self.assertIn("1 answer or audit record says the same decision in other words", self.replay("--verify", store=copy).stdout)
 
     def test_a_journal_that_was_trimmed(self):
         copy = os.path.join(self.folder, "trimmed")
@@ -220,7 +232,8 @@ class ReplayTest(unittest.TestCase):
 
     def test_what_is_refused(self):
         for text, status, words in (
-                ("lease: {agent: 5s}", 2, "`lease` cannot be changed in a replay"), ("steps: {flaky: {timebox: {limit: 1s}}}", 2, "not supported yet"),
+                ("lease: {agent: 5s}", 2, "`lease` cannot be changed in a replay"),
+                ("steps: {flaky: {timebox: {limit: 1s}}}", 2, "not supported yet"),
                 ("steps: {flakey: {retry: {max: 2}}}", 2, "'flakey'"), ("retry: {max: 0}", 2, "max"), ("{}", 2, "changes nothing"),
                 ("pools: {lane: {slots: -1}}", 2, "slots"), ("steps: [1]", 2, "map"), ("retry: {budget: 10%}", 2, "not supported yet"),
                 ("- : [", 2, "policy.yaml")):
@@ -228,14 +241,18 @@ class ReplayTest(unittest.TestCase):
                 p = self.policy(text, check=False)
                 self.assertEqual(p.returncode, status, p.stderr)
                 self.assertIn(words, p.stderr)
-        for args, words in ((("--at", "99999", "status", "@latest"), "replay reaches from turn 0"), (("--at", "2001-01-01", "pools"), "before all"),
-                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"), (("cancel", "@latest"), "not supported yet"),
+                self.assertEqual(p.stderr.count("error:"), 1, p.stderr)
+        for args, words in ((("--at", "99999", "status", "@latest"), "replay reaches from turn 0"),
+                            (("--at", "2001-01-01", "pools"), "before all"),
+                            (("--at", "3"), "needs a command"), (("steps", "@latest", "-w"), "does not change"),
+                            (("cancel", "@latest"), "would change something"),
+                            (("pause", "@latest"), "would change something"), (("logs", "@latest"), "not supported yet"),
                             (("--verify", "--with", "x"), "one at a time"), (("-o", "json", "pools"), "behind the command")):
             with self.subTest(args=args):
                 p = self.replay(*args, check=False)
                 self.assertNotEqual(p.returncode, 0)
                 self.assertIn(words, p.stderr)
-        self.assertIn("there is none", self.replay(check=False, store=self.folder).stderr)
+        self.assertIn("there is no store", self.replay(check=False, store=self.folder).stderr)
 
 
 if __name__ == "__main__":

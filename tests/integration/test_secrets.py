@@ -106,7 +106,8 @@ class SecretsTest(unittest.TestCase):
     def words(self, cluster, backfill):
         """All that an operator can be shown of it."""
         said = ""
-        for command in (["backfill", "get", backfill], ["steps", backfill], ["agents"], ["why", backfill, "load"], ["plan", "history", "secrets"],
+        for command in (["backfill", "get", backfill], ["steps", backfill], ["agents"], ["why", backfill, "load"],
+                        ["plan", "history", "secrets"],
                         ["logs", backfill, "load"], ["logs", backfill, "seen"]):
             for form in ([], ["-o", "json"]):
                 done = cluster.ctl(*command, *form, check=False)
@@ -157,11 +158,13 @@ class SecretsTest(unittest.TestCase):
         # `bfctl dev` would hand it to all that it starts: the agent is started by itself.
         cluster.kill("agent-1", signal.SIGTERM)
         wait_until("the end of the agent", lambda: cluster.pid("agent-1") is None)
-        guardian = subprocess.Popen([f"{BIN}/bfagent", "--config", "agent-1.conf"], env=dict(cluster.env, WAREHOUSE_DSN=dsn), cwd=cluster.dir,
+        guardian = subprocess.Popen([f"{BIN}/bfagent", "--config", "agent-1.conf"], env=dict(cluster.env, WAREHOUSE_DSN=dsn),
+                                    cwd=cluster.dir,
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             self.assertIn("ready", guardian.stdout.readline())
-            children = subprocess.run(["pgrep", "-P", str(guardian.pid), "-x", "bfagent"], capture_output=True, text=True, check=True).stdout.split()
+            children = subprocess.run(["pgrep", "-P", str(guardian.pid), "-x", "bfagent"], capture_output=True, text=True,
+                                      check=True).stdout.split()
             self.assertEqual(len(children), 1)
             own = {int(children[0])}                         # the guardian has forgotten it
             self.assertEqual(set(processes_with(self.canary)), own)

@@ -126,7 +126,8 @@ class PostgresHandler(socketserver.BaseRequestHandler):
             size, code = struct.unpack("!ii", read_exactly(conn, 8))
             read_exactly(conn, size - 8)
             assert code == 196608, code
-            parameters = {"server_version": "15.0", "client_encoding": "UTF8", "server_encoding": "UTF8", "standard_conforming_strings": "on"}
+            parameters = {"server_version": "15.0", "client_encoding": "UTF8", "server_encoding": "UTF8",
+                          "standard_conforming_strings": "on"}
             hello = self.message(b"R", struct.pack("!i", 0))
             for k, v in parameters.items():
                 hello += self.message(b"S", k.encode() + b"\0" + v.encode() + b"\0")
@@ -396,8 +397,10 @@ def compare_mariadb_client(kept):
     count = Count("the same, against what the client mariadb sends")
     size = 2000
     for i in range(0, len(kept), size):
-        group = [(w, s) for w, s in kept[i:i + size] if not re.search(rb"(?i)delimiter|^\s*(use|help|exit|quit|source|system|tee)\b|\\|/\*/", s, re.M)]
-        script = b"".join(b"delimiter $$$\n" + s + b"\n$$$\ndelimiter ;\n" if BLOCKS.match(s) and b";" in s else s + b"\n;\n" for _, s in group)
+        group = [(w, s) for w,
+                 s in kept[i:i + size] if not re.search(rb"(?i)delimiter|^\s*(use|help|exit|quit|source|system|tee)\b|\\|/\*/", s, re.M)]
+        script = b"".join(b"delimiter $$$\n" + s + b"\n$$$\ndelimiter ;\n" if BLOCKS.match(s) and b";" in s else s + b"\n;\n" for _,
+                          s in group)
         ours = dump("mariadb", [b"\n;\n".join(s for _, s in group)])[0]
         count.compare("mariadb", group[0][0], [s["text"] for s in ours["statements"]], ask_mariadb(script))
     return count.report()

@@ -158,7 +158,8 @@ class OnDatabase:
     def test_failures_name_the_statement_and_what_mends_it(self):
         path = self.plan()
         with open(path, encoding="utf-8") as f:
-            text = f.read().replace("from raw_sales where day = {{ partition.date }}\n    checks", "from raw_slaes where day = {{ partition.date }}\n    checks")
+            text = f.read().replace("from raw_sales where day = {{ partition.date }}\n    checks",
+                                    "from raw_slaes where day = {{ partition.date }}\n    checks")
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
         backfill = self.cluster.create(path)
@@ -260,12 +261,15 @@ class OtherKinds(unittest.TestCase):
             backfill = cluster.create(path)
             self.assertEqual(cluster.ctl("wait", backfill, "--timeout", "90s", check=False).returncode, 3)
             rows = {(r["step"], r["partition"]): r for r in cluster.json("steps", backfill)}
-            self.assertEqual({k[1] for k, r in rows.items() if k[0] == "refresh" and r["state"] == "succeeded"}, {"2024-03-30", "2024-03-31"})
+            self.assertEqual({k[1] for k, r in rows.items() if k[0] == "refresh" and r["state"] == "succeeded"},
+                             {"2024-03-30", "2024-03-31"})
             refused = rows[("refresh", "2024-04-01")]
-            self.assertEqual((refused["state"], refused["attempts"], refused["failure"]["source"], refused["failure"]["code"]), ("failed", 1, "http", 422))
+            self.assertEqual((refused["state"], refused["attempts"], refused["failure"]["source"], refused["failure"]["code"]),
+                             ("failed", 1, "http", 422))
             self.assertEqual((rows[("busy", "")]["state"], rows[("busy", "")]["attempts"]), ("succeeded", 3))
             self.assertEqual({(r["state"], r["attempts"]) for k, r in rows.items() if k[0] == "script"}, {("succeeded", 2)})
-            self.assertEqual((rows[("never", "")]["state"], rows[("never", "")]["attempts"], rows[("never", "")]["failure"]["class"]), ("failed", 1, "permanent"))
+            self.assertEqual((rows[("never", "")]["state"], rows[("never", "")]["attempts"], rows[("never", "")]["failure"]["class"]),
+                             ("failed", 1, "permanent"))
             self.assertIn("it is 2024-03-31", cluster.ctl("logs", backfill, "script[2024-03-31]").stdout)
             logs = wait_until("the call's log", lambda: cluster.ctl("logs", backfill, "refresh[2024-03-30]").stdout)
             self.assertNotIn("t0p-s3cret", logs)

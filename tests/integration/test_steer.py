@@ -116,7 +116,8 @@ class SteerTest(unittest.TestCase):
 
     def test_cancel_of_one_that_runs(self):
         self.assertIn("--yes", self.steer("cancel", self.id, "load[2024-01-01]", code=2))
-        answer = self.cluster.json("cancel", self.id, "load[2024-01-01]", "load[2024-01-04]", "--downstream", "--yes", "--reason", "not needed")
+        answer = self.cluster.json("cancel", self.id, "load[2024-01-01]", "load[2024-01-04]", "--downstream", "--yes", "--reason",
+                                   "not needed")
         self.assertEqual((answer["picked"], answer["changed"], answer["downstream"], answer["killed"]), (2, 2, 5, 1))
         wait_until("its end", lambda: self.states("load")["load[2024-01-01]"] == "cancelled")
         self.assertEqual(self.states("report"), {"report": "cancelled"})
@@ -140,7 +141,8 @@ class SteerTest(unittest.TestCase):
         said = self.end()
         self.assertIn("3 are stale", said)
         self.assertEqual(sorted(self.states("--state", "stale")), ["report", "sum[2024-01-03]", "told[2024-01-03]"])
-        self.assertIn(f"but load[2024-01-03] ran again after it: bfctl force {self.id} 'sum[2024-01-03]'", self.why("sum[2024-01-03]")["summary"])
+        self.assertIn(f"but load[2024-01-03] ran again after it: bfctl force {self.id} 'sum[2024-01-03]'",
+                      self.why("sum[2024-01-03]")["summary"])
         self.assertIn(f"begins a new run, and 3 downstream", self.steer("force", self.id, "load[2024-01-03]", "--downstream", "--yes"))
         self.end()
         self.assertEqual(self.states("--state", "stale"), {})
@@ -175,8 +177,10 @@ class SteerTest(unittest.TestCase):
         self.end()
 
     def test_refusals(self):
-        for words, code, says in ((("force", self.id), 2, "'*' for everything"), (("mark", self.id, "done", "load"), 2, "succeeded or failed"),
-                                  (("skip", self.id, "--yes"), 2, "write selectors"), (("cancel", self.id, "laod", "--yes"), 2, "did you mean"),
+        for words, code, says in ((("force", self.id), 2, "'*' for everything"),
+                                  (("mark", self.id, "done", "load"), 2, "succeeded or failed"),
+                                  (("skip", self.id, "--yes"), 2, "write selectors"),
+                                  (("cancel", self.id, "laod", "--yes"), 2, "did you mean"),
                                   (("force", "bf-9", "load", "--yes"), 2, "no backfill bf-9"),
                                   (("retry", self.id, "load", "--keep-running"), 2, "keep-running")):
             self.assertIn(says, self.steer(*words, code=code))

@@ -92,7 +92,8 @@ class SurfaceTest(unittest.TestCase):
 
     @unittest.skipUnless(yaml, "no yaml module")
     def test_yaml_is_the_same_document(self):
-        for line in ("backfill list", "backfill get ID", "steps ID", "failures ID", "checks ID", "agents", "agents agent-1", "pools", "status ID",
+        for line in ("backfill list", "backfill get ID", "steps ID", "failures ID", "checks ID", "agents", "agents agent-1", "pools",
+                     "status ID",
                      "why ID load[2024-01-02]", "why ID sum[2024-01-02]", "version --server", "plan history orders", "plan show ID",
                      "plan graph ID", "plan diff ID ID", "describe backfill ID", "describe step ID load[2024-01-02]"):
             line = line.replace("ID", self.orders)
@@ -110,8 +111,10 @@ class SurfaceTest(unittest.TestCase):
 
     def test_names_are_taken_by_other_commands(self):
         for line, takes in (("backfill list", "backfill get NAME"), ("steps ID", "why ID NAME"), ("failures ID", "logs ID NAME"),
-                            ("agents", "describe agent NAME"), ("plan history orders", "plan show NAME"), ("why ID load[2024-01-01]", "steps ID NAME"),
-                            ("status ID", "wait NAME"), ("backfill get ID", "failures NAME"), ("priority ID high --dry-run", "steps ID NAME")):
+                            ("agents", "describe agent NAME"), ("plan history orders", "plan show NAME"),
+                            ("why ID load[2024-01-01]", "steps ID NAME"),
+                            ("status ID", "wait NAME"), ("backfill get ID", "failures NAME"),
+                            ("priority ID high --dry-run", "steps ID NAME")):
             names = self.ctl(line.replace("ID", self.orders) + " -o name", check=False).stdout.split()
             for name in names:
                 done = self.ctl(takes.replace("ID", self.orders).replace("NAME", name), check=False)
@@ -129,10 +132,14 @@ class SurfaceTest(unittest.TestCase):
         self.assertEqual(self.ctl("pools").stderr, "bfctl: no pools\n")
 
     def test_get_is_the_commands_that_there_are(self):
-        for get, plain in (("get backfills", "backfill list"), (f"get backfill {self.orders} -o json", f"backfill list {self.orders} -o json"),
-                           (f"get steps {self.orders} load -o name", f"steps {self.orders} load -o name"), ("get agents -o json", "agents -o json"),
-                           ("get pools", "pools"), (f"get failures {self.orders}", f"failures {self.orders}"), ("get plans orders", "plan history orders"),
-                           (f"get checks {self.orders}", f"checks {self.orders}"), (f"backfill status {self.orders}", f"status {self.orders}")):
+        for get, plain in (("get backfills", "backfill list"),
+                           (f"get backfill {self.orders} -o json", f"backfill list {self.orders} -o json"),
+                           (f"get steps {self.orders} load -o name", f"steps {self.orders} load -o name"),
+                           ("get agents -o json", "agents -o json"),
+                           ("get pools", "pools"), (f"get failures {self.orders}", f"failures {self.orders}"),
+                           ("get plans orders", "plan history orders"),
+                           (f"get checks {self.orders}", f"checks {self.orders}"),
+                           (f"backfill status {self.orders}", f"status {self.orders}")):
             a, b = self.ctl(get), self.ctl(plain)
             self.assertEqual((a.stdout, a.stderr), (b.stdout, b.stderr), get)
         one = json.loads(self.out(f"get backfill {self.orders} -o json"))
@@ -155,7 +162,8 @@ class SurfaceTest(unittest.TestCase):
     # --- picking ---
 
     def test_labels(self):
-        for labels, names in (("agent=agent-1", ["agent-1"]), ("agent!=agent-1", ["agent-2"]), ("agent", ["agent-1", "agent-2"]), ("!agent", []),
+        for labels, names in (("agent=agent-1", ["agent-1"]), ("agent!=agent-1", ["agent-2"]), ("agent", ["agent-1", "agent-2"]),
+                              ("!agent", []),
                               ("agent=agent-1,zone=a", [])):
             self.assertEqual(sorted(self.out(f"agents -l {labels} -o name").split()), names, labels)
         self.assertEqual(self.out("agents -l agent -l agent!=agent-2 -o name").split(), ["agent-1"])
@@ -186,8 +194,8 @@ class SurfaceTest(unittest.TestCase):
         with open(os.path.join(self.folder, "open"), "w", encoding="utf-8"):
             pass
         rows.wait_for("the end of the backfill", lambda lines: "succeeded" in lines[-1])
-        documents.wait_for("the end of the steps",
-                           lambda lines: {json.loads(line)["step"] for line in lines if json.loads(line)["state"] == "succeeded"} == {"hold", "then"})
+        documents.wait_for("the end of the steps", lambda lines: {d["step"] for d in map(json.loads, lines)
+                                                                  if d["state"] == "succeeded"} == {"hold", "then"})
         self.assertEqual((rows.interrupt(), documents.interrupt()), (0, 0))
         self.assertEqual(sum(line.startswith("ID ") for line in rows.lines), 1, "headings stand once")
         states = [line.index(line.split()[2]) for line in rows.lines]
@@ -202,7 +210,8 @@ class SurfaceTest(unittest.TestCase):
         """What a terminal of 76 columns gets."""
         master, slave = pty.openpty()
         subprocess.run(["stty", "cols", "76"], stdin=slave, check=True)
-        child = subprocess.Popen([f"{BIN}/bfctl", *line.split()], env={**self.cluster.env, "TERM": "xterm", **env}, stdin=slave, stdout=slave,
+        child = subprocess.Popen([f"{BIN}/bfctl", *line.split()], env={**self.cluster.env, "TERM": "xterm", **env}, stdin=slave,
+                                 stdout=slave,
                                  stderr=subprocess.DEVNULL)
         os.close(slave)
         got = b""
@@ -236,7 +245,8 @@ COMP_WORDS=(%s) COMP_CWORD=%d
 _bfctl
 printf '%%s\\n' "${COMPREPLY[@]}"
 """ % (" ".join(f"'{w}'" for w in (f"{BIN}/bfctl", *words)), len(words))
-        done = subprocess.run(["bash", "--norc", "-c", script], env=self.cluster.env, capture_output=True, text=True, timeout=60 * PATIENCE, check=True,
+        done = subprocess.run(["bash", "--norc", "-c", script], env=self.cluster.env, capture_output=True, text=True, timeout=60 * PATIENCE,
+                              check=True,
                               cwd=self.folder)
         self.assertEqual(done.stderr, "")
         return done.stdout.split()
@@ -280,7 +290,8 @@ _bfctl
 """
         for given, offered in ((["agent", "drain"], ["agent-1:connected", "agent-2:connected"]), (["plan", "validate"], ["FILES"]),
                                (["priority", self.orders], ["critical:", "high:", "normal:", "low:"])):
-            done = subprocess.run(["zsh", "-f", "-c", script + stage % (f"{BIN}/bfctl", " ".join(given), len(given) + 2)], env=self.cluster.env,
+            done = subprocess.run(["zsh", "-f", "-c", script + stage % (f"{BIN}/bfctl", " ".join(given), len(given) + 2)],
+                                  env=self.cluster.env,
                                   capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual((sorted(done.stdout.splitlines()), done.stderr), (sorted(offered), ""), given)
 

@@ -89,7 +89,8 @@ class Tmux:
     def __init__(self, folder, command, env, columns=80, rows=24):
         self.base = ["tmux", "-u", "-f", "/dev/null", "-S", os.path.join(folder, "tmux")]
         self.env = env
-        self.run("new-session", "-d", "-x", str(columns), "-y", str(rows), command, ";", "set", "-g", "status", "off", ";", "set", "-g", "window-size",
+        self.run("new-session", "-d", "-x", str(columns), "-y", str(rows), command, ";", "set", "-g", "status", "off", ";", "set", "-g",
+                 "window-size",
                  "manual", ";", "resize-window", "-x", str(columns), "-y", str(rows))
 
     def run(self, *words):
@@ -187,7 +188,8 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(self.written("status"), "3", "partly succeeded")
         wait_until("stty", lambda: self.written("after"))
         self.assertEqual(self.written("before"), self.written("after"))
-        self.assertRegex(re.sub(r"\n", "", tmux.wait_for(r"what stood there before")), rf"{self.backfill} \(screened\) partly succeeded after .*: 117 of 120")
+        self.assertRegex(re.sub(r"\n", "", tmux.wait_for(r"what stood there before")),
+                         rf"{self.backfill} \(screened\) partly succeeded after .*: 117 of 120")
 
     def test_the_terminal_is_given_back(self):
         quit_by_key = self.terminal()

@@ -148,7 +148,8 @@ class Reader:
 
 
 def dump(program, name, path, queries, *more):
-    return subprocess.run([program, name, path, str(FROM), str(UNTIL), *more], input=queries.tobytes(), stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run([program, name, path, str(FROM), str(UNTIL), *more], input=queries.tobytes(), stdout=subprocess.PIPE,
+                          check=True).stdout
 
 
 def blocks(data):

@@ -20,7 +20,8 @@ LAYERS = [
     (r"coordinator/store/seal\.[ch]$", "seal"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|replay|sim)/", None),
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"),
-    (r"coordinator/(views[a-z_]*|authority|config|config_show|details|fingerprint|keyring|remedies)\.[ch]$", "views"), (r"coordinator/", "shell"),
+    (r"coordinator/(views[a-z_]*|authority|config|config_show|details|fingerprint|keyring|remedies)\.[ch]$", "views"),
+    (r"coordinator/", "shell"),
     (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
     (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
@@ -156,7 +157,8 @@ SELF_TEST = [
     ("coordinator/sim/a.c", '"coordinator/turn.h"', True), ("coordinator/sim/a.c", '"coordinator/loop.h"', False),
     ("coordinator/replay/a.c", '"coordinator/turn.h"', True), ("coordinator/replay/a.c", '"coordinator/store/x.h"', False),
     ("coordinator/replay/a.c", "<time.h>", False), ("coordinator/views_x.c", '"coordinator/store/x.h"', True),
-    ("coordinator/views_x.c", '"coordinator/fleet/x.h"', False), ("bfctl/a.c", '"coordinator/views.h"', True), ("bfctl/a.c", '"coordinator/loop.h"', False),
+    ("coordinator/views_x.c", '"coordinator/fleet/x.h"', False), ("bfctl/a.c", '"coordinator/views.h"', True),
+    ("bfctl/a.c", '"coordinator/loop.h"', False),
     ("coordinator/zap/a.c", "<zmq.h>", True), ("coordinator/zap/a.c", '"common/log.h"', False),
     ("agent/a.c", '"a.h"', False), ("stray/a.c", "<stdio.h>", False),
 ]

@@ -14,8 +14,8 @@ foreach(source ${plant_sources})
 endforeach()
 add_executable(bfsim_plants ${plant_sources})
 target_compile_definitions(bfsim_plants PRIVATE BF_PLANTS=1)
-target_link_libraries(bfsim_plants PRIVATE bf_flags bf_sim bf_replay bf_turn bf_engine bf_agentcore bf_seal bf_sqlrules bf_proto bf_plan bf_common
-                      PkgConfig::libsodium m)
+target_link_libraries(bfsim_plants PRIVATE bf_flags bf_sim bf_replay bf_turn bf_engine bf_agentcore bf_seal bf_sqlrules bf_proto bf_plan
+                      bf_common PkgConfig::libsodium m)
 set_target_properties(bfsim_plants PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_test(NAME sim/plants COMMAND ${CMAKE_CURRENT_LIST_DIR}/plants $<TARGET_FILE:bfsim_plants> ${PROJECT_SOURCE_DIR})
 set_tests_properties(sim/plants PROPERTIES LABELS sim TIMEOUT 600 PROCESSORS 2)

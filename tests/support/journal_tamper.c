@@ -1,6 +1,6 @@
-/* journal_tamper STORE [SEQ]: what one with the right to write the file could do to a journal: the agent of its first grant is another, and
- * the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  For tests; the store is not
- * in use. */
+/* journal_tamper STORE [SEQ|words]: what one with the right to write the file could do to a journal: the agent of its first grant is another, and
+ * the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  With "words": the text of
+ * its last answer is another, as if another version had written it.  For tests; the store is not in use. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ static void must(int rc, const char *what)
     exit(1);
 }
 
-/* false: nothing was granted in this turn. */
-static bool change(const MDB_val *value, struct bf_buf *ret, uint64_t *ret_seq)
+/* false: nothing was granted in this turn; or, for words, nothing was answered. */
+static bool change(const MDB_val *value, bool words, struct bf_buf *ret, uint64_t *ret_seq)
 {
     struct turn t = {0};
     struct bf_error err = {0};
@@ -29,8 +29,11 @@ static bool change(const MDB_val *value, struct bf_buf *ret, uint64_t *ret_seq)
         exit(1);
     }
     for (size_t i = 0; i < t.n_records && !changed; i++)
-        if (t.records[i].kind == RECORD_GRANTED) {
-            t.records[i].agent++;
+        if (t.records[i].kind == (words ? RECORD_REPLIED : RECORD_GRANTED)) {
+            if (words)
+                t.records[i].text = "in other words";
+            else
+                t.records[i].agent++;
             changed = true;
         }
     *ret_seq = t.seq;
@@ -40,7 +43,8 @@ static bool change(const MDB_val *value, struct bf_buf *ret, uint64_t *ret_seq)
     return changed;
 }
 
-static void change_first_grant(struct store *s, MDB_txn *txn)
+/* The first grant, or the last answer. */
+static void change_one(struct store *s, MDB_txn *txn, bool words)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
@@ -49,8 +53,8 @@ static void change_first_grant(struct store *s, MDB_txn *txn)
     uint8_t name[8];
     must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
     do
-        must(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), "no turn granted anything");
-    while (!change(&value, &bytes, &seq));
+        must(mdb_cursor_get(cursor, &key, &value, words ? MDB_PREV : MDB_NEXT), "there is none");
+    while (!change(&value, words, &bytes, &seq));
     mdb_cursor_close(cursor);
     store_put_be64(name, seq);
     key = (MDB_val){sizeof name, name};
@@ -76,7 +80,7 @@ int main(int argc, char **argv)
     MDB_env *env;
     MDB_txn *txn;
     if (argc != 2 && argc != 3) {
-        fputs("usage: journal_tamper STORE [SEQ]\n", stderr);
+        fputs("usage: journal_tamper STORE [SEQ|words]\n", stderr);
         return 2;
     }
     must(mdb_env_create(&env), "create");
@@ -85,10 +89,12 @@ int main(int argc, char **argv)
     must(mdb_txn_begin(env, NULL, 0, &txn), "begin");
     if (store_open_tables(txn, false, s.dbi, &err) != BF_OK)
         must(EINVAL, err.text);
-    if (argc == 3)
+    if (argc == 3 && strcmp(argv[2], "words") == 0)
+        change_one(&s, txn, true);
+    else if (argc == 3)
         trim_before(&s, txn, strtoull(argv[2], NULL, 10));
     else
-        change_first_grant(&s, txn);
+        change_one(&s, txn, false);
     must(mdb_txn_commit(txn), "commit");
     mdb_env_close(env);
     return 0;

@@ -1,6 +1,7 @@
 """Cheap agents for tests: sockets of libzmq with CURVE keys, and the few messages that a test says, written by hand.
 
-Thousands of them share one process.  They speak the protocol of proto/agent.proto, truthfully or not; nothing of the agent's code is used."""
+Thousands of them share one process.  They speak the protocol of proto/agent.proto, truthfully or not; nothing of the agent's code is
+used."""
 import ctypes
 import os
 import resource

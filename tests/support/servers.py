@@ -204,7 +204,8 @@ class PostgreSQL(Server):
 
     def query(self, sql, user="owner", database="warehouse"):
         env = self._env(user, database)
-        out = subprocess.run([self.client_program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c", sql],
+        out = subprocess.run([self.client_program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c",
+                              sql],
                              env=env, check=True, capture_output=True, text=True).stdout
         return rows_of(out.removesuffix("\n"), "\x1e", "\x1f", "\x1d")
 
@@ -255,7 +256,8 @@ class MariaDB(Server):
 
     def argv(self):
         return [self.server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1",
-                f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}", "--character-set-server=utf8mb4",
+                f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}",
+                "--character-set-server=utf8mb4",
                 "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--skip-name-resolve", "--skip-log-bin"]
 
     def prepare(self):

@@ -79,8 +79,9 @@ static int show(const char *dir)
     bf_hex(hash, sizeof hash, state);
     struct store_audit_ends ends;
     store_audit_ends(s, &ends);
-    printf("{\"state\":\"%s\",\"plans\":\"%s\",\"turn\":%llu,\"epoch\":%u,\"lease_ms\":%lld,\"cluster\":\"%s\",\"audit\":%llu,\"was_format\":%u,"
-           "\"format\":%u,\"backfills\":%u}\n", state, plans, (unsigned long long)store_last_seq(s), meta->epoch, (long long)meta->lease_ms, cluster,
+    printf("{\"state\":\"%s\",\"plans\":\"%s\",\"turn\":%llu,\"epoch\":%u,\"lease_ms\":%lld,\"cluster\":\"%s\",\"audit\":%llu,"
+           "\"was_format\":%u,\"format\":%u,\"backfills\":%u}\n",
+           state, plans, (unsigned long long)store_last_seq(s), meta->epoch, (long long)meta->lease_ms, cluster,
            (unsigned long long)ends.head.index, store_was_format(s), meta->format, engine_latest_backfill(turn_engine(turns)));
     turns_free(turns);
     store_close(s);

@@ -29,7 +29,8 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
-     RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF, RECORD_KEY);
+     RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
+     RECORD_KEY);
 
 /* ---- values ---- */
 
@@ -144,7 +145,8 @@ static struct agent_hello hello(struct sampler *s)
 {
     struct agent_hello h = {.protocol = number32(s), .name = a_name(s), .version = text(s),
                             .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
-                            .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64), .seen_cluster = a_name(s)};
+                            .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64),
+                            .seen_cluster = a_name(s)};
     h.n_labels = count(s, 5);
     h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
     for (size_t i = 0; i < h.n_labels; i++)
@@ -343,7 +345,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .verdict = (enum verdict)(1 + below(s, VERDICT_CANCELLED)), .failure_class = (enum failure_class)below(s, 5),
         .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
         .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
-        .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s), .to = text(s),
+        .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s),
+        .to = text(s),
         .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
         .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
         .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
@@ -414,8 +417,8 @@ static const char *refs_differ(const struct attempt_ref *a, const struct attempt
 
 static const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
 {
-    SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen); SAME_STR(seen_cluster);
-    SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
+    SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen);
+    SAME_STR(seen_cluster); SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
     for (size_t i = 0; i < a->n_labels; i++) {
         SAME_STR(labels[i].name); SAME_STR(labels[i].value);
     }

@@ -30,6 +30,19 @@ Test(bfctl_audit, a_line_is_read_as_it_was_written)
     bf_buf_free(&line);
 }
 
+Test(bfctl_audit, a_record_with_a_token_that_no_coordinator_gives_is_opened)
+{
+    struct audit_entry e = entry("{\"what\":\"stale report\",\"token\":18446744073709551615}");
+    json_t *record = audit_record_of(&e);
+    cr_assert_not_null(record);
+    cr_expect_str_eq(json_string_value(json_object_get(record, "what")), "stale report");
+    json_decref(record);
+    e = entry("{\"token\":1099511627777}");
+    record = audit_record_of(&e);
+    cr_expect_eq(json_integer_value(json_object_get(record, "token")), 1099511627777);
+    json_decref(record);
+}
+
 Test(bfctl_audit, what_is_no_line_is_refused)
 {
     static const char *const lines[] = {"", "\n", "{}", "{\"cluster\":\"00\"}", "{\"cluster\":\"" CLUSTER "\",\"index\":0,",

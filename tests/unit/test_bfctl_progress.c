@@ -136,6 +136,24 @@ Test(bfctl_progress, lines)
     json_decref(status);
 }
 
+Test(bfctl_progress, a_store_that_holds_everything_is_said)
+{
+    json_t *status = parse(running);
+    struct bf_buf text = {0};
+    const struct progress_look look = {.width = 100, .height = 40};
+    json_object_set_new(status, "store_hold", json_pack("{s:s, s:s, s:s}", "kind", "old_store", "detail", "it is an old copy", "remedy",
+                                                        "put the newest back"));
+    progress_view(status, &look, NULL, &text);
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "; nothing starts: the store is an old copy"), "%s", bf_buf_cstr(&text));
+    cr_assert_not_null(strstr(bf_buf_cstr(&text), "\nit is an old copy\n  put the newest back\n"), "%s", bf_buf_cstr(&text));
+    bf_buf_clear(&text);
+    json_object_set_new(status, "state", json_string("succeeded"));
+    progress_line(status, &text);
+    cr_assert_null(strstr(bf_buf_cstr(&text), "nothing starts"), "%s", bf_buf_cstr(&text));
+    bf_buf_free(&text);
+    json_decref(status);
+}
+
 Test(bfctl_progress, a_queued_one_says_what_it_waits_for)
 {
     json_t *status = parse(running);

@@ -119,8 +119,8 @@ static void expect_parses(const struct ctl_entry *of, const char *example, size_
     char **rest;
     size_t n_words = 0;
     struct bf_error err = {0};
-    enum bf_rc rc = bf_options_parse(ctl_own_words(c, n - used, resolved + used), resolved + used, c->options, c->n_options, values, words, LEN(words), &n_words,
-                                     c->takes_rest ? &rest : NULL, c->takes_rest ? &n_rest : NULL, &err);
+    enum bf_rc rc = bf_options_parse(ctl_own_words(c, n - used, resolved + used), resolved + used, c->options, c->n_options, values, words,
+                                     LEN(words), &n_words, c->takes_rest ? &rest : NULL, c->takes_rest ? &n_rest : NULL, &err);
     cr_expect_eq(rc, BF_OK, "%.*s: %s", (int)length, example, err.text);
     cr_expect(n_words >= c->min_words && n_words <= c->max_words, "%.*s: %zu words", (int)length, example, n_words);
 }

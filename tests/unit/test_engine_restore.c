@@ -83,3 +83,43 @@ Test(engine_restore, an_agent_that_has_seen_newer_tokens_stops_grants_until_a_re
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u, "one on each agent");
     fx_done(&f);
 }
+
+Test(engine_restore, an_attempt_of_the_backup_goes_on_where_its_agent_has_it_and_is_lost_where_not)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    struct fx_agent agent = fx_agent(1, 2);
+    fx_hello(&f, &agent, 0);
+    fx_create(&f, chain_of_days, 2);
+    fx_turn(&f);
+    struct attempt_ref held = fx_attempt(&f, 1, 0, 0);
+    fx_step_input(&f, &restored);
+    fx_turn(&f);
+    fx_hello_holding(&f, &agent, &held, 1);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_DISPATCH), 0u, "another may have come after it");
+    cr_assert_eq(fx_count_effects(&f, EFFECT_KILL), 0u);
+    cr_assert_eq(fx_count_records(&f, RECORD_ENDED), 1u);
+    cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->outcome.source, OUTCOME_LOST);
+    cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->index, 1u);
+    cr_assert_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
+    fx_turn(&f);
+    fx_ended(&f, &agent, held, OUTCOME_OK, 0);
+    cr_assert_eq(fx_count_records(&f, RECORD_ENDED), 1u, "its end counts");
+    fx_done(&f);
+}
+
+Test(engine_restore, one_backup_that_is_restored_twice_gives_no_attempt_number_twice)
+{
+    struct fx f;
+    fx_init(&f, NULL);
+    struct fx_agent agent = fx_agent(1, 1);
+    fx_hello(&f, &agent, 0);
+    struct input again = restored;
+    again.epoch = 3;                             /* epoch 2 was given to the same backup before, which does not know */
+    fx_step_input(&f, &again);
+    fx_create(&f, chain_of_days, 1);
+    f.now_ms += again.hold_ms;
+    fx_turn(&f);
+    cr_assert_eq(fx_record(&f, RECORD_GRANTED, 0)->ref.attempt, UINT64_C(2000000001));
+    fx_done(&f);
+}

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "common/crc32c.h"
 #include "coordinator/store/store.h"
+#include "tests/unit/store_fixture.h"
 
 static char dir[64];
 
@@ -244,6 +244,27 @@ Test(store, a_truncated_file_is_refused)
     cr_assert_not_null(strstr(err.text, "cut short"), "%s", err.text);
 }
 
+Test(store, a_lost_file_is_no_new_store)
+{
+    struct store *s = open_store(0);
+    cr_assert(store_is_new(s));
+    store_close(s);
+    s = open_store(0);
+    cr_assert_not(store_is_new(s));
+    store_close(s);
+    char path[96];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    cr_assert_eq(truncate(path, 0), 0);
+    struct store_options o = {.create = true};
+    struct bf_error err = {0};
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_CORRUPT);
+    cr_assert_not_null(strstr(err.text, "0 bytes, so the store is lost: restore a backup"), "%s", err.text);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink("data.mdb", path), 0);             /* stat() gives ELOOP */
+    cr_assert_eq(store_open(dir, &o, &s, &err), BF_IO);
+    cr_assert_not_null(strstr(err.text, "restore a backup"), "%s", err.text);
+}
+
 Test(store, the_largest_lease_is_kept)
 {
     struct bf_error err = {0};
@@ -368,22 +389,6 @@ Test(store, low_water_ends_without_turns)
 
 /* ---- details ---- */
 
-/* The meta value, of format 1: {magic, CRC-32C over table, key and bytes}, then the format first. */
-static void make_format_1(MDB_txn *txn)
-{
-    MDB_dbi meta;
-    MDB_val key = {4, (void *)(uintptr_t)"meta"}, value;
-    uint8_t bytes[256] = {0}, table = 0;
-    cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &meta), 0);
-    cr_assert_eq(mdb_get(txn, meta, &key, &value), 0);
-    size_t n = value.mv_size;
-    memcpy(bytes, value.mv_data, n);
-    memcpy(bytes + 8, &(uint32_t){1}, 4);
-    uint32_t crc = bf_crc32c(bf_crc32c(bf_crc32c(0, &table, 1), "meta", 4), bytes + 8, n - 8);
-    memcpy(bytes + 4, &crc, 4);
-    cr_assert_eq(mdb_put(txn, meta, &key, &(MDB_val){n, bytes}, 0), 0);
-}
-
 static void drop_details_table(void)
 {
     MDB_env *env;
@@ -395,7 +400,7 @@ static void drop_details_table(void)
     cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     cr_assert_eq(mdb_dbi_open(txn, "details", 0, &dbi), 0);
     cr_assert_eq(mdb_drop(txn, dbi, 1), 0);
-    make_format_1(txn);
+    store_fixture_format_1(txn);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/crc32c.h"
 #include "common/buf.h"
 #include "coordinator/store/store.h"
+#include "tests/unit/store_fixture.h"
 
 static char dir[64];
 
@@ -189,22 +189,6 @@ Test(store_audit, its_part_of_the_room_is_never_passed)
     cr_expect_lt(verify(ends.anchor.index + 1, 4000), 1500u);
 }
 
-/* The meta value, of format 1: {magic, CRC-32C over table, key and bytes}, then the format first. */
-static void make_format_1(MDB_txn *txn)
-{
-    MDB_dbi meta;
-    MDB_val key = {4, (void *)(uintptr_t)"meta"}, value;
-    uint8_t bytes[256] = {0}, table = 0;
-    cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &meta), 0);
-    cr_assert_eq(mdb_get(txn, meta, &key, &value), 0);
-    size_t n = value.mv_size;
-    memcpy(bytes, value.mv_data, n);
-    memcpy(bytes + 8, &(uint32_t){1}, 4);
-    uint32_t crc = bf_crc32c(bf_crc32c(bf_crc32c(0, &table, 1), "meta", 4), bytes + 8, n - 8);
-    memcpy(bytes + 4, &crc, 4);
-    cr_assert_eq(mdb_put(txn, meta, &key, &(MDB_val){n, bytes}, 0), 0);
-}
-
 /* A store of a version that knew no audit: it opens, and its trail begins. */
 Test(store_audit, an_old_store_gets_the_table)
 {
@@ -220,7 +204,7 @@ Test(store_audit, an_old_store_gets_the_table)
     cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
     cr_assert_eq(mdb_dbi_open(txn, "audit", 0, &dbi), 0);
     cr_assert_eq(mdb_drop(txn, dbi, 1), 0);
-    make_format_1(txn);
+    store_fixture_format_1(txn);
     cr_assert_eq(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
     cr_expect_eq(verify(0, 0), 0u);

@@ -211,6 +211,28 @@ Test(store_history, a_store_is_read_beside_its_coordinator)
     cr_assert_eq(store_open_reading("/nowhere", &reader, &err), BF_NOT_FOUND);
 }
 
+Test(store_history, a_checkpoint_that_goes_while_it_is_read_is_no_damage)
+{
+    struct store *s = open_store(10), *reader = NULL;        /* turns that are kept */
+    struct store_checkpoint at[STORE_CHECKPOINTS_MAX];
+    struct bf_error err = {0};
+    struct bf_buf chunks = {0};
+    commit_turns(s, 4);
+    commit_checkpoint(s, 3);
+    cr_assert_eq(store_open_reading(dir, &reader, &err), BF_OK, "%s", err.text);
+    cr_assert_eq(store_checkpoints(reader, at), 1);
+    for (int i = 0; i < 5; i++) {
+        commit_turns(s, 4);
+        commit_checkpoint(s, 3);
+    }
+    commit_turns(s, 1);
+    cr_assert_eq(store_each_chunk_of(reader, at[0].generation, append, &chunks, &err), BF_CONFLICT, "%s", err.text);
+    bf_buf_free(&chunks);
+    store_close(reader);
+    store_close(s);
+    expect_clean();
+}
+
 /* What was told after the moment that is looked back to is not seen. */
 static bool take_attempt(void *arg, const struct store_details *d)
 {
