@@ -81,7 +81,8 @@ class Base(unittest.TestCase):
         return path
 
     def bfctl(self, *args, status=0, stdin=""):
-        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
+        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, input=stdin,
+                              capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
                               cwd=self.folder)
         self.assertEqual(done.returncode, status, f"bfctl {' '.join(args)}\n{done.stdout}{done.stderr}")
         return done

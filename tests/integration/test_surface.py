@@ -299,7 +299,8 @@ _bfctl
     def test_fish_completes(self):
         script = self.out("completion fish") + f"\ncomplete -C 'bfctl steps {self.orders} lo'\ncomplete -C 'bfctl completion f'\n"
         env = dict(self.cluster.env, PATH=f"{BIN}:{os.environ['PATH']}", HOME=self.folder)
-        done = subprocess.run(["fish", "--no-config", "-c", script], env=env, capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
+        done = subprocess.run(["fish", "--no-config", "-c", script], env=env,
+                              capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([line.split("\t")[0] for line in done.stdout.splitlines()], ["load", "fish"])
 
