@@ -30,10 +30,11 @@ if(BF_PLANTS)
 endif()
 
 # libFuzzer shows its reports itself.
-if(BF_SANITIZE MATCHES "address" AND NOT BF_FUZZ)
+if(BF_SANITIZE MATCHES "address|thread" AND NOT BF_FUZZ)
   add_library(bf_sanitizers OBJECT ${PROJECT_SOURCE_DIR}/tests/support/sanitizers.c)
   target_compile_definitions(bf_sanitizers PRIVATE BF_REPORTS="${CMAKE_BINARY_DIR}/reports"
-                             BF_LSAN_SUPPRESSIONS="${PROJECT_SOURCE_DIR}/tests/support/lsan.supp")
+                             BF_LSAN_SUPPRESSIONS="${PROJECT_SOURCE_DIR}/tests/support/lsan.supp"
+                             BF_TSAN_SUPPRESSIONS="${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
   target_link_libraries(bf_sanitizers PRIVATE bf_flags)
   target_sources(bf_flags INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:bf_sanitizers>>)
 endif()

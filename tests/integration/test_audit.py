@@ -17,7 +17,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import servers  # pylint: disable=wrong-import-position
-from cluster import Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 TAMPER = ""
 CANARY = "canary-8f3a1c"
@@ -227,7 +227,7 @@ class RequestsTest(unittest.TestCase):
         self.assertEqual(change["after"], {"keys": {}, "keys_changed": 0, "pools": {"small": 3}})
         pool = self.t.wait_for("pool set", target="small")
         self.assertEqual((pool["before"], pool["after"]), ({"slots": 7, "source": "plan"}, {"slots": 3, "source": "config"}))
-        self.assertEqual(watch.wait(60), 7)
+        self.assertEqual(watch.wait(60 * PATIENCE), 7)
         gone = [r for r in self.t.records() if r["kind"] == "denied"]
         self.assertTrue(gone and "not authorised any more" in gone[0]["text"], gone)
 
@@ -405,7 +405,7 @@ class TamperTest(unittest.TestCase):
             self.assertEqual(said, [f"records 6 to {real} are missing between 5 and {real + 1}"])
         finally:
             coordinator.terminate()
-            coordinator.communicate(timeout=30)
+            coordinator.communicate(timeout=30 * PATIENCE)
             shutil.copy(os.path.join(self.t.folder, "kept.mdb"), os.path.join(self.t.store, "data.mdb"))
 
     def test_lines_of_an_export(self):

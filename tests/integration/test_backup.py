@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, moment, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, moment, wait_until  # pylint: disable=wrong-import-position
 
 STATE = ""
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,7 +56,7 @@ class Base(unittest.TestCase):
         return path
 
     def ctl(self, *args, exits=0):
-        done = subprocess.run([f"{BIN}/bfctl", *args], capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run([f"{BIN}/bfctl", *args], capture_output=True, text=True, check=False, timeout=120 * PATIENCE)
         self.assertEqual(done.returncode, exits, f"bfctl {' '.join(args)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 

@@ -15,6 +15,9 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from cluster import PATIENCE, wait_until  # pylint: disable=wrong-import-position
+
 BFCTL = None
 PROGRAM = None                               # the program itself, where BFCTL runs it under something else
 
@@ -71,7 +74,7 @@ class BfctlTest(unittest.TestCase):
         return self.path(name)
 
     def bfctl(self, *args, status=0, stdin=""):
-        done = subprocess.run([BFCTL, *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        done = subprocess.run([BFCTL, *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
                               cwd=self.folder)
         self.assertEqual(done.returncode, status, f"bfctl {' '.join(args)}\n{done.stdout}{done.stderr}")
         if status != 0:
@@ -107,7 +110,7 @@ class BfctlTest(unittest.TestCase):
     def report(self, *args, status=0, stdin=""):
         """The document that `plan validate -o json` prints; nothing goes to standard error."""
         done = subprocess.run([BFCTL, "plan", "validate", "-o", "json", *args], env=self.env, input=stdin, capture_output=True,
-                              text=True, timeout=60, check=False, cwd=self.folder)
+                              text=True, timeout=60 * PATIENCE, check=False, cwd=self.folder)
         self.assertEqual((done.returncode, done.stderr), (status, ""), done.stdout)
         return json.loads(done.stdout)
 
@@ -359,7 +362,7 @@ steps:
                      f"backfill create {good}", f"backfill create {good} --wait", "cancel bf-1 --yes"):
             begun = time.monotonic()
             out = self.bfctl(*line.split(), "--request-timeout", "200ms", status=6)
-            self.assertLess(time.monotonic() - begun, 20)
+            self.assertLess(time.monotonic() - begun, 20 * PATIENCE)
             self.assertIn(f"tcp://127.0.0.1:{port}", out.stderr)
             self.assertEqual(out.stdout, "bfctl 0.1.0\n" if line.startswith("version") else "")
 
@@ -391,7 +394,7 @@ steps:
     def test_dev_without_programs(self):
         lonely = shutil.copy(PROGRAM, self.path("bfctl"))
         done = subprocess.run([lonely, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("bfcoordinator", done.stderr)
 
@@ -412,7 +415,7 @@ steps:
     def test_dev_coordinator_that_dies(self):
         bfctl = self.fake_programs("#!/bin/sh\necho broken >&2\nexit 3\n")
         done = subprocess.run([bfctl, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("coordinator ended", done.stderr)
         self.assertIn("which ends: broken", done.stderr)
@@ -423,7 +426,7 @@ steps:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
             done = subprocess.run([PROGRAM, "dev", "--dir", self.path("c"), "--base-port", str(port), "--", "true"], env=self.env,
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(f"127.0.0.1:{port} cannot be bound: another program listens there; end it", done.stderr)
 
@@ -439,7 +442,7 @@ steps:
             process.send_signal(sig)
             if sig == signal.SIGINT:
                 process.send_signal(signal.SIGTERM)          # asked twice: at once
-            process.wait(30)
+            process.wait(30 * PATIENCE)
             wait_until("the end of the coordinator", lambda: not os.path.exists(f"/proc/{pid}/exe"))
             if sig == signal.SIGINT:
                 self.assertFalse(group_exists(pid))          # its children neither
@@ -458,14 +461,6 @@ def group_exists(pid):
         return True
     except ProcessLookupError:
         return False
-
-
-def wait_until(what, check, timeout=30.0):
-    deadline = time.monotonic() + timeout
-    while not check():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"timed out waiting for {what}")
-        threading.Event().wait(0.01)
 
 
 if __name__ == "__main__":

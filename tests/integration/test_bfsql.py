@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import bfsql
 from bfsql import text, value
-from cluster import wait_until
+from cluster import PATIENCE, wait_until
 
 
 class OnSQLite(bfsql.OnServer):
@@ -162,7 +162,7 @@ class Surroundings(OnSQLite):
         c.execute("begin exclusive")
         began = time.monotonic()
         fault = self.assert_fault(self.run_sql("insert into t values (1)"), 75, native=5, words="locked")
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 10 * PATIENCE)
         self.assertEqual(fault["dbms"], "SQLite")
         self.assertEqual(fault["sqlstate"], "HY000")
         c.execute("rollback")
@@ -261,7 +261,7 @@ class Surroundings(OnSQLite):
 
     def test_arguments(self):
         for args, status in [(["--version"], 0), (["--help"], 0), (["x"], 2)]:
-            done = subprocess.run([bfsql.BF_SQL] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            done = subprocess.run([bfsql.BF_SQL] + args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual(done.returncode, status)
 
 

@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import bfsql
 from bfsql import KILLED, text, value
-from cluster import wait_until
+from cluster import PATIENCE, wait_until
 
 KILL_POINTS = ["after_claim", "after_work", "after_marker", "after_commit"]
 
@@ -412,7 +412,7 @@ class Sessions:
         took = time.monotonic() - began
         self.assert_done(after, 2)
         self.assertIn("ended session", after.stderr)
-        self.assertLess(took, 4, "less than a wait for a lock")
+        self.assertLess(took, 4 * PATIENCE, "less than a wait for a lock")
         self.assert_once()
 
     def test_a_killed_client_in_mid_statement(self):

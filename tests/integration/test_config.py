@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cluster import BIN, Cluster, wait_until  # noqa: E402
+from cluster import BIN, PATIENCE, Cluster, wait_until  # noqa: E402
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs")
 CANARIES = {"connection": "canary-in-the-connection", "secret": "canary-in-the-secret", "parameter": "canary-in-the-parameter",
@@ -46,7 +46,7 @@ def shown(text):
 
 
 def run(*words, env=None, check=True):
-    done = subprocess.run(words, env=dict(os.environ, **(env or {})), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, env=dict(os.environ, **(env or {})), capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
     if check and done.returncode != 0:
         raise AssertionError(f"{words}: exit {done.returncode}: {done.stderr}")
     return done

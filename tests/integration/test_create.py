@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 # Each instance waits until its backfill's file is there.
 QUEUED = """apiVersion: backfill/v1
@@ -119,7 +119,7 @@ class QueueTest(ClusterTest):
             third = following.stdout.readline().strip()
             for gate in ("third", "second", "first"):
                 self.touch(gate)
-            _, said = following.communicate(timeout=60)
+            _, said = following.communicate(timeout=60 * PATIENCE)
         self.assertEqual(following.returncode, 0, said)
         self.assertIn(f"{third} is queued: {first} (running) writes mart.x for 2024-01-01 to 2024-01-03", said)
         self.assertIn(f"{third} queued behind {first}: 0/3 done", said)

@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, free_ports, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, free_ports, wait_until  # pylint: disable=wrong-import-position
 
 HEAD = """apiVersion: backfill/v1
 kind: Plan
@@ -64,7 +64,7 @@ class ExitStatusTest(unittest.TestCase):
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("stdout", subprocess.PIPE)
         return subprocess.run([f"{BIN}/bfctl", *self.words(line)], cwd=self.folder, env=self.cluster.env, stderr=subprocess.PIPE, text=True,
-                              timeout=60,
+                              timeout=60 * PATIENCE,
                               check=False, **more)
 
     def test_statuses(self):
@@ -125,10 +125,10 @@ class ExitStatusTest(unittest.TestCase):
         for option in ("--reason", "--request-timeout"):
             done = subprocess.run([f"{BIN}/bfctl", "pause", self.held, option, b"a\xff", "--config", "nobody.conf"], cwd=self.folder,
                                   env=self.cluster.env,
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual((done.returncode, done.stderr), (2, f"bfctl: error: what is given to {option} is no UTF-8 text\n"))
         done = subprocess.run([f"{BIN}/bfctl", "pools", "--config", b"n\xff.conf"], cwd=self.folder, env=self.cluster.env,
-                              capture_output=True, timeout=60,
+                              capture_output=True, timeout=60 * PATIENCE,
                               check=False)
         self.assertNotIn(b"UTF-8", done.stderr)      # a file's name may be any bytes
 
@@ -158,7 +158,7 @@ class ExitStatusTest(unittest.TestCase):
             else:
                 wait_until("its connection", lambda pid=child.pid: len(os.listdir(f"/proc/{pid}/fd")) > 8)
             child.send_signal(signal.SIGINT)
-            _, said = child.communicate(timeout=30)
+            _, said = child.communicate(timeout=30 * PATIENCE)
             self.assertEqual((child.returncode, said), (status, ""), line)
 
     def test_a_reader_that_goes_away(self):
@@ -172,7 +172,7 @@ class ExitStatusTest(unittest.TestCase):
                 # The next change is written into the closed pipe.
                 self.cluster.create(os.path.join(self.folder, "good.yaml"))
                 said = child.stderr.read()
-            self.assertEqual((child.wait(30), said), (-signal.SIGPIPE, ""), line)
+            self.assertEqual((child.wait(30 * PATIENCE), said), (-signal.SIGPIPE, ""), line)
             child.stderr.close()
 
     def test_output_that_cannot_be_written(self):

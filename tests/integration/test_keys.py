@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 # An instance goes on until "open" is there.
 WORK = '"echo begun; until [ -e DIR/open ]; do sleep 0.02; done"'
@@ -219,7 +219,7 @@ class RevocationTest(KeysTest):
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(follow.stdout.readline(), "begun\n")
         self.assertIn("its next message is refused", self.ctl("keys", "revoke", "wendy", "--yes").stdout)
-        _, said = follow.communicate(timeout=30)
+        _, said = follow.communicate(timeout=30 * PATIENCE)
         self.assertEqual(follow.returncode, 7)
         self.assertIn("the key of wendy was revoked", said)
         self.assertIn("refuses the key", self.ctl("backfill", "list", conf=conf, status=7).stderr)

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 # load writes ten lines a day, and the third day fails for its first attempt; odd says what is no text; late waits for a file.
 LOAD = ('for i in 0 1 2 3 4 5 6 7 8 9; do echo "row $i of $BF_PARTITION_KEY rows=$((i * 1000))"; done; '
@@ -148,7 +148,7 @@ class LogsTest(unittest.TestCase):
             wait_until("the coordinator to be gone", lambda: self.cluster.pid("coordinator") is None)
             self.cluster.restart("coordinator")
             self.go("2024-01-02")
-            self.assertEqual(follower.wait(60), 0)
+            self.assertEqual(follower.wait(60 * PATIENCE), 0)
             self.assertEqual(seen(), ["begins 2024-01-01", "begins 2024-01-02", "half ends 2024-01-01", "half ends 2024-01-02"])
         self.assertEqual(self.cluster.ctl("logs", backfill, "--grep", "ends", "--count").stdout, "2\n")
 

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster  # pylint: disable=wrong-import-position
 
 ZONES = os.path.exists("/usr/share/zoneinfo/Europe/Berlin")
 HEAD = "apiVersion: backfill/v1\nkind: Plan\n"
@@ -81,7 +81,8 @@ class Base(unittest.TestCase):
         return path
 
     def bfctl(self, *args, status=0, stdin=""):
-        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        done = subprocess.run([f"{BIN}/bfctl", *args], env=self.env, input=stdin,
+                              capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
                               cwd=self.folder)
         self.assertEqual(done.returncode, status, f"bfctl {' '.join(args)}\n{done.stdout}{done.stderr}")
         return done

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 TAMPER = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else ""
 
@@ -100,7 +100,8 @@ class ReplayTest(unittest.TestCase):
 
     @classmethod
     def replay(cls, *args, check=True, store=None):
-        p = subprocess.run([f"{BIN}/bfctl", "replay", store or cls.store, *args], capture_output=True, text=True, check=False, timeout=60)
+        p = subprocess.run([f"{BIN}/bfctl", "replay", store or cls.store, *args],
+                           capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
         if check and p.returncode:
             raise AssertionError(f"replay {args}: {p.returncode}: {p.stderr}")
         return p

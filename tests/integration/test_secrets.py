@@ -17,7 +17,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # noqa: E402
+from cluster import BIN, PATIENCE, Cluster, wait_until  # noqa: E402
 from servers import SKIPPED, Absent, PostgreSQL, SQLite, braced  # noqa: E402
 
 PLAN = """apiVersion: backfill/v1
@@ -170,7 +170,7 @@ class SecretsTest(unittest.TestCase):
             self.assertEqual(set(processes_with(self.canary)), own)
             self.through_the_stops(cluster, self.create(cluster, "${env:WAREHOUSE_DSN}"), own)
             os.kill(int(children[0]), signal.SIGABRT)        # the agent itself leaves no core file either
-            guardian.wait(60)
+            guardian.wait(60 * PATIENCE)
             self.assertEqual(files_with(cluster.dir, self.canary), [])
         finally:
             guardian.kill()                  # its agent then kills what runs

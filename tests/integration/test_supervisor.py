@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cluster import BIN, free_ports, wait_until  # noqa: E402
+from cluster import BIN, PATIENCE, free_ports, wait_until  # noqa: E402
 
 WATCHDOG_S = 0.6
 BEAT_S = WATCHDOG_S / 2
@@ -41,7 +41,7 @@ class Ear:
         return self.words[-1]
 
     def until(self, begin, timeout=20.0):
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             word = self.hear(left)
             if word and word.startswith(begin):
@@ -68,7 +68,7 @@ class Program:
     def end(self):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(20)
+        self.process.wait(20 * PATIENCE)
 
 
 def child_of(pid):
@@ -124,14 +124,14 @@ def test_agent_is_ready_with_its_first_lease(agent, coordinator, folder):
 def test_agent_drains(agent):
     agent.process.send_signal(signal.SIGTERM)
     agent.ear.until("STOPPING=1")
-    assert agent.process.wait(20) == 0
+    assert agent.process.wait(20 * PATIENCE) == 0
     assert agent.ear.pids == {agent.process.pid}
 
 
 def probe(folder, question):
     """The exit status and the sentence of a probe of the agent."""
     done = subprocess.run([f"{BIN}/bfagent", "--config", os.path.join(folder, "agent-1.conf"), "--probe", question], text=True,
-                          capture_output=True, timeout=20, check=False)
+                          capture_output=True, timeout=20 * PATIENCE, check=False)
     return done.returncode, done.stderr.strip()
 
 
@@ -139,12 +139,12 @@ def test_coordinator_ends(coordinator):
     coordinator.ear.silent(0)                # a last word finds no room behind ten that nobody has read
     coordinator.process.send_signal(signal.SIGTERM)
     coordinator.ear.until("STOPPING=1")
-    assert coordinator.process.wait(20) == 0
+    assert coordinator.process.wait(20 * PATIENCE) == 0
 
 
 def test_a_start_that_fails_is_not_ready(folder):
     program = Program(folder, "bfcoordinator", ["--config", os.path.join(folder, "none.conf")])
-    status = program.process.wait(20)
+    status = program.process.wait(20 * PATIENCE)
     while program.ear.hear(0.0):
         pass
     assert status == 2, status

@@ -20,7 +20,7 @@ except ImportError:
     yaml = None
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, free_ports, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, free_ports, wait_until  # pylint: disable=wrong-import-position
 
 PLAN = """apiVersion: backfill/v1
 kind: Plan
@@ -61,7 +61,7 @@ class Reader:
 
     def interrupt(self):
         self.child.send_signal(signal.SIGINT)
-        status = self.child.wait(30)
+        status = self.child.wait(30 * PATIENCE)
         for thread in self.threads:
             thread.join(30)
         self.child.stdout.close()
@@ -220,7 +220,7 @@ class SurfaceTest(unittest.TestCase):
                 got += chunk
         except OSError:
             pass                                 # Linux says so when the last writer is gone
-        child.wait(30)
+        child.wait(30 * PATIENCE)
         os.close(master)
         return got.decode()
 
@@ -245,7 +245,7 @@ COMP_WORDS=(%s) COMP_CWORD=%d
 _bfctl
 printf '%%s\\n' "${COMPREPLY[@]}"
 """ % (" ".join(f"'{w}'" for w in (f"{BIN}/bfctl", *words)), len(words))
-        done = subprocess.run(["bash", "--norc", "-c", script], env=self.cluster.env, capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["bash", "--norc", "-c", script], env=self.cluster.env, capture_output=True, text=True, timeout=60 * PATIENCE,
                               check=True,
                               cwd=self.folder)
         self.assertEqual(done.stderr, "")
@@ -292,14 +292,15 @@ _bfctl
                                (["priority", self.orders], ["critical:", "high:", "normal:", "low:"])):
             done = subprocess.run(["zsh", "-f", "-c", script + stage % (f"{BIN}/bfctl", " ".join(given), len(given) + 2)],
                                   env=self.cluster.env,
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
             self.assertEqual((sorted(done.stdout.splitlines()), done.stderr), (sorted(offered), ""), given)
 
     @unittest.skipUnless(shutil.which("fish"), "no fish")
     def test_fish_completes(self):
         script = self.out("completion fish") + f"\ncomplete -C 'bfctl steps {self.orders} lo'\ncomplete -C 'bfctl completion f'\n"
         env = dict(self.cluster.env, PATH=f"{BIN}:{os.environ['PATH']}", HOME=self.folder)
-        done = subprocess.run(["fish", "--no-config", "-c", script], env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["fish", "--no-config", "-c", script], env=env,
+                              capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([line.split("\t")[0] for line in done.stdout.splitlines()], ["load", "fish"])
 

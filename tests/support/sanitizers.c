@@ -1,9 +1,9 @@
-/* Part of every program of a build with the address and undefined-behaviour sanitizers: what they find goes to files of BF_REPORTS,
- * one a process, where tests/support/run_asan looks.
+/* Part of every program of a build with a sanitizer: what they find goes to files of BF_REPORTS, one a process, where
+ * tests/support/run_asan and tests/support/run_tsan look.
  *
  * It is compiled in because a program that an agent starts has an environment of its own, and a test that expects a failure takes the end
- * of a sanitizer for it.  What ASAN_OPTIONS, UBSAN_OPTIONS and LSAN_OPTIONS say still goes first: `ASAN_OPTIONS=log_path=stderr` shows
- * all but the reports about undefined behaviour where one looks for them. */
+ * of a sanitizer for it.  What ASAN_OPTIONS, UBSAN_OPTIONS, LSAN_OPTIONS and TSAN_OPTIONS say still goes first:
+ * `ASAN_OPTIONS=log_path=stderr` shows all but the reports about undefined behaviour where one looks for them. */
 #include <dlfcn.h>
 #include <stddef.h>
 
@@ -12,6 +12,7 @@
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 const char *__lsan_default_options(void);
+const char *__tsan_default_options(void);
 
 const char *__asan_default_options(void)
 {
@@ -26,6 +27,12 @@ const char *__ubsan_default_options(void)
 const char *__lsan_default_options(void)
 {
     return "print_suppressions=0:suppressions=" BF_LSAN_SUPPRESSIONS;
+}
+
+/* Called before the sanitizer is ready for what it would add to a function. */
+__attribute__((no_sanitize("thread"))) const char *__tsan_default_options(void)
+{
+    return "log_path=" REPORT ":suppressions=" BF_TSAN_SUPPRESSIONS;
 }
 
 /* With gcc the two are libraries with a report file each, and the one of the address sanitizer answers to the name by which both are told
