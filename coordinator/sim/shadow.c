@@ -361,8 +361,10 @@ uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, c
         if (s->alive.at[i].attempt == as->ref.attempt)
             world_violate(s->w, "I1: attempt %llu is started twice", (unsigned long long)as->ref.attempt);
     }
-    if (a && a->ran++ && !loose)
+    bool again = a && a->ran++;
+    if (again && !loose)
         world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);
+    s->fence_void |= again;                      /* two clients with one token */
     bf_vec_push(&s->alive, ((struct shadow_alive){.instance = instance, .attempt = as->ref.attempt, .loose = loose}));
     return instance;
 }
