@@ -169,7 +169,7 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
         const struct attempt *a = &e->attempts.at[slot];
         if (is_to_be_killed(backfill_find(e, a->backfill), a))
             effect_kill(d, id, a->ref, KILL_CANCELLED);
-        else if (a->mark != mark && a->incarnation == agent->incarnation)
+        else if (a->mark != mark && a->incarnation == agent->incarnation && !e->outdated_token)
             effect_attempt(d, EFFECT_DISPATCH, a);
     }
 }

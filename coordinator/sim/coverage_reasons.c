@@ -13,7 +13,7 @@ struct reason { const char *group, *pattern, *why; };
 static const struct reason reasons[] = {
     {"record", "backoff", "no version has written it: the packed instances of a checkpoint tell it; the number stays taken"},
     {"input", "timer", "no shell makes it: time comes with every turn"},
-    {"input", "epoch", "the simulated store is never an old copy: the epoch stays that of a new one"},
+    {"input", "epoch", "an epoch is raised by a restore, whose own input says so; no coordinator finds another by itself"},
     /* What a person changes is taken out of the ready queue first, and moves by hand: counted under person. */
     {"instance", "ready > waiting", "a person's doing: counted under person"},
     {"instance", "failed > waiting", "a person's doing: counted under person"},

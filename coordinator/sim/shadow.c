@@ -333,6 +333,10 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
         struct shadow_attempt *a = attempt_by_id(s, msg->assignments[i].ref.attempt);
         if (!a)
             world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable", (unsigned long long)msg->assignments[i].ref.attempt);
+        else if (s->outdated_token)
+            world_violate(s->w, "I1: attempt %llu is dispatched, and the store is known to be an old copy", (unsigned long long)a->ref.attempt);
+        else
+            a->loose |= s->loose;                /* an old copy may dispatch what has ended */
     }
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
         struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
@@ -357,8 +361,10 @@ uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, c
         if (s->alive.at[i].attempt == as->ref.attempt)
             world_violate(s->w, "I1: attempt %llu is started twice", (unsigned long long)as->ref.attempt);
     }
-    if (a && a->ran++ && !loose)
+    bool again = a && a->ran++;
+    if (again && !loose)
         world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);
+    s->fence_void |= again;                      /* two clients with one token */
     bf_vec_push(&s->alive, ((struct shadow_alive){.instance = instance, .attempt = as->ref.attempt, .loose = loose}));
     return instance;
 }

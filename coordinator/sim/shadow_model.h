@@ -36,7 +36,7 @@ struct shadow_attempt {
     uint8_t key[BF_KEY_BYTES];
     uint64_t place;                                          /* that it writes in the warehouse */
     bool open, started;
-    bool loose;                                              /* granted by an old copy that was put back: its token may be another's, too */
+    bool loose;                                              /* granted or dispatched by an old copy that was put back */
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };

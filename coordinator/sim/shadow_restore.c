@@ -73,7 +73,7 @@ struct shadow *shadow_copy(const struct shadow *s)
 static bool is_same_grant(const struct shadow_attempt *a, const struct shadow_attempt *b)
 {
     return a->ref.attempt == b->ref.attempt && a->ref.token == b->ref.token && a->backfill == b->backfill && a->step == b->step &&
-           a->index == b->index && a->loose == b->loose && memcmp(a->key, b->key, BF_KEY_BYTES) == 0;
+           a->index == b->index && memcmp(a->key, b->key, BF_KEY_BYTES) == 0;
 }
 
 static struct shadow_attempt *find_grant(struct shadow_attempt *at, size_t n, const struct shadow_attempt *of)
@@ -103,10 +103,12 @@ static void sort_attempts(struct shadow *s, struct shadow *old)
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; i < n[k]; i++) {
             struct shadow_attempt *known = find_grant(s->attempts.at, s->attempts.n, &was[k][i]);
-            if (known)
+            if (known) {
                 known->ran = was[k][i].ran;
-            else
+                known->loose |= was[k][i].loose;
+            } else {
                 bf_vec_push(&s->lost, was[k][i]);
+            }
         }
     for (size_t i = 0; i < s->lost.n; i++)
         s->lost.at[i].run_void = is_run_void(s, &s->lost.at[i]);
