@@ -152,6 +152,8 @@ static int show_values(const char *dir)
     for (int i = 0; i < TABLE_COUNT; i++)
         if (dbi[i] != STORE_NO_TABLE)
             hash_table(txn, dbi[i], (enum store_table)i);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
     crypto_generichash_final(&values, hash, sizeof hash);
     bf_hex(hash, sizeof hash, hex);
     puts(hex);
