@@ -148,6 +148,7 @@ Test(bfctl_progress, a_store_that_holds_everything_is_said)
     cr_assert_not_null(strstr(bf_buf_cstr(&text), "\nit is an old copy\n  put the newest back\n"), "%s", bf_buf_cstr(&text));
     bf_buf_clear(&text);
     json_object_set_new(status, "state", json_string("succeeded"));
+    json_object_set_new(status, "steps", json_pack("{s:i, s:i}", "total", 200, "succeeded", 200));
     progress_line(status, &text);
     cr_assert_null(strstr(bf_buf_cstr(&text), "nothing starts"), "%s", bf_buf_cstr(&text));
     bf_buf_free(&text);
