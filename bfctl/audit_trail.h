@@ -8,8 +8,8 @@
 
 /* A row of OP_AUDIT; the text is borrowed from it.  false: it is no such row. */
 bool audit_row(const json_t *row, struct audit_entry *ret);
-/* The text of an entry, opened: a new reference; NULL: it is no object.  A number past INT64_MAX, as the token that a lying agent claims may
- * be, makes all of its numbers reals. */
+/* The text of an entry, opened: a new reference; NULL: it is no object.  A number past INT64_MAX, as the token that a lying agent claims
+ * may be, makes all of its numbers reals. */
 json_t *audit_record_of(const struct audit_entry *e);
 /* {"index", "hash"} of an answer. */
 bool audit_head_of(const json_t *answer, const char *name, struct audit_head *ret);

@@ -224,7 +224,8 @@ void sim_operator_reply(struct world *w, const struct op_reply *reply)
             continue;
         bool stored = shadow_replied(w->shadow, r->id);
         world_trace(w, "operator: answer to %s: %s", op_verb_name(r->request.verb), reply->text);
-        /* A create that would be refused is, before it is an input; any other refusal without a decision says that the scenario is wrong. */
+        /* A create that would be refused is, before it is an input; any other refusal without a decision says that the scenario is
+         * wrong. */
         bool at_once = r->request.verb == OP_CREATE && (reply->rc == BF_CONFLICT || reply->rc == BF_FULL);
         if (reply->rc != BF_OK && !stored && !at_once)
             world_violate(w, "scenario: %s is not valid: %s", op_verb_name(r->request.verb), reply->text);

@@ -1,7 +1,7 @@
 /* I17: from an empty engine, decide again on the stored inputs at their stored times; every turn must give the stored records, and the
  * checkpoint the state that was reached.  The simulator's store in memory is what coordinator/replay reads. */
 #include "coordinator/replay/replay.h"
-#include "coordinator/sim/world.h"
+#include "coordinator/sim/again.h"
 
 /* ---- plans, for checkers that decide again themselves ---- */
 

@@ -332,16 +332,19 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++) {
         struct shadow_attempt *a = attempt_by_id(s, msg->assignments[i].ref.attempt);
         if (!a)
-            world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable", (unsigned long long)msg->assignments[i].ref.attempt);
+            world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable",
+                          (unsigned long long)msg->assignments[i].ref.attempt);
         else if (s->outdated_token)
-            world_violate(s->w, "I1: attempt %llu is dispatched, and the store is known to be an old copy", (unsigned long long)a->ref.attempt);
+            world_violate(s->w, "I1: attempt %llu is dispatched, and the store is known to be an old copy",
+                          (unsigned long long)a->ref.attempt);
         else
             a->loose |= s->loose;                /* an old copy may dispatch what has ended */
     }
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
         struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)
-            world_violate(s->w, "I3: the end of attempt %llu is acknowledged before it is durable", (unsigned long long)msg->refs[i].attempt);
+            world_violate(s->w, "I3: the end of attempt %llu is acknowledged before it is durable",
+                          (unsigned long long)msg->refs[i].attempt);
     }
 }
 
@@ -439,8 +442,8 @@ void shadow_trace_left(const struct shadow *s)
             world_trace(s->w, "left: attempt %llu of backfill %u on agent %u", (unsigned long long)s->attempts.at[i].ref.attempt,
                         s->attempts.at[i].backfill, s->attempts.at[i].agent);
     for (size_t i = 0; i < s->agents.n; i++)
-        world_trace(s->w, "agent %u (key %u) in state %d, %u of %u slots", s->agents.at[i].id, s->agents.at[i].key[0], (int)s->agents.at[i].state,
-                    s->agents.at[i].busy, s->agents.at[i].slots);
+        world_trace(s->w, "agent %u (key %u) in state %d, %u of %u slots", s->agents.at[i].id, s->agents.at[i].key[0],
+                    (int)s->agents.at[i].state, s->agents.at[i].busy, s->agents.at[i].slots);
 }
 
 bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret)

@@ -61,7 +61,8 @@ void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_b
         world_violate(s->w, "class: backfill %u changes to class %d, which nobody asked for", b->id, (int)r->priority);
     for (size_t i = 0; i < r->n_steps; i++) {
         if (r->steps[i] >= b->plan->n_steps || b->classes[r->steps[i]] == r->priority)
-            world_violate(s->w, "class: step %u of backfill %u has class %d already, or is not there", r->steps[i], b->id, (int)r->priority);
+            world_violate(s->w, "class: step %u of backfill %u has class %d already, or is not there", r->steps[i], b->id,
+                          (int)r->priority);
         else
             b->classes[r->steps[i]] = r->priority;
     }
@@ -77,6 +78,7 @@ void shadow_check_classes(struct shadow *s, const struct turn *t, const struct s
     for (uint32_t i = 0; i < b->plan->n_steps; i++) {
         const struct plan_step *step = &b->plan->steps[i];
         if ((!word || strcmp(word, step->name) == 0) && step->partitions->n > 0 && b->classes[i] != c->priority)
-            world_violate(s->w, "class: %s of backfill %u is not of class %d after the answer says so", step->name, b->id, (int)c->priority);
+            world_violate(s->w, "class: %s of backfill %u is not of class %d after the answer says so", step->name, b->id,
+                          (int)c->priority);
     }
 }

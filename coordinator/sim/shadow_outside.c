@@ -25,7 +25,8 @@ static bool is_needed(const struct plan_edge *edge, const struct plan_partitions
 }
 
 /* As the newest other backfill says that has begun and has the partition. */
-static bool done_before(const struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, int64_t from_s, int64_t until_s)
+static bool done_before(const struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, int64_t from_s,
+                        int64_t until_s)
 {
     for (size_t i = s->backfills.n; i-- > 0;) {
         const struct shadow_backfill *other = &s->backfills.at[i];

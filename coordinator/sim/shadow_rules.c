@@ -142,7 +142,7 @@ void shadow_check_result(struct shadow *s, const struct shadow_backfill *b)
                : b->state == BACKFILL_FAILED ? n[CELL_FAILED] + n[CELL_CANCELLED] > 0 && n[CELL_DONE] == 0
                : b->state == BACKFILL_CANCELLED ? n[CELL_WAITING] == 0 : false;
     if (!right)
-        world_violate(s->w, "result: backfill %u ended in state %d with %llu done, %llu failed, %llu cancelled, %llu waiting", b->id, (int)b->state,
-                      (unsigned long long)n[CELL_DONE], (unsigned long long)n[CELL_FAILED], (unsigned long long)n[CELL_CANCELLED],
-                      (unsigned long long)n[CELL_WAITING]);
+        world_violate(s->w, "result: backfill %u ended in state %d with %llu done, %llu failed, %llu cancelled, %llu waiting", b->id,
+                      (int)b->state, (unsigned long long)n[CELL_DONE], (unsigned long long)n[CELL_FAILED],
+                      (unsigned long long)n[CELL_CANCELLED], (unsigned long long)n[CELL_WAITING]);
 }

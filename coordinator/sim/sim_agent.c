@@ -20,13 +20,15 @@ static void set_timer(struct world *w, struct sim_agent *a)
     if (due == INT64_MAX)
         return;
     int64_t at = sim_clock_when_ms(&a->clock, due);
-    world_push(w, (struct sim_event){.at_ms = at > w->now_ms ? at : w->now_ms + 1, .kind = SIM_AGENT_TIMER, .node = a->node, .number = ++a->timer});
+    world_push(w, (struct sim_event){.at_ms = at > w->now_ms ? at : w->now_ms + 1, .kind = SIM_AGENT_TIMER, .node = a->node,
+                                     .number = ++a->timer});
 }
 
 static struct outcome random_outcome(struct world *w, bool well)
 {
     static const struct outcome outcomes[] = {
-        {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75}, {.source = OUTCOME_SIGNAL, .code = 11},
+        {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75},
+        {.source = OUTCOME_SIGNAL, .code = 11},
         {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
     static const struct outcome checks[] = {{.source = OUTCOME_CHECK, .code = CHECK_ERROR}, {.source = OUTCOME_CHECK, .code = CHECK_HALT}};
     static const char *const details[] = {"", "{\"metrics\":{\"rows\":1}}", "{\"checks\":[{\"name\":\"unique\",\"status\":\"failed\"}]}"};
@@ -38,7 +40,8 @@ static struct outcome random_outcome(struct world *w, bool well)
     o.details = details[o.source == OUTCOME_CHECK ? 2 : world_random(w, 2)];
     o.text = "simulated";
     o.rows = -1;
-    o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000), .peak_memory_bytes = world_random(w, 1u << 30),
+    o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000),
+                                     .peak_memory_bytes = world_random(w, 1u << 30),
                                      .read_bytes = world_random(w, 1u << 20), .measured_by = 2};
     return o;
 }
@@ -100,7 +103,8 @@ static void leave(struct world *w, struct sim_agent *a)
     a->up = a->paused = false;
     a->timer++;
     a->previous = a->mute ? 0 : a->generation;
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + 1000 + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START,
+                                     .node = a->node, .number = a->generation});
 }
 
 static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
@@ -162,7 +166,8 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     a->up = true;
     a->paused = false;
     a->deadline_ms = INT64_MIN;
-    world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation, (unsigned long long)a->previous);
+    world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation,
+                (unsigned long long)a->previous);
     core_feed(w, a, (struct core_event){.kind = CORE_CONNECTED});
 }
 
@@ -178,7 +183,8 @@ void sim_agent_kill(struct world *w, struct sim_agent *a)
         kill_process(w, a, a->processes.at[i].ref.attempt, w->lease.fence_ms);
     a->mute = a->mute || (!w->guardians_tell && world_chance(w, 50));
     a->previous = a->mute ? 0 : a->generation;
-    world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
+    world_push(w, (struct sim_event){.at_ms = w->now_ms + w->lease.fence_ms + (int64_t)world_random(w, 20000), .kind = SIM_AGENT_START,
+                                     .node = a->node, .number = a->generation});
 }
 
 /* All of the host ends at once, and the next boot knows it by the boot id: it speaks for every life before (agent/state.c). */
@@ -253,7 +259,8 @@ void sim_agent_wake(struct world *w, struct sim_agent *a)
     world_trace(w, "%s goes on", a->name);
     for (size_t i = 0; i < a->processes.n; i++)       /* ends that nobody took note of */
         if (a->processes.at[i].ends_ms <= w->now_ms)
-            world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = a->processes.at[i].ref.attempt});
+            world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_PROCESS_END, .node = a->node,
+                                             .number = a->processes.at[i].ref.attempt});
     core_feed(w, a, (struct core_event){.kind = CORE_TIMER});
 }
 

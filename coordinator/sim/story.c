@@ -75,7 +75,8 @@ static const char *outcome_name(enum outcome_source s)
     static const char *const names[] = {
         [OUTCOME_OK] = "well", [OUTCOME_SKIP] = "skipped", [OUTCOME_EXIT] = "exit", [OUTCOME_SIGNAL] = "signal",
         [OUTCOME_OOM] = "out of memory", [OUTCOME_TIMEOUT] = "timebox", [OUTCOME_SQL] = "SQL error", [OUTCOME_SPAWN] = "did not start",
-        [OUTCOME_CANCELLED] = "killed by order", [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed", [OUTCOME_HTTP] = "HTTP status"};
+        [OUTCOME_CANCELLED] = "killed by order", [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed",
+        [OUTCOME_HTTP] = "HTTP status"};
     return (size_t)s < sizeof names / sizeof *names && names[s] ? names[s] : "?";
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "coordinator/sim/world.h"
+#include "coordinator/sim/again.h"
 
 #define YEAR_US (INT64_C(365) * 86400 * 1000000)
 

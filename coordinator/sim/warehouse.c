@@ -226,8 +226,8 @@ static void claimed(struct world *w, const struct sim_session *s)
     for (size_t i = 0; i < h->sessions.n; i++) {
         const struct sim_session *other = &h->sessions.at[i];
         const struct sim_fence_row *row = held_by(h, other->ref.token);
-        if (!shadow_fence_void(w->shadow) && other->id != s->id && other->in_transaction && other->next != SESSION_END && row && is_family(row, &s->key) &&
-            held_by(h, s->ref.token))
+        if (!shadow_fence_void(w->shadow) && other->id != s->id && other->in_transaction && other->next != SESSION_END && row &&
+            is_family(row, &s->key) && held_by(h, s->ref.token))
             world_violate(w, "I1: the sessions of attempts %llu and %llu may both commit", (unsigned long long)other->ref.attempt,
                           (unsigned long long)s->ref.attempt);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/sim/again.h"
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
@@ -50,7 +51,8 @@ void world_trace_msg(struct world *w, const char *from, const char *to, const st
     for (size_t i = 0; i < m->n_assignments; i++)
         bf_buf_printf(&refs, " %llu", (unsigned long long)m->assignments[i].ref.attempt);
     for (size_t i = 0; i < m->n_reports; i++)
-        bf_buf_printf(&refs, " %llu%s", (unsigned long long)m->reports[i].ref.attempt, m->reports[i].kind == REPORT_ENDED ? " ended" : " started");
+        bf_buf_printf(&refs, " %llu%s", (unsigned long long)m->reports[i].ref.attempt,
+                      m->reports[i].kind == REPORT_ENDED ? " ended" : " started");
     for (size_t i = 0; m->kind == AGENT_HELLO && i < m->hello.n_held; i++)
         bf_buf_printf(&refs, " holds %llu", (unsigned long long)m->hello.held[i].attempt);
     bool refused = m->kind == AGENT_REFUSE;
@@ -247,7 +249,8 @@ static void world_init(struct world *w, const struct sim_options *o)
         a->clock = some_clock(w);
         a->key[0] = (uint8_t)(i + 1);
         snprintf(a->name, sizeof a->name, "agent-%u", i + 1);
-        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START, .node = a->node, .number = a->generation});
+        world_push(w, (struct sim_event){.at_ms = w->now_ms + (int64_t)world_random(w, 3000), .kind = SIM_AGENT_START,
+                                         .node = a->node, .number = a->generation});
     }
     world_push(w, (struct sim_event){.at_ms = w->now_ms, .kind = SIM_COORDINATOR_START});
     world_push(w, (struct sim_event){.at_ms = w->now_ms + 100, .kind = SIM_OPERATOR});

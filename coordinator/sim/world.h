@@ -172,8 +172,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a);
 void sim_agent_kill(struct world *w, struct sim_agent *a);
 void sim_agent_reboot(struct world *w, struct sim_agent *a);
 void sim_agent_freeze(struct world *w, struct sim_agent *a);
-/* It goes on now, and not when it was to. */
-void sim_agent_thaw(struct world *w, struct sim_agent *a);
+void sim_agent_thaw(struct world *w, struct sim_agent *a);    /* it goes on now, and not when it was to */
 void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, size_t n);
 void sim_agent_timer(struct world *w, struct sim_agent *a);
 void sim_agent_wake(struct world *w, struct sim_agent *a);
@@ -197,12 +196,5 @@ void sim_operator_resume(struct world *w);
 void scenario_plan(struct world *w, struct bf_buf *ret_yaml);
 /* The file of the zone that it names. */
 void scenario_zone(struct bf_buf *ret);
-
-/* The plan of a stored create is known to e; false when it does not compile. */
-bool sim_prepare(struct world *w, struct engine *e, const struct op_request *create);
-/* Decide again on every stored input at another time of day: the same is decided (I14). */
-void sim_wall_check(struct world *w);
-/* Decide again on every stored input, from nothing: the records must be those that were stored (I17). */
-void sim_replay_check(struct world *w);
 
 #endif

@@ -1,6 +1,6 @@
-/* journal_tamper STORE [SEQ|words]: what one with the right to write the file could do to a journal: the agent of its first grant is another, and
- * the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  With "words": the text of
- * its last answer is another, as if another version had written it.  For tests; the store is not in use. */
+/* journal_tamper STORE [SEQ|words]: what one with the right to write the file could do to a journal: the agent of its first grant is
+ * another, and the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  With "words":
+ * the text of its last answer is another, as if another version had written it.  For tests; the store is not in use. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
