@@ -287,7 +287,7 @@ void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt)
         if (p.ref.attempt != attempt || p.ends_ms > w->now_ms)
             continue;
         shadow_process_ended(w->shadow, p.instance, attempt);
-        sim_session_client_gone(w, attempt);
+        sim_session_client_gone(w, a, attempt);
         if (a->up && a->paused)
             return;                                   /* dead, but the agent does not know yet */
         a->processes.at[i] = a->processes.at[--a->processes.n];

@@ -333,12 +333,12 @@ void sim_session_open(struct world *w, struct sim_agent *a, const struct assignm
     next_statement(w, &w->warehouse.sessions.at[w->warehouse.sessions.n - 1], SESSION_LOOK, soon(w));
 }
 
-void sim_session_client_gone(struct world *w, uint64_t attempt)
+void sim_session_client_gone(struct world *w, const struct sim_agent *a, uint64_t attempt)
 {
     struct sim_warehouse *h = &w->warehouse;
     for (size_t i = 0; i < h->sessions.n; i++) {
         struct sim_session *s = &h->sessions.at[i];
-        if (s->ref.attempt != attempt || !s->client)
+        if (s->ref.attempt != attempt || s->node != a->node || !s->client)
             continue;
         s->client = false;
         sim_fault_note(w, SIM_FAULT_SESSION_ORPHANED);

@@ -52,7 +52,7 @@ void sim_warehouse_done(struct sim_warehouse *h);
 /* The client of an attempt connects. */
 void sim_session_open(struct world *w, struct sim_agent *a, const struct assignment *as, uint64_t instance, const struct outcome *wanted);
 void sim_session_step(struct world *w, uint64_t id);
-/* No process of the attempt is left. */
-void sim_session_client_gone(struct world *w, uint64_t attempt);
+/* No process of the attempt is left on this agent; an old copy of the store may have given it to another one too. */
+void sim_session_client_gone(struct world *w, const struct sim_agent *a, uint64_t attempt);
 
 #endif

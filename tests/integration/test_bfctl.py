@@ -286,7 +286,7 @@ steps:
         self.assertIn("--yes", refused.stderr)
 
     def test_fsck(self):
-        self.bfctl("fsck", self.path("none"), status=1)
+        self.bfctl("fsck", self.path("none"), status=2)
         os.mkdir(self.path("empty"))
         self.bfctl("fsck", self.path("empty"), status=1)
         self.bfctl("fsck", status=2)
