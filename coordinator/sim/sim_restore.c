@@ -1,8 +1,11 @@
 /* See sim_restore.h. */
 #include "coordinator/sim/sim_restore.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
@@ -12,6 +15,9 @@ static void backup_done(struct sim_backup *b)
 {
     sim_store_done(&b->store);
     shadow_free(b->shadow);
+    for (size_t i = 0; i < b->n_heard; i++)
+        free(b->heard[i].text);
+    free(b->heard);
 }
 
 void sim_backups_done(struct sim_backups *b)
@@ -27,8 +33,12 @@ static unsigned long long last_turn(const struct world *w)
 
 static struct sim_backup backup_of(struct world *w)
 {
-    struct sim_backup b = {.shadow = shadow_copy(w->shadow)};
+    struct sim_backup b = {.shadow = shadow_copy(w->shadow), .heard = bf_xcalloc(w->requests.n, sizeof *b.heard), .n_heard = w->requests.n};
     sim_store_copy(&w->store, &b.store);
+    for (size_t i = 0; i < b.n_heard; i++) {
+        const struct sim_request *r = w->requests.at[i];
+        b.heard[i] = (struct sim_heard){.acknowledged = r->acknowledged, .rc = r->rc, .text = bf_xstrdup(r->text)};
+    }
     return b;
 }
 
@@ -45,6 +55,16 @@ void sim_backup(struct world *w)
     world_trace(w, "a backup is taken, of turn %llu", last_turn(w));
 }
 
+/* What was acknowledged since is lost, and may come again with another answer. */
+static void hear_again(struct sim_request *r, const struct sim_heard *then)
+{
+    r->acknowledged = then && then->acknowledged;
+    if (!r->acknowledged)
+        return;
+    r->rc = then->rc;
+    snprintf(r->text, sizeof r->text, "%s", then->text);
+}
+
 /* Stop; this store instead; start.  restored: its epoch is raised above all that there were, as store_raise() does. */
 static void go_on_from(struct world *w, const struct sim_backup *b, bool restored)
 {
@@ -59,8 +79,8 @@ static void go_on_from(struct world *w, const struct sim_backup *b, bool restore
     w->backups.life++;
     w->state_hash_known = false;
     shadow_rewind(w->shadow, b->shadow, restored);
-    for (size_t i = 0; i < w->requests.n; i++)               /* what was acknowledged since is lost, and may come again */
-        w->requests.at[i]->acknowledged = w->requests.at[i]->acknowledged && shadow_replied(w->shadow, w->requests.at[i]->id);
+    for (size_t i = 0; i < w->requests.n; i++)
+        hear_again(w->requests.at[i], i < b->n_heard ? &b->heard[i] : NULL);
     world_trace(w, "the store is %s of turn %llu, with epoch %u", restored ? "restored from a backup" : "an old copy, by hand,",
                 last_turn(w), w->store.epoch);
 }

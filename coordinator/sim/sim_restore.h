@@ -16,7 +16,9 @@ struct world;
 
 enum { SIM_BACKUPS_MAX = 3 };
 
-struct sim_backup { struct sim_store store; struct shadow *shadow; };
+/* What an operator had heard of a request. */
+struct sim_heard { bool acknowledged; enum bf_rc rc; char *text; };
+struct sim_backup { struct sim_store store; struct shadow *shadow; struct sim_heard *heard; size_t n_heard; };
 struct sim_backups {
     struct sim_backup at[SIM_BACKUPS_MAX];       /* the newest last */
     uint32_t n;
