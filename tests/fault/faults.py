@@ -65,7 +65,7 @@ TABLE = (
     Row("F20", "torn page", "a named error, or a page not in use", disk.torn_page, tests="tests/fault/crash.py commit"),
     Row("F21", "meta page gone", "a named error", disk.meta_page_gone, True),
     Row("F22", "file truncated", "a named error", disk.file_truncated),
-    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/fault/flips.py, tests/unit/test_store.c"),
+    Row("F23", "bit flip", "a named error, or a page not in use", tests="tests/fault/flips.py; tests/unit/test_store.c"),
     Row("F24", "unsynced writes dropped", "nothing acknowledged is lost; fsck clean", tests="tests/fault/crash.py commit"),
     Row("F25", "a commit ends half-way: pages without their meta page", "as if it had not begun", tests="tests/fault/crash.py commit"),
     Row("F26", "old backup restored", "the epoch is raised; old tokens count no more", tests="tests/integration/test_backup.py"),

@@ -288,7 +288,7 @@ steps:
     def test_fsck(self):
         self.bfctl("fsck", self.path("none"), status=2)
         os.mkdir(self.path("empty"))
-        self.bfctl("fsck", self.path("empty"), status=1)
+        self.bfctl("fsck", self.path("empty"), status=2)
         self.bfctl("fsck", status=2)
 
     # --- the coordinator is not there ---
