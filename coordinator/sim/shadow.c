@@ -92,13 +92,14 @@ static void on_created(struct shadow *s, const struct record *r)
     b->state = BACKFILL_QUEUED;
     b->reprocess = r->reprocess;
     b->reuse_downstream = r->reuse_downstream;
+    b->first_run = shadow_first_run(s);
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
     b->classes = bf_xcalloc(plan->n_steps, sizeof *b->classes);
     for (size_t i = 0; i < plan->n_steps; i++) {
         b->classes[i] = (enum op_priority)(OP_CRITICAL + (plan->steps[i].priority - PLAN_CRITICAL));
         b->cells[i] = bf_xcalloc(plan->steps[i].partitions->n, sizeof **b->cells);
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
-            b->cells[i][p].run = shadow_first_run(s);
+            b->cells[i][p].run = b->first_run;
     }
 }
 

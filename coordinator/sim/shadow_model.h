@@ -29,6 +29,7 @@ struct shadow_backfill {
     bool halted;                                             /* a check said so, and nobody has resumed it */
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
+    uint32_t first_run;                                      /* number of the run that each cell began with */
 };
 struct shadow_attempt {
     struct attempt_ref ref;

@@ -8,9 +8,9 @@
 
 struct source { const struct shadow_cell *cell; uint32_t backfill; bool same_version; };
 
-static bool has_begun(const struct shadow_cell *c)
+static bool has_begun(const struct shadow_backfill *b, const struct shadow_cell *c)
 {
-    return c->granted || c->run > 1 || c->end == CELL_DONE || c->end == CELL_FAILED;
+    return c->granted || c->run > b->first_run || c->end == CELL_DONE || c->end == CELL_FAILED;
 }
 
 /* The newest earlier backfill that began the partition of the step. */
@@ -27,7 +27,7 @@ static struct source source_of(const struct shadow *s, const struct shadow_backf
                 continue;
             for (uint32_t p = 0; p < its->partitions->n; p++)
                 if (its->partitions->start_s[p] == mine->partitions->start_s[index] &&
-                    its->partitions->start_s[p + 1] == mine->partitions->start_s[index + 1] && has_begun(&o->cells[k][p]))
+                    its->partitions->start_s[p + 1] == mine->partitions->start_s[index + 1] && has_begun(o, &o->cells[k][p]))
                     return (struct source){&o->cells[k][p], o->cells[k][p].origin ? o->cells[k][p].origin : o->id,
                                            memcmp(its->hash, mine->hash, PLAN_HASH_BYTES) == 0};
         }
