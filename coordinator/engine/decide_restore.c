@@ -64,6 +64,16 @@ void decide_restored(struct decision *d, const struct input *in)
                                                           "%" PRId64 " ms", in->hold_ms)});
 }
 
+/* What this turn was about to send out before it found the store to be an old copy. */
+static void drop_dispatches(struct engine_out *out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < out->n_effects; i++)
+        if (out->effects[i].kind != EFFECT_DISPATCH)
+            out->effects[kept++] = out->effects[i];
+    out->n_effects = kept;
+}
+
 const char *decide_seen(struct decision *d, const struct input *in)
 {
     const struct engine *e = d->e;
@@ -81,6 +91,7 @@ const char *decide_seen(struct decision *d, const struct input *in)
     r->ref.token = seen;
     memcpy(r->key, in->key, sizeof r->key);
     record_emit(d, r);
+    drop_dispatches(d->out);
     audit_note(d, &(struct audit_note){.what = "old store", .target = "store", .key = in->key, .rc = BF_CONFLICT, .text = text,
                                        .after = out_printf(d->out, "{\"seen\":%" PRIu64 ",\"known\":%" PRIu64 "}", seen, ours)});
     return text;

@@ -104,7 +104,7 @@ class ExitStatusTest(unittest.TestCase):
             (0, "plan diff good.yaml bad.yaml"),
             (1, "plan diff good.yaml bad.yaml --detailed-exitcode"), (0, "plan diff GOOD good.yaml --detailed-exitcode"),
             (0, "plan history good"),
-            (2, "plan history none"), (1, "fsck none"), (2, "init --dir x --agents many"), (5, "init --dir c"),
+            (2, "plan history none"), (2, "fsck none"), (2, "init --dir x --agents many"), (5, "init --dir c"),
             (2, "import wfformat none.json"),
             (0, "version --server"), (6, f"version --server {unreachable}"), (0, "help"), (2, "help nothing"), (0, "completion bash"),
             (2, "completion csh"),
