@@ -94,6 +94,9 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
 
+/* ---- admit.c ---- */
+size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
+
 /* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
 void writers_over(struct engine *e, uint32_t over);                               /* this one is not live any more */

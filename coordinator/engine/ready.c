@@ -265,13 +265,20 @@ static uint32_t fit_for(struct engine *e, const struct plan_step *s)
     return (uint32_t)(e->fits.n - 1);
 }
 
-static uint32_t demand_for(struct engine *e, uint32_t pool, uint32_t fit)
+/* The needs of a step as they are compared: every byte counts, so there is no padding. */
+static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_t step)
 {
-    uint64_t key = (uint64_t)pool << 32 | fit, demand = 0;
-    if (bf_map_get(&e->demand_of, key, &demand))
-        return (uint32_t)demand;
-    bf_vec_push(&e->demands, (struct demand){.pool = pool, .fit = fit});
-    bf_map_put(&e->demand_of, key, e->demands.n - 1);
+    _Static_assert(sizeof(struct needs) == 2 * sizeof(uint32_t), "no padding between needs");
+    return (struct needs){.pool = step_pool(b, step), .fit = fit_for(e, &b->plan->steps[step])};
+}
+
+static uint32_t demand_for(struct engine *e, struct needs needs)
+{
+    const void *known = bf_smap_get(&e->demand_of, &needs, sizeof needs);
+    if (known)
+        return (uint32_t)((uintptr_t)known - 1);
+    bf_vec_push(&e->demands, (struct demand){.needs = needs});
+    bf_smap_put(&e->demand_of, &needs, sizeof needs, (void *)(uintptr_t)e->demands.n);
     return (uint32_t)(e->demands.n - 1);
 }
 
@@ -282,7 +289,7 @@ void ready_attach(struct engine *e, struct backfill *b)
     b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);
     for (uint32_t s = 0; s < b->plan->n_steps; s++) {
         uint64_t lane = 0;
-        uint32_t demand = demand_for(e, step_pool(b, s), fit_for(e, &b->plan->steps[s]));
+        uint32_t demand = demand_for(e, needs_of(e, b, s));
         if (!bf_map_get(&mine, demand, &lane)) {
             lane = e->lanes.n;
             bf_vec_push(&e->lanes, (struct lane){.backfill = b, .demand = demand});
@@ -295,14 +302,10 @@ void ready_attach(struct engine *e, struct backfill *b)
 
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent)
 {
-    const struct iheap *agents = &e->fits.at[d->fit].agents;
-    if (d->lanes.n == 0 || agents->n == 0)
+    const struct iheap *agents = &e->fits.at[d->needs.fit].agents;
+    struct blocker first;
+    if (d->lanes.n == 0 || agents->n == 0 || admit_blockers(e, d, &first, 1) > 0)
         return false;
-    if (d->pool != PLAN_NO_INDEX) {
-        const struct pool *p = &e->pools.at[d->pool];
-        if (p->used >= p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u))
-            return false;
-    }
     const struct agent *a = agent_find(e, agents->at[0]);
     if (a->busy >= a->hello.slots)
         return false;
@@ -321,7 +324,7 @@ void ready_reset(struct engine *e)
     bf_vec_free(&e->lanes);
     bf_vec_free(&e->demands);
     bf_vec_free(&e->fits);
-    bf_map_free(&e->demand_of);
+    bf_smap_free(&e->demand_of);
     iheap_done(&e->open_demands);
     e->n_ready = 0;
 }

@@ -34,8 +34,10 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
-/* What an attempt needs; holds the lanes that have something ready and whose backfill runs. */
-struct demand { uint32_t pool, fit; struct iheap lanes; };
+/* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
+ * ready and whose backfill runs. */
+struct needs { uint32_t pool, fit; };
+struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
 
@@ -146,7 +148,7 @@ struct engine {
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;
-    struct bf_map demand_of;                     /* pool << 32 | fit -> demand */
+    struct bf_smap demand_of;                    /* bytes of its needs -> demand + 1 */
     BF_VEC_TYPE(struct fit) fits;
     uint64_t n_ready;
     struct iheap open_demands;                   /* of the grants of one turn */

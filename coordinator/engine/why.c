@@ -83,9 +83,8 @@ static uint32_t queued_with(const struct engine *e, const struct demand *d)
 static void why_ready(const struct engine *e, const struct backfill *b, uint32_t step, struct answer *a)
 {
     const struct demand *d = &e->demands.at[e->lanes.at[b->lanes[step]].demand];
-    if (d->pool != PLAN_NO_INDEX && e->pools.at[d->pool].used >= e->pools.at[d->pool].slots)
-        add(a, (struct blocker){.kind = BLOCKER_POOL, .pool = d->pool, .count = e->pools.at[d->pool].used, .clears_at_ms = -1});
-    why_no_agent(e, &e->fits.at[d->fit], a);
+    a->n += admit_blockers(e, d, a->at + a->n, a->max - a->n);
+    why_no_agent(e, &e->fits.at[d->needs.fit], a);
     uint32_t queued = queued_with(e, d);
     if (queued > 1)
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
