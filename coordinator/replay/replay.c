@@ -128,6 +128,7 @@ enum bf_rc replay_plan(struct replay *r, struct engine *e, const struct replay_p
 static enum bf_rc apply(struct applying *a, const struct turn *t, struct bf_error *err)
 {
     struct engine *e = a->state->engine;
+    engine_at(e, t->now_ms);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *rec = &t->records[i];
         enum bf_rc rc = BF_OK;

@@ -527,6 +527,7 @@ void fx_apply_turn(struct engine *e, const struct bf_buf *bytes)
     struct turn t = {0};
     struct bf_error err = {0};
     cr_assert_eq(turn_decode(bytes->data, bytes->len, &t, &err), BF_OK, "%s", err.text);
+    engine_at(e, t.now_ms);
     apply_all(e, t.records, t.n_records);
     turn_done(&t);
 }
