@@ -145,6 +145,16 @@ struct plan *fx_plan_done(struct plan *p)
     return p;
 }
 
+struct plan *fx_chain(uint32_t days, uint32_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = slots ? fx_pool(p, "small", slots) : PLAN_NO_INDEX;
+    fx_days(p, FX_JAN_1, days);
+    uint32_t a = fx_step(p, PLAN_DAY, pool), b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_SAME);
+    return fx_plan_done(p);
+}
+
 /* Days that end within, or with, a month or a week; often over a change of the clock. */
 static void random_range(struct plan *p, struct bf_prng *rng, enum plan_grain grains[5])
 {
@@ -439,6 +449,14 @@ const struct effect *fx_create_as(struct fx *f, fx_make *make, uint64_t seed, co
 uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
 {
     return fx_create_as(f, make, seed, &(struct op_request){0})->rc == BF_OK ? engine_latest_backfill(f->e) : 0;
+}
+
+void fx_begin(struct fx *f, const struct fx_agent *agent, fx_make *make, uint64_t seed)
+{
+    fx_init(f, NULL);
+    fx_hello(f, agent, 0);
+    fx_create(f, make, seed);
+    fx_turn(f);
 }
 
 /* ---- looking ---- */
