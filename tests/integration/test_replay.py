@@ -123,7 +123,7 @@ class ReplayTest(unittest.TestCase):
     @classmethod
     def replay(cls, *args, check=True, store=None):
         p = subprocess.run([f"{BIN}/bfctl", "replay", store or cls.store, *args],
-                           capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
+                           capture_output=True, text=True, errors="replace", check=False, timeout=60 * PATIENCE)
         if check and p.returncode:
             raise AssertionError(f"replay {args}: {p.returncode}: {p.stderr}")
         return p
