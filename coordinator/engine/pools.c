@@ -14,7 +14,7 @@
 static uint32_t dim_of(struct pool *p, const char *name)
 {
     static const char *const fixed[] = {"cpu", "memory", "io"};
-    for (uint32_t i = 0; p->dims.n == 0 && i < POOL_FIRST_UNIT; i++)
+    for (size_t i = p->dims.n; i < POOL_FIRST_UNIT; i++)
         bf_vec_push(&p->dims, (struct pool_dim){.name = bf_xstrdup(fixed[i]), .used_max = UINT64_MAX});
     for (uint32_t i = 0; i < p->dims.n; i++)
         if (strcmp(p->dims.at[i].name, name) == 0)
@@ -78,9 +78,10 @@ void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const str
 {
     struct pool_layer *layer = &p->layers[source - 1];
     struct pool_budget copy;
-    pool_budget_copy(&copy, budget);
+    bool said = !budget->no_slots || !pool_budget_is_empty(budget);
+    pool_budget_copy(&copy, said ? budget : &(const struct pool_budget){0});
     pool_budget_done(&layer->budget);
-    *layer = (struct pool_layer){.said = !budget->no_slots || !pool_budget_is_empty(budget), .slots = slots, .budget = copy};
+    *layer = (struct pool_layer){.said = said, .slots = said && !budget->no_slots ? slots : 0, .budget = copy};
     for (size_t i = 0; i < copy.n_units; i++)
         (void)dim_of(p, copy.units[i].name);
     (void)dim_of(p, "cpu");

@@ -64,16 +64,22 @@ static uint64_t planned(const struct plan_resources *r, size_t resource, const c
     return 0;
 }
 
-static void take(struct shadow *s, const struct plan *plan, const struct plan_step *step, size_t resource, const char *unit, bool give)
+/* The pool that a step draws a resource from. */
+static const char *drawn_from(const struct plan *plan, const struct plan_step *step, size_t resource, const char *unit)
 {
-    uint64_t amount = planned(&step->resources, resource, unit);
     uint32_t from = step->pool;
     bool there = planned(&plan->pools[from].has, resource, unit) > 0;
     for (uint32_t i = 0; i < step->n_also && !there; i++) {
         there = planned(&plan->pools[step->also[i]].has, resource, unit) > 0;
         from = there ? step->also[i] : from;
     }
-    struct shadow_pool *p = pool_by_name(s, plan->pools[from].name);
+    return plan->pools[from].name;
+}
+
+static void take(struct shadow *s, const struct plan *plan, const struct plan_step *step, size_t resource, const char *unit, bool give)
+{
+    uint64_t amount = planned(&step->resources, resource, unit);
+    struct shadow_pool *p = pool_by_name(s, drawn_from(plan, step, resource, unit));
     size_t at = unit ? unit_at(p, unit) : resource;
     p->in_use[at] += give ? -amount : amount;
     if (!give && amount > 0 && p->limits[at] > 0 && p->in_use[at] > p->limits[at])
@@ -89,17 +95,13 @@ static void take_all(struct shadow *s, const struct plan *plan, const struct pla
         take(s, plan, step, 0, step->resources.units[i].name, give);
 }
 
-/* How much a step takes of a dimension of a pool; 0: nothing.  slots: of its slots. */
-static uint64_t takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const struct shadow_pool *of, size_t at)
+/* How much a step takes of a dimension of a pool. */
+static uint64_t takes_of(const struct plan *plan, const struct plan_step *step, const struct shadow_pool *of, size_t at)
 {
-    struct shadow_pool *p = (struct shadow_pool *)(uintptr_t)of;
-    uint64_t before = p->in_use[at], limit = p->limits[at];
-    p->limits[at] = 0;                           /* taken and given back, to see what changes */
-    take_all(s, plan, step, false);
-    uint64_t n = p->in_use[at] - before;
-    take_all(s, plan, step, true);
-    p->limits[at] = limit;
-    return n;
+    const char *unit = at < 3 ? NULL : of->units[at - 3];
+    if (step->pool == PLAN_NO_INDEX || strcmp(drawn_from(plan, step, at, unit), of->name) != 0)
+        return 0;
+    return planned(&step->resources, at, unit);
 }
 
 static bool names_pool(const struct plan *plan, const struct plan_step *step, const char *name)
@@ -116,7 +118,7 @@ static bool is_the_same(struct shadow *s, const struct plan *a, const struct pla
         if (names_pool(a, x, s->pools.at[i].name) != names_pool(b, y, s->pools.at[i].name))
             return false;
         for (size_t at = 0; at < 3 + SHADOW_UNITS; at++)
-            if (takes_of(s, a, x, &s->pools.at[i], at) != takes_of(s, b, y, &s->pools.at[i], at))
+            if (takes_of(a, x, &s->pools.at[i], at) != takes_of(b, y, &s->pools.at[i], at))
                 return false;
     }
     return true;
@@ -147,8 +149,8 @@ static void check_kept(struct shadow *s, const struct shadow_backfill *b, uint32
             continue;
         bool full = p->used + 1 > p->slots;
         for (size_t at = 0; at < 3 + SHADOW_UNITS; at++)
-            full = full || (p->limits[at] && takes_of(s, b->plan, mine, p, at) > 0 && takes_of(s, who->plan, kept, p, at) > 0 &&
-                            p->in_use[at] + takes_of(s, who->plan, kept, p, at) > p->limits[at]);
+            full = full || (p->limits[at] && takes_of(b->plan, mine, p, at) > 0 && takes_of(who->plan, kept, p, at) > 0 &&
+                            p->in_use[at] + takes_of(who->plan, kept, p, at) > p->limits[at]);
         if (full)
             world_violate(s->w, "reserve: %s of backfill %u is granted from pool %s, which is kept for %s of backfill %u", mine->name, b->id,
                           p->name, kept->name, who->id);
