@@ -44,6 +44,8 @@ static const struct ctl_entry entries[] = {
     {"keys rotate", "change a key for another", &cmd_keys_rotate},
     {"keys generate", "make a pair of keys, and no more", &cmd_keys_generate},
     {"pools", "the pools and how full they are", &cmd_pools},
+    {"pool show", "what one pool has, what is in use and what waits", &cmd_pool_show},
+    {"pool set", "change what a pool has, while it is in use", &cmd_pool_set},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},
@@ -63,7 +65,7 @@ static const struct ctl_entry entries[] = {
     {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
     {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
-    {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"breakers", 0, 0},
+    {"usage", 0, 0}, {"pool advise", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},

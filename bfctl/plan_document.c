@@ -140,6 +140,33 @@ static const char *commits(const struct plan_step *s)
     return s->kind != PLAN_SQL ? NULL : s->transaction ? "transaction" : s->swap ? "swap" : "each_statement";
 }
 
+/* Processors as people count them, bytes, units by name; what is not said is left out. */
+static void set_resources(json_t *j, const struct plan_resources *r)
+{
+    json_t *units = json_object();
+    if (r->cpu_milli)
+        set(j, "cpu", json_real((double)r->cpu_milli / 1000));
+    if (r->memory_bytes)
+        set(j, "memory_bytes", number((int64_t)r->memory_bytes));
+    if (r->io_bytes_s)
+        set(j, "io_bytes_s", number((int64_t)r->io_bytes_s));
+    for (size_t i = 0; i < r->n_units; i++)
+        set(units, r->units[i].name, number((int64_t)r->units[i].n));
+    if (r->n_units)
+        json_object_set(j, "units", units);
+    json_decref(units);
+}
+
+static json_t *pools_of(const struct plan *p, const struct plan_step *s)
+{
+    json_t *list = json_array();
+    if (s->pool != PLAN_NO_INDEX)
+        json_array_append_new(list, text(p->pools[s->pool].name));
+    for (uint32_t i = 0; i < s->n_also; i++)
+        json_array_append_new(list, text(p->pools[s->also[i]].name));
+    return list;
+}
+
 static json_t *step_object(const struct plan *p, const struct plan_selection *picked, uint32_t step)
 {
     const struct plan_step *s = &p->steps[step];
@@ -150,6 +177,9 @@ static json_t *step_object(const struct plan *p, const struct plan_selection *pi
     set_range(j, s);
     set(j, "picked", number((int64_t)plan_selection_count_step(picked, step)));
     set(j, "pool", text(s->pool == PLAN_NO_INDEX ? NULL : p->pools[s->pool].name));
+    set(j, "pools", pools_of(p, s));
+    set(j, "resources", json_object());
+    set_resources(json_object_get(j, "resources"), &s->resources);
     set(j, "priority", text(plan_priority_name(s->priority)));
     set(j, "weight", number(s->weight));
     set(j, "tags", names(s->tags, s->n_tags));
@@ -261,6 +291,7 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
     }
     for (size_t i = 0; i < p->n_pools; i++) {
         json_t *pool = json_pack("{s:s, s:I}", "name", p->pools[i].name, "slots", (json_int_t)p->pools[i].slots);
+        set_resources(pool, &p->pools[i].has);
         set_words(pool, &p->pools[i].words);
         json_array_append_new(pools, pool);
     }

@@ -162,8 +162,9 @@ static void draw_pool(struct cells *c, size_t row, const json_t *p)
     bool full = render_number(p, "used") >= render_number(p, "slots");
     cells_put(c, row, 1, 29, LOOK_PLAIN, render_text(p, "name"));
     watch_bar(c, row, 31, 52, render_number(p, "used"), render_number(p, "slots"), full ? LOOK_RETRY : LOOK_RUNNING);
-    cells_putf(c, row, 53, c->width, LOOK_DIM, "%sfrom the %s", full ? "full; " : "", strcmp(render_text(p, "source"), "config") == 0 ?
-               "coordinator's configuration" : "plan");
+    const char *source = render_text(p, "source");
+    cells_putf(c, row, 53, c->width, LOOK_DIM, "%sfrom %s", full ? "full; " : "", strcmp(source, "config") == 0 ?
+               "the coordinator's configuration" : strcmp(source, "operator") == 0 ? "bfctl pool set" : "the plan");
 }
 
 /* A page of rows that is loaded in part: what is behind it is not known, so it has as many rows as have come. */

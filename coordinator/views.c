@@ -92,20 +92,6 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     return BF_OK;
 }
 
-enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
-{
-    (void)err;
-    uint64_t limit = view_page_limit(req);
-    *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
-        struct pool_view p;
-        engine_pool(v->engine, i, &p);
-        json_array_append_new(*ret, json_pack("{s:s, s:I, s:I, s:s}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                                              (json_int_t)p.used, "source", p.source == POOL_FROM_CONFIG ? "config" : "plan"));
-    }
-    return BF_OK;
-}
-
 static const char *fence_name(enum agent_fence f)
 {
     switch (f) {

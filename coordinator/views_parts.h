@@ -57,6 +57,11 @@ enum bf_rc view_select(const struct backfill_view *b, const struct op_request *r
 /* The one step instance that the selectors pick; more or none is refused with how many and which. */
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err);
+/* "plan", "config", "operator". */
+const char *view_pool_source(enum pool_source s);
+/* Of a blocker about a pool: its word, with detail and remedy. */
+const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                          size_t remedy_size);
 /* What a blocker is, in words, and what would change it (cut to fit). */
 struct view_blocker { const char *kind; char detail[256], remedy[256]; };
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,

@@ -82,22 +82,6 @@ static void tell_upstream_failed(const struct backfill_view *b, const struct blo
     snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
 }
 
-static void tell_pool(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
-{
-    t->kind = "pool";
-    if (k->pool >= engine_n_pools(v->engine)) {
-        snprintf(t->detail, sizeof t->detail, "its pool is full");
-        return;
-    }
-    struct pool_view p;
-    engine_pool(v->engine, k->pool, &p);
-    snprintf(t->detail, sizeof t->detail, "pool %s is full: %" PRIu32 " of %" PRIu32 " slots in use", p.name, p.used, p.slots);
-    if (p.source == POOL_FROM_CONFIG)
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise pools: %s in the coordinator's configuration and send it SIGHUP", p.name);
-    else
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise it: set pools: %s in the coordinator's configuration", p.name);
-}
-
 static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
 {
     uint32_t connected = 0;
@@ -189,7 +173,10 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     switch (k->kind) {
     case BLOCKER_DEPENDENCY: tell_dependency(v, b, k, &t); break;
     case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(b, k, &t); break;
-    case BLOCKER_POOL: tell_pool(v, k, &t); break;
+    case BLOCKER_POOL:
+    case BLOCKER_POOL_TOO_SMALL:
+    case BLOCKER_RESERVED:
+    case BLOCKER_START_RATE: t.kind = why_pool_tell(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy); break;
     case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;

@@ -16,6 +16,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"
+#include "plan/budget.h"
 #include "plan/canonical_walk.h"
 #include "plan/words.h"
 
@@ -138,7 +139,14 @@ static void add_range(struct walk *w, uint32_t item)
 
 static void add_pool(struct walk *w, uint32_t item)
 {
-    walk_add_number(w, "slots", w->plan->pools[item].slots, PLAN_DOES);
+    const struct plan_pool *p = &w->plan->pools[item];
+    char rate[PLAN_BUDGET_TEXT_MAX];
+    walk_add_number(w, "slots", p->slots, PLAN_DOES);
+    walk_add_resources(w, "", &p->has);
+    if (p->start_milli) {
+        plan_start_rate_format(p->start_milli, p->start_ms, rate);
+        walk_add_text(w, "start_rate", rate, PLAN_DOES);
+    }
     walk_add_words(w, &w->plan->pools[item].words);
 }
 

@@ -119,6 +119,8 @@ static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, 
     int64_t slots;
     if (plan_keys_int(c->d, body, &plan_keys_pool, "slots", &slots))
         pool->slots = (uint32_t)slots;
+    plan_budget_read(c, body, &plan_keys_pool, false, &pool->has);
+    plan_start_rate_read(c, body, pool);
     plan_words_read(body, &plan_keys_pool, &pool->words);
 }
 

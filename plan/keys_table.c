@@ -86,6 +86,9 @@ static const struct plan_key connection[] = {
 };
 KEYS(connection, "connection", "a connection");
 
+#define POOLS_OF_STEP EITHER(REF(POOL), UNIQUE_POOLS)
+#define UNIQUE_POOLS LIST(1, PLAN_STEP_POOLS_MAX, REF(POOL))
+
 static const struct plan_key throttle[] = {
     PART_REQUIRED("algorithm", WORDS({"gradient", 0, NULL}, {"aimd", 0, NULL}), "how the limit moves"),
     PART("min", INT(1, POOL_SLOTS_MAX), "the floor"),
@@ -100,12 +103,12 @@ static const struct plan_key pool[] = {
     REQUIRED("slots", INT(1, POOL_SLOTS_MAX), "how many attempts may run at once",
              .missing = "say how many steps of the pool may run at once"),
     WORDS_FOR_PEOPLE,
-    NOT_YET("cpu", "R3", CPU, "processors for all of its steps", "16"),
-    NOT_YET("memory", "R3", T(PLAN_VALUE_SIZE), "memory for all of its steps", "64Gi"),
-    NOT_YET("io", "R3", T(PLAN_VALUE_RATE), "disk traffic for all of its steps", "400Mi/s"),
-    NOT_YET("units", "R3", UNITS, "units of your own, such as connections or credits", "{connections: 20}"),
+    READ("cpu", CPU, "processors for all of its attempts; preset: no limit"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory for all of its attempts; preset: no limit"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic for all of its attempts; preset: no limit"),
+    READ("units", UNITS, "units of your own, such as connections or credits: `{connections: 20}`"),
     NOT_YET("throttle", "R5", KEYS_OF(plan_keys_throttle), "follows the live load", "{algorithm: gradient, min: 2, max: 12}"),
-    NOT_YET("start_rate", "R5", T(PLAN_VALUE_FREQUENCY), "how many steps may begin in a time", "5/s"),
+    READ("start_rate", T(PLAN_VALUE_FREQUENCY), "how many attempts may begin in a time: `5/s`; what a second allows may begin at once"),
 };
 KEYS(pool, "pool", "a pool");
 
@@ -185,7 +188,8 @@ KEYS(backoff, "backoff", "`backoff`");
 static const struct plan_key retry[] = {
     READ("max", INT(1, 1000), "attempts of a run, the first one included; preset 1"),
     READ("backoff", KEYS_OF(plan_keys_backoff), "the wait between attempts"),
-    NOT_YET("budget", "R6", PERCENT(0, 100 * PERCENT_1), "retries of the whole backfill, as a part of its first attempts", "10%"),
+    READ("budget", PERCENT(1, 100 * PERCENT_1),
+         "retries of the whole backfill, as a part of its first attempts, at least 10; preset: no limit"),
 };
 KEYS(retry, "retry", "`retry`");
 
@@ -199,7 +203,7 @@ KEYS(timebox, "timebox", "`timebox`");
 static const struct plan_key defaults[] = {
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
-    READ("pool", REF(POOL), "the pool that steps draw on"),
+    READ("pool", POOLS_OF_STEP, "the pool that steps draw on, or several: `[a, b]`"),
     READ("priority", PRIORITY, "the class of steps; preset `normal`"),
 };
 KEYS(defaults, "defaults", "`defaults`");
@@ -242,10 +246,10 @@ static const struct plan_key agents[] = {
 KEYS(agents, "agents", "`agents`");
 
 static const struct plan_key resources[] = {
-    PART("cpu", CPU, "processors"),
-    PART("memory", T(PLAN_VALUE_SIZE), "memory"),
-    PART("io", T(PLAN_VALUE_RATE), "disk traffic"),
-    PART("units", UNITS, "units that the pool has"),
+    READ("cpu", CPU, "processors"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory; at most 8Ti"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic; at most 8Ti/s"),
+    READ("units", UNITS, "units that a pool of it has"),
 };
 KEYS(resources, "resources", "`resources`");
 
@@ -290,7 +294,7 @@ static const struct plan_key step[] = {
     READ("needs", LIST(0, 0, T(PLAN_VALUE_ANY, .what = "a step, `step: mapping` or `{step: mapping, outside: …}`")),
          "the steps that go before it"),
     READ("partitions", KEYS_OF(plan_keys_step_partitions), "another grain than the plan's"),
-    READ("pool", REF(POOL), "the pool that it draws on"),
+    READ("pool", POOLS_OF_STEP, "the pool that it draws on, or several: `[a, b]`; a slot of each, all at once"),
     READ("priority", PRIORITY, "its class; preset `normal`"),
     READ("weight", INT(0, PLAN_WEIGHT_MAX), "its rank within the class: more goes first; preset 0"),
     READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
@@ -303,7 +307,7 @@ static const struct plan_key step[] = {
             "{API_KEY: \"${secret:fx/api_key}\"}"),
     READ("agents", KEYS_OF(plan_keys_agents), "which agents may run it"),
     READ("expect", KEYS_OF(plan_keys_expect), "what is usual for it"),
-    NOT_YET("resources", "R3", KEYS_OF(plan_keys_resources), "what an attempt takes", "{cpu: 1, memory: 512Mi, io: 20Mi/s}"),
+    READ("resources", KEYS_OF(plan_keys_resources), "what an attempt takes, from the first of its pools that has it"),
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),

@@ -71,6 +71,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_SHARES: return "shares";
+    case RECORD_POOL_HEAD: return "pool_head";
     }
     return "unknown";
 }
@@ -83,7 +85,7 @@ static bool input_kind_is_known(uint32_t k)
 static bool record_kind_is_known(uint32_t k)
 {
     return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
+           (k >= RECORD_INSTANCES && k <= RECORD_SHARES);
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -132,6 +134,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__Outcome outcome;
     Pb__OpRequest command;
     Pb__Told told;
+    Pb__Pool pool = PB__POOL__INIT;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
@@ -167,10 +170,13 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
         break;
+    case INPUT_POOL:
+        pool_to_pb(&i->pool, &pool, tmp);
+        pb.pool = i->pool.no_slots || !pool_budget_is_empty(&i->pool) ? &pool : NULL;
+        break;
     case INPUT_BYE:
     case INPUT_LOST:
     case INPUT_TIMER:
-    case INPUT_POOL:
     case INPUT_EPOCH:
     case INPUT_LOW:
         break;
@@ -216,6 +222,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         report_from_pb(in, pb->report, &ret->report);
     if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
+    if (pb->pool)
+        pool_from_pb(in, pb->pool, &ret->pool);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -331,6 +339,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         WIRE_SET_BYTES(&rare->pool, name, wire_from_str(r->pool_name));
         WIRE_SET(&rare->pool, slots, r->pool_slots);
         WIRE_SET(&rare->pool, source, (uint32_t)r->pool_source);
+        pool_to_pb(&r->pool, &rare->pool, tmp);
         pb->pool = &rare->pool;
     }
     if (r->epoch || r->next_backfill || r->next_agent || r->next_attempt) {
@@ -396,6 +405,9 @@ void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct
     WIRE_SET(&pb, incarnation, r->incarnation);
     WIRE_SET(&pb, low, r->low);
     WIRE_SET_BYTES(&pb, bytes, wire_from_bytes(r->bytes, r->n_bytes));
+    WIRE_SET(&pb, budget_spent, r->budget_spent);
+    pb.n_numbers = r->n_numbers;
+    pb.numbers = (uint64_t *)(uintptr_t)r->numbers;
     rare_to_pb(r, &pb, &rare, tmp);
     wire_put_element(b, field, &pb.base);
 }
@@ -486,7 +498,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->pool) {
         ret->pool_name = wire_str(in, "name of a pool", pb->pool->name, STORED_MAX_BYTES);
         ret->pool_slots = pb->pool->slots;
-        ret->pool_source = wire_enum(in, "source of a pool", pb->pool->source, 0, POOL_FROM_CONFIG);
+        ret->pool_source = wire_enum(in, "source of a pool", pb->pool->source, 0, POOL_FROM_OPERATOR);
+        pool_from_pb(in, pb->pool, &ret->pool);
     }
     if (pb->counters) {
         ret->epoch = pb->counters->epoch;
@@ -515,6 +528,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
+    case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
     case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;
@@ -564,6 +579,9 @@ void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p
     ret->low = pb->low;
     ret->bytes = wire_bytes(in, "packed instances", pb->bytes, PACKED_MAX_BYTES);
     ret->n_bytes = ret->bytes ? pb->bytes.len : 0;
+    ret->budget_spent = pb->budget_spent;
+    ret->n_numbers = wire_count(in, "numbers of a record", pb->n_numbers, RECORD_NUMBERS_MAX);
+    ret->numbers = ret->n_numbers ? bf_arena_memdup(in->arena, pb->numbers, ret->n_numbers * sizeof *ret->numbers) : NULL;
     rare_from_pb(in, pb, ret);
     check_record(in, ret);
 }

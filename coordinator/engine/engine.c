@@ -21,6 +21,8 @@ struct engine *engine_new(const struct engine_config *config)
         e->config.lost_attempts_max = UINT16_MAX;
     e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 4096);
     e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
+    e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
+    e->admit_due_ms = INT64_MAX;
     e->config.replies_kept = OR_DEFAULT(config->replies_kept, 10000);
     e->epoch = 1;
     e->next_attempt = 1;
@@ -36,8 +38,6 @@ static void free_entities(struct engine *e)
         backfill_free(e->backfills.at[i]);
     for (size_t i = 0; i < e->agents.n; i++)
         agent_hello_done(&e->agents.at[i].hello);
-    for (size_t i = 0; i < e->pools.n; i++)
-        free(e->pools.at[i].name);
     for (size_t i = 0; i < e->replies.n; i++)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
@@ -64,7 +64,10 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->backfills);
     bf_vec_free(&e->live);
     bf_vec_free(&e->agents);
-    bf_vec_free(&e->pools);
+    pools_done(e);
+    bf_vec_free(&e->waiting_pools);
+    bf_vec_free(&e->reserved);
+    bf_vec_free(&e->blocked_pools);
     bf_vec_free(&e->attempts);
     bf_vec_free(&e->free_slots);
     bf_vec_free(&e->failures);
@@ -171,6 +174,7 @@ int64_t engine_next_timer_ms(const struct engine *e)
     if (e->work_left)
         return e->now_ms;
     int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 

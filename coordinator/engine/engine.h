@@ -27,6 +27,7 @@ struct engine_config {
     uint32_t lost_attempts_max;                  /* how often the loss of an agent may requeue one run (default 20) */
     uint32_t grants_per_turn_max;                /* default 4,096 */
     uint32_t gate_openings_per_turn_max;         /* default 4,096 */
+    uint32_t reserve_after;                      /* attempts that may be granted past a step before room is kept for it (default 16) */
     uint32_t replies_kept;                       /* stored answers to request ids (default 10,000) */
 };
 

@@ -108,6 +108,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u64(&h->buf, b->upstream_failed);
     bf_buf_put_u64(&h->buf, b->held);
     bf_buf_put_u64(&h->buf, b->stale);
+    bf_buf_put_u64(&h->buf, b->first_attempts);
+    bf_buf_put_u64(&h->buf, b->retries);
     put_notes(h, b);
     bf_buf_put_u32(&h->buf, b->open);
     bf_buf_put_u32(&h->buf, b->gates_pending);
@@ -180,6 +182,24 @@ static void put_key(struct hasher *h, const struct key_entry *k)
     flush_some(h, FLUSH_BYTES);
 }
 
+static void put_layer(struct hasher *h, const struct pool_layer *layer)
+{
+    const struct pool_budget *b = &layer->budget;
+    bf_buf_put_u8(&h->buf, layer->said);
+    bf_buf_put_u8(&h->buf, b->no_slots);
+    bf_buf_put_u32(&h->buf, layer->slots);
+    bf_buf_put_u64(&h->buf, b->cpu_milli);
+    bf_buf_put_u64(&h->buf, b->memory_bytes);
+    bf_buf_put_u64(&h->buf, b->io_bytes_s);
+    bf_buf_put_u32(&h->buf, b->start_milli);
+    bf_buf_put_u32(&h->buf, b->start_ms);
+    for (size_t i = 0; i < b->n_units; i++) {
+        put_text(h, b->units[i].name);
+        bf_buf_put_u64(&h->buf, b->units[i].n);
+    }
+    flush_some(h, FLUSH_BYTES);
+}
+
 static void put_rest(struct hasher *h, const struct engine *e)
 {
     for (size_t i = 0; i < e->pools.n; i++) {
@@ -187,6 +207,16 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u32(&h->buf, e->pools.at[i].slots);
         bf_buf_put_u32(&h->buf, e->pools.at[i].used);
         bf_buf_put_u8(&h->buf, (uint8_t)e->pools.at[i].source);
+        for (int k = 0; k < POOL_SOURCES; k++)
+            put_layer(h, &e->pools.at[i].layers[k]);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].level);
+        put_time(h, e->pools.at[i].level_at_ms);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].level_ms);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].draws);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].head_backfill);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].head_step);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].head_since);
+        bf_buf_put_u8(&h->buf, e->pools.at[i].reserved);
     }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];

@@ -152,17 +152,6 @@ uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BY
     return a ? a->id : 0;
 }
 
-size_t engine_n_pools(const struct engine *e)
-{
-    return e->pools.n;
-}
-
-void engine_pool(const struct engine *e, size_t i, struct pool_view *ret)
-{
-    const struct pool *p = &e->pools.at[i];
-    *ret = (struct pool_view){.name = p->name, .slots = p->slots, .used = p->used, .source = p->source};
-}
-
 uint32_t engine_epoch(const struct engine *e)
 {
     return e->epoch;

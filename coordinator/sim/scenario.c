@@ -65,6 +65,19 @@ static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k
     bf_buf_put_str(b, "]\n");
 }
 
+/* Now and then both pools, and what of them; never more than the smallest pool of any plan has, so that all of it can run. */
+static void pool_line(struct world *w, struct bf_buf *b)
+{
+    if (!world_chance(w, 60))
+        return;
+    bool both = world_chance(w, 25), fixed = world_chance(w, 50);
+    bf_buf_printf(b, "    pool: %s\n", both ? (fixed ? "[fixed, own]" : "[own, fixed]") : fixed ? "fixed" : "own");
+    if (!world_chance(w, 50))
+        return;
+    bf_buf_printf(b, "    resources: {cpu: %s, memory: %lluMi%s}\n", world_chance(w, 50) ? "0.5" : "2", 1 + (unsigned long long)world_random(w, 8) * 64,
+                  (both || fixed) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
+}
+
 static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t i)
 {
     if (world_chance(w, 35))
@@ -77,12 +90,12 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
     if (world_chance(w, 30))
         bf_buf_printf(b, "    weight: %llu\n", (unsigned long long)world_random(w, 100));
     bool slow = world_chance(w, 20);
-    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: %s, factor: 2, max: %s, jitter: full}}\n",
-                  (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s");
+    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: %s, factor: 2, max: %s, jitter: full}%s}\n",
+                  (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s",
+                  world_chance(w, 25) ? ", budget: 1%" : "");
     if (world_chance(w, 30))
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
-    if (world_chance(w, 60))
-        bf_buf_printf(b, "    pool: %s\n", world_chance(w, 50) ? "fixed" : "own");
+    pool_line(w, b);
     if (w->guardians_tell && world_chance(w, 20))
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
     needs_line(w, b, k, i);
@@ -117,7 +130,11 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
-    bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\n", (unsigned long long)(1 + world_random(w, 4)));
+    bool rate = world_chance(w, 25);
+    bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}}, own: {slots: %llu, memory: 1Gi, io: %lluMi/s%s}}\n",
+                  2 + (unsigned long long)world_random(w, 3), 2 + (unsigned long long)world_random(w, 4),
+                  1 + (unsigned long long)world_random(w, 4), 2 + (unsigned long long)world_random(w, 3),
+                  rate ? world_chance(w, 50) ? ", start_rate: 4/s" : ", start_rate: 90/m" : "");
     bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
