@@ -191,6 +191,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_CREATE: rc = view_create(v, req, &j, err); break;
     case OP_AUDIT: rc = view_audit(v, req, &j, err); break;
     case OP_WATCH: rc = view_watch(v, req, &j, err); break;
+    case OP_WINDOWS: rc = view_windows(v, req, &j, err); break;
     case OP_CONFIG: rc = view_config(v, req, &j, err); break;
     case OP_JOURNAL: rc = view_journal(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;

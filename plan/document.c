@@ -310,6 +310,7 @@ bool plan_document_read(struct plan_compiler *c)
     plan_partitions_read(c);
     read_connections(c);
     read_pools(c);
+    plan_windows_read(c);
     read_datasets(c);
     read_exposures(c);
     read_params(c);

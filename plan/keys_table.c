@@ -112,15 +112,15 @@ KEYS(pool, "pool", "a pool");
 /* ---- windows, flags, rollout, ceilings ---- */
 
 static const struct plan_key window[] = {
-    PART_REQUIRED("name", NAME("window"), "what it is called"),
-    PART("pool", REF(POOL), "the pool that it is for; without one, all"),
-    PART("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
-    PART("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
-    PART("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
-    PART("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
-    PART_REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
+    REQUIRED("name", NAME("window"), "what it is called"),
+    READ("pool", REF(POOL), "the pool that it is for; without one, all"),
+    READ("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
+    READ("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
+    READ("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
+    READ("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
+    REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
 };
-KEYS(window, "window", "a window", .rule = plan_rule_window);
+KEYS(window, "window", "a window", .rule = plan_rule_window, .whole = true);
 
 static const struct plan_key flag[] = {
     PART_REQUIRED("type", T(PLAN_VALUE_WORD, .words = plan_flag_types), "of its values"),
@@ -334,8 +334,7 @@ static const struct plan_key top[] = {
     READ("partitions", KEYS_OF(plan_keys_partitions), "what one partition is, for every step that does not say otherwise"),
     READ("connections", MAP(0, NAME("connection"), KEYS_OF(plan_keys_connection)), "databases, by name"),
     READ("pools", MAP(0, NAME("pool"), KEYS_OF(plan_keys_pool)), "what steps draw on, by name"),
-    NOT_YET("windows", "R13", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget",
-            "[{name: peak, days: mon-fri, from: \"08:00\", to: \"19:00\", budget: 20%}]"),
+    READ("windows", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget"),
     NOT_YET("flags", "R15", MAP(1, NAME("flag"), KEYS_OF(plan_keys_flag)), "values that may be changed while a backfill runs",
             "{source: {type: string, default: primary, allowed: [primary, replica]}}"),
     READ("datasets", MAP(0, NAME("dataset"), KEYS_OF(plan_keys_dataset)), "what steps read and write, by name"),

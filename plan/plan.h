@@ -15,6 +15,7 @@
 #include "plan/http.h"
 #include "plan/partition.h"
 #include "plan/template.h"
+#include "plan/window.h"
 #include "proto/bundle.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
@@ -149,6 +150,7 @@ struct plan {
     struct plan_param *params; size_t n_params;
     struct plan_owner *owners; size_t n_owners;
     struct plan_exposure *exposures; size_t n_exposures;
+    struct plan_window *windows; size_t n_windows;
     uint32_t *order;                           /* step indices, upstream first */
     uint32_t *by_name;                         /* step indices, sorted by name: for plan_find_step */
     uint64_t n_instances;

@@ -27,5 +27,6 @@ size_t admit_blockers(const struct engine *e, const struct demand *d, struct blo
 {
     struct verdicts v = {.at = ret, .max = max};
     ask_pool(e, d->needs.pool, &v);
+    v.n += windows_blockers(e, d, v.at + v.n, v.max - v.n);
     return v.n;
 }

@@ -187,6 +187,11 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u32(&h->buf, e->pools.at[i].used);
         bf_buf_put_u8(&h->buf, (uint8_t)e->pools.at[i].source);
     }
+    for (size_t i = 0; i < e->windows.sets.n; i++)
+        for (uint32_t k = 0; k < e->windows.sets.at[i].n_tracks; k++) {
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].window);
+        }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
         bf_buf_put(&h->buf, p->who, sizeof p->who);

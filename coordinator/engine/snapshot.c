@@ -357,6 +357,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);
+    windows_snapshot(e, out);
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);

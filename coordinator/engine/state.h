@@ -16,6 +16,7 @@
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/windows.h"
 
 #define NO_SLOT UINT32_MAX
 #define AGENTS_MAX 20000u
@@ -36,7 +37,7 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
-struct needs { uint32_t pool, fit; };
+struct needs { uint32_t pool, fit, window; };
 struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
@@ -63,6 +64,7 @@ struct backfill {
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
@@ -134,6 +136,7 @@ struct engine {
     struct bf_smap agents_by_key;                /* -> id */
     struct bf_smap agents_by_name;               /* derived: connected and draining ones -> id */
     BF_VEC_TYPE(struct pool) pools;
+    struct window_book windows;
     BF_VEC_TYPE(struct attempt) attempts;        /* slots */
     BF_VEC_TYPE(uint32_t) free_slots;
     struct bf_map slot_of;                       /* attempt id -> slot */
@@ -156,7 +159,7 @@ struct engine {
     struct heap gates_due;                       /* (backfill, gate) */
     BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */
     /* volatile */
-    int64_t now_ms;
+    int64_t now_ms, wall_us;                     /* of the turn */
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
     uint64_t mark;

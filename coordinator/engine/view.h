@@ -103,15 +103,19 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
-                    BLOCKER_RESTORED, BLOCKER_OUTDATED };
+                    BLOCKER_RESTORED, BLOCKER_OUTDATED, BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
+/* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
+ * Times are CLOCK_REALTIME; 0: not known.  name: of the window; borrowed. */
+struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, clears_at_us; };
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL */
+    size_t pool;                             /* POOL, WINDOW, FREEZE_AHEAD; PLAN_NO_INDEX: it draws on none */
+    struct blocker_window window;
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);

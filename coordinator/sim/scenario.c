@@ -81,6 +81,8 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
                   (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s");
     if (world_chance(w, 30))
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
+    if (w->windows && world_chance(w, 40))
+        bf_buf_printf(b, "    expect: {duration: %llus}\n", (unsigned long long)(5 + world_random(w, 120)));
     if (world_chance(w, 60))
         bf_buf_printf(b, "    pool: %s\n", world_chance(w, 50) ? "fixed" : "own");
     if (w->guardians_tell && world_chance(w, 20))
@@ -105,6 +107,28 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
     }
 }
 
+/* Peaks on weekdays, and short freezes: in the minutes in which a run begins, in UTC and by the clock of Berlin, and at other hours, which a
+ * clock that is set may come to. */
+static void window_lines(struct world *w, struct bf_buf *b)
+{
+    static const char *const scopes[] = {"", "pool: own, ", "pool: fixed, "}, *const days[] = {"mon-fri", "\"sat,sun\"", "[tue, thu]", "fri-mon"};
+    static const unsigned budgets[] = {20, 34, 50, 67};
+    uint64_t n = 1 + world_random(w, 6);
+    bf_buf_put_str(b, "windows:\n");
+    for (uint64_t i = 0; i < n; i++) {
+        unsigned budget = world_chance(w, 65) ? 0 : budgets[world_random(w, 4)];
+        bf_buf_printf(b, "  - {name: w%llu, %s", (unsigned long long)i, scopes[world_random(w, 3)]);
+        if (budget > 0 && world_chance(w, 60)) {
+            bf_buf_printf(b, "days: %s, ", days[world_random(w, 4)]);
+        } else {
+            unsigned hour = world_chance(w, 80) ? 22 + (unsigned)world_random(w, 2) : (unsigned)world_random(w, 24);
+            unsigned minute = hour >= 22 ? 13 + (unsigned)world_random(w, 6) : (unsigned)world_random(w, 56);
+            bf_buf_printf(b, "from: \"%02u:%02u\", to: \"%02u:%02u\", ", hour, minute, hour, minute + 1 + (unsigned)world_random(w, 3));
+        }
+        bf_buf_printf(b, "budget: %u%%}\n", budget);
+    }
+}
+
 void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
@@ -118,6 +142,8 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\n", (unsigned long long)(1 + world_random(w, 4)));
+    if (w->windows && world_chance(w, 80))
+        window_lines(w, ret);
     bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);

@@ -140,11 +140,10 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_check_needs(s, b, r->step, r->index);
     shadow_check_steered_grant(s, b, r->step, r->index);
     shadow_check_class(s, b, r->step, r->index);
-    if (step->pool != PLAN_NO_INDEX) {
-        struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
-        if (++pool->used > pool->slots)
-            world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
-    }
+    struct shadow_pool *pool = step->pool == PLAN_NO_INDEX ? NULL : pool_by_name(s, b->plan->pools[step->pool].name);
+    shadow_check_windows(s, b, r->step, pool);
+    if (pool && ++pool->used > pool->slots)
+        world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
     if (!agent || agent->state != AGENT_CONNECTED)
         world_violate(s->w, "a grant to agent %u, which is not there", r->agent);
     else if (++agent->busy > agent->slots)
@@ -263,6 +262,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             b->cells[r->step][r->index].backing_off = false;
         break;
+    case RECORD_WINDOW:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_window(s, b, r);
+        break;
     case RECORD_PRIORITY_SET:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_classes(s, t, b, r);
@@ -303,6 +306,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
     coverage_turn(s->w, t);
+    s->wall_us = t->wall_us;
     for (size_t i = 0; i < t->n_records; i++) {
         story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);

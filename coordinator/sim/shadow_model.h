@@ -59,6 +59,7 @@ struct shadow {
     bool fence_void;                                         /* such a one granted something: tokens in the warehouse mean nothing */
     int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
     BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
+    int64_t wall_us;                                         /* of the turn that is looked at */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
@@ -129,6 +130,9 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
+/* Windows: a grant, before it is counted (pool NULL: it draws on none); and a budget that is recorded. */
+void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct shadow_pool *pool);
+void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */
