@@ -106,8 +106,9 @@ static int run(struct ctl_call *call)
 
 const struct ctl_command cmd_windows = {
     .usage = "windows [ID|@latest|FILE] [-o table|json|yaml] [options]",
-    .about = "Each stretch of the coming seven days with what is left of a pool in it, on the clock of the plan's time zone.  Of a backfill\n"
-             "(default @latest) slots are those that the pools have now; of a plan's FILE, which needs no coordinator, those of the plan.",
+    .about = "Each stretch of the coming seven days with what is left of a pool in it, on the clock of the plan's time zone.  Of a\n"
+             "backfill (default @latest) slots are those that the pools have now; of a plan's FILE, which needs no coordinator, those\n"
+             "of the plan.",
     .examples = "  bfctl windows\n  bfctl windows bf-3 -o json\n  bfctl windows orders.yaml",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 0, .max_words = 1, .run = run};

@@ -97,6 +97,10 @@ static void add_plan(struct walk *w, uint32_t item)
     (void)item;
     walk_add_text(w, "name", w->plan->name, PLAN_DOES);
     walk_add_text(w, "sensitivity", w->plan->sensitivity, PLAN_NOTES);
+    if (w->plan->timebox_ms) {
+        walk_add_duration(w, "timebox.limit", w->plan->timebox_ms, PLAN_DOES);
+        walk_add_text(w, "timebox.then", plan_word_of(plan_end_words, (int)w->plan->timebox_then), PLAN_DOES);
+    }
     walk_add_text(w, "change_ticket", w->plan->change_ticket, PLAN_WORDS);
     walk_add_words(w, &w->plan->words);
 }

@@ -196,6 +196,15 @@ static const struct plan_key timebox[] = {
 };
 KEYS(timebox, "timebox", "`timebox`");
 
+static const struct plan_key plan_timebox[] = {
+    REQUIRED("limit", DURATION(1000), "how long a backfill may take, from when it begins; pauses count",
+             .missing = "say how long the backfill may take"),
+    READ("then", T(PLAN_VALUE_WORD, .words = plan_end_words),
+         "what follows at its end: nothing more starts until somebody resumes it (preset), what is left is cancelled and what runs killed, "
+         "or it is only told"),
+};
+KEYS(plan_timebox, "timebox of a plan", "a plan's `timebox`");
+
 static const struct plan_key defaults[] = {
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
@@ -340,6 +349,7 @@ static const struct plan_key top[] = {
     READ("datasets", MAP(0, NAME("dataset"), KEYS_OF(plan_keys_dataset)), "what steps read and write, by name"),
     READ("exposures", MAP(0, NAME("exposure"), KEYS_OF(plan_keys_exposure)), "who notices when a dataset is late, by name"),
     READ("defaults", KEYS_OF(plan_keys_defaults), "for every step that does not say otherwise"),
+    READ("timebox", KEYS_OF(plan_keys_plan_timebox), "how long a backfill may take as a whole"),
     NOT_YET("rollout", "X4", KEYS_OF(plan_keys_rollout), "some partitions first, the others when these are good",
             "{canary: [first, last, clock_change], then: [1, 10, all]}"),
     NOT_YET("ceilings", "X7", KEYS_OF(plan_keys_ceilings), "passing one pauses the backfill and asks",

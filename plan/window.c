@@ -122,6 +122,16 @@ uint32_t plan_budget_of(uint32_t n, uint32_t budget)
     return left > 0 ? (uint32_t)left : 1;
 }
 
+void plan_days_text(uint8_t days, char ret[PLAN_DAYS_TEXT_MAX])
+{
+    static const char names[WEEK_DAYS][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    size_t n = 0;
+    ret[0] = '\0';
+    for (int i = 0; i < WEEK_DAYS; i++)
+        if (days & 1u << i)
+            n += (size_t)snprintf(ret + n, PLAN_DAYS_TEXT_MAX - n, "%s%s", n > 0 ? " " : "", names[i]);
+}
+
 void plan_budget_text(uint32_t budget, char ret[PLAN_BUDGET_TEXT_MAX])
 {
     int n = snprintf(ret, PLAN_BUDGET_TEXT_MAX, "%u.%04u", (unsigned)(budget / PERCENT), (unsigned)(budget % PERCENT));

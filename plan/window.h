@@ -43,6 +43,9 @@ struct plan_budget plan_budget_at(const struct plan_windows *w, int64_t at_s);
 /* What a budget leaves of n: rounded down, but 1 at least unless it is 0. */
 uint32_t plan_budget_of(uint32_t n, uint32_t budget);
 
+/* "mon tue wed thu fri" */
+#define PLAN_DAYS_TEXT_MAX 29
+void plan_days_text(uint8_t days, char ret[PLAN_DAYS_TEXT_MAX]);
 /* "20%", "12.5%". */
 #define PLAN_BUDGET_TEXT_MAX 16
 void plan_budget_text(uint32_t budget, char ret[PLAN_BUDGET_TEXT_MAX]);

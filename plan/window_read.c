@@ -1,5 +1,5 @@
-/* `windows` of a plan: read, and looked at for what is hardly meant: windows that overlap, that never open, that change nothing, that close a
- * pool for ever, or between which a step does not fit.
+/* `windows` of a plan: read, and looked at for what is hardly meant: windows that overlap, that never open, that change nothing, that close
+ * a pool for ever, or between which a step does not fit.
  *
  * What depends on the time of day at which the plan is read is not said here: the same document always compiles to the same. */
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "plan/compile.h"
 #include "plan/form.h"
 #include "plan/keys.h"
-#include "plan/keys_table.h"
+#include "plan/read.h"
 #include "plan/window.h"
 
 enum { WEEK_DAYS = 7, MINUTE_S = 60, MONDAY = 4 };           /* 1970-01-05 was a Monday */
@@ -281,8 +281,8 @@ void plan_windows_check(struct plan_compiler *c)
             bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` never opens: the clock of %s is set forward over it", w->name,
                         zone_name(p->zone));
         if (w->budget == PLAN_WHOLE_BUDGET)
-            bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` changes nothing: it leaves 100%%, and where windows overlap the smaller "
-                        "budget counts", w->name);
+            bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` changes nothing: it leaves 100%%, and where windows overlap the "
+                        "smaller budget counts", w->name);
         for (size_t k = 0; k < i && c->d->n < BF_DIAG_MAX; k++)
             warn_overlap(c, &p->windows[k], w);
     }

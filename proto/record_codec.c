@@ -72,6 +72,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
     case RECORD_WINDOW: return "window";
+    case RECORD_TIMEBOX: return "timebox";
     }
     return "unknown";
 }
@@ -83,7 +84,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
+    return (k >= RECORD_COUNTERS && k <= RECORD_TIMEBOX) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
            (k >= RECORD_INSTANCES && k <= RECORD_KEY) || k == RECORD_WINDOW;
 }
 

@@ -251,6 +251,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_AGENT_JOINED: return apply_agent_joined(e, r, err);
     case RECORD_AGENT_STATE: return apply_agent_state(e, r, err);
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
+    case RECORD_TIMEBOX: return timebox_apply(e, r, err);
     case RECORD_WINDOW: return windows_apply(e, r, err);
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);

@@ -27,7 +27,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->next_backfill = 1;
     e->next_agent = 1;
     e->first_attempt = e->last_attempt = NO_SLOT;
-    e->windows.due_ms = INT64_MAX;
+    e->windows.due_ms = e->timebox_due_ms = INT64_MAX;
     return e;
 }
 
@@ -164,6 +164,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     e->stale_records = 0;
     decide_ready_again(&d);
     decide_gates(&d);
+    timebox_decide(&d);
     windows_decide(&d);
     decide_grants(&d);
     decide_backfill_ends(&d);
@@ -175,6 +176,7 @@ int64_t engine_next_timer_ms(const struct engine *e)
     if (e->work_left)
         return e->now_ms;
     int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }

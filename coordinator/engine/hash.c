@@ -96,6 +96,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u8(&h->buf, b->backward);
     bf_buf_put_u8(&h->buf, (uint8_t)b->reprocess);
     bf_buf_put_u8(&h->buf, b->reuse_downstream);
+    put_time(h, b->timebox_at_ms);
+    bf_buf_put_u8(&h->buf, b->timebox_over);
     put_text(h, b->actor);
     put_text(h, b->reason);
     put_time(h, b->created_us);

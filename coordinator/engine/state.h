@@ -64,6 +64,7 @@ struct backfill {
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
@@ -137,6 +138,7 @@ struct engine {
     struct bf_smap agents_by_name;               /* derived: connected and draining ones -> id */
     BF_VEC_TYPE(struct pool) pools;
     struct window_book windows;
+    int64_t timebox_due_ms;                      /* volatile: the next end of a timebox; INT64_MAX: none */
     BF_VEC_TYPE(struct attempt) attempts;        /* slots */
     BF_VEC_TYPE(uint32_t) free_slots;
     struct bf_map slot_of;                       /* attempt id -> slot */

@@ -41,7 +41,9 @@ struct backfill_view {
     const char *actor, *reason, *from, *to;
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
-    const char *halted;                      /* paused by a check, and why; NULL: not so */
+    const char *halted;                      /* paused by a check, or its timebox is over; and why; NULL: not so */
+    int64_t timebox_at_ms;                   /* engine time at which its timebox is over; 0: it has none, or has not begun */
+    bool timebox_over;
     enum op_reprocess reprocess;
     bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */

@@ -21,7 +21,8 @@ static struct plan_windows windows_of(const struct window_set *s, uint32_t track
 /* Pools are compared by name: plans number them in their own ways. */
 static bool same_windows(const struct plan *a, const struct plan *b)
 {
-    struct plan_windows x = {.at = a->windows, .n = a->n_windows, .zone = a->zone}, y = {.at = b->windows, .n = b->n_windows, .zone = b->zone};
+    struct plan_windows x = {.at = a->windows, .n = a->n_windows, .zone = a->zone};
+    struct plan_windows y = {.at = b->windows, .n = b->n_windows, .zone = b->zone};
     if (!plan_windows_equal(&x, &y))
         return false;
     for (size_t i = 0; i < a->n_windows; i++) {

@@ -1,9 +1,9 @@
 /* Windows of plans (plan/window.h) in the engine: what they leave of pools now, and what must not begin because of them.
  *
  * A set is the windows of a plan; backfills whose plans have the same ones share it.  A track is what they make of one pool that they name,
- * or, the first of each set, of every other pool and of steps that draw on none.  Sets follow from the backfills that were created, in their
- * order; the budget of a track is base state: RECORD_WINDOW changes it, and nothing else.  So the journal shows each change, a replay takes
- * the decisions of then, and what is known of the time of day is only looked at (windows_decide) and never kept.
+ * or, the first of each set, of every other pool and of steps that draw on none.  Sets follow from the backfills that were created, in
+ * their order; the budget of a track is base state: RECORD_WINDOW changes it, and nothing else.  So the journal shows each change, a replay
+ * takes the decisions of then, and what is known of the time of day is only looked at (windows_decide) and never kept.
  *
  * Windows are the one thing that the wall clock decides (I14): a clock that is set is seen in the next turn. */
 #ifndef BF_ENGINE_WINDOWS_H

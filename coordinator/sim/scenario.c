@@ -107,11 +107,12 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
     }
 }
 
-/* Peaks on weekdays, and short freezes: in the minutes in which a run begins, in UTC and by the clock of Berlin, and at other hours, which a
- * clock that is set may come to. */
+/* Peaks on weekdays, and short freezes: in the minutes in which a run begins, in UTC and by the clock of Berlin, and at other hours,
+ * which a clock that is set may come to. */
 static void window_lines(struct world *w, struct bf_buf *b)
 {
-    static const char *const scopes[] = {"", "pool: own, ", "pool: fixed, "}, *const days[] = {"mon-fri", "\"sat,sun\"", "[tue, thu]", "fri-mon"};
+    static const char *const scopes[] = {"", "pool: own, ", "pool: fixed, "};
+    static const char *const days[] = {"mon-fri", "\"sat,sun\"", "[tue, thu]", "fri-mon"};
     static const unsigned budgets[] = {20, 34, 50, 67};
     uint64_t n = 1 + world_random(w, 6);
     bf_buf_put_str(b, "windows:\n");
@@ -132,6 +133,7 @@ static void window_lines(struct world *w, struct bf_buf *b)
 void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
+    static const char *const thens[] = {"pause", "cancel", "warn"};
     uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX), most = w->options.schedule ? w->options.schedule->steps_max : 0;
     n = most && n > most ? most : n;
     struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
@@ -142,6 +144,8 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\n", (unsigned long long)(1 + world_random(w, 4)));
+    if (w->windows && world_chance(w, 25))
+        bf_buf_printf(ret, "timebox: {limit: %llus, then: %s}\n", (unsigned long long)(5 + world_random(w, 90)), thens[world_random(w, 3)]);
     if (w->windows && world_chance(w, 80))
         window_lines(w, ret);
     bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");

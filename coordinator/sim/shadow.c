@@ -262,6 +262,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             b->cells[r->step][r->index].backing_off = false;
         break;
+    case RECORD_TIMEBOX:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_timebox(s, t, b, r);
+        break;
     case RECORD_WINDOW:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_window(s, b, r);
@@ -314,6 +318,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_hellos(s, t);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
     shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;

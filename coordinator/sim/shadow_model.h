@@ -26,7 +26,8 @@ struct shadow_backfill {
     bool begun;
     enum op_reprocess reprocess;
     bool reuse_downstream;
-    bool halted;                                             /* a check said so, and nobody has resumed it */
+    bool halted;                                             /* a check said so, or its time is over, and nobody has resumed it */
+    int64_t timebox_ms; bool timebox_over;                   /* engine time of its end; 0: not begun */
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
     uint32_t first_run;                                      /* number of the run that each cell began with */
@@ -130,6 +131,9 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
+/* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
+void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_timeboxes(struct shadow *s, const struct turn *t);
 /* Windows: a grant, before it is counted (pool NULL: it draws on none); and a budget that is recorded. */
 void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct shadow_pool *pool);
 void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r);

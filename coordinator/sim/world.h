@@ -103,7 +103,6 @@ struct sim_request {                         /* what an operator sent, and was t
 };
 
 struct shadow;
-
 struct world {
     struct sim_options options;
     struct bf_prng prng;

@@ -87,7 +87,7 @@ class PlanTest(unittest.TestCase):
             ('  - {name: a, pool: warehouse, days: mon-fri, budget: 0%}\n  - {name: b, days: "sat,sun", budget: 0%}\n', 2,
              "7:12: error: pool `warehouse` is closed for ever"),
             ('  - {name: a, budget: 0%, from: "01:00", to: "00:40"}\n', 0,
-             "9:3: warning: step `load` is expected to take 30 min, and no more than 20 min lie between two freezes"),
+             "9:3: warning: step `load` is expected to take 30m, and no more than 20m lie between two freezes"),
             ('  - {name: a, days: sat, budget: 101%}\n', 2, "`budget` must be a percentage from 0% to 100%, not `101%`"))
         for windows, code, says in cases:
             done = self.ctl("plan", "validate", self.path, text=f"{base}windows:\n{windows}{steps}", code=code)

@@ -26,8 +26,8 @@ static int32_t clock_s(int hour, int minute)
 
 static struct plan_window window(int32_t from_s, int32_t to_s, uint32_t percent)
 {
-    return (struct plan_window){.name = (char *)(uintptr_t)"w", .pool = PLAN_NO_INDEX, .days = PLAN_EVERY_DAY, .from_s = from_s, .to_s = to_s,
-                                .budget = percent * 10000};
+    return (struct plan_window){.name = (char *)(uintptr_t)"w", .pool = PLAN_NO_INDEX, .days = PLAN_EVERY_DAY, .from_s = from_s,
+                                .to_s = to_s, .budget = percent * 10000};
 }
 
 static struct plan_windows of(const struct plan_window *w, size_t n, const struct zone *z)
@@ -70,10 +70,12 @@ Test(plan_window, stretches_on_real_clocks)
         struct plan_windows all = of(&w, 1, z);
         int64_t begins_s = seconds_of(cases[i].begins, cases[i].begin_h, cases[i].begin_m);
         int64_t ends_s = seconds_of(cases[i].ends, cases[i].end_h, cases[i].end_m);
-        struct plan_budget before = plan_budget_at(&all, begins_s - 86400), in = plan_budget_at(&all, begins_s), after = plan_budget_at(&all, ends_s);
+        struct plan_budget before = plan_budget_at(&all, begins_s - 86400), in = plan_budget_at(&all, begins_s);
+        struct plan_budget after = plan_budget_at(&all, ends_s);
         cr_expect_eq(before.until_s, begins_s, "case %zu: %ld", i, (long)(before.until_s - begins_s));
         cr_expect_eq(in.until_s, ends_s, "case %zu: %ld", i, (long)(in.until_s - ends_s));
-        cr_expect(in.budget == 200000 && in.window == 0 && before.window == PLAN_NO_WINDOW && after.budget == PLAN_WHOLE_BUDGET, "case %zu", i);
+        cr_expect(in.budget == 200000 && in.window == 0, "case %zu", i);
+        cr_expect(before.window == PLAN_NO_WINDOW && after.budget == PLAN_WHOLE_BUDGET, "case %zu", i);
         cr_expect_eq(plan_budget_at(&all, begins_s - 1).window, PLAN_NO_WINDOW, "case %zu", i);
         cr_expect_eq(plan_budget_at(&all, ends_s - 1).window, 0u, "case %zu", i);
         cr_expect_eq(after.until_s, INT64_MAX, "case %zu", i);
@@ -162,7 +164,7 @@ static bool is_inside(const struct plan_window *w, const struct zone *z, int64_t
             continue;
         int64_t from_s = day * 86400 + w->from_s, to_s = day * 86400 + w->to_s + (w->to_s <= w->from_s ? 86400 : 0);
         bool begun = false, over = true;
-        for (int64_t t = at_s - 3 * 86400; t <= at_s; t += 15 * MINUTE_S)
+        for (int64_t t = at_s - 30 * HOUR_S; t <= at_s; t += 15 * MINUTE_S)
             begun |= t + zone_span_at(z, t).offset_s >= from_s;
         for (int64_t t = at_s; t <= at_s + 6 * HOUR_S; t += 15 * MINUTE_S)
             over &= t + zone_span_at(z, t).offset_s >= to_s;
@@ -178,14 +180,15 @@ Test(plan_window, every_quarter_of_an_hour_against_a_look_at_the_clock, .timeout
     static const char *const starts[] = {"2024-03-29", "2018-11-02", "2024-10-25", "2024-04-05", "2018-02-16", "2024-11-01"};
     struct bf_prng rng;
     bf_prng_seed(&rng, 7);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 20; round++) {
         struct zone *z = zone_of_system(zones[bf_prng_below(&rng, 5)]);
         int64_t start_s = seconds_of(starts[bf_prng_below(&rng, 6)], 0, 0);
         struct plan_window w[3];
         struct plan_window_dates dates[3];
         size_t n = 1 + bf_prng_below(&rng, 3);
         for (size_t i = 0; i < n; i++) {
-            int32_t from_s = (int32_t)bf_prng_below(&rng, 96) * 15 * MINUTE_S, length_s = (int32_t)(1 + bf_prng_below(&rng, 80)) * 15 * MINUTE_S;
+            int32_t from_s = (int32_t)bf_prng_below(&rng, 96) * 15 * MINUTE_S;
+            int32_t length_s = (int32_t)(1 + bf_prng_below(&rng, 80)) * 15 * MINUTE_S;
             w[i] = window(from_s, (from_s + length_s) % 86400, (uint32_t)bf_prng_below(&rng, 4) * 25);
             w[i].days = (uint8_t)(1 + bf_prng_below(&rng, 127));
             int32_t first = (int32_t)(start_s / 86400 + (int64_t)bf_prng_below(&rng, 4));
@@ -204,7 +207,8 @@ Test(plan_window, every_quarter_of_an_hour_against_a_look_at_the_clock, .timeout
                 cr_expect_eq(at_s, held.until_s, "round %d: an edge is not on a quarter of an hour", round);
                 held = plan_budget_at(&all, at_s);
             }
-            cr_assert_eq(held.budget, least, "round %d in %s, %ld s: %u and %u", round, zone_name(z), (long)(at_s - start_s), held.budget, least);
+            cr_assert_eq(held.budget, least, "round %d in %s, %ld s: %u and %u", round, zone_name(z), (long)(at_s - start_s),
+                         held.budget, least);
             cr_assert_eq(plan_budget_at(&all, at_s).budget, least);
             cr_assert_eq(plan_freeze_after(&all, at_s).from_s == at_s, least == 0);
         }
