@@ -97,6 +97,28 @@ static void put_budget(const struct plan_pool *p)
     printf("\n");
 }
 
+/* "business-peak: days mon tue, budget 20%, from 08:00, pool warehouse, to 19:00" */
+static void show_windows(const struct plan *p)
+{
+    struct plan_pairs pairs = {0};
+    for (uint32_t i = 0; i < p->n_windows; i++) {
+        char days[PLAN_DAYS_TEXT_MAX];
+        const struct plan_window *w = &p->windows[i];
+        plan_days_text(w->days, days);
+        printf("%-14s %s: ", "window", w->name);
+        if (w->n_dates == 0)
+            printf("days %s, ", days);
+        plan_pairs_of(p, PLAN_SECTION_WINDOWS, i, &pairs);
+        for (size_t k = 0, n = 0; k < pairs.n; k++) {
+            const struct plan_pair *pair = &pairs.at[k];
+            if (pair->key[0] && strncmp(pair->key, "days.", 5) != 0 && strcmp(pair->key, "timezone") != 0)
+                printf("%s%s %s", n++ > 0 ? ", " : "", pair->key, pair->value);
+        }
+        printf("\n");
+    }
+    plan_pairs_done(&pairs);
+}
+
 static void show_head(const struct show *s)
 {
     const struct plan *p = s->p;
@@ -116,6 +138,7 @@ static void show_head(const struct show *s)
         printf("%-14s %s: %" PRIu32 " slot%s", "pool", p->pools[i].name, p->pools[i].slots, p->pools[i].slots == 1 ? "" : "s");
         put_budget(&p->pools[i]);
     }
+    show_windows(p);
     size_t n_steps = 0;
     for (uint32_t i = 0; i < p->n_steps; i++)
         n_steps += plan_selection_has_step(s->picked, i);

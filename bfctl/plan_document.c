@@ -1,6 +1,7 @@
 /* Names, not indices; times in RFC 3339; hashes whole.  A key is there in every plan; what the plan does not say is null. */
 #include "bfctl/plan_document.h"
 
+#include <string.h>
 
 #include "bfctl/render.h"
 #include "common/mem.h"
@@ -269,9 +270,26 @@ static json_t *exposure_object(const struct plan *p, size_t i)
     return j;
 }
 
+static json_t *window_object(const struct plan *p, uint32_t i)
+{
+    json_t *j = json_pack("{s:s}", "name", p->windows[i].name);
+    char days[PLAN_DAYS_TEXT_MAX];
+    struct plan_pairs pairs = {0};
+    plan_pairs_of(p, PLAN_SECTION_WINDOWS, i, &pairs);
+    for (size_t k = 0; k < pairs.n; k++) {
+        if (pairs.at[k].key[0] && strncmp(pairs.at[k].key, "days.", 5) != 0)
+            set(j, pairs.at[k].key, text(pairs.at[k].value));
+    }
+    plan_days_text(p->windows[i].days, days);
+    set(j, "days", text(p->windows[i].n_dates == 0 ? days : NULL));
+    plan_pairs_done(&pairs);
+    return j;
+}
+
 static void set_tables(json_t *j, const struct plan *p, const struct plan_facts *f)
 {
     json_t *datasets = json_array(), *exposures = json_array(), *owners = json_array(), *pools = json_array(), *params = json_object();
+    json_t *windows = json_array();
     json_t *connections = json_array();
     for (size_t i = 0; i < p->n_connections; i++) {
         json_t *connection = json_pack("{s:s}", "name", p->connections[i].name);
@@ -295,6 +313,8 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
         set_words(pool, &p->pools[i].words);
         json_array_append_new(pools, pool);
     }
+    for (uint32_t i = 0; i < p->n_windows; i++)
+        json_array_append_new(windows, window_object(p, i));
     for (size_t i = 0; i < p->n_params; i++)
         set(params, p->params[i].name, text(p->params[i].value));
     set(j, "connections", connections);
@@ -302,6 +322,7 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
     set(j, "exposures", exposures);
     set(j, "owners", owners);
     set(j, "pools", pools);
+    set(j, "windows", windows);
     set(j, "params", params);
 }
 

@@ -66,6 +66,8 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
 struct view_blocker { const char *kind; char detail[256], remedy[256]; };
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
                   struct view_blocker *ret);
+/* The same of BLOCKER_WINDOW and BLOCKER_FREEZE_AHEAD (views_why_windows.c). */
+void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
 /* Why the process that the state takes for this agent was refused: it is not at work, whatever its state says.  NULL: it was not. */
@@ -97,6 +99,8 @@ enum bf_rc view_journal(const struct view_source *v, const struct op_request *re
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of what steers. */
 enum bf_rc view_steer(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The coming week of the windows of a backfill's plan. */
+enum bf_rc view_windows(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_keys(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 

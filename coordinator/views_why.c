@@ -166,6 +166,16 @@ static void tell_queued(const struct view_source *v, const struct backfill_view 
     }
 }
 
+static void tell_window(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
+{
+    struct view_blocker told;
+    view_blocker_of_window(v, k, &told);
+    t->kind = told.kind;
+    t->has_verb = k->kind == BLOCKER_FREEZE_AHEAD;
+    snprintf(t->detail, sizeof t->detail, "%s", told.detail);
+    snprintf(t->remedy, sizeof t->remedy, "%s", told.remedy);
+}
+
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                                         const struct blocker *k)
 {
@@ -195,6 +205,11 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
                      b->id, b->id);
             break;
         }
+        if (b->timebox_over && strncmp(t.detail, "its timebox", strlen("its timebox")) == 0) {
+            snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
+                     b->id, b->id);
+            break;
+        }
         snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32,
                  b->id, b->id);
         break;
@@ -204,6 +219,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.remedy, sizeof t.remedy, "make room on the coordinator's disk, or raise store_max and start it again");
         break;
     case BLOCKER_RESTORED: tell_restored(v, k, &t); break;
+    case BLOCKER_WINDOW:
+    case BLOCKER_FREEZE_AHEAD: tell_window(v, k, &t); break;
     case BLOCKER_OUTDATED:
         t.kind = "old_store";
         snprintf(t.detail, sizeof t.detail, "the coordinator's store is an old copy: an agent has seen newer tokens");
@@ -397,8 +414,10 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
         struct blocker_text t = blocker_tell(v, &b, step, index, &blockers[k]);
         if (k == 0)
             snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
-                                              view_engine_time(v, blockers[k].clears_at_ms), "remedy", view_string(t.remedy)));
+        json_t *clears = blockers[k].window.clears_at_us ? view_time(blockers[k].window.clears_at_us)
+                                                         : view_engine_time(v, blockers[k].clears_at_ms);
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at", clears,
+                                              "remedy", view_string(t.remedy)));
     }
     size_t text_left_bytes = VIEW_TEXT_BYTES_MAX;
     json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));

@@ -23,6 +23,7 @@ void walk_add_datasets(struct walk *w, const char *prefix, const uint32_t *at, s
 void walk_add_resources(struct walk *w, const char *prefix, const struct plan_resources *r);
 void walk_add_words(struct walk *w, const struct plan_words *words);
 void walk_add_deadline(struct walk *w, const struct plan_deadline *d);
+void walk_add_window(struct walk *w, uint32_t item);
 void walk_add_step(struct walk *w, uint32_t item);
 /* What a step checks, and what it calls. */
 void walk_add_checks(struct walk *w, const struct plan_step *s);

@@ -115,15 +115,15 @@ KEYS(pool, "pool", "a pool");
 /* ---- windows, flags, rollout, ceilings ---- */
 
 static const struct plan_key window[] = {
-    PART_REQUIRED("name", NAME("window"), "what it is called"),
-    PART("pool", REF(POOL), "the pool that it is for; without one, all"),
-    PART("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
-    PART("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
-    PART("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
-    PART("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
-    PART_REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
+    REQUIRED("name", NAME("window"), "what it is called"),
+    READ("pool", REF(POOL), "the pool that it is for; without one, all"),
+    READ("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
+    READ("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
+    READ("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
+    READ("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
+    REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
 };
-KEYS(window, "window", "a window", .rule = plan_rule_window);
+KEYS(window, "window", "a window", .rule = plan_rule_window, .whole = true);
 
 static const struct plan_key flag[] = {
     PART_REQUIRED("type", T(PLAN_VALUE_WORD, .words = plan_flag_types), "of its values"),
@@ -199,6 +199,15 @@ static const struct plan_key timebox[] = {
          "what happens at the limit; preset `kill_and_retry`. `warn`: not supported yet (R12)"),
 };
 KEYS(timebox, "timebox", "`timebox`");
+
+static const struct plan_key plan_timebox[] = {
+    REQUIRED("limit", DURATION(1000), "how long a backfill may take, from when it begins; pauses count",
+             .missing = "say how long the backfill may take"),
+    READ("then", T(PLAN_VALUE_WORD, .words = plan_end_words),
+         "what follows at its end: nothing more starts until somebody resumes it (preset), what is left is cancelled and what runs killed, "
+         "or it is only told"),
+};
+KEYS(plan_timebox, "timebox of a plan", "a plan's `timebox`");
 
 static const struct plan_key defaults[] = {
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
@@ -338,13 +347,13 @@ static const struct plan_key top[] = {
     READ("partitions", KEYS_OF(plan_keys_partitions), "what one partition is, for every step that does not say otherwise"),
     READ("connections", MAP(0, NAME("connection"), KEYS_OF(plan_keys_connection)), "databases, by name"),
     READ("pools", MAP(0, NAME("pool"), KEYS_OF(plan_keys_pool)), "what steps draw on, by name"),
-    NOT_YET("windows", "R13", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget",
-            "[{name: peak, days: mon-fri, from: \"08:00\", to: \"19:00\", budget: 20%}]"),
+    READ("windows", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget"),
     NOT_YET("flags", "R15", MAP(1, NAME("flag"), KEYS_OF(plan_keys_flag)), "values that may be changed while a backfill runs",
             "{source: {type: string, default: primary, allowed: [primary, replica]}}"),
     READ("datasets", MAP(0, NAME("dataset"), KEYS_OF(plan_keys_dataset)), "what steps read and write, by name"),
     READ("exposures", MAP(0, NAME("exposure"), KEYS_OF(plan_keys_exposure)), "who notices when a dataset is late, by name"),
     READ("defaults", KEYS_OF(plan_keys_defaults), "for every step that does not say otherwise"),
+    READ("timebox", KEYS_OF(plan_keys_plan_timebox), "how long a backfill may take as a whole"),
     NOT_YET("rollout", "X4", KEYS_OF(plan_keys_rollout), "some partitions first, the others when these are good",
             "{canary: [first, last, clock_change], then: [1, 10, all]}"),
     NOT_YET("ceilings", "X7", KEYS_OF(plan_keys_ceilings), "passing one pauses the backfill and asks",

@@ -154,6 +154,8 @@ static void tables_done(struct plan *p)
     }
     for (size_t i = 0; i < p->n_exposures; i++)
         exposure_done(&p->exposures[i]);
+    for (size_t i = 0; i < p->n_windows; i++)
+        plan_window_done(&p->windows[i]);
     for (size_t i = 0; i < PLAN_GRAIN_COUNT; i++) {
         plan_partitions_done(&p->partitions[i]);
         plan_partitions_done(&p->before[i]);
@@ -162,6 +164,7 @@ static void tables_done(struct plan *p)
     free(p->params);
     free(p->owners);
     free(p->exposures);
+    free(p->windows);
     zone_free(p->zone);
 }
 

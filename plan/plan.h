@@ -15,6 +15,7 @@
 #include "plan/http.h"
 #include "plan/partition.h"
 #include "plan/template.h"
+#include "plan/window.h"
 #include "proto/bundle.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
@@ -35,6 +36,7 @@ enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WARE
 enum plan_warehouse { PLAN_WAREHOUSE_TEST, PLAN_WAREHOUSE_INIT };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
 enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
+enum plan_end_then { PLAN_END_PAUSE, PLAN_END_CANCEL, PLAN_END_WARN };       /* of a backfill's timebox */
 enum plan_mapping {
     PLAN_SAME,                                 /* p needs p */
     PLAN_PREVIOUS,                             /* p needs p - n */
@@ -164,6 +166,8 @@ struct plan {
     struct plan_param *params; size_t n_params;
     struct plan_owner *owners; size_t n_owners;
     struct plan_exposure *exposures; size_t n_exposures;
+    struct plan_window *windows; size_t n_windows;
+    int64_t timebox_ms; enum plan_end_then timebox_then;     /* of the whole backfill; 0: none */
     uint32_t *order;                           /* step indices, upstream first */
     uint32_t *by_name;                         /* step indices, sorted by name: for plan_find_step */
     uint64_t n_instances;

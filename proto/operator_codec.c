@@ -58,6 +58,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";
+    case OP_WINDOWS: return "windows";
     case OP_CONFIG: return "config show";
     case OP_JOURNAL: return "journal";
     case OP_KEYS: return "keys list";
@@ -67,7 +68,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_POOL_SET) || (v >= OP_PLAN_PUT && v <= OP_WATCH);
+    return strcmp(op_verb_name((enum op_verb)v), "unknown") != 0;
 }
 
 /* ---- parameters ---- */

@@ -104,6 +104,8 @@ enum record_kind {
     RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what
                                      OUTDATED said */
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
+    RECORD_TIMEBOX = 21,          /* backfill, retry_at_ms: its time is over then (engine time); n 1: it is over */
+    RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -121,6 +123,10 @@ enum record_kind {
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
 enum reuse_kind { REUSE_RUNS = 0, REUSE_DONE = 1, REUSE_STALE = 2, REUSE_FAILED = 3 };
 struct reuse_range { uint32_t n; uint32_t from_kind; };      /* from_kind: backfill that did it << 2 | enum reuse_kind */
+
+/* track: of the plan's windows (coordinator/engine/windows.h); number: of the window that makes the budget, from 1; 0: none.  pool ""
+ * stands for every pool that no window names.  until_us: CLOCK_REALTIME, 0: for ever, or a snapshot's. */
+struct record_window { uint32_t track, budget, number; int64_t until_us; const char *name, *pool; };
 
 struct record {
     enum record_kind kind;
@@ -145,6 +151,7 @@ struct record {
     struct op_param *params; size_t n_params;
     const char *pool_name; uint32_t pool_slots; enum pool_source pool_source;
     struct pool_budget pool;                 /* beside the slots */
+    struct record_window window;
     uint8_t request_id[OP_REQUEST_ID_BYTES];
     enum bf_rc rc;
     const char *text, *json;

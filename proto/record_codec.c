@@ -73,6 +73,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_KEY: return "key";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
+    case RECORD_WINDOW: return "window";
+    case RECORD_TIMEBOX: return "timebox";
     }
     return "unknown";
 }
@@ -84,8 +86,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_SHARES);
+    return strcmp(record_kind_name((enum record_kind)k), "unknown") != 0;
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -251,6 +252,7 @@ struct rare {
     Pb__Reused reused;
     Pb__Audit audit;
     Pb__Key entry;
+    Pb__Window window;
 };
 
 static bool some(const char *s)
@@ -317,6 +319,20 @@ static void audit_to_pb(const struct record *r, Pb__Record *pb, struct rare *rar
     pb->audit = &rare->audit;
 }
 
+static void window_to_pb(const struct record_window *w, Pb__Record *pb, struct rare *rare)
+{
+    if (!w->track && !w->budget && !w->number && !w->until_us && !some(w->name) && !some(w->pool))
+        return;
+    pb__window__init(&rare->window);
+    WIRE_SET(&rare->window, track, w->track);
+    WIRE_SET(&rare->window, budget, w->budget);
+    WIRE_SET(&rare->window, number, w->number);
+    WIRE_SET(&rare->window, until_us, w->until_us);
+    WIRE_SET_BYTES(&rare->window, name, wire_from_str(w->name));
+    WIRE_SET_BYTES(&rare->window, pool, wire_from_str(w->pool));
+    pb->window = &rare->window;
+}
+
 static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
 {
     if (some(r->hello.name)) {
@@ -366,6 +382,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         pb->steer = &rare->steer;
     }
     reused_to_pb(r, pb, rare);
+    window_to_pb(&r->window, pb, rare);
     if (some(r->entry.name)) {
         key_to_pb(&r->entry, &rare->entry, tmp);
         pb->entry = &rare->entry;
@@ -420,6 +437,7 @@ static const struct record *record_empty(void)
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+        .window = {.name = "", .pool = ""},
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
@@ -482,6 +500,13 @@ static void audit_from_pb(struct wire_in *in, const Pb__Audit *pb, struct record
     ret->after = wire_str(in, "what is after", pb->after, STORED_MAX_BYTES);
 }
 
+static void window_from_pb(struct wire_in *in, const Pb__Window *pb, struct record_window *ret)
+{
+    *ret = (struct record_window){.track = pb->track, .budget = pb->budget, .number = pb->number, .until_us = pb->until_us};
+    ret->name = wire_str(in, "name of a window", pb->name, STORED_MAX_BYTES);
+    ret->pool = wire_str(in, "name of a pool", pb->pool, STORED_MAX_BYTES);
+}
+
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
 {
     if (pb->hello)
@@ -515,6 +540,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         steer_from_pb(in, pb->steer, ret);
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
+    if (pb->window)
+        window_from_pb(in, pb->window, &ret->window);
     key_from_pb(in, pb->entry, &ret->entry);
 }
 
@@ -532,6 +559,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
+    case RECORD_WINDOW: good = r->backfill != 0; break;
     case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:

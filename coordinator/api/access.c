@@ -34,6 +34,7 @@ static const struct access_rule rules[] = {
     {OP_KEYS, AUDIT, ACCESS_CLUSTER}, {OP_AUDIT, AUDIT, ACCESS_CLUSTER},
     {OP_LOG_SEARCH, ASK, ACCESS_BACKFILL}, {OP_CONFIG, STEER, ACCESS_CLUSTER}, {OP_JOURNAL, STEER, ACCESS_CLUSTER},
     {OP_WATCH, ASK, ACCESS_BACKFILL},
+    {OP_WINDOWS, ASK, ACCESS_BACKFILL},
 };
 
 const struct access_rule *access_rule(enum op_verb verb)

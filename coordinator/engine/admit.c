@@ -71,5 +71,6 @@ size_t admit_blockers(const struct engine *e, const struct demand *d, struct blo
     ask_pools(e, draw, &v);
     ask_reserved(e, d, draw, &v);
     ask_rates(e, draw, &v);
+    v.n += windows_blockers(e, d, v.at + v.n, v.max - v.n);
     return v.n;
 }

@@ -257,6 +257,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
     case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
+    case RECORD_TIMEBOX: return timebox_apply(e, r, err);
+    case RECORD_WINDOW: return windows_apply(e, r, err);
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);
     case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);

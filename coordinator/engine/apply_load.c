@@ -85,6 +85,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         return corrupt(r, "a pool of its plan was not set before", err);
     }
     pools_attach(e, b);
+    windows_attach(e, b);
     keep_texts(b, r);
     b->first_run = r->run ? r->run : 1;
     make_instances(b);

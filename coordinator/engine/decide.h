@@ -39,6 +39,8 @@ void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
+/* decide_timebox.c */
+void timebox_decide(struct decision *d);
 
 /* ---- decide_command.c: what commands share ---- */
 /* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
@@ -49,6 +51,8 @@ struct answer command_accept(struct decision *d, const struct backfill *b, const
 /* Why PAUSE, RESUME, CANCEL or RETRY of a whole backfill is refused (output's arena), for the command and its dry run alike; NULL: it is
  * not, though it may find that nothing is to be done.  *ret_rc: with which code. */
 const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc);
+/* Orders to kill whatever of it is open. */
+void kill_open(struct decision *d, const struct backfill *b);
 /* Whether CANCEL, where it is not refused, does anything. */
 bool command_cancels(const struct backfill *b, bool keep_running);
 

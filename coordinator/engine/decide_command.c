@@ -165,7 +165,7 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
     return now_is(d, b, before);
 }
 
-static void kill_open(struct decision *d, const struct backfill *b)
+void kill_open(struct decision *d, const struct backfill *b)
 {
     const struct engine *e = d->e;
     uint32_t left = b->open;

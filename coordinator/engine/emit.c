@@ -11,7 +11,7 @@ static const struct record blank = {
     .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-    .role = "", .what = "", .target = "", .before = "", .after = "",
+    .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
     .entry = {.name = "", .by = "", .ended_by = ""},
 };
 
@@ -95,6 +95,8 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->from = keep(arena, r->from);
     r->to = keep(arena, r->to);
     r->pool_name = keep(arena, r->pool_name);
+    r->window.name = keep(arena, r->window.name);
+    r->window.pool = keep(arena, r->window.pool);
     r->text = keep(arena, r->text);
     r->json = keep(arena, r->json);
     r->role = keep(arena, r->role);

@@ -29,6 +29,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->next_backfill = 1;
     e->next_agent = 1;
     e->first_attempt = e->last_attempt = NO_SLOT;
+    e->windows.due_ms = e->timebox_due_ms = INT64_MAX;
     return e;
 }
 
@@ -59,6 +60,7 @@ void engine_free(struct engine *e)
     engine_out_free(&e->snapshot.eager);
     bf_vec_free(&e->snapshot.captured);
     ready_reset(e);
+    windows_free(e);
     free_entities(e);
     bf_vec_free(&e->plans);
     bf_vec_free(&e->backfills);
@@ -135,6 +137,7 @@ static struct decision decision_at(struct engine *e, int64_t now_ms, int64_t wal
 {
     assert(!e->recovering);                      /* engine_rebuild() comes first */
     e->now_ms = now_ms;
+    e->wall_us = wall_us;
     return (struct decision){.e = e, .live = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
 }
 
@@ -164,6 +167,8 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     e->stale_records = 0;
     decide_ready_again(&d);
     decide_gates(&d);
+    timebox_decide(&d);
+    windows_decide(&d);
     decide_grants(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);
@@ -175,6 +180,8 @@ int64_t engine_next_timer_ms(const struct engine *e)
         return e->now_ms;
     int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
     timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
+    timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
+    timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 

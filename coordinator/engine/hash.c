@@ -96,6 +96,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u8(&h->buf, b->backward);
     bf_buf_put_u8(&h->buf, (uint8_t)b->reprocess);
     bf_buf_put_u8(&h->buf, b->reuse_downstream);
+    put_time(h, b->timebox_at_ms);
+    bf_buf_put_u8(&h->buf, b->timebox_over);
     put_text(h, b->actor);
     put_text(h, b->reason);
     put_time(h, b->created_us);
@@ -218,6 +220,11 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u64(&h->buf, e->pools.at[i].head_since);
         bf_buf_put_u8(&h->buf, e->pools.at[i].reserved);
     }
+    for (size_t i = 0; i < e->windows.sets.n; i++)
+        for (uint32_t k = 0; k < e->windows.sets.at[i].n_tracks; k++) {
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].window);
+        }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
         bf_buf_put(&h->buf, p->who, sizeof p->who);

@@ -150,6 +150,7 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* decide_timebox.c */
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
 uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,

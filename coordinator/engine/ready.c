@@ -268,8 +268,8 @@ static uint32_t fit_for(struct engine *e, const struct plan_step *s)
 /* The needs of a step as they are compared: every byte counts, so there is no padding. */
 static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_t step)
 {
-    _Static_assert(sizeof(struct needs) == 2 * sizeof(uint32_t), "no padding between needs");
-    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step])};
+    _Static_assert(sizeof(struct needs) == 3 * sizeof(uint32_t), "no padding between needs");
+    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step]), .window = windows_need_of(e, b, step)};
 }
 
 static uint32_t demand_for(struct engine *e, struct needs needs)
@@ -330,6 +330,7 @@ void ready_reset(struct engine *e)
     bf_vec_free(&e->demands);
     bf_vec_free(&e->fits);
     bf_smap_free(&e->demand_of);
+    windows_reset(e);
     iheap_done(&e->open_demands);
     e->n_ready = 0;
 }

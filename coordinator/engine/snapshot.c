@@ -258,6 +258,16 @@ static void add_states(const struct backfill *b, struct engine_out *out)
         out->records[out->n_records - 1].reason = bf_arena_strdup(&out->arena, b->halted);
 }
 
+static void add_timebox(const struct backfill *b, struct engine_out *out)
+{
+    if (b->timebox_at_ms == 0)
+        return;
+    struct record *r = record_add(out, RECORD_TIMEBOX);
+    r->backfill = b->id;
+    r->retry_at_ms = b->timebox_at_ms;
+    r->n = b->timebox_over;
+}
+
 static void add_attempts(const struct engine *e, struct engine_out *out)
 {
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next) {
@@ -401,9 +411,11 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);
+    windows_snapshot(e, out);
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);
+        add_timebox(e->backfills.at[i], out);
         add_classes(e->backfills.at[i], out);
         add_notes(e->backfills.at[i], out);
         add_gates(e->backfills.at[i], out);

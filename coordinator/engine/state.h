@@ -17,6 +17,7 @@
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/windows.h"
 
 #define NO_SLOT UINT32_MAX
 #define AGENTS_MAX 20000u
@@ -38,7 +39,7 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
-struct needs { uint32_t draw, fit; };
+struct needs { uint32_t draw, fit, window; };
 struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
@@ -66,6 +67,8 @@ struct backfill {
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     uint32_t *draws;                             /* derived: what each step draws, an index into the engine's draws */
+    int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
+    uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
@@ -138,6 +141,8 @@ struct engine {
     BF_VEC_TYPE(struct pool) pools;
     BF_VEC_TYPE(struct draw) draws;              /* derived, and kept as long as the engine */
     struct bf_smap draw_of;                      /* bytes of its items -> draw + 1 */
+    struct window_book windows;
+    int64_t timebox_due_ms;                      /* volatile: the next end of a timebox; INT64_MAX: none */
     BF_VEC_TYPE(struct attempt) attempts;        /* slots */
     BF_VEC_TYPE(uint32_t) free_slots;
     struct bf_map slot_of;                       /* attempt id -> slot */
@@ -162,7 +167,7 @@ struct engine {
     struct heap gates_due;                       /* (backfill, gate) */
     BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */
     /* volatile */
-    int64_t now_ms;
+    int64_t now_ms, wall_us;                     /* of the turn */
     int64_t admit_due_ms;                        /* when something that waits for a time alone may begin; INT64_MAX: nothing does */
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */

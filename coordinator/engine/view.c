@@ -73,7 +73,8 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
         .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .reason = b->reason,
         .from = b->from, .to = b->to, .params = b->params, .n_params = b->n_params, .created_us = b->created_us,
         .started_us = b->started_us,
-        .finished_us = b->finished_us, .halted = b->halted, .upstream_failed = b->upstream_failed, .held = b->held,
+        .finished_us = b->finished_us, .halted = b->halted, .timebox_at_ms = b->timebox_at_ms, .timebox_over = b->timebox_over,
+        .upstream_failed = b->upstream_failed, .held = b->held,
         .stale = b->stale, .open_attempts = b->open, .reprocess = b->reprocess, .reuse_downstream = b->reuse_downstream,
     };
     memcpy(ret->count, b->count, sizeof ret->count);

@@ -41,7 +41,9 @@ struct backfill_view {
     const char *actor, *reason, *from, *to;
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
-    const char *halted;                      /* paused by a check, and why; NULL: not so */
+    const char *halted;                      /* paused by a check, or its timebox is over; and why; NULL: not so */
+    int64_t timebox_at_ms;                   /* engine time at which its timebox is over; 0: it has none, or has not begun */
+    bool timebox_over;
     enum op_reprocess reprocess;
     bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
@@ -117,18 +119,23 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
-                    BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE };
+                    BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
+/* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
+ * Times are CLOCK_REALTIME; 0: not known.  name: of the window; borrowed. */
+struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, clears_at_us; };
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL, POOL_TOO_SMALL, RESERVED, START_RATE: which */
+    size_t pool;                             /* POOL, POOL_TOO_SMALL, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD: which; PLAN_NO_INDEX: none */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */
     uint64_t kept;
+    struct blocker_window window;
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);

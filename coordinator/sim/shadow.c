@@ -130,6 +130,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_check_needs(s, b, r->step, r->index);
     shadow_check_steered_grant(s, b, r->step, r->index);
     shadow_check_class(s, b, r->step, r->index);
+    shadow_check_windows(s, b, r->step);
     shadow_draw(s, b, r->step, r);
     shadow_count_attempt(b, cell, r);
     if (!agent || agent->state != AGENT_CONNECTED)
@@ -250,6 +251,14 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             b->cells[r->step][r->index].backing_off = false;
         break;
+    case RECORD_TIMEBOX:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_timebox(s, t, b, r);
+        break;
+    case RECORD_WINDOW:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_window(s, b, r);
+        break;
     case RECORD_PRIORITY_SET:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_classes(s, t, b, r);
@@ -291,6 +300,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
     coverage_turn(s->w, t);
+    s->wall_us = t->wall_us;
     for (size_t i = 0; i < t->n_records; i++) {
         story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);
@@ -298,6 +308,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_hellos(s, t);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
     shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;

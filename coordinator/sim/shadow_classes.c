@@ -18,7 +18,7 @@ static bool draws_the_same(const struct plan_step *a, const struct plan_step *b)
 
 static bool asks_for_the_same(const struct plan_step *a, const struct plan_step *b)
 {
-    bool same = a->pool == b->pool && draws_the_same(a, b) && a->n_labels == b->n_labels;
+    bool same = a->pool == b->pool && draws_the_same(a, b) && a->n_labels == b->n_labels && a->expect_ms == b->expect_ms;
     for (size_t i = 0; same && i < a->n_labels; i++)
         same = strcmp(a->labels[i].name, b->labels[i].name) == 0 && strcmp(a->labels[i].value, b->labels[i].value) == 0;
     return same;

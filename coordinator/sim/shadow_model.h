@@ -27,7 +27,8 @@ struct shadow_backfill {
     bool begun;
     enum op_reprocess reprocess;
     bool reuse_downstream;
-    bool halted;                                             /* a check said so, and nobody has resumed it */
+    bool halted;                                             /* a check said so, or its time is over, and nobody has resumed it */
+    int64_t timebox_ms; bool timebox_over;                   /* engine time of its end; 0: not begun */
     uint64_t firsts, retries;
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
@@ -73,6 +74,7 @@ struct shadow {
     bool fence_void;                                         /* such a one granted something: tokens in the warehouse mean nothing */
     int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
     BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
+    int64_t wall_us;                                         /* of the turn that is looked at */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
@@ -90,6 +92,7 @@ struct shadow {
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
 /* shadow_pools.c: I6 */
+struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
 void shadow_pool_set(struct shadow *s, const struct record *r);
 void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
@@ -154,6 +157,12 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
+/* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
+void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_timeboxes(struct shadow *s, const struct turn *t);
+/* Windows: a grant, before it is counted (pool NULL: it draws on none); and a budget that is recorded. */
+void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
+void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

@@ -8,7 +8,7 @@
 
 #include "coordinator/sim/shadow_model.h"
 
-static struct shadow_pool *pool_by_name(struct shadow *s, const char *name)
+struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name)
 {
     for (size_t i = 0; i < s->pools.n; i++)
         if (strcmp(s->pools.at[i].name, name) == 0)
@@ -31,7 +31,7 @@ static size_t unit_at(struct shadow_pool *p, const char *name)
 
 void shadow_pool_set(struct shadow *s, const struct record *r)
 {
-    struct shadow_pool *p = pool_by_name(s, r->pool_name);
+    struct shadow_pool *p = shadow_pool_by_name(s, r->pool_name);
     struct shadow_budget *b = &p->said[r->pool_source - 1];
     uint32_t milli = p->start_milli, ms = p->start_ms;
     *b = (struct shadow_budget){.no_slots = r->pool.no_slots, .slots = r->pool_slots,
@@ -79,7 +79,7 @@ static const char *drawn_from(const struct plan *plan, const struct plan_step *s
 static void take(struct shadow *s, const struct plan *plan, const struct plan_step *step, size_t resource, const char *unit, bool give)
 {
     uint64_t amount = planned(&step->resources, resource, unit);
-    struct shadow_pool *p = pool_by_name(s, drawn_from(plan, step, resource, unit));
+    struct shadow_pool *p = shadow_pool_by_name(s, drawn_from(plan, step, resource, unit));
     size_t at = unit ? unit_at(p, unit) : resource;
     p->in_use[at] += give ? -amount : amount;
     if (!give && amount > 0 && p->limits[at] > 0 && p->in_use[at] > p->limits[at])
@@ -173,7 +173,7 @@ static void check_rate(struct shadow *s, struct shadow_pool *p, int64_t now_ms)
 
 void shadow_pool_head(struct shadow *s, const struct record *r)
 {
-    struct shadow_pool *p = pool_by_name(s, r->pool_name);
+    struct shadow_pool *p = shadow_pool_by_name(s, r->pool_name);
     p->kept_backfill = r->last ? r->backfill : 0;
     p->kept_step = r->step;
 }
@@ -185,7 +185,7 @@ void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t ind
     if (step->pool == PLAN_NO_INDEX)
         return;
     for (uint32_t i = 0; i <= step->n_also; i++) {
-        struct shadow_pool *pool = pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
+        struct shadow_pool *pool = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
         if (++pool->used > pool->slots)
             world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
         check_rate(s, pool, granted->retry_at_ms);
@@ -206,7 +206,7 @@ void shadow_give_back(struct shadow *s, const struct plan *plan, const struct pl
     if (step->pool == PLAN_NO_INDEX)
         return;
     for (uint32_t i = 0; i <= step->n_also; i++)
-        pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name)->used--;
+        shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name)->used--;
     take_all(s, plan, step, true);
 }
 
