@@ -136,8 +136,9 @@ static struct pool_budget budget_of_plan(struct decision *d, const struct plan_p
     struct pool_unit *units = bf_arena_alloc(&d->out->arena, (pool->has.n_units + 1) * sizeof *units);
     for (size_t i = 0; i < pool->has.n_units; i++)
         units[i] = (struct pool_unit){.name = pool->has.units[i].name, .n = pool->has.units[i].n};
-    return (struct pool_budget){.cpu_milli = pool->has.cpu_milli, .memory_bytes = pool->has.memory_bytes, .io_bytes_s = pool->has.io_bytes_s,
-                                .units = units, .n_units = pool->has.n_units, .start_milli = pool->start_milli, .start_ms = pool->start_ms};
+    return (struct pool_budget){.cpu_milli = pool->has.cpu_milli, .memory_bytes = pool->has.memory_bytes,
+                                .io_bytes_s = pool->has.io_bytes_s, .units = units, .n_units = pool->has.n_units,
+                                .start_milli = pool->start_milli, .start_ms = pool->start_ms};
 }
 
 void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
