@@ -11,15 +11,20 @@
 
 /* ---- words ---- */
 
-#define WORDS_MAX 900
+#define WORDS_MAX 400                            /* before and after go into one document of out_printf() */
 
-struct words { char text[WORDS_MAX]; size_t n; };
+struct words { char text[WORDS_MAX]; size_t n; bool more; };
 
 static void say(struct words *w, const char *dimension, uint64_t n)
 {
     char figure[PLAN_BUDGET_TEXT_MAX];
-    if (n == 0 || w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150)      /* a name of 128, and the rest of the object */
+    if (n == 0 || w->more)
         return;
+    if (w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150) {     /* a name of 128, and the rest of the object */
+        w->more = true;
+        w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"more\":true");
+        return;
+    }
     plan_budget_format(dimension, n, figure);
     w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"%s\":\"%s\"", dimension, figure);
 }
