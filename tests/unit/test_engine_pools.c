@@ -1,6 +1,7 @@
 /* Pools: all-or-nothing draws over several dimensions and pools, live changes, start rates, room kept for wide steps, retry budgets; and
  * that a recovery knows all of it. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
