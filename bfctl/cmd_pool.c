@@ -199,8 +199,8 @@ const struct ctl_command cmd_pool_show = {
     .min_words = 1, .max_words = 1, .run = run_show};
 
 const struct ctl_command cmd_pool_set = {
-    .usage = "pool set NAME [--slots N] [--cpu N] [--memory SIZE] [--io RATE] [--unit NAME=N]… [--start-rate RATE] [--reset]\n"
-             "         [--reason TEXT] [-o text|json|yaml] [options]",
+    .usage = "pool set NAME [--slots N] [--cpu N] [--memory SIZE] [--io RATE] [--unit NAME=N]… [--start-rate RATE] [--reset]"
+             " [--reason TEXT] [-o text|json|yaml] [options]",
     .about = "Changes a pool while it is in use.  What is set here holds over the configuration and over plans, figure by\n"
              "figure, until --reset; what is not said stays.  Lowering kills nothing: nothing new begins until it fits.",
     .examples = "  bfctl pool set warehouse --slots 4 --reason \"the month end reports run\"\n"

@@ -393,6 +393,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.bytes = blob(s, 500, &r.n_bytes);
     while (kind == RECORD_DETAILS && r.n_bytes == 0);
     r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
+    r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
     r.entry = key(s);
