@@ -74,7 +74,7 @@ class PoolsTest(unittest.TestCase):
 
         self.cluster.ctl("pool", "set", "warehouse", "--reset", "--reason", "over")
         self.assertEqual(self.in_use("warehouse")["cpu"], (6.0, 4.0), "the plan's holds, and what runs goes on")
-        audit = [a for a in self.cluster.json("audit") if a["what"] == "pool set"]
+        audit = [row["record"] for row in self.cluster.json("audit", "--what", "pool set")]
         self.assertEqual([a["target"] for a in audit][:1], ["warehouse"])
         with open(os.path.join(self.folder, "open"), "w", encoding="utf-8"):
             pass

@@ -299,7 +299,7 @@ class ReplayTest(unittest.TestCase):
                 ("lease: {agent: 5s}", 2, "`lease` cannot be changed in a replay"),
                 ("steps: {flaky: {timebox: {limit: 1s}}}", 2, "not supported yet"),
                 ("steps: {flakey: {retry: {max: 2}}}", 2, "'flakey'"), ("retry: {max: 0}", 2, "max"), ("{}", 2, "changes nothing"),
-                ("pools: {lane: {slots: -1}}", 2, "slots"), ("steps: [1]", 2, "map"), ("retry: {budget: 10%}", 2, "not supported yet"),
+                ("pools: {lane: {slots: -1}}", 2, "slots"), ("steps: [1]", 2, "map"),
                 ("- : [", 2, "policy.yaml")):
             with self.subTest(text=text):
                 p = self.policy(text, check=False)
