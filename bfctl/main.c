@@ -24,6 +24,7 @@ static const struct ctl_entry entries[] = {
     {"steps", "the step instances of a backfill", &cmd_steps},
     {"why", "why a step instance does not run", &cmd_why},
     {"checks", "results of the checks of a backfill's data", &cmd_checks},
+    {"usage", "what the steps of a backfill used, against what they asked for", &cmd_usage},
     {"failures", "what failed in a backfill, by cause, and what mends it", &cmd_failures},
     {"logs", "output of a step instance", &cmd_logs},
     {"pause", "stop starting steps of a backfill, or hold some", &cmd_pause},

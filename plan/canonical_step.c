@@ -143,6 +143,19 @@ static void add_script(struct walk *w, const struct plan_step *s)
 
 /* ---- how it is scheduled ---- */
 
+/* Notes: whoever raises a limit does not want to run again what was done under the lower one. */
+static void add_resources(struct walk *w, const struct plan_resources *r)
+{
+    if (r->cpu_milli) {
+        bf_buf_printf(&w->value, "%" PRIu64 ".%03" PRIu64, r->cpu_milli / 1000, r->cpu_milli % 1000);
+        walk_add(w, "resources.cpu", PLAN_NOTES);
+    }
+    if (r->memory_bytes)
+        walk_add_number(w, "resources.memory", r->memory_bytes, PLAN_NOTES);
+    if (r->io_bytes_s)
+        walk_add_number(w, "resources.io", r->io_bytes_s, PLAN_NOTES);
+}
+
 static void add_policy(struct walk *w, const struct plan_step *s)
 {
     walk_add_text(w, "priority", plan_priority_name(s->priority), PLAN_DOES);
@@ -163,6 +176,7 @@ static void add_policy(struct walk *w, const struct plan_step *s)
     w->value.len -= w->value.data[w->value.len - 1] == '.';
     walk_add(w, "retry.backoff.factor", PLAN_DOES);
     walk_add_text(w, "on_lost", s->wait_for_fence ? plan_word_of(plan_lost_words, true) : NULL, PLAN_DOES);
+    add_resources(w, &s->resources);
     for (size_t i = 0; i < s->n_labels; i++) {
         bf_buf_put_str(&w->value, s->labels[i].value);
         walk_add_named(w, "agents.labels", s->labels[i].name, PLAN_DOES);

@@ -159,6 +159,7 @@ void plan_outside_check(struct plan_compiler *c);
 void plan_uses_check(struct plan_compiler *c);
 /* A step that takes more than its pool has. */
 void plan_resources_check(struct plan_compiler *c);
+void plan_resources_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
 void plan_graph_order(struct plan_compiler *c);
 
 #endif

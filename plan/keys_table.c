@@ -242,12 +242,12 @@ static const struct plan_key agents[] = {
 KEYS(agents, "agents", "`agents`");
 
 static const struct plan_key resources[] = {
-    PART("cpu", CPU, "processors"),
-    PART("memory", T(PLAN_VALUE_SIZE), "memory"),
-    PART("io", T(PLAN_VALUE_RATE), "disk traffic"),
-    PART("units", UNITS, "units that the pool has"),
+    READ("cpu", CPU, "processors"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory, at least 4Mi"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic: so much read, and so much written"),
+    NOT_YET("units", "R3", UNITS, "units that the pool has", "{connections: 1}"),
 };
-KEYS(resources, "resources", "`resources`");
+KEYS(resources, "resources", "`resources`", .whole = true);
 
 static const struct plan_key rollback[] = {
     PART("preimage", T(PLAN_VALUE_BOOL), "keep what was there, and put it back"),
@@ -303,7 +303,7 @@ static const struct plan_key step[] = {
             "{API_KEY: \"${secret:fx/api_key}\"}"),
     READ("agents", KEYS_OF(plan_keys_agents), "which agents may run it"),
     READ("expect", KEYS_OF(plan_keys_expect), "what is usual for it"),
-    NOT_YET("resources", "R3", KEYS_OF(plan_keys_resources), "what an attempt takes", "{cpu: 1, memory: 512Mi, io: 20Mi/s}"),
+    READ("resources", KEYS_OF(plan_keys_resources), "what an attempt takes at most: its agent holds it to that where it can"),
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),

@@ -75,6 +75,10 @@ struct plan_label { char *name; char *value; };
 enum plan_failure_class { PLAN_TRANSIENT, PLAN_PERMANENT, PLAN_UNKNOWN };
 struct plan_failure { uint8_t exit_code; enum plan_failure_class means; };
 
+/* What an attempt takes; 0: not said.  memory in bytes, io in bytes a second, cpu in thousandths of a processor. */
+struct plan_unit { char *name; uint64_t n; };
+struct plan_resources { uint64_t cpu_milli, memory_bytes, io_bytes_s; struct plan_unit *units; size_t n_units; };
+
 struct plan_step {
     char *name;
     struct bf_mark mark;
@@ -93,6 +97,7 @@ struct plan_step {
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
     bool wait_for_fence;                       /* on_lost: wait_for_fence */
+    struct plan_resources resources;
     struct template *argv; size_t n_argv;      /* PLAN_RUN; PLAN_SHELL: the shell, -c, the script */
     struct plan_env *env; size_t n_env;        /* the same */
     struct plan_failure *failure; size_t n_failure;  /* the same; sorted by exit code */

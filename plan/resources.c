@@ -9,6 +9,8 @@
 #include "plan/read.h"
 
 enum { NAMES_MAX = 100 };        /* that are looked at for the nearest */
+#define BYTES_MAX (UINT64_C(1) << 50)
+#define MEMORY_LEAST (UINT64_C(4) << 20)     /* arguments and environment are at most 2 MiB, and the agent holds a step to no less */
 
 /* One figure of a step and of its pool. */
 struct figure { const struct bf_yaml_node *node; uint64_t value; };
@@ -112,4 +114,32 @@ void plan_resources_check(struct plan_compiler *c)
     }
     for (size_t i = 0; i < c->plan->n_steps && c->d->n < BF_DIAG_MAX; i++)
         check_step(c, i, bodies);
+}
+
+/* ---- what an attempt takes ---- */
+
+static uint64_t take_bytes(struct plan_compiler *c, const struct bf_yaml_node *map, const char *key, uint64_t least)
+{
+    uint64_t bytes = 0;
+    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_resources, key);
+    if (!n || !parse_figure(key, n->text, &bytes) || bytes == 0)
+        return 0;                              /* what is no size at all was said */
+    if (bytes >= least && bytes <= BYTES_MAX)
+        return bytes;
+    bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s: %s` is %s", key, n->text,
+                bytes < least ? "less than 4Mi: no program begins in that" : "more than 1024Ti");
+    return 0;
+}
+
+void plan_resources_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *map = plan_keys_get(body, &plan_keys_step, "resources");
+    int64_t cpu_milli = 0;
+    if (!map || !plan_keys_check(c->d, map, &plan_keys_resources))
+        return;
+    const struct bf_yaml_node *cpu = plan_keys_get(map, &plan_keys_resources, "cpu");
+    if (cpu && plan_parse_number(cpu->text, &cpu_milli) && cpu_milli > 0)
+        step->resources.cpu_milli = (uint64_t)cpu_milli;
+    step->resources.memory_bytes = take_bytes(c, map, "memory", MEMORY_LEAST);
+    step->resources.io_bytes_s = take_bytes(c, map, "io", 1);
 }

@@ -163,6 +163,7 @@ static void read_step(struct plan_compiler *c, size_t index)
     plan_checks_read(c, step, body);
     read_expect(c, step, body);
     read_on_lost(c, step, body);
+    plan_resources_read(c, step, body);
     read_tags(c, step, body);
     read_urgency(c, step, body);
     read_labels(c, step, body);

@@ -54,6 +54,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_PLAN_HISTORY: return "plan history";
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
+    case OP_USAGE: return "usage";
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";
@@ -66,7 +67,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH);
+    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH) || v == OP_USAGE;
 }
 
 /* ---- parameters ---- */
