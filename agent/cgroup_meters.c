@@ -13,6 +13,8 @@
 #include "common/files.h"
 #include "common/mem.h"
 
+#define NEAR_LIMIT 8u                        /* within an eighth of it: what is asked for last may be a large page, or many */
+
 static int open_of(const struct cgroup_leaf *leaf, size_t i, const char *file)
 {
     BF_AUTO_FREE char *path = cgroup_leaf_path(&leaf->tree->at[i], leaf->number);
@@ -66,16 +68,17 @@ static uint64_t oom_kills_now(const struct cgroup_leaf *leaf)
     return n;
 }
 
-/* How often there was no room under the limit of the leaf itself. */
+/* How often there was no room under the limit of the leaf itself.  The counter of v1, memory.failcnt, is not kept by newer kernels (6.18),
+ * so there it is said once, of a peak that came near the limit. */
 static uint64_t memory_hits_now(const struct cgroup_leaf *leaf)
 {
-    uint64_t v = 0;
+    uint64_t v = 0, limit = leaf->limits.memory_bytes;
     size_t home = leaf->tree->home[LIMIT_MEMORY];
-    if (leaf->limits.memory_bytes == 0 || home == CGROUP_NO_HOME)
+    if (limit == 0 || home == CGROUP_NO_HOME)
         return 0;
-    bool known = hierarchy_is(&leaf->tree->at[home], MOUNT_V2) ? cgroup_get_field(leaf->files[home].oom, "oom", &v)
-                                                                : number_of(leaf, home, "memory.failcnt", &v);
-    return known ? v : 0;
+    if (hierarchy_is(&leaf->tree->at[home], MOUNT_V2))
+        return cgroup_get_field(leaf->files[home].oom, "oom", &v) ? v : 0;
+    return cgroup_get_number(leaf->files[home].peak, &v) && v >= limit - limit / NEAR_LIMIT;
 }
 
 static int64_t held_now_bytes(const struct cgroup_leaf *leaf)

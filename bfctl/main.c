@@ -64,7 +64,7 @@ static const struct ctl_entry entries[] = {
     {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
     {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
-    {"usage", 0, 0}, {"pool show", 0, 0}, {"pool set", 0, 0}, {"breakers", 0, 0},
+    {"pool show", 0, 0}, {"pool set", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"windows", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
