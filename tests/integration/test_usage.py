@@ -13,7 +13,7 @@ from cluster import Cluster  # pylint: disable=wrong-import-position
 
 HEAD = "apiVersion: backfill/v1\nkind: Plan\nname: usage\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-04}\n"
 PLAN = HEAD + """steps:
-  busy: {run: [sh, -c, "head -c 30m /dev/zero | tail -c 30m >/dev/null; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done"],
+  busy: {run: [sh, -c, "perl -e '$x = 1 x (35 << 20)'; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done"],
          resources: {memory: 256Mi, cpu: 64}}
   hog: {run: [python3, -c, "x = b'x' * (200 << 20)"], partitions: {grain: none}, resources: {memory: 32Mi}}
   free: {noop: true}
