@@ -146,9 +146,10 @@ static void read_units(struct plan_compiler *c, const struct bf_yaml_node *map, 
 void plan_budget_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, bool of_attempt,
                       struct plan_resources *ret)
 {
+    uint64_t most = of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX;
     read_figure(c, map, keys, "cpu", 1, POOL_CPU_MILLI_MAX, &ret->cpu_milli);
-    read_figure(c, map, keys, "memory", of_attempt ? MEMORY_LEAST : 1, of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX, &ret->memory_bytes);
-    read_figure(c, map, keys, "io", 1, of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX, &ret->io_bytes_s);
+    read_figure(c, map, keys, "memory", of_attempt ? MEMORY_LEAST : 1, most, &ret->memory_bytes);
+    read_figure(c, map, keys, "io", 1, most, &ret->io_bytes_s);
     read_units(c, map, keys, ret);
 }
 
