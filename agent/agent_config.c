@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/mounts.h"
+#include "agent/capacity.h"
 #include "agent/session.h"
 #include "common/files.h"
 #include "common/mem.h"
@@ -30,6 +29,7 @@
 
 #define AT(field) offsetof(struct agent_config, field)
 #define SLOTS_MAX 100000
+#define PIDS_MAX (1 << 22)                   /* the kernel has no more numbers */
 #define SECRET_NAME_MAX 255u
 
 static const struct bf_setting agent_settings[] = {
@@ -54,6 +54,7 @@ static const struct bf_setting agent_settings[] = {
     {"secret_env", BF_SET_STRING_MAP, AT(secret_env), NULL, 0, 0, "environment variables that hold a secret, by the secret's name", NULL},
     {"step_user", BF_SET_STRING, AT(step_user), NULL, 0, 0, "user under whom steps run, when the agent is root", NULL},
     {"cgroup", BF_SET_STRING, AT(cgroup), "auto", 0, 0, "auto, v2, v1 or off", NULL},
+    {"step_pids", BF_SET_INT, AT(step_pids), "4096", 0, PIDS_MAX, "processes and threads of one attempt at a time; 0: no limit", NULL},
     {"sql_helper", BF_SET_PATH, AT(sql_helper), NULL, 0, 0, "path of bf-sql; default: beside the agent, then the installed one", NULL},
     {"http_helper", BF_SET_PATH, AT(http_helper), NULL, 0, 0, "path of bf-http; default: beside the agent, then the installed one", NULL},
     {"log_bytes_max", BF_SET_SIZE, AT(log_bytes_max), "64Mi", 0, 1LL << 40, "log kept of one attempt; more is cut, and said", NULL},
@@ -274,40 +275,7 @@ enum bf_rc agent_keys_read(const char *path, struct agent_keys *ret, struct bf_e
 
 /* --- capacity --------------------------------------------------------------------------------------------------------- */
 
-static bool read_two(const char *folder, const char *file, const char *format, long long *ret_a, long long *ret_b)
-{
-    BF_AUTO_FREE char *path = bf_path_join(folder, file);
-    FILE *f = fopen(path, "re");
-    int n = f ? fscanf(f, format, ret_a, ret_b) : 0;
-    if (f)
-        fclose(f);
-    return n >= 1;
-}
-
-/* Processors that the CPU limit of the own control group amounts to, rounded up; 0: no limit. */
-static unsigned limit_of_group(void)
-{
-    struct mounts mounts;
-    long long quota = -1, period = 0, unused = 0;
-    mounts_read(&mounts);
-    const struct mount *v2 = mounts_find(&mounts, MOUNT_V2), *v1 = mounts_find(&mounts, MOUNT_V1_CPU);
-    if (!v2 || !read_two(v2->base, "cpu.max", "%lld %lld", &quota, &period)) {
-        if (!v1 || !read_two(v1->base, "cpu.cfs_quota_us", "%lld", &quota, &unused) ||
-            !read_two(v1->base, "cpu.cfs_period_us", "%lld", &period, &unused))
-            quota = -1;
-    }
-    mounts_done(&mounts);
-    return quota > 0 && period > 0 ? (unsigned)((quota + period - 1) / period) : 0;
-}
-
 unsigned agent_processors(void)
 {
-    cpu_set_t set;
-    unsigned n = 1;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = (unsigned)CPU_COUNT(&set);
-    else if (sysconf(_SC_NPROCESSORS_ONLN) > 0)
-        n = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned limit = limit_of_group();
-    return limit > 0 && limit < n ? limit : n > 0 ? n : 1;
+    return (unsigned)((capacity_cpu_milli() + 999) / 1000);
 }

@@ -32,6 +32,7 @@ struct agent_config {
     char *secrets_dir;                       /* NULL: none */
     char *step_user;
     char *cgroup;
+    int64_t step_pids;
     char *sql_helper, *http_helper;
     uint64_t log_bytes_max;
 

@@ -1,11 +1,12 @@
 /* Control groups; see cgroup.h.
  *
- * A tree has up to three hierarchies, each with the same folder and the same leaves: the one that fences (v2, or a v1 one), and v1
- * hierarchies that only measure.  A leaf keeps its files open, so that an attempt costs writes and reads but no opens.
+ * A tree has some hierarchies, each with the same folder and the same leaves: the one that fences (v2, or a v1 one), and those of v1
+ * that measure or limit.  An attempt joins the ones that fence and measure, and those that have a limit for it: each costs its start a
+ * tenth of a millisecond.  A leaf keeps the files that every attempt needs open; those of limits are opened where one changes.
  *
- * Order: a child moves itself in before it executes (spawn.c); a leaf goes back to the pool only when it is empty, and then its
- * meters are read from where they stand. */
-#include "agent/cgroup.h"
+ * Order: limits are written (cgroup_limits.c) and meters begun (cgroup_meters.c) before a child moves itself in and executes (spawn.c); a
+ * leaf goes back to the pool only when it is empty, and then its meters are read from where they stand. */
+#include "agent/cgroup_tree.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,36 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/mounts.h"
 #include "common/crc32c.h"
 #include "common/files.h"
 #include "common/mem.h"
-#include "common/vec.h"
-
-struct hierarchy {
-    enum mount_kind kind;
-    bool fences;
-    char *folder;                            /* the agent's, owned */
-};
-
-struct leaf_files { int procs, kill, events, cpu, peak, oom; };     /* -1: not there */
-
-struct cgroup_leaf {
-    const struct cgroup_tree *tree;
-    unsigned number;
-    struct leaf_files files[CGROUP_FDS_MAX];
-    int64_t cpu_base_us;
-    uint64_t oom_base;
-};
-
-struct cgroup_tree {
-    struct hierarchy at[CGROUP_FDS_MAX];
-    size_t n;
-    enum agent_fence fence;
-    unsigned n_made;
-    char text[160];
-    BF_VEC_TYPE(struct cgroup_leaf *) idle;
-};
 
 bool cgroup_mode_parse(const char *word, enum cgroup_mode *ret)
 {
@@ -62,29 +36,28 @@ bool cgroup_mode_parse(const char *word, enum cgroup_mode *ret)
 
 /* --- small files ------------------------------------------------------------------------------------------------------ */
 
-static int open_in(const char *folder, const char *file, int flags)
+int cgroup_open_in(const char *folder, const char *file, int flags)
 {
     BF_AUTO_FREE char *path = bf_path_join(folder, file);
     return open(path, flags | O_CLOEXEC);
 }
 
-static bool put(int fd, const char *text)
+bool cgroup_put(int fd, const char *text)
 {
     return fd >= 0 && pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text);
 }
 
-static ssize_t get(int fd, char *ret, size_t size)
+ssize_t cgroup_get(int fd, char *ret, size_t size)
 {
     ssize_t n = fd < 0 ? -1 : pread(fd, ret, size - 1, 0);
     ret[n > 0 ? n : 0] = '\0';
     return n;
 }
 
-/* The number behind word at the start of a line of the file. */
-static bool get_field(int fd, const char *word, uint64_t *ret)
+bool cgroup_get_field(int fd, const char *word, uint64_t *ret)
 {
     char text[1024];
-    if (get(fd, text, sizeof text) <= 0)
+    if (cgroup_get(fd, text, sizeof text) <= 0)
         return false;
     size_t n = strlen(word);
     for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -97,10 +70,10 @@ static bool get_field(int fd, const char *word, uint64_t *ret)
     return false;
 }
 
-static bool get_number(int fd, uint64_t *ret)
+bool cgroup_get_number(int fd, uint64_t *ret)
 {
     char text[64];
-    if (get(fd, text, sizeof text) <= 0)
+    if (cgroup_get(fd, text, sizeof text) <= 0)
         return false;
     *ret = strtoull(text, NULL, 10);
     return true;
@@ -115,7 +88,7 @@ static bool probe(const char *folder)
     if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
         return false;
     bool works = false;
-    BF_AUTO_CLOSE int fd = open_in(leaf, "cgroup.procs", O_WRONLY);
+    BF_AUTO_CLOSE int fd = cgroup_open_in(leaf, "cgroup.procs", O_WRONLY);
     if (fd >= 0) {
         int status = -1;
         pid_t pid = fork();
@@ -129,10 +102,17 @@ static bool probe(const char *folder)
     return works;
 }
 
-static bool add_hierarchy(struct cgroup_tree *t, const struct mount *m, const char *name, bool fences)
+/* meters: every attempt joins it.  A mount that is there already only takes the controller's name. */
+static bool add_hierarchy(struct cgroup_tree *t, const struct mount *m, const char *name, bool fences, bool meters)
 {
-    assert(t->n < CGROUP_FDS_MAX);
     BF_AUTO_FREE char *folder = bf_path_join(m->base, name);
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->at[i].folder, folder) == 0) {
+            t->at[i].kinds |= 1u << m->kind;
+            t->at[i].meters |= meters;
+            return true;
+        }
+    assert(t->n < CGROUP_FDS_MAX);
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)
         return false;
     BF_AUTO_FREE char *kill_file = bf_path_join(folder, "cgroup.kill");
@@ -141,7 +121,7 @@ static bool add_hierarchy(struct cgroup_tree *t, const struct mount *m, const ch
         rmdir(folder);
         return false;
     }
-    t->at[t->n++] = (struct hierarchy){.kind = m->kind, .fences = fences, .folder = BF_TAKE(folder)};
+    t->at[t->n++] = (struct hierarchy){.kinds = 1u << m->kind, .fences = fences, .meters = meters, .folder = BF_TAKE(folder)};
     return true;
 }
 
@@ -149,9 +129,31 @@ static void enable_controllers(const struct mount *m)
 {
     /* Works only where no process lives in the agent's own group; without it v2 still kills and counts CPU time. */
     static const char *const wanted[] = {"+memory", "+cpu", "+io", "+pids"};
-    BF_AUTO_CLOSE int fd = open_in(m->base, "cgroup.subtree_control", O_WRONLY);
+    BF_AUTO_CLOSE int fd = cgroup_open_in(m->base, "cgroup.subtree_control", O_WRONLY);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        (void)put(fd, wanted[i]);
+        (void)cgroup_put(fd, wanted[i]);
+}
+
+/* Controllers are for groups without processes, and a supervisor starts the agent in the very group that it delegates.  Where the agent is
+ * alone there, it goes into a group below; where it is not, somebody else's processes stay where they are, and controllers off. */
+static void enable_own(const struct mount *m)
+{
+    char others[64], enabled[256], mine[32];
+    enable_controllers(m);
+    BF_AUTO_CLOSE int control = cgroup_open_in(m->base, "cgroup.subtree_control", O_RDONLY);
+    BF_AUTO_CLOSE int offered = cgroup_open_in(m->base, "cgroup.controllers", O_RDONLY);
+    BF_AUTO_CLOSE int procs = cgroup_open_in(m->base, "cgroup.procs", O_RDONLY);
+    bool on = cgroup_get(control, enabled, sizeof enabled) > 0 && strstr(enabled, "memory");
+    bool possible = cgroup_get(offered, enabled, sizeof enabled) > 0 && strstr(enabled, "memory");
+    snprintf(mine, sizeof mine, "%d\n", (int)getpid());
+    if (on || !possible || cgroup_get(procs, others, sizeof others) <= 0 || strcmp(others, mine) != 0)
+        return;
+    BF_AUTO_FREE char *own = bf_path_join(m->base, "bf-agent");
+    if (mkdir(own, 0755) != 0 && errno != EEXIST)
+        return;
+    BF_AUTO_CLOSE int fd = cgroup_open_in(own, "cgroup.procs", O_WRONLY);
+    if (cgroup_put(fd, "0"))
+        enable_controllers(m);
 }
 
 static void enable_in_folder(const char *folder)
@@ -165,34 +167,35 @@ static void find_hierarchies(struct cgroup_tree *t, enum cgroup_mode mode, const
     static const enum mount_kind v1_fences[] = {MOUNT_V1_FREEZER, MOUNT_V1_PIDS, MOUNT_V1_MEMORY};
     const struct mount *v2 = mounts_find(mounts, MOUNT_V2);
     if (v2 && mode != CGROUP_V1) {
-        enable_controllers(v2);
-        if (add_hierarchy(t, v2, name, true)) {
+        enable_own(v2);
+        if (add_hierarchy(t, v2, name, true, true)) {
             enable_in_folder(t->at[0].folder);
             t->fence = FENCE_CGROUP_V2;
         }
     }
     for (size_t i = 0; i < 3 && t->n == 0 && mode != CGROUP_V2; i++) {
         const struct mount *v1 = mounts_find(mounts, v1_fences[i]);
-        if (v1 && add_hierarchy(t, v1, name, true))
+        if (v1 && add_hierarchy(t, v1, name, true, true))
             t->fence = FENCE_CGROUP_V1;
     }
     if (t->n == 0)
         return;
-    static const enum mount_kind meters[] = {MOUNT_V1_MEMORY, MOUNT_V1_CPUACCT};
-    for (size_t i = 0; i < 2; i++) {
-        const struct mount *m = mounts_find(mounts, meters[i]);
-        bool have_cpu = meters[i] == MOUNT_V1_CPUACCT && t->fence == FENCE_CGROUP_V2;
-        if (m && !have_cpu && t->at[0].kind != meters[i])
-            (void)add_hierarchy(t, m, name, false);
+    static const enum mount_kind more[] = {MOUNT_V1_MEMORY, MOUNT_V1_CPUACCT, MOUNT_V1_PIDS, MOUNT_V1_CPU, MOUNT_V1_BLKIO};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        const struct mount *m = mounts_find(mounts, more[i]);
+        bool have_cpu = more[i] == MOUNT_V1_CPUACCT && t->fence == FENCE_CGROUP_V2;
+        if (m && !have_cpu)
+            (void)add_hierarchy(t, m, name, false, more[i] == MOUNT_V1_MEMORY || more[i] == MOUNT_V1_CPUACCT);
     }
+    cgroup_limits_find(t);
 }
 
 static void describe(struct cgroup_tree *t)
 {
     size_t used = 0;
     for (size_t i = 0; i < t->n && used < sizeof t->text; i++)
-        used += (size_t)snprintf(t->text + used, sizeof t->text - used, "%s%s%s", i ? "," : "", mount_kind_word(t->at[i].kind),
-                                 t->at[i].fences ? "(fence)" : "");
+        used += (size_t)snprintf(t->text + used, sizeof t->text - used, "%s%s%s", i ? "," : "",
+                                 mount_kind_word((enum mount_kind)__builtin_ctz(t->at[i].kinds)), t->at[i].fences ? "(fence)" : "");
     if (t->n == 0)
         snprintf(t->text, sizeof t->text, "none");
 }
@@ -239,7 +242,7 @@ static size_t kill_procs(const char *folder)
     return n;
 }
 
-static char *leaf_path(const struct hierarchy *h, unsigned number)
+char *cgroup_leaf_path(const struct hierarchy *h, unsigned number)
 {
     return bf_xasprintf("%s/s%u", h->folder, number);
 }
@@ -249,7 +252,7 @@ static bool any_proc(const struct hierarchy *h, bool do_kill)
 {
     bool any = false;
     for (unsigned i = 0;; i++) {
-        BF_AUTO_FREE char *leaf = leaf_path(h, i);
+        BF_AUTO_FREE char *leaf = cgroup_leaf_path(h, i);
         struct stat st;
         if (stat(leaf, &st) != 0)
             return any;
@@ -258,8 +261,8 @@ static bool any_proc(const struct hierarchy *h, bool do_kill)
             continue;
         }
         char text[16];
-        BF_AUTO_CLOSE int fd = open_in(leaf, "cgroup.procs", O_RDONLY);
-        any |= get(fd, text, sizeof text) > 0;
+        BF_AUTO_CLOSE int fd = cgroup_open_in(leaf, "cgroup.procs", O_RDONLY);
+        any |= cgroup_get(fd, text, sizeof text) > 0;
     }
 }
 
@@ -268,8 +271,8 @@ void cgroup_kill_all(const struct cgroup_tree *t)
     if (t->n == 0)
         return;
     if (t->fence == FENCE_CGROUP_V2) {
-        BF_AUTO_CLOSE int fd = open_in(t->at[0].folder, "cgroup.kill", O_WRONLY);
-        (void)put(fd, "1");
+        BF_AUTO_CLOSE int fd = cgroup_open_in(t->at[0].folder, "cgroup.kill", O_WRONLY);
+        (void)cgroup_put(fd, "1");
         return;
     }
     (void)any_proc(&t->at[0], true);
@@ -281,8 +284,8 @@ bool cgroup_all_empty(const struct cgroup_tree *t)
         return true;
     if (t->fence == FENCE_CGROUP_V2) {
         uint64_t populated = 1;
-        BF_AUTO_CLOSE int fd = open_in(t->at[0].folder, "cgroup.events", O_RDONLY);
-        return get_field(fd, "populated", &populated) && populated == 0;
+        BF_AUTO_CLOSE int fd = cgroup_open_in(t->at[0].folder, "cgroup.events", O_RDONLY);
+        return cgroup_get_field(fd, "populated", &populated) && populated == 0;
     }
     return !any_proc(&t->at[0], false);
 }
@@ -290,10 +293,10 @@ bool cgroup_all_empty(const struct cgroup_tree *t)
 void cgroup_leaf_kill(const struct cgroup_leaf *leaf)
 {
     if (leaf->tree->fence == FENCE_CGROUP_V2) {
-        (void)put(leaf->files[0].kill, "1");
+        (void)cgroup_put(leaf->files[0].kill, "1");
         return;
     }
-    BF_AUTO_FREE char *path = leaf_path(&leaf->tree->at[0], leaf->number);
+    BF_AUTO_FREE char *path = cgroup_leaf_path(&leaf->tree->at[0], leaf->number);
     (void)kill_procs(path);
 }
 
@@ -302,8 +305,8 @@ bool cgroup_leaf_empty(const struct cgroup_leaf *leaf)
     uint64_t populated = 1;
     char text[16];
     if (leaf->tree->fence == FENCE_CGROUP_V2)
-        return get_field(leaf->files[0].events, "populated", &populated) && populated == 0;
-    return get(leaf->files[0].procs, text, sizeof text) == 0;
+        return cgroup_get_field(leaf->files[0].events, "populated", &populated) && populated == 0;
+    return cgroup_get(leaf->files[0].procs, text, sizeof text) == 0;
 }
 
 /* --- leaves ----------------------------------------------------------------------------------------------------------- */
@@ -315,24 +318,25 @@ static void close_files(struct leaf_files *f)
         bf_close_cleanup(all[i]);
 }
 
-static void open_files(enum mount_kind kind, bool fences, const char *path, struct leaf_files *f)
+static void open_files(const struct hierarchy *h, const char *path, struct leaf_files *f)
 {
     *f = (struct leaf_files){-1, -1, -1, -1, -1, -1};
-    f->procs = open_in(path, "cgroup.procs", O_RDWR);
-    if (kind == MOUNT_V2 && fences) {
-        f->kill = open_in(path, "cgroup.kill", O_WRONLY);
-        f->events = open_in(path, "cgroup.events", O_RDONLY);
-        f->cpu = open_in(path, "cpu.stat", O_RDONLY);
-        f->peak = open_in(path, "memory.peak", O_RDWR);
+    f->procs = cgroup_open_in(path, "cgroup.procs", O_RDWR);
+    if (hierarchy_is(h, MOUNT_V2)) {
+        f->kill = cgroup_open_in(path, "cgroup.kill", O_WRONLY);
+        f->events = cgroup_open_in(path, "cgroup.events", O_RDONLY);
+        f->cpu = cgroup_open_in(path, "cpu.stat", O_RDONLY);
+        f->peak = cgroup_open_in(path, "memory.peak", O_RDWR);
         if (f->peak < 0)
-            f->peak = open_in(path, "memory.peak", O_RDONLY);
-        f->oom = open_in(path, "memory.events", O_RDONLY);
-    } else if (kind == MOUNT_V1_MEMORY) {
-        f->peak = open_in(path, "memory.max_usage_in_bytes", O_RDWR);
-        f->oom = open_in(path, "memory.oom_control", O_RDONLY);
-    } else if (kind == MOUNT_V1_CPUACCT) {
-        f->cpu = open_in(path, "cpuacct.usage", O_RDONLY);
+            f->peak = cgroup_open_in(path, "memory.peak", O_RDONLY);
+        f->oom = cgroup_open_in(path, "memory.events", O_RDONLY);
     }
+    if (hierarchy_is(h, MOUNT_V1_MEMORY)) {
+        f->peak = cgroup_open_in(path, "memory.max_usage_in_bytes", O_RDWR);
+        f->oom = cgroup_open_in(path, "memory.oom_control", O_RDONLY);
+    }
+    if (hierarchy_is(h, MOUNT_V1_CPUACCT))
+        f->cpu = cgroup_open_in(path, "cpuacct.usage", O_RDONLY);
 }
 
 static void free_leaf(struct cgroup_leaf *leaf)
@@ -342,64 +346,81 @@ static void free_leaf(struct cgroup_leaf *leaf)
     free(leaf);
 }
 
+/* Make the leaf of one hierarchy.  One that an earlier agent left is made anew where it can be. */
+static bool make_in(struct cgroup_leaf *leaf, size_t i)
+{
+    const struct hierarchy *h = &leaf->tree->at[i];
+    BF_AUTO_FREE char *path = cgroup_leaf_path(h, leaf->number);
+    if (mkdir(path, 0755) != 0 && errno == EEXIST && rmdir(path) == 0)
+        (void)mkdir(path, 0755);
+    open_files(h, path, &leaf->files[i]);
+    return leaf->files[i].procs >= 0;
+}
+
 static enum bf_rc make_leaf(struct cgroup_tree *t, struct cgroup_leaf **ret, struct bf_error *err)
 {
     struct cgroup_leaf *leaf = bf_xcalloc(1, sizeof *leaf);
     leaf->tree = t;
     leaf->number = t->n_made;
+    memset(leaf->set, 0xff, sizeof leaf->set);
     for (size_t i = 0; i < CGROUP_FDS_MAX; i++)
         leaf->files[i] = (struct leaf_files){-1, -1, -1, -1, -1, -1};
-    for (size_t i = 0; i < t->n; i++) {
-        BF_AUTO_FREE char *path = leaf_path(&t->at[i], leaf->number);
-        if (mkdir(path, 0755) == 0 || errno == EEXIST)
-            open_files(t->at[i].kind, t->at[i].fences, path, &leaf->files[i]);
-        if (leaf->files[i].procs < 0) {
+    for (size_t i = 0; i < t->n; i++)
+        if (!make_in(leaf, i)) {
             int errnum = errno;
+            BF_AUTO_FREE char *path = cgroup_leaf_path(&t->at[i], leaf->number);
             free_leaf(leaf);
             return bf_fail_errno(err, BF_IO, errnum, "control group %s cannot be made", path);
         }
-    }
     t->n_made++;
     *ret = leaf;
     return BF_OK;
 }
 
-static int64_t cpu_now_us(const struct cgroup_leaf *leaf)
+/* A group of v1 that only counts processes is cheap to make, and forgets its peak in no other way. */
+static bool renew_pids(struct cgroup_leaf *leaf)
 {
-    uint64_t v;
-    for (size_t i = 0; i < leaf->tree->n; i++) {
-        if (leaf->files[i].cpu < 0)
-            continue;
-        if (leaf->tree->at[i].kind == MOUNT_V2)
-            return get_field(leaf->files[i].cpu, "usage_usec", &v) ? (int64_t)v : -1;
-        return get_number(leaf->files[i].cpu, &v) ? (int64_t)(v / 1000) : -1;
-    }
-    return -1;
+    const struct cgroup_tree *t = leaf->tree;
+    size_t home = t->home[LIMIT_PIDS];
+    if (home == CGROUP_NO_HOME || t->at[home].kinds != 1u << MOUNT_V1_PIDS || t->at[home].fences || !leaf->joined[home])
+        return true;
+    BF_AUTO_FREE char *path = cgroup_leaf_path(&t->at[home], leaf->number);
+    if (rmdir(path) != 0)
+        return true;                         /* its last process is not quite gone: the peak stays */
+    close_files(&leaf->files[home]);
+    leaf->set[LIMIT_PIDS] = UINT64_MAX;
+    return make_in(leaf, home);
 }
 
-static uint64_t oom_now(const struct cgroup_leaf *leaf)
+static enum bf_rc prepare(struct cgroup_leaf *leaf, const struct cgroup_limits *limits, struct bf_error *err)
 {
-    uint64_t v, n = 0;
+    const char *what = "pids";
+    bool good = renew_pids(leaf);
     for (size_t i = 0; i < leaf->tree->n; i++)
-        if (get_field(leaf->files[i].oom, "oom_kill", &v))
-            n += v;
-    return n;
+        leaf->joined[i] = leaf->tree->at[i].fences || leaf->tree->at[i].meters;
+    if (good && cgroup_limits_set(leaf, limits, &what)) {
+        cgroup_meters_begin(leaf);
+        return BF_OK;
+    }
+    return bf_fail_errno(err, BF_IO, errno, "its limit of %s cannot be put in force on this host", what);
 }
 
-enum bf_rc cgroup_take(struct cgroup_tree *t, struct cgroup_leaf **ret, struct bf_error *err)
+enum bf_rc cgroup_take(struct cgroup_tree *t, const struct cgroup_limits *limits, struct cgroup_leaf **ret, struct bf_error *err)
 {
     struct cgroup_leaf *leaf = NULL;
-    if (t->n > 0 && t->idle.n > 0)
+    *ret = NULL;
+    if (t->n == 0)
+        return BF_OK;
+    if (t->idle.n > 0)
         leaf = t->idle.at[--t->idle.n];
-    else if (t->n > 0 && make_leaf(t, &leaf, err) != BF_OK)
+    else if (make_leaf(t, &leaf, err) != BF_OK)
         return err ? err->rc : BF_IO;
-    if (leaf) {
-        leaf->cpu_base_us = cpu_now_us(leaf);
-        for (size_t i = 0; i < t->n; i++)
-            (void)put(leaf->files[i].peak, "0");     /* v1, and v2 from Linux 6.12 on: start over */
-    }
-    *ret = leaf;
-    return BF_OK;
+    enum bf_rc rc = prepare(leaf, limits, err);
+    if (rc == BF_OK)
+        *ret = leaf;
+    else
+        cgroup_give(t, leaf);
+    return rc;
 }
 
 void cgroup_give(struct cgroup_tree *t, struct cgroup_leaf *leaf)
@@ -410,40 +431,17 @@ void cgroup_give(struct cgroup_tree *t, struct cgroup_leaf *leaf)
 
 size_t cgroup_leaf_procs(const struct cgroup_leaf *leaf, int ret_fds[CGROUP_FDS_MAX])
 {
+    size_t n = 0;
     for (size_t i = 0; i < leaf->tree->n; i++)
-        ret_fds[i] = leaf->files[i].procs;
-    return leaf->tree->n;
-}
-
-bool cgroup_leaf_cpu_us(const struct cgroup_leaf *leaf, int64_t *ret)
-{
-    int64_t now = cpu_now_us(leaf);
-    if (now < 0 || leaf->cpu_base_us < 0)
-        return false;
-    *ret = now - leaf->cpu_base_us;
-    return true;
-}
-
-bool cgroup_leaf_peak_bytes(const struct cgroup_leaf *leaf, uint64_t *ret)
-{
-    for (size_t i = 0; i < leaf->tree->n; i++)
-        if (get_number(leaf->files[i].peak, ret))
-            return true;
-    return false;
-}
-
-bool cgroup_leaf_oom(struct cgroup_leaf *leaf)
-{
-    uint64_t now = oom_now(leaf);
-    bool grown = now > leaf->oom_base;
-    leaf->oom_base = now;
-    return grown;
+        if (leaf->joined[i])
+            ret_fds[n++] = leaf->files[i].procs;
+    return n;
 }
 
 uint8_t cgroup_measured_by(const struct cgroup_tree *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        if (t->at[i].kind == MOUNT_V1_MEMORY)
+        if (hierarchy_is(&t->at[i], MOUNT_V1_MEMORY))
             return 2;
     return t->fence == FENCE_CGROUP_V2 ? 3 : t->fence == FENCE_CGROUP_V1 ? 2 : 0;
 }
@@ -457,7 +455,7 @@ void cgroup_close(struct cgroup_tree *t)
     bf_vec_free(&t->idle);
     for (size_t i = 0; i < t->n; i++) {
         for (unsigned k = 0;; k++) {
-            BF_AUTO_FREE char *leaf = leaf_path(&t->at[i], k);
+            BF_AUTO_FREE char *leaf = cgroup_leaf_path(&t->at[i], k);
             if (rmdir(leaf) != 0 && errno == ENOENT)
                 break;
         }

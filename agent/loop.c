@@ -23,6 +23,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/capacity.h"
 #include "agent/core.h"
 #include "agent/runner.h"
 #include "agent/session.h"
@@ -61,6 +62,7 @@ struct loop {
     BF_VEC_TYPE(struct later) later;
     int64_t leave_at_ms;                     /* INT64_MAX: not leaving */
     int64_t fence_ms;                        /* K */
+    uint64_t cpu_milli, memory_bytes;        /* capacity */
     bool announced;                          /* the line on standard output that says it works */
     bool silence_told;
 };
@@ -337,6 +339,19 @@ static enum bf_rc give_to_steps(const struct agent_config *c, const char *dir, m
     return BF_OK;
 }
 
+static void tell_limits(const struct loop *l, uint32_t bits)
+{
+    static const struct { const char *name; uint32_t bit; } all[] = {
+        {"cpu", HOST_CPU}, {"memory", HOST_MEMORY}, {"io", HOST_IO}, {"pids", HOST_PIDS}};
+    BF_CLEANUP(bf_buf_free) struct bf_buf enforced = {0}, measured = {0};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct bf_buf *list = bits & all[i].bit ? &enforced : &measured;
+        bf_buf_printf(list, "%s%s", list->len ? "," : "", all[i].name);
+    }
+    bf_info("limits", "enforced=%s measured_only=%s cpu_milli=%" PRIu64 " memory_bytes=%" PRIu64,
+            enforced.len ? bf_buf_cstr(&enforced) : "-", measured.len ? bf_buf_cstr(&measured) : "-", l->cpu_milli, l->memory_bytes);
+}
+
 static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char **ret_work, char **ret_results, struct bf_error *err)
 {
     const struct agent_config *c = l->setup->config;
@@ -348,6 +363,10 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     *ret_results = bf_path_join(*ret_work, "attempt");
     if (give_to_steps(c, *ret_results, 0700, err) != BF_OK)
         return BF_IO;
+    cgroup_use_disk_of(cgroups, *ret_work);
+    l->cpu_milli = capacity_cpu_milli();
+    l->memory_bytes = capacity_memory_bytes();
+    tell_limits(l, cgroup_enforces(cgroups));
     /* Many slots need many descriptors; steps get back the limit that the agent was started with. */
     struct rlimit nofile = {0};
     (void)getrlimit(RLIMIT_NOFILE, &nofile);
@@ -360,7 +379,8 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
                        ": raise it (ulimit -n, LimitNOFILE=) or lower `slots`", c->slots, files, (uint64_t)nofile.rlim_max);
     const struct runner_setup setup = {
         .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
-        .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .ended = on_ended, .arg = l};
+        .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .cpu_milli = l->cpu_milli,
+        .memory_bytes = l->memory_bytes, .ended = on_ended, .arg = l};
     l->runner = runner_new(&setup);
     return BF_OK;
 }
@@ -377,7 +397,8 @@ static void open_core(struct loop *l, const struct agent_start *start)
         .incarnation = start->page->incarnation, .hello_retry_ms = 1000,
         .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = c->name, .version = BF_VERSION, .boot_id = l->boot_id,
                   .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n + 1,
-                  .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user}};
+                  .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user,
+                  .cpu_milli = l->cpu_milli, .memory_bytes = l->memory_bytes, .enforced = cgroup_enforces(start->cgroups)}};
     l->core = core_new(&settings);
 }
 

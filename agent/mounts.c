@@ -8,11 +8,11 @@
 
 #include "common/mem.h"
 
-static const char *const controllers[MOUNT_KINDS] = {"", "freezer", "pids", "memory", "cpuacct", "cpu"};
+static const char *const controllers[MOUNT_KINDS] = {"", "freezer", "pids", "memory", "cpuacct", "cpu", "blkio"};
 
 const char *mount_kind_word(enum mount_kind kind)
 {
-    static const char *const words[MOUNT_KINDS] = {"v2", "v1:freezer", "v1:pids", "v1:memory", "v1:cpuacct", "v1:cpu"};
+    static const char *const words[MOUNT_KINDS] = {"v2", "v1:freezer", "v1:pids", "v1:memory", "v1:cpuacct", "v1:cpu", "v1:blkio"};
     return words[kind];
 }
 

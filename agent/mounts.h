@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum mount_kind { MOUNT_V2, MOUNT_V1_FREEZER, MOUNT_V1_PIDS, MOUNT_V1_MEMORY, MOUNT_V1_CPUACCT, MOUNT_V1_CPU, MOUNT_KINDS };
+enum mount_kind { MOUNT_V2, MOUNT_V1_FREEZER, MOUNT_V1_PIDS, MOUNT_V1_MEMORY, MOUNT_V1_CPUACCT, MOUNT_V1_CPU, MOUNT_V1_BLKIO,
+                  MOUNT_KINDS };
 
 struct mount {
     enum mount_kind kind;

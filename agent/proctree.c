@@ -16,8 +16,9 @@
 #include "common/vec.h"
 
 #define ENVIRON_BYTES_MAX (256u << 10)
+#define STAT_SKIPPED " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"        /* fields 7 to 19 of proc_pid_stat(5) */
 
-struct process { pid_t pid, parent, session; bool dead, chosen; };
+struct process { pid_t pid, parent, session; bool dead, chosen; unsigned threads; uint64_t rss_pages; };
 struct processes { struct process *at; size_t n, cap; };
 
 static ssize_t read_proc(const char *pid, const char *file, char *ret, size_t size)
@@ -37,6 +38,8 @@ static void walk(struct processes *ret)
     for (struct dirent *e; dir && (e = readdir(dir));) {
         char stat[512], state;
         int pid, parent, group, session;
+        unsigned threads = 0;
+        unsigned long rss = 0;
         if (!isdigit((unsigned char)e->d_name[0]))
             continue;
         ssize_t n = read_proc(e->d_name, "stat", stat, sizeof stat - 1);
@@ -44,10 +47,12 @@ static void walk(struct processes *ret)
             continue;
         stat[n] = '\0';
         const char *after = strrchr(stat, ')');      /* the name may hold anything */
-        if (!after || sscanf(after + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
+        if (!after || sscanf(after + 1, " %c %d %d %d" STAT_SKIPPED " %u %*s %*s %*s %lu", &state, &parent, &group, &session, &threads,
+                             &rss) < 4)
             continue;
         pid = atoi(e->d_name);
-        bf_vec_push(ret, (struct process){.pid = pid, .parent = parent, .session = session, .dead = state == 'Z' || state == 'X'});
+        bf_vec_push(ret, (struct process){.pid = pid, .parent = parent, .session = session, .dead = state == 'Z' || state == 'X',
+                                             .threads = threads, .rss_pages = rss});
     }
     if (dir)
         closedir(dir);
@@ -134,4 +139,20 @@ size_t proctree_kill_attempts(const struct proctree_attempt *attempts, size_t n_
     size_t n = kill_chosen(&all);
     bf_vec_free(&all);
     return n;
+}
+
+void proctree_measure(const struct proctree_attempt *attempts, size_t n, struct proctree_hold *ret)
+{
+    struct processes all = {0};
+    uint64_t page = (uint64_t)sysconf(_SC_PAGE_SIZE);
+    walk(&all);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (struct proctree_hold){0};
+    for (size_t k = 0; k < all.n; k++)
+        for (size_t i = 0; i < n && !all.at[k].dead; i++)
+            if (all.at[k].session == attempts[i].leader) {
+                ret[i].rss_bytes += all.at[k].rss_pages * page;
+                ret[i].threads += all.at[k].threads;
+            }
+    bf_vec_free(&all);
 }

@@ -1,4 +1,4 @@
-/* Killing by a walk of /proc, for hosts without control groups and as the last sweep of the guardian. */
+/* Killing and measuring by a walk of /proc, for hosts without control groups; and the last sweep of the guardian. */
 #ifndef BF_AGENT_PROCTREE_H
 #define BF_AGENT_PROCTREE_H
 
@@ -13,6 +13,9 @@
 size_t proctree_kill_descendants(pid_t root, pid_t except);
 /* An attempt without a control group.  Its leader must not be reaped by then, or not long ago. */
 struct proctree_attempt { pid_t leader; struct attempt_ref ref; };
+/* What the sessions of n attempts hold now, into ret[0..n); processes that left their session are not among them.  One walk for all. */
+struct proctree_hold { uint64_t rss_bytes; uint32_t threads; };
+void proctree_measure(const struct proctree_attempt *attempts, size_t n, struct proctree_hold *ret);
 /* SIGKILL what belongs to n attempts: the sessions of their leaders, and orphans of `reaper` that carry the token of one in their
  * environment.  One walk for all.  How many were found alive. */
 size_t proctree_kill_attempts(const struct proctree_attempt *attempts, size_t n, pid_t reaper);

@@ -35,6 +35,8 @@
 #define TAIL_BYTES 2048u
 #define LAST_READS 64u                       /* more than a pipe holds: a writer that got away does not hold the agent */
 #define SWEEP_FIRST_MS 1
+#define MEMORY_LEAST (UINT64_C(4) << 20)
+#define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
 
 enum run_state { RUN_ALIVE, RUN_SWEEPING, RUN_GONE };
@@ -58,6 +60,8 @@ struct run {
     struct rusage rusage;
     int64_t sweep_at_ms, sweep_wait_ms;
     enum step_kind kind;
+    struct cgroup_limits limits;             /* those that its host enforces */
+    struct proctree_hold most;               /* without a control group: the most that was seen */
 };
 
 struct runner {
@@ -65,6 +69,7 @@ struct runner {
     BF_VEC_TYPE(struct run *) runs;
     struct bf_map by_attempt;                /* attempt -> index in runs */
     int null_fd;
+    int64_t sample_at_ms;                    /* INT64_MAX: nothing is to be looked at */
     uint8_t chunk[LOGSHIP_CHUNK_BYTES];
 };
 
@@ -72,6 +77,7 @@ struct runner *runner_new(const struct runner_setup *setup)
 {
     struct runner *r = bf_xcalloc(1, sizeof *r);
     r->setup = *setup;
+    r->sample_at_ms = INT64_MAX;
     r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     assert(r->null_fd >= 0);
     return r;
@@ -232,6 +238,22 @@ static int prepare_input(struct runner *r, const struct assignment *a, struct pi
     return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
 }
 
+/* A child that joins its group is still on the agent's memory.  If its arguments had no room there, the kernel would kill all that share
+ * that memory, the agent too: so there is room for them. */
+static uint64_t memory_limit(const struct assignment *a)
+{
+    return a->limits.memory_bytes > 0 && a->limits.memory_bytes < MEMORY_LEAST ? MEMORY_LEAST : a->limits.memory_bytes;
+}
+
+static struct cgroup_limits enforced_limits(const struct runner *r, const struct assignment *a)
+{
+    uint32_t bits = cgroup_enforces(r->setup.cgroups);
+    return (struct cgroup_limits){
+        .cpu_milli = bits & HOST_CPU && a->limits.cpu_milli < r->setup.cpu_milli ? a->limits.cpu_milli : 0,
+        .memory_bytes = bits & HOST_MEMORY ? memory_limit(a) : 0, .io_bytes_s = bits & HOST_IO ? a->limits.io_bytes_s : 0,
+        .pids = bits & HOST_PIDS ? (uint64_t)r->setup.config->step_pids : 0};
+}
+
 static struct run *new_run(struct runner *r, const struct assignment *a)
 {
     struct run *run = bf_xcalloc(1, sizeof *run);
@@ -244,6 +266,7 @@ static struct run *new_run(struct runner *r, const struct assignment *a)
     run->fds[0] = run->fds[1] = -1;
     run->sweep_at_ms = INT64_MAX;
     run->fences = atomic_load(&r->setup.page->fences);
+    run->limits = enforced_limits(r, a);
     run->result_path = bf_xasprintf("%s/%" PRIu64 "-%" PRIu64, r->setup.result_dir, a->ref.attempt, a->ref.token);
     return run;
 }
@@ -271,7 +294,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
     int errnum = prepare_input(r, a, pipes, &argv0, &err);
     if (errnum == 0)
         errnum = open_pipes(pipes);
-    if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->leaf, &err) != BF_OK)
+    if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK)
         errnum = EIO;
     if (errnum == 0) {
         int64_t deadline_us = a->timebox_ms > 0 ? bf_realtime_us() + a->timebox_ms * 1000 : 0;
@@ -304,6 +327,20 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
     return errnum;
 }
 
+/* A limit that is asked for and not enforced is said where the step's words are. */
+static void tell_unenforced(struct run *run, const struct assignment *a)
+{
+    uint32_t bits = cgroup_enforces(run->runner->setup.cgroups);
+    const struct { const char *name; uint64_t asked; uint32_t bit; } all[] = {
+        {"cpu", a->limits.cpu_milli, HOST_CPU}, {"memory", a->limits.memory_bytes, HOST_MEMORY}, {"io", a->limits.io_bytes_s, HOST_IO}};
+    BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
+    for (size_t i = 0; run->log && i < sizeof all / sizeof all[0]; i++)
+        if (all[i].asked > 0 && !(bits & all[i].bit))
+            bf_buf_printf(&text, "its limit of %s is not enforced on this host, only measured\n", all[i].name);
+    if (text.len > 0)
+        step_log_write(run->log, 3, text.data, text.len, bf_realtime_us(), bf_boottime_ms());
+}
+
 static void adopt(struct run *run, struct pipes *pipes)
 {
     struct runner *r = run->runner;
@@ -320,6 +357,8 @@ static void adopt(struct run *run, struct pipes *pipes)
     assert(rc == 0);
     for (size_t i = 0; i < 2; i++)
         watch(run, i, true);
+    if (!run->leaf && r->sample_at_ms == INT64_MAX)
+        r->sample_at_ms = bf_boottime_ms() + SAMPLE_MS;
 }
 
 bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret)
@@ -336,6 +375,7 @@ bool runner_start(struct runner *r, const struct assignment *a, struct verdict *
         return false;
     }
     adopt(run, &pipes);
+    tell_unenforced(run, a);
     return true;
 }
 
@@ -404,6 +444,21 @@ size_t runner_n_runs(const struct runner *r)
     return r->runs.n;
 }
 
+/* What the kernel said of its limits, also as remarks for its log: a step that coped with it, or was ended for another reason, has its
+ * cause there. */
+static struct verdict_limits limits_told(const struct run *run, const struct cgroup_meters *m, struct bf_buf *remarks)
+{
+    if (m->oom_kills > 0)
+        bf_buf_printf(remarks, "the kernel killed %" PRIu64 " of its processes for want of memory\n", m->oom_kills);
+    if (m->pids_hits > 0)
+        bf_buf_printf(remarks, "it reached its limit of %" PRIu64 " processes: %" PRIu64 " more were refused (step_pids of the agent)\n",
+                      run->limits.pids, m->pids_hits);
+    return (struct verdict_limits){
+        .oom = m->oom_kills > 0, .own = run->limits.memory_bytes > 0 && m->memory_hits > 0, .memory_bytes = run->limits.memory_bytes,
+        .peak_bytes = m->peak_bytes > 0 ? (uint64_t)m->peak_bytes : 0, .host_bytes = run->runner->setup.memory_bytes,
+        .pids = run->limits.pids, .pids_hits = m->pids_hits};
+}
+
 static void tell_end(struct run *run)
 {
     struct runner *r = run->runner;
@@ -417,13 +472,23 @@ static void tell_end(struct run *run)
     }
     result_take(run->result_path, run->kind, &result, &remarks);
     BF_AUTO_FREE char *details = details_render(&result.details);
-    bool oom = WIFSIGNALED(run->status) && WTERMSIG(run->status) == SIGKILL && run->leaf && cgroup_leaf_oom(run->leaf);
-    verdict_of_end(run->status, &result, details, run->tail, run->tail_len, oom, &verdict);
+    struct cgroup_meters meters;
+    struct verdict_limits limits = {0};
+    if (run->leaf) {
+        cgroup_leaf_meters(run->leaf, &meters);
+        limits = limits_told(run, &meters, &remarks);
+    }
+    verdict_of_end(run->status, &result, details, run->tail, run->tail_len, &limits, &verdict);
     if (verdict.outcome.source == OUTCOME_SIGNAL && atomic_load(&r->setup.page->fences) != run->fences) {
         verdict.outcome.source = OUTCOME_FENCED;
         snprintf(verdict.text, sizeof verdict.text, "fenced: the guardian killed it when the lease ran out");
     }
-    usage_of(r->setup.cgroups, run->leaf, &run->rusage, bf_boottime_us() - run->begin_us, &verdict.outcome.usage);
+    usage_of(r->setup.cgroups, run->leaf ? &meters : NULL, &run->rusage, bf_boottime_us() - run->begin_us, &verdict.outcome.usage);
+    struct attempt_usage *usage = &verdict.outcome.usage;
+    if (run->most.rss_bytes > usage->peak_memory_bytes)
+        usage->peak_memory_bytes = run->most.rss_bytes;
+    if (!run->leaf)
+        usage->peak_pids = run->most.threads;
     if (run->log) {
         if (remarks.len > 0)
             step_log_write(run->log, 3, remarks.data, remarks.len, bf_realtime_us(), bf_boottime_ms());
@@ -487,8 +552,33 @@ static void remove_run(struct runner *r, size_t i)
     free_run(run);
 }
 
+/* Without control groups peaks are what is seen now and then. */
+static void sample(struct runner *r, int64_t now_ms)
+{
+    BF_AUTO_FREE struct proctree_attempt *weak = bf_xcalloc(r->runs.n + 1, sizeof *weak);
+    BF_AUTO_FREE struct proctree_hold *holds = bf_xcalloc(r->runs.n + 1, sizeof *holds);
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < r->runs.n; i++)
+        if (!r->runs.at[i]->leaf)
+            weak[n++] = (struct proctree_attempt){r->runs.at[i]->process.pid, r->runs.at[i]->ref};
+    r->sample_at_ms = n > 0 ? now_ms + SAMPLE_MS : INT64_MAX;
+    if (n == 0)
+        return;
+    proctree_measure(weak, n, holds);
+    for (size_t i = 0; i < r->runs.n; i++) {
+        struct run *run = r->runs.at[i];
+        if (run->leaf)
+            continue;
+        const struct proctree_hold *now = &holds[k++];
+        run->most.rss_bytes = now->rss_bytes > run->most.rss_bytes ? now->rss_bytes : run->most.rss_bytes;
+        run->most.threads = now->threads > run->most.threads ? now->threads : run->most.threads;
+    }
+}
+
 void runner_run(struct runner *r, int64_t now_ms)
 {
+    if (r->sample_at_ms <= now_ms)
+        sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {
         struct run *run = r->runs.at[i];
         if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
@@ -500,7 +590,7 @@ void runner_run(struct runner *r, int64_t now_ms)
 
 int64_t runner_next_ms(const struct runner *r)
 {
-    int64_t at = INT64_MAX;
+    int64_t at = r->sample_at_ms;
     for (size_t i = 0; i < r->runs.n; i++)
         at = r->runs.at[i]->sweep_at_ms < at ? r->runs.at[i]->sweep_at_ms : at;
     return at;

@@ -27,6 +27,7 @@ struct runner_setup {
     const char *work_dir, *result_dir;       /* absolute */
     int epoll_fd;
     uint64_t nofile_soft;                    /* of steps */
+    uint64_t cpu_milli, memory_bytes;        /* what the host has for all of them */
     runner_ended *ended;
     void *arg;
 };

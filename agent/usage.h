@@ -8,8 +8,8 @@
 #include "agent/cgroup.h"
 #include "proto/outcome.h"
 
-/* leaf may be NULL (weak fence); rusage is of the reaped leader with the children that it waited for. */
-void usage_of(const struct cgroup_tree *tree, const struct cgroup_leaf *leaf, const struct rusage *ru, int64_t wall_us,
+/* m is NULL under a weak fence; rusage is of the reaped leader with the children that it waited for. */
+void usage_of(const struct cgroup_tree *tree, const struct cgroup_meters *m, const struct rusage *ru, int64_t wall_us,
               struct attempt_usage *ret);
 
 #endif

@@ -1,9 +1,12 @@
 /* See verdict.h.
  *
- * Rank, highest first: a signal (with the kernel's word on memory), the words that the step wrote to its result file, the exit status.
+ * Rank, highest first: that the warehouse fenced it, the kernel's word on memory, a signal, the words that the step wrote to its result
+ * file, the exit status.  Memory outranks what a step says of its end, because whoever lost a child to it cannot know why; a step that ends
+ * well all the same has coped.
  * The text is one line of valid UTF-8, whatever the step wrote: it goes into logs, tables and the coordinator's journal. */
 #include "agent/verdict.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,19 +79,59 @@ static void begin(struct verdict *v)
     v->outcome = (struct outcome){.sqlstate = v->sqlstate, .dbms = v->dbms, .text = v->text, .details = "", .rows = -1};
 }
 
-static void of_signal(int sig, bool oom, struct verdict *v)
+static void of_signal(int sig, struct verdict *v)
 {
     const char *abbrev = sigabbrev_np(sig);
-    v->outcome.source = oom ? OUTCOME_OOM : OUTCOME_SIGNAL;
+    v->outcome.source = OUTCOME_SIGNAL;
     v->outcome.code = sig;
     char text[96];
-    if (oom)
-        snprintf(text, sizeof text, "killed: out of memory (the limit of its control group)");
-    else if (abbrev)
+    if (abbrev)
         snprintf(text, sizeof text, "killed by SIG%s", abbrev);
     else
         snprintf(text, sizeof text, "killed by signal %d", sig);
     set_text(v, text);
+}
+
+/* Half as much again, rounded up to a figure that people write. */
+static uint64_t more_memory(uint64_t bytes)
+{
+    const uint64_t mi = UINT64_C(1) << 20;
+    uint64_t more = bytes + bytes / 2, round = more > 4096 * mi ? 512 * mi : more > 512 * mi ? 64 * mi : more > 64 * mi ? 8 * mi : mi;
+    return (more + round - 1) / round * round;
+}
+
+/* "killed: out of memory at 512 MiB, peak 511.9 MiB; try 768Mi" */
+static void of_memory(bool killed, const struct verdict_limits *l, struct verdict *v)
+{
+    char at[32], peak[64] = "", what[32], host[32], text[256];
+    uint64_t more = more_memory(l->memory_bytes), gi = UINT64_C(1) << 30;
+    const char *who = killed ? "killed" : "a process of it was killed";
+    v->outcome.source = OUTCOME_OOM;
+    v->outcome.code = l->own ? OOM_OWN_LIMIT : OOM_HOST;
+    v->outcome.sqlstate = v->outcome.dbms = "";
+    bf_format_size(l->memory_bytes, at, sizeof at);
+    bf_format_size(l->peak_bytes, what, sizeof what);
+    bf_format_size(l->host_bytes, host, sizeof host);
+    if (l->peak_bytes > 0)
+        snprintf(peak, sizeof peak, ", peak %s", what);
+    snprintf(what, sizeof what, "%" PRIu64 "%s", more % gi == 0 ? more / gi : more >> 20, more % gi == 0 ? "Gi" : "Mi");
+    if (!l->own)
+        snprintf(text, sizeof text, "%s: out of memory on the host%s; its own limit was not reached", who, peak);
+    else if (l->host_bytes > 0 && more > l->host_bytes)
+        snprintf(text, sizeof text, "%s: out of memory at %s%s; the host has %s, so make the work smaller", who, at, peak, host);
+    else
+        snprintf(text, sizeof text, "%s: out of memory at %s%s; try %s", who, at, peak, what);
+    set_text(v, text);
+}
+
+/* At the end of the sentence, and never cut off. */
+static void add_pids(const struct verdict_limits *l, struct verdict *v)
+{
+    char more[128];
+    int n = snprintf(more, sizeof more, "%sit reached its limit of %" PRIu64 " processes (%" PRIu64 " more refused)", *v->text ? "; " : "",
+                     l->pids, l->pids_hits);
+    size_t kept = bf_utf8_cut(v->text, sizeof v->text - 1 - (size_t)n);
+    memcpy(v->text + kept, more, (size_t)n + 1);
 }
 
 static void of_exit(int code, const char *tail, size_t n, struct verdict *v)
@@ -145,20 +188,28 @@ static void of_words(const struct step_result *r, struct verdict *v)
     set_text(v, r->text);
 }
 
-void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n, bool oom,
-                    struct verdict *ret)
+void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n,
+                    const struct verdict_limits *limits, struct verdict *ret)
 {
     begin(ret);
     ret->outcome.details = details;
     if (WIFSIGNALED(status)) {
-        of_signal(WTERMSIG(status), oom, ret);
+        of_signal(WTERMSIG(status), ret);
+    } else {
+        of_exit(WEXITSTATUS(status), tail, n, ret);
+        if (result) {
+            ret->outcome.rows = result->rows;
+            of_words(result, ret);
+        }
+    }
+    enum outcome_source source = ret->outcome.source;
+    if (source == OUTCOME_OK || source == OUTCOME_SKIP || source == OUTCOME_FENCED || !limits)
         return;
-    }
-    of_exit(WEXITSTATUS(status), tail, n, ret);
-    if (result) {
-        ret->outcome.rows = result->rows;
-        of_words(result, ret);
-    }
+    bool killed = WIFSIGNALED(status);
+    if (limits->oom && (!killed || WTERMSIG(status) == SIGKILL))
+        of_memory(killed, limits, ret);
+    else if (limits->pids_hits > 0)
+        add_pids(limits, ret);
 }
 
 void verdict_of_spawn(int errnum, const char *text, struct verdict *ret)

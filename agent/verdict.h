@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "agent/result.h"
 #include "proto/outcome.h"
@@ -15,11 +16,17 @@ struct verdict {
     char sqlstate[6], dbms[33];
 };
 
-/* status as of wait(2); result may be NULL; details: what the result's render to; tail: the end of standard error (n bytes, any bytes);
- * oom:
- * the kernel said so. */
-void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n, bool oom,
-                    struct verdict *ret);
+/* What the kernel said of the attempt's limits. */
+struct verdict_limits {
+    bool oom, own;                           /* a process of it was killed for want of memory; and it was its own limit that was reached */
+    uint64_t memory_bytes, peak_bytes;       /* its own limit; the most that it had: 0 where not known */
+    uint64_t host_bytes;                     /* what the agent has for all steps; 0: not known */
+    uint64_t pids, pids_hits;                /* its limit of processes, and how often one more was refused */
+};
+
+/* status as of wait(2); result may be NULL; details: what the result's render to; tail: the end of standard error (n bytes, any bytes) */
+void verdict_of_end(int status, const struct step_result *result, const char *details, const char *tail, size_t n,
+                    const struct verdict_limits *limits, struct verdict *ret);
 /* It never ran. */
 void verdict_of_spawn(int errnum, const char *text, struct verdict *ret);
 

@@ -6,6 +6,7 @@
 #include "bfctl/labels.h"
 #include "bfctl/listing.h"
 #include "bfctl/render.h"
+#include "common/text.h"
 #include "plan/budget.h"
 
 struct values {
@@ -48,6 +49,34 @@ static void put_user(const json_t *row, struct bf_buf *ret)
     bf_buf_put_str(ret, json_is_true(json_object_get(row, "separate_uid")) ? "own" : "agent's");
 }
 
+/* "2", "0.5"; nothing where the agent did not tell. */
+static void put_cpus(const json_t *row, struct bf_buf *ret)
+{
+    int64_t milli = render_number(row, "cpu_milli");
+    if (milli > 0)
+        bf_buf_printf(ret, "%" PRId64, milli / 1000);
+    if (milli % 1000 >= 100)
+        bf_buf_printf(ret, ".%" PRId64, milli % 1000 / 100);
+}
+
+static void put_memory(const json_t *row, struct bf_buf *ret)
+{
+    char text[32];
+    bf_format_size((uint64_t)render_number(row, "memory_bytes"), text, sizeof text);
+    if (render_number(row, "memory_bytes") > 0)
+        bf_buf_put_str(ret, text);
+}
+
+static void put_enforced(const json_t *row, struct bf_buf *ret)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(json_object_get(row, "enforced"), i, name)
+        bf_buf_printf(ret, "%s%s", i ? "," : "", json_is_string(name) ? json_string_value(name) : "");
+    if (i == 0)
+        bf_buf_put_str(ret, "none");
+}
+
 static void put_warnings(const json_t *row, struct bf_buf *ret)
 {
     size_t i;
@@ -60,6 +89,8 @@ static const struct view_column agents_columns[] = {
     {.name = "NAME", .key = "name"}, {.name = "STATE", .key = "state", .kind = VIEW_STATE},
     {.name = "BUSY", .put = put_busy, .kind = VIEW_RIGHT},
     {.name = "FENCE", .key = "fence"}, {.name = "VERSION", .key = "version"}, {.name = "SINCE", .key = "since", .kind = VIEW_TIME},
+    {.name = "CPUS", .put = put_cpus, .kind = VIEW_RIGHT, .wide = true},
+    {.name = "MEMORY", .put = put_memory, .kind = VIEW_RIGHT, .wide = true}, {.name = "ENFORCED", .put = put_enforced, .wide = true},
     {.name = "USER", .put = put_user, .wide = true}, {.name = "LABELS", .put = put_labels, .cut = true},
     {.name = "WARNINGS", .put = put_warnings, .wide = true}};
 static const struct view agents_view = {

@@ -24,6 +24,7 @@ static const struct ctl_entry entries[] = {
     {"steps", "the step instances of a backfill", &cmd_steps},
     {"why", "why a step instance does not run", &cmd_why},
     {"checks", "results of the checks of a backfill's data", &cmd_checks},
+    {"usage", "what the steps of a backfill used, against what they asked for", &cmd_usage},
     {"failures", "what failed in a backfill, by cause, and what mends it", &cmd_failures},
     {"logs", "output of a step instance", &cmd_logs},
     {"pause", "stop starting steps of a backfill, or hold some", &cmd_pause},
@@ -66,7 +67,7 @@ static const struct ctl_entry entries[] = {
     {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
     {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
-    {"usage", 0, 0}, {"pool advise", 0, 0}, {"breakers", 0, 0},
+    {"pool advise", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},

@@ -56,6 +56,42 @@ static void show_annotations(const json_t *a)
             printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
 }
 
+static void put_names(const json_t *list, const char *before)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach((json_t *)list, i, name)
+        printf("%s%s", i ? ", " : before, render_safe(json_string_value(name) ? json_string_value(name) : ""));
+}
+
+/* "  used: cpu 1.2s (throttled 300ms), memory 511.9 MiB of 512 MiB, 12 processes; reached its limit of memory" */
+static void show_usage(const json_t *why)
+{
+    char cpu[32], throttled[32], memory[32], of[32];
+    const json_t *u = json_object_get(why, "usage"), *asked = json_object_get(why, "asked");
+    if (json_is_object(u)) {
+        bf_format_duration(render_number(u, "cpu_ms"), cpu, sizeof cpu);
+        bf_format_duration(render_number(u, "throttled_ms"), throttled, sizeof throttled);
+        bf_format_size((uint64_t)render_number(u, "peak_memory_bytes"), memory, sizeof memory);
+        bf_format_size((uint64_t)render_number(asked, "memory_bytes"), of, sizeof of);
+        printf("  used: cpu %s", cpu);
+        if (render_number(u, "throttled_ms") > 0)
+            printf(" (throttled %s)", throttled);
+        if (render_number(u, "peak_memory_bytes") > 0)
+            printf(", memory %s", memory);
+        if (render_number(u, "peak_memory_bytes") > 0 && render_number(asked, "memory_bytes") > 0)
+            printf(" of %s", of);
+        if (render_number(u, "peak_pids") > 0)
+            printf(", %" PRId64 " processes", render_number(u, "peak_pids"));
+        put_names(json_object_get(u, "limits_hit"), "; reached its limit of ");
+        printf("\n");
+    }
+    if (json_array_size(json_object_get(why, "not_enforced")) > 0) {
+        put_names(json_object_get(why, "not_enforced"), "  not enforced on its agent, only measured: ");
+        printf("\n");
+    }
+}
+
 /* What its newest attempt told: the statement that failed, the checks that did not pass, what it said last; and what mends it. */
 static void show_told(const json_t *why)
 {
@@ -72,6 +108,7 @@ static void show_told(const json_t *why)
     json_array_foreach(json_object_get(why, "warehouse"), i, c)
         printf("  %s %s: %s\n", render_safe(render_text(c, "topic")), render_safe(render_text(c, "status")),
                render_safe(render_text(c, "text")));
+    show_usage(why);
     if (*render_text(why, "fix"))
         printf("  fix: %s\n", render_safe(render_text(why, "fix")));
     if (*render_text(why, "last_said"))

@@ -222,7 +222,11 @@ const char *remedy_of(const struct outcome *o)
     case OUTCOME_EXIT: return remedy_of_exit(o->code);
     case OUTCOME_HTTP: return by_code(http_codes, N(http_codes), o->code);
     case OUTCOME_SPAWN: return by_code(spawn_codes, N(spawn_codes), o->code);
-    case OUTCOME_OOM: return "give the agent's control group more memory, or make the work smaller";
+    case OUTCOME_OOM:
+        return o->code == OOM_HOST
+                   ? "give the steps that run beside it limits (resources: memory), or the agent fewer slots; it is tried again"
+                   : "give the step more (resources: memory) in the plan " NEW_PLAN ", or make its work smaller; bfctl usage shows what "
+                     "its other partitions took";
     case OUTCOME_TIMEOUT: return TIMEBOX;
     case OUTCOME_CHECK:
         return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; "

@@ -116,7 +116,7 @@ static const char *fence_name(enum agent_fence f)
 static json_t *agent_row(const struct agent_view *a, const char *refused, size_t *ret_bytes)
 {
     json_t *j = json_object(), *labels = json_object(), *warnings = json_array();
-    size_t bytes = 700;
+    size_t bytes = 1000;
     for (size_t i = 0; i < a->hello->n_labels; i++) {
         json_object_set_new(labels, a->hello->labels[i].name, view_string(a->hello->labels[i].value));
         bytes += strlen(a->hello->labels[i].name) + 6 * strlen(a->hello->labels[i].value) + 8;
@@ -138,6 +138,7 @@ static json_t *agent_row(const struct agent_view *a, const char *refused, size_t
     json_object_set_new(j, "labels", labels);
     json_object_set_new(j, "fence", view_string(fence_name(a->hello->fence)));
     json_object_set_new(j, "separate_uid", json_boolean(a->hello->separate_uid));
+    view_agent_host(j, warnings, a->hello);
     json_object_set_new(j, "version", view_string(a->hello->version));
     json_object_set_new(j, "since", view_time(a->since_us));
     json_object_set_new(j, "warnings", warnings);
@@ -182,6 +183,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
     case OP_CHECKS: rc = view_checks(v, req, &j, err); break;
+    case OP_USAGE: rc = view_usage(v, req, &j, err); break;
     case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;
     case OP_PLAN_HISTORY: rc = view_plan_history(v, req, &j, err); break;

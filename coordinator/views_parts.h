@@ -36,6 +36,14 @@ json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t st
 /* The last line that a running attempt wrote itself, on either stream, into ret (VIEW_LINE_MAX); "" when there is none. */
 #define VIEW_LINE_MAX 512
 void view_last_line(const struct view_source *v, const struct instance_view *i, char ret[VIEW_LINE_MAX]);
+/* What an attempt used; null when it was not measured.  What a step asks for; null: nothing. */
+json_t *view_usage_of(const struct instance_usage *u);
+json_t *view_asked(const struct plan_resources *r);
+/* "not_enforced" of a document: names of the limits that are asked for and that the agent does not enforce; left out when there are
+ * none. */
+void view_not_enforced(const struct view_source *v, const struct plan_resources *r, uint32_t agent, json_t *j);
+/* Capacity and limits of an agent's host into its document, and what is only measured among its warnings. */
+void view_agent_host(json_t *j, json_t *warnings, const struct agent_hello *h);
 const char *view_source_name(enum outcome_source s);
 /* What this attempt told, as a document (an empty one when it is none); NULL when nothing is kept of it. */
 json_t *view_details(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index, uint64_t attempt);
@@ -86,6 +94,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_usage(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_watch(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_get(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of a create: what would run, what would be reused, what stands in its way. */

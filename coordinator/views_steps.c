@@ -9,17 +9,6 @@
 
 /* ---- steps ---- */
 
-static json_t *usage_object(const struct instance_usage *u)
-{
-    static const char *const by[] = {"unknown", "rusage", "cgroup_v1", "cgroup_v2"};
-    if (!u->measured_by || u->measured_by >= sizeof by / sizeof *by)
-        return json_null();
-    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "cpu_ms", (json_int_t)u->cpu_ms, "peak_memory_bytes",
-                     (json_int_t)u->peak_memory_kib << 10,
-                     "read_bytes", (json_int_t)u->read_kib << 10, "written_bytes", (json_int_t)u->written_kib << 10, "measured_by",
-                     by[u->measured_by]);
-}
-
 static json_t *step_row(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                         const struct instance_view *i, size_t *text_left_bytes)
 {
@@ -41,7 +30,8 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "finished_at", view_time(i->finished_us));
     json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
                                               ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
-    json_object_set_new(j, "usage", usage_object(&i->usage));
+    json_object_set_new(j, "usage", view_usage_of(&i->usage));
+    view_not_enforced(v, &b->plan->steps[step].resources, i->agent, j);
     json_object_set_new(j, "reused_from", view_string(i->reused_from ? view_backfill_id(i->reused_from).text : NULL));
     /* What went well in the end has no failure to show. */
     bool done = i->state == INSTANCE_SUCCEEDED || i->state == INSTANCE_SKIPPED;

@@ -367,7 +367,8 @@ static json_t *annotations(const struct plan_step *s, enum plan_priority now)
     return j;
 }
 
-/* What mends its last failure, what the checks and the statement of its newest attempt were, and what one that runs said last. */
+/* What mends its last failure, what the checks and the statement of its newest attempt were, what one that runs said last, and what the
+ * newest used against what the step asks for. */
 static void told_by_attempt(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                             const struct instance_view *i, const struct outcome *failure, json_t *j)
 {
@@ -381,6 +382,9 @@ static void told_by_attempt(const struct view_source *v, const struct backfill_v
     json_object_set_new(j, "checks", view_failed_checks(details));
     json_object_set(j, "warehouse", json_is_array(warehouse) ? warehouse : json_null());
     json_object_set_new(j, "last_said", view_string(line[0] ? line : NULL));
+    json_object_set_new(j, "usage", view_usage_of(&i->usage));
+    json_object_set_new(j, "asked", view_asked(&why_step(b, step)->resources));
+    view_not_enforced(v, &why_step(b, step)->resources, i->agent, j);
     json_decref(details);
 }
 

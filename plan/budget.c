@@ -91,8 +91,11 @@ void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TE
 
 /* ---- from the document ---- */
 
+/* Arguments and environment of a program are at most 2 MiB, and its agent holds an attempt to no less. */
+#define MEMORY_LEAST (UINT64_C(4) << 20)
+
 static void read_figure(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key,
-                        uint64_t most, uint64_t *ret)
+                        uint64_t least, uint64_t most, uint64_t *ret)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, keys, key);
     char shown[PLAN_CLIP];
@@ -101,6 +104,9 @@ static void read_figure(struct plan_compiler *c, const struct bf_yaml_node *map,
         return;
     if (!plan_budget_parse(key, n->text, &value))
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` must be %s, not `%s`", key, plan_budget_form(key), plan_clip(n->text, shown));
+    else if (value < least)
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` of one attempt is at least 4Mi, not `%s`: no program begins in less", key,
+                    plan_clip(n->text, shown));
     else if (value > most)
         bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` of one attempt is at most 8Ti%s, not `%s`", key, is(key, "io") ? "/s" : "",
                     plan_clip(n->text, shown));
@@ -140,9 +146,10 @@ static void read_units(struct plan_compiler *c, const struct bf_yaml_node *map, 
 void plan_budget_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, bool of_attempt,
                       struct plan_resources *ret)
 {
-    read_figure(c, map, keys, "cpu", POOL_CPU_MILLI_MAX, &ret->cpu_milli);
-    read_figure(c, map, keys, "memory", of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX, &ret->memory_bytes);
-    read_figure(c, map, keys, "io", of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX, &ret->io_bytes_s);
+    uint64_t most = of_attempt ? POOL_DRAW_BYTES_MAX : POOL_BYTES_MAX;
+    read_figure(c, map, keys, "cpu", 1, POOL_CPU_MILLI_MAX, &ret->cpu_milli);
+    read_figure(c, map, keys, "memory", of_attempt ? MEMORY_LEAST : 1, most, &ret->memory_bytes);
+    read_figure(c, map, keys, "io", 1, most, &ret->io_bytes_s);
     read_units(c, map, keys, ret);
 }
 

@@ -146,7 +146,7 @@ static void add_pool(struct walk *w, uint32_t item)
     const struct plan_pool *p = &w->plan->pools[item];
     char rate[PLAN_BUDGET_TEXT_MAX];
     walk_add_number(w, "slots", p->slots, PLAN_DOES);
-    walk_add_resources(w, "", &p->has);
+    walk_add_resources(w, "", &p->has, PLAN_DOES);
     if (p->start_milli) {
         plan_start_rate_format(p->start_milli, p->start_ms, rate);
         walk_add_text(w, "start_rate", rate, PLAN_DOES);

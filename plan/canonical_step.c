@@ -144,7 +144,7 @@ static void add_script(struct walk *w, const struct plan_step *s)
 
 /* ---- how it is scheduled ---- */
 
-void walk_add_resources(struct walk *w, const char *prefix, const struct plan_resources *r)
+void walk_add_resources(struct walk *w, const char *prefix, const struct plan_resources *r, enum plan_fact fact)
 {
     static const char *const dimensions[] = {"cpu", "memory", "io"};
     char key[32], text[PLAN_BUDGET_TEXT_MAX];
@@ -153,14 +153,14 @@ void walk_add_resources(struct walk *w, const char *prefix, const struct plan_re
         snprintf(key, sizeof key, "%s%s", prefix, dimensions[i]);
         plan_budget_format(dimensions[i], n, text);
         if (n && i == 0)
-            walk_add_text(w, key, text, PLAN_DOES);
+            walk_add_text(w, key, text, fact);
         else if (n)
-            walk_add_number(w, key, n, PLAN_DOES);
+            walk_add_number(w, key, n, fact);
     }
     snprintf(key, sizeof key, "%sunits", prefix);
     for (size_t i = 0; i < r->n_units; i++) {
         bf_buf_printf(&w->value, "%" PRIu64, r->units[i].n);
-        walk_add_named(w, key, r->units[i].name, PLAN_DOES);
+        walk_add_named(w, key, r->units[i].name, fact);
     }
 }
 
@@ -179,7 +179,8 @@ static void add_policy(struct walk *w, const struct plan_step *s)
 {
     walk_add_text(w, "priority", plan_priority_name(s->priority), PLAN_DOES);
     add_pools(w, s);
-    walk_add_resources(w, "resources.", &s->resources);
+    /* notes: whoever raises a limit does not want to run again what was done under the lower one */
+    walk_add_resources(w, "resources.", &s->resources, PLAN_NOTES);
     walk_add_duration(w, "expect.duration", s->expect_ms, PLAN_DOES);
     if (s->weight)
         walk_add_number(w, "weight", s->weight, PLAN_DOES);

@@ -256,8 +256,8 @@ KEYS(agents, "agents", "`agents`");
 
 static const struct plan_key resources[] = {
     READ("cpu", CPU, "processors"),
-    READ("memory", T(PLAN_VALUE_SIZE), "memory; at most 8Ti"),
-    READ("io", T(PLAN_VALUE_RATE), "disk traffic; at most 8Ti/s"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory, from 4Mi to 8Ti"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic, so much read and so much written; at most 8Ti/s"),
     READ("units", UNITS, "units that a pool of it has"),
 };
 KEYS(resources, "resources", "`resources`");
@@ -316,7 +316,8 @@ static const struct plan_key step[] = {
             "{API_KEY: \"${secret:fx/api_key}\"}"),
     READ("agents", KEYS_OF(plan_keys_agents), "which agents may run it"),
     READ("expect", KEYS_OF(plan_keys_expect), "what is usual for it"),
-    READ("resources", KEYS_OF(plan_keys_resources), "what an attempt takes, from the first of its pools that has it"),
+    READ("resources", KEYS_OF(plan_keys_resources), 
+         "what an attempt takes at most, from the first of its pools that has it; its agent holds it to that where it can"),
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),

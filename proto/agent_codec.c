@@ -71,6 +71,9 @@ static void assignment_to_pb(const struct assignment *a, Pb__Assignment *pb, str
         for (size_t i = 0; i < a->n_argv; i++)
             pb->argv[i] = wire_from_str(a->argv[i]);
     }
+    WIRE_SET(pb, cpu_milli, a->limits.cpu_milli);
+    WIRE_SET(pb, memory_bytes, a->limits.memory_bytes);
+    WIRE_SET(pb, io_bytes_s, a->limits.io_bytes_s);
     env_to_pb(a, pb, tmp);
     step_refs_to_pb(a, pb, tmp);
 }
@@ -82,7 +85,7 @@ static size_t length(const char *s)
 
 size_t assignment_size_hint(const struct assignment *a)
 {
-    enum { FIXED = 192, EACH = 24 };     /* numbers, tags and lengths of one; tags and lengths of an element of a list */
+    enum { FIXED = 228, EACH = 24 };     /* numbers, tags and lengths of one; tags and lengths of an element of a list */
     size_t sum = FIXED + length(a->cluster) + length(a->plan) + length(a->step) + length(a->partition) + length(a->run_id) +
                  length(a->spec);
     for (size_t i = 0; i < a->n_argv; i++)
@@ -96,7 +99,7 @@ size_t assignment_size_hint(const struct assignment *a)
 
 size_t report_size_hint(const struct agent_report *r)
 {
-    enum { FIXED = 240 };                /* all numbers at their longest, SQLSTATE and the name of the DBMS */
+    enum { FIXED = 260 };                /* all numbers at their longest, SQLSTATE and the name of the DBMS */
     size_t text = length(r->outcome.text), details = length(r->outcome.details);
     return FIXED + (text < OUTCOME_TEXT_MAX ? text : OUTCOME_TEXT_MAX) + (details < OUTCOME_DETAILS_MAX ? details : OUTCOME_DETAILS_MAX);
 }
@@ -176,6 +179,10 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->run_id = wire_str(in, "run id", pb->run_id, STEP_RUN_ID_MAX_BYTES);
     ret->timebox_ms = wire_duration(in, "timebox", pb->timebox_ms);
     ret->grace_ms = wire_duration(in, "grace", pb->grace_ms);
+    ret->limits = (struct step_limits){
+        .cpu_milli = wire_amount(in, "limit of processors", pb->cpu_milli, HOST_CPU_MILLI_MAX),
+        .memory_bytes = wire_amount(in, "limit of memory", pb->memory_bytes, HOST_BYTES_MAX),
+        .io_bytes_s = wire_amount(in, "limit of disk traffic", pb->io_bytes_s, HOST_BYTES_MAX)};
     argv_from_pb(in, pb, ret);
     env_from_pb(in, pb, ret);
     spec_from_pb(in, pb, ret);

@@ -43,6 +43,12 @@ static inline bool incarnation_is_dead(uint64_t incarnation, uint64_t previous)
 
 enum agent_fence { FENCE_WEAK = 1, FENCE_CGROUP_V1 = 2, FENCE_CGROUP_V2 = 3 };
 
+/* What a host holds a step to; the rest is only measured.  Bits of agent_hello.enforced. */
+enum host_limit { HOST_CPU = 1, HOST_MEMORY = 2, HOST_IO = 4, HOST_PIDS = 8 };
+#define HOST_LIMITS 15u                      /* all of them */
+#define HOST_CPU_MILLI_MAX UINT64_C(1000000000)          /* a million processors */
+#define HOST_BYTES_MAX (UINT64_C(1) << 50)   /* of memory, or of io in a second */
+
 struct agent_label { const char *name, *value; };
 struct attempt_ref { uint64_t attempt, token; };
 
@@ -59,6 +65,8 @@ struct agent_hello {
     struct attempt_ref *held; size_t n_held; /* running, or ended and not yet acknowledged */
     uint64_t seen;                           /* the newest token that this process was ever given; 0: none */
     const char *seen_cluster;                /* by this cluster */
+    uint64_t cpu_milli, memory_bytes;        /* what the agent's own control group has for all of its steps; 0: not told */
+    uint32_t enforced;                       /* bits of enum host_limit */
 };
 
 enum report_kind { REPORT_STARTED = 1, REPORT_ENDED = 2 };
@@ -76,6 +84,9 @@ enum step_kind {
 struct step_env { const char *name, *value; };
 struct step_ref { const char *name, *text; };        /* text holds ${env:NAME} and ${secret:NAME}: resolved on the agent */
 
+/* The most that an attempt may take; 0: no limit. */
+struct step_limits { uint64_t cpu_milli, memory_bytes, io_bytes_s; };
+
 /* Everything that an agent needs to run one attempt. */
 struct assignment {
     struct attempt_ref ref;
@@ -90,6 +101,7 @@ struct assignment {
     int64_t timebox_ms, grace_ms;            /* 0: no limit; SIGTERM, then SIGKILL after grace */
     const char *spec;                        /* STEP_SQL, STEP_HTTP: what the helper is to do, one JSON object; else "" */
     struct step_ref *refs; size_t n_refs;    /* of a spec; names differ */
+    struct step_limits limits;
 };
 
 static inline bool step_has_spec(enum step_kind kind)

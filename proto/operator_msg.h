@@ -38,7 +38,7 @@ enum op_verb {
     OP_AUDIT = 45, OP_KEYS = 46, OP_LOG_SEARCH = 47,
     OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
     OP_WATCH = 50,
-    OP_WINDOWS = 52
+    OP_WINDOWS = 52, OP_USAGE = 53
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -78,7 +78,7 @@ struct op_request {
     bool dry_run;                            /* CREATE, PRIORITY and what steers: a query, answered with what would change, page by page; is
                                                 never an input.  CREATE: bytes has the staged plan when it comes to the views */
     /* queries */
-    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, and what
+    const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, USAGE, and what
                                                 steers: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all.  MARK: succeeded or failed */
     const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); pool (POOL_SET); plan (PLAN_HISTORY); key (KEY_*; "":

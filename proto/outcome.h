@@ -10,7 +10,7 @@ enum outcome_source {
     OUTCOME_SKIP = 2,        /* the step itself said {"skip": why} */
     OUTCOME_EXIT = 3,        /* code = exit status */
     OUTCOME_SIGNAL = 4,      /* code = signal number */
-    OUTCOME_OOM = 5,         /* killed for its memory limit */
+    OUTCOME_OOM = 5,         /* killed for want of memory; code: enum oom_cause, or the signal where an older agent told it */
     OUTCOME_TIMEOUT = 6,     /* killed at the end of its timebox */
     OUTCOME_SQL = 7,         /* code = native error; sqlstate and dbms are set */
     OUTCOME_SPAWN = 8,       /* never ran; code = errno */
@@ -21,6 +21,9 @@ enum outcome_source {
     OUTCOME_HTTP = 13        /* code = status of the answer, 0: none came */
 };
 
+/* Whose memory had run out. */
+enum oom_cause { OOM_OWN_LIMIT = 1, OOM_HOST = 2 };
+
 /* What a failed check means; those that only warn fail nothing. */
 enum check_severity { CHECK_ERROR = 1, CHECK_HALT = 2 };
 
@@ -28,6 +31,9 @@ struct attempt_usage {
     int64_t wall_us, cpu_us;             /* cpu: user + system */
     uint64_t peak_memory_bytes;          /* 0: unknown */
     uint64_t read_bytes, written_bytes;  /* block I/O */
+    int64_t throttled_us;                /* it was kept from running by its cpu limit */
+    uint32_t peak_pids;                  /* processes and threads at a time; 0: unknown */
+    uint8_t limits_hit;                  /* bits of enum host_limit: it wanted more than its limit gave */
     uint8_t measured_by;                 /* 0 unknown, 1 rusage, 2 cgroup v1, 3 cgroup v2 */
 };
 

@@ -21,7 +21,8 @@ bool outcome_is_empty(const struct outcome *o)
 {
     const struct attempt_usage *u = &o->usage;
     return !o->source && !o->code && !o->rows && nothing(o->text) && nothing(o->sqlstate) && nothing(o->dbms) && nothing(o->details) &&
-           !u->wall_us && !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by;
+           !u->wall_us && !u->cpu_us && !u->peak_memory_bytes && !u->read_bytes && !u->written_bytes && !u->measured_by &&
+           !u->throttled_us && !u->peak_pids && !u->limits_hit;
 }
 
 static bool is_sqlstate(const char *s, size_t n)
@@ -64,6 +65,9 @@ void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_ar
     WIRE_SET(pb, read_bytes, o->usage.read_bytes);
     WIRE_SET(pb, written_bytes, o->usage.written_bytes);
     WIRE_SET(pb, measured_by, o->usage.measured_by);
+    WIRE_SET(pb, throttled_us, o->usage.throttled_us);
+    WIRE_SET(pb, peak_pids, o->usage.peak_pids);
+    WIRE_SET(pb, limits_hit, o->usage.limits_hit);
 }
 
 void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool required, struct outcome *ret)
@@ -91,6 +95,9 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
         .peak_memory_bytes = pb->peak_memory_bytes,
         .read_bytes = pb->read_bytes,
         .written_bytes = pb->written_bytes,
+        .throttled_us = wire_duration(in, "throttled time", pb->throttled_us),
+        .peak_pids = pb->peak_pids,
+        .limits_hit = (uint8_t)wire_enum(in, "set of limits", pb->limits_hit, 0, HOST_LIMITS),
         .measured_by = (uint8_t)wire_enum(in, "way of measuring", pb->measured_by, 0, 3),
     };
 }
@@ -128,6 +135,9 @@ void hello_to_pb(const struct agent_hello *h, struct Pb__Hello *pb, struct bf_ar
     WIRE_SET(pb, separate_uid, h->separate_uid);
     WIRE_SET(pb, seen, h->seen);
     WIRE_SET_BYTES(pb, seen_cluster, wire_from_str(h->seen_cluster));
+    WIRE_SET(pb, cpu_milli, h->cpu_milli);
+    WIRE_SET(pb, memory_bytes, h->memory_bytes);
+    WIRE_SET(pb, enforced, h->enforced);
     pb->held = refs_to_pb(h->held, h->n_held, &pb->n_held);
     if (!h->n_labels)
         return;
@@ -162,6 +172,9 @@ void hello_from_pb(struct wire_in *in, const struct Pb__Hello *pb, struct agent_
     ret->held = refs_from_pb(in, "held attempts", pb->held, pb->n_held, AGENT_HELD_MAX, &ret->n_held);
     ret->seen = pb->seen;
     ret->seen_cluster = wire_str(in, "cluster", pb->seen_cluster, CLUSTER_MAX);
+    ret->cpu_milli = wire_amount(in, "capacity of processors", pb->cpu_milli, HOST_CPU_MILLI_MAX);
+    ret->memory_bytes = wire_amount(in, "capacity of memory", pb->memory_bytes, HOST_BYTES_MAX);
+    ret->enforced = wire_enum(in, "set of enforced limits", pb->enforced, 0, HOST_LIMITS);
     ret->n_labels = wire_count(in, "labels", pb->n_labels, AGENT_LABELS_MAX);
     if (!ret->n_labels)
         return;

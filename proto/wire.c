@@ -6,6 +6,7 @@
 #include "proto/wire.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -295,6 +296,13 @@ int64_t wire_duration(struct wire_in *in, const char *what, int64_t v)
     if (v < 0)
         wire_bad(in, BF_PROTOCOL, "%s is negative", what);
     return v < 0 ? 0 : v;
+}
+
+uint64_t wire_amount(struct wire_in *in, const char *what, uint64_t v, uint64_t max)
+{
+    if (v > max)
+        wire_bad(in, BF_PROTOCOL, "%s is %" PRIu64 "; at most %" PRIu64 " is possible", what, v, max);
+    return v > max ? 0 : v;
 }
 
 /* ---- writing ---- */

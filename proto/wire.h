@@ -73,6 +73,7 @@ void wire_exact(struct wire_in *in, const char *what, ProtobufCBinaryData b, uin
 uint32_t wire_enum(struct wire_in *in, const char *what, uint32_t v, uint32_t min, uint32_t max);
 size_t wire_count(struct wire_in *in, const char *what, size_t n, size_t max);                     /* 0 when passed */
 int64_t wire_duration(struct wire_in *in, const char *what, int64_t v);                            /* not negative */
+uint64_t wire_amount(struct wire_in *in, const char *what, uint64_t v, uint64_t max);              /* at most max */
 
 /* ---- writing ---- */
 

@@ -112,7 +112,10 @@ static struct instance_usage usage_of(const struct attempt_usage *u)
 {
     return (struct instance_usage){
         .cpu_ms = saturated(u->cpu_us > 0 ? (uint64_t)u->cpu_us / 1000 : 0), .peak_memory_kib = saturated(u->peak_memory_bytes >> 10),
-        .read_kib = saturated(u->read_bytes >> 10), .written_kib = saturated(u->written_bytes >> 10), .measured_by = u->measured_by};
+        .read_kib = saturated(u->read_bytes >> 10), .written_kib = saturated(u->written_bytes >> 10),
+        .throttled_ms = saturated(u->throttled_us > 0 ? (uint64_t)u->throttled_us / 1000 : 0),
+        .peak_pids = u->peak_pids < UINT16_MAX ? (uint16_t)u->peak_pids : UINT16_MAX, .limits_hit = u->limits_hit,
+        .measured_by = u->measured_by};
 }
 
 static void end_instance(struct instance *in, const struct attempt *a, const struct record *r)

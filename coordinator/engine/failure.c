@@ -48,6 +48,13 @@ static enum failure_class classify_http(int32_t status)
     return transient ? FAILURE_TRANSIENT : FAILURE_PERMANENT;
 }
 
+/* The same inputs take the same memory, so a step that did not fit its own limit will not; on a host that had none left, it may.
+ * Older agents did not tell them apart. */
+static enum failure_class classify_oom(int32_t cause)
+{
+    return cause == OOM_OWN_LIMIT ? FAILURE_PERMANENT : cause == OOM_HOST ? FAILURE_TRANSIENT : FAILURE_UNKNOWN;
+}
+
 static enum failure_class classify_spawn(int32_t code)
 {
     return code == ENOENT || code == EACCES || code == ENOEXEC || code == EPERM ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
@@ -59,8 +66,8 @@ enum failure_class failure_classify(const struct outcome *o, const struct plan_s
     case OUTCOME_OK:
     case OUTCOME_SKIP: return FAILURE_NONE;
     case OUTCOME_EXIT: return classify_exit(s, o->code);
-    case OUTCOME_SIGNAL:
-    case OUTCOME_OOM: return FAILURE_UNKNOWN;
+    case OUTCOME_SIGNAL: return FAILURE_UNKNOWN;
+    case OUTCOME_OOM: return classify_oom(o->code);
     case OUTCOME_TIMEOUT: return s->timebox_then == PLAN_KILL_AND_FAIL ? FAILURE_PERMANENT : FAILURE_TRANSIENT;
     case OUTCOME_SQL: return classify_sql(o);
     case OUTCOME_CHECK: return FAILURE_PERMANENT;        /* the same inputs give the same data */

@@ -42,6 +42,9 @@ static void put_outcome(struct hasher *h, const struct outcome *o)
     bf_buf_put_u64(&h->buf, o->usage.read_bytes);
     bf_buf_put_u64(&h->buf, o->usage.written_bytes);
     bf_buf_put_u8(&h->buf, o->usage.measured_by);
+    put_time(h, o->usage.throttled_us);
+    bf_buf_put_u32(&h->buf, o->usage.peak_pids);
+    bf_buf_put_u8(&h->buf, o->usage.limits_hit);
 }
 
 static void put_instance(struct hasher *h, const struct engine *e, const struct backfill *b, uint32_t number)
@@ -67,6 +70,9 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u32(&h->buf, u->read_kib);
     bf_buf_put_u32(&h->buf, u->written_kib);
     bf_buf_put_u8(&h->buf, u->measured_by);
+    bf_buf_put_u32(&h->buf, u->throttled_ms);
+    bf_buf_put_u16(&h->buf, u->peak_pids);
+    bf_buf_put_u8(&h->buf, u->limits_hit);
     if (bf_map_get(&e->failure_of, instance_key(b, number), &failure)) {
         bf_buf_put_u8(&h->buf, (uint8_t)e->failures.at[failure].class);
         put_outcome(h, &e->failures.at[failure].outcome);
@@ -136,6 +142,9 @@ static void put_agent(struct hasher *h, const struct agent *a)
     bf_buf_put_u32(&h->buf, a->hello.slots);
     bf_buf_put_u8(&h->buf, (uint8_t)a->hello.fence);
     bf_buf_put_u8(&h->buf, a->hello.separate_uid);
+    bf_buf_put_u64(&h->buf, a->hello.cpu_milli);
+    bf_buf_put_u64(&h->buf, a->hello.memory_bytes);
+    bf_buf_put_u32(&h->buf, a->hello.enforced);
     for (size_t i = 0; i < a->hello.n_labels; i++) {
         put_text(h, a->hello.labels[i].name);
         put_text(h, a->hello.labels[i].value);

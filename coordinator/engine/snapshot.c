@@ -3,7 +3,8 @@
  * What is small is made into records at the beginning.  Instances are written 4,096 at a time; one that changes before its chunk
  * was written has the chunk packed first (snapshot_touch).  A chunk that nothing has happened to is left out.
  * Packed form: version, count, then for each instance its state and what follows, and what differs from a fresh one: details,
- * backoff, where it was reused from, flags; little-endian.  Version 1 had neither of the last two. */
+ * backoff, where it was reused from, flags; little-endian.  Version 1 had neither of the last two, version 2 no throttled time and no
+ * processes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-enum { PACK_VERSION = 2, PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40, PACK_ORIGIN = 0x80 };
+enum { PACK_VERSION = 3, PACK_WITH_PIDS = 3 };
+enum { PACK_STATE = 0x0f, PACK_DETAIL = 0x10, PACK_RETRY = 0x20, PACK_FLAGS = 0x40, PACK_ORIGIN = 0x80 };
 enum { EAGER_RECORDS_PER_CALL = 1024, CHUNKS_PER_CALL = 64 };
 
 static bool has_detail(const struct backfill *b, const struct instance *in)
@@ -43,6 +45,9 @@ static void pack(struct bf_buf *out, const struct backfill *b, const struct inst
         bf_buf_put_u32(out, u->read_kib);
         bf_buf_put_u32(out, u->written_kib);
         bf_buf_put_u8(out, u->measured_by);
+        bf_buf_put_u32(out, u->throttled_ms);
+        bf_buf_put_u16(out, u->peak_pids);
+        bf_buf_put_u8(out, u->limits_hit);
     }
     if (retry)
         bf_buf_put_u64(out, BF_PLANTED("checkpoint_forgets_backoff") ? 0 : (uint64_t)in->retry_at_ms);
@@ -52,7 +57,7 @@ static void pack(struct bf_buf *out, const struct backfill *b, const struct inst
         bf_buf_put_u8(out, in->flags);
 }
 
-static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usage *u, uint32_t *ret_origin)
+static bool unpack(struct bf_reader *r, uint8_t version, struct instance *in, struct instance_usage *u, uint32_t *ret_origin)
 {
     uint8_t head = 0;
     uint64_t started = 0, finished = 0, retry = 0;
@@ -72,6 +77,11 @@ static bool unpack(struct bf_reader *r, struct instance *in, struct instance_usa
         bf_take_u32(r, &u->read_kib);
         bf_take_u32(r, &u->written_kib);
         bf_take_u8(r, &u->measured_by);
+        if (version >= PACK_WITH_PIDS) {
+            bf_take_u32(r, &u->throttled_ms);
+            bf_take_u16(r, &u->peak_pids);
+            bf_take_u8(r, &u->limits_hit);
+        }
         in->started_us = (int64_t)started;
         in->finished_us = (int64_t)finished;
     }
@@ -95,7 +105,7 @@ enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *
         return bf_fail(err, BF_CORRUPT, "instances of bf-%u: packed in an unknown version, or too many", b->id);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t origin = 0;
-        if (!unpack(&r, &b->instances[number + i], &b->usage[number + i], &origin))
+        if (!unpack(&r, version, &b->instances[number + i], &b->usage[number + i], &origin))
             return bf_fail(err, BF_CORRUPT, "instances of bf-%u: number %u is malformed", b->id, number + i);
         if (origin)
             backfill_origins(b)[number + i] = origin;

@@ -15,7 +15,11 @@ const char *agent_state_name(enum agent_state s);
 const char *failure_class_name(enum failure_class c);
 
 /* What the last attempt used; all zero when it never ran.  measured_by as in struct attempt_usage. */
-struct instance_usage { uint32_t cpu_ms, peak_memory_kib, read_kib, written_kib; uint8_t measured_by; };
+struct instance_usage {
+    uint32_t cpu_ms, peak_memory_kib, read_kib, written_kib, throttled_ms;
+    uint16_t peak_pids;
+    uint8_t limits_hit, measured_by;
+};
 
 struct instance_view {
     enum instance_state state;

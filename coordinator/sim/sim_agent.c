@@ -28,12 +28,17 @@ static struct outcome random_outcome(struct world *w, bool well)
 {
     static const struct outcome outcomes[] = {
         {.source = OUTCOME_OK}, {.source = OUTCOME_EXIT, .code = 1}, {.source = OUTCOME_EXIT, .code = 75},
-        {.source = OUTCOME_SIGNAL, .code = 11},
+        {.source = OUTCOME_SIGNAL, .code = 11}, {.source = OUTCOME_OOM, .code = OOM_OWN_LIMIT}, {.source = OUTCOME_OOM, .code = OOM_HOST},
         {.source = OUTCOME_SKIP}, {.source = OUTCOME_EXIT, .code = 127}};
+    /* of a hundred: so many end like the first, the second, … */
+    static const uint8_t below[] = {88, 92, 94, 95, 96, 97, 99, 100};
     static const struct outcome checks[] = {{.source = OUTCOME_CHECK, .code = CHECK_ERROR}, {.source = OUTCOME_CHECK, .code = CHECK_HALT}};
     static const char *const details[] = {"", "{\"metrics\":{\"rows\":1}}", "{\"checks\":[{\"name\":\"unique\",\"status\":\"failed\"}]}"};
     uint64_t dice = well ? 0 : world_random(w, 100);
-    struct outcome o = outcomes[dice < 88 ? 0 : dice < 92 ? 1 : dice < 95 ? 2 : dice < 97 ? 3 : dice < 99 ? 4 : 5];
+    size_t kind = 0;
+    while (dice >= below[kind])
+        kind++;
+    struct outcome o = outcomes[kind];
     if (!well && (dice == 99 || world_chance(w, 1)))
         o = checks[world_random(w, 2)];
     o.sqlstate = o.dbms = "";
@@ -43,6 +48,9 @@ static struct outcome random_outcome(struct world *w, bool well)
     o.usage = (struct attempt_usage){.wall_us = 1, .cpu_us = (int64_t)world_random(w, 10000000),
                                      .peak_memory_bytes = world_random(w, 1u << 30),
                                      .read_bytes = world_random(w, 1u << 20), .measured_by = 2};
+    o.usage.throttled_us = o.usage.cpu_us / 3;
+    o.usage.peak_pids = 1 + (uint32_t)(o.usage.read_bytes % 70000);
+    o.usage.limits_hit = (uint8_t)(o.usage.read_bytes % (HOST_LIMITS + 1));
     return o;
 }
 
@@ -161,7 +169,8 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = a->boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
-                                        .fence = FENCE_CGROUP_V2}};
+                                        .fence = FENCE_CGROUP_V2, .cpu_milli = 4000, .memory_bytes = UINT64_C(8) << 30,
+                                        .enforced = HOST_LIMITS & a->node}};
     a->core = core_new(&s);
     a->up = true;
     a->paused = false;

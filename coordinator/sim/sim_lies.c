@@ -57,7 +57,8 @@ static struct agent_msg hello_of(struct sim_agent *a)
 {
     return (struct agent_msg){.kind = AGENT_HELLO, .incarnation = a->generation, .text = "",
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim", .previous = a->previous,
-                                        .boot_id = "00000000-0000-0000-0000-000000000000", .slots = a->slots, .fence = FENCE_CGROUP_V2}};
+                                        .boot_id = "00000000-0000-0000-0000-000000000000", .slots = a->slots, .fence = FENCE_CGROUP_V2,
+                                        .cpu_milli = HOST_CPU_MILLI_MAX, .memory_bytes = HOST_BYTES_MAX, .enforced = HOST_LIMITS}};
 }
 
 /* It says that another agent's lives are over, or that it is one of them. */

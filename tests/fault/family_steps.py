@@ -1,13 +1,14 @@
 """F41 to F46: steps that do not want to die, that cannot, and that take too much."""
 import glob
 import os
+import re
 import signal
 
 from cluster import LEASE, wait_until
 from lab import SHORT_LEASE, V1, Freezer, Skipped, connected, first_attempt, let_end, need_root, next_attempt, tree, write
 
 BOMB = """import os, time
-open("GROUP/cgroup.procs", "w").write(str(os.getpid()))
+open("FILE", "w").close()
 while True:
     try:
         if os.fork() == 0:
@@ -58,55 +59,74 @@ def uninterruptible(lab):
     return "lease and place are held while it cannot die (wait_for_fence); given out again once it is dead"
 
 
-def out_of_memory(lab):
-    """The kernel kills a step that passes the limit of its control group."""
+def enforcing(lab, name, limit, agent=""):
+    """A cluster for each version of control groups by which this host holds steps to the limit."""
     need_root()
-    group = f"{V1}/memory/bf-fault"
-    try:
-        os.makedirs(group, exist_ok=True)
-        write(f"{group}/memory.limit_in_bytes", str(48 << 20))
-    except OSError as why:
-        raise Skipped("no memory controller of control groups v1") from why
-    with lab.cluster("oom", lease=LEASE) as cluster:
-        hungry = "import os; open('GROUP/cgroup.procs','w').write(str(os.getpid())); x = [bytearray(1 << 20) for _ in range(4096)]"
-        backfill = cluster.create(lab.plan(lab.folder("oom"),
-                                           f"steps:\n  hungry: {{run: [python3, -c, \"{hungry.replace('GROUP', group)}\"], "
-                                                              "retry: {max: 1}}\n  other: {run: [\"true\"]}\n"))
+    found = 0
+    for mode in ("auto", "v1"):
+        with lab.cluster(f"{name}-{mode}", slots=4, lease=LEASE, agent=f"cgroup: {mode}\n{agent}") as cluster:
+            if limit in cluster.json("agents")[0]["enforced"]:
+                found += 1
+                yield cluster
+    if not found:
+        raise Skipped(f"no control group here holds a step to its {limit}")
+
+
+BESIDE = "partitions: {grain: day, from: 2024-01-01, to: 2024-01-06}\nsteps:\n  beside: {run: [sh, -c, \"i=0; while [ $i -lt 20000 ]; " \
+         "do i=$((i+1)); done\"], resources: {memory: 64Mi}}\n"
+
+
+def out_of_memory(lab):
+    """A step takes more memory than it asked for, beside steps that do not."""
+    n = 0
+    for cluster in enforcing(lab, "oom", "memory"):
+        n += 1
+        guardian = cluster.pid("agent-1")
+        backfill = cluster.create(lab.plan(lab.folder("oom"), BESIDE +
+                                           "  hog: {run: [python3, -c, \"x = b'x' * (1 << 30)\"], resources: {memory: 48Mi}, retry: {max: 3}}\n"))
         done = cluster.ctl("wait", backfill, "--timeout", "90s", check=False)
-        rows = {row["step"]: row for row in cluster.json("steps", backfill)}
-        assert done.returncode != 0 and rows["hungry"]["state"] == "failed" and rows["other"]["state"] == "succeeded", rows
-        why = cluster.ctl("failures", backfill).stdout
-        assert "KILL" in why or "signal 9" in why or "memory" in why, why
-        assert connected(cluster) == {"agent-1"}
-    os.rmdir(group)
-    return "the step failed, by signal KILL; the agent and the other step are unharmed"
+        rows = cluster.json("steps", backfill)
+        assert done.returncode == 3 and {r["state"] for r in rows if r["step"] == "beside"} == {"succeeded"}, rows
+        causes = cluster.json("failures", backfill)
+        assert len(causes) == 1 and causes[0]["count"] == 6, causes
+        assert (causes[0]["source"], causes[0]["class"]) == ("out_of_memory", "permanent"), causes
+        assert re.fullmatch(r"killed: out of memory at 48 MiB, peak 4\d(\.\d)? MiB; try 72Mi", causes[0]["text"]), causes
+        assert {r["attempts"] for r in rows if r["step"] == "hog"} == {1}, "tried again with the same limit"
+        assert cluster.pid("agent-1") == guardian and connected(cluster) == {"agent-1"}
+    return f"named with its figures, not tried again; the steps beside it and the agent are unharmed ({n} kinds of control groups)"
 
 
 def fork_bomb(lab):
-    """A step forks without end, within a limit that the test sets: the product has none.  Then it is cancelled."""
-    need_root()
-    group = f"{V1}/pids/bf-fault"
-    try:
-        os.makedirs(group, exist_ok=True)
-        write(f"{group}/pids.max", "150")
-    except OSError as why:
-        raise Skipped("no pids controller of control groups v1") from why
-    with lab.cluster("bomb") as cluster:
+    """A step forks without end within the agent's step_pids, beside steps that do not; then it is cancelled."""
+    n = 0
+    for cluster in enforcing(lab, "bomb", "pids", "step_pids: 150\n"):
+        n += 1
         folder = lab.folder("bomb")
-        script = os.path.join(folder, "bomb.py")
-        write(script, BOMB.replace("GROUP", group))
+        script, pids = os.path.join(folder, "bomb.py"), os.path.join(folder, "pids")
+        write(script, BOMB.replace("FILE", pids))
         backfill = cluster.create(lab.plan(folder, f"steps:\n  bomb: {{run: [python3, {script}]}}\n"))
-        wait_until("the bomb", lambda: count(group) > 100)
-        cluster.ctl("cancel", backfill, "--yes", "--wait", "--timeout", "60s", "--reason", "a fork bomb")
-        left = count(group)
-        assert left == 0, f"{left} processes are alive after the cancel"
-        other = cluster.create(lab.plan(folder, "steps:\n  other: {run: [\"true\"]}\n", "other"))
+        wait_until("the bomb", lambda: os.path.exists(pids) and len(marked(script)) >= 149)
+        other = cluster.create(lab.plan(folder, BESIDE, "other"))
         cluster.ctl("wait", other, "--timeout", "60s")
+        cluster.ctl("cancel", backfill, "--yes", "--wait", "--timeout", "60s", "--reason", "a fork bomb")
+        left = marked(script)
+        assert not left, f"{len(left)} processes are alive after the cancel"
+        usage = cluster.json("steps", backfill)[0]["usage"]
+        assert usage["peak_pids"] == 150 and "pids" in usage["limits_hit"], usage
+        said = cluster.ctl("logs", backfill, "bomb").stdout
+        assert "it reached its limit of 150 processes" in said, said
         assert connected(cluster) == {"agent-1"}
-    os.rmdir(group)
-    return "150 processes that fork were dead when the cancel was said to be done; the agent works on"
+    return f"no more than 150 processes, dead with the cancel, and named; the steps beside them went on ({n} kinds of control groups)"
 
 
-def count(group):
-    with open(f"{group}/cgroup.procs", encoding="ascii") as f:
-        return len(f.read().split())
+def marked(script):
+    """The processes that run the script."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as f:
+                if script.encode() in f.read().split(b"\0"):
+                    found.append(path)
+        except OSError:
+            pass
+    return found

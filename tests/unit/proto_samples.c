@@ -22,7 +22,8 @@ LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_R
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
      OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_POOL_SET, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS,
+     OP_USAGE);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
@@ -135,7 +136,8 @@ static struct outcome outcome(struct sampler *s)
     o.dbms = set(s) ? "PostgreSQL" : "";
     if (set(s))
         o.rows = duration(s);
-    o.usage = (struct attempt_usage){duration(s), duration(s), number(s, 64), number(s, 64), number(s, 64), (uint8_t)below(s, 4)};
+    o.usage = (struct attempt_usage){duration(s), duration(s), number(s, 64), number(s, 64), number(s, 64), duration(s),
+                                     (uint32_t)number(s, 32), (uint8_t)below(s, HOST_LIMITS + 1), (uint8_t)below(s, 4)};
     if (s->full)
         o.usage.measured_by = 3;
     return o;
@@ -146,7 +148,8 @@ static struct agent_hello hello(struct sampler *s)
     struct agent_hello h = {.protocol = number32(s), .name = a_name(s), .version = text(s),
                             .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
                             .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64),
-                            .seen_cluster = a_name(s)};
+                            .seen_cluster = a_name(s), .cpu_milli = below(s, HOST_CPU_MILLI_MAX + 1),
+                            .memory_bytes = number(s, 50), .enforced = (uint32_t)below(s, HOST_LIMITS + 1)};
     h.n_labels = count(s, 5);
     h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
     for (size_t i = 0; i < h.n_labels; i++)
@@ -171,7 +174,8 @@ struct assignment sample_assignment(struct sampler *s)
     struct assignment a = {.ref = {number(s, 64), number(s, 64)}, .cluster = set(s) ? "00ff12ab" : "", .backfill = number32(s),
                            .run = number32(s), .attempt_no = number32(s), .plan = name(s), .step = name(s), .partition = text(s),
                            .n_partitions = (uint32_t)count(s, 1000), .run_id = text(s), .timebox_ms = duration(s),
-                           .grace_ms = duration(s), .spec = ""};
+                           .grace_ms = duration(s), .spec = "",
+                           .limits = {below(s, HOST_CPU_MILLI_MAX + 1), number(s, 50), number(s, 50)}};
     a.kind = (enum step_kind)(1 + below(s, STEP_HTTP));
     a.n_argv = a.kind == STEP_RUN ? 1 + below(s, 6) : count(s, 6);
     a.argv = a.n_argv ? bf_arena_alloc(&s->arena, a.n_argv * sizeof *a.argv) : NULL;
@@ -429,7 +433,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
 static const char *outcome_differs(const struct outcome *a, const struct outcome *b)
 {
     SAME(source); SAME(code); SAME(rows); SAME(usage.wall_us); SAME(usage.cpu_us); SAME(usage.peak_memory_bytes);
-    SAME(usage.read_bytes); SAME(usage.written_bytes); SAME(usage.measured_by);
+    SAME(usage.read_bytes); SAME(usage.written_bytes); SAME(usage.measured_by); SAME(usage.throttled_us); SAME(usage.peak_pids);
+    SAME(usage.limits_hit);
     SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(text); SAME_STR(details);
     return NULL;
 }
@@ -445,6 +450,7 @@ static const char *refs_differ(const struct attempt_ref *a, const struct attempt
 static const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
 {
     SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen);
+    SAME(cpu_milli); SAME(memory_bytes); SAME(enforced);
     SAME_STR(seen_cluster); SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
     for (size_t i = 0; i < a->n_labels; i++) {
         SAME_STR(labels[i].name); SAME_STR(labels[i].value);
@@ -461,7 +467,8 @@ static const char *report_differs(const struct agent_report *a, const struct age
 static const char *assignment_differs(const struct assignment *a, const struct assignment *b)
 {
     SAME(ref.attempt); SAME(ref.token); SAME(backfill); SAME(run); SAME(attempt_no); SAME(n_partitions); SAME(kind);
-    SAME(timebox_ms); SAME(grace_ms); SAME(n_argv); SAME(n_env); SAME(n_refs);
+    SAME(timebox_ms); SAME(grace_ms); SAME(limits.cpu_milli);
+    SAME(limits.memory_bytes); SAME(limits.io_bytes_s); SAME(n_argv); SAME(n_env); SAME(n_refs);
     SAME_STR(cluster); SAME_STR(plan); SAME_STR(step); SAME_STR(partition); SAME_STR(run_id); SAME_STR(spec);
     for (size_t i = 0; i < a->n_argv; i++)
         SAME_STR(argv[i]);

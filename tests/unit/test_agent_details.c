@@ -100,7 +100,7 @@ Test(agent_details, words_decide_the_end_only_when_the_exit_says_so_too)
         struct bf_buf remarks = {0};
         struct verdict v;
         BF_AUTO_FREE char *details = rendered(cases[i].line, cases[i].kind, &r, &remarks);
-        verdict_of_end(cases[i].exit << 8, &r, details, "", 0, false, &v);
+        verdict_of_end(cases[i].exit << 8, &r, details, "", 0, NULL, &v);
         cr_expect_eq(v.outcome.source, cases[i].source, "%s: source %d", cases[i].line, (int)v.outcome.source);
         cr_expect_eq(v.outcome.code, cases[i].code, "%s: code %d", cases[i].line, v.outcome.code);
         cr_expect_str_eq(v.text, cases[i].text, "%s: %s", cases[i].line, v.text);

@@ -39,13 +39,54 @@ Test(agent_verdict, long_words_stay_within_bounds)
     char tail[3000];
     struct verdict v;
     memset(tail, 'x', sizeof tail);
-    verdict_of_end(9 << 8, NULL, "", tail, sizeof tail, false, &v);
+    verdict_of_end(9 << 8, NULL, "", tail, sizeof tail, NULL, &v);
     cr_expect_eq(v.outcome.source, OUTCOME_EXIT);
     cr_expect_leq(strlen(v.text), OUTCOME_TEXT_MAX);
     cr_expect_eq(strncmp(v.text, "exit status 9: xxx", 18), 0);
-    verdict_of_end(SIGKILL, NULL, "", "", 0, true, &v);
-    cr_expect_eq(v.outcome.source, OUTCOME_OOM);
-    cr_expect_eq(strncmp(v.text, "killed: out of memory", 21), 0);
+    struct verdict_limits pids = {.pids = 64, .pids_hits = 12};
+    verdict_of_end(9 << 8, NULL, "", tail, sizeof tail, &pids, &v);
+    cr_expect_leq(strlen(v.text), OUTCOME_TEXT_MAX);
+    cr_expect(strstr(v.text, "xxx; it reached its limit of 64 processes (12 more refused)"), "%s", v.text);
+}
+
+/* What a lack of memory is called, whose lack it was, and what outranks it. */
+Test(agent_verdict, memory_is_named_with_figures)
+{
+    const uint64_t mi = 1u << 20;
+    const struct { int status; struct verdict_limits l; enum outcome_source source; int32_t code; const char *text; } cases[] = {
+        {SIGKILL, {.oom = true, .own = true, .memory_bytes = 512 * mi, .peak_bytes = 512 * mi - mi / 10}, OUTCOME_OOM, OOM_OWN_LIMIT,
+         "killed: out of memory at 512 MiB, peak 511.8 MiB; try 768Mi"},
+        {SIGKILL, {.oom = true, .own = true, .memory_bytes = 2048 * mi, .peak_bytes = 2048 * mi}, OUTCOME_OOM, OOM_OWN_LIMIT,
+         "killed: out of memory at 2 GiB, peak 2 GiB; try 3Gi"},
+        {SIGKILL, {.oom = true, .own = true, .memory_bytes = 48 * mi}, OUTCOME_OOM, OOM_OWN_LIMIT,
+         "killed: out of memory at 48 MiB; try 72Mi"},
+        {SIGKILL, {.oom = true, .own = true, .memory_bytes = 512 * mi, .host_bytes = 600 * mi}, OUTCOME_OOM, OOM_OWN_LIMIT,
+         "killed: out of memory at 512 MiB; the host has 600 MiB, so make the work smaller"},
+        {137 << 8, {.oom = true, .own = true, .memory_bytes = 64 * mi, .peak_bytes = 64 * mi}, OUTCOME_OOM, OOM_OWN_LIMIT,
+         "a process of it was killed: out of memory at 64 MiB, peak 64 MiB; try 96Mi"},
+        {SIGKILL, {.oom = true, .memory_bytes = 512 * mi, .peak_bytes = 9 * mi}, OUTCOME_OOM, OOM_HOST,
+         "killed: out of memory on the host, peak 9 MiB; its own limit was not reached"},
+        {SIGSEGV, {.oom = true, .own = true, .memory_bytes = mi}, OUTCOME_SIGNAL, SIGSEGV, "killed by SIGSEGV"},
+        {SIGKILL, {0}, OUTCOME_SIGNAL, SIGKILL, "killed by SIGKILL"},
+        {0, {.oom = true, .own = true, .memory_bytes = mi, .pids_hits = 3}, OUTCOME_OK, 0, ""},
+        {1 << 8, {.pids = 8, .pids_hits = 3}, OUTCOME_EXIT, 1, "exit status 1; it reached its limit of 8 processes (3 more refused)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct verdict v;
+        verdict_of_end(cases[i].status, NULL, "", "", 0, &cases[i].l, &v);
+        cr_expect_eq(v.outcome.source, cases[i].source, "%zu: %s", i, v.text);
+        cr_expect_eq(v.outcome.code, cases[i].code, "%zu: %s", i, v.text);
+        cr_expect_str_eq(v.text, cases[i].text);
+    }
+    /* A helper that lost its driver to it says something else; one that the warehouse fenced is fenced all the same. */
+    struct verdict v;
+    struct step_result said = {.word = RESULT_SQL, .rows = -1, .code = 7};
+    snprintf(said.text, sizeof said.text, "the connection broke");
+    verdict_of_end(1 << 8, &said, "", "", 0, &cases[0].l, &v);
+    cr_expect_eq(v.outcome.source, OUTCOME_OOM, "%s", v.text);
+    said.word = RESULT_FENCED;
+    verdict_of_end(1 << 8, &said, "", "", 0, &cases[0].l, &v);
+    cr_expect_eq(v.outcome.source, OUTCOME_FENCED, "%s", v.text);
 }
 
 Test(agent_result, lines)
@@ -292,6 +333,8 @@ Test(agent_config, file)
         {"cgroup: v3\n", BF_INVALID, "`v3` is none of auto, v2, v1, off"},
         {"slotz: 3\n", BF_INVALID, "slots"},
         {"slots: -1\n", BF_INVALID, "slots"},
+        {"step_pids: -1\n", BF_INVALID, "step_pids"},
+        {"step_pids: 99999999999999999999\n", BF_INVALID, "step_pids"},
         {"step_user: no-such-user\n", BF_NOT_FOUND, "there is no user `no-such-user`"},
         {"logs: 7412\n", BF_INVALID, "endpoints"},
         {"allow_env: [A]\nconnection_env: [A]\n", BF_INVALID, "`A` stands in `allow_env`, which steps see, and in `connection_env`"},

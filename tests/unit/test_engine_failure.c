@@ -17,7 +17,9 @@ static const struct {
     {OUTCOME_EXIT, 126, "", "", FAILURE_PERMANENT},
     {OUTCOME_EXIT, 127, "", "", FAILURE_PERMANENT},
     {OUTCOME_SIGNAL, 11, "", "", FAILURE_UNKNOWN},
-    {OUTCOME_OOM, 0, "", "", FAILURE_UNKNOWN},
+    {OUTCOME_OOM, OOM_OWN_LIMIT, "", "", FAILURE_PERMANENT},
+    {OUTCOME_OOM, OOM_HOST, "", "", FAILURE_TRANSIENT},
+    {OUTCOME_OOM, 9, "", "", FAILURE_UNKNOWN},                          /* as older agents told it */
     {OUTCOME_SPAWN, ENOENT, "", "", FAILURE_PERMANENT},
     {OUTCOME_SPAWN, EACCES, "", "", FAILURE_PERMANENT},
     {OUTCOME_SPAWN, EPERM, "", "", FAILURE_PERMANENT},                  /* a reference that the agent does not allow */

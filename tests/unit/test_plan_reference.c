@@ -256,6 +256,7 @@ static const struct { const char *table, *key, *plan; } places[] = {
     {"step", "fallback",
         "connections: {warehouse: {odbc: DSN=c}}\nflags: {source: {type: string, default: x}}\nsteps: {a: {noop: true, %s}}\n"},
     {"step", NULL, "steps: {a: {noop: true, %s}}\n"},
+    {"resources", NULL, "steps: {a: {noop: true, resources: {%s}}}\n"},
 };
 
 static const char *place_of(const struct plan_keys *keys, const struct plan_key *k)

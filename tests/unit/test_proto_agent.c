@@ -86,7 +86,7 @@ Test(proto_agent, the_longest_report_is_within_its_hint)
     struct agent_report r = {
         {UINT64_MAX, UINT64_MAX}, REPORT_ENDED, INT64_MIN, INT64_MAX - 1,
         {.source = OUTCOME_SQL, .code = INT32_MIN, .text = text, .sqlstate = "42P01", .dbms = dbms, .rows = INT64_MIN,
-         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 3}, .details = details}};
+         .usage = {INT64_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MAX, UINT32_MAX, HOST_LIMITS, 3}, .details = details}};
     struct agent_msg m = {.kind = AGENT_REPORT}, with = {.kind = AGENT_REPORT, .reports = &r, .n_reports = 1};
     struct bf_buf empty = {0}, one = {0};
     agent_msg_encode(&m, &empty);
@@ -166,6 +166,12 @@ static void bad_boot(struct agent_msg *m) { m->hello.boot_id = "short"; }
 static void bad_fence(struct agent_msg *m) { m->hello.fence = 9; }
 static void bad_utf8(struct agent_msg *m) { m->hello.version = "\xff"; }
 static void label_without_name(struct agent_msg *m) { m->hello.labels[0].name = ""; }
+static void processors(struct agent_msg *m) { m->hello.cpu_milli = HOST_CPU_MILLI_MAX + 1; }
+static void memory(struct agent_msg *m) { m->hello.memory_bytes = UINT64_MAX; }
+static void enforced(struct agent_msg *m) { m->hello.enforced = HOST_LIMITS + 1; }
+static void memory_limit(struct agent_msg *m) { m->assignments[0].limits.memory_bytes = HOST_BYTES_MAX + 1; }
+static void cpu_limit(struct agent_msg *m) { m->assignments[0].limits.cpu_milli = UINT64_MAX; }
+static void limits_hit(struct agent_msg *m) { m->reports[0].outcome.usage.limits_hit = HOST_LIMITS + 1; }
 static void bad_report(struct agent_msg *m) { m->reports[0].kind = 3; }
 static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)14; }
 static void no_outcome(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome = (struct outcome){0}; }
@@ -212,6 +218,12 @@ static const struct refusal {
     {"fence", AGENT_HELLO, bad_fence, "kind of fence 9 is not known"},
     {"version not UTF-8", AGENT_HELLO, bad_utf8, "version of the agent is not UTF-8"},
     {"label", AGENT_HELLO, label_without_name, "a label comes without its name"},
+    {"more processors than there can be", AGENT_HELLO, processors, "capacity of processors is 1000000001; at most"},
+    {"more memory than there can be", AGENT_HELLO, memory, "capacity of memory is 18446744073709551615; at most"},
+    {"limits that do not exist", AGENT_HELLO, enforced, "set of enforced limits 16"},
+    {"limits hit that do not exist", AGENT_REPORT, limits_hit, "set of limits 16"},
+    {"limit of memory", AGENT_DISPATCH, memory_limit, "limit of memory is"},
+    {"limit of processors", AGENT_DISPATCH, cpu_limit, "limit of processors is"},
     {"report kind", AGENT_REPORT, bad_report, "kind of report 3"},
     {"outcome source", AGENT_REPORT, bad_source, "outcome source 14"},
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},

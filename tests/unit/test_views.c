@@ -70,7 +70,10 @@ Test(views, a_backfill_from_all_sides)
     cr_expect_str_eq(text(row, "name"), "agent-1");
     cr_expect_str_eq(text(row, "fence"), "weak");
     cr_expect_str_eq(text(json_object_get(row, "labels"), "zone"), "near");
-    cr_expect_eq(json_array_size(json_object_get(row, "warnings")), 2);
+    cr_expect_eq(json_array_size(json_object_get(row, "warnings")), 3);
+    cr_expect_eq(json_array_size(json_object_get(row, "enforced")), 0);
+    cr_expect_eq(json_array_size(json_object_get(row, "measured_only")), 4);
+    cr_expect(json_is_null(json_object_get(row, "memory_bytes")), "it did not tell");
     json_decref(j);
 
     req = query(OP_POOLS);
