@@ -61,6 +61,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STEER_NOTE: return "steer_note";
     case RECORD_REUSED: return "reused";
     case RECORD_AUDIT: return "audit";
+    case RECORD_ALERT: return "alert";
+    case RECORD_ALERT_ACKED: return "alert_acked";
     case RECORD_KEY_SET: return "key_set";
     case RECORD_KEY_REVOKED: return "key_revoked";
     case RECORD_TOKEN_USED: return "token_used";
@@ -83,7 +85,7 @@ static bool input_kind_is_known(uint32_t k)
 static bool record_kind_is_known(uint32_t k)
 {
     return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
+           (k >= RECORD_INSTANCES && k <= RECORD_KEY) || k == RECORD_ALERT || k == RECORD_ALERT_ACKED;
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -243,6 +245,7 @@ struct rare {
     Pb__Reused reused;
     Pb__Audit audit;
     Pb__Key entry;
+    Pb__Alert alert;
 };
 
 static bool some(const char *s)
@@ -360,6 +363,10 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     if (some(r->entry.name)) {
         key_to_pb(&r->entry, &rare->entry, tmp);
         pb->entry = &rare->entry;
+    }
+    if (r->alert) {
+        alert_to_pb(r->alert, &rare->alert);
+        pb->alert = &rare->alert;
     }
 }
 
@@ -503,6 +510,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
     key_from_pb(in, pb->entry, &ret->entry);
+    ret->alert = alert_from_pb(in, pb->alert);
 }
 
 /* What the kind cannot do without. */
@@ -521,6 +529,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
     case RECORD_STEER_NOTE: good = r->action != 0; break;
+    case RECORD_ALERT: good = r->alert && (r->alert->id == 0 || (r->alert->kind != 0 && r->alert->state != 0)); break;
+    case RECORD_ALERT_ACKED: good = r->alert && r->alert->id != 0; break;
     case RECORD_KEY:
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:

@@ -33,6 +33,7 @@ static const struct access_rule rules[] = {
     {OP_KEYS, AUDIT, ACCESS_CLUSTER}, {OP_AUDIT, AUDIT, ACCESS_CLUSTER},
     {OP_LOG_SEARCH, ASK, ACCESS_BACKFILL}, {OP_CONFIG, STEER, ACCESS_CLUSTER}, {OP_JOURNAL, STEER, ACCESS_CLUSTER},
     {OP_WATCH, ASK, ACCESS_BACKFILL},
+    {OP_ALERTS, ASK, ACCESS_NOTHING}, {OP_ALERT_ACK, STEER, ACCESS_ALERT},
 };
 
 const struct access_rule *access_rule(enum op_verb verb)

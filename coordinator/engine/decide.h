@@ -39,6 +39,9 @@ void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
+/* decide_alerts.c */
+void decide_alerts(struct decision *d);
+void decide_agent_alert(struct decision *d, uint32_t agent);      /* it had work when it was lost */
 
 /* ---- decide_command.c: what commands share ---- */
 /* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
@@ -55,6 +58,8 @@ bool command_cancels(const struct backfill *b, bool keep_running);
 /* State of a backfill and its instances by state, those with any: before and after of what changes them. */
 const char *command_counts(struct decision *d, const struct backfill *b);
 const char *pool_words(struct decision *d, uint32_t pool);     /* {"slots":N,"source":"…"}, of the engine's pool */
+
+struct answer decide_alert_ack(struct decision *d, const struct input *in);        /* decide_alerts.c */
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);

@@ -76,6 +76,20 @@ static void keep_entry(struct bf_arena *arena, struct key_entry *k)
     k->pools = keep_words(arena, k->pools, k->n_pools);
 }
 
+static const struct alert_fact *keep_alert(struct bf_arena *arena, const struct alert_fact *a)
+{
+    if (!a)
+        return NULL;
+    struct alert_fact *kept = bf_arena_memdup(arena, a, sizeof *a);
+    kept->sqlstate = keep(arena, a->sqlstate);
+    kept->dbms = keep(arena, a->dbms);
+    kept->print = keep(arena, a->print);
+    kept->subject = keep(arena, a->subject);
+    kept->acked_by = keep(arena, a->acked_by);
+    kept->acked_reason = keep(arena, a->acked_reason);
+    return kept;
+}
+
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
     r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
@@ -99,6 +113,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
     r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
     keep_entry(arena, &r->entry);
+    r->alert = keep_alert(arena, r->alert);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }
