@@ -285,6 +285,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_COUNTERS: s->epoch = r->epoch; break;
     case RECORD_RESTORED: shadow_take_restored(s, r); break;
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
+    case RECORD_ALERT: shadow_take_alert(s, t, r); break;
     case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
     case RECORD_REPLIED:
