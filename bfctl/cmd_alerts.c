@@ -55,7 +55,8 @@ static const struct view_column columns[] = {
     {.name = "HELD", .put = put_held, .kind = VIEW_RIGHT, .wide = true}, {.name = "EXPOSURE", .put = put_exposure, .wide = true},
     {.name = "WHAT", .key = "summary", .cut = true}, {.name = "CONTACT", .key = "contact", .wide = true},
     {.name = "TO DO", .key = "todo", .wide = true}};
-static const struct view view = {.what = "alerts", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = view_name_id};
+static const struct view view = {
+    .what = "alerts", .columns = columns, .n_columns = sizeof columns / sizeof columns[0], .name = view_name_id};
 
 static void say_todo(const json_t *rows)
 {

@@ -126,7 +126,8 @@ static void tell_one(struct service *s, const struct alert_fact *a, const struct
     put(n, NOTIFY_WEBHOOK, json_pack("{s:s, s:s, s:s, s:O}", "version", "1", "cluster", s->cluster, "event", event, "alert", row), false);
     json_decref(row);
     notify_remember(n, &(struct notify_told){.id = a->id, .since_us = a->since_us, .state = a->state, .severity = a->severity});
-    bf_info("alert", "id=al-%" PRIu32 " event=%s kind=%s severity=%s", a->id, event, alert_kind_name(a->kind), alert_severity_name(a->severity));
+    bf_info("alert", "id=al-%" PRIu32 " event=%s kind=%s severity=%s", a->id, event, alert_kind_name(a->kind),
+            alert_severity_name(a->severity));
 }
 
 /* What is to be told of it now; NULL: nothing. */

@@ -123,19 +123,23 @@ static void what_to_do(const struct alert_fact *a, const char *step, const struc
                  fix ? fix : "", fix ? "; " : "", a->backfill, step, a->backfill, step);
         break;
     case ALERT_HALTED:
-        snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it", a->backfill,
-                 a->backfill);
+        snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it",
+                 a->backfill, a->backfill);
         break;
     case ALERT_ENDED:
-        snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again", a->backfill,
-                 a->backfill);
+        snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again",
+                 a->backfill, a->backfill);
         break;
     case ALERT_DEADLINE:
-        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first", a->backfill,
-                 a->backfill);
+        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
+                 a->backfill, a->backfill);
         break;
-    case ALERT_AGENT_LOST: snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again"); break;
-    case ALERT_NO_AGENT: snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for"); break;
+    case ALERT_AGENT_LOST:
+        snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again");
+        break;
+    case ALERT_NO_AGENT:
+        snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for");
+        break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
     case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "see what fails behind it; it is tried again by itself"); break;

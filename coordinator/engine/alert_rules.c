@@ -125,6 +125,16 @@ static int64_t slack_us(const struct backfill *b, uint32_t step)
     return at_us > b->started_us ? at_us : INT64_MAX;
 }
 
+/* How long a step may be in trouble before anybody minds.  What was lost with an agent runs elsewhere: the agent is told of, and not the
+ * step. */
+static int64_t tolerance_ms(const struct plan_step *s, enum failure_class class)
+{
+    int64_t twice_ms = s->expect_ms < INT64_MAX / 4 ? 2 * s->expect_ms : INT64_MAX / 2;
+    if (class == FAILURE_LOST)
+        return INT64_MAX;
+    return s->tolerance_ms ? s->tolerance_ms : twice_ms > ALERT_TOLERANCE_MS ? twice_ms : ALERT_TOLERANCE_MS;
+}
+
 void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us)
 {
     const struct alert_group *g = a->kind == ALERT_STEP ? alert_group_of(e, a) : NULL;
@@ -135,8 +145,7 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
         hold_ms = ALERT_SETTLE_MS;
         if (g && g->failed == 0 && !BF_PLANTED("alert_on_retry")) {
             const struct backfill *b = backfill_find(e, a->backfill);
-            int64_t tolerance_ms = b->plan->steps[a->step].tolerance_ms;
-            hold_ms = tolerance_ms ? tolerance_ms : ALERT_TOLERANCE_MS;
+            hold_ms = tolerance_ms(&b->plan->steps[a->step], a->failure_class);
             *ret_us = slack_us(b, a->step);
         }
         break;
@@ -149,7 +158,7 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
     case ALERT_STORE_OLD:
     case ALERT_BREAKER: break;
     }
-    *ret_ms = a->since_ms + hold_ms;
+    *ret_ms = hold_ms < INT64_MAX - a->since_ms ? a->since_ms + hold_ms : INT64_MAX;
 }
 
 /* ---- whether ---- */

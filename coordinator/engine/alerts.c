@@ -297,7 +297,8 @@ static bool fits(const struct engine *e, const struct alert_fact *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
     bool of_step = a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject);
-    bool of_backfill = of_step || a->kind == ALERT_HALTED || a->kind == ALERT_ENDED || a->kind == ALERT_DEADLINE || a->kind == ALERT_NO_AGENT;
+    bool of_backfill = of_step || a->kind == ALERT_HALTED || a->kind == ALERT_ENDED || a->kind == ALERT_DEADLINE ||
+                       a->kind == ALERT_NO_AGENT;
     return a->kind != 0 && a->state != 0 && a->severity != 0 && (!of_backfill || b) && (!of_step || a->step < b->plan->n_steps) &&
            (a->kind != ALERT_AGENT_LOST || agent_find(e, a->agent));
 }

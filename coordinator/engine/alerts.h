@@ -5,9 +5,11 @@
  *
  *     what                              fires                                                      is over
  *     a step fails for good             ALERT_SETTLE_MS after the first                            none of the cause is left
- *     a step will be tried again        when its tolerance (ALERT_TOLERANCE_MS unsaid) is used     the same
- *                                       up, or the work that hangs on it cannot end before the
- *                                       first deadline downstream (+ tolerance) any more
+ *     a step will be tried again        when its tolerance (unsaid: ALERT_TOLERANCE_MS, or twice   the same
+ *                                       what it is expected to take) is used up; or the work that
+ *                                       hangs on it cannot end before the first deadline
+ *                                       downstream (+ tolerance) any more
+ *     the same, lost with its agent     by such a deadline alone                                   the same
  *     a check halted a backfill         at once                                                    it is resumed or cancelled
  *     a backfill ended, not whole       ALERT_SETTLE_MS after                                      it runs again, or is old news
  *     a deadline passed, work is left   at once                                                    nothing is left, or it ended

@@ -266,7 +266,8 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in)
     if (id == 0)
         return command_refuse(BF_INVALID, out_printf(d->out, "`%s` is no alert: it is named as in al-12; see bfctl alerts", name));
     if (!a || a->state == ALERT_RESOLVED)
-        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "alert al-%u is %s; see bfctl alerts", id, a ? "resolved already" : "not there"));
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "alert al-%u is %s; see bfctl alerts", id,
+                                                       a ? "resolved already" : "not there"));
     const char *before = ack_words(d, a);
     if (*a->acked_by)
         return (struct answer){.rc = BF_OK, .json = out_printf(d->out, "{\"id\":\"al-%u\"}", id), .before = before, .after = before,

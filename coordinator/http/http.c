@@ -64,8 +64,8 @@ static enum bf_rc place_read(const char *listen, struct place *ret, struct bf_er
         in6->sin6_port = htons((uint16_t)port);
         ret->len = sizeof *in6;
     } else {
-        return bf_fail(err, BF_INVALID, "http_listen: `%.64s` is no address to listen at: off, or an address and a port, as in 127.0.0.1:9464 or "
-                       "[::1]:9464", listen);
+        return bf_fail(err, BF_INVALID, "http_listen: `%.64s` is no address to listen at: off, or an address and a port, as in "
+                       "127.0.0.1:9464 or [::1]:9464", listen);
     }
     return BF_OK;
 }

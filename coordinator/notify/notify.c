@@ -118,7 +118,8 @@ enum bf_rc notify_url_check(const char *key, const char *url, struct bf_error *e
     if ((!tls && !plain) || n == 0 || n > 255 || !clean || *host == ':')
         return bf_fail(err, BF_INVALID, "%s: `%.100s` is no address of the web, as in https://alerts.example.org/hook", key, url);
     if (strchr(name, '@'))
-        return bf_fail(err, BF_INVALID, "%s: a user or a password does not belong into an address; alerts.webhook_secret signs messages", key);
+        return bf_fail(err, BF_INVALID, "%s: a user or a password does not belong into an address; alerts.webhook_secret signs messages",
+                       key);
     char *end = *name == '[' ? strchr(name, ']') : NULL;
     char *port = strchr(end ? end : name, ':');
     if (port)
@@ -136,8 +137,8 @@ static void spool_one(struct notify *n, const struct queued *q)
         pthread_mutex_lock(&n->lock);
         n->counts.dropped++;
         pthread_mutex_unlock(&n->lock);
-        bf_error_log("alert_not_spooled", "to=%s why=%s text=\"this message is lost; bfctl alerts still shows the alert\"", names[q->target],
-                     bf_log_quote(err.text));
+        bf_error_log("alert_not_spooled", "to=%s why=%s text=\"this message is lost; bfctl alerts still shows the alert\"",
+                     names[q->target], bf_log_quote(err.text));
     }
 }
 

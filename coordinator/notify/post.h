@@ -18,7 +18,8 @@ void post_free(struct post *p);                  /* ends a transfer; NULL is fin
 /* Begin; body is copied.  unix_s: time of the signature. */
 void post_begin(struct post *p, const struct bf_buf *body, long long unix_s);
 bool post_busy(const struct post *p);
-/* The transfer of this handle is over: POST_TAKEN, POST_REFUSED (for good: 4xx but 408, 425, 429), POST_FAILED (try again); why in words. */
+/* The transfer of this handle is over: POST_TAKEN, POST_REFUSED (for good: redirects, 4xx but 408, 425, 429), POST_FAILED (try again); why
+ * in words. */
 enum post_end { POST_TAKEN, POST_REFUSED, POST_FAILED };
 enum post_end post_ended(struct post *p, int curl_result, char *ret_why, size_t size);
 /* "t=1700000000,v1=<hex>", HMAC-SHA256 of "1700000000.<body>"; ret: POST_SIGNATURE_MAX. */

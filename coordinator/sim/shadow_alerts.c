@@ -68,7 +68,8 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
         const struct alert_fact *a = engine_alert(e, i);
         const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? find(s, a->backfill) : NULL;
         if (b && (!concerns(s, b) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
-            world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name, b->id);
+            world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
+                          b->id);
     }
 }
 
