@@ -143,10 +143,11 @@ static void draw_agent(struct cells *c, size_t row, const json_t *a)
     char when[RENDER_TIME_MAX];
     const char *state = render_text(a, "state"), *key;
     json_t *value;
-    enum cell_look look = strcmp(state, "lost") == 0 ? LOOK_FAILED : strcmp(state, "draining") == 0 ? LOOK_RETRY : LOOK_PLAIN;
+    bool away = strcmp(state, "lost") == 0 || strcmp(state, "refused") == 0;
+    enum cell_look look = away ? LOOK_FAILED : strcmp(state, "draining") == 0 ? LOOK_RETRY : LOOK_PLAIN;
     cells_put(c, row, 1, 19, look, render_text(a, "name"));
     cells_put(c, row, 20, 30, look, state);
-    if (strcmp(state, "lost") != 0 && strcmp(state, "left") != 0)
+    if (!away && strcmp(state, "left") != 0)
         watch_bar(c, row, 31, 52, render_number(a, "busy"), render_number(a, "slots"), LOOK_RUNNING);
     size_t col = cells_putf(c, row, 53, c->width, LOOK_DIM, "%s ", render_time(render_text(a, "since"), when));
     json_object_foreach(json_object_get(a, "labels"), key, value)

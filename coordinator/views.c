@@ -160,7 +160,7 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
         if (!engine_agent(v->engine, id, &a) || seen++ < req->page_offset)
             continue;
         size_t row_bytes;
-        json_t *row = agent_row(&a, v->refused ? v->refused(v->refused_arg, &a) : NULL, &row_bytes);
+        json_t *row = agent_row(&a, view_refusal(v, &a), &row_bytes);
         bytes += row_bytes;
         if (bytes < VIEW_BYTES_MAX)
             json_array_append_new(*ret, row);

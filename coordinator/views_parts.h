@@ -63,6 +63,8 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
                   struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
+/* Why the process that the state takes for this agent was refused: it is not at work, whatever its state says.  NULL: it was not. */
+const char *view_refusal(const struct view_source *v, const struct agent_view *a);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);

@@ -103,7 +103,7 @@ static void tell_agents(const struct view_source *v, const struct backfill_view 
     uint32_t connected = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         struct agent_view a;
-        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED;
+        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED && !view_refusal(v, &a);
     }
     char labels[256] = "";
     size_t used = 0;
@@ -247,8 +247,8 @@ void view_store_hold(const struct view_source *v, json_t *j)
     json_t *hold = NULL;
     if (engine_why_store(v->engine, &k)) {
         view_blocker(v, NULL, 0, &k, &t);
-        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at", k.clears_at_ms < 0 ?
-                         json_null() : view_time(v->wall_us + (k.clears_at_ms - v->engine_ms) * 1000));
+        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at",
+                         view_engine_time(v, k.clears_at_ms));
     }
     json_object_set_new(j, "store_hold", hold ? hold : json_null());
 }

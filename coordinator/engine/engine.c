@@ -180,6 +180,11 @@ int64_t engine_next_timer_ms(const struct engine *e)
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 
+void engine_at(struct engine *e, int64_t now_ms)
+{
+    e->now_ms = now_ms;
+}
+
 enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err)
 {
     e->recovering = true;

@@ -176,6 +176,7 @@ static void put_key(struct hasher *h, const struct key_entry *k)
     put_time(h, k->made_us);
     put_text(h, k->ended_by);
     put_time(h, k->ended_us);
+    put_time(h, k->ended_ms);
     flush_some(h, FLUSH_BYTES);
 }
 

@@ -153,7 +153,7 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
-    if (world_chance(w, 4)) {
+    if (world_chance(w, 10)) {
         struct sim_request *r = request_new(w, OP_AGENT_DRAIN);
         snprintf(r->name, sizeof r->name, "agent-%u", 1 + (unsigned)world_random(w, w->n_agents));
         r->request.name = r->name;
@@ -171,8 +171,8 @@ static struct sim_request *random_request(struct world *w)
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
                             : world_chance(w, 30) ? random_priority(w)
                             : world_chance(w, 45) ? random_steering(w)
-                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY
-                                             : dice < 92 ? OP_CANCEL : OP_RESUME);
+                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 73 ? OP_RESUME : dice < 80 ? OP_RETRY
+                                             : dice < 93 ? OP_CANCEL : OP_RESUME);
     if (mend || !r->request.backfill)
         r->request.backfill = mend ? halted : some_backfill(w);
     return r;

@@ -214,7 +214,7 @@ static struct key_entry key(struct sampler *s)
 {
     struct key_entry k = {.name = a_name(s), .role = (enum key_role)(1 + below(s, KEY_ENROL)), .expires_ms = any_time(s),
                           .state = (enum key_state)(1 + below(s, KEY_USED)), .by = text(s), .made_us = any_time(s),
-                          .ended_by = text(s), .ended_us = any_time(s)};
+                          .ended_by = text(s), .ended_us = any_time(s), .ended_ms = any_time(s)};
     fill(s, k.key, sizeof k.key);
     k.n_plans = count(s, KEY_SCOPES_MAX);
     k.plans = words(s, k.n_plans);
@@ -509,7 +509,7 @@ static const char *alert_differs(const struct alert_fact *a, const struct alert_
 static const char *key_differs(const struct key_entry *a, const struct key_entry *b)
 {
     SAME_STR(name); SAME(role); SAME_MEM(key, sizeof a->key); SAME(n_plans); SAME(n_pools); SAME(expires_ms); SAME(state);
-    SAME_STR(by); SAME(made_us); SAME_STR(ended_by); SAME(ended_us);
+    SAME_STR(by); SAME(made_us); SAME_STR(ended_by); SAME(ended_us); SAME(ended_ms);
     const char *d = words_differ(a->plans, b->plans, a->n_plans);
     return d ? d : words_differ(a->pools, b->pools, a->n_pools);
 }
