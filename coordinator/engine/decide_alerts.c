@@ -53,20 +53,43 @@ static void raise_group(struct decision *d, const struct alert_group *g)
 {
     const struct backfill *b = backfill_find(d->e, g->cause.backfill);
     bool forgotten = BF_PLANTED("alert_missed") && g->cause.failure_class == FAILURE_TRANSIENT;
-    if (g->members > 0 && g->alert == 0 && alert_concerns(d->e, b) && !forgotten)
+    if (g->alert == 0 && alert_concerns(d->e, b) && !forgotten)
         raise(d, &g->cause);
+}
+
+static int compare_numbers(int64_t a, int64_t b) { return (a > b) - (a < b); }
+
+/* By what the cause says: slots, and the order in which groups became dirty, depend on what was in memory before. */
+static int by_cause(const void *left, const void *right)
+{
+    const struct alert_fact *a = &(*(const struct alert_group *const *)left)->cause, *b = &(*(const struct alert_group *const *)right)->cause;
+    const int64_t numbers[][2] = {{a->backfill, b->backfill}, {a->step, b->step}, {a->failure_class, b->failure_class},
+                                  {a->source, b->source}, {a->code, b->code}};
+    int c = 0;
+    for (size_t i = 0; c == 0 && i < sizeof numbers / sizeof *numbers; i++)
+        c = compare_numbers(numbers[i][0], numbers[i][1]);
+    c = c ? c : strcmp(a->sqlstate, b->sqlstate);
+    c = c ? c : strcmp(a->dbms, b->dbms);
+    return c ? c : strcmp(a->print, b->print);
 }
 
 static void raise_groups(struct decision *d)
 {
-    const struct alert_book *k = &d->e->alerts;
-    for (size_t i = 0; k->all && i < k->groups.n; i++)
-        raise_group(d, &k->groups.at[i]);
-    for (size_t i = 0; !k->all && i < k->dirty.n; i++)
-        raise_group(d, &k->groups.at[k->dirty.at[i]]);
+    struct alert_book *k = &d->live->alerts;
+    BF_VEC_TYPE(const struct alert_group *) causes = {0};
+    for (size_t i = 0, n = k->all ? k->groups.n : k->dirty.n; i < n; i++) {
+        const struct alert_group *g = &k->groups.at[k->all ? i : k->dirty.at[i]];
+        if (g->members > 0)
+            bf_vec_push(&causes, g);
+    }
     for (size_t i = 0; i < k->dirty.n; i++)
-        d->live->alerts.groups.at[k->dirty.at[i]].dirty = false;
-    bf_vec_clear(&d->live->alerts.dirty);
+        k->groups.at[k->dirty.at[i]].dirty = false;
+    bf_vec_clear(&k->dirty);
+    if (causes.n > 0)
+        qsort(causes.at, causes.n, sizeof *causes.at, by_cause);
+    for (size_t i = 0; i < causes.n; i++)        /* a record of an alert adds no group */
+        raise_group(d, causes.at[i]);
+    bf_vec_free(&causes);
 }
 
 static void raise_about_backfill(struct decision *d, const struct backfill *b)
