@@ -143,7 +143,7 @@ class AlertsTest(Case):
         cluster.restart("coordinator")
         again = wait_until("the alerts after a restart", lambda: cluster.json("alerts"))
         self.assertEqual((again[0]["id"], again[0]["acked_reason"]), (rows[0]["id"], "mine"))
-        print(cluster.json("audit", "--what", "alerts ack"), file=sys.stderr)
+        self.assertEqual(cluster.json("audit", "--what", "alerts ack")[0]["record"]["reason"], "mine")
 
         open(os.path.join(self.folder, "mended"), "w", encoding="utf-8").close()
         cluster.ctl("retry", backfill)
@@ -192,7 +192,7 @@ class PagesTest(Case):
         families = prometheus.parse(text)
         checked = prometheus.promtool("check", "metrics", text=text)
         self.assertIn(checked, (None, (0, "")))
-        print("metrics checked by", "promtool and " if checked else "", "the test's own reader", file=sys.stderr)
+        print("metrics checked by", "promtool and" if checked else "only", "the test's own reader", file=sys.stderr)
         program = {name: f["type"] for name, f in families.items()}
         self.assertEqual(program, {n: t for n, t in self.named_in_docs().items() if n in program})
         self.assertEqual(set(self.named_in_docs()) - set(program), set() if "bf_step_left_instances" in program else
