@@ -48,6 +48,8 @@ static const struct ctl_entry entries[] = {
     {"pool show", "what one pool has, what is in use and what waits", &cmd_pool_show},
     {"pool set", "change what a pool has, while it is in use", &cmd_pool_set},
     {"windows", "what windows leave of the pools in the coming week", &cmd_windows},
+    {"alerts", "what needs somebody, and whose it is", &cmd_alerts},
+    {"alerts ack", "say that somebody has taken an alert on", &cmd_alerts_ack},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},
@@ -71,7 +73,7 @@ static const struct ctl_entry entries[] = {
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
-    {"approve", 0, 0}, {"alerts", 0, 0}, {"whatif", 0, 0},
+    {"approve", 0, 0}, {"whatif", 0, 0},
     {"generations", 0, 0}, {"handover", 0, 0},
 };
 

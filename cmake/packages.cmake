@@ -1,7 +1,7 @@
 # Every library comes from the distribution, found by pkg-config.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(package libzmq libczmq libprotobuf-c lmdb libfyaml jansson libsodium libzstd smartcols odbc libcurl ncursesw libpcre2-8)
+foreach(package libzmq libczmq libprotobuf-c lmdb libfyaml jansson libsodium libzstd smartcols odbc libcurl ncursesw libpcre2-8 libmicrohttpd)
   pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 if(BF_TESTS)

@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/api/access.h"
+#include "coordinator/engine/view_alerts.h"
 #include "plan/selector_word.h"
 
 #define LIST_TEXT_MAX 200
@@ -116,6 +118,20 @@ static enum bf_rc permit_rotate(const struct key_entry *who, const struct op_req
     return BF_OK;
 }
 
+/* One that is not there is the engine's to refuse. */
+static enum bf_rc permit_alert(const struct engine *e, const struct key_entry *who, const struct op_request *req, struct bf_error *err)
+{
+    const char *number = strncmp(req->name, "al-", 3) == 0 ? req->name + 3 : req->name;
+    const struct alert_fact *a = engine_find_alert(e, (uint32_t)strtoul(number, NULL, 10));
+    struct backfill_view b;
+    if (!a)
+        return BF_OK;
+    if (!a->backfill || !engine_backfill(e, a->backfill, &b))
+        return bf_fail(err, BF_DENIED, "alert %s is about the whole cluster: a key without scopes is needed", req->name);
+    enum bf_rc rc = check_plan(who, "alerts ack", b.plan->name, err);
+    return rc == BF_OK ? check_pools(who, "alerts ack", b.plan, err) : rc;
+}
+
 enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
                             struct bf_error *err)
 {
@@ -126,6 +142,7 @@ enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who,
         return BF_OK;
     switch (subject) {
     case ACCESS_BACKFILL: return permit_backfill(e, who, req, backfill, err);
+    case ACCESS_ALERT: return permit_alert(e, who, req, err);
     case ACCESS_PLAN: return check_plan(who, op_verb_name(req->verb), req->name, err);
     case ACCESS_POOL: return check_pool(who, req, err);
     case ACCESS_CLUSTER:

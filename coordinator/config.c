@@ -64,6 +64,20 @@ static const struct bf_setting settings[] = {
      .help = "audit trail that is kept; what is older than audit_keep_for goes first"},
     {.key = "audit_keep_for", .kind = BF_SET_DURATION, .offset = AT(audit_keep_ms), .preset = "30d", .min = 3600000, .max = 864000000000,
      .help = "age below which no record of the audit trail goes"},
+    {.key = "http_listen", .kind = BF_SET_STRING, .offset = AT(http_listen), .preset = "off",
+     .help = "where /metrics, /healthz and /readyz are read, without a key: off, or as 127.0.0.1:9464"},
+    {.key = "metrics_steps", .kind = BF_SET_BOOL, .offset = AT(metrics_steps), .preset = "false",
+     .help = "also metrics of each step of the live backfills"},
+    {.key = "alerts.webhook", .kind = BF_SET_STRING, .offset = AT(alerts_webhook), .help = "address that alerts are posted to, as JSON"},
+    {.key = "alerts.webhook_secret", .kind = BF_SET_STRING, .offset = AT(alerts_secret),
+     .help = "what signs them: file:PATH or env:NAME"},
+    {.key = "alerts.alertmanager", .kind = BF_SET_STRING, .offset = AT(alerts_manager), .help = "an Alertmanager that alerts are sent to"},
+    {.key = "alerts.spool", .kind = BF_SET_PATH, .offset = AT(alerts_spool), .preset = "alerts",
+     .help = "folder of alerts that are not sent yet"},
+    {.key = "alerts.spool_max", .kind = BF_SET_SIZE, .offset = AT(alerts_spool_bytes), .preset = "16Mi", .min = 4096, .max = INT64_MAX,
+     .help = "its largest size; the oldest go"},
+    {.key = "alerts.spool_count", .kind = BF_SET_INT, .offset = AT(alerts_spool_count), .preset = "10000", .min = 1, .max = 1000000,
+     .help = "and how many are kept in it"},
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
 _Static_assert(N_SETTINGS <= CONFIG_SETTINGS_MAX, "raise CONFIG_SETTINGS_MAX");

@@ -27,6 +27,10 @@ struct coordinator_config {
     int64_t log_keep_age_ms;
     uint64_t log_keep_bytes, journal_keep_bytes, details_keep_bytes, audit_keep_bytes;
     int64_t audit_keep_ms;
+    char *http_listen; bool metrics_steps;
+    char *alerts_webhook, *alerts_secret, *alerts_manager, *alerts_spool;
+    uint64_t alerts_spool_bytes;
+    int64_t alerts_spool_count;
     struct bf_origin origins[CONFIG_SETTINGS_MAX];   /* of each setting, in the order of the table */
 };
 

@@ -126,6 +126,7 @@ static int wait_ms(const struct service *s)
     left_ms = left_ms == INT64_MAX ? TIDY_MS : left_ms - now_ms;
     int64_t most_ms = fleet_waiting(s->fleet) ? OUTBOX_MS : TIDY_MS;
     int64_t beat_ms = bf_supervisor_next_ms(s->supervisor);
+    beat_ms = tell_next_ms(s) < beat_ms ? tell_next_ms(s) : beat_ms;
     if (beat_ms - now_ms < left_ms)
         left_ms = beat_ms - now_ms;
     return (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms : most_ms);
@@ -143,6 +144,7 @@ void service_loop(struct service *s)
             turn(s);
         fleet_flush(s->fleet);
         tidy(s, bf_boottime_ms());
+        tell_turn(s, bf_boottime_ms());
         bf_supervisor_turn(s->supervisor, true, bf_boottime_ms());
         if (s->stop) {
             trail_ended(s);

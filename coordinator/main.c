@@ -7,6 +7,7 @@
 #include "common/options.h"
 #include "coordinator/config.h"
 #include "coordinator/service.h"
+#include "coordinator/tell.h"
 
 struct options { const char *config; bool check, show, debug, version, help; };
 
@@ -32,6 +33,8 @@ static int check_config(const char *path)
     struct bf_error err = {0};
     uint8_t public_key[ZAP_KEY_BYTES], secret[ZAP_KEY_BYTES] = {0};
     enum bf_rc rc = coordinator_config_read(path, &config, &err);
+    if (rc == BF_OK)
+        rc = tell_check(&config, path, &err);
     if (rc == BF_OK)
         rc = coordinator_key_read(config.key_file, public_key, secret, &err);
     explicit_bzero(secret, sizeof secret);

@@ -70,6 +70,8 @@ void service_reload(struct service *s)
     bf_supervisor_reloading(s->supervisor);
     enum bf_rc rc = coordinator_config_read(s->config_path, &fresh, &err);
     if (rc == BF_OK)
+        rc = tell_check(&fresh, s->config_path, &err);
+    if (rc == BF_OK)
         rc = check_admin(s, &fresh, &err);
     if (rc != BF_OK) {
         bf_error_log("reload_failed", "config=%s why=%s", bf_log_quote(s->config_path), bf_log_quote(err.text));

@@ -160,6 +160,8 @@ static enum bf_rc open_sockets(struct service *s, const uint8_t secret[ZAP_KEY_B
         rc = fleet_open(s->zap, &fleet, &s->fleet, err);
     if (rc == BF_OK)
         rc = api_open(s->zap, &api, &s->api, err);
+    if (rc == BF_OK)
+        rc = tell_open(s, err);
     return rc;
 }
 
@@ -173,6 +175,7 @@ static enum bf_rc open_signals(struct service *s, struct bf_error *err)
 
 static void close_all(struct service *s)
 {
+    tell_close(s);
     api_close(s->api);
     fleet_close(s->fleet);
     logs_close(s->logs);
@@ -221,6 +224,8 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
     enum bf_rc rc = failpoint_read(err);
     if (rc == BF_OK)
         rc = coordinator_config_read(config_path, &s.config, err);
+    if (rc == BF_OK)
+        rc = tell_check(&s.config, config_path, err);
     if (rc == BF_OK)
         rc = coordinator_key_read(s.config.key_file, public_key, secret, err);
     if (rc == BF_OK)

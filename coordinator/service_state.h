@@ -10,6 +10,7 @@
 #include "coordinator/logs/logs.h"
 #include "coordinator/refusals.h"
 #include "coordinator/store/store.h"
+#include "coordinator/tell.h"
 #include "coordinator/trail.h"
 #include "coordinator/turn.h"
 #include "coordinator/views.h"
@@ -34,6 +35,7 @@ struct service {
     unsigned turns_untidy;
     struct trail trail;
     struct refusals refusals;
+    struct tell tell;
 };
 
 /* service.c: journal between checkpoints, held to what is kept of it. */

@@ -9,7 +9,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/vec.h"
-#include "coordinator/fingerprint.h"
+#include "common/fingerprint.h"
 #include "coordinator/remedies.h"
 #include "coordinator/views_parts.h"
 

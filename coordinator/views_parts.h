@@ -110,6 +110,7 @@ enum bf_rc view_priority(const struct view_source *v, const struct op_request *r
 enum bf_rc view_steer(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The coming week of the windows of a backfill's plan. */
 enum bf_rc view_windows(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_alerts(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_keys(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 

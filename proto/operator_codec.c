@@ -41,6 +41,8 @@ const char *op_verb_name(enum op_verb v)
     case OP_KEY_ROTATE: return "keys rotate";
     case OP_AGENT_ENROLL: return "agent enroll";
     case OP_AGENT_JOIN: return "agent join";
+    case OP_ALERT_ACK: return "alerts ack";
+    case OP_ALERTS: return "alerts";
     case OP_PLAN_PUT: return "plan put";
     case OP_VERSION: return "version";
     case OP_LIST: return "list";

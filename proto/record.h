@@ -13,6 +13,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/agent_msg.h"
+#include "proto/alert.h"
 #include "proto/key.h"
 #include "proto/operator_msg.h"
 #include "proto/states.h"
@@ -97,6 +98,8 @@ enum record_kind {
     RECORD_REUSED = 23,           /* backfill, step, index, reused, last: before it runs, what earlier backfills did; from an instance on */
     RECORD_AUDIT = 29,            /* audit, actor, role, key, what, target, reason, rc, text, before, after, at_us, n: how many like it were
                                      left out before it; backfill, attempt.ref, agent, request_id where they are known.  Changes nothing */
+    RECORD_ALERT = 44,            /* alert, as it stands from now on; in snapshots too */
+    RECORD_ALERT_ACKED = 45,      /* alert (id, acked_…): a person has taken it on */
     RECORD_KEY_SET = 25,          /* entry: a key, or an enrolment token, may speak from now on */
     RECORD_KEY_REVOKED = 26,      /* entry, as it was; actor: it may not any more, whatever the configuration says */
     RECORD_TOKEN_USED = 27,       /* key: of the token; entry: the agent's, which may speak from now on */
@@ -171,6 +174,7 @@ struct record {
     struct key_entry entry;                  /* name "": none */
     const uint64_t *numbers; size_t n_numbers;
     bool budget_spent;                       /* ENDED, FAILURE: not tried again, because the retries of the backfill are used up */
+    const struct alert_fact *alert;          /* NULL: none */
 };
 
 /* One turn: a journal value. */

@@ -61,6 +61,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_STEER_NOTE: return "steer_note";
     case RECORD_REUSED: return "reused";
     case RECORD_AUDIT: return "audit";
+    case RECORD_ALERT: return "alert";
+    case RECORD_ALERT_ACKED: return "alert_acked";
     case RECORD_KEY_SET: return "key_set";
     case RECORD_KEY_REVOKED: return "key_revoked";
     case RECORD_TOKEN_USED: return "token_used";
@@ -253,6 +255,7 @@ struct rare {
     Pb__Audit audit;
     Pb__Key entry;
     Pb__Window window;
+    Pb__Alert alert;
 };
 
 static bool some(const char *s)
@@ -386,6 +389,10 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     if (some(r->entry.name)) {
         key_to_pb(&r->entry, &rare->entry, tmp);
         pb->entry = &rare->entry;
+    }
+    if (r->alert) {
+        alert_to_pb(r->alert, &rare->alert);
+        pb->alert = &rare->alert;
     }
 }
 
@@ -543,6 +550,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->window)
         window_from_pb(in, pb->window, &ret->window);
     key_from_pb(in, pb->entry, &ret->entry);
+    ret->alert = alert_from_pb(in, pb->alert);
 }
 
 /* What the kind cannot do without. */
@@ -564,6 +572,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
     case RECORD_STEER_NOTE: good = r->action != 0; break;
+    case RECORD_ALERT: good = r->alert && (r->alert->id == 0 || (r->alert->kind != 0 && r->alert->state != 0)); break;
+    case RECORD_ALERT_ACKED: good = r->alert && r->alert->id != 0; break;
     case RECORD_KEY:
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/http/address.h"
+#include "common/http_address.h"
 #include "agent/http/fault.h"
 #include "common/clock.h"
 #include "common/mem.h"

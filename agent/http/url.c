@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/http/address.h"
+#include "common/http_address.h"
 #include "common/mem.h"
 
 #define SHOWN_MAX 200u

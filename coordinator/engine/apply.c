@@ -30,6 +30,7 @@ static enum bf_rc apply_restored(struct engine *e, const struct record *r)
     e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
     e->held_until_ms = r->retry_at_ms;
     e->outdated_token = 0;
+    e->alerts.look = true;
     return BF_OK;
 }
 
@@ -48,6 +49,7 @@ static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r,
     if (!b || again || !backfill_may_become(b, r->backfill_state))
         return corrupt(r, "the backfill is unknown, or may not go to this state", err);
     backfill_set_state(e, b, r->backfill_state, r->reason, r->at_us);
+    e->alerts.all = true;
     return BF_OK;
 }
 
@@ -165,6 +167,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
         edges_wait_again(e, b, number);
     else
         instance_set_state(e, b, number, next);
+    alerts_ended(e, b, number);
     if (e->recovering)
         return BF_OK;
     if (instance_satisfied(in))
@@ -227,6 +230,7 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     if (e->recovering)
         return BF_OK;
     edges_forget_dead(b);
+    alerts_again(e, b);
     return BF_OK;
 }
 
@@ -242,6 +246,7 @@ static enum bf_rc apply_priority_set(struct engine *e, const struct record *r, s
         b->priority[r->steps[i]] = (uint8_t)priority_of(r->priority);
     if (!e->recovering)
         ready_rank_again(e, b, r->steps, r->n_steps);
+    e->alerts.look = true;
     return BF_OK;
 }
 
@@ -270,8 +275,10 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_DETAILS: return BF_OK;           /* for the store only */
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_RESTORED: return apply_restored(e, r);
-    case RECORD_OUTDATED: e->outdated_token = r->ref.token; return BF_OK;
-    case RECORD_LOW: e->low = r->low; return BF_OK;
+    case RECORD_OUTDATED: e->outdated_token = r->ref.token; e->alerts.look = true; return BF_OK;
+    case RECORD_LOW: e->low = r->low; e->alerts.look = true; return BF_OK;
+    case RECORD_ALERT: return apply_alert(e, r, err);
+    case RECORD_ALERT_ACKED: return apply_alert_acked(e, r, err);
     case RECORD_REUSED: return apply_reused(e, r, err);
     case RECORD_PRIORITY_SET: return apply_priority_set(e, r, err);
     case RECORD_STEERED: return apply_steered(e, r, err);

@@ -89,6 +89,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     keep_texts(b, r);
     b->first_run = r->run ? r->run : 1;
     make_instances(b);
+    b->by_step = bf_xcalloc(b->plan->n_steps, sizeof *b->by_step);
     take_classes(b);
     b->before = backfill_newest_of(e, b->plan->name);
     bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
@@ -133,6 +134,7 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
 
 enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    e->alerts.look = true;
     struct agent *a = agent_find(e, r->agent);
     if (a ? memcmp(a->key, r->key, sizeof a->key) != 0 : r->agent != e->agents.n + 1 || agent_find_key(e, r->key))
         return corrupt(r, "the agent's number and key do not belong together", err);
@@ -156,6 +158,7 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
 
 enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    e->alerts.look = true;
     struct agent *a = agent_find(e, r->agent);
     if (!a || r->agent_state < AGENT_CONNECTED || r->agent_state > AGENT_LEFT)
         return corrupt(r, "the agent or its state is unknown", err);
@@ -261,6 +264,7 @@ void failure_store(struct engine *e, const struct backfill *b, uint32_t number, 
 {
     uint64_t i = 0;
     if (bf_map_get(&e->failure_of, instance_key(b, number), &i)) {
+        alerts_leave(e, b, number);
         outcome_done(&e->failures.at[i].outcome);
     } else {
         i = e->failures.n;

@@ -70,6 +70,7 @@ enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_erro
     if (r->last && !e->recovering) {
         ready_withdraw(e, b);
         edges_derive_again(e, b);
+        alerts_again(e, b);
     }
     return BF_OK;
 }

@@ -138,6 +138,7 @@ static void steer(struct engine *e, struct backfill *b, const struct steer *s, c
     else
         change_all(e, b, s, &o, r);
     steer_outcome_done(&o);
+    alerts_again(e, b);
 }
 
 enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_error *err)

@@ -1,6 +1,7 @@
 /* Invariants that can be seen from inside.  Cheap: budgets, tokens, counts of what is open (I2, I6).  Deep: every counter against
  * brute force over the rules (I5), states against attempts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "coordinator/engine/internal.h"
@@ -172,6 +173,7 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
             return broken(err, "a step has no class", s);
     if (b->halted && b->state != BACKFILL_PAUSED)
         return broken(err, "a backfill that a check halted is not paused", b->id);
+    BF_AUTO_FREE struct step_counts *by_step = bf_xcalloc(b->plan->n_steps, sizeof *by_step);
     BF_AUTO_FREE bool *dead = bf_xcalloc(b->topology->n, sizeof *dead);
     BF_AUTO_FREE bool *gate_dead = bf_xcalloc(b->topology->n_gates, sizeof *gate_dead);
     for (uint32_t i = 0; i < b->topology->n; i++) {
@@ -180,12 +182,16 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
         held += (b->instances[i].flags & FLAG_HELD) != 0;
         stale += (b->instances[i].flags & FLAG_STALE) != 0;
         upstream_failed += b->instances[i].state == INSTANCE_WAITING && b->instances[i].blocked > 0;
+        by_step[b->instances[i].step].cut += b->instances[i].state == INSTANCE_WAITING && b->instances[i].blocked > 0;
+        by_step[b->instances[i].step].left += !instance_satisfied(&b->instances[i]);
     }
     for (int s = 0; s < INSTANCE_STATE_COUNT; s++)
         if (count[s] != b->count[s])
             return broken(err, "instances by state are miscounted", b->id);
     if (upstream_failed != b->upstream_failed)
         return broken(err, "instances with a failed upstream are miscounted", b->id);
+    if (memcmp(by_step, b->by_step, b->plan->n_steps * sizeof *by_step) != 0)
+        return broken(err, "instances of a step that are left, or cut off, are miscounted", b->id);
     if (held != b->held || stale != b->stale)
         return broken(err, "instances that are held or stale are miscounted", b->id);
     if (count[INSTANCE_ASSIGNED] + count[INSTANCE_RUNNING] != b->open)
@@ -261,6 +267,9 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))
             return false;
+    const char *alerts = alerts_broken(e);
+    if (alerts)
+        return broken(err, alerts, e->alerts.next);
     for (uint32_t i = 0; i < e->live.n; i++)
         if (!writers_agree(e, backfill_find(e, e->live.at[i])))
             return broken(err, "a queued backfill waits for another than the one before it", e->live.at[i]);

@@ -41,6 +41,9 @@ void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
 /* decide_timebox.c */
 void timebox_decide(struct decision *d);
+/* decide_alerts.c */
+void decide_alerts(struct decision *d);
+void decide_agent_alert(struct decision *d, uint32_t agent);      /* it had work when it was lost */
 
 /* ---- decide_command.c: what commands share ---- */
 /* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
@@ -70,6 +73,8 @@ bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan
 /* ---- reserve.c: at the beginning and at the end of the grants of a turn ---- */
 void reserve_review(struct decision *d);
 void reserve_note_passed(struct decision *d);
+
+struct answer decide_alert_ack(struct decision *d, const struct input *in);        /* decide_alerts.c */
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);

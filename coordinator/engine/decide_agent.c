@@ -386,7 +386,10 @@ void decide_lost(struct decision *d, const struct input *in)
         return;
     uint32_t id = a->id;
     static const char silent[] = "the agent was not heard of for a whole lease";
+    bool worked = a->first != NO_SLOT;
     uint32_t n = BF_PLANTED("lost_without_requeue") ? 0 : end_as_lost(d, id, silent, may_be_rerouted, 0);
     set_agent_state(d, id, AGENT_LOST);
     audit_work(d, id, "agent lost", silent, n);
+    if (worked)
+        decide_agent_alert(d, id);
 }

@@ -116,6 +116,7 @@ static void block(struct engine *e, struct backfill *b, uint32_t number)
     if (in->blocked++ > 0 || in->state != INSTANCE_WAITING)
         return;
     b->upstream_failed++;
+    b->by_step[in->step].cut++;
     bf_vec_push(&e->work, number);
 }
 
@@ -158,6 +159,8 @@ void edges_forget_dead(struct backfill *b)
     for (uint32_t g = 0; g < b->topology->n_gates; g++)
         b->gates[g].dead = 0;
     b->upstream_failed = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        b->by_step[s].cut = 0;
 }
 
 /* ---- from base state ---- */
@@ -236,6 +239,7 @@ static void derive_instance(struct backfill *b, uint32_t step, uint32_t index, c
         }
     }
     b->upstream_failed += in->state == INSTANCE_WAITING && in->blocked > 0;
+    b->by_step[step].cut += in->state == INSTANCE_WAITING && in->blocked > 0;
     if (BF_PLANTED("grant_ignores_dependency"))
         in->unmet = 0;
 }
@@ -267,6 +271,8 @@ static void derive_step(struct backfill *b, uint32_t step)
 void edges_derive_counters(struct backfill *b)
 {
     b->upstream_failed = 0;
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        b->by_step[i].cut = 0;
     for (size_t i = 0; i < b->plan->n_steps; i++)
         derive_step(b, b->plan->order[i]);
     if (b->state == BACKFILL_CANCELLED)
@@ -301,9 +307,12 @@ void edges_derive(struct engine *e, struct backfill *b)
     for (uint32_t i = 0; i < INSTANCE_STATE_COUNT; i++)
         b->count[i] = 0;
     b->held = b->stale = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        b->by_step[s].left = 0;
     for (uint32_t i = 0; i < b->topology->n; i++) {
         const struct instance *in = &b->instances[i];
         b->count[in->state]++;
+        b->by_step[in->step].left += !instance_satisfied(in);
         b->held += (in->flags & FLAG_HELD) != 0;
         b->stale += (in->flags & FLAG_STALE) != 0;
         if (in->state == INSTANCE_BACKING_OFF)

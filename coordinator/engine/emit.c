@@ -84,6 +84,20 @@ static void keep_budget(struct bf_arena *arena, struct pool_budget *b)
     b->units = units;
 }
 
+static const struct alert_fact *keep_alert(struct bf_arena *arena, const struct alert_fact *a)
+{
+    if (!a)
+        return NULL;
+    struct alert_fact *kept = bf_arena_memdup(arena, a, sizeof *a);
+    kept->sqlstate = keep(arena, a->sqlstate);
+    kept->dbms = keep(arena, a->dbms);
+    kept->print = keep(arena, a->print);
+    kept->subject = keep(arena, a->subject);
+    kept->acked_by = keep(arena, a->acked_by);
+    kept->acked_reason = keep(arena, a->acked_reason);
+    return kept;
+}
+
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
     r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
@@ -111,6 +125,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     keep_entry(arena, &r->entry);
     keep_budget(arena, &r->pool);
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
+    r->alert = keep_alert(arena, r->alert);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

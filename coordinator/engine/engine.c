@@ -47,6 +47,7 @@ static void free_entities(struct engine *e)
         outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
         topology_free(e->plans.at[i]->topology);
+        free(e->plans.at[i]->reach);
         plan_free(e->plans.at[i]->plan);
         free(e->plans.at[i]);
     }
@@ -61,6 +62,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->snapshot.captured);
     ready_reset(e);
     windows_free(e);
+    alerts_done(e);
     free_entities(e);
     bf_vec_free(&e->plans);
     bf_vec_free(&e->backfills);
@@ -104,6 +106,7 @@ void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan)
     memcpy(k->key, key, sizeof k->key);
     k->plan = plan;
     k->topology = topology_new(plan);
+    k->reach = alert_reach_new(k->topology);
     bf_vec_push(&e->plans, k);
     bf_smap_put(&e->plans_by_key, k->key, sizeof k->key, k);
 }
@@ -172,16 +175,18 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_grants(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);
+    decide_alerts(&d);
 }
 
 int64_t engine_next_timer_ms(const struct engine *e)
 {
     if (e->work_left)
         return e->now_ms;
-    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX, alert_ms = alerts_due_ms(e);
     timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
     timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
+    timer_ms = alert_ms < timer_ms ? alert_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 

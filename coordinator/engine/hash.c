@@ -245,6 +245,25 @@ static void put_rest(struct hasher *h, const struct engine *e)
     }
 }
 
+static void put_alerts(struct hasher *h, const struct engine *e)
+{
+    bf_buf_put_u32(&h->buf, e->alerts.next);
+    for (size_t i = 0; i < e->alerts.at.n; i++) {
+        const struct alert_fact *a = &e->alerts.at.at[i];
+        const uint32_t numbers[] = {a->id, a->kind, a->state, a->severity, a->backfill, a->step, a->agent, a->failure_class, a->source,
+                                    (uint32_t)a->code};
+        const int64_t times[] = {a->since_ms, a->since_us, a->fired_us, a->ended_us, a->acked_us};
+        const char *const texts[] = {a->sqlstate, a->dbms, a->print, a->subject, a->acked_by, a->acked_reason};
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+            bf_buf_put_u32(&h->buf, numbers[k]);
+        for (size_t k = 0; k < sizeof times / sizeof *times; k++)
+            put_time(h, times[k]);
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            put_text(h, texts[k]);
+        flush_some(h, FLUSH_BYTES);
+    }
+}
+
 void engine_state_hash(const struct engine *e, uint8_t ret[32])
 {
     struct hasher h = {0};
@@ -263,6 +282,7 @@ void engine_state_hash(const struct engine *e, uint8_t ret[32])
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next)
         put_attempt(&h, &e->attempts.at[slot]);
     put_rest(&h, e);
+    put_alerts(&h, e);
     for (size_t i = 0; i < e->keys.n; i++)
         put_key(&h, e->keys.at[i]);
     for (size_t i = 0; i < e->backfills.n; i++)

@@ -81,9 +81,13 @@ bool instance_may_become(const struct instance *in, enum instance_state next)
 
 static void count_move(struct backfill *b, const struct instance *in, int by)
 {
+    struct step_counts *its = &b->by_step[in->step];
     b->count[in->state] += (uint64_t)by;
-    if (in->state == INSTANCE_WAITING && in->blocked > 0)
+    its->left += instance_satisfied(in) ? 0 : (uint32_t)by;
+    if (in->state == INSTANCE_WAITING && in->blocked > 0) {
         b->upstream_failed += (uint64_t)by;
+        its->cut += (uint32_t)by;
+    }
 }
 
 void instance_forget_reuse(struct backfill *b, uint32_t number)
@@ -108,6 +112,7 @@ void instance_set_state(struct engine *e, struct backfill *b, uint32_t number, e
     count_move(b, in, -1);
     in->state = (uint8_t)next;
     count_move(b, in, 1);
+    e->alerts.look |= b->by_step[in->step].left == 0;        /* a deadline may be kept now */
     if (old == INSTANCE_READY)
         ready_remove(e, b, number);
     else if (old == INSTANCE_BACKING_OFF)

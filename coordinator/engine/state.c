@@ -141,6 +141,7 @@ void backfill_free(struct backfill *b)
     free(b->pools);
     free(b->draws);
     free(b->priority);
+    free(b->by_step);
     free(b->lanes);
     free(b->unwritten);
     free(b->halted);

@@ -8,6 +8,7 @@
 
 #include "common/map.h"
 #include "common/vec.h"
+#include "coordinator/engine/alerts.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
@@ -33,7 +34,10 @@ struct gate {
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
 
-struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
+struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; struct alert_reach *reach; };
+
+/* Derived: instances of a step that are neither succeeded nor skipped; and of them, those that something failed keeps from running. */
+struct step_counts { uint32_t left, cut; };
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
@@ -72,6 +76,7 @@ struct backfill {
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
+    struct step_counts *by_step;                 /* derived */
     uint32_t open;                               /* open attempts */
     uint64_t first_attempts, retries;            /* for the retry budget: instances that began, and attempts that were granted again */
     uint64_t held, stale;                        /* derived: instances with that flag */
@@ -154,6 +159,7 @@ struct engine {
     size_t replies_at;
     struct bf_smap replies_by_who;
     struct key_book keys;
+    struct alert_book alerts;
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;

@@ -178,6 +178,13 @@ static struct sim_request *random_request(struct world *w)
         r->request.name = r->name;
         return r;
     }
+    if (world_chance(w, 4)) {                    /* of one that is open, was, or never will be */
+        struct sim_request *r = request_new(w, OP_ALERT_ACK);
+        snprintf(r->name, sizeof r->name, "al-%u", 1 + (unsigned)world_random(w, 12));
+        r->request.name = r->name;
+        r->request.reason = "looked at";
+        return r;
+    }
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)

@@ -281,6 +281,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_COUNTERS: s->epoch = r->epoch; break;
     case RECORD_RESTORED: shadow_take_restored(s, r); break;
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
+    case RECORD_ALERT: shadow_take_alert(s, t, r); break;
     case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: shadow_pool_set(s, r); break;
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;

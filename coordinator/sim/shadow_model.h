@@ -129,6 +129,8 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
+/* An alert that changes. */
+void shadow_take_alert(struct shadow *s, const struct turn *t, const struct record *r);
 /* I9: what is open of a backfill, or of its cancelled instances, has to die. */
 void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool all);
 /* I13, I15: the sizes of a turn, and no secret in what is stored. */

@@ -11,19 +11,28 @@
 #define YEAR_US (INT64_C(365) * 86400 * 1000000)
 
 /* Takes out what is for displays only. */
-static void blot(struct record *r)
+static void blot(struct record *r, struct alert_fact *alert)
 {
     r->at_us = r->started_us = r->ended_us = 0;
     r->entry.made_us = r->entry.ended_us = 0;
+    if (!r->alert)
+        return;
+    *alert = *r->alert;
+    alert->since_us = alert->acked_us = 0;
+    alert->fired_us = alert->fired_us != 0;
+    alert->ended_us = alert->ended_us != 0;
+    r->alert = alert;
 }
 
 static void encode_blotted(const struct record *records, size_t n, struct bf_buf *ret)
 {
     struct record *copy = bf_xmemdup(records, n * sizeof *records);
+    struct alert_fact *alerts = bf_xcalloc(n ? n : 1, sizeof *alerts);
     for (size_t i = 0; i < n; i++)
-        blot(&copy[i]);
+        blot(&copy[i], &alerts[i]);
     bf_buf_clear(ret);
     records_encode(copy, n, ret);
+    free(alerts);
     free(copy);
 }
 

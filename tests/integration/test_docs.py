@@ -25,7 +25,7 @@ import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
-    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "resources", "playbooks/out-of-memory",
+    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "resources", "playbooks/out-of-memory",
     "playbooks/host-sick")]
 COMMAND_S = 60
 START_S = 60

@@ -31,7 +31,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
-     RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES);
+     RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_ALERT, RECORD_ALERT_ACKED);
 
 /* ---- values ---- */
 
@@ -358,6 +358,18 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
     return i;
 }
 
+static const struct alert_fact *alert(struct sampler *s)
+{
+    const struct alert_fact a = {
+        .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_BREAKER)),
+        .state = (enum alert_state)(1 + below(s, ALERT_RESOLVED)), .severity = (enum alert_severity)(1 + below(s, ALERT_CRITICAL)),
+        .backfill = number32(s), .step = number32(s), .agent = number32(s), .failure_class = (enum failure_class)below(s, 5),
+        .source = (enum outcome_source)(1 + below(s, OUTCOME_HTTP)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
+        .print = text(s), .subject = text(s), .since_ms = any_time(s), .since_us = any_time(s), .fired_us = any_time(s),
+        .ended_us = any_time(s), .acked_by = text(s), .acked_reason = text(s), .acked_us = any_time(s)};
+    return bf_arena_memdup(&s->arena, &a, sizeof a);
+}
+
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
     uint64_t *numbers = bf_arena_alloc(&s->arena, sizeof *numbers);
@@ -401,6 +413,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
     r.entry = key(s);
+    r.alert = s->full || kind == RECORD_ALERT || kind == RECORD_ALERT_ACKED ? alert(s) : NULL;
     uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
     for (size_t i = 0; i < r.n_steps; i++)
         steps[i] = number32(s);
@@ -519,6 +532,14 @@ static const char *words_differ(const char *const *a, const char *const *b, size
     return NULL;
 }
 
+static const char *alert_differs(const struct alert_fact *a, const struct alert_fact *b)
+{
+    SAME(id); SAME(next); SAME(kind); SAME(state); SAME(severity); SAME(backfill); SAME(step); SAME(agent); SAME(failure_class);
+    SAME(source); SAME(code); SAME(since_ms); SAME(since_us); SAME(fired_us); SAME(ended_us); SAME(acked_us);
+    SAME_STR(sqlstate); SAME_STR(dbms); SAME_STR(print); SAME_STR(subject); SAME_STR(acked_by); SAME_STR(acked_reason);
+    return NULL;
+}
+
 static const char *key_differs(const struct key_entry *a, const struct key_entry *b)
 {
     SAME_STR(name); SAME(role); SAME_MEM(key, sizeof a->key); SAME(n_plans); SAME(n_pools); SAME(expires_ms); SAME(state);
@@ -597,6 +618,10 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
     SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello); SAME_PART(key_differs, entry);
+    if (!a->alert != !b->alert)
+        return "alert";
+    if (a->alert && alert_differs(a->alert, b->alert))
+        return alert_differs(a->alert, b->alert);
     return params_differ(a->params, b->params, a->n_params);
 }
 

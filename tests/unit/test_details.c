@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "coordinator/details.h"
-#include "coordinator/fingerprint.h"
+#include "common/fingerprint.h"
 #include "coordinator/remedies.h"
 
 #define CHECK(severity, status) "{\"name\":\"a\",\"severity\":\"" severity "\",\"status\":\"" status "\"}"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "agent/http/address.h"
+#include "common/http_address.h"
 
 static const struct { const char *text; bool refused; } cases[] = {
     {"169.254.0.0", true}, {"169.254.169.254", true}, {"169.254.255.255", true}, {"169.253.255.255", false}, {"169.255.0.0", false},

@@ -1,5 +1,5 @@
 /* One pass from left to right: at each place the longest thing that varies, else the character itself. */
-#include "coordinator/fingerprint.h"
+#include "common/fingerprint.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* Addresses that no step may call.  Pure. */
-#ifndef BF_AGENT_HTTP_ADDRESS_H
-#define BF_AGENT_HTTP_ADDRESS_H
+/* Addresses that nothing of ours calls, be it for a step or to tell of an alert.  Pure. */
+#ifndef BF_COMMON_HTTP_ADDRESS_H
+#define BF_COMMON_HTTP_ADDRESS_H
 
 #include <sys/socket.h>
 

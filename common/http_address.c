@@ -4,7 +4,7 @@
  *
  * IPv4 has many clothes in IPv6 (mapped, compatible, NAT64, 6to4): every address is brought to one form of 16 bytes, IPv4 as
  * mapped, and only that is looked up. */
-#include "agent/http/address.h"
+#include "common/http_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

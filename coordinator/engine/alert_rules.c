@@ -1,0 +1,193 @@
+/* The rules that tell a delay from a failure that matters: see alerts.h for the table.  Nothing is changed here. */
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+static bool is_over(const struct backfill *b)
+{
+    return b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED || b->state == BACKFILL_SUCCEEDED;
+}
+
+bool alert_concerns(const struct engine *e, const struct backfill *b)
+{
+    if (b->state == BACKFILL_CANCELLED)
+        return false;
+    if (!is_over(b))
+        return true;
+    const struct backfill *newest = backfill_find(e, backfill_newest_of(e, b->plan->name));
+    bool superseded = newest && newest != b && newest->state == BACKFILL_SUCCEEDED;
+    return !superseded && b->id + ALERT_ENDED_MAX > e->backfills.n;
+}
+
+/* Downstream first, so that each step takes over what hangs on those that need it. */
+struct alert_reach *alert_reach_new(const struct topology *t)
+{
+    const struct plan *p = t->plan;
+    struct alert_reach *reach = bf_xcalloc(p->n_steps ? p->n_steps : 1, sizeof *reach);
+    for (size_t s = 0; s < p->n_steps; s++)
+        reach[s].deadline_s = p->steps[s].deadline.text ? p->steps[s].deadline.at_s : INT64_MAX;
+    for (size_t x = 0; x < p->n_exposures; x++)
+        for (size_t s = 0; s < p->n_steps; s++)
+            for (size_t o = 0; o < p->steps[s].n_outputs; o++)
+                for (size_t i = 0; i < p->exposures[x].n_reads; i++) {
+                    if (p->exposures[x].reads[i] != p->steps[s].outputs[o])
+                        continue;
+                    reach[s].exposure = true;
+                    if (p->exposures[x].deadline.text && p->exposures[x].deadline.at_s < reach[s].deadline_s)
+                        reach[s].deadline_s = p->exposures[x].deadline.at_s;
+                }
+    for (size_t i = p->n_steps; i-- > 0;) {
+        uint32_t s = p->order[i];
+        for (uint32_t k = t->out_first[s]; k < t->out_first[s + 1]; k++) {
+            const struct alert_reach *down = &reach[t->rules[t->out[k]].down];
+            reach[s].exposure |= down->exposure;
+            reach[s].deadline_s = down->deadline_s < reach[s].deadline_s ? down->deadline_s : reach[s].deadline_s;
+        }
+    }
+    return reach;
+}
+
+/* One that had passed before the backfill began was missed by whoever began it. */
+int64_t alert_late_us(const struct backfill *b, const struct plan_deadline *deadline, int64_t tolerance_ms)
+{
+    if (!deadline->text || b->started_us == 0 || deadline->at_s > INT64_MAX / 4000000)
+        return INT64_MAX;
+    int64_t at_us = deadline->at_s * 1000000 + tolerance_ms * 1000;
+    return at_us > b->started_us ? at_us : INT64_MAX;
+}
+
+uint32_t alert_left_of_exposure(const struct backfill *b, const struct plan_exposure *x)
+{
+    uint32_t left = 0;
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        const struct plan_step *step = &b->plan->steps[s];
+        bool makes = false;
+        for (size_t o = 0; o < step->n_outputs && !makes; o++)
+            for (size_t i = 0; i < x->n_reads && !makes; i++)
+                makes = x->reads[i] == step->outputs[o];
+        left += makes ? b->by_step[s].left : 0;
+    }
+    return left;
+}
+
+bool alert_no_agent(const struct engine *e, const struct backfill *b)
+{
+    for (size_t s = 0; b->state == BACKFILL_RUNNING && s < b->plan->n_steps; s++) {
+        const struct lane *l = &e->lanes.at[b->lanes[s]];
+        if (l->ready.n > 0 && e->fits.at[e->demands.at[l->demand].needs.fit].agents.n == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- severity ---- */
+
+static bool any_agent(const struct engine *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->agents.n && !any; i++)
+        any = agent_present(&e->agents.at[i]);
+    return any;
+}
+
+enum alert_severity alert_severity_of(const struct engine *e, const struct alert_fact *a)
+{
+    const struct backfill *b = backfill_find(e, a->backfill);
+    bool critical = false;
+    switch (a->kind) {
+    case ALERT_STEP:
+        critical = b->known->reach[a->step].exposure || b->priority[a->step] == PLAN_CRITICAL || b->state == BACKFILL_FAILED;
+        break;
+    case ALERT_ENDED: critical = b->state == BACKFILL_FAILED; break;
+    case ALERT_DEADLINE: critical = *a->subject || b->priority[a->step] == PLAN_CRITICAL; break;
+    case ALERT_AGENT_LOST: critical = !any_agent(e); break;
+    case ALERT_BREAKER: break;
+    case ALERT_HALTED:
+    case ALERT_NO_AGENT:
+    case ALERT_STORE_LOW:
+    case ALERT_STORE_OLD: critical = true; break;
+    }
+    return critical ? ALERT_CRITICAL : ALERT_WARNING;
+}
+
+/* ---- when ---- */
+
+/* The last moment at which the work that hangs on the step can begin and be done before the first deadline downstream. */
+static int64_t slack_us(const struct backfill *b, uint32_t step)
+{
+    int64_t deadline_s = b->known->reach[step].deadline_s;
+    if (deadline_s == INT64_MAX || b->started_us == 0 || deadline_s > INT64_MAX / 4000000)
+        return INT64_MAX;
+    int64_t way_ms = b->topology->critical_ms[step], at_us = deadline_s * 1000000;
+    way_ms = way_ms < INT64_MAX / 4000 ? way_ms : INT64_MAX / 4000;
+    at_us += b->plan->steps[step].tolerance_ms * 1000 - way_ms * 1000;
+    return at_us > b->started_us ? at_us : INT64_MAX;
+}
+
+/* How long a step may be in trouble before anybody minds.  What was lost with an agent runs elsewhere: the agent is told of, and not the
+ * step. */
+static int64_t tolerance_ms(const struct plan_step *s, enum failure_class class)
+{
+    int64_t twice_ms = s->expect_ms < INT64_MAX / 4 ? 2 * s->expect_ms : INT64_MAX / 2;
+    if (class == FAILURE_LOST)
+        return INT64_MAX;
+    return s->tolerance_ms ? s->tolerance_ms : twice_ms > ALERT_TOLERANCE_MS ? twice_ms : ALERT_TOLERANCE_MS;
+}
+
+void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us)
+{
+    const struct alert_group *g = a->kind == ALERT_STEP ? alert_group_of(e, a) : NULL;
+    int64_t hold_ms = 0;
+    *ret_us = INT64_MAX;
+    switch (a->kind) {
+    case ALERT_STEP:
+        hold_ms = ALERT_SETTLE_MS;
+        if (g && g->failed == 0 && !BF_PLANTED("alert_on_retry")) {
+            const struct backfill *b = backfill_find(e, a->backfill);
+            hold_ms = tolerance_ms(&b->plan->steps[a->step], a->failure_class);
+            *ret_us = slack_us(b, a->step);
+        }
+        break;
+    case ALERT_ENDED: hold_ms = ALERT_SETTLE_MS; break;
+    case ALERT_AGENT_LOST:
+    case ALERT_NO_AGENT: hold_ms = ALERT_AGENT_MS; break;
+    case ALERT_STORE_LOW: hold_ms = ALERT_LOW_MS; break;
+    case ALERT_HALTED:
+    case ALERT_DEADLINE:
+    case ALERT_STORE_OLD:
+    case ALERT_BREAKER: break;
+    }
+    *ret_ms = hold_ms < INT64_MAX - a->since_ms ? a->since_ms + hold_ms : INT64_MAX;
+}
+
+/* ---- whether ---- */
+
+static bool deadline_holds(const struct backfill *b, const struct alert_fact *a)
+{
+    if (b->state != BACKFILL_RUNNING && b->state != BACKFILL_PAUSED)
+        return false;
+    if (!*a->subject)
+        return b->by_step[a->step].left > 0;
+    for (size_t x = 0; x < b->plan->n_exposures; x++)
+        if (strcmp(b->plan->exposures[x].name, a->subject) == 0)
+            return alert_left_of_exposure(b, &b->plan->exposures[x]) > 0;
+    return false;
+}
+
+bool alert_holds(const struct engine *e, const struct alert_fact *a)
+{
+    const struct backfill *b = backfill_find(e, a->backfill);
+    switch (a->kind) {
+    case ALERT_STEP: return alert_concerns(e, b) && alert_group_of(e, a);
+    case ALERT_HALTED: return b->halted != NULL;
+    case ALERT_ENDED: return (b->state == BACKFILL_FAILED || b->state == BACKFILL_PARTLY) && alert_concerns(e, b);
+    case ALERT_DEADLINE: return deadline_holds(b, a);
+    case ALERT_AGENT_LOST: return e->live.n > 0 && agent_find(e, a->agent)->state == AGENT_LOST;
+    case ALERT_NO_AGENT: return alert_no_agent(e, b);
+    case ALERT_STORE_LOW: return e->low;
+    case ALERT_STORE_OLD: return e->outdated_token != 0;
+    case ALERT_BREAKER: return false;            /* whoever has breakers says when one is open */
+    }
+    return false;
+}

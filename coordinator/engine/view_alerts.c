@@ -1,0 +1,163 @@
+/* What is shown of alerts, and which of them follow from others: an operator hears of a cause, not of all that comes of it. */
+#include "coordinator/engine/view_alerts.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/internal.h"
+
+size_t engine_n_alerts(const struct engine *e)
+{
+    return e->alerts.at.n;
+}
+
+const struct alert_fact *engine_alert(const struct engine *e, size_t i)
+{
+    return &e->alerts.at.at[i];
+}
+
+const struct alert_fact *engine_find_alert(const struct engine *e, uint32_t id)
+{
+    return alert_find(e, id);
+}
+
+uint32_t engine_alerts_left_out(const struct engine *e)
+{
+    return e->alerts.left_out;
+}
+
+bool engine_step_left(const struct engine *e, uint32_t backfill, uint32_t step, struct step_left *ret)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    if (!b || step >= b->plan->n_steps)
+        return false;
+    *ret = (struct step_left){b->by_step[step].left, b->by_step[step].cut};
+    return true;
+}
+
+/* ---- downstream ---- */
+
+/* true for the step and all that needs it, near or far.  The plan's order is upstream first. */
+static void mark_downstream(const struct backfill *b, uint32_t step, bool *ret)
+{
+    const struct topology *t = b->topology;
+    ret[step] = true;
+    for (size_t i = 0; i < b->plan->n_steps; i++) {
+        uint32_t s = b->plan->order[i];
+        for (uint32_t k = t->out_first[s]; ret[s] && k < t->out_first[s + 1]; k++)
+            ret[t->rules[t->out[k]].down] = true;
+    }
+}
+
+static bool exposure_reads(const struct plan *p, const struct plan_exposure *x, const bool *steps)
+{
+    for (size_t s = 0; s < p->n_steps; s++)
+        for (size_t o = 0; steps[s] && o < p->steps[s].n_outputs; o++)
+            for (size_t i = 0; i < x->n_reads; i++)
+                if (x->reads[i] == p->steps[s].outputs[o])
+                    return true;
+    return false;
+}
+
+static void count_downstream(const struct backfill *b, uint32_t step, struct alert_more *ret)
+{
+    BF_AUTO_FREE bool *marked = bf_xcalloc(b->plan->n_steps, sizeof *marked);
+    mark_downstream(b, step, marked);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        ret->steps += marked[s] && s != step;
+        ret->held += marked[s] ? b->by_step[s].cut : 0;
+    }
+    for (size_t x = 0; x < b->plan->n_exposures; x++) {
+        if (!exposure_reads(b->plan, &b->plan->exposures[x], marked))
+            continue;
+        ret->exposures++;
+        ret->exposure = ret->exposure ? ret->exposure : b->plan->exposures[x].name;
+    }
+}
+
+/* ---- inhibition ---- */
+
+static bool is_halt(const struct alert_fact *a)
+{
+    return a->kind == ALERT_STEP && a->source == OUTCOME_CHECK && a->code == CHECK_HALT;
+}
+
+/* Whether what is late hangs on the step that the other is about. */
+static bool hangs_on(const struct engine *e, const struct alert_fact *late, uint32_t step)
+{
+    const struct backfill *b = backfill_find(e, late->backfill);
+    BF_AUTO_FREE bool *marked = bf_xcalloc(b->plan->n_steps, sizeof *marked);
+    mark_downstream(b, step, marked);
+    if (!*late->subject)
+        return marked[late->step];
+    for (size_t x = 0; x < b->plan->n_exposures; x++)
+        if (strcmp(b->plan->exposures[x].name, late->subject) == 0)
+            return exposure_reads(b->plan, &b->plan->exposures[x], marked);
+    return false;
+}
+
+/* Does `a` follow from `cause`, which fires?
+ *
+ *     a step fails                 <- its backfill is halted, where the step's check did it; an agent is lost, where it is lost attempts
+ *     a backfill ended not whole   <- one of its steps fails
+ *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work
+ *     no agent                     <- an agent was lost */
+static bool follows(const struct engine *e, const struct alert_fact *a, const struct alert_fact *cause)
+{
+    bool same = a->backfill == cause->backfill && a->backfill != 0;
+    switch (a->kind) {
+    case ALERT_STEP: return (same && cause->kind == ALERT_HALTED && is_halt(a)) ||
+                            (cause->kind == ALERT_AGENT_LOST && a->failure_class == FAILURE_LOST);
+    case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
+    case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||
+                                (same && cause->kind == ALERT_STEP && hangs_on(e, a, cause->step));
+    case ALERT_NO_AGENT: return cause->kind == ALERT_AGENT_LOST;
+    case ALERT_HALTED:
+    case ALERT_AGENT_LOST:
+    case ALERT_STORE_LOW:
+    case ALERT_STORE_OLD:
+    case ALERT_BREAKER: return false;
+    }
+    return false;
+}
+
+static uint32_t inhibitor(const struct engine *e, const struct alert_fact *a)
+{
+    for (size_t i = 0; i < e->alerts.at.n; i++) {
+        const struct alert_fact *cause = &e->alerts.at.at[i];
+        if (cause->state == ALERT_FIRING && cause->id != a->id && follows(e, a, cause))
+            return cause->id;
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+static void find_example(const struct engine *e, const struct alert_group *g, const struct alert_fact *a, struct alert_more *ret)
+{
+    const struct backfill *b = backfill_find(e, a->backfill);
+    uint32_t group = (uint32_t)(g - e->alerts.groups.at);
+    uint64_t key, member;
+    for (size_t pos = 0; bf_map_next(&e->alerts.member_of, &pos, &key, &member);)
+        if (member >> 1 == group) {
+            ret->example = instance_index(b, (uint32_t)key);
+            return;
+        }
+}
+
+void engine_alert_more(const struct engine *e, const struct alert_fact *a, struct alert_more *ret)
+{
+    *ret = (struct alert_more){0};
+    if (a->state == ALERT_RESOLVED)
+        return;
+    ret->inhibited_by = inhibitor(e, a);
+    const struct alert_group *g = a->kind == ALERT_STEP ? alert_group_of(e, a) : NULL;
+    if (g) {
+        ret->members = g->members;
+        ret->failed = g->failed;
+        find_example(e, g, a, ret);
+    }
+    const struct backfill *b = backfill_find(e, a->backfill);
+    if (b && (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject)))
+        count_downstream(b, a->step, ret);
+}

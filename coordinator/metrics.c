@@ -1,0 +1,300 @@
+/* One function for each family; a family has its HELP and TYPE even where it has no sample, so that what there is can be listed.
+ *
+ * Series are bounded: by live backfill, pool and agent, each up to a number; by state, class and kind, which are few.  Never by
+ * partition.  Times and sizes are in seconds and bytes. */
+#include "coordinator/metrics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "coordinator/engine/moves.h"
+#include "coordinator/engine/view_alerts.h"
+
+struct writer { const struct metrics_source *m; struct bf_buf *out; };
+
+static void family(struct writer *w, const char *name, const char *type, const char *help)
+{
+    bf_buf_printf(w->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* In quotes: \, " and the end of a line are escaped, as the format says. */
+static void put_label(struct writer *w, const char *before, const char *name, const char *value)
+{
+    bf_buf_printf(w->out, "%s%s=\"", before, name);
+    for (const char *p = value; *p; p++) {
+        if (*p == '\\' || *p == '"')
+            bf_buf_put_str(w->out, "\\");
+        if (*p == '\n')
+            bf_buf_put_str(w->out, "\\n");
+        else
+            bf_buf_put(w->out, p, 1);
+    }
+    bf_buf_put_str(w->out, "\"");
+}
+
+static void put_value(struct writer *w, uint64_t value)
+{
+    bf_buf_printf(w->out, " %" PRIu64 "\n", value);
+}
+
+static void one(struct writer *w, const char *name, const char *type, const char *help, uint64_t value)
+{
+    family(w, name, type, help);
+    bf_buf_put_str(w->out, name);
+    put_value(w, value);
+}
+
+static void labelled(struct writer *w, const char *name, const char *label, const char *text, uint64_t value)
+{
+    bf_buf_put_str(w->out, name);
+    put_label(w, "{", label, text);
+    bf_buf_put_str(w->out, "}");
+    put_value(w, value);
+}
+
+/* ---- the process ---- */
+
+static void write_process(struct writer *w)
+{
+    const struct metrics_source *m = w->m;
+    family(w, "bf_build_info", "gauge", "Version of the coordinator; always 1.");
+    labelled(w, "bf_build_info", "version", BF_VERSION, 1);
+    one(w, "bf_start_time_seconds", "gauge", "When this process became ready, as seconds since 1970.", (uint64_t)m->started_us / 1000000);
+    one(w, "bf_turns_total", "counter", "Turns that were committed to the journal, ever.", m->seq);
+    one(w, "bf_store_low", "gauge", "1 while the store is short of room: nothing new starts.", engine_low(m->engine));
+    one(w, "bf_http_requests_total", "counter", "Requests of these pages that were answered.", m->http.requests);
+    one(w, "bf_http_refused_total", "counter", "Requests for anything else.", m->http.refused);
+    one(w, "bf_http_late_total", "counter", "Connections to these pages that were ended by their deadline.", m->http.late);
+}
+
+/* ---- backfills ---- */
+
+typedef void write_backfill(struct writer *w, const struct backfill_view *b);
+
+static bool is_live(const struct backfill_view *b)
+{
+    return b->state == BACKFILL_QUEUED || b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED ||
+           (b->state == BACKFILL_CANCELLED && b->finished_us == 0);
+}
+
+static void each_live(struct writer *w, write_backfill *write)
+{
+    uint32_t n = 0;
+    struct backfill_view b;
+    for (uint32_t id = engine_latest_backfill(w->m->engine); id > 0 && n < METRICS_BACKFILLS_MAX; id--)
+        if (engine_backfill(w->m->engine, id, &b) && is_live(&b)) {
+            write(w, &b);
+            n++;
+        }
+}
+
+static void of_backfill(struct writer *w, const char *name, const struct backfill_view *b)
+{
+    bf_buf_printf(w->out, "%s{backfill=\"bf-%" PRIu32 "\"", name, b->id);
+    put_label(w, ",", "plan", b->plan->name);
+}
+
+static void write_state(struct writer *w, const struct backfill_view *b)
+{
+    of_backfill(w, "bf_backfill_state", b);
+    put_label(w, ",", "state", b->halted ? "halted" : backfill_state_name(b->state));
+    bf_buf_put_str(w->out, "} 1\n");
+}
+
+static void write_instances(struct writer *w, const struct backfill_view *b)
+{
+    for (int s = INSTANCE_WAITING; s < INSTANCE_STATE_COUNT; s++) {
+        bool waiting = s == INSTANCE_WAITING;
+        of_backfill(w, "bf_backfill_instances", b);
+        put_label(w, ",", "state", instance_state_name((enum instance_state)s));
+        bf_buf_put_str(w->out, "}");
+        put_value(w, b->count[s] - (waiting ? b->upstream_failed : 0));
+    }
+    of_backfill(w, "bf_backfill_instances", b);
+    put_label(w, ",", "state", "upstream_failed");
+    bf_buf_put_str(w->out, "}");
+    put_value(w, b->upstream_failed);
+}
+
+static void write_held(struct writer *w, const struct backfill_view *b)
+{
+    of_backfill(w, "bf_backfill_held_instances", b);
+    bf_buf_put_str(w->out, "}");
+    put_value(w, b->held);
+}
+
+static void write_open(struct writer *w, const struct backfill_view *b)
+{
+    of_backfill(w, "bf_backfill_open_attempts", b);
+    bf_buf_put_str(w->out, "}");
+    put_value(w, b->open_attempts);
+}
+
+static void write_created(struct writer *w, const struct backfill_view *b)
+{
+    of_backfill(w, "bf_backfill_created_time_seconds", b);
+    bf_buf_put_str(w->out, "}");
+    put_value(w, (uint64_t)b->created_us / 1000000);
+}
+
+static void write_backfills(struct writer *w)
+{
+    uint64_t n[BACKFILL_CANCELLED + 1] = {0};
+    struct backfill_view b;
+    for (uint32_t id = 0; (id = engine_next_backfill(w->m->engine, id)) != 0;)
+        if (engine_backfill(w->m->engine, id, &b))
+            n[b.state]++;
+    family(w, "bf_backfills", "gauge", "Backfills by state, those that have ended too.");
+    for (int s = BACKFILL_QUEUED; s <= BACKFILL_CANCELLED; s++)
+        labelled(w, "bf_backfills", "state", backfill_state_name((enum backfill_state)s), n[s]);
+    family(w, "bf_backfill_state", "gauge", "State of a live backfill; always 1.");
+    each_live(w, write_state);
+    family(w, "bf_backfill_instances", "gauge", "Step instances of a live backfill by state.");
+    each_live(w, write_instances);
+    family(w, "bf_backfill_held_instances", "gauge", "Step instances of a live backfill that a person holds, whatever their state.");
+    each_live(w, write_held);
+    family(w, "bf_backfill_open_attempts", "gauge", "Attempts of a live backfill that are assigned or running.");
+    each_live(w, write_open);
+    family(w, "bf_backfill_created_time_seconds", "gauge", "When a live backfill was created, as seconds since 1970.");
+    each_live(w, write_created);
+}
+
+/* ---- steps, when they are asked for ---- */
+
+static void write_step_family(struct writer *w, const char *name, const char *help, bool cut_off)
+{
+    uint32_t n = 0;
+    struct backfill_view b;
+    family(w, name, "gauge", help);
+    for (uint32_t id = engine_latest_backfill(w->m->engine); id > 0; id--) {
+        if (!engine_backfill(w->m->engine, id, &b) || !is_live(&b))
+            continue;
+        for (uint32_t s = 0; s < b.plan->n_steps && n < METRICS_STEPS_MAX; s++, n++) {
+            struct step_left left;
+            if (!engine_step_left(w->m->engine, id, s, &left))
+                continue;
+            of_backfill(w, name, &b);
+            put_label(w, ",", "step", b.plan->steps[s].name);
+            bf_buf_put_str(w->out, "}");
+            put_value(w, cut_off ? left.cut_off : left.left);
+        }
+    }
+}
+
+static void write_steps(struct writer *w)
+{
+    if (!w->m->steps)
+        return;
+    write_step_family(w, "bf_step_left_instances", "Instances of a step that are neither succeeded nor skipped.", false);
+    write_step_family(w, "bf_step_cut_off_instances", "Instances of a step that a failure upstream keeps from running.", true);
+}
+
+/* ---- pools and agents ---- */
+
+static void write_pools(struct writer *w)
+{
+    for (int used = 0; used < 2; used++) {
+        const char *name = used ? "bf_pool_used_slots" : "bf_pool_slots";
+        family(w, name, "gauge", used ? "Slots of a pool in use." : "Slots of a pool.");
+        for (size_t i = 0; i < engine_n_pools(w->m->engine) && i < METRICS_POOLS_MAX; i++) {
+            struct pool_view p;
+            engine_pool(w->m->engine, i, &p);
+            labelled(w, name, "pool", p.name, used ? p.used : p.slots);
+        }
+    }
+}
+
+static void write_agent_family(struct writer *w, const char *name, const char *help, bool busy)
+{
+    uint32_t n = 0;
+    struct agent_view a;
+    family(w, name, "gauge", help);
+    for (uint32_t id = 0; (id = engine_next_agent(w->m->engine, id)) != 0 && n < METRICS_AGENTS_MAX;)
+        if (engine_agent(w->m->engine, id, &a) && (a.state == AGENT_CONNECTED || a.state == AGENT_DRAINING)) {
+            labelled(w, name, "agent", a.hello->name, busy ? a.busy : a.hello->slots);
+            n++;
+        }
+}
+
+static void write_agents(struct writer *w)
+{
+    uint64_t n[AGENT_LEFT + 1] = {0};
+    struct agent_view a;
+    for (uint32_t id = 0; (id = engine_next_agent(w->m->engine, id)) != 0;)
+        if (engine_agent(w->m->engine, id, &a))
+            n[a.state]++;
+    family(w, "bf_agents", "gauge", "Agents by state.");
+    for (int s = AGENT_CONNECTED; s <= AGENT_LEFT; s++)
+        labelled(w, "bf_agents", "state", agent_state_name((enum agent_state)s), n[s]);
+    write_agent_family(w, "bf_agent_slots", "Slots of a connected agent.", false);
+    write_agent_family(w, "bf_agent_busy_slots", "Slots of a connected agent in use.", true);
+}
+
+/* ---- what happened ---- */
+
+static void write_moves(struct writer *w)
+{
+    const struct engine_moves *moves = engine_moves(w->m->engine);
+    family(w, "bf_instance_transitions_total", "counter", "Moves of step instances from state to state, since this process began.");
+    for (int from = INSTANCE_WAITING; from < INSTANCE_STATE_COUNT; from++)
+        for (int to = INSTANCE_WAITING; to < INSTANCE_STATE_COUNT; to++) {
+            if (!instance_move_legal((enum instance_state)from, (enum instance_state)to))
+                continue;
+            bf_buf_put_str(w->out, "bf_instance_transitions_total");
+            put_label(w, "{", "from", instance_state_name((enum instance_state)from));
+            put_label(w, ",", "to", instance_state_name((enum instance_state)to));
+            bf_buf_put_str(w->out, "}");
+            put_value(w, moves->instance[from][to]);
+        }
+}
+
+static void write_alerts(struct writer *w)
+{
+    uint64_t n[ALERT_BREAKER + 1][ALERT_CRITICAL + 1] = {0}, pending = 0, acked = 0;
+    for (size_t i = 0; i < engine_n_alerts(w->m->engine); i++) {
+        const struct alert_fact *a = engine_alert(w->m->engine, i);
+        n[a->kind][a->severity] += a->state == ALERT_FIRING;
+        pending += a->state == ALERT_PENDING;
+        acked += a->state == ALERT_FIRING && *a->acked_by;
+    }
+    family(w, "bf_alerts_firing", "gauge", "Alerts that fire, by kind and severity.");
+    for (int k = ALERT_STEP; k <= ALERT_BREAKER; k++)
+        for (int s = ALERT_WARNING; s <= ALERT_CRITICAL; s++) {
+            bf_buf_put_str(w->out, "bf_alerts_firing");
+            put_label(w, "{", "kind", alert_kind_name((enum alert_kind)k));
+            put_label(w, ",", "severity", alert_severity_name((enum alert_severity)s));
+            bf_buf_put_str(w->out, "}");
+            put_value(w, n[k][s]);
+        }
+    one(w, "bf_alerts_pending", "gauge", "Causes that may be a delay, and no more.", pending);
+    one(w, "bf_alerts_acknowledged", "gauge", "Alerts that fire and that somebody has taken on.", acked);
+    one(w, "bf_alerts_left_out", "gauge", "Causes without an alert, because too many are open.", engine_alerts_left_out(w->m->engine));
+}
+
+static void write_notify(struct writer *w)
+{
+    static const char *const names[NOTIFY_TARGETS] = {[NOTIFY_WEBHOOK] = "webhook", [NOTIFY_ALERTMANAGER] = "alertmanager"};
+    const struct notify_counts none = {0}, *c = w->m->notify ? w->m->notify : &none;
+    family(w, "bf_notifications_sent_total", "counter", "Messages that a receiver took.");
+    for (int t = 0; t < NOTIFY_TARGETS; t++)
+        labelled(w, "bf_notifications_sent_total", "to", names[t], c->sent[t]);
+    family(w, "bf_notifications_failed_total", "counter", "Tries to send a message that failed, or were refused.");
+    for (int t = 0; t < NOTIFY_TARGETS; t++)
+        labelled(w, "bf_notifications_failed_total", "to", names[t], c->failed[t]);
+    one(w, "bf_notifications_dropped_total", "counter", "Messages that were given up, because there was no room for them.", c->dropped);
+    one(w, "bf_notifications_spooled", "gauge", "Messages on disk that no receiver has taken yet.", c->spooled);
+    one(w, "bf_notifications_spooled_bytes", "gauge", "What they take.", c->spooled_bytes);
+}
+
+void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
+{
+    struct writer w = {.m = m, .out = ret};
+    write_process(&w);
+    write_backfills(&w);
+    write_steps(&w);
+    write_pools(&w);
+    write_agents(&w);
+    write_moves(&w);
+    write_alerts(&w);
+    write_notify(&w);
+}

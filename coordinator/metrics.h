@@ -1,0 +1,27 @@
+/* The coordinator's figures as Prometheus text, format 0.0.4.  docs/metrics.md names every one; a test compares. */
+#ifndef BF_METRICS_H
+#define BF_METRICS_H
+
+#include "common/buf.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/http/http.h"
+#include "coordinator/notify/notify.h"
+
+#define METRICS_AGENTS_MAX 1000u                 /* with series of their own; more are counted by state only */
+#define METRICS_BACKFILLS_MAX 200u               /* live ones, the newest first */
+#define METRICS_STEPS_MAX 5000u                  /* with metrics_steps */
+#define METRICS_POOLS_MAX 1000u
+
+struct metrics_source {
+    const struct engine *engine;
+    uint64_t seq;                                /* last turn */
+    int64_t started_us;                          /* wall time at which this process became ready */
+    bool steps;                                  /* of each step of the live backfills too */
+    struct http_counts http;
+    const struct notify_counts *notify;          /* NULL: nobody is told */
+};
+
+/* Append all of it.  Reads the engine between two turns; O(backfills + agents + pools + alerts), with steps also of those. */
+void metrics_write(const struct metrics_source *m, struct bf_buf *ret);
+
+#endif

@@ -1,0 +1,249 @@
+/* The alerts: what fires, since when, whose it is, what came of it, and what to do. */
+#include "coordinator/views_alerts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/authority.h"
+#include "coordinator/remedies.h"
+#include "coordinator/views_parts.h"
+
+#define SENTENCE_MAX 700
+
+bool view_alert_seen(const struct view_source *v, const struct alert_fact *a)
+{
+    struct backfill_view b;
+    if (!a->backfill)
+        return !v->who || v->who->n_plans == 0;
+    return engine_backfill(v->engine, a->backfill, &b) && authority_sees(v->who, b.plan->name);
+}
+
+/* ---- words ---- */
+
+static const char *owner_name(const struct plan *p, const struct plan_words *w)
+{
+    return w && w->owner ? w->owner : p->words.owner;
+}
+
+/* Whose it is: the step's word, or the exposure's, else the plan's; where to reach them and what to do by the entry of `owners`. */
+static void put_owner(json_t *j, const struct plan *p, const struct plan_words *w)
+{
+    const char *owner = p ? owner_name(p, w) : NULL, *contact = w ? w->contact : NULL, *playbook = w ? w->playbook : NULL;
+    for (size_t i = 0; owner && i < p->n_owners; i++) {
+        if (strcmp(p->owners[i].name, owner) != 0)
+            continue;
+        contact = contact ? contact : p->owners[i].words.contact;
+        playbook = playbook ? playbook : p->owners[i].words.playbook;
+    }
+    contact = contact || !p ? contact : p->words.contact;
+    playbook = playbook || !p ? playbook : p->words.playbook;
+    json_object_set_new(j, "owner", view_string(owner));
+    json_object_set_new(j, "contact", view_string(contact));
+    json_object_set_new(j, "playbook", view_string(playbook));
+}
+
+static const struct plan_words *words_of(const struct backfill_view *b, const struct alert_fact *a)
+{
+    if (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject))
+        return &b->plan->steps[a->step].words;
+    for (size_t x = 0; a->kind == ALERT_DEADLINE && x < b->plan->n_exposures; x++)
+        if (strcmp(b->plan->exposures[x].name, a->subject) == 0)
+            return &b->plan->exposures[x].words;
+    return NULL;
+}
+
+static const char *agent_of(const struct view_source *v, const struct alert_fact *a)
+{
+    struct agent_view agent;
+    return a->agent && engine_agent(v->engine, a->agent, &agent) ? agent.hello->name : NULL;
+}
+
+static void say_step(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *text, char *ret)
+{
+    const char *step = b->plan->steps[a->step].name;
+    if (a->state == ALERT_RESOLVED)
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " does not fail of it any more: %s", step, b->id, a->print);
+    else if (m->failed > 0)
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " failed for good (%" PRIu64 "): %s", step, b->id, m->failed, text);
+    else
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " is delayed by failures that are tried again (%" PRIu64 "): %s", step, b->id,
+                 m->members, text);
+}
+
+static void say_backfill(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a, char *ret)
+{
+    struct step_left left = {0};
+    switch (a->kind) {
+    case ALERT_HALTED:
+        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, b->halted ? b->halted : "not halted any more");
+        break;
+    case ALERT_ENDED: snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, backfill_state_name(b->state)); break;
+    case ALERT_NO_AGENT:
+        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " has steps that are ready, and no connected agent has their labels", b->id);
+        break;
+    case ALERT_DEADLINE:
+        if (*a->subject)
+            snprintf(ret, SENTENCE_MAX, "exposure %s of bf-%" PRIu32 " is late: what it reads is not done", a->subject, b->id);
+        else if (engine_step_left(v->engine, b->id, a->step, &left))
+            snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " is late: %" PRIu32 " of its partitions are not done",
+                     b->plan->steps[a->step].name, b->id, left.left);
+        break;
+    default: break;
+    }
+}
+
+static void say(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m,
+                const char *text, char ret[SENTENCE_MAX])
+{
+    const char *agent = agent_of(v, a);
+    ret[0] = '\0';
+    switch (a->kind) {
+    case ALERT_STEP: say_step(b, a, m, text, ret); break;
+    case ALERT_HALTED:
+    case ALERT_ENDED:
+    case ALERT_NO_AGENT:
+    case ALERT_DEADLINE: say_backfill(v, b, a, ret); break;
+    case ALERT_AGENT_LOST:
+        snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, and has not come back", agent ? agent : "?");
+        break;
+    case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "the store is short of room: nothing new starts"); break;
+    case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "the store is an old copy: nothing starts"); break;
+    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "breaker %s is open", a->subject); break;
+    }
+}
+
+/* What an operator can do about it, with the commands. */
+static void what_to_do(const struct alert_fact *a, const char *step, const struct outcome *o, char ret[SENTENCE_MAX])
+{
+    const char *fix = o ? remedy_of(o) : NULL;
+    switch (a->kind) {
+    case ALERT_STEP:
+        snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; bfctl retry bf-%" PRIu32 " %s runs it again",
+                 fix ? fix : "", fix ? "; " : "", a->backfill, step, a->backfill, step);
+        break;
+    case ALERT_HALTED:
+        snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it",
+                 a->backfill, a->backfill);
+        break;
+    case ALERT_ENDED:
+        snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again",
+                 a->backfill, a->backfill);
+        break;
+    case ALERT_DEADLINE:
+        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
+                 a->backfill, a->backfill);
+        break;
+    case ALERT_AGENT_LOST:
+        snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again");
+        break;
+    case ALERT_NO_AGENT:
+        snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for");
+        break;
+    case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
+    case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
+    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "see what fails behind it; it is tried again by itself"); break;
+    }
+}
+
+/* ---- the document ---- */
+
+static void put_cause(json_t *j, const struct alert_fact *a, const struct outcome *example)
+{
+    bool step = a->kind == ALERT_STEP;
+    json_object_set_new(j, "class", view_string(step ? failure_class_name(a->failure_class) : NULL));
+    json_object_set_new(j, "source", view_string(step ? view_source_name(a->source) : NULL));
+    json_object_set_new(j, "code", step ? json_integer(a->code) : json_null());
+    json_object_set_new(j, "sqlstate", view_string(*a->sqlstate ? a->sqlstate : NULL));
+    json_object_set_new(j, "dbms", view_string(*a->dbms ? a->dbms : NULL));
+    json_object_set_new(j, "fingerprint", view_string(step ? a->print : NULL));
+    json_object_set_new(j, "text", view_string(example ? example->text : NULL));
+}
+
+static void put_ripple(json_t *j, const struct alert_more *m)
+{
+    json_object_set_new(j, "count", json_integer((json_int_t)m->members));
+    json_object_set_new(j, "failed", json_integer((json_int_t)m->failed));
+    json_object_set_new(j, "downstream", json_pack("{s:i, s:I, s:i, s:o}", "steps", (int)m->steps, "held", (json_int_t)m->held, "exposures",
+                                                   (int)m->exposures, "exposure", view_string(m->exposure)));
+}
+
+static void put_times(json_t *j, const struct alert_fact *a)
+{
+    json_object_set_new(j, "since", view_time(a->since_us));
+    json_object_set_new(j, "fired_at", view_time(a->fired_us));
+    json_object_set_new(j, "ended_at", view_time(a->ended_us));
+    json_object_set_new(j, "acked_by", view_string(*a->acked_by ? a->acked_by : NULL));
+    json_object_set_new(j, "acked_reason", view_string(*a->acked_reason ? a->acked_reason : NULL));
+    json_object_set_new(j, "acked_at", view_time(a->acked_us));
+}
+
+json_t *view_alert(const struct view_source *v, const struct alert_fact *a, const struct alert_more *m)
+{
+    struct backfill_view b;
+    struct outcome o;
+    enum failure_class class;
+    char id[24], sentence[SENTENCE_MAX], todo[SENTENCE_MAX], instance[VIEW_NAME_MAX] = "";
+    bool of_backfill = a->backfill && engine_backfill(v->engine, a->backfill, &b);
+    bool step = of_backfill && (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject));
+    const char *name = step ? b.plan->steps[a->step].name : NULL;
+    bool example = a->kind == ALERT_STEP && m->members > 0 && engine_failure(v->engine, a->backfill, a->step, m->example, &o, &class);
+    if (example)
+        view_instance_name(&b.plan->steps[a->step], m->example, instance, sizeof instance);
+    json_t *j = json_object();
+    snprintf(id, sizeof id, "al-%" PRIu32, a->id);
+    say(v, of_backfill ? &b : NULL, a, m, example ? o.text : a->print, sentence);
+    what_to_do(a, name ? name : "", example ? &o : NULL, todo);
+    json_object_set_new(j, "id", view_string(id));
+    json_object_set_new(j, "kind", view_string(alert_kind_name(a->kind)));
+    json_object_set_new(j, "state", view_string(alert_state_name(a->state)));
+    json_object_set_new(j, "severity", view_string(alert_severity_name(a->severity)));
+    snprintf(id, sizeof id, "al-%" PRIu32, m->inhibited_by);
+    json_object_set_new(j, "inhibited_by", view_string(m->inhibited_by ? id : NULL));
+    json_object_set_new(j, "summary", view_string(sentence));
+    json_object_set_new(j, "todo", view_string(a->state == ALERT_RESOLVED ? NULL : todo));
+    json_object_set_new(j, "backfill", view_string(of_backfill ? view_backfill_id(a->backfill).text : NULL));
+    json_object_set_new(j, "plan", view_string(of_backfill ? b.plan->name : NULL));
+    json_object_set_new(j, "step", view_string(name));
+    json_object_set_new(j, "example", view_string(*instance ? instance : NULL));
+    json_object_set_new(j, "agent", view_string(agent_of(v, a)));
+    json_object_set_new(j, "subject", view_string(*a->subject ? a->subject : NULL));
+    put_owner(j, of_backfill ? b.plan : NULL, of_backfill ? words_of(&b, a) : NULL);
+    put_cause(j, a, example ? &o : NULL);
+    put_ripple(j, m);
+    put_times(j, a);
+    return j;
+}
+
+/* state "" : what fires and does not follow from another; "all": pending, inhibited and resolved ones too.  name: of an owner. */
+static bool is_wanted(const struct op_request *req, const struct alert_fact *a, const struct alert_more *m)
+{
+    return strcmp(req->state, "all") == 0 || (a->state == ALERT_FIRING && !m->inhibited_by);
+}
+
+enum bf_rc view_alerts(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    uint64_t limit = view_page_limit(req), seen = 0;
+    size_t bytes = 0;
+    if (*req->state && strcmp(req->state, "all") != 0)
+        return bf_fail(err, BF_INVALID, "alerts: `%s` is no choice of them; leave it out for those that fire, or say all", req->state);
+    *ret = json_array();
+    for (size_t i = engine_n_alerts(v->engine); i-- > 0 && json_array_size(*ret) < limit && bytes < VIEW_BYTES_MAX;) {
+        const struct alert_fact *a = engine_alert(v->engine, i);
+        struct alert_more more;
+        if (!view_alert_seen(v, a))
+            continue;
+        engine_alert_more(v->engine, a, &more);
+        if (!is_wanted(req, a, &more))
+            continue;
+        json_t *row = view_alert(v, a, &more);
+        const char *owner = json_string_value(json_object_get(row, "owner"));
+        if ((*req->name && strcmp(owner ? owner : "", req->name) != 0) || seen++ < req->page_offset) {
+            json_decref(row);
+            continue;
+        }
+        bytes += 6 * SENTENCE_MAX;
+        json_array_append_new(*ret, row);
+    }
+    return BF_OK;
+}
