@@ -107,7 +107,7 @@ static size_t varying(const char *text, const char *p, const char **ret_word)
     return n;
 }
 
-void fingerprint(const char *text, char ret[FINGERPRINT_MAX])
+void bf_fingerprint(const char *text, char ret[FINGERPRINT_MAX])
 {
     size_t used = 0;
     for (const char *p = text; *p;) {

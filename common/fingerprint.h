@@ -6,6 +6,6 @@
 
 /* <date> for days and times, <hex> for long hexadecimal words, <n> for numbers, <text> for what stands in quotes.  At most
  * FINGERPRINT_MAX - 1 bytes, cut between characters. */
-void fingerprint(const char *text, char ret[FINGERPRINT_MAX]);
+void bf_fingerprint(const char *text, char ret[FINGERPRINT_MAX]);
 
 #endif

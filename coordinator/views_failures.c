@@ -50,7 +50,7 @@ static bool take(struct failures_walk *w, uint32_t step, uint32_t index, const s
                       .backing_off = i->state == INSTANCE_BACKING_OFF};
     if (!engine_failure(w->v->engine, w->b->id, step, index, &g.example, &g.class))
         return true;
-    fingerprint(g.example.text, g.print);
+    bf_fingerprint(g.example.text, g.print);
     key_of(&g, key);
     size_t at = (size_t)(uintptr_t)bf_smap_get(&w->by_key, key->data, key->len);
     if (at) {

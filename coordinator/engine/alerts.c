@@ -169,7 +169,7 @@ static void join(struct engine *e, const struct backfill *b, uint32_t number, bo
     if (!bf_map_get(&e->failure_of, instance_key(b, number), &i))
         return;
     const struct failure *f = &e->failures.at[i];
-    fingerprint(f->outcome.text, print);
+    bf_fingerprint(f->outcome.text, print);
     uint32_t group = group_for(e, &(struct alert_fact){
         .kind = ALERT_STEP, .backfill = b->id, .step = b->instances[number].step, .failure_class = f->class, .source = f->outcome.source,
         .code = f->outcome.code, .sqlstate = f->outcome.sqlstate, .dbms = f->outcome.dbms, .print = print, .subject = ""});

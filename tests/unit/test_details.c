@@ -64,13 +64,13 @@ Test(details, fingerprints)
     };
     char ret[FINGERPRINT_MAX];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fingerprint(cases[i].text, ret);
+        bf_fingerprint(cases[i].text, ret);
         cr_expect_str_eq(ret, cases[i].print, "case %zu: %s", i, ret);
     }
     char longest[2 * FINGERPRINT_MAX];
     memset(longest, 'x', sizeof longest);
     memcpy(longest + FINGERPRINT_MAX - 2, "\xc3\xa9", 3);
-    fingerprint(longest, ret);
+    bf_fingerprint(longest, ret);
     cr_expect_eq(strlen(ret), FINGERPRINT_MAX - 2, "cut between characters");
 }
 
