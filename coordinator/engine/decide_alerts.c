@@ -62,7 +62,8 @@ static int compare_numbers(int64_t a, int64_t b) { return (a > b) - (a < b); }
 /* By what the cause says: slots, and the order in which groups became dirty, depend on what was in memory before. */
 static int by_cause(const void *left, const void *right)
 {
-    const struct alert_fact *a = &(*(const struct alert_group *const *)left)->cause, *b = &(*(const struct alert_group *const *)right)->cause;
+    const struct alert_fact *a = &(*(const struct alert_group *const *)left)->cause;
+    const struct alert_fact *b = &(*(const struct alert_group *const *)right)->cause;
     const int64_t numbers[][2] = {{a->backfill, b->backfill}, {a->step, b->step}, {a->failure_class, b->failure_class},
                                   {a->source, b->source}, {a->code, b->code}};
     int c = 0;
