@@ -104,15 +104,13 @@ class Hanging:
         wait_until("the statement to run", lambda: any("sleep(600)" in (q or "") for q in self.server.statements()))
         pids = self.server.pids()
         try:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
+            servers.signal_all(pids, signal.SIGSTOP)
             began = time.monotonic()
             begun[0].terminate()
             self.assert_fault(self.finish(begun), 75, "the driver does not answer")
             self.assertLess(time.monotonic() - began, 5 * PATIENCE)
         finally:
-            for pid in reversed(pids):
-                os.kill(pid, signal.SIGCONT)
+            servers.signal_all(reversed(pids), signal.SIGCONT)
         self.prepare(self.SUMS)
         self.assert_done(self.run_sql(self.ADD, token=2), 2)
 

@@ -30,6 +30,15 @@ def call(what, argv, timeout=60, **options):
         raise AssertionError(f"timed out after {late.timeout} s waiting for {what}: {said[-500:].decode(errors='replace')}") from None
 
 
+def signal_all(pids, number):
+    """To each of a server's processes that is still there: sessions and workers of a database end by themselves at any moment."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
 class Absent(Exception):
     """The server is not installed here."""
 
@@ -111,11 +120,7 @@ class Server:
         """As a crash would end it: nothing of it is left when this returns, also of what was being forked."""
         os.kill(self.process.pid, signal.SIGSTOP)            # it forks no more
         pids = self.pids()
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        signal_all(pids, signal.SIGKILL)
         wait_until("the server's first process to be gone", lambda: self.process.poll() is not None)
         wait_until("the server's processes to be gone", lambda: not any(map(is_alive, pids)))
 
