@@ -9,15 +9,22 @@ static bool is_over(const struct backfill *b)
     return b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED || b->state == BACKFILL_SUCCEEDED;
 }
 
+/* A newer backfill of the plan did all of it. */
+static bool is_superseded(const struct engine *e, const struct backfill *b)
+{
+    for (uint32_t id = backfill_newest_of(e, b->plan->name); id > b->id; id = backfill_find(e, id)->before)
+        if (backfill_find(e, id)->state == BACKFILL_SUCCEEDED)
+            return true;
+    return false;
+}
+
 bool alert_concerns(const struct engine *e, const struct backfill *b)
 {
     if (b->state == BACKFILL_CANCELLED)
         return false;
     if (!is_over(b))
         return true;
-    const struct backfill *newest = backfill_find(e, backfill_newest_of(e, b->plan->name));
-    bool superseded = newest && newest != b && newest->state == BACKFILL_SUCCEEDED;
-    return !superseded && b->id + ALERT_ENDED_MAX > e->backfills.n;
+    return b->id + ALERT_ENDED_MAX > e->backfills.n && !is_superseded(e, b);
 }
 
 /* Downstream first, so that each step takes over what hangs on those that need it. */

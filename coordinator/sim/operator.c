@@ -82,7 +82,7 @@ static struct sim_request *random_pool(struct world *w)
     r->request.pool_slots = b->no_slots ? 0 : 1 + (uint32_t)world_random(w, 5);
     r->request.reset = world_chance(w, 20);
     b->cpu_milli = world_chance(w, 30) ? 2000 + 500 * world_random(w, 5) : 0;
-    b->memory_bytes = world_chance(w, 20) ? (UINT64_C(450) + world_random(w, 500)) << 20 : 0;
+    b->memory_bytes = world_chance(w, 20) ? (UINT64_C(460) + world_random(w, 500)) << 20 : 0;
     b->units = units;
     b->n_units = world_chance(w, 25);
     b->start_milli = world_chance(w, 15) ? 2000 : 0;

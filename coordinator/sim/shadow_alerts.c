@@ -18,16 +18,23 @@ static const struct shadow_backfill *find(const struct shadow *s, uint32_t id)
     return NULL;
 }
 
-static bool concerns(const struct shadow *s, const struct shadow_backfill *b)
+/* A newer backfill of its plan has succeeded. */
+static bool is_superseded(const struct shadow *s, const struct shadow_backfill *b)
 {
-    const struct shadow_backfill *newest = b;
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        const struct shadow_backfill *other = &s->backfills.at[i];
+        if (other->id > b->id && other->state == BACKFILL_SUCCEEDED && strcmp(other->plan->name, b->plan->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool concerns(const struct shadow *s, const struct shadow_backfill *b, bool superseded)
+{
     if (b->state == BACKFILL_CANCELLED)
         return false;
-    for (size_t i = 0; i < s->backfills.n; i++)
-        if (s->backfills.at[i].id > newest->id && strcmp(s->backfills.at[i].plan->name, b->plan->name) == 0)
-            newest = &s->backfills.at[i];
     bool over = b->state == BACKFILL_SUCCEEDED || b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
-    return !over || ((newest == b || newest->state != BACKFILL_SUCCEEDED) && b->id + ENDED_MAX > s->backfills.n);
+    return !over || (!superseded && b->id + ENDED_MAX > s->backfills.n);
 }
 
 static bool any_failed(const struct shadow_backfill *b, uint32_t step)
@@ -59,15 +66,16 @@ static bool has_alert(const struct engine *e, uint32_t backfill, uint32_t step)
 void shadow_check_alerts(struct shadow *s, const struct engine *e)
 {
     for (size_t i = 0; i < s->backfills.n && engine_alerts_left_out(e) == 0; i++) {
-        const struct shadow_backfill *b = &s->backfills.at[i];
-        for (uint32_t k = 0; concerns(s, b) && k < b->plan->n_steps; k++)
+        struct shadow_backfill *b = &s->backfills.at[i];
+        b->superseded |= is_superseded(s, b);    /* and stays so when people reopen the newer one: nobody is told again */
+        for (uint32_t k = 0; concerns(s, b, b->superseded) && k < b->plan->n_steps; k++)
             if (any_failed(b, k) && !has_alert(e, b->id, k))
                 world_violate(s->w, "alerts: %s of backfill %u failed for good, and there is no alert", b->plan->steps[k].name, b->id);
     }
     for (size_t i = 0; i < engine_n_alerts(e); i++) {
         const struct alert_fact *a = engine_alert(e, i);
         const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? find(s, a->backfill) : NULL;
-        if (b && (!concerns(s, b) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
+        if (b && (!concerns(s, b, is_superseded(s, b)) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
             world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
                           b->id);
     }

@@ -30,6 +30,7 @@ struct shadow_backfill {
     bool halted;                                             /* a check said so, or its time is over, and nobody has resumed it */
     int64_t timebox_ms; bool timebox_over;                   /* engine time of its end; 0: not begun */
     uint64_t firsts, retries;
+    bool superseded;                                         /* a newer one of its plan has succeeded */
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
     uint32_t first_run;                                      /* number of the run that each cell began with */
