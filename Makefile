@@ -78,7 +78,7 @@ fuzz:
 
 # The simulator on all cores until there were SOAK_EVENTS events: about ten minutes on two quiet cores (some 200,000 events/s), up to an
 # hour on busy ones.  What was reached is printed, and everything must have been 100 times.
-SOAK_EVENTS ?= 100000000
+SOAK_EVENTS ?= 150000000
 SOAK_SEED ?= 1
 soak:
 	@mkdir -p build
