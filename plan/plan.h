@@ -15,6 +15,7 @@
 #include "plan/http.h"
 #include "plan/partition.h"
 #include "plan/template.h"
+#include "proto/breaker.h"
 #include "proto/bundle.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
@@ -58,6 +59,9 @@ struct plan_edge {                             /* an edge of a step: what it nee
     struct bf_mark mark;
 };
 
+/* Settings of a breaker, and whether the plan says anything of it: of one that it does not, others may say. */
+struct plan_breaker { bool given; struct breaker_settings settings; };
+
 struct plan_deadline { char *text; int64_t at_s; };      /* as written (NULL: none), and as an instant */
 
 struct plan_retry {
@@ -89,6 +93,8 @@ struct plan_step {
     struct plan_deadline deadline;
     uint32_t pool;                             /* index, or PLAN_NO_INDEX: drawn on no pool */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
+    bool expected;                             /* the plan says it */
+    struct plan_breaker breaker;
     int64_t timebox_ms;                        /* 0: none */
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
@@ -110,7 +116,7 @@ struct plan_step {
     uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };
 
-struct plan_pool { char *name; uint32_t slots; struct plan_words words; struct bf_mark mark; };
+struct plan_pool { char *name; uint32_t slots; struct plan_breaker breaker; struct plan_words words; struct bf_mark mark; };
 struct plan_dataset {
     char *name;
     char *table;                               /* what the database calls it; the name where the plan says nothing */
@@ -120,10 +126,11 @@ struct plan_dataset {
     struct plan_column *schema; size_t n_schema;     /* promised; sorted by name */
     char *fresh_column; int64_t max_age_ms;    /* promised; NULL: nothing */
     char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
+    struct plan_breaker breaker;
     struct plan_words words;
 };
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
+struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_breaker breaker; struct plan_words words; };
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

@@ -13,6 +13,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/agent_msg.h"
+#include "proto/breaker.h"
 #include "proto/key.h"
 #include "proto/operator_msg.h"
 #include "proto/states.h"
@@ -24,7 +25,7 @@
 #define RECORD_STEPS_MAX 65536u
 #define RECORD_RANGES_MAX 21845u             /* three numbers each, of RECORD_STEPS_MAX */
 #define RECORD_REUSED_MAX 4096u              /* ranges in one record */
-#define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
+#define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes less than a kilobyte */
 
 /* ---- inputs ---- */
 enum input_kind {
@@ -39,6 +40,7 @@ enum input_kind {
     INPUT_POOL = 7,        /* pool_name, pool_slots: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_BREAKER = 19,    /* breaker: kind, name ("": all of the kind), settings, source: the coordinator's configuration */
     INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
 };
 
@@ -63,6 +65,7 @@ struct input {
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
     /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
     struct key_entry *configured; size_t n_configured;
+    struct record_breaker breaker;           /* BREAKER */
 };
 
 /* ---- records ---- */
@@ -107,7 +110,11 @@ enum record_kind {
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
-    RECORD_KEY = 37               /* entry, as it stands */
+    RECORD_KEY = 37,              /* entry, as it stands */
+    /* breakers (proto/breaker.h) */
+    RECORD_BREAKER = 41,          /* breaker, text (what opened it), actor, reason: it moves to this state.  In snapshots with bytes: what it
+                                     has heard; then its settings and source too are what the record says */
+    RECORD_BREAKER_SETTINGS = 42  /* breaker: kind, name ("": all of the kind), settings, source */
 };
 
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
@@ -153,6 +160,7 @@ struct record {
     enum audit_kind audit;
     const char *role, *what, *target, *before, *after;
     struct key_entry entry;                  /* name "": none */
+    struct record_breaker breaker;           /* kind 0: none; of ENDED: at_ms */
 };
 
 /* One turn: a journal value. */

@@ -6,6 +6,7 @@
 #include "proto/record.h"
 
 struct Pb__Key;
+struct Pb__Breaker;
 
 /* Append as an element of list field; tmp may be cleared afterwards. */
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
@@ -15,6 +16,10 @@ void key_to_pb(const struct key_entry *k, struct Pb__Key *pb, struct bf_arena *t
 void key_from_pb(struct wire_in *in, const struct Pb__Key *pb, struct key_entry *ret);
 struct Pb__Key **keys_to_pb(const struct key_entry *keys, size_t n, struct bf_arena *tmp);
 struct key_entry *keys_from_pb(struct wire_in *in, struct Pb__Key *const *pb, size_t n, size_t *ret_n);
+/* NULL when there is nothing to write. */
+struct Pb__Breaker *breaker_to_pb(const struct record_breaker *b, struct bf_arena *tmp);
+/* pb may be NULL: none. */
+void breaker_from_pb(struct wire_in *in, const struct Pb__Breaker *pb, struct record_breaker *ret);
 /* Read one element; fails through in. */
 void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
 void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);

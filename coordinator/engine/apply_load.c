@@ -84,6 +84,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         backfill_free(b);
         return corrupt(r, "a pool of its plan was not set before", err);
     }
+    breakers_attach(e, b);
     keep_texts(b, r);
     b->first_run = r->run ? r->run : 1;
     make_instances(b);
@@ -144,6 +145,7 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     agent_hello_copy(&a->hello, &r->hello);
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
+    a->breaker = breaker_need(e, BREAKER_AGENT, a->hello.name);
     a->since_us = r->at_us;
     a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
     name_agent(e, a);
@@ -181,6 +183,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         i = (uint32_t)(e->pools.n - 1);
     }
     struct pool *p = &e->pools.at[i];
+    (void)breaker_need(e, BREAKER_POOL, r->pool_name);
     p->slots = r->pool_slots;
     p->source = r->pool_source;
     p->used_max = p->used > p->slots ? p->used : p->slots;

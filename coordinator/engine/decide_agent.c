@@ -84,7 +84,9 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     r->verdict = ruling.verdict;
     r->failure_class = ruling.class;
     r->retry_at_ms = ruling.retry_at_ms;
+    r->breaker.at_ms = d->now_ms;
     record_emit(d, r);
+    decide_breakers_voted(d, a, o);
     keep_details(d, a, o->details);
     halt(d, a, o);
 }

@@ -8,6 +8,7 @@
 
 #include "common/map.h"
 #include "common/vec.h"
+#include "coordinator/engine/breaker.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
@@ -36,7 +37,7 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
-struct needs { uint32_t pool, fit; };
+struct needs { uint32_t pool, fit, guard; };
 struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
@@ -63,6 +64,7 @@ struct backfill {
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    struct breaker_refs drawn;                   /* the breakers of its things */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
@@ -90,6 +92,7 @@ struct agent {
     uint8_t key[BF_KEY_BYTES];
     uint64_t incarnation;
     struct agent_hello hello;                    /* owned copy, without held */
+    uint32_t breaker;
     uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */
@@ -145,6 +148,7 @@ struct engine {
     size_t replies_at;
     struct bf_smap replies_by_who;
     struct key_book keys;
+    struct breaker_book breakers;
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;

@@ -103,7 +103,7 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
-                    BLOCKER_RESTORED, BLOCKER_OUTDATED };
+                    BLOCKER_RESTORED, BLOCKER_OUTDATED, BLOCKER_BREAKER };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {
@@ -112,6 +112,7 @@ struct blocker {
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL */
+    size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
@@ -119,6 +120,27 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
 bool engine_why_store(const struct engine *e, struct blocker *ret);
 /* The first of what holds back the ready instances of a step, which all need the same; false: nothing, they are next. */
 bool engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret);
+
+/* Breakers in the order of their making.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
+ * by itself, or is not open. */
+struct breaker_view {
+    enum breaker_kind kind;
+    const char *name;                        /* without its kind */
+    enum breaker_source source;
+    const struct breaker_settings *settings;
+    enum breaker_state state;
+    bool held;                               /* open until a person closes it */
+    int64_t since_ms, since_us, until_ms;
+    uint32_t level;                          /* times that it opened in a row before this one */
+    uint32_t calls, failures, slow;          /* closed: of its window now */
+    uint32_t opened_calls, opened_failures, opened_slow;     /* of its window when it opened */
+    const char *cause, *by, *reason;         /* the last failure then; who moved it, and why.  "": none, nobody */
+    uint32_t probes, good;                   /* half-open: attempts that are under way; that ended well */
+};
+size_t engine_n_breakers(const struct engine *e);
+void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
+/* Ready instances that wait for it, whatever else they wait for; of an agent's: 0.  O(what is ready). */
+uint64_t engine_breaker_holds(const struct engine *e, size_t i);
 
 /* What a queued backfill waits for: one that is live, or queued before it, and writes what it would write. */
 struct queued_behind {

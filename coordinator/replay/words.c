@@ -37,6 +37,7 @@ enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD
 struct field { const char *name; enum field_kind kind; size_t offset; const char *(*word)(uint32_t); };
 
 #define FIELD(field, kind) {#field, kind, offsetof(struct record, field), NULL}
+#define BREAKER(field, kind) {"breaker." #field, kind, offsetof(struct record, breaker.field), NULL}
 #define ENUM(field, word) {#field, FIELD_U32, offsetof(struct record, field), word}
 static const struct field fields[] = {
     FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32),
@@ -55,6 +56,9 @@ static const struct field fields[] = {
     FIELD(audit, FIELD_U32), FIELD(role, FIELD_TEXT), FIELD(what, FIELD_TEXT), FIELD(target, FIELD_TEXT), FIELD(before, FIELD_TEXT),
     FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name), NULL}, FIELD(epoch, FIELD_U32),
     FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
+    {"breaker", FIELD_TEXT, offsetof(struct record, breaker.name), NULL}, BREAKER(kind, FIELD_U32), BREAKER(state, FIELD_U32),
+    BREAKER(at_ms, FIELD_I64), BREAKER(until_ms, FIELD_I64), BREAKER(level, FIELD_U32), BREAKER(calls, FIELD_U32),
+    BREAKER(failures, FIELD_U32), BREAKER(slow, FIELD_U32), BREAKER(source, FIELD_U32),
     FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields, SHOWN_BYTES = 6 };
