@@ -36,7 +36,8 @@ enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, stru
     const struct record_breaker *s = &r->breaker;
     struct breaker_book *book = &e->breakers;
     if (*s->name) {
-        take_settings(book->at.at[breaker_need(e, s->kind, s->name)], &s->settings, s->source);
+        uint32_t number = breaker_need(e, s->kind, s->name);     /* may move the list */
+        take_settings(book->at.at[number], &s->settings, s->source);
         return BF_OK;
     }
     book->kinds[s->kind].settings = s->settings;
@@ -64,7 +65,7 @@ static bool unpack(struct engine *e, struct breaker *b, const struct record *r)
         bf_take_u8(&in, &v.bits);
         v.at_ms = (int64_t)at_ms;
         if (!in.bad)
-            breaker_count(e, b, v);
+            breaker_hear(e, b, v);
     }
     if (!bf_take_u32(&in, &n) || n > BREAKER_PROBES_MAX * 2)
         return false;

@@ -98,16 +98,21 @@ void breaker_forget(struct engine *e, struct breaker *b, size_t oldest)
         memmove(b->window.at, b->window.at + oldest, b->window.n * sizeof *b->window.at);
 }
 
+void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote)
+{
+    bf_vec_push(&b->window, vote);
+    b->n_bad += (vote.bits & BALLOT_BAD) != 0;
+    b->n_slow += (vote.bits & BALLOT_SLOW) != 0;
+    tally_agents(e, b, &vote, 1);
+}
+
 void breaker_count(struct engine *e, struct breaker *b, struct ballot vote)
 {
     size_t old = b->window.n + 1 > b->settings.window ? b->window.n + 1 - b->settings.window : 0;
     while (old < b->window.n && b->window.at[old].at_ms < vote.at_ms - b->settings.period_ms)
         old++;
     breaker_forget(e, b, old < b->window.n ? old : b->window.n);
-    bf_vec_push(&b->window, vote);
-    b->n_bad += (vote.bits & BALLOT_BAD) != 0;
-    b->n_slow += (vote.bits & BALLOT_SLOW) != 0;
-    tally_agents(e, b, &vote, 1);
+    breaker_hear(e, b, vote);
 }
 
 /* ---- states ---- */

@@ -78,7 +78,8 @@ struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, con
 uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name);                    /* made when it is needed first */
 /* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */
 void breaker_set_state(struct engine *e, uint32_t number, const struct record *r);
-/* Put a vote into the window of a closed one; what is too old or too many leaves it. */
+/* Put a vote into the window of a closed one; what is too old or too many leaves it.  hear: nothing leaves, it was kept so. */
+void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote);
 void breaker_count(struct engine *e, struct breaker *b, struct ballot vote);
 void breaker_forget(struct engine *e, struct breaker *b, size_t oldest);       /* so many votes */
 bool breaker_is_probe(const struct breaker *b, uint64_t attempt);

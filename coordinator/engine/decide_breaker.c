@@ -122,13 +122,16 @@ void decide_breakers_voted(struct decision *d, const struct attempt *a, const st
     look_at(d, agent_find(d->e, a->agent)->breaker, a, o);
 }
 
-/* Those whose time is over let attempts through.  The list changes only where one closes, and none does here. */
+/* Those whose time is over let attempts through; and where other settings came meanwhile, fewer good probes may be enough.  Backwards: one
+ * that closes leaves the list. */
 void decide_breakers(struct decision *d)
 {
     const struct breaker_book *book = &d->e->breakers;
-    for (size_t i = 0; i < book->not_closed.n; i++) {
+    for (size_t i = book->not_closed.n; i-- > 0;) {
         uint32_t number = book->not_closed.at[i];
         const struct breaker *b = at(d, number);
+        if (b->state == BREAKER_HALF_OPEN && b->good >= b->settings.probes)
+            look_at_probes(d, number, "");
         if (b->state != BREAKER_OPEN || b->until_ms == 0 || b->until_ms > d->now_ms || BF_PLANTED("breaker_stays_open"))
             continue;
         const char *before = state_json(d, b);

@@ -56,9 +56,15 @@ static uint32_t need(struct shadow *s, enum breaker_kind kind, const char *name)
     return (uint32_t)(book->at.n - 1);
 }
 
+static struct shadow_breaker *breaker_of(struct shadow *s, enum breaker_kind kind, const char *name)
+{
+    uint32_t i = need(s, kind, name);                        /* may move them all */
+    return &s->breakers.at.at[i];
+}
+
 static void plan_says(struct shadow *s, enum breaker_kind kind, const char *name, const struct plan_breaker *p)
 {
-    struct shadow_breaker *b = &s->breakers.at.at[need(s, kind, name)];
+    struct shadow_breaker *b = breaker_of(s, kind, name);
     if (!p->given || b->source == BREAKER_BY_CONFIG)
         return;
     b->settings = p->settings;
@@ -316,7 +322,7 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
 {
     if (r->kind == RECORD_BREAKER_SETTINGS) {
         if (*r->breaker.name) {
-            struct shadow_breaker *one = &s->breakers.at.at[need(s, r->breaker.kind, r->breaker.name)];
+            struct shadow_breaker *one = breaker_of(s, r->breaker.kind, r->breaker.name);
             one->settings = r->breaker.settings;
             one->source = r->breaker.source;
             return;
@@ -328,7 +334,7 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
                 s->breakers.at.at[i].settings = r->breaker.settings;
         return;
     }
-    struct shadow_breaker *b = &s->breakers.at.at[need(s, r->breaker.kind, r->breaker.name)];
+    struct shadow_breaker *b = breaker_of(s, r->breaker.kind, r->breaker.name);
     const char *wrong = what_is_wrong(t, b, r);
     if (wrong)
         world_violate(s->w, "I7: %s %s (it is %s, %zu votes)", b->name, wrong, breaker_state_name(b->state), b->votes.n);

@@ -233,7 +233,7 @@ Test(engine_breakers, a_bad_probe_opens_for_longer_and_never_longer_than_the_mos
     struct fx f;
     struct fx_agent a = opened(&f);
     for (size_t i = 0; i < 3; i++) {
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 6; k++)              /* until the others leave the pool to it */
             end_all(&f, &a, OUTCOME_OK, 0);
         later(&f, 30000);
         cr_assert_eq(running(&f, 0), 1u);
@@ -248,7 +248,7 @@ Test(engine_breakers, a_probe_that_is_lost_says_nothing_and_another_goes)
 {
     struct fx f;
     struct fx_agent a = opened(&f);
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < 6; k++)
         end_all(&f, &a, OUTCOME_OK, 0);
     later(&f, 10000);
     cr_assert_eq(running(&f, 0), 1u);
@@ -340,8 +340,10 @@ static struct plan *many(uint64_t seed)
 {
     struct plan *p = fx_plan();
     fx_days(p, FX_JAN_1, 200);
-    for (uint32_t i = 0; i < 2; i++)
-        p->steps[fx_step(p, PLAN_DAY, PLAN_NO_INDEX)].retry.max_attempts = (uint32_t)seed;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t step = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+        p->steps[step].retry.max_attempts = (uint32_t)seed;
+    }
     return fx_plan_done(p);
 }
 
