@@ -2,6 +2,7 @@
 #ifndef BF_VIEWS_BREAKERS_H
 #define BF_VIEWS_BREAKERS_H
 
+#include "coordinator/engine/view_breaker.h"
 #include "coordinator/views_parts.h"
 
 enum bf_rc view_breakers(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

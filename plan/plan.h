@@ -59,8 +59,7 @@ struct plan_edge {                             /* an edge of a step: what it nee
     struct bf_mark mark;
 };
 
-/* Settings of a breaker, and whether the plan says anything of it: of one that it does not, others may say. */
-struct plan_breaker { bool given; struct breaker_settings settings; };
+struct plan_breaker { bool given; struct breaker_settings settings; };   /* given: the plan speaks of it; else others may */
 
 struct plan_deadline { char *text; int64_t at_s; };      /* as written (NULL: none), and as an instant */
 
@@ -93,8 +92,7 @@ struct plan_step {
     struct plan_deadline deadline;
     uint32_t pool;                             /* index, or PLAN_NO_INDEX: drawn on no pool */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
-    bool expected;                             /* the plan says it */
-    struct plan_breaker breaker;
+    bool expected; struct plan_breaker breaker;/* expected: the plan says it */
     int64_t timebox_ms;                        /* 0: none */
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;

@@ -121,6 +121,7 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
     struct agent *a = bf_vec_add(&e->agents);
     a->id = r->agent;
     a->first = a->last = NO_SLOT;
+    a->breaker = NO_BREAKER;
     a->state = AGENT_LEFT;
     agent_hello_copy(&a->hello, &(struct agent_hello){0});
     memcpy(a->key, r->key, sizeof a->key);
@@ -128,6 +129,15 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
     if (r->agent >= e->next_agent)
         e->next_agent = r->agent + 1;
     return a;
+}
+
+/* By its name.  Of one that has another name now, what the breaker of the old one let through is nobody's probe any more. */
+static void take_breaker(struct engine *e, struct agent *a)
+{
+    uint32_t number = breaker_need(e, BREAKER_AGENT, a->hello.name);
+    if (a->breaker != NO_BREAKER && a->breaker != number)
+        e->breakers.at.at[a->breaker]->probes.n = 0;
+    a->breaker = number;
 }
 
 enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
@@ -145,7 +155,7 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     agent_hello_copy(&a->hello, &r->hello);
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
-    a->breaker = breaker_need(e, BREAKER_AGENT, a->hello.name);
+    take_breaker(e, a);
     a->since_us = r->at_us;
     a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
     name_agent(e, a);

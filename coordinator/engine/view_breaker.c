@@ -1,4 +1,6 @@
-/* Reading breakers: see view.h. */
+/* See view_breaker.h. */
+#include "coordinator/engine/view_breaker.h"
+
 #include "coordinator/engine/internal.h"
 
 size_t engine_n_breakers(const struct engine *e)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/engine/breaker.h"
+#include "coordinator/engine/view_breaker.h"
 #include "tests/support/engine_fixture.h"
 
 /* ---- the table of votes ---- */
