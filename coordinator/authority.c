@@ -117,7 +117,8 @@ static enum bf_rc permit_breaker(const struct engine *e, const struct key_entry 
         return rc;
     if (kind == BREAKER_POOL && who->n_plans == 0) {
         list_text(who->pools, who->n_pools, list);
-        return has_pool(who, name) ? BF_OK : bf_fail(err, BF_DENIED, "%s: pool %s is outside of the pools of this key: %s", what, name, list);
+        return has_pool(who, name) ? BF_OK
+                                   : bf_fail(err, BF_DENIED, "%s: pool %s is outside of the pools of this key: %s", what, name, list);
     }
     if (kind != BREAKER_STEP)
         return bf_fail(err, BF_DENIED, "%s %s: others' plans use it too: a key without scopes is needed", what, req->name);

@@ -9,7 +9,8 @@
 
 #define SHOWN_MAX 200u                           /* names in one value */
 
-static const char *const reloaded[] = {"pools", "breakers", "keys", "checkpoint.turns", "checkpoint.bytes", "log_keep", "journal_keep", "details_keep"};
+static const char *const reloaded[] = {"pools", "breakers", "keys", "checkpoint.turns", "checkpoint.bytes", "log_keep", "journal_keep",
+                                       "details_keep"};
 
 bool coordinator_setting_reloads(size_t i)
 {

@@ -112,8 +112,8 @@ enum record_kind {
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
     RECORD_KEY = 37,              /* entry, as it stands */
     /* breakers (proto/breaker.h) */
-    RECORD_BREAKER = 41,          /* breaker, text (what opened it), actor, reason: it moves to this state.  In snapshots with bytes: what it
-                                     has heard; then its settings and source too are what the record says */
+    RECORD_BREAKER = 41,          /* breaker, text (what opened it), actor, reason: it moves to this state.  In snapshots with bytes:
+                                     what it has heard; then its settings and source too are what the record says */
     RECORD_BREAKER_SETTINGS = 42  /* breaker: kind, name ("": all of the kind), settings, source */
 };
 

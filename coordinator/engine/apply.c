@@ -68,10 +68,10 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
     e->next_attempt = r->ref.attempt + 1;
-    const struct attempt *a = attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
-                                      .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                                      .incarnation = agent->incarnation, .granted_us = r->at_us});
-    breakers_granted(e, b, a);
+    const struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
+                                    .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
+                                    .granted_us = r->at_us};
+    breakers_granted(e, b, attempt_open(e, &granted));
     return BF_OK;
 }
 
