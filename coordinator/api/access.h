@@ -13,6 +13,7 @@ enum access_subject {
     ACCESS_CREATE,           /* the plan that comes with it: checked when it is compiled */
     ACCESS_BREAKER,          /* what a breaker is for: a pool, a step's plan; else the whole cluster */
     ACCESS_OWN_KEY,          /* one's own key, and everyone's for an admin without scopes */
+    ACCESS_POOL,             /* a pool by its name; every plan may draw on it, so a key of some plans alone may not */
     ACCESS_CLUSTER           /* the whole cluster: needs a key without scopes */
 };
 

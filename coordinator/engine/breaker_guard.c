@@ -1,6 +1,6 @@
 /* What draws on what: the breakers of a plan's things, the guard of each step, and what a grant means for those that are half-open.
  *
- * A step draws on itself, its pool, its connection where it is an sql or warehouse step, and the datasets that it writes or reads.  So an
+ * A step draws on itself, its pools, its connection where it is an sql or warehouse step, and the datasets that it writes or reads.  So an
  * open breaker holds these steps, and what is downstream of them waits for them as it always does; nothing else notices. */
 #include <assert.h>
 #include <stdio.h>
@@ -46,10 +46,12 @@ bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct b
         *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
         return true;
     }
-    if (s->pool != PLAN_NO_INDEX && i-- == 0) {
-        *ret = (struct breaker_draw){r->pools[s->pool], ROLE_POOL};
+    uint32_t n_pools = s->pool == PLAN_NO_INDEX ? 0 : 1 + (uint32_t)s->n_also;
+    if (i < n_pools) {
+        *ret = (struct breaker_draw){r->pools[i == 0 ? s->pool : s->also[i - 1]], ROLE_POOL};
         return true;
     }
+    i -= n_pools;
     if (connected && i-- == 0) {
         *ret = (struct breaker_draw){r->connections[s->connection], ROLE_CONNECTION};
         return true;

@@ -30,6 +30,7 @@ static bool is_about(const struct turn *t, const struct input *in, const struct 
     case OP_BREAKER_OPEN:
     case OP_BREAKER_CLOSE:
     case OP_AGENT_DRAIN:
+    case OP_POOL_SET:
     case OP_KEY_CREATE:
     case OP_KEY_REVOKE:
     case OP_KEY_ROTATE:

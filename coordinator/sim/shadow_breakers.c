@@ -112,6 +112,8 @@ static size_t things_of(struct shadow *s, const struct shadow_backfill *b, uint3
     ret[n++] = (struct thing){need(s, BREAKER_STEP, name), 's'};
     if (st->pool != PLAN_NO_INDEX)
         ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->pool].name), 'p'};
+    for (uint32_t i = 0; st->pool != PLAN_NO_INDEX && i < st->n_also && n < THINGS_MAX - 1; i++)
+        ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->also[i]].name), 'p'};
     if (st->kind == PLAN_SQL)
         ret[n++] = (struct thing){need(s, BREAKER_CONNECTION, b->plan->connections[st->connection].name), 'c'};
     for (size_t i = 0; i < st->n_outputs && n < THINGS_MAX - 1; i++)
