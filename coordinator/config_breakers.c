@@ -21,7 +21,7 @@ static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *
                     "with a name, as in `connection/warehouse`", key->text);
         return;
     }
-    struct config_breaker b = {.kind = kind, .name = bf_xstrdup(slash ? slash + 1 : ""), .settings = *breaker_preset(kind)};
+    struct config_breaker b = {.kind = kind, .name = bf_xstrdup(slash ? slash + 1 : ""), .settings = breaker_tuned(kind)};
     plan_breaker_read(d, body, &b.settings);
     bf_vec_push(&breakers->at, b);
 }

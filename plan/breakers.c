@@ -1,7 +1,7 @@
 /* The maps of breakers: `breakers` of the plan, by kind, and `breaker` of a pool, a connection, a dataset or a step.
  *
- * What tunes one thing is what its own map says, then the map of its kind, then the preset, key by key.  A thing of which neither map
- * speaks has no settings by the plan: those of the coordinator hold, or of another plan that speaks of it. */
+ * What tunes one thing is what its own map says, then the map of its kind, then the preset (and on), key by key.  A thing of which neither
+ * map speaks has no settings by the plan: those of the coordinator hold, or of another plan that speaks of it. */
 #include "plan/breakers.h"
 
 #include "plan/compile.h"
@@ -74,7 +74,7 @@ void plan_breakers_read(struct plan_compiler *c)
 {
     const struct bf_yaml_node *map = plan_keys_get(c->root, &plan_keys_top, "breakers"), *n;
     for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++)
-        c->breakers[k] = (struct plan_breaker){.settings = *breaker_preset((enum breaker_kind)k)};
+        c->breakers[k] = (struct plan_breaker){.settings = breaker_tuned((enum breaker_kind)k)};
     if (!map || !plan_keys_check(c->d, map, &plan_keys_breakers))
         return;
     for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++) {

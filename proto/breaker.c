@@ -10,12 +10,13 @@ static const char *const kinds[BREAKER_KINDS] = {
 enum { SECOND_MS = 1000, MINUTE_MS = 60000, PERCENT = 10000 };
 
 /* A connection speaks for itself soon; a pool or an agent needs more, because much else fails on it; a dataset and a step are judged over
- * a longer time, and only when nearly nothing of them is good: one bad partition is no reason to hold the others. */
+ * a longer time, and only when nearly nothing of them is good: one bad partition is no reason to hold the others.  A step's is off until
+ * somebody tunes it: where the data of many partitions is bad, holding the step would only make its backfill end later. */
 static const struct breaker_settings presets[BREAKER_KINDS] = {
     [BREAKER_POOL] = {.window = 50, .period_ms = 5 * MINUTE_MS, .minimum = 20, .rate = 80 * PERCENT, .slow_factor_milli = 10000,
                       .open_ms = 30 * SECOND_MS, .open_max_ms = 10 * MINUTE_MS, .growth_milli = 2000, .probes = 1},
-    [BREAKER_STEP] = {.window = 50, .period_ms = 30 * MINUTE_MS, .minimum = 20, .rate = 90 * PERCENT, .slow_factor_milli = 10000,
-                      .open_ms = MINUTE_MS, .open_max_ms = 10 * MINUTE_MS, .growth_milli = 2000, .probes = 1},
+    [BREAKER_STEP] = {.off = true, .window = 50, .period_ms = 30 * MINUTE_MS, .minimum = 20, .rate = 90 * PERCENT,
+                      .slow_factor_milli = 10000, .open_ms = MINUTE_MS, .open_max_ms = 10 * MINUTE_MS, .growth_milli = 2000, .probes = 1},
     [BREAKER_DATASET] = {.window = 20, .period_ms = 30 * MINUTE_MS, .minimum = 10, .rate = 80 * PERCENT, .slow_factor_milli = 10000,
                          .open_ms = MINUTE_MS, .open_max_ms = 10 * MINUTE_MS, .growth_milli = 2000, .probes = 1},
     [BREAKER_CONNECTION] = {.window = 20, .period_ms = 5 * MINUTE_MS, .minimum = 10, .rate = 50 * PERCENT, .slow_rate = 90 * PERCENT,
@@ -65,6 +66,13 @@ enum bf_rc breaker_name_parse(const char *text, enum breaker_kind *ret_kind, con
 const struct breaker_settings *breaker_preset(enum breaker_kind k)
 {
     return &presets[k];
+}
+
+struct breaker_settings breaker_tuned(enum breaker_kind k)
+{
+    struct breaker_settings s = presets[k];
+    s.off = false;
+    return s;
 }
 
 bool breaker_settings_same(const struct breaker_settings *a, const struct breaker_settings *b)

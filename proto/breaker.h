@@ -54,6 +54,8 @@ bool breaker_kind_parse(const char *word, size_t n, enum breaker_kind *ret);
 enum bf_rc breaker_name_parse(const char *text, enum breaker_kind *ret_kind, const char **ret_name, struct bf_error *err) BF_MUST_CHECK;
 /* What holds where nobody says otherwise (docs/resources.md has the table). */
 const struct breaker_settings *breaker_preset(enum breaker_kind k);
+/* What a map that tunes one begins with: the preset, and on. */
+struct breaker_settings breaker_tuned(enum breaker_kind k);
 bool breaker_settings_same(const struct breaker_settings *a, const struct breaker_settings *b);
 /* How long it is open the level-th time in a row, from 0: open_ms x growth^level, at most open_max_ms. */
 int64_t breaker_open_ms(const struct breaker_settings *s, uint32_t level);

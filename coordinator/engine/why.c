@@ -101,7 +101,7 @@ static uint32_t queued_with(const struct engine *e, const struct demand *d)
     uint64_t n = 0;
     for (size_t k = 0; k < e->demands.n; k++) {
         const struct demand *other = &e->demands.at[k];
-        if (other->needs.pool != d->needs.pool || other->needs.fit != d->needs.fit)
+        if (other->needs.draw != d->needs.draw || other->needs.fit != d->needs.fit || other->needs.window != d->needs.window)
             continue;
         for (size_t i = 0; i < other->lanes.n; i++)
             n += e->lanes.at[other->lanes.at[i]].ready.n;

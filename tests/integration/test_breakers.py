@@ -23,7 +23,6 @@ datasets:
   stg: {}
   seen: {}
   mart: {}
-breakers: {step: {enabled: false}}
 defaults: {pool: small}
 pools: {small: {slots: 2}}
 steps:

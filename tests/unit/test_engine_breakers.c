@@ -419,6 +419,34 @@ Test(engine_breakers, one_reader_speaks_of_itself_and_two_of_the_dataset)
     }
 }
 
+/* Many days of one step whose data is bad: what was never tuned lets it come to its end at once. */
+static struct plan *bad_days(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 60);
+    fx_step(p, PLAN_DAY, fx_pool(p, "small", 10));
+    p->steps[0].retry.max_attempts = 1;
+    p->steps[0].breaker = (struct plan_breaker){.given = seed, .settings = breaker_tuned(BREAKER_STEP)};
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, a_step_that_nobody_tuned_fails_to_its_end)
+{
+    for (uint64_t tuned = 0; tuned <= 1; tuned++) {
+        struct fx f;
+        struct fx_agent a = start(&f, bad_days, tuned);
+        uint32_t tried = 0;
+        for (int i = 0; i < 6; i++) {
+            tried += running(&f, 0);
+            end_all(&f, &a, OUTCOME_CHECK, CHECK_ERROR);
+        }
+        cr_expect_eq(of_bad(&f).state, tuned ? BREAKER_OPEN : BREAKER_CLOSED);
+        cr_expect_eq(named(&f, BREAKER_POOL, "small").state, BREAKER_CLOSED, "bad data says nothing of the pool");
+        cr_expect_eq(tried, tuned ? 20u : 60u);
+        fx_done(&f);
+    }
+}
+
 /* ---- configuration ---- */
 
 Test(engine_breakers, the_configuration_holds_where_no_plan_speaks_and_a_name_outranks_plans)
