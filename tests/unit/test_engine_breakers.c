@@ -337,13 +337,15 @@ Test(engine_breakers, by_hand)
 
 /* ---- agents ---- */
 
+/* Ten steps that run once, first, so that more than one speaks of an agent; then many days of another. */
 static struct plan *many(uint64_t seed)
 {
     struct plan *p = fx_plan();
     fx_days(p, FX_JAN_1, 200);
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t step = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    for (uint32_t i = 0; i < 11; i++) {
+        uint32_t step = fx_step(p, i < 10 ? PLAN_NONE : PLAN_DAY, PLAN_NO_INDEX);
         p->steps[step].retry.max_attempts = (uint32_t)seed;
+        p->steps[step].priority = i < 10 ? PLAN_CRITICAL : PLAN_NORMAL;
     }
     return fx_plan_done(p);
 }
