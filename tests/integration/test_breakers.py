@@ -97,7 +97,8 @@ class BreakersTest(unittest.TestCase):
             self.assertGreater(len(last[step]["succeeded"]), 6, "most of it was never tried on bad data")
         self.assertEqual(sorted(last["sum"]["succeeded"]), sorted(last["load"]["succeeded"]))
         self.assertEqual(self.breaker("dataset/stg")["state"], "closed")
-        what = [r["what"] for r in self.cluster.json("audit", "--limit", "0") if r.get("target") == "dataset/raw"]
+        records = [row["record"] for row in self.cluster.json("audit", "--limit", "0")]
+        what = [r["what"] for r in records if r.get("target") == "dataset/raw"]
         self.assertEqual(what[0], "breaker open")
         self.assertEqual(what[-2:], ["breaker half-open", "breaker closed"])
 
