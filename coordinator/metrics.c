@@ -9,6 +9,7 @@
 
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/view_alerts.h"
+#include "coordinator/engine/view_breaker.h"
 
 struct writer { const struct metrics_source *m; struct bf_buf *out; };
 
@@ -230,6 +231,30 @@ static void write_agents(struct writer *w)
     write_agent_family(w, "bf_agent_busy_slots", "Slots of a connected agent in use.", true);
 }
 
+/* ---- breakers ---- */
+
+static void write_breakers(struct writer *w)
+{
+    const struct engine_moves *moves = engine_moves(w->m->engine);
+    uint64_t n[BREAKER_KINDS][BREAKER_STATE_COUNT] = {0};
+    for (size_t i = 0; i < engine_n_breakers(w->m->engine); i++) {
+        struct breaker_view b;
+        engine_breaker(w->m->engine, i, &b);
+        n[b.kind][b.state]++;
+    }
+    family(w, "bf_breakers", "gauge", "Breakers by kind and state.");
+    for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++)
+        for (int s = BREAKER_CLOSED; s < BREAKER_STATE_COUNT; s++) {
+            bf_buf_put_str(w->out, "bf_breakers");
+            put_label(w, "{", "kind", breaker_kind_name((enum breaker_kind)k));
+            put_label(w, ",", "state", breaker_state_name((enum breaker_state)s));
+            bf_buf_put_str(w->out, "}");
+            put_value(w, n[k][s]);
+        }
+    one(w, "bf_breaker_openings_total", "counter", "Breakers that opened, by themselves or by hand, since this process began.",
+        moves->breaker[BREAKER_CLOSED][BREAKER_OPEN] + moves->breaker[BREAKER_HALF_OPEN][BREAKER_OPEN]);
+}
+
 /* ---- what happened ---- */
 
 static void write_moves(struct writer *w)
@@ -294,6 +319,7 @@ void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
     write_steps(&w);
     write_pools(&w);
     write_agents(&w);
+    write_breakers(&w);
     write_moves(&w);
     write_alerts(&w);
     write_notify(&w);

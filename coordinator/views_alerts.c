@@ -109,7 +109,7 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "the store is short of room: nothing new starts"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "the store is an old copy: nothing starts"); break;
-    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "breaker %s is open", a->subject); break;
+    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts", a->subject); break;
     }
 }
 
@@ -142,7 +142,7 @@ static void what_to_do(const struct alert_fact *a, const char *step, const struc
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
-    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "see what fails behind it; it is tried again by itself"); break;
+    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "bfctl breakers %s shows what fails; it is tried again by itself", a->subject); break;
     }
 }
 

@@ -88,6 +88,11 @@ bool alert_no_agent(const struct engine *e, const struct backfill *b)
     return false;
 }
 
+bool alert_breaker(const struct breaker *b)
+{
+    return b && b->state != BREAKER_CLOSED && !*b->by;
+}
+
 /* ---- severity ---- */
 
 static bool any_agent(const struct engine *e)
@@ -160,10 +165,10 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
     case ALERT_AGENT_LOST:
     case ALERT_NO_AGENT: hold_ms = ALERT_AGENT_MS; break;
     case ALERT_STORE_LOW: hold_ms = ALERT_LOW_MS; break;
+    case ALERT_BREAKER: hold_ms = ALERT_BREAKER_MS; break;
     case ALERT_HALTED:
     case ALERT_DEADLINE:
-    case ALERT_STORE_OLD:
-    case ALERT_BREAKER: break;
+    case ALERT_STORE_OLD: break;
     }
     *ret_ms = hold_ms < INT64_MAX - a->since_ms ? a->since_ms + hold_ms : INT64_MAX;
 }
@@ -194,7 +199,7 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a)
     case ALERT_NO_AGENT: return alert_no_agent(e, b);
     case ALERT_STORE_LOW: return e->low;
     case ALERT_STORE_OLD: return e->outdated_token != 0;
-    case ALERT_BREAKER: return false;            /* whoever has breakers says when one is open */
+    case ALERT_BREAKER: return alert_breaker(breaker_named(e, a->subject));
     }
     return false;
 }

@@ -16,6 +16,7 @@
  *     an agent was lost that had work   ALERT_AGENT_MS after                                       it is back, or nothing is live
  *     no agent may take what is ready   ALERT_AGENT_MS after                                       one may
  *     the store is short of room, old   ALERT_LOW_MS after, at once                                it is not
+ *     a breaker opened by itself        ALERT_BREAKER_MS after, if it has not closed meanwhile     it closed, or somebody moved it
  *
  * Old news: ALERT_ENDED_MAX backfills were created since, or the newest of its plan succeeded.
  *
@@ -34,12 +35,14 @@
 #define ALERT_TOLERANCE_MS (15 * 60000)
 #define ALERT_AGENT_MS 120000
 #define ALERT_LOW_MS 30000
+#define ALERT_BREAKER_MS 120000
 #define ALERT_ENDED_MAX 64u
 #define ALERTS_OPEN_MAX 1000u                    /* pending and firing; more causes are counted, and wait */
 #define ALERTS_RESOLVED_MAX 64u                  /* the newest are remembered */
 
 struct engine;
 struct backfill;
+struct breaker;
 struct engine_out;
 
 /* Step instances that are in trouble of one cause: failed for good, or failed in this run and to be tried again. */
@@ -95,6 +98,8 @@ enum alert_severity alert_severity_of(const struct engine *e, const struct alert
 void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us);
 /* Whether what it is about is still so. */
 bool alert_holds(const struct engine *e, const struct alert_fact *a);
+/* It opened by itself, and is not closed again.  NULL: no. */
+bool alert_breaker(const struct breaker *b);
 /* The backfill has steps that are ready and that no agent may take. */
 bool alert_no_agent(const struct engine *e, const struct backfill *b);
 /* Of a plan: instances of a step, or of those that make what an exposure reads, that are not done; and the moment after which that is

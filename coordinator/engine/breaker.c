@@ -38,7 +38,7 @@ void breakers_done(struct breaker_book *book)
 
 /* ---- finding ---- */
 
-static int full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_NAME_MAX])
+int breaker_full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_NAME_MAX])
 {
     int n = snprintf(ret, BREAKER_NAME_MAX, "%s/%s", breaker_kind_name(kind), name);
     return n < (int)BREAKER_NAME_MAX ? n : (int)BREAKER_NAME_MAX - 1;
@@ -47,9 +47,15 @@ static int full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_
 static uint32_t number_of(const struct engine *e, enum breaker_kind kind, const char *name)
 {
     char text[BREAKER_NAME_MAX];
-    int n = full_name(kind, name, text);
+    int n = breaker_full_name(kind, name, text);
     const void *found = bf_smap_get(&e->breakers.by_name, text, (size_t)n);
     return found ? (uint32_t)((uintptr_t)found - 1) : NO_BREAKER;
+}
+
+struct breaker *breaker_named(const struct engine *e, const char *full_name)
+{
+    const void *found = bf_smap_get(&e->breakers.by_name, full_name, strlen(full_name));
+    return found ? e->breakers.at.at[(uintptr_t)found - 1] : NULL;
 }
 
 struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name)
@@ -69,7 +75,7 @@ uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name
     *b = (struct breaker){.kind = kind, .name = bf_xstrdup(name), .settings = book->kinds[kind].settings, .state = BREAKER_CLOSED,
                           .cause = bf_xstrdup(""), .by = bf_xstrdup(""), .reason = bf_xstrdup("")};
     bf_vec_push(&book->at, b);
-    int n = full_name(kind, name, text);
+    int n = breaker_full_name(kind, name, text);
     bf_smap_put(&book->by_name, text, (size_t)n, (void *)(uintptr_t)book->at.n);
     return (uint32_t)(book->at.n - 1);
 }
@@ -190,6 +196,7 @@ void breaker_set_state(struct engine *e, uint32_t number, const struct record *r
         list_add(&e->breakers, number);
     if (b->kind == BREAKER_AGENT)
         refresh_agents(e, number);
+    e->alerts.look = true;
 }
 
 bool breaker_is_probe(const struct breaker *b, uint64_t attempt)

@@ -74,6 +74,9 @@ struct breaker_draw { uint32_t breaker; enum breaker_role role; };
 /* ---- breaker.c: the book ---- */
 void breakers_init(struct breaker_book *book);
 void breakers_done(struct breaker_book *book);
+/* "pool/warehouse", as people call it; gives its length. */
+int breaker_full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_NAME_MAX]);
+struct breaker *breaker_named(const struct engine *e, const char *full_name);                         /* NULL when there is none */
 struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name);       /* NULL when there is none */
 uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name);                    /* made when it is needed first */
 /* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */

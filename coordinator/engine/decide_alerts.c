@@ -159,6 +159,20 @@ static void raise_about_store(struct decision *d)
         raise(d, &old);
 }
 
+static void raise_about_breakers(struct decision *d)
+{
+    const struct breaker_book *book = &d->e->breakers;
+    for (size_t i = 0; i < book->not_closed.n; i++) {
+        const struct breaker *b = book->at.at[book->not_closed.at[i]];
+        struct alert_fact a = cause_of(ALERT_BREAKER, 0);
+        char name[BREAKER_NAME_MAX];
+        breaker_full_name(b->kind, b->name, name);
+        a.subject = name;
+        if (alert_breaker(b))
+            raise(d, &a);
+    }
+}
+
 /* ---- what becomes of those that there are ---- */
 
 /* false: it is over, and gone or resolved. */
@@ -214,6 +228,7 @@ static void look(struct decision *d)
     if (k->all)
         raise_about_backfills(d);
     raise_about_store(d);
+    raise_about_breakers(d);
     for (size_t i = 0; i < e->live.n; i++)
         look_at_deadlines(d, backfill_find(e, e->live.at[i]), &next_us);
     bool room = settle_all(d) && k->left_out > 0;

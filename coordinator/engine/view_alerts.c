@@ -96,18 +96,33 @@ static bool hangs_on(const struct engine *e, const struct alert_fact *late, uint
     return false;
 }
 
+/* Whether the step that an alert is about draws on what the breaker is for; agents are the engine's to choose. */
+static bool draws_on(const struct engine *e, const struct alert_fact *of_step, const char *breaker)
+{
+    const struct backfill *b = backfill_find(e, of_step->backfill);
+    const struct breaker *of = breaker_named(e, breaker);
+    struct breaker_draw draw;
+    for (uint32_t i = 0; of && breaker_drawn(b, of_step->step, i, &draw); i++)
+        if (e->breakers.at.at[draw.breaker] == of)
+            return true;
+    return false;
+}
+
 /* Does `a` follow from `cause`, which fires?
  *
  *     a step fails                 <- its backfill is halted, where the step's check did it; an agent is lost, where it is lost attempts
  *     a backfill ended not whole   <- one of its steps fails
  *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work
- *     no agent                     <- an agent was lost */
+ *     no agent                     <- an agent was lost
+ *     a step will be tried again   <- a breaker of what it draws on is open
+ *     a breaker is open            <- a step that draws on its thing fails for good */
 static bool follows(const struct engine *e, const struct alert_fact *a, const struct alert_fact *cause)
 {
     bool same = a->backfill == cause->backfill && a->backfill != 0;
     switch (a->kind) {
     case ALERT_STEP: return (same && cause->kind == ALERT_HALTED && is_halt(a)) ||
-                            (cause->kind == ALERT_AGENT_LOST && a->failure_class == FAILURE_LOST);
+                            (cause->kind == ALERT_AGENT_LOST && a->failure_class == FAILURE_LOST) ||
+                            (cause->kind == ALERT_BREAKER && a->failure_class == FAILURE_TRANSIENT && draws_on(e, a, cause->subject));
     case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
     case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||
                                 (same && cause->kind == ALERT_STEP && hangs_on(e, a, cause->step));
@@ -115,8 +130,9 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
     case ALERT_HALTED:
     case ALERT_AGENT_LOST:
     case ALERT_STORE_LOW:
-    case ALERT_STORE_OLD:
-    case ALERT_BREAKER: return false;
+    case ALERT_STORE_OLD: return false;
+    case ALERT_BREAKER: return cause->kind == ALERT_STEP && cause->failure_class != FAILURE_TRANSIENT &&
+                               cause->failure_class != FAILURE_LOST && draws_on(e, cause, a->subject);
     }
     return false;
 }

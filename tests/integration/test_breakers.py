@@ -35,9 +35,11 @@ READ = "[ -e DIR/good ] || exit 4; echo $BF_PARTITION_KEY >> DIR/"
 
 
 class BreakersTest(unittest.TestCase):
-    def start(self, open_for):
+    def start(self, open_for, good=False):
         self.folder = tempfile.mkdtemp(prefix="breakers-")
         self.addCleanup(shutil.rmtree, self.folder)
+        if good:
+            self.heal()
         self.plan = os.path.join(self.folder, "plan.yaml")
         text = PLAN.replace("READ ", READ).replace("DIR", self.folder).replace("OPEN", open_for)
         with open(self.plan, "w", encoding="utf-8") as f:
@@ -103,8 +105,7 @@ class BreakersTest(unittest.TestCase):
         self.assertEqual(what[-2:], ["breaker half-open", "breaker closed"])
 
     def test_by_hand(self):
-        self.start("2s")
-        self.heal()
+        self.start("2s", good=True)
         self.cluster.ctl("wait", self.backfill)
         done = self.cluster.ctl("breaker", "open", "pool/small", "--reason", "the warehouse is moved").stdout
         self.assertIn("until bfctl breaker close pool/small", done)

@@ -125,7 +125,7 @@ class ReplayTest(unittest.TestCase):
         p = subprocess.run([f"{BIN}/bfctl", "replay", store or cls.store, *args],
                            capture_output=True, text=True, errors="replace", check=False, timeout=60 * PATIENCE)
         if check and p.returncode:
-            raise AssertionError(f"replay {args}: {p.returncode}: {p.stderr}")
+            raise AssertionError(f"replay {args}: {p.returncode}: {p.stdout}{p.stderr}")
         return p
 
     def policy(self, text, check=True):

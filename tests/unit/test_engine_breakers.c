@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/engine/breaker.h"
+#include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_breaker.h"
 #include "tests/support/engine_fixture.h"
 
@@ -123,6 +124,17 @@ static void end_all(struct fx *f, const struct fx_agent *a, enum outcome_source 
     fx_turn(f);
 }
 
+/* The open alert about a breaker; NULL: none. */
+static const struct alert_fact *alert_about(const struct fx *f, const char *name)
+{
+    for (size_t i = 0; i < engine_n_alerts(f->e); i++) {
+        const struct alert_fact *a = engine_alert(f->e, i);
+        if (a->kind == ALERT_BREAKER && a->state != ALERT_RESOLVED && strcmp(a->subject, name) == 0)
+            return a;
+    }
+    return NULL;
+}
+
 static uint32_t running(const struct fx *f, uint32_t step)
 {
     uint32_t n = 0;
@@ -179,6 +191,35 @@ static void same_after_recovery(struct fx *f)
     cr_expect(fx_same_state(f->e, e), "from a checkpoint");
     engine_out_free(&chunk);
     engine_free(e);
+}
+
+Test(engine_breakers, one_that_stays_open_is_an_alert_and_one_by_hand_is_none)
+{
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    const struct alert_fact *told = alert_about(&f, "step/test.s0");
+    cr_assert(told && told->state == ALERT_PENDING, "it may close again soon");
+    later(&f, 119000);
+    cr_assert_eq(alert_about(&f, "step/test.s0")->state, ALERT_PENDING);
+    later(&f, 1000);
+    told = alert_about(&f, "step/test.s0");
+    cr_assert_eq(told->state, ALERT_FIRING);
+    struct alert_more more = {0};
+    engine_alert_more(f.e, told, &more);
+    const struct alert_fact *cause = engine_find_alert(f.e, more.inhibited_by);
+    cr_assert(cause && cause->kind == ALERT_STEP, "the step that fails for good is what it follows from");
+    end_all(&f, &a, OUTCOME_OK, 0);              /* the probe took two minutes: slow, which is bad */
+    cr_assert_eq(alert_about(&f, "step/test.s0")->state, ALERT_FIRING);
+    later(&f, 30000);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    cr_assert_eq(of_bad(&f).state, BREAKER_CLOSED);
+    cr_expect_null(alert_about(&f, "step/test.s0"));
+    struct op_request r = fx_request(&f, OP_BREAKER_OPEN, 0);
+    r.name = "step/test.s0";
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    later(&f, 600000);
+    cr_expect_null(alert_about(&f, "step/test.s0"), "whoever opened it knows");
+    fx_done(&f);
 }
 
 Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothing_else)
