@@ -1,6 +1,7 @@
 /* journal_tamper STORE [SEQ|words]: what one with the right to write the file could do to a journal: the agent of its first grant is
  * another, and the checksum is right; says in which turn.  With SEQ: all turns before it go, as if they had been trimmed.  With "words":
- * the text of its last answer is another, as if another version had written it.  For tests; the store is not in use. */
+ * the text of its last answer is another, there and in checkpoints, as if another version had written it.  For tests; the store is not in
+ * use. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,22 +19,31 @@ static void must(int rc, const char *what)
     exit(1);
 }
 
-/* false: nothing was granted in this turn; or, for words, nothing was answered. */
-static bool change(const MDB_val *value, bool words, struct bf_buf *ret, uint64_t *ret_seq)
+static const char other_words[] = "in other words";
+
+static struct turn decode(const MDB_val *value)
 {
     struct turn t = {0};
     struct bf_error err = {0};
-    bool changed = false;
     if (turn_decode((const uint8_t *)value->mv_data + STORE_ENVELOPE_BYTES, value->mv_size - STORE_ENVELOPE_BYTES, &t, &err) != BF_OK) {
         fprintf(stderr, "journal_tamper: %s\n", err.text);
         exit(1);
     }
+    return t;
+}
+
+/* false: nothing was granted in this turn; or, for words, nothing was answered.  Of an answer, to whom and to what is in *ret_id. */
+static bool change(const MDB_val *value, bool words, struct bf_buf *ret, uint64_t *ret_seq, uint8_t ret_id[OP_REQUEST_ID_BYTES])
+{
+    struct turn t = decode(value);
+    bool changed = false;
     for (size_t i = 0; i < t.n_records && !changed; i++)
         if (t.records[i].kind == (words ? RECORD_REPLIED : RECORD_GRANTED)) {
             if (words)
-                t.records[i].text = "in other words";
+                t.records[i].text = other_words;
             else
                 t.records[i].agent++;
+            memcpy(ret_id, t.records[i].request_id, OP_REQUEST_ID_BYTES);
             changed = true;
         }
     *ret_seq = t.seq;
@@ -43,6 +53,32 @@ static bool change(const MDB_val *value, bool words, struct bf_buf *ret, uint64_
     return changed;
 }
 
+/* The same answer in the chunks of checkpoints. */
+static void change_chunks(struct store *s, MDB_txn *txn, const uint8_t id[OP_REQUEST_ID_BYTES])
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    must(mdb_cursor_open(txn, s->dbi[TABLE_CHECKPOINT], &cursor), "checkpoint");
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        struct turn t = decode(&value);
+        struct bf_buf bytes = {0}, name = {0};   /* a put moves what the cursor gave */
+        bf_buf_put(&name, key.mv_data, key.mv_size);
+        key.mv_data = name.data;
+        for (size_t i = 0; i < t.n_records; i++) {
+            if (t.records[i].kind != RECORD_REPLIED || memcmp(t.records[i].request_id, id, OP_REQUEST_ID_BYTES) != 0)
+                continue;
+            t.records[i].text = other_words;
+            records_encode(t.records, t.n_records, &bytes);
+            must(store_put_value(s, txn, TABLE_CHECKPOINT, &key, bytes.data, bytes.len, 0), "put");
+            break;
+        }
+        bf_buf_free(&name);
+        bf_buf_free(&bytes);
+        turn_done(&t);
+    }
+    mdb_cursor_close(cursor);
+}
+
 /* The first grant, or the last answer. */
 static void change_one(struct store *s, MDB_txn *txn, bool words)
 {
@@ -50,15 +86,17 @@ static void change_one(struct store *s, MDB_txn *txn, bool words)
     MDB_val key, value;
     struct bf_buf bytes = {0};
     uint64_t seq = 0;
-    uint8_t name[8];
+    uint8_t name[8], id[OP_REQUEST_ID_BYTES];
     must(mdb_cursor_open(txn, s->dbi[TABLE_JOURNAL], &cursor), "journal");
     do
         must(mdb_cursor_get(cursor, &key, &value, words ? MDB_PREV : MDB_NEXT), "there is none");
-    while (!change(&value, words, &bytes, &seq));
+    while (!change(&value, words, &bytes, &seq, id));
     mdb_cursor_close(cursor);
     store_put_be64(name, seq);
     key = (MDB_val){sizeof name, name};
     must(store_put_value(s, txn, TABLE_JOURNAL, &key, bytes.data, bytes.len, 0), "put");
+    if (words)
+        change_chunks(s, txn, id);
     printf("%" PRIu64 "\n", seq);
     bf_buf_free(&bytes);
 }
