@@ -257,3 +257,11 @@ void turn_pool(struct turns *t, const char *name, uint32_t slots)
     in->pool_name = bf_arena_strdup(&t->arena, name);
     in->pool_slots = slots;
 }
+
+void turn_probe(struct turns *t, const struct input_probe *p)
+{
+    struct input *in = input_add(t, INPUT_PROBE, NULL);
+    in->probe = *p;
+    in->probe.connection = bf_arena_strdup(&t->arena, p->connection);
+    in->probe.why = bf_arena_strdup(&t->arena, p->why);
+}

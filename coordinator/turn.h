@@ -112,6 +112,8 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
 void turn_denied(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct input_told *told);
 void turn_service(struct turns *t, const struct input_told *told);
 void turn_pool(struct turns *t, const char *name, uint32_t slots);
+/* What the probe of a connection read. */
+void turn_probe(struct turns *t, const struct input_probe *p);
 
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
  * again at the latest; turn_pending() whether inputs wait. */

@@ -17,6 +17,7 @@
 #include "common/text.h"
 #include "common/vec.h"
 #include "plan/canonical_walk.h"
+#include "plan/throttle.h"
 #include "plan/words.h"
 
 /* ---- pairs ---- */
@@ -136,9 +137,19 @@ static void add_range(struct walk *w, uint32_t item)
     add_clock(w);
 }
 
+static void add_throttle(struct walk *w, const struct plan_throttle *t)
+{
+    if (t->algorithm == THROTTLE_NONE)
+        return;
+    walk_add_text(w, "throttle.algorithm", plan_throttle_word(t->algorithm), PLAN_DOES);
+    walk_add_number(w, "throttle.min", t->min, PLAN_DOES);
+    walk_add_number(w, "throttle.max", t->max, PLAN_DOES);
+}
+
 static void add_pool(struct walk *w, uint32_t item)
 {
     walk_add_number(w, "slots", w->plan->pools[item].slots, PLAN_DOES);
+    add_throttle(w, &w->plan->pools[item].throttle);
     walk_add_words(w, &w->plan->pools[item].words);
 }
 
@@ -147,6 +158,8 @@ static void add_connection(struct walk *w, uint32_t item)
     walk_add_text(w, "odbc", w->plan->connections[item].odbc, PLAN_DOES);
     walk_add_text(w, "dialect", w->plan->connections[item].ansi ? "ansi" : NULL, PLAN_DOES);
     walk_add_text(w, "fence_table", w->plan->connections[item].fence_table, PLAN_DOES);
+    if (w->plan->connections[item].probe)
+        walk_add_probe(w, w->plan->connections[item].probe);
     walk_add_words(w, &w->plan->connections[item].words);
 }
 

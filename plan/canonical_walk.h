@@ -24,6 +24,7 @@ void walk_add_deadline(struct walk *w, const struct plan_deadline *d);
 void walk_add_step(struct walk *w, uint32_t item);
 /* What a step checks, and what it calls. */
 void walk_add_checks(struct walk *w, const struct plan_step *s);
+void walk_add_probe(struct walk *w, const struct plan_probe *probe);                          /* throttle.c */
 void walk_add_http(struct walk *w, const struct plan_http *http);
 
 #endif

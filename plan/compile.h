@@ -159,6 +159,8 @@ void plan_outside_check(struct plan_compiler *c);
 void plan_uses_check(struct plan_compiler *c);
 /* A step that takes more than its pool has. */
 void plan_resources_check(struct plan_compiler *c);
+/* Probes that govern nothing (a warning), and pools that too many govern (throttle.c). */
+void plan_throttles_check(struct plan_compiler *c);
 void plan_graph_order(struct plan_compiler *c);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/throttle.h"
+
 void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
 {
     bf_buf_put_str(ret, plan_mapping_name(e->mapping));
@@ -126,6 +128,7 @@ static void warehouse_done(struct plan *p)
         free(p->connections[i].name);
         free(p->connections[i].odbc);
         free(p->connections[i].fence_table);
+        plan_probe_free(p->connections[i].probe);
     }
     free(p->pools);
     free(p->datasets);

@@ -16,6 +16,7 @@
 #include "plan/partition.h"
 #include "plan/template.h"
 #include "proto/bundle.h"
+#include "proto/limit.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
 #define PLAN_STEPS_MAX 10000u
@@ -89,6 +90,7 @@ struct plan_step {
     struct plan_deadline deadline;
     uint32_t pool;                             /* index, or PLAN_NO_INDEX: drawn on no pool */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
+    bool expects;                              /* the plan says it */
     int64_t timebox_ms;                        /* 0: none */
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
@@ -110,7 +112,8 @@ struct plan_step {
     uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };
 
-struct plan_pool { char *name; uint32_t slots; struct plan_words words; struct bf_mark mark; };
+struct plan_throttle { enum throttle_algorithm algorithm; uint32_t min, max; };      /* THROTTLE_NONE: none; 1 <= min <= max <= slots */
+struct plan_pool { char *name; uint32_t slots; struct plan_throttle throttle; struct plan_words words; struct bf_mark mark; };
 struct plan_dataset {
     char *name;
     char *table;                               /* what the database calls it; the name where the plan says nothing */
@@ -122,8 +125,24 @@ struct plan_dataset {
     char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
     struct plan_words words;
 };
+enum plan_probe_kind { PLAN_PROBE_SQL, PLAN_PROBE_RUN, PLAN_PROBE_HTTP };
+/* Measures the load of a warehouse: one of a query, a program and a call; each NULL or empty where it is another.  0 < target < limit. */
+struct plan_probe {
+    enum plan_probe_kind kind;
+    char *sql;
+    char **argv; size_t n_argv;
+    char *url, *method;
+    bool value;                                /* measures the number that it gives; else the time that it takes */
+    int64_t every_ms;
+    int64_t target, limit;                     /* us, or millionths of a value */
+};
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
+struct plan_connection {
+    char *name, *odbc, *fence_table;
+    bool ansi;
+    struct plan_probe *probe;                  /* NULL: none; owned */
+    struct plan_words words;
+};
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

@@ -309,6 +309,7 @@ void plan_uses_check(struct plan_compiler *c)
     walk_keys(&w, c->root, &plan_keys_top, false);
     check_exposures(c);
     plan_resources_check(c);
+    plan_throttles_check(c);
     if (errors == 0 && c->d->n_errors == 0)
         warn_unused(&w);
     free(w.owner_used);

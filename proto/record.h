@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "proto/agent_msg.h"
 #include "proto/key.h"
+#include "proto/limit.h"
 #include "proto/operator_msg.h"
 #include "proto/states.h"
 
@@ -39,11 +40,20 @@ enum input_kind {
     INPUT_POOL = 7,        /* pool_name, pool_slots: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_PROBE = 12,      /* probe: what the probe of a connection read */
     INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
 };
 
 /* What goes into the audit as it stands.  before, after: small JSON objects, or "". */
 struct input_told { const char *what, *target, *reason, *text, *before, *after; uint32_t left_out; enum bf_rc rc; };
+
+/* A reading of a connection's probe.  Not readable: why. */
+struct input_probe {
+    const char *connection;
+    bool readable;
+    int64_t value_us;                        /* elapsed in us, or the value in millionths */
+    const char *why;                         /* "" where it is readable */
+};
 
 struct input {
     enum input_kind kind;
@@ -58,6 +68,7 @@ struct input {
                                                 selectors, priority, state, downstream, keep_running */
     const char *pool_name; uint32_t pool_slots;
     uint32_t epoch;
+    struct input_probe probe;                /* PROBE */
     int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
     bool low;
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
@@ -100,6 +111,8 @@ enum record_kind {
     RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what
                                      OUTDATED said */
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
+    RECORD_POOL_LIMIT = 40,       /* pool_name, limit, at_us: a step of the pool's governor, all of its state after it.  Without a name:
+                                     backfill, bytes: what its steps take on the average (snapshots only) */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -153,6 +166,7 @@ struct record {
     enum audit_kind audit;
     const char *role, *what, *target, *before, *after;
     struct key_entry entry;                  /* name "": none */
+    const struct pool_limit *limit;          /* NULL: none */
 };
 
 /* One turn: a journal value. */

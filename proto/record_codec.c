@@ -29,6 +29,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_LOW: return "low";
     case INPUT_DENIED: return "denied";
     case INPUT_SERVICE: return "service";
+    case INPUT_PROBE: return "probe";
     case INPUT_RESTORED: return "restored";
     }
     return "unknown";
@@ -71,19 +72,20 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_POOL_LIMIT: return "pool_limit";
     }
     return "unknown";
 }
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_PROBE || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
 {
     return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
+           (k >= RECORD_INSTANCES && k <= RECORD_KEY) || k == RECORD_POOL_LIMIT;
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -167,6 +169,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
         break;
+    case INPUT_PROBE: pb.probe = probe_to_pb(&i->probe, tmp); break;
     case INPUT_BYE:
     case INPUT_LOST:
     case INPUT_TIMER:
@@ -185,7 +188,8 @@ static const struct input *input_empty(void)
         .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""},
+        .probe = {.connection = "", .why = ""}};
     return &empty;
 }
 
@@ -216,6 +220,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         report_from_pb(in, pb->report, &ret->report);
     if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
+    if (ret->kind == INPUT_PROBE)
+        probe_from_pb(in, pb->probe, &ret->probe);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -361,6 +367,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         key_to_pb(&r->entry, &rare->entry, tmp);
         pb->entry = &rare->entry;
     }
+    pb->limit = limit_to_pb(r->limit, tmp);
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -503,6 +510,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
     key_from_pb(in, pb->entry, &ret->entry);
+    ret->limit = limit_from_pb(in, pb->limit);
 }
 
 /* What the kind cannot do without. */
@@ -515,6 +523,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    case RECORD_POOL_LIMIT: good = *r->pool_name ? r->limit != NULL : r->n_bytes > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
     case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;

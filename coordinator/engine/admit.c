@@ -20,6 +20,8 @@ static void ask_pool(const struct engine *e, uint32_t pool, struct verdicts *v)
     const struct pool *p = &e->pools.at[pool];
     if (p->used >= p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u))
         block(v, (struct blocker){.kind = BLOCKER_POOL, .pool = pool, .count = p->used, .clears_at_ms = -1});
+    else if (p->limit > 0 && p->used >= p->limit && !BF_PLANTED("limit_not_asked"))
+        block(v, (struct blocker){.kind = BLOCKER_THROTTLE, .pool = pool, .count = p->used, .clears_at_ms = -1});
 }
 
 /* At most max of them, into ret. */

@@ -149,6 +149,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
+    limits_ended(e, b, a, r);
     attempt_close(e, a);
     instance_set_flags(e, b, number, flags_after(in, next));
     bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
@@ -251,6 +252,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_AGENT_JOINED: return apply_agent_joined(e, r, err);
     case RECORD_AGENT_STATE: return apply_agent_state(e, r, err);
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
+    case RECORD_POOL_LIMIT: return apply_pool_limit(e, r, err);
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);
     case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);

@@ -51,6 +51,7 @@ static void make_instances(struct backfill *b)
 static void take_classes(struct backfill *b)
 {
     b->priority = bf_xcalloc(b->plan->n_steps, sizeof *b->priority);
+    b->typical = bf_xcalloc(b->plan->n_steps, sizeof *b->typical);
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         b->priority[s] = (uint8_t)b->plan->steps[s].priority;
 }

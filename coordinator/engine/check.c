@@ -39,6 +39,8 @@ static bool check_budgets(const struct engine *e, const uint32_t *pools, const u
             return broken(err, "I6: the use of a pool is miscounted", i);
         if (p->used > p->used_max)
             return broken(err, "I6: a pool is over its slots", i);
+        if (!limits_agree(p))
+            return broken(err, "R5: the limit of a pool is outside of its bounds", i);
     }
     for (uint32_t i = 0; i < e->agents.n; i++) {
         const struct agent *a = &e->agents.at[i];

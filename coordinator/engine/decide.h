@@ -56,6 +56,11 @@ bool command_cancels(const struct backfill *b, bool keep_running);
 const char *command_counts(struct decision *d, const struct backfill *b);
 const char *pool_words(struct decision *d, uint32_t pool);     /* {"slots":N,"source":"…"}, of the engine's pool */
 
+/* ---- decide_limit.c ---- */
+void decide_probe(struct decision *d, const struct input *in);
+void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
+void decide_limits(struct decision *d);          /* a step of each governor that has something new; after the grants */
+
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
 /* Who writes what would run again (output's arena); NULL: nobody, or nothing does. */

@@ -36,8 +36,10 @@ static void free_entities(struct engine *e)
         backfill_free(e->backfills.at[i]);
     for (size_t i = 0; i < e->agents.n; i++)
         agent_hello_done(&e->agents.at[i].hello);
-    for (size_t i = 0; i < e->pools.n; i++)
+    for (size_t i = 0; i < e->pools.n; i++) {
         free(e->pools.at[i].name);
+        governor_free(e->pools.at[i].governor);
+    }
     for (size_t i = 0; i < e->replies.n; i++)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
@@ -65,6 +67,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->live);
     bf_vec_free(&e->agents);
     bf_vec_free(&e->pools);
+    bf_vec_free(&e->readings);
     bf_vec_free(&e->attempts);
     bf_vec_free(&e->free_slots);
     bf_vec_free(&e->failures);
@@ -149,6 +152,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_RESTORED: decide_restored(&d, in); break;
     case INPUT_LOW: decide_low(&d, in->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
+    case INPUT_PROBE: decide_probe(&d, in); break;
     case INPUT_DENIED:
     case INPUT_SERVICE: decide_told(&d, in); break;
     }
@@ -161,16 +165,20 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     e->stale_records = 0;
     decide_ready_again(&d);
     decide_gates(&d);
+    decide_throttles(&d);
     decide_grants(&d);
+    decide_limits(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);
+    decide_throttles(&d);
 }
 
 int64_t engine_next_timer_ms(const struct engine *e)
 {
     if (e->work_left)
         return e->now_ms;
-    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX, limits_ms = limits_timer_ms(e);
+    timer_ms = limits_ms < timer_ms ? limits_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 

@@ -103,6 +103,7 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     put_time(h, b->finished_us);
     put_text(h, b->halted ? b->halted : "");
     bf_buf_put(&h->buf, b->priority, b->plan->n_steps);
+    limits_hash_typical(b, &h->buf);
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
         bf_buf_put_u64(&h->buf, b->count[i]);
     bf_buf_put_u64(&h->buf, b->upstream_failed);
@@ -186,6 +187,8 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u32(&h->buf, e->pools.at[i].slots);
         bf_buf_put_u32(&h->buf, e->pools.at[i].used);
         bf_buf_put_u8(&h->buf, (uint8_t)e->pools.at[i].source);
+        limits_hash(&e->pools.at[i], &h->buf);
+        flush_some(h, FLUSH_BYTES);
     }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];

@@ -195,6 +195,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     b->finished_us = is_end(b) ? at_us : 0;
     if (e->recovering)
         return;
+    e->throttles_due = true;
     b->behind = 0;                               /* nothing becomes queued again */
     if (backfill_finished(b)) {
         live_remove(e, b->id);

@@ -353,10 +353,13 @@ static void add_small(const struct engine *e, struct engine_out *out)
         r->pool_slots = e->pools.at[i].slots;
         r->pool_source = e->pools.at[i].source;
     }
+    limits_snapshot(e, out);
     add_keys(e, out);
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        limits_snapshot_typical(e->backfills.at[i], out);
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);

@@ -63,6 +63,7 @@ struct backfill {
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    struct typical *typical;                     /* by step */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
@@ -95,7 +96,20 @@ struct agent {
     uint32_t first, last;                        /* its open attempts */
 };
 
-struct pool { char *name; uint32_t slots, used, used_max; enum pool_source source; };
+/* Of a pool that is or was throttled: its limit as the last record told it, with what ended since; and the last moves, a ring. */
+struct pool_governor {
+    struct pool_limit now;                       /* owns its probes and their texts */
+    struct limit_move moves[LIMIT_MOVES_KEPT]; uint64_t n_moves;
+};
+struct pool {
+    char *name;
+    uint32_t slots, used, used_max;
+    enum pool_source source;
+    struct pool_governor *governor;              /* owned; NULL: never throttled */
+    uint32_t limit;                              /* of attempts, beside the slots; 0: it is not throttled */
+};
+/* What attempts of a step take on the average; n 0: none has ended well. */
+struct typical { int64_t mean_us; uint32_t n; };
 
 struct reply {
     uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
@@ -159,6 +173,8 @@ struct engine {
     int64_t now_ms;
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
+    bool throttles_due;                          /* in this turn a backfill changed its state: pools may have other throttles */
+    BF_VEC_TYPE(struct input_probe) readings;    /* of this turn, the newest of each connection */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;

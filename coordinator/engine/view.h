@@ -81,6 +81,14 @@ uint32_t engine_next_agent(const struct engine *e, uint32_t after);
 uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);   /* 0: none */
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+/* The limit of a pool that is throttled; false: it is not, and was not before. */
+struct limit_view {
+    const struct pool_limit *now;
+    uint32_t limit;                          /* in force, within the slots; 0: it is not throttled any more */
+    size_t n_moves;
+};
+bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret);
+const struct limit_move *engine_limit_move(const struct engine *e, size_t pool, size_t i);   /* the oldest first */
 /* Keys and tokens that commands made or ended, in order. */
 size_t engine_n_keys(const struct engine *e);
 const struct key_entry *engine_key(const struct engine *e, size_t i);
@@ -103,7 +111,7 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
-                    BLOCKER_RESTORED, BLOCKER_OUTDATED };
+                    BLOCKER_RESTORED, BLOCKER_OUTDATED, BLOCKER_THROTTLE };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 struct blocker {
@@ -111,7 +119,7 @@ struct blocker {
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL */
+    size_t pool;                             /* POOL, THROTTLE */
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);

@@ -117,8 +117,14 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
-    bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\n", (unsigned long long)(1 + world_random(w, 4)));
-    bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
+    uint32_t own = 1 + (uint32_t)world_random(w, 4);
+    bf_buf_put_str(ret, "pools: {fixed: {slots: 3");
+    sim_probe_throttle(w, 3, ret);
+    bf_buf_printf(ret, "}, own: {slots: %u", own);
+    sim_probe_throttle(w, own, ret);
+    bf_buf_put_str(ret, "}}\nconnections: {wh: {odbc: \"${secret:wh}\"");
+    sim_probe_words(w, ret);
+    bf_buf_put_str(ret, "}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
     bf_buf_put_str(ret, "steps:\n");

@@ -142,6 +142,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_check_class(s, b, r->step, r->index);
     if (step->pool != PLAN_NO_INDEX) {
         struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
+        shadow_check_limit(s, pool);
         if (++pool->used > pool->slots)
             world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
     }
@@ -287,6 +288,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_LOW: s->low = r->low; break;
     case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
+    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, pool_by_name(s, r->pool_name), r); break;
     case RECORD_REPLIED:
         memcpy(reply.id, r->request_id, sizeof reply.id);
         if (shadow_replied(s, reply.id))
@@ -311,6 +313,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
     shadow_check_bounds(s, t, c);
+    shadow_check_limits(s, t);
     shadow_check_audit(s, t, c);
     s->w->stats.records += t->n_records;
 }

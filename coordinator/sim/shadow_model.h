@@ -41,7 +41,8 @@ struct shadow_attempt {
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
-struct shadow_pool { char name[64]; uint32_t slots, used; };
+/* limit: 0: not throttled.  since_ms: engine time from which readings of its probe are missed. */
+struct shadow_pool { char name[64]; uint32_t slots, used, limit; int64_t since_ms; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
@@ -71,6 +72,7 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_commit) commits;
     uint64_t audit_index;                                    /* the head of the trail, as committed */
     uint8_t audit_hash[32];
+    int64_t read_ms;                                         /* engine time of the newest reading of the probe */
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
 };
 
@@ -129,6 +131,10 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
+/* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
+void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
+void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
+void shadow_check_limits(struct shadow *s, const struct turn *t);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

@@ -153,6 +153,10 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_AGENT_JOINED: bf_buf_printf(&b, "%s joins with %u slots", host_of(w, r), r->hello.slots); break;
     case RECORD_AGENT_STATE: bf_buf_printf(&b, "%s is %s", host_of(w, r), agent_state_name(r->agent_state)); break;
     case RECORD_POOL_SET: bf_buf_printf(&b, "pool %s has %u slots", r->pool_name, r->pool_slots); break;
+    case RECORD_POOL_LIMIT:
+        bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", r->pool_name, r->limit->move.after, r->limit->move.before,
+                      limit_reason_name(r->limit->move.reason));
+        break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;

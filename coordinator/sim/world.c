@@ -212,6 +212,7 @@ static void step(struct world *w, struct sim_event *ev)
     case SIM_OPERATOR: sim_operator_act(w); break;
     case SIM_SESSION: sim_session_step(w, ev->number); break;
     case SIM_RESTORE: sim_restore_due(w); break;
+    case SIM_PROBE: sim_probe_act(w); break;
     }
 }
 
@@ -239,6 +240,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->guardians_tell = world_chance(w, 50);
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
+    sim_probe_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
     if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
         w->n_agents = o->schedule->agents_max;
