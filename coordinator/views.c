@@ -92,18 +92,25 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     return BF_OK;
 }
 
+/* With a name: that pool alone, with the last moves of its limit. */
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
-    (void)err;
     uint64_t limit = view_page_limit(req);
     *ret = json_array();
     for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
         struct pool_view p;
         engine_pool(v->engine, i, &p);
-        json_array_append_new(*ret, json_pack("{s:s, s:I, s:I, s:s}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                                              (json_int_t)p.used, "source", p.source == POOL_FROM_CONFIG ? "config" : "plan"));
+        if (*req->name && strcmp(req->name, p.name) != 0)
+            continue;
+        json_array_append_new(*ret, json_pack("{s:s, s:I, s:I, s:s, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                                              (json_int_t)p.used, "source", p.source == POOL_FROM_CONFIG ? "config" : "plan", "throttle",
+                                              view_throttle(v, i, *req->name)));
     }
-    return BF_OK;
+    if (!*req->name || json_array_size(*ret) > 0)
+        return BF_OK;
+    json_decref(*ret);
+    *ret = NULL;
+    return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
 }
 
 static const char *fence_name(enum agent_fence f)

@@ -63,6 +63,10 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
                   struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
+/* What governs a pool: null where it is not throttled.  moves: the last ones too, and then also of one that was. */
+json_t *view_throttle(const struct view_source *v, size_t pool, bool moves);
+/* The words of `why` for a pool whose limit is reached. */
+void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);

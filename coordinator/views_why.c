@@ -190,6 +190,10 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_DEPENDENCY: tell_dependency(v, b, k, &t); break;
     case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(b, k, &t); break;
     case BLOCKER_POOL: tell_pool(v, k, &t); break;
+    case BLOCKER_THROTTLE:
+        t.kind = "throttle";
+        view_throttle_words(v, k->pool, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
+        break;
     case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;

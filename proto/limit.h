@@ -26,7 +26,8 @@ enum limit_reason {
     LIMIT_HELD = 11,         /* near the setpoint */
     LIMIT_UNUSED = 12,       /* there is room, and too little work to use what is allowed already */
     LIMIT_DRAINING = 13,     /* over the setpoint, and what runs over the lower limit has not ended yet */
-    LIMIT_SLOW_STEPS = 14    /* there is room, and the pool's steps take much longer than they use to */
+    LIMIT_SLOW_STEPS = 14,   /* there is room, and the pool's steps take much longer than they use to */
+    LIMIT_READ = 15          /* no move: a probe was read, or could not be */
 };
 const char *limit_reason_name(enum limit_reason r);          /* "slow_start", …; never NULL */
 const char *throttle_algorithm_name(enum throttle_algorithm a);
@@ -37,6 +38,7 @@ struct limit_probe {
     bool value;                              /* measures a value: millionths of it; else a time: microseconds */
     int64_t every_ms, target, limit;         /* in that unit */
     bool readable;                           /* the newest reading is one */
+    bool fresh;                              /* and the governor has not moved by it yet */
     int64_t reading, read_ms;                /* the newest readable one (-1: none yet), and when, in engine time (since when one is
                                                 waited for) */
     const char *why;                         /* the newest is not readable: why; else "" */

@@ -10,8 +10,9 @@ const char *limit_reason_name(enum limit_reason r)
         [LIMIT_BEGUN] = "begun", [LIMIT_CHANGED] = "changed", [LIMIT_RELEASED] = "released", [LIMIT_SLOW_START] = "slow_start",
         [LIMIT_RAISED] = "raised", [LIMIT_LOWERED] = "lowered", [LIMIT_CUT] = "cut", [LIMIT_UNREADABLE] = "unreadable",
         [LIMIT_FAILING] = "failing", [LIMIT_IDLE] = "idle", [LIMIT_HELD] = "held", [LIMIT_UNUSED] = "unused",
-        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps"};
-    return r >= LIMIT_BEGUN && r <= LIMIT_SLOW_STEPS ? names[r] : "unknown";
+        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps",
+        [LIMIT_READ] = "read"};
+    return r >= LIMIT_BEGUN && r <= LIMIT_READ ? names[r] : "unknown";
 }
 
 const char *throttle_algorithm_name(enum throttle_algorithm a)
@@ -53,6 +54,7 @@ static void one_to_pb(const struct limit_probe *p, Pb__LimitProbe *pb, struct bf
     WIRE_SET(pb, target, p->target);
     WIRE_SET(pb, limit, p->limit);
     WIRE_SET(pb, readable, p->readable);
+    WIRE_SET(pb, fresh, p->fresh);
     WIRE_SET(pb, reading, p->reading);
     WIRE_SET(pb, read_ms, p->read_ms);
     WIRE_SET_BYTES(pb, why, wire_from_text(p->why, PROBE_WHY_MAX, tmp));
@@ -66,6 +68,7 @@ static void one_from_pb(struct wire_in *in, const Pb__LimitProbe *pb, struct lim
     ret->target = wire_duration(in, "target of a probe", pb->target);
     ret->limit = wire_duration(in, "limit of a probe", pb->limit);
     ret->readable = pb->readable;
+    ret->fresh = pb->fresh;
     ret->reading = pb->reading;
     ret->read_ms = pb->read_ms;
     ret->why = wire_str(in, "why a probe is not readable", pb->why, PROBE_WHY_MAX);
@@ -138,7 +141,7 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
                   .margin_ppm = pb->margin_ppm, .service_milli = pb->service_milli, .failed_ppm = pb->failed_ppm, .wait = pb->wait,
                   .left = pb->left, .served = pb->served, .ended = pb->ended, .used_ms = pb->used_ms, .stepped_ms = pb->stepped_ms,
                   .unreadable = pb->unreadable},
-        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SLOW_STEPS), .before = pb->before,
+        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_READ), .before = pb->before,
                  .after = pb->after, .used = pb->used, .queued = pb->queued, .value = pb->value, .reading = pb->reading,
                  .target = pb->target, .service_milli = pb->move_service_milli, .failed_ppm = pb->move_failed_ppm},
         .kept = pb->kept};

@@ -4,16 +4,17 @@
  * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest.  The probes of a pool are those of
  * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.
  *
- * Readings wait for the end of the turn: the step of the governor comes after the grants, when what is in use is what is allowed if there
- * is work for it.  Each reading that changes something is a record.  Without a probe a step comes with the ends of attempts, at most one
- * each STEP_MS.  A probe that nobody hears of for its grace (limits.c) is a timer. */
+ * A reading is a record when it comes, and another when the turn ends: the step of the governor comes after the grants, when what is in
+ * use is what is allowed if there is work for it.  A probe that is not readable, and was not before for the same reason, is no news.
+ * Without a probe a step comes with the ends of attempts, at most one each STEP_MS.  A probe that nobody hears of for its grace (limits.c)
+ * is a timer. */
 #include <string.h>
 
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
 
 #define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
-enum { STEP_MS = 5000, READINGS_MAX = 1024 };
+enum { STEP_MS = 5000 };
 
 /* ---- who is throttled ---- */
 
@@ -76,6 +77,7 @@ static void keep_readings(struct wanted *w, const struct pool_governor *g, int64
             if (strcmp(old->connection, p->connection) != 0 || old->value != p->value)
                 continue;
             p->readable = old->readable;
+            p->fresh = old->fresh;
             p->reading = old->reading;
             p->read_ms = old->read_ms;
             p->why = old->why;
@@ -187,50 +189,44 @@ void decide_throttles(struct decision *d)
 
 /* ---- readings and steps ---- */
 
+static bool is_fresh(const struct pool_limit *l)
+{
+    for (size_t i = 0; i < l->n_probes; i++)
+        if (l->probes[i].fresh)
+            return true;
+    return false;
+}
+
+/* false: it says nothing new. */
+static bool take_reading(struct limit_probe *p, const struct input_probe *in, int64_t now_ms)
+{
+    if (!in->readable && !p->readable && *p->why && strcmp(p->why, in->why) == 0)
+        return false;
+    p->readable = p->fresh = in->readable;
+    p->why = in->readable ? "" : *in->why ? in->why : "no reason was given";
+    if (!in->readable)
+        return true;
+    p->reading = in->value_us < 0 ? 0 : least(in->value_us, READING_MAX);
+    p->read_ms = now_ms;
+    return true;
+}
+
 void decide_probe(struct decision *d, const struct input *in)
 {
-    struct engine *e = d->live;
-    struct input_probe p = in->probe;
-    p.connection = bf_arena_strdup(&d->out->arena, p.connection);
-    p.why = bf_arena_strdup(&d->out->arena, p.why);
-    p.value_us = p.value_us < 0 ? 0 : least(p.value_us, READING_MAX);
-    for (size_t i = 0; i < e->readings.n; i++)
-        if (strcmp(e->readings.at[i].connection, p.connection) == 0) {
-            e->readings.at[i] = p;
-            return;
-        }
-    if (e->readings.n < READINGS_MAX)
-        bf_vec_push(&e->readings, p);
-}
-
-static const struct input_probe *reading_of(const struct engine *e, const char *connection)
-{
-    for (size_t i = 0; i < e->readings.n; i++)
-        if (strcmp(e->readings.at[i].connection, connection) == 0)
-            return &e->readings.at[i];
-    return NULL;
-}
-
-/* What this turn's readings make of the probes of a pool. */
-struct heard { bool changed, read; };
-
-static struct heard take_readings(const struct decision *d, struct limit_probe *probes, size_t n)
-{
-    struct heard h = {0};
-    for (size_t i = 0; i < n; i++) {
-        const struct input_probe *in = reading_of(d->e, probes[i].connection);
-        if (!in)
+    struct limit_probe probes[LIMIT_PROBES_MAX];
+    for (uint32_t i = 0; i < d->e->pools.n; i++) {
+        if (!pool_is_throttled(&d->e->pools.at[i]))
             continue;
-        h.changed = h.changed || in->readable || probes[i].readable || strcmp(probes[i].why, in->why) != 0;
-        h.read = h.read || in->readable;
-        probes[i].readable = in->readable;
-        probes[i].why = in->readable ? "" : in->why;
-        if (!in->readable)
-            continue;
-        probes[i].reading = in->value_us;
-        probes[i].read_ms = d->now_ms;
+        struct pool_limit l = d->e->pools.at[i].governor->now;
+        bool news = false;
+        memcpy(probes, l.probes, l.n_probes * sizeof *probes);
+        l.probes = probes;
+        for (size_t k = 0; k < l.n_probes; k++)
+            if (strcmp(probes[k].connection, in->probe.connection) == 0)
+                news = take_reading(&probes[k], &in->probe, d->now_ms);
+        if (news)
+            emit(d, i, &l, LIMIT_READ);
     }
-    return h;
 }
 
 static void weigh_probes(const struct decision *d, const struct pool_limit *l, struct governor_inputs *in)
@@ -257,15 +253,16 @@ static void decide_limit(struct decision *d, uint32_t pool)
     struct limit_probe probes[LIMIT_PROBES_MAX];
     memcpy(probes, l.probes, l.n_probes * sizeof *probes);
     l.probes = probes;
-    struct heard heard = take_readings(d, probes, l.n_probes);
     struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used, .queued = pool_is_wanted(d->e, pool)};
     weigh_probes(d, &l, &in);
     bool lapsed = in.unreadable && !l.state.unreadable;
-    if (!heard.changed && !lapsed && !ends_are_due(&l, d->now_ms))
+    if (!is_fresh(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
         return;
+    for (size_t i = 0; i < l.n_probes; i++)
+        probes[i].fresh = false;
     struct limit_bounds bounds = pool_bounds(p);
-    bool steps = heard.read || in.unreadable || l.n_probes == 0;
-    emit(d, pool, &l, steps ? governor_step(&l.state, &bounds, &in) : LIMIT_HELD);
+    enum limit_reason reason = governor_step(&l.state, &bounds, &in);
+    emit(d, pool, &l, reason);
 }
 
 void decide_limits(struct decision *d)
@@ -273,5 +270,4 @@ void decide_limits(struct decision *d)
     for (uint32_t i = 0; i < d->e->pools.n; i++)
         if (pool_is_throttled(&d->e->pools.at[i]))
             decide_limit(d, i);
-    bf_vec_clear(&d->live->readings);
 }

@@ -67,7 +67,6 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->live);
     bf_vec_free(&e->agents);
     bf_vec_free(&e->pools);
-    bf_vec_free(&e->readings);
     bf_vec_free(&e->attempts);
     bf_vec_free(&e->free_slots);
     bf_vec_free(&e->failures);

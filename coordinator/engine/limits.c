@@ -137,10 +137,13 @@ enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_
         p->governor = bf_xcalloc(1, sizeof *p->governor);
     struct pool_governor *g = p->governor;
     struct limit_probe *probes = probes_copy(r->limit->probes, r->limit->n_probes);
+    struct limit_move last = g->now.move;
     probes_free(g->now.probes, g->now.n_probes);
     g->now = *r->limit;
     g->now.probes = probes;
     g->now.move.at_us = r->at_us;
+    if (r->limit->move.reason == LIMIT_READ)     /* the step follows, and says what it came to */
+        g->now.move = last;
     g->now.kept = false;
     if (r->limit->kept)
         g->moves[g->n_moves++ % LIMIT_MOVES_KEPT] = g->now.move;
@@ -273,7 +276,7 @@ void limits_hash(const struct pool *p, struct bf_buf *out)
         const struct limit_probe *q = &g->now.probes[i];
         bf_buf_put(out, q->connection, strlen(q->connection) + 1);
         bf_buf_put(out, q->why, strlen(q->why) + 1);
-        put_times(out, (const int64_t[]){q->value, q->every_ms, q->target, q->limit, q->readable, q->reading, q->read_ms}, 7);
+        put_times(out, (const int64_t[]){q->value, q->every_ms, q->target, q->limit, q->readable, q->fresh, q->reading, q->read_ms}, 8);
     }
     uint64_t first = g->n_moves > LIMIT_MOVES_KEPT ? g->n_moves - LIMIT_MOVES_KEPT : 0;
     for (uint64_t k = first; k < g->n_moves; k++)

@@ -174,7 +174,6 @@ struct engine {
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
     bool throttles_due;                          /* in this turn a backfill changed its state: pools may have other throttles */
-    BF_VEC_TYPE(struct input_probe) readings;    /* of this turn, the newest of each connection */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;

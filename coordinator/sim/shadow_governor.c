@@ -52,7 +52,8 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
     if (m->before != p->limit)
         world_violate(s->w, "governor: pool %s is said to have had the limit %u, and had %u", p->name, m->before, p->limit);
     if (!anew && m->after > m->before && p->used < m->before)
-        world_violate(s->w, "governor: the limit of pool %s is raised to %u while %u of %u are in use", p->name, m->after, p->used, m->before);
+        world_violate(s->w, "governor: the limit of pool %s is raised to %u while %u of %u are in use", p->name, m->after, p->used,
+                      m->before);
     p->limit = m->after;
     if (anew)
         p->since_ms = t->now_ms;
@@ -97,7 +98,8 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
     if (reading && reading->readable && reading->value_us >= 2000000 && p->limit > floor_of(p, &asked))
         world_violate(s->w, "governor: the probe is at its limit, and that of pool %s stays at %u", p->name, p->limit);
     if (silent_ms > GRACE_MS && p->limit > asked.floor)
-        world_violate(s->w, "governor: nothing was read for %lld ms, and the limit of pool %s is %u", (long long)silent_ms, p->name, p->limit);
+        world_violate(s->w, "governor: nothing was read for %lld ms, and the limit of pool %s is %u", (long long)silent_ms, p->name,
+                      p->limit);
 }
 
 void shadow_check_limits(struct shadow *s, const struct turn *t)

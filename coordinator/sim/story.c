@@ -154,6 +154,10 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_AGENT_STATE: bf_buf_printf(&b, "%s is %s", host_of(w, r), agent_state_name(r->agent_state)); break;
     case RECORD_POOL_SET: bf_buf_printf(&b, "pool %s has %u slots", r->pool_name, r->pool_slots); break;
     case RECORD_POOL_LIMIT:
+        if (r->limit->move.before == r->limit->move.after) {
+            bf_buf_clear(&b);
+            break;
+        }
         bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", r->pool_name, r->limit->move.after, r->limit->move.before,
                       limit_reason_name(r->limit->move.reason));
         break;
