@@ -4,6 +4,7 @@
 #ifndef BF_SIM_CURVES_H
 #define BF_SIM_CURVES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "coordinator/engine/governor.h"
@@ -23,6 +24,9 @@ struct curve_result {
     bool bounded;                                /* it never left its bounds */
 };
 
+/* n curves from a seed on, for each algorithm: a table and, as the last line, one JSON object on standard output.  false: they missed the
+ * goals (at most 5 % of the time over the target, at least 85 % of the oracle's throughput, on the average), or left the bounds. */
+bool curves_report(uint64_t first, uint64_t n);
 void curve_run(uint64_t seed, enum throttle_algorithm algorithm, struct curve_result *ret);
 
 #endif

@@ -24,13 +24,13 @@ LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
-     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED);
+     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED, INPUT_PROBE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
-     RECORD_KEY);
+     RECORD_KEY, RECORD_POOL_LIMIT);
 
 /* ---- values ---- */
 
@@ -316,8 +316,11 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
-                                 .cursor = ""}};
+                                 .cursor = ""},
+                     .probe = {.connection = "", .why = ""}};
     fill(s, i.key, sizeof i.key);
+    if (kind == INPUT_PROBE)
+        i.probe = (struct input_probe){.connection = a_name(s), .readable = set(s), .value_us = duration(s), .why = text(s)};
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
     if (kind == INPUT_REPORT)
@@ -333,6 +336,26 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
         i.configured[k] = key(s);
     i.command.dry_run = false;                   /* a question is no input */
     return i;
+}
+
+static const struct pool_limit *limit(struct sampler *s)
+{
+    struct pool_limit *l = bf_arena_alloc(&s->arena, sizeof *l);
+    *l = (struct pool_limit){
+        .bounds = {(enum throttle_algorithm)below(s, 3), number32(s), number32(s)}, .kept = set(s),
+        .state = {.limit_milli = duration(s), .threshold_milli = duration(s), .pressure_ppm = duration(s), .margin_ppm = duration(s),
+                  .service_milli = duration(s), .failed_ppm = duration(s), .wait = number32(s), .left = number32(s), .served = number32(s),
+                  .ended = number32(s), .used_ms = duration(s), .stepped_ms = duration(s), .unreadable = set(s)},
+        .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_READ)), .before = number32(s), .after = number32(s), .used = number32(s),
+                 .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s), .service_milli = duration(s),
+                 .failed_ppm = duration(s)}};
+    l->n_probes = s->full + below(s, LIMIT_PROBES_MAX);
+    l->probes = bf_arena_alloc(&s->arena, l->n_probes * sizeof *l->probes);
+    for (size_t i = 0; i < l->n_probes; i++)
+        l->probes[i] = (struct limit_probe){.connection = a_name(s), .value = set(s), .every_ms = duration(s), .target = duration(s),
+                                            .limit = duration(s), .readable = set(s), .fresh = set(s), .reading = any_time(s),
+                                            .read_ms = duration(s), .why = text(s)};
+    return l;
 }
 
 struct record sample_record(struct sampler *s, enum record_kind kind)
@@ -389,6 +412,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         reused[i] = (struct reuse_range){number32(s), number32(s)};
     r.reused = reused;
     r.ranges = ranges;
+    r.limit = kind == RECORD_POOL_LIMIT || set(s) ? limit(s) : NULL;
     return r;
 }
 
@@ -526,9 +550,32 @@ const char *input_differs(const struct input *a, const struct input *b)
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
     SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
+    SAME(probe.readable); SAME(probe.value_us); SAME_STR(probe.connection); SAME_STR(probe.why);
     SAME(n_configured);
     for (size_t i = 0; i < a->n_configured; i++)
         SAME_PART(key_differs, configured[i]);
+    return NULL;
+}
+
+static const char *probe_differs(const struct limit_probe *a, const struct limit_probe *b)
+{
+    SAME_STR(connection); SAME_STR(why);
+    SAME(value); SAME(every_ms); SAME(target); SAME(limit); SAME(readable); SAME(fresh); SAME(reading); SAME(read_ms);
+    return NULL;
+}
+
+static const char *limit_differs(const struct pool_limit *a, const struct pool_limit *b)
+{
+    if (!a || !b)
+        return a == b ? NULL : "limit";
+    SAME(bounds.algorithm); SAME(bounds.floor); SAME(bounds.ceiling); SAME(kept); SAME(n_probes);
+    SAME(state.limit_milli); SAME(state.threshold_milli); SAME(state.pressure_ppm); SAME(state.margin_ppm); SAME(state.service_milli);
+    SAME(state.failed_ppm); SAME(state.wait); SAME(state.left); SAME(state.served); SAME(state.ended); SAME(state.used_ms);
+    SAME(state.stepped_ms); SAME(state.unreadable);
+    SAME(move.reason); SAME(move.before); SAME(move.after); SAME(move.used); SAME(move.queued); SAME(move.value); SAME(move.reading);
+    SAME(move.target); SAME(move.service_milli); SAME(move.failed_ppm);
+    for (size_t i = 0; i < a->n_probes; i++)
+        SAME_PART(probe_differs, probes[i]);
     return NULL;
 }
 
@@ -554,6 +601,9 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
     SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello); SAME_PART(key_differs, entry);
+    const char *limit_word = limit_differs(a->limit, b->limit);
+    if (limit_word)
+        return limit_word;
     return params_differ(a->params, b->params, a->n_params);
 }
 
