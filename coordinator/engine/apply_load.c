@@ -185,6 +185,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
     p->slots = r->pool_slots;
     p->source = r->pool_source;
     p->used_max = p->used > p->slots ? p->used : p->slots;
+    e->throttles_due = e->throttles_due || !e->recovering;
     return BF_OK;
 }
 

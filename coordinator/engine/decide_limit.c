@@ -100,9 +100,9 @@ static bool is_as_wanted(const struct pool *p, const struct wanted *w)
 {
     if (!pool_is_throttled(p) || w->bounds.algorithm == THROTTLE_NONE)
         return !pool_is_throttled(p) && w->bounds.algorithm == THROTTLE_NONE;
-    const struct limit_bounds *b = &p->governor->now.bounds;
+    const struct limit_bounds *b = &p->governor->now.bounds, within = limit_bounds_within(*b, p->slots);
     return b->algorithm == w->bounds.algorithm && b->floor == w->bounds.floor && b->ceiling == w->bounds.ceiling &&
-           same_probes(w, &p->governor->now);
+           p->limit >= within.floor && p->limit <= within.ceiling && same_probes(w, &p->governor->now);
 }
 
 /* ---- records ---- */
@@ -160,9 +160,7 @@ static void change(struct decision *d, uint32_t pool, struct wanted *w)
         l.n_probes = 0;
     if (was || p->governor)
         l.state = p->governor->now.state;
-    uint32_t ceiling = p->slots < w->bounds.ceiling ? (p->slots ? p->slots : 1) : w->bounds.ceiling;
-    struct limit_bounds within = {.algorithm = w->bounds.algorithm, .floor = w->bounds.floor < ceiling ? w->bounds.floor : ceiling,
-                                  .ceiling = ceiling};
+    struct limit_bounds within = limit_bounds_within(w->bounds, p->slots);
     if (is && was)
         governor_clamp(&l.state, &within);
     else if (is)
@@ -260,7 +258,7 @@ static void decide_limit(struct decision *d, uint32_t pool)
         return;
     for (size_t i = 0; i < l.n_probes; i++)
         probes[i].fresh = false;
-    struct limit_bounds bounds = pool_bounds(p);
+    struct limit_bounds bounds = limit_bounds_within(l.bounds, p->slots);
     enum limit_reason reason = governor_step(&l.state, &bounds, &in);
     emit(d, pool, &l, reason);
 }

@@ -108,8 +108,8 @@ void limits_hash_typical(const struct backfill *b, struct bf_buf *out);
 bool limits_agree(const struct pool *p);                                          /* with its bounds, for checks */
 void governor_free(struct pool_governor *g);
 static inline bool pool_is_throttled(const struct pool *p) { return p->governor && p->governor->now.bounds.algorithm != THROTTLE_NONE; }
-/* The bounds, and within the slots. */
-struct limit_bounds pool_bounds(const struct pool *p);
+/* The bounds, and within the slots of the pool. */
+struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots);
 /* Something is ready that draws on the pool. */
 bool pool_is_wanted(const struct engine *e, uint32_t pool);
 /* Engine time at which a probe will have been unreadable for too long, if nothing is heard; INT64_MAX: never. */

@@ -30,10 +30,9 @@ int64_t probe_grace_ms(const struct limit_probe *p)
     return grace_ms > GRACE_LEAST_MS ? grace_ms : GRACE_LEAST_MS;
 }
 
-struct limit_bounds pool_bounds(const struct pool *p)
+struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots)
 {
-    struct limit_bounds b = p->governor->now.bounds;
-    b.ceiling = lesser(b.ceiling, p->slots ? p->slots : 1);
+    b.ceiling = lesser(b.ceiling, slots ? slots : 1);
     b.floor = lesser(b.floor, b.ceiling);
     return b;
 }

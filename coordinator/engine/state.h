@@ -173,7 +173,7 @@ struct engine {
     int64_t now_ms;
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
-    bool throttles_due;                          /* in this turn a backfill changed its state: pools may have other throttles */
+    bool throttles_due;                          /* in this turn a backfill or a pool changed: limits may have other bounds */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;

@@ -90,9 +90,9 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
     bool settled = p->since_ms < t->now_ms;      /* not begun, and no other bounds, in this turn */
     if ((p->limit > 0) != (asked.ceiling > 0))
         world_violate(s->w, "governor: pool %s %s, and the plans say otherwise", p->name, p->limit ? "is throttled" : "is not throttled");
-    else if (p->limit > 0 && (p->limit > asked.ceiling || (p->limit < asked.floor && p->limit < p->slots)))
-        world_violate(s->w, "governor: the limit of pool %s is %u, and has to be from %u to %u", p->name, p->limit, asked.floor,
-                      asked.ceiling);
+    else if (p->limit > 0 && (p->limit > asked.ceiling || p->limit > (p->slots ? p->slots : 1) || p->limit < floor_of(p, &asked)))
+        world_violate(s->w, "governor: the limit of pool %s is %u, and has to be from %u to %u within %u slots", p->name, p->limit,
+                      asked.floor, asked.ceiling, p->slots);
     if (p->limit == 0 || !asked.probed || !settled)
         return;
     if (reading && reading->readable && reading->value_us >= 2000000 && p->limit > floor_of(p, &asked))
