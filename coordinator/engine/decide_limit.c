@@ -251,13 +251,14 @@ static void decide_limit(struct decision *d, uint32_t pool)
     struct limit_probe probes[LIMIT_PROBES_MAX];
     memcpy(probes, l.probes, l.n_probes * sizeof *probes);
     l.probes = probes;
-    struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used, .queued = pool_is_wanted(d->e, pool)};
+    struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used};
     weigh_probes(d, &l, &in);
     bool lapsed = in.unreadable && !l.state.unreadable;
     if (!is_fresh(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
         return;
     for (size_t i = 0; i < l.n_probes; i++)
         probes[i].fresh = false;
+    in.queued = pool_is_wanted(d->e, pool);
     struct limit_bounds bounds = limit_bounds_within(l.bounds, p->slots);
     enum limit_reason reason = governor_step(&l.state, &bounds, &in);
     emit(d, pool, &l, reason);

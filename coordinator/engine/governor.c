@@ -187,7 +187,7 @@ static enum limit_reason move(struct limit_state *g, const struct limit_bounds *
     int64_t setpoint = PPM - g->margin_ppm;
     if (g->pressure_ppm > setpoint)
         return go_down(g, b, in, setpoint);
-    if (in->used < governor_limit(g) && !BF_PLANTED("limit_winds_up"))
+    if ((in->used < governor_limit(g) || !in->queued) && !BF_PLANTED("limit_winds_up"))
         return rest(g, b, in);
     g->used_ms = in->now_ms;
     return go_up(g, b, in, setpoint);

@@ -52,7 +52,8 @@ Test(governor, an_unreadable_probe_takes_it_to_the_floor)
     struct limit_state g = begun(&bounds);
     for (int64_t i = 1; i < 20; i++)
         read_busy(&g, &bounds, i, 100000);
-    struct governor_inputs in = {.now_ms = 200000, .has_probe = true, .unreadable = true, .reading_ppm = 100000, .used = 12, .queued = true};
+    struct governor_inputs in = {.now_ms = 200000, .has_probe = true, .unreadable = true, .reading_ppm = 100000, .used = 12,
+                                 .queued = true};
     cr_assert_eq(governor_step(&g, &bounds, &in), LIMIT_UNREADABLE);
     cr_assert_eq(governor_limit(&g), 2u);
     cr_assert(g.unreadable);
