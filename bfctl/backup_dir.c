@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-enum { MANIFEST_VERSION = 1, MANIFEST_MAX_BYTES = 1 << 20, COPY_BYTES = 1 << 20, NOTE_MAX_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20, NOTE_MAX_BYTES = 1 << 20 };
 #define ROOM_MORE (1u << 20)                     /* manifest, folders */
 #define SUFFIX ".partial"
 
@@ -140,6 +139,18 @@ enum bf_rc backup_publish(const char *partial, const char *dest, int *lock, stru
 
 /* ---- files ---- */
 
+enum bf_rc backup_need_file(const char *path, uint64_t *ret_bytes, struct bf_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return bf_fail_errno(err, errno == ENOENT ? BF_NOT_FOUND : BF_IO, errno, "%s cannot be read", path);
+    if (!S_ISREG(st.st_mode))
+        return bf_fail(err, BF_CORRUPT, "%s is no file, and only a file is read", path);
+    if (ret_bytes)
+        *ret_bytes = (uint64_t)st.st_size;
+    return BF_OK;
+}
+
 enum bf_rc backup_room(const char *dir, uint64_t bytes, struct bf_error *err)
 {
     struct statvfs fs;
@@ -177,10 +188,12 @@ enum bf_rc backup_digest(const char *path, struct backup_digest *ret, struct bf_
 enum bf_rc backup_copy_file(const char *from, const char *to, uint64_t *ret_bytes, struct bf_error *err)
 {
     BF_AUTO_FREE uint8_t *buf = bf_xmalloc(COPY_BYTES);
-    BF_AUTO_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+    BF_AUTO_CLOSE int in = -1, out = -1;
     ssize_t n;
-    enum bf_rc rc = BF_OK;
-    if (in < 0)
+    enum bf_rc rc = backup_need_file(from, NULL, err);
+    if (rc != BF_OK)
+        return rc;
+    if ((in = open(from, O_RDONLY | O_CLOEXEC)) < 0)
         return bf_fail_errno(err, errno == ENOENT ? BF_NOT_FOUND : BF_IO, errno, "%s cannot be read", from);
     if ((out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
         return bf_fail_errno(err, BF_IO, errno, "%s cannot be written", to);
@@ -215,85 +228,24 @@ enum bf_rc backup_copy_logs(const char *from, const char *to, struct backup_file
     return rc == BF_OK ? sync_dir(to, err) : rc;
 }
 
-/* ---- the manifest ---- */
+/* ---- the store that is copied ---- */
 
-json_t *backup_manifest(const char *store, const struct store_facts *f, const struct backup_digest *digest,
-                        const struct backup_files *logs)
-{
-    char taken[BF_TIME_MAX], cluster[33], hash[2 * AUDIT_HASH_BYTES + 1], host[256] = "";
-    bf_format_time(bf_realtime_us(), taken);
-    bf_hex(f->meta.cluster, sizeof f->meta.cluster, cluster);
-    bf_hex(f->audit.head.hash, sizeof f->audit.head.hash, hash);
-    gethostname(host, sizeof host - 1);
-    BF_AUTO_FREE char *real = realpath(store, NULL);
-    json_t *m = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "backup", MANIFEST_VERSION, "version", BF_VERSION,
-                          "taken_at", taken, "host", bf_utf8_valid(host, strlen(host)) ? host : "",
-                          "store", real && bf_utf8_valid(real, strlen(real)) ? real : "",
-                          "cluster", cluster, "store_format", (json_int_t)f->meta.format, "epoch", (json_int_t)f->meta.epoch,
-                          "lease_ms", (json_int_t)f->meta.lease_ms);
-    json_object_update_new(m, json_pack("{s:I, s:I, s:I, s:I, s:I}", "last_turn", (json_int_t)f->last_seq, "checkpoint_turn",
-                                        (json_int_t)f->checkpoint_seq, "turns", (json_int_t)f->turns,
-                                        "plans", (json_int_t)f->plans, "details", (json_int_t)f->details));
-    BF_AUTO_FREE char *head = bf_xasprintf("%" PRIu64 ":%s", f->audit.head.index, hash);
-    json_object_set_new(m, "audit", json_pack("{s:I, s:s}", "records", (json_int_t)f->audit_records, "head", head));
-    json_object_set_new(m, "data", json_pack("{s:s, s:I, s:s}", "file", "data.mdb", "bytes", (json_int_t)f->file_bytes,
-                                             "blake2b", digest->text));
-    json_object_set_new(m, "logs", logs ? json_pack("{s:I, s:I}", "files", (json_int_t)logs->files, "bytes", (json_int_t)logs->bytes)
-                                        : json_null());
-    return m;
-}
-
-json_t *backup_read_manifest(const char *backup, struct bf_error *err)
-{
-    BF_AUTO_FREE char *path = bf_path_join(backup, "manifest.json");
-    struct bf_buf text = {0};
-    json_error_t why;
-    if (access(path, F_OK) != 0) {
-        bf_fail_errno(err, BF_NOT_FOUND, errno, "%s is no backup: manifest.json, which bfctl backup writes, cannot be found in it", backup);
-        return NULL;
-    }
-    if (bf_file_read(path, MANIFEST_MAX_BYTES, &text, err) != BF_OK) {
-        bf_buf_free(&text);
-        return NULL;
-    }
-    json_t *m = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &why);
-    bf_buf_free(&text);
-    if (m && render_number(m, "backup") == MANIFEST_VERSION)
-        return m;
-    if (!m)
-        bf_fail(err, BF_CORRUPT, "%s is no JSON: %s", path, why.text);
-    else if (render_number(m, "backup") > MANIFEST_VERSION)
-        bf_fail(err, BF_UNSUPPORTED, "%s is of a newer version: use the bfctl that wrote it (%s)", path, render_text(m, "version"));
-    else
-        bf_fail(err, BF_INVALID, "%s is not the manifest of a backup", path);
-    json_decref(m);
-    return NULL;
-}
-
-static void told(void *arg, const char *problem)
+void backup_told(void *arg, const char *problem)
 {
     (void)arg;
-    printf("%s\n", problem);
+    fprintf(stderr, "bfctl: %s\n", problem);
 }
 
-enum bf_rc backup_verify(const char *backup, const json_t *manifest, struct bf_error *err)
+enum bf_rc backup_check_source(const char *store, struct bf_error *err)
 {
-    BF_AUTO_FREE char *data = bf_path_join(backup, "data.mdb");
-    const json_t *want = json_object_get(manifest, "data");
-    struct backup_digest digest;
-    struct stat st;
-    if (stat(data, &st) != 0)
-        return bf_fail_errno(err, BF_NOT_FOUND, errno, "%s cannot be read", data);
-    if (st.st_size != render_number(want, "bytes"))
-        return bf_fail(err, BF_CORRUPT, "%s has %lld bytes, and its manifest says %lld: take another backup", data, (long long)st.st_size,
-                       (long long)render_number(want, "bytes"));
-    enum bf_rc rc = backup_digest(data, &digest, err);
-    if (rc == BF_OK && strcmp(digest.text, render_text(want, "blake2b")) != 0) {
-        bool clean = store_fsck(backup, describe_value, told, NULL, err) == BF_OK;       /* names what is damaged */
-        return bf_fail(err, BF_CORRUPT, "%s is not as it was written: its BLAKE2b is not the manifest's%s; take another backup", data,
-                       clean ? ", though only bytes differ that are not in use" : "");
+    struct bf_error why = {0};
+    enum bf_rc rc = store_fsck(store, describe_value, backup_told, NULL, &why);
+    if (rc != BF_CORRUPT) {
+        *err = why;
+        return rc;
     }
-    return rc == BF_OK ? store_fsck(backup, describe_value, told, NULL, err) : rc;
+    return bf_fail(err, rc, "%s is damaged, and so would be a copy: nothing was done; bfctl fsck %s, and restore an earlier backup", store,
+                   store);
 }
 
 /* ---- epochs of restores ---- */
@@ -304,7 +256,9 @@ enum bf_rc backup_restored_epoch(const char *backup, uint32_t *ret, struct bf_er
     BF_CLEANUP(bf_buf_free) struct bf_buf text = {0};
     const char *p, *text_end;
     *ret = 0;
-    enum bf_rc rc = bf_file_read(path, NOTE_MAX_BYTES, &text, err);
+    enum bf_rc rc = backup_need_file(path, NULL, err);
+    if (rc == BF_OK)
+        rc = bf_file_read(path, NOTE_MAX_BYTES, &text, err);
     if (rc == BF_NOT_FOUND)
         return BF_OK;
     p = (const char *)text.data;

@@ -6,6 +6,7 @@
 #include "bfctl/labels.h"
 #include "bfctl/listing.h"
 #include "bfctl/render.h"
+#include "plan/budget.h"
 
 struct values {
     struct ctl_common common;
@@ -102,10 +103,29 @@ static void put_free(const json_t *row, struct bf_buf *ret)
     bf_buf_printf(ret, "%" PRId64, render_number(row, "slots") - render_number(row, "used"));
 }
 
+/* "cpu 2/4, connections 9/20": what has a limit beside the slots. */
+static void put_budget(const json_t *row, struct bf_buf *ret)
+{
+    size_t i;
+    json_t *d;
+    json_array_foreach(json_object_get(row, "dimensions"), i, d) {
+        char used[PLAN_BUDGET_TEXT_MAX], limit[PLAN_BUDGET_TEXT_MAX];
+        const char *name = render_text(d, "name");
+        bool cpu = strcmp(name, "cpu") == 0;
+        const json_t *most = json_object_get(d, "limit"), *now = json_object_get(d, "used");
+        if (json_is_null(most))
+            continue;
+        plan_budget_format(name, cpu ? (uint64_t)(json_number_value(now) * 1000 + 0.5) : (uint64_t)json_integer_value(now), used);
+        plan_budget_format(name, cpu ? (uint64_t)(json_number_value(most) * 1000 + 0.5) : (uint64_t)json_integer_value(most), limit);
+        bf_buf_printf(ret, "%s%s %s of %s", ret->len ? ", " : "", name, used, limit);
+    }
+}
+
 static const struct view_column pools_columns[] = {
     {.name = "NAME", .key = "name"}, {.name = "USED", .key = "used", .kind = VIEW_NUMBER},
     {.name = "SLOTS", .key = "slots", .kind = VIEW_NUMBER},
-    {.name = "FREE", .put = put_free, .kind = VIEW_RIGHT, .wide = true}, {.name = "SET BY", .key = "source"}};
+    {.name = "FREE", .put = put_free, .kind = VIEW_RIGHT, .wide = true}, {.name = "SET BY", .key = "source"},
+    {.name = "IN USE BESIDE", .put = put_budget, .wide = true}};
 static const struct view pools_view = {
     .what = "pools", .columns = pools_columns, .n_columns = sizeof pools_columns / sizeof pools_columns[0], .name = view_name_name};
 

@@ -146,12 +146,13 @@ static enum bf_rc resolve(struct session *s, const char *word, struct op_request
 
 /* Beside the verbs of requests: what the coordinator decides, and what its process does. */
 static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept", "low water",
-                                        "room again", "restore", "old store", "epoch", "start", "end", "reload", "strangers refused"};
+                                        "room again", "restore", "old store", "epoch", "start", "end", "reload", "strangers refused",
+                                        "timebox"};
 enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
 
 static bool is_recorded(const char *word, size_t n)
 {
-    for (int v = OP_CREATE; v <= OP_WATCH; v++) {              /* of a key without the role, or taken away, any of them */
+    for (int v = OP_CREATE; v <= OP_WINDOWS; v++) {              /* of a key without the role, or taken away, any of them */
         const char *verb = op_verb_name((enum op_verb)v);
         if (strlen(verb) == n && memcmp(verb, word, n) == 0 && strcmp(verb, "unknown") != 0)
             return true;

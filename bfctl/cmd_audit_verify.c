@@ -10,6 +10,7 @@
 #include "bfctl/audit_trail.h"
 #include "bfctl/commands.h"
 #include "bfctl/render.h"
+#include "bfctl/store_child.h"
 #include "common/mem.h"
 #include "common/rc.h"
 #include "common/text.h"
@@ -226,7 +227,7 @@ static enum bf_rc verify(struct ctl_call *call, struct verify *v)
     return call->n_words ? verify_file(call->words[0], v, &call->err) : verify_online(call, v, &call->err);
 }
 
-static int run(struct ctl_call *call)
+static int check(struct ctl_call *call)
 {
     struct verify v = {.problems = json_array()};
     enum ctl_output output;
@@ -246,6 +247,12 @@ static int run(struct ctl_call *call)
     if (v.check.problems)
         return ctl_fail(BF_CORRUPT, "the audit trail has %" PRIu64 " problem%s", v.check.problems, v.check.problems == 1 ? "" : "s");
     return 0;
+}
+
+static int run(struct ctl_call *call)
+{
+    const struct values *values = call->values;
+    return values->store ? store_child(call, values->store, check) : check(call);
 }
 
 const struct ctl_command cmd_audit_verify = {

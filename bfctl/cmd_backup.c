@@ -1,6 +1,8 @@
 /* bfctl backup: a verified copy of a store, beside a coordinator that may be running.
  *
- * Order: room, copy, check of the copy, digest, manifest, name.  A folder with the name that was asked for is whole. */
+ * Order: check of the store, room, copy, check of the copy, digest, manifest, name.  A folder with the name that was asked for is whole.
+ * The store is checked too, because a copy has new pages: one that leads to an older page makes a copy that is sound, and of another
+ * moment. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +21,6 @@ static const struct bf_option options[] = {
     {"logs", 0, BF_OPT_STRING, offsetof(struct values, logs), "DIR", "the coordinator's log_dir: copy what steps wrote, too"},
     CTL_OPTION_OUTPUT(struct values, "text (default) or json: the manifest"), CTL_OPTION_HELP(struct values)};
 
-static void told(void *arg, const char *problem)
-{
-    (void)arg;
-    fprintf(stderr, "bfctl: %s\n", problem);
-}
-
 /* Everything but the name.  *ret: the manifest, a new reference. */
 static enum bf_rc fill(const char *store, const char *logs, const char *partial, json_t **ret, struct bf_error *err)
 {
@@ -34,12 +30,14 @@ static enum bf_rc fill(const char *store, const char *logs, const char *partial,
     struct backup_digest digest;
     struct backup_files files = {0};
     struct bf_buf text = {0};
-    enum bf_rc rc = store_facts(store, &facts, err);
+    enum bf_rc rc = backup_check_source(store, err);
+    if (rc == BF_OK)
+        rc = store_facts(store, &facts, err);
     if (rc == BF_OK)
         rc = backup_room(partial, facts.used_bytes, err);
     if (rc == BF_OK)
         rc = store_copy(store, data, err);
-    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
+    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, backup_told, NULL, err)) != BF_OK)
         return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was kept; bfctl fsck %s, and restore an earlier backup", store,
                        store);
     if (rc == BF_OK)
@@ -119,8 +117,8 @@ static int run(struct ctl_call *call)
 const struct ctl_command cmd_backup = {
     .usage = "backup STORE DEST [--logs DIR] [-o text|json]",
     .about = "STORE is a coordinator's store; the coordinator may run.  DEST, a folder that is not there yet, gets a copy as of one\n"
-             "moment, which is checked as bfctl fsck does and made durable before it has its name, and manifest.json, which says what it\n"
-             "holds.\n"
+             "moment, and manifest.json, which says what it holds.  Store and copy are checked as bfctl fsck does, and the copy is made\n"
+             "durable before it has its name.\n"
              "Run it on the coordinator's host, as its user.  While it copies, the store grows by what is written to it.",
     .examples = "  bfctl backup /var/lib/bf/store /backup/bf-2026-11-27\n"
                 "  bfctl backup /var/lib/bf/store /backup/bf-full --logs /var/lib/bf/logs",

@@ -1,7 +1,8 @@
 /* bfctl compact: a store's file without its free pages.
  *
- * The file of a store never shrinks while the coordinator runs.  Here it is copied without free pages, the copy is checked, and takes the
- * place of the file in one step.  The copy is made in a folder of its own within the store: same filesystem, and fsck wants a folder. */
+ * The file of a store never shrinks while the coordinator runs.  Here it is checked, as before a backup, and copied without free pages; the
+ * copy is checked, and takes the place of the file in one step.  The copy is made in a folder of its own within the store: same filesystem,
+ * and fsck wants a folder. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,12 +19,6 @@
 
 static const struct bf_option options[] = {CTL_OPTION_HELP(struct ctl_plain)};
 
-static void told(void *arg, const char *problem)
-{
-    (void)arg;
-    fprintf(stderr, "bfctl: %s\n", problem);
-}
-
 static bool same(const struct store_facts *a, const struct store_facts *b)
 {
     return a->meta.epoch == b->meta.epoch && memcmp(a->meta.cluster, b->meta.cluster, sizeof a->meta.cluster) == 0 &&
@@ -37,14 +32,16 @@ static enum bf_rc compact_in(const char *store, const char *partial, struct stor
                              struct bf_error *err)
 {
     BF_AUTO_FREE char *copy = bf_path_join(partial, "data.mdb");
-    enum bf_rc rc = store_facts(store, before, err);
+    enum bf_rc rc = backup_check_source(store, err);
+    if (rc == BF_OK)
+        rc = store_facts(store, before, err);
     if (rc == BF_OK)
         rc = backup_room(store, before->used_bytes, err);
     if (rc == BF_OK && mkdir(partial, 0700) != 0)
         rc = bf_fail_errno(err, BF_IO, errno, "%s cannot be made", partial);
     if (rc == BF_OK)
         rc = store_copy(store, copy, err);
-    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, told, NULL, err)) != BF_OK)
+    if (rc == BF_OK && (rc = store_fsck(partial, describe_value, backup_told, NULL, err)) != BF_OK)
         return bf_fail(err, rc, "the copy is damaged, so %s is: nothing was changed; bfctl fsck %s, and restore a backup", store, store);
     if (rc == BF_OK)
         rc = store_facts(partial, after, err);

@@ -8,6 +8,7 @@
 #include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "plan/budget.h"
 #include "plan/canonical.h"
 #include "plan/outside.h"
 
@@ -77,6 +78,47 @@ static void show_range(const struct show *s)
         printf("  and %zu more; -o json has all\n", s->facts->n_changes - CHANGES_SHOWN);
 }
 
+/* ", cpu 16, connections 20, at most 5/s begin", and the end of the line. */
+static void put_budget(const struct plan_pool *p)
+{
+    static const char *const dimensions[] = {"cpu", "memory", "io"};
+    char text[PLAN_BUDGET_TEXT_MAX];
+    for (size_t i = 0; i < sizeof dimensions / sizeof *dimensions; i++) {
+        uint64_t n = plan_resources_get(&p->has, dimensions[i]);
+        plan_budget_format(dimensions[i], n, text);
+        if (n)
+            printf(", %s %s", dimensions[i], text);
+    }
+    for (size_t i = 0; i < p->has.n_units; i++)
+        printf(", %s %" PRIu64, p->has.units[i].name, p->has.units[i].n);
+    plan_start_rate_format(p->start_milli, p->start_ms, text);
+    if (p->start_milli)
+        printf(", at most %s begin", text);
+    printf("\n");
+}
+
+/* "business-peak: days mon tue, budget 20%, from 08:00, pool warehouse, to 19:00" */
+static void show_windows(const struct plan *p)
+{
+    struct plan_pairs pairs = {0};
+    for (uint32_t i = 0; i < p->n_windows; i++) {
+        char days[PLAN_DAYS_TEXT_MAX];
+        const struct plan_window *w = &p->windows[i];
+        plan_days_text(w->days, days);
+        printf("%-14s %s: ", "window", w->name);
+        if (w->n_dates == 0)
+            printf("days %s, ", days);
+        plan_pairs_of(p, PLAN_SECTION_WINDOWS, i, &pairs);
+        for (size_t k = 0, n = 0; k < pairs.n; k++) {
+            const struct plan_pair *pair = &pairs.at[k];
+            if (pair->key[0] && strncmp(pair->key, "days.", 5) != 0 && strcmp(pair->key, "timezone") != 0)
+                printf("%s%s %s", n++ > 0 ? ", " : "", pair->key, pair->value);
+        }
+        printf("\n");
+    }
+    plan_pairs_done(&pairs);
+}
+
 static void show_head(const struct show *s)
 {
     const struct plan *p = s->p;
@@ -92,8 +134,11 @@ static void show_head(const struct show *s)
     show_range(s);
     for (size_t i = 0; i < p->n_params; i++)
         printf("%-14s %s=%s\n", "param", p->params[i].name, render_safe(p->params[i].value));
-    for (size_t i = 0; i < p->n_pools; i++)
-        printf("%-14s %s: %" PRIu32 " slot%s\n", "pool", p->pools[i].name, p->pools[i].slots, p->pools[i].slots == 1 ? "" : "s");
+    for (size_t i = 0; i < p->n_pools; i++) {
+        printf("%-14s %s: %" PRIu32 " slot%s", "pool", p->pools[i].name, p->pools[i].slots, p->pools[i].slots == 1 ? "" : "s");
+        put_budget(&p->pools[i]);
+    }
+    show_windows(p);
     size_t n_steps = 0;
     for (uint32_t i = 0; i < p->n_steps; i++)
         n_steps += plan_selection_has_step(s->picked, i);
@@ -117,6 +162,17 @@ static void needs_cell(struct table *t, const struct plan *p, const struct plan_
     bf_buf_free(&text);
 }
 
+static void pool_cell(struct table *t, const struct plan *p, const struct plan_step *step)
+{
+    struct bf_buf text = {0};
+    if (step->pool != PLAN_NO_INDEX)
+        bf_buf_put_str(&text, p->pools[step->pool].name);
+    for (uint32_t i = 0; i < step->n_also; i++)
+        bf_buf_printf(&text, ", %s", p->pools[step->also[i]].name);
+    table_cell(t, bf_buf_cstr(&text));
+    bf_buf_free(&text);
+}
+
 static void step_row(struct table *t, const struct show *s, uint32_t index)
 {
     const struct plan_step *step = &s->p->steps[index];
@@ -129,7 +185,7 @@ static void step_row(struct table *t, const struct show *s, uint32_t index)
         table_cellf(t, "%" PRIu64, n);
     else
         table_cellf(t, "%" PRIu64 " of %" PRIu32, n, step->partitions->n);
-    table_cell(t, step->pool == PLAN_NO_INDEX ? NULL : s->p->pools[step->pool].name);
+    pool_cell(t, s->p, step);
     table_cell(t, plan_priority_name(step->priority));
     table_cellf(t, "%" PRIu32, step->weight);
     table_cell(t, render_hash(step->hash).text);

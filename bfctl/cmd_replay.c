@@ -11,6 +11,7 @@
 #include "bfctl/replay_store.h"
 #include "bfctl/replay_with.h"
 #include "bfctl/session.h"
+#include "bfctl/store_child.h"
 #include "bfctl/words.h"
 #include "common/clock.h"
 #include "common/mem.h"
@@ -53,7 +54,7 @@ static int show_span(struct ctl_call *call, struct replay_store *s, enum ctl_out
     if (output == CTL_JSON) {
         rc = render_json(j, &call->err);
     } else if (!span.turns) {
-        puts("no turn is retained");
+        printf("no turn is retained; what was after turn %" PRIu64 " can be looked at\n", span.from_seq);
     } else {
         printf("turns       %" PRIu64 ", from %" PRIu64 " (%s) to %" PRIu64 " (%s)\n", span.turns, span.first_seq,
                render_time(render_text(j, "first_at"), from), span.last_seq, render_time(render_text(j, "last_at"), to));
@@ -187,15 +188,16 @@ static enum bf_rc check_values(const struct ctl_call *call, struct bf_error *err
     return BF_OK;
 }
 
-static int run(struct ctl_call *call)
+/* In a child (store_child.h). */
+static int look_at_store(struct ctl_call *call)
 {
     const struct values *v = call->values;
     REPLAY_STORE_AUTO struct replay_store s = {0};
     enum ctl_output output = CTL_TEXT;
-    enum bf_rc rc = check_values(call, &call->err);
-    if (rc == BF_OK && call->n_rest == 0)
+    enum bf_rc rc = BF_OK;
+    if (call->n_rest == 0)
         rc = ctl_output(ctl_common(call), CTL_TEXT, CTL_TEXT | CTL_TABLE | CTL_JSON, &output, &call->err);
-    else if (rc == BF_OK && v->common.output)
+    else if (v->common.output)
         rc = bf_fail(&call->err, BF_USAGE, "-o belongs behind the command within: replay STORE %s -o %s", call->rest[0], v->common.output);
     if (rc == BF_OK)
         rc = replay_store_open(call->words[0], &s, &call->err);
@@ -206,6 +208,13 @@ static int run(struct ctl_call *call)
     if (v->verify)
         return show_verdict(call, &s, output);
     return v->with ? replay_with(call, &s, v->with, output) : show_span(call, &s, output);
+}
+
+static int run(struct ctl_call *call)
+{
+    if (check_values(call, &call->err) != BF_OK)
+        return ctl_failed(&call->err);
+    return store_child(call, call->words[0], look_at_store);
 }
 
 const struct ctl_command cmd_replay = {

@@ -124,6 +124,8 @@ static enum bf_rc restore(const char *backup, const char *store, const struct va
     enum bf_rc rc = backup_verify(backup, m, err);
     if (rc == BF_OK)
         rc = store_facts(backup, ret, err);
+    if (rc == BF_OK)
+        rc = backup_agrees(backup, m, ret, err);
     uint32_t epoch = 0;
     if (rc == BF_OK)
         rc = choose_epoch(backup, v, ret->meta.epoch, &epoch, err);

@@ -375,6 +375,15 @@ int ctl_run_within(int argc, char **argv)
     return run_words(commands, n, words);
 }
 
+int ctl_flush(int status)
+{
+    struct bf_error err;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    bf_fail(&err, BF_IO, "cannot write to standard output");
+    return status ? status : ctl_failed(&err);
+}
+
 int ctl_main(const struct ctl_table *table, int argc, char **argv)
 {
     commands = table;
@@ -387,11 +396,5 @@ int ctl_main(const struct ctl_table *table, int argc, char **argv)
         argv[1] = version;
     int n_words;
     BF_AUTO_FREE char **words = ctl_resolve(table, argc - 1, argv + 1, &n_words);
-    int status = run_words(table, n_words, words);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        struct bf_error err;
-        bf_fail(&err, BF_IO, "cannot write to standard output");
-        return status ? status : ctl_failed(&err);
-    }
-    return status;
+    return ctl_flush(run_words(table, n_words, words));
 }

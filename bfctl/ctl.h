@@ -85,6 +85,8 @@ struct ctl_plain { struct ctl_common common; };
 
 /* Run another command, within one: argv holds its words and what belongs to it. */
 int ctl_run_within(int argc, char **argv);
+/* What was printed is written out; the status, or that of BF_IO with its sentence where it could not be. */
+int ctl_flush(int status);
 /* Find and run the command that argv names; the whole of main() but for the table.  Gives the exit status. */
 int ctl_main(const struct ctl_table *table, int argc, char **argv);
 

@@ -1,6 +1,7 @@
 /* Names, not indices; times in RFC 3339; hashes whole.  A key is there in every plan; what the plan does not say is null. */
 #include "bfctl/plan_document.h"
 
+#include <string.h>
 
 #include "bfctl/render.h"
 #include "common/mem.h"
@@ -140,6 +141,33 @@ static const char *commits(const struct plan_step *s)
     return s->kind != PLAN_SQL ? NULL : s->transaction ? "transaction" : s->swap ? "swap" : "each_statement";
 }
 
+/* Processors as people count them, bytes, units by name; what is not said is left out. */
+static void set_resources(json_t *j, const struct plan_resources *r)
+{
+    json_t *units = json_object();
+    if (r->cpu_milli)
+        set(j, "cpu", json_real((double)r->cpu_milli / 1000));
+    if (r->memory_bytes)
+        set(j, "memory_bytes", number((int64_t)r->memory_bytes));
+    if (r->io_bytes_s)
+        set(j, "io_bytes_s", number((int64_t)r->io_bytes_s));
+    for (size_t i = 0; i < r->n_units; i++)
+        set(units, r->units[i].name, number((int64_t)r->units[i].n));
+    if (r->n_units)
+        json_object_set(j, "units", units);
+    json_decref(units);
+}
+
+static json_t *pools_of(const struct plan *p, const struct plan_step *s)
+{
+    json_t *list = json_array();
+    if (s->pool != PLAN_NO_INDEX)
+        json_array_append_new(list, text(p->pools[s->pool].name));
+    for (uint32_t i = 0; i < s->n_also; i++)
+        json_array_append_new(list, text(p->pools[s->also[i]].name));
+    return list;
+}
+
 static json_t *step_object(const struct plan *p, const struct plan_selection *picked, uint32_t step)
 {
     const struct plan_step *s = &p->steps[step];
@@ -150,6 +178,9 @@ static json_t *step_object(const struct plan *p, const struct plan_selection *pi
     set_range(j, s);
     set(j, "picked", number((int64_t)plan_selection_count_step(picked, step)));
     set(j, "pool", text(s->pool == PLAN_NO_INDEX ? NULL : p->pools[s->pool].name));
+    set(j, "pools", pools_of(p, s));
+    set(j, "resources", json_object());
+    set_resources(json_object_get(j, "resources"), &s->resources);
     set(j, "priority", text(plan_priority_name(s->priority)));
     set(j, "weight", number(s->weight));
     set(j, "tags", names(s->tags, s->n_tags));
@@ -239,9 +270,26 @@ static json_t *exposure_object(const struct plan *p, size_t i)
     return j;
 }
 
+static json_t *window_object(const struct plan *p, uint32_t i)
+{
+    json_t *j = json_pack("{s:s}", "name", p->windows[i].name);
+    char days[PLAN_DAYS_TEXT_MAX];
+    struct plan_pairs pairs = {0};
+    plan_pairs_of(p, PLAN_SECTION_WINDOWS, i, &pairs);
+    for (size_t k = 0; k < pairs.n; k++) {
+        if (pairs.at[k].key[0] && strncmp(pairs.at[k].key, "days.", 5) != 0)
+            set(j, pairs.at[k].key, text(pairs.at[k].value));
+    }
+    plan_days_text(p->windows[i].days, days);
+    set(j, "days", text(p->windows[i].n_dates == 0 ? days : NULL));
+    plan_pairs_done(&pairs);
+    return j;
+}
+
 static void set_tables(json_t *j, const struct plan *p, const struct plan_facts *f)
 {
     json_t *datasets = json_array(), *exposures = json_array(), *owners = json_array(), *pools = json_array(), *params = json_object();
+    json_t *windows = json_array();
     json_t *connections = json_array();
     for (size_t i = 0; i < p->n_connections; i++) {
         json_t *connection = json_pack("{s:s}", "name", p->connections[i].name);
@@ -261,9 +309,12 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
     }
     for (size_t i = 0; i < p->n_pools; i++) {
         json_t *pool = json_pack("{s:s, s:I}", "name", p->pools[i].name, "slots", (json_int_t)p->pools[i].slots);
+        set_resources(pool, &p->pools[i].has);
         set_words(pool, &p->pools[i].words);
         json_array_append_new(pools, pool);
     }
+    for (uint32_t i = 0; i < p->n_windows; i++)
+        json_array_append_new(windows, window_object(p, i));
     for (size_t i = 0; i < p->n_params; i++)
         set(params, p->params[i].name, text(p->params[i].value));
     set(j, "connections", connections);
@@ -271,6 +322,7 @@ static void set_tables(json_t *j, const struct plan *p, const struct plan_facts 
     set(j, "exposures", exposures);
     set(j, "owners", owners);
     set(j, "pools", pools);
+    set(j, "windows", windows);
     set(j, "params", params);
 }
 

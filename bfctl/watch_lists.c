@@ -143,10 +143,11 @@ static void draw_agent(struct cells *c, size_t row, const json_t *a)
     char when[RENDER_TIME_MAX];
     const char *state = render_text(a, "state"), *key;
     json_t *value;
-    enum cell_look look = strcmp(state, "lost") == 0 ? LOOK_FAILED : strcmp(state, "draining") == 0 ? LOOK_RETRY : LOOK_PLAIN;
+    bool away = strcmp(state, "lost") == 0 || strcmp(state, "refused") == 0;
+    enum cell_look look = away ? LOOK_FAILED : strcmp(state, "draining") == 0 ? LOOK_RETRY : LOOK_PLAIN;
     cells_put(c, row, 1, 19, look, render_text(a, "name"));
     cells_put(c, row, 20, 30, look, state);
-    if (strcmp(state, "lost") != 0 && strcmp(state, "left") != 0)
+    if (!away && strcmp(state, "left") != 0)
         watch_bar(c, row, 31, 52, render_number(a, "busy"), render_number(a, "slots"), LOOK_RUNNING);
     size_t col = cells_putf(c, row, 53, c->width, LOOK_DIM, "%s ", render_time(render_text(a, "since"), when));
     json_object_foreach(json_object_get(a, "labels"), key, value)
@@ -161,8 +162,9 @@ static void draw_pool(struct cells *c, size_t row, const json_t *p)
     bool full = render_number(p, "used") >= render_number(p, "slots");
     cells_put(c, row, 1, 29, LOOK_PLAIN, render_text(p, "name"));
     watch_bar(c, row, 31, 52, render_number(p, "used"), render_number(p, "slots"), full ? LOOK_RETRY : LOOK_RUNNING);
-    cells_putf(c, row, 53, c->width, LOOK_DIM, "%sfrom the %s", full ? "full; " : "", strcmp(render_text(p, "source"), "config") == 0 ?
-               "coordinator's configuration" : "plan");
+    const char *source = render_text(p, "source");
+    cells_putf(c, row, 53, c->width, LOOK_DIM, "%sfrom %s", full ? "full; " : "", strcmp(source, "config") == 0 ?
+               "the coordinator's configuration" : strcmp(source, "operator") == 0 ? "bfctl pool set" : "the plan");
 }
 
 /* A page of rows that is loaded in part: what is behind it is not known, so it has as many rows as have come. */

@@ -176,14 +176,16 @@ static size_t draw_agents(const json_t *watch, struct cells *c, size_t row, size
                              render_number(agents, "connected"), render_number(agents, "busy"), render_number(agents, "slots"));
     if (render_number(agents, "lost") > 0)
         next = cells_putf(c, row, next, edge, LOOK_FAILED, ", %" PRId64 " lost", render_number(agents, "lost"));
+    if (render_number(agents, "refused") > 0)
+        next = cells_putf(c, row, next, edge, LOOK_FAILED, ", %" PRId64 " refused", render_number(agents, "refused"));
     if (render_number(agents, "draining") > 0)
         cells_putf(c, row, next, edge, LOOK_RETRY, ", %" PRId64 " draining", render_number(agents, "draining"));
     row++;
     for (size_t i = 0; row < until && (a = json_array_get(json_object_get(agents, "at"), i)); i++, row++) {
         const char *state = render_text(a, "state");
         cells_put(c, row, col, col + name, LOOK_PLAIN, render_text(a, "name"));
-        if (strcmp(state, "lost") == 0) {
-            cells_put(c, row, col + name + 1, edge, LOOK_FAILED, "lost");
+        if (strcmp(state, "lost") == 0 || strcmp(state, "refused") == 0) {
+            cells_put(c, row, col + name + 1, edge, LOOK_FAILED, state);
             continue;
         }
         watch_bar(c, row, col + name + 1, edge, render_number(a, "busy"), render_number(a, "slots"), LOOK_RUNNING);

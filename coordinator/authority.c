@@ -56,6 +56,18 @@ static enum bf_rc check_pools(const struct key_entry *who, const char *what, con
     return BF_OK;
 }
 
+static enum bf_rc check_pool(const struct key_entry *who, const struct op_request *req, struct bf_error *err)
+{
+    char list[LIST_TEXT_MAX];
+    if (who->n_plans > 0)
+        return bf_fail(err, BF_DENIED, "%s %s: every plan may draw on a pool, and this key has some plans alone", op_verb_name(req->verb),
+                       req->name);
+    if (has_pool(who, req->name))
+        return BF_OK;
+    list_text(who->pools, who->n_pools, list);
+    return bf_fail(err, BF_DENIED, "%s %s: the pool is outside of the pools of this key: %s", op_verb_name(req->verb), req->name, list);
+}
+
 enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
 {
     enum bf_rc rc = check_plan(who, "create", plan->name, err);
@@ -115,6 +127,7 @@ enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who,
     switch (subject) {
     case ACCESS_BACKFILL: return permit_backfill(e, who, req, backfill, err);
     case ACCESS_PLAN: return check_plan(who, op_verb_name(req->verb), req->name, err);
+    case ACCESS_POOL: return check_pool(who, req, err);
     case ACCESS_CLUSTER:
         return bf_fail(err, BF_DENIED, "%s is about the whole cluster: a key without scopes is needed", op_verb_name(req->verb));
     default: return BF_OK;

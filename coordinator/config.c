@@ -100,7 +100,7 @@ static bool map_keys_known(const struct bf_yaml_node *map, const char *const *at
 
 static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_diags *d)
 {
-    static const char *const known[] = {"slots"};
+    static const char *const known[] = {"slots", "cpu", "memory", "io", "units", "start_rate"};
     struct config_pools *pools = field;
     if (bf_yaml_is_null(node))
         return;
@@ -116,8 +116,10 @@ static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_d
             bf_diag_add(d, BF_DIAG_ERROR, name->mark, "`%.64s` is no name of a pool: letters, digits, _ . - are possible", name->text);
         else if (value->kind != BF_YAML_MAP || !slots || slots->kind != BF_YAML_SCALAR || !bf_parse_int(slots->text, 0, SLOTS_MAX, &n))
             bf_diag_add(d, BF_DIAG_ERROR, value->mark, "pool `%s` needs slots: 0 to %d, as in {slots: 12}", name->text, SLOTS_MAX);
-        else if (map_keys_known(value, known, 1, d))
+        else if (map_keys_known(value, known, sizeof known / sizeof *known, d)) {
             bf_vec_push(&pools->at, (struct config_pool){.name = bf_xstrdup(name->text), .slots = (uint32_t)n});
+            config_budget_read(name->text, value, &pools->at.at[pools->at.n - 1].budget, d);
+        }
     }
 }
 
@@ -264,8 +266,10 @@ enum bf_rc coordinator_config_read(const char *path, struct coordinator_config *
 void coordinator_config_done(struct coordinator_config *c)
 {
     bf_config_done(settings, N_SETTINGS, c);
-    for (size_t i = 0; i < c->pools.at.n; i++)
+    for (size_t i = 0; i < c->pools.at.n; i++) {
         free(c->pools.at.at[i].name);
+        pool_budget_done(&c->pools.at.at[i].budget);
+    }
     bf_vec_free(&c->pools.at);
     config_keys_done(&c->keys);
 }

@@ -8,7 +8,7 @@
 #include "coordinator/engine/lease.h"
 #include "coordinator/zap/zap.h"
 
-struct config_pool { char *name; uint32_t slots; };
+struct config_pool { char *name; uint32_t slots; struct pool_budget budget; };
 struct config_pools { BF_VEC_TYPE(struct config_pool) at; };
 struct config_keys { BF_VEC_TYPE(struct key_entry) at; };      /* strings owned */
 
@@ -41,6 +41,13 @@ void config_keys_done(struct config_keys *keys);
 /* NULL: none of this name. */
 const struct key_entry *config_key_named(const struct config_keys *keys, const char *name);
 struct lease_settings coordinator_config_lease(const struct coordinator_config *c);
+
+/* --- config_pools.c --- */
+
+/* Figures of a pool beside its slots; errors into d.  Released by pool_budget_done(). */
+void config_budget_read(const char *pool, const struct bf_yaml_node *map, struct pool_budget *ret, struct bf_diags *d);
+/* Append ", cpu: 16, …", as they could be written; nothing where nothing is said. */
+void config_budget_put(const struct pool_budget *b, struct bf_buf *ret);
 
 /* --- config_show.c --- */
 

@@ -27,8 +27,11 @@ static void put_more(size_t n, struct bf_buf *ret)
 
 static void put_pools(const struct config_pools *pools, struct bf_buf *ret)
 {
-    for (size_t i = 0; i < pools->at.n && i < SHOWN_MAX; i++)
-        bf_buf_printf(ret, "%s%s: {slots: %u}", i ? ", " : "{", pools->at.at[i].name, pools->at.at[i].slots);
+    for (size_t i = 0; i < pools->at.n && i < SHOWN_MAX; i++) {
+        bf_buf_printf(ret, "%s%s: {slots: %u", i ? ", " : "{", pools->at.at[i].name, pools->at.at[i].slots);
+        config_budget_put(&pools->at.at[i].budget, ret);
+        bf_buf_put_str(ret, "}");
+    }
     put_more(pools->at.n, ret);
     bf_buf_printf(ret, "%s", pools->at.n ? "}" : "");
 }

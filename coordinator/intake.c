@@ -152,6 +152,16 @@ static const char *const *words_copy(struct bf_arena *arena, const char *const *
     return copy;
 }
 
+static struct pool_budget budget_copy(struct bf_arena *arena, const struct pool_budget *from)
+{
+    struct pool_budget copy = *from;
+    struct pool_unit *units = bf_arena_alloc(arena, (from->n_units + 1) * sizeof *units);
+    for (size_t i = 0; i < from->n_units; i++)
+        units[i] = (struct pool_unit){.name = bf_arena_strdup(arena, from->units[i].name), .n = from->units[i].n};
+    copy.units = units;
+    return copy;
+}
+
 static struct op_request command_copy(struct bf_arena *arena, const struct op_request *req)
 {
     struct op_request copy = *req;
@@ -164,6 +174,7 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     copy.plans = words_copy(arena, req->plans, req->n_plans);
     copy.pools = words_copy(arena, req->pools, req->n_pools);
     copy.name = bf_arena_strdup(arena, req->name ? req->name : "");
+    copy.pool = budget_copy(arena, &req->pool);
     copy.bytes = NULL;
     copy.n_bytes = 0;
     copy.params = bf_arena_alloc(arena, req->n_params * sizeof *copy.params);
@@ -253,9 +264,15 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)
 {
+    turn_pool_budget(t, name, slots, &(const struct pool_budget){0});
+}
+
+void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const struct pool_budget *budget)
+{
     struct input *in = input_add(t, INPUT_POOL, NULL);
     in->pool_name = bf_arena_strdup(&t->arena, name);
     in->pool_slots = slots;
+    in->pool = budget_copy(&t->arena, budget);
 }
 
 void turn_probe(struct turns *t, const struct input_probe *p)

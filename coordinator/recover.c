@@ -162,8 +162,10 @@ enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_e
 {
     struct turn turn = {0};
     enum bf_rc rc = turn_decode(p, n, &turn, err);
-    if (rc == BF_OK)
+    if (rc == BF_OK) {
+        engine_at(t->engine, turn.now_ms);
         rc = load_records(t, turn.records, turn.n_records, err);
+    }
     if (rc == BF_OK) {
         t->seq = turn.seq;
         t->engine_base_ms = turn.now_ms;

@@ -209,7 +209,7 @@ uint64_t service_checkpoint_bytes(const struct service *s)
 static void set_pools(struct service *s)
 {
     for (size_t i = 0; i < s->config.pools.at.n; i++)
-        turn_pool(s->turns, s->config.pools.at.at[i].name, s->config.pools.at.at[i].slots);
+        turn_pool_budget(s->turns, s->config.pools.at.at[i].name, s->config.pools.at.at[i].slots, &s->config.pools.at.at[i].budget);
 }
 
 enum bf_rc service_run(const char *config_path, struct bf_error *err)

@@ -95,9 +95,16 @@ static void put_pools(const struct config_pools *of, const struct config_pools *
     bf_buf_put_str(b, ",\"pools\":{");
     for (size_t i = 0; i < of->at.n; i++) {
         const struct config_pool *p = &of->at.at[i], *o = pool_named(other, p->name);
-        if ((o && o->slots == p->slots) || n++ >= NAMES_SHOWN)
+        if ((o && o->slots == p->slots && pool_budget_same(&o->budget, &p->budget)) || n++ >= NAMES_SHOWN)
             continue;
-        bf_buf_printf(b, "%s\"%s\":%" PRIu32, n > 1 ? "," : "", p->name, p->slots);
+        bf_buf_printf(b, "%s\"%s\":", n > 1 ? "," : "", p->name);
+        if (pool_budget_is_empty(&p->budget)) {
+            bf_buf_printf(b, "%" PRIu32, p->slots);
+            continue;
+        }
+        bf_buf_printf(b, "\"slots: %" PRIu32, p->slots);
+        config_budget_put(&p->budget, b);
+        bf_buf_put_str(b, "\"");
     }
     bf_buf_put_str(b, "}");
 }

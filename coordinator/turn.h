@@ -114,6 +114,7 @@ void turn_service(struct turns *t, const struct input_told *told);
 void turn_pool(struct turns *t, const char *name, uint32_t slots);
 /* What the probe of a connection read. */
 void turn_probe(struct turns *t, const struct input_probe *p);
+void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const struct pool_budget *budget);     /* copied */
 
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
  * again at the latest; turn_pending() whether inputs wait. */

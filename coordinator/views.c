@@ -46,6 +46,16 @@ static void backfill_dates(json_t *j, const struct backfill_view *b)
     json_object_set_new(j, "timezone", view_string(first[0] ? zone_name(b->plan->zone) : NULL));
 }
 
+/* How long it may take as a whole, and what follows; null: its plan does not say. */
+static json_t *backfill_timebox(const struct view_source *v, const struct backfill_view *b)
+{
+    static const char *const then[] = {[PLAN_END_PAUSE] = "pause", [PLAN_END_CANCEL] = "cancel", [PLAN_END_WARN] = "warn"};
+    if (b->plan->timebox_ms == 0)
+        return json_null();
+    return json_pack("{s:I, s:s, s:o, s:b}", "limit_ms", (json_int_t)b->plan->timebox_ms, "then", then[b->plan->timebox_then], "ends_at",
+                     b->timebox_at_ms ? view_engine_time(v, b->timebox_at_ms) : json_null(), "over", b->timebox_over);
+}
+
 static void backfill_times(json_t *j, const struct backfill_view *b)
 {
     json_object_set_new(j, "created_at", view_time(b->created_us));
@@ -86,31 +96,11 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
         json_object_set_new(params, b.plan->params[i].name, view_string(b.plan->params[i].value));
     json_object_set_new(j, "params", params);
     backfill_times(j, &b);
+    json_object_set_new(j, "timebox", backfill_timebox(v, &b));
     json_object_set_new(j, "plan_hash", view_hash(b.plan->hash));
     json_object_set_new(j, "attempts_open", json_integer(b.open_attempts));
     *ret = j;
     return BF_OK;
-}
-
-/* With a name: that pool alone, with the last moves of its limit. */
-enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
-{
-    uint64_t limit = view_page_limit(req);
-    *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
-        struct pool_view p;
-        engine_pool(v->engine, i, &p);
-        if (*req->name && strcmp(req->name, p.name) != 0)
-            continue;
-        json_array_append_new(*ret, json_pack("{s:s, s:I, s:I, s:s, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                                              (json_int_t)p.used, "source", p.source == POOL_FROM_CONFIG ? "config" : "plan", "throttle",
-                                              view_throttle(v, i, *req->name)));
-    }
-    if (!*req->name || json_array_size(*ret) > 0)
-        return BF_OK;
-    json_decref(*ret);
-    *ret = NULL;
-    return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
 }
 
 static const char *fence_name(enum agent_fence f)
@@ -167,7 +157,7 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
         if (!engine_agent(v->engine, id, &a) || seen++ < req->page_offset)
             continue;
         size_t row_bytes;
-        json_t *row = agent_row(&a, v->refused ? v->refused(v->refused_arg, &a) : NULL, &row_bytes);
+        json_t *row = agent_row(&a, view_refusal(v, &a), &row_bytes);
         bytes += row_bytes;
         if (bytes < VIEW_BYTES_MAX)
             json_array_append_new(*ret, row);
@@ -198,6 +188,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_CREATE: rc = view_create(v, req, &j, err); break;
     case OP_AUDIT: rc = view_audit(v, req, &j, err); break;
     case OP_WATCH: rc = view_watch(v, req, &j, err); break;
+    case OP_WINDOWS: rc = view_windows(v, req, &j, err); break;
     case OP_CONFIG: rc = view_config(v, req, &j, err); break;
     case OP_JOURNAL: rc = view_journal(v, req, &j, err); break;
     case OP_PRIORITY: rc = view_priority(v, req, &j, err); break;

@@ -24,6 +24,11 @@ struct view_id view_attempt_id(uint64_t attempt)
     return ret;
 }
 
+const char *view_refusal(const struct view_source *v, const struct agent_view *a)
+{
+    return v->refused ? v->refused(v->refused_arg, a) : NULL;
+}
+
 json_t *view_time(int64_t us)
 {
     char text[BF_TIME_MAX];

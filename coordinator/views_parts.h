@@ -57,16 +57,25 @@ enum bf_rc view_select(const struct backfill_view *b, const struct op_request *r
 /* The one step instance that the selectors pick; more or none is refused with how many and which. */
 enum bf_rc view_find_instance(const struct backfill_view *b, const struct op_request *req, uint32_t *ret_step,
                               uint32_t *ret_index, struct bf_error *err);
+/* "plan", "config", "operator". */
+const char *view_pool_source(enum pool_source s);
+/* Of a blocker about a pool: its word, with detail and remedy. */
+const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                          size_t remedy_size);
 /* What a blocker is, in words, and what would change it (cut to fit). */
 struct view_blocker { const char *kind; char detail[256], remedy[256]; };
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
                   struct view_blocker *ret);
+/* The same of BLOCKER_WINDOW and BLOCKER_FREEZE_AHEAD (views_why_windows.c). */
+void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
 /* What governs a pool: null where it is not throttled.  moves: the last ones too, and then also of one that was. */
 json_t *view_throttle(const struct view_source *v, size_t pool, bool moves);
 /* The words of `why` for a pool whose limit is reached. */
 void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
+/* Why the process that the state takes for this agent was refused: it is not at work, whatever its state says.  NULL: it was not. */
+const char *view_refusal(const struct view_source *v, const struct agent_view *a);
 uint64_t view_page_limit(const struct op_request *req);
 /* Append and release. */
 void view_write(json_t *j, struct bf_buf *ret);
@@ -94,6 +103,8 @@ enum bf_rc view_journal(const struct view_source *v, const struct op_request *re
 enum bf_rc view_priority(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 /* The dry run of what steers. */
 enum bf_rc view_steer(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* The coming week of the windows of a backfill's plan. */
+enum bf_rc view_windows(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_keys(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_plan_history(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 

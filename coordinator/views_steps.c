@@ -176,7 +176,7 @@ static json_t *agents_summary(const struct view_source *v)
     json_int_t connected = 0, slots = 0, busy = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         struct agent_view a;
-        if (!engine_agent(v->engine, id, &a) || (a.state != AGENT_CONNECTED && a.state != AGENT_DRAINING))
+        if (!engine_agent(v->engine, id, &a) || (a.state != AGENT_CONNECTED && a.state != AGENT_DRAINING) || view_refusal(v, &a))
             continue;
         connected++;
         slots += a.hello->slots;

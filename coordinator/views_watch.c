@@ -114,46 +114,56 @@ static json_t *one_step(const struct view_source *v, const struct pick *p, const
 
 /* ---- agents, pools, failures ---- */
 
-static int agent_rank(const struct agent_view *a)
+struct told_agent { struct agent_view a; bool refused; };
+
+static int agent_rank(const struct told_agent *t)
 {
-    return a->state == AGENT_LOST ? 0 : a->state == AGENT_DRAINING ? 1 : 2;
+    return t->a.state == AGENT_LOST || t->refused ? 0 : t->a.state == AGENT_DRAINING ? 1 : 2;
 }
 
-static bool agent_before(const struct agent_view *a, const struct agent_view *b)
+static bool agent_before(const struct told_agent *x, const struct told_agent *y)
 {
-    if (agent_rank(a) != agent_rank(b))
-        return agent_rank(a) < agent_rank(b);
-    return a->busy != b->busy ? a->busy > b->busy : a->id < b->id;
+    if (agent_rank(x) != agent_rank(y))
+        return agent_rank(x) < agent_rank(y);
+    return x->a.busy != y->a.busy ? x->a.busy > y->a.busy : x->a.id < y->a.id;
 }
 
-/* Those that are lost or leave first, then the busiest. */
+static json_t *agent_told(const struct told_agent *t)
+{
+    return json_pack("{s:o, s:s, s:I, s:I, s:o}", "name", view_string(t->a.hello->name), "state",
+                     t->refused ? "refused" : agent_state_name(t->a.state), "busy", (json_int_t)t->a.busy, "slots",
+                     (json_int_t)t->a.hello->slots, "since", view_time(t->a.since_us));
+}
+
+/* Those that are lost, were refused or leave first, then the busiest. */
 static json_t *agents(const struct view_source *v)
 {
-    struct agent_view top[AGENTS_TOLD], a;
+    struct told_agent top[AGENTS_TOLD], t;
     size_t n = 0;
-    json_int_t connected = 0, draining = 0, lost = 0, slots = 0, busy = 0;
+    json_int_t connected = 0, draining = 0, lost = 0, refused = 0, slots = 0, busy = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
-        if (!engine_agent(v->engine, id, &a) || a.state == AGENT_LEFT)
+        if (!engine_agent(v->engine, id, &t.a) || t.a.state == AGENT_LEFT)
             continue;
-        connected += a.state == AGENT_CONNECTED;
-        draining += a.state == AGENT_DRAINING;
-        lost += a.state == AGENT_LOST;
-        slots += a.state == AGENT_LOST ? 0 : a.hello->slots;
-        busy += a.state == AGENT_LOST ? 0 : a.busy;
+        t.refused = view_refusal(v, &t.a) != NULL;
+        bool works = t.a.state != AGENT_LOST && !t.refused;
+        connected += works && t.a.state == AGENT_CONNECTED;
+        draining += works && t.a.state == AGENT_DRAINING;
+        lost += t.a.state == AGENT_LOST;
+        refused += t.refused;
+        slots += works ? t.a.hello->slots : 0;
+        busy += works ? t.a.busy : 0;
         size_t i = n < AGENTS_TOLD ? n++ : AGENTS_TOLD;
-        for (; i > 0 && agent_before(&a, &top[i - 1]); i--)
+        for (; i > 0 && agent_before(&t, &top[i - 1]); i--)
             if (i < AGENTS_TOLD)
                 top[i] = top[i - 1];
         if (i < AGENTS_TOLD)
-            top[i] = a;
+            top[i] = t;
     }
     json_t *at = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(at, json_pack("{s:o, s:s, s:I, s:I, s:o}", "name", view_string(top[i].hello->name), "state",
-                                            agent_state_name(top[i].state), "busy", (json_int_t)top[i].busy, "slots",
-                                            (json_int_t)top[i].hello->slots, "since", view_time(top[i].since_us)));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "connected", connected, "draining", draining, "lost", lost, "slots", slots, "busy",
-                     busy, "at", at);
+        json_array_append_new(at, agent_told(&top[i]));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "connected", connected, "draining", draining, "lost", lost, "refused", refused,
+                     "slots", slots, "busy", busy, "at", at);
 }
 
 static json_t *pools(const struct view_source *v)

@@ -82,28 +82,12 @@ static void tell_upstream_failed(const struct backfill_view *b, const struct blo
     snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
 }
 
-static void tell_pool(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
-{
-    t->kind = "pool";
-    if (k->pool >= engine_n_pools(v->engine)) {
-        snprintf(t->detail, sizeof t->detail, "its pool is full");
-        return;
-    }
-    struct pool_view p;
-    engine_pool(v->engine, k->pool, &p);
-    snprintf(t->detail, sizeof t->detail, "pool %s is full: %" PRIu32 " of %" PRIu32 " slots in use", p.name, p.used, p.slots);
-    if (p.source == POOL_FROM_CONFIG)
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise pools: %s in the coordinator's configuration and send it SIGHUP", p.name);
-    else
-        snprintf(t->remedy, sizeof t->remedy, "wait, or raise it: set pools: %s in the coordinator's configuration", p.name);
-}
-
 static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
 {
     uint32_t connected = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         struct agent_view a;
-        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED;
+        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED && !view_refusal(v, &a);
     }
     char labels[256] = "";
     size_t used = 0;
@@ -182,6 +166,16 @@ static void tell_queued(const struct view_source *v, const struct backfill_view 
     }
 }
 
+static void tell_window(const struct view_source *v, const struct blocker *k, struct blocker_text *t)
+{
+    struct view_blocker told;
+    view_blocker_of_window(v, k, &told);
+    t->kind = told.kind;
+    t->has_verb = k->kind == BLOCKER_FREEZE_AHEAD;
+    snprintf(t->detail, sizeof t->detail, "%s", told.detail);
+    snprintf(t->remedy, sizeof t->remedy, "%s", told.remedy);
+}
+
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                                         const struct blocker *k)
 {
@@ -189,7 +183,10 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     switch (k->kind) {
     case BLOCKER_DEPENDENCY: tell_dependency(v, b, k, &t); break;
     case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(b, k, &t); break;
-    case BLOCKER_POOL: tell_pool(v, k, &t); break;
+    case BLOCKER_POOL:
+    case BLOCKER_POOL_TOO_SMALL:
+    case BLOCKER_RESERVED:
+    case BLOCKER_START_RATE: t.kind = why_pool_tell(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy); break;
     case BLOCKER_THROTTLE:
         t.kind = "throttle";
         view_throttle_words(v, k->pool, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
@@ -212,6 +209,11 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
                      b->id, b->id);
             break;
         }
+        if (b->timebox_over && strncmp(t.detail, "its timebox", strlen("its timebox")) == 0) {
+            snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
+                     b->id, b->id);
+            break;
+        }
         snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32,
                  b->id, b->id);
         break;
@@ -221,6 +223,8 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.remedy, sizeof t.remedy, "make room on the coordinator's disk, or raise store_max and start it again");
         break;
     case BLOCKER_RESTORED: tell_restored(v, k, &t); break;
+    case BLOCKER_WINDOW:
+    case BLOCKER_FREEZE_AHEAD: tell_window(v, k, &t); break;
     case BLOCKER_OUTDATED:
         t.kind = "old_store";
         snprintf(t.detail, sizeof t.detail, "the coordinator's store is an old copy: an agent has seen newer tokens");
@@ -251,8 +255,8 @@ void view_store_hold(const struct view_source *v, json_t *j)
     json_t *hold = NULL;
     if (engine_why_store(v->engine, &k)) {
         view_blocker(v, NULL, 0, &k, &t);
-        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at", k.clears_at_ms < 0 ?
-                         json_null() : view_time(v->wall_us + (k.clears_at_ms - v->engine_ms) * 1000));
+        hold = json_pack("{s:s, s:s, s:s, s:o}", "kind", t.kind, "detail", t.detail, "remedy", t.remedy, "clears_at",
+                         view_engine_time(v, k.clears_at_ms));
     }
     json_object_set_new(j, "store_hold", hold ? hold : json_null());
 }
@@ -414,8 +418,10 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
         struct blocker_text t = blocker_tell(v, &b, step, index, &blockers[k]);
         if (k == 0)
             snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at",
-                                              view_engine_time(v, blockers[k].clears_at_ms), "remedy", view_string(t.remedy)));
+        json_t *clears = blockers[k].window.clears_at_us ? view_time(blockers[k].window.clears_at_us)
+                                                         : view_engine_time(v, blockers[k].clears_at_ms);
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at", clears,
+                                              "remedy", view_string(t.remedy)));
     }
     size_t text_left_bytes = VIEW_TEXT_BYTES_MAX;
     json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));

@@ -16,6 +16,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/vec.h"
+#include "plan/budget.h"
 #include "plan/canonical_walk.h"
 #include "plan/throttle.h"
 #include "plan/words.h"
@@ -98,6 +99,10 @@ static void add_plan(struct walk *w, uint32_t item)
     (void)item;
     walk_add_text(w, "name", w->plan->name, PLAN_DOES);
     walk_add_text(w, "sensitivity", w->plan->sensitivity, PLAN_NOTES);
+    if (w->plan->timebox_ms) {
+        walk_add_duration(w, "timebox.limit", w->plan->timebox_ms, PLAN_DOES);
+        walk_add_text(w, "timebox.then", plan_word_of(plan_end_words, (int)w->plan->timebox_then), PLAN_DOES);
+    }
     walk_add_text(w, "change_ticket", w->plan->change_ticket, PLAN_WORDS);
     walk_add_words(w, &w->plan->words);
 }
@@ -148,8 +153,15 @@ static void add_throttle(struct walk *w, const struct plan_throttle *t)
 
 static void add_pool(struct walk *w, uint32_t item)
 {
-    walk_add_number(w, "slots", w->plan->pools[item].slots, PLAN_DOES);
-    add_throttle(w, &w->plan->pools[item].throttle);
+    const struct plan_pool *p = &w->plan->pools[item];
+    char rate[PLAN_BUDGET_TEXT_MAX];
+    walk_add_number(w, "slots", p->slots, PLAN_DOES);
+    walk_add_resources(w, "", &p->has);
+    if (p->start_milli) {
+        plan_start_rate_format(p->start_milli, p->start_ms, rate);
+        walk_add_text(w, "start_rate", rate, PLAN_DOES);
+    }
+    add_throttle(w, &p->throttle);
     walk_add_words(w, &w->plan->pools[item].words);
 }
 
@@ -217,12 +229,14 @@ static const struct section {
     [PLAN_SECTION_EXPOSURES] = {"exposures", ARRAY(exposures, plan_exposure), add_exposure},
     [PLAN_SECTION_PARAMS] = {"params", ARRAY(params, plan_param), add_param},
     [PLAN_SECTION_OWNERS] = {"owners", ARRAY(owners, plan_owner), add_owner},
+    [PLAN_SECTION_WINDOWS] = {"windows", ARRAY(windows, plan_window), walk_add_window},
     [PLAN_SECTION_STEPS] = {"steps", ARRAY(steps, plan_step), walk_add_step},
 #undef ARRAY
 };
 static_assert(offsetof(struct plan_pool, name) == 0 && offsetof(struct plan_connection, name) == 0 &&
               offsetof(struct plan_dataset, name) == 0 && offsetof(struct plan_exposure, name) == 0 &&
-              offsetof(struct plan_param, name) == 0 && offsetof(struct plan_owner, name) == 0 && offsetof(struct plan_step, name) == 0,
+              offsetof(struct plan_param, name) == 0 && offsetof(struct plan_owner, name) == 0 && offsetof(struct plan_step, name) == 0 &&
+              offsetof(struct plan_window, name) == 0,
               "an item begins with its name");
 
 const char *plan_section_name(enum plan_section s)

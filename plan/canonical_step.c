@@ -6,6 +6,7 @@
 
 #include "common/map.h"
 #include "common/mem.h"
+#include "plan/budget.h"
 #include "plan/canonical_walk.h"
 #include "plan/words.h"
 
@@ -143,10 +144,42 @@ static void add_script(struct walk *w, const struct plan_step *s)
 
 /* ---- how it is scheduled ---- */
 
+void walk_add_resources(struct walk *w, const char *prefix, const struct plan_resources *r)
+{
+    static const char *const dimensions[] = {"cpu", "memory", "io"};
+    char key[32], text[PLAN_BUDGET_TEXT_MAX];
+    for (size_t i = 0; i < sizeof dimensions / sizeof *dimensions; i++) {
+        uint64_t n = plan_resources_get(r, dimensions[i]);
+        snprintf(key, sizeof key, "%s%s", prefix, dimensions[i]);
+        plan_budget_format(dimensions[i], n, text);
+        if (n && i == 0)
+            walk_add_text(w, key, text, PLAN_DOES);
+        else if (n)
+            walk_add_number(w, key, n, PLAN_DOES);
+    }
+    snprintf(key, sizeof key, "%sunits", prefix);
+    for (size_t i = 0; i < r->n_units; i++) {
+        bf_buf_printf(&w->value, "%" PRIu64, r->units[i].n);
+        walk_add_named(w, key, r->units[i].name, PLAN_DOES);
+    }
+}
+
+/* One pair: the order of several says which one a resource is drawn from. */
+static void add_pools(struct walk *w, const struct plan_step *s)
+{
+    if (s->pool == PLAN_NO_INDEX)
+        return;
+    bf_buf_put_str(&w->value, w->plan->pools[s->pool].name);
+    for (uint32_t i = 0; i < s->n_also; i++)
+        bf_buf_printf(&w->value, ", %s", w->plan->pools[s->also[i]].name);
+    walk_add(w, "pool", PLAN_DOES);
+}
+
 static void add_policy(struct walk *w, const struct plan_step *s)
 {
     walk_add_text(w, "priority", plan_priority_name(s->priority), PLAN_DOES);
-    walk_add_text(w, "pool", s->pool == PLAN_NO_INDEX ? NULL : w->plan->pools[s->pool].name, PLAN_DOES);
+    add_pools(w, s);
+    walk_add_resources(w, "resources.", &s->resources);
     walk_add_duration(w, "expect.duration", s->expect_ms, PLAN_DOES);
     if (s->weight)
         walk_add_number(w, "weight", s->weight, PLAN_DOES);
@@ -162,6 +195,10 @@ static void add_policy(struct walk *w, const struct plan_step *s)
         w->value.len--;
     w->value.len -= w->value.data[w->value.len - 1] == '.';
     walk_add(w, "retry.backoff.factor", PLAN_DOES);
+    if (s->retry.budget_millionths) {
+        bf_buf_printf(&w->value, "%" PRIu32 " millionths", s->retry.budget_millionths);
+        walk_add(w, "retry.budget", PLAN_DOES);
+    }
     walk_add_text(w, "on_lost", s->wait_for_fence ? plan_word_of(plan_lost_words, true) : NULL, PLAN_DOES);
     for (size_t i = 0; i < s->n_labels; i++) {
         bf_buf_put_str(&w->value, s->labels[i].value);

@@ -19,8 +19,11 @@ void walk_add_duration(struct walk *w, const char *key, int64_t ms, enum plan_fa
 void walk_add_named(struct walk *w, const char *prefix, const char *name, enum plan_fact fact);
 void walk_add_columns(struct walk *w, const char *prefix, const struct plan_column *columns, size_t n, enum plan_fact fact);
 void walk_add_datasets(struct walk *w, const char *prefix, const uint32_t *at, size_t n);
+/* Figures that are said, under "PREFIXcpu", "PREFIXunits.NAME", …; memory and io in bytes. */
+void walk_add_resources(struct walk *w, const char *prefix, const struct plan_resources *r);
 void walk_add_words(struct walk *w, const struct plan_words *words);
 void walk_add_deadline(struct walk *w, const struct plan_deadline *d);
+void walk_add_window(struct walk *w, uint32_t item);
 void walk_add_step(struct walk *w, uint32_t item);
 /* What a step checks, and what it calls. */
 void walk_add_checks(struct walk *w, const struct plan_step *s);

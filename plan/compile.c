@@ -100,6 +100,7 @@ static void run_passes(struct plan_compiler *c)
     plan_outside_check(c);
     plan_graph_order(c);
     count_instances(c);
+    plan_windows_check(c);
     plan_uses_check(c);
     plan_specs_check(c);
 }

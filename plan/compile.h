@@ -1,7 +1,7 @@
 /* The compiler's own state, shared by its passes.  Private to plan/.
  *
  * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
- *   plan_document_read       names and maps of the whole plan        document.c, range.c, zone_load.c
+ *   plan_document_read       names and maps of the whole plan        document.c, range.c, zone_load.c, window_read.c
  *   plan_steps_read          each step by itself                     step.c, script.c, sql_step.c, http_step.c, checks.c, policy.c
  *   plan_range_check_whole   partitions that the range would cut     range.c
  *   plan_lineage_link        datasets and `needs` become edges       needs.c, lineage.c
@@ -35,7 +35,7 @@ struct plan_policy {
     struct plan_retry retry;
     int64_t timebox_ms;
     enum plan_timebox_then timebox_then;
-    uint32_t pool;
+    uint32_t pools[PLAN_STEP_POOLS_MAX], n_pools;
     enum plan_priority priority;
 };
 
@@ -157,6 +157,13 @@ void plan_outside_check(struct plan_compiler *c);
 /* What only the whole plan shows: names in values that are not supported yet, owners, resources against pools, exposures, and what is
  * declared and never used. */
 void plan_uses_check(struct plan_compiler *c);
+/* What an attempt takes (of_attempt) or a pool has: cpu, memory, io and units of a map; *ret is empty before.  */
+void plan_budget_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, bool of_attempt,
+                      struct plan_resources *ret);
+void plan_start_rate_read(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_pool *pool);
+/* `windows`, and what is hardly meant by them (after the steps). */
+void plan_windows_read(struct plan_compiler *c);
+void plan_windows_check(struct plan_compiler *c);
 /* A step that takes more than its pool has. */
 void plan_resources_check(struct plan_compiler *c);
 /* Probes that govern nothing (a warning), and pools that too many govern (throttle.c). */

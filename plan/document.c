@@ -125,6 +125,8 @@ static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, 
         pool->slots = (uint32_t)slots;
     if ((n = plan_keys_get(body, &plan_keys_pool, "throttle")) != NULL)
         plan_throttle_read(c, n, bf_yaml_get(body, "slots"), pool);
+    plan_budget_read(c, body, &plan_keys_pool, false, &pool->has);
+    plan_start_rate_read(c, body, pool);
     plan_words_read(body, &plan_keys_pool, &pool->words);
 }
 
@@ -305,6 +307,18 @@ static void read_defaults(struct plan_compiler *c)
     plan_policy_read(c, map, &plan_keys_defaults, &c->defaults);
 }
 
+/* Of the whole backfill. */
+static void read_timebox(struct plan_compiler *c)
+{
+    const struct bf_yaml_node *map = section(c, "timebox");
+    int then;
+    if (!map || !plan_keys_check(c->d, map, &plan_keys_plan_timebox))
+        return;
+    (void)plan_keys_duration(c->d, map, &plan_keys_plan_timebox, "limit", &c->plan->timebox_ms);
+    if (plan_keys_word(c->d, map, &plan_keys_plan_timebox, "then", &then))
+        c->plan->timebox_then = (enum plan_end_then)then;
+}
+
 bool plan_document_read(struct plan_compiler *c)
 {
     if (c->root->kind != BF_YAML_MAP) {
@@ -316,9 +330,11 @@ bool plan_document_read(struct plan_compiler *c)
     plan_partitions_read(c);
     read_connections(c);
     read_pools(c);
+    plan_windows_read(c);
     read_datasets(c);
     read_exposures(c);
     read_params(c);
     read_defaults(c);
+    read_timebox(c);
     return true;
 }

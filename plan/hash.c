@@ -72,6 +72,8 @@ void plan_hash(const struct plan *p, uint8_t ret[PLAN_HASH_BYTES])
     put_text(&b, "bf-plan-said-1");
     for (enum plan_section s = 0; s < PLAN_SECTION_COUNT; s++) {
         size_t n = plan_section_items(p, s);
+        if (s == PLAN_SECTION_WINDOWS && n == 0)
+            continue;                            /* plans had a hash before there were any */
         BF_AUTO_FREE uint32_t *order = plan_section_sorted(p, s);
         bf_buf_put_u64(&b, n);
         for (size_t i = 0; i < n; i++) {

@@ -85,6 +85,9 @@ static const struct plan_key connection[] = {
 };
 KEYS(connection, "connection", "a connection");
 
+#define POOLS_OF_STEP EITHER(REF(POOL), UNIQUE_POOLS)
+#define UNIQUE_POOLS LIST(1, PLAN_STEP_POOLS_MAX, REF(POOL))
+
 static const struct plan_key throttle[] = {
     REQUIRED("algorithm", WORDS({"gradient", THROTTLE_GRADIENT, NULL}, {"aimd", THROTTLE_AIMD, NULL}), "how the limit moves"),
     READ("min", INT(1, POOL_SLOTS_MAX), "the floor; preset 1"),
@@ -99,27 +102,27 @@ static const struct plan_key pool[] = {
     REQUIRED("slots", INT(1, POOL_SLOTS_MAX), "how many attempts may run at once",
              .missing = "say how many steps of the pool may run at once"),
     WORDS_FOR_PEOPLE,
-    NOT_YET("cpu", "R3", CPU, "processors for all of its steps", "16"),
-    NOT_YET("memory", "R3", T(PLAN_VALUE_SIZE), "memory for all of its steps", "64Gi"),
-    NOT_YET("io", "R3", T(PLAN_VALUE_RATE), "disk traffic for all of its steps", "400Mi/s"),
-    NOT_YET("units", "R3", UNITS, "units of your own, such as connections or credits", "{connections: 20}"),
+    READ("cpu", CPU, "processors for all of its attempts; preset: no limit"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory for all of its attempts; preset: no limit"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic for all of its attempts; preset: no limit"),
+    READ("units", UNITS, "units of your own, such as connections or credits: `{connections: 20}`"),
     READ("throttle", KEYS_OF(plan_keys_throttle), "a limit below the slots that follows the live load"),
-    NOT_YET("start_rate", "R5", T(PLAN_VALUE_FREQUENCY), "how many steps may begin in a time", "5/s"),
+    READ("start_rate", T(PLAN_VALUE_FREQUENCY), "how many attempts may begin in a time: `5/s`; what a second allows may begin at once"),
 };
 KEYS(pool, "pool", "a pool");
 
 /* ---- windows, flags, rollout, ceilings ---- */
 
 static const struct plan_key window[] = {
-    PART_REQUIRED("name", NAME("window"), "what it is called"),
-    PART("pool", REF(POOL), "the pool that it is for; without one, all"),
-    PART("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
-    PART("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
-    PART("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
-    PART("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
-    PART_REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
+    REQUIRED("name", NAME("window"), "what it is called"),
+    READ("pool", REF(POOL), "the pool that it is for; without one, all"),
+    READ("days", EITHER(T(PLAN_VALUE_WEEKDAYS), LIST(1, 7, T(PLAN_VALUE_WEEKDAYS))), "weekdays; without them, all"),
+    READ("dates", LIST(1, 1000, T(PLAN_VALUE_DATES)), "dates, inclusive"),
+    READ("from", T(PLAN_VALUE_CLOCK), "when it begins, on the clock of the plan's zone"),
+    READ("to", T(PLAN_VALUE_CLOCK), "when it ends; before `from` it is on the next day"),
+    REQUIRED("budget", PERCENT(0, 100 * PERCENT_1), "what part of the pool is left meanwhile"),
 };
-KEYS(window, "window", "a window", .rule = plan_rule_window);
+KEYS(window, "window", "a window", .rule = plan_rule_window, .whole = true);
 
 static const struct plan_key flag[] = {
     PART_REQUIRED("type", T(PLAN_VALUE_WORD, .words = plan_flag_types), "of its values"),
@@ -184,7 +187,8 @@ KEYS(backoff, "backoff", "`backoff`");
 static const struct plan_key retry[] = {
     READ("max", INT(1, 1000), "attempts of a run, the first one included; preset 1"),
     READ("backoff", KEYS_OF(plan_keys_backoff), "the wait between attempts"),
-    NOT_YET("budget", "R6", PERCENT(0, 100 * PERCENT_1), "retries of the whole backfill, as a part of its first attempts", "10%"),
+    READ("budget", PERCENT(1, 100 * PERCENT_1),
+         "retries of the whole backfill, as a part of its first attempts, at least 10; preset: no limit"),
 };
 KEYS(retry, "retry", "`retry`");
 
@@ -195,10 +199,19 @@ static const struct plan_key timebox[] = {
 };
 KEYS(timebox, "timebox", "`timebox`");
 
+static const struct plan_key plan_timebox[] = {
+    REQUIRED("limit", DURATION(1000), "how long a backfill may take, from when it begins; pauses count",
+             .missing = "say how long the backfill may take"),
+    READ("then", T(PLAN_VALUE_WORD, .words = plan_end_words),
+         "what follows at its end: nothing more starts until somebody resumes it (preset), what is left is cancelled and what runs killed, "
+         "or it is only told"),
+};
+KEYS(plan_timebox, "timebox of a plan", "a plan's `timebox`");
+
 static const struct plan_key defaults[] = {
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
-    READ("pool", REF(POOL), "the pool that steps draw on"),
+    READ("pool", POOLS_OF_STEP, "the pool that steps draw on, or several: `[a, b]`"),
     READ("priority", PRIORITY, "the class of steps; preset `normal`"),
 };
 KEYS(defaults, "defaults", "`defaults`");
@@ -241,10 +254,10 @@ static const struct plan_key agents[] = {
 KEYS(agents, "agents", "`agents`");
 
 static const struct plan_key resources[] = {
-    PART("cpu", CPU, "processors"),
-    PART("memory", T(PLAN_VALUE_SIZE), "memory"),
-    PART("io", T(PLAN_VALUE_RATE), "disk traffic"),
-    PART("units", UNITS, "units that the pool has"),
+    READ("cpu", CPU, "processors"),
+    READ("memory", T(PLAN_VALUE_SIZE), "memory; at most 8Ti"),
+    READ("io", T(PLAN_VALUE_RATE), "disk traffic; at most 8Ti/s"),
+    READ("units", UNITS, "units that a pool of it has"),
 };
 KEYS(resources, "resources", "`resources`");
 
@@ -289,7 +302,7 @@ static const struct plan_key step[] = {
     READ("needs", LIST(0, 0, T(PLAN_VALUE_ANY, .what = "a step, `step: mapping` or `{step: mapping, outside: …}`")),
          "the steps that go before it"),
     READ("partitions", KEYS_OF(plan_keys_step_partitions), "another grain than the plan's"),
-    READ("pool", REF(POOL), "the pool that it draws on"),
+    READ("pool", POOLS_OF_STEP, "the pool that it draws on, or several: `[a, b]`; a slot of each, all at once"),
     READ("priority", PRIORITY, "its class; preset `normal`"),
     READ("weight", INT(0, PLAN_WEIGHT_MAX), "its rank within the class: more goes first; preset 0"),
     READ("tags", LIST(0, 100, NAME("tag")), "names that selectors know: `tag:nightly`"),
@@ -302,7 +315,7 @@ static const struct plan_key step[] = {
             "{API_KEY: \"${secret:fx/api_key}\"}"),
     READ("agents", KEYS_OF(plan_keys_agents), "which agents may run it"),
     READ("expect", KEYS_OF(plan_keys_expect), "what is usual for it"),
-    NOT_YET("resources", "R3", KEYS_OF(plan_keys_resources), "what an attempt takes", "{cpu: 1, memory: 512Mi, io: 20Mi/s}"),
+    READ("resources", KEYS_OF(plan_keys_resources), "what an attempt takes, from the first of its pools that has it"),
     READ("retry", KEYS_OF(plan_keys_retry), "what follows a failed attempt"),
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),
@@ -333,13 +346,13 @@ static const struct plan_key top[] = {
     READ("partitions", KEYS_OF(plan_keys_partitions), "what one partition is, for every step that does not say otherwise"),
     READ("connections", MAP(0, NAME("connection"), KEYS_OF(plan_keys_connection)), "databases, by name"),
     READ("pools", MAP(0, NAME("pool"), KEYS_OF(plan_keys_pool)), "what steps draw on, by name"),
-    NOT_YET("windows", "R13", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget",
-            "[{name: peak, days: mon-fri, from: \"08:00\", to: \"19:00\", budget: 20%}]"),
+    READ("windows", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget"),
     NOT_YET("flags", "R15", MAP(1, NAME("flag"), KEYS_OF(plan_keys_flag)), "values that may be changed while a backfill runs",
             "{source: {type: string, default: primary, allowed: [primary, replica]}}"),
     READ("datasets", MAP(0, NAME("dataset"), KEYS_OF(plan_keys_dataset)), "what steps read and write, by name"),
     READ("exposures", MAP(0, NAME("exposure"), KEYS_OF(plan_keys_exposure)), "who notices when a dataset is late, by name"),
     READ("defaults", KEYS_OF(plan_keys_defaults), "for every step that does not say otherwise"),
+    READ("timebox", KEYS_OF(plan_keys_plan_timebox), "how long a backfill may take as a whole"),
     NOT_YET("rollout", "X4", KEYS_OF(plan_keys_rollout), "some partitions first, the others when these are good",
             "{canary: [first, last, clock_change], then: [1, 10, all]}"),
     NOT_YET("ceilings", "X7", KEYS_OF(plan_keys_ceilings), "passing one pauses the backfill and asks",

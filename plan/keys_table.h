@@ -56,6 +56,4 @@
     SHOWN("contact", TEXT, "where the owner is reached"),                   \
     SHOWN("playbook", TEXT, "what to do when it fails")
 
-extern const struct plan_keys plan_keys_window;
-
 #endif

@@ -67,6 +67,13 @@ static void words_done(struct plan_words *w)
         free(*plan_words_at(w, i));
 }
 
+static void resources_done(struct plan_resources *r)
+{
+    for (size_t i = 0; i < r->n_units; i++)
+        free(r->units[i].name);
+    free(r->units);
+}
+
 static void step_done(struct plan_step *s)
 {
     for (size_t i = 0; i < s->n_argv; i++)
@@ -96,6 +103,7 @@ static void step_done(struct plan_step *s)
     free(s->outputs);
     free(s->edges);
     free(s->deadline.text);
+    resources_done(&s->resources);
     free(s->name);
 }
 
@@ -111,6 +119,7 @@ static void warehouse_done(struct plan *p)
 {
     for (size_t i = 0; i < p->n_pools; i++) {
         words_done(&p->pools[i].words);
+        resources_done(&p->pools[i].has);
         free(p->pools[i].name);
     }
     for (size_t i = 0; i < p->n_datasets; i++) {
@@ -148,6 +157,8 @@ static void tables_done(struct plan *p)
     }
     for (size_t i = 0; i < p->n_exposures; i++)
         exposure_done(&p->exposures[i]);
+    for (size_t i = 0; i < p->n_windows; i++)
+        plan_window_done(&p->windows[i]);
     for (size_t i = 0; i < PLAN_GRAIN_COUNT; i++) {
         plan_partitions_done(&p->partitions[i]);
         plan_partitions_done(&p->before[i]);
@@ -156,6 +167,7 @@ static void tables_done(struct plan *p)
     free(p->params);
     free(p->owners);
     free(p->exposures);
+    free(p->windows);
     zone_free(p->zone);
 }
 

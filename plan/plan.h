@@ -15,6 +15,7 @@
 #include "plan/http.h"
 #include "plan/partition.h"
 #include "plan/template.h"
+#include "plan/window.h"
 #include "proto/bundle.h"
 #include "proto/limit.h"
 
@@ -36,6 +37,7 @@ enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WARE
 enum plan_warehouse { PLAN_WAREHOUSE_TEST, PLAN_WAREHOUSE_INIT };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
 enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
+enum plan_end_then { PLAN_END_PAUSE, PLAN_END_CANCEL, PLAN_END_WARN };       /* of a backfill's timebox */
 enum plan_mapping {
     PLAN_SAME,                                 /* p needs p */
     PLAN_PREVIOUS,                             /* p needs p - n */
@@ -65,7 +67,13 @@ struct plan_retry {
     uint32_t max_attempts;                     /* >= 1, of one run */
     int64_t initial_ms, max_ms;
     uint32_t factor_milli;                     /* 2.0 = 2000 */
+    uint32_t budget_millionths;                /* retries of the whole backfill, as a part of its first attempts; 10% = 100,000; 0: no limit */
 };
+
+struct plan_unit { char *name; uint64_t n; };
+/* Of a step: what an attempt takes; of a pool: what it has.  0, and no unit: not said.  Units are sorted by name. */
+struct plan_resources { uint64_t cpu_milli, memory_bytes, io_bytes_s; struct plan_unit *units; size_t n_units; };
+#define PLAN_STEP_POOLS_MAX 8u                 /* that one step draws on */
 
 /* Words for people: shown, not acted on.  Each NULL when not given; owned. */
 struct plan_words { char *description, *owner, *contact, *why, *playbook; };
@@ -89,6 +97,8 @@ struct plan_step {
     int64_t tolerance_ms;                      /* may be this late before anyone is hurt; 0: not said */
     struct plan_deadline deadline;
     uint32_t pool;                             /* index, or PLAN_NO_INDEX: drawn on no pool */
+    uint32_t also[PLAN_STEP_POOLS_MAX - 1], n_also;  /* further pools: a slot of each */
+    struct plan_resources resources;           /* what an attempt takes; from which pool: plan_step_draws_from() */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
     bool expects;                              /* the plan says it */
     int64_t timebox_ms;                        /* 0: none */
@@ -113,7 +123,15 @@ struct plan_step {
 };
 
 struct plan_throttle { enum throttle_algorithm algorithm; uint32_t min, max; };      /* THROTTLE_NONE: none; 1 <= min <= max <= slots */
-struct plan_pool { char *name; uint32_t slots; struct plan_throttle throttle; struct plan_words words; struct bf_mark mark; };
+struct plan_pool {
+    char *name;
+    uint32_t slots;
+    struct plan_resources has;                 /* beside its slots; what is not said has no limit */
+    uint32_t start_milli, start_ms;            /* start rate: so many thousandths of a start in start_ms; 0: none */
+    struct plan_throttle throttle;
+    struct plan_words words;
+    struct bf_mark mark;
+};
 struct plan_dataset {
     char *name;
     char *table;                               /* what the database calls it; the name where the plan says nothing */
@@ -168,6 +186,8 @@ struct plan {
     struct plan_param *params; size_t n_params;
     struct plan_owner *owners; size_t n_owners;
     struct plan_exposure *exposures; size_t n_exposures;
+    struct plan_window *windows; size_t n_windows;
+    int64_t timebox_ms; enum plan_end_then timebox_then;     /* of the whole backfill; 0: none */
     uint32_t *order;                           /* step indices, upstream first */
     uint32_t *by_name;                         /* step indices, sorted by name: for plan_find_step */
     uint64_t n_instances;
@@ -186,6 +206,11 @@ struct plan_options {
  * here from the source, which must outlive d.  Deterministic: the same source and options give the same plan. */
 struct plan *plan_compile(const struct plan_source *source, const struct plan_options *options, struct bf_diags *d);
 void plan_free(struct plan *p);
+/* Of a dimension: "cpu", "memory", "io", or a unit; 0: not said. */
+uint64_t plan_resources_get(const struct plan_resources *r, const char *dimension);
+/* The pool that a step draws a dimension from: the first of its pools that has it in this plan; where none has, its first; PLAN_NO_INDEX
+ * where it draws on none.  So what an open attempt holds follows from its plan alone, whatever pools are given while it runs. */
+uint32_t plan_step_draws_from(const struct plan *p, const struct plan_step *s, const char *dimension);
 /* One owner more, in the same thread: each of them calls plan_free(), and the last one ends it.  Gives p. */
 struct plan *plan_keep(struct plan *p);
 

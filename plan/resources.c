@@ -34,15 +34,15 @@ static bool figure_of(const struct bf_yaml_node *map, const char *key, const cha
     return parse_figure(key, ret->node->text, &ret->value);
 }
 
-/* key: what the figure is, "cpu"; unit: the key that it stands under, in both maps. */
-static void compare(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *asked,
+/* key: what the figure is, "cpu"; unit: the key that it stands under, in both maps; pool: whose map `there` is. */
+static void compare(struct plan_compiler *c, const struct plan_step *step, uint32_t pool, const struct bf_yaml_node *asked,
                     const struct bf_yaml_node *there, const char *key, const char *unit)
 {
     struct figure want, have;
     if (!figure_of(asked, key, unit, &want) || !figure_of(there, key, unit, &have) || want.value <= have.value)
         return;
     bf_diag_add(c->d, BF_DIAG_ERROR, want.node->mark, "step `%s` fits no pool: it takes `%s: %s`, and pool `%s` has %s",
-                step->name, unit, want.node->text, c->plan->pools[step->pool].name, have.node->text);
+                step->name, unit, want.node->text, c->plan->pools[pool].name, have.node->text);
     bf_diag_fix(c->d, "take at most %s, or give the pool more", have.node->text);
     bf_diag_add(c->d, BF_DIAG_NOTE, have.node->mark, "the pool is here");
 }
@@ -64,24 +64,41 @@ static void refuse_unit(struct plan_compiler *c, const struct plan_step *step, c
     bf_buf_free(&sentence);
 }
 
-static void compare_units(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *asked,
-                          const struct bf_yaml_node *pool, struct bf_mark pool_mark)
+/* The map of a pool under a key; NULL where it has none, or none that is a map. */
+static const struct bf_yaml_node *body_of(const struct bf_yaml_node *pool, const char *key)
 {
-    const struct bf_yaml_node *there = bf_yaml_get(pool, "units");
-    if (asked->kind != BF_YAML_MAP || (there && there->kind != BF_YAML_MAP))
-        return;
+    const struct bf_yaml_node *body = pool->kind == BF_YAML_MAP ? bf_yaml_get(pool, key) : NULL;
+    return body && (strcmp(key, "units") != 0 || body->kind == BF_YAML_MAP) ? body : NULL;
+}
+
+/* The i-th pool of a step. */
+static uint32_t pool_at(const struct plan_step *step, uint32_t i)
+{
+    return i == 0 ? step->pool : step->also[i - 1];
+}
+
+static void compare_units(struct plan_compiler *c, const struct plan_step *step, const struct bf_yaml_node *asked,
+                          const struct bf_yaml_node *const *bodies)
+{
     const char *names[NAMES_MAX];
     size_t n = 0;
-    for (; there && n < there->n && n < NAMES_MAX; n++)
-        names[n] = there->keys[n]->text;
-    for (size_t i = 0; i < asked->n; i++) {
-        const struct bf_yaml_node *unit = asked->keys[i];
-        if (there && bf_yaml_get(there, unit->text)) {
-            compare(c, step, asked, there, "units", unit->text);
+    const struct bf_yaml_node *mine = body_of(bodies[step->pool], "units");
+    for (size_t i = 0; asked->kind == BF_YAML_MAP && mine && i < mine->n && n < NAMES_MAX; i++)
+        names[n++] = mine->keys[i]->text;
+    for (size_t i = 0; asked->kind == BF_YAML_MAP && i < asked->n; i++) {
+        const struct bf_yaml_node *unit = asked->keys[i], *there = NULL;
+        uint32_t at = 0;
+        for (uint32_t k = 0; k <= step->n_also && !there; k++) {
+            const struct bf_yaml_node *units = body_of(bodies[pool_at(step, k)], "units");
+            there = units && bf_yaml_get(units, unit->text) ? units : NULL;
+            at = pool_at(step, k);
+        }
+        if (there) {
+            compare(c, step, at, asked, there, "units", unit->text);
             continue;
         }
         refuse_unit(c, step, unit, names, n);
-        bf_diag_add(c->d, BF_DIAG_NOTE, there ? there->mark : pool_mark, "the pool is here");
+        bf_diag_add(c->d, BF_DIAG_NOTE, mine ? mine->mark : c->plan->pools[step->pool].mark, "the pool is here");
     }
 }
 
@@ -92,13 +109,17 @@ static void check_step(struct plan_compiler *c, size_t index, const struct bf_ya
     const struct bf_yaml_node *body = c->step_sources[index].body, *asked = body ? bf_yaml_get(body, "resources") : NULL, *units;
     if (!asked || asked->kind != BF_YAML_MAP || step->pool == PLAN_NO_INDEX)
         return;
-    const struct bf_yaml_node *pool = bodies[step->pool];
-    if (pool->kind != BF_YAML_MAP)
+    if (bodies[step->pool]->kind != BF_YAML_MAP)
         return;
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        compare(c, step, asked, pool, keys[k], keys[k]);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        uint32_t i = 0;
+        while (i < step->n_also && !body_of(bodies[pool_at(step, i)], keys[k]))
+            i++;
+        if (body_of(bodies[pool_at(step, i)], keys[k]))
+            compare(c, step, pool_at(step, i), asked, bodies[pool_at(step, i)], keys[k], keys[k]);
+    }
     if ((units = bf_yaml_get(asked, "units")) != NULL)
-        compare_units(c, step, units, pool, c->plan->pools[step->pool].mark);
+        compare_units(c, step, units, bodies);
 }
 
 void plan_resources_check(struct plan_compiler *c)

@@ -51,7 +51,9 @@ static void read_policy(struct plan_compiler *c, struct plan_step *step, const s
     step->retry = policy.retry;
     step->timebox_ms = policy.timebox_ms;
     step->timebox_then = policy.timebox_then;
-    step->pool = policy.pool;
+    step->pool = policy.n_pools > 0 ? policy.pools[0] : PLAN_NO_INDEX;
+    for (uint32_t i = 1; i < policy.n_pools; i++)
+        step->also[step->n_also++] = policy.pools[i];
     step->priority = policy.priority;
 }
 
@@ -63,6 +65,13 @@ static void read_expect(struct plan_compiler *c, struct plan_step *step, const s
         return;
     if ((n = plan_keys_get(map, &plan_keys_expect, "duration")) != NULL)
         step->expects = plan_read_duration(c->d, n, "duration", 0, &step->expect_ms);
+}
+
+static void read_resources(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *map = value_of(body, "resources");
+    if (map && plan_keys_check(c->d, map, &plan_keys_resources))
+        plan_budget_read(c, map, &plan_keys_resources, true, &step->resources);
 }
 
 static void read_on_lost(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
@@ -162,6 +171,7 @@ static void read_step(struct plan_compiler *c, size_t index)
     plan_script_read(c, step, body);
     plan_checks_read(c, step, body);
     read_expect(c, step, body);
+    read_resources(c, step, body);
     read_on_lost(c, step, body);
     read_tags(c, step, body);
     read_urgency(c, step, body);

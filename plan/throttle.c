@@ -140,10 +140,18 @@ static bool has_connection(const struct plan_step *s)
     return s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
 }
 
+static bool draws_on(const struct plan_step *s, uint32_t pool)
+{
+    for (uint32_t i = 0; i < s->n_also; i++)
+        if (s->also[i] == pool)
+            return true;
+    return s->pool == pool;
+}
+
 static bool governs(const struct plan *p, uint32_t connection, uint32_t pool)
 {
     for (size_t i = 0; i < p->n_steps; i++)
-        if (has_connection(&p->steps[i]) && p->steps[i].connection == connection && p->steps[i].pool == pool)
+        if (has_connection(&p->steps[i]) && p->steps[i].connection == connection && draws_on(&p->steps[i], pool))
             return true;
     return false;
 }

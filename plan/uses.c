@@ -224,6 +224,8 @@ static void use_step(const struct plan_step *s, struct used *used)
 {
     if (s->pool != PLAN_NO_INDEX)
         used->at[POOLS][s->pool] = 1;
+    for (uint32_t i = 0; i < s->n_also; i++)
+        used->at[POOLS][s->also[i]] = 1;
     if (s->connection != PLAN_NO_INDEX)
         used->at[CONNECTIONS][s->connection] = 1;
     for (size_t i = 0; i < s->n_inputs; i++)

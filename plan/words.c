@@ -18,6 +18,9 @@ const struct plan_word plan_priority_words[] = {
 const struct plan_word plan_then_words[] = {
     {"kill_and_retry", PLAN_KILL_AND_RETRY, NULL}, {"kill_and_fail", PLAN_KILL_AND_FAIL, NULL}, {"warn", -1, "R12"}, END,
 };
+const struct plan_word plan_end_words[] = {
+    {"pause", PLAN_END_PAUSE, NULL}, {"cancel", PLAN_END_CANCEL, NULL}, {"warn", PLAN_END_WARN, NULL}, END,
+};
 const struct plan_word plan_lost_words[] = {{"reroute_after_lease", false, NULL}, {"wait_for_fence", true, NULL}, END};
 const struct plan_word plan_mapping_words[] = {
     {"same", PLAN_SAME, NULL}, {"previous", PLAN_PREVIOUS, NULL}, {"window", PLAN_WINDOW, NULL}, {"containing", PLAN_CONTAINING, NULL},

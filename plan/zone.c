@@ -293,6 +293,16 @@ const char *zone_name(const struct zone *z)
     return z->name;
 }
 
+bool zone_equal(const struct zone *a, const struct zone *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->cuts.n != b->cuts.n || a->cycle != b->cycle)
+        return false;
+    for (size_t i = 0; i < a->cuts.n; i++)
+        if (a->cuts.at[i].from_s != b->cuts.at[i].from_s || a->cuts.at[i].offset_s != b->cuts.at[i].offset_s)
+            return false;
+    return true;
+}
+
 /* --- questions --------------------------------------------------------------------------------------------------------- */
 
 struct zone_span zone_span_at(const struct zone *z, int64_t utc_s)

@@ -7,6 +7,7 @@
 #ifndef BF_PLAN_ZONE_H
 #define BF_PLAN_ZONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct zone *zone_parse(const char *name, const void *bytes, size_t n, struct bf
 struct zone *zone_utc(void);                   /* needs no file */
 void zone_free(struct zone *z);
 const char *zone_name(const struct zone *z);
+bool zone_equal(const struct zone *a, const struct zone *b);      /* one name, and one clock at every instant */
 
 struct zone_span zone_span_at(const struct zone *z, int64_t utc_s);
 /* The first instant at which the clock shows local_s or later: after a gap its end, at a repeated time the first of the two. */

@@ -34,6 +34,7 @@ struct key_entry {
     enum key_state state;
     const char *by; int64_t made_us;         /* name of the key that made it */
     const char *ended_by; int64_t ended_us;  /* …that revoked it; the agent that used it */
+    int64_t ended_ms;                        /* the same moment, engine time; 0: not known, of a state from before it was kept */
 };
 
 extern const struct key_entry key_empty;           /* zeros and "" */

@@ -20,6 +20,7 @@ void key_to_pb(const struct key_entry *k, struct Pb__Key *pb, struct bf_arena *t
     WIRE_SET(pb, made_us, k->made_us);
     WIRE_SET_BYTES(pb, ended_by, wire_from_str(k->ended_by));
     WIRE_SET(pb, ended_us, k->ended_us);
+    WIRE_SET(pb, ended_ms, k->ended_ms);
 }
 
 void key_from_pb(struct wire_in *in, const struct Pb__Key *pb, struct key_entry *ret)
@@ -38,6 +39,7 @@ void key_from_pb(struct wire_in *in, const struct Pb__Key *pb, struct key_entry 
     ret->made_us = pb->made_us;
     ret->ended_by = wire_str(in, "end of a key", pb->ended_by, TEXT_MAX);
     ret->ended_us = pb->ended_us;
+    ret->ended_ms = pb->ended_ms;
 }
 
 struct Pb__Key **keys_to_pb(const struct key_entry *keys, size_t n, struct bf_arena *tmp)

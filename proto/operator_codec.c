@@ -35,6 +35,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_FORCE: return "force";
     case OP_SKIP: return "skip";
     case OP_MARK: return "mark";
+    case OP_POOL_SET: return "pool set";
     case OP_KEY_CREATE: return "keys create";
     case OP_KEY_REVOKE: return "keys revoke";
     case OP_KEY_ROTATE: return "keys rotate";
@@ -57,6 +58,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";
+    case OP_WINDOWS: return "windows";
     case OP_CONFIG: return "config show";
     case OP_JOURNAL: return "journal";
     case OP_KEYS: return "keys list";
@@ -66,7 +68,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH);
+    return strcmp(op_verb_name((enum op_verb)v), "unknown") != 0;
 }
 
 /* ---- parameters ---- */
@@ -176,6 +178,24 @@ void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct 
     pb->n_pools = m->n_pools;
     pb->pools = words_to_pb(m->pools, m->n_pools, tmp);
     WIRE_SET(pb, ttl_ms, m->ttl_ms);
+    if (m->verb == OP_POOL_SET) {
+        pb->pool = bf_arena_alloc(tmp, sizeof *pb->pool);
+        pb__pool__init(pb->pool);
+        pool_to_pb(&m->pool, pb->pool, tmp);
+        WIRE_SET(pb->pool, slots, m->pool_slots);
+    }
+    WIRE_SET(pb, reset, m->reset);
+}
+
+static void pool_set_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
+{
+    ret->reset = pb->reset;
+    if ((pb->verb == OP_POOL_SET) != (pb->pool != NULL) || (pb->reset && pb->verb != OP_POOL_SET))
+        wire_bad(in, BF_PROTOCOL, "%s: the budget of a pool belongs to pool set, and that needs one", op_verb_name(ret->verb));
+    if (!pb->pool)
+        return;
+    pool_from_pb(in, pb->pool, &ret->pool);
+    ret->pool_slots = pb->pool->slots;
 }
 
 static void slice_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret)
@@ -281,6 +301,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     create_from_pb(in, pb, ret);
     log_search_from_pb(in, pb, ret);
     key_from_request(in, pb, ret);
+    pool_set_from_pb(in, pb, ret);
 }
 
 void op_request_encode(const struct op_request *m, struct bf_buf *ret)

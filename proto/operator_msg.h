@@ -13,6 +13,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "proto/key.h"
+#include "proto/pool.h"
 
 #define OP_REQUEST_ID_BYTES 16
 #define OP_ALL_ATTEMPTS UINT64_MAX
@@ -29,13 +30,15 @@ enum op_verb {
     OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6, OP_PRIORITY = 7,
     OP_FORCE = 8, OP_SKIP = 9, OP_MARK = 10,
     OP_KEY_CREATE = 11, OP_KEY_REVOKE = 12, OP_KEY_ROTATE = 13, OP_AGENT_ENROLL = 14, OP_AGENT_JOIN = 15,
+    OP_POOL_SET = 16,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
     OP_AUDIT = 45, OP_KEYS = 46, OP_LOG_SEARCH = 47,
     OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
-    OP_WATCH = 50
+    OP_WATCH = 50,
+    OP_WINDOWS = 52
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */
@@ -78,7 +81,7 @@ struct op_request {
     const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, and what
                                                 steers: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all.  MARK: succeeded or failed */
-    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); plan (PLAN_HISTORY); key (KEY_*; "": one's own) */
+    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); pool (POOL_SET); plan (PLAN_HISTORY); key (KEY_*; "": one's own) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     /* WATCH: name: steps that have it in their name; state: their order ("order", "worst", "name"); the page is of these steps.  With a
@@ -103,6 +106,8 @@ struct op_request {
     const char *const *plans; size_t n_plans;    /* KEY_CREATE: scopes */
     const char *const *pools; size_t n_pools;
     int64_t ttl_ms;                          /* AGENT_ENROLL */
+    /* POOL_SET, of the pool `name`: what it says replaces what was said of the same by an earlier one; reset: all of that is taken back */
+    uint32_t pool_slots; struct pool_budget pool; bool reset;
 };
 
 struct op_reply {

@@ -10,6 +10,7 @@
 
 #include "proto/agent_msg.h"
 #include "proto/operator_msg.h"
+#include "proto/pool.h"
 #include "proto/wire.h"
 
 struct Pb__Outcome;
@@ -17,6 +18,7 @@ struct Pb__Hello;
 struct Pb__Report;
 struct Pb__OpRequest;
 struct Pb__Param;
+struct Pb__Pool;
 
 #define PARAM_VALUE_MAX (64u << 10)      /* bytes */
 #define HELLO_FIELDS_MAX 1024u           /* 64 labels of three fields, and the rest with room to grow */
@@ -46,6 +48,10 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
 /* Lists of words, such as the scopes of a key. */
 ProtobufCBinaryData *words_to_pb(const char *const *words, size_t n, struct bf_arena *tmp);
 const char *const *words_from_pb(struct wire_in *in, const char *what, const ProtobufCBinaryData *pb, size_t n, size_t max, size_t *ret_n);
+
+/* Without name, slots and source: those are their owners'. */
+void pool_to_pb(const struct pool_budget *b, struct Pb__Pool *pb, struct bf_arena *tmp);
+void pool_from_pb(struct wire_in *in, const struct Pb__Pool *pb, struct pool_budget *ret);
 
 struct Pb__Param **params_to_pb(const struct op_param *params, size_t n, struct bf_arena *tmp);
 struct op_param *params_from_pb(struct wire_in *in, struct Pb__Param *const *pb, size_t n, size_t *ret_n);

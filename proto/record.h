@@ -25,6 +25,9 @@
 #define RECORD_STEPS_MAX 65536u
 #define RECORD_RANGES_MAX 21845u             /* three numbers each, of RECORD_STEPS_MAX */
 #define RECORD_REUSED_MAX 4096u              /* ranges in one record */
+#define RECORD_NUMBERS_MAX 16u
+#define SHARES_OF_POOL 4u
+#define SHARES_OF_BACKFILL 2u
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
 
 /* ---- inputs ---- */
@@ -37,7 +40,7 @@ enum input_kind {
     INPUT_TIMER = 6,       /* nothing but the turn's time */
     INPUT_EPOCH = 8,       /* epoch: of the store, when it is not the engine's (new store, or restored) */
     INPUT_LOW = 9,         /* low: the store is short of room: no creates, no grants */
-    INPUT_POOL = 7,        /* pool_name, pool_slots: the coordinator's configuration at start */
+    INPUT_POOL = 7,        /* pool_name, pool_slots, pool: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
     INPUT_PROBE = 12,      /* probe: what the probe of a connection read */
@@ -65,8 +68,8 @@ struct input {
     struct agent_hello hello;
     struct agent_report report;
     struct op_request command;               /* id, verb 1..30, backfill, reason, plan_hash, from, to, backward, params, name,
-                                                selectors, priority, state, downstream, keep_running */
-    const char *pool_name; uint32_t pool_slots;
+                                                selectors, priority, state, downstream, keep_running, pool */
+    const char *pool_name; uint32_t pool_slots; struct pool_budget pool;
     uint32_t epoch;
     struct input_probe probe;                /* PROBE */
     int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
@@ -82,13 +85,14 @@ enum record_kind {
     RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
                                      at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
-    RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, pool and agent slots taken */
+    RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a pool of it has
+                                     a start rate */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms */
     RECORD_RETRIED = 7,           /* backfill: every failed instance begins a new run, waiting */
     RECORD_AGENT_JOINED = 8,      /* agent, key, incarnation, hello, at_us; state connected */
     RECORD_AGENT_STATE = 9,       /* agent, agent_state, at_us */
-    RECORD_POOL_SET = 10,         /* pool_name, pool_slots, pool_source */
+    RECORD_POOL_SET = 10,         /* pool_name, pool_source, pool_slots, pool: all that this source says of it now */
     RECORD_GATE_OPENED = 11,      /* backfill, step, edge, gate, upto: downstream partitions [.., upto) of the gate are released */
     RECORD_REPLIED = 12,          /* key, request_id, rc, text, json, at_us: the stored answer to a change */
     RECORD_READY_AGAIN = 13,      /* backfill, step, index: backing off is over */
@@ -113,6 +117,8 @@ enum record_kind {
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
     RECORD_POOL_LIMIT = 40,       /* pool_name, limit, at_us: a step of the pool's governor, all of its state after it.  Without a name:
                                      backfill, bytes: what its steps take on the average (snapshots only) */
+    RECORD_TIMEBOX = 21,          /* backfill, retry_at_ms: its time is over then (engine time); n 1: it is over */
+    RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -120,12 +126,20 @@ enum record_kind {
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
-    RECORD_KEY = 37               /* entry, as it stands */
+    RECORD_KEY = 37,              /* entry, as it stands */
+    RECORD_SHARES = 39,           /* numbers.  pool_name: level, its time and its scale, draws; backfill: first attempts, retries */
+    /* a step waits for its pools and is passed over */
+    RECORD_POOL_HEAD = 38         /* pool_name: the first that it draws on; backfill (0: nobody any more), step, numbers: draws of its pools
+                                     when it began to wait; last: from now on all that it takes is kept for it */
 };
 
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
 enum reuse_kind { REUSE_RUNS = 0, REUSE_DONE = 1, REUSE_STALE = 2, REUSE_FAILED = 3 };
 struct reuse_range { uint32_t n; uint32_t from_kind; };      /* from_kind: backfill that did it << 2 | enum reuse_kind */
+
+/* track: of the plan's windows (coordinator/engine/windows.h); number: of the window that makes the budget, from 1; 0: none.  pool ""
+ * stands for every pool that no window names.  until_us: CLOCK_REALTIME, 0: for ever, or a snapshot's. */
+struct record_window { uint32_t track, budget, number; int64_t until_us; const char *name, *pool; };
 
 struct record {
     enum record_kind kind;
@@ -149,6 +163,8 @@ struct record {
     uint8_t plan_hash[32];
     struct op_param *params; size_t n_params;
     const char *pool_name; uint32_t pool_slots; enum pool_source pool_source;
+    struct pool_budget pool;                 /* beside the slots */
+    struct record_window window;
     uint8_t request_id[OP_REQUEST_ID_BYTES];
     enum bf_rc rc;
     const char *text, *json;
@@ -167,6 +183,8 @@ struct record {
     const char *role, *what, *target, *before, *after;
     struct key_entry entry;                  /* name "": none */
     const struct pool_limit *limit;          /* NULL: none */
+    const uint64_t *numbers; size_t n_numbers;
+    bool budget_spent;                       /* ENDED, FAILURE: not tried again, because the retries of the backfill are used up */
 };
 
 /* One turn: a journal value. */

@@ -73,6 +73,10 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
     case RECORD_POOL_LIMIT: return "pool_limit";
+    case RECORD_SHARES: return "shares";
+    case RECORD_POOL_HEAD: return "pool_head";
+    case RECORD_WINDOW: return "window";
+    case RECORD_TIMEBOX: return "timebox";
     }
     return "unknown";
 }
@@ -84,8 +88,7 @@ static bool input_kind_is_known(uint32_t k)
 
 static bool record_kind_is_known(uint32_t k)
 {
-    return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_KEY) || k == RECORD_POOL_LIMIT;
+    return strcmp(record_kind_name((enum record_kind)k), "unknown") != 0;
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -134,6 +137,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__Outcome outcome;
     Pb__OpRequest command;
     Pb__Told told;
+    Pb__Pool pool = PB__POOL__INIT;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
@@ -170,10 +174,13 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         pb.told = &told;
         break;
     case INPUT_PROBE: pb.probe = probe_to_pb(&i->probe, tmp); break;
+    case INPUT_POOL:
+        pool_to_pb(&i->pool, &pool, tmp);
+        pb.pool = i->pool.no_slots || !pool_budget_is_empty(&i->pool) ? &pool : NULL;
+        break;
     case INPUT_BYE:
     case INPUT_LOST:
     case INPUT_TIMER:
-    case INPUT_POOL:
     case INPUT_EPOCH:
     case INPUT_LOW:
         break;
@@ -222,6 +229,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         told_from_pb(in, pb->told, &ret->told);
     if (ret->kind == INPUT_PROBE)
         probe_from_pb(in, pb->probe, &ret->probe);
+    if (pb->pool)
+        pool_from_pb(in, pb->pool, &ret->pool);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -249,6 +258,7 @@ struct rare {
     Pb__Reused reused;
     Pb__Audit audit;
     Pb__Key entry;
+    Pb__Window window;
 };
 
 static bool some(const char *s)
@@ -315,6 +325,20 @@ static void audit_to_pb(const struct record *r, Pb__Record *pb, struct rare *rar
     pb->audit = &rare->audit;
 }
 
+static void window_to_pb(const struct record_window *w, Pb__Record *pb, struct rare *rare)
+{
+    if (!w->track && !w->budget && !w->number && !w->until_us && !some(w->name) && !some(w->pool))
+        return;
+    pb__window__init(&rare->window);
+    WIRE_SET(&rare->window, track, w->track);
+    WIRE_SET(&rare->window, budget, w->budget);
+    WIRE_SET(&rare->window, number, w->number);
+    WIRE_SET(&rare->window, until_us, w->until_us);
+    WIRE_SET_BYTES(&rare->window, name, wire_from_str(w->name));
+    WIRE_SET_BYTES(&rare->window, pool, wire_from_str(w->pool));
+    pb->window = &rare->window;
+}
+
 static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare, struct bf_arena *tmp)
 {
     if (some(r->hello.name)) {
@@ -337,6 +361,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         WIRE_SET_BYTES(&rare->pool, name, wire_from_str(r->pool_name));
         WIRE_SET(&rare->pool, slots, r->pool_slots);
         WIRE_SET(&rare->pool, source, (uint32_t)r->pool_source);
+        pool_to_pb(&r->pool, &rare->pool, tmp);
         pb->pool = &rare->pool;
     }
     if (r->epoch || r->next_backfill || r->next_agent || r->next_attempt) {
@@ -363,6 +388,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         pb->steer = &rare->steer;
     }
     reused_to_pb(r, pb, rare);
+    window_to_pb(&r->window, pb, rare);
     if (some(r->entry.name)) {
         key_to_pb(&r->entry, &rare->entry, tmp);
         pb->entry = &rare->entry;
@@ -403,6 +429,9 @@ void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct
     WIRE_SET(&pb, incarnation, r->incarnation);
     WIRE_SET(&pb, low, r->low);
     WIRE_SET_BYTES(&pb, bytes, wire_from_bytes(r->bytes, r->n_bytes));
+    WIRE_SET(&pb, budget_spent, r->budget_spent);
+    pb.n_numbers = r->n_numbers;
+    pb.numbers = (uint64_t *)(uintptr_t)r->numbers;
     rare_to_pb(r, &pb, &rare, tmp);
     wire_put_element(b, field, &pb.base);
 }
@@ -415,6 +444,7 @@ static const struct record *record_empty(void)
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
+        .window = {.name = "", .pool = ""},
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
@@ -477,6 +507,13 @@ static void audit_from_pb(struct wire_in *in, const Pb__Audit *pb, struct record
     ret->after = wire_str(in, "what is after", pb->after, STORED_MAX_BYTES);
 }
 
+static void window_from_pb(struct wire_in *in, const Pb__Window *pb, struct record_window *ret)
+{
+    *ret = (struct record_window){.track = pb->track, .budget = pb->budget, .number = pb->number, .until_us = pb->until_us};
+    ret->name = wire_str(in, "name of a window", pb->name, STORED_MAX_BYTES);
+    ret->pool = wire_str(in, "name of a pool", pb->pool, STORED_MAX_BYTES);
+}
+
 static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record *ret)
 {
     if (pb->hello)
@@ -493,7 +530,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->pool) {
         ret->pool_name = wire_str(in, "name of a pool", pb->pool->name, STORED_MAX_BYTES);
         ret->pool_slots = pb->pool->slots;
-        ret->pool_source = wire_enum(in, "source of a pool", pb->pool->source, 0, POOL_FROM_CONFIG);
+        ret->pool_source = wire_enum(in, "source of a pool", pb->pool->source, 0, POOL_FROM_OPERATOR);
+        pool_from_pb(in, pb->pool, &ret->pool);
     }
     if (pb->counters) {
         ret->epoch = pb->counters->epoch;
@@ -509,6 +547,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         steer_from_pb(in, pb->steer, ret);
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
+    if (pb->window)
+        window_from_pb(in, pb->window, &ret->window);
     key_from_pb(in, pb->entry, &ret->entry);
     ret->limit = limit_from_pb(in, pb->limit);
 }
@@ -524,8 +564,11 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_POOL_LIMIT: good = *r->pool_name ? r->limit != NULL : r->n_bytes > 0; break;
+    case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
+    case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
+    case RECORD_WINDOW: good = r->backfill != 0; break;
     case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;
     case RECORD_PRIORITY_SET: good = r->priority != 0 && r->n_steps > 0; break;
     case RECORD_STEERED:
@@ -573,6 +616,9 @@ void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p
     ret->low = pb->low;
     ret->bytes = wire_bytes(in, "packed instances", pb->bytes, PACKED_MAX_BYTES);
     ret->n_bytes = ret->bytes ? pb->bytes.len : 0;
+    ret->budget_spent = pb->budget_spent;
+    ret->n_numbers = wire_count(in, "numbers of a record", pb->n_numbers, RECORD_NUMBERS_MAX);
+    ret->numbers = ret->n_numbers ? bf_arena_memdup(in->arena, pb->numbers, ret->n_numbers * sizeof *ret->numbers) : NULL;
     rare_from_pb(in, pb, ret);
     check_record(in, ret);
 }

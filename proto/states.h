@@ -7,7 +7,9 @@
 enum backfill_state { BACKFILL_QUEUED = 1, BACKFILL_RUNNING = 2, BACKFILL_PAUSED = 3, BACKFILL_SUCCEEDED = 4,
                       BACKFILL_PARTLY = 5, BACKFILL_FAILED = 6, BACKFILL_CANCELLED = 7 };
 enum agent_state { AGENT_CONNECTED = 1, AGENT_DRAINING = 2, AGENT_LOST = 3, AGENT_LEFT = 4 };
-enum pool_source { POOL_FROM_PLAN = 1, POOL_FROM_CONFIG = 2 };
+/* Who says what a pool has; the higher wins, figure by figure. */
+enum pool_source { POOL_FROM_PLAN = 1, POOL_FROM_CONFIG = 2, POOL_FROM_OPERATOR = 3 };
+#define POOL_SOURCES 3
 enum verdict {              /* what the end of an attempt means for its instance */
     VERDICT_SUCCEEDED = 1, VERDICT_SKIPPED = 2,
     VERDICT_FAILED = 3,     /* for good, in this run */

@@ -12,6 +12,7 @@ enum access_subject {
     ACCESS_PLAN,             /* a plan by its name */
     ACCESS_CREATE,           /* the plan that comes with it: checked when it is compiled */
     ACCESS_OWN_KEY,          /* one's own key, and everyone's for an admin without scopes */
+    ACCESS_POOL,             /* a pool by its name; every plan may draw on it, so a key of some plans alone may not */
     ACCESS_CLUSTER           /* the whole cluster: needs a key without scopes */
 };
 

@@ -13,21 +13,67 @@ static void block(struct verdicts *v, struct blocker b)
         v->at[v->n++] = b;
 }
 
-static void ask_pool(const struct engine *e, uint32_t pool, struct verdicts *v)
+/* What a pool has of a dimension, and what of it is in use.  false: it has no limit. */
+static bool room_of(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used)
 {
-    if (pool == PLAN_NO_INDEX)
-        return;
-    const struct pool *p = &e->pools.at[pool];
-    if (p->used >= p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u))
-        block(v, (struct blocker){.kind = BLOCKER_POOL, .pool = pool, .count = p->used, .clears_at_ms = -1});
-    else if (p->limit > 0 && p->used >= p->limit && !BF_PLANTED("limit_not_asked"))
-        block(v, (struct blocker){.kind = BLOCKER_THROTTLE, .pool = pool, .count = p->used, .clears_at_ms = -1});
+    if (dim == DRAW_SLOT) {
+        uint32_t slots = p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u);
+        *ret_limit = p->limit > 0 && p->limit < slots && !BF_PLANTED("limit_not_asked") ? p->limit : slots;
+        *ret_used = p->used;
+        return true;
+    }
+    *ret_limit = p->dims.at[dim].limit;
+    *ret_used = p->dims.at[dim].used;
+    return *ret_limit > 0 && !BF_PLANTED("units_not_counted");
+}
+
+/* All or nothing: each pool and dimension has room, or the attempt takes none of them. */
+static void ask_pools(const struct engine *e, const struct draw *d, struct verdicts *v)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct draw_item *item = &d->items[i];
+        uint64_t limit = 0, used = 0;
+        if (!room_of(&e->pools.at[item->pool], item->dim, &limit, &used) || (used <= limit && item->amount <= limit - used))
+            continue;
+        enum blocker_kind kind = item->amount > limit && item->dim != DRAW_SLOT ? BLOCKER_POOL_TOO_SMALL : BLOCKER_POOL;
+        if (item->dim == DRAW_SLOT && used < e->pools.at[item->pool].slots)
+            kind = BLOCKER_THROTTLE;
+        block(v, (struct blocker){.kind = kind, .pool = item->pool, .dim = item->dim, .amount = item->amount, .used = used, .limit = limit,
+                                  .count = used > UINT32_MAX ? UINT32_MAX : (uint32_t)used, .clears_at_ms = -1});
+    }
+}
+
+/* What there is room for is kept for others that waited longer. */
+static void ask_reserved(const struct engine *e, const struct demand *demand, const struct draw *d, struct verdicts *v)
+{
+    for (size_t i = 0; i < d->n && e->reserved.n > 0; i++) {
+        const struct draw_item *item = &d->items[i];
+        uint64_t limit = 0, used = 0, kept = reserve_kept_from(e, demand, item->pool, item->dim);
+        if (kept == 0 || !room_of(&e->pools.at[item->pool], item->dim, &limit, &used) || used + item->amount + kept <= limit)
+            continue;
+        block(v, (struct blocker){.kind = BLOCKER_RESERVED, .pool = item->pool, .dim = item->dim, .amount = item->amount, .used = used,
+                                  .limit = limit, .kept = kept, .clears_at_ms = -1});
+    }
+}
+
+static void ask_rates(const struct engine *e, const struct draw *d, struct verdicts *v)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct draw_item *item = &d->items[i];
+        int64_t at_ms = item->dim == DRAW_SLOT ? pool_may_start_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
+        if (at_ms > e->now_ms)
+            block(v, (struct blocker){.kind = BLOCKER_START_RATE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms});
+    }
 }
 
 /* At most max of them, into ret. */
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max)
 {
     struct verdicts v = {.at = ret, .max = max};
-    ask_pool(e, d->needs.pool, &v);
+    const struct draw *draw = &e->draws.at[d->needs.draw];
+    ask_pools(e, draw, &v);
+    ask_reserved(e, d, draw, &v);
+    ask_rates(e, draw, &v);
+    v.n += windows_blockers(e, d, v.at + v.n, v.max - v.n);
     return v.n;
 }

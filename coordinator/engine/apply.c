@@ -68,6 +68,9 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
     e->next_attempt = r->ref.attempt + 1;
+    b->first_attempts += r->attempt_no == 1 && in->lost == 0;
+    pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
+    reserve_granted(e, step_draw(e, b, r->step));
     attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
                                       .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
                                       .incarnation = agent->incarnation, .granted_us = r->at_us});
@@ -151,10 +154,11 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 #endif
     limits_ended(e, b, a, r);
     attempt_close(e, a);
+    b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
     bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
     if (told_why || (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED))
-        failure_store(e, b, number, &r->outcome, r->failure_class);
+        failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
     if (next == INSTANCE_READY)
         edges_wait_again(e, b, number);
     else
@@ -253,6 +257,10 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_AGENT_STATE: return apply_agent_state(e, r, err);
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
     case RECORD_POOL_LIMIT: return apply_pool_limit(e, r, err);
+    case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
+    case RECORD_SHARES: return apply_shares(e, r, err);
+    case RECORD_TIMEBOX: return timebox_apply(e, r, err);
+    case RECORD_WINDOW: return windows_apply(e, r, err);
     case RECORD_GATE_OPENED: return apply_gate_opened(e, r, err);
     case RECORD_REPLIED: return apply_replied(e, r, err);
     case RECORD_READY_AGAIN: return apply_ready_again(e, r, err);

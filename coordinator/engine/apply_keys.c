@@ -101,6 +101,7 @@ static void end(struct engine *e, struct key_entry *k, enum key_state state, con
     free((void *)(uintptr_t)k->ended_by);
     k->ended_by = bf_xstrdup(by ? by : "");
     k->ended_us = at_us;
+    k->ended_ms = e->now_ms;
 }
 
 /* The entry as given, in the place of the one with the same key when there is one. */

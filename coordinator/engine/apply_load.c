@@ -85,6 +85,8 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         backfill_free(b);
         return corrupt(r, "a pool of its plan was not set before", err);
     }
+    pools_attach(e, b);
+    windows_attach(e, b);
     keep_texts(b, r);
     b->first_run = r->run ? r->run : 1;
     make_instances(b);
@@ -174,18 +176,46 @@ enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf
 
 enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (!r->pool_name || !r->pool_name[0])
-        return corrupt(r, "the pool has no name", err);
+    if (!r->pool_name || !r->pool_name[0] || r->pool_source < POOL_FROM_PLAN || r->pool_source > POOL_FROM_OPERATOR)
+        return corrupt(r, "the pool has no name, or nobody says it", err);
     uint32_t i = pool_find(e, r->pool_name);
     if (i == PLAN_NO_INDEX) {
         bf_vec_push(&e->pools, (struct pool){.name = bf_xstrdup(r->pool_name)});
         i = (uint32_t)(e->pools.n - 1);
     }
-    struct pool *p = &e->pools.at[i];
-    p->slots = r->pool_slots;
-    p->source = r->pool_source;
-    p->used_max = p->used > p->slots ? p->used : p->slots;
+    pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
     e->throttles_due = e->throttles_due || !e->recovering;
+    return BF_OK;
+}
+
+enum bf_rc apply_pool_head(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    uint32_t i = pool_find(e, r->pool_name);
+    const struct backfill *b = backfill_find(e, r->backfill);
+    bool nobody = r->backfill == 0;
+    if (i == PLAN_NO_INDEX || (!nobody && (!b || r->step >= b->plan->n_steps || step_draw(e, b, r->step)->pool != i)))
+        return corrupt(r, "the pool is unknown, or no such step waits for it", err);
+    reserve_set(e, i, r->backfill, r->step, r->n_numbers ? r->numbers[0] : 0, r->last);
+    return BF_OK;
+}
+
+/* Of a backfill what its retries are counted against; of a pool its bucket, and who waits for it. */
+enum bf_rc apply_shares(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    if (b && r->n_numbers == SHARES_OF_BACKFILL) {
+        b->first_attempts = r->numbers[0];
+        b->retries = r->numbers[1];
+        return BF_OK;
+    }
+    uint32_t i = pool_find(e, r->pool_name ? r->pool_name : "");
+    if (i == PLAN_NO_INDEX || r->n_numbers != SHARES_OF_POOL)
+        return corrupt(r, "the shares are of nothing that is known", err);
+    struct pool *p = &e->pools.at[i];
+    p->level = r->numbers[0];
+    p->level_at_ms = (int64_t)r->numbers[1];
+    p->level_ms = (uint32_t)r->numbers[2];
+    p->draws = r->numbers[3];
     return BF_OK;
 }
 
@@ -228,7 +258,8 @@ void engine_reword(struct engine *e, const struct record *replied)
 
 /* ---- failures ---- */
 
-void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class)
+void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class,
+                   bool budget_spent)
 {
     uint64_t i = 0;
     if (bf_map_get(&e->failure_of, instance_key(b, number), &i)) {
@@ -239,7 +270,7 @@ void failure_store(struct engine *e, const struct backfill *b, uint32_t number, 
         bf_map_put(&e->failure_of, instance_key(b, number), i);
     }
     struct failure *f = &e->failures.at[i];
-    *f = (struct failure){.backfill = b->id, .number = number, .outcome = *o, .class = class};
+    *f = (struct failure){.backfill = b->id, .number = number, .outcome = *o, .class = class, .budget_spent = budget_spent};
     f->outcome.sqlstate = bf_xstrdup(text_or_empty(o->sqlstate));
     f->outcome.dbms = bf_xstrdup(text_or_empty(o->dbms));
     f->outcome.text = bf_xstrdup(text_or_empty(o->text));
@@ -276,7 +307,7 @@ enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_err
     uint32_t number = 0;
     if (!instance_find(e, r->backfill, r->step, r->index, &b, &number))
         return corrupt(r, "failure of an unknown instance", err);
-    failure_store(e, b, number, &r->outcome, r->failure_class);
+    failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
     return BF_OK;
 }
 

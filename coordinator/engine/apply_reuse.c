@@ -32,7 +32,7 @@ static void take_failure(struct engine *e, const struct backfill *b, uint32_t nu
         !bf_map_get(&e->failure_of, instance_key(from, instance_number(from, step, index)), &i))
         return;
     struct failure there = e->failures.at[i];        /* the list may move */
-    failure_store(e, b, number, &there.outcome, there.class);
+    failure_store(e, b, number, &there.outcome, there.class, there.budget_spent);
 }
 
 static void take(struct engine *e, struct backfill *b, uint32_t number, const struct backfill *from, enum reuse_kind kind)

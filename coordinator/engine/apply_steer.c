@@ -57,7 +57,7 @@ static void note_failure(struct engine *e, const struct backfill *b, uint32_t nu
     snprintf(text, sizeof text, "marked failed by %.*s%s%.*s", (int)bf_utf8_cut(actor, ACTOR_SHOWN_BYTES), actor, *reason ? ": " : "",
              (int)bf_utf8_cut(reason, REASON_SHOWN_BYTES), reason);
     struct outcome o = {.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
-    failure_store(e, b, number, &o, FAILURE_PERMANENT);
+    failure_store(e, b, number, &o, FAILURE_PERMANENT, false);
 }
 
 static void begin_run(const struct engine *e, struct instance *in)

@@ -1,4 +1,4 @@
-/* Open attempts, and what they hold: one slot of their agent and one of their step's pool, from the grant until the attempt is
+/* Open attempts, and what they hold: one slot of their agent and what their step draws on its pools, from the grant until the attempt is
  * known to have ended.  Lists run in order of id. */
 #include <assert.h>
 
@@ -37,9 +37,7 @@ static void hold(struct engine *e, const struct attempt *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
-    uint32_t pool = step_pool(b, a->step);
-    if (pool != PLAN_NO_INDEX)
-        e->pools.at[pool].used++;
+    pools_hold(e, step_draw(e, b, a->step));
     agent->busy++;
     ready_agent_busy(e, agent);
 }
@@ -48,13 +46,7 @@ static void release(struct engine *e, const struct attempt *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
-    uint32_t pool = step_pool(b, a->step);
-    if (pool != PLAN_NO_INDEX) {
-        struct pool *p = &e->pools.at[pool];
-        assert(p->used > 0);
-        p->used--;
-        p->used_max = p->used > p->slots ? p->used : p->slots;
-    }
+    pools_release(e, step_draw(e, b, a->step));
     assert(agent->busy > 0);
     agent->busy--;
     agent->busy_max = agent->busy > agent->hello.slots ? agent->busy : agent->hello.slots;
@@ -88,16 +80,13 @@ void attempt_close(struct engine *e, struct attempt *a)
 
 void attempts_derive(struct engine *e)
 {
-    for (size_t i = 0; i < e->pools.n; i++)
-        e->pools.at[i].used = 0;
+    pools_forget_use(e);
     for (size_t i = 0; i < e->agents.n; i++)
         e->agents.at[i].busy = 0;
     for (uint32_t s = e->first_attempt; s != NO_SLOT; s = e->attempts.at[s].next)
         hold(e, &e->attempts.at[s]);
-    for (size_t i = 0; i < e->pools.n; i++) {
-        struct pool *p = &e->pools.at[i];
-        p->used_max = p->used > p->slots ? p->used : p->slots;
-    }
+    for (size_t i = 0; i < e->pools.n; i++)
+        pool_use_most(&e->pools.at[i]);
     for (size_t i = 0; i < e->agents.n; i++) {
         struct agent *a = &e->agents.at[i];
         a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;

@@ -1,5 +1,7 @@
 /* Invariants that can be seen from inside.  Cheap: budgets, tokens, counts of what is open (I2, I6).  Deep: every counter against
  * brute force over the rules (I5), states against attempts. */
+#include <stdlib.h>
+
 #include "common/mem.h"
 #include "coordinator/engine/internal.h"
 
@@ -9,14 +11,39 @@ static bool broken(struct bf_error *err, const char *what, uint32_t id)
     return false;
 }
 
-static bool check_attempts(const struct engine *e, uint32_t *pools, uint32_t *agents, struct bf_error *err)
+/* Use counted again: of each pool its slots, then its dimensions. */
+struct pool_use { size_t *first; uint64_t *at; };
+
+static void count_pools(const struct engine *e, struct pool_use *use)
+{
+    size_t n = 0;
+    use->first = bf_xcalloc(e->pools.n + 1, sizeof *use->first);
+    for (size_t i = 0; i < e->pools.n; i++) {
+        use->first[i] = n;
+        n += 1 + e->pools.at[i].dims.n;
+    }
+    use->at = bf_xcalloc(n + 1, sizeof *use->at);
+}
+
+static void pool_use_done(struct pool_use *use)
+{
+    free(use->first);
+    free(use->at);
+}
+
+static void count_draw(const struct draw *d, struct pool_use *use)
+{
+    for (size_t i = 0; i < d->n; i++)
+        use->at[use->first[d->items[i].pool] + (d->items[i].dim == DRAW_SLOT ? 0 : 1 + d->items[i].dim)] += d->items[i].amount;
+}
+
+static bool check_attempts(const struct engine *e, struct pool_use *pools, uint32_t *agents, struct bf_error *err)
 {
     uint64_t token = 0, n = 0;
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next, n++) {
         const struct attempt *a = &e->attempts.at[slot];
         const struct backfill *b = backfill_find(e, a->backfill);
         const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
-        uint32_t pool = step_pool(b, a->step);
         if (a->ref.token <= token || a->ref.attempt >= e->next_attempt)
             return broken(err, "I2: tokens of open attempts do not grow", (uint32_t)a->ref.attempt);
         if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING))
@@ -25,23 +52,33 @@ static bool check_attempts(const struct engine *e, uint32_t *pools, uint32_t *ag
             return broken(err, "I5: more attempts than the step's policy allows", (uint32_t)a->ref.attempt);
         token = a->ref.token;
         agents[a->agent - 1]++;
-        if (pool != PLAN_NO_INDEX)
-            pools[pool]++;
+        count_draw(step_draw(e, b, a->step), pools);
     }
     return n == e->n_open || broken(err, "open attempts are miscounted", (uint32_t)n);
 }
 
-static bool check_budgets(const struct engine *e, const uint32_t *pools, const uint32_t *agents, struct bf_error *err)
+static bool check_pool(const struct pool *p, uint32_t id, const uint64_t *use, struct bf_error *err)
 {
-    for (uint32_t i = 0; i < e->pools.n; i++) {
-        const struct pool *p = &e->pools.at[i];
-        if (p->used != pools[i])
-            return broken(err, "I6: the use of a pool is miscounted", i);
-        if (p->used > p->used_max)
-            return broken(err, "I6: a pool is over its slots", i);
-        if (!limits_agree(p))
-            return broken(err, "R5: the limit of a pool is outside of its bounds", i);
+    if (p->used != use[0])
+        return broken(err, "I6: the use of a pool is miscounted", id);
+    if (p->used > p->used_max)
+        return broken(err, "I6: a pool is over its slots", id);
+    if (!limits_agree(p))
+        return broken(err, "R5: the limit of a pool is outside of its bounds", id);
+    for (size_t i = 0; i < p->dims.n; i++) {
+        if (p->dims.at[i].used != use[1 + i])
+            return broken(err, "I6: the use of a dimension of a pool is miscounted", id);
+        if (p->dims.at[i].used > p->dims.at[i].used_max)
+            return broken(err, "I6: a pool is over its budget in a dimension", id);
     }
+    return true;
+}
+
+static bool check_budgets(const struct engine *e, const struct pool_use *pools, const uint32_t *agents, struct bf_error *err)
+{
+    for (uint32_t i = 0; i < e->pools.n; i++)
+        if (!check_pool(&e->pools.at[i], i, pools->at + pools->first[i], err))
+            return false;
     for (uint32_t i = 0; i < e->agents.n; i++) {
         const struct agent *a = &e->agents.at[i];
         if (a->busy != agents[i])
@@ -214,9 +251,10 @@ static bool check_keys(const struct engine *e, struct bf_error *err)
 
 bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
 {
-    BF_AUTO_FREE uint32_t *pools = bf_xcalloc(e->pools.n, sizeof *pools);
+    BF_CLEANUP(pool_use_done) struct pool_use pools = {0};
     BF_AUTO_FREE uint32_t *agents = bf_xcalloc(e->agents.n, sizeof *agents);
-    if (!check_attempts(e, pools, agents, err) || !check_budgets(e, pools, agents, err))
+    count_pools(e, &pools);
+    if (!check_attempts(e, &pools, agents, err) || !check_budgets(e, &pools, agents, err))
         return false;
     if (!deep)
         return true;

@@ -31,14 +31,16 @@ void decide_restored(struct decision *d, const struct input *in);
 /* NULL, or why this agent shows that the store is an old copy. */
 const char *decide_seen(struct decision *d, const struct input *in);
 void decide_low(struct decision *d, bool low);
-/* false when another setting holds.  What a pool has now stands in the record, or in the pool. */
-bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
+/* decide_pools.c: what a plan says of a pool, when a backfill is made or begins. */
+void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
+/* decide_timebox.c */
+void timebox_decide(struct decision *d);
 
 /* ---- decide_command.c: what commands share ---- */
 /* What a command comes to.  before, after: what it changed, each a small JSON object, or "" (NULL alike); for the audit. */
@@ -49,12 +51,25 @@ struct answer command_accept(struct decision *d, const struct backfill *b, const
 /* Why PAUSE, RESUME, CANCEL or RETRY of a whole backfill is refused (output's arena), for the command and its dry run alike; NULL: it is
  * not, though it may find that nothing is to be done.  *ret_rc: with which code. */
 const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc);
+/* Orders to kill whatever of it is open. */
+void kill_open(struct decision *d, const struct backfill *b);
 /* Whether CANCEL, where it is not refused, does anything. */
 bool command_cancels(const struct backfill *b, bool keep_running);
 
 /* State of a backfill and its instances by state, those with any: before and after of what changes them. */
 const char *command_counts(struct decision *d, const struct backfill *b);
-const char *pool_words(struct decision *d, uint32_t pool);     /* {"slots":N,"source":"…"}, of the engine's pool */
+
+/* ---- decide_pools.c ---- */
+struct answer command_pool_set(struct decision *d, const struct op_request *c);
+/* A small JSON object: {"slots":N,"source":"…","cpu":"2.5",…}.  Of the engine's pool; of what a plan says. */
+const char *pool_words(struct decision *d, uint32_t pool);
+const char *plan_pool_words(struct decision *d, const struct plan_pool *pool);
+/* Does an engine's pool have what the plan says of it? */
+bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan_pool *planned);
+
+/* ---- reserve.c: at the beginning and at the end of the grants of a turn ---- */
+void reserve_review(struct decision *d);
+void reserve_note_passed(struct decision *d);
 
 /* ---- decide_limit.c ---- */
 void decide_probe(struct decision *d, const struct input *in);

@@ -4,9 +4,11 @@
  * lease ran out, or when the agent's next process says (previous) that its guardian saw every step of the old one dead; a step
  * that must not run twice at any price (wait_for_fence) only by the latter. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/plant.h"
+#include "common/text.h"
 #include "coordinator/engine/decide.h"
 
 /* That an attempt told something beside its end is a record of its own.  What it told stays in the input: the shell takes it from
@@ -60,6 +62,26 @@ static bool is_to_be_killed(const struct backfill *b, const struct attempt *a)
     return is_cancelled(b, in) && !(in->flags & FLAG_KEEP);
 }
 
+/* Retries of the whole backfill against its first attempts so far, of which ten retries are always possible: so that a failing warehouse
+ * is not kept failing by what tries again. */
+static bool retries_left(const struct backfill *b, const struct plan_retry *retry)
+{
+    uint64_t most = b->first_attempts * retry->budget_millionths / 1000000;
+    return retry->budget_millionths == 0 || b->retries < (most > RETRIES_LEAST ? most : RETRIES_LEAST) || BF_PLANTED("retry_budget_ignored");
+}
+
+enum { SPENT_BYTES = 150 };                     /* of the sentence, with its numbers */
+
+/* What the attempt told, and why nothing comes after it; in the output's arena. */
+static const char *spent_text(struct decision *d, const struct backfill *b, const char *told)
+{
+    char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1);
+    snprintf(text, OUTCOME_TEXT_MAX + 1, "%.*s%snot tried again: the retry budget of the backfill is spent, %llu retries after %llu first attempts",
+             (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - SPENT_BYTES), told, *told ? "; " : "", (unsigned long long)b->retries,
+             (unsigned long long)b->first_attempts);
+    return text;
+}
+
 /* End an attempt with this outcome: verdict, record, what it told, and what that means for its backfill. */
 static void end_attempt(struct decision *d, const struct attempt *attempt, const struct outcome *o, int64_t started_us, int64_t ended_us)
 {
@@ -68,6 +90,7 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
     struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, is_cancelled(b, in), a->attempt_no,
                                         in->lost, a->ref.token, BF_PLANTED("backoff_by_wall_clock") ? d->wall_us / 1000 : d->now_ms);
+    bool budget_spent = ruling.verdict == VERDICT_RETRY && !retries_left(b, &b->plan->steps[a->step].retry);
     struct record *r = record_begin(d, RECORD_ENDED);
     r->ref = a->ref;
     r->backfill = a->backfill;
@@ -81,9 +104,12 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     r->ended_us = ended_us;
     r->outcome = *o;
     r->outcome.details = "";
-    r->verdict = ruling.verdict;
+    r->verdict = budget_spent ? VERDICT_FAILED : ruling.verdict;
     r->failure_class = ruling.class;
-    r->retry_at_ms = ruling.retry_at_ms;
+    r->retry_at_ms = budget_spent ? 0 : ruling.retry_at_ms;
+    r->budget_spent = budget_spent;
+    if (budget_spent)
+        r->outcome.text = spent_text(d, b, o->text);
     record_emit(d, r);
     keep_details(d, a, o->details);
     halt(d, a, o);

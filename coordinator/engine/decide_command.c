@@ -41,7 +41,7 @@ static void set_state(struct decision *d, const struct backfill *b, enum backfil
     record_emit(d, r);
 }
 
-/* ---- what the shell says of itself: epoch, room, pools ---- */
+/* ---- what the shell says of itself: epoch, room ---- */
 
 /* Tokens go on from a higher epoch; a lower one would break their order, and is not taken. */
 void decide_epoch(struct decision *d, uint32_t epoch)
@@ -69,53 +69,6 @@ void decide_low(struct decision *d, bool low)
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = low ? "low water" : "room again", .target = "store",
                                        .text = low ? "no creates and no grants until there is room" : "creates and grants go on"});
-}
-
-static bool drawn_on(const struct engine *e, uint32_t pool)
-{
-    for (size_t i = 0; i < e->live.n; i++) {
-        const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)      /* a queued one draws on nothing yet */
-            if (b->pools[k] == pool)
-                return true;
-    }
-    return false;
-}
-
-/* The configuration wins.  One plan must not raise the budget of another whose backfill is live: the smaller of two holds. */
-bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source)
-{
-    uint32_t i = pool_find(d->e, name);
-    if (i != PLAN_NO_INDEX) {
-        const struct pool *p = &d->e->pools.at[i];
-        bool overruled = source == POOL_FROM_PLAN && (p->source == POOL_FROM_CONFIG || (slots > p->slots && drawn_on(d->e, i)));
-        if (overruled || (p->slots == slots && p->source == source))
-            return !overruled || p->slots == slots;
-    }
-    struct record *r = record_begin(d, RECORD_POOL_SET);
-    r->pool_name = name;
-    r->pool_slots = slots;
-    r->pool_source = source;
-    record_emit(d, r);
-    return true;
-}
-
-const char *pool_words(struct decision *d, uint32_t i)
-{
-    const struct pool *p = &d->e->pools.at[i];
-    return out_printf(d->out, "{\"slots\":%u,\"source\":\"%s\"}", p->slots, p->source == POOL_FROM_CONFIG ? "config" : "plan");
-}
-
-/* What the configuration says where there was something else. */
-void decide_pool_config(struct decision *d, const struct input *in)
-{
-    size_t records = d->out->n_records;
-    uint32_t i = pool_find(d->e, in->pool_name);
-    const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
-    decide_pool(d, in->pool_name, in->pool_slots, POOL_FROM_CONFIG);
-    if (d->out->n_records > records && i != PLAN_NO_INDEX)
-        audit_note(d, &(struct audit_note){.what = "pool set", .target = in->pool_name, .before = before, .after = pool_words(d, i),
-                                           .text = "the configuration says so"});
 }
 
 /* ---- pause, resume, cancel, retry ---- */
@@ -212,7 +165,7 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
     return now_is(d, b, before);
 }
 
-static void kill_open(struct decision *d, const struct backfill *b)
+void kill_open(struct decision *d, const struct backfill *b)
 {
     const struct engine *e = d->e;
     uint32_t left = b->open;
@@ -413,7 +366,7 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     const struct key_entry *sender = key_find(d->e, in->key);
     if (sender && sender->state == KEY_REVOKED)  /* by a command before this one in the same turn */
         return command_refuse(BF_DENIED, out_printf(d->out, "the key of %s was revoked", sender->name));
-    if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN))
+    if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN || c->verb == OP_POOL_SET))
         return command_refuse(BF_INVALID, out_printf(d->out, "%s takes no selectors", op_verb_name(c->verb)));
     switch (c->verb) {
     case OP_CREATE: return decide_create(d, in);
@@ -426,6 +379,7 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_MARK:
     case OP_PRIORITY: return command_on_backfill(d, in);
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
+    case OP_POOL_SET: return command_pool_set(d, c);
     case OP_KEY_CREATE:
     case OP_KEY_REVOKE:
     case OP_KEY_ROTATE:

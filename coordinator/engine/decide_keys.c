@@ -16,7 +16,7 @@
 #include "proto/audit.h"
 
 enum { FORGET_MAX = 64, VICTIMS_MAX = INPUT_KEYS_MAX + 2, KEY_SHOWN = 12, OWN_ROTATIONS_MAX = 10 };
-#define OWN_ROTATIONS_US (INT64_C(24) * 3600 * 1000000)
+#define OWN_ROTATIONS_MS (INT64_C(24) * 3600 * 1000)
 #define TTL_MIN_MS 1000
 #define TTL_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -233,8 +233,8 @@ static bool rotates_too_often(const struct decision *d, const struct input *in, 
         return false;
     for (size_t i = 0; i < d->e->keys.n; i++) {
         const struct key_entry *old = d->e->keys.at[i];
-        n += old->state == KEY_REVOKED && old->ended_us > d->wall_us - OWN_ROTATIONS_US && strcmp(old->name, k->name) == 0 &&
-             strcmp(old->ended_by, k->name) == 0;
+        n += old->state == KEY_REVOKED && old->ended_ms && old->ended_ms > d->now_ms - OWN_ROTATIONS_MS &&
+             strcmp(old->name, k->name) == 0 && strcmp(old->ended_by, k->name) == 0;
     }
     return n >= OWN_ROTATIONS_MAX;
 }

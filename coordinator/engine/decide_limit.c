@@ -53,7 +53,7 @@ static void want_probe(struct wanted *w, const struct plan_connection *c)
                                                         .target = p->target, .limit = p->limit, .reading = -1, .why = ""};
 }
 
-static void want_for(const struct backfill *b, struct wanted *wanted)
+static void want_for(const struct engine *e, const struct backfill *b, struct wanted *wanted)
 {
     const struct plan *plan = b->plan;
     for (size_t i = 0; i < plan->n_pools; i++)
@@ -61,8 +61,10 @@ static void want_for(const struct backfill *b, struct wanted *wanted)
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct plan_step *s = &plan->steps[i];
         bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
-        if (connects && s->pool != PLAN_NO_INDEX && plan->connections[s->connection].probe)
-            want_probe(&wanted[b->pools[s->pool]], &plan->connections[s->connection]);
+        const struct draw *draw = step_draw(e, b, (uint32_t)i);
+        for (size_t k = 0; connects && plan->connections[s->connection].probe && k < draw->n; k++)
+            if (draw->items[k].dim == DRAW_SLOT)
+                want_probe(&wanted[draw->items[k].pool], &plan->connections[s->connection]);
     }
 }
 
@@ -178,7 +180,7 @@ void decide_throttles(struct decision *d)
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
         if (b->started_us != 0)
-            want_for(b, wanted);
+            want_for(e, b, wanted);
     }
     for (uint32_t i = 0; i < e->pools.n; i++)
         if (!is_as_wanted(&e->pools.at[i], &wanted[i]))

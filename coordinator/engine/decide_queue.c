@@ -101,7 +101,7 @@ static void note_pools_kept(struct decision *d, const struct backfill *b)
     size_t kept = 0;
     for (size_t i = 0; i < b->plan->n_pools; i++) {
         const struct plan_pool *asked = &b->plan->pools[i];
-        if (d->e->pools.at[b->pools[i]].slots == asked->slots)
+        if (pool_is_as_planned(d->e, b->pools[i], asked))
             continue;
         first = kept++ == 0 ? asked : first;
     }
@@ -109,8 +109,8 @@ static void note_pools_kept(struct decision *d, const struct backfill *b)
         return;
     audit_note(d, &(struct audit_note){
                       .what = "pool kept", .target = first->name, .backfill = b->id, .after = pool_words(d, pool_find(d->e, first->name)),
-                      .before = out_printf(d->out, "{\"slots\":%u,\"source\":\"plan\"}", first->slots),
-                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, or the smaller budget of a live "
+                      .before = plan_pool_words(d, first),
+                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, a person, or the smaller budget of a live "
                                          "backfill, holds", kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are")});
 }
 
@@ -118,7 +118,7 @@ void decide_begin(struct decision *d, const struct backfill *b, struct reuse_cou
 {
     struct reuse_counts ignored;
     for (size_t i = 0; i < b->plan->n_pools; i++)
-        decide_pool(d, b->plan->pools[i].name, b->plan->pools[i].slots, POOL_FROM_PLAN);
+        decide_pool_of_plan(d, &b->plan->pools[i]);
     note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);

@@ -11,7 +11,7 @@ static const struct record blank = {
     .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-    .role = "", .what = "", .target = "", .before = "", .after = "",
+    .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
     .entry = {.name = "", .by = "", .ended_by = ""},
 };
 
@@ -89,6 +89,14 @@ static const struct pool_limit *keep_limit(struct bf_arena *arena, const struct 
     return kept;
 }
 
+static void keep_budget(struct bf_arena *arena, struct pool_budget *b)
+{
+    struct pool_unit *units = b->n_units ? bf_arena_memdup(arena, b->units, b->n_units * sizeof *units) : NULL;
+    for (size_t i = 0; i < b->n_units; i++)
+        units[i].name = keep(arena, units[i].name);
+    b->units = units;
+}
+
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
     r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
@@ -100,6 +108,8 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->from = keep(arena, r->from);
     r->to = keep(arena, r->to);
     r->pool_name = keep(arena, r->pool_name);
+    r->window.name = keep(arena, r->window.name);
+    r->window.pool = keep(arena, r->window.pool);
     r->text = keep(arena, r->text);
     r->json = keep(arena, r->json);
     r->role = keep(arena, r->role);
@@ -113,6 +123,8 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
     r->limit = keep_limit(arena, r->limit);
     keep_entry(arena, &r->entry);
+    keep_budget(arena, &r->pool);
+    r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

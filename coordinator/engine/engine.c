@@ -21,12 +21,15 @@ struct engine *engine_new(const struct engine_config *config)
         e->config.lost_attempts_max = UINT16_MAX;
     e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 4096);
     e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
+    e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
+    e->admit_due_ms = INT64_MAX;
     e->config.replies_kept = OR_DEFAULT(config->replies_kept, 10000);
     e->epoch = 1;
     e->next_attempt = 1;
     e->next_backfill = 1;
     e->next_agent = 1;
     e->first_attempt = e->last_attempt = NO_SLOT;
+    e->windows.due_ms = e->timebox_due_ms = INT64_MAX;
     return e;
 }
 
@@ -36,10 +39,6 @@ static void free_entities(struct engine *e)
         backfill_free(e->backfills.at[i]);
     for (size_t i = 0; i < e->agents.n; i++)
         agent_hello_done(&e->agents.at[i].hello);
-    for (size_t i = 0; i < e->pools.n; i++) {
-        free(e->pools.at[i].name);
-        governor_free(e->pools.at[i].governor);
-    }
     for (size_t i = 0; i < e->replies.n; i++)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
@@ -61,12 +60,16 @@ void engine_free(struct engine *e)
     engine_out_free(&e->snapshot.eager);
     bf_vec_free(&e->snapshot.captured);
     ready_reset(e);
+    windows_free(e);
     free_entities(e);
     bf_vec_free(&e->plans);
     bf_vec_free(&e->backfills);
     bf_vec_free(&e->live);
     bf_vec_free(&e->agents);
-    bf_vec_free(&e->pools);
+    pools_done(e);
+    bf_vec_free(&e->waiting_pools);
+    bf_vec_free(&e->reserved);
+    bf_vec_free(&e->blocked_pools);
     bf_vec_free(&e->attempts);
     bf_vec_free(&e->free_slots);
     bf_vec_free(&e->failures);
@@ -134,6 +137,7 @@ static struct decision decision_at(struct engine *e, int64_t now_ms, int64_t wal
 {
     assert(!e->recovering);                      /* engine_rebuild() comes first */
     e->now_ms = now_ms;
+    e->wall_us = wall_us;
     return (struct decision){.e = e, .live = e, .now_ms = now_ms, .wall_us = wall_us, .out = out};
 }
 
@@ -165,6 +169,8 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_ready_again(&d);
     decide_gates(&d);
     decide_throttles(&d);
+    timebox_decide(&d);
+    windows_decide(&d);
     decide_grants(&d);
     decide_limits(&d);
     decide_backfill_ends(&d);
@@ -176,9 +182,18 @@ int64_t engine_next_timer_ms(const struct engine *e)
 {
     if (e->work_left)
         return e->now_ms;
-    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX, limits_ms = limits_timer_ms(e);
+    int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX;
+    timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
+    timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
+    timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
+    int64_t limits_ms = limits_timer_ms(e);
     timer_ms = limits_ms < timer_ms ? limits_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
+}
+
+void engine_at(struct engine *e, int64_t now_ms)
+{
+    e->now_ms = now_ms;
 }
 
 enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err)

@@ -27,6 +27,7 @@ struct engine_config {
     uint32_t lost_attempts_max;                  /* how often the loss of an agent may requeue one run (default 20) */
     uint32_t grants_per_turn_max;                /* default 4,096 */
     uint32_t gate_openings_per_turn_max;         /* default 4,096 */
+    uint32_t reserve_after;                      /* attempts that may be granted past a step before room is kept for it (default 16) */
     uint32_t replies_kept;                       /* stored answers to request ids (default 10,000) */
 };
 
@@ -83,6 +84,8 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
 /* Engine time at which the next timer is due (backoff), INT64_MAX when none; "now" when work is left over for the next turn. */
 int64_t engine_next_timer_ms(const struct engine *e);
 
+/* Recovery: the time of the turn, before its records are applied. */
+void engine_at(struct engine *e, int64_t now_ms);
 /* Recovery: apply one record.  BF_CORRUPT, naming the record, when it does not fit the state (never an assert on stored data). */
 enum bf_rc engine_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 /* After the last record: rebuild what is derived (counters, ready queues, gates); the next turn takes up what is due.  now_ms: of

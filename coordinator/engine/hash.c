@@ -96,6 +96,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u8(&h->buf, b->backward);
     bf_buf_put_u8(&h->buf, (uint8_t)b->reprocess);
     bf_buf_put_u8(&h->buf, b->reuse_downstream);
+    put_time(h, b->timebox_at_ms);
+    bf_buf_put_u8(&h->buf, b->timebox_over);
     put_text(h, b->actor);
     put_text(h, b->reason);
     put_time(h, b->created_us);
@@ -109,6 +111,8 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     bf_buf_put_u64(&h->buf, b->upstream_failed);
     bf_buf_put_u64(&h->buf, b->held);
     bf_buf_put_u64(&h->buf, b->stale);
+    bf_buf_put_u64(&h->buf, b->first_attempts);
+    bf_buf_put_u64(&h->buf, b->retries);
     put_notes(h, b);
     bf_buf_put_u32(&h->buf, b->open);
     bf_buf_put_u32(&h->buf, b->gates_pending);
@@ -177,6 +181,25 @@ static void put_key(struct hasher *h, const struct key_entry *k)
     put_time(h, k->made_us);
     put_text(h, k->ended_by);
     put_time(h, k->ended_us);
+    put_time(h, k->ended_ms);
+    flush_some(h, FLUSH_BYTES);
+}
+
+static void put_layer(struct hasher *h, const struct pool_layer *layer)
+{
+    const struct pool_budget *b = &layer->budget;
+    bf_buf_put_u8(&h->buf, layer->said);
+    bf_buf_put_u8(&h->buf, b->no_slots);
+    bf_buf_put_u32(&h->buf, layer->slots);
+    bf_buf_put_u64(&h->buf, b->cpu_milli);
+    bf_buf_put_u64(&h->buf, b->memory_bytes);
+    bf_buf_put_u64(&h->buf, b->io_bytes_s);
+    bf_buf_put_u32(&h->buf, b->start_milli);
+    bf_buf_put_u32(&h->buf, b->start_ms);
+    for (size_t i = 0; i < b->n_units; i++) {
+        put_text(h, b->units[i].name);
+        bf_buf_put_u64(&h->buf, b->units[i].n);
+    }
     flush_some(h, FLUSH_BYTES);
 }
 
@@ -187,9 +210,24 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u32(&h->buf, e->pools.at[i].slots);
         bf_buf_put_u32(&h->buf, e->pools.at[i].used);
         bf_buf_put_u8(&h->buf, (uint8_t)e->pools.at[i].source);
+        for (int k = 0; k < POOL_SOURCES; k++)
+            put_layer(h, &e->pools.at[i].layers[k]);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].level);
+        put_time(h, e->pools.at[i].level_at_ms);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].level_ms);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].draws);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].head_backfill);
+        bf_buf_put_u32(&h->buf, e->pools.at[i].head_step);
+        bf_buf_put_u64(&h->buf, e->pools.at[i].head_since);
+        bf_buf_put_u8(&h->buf, e->pools.at[i].reserved);
         limits_hash(&e->pools.at[i], &h->buf);
         flush_some(h, FLUSH_BYTES);
     }
+    for (size_t i = 0; i < e->windows.sets.n; i++)
+        for (uint32_t k = 0; k < e->windows.sets.at[i].n_tracks; k++) {
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);
+            bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].window);
+        }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
         bf_buf_put(&h->buf, p->who, sizeof p->who);

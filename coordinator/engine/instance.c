@@ -193,6 +193,10 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     if (next == BACKFILL_RUNNING && b->started_us == 0)
         b->started_us = at_us;
     b->finished_us = is_end(b) ? at_us : 0;
+    if (is_end(b)) {
+        b->timebox_at_ms = 0;
+        b->timebox_over = false;
+    }
     if (e->recovering)
         return;
     e->throttles_due = true;

@@ -19,11 +19,10 @@ uint32_t instance_index(const struct backfill *b, uint32_t number);
 bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret,
                    uint32_t *ret_number);
 static inline bool agent_present(const struct agent *a) { return a->state == AGENT_CONNECTED || a->state == AGENT_DRAINING; }
-/* The engine's pool of a step, or PLAN_NO_INDEX. */
-static inline uint32_t step_pool(const struct backfill *b, uint32_t step)
+/* What an attempt of a step takes. */
+static inline const struct draw *step_draw(const struct engine *e, const struct backfill *b, uint32_t step)
 {
-    uint32_t pool = b->plan->steps[step].pool;
-    return pool == PLAN_NO_INDEX ? PLAN_NO_INDEX : b->pools[pool];
+    return &e->draws.at[b->draws[step]];
 }
 /* decide_restore.c: the number of a run that begins now, when it is higher than the next; and whether no attempt may be granted, because
  * of what another coordinator of this cluster may have granted. */
@@ -92,7 +91,9 @@ void ready_reset(struct engine *e);
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
-bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent);
+/* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);
+uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
 
 /* ---- admit.c ---- */
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
@@ -115,6 +116,31 @@ bool pool_is_wanted(const struct engine *e, uint32_t pool);
 /* Engine time at which a probe will have been unreadable for too long, if nothing is heard; INT64_MAX: never. */
 int64_t limits_timer_ms(const struct engine *e);
 int64_t probe_grace_ms(const struct limit_probe *p);
+/* ---- pools.c: what pools have, and what attempts draw on them ---- */
+/* What a source says of a pool, from now on; a budget that says nothing takes it back.  The figures that hold follow. */
+void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget);
+uint64_t pool_budget_get(const struct pool_budget *b, const char *dimension);    /* "cpu", …, or a unit; 0: not said */
+void pool_use_most(struct pool *p);                                               /* used_max, from the limits and the use as they are */
+void pools_attach(struct engine *e, struct backfill *b);                          /* what its steps draw; its pools are known */
+void pools_hold(struct engine *e, const struct draw *d);
+void pools_release(struct engine *e, const struct draw *d);
+void pools_forget_use(struct engine *e);
+void pools_done(struct engine *e);
+/* pools_rate.c: now, or when the start rate lets the next attempt begin. */
+int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms);
+bool draw_has_rate(const struct engine *e, const struct draw *d);
+/* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
+void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
+
+#define RETRIES_LEAST 10u                        /* that a retry budget always allows */
+
+/* ---- reserve.c ---- */
+const struct draw *reserve_draw(const struct engine *e, const struct pool *p);     /* of who waits for it */
+uint64_t reserve_kept_from(const struct engine *e, const struct demand *d, uint32_t pool, uint32_t dim);
+void reserve_set(struct engine *e, uint32_t pool, uint32_t backfill, uint32_t step, uint64_t since, bool reserved);
+void reserve_derive(struct engine *e);
+void reserve_granted(struct engine *e, const struct draw *d);
+void reserve_note_blocked(struct engine *e, uint32_t demand);                      /* by its pools alone */
 
 /* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
@@ -142,11 +168,15 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* decide_timebox.c */
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
 uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate,
                        struct bf_error *err) BF_MUST_CHECK;
-void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class);
+void failure_store(struct engine *e, const struct backfill *b, uint32_t number, const struct outcome *o, enum failure_class class,
+                   bool budget_spent);
+enum bf_rc apply_pool_head(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_shares(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 
 /* ---- apply_keys.c ---- */
 enum bf_rc apply_key_set(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;

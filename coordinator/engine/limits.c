@@ -40,7 +40,7 @@ struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots)
 bool pool_is_wanted(const struct engine *e, uint32_t pool)
 {
     for (size_t i = 0; i < e->demands.n; i++)
-        if (e->demands.at[i].needs.pool == pool && e->demands.at[i].lanes.n > 0)
+        if (e->demands.at[i].lanes.n > 0 && draw_has_slot(&e->draws.at[e->demands.at[i].needs.draw], pool))
             return true;
     return false;
 }
@@ -180,13 +180,14 @@ static int64_t took_us(const struct record *r)
 
 void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r)
 {
-    uint32_t pool = step_pool(b, a->step);
+    const struct draw *draw = step_draw(e, b, a->step);
     int64_t us = took_us(r), milli = 0;
     bool well = r->verdict == VERDICT_SUCCEEDED, failed = is_of_load(r);
     if (well && us > 0)
         milli = take_service(&b->typical[a->step], &b->plan->steps[a->step], us);
-    if ((well || failed) && pool != PLAN_NO_INDEX && pool_is_throttled(&e->pools.at[pool]))
-        governor_ended(&e->pools.at[pool].governor->now.state, milli, failed);
+    for (size_t i = 0; i < draw->n && (well || failed); i++)
+        if (draw->items[i].dim == DRAW_SLOT && pool_is_throttled(&e->pools.at[draw->items[i].pool]))
+            governor_ended(&e->pools.at[draw->items[i].pool].governor->now.state, milli, failed);
 }
 
 /* ---- checkpoints, hashes, checks ---- */

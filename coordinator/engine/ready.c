@@ -268,8 +268,8 @@ static uint32_t fit_for(struct engine *e, const struct plan_step *s)
 /* The needs of a step as they are compared: every byte counts, so there is no padding. */
 static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_t step)
 {
-    _Static_assert(sizeof(struct needs) == 2 * sizeof(uint32_t), "no padding between needs");
-    return (struct needs){.pool = step_pool(b, step), .fit = fit_for(e, &b->plan->steps[step])};
+    _Static_assert(sizeof(struct needs) == 3 * sizeof(uint32_t), "no padding between needs");
+    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step]), .window = windows_need_of(e, b, step)};
 }
 
 static uint32_t demand_for(struct engine *e, struct needs needs)
@@ -300,11 +300,16 @@ void ready_attach(struct engine *e, struct backfill *b)
     bf_map_free(&mine);
 }
 
-bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent)
+uint64_t ready_class(const struct lane *lane)
+{
+    return lane->ready.at[0].a >> (WEIGHT_BITS + WAY_BITS);
+}
+
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first)
 {
     const struct iheap *agents = &e->fits.at[d->needs.fit].agents;
-    struct blocker first;
-    if (d->lanes.n == 0 || agents->n == 0 || admit_blockers(e, d, &first, 1) > 0)
+    *ret_first = (struct blocker){.kind = (enum blocker_kind)-1, .clears_at_ms = -1};
+    if (d->lanes.n == 0 || agents->n == 0 || admit_blockers(e, d, ret_first, 1) > 0)
         return false;
     const struct agent *a = agent_find(e, agents->at[0]);
     if (a->busy >= a->hello.slots)
@@ -325,6 +330,7 @@ void ready_reset(struct engine *e)
     bf_vec_free(&e->demands);
     bf_vec_free(&e->fits);
     bf_smap_free(&e->demand_of);
+    windows_reset(e);
     iheap_done(&e->open_demands);
     e->n_ready = 0;
 }

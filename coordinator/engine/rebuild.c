@@ -63,6 +63,7 @@ enum bf_rc engine_rebuild(struct engine *e, int64_t now_ms, struct bf_error *err
     e->now_ms = now_ms;
     e->work_left = true;
     derive_agents(e);
+    reserve_derive(e);
     attempts_derive(e);                          /* before agents and lanes are put in order of what is in use */
     for (size_t i = 0; i < e->backfills.n; i++) {
         struct backfill *b = e->backfills.at[i];

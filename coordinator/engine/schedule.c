@@ -70,32 +70,50 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->run = in->run;
     r->attempt_no = in->attempts + 1;
     r->agent = agent;
+    r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
+}
+
+/* What waits for a time alone: a turn comes then. */
+static void note_due(struct engine *e, const struct blocker *first)
+{
+    if (first->clears_at_ms >= 0 && first->clears_at_ms < e->admit_due_ms)
+        e->admit_due_ms = first->clears_at_ms;
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent. */
 static void list_open_demands(struct engine *e)
 {
     uint32_t agent = 0;
+    struct blocker first;
     iheap_clear(&e->open_demands);
-    for (uint32_t i = 0; i < e->demands.n; i++)
-        if (ready_demand_open(e, &e->demands.at[i], &agent))
+    for (uint32_t i = 0; i < e->demands.n; i++) {
+        if (ready_demand_open(e, &e->demands.at[i], &agent, &first))
             iheap_put(&e->open_demands, i, ready_demand_less, e);
+        else if (first.kind == BLOCKER_POOL)
+            reserve_note_blocked(e, i);
+        else
+            note_due(e, &first);
+    }
 }
 
 void decide_grants(struct decision *d)
 {
     struct engine *e = d->live;                  /* open_demands is scratch */
+    struct blocker first;
+    e->admit_due_ms = INT64_MAX;
     if (e->n_ready == 0 || (e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
         return;
+    reserve_review(d);
     list_open_demands(e);
     uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;
     while (e->open_demands.n > 0 && left > 0) {
         uint32_t demand = e->open_demands.at[0];
         const struct demand *best = &e->demands.at[demand];
-        if (!ready_demand_open(e, best, &agent)) {
+        if (!ready_demand_open(e, best, &agent, &first)) {
+            note_due(e, &first);
             /* Blocked for the rest of the turn: grants only take.  Its own head does not matter to the order any more. */
             iheap_remove(&e->open_demands, demand, ready_demand_less, e);
             continue;
@@ -113,6 +131,7 @@ void decide_grants(struct decision *d)
     if (e->open_demands.n > 0)
         e->work_left = true;
     iheap_clear(&e->open_demands);
+    reserve_note_passed(d);
 }
 
 static bool is_over(const struct backfill *b)

@@ -258,6 +258,16 @@ static void add_states(const struct backfill *b, struct engine_out *out)
         out->records[out->n_records - 1].reason = bf_arena_strdup(&out->arena, b->halted);
 }
 
+static void add_timebox(const struct backfill *b, struct engine_out *out)
+{
+    if (b->timebox_at_ms == 0)
+        return;
+    struct record *r = record_add(out, RECORD_TIMEBOX);
+    r->backfill = b->id;
+    r->retry_at_ms = b->timebox_at_ms;
+    r->n = b->timebox_over;
+}
+
 static void add_attempts(const struct engine *e, struct engine_out *out)
 {
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next) {
@@ -304,6 +314,7 @@ static void add_failures(const struct engine *e, struct engine_out *out)
         r->index = instance_index(b, f->number);
         r->outcome = f->outcome;
         r->failure_class = f->class;
+        r->budget_spent = f->budget_spent;
         record_keep_strings(&out->arena, r);
     }
 }
@@ -332,6 +343,54 @@ static void add_keys(const struct engine *e, struct engine_out *out)
     }
 }
 
+/* A layer is a record: the lowest first, as they came. */
+static void add_pools(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->pools.n; i++)
+        for (int k = 0; k < POOL_SOURCES; k++) {
+            const struct pool_layer *layer = &e->pools.at[i].layers[k];
+            if (!layer->said)
+                continue;
+            struct record *r = record_add(out, RECORD_POOL_SET);
+            r->pool_name = e->pools.at[i].name;
+            r->pool_slots = layer->slots;
+            r->pool_source = (enum pool_source)(k + 1);
+            r->pool = layer->budget;
+            record_keep_strings(&out->arena, r);
+        }
+}
+
+static struct record *numbers_add(struct engine_out *out, enum record_kind kind, const uint64_t *numbers, size_t n)
+{
+    struct record *r = record_add(out, kind);
+    r->numbers = bf_arena_memdup(&out->arena, numbers, n * sizeof *numbers);
+    r->n_numbers = n;
+    return r;
+}
+
+static void add_shares(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->pools.n; i++) {
+        const struct pool *p = &e->pools.at[i];
+        const uint64_t of_pool[SHARES_OF_POOL] = {p->level, (uint64_t)p->level_at_ms, p->level_ms, p->draws};
+        struct record *r = numbers_add(out, RECORD_SHARES, of_pool, SHARES_OF_POOL);
+        r->pool_name = bf_arena_strdup(&out->arena, p->name);
+        if (p->head_backfill == 0)
+            continue;
+        r = numbers_add(out, RECORD_POOL_HEAD, &p->head_since, 1);
+        r->pool_name = bf_arena_strdup(&out->arena, p->name);
+        r->backfill = p->head_backfill;
+        r->step = p->head_step;
+        r->last = p->reserved;
+    }
+    for (size_t i = 0; i < e->backfills.n; i++) {
+        const struct backfill *b = e->backfills.at[i];
+        const uint64_t of_backfill[SHARES_OF_BACKFILL] = {b->first_attempts, b->retries};
+        if (b->first_attempts)
+            numbers_add(out, RECORD_SHARES, of_backfill, SHARES_OF_BACKFILL)->backfill = b->id;
+    }
+}
+
 static void add_small(const struct engine *e, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_COUNTERS);
@@ -347,12 +406,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
         record_add(out, RECORD_OUTDATED)->ref.token = e->outdated_token;
     if (e->low)
         record_add(out, RECORD_LOW)->low = true;
-    for (size_t i = 0; i < e->pools.n; i++) {
-        r = record_add(out, RECORD_POOL_SET);
-        r->pool_name = bf_arena_strdup(&out->arena, e->pools.at[i].name);
-        r->pool_slots = e->pools.at[i].slots;
-        r->pool_source = e->pools.at[i].source;
-    }
+    add_pools(e, out);
     limits_snapshot(e, out);
     add_keys(e, out);
     add_agents(e, out);
@@ -360,13 +414,16 @@ static void add_small(const struct engine *e, struct engine_out *out)
         add_created(e->backfills.at[i], out);
     for (size_t i = 0; i < e->backfills.n; i++)
         limits_snapshot_typical(e->backfills.at[i], out);
+    windows_snapshot(e, out);
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {
         add_states(e->backfills.at[i], out);
+        add_timebox(e->backfills.at[i], out);
         add_classes(e->backfills.at[i], out);
         add_notes(e->backfills.at[i], out);
         add_gates(e->backfills.at[i], out);
     }
+    add_shares(e, out);
     add_failures(e, out);
     add_replies(e, out);
 }

@@ -140,6 +140,7 @@ void backfill_free(struct backfill *b)
     free(b->gates);
     free(b->pools);
     free(b->typical);
+    free(b->draws);
     free(b->priority);
     free(b->lanes);
     free(b->unwritten);

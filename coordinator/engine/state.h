@@ -13,9 +13,11 @@
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
+#include "coordinator/engine/pool.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/windows.h"
 
 #define NO_SLOT UINT32_MAX
 #define AGENTS_MAX 20000u
@@ -28,7 +30,8 @@ struct gate {
     uint32_t upto;                               /* downstream members released, from the first on */
 };
 
-struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; };
+/* budget_spent: it was not tried again, because the retries of its backfill were used up. */
+struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; };
 
@@ -36,7 +39,7 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
-struct needs { uint32_t pool, fit; };
+struct needs { uint32_t draw, fit, window; };
 struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
@@ -64,10 +67,14 @@ struct backfill {
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     struct typical *typical;                     /* by step */
+    uint32_t *draws;                             /* derived: what each step draws, an index into the engine's draws */
+    int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
+    uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     uint32_t open;                               /* open attempts */
+    uint64_t first_attempts, retries;            /* for the retry budget: instances that began, and attempts that were granted again */
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
@@ -96,18 +103,6 @@ struct agent {
     uint32_t first, last;                        /* its open attempts */
 };
 
-/* Of a pool that is or was throttled: its limit as the last record told it, with what ended since; and the last moves, a ring. */
-struct pool_governor {
-    struct pool_limit now;                       /* owns its probes and their texts */
-    struct limit_move moves[LIMIT_MOVES_KEPT]; uint64_t n_moves;
-};
-struct pool {
-    char *name;
-    uint32_t slots, used, used_max;
-    enum pool_source source;
-    struct pool_governor *governor;              /* owned; NULL: never throttled */
-    uint32_t limit;                              /* of attempts, beside the slots; 0: it is not throttled */
-};
 /* What attempts of a step take on the average; n 0: none has ended well. */
 struct typical { int64_t mean_us; uint32_t n; };
 
@@ -148,6 +143,10 @@ struct engine {
     struct bf_smap agents_by_key;                /* -> id */
     struct bf_smap agents_by_name;               /* derived: connected and draining ones -> id */
     BF_VEC_TYPE(struct pool) pools;
+    BF_VEC_TYPE(struct draw) draws;              /* derived, and kept as long as the engine */
+    struct bf_smap draw_of;                      /* bytes of its items -> draw + 1 */
+    struct window_book windows;
+    int64_t timebox_due_ms;                      /* volatile: the next end of a timebox; INT64_MAX: none */
     BF_VEC_TYPE(struct attempt) attempts;        /* slots */
     BF_VEC_TYPE(uint32_t) free_slots;
     struct bf_map slot_of;                       /* attempt id -> slot */
@@ -165,12 +164,15 @@ struct engine {
     struct bf_smap demand_of;                    /* bytes of its needs -> demand + 1 */
     BF_VEC_TYPE(struct fit) fits;
     uint64_t n_ready;
+    BF_VEC_TYPE(uint32_t) waiting_pools, reserved;   /* that somebody waits for; that are kept for somebody (reserve.c) */
+    BF_VEC_TYPE(uint32_t) blocked_pools;         /* of this turn */
     struct iheap open_demands;                   /* of the grants of one turn */
     struct heap timers;                          /* (retry_at_ms, instance_key) */
     struct heap gates_due;                       /* (backfill, gate) */
     BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */
     /* volatile */
-    int64_t now_ms;
+    int64_t now_ms, wall_us;                     /* of the turn */
+    int64_t admit_due_ms;                        /* when something that waits for a time alone may begin; INT64_MAX: nothing does */
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
     bool throttles_due;                          /* in this turn a backfill or a pool changed: limits may have other bounds */

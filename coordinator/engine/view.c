@@ -73,7 +73,8 @@ bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *
         .id = b->id, .plan = b->plan, .state = b->state, .backward = b->backward, .actor = b->actor, .reason = b->reason,
         .from = b->from, .to = b->to, .params = b->params, .n_params = b->n_params, .created_us = b->created_us,
         .started_us = b->started_us,
-        .finished_us = b->finished_us, .halted = b->halted, .upstream_failed = b->upstream_failed, .held = b->held,
+        .finished_us = b->finished_us, .halted = b->halted, .timebox_at_ms = b->timebox_at_ms, .timebox_over = b->timebox_over,
+        .upstream_failed = b->upstream_failed, .held = b->held,
         .stale = b->stale, .open_attempts = b->open, .reprocess = b->reprocess, .reuse_downstream = b->reuse_downstream,
     };
     memcpy(ret->count, b->count, sizeof ret->count);
@@ -150,17 +151,6 @@ uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BY
 {
     const struct agent *a = agent_find_key(e, key);
     return a ? a->id : 0;
-}
-
-size_t engine_n_pools(const struct engine *e)
-{
-    return e->pools.n;
-}
-
-void engine_pool(const struct engine *e, size_t i, struct pool_view *ret)
-{
-    const struct pool *p = &e->pools.at[i];
-    *ret = (struct pool_view){.name = p->name, .slots = p->slots, .used = p->used, .source = p->source};
 }
 
 uint32_t engine_epoch(const struct engine *e)

@@ -41,7 +41,9 @@ struct backfill_view {
     const char *actor, *reason, *from, *to;
     const struct op_param *params; size_t n_params;
     int64_t created_us, started_us, finished_us;
-    const char *halted;                      /* paused by a check, and why; NULL: not so */
+    const char *halted;                      /* paused by a check, or its timebox is over; and why; NULL: not so */
+    int64_t timebox_at_ms;                   /* engine time at which its timebox is over; 0: it has none, or has not begun */
+    bool timebox_over;
     enum op_reprocess reprocess;
     bool reuse_downstream;
     uint64_t count[INSTANCE_STATE_COUNT];    /* by instance state */
@@ -65,7 +67,9 @@ struct agent_view {
     int64_t since_us;                        /* of the state */
 };
 
-struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; };
+/* source: of the slots.  start_milli starts in 1,000 × start_ms; 0: no start rate. */
+struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; uint32_t start_milli, start_ms; };
+struct pool_dimension_view { const char *name; uint64_t used, limit; enum pool_source source; };    /* limit and source 0: no limit */
 
 uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
@@ -74,6 +78,8 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
 bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index,
                     struct outcome *ret, enum failure_class *ret_class);
+/* Whether it was not tried again because the retries of its backfill were used up. */
+bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index);
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
 uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
 bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);
@@ -89,6 +95,15 @@ struct limit_view {
 };
 bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret);
 const struct limit_move *engine_limit_move(const struct engine *e, size_t pool, size_t i);   /* the oldest first */
+size_t engine_pool_named(const struct engine *e, const char *name);          /* engine_n_pools(): none */
+/* Its dimensions beside the slots that have a limit or are in use: cpu, memory, io, then units by name.  The caller frees. */
+struct pool_dimension_view *engine_pool_dimensions(const struct engine *e, size_t i, size_t *ret_n);
+const char *engine_pool_dimension_name(const struct engine *e, size_t i, uint32_t dim);       /* "slots", "cpu", … */
+/* Ready instances that draw on it; and the step that room is kept for. */
+struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, step; };
+void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
+/* What a source says of it; false: nothing.  Borrowed. */
+bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
 /* Keys and tokens that commands made or ended, in order. */
 size_t engine_n_keys(const struct engine *e);
 const struct key_entry *engine_key(const struct engine *e, size_t i);
@@ -111,15 +126,24 @@ enum bf_rc engine_priority_pick(const struct engine *e, uint32_t backfill, const
 /* Why does an instance not run?  In order of what must clear first.  At most max. */
 enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER_POOL, BLOCKER_NO_AGENT, BLOCKER_AGENTS_BUSY,
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
-                    BLOCKER_RESTORED, BLOCKER_OUTDATED, BLOCKER_THROTTLE };
+                    BLOCKER_RESTORED, BLOCKER_OUTDATED,
+                    BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_THROTTLE };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
+/* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
+ * Times are CLOCK_REALTIME; 0: not known.  name: of the window; borrowed. */
+struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, clears_at_us; };
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL, THROTTLE */
+    size_t pool;                             /* POOL, POOL_TOO_SMALL, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE: which; PLAN_NO_INDEX: none */
+    uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
+    uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */
+    uint64_t kept;
+    struct blocker_window window;
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);

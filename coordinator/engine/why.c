@@ -83,7 +83,11 @@ static uint32_t queued_with(const struct engine *e, const struct demand *d)
 static void why_ready(const struct engine *e, const struct backfill *b, uint32_t step, struct answer *a)
 {
     const struct demand *d = &e->demands.at[e->lanes.at[b->lanes[step]].demand];
+    size_t first = a->n;
     a->n += admit_blockers(e, d, a->at + a->n, a->max - a->n);
+    for (size_t i = first; i < a->n; i++)
+        if (a->at[i].kind == BLOCKER_WINDOW || a->at[i].kind == BLOCKER_FREEZE_AHEAD)
+            windows_tell(e, d, &a->at[i]);
     why_no_agent(e, &e->fits.at[d->needs.fit], a);
     uint32_t queued = queued_with(e, d);
     if (queued > 1)

@@ -39,7 +39,7 @@ struct imagine {
     struct bf_arena arena;                       /* of the inputs of a turn */
     BF_VEC_TYPE(struct process) processes;
     struct bf_map running;                       /* attempt -> process */
-    struct bf_map ended;                         /* instance (chain key) -> own ends that were reported here */
+    struct bf_map ended;                         /* instance (past_instance) -> own ends that were reported here */
     struct heap events;                          /* (time, process * 2, + 1 for its end) */
     BF_VEC_TYPE(struct bye) byes;                /* said in history while here there still is work */
 };
@@ -84,9 +84,9 @@ static int64_t wall_at(const struct imagine *im, int64_t ms)
     return im->state.wall_us + (ms - im->state.now_ms) * 1000;
 }
 
-static uint64_t instance_key(const struct process *p)
+static uint64_t instance_of(const struct process *p)
 {
-    return (uint64_t)p->backfill << 40 | (uint64_t)p->step << 26 | p->index;
+    return past_instance(p->backfill, p->step, p->index);
 }
 
 /* ---- agents ---- */
@@ -103,7 +103,7 @@ static void take(struct imagine *im, const struct attempt_view *a, int64_t grant
     struct process p = {.ref = a->ref, .incarnation = agent.incarnation, .agent = a->agent, .backfill = a->backfill, .step = a->step,
                         .index = a->index, .started_us = a->started_us, .own = true};
     memcpy(p.key, agent.key, sizeof p.key);
-    (void)bf_map_get(&im->ended, instance_key(&p), &done);
+    (void)bf_map_get(&im->ended, instance_of(&p), &done);
     past_end(im->past, a->backfill, a->step, a->index, past_ends_by(im->past, a->backfill, a->step, a->index, im->by_seq) + done, im->fails,
              b.plan->steps[a->step].expect_ms, &p.end);
     im->assumed += p.end.assumed;
@@ -214,9 +214,9 @@ static void report(struct imagine *im, uint64_t number, int64_t ms)
         in.report.outcome = p->end.outcome;
         bf_map_del(&im->running, p->ref.attempt);
         uint64_t done = 0;
-        (void)bf_map_get(&im->ended, instance_key(p), &done);
+        (void)bf_map_get(&im->ended, instance_of(p), &done);
         if (p->own)
-            bf_map_put(&im->ended, instance_key(p), done + 1);
+            bf_map_put(&im->ended, instance_of(p), done + 1);
     }
     if (engine_find_attempt(im->state.engine, p->ref.attempt, &a))
         engine_step(im->state.engine, &in, ms, wall_at(im, ms), &im->out);

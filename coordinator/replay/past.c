@@ -28,8 +28,7 @@ struct past {
 
 _Static_assert(PLAN_STEPS_MAX <= 1u << 14, "a step has 14 bits of a key");
 
-/* 24 bits of backfill, 14 of step, 26 of index: a backfill has fewer instances than that. */
-static uint64_t instance_key(uint32_t backfill, uint32_t step, uint32_t index)
+uint64_t past_instance(uint32_t backfill, uint32_t step, uint32_t index)
 {
     return (uint64_t)backfill << 40 | (uint64_t)step << 26 | index;
 }
@@ -85,7 +84,7 @@ static struct outcome keep_outcome(struct past *p, const struct outcome *o)
 
 static void keep_end(struct past *p, const struct record *r, const struct granted *g, uint64_t seq, int64_t now_ms)
 {
-    uint64_t key = instance_key(r->backfill, r->step, r->index), at, entry = p->entries.n;
+    uint64_t key = past_instance(r->backfill, r->step, r->index), at, entry = p->entries.n;
     int64_t end_ms = now_ms - g->at_ms;
     bf_vec_push(&p->entries, (struct entry){.seq = seq, .next = NONE, .start_ms = g->start_ms < 0 ? end_ms : g->start_ms, .end_ms = end_ms,
                                             .outcome = keep_outcome(p, &r->outcome)});
@@ -97,7 +96,7 @@ static void keep_end(struct past *p, const struct record *r, const struct grante
         p->chains.at[at].last = entry;
     }
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
-        keep_time(p, instance_key(r->backfill, r->step, 0), end_ms);
+        keep_time(p, past_instance(r->backfill, r->step, 0), end_ms);
 }
 
 void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t now_ms)
@@ -146,7 +145,7 @@ void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, 
 {
     static const struct outcome well = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "", .details = "", .rows = -1};
     uint64_t at, entry = NONE, last = NONE;
-    if (bf_map_get(&p->chain_of, instance_key(backfill, step, index), &at)) {
+    if (bf_map_get(&p->chain_of, past_instance(backfill, step, index), &at)) {
         entry = p->chains.at[at].first;
         last = p->chains.at[at].last;
         for (; nth > 0 && entry != NONE; nth--)
@@ -157,7 +156,7 @@ void past_end(struct past *p, uint32_t backfill, uint32_t step, uint32_t index, 
         *ret = (struct past_end){.start_ms = e->start_ms, .end_ms = e->end_ms, .outcome = e->outcome};
         return;
     }
-    int64_t ms = median_ms(p, instance_key(backfill, step, 0), preset_ms);
+    int64_t ms = median_ms(p, past_instance(backfill, step, 0), preset_ms);
     *ret = (struct past_end){.end_ms = ms > 0 ? ms : 1, .outcome = well, .assumed = true};
     if (fails && last != NONE)
         ret->outcome = p->entries.at[last].outcome;
@@ -167,7 +166,7 @@ size_t past_ends_by(const struct past *p, uint32_t backfill, uint32_t step, uint
 {
     uint64_t at;
     size_t n = 0;
-    if (!bf_map_get(&p->chain_of, instance_key(backfill, step, index), &at))
+    if (!bf_map_get(&p->chain_of, past_instance(backfill, step, index), &at))
         return 0;
     for (uint64_t e = p->chains.at[at].first; e != NONE && p->entries.at[e].seq <= seq; e = p->entries.at[e].next)
         n++;

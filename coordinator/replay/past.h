@@ -13,6 +13,9 @@ struct past;                                     /* opaque */
 struct past *past_new(void);
 void past_free(struct past *p);                  /* NULL is fine */
 
+/* The key of an instance in a map: 24 bits of backfill, 14 of step, 26 of index; a backfill has fewer instances than that. */
+uint64_t past_instance(uint32_t backfill, uint32_t step, uint32_t index);
+
 /* A stored record, at its turn; those of the attempts that were open at the beginning are not known. */
 void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t now_ms);
 

@@ -230,9 +230,23 @@ void replay_policy_to_plan(const struct replay_policy *p, struct plan *plan)
 
 void replay_policy_to_input(const struct replay_policy *p, struct input *in)
 {
-    const struct pool_change *c = in->kind == INPUT_POOL ? pool_named(p, in->pool_name) : NULL;
+    const struct pool_change *c = in->kind == INPUT_POOL && !in->pool.no_slots ? pool_named(p, in->pool_name) : NULL;
     if (c)
         in->pool_slots = c->slots;
+}
+
+/* The source that says the slots says others; all else that it says stays. */
+static enum bf_rc set_slots(struct engine *e, size_t pool, const struct pool_change *c, enum pool_source source, struct bf_error *err)
+{
+    const struct pool_budget *said = NULL;
+    struct pool_budget budget = {0};
+    uint32_t slots = 0;
+    (void)engine_pool_said(e, pool, source, &slots, &said);
+    pool_budget_copy(&budget, said);
+    enum bf_rc rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .pool_name = c->name, .pool_slots = c->slots,
+                                                     .pool_source = source, .pool = budget}, err);
+    pool_budget_done(&budget);
+    return rc;
 }
 
 enum bf_rc replay_policy_to_state(const struct replay_policy *p, struct engine *e, struct bf_error *err)
@@ -243,15 +257,14 @@ enum bf_rc replay_policy_to_state(const struct replay_policy *p, struct engine *
         engine_pool(e, i, &pool);
         const struct pool_change *c = pool_named(p, pool.name);
         if (c)
-            rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .pool_name = c->name, .pool_slots = c->slots,
-                                                  .pool_source = pool.source}, err);
+            rc = set_slots(e, i, c, pool.source, err);
     }
     return rc;
 }
 
 void replay_policy_to_record(const struct replay_policy *p, struct record *r)
 {
-    const struct pool_change *c = r->kind == RECORD_POOL_SET ? pool_named(p, r->pool_name) : NULL;
+    const struct pool_change *c = r->kind == RECORD_POOL_SET && !r->pool.no_slots ? pool_named(p, r->pool_name) : NULL;
     if (c)
         r->pool_slots = c->slots;
 }

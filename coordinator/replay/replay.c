@@ -54,10 +54,9 @@ const struct replay_source *replay_source_of(const struct replay *r)
 
 /* ---- anchors ---- */
 
-/* The journal goes on behind it without a gap. */
-static bool reaches(const struct replay_source *s, uint64_t seq)
+bool replay_reaches(const struct replay_source *s, uint64_t seq)
 {
-    return s->first_seq == 0 || s->first_seq <= seq + 1;
+    return s->first_seq ? s->first_seq <= seq + 1 : seq == s->last_seq;
 }
 
 static enum bf_rc out_of_reach(const struct replay *r, uint64_t seq, struct bf_error *err)
@@ -73,13 +72,16 @@ enum bf_rc replay_oldest(const struct replay *r, const struct replay_checkpoint 
 {
     const struct replay_source *s = &r->source;
     *ret = NULL;
-    if (reaches(s, 0) && (s->first_seq == 1 || s->n_checkpoints == 0))
+    if (replay_reaches(s, 0) && (s->first_seq == 1 || s->n_checkpoints == 0))
         return BF_OK;
     for (size_t i = 0; i < s->n_checkpoints; i++)
-        if (reaches(s, s->checkpoints[i].seq)) {
+        if (replay_reaches(s, s->checkpoints[i].seq)) {
             *ret = &s->checkpoints[i];
             return BF_OK;
         }
+    if (!s->first_seq)
+        return bf_fail(err, BF_CORRUPT, "the journal is empty, and no checkpoint is as of turn %llu, the last one",
+                       (unsigned long long)s->last_seq);
     return bf_fail(err, BF_CORRUPT, "the journal begins at turn %llu, and no checkpoint reaches it", (unsigned long long)s->first_seq);
 }
 
@@ -94,7 +96,7 @@ enum bf_rc replay_anchor(const struct replay *r, uint64_t seq, const struct repl
         return out_of_reach(r, seq, err);
     *ret = oldest;
     for (size_t i = 0; i < s->n_checkpoints && s->checkpoints[i].seq <= seq; i++)
-        if (reaches(s, s->checkpoints[i].seq))
+        if (replay_reaches(s, s->checkpoints[i].seq))
             *ret = &s->checkpoints[i];
     return BF_OK;
 }
@@ -128,6 +130,7 @@ enum bf_rc replay_plan(struct replay *r, struct engine *e, const struct replay_p
 static enum bf_rc apply(struct applying *a, const struct turn *t, struct bf_error *err)
 {
     struct engine *e = a->state->engine;
+    engine_at(e, t->now_ms);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *rec = &t->records[i];
         enum bf_rc rc = BF_OK;

@@ -79,6 +79,8 @@ struct replay_verdict {
 enum bf_rc replay_verify(struct replay *r, struct replay_verdict *ret, struct bf_error *err) BF_MUST_CHECK;
 
 /* ---- shared by the files of this folder ---- */
+/* The journal goes on behind this turn without a gap; an empty one does behind the last turn alone. */
+bool replay_reaches(const struct replay_source *s, uint64_t seq);
 /* The newest checkpoint that one can begin at, not after seq; NULL: the empty engine.  BF_NOT_FOUND: neither reaches. */
 enum bf_rc replay_anchor(const struct replay *r, uint64_t seq, const struct replay_checkpoint **ret, struct bf_error *err) BF_MUST_CHECK;
 /* The same, but the oldest of all. */
@@ -96,7 +98,8 @@ enum bf_rc replay_apply(struct replay *r, struct replay_state *state, const stru
 enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay_policy *policy, const struct turn *t,
                          struct engine_out *out, size_t *by_input, struct bf_error *err) BF_MUST_CHECK;
 
-/* words.c: a record in words, every field that it has; and the fields in which two differ, with both values. */
+/* words.c: a record in words, and the fields in which two differ, with both values.  Of lists: how many there are.  What is in them, how
+ * much an attempt used, and most of a HELLO have no words; that two differ there is said. */
 void replay_record_words(const struct engine *e, const struct record *r, struct bf_buf *ret);
 void replay_record_difference(const struct record *stored, const struct record *decided, struct bf_buf *ret);
 bool replay_records_equal(const struct record *a, const struct record *b);

@@ -36,7 +36,7 @@ static size_t count_anchors(const struct replay_source *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n_checkpoints; i++)
-        n += s->first_seq == 0 || s->checkpoints[i].seq + 1 >= s->first_seq;
+        n += replay_reaches(s, s->checkpoints[i].seq);
     return n;
 }
 

@@ -1,6 +1,7 @@
-/* A record in words: its kind, and every field that says something, by the name that proto/record.h gives it.
+/* A record in words: its kind, and each field that says something, by the name that proto/record.h gives it.
  *
- * One table of fields serves showing and comparing, so that what is compared can always be shown. */
+ * One table of fields serves showing and comparing.  Of a list it has how many there are.  Not in it: what is in the lists, how much an
+ * attempt used, and most of a HELLO; records that differ only there are said to differ in a part that is not shown. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,28 +33,53 @@ static const char *agent_word(uint32_t v)
     return v <= AGENT_LEFT ? agent_state_name((enum agent_state)v) : NULL;
 }
 
-enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD_KEY, FIELD_ID };
+static const char *role_word(uint32_t v)
+{
+    return v <= KEY_ENROL ? key_role_name((enum key_role)v) : NULL;
+}
+
+static const char *key_word(uint32_t v)
+{
+    return v <= KEY_USED ? key_state_name((enum key_state)v) : NULL;
+}
+
+enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD_KEY, FIELD_ID, FIELD_COUNT, FIELD_ROWS };
 /* word: of a number that is an enum, where people have one for it. */
 struct field { const char *name; enum field_kind kind; size_t offset; const char *(*word)(uint32_t); };
 
 #define FIELD(field, kind) {#field, kind, offsetof(struct record, field), NULL}
+#define PART(name, field, kind) {name, kind, offsetof(struct record, field), NULL}
+#define ENUM_PART(name, field, word) {name, FIELD_U32, offsetof(struct record, field), word}
 #define ENUM(field, word) {#field, FIELD_U32, offsetof(struct record, field), word}
 static const struct field fields[] = {
     FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32),
-    {"attempt", FIELD_U64, offsetof(struct record, ref.attempt), NULL},
-    {"token", FIELD_U64, offsetof(struct record, ref.token), NULL}, FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
+    PART("attempt", ref.attempt, FIELD_U64),
+    PART("token", ref.token, FIELD_U64), FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
     FIELD(attempt_no, FIELD_U32), ENUM(verdict, verdict_word), ENUM(failure_class, class_word), FIELD(retry_at_ms, FIELD_I64),
-    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), {"outcome.source", FIELD_U32, offsetof(struct record, outcome.source), NULL},
-    {"outcome.code", FIELD_U32, offsetof(struct record, outcome.code), NULL},
-    {"outcome.text", FIELD_TEXT, offsetof(struct record, outcome.text), NULL},
+    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), PART("outcome.source", outcome.source, FIELD_U32),
+    PART("outcome.code", outcome.code, FIELD_U32),
+    PART("outcome.sqlstate", outcome.sqlstate, FIELD_TEXT), PART("outcome.dbms", outcome.dbms, FIELD_TEXT),
+    PART("outcome.text", outcome.text, FIELD_TEXT), PART("outcome.rows", outcome.rows, FIELD_ROWS),
     ENUM(backfill_state, backfill_word), ENUM(agent_state, agent_word), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32),
     FIELD(upto, FIELD_U32),
-    FIELD(pool_name, FIELD_TEXT), FIELD(pool_slots, FIELD_U32), FIELD(pool_source, FIELD_U32), FIELD(priority, FIELD_U32),
+    FIELD(pool_name, FIELD_TEXT), FIELD(pool_slots, FIELD_U32), FIELD(pool_source, FIELD_U32),
+    FIELD(pool.cpu_milli, FIELD_U64), FIELD(pool.memory_bytes, FIELD_U64), FIELD(pool.io_bytes_s, FIELD_U64), FIELD(pool.start_milli, FIELD_U32),
+    {"window.pool", FIELD_TEXT, offsetof(struct record, window.pool), NULL},
+    {"window.name", FIELD_TEXT, offsetof(struct record, window.name), NULL},
+    {"window.budget", FIELD_U32, offsetof(struct record, window.budget), NULL},
+    {"window.track", FIELD_U32, offsetof(struct record, window.track), NULL},
+    {"window.number", FIELD_U32, offsetof(struct record, window.number), NULL},
+    {"window.until_us", FIELD_I64, offsetof(struct record, window.until_us), NULL}, FIELD(priority, FIELD_U32),
     FIELD(action, FIELD_U32), FIELD(steer_flags, FIELD_U32), FIELD(reprocess, FIELD_U32), FIELD(reuse_downstream, FIELD_FLAG),
     FIELD(last, FIELD_FLAG), FIELD(backward, FIELD_FLAG), FIELD(low, FIELD_FLAG), FIELD(from, FIELD_TEXT), FIELD(to, FIELD_TEXT),
     FIELD(actor, FIELD_TEXT), FIELD(reason, FIELD_TEXT), FIELD(rc, FIELD_U32), FIELD(text, FIELD_TEXT), FIELD(json, FIELD_TEXT),
     FIELD(audit, FIELD_U32), FIELD(role, FIELD_TEXT), FIELD(what, FIELD_TEXT), FIELD(target, FIELD_TEXT), FIELD(before, FIELD_TEXT),
-    FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name), NULL}, FIELD(epoch, FIELD_U32),
+    FIELD(after, FIELD_TEXT), PART("entry.name", entry.name, FIELD_TEXT), ENUM_PART("entry.role", entry.role, role_word),
+    ENUM_PART("entry.state", entry.state, key_word), PART("entry.key", entry.key, FIELD_KEY), PART("entry.by", entry.by, FIELD_TEXT),
+    PART("entry.expires_ms", entry.expires_ms, FIELD_I64), PART("hello.name", hello.name, FIELD_TEXT),
+    PART("hello.slots", hello.slots, FIELD_U32), PART("params", n_params, FIELD_COUNT), PART("steps", n_steps, FIELD_COUNT),
+    PART("ranges", n_ranges, FIELD_COUNT), PART("reused", n_reused, FIELD_COUNT), PART("bytes", n_bytes, FIELD_COUNT),
+    PART("entry.plans", entry.n_plans, FIELD_COUNT), PART("entry.pools", entry.n_pools, FIELD_COUNT), FIELD(epoch, FIELD_U32),
     FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
     FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };
@@ -90,6 +116,14 @@ static void put_value(const struct record *r, const struct field *f, struct bf_b
     case FIELD_I64:
         if (*(const int64_t *)at)
             bf_buf_printf(ret, "%" PRId64, *(const int64_t *)at);
+        break;
+    case FIELD_ROWS:                             /* -1: not known */
+        if (*(const int64_t *)at > 0)
+            bf_buf_printf(ret, "%" PRId64, *(const int64_t *)at);
+        break;
+    case FIELD_COUNT:
+        if (*(const size_t *)at)
+            bf_buf_printf(ret, "%zu", *(const size_t *)at);
         break;
     case FIELD_FLAG:
         if (*(const bool *)at)

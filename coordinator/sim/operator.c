@@ -71,6 +71,25 @@ static struct sim_request *random_priority(struct world *w)
     return r;
 }
 
+/* Of a pool that may not be there yet: one or two figures, never too small for what draws on it for good; or back to what others say. */
+static struct sim_request *random_pool(struct world *w)
+{
+    static const struct pool_unit units[] = {{"conn", 2}};
+    struct sim_request *r = request_new(w, OP_POOL_SET);
+    struct pool_budget *b = &r->request.pool;
+    r->request.name = world_chance(w, 50) ? "fixed" : world_chance(w, 80) ? "own" : "none";
+    b->no_slots = world_chance(w, 50);
+    r->request.pool_slots = b->no_slots ? 0 : 1 + (uint32_t)world_random(w, 5);
+    r->request.reset = world_chance(w, 20);
+    b->cpu_milli = world_chance(w, 30) ? 2000 + 500 * world_random(w, 5) : 0;
+    b->memory_bytes = world_chance(w, 20) ? (UINT64_C(450) + world_random(w, 500)) << 20 : 0;
+    b->units = units;
+    b->n_units = world_chance(w, 25);
+    b->start_milli = world_chance(w, 15) ? 2000 : 0;
+    b->start_ms = b->start_milli ? 1000 : 0;
+    return r;
+}
+
 /* One of the words that pick instances, downstream or not; also of a backfill that takes no such thing, and steps that are not there. */
 static struct sim_request *random_steering(struct world *w)
 {
@@ -153,7 +172,7 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
-    if (world_chance(w, 4)) {
+    if (world_chance(w, 10)) {
         struct sim_request *r = request_new(w, OP_AGENT_DRAIN);
         snprintf(r->name, sizeof r->name, "agent-%u", 1 + (unsigned)world_random(w, w->n_agents));
         r->request.name = r->name;
@@ -162,10 +181,11 @@ static struct sim_request *random_request(struct world *w)
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
+                            : world_chance(w, 12) ? random_pool(w)
                             : world_chance(w, 30) ? random_priority(w)
                             : world_chance(w, 45) ? random_steering(w)
-                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 75 ? OP_RESUME : dice < 85 ? OP_RETRY
-                                             : dice < 92 ? OP_CANCEL : OP_RESUME);
+                            : request_new(w, dice < 50 ? OP_PAUSE : dice < 73 ? OP_RESUME : dice < 80 ? OP_RETRY
+                                             : dice < 93 ? OP_CANCEL : OP_RESUME);
     if (mend || !r->request.backfill)
         r->request.backfill = mend ? halted : some_backfill(w);
     return r;

@@ -65,6 +65,19 @@ static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k
     bf_buf_put_str(b, "]\n");
 }
 
+/* Now and then both pools, and what of them; never more than the smallest pool of any plan has, so that all of it can run. */
+static void pool_line(struct world *w, struct bf_buf *b)
+{
+    if (!world_chance(w, 60))
+        return;
+    bool both = world_chance(w, 25), fixed = world_chance(w, 50);
+    bf_buf_printf(b, "    pool: %s\n", both ? (fixed ? "[fixed, own]" : "[own, fixed]") : fixed ? "fixed" : "own");
+    if (!world_chance(w, 50))
+        return;
+    bf_buf_printf(b, "    resources: {cpu: %s, memory: %lluMi%s}\n", world_chance(w, 50) ? "0.5" : "2", 1 + (unsigned long long)world_random(w, 8) * 64,
+                  (both || fixed) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
+}
+
 static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t i)
 {
     if (world_chance(w, 35))
@@ -77,12 +90,14 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
     if (world_chance(w, 30))
         bf_buf_printf(b, "    weight: %llu\n", (unsigned long long)world_random(w, 100));
     bool slow = world_chance(w, 20);
-    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: %s, factor: 2, max: %s, jitter: full}}\n",
-                  (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s");
+    bf_buf_printf(b, "    retry: {max: %llu, backoff: {initial: %s, factor: 2, max: %s, jitter: full}%s}\n",
+                  (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s",
+                  world_chance(w, 25) ? ", budget: 1%" : "");
     if (world_chance(w, 30))
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
-    if (world_chance(w, 60))
-        bf_buf_printf(b, "    pool: %s\n", world_chance(w, 50) ? "fixed" : "own");
+    if (w->windows && world_chance(w, 40))
+        bf_buf_printf(b, "    expect: {duration: %llus}\n", (unsigned long long)(5 + world_random(w, 120)));
+    pool_line(w, b);
     if (w->guardians_tell && world_chance(w, 20))
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
     needs_line(w, b, k, i);
@@ -105,9 +120,33 @@ static void range_line(struct world *w, struct bf_buf *b, const struct sketch *k
     }
 }
 
+/* Peaks on weekdays, and short freezes: in the minutes in which a run begins, in UTC and by the clock of Berlin, and at other hours,
+ * which a clock that is set may come to. */
+static void window_lines(struct world *w, struct bf_buf *b)
+{
+    static const char *const scopes[] = {"", "pool: own, ", "pool: fixed, "};
+    static const char *const days[] = {"mon-fri", "\"sat,sun\"", "[tue, thu]", "fri-mon"};
+    static const unsigned budgets[] = {20, 34, 50, 67};
+    uint64_t n = 1 + world_random(w, 6);
+    bf_buf_put_str(b, "windows:\n");
+    for (uint64_t i = 0; i < n; i++) {
+        unsigned budget = world_chance(w, 65) ? 0 : budgets[world_random(w, 4)];
+        bf_buf_printf(b, "  - {name: w%llu, %s", (unsigned long long)i, scopes[world_random(w, 3)]);
+        if (budget > 0 && world_chance(w, 60)) {
+            bf_buf_printf(b, "days: %s, ", days[world_random(w, 4)]);
+        } else {
+            unsigned hour = world_chance(w, 80) ? 22 + (unsigned)world_random(w, 2) : (unsigned)world_random(w, 24);
+            unsigned minute = hour >= 22 ? 13 + (unsigned)world_random(w, 6) : (unsigned)world_random(w, 56);
+            bf_buf_printf(b, "from: \"%02u:%02u\", to: \"%02u:%02u\", ", hour, minute, hour, minute + 1 + (unsigned)world_random(w, 3));
+        }
+        bf_buf_printf(b, "budget: %u%%}\n", budget);
+    }
+}
+
 void scenario_plan(struct world *w, struct bf_buf *ret)
 {
     static const enum plan_grain coarse[] = {PLAN_WEEK, PLAN_MONTH};
+    static const char *const thens[] = {"pause", "cancel", "warn"};
     uint32_t n = 1 + (uint32_t)world_random(w, STEPS_MAX), most = w->options.schedule ? w->options.schedule->steps_max : 0;
     n = most && n > most ? most : n;
     struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
@@ -117,12 +156,20 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
+    bool rate = world_chance(w, 25);
     uint32_t own = 1 + (uint32_t)world_random(w, 4);
-    bf_buf_put_str(ret, "pools: {fixed: {slots: 3");
+    bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}", 2 + (unsigned long long)world_random(w, 3),
+                  2 + (unsigned long long)world_random(w, 4));
     sim_probe_throttle(w, 3, ret);
-    bf_buf_printf(ret, "}, own: {slots: %u", own);
+    bf_buf_printf(ret, "}, own: {slots: %u, memory: 1Gi, io: %lluMi/s%s", own, 2 + (unsigned long long)world_random(w, 3),
+                  rate ? world_chance(w, 50) ? ", start_rate: 4/s" : ", start_rate: 90/m" : "");
     sim_probe_throttle(w, own, ret);
-    bf_buf_put_str(ret, "}}\nconnections: {wh: {odbc: \"${secret:wh}\"");
+    bf_buf_put_str(ret, "}}\n");
+    if (w->windows && world_chance(w, 25))
+        bf_buf_printf(ret, "timebox: {limit: %llus, then: %s}\n", (unsigned long long)(5 + world_random(w, 90)), thens[world_random(w, 3)]);
+    if (w->windows && world_chance(w, 80))
+        window_lines(w, ret);
+    bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"");
     sim_probe_words(w, ret);
     bf_buf_put_str(ret, "}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)

@@ -65,16 +65,6 @@ static struct shadow_agent *agent_by_id(struct shadow *s, uint32_t id)
     return NULL;
 }
 
-static struct shadow_pool *pool_by_name(struct shadow *s, const char *name)
-{
-    for (size_t i = 0; i < s->pools.n; i++)
-        if (strcmp(s->pools.at[i].name, name) == 0)
-            return &s->pools.at[i];
-    struct shadow_pool *p = bf_vec_add(&s->pools);
-    snprintf(p->name, sizeof p->name, "%s", name);
-    return p;
-}
-
 /* ---- records ---- */
 
 static void on_created(struct shadow *s, const struct record *r)
@@ -140,12 +130,9 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_check_needs(s, b, r->step, r->index);
     shadow_check_steered_grant(s, b, r->step, r->index);
     shadow_check_class(s, b, r->step, r->index);
-    if (step->pool != PLAN_NO_INDEX) {
-        struct shadow_pool *pool = pool_by_name(s, b->plan->pools[step->pool].name);
-        shadow_check_limit(s, pool);
-        if (++pool->used > pool->slots)
-            world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
-    }
+    shadow_check_windows(s, b, r->step);
+    shadow_draw(s, b, r->step, r);
+    shadow_count_attempt(b, cell, r);
     if (!agent || agent->state != AGENT_CONNECTED)
         world_violate(s->w, "a grant to agent %u, which is not there", r->agent);
     else if (++agent->busy > agent->slots)
@@ -184,6 +171,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
     shadow_check_committed(s, a, r, cell->run);
+    shadow_check_retry(s, b, step, r);
     shadow_take_halt(b, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
@@ -197,8 +185,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     if (r->verdict == VERDICT_CANCELLED)
         cell->end = CELL_CANCELLED;
     shadow_end_flags(cell, r);
-    if (step->pool != PLAN_NO_INDEX)
-        pool_by_name(s, b->plan->pools[step->pool].name)->used--;
+    shadow_give_back(s, b->plan, step);
     struct shadow_agent *agent = agent_by_id(s, a->agent);
     if (agent)
         agent->busy--;
@@ -264,6 +251,14 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             b->cells[r->step][r->index].backing_off = false;
         break;
+    case RECORD_TIMEBOX:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_timebox(s, t, b, r);
+        break;
+    case RECORD_WINDOW:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_window(s, b, r);
+        break;
     case RECORD_PRIORITY_SET:
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_classes(s, t, b, r);
@@ -287,8 +282,9 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_RESTORED: shadow_take_restored(s, r); break;
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_LOW: s->low = r->low; break;
-    case RECORD_POOL_SET: pool_by_name(s, r->pool_name)->slots = r->pool_slots; break;
-    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, pool_by_name(s, r->pool_name), r); break;
+    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, shadow_pool_by_name(s, r->pool_name), r); break;
+    case RECORD_POOL_SET: shadow_pool_set(s, r); break;
+    case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
     case RECORD_REPLIED:
         memcpy(reply.id, r->request_id, sizeof reply.id);
         if (shadow_replied(s, reply.id))
@@ -305,6 +301,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
 static void take_turn(struct shadow *s, const struct turn *t, const struct turn_commit *c)
 {
     coverage_turn(s->w, t);
+    s->wall_us = t->wall_us;
     for (size_t i = 0; i < t->n_records; i++) {
         story_record(s->w, &t->records[i]);
         on_record(s, t, &t->records[i]);
@@ -312,6 +309,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_hellos(s, t);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
     shadow_check_limits(s, t);
     shadow_check_audit(s, t, c);

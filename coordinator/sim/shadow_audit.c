@@ -27,6 +27,7 @@ static bool is_about(const struct turn *t, const struct input *in, const struct 
                 name = t->records[i].entry.name;
         return r->backfill == 0 && (r->rc != BF_OK || strcmp(r->target, name) == 0);
     case OP_AGENT_DRAIN:
+    case OP_POOL_SET:
     case OP_KEY_CREATE:
     case OP_KEY_REVOKE:
     case OP_KEY_ROTATE:

@@ -6,9 +6,19 @@
 
 #include "coordinator/sim/shadow_model.h"
 
+static bool draws_the_same(const struct plan_step *a, const struct plan_step *b)
+{
+    const struct plan_resources *x = &a->resources, *y = &b->resources;
+    bool same = a->n_also == b->n_also && memcmp(a->also, b->also, a->n_also * sizeof *a->also) == 0 && x->cpu_milli == y->cpu_milli &&
+                x->memory_bytes == y->memory_bytes && x->io_bytes_s == y->io_bytes_s && x->n_units == y->n_units;
+    for (size_t i = 0; same && i < x->n_units; i++)
+        same = x->units[i].n == y->units[i].n && strcmp(x->units[i].name, y->units[i].name) == 0;
+    return same;
+}
+
 static bool asks_for_the_same(const struct plan_step *a, const struct plan_step *b)
 {
-    bool same = a->pool == b->pool && a->n_labels == b->n_labels;
+    bool same = a->pool == b->pool && draws_the_same(a, b) && a->n_labels == b->n_labels && a->expect_ms == b->expect_ms;
     for (size_t i = 0; same && i < a->n_labels; i++)
         same = strcmp(a->labels[i].name, b->labels[i].name) == 0 && strcmp(a->labels[i].value, b->labels[i].value) == 0;
     return same;
@@ -19,6 +29,17 @@ static bool behind_a_gate(const struct plan_step *step)
     for (size_t i = 0; i < step->n_edges; i++) {
         enum plan_mapping m = step->edges[i].mapping;
         if (m != PLAN_SAME && m != PLAN_PREVIOUS && m != PLAN_WINDOW)
+            return true;
+    }
+    return false;
+}
+
+bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step)
+{
+    const struct plan_step *of = &b->plan->steps[step];
+    for (uint32_t p = 0; p < of->partitions->n && b->state == BACKFILL_RUNNING && !behind_a_gate(of); p++) {
+        const struct shadow_cell *c = &b->cells[step][p];
+        if (c->end == CELL_WAITING && !c->open && !c->backing_off && !c->held && shadow_needs_met(b, step, p))
             return true;
     }
     return false;

@@ -29,7 +29,10 @@ static void narrow(const struct plan *plan, const char *pool, struct throttle *t
     }
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct plan_step *step = &plan->steps[i];
-        t->probed |= step->kind == PLAN_SQL && step->pool != PLAN_NO_INDEX && strcmp(plan->pools[step->pool].name, pool) == 0;
+        bool draws = step->pool != PLAN_NO_INDEX && strcmp(plan->pools[step->pool].name, pool) == 0;
+        for (uint32_t k = 0; k < step->n_also; k++)
+            draws = draws || strcmp(plan->pools[step->also[k]].name, pool) == 0;
+        t->probed |= step->kind == PLAN_SQL && draws;
     }
 }
 

@@ -11,6 +11,7 @@ enum cell_end { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED };
 struct shadow_cell {
     enum cell_end end;
     uint64_t open;
+    uint32_t counted_run;                                    /* the last that a first attempt was counted of */
     uint32_t run, charged;                                   /* charged: attempts of this run that count */
     bool backing_off;
     bool held, stale, skipped;                               /* skipped: how it is done; stale: it is older than what it read */
@@ -26,7 +27,9 @@ struct shadow_backfill {
     bool begun;
     enum op_reprocess reprocess;
     bool reuse_downstream;
-    bool halted;                                             /* a check said so, and nobody has resumed it */
+    bool halted;                                             /* a check said so, or its time is over, and nobody has resumed it */
+    int64_t timebox_ms; bool timebox_over;                   /* engine time of its end; 0: not begun */
+    uint64_t firsts, retries;
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
     uint32_t first_run;                                      /* number of the run that each cell began with */
@@ -41,8 +44,20 @@ struct shadow_attempt {
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
-/* limit: 0: not throttled.  since_ms: engine time from which readings of its probe are missed. */
-struct shadow_pool { char name[64]; uint32_t slots, used, limit; int64_t since_ms; };
+#define SHADOW_UNITS 8u
+/* cpu, memory, io and units, worked out again from what each source said (shadow_pools.c); 0 has no limit. */
+struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNITS]; uint32_t start_milli, start_ms; };
+#define SHADOW_STARTS 64u
+struct shadow_pool {
+    char name[64];
+    uint32_t slots, used, start_milli, start_ms;
+    uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
+    uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
+    char units[SHADOW_UNITS][16];
+    struct shadow_budget said[POOL_SOURCES];
+    uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
+    int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
+};
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
@@ -60,6 +75,7 @@ struct shadow {
     bool fence_void;                                         /* such a one granted something: tokens in the warehouse mean nothing */
     int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
     BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
+    int64_t wall_us;                                         /* of the turn that is looked at */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
@@ -77,6 +93,18 @@ struct shadow {
 };
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
+/* shadow_pools.c: I6 */
+struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
+void shadow_pool_set(struct shadow *s, const struct record *r);
+void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
+/* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
+bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step);
+void shadow_pool_head(struct shadow *s, const struct record *r);
+/* Retries against the first attempts of a backfill. */
+void shadow_count_attempt(struct shadow_backfill *b, struct shadow_cell *c, const struct record *granted);
+void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended);
+void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step);
+
 void shadow_take_restored(struct shadow *s, const struct record *r);
 void shadow_take_outdated(struct shadow *s, const struct record *r);
 void shadow_check_hellos(struct shadow *s, const struct turn *t);
@@ -135,6 +163,12 @@ void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struc
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
 void shadow_check_limits(struct shadow *s, const struct turn *t);
+/* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
+void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_check_timeboxes(struct shadow *s, const struct turn *t);
+/* Windows: a grant, before it is counted (pool NULL: it draws on none); and a budget that is recorded. */
+void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
+void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

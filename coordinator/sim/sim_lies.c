@@ -4,7 +4,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { NEVER_GRANTED = 1000000, CLAIMED_SLOTS_MAX = 24 };
+enum { NEVER_GRANTED = 1000000, CLAIMED_SLOTS_MAX = 24, HELD_MAX = 64 };
 
 static void say(struct world *w, const struct sim_agent *a, const struct agent_msg *m)
 {
@@ -44,6 +44,15 @@ static bool lie_token(struct world *w, struct sim_agent *a)
     return say_ended(w, a, &ref);
 }
 
+/* What it holds in truth: a liar does not deny that its own processes run (nothing can be done about that, see docs/guarantees.md). */
+static size_t put_held(const struct sim_agent *a, struct attempt_ref *ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->processes.n && n < HELD_MAX; i++)
+        ret[n++] = a->processes.at[i].ref;
+    return n;
+}
+
 static struct agent_msg hello_of(struct sim_agent *a)
 {
     return (struct agent_msg){.kind = AGENT_HELLO, .incarnation = a->generation, .text = "",
@@ -57,7 +66,10 @@ static bool lie_previous(struct world *w, struct sim_agent *a)
     const struct sim_agent *other = &w->agents[world_random(w, w->n_agents)];
     if (other == a)
         return false;
+    struct attempt_ref held[HELD_MAX];
     struct agent_msg m = hello_of(a);
+    m.hello.held = held;
+    m.hello.n_held = put_held(a, held);
     m.hello.previous = other->generation;
     m.incarnation = world_chance(w, 50) ? other->generation : m.incarnation;
     say(w, a, &m);
@@ -66,10 +78,13 @@ static bool lie_previous(struct world *w, struct sim_agent *a)
 
 static bool lie_held(struct world *w, struct sim_agent *a)
 {
-    struct attempt_ref held[] = {{.attempt = NEVER_GRANTED + world_random(w, 1000), .token = 1}, {0}};
+    struct attempt_ref held[HELD_MAX + 2];
     struct agent_msg m = hello_of(a);
+    size_t n = put_held(a, held);
+    held[n++] = (struct attempt_ref){.attempt = NEVER_GRANTED + world_random(w, 1000), .token = 1};
+    n += shadow_attempt_of_another(w->shadow, a->key, &held[n]);
     m.hello.held = held;
-    m.hello.n_held = shadow_attempt_of_another(w->shadow, a->key, &held[1]) ? 2 : 1;
+    m.hello.n_held = n;
     say(w, a, &m);
     return true;
 }
@@ -77,8 +92,8 @@ static bool lie_held(struct world *w, struct sim_agent *a)
 void sim_lie(struct world *w, struct sim_agent *a)
 {
     static const struct { enum sim_fault kind; bool (*tell)(struct world *, struct sim_agent *); } lies[] = {
-        {SIM_FAULT_LIE_ATTEMPT, lie_attempt}, {SIM_FAULT_LIE_TOKEN, lie_token}, {SIM_FAULT_LIE_PREVIOUS, lie_previous},
-        {SIM_FAULT_LIE_HELD, lie_held}};
+        {SIM_FAULT_LIE_ATTEMPT, lie_attempt}, {SIM_FAULT_LIE_ATTEMPT, lie_attempt}, {SIM_FAULT_LIE_TOKEN, lie_token},
+        {SIM_FAULT_LIE_PREVIOUS, lie_previous}, {SIM_FAULT_LIE_HELD, lie_held}};     /* twice: often there is no other's attempt */
     size_t i = world_random(w, sizeof lies / sizeof *lies);
     if (a->up && !a->paused && lies[i].tell(w, a))
         sim_fault_note(w, lies[i].kind);

@@ -190,7 +190,7 @@ struct sim_damage sim_store_draw_damage(struct world *w)
     size_t n = w->store.plans.n + w->store.chunks.n;
     for (size_t i = 0; i < w->store.turns.n; i++)
         n += w->store.turns.at[i].seq > w->store.checkpoint_seq;
-    if (n == 0 || !choice_strikes(w, SIM_NODE_COORDINATOR, 8))
+    if (n == 0 || !choice_strikes(w, SIM_NODE_COORDINATOR, 10))
         return (struct sim_damage){0};
     struct sim_damage d = {.on = true, .kind = world_chance(w, 50) ? SIM_FAULT_STORE_TORN : SIM_FAULT_STORE_FLIPPED};
     d.at = world_random(w, n);

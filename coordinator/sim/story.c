@@ -125,6 +125,10 @@ static void put_of_backfill(const struct world *w, const struct record *r, struc
         break;
     case RECORD_RETRIED: bf_buf_put_str(b, "is retried: what failed begins a new run"); break;
     case RECORD_CANCELLED: bf_buf_put_str(b, "is cancelled: what waits is, and what runs is killed"); break;
+    case RECORD_TIMEBOX: bf_buf_put_str(b, r->n ? "has used up its time" : "has so much time from now on"); break;
+    case RECORD_WINDOW:
+        bf_buf_printf(b, "has %.4f %% of %s", (double)r->window.budget / 10000, *r->window.pool ? r->window.pool : "pools");
+        break;
     case RECORD_PRIORITY_SET: bf_buf_printf(b, "has %zu steps in another class", r->n_steps); break;
     case RECORD_REUSED: bf_buf_printf(b, "takes over what earlier backfills did, %zu ranges", r->n_reused); break;
     default: bf_buf_printf(b, "has step instances %s, %zu ranges", actions[r->action], r->n_ranges); break;
@@ -147,12 +151,20 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_RETRIED:
     case RECORD_CANCELLED:
     case RECORD_PRIORITY_SET:
+    case RECORD_WINDOW:
+    case RECORD_TIMEBOX:
     case RECORD_REUSED:
     case RECORD_READY_AGAIN:
     case RECORD_STEERED: put_of_backfill(w, r, &b); break;
     case RECORD_AGENT_JOINED: bf_buf_printf(&b, "%s joins with %u slots", host_of(w, r), r->hello.slots); break;
     case RECORD_AGENT_STATE: bf_buf_printf(&b, "%s is %s", host_of(w, r), agent_state_name(r->agent_state)); break;
-    case RECORD_POOL_SET: bf_buf_printf(&b, "pool %s has %u slots", r->pool_name, r->pool_slots); break;
+    case RECORD_POOL_SET:
+        bf_buf_printf(&b, "pool %s has %u slots%s", r->pool_name, r->pool_slots, r->pool.no_slots ? ", no more by this source" : "");
+        break;
+    case RECORD_POOL_HEAD:
+        bf_buf_printf(&b, r->backfill ? "pool %s %s step %u of bf-%u" : "pool %s waits for nobody", r->pool_name,
+                      r->last ? "is kept for" : "is waited for by", r->step, r->backfill);
+        break;
     case RECORD_POOL_LIMIT:
         if (r->limit->move.before == r->limit->move.after) {
             bf_buf_clear(&b);

@@ -101,7 +101,7 @@ static void next_statement(struct world *w, struct sim_session *s, enum sim_stat
     int64_t from_ms = w->now_ms, thaw_ms = w->agents[s->node - 1].frozen_until_ms;
     if (s->client && thaw_ms > from_ms)
         from_ms = thaw_ms;
-    if (choice_strikes(w, s->node, next <= SESSION_RAISE ? 6 : 2)) {
+    if (choice_strikes(w, s->node, next <= SESSION_RAISE ? 9 : 3)) {
         wait_ms += 1000 + (int64_t)world_random(w, 30000);
         sim_fault_note(w, SIM_FAULT_WAREHOUSE_DELAY);
     }

@@ -119,6 +119,7 @@ struct world {
     BF_VEC_TYPE(struct sim_event) heap;
     struct lease_settings lease;
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
+    bool windows;                            /* plans have some: their decisions follow the wall clock */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
     bool commit_failed;                      /* it has to end: its memory may be ahead of the disk */

@@ -124,7 +124,7 @@ void sim_fault_any(struct world *w)
     choice_used(w);
     struct sim_agent *a = &w->agents[world_random(w, w->n_agents)];
     w->target = a->node;
-    switch (world_random(w, 21)) {
+    switch (world_random(w, 22)) {
     case 0: fault_coordinator(w, SIM_FAULT_COORDINATOR_KILL); break;
     case 1: fault_coordinator(w, world_chance(w, 50) ? SIM_FAULT_COORDINATOR_REBOOT : SIM_FAULT_COORDINATOR_KILL); break;
     case 2:
@@ -136,7 +136,8 @@ void sim_fault_any(struct world *w)
     case 8: fault_cut(w, a); break;
     case 9: fault_pause(w, a); break;
     case 10:
-    case 11: sim_lie(w, a); break;
+    case 11:
+    case 21: sim_lie(w, a); break;
     case 12: fault_stop(w); break;
     case 13: fault_low(w); break;
     case 14: fault_wall(w, a); break;

@@ -1,7 +1,6 @@
 /* Checking the trail of a store, read without its lock and without changing it: for fsck, and for `bfctl audit verify --store`. */
 #include "coordinator/store/store_state.h"
 
-#include <sys/stat.h>
 
 #include "common/files.h"
 #include "common/mem.h"
@@ -67,14 +66,15 @@ enum bf_rc store_verify_audit(const char *dir, struct audit_check *c, struct sto
                               struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
-    struct stat st;
+    uint64_t bytes;
     MDB_env *env;
-    if (stat(path, &st) != 0)
-        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    enum bf_rc result = store_need_file(dir, path, &bytes, err);
+    if (result != BF_OK)
+        return result;
     int rc = store_open_reader(dir, &env);
     if (rc)
         return store_fail(err, rc, dir);
-    enum bf_rc result = check_env(env, dir, c, ret_meta, ret, err);
+    result = check_env(env, dir, c, ret_meta, ret, err);
     mdb_env_close(env);
     return result;
 }

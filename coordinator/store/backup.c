@@ -10,17 +10,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/files.h"
 #include "common/mem.h"
+#include "coordinator/store/child.h"
 #include "coordinator/store/store_state.h"
+
+/* As much as there is, of n bytes at most. */
+static size_t read_all(int from, void *to, size_t n)
+{
+    size_t have = 0;
+    for (ssize_t got = 1; have < n && got > 0; have += got > 0 ? (size_t)got : 0)
+        got = read(from, (char *)to + have, n - have);
+    return have;
+}
 
 /* ---- what it holds ---- */
 
@@ -103,54 +110,45 @@ static enum bf_rc look_up_facts(const char *dir, const char *path, struct store_
 
 /* What the child found, through a pipe: less than a pipe holds. */
 struct facts_answer { enum bf_rc rc; struct bf_error err; struct store_facts facts; };
+struct facts_run { const char *dir, *path; struct facts_answer answer; bool whole; };
 
-static void facts_child(const char *dir, const char *path, int to)
+static int facts_child(void *arg, int to)
 {
+    const struct facts_run *run = arg;
     struct facts_answer answer;
     memset(&answer, 0, sizeof answer);
-    answer.rc = look_up_facts(dir, path, &answer.facts, &answer.err);
-    (void)!write(to, &answer, sizeof answer);
+    answer.rc = look_up_facts(run->dir, run->path, &answer.facts, &answer.err);
+    return write(to, &answer, sizeof answer) == (ssize_t)sizeof answer ? 0 : 1;
 }
 
-/* Read a whole answer; false when the child ended before it. */
-static bool read_answer(int from, struct facts_answer *ret)
+static void read_answer(void *arg, int from)
 {
-    size_t have = 0;
-    for (ssize_t n = 1; have < sizeof *ret && n > 0; have += n > 0 ? (size_t)n : 0)
-        n = read(from, (char *)ret + have, sizeof *ret - have);
-    return have == sizeof *ret;
+    struct facts_run *run = arg;
+    run->whole = read_all(from, &run->answer, sizeof run->answer) == sizeof run->answer;
 }
 
 enum bf_rc store_facts(const char *dir, struct store_facts *ret, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
-    struct facts_answer answer;
-    struct stat file;
-    int ends[2], status = 0;
-    if (stat(path, &file) != 0 || file.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        facts_child(dir, path, ends[1]);
-        _exit(0);
-    }
-    close(ends[1]);
-    bool whole = child > 0 && read_answer(ends[0], &answer);
-    close(ends[0]);
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot look at %s", dir);
-    if (WIFSIGNALED(status) || !whole)
+    struct facts_run run = {.dir = dir, .path = path};
+    struct child_end end;
+    uint64_t bytes;
+    enum bf_rc rc = store_need_file(dir, path, &bytes, err);
+    if (rc == BF_OK && bytes == 0)
+        rc = bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    if (rc == BF_OK)
+        rc = child_run(facts_child, read_answer, &run, &end, err);
+    if (rc != BF_OK)
+        return rc;
+    if (end.signal || !run.whole)
         return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (reading it ended by signal %d): bfctl fsck says which", dir,
-                       WTERMSIG(status));
-    if (answer.rc != BF_OK) {
-        *err = answer.err;
-        return answer.rc;
+                       end.signal);
+    if (run.answer.rc != BF_OK) {
+        *err = run.answer.err;
+        return run.answer.rc;
     }
-    *ret = answer.facts;
-    ret->file_bytes = (uint64_t)file.st_size;
+    *ret = run.answer.facts;
+    ret->file_bytes = bytes;
     return BF_OK;
 }
 
@@ -161,58 +159,49 @@ static void write_sentence(int fd, const char *text)
     (void)!write(fd, text, strlen(text));
 }
 
-/* The child.  What went wrong goes through the pipe. */
-static int copy_child(const char *dir, int to, int told)
+struct copy_run { const char *dir; int fd; char why[200]; };
+
+/* What went wrong goes through the pipe. */
+static int copy_child(void *arg, int told)
 {
+    const struct copy_run *run = arg;
     MDB_env *env;
-    int rc = store_open_reader(dir, &env);
+    int rc = store_open_reader(run->dir, &env);
     if (!rc) {
-        rc = mdb_env_copyfd2(env, to, MDB_CP_COMPACT);
+        rc = mdb_env_copyfd2(env, run->fd, MDB_CP_COMPACT);
         mdb_env_close(env);
     }
     if (rc) {
         write_sentence(told, mdb_strerror(rc));
         return 1;
     }
-    if (fsync(to) != 0) {
+    if (fsync(run->fd) != 0) {
         write_sentence(told, strerror(errno));
         return 1;
     }
     return 0;
 }
 
-static enum bf_rc copy_in_child(const char *dir, const char *to, int fd, int ends[2], struct bf_error *err)
+static void read_why(void *arg, int from)
 {
-    char why[200] = "";
-    int status = 0;
-    pid_t parent = getpid(), child;
-    fflush(NULL);
-    if ((child = fork()) == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(getppid() == parent ? copy_child(dir, fd, ends[1]) : 1);
-    }
-    close(ends[1]);
-    ssize_t n = child < 0 ? 0 : read(ends[0], why, sizeof why - 1);
-    close(ends[0]);
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot run the copy");
-    if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir,
-                       WTERMSIG(status));
-    if (WEXITSTATUS(status))
-        return bf_fail(err, BF_IO, "store: copying %s to %s: %.*s", dir, to, (int)(n > 0 ? n : 0), why);
-    return BF_OK;
+    struct copy_run *run = arg;
+    run->why[read_all(from, run->why, sizeof run->why - 1)] = '\0';
 }
 
 enum bf_rc store_copy(const char *dir, const char *to, struct bf_error *err)
 {
-    int ends[2];
     BF_AUTO_CLOSE int fd = open(to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    struct copy_run run = {.dir = dir, .fd = fd};
+    struct child_end end;
     if (fd < 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot make %s", to);
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
-    return copy_in_child(dir, to, fd, ends, err);
+    enum bf_rc rc = child_run(copy_child, read_why, &run, &end, err);
+    if (rc == BF_OK && end.signal)
+        rc = bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the copy ended by signal %d): bfctl fsck says which", dir,
+                     end.signal);
+    else if (rc == BF_OK && end.status)
+        rc = bf_fail(err, BF_IO, "store: copying %s to %s: %s", dir, to, run.why);
+    return rc;
 }
 
 /* ---- a higher epoch ---- */

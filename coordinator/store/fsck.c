@@ -8,17 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/files.h"
 #include "common/mem.h"
+#include "coordinator/store/child.h"
 #include "coordinator/store/pages.h"
 
 enum { HEADERS_BYTES = 2 * 65536, TRIES = 100 };
@@ -257,7 +256,7 @@ enum bf_rc store_look_at_pages(const char *path, struct bf_error *err)
     const struct pages_calls calls = {.told = keep_first, .arg = &first, .tables = store_table_names, .n_tables = TABLE_COUNT};
     struct stat st;
     bool moved = false;
-    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    BF_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);       /* should it be a pipe */
     if (fd < 0 || fstat(fd, &st) != 0)
         return bf_fail_errno(err, BF_IO, errno, "store: cannot open %s", path);
     const uint8_t *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
@@ -305,50 +304,52 @@ static int check_dir(const char *dir, store_describe *describe_value, FILE *out)
     return rc ? 2 : c.n ? 1 : 0;
 }
 
-static unsigned read_problems(FILE *in, store_fsck_told *told, void *arg)
+struct fsck_run { const char *dir; store_describe *describe; store_fsck_told *told; void *arg; unsigned n; };
+
+static int fsck_child(void *arg, int to)
 {
+    const struct fsck_run *run = arg;
+    FILE *out = fdopen(to, "w");
+    if (!out)
+        return 2;
+    setvbuf(out, NULL, _IOLBF, 0);
+    int status = check_dir(run->dir, run->describe, out);
+    fclose(out);
+    return status;
+}
+
+static void read_problems(void *arg, int from)
+{
+    struct fsck_run *run = arg;
     char line[1200];
-    unsigned n = 0;
-    while (fgets(line, sizeof line, in)) {
+    int own = fcntl(from, F_DUPFD_CLOEXEC, 0);
+    FILE *in = own < 0 ? NULL : fdopen(own, "r");
+    while (in && fgets(line, sizeof line, in)) {
         line[strcspn(line, "\n")] = 0;
-        told(arg, line);
-        n++;
+        run->told(run->arg, line);
+        run->n++;
     }
-    return n;
+    if (in)
+        fclose(in);
+    else if (own >= 0)
+        close(own);
 }
 
 enum bf_rc store_fsck(const char *dir, store_describe *describe_value, store_fsck_told *told, void *arg, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return bf_fail_errno(err, BF_NOT_FOUND, errno, "there is no store in %s", dir);
-    if (!S_ISREG(st.st_mode))                    /* a pipe would be waited for, for ever */
-        return bf_fail(err, BF_CORRUPT, "store: %s is no file: restore a backup", path);
-    int ends[2];
-    if (pipe(ends) != 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot make a pipe");
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        FILE *out = fdopen(ends[1], "w");
-        setvbuf(out, NULL, _IOLBF, 0);
-        int status = check_dir(dir, describe_value, out);
-        fclose(out);
-        _exit(status);
-    }
-    close(ends[1]);
-    FILE *in = fdopen(ends[0], "r");
-    unsigned n = read_problems(in, told, arg);
-    fclose(in);
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        return bf_fail_errno(err, BF_IO, errno, "store: cannot run the check");
-    if (WIFSIGNALED(status))
-        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path,
-                       WTERMSIG(status), n);
-    if (WEXITSTATUS(status))
-        return bf_fail(err, BF_CORRUPT, "store: %u problem%s in %s: restore a backup", n, n == 1 ? "" : "s", path);
+    struct fsck_run run = {.dir = dir, .describe = describe_value, .told = told, .arg = arg};
+    struct child_end end;
+    uint64_t bytes;
+    enum bf_rc rc = store_need_file(dir, path, &bytes, err);
+    if (rc == BF_OK)
+        rc = child_run(fsck_child, read_problems, &run, &end, err);
+    if (rc != BF_OK)
+        return rc;
+    if (end.signal)
+        return bf_fail(err, BF_CORRUPT, "store: a page of %s is damaged (the check ended by signal %d after %u problems)", path, end.signal,
+                       run.n);
+    if (end.status)
+        return bf_fail(err, BF_CORRUPT, "store: %u problem%s in %s: restore a backup", run.n, run.n == 1 ? "" : "s", path);
     return BF_OK;
 }

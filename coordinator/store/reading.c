@@ -72,16 +72,31 @@ static enum bf_rc open_env(struct store *s, const char *dir, const char *path, s
     return result;
 }
 
+enum bf_rc store_need_file(const char *dir, const char *path, uint64_t *ret_bytes, struct bf_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir)
+                                                   : bf_fail_errno(err, BF_NOT_FOUND, errno, "there is no store in %s", dir);
+    if (!S_ISREG(st.st_mode))
+        return bf_fail(err, BF_CORRUPT, "store: %s is no file: restore a backup", path);
+    *ret_bytes = (uint64_t)st.st_size;
+    return BF_OK;
+}
+
 enum bf_rc store_open_reading(const char *dir, struct store **ret, struct bf_error *err)
 {
     BF_AUTO_FREE char *path = bf_path_join(dir, "data.mdb");
-    struct stat st;
-    if (stat(path, &st) != 0 || st.st_size == 0)
-        return bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    uint64_t bytes;
+    enum bf_rc rc = store_need_file(dir, path, &bytes, err);
+    if (rc == BF_OK && bytes == 0)
+        rc = bf_fail(err, BF_NOT_FOUND, "there is no store in %s", dir);
+    if (rc != BF_OK)
+        return rc;
     struct store *s = bf_xcalloc(1, sizeof *s);
     s->lock_fd = s->data_fd = -1;
     s->reading = true;
-    enum bf_rc rc = open_env(s, dir, path, err);
+    rc = open_env(s, dir, path, err);
     if (rc != BF_OK) {
         store_close(s);
         return rc;

@@ -79,7 +79,9 @@ enum bf_rc store_read_restored(MDB_txn *txn, const MDB_dbi dbi[TABLE_COUNT], str
 /* fsck.c.  Before LMDB is let at a file that nobody writes to: headers, records of tables, free pages; quick, whatever the size.
  * BF_CORRUPT. */
 enum bf_rc store_look_at_pages(const char *path, struct bf_error *err) BF_MUST_CHECK;
-/* An environment for reading.  A folder without lock.mdb gets none.  Gives LMDB's own code; *ret only when that is 0. */
+/* reading.c: path, DIR/data.mdb, is a file: LMDB would wait for a pipe for ever.  BF_NOT_FOUND: nothing is there; BF_CORRUPT. */
+enum bf_rc store_need_file(const char *dir, const char *path, uint64_t *ret_bytes, struct bf_error *err) BF_MUST_CHECK;
+/* fsck.c.  An environment for reading.  A folder without lock.mdb gets none.  Gives LMDB's own code; *ret only when that is 0. */
 int store_open_reader(const char *dir, MDB_env **ret);
 /* store.c: the lock of a folder, as store_open() takes it; close the descriptor to let it go. */
 enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err) BF_MUST_CHECK;

@@ -113,30 +113,12 @@ static const struct store_pointer *find_checkpoint(const struct store *s, uint32
     return NULL;
 }
 
-/* Does the store itself, which may have gone on since the opening, still name a checkpoint? */
-static bool is_named_now(struct store *s, uint32_t generation)
-{
-    MDB_txn *txn;
-    struct bf_error ignored = {0};
-    struct store_meta meta;
-    struct store now = {0};
-    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn))
-        return true;
-    bool read = store_read_meta(txn, s->dbi, &meta, &now.pointer, &ignored) == BF_OK &&
-                store_read_history(txn, s->dbi, &now.history, &ignored) == BF_OK;
-    mdb_txn_abort(txn);
-    return !read || find_checkpoint(&now, generation);
-}
-
 enum bf_rc store_each_chunk_of(struct store *s, uint32_t generation, store_visit *visit, void *arg, struct bf_error *err)
 {
     const struct store_pointer *at = generation ? find_checkpoint(s, generation) : NULL;
     if (!at)
         return bf_fail(err, BF_NOT_FOUND, "store: checkpoint %u is not kept", generation);
-    enum bf_rc rc = walk_chunks(s, at, visit, arg, err);
-    if (rc == BF_CORRUPT && s->reading && !is_named_now(s, generation))
-        rc = bf_fail(err, BF_CONFLICT, "store: the coordinator let go of checkpoint %u meanwhile: run it again", generation);
-    return rc;
+    return walk_chunks(s, at, visit, arg, err);
 }
 
 enum bf_rc store_each_turn(struct store *s, store_visit *visit, void *arg, struct bf_error *err)

@@ -4,9 +4,8 @@ import re
 import signal
 
 import peers
-from cluster import moment, wait_until
-from family_steps import V1, write
-from lab import SHORT_LEASE, Skipped, connected, first_attempt, let_end, need_root, port_of
+from cluster import wait_until
+from lab import SHORT_LEASE, Freezer, Skipped, connected, first_attempt, let_end, port_of
 
 
 def known_peers(cluster, count):
@@ -99,29 +98,21 @@ def storm(lab):
 
 def handler_dead(lab):
     """The thread that answers whether a key may come in stands still: nobody new comes in, and what is in goes on."""
-    need_root()
-    group = f"{V1}/freezer/bf-zap"
-    try:
-        os.makedirs(group, exist_ok=True)
-    except OSError as why:
-        raise Skipped("no freezer of control groups v1") from why
-    with lab.cluster("zap", lease=SHORT_LEASE) as cluster:
+    with Freezer("bf-zap") as freezer, lab.cluster("zap", lease=SHORT_LEASE) as cluster:
         pid = cluster.pid("coordinator")
         # The handler is the first thread after those of the library: all doors need it.
         threads = sorted(int(t) for t in os.listdir(f"/proc/{pid}/task"))
         ours = [t for t in threads if t != pid and not open(f"/proc/{pid}/task/{t}/comm", encoding="ascii").read().startswith("ZMQ")]
         try:
-            write(f"{group}/tasks", str(ours[0]))
-            write(f"{group}/freezer.state", "FROZEN")
+            freezer.put(ours[0], "tasks")
+            freezer.freeze()
             done = cluster.ctl("agents", "--request-timeout", "4s", check=False)
             assert done.returncode != 0, "a key came in without the handler"
-            moment(0)
         finally:
-            write(f"{group}/freezer.state", "THAWED")
+            freezer.thaw()
         wait_until("the door", lambda: cluster.ctl("agents", "--request-timeout", "4s", check=False).returncode == 0)
         assert cluster.pid("coordinator") == pid and connected(cluster) == {"agent-1"}
         events = os.path.join(cluster.dir, "log", "agent-1.log")
         with open(events, encoding="utf-8") as f:
             assert "event=fenced" not in f.read(), "the agent that was in was thrown out"
-    os.rmdir(group)
     return f"a right key was not let in (exit {done.returncode}), the agent that was in worked on; open again once it answers"

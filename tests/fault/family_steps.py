@@ -4,9 +4,8 @@ import os
 import signal
 
 from cluster import LEASE, wait_until
-from lab import SHORT_LEASE, Skipped, connected, first_attempt, let_end, need_root, next_attempt, tree
+from lab import SHORT_LEASE, V1, Freezer, Skipped, connected, first_attempt, let_end, need_root, next_attempt, tree, write
 
-V1 = "/sys/fs/cgroup"
 BOMB = """import os, time
 open("GROUP/cgroup.procs", "w").write(str(os.getpid()))
 while True:
@@ -35,41 +34,28 @@ def uninterruptible(lab):
     """A step that no SIGKILL ends: frozen by the freezer of control groups v1, as in state D; its agent is stopped.
 
     The guardian cannot fence."""
-    need_root()
-    group = f"{V1}/freezer/bf-fault"
-    try:
-        os.makedirs(group, exist_ok=True)
-    except OSError as why:
-        raise Skipped("no freezer of control groups v1") from why
-    with lab.cluster("frozen", lease=SHORT_LEASE) as cluster:
+    with Freezer("bf-fault") as freezer, lab.cluster("frozen", lease=SHORT_LEASE) as cluster:
         backfill, shared = lab.stubborn(cluster, ", on_lost: wait_for_fence")
         first = first_attempt(shared)
         guardian = cluster.pid("agent-1")
         pids = [int(path.rsplit("@", 1)[1].split(".")[0]) for path in glob.glob(f"{shared}/*.beat")]
         try:
             for pid in pids:
-                with open(f"{group}/cgroup.procs", "w", encoding="ascii") as f:
-                    f.write(str(pid))
-            write(f"{group}/freezer.state", "FROZEN")
+                freezer.put(pid)
+            freezer.freeze()
             os.kill(tree(guardian)[1], signal.SIGKILL)
             wait_until("the loss", lambda: cluster.json("agents")[0]["state"] != "connected", 30)
             row = cluster.json("steps", backfill)[0]
             busy = cluster.json("backfill", "get", backfill)["attempts_open"]
             assert busy == 1 and row["state"] == "running", f"its place was given away: {row}"
         finally:
-            write(f"{group}/freezer.state", "THAWED")
+            freezer.thaw()
         wait_until("the guardian's end", lambda: cluster.pid("agent-1") is None, 30)
         cluster.restart("agent-1")
         _, margin_ms = next_attempt(shared, first)
         assert margin_ms > 0
         let_end(cluster, backfill, shared)
-    os.rmdir(group)
     return "lease and place are held while it cannot die (wait_for_fence); given out again once it is dead"
-
-
-def write(path, word):
-    with open(path, "w", encoding="ascii") as f:
-        f.write(word)
 
 
 def out_of_memory(lab):

@@ -25,6 +25,43 @@ def need_root():
         raise Skipped("needs root")
 
 
+V1 = "/sys/fs/cgroup"
+
+
+def write(path, word):
+    with open(path, "w", encoding="ascii") as f:
+        f.write(word)
+
+
+class Freezer:
+    """A group of the freezer of control groups v1: what is in it stands still as in state D.  It thaws, and goes, with the block."""
+
+    def __init__(self, name):
+        need_root()
+        self.group = f"{V1}/freezer/{name}"
+        try:
+            os.makedirs(self.group, exist_ok=True)
+        except OSError as why:
+            raise Skipped("no freezer of control groups v1") from why
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thaw()
+        os.rmdir(self.group)
+
+    def put(self, pid, threads="cgroup.procs"):
+        """A process; or, with "tasks", one thread."""
+        write(f"{self.group}/{threads}", str(pid))
+
+    def freeze(self):
+        write(f"{self.group}/freezer.state", "FROZEN")
+
+    def thaw(self):
+        write(f"{self.group}/freezer.state", "THAWED")
+
+
 def need(program):
     if subprocess.run(["sh", "-c", f"command -v {program}"], capture_output=True, check=False).returncode != 0:
         raise Skipped(f"needs {program}")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from cluster import BIN, PATIENCE, Cluster, moment, wait_until  # pylint: disable=wrong-import-position
 
 STATE = ""
+PAGE = 4096
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Each instance writes a line; "slow" ones say that they began, and end with the file "open".
@@ -301,9 +303,61 @@ class Still(Base):
         for command in (["backup", self.store, self.backup], ["compact", self.store]):
             self.assertIn("is damaged", self.ctl(*command, exits=1))
         self.assertEqual(glob.glob(self.backup + "*"), [])
-        os.remove(data)
-        os.mkfifo(data)
-        self.assertIn("no file", self.ctl("fsck", self.store, exits=1))
+        self.assertRegex(self.ctl("replay", self.store, "--verify", exits=1), "is damaged|is cut short")
+
+    def test_a_page_that_a_copy_leaves_out(self):
+        """A copy has the pages of the trees alone: what is wrong besides shows in the store only."""
+        data = os.path.join(self.store, "data.mdb")
+        with open(data, "r+b") as f:
+            heads = f.read(2 * PAGE)
+            newest = max((0, 1), key=lambda i: struct.unpack_from("<Q", heads, i * PAGE + 144))
+            at = newest * PAGE + 136                             # the number of the last page
+            last, = struct.unpack_from("<Q", heads, at)
+            f.seek(at)
+            f.write(struct.pack("<Q", last + 1))
+            f.truncate(max(os.path.getsize(data), (last + 2) * PAGE))
+        with open(data, "rb") as f:
+            before = f.read()
+        self.assertIn("neither used", self.ctl("fsck", self.store, exits=1))
+        for command in (["backup", self.store, self.backup], ["compact", self.store]):
+            out = self.ctl(*command, exits=1)
+            self.assertIn("neither used", out)
+            self.assertIn("is damaged", out)
+        self.assertEqual(glob.glob(self.backup + "*"), [])
+        with open(data, "rb") as f:
+            self.assertEqual(f.read(), before)
+
+    def test_pipes_in_the_place_of_files(self):
+        """None is waited for."""
+        self.ctl("backup", self.store, self.backup)
+        for name in ("manifest.json", "data.mdb", "restored.jsonl"):
+            copy = os.path.join(self.dir, "piped")
+            shutil.copytree(self.backup, copy)
+            if os.path.exists(os.path.join(copy, name)):
+                os.remove(os.path.join(copy, name))
+            os.mkfifo(os.path.join(copy, name))
+            self.assertIn("is no file", self.ctl("restore", copy, os.path.join(self.dir, "new"), exits=1))
+            shutil.rmtree(copy)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "new")))
+        os.remove(os.path.join(self.store, "data.mdb"))
+        os.mkfifo(os.path.join(self.store, "data.mdb"))
+        for command in (["fsck", self.store], ["backup", self.store, self.backup + "-x"], ["replay", self.store],
+                        ["audit", "verify", "--store", self.store]):
+            self.assertIn("is no file", self.ctl(*command, exits=1))
+
+    def test_a_manifest_of_another_store(self):
+        self.ctl("backup", self.store, self.backup)
+        new, path = os.path.join(self.dir, "new"), os.path.join(self.backup, "manifest.json")
+        with open(path, encoding="utf-8") as f:
+            manifest = json.load(f)
+        for key, value, words in (("cluster", "00" * 16, "cluster " + "00" * 16), ("epoch", 7, "epoch 7"),
+                                  ("store_format", 1, "store format 1"), ("last_turn", 1, "turn 1"), ("epoch", None, "epoch nothing")):
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(dict(manifest, **{key: value}), f)
+            out = self.ctl("restore", self.backup, new, exits=1)
+            self.assertIn(f"says {words}, and its data.mdb is of {manifest[key]}: one of them is of another backup", out)
+        self.assertFalse(os.path.exists(new))
+        self.assertFalse(os.path.exists(os.path.join(self.backup, "restored.jsonl")))
 
     def test_a_restore_that_did_not_end_is_no_empty_store(self):
         self.ctl("backup", self.store, self.backup)

@@ -54,7 +54,7 @@ WORKFLOW = {
 
 NOT_YET = ["plan capacity x",
            "approve bf-1", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
-           "windows", "breakers", "breaker trip x", "pool show x", "handover"]
+           "breakers", "breaker trip x", "handover"]
 
 
 class BfctlTest(unittest.TestCase):

@@ -6,9 +6,9 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
+import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import bfsql
@@ -19,6 +19,19 @@ from cluster import PATIENCE, wait_until
 SLEEP = {"postgresql": "do $$ begin perform pg_sleep(600); end $$", "mariadb": "do sleep(600)",
          "sqlite": "create table u as with recursive r (i) as (values (1) union all select i + 1 from r where i < 1000000000000) "
                    "select count(*) as n from r"}
+
+
+class WaitsTest(unittest.TestCase):
+    """Of these tests: none is without a limit, or without a word about what was waited for."""
+
+    def test_a_program_that_does_not_end(self):
+        with self.assertRaisesRegex(AssertionError, "waiting for cat to end: said"):
+            servers.call("cat to end", ["sh", "-c", "echo said; exec tail -f /dev/null"], timeout=0.5)
+
+    def test_a_client_that_does_not_answer(self):
+        with servers.Client(["tail", "-f", "/dev/null"], None) as client:
+            with self.assertRaisesRegex(AssertionError, "did not print 'held'.*select 1"):
+                client.say("select 1", "held", timeout=0.5)
 
 
 class Connecting:
@@ -162,10 +175,9 @@ class FullDisk:
             self.skipTest("a small disk needs root")
         self.disk = os.path.join(self.server.folder, "small")
         os.makedirs(self.disk, exist_ok=True)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", self.disk], capture_output=True,
-                          check=False).returncode:
+        if servers.call("mount to end", ["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", self.disk], check=False).returncode:
             self.skipTest("no mounts here")
-        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=False)
+        self.addCleanup(servers.call, "umount to end", ["umount", "-l", self.disk], check=False)
 
     def test_full(self):
         if self.kind == "sqlite":
@@ -194,8 +206,7 @@ class Scripts:
         """200 MB of them; the process stays small, and every row is computed."""
         small = {"ASAN_OPTIONS": "quarantine_size_mb=1"}     # the address sanitizer keeps what was freed
         begun = self.start(self.request(self.ROWS[self.kind].format(n=200000)), env=small)
-        _, status, usage = os.wait4(begun[0].pid, 0)
-        begun[0].returncode = os.waitstatus_to_exitcode(status)
+        usage = self.wait_used(begun)
         self.assert_done(self.finish(begun), 0)
         self.assertLess(usage.ru_maxrss, 64 * 1024)
 

@@ -25,7 +25,7 @@ import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
-    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay")]
+    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "resources")]
 COMMAND_S = 60
 START_S = 60
 REPEAT_S = 15

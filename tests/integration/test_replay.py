@@ -2,10 +2,13 @@
 
     BF_BIN=FOLDER_OF_PROGRAMS test_replay.py JOURNAL_TAMPER [unittest options]
 """
+import collections
 import datetime
 import json
 import os
+import random
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,9 @@ steps:
   waits: {run: [sh, -c, "until [ -e DIR/open ]; do sleep 0.05; done"], pool: slow, needs: [{flaky: same}]}
   after: {noop: true, needs: [{waits: same}]}
 """
+
+PAGE = 4096
+DAMAGES = int(os.environ.get("BF_DAMAGES", "40"))
 
 # What passes with time between a question and the moment that is looked back to, and what only the log of an attempt has.
 PASSING = {"duration_ms", "elapsed_ms", "last_line", "rate", "eta"}
@@ -63,6 +69,22 @@ def near(a, b):
     if seconds(a) and seconds(b):
         return abs(seconds(a) - seconds(b)) < 0.01
     return a == b
+
+
+def damage(data, rng):
+    """The bytes of a store's file, changed at random."""
+    changed = bytearray(data)
+    at, other = (rng.randrange(len(data) // PAGE) * PAGE for _ in range(2))
+    kind = rng.randrange(4)
+    if kind == 0:
+        changed[rng.randrange(len(data))] ^= rng.randrange(1, 256)
+    elif kind == 1:
+        changed[at:at + PAGE] = data[other:other + PAGE]
+    elif kind == 2:
+        changed[at:at + PAGE] = bytes(PAGE)
+    else:
+        del changed[max(at, PAGE):]
+    return bytes(changed)
 
 
 class ReplayTest(unittest.TestCase):
@@ -101,7 +123,7 @@ class ReplayTest(unittest.TestCase):
     @classmethod
     def replay(cls, *args, check=True, store=None):
         p = subprocess.run([f"{BIN}/bfctl", "replay", store or cls.store, *args],
-                           capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
+                           capture_output=True, text=True, errors="replace", check=False, timeout=60 * PATIENCE)
         if check and p.returncode:
             raise AssertionError(f"replay {args}: {p.returncode}: {p.stderr}")
         return p
@@ -195,6 +217,47 @@ class ReplayTest(unittest.TestCase):
         tried = json.loads(self.replay("--with", path, "-o", "json", store=copy).stdout)
         self.assertIn("granted", tried["first_difference"]["would"])
         self.assertEqual(tried["simulated"]["backfills"][0]["done"], 18)
+
+    def test_a_journal_that_was_trimmed_to_nothing(self):
+        """Older checkpoints are there, and nothing leads from them to the last one."""
+        copy = os.path.join(self.folder, "emptied")
+        shutil.copytree(self.store, copy)
+        self.addCleanup(shutil.rmtree, copy)
+        subprocess.run([TAMPER, copy, "1000000"], check=True)
+        span = json.loads(self.replay("-o", "json", store=copy).stdout)
+        last = span["from_turn"]
+        self.assertGreater(last, 20)
+        self.assertEqual([span[k] for k in ("turns", "checkpoints")], [0, 1])
+        self.assertIn(f"what was after turn {last} can be looked at", self.replay(store=copy).stdout)
+        question = ("--at", str(last), "steps", "@latest", "-o", "json")     # times pass: no turn is left that says what the clock showed
+        states = [[(r["step"], r["partition"], r["state"], r["attempts"]) for r in json.loads(self.replay(*question, store=s).stdout)]
+                  for s in (copy, self.store)]
+        self.assertGreater(len(states[0]), 6)
+        self.assertEqual(states[0], states[1])
+        self.assertIn(f"replay reaches from turn {last} to turn {last}",
+                      self.replay("--at", str(last - 1), "pools", store=copy, check=False).stderr)
+
+    def test_damaged_stores_end_with_a_sentence(self):
+        """Bytes that are others, pages of another time or of nothing, a file that was cut: no end by a signal, none without a word."""
+        with open(os.path.join(self.store, "data.mdb"), "rb") as f:
+            data = f.read()
+        last = max(struct.unpack_from("<QQ", data, head + 136)[::-1] for head in (0, PAGE))[1]       # page of the newest transaction
+        data = data[:(last + 1) * PAGE]          # behind it the file is grown ahead
+        copy, rng = os.path.join(self.folder, "damaged"), random.Random(7)
+        os.mkdir(copy)
+        self.addCleanup(shutil.rmtree, copy)
+        ends = collections.Counter()
+        for number in range(DAMAGES):
+            with open(os.path.join(copy, "data.mdb"), "wb") as f:
+                f.write(damage(data, rng))
+            args = (("--verify",), ("status", "@latest"), ("--at", str(self.turn), "steps", "@latest"), ("agents",), ())[number % 5]
+            p = self.replay(*args, check=False, store=copy)
+            ends[p.returncode] += 1
+            self.assertIn(p.returncode, (0, 1, 2, 3), f"damage {number}: {args}: {p.stderr}")
+            if p.returncode:
+                self.assertIn("bfctl: ", p.stderr.replace("bfctl: as of", ""), f"damage {number}: {args}")
+        self.assertGreater(ends[0], 0, "some damage is in what is not read")
+        self.assertGreater(DAMAGES - ends[0], DAMAGES // 10, ends)
 
     def test_a_policy_that_changes_nothing(self):
         tried = self.policy("steps: {flaky: {retry: {max: 2}}}")

@@ -7,6 +7,7 @@
 
 Each server is started once a file, by the first test that needs it; each test finds it empty.
 """
+import faulthandler
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from cluster import PATIENCE, wait_until
 BF_SQL = None
 SKIPPED = servers.SKIPPED
 KILLED = -signal.SIGKILL
+LIMIT = 300                                  # seconds that ctest gives a file of these tests (tests/integration/bfsql.cmake)
 started = {}
 
 
@@ -31,6 +33,11 @@ def text(s):
 
 def value(kind, v):
     return {"t": kind, "v": v}
+
+
+def changed(waited):
+    """What waitpid() or wait4() gave, where a process changed; None where none did."""
+    return waited if waited[0] else None
 
 
 class Ended:
@@ -86,13 +93,16 @@ class Calls(unittest.TestCase):
     def put_away(process):
         if process.poll() is None:
             process.kill()
-            process.wait()
+            process.wait(60 * PATIENCE)
         process.stdout.close()
         process.stderr.close()
 
     def finish(self, begun, timeout=60):
         process, result = begun
-        out, err = process.communicate(timeout=timeout * PATIENCE)
+        try:
+            out, err = process.communicate(timeout=timeout * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.fail(f"timed out after {timeout * PATIENCE} s waiting for bf-sql (process {process.pid}) to end")
         self.assertEqual(out, b"")
         lines = []
         if os.path.exists(result):
@@ -104,9 +114,16 @@ class Calls(unittest.TestCase):
         return self.finish(self.start(self.request(script, token, **over), failpoint, env))
 
     def wait_stopped(self, process):
-        pid, status = os.waitpid(process.pid, os.WUNTRACED)
+        pid, status = wait_until("the process to stop", lambda: changed(os.waitpid(process.pid, os.WUNTRACED | os.WNOHANG)))
         self.assertEqual(pid, process.pid)
         self.assertTrue(os.WIFSTOPPED(status), status)
+
+    def wait_used(self, begun, timeout=60):
+        """What a process used, once it has ended."""
+        process = begun[0]
+        _, status, usage = wait_until("the process to end", lambda: changed(os.wait4(process.pid, os.WNOHANG)), timeout)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return usage
 
     def assert_done(self, ended, rows=None):
         self.assertEqual(ended.status, 0, ended.stderr)
@@ -186,7 +203,10 @@ def main(doc):
     if len(sys.argv) < 2:
         sys.exit(doc)
     BF_SQL = os.path.abspath(sys.argv.pop(1))
-    program = unittest.main(exit=False)
+    # Should something wait without a limit after all, it is said where, before ctest ends this at its own.
+    faulthandler.dump_traceback_later(LIMIT - 20)
+    program = unittest.main(exit=False, verbosity=2)         # each test is named before it begins
+    faulthandler.cancel_dump_traceback_later()
     for server in started.values():
         if not isinstance(server, servers.Absent):
             server.remove()

@@ -40,7 +40,7 @@ def moment(seconds):
 
 def free_ports(n):
     """The first of n ports in a row that nobody listens on just now."""
-    while True:
+    for _ in range(1000):
         base = random.randint(20000, 30000)
         try:
             for port in range(base, base + n):
@@ -49,6 +49,7 @@ def free_ports(n):
             return base
         except OSError:
             continue
+    raise AssertionError(f"no {n} ports in a row are free between 20000 and 30000")
 
 
 class Cluster:

@@ -145,6 +145,16 @@ struct plan *fx_plan_done(struct plan *p)
     return p;
 }
 
+struct plan *fx_chain(uint32_t days, uint32_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = slots ? fx_pool(p, "small", slots) : PLAN_NO_INDEX;
+    fx_days(p, FX_JAN_1, days);
+    uint32_t a = fx_step(p, PLAN_DAY, pool), b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, b, a, PLAN_SAME);
+    return fx_plan_done(p);
+}
+
 /* Days that end within, or with, a month or a week; often over a change of the clock. */
 static void random_range(struct plan *p, struct bf_prng *rng, enum plan_grain grains[5])
 {
@@ -441,6 +451,14 @@ uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed)
     return fx_create_as(f, make, seed, &(struct op_request){0})->rc == BF_OK ? engine_latest_backfill(f->e) : 0;
 }
 
+void fx_begin(struct fx *f, const struct fx_agent *agent, fx_make *make, uint64_t seed)
+{
+    fx_init(f, NULL);
+    fx_hello(f, agent, 0);
+    fx_create(f, make, seed);
+    fx_turn(f);
+}
+
 /* ---- looking ---- */
 
 size_t fx_count_effects(const struct fx *f, enum effect_kind kind)
@@ -527,6 +545,7 @@ void fx_apply_turn(struct engine *e, const struct bf_buf *bytes)
     struct turn t = {0};
     struct bf_error err = {0};
     cr_assert_eq(turn_decode(bytes->data, bytes->len, &t, &err), BF_OK, "%s", err.text);
+    engine_at(e, t.now_ms);
     apply_all(e, t.records, t.n_records);
     turn_done(&t);
 }

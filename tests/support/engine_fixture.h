@@ -27,6 +27,8 @@ void fx_label(struct plan *p, uint32_t step, const char *name, const char *value
 void fx_output(struct plan *p, uint32_t step, const char *connection, const char *dataset);   /* connection NULL: none */
 struct plan *fx_plan_done(struct plan *p);                /* order, names, count; steps must come upstream first */
 typedef struct plan *fx_make(uint64_t seed);
+/* Two steps over so many days from FX_JAN_1, the second after the first, which takes a slot of a pool of so many (0: of none). */
+struct plan *fx_chain(uint32_t days, uint32_t slots);
 /* Steps 1..6 of any grain, edges of any mapping that fits, over a clock change or not, pools, retries. */
 struct plan *fx_random_plan(uint64_t seed);
 
@@ -76,7 +78,10 @@ const struct effect *fx_ask(struct fx *f, enum op_verb verb, uint32_t backfill);
 /* CREATE of make(seed); 0 when it was refused. */
 uint32_t fx_create(struct fx *f, fx_make *make, uint64_t seed);
 
-/* The same with the queue, reprocess and downstream of a request; the answer. */
+/* An engine, an agent that has said hello, and a backfill of make(seed); its first turn has ended. */
+void fx_begin(struct fx *f, const struct fx_agent *agent, fx_make *make, uint64_t seed);
+
+/* The same as fx_create() with the queue, reprocess and downstream of a request; the answer. */
 const struct effect *fx_create_as(struct fx *f, fx_make *make, uint64_t seed, const struct op_request *how);
 
 /* Looking. */

@@ -13,11 +13,21 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
+import threading
 
-from cluster import free_ports, wait_until
+from cluster import PATIENCE, free_ports, wait_until
 
 SKIPPED = 77
 PASSWORD = "s3cr;et}pw"                      # hard on every parser of connection strings
+
+
+def call(what, argv, timeout=60, **options):
+    """subprocess.run(), for so long at most; when it takes longer, says what was waited for."""
+    try:
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout * PATIENCE, **options)
+    except subprocess.TimeoutExpired as late:
+        said = b"".join(out if isinstance(out, bytes) else out.encode() for out in (late.stdout, late.stderr) if out)
+        raise AssertionError(f"timed out after {late.timeout} s waiting for {what}: {said[-500:].decode(errors='replace')}") from None
 
 
 class Absent(Exception):
@@ -79,8 +89,8 @@ class Server:
     def __exit__(self, *_):
         self.remove()
 
-    def _command(self, *argv, **options):
-        return subprocess.run([*run_as(self.user), *argv], check=True, capture_output=True, text=True, cwd=self.folder, **options)
+    def _command(self, *argv):
+        return call(f"{os.path.basename(argv[0])} to end", [*run_as(self.user), *argv], 120, check=True, cwd=self.folder)
 
     def start(self):
         with open(self.log, "ab") as log:
@@ -106,19 +116,19 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(60)
+        wait_until("the server's first process to be gone", lambda: self.process.poll() is not None)
         wait_until("the server's processes to be gone", lambda: not any(map(is_alive, pids)))
 
     def pids(self):
         """The server's processes, the first one first."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False).stdout.split()
+        children = call("pgrep to end", ["pgrep", "-P", str(self.process.pid)], check=False).stdout.split()
         return [self.process.pid, *map(int, children)]
 
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
             try:
-                self.process.wait(60)
+                self.process.wait(60 * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -140,13 +150,18 @@ class Client:
         self.process.stdin.write(sql + "\n")
         self.process.stdin.flush()
 
-    def say(self, sql, until):
+    def say(self, sql, until, timeout=60):
         """Statements, of which the last prints a word."""
         self.send(sql + ";")
-        for line in self.process.stdout:
-            if line.strip() == until:
-                return
-        raise AssertionError("the client ended")
+        late = threading.Timer(timeout * PATIENCE, self.process.kill)        # a line is read without a limit
+        late.start()
+        try:
+            for line in self.process.stdout:
+                if line.strip() == until:
+                    return
+        finally:
+            late.cancel()
+        raise AssertionError(f"the client ended, or did not print {until!r} within {timeout * PATIENCE} s, after: {sql}")
 
     def __enter__(self):
         return self
@@ -194,7 +209,8 @@ class PostgreSQL(Server):
                 f"PWD={braced(password)};{extra}")
 
     def _env(self, user="owner", database="warehouse"):
-        return dict(os.environ, PGPASSWORD=PASSWORD, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=user, PGDATABASE=database)
+        return dict(os.environ, PGPASSWORD=PASSWORD, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=user, PGDATABASE=database,
+                    PGCONNECT_TIMEOUT="10")     # should another process listen there
 
     def client(self):
         return Client([self.client_program, "-XAtq"], self._env())
@@ -204,9 +220,8 @@ class PostgreSQL(Server):
 
     def query(self, sql, user="owner", database="warehouse"):
         env = self._env(user, database)
-        out = subprocess.run([self.client_program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P", "null=\x1d", "-c",
-                              sql],
-                             env=env, check=True, capture_output=True, text=True).stdout
+        out = call(f"psql to end, with: {sql[:200]}", [self.client_program, "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e",
+                                                       "-P", "null=\x1d", "-c", sql], env=env, check=True).stdout
         return rows_of(out.removesuffix("\n"), "\x1e", "\x1f", "\x1d")
 
     def execute_as_loader(self, sql):
@@ -269,7 +284,7 @@ class MariaDB(Server):
                 f"PWD={braced(password)};{extra}")
 
     def _client(self):
-        return [self.client_program, "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-N", "-B",
+        return [self.client_program, "--no-defaults", f"--socket={self.folder}/socket", "-uroot", "-N", "-B", "--connect-timeout=10",
                 "--default-character-set=utf8mb4"]
 
     def client(self):
@@ -280,8 +295,7 @@ class MariaDB(Server):
             self.execute(f"kill {session}")
 
     def query(self, sql, database="warehouse"):
-        out = subprocess.run([*self._client(), "-D", database, "-e", sql], check=True, capture_output=True,
-                             text=True).stdout
+        out = call(f"mariadb to end, with: {sql[:200]}", [*self._client(), "-D", database, "-e", sql], check=True).stdout
         return rows_of(out.removesuffix("\n"), "\n", "\t", "NULL")
 
     def execute_as_loader(self, sql):

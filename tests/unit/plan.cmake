@@ -6,6 +6,6 @@ foreach(thing keys reference selector corpus compile template wfformat hash cano
   endif()
 endforeach()
 # Time itself; the zones are those of the system (tzdata).
-foreach(thing zone partition span)
+foreach(thing zone partition span window)
   bf_unit_test(test_plan_${thing} SOURCES test_plan_${thing}.c zone_fixture.c LIBS bf_plan bf_common)
 endforeach()

@@ -22,7 +22,7 @@ LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_R
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
      OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
-     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH);
+     OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
      INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED, INPUT_PROBE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
@@ -30,7 +30,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
-     RECORD_KEY, RECORD_POOL_LIMIT);
+     RECORD_KEY, RECORD_POOL_LIMIT, RECORD_WINDOW, RECORD_TIMEBOX);
 
 /* ---- values ---- */
 
@@ -214,7 +214,7 @@ static struct key_entry key(struct sampler *s)
 {
     struct key_entry k = {.name = a_name(s), .role = (enum key_role)(1 + below(s, KEY_ENROL)), .expires_ms = any_time(s),
                           .state = (enum key_state)(1 + below(s, KEY_USED)), .by = text(s), .made_us = any_time(s),
-                          .ended_by = text(s), .ended_us = any_time(s)};
+                          .ended_by = text(s), .ended_us = any_time(s), .ended_ms = any_time(s)};
     fill(s, k.key, sizeof k.key);
     k.n_plans = count(s, KEY_SCOPES_MAX);
     k.plans = words(s, k.n_plans);
@@ -370,6 +370,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s),
         .to = text(s),
+        .window = {number32(s), number32(s), number32(s), any_time(s), name(s), name(s)},
         .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
         .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
         .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
@@ -512,7 +513,7 @@ static const char *words_differ(const char *const *a, const char *const *b, size
 static const char *key_differs(const struct key_entry *a, const struct key_entry *b)
 {
     SAME_STR(name); SAME(role); SAME_MEM(key, sizeof a->key); SAME(n_plans); SAME(n_pools); SAME(expires_ms); SAME(state);
-    SAME_STR(by); SAME(made_us); SAME_STR(ended_by); SAME(ended_us);
+    SAME_STR(by); SAME(made_us); SAME_STR(ended_by); SAME(ended_us); SAME(ended_ms);
     const char *d = words_differ(a->plans, b->plans, a->n_plans);
     return d ? d : words_differ(a->pools, b->pools, a->n_pools);
 }
@@ -585,6 +586,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
+    SAME(window.track); SAME(window.budget); SAME(window.number); SAME(window.until_us); SAME_STR(window.name); SAME_STR(window.pool);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);
     SAME(audit);
     SAME_STR(role); SAME_STR(what); SAME_STR(target); SAME_STR(before); SAME_STR(after);

@@ -67,13 +67,24 @@ static void open_sockets(struct coordinator *c)
     c->logs = bind_socket(c, c->logs_at, sizeof c->logs_at);
 }
 
-/* A fork beside the library's threads: the child makes a context of its own and never touches ours. */
-static void start_agent(struct coordinator *c, const char *server_key)
+/* Forks before the library has threads here: a child of a process with threads may find any lock held for ever.  So the addresses, which
+ * are known later, come to it by a pipe.  Gives the end that they are written to. */
+static int start_agent(struct coordinator *c, const char *server_key)
 {
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
     c->guardian = fork();
-    if (c->guardian != 0)
-        return;
+    cr_assert_geq(c->guardian, 0);
+    if (c->guardian != 0) {
+        close(ends[0]);
+        return ends[1];
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a test that fails leaves no guardian behind */
+    close(ends[1]);
+    if (read(ends[0], c->fleet_at, sizeof c->fleet_at) != sizeof c->fleet_at ||
+        read(ends[0], c->logs_at, sizeof c->logs_at) != sizeof c->logs_at)
+        _exit(98);
+    close(ends[0]);
     static char *allowed[] = {"PATH"};
     char *pinned[] = {bf_xstrdup(server_key)};
     char work[128];
@@ -93,8 +104,11 @@ static void start_agent(struct coordinator *c, const char *server_key)
 
 static void start_all(struct coordinator *c)
 {
+    int to_agent = start_agent(c, c->server_public);
     open_sockets(c);
-    start_agent(c, c->server_public);
+    cr_assert_eq(write(to_agent, c->fleet_at, sizeof c->fleet_at), (ssize_t)sizeof c->fleet_at);
+    cr_assert_eq(write(to_agent, c->logs_at, sizeof c->logs_at), (ssize_t)sizeof c->logs_at);
+    close(to_agent);
 }
 
 static void end_all(struct coordinator *c)

@@ -4,15 +4,9 @@
 
 #include "tests/support/engine_fixture.h"
 
-static struct plan *chain_of_days(uint64_t seed)
+static struct plan *chain_of_days(uint64_t days)
 {
-    struct plan *p = fx_plan();
-    uint32_t pool = fx_pool(p, "small", 2);
-    fx_days(p, FX_JAN_1, (uint32_t)seed);
-    uint32_t a = fx_step(p, PLAN_DAY, pool);
-    uint32_t b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
-    fx_edge(p, b, a, PLAN_SAME);
-    return fx_plan_done(p);
+    return fx_chain((uint32_t)days, 2);
 }
 
 Test(engine_basics, create_grant_end)
@@ -47,11 +41,8 @@ Test(engine_basics, create_grant_end)
 Test(engine_basics, a_pool_and_slots_bound_what_runs)
 {
     struct fx f;
-    fx_init(&f, NULL);
     struct fx_agent agent = fx_agent(1, 10);
-    fx_hello(&f, &agent, 0);
-    fx_create(&f, chain_of_days, 9);
-    fx_turn(&f);
+    fx_begin(&f, &agent, chain_of_days, 9);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u, "two slots in the pool");
     struct pool_view pool;
     engine_pool(f.e, 0, &pool);
@@ -321,11 +312,8 @@ Test(engine_basics, a_backfill_without_work_succeeds_at_once)
 Test(engine_basics, low_store_stops_grants_and_creates_but_takes_results)
 {
     struct fx f;
-    fx_init(&f, NULL);
     struct fx_agent agent = fx_agent(1, 1);
-    fx_hello(&f, &agent, 0);
-    fx_create(&f, chain_of_days, 3);
-    fx_turn(&f);
+    fx_begin(&f, &agent, chain_of_days, 3);
     fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = true});
     cr_assert_eq(fx_create(&f, all_over_all, 1), 0u);
     fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
@@ -341,11 +329,8 @@ Test(engine_basics, low_store_stops_grants_and_creates_but_takes_results)
 Test(engine_basics, tokens_go_on_from_a_higher_epoch)
 {
     struct fx f;
-    fx_init(&f, NULL);
     struct fx_agent agent = fx_agent(1, 1);
-    fx_hello(&f, &agent, 0);
-    fx_create(&f, chain_of_days, 3);
-    fx_turn(&f);
+    fx_begin(&f, &agent, chain_of_days, 3);
     fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, .epoch = 5});
     fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);

@@ -22,6 +22,17 @@ static void configure(void)
 
 static const char *said;                         /* of the last answer */
 
+static enum bf_rc answered(const struct fx *f)
+{
+    for (size_t i = f->out.n_effects; i-- > 0;)
+        if (f->out.effects[i].kind == EFFECT_REPLY) {
+            said = f->out.effects[i].text;
+            return f->out.effects[i].rc;
+        }
+    cr_assert_fail("no answer");
+    return BF_INTERNAL;
+}
+
 static enum bf_rc ask_as(struct fx *f, uint8_t sender, enum op_verb verb, const char *name, enum key_role role, uint8_t key, int64_t ttl_ms)
 {
     struct op_request r = fx_request(f, verb, 0);
@@ -32,13 +43,7 @@ static enum bf_rc ask_as(struct fx *f, uint8_t sender, enum op_verb verb, const 
     struct input in = {.kind = INPUT_COMMAND, .key = {sender}, .actor = sender == 1 ? "ada" : "other", .command = r,
                        .configured = configured, .n_configured = 2};
     fx_step_input(f, &in);
-    for (size_t i = f->out.n_effects; i-- > 0;)
-        if (f->out.effects[i].kind == EFFECT_REPLY) {
-            said = f->out.effects[i].text;
-            return f->out.effects[i].rc;
-        }
-    cr_assert_fail("no answer");
-    return BF_INTERNAL;
+    return answered(f);
 }
 
 static enum bf_rc ask(struct fx *f, enum op_verb verb, const char *name, enum key_role role, uint8_t key)
@@ -237,13 +242,7 @@ static enum bf_rc rotate_own(struct fx *f, const char *actor, uint8_t from, uint
     r.public_key[0] = to;
     struct input in = {.kind = INPUT_COMMAND, .key = {from}, .actor = actor, .command = r, .configured = configured, .n_configured = 2};
     fx_step_input(f, &in);
-    for (size_t i = f->out.n_effects; i-- > 0;)
-        if (f->out.effects[i].kind == EFFECT_REPLY) {
-            said = f->out.effects[i].text;
-            return f->out.effects[i].rc;
-        }
-    cr_assert_fail("no answer");
-    return BF_INTERNAL;
+    return answered(f);
 }
 
 /* Revoked keys are kept for good, so one holder must not make them without end. */
@@ -268,6 +267,9 @@ Test(engine_keys, the_own_key_is_changed_some_times_in_a_day)
     }
     fx_turn(&f);
     f.wall_us += INT64_C(24) * 3600 * 1000000;
+    cr_expect_eq(rotate_own(&f, "vic", 121, 122), BF_LIMIT, "the wall clock was set, and no day has passed");
+    f.wall_us -= INT64_C(24) * 3600 * 1000000;
+    f.now_ms += INT64_C(24) * 3600 * 1000;
     cr_expect_eq(rotate_own(&f, "vic", 121, 122), BF_OK, "a day later: %s", said);
     fx_turn(&f);
     check_recovery(&f);

@@ -4,14 +4,9 @@
 
 #include "tests/support/engine_fixture.h"
 
-/* Two steps over so many days, the second after the first. */
-static struct plan *chain_of_days(uint64_t seed)
+static struct plan *chain_of_days(uint64_t days)
 {
-    struct plan *p = fx_plan();
-    fx_days(p, FX_JAN_1, (uint32_t)seed);
-    uint32_t a = fx_step(p, PLAN_DAY, PLAN_NO_INDEX), b = fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
-    fx_edge(p, b, a, PLAN_SAME);
-    return fx_plan_done(p);
+    return fx_chain((uint32_t)days, 0);
 }
 
 static const struct input restored = {.kind = INPUT_RESTORED, .epoch = 2, .hold_ms = 66000, .actor = "nora",
@@ -20,11 +15,8 @@ static const struct input restored = {.kind = INPUT_RESTORED, .epoch = 2, .hold_
 Test(engine_restore, nothing_is_granted_for_the_longest_lease_and_numbers_are_fresh)
 {
     struct fx f;
-    fx_init(&f, NULL);
     struct fx_agent agent = fx_agent(1, 1);
-    fx_hello(&f, &agent, 0);
-    fx_create(&f, chain_of_days, 3);
-    fx_turn(&f);
+    fx_begin(&f, &agent, chain_of_days, 3);
     fx_step_input(&f, &restored);
     int64_t until_ms = f.now_ms + 66000;
     fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
@@ -54,6 +46,15 @@ Test(engine_restore, nothing_is_granted_for_the_longest_lease_and_numbers_are_fr
     fx_done(&f);
 }
 
+static struct input hello_that_saw(const struct fx_agent *a, uint64_t seen)
+{
+    struct input in = {.kind = INPUT_HELLO, .incarnation = 7,
+                       .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = "other", .version = "1", .boot_id = "", .slots = 1,
+                                 .fence = FENCE_WEAK, .seen = seen, .seen_cluster = ""}};
+    memcpy(in.key, a->key, sizeof in.key);
+    return in;
+}
+
 Test(engine_restore, an_agent_that_has_seen_newer_tokens_stops_grants_until_a_restore)
 {
     struct fx f;
@@ -61,10 +62,7 @@ Test(engine_restore, an_agent_that_has_seen_newer_tokens_stops_grants_until_a_re
     struct fx_agent agent = fx_agent(1, 1), other = fx_agent(2, 1);
     fx_hello(&f, &agent, 0);
     fx_create(&f, chain_of_days, 3);
-    struct input hello = {.kind = INPUT_HELLO, .incarnation = 7,
-                          .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = "other", .version = "1", .boot_id = "", .slots = 1,
-                                    .fence = FENCE_WEAK, .seen = UINT64_C(1) << 40 | 0, .seen_cluster = ""}};
-    memcpy(hello.key, other.key, sizeof hello.key);
+    struct input hello = hello_that_saw(&other, UINT64_C(1) << 40 | 0);
     fx_step_input(&f, &hello);
     cr_assert_eq(fx_count_records(&f, RECORD_OUTDATED), 0u, "it has seen nothing that is not ours");
     hello.hello.seen = UINT64_C(1) << 40 | 900;
@@ -87,11 +85,8 @@ Test(engine_restore, an_agent_that_has_seen_newer_tokens_stops_grants_until_a_re
 Test(engine_restore, an_attempt_of_the_backup_goes_on_where_its_agent_has_it_and_is_lost_where_not)
 {
     struct fx f;
-    fx_init(&f, NULL);
     struct fx_agent agent = fx_agent(1, 2);
-    fx_hello(&f, &agent, 0);
-    fx_create(&f, chain_of_days, 2);
-    fx_turn(&f);
+    fx_begin(&f, &agent, chain_of_days, 2);
     struct attempt_ref held = fx_attempt(&f, 1, 0, 0);
     fx_step_input(&f, &restored);
     fx_turn(&f);
@@ -121,5 +116,27 @@ Test(engine_restore, one_backup_that_is_restored_twice_gives_no_attempt_number_t
     f.now_ms += again.hold_ms;
     fx_turn(&f);
     cr_assert_eq(fx_record(&f, RECORD_GRANTED, 0)->ref.attempt, UINT64_C(2000000001));
+    fx_done(&f);
+}
+
+/* The first agent asks, and is to get its attempt again; then the second one shows that the state is an old copy. */
+Test(engine_restore, a_turn_that_finds_an_old_copy_sends_no_dispatch)
+{
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, 1), other = fx_agent(2, 1);
+    fx_begin(&f, &agent, chain_of_days, 3);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_DISPATCH), 1u);
+    fx_hello(&f, &agent, 0);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_DISPATCH), 1u, "it does not hold its attempt");
+    size_t others = f.out.n_effects - 1;
+    struct input hello = hello_that_saw(&other, UINT64_C(1) << 40 | 900);
+    fx_step_input(&f, &hello);
+    cr_assert_eq(fx_count_records(&f, RECORD_OUTDATED), 1u);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_DISPATCH), 0u, "the other copy may have ended it, and given out the token again");
+    cr_assert_eq(fx_count_effects(&f, EFFECT_WELCOME), 1u);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_REFUSE), 1u);
+    cr_assert_geq(f.out.n_effects, others + 1, "nothing else is left out");
+    fx_turn(&f);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_DISPATCH), 0u);
     fx_done(&f);
 }

@@ -106,7 +106,7 @@ Test(plan_keys, words)
         {&plan_keys_step, "tags", "a list of at most 100; each item a name"},
         {&plan_keys_step, "env", "a map of at most 1000; each value text with `{{ … }}`"},
         {&plan_keys_pool, "cpu", "a number from 0.001 to 1000000 with at most three places"},
-        {&plan_keys_retry, "budget", "a percentage from 0% to 100%"},
+        {&plan_keys_retry, "budget", "a percentage from 0.0001% to 100%"},
         {&plan_keys_defaults, "retry", "a map (retry)"},
         {&plan_keys_top, "params", "a map; each value text"},
     };

@@ -306,3 +306,33 @@ Test(views_watch, a_million_instances_are_counted_in_slices)
     views_cache_free(cache);
     world_free(w);
 }
+
+/* The state still has it as connected: what this process told it counts. */
+Test(views_watch, an_agent_that_was_refused_is_not_connected)
+{
+    struct world *w = world_new();
+    create(w, plan_text);
+    hello(w, 8);
+    json_t *j = watch(w, "", "", NULL);
+    cr_expect_eq(number(json_object_get(j, "agents"), "connected"), 1);
+    cr_expect_eq(number(json_object_get(j, "agents"), "refused"), 0);
+    json_decref(j);
+    w->refusal = "its protocol is not spoken here";
+    j = watch(w, "", "", NULL);
+    const json_t *agents = json_object_get(j, "agents");
+    cr_expect_eq(number(agents, "connected"), 0);
+    cr_expect_eq(number(agents, "refused"), 1);
+    cr_expect_eq(number(agents, "slots"), 0);
+    cr_expect_str_eq(text(json_array_get(json_object_get(agents, "at"), 0), "state"), "refused");
+    json_decref(j);
+    struct op_request req = query(OP_STATUS);
+    j = ask(w, &req, BF_OK, NULL);
+    cr_expect_eq(number(json_object_get(j, "agents"), "connected"), 0);
+    cr_expect_eq(number(json_object_get(j, "agents"), "slots"), 0);
+    json_decref(j);
+    req = query(OP_AGENTS);
+    j = ask(w, &req, BF_OK, NULL);
+    cr_expect_str_eq(text(json_array_get(j, 0), "state"), "refused");
+    json_decref(j);
+    world_free(w);
+}

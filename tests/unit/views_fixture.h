@@ -22,6 +22,7 @@ struct world {
     enum bf_rc rc;
     struct assignment held[64]; size_t n_held;   /* references only */
     char dir[64];
+    const char *refusal;                         /* why every agent was refused; NULL: none was */
     const struct key_entry *who;                 /* asks; NULL: one that sees everything */
 };
 

@@ -1,0 +1,256 @@
+/* Deciding what pools have: plans, the configuration, and people (`bfctl pool set`).
+ *
+ * Each says its own figures, in a layer of its own (pool.h).  One plan must not raise the budget of another whose backfill is live: figure
+ * by figure the smaller of two holds, and a figure that the new one does not say stays. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/engine/decide.h"
+#include "plan/budget.h"
+
+/* ---- words ---- */
+
+#define WORDS_MAX 900
+
+struct words { char text[WORDS_MAX]; size_t n; };
+
+static void say(struct words *w, const char *dimension, uint64_t n)
+{
+    char figure[PLAN_BUDGET_TEXT_MAX];
+    if (n == 0 || w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150)      /* a name of 128, and the rest of the object */
+        return;
+    plan_budget_format(dimension, n, figure);
+    w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"%s\":\"%s\"", dimension, figure);
+}
+
+static void say_rate(struct words *w, uint32_t milli, uint32_t ms)
+{
+    char rate[PLAN_BUDGET_TEXT_MAX];
+    if (milli == 0 || w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX)
+        return;
+    plan_start_rate_format(milli, ms, rate);
+    w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"start_rate\":\"%s\"", rate);
+}
+
+static const char *source_word(enum pool_source s)
+{
+    return s == POOL_FROM_CONFIG ? "config" : s == POOL_FROM_OPERATOR ? "operator" : "plan";
+}
+
+const char *pool_words(struct decision *d, uint32_t i)
+{
+    const struct pool *p = &d->e->pools.at[i];
+    struct words w = {.n = 0};
+    size_t n = 0;
+    struct pool_dimension_view *dims = engine_pool_dimensions(d->e, i, &n);
+    w.text[0] = '\0';
+    for (size_t k = 0; k < n; k++)
+        say(&w, dims[k].name, dims[k].limit);
+    free(dims);
+    say_rate(&w, p->start_milli, p->start_ms);
+    return out_printf(d->out, "{\"slots\":%u,\"source\":\"%s\"%s}", p->slots, source_word(p->source), w.text);
+}
+
+const char *plan_pool_words(struct decision *d, const struct plan_pool *pool)
+{
+    struct words w = {.n = 0};
+    w.text[0] = '\0';
+    say(&w, "cpu", pool->has.cpu_milli);
+    say(&w, "memory", pool->has.memory_bytes);
+    say(&w, "io", pool->has.io_bytes_s);
+    for (size_t i = 0; i < pool->has.n_units; i++)
+        say(&w, pool->has.units[i].name, pool->has.units[i].n);
+    say_rate(&w, pool->start_milli, pool->start_ms);
+    return out_printf(d->out, "{\"slots\":%u,\"source\":\"plan\"%s}", pool->slots, w.text);
+}
+
+bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan_pool *planned)
+{
+    const struct pool *p = &e->pools.at[pool];
+    bool same = p->slots == planned->slots && p->start_milli == planned->start_milli && p->start_ms == planned->start_ms;
+    for (size_t i = 0; same && i < p->dims.n; i++)
+        same = p->dims.at[i].limit == plan_resources_get(&planned->has, p->dims.at[i].name);
+    return same;
+}
+
+/* ---- layers ---- */
+
+static bool drawn_on(const struct engine *e, uint32_t pool)
+{
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)      /* a queued one draws on nothing yet */
+            if (b->pools[k] == pool)
+                return true;
+    }
+    return false;
+}
+
+/* A record, unless the source says just that already.  false: it does. */
+static bool lay(struct decision *d, const char *name, enum pool_source source, uint32_t slots, const struct pool_budget *budget)
+{
+    uint32_t i = pool_find(d->e, name);
+    const struct pool_layer *layer = i == PLAN_NO_INDEX ? NULL : &d->e->pools.at[i].layers[source - 1];
+    if (layer && layer->said && pool_budget_same(&layer->budget, budget) && (budget->no_slots || layer->slots == slots))
+        return false;
+    struct record *r = record_begin(d, RECORD_POOL_SET);
+    r->pool_name = name;
+    r->pool_source = source;
+    r->pool_slots = budget->no_slots ? 0 : slots;
+    r->pool = *budget;
+    record_emit(d, r);
+    return true;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
+/* Is the rate a the slower of two?  0 is none. */
+static bool is_slower(uint32_t a_milli, uint32_t a_ms, uint32_t b_milli, uint32_t b_ms)
+{
+    return b_milli == 0 || (a_milli != 0 && (uint64_t)a_milli * b_ms < (uint64_t)b_milli * a_ms);
+}
+
+/* Units of both, by name: of one that both say the smaller.  In the output's arena. */
+static void meet_units(struct decision *d, const struct pool_budget *a, struct pool_budget *b)
+{
+    struct pool_unit *units = bf_arena_alloc(&d->out->arena, (a->n_units + b->n_units + 1) * sizeof *units);
+    size_t n = 0;
+    for (size_t i = 0, k = 0; i < a->n_units || k < b->n_units; n++) {
+        int order = i == a->n_units ? 1 : k == b->n_units ? -1 : strcmp(a->units[i].name, b->units[k].name);
+        units[n] = order <= 0 ? a->units[i] : b->units[k];
+        if (order == 0)
+            units[n].n = smaller(a->units[i].n, b->units[k].n);
+        i += order <= 0;
+        k += order >= 0;
+    }
+    b->units = units;
+    b->n_units = n > POOL_UNITS_MAX ? POOL_UNITS_MAX : n;
+}
+
+static struct pool_budget budget_of_plan(struct decision *d, const struct plan_pool *pool)
+{
+    struct pool_unit *units = bf_arena_alloc(&d->out->arena, (pool->has.n_units + 1) * sizeof *units);
+    for (size_t i = 0; i < pool->has.n_units; i++)
+        units[i] = (struct pool_unit){.name = pool->has.units[i].name, .n = pool->has.units[i].n};
+    return (struct pool_budget){.cpu_milli = pool->has.cpu_milli, .memory_bytes = pool->has.memory_bytes, .io_bytes_s = pool->has.io_bytes_s,
+                                .units = units, .n_units = pool->has.n_units, .start_milli = pool->start_milli, .start_ms = pool->start_ms};
+}
+
+void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
+{
+    struct pool_budget budget = budget_of_plan(d, pool);
+    uint32_t slots = pool->slots, i = pool_find(d->e, pool->name);
+    if (i != PLAN_NO_INDEX && d->e->pools.at[i].layers[POOL_FROM_PLAN - 1].said && drawn_on(d->e, i)) {
+        const struct pool_layer *now = &d->e->pools.at[i].layers[POOL_FROM_PLAN - 1];
+        slots = now->slots < slots ? now->slots : slots;
+        budget.cpu_milli = smaller(now->budget.cpu_milli, budget.cpu_milli);
+        budget.memory_bytes = smaller(now->budget.memory_bytes, budget.memory_bytes);
+        budget.io_bytes_s = smaller(now->budget.io_bytes_s, budget.io_bytes_s);
+        meet_units(d, &now->budget, &budget);
+        if (is_slower(now->budget.start_milli, now->budget.start_ms, budget.start_milli, budget.start_ms)) {
+            budget.start_milli = now->budget.start_milli;
+            budget.start_ms = now->budget.start_ms;
+        }
+    }
+    lay(d, pool->name, POOL_FROM_PLAN, slots, &budget);
+}
+
+/* What the configuration says where there was something else. */
+void decide_pool_config(struct decision *d, const struct input *in)
+{
+    uint32_t i = pool_find(d->e, in->pool_name);
+    const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
+    bool changed = lay(d, in->pool_name, POOL_FROM_CONFIG, in->pool_slots, &in->pool);
+    if (changed && i != PLAN_NO_INDEX)
+        audit_note(d, &(struct audit_note){.what = "pool set", .target = in->pool_name, .before = before, .after = pool_words(d, i),
+                                           .text = "the configuration says so"});
+}
+
+/* ---- bfctl pool set ---- */
+
+/* What a person said before, with what is said now over it. */
+static struct pool_budget over(struct decision *d, const struct pool_budget *before, const struct pool_budget *now)
+{
+    struct pool_budget b = *now;
+    struct pool_unit *units = bf_arena_alloc(&d->out->arena, (before->n_units + now->n_units + 1) * sizeof *units);
+    size_t n = 0;
+    b.cpu_milli = now->cpu_milli ? now->cpu_milli : before->cpu_milli;
+    b.memory_bytes = now->memory_bytes ? now->memory_bytes : before->memory_bytes;
+    b.io_bytes_s = now->io_bytes_s ? now->io_bytes_s : before->io_bytes_s;
+    b.start_milli = now->start_milli ? now->start_milli : before->start_milli;
+    b.start_ms = now->start_milli ? now->start_ms : before->start_ms;
+    for (size_t i = 0, k = 0; i < before->n_units || k < now->n_units; n++) {
+        int order = i == before->n_units ? 1 : k == now->n_units ? -1 : strcmp(before->units[i].name, now->units[k].name);
+        units[n] = order < 0 ? before->units[i] : now->units[k];
+        i += order <= 0;
+        k += order >= 0;
+    }
+    b.units = units;
+    b.n_units = n;
+    return b;
+}
+
+/* ", of which 9 are in use: nothing is killed, and nothing starts until it fits"; "" while all that is in use fits. */
+static const char *over_full(struct decision *d, const struct pool *p)
+{
+    if (p->used > p->slots)
+        return out_printf(d->out, "; %u slots are in use: nothing is killed, and nothing starts until it fits", p->used);
+    for (size_t i = 0; i < p->dims.n; i++) {
+        const struct pool_dim *dim = &p->dims.at[i];
+        char used[PLAN_BUDGET_TEXT_MAX];
+        if (dim->limit == 0 || dim->used <= dim->limit)
+            continue;
+        plan_budget_format(dim->name, dim->used, used);
+        return out_printf(d->out, "; %s of %s is in use: nothing is killed, and nothing starts until it fits", used, dim->name);
+    }
+    return "";
+}
+
+/* NULL: it may be set. */
+static const char *pool_objection(struct decision *d, const struct op_request *c, enum bf_rc *ret_rc)
+{
+    const char *name = c->name ? c->name : "";
+    *ret_rc = BF_INVALID;
+    if (pool_find(d->e, name) == PLAN_NO_INDEX) {
+        *ret_rc = BF_NOT_FOUND;
+        return out_printf(d->out, "there is no pool '%.128s'; see bfctl pools", name);
+    }
+    if (c->pool.no_slots && pool_budget_is_empty(&c->pool) && !c->reset)
+        return out_printf(d->out, "pool %s: nothing is to be set; say slots, cpu, memory, io, a unit or a start rate, or reset", name);
+    if (!c->pool.no_slots && c->pool_slots > POOL_SLOTS_LIMIT)
+        return out_printf(d->out, "pool %s: slots must be 0 to %u, not %u", name, POOL_SLOTS_LIMIT, c->pool_slots);
+    return NULL;
+}
+
+struct answer command_pool_set(struct decision *d, const struct op_request *c)
+{
+    static const struct pool_layer nothing = {.budget = {.no_slots = true}};
+    enum bf_rc rc = BF_OK;
+    const char *why_not = pool_objection(d, c, &rc);
+    if (why_not)
+        return command_refuse(rc, why_not);
+    uint32_t i = pool_find(d->e, c->name);
+    const struct pool_layer *layer = &d->e->pools.at[i].layers[POOL_FROM_OPERATOR - 1];
+    const struct pool_layer *before_layer = layer->said && !c->reset ? layer : &nothing;
+    struct pool_budget budget = over(d, &before_layer->budget, &c->pool);
+    uint32_t slots = c->pool.no_slots ? before_layer->slots : c->pool_slots;
+    budget.no_slots = c->pool.no_slots && before_layer->budget.no_slots;
+    if (budget.n_units > POOL_UNITS_MAX)
+        return command_refuse(BF_LIMIT, out_printf(d->out, "pool %s would have %zu kinds of unit; at most %u are possible", c->name,
+                                                   budget.n_units, POOL_UNITS_MAX));
+    const char *before = pool_words(d, i);
+    bool says_nothing = budget.no_slots && pool_budget_is_empty(&budget);
+    bool changed = (layer->said || !says_nothing) && lay(d, d->e->pools.at[i].name, POOL_FROM_OPERATOR, slots, &budget);
+    const char *after = pool_words(d, i), *text;
+    if (!changed)
+        text = out_printf(d->out, "pool %s is so already: %s", c->name, after);
+    else
+        text = out_printf(d->out, "pool %s: %s -> %s%s", c->name, before, after, over_full(d, &d->e->pools.at[i]));
+    return (struct answer){.rc = BF_OK, .text = text, .json = out_printf(d->out, "{\"pool\":\"%s\",\"before\":%s,\"after\":%s}", c->name,
+                                                                          before, after),
+                           .before = before, .after = after};
+}

@@ -1,0 +1,66 @@
+/* A pool, and what a step draws: plain values of the engine's state.
+ *
+ * What a pool has is said by up to three sources (enum pool_source), each a layer of its own; figure by figure the highest that says it
+ * holds.  A figure that none says has no limit, and is counted all the same. */
+#ifndef BF_ENGINE_POOL_H
+#define BF_ENGINE_POOL_H
+
+#include "common/vec.h"
+#include "proto/limit.h"
+#include "proto/pool.h"
+#include "proto/states.h"
+
+struct pool_layer {
+    bool said;
+    uint32_t slots;                              /* unless budget.no_slots */
+    struct pool_budget budget;                   /* owned */
+};
+
+enum { POOL_CPU, POOL_MEMORY, POOL_IO, POOL_FIRST_UNIT };
+/* A dimension beside the slots, by index: POOL_CPU, …, and from POOL_FIRST_UNIT on units, as they were met first. */
+struct pool_dim {
+    char *name;
+    uint64_t limit, used, used_max;              /* limit 0: none.  used_max: the limit, or what was in use when that was lowered */
+    enum pool_source source;                     /* of the limit */
+};
+
+/* Of a pool that is or was throttled: its limit as the last record told it, with what ended since; and the last moves, a ring. */
+struct pool_governor {
+    struct pool_limit now;                       /* owns its probes and their texts */
+    struct limit_move moves[LIMIT_MOVES_KEPT]; uint64_t n_moves;
+};
+
+struct pool {
+    char *name;
+    uint32_t slots, used, used_max;
+    enum pool_source source;                     /* of the slots */
+    uint32_t start_milli, start_ms;              /* start rate: so many thousandths of a start in start_ms; 0: none */
+    struct pool_governor *governor;              /* owned; NULL: never throttled */
+    uint32_t limit;                              /* of attempts, beside the slots; 0: it is not throttled */
+    struct pool_layer layers[POOL_SOURCES];      /* by source - 1 */
+    BF_VEC_TYPE(struct pool_dim) dims;
+    /* pools_rate.c: what the bucket of the start rate held then, in units of a rate in level_ms; 0: nothing has begun yet */
+    uint64_t level; int64_t level_at_ms; uint32_t level_ms;
+    /* reserve.c */
+    uint64_t draws;                              /* attempts that were ever granted from it */
+    uint32_t head_backfill, head_step;           /* who waits and is passed over; backfill 0: nobody */
+    uint64_t head_since;                         /* draws of its pools when it began to wait */
+    bool reserved;                               /* all that it takes is kept for it */
+    uint32_t blocked; uint64_t blocked_since;    /* of this turn: demand + 1 of the best that its pools alone hold back */
+};
+
+#define DRAW_SLOT UINT32_MAX
+/* What one attempt takes, in the order in which the step names its pools; of each pool first a slot.  Every byte counts. */
+struct draw_item { uint32_t pool, dim; uint64_t amount; };       /* dim: DRAW_SLOT, or an index into the pool's dims */
+struct draw { uint32_t pool; const struct draw_item *items; size_t n; };     /* pool: the first, or PLAN_NO_INDEX */
+
+/* It takes a slot of that pool. */
+static inline bool draw_has_slot(const struct draw *d, uint32_t pool)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->items[i].pool == pool && d->items[i].dim == DRAW_SLOT)
+            return true;
+    return false;
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* Pools as documents: what each has, what is in use, who says so, and what waits for it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/views_parts.h"
+#include "plan/budget.h"
+
+const char *view_pool_source(enum pool_source s)
+{
+    return s == POOL_FROM_CONFIG ? "config" : s == POOL_FROM_OPERATOR ? "operator" : "plan";
+}
+
+/* Processors as people count them; bytes and units as they are. */
+static json_t *figure(const char *dimension, uint64_t n)
+{
+    return strcmp(dimension, "cpu") == 0 ? json_real((double)n / 1000) : json_integer((json_int_t)n);
+}
+
+static json_t *dimensions(const struct engine *e, size_t pool)
+{
+    size_t n = 0;
+    struct pool_dimension_view *at = engine_pool_dimensions(e, pool, &n);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "name", at[i].name, "used", figure(at[i].name, at[i].used), "limit",
+                                              at[i].limit ? figure(at[i].name, at[i].limit) : json_null(), "source",
+                                              at[i].limit ? json_string(view_pool_source(at[i].source)) : json_null()));
+    free(at);
+    return list;
+}
+
+static json_t *start_rate(const struct pool_view *p)
+{
+    char text[PLAN_BUDGET_TEXT_MAX];
+    if (p->start_milli == 0)
+        return json_null();
+    plan_start_rate_format(p->start_milli, p->start_ms, text);
+    return json_string(text);
+}
+
+/* The step that room is kept for: the first of those that need the same. */
+static json_t *reserved_for(const struct engine *e, const struct pool_waiting_view *w)
+{
+    struct backfill_view b;
+    if (!w->reserved || !engine_backfill(e, w->backfill, &b))
+        return json_null();
+    return json_pack("{s:o, s:s}", "backfill", json_sprintf("bf-%" PRIu32, w->backfill), "step", b.plan->steps[w->step].name);
+}
+
+/* named: it was asked for alone, and comes with the last moves of its limit. */
+static json_t *pool(const struct view_source *v, size_t i, bool named)
+{
+    struct pool_view p;
+    struct pool_waiting_view w;
+    engine_pool(v->engine, i, &p);
+    engine_pool_waiting(v->engine, i, &w);
+    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used", (json_int_t)p.used,
+                     "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
+                     (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w), "throttle", view_throttle(v, i, named));
+}
+
+/* With a name: that pool alone. */
+enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    uint64_t limit = view_page_limit(req);
+    *ret = json_array();
+    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
+        struct pool_view p;
+        engine_pool(v->engine, i, &p);
+        if (!*req->name || strcmp(req->name, p.name) == 0)
+            json_array_append_new(*ret, pool(v, i, *req->name));
+    }
+    if (!*req->name || json_array_size(*ret) > 0)
+        return BF_OK;
+    json_decref(*ret);
+    *ret = NULL;
+    return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
+}

@@ -1,0 +1,74 @@
+/* Why a pool lets nothing begin, in plain words with what to do about it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "coordinator/views_parts.h"
+#include "plan/budget.h"
+
+struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
+
+static void tell_remedy(const struct pool_view *p, const char *dimension, uint64_t enough, const struct told *t)
+{
+    char option[192], figure[PLAN_BUDGET_TEXT_MAX];
+    if (strcmp(dimension, "cpu") == 0)
+        plan_budget_format("cpu", enough, figure);
+    else
+        snprintf(figure, sizeof figure, "%" PRIu64 "%s", enough, strcmp(dimension, "io") == 0 ? "/s" : "");
+    bool named = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "memory") == 0 || strcmp(dimension, "io") == 0;
+    if (strcmp(dimension, "slots") == 0)
+        snprintf(option, sizeof option, "--slots N");
+    else
+        snprintf(option, sizeof option, named ? "--%s %s" : "--unit %s=%s", dimension, figure);
+    snprintf(t->remedy, t->remedy_size, "wait, or raise it: bfctl pool set %.100s %s", p->name, option);
+}
+
+static void tell_room(const struct pool_view *p, const struct blocker *k, const char *dimension, const struct told *t)
+{
+    char used[PLAN_BUDGET_TEXT_MAX], limit[PLAN_BUDGET_TEXT_MAX], amount[PLAN_BUDGET_TEXT_MAX], kept[PLAN_BUDGET_TEXT_MAX];
+    plan_budget_format(dimension, k->used, used);
+    plan_budget_format(dimension, k->limit, limit);
+    plan_budget_format(dimension, k->amount, amount);
+    plan_budget_format(dimension, k->kept, kept);
+    tell_remedy(p, dimension, k->used + k->amount, t);
+    if (k->kind == BLOCKER_RESERVED) {
+        snprintf(t->detail, t->detail_size, "pool %s keeps %s of %s for a wider step that has waited longer: it takes %s, and %s of %s are in use",
+                 p->name, kept, dimension, amount, used, limit);
+        snprintf(t->remedy, t->remedy_size, "wait; bfctl pool show %.100s says for which", p->name);
+    } else if (k->kind == BLOCKER_POOL_TOO_SMALL) {
+        snprintf(t->detail, t->detail_size, "pool %s is too small for it: it takes %s of %s, and the pool has %s", p->name, amount, dimension,
+                 limit);
+        tell_remedy(p, dimension, k->amount, t);
+    } else if (strcmp(dimension, "slots") == 0) {
+        snprintf(t->detail, t->detail_size, "pool %s is full: %s of %s slots in use", p->name, used, limit);
+    } else {
+        snprintf(t->detail, t->detail_size, "pool %s has not enough %s: it takes %s, and %s of %s are in use", p->name, dimension, amount, used,
+                 limit);
+    }
+}
+
+const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                          size_t remedy_size)
+{
+    static const char *const kinds[] = {[BLOCKER_POOL] = "pool", [BLOCKER_POOL_TOO_SMALL] = "pool_too_small",
+                                        [BLOCKER_RESERVED] = "reserved", [BLOCKER_START_RATE] = "start_rate"};
+    struct told t = {.detail = detail, .remedy = remedy, .detail_size = detail_size, .remedy_size = remedy_size};
+    struct pool_view p;
+    if (k->pool >= engine_n_pools(v->engine)) {
+        snprintf(detail, detail_size, "its pool is full");
+        return kinds[k->kind];
+    }
+    engine_pool(v->engine, k->pool, &p);
+    if (k->kind == BLOCKER_START_RATE) {
+        char rate[PLAN_BUDGET_TEXT_MAX], left[64] = "a moment";
+        plan_start_rate_format(p.start_milli, p.start_ms, rate);
+        if (k->clears_at_ms > v->engine_ms)
+            bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
+        snprintf(detail, detail_size, "pool %s lets %s begin, and the next one in %s", p.name, rate, left);
+        snprintf(remedy, remedy_size, "wait, or raise it: bfctl pool set %.100s --start-rate RATE", p.name);
+    } else {
+        tell_room(&p, k, engine_pool_dimension_name(v->engine, k->pool, k->dim), &t);
+    }
+    return kinds[k->kind];
+}

@@ -1,0 +1,59 @@
+/* Blockers that windows make, in words. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/text.h"
+#include "coordinator/views_parts.h"
+
+enum { WHERE_MAX = 160 };
+
+/* "pool warehouse", or what stands for it. */
+static void where_words(const struct view_source *v, const struct blocker *k, char ret[WHERE_MAX])
+{
+    struct pool_view p;
+    if (k->pool >= engine_n_pools(v->engine)) {
+        snprintf(ret, WHERE_MAX, "all pools");
+        return;
+    }
+    engine_pool(v->engine, k->pool, &p);
+    snprintf(ret, WHERE_MAX, "pool %s", p.name);
+}
+
+static void tell_budget(const struct view_source *v, const struct blocker *k, const char *where, struct view_blocker *ret)
+{
+    char budget[PLAN_WINDOW_BUDGET_TEXT_MAX], until[BF_TIME_MAX] = "";
+    struct pool_view p = {.slots = 0};
+    if (k->pool < engine_n_pools(v->engine))
+        engine_pool(v->engine, k->pool, &p);
+    plan_budget_text(k->window.budget, budget);
+    if (k->window.clears_at_us)
+        bf_format_time(k->window.clears_at_us, until);
+    ret->kind = "window";
+    if (k->window.budget == 0)
+        snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s%s", k->window.name, where, until[0] ? " until " : "", until);
+    else
+        snprintf(ret->detail, sizeof ret->detail, "window %s leaves %s of %s%s%s, %" PRIu32 " of %" PRIu32 " slots: %" PRIu32 " are in use",
+                 k->window.name, budget, where, until[0] ? " until " : "", until, k->window.left, p.slots, k->count);
+    snprintf(ret->remedy, sizeof ret->remedy, "wait; bfctl windows shows the coming week");
+}
+
+static void tell_freeze_ahead(const struct blocker *k, const char *where, struct view_blocker *ret)
+{
+    char opens[BF_TIME_MAX], expected[64];
+    bf_format_time(k->window.opens_at_us, opens);
+    bf_format_duration(k->window.expect_ms, expected, sizeof expected);
+    ret->kind = "freeze_ahead";
+    snprintf(ret->detail, sizeof ret->detail, "would not fit before window %s freezes %s at %s: it is expected to take %s", k->window.name,
+             where, opens, expected);
+    snprintf(ret->remedy, sizeof ret->remedy, "wait until the freeze is over; bfctl windows shows the coming week");
+}
+
+void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret)
+{
+    char where[WHERE_MAX];
+    where_words(v, k, where);
+    if (k->kind == BLOCKER_WINDOW)
+        tell_budget(v, k, where, ret);
+    else
+        tell_freeze_ahead(k, where, ret);
+}

@@ -1,0 +1,265 @@
+/* Pools: all-or-nothing draws over several dimensions and pools, live changes, start rates, room kept for wide steps, retry budgets; and
+ * that a recovery knows all of it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/support/engine_fixture.h"
+
+static void has_unit(struct plan_resources *r, const char *name, uint64_t n)
+{
+    r->units = bf_xreallocarray(r->units, r->n_units + 1, sizeof *r->units);
+    r->units[r->n_units++] = (struct plan_unit){.name = bf_xstrdup(name), .n = n};
+}
+
+/* Two pools; step 0 draws on both and takes 2 cpu of the first and 3 conn of the second, step 1 is narrow and draws on the first. */
+static struct plan *vectors(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t a = fx_pool(p, "a", 8), b = fx_pool(p, "b", 8);
+    p->pools[a].has.cpu_milli = 4000;
+    has_unit(&p->pools[b].has, "conn", 5);
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    uint32_t wide = fx_step(p, PLAN_DAY, a), narrow = fx_step(p, PLAN_DAY, a);
+    p->steps[wide].also[p->steps[wide].n_also++] = b;
+    p->steps[wide].resources.cpu_milli = 2000;
+    has_unit(&p->steps[wide].resources, "conn", 3);
+    p->steps[narrow].resources.cpu_milli = 1000;
+    p->steps[wide].weight = 10;
+    return fx_plan_done(p);
+}
+
+static uint64_t used_of(const struct fx *f, const char *pool, const char *dimension)
+{
+    size_t n = 0;
+    uint64_t used = 0;
+    struct pool_dimension_view *at = engine_pool_dimensions(f->e, engine_pool_named(f->e, pool), &n);
+    for (size_t i = 0; i < n; i++)
+        used += strcmp(at[i].name, dimension) == 0 ? at[i].used : 0;
+    free(at);
+    return used;
+}
+
+static struct fx_agent start(struct fx *f, fx_make *make, uint64_t seed)
+{
+    struct fx_agent agent = fx_agent(1, 64);
+    fx_init(f, NULL);
+    fx_hello(f, &agent, 0);
+    cr_assert_eq(fx_create(f, make, seed), 1u);
+    fx_turn(f);
+    return agent;
+}
+
+static const struct effect *set(struct fx *f, const char *pool, const struct pool_budget *budget, uint32_t slots, bool reset)
+{
+    struct op_request r = fx_request(f, OP_POOL_SET, 0);
+    r.name = pool;
+    r.pool = *budget;
+    r.pool_slots = slots;
+    r.reset = reset;
+    return fx_command(f, &r);
+}
+
+static void end_all(struct fx *f, const struct fx_agent *agent)
+{
+    struct attempt_view a;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, 0)) != 0 && engine_find_attempt(f->e, id, &a);)
+        fx_ended(f, agent, a.ref, OUTCOME_OK, 0);
+}
+
+/* Recovered from the journal, and from a snapshot: the same state, and the same use of every dimension. */
+static void recovers(struct fx *f)
+{
+    struct engine *e = fx_fresh(f);
+    struct bf_error err = {0};
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, e));
+    cr_assert(engine_check(e, true, &err), "%s", err.text);
+    engine_free(e);
+}
+
+Test(engine_pools, an_attempt_takes_all_or_nothing)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, vectors, 4);
+    /* The second wide one lacks conn (3 of 5 in use) and takes no cpu for it: two narrow ones have it. */
+    cr_assert_eq(used_of(&f, "a", "cpu"), 4000u);
+    cr_assert_eq(used_of(&f, "b", "conn"), 3u);
+    cr_assert_eq(fx_state(&f, 1, 0, 0), INSTANCE_ASSIGNED);
+    cr_assert_eq(fx_state(&f, 1, 0, 1), INSTANCE_READY);
+    struct blocker why[8];
+    size_t n = engine_why(f.e, 1, 0, 1, why, 8);
+    cr_assert_geq(n, 2u, "both pools hold it back");
+    cr_assert_eq(why[0].kind, BLOCKER_POOL);
+    cr_assert_str_eq(engine_pool_dimension_name(f.e, why[0].pool, why[0].dim), "cpu");
+    cr_assert_str_eq(engine_pool_dimension_name(f.e, why[1].pool, why[1].dim), "conn");
+    recovers(&f);
+    end_all(&f, &agent);
+    cr_assert_eq(used_of(&f, "a", "cpu"), 0u);
+    cr_assert_eq(used_of(&f, "b", "conn"), 0u);
+    fx_turn(&f);
+    fx_done(&f);
+}
+
+Test(engine_pools, a_person_wins_until_reset_and_lowering_kills_nothing)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, vectors, 4);
+    struct pool_view p;
+    const struct pool_budget slower = {.no_slots = true, .cpu_milli = 1000}, none = {.no_slots = true};
+    cr_assert_eq(set(&f, "a", &slower, 0, false)->rc, BF_OK);
+    cr_assert_eq(fx_count_effects(&f, EFFECT_KILL), 0u);
+    cr_assert_eq(used_of(&f, "a", "cpu"), 4000u, "what runs keeps what it holds");
+    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, .pool_name = "a", .pool_slots = 6, .pool = {.cpu_milli = 9000}});
+    fx_turn(&f);
+    engine_pool(f.e, 0, &p);
+    cr_assert_eq(p.slots, 6u, "the configuration says the slots, which no person did");
+    end_all(&f, &agent);
+    fx_turn(&f);
+    cr_assert_eq(used_of(&f, "a", "cpu"), 1000u, "one narrow one fits, and no wide one");
+    struct blocker why[8];
+    cr_assert_geq(engine_why(f.e, 1, 0, 1, why, 8), 1u);
+    cr_assert_eq(why[0].kind, BLOCKER_POOL_TOO_SMALL);
+    recovers(&f);
+    cr_assert_eq(set(&f, "a", &slower, 0, false)->rc, BF_OK);
+    cr_assert_eq(fx_count_records(&f, RECORD_POOL_SET), 0u, "it is so already");
+    cr_assert_eq(set(&f, "a", &none, 0, true)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_geq(used_of(&f, "a", "cpu"), 3000u, "the configuration's nine hold again");
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_pools, what_cannot_be_set_is_refused_with_a_sentence)
+{
+    struct fx f;
+    start(&f, vectors, 1);
+    const struct pool_budget none = {.no_slots = true}, slots = {0};
+    cr_assert_eq(set(&f, "c", &slots, 1, false)->rc, BF_NOT_FOUND);
+    cr_assert_eq(set(&f, "a", &none, 0, false)->rc, BF_INVALID);
+    cr_assert_eq(set(&f, "a", &slots, POOL_SLOTS_LIMIT + 1, false)->rc, BF_INVALID);
+    cr_assert_eq(fx_count_records(&f, RECORD_POOL_SET), 0u);
+    fx_turn(&f);
+    fx_done(&f);
+}
+
+Test(engine_pools, a_pool_changed_a_thousand_times_is_the_last_one)
+{
+    struct fx f;
+    start(&f, vectors, 2);
+    struct pool_view p;
+    for (uint32_t i = 1; i <= 1000; i++)
+        cr_assert_eq(set(&f, "b", &(struct pool_budget){.start_milli = 1000 + i, .start_ms = 1000}, i % 7, false)->rc, BF_OK);
+    engine_pool(f.e, 1, &p);
+    cr_assert_eq(p.slots, 1000 % 7);
+    cr_assert_eq(p.start_milli, 2000u);
+    fx_turn(&f);
+    recovers(&f);
+    fx_done(&f);
+}
+
+static struct plan *rated(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t a = fx_pool(p, "a", 100);
+    p->pools[a].start_milli = 2000;
+    p->pools[a].start_ms = 1000;
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    fx_step(p, PLAN_DAY, a);
+    return fx_plan_done(p);
+}
+
+Test(engine_pools, a_start_rate_lets_so_many_begin)
+{
+    struct fx f;
+    start(&f, rated, 9);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u, "what a second allows");
+    struct blocker why[4];
+    cr_assert_geq(engine_why(f.e, 1, 0, 5, why, 4), 1u);
+    cr_assert_eq(why[0].kind, BLOCKER_START_RATE);
+    int64_t due_ms = engine_next_timer_ms(f.e);
+    cr_assert_eq(due_ms, why[0].clears_at_ms, "a turn comes by itself");
+    cr_assert_eq(due_ms, f.now_ms + 500);
+    f.now_ms = due_ms - 1;
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
+    f.now_ms = due_ms > f.now_ms ? due_ms : f.now_ms;
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 1u);
+    recovers(&f);
+    fx_done(&f);
+}
+
+/* One wide step of four slots' worth, and narrow ones that always have the next ready. */
+static struct plan *starved(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t a = fx_pool(p, "a", 100);
+    has_unit(&p->pools[a].has, "conn", 4);
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    uint32_t narrow = fx_step(p, PLAN_DAY, a), wide = fx_step(p, PLAN_NONE, a);
+    has_unit(&p->steps[narrow].resources, "conn", 1);
+    has_unit(&p->steps[wide].resources, "conn", 4);
+    p->steps[narrow].weight = 10;
+    return fx_plan_done(p);
+}
+
+Test(engine_pools, a_wide_step_is_not_starved)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, starved, 100);
+    struct attempt_view oldest;
+    struct pool_waiting_view w = {0};
+    uint32_t ends = 0;
+    for (; ends < 60 && fx_state(&f, 1, 1, 0) == INSTANCE_READY; ends++) {
+        cr_assert(engine_find_attempt(f.e, engine_next_attempt(f.e, 0), &oldest));
+        fx_ended(&f, &agent, oldest.ref, OUTCOME_OK, 0);         /* one at a time: four are never free at once by themselves */
+        fx_turn(&f);
+        engine_pool_waiting(f.e, 0, &w);
+        if (ends == 18) {
+            struct blocker why[4];
+            cr_assert(w.reserved, "after sixteen that passed it, room is kept for it");
+            cr_assert_geq(engine_why(f.e, 1, 0, 99, why, 4), 1u);
+            cr_assert_eq(why[0].kind, BLOCKER_RESERVED);
+            recovers(&f);
+        }
+    }
+    cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_ASSIGNED, "it begins when enough has ended");
+    cr_assert_leq(ends, 24u);
+    engine_pool_waiting(f.e, 0, &w);
+    cr_assert(!w.reserved);
+    fx_done(&f);
+}
+
+static struct plan *retried(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t a = fx_pool(p, "a", 100);
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    uint32_t s = fx_step(p, PLAN_DAY, a);
+    p->steps[s].retry.max_attempts = 9;
+    p->steps[s].retry.budget_millionths = 100000;
+    return fx_plan_done(p);
+}
+
+Test(engine_pools, retries_end_with_their_budget)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, retried, 30);
+    struct attempt_view a;
+    uint32_t retries = 0, failed = 0;
+    for (uint64_t id = 0; (id = engine_next_attempt(f.e, 0)) != 0 && engine_find_attempt(f.e, id, &a);) {
+        fx_ended(&f, &agent, a.ref, OUTCOME_EXIT, 75);
+        const struct record *ended = fx_record(&f, RECORD_ENDED, 0);
+        retries += ended->verdict == VERDICT_RETRY;
+        failed += ended->verdict == VERDICT_FAILED && ended->budget_spent;
+    }
+    cr_assert_eq(retries, 10u, "ten are always possible, and a tenth of thirty is less");
+    cr_assert_eq(failed, 20u);
+    cr_assert(engine_failure_unretried(f.e, 1, 0, 29));
+    fx_turn(&f);
+    recovers(&f);
+    fx_done(&f);
+}
