@@ -64,8 +64,8 @@ static void show_pool(const json_t *p)
     printf("%-14s %" PRId64 " step instance%s that are ready draw on it\n", "waiting", render_number(p, "waiting"),
            render_number(p, "waiting") == 1 ? "" : "s");
     if (json_is_object(kept))
-        printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved", render_safe(render_text(kept, "step")),
-               render_safe(render_text(kept, "backfill")));
+        printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
+               render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
     struct bf_buf page = {0};
     pool_chart_put(json_object_get(p, "throttle"), render_now_us() / 1000, &page);
     fputs(bf_buf_cstr(&page), stdout);
@@ -107,7 +107,8 @@ static enum bf_rc take_figure(const char *option, const char *dimension, const c
 {
     if (!text || plan_budget_parse(dimension, text, ret))
         return BF_OK;
-    return bf_fail(err, BF_USAGE, "--%s must be %s, not '%.40s'; to let nothing begin: --slots 0", option, plan_budget_form(dimension), text);
+    return bf_fail(err, BF_USAGE, "--%s must be %s, not '%.40s'; to let nothing begin: --slots 0", option, plan_budget_form(dimension),
+                   text);
 }
 
 static int by_name(const void *a, const void *b)
@@ -116,7 +117,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The names are cut out of the words into names. */
-static enum bf_rc take_units(const struct bf_option_list *words, struct pool_unit *units, char names[][KEY_NAME_MAX + 1], struct bf_error *err)
+static enum bf_rc take_units(const struct bf_option_list *words, struct pool_unit *units, char names[][KEY_NAME_MAX + 1],
+                             struct bf_error *err)
 {
     for (size_t i = 0; i < words->n; i++) {
         const char *equals = strchr(words->at[i], '=');
@@ -125,10 +127,10 @@ static enum bf_rc take_units(const struct bf_option_list *words, struct pool_uni
             return bf_fail(err, BF_USAGE, "--unit must be NAME=N, as in connections=20, not '%.60s'", words->at[i]);
         memcpy(names[i], words->at[i], n);
         names[i][n] = '\0';
-        if (!key_name_valid(names[i]) || strcmp(names[i], "slots") == 0 || strcmp(names[i], "cpu") == 0 || strcmp(names[i], "memory") == 0 ||
-            strcmp(names[i], "io") == 0)
-            return bf_fail(err, BF_USAGE, "'%.60s' is no name of a unit: letters, digits, _ . - are possible, and not slots, cpu, memory, io",
-                           names[i]);
+        if (!key_name_valid(names[i]) || strcmp(names[i], "slots") == 0 || strcmp(names[i], "cpu") == 0 ||
+            strcmp(names[i], "memory") == 0 || strcmp(names[i], "io") == 0)
+            return bf_fail(err, BF_USAGE,
+                           "'%.60s' is no name of a unit: letters, digits, _ . - are possible, and not slots, cpu, memory, io", names[i]);
         units[i].name = names[i];
         if (!plan_budget_parse("unit", equals + 1, &units[i].n))
             return bf_fail(err, BF_USAGE, "--unit %.60s must be %s, not '%.40s'; to let nothing begin: --slots 0", names[i],
@@ -185,10 +187,10 @@ const struct ctl_command cmd_pool_show = {
     .min_words = 1, .max_words = 1, .run = run_show};
 
 const struct ctl_command cmd_pool_set = {
-    .usage = "pool set NAME [--slots N] [--cpu N] [--memory SIZE] [--io RATE] [--unit NAME=N]… [--start-rate RATE] [--reset]\n"
-             "         [--reason TEXT] [-o text|json|yaml] [options]",
-    .about = "Changes a pool while it is in use.  What is set here holds over the configuration and over plans, figure by figure, until --reset;\n"
-             "what is not said stays.  Lowering kills nothing: nothing new begins until it fits.",
+    .usage = "pool set NAME [--slots N] [--cpu N] [--memory SIZE] [--io RATE] [--unit NAME=N]… [--start-rate RATE] [--reset]"
+             " [--reason TEXT] [-o text|json|yaml] [options]",
+    .about = "Changes a pool while it is in use.  What is set here holds over the configuration and over plans, figure by\n"
+             "figure, until --reset; what is not said stays.  Lowering kills nothing: nothing new begins until it fits.",
     .examples = "  bfctl pool set warehouse --slots 4 --reason \"the month end reports run\"\n"
                 "  bfctl pool set warehouse --unit connections=10 --start-rate 2/s\n"
                 "  bfctl pool set warehouse --reset",

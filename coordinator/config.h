@@ -7,6 +7,7 @@
 #include "common/vec.h"
 #include "coordinator/engine/lease.h"
 #include "coordinator/zap/zap.h"
+#include "proto/pool.h"
 
 struct config_pool { char *name; uint32_t slots; struct pool_budget budget; };
 struct config_pools { BF_VEC_TYPE(struct config_pool) at; };

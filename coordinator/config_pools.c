@@ -13,8 +13,8 @@ static void read_figure(const char *pool, const char *dimension, const struct bf
 {
     bool scalar = n && n->kind == BF_YAML_SCALAR;
     if (n && !(scalar && plan_budget_parse(dimension, n->text, ret)))
-        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%.64s` of pool `%.64s` must be %s, not `%.40s`", dimension, pool, plan_budget_form(dimension),
-                    scalar ? n->text : "a list or a map");
+        bf_diag_add(d, BF_DIAG_ERROR, n->mark, "`%.64s` of pool `%.64s` must be %s, not `%.40s`", dimension, pool,
+                    plan_budget_form(dimension), scalar ? n->text : "a list or a map");
 }
 
 static int by_name(const void *a, const void *b)

@@ -33,18 +33,19 @@ static void tell_room(const struct pool_view *p, const struct blocker *k, const 
     plan_budget_format(dimension, k->kept, kept);
     tell_remedy(p, dimension, k->used + k->amount, t);
     if (k->kind == BLOCKER_RESERVED) {
-        snprintf(t->detail, t->detail_size, "pool %s keeps %s of %s for a wider step that has waited longer: it takes %s, and %s of %s are in use",
-                 p->name, kept, dimension, amount, used, limit);
+        snprintf(t->detail, t->detail_size,
+                 "pool %s keeps %s of %s for a wider step that has waited longer: it takes %s, and %s of %s are in use", p->name,
+                 kept, dimension, amount, used, limit);
         snprintf(t->remedy, t->remedy_size, "wait; bfctl pool show %.100s says for which", p->name);
     } else if (k->kind == BLOCKER_POOL_TOO_SMALL) {
-        snprintf(t->detail, t->detail_size, "pool %s is too small for it: it takes %s of %s, and the pool has %s", p->name, amount, dimension,
-                 limit);
+        snprintf(t->detail, t->detail_size, "pool %s is too small for it: it takes %s of %s, and the pool has %s", p->name, amount,
+                 dimension, limit);
         tell_remedy(p, dimension, k->amount, t);
     } else if (strcmp(dimension, "slots") == 0) {
         snprintf(t->detail, t->detail_size, "pool %s is full: %s of %s slots in use", p->name, used, limit);
     } else {
-        snprintf(t->detail, t->detail_size, "pool %s has not enough %s: it takes %s, and %s of %s are in use", p->name, dimension, amount, used,
-                 limit);
+        snprintf(t->detail, t->detail_size, "pool %s has not enough %s: it takes %s, and %s of %s are in use", p->name, dimension,
+                 amount, used, limit);
     }
 }
 

@@ -91,8 +91,8 @@ void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TE
 
 /* ---- from the document ---- */
 
-static void read_figure(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key, uint64_t most,
-                        uint64_t *ret)
+static void read_figure(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key,
+                        uint64_t most, uint64_t *ret)
 {
     const struct bf_yaml_node *n = plan_keys_get(map, keys, key);
     char shown[PLAN_CLIP];

@@ -67,7 +67,7 @@ struct plan_retry {
     uint32_t max_attempts;                     /* >= 1, of one run */
     int64_t initial_ms, max_ms;
     uint32_t factor_milli;                     /* 2.0 = 2000 */
-    uint32_t budget_millionths;                /* retries of the whole backfill, as a part of its first attempts; 10% = 100,000; 0: no limit */
+    uint32_t budget_millionths;                /* retries of the whole backfill, of its first attempts; 10% = 100,000; 0: no limit */
 };
 
 struct plan_unit { char *name; uint64_t n; };

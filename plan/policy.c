@@ -85,7 +85,8 @@ static void read_pools(struct plan_compiler *c, const struct bf_yaml_node *n, st
         for (uint32_t k = 0; k < policy->n_pools; k++)
             twice = twice || policy->pools[k] == pool;
         if (twice)
-            bf_diag_add(c->d, BF_DIAG_ERROR, at[i]->mark, "pool `%s` is named twice: a step draws on a pool once", c->plan->pools[pool].name);
+            bf_diag_add(c->d, BF_DIAG_ERROR, at[i]->mark, "pool `%s` is named twice: a step draws on a pool once",
+                        c->plan->pools[pool].name);
         else
             policy->pools[policy->n_pools++] = pool;
     }

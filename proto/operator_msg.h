@@ -81,7 +81,8 @@ struct op_request {
     const char *const *selectors; size_t n_selectors;    /* STEPS, WHY, LOGS, PRIORITY, CHECKS, FAILURES, and what
                                                 steers: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all.  MARK: succeeded or failed */
-    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); pool (POOL_SET); plan (PLAN_HISTORY); key (KEY_*; "": one's own) */
+    const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); pool (POOL_SET); plan (PLAN_HISTORY); key (KEY_*; "":
+                                                one's own) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     /* WATCH: name: steps that have it in their name; state: their order ("order", "worst", "name"); the page is of these steps.  With a

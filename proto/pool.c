@@ -9,7 +9,8 @@
 bool pool_budget_same(const struct pool_budget *a, const struct pool_budget *b)
 {
     bool same = a->no_slots == b->no_slots && a->cpu_milli == b->cpu_milli && a->memory_bytes == b->memory_bytes &&
-                a->io_bytes_s == b->io_bytes_s && a->start_milli == b->start_milli && a->start_ms == b->start_ms && a->n_units == b->n_units;
+                a->io_bytes_s == b->io_bytes_s && a->start_milli == b->start_milli && a->start_ms == b->start_ms &&
+                a->n_units == b->n_units;
     for (size_t i = 0; same && i < a->n_units; i++)
         same = a->units[i].n == b->units[i].n && strcmp(a->units[i].name, b->units[i].name) == 0;
     return same;

@@ -67,7 +67,8 @@ static bool is_to_be_killed(const struct backfill *b, const struct attempt *a)
 static bool retries_left(const struct backfill *b, const struct plan_retry *retry)
 {
     uint64_t most = b->first_attempts * retry->budget_millionths / 1000000;
-    return retry->budget_millionths == 0 || b->retries < (most > RETRIES_LEAST ? most : RETRIES_LEAST) || BF_PLANTED("retry_budget_ignored");
+    most = most > RETRIES_LEAST ? most : RETRIES_LEAST;
+    return retry->budget_millionths == 0 || b->retries < most || BF_PLANTED("retry_budget_ignored");
 }
 
 enum { SPENT_BYTES = 150 };                     /* of the sentence, with its numbers */
@@ -76,7 +77,8 @@ enum { SPENT_BYTES = 150 };                     /* of the sentence, with its num
 static const char *spent_text(struct decision *d, const struct backfill *b, const char *told)
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1);
-    snprintf(text, OUTCOME_TEXT_MAX + 1, "%.*s%snot tried again: the retry budget of the backfill is spent, %llu retries after %llu first attempts",
+    snprintf(text, OUTCOME_TEXT_MAX + 1,
+             "%.*s%snot tried again: the retry budget of the backfill is spent, %llu retries after %llu first attempts",
              (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - SPENT_BYTES), told, *told ? "; " : "", (unsigned long long)b->retries,
              (unsigned long long)b->first_attempts);
     return text;

@@ -11,15 +11,20 @@
 
 /* ---- words ---- */
 
-#define WORDS_MAX 900
+#define WORDS_MAX 400                            /* before and after go into one document of out_printf() */
 
-struct words { char text[WORDS_MAX]; size_t n; };
+struct words { char text[WORDS_MAX]; size_t n; bool more; };
 
 static void say(struct words *w, const char *dimension, uint64_t n)
 {
     char figure[PLAN_BUDGET_TEXT_MAX];
-    if (n == 0 || w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150)      /* a name of 128, and the rest of the object */
+    if (n == 0 || w->more)
         return;
+    if (w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150) {     /* a name of 128, and the rest of the object */
+        w->more = true;
+        w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"more\":true");
+        return;
+    }
     plan_budget_format(dimension, n, figure);
     w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"%s\":\"%s\"", dimension, figure);
 }
@@ -136,8 +141,9 @@ static struct pool_budget budget_of_plan(struct decision *d, const struct plan_p
     struct pool_unit *units = bf_arena_alloc(&d->out->arena, (pool->has.n_units + 1) * sizeof *units);
     for (size_t i = 0; i < pool->has.n_units; i++)
         units[i] = (struct pool_unit){.name = pool->has.units[i].name, .n = pool->has.units[i].n};
-    return (struct pool_budget){.cpu_milli = pool->has.cpu_milli, .memory_bytes = pool->has.memory_bytes, .io_bytes_s = pool->has.io_bytes_s,
-                                .units = units, .n_units = pool->has.n_units, .start_milli = pool->start_milli, .start_ms = pool->start_ms};
+    return (struct pool_budget){.cpu_milli = pool->has.cpu_milli, .memory_bytes = pool->has.memory_bytes,
+                                .io_bytes_s = pool->has.io_bytes_s, .units = units, .n_units = pool->has.n_units,
+                                .start_milli = pool->start_milli, .start_ms = pool->start_ms};
 }
 
 void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)

@@ -1,4 +1,4 @@
-/* Start rates: a token bucket for each pool that has one (the generic cell rate algorithm, ITU-T I.371, in its leaky form), in whole numbers.
+/* Start rates: a token bucket for each pool that has one (the generic cell rate algorithm of ITU-T I.371, as a bucket), in whole numbers.
  *
  * A start costs 1,000 x start_ms, and each millisecond brings start_milli, so nothing is ever rounded.  The bucket holds what a second
  * allows, at least one start.  It is taken from when a grant is applied, at the moment that its record says; so a replay ends at the same

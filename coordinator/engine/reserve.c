@@ -89,7 +89,8 @@ void reserve_review(struct decision *d)
         const struct pool *p = &e->pools.at[pool];
         if (!still_waits(e, p))
             head_emit(d, pool, 0, 0, 0, false);
-        else if (!p->reserved && draws_of(e, reserve_draw(e, p)) - p->head_since >= e->config.reserve_after && !is_kept_for_another(e, pool))
+        else if (!p->reserved && draws_of(e, reserve_draw(e, p)) - p->head_since >= e->config.reserve_after &&
+                 !is_kept_for_another(e, pool))
             head_emit(d, pool, p->head_backfill, p->head_step, p->head_since, true);
     }
 }

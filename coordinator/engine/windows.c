@@ -235,8 +235,6 @@ static void look(const struct window_set *s, uint32_t track, int64_t wall_us)
     struct window_track *t = &s->tracks[track];
     if (wall_us >= t->from_us && wall_us < t->until_us)
         return;
-    if (BF_PLANTED("window_clock_set_unseen") && wall_us < t->from_us && t->from_us != INT64_MAX)
-        return;
     struct plan_windows w = windows_of(s, track);
     int64_t at_s = wall_us / US_PER_S - (wall_us % US_PER_S < 0);
     t->now = plan_budget_at(&w, at_s);

@@ -186,7 +186,7 @@ static struct sim_request *random_request(struct world *w)
                             : world_chance(w, 45) ? random_steering(w)
                             : request_new(w, dice < 50 ? OP_PAUSE : dice < 73 ? OP_RESUME : dice < 80 ? OP_RETRY
                                              : dice < 93 ? OP_CANCEL : OP_RESUME);
-    if (mend || !r->request.backfill)
+    if (r->request.verb != OP_POOL_SET && (mend || !r->request.backfill))
         r->request.backfill = mend ? halted : some_backfill(w);
     return r;
 }

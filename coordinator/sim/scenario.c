@@ -74,7 +74,8 @@ static void pool_line(struct world *w, struct bf_buf *b)
     bf_buf_printf(b, "    pool: %s\n", both ? (fixed ? "[fixed, own]" : "[own, fixed]") : fixed ? "fixed" : "own");
     if (!world_chance(w, 50))
         return;
-    bf_buf_printf(b, "    resources: {cpu: %s, memory: %lluMi%s}\n", world_chance(w, 50) ? "0.5" : "2", 1 + (unsigned long long)world_random(w, 8) * 64,
+    bf_buf_printf(b, "    resources: {cpu: %s, memory: %lluMi%s}\n", world_chance(w, 50) ? "0.5" : "2",
+                  1 + (unsigned long long)world_random(w, 8) * 64,
                   (both || fixed) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
 }
 

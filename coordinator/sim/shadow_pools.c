@@ -152,8 +152,8 @@ static void check_kept(struct shadow *s, const struct shadow_backfill *b, uint32
             full = full || (p->limits[at] && takes_of(b->plan, mine, p, at) > 0 && takes_of(who->plan, kept, p, at) > 0 &&
                             p->in_use[at] + takes_of(who->plan, kept, p, at) > p->limits[at]);
         if (full)
-            world_violate(s->w, "reserve: %s of backfill %u is granted from pool %s, which is kept for %s of backfill %u", mine->name, b->id,
-                          p->name, kept->name, who->id);
+            world_violate(s->w, "reserve: %s of backfill %u is granted from pool %s, which is kept for %s of backfill %u", mine->name,
+                          b->id, p->name, kept->name, who->id);
     }
 }
 
@@ -225,7 +225,7 @@ void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struc
     if (ended->verdict != VERDICT_RETRY)
         return;
     if (step->retry.budget_millionths && b->retries >= (most > 10 ? most : 10))
-        world_violate(s->w, "retries: %s of backfill %u is tried again after %" PRIu64 " retries, of %" PRIu64 " first attempts", step->name,
-                      b->id, b->retries, b->firsts);
+        world_violate(s->w, "retries: %s of backfill %u is tried again after %" PRIu64 " retries, of %" PRIu64 " first attempts",
+                      step->name, b->id, b->retries, b->firsts);
     b->retries++;
 }

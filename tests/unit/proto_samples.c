@@ -20,7 +20,7 @@ void sampler_done(struct sampler *s)
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
      AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
-     OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_PLAN_PUT, OP_VERSION, OP_LIST,
+     OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_POOL_SET, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
@@ -30,7 +30,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
-     RECORD_KEY, RECORD_POOL_LIMIT, RECORD_WINDOW, RECORD_TIMEBOX);
+     RECORD_KEY, RECORD_POOL_LIMIT, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES);
 
 /* ---- values ---- */
 
@@ -258,6 +258,18 @@ struct log_msg sample_log_msg(struct sampler *s, enum log_msg_kind kind)
     return m;
 }
 
+/* Within the bounds, units in order. */
+static struct pool_budget budget(struct sampler *s)
+{
+    struct pool_unit *units = bf_arena_alloc(&s->arena, 2 * sizeof *units);
+    units[0] = (struct pool_unit){"conn", 1 + below(s, POOL_UNIT_MAX)};
+    units[1] = (struct pool_unit){"credits", 1 + below(s, POOL_UNIT_MAX)};
+    bool rate = set(s);
+    return (struct pool_budget){.no_slots = set(s), .cpu_milli = set(s) ? 1 + below(s, POOL_CPU_MILLI_MAX) : 0,
+                                .memory_bytes = number(s, 60), .io_bytes_s = number(s, 60), .units = units, .n_units = count(s, 2),
+                                .start_milli = rate ? 1 + (uint32_t)below(s, POOL_START_MILLI_MAX) : 0, .start_ms = rate ? 60000 : 0};
+}
+
 struct op_request sample_request(struct sampler *s, enum op_verb verb)
 {
     struct op_request m = {.verb = verb, .backfill = number32(s), .reason = text(s), .from = text(s), .to = text(s),
@@ -295,6 +307,11 @@ struct op_request sample_request(struct sampler *s, enum op_verb verb)
     m.cursor = text(s);
     m.context_before = number32(s);
     m.context_after = number32(s);
+    if (verb == OP_POOL_SET) {
+        m.pool = budget(s);
+        m.pool_slots = number32(s);
+        m.reset = set(s);
+    }
     return m;
 }
 
@@ -323,13 +340,15 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
         i.probe = (struct input_probe){.connection = a_name(s), .readable = set(s), .value_us = duration(s), .why = text(s)};
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
+    if (kind == INPUT_POOL)
+        i.pool = budget(s);
     if (kind == INPUT_REPORT)
         i.report = report(s);
     if (kind == INPUT_DENIED || kind == INPUT_SERVICE || kind == INPUT_RESTORED)
         i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
                                      .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
     if (kind == INPUT_COMMAND)
-        i.command = sample_request(s, op_verbs[below(s, 15)]);
+        i.command = sample_request(s, op_verbs[below(s, 16)]);
     i.n_configured = count(s, 4);
     i.configured = i.n_configured ? bf_arena_alloc(&s->arena, i.n_configured * sizeof *i.configured) : NULL;
     for (size_t k = 0; k < i.n_configured; k++)
@@ -360,6 +379,8 @@ static const struct pool_limit *limit(struct sampler *s)
 
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
+    uint64_t *numbers = bf_arena_alloc(&s->arena, sizeof *numbers);
+    *numbers = number(s, 64);
     struct record r = {
         .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
         .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
@@ -378,6 +399,10 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .after = text(s)};
     if (s->full)
         r.failure_class = FAILURE_LOST;
+    r.pool = budget(s);
+    r.numbers = numbers;
+    r.n_numbers = 1;
+    r.budget_spent = set(s);
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
     if (s->full || kind == RECORD_AGENT_JOINED)
@@ -391,6 +416,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.bytes = blob(s, 500, &r.n_bytes);
     while (kind == RECORD_DETAILS && r.n_bytes == 0);
     r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
+    r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
     r.entry = key(s);
@@ -525,6 +551,9 @@ const char *request_differs(const struct op_request *a, const struct op_request 
     SAME(page_offset); SAME(page_limit); SAME(attempt); SAME(priority); SAME(dry_run); SAME(downstream); SAME(keep_running); SAME(queue);
     SAME(reprocess); SAME(log_flags); SAME(context_before); SAME(context_after); SAME(key_role); SAME(n_plans); SAME(n_pools);
     SAME(ttl_ms); SAME_MEM(public_key, sizeof a->public_key);
+    SAME(pool_slots); SAME(reset);
+    if (!pool_budget_same(&a->pool, &b->pool))
+        return "pool";
     if (words_differ(a->plans, b->plans, a->n_plans) || words_differ(a->pools, b->pools, a->n_pools))
         return "scopes";
     SAME_STR(pattern); SAME_STR(cursor);
@@ -546,6 +575,8 @@ const char *reply_differs(const struct op_reply *a, const struct op_reply *b)
 
 const char *input_differs(const struct input *a, const struct input *b)
 {
+    if (!pool_budget_same(&a->pool, &b->pool))
+        return "pool";
     SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(hold_ms); SAME(low);
     SAME_MEM(key, sizeof a->key);
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
@@ -585,6 +616,9 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(kind); SAME(backfill); SAME(step); SAME(index); SAME(agent); SAME(edge); SAME(gate); SAME(upto); SAME(at_us);
     SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
+    if (!pool_budget_same(&a->pool, &b->pool))
+        return "pool";
+    SAME(n_numbers); SAME(numbers[0]); SAME(budget_spent);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
     SAME(window.track); SAME(window.budget); SAME(window.number); SAME(window.until_us); SAME_STR(window.name); SAME_STR(window.pool);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);

@@ -77,10 +77,10 @@ Test(trail, a_configuration_is_told_by_what_differs)
     add_key(&after, "ada", KEY_ADMIN, 1);
     add_key(&after, "ben", KEY_OPERATOR, 2);
     add_key(&after, "dan", KEY_AGENT, 4);
-    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 2}));
-    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
-    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5}));
-    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 3}));
+    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 2, {0}}));
+    bf_vec_push(&before.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5, {0}}));
+    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"same", 5, {0}}));
+    bf_vec_push(&after.pools.at, ((struct config_pool){(char *)(uintptr_t)"small", 3, {0}}));
     trail_config_diff(&before, &after, &b, &a);
     cr_expect_str_eq(bf_buf_cstr(&b), "{\"keys\":{\"ben\":\"viewer\",\"cat\":\"viewer\"},\"keys_changed\":2,\"pools\":{\"small\":2}}");
     cr_expect_str_eq(bf_buf_cstr(&a), "{\"keys\":{\"ben\":\"operator\",\"dan\":\"agent\"},\"keys_changed\":2,\"pools\":{\"small\":3}}");
