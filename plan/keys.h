@@ -47,7 +47,8 @@ struct plan_keys {
 extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitions, plan_keys_step_partitions,
     plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_exposure, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
     plan_keys_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources, plan_keys_dataset_freshness,
-    plan_keys_warehouse, plan_keys_http, plan_keys_poll, plan_keys_until, plan_keys_failed, plan_keys_one_check, plan_keys_ratio_to;
+    plan_keys_warehouse, plan_keys_http, plan_keys_poll, plan_keys_until, plan_keys_failed, plan_keys_one_check, plan_keys_ratio_to,
+    plan_keys_probe, plan_keys_probe_http;
 
 /* The entry of a key; NULL when there is none. */
 const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);

@@ -1,5 +1,6 @@
 /* The compiled plan as a value: look-up, release. */
 #include "plan/plan.h"
+#include "plan/probe.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -126,6 +127,7 @@ static void warehouse_done(struct plan *p)
         free(p->connections[i].name);
         free(p->connections[i].odbc);
         free(p->connections[i].fence_table);
+        plan_probe_free(p->connections[i].probe);
     }
     free(p->pools);
     free(p->datasets);

@@ -122,8 +122,24 @@ struct plan_dataset {
     char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
     struct plan_words words;
 };
+/* What tells the load of the warehouse itself: probe.h. */
+enum plan_probe_kind { PLAN_PROBE_SQL, PLAN_PROBE_RUN, PLAN_PROBE_HTTP };
+struct plan_probe {
+    enum plan_probe_kind kind;
+    char *sql;
+    char **argv; size_t n_argv;
+    char *url, *method;
+    bool value;                                /* the number that it gives is measured, not the time that it takes */
+    int64_t every_ms;
+    int64_t target, limit;                     /* us, or millionths of a value */
+};
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
+struct plan_connection {
+    char *name, *odbc, *fence_table;
+    bool ansi;
+    struct plan_probe *probe;                  /* owned; NULL: none */
+    struct plan_words words;
+};
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

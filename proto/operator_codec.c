@@ -57,6 +57,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";
+    case OP_PROBES: return "probes";
     case OP_CONFIG: return "config show";
     case OP_JOURNAL: return "journal";
     case OP_KEYS: return "keys list";
@@ -66,7 +67,7 @@ const char *op_verb_name(enum op_verb v)
 
 static bool verb_is_known(uint32_t v)
 {
-    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH);
+    return (v >= OP_CREATE && v <= OP_AGENT_JOIN) || (v >= OP_PLAN_PUT && v <= OP_WATCH) || v == OP_PROBES;
 }
 
 /* ---- parameters ---- */

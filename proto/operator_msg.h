@@ -35,7 +35,8 @@ enum op_verb {
     OP_PLAN_GET = 41, OP_PLAN_HISTORY = 42, OP_CHECKS = 43, OP_FAILURES = 44,
     OP_AUDIT = 45, OP_KEYS = 46, OP_LOG_SEARCH = 47,
     OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
-    OP_WATCH = 50
+    OP_WATCH = 50,
+    OP_PROBES = 57
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */

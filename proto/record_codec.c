@@ -29,6 +29,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_LOW: return "low";
     case INPUT_DENIED: return "denied";
     case INPUT_SERVICE: return "service";
+    case INPUT_PROBE: return "probe";
     case INPUT_RESTORED: return "restored";
     }
     return "unknown";
@@ -71,19 +72,20 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_PROBED: return "probed";
     }
     return "unknown";
 }
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_PROBE) || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
 {
     return (k >= RECORD_COUNTERS && k <= RECORD_STEER_NOTE) || k == RECORD_REUSED || (k >= RECORD_KEY_SET && k <= RECORD_OUTDATED) ||
-           (k >= RECORD_INSTANCES && k <= RECORD_KEY);
+           (k >= RECORD_INSTANCES && k <= RECORD_KEY) || k == RECORD_PROBED;
 }
 
 static void check_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
@@ -132,6 +134,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__Outcome outcome;
     Pb__OpRequest command;
     Pb__Told told;
+    Pb__ProbeReading probe;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
@@ -167,6 +170,11 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
         break;
+    case INPUT_PROBE:
+        pb__probe_reading__init(&probe);
+        input_probe_to_pb(&i->probe, &probe, tmp);
+        pb.probe = &probe;
+        break;
     case INPUT_BYE:
     case INPUT_LOST:
     case INPUT_TIMER:
@@ -183,6 +191,7 @@ static const struct input *input_empty(void)
 {
     static const struct input empty = {
         .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
+        .probe = {.connection = "", .why = ""},
         .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
         .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
@@ -216,6 +225,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         report_from_pb(in, pb->report, &ret->report);
     if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
+    if (ret->kind == INPUT_PROBE)
+        input_probe_from_pb(in, pb->probe, &ret->probe);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -243,6 +254,7 @@ struct rare {
     Pb__Reused reused;
     Pb__Audit audit;
     Pb__Key entry;
+    Pb__ProbeReading probe;
 };
 
 static bool some(const char *s)
@@ -319,6 +331,11 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     created_to_pb(r, pb, rare, tmp);
     replied_to_pb(r, pb, rare, tmp);
     audit_to_pb(r, pb, rare, tmp);
+    if (some(r->probe.connection)) {
+        pb__probe_reading__init(&rare->probe);
+        input_probe_to_pb(&r->probe, &rare->probe, tmp);
+        pb->probe = &rare->probe;
+    }
     if (r->edge || r->gate || r->upto) {
         pb__gate__init(&rare->gate);
         WIRE_SET(&rare->gate, edge, r->edge);
@@ -408,7 +425,8 @@ static const struct record *record_empty(void)
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-        .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
+        .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""},
+        .probe = {.connection = "", .why = ""}};
     return &empty;
 }
 
@@ -503,6 +521,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     if (pb->reused)
         reused_from_pb(in, pb->reused, ret);
     key_from_pb(in, pb->entry, &ret->entry);
+    if (pb->probe)
+        input_probe_from_pb(in, pb->probe, &ret->probe);
 }
 
 /* What the kind cannot do without. */
@@ -525,6 +545,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
+    case RECORD_PROBED: good = *r->probe.connection != 0; break;
     default: break;
     }
     if (!good)
