@@ -44,6 +44,7 @@ static const struct ctl_entry entries[] = {
     {"keys rotate", "change a key for another", &cmd_keys_rotate},
     {"keys generate", "make a pair of keys, and no more", &cmd_keys_generate},
     {"pools", "the pools and how full they are", &cmd_pools},
+    {"probes", "how the warehouses are for their users", &cmd_probes},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},

@@ -35,6 +35,7 @@ void decide_low(struct decision *d, bool low);
 bool decide_pool(struct decision *d, const char *name, uint32_t slots, enum pool_source source);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
+void decide_probe(struct decision *d, const struct input *in);                   /* probes.c */
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);

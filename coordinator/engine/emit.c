@@ -12,7 +12,7 @@ static const struct record blank = {
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
     .role = "", .what = "", .target = "", .before = "", .after = "",
-    .entry = {.name = "", .by = "", .ended_by = ""},
+    .entry = {.name = "", .by = "", .ended_by = ""}, .probe = {.connection = "", .why = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -99,6 +99,8 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
     r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
     keep_entry(arena, &r->entry);
+    r->probe.connection = keep(arena, r->probe.connection);
+    r->probe.why = keep(arena, r->probe.why);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

@@ -42,6 +42,8 @@ static void free_entities(struct engine *e)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
         key_free(e->keys.at[i]);
+    for (size_t i = 0; i < e->probes.n; i++)
+        probe_last_done(&e->probes.at[i]);
     for (size_t i = 0; i < e->failures.n; i++)
         outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
@@ -71,6 +73,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
+    bf_vec_free(&e->probes);
     bf_smap_free(&e->keys.by_key);
     bf_smap_free(&e->keys.by_name);
     bf_smap_free(&e->keys.tokens_by_name);
@@ -149,6 +152,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_RESTORED: decide_restored(&d, in); break;
     case INPUT_LOW: decide_low(&d, in->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
+    case INPUT_PROBE: decide_probe(&d, in); break;
     case INPUT_DENIED:
     case INPUT_SERVICE: decide_told(&d, in); break;
     }

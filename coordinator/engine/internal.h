@@ -140,6 +140,10 @@ struct key_entry *key_find_name(const struct engine *e, const char *name);      
 struct key_entry *token_find_name(const struct engine *e, const char *name);      /* live */
 void key_free(struct key_entry *k);
 
+/* ---- probes.c ---- */
+enum bf_rc apply_probed(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void probe_last_done(struct probe_last *p);
+
 /* ---- snapshot.c ---- */
 /* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
 void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);

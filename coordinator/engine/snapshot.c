@@ -332,6 +332,18 @@ static void add_keys(const struct engine *e, struct engine_out *out)
     }
 }
 
+static void add_probes(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->probes.n; i++) {
+        const struct probe_last *p = &e->probes.at[i];
+        struct record *r = record_add(out, RECORD_PROBED);
+        r->probe = (struct input_probe){p->connection, p->readable, p->value_us, p->why};
+        r->agent = p->agent;
+        r->at_us = p->at_us;
+        record_keep_strings(&out->arena, r);
+    }
+}
+
 static void add_small(const struct engine *e, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_COUNTERS);
@@ -354,6 +366,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
         r->pool_source = e->pools.at[i].source;
     }
     add_keys(e, out);
+    add_probes(e, out);
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);

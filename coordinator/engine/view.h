@@ -65,10 +65,14 @@ struct agent_view {
     int64_t since_us;                        /* of the state */
 };
 
+/* The newest reading of the probe of a connection: in us, or millionths of a value. */
+struct probe_view { bool readable; int64_t value_us, at_us; const char *why; uint32_t agent; };
+
 struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; };
 
 uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
+uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
 bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
@@ -81,6 +85,7 @@ uint32_t engine_next_agent(const struct engine *e, uint32_t after);
 uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);   /* 0: none */
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret);   /* false: none was ever taken */
 /* Keys and tokens that commands made or ended, in order. */
 size_t engine_n_keys(const struct engine *e);
 const struct key_entry *engine_key(const struct engine *e, size_t i);

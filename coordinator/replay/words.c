@@ -53,7 +53,11 @@ static const struct field fields[] = {
     FIELD(last, FIELD_FLAG), FIELD(backward, FIELD_FLAG), FIELD(low, FIELD_FLAG), FIELD(from, FIELD_TEXT), FIELD(to, FIELD_TEXT),
     FIELD(actor, FIELD_TEXT), FIELD(reason, FIELD_TEXT), FIELD(rc, FIELD_U32), FIELD(text, FIELD_TEXT), FIELD(json, FIELD_TEXT),
     FIELD(audit, FIELD_U32), FIELD(role, FIELD_TEXT), FIELD(what, FIELD_TEXT), FIELD(target, FIELD_TEXT), FIELD(before, FIELD_TEXT),
-    FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name), NULL}, FIELD(epoch, FIELD_U32),
+    FIELD(after, FIELD_TEXT), {"entry.name", FIELD_TEXT, offsetof(struct record, entry.name), NULL},
+    {"probe.connection", FIELD_TEXT, offsetof(struct record, probe.connection), NULL},
+    {"probe.readable", FIELD_FLAG, offsetof(struct record, probe.readable), NULL},
+    {"probe.value_us", FIELD_I64, offsetof(struct record, probe.value_us), NULL},
+    {"probe.why", FIELD_TEXT, offsetof(struct record, probe.why), NULL}, FIELD(epoch, FIELD_U32),
     FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
     FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };

@@ -118,7 +118,9 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bf_buf_printf(ret, "pools: {fixed: {slots: 3}, own: {slots: %llu}}\n", (unsigned long long)(1 + world_random(w, 4)));
-    bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
+    /* Whether its load is measured does not come from the dice, which other choices hang on. */
+    bf_buf_printf(ret, "connections: {wh: {odbc: \"${secret:wh}\"%s}}\ndatasets:\n",
+                  w->options.seed % 3 ? ", probe: {sql: \"select 1\", every: 2s, target: 100ms, limit: 1s}" : "");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
     bf_buf_put_str(ret, "steps:\n");
