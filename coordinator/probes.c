@@ -247,7 +247,7 @@ static bool choose(const struct turns *t, const struct row *r, struct agent_view
 
 static void give(struct turns *t, struct row *r, int64_t now_ms)
 {
-    struct agent_view a;
+    struct agent_view a = {0};
     struct probes *p = t->probes;
     if (!choose(t, r, &a))
         return;

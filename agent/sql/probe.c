@@ -124,7 +124,7 @@ static enum bf_rc measure(struct canary *c, int64_t *ret, char *why, size_t why_
 static enum bf_rc turn(struct canary *c)
 {
     struct sql_fault fault = {0};
-    char why[sizeof fault.text];
+    char why[sizeof fault.text] = "";
     bool refused = false;
     int64_t got = 0;
     if (!c->connection && connect_canary(c, &refused, &fault) != BF_OK) {
