@@ -47,6 +47,7 @@ static const struct ctl_entry entries[] = {
     {"pool show", "what one pool has, what is in use and what waits", &cmd_pool_show},
     {"pool set", "change what a pool has, while it is in use", &cmd_pool_set},
     {"windows", "what windows leave of the pools in the coming week", &cmd_windows},
+    {"probes", "how the warehouses are for their users", &cmd_probes},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/probes.h"
 #include "coordinator/turn.h"
 #include "coordinator/turn_state.h"
 
@@ -138,6 +139,7 @@ void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const 
     case AGENT_HEARTBEAT: heartbeat_arrived(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     case AGENT_REPORT: reports_arrived(t, key, msg); break;
     case AGENT_BYE: input_add(t, INPUT_BYE, key)->incarnation = msg->incarnation; break;
+    case AGENT_PROBED: probes_heard(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     default: break;                              /* the coordinator's own kinds, sent back: nothing to do */
     }
 }
@@ -273,12 +275,4 @@ void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const s
     in->pool_name = bf_arena_strdup(&t->arena, name);
     in->pool_slots = slots;
     in->pool = budget_copy(&t->arena, budget);
-}
-
-void turn_probe(struct turns *t, const struct input_probe *p)
-{
-    struct input *in = input_add(t, INPUT_PROBE, NULL);
-    in->probe = *p;
-    in->probe.connection = bf_arena_strdup(&t->arena, p->connection);
-    in->probe.why = bf_arena_strdup(&t->arena, p->why);
 }

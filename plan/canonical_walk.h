@@ -27,7 +27,6 @@ void walk_add_window(struct walk *w, uint32_t item);
 void walk_add_step(struct walk *w, uint32_t item);
 /* What a step checks, and what it calls. */
 void walk_add_checks(struct walk *w, const struct plan_step *s);
-void walk_add_probe(struct walk *w, const struct plan_probe *probe);                          /* throttle.c */
 void walk_add_http(struct walk *w, const struct plan_http *http);
 
 #endif

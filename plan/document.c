@@ -94,9 +94,9 @@ static void read_connection(struct plan_compiler *c, const struct bf_yaml_node *
     connection->ansi = plan_keys_word(c->d, body, keys, "dialect", &word);
     if (n && plan_value_check(c->d, n, "fence_table", plan_keys_find(keys, "fence_table")->type))
         connection->fence_table = bf_xstrdup(n->text);
-    if ((n = plan_keys_get(body, keys, "probe")) != NULL)
-        connection->probe = plan_probe_read(c, n);
     plan_words_read(body, keys, &connection->words);
+    if ((n = plan_keys_get(body, keys, "probe")) != NULL)
+        plan_probe_read(c, n, connection);
 }
 
 static void read_connections(struct plan_compiler *c)

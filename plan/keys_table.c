@@ -4,6 +4,7 @@
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"
+#include "plan/probe.h"
 #include "plan/words.h"
 
 /* ---- words ---- */
@@ -62,8 +63,8 @@ static const struct plan_key probe_http[] = {
 KEYS(probe_http, "http of a probe", "the `http` of a probe", .whole = true);
 
 static const struct plan_key probe[] = {
-    READ("sql", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX), "a query like those of the users"),
-    READ("run", LIST(1, 1024, TEXT), "a program and its arguments"),
+    READ("sql", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_PROBE_TEXT_MAX), "a query like those of the users"),
+    READ("run", LIST(1, 256, TEXT), "a program and its arguments"),
     READ("http", KEYS_OF(plan_keys_probe_http), "a call"),
     READ("measure", WORDS({"elapsed", 0, NULL}, {"value", 1, NULL}),
          "the time that it takes (preset), or the number that it gives"),
@@ -72,7 +73,7 @@ static const struct plan_key probe[] = {
     REQUIRED("limit", EITHER(DURATION(1), NUMBER(0, 1000000000)), "at or over this the pool is cut to its floor"),
 };
 static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
-KEYS(probe, "probe", "a probe", .whole = true, .one_of = probe_kinds, .rule = plan_rule_probe);
+KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe, .whole = true);
 
 static const struct plan_key connection[] = {
     REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` and `${secret:NAME}` "

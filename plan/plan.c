@@ -1,11 +1,11 @@
 /* The compiled plan as a value: look-up, release. */
 #include "plan/plan.h"
+#include "plan/probe.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/throttle.h"
 
 void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
 {

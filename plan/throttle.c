@@ -1,4 +1,4 @@
-/* `throttle:` of pools and `probe:` of connections.  A probe governs the pools with a throttle that steps of its connection draw on. */
+/* `throttle:` of pools, and which probes govern them (probe.c reads these).  A probe governs the pools with a throttle that steps of its connection draw on. */
 #include "plan/throttle.h"
 
 #include <stdlib.h>
@@ -6,8 +6,6 @@
 
 #include "common/mem.h"
 #include "common/text.h"
-#include "plan/canonical_walk.h"
-#include "plan/form.h"
 #include "plan/keys.h"
 #include "plan/read.h"
 
@@ -45,92 +43,6 @@ void plan_throttle_read(struct plan_compiler *c, const struct bf_yaml_node *map,
     if ((high && !within_slots(c, map, "max", max, pool->slots, slots)) || (low && !within_slots(c, map, "min", min, pool->slots, slots)))
         return;
     pool->throttle = (struct plan_throttle){.algorithm = (enum throttle_algorithm)algorithm, .min = (uint32_t)min, .max = (uint32_t)max};
-}
-
-/* ---- probes ---- */
-
-void plan_probe_free(struct plan_probe *p)
-{
-    if (!p)
-        return;
-    for (size_t i = 0; i < p->n_argv; i++)
-        free(p->argv[i]);
-    free(p->argv);
-    free(p->sql);
-    free(p->url);
-    free(p->method);
-    free(p);
-}
-
-/* A probe belongs to no partition, and what it says is shown. */
-static bool plain(struct plan_compiler *c, const struct bf_yaml_node *n, const char *key)
-{
-    if (strstr(n->text, "{{"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "`%s` of a probe is no template: a probe belongs to no step and no partition", key);
-    else if (strstr(n->text, "${"))
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a reference in `%s` of a probe is not supported yet: write the value", key);
-    else
-        return true;
-    return false;
-}
-
-static void read_argv(struct plan_compiler *c, const struct bf_yaml_node *list, struct plan_probe *p)
-{
-    p->kind = PLAN_PROBE_RUN;
-    p->argv = bf_xcalloc(list->n, sizeof *p->argv);
-    for (size_t i = 0; i < list->n; i++)
-        if (plain(c, list->items[i], "run"))
-            p->argv[p->n_argv++] = bf_xstrdup(list->items[i]->text);
-}
-
-static void read_call(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_probe *p)
-{
-    const struct bf_yaml_node *url = plan_keys_get(map, &plan_keys_probe_http, "url");
-    const struct bf_yaml_node *method = plan_keys_get(map, &plan_keys_probe_http, "method");
-    p->kind = PLAN_PROBE_HTTP;
-    p->method = bf_xstrdup(method ? method->text : "GET");
-    if (url && plain(c, url, "url"))
-        p->url = bf_xstrdup(url->text);
-}
-
-/* us of a duration, or millionths of a number; the rule of the keys has said whether it is the right one. */
-static bool read_bound(const struct bf_yaml_node *map, const char *key, bool value, int64_t *ret)
-{
-    const struct bf_yaml_node *n = plan_keys_get(map, &plan_keys_probe, key);
-    int64_t read = 0;
-    if (!n || !(value ? plan_parse_number(n->text, &read) : bf_parse_duration(n->text, &read)) || read > INT64_MAX / 1000)
-        return false;
-    *ret = read * 1000;
-    return true;
-}
-
-struct plan_probe *plan_probe_read(struct plan_compiler *c, const struct bf_yaml_node *map)
-{
-    const struct plan_keys *keys = &plan_keys_probe;
-    const struct bf_yaml_node *n;
-    size_t errors = c->d->n_errors;
-    int value = 0;
-    if (!plan_keys_check(c->d, map, keys) || c->d->n_errors > errors)
-        return NULL;
-    struct plan_probe *p = bf_xcalloc(1, sizeof *p);
-    p->every_ms = PLAN_PROBE_EVERY_MS_PRESET;
-    (void)plan_keys_word(c->d, map, keys, "measure", &value);
-    p->value = value;
-    (void)plan_keys_duration(c->d, map, keys, "every", &p->every_ms);
-    if ((n = plan_keys_get(map, keys, "sql")) != NULL && plain(c, n, "sql"))
-        p->sql = bf_xstrdup(n->text);
-    if ((n = plan_keys_get(map, keys, "run")) != NULL)
-        read_argv(c, n, p);
-    if ((n = plan_keys_get(map, keys, "http")) != NULL)
-        read_call(c, n, p);
-    bool read = read_bound(map, "target", p->value, &p->target) && read_bound(map, "limit", p->value, &p->limit);
-    if (read && p->target == 0)
-        bf_diag_add(c->d, BF_DIAG_ERROR, bf_yaml_get(map, "target")->mark,
-                    "the `target` of a probe must be more than 0: nothing is under it");
-    if (read && c->d->n_errors == errors)
-        return p;
-    plan_probe_free(p);
-    return NULL;
 }
 
 /* ---- the whole ---- */
@@ -195,31 +107,4 @@ void plan_throttles_check(struct plan_compiler *c)
     for (uint32_t i = 0; i < c->plan->n_connections; i++)
         if (c->plan->connections[i].probe)
             check_probe(c, i);
-}
-
-/* ---- what it says ---- */
-
-static void add_bound(struct walk *w, const char *key, bool value, int64_t n)
-{
-    if (value) {
-        bf_buf_printf(&w->value, "%lld.%03lld", (long long)(n / 1000000), (long long)(n / 1000 % 1000));
-        walk_add(w, key, PLAN_DOES);
-    } else {
-        walk_add_duration(w, key, n / 1000, PLAN_DOES);
-    }
-}
-
-void walk_add_probe(struct walk *w, const struct plan_probe *p)
-{
-    walk_add_text(w, "probe.sql", p->sql, PLAN_DOES);
-    for (size_t i = 0; i < p->n_argv; i++)
-        bf_buf_printf(&w->value, "%s%s", i ? "\n" : "", p->argv[i]);
-    if (p->n_argv > 0)
-        walk_add(w, "probe.run", PLAN_DOES);
-    walk_add_text(w, "probe.http.url", p->url, PLAN_DOES);
-    walk_add_text(w, "probe.http.method", p->method, PLAN_DOES);
-    walk_add_text(w, "probe.measure", p->value ? "value" : "elapsed", PLAN_DOES);
-    walk_add_duration(w, "probe.every", p->every_ms, PLAN_DOES);
-    add_bound(w, "probe.target", p->value, p->target);
-    add_bound(w, "probe.limit", p->value, p->limit);
 }

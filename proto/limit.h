@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #define LIMIT_PROBES_MAX 8u                  /* probes that govern one pool */
-#define PROBE_WHY_MAX 200u                   /* bytes of the sentence why a probe is not readable */
 
 enum throttle_algorithm { THROTTLE_NONE = 0, THROTTLE_GRADIENT = 1, THROTTLE_AIMD = 2 };
 
@@ -26,8 +25,7 @@ enum limit_reason {
     LIMIT_HELD = 11,         /* near the setpoint */
     LIMIT_UNUSED = 12,       /* there is room, and too little work to use what is allowed already */
     LIMIT_DRAINING = 13,     /* over the setpoint, and what runs over the lower limit has not ended yet */
-    LIMIT_SLOW_STEPS = 14,   /* there is room, and the pool's steps take much longer than they use to */
-    LIMIT_READ = 15          /* no move: a probe was read, or could not be */
+    LIMIT_SLOW_STEPS = 14   /* there is room, and the pool's steps take much longer than they use to */
 };
 const char *limit_reason_name(enum limit_reason r);          /* "slow_start", …; never NULL */
 const char *throttle_algorithm_name(enum throttle_algorithm a);

@@ -1,4 +1,4 @@
-/* The limit of a pool, and a reading of a probe, on the wire. */
+/* The limit of a pool on the wire. */
 #include "proto/record.pb-c.h"
 #include "proto/record_parts.h"
 
@@ -10,9 +10,8 @@ const char *limit_reason_name(enum limit_reason r)
         [LIMIT_BEGUN] = "begun", [LIMIT_CHANGED] = "changed", [LIMIT_RELEASED] = "released", [LIMIT_SLOW_START] = "slow_start",
         [LIMIT_RAISED] = "raised", [LIMIT_LOWERED] = "lowered", [LIMIT_CUT] = "cut", [LIMIT_UNREADABLE] = "unreadable",
         [LIMIT_FAILING] = "failing", [LIMIT_IDLE] = "idle", [LIMIT_HELD] = "held", [LIMIT_UNUSED] = "unused",
-        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps",
-        [LIMIT_READ] = "read"};
-    return r >= LIMIT_BEGUN && r <= LIMIT_READ ? names[r] : "unknown";
+        [LIMIT_DRAINING] = "draining", [LIMIT_SLOW_STEPS] = "slow_steps"};
+    return r >= LIMIT_BEGUN && r <= LIMIT_SLOW_STEPS ? names[r] : "unknown";
 }
 
 const char *throttle_algorithm_name(enum throttle_algorithm a)
@@ -21,29 +20,6 @@ const char *throttle_algorithm_name(enum throttle_algorithm a)
 }
 
 /* ---- probes ---- */
-
-struct Pb__ProbeReading *probe_to_pb(const struct input_probe *p, struct bf_arena *tmp)
-{
-    Pb__ProbeReading *pb = bf_arena_alloc(tmp, sizeof *pb);
-    pb__probe_reading__init(pb);
-    WIRE_SET_BYTES(pb, connection, wire_from_str(p->connection));
-    WIRE_SET(pb, readable, p->readable);
-    WIRE_SET(pb, value_us, p->value_us);
-    WIRE_SET_BYTES(pb, why, wire_from_text(p->why, PROBE_WHY_MAX, tmp));
-    return pb;
-}
-
-void probe_from_pb(struct wire_in *in, const struct Pb__ProbeReading *pb, struct input_probe *ret)
-{
-    if (!pb || pb->connection.len == 0) {
-        wire_bad(in, BF_PROTOCOL, "a reading of a probe comes without its connection");
-        return;
-    }
-    ret->connection = wire_name(in, "name of a connection", pb->connection, CONNECTION_MAX);
-    ret->readable = pb->readable;
-    ret->value_us = wire_duration(in, "reading of a probe", pb->value_us);
-    ret->why = wire_str(in, "why a probe is not readable", pb->why, PROBE_WHY_MAX);
-}
 
 static void one_to_pb(const struct limit_probe *p, Pb__LimitProbe *pb, struct bf_arena *tmp)
 {
@@ -141,7 +117,7 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
                   .margin_ppm = pb->margin_ppm, .service_milli = pb->service_milli, .failed_ppm = pb->failed_ppm, .wait = pb->wait,
                   .left = pb->left, .served = pb->served, .ended = pb->ended, .used_ms = pb->used_ms, .stepped_ms = pb->stepped_ms,
                   .unreadable = pb->unreadable},
-        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_READ), .before = pb->before,
+        .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SLOW_STEPS), .before = pb->before,
                  .after = pb->after, .used = pb->used, .queued = pb->queued, .value = pb->value, .reading = pb->reading,
                  .target = pb->target, .service_milli = pb->move_service_milli, .failed_ppm = pb->move_failed_ppm},
         .kept = pb->kept};

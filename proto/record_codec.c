@@ -77,13 +77,14 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
     case RECORD_TIMEBOX: return "timebox";
+    case RECORD_PROBED: return "probed";
     }
     return "unknown";
 }
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_PROBE || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_PROBE) || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
@@ -138,6 +139,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__OpRequest command;
     Pb__Told told;
     Pb__Pool pool = PB__POOL__INIT;
+    Pb__ProbeReading probe;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
@@ -173,7 +175,11 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
         break;
-    case INPUT_PROBE: pb.probe = probe_to_pb(&i->probe, tmp); break;
+    case INPUT_PROBE:
+        pb__probe_reading__init(&probe);
+        input_probe_to_pb(&i->probe, &probe, tmp);
+        pb.probe = &probe;
+        break;
     case INPUT_POOL:
         pool_to_pb(&i->pool, &pool, tmp);
         pb.pool = i->pool.no_slots || !pool_budget_is_empty(&i->pool) ? &pool : NULL;
@@ -228,7 +234,7 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
     if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
     if (ret->kind == INPUT_PROBE)
-        probe_from_pb(in, pb->probe, &ret->probe);
+        input_probe_from_pb(in, pb->probe, &ret->probe);
     if (pb->pool)
         pool_from_pb(in, pb->pool, &ret->pool);
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
@@ -259,6 +265,7 @@ struct rare {
     Pb__Audit audit;
     Pb__Key entry;
     Pb__Window window;
+    Pb__ProbeReading probe;
 };
 
 static bool some(const char *s)
@@ -349,6 +356,11 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     created_to_pb(r, pb, rare, tmp);
     replied_to_pb(r, pb, rare, tmp);
     audit_to_pb(r, pb, rare, tmp);
+    if (some(r->probe.connection)) {
+        pb__probe_reading__init(&rare->probe);
+        input_probe_to_pb(&r->probe, &rare->probe, tmp);
+        pb->probe = &rare->probe;
+    }
     if (r->edge || r->gate || r->upto) {
         pb__gate__init(&rare->gate);
         WIRE_SET(&rare->gate, edge, r->edge);
@@ -445,7 +457,8 @@ static const struct record *record_empty(void)
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
         .window = {.name = "", .pool = ""},
-        .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
+        .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""},
+        .probe = {.connection = "", .why = ""}};
     return &empty;
 }
 
@@ -551,6 +564,8 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         window_from_pb(in, pb->window, &ret->window);
     key_from_pb(in, pb->entry, &ret->entry);
     ret->limit = limit_from_pb(in, pb->limit);
+    if (pb->probe)
+        input_probe_from_pb(in, pb->probe, &ret->probe);
 }
 
 /* What the kind cannot do without. */
@@ -577,6 +592,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
+    case RECORD_PROBED: good = *r->probe.connection != 0; break;
     default: break;
     }
     if (!good)

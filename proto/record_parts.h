@@ -7,7 +7,6 @@
 
 struct Pb__Key;
 struct Pb__Limit;
-struct Pb__ProbeReading;
 
 /* Append as an element of list field; tmp may be cleared afterwards. */
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
@@ -19,8 +18,6 @@ struct Pb__Key **keys_to_pb(const struct key_entry *keys, size_t n, struct bf_ar
 struct key_entry *keys_from_pb(struct wire_in *in, struct Pb__Key *const *pb, size_t n, size_t *ret_n);
 struct Pb__Limit *limit_to_pb(const struct pool_limit *l, struct bf_arena *tmp);           /* NULL as NULL */
 const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limit *pb);   /* NULL as NULL */
-struct Pb__ProbeReading *probe_to_pb(const struct input_probe *p, struct bf_arena *tmp);
-void probe_from_pb(struct wire_in *in, const struct Pb__ProbeReading *pb, struct input_probe *ret);
 /* Read one element; fails through in. */
 void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
 void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);

@@ -35,6 +35,7 @@ static const struct access_rule rules[] = {
     {OP_LOG_SEARCH, ASK, ACCESS_BACKFILL}, {OP_CONFIG, STEER, ACCESS_CLUSTER}, {OP_JOURNAL, STEER, ACCESS_CLUSTER},
     {OP_WATCH, ASK, ACCESS_BACKFILL},
     {OP_WINDOWS, ASK, ACCESS_BACKFILL},
+    {OP_WATCH, ASK, ACCESS_BACKFILL}, {OP_PROBES, ASK, ACCESS_NOTHING},
 };
 
 const struct access_rule *access_rule(enum op_verb verb)

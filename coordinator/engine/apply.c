@@ -280,6 +280,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_TOKEN_USED: return apply_token_used(e, r, err);
     case RECORD_KEY_FORGOTTEN: return apply_key_forgotten(e, r, err);
     case RECORD_KEY: return apply_key(e, r, err);
+    case RECORD_PROBED: return apply_probed(e, r, err);
     case RECORD_INSTANCES: return apply_instances(e, r, err);
     case RECORD_ATTEMPT: return apply_attempt(e, r, err);
     case RECORD_FAILURE: return apply_failure(e, r, err);

@@ -4,8 +4,8 @@
  * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest.  The probes of a pool are those of
  * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.
  *
- * A reading is a record when it comes, and another when the turn ends: the step of the governor comes after the grants, when what is in
- * use is what is allowed if there is work for it.  A probe that is not readable, and was not before for the same reason, is no news.
+ * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
+ * the governor is another, when the turn ends: after the grants, when what is in use is what is allowed if there is work for it.
  * Without a probe a step comes with the ends of attempts, at most one each STEP_MS.  A probe that nobody hears of for its grace (limits.c)
  * is a timer. */
 #include <string.h>
@@ -13,7 +13,6 @@
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
 
-#define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 enum { STEP_MS = 5000 };
 
 /* ---- who is throttled ---- */
@@ -195,38 +194,6 @@ static bool is_fresh(const struct pool_limit *l)
         if (l->probes[i].fresh)
             return true;
     return false;
-}
-
-/* false: it says nothing new. */
-static bool take_reading(struct limit_probe *p, const struct input_probe *in, int64_t now_ms)
-{
-    if (!in->readable && !p->readable && *p->why && strcmp(p->why, in->why) == 0)
-        return false;
-    p->readable = p->fresh = in->readable;
-    p->why = in->readable ? "" : *in->why ? in->why : "no reason was given";
-    if (!in->readable)
-        return true;
-    p->reading = in->value_us < 0 ? 0 : least(in->value_us, READING_MAX);
-    p->read_ms = now_ms;
-    return true;
-}
-
-void decide_probe(struct decision *d, const struct input *in)
-{
-    struct limit_probe probes[LIMIT_PROBES_MAX];
-    for (uint32_t i = 0; i < d->e->pools.n; i++) {
-        if (!pool_is_throttled(&d->e->pools.at[i]))
-            continue;
-        struct pool_limit l = d->e->pools.at[i].governor->now;
-        bool news = false;
-        memcpy(probes, l.probes, l.n_probes * sizeof *probes);
-        l.probes = probes;
-        for (size_t k = 0; k < l.n_probes; k++)
-            if (strcmp(probes[k].connection, in->probe.connection) == 0)
-                news = take_reading(&probes[k], &in->probe, d->now_ms);
-        if (news)
-            emit(d, i, &l, LIMIT_READ);
-    }
 }
 
 static void weigh_probes(const struct decision *d, const struct pool_limit *l, struct governor_inputs *in)

@@ -12,7 +12,7 @@ static const struct record blank = {
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
     .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
-    .entry = {.name = "", .by = "", .ended_by = ""},
+    .entry = {.name = "", .by = "", .ended_by = ""}, .probe = {.connection = "", .why = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -125,6 +125,8 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     keep_entry(arena, &r->entry);
     keep_budget(arena, &r->pool);
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
+    r->probe.connection = keep(arena, r->probe.connection);
+    r->probe.why = keep(arena, r->probe.why);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

@@ -43,6 +43,8 @@ static void free_entities(struct engine *e)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
         key_free(e->keys.at[i]);
+    for (size_t i = 0; i < e->probes.n; i++)
+        probe_last_done(&e->probes.at[i]);
     for (size_t i = 0; i < e->failures.n; i++)
         outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
@@ -76,6 +78,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
+    bf_vec_free(&e->probes);
     bf_smap_free(&e->keys.by_key);
     bf_smap_free(&e->keys.by_name);
     bf_smap_free(&e->keys.tokens_by_name);

@@ -100,6 +100,8 @@ size_t admit_blockers(const struct engine *e, const struct demand *d, struct blo
 
 /* ---- limits.c: limits of pools that are throttled ---- */
 enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+/* A reading of a probe, PROBED: the throttled pools that it governs take it. */
+void limits_read(struct engine *e, const struct record *r);
 /* An attempt of a step ended: what it says about the load.  Before it is closed. */
 void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r);
 void limits_snapshot(const struct engine *e, struct engine_out *out);             /* after the pools */
@@ -188,6 +190,10 @@ struct key_entry *key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTE
 struct key_entry *key_find_name(const struct engine *e, const char *name);        /* live, no token */
 struct key_entry *token_find_name(const struct engine *e, const char *name);      /* live */
 void key_free(struct key_entry *k);
+
+/* ---- probes.c ---- */
+enum bf_rc apply_probed(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void probe_last_done(struct probe_last *p);
 
 /* ---- snapshot.c ---- */
 /* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */

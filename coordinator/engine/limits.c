@@ -12,6 +12,7 @@
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
 
+#define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 #define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)
 enum { BASELINE_MOST = 64, BASELINE_EXPECTED = 4,        /* what a plan expects counts as so many ends */
        GRACE_READINGS = 3, GRACE_LEAST_MS = 10000, LIMIT_MOST = 1000000, TYPICAL_BYTES = 12 };
@@ -136,18 +137,36 @@ enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_
         p->governor = bf_xcalloc(1, sizeof *p->governor);
     struct pool_governor *g = p->governor;
     struct limit_probe *probes = probes_copy(r->limit->probes, r->limit->n_probes);
-    struct limit_move last = g->now.move;
     probes_free(g->now.probes, g->now.n_probes);
     g->now = *r->limit;
     g->now.probes = probes;
     g->now.move.at_us = r->at_us;
-    if (r->limit->move.reason == LIMIT_READ)     /* the step follows, and says what it came to */
-        g->now.move = last;
     g->now.kept = false;
     if (r->limit->kept)
         g->moves[g->n_moves++ % LIMIT_MOVES_KEPT] = g->now.move;
     p->limit = pool_is_throttled(p) ? governor_limit(&g->now.state) : 0;
     return BF_OK;
+}
+
+/* ---- readings ---- */
+
+static void take_reading(struct limit_probe *p, const struct record *r)
+{
+    free((char *)(uintptr_t)p->why);
+    p->readable = p->fresh = r->probe.readable;
+    p->why = bf_xstrdup(r->probe.readable ? "" : *r->probe.why ? r->probe.why : "no reason was given");
+    if (!p->readable)
+        return;
+    p->reading = least(r->probe.value_us, READING_MAX);
+    p->read_ms = r->retry_at_ms;
+}
+
+void limits_read(struct engine *e, const struct record *r)
+{
+    for (size_t i = 0; i < e->pools.n; i++)
+        for (size_t k = 0; pool_is_throttled(&e->pools.at[i]) && k < e->pools.at[i].governor->now.n_probes; k++)
+            if (strcmp(e->pools.at[i].governor->now.probes[k].connection, r->probe.connection) == 0)
+                take_reading(&e->pools.at[i].governor->now.probes[k], r);
 }
 
 /* ---- ends of attempts ---- */

@@ -22,6 +22,7 @@
 #define NO_SLOT UINT32_MAX
 #define AGENTS_MAX 20000u
 #define STALE_RECORDS_PER_TURN_MAX 256u
+#define PROBES_KEPT 256u
 #define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
 
 struct gate {
@@ -106,6 +107,9 @@ struct agent {
 /* What attempts of a step take on the average; n 0: none has ended well. */
 struct typical { int64_t mean_us; uint32_t n; };
 
+/* The newest reading of the probe of a connection. */
+struct probe_last { char *connection, *why; bool readable; int64_t value_us, at_us; uint32_t agent; };
+
 struct reply {
     uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
     enum bf_rc rc;
@@ -158,6 +162,7 @@ struct engine {
     size_t replies_at;
     struct bf_smap replies_by_who;
     struct key_book keys;
+    BF_VEC_TYPE(struct probe_last) probes;       /* the one read last at the end */
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;

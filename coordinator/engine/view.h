@@ -70,9 +70,13 @@ struct agent_view {
 /* source: of the slots.  start_milli starts in 1,000 × start_ms; 0: no start rate. */
 struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; uint32_t start_milli, start_ms; };
 struct pool_dimension_view { const char *name; uint64_t used, limit; enum pool_source source; };    /* limit and source 0: no limit */
+/* The newest reading of the probe of a connection: in us, or millionths of a value. */
+struct probe_view { bool readable; int64_t value_us, at_us; const char *why; uint32_t agent; };
+
 
 uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
+uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
 bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
@@ -104,6 +108,7 @@ struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, ste
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
 /* What a source says of it; false: nothing.  Borrowed. */
 bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
+bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret);   /* false: none was ever taken */
 /* Keys and tokens that commands made or ended, in order. */
 size_t engine_n_keys(const struct engine *e);
 const struct key_entry *engine_key(const struct engine *e, size_t i);

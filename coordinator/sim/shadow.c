@@ -313,6 +313,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_bounds(s, t, c);
     shadow_check_limits(s, t);
     shadow_check_audit(s, t, c);
+    shadow_check_probes(s, t);
     s->w->stats.records += t->n_records;
 }
 
@@ -342,6 +343,8 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
         else
             a->loose |= s->loose;                /* an old copy may dispatch what has ended */
     }
+    if (msg->kind == AGENT_PROBE)
+        shadow_check_probing(s, msg);
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
         struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)

@@ -1,5 +1,5 @@
 /* Limits of throttled pools, from the committed turns alone.  Which pools are throttled, and between what, is worked out again from the
- * plans of the backfills that have begun and not ended; when a probe was read, from the inputs. */
+ * plans of the backfills that have begun and not ended; when a probe was read, from the records of readings. */
 #include <string.h>
 
 #include "coordinator/sim/shadow_model.h"
@@ -74,9 +74,9 @@ void shadow_check_limit(struct shadow *s, const struct shadow_pool *p)
 static const struct input_probe *reading_of(const struct turn *t)
 {
     const struct input_probe *last = NULL;
-    for (size_t i = 0; i < t->n_inputs; i++)
-        if (t->inputs[i].kind == INPUT_PROBE)
-            last = &t->inputs[i].probe;
+    for (size_t i = 0; i < t->n_records; i++)
+        if (t->records[i].kind == RECORD_PROBED)
+            last = &t->records[i].probe;
     return last;
 }
 

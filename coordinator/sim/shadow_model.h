@@ -90,6 +90,8 @@ struct shadow {
     uint8_t audit_hash[32];
     int64_t read_ms;                                         /* engine time of the newest reading of the probe */
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
+    bool probed; int64_t probed_ms;                          /* something runs with a probe; since when its load is not known */
+    uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
@@ -139,6 +141,9 @@ void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct tu
 void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
 uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
+/* Probes: a turn whose records are taken; and an order that is released. */
+void shadow_check_probes(struct shadow *s, const struct turn *t);
+void shadow_check_probing(struct shadow *s, const struct agent_msg *msg);
 /* The queue: a change of state, before it is taken. */
 void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* What is reused: a record of it; and when it begins, that it is all that there is. */

@@ -176,6 +176,7 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;
+    case RECORD_PROBED:
     case RECORD_REPLIED:
     case RECORD_AUDIT:
     case RECORD_DETAILS: bf_buf_clear(&b); break;            /* told by those whom they answer, or beside another */

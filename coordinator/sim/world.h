@@ -83,6 +83,9 @@ struct sim_agent {
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
     BF_VEC_TYPE(struct sim_process) processes;
+    struct { uint64_t id; int64_t every_ms; } probes[AGENT_PROBES_MAX];      /* that it runs */
+    size_t n_probes;
+    int64_t probe_mute_until_ms;             /* its canaries hang */
 };
 
 /* What becomes of the next commit. */
@@ -104,8 +107,8 @@ struct sim_request {                         /* what an operator sent, and was t
 
 struct shadow;
 
-/* The probe of the one connection that plans have: readings that wander, spikes, and times at which nothing can be read. */
-struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, mute_until_ms, spike_until_ms; };
+/* The load of the one connection that plans have: it wanders, with spikes. */
+struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, moved_ms, spike_until_ms; };
 
 struct world {
     struct sim_options options;
@@ -188,9 +191,11 @@ void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
 
 /* Plans with throttles, and the readings of their probe (sim_probe.c).  The words that a plan's pool and connection get. */
 void sim_probe_init(struct world *w);
-void sim_probe_act(struct world *w);
 void sim_probe_throttle(struct world *w, uint32_t slots, struct bf_buf *ret);
 void sim_probe_words(const struct world *w, struct bf_buf *ret);
+/* Canaries (sim_probe.c): what it is told to run, and a reading that is due, number being the id. */
+void sim_probe_told(struct world *w, struct sim_agent *a, const struct agent_msg *m);
+void sim_probe_due(struct world *w, struct sim_agent *a, uint64_t id);
 
 void sim_operator_act(struct world *w);
 void sim_operator_reply(struct world *w, const struct op_reply *reply);
