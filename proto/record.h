@@ -71,7 +71,6 @@ struct input {
                                                 selectors, priority, state, downstream, keep_running, pool */
     const char *pool_name; uint32_t pool_slots; struct pool_budget pool;
     uint32_t epoch;
-    struct input_probe probe;                /* PROBE */
     int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
     bool low;
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
