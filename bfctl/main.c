@@ -50,6 +50,7 @@ static const struct ctl_entry entries[] = {
     {"windows", "what windows leave of the pools in the coming week", &cmd_windows},
     {"alerts", "what needs somebody, and whose it is", &cmd_alerts},
     {"alerts ack", "say that somebody has taken an alert on", &cmd_alerts_ack},
+    {"probes", "how the warehouses are for their users", &cmd_probes},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},

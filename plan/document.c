@@ -10,6 +10,7 @@
 #include "plan/keys.h"
 #include "plan/odbc.h"
 #include "plan/read.h"
+#include "plan/throttle.h"
 
 static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key)
 {
@@ -94,6 +95,8 @@ static void read_connection(struct plan_compiler *c, const struct bf_yaml_node *
     if (n && plan_value_check(c->d, n, "fence_table", plan_keys_find(keys, "fence_table")->type))
         connection->fence_table = bf_xstrdup(n->text);
     plan_words_read(body, keys, &connection->words);
+    if ((n = plan_keys_get(body, keys, "probe")) != NULL)
+        plan_probe_read(c, n, connection);
 }
 
 static void read_connections(struct plan_compiler *c)
@@ -116,9 +119,12 @@ static void read_connections(struct plan_compiler *c)
 
 static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_pool *pool)
 {
+    const struct bf_yaml_node *n;
     int64_t slots;
     if (plan_keys_int(c->d, body, &plan_keys_pool, "slots", &slots))
         pool->slots = (uint32_t)slots;
+    if ((n = plan_keys_get(body, &plan_keys_pool, "throttle")) != NULL)
+        plan_throttle_read(c, n, bf_yaml_get(body, "slots"), pool);
     plan_budget_read(c, body, &plan_keys_pool, false, &pool->has);
     plan_start_rate_read(c, body, pool);
     plan_words_read(body, &plan_keys_pool, &pool->words);

@@ -17,6 +17,7 @@
 #include "plan/template.h"
 #include "plan/window.h"
 #include "proto/bundle.h"
+#include "proto/limit.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
 #define PLAN_STEPS_MAX 10000u
@@ -99,6 +100,7 @@ struct plan_step {
     uint32_t also[PLAN_STEP_POOLS_MAX - 1], n_also;  /* further pools: a slot of each */
     struct plan_resources resources;           /* what an attempt takes; from which pool: plan_step_draws_from() */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
+    bool expects;                              /* the plan says it */
     int64_t timebox_ms;                        /* 0: none */
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
@@ -120,11 +122,13 @@ struct plan_step {
     uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };
 
+struct plan_throttle { enum throttle_algorithm algorithm; uint32_t min, max; };      /* THROTTLE_NONE: none; 1 <= min <= max <= slots */
 struct plan_pool {
     char *name;
     uint32_t slots;
     struct plan_resources has;                 /* beside its slots; what is not said has no limit */
     uint32_t start_milli, start_ms;            /* start rate: so many thousandths of a start in start_ms; 0: none */
+    struct plan_throttle throttle;
     struct plan_words words;
     struct bf_mark mark;
 };
@@ -139,8 +143,24 @@ struct plan_dataset {
     char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
     struct plan_words words;
 };
+enum plan_probe_kind { PLAN_PROBE_SQL, PLAN_PROBE_RUN, PLAN_PROBE_HTTP };
+/* Measures the load of a warehouse: one of a query, a program and a call; each NULL or empty where it is another.  0 < target < limit. */
+struct plan_probe {
+    enum plan_probe_kind kind;
+    char *sql;
+    char **argv; size_t n_argv;
+    char *url, *method;
+    bool value;                                /* measures the number that it gives; else the time that it takes */
+    int64_t every_ms;
+    int64_t target, limit;                     /* us, or millionths of a value */
+};
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
+struct plan_connection {
+    char *name, *odbc, *fence_table;
+    bool ansi;
+    struct plan_probe *probe;                  /* NULL: none; owned */
+    struct plan_words words;
+};
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

@@ -64,7 +64,7 @@ static void read_expect(struct plan_compiler *c, struct plan_step *step, const s
     if (!map || !plan_keys_check(c->d, map, &plan_keys_expect))
         return;
     if ((n = plan_keys_get(map, &plan_keys_expect, "duration")) != NULL)
-        (void)plan_read_duration(c->d, n, "duration", 0, &step->expect_ms);
+        step->expects = plan_read_duration(c->d, n, "duration", 0, &step->expect_ms);
 }
 
 static void read_resources(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)

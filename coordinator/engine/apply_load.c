@@ -51,6 +51,7 @@ static void make_instances(struct backfill *b)
 static void take_classes(struct backfill *b)
 {
     b->priority = bf_xcalloc(b->plan->n_steps, sizeof *b->priority);
+    b->typical = bf_xcalloc(b->plan->n_steps, sizeof *b->typical);
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         b->priority[s] = (uint8_t)b->plan->steps[s].priority;
 }
@@ -186,6 +187,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         i = (uint32_t)(e->pools.n - 1);
     }
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
+    e->throttles_due = e->throttles_due || !e->recovering;
     return BF_OK;
 }
 
