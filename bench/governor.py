@@ -178,7 +178,8 @@ class Bench:
         path = os.path.join(self.folder, f"{name}.yaml")
         last = time.strftime("%Y-%m-%d", time.gmtime(1262304000 + (DAYS - 1) * 86400))
         with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.format(name=name, last=last, span=1000 + SPAN, target=round(self.target), limit=round(4 * self.target), slots=slots,
+            f.write(PLAN.format(name=name, last=last, span=1000 + SPAN, target=round(self.target), limit=round(4 * self.target),
+                                slots=slots,
                                 throttle=f", throttle: {{algorithm: gradient, min: 1, max: {slots}}}" if throttle else ""))
         return name, path
 

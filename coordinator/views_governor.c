@@ -125,7 +125,7 @@ void view_throttle_words(const struct view_source *v, size_t pool, char *detail,
     if (!engine_limit(v->engine, pool, &l))
         return;
     tell_probe(l.now, probe_words, sizeof probe_words);
-    snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now; %s", p.name,
-             p.used, l.limit, p.slots, probe_words);
+    snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now; %s",
+             p.name, p.used, l.limit, p.slots, probe_words);
     snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
 }

@@ -55,8 +55,8 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
     struct pool_waiting_view w;
     engine_pool(v->engine, i, &p);
     engine_pool_waiting(v->engine, i, &w);
-    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used", (json_int_t)p.used,
-                     "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
+    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                     (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
                      (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w), "throttle", view_throttle(v, i, named));
 }
 

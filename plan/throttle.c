@@ -1,4 +1,5 @@
-/* `throttle:` of pools, and which probes govern them (probe.c reads these).  A probe governs the pools with a throttle that steps of its connection draw on. */
+/* `throttle:` of pools, and which probes govern them (probe.c reads these).  A probe governs the pools with a throttle that steps of its
+ * connection draw on. */
 #include "plan/throttle.h"
 
 #include <stdlib.h>
