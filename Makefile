@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers fuzz soak faults
+.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers bench-governor fuzz soak faults
 .DEFAULT_GOAL := all
 
 all:
@@ -91,6 +91,10 @@ KILLS ?= 500
 TRIALS ?= 1000
 faults: all
 	@tests/support/run_faults $(BUILD) $(KILLS) $(TRIALS)
+
+# What a backfill costs the users of a PostgreSQL, by concurrency: about a quarter of an hour (bench/governor.py --help).
+bench-governor: all
+	@python3 -B bench/governor.py $(BUILD) $(BENCH_OPTIONS)
 
 bench bench-full bench-peers:
 	@echo 'not supported yet: make $@' >&2; exit 2

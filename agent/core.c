@@ -621,7 +621,8 @@ static void on_message(struct agent_core *c, const struct agent_msg *m, int64_t 
         if (c->phase == PHASE_WELCOMED)      /* the coordinator does not know the lease; else HELLO is repeated at its own pace */
             begin_hello(c, now_ms);
         return;
-    case AGENT_HELLO: case AGENT_HEARTBEAT: case AGENT_REPORT: case AGENT_BYE:
+    case AGENT_PROBE:                        /* of no attempt: prober.h */
+    case AGENT_HELLO: case AGENT_HEARTBEAT: case AGENT_REPORT: case AGENT_BYE: case AGENT_PROBED:
         return;
     }
 }

@@ -25,6 +25,7 @@
 
 #include "agent/capacity.h"
 #include "agent/core.h"
+#include "agent/prober.h"
 #include "agent/runner.h"
 #include "agent/session.h"
 #include "common/clock.h"
@@ -38,6 +39,7 @@
 #define LEAVE_MS 3000                        /* for the last logs of ended attempts */
 #define BYE_LINGER_MS 500
 #define OWN_FILES 48                         /* sockets, their threads' ends, control groups */
+#define FILES_PER_PROBE 6
 #define FILES_PER_SLOT 6                     /* pipes and their other ends while spawning, pidfd, input */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
@@ -49,6 +51,7 @@ struct loop {
     struct agent_core *core;
     struct session *session;
     struct runner *runner;
+    struct prober *prober;
     struct logship *logs;                    /* NULL: not configured */
     struct agent_label *labels;
     char boot_id[37];
@@ -98,7 +101,10 @@ static void carry_out(struct loop *l, const struct core_action *a)
     case ACTION_TERM: runner_term(l->runner, a->ref); return;
     case ACTION_KILL: runner_kill(l->runner, a->ref); return;
     case ACTION_DEADLINE: set_deadline(l, a->deadline_ms); return;
-    case ACTION_LEAVE: l->leave_at_ms = bf_boottime_ms() + LEAVE_MS; return;
+    case ACTION_LEAVE:
+        l->leave_at_ms = bf_boottime_ms() + LEAVE_MS;
+        prober_set(l->prober, NULL, 0);
+        return;
     }
 }
 
@@ -131,6 +137,22 @@ static void on_ended(void *arg, struct attempt_ref ref, const struct outcome *ou
     bf_debug("ended", "attempt=%" PRIu64 " source=%d code=%d text=%s", ref.attempt, outcome->source, outcome->code,
              bf_log_quote(outcome->text));
     tell_core(l, &ev);
+}
+
+/* One message for each: readings are few. */
+static void on_read(void *arg, const struct probe_reading *reading)
+{
+    struct loop *l = arg;
+    struct probe_reading one = *reading;
+    struct agent_msg m = {.kind = AGENT_PROBED, .incarnation = l->page->incarnation, .text = "", .probed = &one, .n_probed = 1};
+    session_send(l->session, &m);
+}
+
+/* Probes are of a lease, as steps are: without one nothing is probed. */
+static void hear_probes(struct loop *l, const struct agent_msg *m)
+{
+    if (m->kind == AGENT_PROBE && m->incarnation == l->page->incarnation && core_deadline_ms(l->core) > bf_boottime_ms())
+        prober_set(l->prober, m->probes, m->n_probes);
 }
 
 /* --- sockets ---------------------------------------------------------------------------------------------------------- */
@@ -201,7 +223,9 @@ static void hear_session(struct loop *l)
         log_message(l, &msg);
         if (msg.kind == AGENT_WELCOME && msg.fence_ms > 0)
             l->fence_ms = msg.fence_ms;
-        tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
+        if (msg.kind != AGENT_PROBE)
+            tell_core(l, &(struct core_event){.kind = CORE_MESSAGE, .msg = &msg, .at_us = bf_realtime_us()});
+        hear_probes(l, &msg);
         agent_msg_done(&msg);
         announce(l);
     }
@@ -220,6 +244,7 @@ static void arm(struct loop *l)
 {
     int64_t at = earlier(core_next_timer_ms(l->core), runner_next_ms(l->runner));
     at = earlier(at, session_next_ms(l->session));
+    at = earlier(at, prober_next_ms(l->prober));
     if (l->logs)
         at = earlier(at, logship_next_ms(l->logs));
     at = earlier(at, l->leave_at_ms);
@@ -242,6 +267,8 @@ static void hear_time(struct loop *l)
         l->armed_ms = INT64_MIN;             /* it fired: set it again even for the same moment */
     if (core_next_timer_ms(l->core) <= now_ms)
         tell_core(l, &(struct core_event){.kind = CORE_TIMER, .at_us = bf_realtime_us()});
+    if (core_deadline_ms(l->core) <= now_ms)
+        prober_set(l->prober, NULL, 0);
 }
 
 /* Told once; it is over with the next answer. */
@@ -312,7 +339,9 @@ static void turn(struct loop *l)
     hear_time(l);
     for (int i = 0; i < n; i++) {
         const struct source *s = events[i].data.ptr;
-        if (s->kind != SOURCE_LOOP)
+        if (s->kind >= SOURCE_PROBE_LEADER)
+            prober_event(l->prober, s);
+        else if (s->kind != SOURCE_LOOP)
             runner_event(l->runner, s);
     }
     hear_session(l);
@@ -321,6 +350,7 @@ static void turn(struct loop *l)
         logship_run(l->logs, bf_boottime_ms());
     hear_signals(l);
     runner_run(l->runner, bf_boottime_ms());
+    prober_run(l->prober, bf_boottime_ms());
 }
 
 static bool done(const struct loop *l)
@@ -373,7 +403,7 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     uint64_t soft = nofile.rlim_cur;
     nofile.rlim_cur = nofile.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &nofile);
-    uint64_t files = OWN_FILES + FILES_PER_SLOT * (uint64_t)c->slots;
+    uint64_t files = OWN_FILES + FILES_PER_PROBE * AGENT_PROBES_MAX + FILES_PER_SLOT * (uint64_t)c->slots;
     if (nofile.rlim_max < files)
         return bf_fail(err, BF_LIMIT, "%" PRId64 " slots need %" PRIu64 " open files, and the limit of this process is %" PRIu64
                        ": raise it (ulimit -n, LimitNOFILE=) or lower `slots`", c->slots, files, (uint64_t)nofile.rlim_max);
@@ -382,6 +412,10 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
         .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .cpu_milli = l->cpu_milli,
         .memory_bytes = l->memory_bytes, .ended = on_ended, .arg = l};
     l->runner = runner_new(&setup);
+    const struct prober_setup probes = {
+        .config = c, .cgroups = cgroups, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work, .epoll_fd = l->epoll_fd,
+        .nofile_soft = soft, .read = on_read, .arg = l};
+    l->prober = prober_new(&probes);
     return BF_OK;
 }
 
@@ -425,6 +459,7 @@ static enum bf_rc open_descriptors(struct loop *l, int guardian_fd, struct bf_er
 static void close_loop(struct loop *l)
 {
     session_close(l->session, BYE_LINGER_MS);
+    prober_free(l->prober);
     runner_free(l->runner);
     logship_free(l->logs);
     core_free(l->core);

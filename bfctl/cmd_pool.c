@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bfctl/commands.h"
+#include "bfctl/pool_chart.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
 #include "common/text.h"
@@ -65,39 +66,25 @@ static void show_pool(const json_t *p)
     if (json_is_object(kept))
         printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
+    struct bf_buf page = {0};
+    pool_chart_put(json_object_get(p, "throttle"), render_now_us() / 1000, &page);
+    fputs(bf_buf_cstr(&page), stdout);
+    bf_buf_free(&page);
 }
 
-static const json_t *pool_named(const json_t *pools, const char *name)
+static void show(const struct ctl_call *call, enum ctl_output output, const json_t *document)
 {
-    size_t i;
-    json_t *p;
-    json_array_foreach((json_t *)pools, i, p)
-        if (strcmp(render_text(p, "name"), name) == 0)
-            return p;
-    return NULL;
+    (void)call;
+    (void)output;
+    show_pool(json_array_get(document, 0));
 }
 
 static int run_show(struct ctl_call *call)
 {
-    SESSION_AUTO struct session s = {0};
-    ANSWER_AUTO struct answer a = {0};
     struct op_request req;
-    enum ctl_output output;
-    bool more = false;
     client_request(&req, OP_POOLS);
-    enum bf_rc rc = ctl_output(ctl_common(call), CTL_TEXT, CTL_TEXT | CTL_JSON, &output, &call->err);
-    if (rc == BF_OK)
-        rc = session_open(ctl_common(call), &s, &call->err);
-    if (rc == BF_OK)
-        rc = session_query_pages(&s, &req, 0, &a, &more, &call->err);
-    const json_t *p = rc == BF_OK ? pool_named(a.json, call->words[0]) : NULL;
-    if (rc == BF_OK && !p)
-        rc = bf_fail(&call->err, BF_NOT_FOUND, "there is no pool '%.100s'; `bfctl pools` lists them", call->words[0]);
-    if (rc == BF_OK && output == CTL_JSON)
-        rc = render_json(p, &call->err);
-    else if (rc == BF_OK)
-        show_pool(p);
-    return rc == BF_OK ? 0 : ctl_failed(&call->err);
+    req.name = call->words[0];
+    return query_run(call, &req, CTL_TEXT, CTL_TEXT, show);
 }
 
 /* ---- set ---- */
@@ -193,7 +180,8 @@ static int run_set(struct ctl_call *call)
 
 const struct ctl_command cmd_pool_show = {
     .usage = "pool show NAME [-o text|json|yaml] [options]",
-    .about = "What the pool has by dimension, what is in use, who set it, how much waits for it, and whether room is kept for a wide step.",
+    .about = "What the pool has by dimension, what is in use, who set it, how much waits for it, whether room is kept for a wide step,\n"
+             "and of a throttled pool the limit, why it is what it is, its last moves and a chart of them.",
     .examples = "  bfctl pool show warehouse\n  bfctl pool show warehouse -o json",
     .options = show_options, .n_options = sizeof show_options / sizeof show_options[0], .values_bytes = sizeof(struct values),
     .min_words = 1, .max_words = 1, .run = run_show};

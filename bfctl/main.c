@@ -54,6 +54,7 @@ static const struct ctl_entry entries[] = {
     {"breaker close", "close a breaker", &cmd_breaker_close},
     {"alerts", "what needs somebody, and whose it is", &cmd_alerts},
     {"alerts ack", "say that somebody has taken an alert on", &cmd_alerts_ack},
+    {"probes", "how the warehouses are for their users", &cmd_probes},
     {"warehouse test", "what agents find at the warehouses of a plan", &cmd_warehouse_test},
     {"warehouse init", "make the fence table in the warehouses of a plan", &cmd_warehouse_init},
     {"audit", "who did what, when and why", &cmd_audit},

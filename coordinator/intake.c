@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/probes.h"
 #include "coordinator/turn.h"
 #include "coordinator/turn_state.h"
 
@@ -138,6 +139,7 @@ void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const 
     case AGENT_HEARTBEAT: heartbeat_arrived(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     case AGENT_REPORT: reports_arrived(t, key, msg); break;
     case AGENT_BYE: input_add(t, INPUT_BYE, key)->incarnation = msg->incarnation; break;
+    case AGENT_PROBED: probes_heard(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     default: break;                              /* the coordinator's own kinds, sent back: nothing to do */
     }
 }

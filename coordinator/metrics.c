@@ -53,6 +53,13 @@ static void labelled(struct writer *w, const char *name, const char *label, cons
     put_value(w, value);
 }
 
+static void labelled_part(struct writer *w, const char *name, const char *label, const char *text, int64_t n, int64_t whole)
+{
+    bf_buf_put_str(w->out, name);
+    put_label(w, "{", label, text);
+    bf_buf_printf(w->out, "} %.6f\n", (double)n / (double)whole);
+}
+
 /* ---- the process ---- */
 
 static void write_process(struct writer *w)
@@ -205,6 +212,74 @@ static void write_pools(struct writer *w)
     }
 }
 
+/* Of pools that are throttled now. */
+static void write_limits(struct writer *w)
+{
+    static const char *const names[] = {"bf_pool_limit_slots", "bf_pool_pressure_ratio", "bf_pool_limit_moves_total"};
+    family(w, names[0], "gauge", "Slots of a throttled pool that may be used now.");
+    for (int k = 0; k < 3; k++) {
+        if (k == 1)
+            family(w, names[k], "gauge", "What the governor steers by, smoothed, as a part of the target; 0: nothing was read yet.");
+        if (k == 2)
+            family(w, names[k], "counter", "Moves of the limit of a throttled pool.");
+        for (size_t i = 0; i < engine_n_pools(w->m->engine) && i < METRICS_POOLS_MAX; i++) {
+            struct pool_view p;
+            struct limit_view l;
+            if (!engine_limit(w->m->engine, i, &l) || l.limit == 0)
+                continue;
+            engine_pool(w->m->engine, i, &p);
+            if (k == 1)
+                labelled_part(w, names[k], "pool", p.name, l.now->state.pressure_ppm, 1000000);
+            else
+                labelled(w, names[k], "pool", p.name, k == 0 ? l.limit : l.moved);
+        }
+    }
+}
+
+/* ---- probes ---- */
+
+struct probed { const char *connection; const struct plan_probe *probe; };
+struct all_probed { struct probed at[METRICS_PROBES_MAX]; size_t n; };
+
+/* Of backfills that run: the oldest says what is measured. */
+static void find_probed(const struct engine *e, struct all_probed *ret)
+{
+    struct backfill_view b;
+    for (uint32_t id = 0; (id = engine_next_running(e, id)) != 0;)
+        for (size_t i = 0; engine_backfill(e, id, &b) && i < b.plan->n_connections; i++) {
+            const struct plan_connection *c = &b.plan->connections[i];
+            bool known = !c->probe || ret->n == METRICS_PROBES_MAX;
+            for (size_t k = 0; k < ret->n && !known; k++)
+                known = strcmp(ret->at[k].connection, c->name) == 0;
+            if (!known)
+                ret->at[ret->n++] = (struct probed){c->name, c->probe};
+        }
+}
+
+static void write_probes(struct writer *w)
+{
+    static const struct { const char *name, *help; } families[] = {
+        {"bf_probe_readable", "1 when the newest reading of the probe of a connection is one; 0: it is none, or there was none yet."},
+        {"bf_probe_reading_seconds", "Newest reading of a probe that measures a time."},
+        {"bf_probe_reading", "Newest reading of a probe that measures a value."},
+        {"bf_probe_target_ratio", "Newest reading of a probe as a part of its target."}};
+    struct all_probed all = {0};
+    find_probed(w->m->engine, &all);
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++) {
+        const char *name = families[k].name;
+        family(w, name, "gauge", families[k].help);
+        for (size_t i = 0; i < all.n; i++) {
+            const struct probed *p = &all.at[i];
+            struct probe_view read;
+            bool known = engine_probe(w->m->engine, p->connection, &read) && read.readable;
+            if (k == 0)
+                labelled(w, name, "connection", p->connection, known);
+            else if (known && (k == 3 || p->probe->value == (k == 2)))
+                labelled_part(w, name, "connection", p->connection, read.value_us, k == 3 ? p->probe->target : 1000000);
+        }
+    }
+}
+
 static void write_agent_family(struct writer *w, const char *name, const char *help, bool busy)
 {
     uint32_t n = 0;
@@ -318,6 +393,8 @@ void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
     write_backfills(&w);
     write_steps(&w);
     write_pools(&w);
+    write_limits(&w);
+    write_probes(&w);
     write_agents(&w);
     write_breakers(&w);
     write_moves(&w);

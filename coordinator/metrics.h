@@ -11,6 +11,7 @@
 #define METRICS_BACKFILLS_MAX 200u               /* live ones, the newest first */
 #define METRICS_STEPS_MAX 5000u                  /* with metrics_steps */
 #define METRICS_POOLS_MAX 1000u
+#define METRICS_PROBES_MAX 200u
 
 struct metrics_source {
     const struct engine *engine;

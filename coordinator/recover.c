@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/turn.h"
+#include "coordinator/probes.h"
 #include "coordinator/turn_state.h"
 #include "proto/bundle.h"
 
@@ -185,8 +186,10 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
         struct agent_view agent;
         bool found = engine_agent(t->engine, id, &agent);
         assert(found);
-        if (agent.state == AGENT_CONNECTED || agent.state == AGENT_DRAINING)
-            lease_grace(t->leases, id, agent.incarnation, t->engine_base_ms, t->settings.restart_grace_ms);
+        if (agent.state != AGENT_CONNECTED && agent.state != AGENT_DRAINING)
+            continue;
+        lease_grace(t->leases, id, agent.incarnation, t->engine_base_ms, t->settings.restart_grace_ms);
+        turn_peer(t, agent.key)->probes_repeat = PROBES_REPEAT;
     }
     /* The room is looked at anew: turn_set_low() says when it is still short. */
     if (engine_low(t->engine))

@@ -12,6 +12,7 @@
 #include "common/plant.h"
 #include "common/vec.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/probes.h"
 #include "coordinator/release.h"
 #include "coordinator/turn_state.h"
 
@@ -46,6 +47,7 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
         t->settings.grace_ms = DEFAULT_GRACE_MS;
     t->engine = engine_new(&s->engine);
     t->leases = lease_table_new(s->lease.coordinator_ms);
+    t->probes = probes_new();
     t->engine_base_ms = 1;
     turn_audit_init(t, s->cluster);
     return t;
@@ -57,6 +59,7 @@ void turns_free(struct turns *t)
         return;
     engine_free(t->engine);
     lease_table_free(t->leases);
+    probes_free(t->probes);
     const char *key;
     size_t pos = 0, key_len;
     void *value;
@@ -100,7 +103,8 @@ int64_t turn_next_ms(const struct turns *t)
     if (turn_pending(t))
         return t->boot_base_ms;
     int64_t timer_ms = engine_next_timer_ms(t->engine), lease_ms = lease_next_ms(t->leases);
-    return boot_ms_of(t, timer_ms < lease_ms ? timer_ms : lease_ms);
+    int64_t next_ms = timer_ms < lease_ms ? timer_ms : lease_ms, probe_ms = probes_next_ms(t);
+    return boot_ms_of(t, probe_ms < next_ms ? probe_ms : next_ms);
 }
 
 bool turn_pending(const struct turns *t)
@@ -270,6 +274,7 @@ enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf
 {
     int64_t now_ms = turn_engine_ms(t, BF_PLANTED("lease_by_wall_clock") ? wall_us / 1000 : boot_ms);
     collect_lost(t, now_ms);
+    probes_due(t, now_ms);
     engine_out_clear(&t->out);
     decide(t, now_ms, wall_us);
     if (BF_PLANTED("release_before_commit"))
@@ -278,6 +283,7 @@ enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf
     if (rc != BF_OK && !BF_PLANTED("failed_commit_ignored"))
         return rc;
     release_effects(t, now_ms);
+    probes_settle(t, now_ms);
     bf_vec_clear(&t->inputs);
     bf_arena_clear(&t->arena);
     t->details_bytes = 0;

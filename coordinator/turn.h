@@ -131,6 +131,13 @@ uint64_t turn_take_dropped(struct turns *t);
 const struct engine *turn_engine(const struct turns *t);
 int64_t turn_engine_ms(const struct turns *t, int64_t boot_ms);     /* engine time of a moment */
 uint64_t turn_seq(const struct turns *t);
+/* Who probes a connection now, and what came of it in the last PROBE_WINDOW_MS (probes.h); false: nobody is to.  now_ms: engine time. */
+struct turn_probe {
+    uint32_t backfill, agent;                    /* whose plan says it; agent 0: none that may is there */
+    uint32_t readable, unreadable;               /* readings */
+    int64_t p50_us, p95_us;                      /* of the readable ones; -1: there are none */
+};
+bool turn_probe(const struct turns *t, const char *connection, int64_t now_ms, struct turn_probe *ret);
 /* Compile the plan of a create that is only tried: req->bytes has its bundle.  The caller frees *ret. */
 enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Compile the kept bundle for these options.  The caller owns *ret: it gives it to the engine, or frees it.  BF_NOT_FOUND: no bundle

@@ -12,6 +12,7 @@
 struct peer {
     uint32_t agent;                              /* 0: not welcomed by this process */
     uint64_t incarnation, hello_nonce;           /* of its newest HELLO */
+    unsigned probes_repeat;                      /* so many more times it is told that it is to probe nothing */
     int64_t drain_next_ms;                       /* engine time from which its asking to be drained is heard, but for a burst */
 };
 
@@ -20,6 +21,7 @@ struct turns {
     struct turn_ports ports;
     struct engine *engine;
     struct lease_table *leases;
+    struct probes *probes;
     uint32_t epoch;                              /* of the store */
     struct turn_restored restored;               /* by NULL: not from a backup */
     uint64_t seq;                                /* last committed turn */

@@ -178,6 +178,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_GET: rc = view_get(v, req, &j, err); break;
     case OP_STEPS: rc = view_steps(v, req, &j, err); break;
     case OP_AGENTS: rc = view_agents(v, req, &j, err); break;
+    case OP_PROBES: rc = view_probes(v, req, &j, err); break;
     case OP_POOLS: rc = view_pools(v, req, &j, err); break;
     case OP_WHY: rc = view_why(v, req, &j, err); break;
     case OP_STATUS: rc = view_status(v, req, &j, err); break;

@@ -112,6 +112,11 @@ static json_t *record_row(const struct turn *t, const struct record *r)
         put_word(j, "state", agent_state_name(r->agent_state));
     if (r->kind == RECORD_REPLIED)
         put_word(j, "rc", bf_rc_name(r->rc));
+    if (r->kind == RECORD_PROBED) {
+        put_word(j, "connection", r->probe.connection);
+        json_object_set_new(j, "readable", json_boolean(r->probe.readable));
+        json_object_set_new(j, "value_us", json_integer(r->probe.value_us));
+    }
     return j;
 }
 

@@ -78,6 +78,10 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
 void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
+/* What governs a pool: null where it is not throttled.  moves: the last ones too, and then also of one that was. */
+json_t *view_throttle(const struct view_source *v, size_t pool, bool moves);
+/* The words of `why` for a pool whose limit is reached. */
+void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
 /* Why the process that the state takes for this agent was refused: it is not at work, whatever its state says.  NULL: it was not. */
 const char *view_refusal(const struct view_source *v, const struct agent_view *a);
 uint64_t view_page_limit(const struct op_request *req);
@@ -89,6 +93,7 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
 enum bf_rc view_steps(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_status(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_agents(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+enum bf_rc view_probes(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

@@ -48,23 +48,32 @@ static json_t *reserved_for(const struct engine *e, const struct pool_waiting_vi
     return json_pack("{s:o, s:s}", "backfill", json_sprintf("bf-%" PRIu32, w->backfill), "step", b.plan->steps[w->step].name);
 }
 
-static json_t *pool(const struct view_source *v, size_t i)
+/* named: it was asked for alone, and comes with the last moves of its limit. */
+static json_t *pool(const struct view_source *v, size_t i, bool named)
 {
     struct pool_view p;
     struct pool_waiting_view w;
     engine_pool(v->engine, i, &p);
     engine_pool_waiting(v->engine, i, &w);
-    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used", (json_int_t)p.used,
-                     "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
-                     (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w));
+    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                     (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
+                     (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w), "throttle", view_throttle(v, i, named));
 }
 
+/* With a name: that pool alone. */
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
-    (void)err;
     uint64_t limit = view_page_limit(req);
     *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++)
-        json_array_append_new(*ret, pool(v, i));
-    return BF_OK;
+    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
+        struct pool_view p;
+        engine_pool(v->engine, i, &p);
+        if (!*req->name || strcmp(req->name, p.name) == 0)
+            json_array_append_new(*ret, pool(v, i, *req->name));
+    }
+    if (!*req->name || json_array_size(*ret) > 0)
+        return BF_OK;
+    json_decref(*ret);
+    *ret = NULL;
+    return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
 }

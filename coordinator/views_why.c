@@ -187,6 +187,10 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_POOL_TOO_SMALL:
     case BLOCKER_RESERVED:
     case BLOCKER_START_RATE: t.kind = why_pool_tell(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy); break;
+    case BLOCKER_THROTTLE:
+        t.kind = "throttle";
+        view_throttle_words(v, k->pool, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
+        break;
     case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;

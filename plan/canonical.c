@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <sodium/crypto_generichash.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #include "common/vec.h"
 #include "plan/budget.h"
 #include "plan/canonical_walk.h"
+#include "plan/throttle.h"
 #include "plan/words.h"
 
 /* ---- pairs ---- */
@@ -141,6 +143,15 @@ static void add_range(struct walk *w, uint32_t item)
     add_clock(w);
 }
 
+static void add_throttle(struct walk *w, const struct plan_throttle *t)
+{
+    if (t->algorithm == THROTTLE_NONE)
+        return;
+    walk_add_text(w, "throttle.algorithm", plan_throttle_word(t->algorithm), PLAN_DOES);
+    walk_add_number(w, "throttle.min", t->min, PLAN_DOES);
+    walk_add_number(w, "throttle.max", t->max, PLAN_DOES);
+}
+
 static void add_pool(struct walk *w, uint32_t item)
 {
     const struct plan_pool *p = &w->plan->pools[item];
@@ -152,7 +163,37 @@ static void add_pool(struct walk *w, uint32_t item)
         walk_add_text(w, "start_rate", rate, PLAN_DOES);
     }
     walk_add_breaker(w, &p->breaker);
+    add_throttle(w, &p->throttle);
     walk_add_words(w, &w->plan->pools[item].words);
+}
+
+/* A bound in the spelling of its kind: "500ms", or "0.25". */
+static void add_bound(struct walk *w, const char *key, const struct plan_probe *probe, int64_t bound)
+{
+    if (!probe->value) {
+        walk_add_duration(w, key, bound / 1000, PLAN_DOES);
+        return;
+    }
+    bf_buf_printf(&w->value, "%" PRId64, bound / 1000000);
+    if (bound % 1000000)
+        bf_buf_printf(&w->value, ".%03" PRId64, bound % 1000000 / 1000);
+    walk_add(w, key, PLAN_DOES);
+}
+
+static void add_probe(struct walk *w, const struct plan_probe *probe)
+{
+    walk_add_text(w, "probe.sql", probe->sql, PLAN_DOES);
+    for (size_t i = 0; i < probe->n_argv; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "probe.run.%04zu", i + 1);
+        walk_add_text(w, key, probe->argv[i], PLAN_DOES);
+    }
+    walk_add_text(w, "probe.http.url", probe->url, PLAN_DOES);
+    walk_add_text(w, "probe.http.method", probe->method, PLAN_DOES);
+    walk_add_text(w, "probe.measure", probe->value ? "value" : "elapsed", PLAN_DOES);
+    walk_add_duration(w, "probe.every", probe->every_ms, PLAN_DOES);
+    add_bound(w, "probe.target", probe, probe->target);
+    add_bound(w, "probe.limit", probe, probe->limit);
 }
 
 static void add_connection(struct walk *w, uint32_t item)
@@ -162,6 +203,8 @@ static void add_connection(struct walk *w, uint32_t item)
     walk_add_text(w, "fence_table", w->plan->connections[item].fence_table, PLAN_DOES);
     walk_add_breaker(w, &w->plan->connections[item].breaker);
     walk_add_words(w, &w->plan->connections[item].words);
+    if (w->plan->connections[item].probe)
+        add_probe(w, w->plan->connections[item].probe);
 }
 
 static void add_dataset(struct walk *w, uint32_t item)

@@ -141,6 +141,8 @@ struct template_scope plan_template_scope(const struct plan_compiler *c, const s
 /* References to values that only the agent knows: an error for each that is not written `${env:NAME}` or `${secret:NAME}`.  *ret_any: is
  * there one? */
 void plan_references_check(struct bf_diags *d, const struct bf_yaml_node *n, const char *key, bool *ret_any);
+/* The value of `probe`, a map, into the connection (probe.c). */
+void plan_probe_read(struct plan_compiler *c, const struct bf_yaml_node *map, struct plan_connection *connection);
 /* A column that the schema of its dataset does not have: a warning with the nearest. */
 void plan_column_check(struct bf_diags *d, const struct plan_dataset *dataset, const char *column, struct bf_mark mark);
 /* Columns and their types, sorted by name: those of a map whose values fit. */
@@ -173,6 +175,8 @@ void plan_windows_read(struct plan_compiler *c);
 void plan_windows_check(struct plan_compiler *c);
 /* A step that takes more than its pool has. */
 void plan_resources_check(struct plan_compiler *c);
+/* Probes that govern nothing (a warning), and pools that too many govern (throttle.c). */
+void plan_throttles_check(struct plan_compiler *c);
 void plan_graph_order(struct plan_compiler *c);
 
 #endif

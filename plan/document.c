@@ -10,6 +10,7 @@
 #include "plan/keys.h"
 #include "plan/odbc.h"
 #include "plan/read.h"
+#include "plan/throttle.h"
 
 static char *shown_text(const struct bf_yaml_node *map, const struct plan_keys *keys, const char *key)
 {
@@ -95,6 +96,8 @@ static void read_connection(struct plan_compiler *c, const struct bf_yaml_node *
         connection->fence_table = bf_xstrdup(n->text);
     connection->breaker = plan_breaker_of(c, body, keys, BREAKER_CONNECTION);
     plan_words_read(body, keys, &connection->words);
+    if ((n = plan_keys_get(body, keys, "probe")) != NULL)
+        plan_probe_read(c, n, connection);
 }
 
 static void read_connections(struct plan_compiler *c)
@@ -117,9 +120,12 @@ static void read_connections(struct plan_compiler *c)
 
 static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, struct plan_pool *pool)
 {
+    const struct bf_yaml_node *n;
     int64_t slots;
     if (plan_keys_int(c->d, body, &plan_keys_pool, "slots", &slots))
         pool->slots = (uint32_t)slots;
+    if ((n = plan_keys_get(body, &plan_keys_pool, "throttle")) != NULL)
+        plan_throttle_read(c, n, bf_yaml_get(body, "slots"), pool);
     plan_budget_read(c, body, &plan_keys_pool, false, &pool->has);
     plan_start_rate_read(c, body, pool);
     pool->breaker = plan_breaker_of(c, body, &plan_keys_pool, BREAKER_POOL);

@@ -4,6 +4,7 @@
 #include "plan/keys_table.h"
 
 #include "plan/keys_rules.h"
+#include "plan/probe.h"
 #include "plan/words.h"
 
 /* ---- words ---- */
@@ -82,31 +83,30 @@ KEYS(breakers, "breakers", "`breakers`");
 /* ---- connections and pools ---- */
 
 static const struct plan_key probe_http[] = {
-    PART_REQUIRED("url", T(PLAN_VALUE_URL), "the address"),
-    PART("method", WORDS({"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}), "preset `GET`"),
+    REQUIRED("url", T(PLAN_VALUE_URL), "the address"),
+    READ("method", WORDS({"GET", 0, NULL}, {"HEAD", 0, NULL}, {"POST", 0, NULL}), "preset `GET`"),
 };
-static KEYS(probe_http, "http of a probe", "the `http` of a probe");
+KEYS(probe_http, "http of a probe", "the `http` of a probe", .whole = true);
 
 static const struct plan_key probe[] = {
-    PART("sql", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_SCRIPT_MAX), "a query like those of the users"),
-    PART("run", LIST(1, 1024, TEXT), "a program and its arguments"),
-    PART("http", KEYS_OF(plan_keys_probe_http), "a call"),
-    PART("measure", WORDS({"elapsed", 0, NULL}, {"value", 0, NULL}),
+    READ("sql", T(PLAN_VALUE_TEXT, .min = 1, .max = PLAN_PROBE_TEXT_MAX), "a query like those of the users"),
+    READ("run", LIST(1, 256, TEXT), "a program and its arguments"),
+    READ("http", KEYS_OF(plan_keys_probe_http), "a call"),
+    READ("measure", WORDS({"elapsed", 0, NULL}, {"value", 1, NULL}),
          "the time that it takes (preset), or the number that it gives"),
-    PART("every", DURATION(1000), "how often"),
-    PART_REQUIRED("target", EITHER(DURATION(1), NUMBER(0, 1000000000)), "keep the probe at or under this"),
-    PART_REQUIRED("limit", EITHER(DURATION(1), NUMBER(0, 1000000000)), "at or over this the pool is cut to its floor"),
+    READ("every", DURATION(1000), "how often; preset `5s`"),
+    REQUIRED("target", EITHER(DURATION(1), NUMBER(0, 1000000000)), "keep the probe at or under this"),
+    REQUIRED("limit", EITHER(DURATION(1), NUMBER(0, 1000000000)), "at or over this the pool is cut to its floor"),
 };
 static const char *const probe_kinds[] = {"sql", "run", "http", NULL};
-static KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe);
+KEYS(probe, "probe", "a probe", .one_of = probe_kinds, .rule = plan_rule_probe, .whole = true);
 
 static const struct plan_key connection[] = {
     REQUIRED("odbc", T(PLAN_VALUE_TEXT, .min = 1), "the connection string; `${env:NAME}` and `${secret:NAME}` "
                                                    "in it are resolved on the agent",
              .missing = "a connection needs its connection string"),
     WORDS_FOR_PEOPLE,
-    NOT_YET("probe", "R5", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself",
-            "{sql: select count(*) from t, measure: elapsed, every: 5s, target: 500ms, limit: 2s}"),
+    READ("probe", KEYS_OF(plan_keys_probe), "measures the load of the warehouse itself"),
     READ("dialect", WORDS({"ansi", 0, NULL}), "how values are written for a database without a dialect of its own"),
     READ("fence_table", T(PLAN_VALUE_FENCE), "the table that keeps who may write, and what is done; preset `bf_fence`"),
     READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
@@ -117,11 +117,11 @@ KEYS(connection, "connection", "a connection");
 #define UNIQUE_POOLS LIST(1, PLAN_STEP_POOLS_MAX, REF(POOL))
 
 static const struct plan_key throttle[] = {
-    PART_REQUIRED("algorithm", WORDS({"gradient", 0, NULL}, {"aimd", 0, NULL}), "how the limit moves"),
-    PART("min", INT(1, POOL_SLOTS_MAX), "the floor"),
-    PART("max", INT(1, POOL_SLOTS_MAX), "the ceiling"),
+    REQUIRED("algorithm", WORDS({"gradient", THROTTLE_GRADIENT, NULL}, {"aimd", THROTTLE_AIMD, NULL}), "how the limit moves"),
+    READ("min", INT(1, POOL_SLOTS_MAX), "the floor; preset 1"),
+    READ("max", INT(1, POOL_SLOTS_MAX), "the ceiling; preset: `slots`"),
 };
-static KEYS(throttle, "throttle", "`throttle`", .rule = plan_rule_min_max);
+KEYS(throttle, "throttle", "`throttle`", .whole = true, .rule = plan_rule_min_max);
 
 #define UNITS MAP(1, NAME("unit"), INT(1, 1000000000))
 #define CPU NUMBER(1, 1000000000)
@@ -134,7 +134,7 @@ static const struct plan_key pool[] = {
     READ("memory", T(PLAN_VALUE_SIZE), "memory for all of its attempts; preset: no limit"),
     READ("io", T(PLAN_VALUE_RATE), "disk traffic for all of its attempts; preset: no limit"),
     READ("units", UNITS, "units of your own, such as connections or credits: `{connections: 20}`"),
-    NOT_YET("throttle", "R5", KEYS_OF(plan_keys_throttle), "follows the live load", "{algorithm: gradient, min: 2, max: 12}"),
+    READ("throttle", KEYS_OF(plan_keys_throttle), "a limit below the slots that follows the live load"),
     READ("start_rate", T(PLAN_VALUE_FREQUENCY), "how many attempts may begin in a time: `5/s`; what a second allows may begin at once"),
     READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
 };

@@ -1,9 +1,11 @@
 /* The compiled plan as a value: look-up, release. */
 #include "plan/plan.h"
+#include "plan/probe.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
 
 void plan_edge_words(const struct plan_edge *e, struct bf_buf *ret)
 {
@@ -135,6 +137,7 @@ static void warehouse_done(struct plan *p)
         free(p->connections[i].name);
         free(p->connections[i].odbc);
         free(p->connections[i].fence_table);
+        plan_probe_free(p->connections[i].probe);
     }
     free(p->pools);
     free(p->datasets);

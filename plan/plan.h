@@ -18,6 +18,7 @@
 #include "plan/window.h"
 #include "proto/breaker.h"
 #include "proto/bundle.h"
+#include "proto/limit.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
 #define PLAN_STEPS_MAX 10000u
@@ -124,12 +125,14 @@ struct plan_step {
     uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };
 
+struct plan_throttle { enum throttle_algorithm algorithm; uint32_t min, max; };      /* THROTTLE_NONE: none; 1 <= min <= max <= slots */
 struct plan_pool {
     char *name;
     uint32_t slots;
     struct plan_resources has;                 /* beside its slots; what is not said has no limit */
     uint32_t start_milli, start_ms;            /* start rate: so many thousandths of a start in start_ms; 0: none */
     struct plan_breaker breaker;
+    struct plan_throttle throttle;
     struct plan_words words;
     struct bf_mark mark;
 };
@@ -145,8 +148,25 @@ struct plan_dataset {
     struct plan_breaker breaker;
     struct plan_words words;
 };
+enum plan_probe_kind { PLAN_PROBE_SQL, PLAN_PROBE_RUN, PLAN_PROBE_HTTP };
+/* Measures the load of a warehouse: one of a query, a program and a call; each NULL or empty where it is another.  0 < target < limit. */
+struct plan_probe {
+    enum plan_probe_kind kind;
+    char *sql;
+    char **argv; size_t n_argv;
+    char *url, *method;
+    bool value;                                /* measures the number that it gives; else the time that it takes */
+    int64_t every_ms;
+    int64_t target, limit;                     /* us, or millionths of a value */
+};
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_breaker breaker; struct plan_words words; };
+struct plan_connection {
+    char *name, *odbc, *fence_table;
+    bool ansi;
+    struct plan_breaker breaker;
+    struct plan_probe *probe;                  /* NULL: none; owned */
+    struct plan_words words;
+};
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

@@ -256,6 +256,9 @@ static void use_plan(const struct plan_compiler *c, struct used *used)
     for (size_t i = 0; i < p->n_datasets; i++)
         if (p->datasets[i].connection != PLAN_NO_INDEX)
             used->at[CONNECTIONS][p->datasets[i].connection] = 1;
+    for (size_t i = 0; i < p->n_connections; i++)
+        if (p->connections[i].probe)
+            used->at[CONNECTIONS][i] = 1;
     for (size_t i = 0; i < p->n_exposures; i++)
         for (size_t k = 0; k < p->exposures[i].n_reads; k++)
             used->at[DATASETS][p->exposures[i].reads[k]] = 1;
@@ -311,6 +314,7 @@ void plan_uses_check(struct plan_compiler *c)
     walk_keys(&w, c->root, &plan_keys_top, false);
     check_exposures(c);
     plan_resources_check(c);
+    plan_throttles_check(c);
     if (errors == 0 && c->d->n_errors == 0)
         warn_unused(&w);
     free(w.owner_used);

@@ -11,7 +11,7 @@
 #include "proto/parts.h"
 #include "proto/wire.h"
 
-enum { AGENT_MSG_REPORTS = 12, AGENT_MSG_ASSIGNMENTS = 13 };      /* fields of AgentMsg */
+enum { AGENT_MSG_REPORTS = 12, AGENT_MSG_ASSIGNMENTS = 13 };      /* fields of AgentMsg; those of probes are in parts.h */
 enum { ARGV_MAX = 4096, ENV_MAX = 1024, SPAN_MAX = 65536 };
 enum { ASSIGNMENT_FIELDS_MAX = 32768, REPORT_FIELDS_MAX = 64 };
 enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, REF_TEXT_MAX = 4096 };
@@ -232,6 +232,7 @@ void agent_msg_encode(const struct agent_msg *m, struct bf_buf *ret)
         assignment_to_pb(&m->assignments[i], &pb, &tmp);
         wire_put_element(ret, AGENT_MSG_ASSIGNMENTS, &pb.base);
     }
+    probes_put(m, ret, &tmp);
     bf_arena_free(&tmp);
     assert(ret->len - before <= BF_MESSAGE_MAX_BYTES);
 }
@@ -241,7 +242,7 @@ void agent_msg_encode(const struct agent_msg *m, struct bf_buf *ret)
 static void head_from_pb(struct wire_in *in, const Pb__AgentMsg *pb, struct agent_msg *ret)
 {
     ret->kind = pb->kind;
-    if (pb->kind < AGENT_HELLO || pb->kind > AGENT_DRAIN || (pb->kind > AGENT_BYE && pb->kind < AGENT_WELCOME))
+    if (pb->kind < AGENT_HELLO || pb->kind > AGENT_PROBE || (pb->kind > AGENT_PROBED && pb->kind < AGENT_WELCOME))
         wire_bad(in, BF_PROTOCOL, "a message of kind %u is not known here; the sender may be of a newer version", pb->kind);
     ret->incarnation = pb->incarnation;
     ret->nonce = pb->nonce;
@@ -299,8 +300,10 @@ static void take_message(struct wire_in *in, struct wire_scratch *scratch, const
                          struct agent_msg *ret)
 {
     struct wire_list lists[] = {{AGENT_MSG_REPORTS, AGENT_LIST_MAX, "reports", 0},
-                                {AGENT_MSG_ASSIGNMENTS, AGENT_LIST_MAX, "assignments", 0}};
-    in->rc = wire_split(p, n, lists, 2, head, "a message", in->err);
+                                {AGENT_MSG_ASSIGNMENTS, AGENT_LIST_MAX, "assignments", 0},
+                                {AGENT_MSG_PROBES, AGENT_PROBES_MAX, "probes", 0},
+                                {AGENT_MSG_PROBED, AGENT_PROBES_MAX, "readings of probes", 0}};
+    in->rc = wire_split(p, n, lists, sizeof lists / sizeof *lists, head, "a message", in->err);
     if (in->rc)
         return;
     const Pb__AgentMsg *pb = wire_unpack(in, scratch, &pb__agent_msg__descriptor, head->data, head->len, HELLO_FIELDS_MAX,
@@ -309,11 +312,14 @@ static void take_message(struct wire_in *in, struct wire_scratch *scratch, const
         return;
     head_from_pb(in, pb, ret);
     check_content(in, ret, pb->hello, lists[0].n, lists[1].n);
+    if ((lists[2].n > 0 && ret->kind != AGENT_PROBE) || (lists[3].n > 0) != (ret->kind == AGENT_PROBED))
+        wire_bad(in, BF_PROTOCOL, "a message of kind %d comes without its readings, or with probes that are not its own", (int)ret->kind);
     if (in->rc)
         return;
     struct wire_cursor c = {p, p + n, false};
     take_reports(in, scratch, c, lists[0].n, ret);
     take_assignments(in, scratch, c, lists[1].n, ret);
+    probes_take(in, scratch, c, lists[2].n, lists[3].n, ret);
 }
 
 enum bf_rc agent_msg_decode(const void *p, size_t n, struct agent_msg *ret, struct bf_error *err)

@@ -5,7 +5,8 @@
  * to its send time + lease_ms.  DISPATCH echoes the newest nonce that the coordinator heard, so that a late one is seen to be
  * expired.  ENDED reports are repeated until REPORT_ACK; STARTED is information only.  A reconnecting agent repeats HELLO with
  * the attempts that it holds; the coordinator dispatches again what is missing and kills what is stale.  All is idempotent by
- * (attempt, token).  Strings are NUL-terminated and never NULL after decoding. */
+ * (attempt, token).  PROBE and PROBED are of canaries (struct probe_order), which are volatile; PROBE is repeated with each HELLO
+ * of an agent that runs some, or did.  Strings are NUL-terminated and never NULL after decoding. */
 #ifndef BF_PROTO_AGENT_MSG_H
 #define BF_PROTO_AGENT_MSG_H
 
@@ -27,11 +28,16 @@
 #define STEP_SPEC_MAX_BYTES (512u << 10)
 #define STEP_RUN_ID_MAX_BYTES 1024u
 #define STEP_REFS_MAX 128u
+#define AGENT_PROBES_MAX 16u                 /* probes that one agent runs; and readings in one message */
+#define PROBE_WHY_MAX 400u                   /* bytes of why a reading is unreadable */
+#define PROBE_ARGV_MAX 1024u
 
 enum agent_msg_kind {
     AGENT_HELLO = 1, AGENT_HEARTBEAT = 2, AGENT_REPORT = 3, AGENT_BYE = 4,          /* agent -> coordinator */
+    AGENT_PROBED = 5,
     AGENT_WELCOME = 16, AGENT_HEARTBEAT_ACK = 17, AGENT_DISPATCH = 18, AGENT_KILL = 19,
-    AGENT_REPORT_ACK = 20, AGENT_REFUSE = 21, AGENT_DRAIN = 22                      /* coordinator -> agent */
+    AGENT_REPORT_ACK = 20, AGENT_REFUSE = 21, AGENT_DRAIN = 22,                     /* coordinator -> agent */
+    AGENT_PROBE = 23
 };
 
 /* An incarnation is (id of the agent's state folder << 32) + how often an agent was started in it.  previous speaks for all
@@ -109,6 +115,27 @@ static inline bool step_has_spec(enum step_kind kind)
     return kind == STEP_SQL || kind == STEP_HTTP;
 }
 
+/* A canary that an agent is to run every so often, beside its steps and against no slot of theirs.  PROBE names all that it is to run
+ * from now on: what it runs under another id ends. */
+enum probe_kind { PROBE_SQL = 1, PROBE_RUN = 2, PROBE_HTTP = 3 };
+struct probe_order {
+    uint64_t id;                             /* of this giving of the probe to this agent */
+    const char *connection;                  /* its name in the plan */
+    enum probe_kind kind;
+    bool value;                              /* the number that it gives, else the time that it takes */
+    int64_t every_ms, limit_ms;              /* limit_ms: of one canary */
+    const char *spec;                        /* PROBE_SQL, PROBE_HTTP: one JSON object; else "" */
+    struct step_ref *refs; size_t n_refs;    /* of the spec */
+    const char **argv; size_t n_argv;        /* PROBE_RUN */
+};
+struct probe_reading {
+    uint64_t id;
+    bool readable;
+    int64_t value_us;                        /* readable: microseconds, or millionths of a value; >= 0 */
+    const char *why;                         /* unreadable: one sentence; else "" */
+    bool refused;                            /* unreadable, and would be again: this agent may not, or cannot, run it */
+};
+
 enum kill_reason { KILL_CANCELLED = 1, KILL_STALE = 2 };
 
 struct agent_msg {
@@ -123,6 +150,8 @@ struct agent_msg {
     enum kill_reason kill_reason;
     int64_t lease_ms, fence_ms, heartbeat_ms;/* WELCOME */
     const char *text;                        /* REFUSE: why */
+    struct probe_order *probes; size_t n_probes;       /* PROBE: may be none */
+    struct probe_reading *probed; size_t n_probed;     /* PROBED */
     struct bf_arena arena;                   /* owns what was decoded; empty for messages being built */
 };
 

@@ -14,6 +14,8 @@
 #include "proto/wire.h"
 
 struct Pb__Outcome;
+struct Pb__ProbeReading;
+struct input_probe;
 struct Pb__Hello;
 struct Pb__Report;
 struct Pb__OpRequest;
@@ -44,6 +46,14 @@ void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agen
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp);
 void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct op_request *ret);
+
+enum { AGENT_MSG_PROBES = 20, AGENT_MSG_PROBED = 21 };      /* fields of AgentMsg */
+/* probe_codec.c: the probes and readings of a message, element by element; and a reading as an input and a record have it. */
+void probes_put(const struct agent_msg *m, struct bf_buf *b, struct bf_arena *tmp);
+void probes_take(struct wire_in *in, struct wire_scratch *scratch, struct wire_cursor c, size_t n_probes, size_t n_probed,
+                 struct agent_msg *ret);
+void input_probe_to_pb(const struct input_probe *p, struct Pb__ProbeReading *pb, struct bf_arena *tmp);
+void input_probe_from_pb(struct wire_in *in, const struct Pb__ProbeReading *pb, struct input_probe *ret);
 
 /* Lists of words, such as the scopes of a key. */
 ProtobufCBinaryData *words_to_pb(const char *const *words, size_t n, struct bf_arena *tmp);

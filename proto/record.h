@@ -16,6 +16,7 @@
 #include "proto/alert.h"
 #include "proto/breaker.h"
 #include "proto/key.h"
+#include "proto/limit.h"
 #include "proto/operator_msg.h"
 #include "proto/states.h"
 
@@ -44,12 +45,21 @@ enum input_kind {
     INPUT_POOL = 7,        /* pool_name, pool_slots, pool: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_PROBE = 12,      /* probe, agent (id; 0: nobody answered): a reading of the load of a warehouse */
     INPUT_BREAKER = 19,    /* breaker: kind, name ("": all of the kind), settings, source: the coordinator's configuration */
     INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
 };
 
 /* What goes into the audit as it stands.  before, after: small JSON objects, or "". */
 struct input_told { const char *what, *target, *reason, *text, *before, *after; uint32_t left_out; enum bf_rc rc; };
+
+/* A reading of the probe of a connection. */
+struct input_probe {
+    const char *connection;
+    bool readable;
+    int64_t value_us;                        /* readable: elapsed in us, or the value in millionths; >= 0 */
+    const char *why;                         /* unreadable: one sentence; else "" */
+};
 
 struct input {
     enum input_kind kind;
@@ -67,6 +77,7 @@ struct input {
     int64_t hold_ms;                         /* RESTORED: the longest D_c that ever was */
     bool low;
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
+    struct input_probe probe;                /* PROBE */
     /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
     struct key_entry *configured; size_t n_configured;
     struct record_breaker breaker;           /* BREAKER */
@@ -110,8 +121,11 @@ enum record_kind {
     RECORD_RESTORED = 30,         /* epoch, next_attempt: go on from here; retry_at_ms: nothing is granted before; ends what
                                      OUTDATED said */
     RECORD_OUTDATED = 31,         /* ref.token, key: an agent has seen a token that is newer than all of ours: nothing is granted */
+    RECORD_POOL_LIMIT = 40,       /* pool_name, limit, at_us: a step of the pool's governor, all of its state after it.  Without a name:
+                                     backfill, bytes: what its steps take on the average (snapshots only) */
     RECORD_TIMEBOX = 21,          /* backfill, retry_at_ms: its time is over then (engine time); n 1: it is over */
     RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
+    RECORD_PROBED = 48,           /* probe, agent (0: nobody answered), at_us, retry_at_ms: engine time: the newest reading */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
@@ -179,10 +193,12 @@ struct record {
     enum audit_kind audit;
     const char *role, *what, *target, *before, *after;
     struct key_entry entry;                  /* name "": none */
+    const struct pool_limit *limit;          /* NULL: none */
     const uint64_t *numbers; size_t n_numbers;
     bool budget_spent;                       /* ENDED, FAILURE: not tried again, because the retries of the backfill are used up */
     const struct alert_fact *alert;          /* NULL: none */
     struct record_breaker breaker;           /* kind 0: none; of ENDED: at_ms */
+    struct input_probe probe;                /* connection "": none */
 };
 
 /* One turn: a journal value. */

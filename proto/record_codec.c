@@ -29,6 +29,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_LOW: return "low";
     case INPUT_DENIED: return "denied";
     case INPUT_SERVICE: return "service";
+    case INPUT_PROBE: return "probe";
     case INPUT_RESTORED: return "restored";
     case INPUT_BREAKER: return "breaker";
     }
@@ -76,17 +77,19 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_KEY: return "key";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
+    case RECORD_POOL_LIMIT: return "pool_limit";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
     case RECORD_TIMEBOX: return "timebox";
+    case RECORD_PROBED: return "probed";
     }
     return "unknown";
 }
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_BREAKER || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_PROBE) || k == INPUT_BREAKER || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
@@ -141,6 +144,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
     Pb__OpRequest command;
     Pb__Told told;
     Pb__Pool pool = PB__POOL__INIT;
+    Pb__ProbeReading probe;
     WIRE_SET(&pb, kind, (uint32_t)i->kind);
     WIRE_SET_BYTES(&pb, key, wire_from_nonzero(i->key, sizeof i->key));
     WIRE_SET(&pb, incarnation, i->incarnation);
@@ -177,6 +181,11 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         pb.told = &told;
         break;
     case INPUT_BREAKER: pb.breaker = breaker_to_pb(&i->breaker, tmp); break;
+    case INPUT_PROBE:
+        pb__probe_reading__init(&probe);
+        input_probe_to_pb(&i->probe, &probe, tmp);
+        pb.probe = &probe;
+        break;
     case INPUT_POOL:
         pool_to_pb(&i->pool, &pool, tmp);
         pb.pool = i->pool.no_slots || !pool_budget_is_empty(&i->pool) ? &pool : NULL;
@@ -198,7 +207,8 @@ static const struct input *input_empty(void)
         .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""}, .breaker = {.name = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
+        .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""},
+        .probe = {.connection = "", .why = ""}};
     return &empty;
 }
 
@@ -229,6 +239,8 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         report_from_pb(in, pb->report, &ret->report);
     if (ret->kind == INPUT_DENIED || ret->kind == INPUT_SERVICE || ret->kind == INPUT_RESTORED)
         told_from_pb(in, pb->told, &ret->told);
+    if (ret->kind == INPUT_PROBE)
+        input_probe_from_pb(in, pb->probe, &ret->probe);
     if (pb->pool)
         pool_from_pb(in, pb->pool, &ret->pool);
     breaker_from_pb(in, pb->breaker, &ret->breaker);
@@ -263,6 +275,7 @@ struct rare {
     Pb__Key entry;
     Pb__Window window;
     Pb__Alert alert;
+    Pb__ProbeReading probe;
 };
 
 static bool some(const char *s)
@@ -353,6 +366,11 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     created_to_pb(r, pb, rare, tmp);
     replied_to_pb(r, pb, rare, tmp);
     audit_to_pb(r, pb, rare, tmp);
+    if (some(r->probe.connection)) {
+        pb__probe_reading__init(&rare->probe);
+        input_probe_to_pb(&r->probe, &rare->probe, tmp);
+        pb->probe = &rare->probe;
+    }
     if (r->edge || r->gate || r->upto) {
         pb__gate__init(&rare->gate);
         WIRE_SET(&rare->gate, edge, r->edge);
@@ -402,6 +420,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         alert_to_pb(r->alert, &rare->alert);
         pb->alert = &rare->alert;
     }
+    pb->limit = limit_to_pb(r->limit, tmp);
 }
 
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
@@ -452,7 +471,7 @@ static const struct record *record_empty(void)
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-        .window = {.name = "", .pool = ""}, .breaker = {.name = ""},
+        .window = {.name = "", .pool = ""}, .breaker = {.name = ""}, .probe = {.connection = "", .why = ""},
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
@@ -560,6 +579,9 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
     breaker_from_pb(in, pb->breaker, &ret->breaker);
     key_from_pb(in, pb->entry, &ret->entry);
     ret->alert = alert_from_pb(in, pb->alert);
+    ret->limit = limit_from_pb(in, pb->limit);
+    if (pb->probe)
+        input_probe_from_pb(in, pb->probe, &ret->probe);
 }
 
 /* What the kind cannot do without. */
@@ -572,6 +594,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_ENDED: good = r->outcome.source != 0 && r->verdict != 0; break;
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
+    case RECORD_POOL_LIMIT: good = *r->pool_name ? r->limit != NULL : r->n_bytes > 0; break;
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
@@ -589,6 +612,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
     case RECORD_BREAKER: good = r->breaker.kind != 0 && *r->breaker.name && r->breaker.state != 0; break;
     case RECORD_BREAKER_SETTINGS: good = r->breaker.kind != 0; break;
+    case RECORD_PROBED: good = *r->probe.connection != 0; break;
     default: break;
     }
     if (!good)

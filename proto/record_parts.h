@@ -8,6 +8,7 @@
 struct Pb__Key;
 struct Pb__Alert;
 struct Pb__Breaker;
+struct Pb__Limit;
 
 /* Append as an element of list field; tmp may be cleared afterwards. */
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
@@ -23,6 +24,8 @@ const struct alert_fact *alert_from_pb(struct wire_in *in, const struct Pb__Aler
 struct Pb__Breaker *breaker_to_pb(const struct record_breaker *b, struct bf_arena *tmp);
 /* pb may be NULL: none. */
 void breaker_from_pb(struct wire_in *in, const struct Pb__Breaker *pb, struct record_breaker *ret);
+struct Pb__Limit *limit_to_pb(const struct pool_limit *l, struct bf_arena *tmp);           /* NULL as NULL */
+const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limit *pb);   /* NULL as NULL */
 /* Read one element; fails through in. */
 void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
 void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);

@@ -268,6 +268,10 @@ static void read_answer(const struct http_client *c, struct http_answer *ret)
     ret->status = (int)status;
     ret->sent = request_bytes > 0;
     ret->retry_after_s = after;
+    curl_off_t total_us = 0, before_us = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+    curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &before_us);
+    ret->server_us = total_us > before_us ? total_us - before_us : 0;
     if (curl_easy_header(c->easy, "Location", 0, CURLH_HEADER, -1, &location) == CURLHE_OK)
         ret->location = bf_xstrdup(location->value);
 }

@@ -38,6 +38,7 @@ struct http_answer {
     char *location;                            /* header Location as it came; NULL */
     int64_t retry_after_s;                     /* header Retry-After; 0: none */
     int64_t took_ms;
+    int64_t server_us;                         /* without looking up the name and connecting: sending, waiting, the answer */
     char text[512];                            /* HTTP_NO_ANSWER: why; from outside, not yet fit to be shown */
 };
 

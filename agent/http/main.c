@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/http/probe.h"
 #include "agent/http/report.h"
 #include "agent/http/request.h"
 #include "agent/http/run.h"
@@ -19,7 +20,8 @@
 
 static const char help[] =
     "usage: bf-http < REQUEST\n\nRuns one attempt of an http step.  Started by bfagent, with a JSON request on standard input.\n"
-    "A failure is appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
+    "A failure is appended to the file named by BF_RESULT.  A request to probe runs until it is told to stop, a line on standard output\n"
+    "for each reading.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.\n\n"
     "http_proxy, https_proxy, no_proxy  the proxy to use\n"
     "SSL_CERT_FILE, SSL_CERT_DIR        certificates to trust, in place of the system's";
 
@@ -62,6 +64,8 @@ int main(int argc, char **argv)
     if (read_request(&request, &err) != BF_OK || bf_helper_open_result(&result_fd, &err) != BF_OK || open_stop(&stop_fd, &err) != BF_OK)
         return say(EXIT_FAILURE, err.text);
 
+    if (request.probe.wanted)
+        return http_probe_run(&request, stop_fd);
     BF_CLEANUP(http_result_done) struct http_result result = {0};
     http_run(&request, stop_fd, &result);
     http_request_done(&request);

@@ -20,7 +20,8 @@ static const struct id_key ids[] = {
     {"run_id", true, true, 0},     {"attempt", false, true, 1},   {"token", false, true, 1},     {"backfill", false, false, 1},
     {"run", false, false, 1},      {"timebox_ms", false, false, 0},
 };
-static const char *const spec_keys[] = {"method", "url", "headers", "body", "content_type", "expect", "poll", "resolved", NULL};
+static const char *const spec_keys[] = {"method", "url", "headers", "body", "content_type", "expect", "poll", "resolved", "probe",
+                                         NULL};
 static const char *const poll_keys[] = {"url", "every_ms", "timeout_ms", "until", "failed", NULL};
 static const char *const match_keys[] = {"pointer", "equals", NULL};
 static const char *const status_keys[] = {"status", NULL};
@@ -227,6 +228,19 @@ static enum bf_rc read_poll(const json_t *root, struct http_poll *p, struct bf_e
     return rc;
 }
 
+static enum bf_rc read_probe(const json_t *root, struct http_probe *p, struct bf_error *err)
+{
+    const json_t *o = json_object_get(root, "probe"), *value = json_object_get(o, "value");
+    const json_t *every = json_object_get(o, "every_ms"), *limit = json_object_get(o, "limit_ms");
+    if (!o)
+        return BF_OK;
+    if (json_object_size(o) != 3 || !json_is_boolean(value) || json_integer_value(every) < 1 || json_integer_value(limit) < 1)
+        return bf_fail(err, BF_INVALID, "the request's \"probe\" is not {\"value\", \"every_ms\", \"limit_ms\"}");
+    *p = (struct http_probe){.wanted = true, .value = json_is_true(value), .every_ms = json_integer_value(every),
+                             .limit_ms = json_integer_value(limit)};
+    return BF_OK;
+}
+
 static enum bf_rc read_call(const json_t *root, struct http_request *r, struct bf_error *err)
 {
     enum bf_rc rc = read_line(root, "method", 16, &r->method, err);
@@ -272,6 +286,8 @@ static enum bf_rc read_request(const json_t *root, struct http_request *r, struc
         rc = read_ranges(json_object_get(root, "expect"), "expect", &r->expect, err);
     if (rc == BF_OK)
         rc = read_poll(root, &r->poll, err);
+    if (rc == BF_OK)
+        rc = read_probe(root, &r->probe, err);
     r->token = json_integer_value(json_object_get(root, "token"));
     r->timebox_ms = json_integer_value(json_object_get(root, "timebox_ms"));
     return rc;

@@ -44,6 +44,13 @@ struct http_poll {
     struct http_match failed;                  /* optional */
 };
 
+/* Called again and again, as a probe, until it is killed. */
+struct http_probe {
+    bool wanted;
+    bool value;                                /* the number that it answers, else the time that it takes */
+    int64_t every_ms, limit_ms;                /* >= 1 */
+};
+
 struct http_request {
     char *step, *run_id;
     int64_t token;                             /* >= 1 */
@@ -56,6 +63,7 @@ struct http_request {
     char *content_type;                        /* NULL: none */
     struct http_ranges expect;                 /* at least one */
     struct http_poll poll;
+    struct http_probe probe;
 };
 
 /* Parse a document.  Unknown, missing and doubled keys are errors; texts never quote values.  *ret untouched on failure. */

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agent/sql/probe.h"
 #include "agent/sql/report.h"
 #include "agent/sql/request.h"
 #include "agent/sql/run.h"
@@ -15,7 +16,8 @@
 
 static const char help[] =
     "usage: bf-sql < REQUEST\n\nRuns one attempt of a SQL step.  Started by bfagent, with a JSON request on standard input.\n"
-    "Results are appended to the file named by BF_RESULT.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.";
+    "Results are appended to the file named by BF_RESULT.  A request to probe runs until it is killed, a line on standard output\n"
+    "for each reading.\nExit status: 0 done, 75 try again, 1 failed, 2 wrong usage.";
 
 static int say(int status, const char *text)
 {
@@ -54,6 +56,11 @@ int main(int argc, char **argv)
     if (read_request(&request, &err) != BF_OK)
         return refuse(result_fd, &err);
 
+    if (request.what == SQL_DO_PROBE) {
+        sql_probe_run(&request);
+        sql_request_wipe(&request);
+        _exit(EXIT_SUCCESS);
+    }
     supervise_start(request.timebox_ms, result_fd);
     struct run_result result;
     sql_run(&request, &result);

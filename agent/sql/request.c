@@ -25,7 +25,8 @@ static const struct number_key number_keys[] = {
 
 /* plan and run_id come with every request, for helpers that show them. */
 static const char *const other_keys[] = {"plan",    "run_id", "do",      "resolved", "substituted", "transaction",
-                                         "publish", "pieces", "outputs", "checks",   "bounds",      "mask"};
+                                         "publish", "pieces", "outputs", "checks",   "bounds",      "mask",
+                                         "probe"};
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 
@@ -190,7 +191,7 @@ static enum bf_rc keep(const json_t *root, const char *key, bool object, json_t 
 
 static enum bf_rc read_mode(const json_t *root, struct sql_request *r, struct bf_error *err)
 {
-    static const char *const dos[] = {"run", "test", "init", NULL}, *const publishes[] = {"", "swap", NULL};
+    static const char *const dos[] = {"run", "test", "init", "probe", NULL}, *const publishes[] = {"", "swap", NULL};
     const json_t *transaction = json_object_get(root, "transaction");
     int what = 0, publish = 0;
     if (transaction && !json_is_boolean(transaction))
@@ -202,6 +203,22 @@ static enum bf_rc read_mode(const json_t *root, struct sql_request *r, struct bf
     r->what = (enum sql_do)what;
     r->swap = publish != 0;
     return rc;
+}
+
+static enum bf_rc read_probe(const json_t *root, struct sql_request *r, struct bf_error *err)
+{
+    const json_t *o = json_object_get(root, "probe"), *value = json_object_get(o, "value");
+    const json_t *every = json_object_get(o, "every_ms"), *limit = json_object_get(o, "limit_ms");
+    if ((o != NULL) != (r->what == SQL_DO_PROBE))
+        return bf_fail(err, BF_INVALID, "the request's \"probe\" is %s", o ? "there, and nothing is to be probed" : "missing");
+    if (!o)
+        return BF_OK;
+    if (json_object_size(o) != 4 || !json_is_boolean(value) || json_integer_value(every) < 1 || json_integer_value(limit) < 1)
+        return bf_fail(err, BF_INVALID, "the request's \"probe\" is not {\"sql\", \"value\", \"every_ms\", \"limit_ms\"}");
+    r->probe.value = json_is_true(value);
+    r->probe.every_ms = json_integer_value(every);
+    r->probe.limit_ms = json_integer_value(limit);
+    return read_text(o, "sql", NULL, &r->probe.text, err);
 }
 
 static enum bf_rc read_work(const json_t *root, struct sql_request *r, struct bf_error *err)
@@ -240,6 +257,8 @@ static enum bf_rc read_request(json_t *root, struct sql_request *r, struct bf_er
         rc = bf_fail(err, BF_INVALID, "the request's \"odbc\", \"cluster\", \"step\" and \"fence_table\" may not be empty");
     if (rc == BF_OK)
         rc = read_mode(root, r, err);
+    if (rc == BF_OK)
+        rc = read_probe(root, r, err);
     return rc == BF_OK ? read_work(root, r, err) : rc;
 }
 
@@ -288,5 +307,6 @@ void sql_request_done(struct sql_request *r)
     json_decref(r->checks);
     json_decref(r->bounds);
     json_decref(r->mask);
+    free(r->probe.text);
     *r = (struct sql_request){0};
 }

@@ -13,7 +13,7 @@
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
 #define SQL_FENCE_DEFAULT "bf_fence"
 
-enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT };
+enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT, SQL_DO_PROBE };
 
 /* A table that the step makes.  Under publish: swap it is built as staged, which takes its place, while it is put aside as old. */
 struct sql_output {
@@ -24,6 +24,13 @@ struct sql_output {
 struct sql_substituted {
     char *value;                               /* owned */
     bool secret;                               /* ${secret:…}; else ${env:…} */
+};
+
+/* SQL_DO_PROBE. */
+struct sql_probe {
+    char *text;                                /* the canary; owned */
+    bool value;                                /* the number that it gives, else the time that it takes */
+    int64_t every_ms, limit_ms;                /* >= 1 */
 };
 
 struct sql_request {
@@ -44,6 +51,7 @@ struct sql_request {
     size_t n_outputs;
     json_t *checks;                            /* lists as they came, or NULL; owned */
     json_t *bounds, *mask;
+    struct sql_probe probe;
 };
 
 /* Parse a document.  Unknown, missing and doubled keys are errors; texts never quote values.  *ret untouched on failure. */

@@ -17,7 +17,8 @@ static void block(struct verdicts *v, struct blocker b)
 static bool room_of(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used)
 {
     if (dim == DRAW_SLOT) {
-        *ret_limit = p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u);
+        uint32_t slots = p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u);
+        *ret_limit = p->limit > 0 && p->limit < slots && !BF_PLANTED("limit_not_asked") ? p->limit : slots;
         *ret_used = p->used;
         return true;
     }
@@ -35,6 +36,8 @@ static void ask_pools(const struct engine *e, const struct draw *d, struct verdi
         if (!room_of(&e->pools.at[item->pool], item->dim, &limit, &used) || (used <= limit && item->amount <= limit - used))
             continue;
         enum blocker_kind kind = item->amount > limit && item->dim != DRAW_SLOT ? BLOCKER_POOL_TOO_SMALL : BLOCKER_POOL;
+        if (item->dim == DRAW_SLOT && used < e->pools.at[item->pool].slots)
+            kind = BLOCKER_THROTTLE;
         block(v, (struct blocker){.kind = kind, .pool = item->pool, .dim = item->dim, .amount = item->amount, .used = used, .limit = limit,
                                   .count = used > UINT32_MAX ? UINT32_MAX : (uint32_t)used, .clears_at_ms = -1});
     }

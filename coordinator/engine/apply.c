@@ -159,6 +159,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
     breakers_voted(e, b, a, r);
+    limits_ended(e, b, a, r);
     attempt_close(e, a);
     b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
@@ -265,6 +266,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_AGENT_JOINED: return apply_agent_joined(e, r, err);
     case RECORD_AGENT_STATE: return apply_agent_state(e, r, err);
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
+    case RECORD_POOL_LIMIT: return apply_pool_limit(e, r, err);
     case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
     case RECORD_TIMEBOX: return timebox_apply(e, r, err);
@@ -290,6 +292,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_TOKEN_USED: return apply_token_used(e, r, err);
     case RECORD_KEY_FORGOTTEN: return apply_key_forgotten(e, r, err);
     case RECORD_KEY: return apply_key(e, r, err);
+    case RECORD_PROBED: return apply_probed(e, r, err);
     case RECORD_INSTANCES: return apply_instances(e, r, err);
     case RECORD_ATTEMPT: return apply_attempt(e, r, err);
     case RECORD_FAILURE: return apply_failure(e, r, err);

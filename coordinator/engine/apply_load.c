@@ -51,6 +51,7 @@ static void make_instances(struct backfill *b)
 static void take_classes(struct backfill *b)
 {
     b->priority = bf_xcalloc(b->plan->n_steps, sizeof *b->priority);
+    b->typical = bf_xcalloc(b->plan->n_steps, sizeof *b->typical);
     for (uint32_t s = 0; s < b->plan->n_steps; s++)
         b->priority[s] = (uint8_t)b->plan->steps[s].priority;
 }
@@ -199,6 +200,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
     }
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
     (void)breaker_need(e, BREAKER_POOL, r->pool_name);
+    e->throttles_due = e->throttles_due || !e->recovering;
     return BF_OK;
 }
 

@@ -64,6 +64,8 @@ static bool check_pool(const struct pool *p, uint32_t id, const uint64_t *use, s
         return broken(err, "I6: the use of a pool is miscounted", id);
     if (p->used > p->used_max)
         return broken(err, "I6: a pool is over its slots", id);
+    if (!limits_agree(p))
+        return broken(err, "R5: the limit of a pool is outside of its bounds", id);
     for (size_t i = 0; i < p->dims.n; i++) {
         if (p->dims.at[i].used != use[1 + i])
             return broken(err, "I6: the use of a dimension of a pool is miscounted", id);

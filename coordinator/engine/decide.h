@@ -35,6 +35,7 @@ void decide_low(struct decision *d, bool low);
 void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
+void decide_probe(struct decision *d, const struct input *in);                   /* probes.c */
 void decide_ready_again(struct decision *d);
 void decide_gates(struct decision *d);
 void decide_grants(struct decision *d);
@@ -75,6 +76,10 @@ void reserve_review(struct decision *d);
 void reserve_note_passed(struct decision *d);
 
 struct answer decide_alert_ack(struct decision *d, const struct input *in);        /* decide_alerts.c */
+
+/* ---- decide_limit.c ---- */
+void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
+void decide_limits(struct decision *d);          /* a step of each governor that has something new; after the grants */
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);

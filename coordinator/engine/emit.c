@@ -12,7 +12,7 @@ static const struct record blank = {
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
     .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
-    .entry = {.name = "", .by = "", .ended_by = ""}, .breaker = {.name = ""},
+    .entry = {.name = "", .by = "", .ended_by = ""}, .breaker = {.name = ""}, .probe = {.connection = "", .why = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -76,6 +76,19 @@ static void keep_entry(struct bf_arena *arena, struct key_entry *k)
     k->pools = keep_words(arena, k->pools, k->n_pools);
 }
 
+static const struct pool_limit *keep_limit(struct bf_arena *arena, const struct pool_limit *limit)
+{
+    if (!limit)
+        return NULL;
+    struct pool_limit *kept = bf_arena_memdup(arena, limit, sizeof *limit);
+    kept->probes = kept->n_probes ? bf_arena_memdup(arena, kept->probes, kept->n_probes * sizeof *kept->probes) : NULL;
+    for (size_t i = 0; i < kept->n_probes; i++) {
+        kept->probes[i].connection = keep(arena, kept->probes[i].connection);
+        kept->probes[i].why = keep(arena, kept->probes[i].why);
+    }
+    return kept;
+}
+
 static void keep_budget(struct bf_arena *arena, struct pool_budget *b)
 {
     struct pool_unit *units = b->n_units ? bf_arena_memdup(arena, b->units, b->n_units * sizeof *units) : NULL;
@@ -123,10 +136,13 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
     r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
     r->breaker.name = keep(arena, r->breaker.name);
+    r->limit = keep_limit(arena, r->limit);
     keep_entry(arena, &r->entry);
     keep_budget(arena, &r->pool);
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
     r->alert = keep_alert(arena, r->alert);
+    r->probe.connection = keep(arena, r->probe.connection);
+    r->probe.why = keep(arena, r->probe.why);
     keep_hello(arena, &r->hello);
     keep_params(arena, r);
 }

@@ -44,6 +44,8 @@ static void free_entities(struct engine *e)
         reply_free(e->replies.at[i]);
     for (size_t i = 0; i < e->keys.n; i++)
         key_free(e->keys.at[i]);
+    for (size_t i = 0; i < e->probes.n; i++)
+        probe_last_done(&e->probes.at[i]);
     for (size_t i = 0; i < e->failures.n; i++)
         outcome_done(&e->failures.at[i].outcome);
     for (size_t i = 0; i < e->plans.n; i++) {
@@ -80,6 +82,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
     breakers_done(&e->breakers);
+    bf_vec_free(&e->probes);
     bf_smap_free(&e->keys.by_key);
     bf_smap_free(&e->keys.by_name);
     bf_smap_free(&e->keys.tokens_by_name);
@@ -161,6 +164,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_LOW: decide_low(&d, in->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
     case INPUT_BREAKER: decide_breaker_config(&d, in); break;
+    case INPUT_PROBE: decide_probe(&d, in); break;
     case INPUT_DENIED:
     case INPUT_SERVICE: decide_told(&d, in); break;
     }
@@ -173,12 +177,15 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     e->stale_records = 0;
     decide_ready_again(&d);
     decide_gates(&d);
+    decide_throttles(&d);
     timebox_decide(&d);
     windows_decide(&d);
     decide_breakers(&d);
     decide_grants(&d);
+    decide_limits(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);
+    decide_throttles(&d);
     decide_alerts(&d);
 }
 
@@ -193,6 +200,8 @@ int64_t engine_next_timer_ms(const struct engine *e)
     timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
     timer_ms = alert_ms < timer_ms ? alert_ms : timer_ms;
+    int64_t limits_ms = limits_timer_ms(e);
+    timer_ms = limits_ms < timer_ms ? limits_ms : timer_ms;
     return e->held_until_ms > e->now_ms && e->held_until_ms < timer_ms ? e->held_until_ms : timer_ms;
 }
 

@@ -111,6 +111,7 @@ static void put_backfill(struct hasher *h, const struct engine *e, const struct 
     put_time(h, b->finished_us);
     put_text(h, b->halted ? b->halted : "");
     bf_buf_put(&h->buf, b->priority, b->plan->n_steps);
+    limits_hash_typical(b, &h->buf);
     for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
         bf_buf_put_u64(&h->buf, b->count[i]);
     bf_buf_put_u64(&h->buf, b->upstream_failed);
@@ -253,6 +254,8 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u32(&h->buf, e->pools.at[i].head_step);
         bf_buf_put_u64(&h->buf, e->pools.at[i].head_since);
         bf_buf_put_u8(&h->buf, e->pools.at[i].reserved);
+        limits_hash(&e->pools.at[i], &h->buf);
+        flush_some(h, FLUSH_BYTES);
     }
     for (size_t i = 0; i < e->breakers.at.n; i++)
         put_breaker(h, e->breakers.at.at[i]);
@@ -261,6 +264,16 @@ static void put_rest(struct hasher *h, const struct engine *e)
             bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);
             bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].window);
         }
+    for (size_t i = 0; i < e->probes.n; i++) {
+        const struct probe_last *p = &e->probes.at[i];
+        put_text(h, p->connection);
+        put_text(h, p->why);
+        bf_buf_put_u8(&h->buf, p->readable);
+        bf_buf_put_u64(&h->buf, (uint64_t)p->value_us);
+        put_time(h, p->at_us);
+        bf_buf_put_u32(&h->buf, p->agent);
+        flush_some(h, FLUSH_BYTES);
+    }
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
         bf_buf_put(&h->buf, p->who, sizeof p->who);

@@ -204,6 +204,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     }
     if (e->recovering)
         return;
+    e->throttles_due = true;
     b->behind = 0;                               /* nothing becomes queued again */
     if (backfill_finished(b)) {
         live_remove(e, b->id);

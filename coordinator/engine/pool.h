@@ -6,6 +6,7 @@
 #define BF_ENGINE_POOL_H
 
 #include "common/vec.h"
+#include "proto/limit.h"
 #include "proto/pool.h"
 #include "proto/states.h"
 
@@ -23,11 +24,19 @@ struct pool_dim {
     enum pool_source source;                     /* of the limit */
 };
 
+/* Of a pool that is or was throttled: its limit as the last record told it, with what ended since; and the last moves, a ring. */
+struct pool_governor {
+    struct pool_limit now;                       /* owns its probes and their texts */
+    struct limit_move moves[LIMIT_MOVES_KEPT]; uint64_t n_moves;
+};
+
 struct pool {
     char *name;
     uint32_t slots, used, used_max;
     enum pool_source source;                     /* of the slots */
     uint32_t start_milli, start_ms;              /* start rate: so many thousandths of a start in start_ms; 0: none */
+    struct pool_governor *governor;              /* owned; NULL: never throttled */
+    uint32_t limit;                              /* of attempts, beside the slots; 0: it is not throttled */
     struct pool_layer layers[POOL_SOURCES];      /* by source - 1 */
     BF_VEC_TYPE(struct pool_dim) dims;
     /* pools_rate.c: what the bucket of the start rate held then, in units of a rate in level_ms; 0: nothing has begun yet */
@@ -44,5 +53,14 @@ struct pool {
 /* What one attempt takes, in the order in which the step names its pools; of each pool first a slot.  Every byte counts. */
 struct draw_item { uint32_t pool, dim; uint64_t amount; };       /* dim: DRAW_SLOT, or an index into the pool's dims */
 struct draw { uint32_t pool; const struct draw_item *items; size_t n; };     /* pool: the first, or PLAN_NO_INDEX */
+
+/* It takes a slot of that pool. */
+static inline bool draw_has_slot(const struct draw *d, uint32_t pool)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->items[i].pool == pool && d->items[i].dim == DRAW_SLOT)
+            return true;
+    return false;
+}
 
 #endif

@@ -95,6 +95,7 @@ void pool_done(struct pool *p)
     for (size_t i = 0; i < p->dims.n; i++)
         free(p->dims.at[i].name);
     bf_vec_free(&p->dims);
+    governor_free(p->governor);
     free(p->name);
 }
 

@@ -401,6 +401,18 @@ static void add_shares(const struct engine *e, struct engine_out *out)
     }
 }
 
+static void add_probes(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->probes.n; i++) {
+        const struct probe_last *p = &e->probes.at[i];
+        struct record *r = record_add(out, RECORD_PROBED);
+        r->probe = (struct input_probe){p->connection, p->readable, p->value_us, p->why};
+        r->agent = p->agent;
+        r->at_us = p->at_us;
+        record_keep_strings(&out->arena, r);
+    }
+}
+
 static void add_small(const struct engine *e, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_COUNTERS);
@@ -417,11 +429,15 @@ static void add_small(const struct engine *e, struct engine_out *out)
         record_add(out, RECORD_OUTDATED)->ref.token = e->outdated_token;
     if (e->low)
         record_add(out, RECORD_LOW)->low = true;
+    add_probes(e, out);                          /* before the limits, which know what of it was taken */
     add_pools(e, out);
+    limits_snapshot(e, out);
     add_keys(e, out);
     add_agents(e, out);
     for (size_t i = 0; i < e->backfills.n; i++)
         add_created(e->backfills.at[i], out);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        limits_snapshot_typical(e->backfills.at[i], out);
     windows_snapshot(e, out);
     add_attempts(e, out);
     for (size_t i = 0; i < e->backfills.n; i++) {

@@ -24,6 +24,7 @@
 #define NO_SLOT UINT32_MAX
 #define AGENTS_MAX 20000u
 #define STALE_RECORDS_PER_TURN_MAX 256u
+#define PROBES_KEPT 256u
 #define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
 
 struct gate {
@@ -72,6 +73,7 @@ struct backfill {
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
     struct breaker_refs drawn;                   /* the breakers of its things */
+    struct typical *typical;                     /* by step */
     uint32_t *draws;                             /* derived: what each step draws, an index into the engine's draws */
     int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
@@ -109,6 +111,12 @@ struct agent {
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */
 };
+
+/* What attempts of a step take on the average; n 0: none has ended well. */
+struct typical { int64_t mean_us; uint32_t n; };
+
+/* The newest reading of the probe of a connection. */
+struct probe_last { char *connection, *why; bool readable; int64_t value_us, at_us; uint32_t agent; };
 
 struct reply {
     uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
@@ -164,6 +172,7 @@ struct engine {
     struct key_book keys;
     struct alert_book alerts;
     struct breaker_book breakers;
+    BF_VEC_TYPE(struct probe_last) probes;       /* the one read last at the end */
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;
@@ -181,6 +190,7 @@ struct engine {
     int64_t admit_due_ms;                        /* when something that waits for a time alone may begin; INT64_MAX: nothing does */
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
+    bool throttles_due;                          /* in this turn a backfill or a pool changed: limits may have other bounds */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;

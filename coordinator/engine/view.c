@@ -64,6 +64,14 @@ uint32_t engine_next_backfill(const struct engine *e, uint32_t after)
     return after < e->backfills.n ? after + 1 : 0;
 }
 
+uint32_t engine_next_running(const struct engine *e, uint32_t after)
+{
+    for (size_t i = 0; i < e->live.n; i++)
+        if (e->live.at[i] > after && backfill_find(e, e->live.at[i])->state == BACKFILL_RUNNING)
+            return e->live.at[i];
+    return 0;
+}
+
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret)
 {
     const struct backfill *b = backfill_find(e, id);

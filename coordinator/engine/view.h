@@ -74,9 +74,13 @@ struct agent_view {
 /* source: of the slots.  start_milli starts in 1,000 × start_ms; 0: no start rate. */
 struct pool_view { const char *name; uint32_t slots, used; enum pool_source source; uint32_t start_milli, start_ms; };
 struct pool_dimension_view { const char *name; uint64_t used, limit; enum pool_source source; };    /* limit and source 0: no limit */
+/* The newest reading of the probe of a connection: in us, or millionths of a value. */
+struct probe_view { bool readable; int64_t value_us, at_us; const char *why; uint32_t agent; };
+
 
 uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
+uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
 bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */
@@ -91,6 +95,15 @@ uint32_t engine_next_agent(const struct engine *e, uint32_t after);
 uint32_t engine_agent_by_key(const struct engine *e, const uint8_t key[BF_KEY_BYTES]);   /* 0: none */
 size_t engine_n_pools(const struct engine *e);
 void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
+/* The limit of a pool that is throttled; false: it is not, and was not before. */
+struct limit_view {
+    const struct pool_limit *now;
+    uint32_t limit;                          /* in force, within the slots; 0: it is not throttled any more */
+    size_t n_moves;                          /* that are kept */
+    uint64_t moved;                          /* how often it moved, of this state: a restart may forget those that are not kept */
+};
+bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret);
+const struct limit_move *engine_limit_move(const struct engine *e, size_t pool, size_t i);   /* the oldest first */
 size_t engine_pool_named(const struct engine *e, const char *name);          /* engine_n_pools(): none */
 /* Its dimensions beside the slots that have a limit or are in use: cpu, memory, io, then units by name.  The caller frees. */
 struct pool_dimension_view *engine_pool_dimensions(const struct engine *e, size_t i, size_t *ret_n);
@@ -100,6 +113,7 @@ struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, ste
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
 /* What a source says of it; false: nothing.  Borrowed. */
 bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
+bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret);   /* false: none was ever taken */
 /* Keys and tokens that commands made or ended, in order. */
 size_t engine_n_keys(const struct engine *e);
 const struct key_entry *engine_key(const struct engine *e, size_t i);
@@ -124,7 +138,7 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
-                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER };
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 /* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
@@ -135,7 +149,7 @@ struct blocker {
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL, POOL_TOO_SMALL, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD; PLAN_NO_INDEX: none */
+    size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */

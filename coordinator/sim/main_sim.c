@@ -9,6 +9,7 @@
 #include "common/options.h"
 #include "common/plant.h"
 #include "common/text.h"
+#include "coordinator/sim/curves.h"
 #include "coordinator/sim/jobs.h"
 #include "coordinator/sim/shrink.h"
 #include "coordinator/sim/story.h"
@@ -16,8 +17,8 @@
 enum { JOBS_MAX = 256, PROGRESS_S = 60 };
 
 struct values {
-    const char *seed, *seeds, *events, *jobs, *plant, *at_least, *without, *only, *agents_max, *steps_max;
-    bool trace, calm, coverage, json, shrink, progress, help;
+    const char *seed, *seeds, *events, *jobs, *plant, *at_least, *without, *only, *agents_max, *steps_max, *curves;
+    bool governor, trace, calm, coverage, json, shrink, progress, help;
 };
 
 static const struct bf_option options[] = {
@@ -36,6 +37,8 @@ static const struct bf_option options[] = {
     {"plant", 0, BF_OPT_STRING, offsetof(struct values, plant), "BUG", "switch on a planted bug (builds with BF_PLANTS only)"},
     {"trace", 0, BF_OPT_FLAG, offsetof(struct values, trace), NULL, "tell what happens, on standard error"},
     {"calm", 0, BF_OPT_FLAG, offsetof(struct values, calm), NULL, "inject no faults"},
+    {"governor", 0, BF_OPT_FLAG, offsetof(struct values, governor), NULL, "run load curves against the governor of pools, instead"},
+    {"curves", 0, BF_OPT_STRING, offsetof(struct values, curves), "N", "how many (default 1000)"},
     {"progress", 0, BF_OPT_FLAG, offsetof(struct values, progress), NULL, "say how far it is each minute, on standard error"},
     {"help", 'h', BF_OPT_FLAG, offsetof(struct values, help), NULL, "this page"},
 };
@@ -44,7 +47,7 @@ enum { N_OPTIONS = sizeof options / sizeof *options };
 /* What the options come to. */
 struct run {
     struct values v;
-    int64_t seed, seeds, events, jobs, at_least, agents_max, steps_max;
+    int64_t seed, seeds, events, jobs, at_least, agents_max, steps_max, curves;
     struct schedule schedule;
     struct sim_stats sum;
     struct coverage coverage;
@@ -132,6 +135,9 @@ static const char *take_options(struct run *r, struct bf_error *err)
 {
     const struct values *v = &r->v;
     r->seed = r->seeds = r->jobs = 1;
+    r->curves = 1000;
+    if (!take(v->curves, 1, 1000000, &r->curves))
+        return "--curves takes a whole number";
     if (!take(v->seed, 0, INT64_MAX, &r->seed) || !take(v->seeds, 1, 1000000000, &r->seeds) || !take(v->events, 1, INT64_MAX, &r->events) ||
         !take(v->jobs, 1, JOBS_MAX, &r->jobs) || !take(v->at_least, 1, INT64_MAX, &r->at_least) ||
         !take(v->agents_max, 1, SIM_AGENTS_MAX, &r->agents_max) || !take(v->steps_max, 1, 1000, &r->steps_max))
@@ -263,12 +269,14 @@ int main(int argc, char **argv)
         return usage(err.text);
     if (r.v.help) {
         printf("usage: bfsim [--seed N] [--seeds N | --events N] [--jobs N] [--coverage | --json] [--at-least N]\n"
-               "       bfsim --seed N [--only LIST | --without LIST] [--trace | --shrink]\n");
+               "       bfsim --seed N [--only LIST | --without LIST] [--trace | --shrink]\n"
+               "       bfsim --governor [--seed N] [--curves N]\n");
         bf_options_help(options, N_OPTIONS);
         return 0;
     }
     const char *wrong = take_options(&r, &err);
-    int status = wrong ? usage(wrong) : r.v.shrink ? shrink_seed(&r) : run_and_tell(&r);
+    int status = wrong ? usage(wrong) : r.v.governor ? !curves_report((uint64_t)r.seed, (uint64_t)r.curves)
+                 : r.v.shrink ? shrink_seed(&r) : run_and_tell(&r);
     schedule_done(&r.schedule);
     return status;
 }

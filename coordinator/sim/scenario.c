@@ -192,16 +192,22 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bool rate = world_chance(w, 25);
-    bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}}, own: {slots: %llu, memory: 1Gi, io: %lluMi/s%s}}\n",
-                  2 + (unsigned long long)world_random(w, 3), 2 + (unsigned long long)world_random(w, 4),
-                  1 + (unsigned long long)world_random(w, 4), 2 + (unsigned long long)world_random(w, 3),
+    uint32_t own = 1 + (uint32_t)world_random(w, 4);
+    bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}", 2 + (unsigned long long)world_random(w, 3),
+                  2 + (unsigned long long)world_random(w, 4));
+    sim_probe_throttle(w, 3, ret);
+    bf_buf_printf(ret, "}, own: {slots: %u, memory: 1Gi, io: %lluMi/s%s", own, 2 + (unsigned long long)world_random(w, 3),
                   rate ? world_chance(w, 50) ? ", start_rate: 4/s" : ", start_rate: 90/m" : "");
+    sim_probe_throttle(w, own, ret);
+    bf_buf_put_str(ret, "}}\n");
     if (w->windows && world_chance(w, 25))
         bf_buf_printf(ret, "timebox: {limit: %llus, then: %s}\n", (unsigned long long)(5 + world_random(w, 90)), thens[world_random(w, 3)]);
     if (w->windows && world_chance(w, 80))
         window_lines(w, ret);
     breakers_line(w, ret);
-    bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
+    bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"");
+    sim_probe_words(w, ret);
+    bf_buf_put_str(ret, "}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
     bf_buf_put_str(ret, "steps:\n");

@@ -288,6 +288,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_ALERT: shadow_take_alert(s, t, r); break;
     case RECORD_LOW: s->low = r->low; break;
+    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, shadow_pool_by_name(s, r->pool_name), r); break;
     case RECORD_POOL_SET:
         shadow_pool_set(s, r);
         shadow_breakers_know(s, r, NULL);
@@ -322,7 +323,9 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_breakers_after(s, t);
     shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
+    shadow_check_limits(s, t);
     shadow_check_audit(s, t, c);
+    shadow_check_probes(s, t);
     s->w->stats.records += t->n_records;
 }
 
@@ -352,6 +355,8 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
         else
             a->loose |= s->loose;                /* an old copy may dispatch what has ended */
     }
+    if (msg->kind == AGENT_PROBE)
+        shadow_check_probing(s, msg);
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
         struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)

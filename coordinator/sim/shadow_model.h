@@ -53,6 +53,7 @@ struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNI
 struct shadow_pool {
     char name[64];
     uint32_t slots, used, start_milli, start_ms;
+    uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
     uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
     char units[SHADOW_UNITS][16];
     struct shadow_budget said[POOL_SOURCES];
@@ -89,8 +90,11 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_commit) commits;
     uint64_t audit_index;                                    /* the head of the trail, as committed */
     uint8_t audit_hash[32];
+    int64_t read_ms;                                         /* engine time of the newest reading of the probe */
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
     struct shadow_breakers breakers;
+    bool probed; int64_t probed_ms;                          /* something runs with a probe; since when its load is not known */
+    uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
@@ -142,6 +146,9 @@ void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct tu
 void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
 uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
+/* Probes: a turn whose records are taken; and an order that is released. */
+void shadow_check_probes(struct shadow *s, const struct turn *t);
+void shadow_check_probing(struct shadow *s, const struct agent_msg *msg);
 /* The queue: a change of state, before it is taken. */
 void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* What is reused: a record of it; and when it begins, that it is all that there is. */
@@ -162,6 +169,10 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
+/* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
+void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
+void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
+void shadow_check_limits(struct shadow *s, const struct turn *t);
 /* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
 void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_timeboxes(struct shadow *s, const struct turn *t);

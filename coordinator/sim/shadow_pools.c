@@ -186,6 +186,7 @@ void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t ind
         return;
     for (uint32_t i = 0; i <= step->n_also; i++) {
         struct shadow_pool *pool = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
+        shadow_check_limit(s, pool);
         if (++pool->used > pool->slots)
             world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
         check_rate(s, pool, granted->retry_at_ms);

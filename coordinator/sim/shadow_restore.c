@@ -51,6 +51,7 @@ struct shadow *shadow_copy(const struct shadow *s)
     c->known_token = s->known_token;
     c->epoch = s->epoch;
     c->outdated_token = s->outdated_token;
+    c->read_ms = s->read_ms;
     c->audit_index = s->audit_index;
     memcpy(c->audit_hash, s->audit_hash, sizeof c->audit_hash);
     shadow_breakers_copy(&c->breakers, &s->breakers);

@@ -178,6 +178,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     a->core = core_new(&s);
     a->up = true;
     a->paused = false;
+    a->n_probes = 0;
     a->deadline_ms = INT64_MIN;
     world_trace(w, "%s starts, incarnation %llx, previous %llx", a->name, (unsigned long long)a->generation,
                 (unsigned long long)a->previous);
@@ -247,8 +248,11 @@ void sim_agent_message(struct world *w, struct sim_agent *a, const uint8_t *p, s
     struct bf_error err = {0};
     if (!a->up)
         return;
+    a->n_probes = core_deadline_ms(a->core) > agent_clock_ms(w, a) ? a->n_probes : 0;
     if (agent_msg_decode(p, n, &m, &err) != BF_OK)
         world_violate(w, "codec: a message to an agent does not decode: %s", err.text);
+    else if (m.incarnation == a->generation && m.kind == AGENT_PROBE)
+        sim_probe_told(w, a, &m);
     else if (m.incarnation == a->generation)
         core_feed(w, a, (struct core_event){.kind = CORE_MESSAGE, .msg = &m});
     agent_msg_done(&m);

@@ -165,9 +165,18 @@ void story_record(struct world *w, const struct record *r)
         bf_buf_printf(&b, r->backfill ? "pool %s %s step %u of bf-%u" : "pool %s waits for nobody", r->pool_name,
                       r->last ? "is kept for" : "is waited for by", r->step, r->backfill);
         break;
+    case RECORD_POOL_LIMIT:
+        if (r->limit->move.before == r->limit->move.after) {
+            bf_buf_clear(&b);
+            break;
+        }
+        bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", r->pool_name, r->limit->move.after, r->limit->move.before,
+                      limit_reason_name(r->limit->move.reason));
+        break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;
+    case RECORD_PROBED:
     case RECORD_REPLIED:
     case RECORD_AUDIT:
     case RECORD_DETAILS: bf_buf_clear(&b); break;            /* told by those whom they answer, or beside another */

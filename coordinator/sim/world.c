@@ -42,7 +42,8 @@ void world_trace_msg(struct world *w, const char *from, const char *to, const st
 {
     static const char *const names[] = {
         [AGENT_HELLO] = "HELLO", [AGENT_REPORT] = "REPORT", [AGENT_BYE] = "BYE", [AGENT_WELCOME] = "WELCOME", [AGENT_DISPATCH] = "DISPATCH",
-        [AGENT_KILL] = "KILL", [AGENT_REPORT_ACK] = "REPORT_ACK", [AGENT_REFUSE] = "REFUSE", [AGENT_DRAIN] = "DRAIN"};
+        [AGENT_KILL] = "KILL", [AGENT_REPORT_ACK] = "REPORT_ACK", [AGENT_REFUSE] = "REFUSE", [AGENT_DRAIN] = "DRAIN",
+        [AGENT_PROBE] = "PROBE", [AGENT_PROBED] = "PROBED"};
     if (!w->options.trace || m->kind == AGENT_HEARTBEAT || m->kind == AGENT_HEARTBEAT_ACK)
         return;
     struct bf_buf refs = {0};
@@ -212,6 +213,7 @@ static void step(struct world *w, struct sim_event *ev)
     case SIM_OPERATOR: sim_operator_act(w); break;
     case SIM_SESSION: sim_session_step(w, ev->number); break;
     case SIM_RESTORE: sim_restore_due(w); break;
+    case SIM_PROBE: sim_probe_due(w, a, ev->number); break;
     }
 }
 
@@ -241,6 +243,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->windows = o->seed % WINDOW_SEEDS == WINDOW_SEEDS - 1;
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
+    sim_probe_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, 4);
     if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
         w->n_agents = o->schedule->agents_max;

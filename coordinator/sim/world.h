@@ -46,7 +46,7 @@ struct sim_stats {
 };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE };
 
 struct sim_event {
     int64_t at_ms;
@@ -83,6 +83,9 @@ struct sim_agent {
     uint64_t timer;                          /* only the newest timer event counts */
     uint32_t slots;
     BF_VEC_TYPE(struct sim_process) processes;
+    struct { uint64_t id; int64_t every_ms; } probes[AGENT_PROBES_MAX];      /* that it runs */
+    size_t n_probes;
+    int64_t probe_mute_until_ms;             /* its canaries hang */
 };
 
 /* What becomes of the next commit. */
@@ -103,6 +106,10 @@ struct sim_request {                         /* what an operator sent, and was t
 };
 
 struct shadow;
+
+/* The load of the one connection that plans have: it wanders, with spikes. */
+struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, moved_ms, spike_until_ms; };
+
 struct world {
     struct sim_options options;
     struct bf_prng prng;
@@ -136,6 +143,7 @@ struct world {
     uint32_t n_agents;
     BF_VEC_TYPE(struct sim_request *) requests;
     uint32_t creates_sent;
+    struct sim_probe probe;
     struct shadow *shadow;
     char violation[512];
 };
@@ -180,6 +188,14 @@ void sim_agent_wake(struct world *w, struct sim_agent *a);
 void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
+
+/* Plans with throttles, and the readings of their probe (sim_probe.c).  The words that a plan's pool and connection get. */
+void sim_probe_init(struct world *w);
+void sim_probe_throttle(struct world *w, uint32_t slots, struct bf_buf *ret);
+void sim_probe_words(const struct world *w, struct bf_buf *ret);
+/* Canaries (sim_probe.c): what it is told to run, and a reading that is due, number being the id. */
+void sim_probe_told(struct world *w, struct sim_agent *a, const struct agent_msg *m);
+void sim_probe_due(struct world *w, struct sim_agent *a, uint64_t id);
 
 void sim_operator_act(struct world *w);
 void sim_operator_reply(struct world *w, const struct op_reply *reply);

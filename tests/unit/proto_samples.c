@@ -18,21 +18,22 @@ void sampler_done(struct sampler *s)
 
 #define LIST(type, name, ...) const type name[] = {__VA_ARGS__}; const size_t n_##name = sizeof name / sizeof *name
 LIST(enum agent_msg_kind, agent_msg_kinds, AGENT_HELLO, AGENT_HEARTBEAT, AGENT_REPORT, AGENT_BYE, AGENT_WELCOME,
-     AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN);
+     AGENT_HEARTBEAT_ACK, AGENT_DISPATCH, AGENT_KILL, AGENT_REPORT_ACK, AGENT_REFUSE, AGENT_DRAIN, AGENT_PROBE,
+     AGENT_PROBED);
 LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY, OP_AGENT_DRAIN, OP_PRIORITY, OP_FORCE, OP_SKIP,
      OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_POOL_SET, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS,
-     OP_USAGE, OP_BREAKER_TRIP, OP_BREAKER_OPEN, OP_BREAKER_CLOSE, OP_BREAKERS);
+     OP_USAGE, OP_BREAKER_TRIP, OP_BREAKER_OPEN, OP_BREAKER_CLOSE, OP_BREAKERS, OP_PROBES);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
-     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED, INPUT_BREAKER);
+     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED, INPUT_BREAKER, INPUT_PROBE);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_ALERT, RECORD_ALERT_ACKED,
-     RECORD_BREAKER, RECORD_BREAKER_SETTINGS);
+     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED);
 
 /* ---- values ---- */
 
@@ -199,6 +200,47 @@ struct assignment sample_assignment(struct sampler *s)
     return a;
 }
 
+static struct probe_order order(struct sampler *s)
+{
+    struct probe_order o = {.id = 1 + number(s, 62), .connection = a_name(s), .kind = (enum probe_kind)(1 + below(s, PROBE_HTTP)),
+                            .value = set(s), .every_ms = 1 + duration(s) / 2, .limit_ms = 1 + duration(s) / 2, .spec = ""};
+    o.n_argv = o.kind == PROBE_RUN ? 1 + below(s, 6) : 0;
+    o.argv = bf_arena_alloc(&s->arena, (o.n_argv + 1) * sizeof *o.argv);
+    for (size_t i = 0; i < o.n_argv; i++)
+        o.argv[i] = text(s);
+    o.spec = o.kind == PROBE_RUN ? "" : "{\"do\":\"probe\"}";
+    o.n_refs = count(s, 4);
+    o.refs = bf_arena_alloc(&s->arena, (o.n_refs + 1) * sizeof *o.refs);
+    for (size_t i = 0; i < o.n_refs; i++)
+        o.refs[i] = (struct step_ref){a_name(s), text(s)};
+    return o;
+}
+
+static struct probe_reading reading(struct sampler *s)
+{
+    bool readable = below(s, 2);
+    return (struct probe_reading){.id = number(s, 64), .readable = readable, .value_us = readable ? duration(s) / 8 : 0,
+                                  .why = readable ? "" : text(s), .refused = !readable && set(s)};
+}
+
+static struct input_probe loads(struct sampler *s)
+{
+    bool readable = below(s, 2);
+    return (struct input_probe){a_name(s), readable, readable ? duration(s) : 0, text(s)};
+}
+
+static void probes(struct sampler *s, struct agent_msg *m)
+{
+    m->n_probes = m->kind == AGENT_PROBE ? count(s, AGENT_PROBES_MAX) : 0;
+    m->probes = bf_arena_alloc(&s->arena, (m->n_probes + 1) * sizeof *m->probes);
+    for (size_t i = 0; i < m->n_probes; i++)
+        m->probes[i] = order(s);
+    m->n_probed = m->kind == AGENT_PROBED ? 1 + below(s, AGENT_PROBES_MAX) : 0;
+    m->probed = bf_arena_alloc(&s->arena, (m->n_probed + 1) * sizeof *m->probed);
+    for (size_t i = 0; i < m->n_probed; i++)
+        m->probed[i] = reading(s);
+}
+
 static struct op_param *params(struct sampler *s, size_t n)
 {
     struct op_param *p = n ? bf_arena_alloc(&s->arena, n * sizeof *p) : NULL;
@@ -264,6 +306,7 @@ struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
     m.assignments = m.n_assignments ? bf_arena_alloc(&s->arena, m.n_assignments * sizeof *m.assignments) : NULL;
     for (size_t i = 0; i < m.n_assignments; i++)
         m.assignments[i] = sample_assignment(s);
+    probes(s, &m);
     return m;
 }
 
@@ -352,7 +395,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
                                  .cursor = ""},
-                     .breaker = {.name = ""}};
+                     .breaker = {.name = ""}, .probe = {.connection = "", .why = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
@@ -365,6 +408,8 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                                      .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
     if (kind == INPUT_BREAKER)
         i.breaker = breaker(s);
+    if (kind == INPUT_PROBE)
+        i.probe = loads(s);
     if (kind == INPUT_COMMAND)
         i.command = sample_request(s, op_verbs[below(s, 16)]);
     i.n_configured = count(s, 4);
@@ -387,6 +432,26 @@ static const struct alert_fact *alert(struct sampler *s)
     return bf_arena_memdup(&s->arena, &a, sizeof a);
 }
 
+static const struct pool_limit *limit(struct sampler *s)
+{
+    struct pool_limit *l = bf_arena_alloc(&s->arena, sizeof *l);
+    *l = (struct pool_limit){
+        .bounds = {(enum throttle_algorithm)below(s, 3), number32(s), number32(s)}, .kept = set(s),
+        .state = {.limit_milli = duration(s), .threshold_milli = duration(s), .pressure_ppm = duration(s), .margin_ppm = duration(s),
+                  .service_milli = duration(s), .failed_ppm = duration(s), .wait = number32(s), .left = number32(s), .served = number32(s),
+                  .ended = number32(s), .used_ms = duration(s), .stepped_ms = duration(s), .unreadable = set(s)},
+        .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_SLOW_STEPS)), .before = number32(s), .after = number32(s),
+                 .used = number32(s), .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s), .service_milli = duration(s),
+                 .failed_ppm = duration(s)}};
+    l->n_probes = s->full + below(s, LIMIT_PROBES_MAX);
+    l->probes = bf_arena_alloc(&s->arena, l->n_probes * sizeof *l->probes);
+    for (size_t i = 0; i < l->n_probes; i++)
+        l->probes[i] = (struct limit_probe){.connection = a_name(s), .value = set(s), .every_ms = duration(s), .target = duration(s),
+                                            .limit = duration(s), .readable = set(s), .fresh = set(s), .reading = any_time(s),
+                                            .read_ms = duration(s), .why = text(s)};
+    return l;
+}
+
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
     uint64_t *numbers = bf_arena_alloc(&s->arena, sizeof *numbers);
@@ -407,6 +472,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
         .audit = (enum audit_kind)(1 + below(s, AUDIT_SERVICE)), .role = text(s), .what = a_name(s), .target = text(s), .before = text(s),
         .after = text(s)};
+    r.probe = loads(s);
     if (s->full)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
@@ -451,6 +517,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         reused[i] = (struct reuse_range){number32(s), number32(s)};
     r.reused = reused;
     r.ranges = ranges;
+    r.limit = kind == RECORD_POOL_LIMIT || set(s) ? limit(s) : NULL;
     return r;
 }
 
@@ -512,12 +579,40 @@ static const char *assignment_differs(const struct assignment *a, const struct a
     return NULL;
 }
 
+static const char *order_differs(const struct probe_order *a, const struct probe_order *b)
+{
+    SAME(id); SAME(kind); SAME(value); SAME(every_ms); SAME(limit_ms); SAME(n_refs); SAME(n_argv);
+    SAME_STR(connection); SAME_STR(spec);
+    for (size_t i = 0; i < a->n_argv; i++)
+        SAME_STR(argv[i]);
+    for (size_t i = 0; i < a->n_refs; i++) {
+        SAME_STR(refs[i].name); SAME_STR(refs[i].text);
+    }
+    return NULL;
+}
+
+static const char *reading_differs(const struct probe_reading *a, const struct probe_reading *b)
+{
+    SAME(id); SAME(readable); SAME(value_us); SAME(refused); SAME_STR(why);
+    return NULL;
+}
+
+static const char *load_differs(const struct input_probe *a, const struct input_probe *b)
+{
+    SAME(readable); SAME(value_us); SAME_STR(connection); SAME_STR(why);
+    return NULL;
+}
+
 const char *agent_msg_differs(const struct agent_msg *a, const struct agent_msg *b)
 {
     const char *d = NULL;
     SAME(kind); SAME(incarnation); SAME(nonce); SAME(draining); SAME(n_reports); SAME(n_assignments); SAME(n_refs);
-    SAME(kill_reason); SAME(lease_ms); SAME(fence_ms); SAME(heartbeat_ms);
+    SAME(kill_reason); SAME(lease_ms); SAME(fence_ms); SAME(heartbeat_ms); SAME(n_probes); SAME(n_probed);
     SAME_STR(text);
+    for (size_t i = 0; i < a->n_probes && !d; i++)
+        d = order_differs(&a->probes[i], &b->probes[i]);
+    for (size_t i = 0; i < a->n_probed && !d; i++)
+        d = reading_differs(&a->probed[i], &b->probed[i]);
     for (size_t i = 0; i < a->n_reports && !d; i++)
         d = report_differs(&a->reports[i], &b->reports[i]);
     for (size_t i = 0; i < a->n_assignments && !d; i++)
@@ -612,9 +707,32 @@ const char *input_differs(const struct input *a, const struct input *b)
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
     SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
     SAME_PART(breaker_differs, breaker);
+    SAME_PART(load_differs, probe);
     SAME(n_configured);
     for (size_t i = 0; i < a->n_configured; i++)
         SAME_PART(key_differs, configured[i]);
+    return NULL;
+}
+
+static const char *probe_differs(const struct limit_probe *a, const struct limit_probe *b)
+{
+    SAME_STR(connection); SAME_STR(why);
+    SAME(value); SAME(every_ms); SAME(target); SAME(limit); SAME(readable); SAME(fresh); SAME(reading); SAME(read_ms);
+    return NULL;
+}
+
+static const char *limit_differs(const struct pool_limit *a, const struct pool_limit *b)
+{
+    if (!a || !b)
+        return a == b ? NULL : "limit";
+    SAME(bounds.algorithm); SAME(bounds.floor); SAME(bounds.ceiling); SAME(kept); SAME(n_probes);
+    SAME(state.limit_milli); SAME(state.threshold_milli); SAME(state.pressure_ppm); SAME(state.margin_ppm); SAME(state.service_milli);
+    SAME(state.failed_ppm); SAME(state.wait); SAME(state.left); SAME(state.served); SAME(state.ended); SAME(state.used_ms);
+    SAME(state.stepped_ms); SAME(state.unreadable);
+    SAME(move.reason); SAME(move.before); SAME(move.after); SAME(move.used); SAME(move.queued); SAME(move.value); SAME(move.reading);
+    SAME(move.target); SAME(move.service_milli); SAME(move.failed_ppm);
+    for (size_t i = 0; i < a->n_probes; i++)
+        SAME_PART(probe_differs, probes[i]);
     return NULL;
 }
 
@@ -649,6 +767,10 @@ const char *record_differs(const struct record *a, const struct record *b)
     if (a->alert && alert_differs(a->alert, b->alert))
         return alert_differs(a->alert, b->alert);
     SAME_PART(breaker_differs, breaker);
+    const char *limit_word = limit_differs(a->limit, b->limit);
+    if (limit_word)
+        return limit_word;
+    SAME_PART(load_differs, probe);
     return params_differ(a->params, b->params, a->n_params);
 }
 

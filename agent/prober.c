@@ -1,0 +1,522 @@
+/* See prober.h.
+ *
+ *     WAITING (until next_ms) -> RUNNING -> SWEEPING (leader reaped or killed, others are being killed) -> WAITING, or freed
+ *
+ * What a canary says is believed only as far as common/probe_value.h knows it; a helper that ends, is silent or talks nonsense is an
+ * unreadable reading with the reason, and is started again a while later.  Nothing is told of a probe that was taken away. */
+#include "agent/prober.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/environ.h"
+#include "agent/helper.h"
+#include "agent/proctree.h"
+#include "agent/spawn.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/probe_value.h"
+#include "common/text.h"
+#include "common/vec.h"
+
+#define SAID_BYTES 4096u                     /* of what a program prints, or of a helper's line */
+#define TAIL_BYTES 256u
+#define SLACK_MS 1000                        /* for a helper to begin, and for its line to come */
+#define SWEEP_FIRST_MS 2
+#define SWEEP_MOST_MS 50
+
+enum canary_state { CANARY_WAITING, CANARY_RUNNING, CANARY_SWEEPING };
+
+struct canary {
+    struct prober *prober;
+    struct bf_arena arena;                   /* of the order */
+    struct probe_order order;
+    enum canary_state state;
+    bool dropped;                            /* not wanted any more */
+    bool told;                               /* this run of a program has its reading */
+    struct spawned process;
+    struct cgroup_leaf *leaf;                /* NULL: weak fence, or not running */
+    struct source leader, streams[2];        /* stdout, stderr */
+    int fds[2];                              /* read ends; -1: closed */
+    char said[SAID_BYTES];
+    size_t said_len;
+    char tail[TAIL_BYTES];                   /* the end of standard error */
+    size_t tail_len;
+    int64_t began_us, next_ms, deadline_ms;  /* next_ms: of WAITING; deadline_ms: of RUNNING */
+    int64_t sweep_at_ms, sweep_wait_ms;
+};
+
+struct prober {
+    struct prober_setup setup;
+    BF_VEC_TYPE(struct canary *) canaries;
+    int null_fd;
+};
+
+struct prober *prober_new(const struct prober_setup *setup)
+{
+    struct prober *p = bf_xcalloc(1, sizeof *p);
+    p->setup = *setup;
+    p->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert(p->null_fd >= 0);
+    return p;
+}
+
+static bool is_program(const struct canary *c)
+{
+    return c->order.kind == PROBE_RUN;
+}
+
+/* ---- readings ---- */
+
+static void tell(struct canary *c, const struct probe_reading *reading)
+{
+    struct probe_reading told = *reading;
+    told.id = c->order.id;
+    if (!c->dropped && !c->told)
+        c->prober->setup.read(c->prober->setup.arg, &told);
+    c->told = is_program(c) || told.refused; /* one for each run; and what it may not it goes on to tell for nothing */
+}
+
+static void tell_got(struct canary *c, int64_t value)
+{
+    tell(c, &(struct probe_reading){.readable = true, .value_us = value, .why = ""});
+}
+
+static void tell_why(struct canary *c, const char *text, bool refused)
+{
+    char why[PROBE_WHY_MAX];
+    snprintf(why, sizeof why, "%.*s", (int)bf_utf8_cut(text, sizeof why - 1), *text ? text : "it does not say why");
+    tell(c, &(struct probe_reading){.why = why, .refused = refused});
+}
+
+/* "TEXT: the last line of standard error" */
+static void tell_end(struct canary *c, const char *text)
+{
+    char why[PROBE_WHY_MAX];
+    size_t n = c->tail_len;
+    while (n > 0 && (unsigned char)c->tail[n - 1] <= ' ')
+        n--;
+    size_t from = n;
+    while (from > 0 && c->tail[from - 1] != '\n')
+        from--;
+    snprintf(why, sizeof why, "%s%s%.*s", text, n > from ? ": " : "", (int)(n - from), c->tail + from);
+    for (char *p = why; *p; p++)
+        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+            *p = '?';
+    tell_why(c, why, false);
+}
+
+/* One line of a helper.  What it says also puts its time limit off. */
+static void hear_line(struct canary *c, const char *line, int64_t now_ms)
+{
+    int64_t got;
+    if (strcmp(line, "warm ") == 0)
+        ;
+    else if (strncmp(line, "got ", 4) == 0 && bf_parse_int(line + 4, 0, INT64_MAX / 4, &got))
+        tell_got(c, got);
+    else if (strncmp(line, "why ", 4) == 0)
+        tell_why(c, line + 4, false);
+    else if (strncmp(line, "refused ", 8) == 0)
+        tell_why(c, line + 8, true);
+    else
+        tell_why(c, "its helper says what nobody understands", false);
+    c->deadline_ms = now_ms + c->order.every_ms + c->order.limit_ms + SLACK_MS;
+}
+
+static void hear_lines(struct canary *c, int64_t now_ms)
+{
+    for (char *end; (end = memchr(c->said, '\n', c->said_len)) != NULL;) {
+        size_t n = (size_t)(end - c->said);
+        c->said[n] = '\0';
+        hear_line(c, c->said, now_ms);
+        memmove(c->said, end + 1, c->said_len - n - 1);
+        c->said_len -= n + 1;
+    }
+}
+
+/* ---- pipes ---- */
+
+static void close_stream(struct canary *c, size_t i)
+{
+    if (c->fds[i] >= 0)
+        (void)epoll_ctl(c->prober->setup.epoll_fd, EPOLL_CTL_DEL, c->fds[i], NULL);
+    bf_close_cleanup(&c->fds[i]);
+    c->fds[i] = -1;
+}
+
+/* One read.  false: nothing now, or closed. */
+static bool read_stream(struct canary *c, size_t i, int64_t now_ms)
+{
+    char chunk[1024];
+    ssize_t n = c->fds[i] < 0 ? -1 : read(c->fds[i], chunk, sizeof chunk);
+    if (n <= 0) {
+        if (c->fds[i] >= 0 && (n == 0 || (errno != EAGAIN && errno != EINTR)))
+            close_stream(c, i);
+        return false;
+    }
+    if (i == 1) {
+        size_t take = (size_t)n < TAIL_BYTES ? (size_t)n : TAIL_BYTES;
+        size_t keep = c->tail_len + take > TAIL_BYTES ? TAIL_BYTES - take : c->tail_len;
+        memmove(c->tail, c->tail + c->tail_len - keep, keep);
+        memcpy(c->tail + keep, chunk + (size_t)n - take, take);
+        c->tail_len = keep + take;
+        return true;
+    }
+    size_t room = SAID_BYTES - 1 - c->said_len, take = (size_t)n < room ? (size_t)n : room;
+    memcpy(c->said + c->said_len, chunk, take);
+    c->said_len += take;
+    if (!is_program(c))
+        hear_lines(c, now_ms);
+    if (!is_program(c) && c->said_len == SAID_BYTES - 1)
+        c->said_len = 0;                     /* no helper of ours writes such a line */
+    return true;
+}
+
+/* ---- starting ---- */
+
+struct pipes { int in, read[2], write[2]; };
+
+static void close_pipes(struct pipes *p)
+{
+    bf_close_cleanup(&p->in);
+    for (size_t i = 0; i < 2; i++) {
+        bf_close_cleanup(&p->read[i]);
+        bf_close_cleanup(&p->write[i]);
+    }
+}
+
+static int open_pipes(struct pipes *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int both[2];
+        if (pipe2(both, O_CLOEXEC) != 0)
+            return errno;
+        p->read[i] = both[0];
+        p->write[i] = both[1];
+        if (fcntl(both[0], F_SETFL, O_NONBLOCK) != 0)
+            return errno;
+    }
+    return 0;
+}
+
+/* A canary as the helpers and the environment of steps know work: it carries its id where an attempt carries its token. */
+static struct assignment assignment_of(const struct canary *c, struct step_env *env)
+{
+    const struct probe_order *o = &c->order;
+    static const enum step_kind kinds[] = {[PROBE_SQL] = STEP_SQL, [PROBE_RUN] = STEP_RUN, [PROBE_HTTP] = STEP_HTTP};
+    *env = (struct step_env){"BF_PROBE", o->connection};
+    return (struct assignment){
+        .ref = {o->id, o->id}, .cluster = "0", .backfill = 1, .run = 1, .attempt_no = 1, .plan = "", .step = "probe", .partition = "",
+        .n_partitions = 1, .run_id = "probe", .kind = kinds[o->kind], .argv = o->argv, .n_argv = o->n_argv, .env = env, .n_env = 1,
+        .spec = o->spec, .refs = o->refs, .n_refs = o->n_refs};
+}
+
+static int open_input(struct canary *c, const struct assignment *a, struct pipes *pipes, struct bf_error *err)
+{
+    const struct prober_setup *s = &c->prober->setup;
+    if (is_program(c)) {
+        pipes->in = fcntl(c->prober->null_fd, F_DUPFD_CLOEXEC, 3);
+        return pipes->in < 0 ? errno : 0;
+    }
+    return helper_open_input(s->config, a, s->own_env, &pipes->in, err) == BF_OK ? 0 : EPERM;
+}
+
+/* 0, or an errno with the sentence in err. */
+static int spawn_canary(struct canary *c, const struct assignment *a, struct pipes *pipes, struct bf_error *err)
+{
+    const struct prober_setup *s = &c->prober->setup;
+    BF_CLEANUP(bf_arena_free) struct bf_arena arena = {0};
+    char program[4096];
+    int procs[CGROUP_FDS_MAX];
+    const char *what = SPAWN_EXECUTING, *argv0 = is_program(c) ? c->order.argv[0] : helper_program(s->config, a->kind);
+    struct spawn_request req = {
+        .program = program, .dir = s->work_dir, .deadline_ms = &s->page->deadline_ms, .procs_fds = procs,
+        .switch_user = s->config->switch_user, .uid = s->config->step_uid, .gid = s->config->step_gid, .nofile_soft = s->nofile_soft,
+        .no_core = !is_program(c)};
+    int errnum = open_input(c, a, pipes, err);
+    if (errnum != 0)
+        return errnum;
+    errnum = open_pipes(pipes);
+    if (errnum == 0 && cgroup_take(s->cgroups, &c->leaf, err) != BF_OK)
+        return EIO;
+    if (errnum == 0) {
+        req.env = environ_build(s->config, a, s->own_env, "/dev/null", 0, &arena);
+        const char **argv = bf_arena_alloc(&arena, (c->order.n_argv + 2) * sizeof *argv);
+        argv[0] = argv0;
+        for (size_t i = 1; i < c->order.n_argv; i++)
+            argv[i] = c->order.argv[i];
+        req.argv = argv;
+        const char *path = environ_get(req.env, "PATH");
+        errnum = spawn_find(argv0, path ? path : "/usr/local/bin:/usr/bin:/bin", program, sizeof program) ? 0 : errno;
+    }
+    if (errnum == 0) {
+        req.in_fd = pipes->in;
+        req.out_fd = pipes->write[0];
+        req.err_fd = pipes->write[1];
+        req.n_procs_fds = c->leaf ? cgroup_leaf_procs(c->leaf, procs) : 0;
+        c->began_us = bf_boottime_us();
+        errnum = spawn_process(&req, &c->process, &what);
+    }
+    if (errnum != 0 && err->rc == BF_OK)
+        (void)bf_fail(err, BF_IO, "%s %s: %s failed: %s", is_program(c) ? "program" : "helper", argv0, what, strerror(errnum));
+    return errnum;
+}
+
+static void watch(struct canary *c, int fd, struct source *source)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = source};
+    int rc = epoll_ctl(c->prober->setup.epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+    assert(rc == 0);
+}
+
+static void start(struct canary *c, int64_t now_ms)
+{
+    BF_CLEANUP(close_pipes) struct pipes pipes = {-1, {-1, -1}, {-1, -1}};
+    struct bf_error err = {0};
+    struct step_env env;
+    const struct assignment a = assignment_of(c, &env);
+    c->said_len = c->tail_len = 0;
+    c->told = false;
+    int errnum = spawn_canary(c, &a, &pipes, &err);
+    c->next_ms = now_ms + c->order.every_ms;
+    if (errnum != 0) {
+        cgroup_give(c->prober->setup.cgroups, c->leaf);
+        c->leaf = NULL;
+        /* ESTALE: the lease ran out, and nothing more is told.  What is not allowed or not there will not be in a minute either. */
+        if (errnum != ESTALE)
+            tell_why(c, err.text, errnum == EPERM || errnum == ENOENT || errnum == EACCES || errnum == ENOEXEC);
+        return;
+    }
+    c->state = CANARY_RUNNING;
+    c->deadline_ms = now_ms + c->order.limit_ms + (is_program(c) ? 0 : SLACK_MS);
+    watch(c, c->process.pidfd, &c->leader);
+    for (size_t i = 0; i < 2; i++) {
+        c->fds[i] = pipes.read[i];
+        pipes.read[i] = -1;
+        watch(c, c->fds[i], &c->streams[i]);
+    }
+}
+
+/* ---- killing and ending ---- */
+
+/* Kill what is there now.  true: nothing was left. */
+static bool sweep(struct canary *c)
+{
+    if (c->leaf) {
+        if (c->state == CANARY_SWEEPING && cgroup_leaf_empty(c->leaf))
+            return true;
+        cgroup_leaf_kill(c->leaf);
+        return false;
+    }
+    const struct proctree_attempt one = {c->process.pid, {c->order.id, c->order.id}};
+    return proctree_kill_attempts(&one, 1, getppid()) == 0;
+}
+
+static void kill_canary(struct canary *c)
+{
+    if (c->state != CANARY_RUNNING)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, c->process.pidfd, SIGKILL, NULL, 0u);
+    (void)sweep(c);
+}
+
+static void try_end(struct canary *c, int64_t now_ms)
+{
+    if (sweep(c)) {
+        cgroup_give(c->prober->setup.cgroups, c->leaf);
+        c->leaf = NULL;
+        c->state = CANARY_WAITING;
+        if (c->next_ms < now_ms)
+            c->next_ms = now_ms;
+        return;
+    }
+    c->sweep_at_ms = now_ms + c->sweep_wait_ms;
+    if (c->sweep_wait_ms < SWEEP_MOST_MS)
+        c->sweep_wait_ms *= 2;
+}
+
+/* What a program that has ended comes to. */
+static void judge(struct canary *c, int status, int64_t took_us)
+{
+    struct bf_error err = {0};
+    char text[64];
+    int64_t value;
+    if (WIFSIGNALED(status))
+        snprintf(text, sizeof text, "killed by signal %d", WTERMSIG(status));
+    else
+        snprintf(text, sizeof text, "exit status %d", WEXITSTATUS(status));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        tell_end(c, text);
+    else if (!c->order.value)
+        tell_got(c, took_us);
+    else if (bf_probe_value(c->said, c->said_len, &value, &err) == BF_OK)
+        tell_got(c, value);
+    else
+        tell_why(c, err.text, false);
+}
+
+static void reap(struct canary *c, int64_t now_ms)
+{
+    int status = 0;
+    int64_t took_us = bf_boottime_us() - c->began_us;
+    pid_t pid = waitpid(c->process.pid, &status, WNOHANG);
+    if (pid == 0 || (pid < 0 && errno == EINTR))
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 0; n < SAID_BYTES / 256 && read_stream(c, i, now_ms); n++)
+            ;
+        close_stream(c, i);
+    }
+    (void)epoll_ctl(c->prober->setup.epoll_fd, EPOLL_CTL_DEL, c->process.pidfd, NULL);
+    close(c->process.pidfd);
+    c->process.pidfd = -1;
+    if (is_program(c)) {
+        judge(c, status, took_us);
+    } else if (!c->told) {
+        tell_end(c, "its helper ended");
+    }
+    c->state = CANARY_SWEEPING;
+    c->sweep_wait_ms = SWEEP_FIRST_MS;
+    if (!is_program(c))
+        c->next_ms = now_ms + c->order.every_ms;
+    try_end(c, now_ms);
+}
+
+/* Told before the kill, which would be told as an end. */
+static void time_out(struct canary *c)
+{
+    char limit[32], text[64];
+    bf_format_duration(c->order.limit_ms, limit, sizeof limit);
+    snprintf(text, sizeof text, "no answer within %s", limit);
+    tell_why(c, text, false);
+    c->told = true;
+    c->deadline_ms = INT64_MAX;
+    kill_canary(c);
+}
+
+void prober_event(struct prober *p, const struct source *s)
+{
+    struct canary *c = s->owner;
+    int64_t now_ms = bf_boottime_ms();
+    assert(c->prober == p);
+    if (c->state != CANARY_RUNNING)
+        return;
+    if (s->kind == SOURCE_PROBE_LEADER)
+        reap(c, now_ms);
+    else
+        (void)read_stream(c, s->kind == SOURCE_PROBE_STDERR, now_ms);
+}
+
+/* ---- the whole ---- */
+
+static void copy_order(struct canary *c, const struct probe_order *o)
+{
+    struct bf_arena *arena = &c->arena;
+    c->order = *o;
+    c->order.connection = bf_arena_strdup(arena, o->connection);
+    c->order.spec = bf_arena_strdup(arena, o->spec);
+    c->order.argv = bf_arena_alloc(arena, (o->n_argv + 1) * sizeof *c->order.argv);
+    for (size_t i = 0; i < o->n_argv; i++)
+        c->order.argv[i] = bf_arena_strdup(arena, o->argv[i]);
+    c->order.refs = bf_arena_alloc(arena, (o->n_refs + 1) * sizeof *c->order.refs);
+    for (size_t i = 0; i < o->n_refs; i++)
+        c->order.refs[i] = (struct step_ref){bf_arena_strdup(arena, o->refs[i].name), bf_arena_strdup(arena, o->refs[i].text)};
+}
+
+static void add(struct prober *p, const struct probe_order *o)
+{
+    struct canary *c = bf_xcalloc(1, sizeof *c);
+    c->prober = p;
+    copy_order(c, o);
+    c->leader = (struct source){SOURCE_PROBE_LEADER, c};
+    c->streams[0] = (struct source){SOURCE_PROBE_STDOUT, c};
+    c->streams[1] = (struct source){SOURCE_PROBE_STDERR, c};
+    c->fds[0] = c->fds[1] = -1;
+    c->process.pidfd = -1;
+    bf_vec_push(&p->canaries, c);
+}
+
+void prober_set(struct prober *p, const struct probe_order *orders, size_t n)
+{
+    size_t before = p->canaries.n;
+    for (size_t k = 0; k < before; k++) {
+        struct canary *c = p->canaries.at[k];
+        bool wanted = false;
+        for (size_t i = 0; i < n && !c->dropped; i++)
+            wanted = wanted || orders[i].id == c->order.id;
+        c->dropped = !wanted;
+        if (!wanted)
+            kill_canary(c);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < before && !known; k++)
+            known = !p->canaries.at[k]->dropped && p->canaries.at[k]->order.id == orders[i].id;
+        if (!known)
+            add(p, &orders[i]);
+    }
+}
+
+static void free_canary(struct canary *c)
+{
+    bf_arena_free(&c->arena);
+    free(c);
+}
+
+void prober_run(struct prober *p, int64_t now_ms)
+{
+    for (size_t i = p->canaries.n; i-- > 0;) {
+        struct canary *c = p->canaries.at[i];
+        if (c->state == CANARY_RUNNING && c->deadline_ms <= now_ms)
+            time_out(c);
+        if (c->state == CANARY_SWEEPING && c->sweep_at_ms <= now_ms)
+            try_end(c, now_ms);
+        if (c->state == CANARY_WAITING && !c->dropped && c->next_ms <= now_ms)
+            start(c, now_ms);
+        if (c->state == CANARY_WAITING && c->dropped) {
+            p->canaries.at[i] = p->canaries.at[--p->canaries.n];
+            free_canary(c);
+        }
+    }
+}
+
+int64_t prober_next_ms(const struct prober *p)
+{
+    int64_t at_ms = INT64_MAX;
+    for (size_t i = 0; i < p->canaries.n; i++) {
+        const struct canary *c = p->canaries.at[i];
+        int64_t own_ms = c->state == CANARY_WAITING ? (c->dropped ? 0 : c->next_ms) : c->state == CANARY_RUNNING ? c->deadline_ms
+                                                                                                          : c->sweep_at_ms;
+        at_ms = own_ms < at_ms ? own_ms : at_ms;
+    }
+    return at_ms;
+}
+
+void prober_free(struct prober *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->canaries.n; i++) {
+        struct canary *c = p->canaries.at[i];
+        c->dropped = true;
+        kill_canary(c);
+        if (c->state == CANARY_RUNNING)
+            (void)waitpid(c->process.pid, NULL, 0);
+        for (size_t k = 0; k < 2; k++)
+            close_stream(c, k);
+        bf_close_cleanup(&c->process.pidfd);
+        free_canary(c);                      /* its control group goes with the tree, when it is empty */
+    }
+    bf_vec_free(&p->canaries);
+    close(p->null_fd);
+    free(p);
+}

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
+
+    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8] [--seconds 60] [--target-ms T]
+
+pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or doubled in mid-run.  Beside them a
+backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that asks what the users ask.  Each case runs once
+for each fixed number of slots, and once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the
+users' p95 without a backfill, unless it is given.
+
+For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
+10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
+highest value over that median.  The last line is one JSON object; its value is the smallest ratio of the governor's throughput to that of
+the best fixed concurrency that keeps the target, over the loads whose best is 4 or more (`null` without a governor)."""
+import argparse
+import glob
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests/support"))
+
+CEILING = 16
+CLIENTS = 8
+RATE = 30                                    # queries a second of the users, where the load is steady
+ROWS = 400_000
+SPAN = 3000                                  # rows that a query of the users reads
+DAYS = 4000
+WIDTH = 100
+
+TABLES = f"""create table sales (id int primary key, v int not null);
+insert into sales select i, i % 97 from generate_series(1, {ROWS}) i;
+create table made (day date, v bigint);
+grant all on all tables in schema public to loader;"""
+
+USERS = f"\\set a random(1, {ROWS - SPAN})\nselect sum(v) from sales where id between :a and :a + {SPAN};\n"
+
+PLAN = """apiVersion: backfill/v1
+kind: Plan
+name: {name}
+partitions: {{grain: day, from: 2010-01-01, to: {last}}}
+connections:
+  warehouse:
+    odbc: "${{env:BENCH_DSN}}"
+    probe:
+      sql: select sum(v) from sales where id between 1000 and {span}
+      every: 1s
+      target: {target}ms
+      limit: {limit}ms
+datasets: {{made: {{connection: warehouse, partition_column: day}}}}
+pools: {{{name}: {{slots: {slots}{throttle}}}}}
+steps:
+  make:
+    outputs: [made]
+    pool: {name}
+    expect: {{duration: 300ms}}
+    sql:
+      connection: warehouse
+      transaction: true
+      text: |
+        insert into made select {{{{ partition.date }}}}, sum(v % 7) from sales where id % 4 = 1;
+        select pg_sleep(0.15)
+"""
+
+
+def phases(load, seconds):
+    """(seconds, queries a second) one after another."""
+    if load == "steady":
+        return [(seconds, RATE)]
+    if load == "bursty":
+        part = max(4, seconds // 6)
+        return [(part, RATE // 3 if i % 2 else 2 * RATE) for i in range(seconds // part)]
+    if load == "change":
+        return [(seconds // 2, RATE), (seconds - seconds // 2, 2 * RATE)]
+    raise SystemExit(f"no such load: {load}")
+
+
+def percentile(values, q):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(q * len(values)))] if values else float("nan")
+
+
+class Users:
+    """pgbench at a rate, one phase after another; latencies in ms with the time of their end."""
+
+    def __init__(self, db, folder):
+        self.db, self.folder = db, folder
+        self.script = os.path.join(folder, "users.sql")
+        with open(self.script, "w", encoding="ascii") as f:
+            f.write(USERS)
+        self.program = shutil.which("pgbench") or sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"))[-1]
+
+    def run(self, plan):
+        """Latencies from the moment when a query was due: one that had to wait was late for its user."""
+        found = []
+        for i, (seconds, rate) in enumerate(plan):
+            prefix = os.path.join(self.folder, f"users-{i}")
+            command = [self.program, "-n", "-f", self.script, "-c", str(CLIENTS), "-j", "1", "-R", str(rate), "-T", str(seconds), "-l",
+                       "--log-prefix", prefix, "warehouse"]
+            subprocess.run(command, env=self.db._env(), check=True, capture_output=True, cwd=self.folder)
+            for path in glob.glob(prefix + ".*"):
+                with open(path, encoding="ascii") as f:
+                    for line in f:
+                        words = line.split()             # client, number, us, script, second, us, lag
+                        found.append((int(words[4]) + int(words[5]) / 1e6, int(words[2]) / 1000))
+                os.unlink(path)
+        return found
+
+
+class Watch:
+    """What the pool's limit and the probe were, once a second."""
+
+    def __init__(self, cluster, pool):
+        self.cluster, self.pool, self.seen = cluster, pool, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._look)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def _look(self):
+        while not self.over.wait(1):
+            pool = next((p for p in self.cluster.json("pools") if p["name"] == self.pool), None)
+            probe = next(iter(self.cluster.json("probes")), None)
+            if pool:
+                limit = pool.get("limit")
+                self.seen.append((time.time(), pool["slots"] if limit is None else min(limit, pool["slots"]), pool["used"],
+                                  probe["value"] if probe else None))
+
+
+def plot(title, seen, began, ended, top, mark=None):
+    """One line of eight heights for each second, squeezed to WIDTH columns; mark: a level that is named."""
+    bars = " ▁▂▃▄▅▆▇█"
+    columns = [[] for _ in range(WIDTH)]
+    for at, value in seen:
+        if value is not None and began <= at < ended:
+            columns[int((at - began) / (ended - began) * WIDTH)].append(value)
+    line, last = "", 0
+    for c in columns:
+        last = statistics.mean(c) if c else last
+        line += bars[min(8, max(0, round(8 * last / top)))]
+    print(f"    {title:>7} |{line}| 0..{top:g}" + (f", target {mark:g}" if mark else ""))
+
+
+def shape(limits):
+    """When the limit has settled (seconds), and how far it went over."""
+    if len(limits) < 4:
+        return None, None
+    median = statistics.median(v for _, v in limits[len(limits) // 2:])
+    band, settled = max(1, median / 4), 0
+    for i, (_, v) in enumerate(limits):
+        if abs(v - median) > band:
+            settled = i + 1
+    return (limits[settled][0] - limits[0][0]) if settled < len(limits) else None, max(v for _, v in limits) - median
+
+
+class Bench:
+    def __init__(self, args, db, cluster, folder):
+        self.args, self.db, self.cluster, self.folder = args, db, cluster, folder
+        self.users = Users(db, folder)
+        self.count = 0
+
+    def plan(self, slots, throttle):
+        self.count += 1
+        name = f"wh{self.count}"
+        path = os.path.join(self.folder, f"{name}.yaml")
+        last = time.strftime("%Y-%m-%d", time.gmtime(1262304000 + (DAYS - 1) * 86400))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(PLAN.format(name=name, last=last, span=1000 + SPAN, target=round(self.target), limit=round(4 * self.target),
+                                slots=slots,
+                                throttle=f", throttle: {{algorithm: gradient, min: 1, max: {slots}}}" if throttle else ""))
+        return name, path
+
+    def knows_throttle(self):
+        _, path = self.plan(CEILING, True)
+        return self.cluster.ctl("plan", "validate", path, check=False).returncode == 0
+
+    def measure(self, load, slots, throttle):
+        name, path = self.plan(slots, throttle)
+        backfill = self.cluster.create(path)
+        began = time.time()
+        with Watch(self.cluster, name) as watch:
+            latencies = [ms for _, ms in self.users.run(phases(load, self.args.seconds))]
+        ended = time.time()
+        done = self.db.query("select count(*) from made")[0][0]
+        self.cluster.ctl("cancel", backfill, "--yes", "--reason", "measured", check=False)
+        self.cluster.ctl("wait", backfill, "--timeout", "60s", check=False)
+        self.db.execute("truncate made")
+        row = {"load": load, "policy": "governor" if throttle else str(slots), "p50": percentile(latencies, 0.5),
+               "p95": percentile(latencies, 0.95), "p99": percentile(latencies, 0.99), "steps_s": int(done) / (ended - began)}
+        row["keeps"] = row["p95"] <= 1.1 * self.target
+        limits = [(at, limit) for at, limit, _, _ in watch.seen]
+        row["settling_s"], row["overshoot"] = shape(limits) if throttle else (None, None)
+        self.show(row, watch.seen, began, ended)
+        return row
+
+    def show(self, row, seen, began, ended):
+        extra = "" if row["settling_s"] is None else f"  settled after {row['settling_s']:.0f} s, overshoot {row['overshoot']:.1f}"
+        print(f"  {row['load']:8} {row['policy']:>9}  users p50 {row['p50']:7.1f}  p95 {row['p95']:7.1f}  p99 {row['p99']:7.1f} ms   "
+              f"{row['steps_s']:6.2f} steps/s  {'keeps' if row['keeps'] else 'breaks'} the target{extra}", flush=True)
+        plot("limit", [(at, limit) for at, limit, _, _ in seen], began, ended, CEILING)
+        plot("used", [(at, used) for at, _, used, _ in seen], began, ended, CEILING)
+        plot("probe", [(at, value) for at, _, _, value in seen], began, ended, 4 * self.target, self.target)
+
+    def run(self):
+        alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 4), RATE)])]
+        self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
+        print(f"users alone: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, p99 {percentile(alone, 0.99):.1f} ms; "
+              f"target {self.target:.1f} ms", flush=True)
+        governed = self.knows_throttle()
+        if not governed:
+            print("this build does not know `throttle:`: fixed concurrency only", flush=True)
+        rows = []
+        for load in self.args.loads.split(","):
+            rows += [self.measure(load, int(n), False) for n in self.args.fixed.split(",")]
+            if governed:
+                rows.append(self.measure(load, CEILING, True))
+        return rows
+
+
+def ratios(rows):
+    """For each load: the governor's throughput to that of the best fixed concurrency that keeps the target, and what that is."""
+    found = {}
+    for load in dict.fromkeys(r["load"] for r in rows):
+        keeping = [r for r in rows if r["load"] == load and r["policy"] != "governor" and r["keeps"]]
+        best = max(keeping, key=lambda r: r["steps_s"], default=None)
+        governor = next((r for r in rows if r["load"] == load and r["policy"] == "governor"), None)
+        found[load] = {"best_fixed": int(best["policy"]) if best else None,
+                       "ratio": governor["steps_s"] / best["steps_s"] if governor and best and best["steps_s"] else None,
+                       "keeps": governor["keeps"] if governor else None}
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
+    parser.add_argument("--loads", default="steady,bursty,change")
+    parser.add_argument("--fixed", default="1,2,4,8")
+    parser.add_argument("--seconds", type=int, default=60, help="of each run")
+    parser.add_argument("--target-ms", type=float, default=0)
+    args = parser.parse_args()
+    os.environ["BF_BIN"] = os.path.join(os.path.abspath(args.build), "bin")
+    import servers                           # pylint: disable=import-outside-toplevel; both look at BF_BIN
+    from cluster import Cluster              # pylint: disable=import-outside-toplevel
+    folder = tempfile.mkdtemp(prefix="bf-governor-")
+    try:
+        with servers.PostgreSQL() as db:
+            db.execute(TABLES)
+            db.execute("analyze")
+            env = {"BENCH_DSN": db.odbc()}
+            with Cluster(os.path.join(folder, "cluster"), agents=2, slots=CEILING, allow_env=["BENCH_DSN"], env=env) as cluster:
+                rows = Bench(args, db, cluster, folder).run()
+    finally:
+        shutil.rmtree(folder)
+    found = ratios(rows)
+    for load, r in found.items():
+        print(f"{load}: best fixed {r['best_fixed']}, governor's ratio {'-' if r['ratio'] is None else round(r['ratio'], 2)}")
+    wide = [r["ratio"] for r in found.values() if r["ratio"] is not None and r["best_fixed"] >= 4]
+    print(json.dumps({"bench": "S11", "value": round(min(wide), 3) if wide else None, "unit": "ratio", "target": 0.9, "loads": found,
+                      "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+/* See pool_chart.h.  The chart has a row for each step of the limit's range and a column for each part of the time; a column shows the
+ * limit as it was at its end. */
+#include "bfctl/pool_chart.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "bfctl/render.h"
+#include "common/text.h"
+
+enum { COLUMNS = 60, ROWS = 8, MOVES_SHOWN = 10 };
+
+static const char *words_of(const char *reason)
+{
+    static const struct { const char *reason, *words; } table[] = {
+        {"begun", "a backfill with a throttle began"}, {"changed", "other backfills draw on it"}, {"released", "no backfill throttles it"},
+        {"slow_start", "begins, and doubles"}, {"raised", "there is room"}, {"lowered", "over the setpoint"},
+        {"cut", "the probe is at its limit"}, {"unreadable", "the probe is not readable"}, {"failing", "many attempts fail"},
+        {"idle", "it was not used for a while"}, {"held", "near the setpoint"}, {"unused", "there is room, and too little work"},
+        {"draining", "over the setpoint; what runs has to end first"}, {"slow_steps", "its steps take very long"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].reason, reason) == 0)
+            return table[i].words;
+    return reason;
+}
+
+static void put_amount(const json_t *o, const char *key, const char *unit, struct bf_buf *ret)
+{
+    const json_t *n = json_object_get(o, key);
+    if (json_is_number(n))
+        bf_buf_printf(ret, "%.6g%s%s", json_number_value(n), *unit ? " " : "", unit);
+    else
+        bf_buf_put_str(ret, "-");
+}
+
+static void put_probe(const json_t *p, struct bf_buf *ret)
+{
+    const char *unit = render_text(p, "unit");
+    bf_buf_printf(ret, "probe      %s: ", render_safe(render_text(p, "connection")));
+    put_amount(p, "reading", unit, ret);
+    bf_buf_put_str(ret, ", target ");
+    put_amount(p, "target", unit, ret);
+    bf_buf_put_str(ret, ", limit ");
+    put_amount(p, "limit", unit, ret);
+    if (!json_is_true(json_object_get(p, "readable")))
+        bf_buf_printf(ret, "; not readable%s%s", *render_text(p, "why") ? ": " : " yet", render_safe(render_text(p, "why")));
+    bf_buf_put_str(ret, "\n");
+}
+
+/* ---- the chart ---- */
+
+/* The limit at a moment; 0: there was none. */
+static int64_t limit_at(const json_t *moves, int64_t at_ms)
+{
+    int64_t limit = 0;
+    size_t i;
+    json_t *m;
+    json_array_foreach((json_t *)(uintptr_t)moves, i, m)
+        if (render_time_ms(render_text(m, "at")) <= at_ms)
+            limit = render_number(m, "after");
+    return limit;
+}
+
+static void put_chart(const json_t *moves, int64_t now_ms, struct bf_buf *ret)
+{
+    int64_t from_ms = render_time_ms(render_text(json_array_get(moves, 0), "at")), most = 1, at[COLUMNS];
+    int64_t span_ms = now_ms > from_ms ? now_ms - from_ms : 1;
+    for (int c = 0; c < COLUMNS; c++) {
+        at[c] = limit_at(moves, from_ms + span_ms * (c + 1) / COLUMNS);
+        most = at[c] > most ? at[c] : most;
+    }
+    for (int64_t rows = most < ROWS ? most : ROWS, row = rows; row > 0; row--) {
+        bf_buf_printf(ret, "%9" PRId64 " |", most * row / rows);
+        for (int c = 0; c < COLUMNS; c++)
+            bf_buf_put_str(ret, at[c] * rows > most * (row - 1) ? "#" : " ");
+        bf_buf_put_str(ret, "\n");
+    }
+    char span[32];
+    bf_format_duration(span_ms / 1000 * 1000, span, sizeof span);
+    bf_buf_put_str(ret, "          +");
+    for (int c = 0; c < COLUMNS; c++)
+        bf_buf_put_str(ret, "-");
+    bf_buf_printf(ret, "\n           %s ago%*s\n", span, COLUMNS - (int)strlen(span) - 4, "now");
+}
+
+static void put_moves(const json_t *moves, struct bf_buf *ret)
+{
+    size_t n = json_array_size(moves);
+    for (size_t i = n > MOVES_SHOWN ? n - MOVES_SHOWN : 0; i < n; i++) {
+        const json_t *m = json_array_get(moves, i);
+        char at[RENDER_TIME_MAX];
+        bf_buf_printf(ret, "%s  %" PRId64 " -> %" PRId64 "  %s", render_time(render_text(m, "at"), at), render_number(m, "before"),
+                      render_number(m, "after"), words_of(render_text(m, "reason")));
+        if (json_is_number(json_object_get(m, "reading"))) {
+            bf_buf_put_str(ret, " (");
+            put_amount(m, "reading", "", ret);
+            bf_buf_put_str(ret, " of ");
+            put_amount(m, "target", "", ret);
+            bf_buf_put_str(ret, ")");
+        }
+        bf_buf_put_str(ret, "\n");
+    }
+}
+
+void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
+{
+    if (!json_is_object(throttle)) {
+        bf_buf_put_str(ret, "throttle   none: the slots alone count\n");
+        return;
+    }
+    size_t i;
+    json_t *p;
+    const json_t *moves = json_object_get(throttle, "moves");
+    bf_buf_printf(ret, "throttle   %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
+                  render_number(throttle, "floor"), render_number(throttle, "ceiling"));
+    if (json_is_integer(json_object_get(throttle, "limit")))
+        bf_buf_printf(ret, "limit      %" PRId64 ": %s\n", render_number(throttle, "limit"), words_of(render_text(throttle, "reason")));
+    else
+        bf_buf_put_str(ret, "limit      none now: no backfill throttles it\n");
+    bf_buf_printf(ret, "pressure   ");
+    if (json_is_number(json_object_get(throttle, "pressure")))
+        bf_buf_printf(ret, "%.0f %% of the target; ", 100 * json_number_value(json_object_get(throttle, "pressure")));
+    bf_buf_printf(ret, "kept at or under %.0f %%\n", 100 * json_number_value(json_object_get(throttle, "setpoint")));
+    bf_buf_printf(ret, "steps      take %.1f times what they use to; %.0f %% fail of load\n",
+                  json_number_value(json_object_get(throttle, "service")), 100 * json_number_value(json_object_get(throttle, "failed")));
+    json_array_foreach(json_object_get(throttle, "probes"), i, p)
+        put_probe(p, ret);
+    if (json_array_size(moves) == 0)
+        return;
+    bf_buf_put_str(ret, "\n");
+    put_chart(moves, now_ms, ret);
+    bf_buf_put_str(ret, "\n");
+    put_moves(moves, ret);
+}

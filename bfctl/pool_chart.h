@@ -1,0 +1,12 @@
+/* The limit of a throttled pool on a page: what it is, why, its last moves and a small chart of them. */
+#ifndef BFCTL_POOL_CHART_H
+#define BFCTL_POOL_CHART_H
+
+#include <jansson.h>
+
+#include "common/buf.h"
+
+/* Append the section.  throttle: the member of a pool's document; null: a line that says so.  now_ms: since 1970. */
+void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret);
+
+#endif

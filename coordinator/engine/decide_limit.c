@@ -1,0 +1,241 @@
+/* Deciding on the limits of throttled pools (governor.h has the controller).
+ *
+ * Which pools are throttled follows from the backfills that have begun and not ended: a pool is while one of them gives it a throttle.
+ * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest.  The probes of a pool are those of
+ * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.
+ *
+ * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
+ * the governor is another, when the turn ends: after the grants, when what is in use is what is allowed if there is work for it.
+ * Without a probe a step comes with the ends of attempts, at most one each STEP_MS.  A probe that nobody hears of for its grace (limits.c)
+ * is a timer. */
+#include <string.h>
+
+#include "coordinator/engine/decide.h"
+#include "coordinator/engine/governor.h"
+
+enum { STEP_MS = 5000 };
+
+/* ---- who is throttled ---- */
+
+struct wanted { struct limit_bounds bounds; struct limit_probe probes[LIMIT_PROBES_MAX]; size_t n_probes; };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void want_throttle(struct wanted *w, const struct plan_throttle *t)
+{
+    if (t->algorithm == THROTTLE_NONE)
+        return;
+    if (w->bounds.algorithm == THROTTLE_NONE) {
+        w->bounds = (struct limit_bounds){.algorithm = t->algorithm, .floor = t->min, .ceiling = t->max};
+        return;
+    }
+    w->bounds.floor = t->min < w->bounds.floor ? t->min : w->bounds.floor;
+    w->bounds.ceiling = t->max < w->bounds.ceiling ? t->max : w->bounds.ceiling;
+}
+
+static void want_probe(struct wanted *w, const struct plan_connection *c)
+{
+    const struct plan_probe *p = c->probe;
+    for (size_t i = 0; i < w->n_probes; i++) {
+        struct limit_probe *q = &w->probes[i];
+        if (strcmp(q->connection, c->name) != 0)
+            continue;
+        if (q->value == p->value) {
+            q->every_ms = least(q->every_ms, p->every_ms);
+            q->target = least(q->target, p->target);
+            q->limit = least(q->limit, p->limit);
+        }
+        return;
+    }
+    if (w->n_probes < LIMIT_PROBES_MAX)
+        w->probes[w->n_probes++] = (struct limit_probe){.connection = c->name, .value = p->value, .every_ms = p->every_ms,
+                                                        .target = p->target, .limit = p->limit, .reading = -1, .why = ""};
+}
+
+static void want_for(const struct engine *e, const struct backfill *b, struct wanted *wanted)
+{
+    const struct plan *plan = b->plan;
+    for (size_t i = 0; i < plan->n_pools; i++)
+        want_throttle(&wanted[b->pools[i]], &plan->pools[i].throttle);
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct plan_step *s = &plan->steps[i];
+        bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+        const struct draw *draw = step_draw(e, b, (uint32_t)i);
+        for (size_t k = 0; connects && plan->connections[s->connection].probe && k < draw->n; k++)
+            if (draw->items[k].dim == DRAW_SLOT)
+                want_probe(&wanted[draw->items[k].pool], &plan->connections[s->connection]);
+    }
+}
+
+/* A probe that was there keeps what it read. */
+static void keep_readings(struct wanted *w, const struct pool_governor *g, int64_t now_ms)
+{
+    for (size_t i = 0; i < w->n_probes; i++) {
+        struct limit_probe *p = &w->probes[i];
+        p->read_ms = now_ms;
+        for (size_t k = 0; g && k < g->now.n_probes; k++) {
+            const struct limit_probe *old = &g->now.probes[k];
+            if (strcmp(old->connection, p->connection) != 0 || old->value != p->value)
+                continue;
+            p->readable = old->readable;
+            p->fresh = old->fresh;
+            p->reading = old->reading;
+            p->read_ms = old->read_ms;
+            p->why = old->why;
+        }
+    }
+}
+
+static bool same_probes(const struct wanted *w, const struct pool_limit *l)
+{
+    bool same = w->n_probes == l->n_probes;
+    for (size_t i = 0; same && i < w->n_probes; i++) {
+        const struct limit_probe *a = &w->probes[i], *b = &l->probes[i];
+        same = strcmp(a->connection, b->connection) == 0 && a->value == b->value && a->every_ms == b->every_ms && a->target == b->target &&
+               a->limit == b->limit;
+    }
+    return same;
+}
+
+static bool is_as_wanted(const struct pool *p, const struct wanted *w)
+{
+    if (!pool_is_throttled(p) || w->bounds.algorithm == THROTTLE_NONE)
+        return !pool_is_throttled(p) && w->bounds.algorithm == THROTTLE_NONE;
+    const struct limit_bounds *b = &p->governor->now.bounds, within = limit_bounds_within(*b, p->slots);
+    return b->algorithm == w->bounds.algorithm && b->floor == w->bounds.floor && b->ceiling == w->bounds.ceiling &&
+           p->limit >= within.floor && p->limit <= within.ceiling && same_probes(w, &p->governor->now);
+}
+
+/* ---- records ---- */
+
+static bool is_told_again(const struct pool_governor *g, enum limit_reason reason)
+{
+    return g && g->n_moves > 0 && g->moves[(g->n_moves - 1) % LIMIT_MOVES_KEPT].reason == reason;
+}
+
+static bool is_news(enum limit_reason reason)
+{
+    return reason == LIMIT_BEGUN || reason == LIMIT_CHANGED || reason == LIMIT_RELEASED || reason == LIMIT_CUT ||
+           reason == LIMIT_UNREADABLE;
+}
+
+/* Millionths of the target. */
+static int64_t pressure_of(const struct limit_probe *p)
+{
+    return p->reading < 0 ? -1 : p->reading * 1000000 / p->target;
+}
+
+static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum limit_reason reason)
+{
+    const struct pool *p = &d->e->pools.at[pool];
+    uint32_t before = p->limit;
+    const struct limit_probe *worst = NULL;
+    for (size_t i = 0; i < l->n_probes; i++)
+        if (l->probes[i].reading >= 0 && (!worst || pressure_of(&l->probes[i]) > pressure_of(worst)))
+            worst = &l->probes[i];
+    l->move = (struct limit_move){.reason = reason, .at_us = d->wall_us, .before = before,
+                                  .after = l->bounds.algorithm == THROTTLE_NONE ? 0 : governor_limit(&l->state), .used = p->used,
+                                  .queued = pool_is_wanted(d->e, pool), .service_milli = l->state.service_milli,
+                                  .failed_ppm = l->state.failed_ppm};
+    if (worst) {
+        l->move.value = worst->value;
+        l->move.reading = worst->reading;
+        l->move.target = worst->target;
+    }
+    l->kept = l->move.after != before || (is_news(reason) && !is_told_again(p->governor, reason));
+    if (l->move.after == 0 || l->move.after > before)
+        d->live->work_left = true;               /* the grants of this turn did not know */
+    struct record *r = record_begin(d, RECORD_POOL_LIMIT);
+    r->pool_name = p->name;
+    r->limit = l;
+    record_emit(d, r);
+}
+
+static void change(struct decision *d, uint32_t pool, struct wanted *w)
+{
+    const struct pool *p = &d->e->pools.at[pool];
+    struct pool_limit l = {.bounds = w->bounds, .probes = w->probes, .n_probes = w->n_probes};
+    bool was = pool_is_throttled(p), is = w->bounds.algorithm != THROTTLE_NONE;
+    keep_readings(w, was ? p->governor : NULL, d->now_ms);
+    if (!is)
+        l.n_probes = 0;
+    if (was || p->governor)
+        l.state = p->governor->now.state;
+    struct limit_bounds within = limit_bounds_within(w->bounds, p->slots);
+    if (is && was)
+        governor_clamp(&l.state, &within);
+    else if (is)
+        governor_begin(&l.state, &within, d->now_ms);
+    emit(d, pool, &l, !is ? LIMIT_RELEASED : was ? LIMIT_CHANGED : LIMIT_BEGUN);
+}
+
+void decide_throttles(struct decision *d)
+{
+    const struct engine *e = d->e;
+    if (!e->throttles_due)
+        return;
+    d->live->throttles_due = false;
+    struct wanted *wanted = bf_arena_alloc(&d->out->arena, e->pools.n * sizeof *wanted);
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        if (b->started_us != 0)
+            want_for(e, b, wanted);
+    }
+    for (uint32_t i = 0; i < e->pools.n; i++)
+        if (!is_as_wanted(&e->pools.at[i], &wanted[i]))
+            change(d, i, &wanted[i]);
+}
+
+/* ---- readings and steps ---- */
+
+static bool is_fresh(const struct pool_limit *l)
+{
+    for (size_t i = 0; i < l->n_probes; i++)
+        if (l->probes[i].fresh)
+            return true;
+    return false;
+}
+
+static void weigh_probes(const struct decision *d, const struct pool_limit *l, struct governor_inputs *in)
+{
+    in->has_probe = l->n_probes > 0;
+    for (size_t i = 0; i < l->n_probes; i++) {
+        const struct limit_probe *p = &l->probes[i];
+        in->unreadable = in->unreadable || d->now_ms - p->read_ms > probe_grace_ms(p);
+        int64_t ppm = pressure_of(p);
+        in->reading_ppm = ppm > in->reading_ppm ? ppm : in->reading_ppm;
+        in->over = in->over || (p->readable && p->reading >= p->limit);
+    }
+}
+
+static bool ends_are_due(const struct pool_limit *l, int64_t now_ms)
+{
+    return l->n_probes == 0 && l->state.served + l->state.ended > 0 && now_ms - l->state.stepped_ms >= STEP_MS;
+}
+
+static void decide_limit(struct decision *d, uint32_t pool)
+{
+    const struct pool *p = &d->e->pools.at[pool];
+    struct pool_limit l = p->governor->now;
+    struct limit_probe probes[LIMIT_PROBES_MAX];
+    memcpy(probes, l.probes, l.n_probes * sizeof *probes);
+    l.probes = probes;
+    struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used};
+    weigh_probes(d, &l, &in);
+    bool lapsed = in.unreadable && !l.state.unreadable;
+    if (!is_fresh(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
+        return;
+    for (size_t i = 0; i < l.n_probes; i++)
+        probes[i].fresh = false;
+    in.queued = pool_is_wanted(d->e, pool);
+    struct limit_bounds bounds = limit_bounds_within(l.bounds, p->slots);
+    enum limit_reason reason = governor_step(&l.state, &bounds, &in);
+    emit(d, pool, &l, reason);
+}
+
+void decide_limits(struct decision *d)
+{
+    for (uint32_t i = 0; i < d->e->pools.n; i++)
+        if (pool_is_throttled(&d->e->pools.at[i]))
+            decide_limit(d, i);
+}

@@ -1,0 +1,203 @@
+/* See governor.h for what it does and where the formulas come from.  Everything is a whole number: thousandths of attempts (milli),
+ * millionths of the target (ppm).  Products stay far from 2^63: pressures are capped at PRESSURE_MAX, limits at a million attempts. */
+#include "coordinator/engine/governor.h"
+
+#include "common/plant.h"
+
+#define MILLI INT64_C(1000)
+#define PPM INT64_C(1000000)
+#define PRESSURE_MAX (100 * PPM)
+
+/* Found on 1,000 random load curves (bfsim --governor), and the same for all. */
+enum {
+    MARGIN_FIRST = 50000, MARGIN_MAX = 500000,   /* of the target */
+    MARGIN_WIDER = 24000, MARGIN_NARROWER = 1000,/* a miss for each 24 hits: 4 % */
+    SMOOTH_PART = 2,                             /* of the way to the newest reading, by which the pressure moves */
+    STEP_PART = 4,                               /* of the way to where the gradient points, by which the limit moves */
+    STEP_LEAST = 500,                            /* up by half an attempt a reading, at least */
+    DOWN_AIMD = 800, DOWN_MOST = 800,            /* thousandths of what is in use that are left; gradient: at least */
+    WAIT_LEAST = 4, WAIT_MOST = 32,              /* readings between trials of one more */
+    NEAR_PART = 16,                              /* no trial so near the setpoint */
+    FAR_READINGS = 4, TRIAL_READINGS = 8,        /* far from it each reading counts so often; it fails within so many */
+    IDLE_MS = 60000,
+    SERVICE_TARGET = 1500,                       /* without a probe: steps may take half as long again as their baselines */
+    SERVICE_SLOW = 3000,                         /* with one: no growth while they take three times as long */
+    SERVICE_PART = 16, FAILED_PART = 16,
+    FAILING_PPM = 300000, FAILING_LEAST = 8      /* of at least so many ends */
+};
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+uint32_t governor_limit(const struct limit_state *g)
+{
+    return (uint32_t)(g->limit_milli / MILLI);
+}
+
+void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
+{
+    int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
+    g->limit_milli = most(least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
+    g->threshold_milli = most(least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
+}
+
+void governor_begin(struct limit_state *g, const struct limit_bounds *b, int64_t now_ms)
+{
+    *g = (struct limit_state){.limit_milli = b->floor * MILLI, .threshold_milli = b->ceiling * MILLI, .margin_ppm = MARGIN_FIRST,
+                              .service_milli = MILLI, .used_ms = now_ms, .stepped_ms = now_ms,
+                              .wait = WAIT_LEAST, .left = WAIT_LEAST};
+}
+
+/* ---- what is measured ---- */
+
+void governor_ended(struct limit_state *g, int64_t service_milli, bool failed)
+{
+    if (service_milli > 0) {
+        g->service_milli += (least(service_milli, 100 * MILLI) - g->service_milli) / SERVICE_PART;
+        g->served++;
+    }
+    g->failed_ppm += ((failed ? PPM : 0) - g->failed_ppm) / FAILED_PART;
+    g->ended++;
+}
+
+/* false: nothing new is known. */
+static bool take_pressure(struct limit_state *g, const struct governor_inputs *in)
+{
+    int64_t now = in->has_probe ? in->reading_ppm : g->service_milli * PPM / SERVICE_TARGET;
+    if (!in->has_probe && g->served == 0)
+        return false;
+    g->served = 0;
+    now = most(1, least(now, PRESSURE_MAX));
+    if (g->pressure_ppm == 0)
+        g->pressure_ppm = now;
+    else
+        g->pressure_ppm += (now - g->pressure_ppm) / SMOOTH_PART;
+    return true;
+}
+
+/* Only while there is something to choose: at the floor a miss is nobody's fault, and a limit that is not used proves nothing. */
+static void learn_margin(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
+{
+    if (g->pressure_ppm > PPM && in->used > b->floor)
+        g->margin_ppm = least(g->margin_ppm + MARGIN_WIDER, MARGIN_MAX);
+    else if (g->pressure_ppm <= PPM && in->used >= governor_limit(g))
+        g->margin_ppm = most(g->margin_ppm - MARGIN_NARROWER, 0);
+}
+
+/* ---- moves ---- */
+
+static enum limit_reason to_floor(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in,
+                                  enum limit_reason why)
+{
+    g->threshold_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
+    g->limit_milli = b->floor * MILLI;
+    return why;
+}
+
+/* What of what is in use would be on the setpoint.  The square: what other users do is part of the pressure and stays. */
+static int64_t lower_milli(const struct limit_state *g, const struct limit_bounds *b, uint32_t used, int64_t setpoint)
+{
+    int64_t ratio = b->algorithm == THROTTLE_AIMD ? DOWN_AIMD : setpoint * MILLI / g->pressure_ppm;
+    if (b->algorithm != THROTTLE_AIMD)
+        ratio = most(ratio * ratio / MILLI, DOWN_MOST);
+    return used * ratio;
+}
+
+static enum limit_reason go_down(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in, int64_t setpoint)
+{
+    uint32_t limit = governor_limit(g);
+    if (limit <= b->floor)
+        return LIMIT_HELD;
+    int64_t lower = lower_milli(g, b, in->used, setpoint);
+    bool drains = in->used > limit && (b->algorithm == THROTTLE_AIMD || lower >= g->limit_milli);
+    if (drains)
+        return LIMIT_DRAINING;
+    lower = least(lower, most(in->used, 1) * MILLI - MILLI);
+    g->limit_milli = least(g->limit_milli, lower);
+    g->threshold_milli = g->limit_milli;
+    if (g->left + TRIAL_READINGS > g->wait)      /* soon after a trial: it was too much */
+        g->wait = (uint32_t)least(2 * g->wait, WAIT_MOST);
+    g->left = g->wait;
+    return LIMIT_LOWERED;
+}
+
+/* The pressure alone does not say that one more is too much: what others do is part of it.  So one more is tried, the more seldom the
+ * more often it was. */
+static enum limit_reason explore(struct limit_state *g, int64_t n, int64_t setpoint)
+{
+    uint32_t passed = g->pressure_ppm < setpoint * 3 / 4 ? FAR_READINGS : 1;
+    g->left -= g->left < passed ? g->left : passed;
+    if (g->left > 0 || g->pressure_ppm > setpoint - setpoint / NEAR_PART)
+        return LIMIT_HELD;
+    g->limit_milli = (n + most(1, n / 8)) * MILLI;
+    g->wait = (uint32_t)most(g->wait / 2, WAIT_LEAST);
+    g->left = g->wait;
+    return LIMIT_RAISED;
+}
+
+static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in, int64_t setpoint)
+{
+    int64_t n = most(in->used, 1), want = n * MILLI * setpoint / g->pressure_ppm;      /* at n the pressure is what it is */
+    if (g->failed_ppm >= FAILING_PPM)
+        return LIMIT_FAILING;
+    if (in->has_probe && g->service_milli >= SERVICE_SLOW)
+        return LIMIT_SLOW_STEPS;
+    if (want < (n + 1) * MILLI)
+        return explore(g, n, setpoint);
+    int64_t before = g->limit_milli;
+    if (g->limit_milli < g->threshold_milli) {
+        g->limit_milli = least(least(2 * before, want), g->threshold_milli);
+        return LIMIT_SLOW_START;
+    }
+    int64_t step = b->algorithm == THROTTLE_AIMD ? MILLI : (want - before) / STEP_PART;
+    g->limit_milli += least(most(step, STEP_LEAST), most(n * MILLI / 4, MILLI));
+    return LIMIT_RAISED;
+}
+
+static enum limit_reason rest(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
+{
+    if (2 * (int64_t)in->used >= governor_limit(g))
+        g->used_ms = in->now_ms;
+    if (in->now_ms - g->used_ms < IDLE_MS || g->limit_milli <= b->floor * MILLI)
+        return LIMIT_UNUSED;
+    g->threshold_milli = most(g->threshold_milli, g->limit_milli * 3 / 4);
+    g->limit_milli = most(in->used, b->floor) * MILLI;
+    g->used_ms = in->now_ms;
+    return LIMIT_IDLE;
+}
+
+static enum limit_reason move(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
+{
+    if (in->unreadable && !BF_PLANTED("unreadable_ignored"))
+        return to_floor(g, b, in, LIMIT_UNREADABLE);
+    if (in->over && !BF_PLANTED("limit_uncut")) {
+        take_pressure(g, in);
+        learn_margin(g, b, in);
+        return to_floor(g, b, in, LIMIT_CUT);
+    }
+    if (g->ended >= FAILING_LEAST && g->failed_ppm >= FAILING_PPM) {
+        g->ended = 0;
+        g->limit_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
+        g->threshold_milli = g->limit_milli;
+        return LIMIT_FAILING;
+    }
+    if (!take_pressure(g, in))
+        return LIMIT_HELD;
+    learn_margin(g, b, in);
+    int64_t setpoint = PPM - g->margin_ppm;
+    if (g->pressure_ppm > setpoint)
+        return go_down(g, b, in, setpoint);
+    if ((in->used < governor_limit(g) || !in->queued) && !BF_PLANTED("limit_winds_up"))
+        return rest(g, b, in);
+    g->used_ms = in->now_ms;
+    return go_up(g, b, in, setpoint);
+}
+
+enum limit_reason governor_step(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
+{
+    enum limit_reason why = move(g, b, in);
+    g->stepped_ms = in->now_ms;
+    g->unreadable = in->unreadable;
+    governor_clamp(g, b);
+    return why;
+}

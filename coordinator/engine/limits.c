@@ -1,0 +1,332 @@
+/* Limits of pools that are throttled: what records make of them, how they are kept, and what ended attempts add.
+ *
+ * A pool's limit is base state.  A RECORD_POOL_LIMIT tells all of it; between two of them only the ends of attempts change it, and they
+ * do so when their record is applied, in recovery too.  Baselines are kept by step of a backfill: the mean of what its attempts took,
+ * which begins at what the plan expects and follows the last BASELINE_MOST ends. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "coordinator/engine/decide.h"
+#include "coordinator/engine/governor.h"
+
+#define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
+#define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)
+enum { BASELINE_MOST = 64, BASELINE_EXPECTED = 4,        /* what a plan expects counts as so many ends */
+       GRACE_READINGS = 3, GRACE_LEAST_MS = 10000, LIMIT_MOST = 1000000, TYPICAL_BYTES = 12 };
+
+static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
+{
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (pool %s, backfill %u): %s", (int)r->kind, r->pool_name, r->backfill, what);
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+int64_t probe_grace_ms(const struct limit_probe *p)
+{
+    int64_t grace_ms = least(p->every_ms, INT64_MAX / 8) * GRACE_READINGS;
+    return grace_ms > GRACE_LEAST_MS ? grace_ms : GRACE_LEAST_MS;
+}
+
+struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots)
+{
+    b.ceiling = lesser(b.ceiling, slots ? slots : 1);
+    b.floor = lesser(b.floor, b.ceiling);
+    return b;
+}
+
+bool pool_is_wanted(const struct engine *e, uint32_t pool)
+{
+    for (size_t i = 0; i < e->demands.n; i++)
+        if (e->demands.at[i].lanes.n > 0 && draw_has_slot(&e->draws.at[e->demands.at[i].needs.draw], pool))
+            return true;
+    return false;
+}
+
+int64_t limits_timer_ms(const struct engine *e)
+{
+    int64_t due_ms = INT64_MAX;
+    for (size_t i = 0; i < e->pools.n; i++) {
+        const struct pool *p = &e->pools.at[i];
+        for (size_t k = 0; pool_is_throttled(p) && !p->governor->now.state.unreadable && k < p->governor->now.n_probes; k++)
+            due_ms = least(due_ms, p->governor->now.probes[k].read_ms + probe_grace_ms(&p->governor->now.probes[k]) + 1);
+    }
+    return due_ms;
+}
+
+/* ---- records ---- */
+
+static void probes_free(struct limit_probe *probes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free((char *)(uintptr_t)probes[i].connection);
+        free((char *)(uintptr_t)probes[i].why);
+    }
+    free(probes);
+}
+
+void governor_free(struct pool_governor *g)
+{
+    if (!g)
+        return;
+    probes_free(g->now.probes, g->now.n_probes);
+    free(g);
+}
+
+static bool within(int64_t n, int64_t low, int64_t high)
+{
+    return n >= low && n <= high;
+}
+
+/* What the arithmetic of the governor relies on. */
+static bool is_sound(const struct pool_limit *l)
+{
+    const struct limit_state *s = &l->state;
+    bool bounds = l->bounds.algorithm == THROTTLE_NONE ||
+                  (l->bounds.floor >= 1 && l->bounds.floor <= l->bounds.ceiling && l->bounds.ceiling <= LIMIT_MOST);
+    bool state = within(s->limit_milli, 1000, INT64_C(2000) * LIMIT_MOST) && within(s->threshold_milli, 0, INT64_C(2000) * LIMIT_MOST) &&
+                 within(s->pressure_ppm, 0, 1000000000) && within(s->margin_ppm, 0, 999999) && within(s->service_milli, 0, 1000000) &&
+                 within(s->failed_ppm, 0, 1000000) && s->wait <= LIMIT_MOST && s->left <= LIMIT_MOST;
+    for (size_t i = 0; i < l->n_probes; i++)
+        if (l->probes[i].target <= 0 || !within(l->probes[i].read_ms, 0, INT64_MAX / 8))
+            return false;
+    return bounds && state;
+}
+
+static struct limit_probe *probes_copy(const struct limit_probe *probes, size_t n)
+{
+    struct limit_probe *copy = bf_xcalloc(n ? n : 1, sizeof *copy);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = probes[i];
+        copy[i].connection = bf_xstrdup(probes[i].connection);
+        copy[i].why = bf_xstrdup(probes[i].why);
+    }
+    return copy;
+}
+
+/* What a snapshot's record tells of the steps of a backfill. */
+static enum bf_rc apply_typical(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    struct backfill *b = backfill_find(e, r->backfill);
+    struct bf_reader in = {.p = r->bytes, .left = r->n_bytes};
+    if (!e->recovering || !b || r->n_bytes != b->plan->n_steps * (size_t)TYPICAL_BYTES)
+        return corrupt(r, "what steps take on the average does not fit the backfill", err);
+    for (size_t i = 0; i < b->plan->n_steps; i++) {
+        uint64_t mean_us = 0;
+        bf_take_u32(&in, &b->typical[i].n);
+        bf_take_u64(&in, &mean_us);
+        b->typical[i].mean_us = (int64_t)mean_us;
+        if (b->typical[i].n > BASELINE_MOST || mean_us > SERVICE_US_MAX)
+            return corrupt(r, "a step takes longer than there is time", err);
+    }
+    return BF_OK;
+}
+
+enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    if (!r->pool_name || !r->pool_name[0])
+        return apply_typical(e, r, err);
+    uint32_t at = pool_find(e, r->pool_name);
+    if (at == PLAN_NO_INDEX || !r->limit || !is_sound(r->limit))
+        return corrupt(r, "the pool is unknown, or its limit cannot be", err);
+    struct pool *p = &e->pools.at[at];
+    if (!p->governor)
+        p->governor = bf_xcalloc(1, sizeof *p->governor);
+    struct pool_governor *g = p->governor;
+    struct limit_probe *probes = probes_copy(r->limit->probes, r->limit->n_probes);
+    probes_free(g->now.probes, g->now.n_probes);
+    g->now = *r->limit;
+    g->now.probes = probes;
+    g->now.move.at_us = r->at_us;
+    g->now.kept = false;
+    if (r->limit->kept)
+        g->moves[g->n_moves++ % LIMIT_MOVES_KEPT] = g->now.move;
+    p->limit = pool_is_throttled(p) ? governor_limit(&g->now.state) : 0;
+    return BF_OK;
+}
+
+/* ---- readings ---- */
+
+static void take_reading(struct limit_probe *p, const struct record *r)
+{
+    free((char *)(uintptr_t)p->why);
+    p->readable = p->fresh = r->probe.readable;
+    p->why = bf_xstrdup(r->probe.readable ? "" : *r->probe.why ? r->probe.why : "no reason was given");
+    if (!p->readable)
+        return;
+    p->reading = least(r->probe.value_us, READING_MAX);
+    p->read_ms = r->retry_at_ms;
+}
+
+void limits_read(struct engine *e, const struct record *r)
+{
+    for (size_t i = 0; i < e->pools.n; i++)
+        for (size_t k = 0; pool_is_throttled(&e->pools.at[i]) && k < e->pools.at[i].governor->now.n_probes; k++)
+            if (strcmp(e->pools.at[i].governor->now.probes[k].connection, r->probe.connection) == 0)
+                take_reading(&e->pools.at[i].governor->now.probes[k], r);
+}
+
+/* ---- ends of attempts ---- */
+
+/* In thousandths of what is usual, before this one counts. */
+static int64_t take_service(struct typical *t, const struct plan_step *s, int64_t took_us)
+{
+    if (t->n == 0 && s->expected && s->expect_ms > 0)
+        *t = (struct typical){.mean_us = least(s->expect_ms, SERVICE_US_MAX / 1000) * 1000, .n = BASELINE_EXPECTED};
+    int64_t milli = t->n > 0 && t->mean_us > 0 ? took_us * 1000 / t->mean_us : 0;
+    t->n += t->n < BASELINE_MOST;
+    t->mean_us += (took_us - t->mean_us) / t->n;
+    return milli;
+}
+
+/* What load may cause; a lost agent, or a wrong statement, is something else. */
+static bool is_of_load(const struct record *r)
+{
+    bool failed = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_FAILED;
+    return failed && (r->failure_class == FAILURE_TRANSIENT || r->outcome.source == OUTCOME_TIMEOUT);
+}
+
+static int64_t took_us(const struct record *r)
+{
+    int64_t us = r->outcome.usage.wall_us;
+    if (us <= 0 && r->started_us > 0 && r->ended_us > r->started_us)
+        us = r->ended_us - r->started_us;
+    return us < 0 ? 0 : least(us, SERVICE_US_MAX);
+}
+
+void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r)
+{
+    const struct draw *draw = step_draw(e, b, a->step);
+    int64_t us = took_us(r), milli = 0;
+    bool well = r->verdict == VERDICT_SUCCEEDED, failed = is_of_load(r);
+    if (well && us > 0)
+        milli = take_service(&b->typical[a->step], &b->plan->steps[a->step], us);
+    for (size_t i = 0; i < draw->n && (well || failed); i++)
+        if (draw->items[i].dim == DRAW_SLOT && pool_is_throttled(&e->pools.at[draw->items[i].pool]))
+            governor_ended(&e->pools.at[draw->items[i].pool].governor->now.state, milli, failed);
+}
+
+/* ---- checkpoints, hashes, checks ---- */
+
+static void add_limit(const struct pool *p, const struct limit_move *m, bool kept, struct engine_out *out)
+{
+    struct record *r = record_add(out, RECORD_POOL_LIMIT);
+    struct pool_limit l = p->governor->now;
+    l.move = *m;
+    l.kept = kept;
+    l.n_probes = kept ? 0 : l.n_probes;
+    r->pool_name = p->name;
+    r->limit = &l;
+    r->at_us = m->at_us;
+    record_keep_strings(&out->arena, r);
+}
+
+void limits_snapshot(const struct engine *e, struct engine_out *out)
+{
+    for (size_t i = 0; i < e->pools.n; i++) {
+        const struct pool_governor *g = e->pools.at[i].governor;
+        uint64_t first = g && g->n_moves > LIMIT_MOVES_KEPT ? g->n_moves - LIMIT_MOVES_KEPT : 0;
+        for (uint64_t k = first; g && k < g->n_moves; k++)
+            add_limit(&e->pools.at[i], &g->moves[k % LIMIT_MOVES_KEPT], true, out);
+        if (g)
+            add_limit(&e->pools.at[i], &g->now.move, false, out);
+    }
+}
+
+static void put_typical(const struct backfill *b, struct bf_buf *out)
+{
+    for (size_t i = 0; i < b->plan->n_steps; i++) {
+        bf_buf_put_u32(out, b->typical[i].n);
+        bf_buf_put_u64(out, (uint64_t)b->typical[i].mean_us);
+    }
+}
+
+void limits_snapshot_typical(const struct backfill *b, struct engine_out *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < b->plan->n_steps && !any; i++)
+        any = b->typical[i].n > 0;
+    if (!any)
+        return;
+    struct bf_buf packed = {0};
+    put_typical(b, &packed);
+    struct record *r = record_add(out, RECORD_POOL_LIMIT);
+    r->backfill = b->id;
+    r->bytes = packed.data;
+    r->n_bytes = packed.len;
+    record_keep_strings(&out->arena, r);
+    bf_buf_free(&packed);
+}
+
+void limits_hash_typical(const struct backfill *b, struct bf_buf *out)
+{
+    put_typical(b, out);
+}
+
+static void put_times(struct bf_buf *out, const int64_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        bf_buf_put_u64(out, (uint64_t)at[i]);
+}
+
+static void put_move(struct bf_buf *out, const struct limit_move *m)
+{
+    put_times(out, (const int64_t[]){m->at_us, m->reading, m->target, m->service_milli, m->failed_ppm, m->before, m->after, m->used}, 8);
+    bf_buf_put_u8(out, (uint8_t)m->reason);
+    bf_buf_put_u8(out, (uint8_t)(m->queued << 1 | m->value));
+}
+
+void limits_hash(const struct pool *p, struct bf_buf *out)
+{
+    const struct pool_governor *g = p->governor;
+    bf_buf_put_u8(out, g != NULL);
+    if (!g)
+        return;
+    const struct limit_state *s = &g->now.state;
+    const struct limit_bounds *b = &g->now.bounds;
+    put_times(out, (const int64_t[]){p->limit, (int64_t)b->algorithm, b->floor, b->ceiling, s->limit_milli, s->threshold_milli,
+                                     s->pressure_ppm, s->margin_ppm, s->service_milli, s->failed_ppm, s->wait, s->left, s->served,
+                                     s->ended, s->used_ms, s->stepped_ms, s->unreadable}, 17);
+    put_move(out, &g->now.move);
+    for (size_t i = 0; i < g->now.n_probes; i++) {
+        const struct limit_probe *q = &g->now.probes[i];
+        bf_buf_put(out, q->connection, strlen(q->connection) + 1);
+        bf_buf_put(out, q->why, strlen(q->why) + 1);
+        put_times(out, (const int64_t[]){q->value, q->every_ms, q->target, q->limit, q->readable, q->fresh, q->reading, q->read_ms}, 8);
+    }
+    uint64_t first = g->n_moves > LIMIT_MOVES_KEPT ? g->n_moves - LIMIT_MOVES_KEPT : 0;
+    for (uint64_t k = first; k < g->n_moves; k++)
+        put_move(out, &g->moves[k % LIMIT_MOVES_KEPT]);
+}
+
+bool limits_agree(const struct pool *p)
+{
+    if (!pool_is_throttled(p))
+        return p->limit == 0;
+    const struct limit_bounds *b = &p->governor->now.bounds;
+    return p->limit >= 1 && p->limit <= b->ceiling && p->limit == governor_limit(&p->governor->now.state);
+}
+
+/* ---- for views ---- */
+
+bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
+{
+    const struct pool *p = &e->pools.at[pool];
+    if (!p->governor)
+        return false;
+    uint64_t n = p->governor->n_moves;
+    *ret = (struct limit_view){.now = &p->governor->now, .limit = lesser(p->limit, p->slots),
+                               .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
+    return true;
+}
+
+const struct limit_move *engine_limit_move(const struct engine *e, size_t pool, size_t i)
+{
+    const struct pool_governor *g = e->pools.at[pool].governor;
+    uint64_t first = g->n_moves > LIMIT_MOVES_KEPT ? g->n_moves - LIMIT_MOVES_KEPT : 0;
+    assert(first + i < g->n_moves);
+    return &g->moves[(first + i) % LIMIT_MOVES_KEPT];
+}

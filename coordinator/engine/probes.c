@@ -1,0 +1,94 @@
+/* Readings of the load of the warehouses.
+ *
+ * Who probes, and what becomes of an agent that does not answer, is the shell's to say (coordinator/probes.h); here a reading arrives, is
+ * a record, and the newest of each connection is kept, so that it is there again after a restart and a decision on it replays.  The
+ * name of a connection means one warehouse for all plans, as it does for the one writer (I18).
+ *
+ * A reading that nothing is running for is no record, and none is while the store is short of room: nothing is granted then. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/decide.h"
+
+static bool is_probed(const struct engine *e, const char *connection)
+{
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        for (size_t k = 0; b->state == BACKFILL_RUNNING && k < b->plan->n_connections; k++)
+            if (b->plan->connections[k].probe && strcmp(b->plan->connections[k].name, connection) == 0)
+                return true;
+    }
+    return false;
+}
+
+void decide_probe(struct decision *d, const struct input *in)
+{
+    if (d->e->low || !is_probed(d->e, in->probe.connection))
+        return;
+    struct record *r = record_begin(d, RECORD_PROBED);
+    r->probe = in->probe;
+    r->agent = in->agent;
+    r->retry_at_ms = d->now_ms;
+    record_emit(d, r);
+}
+
+static struct probe_last *last_of(const struct engine *e, const char *connection)
+{
+    for (size_t i = 0; i < e->probes.n; i++)
+        if (strcmp(e->probes.at[i].connection, connection) == 0)
+            return &e->probes.at[i];
+    return NULL;
+}
+
+void probe_last_done(struct probe_last *p)
+{
+    free(p->connection);
+    free(p->why);
+}
+
+/* At the end of the list, whose first one was read the longest ago.  Plans come and go, and what was measured for one that is long over
+ * is of no use: the first goes when there are too many. */
+static struct probe_last *make_newest(struct engine *e, const char *connection)
+{
+    struct probe_last *p = last_of(e, connection), newest = {0};
+    if (!p && e->probes.n < PROBES_KEPT) {
+        p = bf_vec_add(&e->probes);
+        p->connection = bf_xstrdup(connection);
+        return p;
+    }
+    if (!p) {
+        p = e->probes.at;
+        probe_last_done(p);
+        *p = (struct probe_last){.connection = bf_xstrdup(connection)};
+    }
+    newest = *p;
+    memmove(p, p + 1, (size_t)(e->probes.at + e->probes.n - p - 1) * sizeof *p);
+    p = &e->probes.at[e->probes.n - 1];
+    *p = newest;
+    return p;
+}
+
+enum bf_rc apply_probed(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    if (r->probe.value_us < 0 || r->retry_at_ms < 0 || (!r->probe.readable && r->probe.value_us != 0))
+        return bf_fail(err, BF_CORRUPT, "a probed record has no load that can be: %lld", (long long)r->probe.value_us);
+    struct probe_last *p = make_newest(e, r->probe.connection);
+    free(p->why);
+    p->why = bf_xstrdup(r->probe.why);
+    p->readable = r->probe.readable;
+    p->value_us = r->probe.value_us;
+    p->agent = r->agent;
+    p->at_us = r->at_us;
+    limits_read(e, r);
+    return BF_OK;
+}
+
+bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret)
+{
+    const struct probe_last *p = last_of(e, connection);
+    if (!p)
+        return false;
+    *ret = (struct probe_view){.readable = p->readable, .value_us = p->value_us, .why = p->why, .agent = p->agent, .at_us = p->at_us};
+    return true;
+}

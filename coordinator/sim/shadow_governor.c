@@ -1,0 +1,115 @@
+/* Limits of throttled pools, from the committed turns alone.  Which pools are throttled, and between what, is worked out again from the
+ * plans of the backfills that have begun and not ended; when a probe was read, from the records of readings. */
+#include <string.h>
+
+#include "coordinator/sim/shadow_model.h"
+
+enum { GRACE_MS = 10000 };                               /* for readings every two seconds (governor.h) */
+
+struct throttle { uint32_t floor, ceiling; bool probed; };
+
+static bool goes_on(const struct shadow *s, const struct shadow_backfill *b)
+{
+    if (b->state != BACKFILL_CANCELLED)
+        return b->begun && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED);
+    for (size_t i = 0; i < s->attempts.n && b->begun; i++)
+        if (s->attempts.at[i].open && s->attempts.at[i].backfill == b->id)
+            return true;
+    return false;
+}
+
+static void narrow(const struct plan *plan, const char *pool, struct throttle *t)
+{
+    for (size_t i = 0; i < plan->n_pools; i++) {
+        const struct plan_throttle *asked = &plan->pools[i].throttle;
+        if (asked->algorithm == THROTTLE_NONE || strcmp(plan->pools[i].name, pool) != 0)
+            continue;
+        t->floor = t->ceiling == 0 || asked->min < t->floor ? asked->min : t->floor;
+        t->ceiling = t->ceiling == 0 || asked->max < t->ceiling ? asked->max : t->ceiling;
+    }
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        bool draws = step->pool != PLAN_NO_INDEX && strcmp(plan->pools[step->pool].name, pool) == 0;
+        for (uint32_t k = 0; k < step->n_also; k++)
+            draws = draws || strcmp(plan->pools[step->also[k]].name, pool) == 0;
+        t->probed |= step->kind == PLAN_SQL && draws;
+    }
+}
+
+/* ceiling 0: none. */
+static struct throttle throttle_of(const struct shadow *s, const struct shadow_pool *p)
+{
+    struct throttle t = {0};
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (goes_on(s, &s->backfills.at[i]))
+            narrow(s->backfills.at[i].plan, p->name, &t);
+    return t;
+}
+
+/* ---- moves and grants ---- */
+
+void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r)
+{
+    const struct limit_move *m = &r->limit->move;
+    bool anew = m->reason == LIMIT_BEGUN || m->reason == LIMIT_CHANGED || m->reason == LIMIT_RELEASED;
+    if (m->before != p->limit)
+        world_violate(s->w, "governor: pool %s is said to have had the limit %u, and had %u", p->name, m->before, p->limit);
+    if (!anew && m->after > m->before && p->used < m->before)
+        world_violate(s->w, "governor: the limit of pool %s is raised to %u while %u of %u are in use", p->name, m->after, p->used,
+                      m->before);
+    p->limit = m->after;
+    if (anew)
+        p->since_ms = t->now_ms;
+}
+
+void shadow_check_limit(struct shadow *s, const struct shadow_pool *p)
+{
+    if (p->limit > 0 && p->used >= p->limit)
+        world_violate(s->w, "governor: a grant draws on pool %s, which has %u in use under a limit of %u", p->name, p->used, p->limit);
+}
+
+/* ---- the end of a turn ---- */
+
+/* The newest reading of this turn; NULL: none. */
+static const struct input_probe *reading_of(const struct turn *t)
+{
+    const struct input_probe *last = NULL;
+    for (size_t i = 0; i < t->n_records; i++)
+        if (t->records[i].kind == RECORD_PROBED)
+            last = &t->records[i].probe;
+    return last;
+}
+
+static uint32_t floor_of(const struct shadow_pool *p, const struct throttle *t)
+{
+    uint32_t ceiling = p->slots < t->ceiling ? p->slots : t->ceiling;
+    return t->floor < ceiling ? t->floor : ceiling ? ceiling : 1;
+}
+
+static void check_pool(struct shadow *s, const struct turn *t, const struct shadow_pool *p, const struct input_probe *reading)
+{
+    struct throttle asked = throttle_of(s, p);
+    int64_t heard_ms = s->read_ms > p->since_ms ? s->read_ms : p->since_ms, silent_ms = t->now_ms - heard_ms;
+    bool settled = p->since_ms < t->now_ms;      /* not begun, and no other bounds, in this turn */
+    if ((p->limit > 0) != (asked.ceiling > 0))
+        world_violate(s->w, "governor: pool %s %s, and the plans say otherwise", p->name, p->limit ? "is throttled" : "is not throttled");
+    else if (p->limit > 0 && (p->limit > asked.ceiling || p->limit > (p->slots ? p->slots : 1) || p->limit < floor_of(p, &asked)))
+        world_violate(s->w, "governor: the limit of pool %s is %u, and has to be from %u to %u within %u slots", p->name, p->limit,
+                      asked.floor, asked.ceiling, p->slots);
+    if (p->limit == 0 || !asked.probed || !settled)
+        return;
+    if (reading && reading->readable && reading->value_us >= 2000000 && p->limit > floor_of(p, &asked))
+        world_violate(s->w, "governor: the probe is at its limit, and that of pool %s stays at %u", p->name, p->limit);
+    if (silent_ms > GRACE_MS && p->limit > asked.floor)
+        world_violate(s->w, "governor: nothing was read for %lld ms, and the limit of pool %s is %u", (long long)silent_ms, p->name,
+                      p->limit);
+}
+
+void shadow_check_limits(struct shadow *s, const struct turn *t)
+{
+    const struct input_probe *reading = reading_of(t);
+    if (reading && reading->readable)
+        s->read_ms = t->now_ms;
+    for (size_t i = 0; i < s->pools.n && !s->w->stats.violations; i++)
+        check_pool(s, t, &s->pools.at[i], reading);
+}

@@ -1,0 +1,69 @@
+/* Readings of probes.
+ *
+ * While something runs whose warehouse has a probe, the newest reading is never older than twice the time between two and a grace: who
+ * steers by it must see silence as silence.  And no two agents that are here are asked to probe one warehouse.  All plans of a run name
+ * one warehouse, and say the same probe for it. */
+#include <string.h>
+
+#include "coordinator/sim/shadow_model.h"
+
+enum { EVERY_MS = 2000, GRACE_MS = 2000, SLACK_MS = 100 };       /* of scenario.c, and of coordinator/probes.h */
+
+static bool is_probed(const struct shadow_backfill *b)
+{
+    for (size_t i = 0; b->state == BACKFILL_RUNNING && i < b->plan->n_connections; i++)
+        if (b->plan->connections[i].probe)
+            return true;
+    return false;
+}
+
+/* It is not here, or drains: what it runs is no longer what it was asked for. */
+static void forget(struct shadow *s, uint32_t agent)
+{
+    for (size_t i = 0; i < s->agents.n; i++) {
+        uint64_t node = s->agents.at[i].incarnation >> 32;
+        if (s->agents.at[i].id == agent && node >= 1 && node <= SIM_AGENTS_MAX)
+            s->probing[node - 1] = 0;
+    }
+}
+
+void shadow_check_probes(struct shadow *s, const struct turn *t)
+{
+    bool probed = false, fresh = false;
+    for (size_t i = 0; i < s->backfills.n; i++)
+        probed = probed || is_probed(&s->backfills.at[i]);
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record *r = &t->records[i];
+        bool began = r->kind == RECORD_AUDIT && r->audit == AUDIT_SERVICE && strcmp(r->what, "start") == 0;
+        fresh = fresh || began || r->kind == RECORD_PROBED || r->kind == RECORD_LOW;
+        if (began)
+            memset(s->probing, 0, sizeof s->probing);
+        else if (r->kind == RECORD_AGENT_STATE)
+            forget(s, r->agent);
+    }
+    if (!s->probed || !probed || s->low || fresh)
+        s->probed_ms = t->now_ms;
+    s->probed = probed;
+    if (t->now_ms - s->probed_ms > 2 * EVERY_MS + GRACE_MS + SLACK_MS)
+        world_violate(s->w, "probe: nothing is known of the load of the warehouse for %lld ms, and nobody says so",
+                      (long long)(t->now_ms - s->probed_ms));
+}
+
+static bool is_here(const struct shadow *s, uint64_t incarnation)
+{
+    for (size_t i = 0; i < s->agents.n; i++)
+        if (s->agents.at[i].incarnation == incarnation)
+            return s->agents.at[i].state == AGENT_CONNECTED;
+    return false;
+}
+
+void shadow_check_probing(struct shadow *s, const struct agent_msg *msg)
+{
+    uint32_t node = (uint32_t)(msg->incarnation >> 32);
+    if (node < 1 || node > SIM_AGENTS_MAX)
+        return;
+    s->probing[node - 1] = msg->n_probes > 0 ? msg->incarnation : 0;
+    for (uint32_t i = 0; i < SIM_AGENTS_MAX && msg->n_probes > 0; i++)
+        if (i != node - 1 && s->probing[i] && is_here(s, s->probing[i]))
+            world_violate(s->w, "probe: agents %u and %u are both asked to probe one warehouse", i + 1, node);
+}

@@ -1,0 +1,131 @@
+/* What governs a pool, as a document: the limit, what moved it last, and what it is moved by.  The words of `why` are made here too, from
+ * the same state. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/text.h"
+#include "coordinator/views_parts.h"
+
+/* Of a limit that follows the pool's own steps and failures, as parts of one. */
+static double part(int64_t n, int64_t whole)
+{
+    return (double)n / (double)whole;
+}
+
+/* Milliseconds, or the value itself. */
+static json_t *reading(bool value, int64_t n)
+{
+    return n < 0 ? json_null() : json_real(part(n, value ? 1000000 : 1000));
+}
+
+static json_t *probe(const struct view_source *v, const struct limit_probe *p)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "connection", view_string(p->connection));
+    json_object_set_new(j, "measure", json_string(p->value ? "value" : "elapsed"));
+    json_object_set_new(j, "unit", json_string(p->value ? "" : "ms"));
+    json_object_set_new(j, "every_ms", json_integer(p->every_ms));
+    json_object_set_new(j, "target", reading(p->value, p->target));
+    json_object_set_new(j, "limit", reading(p->value, p->limit));
+    json_object_set_new(j, "reading", reading(p->value, p->reading));
+    json_object_set_new(j, "read_at", p->reading < 0 ? json_null() : view_engine_time(v, p->read_ms));
+    json_object_set_new(j, "readable", json_boolean(p->readable));
+    json_object_set_new(j, "why", *p->why ? view_string(p->why) : json_null());
+    return j;
+}
+
+static json_t *move(const struct limit_move *m)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "at", view_time(m->at_us));
+    json_object_set_new(j, "reason", json_string(limit_reason_name(m->reason)));
+    json_object_set_new(j, "before", m->before ? json_integer(m->before) : json_null());
+    json_object_set_new(j, "after", m->after ? json_integer(m->after) : json_null());
+    json_object_set_new(j, "used", json_integer(m->used));
+    json_object_set_new(j, "queued", json_boolean(m->queued));
+    json_object_set_new(j, "reading", m->target ? reading(m->value, m->reading) : json_null());
+    json_object_set_new(j, "target", m->target ? reading(m->value, m->target) : json_null());
+    json_object_set_new(j, "service", json_real(part(m->service_milli, 1000)));
+    json_object_set_new(j, "failed", json_real(part(m->failed_ppm, 1000000)));
+    return j;
+}
+
+json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
+{
+    struct limit_view l;
+    if (!engine_limit(v->engine, pool, &l) || (l.limit == 0 && !moves))
+        return json_null();
+    const struct limit_state *s = &l.now->state;
+    json_t *j = json_object(), *probes = json_array(), *last = json_array();
+    json_object_set_new(j, "algorithm", json_string(throttle_algorithm_name(l.now->bounds.algorithm)));
+    json_object_set_new(j, "limit", l.limit ? json_integer(l.limit) : json_null());
+    json_object_set_new(j, "floor", json_integer(l.now->bounds.floor));
+    json_object_set_new(j, "ceiling", json_integer(l.now->bounds.ceiling));
+    json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));
+    json_object_set_new(j, "pressure", s->pressure_ppm ? json_real(part(s->pressure_ppm, 1000000)) : json_null());
+    json_object_set_new(j, "setpoint", json_real(part(1000000 - s->margin_ppm, 1000000)));
+    json_object_set_new(j, "service", json_real(part(s->service_milli, 1000)));
+    json_object_set_new(j, "failed", json_real(part(s->failed_ppm, 1000000)));
+    for (size_t i = 0; i < l.now->n_probes; i++)
+        json_array_append_new(probes, probe(v, &l.now->probes[i]));
+    json_object_set_new(j, "probes", probes);
+    for (size_t i = 0; moves && i < l.n_moves; i++)
+        json_array_append_new(last, move(engine_limit_move(v->engine, pool, i)));
+    json_object_set_new(j, "moves", last);
+    return j;
+}
+
+/* ---- why ---- */
+
+/* "500ms", or "12.5". */
+static void amount(bool value, int64_t n, char *ret, size_t size)
+{
+    if (value)
+        snprintf(ret, size, "%.3g", part(n, 1000000));
+    else
+        bf_format_duration((n + 500) / 1000, ret, size);
+}
+
+static const struct limit_probe *worst_of(const struct pool_limit *l)
+{
+    const struct limit_probe *worst = NULL;
+    for (size_t i = 0; i < l->n_probes; i++)
+        if (!worst || part(l->probes[i].reading, l->probes[i].target) > part(worst->reading, worst->target))
+            worst = &l->probes[i];
+    return worst;
+}
+
+static void tell_probe(const struct pool_limit *l, char *ret, size_t size)
+{
+    char read[32], target[32];
+    const struct limit_probe *p = worst_of(l);
+    for (size_t i = 0; i < l->n_probes && l->state.unreadable; i++)
+        if (!l->probes[i].readable)
+            p = &l->probes[i];
+    if (!p) {
+        snprintf(ret, size, "its steps take %.1f times what they use to", part(l->state.service_milli, 1000));
+        return;
+    }
+    amount(p->value, p->reading, read, sizeof read);
+    amount(p->value, p->target, target, sizeof target);
+    if (l->state.unreadable || p->reading < 0)
+        snprintf(ret, size, "the probe of connection %s %s%s%.*s", p->connection,
+                 p->reading < 0 && !*p->why ? "has not been read yet" : "is not readable", *p->why ? ": " : "",
+                 (int)bf_utf8_cut(p->why, 100), p->why);
+    else
+        snprintf(ret, size, "the probe of connection %s reads %s, and its target is %s", p->connection, read, target);
+}
+
+void view_throttle_words(const struct view_source *v, size_t pool, char *detail, size_t detail_size, char *remedy, size_t remedy_size)
+{
+    struct pool_view p;
+    struct limit_view l;
+    char probe_words[256] = "";
+    engine_pool(v->engine, pool, &p);
+    if (!engine_limit(v->engine, pool, &l))
+        return;
+    tell_probe(l.now, probe_words, sizeof probe_words);
+    snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now; %s",
+             p.name, p.used, l.limit, p.slots, probe_words);
+    snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);
+}

@@ -1,0 +1,92 @@
+/* The probes that are wanted now (OP_PROBES): what each measures, who runs it, its newest reading against its target, and how the last
+ * minutes were.
+ *
+ * The newest reading is the engine's, so that it is there after a restart; who probes, and the percentiles, are of this process.  Times are
+ * in milliseconds, values as they are: "unit" says which. */
+#include <string.h>
+
+#include "coordinator/authority.h"
+#include "coordinator/turn.h"
+#include "coordinator/views_parts.h"
+#include "plan/probe.h"
+
+/* us to ms, or millionths to a number. */
+static json_t *amount(const struct plan_probe *probe, int64_t got)
+{
+    return json_real((double)got / (probe->value ? 1e6 : 1e3));
+}
+
+static const char *state_of(const struct plan_probe *probe, const struct probe_view *last)
+{
+    if (!last)
+        return "waiting";
+    if (!last->readable)
+        return "unreadable";
+    return last->value_us >= probe->limit ? "over_limit" : last->value_us > probe->target ? "over_target" : "ok";
+}
+
+static void put_last(const struct view_source *v, json_t *j, const struct plan_probe *probe, const struct probe_view *last)
+{
+    bool readable = last && last->readable;
+    json_object_set_new(j, "state", view_string(state_of(probe, last)));
+    json_object_set_new(j, "value", readable ? amount(probe, last->value_us) : json_null());
+    json_object_set_new(j, "at", view_time(last ? last->at_us : 0));
+    json_object_set_new(j, "age_ms", last ? json_integer((v->wall_us - last->at_us) / 1000) : json_null());
+    json_object_set_new(j, "why", view_string(last && !last->readable ? last->why : NULL));
+}
+
+static void put_process(const struct view_source *v, json_t *j, const struct plan_connection *c)
+{
+    struct turn_probe now = {.p50_us = -1, .p95_us = -1};
+    struct agent_view agent;
+    bool asked = v->turns && turn_probe(v->turns, c->name, v->engine_ms, &now) && now.agent && engine_agent(v->engine, now.agent, &agent);
+    json_object_set_new(j, "agent", view_string(asked ? agent.hello->name : NULL));
+    json_object_set_new(j, "p50", now.p50_us < 0 ? json_null() : amount(c->probe, now.p50_us));
+    json_object_set_new(j, "p95", now.p95_us < 0 ? json_null() : amount(c->probe, now.p95_us));
+    json_object_set_new(j, "readable", json_integer(now.readable));
+    json_object_set_new(j, "unreadable", json_integer(now.unreadable));
+}
+
+static json_t *row(const struct view_source *v, const struct backfill_view *b, const struct plan_connection *c)
+{
+    json_t *j = json_object();
+    struct probe_view last;
+    json_object_set_new(j, "name", view_string(c->name));
+    json_object_set_new(j, "backfill", view_string(view_backfill_id(b->id).text));
+    json_object_set_new(j, "kind", view_string(plan_probe_kind_name(c->probe->kind)));
+    json_object_set_new(j, "measure", view_string(c->probe->value ? "value" : "elapsed"));
+    json_object_set_new(j, "unit", view_string(c->probe->value ? "" : "ms"));
+    json_object_set_new(j, "every_ms", json_integer(c->probe->every_ms));
+    json_object_set_new(j, "target", amount(c->probe, c->probe->target));
+    json_object_set_new(j, "limit", amount(c->probe, c->probe->limit));
+    put_last(v, j, c->probe, engine_probe(v->engine, c->name, &last) ? &last : NULL);
+    put_process(v, j, c);
+    return j;
+}
+
+static bool is_listed(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *j;
+    json_array_foreach(list, i, j)
+        if (strcmp(json_string_value(json_object_get(j, "name")), name) == 0)
+            return true;
+    return false;
+}
+
+enum bf_rc view_probes(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
+{
+    struct backfill_view b;
+    uint64_t limit = view_page_limit(req), seen = 0;
+    json_t *all = json_array();
+    (void)err;
+    *ret = json_array();
+    for (uint32_t id = 0; (id = engine_next_running(v->engine, id)) != 0;)
+        for (size_t k = 0; engine_backfill(v->engine, id, &b) && k < b.plan->n_connections; k++)
+            if (b.plan->connections[k].probe && authority_sees(v->who, b.plan->name) && !is_listed(all, b.plan->connections[k].name))
+                json_array_append_new(all, row(v, &b, &b.plan->connections[k]));
+    for (size_t i = (size_t)req->page_offset; i < json_array_size(all) && seen < limit; i++, seen++)
+        json_array_append(*ret, json_array_get(all, i));
+    json_decref(all);
+    return BF_OK;
+}

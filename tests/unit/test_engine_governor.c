@@ -1,0 +1,180 @@
+/* Throttled pools in the engine: who is throttled, what readings and silence do, what is granted and told, and that recovery knows it. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/support/engine_fixture.h"
+
+/* One step of `days` days on a warehouse whose probe governs its pool: four slots, a limit from one to three. */
+static struct plan *throttled(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "warehouse", 4);
+    p->pools[pool].throttle = (struct plan_throttle){.algorithm = THROTTLE_GRADIENT, .min = 1, .max = 3};
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    uint32_t step = fx_step(p, PLAN_DAY, pool);
+    fx_output(p, step, "wh", "mart.d");
+    p->steps[step].kind = PLAN_SQL;
+    p->steps[step].connection = 0;
+    struct plan_probe *probe = bf_xcalloc(1, sizeof *probe);
+    *probe = (struct plan_probe){.sql = bf_xstrdup("select 1"), .every_ms = 5000, .target = 500000, .limit = 2000000};
+    p->connections[0].probe = probe;
+    return fx_plan_done(p);
+}
+
+static struct fx_agent start(struct fx *f)
+{
+    struct fx_agent a = fx_agent(1, 8);
+    fx_init(f, NULL);
+    fx_hello(f, &a, 0);
+    cr_assert_eq(fx_create(f, throttled, 20), 1u);
+    fx_turn(f);
+    return a;
+}
+
+static void reading(struct fx *f, bool readable, int64_t us)
+{
+    f->now_ms += 5000;
+    fx_step_input(f, &(struct input){.kind = INPUT_PROBE, .actor = "", .role = "", .pool_name = "",
+                                     .probe = {.connection = "wh", .readable = readable, .value_us = us, .why = readable ? "" : "NULL"}});
+    fx_turn(f);
+    fx_turn(f);                                  /* grants under a limit that was raised */
+}
+
+static uint32_t limit(const struct engine *e)
+{
+    struct limit_view l = {0};
+    cr_assert(engine_limit(e, 0, &l));
+    return l.limit;
+}
+
+static uint32_t used(const struct engine *e)
+{
+    struct pool_view p;
+    engine_pool(e, 0, &p);
+    return p.used;
+}
+
+Test(engine_governor, it_begins_at_the_floor_grows_to_the_ceiling_and_is_cut)
+{
+    struct fx f;
+    start(&f);
+    cr_assert_eq(limit(f.e), 1u);
+    cr_assert_eq(used(f.e), 1u, "one of four slots");
+    for (int i = 0; i < 6; i++)
+        reading(&f, true, 50000);
+    cr_assert_eq(limit(f.e), 3u);
+    cr_assert_eq(used(f.e), 3u);
+    reading(&f, true, 2000000);
+    cr_assert_eq(limit(f.e), 1u);
+    cr_assert_eq(used(f.e), 3u, "nothing is killed");
+    fx_done(&f);
+}
+
+Test(engine_governor, what_waits_for_the_limit_says_so)
+{
+    struct fx f;
+    struct blocker b[4];
+    start(&f);
+    size_t n = engine_why(f.e, 1, 0, 5, b, 4);
+    cr_assert_geq(n, 1u);
+    cr_assert_eq(b[0].kind, BLOCKER_THROTTLE);
+    cr_assert_eq(b[0].count, 1u);
+    fx_done(&f);
+}
+
+Test(engine_governor, silence_past_the_grace_is_the_floor_and_is_a_timer)
+{
+    struct fx f;
+    start(&f);
+    for (int i = 0; i < 6; i++)
+        reading(&f, true, 50000);
+    int64_t due_ms = f.now_ms + 15000 + 1;
+    cr_assert_eq(engine_next_timer_ms(f.e), due_ms);
+    reading(&f, false, 0);
+    cr_assert_eq(limit(f.e), 3u, "within the grace");
+    f.now_ms = due_ms;
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 1u);
+    struct limit_view l;
+    cr_assert(engine_limit(f.e, 0, &l));
+    cr_assert_eq(engine_limit_move(f.e, 0, l.n_moves - 1)->reason, LIMIT_UNREADABLE);
+    cr_assert_eq(engine_next_timer_ms(f.e), INT64_MAX, "said once");
+    fx_done(&f);
+}
+
+Test(engine_governor, a_probe_that_no_backfill_has_is_nothing)
+{
+    struct fx f;
+    start(&f);
+    fx_step_input(&f, &(struct input){.kind = INPUT_PROBE, .actor = "", .role = "", .pool_name = "",
+                                      .probe = {.connection = "other", .readable = true, .value_us = 1, .why = ""}});
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_POOL_LIMIT), 0u);
+    fx_done(&f);
+}
+
+Test(engine_governor, the_throttle_ends_with_its_last_backfill)
+{
+    struct fx f;
+    start(&f);
+    struct op_request r = fx_request(&f, OP_CANCEL, 1);
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 1u, "what runs goes on under it");
+    struct fx_agent a = fx_agent(1, 8);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_CANCELLED, 0);
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 0u);
+    fx_done(&f);
+}
+
+/* From the journal, and from a checkpoint. */
+Test(engine_governor, recovery_restores_limits_moves_and_baselines)
+{
+    struct fx f;
+    struct fx_agent a = start(&f);
+    for (int i = 0; i < 4; i++)
+        reading(&f, true, 50000);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    reading(&f, true, 600000);
+    struct engine *journal = fx_fresh(&f), *snapshot = fx_fresh(&f), *both[] = {journal, snapshot};
+    for (size_t i = 0; i < f.journal.n; i++)
+        fx_apply_turn(journal, &f.journal.at[i]);
+    struct engine_out chunk = {0};
+    engine_snapshot_begin(f.e);
+    while (engine_snapshot_next(f.e, &chunk)) {
+        fx_apply_encoded(snapshot, chunk.records, chunk.n_records);
+        engine_out_clear(&chunk);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct bf_error err = {0};
+        struct limit_view live, again;
+        cr_assert_eq(engine_rebuild(both[i], f.now_ms, &err), BF_OK, "%s", err.text);
+        cr_assert(fx_same_state(f.e, both[i]), "engine %zu", i);
+        cr_assert(engine_limit(f.e, 0, &live) && engine_limit(both[i], 0, &again));
+        cr_assert_eq(live.n_moves, again.n_moves);
+    }
+    engine_out_free(&chunk);
+    engine_free(journal);
+    engine_free(snapshot);
+    fx_done(&f);
+}
+
+Test(engine_governor, records_that_cannot_be_are_refused)
+{
+    struct fx f;
+    struct bf_error err = {0};
+    start(&f);
+    struct limit_state s = {.limit_milli = 1000, .service_milli = 1000};
+    const struct pool_limit bad[] = {
+        {.bounds = {THROTTLE_AIMD, 0, 3}, .state = s}, {.bounds = {THROTTLE_AIMD, 3, 2}, .state = s},
+        {.bounds = {THROTTLE_AIMD, 1, 2000000}, .state = s}, {.bounds = {THROTTLE_AIMD, 1, 2}, .state = {.limit_milli = -5}},
+        {.bounds = {THROTTLE_AIMD, 1, 2}, .state = {.limit_milli = 1000, .margin_ppm = 2000000}}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(engine_apply(f.e, &(struct record){.kind = RECORD_POOL_LIMIT, .pool_name = "warehouse", .limit = &bad[i]}, &err),
+                     BF_CORRUPT, "%zu", i);
+    cr_assert_eq(engine_apply(f.e, &(struct record){.kind = RECORD_POOL_LIMIT, .pool_name = "none", .limit = &bad[0]}, &err), BF_CORRUPT);
+    fx_done(&f);
+}

@@ -1,0 +1,168 @@
+/* The controller alone: bounds, cuts, the grace, work that is missing, failures, and readings that flap. */
+#include <criterion/criterion.h>
+
+#include "coordinator/engine/governor.h"
+
+static const struct limit_bounds bounds = {.algorithm = THROTTLE_GRADIENT, .floor = 2, .ceiling = 12};
+
+static struct limit_state begun(const struct limit_bounds *b)
+{
+    struct limit_state g;
+    governor_begin(&g, b, 0);
+    return g;
+}
+
+/* One reading every five seconds, of a pool that is used as far as its limit goes. */
+static enum limit_reason read_busy(struct limit_state *g, const struct limit_bounds *b, int64_t i, int64_t ppm)
+{
+    return governor_step(g, b, &(struct governor_inputs){.now_ms = 5000 * i, .has_probe = true, .reading_ppm = ppm, .over = ppm >= 4000000,
+                                                         .used = governor_limit(g), .queued = true});
+}
+
+Test(governor, it_begins_at_the_floor_and_comes_to_the_ceiling_where_nothing_is_felt)
+{
+    struct limit_state g = begun(&bounds);
+    cr_assert_eq(governor_limit(&g), 2u);
+    int64_t i = 1;
+    while (governor_limit(&g) < 12 && i < 100)
+        read_busy(&g, &bounds, i++, 100000);
+    cr_assert_eq(governor_limit(&g), 12u);
+    cr_assert_leq(i, 6, "slow start doubles: %lld readings", (long long)i);
+    for (; i < 200; i++) {
+        read_busy(&g, &bounds, i, 100000);
+        cr_assert_eq(governor_limit(&g), 12u, "never over the ceiling");
+    }
+}
+
+Test(governor, at_the_limit_of_the_probe_it_is_cut_to_the_floor_and_never_below)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    cr_assert_eq(read_busy(&g, &bounds, 20, 4000000), LIMIT_CUT);
+    cr_assert_eq(governor_limit(&g), 2u);
+    for (int64_t i = 21; i < 60; i++) {
+        read_busy(&g, &bounds, i, 9000000);
+        cr_assert_eq(governor_limit(&g), 2u);
+    }
+}
+
+Test(governor, an_unreadable_probe_takes_it_to_the_floor)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    struct governor_inputs in = {.now_ms = 200000, .has_probe = true, .unreadable = true, .reading_ppm = 100000, .used = 12,
+                                 .queued = true};
+    cr_assert_eq(governor_step(&g, &bounds, &in), LIMIT_UNREADABLE);
+    cr_assert_eq(governor_limit(&g), 2u);
+    cr_assert(g.unreadable);
+    read_busy(&g, &bounds, 50, 100000);
+    cr_assert(!g.unreadable, "and it is over with the next reading");
+}
+
+Test(governor, too_little_work_does_not_wind_it_up)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 4; i++)
+        read_busy(&g, &bounds, i, 100000);
+    uint32_t limit = governor_limit(&g);
+    for (int64_t i = 4; i < 200; i++) {
+        struct governor_inputs in = {.now_ms = 5000 * i, .has_probe = true, .reading_ppm = 50000, .used = 1};
+        governor_step(&g, &bounds, &in);
+        cr_assert_leq(governor_limit(&g), limit, "reading %lld", (long long)i);
+    }
+    cr_assert_eq(governor_limit(&g), 2u, "and after idleness it begins at the floor again");
+}
+
+/* The limit is lowered once for what runs already: the attempts over it go on to their ends. */
+Test(governor, what_still_runs_does_not_lower_it_again)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    struct governor_inputs in = {.now_ms = 200000, .has_probe = true, .reading_ppm = 1200000, .used = 12, .queued = true};
+    for (int i = 0; i < 4; i++)
+        governor_step(&g, &bounds, &in);
+    uint32_t lowered = governor_limit(&g);
+    cr_assert_lt(lowered, 12u);
+    enum limit_reason why = LIMIT_HELD;
+    for (int i = 0; i < 10; i++) {
+        in.now_ms += 5000;
+        in.reading_ppm = 1100000;
+        why = governor_step(&g, &bounds, &in);
+    }
+    cr_assert_eq(why, LIMIT_DRAINING);
+    cr_assert_geq(2 * governor_limit(&g), lowered, "%u after %u", governor_limit(&g), lowered);
+}
+
+Test(governor, failures_lower_it_and_it_does_not_grow_while_they_go_on)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    for (int i = 0; i < 20; i++)
+        governor_ended(&g, 0, true);
+    cr_assert_eq(read_busy(&g, &bounds, 20, 100000), LIMIT_FAILING);
+    uint32_t lowered = governor_limit(&g);
+    cr_assert_eq(lowered, 6u);
+    read_busy(&g, &bounds, 21, 100000);
+    cr_assert_eq(governor_limit(&g), lowered);
+}
+
+Test(governor, without_a_probe_it_follows_its_own_steps)
+{
+    struct limit_state g = begun(&bounds);
+    struct governor_inputs in = {.queued = true};
+    for (int i = 1; i < 30; i++) {
+        in.now_ms = 5000 * i;
+        in.used = governor_limit(&g);
+        governor_ended(&g, 1000, false);
+        governor_step(&g, &bounds, &in);
+    }
+    uint32_t calm = governor_limit(&g);
+    cr_assert_gt(calm, 2u);
+    for (int i = 30; i < 90; i++) {
+        in.now_ms = 5000 * i;
+        in.used = governor_limit(&g);
+        governor_ended(&g, 5000, false);
+        governor_step(&g, &bounds, &in);
+    }
+    cr_assert_eq(governor_limit(&g), 2u, "five times as long as usual");
+}
+
+/* A target that is missed and met in turn: what the limit swings by does not grow, for either algorithm and any rhythm. */
+Test(governor, flapping_readings_do_not_make_it_swing_more_and_more)
+{
+    static const enum throttle_algorithm algorithms[] = {THROTTLE_GRADIENT, THROTTLE_AIMD};
+    for (size_t a = 0; a < 2; a++)
+        for (int64_t rhythm = 1; rhythm <= 40; rhythm++) {
+            struct limit_bounds b = {.algorithm = algorithms[a], .floor = 1, .ceiling = 100000};
+            struct limit_state g = begun(&b);
+            uint32_t first = 0, last = 0;
+            for (int64_t i = 1; i <= 4000; i++) {
+                read_busy(&g, &b, i, i / rhythm % 2 ? 2500000 : 300000);
+                uint32_t *most = i <= 1000 ? &first : i > 3000 ? &last : NULL;
+                if (most && governor_limit(&g) > *most)
+                    *most = governor_limit(&g);
+            }
+            cr_assert_leq(last, first, "a rhythm of %lld readings: up to %u at first, to %u at last", (long long)rhythm, first, last);
+        }
+}
+
+/* Whatever is read, in whatever order. */
+Test(governor, nothing_takes_it_out_of_its_bounds)
+{
+    uint64_t x = 1;
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20000; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        struct governor_inputs in = {.now_ms = 1000 * i, .has_probe = x >> 60 > 3, .over = x >> 59 == 7, .unreadable = x >> 59 == 9,
+                                     .reading_ppm = (int64_t)(x >> (20 + x % 40)), .used = (uint32_t)(x >> 33) % 20, .queued = x >> 63};
+        if (x & 64)
+            governor_ended(&g, (int64_t)(x >> (24 + x % 40)), x & 128);
+        governor_step(&g, &bounds, &in);
+        cr_assert(governor_limit(&g) >= 2 && governor_limit(&g) <= 12);
+        cr_assert(g.margin_ppm >= 0 && g.margin_ppm <= 500000 && g.failed_ppm >= 0 && g.failed_ppm <= 1000000);
+    }
+}
