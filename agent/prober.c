@@ -246,7 +246,8 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct pip
     if (errnum != 0)
         return errnum;
     errnum = open_pipes(pipes);
-    const struct cgroup_limits limits = {.pids = s->config->step_pids};          /* a program that forks without end is held here too */
+    /* One that forks without end is held here too. */
+    const struct cgroup_limits limits = {.pids = cgroup_enforces(s->cgroups) & HOST_PIDS ? (uint64_t)s->config->step_pids : 0};
     if (errnum == 0 && cgroup_take(s->cgroups, &limits, &c->leaf, err) != BF_OK)
         return EIO;
     if (errnum == 0) {
