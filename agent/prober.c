@@ -246,7 +246,9 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct pip
     if (errnum != 0)
         return errnum;
     errnum = open_pipes(pipes);
-    if (errnum == 0 && cgroup_take(s->cgroups, &c->leaf, err) != BF_OK)
+    /* One that forks without end is held here too. */
+    const struct cgroup_limits limits = {.pids = cgroup_enforces(s->cgroups) & HOST_PIDS ? (uint64_t)s->config->step_pids : 0};
+    if (errnum == 0 && cgroup_take(s->cgroups, &limits, &c->leaf, err) != BF_OK)
         return EIO;
     if (errnum == 0) {
         req.env = environ_build(s->config, a, s->own_env, "/dev/null", 0, &arena);

@@ -76,9 +76,15 @@ static const struct bf_yaml_node *probe_node(const struct plan_compiler *c, cons
     return body && body->kind == BF_YAML_MAP ? bf_yaml_get(body, "probe") : NULL;
 }
 
+/* One of a connection that no step uses is there to be seen. */
 static void check_probe(struct plan_compiler *c, uint32_t connection)
 {
     const struct plan *p = c->plan;
+    bool used = false;
+    for (size_t i = 0; i < p->n_steps && !used; i++)
+        used = has_connection(&p->steps[i]) && p->steps[i].connection == connection;
+    if (!used)
+        return;
     for (uint32_t i = 0; i < p->n_pools; i++)
         if (p->pools[i].throttle.algorithm != THROTTLE_NONE && governs(p, connection, i))
             return;

@@ -219,7 +219,7 @@ static struct probe_order order(struct sampler *s)
 static struct probe_reading reading(struct sampler *s)
 {
     bool readable = below(s, 2);
-    return (struct probe_reading){.id = number(s, 64), .readable = readable, .value_us = readable ? duration(s) / 8 : 0,
+    return (struct probe_reading){.id = 1 + number(s, 62), .readable = readable, .value_us = readable ? duration(s) / 8 : 0,
                                   .why = readable ? "" : text(s), .refused = !readable && set(s)};
 }
 
