@@ -25,6 +25,7 @@ static const struct ctl_entry entries[] = {
     {"why", "why a step instance does not run", &cmd_why},
     {"checks", "results of the checks of a backfill's data", &cmd_checks},
     {"usage", "what the steps of a backfill used, against what they asked for", &cmd_usage},
+    {"profile", "what steps usually take, over all backfills", &cmd_profile},
     {"failures", "what failed in a backfill, by cause, and what mends it", &cmd_failures},
     {"logs", "output of a step instance", &cmd_logs},
     {"pause", "stop starting steps of a backfill, or hold some", &cmd_pause},
@@ -72,7 +73,7 @@ static const struct ctl_entry entries[] = {
     {"pool advise", 0, 0}, {"breakers", 0, 0},
     {"breaker open", 0, 0}, {"breaker close", 0, 0}, {"breaker trip", 0, 0}, {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
-    {"rollback", 0, 0}, {"step test", 0, 0}, {"profile", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
+    {"rollback", 0, 0}, {"step test", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
     {"approve", 0, 0}, {"whatif", 0, 0},
     {"generations", 0, 0}, {"handover", 0, 0},
 };

@@ -183,6 +183,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
     case OP_CHECKS: rc = view_checks(v, req, &j, err); break;
+    case OP_PROFILE: rc = view_profile(v, req, &j, err); break;
     case OP_USAGE: rc = view_usage(v, req, &j, err); break;
     case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;

@@ -168,6 +168,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     else
         instance_set_state(e, b, number, next);
     alerts_ended(e, b, number);
+    profiles_ended(e, b, in->step, r);
     if (e->recovering)
         return BF_OK;
     if (instance_satisfied(in))
@@ -293,6 +294,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_FAILURE: return apply_failure(e, r, err);
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
+    case RECORD_PROFILE: return apply_profile(e, r, err);
     }
     return bf_fail(err, BF_CORRUPT, "record of unknown kind %d", (int)r->kind);
 }

@@ -15,6 +15,7 @@
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/pool.h"
+#include "coordinator/engine/profile.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
@@ -160,6 +161,7 @@ struct engine {
     struct bf_smap replies_by_who;
     struct key_book keys;
     struct alert_book alerts;
+    struct profile_book profiles;
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;
