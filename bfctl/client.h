@@ -16,7 +16,7 @@
 #include "proto/operator_msg.h"
 
 #define CLIENT_REQUEST_TIMEOUT_MS 10000
-#define CLIENT_SETTINGS_N 3
+#define CLIENT_SETTINGS_N 4
 #define CLIENT_SERVER_KEYS_MAX 2u
 
 /* bfctl.conf.  Owned; released by client_settings_done(). */

@@ -18,6 +18,8 @@ static const struct bf_setting table[] = {
     {"server_key", BF_SET_WORDS, offsetof(struct client_settings, server_keys), NULL, 0, 0,
      "the coordinator's public key (Z85), or a list of two while it is being changed", NULL},
     {"key_file", BF_SET_PATH, offsetof(struct client_settings, key_file), NULL, 0, 0, "file with your own pair of keys", NULL},
+    {"request_timeout", BF_SET_DURATION, offsetof(struct client_settings, request_timeout_ms), "10s", 1, 3600000,
+     "one request waits this long, unless --request-timeout says otherwise", NULL},
 };
 #define TABLE_N (sizeof table / sizeof table[0])
 _Static_assert(TABLE_N == CLIENT_SETTINGS_N, "client.h has room for each setting");
@@ -46,7 +48,6 @@ static char *find_file(void)
 enum bf_rc client_settings_read(const char *path, struct client_settings *ret, struct bf_error *err)
 {
     ret->path = path ? bf_xstrdup(path) : find_file();
-    ret->request_timeout_ms = CLIENT_REQUEST_TIMEOUT_MS;
     if (!ret->path)
         return bf_fail(err, BF_USAGE, "no configuration: give --config FILE or set BFCTL_CONFIG (looked for "
                        "~/.config/bf/bfctl.conf and /etc/bf/bfctl.conf); `bfctl dev` makes a cluster to try");

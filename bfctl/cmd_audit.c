@@ -145,9 +145,9 @@ static enum bf_rc resolve(struct session *s, const char *word, struct op_request
 /* ---- what is recorded (docs/audit.md) ---- */
 
 /* Beside the verbs of requests: what the coordinator decides, and what its process does. */
-static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept", "low water",
-                                        "room again", "restore", "old store", "epoch", "start", "end", "reload", "strangers refused",
-                                        "timebox"};
+static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept",
+                                        "breaker half-open", "breaker closed", "breaker settings", "low water", "room again", "restore",
+                                        "old store", "epoch", "start", "end", "reload", "strangers refused", "timebox"};
 enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
 
 static bool is_recorded(const char *word, size_t n)
@@ -170,8 +170,9 @@ static enum bf_rc check_what(const char *what, struct bf_error *err)
         size_t n = strcspn(w, ",");
         if (!is_recorded(w, n)) {
             BF_CLEANUP(bf_buf_free) struct bf_buf known = {0};
-            for (int v = OP_CREATE; v <= OP_AGENT_JOIN; v++)
-                bf_buf_printf(&known, "%s, ", op_verb_name((enum op_verb)v));
+            for (int v = OP_CREATE; v <= OP_BREAKER_CLOSE; v++)
+                if (strcmp(op_verb_name((enum op_verb)v), "unknown") != 0)
+                    bf_buf_printf(&known, "%s, ", op_verb_name((enum op_verb)v));
             for (size_t i = 0; i < N_DECISIONS; i++)
                 bf_buf_printf(&known, "%s%s", decisions[i], i + 1 < N_DECISIONS ? ", " : "");
             return bf_fail(err, BF_USAGE, "--what: nothing is recorded as '%.*s'; known are %s", n > 60 ? 60 : (int)n, w,

@@ -10,9 +10,11 @@
 #include "bfctl/dev_control.h"
 #include "bfctl/words.h"
 
+#define START_MS 60000                /* agents of an earlier run may still hold their lease */
+
 struct values {
     struct ctl_common common;
-    const char *dir, *agents, *base_port, *slots, *restart;
+    const char *dir, *agents, *base_port, *slots, *restart, *timeout;
     struct bf_option_list allow_env, connection_env;
 };
 
@@ -26,6 +28,7 @@ static const struct bf_option options[] = {
      "environment variable that plans may name, and that steps see; may be repeated"},
     {"connection-env", 0, BF_OPT_STRINGS, offsetof(struct values, connection_env), "NAME",
      "the same for connection strings and headers alone: no step sees it; may be repeated"},
+    {"timeout", 0, BF_OPT_STRING, offsetof(struct values, timeout), "TIME", "give up when not all is ready after this (default 60s)"},
     {"restart", 0, BF_OPT_STRING, offsetof(struct values, restart), "NAME",
      "coordinator or agent-N of the cluster that runs in DIR: start it again"},
     CTL_OPTION_HELP(struct values)};
@@ -38,6 +41,8 @@ static enum bf_rc make(const struct values *v, struct dev *d, struct bf_error *e
         rc = words_number("base-port", v->base_port, 0, 1, 65533, &port, err);
     if (rc == BF_OK)
         rc = words_number("slots", v->slots, 4, 1, 10000, &slots, err);
+    if (rc == BF_OK)
+        rc = words_duration("timeout", v->timeout, START_MS, &d->start_ms, err);
     if (rc != BF_OK)
         return rc;
     const struct cluster_settings s = {.dir = v->dir, .agents = (unsigned)agents, .slots = (unsigned)slots,
@@ -101,7 +106,7 @@ static int run_cluster(struct ctl_call *call)
 static int restart(struct ctl_call *call, const struct values *v)
 {
     char answer[DEV_LINE_MAX];
-    if (call->n_rest > 0 || v->agents || v->base_port || v->slots || v->allow_env.n > 0 || v->connection_env.n > 0)
+    if (call->n_rest > 0 || v->agents || v->base_port || v->slots || v->allow_env.n > 0 || v->connection_env.n > 0 || v->timeout)
         return ctl_fail(BF_USAGE, "--restart takes --dir and nothing else");
     if (dev_control_restart(v->dir, v->restart, answer, &call->err) != BF_OK)
         return ctl_failed(&call->err);
@@ -118,7 +123,7 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_dev = {
-    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]… [-- COMMAND…]",
+    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]… [--timeout TIME] [-- COMMAND…]",
     .about = "Runs a coordinator and agents under DIR, with keys, configuration, store and logs there.  With COMMAND: runs it with\n"
              "BFCTL_CONFIG set, stops the cluster, and exits with its status.  Without: stays until it is interrupted.  Nothing that\n"
              "was started is left behind.  A program that dies is not started again; --restart does that from another shell, with\n"

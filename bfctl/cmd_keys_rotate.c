@@ -93,13 +93,12 @@ static enum bf_rc fresh_open(struct own *o, bool *ret_found, struct bf_error *er
 
 static enum bf_rc own_open(const struct ctl_common *common, struct own *o, bool *ret_found, struct bf_error *err)
 {
-    int64_t timeout_ms;
-    enum bf_rc rc = words_duration("request-timeout", common->request_timeout, CLIENT_REQUEST_TIMEOUT_MS, &timeout_ms, err);
+    enum bf_rc rc = client_settings_read(common->config, &o->settings, err);
+    int64_t *timeout_ms = &o->settings.request_timeout_ms;
     if (rc == BF_OK)
-        rc = client_settings_read(common->config, &o->settings, err);
+        rc = words_duration("request-timeout", common->request_timeout, *timeout_ms, timeout_ms, err);
     if (rc != BF_OK)
         return rc;
-    o->settings.request_timeout_ms = timeout_ms;
     o->fresh = bf_xasprintf("%s.new", o->settings.key_file);
     rc = client_keys_read(o->settings.key_file, &o->old, err);
     return rc == BF_OK ? fresh_open(o, ret_found, err) : rc;

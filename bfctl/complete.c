@@ -151,6 +151,8 @@ static bool offer_meaning(const struct place *p, const char *meaning)
         offer_names(p, COMPLETE_BACKFILLS, NULL);
     else if (strcmp(meaning, "SELECTOR") == 0)
         offer_names(p, COMPLETE_STEPS, backfill_of(p));
+    else if (strcmp(meaning, "BREAKER") == 0)
+        offer_names(p, COMPLETE_BREAKERS, NULL);
     else if (strcmp(meaning, "NAME") == 0)
         offer_named(p);
     else if (strcmp(meaning, "COMMAND") == 0)

@@ -87,7 +87,7 @@ void complete_names(const struct complete_question *q, struct bf_buf *ret)
 {
     static const enum op_verb verbs[] = {[COMPLETE_BACKFILLS] = OP_LIST, [COMPLETE_STEPS] = OP_STATUS, [COMPLETE_AGENTS] = OP_AGENTS,
                                          [COMPLETE_POOLS] = OP_POOLS, [COMPLETE_PLANS] = OP_LIST,
-                                         [COMPLETE_KEYS] = OP_KEYS};
+                                         [COMPLETE_KEYS] = OP_KEYS, [COMPLETE_BREAKERS] = OP_BREAKERS};
     const struct ctl_common common = {.config = q->config, .request_timeout = TIMEOUT};
     const struct sigaction end = {.sa_handler = too_late};
     SESSION_AUTO struct session s = {0};
@@ -96,6 +96,7 @@ void complete_names(const struct complete_question *q, struct bf_buf *ret)
     struct bf_error err;
     client_request(&req, verbs[q->kind]);
     req.page_limit = ROWS_MAX;
+    req.state = q->kind == COMPLETE_BREAKERS ? "all" : "";
     size_t step_n = strcspn(q->begun, "[");
     BF_AUTO_FREE char *step = bf_xstrndup(q->begun, step_n);
     const char *selector = step;

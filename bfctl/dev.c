@@ -25,7 +25,6 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define START_MS 60000                /* agents of an earlier run may still hold their lease */
 #define RESTART_MS 60000
 #define STOP_MS 10000
 #define STOP_ALONE_MS 2000            /* agents without a coordinator cannot say goodbye */
@@ -295,7 +294,7 @@ static enum bf_rc wait_coordinator(struct dev *d, int64_t deadline_ms, struct bf
         rc = check_alive(d, err);
         int64_t left_ms = deadline_ms - bf_boottime_ms();
         if (rc == BF_OK && left_ms <= 0)
-            rc = bf_fail(err, BF_TIMED_OUT, "the coordinator is not ready after %d s; see %s", START_MS / 1000,
+            rc = bf_fail(err, BF_TIMED_OUT, "the coordinator is not ready after %d s; see %s", (int)(d->start_ms / 1000),
                          d->processes[0].log_file);
         if (rc == BF_OK)
             dev_step(d, left_ms);
@@ -331,7 +330,7 @@ static enum bf_rc wait_connected(struct dev *d, int64_t deadline_ms, struct bf_e
             return asked;
         rc = check_alive(d, err);
         if (rc == BF_OK && bf_boottime_ms() >= deadline_ms)
-            rc = bf_fail(err, BF_TIMED_OUT, "not all agents are connected after %d s; see %s/log/agent-*.log", START_MS / 1000,
+            rc = bf_fail(err, BF_TIMED_OUT, "not all agents are connected after %d s; see %s/log/agent-*.log", (int)(d->start_ms / 1000),
                          d->cluster.dir);
         if (rc == BF_OK)
             dev_step(d, ASK_EVERY_MS);
@@ -341,7 +340,7 @@ static enum bf_rc wait_connected(struct dev *d, int64_t deadline_ms, struct bf_e
 
 enum bf_rc dev_start(struct dev *d, struct bf_error *err)
 {
-    int64_t deadline_ms = bf_boottime_ms() + START_MS;
+    int64_t deadline_ms = bf_boottime_ms() + d->start_ms;
     enum bf_rc rc = dev_process_start(&d->processes[0], err);
     if (rc == BF_OK)
         rc = wait_coordinator(d, deadline_ms, err);

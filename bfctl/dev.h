@@ -13,6 +13,7 @@
 struct dev {
     struct cluster cluster;
     unsigned agents;                         /* that run; the first ones of the cluster */
+    int64_t start_ms;                        /* give up when they are not ready after this */
     struct dev_process *processes;           /* the coordinator, then the agents */
     size_t n_processes;
     pid_t command;                           /* 0: none */

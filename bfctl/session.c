@@ -17,13 +17,12 @@ void session_answer_from(session_answers *fn, void *arg)
 
 enum bf_rc session_open(const struct ctl_common *common, struct session *ret, struct bf_error *err)
 {
-    int64_t timeout_ms;
     if (elsewhere.fn)
         return BF_OK;
-    enum bf_rc rc = words_duration("request-timeout", common->request_timeout, CLIENT_REQUEST_TIMEOUT_MS, &timeout_ms, err);
+    enum bf_rc rc = client_settings_read(common->config, &ret->settings, err);
+    int64_t *timeout_ms = &ret->settings.request_timeout_ms;
     if (rc == BF_OK)
-        rc = client_settings_read(common->config, &ret->settings, err);
-    ret->settings.request_timeout_ms = timeout_ms;
+        rc = words_duration("request-timeout", common->request_timeout, *timeout_ms, timeout_ms, err);
     if (rc == BF_OK)
         rc = client_open(&ret->settings, &ret->client, err);
     return rc;

@@ -12,7 +12,7 @@ static void set_text(struct bf_error *err, enum bf_rc rc, const char *fmt, va_li
     char text[sizeof err->text];
     if (vsnprintf(text, sizeof text, fmt, args) < 0)
         text[0] = '\0';
-    memcpy(err->text, text, sizeof text);
+    memcpy(err->text, text, strlen(text) + 1);
     err->rc = rc;
 }
 

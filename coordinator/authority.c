@@ -132,6 +132,36 @@ static enum bf_rc permit_alert(const struct engine *e, const struct key_entry *w
     return rc == BF_OK ? check_pools(who, "alerts ack", b.plan, err) : rc;
 }
 
+/* A pool's by whoever may use the pool; a step's by whoever may steer its plan, all of it: any part of the name before a dot may be the
+ * plan's, and each that is one must fit.  The others stand before what anybody's plans use. */
+static enum bf_rc permit_breaker(const struct engine *e, const struct key_entry *who, const struct op_request *req, struct bf_error *err)
+{
+    enum breaker_kind kind = BREAKER_POOL;
+    const char *name = "", *what = op_verb_name(req->verb);
+    char list[LIST_TEXT_MAX];
+    struct backfill_view b;
+    enum bf_rc rc = breaker_name_parse(req->name, &kind, &name, err);
+    if (rc != BF_OK)
+        return rc;
+    if (kind == BREAKER_POOL && who->n_plans == 0) {
+        list_text(who->pools, who->n_pools, list);
+        return has_pool(who, name) ? BF_OK
+                                   : bf_fail(err, BF_DENIED, "%s: pool %s is outside of the pools of this key: %s", what, name, list);
+    }
+    if (kind != BREAKER_STEP)
+        return bf_fail(err, BF_DENIED, "%s %s: others' plans use it too: a key without scopes is needed", what, req->name);
+    bool found = false;
+    for (uint32_t id = 0; rc == BF_OK && (id = engine_next_backfill(e, id)) != 0;) {
+        if (!engine_backfill(e, id, &b) || strncmp(name, b.plan->name, strlen(b.plan->name)) != 0 || name[strlen(b.plan->name)] != '.')
+            continue;
+        found = true;
+        rc = check_plan(who, what, b.plan->name, err);
+        if (rc == BF_OK)
+            rc = check_pools(who, what, b.plan, err);
+    }
+    return found || rc != BF_OK ? rc : bf_fail(err, BF_NOT_FOUND, "there is no backfill with the step %s", name);
+}
+
 enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
                             struct bf_error *err)
 {
@@ -143,6 +173,7 @@ enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who,
     switch (subject) {
     case ACCESS_BACKFILL: return permit_backfill(e, who, req, backfill, err);
     case ACCESS_ALERT: return permit_alert(e, who, req, err);
+    case ACCESS_BREAKER: return permit_breaker(e, who, req, err);
     case ACCESS_PLAN: return check_plan(who, op_verb_name(req->verb), req->name, err);
     case ACCESS_POOL: return check_pool(who, req, err);
     case ACCESS_CLUSTER:

@@ -43,6 +43,8 @@ static const struct bf_setting settings[] = {
     {.key = "lease.heartbeat", .kind = BF_SET_DURATION, .offset = AT(heartbeat_ms), .preset = "5s", .min = 10, .max = 86400000,
      .help = "time between heartbeats"},
     {.key = "pools", .kind = BF_SET_CUSTOM, .offset = AT(pools), .help = "slots of pools, over those of plans", .custom = read_pools},
+    {.key = "breakers", .kind = BF_SET_CUSTOM, .offset = AT(breakers), .help = "when breakers open, by kind or by name",
+     .custom = config_breakers_read},
     {.key = "keys", .kind = BF_SET_CUSTOM, .offset = AT(keys), .help = "who may speak: name, role, key, plans, pools", .custom = read_keys},
     {.key = "store_max", .kind = BF_SET_SIZE, .offset = AT(store_max_bytes), .preset = "16Gi", .min = 16 << 20, .max = INT64_MAX,
      .help = "ceiling of the store's file"},
@@ -285,6 +287,7 @@ void coordinator_config_done(struct coordinator_config *c)
         pool_budget_done(&c->pools.at.at[i].budget);
     }
     bf_vec_free(&c->pools.at);
+    config_breakers_done(&c->breakers);
     config_keys_done(&c->keys);
 }
 

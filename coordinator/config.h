@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/error.h"
 #include "common/vec.h"
+#include "coordinator/config_breakers.h"
 #include "coordinator/engine/lease.h"
 #include "coordinator/zap/zap.h"
 #include "proto/pool.h"
@@ -20,6 +21,7 @@ struct coordinator_config {
     char *store, *log_dir, *key_file;            /* paths */
     int64_t agent_ms, fence_ms, coordinator_ms, heartbeat_ms;
     struct config_pools pools;
+    struct config_breakers breakers;
     struct config_keys keys;
     uint64_t store_max_bytes, store_reserve_bytes;
     int64_t checkpoint_turns;

@@ -9,7 +9,8 @@
 
 #define SHOWN_MAX 200u                           /* names in one value */
 
-static const char *const reloaded[] = {"pools", "keys", "checkpoint.turns", "checkpoint.bytes", "log_keep", "journal_keep", "details_keep"};
+static const char *const reloaded[] = {"pools", "breakers", "keys", "checkpoint.turns", "checkpoint.bytes", "log_keep", "journal_keep",
+                                       "details_keep"};
 
 bool coordinator_setting_reloads(size_t i)
 {
@@ -78,6 +79,8 @@ void coordinator_config_put_value(const struct coordinator_config *c, size_t i, 
     const struct bf_setting *s = coordinator_setting(i);
     if (strcmp(s->key, "pools") == 0)
         put_pools(&c->pools, ret);
+    else if (strcmp(s->key, "breakers") == 0)
+        config_breakers_put(&c->breakers, ret);
     else if (strcmp(s->key, "keys") == 0)
         put_keys(&c->keys, NULL, ret);
     else
@@ -114,10 +117,13 @@ void coordinator_config_put(const struct coordinator_config *c, const char *path
 void coordinator_config_take(struct coordinator_config *c, struct coordinator_config *fresh)
 {
     struct config_pools pools = c->pools;
+    struct config_breakers breakers = c->breakers;
     struct config_keys keys = c->keys;
     c->pools = fresh->pools;
+    c->breakers = fresh->breakers;
     c->keys = fresh->keys;
     fresh->pools = pools;
+    fresh->breakers = breakers;
     fresh->keys = keys;
     c->checkpoint_turns = fresh->checkpoint_turns;
     c->checkpoint_bytes = fresh->checkpoint_bytes;

@@ -262,6 +262,13 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     take_configured(t, in);
 }
 
+void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, const struct breaker_settings *settings,
+                  enum breaker_source source)
+{
+    struct input *in = input_add(t, INPUT_BREAKER, NULL);
+    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->arena, name), .source = source, .settings = *settings};
+}
+
 void turn_pool(struct turns *t, const char *name, uint32_t slots)
 {
     turn_pool_budget(t, name, slots, &(const struct pool_budget){0});

@@ -48,6 +48,7 @@ static void put_in_force(struct service *s)
         bf_error_log("keys_not_set", "why=%s", bf_log_quote(err.text));
     for (size_t i = 0; i < s->config.pools.at.n; i++)
         turn_pool_budget(s->turns, s->config.pools.at.at[i].name, s->config.pools.at.at[i].slots, &s->config.pools.at.at[i].budget);
+    service_set_breakers(s);
     store_keep(s->store, s->config.journal_keep_bytes, s->config.details_keep_bytes);
     turns_set_checkpoint(s->turns, (uint32_t)s->config.checkpoint_turns, service_checkpoint_bytes(s));
     logs_keep(s->logs, s->config.log_keep_bytes);

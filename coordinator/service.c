@@ -209,6 +209,25 @@ uint64_t service_checkpoint_bytes(const struct service *s)
 }
 
 /* The pools of the configuration are inputs like any other: the engine journals them when they differ. */
+/* Of each kind what the file says, or the preset where it says nothing any more; then of single things. */
+void service_set_breakers(struct service *s)
+{
+    const struct config_breakers *c = &s->config.breakers;
+    for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++) {
+        const struct breaker_settings *settings = breaker_preset((enum breaker_kind)k);
+        enum breaker_source source = BREAKER_BY_PRESET;
+        for (size_t i = 0; i < c->at.n; i++)
+            if (c->at.at[i].kind == (enum breaker_kind)k && !*c->at.at[i].name) {
+                settings = &c->at.at[i].settings;
+                source = BREAKER_BY_CONFIG;
+            }
+        turn_breaker(s->turns, (enum breaker_kind)k, "", settings, source);
+    }
+    for (size_t i = 0; i < c->at.n; i++)
+        if (*c->at.at[i].name)
+            turn_breaker(s->turns, c->at.at[i].kind, c->at.at[i].name, &c->at.at[i].settings, BREAKER_BY_CONFIG);
+}
+
 static void set_pools(struct service *s)
 {
     for (size_t i = 0; i < s->config.pools.at.n; i++)
@@ -244,6 +263,7 @@ enum bf_rc service_run(const char *config_path, struct bf_error *err)
         service_look_at_room(&s);
         trail_started(&s);
         set_pools(&s);
+        service_set_breakers(&s);
         say_ready(&s, bf_boottime_ms() - began_ms);
         service_loop(&s);
         bf_supervisor_stopping(s.supervisor);

@@ -39,6 +39,7 @@ struct service {
 };
 
 /* service.c: journal between checkpoints, held to what is kept of it. */
+void service_set_breakers(struct service *s);  /* of the configuration, as inputs */
 uint64_t service_checkpoint_bytes(const struct service *s);
 
 /* reload.c: SIGHUP. */

@@ -113,6 +113,9 @@ void turn_denied(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
 void turn_service(struct turns *t, const struct input_told *told);
 void turn_pool(struct turns *t, const char *name, uint32_t slots);
 void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const struct pool_budget *budget);     /* copied */
+/* What the configuration says of breakers, all of a kind (name "") or one; of a kind that it does not name: the preset. */
+void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, const struct breaker_settings *settings,
+                  enum breaker_source source);
 
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
  * again at the latest; turn_pending() whether inputs wait. */

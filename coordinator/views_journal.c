@@ -69,6 +69,7 @@ static json_t *input_row(const struct turn *t, const struct input *i)
     put_number(j, "agent", i->agent);
     put_word(j, "actor", i->actor);
     put_word(j, "pool", i->pool_name);
+    put_word(j, "breaker", i->breaker.name);
     if (i->kind == INPUT_COMMAND) {
         put_word(j, "verb", op_verb_name(i->command.verb));
         put_number(j, "backfill", i->command.backfill);
@@ -94,6 +95,9 @@ static json_t *record_row(const struct turn *t, const struct record *r)
     put_word(j, "agent_name", r->hello.name);
     put_word(j, "actor", r->actor);
     put_word(j, "pool", r->pool_name);
+    put_word(j, "breaker", r->breaker.name);
+    if (r->kind == RECORD_BREAKER)
+        put_word(j, "state", breaker_state_name(r->breaker.state));
     put_number(j, "slots", r->pool_slots);
     put_names(j, r->params, r->n_params);
     if (r->kind == RECORD_ENDED) {

@@ -5,7 +5,7 @@
 
 #include "common/text.h"
 #include "coordinator/remedies.h"
-#include "coordinator/views_parts.h"
+#include "coordinator/views_breakers.h"
 
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
@@ -191,6 +191,10 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;
     case BLOCKER_HELD: tell_held(v, b, step, index, &t); break;
+    case BLOCKER_BREAKER:
+        t.kind = "breaker";
+        view_tell_breaker(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
+        break;
     case BLOCKER_PAUSED:
         t.kind = "paused";
         snprintf(t.detail, sizeof t.detail, "bf-%" PRIu32 " is paused", b->id);

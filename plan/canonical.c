@@ -151,6 +151,7 @@ static void add_pool(struct walk *w, uint32_t item)
         plan_start_rate_format(p->start_milli, p->start_ms, rate);
         walk_add_text(w, "start_rate", rate, PLAN_DOES);
     }
+    walk_add_breaker(w, &p->breaker);
     walk_add_words(w, &w->plan->pools[item].words);
 }
 
@@ -159,6 +160,7 @@ static void add_connection(struct walk *w, uint32_t item)
     walk_add_text(w, "odbc", w->plan->connections[item].odbc, PLAN_DOES);
     walk_add_text(w, "dialect", w->plan->connections[item].ansi ? "ansi" : NULL, PLAN_DOES);
     walk_add_text(w, "fence_table", w->plan->connections[item].fence_table, PLAN_DOES);
+    walk_add_breaker(w, &w->plan->connections[item].breaker);
     walk_add_words(w, &w->plan->connections[item].words);
 }
 
@@ -176,6 +178,7 @@ static void add_dataset(struct walk *w, uint32_t item)
     for (size_t i = 0; i < d->n_mask; i++)
         walk_add_named(w, "mask", d->mask[i], PLAN_NOTES);
     walk_add_text(w, "sensitivity", d->sensitivity, PLAN_NOTES);
+    walk_add_breaker(w, &d->breaker);
     walk_add_words(w, &d->words);
 }
 

@@ -225,5 +225,6 @@ void walk_add_step(struct walk *w, uint32_t item)
     if (s->tolerance_ms)
         walk_add_duration(w, "tolerance", s->tolerance_ms, PLAN_NOTES);
     walk_add_deadline(w, &s->deadline);
+    walk_add_breaker(w, &s->breaker);
     walk_add_words(w, &s->words);
 }

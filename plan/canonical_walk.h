@@ -24,6 +24,8 @@ void walk_add_resources(struct walk *w, const char *prefix, const struct plan_re
 void walk_add_words(struct walk *w, const struct plan_words *words);
 void walk_add_deadline(struct walk *w, const struct plan_deadline *d);
 void walk_add_window(struct walk *w, uint32_t item);
+/* "breaker.rate" and the others, of one that the plan speaks of. */
+void walk_add_breaker(struct walk *w, const struct plan_breaker *b);
 void walk_add_step(struct walk *w, uint32_t item);
 /* What a step checks, and what it calls. */
 void walk_add_checks(struct walk *w, const struct plan_step *s);

@@ -1,7 +1,7 @@
 /* The compiler's own state, shared by its passes.  Private to plan/.
  *
  * Passes, in order; each works on what the ones before could read, so that one run finds every error of a file:
- *   plan_document_read       names and maps of the whole plan        document.c, range.c, zone_load.c, window_read.c
+ *   plan_document_read       names and maps of the whole plan        document.c, breakers.c, range.c, zone_load.c, window_read.c
  *   plan_steps_read          each step by itself                     step.c, script.c, sql_step.c, http_step.c, checks.c, policy.c
  *   plan_range_check_whole   partitions that the range would cut     range.c
  *   plan_lineage_link        datasets and `needs` become edges       needs.c, lineage.c
@@ -72,6 +72,7 @@ struct plan_compiler {
     struct plan_step_source *step_sources;
     struct plan_dataset_source *dataset_sources;
     struct plan_policy defaults;
+    struct plan_breaker breakers[BREAKER_KINDS];   /* by kind */
     struct plan_range_end from, to;
     bool outputs_bad;                          /* of some step: nobody can say what is not written */
     bool range_bad, grain_bad, zone_bad;       /* of the plan: said already.  Without a range, no partitions are counted */
@@ -105,6 +106,12 @@ void plan_words_read(const struct bf_yaml_node *map, const struct plan_keys *key
 void plan_policy_init(struct plan_policy *policy);
 /* Override *policy by the keys of map (a step, or `defaults`), which has the table `keys`. */
 void plan_policy_read(struct plan_compiler *c, const struct bf_yaml_node *map, const struct plan_keys *keys, struct plan_policy *policy);
+
+/* `breakers` of the plan; before what has a `breaker` of its own. */
+void plan_breakers_read(struct plan_compiler *c);
+/* What the plan says of the breaker of one thing; body NULL: its own map says nothing. */
+struct plan_breaker plan_breaker_of(struct plan_compiler *c, const struct bf_yaml_node *body, const struct plan_keys *keys,
+                                    enum breaker_kind kind);
 
 void plan_steps_read(struct plan_compiler *c);
 /* Kind of a step and what it runs; its outputs are known. */

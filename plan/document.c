@@ -93,6 +93,7 @@ static void read_connection(struct plan_compiler *c, const struct bf_yaml_node *
     connection->ansi = plan_keys_word(c->d, body, keys, "dialect", &word);
     if (n && plan_value_check(c->d, n, "fence_table", plan_keys_find(keys, "fence_table")->type))
         connection->fence_table = bf_xstrdup(n->text);
+    connection->breaker = plan_breaker_of(c, body, keys, BREAKER_CONNECTION);
     plan_words_read(body, keys, &connection->words);
 }
 
@@ -121,6 +122,7 @@ static void read_pool(struct plan_compiler *c, const struct bf_yaml_node *body, 
         pool->slots = (uint32_t)slots;
     plan_budget_read(c, body, &plan_keys_pool, false, &pool->has);
     plan_start_rate_read(c, body, pool);
+    pool->breaker = plan_breaker_of(c, body, &plan_keys_pool, BREAKER_POOL);
     plan_words_read(body, &plan_keys_pool, &pool->words);
 }
 
@@ -194,6 +196,7 @@ static void read_dataset(struct plan_compiler *c, const struct bf_yaml_node *bod
         dataset->partition_column = bf_xstrdup(n->text);
     read_table(c, body, dataset);
     read_promises(c, body, dataset);
+    dataset->breaker = plan_breaker_of(c, body, keys, BREAKER_DATASET);
     if (plan_keys_word(c->d, body, keys, "sensitivity", &word))
         dataset->sensitivity = shown_text(body, keys, "sensitivity");
     plan_words_read(body, keys, &dataset->words);
@@ -213,7 +216,8 @@ static void read_datasets(struct plan_compiler *c)
         struct plan_dataset *dataset = &c->plan->datasets[c->plan->n_datasets];
         c->dataset_sources[c->plan->n_datasets++] =
             (struct plan_dataset_source){.mark = map->keys[i]->mark, .writer = PLAN_NO_INDEX};
-        *dataset = (struct plan_dataset){.name = bf_xstrdup(name), .table = bf_xstrdup(name), .connection = PLAN_NO_INDEX};
+        *dataset = (struct plan_dataset){.name = bf_xstrdup(name), .table = bf_xstrdup(name), .connection = PLAN_NO_INDEX,
+                                           .breaker = c->breakers[BREAKER_DATASET]};
         plan_names_add(&c->datasets, dataset->name);
         /* `name: {}` and `name:` both say that there is nothing to say. */
         if (!bf_yaml_is_null(map->items[i]))
@@ -322,6 +326,7 @@ bool plan_document_read(struct plan_compiler *c)
     (void)plan_keys_check(c->d, c->root, &plan_keys_top);
     read_header(c);
     plan_partitions_read(c);
+    plan_breakers_read(c);
     read_connections(c);
     read_pools(c);
     plan_windows_read(c);

@@ -245,6 +245,13 @@ bool plan_keys_number(struct bf_diags *d, const struct bf_yaml_node *map, const 
     return n && plan_value_check(d, n, name, plan_keys_find(keys, name)->type) && plan_parse_number(n->text, ret_milli);
 }
 
+bool plan_keys_percent(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                       int64_t *ret_millionths)
+{
+    const struct bf_yaml_node *n = plan_keys_get(map, keys, name);
+    return n && plan_value_check(d, n, name, plan_keys_find(keys, name)->type) && plan_parse_percent(n->text, ret_millionths);
+}
+
 bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
                         int64_t *ret_ms)
 {

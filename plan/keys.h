@@ -47,7 +47,7 @@ struct plan_keys {
 extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitions, plan_keys_step_partitions,
     plan_keys_connection, plan_keys_pool, plan_keys_dataset, plan_keys_exposure, plan_keys_defaults, plan_keys_retry, plan_keys_backoff,
     plan_keys_timebox, plan_keys_plan_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources,
-    plan_keys_dataset_freshness,
+    plan_keys_dataset_freshness, plan_keys_breaker, plan_keys_breakers,
     plan_keys_warehouse, plan_keys_http, plan_keys_poll, plan_keys_until, plan_keys_failed, plan_keys_one_check, plan_keys_ratio_to,
     plan_keys_window;
 
@@ -70,6 +70,9 @@ bool plan_keys_int(struct bf_diags *d, const struct bf_yaml_node *map, const str
 /* Of a number, in thousandths. */
 bool plan_keys_number(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
                       int64_t *ret_milli);
+/* Of a percentage, in millionths. */
+bool plan_keys_percent(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
+                       int64_t *ret_millionths);
 bool plan_keys_duration(struct bf_diags *d, const struct bf_yaml_node *map, const struct plan_keys *keys, const char *name,
                         int64_t *ret_ms);
 #endif

@@ -211,6 +211,15 @@ void plan_rule_poll(struct bf_diags *d, const struct bf_yaml_node *map)
         clash(d, map, "timeout", "every", "the poll gives up before it asks: `timeout` is less than `every`");
 }
 
+void plan_rule_breaker(struct bf_diags *d, const struct bf_yaml_node *map)
+{
+    int64_t least, most;
+    if (int_of(map, "minimum", &least) && int_of(map, "window", &most) && least > most)
+        clash(d, map, "minimum", "window", "the breaker never opens: its `minimum` of votes is more than its `window` holds");
+    if (duration_of(map, "open", &least) && duration_of(map, "open_max", &most) && least > most)
+        clash(d, map, "open_max", "open", "`open_max` is less than `open`");
+}
+
 void plan_rule_step(struct bf_diags *d, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *loss = bf_yaml_get(map, "on_coordinator_loss"), *sql = bf_yaml_get(map, "sql");

@@ -16,6 +16,7 @@ void plan_rule_sensor(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_row_count(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_until(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_poll(struct bf_diags *d, const struct bf_yaml_node *map);
+void plan_rule_breaker(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_step(struct bf_diags *d, const struct bf_yaml_node *map);
 
 extern const struct plan_word plan_flag_types[];

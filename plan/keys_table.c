@@ -53,6 +53,32 @@ static const struct plan_key step_partitions[] = {
 };
 KEYS(step_partitions, "partitions of a step", "a step's `partitions`");
 
+/* ---- breakers ---- */
+
+static const struct plan_key breaker[] = {
+    READ("enabled", T(PLAN_VALUE_BOOL), "`false`: it never opens by itself; preset `true`"),
+    READ("window", INT(1, BREAKER_WINDOW_MAX), "how many of the newest votes are looked at"),
+    READ("period", DURATION(1000), "and no older ones than that"),
+    READ("minimum", INT(1, BREAKER_WINDOW_MAX), "fewer votes say nothing"),
+    READ("rate", PERCENT(PERCENT_1, 100 * PERCENT_1), "it opens when so many of them are failures"),
+    READ("slow_rate", PERCENT(0, 100 * PERCENT_1), "or when so many are slow; `0%`: never for slowness"),
+    READ("slow_factor", NUMBER(1000, 1000000), "slow: longer than so many times `expect: {duration: …}`, and 5 s"),
+    READ("open", DURATION(1), "how long it is open the first time"),
+    READ("growth", NUMBER(1000, 100000), "each time open in a row is so many times the one before"),
+    READ("open_max", DURATION(1), "the longest time open"),
+    READ("probes", INT(1, BREAKER_PROBES_MAX), "half-open: so many attempts at once; so many good ones close it"),
+};
+KEYS(breaker, "breaker", "a breaker", .whole = true, .rule = plan_rule_breaker);
+
+static const struct plan_key breakers[] = {
+    READ("pool", KEYS_OF(plan_keys_breaker), "of pools"),
+    READ("step", KEYS_OF(plan_keys_breaker), "of steps"),
+    READ("dataset", KEYS_OF(plan_keys_breaker), "of datasets"),
+    READ("connection", KEYS_OF(plan_keys_breaker), "of connections"),
+    REFUSED("agent", "agents are for all plans: tune their breakers in the coordinator's configuration"),
+};
+KEYS(breakers, "breakers", "`breakers`");
+
 /* ---- connections and pools ---- */
 
 static const struct plan_key probe_http[] = {
@@ -83,6 +109,7 @@ static const struct plan_key connection[] = {
             "{sql: select count(*) from t, measure: elapsed, every: 5s, target: 500ms, limit: 2s}"),
     READ("dialect", WORDS({"ansi", 0, NULL}), "how values are written for a database without a dialect of its own"),
     READ("fence_table", T(PLAN_VALUE_FENCE), "the table that keeps who may write, and what is done; preset `bf_fence`"),
+    READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
 };
 KEYS(connection, "connection", "a connection");
 
@@ -109,6 +136,7 @@ static const struct plan_key pool[] = {
     READ("units", UNITS, "units of your own, such as connections or credits: `{connections: 20}`"),
     NOT_YET("throttle", "R5", KEYS_OF(plan_keys_throttle), "follows the live load", "{algorithm: gradient, min: 2, max: 12}"),
     READ("start_rate", T(PLAN_VALUE_FREQUENCY), "how many attempts may begin in a time: `5/s`; what a second allows may begin at once"),
+    READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
 };
 KEYS(pool, "pool", "a pool");
 
@@ -164,6 +192,7 @@ static const struct plan_key dataset[] = {
     READ("schema", SCHEMA, "columns and their types; a promise that the `sql` step that writes it checks"),
     READ("freshness", KEYS_OF(plan_keys_dataset_freshness), "how old the newest row may be; a promise in the same way"),
     READ("mask", COLUMNS, "columns whose values rows that a check found wrong do not show"),
+    READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
 };
 KEYS(dataset, "dataset", "a dataset");
 
@@ -329,6 +358,7 @@ static const struct plan_key step[] = {
     NOT_YET("rollback", "D6", KEYS_OF(plan_keys_rollback), "how it is undone", "{preimage: true}"),
     NOT_YET("fallback", "R15", LIST(1, 100, KEYS_OF(plan_keys_fallback)), "other flags while a breaker is open",
             "[{when: {breaker: warehouse}, flags: {source: archive}}]"),
+    READ("breaker", KEYS_OF(plan_keys_breaker), "tunes its breaker; preset: the plan's `breakers`"),
     NOT_YET("batch", "X5", KEYS_OF(plan_keys_batch), "several partitions in one attempt", "{max: 30, bisect: true}"),
     WORDS_FOR_PEOPLE,
 };
@@ -348,6 +378,7 @@ static const struct plan_key top[] = {
     READ("partitions", KEYS_OF(plan_keys_partitions), "what one partition is, for every step that does not say otherwise"),
     READ("connections", MAP(0, NAME("connection"), KEYS_OF(plan_keys_connection)), "databases, by name"),
     READ("pools", MAP(0, NAME("pool"), KEYS_OF(plan_keys_pool)), "what steps draw on, by name"),
+    READ("breakers", KEYS_OF(plan_keys_breakers), "tunes the breakers of its things, by kind"),
     READ("windows", UNIQUE_LIST(1, 1000, "name", KEYS_OF(plan_keys_window)), "times with another budget"),
     NOT_YET("flags", "R15", MAP(1, NAME("flag"), KEYS_OF(plan_keys_flag)), "values that may be changed while a backfill runs",
             "{source: {type: string, default: primary, allowed: [primary, replica]}}"),

@@ -16,6 +16,7 @@
 #include "plan/partition.h"
 #include "plan/template.h"
 #include "plan/window.h"
+#include "proto/breaker.h"
 #include "proto/bundle.h"
 
 #define PLAN_HASH_BYTES 32                     /* BLAKE2b-256 */
@@ -61,6 +62,8 @@ struct plan_edge {                             /* an edge of a step: what it nee
     struct bf_mark mark;
 };
 
+struct plan_breaker { bool given; struct breaker_settings settings; };   /* given: the plan speaks of it; else others may */
+
 struct plan_deadline { char *text; int64_t at_s; };      /* as written (NULL: none), and as an instant */
 
 struct plan_retry {
@@ -100,6 +103,7 @@ struct plan_step {
     uint32_t also[PLAN_STEP_POOLS_MAX - 1], n_also;  /* further pools: a slot of each */
     struct plan_resources resources;           /* what an attempt takes; from which pool: plan_step_draws_from() */
     int64_t expect_ms;                         /* baseline duration; 1,000 where the plan says nothing (0 for noop) */
+    bool expected; struct plan_breaker breaker;/* expected: the plan says it */
     int64_t timebox_ms;                        /* 0: none */
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
@@ -126,6 +130,7 @@ struct plan_pool {
     uint32_t slots;
     struct plan_resources has;                 /* beside its slots; what is not said has no limit */
     uint32_t start_milli, start_ms;            /* start rate: so many thousandths of a start in start_ms; 0: none */
+    struct plan_breaker breaker;
     struct plan_words words;
     struct bf_mark mark;
 };
@@ -138,10 +143,11 @@ struct plan_dataset {
     struct plan_column *schema; size_t n_schema;     /* promised; sorted by name */
     char *fresh_column; int64_t max_age_ms;    /* promised; NULL: nothing */
     char **mask; size_t n_mask;                /* columns whose values are never shown; sorted */
+    struct plan_breaker breaker;
     struct plan_words words;
 };
 /* odbc keeps its "${env:NAME}" and "${secret:NAME}": resolved on the agent, never here.  fence_table is NULL when not given. */
-struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_words words; };
+struct plan_connection { char *name, *odbc, *fence_table; bool ansi; struct plan_breaker breaker; struct plan_words words; };
 struct plan_param { char *name; char *value; };
 struct plan_owner { char *name; struct plan_words words; };
 struct plan_exposure {                         /* who notices when a dataset is late */

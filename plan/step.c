@@ -63,7 +63,7 @@ static void read_expect(struct plan_compiler *c, struct plan_step *step, const s
     if (!map || !plan_keys_check(c->d, map, &plan_keys_expect))
         return;
     if ((n = plan_keys_get(map, &plan_keys_expect, "duration")) != NULL)
-        (void)plan_read_duration(c->d, n, "duration", 0, &step->expect_ms);
+        step->expected = plan_read_duration(c->d, n, "duration", 0, &step->expect_ms);
 }
 
 static void read_resources(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
@@ -175,6 +175,7 @@ static void read_step(struct plan_compiler *c, size_t index)
     read_tags(c, step, body);
     read_urgency(c, step, body);
     read_labels(c, step, body);
+    step->breaker = plan_breaker_of(c, body, &plan_keys_step, BREAKER_STEP);
 }
 
 /* Every name first: a step may need one that stands further down. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/breaker.h"
 #include "proto/operator.pb-c.h"
 #include "proto/parts.h"
 #include "proto/wire.h"
@@ -43,6 +44,10 @@ const char *op_verb_name(enum op_verb v)
     case OP_AGENT_JOIN: return "agent join";
     case OP_ALERT_ACK: return "alerts ack";
     case OP_ALERTS: return "alerts";
+    case OP_BREAKER_TRIP: return "breaker trip";
+    case OP_BREAKER_OPEN: return "breaker open";
+    case OP_BREAKER_CLOSE: return "breaker close";
+    case OP_BREAKERS: return "breakers";
     case OP_PLAN_PUT: return "plan put";
     case OP_VERSION: return "version";
     case OP_LIST: return "list";
@@ -289,7 +294,7 @@ void request_from_pb(struct wire_in *in, const struct Pb__OpRequest *pb, struct 
     slice_from_pb(in, pb, ret);
     ret->selectors = selectors_from_pb(in, pb->selectors, pb->n_selectors, &ret->n_selectors);
     ret->state = wire_str(in, "state", pb->state, NAME_MAX_BYTES);
-    ret->name = wire_str(in, "name", pb->name, NAME_MAX_BYTES);
+    ret->name = wire_str(in, "name", pb->name, BREAKER_NAME_MAX);
     ret->page_offset = pb->page_offset;
     ret->page_limit = pb->page_limit;
     bool of_bytes = pb->verb == OP_LOGS || pb->verb == OP_PLAN_GET;

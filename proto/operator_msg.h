@@ -30,7 +30,7 @@ enum op_verb {
     OP_CREATE = 1, OP_PAUSE = 2, OP_RESUME = 3, OP_CANCEL = 4, OP_RETRY = 5, OP_AGENT_DRAIN = 6, OP_PRIORITY = 7,
     OP_FORCE = 8, OP_SKIP = 9, OP_MARK = 10,
     OP_KEY_CREATE = 11, OP_KEY_REVOKE = 12, OP_KEY_ROTATE = 13, OP_AGENT_ENROLL = 14, OP_AGENT_JOIN = 15,
-    OP_POOL_SET = 16, OP_ALERT_ACK = 20,
+    OP_POOL_SET = 16, OP_BREAKER_TRIP = 17, OP_BREAKER_OPEN = 18, OP_BREAKER_CLOSE = 19, OP_ALERT_ACK = 20,
     OP_PLAN_PUT = 31,                        /* staged in the API layer until CREATE; not journalled */
     OP_VERSION = 32, OP_LIST = 33, OP_GET = 34, OP_STEPS = 35, OP_AGENTS = 36, OP_POOLS = 37, OP_WHY = 38, OP_STATUS = 39,
     OP_LOGS = 40,
@@ -38,7 +38,7 @@ enum op_verb {
     OP_AUDIT = 45, OP_KEYS = 46, OP_LOG_SEARCH = 47,
     OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
     OP_WATCH = 50,
-    OP_WINDOWS = 52, OP_USAGE = 53, OP_ALERTS = 54,
+    OP_BREAKERS = 51, OP_WINDOWS = 52, OP_USAGE = 53, OP_ALERTS = 54,
     OP_PROFILE = 55                          /* name: of a plan, "": all; a selector: the name of a step; page_offset from "next" */
 };
 
@@ -83,7 +83,8 @@ struct op_request {
                                                 steers: plan/selector.h; none: all */
     const char *state;                       /* STEPS: filter; CHECKS: status; "" : all.  MARK: succeeded or failed */
     const char *name;                        /* agent (AGENT_DRAIN, AGENT_ENROLL); pool (POOL_SET); plan (PLAN_HISTORY); key (KEY_*; "":
-                                                one's own); alert (ALERT_ACK); owner (ALERTS; "": all) */
+                                                one's own); breaker, "pool/warehouse" (BREAKER_*; BREAKERS: only this one; "": all);
+                                                alert (ALERT_ACK); owner (ALERTS; "": all) */
     uint64_t page_offset; uint32_t page_limit;   /* STEPS, LIST, PLAN_HISTORY, PRIORITY, CHECKS; limit 0: 1,000.  PLAN_GET: offset in bytes.
                                                 CHECKS, FAILURES: offset in picked instances, from "next" of the page before */
     /* WATCH: name: steps that have it in their name; state: their order ("order", "worst", "name"); the page is of these steps.  With a

@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "proto/agent_msg.h"
 #include "proto/alert.h"
+#include "proto/breaker.h"
 #include "proto/key.h"
 #include "proto/operator_msg.h"
 #include "proto/states.h"
@@ -28,7 +29,7 @@
 #define RECORD_NUMBERS_MAX 16u
 #define SHARES_OF_POOL 4u
 #define SHARES_OF_BACKFILL 2u
-#define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes half a kilobyte */
+#define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes less than a kilobyte */
 
 /* ---- inputs ---- */
 enum input_kind {
@@ -43,6 +44,7 @@ enum input_kind {
     INPUT_POOL = 7,        /* pool_name, pool_slots, pool: the coordinator's configuration at start */
     INPUT_DENIED = 10,     /* key, actor, told: a change that was refused before it was decided on (role, revoked key) */
     INPUT_SERVICE = 11,    /* told: what the coordinator's process did: started, read its configuration again, ended */
+    INPUT_BREAKER = 19,    /* breaker: kind, name ("": all of the kind), settings, source: the coordinator's configuration */
     INPUT_RESTORED = 30    /* epoch, hold_ms, actor, told: the store was restored from a backup, and this is its first start */
 };
 
@@ -67,6 +69,7 @@ struct input {
     struct input_told told;                  /* DENIED, SERVICE, RESTORED */
     /* COMMAND about keys: those of the configuration that the decision may need (turn.h) */
     struct key_entry *configured; size_t n_configured;
+    struct record_breaker breaker;           /* BREAKER */
 };
 
 /* ---- records ---- */
@@ -120,8 +123,12 @@ enum record_kind {
     RECORD_PROFILE = 24,          /* bytes: what attempts of one version of a step took (coordinator/engine/profile.c) */
     RECORD_SHARES = 39,           /* numbers.  pool_name: level, its time and its scale, draws; backfill: first attempts, retries */
     /* a step waits for its pools and is passed over */
-    RECORD_POOL_HEAD = 38         /* pool_name: the first that it draws on; backfill (0: nobody any more), step, numbers: draws of its pools
+    RECORD_POOL_HEAD = 38,        /* pool_name: the first that it draws on; backfill (0: nobody any more), step, numbers: draws of its pools
                                      when it began to wait; last: from now on all that it takes is kept for it */
+    /* breakers (proto/breaker.h) */
+    RECORD_BREAKER = 41,          /* breaker, text (what opened it), actor, reason: it moves to this state.  In snapshots with bytes:
+                                     what it has heard; then its settings and source too are what the record says */
+    RECORD_BREAKER_SETTINGS = 42  /* breaker: kind, name ("": all of the kind), settings, source */
 };
 
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */
@@ -176,6 +183,7 @@ struct record {
     const uint64_t *numbers; size_t n_numbers;
     bool budget_spent;                       /* ENDED, FAILURE: not tried again, because the retries of the backfill are used up */
     const struct alert_fact *alert;          /* NULL: none */
+    struct record_breaker breaker;           /* kind 0: none; of ENDED: at_ms */
 };
 
 /* One turn: a journal value. */

@@ -30,6 +30,7 @@ const char *input_kind_name(enum input_kind k)
     case INPUT_DENIED: return "denied";
     case INPUT_SERVICE: return "service";
     case INPUT_RESTORED: return "restored";
+    case INPUT_BREAKER: return "breaker";
     }
     return "unknown";
 }
@@ -74,6 +75,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
     case RECORD_PROFILE: return "profile";
+    case RECORD_BREAKER: return "breaker";
+    case RECORD_BREAKER_SETTINGS: return "breaker_settings";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
@@ -84,7 +87,7 @@ const char *record_kind_name(enum record_kind k)
 
 static bool input_kind_is_known(uint32_t k)
 {
-    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_RESTORED;
+    return (k >= INPUT_HELLO && k <= INPUT_SERVICE) || k == INPUT_BREAKER || k == INPUT_RESTORED;
 }
 
 static bool record_kind_is_known(uint32_t k)
@@ -174,6 +177,7 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
         told_to_pb(&i->told, &told, tmp);
         pb.told = &told;
         break;
+    case INPUT_BREAKER: pb.breaker = breaker_to_pb(&i->breaker, tmp); break;
     case INPUT_POOL:
         pool_to_pb(&i->pool, &pool, tmp);
         pb.pool = i->pool.no_slots || !pool_budget_is_empty(&i->pool) ? &pool : NULL;
@@ -193,7 +197,7 @@ static const struct input *input_empty(void)
 {
     static const struct input empty = {
         .actor = "", .role = "", .pool_name = "", .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
-        .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
+        .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""}, .breaker = {.name = ""},
         .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
         .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "", .cursor = ""}};
     return &empty;
@@ -228,6 +232,9 @@ void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p,
         told_from_pb(in, pb->told, &ret->told);
     if (pb->pool)
         pool_from_pb(in, pb->pool, &ret->pool);
+    breaker_from_pb(in, pb->breaker, &ret->breaker);
+    if (ret->kind == INPUT_BREAKER && !ret->breaker.kind)
+        wire_bad(in, BF_PROTOCOL, "an input about breakers comes without one");
     if (ret->kind == INPUT_POOL && !*ret->pool_name)
         wire_bad(in, BF_PROTOCOL, "an input about a pool comes without its name");
     if (ret->kind == INPUT_COMMAND) {
@@ -386,6 +393,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
         pb->steer = &rare->steer;
     }
     reused_to_pb(r, pb, rare);
+    pb->breaker = breaker_to_pb(&r->breaker, tmp);
     window_to_pb(&r->window, pb, rare);
     if (some(r->entry.name)) {
         key_to_pb(&r->entry, &rare->entry, tmp);
@@ -445,7 +453,7 @@ static const struct record *record_empty(void)
         .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
         .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-        .window = {.name = "", .pool = ""},
+        .window = {.name = "", .pool = ""}, .breaker = {.name = ""},
         .role = "", .what = "", .target = "", .before = "", .after = "", .entry = {.name = "", .by = "", .ended_by = ""}};
     return &empty;
 }
@@ -550,6 +558,7 @@ static void rare_from_pb(struct wire_in *in, const Pb__Record *pb, struct record
         reused_from_pb(in, pb->reused, ret);
     if (pb->window)
         window_from_pb(in, pb->window, &ret->window);
+    breaker_from_pb(in, pb->breaker, &ret->breaker);
     key_from_pb(in, pb->entry, &ret->entry);
     ret->alert = alert_from_pb(in, pb->alert);
 }
@@ -580,6 +589,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
+    case RECORD_BREAKER: good = r->breaker.kind != 0 && *r->breaker.name && r->breaker.state != 0; break;
+    case RECORD_BREAKER_SETTINGS: good = r->breaker.kind != 0; break;
     default: break;
     }
     if (!good)

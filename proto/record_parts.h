@@ -7,6 +7,7 @@
 
 struct Pb__Key;
 struct Pb__Alert;
+struct Pb__Breaker;
 
 /* Append as an element of list field; tmp may be cleared afterwards. */
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
@@ -18,6 +19,10 @@ struct Pb__Key **keys_to_pb(const struct key_entry *keys, size_t n, struct bf_ar
 struct key_entry *keys_from_pb(struct wire_in *in, struct Pb__Key *const *pb, size_t n, size_t *ret_n);
 void alert_to_pb(const struct alert_fact *a, struct Pb__Alert *pb);
 const struct alert_fact *alert_from_pb(struct wire_in *in, const struct Pb__Alert *pb);      /* pb may be NULL: none */
+/* NULL when there is nothing to write. */
+struct Pb__Breaker *breaker_to_pb(const struct record_breaker *b, struct bf_arena *tmp);
+/* pb may be NULL: none. */
+void breaker_from_pb(struct wire_in *in, const struct Pb__Breaker *pb, struct record_breaker *ret);
 /* Read one element; fails through in. */
 void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
 void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);

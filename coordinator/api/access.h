@@ -11,6 +11,7 @@ enum access_subject {
     ACCESS_BACKFILL,         /* one backfill: its plan's name must fit; for a change its pools too */
     ACCESS_PLAN,             /* a plan by its name */
     ACCESS_CREATE,           /* the plan that comes with it: checked when it is compiled */
+    ACCESS_BREAKER,          /* what a breaker is for: a pool, a step's plan; else the whole cluster */
     ACCESS_OWN_KEY,          /* one's own key, and everyone's for an admin without scopes */
     ACCESS_POOL,             /* a pool by its name; every plan may draw on it, so a key of some plans alone may not */
     ACCESS_ALERT,            /* one alert: the plan of its backfill; else the whole cluster */

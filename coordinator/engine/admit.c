@@ -63,11 +63,24 @@ static void ask_rates(const struct engine *e, const struct draw *d, struct verdi
     }
 }
 
+/* An open breaker holds all that draws on it; a half-open one what is more than its probes. */
+static void ask_guard(const struct engine *e, uint32_t guard, struct verdicts *v)
+{
+    const struct guard *g = &e->breakers.guards.at[guard];
+    for (uint32_t i = 0; e->breakers.not_closed.n > 0 && i < g->n; i++) {
+        const struct breaker *b = e->breakers.at.at[g->at[i]];
+        if (!breaker_lets(b))
+            block(v, (struct blocker){.kind = BLOCKER_BREAKER, .breaker = g->at[i], .count = (uint32_t)b->probes.n,
+                                      .clears_at_ms = b->state == BREAKER_OPEN && b->until_ms ? b->until_ms : -1});
+    }
+}
+
 /* At most max of them, into ret. */
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max)
 {
     struct verdicts v = {.at = ret, .max = max};
     const struct draw *draw = &e->draws.at[d->needs.draw];
+    ask_guard(e, d->needs.guard, &v);
     ask_pools(e, draw, &v);
     ask_reserved(e, d, draw, &v);
     ask_rates(e, draw, &v);

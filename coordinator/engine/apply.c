@@ -73,9 +73,10 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     b->first_attempts += r->attempt_no == 1 && in->lost == 0;
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
-    attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
-                                      .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                                      .incarnation = agent->incarnation, .granted_us = r->at_us});
+    const struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
+                                    .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
+                                    .granted_us = r->at_us};
+    breakers_granted(e, b, attempt_open(e, &granted));
     return BF_OK;
 }
 
@@ -157,6 +158,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
+    breakers_voted(e, b, a, r);
     attempt_close(e, a);
     b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
@@ -295,6 +297,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
     case RECORD_PROFILE: return apply_profile(e, r, err);
+    case RECORD_BREAKER: return apply_breaker(e, r, err);
+    case RECORD_BREAKER_SETTINGS: return apply_breaker_settings(e, r, err);
     }
     return bf_fail(err, BF_CORRUPT, "record of unknown kind %d", (int)r->kind);
 }

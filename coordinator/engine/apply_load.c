@@ -84,6 +84,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         backfill_free(b);
         return corrupt(r, "a pool of its plan was not set before", err);
     }
+    breakers_attach(e, b);
     pools_attach(e, b);
     windows_attach(e, b);
     keep_texts(b, r);
@@ -123,6 +124,7 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
     struct agent *a = bf_vec_add(&e->agents);
     a->id = r->agent;
     a->first = a->last = NO_SLOT;
+    a->breaker = NO_BREAKER;
     a->state = AGENT_LEFT;
     agent_hello_copy(&a->hello, &(struct agent_hello){0});
     memcpy(a->key, r->key, sizeof a->key);
@@ -130,6 +132,15 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
     if (r->agent >= e->next_agent)
         e->next_agent = r->agent + 1;
     return a;
+}
+
+/* By its name.  Of one that has another name now, what the breaker of the old one let through is nobody's probe any more. */
+static void take_breaker(struct engine *e, struct agent *a)
+{
+    uint32_t number = breaker_need(e, BREAKER_AGENT, a->hello.name);
+    if (a->breaker != NO_BREAKER && a->breaker != number)
+        e->breakers.at.at[a->breaker]->probes.n = 0;
+    a->breaker = number;
 }
 
 enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
@@ -148,6 +159,7 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     agent_hello_copy(&a->hello, &r->hello);
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
+    take_breaker(e, a);
     a->since_us = r->at_us;
     a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
     name_agent(e, a);
@@ -186,6 +198,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         i = (uint32_t)(e->pools.n - 1);
     }
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
+    (void)breaker_need(e, BREAKER_POOL, r->pool_name);
     return BF_OK;
 }
 

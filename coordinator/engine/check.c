@@ -262,7 +262,7 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
         return false;
     if (!deep)
         return true;
-    if (!check_lanes(e, err) || !check_keys(e, err))
+    if (!check_lanes(e, err) || !check_keys(e, err) || !breakers_agree(e, err))
         return false;
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))

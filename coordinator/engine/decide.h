@@ -110,6 +110,13 @@ void audit_note(struct decision *d, const struct audit_note *n);
 /* About a stale report that was just told: whether one is made now, and then when the next may be (record.h). */
 bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms);
 
+/* ---- decide_breaker.c ---- */
+/* After the end of an attempt was recorded, and with it the votes of its breakers. */
+void decide_breakers_voted(struct decision *d, const struct attempt *a, const struct outcome *o);
+void decide_breakers(struct decision *d);                      /* those whose time is over */
+struct answer decide_breaker_command(struct decision *d, const struct input *in);
+void decide_breaker_config(struct decision *d, const struct input *in);
+
 /* ---- decide_keys.c ---- */
 struct answer decide_keys(struct decision *d, const struct input *in);
 

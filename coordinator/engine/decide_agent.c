@@ -112,7 +112,9 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     r->budget_spent = budget_spent;
     if (budget_spent)
         r->outcome.text = spent_text(d, b, o->text);
+    r->breaker.at_ms = d->now_ms;
     record_emit(d, r);
+    decide_breakers_voted(d, a, o);
     keep_details(d, a, o->details);
     halt(d, a, o);
 }

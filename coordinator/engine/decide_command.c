@@ -366,7 +366,8 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     const struct key_entry *sender = key_find(d->e, in->key);
     if (sender && sender->state == KEY_REVOKED)  /* by a command before this one in the same turn */
         return command_refuse(BF_DENIED, out_printf(d->out, "the key of %s was revoked", sender->name));
-    if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN || c->verb == OP_POOL_SET || c->verb == OP_ALERT_ACK))
+    bool of_thing = c->verb == OP_POOL_SET || c->verb == OP_ALERT_ACK || (c->verb >= OP_BREAKER_TRIP && c->verb <= OP_BREAKER_CLOSE);
+    if (c->n_selectors > 0 && (c->verb == OP_CREATE || c->verb == OP_AGENT_DRAIN || of_thing))
         return command_refuse(BF_INVALID, out_printf(d->out, "%s takes no selectors", op_verb_name(c->verb)));
     switch (c->verb) {
     case OP_CREATE: return decide_create(d, in);
@@ -381,6 +382,9 @@ static struct answer carry_out(struct decision *d, const struct input *in)
     case OP_AGENT_DRAIN: return command_drain(d, c->name ? c->name : "");
     case OP_POOL_SET: return command_pool_set(d, c);
     case OP_ALERT_ACK: return decide_alert_ack(d, in);
+    case OP_BREAKER_TRIP:
+    case OP_BREAKER_OPEN:
+    case OP_BREAKER_CLOSE: return decide_breaker_command(d, in);
     case OP_KEY_CREATE:
     case OP_KEY_REVOKE:
     case OP_KEY_ROTATE:

@@ -12,7 +12,7 @@ static const struct record blank = {
     .hello = {.name = "", .version = "", .boot_id = ""},
     .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
     .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
-    .entry = {.name = "", .by = "", .ended_by = ""},
+    .entry = {.name = "", .by = "", .ended_by = ""}, .breaker = {.name = ""},
 };
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
@@ -122,6 +122,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
     r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
     r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
+    r->breaker.name = keep(arena, r->breaker.name);
     keep_entry(arena, &r->entry);
     keep_budget(arena, &r->pool);
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;

@@ -1,5 +1,5 @@
 /* The engine's life, and the flat dispatch of a turn: inputs one by one, then engine_finish_turn() in a fixed order: backoffs
- * that are over, gates, grants, ends of backfills, and those that may begin after them. */
+ * that are over, gates, breakers, grants, ends of backfills, and those that may begin after them. */
 #include "coordinator/engine/engine.h"
 
 #include <assert.h>
@@ -24,6 +24,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
     e->admit_due_ms = INT64_MAX;
     e->config.replies_kept = OR_DEFAULT(config->replies_kept, 10000);
+    breakers_init(&e->breakers);
     e->epoch = 1;
     e->next_attempt = 1;
     e->next_backfill = 1;
@@ -79,6 +80,7 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->replies);
     bf_vec_free(&e->work);
     bf_vec_free(&e->keys);
+    breakers_done(&e->breakers);
     bf_smap_free(&e->keys.by_key);
     bf_smap_free(&e->keys.by_name);
     bf_smap_free(&e->keys.tokens_by_name);
@@ -159,6 +161,7 @@ void engine_step(struct engine *e, const struct input *in, int64_t now_ms, int64
     case INPUT_RESTORED: decide_restored(&d, in); break;
     case INPUT_LOW: decide_low(&d, in->low); break;
     case INPUT_POOL: decide_pool_config(&d, in); break;
+    case INPUT_BREAKER: decide_breaker_config(&d, in); break;
     case INPUT_DENIED:
     case INPUT_SERVICE: decide_told(&d, in); break;
     }
@@ -173,6 +176,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_gates(&d);
     timebox_decide(&d);
     windows_decide(&d);
+    decide_breakers(&d);
     decide_grants(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);
@@ -184,6 +188,8 @@ int64_t engine_next_timer_ms(const struct engine *e)
     if (e->work_left)
         return e->now_ms;
     int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX, alert_ms = alerts_due_ms(e);
+    int64_t breaker_ms = breakers_next_ms(e);
+    timer_ms = breaker_ms < timer_ms ? breaker_ms : timer_ms;
     timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
     timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;

@@ -211,6 +211,31 @@ static void put_layer(struct hasher *h, const struct pool_layer *layer)
     flush_some(h, FLUSH_BYTES);
 }
 
+static void put_breaker(struct hasher *h, const struct breaker *b)
+{
+    const struct breaker_settings *s = &b->settings;
+    const uint32_t numbers[] = {(uint32_t)b->kind, (uint32_t)b->source, (uint32_t)b->state, b->level, b->calls, b->failures, b->slow,
+                                b->good, b->bad, s->off, s->window, s->minimum, s->rate, s->slow_rate, s->slow_factor_milli,
+                                s->growth_milli, s->probes};
+    const int64_t times[] = {b->since_ms, b->since_us, b->until_ms, s->period_ms, s->open_ms, s->open_max_ms};
+    put_text(h, b->name);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        bf_buf_put_u32(&h->buf, numbers[i]);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        put_time(h, times[i]);
+    put_text(h, b->cause);
+    put_text(h, b->by);
+    put_text(h, b->reason);
+    for (size_t i = 0; i < b->window.n; i++) {
+        put_time(h, b->window.at[i].at_ms);
+        bf_buf_put_u32(&h->buf, b->window.at[i].voter);
+        bf_buf_put_u8(&h->buf, b->window.at[i].bits);
+    }
+    for (size_t i = 0; i < b->probes.n; i++)
+        bf_buf_put_u64(&h->buf, b->probes.at[i]);
+    flush_some(h, FLUSH_BYTES);
+}
+
 static void put_rest(struct hasher *h, const struct engine *e)
 {
     for (size_t i = 0; i < e->pools.n; i++) {
@@ -229,6 +254,8 @@ static void put_rest(struct hasher *h, const struct engine *e)
         bf_buf_put_u64(&h->buf, e->pools.at[i].head_since);
         bf_buf_put_u8(&h->buf, e->pools.at[i].reserved);
     }
+    for (size_t i = 0; i < e->breakers.at.n; i++)
+        put_breaker(h, e->breakers.at.at[i]);
     for (size_t i = 0; i < e->windows.sets.n; i++)
         for (uint32_t k = 0; k < e->windows.sets.at[i].n_tracks; k++) {
             bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);

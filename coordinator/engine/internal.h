@@ -95,6 +95,9 @@ bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);
 uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
 
+/* Has the agent what a fit asks for, whatever its state? */
+bool ready_agent_fits(const struct fit *f, const struct agent *a);
+
 /* ---- admit.c ---- */
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
 
@@ -128,6 +131,12 @@ void reserve_note_blocked(struct engine *e, uint32_t demand);                   
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
 void writers_over(struct engine *e, uint32_t over);                               /* this one is not live any more */
 bool writers_agree(const struct engine *e, const struct backfill *b);             /* from first principles, for checks */
+
+/* ---- apply_breaker.c ---- */
+enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void snapshot_breakers(const struct engine *e, struct engine_out *out);           /* before what else is written */
+int64_t breakers_next_ms(const struct engine *e);                                 /* decide_breaker.c: when the next half-opens */
 
 /* ---- attempts.c: open attempts and what they hold ---- */
 struct attempt *attempt_open(struct engine *e, const struct attempt *a);

@@ -1,6 +1,6 @@
 /* The ready queue.
  *
- * A lane holds the ready instances of one backfill that need the same: pool and labels (a demand).  Best first: priority class,
+ * A lane holds the ready instances of one backfill that need the same: pool, labels and breakers (a demand).  Best first: priority class,
  * weight, the longest way that hangs on it, the partition's place in time, its number.  A demand holds the lanes that have
  * something and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a
  * lane that is paused, never hides the work of another.
@@ -220,9 +220,14 @@ static bool agent_less(const void *engine, uint32_t a, uint32_t b)
     return p != q ? p < q : a < b;
 }
 
+bool ready_agent_fits(const struct fit *f, const struct agent *a)
+{
+    return labels_fit(f->labels, f->n_labels, &a->hello);
+}
+
 static void fit_update(struct engine *e, struct fit *f, const struct agent *a)
 {
-    if (a->state == AGENT_CONNECTED && a->hello.slots > 0 && labels_fit(f->labels, f->n_labels, &a->hello))
+    if (a->state == AGENT_CONNECTED && a->hello.slots > 0 && agent_is_let(e, a) && ready_agent_fits(f, a))
         iheap_put(&f->agents, a->id, agent_less, e);
     else
         iheap_remove(&f->agents, a->id, agent_less, e);
@@ -268,8 +273,9 @@ static uint32_t fit_for(struct engine *e, const struct plan_step *s)
 /* The needs of a step as they are compared: every byte counts, so there is no padding. */
 static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_t step)
 {
-    _Static_assert(sizeof(struct needs) == 3 * sizeof(uint32_t), "no padding between needs");
-    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step]), .window = windows_need_of(e, b, step)};
+    _Static_assert(sizeof(struct needs) == 4 * sizeof(uint32_t), "no padding between needs");
+    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step]), .window = windows_need_of(e, b, step),
+                          .guard = step_guard(b, step)};
 }
 
 static uint32_t demand_for(struct engine *e, struct needs needs)

@@ -410,6 +410,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     r->next_agent = e->next_agent;
     r->retry_at_ms = e->stale_next_ms;
     r->n = e->stale_left_out;
+    snapshot_breakers(e, out);
     if (e->held_until_ms)
         record_add(out, RECORD_RESTORED)->retry_at_ms = e->held_until_ms;
     if (e->outdated_token)

@@ -139,6 +139,7 @@ void backfill_free(struct backfill *b)
     free(b->origin);
     free(b->gates);
     free(b->pools);
+    breaker_refs_done(&b->drawn);
     free(b->draws);
     free(b->priority);
     free(b->by_step);

@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "common/vec.h"
 #include "coordinator/engine/alerts.h"
+#include "coordinator/engine/breaker.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
@@ -44,7 +45,7 @@ struct step_counts { uint32_t left, cut; };
 struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
-struct needs { uint32_t draw, fit, window; };
+struct needs { uint32_t draw, fit, window, guard; };
 struct demand { struct needs needs; struct iheap lanes; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
@@ -71,6 +72,7 @@ struct backfill {
     uint32_t *origin;                            /* by number: the backfill that did what is reused; NULL: nothing is */
     struct gate *gates;
     uint32_t *pools;                             /* engine's pool for each pool of the plan */
+    struct breaker_refs drawn;                   /* the breakers of its things */
     uint32_t *draws;                             /* derived: what each step draws, an index into the engine's draws */
     int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
@@ -103,6 +105,7 @@ struct agent {
     uint8_t key[BF_KEY_BYTES];
     uint64_t incarnation;
     struct agent_hello hello;                    /* owned copy, without held */
+    uint32_t breaker;
     uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */
@@ -162,6 +165,7 @@ struct engine {
     struct key_book keys;
     struct alert_book alerts;
     struct profile_book profiles;
+    struct breaker_book breakers;
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;

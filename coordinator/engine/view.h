@@ -124,7 +124,7 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
-                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD };
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 /* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
@@ -136,6 +136,7 @@ struct blocker {
     uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL, POOL_TOO_SMALL, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD; PLAN_NO_INDEX: none */
+    size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */
     uint64_t kept;

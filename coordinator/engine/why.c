@@ -63,20 +63,49 @@ static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index,
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .clears_at_ms = -1});
 }
 
+/* Agents that would fit, if their breakers let them; the first that will. */
+static bool why_agents_held(const struct engine *e, const struct fit *f, struct answer *a)
+{
+    const struct breaker *first = NULL;
+    uint32_t number = 0;
+    for (size_t i = 0; i < e->agents.n; i++) {
+        const struct agent *agent = &e->agents.at[i];
+        const struct breaker *b = e->breakers.at.at[agent->breaker];
+        if (agent->state != AGENT_CONNECTED || agent->hello.slots == 0 || !ready_agent_fits(f, agent) || breaker_lets(b))
+            continue;
+        if (first && (b->until_ms == 0 || (first->until_ms != 0 && first->until_ms <= b->until_ms)))
+            continue;
+        first = b;
+        number = agent->breaker;
+    }
+    if (first)
+        add(a, (struct blocker){.kind = BLOCKER_BREAKER, .breaker = number, .count = (uint32_t)first->probes.n,
+                                .clears_at_ms = first->state == BREAKER_OPEN && first->until_ms ? first->until_ms : -1});
+    return first != NULL;
+}
+
 static void why_no_agent(const struct engine *e, const struct fit *f, struct answer *a)
 {
     const struct agent *best = f->agents.n > 0 ? agent_find(e, f->agents.at[0]) : NULL;
+    if (!best && why_agents_held(e, f, a))
+        return;
     if (!best)
         add(a, (struct blocker){.kind = BLOCKER_NO_AGENT, .clears_at_ms = -1});
     else if (best->busy >= best->hello.slots)
         add(a, (struct blocker){.kind = BLOCKER_AGENTS_BUSY, .count = (uint32_t)f->agents.n, .clears_at_ms = -1});
 }
 
+/* What may go before it: all that asks for the same, whichever breakers stand before it. */
 static uint32_t queued_with(const struct engine *e, const struct demand *d)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < d->lanes.n; i++)
-        n += e->lanes.at[d->lanes.at[i]].ready.n;
+    for (size_t k = 0; k < e->demands.n; k++) {
+        const struct demand *other = &e->demands.at[k];
+        if (other->needs.draw != d->needs.draw || other->needs.fit != d->needs.fit || other->needs.window != d->needs.window)
+            continue;
+        for (size_t i = 0; i < other->lanes.n; i++)
+            n += e->lanes.at[other->lanes.at[i]].ready.n;
+    }
     return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
@@ -89,7 +118,7 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
         if (a->at[i].kind == BLOCKER_WINDOW || a->at[i].kind == BLOCKER_FREEZE_AHEAD)
             windows_tell(e, d, &a->at[i]);
     why_no_agent(e, &e->fits.at[d->needs.fit], a);
-    uint32_t queued = queued_with(e, d);
+    uint32_t queued = a->n < a->max ? queued_with(e, d) : 0;
     if (queued > 1)
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
 }

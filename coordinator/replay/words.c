@@ -82,6 +82,11 @@ static const struct field fields[] = {
     PART("ranges", n_ranges, FIELD_COUNT), PART("reused", n_reused, FIELD_COUNT), PART("bytes", n_bytes, FIELD_COUNT),
     PART("entry.plans", entry.n_plans, FIELD_COUNT), PART("entry.pools", entry.n_pools, FIELD_COUNT), FIELD(epoch, FIELD_U32),
     FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
+    {"breaker", FIELD_TEXT, offsetof(struct record, breaker.name), NULL}, PART("breaker.kind", breaker.kind, FIELD_U32),
+    PART("breaker.state", breaker.state, FIELD_U32), PART("breaker.at_ms", breaker.at_ms, FIELD_I64),
+    PART("breaker.until_ms", breaker.until_ms, FIELD_I64), PART("breaker.level", breaker.level, FIELD_U32),
+    PART("breaker.calls", breaker.calls, FIELD_U32), PART("breaker.failures", breaker.failures, FIELD_U32),
+    PART("breaker.slow", breaker.slow, FIELD_U32), PART("breaker.source", breaker.source, FIELD_U32),
     FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields, SHOWN_BYTES = 6 };

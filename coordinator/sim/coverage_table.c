@@ -65,6 +65,10 @@ static void add_moves(const struct engine_moves *m, struct cover_items *ret)
         for (int b = 1; b < AGENT_STATE_COUNT; b++)
             add_move(ret, "agent", m->agent[a][b], agent_move_legal((enum agent_state)a, (enum agent_state)b),
                      a ? agent_state_name((enum agent_state)a) : "new", agent_state_name((enum agent_state)b));
+    for (int a = BREAKER_CLOSED; a < BREAKER_STATE_COUNT; a++)
+        for (int b = BREAKER_CLOSED; b < BREAKER_STATE_COUNT; b++)
+            add_move(ret, "breaker", m->breaker[a][b], breaker_move_legal((enum breaker_state)a, (enum breaker_state)b),
+                     breaker_state_name((enum breaker_state)a), breaker_state_name((enum breaker_state)b));
     for (int a = 1; a < STEER_ACTION_COUNT; a++)
         for (int b = 1; b < INSTANCE_STATE_COUNT; b++)
             add_move(ret, "person", m->steered[a][b], steer_move_legal((enum steer_action)a, (enum instance_state)b), action_names[a],

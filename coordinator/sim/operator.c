@@ -4,7 +4,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/view.h"
-#include "coordinator/sim/shadow.h"
+#include "coordinator/sim/shadow_model.h"
 #include "coordinator/sim/world.h"
 
 enum { RESUME_EVERY_MS = 5000 };                 /* once the faults are over */
@@ -160,6 +160,18 @@ static void choose_plan(struct world *w, struct sim_request *r)
     r->request.downstream = r->request.reprocess != OP_REPROCESS_ALL && world_chance(w, 40);
 }
 
+/* By hand, also of one that nobody knows. */
+static struct sim_request *random_breaker(struct world *w)
+{
+    static const enum op_verb verbs[] = {OP_BREAKER_TRIP, OP_BREAKER_OPEN, OP_BREAKER_CLOSE, OP_BREAKER_CLOSE};
+    struct sim_request *r = request_new(w, verbs[world_random(w, sizeof verbs / sizeof *verbs)]);
+    const char *held = shadow_held_breaker(w->shadow, 0), *some = shadow_some_breaker(w->shadow, world_random(w, 256));
+    const char *name = held && r->request.verb == OP_BREAKER_CLOSE ? held : some && world_chance(w, 95) ? some : "pool/none";
+    snprintf(r->breaker, sizeof r->breaker, "%s", name);
+    r->request.name = r->breaker;
+    return r;
+}
+
 /* A random command; creates first, so that there is something to steer. */
 static struct sim_request *random_request(struct world *w)
 {
@@ -185,6 +197,8 @@ static struct sim_request *random_request(struct world *w)
         r->request.reason = "looked at";
         return r;
     }
+    if (world_chance(w, 10))
+        return random_breaker(w);
     uint32_t halted = shadow_some_halted(w->shadow);
     bool mend = halted && world_chance(w, 50);               /* people look after what stands still */
     struct sim_request *r = mend ? request_new(w, world_chance(w, 40) ? OP_RETRY : OP_RESUME)
@@ -278,6 +292,13 @@ bool sim_all_ended(const struct world *w)
 /* Nothing stays paused or held, so that liveness can be asked for; a check may halt one again. */
 void sim_operator_resume(struct world *w)
 {
+    const char *held;
+    for (size_t i = 0; (held = shadow_held_breaker(w->shadow, i)) != NULL; i++) {
+        struct sim_request *close = request_new(w, OP_BREAKER_CLOSE);
+        snprintf(close->breaker, sizeof close->breaker, "%s", held);
+        close->request.name = close->breaker;
+        send(w, close);
+    }
     for (uint32_t id = 1; id <= shadow_backfills(w->shadow); id++) {
         if (shadow_any_held(w->shadow, id)) {
             struct sim_request *all = request_new(w, OP_RESUME);

@@ -1,5 +1,5 @@
 /* Random plans: a few steps over hours, days, weeks, months or nothing, also over a change of the clock; every mapping, shared pools,
- * weights, steps in the warehouse, datasets that other plans write too, and earlier backfills that have to have succeeded. */
+ * weights, breakers, steps in the warehouse, datasets that other plans write too, and earlier backfills that have to have succeeded. */
 #include <stdio.h>
 
 #include "coordinator/sim/world.h"
@@ -65,6 +65,33 @@ static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k
     bf_buf_put_str(b, "]\n");
 }
 
+/* Breakers that open soon and for a short time; their presets never would here. */
+static void put_breaker(struct world *w, struct bf_buf *b)
+{
+    uint64_t window = 4 + world_random(w, 8);
+    bf_buf_printf(b, "{window: %llu, period: %llus, minimum: %llu, rate: %llu%%, open: %llums, growth: %llu, open_max: %llus, probes: %llu",
+                  (unsigned long long)window, (unsigned long long)(10 + world_random(w, 50)),
+                  (unsigned long long)(2 + world_random(w, window - 2)), (unsigned long long)(40 + world_random(w, 60)),
+                  (unsigned long long)(500 + world_random(w, 6000)), (unsigned long long)(1 + world_random(w, 3)),
+                  (unsigned long long)(10 + world_random(w, 20)), (unsigned long long)(1 + world_random(w, 3)));
+    bf_buf_printf(b, ", slow_rate: %llu%%, slow_factor: 3}", (unsigned long long)(world_chance(w, 50) ? 0 : 20 + world_random(w, 60)));
+}
+
+static void breakers_line(struct world *w, struct bf_buf *b)
+{
+    static const char *const kinds[] = {"pool", "step", "dataset", "connection"};
+    bf_buf_put_str(b, "breakers: {");
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!world_chance(w, 70))
+            continue;
+        bf_buf_printf(b, "%s%s: ", comma, kinds[i]);
+        put_breaker(w, b);
+        comma = ", ";
+    }
+    bf_buf_put_str(b, "}\n");
+}
+
 /* Now and then both pools, and what of them; never more than the smallest pool of any plan has, so that all of it can run. */
 static void pool_line(struct world *w, struct bf_buf *b)
 {
@@ -98,9 +125,16 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
         bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
     if (w->windows && world_chance(w, 40))
         bf_buf_printf(b, "    expect: {duration: %llus}\n", (unsigned long long)(5 + world_random(w, 120)));
+    else if (world_chance(w, 40))
+        bf_buf_put_str(b, "    expect: {duration: 500ms}\n");
     pool_line(w, b);
     if (w->guardians_tell && world_chance(w, 20))
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
+    if (world_chance(w, 10)) {
+        bf_buf_put_str(b, "    breaker: ");
+        put_breaker(w, b);
+        bf_buf_put_str(b, "\n");
+    }
     needs_line(w, b, k, i);
 }
 
@@ -166,6 +200,7 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
         bf_buf_printf(ret, "timebox: {limit: %llus, then: %s}\n", (unsigned long long)(5 + world_random(w, 90)), thens[world_random(w, 3)]);
     if (w->windows && world_chance(w, 80))
         window_lines(w, ret);
+    breakers_line(w, ret);
     bf_buf_put_str(ret, "connections: {wh: {odbc: \"${secret:wh}\"}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);

@@ -37,6 +37,7 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->keys);
     bf_vec_free(&s->claims);
     bf_vec_free(&s->commits);
+    shadow_breakers_done(&s->breakers);
     free(s);
 }
 
@@ -91,6 +92,7 @@ static void on_created(struct shadow *s, const struct record *r)
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
             b->cells[i][p].run = b->first_run;
     }
+    shadow_breakers_know(s, r, b);
 }
 
 static void on_backfill_state(struct shadow *s, const struct turn *t, const struct record *r)
@@ -130,6 +132,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_check_needs(s, b, r->step, r->index);
     shadow_check_steered_grant(s, b, r->step, r->index);
     shadow_check_class(s, b, r->step, r->index);
+    shadow_breakers_granted(s, b, r);
     shadow_check_windows(s, b, r->step);
     shadow_draw(s, b, r->step, r);
     shadow_count_attempt(b, cell, r);
@@ -171,6 +174,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     const struct plan_step *step = &b->plan->steps[a->step];
     a->open = false;
     shadow_check_committed(s, a, r, cell->run);
+    shadow_breakers_ended(s, t, b, a, r);
     shadow_check_retry(s, b, step, r);
     shadow_take_halt(b, r);
     shadow_take_profiled(s, r);
@@ -217,6 +221,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
+    shadow_breakers_know(s, r, NULL);
 }
 
 static void on_started(struct shadow *s, const struct record *r)
@@ -284,8 +289,13 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_ALERT: shadow_take_alert(s, t, r); break;
     case RECORD_LOW: s->low = r->low; break;
-    case RECORD_POOL_SET: shadow_pool_set(s, r); break;
+    case RECORD_POOL_SET:
+        shadow_pool_set(s, r);
+        shadow_breakers_know(s, r, NULL);
+        break;
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
+    case RECORD_BREAKER:
+    case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
     case RECORD_REPLIED:
         memcpy(reply.id, r->request_id, sizeof reply.id);
         if (shadow_replied(s, reply.id))
@@ -310,6 +320,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_hellos(s, t);
     shadow_check_details(s, t, c);
     shadow_check_halts(s);
+    shadow_breakers_after(s, t);
     shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
     shadow_check_audit(s, t, c);

@@ -26,6 +26,9 @@ static bool is_about(const struct turn *t, const struct input *in, const struct 
             if (t->records[i].kind == RECORD_TOKEN_USED && memcmp(t->records[i].key, in->key, BF_KEY_BYTES) == 0)
                 name = t->records[i].entry.name;
         return r->backfill == 0 && (r->rc != BF_OK || strcmp(r->target, name) == 0);
+    case OP_BREAKER_TRIP:
+    case OP_BREAKER_OPEN:
+    case OP_BREAKER_CLOSE:
     case OP_AGENT_DRAIN:
     case OP_POOL_SET:
     case OP_ALERT_ACK:
@@ -75,6 +78,7 @@ static void expect(struct shadow *s, const struct turn *t, enum audit_kind kind,
 static void check_records(struct shadow *s, const struct turn *t)
 {
     unsigned commands = 0, denied = 0, services = 0, lost = 0, halts = 0, low = 0, stale = 0, restored = 0, outdated = 0;
+    unsigned moved = 0, tuned = 0;
     for (size_t i = 0; i < t->n_inputs; i++) {
         const struct input *in = &t->inputs[i];
         denied += in->kind == INPUT_DENIED;
@@ -94,6 +98,8 @@ static void check_records(struct shadow *s, const struct turn *t)
         restored += r->kind == RECORD_RESTORED;
         outdated += r->kind == RECORD_OUTDATED;
         stale += r->kind == RECORD_STALE_REPORT && r->n;
+        moved += r->kind == RECORD_BREAKER && !*r->actor;
+        tuned += r->kind == RECORD_BREAKER_SETTINGS;
     }
     expect(s, t, AUDIT_REQUEST, NULL, commands);
     expect(s, t, AUDIT_DENIED, NULL, denied);
@@ -103,6 +109,10 @@ static void check_records(struct shadow *s, const struct turn *t)
     expect(s, t, AUDIT_DECISION, "stale report", stale);
     expect(s, t, AUDIT_DECISION, "restore", restored);
     expect(s, t, AUDIT_DECISION, "old store", outdated);
+    expect(s, t, AUDIT_DECISION, "breaker settings", tuned);
+    if (audits(t, AUDIT_DECISION, "breaker open") + audits(t, AUDIT_DECISION, "breaker half-open") +
+            audits(t, AUDIT_DECISION, "breaker closed") != moved)
+        world_violate(s->w, "I10: turn %" PRIu64 ": a breaker moved without its audit record", t->seq);
     if (audits(t, AUDIT_DECISION, "low water") + audits(t, AUDIT_DECISION, "room again") != low)
         world_violate(s->w, "I10: turn %" PRIu64 ": low water without its audit record", t->seq);
 }

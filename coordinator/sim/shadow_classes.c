@@ -50,7 +50,8 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
     const struct plan_step *granted = &b->plan->steps[step];
     for (uint32_t i = 0; i < b->plan->n_steps; i++) {
         const struct plan_step *other = &b->plan->steps[i];
-        if (b->classes[i] >= b->classes[step] || !asks_for_the_same(granted, other) || behind_a_gate(other))
+        if (b->classes[i] >= b->classes[step] || !asks_for_the_same(granted, other) || behind_a_gate(other) ||
+            shadow_breaker_holds(s, b, i))
             continue;
         for (uint32_t p = 0; p < other->partitions->n; p++) {
             const struct shadow_cell *c = &b->cells[i][p];

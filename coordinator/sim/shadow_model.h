@@ -4,6 +4,7 @@
 
 #include "common/vec.h"
 #include "coordinator/sim/shadow.h"
+#include "coordinator/sim/shadow_breakers.h"
 #include "plan/plan.h"
 
 enum cell_end { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED };
@@ -90,6 +91,7 @@ struct shadow {
     uint64_t audit_index;                                    /* the head of the trail, as committed */
     uint8_t audit_hash[32];
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
+    struct shadow_breakers breakers;
 };
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */

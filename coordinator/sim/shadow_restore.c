@@ -53,6 +53,7 @@ struct shadow *shadow_copy(const struct shadow *s)
     c->outdated_token = s->outdated_token;
     c->audit_index = s->audit_index;
     memcpy(c->audit_hash, s->audit_hash, sizeof c->audit_hash);
+    shadow_breakers_copy(&c->breakers, &s->breakers);
     for (size_t i = 0; i < s->backfills.n; i++)
         bf_vec_push(&c->backfills, backfill_copy(&s->backfills.at[i]));
     for (size_t i = 0; i < s->attempts.n; i++)

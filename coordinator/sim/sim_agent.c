@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coordinator/sim/shadow.h"
+#include "coordinator/sim/weather.h"
 #include "coordinator/sim/world.h"
 
 static int64_t agent_clock_ms(const struct world *w, const struct sim_agent *a)
@@ -59,8 +60,11 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     struct choice_frame outer;
     bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer);
     struct outcome outcome = random_outcome(w, !on);
+    if (on)
+        (void)weather_strikes(w, a->node, as, &outcome);
     uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400;
     struct sim_process p = {.ref = as->ref, .outcome = outcome, .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
+    p.outcome.usage.wall_us = (p.ends_ms - w->now_ms) * 1000;
     if (p.outcome.source != OUTCOME_OK || p.ends_ms > w->now_ms + 400)
         choice_used(w);
     choice_end(w, &outer);

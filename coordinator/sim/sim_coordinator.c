@@ -72,6 +72,17 @@ static bool recover(struct world *w)
     return false;
 }
 
+/* What its file says, which is not the same at every start. */
+static void configure_breakers(struct world *w)
+{
+    static const struct breaker_settings soon = {.window = 6, .period_ms = 60000, .minimum = 3, .rate = 600000, .slow_factor_milli = 3000,
+                                                 .open_ms = 2000, .open_max_ms = 20000, .growth_milli = 2000, .probes = 1};
+    bool says = w->stats.crashes % 4 != 3;
+    turn_breaker(w->turns, BREAKER_AGENT, "", says ? &soon : breaker_preset(BREAKER_AGENT), says ? BREAKER_BY_CONFIG : BREAKER_BY_PRESET);
+    if (w->options.seed % 3 == 0)
+        turn_breaker(w->turns, BREAKER_POOL, "own", &soon, BREAKER_BY_CONFIG);
+}
+
 void sim_coordinator_start(struct world *w)
 {
     uint8_t hash[32];
@@ -100,6 +111,7 @@ void sim_coordinator_start(struct world *w)
     turn_service(w->turns, &(struct input_told){.what = "start", .target = "coordinator"});
     if (turn_seq(w->turns) == 0 || w->now_ms >= w->faults_until_ms)
         turn_pool(w->turns, "fixed", 2);
+    configure_breakers(w);
     sim_coordinator_schedule(w, w->now_ms);
 }
 

@@ -324,8 +324,9 @@ void sim_session_open(struct world *w, struct sim_agent *a, const struct assignm
     s.key = (struct sim_fence_key){.instance = instance, .backfill = as->backfill, .run = as->run,
                                    .place = shadow_place_of(w->shadow, as, a->key)};
     if (wanted->source != OUTCOME_OK && wanted->source != OUTCOME_CHECK && wanted->source != OUTCOME_SKIP) {
+        bool contended = world_chance(w, 70), told = wanted->source == OUTCOME_SQL;
         s.wanted.source = OUTCOME_SQL;
-        s.wanted.sqlstate = world_chance(w, 70) ? "40001" : "23505";
+        s.wanted.sqlstate = told ? wanted->sqlstate : contended ? "40001" : "23505";
         s.wanted.dbms = "PostgreSQL";
         s.wanted.text = w->warehouse.driver_text;
     }

@@ -95,7 +95,7 @@ struct sim_request {                         /* what an operator sent, and was t
     uint8_t id[OP_REQUEST_ID_BYTES];
     char params_from[16];
     char selector[24];                       /* what request.selectors points to */
-    char name[16];                           /* what request.name may point to */
+    char name[16], breaker[64];              /* what request.name may point to */
     const char *words[1];
     bool acknowledged;
     enum bf_rc rc;

@@ -54,7 +54,7 @@ WORKFLOW = {
 
 NOT_YET = ["plan capacity x",
            "approve bf-1", "forecast bf-1", "impact x", "import dbt m.json", "whatif", "rollback bf-1", "docs",
-           "breakers", "breaker trip x", "handover"]
+           "handover"]
 
 
 class BfctlTest(unittest.TestCase):

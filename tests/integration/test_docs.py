@@ -26,11 +26,12 @@ import time
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
     "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "resources", "playbooks/out-of-memory",
-    "playbooks/host-sick")]
-COMMAND_S = 60
-START_S = 60
-REPEAT_S = 15
-STOP_S = 40
+    "playbooks/host-sick", "playbooks/breaker-open")]
+PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
+COMMAND_S = 60 * PATIENCE
+START_S = 60 * PATIENCE
+REPEAT_S = 15 * PATIENCE
+STOP_S = 40 * PATIENCE
 FEWEST_COMMANDS = 30                     # a mistake in the reading must not pass as a success
 
 BLOCK = re.compile(r"(?:^<!-- (?P<mark>[^>]*?) -->\n)?^```(?P<language>[a-z]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

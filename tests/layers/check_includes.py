@@ -20,7 +20,7 @@ LAYERS = [
     (r"coordinator/store/seal\.[ch]$", "seal"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|replay|sim)/", None),
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch)\.[ch]$", "turn"),
-    (r"coordinator/(views[a-z_]*|authority|config|config_show|details|keyring|remedies)\.[ch]$", "views"),
+    (r"coordinator/(views[a-z_]*|authority|config|config_breakers|config_show|details|keyring|remedies)\.[ch]$", "views"),
     (r"coordinator/", "shell"),
     (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
     (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),

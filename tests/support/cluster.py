@@ -78,11 +78,11 @@ class Cluster:
             self.configure("checkpoint", checkpoint)
         for key, value in settings:
             self.configure(key, value)
-        command = [f"{BIN}/bfctl", "dev", "--dir", self.dir]
+        command = [f"{BIN}/bfctl", "dev", "--dir", self.dir, "--timeout", f"{60 * PATIENCE:.0f}s"]
         # The inner command says that the cluster is up, and holds it until its standard input ends.
         command += ["--", "sh", "-c", f"touch '{up}'; exec cat >/dev/null"]
         self.process = subprocess.Popen(command, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        wait_until("the cluster", lambda: os.path.exists(up) or self.process.poll() is not None)
+        wait_until("the cluster", lambda: os.path.exists(up) or self.process.poll() is not None, timeout=70)
         if self.process.poll() is not None:
             raise AssertionError(f"bfctl dev ended with {self.process.returncode}")
 

@@ -23,16 +23,16 @@ LIST(enum op_verb, op_verbs, OP_CREATE, OP_PAUSE, OP_RESUME, OP_CANCEL, OP_RETRY
      OP_MARK, OP_KEY_CREATE, OP_KEY_REVOKE, OP_KEY_ROTATE, OP_AGENT_ENROLL, OP_AGENT_JOIN, OP_POOL_SET, OP_PLAN_PUT, OP_VERSION, OP_LIST,
      OP_GET, OP_STEPS, OP_AGENTS, OP_POOLS, OP_WHY, OP_STATUS, OP_LOGS,
      OP_PLAN_GET, OP_PLAN_HISTORY, OP_CHECKS, OP_FAILURES, OP_AUDIT, OP_KEYS, OP_LOG_SEARCH, OP_CONFIG, OP_JOURNAL, OP_WATCH, OP_WINDOWS,
-     OP_USAGE, OP_PROFILE);
+     OP_USAGE, OP_BREAKER_TRIP, OP_BREAKER_OPEN, OP_BREAKER_CLOSE, OP_BREAKERS, OP_PROFILE);
 LIST(enum input_kind, input_kinds, INPUT_HELLO, INPUT_REPORT, INPUT_BYE, INPUT_LOST, INPUT_COMMAND, INPUT_TIMER, INPUT_POOL,
-     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED);
+     INPUT_EPOCH, INPUT_LOW, INPUT_DENIED, INPUT_SERVICE, INPUT_RESTORED, INPUT_BREAKER);
 LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, RECORD_BACKFILL_STATE, RECORD_GRANTED,
      RECORD_STARTED, RECORD_ENDED, RECORD_RETRIED, RECORD_AGENT_JOINED, RECORD_AGENT_STATE, RECORD_POOL_SET, RECORD_GATE_OPENED,
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_ALERT, RECORD_ALERT_ACKED,
-     RECORD_PROFILE);
+     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_PROFILE);
 
 /* ---- values ---- */
 
@@ -215,6 +215,19 @@ static const char *const *words(struct sampler *s, size_t n)
     return w;
 }
 
+static struct record_breaker breaker(struct sampler *s)
+{
+    return (struct record_breaker){
+        .kind = (enum breaker_kind)(1 + below(s, BREAKER_AGENT)), .name = a_name(s),
+        .state = (enum breaker_state)(1 + below(s, BREAKER_HALF_OPEN)),
+        .source = (enum breaker_source)below(s, BREAKER_BY_CONFIG + 1), .at_ms = any_time(s), .until_ms = any_time(s), .level = number32(s),
+        .calls = number32(s), .failures = number32(s), .slow = number32(s), .good = number32(s), .bad = number32(s),
+        .settings = {.off = set(s), .window = 1 + (uint32_t)below(s, BREAKER_WINDOW_MAX), .period_ms = (int64_t)number(s, 40),
+                     .minimum = number32(s), .rate = number32(s), .slow_rate = number32(s), .slow_factor_milli = number32(s),
+                     .open_ms = (int64_t)number(s, 40), .open_max_ms = (int64_t)number(s, 40), .growth_milli = number32(s),
+                     .probes = 1 + (uint32_t)below(s, BREAKER_PROBES_MAX)}};
+}
+
 static struct key_entry key(struct sampler *s)
 {
     struct key_entry k = {.name = a_name(s), .role = (enum key_role)(1 + below(s, KEY_ENROL)), .expires_ms = any_time(s),
@@ -338,7 +351,8 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
                       .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
                      .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
                      .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
-                                 .cursor = ""}};
+                                 .cursor = ""},
+                     .breaker = {.name = ""}};
     fill(s, i.key, sizeof i.key);
     if (kind == INPUT_HELLO)
         i.hello = hello(s);
@@ -349,6 +363,8 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
     if (kind == INPUT_DENIED || kind == INPUT_SERVICE || kind == INPUT_RESTORED)
         i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
                                      .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
+    if (kind == INPUT_BREAKER)
+        i.breaker = breaker(s);
     if (kind == INPUT_COMMAND)
         i.command = sample_request(s, op_verbs[below(s, 16)]);
     i.n_configured = count(s, 4);
@@ -415,6 +431,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.n_steps = 1 + below(s, 20);
     r.entry = key(s);
     r.alert = s->full || kind == RECORD_ALERT || kind == RECORD_ALERT_ACKED ? alert(s) : NULL;
+    r.breaker = breaker(s);
     uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
     for (size_t i = 0; i < r.n_steps; i++)
         steps[i] = number32(s);
@@ -549,6 +566,13 @@ static const char *key_differs(const struct key_entry *a, const struct key_entry
     return d ? d : words_differ(a->pools, b->pools, a->n_pools);
 }
 
+static const char *breaker_differs(const struct record_breaker *a, const struct record_breaker *b)
+{
+    SAME(kind); SAME_STR(name); SAME(state); SAME(source); SAME(at_ms); SAME(until_ms); SAME(level); SAME(calls); SAME(failures);
+    SAME(slow); SAME(good); SAME(bad);
+    return breaker_settings_same(&a->settings, &b->settings) ? NULL : "settings";
+}
+
 const char *request_differs(const struct op_request *a, const struct op_request *b)
 {
     SAME_MEM(id, sizeof a->id); SAME_MEM(plan_hash, sizeof a->plan_hash);
@@ -587,6 +611,7 @@ const char *input_differs(const struct input *a, const struct input *b)
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
     SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
+    SAME_PART(breaker_differs, breaker);
     SAME(n_configured);
     for (size_t i = 0; i < a->n_configured; i++)
         SAME_PART(key_differs, configured[i]);
@@ -623,6 +648,7 @@ const char *record_differs(const struct record *a, const struct record *b)
         return "alert";
     if (a->alert && alert_differs(a->alert, b->alert))
         return alert_differs(a->alert, b->alert);
+    SAME_PART(breaker_differs, breaker);
     return params_differ(a->params, b->params, a->n_params);
 }
 

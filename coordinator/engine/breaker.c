@@ -1,0 +1,257 @@
+/* The book of breakers: finding them, their windows, their states.  See breaker.h. */
+#include "coordinator/engine/breaker.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+void breakers_init(struct breaker_book *book)
+{
+    for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++)
+        book->kinds[k].settings = *breaker_preset((enum breaker_kind)k);
+}
+
+void breakers_done(struct breaker_book *book)
+{
+    for (size_t i = 0; i < book->at.n; i++) {
+        struct breaker *b = book->at.at[i];
+        bf_vec_free(&b->window);
+        bf_vec_free(&b->probes);
+        free(b->name);
+        free(b->cause);
+        free(b->by);
+        free(b->reason);
+        free(b);
+    }
+    for (size_t i = 0; i < book->guards.n; i++)
+        free(book->guards.at[i].at);
+    bf_vec_free(&book->at);
+    bf_vec_free(&book->not_closed);
+    bf_vec_free(&book->guards);
+    bf_smap_free(&book->by_name);
+    bf_smap_free(&book->guard_of);
+}
+
+/* ---- finding ---- */
+
+static int full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_NAME_MAX])
+{
+    int n = snprintf(ret, BREAKER_NAME_MAX, "%s/%s", breaker_kind_name(kind), name);
+    return n < (int)BREAKER_NAME_MAX ? n : (int)BREAKER_NAME_MAX - 1;
+}
+
+static uint32_t number_of(const struct engine *e, enum breaker_kind kind, const char *name)
+{
+    char text[BREAKER_NAME_MAX];
+    int n = full_name(kind, name, text);
+    const void *found = bf_smap_get(&e->breakers.by_name, text, (size_t)n);
+    return found ? (uint32_t)((uintptr_t)found - 1) : NO_BREAKER;
+}
+
+struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name)
+{
+    uint32_t i = number_of(e, kind, name);
+    return i == NO_BREAKER ? NULL : e->breakers.at.at[i];
+}
+
+uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name)
+{
+    struct breaker_book *book = &e->breakers;
+    char text[BREAKER_NAME_MAX];
+    uint32_t known = number_of(e, kind, name);
+    if (known != NO_BREAKER)
+        return known;
+    struct breaker *b = bf_xcalloc(1, sizeof *b);
+    *b = (struct breaker){.kind = kind, .name = bf_xstrdup(name), .settings = book->kinds[kind].settings, .state = BREAKER_CLOSED,
+                          .cause = bf_xstrdup(""), .by = bf_xstrdup(""), .reason = bf_xstrdup("")};
+    bf_vec_push(&book->at, b);
+    int n = full_name(kind, name, text);
+    bf_smap_put(&book->by_name, text, (size_t)n, (void *)(uintptr_t)book->at.n);
+    return (uint32_t)(book->at.n - 1);
+}
+
+/* ---- windows ---- */
+
+static void tally_agents(struct engine *e, const struct breaker *b, const struct ballot *v, uint64_t by)
+{
+    if (b->kind != BREAKER_AGENT)
+        return;
+    e->breakers.agent_calls += by;
+    e->breakers.agent_bad += v->bits & BALLOT_BAD ? by : 0;
+    e->breakers.agent_slow += v->bits & BALLOT_SLOW ? by : 0;
+}
+
+void breaker_forget(struct engine *e, struct breaker *b, size_t oldest)
+{
+    for (size_t i = 0; i < oldest; i++) {
+        const struct ballot *v = &b->window.at[i];
+        b->n_bad -= (v->bits & BALLOT_BAD) != 0;
+        b->n_slow -= (v->bits & BALLOT_SLOW) != 0;
+        tally_agents(e, b, v, UINT64_MAX);
+    }
+    b->window.n -= oldest;
+    if (oldest > 0 && b->window.n > 0)
+        memmove(b->window.at, b->window.at + oldest, b->window.n * sizeof *b->window.at);
+}
+
+void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote)
+{
+    bf_vec_push(&b->window, vote);
+    b->n_bad += (vote.bits & BALLOT_BAD) != 0;
+    b->n_slow += (vote.bits & BALLOT_SLOW) != 0;
+    tally_agents(e, b, &vote, 1);
+}
+
+void breaker_count(struct engine *e, struct breaker *b, struct ballot vote)
+{
+    size_t old = b->window.n + 1 > b->settings.window ? b->window.n + 1 - b->settings.window : 0;
+    while (old < b->window.n && b->window.at[old].at_ms < vote.at_ms - b->settings.period_ms)
+        old++;
+    breaker_forget(e, b, old < b->window.n ? old : b->window.n);
+    breaker_hear(e, b, vote);
+}
+
+/* ---- states ---- */
+
+/* A person may open what is open or half-open: it is open anew. */
+static const uint8_t moves[BREAKER_STATE_COUNT] = {
+    [BREAKER_CLOSED] = 1u << BREAKER_OPEN,
+    [BREAKER_OPEN] = 1u << BREAKER_OPEN | 1u << BREAKER_HALF_OPEN | 1u << BREAKER_CLOSED,
+    [BREAKER_HALF_OPEN] = 1u << BREAKER_OPEN | 1u << BREAKER_CLOSED,
+};
+
+bool breaker_move_legal(enum breaker_state from, enum breaker_state to)
+{
+    return moves[from] & (1u << to);
+}
+
+static void list_remove(struct breaker_book *book, uint32_t number)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < book->not_closed.n; i++)
+        if (book->not_closed.at[i] != number)
+            book->not_closed.at[n++] = book->not_closed.at[i];
+    book->not_closed.n = n;
+}
+
+static void list_add(struct breaker_book *book, uint32_t number)
+{
+    list_remove(book, number);
+    bf_vec_push(&book->not_closed, number);
+    for (size_t i = book->not_closed.n - 1; i > 0 && book->not_closed.at[i - 1] > number; i--) {
+        book->not_closed.at[i] = book->not_closed.at[i - 1];
+        book->not_closed.at[i - 1] = number;
+    }
+}
+
+static void keep(char **text, const char *next)
+{
+    char *copy = bf_xstrdup(next ? next : "");       /* next may be *text */
+    free(*text);
+    *text = copy;
+}
+
+/* Which of them may be given work has changed. */
+static void refresh_agents(struct engine *e, uint32_t number)
+{
+    for (size_t i = 0; !e->recovering && i < e->agents.n; i++)
+        if (e->agents.at[i].breaker == number)
+            ready_agent_changed(e, &e->agents.at[i]);
+}
+
+void breaker_set_state(struct engine *e, uint32_t number, const struct record *r)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    const struct record_breaker *to = &r->breaker;
+    if (!e->recovering)
+        e->moves.breaker[b->state][to->state]++;
+    breaker_forget(e, b, b->window.n);
+    b->probes.n = 0;
+    b->state = to->state;
+    b->since_ms = to->at_ms;
+    b->since_us = r->at_us;
+    b->until_ms = to->until_ms;
+    b->level = to->level;
+    b->calls = to->calls;
+    b->failures = to->failures;
+    b->slow = to->slow;
+    b->good = to->good;
+    b->bad = to->bad;
+    keep(&b->cause, r->text);
+    keep(&b->by, r->actor);
+    keep(&b->reason, r->reason);
+    if (b->state == BREAKER_CLOSED)
+        list_remove(&e->breakers, number);
+    else
+        list_add(&e->breakers, number);
+    if (b->kind == BREAKER_AGENT)
+        refresh_agents(e, number);
+}
+
+bool breaker_is_probe(const struct breaker *b, uint64_t attempt)
+{
+    for (size_t i = 0; i < b->probes.n; i++)
+        if (b->probes.at[i] == attempt)
+            return true;
+    return false;
+}
+
+bool breaker_lets(const struct breaker *b)
+{
+    switch (b->state) {
+    case BREAKER_CLOSED: return true;
+    case BREAKER_OPEN: return BF_PLANTED("breaker_open_granted") && b->kind != BREAKER_AGENT;
+    case BREAKER_HALF_OPEN: return b->probes.n < b->settings.probes || BF_PLANTED("breaker_half_open_lets_all");
+    }
+    return false;
+}
+
+/* ---- checks ---- */
+
+static bool wrong(const struct breaker *b, const char *what, struct bf_error *err)
+{
+    bf_fail(err, BF_INTERNAL, "I7: %s (%s/%s)", what, breaker_kind_name(b->kind), b->name);
+    return false;
+}
+
+static bool check_one(const struct engine *e, const struct breaker *b, bool listed, struct bf_error *err)
+{
+    uint32_t bad = 0, slow = 0;
+    for (size_t i = 0; i < b->window.n; i++) {
+        bad += (b->window.at[i].bits & BALLOT_BAD) != 0;
+        slow += (b->window.at[i].bits & BALLOT_SLOW) != 0;
+    }
+    if (bad != b->n_bad || slow != b->n_slow)
+        return wrong(b, "the votes of a breaker are miscounted", err);
+    if (b->state != BREAKER_CLOSED && b->window.n > 0)
+        return wrong(b, "a breaker that is not closed has votes", err);
+    if (b->state != BREAKER_HALF_OPEN && b->probes.n > 0)
+        return wrong(b, "a breaker that is not half-open has probes", err);
+    for (size_t i = 0; i < b->probes.n; i++)
+        if (!attempt_find(e, b->probes.at[i]))
+            return wrong(b, "a probe has ended, and its breaker does not know", err);
+    return listed == (b->state != BREAKER_CLOSED) || wrong(b, "a breaker is not listed by its state", err);
+}
+
+bool breakers_agree(const struct engine *e, struct bf_error *err)
+{
+    const struct breaker_book *book = &e->breakers;
+    uint64_t calls = 0;
+    size_t next = 0;
+    for (uint32_t i = 0; i < book->at.n; i++) {
+        bool listed = next < book->not_closed.n && book->not_closed.at[next] == i;
+        next += listed;
+        if (!check_one(e, book->at.at[i], listed, err))
+            return false;
+        calls += book->at.at[i]->kind == BREAKER_AGENT ? book->at.at[i]->window.n : 0;
+    }
+    if (calls != book->agent_calls) {
+        bf_fail(err, BF_INTERNAL, "I7: the votes of agents are miscounted");
+        return false;
+    }
+    return true;
+}

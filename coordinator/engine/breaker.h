@@ -1,0 +1,111 @@
+/* Breakers: what stands between a demand and the thing that it draws on.  Base state: what records say, and what follows from them.
+ *
+ *                 too many failures, or trip              its time is over
+ *     closed ──────────────────────────────────► open ──────────────────────► half-open
+ *        ▲                                        ▲ ▲                          │     │
+ *        │                    a probe ended badly │ └── open (held) by hand    │     │
+ *        │                                        └────────────────────────────┘     │
+ *        └── as many probes as `probes` ended well; or close, from any state ◄───────┘
+ *
+ * Each attempt votes once, at its end, for each thing that it drew on, if its outcome speaks of that thing at all (breaker_vote()).  A
+ * closed breaker keeps the newest votes in a window by count and time.  An open one grants nothing, and hears no vote: attempts that were
+ * granted before go on.  A half-open one grants at most `probes` attempts at once, and hears only these.
+ *
+ * A breaker comes into being with the thing that it is for: a backfill is created, an agent joins, a pool is set.  So all of it follows
+ * from the order of records, and a recovery ends with the same. */
+#ifndef BF_ENGINE_BREAKER_H
+#define BF_ENGINE_BREAKER_H
+
+#include "common/map.h"
+#include "common/vec.h"
+#include "proto/record.h"
+
+struct engine;
+struct backfill;
+struct attempt;
+struct agent;
+struct blocker;
+struct plan_step;
+
+#define NO_BREAKER UINT32_MAX
+
+/* One vote in a window. */
+enum ballot_bits { BALLOT_BAD = 1, BALLOT_SLOW = 2, BALLOT_DIRECT = 4 };       /* direct: bad enough without a second step that says so */
+struct ballot { int64_t at_ms; uint32_t voter; uint8_t bits; };                /* voter: the breaker of its step */
+
+struct breaker {
+    enum breaker_kind kind;
+    char *name;
+    enum breaker_source source;
+    struct breaker_settings settings;
+    enum breaker_state state;
+    int64_t since_ms, since_us, until_ms;        /* of the state; until_ms 0 while open: a person holds it */
+    uint32_t level;                              /* times that it opened in a row before this one */
+    uint32_t calls, failures, slow;              /* of its window when it opened last */
+    char *cause;                                 /* the failure that opened it; "" */
+    char *by, *reason;                           /* who moved it, and why; "": it did itself */
+    BF_VEC_TYPE(struct ballot) window;           /* closed; the oldest first */
+    uint32_t n_bad, n_slow;                      /* of these */
+    BF_VEC_TYPE(uint64_t) probes;                /* half-open: attempts that were let through, and have not ended */
+    uint32_t good, bad;                          /* half-open: probes that ended so */
+};
+
+/* What a step draws on, as breakers: sorted, each once. */
+struct guard { uint32_t *at; uint32_t n; };
+
+struct breaker_book {
+    BF_VEC_TYPE(struct breaker *) at;            /* in order of their making */
+    struct bf_smap by_name;                      /* "pool/warehouse" -> number + 1 */
+    BF_VEC_TYPE(uint32_t) not_closed;            /* numbers, ascending */
+    struct { struct breaker_settings settings; enum breaker_source source; } kinds[BREAKER_KINDS];
+    uint64_t agent_calls, agent_bad, agent_slow; /* of the windows of all agents: what is usual */
+    BF_VEC_TYPE(struct guard) guards;
+    struct bf_smap guard_of;                     /* bytes of its breakers -> guard + 1 */
+};
+
+/* Breakers of a backfill's things, by the plan's numbers, and the guard of each step. */
+struct breaker_refs { uint32_t *steps, *pools, *datasets, *connections, *guards; };
+
+/* How a step stands to what it draws on. */
+enum breaker_role { ROLE_STEP, ROLE_POOL, ROLE_CONNECTION, ROLE_WRITES, ROLE_READS, ROLE_AGENT, ROLE_AGAIN };   /* AGAIN: it reads what it
+                                                                                writes, which has come already */
+struct breaker_draw { uint32_t breaker; enum breaker_role role; };
+
+/* ---- breaker.c: the book ---- */
+void breakers_init(struct breaker_book *book);
+void breakers_done(struct breaker_book *book);
+struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name);       /* NULL when there is none */
+uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name);                    /* made when it is needed first */
+/* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */
+void breaker_set_state(struct engine *e, uint32_t number, const struct record *r);
+/* Put a vote into the window of a closed one; what is too old or too many leaves it.  hear: nothing leaves, it was kept so. */
+void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote);
+void breaker_count(struct engine *e, struct breaker *b, struct ballot vote);
+void breaker_forget(struct engine *e, struct breaker *b, size_t oldest);       /* so many votes */
+bool breaker_is_probe(const struct breaker *b, uint64_t attempt);
+/* May one more attempt go through now? */
+bool breaker_lets(const struct breaker *b);
+/* From first principles, for checks; err says which. */
+bool breakers_agree(const struct engine *e, struct bf_error *err);
+
+/* ---- breaker_guard.c: what draws on what ---- */
+/* The breakers of a new backfill, tuned by its plan. */
+void breakers_attach(struct engine *e, struct backfill *b);
+void breaker_refs_done(struct breaker_refs *r);
+/* The i-th thing that a step draws on, from 0; false at the end. */
+bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret);
+uint32_t step_guard(const struct backfill *b, uint32_t step);
+bool agent_is_let(const struct engine *e, const struct agent *a);
+void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a);
+
+/* ---- breaker_vote.c ---- */
+enum breaker_vote { BREAKER_NO_VOTE, BREAKER_GOOD, BREAKER_BAD, BREAKER_BAD_DIRECT };
+/* What the outcome of an attempt says of a thing that it drew on. */
+enum breaker_vote breaker_vote(enum breaker_role role, const struct outcome *o, enum failure_class class);
+/* An attempt ended: votes of all that it drew on. */
+void breakers_voted(struct engine *e, const struct backfill *b, const struct attempt *a, const struct record *ended);
+/* Does its window say that a closed one must open? */
+enum breaker_verdict { BREAKER_STAYS, BREAKER_FAILING, BREAKER_SLOWING };
+enum breaker_verdict breaker_judge(const struct engine *e, const struct breaker *b);
+
+#endif

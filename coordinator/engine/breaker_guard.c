@@ -1,0 +1,162 @@
+/* What draws on what: the breakers of a plan's things, the guard of each step, and what a grant means for those that are half-open.
+ *
+ * A step draws on itself, its pools, its connection where it is an sql or warehouse step, and the datasets that it writes or reads.  So an
+ * open breaker holds these steps, and what is downstream of them waits for them as it always does; nothing else notices. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+/* ---- the breakers of a backfill ---- */
+
+/* The configuration's word outranks a plan's; of two plans the one whose backfill was created last is heard. */
+static void tune(struct engine *e, uint32_t number, const struct plan_breaker *p)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    if (!p->given || b->source == BREAKER_BY_CONFIG)
+        return;
+    b->settings = p->settings;
+    b->source = BREAKER_BY_PLAN;
+}
+
+static uint32_t need(struct engine *e, enum breaker_kind kind, const char *name, const struct plan_breaker *p)
+{
+    uint32_t number = breaker_need(e, kind, name);
+    tune(e, number, p);
+    return number;
+}
+
+static bool is_written(const struct plan_step *s, uint32_t dataset)
+{
+    for (size_t i = 0; i < s->n_outputs; i++)
+        if (s->outputs[i] == dataset)
+            return true;
+    return false;
+}
+
+bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret)
+{
+    const struct plan_step *s = &b->plan->steps[step];
+    const struct breaker_refs *r = &b->drawn;
+    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+    if (i-- == 0) {
+        *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
+        return true;
+    }
+    uint32_t n_pools = s->pool == PLAN_NO_INDEX ? 0 : 1 + (uint32_t)s->n_also;
+    if (i < n_pools) {
+        *ret = (struct breaker_draw){r->pools[i == 0 ? s->pool : s->also[i - 1]], ROLE_POOL};
+        return true;
+    }
+    i -= n_pools;
+    if (connected && i-- == 0) {
+        *ret = (struct breaker_draw){r->connections[s->connection], ROLE_CONNECTION};
+        return true;
+    }
+    if (i < s->n_outputs) {
+        *ret = (struct breaker_draw){r->datasets[s->outputs[i]], ROLE_WRITES};
+        return true;
+    }
+    i -= (uint32_t)s->n_outputs;
+    if (i >= s->n_inputs)
+        return false;
+    *ret = (struct breaker_draw){r->datasets[s->inputs[i]], is_written(s, s->inputs[i]) ? ROLE_AGAIN : ROLE_READS};
+    return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The set of what a step draws on, kept once for all steps that draw on the same. */
+static uint32_t intern(struct engine *e, const struct backfill *b, uint32_t step)
+{
+    struct breaker_book *book = &e->breakers;
+    BF_VEC_TYPE(uint32_t) set = {0};
+    struct breaker_draw draw;
+    for (uint32_t i = 0; breaker_drawn(b, step, i, &draw); i++)
+        bf_vec_push(&set, draw.breaker);
+    qsort(set.at, set.n, sizeof *set.at, by_number);
+    size_t n = 1;
+    for (size_t i = 1; i < set.n; i++)
+        if (set.at[i] != set.at[n - 1])
+            set.at[n++] = set.at[i];
+    const void *known = bf_smap_get(&book->guard_of, set.at, n * sizeof *set.at);
+    if (known) {
+        bf_vec_free(&set);
+        return (uint32_t)((uintptr_t)known - 1);
+    }
+    bf_vec_push(&book->guards, ((struct guard){.at = set.at, .n = (uint32_t)n}));
+    bf_smap_put(&book->guard_of, set.at, n * sizeof *set.at, (void *)(uintptr_t)book->guards.n);
+    return (uint32_t)(book->guards.n - 1);
+}
+
+void breakers_attach(struct engine *e, struct backfill *b)
+{
+    const struct plan *p = b->plan;
+    struct breaker_refs *r = &b->drawn;
+    char name[BREAKER_NAME_MAX];
+    r->pools = bf_xcalloc(p->n_pools, sizeof *r->pools);
+    r->connections = bf_xcalloc(p->n_connections, sizeof *r->connections);
+    r->datasets = bf_xcalloc(p->n_datasets, sizeof *r->datasets);
+    r->steps = bf_xcalloc(p->n_steps, sizeof *r->steps);
+    r->guards = bf_xcalloc(p->n_steps, sizeof *r->guards);
+    for (size_t i = 0; i < p->n_pools; i++)
+        r->pools[i] = need(e, BREAKER_POOL, p->pools[i].name, &p->pools[i].breaker);
+    for (size_t i = 0; i < p->n_connections; i++)
+        r->connections[i] = need(e, BREAKER_CONNECTION, p->connections[i].name, &p->connections[i].breaker);
+    for (size_t i = 0; i < p->n_datasets; i++)
+        r->datasets[i] = need(e, BREAKER_DATASET, p->datasets[i].name, &p->datasets[i].breaker);
+    for (size_t i = 0; i < p->n_steps; i++) {
+        snprintf(name, sizeof name, "%s.%s", p->name, p->steps[i].name);
+        r->steps[i] = need(e, BREAKER_STEP, name, &p->steps[i].breaker);
+    }
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        r->guards[i] = intern(e, b, i);
+}
+
+void breaker_refs_done(struct breaker_refs *r)
+{
+    free(r->steps);
+    free(r->pools);
+    free(r->datasets);
+    free(r->connections);
+    free(r->guards);
+}
+
+uint32_t step_guard(const struct backfill *b, uint32_t step)
+{
+    return b->drawn.guards[step];
+}
+
+/* ---- grants ---- */
+
+bool agent_is_let(const struct engine *e, const struct agent *a)
+{
+    return BF_PLANTED("breaker_agent_ignored") || breaker_lets(e->breakers.at.at[a->breaker]);
+}
+
+static void let_through(struct engine *e, uint32_t number, uint64_t attempt)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    if (b->state == BREAKER_HALF_OPEN)
+        bf_vec_push(&b->probes, attempt);
+}
+
+void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a)
+{
+    if (e->breakers.not_closed.n == 0)
+        return;
+    const struct guard *g = &e->breakers.guards.at[step_guard(b, a->step)];
+    struct agent *agent = agent_find(e, a->agent);
+    for (uint32_t i = 0; i < g->n; i++)
+        let_through(e, g->at[i], a->ref.attempt);
+    let_through(e, agent->breaker, a->ref.attempt);
+    if (!e->recovering && e->breakers.at.at[agent->breaker]->state != BREAKER_CLOSED)
+        ready_agent_changed(e, agent);
+}

@@ -1,0 +1,238 @@
+/* When breakers move: after votes, when their time is over, and by hand.
+ *
+ * Each move is a record, and what moved by itself is told in the audit trail too: it overrides what the plan would do next.  How often
+ * that can be is bounded by the time that a breaker is open, whatever agents report. */
+#include <string.h>
+
+#include "common/plant.h"
+#include "common/text.h"
+#include "coordinator/engine/decide.h"
+
+enum { CAUSE_MAX = 400 };
+
+static const struct breaker *at(const struct decision *d, uint32_t number)
+{
+    return d->e->breakers.at.at[number];
+}
+
+static const char *full_name(struct decision *d, const struct breaker *b)
+{
+    return out_printf(d->out, "%s/%s", breaker_kind_name(b->kind), b->name);
+}
+
+static const char *state_json(struct decision *d, const struct breaker *b)
+{
+    bool held = b->state == BREAKER_OPEN && b->until_ms == 0;
+    return out_printf(d->out, "{\"state\":\"%s\"%s}", breaker_state_name(b->state), held ? ",\"held\":true" : "");
+}
+
+/* to: what changes; the rest is filled in here. */
+struct move { enum breaker_state state; int64_t until_ms; uint32_t level, calls, failures, slow; const char *cause, *by, *reason; };
+
+static void make(struct decision *d, uint32_t number, const struct move *m)
+{
+    const struct breaker *b = at(d, number);
+    struct record *r = record_begin(d, RECORD_BREAKER);
+    r->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = m->state, .source = b->source, .at_ms = d->now_ms,
+                                         .until_ms = m->until_ms, .level = m->level, .calls = m->calls, .failures = m->failures,
+                                         .slow = m->slow,
+                                         .settings = b->settings};
+    r->text = m->cause;
+    r->actor = m->by;
+    r->reason = m->reason;
+    record_emit(d, r);
+}
+
+static void tell(struct decision *d, uint32_t number, const char *what, const char *before, const char *text)
+{
+    const struct breaker *b = at(d, number);
+    audit_note(d, &(struct audit_note){.what = what, .target = full_name(d, b), .before = before, .after = state_json(d, b), .text = text});
+}
+
+/* ---- by itself ---- */
+
+/* "load[2024-01-03] of bf-1: check: unique failed" */
+static const char *cause_of(struct decision *d, const struct attempt *a, const struct outcome *o)
+{
+    char key[PLAN_KEY_MAX];
+    const struct backfill *b = backfill_find(d->e, a->backfill);
+    const struct plan_step *s = &b->plan->steps[a->step];
+    plan_partition_key(s->partitions, a->index, key);
+    return out_printf(d->out, "%s%s%s%s of bf-%u: %.*s", s->name, *key ? "[" : "", key, *key ? "]" : "", b->id,
+                      (int)bf_utf8_cut(o->text, CAUSE_MAX), o->text);
+}
+
+/* One that was closed for less time than it had been open is not well yet: it goes on growing. */
+static uint32_t level_now(const struct decision *d, const struct breaker *b)
+{
+    bool soon = b->since_ms > 0 && d->now_ms - b->since_ms < breaker_open_ms(&b->settings, b->level);
+    return soon ? b->level + 1 : 0;
+}
+
+static void open_for(struct decision *d, uint32_t number, struct move m, const char *text)
+{
+    const char *before = state_json(d, at(d, number));
+    m.state = BREAKER_OPEN;
+    m.until_ms = d->now_ms + breaker_open_ms(&at(d, number)->settings, m.level);
+    make(d, number, &m);
+    tell(d, number, "breaker open", before, text);
+}
+
+static void trip(struct decision *d, uint32_t number, enum breaker_verdict why, const char *cause)
+{
+    const struct breaker *b = at(d, number);
+    struct move m = {.level = level_now(d, b), .calls = (uint32_t)b->window.n, .failures = b->n_bad, .slow = b->n_slow, .cause = cause};
+    const char *text = why == BREAKER_FAILING
+                           ? out_printf(d->out, "%u of %u attempts failed; the last: %s", m.failures, m.calls, cause)
+                           : out_printf(d->out, "%u of %u attempts were slow; the last: %s", m.slow, m.calls, cause);
+    open_for(d, number, m, text);
+}
+
+static void look_at_probes(struct decision *d, uint32_t number, const char *cause)
+{
+    const struct breaker *b = at(d, number);
+    if (b->bad > 0) {
+        struct move m = {.level = b->level + 1, .calls = b->calls, .failures = b->failures, .slow = b->slow, .cause = cause};
+        open_for(d, number, m, out_printf(d->out, "an attempt that was let through did not go well: %s", cause));
+    } else if (b->good >= b->settings.probes) {
+        const char *before = state_json(d, b);
+        uint32_t good = b->good;
+        make(d, number, &(struct move){.state = BREAKER_CLOSED, .level = b->level});
+        tell(d, number, "breaker closed", before, out_printf(d->out, "%u attempt%s let through, and went well", good,
+                                                             good == 1 ? " was" : "s were"));
+    }
+}
+
+static void look_at(struct decision *d, uint32_t number, const struct attempt *a, const struct outcome *o)
+{
+    const struct breaker *b = at(d, number);
+    enum breaker_verdict v = breaker_judge(d->e, b);
+    if (v != BREAKER_STAYS)
+        trip(d, number, v, cause_of(d, a, o));
+    else if (b->state == BREAKER_HALF_OPEN && (b->good > 0 || b->bad > 0))
+        look_at_probes(d, number, b->bad > 0 ? cause_of(d, a, o) : "");
+}
+
+void decide_breakers_voted(struct decision *d, const struct attempt *a, const struct outcome *o)
+{
+    const struct backfill *b = backfill_find(d->e, a->backfill);
+    const struct guard *g = &d->e->breakers.guards.at[step_guard(b, a->step)];
+    for (uint32_t i = 0; i < g->n; i++)
+        look_at(d, g->at[i], a, o);
+    look_at(d, agent_find(d->e, a->agent)->breaker, a, o);
+}
+
+/* Those whose time is over let attempts through; and where other settings came meanwhile, fewer good probes may be enough.  Backwards: one
+ * that closes leaves the list. */
+void decide_breakers(struct decision *d)
+{
+    const struct breaker_book *book = &d->e->breakers;
+    for (size_t i = book->not_closed.n; i-- > 0;) {
+        uint32_t number = book->not_closed.at[i];
+        const struct breaker *b = at(d, number);
+        if (b->state == BREAKER_HALF_OPEN && b->good >= b->settings.probes)
+            look_at_probes(d, number, "");
+        if (b->state != BREAKER_OPEN || b->until_ms == 0 || b->until_ms > d->now_ms || BF_PLANTED("breaker_stays_open"))
+            continue;
+        const char *before = state_json(d, b);
+        make(d, number, &(struct move){.state = BREAKER_HALF_OPEN, .level = b->level, .calls = b->calls, .failures = b->failures,
+                                       .slow = b->slow, .cause = b->cause});
+        tell(d, number, "breaker half-open", before, "its time is over: attempts are let through again, and how they end decides");
+    }
+}
+
+int64_t breakers_next_ms(const struct engine *e)
+{
+    int64_t next_ms = INT64_MAX;
+    for (size_t i = 0; i < e->breakers.not_closed.n; i++) {
+        const struct breaker *b = e->breakers.at.at[e->breakers.not_closed.at[i]];
+        if (b->state == BREAKER_OPEN && b->until_ms != 0 && b->until_ms < next_ms)
+            next_ms = b->until_ms;
+    }
+    return next_ms;
+}
+
+/* ---- by hand ---- */
+
+static uint32_t number_of(const struct engine *e, const struct breaker *b)
+{
+    return breaker_need((struct engine *)(uintptr_t)e, b->kind, b->name);    /* it is there: nothing is made */
+}
+
+static struct answer now_is(struct decision *d, const struct breaker *b, const char *text)
+{
+    return (struct answer){.rc = BF_OK, .text = text, .json = out_printf(d->out, "{\"breaker\":\"%s\",\"state\":\"%s\"}", full_name(d, b),
+                                                                         breaker_state_name(b->state))};
+}
+
+/* Counts and cause go with it: why it was open before stays to be seen. */
+static struct answer change(struct decision *d, const struct input *in, const struct breaker *b, struct move m, const char *text)
+{
+    const char *before = state_json(d, b);
+    m.by = in->actor;
+    m.reason = in->command.reason;
+    make(d, number_of(d->e, b), &m);
+    struct answer a = now_is(d, b, text);
+    a.before = before;
+    a.after = state_json(d, b);
+    return a;
+}
+
+static const char *duration(struct decision *d, int64_t ms)
+{
+    char text[64];
+    bf_format_duration(ms, text, sizeof text);
+    return out_printf(d->out, "%s", text);
+}
+
+struct answer decide_breaker_command(struct decision *d, const struct input *in)
+{
+    const struct op_request *c = &in->command;
+    enum breaker_kind kind = BREAKER_POOL;
+    const char *name = "";
+    struct bf_error err = {0};
+    enum bf_rc rc = breaker_name_parse(c->name ? c->name : "", &kind, &name, &err);
+    if (rc != BF_OK)
+        return command_refuse(rc, out_printf(d->out, "%s", err.text));
+    const struct breaker *b = breaker_find(d->e, kind, name);
+    if (!b)
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "nothing that is known here is called %s, so it has no breaker; bfctl "
+                                                       "breakers --all lists them", c->name));
+    int64_t open_ms = breaker_open_ms(&b->settings, 0);
+    switch (c->verb) {
+    case OP_BREAKER_TRIP:
+        return change(d, in, b, (struct move){.state = BREAKER_OPEN, .until_ms = d->now_ms + open_ms},
+                      out_printf(d->out, "%s is open for %s, then attempts are let through one by one", c->name, duration(d, open_ms)));
+    case OP_BREAKER_OPEN:
+        if (b->state == BREAKER_OPEN && b->until_ms == 0)
+            return now_is(d, b, out_printf(d->out, "%s is held open already", c->name));
+        return change(d, in, b, (struct move){.state = BREAKER_OPEN},
+                      out_printf(d->out, "%s is open until bfctl breaker close %s", c->name, c->name));
+    default:
+        if (b->state == BREAKER_CLOSED)
+            return now_is(d, b, out_printf(d->out, "%s is closed already", c->name));
+        return change(d, in, b, (struct move){.state = BREAKER_CLOSED}, out_printf(d->out, "%s is closed", c->name));
+    }
+}
+
+/* ---- the configuration ---- */
+
+static bool is_news(const struct engine *e, const struct record_breaker *s)
+{
+    const struct breaker *b = *s->name ? breaker_find(e, s->kind, s->name) : NULL;
+    if (*s->name)
+        return !b || b->source != s->source || !breaker_settings_same(&b->settings, &s->settings);
+    return e->breakers.kinds[s->kind].source != s->source || !breaker_settings_same(&e->breakers.kinds[s->kind].settings, &s->settings);
+}
+
+void decide_breaker_config(struct decision *d, const struct input *in)
+{
+    if (!is_news(d->e, &in->breaker))
+        return;
+    struct record *r = record_begin(d, RECORD_BREAKER_SETTINGS);
+    r->breaker = in->breaker;
+    record_emit(d, r);
+    const char *target = out_printf(d->out, "%s%s%s", breaker_kind_name(in->breaker.kind), *in->breaker.name ? "/" : "",
+                                    in->breaker.name);
+    audit_note(d, &(struct audit_note){.what = "breaker settings", .target = target, .text = "the configuration says so"});
+}

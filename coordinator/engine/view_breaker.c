@@ -1,0 +1,67 @@
+/* See view_breaker.h. */
+#include "coordinator/engine/view_breaker.h"
+
+#include "coordinator/engine/internal.h"
+
+size_t engine_n_breakers(const struct engine *e)
+{
+    return e->breakers.at.n;
+}
+
+/* What of its window is not too old now, though no vote has come since to put it out. */
+static void count_window(const struct engine *e, const struct breaker *b, struct breaker_view *ret)
+{
+    for (size_t i = 0; i < b->window.n; i++) {
+        const struct ballot *v = &b->window.at[i];
+        if (v->at_ms < e->now_ms - b->settings.period_ms)
+            continue;
+        ret->calls++;
+        ret->failures += (v->bits & BALLOT_BAD) != 0;
+        ret->slow += (v->bits & BALLOT_SLOW) != 0;
+    }
+}
+
+void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret)
+{
+    const struct breaker *b = e->breakers.at.at[i];
+    *ret = (struct breaker_view){
+        .kind = b->kind, .name = b->name, .source = b->source, .settings = &b->settings, .state = b->state, .since_ms = b->since_ms,
+        .since_us = b->since_us, .until_ms = b->state == BREAKER_OPEN && b->until_ms ? b->until_ms : -1,
+        .held = b->state == BREAKER_OPEN && b->until_ms == 0, .level = b->level, .opened_calls = b->calls,
+        .opened_failures = b->failures, .opened_slow = b->slow, .cause = b->cause, .by = b->by, .reason = b->reason,
+        .probes = (uint32_t)b->probes.n, .good = b->good};
+    count_window(e, b, ret);
+}
+
+static bool draws_on(const struct engine *e, uint32_t guard, uint32_t number)
+{
+    const struct guard *g = &e->breakers.guards.at[guard];
+    for (uint32_t i = 0; i < g->n; i++)
+        if (g->at[i] == number)
+            return true;
+    return false;
+}
+
+static bool may_still_be_granted(const struct lane *l, uint32_t number)
+{
+    const struct instance *in = &l->backfill->instances[number];
+    return in->state == INSTANCE_READY && !(in->flags & FLAG_HELD);
+}
+
+uint64_t engine_breaker_holds(const struct engine *e, size_t number)
+{
+    uint64_t n = 0;
+    if (breaker_lets(e->breakers.at.at[number]))
+        return 0;
+    for (size_t i = 0; i < e->demands.n; i++) {
+        const struct demand *d = &e->demands.at[i];
+        if (!draws_on(e, d->needs.guard, (uint32_t)number))
+            continue;
+        for (size_t k = 0; k < d->lanes.n; k++) {
+            const struct lane *l = &e->lanes.at[d->lanes.at[k]];
+            for (size_t j = 0; j < l->ready.n; j++)
+                n += may_still_be_granted(l, (uint32_t)l->ready.at[j].b);
+        }
+    }
+    return n;
+}

@@ -1,0 +1,28 @@
+/* Reading breakers: as view.h. */
+#ifndef BF_ENGINE_VIEW_BREAKER_H
+#define BF_ENGINE_VIEW_BREAKER_H
+
+#include "coordinator/engine/view.h"
+
+/* Breakers in the order of their making.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
+ * by itself, or is not open. */
+struct breaker_view {
+    enum breaker_kind kind;
+    const char *name;                        /* without its kind */
+    enum breaker_source source;
+    const struct breaker_settings *settings;
+    enum breaker_state state;
+    bool held;                               /* open until a person closes it */
+    int64_t since_ms, since_us, until_ms;
+    uint32_t level;                          /* times that it opened in a row before this one */
+    uint32_t calls, failures, slow;          /* closed: of its window now */
+    uint32_t opened_calls, opened_failures, opened_slow;     /* of its window when it opened */
+    const char *cause, *by, *reason;         /* the last failure then; who moved it, and why.  "": none, nobody */
+    uint32_t probes, good;                   /* half-open: attempts that are under way; that ended well */
+};
+size_t engine_n_breakers(const struct engine *e);
+void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
+/* Ready instances that wait for it, whatever else they wait for; of an agent's: 0.  O(what is ready). */
+uint64_t engine_breaker_holds(const struct engine *e, size_t i);
+
+#endif

@@ -1,0 +1,47 @@
+/* The model of breakers: I7 from records and outcomes alone.  Only within the shadow. */
+#ifndef BF_SIM_SHADOW_BREAKERS_H
+#define BF_SIM_SHADOW_BREAKERS_H
+
+#include "common/vec.h"
+#include "proto/record.h"
+
+struct shadow;
+struct shadow_backfill;
+struct shadow_attempt;
+
+struct shadow_vote { int64_t at_ms; uint64_t step; bool bad, slow, alone; };   /* alone: bad enough without another step */
+struct shadow_breaker {
+    char name[BREAKER_NAME_MAX];                             /* "pool/fixed" */
+    enum breaker_kind kind;
+    struct breaker_settings settings;
+    enum breaker_source source;
+    enum breaker_state state;
+    int64_t until_ms;                                        /* 0 while open: a person holds it */
+    BF_VEC_TYPE(struct shadow_vote) votes;
+    BF_VEC_TYPE(uint64_t) probes;
+    uint32_t good, bad;                                      /* probes that ended so */
+    bool due;                                                /* a vote of this turn says that it must open */
+};
+struct shadow_breakers {
+    BF_VEC_TYPE(struct shadow_breaker) at;
+    struct { struct breaker_settings settings; bool given; } kinds[BREAKER_KINDS];
+    BF_VEC_TYPE(uint32_t) agents;                            /* breaker of agent id - 1 */
+};
+
+void shadow_breakers_copy(struct shadow_breakers *to, const struct shadow_breakers *from);
+void shadow_breakers_done(struct shadow_breakers *b);
+/* Records that make breakers: what is made known, and who. */
+void shadow_breakers_know(struct shadow *s, const struct record *r, const struct shadow_backfill *created);
+void shadow_breakers_granted(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
+void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct shadow_attempt *a,
+                           const struct record *r);
+void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct record *r);
+void shadow_breakers_after(struct shadow *s, const struct turn *t);
+/* Is a step held by a breaker? */
+bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
+/* One that a person holds open, the i-th; NULL: there are not so many. */
+const char *shadow_held_breaker(const struct shadow *s, size_t i);
+/* A breaker that there is; NULL: there is none. */
+const char *shadow_some_breaker(const struct shadow *s, uint64_t from);
+
+#endif

@@ -1,0 +1,15 @@
+/* Breakers in documents and in `why`.  Only views*.c include this. */
+#ifndef BF_VIEWS_BREAKERS_H
+#define BF_VIEWS_BREAKERS_H
+
+#include "coordinator/engine/view_breaker.h"
+#include "coordinator/views_parts.h"
+
+enum bf_rc view_breakers(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* "connection/warehouse" */
+void view_breaker_name(const struct breaker_view *b, char ret[BREAKER_NAME_MAX]);
+/* Why a breaker holds something, and what an operator can do.  Cut to fit. */
+void view_tell_breaker(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                       size_t remedy_size);
+
+#endif

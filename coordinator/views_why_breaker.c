@@ -1,0 +1,51 @@
+/* Why a breaker holds something, in words. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/text.h"
+#include "coordinator/views_breakers.h"
+
+/* "12 of 20 attempts failed, the last load[2024-01-03] of bf-1: …" */
+static void tell_cause(const struct breaker_view *b, char *ret, size_t size)
+{
+    ret[0] = '\0';
+    if (b->opened_calls == 0)
+        return;
+    bool failing = (uint64_t)b->opened_failures * 1000000 >= (uint64_t)b->settings->rate * b->opened_calls;
+    int cut = (int)bf_utf8_cut(b->cause, 160);
+    snprintf(ret, size, "%" PRIu32 " of %" PRIu32 " attempts %s%s%.*s", failing ? b->opened_failures : b->opened_slow, b->opened_calls,
+             failing ? "failed" : "were slow", cut ? ", the last " : "", cut, b->cause);
+}
+
+static void tell_person(const struct breaker_view *b, char *ret, size_t size)
+{
+    int by = (int)bf_utf8_cut(b->by, 64), why = (int)bf_utf8_cut(b->reason, 160);
+    snprintf(ret, size, "by %.*s%s%.*s", by, b->by, why ? ": " : "", why, b->reason);
+}
+
+void view_tell_breaker(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                       size_t remedy_size)
+{
+    struct breaker_view b;
+    char name[BREAKER_NAME_MAX], since[BF_TIME_MAX], left[64] = "a moment", why[300], moment[96] = "";
+    engine_breaker(v->engine, k->breaker, &b);
+    view_breaker_name(&b, name);
+    bf_format_time(b.since_us, since);
+    if (*b.by)
+        tell_person(&b, why, sizeof why);
+    else
+        tell_cause(&b, why, sizeof why);
+    if (b.until_ms > v->engine_ms)
+        bf_format_duration(b.until_ms - v->engine_ms, left, sizeof left);
+    if (b.state == BREAKER_HALF_OPEN)
+        snprintf(moment, sizeof moment, "; %" PRIu32 " of %" PRIu32 " attempts that it lets through are under way", b.probes,
+                 b.settings->probes);
+    else if (b.until_ms >= 0)
+        snprintf(moment, sizeof moment, "; in %s it lets %" PRIu32 " through", left, b.settings->probes);
+    snprintf(detail, detail_size, "breaker %s is %s since %s%s%s%s", name, b.state == BREAKER_HALF_OPEN ? "half-open" : "open", since,
+             *why ? " " : "", why, moment);
+    if (b.until_ms < 0 && b.state == BREAKER_OPEN)
+        snprintf(remedy, remedy_size, "bfctl breaker close %s", name);
+    else
+        snprintf(remedy, remedy_size, "see to what failed and wait, or bfctl breaker close %s", name);
+}

@@ -1,0 +1,474 @@
+/* Breakers (I7): who votes on what, when one opens, what it holds, what it lets through, and that all of it survives a restart. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/engine/breaker.h"
+#include "coordinator/engine/view_breaker.h"
+#include "tests/support/engine_fixture.h"
+
+/* ---- the table of votes ---- */
+
+#define OUT(from, is, state, system) {.source = from, .code = is, .sqlstate = state, .dbms = system, .details = "", .text = ""}
+#define PLAIN(from, is) OUT(from, is, "", "")
+/* In the order of the roles: step, pool, connection, writes, reads, agent.  + good, - bad, ! bad by itself, . none. */
+static const struct { const char *name; struct outcome o; enum failure_class class; const char *votes; } table[] = {
+    {"ok", PLAIN(OUTCOME_OK, 0), FAILURE_NONE, "++++++"},
+    {"skip", PLAIN(OUTCOME_SKIP, 0), FAILURE_NONE, "++++++"},
+    {"check", PLAIN(OUTCOME_CHECK, CHECK_ERROR), FAILURE_PERMANENT, "-.+!-+"},
+    {"constraint", OUT(OUTCOME_SQL, 0, "23505", "PostgreSQL"), FAILURE_PERMANENT, "-.+!-+"},
+    {"bad value", OUT(OUTCOME_SQL, 0, "22P02", "PostgreSQL"), FAILURE_PERMANENT, "-.+!-+"},
+    {"no such table", OUT(OUTCOME_SQL, 0, "42P01", "PostgreSQL"), FAILURE_PERMANENT, "-.+..+"},
+    {"unknown to us", OUT(OUTCOME_SQL, 0, "XX000", "PostgreSQL"), FAILURE_UNKNOWN, "-....."},
+    {"unreachable", OUT(OUTCOME_SQL, 0, "08006", "PostgreSQL"), FAILURE_TRANSIENT, ".-!..-"},
+    {"shut down", OUT(OUTCOME_SQL, 0, "57P01", "PostgreSQL"), FAILURE_TRANSIENT, ".-!..-"},
+    {"deadlock", OUT(OUTCOME_SQL, 0, "40P01", "PostgreSQL"), FAILURE_TRANSIENT, "......"},
+    {"lock", OUT(OUTCOME_SQL, 0, "55P03", "PostgreSQL"), FAILURE_TRANSIENT, "......"},
+    {"deadlock of MariaDB", OUT(OUTCOME_SQL, 1213, "HY000", "MariaDB"), FAILURE_TRANSIENT, "......"},
+    {"gone away", OUT(OUTCOME_SQL, 2006, "HY000", "MariaDB"), FAILURE_TRANSIENT, ".-!..-"},
+    {"busy file", OUT(OUTCOME_SQL, 5, "HY000", "SQLite"), FAILURE_TRANSIENT, "......"},
+    {"time limit", PLAIN(OUTCOME_TIMEOUT, 0), FAILURE_TRANSIENT, "---..-"},
+    {"exit 1", PLAIN(OUTCOME_EXIT, 1), FAILURE_UNKNOWN, "-....-"},
+    {"exit 4, permanent by its plan", PLAIN(OUTCOME_EXIT, 4), FAILURE_PERMANENT, "-...-."},
+    {"exit 75", PLAIN(OUTCOME_EXIT, 75), FAILURE_TRANSIENT, ".-...-"},
+    {"exit 127", PLAIN(OUTCOME_EXIT, 127), FAILURE_PERMANENT, "-....-"},
+    {"signal", PLAIN(OUTCOME_SIGNAL, 11), FAILURE_UNKNOWN, "-....-"},
+    {"out of memory", PLAIN(OUTCOME_OOM, 0), FAILURE_UNKNOWN, "-....-"},
+    {"not started", PLAIN(OUTCOME_SPAWN, 12), FAILURE_TRANSIENT, "-....-"},
+    {"503", PLAIN(OUTCOME_HTTP, 503), FAILURE_TRANSIENT, "--...-"},
+    {"404", PLAIN(OUTCOME_HTTP, 404), FAILURE_PERMANENT, "-....+"},
+    {"cancelled", PLAIN(OUTCOME_CANCELLED, 0), FAILURE_LOST, "......"},
+    {"fenced", PLAIN(OUTCOME_FENCED, 0), FAILURE_LOST, "......"},
+    {"lost", PLAIN(OUTCOME_LOST, 0), FAILURE_LOST, "......"},
+};
+
+Test(engine_breakers, only_what_speaks_of_a_thing_counts_for_it)
+{
+    static const char signs[] = {[BREAKER_NO_VOTE] = '.', [BREAKER_GOOD] = '+', [BREAKER_BAD] = '-', [BREAKER_BAD_DIRECT] = '!'};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (int role = ROLE_STEP; role <= ROLE_AGENT; role++) {
+            char got = signs[breaker_vote((enum breaker_role)role, &table[i].o, table[i].class)];
+            cr_expect_eq(got, table[i].votes[role], "%s, role %d: %c", table[i].name, role, got);
+        }
+}
+
+Test(engine_breakers, the_time_open_grows_and_has_an_end)
+{
+    static const struct { uint32_t level, growth_milli; int64_t ms; } cases[] = {
+        {0, 2000, 1000}, {1, 2000, 2000}, {2, 2000, 4000}, {3, 2000, 5000}, {4000000000u, 2000, 5000}, {7, 1000, 1000}, {1, 1500, 1500}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct breaker_settings s = {.open_ms = 1000, .open_max_ms = 5000, .growth_milli = cases[i].growth_milli};
+        cr_expect_eq(breaker_open_ms(&s, cases[i].level), cases[i].ms, "level %u", cases[i].level);
+    }
+}
+
+Test(engine_breakers, names)
+{
+    enum breaker_kind kind;
+    const char *name;
+    struct bf_error err = {0};
+    cr_assert_eq(breaker_name_parse("step/orders.load", &kind, &name, &err), BF_OK);
+    cr_expect(kind == BREAKER_STEP && strcmp(name, "orders.load") == 0);
+    static const char *const wrong[] = {"", "/", "pool", "pool/", "pools/x", "warehouse", "/x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cr_expect_eq(breaker_name_parse(wrong[i], &kind, &name, &err), BF_INVALID, "'%s'", wrong[i]);
+}
+
+/* ---- an engine ---- */
+
+static const struct breaker_settings soon = {.window = 4, .period_ms = 60000, .minimum = 4, .rate = 750000, .slow_factor_milli = 1000,
+                                             .open_ms = 10000, .open_max_ms = 30000, .growth_milli = 2000, .probes = 1};
+
+/* bad: 20 days, each tried once; behind: after it; other: 20 days of something else.  seed: slots of the one pool. */
+static struct plan *bad_and_other(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 20);
+    uint32_t pool = fx_pool(p, "small", (uint32_t)seed);
+    for (uint32_t i = 0; i < 3; i++)
+        fx_step(p, PLAN_DAY, pool);
+    fx_edge(p, 1, 0, PLAN_SAME);
+    p->steps[0].retry.max_attempts = 1;
+    p->steps[0].priority = PLAN_CRITICAL;
+    p->steps[0].breaker = (struct plan_breaker){.given = true, .settings = soon};
+    return fx_plan_done(p);
+}
+
+static struct breaker_view named(const struct fx *f, enum breaker_kind kind, const char *name)
+{
+    struct breaker_view b = {0};
+    for (size_t i = 0; i < engine_n_breakers(f->e); i++) {
+        engine_breaker(f->e, i, &b);
+        if (b.kind == kind && strcmp(b.name, name) == 0)
+            return b;
+    }
+    cr_assert_fail("no breaker %s/%s", breaker_kind_name(kind), name);
+    return b;
+}
+
+static struct breaker_view of_bad(const struct fx *f)
+{
+    return named(f, BREAKER_STEP, "test.s0");
+}
+
+/* Ends every open attempt: of step 0 as told, of the others well. */
+static void end_all(struct fx *f, const struct fx_agent *a, enum outcome_source source, int32_t code)
+{
+    struct attempt_view v;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;) {
+        cr_assert(engine_find_attempt(f->e, id, &v));
+        bool bad = v.step == 0 && source != OUTCOME_OK;
+        fx_ended(f, a, v.ref, bad ? source : OUTCOME_OK, bad ? code : 0);
+    }
+    fx_turn(f);
+}
+
+static uint32_t running(const struct fx *f, uint32_t step)
+{
+    uint32_t n = 0;
+    struct attempt_view v;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
+        n += engine_find_attempt(f->e, id, &v) && v.step == step;
+    return n;
+}
+
+static struct fx_agent start(struct fx *f, fx_make *make, uint64_t seed)
+{
+    struct fx_agent a = fx_agent(1, 100);
+    fx_init(f, &(struct engine_config){0});
+    fx_hello(f, &a, 0);
+    fx_create(f, make, seed);
+    fx_turn(f);
+    return a;
+}
+
+/* Four of step 0 failed, and its breaker is open. */
+static struct fx_agent opened(struct fx *f)
+{
+    struct fx_agent a = start(f, bad_and_other, 4);
+    cr_assert_eq(running(f, 0), 4u);
+    end_all(f, &a, OUTCOME_EXIT, 1);
+    cr_assert_eq(of_bad(f).state, BREAKER_OPEN);
+    return a;
+}
+
+static void later(struct fx *f, int64_t ms)
+{
+    f->now_ms += ms;
+    f->wall_us += ms * 1000;
+    fx_turn(f);
+}
+
+static void same_after_recovery(struct fx *f)
+{
+    struct bf_error err = {0};
+    struct engine *e = fx_fresh(f);
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_expect(fx_same_state(f->e, e), "from the journal");
+    engine_free(e);
+    e = fx_fresh(f);
+    struct engine_out chunk = {0};
+    engine_snapshot_begin(f->e);
+    while (engine_snapshot_next(f->e, &chunk)) {
+        fx_apply_encoded(e, chunk.records, chunk.n_records);
+        engine_out_clear(&chunk);
+    }
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_expect(fx_same_state(f->e, e), "from a checkpoint");
+    engine_out_free(&chunk);
+    engine_free(e);
+}
+
+Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothing_else)
+{
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    struct breaker_view b = of_bad(&f);
+    cr_expect(b.opened_calls == 4 && b.opened_failures == 4 && b.until_ms == f.now_ms + 10000 && !b.held);
+    cr_expect(strstr(b.cause, "s0[2024-01-04] of bf-1: it said no"), "%s", b.cause);
+    cr_expect_eq(running(&f, 0), 0u);
+    cr_expect_eq(running(&f, 2), 4u, "the pool goes to the others");
+    struct blocker k[4];
+    cr_assert_geq(engine_why(f.e, 1, 0, 10, k, 4), 1u);
+    cr_expect(k[0].kind == BLOCKER_BREAKER && k[0].clears_at_ms == b.until_ms);
+    for (int i = 0; i < 4; i++) {
+        end_all(&f, &a, OUTCOME_OK, 0);
+        cr_expect_eq(running(&f, 0) + running(&f, 1), 0u);
+    }
+    size_t number = 0;
+    for (struct breaker_view at; engine_breaker(f.e, number, &at), at.kind != BREAKER_STEP || strcmp(at.name, "test.s0") != 0; number++)
+        ;
+    cr_expect_eq(engine_breaker_holds(f.e, number), 16u);
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
+Test(engine_breakers, half_open_lets_one_through_and_a_good_one_closes)
+{
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    cr_expect_leq(engine_next_timer_ms(f.e), f.now_ms + 10000, "somebody wakes it");
+    end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 9000);
+    cr_expect_eq(of_bad(&f).state, BREAKER_OPEN);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 1000);
+    cr_expect_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    cr_assert_eq(running(&f, 0), 1u, "one probe");
+    later(&f, 100000);
+    cr_expect_eq(running(&f, 0), 1u, "and no second one while it runs");
+    same_after_recovery(&f);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    cr_expect_eq(of_bad(&f).state, BREAKER_CLOSED);
+    cr_expect_eq(running(&f, 0), 4u);
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
+Test(engine_breakers, a_bad_probe_opens_for_longer_and_never_longer_than_the_most)
+{
+    static const int64_t open_ms[] = {20000, 30000, 30000};
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    for (size_t i = 0; i < 3; i++) {
+        for (int k = 0; k < 6; k++)              /* until the others leave the pool to it */
+            end_all(&f, &a, OUTCOME_OK, 0);
+        later(&f, 30000);
+        cr_assert_eq(running(&f, 0), 1u);
+        end_all(&f, &a, OUTCOME_EXIT, 1);
+        cr_expect_eq(of_bad(&f).state, BREAKER_OPEN);
+        cr_expect_eq(of_bad(&f).until_ms, f.now_ms + open_ms[i], "time %zu", i);
+    }
+    fx_done(&f);
+}
+
+Test(engine_breakers, a_probe_that_is_lost_says_nothing_and_another_goes)
+{
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    for (int k = 0; k < 6; k++)
+        end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 10000);
+    cr_assert_eq(running(&f, 0), 1u);
+    uint64_t first = fx_attempt(&f, 1, 0, 4).attempt;
+    fx_lost(&f, &a);
+    fx_turn(&f);
+    a.incarnation++;
+    fx_hello(&f, &a, 0);
+    fx_turn(&f);
+    cr_expect_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
+    cr_expect_eq(running(&f, 0), 1u);
+    cr_expect_neq(fx_attempt(&f, 1, 0, 4).attempt, first);
+    fx_done(&f);
+}
+
+Test(engine_breakers, one_bad_partition_holds_nothing)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    for (int turn = 0; turn < 20; turn++) {
+        struct attempt_view v;
+        for (uint64_t id = 0; (id = engine_next_attempt(f.e, id)) != 0;)
+            if (engine_find_attempt(f.e, id, &v))
+                fx_ended(&f, &a, v.ref, v.step == 0 && v.index == 3 ? OUTCOME_CHECK : OUTCOME_OK, CHECK_ERROR);
+        fx_turn(&f);
+        cr_expect_eq(of_bad(&f).state, BREAKER_CLOSED);
+    }
+    cr_expect_eq(fx_backfill(&f, 1).state, BACKFILL_PARTLY);
+    fx_done(&f);
+}
+
+Test(engine_breakers, late_ends_are_not_heard_by_one_that_is_open)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 8);
+    cr_assert_eq(running(&f, 0), 8u);
+    for (uint32_t i = 0; i < 4; i++)
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, i), OUTCOME_EXIT, 1);
+    fx_turn(&f);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    for (int k = 0; k < 5; k++) {                /* the four that were granted before end badly too */
+        struct attempt_view v;
+        for (uint64_t id = 0; (id = engine_next_attempt(f.e, id)) != 0;)
+            if (engine_find_attempt(f.e, id, &v) && (v.step != 0 || k == 1))
+                fx_ended(&f, &a, v.ref, v.step == 0 ? OUTCOME_EXIT : OUTCOME_OK, v.step == 0);
+        fx_turn(&f);
+    }
+    cr_expect_eq(of_bad(&f).level, 0u);
+    cr_expect_eq(of_bad(&f).until_ms, f.now_ms + 10000 - (f.now_ms - of_bad(&f).since_ms));
+    fx_done(&f);
+}
+
+/* ---- by hand ---- */
+
+static const struct effect *ask(struct fx *f, enum op_verb verb, const char *name)
+{
+    struct op_request r = fx_request(f, verb, 0);
+    r.name = name;
+    r.reason = "a reason";
+    return fx_command(f, &r);
+}
+
+Test(engine_breakers, by_hand)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    cr_expect_eq(ask(&f, OP_BREAKER_OPEN, "step/test.s0")->rc, BF_OK);
+    cr_expect_eq(of_bad(&f).state, BREAKER_OPEN);
+    cr_expect(of_bad(&f).held && of_bad(&f).until_ms == -1);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 10000000);
+    cr_expect_eq(of_bad(&f).state, BREAKER_OPEN, "until somebody closes it");
+    cr_expect_eq(running(&f, 0), 0u);
+    same_after_recovery(&f);
+    cr_expect_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc, BF_OK);
+    cr_expect_eq(of_bad(&f).until_ms, f.now_ms + 10000);
+    cr_expect_eq(ask(&f, OP_BREAKER_CLOSE, "step/test.s0")->rc, BF_OK);
+    fx_turn(&f);
+    cr_expect_eq(of_bad(&f).state, BREAKER_CLOSED);
+    cr_expect_eq(ask(&f, OP_BREAKER_CLOSE, "step/test.s0")->rc, BF_OK, "again is said, not done");
+    cr_expect_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s9")->rc, BF_NOT_FOUND);
+    cr_expect_eq(ask(&f, OP_BREAKER_TRIP, "warehouse")->rc, BF_INVALID);
+    fx_done(&f);
+}
+
+/* ---- agents ---- */
+
+/* Ten steps that run once, first, so that more than one speaks of an agent; then many days of another. */
+static struct plan *many(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 200);
+    for (uint32_t i = 0; i < 11; i++) {
+        uint32_t step = fx_step(p, i < 10 ? PLAN_NONE : PLAN_DAY, PLAN_NO_INDEX);
+        p->steps[step].retry.max_attempts = (uint32_t)seed;
+        p->steps[step].priority = i < 10 ? PLAN_CRITICAL : PLAN_NORMAL;
+    }
+    return fx_plan_done(p);
+}
+
+/* Each of these agents has 10 slots; what runs on agent i ends by how[i]. */
+static void end_by_agent(struct fx *f, const struct fx_agent *agents, const enum outcome_source *how)
+{
+    struct attempt_view v;
+    struct agent_view at;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;) {
+        cr_assert(engine_find_attempt(f->e, id, &v) && engine_agent(f->e, v.agent, &at));
+        size_t i = at.key[0] == agents[0].key[0] ? 0 : 1;
+        fx_ended(f, &agents[i], v.ref, how[i], how[i] == OUTCOME_OK ? 0 : 11);
+    }
+    fx_turn(f);
+}
+
+Test(engine_breakers, an_agent_on_which_fails_what_goes_well_elsewhere_gets_nothing)
+{
+    static const enum outcome_source first_is_sick[] = {OUTCOME_SIGNAL, OUTCOME_OK}, all_bad[] = {OUTCOME_SIGNAL, OUTCOME_SIGNAL};
+    for (int sick = 0; sick < 2; sick++) {
+        struct fx f;
+        struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10)};
+        fx_init(&f, &(struct engine_config){0});
+        fx_hello(&f, &agents[0], 0);
+        fx_hello(&f, &agents[1], 0);
+        fx_create(&f, many, 3);
+        fx_turn(&f);
+        for (int i = 0; i < 3; i++)
+            end_by_agent(&f, agents, sick ? first_is_sick : all_bad);
+        enum breaker_state state = named(&f, BREAKER_AGENT, agents[0].name).state;
+        cr_expect_eq(state, sick ? BREAKER_OPEN : BREAKER_CLOSED, "%s", sick ? "it alone is bad" : "it is not the agent's fault");
+        cr_expect_eq(named(&f, BREAKER_AGENT, agents[1].name).state, BREAKER_CLOSED);
+        struct agent_view at;
+        cr_assert(engine_agent(f.e, engine_agent_by_key(f.e, agents[0].key), &at));
+        if (sick)
+            cr_expect_eq(at.busy, 0u);
+        same_after_recovery(&f);
+        fx_done(&f);
+    }
+}
+
+/* ---- datasets ---- */
+
+/* Two steps read what a third writes; seed 1: only one of them does. */
+static struct plan *readers(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 20);
+    for (uint32_t i = 0; i < 3; i++)
+        fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_output(p, 2, NULL, "raw");
+    for (uint32_t i = 0; i < seed; i++) {
+        p->steps[i].retry.max_attempts = 1;
+        p->steps[i].inputs = calloc(1, sizeof *p->steps[i].inputs);
+        p->steps[i].n_inputs = 1;
+    }
+    p->datasets[0].breaker = (struct plan_breaker){.given = true, .settings = soon};
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, one_reader_speaks_of_itself_and_two_of_the_dataset)
+{
+    for (uint32_t n = 1; n <= 2; n++) {
+        struct fx f;
+        struct fx_agent a = start(&f, readers, n);
+        for (uint32_t day = 0; day < 5; day++)
+            for (uint32_t step = 0; step < n; step++)
+                fx_ended(&f, &a, fx_attempt(&f, 1, step, day), OUTCOME_CHECK, CHECK_ERROR);
+        fx_turn(&f);
+        cr_expect_eq(named(&f, BREAKER_DATASET, "raw").state, n == 1 ? BREAKER_CLOSED : BREAKER_OPEN, "%u readers", n);
+        fx_done(&f);
+    }
+}
+
+/* Many days of one step whose data is bad: what was never tuned lets it come to its end at once. */
+static struct plan *bad_days(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 60);
+    fx_step(p, PLAN_DAY, fx_pool(p, "small", 10));
+    p->steps[0].retry.max_attempts = 1;
+    p->steps[0].breaker = (struct plan_breaker){.given = seed, .settings = breaker_tuned(BREAKER_STEP)};
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, a_step_that_nobody_tuned_fails_to_its_end)
+{
+    for (uint64_t tuned = 0; tuned <= 1; tuned++) {
+        struct fx f;
+        struct fx_agent a = start(&f, bad_days, tuned);
+        uint32_t tried = 0;
+        for (int i = 0; i < 6; i++) {
+            tried += running(&f, 0);
+            end_all(&f, &a, OUTCOME_CHECK, CHECK_ERROR);
+        }
+        cr_expect_eq(of_bad(&f).state, tuned ? BREAKER_OPEN : BREAKER_CLOSED);
+        cr_expect_eq(named(&f, BREAKER_POOL, "small").state, BREAKER_CLOSED, "bad data says nothing of the pool");
+        cr_expect_eq(tried, tuned ? 20u : 60u);
+        fx_done(&f);
+    }
+}
+
+/* ---- configuration ---- */
+
+Test(engine_breakers, the_configuration_holds_where_no_plan_speaks_and_a_name_outranks_plans)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    struct input in = {.kind = INPUT_BREAKER, .breaker = {.kind = BREAKER_STEP, .name = "", .source = BREAKER_BY_CONFIG, .settings = soon}};
+    in.breaker.settings.window = 7;
+    fx_step_input(&f, &in);
+    cr_expect_eq(fx_count_records(&f, RECORD_BREAKER_SETTINGS), 1u);
+    fx_step_input(&f, &in);
+    cr_expect_eq(fx_count_records(&f, RECORD_BREAKER_SETTINGS), 1u, "no news");
+    fx_turn(&f);
+    cr_expect_eq(named(&f, BREAKER_STEP, "test.s1").settings->window, 7u);
+    cr_expect_eq(of_bad(&f).settings->window, 4u, "the plan speaks of it");
+    in.breaker.name = "test.s0";
+    fx_step_input(&f, &in);
+    fx_turn(&f);
+    cr_expect_eq(of_bad(&f).settings->window, 7u);
+    (void)a;
+    same_after_recovery(&f);
+    fx_done(&f);
+}
