@@ -38,6 +38,8 @@ static const struct ctl_entry entries[] = {
     {"priority", "change which steps of a backfill go first", &cmd_priority},
     {"agents", "the agents and what they can do", &cmd_agents},
     {"agent drain", "let an agent finish its work and leave", &cmd_agent_drain},
+    {"agent quarantine", "give an agent no more work for now", &cmd_agent_quarantine},
+    {"agent release", "let a quarantined agent have work again", &cmd_agent_release},
     {"agent enroll", "make a token with which a new agent joins", &cmd_agent_enroll},
     {"agent join", "make this host's agent known, with a token", &cmd_agent_join},
     {"keys create", "make a key known, with a role and scopes", &cmd_keys_create},

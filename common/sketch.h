@@ -1,7 +1,8 @@
 /* A DDSketch: quantiles of very many whole numbers in little memory, each within a fixed part of the true one.
  *
  * Source: Masson, Rim, Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019, with the
- * mapping that interpolates linearly between powers of two in place of a logarithm.  A value v >= 1, with e = floor(log2 v), falls into bucket
+ * mapping that interpolates linearly between powers of two in place of a logarithm.  A value v >= 1, with e = floor(log2 v), falls into
+ * bucket
  *
  *     32 e + floor(32 (v - 2^e) / 2^e)
  *

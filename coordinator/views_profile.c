@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "coordinator/authority.h"
 #include "coordinator/engine/view_profile.h"
 #include "coordinator/views_parts.h"

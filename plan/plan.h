@@ -24,7 +24,6 @@
 #ifndef PLAN_INSTANCES_MAX                     /* fuzz builds have a lower one: an input takes a second at most */
 #define PLAN_INSTANCES_MAX 10000000u
 #endif
-#define PLAN_EXPECT_PRESET_MS 1000             /* expect_ms of a step that does not say, and is no noop */
 #define PLAN_NAME_MAX 128                      /* names of plans, steps, pools, datasets, connections: [A-Za-z0-9_.-]+ */
 #define PLAN_NO_INDEX UINT32_MAX
 #define PLAN_WEIGHT_MAX 10000u

@@ -8,6 +8,7 @@
 #include "plan/keys.h"
 #include "plan/read.h"
 
+#define EXPECT_MS_PRESET 1000
 
 static const struct bf_yaml_node *value_of(const struct bf_yaml_node *body, const char *key)
 {
@@ -59,7 +60,7 @@ static void read_policy(struct plan_compiler *c, struct plan_step *step, const s
 static void read_expect(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     const struct bf_yaml_node *map = value_of(body, "expect"), *n;
-    step->expect_ms = step->kind == PLAN_NOOP ? 0 : PLAN_EXPECT_PRESET_MS;
+    step->expect_ms = step->kind == PLAN_NOOP ? 0 : EXPECT_MS_PRESET;
     if (!map || !plan_keys_check(c->d, map, &plan_keys_expect))
         return;
     if ((n = plan_keys_get(map, &plan_keys_expect, "duration")) != NULL)

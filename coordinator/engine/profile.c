@@ -20,7 +20,8 @@ struct profile {
 
 const char *profile_measure_name(enum profile_measure m)
 {
-    static const char *const names[PROFILE_MEASURES] = {"duration_us", "cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes", "rows"};
+    static const char *const names[PROFILE_MEASURES] = {"duration_us", "cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes",
+                                                        "rows"};
     return (unsigned)m < PROFILE_MEASURES ? names[m] : "unknown";
 }
 
@@ -268,5 +269,5 @@ enum baseline_source engine_baseline(const struct engine *e, uint32_t backfill, 
     if (!s || m != PROFILE_DURATION || s->expect_ms <= 0)
         return BASELINE_NONE;
     *ret = (uint64_t)s->expect_ms < UINT64_MAX / 1000 ? (uint64_t)s->expect_ms * 1000 : UINT64_MAX;
-    return s->expect_ms == PLAN_EXPECT_PRESET_MS ? BASELINE_PRESET : BASELINE_EXPECTED;
+    return s->expected ? BASELINE_EXPECTED : BASELINE_PRESET;
 }

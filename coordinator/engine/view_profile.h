@@ -35,4 +35,18 @@ enum baseline_source { BASELINE_NONE, BASELINE_PRESET, BASELINE_EXPECTED, BASELI
 enum baseline_source engine_baseline(const struct engine *e, uint32_t backfill, uint32_t step, enum profile_measure m, uint32_t millionths,
                                      uint64_t *ret);
 
+/* A straggler: an open attempt that was granted longer ago than its like usually take: STRAGGLER_FACTOR times the 95th percentile of the
+ * step's profile, or STRAGGLER_FACTOR_EXPECTED times what its plan expects, and STRAGGLER_LEAST_US more than that baseline.  Nothing is
+ * without a baseline.  wall_us: now, of the coordinator's clock, by which grants are dated too: no agent's clock comes in. */
+#define STRAGGLER_FACTOR 2u
+#define STRAGGLER_FACTOR_EXPECTED 3u
+#define STRAGGLER_LEAST_US 5000000u
+struct straggler_view {
+    uint32_t backfill, step, index, agent;
+    uint64_t attempt;
+    uint64_t elapsed_us, usual_us;               /* usual: the baseline itself */
+    enum baseline_source source;                 /* EXPECTED or PROFILE */
+};
+bool engine_straggler(const struct engine *e, uint64_t attempt, int64_t wall_us, struct straggler_view *ret);
+
 #endif

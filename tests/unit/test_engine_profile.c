@@ -1,4 +1,5 @@
-/* Profiles in the engine: what is taken, and of whom; that they outlive backfills, checkpoints and a full book; what is usual for a step. */
+/* Profiles in the engine: what is taken, and of whom; that they outlive backfills and checkpoints, and a full book; what is
+ * usual for a step. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
