@@ -69,7 +69,7 @@ const char *view_agent_health(const struct view_source *v, const struct agent_vi
         warn(v, &b, warnings);
     if (spared) {
         char text[200];
-        snprintf(text, sizeof text, "%" PRIu32 " of its last %" PRIu32 " attempts failed; it is not quarantined, because there is work that "
+        snprintf(text, sizeof text, "%" PRIu32 " of its last %" PRIu32 " attempts failed; it is not quarantined: there is work that "
                  "no other agent may take", b.failures, b.calls);
         json_array_append_new(warnings, view_string(text));
     }

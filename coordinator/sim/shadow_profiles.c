@@ -22,6 +22,6 @@ void shadow_check_profiles(struct shadow *s, const struct engine *e)
         max_us = p.of[PROFILE_DURATION].max > max_us ? p.of[PROFILE_DURATION].max : max_us;
     }
     if (n < PROFILES_MAX && (attempts != s->profiled || max_us != s->profiled_max_us))
-        world_violate(s->w, "profiles: they have %" PRIu64 " attempts, the longest of %" PRIu64 " us; %" PRIu64 " succeeded, the longest of %"
+        world_violate(s->w, "profiles have %" PRIu64 " attempts, the longest of %" PRIu64 " us; %" PRIu64 " succeeded, the longest of %"
                       PRIu64 " us", attempts, max_us, s->profiled, s->profiled_max_us);
 }

@@ -1,4 +1,4 @@
-/* Quantile sketches: the accuracy that is promised, against the sorted values themselves; that merging is adding; what is bounded; bytes. */
+/* Quantile sketches: the accuracy that is promised, against the sorted values; that merging is adding; what is bounded; bytes. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
