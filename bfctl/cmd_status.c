@@ -2,15 +2,29 @@
 #include <stdio.h>
 
 #include "bfctl/commands.h"
+#include "bfctl/page.h"
 #include "bfctl/progress.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
 #include "bfctl/terminal.h"
+#include "common/mem.h"
 
 static const struct bf_option options[] = {
     CTL_OPTION_OUTPUT(struct ctl_plain, "table (default), wide (cut to no terminal), json or name"),
     CTL_OPTIONS_SERVER(struct ctl_plain),
     CTL_OPTION_HELP(struct ctl_plain)};
+
+static void show_stragglers(const json_t *list)
+{
+    size_t i;
+    json_t *s;
+    json_array_foreach((json_t *)list, i, s) {
+        BF_AUTO_FREE char *words = page_straggler(s);
+        const char *partition = render_text(s, "partition");
+        printf("takes long: %s%s%s%s: %s\n", render_safe(render_text(s, "step")), *partition ? "[" : "", render_safe(partition),
+               *partition ? "]" : "", words);
+    }
+}
 
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *status)
 {
@@ -25,6 +39,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     progress_view(status, &look, NULL, &text);
     fputs(bf_buf_cstr(&text), stdout);
     bf_buf_free(&text);
+    show_stragglers(json_object_get(status, "stragglers"));
 }
 
 static int run(struct ctl_call *call)

@@ -308,7 +308,7 @@ static unsigned count_connected(const json_t *agents)
     size_t i;
     json_t *agent;
     json_array_foreach(agents, i, agent)
-        n += strcmp(render_text(agent, "state"), "connected") == 0;
+        n += strcmp(render_text(agent, "state"), "connected") == 0 || !json_is_null(json_object_get(agent, "quarantine"));
     return n;
 }
 

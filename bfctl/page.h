@@ -11,5 +11,7 @@ void page_print(const json_t *object);
 void page_heading(const char *words);
 /* The page of `bfctl why`. */
 void page_why(const json_t *why);
+/* How long an attempt that takes long has taken, where, and what is usual.  The caller frees. */
+char *page_straggler(const json_t *straggler);
 
 #endif

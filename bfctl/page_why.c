@@ -5,6 +5,7 @@
 
 #include "bfctl/page.h"
 #include "bfctl/render.h"
+#include "common/mem.h"
 #include "common/text.h"
 
 static void show_clears(const char *at)
@@ -54,6 +55,24 @@ static void show_annotations(const json_t *a)
     for (size_t i = 0; i < PLAN_WORDS_COUNT; i++)
         if (*render_text(a, plan_words_key(i)))
             printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
+}
+
+char *page_straggler(const json_t *s)
+{
+    char elapsed[32], usual[32];
+    bf_format_duration(render_number(s, "elapsed_ms"), elapsed, sizeof elapsed);
+    bf_format_duration(render_number(s, "usual_ms"), usual, sizeof usual);
+    bool profile = strcmp(render_text(s, "baseline"), "profile") == 0;
+    return bf_xasprintf("%s so far on %s; %s %s", elapsed, render_safe(render_text(s, "agent")),
+                        profile ? "95 % of its like are done in" : "its plan expects", usual);
+}
+
+/* "  takes long: 12m so far on agent-3; 95 % of its like are done in 3m" */
+static void show_straggler(const json_t *s)
+{
+    BF_AUTO_FREE char *words = json_is_object(s) ? page_straggler(s) : NULL;
+    if (words)
+        printf("  takes long: %s\n", words);
 }
 
 static void put_names(const json_t *list, const char *before)
@@ -133,6 +152,7 @@ void page_why(const json_t *why)
     }
     json_array_foreach(json_object_get(why, "outside"), i, b)
         printf("  %s\n", render_safe(render_text(b, "detail")));
+    show_straggler(json_object_get(why, "straggler"));
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));

@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "coordinator/authority.h"
 #include "coordinator/views_breakers.h"
+#include "coordinator/views_health.h"
 #include "plan/canonical.h"
 #include "proto/agent_msg.h"
 
@@ -113,10 +114,10 @@ static const char *fence_name(enum agent_fence f)
     return "weak";
 }
 
-static json_t *agent_row(const struct agent_view *a, const char *refused, size_t *ret_bytes)
+static json_t *agent_row(const struct view_source *v, const struct agent_view *a, const char *refused, size_t *ret_bytes)
 {
     json_t *j = json_object(), *labels = json_object(), *warnings = json_array();
-    size_t bytes = 1000;
+    size_t bytes = 3000;
     for (size_t i = 0; i < a->hello->n_labels; i++) {
         json_object_set_new(labels, a->hello->labels[i].name, view_string(a->hello->labels[i].value));
         bytes += strlen(a->hello->labels[i].name) + 6 * strlen(a->hello->labels[i].value) + 8;
@@ -132,7 +133,8 @@ static json_t *agent_row(const struct agent_view *a, const char *refused, size_t
         json_array_append_new(warnings, view_string(text));
         bytes += 6 * strlen(text);
     }
-    json_object_set_new(j, "state", view_string(refused ? "refused" : agent_state_name(a->state)));
+    const char *held = view_agent_health(v, a, j, warnings);
+    json_object_set_new(j, "state", view_string(refused ? "refused" : held ? held : agent_state_name(a->state)));
     json_object_set_new(j, "slots", json_integer(a->hello->slots));
     json_object_set_new(j, "busy", json_integer(a->busy));
     json_object_set_new(j, "labels", labels);
@@ -158,7 +160,7 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
         if (!engine_agent(v->engine, id, &a) || seen++ < req->page_offset)
             continue;
         size_t row_bytes;
-        json_t *row = agent_row(&a, view_refusal(v, &a), &row_bytes);
+        json_t *row = agent_row(v, &a, view_refusal(v, &a), &row_bytes);
         bytes += row_bytes;
         if (bytes < VIEW_BYTES_MAX)
             json_array_append_new(*ret, row);
@@ -184,6 +186,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_STATUS: rc = view_status(v, req, &j, err); break;
     case OP_LOGS: rc = view_logs(v, req, &j, err); break;
     case OP_CHECKS: rc = view_checks(v, req, &j, err); break;
+    case OP_PROFILE: rc = view_profile(v, req, &j, err); break;
     case OP_USAGE: rc = view_usage(v, req, &j, err); break;
     case OP_FAILURES: rc = view_failures(v, req, &j, err); break;
     case OP_PLAN_GET: rc = view_plan_get(v, req, &j, err); break;

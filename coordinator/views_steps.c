@@ -1,6 +1,7 @@
 /* Lists of instances, and the counts by step that a person watches. */
 #include <string.h>
 
+#include "coordinator/views_health.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_progress.h"
 #include "coordinator/views_tally.h"
@@ -223,6 +224,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
         json_object_set_new(j, "by_step_left_out", json_integer((json_int_t)left_out));
     json_object_set_new(j, "agents", agents_summary(v));
     json_object_set_new(j, "failures", failures(v, &b));
+    json_object_set_new(j, "stragglers", view_stragglers(v, &b));
     json_object_set_new(j, "elapsed_ms", json_integer(until_us > b.created_us ? (until_us - b.created_us) / 1000 : 0));
     view_put_progress(v, &b, &counts, j);
     view_tallies_done(&counts);

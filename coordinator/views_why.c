@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
+#include "coordinator/views_health.h"
 
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
@@ -441,6 +442,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "summary", view_string(summary));
     json_object_set_new(j, "reused_from", view_string(i.reused_from ? view_backfill_id(i.reused_from).text : NULL));
     json_object_set_new(j, "blockers", list);
+    json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
     told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);

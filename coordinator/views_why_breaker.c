@@ -4,6 +4,7 @@
 
 #include "common/text.h"
 #include "coordinator/views_breakers.h"
+#include "coordinator/views_health.h"
 
 /* "12 of 20 attempts failed, the last load[2024-01-03] of bf-1: …" */
 static void tell_cause(const struct breaker_view *b, char *ret, size_t size)
@@ -29,6 +30,10 @@ void view_tell_breaker(const struct view_source *v, const struct blocker *k, cha
     struct breaker_view b;
     char name[BREAKER_NAME_MAX], since[BF_TIME_MAX], left[64] = "a moment", why[300], moment[96] = "";
     engine_breaker(v->engine, k->breaker, &b);
+    if (b.kind == BREAKER_AGENT) {
+        view_tell_quarantine(v, &b, detail, detail_size, remedy, remedy_size);
+        return;
+    }
     view_breaker_name(&b, name);
     bf_format_time(b.since_us, since);
     if (*b.by)

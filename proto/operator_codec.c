@@ -63,6 +63,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_CHECKS: return "checks";
     case OP_FAILURES: return "failures";
     case OP_USAGE: return "usage";
+    case OP_PROFILE: return "profile";
     case OP_AUDIT: return "audit";
     case OP_LOG_SEARCH: return "log search";
     case OP_WATCH: return "watch";

@@ -38,7 +38,9 @@ enum op_verb {
     OP_AUDIT = 45, OP_KEYS = 46, OP_LOG_SEARCH = 47,
     OP_CONFIG = 48, OP_JOURNAL = 49,         /* role operator: they show more than a backfill */
     OP_WATCH = 50,
-    OP_BREAKERS = 51, OP_WINDOWS = 52, OP_USAGE = 53, OP_ALERTS = 54, OP_PROBES = 57
+    OP_BREAKERS = 51, OP_WINDOWS = 52, OP_USAGE = 53, OP_ALERTS = 54,
+    OP_PROFILE = 55,                         /* name: of a plan, "": all; a selector: the name of a step; page_offset from "next" */
+    OP_PROBES = 57
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */

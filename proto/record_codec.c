@@ -75,6 +75,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
     case RECORD_POOL_LIMIT: return "pool_limit";
@@ -598,6 +599,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
+    case RECORD_PROFILE: good = r->n_bytes > 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;
     case RECORD_WINDOW: good = r->backfill != 0; break;
     case RECORD_AUDIT: good = r->audit != 0 && *r->what; break;

@@ -171,6 +171,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     else
         instance_set_state(e, b, number, next);
     alerts_ended(e, b, number);
+    profiles_ended(e, b, in->step, r);
     if (e->recovering)
         return BF_OK;
     if (instance_satisfied(in))
@@ -298,6 +299,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_FAILURE: return apply_failure(e, r, err);
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
+    case RECORD_PROFILE: return apply_profile(e, r, err);
     case RECORD_BREAKER: return apply_breaker(e, r, err);
     case RECORD_BREAKER_SETTINGS: return apply_breaker_settings(e, r, err);
     }

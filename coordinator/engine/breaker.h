@@ -99,6 +99,8 @@ void breaker_refs_done(struct breaker_refs *r);
 bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret);
 uint32_t step_guard(const struct backfill *b, uint32_t step);
 bool agent_is_let(const struct engine *e, const struct agent *a);
+/* Is there work that no other agent may take?  Of steps of live backfills.  O(agents + steps). */
+bool agent_is_last(const struct engine *e, const struct agent *a);
 void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a);
 
 /* ---- breaker_vote.c ---- */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
@@ -139,6 +140,33 @@ uint32_t step_guard(const struct backfill *b, uint32_t step)
 bool agent_is_let(const struct engine *e, const struct agent *a)
 {
     return BF_PLANTED("breaker_agent_ignored") || breaker_lets(e->breakers.at.at[a->breaker]);
+}
+
+/* Of a set of labels. */
+static bool others_fit(const struct engine *e, const struct fit *f, const struct agent *a)
+{
+    for (size_t i = 0; i < e->agents.n; i++) {
+        const struct agent *other = &e->agents.at[i];
+        if (other != a && other->state == AGENT_CONNECTED && other->hello.slots > 0 && agent_is_let(e, other) &&
+            ready_agent_fits(f, other))
+            return true;
+    }
+    return false;
+}
+
+bool agent_is_last(const struct engine *e, const struct agent *a)
+{
+    bool last = false;
+    BF_AUTO_FREE uint8_t *seen = bf_xcalloc(e->fits.n + 1, 1);
+    for (size_t i = 0; i < e->live.n && !last; i++) {
+        const struct backfill *b = backfill_find(e, e->live.at[i]);
+        for (size_t s = 0; b->lanes && s < b->plan->n_steps && !last; s++) {
+            uint32_t fit = e->demands.at[e->lanes.at[b->lanes[s]].demand].needs.fit;
+            last = !seen[fit] && ready_agent_fits(&e->fits.at[fit], a) && !others_fit(e, &e->fits.at[fit], a);
+            seen[fit] = 1;
+        }
+    }
+    return last;
 }
 
 static void let_through(struct engine *e, uint32_t number, uint64_t attempt)

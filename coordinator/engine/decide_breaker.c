@@ -107,7 +107,9 @@ static void look_at(struct decision *d, uint32_t number, const struct attempt *a
 {
     const struct breaker *b = at(d, number);
     enum breaker_verdict v = breaker_judge(d->e, b);
-    if (v != BREAKER_STAYS)
+    bool spared = v != BREAKER_STAYS && b->kind == BREAKER_AGENT && agent_is_last(d->e, agent_find(d->e, a->agent)) &&
+                  !BF_PLANTED("quarantine_takes_last");
+    if (v != BREAKER_STAYS && !spared)
         trip(d, number, v, cause_of(d, a, o));
     else if (b->state == BREAKER_HALF_OPEN && (b->good > 0 || b->bad > 0))
         look_at_probes(d, number, b->bad > 0 ? cause_of(d, a, o) : "");
@@ -185,6 +187,20 @@ static const char *duration(struct decision *d, int64_t ms)
     return out_printf(d->out, "%s", text);
 }
 
+/* OPEN and CLOSE of an agent's: what runs there goes on. */
+static struct answer quarantine(struct decision *d, const struct input *in, const struct breaker *b)
+{
+    bool open = in->command.verb == OP_BREAKER_OPEN, held = b->state == BREAKER_OPEN && b->until_ms == 0;
+    if (open && held)
+        return now_is(d, b, out_printf(d->out, "%s is quarantined already", b->name));
+    if (open)
+        return change(d, in, b, (struct move){.state = BREAKER_OPEN},
+                      out_printf(d->out, "%s is quarantined until bfctl agent release %s", b->name, b->name));
+    if (b->state == BREAKER_CLOSED)
+        return now_is(d, b, out_printf(d->out, "%s is not quarantined", b->name));
+    return change(d, in, b, (struct move){.state = BREAKER_CLOSED}, out_printf(d->out, "%s may be given work again", b->name));
+}
+
 struct answer decide_breaker_command(struct decision *d, const struct input *in)
 {
     const struct op_request *c = &in->command;
@@ -199,6 +215,8 @@ struct answer decide_breaker_command(struct decision *d, const struct input *in)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "nothing that is known here is called %s, so it has no breaker; bfctl "
                                                        "breakers --all lists them", c->name));
     int64_t open_ms = breaker_open_ms(&b->settings, 0);
+    if (kind == BREAKER_AGENT && c->verb != OP_BREAKER_TRIP)
+        return quarantine(d, in, b);
     switch (c->verb) {
     case OP_BREAKER_TRIP:
         return change(d, in, b, (struct move){.state = BREAKER_OPEN, .until_ms = d->now_ms + open_ms},

@@ -39,6 +39,8 @@ void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
     int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
     g->limit_milli = most(least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
     g->threshold_milli = most(least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
+    if (g->unreadable)
+        g->limit_milli = b->floor * MILLI;
 }
 
 void governor_begin(struct limit_state *g, const struct limit_bounds *b, int64_t now_ms)

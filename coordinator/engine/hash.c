@@ -304,6 +304,12 @@ static void put_alerts(struct hasher *h, const struct engine *e)
     }
 }
 
+static void put_profiles(struct hasher *h, const struct engine *e)
+{
+    for (const struct profile *p = NULL; profile_next_bytes(e, &p, &h->buf);)
+        flush_some(h, FLUSH_BYTES);
+}
+
 void engine_state_hash(const struct engine *e, uint8_t ret[32])
 {
     struct hasher h = {0};
@@ -323,6 +329,7 @@ void engine_state_hash(const struct engine *e, uint8_t ret[32])
         put_attempt(&h, &e->attempts.at[slot]);
     put_rest(&h, e);
     put_alerts(&h, e);
+    put_profiles(&h, e);
     for (size_t i = 0; i < e->keys.n; i++)
         put_key(&h, e->keys.at[i]);
     for (size_t i = 0; i < e->backfills.n; i++)

@@ -2,7 +2,7 @@
  *
  * A pool's limit is base state.  A RECORD_POOL_LIMIT tells all of it; between two of them only the ends of attempts change it, and they
  * do so when their record is applied, in recovery too.  Baselines are kept by step of a backfill: the mean of what its attempts took,
- * which begins at what the plan expects and follows the last BASELINE_MOST ends. */
+ * which begins at what the plan expects and follows the last TYPICAL_MOST ends. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 #define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)
-enum { BASELINE_MOST = 64, BASELINE_EXPECTED = 4,        /* what a plan expects counts as so many ends */
+enum { TYPICAL_MOST = 64, TYPICAL_EXPECTED = 4,        /* what a plan expects counts as so many ends */
        GRACE_READINGS = 3, GRACE_LEAST_MS = 10000, LIMIT_MOST = 1000000, TYPICAL_BYTES = 12 };
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
@@ -119,7 +119,7 @@ static enum bf_rc apply_typical(struct engine *e, const struct record *r, struct
         bf_take_u32(&in, &b->typical[i].n);
         bf_take_u64(&in, &mean_us);
         b->typical[i].mean_us = (int64_t)mean_us;
-        if (b->typical[i].n > BASELINE_MOST || mean_us > SERVICE_US_MAX)
+        if (b->typical[i].n > TYPICAL_MOST || mean_us > SERVICE_US_MAX)
             return corrupt(r, "a step takes longer than there is time", err);
     }
     return BF_OK;
@@ -175,9 +175,9 @@ void limits_read(struct engine *e, const struct record *r)
 static int64_t take_service(struct typical *t, const struct plan_step *s, int64_t took_us)
 {
     if (t->n == 0 && s->expected && s->expect_ms > 0)
-        *t = (struct typical){.mean_us = least(s->expect_ms, SERVICE_US_MAX / 1000) * 1000, .n = BASELINE_EXPECTED};
+        *t = (struct typical){.mean_us = least(s->expect_ms, SERVICE_US_MAX / 1000) * 1000, .n = TYPICAL_EXPECTED};
     int64_t milli = t->n > 0 && t->mean_us > 0 ? took_us * 1000 / t->mean_us : 0;
-    t->n += t->n < BASELINE_MOST;
+    t->n += t->n < TYPICAL_MOST;
     t->mean_us += (took_us - t->mean_us) / t->n;
     return milli;
 }

@@ -16,6 +16,7 @@
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/pool.h"
+#include "coordinator/engine/profile.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
@@ -171,6 +172,7 @@ struct engine {
     struct bf_smap replies_by_who;
     struct key_book keys;
     struct alert_book alerts;
+    struct profile_book profiles;
     struct breaker_book breakers;
     BF_VEC_TYPE(struct probe_last) probes;       /* the one read last at the end */
     /* derived: the ready queue */

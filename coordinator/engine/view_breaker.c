@@ -65,3 +65,13 @@ uint64_t engine_breaker_holds(const struct engine *e, size_t number)
     }
     return n;
 }
+
+bool engine_agent_breaker(const struct engine *e, uint32_t agent, struct breaker_view *ret, bool *ret_spared)
+{
+    const struct agent *a = agent_find(e, agent);
+    if (!a)
+        return false;
+    engine_breaker(e, a->breaker, ret);
+    *ret_spared = a->state == AGENT_CONNECTED && breaker_judge(e, e->breakers.at.at[a->breaker]) != BREAKER_STAYS;
+    return true;
+}

@@ -25,4 +25,7 @@ void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
 /* Ready instances that wait for it, whatever else they wait for; of an agent's: 0.  O(what is ready). */
 uint64_t engine_breaker_holds(const struct engine *e, size_t i);
 
+/* Of an agent.  *ret_spared: it would be open, and is not, because there is work that no other agent may take. */
+bool engine_agent_breaker(const struct engine *e, uint32_t agent, struct breaker_view *ret, bool *ret_spared);
+
 #endif

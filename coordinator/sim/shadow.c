@@ -177,6 +177,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_breakers_ended(s, t, b, a, r);
     shadow_check_retry(s, b, step, r);
     shadow_take_halt(b, r);
+    shadow_take_profiled(s, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY;
     cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->outcome.source != OUTCOME_CANCELLED &&

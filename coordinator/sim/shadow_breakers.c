@@ -245,6 +245,17 @@ static bool must_open(const struct shadow *s, const struct shadow_breaker *b)
     return b->settings.slow_rate && dragged * 1e6 >= b->settings.slow_rate * n && worse_than_others(s, b, true);
 }
 
+/* No plan asks for labels here, so any other agent would do. */
+static bool is_last_agent(const struct shadow *s, const struct shadow_breaker *b, uint32_t agent)
+{
+    for (size_t i = 0; b->kind == BREAKER_AGENT && i < s->agents.n; i++) {
+        const struct shadow_agent *a = &s->agents.at[i];
+        if (a->id != agent && a->state == AGENT_CONNECTED && a->slots > 0 && lets(&s->breakers.at.at[s->breakers.agents.at[a->id - 1]]))
+            return false;
+    }
+    return b->kind == BREAKER_AGENT;
+}
+
 static void put_vote(struct shadow_breaker *b, struct shadow_vote v)
 {
     size_t keep = 0;
@@ -287,8 +298,10 @@ void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct 
             put_vote(br, (struct shadow_vote){.at_ms = t->now_ms, .step = things[0].breaker, .bad = bad, .slow = slow,
                                               .alone = vote_of(r, things[i].how) == '!' || (bad && things[i].how == 's')});
     }
-    for (size_t i = 0; i < n; i++)                           /* as a whole: an agent is measured by the others */
-        s->breakers.at.at[things[i].breaker].due |= must_open(s, &s->breakers.at.at[things[i].breaker]);
+    for (size_t i = 0; i < n; i++) {                         /* as a whole: an agent is measured by the others */
+        struct shadow_breaker *br = &s->breakers.at.at[things[i].breaker];
+        br->due |= must_open(s, br) && !is_last_agent(s, br, a->agent);
+    }
 }
 
 /* ---- moves ---- */

@@ -78,6 +78,7 @@ struct shadow {
     int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
     BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
     int64_t wall_us;                                         /* of the turn that is looked at */
+    uint64_t profiled, profiled_max_us;                      /* successful attempts whose times are known, and the longest */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
@@ -136,6 +137,8 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended);
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_halts(struct shadow *s);
+/* An end, for what profiles must have. */
+void shadow_take_profiled(struct shadow *s, const struct record *r);
 /* An alert that changes. */
 void shadow_take_alert(struct shadow *s, const struct turn *t, const struct record *r);
 /* I9: what is open of a backfill, or of its cancelled instances, has to die. */

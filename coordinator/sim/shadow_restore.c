@@ -48,6 +48,8 @@ struct shadow *shadow_copy(const struct shadow *s)
 {
     struct shadow *c = shadow_new(s->w);
     c->low = s->low;
+    c->profiled = s->profiled;
+    c->profiled_max_us = s->profiled_max_us;
     c->known_token = s->known_token;
     c->epoch = s->epoch;
     c->outdated_token = s->outdated_token;

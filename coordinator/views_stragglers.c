@@ -1,0 +1,42 @@
+/* Attempts that take longer than their like, in the status of a backfill and in `why`. */
+#include <stdio.h>
+
+#include "coordinator/views_health.h"
+
+enum { STRAGGLERS_MAX = 20 };
+
+static json_t *document(const struct view_source *v, const struct backfill_view *b, const struct straggler_view *s)
+{
+    char partition[PLAN_KEY_MAX];
+    struct agent_view agent;
+    bool has_agent = engine_agent(v->engine, s->agent, &agent);
+    view_partition(&b->plan->steps[s->step], s->index, partition);
+    json_t *j = json_object();
+    json_object_set_new(j, "step", view_string(b->plan->steps[s->step].name));
+    json_object_set_new(j, "partition", view_string(partition));
+    json_object_set_new(j, "attempt", view_string(view_attempt_id(s->attempt).text));
+    json_object_set_new(j, "agent", view_string(has_agent ? agent.hello->name : NULL));
+    json_object_set_new(j, "elapsed_ms", json_integer((json_int_t)(s->elapsed_us / 1000)));
+    json_object_set_new(j, "usual_ms", json_integer((json_int_t)(s->usual_us / 1000)));
+    json_object_set_new(j, "baseline", view_string(s->source == BASELINE_PROFILE ? "profile" : "expected"));
+    return j;
+}
+
+/* The oldest first. */
+json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b)
+{
+    json_t *list = json_array();
+    for (uint64_t a = 0; json_array_size(list) < STRAGGLERS_MAX && (a = engine_next_attempt(v->engine, a)) != 0;) {
+        struct straggler_view s;
+        if (engine_straggler(v->engine, a, v->wall_us, &s) && s.backfill == b->id)
+            json_array_append_new(list, document(v, b, &s));
+    }
+    return list;
+}
+
+json_t *view_straggler(const struct view_source *v, const struct backfill_view *b, const struct instance_view *i)
+{
+    struct straggler_view s;
+    bool open = i->state == INSTANCE_ASSIGNED || i->state == INSTANCE_RUNNING;
+    return open && engine_straggler(v->engine, i->attempt, v->wall_us, &s) ? document(v, b, &s) : json_null();
+}
