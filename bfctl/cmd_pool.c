@@ -76,7 +76,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
 {
     (void)call;
     (void)output;
-    show_pool(json_array_get(document, 0));
+    show_pool(document);
 }
 
 static int run_show(struct ctl_call *call)

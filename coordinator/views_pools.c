@@ -56,24 +56,24 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
     engine_pool(v->engine, i, &p);
     engine_pool_waiting(v->engine, i, &w);
     return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                     (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i), "start_rate", start_rate(&p), "waiting",
-                     (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w), "throttle", view_throttle(v, i, named));
+                     (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i),
+                     "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w),
+                     "throttle", view_throttle(v, i, named));
 }
 
-/* With a name: that pool alone. */
+/* With a name: that pool alone, as an object. */
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     uint64_t limit = view_page_limit(req);
-    *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
-        struct pool_view p;
-        engine_pool(v->engine, i, &p);
-        if (!*req->name || strcmp(req->name, p.name) == 0)
-            json_array_append_new(*ret, pool(v, i, *req->name));
-    }
-    if (!*req->name || json_array_size(*ret) > 0)
+    if (*req->name) {
+        size_t i = engine_pool_named(v->engine, req->name);
+        if (i == engine_n_pools(v->engine))
+            return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
+        *ret = pool(v, i, true);
         return BF_OK;
-    json_decref(*ret);
-    *ret = NULL;
-    return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
+    }
+    *ret = json_array();
+    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++)
+        json_array_append_new(*ret, pool(v, i, false));
+    return BF_OK;
 }

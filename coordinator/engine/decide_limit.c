@@ -163,7 +163,7 @@ static void change(struct decision *d, uint32_t pool, struct wanted *w)
         l.state = p->governor->now.state;
     struct limit_bounds within = limit_bounds_within(w->bounds, p->slots);
     if (is && was)
-        governor_clamp(&l.state, &within);
+        governor_rebound(&l.state, &within);
     else if (is)
         governor_begin(&l.state, &within, d->now_ms);
     emit(d, pool, &l, !is ? LIMIT_RELEASED : was ? LIMIT_CHANGED : LIMIT_BEGUN);

@@ -39,6 +39,11 @@ void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
     int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
     g->limit_milli = most(least(g->limit_milli, ceiling * MILLI), b->floor * MILLI);
     g->threshold_milli = most(least(g->threshold_milli, ceiling * MILLI), b->floor * MILLI);
+}
+
+void governor_rebound(struct limit_state *g, const struct limit_bounds *b)
+{
+    governor_clamp(g, b);
     if (g->unreadable)
         g->limit_milli = b->floor * MILLI;
 }
@@ -172,7 +177,9 @@ static enum limit_reason move(struct limit_state *g, const struct limit_bounds *
 {
     if (in->unreadable && !BF_PLANTED("unreadable_ignored"))
         return to_floor(g, b, in, LIMIT_UNREADABLE);
-    if (in->over && !BF_PLANTED("limit_uncut")) {
+    if (in->over) {
+        if (BF_PLANTED("limit_uncut"))
+            return LIMIT_HELD;
         take_pressure(g, in);
         learn_margin(g, b, in);
         return to_floor(g, b, in, LIMIT_CUT);

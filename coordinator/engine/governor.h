@@ -41,8 +41,10 @@ struct governor_inputs {
 void governor_begin(struct limit_state *g, const struct limit_bounds *b, int64_t now_ms);
 /* One step.  Changes *g, and gives the reason. */
 enum limit_reason governor_step(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in);
-/* Other bounds than before: the limit keeps within them; at the floor, also where that is lower now, while the probe cannot be read. */
+/* Within its bounds. */
 void governor_clamp(struct limit_state *g, const struct limit_bounds *b);
+/* Other bounds than before: within them, and at the floor, also where that is lower now, while the probe cannot be read. */
+void governor_rebound(struct limit_state *g, const struct limit_bounds *b);
 /* The limit in whole attempts. */
 uint32_t governor_limit(const struct limit_state *g);
 

@@ -192,7 +192,7 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bool rate = world_chance(w, 25);
-    uint32_t own = 1 + (uint32_t)world_random(w, 4);
+    uint32_t own = 1 + (uint32_t)world_random(w, w->probe.on ? 8 : 4);
     bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}", 2 + (unsigned long long)world_random(w, 3),
                   2 + (unsigned long long)world_random(w, 4));
     sim_probe_throttle(w, 3, ret);
