@@ -7,9 +7,21 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/breakers.h"
+#include "plan/plan.h"
+#include "proto/agent_msg.h"
 
 #define BREAKERS_MAX 1000u
 #define SHOWN_MAX 20u
+
+/* As plans and agents may be called; of a step: plan, dot, step. */
+static bool is_name(enum breaker_kind kind, const char *name)
+{
+    size_t most = kind == BREAKER_STEP ? 2 * PLAN_NAME_MAX + 1 : PLAN_NAME_MAX, n = strlen(name);
+    if (kind == BREAKER_AGENT)
+        return n <= AGENT_NAME_MAX;
+    return n <= most && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == n &&
+           (kind != BREAKER_STEP || n == 0 || strchr(name, '.'));
+}
 
 static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *body, struct config_breakers *breakers, struct bf_diags *d)
 {
@@ -19,6 +31,11 @@ static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *
     if (!breaker_kind_parse(key->text, n, &kind) || (slash && !slash[1])) {
         bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%.64s` has no breaker: write pool, step, dataset, connection or agent, or one of them "
                     "with a name, as in `connection/warehouse`", key->text);
+        return;
+    }
+    if (slash && !is_name(kind, slash + 1)) {
+        bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%.64s` cannot be the name of one: write %s", key->text,
+                    kind == BREAKER_STEP ? "step/PLAN.STEP" : "the name as plans or agents have it, at most 128 letters, digits, _ . -");
         return;
     }
     struct config_breaker b = {.kind = kind, .name = bf_xstrdup(slash ? slash + 1 : ""), .settings = breaker_tuned(kind)};

@@ -30,6 +30,11 @@ static json_t *or_null(const char *s)
     return *s ? view_string(s) : json_null();
 }
 
+const char *view_breaker_cause(const struct view_source *v, const struct breaker_view *b)
+{
+    return b->kind != BREAKER_STEP && v->who && v->who->n_plans > 0 ? "" : b->cause;
+}
+
 static json_t *row(const struct view_source *v, size_t number, const struct breaker_view *b)
 {
     char name[BREAKER_NAME_MAX];
@@ -42,7 +47,7 @@ static json_t *row(const struct view_source *v, size_t number, const struct brea
     json_object_set_new(j, "since", view_time(b->since_us));
     json_object_set_new(j, "window", counts(b->calls, b->failures, b->slow));
     json_object_set_new(j, "opened_by", b->opened_calls ? counts(b->opened_calls, b->opened_failures, b->opened_slow) : json_null());
-    json_object_set_new(j, "cause", or_null(b->cause));
+    json_object_set_new(j, "cause", or_null(view_breaker_cause(v, b)));
     json_object_set_new(j, "held_open", json_boolean(held));
     json_object_set_new(j, "half_opens_at", view_engine_time(v, b->until_ms));
     json_object_set_new(j, "opened_before", json_integer(b->level));

@@ -6,6 +6,8 @@
 #include "coordinator/views_parts.h"
 
 enum bf_rc view_breakers(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* Why it opened: the failure of an attempt, which is of some plan; "" for a key of other plans, unless the breaker is a step's. */
+const char *view_breaker_cause(const struct view_source *v, const struct breaker_view *b);
 /* "connection/warehouse" */
 void view_breaker_name(const struct breaker_view *b, char ret[BREAKER_NAME_MAX]);
 /* Why a breaker holds something, and what an operator can do.  Cut to fit. */

@@ -6,18 +6,20 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/views_breakers.h"
 
 enum { WHY_MAX = 420, LEFT_MAX = 64 };
 
 /* "9 of 10 attempts failed that go well elsewhere, the last load[2024-01-03] of bf-1: …", "by alice: disk" */
-static void tell_why(const struct breaker_view *b, char ret[WHY_MAX])
+static void tell_why(const struct view_source *v, const struct breaker_view *b, char ret[WHY_MAX])
 {
-    int by = (int)bf_utf8_cut(b->by, 64), reason = (int)bf_utf8_cut(b->reason, 160), cause = (int)bf_utf8_cut(b->cause, 200);
+    const char *last = view_breaker_cause(v, b);
+    int by = (int)bf_utf8_cut(b->by, 64), reason = (int)bf_utf8_cut(b->reason, 160), cause = (int)bf_utf8_cut(last, 200);
     if (by)
         snprintf(ret, WHY_MAX, "by %.*s%s%.*s", by, b->by, reason ? ": " : "", reason, b->reason);
     else
         snprintf(ret, WHY_MAX, "%" PRIu32 " of %" PRIu32 " attempts failed%s%.*s", b->opened_failures, b->opened_calls,
-                 cause ? ", the last " : "", cause, b->cause);
+                 cause ? ", the last " : "", cause, last);
 }
 
 /* When it is tried again. */
@@ -38,7 +40,7 @@ static void tell_until(const struct view_source *v, const struct breaker_view *b
 static void warn(const struct view_source *v, const struct breaker_view *b, json_t *warnings)
 {
     char why[WHY_MAX], until[2 * LEFT_MAX], text[WHY_MAX + 300];
-    tell_why(b, why);
+    tell_why(v, b, why);
     tell_until(v, b, until);
     snprintf(text, sizeof text, "quarantined, %s: %s; bfctl agent release %.64s lets it go", until, why, b->name);
     json_array_append_new(warnings, view_string(text));
@@ -47,7 +49,7 @@ static void warn(const struct view_source *v, const struct breaker_view *b, json
 static json_t *document(const struct view_source *v, const struct breaker_view *b)
 {
     char why[WHY_MAX];
-    tell_why(b, why);
+    tell_why(v, b, why);
     json_t *j = json_object();
     json_object_set_new(j, "since", view_time(b->since_us));
     json_object_set_new(j, "until", b->until_ms < 0 ? json_null() : view_engine_time(v, b->until_ms));
@@ -82,7 +84,7 @@ void view_tell_quarantine(const struct view_source *v, const struct breaker_view
                           size_t remedy_size)
 {
     char why[WHY_MAX], until[2 * LEFT_MAX];
-    tell_why(b, why);
+    tell_why(v, b, why);
     tell_until(v, b, until);
     snprintf(detail, detail_size, "every agent that may run it is quarantined; the first is %s, %s: %s", b->name, until, why);
     snprintf(remedy, remedy_size, "bfctl agent release %s, or start another agent that may run it", b->name);

@@ -7,15 +7,16 @@
 #include "coordinator/views_health.h"
 
 /* "12 of 20 attempts failed, the last load[2024-01-03] of bf-1: …" */
-static void tell_cause(const struct breaker_view *b, char *ret, size_t size)
+static void tell_cause(const struct view_source *v, const struct breaker_view *b, char *ret, size_t size)
 {
     ret[0] = '\0';
     if (b->opened_calls == 0)
         return;
     bool failing = (uint64_t)b->opened_failures * 1000000 >= (uint64_t)b->settings->rate * b->opened_calls;
-    int cut = (int)bf_utf8_cut(b->cause, 160);
+    const char *cause = view_breaker_cause(v, b);
+    int cut = (int)bf_utf8_cut(cause, 160);
     snprintf(ret, size, "%" PRIu32 " of %" PRIu32 " attempts %s%s%.*s", failing ? b->opened_failures : b->opened_slow, b->opened_calls,
-             failing ? "failed" : "were slow", cut ? ", the last " : "", cut, b->cause);
+             failing ? "failed" : "were slow", cut ? ", the last " : "", cut, cause);
 }
 
 static void tell_person(const struct breaker_view *b, char *ret, size_t size)
@@ -39,7 +40,7 @@ void view_tell_breaker(const struct view_source *v, const struct blocker *k, cha
     if (*b.by)
         tell_person(&b, why, sizeof why);
     else
-        tell_cause(&b, why, sizeof why);
+        tell_cause(v, &b, why, sizeof why);
     if (b.until_ms > v->engine_ms)
         bf_format_duration(b.until_ms - v->engine_ms, left, sizeof left);
     if (b.state == BREAKER_HALF_OPEN)

@@ -62,7 +62,8 @@ static bool still_waits(const struct engine *e, const struct pool *p)
         return false;
     size_t n = admit_blockers(e, d, at, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_RESERVED && at[i].kind != BLOCKER_START_RATE)
+        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_THROTTLE && at[i].kind != BLOCKER_RESERVED &&
+            at[i].kind != BLOCKER_START_RATE)
             return false;
     return true;
 }

@@ -92,7 +92,7 @@ static void list_open_demands(struct engine *e)
     for (uint32_t i = 0; i < e->demands.n; i++) {
         if (ready_demand_open(e, &e->demands.at[i], &agent, &first))
             iheap_put(&e->open_demands, i, ready_demand_less, e);
-        else if (first.kind == BLOCKER_POOL)
+        else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
             reserve_note_blocked(e, i);
         else
             note_due(e, &first);

@@ -158,7 +158,8 @@ class BadInputTest(unittest.TestCase):
             with open(path, encoding="utf-8") as f:
                 good = f.read()
             cases = [(f"{{agent: {body}}}", words) for body, words in self.WRONG]
-            cases += [("{warehouse: {}}", "has no breaker"), ("[]", "is a map")]
+            cases += [("{warehouse: {}}", "has no breaker"), ("[]", "is a map"), (f"{{pool/{'x' * 129}: {{}}}}", "cannot be the name"),
+                      ("{step/load: {}}", "write step/PLAN.STEP")]
             for value, words in cases + [("{agent: {rate: 60%}, connection/warehouse: {minimum: 3}}", None)]:
                 with open(path, "w", encoding="utf-8") as f:
                     f.write(f"{good}\nbreakers: {value}\n")

@@ -207,6 +207,31 @@ static struct plan *starved(uint64_t days)
     return fx_plan_done(p);
 }
 
+/* The same, in a pool whose limit is all in use whenever a wide step could be looked at. */
+static struct plan *starved_under_a_limit(uint64_t days)
+{
+    struct plan *p = starved(days);
+    p->pools[0].throttle = (struct plan_throttle){.algorithm = THROTTLE_AIMD, .min = 4, .max = 4};
+    return p;
+}
+
+Test(engine_pools, a_wide_step_is_not_starved_by_a_limit)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, starved_under_a_limit, 100);
+    struct attempt_view oldest;
+    uint32_t ends = 0;
+    for (; ends < 60 && fx_state(&f, 1, 1, 0) == INSTANCE_READY; ends++) {
+        cr_assert(engine_find_attempt(f.e, engine_next_attempt(f.e, 0), &oldest));
+        fx_ended(&f, &agent, oldest.ref, OUTCOME_OK, 0);
+        fx_turn(&f);
+        fx_turn(&f);                             /* all of the limit is in use in this one */
+    }
+    cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_ASSIGNED);
+    cr_assert_leq(ends, 24u);
+    fx_done(&f);
+}
+
 Test(engine_pools, a_wide_step_is_not_starved)
 {
     struct fx f;
