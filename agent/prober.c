@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/child_pipes.h"
 #include "agent/environ.h"
 #include "agent/helper.h"
 #include "agent/proctree.h"
@@ -183,31 +184,6 @@ static bool read_stream(struct canary *c, size_t i, int64_t now_ms)
 
 /* ---- starting ---- */
 
-struct pipes { int in, read[2], write[2]; };
-
-static void close_pipes(struct pipes *p)
-{
-    bf_close_cleanup(&p->in);
-    for (size_t i = 0; i < 2; i++) {
-        bf_close_cleanup(&p->read[i]);
-        bf_close_cleanup(&p->write[i]);
-    }
-}
-
-static int open_pipes(struct pipes *p)
-{
-    for (size_t i = 0; i < 2; i++) {
-        int both[2];
-        if (pipe2(both, O_CLOEXEC) != 0)
-            return errno;
-        p->read[i] = both[0];
-        p->write[i] = both[1];
-        if (fcntl(both[0], F_SETFL, O_NONBLOCK) != 0)
-            return errno;
-    }
-    return 0;
-}
-
 /* A canary as the helpers and the environment of steps know work: it carries its id where an attempt carries its token. */
 static struct assignment assignment_of(const struct canary *c, struct step_env *env)
 {
@@ -220,7 +196,7 @@ static struct assignment assignment_of(const struct canary *c, struct step_env *
         .spec = o->spec, .refs = o->refs, .n_refs = o->n_refs};
 }
 
-static int open_input(struct canary *c, const struct assignment *a, struct pipes *pipes, struct bf_error *err)
+static int open_input(struct canary *c, const struct assignment *a, struct child_pipes *pipes, struct bf_error *err)
 {
     const struct prober_setup *s = &c->prober->setup;
     if (is_program(c)) {
@@ -231,7 +207,7 @@ static int open_input(struct canary *c, const struct assignment *a, struct pipes
 }
 
 /* 0, or an errno with the sentence in err. */
-static int spawn_canary(struct canary *c, const struct assignment *a, struct pipes *pipes, struct bf_error *err)
+static int spawn_canary(struct canary *c, const struct assignment *a, struct child_pipes *pipes, struct bf_error *err)
 {
     const struct prober_setup *s = &c->prober->setup;
     BF_CLEANUP(bf_arena_free) struct bf_arena arena = {0};
@@ -245,7 +221,7 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct pip
     int errnum = open_input(c, a, pipes, err);
     if (errnum != 0)
         return errnum;
-    errnum = open_pipes(pipes);
+    errnum = child_pipes_open(pipes);
     /* One that forks without end is held here too. */
     const struct cgroup_limits limits = {.pids = cgroup_enforces(s->cgroups) & HOST_PIDS ? (uint64_t)s->config->step_pids : 0};
     if (errnum == 0 && cgroup_take(s->cgroups, &limits, &c->leaf, err) != BF_OK)
@@ -282,7 +258,7 @@ static void watch(struct canary *c, int fd, struct source *source)
 
 static void start(struct canary *c, int64_t now_ms)
 {
-    BF_CLEANUP(close_pipes) struct pipes pipes = {-1, {-1, -1}, {-1, -1}};
+    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
     struct bf_error err = {0};
     struct step_env env;
     const struct assignment a = assignment_of(c, &env);

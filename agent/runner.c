@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/child_pipes.h"
 #include "agent/environ.h"
 #include "agent/helper.h"
 #include "agent/proctree.h"
@@ -168,31 +169,6 @@ void runner_room(void *owner)
 
 /* --- starting --------------------------------------------------------------------------------------------------------- */
 
-struct pipes { int in, read[2], write[2]; };
-
-static void close_pipes(struct pipes *p)
-{
-    bf_close_cleanup(&p->in);
-    for (size_t i = 0; i < 2; i++) {
-        bf_close_cleanup(&p->read[i]);
-        bf_close_cleanup(&p->write[i]);
-    }
-}
-
-static int open_pipes(struct pipes *p)
-{
-    for (size_t i = 0; i < 2; i++) {
-        int both[2];
-        if (pipe2(both, O_CLOEXEC) != 0)
-            return errno;
-        p->read[i] = both[0];
-        p->write[i] = both[1];
-        if (fcntl(both[0], F_SETFL, O_NONBLOCK) != 0)
-            return errno;
-    }
-    return 0;
-}
-
 static const char *dir_sentence(int errnum, const struct runner_setup *setup, char *buf, size_t size)
 {
     bool switched = setup->config->switch_user;
@@ -226,7 +202,7 @@ static void helper_sentence(int errnum, const struct agent_config *c, enum step_
 }
 
 /* What differs between a program and a helper: the argv, and what standard input is. */
-static int prepare_input(struct runner *r, const struct assignment *a, struct pipes *p, const char **ret_argv0, struct bf_error *err)
+static int prepare_input(struct runner *r, const struct assignment *a, struct child_pipes *p, const char **ret_argv0, struct bf_error *err)
 {
     if (!step_has_spec(a->kind)) {
         *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
@@ -279,7 +255,7 @@ static void free_run(struct run *run)
 }
 
 /* 0, or an errno with the sentence in ret_text. */
-static int spawn_run(struct run *run, const struct assignment *a, struct pipes *pipes, char *ret_text, size_t size)
+static int spawn_run(struct run *run, const struct assignment *a, struct child_pipes *pipes, char *ret_text, size_t size)
 {
     struct runner *r = run->runner;
     struct bf_arena arena = {0};
@@ -293,7 +269,7 @@ static int spawn_run(struct run *run, const struct assignment *a, struct pipes *
         .nofile_soft = r->setup.nofile_soft, .no_core = step_has_spec(a->kind)};
     int errnum = prepare_input(r, a, pipes, &argv0, &err);
     if (errnum == 0)
-        errnum = open_pipes(pipes);
+        errnum = child_pipes_open(pipes);
     if (errnum == 0 && cgroup_take(r->setup.cgroups, &run->limits, &run->leaf, &err) != BF_OK)
         errnum = EIO;
     if (errnum == 0) {
@@ -341,7 +317,7 @@ static void tell_unenforced(struct run *run, const struct assignment *a)
         step_log_write(run->log, 3, text.data, text.len, bf_realtime_us(), bf_boottime_ms());
 }
 
-static void adopt(struct run *run, struct pipes *pipes)
+static void adopt(struct run *run, struct child_pipes *pipes)
 {
     struct runner *r = run->runner;
     for (size_t i = 0; i < 2; i++) {
@@ -363,7 +339,7 @@ static void adopt(struct run *run, struct pipes *pipes)
 
 bool runner_start(struct runner *r, const struct assignment *a, struct verdict *ret)
 {
-    BF_CLEANUP(close_pipes) struct pipes pipes = {-1, {-1, -1}, {-1, -1}};
+    BF_CLEANUP(child_pipes_close) struct child_pipes pipes = CHILD_PIPES_NONE;
     char text[OUTCOME_TEXT_MAX];
     struct run *run = new_run(r, a);
     int errnum = spawn_run(run, a, &pipes, text, sizeof text);

@@ -44,7 +44,7 @@ int breaker_full_name(enum breaker_kind kind, const char *name, char ret[BREAKER
     return n < (int)BREAKER_NAME_MAX ? n : (int)BREAKER_NAME_MAX - 1;
 }
 
-static uint32_t number_of(const struct engine *e, enum breaker_kind kind, const char *name)
+uint32_t breaker_number(const struct engine *e, enum breaker_kind kind, const char *name)
 {
     char text[BREAKER_NAME_MAX];
     int n = breaker_full_name(kind, name, text);
@@ -60,7 +60,7 @@ struct breaker *breaker_named(const struct engine *e, const char *full_name)
 
 struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name)
 {
-    uint32_t i = number_of(e, kind, name);
+    uint32_t i = breaker_number(e, kind, name);
     return i == NO_BREAKER ? NULL : e->breakers.at.at[i];
 }
 
@@ -68,7 +68,7 @@ uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name
 {
     struct breaker_book *book = &e->breakers;
     char text[BREAKER_NAME_MAX];
-    uint32_t known = number_of(e, kind, name);
+    uint32_t known = breaker_number(e, kind, name);
     if (known != NO_BREAKER)
         return known;
     struct breaker *b = bf_xcalloc(1, sizeof *b);

@@ -77,6 +77,7 @@ void breakers_done(struct breaker_book *book);
 /* "pool/warehouse", as people call it; gives its length. */
 int breaker_full_name(enum breaker_kind kind, const char *name, char ret[BREAKER_NAME_MAX]);
 struct breaker *breaker_named(const struct engine *e, const char *full_name);                         /* NULL when there is none */
+uint32_t breaker_number(const struct engine *e, enum breaker_kind kind, const char *name);             /* NO_BREAKER when there is none */
 struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name);       /* NULL when there is none */
 uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name);                    /* made when it is needed first */
 /* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */

@@ -156,11 +156,6 @@ int64_t breakers_next_ms(const struct engine *e)
 
 /* ---- by hand ---- */
 
-static uint32_t number_of(const struct engine *e, const struct breaker *b)
-{
-    return breaker_need((struct engine *)(uintptr_t)e, b->kind, b->name);    /* it is there: nothing is made */
-}
-
 static struct answer now_is(struct decision *d, const struct breaker *b, const char *text)
 {
     return (struct answer){.rc = BF_OK, .text = text, .json = out_printf(d->out, "{\"breaker\":\"%s\",\"state\":\"%s\"}", full_name(d, b),
@@ -173,7 +168,7 @@ static struct answer change(struct decision *d, const struct input *in, const st
     const char *before = state_json(d, b);
     m.by = in->actor;
     m.reason = in->command.reason;
-    make(d, number_of(d->e, b), &m);
+    make(d, breaker_number(d->e, b->kind, b->name), &m);
     struct answer a = now_is(d, b, text);
     a.before = before;
     a.after = state_json(d, b);

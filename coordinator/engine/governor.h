@@ -7,7 +7,7 @@
  *     over the limit of the probe      cut to the floor
  *     probe unreadable past its grace  to the floor
  *     many attempts fail               down by half, once
- *     pressure over the setpoint       down: gradient by what is in use * (setpoint / pressure)^2, at most by half; aimd to 3/4
+ *     pressure over the setpoint       down: gradient by what is in use * (setpoint / pressure)^2, at most to 4/5; aimd to 4/5
  *     pressure under it, limit in use  up: slow start, then gradient towards in use * setpoint / pressure, aimd by one
  *     limit not in use                 stays: too little work must not wind it up; and from idleness it begins at the floor again
  *

@@ -2,6 +2,7 @@
 #ifndef BF_ENGINE_INTERNAL_H
 #define BF_ENGINE_INTERNAL_H
 
+#include "coordinator/engine/limits.h"
 #include "coordinator/engine/state.h"
 
 /* ---- state.c: finding things ---- */
@@ -101,26 +102,6 @@ bool ready_agent_fits(const struct fit *f, const struct agent *a);
 /* ---- admit.c ---- */
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
 
-/* ---- limits.c: limits of pools that are throttled ---- */
-enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-/* A reading of a probe, PROBED: the throttled pools that it governs take it. */
-void limits_read(struct engine *e, const struct record *r);
-/* An attempt of a step ended: what it says about the load.  Before it is closed. */
-void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r);
-void limits_snapshot(const struct engine *e, struct engine_out *out);             /* after the pools */
-void limits_snapshot_typical(const struct backfill *b, struct engine_out *out);
-void limits_hash(const struct pool *p, struct bf_buf *out);
-void limits_hash_typical(const struct backfill *b, struct bf_buf *out);
-bool limits_agree(const struct pool *p);                                          /* with its bounds, for checks */
-void governor_free(struct pool_governor *g);
-static inline bool pool_is_throttled(const struct pool *p) { return p->governor && p->governor->now.bounds.algorithm != THROTTLE_NONE; }
-/* The bounds, and within the slots of the pool. */
-struct limit_bounds limit_bounds_within(struct limit_bounds b, uint32_t slots);
-/* Something is ready that draws on the pool. */
-bool pool_is_wanted(const struct engine *e, uint32_t pool);
-/* Engine time at which a probe will have been unreadable for too long, if nothing is heard; INT64_MAX: never. */
-int64_t limits_timer_ms(const struct engine *e);
-int64_t probe_grace_ms(const struct limit_probe *p);
 /* ---- pools.c: what pools have, and what attempts draw on them ---- */
 /* What a source says of a pool, from now on; a budget that says nothing takes it back.  The figures that hold follow. */
 void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget);

@@ -231,11 +231,23 @@ static void on_started(struct shadow *s, const struct record *r)
         a->started = true;
 }
 
+static void on_replied(struct shadow *s, const struct turn *t, const struct record *r)
+{
+    struct shadow_backfill *b;
+    struct shadow_reply reply;
+    memcpy(reply.id, r->request_id, sizeof reply.id);
+    if (shadow_replied(s, reply.id))
+        world_violate(s->w, "I4: one request was carried out twice");
+    bf_vec_push(&s->replied, reply);
+    if (r->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
+        shadow_check_classes(s, t, b, r);
+    shadow_check_key_answer(s, t, r);
+}
+
 static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
 {
     struct shadow_backfill *b;
     struct shadow_agent *a;
-    struct shadow_reply reply;
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
     case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
@@ -297,15 +309,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
-    case RECORD_REPLIED:
-        memcpy(reply.id, r->request_id, sizeof reply.id);
-        if (shadow_replied(s, reply.id))
-            world_violate(s->w, "I4: one request was carried out twice");
-        bf_vec_push(&s->replied, reply);
-        if (r->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
-            shadow_check_classes(s, t, b, r);
-        shadow_check_key_answer(s, t, r);
-        break;
+    case RECORD_REPLIED: on_replied(s, t, r); break;
     default: break;
     }
 }

@@ -1,0 +1,31 @@
+#include "agent/child_pipes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+
+void child_pipes_close(struct child_pipes *p)
+{
+    bf_close_cleanup(&p->in);
+    for (size_t i = 0; i < 2; i++) {
+        bf_close_cleanup(&p->read[i]);
+        bf_close_cleanup(&p->write[i]);
+    }
+}
+
+int child_pipes_open(struct child_pipes *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int both[2];
+        if (pipe2(both, O_CLOEXEC) != 0)
+            return errno;
+        p->read[i] = both[0];
+        p->write[i] = both[1];
+        if (fcntl(both[0], F_SETFL, O_NONBLOCK) != 0)
+            return errno;
+    }
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* What a child reads and writes: its standard input, and a pipe each for its standard output and error. */
+#ifndef BF_AGENT_CHILD_PIPES_H
+#define BF_AGENT_CHILD_PIPES_H
+
+struct child_pipes { int in, read[2], write[2]; };           /* -1: not open.  read: our ends, which do not block; write: the child's */
+#define CHILD_PIPES_NONE {-1, {-1, -1}, {-1, -1}}
+
+int child_pipes_open(struct child_pipes *p);                 /* both pipes; 0 or an errno, and then some may be open */
+void child_pipes_close(struct child_pipes *p);               /* whatever is open */
+
+#endif
