@@ -9,8 +9,8 @@ extern const struct ctl_command cmd_init, cmd_dev, cmd_plan_validate, cmd_plan_s
     cmd_pause, cmd_resume, cmd_cancel, cmd_retry, cmd_force, cmd_skip, cmd_mark,
     cmd_priority, cmd_steps, cmd_agents, cmd_agent_drain, cmd_agent_enroll, cmd_agent_join,
     cmd_keys_create, cmd_keys_list, cmd_keys_revoke, cmd_keys_rotate, cmd_keys_generate, cmd_pools, cmd_pool_show,
-    cmd_pool_set, cmd_logs, cmd_why, cmd_windows, cmd_checks, cmd_failures, cmd_usage, cmd_alerts, cmd_alerts_ack, cmd_warehouse_test,
-    cmd_warehouse_init,
+    cmd_pool_set, cmd_pool_advise, cmd_logs, cmd_why, cmd_windows, cmd_checks, cmd_failures, cmd_usage, cmd_alerts, cmd_alerts_ack,
+    cmd_warehouse_test, cmd_warehouse_init,
     cmd_audit, cmd_audit_verify, cmd_audit_export, cmd_config_show, cmd_support,
     cmd_status, cmd_get_kind, cmd_describe, cmd_completion, cmd_complete, cmd_manual,
     cmd_fsck, cmd_replay, cmd_backup, cmd_restore, cmd_compact, cmd_import_wfformat, cmd_version, cmd_help;

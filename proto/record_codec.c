@@ -73,6 +73,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_SHARE: return "share";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
@@ -564,6 +565,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_AGENT_JOINED: good = *r->hello.name != 0; break;
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
+    case RECORD_SHARE: good = r->backfill != 0 && r->n_numbers == 3; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_REUSED: good = r->n_reused > 0; break;

@@ -186,6 +186,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         i = (uint32_t)(e->pools.n - 1);
     }
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
+    shares_limits_changed(e, i);
     return BF_OK;
 }
 

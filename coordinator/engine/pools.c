@@ -95,6 +95,7 @@ void pool_done(struct pool *p)
     for (size_t i = 0; i < p->dims.n; i++)
         free(p->dims.at[i].name);
     bf_vec_free(&p->dims);
+    bf_vec_free(&p->waiting);
     free(p->name);
 }
 
@@ -153,6 +154,7 @@ void pools_attach(struct engine *e, struct backfill *b)
         b->draws[i] = intern(e, &w);
     }
     bf_vec_free(&w.items);
+    shares_attach(b);
 }
 
 void pools_done(struct engine *e)

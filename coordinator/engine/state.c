@@ -140,6 +140,7 @@ void backfill_free(struct backfill *b)
     free(b->gates);
     free(b->pools);
     free(b->draws);
+    shares_done(b);
     free(b->priority);
     free(b->by_step);
     free(b->lanes);
