@@ -69,7 +69,7 @@ static bool competes(struct shadow *s, const struct shadow_backfill *b, const st
     for (uint32_t i = 0; i < o->plan->n_steps; i++) {
         const struct plan_step *t = &o->plan->steps[i];
         if (strcmp(first_pool(b->plan, granted), first_pool(o->plan, t)) != 0 || !shadow_draws_alike(s, b->plan, granted, o->plan, t) ||
-            !shadow_labels_alike(granted, t) || !shadow_any_ready(o, i))
+            !shadow_labels_alike(granted, t) || !shadow_any_ready(o, i) || shadow_breaker_holds(s, o, i))
             continue;
         *ret = any && *ret < o->classes[i] ? *ret : o->classes[i];
         any = true;
