@@ -123,7 +123,8 @@ static int run(struct ctl_call *call)
 }
 
 const struct ctl_command cmd_dev = {
-    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]… [--timeout TIME] [-- COMMAND…]",
+    .usage = "dev --dir DIR [--agents N] [--base-port PORT] [--slots N] [--allow-env NAME]… [--connection-env NAME]… [--timeout TIME] "
+             "[-- COMMAND…]",
     .about = "Runs a coordinator and agents under DIR, with keys, configuration, store and logs there.  With COMMAND: runs it with\n"
              "BFCTL_CONFIG set, stops the cluster, and exits with its status.  Without: stays until it is interrupted.  Nothing that\n"
              "was started is left behind.  A program that dies is not started again; --restart does that from another shell, with\n"

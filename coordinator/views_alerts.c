@@ -109,7 +109,9 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "the store is short of room: nothing new starts"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "the store is an old copy: nothing starts"); break;
-    case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts", a->subject); break;
+    case ALERT_BREAKER:
+        snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts", a->subject);
+        break;
     }
 }
 

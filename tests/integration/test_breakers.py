@@ -1,5 +1,5 @@
-"""Breakers on real processes: a poisoned dataset, what it holds and what runs on, half-open and recovery, a kill of the coordinator meanwhile;
-by hand; and what is wrong in plans and configurations.
+"""Breakers on real processes: a poisoned dataset, what it holds and what runs on, half-open and recovery, a kill of the coordinator
+meanwhile; by hand; and what is wrong in plans and configurations.
 
     BF_BIN=FOLDER_OF_PROGRAMS test_breakers.py [unittest options]
 """
@@ -135,7 +135,8 @@ class BreakersTest(unittest.TestCase):
 class BadInputTest(unittest.TestCase):
     WRONG = (("{window: 0}", "`window`"), ("{rate: 101%}", "`rate`"), ("{rate: 0%}", "`rate`"), ("{open: 0}", "`open`"),
              ("{open: 2m, open_max: 1m}", "`open_max` is less than `open`"), ("{minimum: 30, window: 20}", "never opens"),
-             ("{growth: 0.5}", "`growth`"), ("{probes: 0}", "`probes`"), ("{slow_factor: 0}", "`slow_factor`"), ("{period: 10ms}", "`period`"),
+             ("{growth: 0.5}", "`growth`"), ("{probes: 0}", "`probes`"), ("{slow_factor: 0}", "`slow_factor`"),
+             ("{period: 10ms}", "`period`"),
              ("{rte: 50%}", "rate"), ("[1]", "breaker"))
 
     def test_plans(self):
@@ -156,7 +157,8 @@ class BadInputTest(unittest.TestCase):
             path = os.path.join(folder, "coordinator.conf")
             with open(path, encoding="utf-8") as f:
                 good = f.read()
-            cases = [(f"{{agent: {body}}}", words) for body, words in self.WRONG] + [("{warehouse: {}}", "has no breaker"), ("[]", "is a map")]
+            cases = [(f"{{agent: {body}}}", words) for body, words in self.WRONG]
+            cases += [("{warehouse: {}}", "has no breaker"), ("[]", "is a map")]
             for value, words in cases + [("{agent: {rate: 60%}, connection/warehouse: {minimum: 3}}", None)]:
                 with open(path, "w", encoding="utf-8") as f:
                     f.write(f"{good}\nbreakers: {value}\n")

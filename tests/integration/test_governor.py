@@ -34,7 +34,8 @@ class Governor(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.port = free_ports(1)
         self.load("10")
-        self.cluster = Cluster(os.path.join(self.folder, "cluster"), agents=1, slots=8, settings=[("http_listen", f"127.0.0.1:{self.port}")])
+        self.cluster = Cluster(os.path.join(self.folder, "cluster"), agents=1, slots=8,
+                               settings=[("http_listen", f"127.0.0.1:{self.port}")])
         self.addCleanup(self.cluster.stop)
 
     def load(self, text):
@@ -78,7 +79,8 @@ class Governor(unittest.TestCase):
         self.assertLess(m["bf_pool_pressure_ratio"][(("pool", "wh"),)], 1)
         self.assertGreaterEqual(m["bf_pool_limit_moves_total"][(("pool", "wh"),)], 3)
         why = {b["kind"]: b["detail"] for b in self.cluster.json("why", backfill, "hold[2024-01-12]")["blockers"]}
-        self.assertRegex(why["throttle"], r"pool wh is throttled: 4 run, and 4 of its 6 slots may be used now; the probe of connection wh reads 10")
+        self.assertRegex(why["throttle"], "pool wh is throttled: 4 run, and 4 of its 6 slots may be used now; "
+                                          "the probe of connection wh reads 10")
 
         self.load("250")                         # over its limit: at once to the floor, and nothing is killed
         t = self.becomes(1, "cut")

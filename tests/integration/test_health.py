@@ -1,5 +1,5 @@
-"""The health of agents on real processes: a sick host among five is quarantined, its work goes elsewhere, and it comes back; by hand; what is
-usual for a step is learned over backfills and a kill of the coordinator; and an attempt that takes long is named.
+"""The health of agents on real processes: a sick host among five is quarantined, its work goes elsewhere, and it comes back; by hand; what
+is usual for a step is learned over backfills and a kill of the coordinator; and an attempt that takes long is named.
 
     BF_BIN=FOLDER_OF_PROGRAMS test_health.py [unittest options]
 """
@@ -23,7 +23,8 @@ steps:
   load: {{shell: "BODY"}}
   look: {{shell: "BODY"}}
 """
-BODY = "case $PWD$BF_RESULT in *agent-3*) [ ! -e DIR/sick ] || {{ echo x >> DIR/lost; exit 9; }} ;; esac; echo '{{\\\"rows\\\": 7}}' > $BF_RESULT"
+BODY = "case $PWD$BF_RESULT in *agent-3*) [ ! -e DIR/sick ] || {{ echo x >> DIR/lost; exit 9; }} ;; esac; " \
+       "echo '{{\\\"rows\\\": 7}}' > $BF_RESULT"
 BODY = BODY.replace("{{", "{").replace("}}", "}")
 LONG = """apiVersion: backfill/v1
 kind: Plan

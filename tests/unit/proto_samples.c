@@ -441,7 +441,8 @@ static const struct pool_limit *limit(struct sampler *s)
                   .service_milli = duration(s), .failed_ppm = duration(s), .wait = number32(s), .left = number32(s), .served = number32(s),
                   .ended = number32(s), .used_ms = duration(s), .stepped_ms = duration(s), .unreadable = set(s)},
         .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_SLOW_STEPS)), .before = number32(s), .after = number32(s),
-                 .used = number32(s), .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s), .service_milli = duration(s),
+                 .used = number32(s), .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s),
+                 .service_milli = duration(s),
                  .failed_ppm = duration(s)}};
     l->n_probes = s->full + below(s, LIMIT_PROBES_MAX);
     l->probes = bf_arena_alloc(&s->arena, l->n_probes * sizeof *l->probes);
