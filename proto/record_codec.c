@@ -598,7 +598,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_SET: good = *r->pool_name && r->pool_source != 0; break;
     case RECORD_POOL_LIMIT: good = *r->pool_name ? r->limit != NULL : r->n_bytes > 0; break;
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
-    case RECORD_SHARE: good = r->backfill != 0 && r->n_numbers == 3; break;
+    case RECORD_SHARE: good = r->n_numbers == 3; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PROFILE: good = r->n_bytes > 0; break;

@@ -455,8 +455,9 @@ static const struct pool_limit *limit(struct sampler *s)
 
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
-    uint64_t *numbers = bf_arena_alloc(&s->arena, sizeof *numbers);
-    *numbers = number(s, 64);
+    uint64_t *numbers = bf_arena_alloc(&s->arena, 3 * sizeof *numbers);
+    for (size_t i = 0; i < 3; i++)
+        numbers[i] = number(s, 64);
     struct record r = {
         .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
         .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
@@ -478,7 +479,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
     r.numbers = numbers;
-    r.n_numbers = 1;
+    r.n_numbers = kind == RECORD_SHARE ? 3 : 1;
     r.budget_spent = set(s);
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
@@ -744,7 +745,9 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(n_numbers); SAME(numbers[0]); SAME(budget_spent);
+    SAME(n_numbers); SAME(budget_spent);
+    for (size_t i = 0; i < a->n_numbers; i++)
+        SAME(numbers[i]);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
     SAME(window.track); SAME(window.budget); SAME(window.number); SAME(window.until_us); SAME_STR(window.name); SAME_STR(window.pool);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);
