@@ -49,9 +49,23 @@ static void show_dimension(const json_t *dim)
         printf("%-14s %s of %s in use, set by %s\n", render_safe(name), used, limit, said_by(render_text(dim, "source")));
 }
 
+static void show_share(const json_t *share)
+{
+    int64_t raised = render_number(share, "raised");
+    printf("%-14s %s holds %" PRId64 " slot%s, %.1f%%, and has %" PRId64 " ready", "share", render_safe(render_text(share, "backfill")),
+           render_number(share, "used"), render_number(share, "used") == 1 ? "" : "s", json_real_value(json_object_get(share, "percent")),
+           render_number(share, "waiting"));
+    if (json_is_integer(json_object_get(share, "passed_ms")))
+        printf("; a better class passes it since %" PRId64 " s", render_number(share, "passed_ms") / 1000);
+    if (raised)
+        printf("; it is raised by %" PRId64 " class%s", raised, raised == 1 ? "" : "es");
+    putchar('\n');
+}
+
 static void show_pool(const json_t *p)
 {
     size_t i;
+    json_t *share;
     json_t *dim;
     const json_t *kept = json_object_get(p, "reserved_for");
     printf("%-14s %s\n", "pool", render_safe(render_text(p, "name")));
@@ -63,6 +77,8 @@ static void show_pool(const json_t *p)
         printf("%-14s %s\n", "start rate", render_safe(render_text(p, "start_rate")));
     printf("%-14s %" PRId64 " step instance%s that are ready draw on it\n", "waiting", render_number(p, "waiting"),
            render_number(p, "waiting") == 1 ? "" : "s");
+    json_array_foreach(json_object_get(p, "shares"), i, share)
+        show_share(share);
     if (json_is_object(kept))
         printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));

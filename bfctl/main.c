@@ -50,6 +50,7 @@ static const struct ctl_entry entries[] = {
     {"pools", "the pools and how full they are", &cmd_pools},
     {"pool show", "what one pool has, what is in use and what waits", &cmd_pool_show},
     {"pool set", "change what a pool has, while it is in use", &cmd_pool_set},
+    {"pool advise", "what steps would better ask for, from what they used", &cmd_pool_advise},
     {"windows", "what windows leave of the pools in the coming week", &cmd_windows},
     {"breakers", "the breakers, what opened them and what they hold", &cmd_breakers},
     {"breaker trip", "open a breaker for its time", &cmd_breaker_trip},
@@ -77,7 +78,7 @@ static const struct ctl_entry entries[] = {
     {"__complete", "", &cmd_complete}, {"__manual", "", &cmd_manual},      /* for scripts and the build: not shown */
     {"plan capacity", 0, 0},
     {"import dbt", 0, 0}, {"impact", 0, 0}, {"docs", 0, 0},
-    {"pool advise", 0, 0}, {"flag set", 0, 0},
+    {"flag set", 0, 0},
     {"report", 0, 0}, {"anomalies", 0, 0},
     {"rollback", 0, 0}, {"step test", 0, 0}, {"forecast", 0, 0}, {"advise", 0, 0}, {"drill", 0, 0},
     {"approve", 0, 0}, {"whatif", 0, 0},

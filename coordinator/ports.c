@@ -211,11 +211,23 @@ static void call_denied(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struc
     trail_denied(s, key, who, req, command_target(req, who ? who->name : "", target, sizeof target), why);
 }
 
+/* The two clocks tick alike and are read one after the other: only a step of the wall clock moves what is shown. */
+#define CLOCK_STEP_US INT64_C(250000)
+
+static int64_t engine_zero_us(struct service *s, int64_t engine_ms, int64_t wall_us)
+{
+    int64_t zero_us = (wall_us / 1000 - engine_ms) * 1000, moved_us = zero_us - s->zero_us;
+    if (moved_us > CLOCK_STEP_US || moved_us < -CLOCK_STEP_US)
+        s->zero_us = zero_us;
+    return s->zero_us;
+}
+
 static struct view_source view_source(struct service *s, const uint8_t key[ZAP_KEY_BYTES])
 {
+    int64_t engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), wall_us = bf_realtime_us();
     return (struct view_source){
         .engine = turn_engine(s->turns), .cluster = s->cluster, .store_format = store_meta(s->store)->format,
-        .engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), .wall_us = bf_realtime_us(), .seq = turn_seq(s->turns),
+        .engine_ms = engine_ms, .wall_us = wall_us, .zero_us = engine_zero_us(s, engine_ms, wall_us), .seq = turn_seq(s->turns),
         .logs = logs_store(s->logs), .store = s->store, .cache = s->cache, .turns = s->turns,
         .keys = s->keys, .who = keyring_find(s->keys, turn_engine(s->turns), key),
         .api = api_endpoint(s->api), .fleet = fleet_endpoint(s->fleet), .logs_at = logs_endpoint(s->logs),

@@ -32,6 +32,7 @@ struct service {
     struct bf_supervisor *supervisor;
     bool trimming;                               /* while low: more may be left to delete */
     int64_t tidied_ms;
+    int64_t zero_us;                             /* view_source.zero_us */
     unsigned turns_untidy;
     struct trail trail;
     struct refusals refusals;

@@ -42,7 +42,7 @@ json_t *view_engine_time(const struct view_source *v, int64_t engine_ms)
 {
     if (engine_ms < 0 || engine_ms == INT64_MAX)
         return json_null();
-    return view_time(v->wall_us + (engine_ms - v->engine_ms) * 1000);
+    return view_time(v->zero_us + engine_ms * 1000);
 }
 
 json_t *view_string(const char *s)

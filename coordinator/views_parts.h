@@ -74,6 +74,10 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
 struct view_blocker { const char *kind; char detail[256], remedy[256]; };
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
                   struct view_blocker *ret);
+/* What a step would better ask for, from its row of OP_USAGE (views_advice.c). */
+json_t *view_advice(const struct plan_resources *r, const json_t *row);
+/* The same of BLOCKER_QUEUE (views_why_shares.c). */
+void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
 /* The same of BLOCKER_WINDOW and BLOCKER_FREEZE_AHEAD (views_why_windows.c). */
 void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */

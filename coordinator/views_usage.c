@@ -155,6 +155,7 @@ static json_t *row_document(const struct backfill_view *b, const struct usage_ro
         json_object_set_new(j, figure_names[k], quantiles(f->at[k], f->n[k]));
     json_object_set_new(j, "limits_hit", json_pack("{s:I, s:I, s:I}", "cpu", (json_int_t)row->hits[0], "memory", (json_int_t)row->hits[1],
                                                    "pids", (json_int_t)row->hits[2]));
+    json_object_set_new(j, "advice", view_advice(&step->resources, j));
     return j;
 }
 

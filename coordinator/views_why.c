@@ -237,8 +237,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
                  "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
     case BLOCKER_QUEUE:
-        snprintf(t.detail, sizeof t.detail, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);
-        snprintf(t.remedy, sizeof t.remedy, "wait");
+        why_ahead_tell(k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
     }
     return t;

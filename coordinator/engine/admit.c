@@ -27,6 +27,12 @@ static bool room_of(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uin
     return *ret_limit > 0 && !BF_PLANTED("units_not_counted");
 }
 
+bool admit_has_slot(const struct pool *p)
+{
+    uint64_t limit = 0, used = 0;
+    return room_of(p, DRAW_SLOT, &limit, &used) && used < limit;
+}
+
 /* All or nothing: each pool and dimension has room, or the attempt takes none of them. */
 static void ask_pools(const struct engine *e, const struct draw *d, struct verdicts *v)
 {

@@ -73,6 +73,7 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     b->first_attempts += r->attempt_no == 1 && in->lost == 0;
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
+    shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
     const struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
                                     .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
                                     .granted_us = r->at_us};
@@ -269,6 +270,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_POOL_SET: return apply_pool_set(e, r, err);
     case RECORD_POOL_LIMIT: return apply_pool_limit(e, r, err);
     case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
+    case RECORD_SHARE: return apply_share(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
     case RECORD_TIMEBOX: return timebox_apply(e, r, err);
     case RECORD_WINDOW: return windows_apply(e, r, err);

@@ -201,6 +201,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
     (void)breaker_need(e, BREAKER_POOL, r->pool_name);
     e->throttles_due = e->throttles_due || !e->recovering;
+    shares_limits_changed(e, i);
     return BF_OK;
 }
 

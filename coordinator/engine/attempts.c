@@ -35,18 +35,20 @@ static void unlink_slot(struct engine *e, const struct attempt *a)
 
 static void hold(struct engine *e, const struct attempt *a)
 {
-    const struct backfill *b = backfill_find(e, a->backfill);
+    struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
     pools_hold(e, step_draw(e, b, a->step));
+    shares_hold(e, b, step_draw(e, b, a->step), false);
     agent->busy++;
     ready_agent_busy(e, agent);
 }
 
 static void release(struct engine *e, const struct attempt *a)
 {
-    const struct backfill *b = backfill_find(e, a->backfill);
+    struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
     pools_release(e, step_draw(e, b, a->step));
+    shares_hold(e, b, step_draw(e, b, a->step), true);
     assert(agent->busy > 0);
     agent->busy--;
     agent->busy_max = agent->busy > agent->hello.slots ? agent->busy : agent->hello.slots;
@@ -81,6 +83,7 @@ void attempt_close(struct engine *e, struct attempt *a)
 void attempts_derive(struct engine *e)
 {
     pools_forget_use(e);
+    shares_forget_use(e);
     for (size_t i = 0; i < e->agents.n; i++)
         e->agents.at[i].busy = 0;
     for (uint32_t s = e->first_attempt; s != NO_SLOT; s = e->attempts.at[s].next)

@@ -75,6 +75,10 @@ bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan
 void reserve_review(struct decision *d);
 void reserve_note_passed(struct decision *d);
 
+/* ---- shares.c: at the same two moments; first: the first attempt that this turn granted, or would have ---- */
+void shares_review(struct decision *d);
+void shares_note_passed(struct decision *d, uint64_t first);
+
 struct answer decide_alert_ack(struct decision *d, const struct input *in);        /* decide_alerts.c */
 
 /* ---- decide_limit.c ---- */

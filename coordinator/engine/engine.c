@@ -22,6 +22,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 4096);
     e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
     e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
+    e->config.age_after_ms = OR_DEFAULT(config->age_after_ms, ENGINE_AGE_AFTER_MS);
     e->admit_due_ms = INT64_MAX;
     e->config.replies_kept = OR_DEFAULT(config->replies_kept, 10000);
     breakers_init(&e->breakers);

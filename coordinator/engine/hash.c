@@ -259,6 +259,13 @@ static void put_rest(struct hasher *h, const struct engine *e)
     }
     for (size_t i = 0; i < e->breakers.at.n; i++)
         put_breaker(h, e->breakers.at.at[i]);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++) {
+            bf_buf_put_u64(&h->buf, e->backfills.at[i]->shares[k].last);
+            put_time(h, e->backfills.at[i]->shares[k].since_ms);
+            bf_buf_put_u8(&h->buf, e->backfills.at[i]->shares[k].raised);
+            flush_some(h, FLUSH_BYTES);
+        }
     for (size_t i = 0; i < e->windows.sets.n; i++)
         for (uint32_t k = 0; k < e->windows.sets.at[i].n_tracks; k++) {
             bf_buf_put_u32(&h->buf, e->windows.sets.at[i].tracks[k].budget);

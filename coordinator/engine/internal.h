@@ -89,6 +89,9 @@ bool ready_in_order(const struct engine *e, uint32_t lane);
 void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
 void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
 void ready_reset(struct engine *e);
+void ready_lane_settle(struct engine *e, uint32_t lane);                          /* into its place, by what is ready */
+void ready_lane_moved(struct engine *e, uint32_t lane);                           /* its key changed */
+void ready_lane_out(struct engine *e, uint32_t lane);                             /* until it is settled again */
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
@@ -100,6 +103,7 @@ uint64_t ready_class(const struct lane *lane);                                  
 bool ready_agent_fits(const struct fit *f, const struct agent *a);
 
 /* ---- admit.c ---- */
+bool admit_has_slot(const struct pool *p);
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
 
 /* ---- pools.c: what pools have, and what attempts draw on them ---- */
@@ -127,6 +131,22 @@ void reserve_set(struct engine *e, uint32_t pool, uint32_t backfill, uint32_t st
 void reserve_derive(struct engine *e);
 void reserve_granted(struct engine *e, const struct draw *d);
 void reserve_note_blocked(struct engine *e, uint32_t demand);                      /* by its pools alone */
+
+/* ---- shares.c: fair shares, and ageing ---- */
+struct share *share_find(const struct backfill *b, uint32_t pool);                /* PLAN_NO_INDEX: of what draws on none */
+void shares_attach(struct backfill *b);                                           /* its pools are known */
+void shares_done(struct backfill *b);
+void shares_hold(struct engine *e, struct backfill *b, const struct draw *d, bool give);       /* give: back */
+void shares_forget_use(struct engine *e);
+void shares_limits_changed(struct engine *e, uint32_t pool);
+bool shares_agree(const struct engine *e);                                        /* with what is in use of the pools, for checks */
+void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt);
+enum bf_rc apply_share(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret);   /* view_shares.c */
+/* Around a grant from a demand to a backfill. */
+void shares_lift(struct engine *e, uint32_t demand, const struct backfill *b);
+void shares_put_back(struct engine *e);
+void shares_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
 
 /* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */

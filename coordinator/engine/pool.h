@@ -46,6 +46,8 @@ struct pool {
     uint32_t head_backfill, head_step;           /* who waits and is passed over; backfill 0: nobody */
     uint64_t head_since;                         /* draws of its pools when it began to wait */
     bool reserved;                               /* all that it takes is kept for it */
+    BF_VEC_TYPE(uint32_t) waiting;               /* derived: demands that have lanes and draw on this pool alone, in no order */
+    uint32_t granted_class;                      /* of this turn: best class that was granted from it, plus 1; 0: none was */
     uint32_t blocked; uint64_t blocked_since;    /* of this turn: demand + 1 of the best that its pools alone hold back */
 };
 

@@ -96,6 +96,7 @@ void pool_done(struct pool *p)
         free(p->dims.at[i].name);
     bf_vec_free(&p->dims);
     governor_free(p->governor);
+    bf_vec_free(&p->waiting);
     free(p->name);
 }
 
@@ -154,6 +155,7 @@ void pools_attach(struct engine *e, struct backfill *b)
         b->draws[i] = intern(e, &w);
     }
     bf_vec_free(&w.items);
+    shares_attach(b);
 }
 
 void pools_done(struct engine *e)

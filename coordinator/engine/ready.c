@@ -49,11 +49,27 @@ static struct heap_item ready_item(const struct backfill *b, uint32_t number)
         .b = (uint64_t)topology_order(b->topology, step, index, b->backward) << 32 | number};
 }
 
+/* As it counts: raised by what its backfill waited (shares.c). */
+uint64_t ready_class(const struct lane *lane)
+{
+    uint64_t class = lane->ready.at[0].a >> (WEIGHT_BITS + WAY_BITS), raised = lane->backfill->shares[lane->share].raised;
+    return BF_PLANTED("ageing_not_applied") ? class : class > raised ? class - raised : 0;
+}
+
+/* Class, then fair shares among backfills, then the rank of the heads. */
 static bool lane_less(const void *engine, uint32_t a, uint32_t b)
 {
     const struct engine *e = engine;
     const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
     struct heap_item p = x->ready.at[0], q = y->ready.at[0];
+    const struct share *s = &x->backfill->shares[x->share], *t = &y->backfill->shares[y->share];
+    uint64_t c = ready_class(x), d = ready_class(y);
+    if (c != d)
+        return c < d;
+    if (s->part != t->part && !BF_PLANTED("share_ignored"))
+        return s->part < t->part;
+    if (s->last != t->last && !BF_PLANTED("share_ignored"))
+        return s->last < t->last;
     if (p.a != q.a)
         return p.a < q.a;
     if (p.b >> 32 != q.b >> 32)
@@ -80,16 +96,56 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
 }
 
 /* Drop heads that are ready no more, and put the lane where it belongs. */
-static void lane_settle(struct engine *e, uint32_t lane)
+/* A demand with lanes stands in the list of the pool that it draws on alone, or in that of all others. */
+static void list_demand(struct engine *e, uint32_t demand)
+{
+    struct demand *d = &e->demands.at[demand];
+    uint32_t **at = d->only_pool == PLAN_NO_INDEX ? &e->waiting.at : &e->pools.at[d->only_pool].waiting.at;
+    size_t *n = d->only_pool == PLAN_NO_INDEX ? &e->waiting.n : &e->pools.at[d->only_pool].waiting.n;
+    if (d->lanes.n > 0 && d->place == NO_SLOT) {
+        d->place = (uint32_t)*n;
+        if (d->only_pool == PLAN_NO_INDEX)
+            bf_vec_push(&e->waiting, demand);
+        else
+            bf_vec_push(&e->pools.at[d->only_pool].waiting, demand);
+    } else if (d->lanes.n == 0 && d->place != NO_SLOT) {
+        uint32_t last = (*at)[--*n];
+        (*at)[d->place] = last;
+        e->demands.at[last].place = d->place;
+        d->place = NO_SLOT;
+    }
+}
+
+static void lane_put(struct engine *e, uint32_t lane)
+{
+    uint32_t demand = e->lanes.at[lane].demand;
+    iheap_put(&e->demands.at[demand].lanes, lane, lane_less, e);
+    list_demand(e, demand);
+}
+
+void ready_lane_out(struct engine *e, uint32_t lane)
+{
+    uint32_t demand = e->lanes.at[lane].demand;
+    iheap_remove(&e->demands.at[demand].lanes, lane, lane_less, e);
+    list_demand(e, demand);
+}
+
+void ready_lane_settle(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
     while (l->ready.n > 0 && !may_be_granted(l->backfill, (uint32_t)l->ready.at[0].b))
         heap_pop(&l->ready);
-    struct iheap *lanes = &e->demands.at[l->demand].lanes;
     if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
-        iheap_put(lanes, lane, lane_less, e);
+        lane_put(e, lane);
     else
-        iheap_remove(lanes, lane, lane_less, e);
+        ready_lane_out(e, lane);
+}
+
+void ready_lane_moved(struct engine *e, uint32_t lane)
+{
+    struct iheap *lanes = &e->demands.at[e->lanes.at[lane].demand].lanes;
+    if (lanes->n > 1 && iheap_contains(lanes, lane))
+        iheap_put(lanes, lane, lane_less, e);
 }
 
 void ready_push(struct engine *e, struct backfill *b, uint32_t number)
@@ -102,7 +158,7 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number)
     heap_push(&l->ready, item.a, item.b);
     e->n_ready++;
     if (l->ready.at[0].b == item.b && b->state == BACKFILL_RUNNING)
-        iheap_put(&e->demands.at[l->demand].lanes, lane, lane_less, e);
+        lane_put(e, lane);
 }
 
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
@@ -114,14 +170,14 @@ void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
     e->n_ready--;
     if (l->ready.n > 0 && (uint32_t)l->ready.at[0].b == number) {
         heap_pop(&l->ready);
-        lane_settle(e, lane);
+        ready_lane_settle(e, lane);
     }
 }
 
 static void lane_drop(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
-    iheap_remove(&e->demands.at[l->demand].lanes, lane, lane_less, e);
+    ready_lane_out(e, lane);
     heap_done(&l->ready);
 }
 
@@ -136,7 +192,7 @@ void ready_refresh(struct engine *e, struct backfill *b)
     if (BF_PLANTED("pause_grants_on") && b->state == BACKFILL_PAUSED)
         return;
     for (size_t s = 0; s < b->plan->n_steps; s++)
-        lane_settle(e, b->lanes[s]);
+        ready_lane_settle(e, b->lanes[s]);
 }
 
 static bool is_ready(const void *backfill, struct heap_item item)
@@ -152,7 +208,7 @@ void ready_forget(struct engine *e, struct backfill *b)
             continue;
         next = b->lanes[s] + 1;
         heap_filter(&e->lanes.at[b->lanes[s]].ready, is_ready, b);
-        lane_settle(e, b->lanes[s]);
+        ready_lane_settle(e, b->lanes[s]);
     }
 }
 
@@ -182,7 +238,7 @@ void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *step
         for (size_t k = 0; k < ready->n; k++)
             ready->at[k] = ready_item(b, (uint32_t)ready->at[k].b);
         heap_filter(ready, is_ready, b);
-        lane_settle(e, lane);
+        ready_lane_settle(e, lane);
     }
     bf_map_free(&done);
 }
@@ -278,12 +334,20 @@ static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_
                           .guard = step_guard(b, step)};
 }
 
+static uint32_t only_pool(const struct draw *d)
+{
+    for (size_t i = 1; i < d->n; i++)
+        if (d->items[i].pool != d->pool)
+            return PLAN_NO_INDEX;
+    return d->pool;
+}
+
 static uint32_t demand_for(struct engine *e, struct needs needs)
 {
     const void *known = bf_smap_get(&e->demand_of, &needs, sizeof needs);
     if (known)
         return (uint32_t)((uintptr_t)known - 1);
-    bf_vec_push(&e->demands, (struct demand){.needs = needs});
+    bf_vec_push(&e->demands, (struct demand){.needs = needs, .only_pool = only_pool(&e->draws.at[needs.draw]), .place = NO_SLOT});
     bf_smap_put(&e->demand_of, &needs, sizeof needs, (void *)(uintptr_t)e->demands.n);
     return (uint32_t)(e->demands.n - 1);
 }
@@ -292,23 +356,22 @@ void ready_attach(struct engine *e, struct backfill *b)
 {
     struct bf_map mine = {0};                    /* demand -> lane of this backfill */
     free(b->lanes);
+    for (size_t i = 0; i < b->n_shares; i++)
+        bf_vec_clear(&b->shares[i].lanes);
     b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);
     for (uint32_t s = 0; s < b->plan->n_steps; s++) {
         uint64_t lane = 0;
         uint32_t demand = demand_for(e, needs_of(e, b, s));
         if (!bf_map_get(&mine, demand, &lane)) {
             lane = e->lanes.n;
-            bf_vec_push(&e->lanes, (struct lane){.backfill = b, .demand = demand});
+            struct share *share = share_find(b, step_draw(e, b, s)->pool);
+            bf_vec_push(&e->lanes, (struct lane){.backfill = b, .demand = demand, .share = (uint32_t)(share - b->shares)});
+            bf_vec_push(&share->lanes, (uint32_t)lane);
             bf_map_put(&mine, demand, lane);
         }
         b->lanes[s] = (uint32_t)lane;
     }
     bf_map_free(&mine);
-}
-
-uint64_t ready_class(const struct lane *lane)
-{
-    return lane->ready.at[0].a >> (WEIGHT_BITS + WAY_BITS);
 }
 
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first)
@@ -332,6 +395,13 @@ void ready_reset(struct engine *e)
         iheap_done(&e->demands.at[i].lanes);
     for (size_t i = 0; i < e->fits.n; i++)
         iheap_done(&e->fits.at[i].agents);
+    for (size_t i = 0; i < e->backfills.n; i++)
+        for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++)
+            bf_vec_clear(&e->backfills.at[i]->shares[k].lanes);
+    for (size_t i = 0; i < e->pools.n; i++)
+        bf_vec_clear(&e->pools.at[i].waiting);
+    bf_vec_free(&e->waiting);
+    bf_vec_free(&e->lifted);
     bf_vec_free(&e->lanes);
     bf_vec_free(&e->demands);
     bf_vec_free(&e->fits);

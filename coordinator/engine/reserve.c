@@ -9,6 +9,8 @@
  * become too small for it: room is never kept for what cannot use it.
  *
  * A pool is kept for one step at a time, so that two that wait for the same two pools never wait for each other. */
+#include <stdlib.h>
+
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
@@ -112,9 +114,17 @@ void reserve_note_blocked(struct engine *e, uint32_t demand)
     p->blocked_since = draws_of(e, d);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
 void reserve_note_passed(struct decision *d)
 {
     struct engine *e = d->live;
+    if (e->blocked_pools.n > 1)                  /* demands were met in no order; records have one */
+        qsort(e->blocked_pools.at, e->blocked_pools.n, sizeof *e->blocked_pools.at, ascending);
     for (size_t i = 0; i < e->blocked_pools.n; i++) {
         uint32_t pool = e->blocked_pools.at[i];
         struct pool *p = &e->pools.at[pool];

@@ -83,20 +83,30 @@ static void note_due(struct engine *e, const struct blocker *first)
         e->admit_due_ms = first->clears_at_ms;
 }
 
-/* Demands that can be granted from now: something ready, room in the pool, a free agent. */
-static void list_open_demands(struct engine *e)
+static void list_if_open(struct engine *e, uint32_t demand)
 {
     uint32_t agent = 0;
     struct blocker first;
+    if (ready_demand_open(e, &e->demands.at[demand], &agent, &first))
+        iheap_put(&e->open_demands, demand, ready_demand_less, e);
+    else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
+        reserve_note_blocked(e, demand);
+    else
+        note_due(e, &first);
+}
+
+/* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
+ * at while it has no slot: nothing is granted from it in this turn, so nothing passes them either. */
+static void list_open_demands(struct engine *e)
+{
     iheap_clear(&e->open_demands);
-    for (uint32_t i = 0; i < e->demands.n; i++) {
-        if (ready_demand_open(e, &e->demands.at[i], &agent, &first))
-            iheap_put(&e->open_demands, i, ready_demand_less, e);
-        else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
-            reserve_note_blocked(e, i);
-        else
-            note_due(e, &first);
+    for (size_t p = 0; p < e->pools.n; p++) {
+        const struct pool *pool = &e->pools.at[p];
+        for (size_t i = 0; admit_has_slot(pool) && i < pool->waiting.n; i++)
+            list_if_open(e, pool->waiting.at[i]);
     }
+    for (size_t i = 0; i < e->waiting.n; i++)
+        list_if_open(e, e->waiting.at[i]);
 }
 
 void decide_grants(struct decision *d)
@@ -104,9 +114,13 @@ void decide_grants(struct decision *d)
     struct engine *e = d->live;                  /* open_demands is scratch */
     struct blocker first;
     e->admit_due_ms = INT64_MAX;
-    if (e->n_ready == 0 || (e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
+    if ((e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
+        return;
+    shares_review(d);
+    if (e->n_ready == 0)
         return;
     reserve_review(d);
+    uint64_t first_attempt = e->next_attempt;
     list_open_demands(e);
     uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;
     while (e->open_demands.n > 0 && left > 0) {
@@ -121,17 +135,17 @@ void decide_grants(struct decision *d)
         uint32_t lane = best->lanes.at[0];
         bool there = ready_head(e, lane, &number);
         assert(there);
+        shares_note_granted(e, lane);
+        shares_lift(e, demand, e->lanes.at[lane].backfill);
         grant(d, e->lanes.at[lane].backfill, number, agent);
+        shares_put_back(e);
         left--;
-        if (best->lanes.n > 0)
-            iheap_put(&e->open_demands, demand, ready_demand_less, e);
-        else
-            iheap_remove(&e->open_demands, demand, ready_demand_less, e);
     }
     if (e->open_demands.n > 0)
         e->work_left = true;
     iheap_clear(&e->open_demands);
     reserve_note_passed(d);
+    shares_note_passed(d, first_attempt);
 }
 
 static bool is_over(const struct backfill *b)

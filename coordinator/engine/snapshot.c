@@ -378,6 +378,19 @@ static struct record *numbers_add(struct engine_out *out, enum record_kind kind,
     return r;
 }
 
+static void add_parts(const struct engine *e, const struct backfill *b, struct engine_out *out)
+{
+    for (size_t i = 0; i < b->n_shares; i++) {
+        const struct share *s = &b->shares[i];
+        const uint64_t numbers[SHARE_NUMBERS] = {s->last, (uint64_t)s->since_ms, s->raised};
+        if (s->last == 0 && s->since_ms == 0)
+            continue;
+        struct record *r = numbers_add(out, RECORD_SHARE, numbers, SHARE_NUMBERS);
+        r->backfill = b->id;
+        r->pool_name = s->pool == PLAN_NO_INDEX ? "" : bf_arena_strdup(&out->arena, e->pools.at[s->pool].name);
+    }
+}
+
 static void add_shares(const struct engine *e, struct engine_out *out)
 {
     for (size_t i = 0; i < e->pools.n; i++) {
@@ -398,6 +411,7 @@ static void add_shares(const struct engine *e, struct engine_out *out)
         const uint64_t of_backfill[SHARES_OF_BACKFILL] = {b->first_attempts, b->retries};
         if (b->first_attempts)
             numbers_add(out, RECORD_SHARES, of_backfill, SHARES_OF_BACKFILL)->backfill = b->id;
+        add_parts(e, b, out);
     }
 }
 

@@ -142,6 +142,7 @@ void backfill_free(struct backfill *b)
     breaker_refs_done(&b->drawn);
     free(b->typical);
     free(b->draws);
+    shares_done(b);
     free(b->priority);
     free(b->by_step);
     free(b->lanes);

@@ -17,6 +17,7 @@
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/pool.h"
 #include "coordinator/engine/profile.h"
+#include "coordinator/engine/share.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
@@ -43,11 +44,12 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct step_counts { uint32_t left, cut; };
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
-struct lane { struct backfill *backfill; uint32_t demand; struct heap ready; };
+struct lane { struct backfill *backfill; uint32_t demand, share; struct heap ready; };      /* share: of the backfill's, its first pool's */
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
 struct needs { uint32_t draw, fit, window, guard; };
-struct demand { struct needs needs; struct iheap lanes; };
+/* only_pool: the one that it draws on; PLAN_NO_INDEX: several, or none.  place: among those that wait; NO_SLOT: it does not. */
+struct demand { struct needs needs; struct iheap lanes; uint32_t only_pool, place; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
 
@@ -77,6 +79,7 @@ struct backfill {
     struct typical *typical;                     /* by step */
     uint32_t *draws;                             /* derived: what each step draws, an index into the engine's draws */
     int64_t timebox_at_ms; bool timebox_over;    /* engine time; 0: it has not begun */
+    struct share *shares; size_t n_shares;       /* of each pool that it knows, and of none (shares.c) */
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
@@ -178,12 +181,16 @@ struct engine {
     /* derived: the ready queue */
     BF_VEC_TYPE(struct lane) lanes;
     BF_VEC_TYPE(struct demand) demands;
+    BF_VEC_TYPE(uint32_t) waiting;               /* demands that have lanes and no pool of their own; the others: struct pool */
     struct bf_smap demand_of;                    /* bytes of its needs -> demand + 1 */
     BF_VEC_TYPE(struct fit) fits;
     uint64_t n_ready;
     BF_VEC_TYPE(uint32_t) waiting_pools, reserved;   /* that somebody waits for; that are kept for somebody (reserve.c) */
     BF_VEC_TYPE(uint32_t) blocked_pools;         /* of this turn */
     struct iheap open_demands;                   /* of the grants of one turn */
+    BF_VEC_TYPE(uint32_t) lifted;                /* of those, while a grant changes their keys */
+    uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
+    uint32_t n_passed;                           /* derived: shares that a better class passes */
     struct heap timers;                          /* (retry_at_ms, instance_key) */
     struct heap gates_due;                       /* (backfill, gate) */
     BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */

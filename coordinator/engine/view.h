@@ -111,6 +111,11 @@ const char *engine_pool_dimension_name(const struct engine *e, size_t i, uint32_
 /* Ready instances that draw on it; and the step that room is kept for. */
 struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, step; };
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
+/* What a live backfill holds of a pool, in slots and in millionths of the dimension of which it holds most; what it has ready there; how
+ * long a better class has passed it (0: none does), and by how many classes it is raised for that.  The next one with an id over `after`
+ * that holds anything or waits; false at the end. */
+struct pool_share_view { uint32_t backfill, used, raised; uint64_t part, ready; int64_t passed_ms; };
+bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, struct pool_share_view *ret);
 /* What a source says of it; false: nothing.  Borrowed. */
 bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
 bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret);   /* false: none was ever taken */
@@ -144,6 +149,9 @@ struct blocker_upstream { uint32_t step, index; };
 /* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
  * Times are CLOCK_REALTIME; 0: not known.  name: of the window; borrowed. */
 struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, clears_at_us; };
+/* QUEUE: the backfill that is next, and why; AHEAD_NONE: this one is next itself.  mine, theirs: parts of the pool, in millionths. */
+enum blocker_ahead_by { AHEAD_NONE, AHEAD_CLASS, AHEAD_WAITED, AHEAD_SHARE, AHEAD_TURN, AHEAD_ORDER };
+struct blocker_ahead { enum blocker_ahead_by by; uint32_t backfill, raised; uint64_t mine, theirs; int64_t passed_ms, age_after_ms; };
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
@@ -155,6 +163,7 @@ struct blocker {
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */
     uint64_t kept;
     struct blocker_window window;
+    struct blocker_ahead ahead;
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);

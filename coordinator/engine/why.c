@@ -121,6 +121,8 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
     uint32_t queued = a->n < a->max ? queued_with(e, d) : 0;
     if (queued > 1)
         add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
+    if (queued > 1 && a->n > 0 && a->at[a->n - 1].kind == BLOCKER_QUEUE)
+        shares_tell(e, b, step, &a->at[a->n - 1].ahead);
 }
 
 bool engine_why_store(const struct engine *e, struct blocker *ret)

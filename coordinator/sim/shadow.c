@@ -31,6 +31,7 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->attempts);
     bf_vec_free(&s->lost);
     bf_vec_free(&s->pools);
+    bf_vec_free(&s->shares);
     bf_vec_free(&s->agents);
     bf_vec_free(&s->alive);
     bf_vec_free(&s->replied);
@@ -135,6 +136,7 @@ static void on_granted(struct shadow *s, const struct record *r)
     shadow_breakers_granted(s, b, r);
     shadow_check_windows(s, b, r->step);
     shadow_draw(s, b, r->step, r);
+    shadow_check_share(s, b, r->step, r->ref.attempt);
     shadow_count_attempt(b, cell, r);
     if (!agent || agent->state != AGENT_CONNECTED)
         world_violate(s->w, "a grant to agent %u, which is not there", r->agent);
@@ -191,6 +193,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
         cell->end = CELL_CANCELLED;
     shadow_end_flags(cell, r);
     shadow_give_back(s, b->plan, step);
+    shadow_share_hold(s, b, step, true);
     struct shadow_agent *agent = agent_by_id(s, a->agent);
     if (agent)
         agent->busy--;
@@ -309,6 +312,10 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
+    case RECORD_SHARE:
+        if ((b = backfill_by_id(s, r->backfill)))
+            shadow_take_share(s, b, r);
+        break;
     case RECORD_REPLIED: on_replied(s, t, r); break;
     default: break;
     }

@@ -60,6 +60,13 @@ struct shadow_pool {
     uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
     int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
 };
+/* What a backfill holds of a pool ("": without one), when it was served last, and how often it was passed since (shadow_shares.c). */
+struct shadow_share {
+    uint32_t backfill, used, passes, raised;
+    char pool[64];
+    uint64_t in_use[3 + SHADOW_UNITS], last;
+    int64_t passed_since_ms;                                 /* by a better class; 0: by none */
+};
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
@@ -84,6 +91,7 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_backfill) backfills;
     BF_VEC_TYPE(struct shadow_attempt) attempts;
     BF_VEC_TYPE(struct shadow_pool) pools;
+    BF_VEC_TYPE(struct shadow_share) shares;
     BF_VEC_TYPE(struct shadow_agent) agents;
     BF_VEC_TYPE(struct shadow_alive) alive;
     BF_VEC_TYPE(struct shadow_reply) replied;
@@ -103,6 +111,16 @@ struct shadow {
 struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
 void shadow_pool_set(struct shadow *s, const struct record *r);
 void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
+/* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
+bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
+uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
+bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);
+/* The class of a step as it counts: raised, where its backfill waited. */
+enum op_priority shadow_class(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
+/* Shares: a grant; an attempt that gives back; a record of who waits. */
+void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint64_t attempt);
+void shadow_share_hold(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, bool give);
+void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
 bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step);
 void shadow_pool_head(struct shadow *s, const struct record *r);

@@ -104,6 +104,11 @@ static uint64_t takes_of(const struct plan *plan, const struct plan_step *step, 
     return planned(&step->resources, at, unit);
 }
 
+uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at)
+{
+    return takes_of(plan, step, shadow_pool_by_name(s, pool), at);
+}
+
 static bool names_pool(const struct plan *plan, const struct plan_step *step, const char *name)
 {
     for (uint32_t i = 0; step->pool != PLAN_NO_INDEX && i <= step->n_also; i++)
@@ -112,7 +117,7 @@ static bool names_pool(const struct plan *plan, const struct plan_step *step, co
     return false;
 }
 
-static bool is_the_same(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y)
+bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y)
 {
     for (size_t i = 0; i < s->pools.n; i++) {
         if (names_pool(a, x, s->pools.at[i].name) != names_pool(b, y, s->pools.at[i].name))
@@ -129,7 +134,7 @@ static bool kept_is_like(struct shadow *s, const struct shadow_pool *keeper, con
 {
     for (size_t i = 0; i < s->backfills.n; i++)
         if (s->backfills.at[i].id == keeper->kept_backfill)
-            return is_the_same(s, plan, step, s->backfills.at[i].plan, &s->backfills.at[i].plan->steps[keeper->kept_step]);
+            return shadow_draws_alike(s, plan, step, s->backfills.at[i].plan, &s->backfills.at[i].plan->steps[keeper->kept_step]);
     return false;
 }
 
@@ -140,8 +145,8 @@ static void check_kept(struct shadow *s, const struct shadow_backfill *b, uint32
     for (size_t i = 0; i < s->backfills.n; i++)
         who = s->backfills.at[i].id == keeper->kept_backfill ? &s->backfills.at[i] : who;
     const struct plan_step *mine = &b->plan->steps[step], *kept = who ? &who->plan->steps[keeper->kept_step] : NULL;
-    if (!kept || b->classes[step] < who->classes[keeper->kept_step] || !shadow_any_ready(who, keeper->kept_step) ||
-        is_the_same(s, b->plan, mine, who->plan, kept))
+    if (!kept || shadow_class(s, b, step) < shadow_class(s, who, keeper->kept_step) || !shadow_any_ready(who, keeper->kept_step) ||
+        shadow_draws_alike(s, b->plan, mine, who->plan, kept))
         return;
     for (size_t i = 0; i < s->pools.n; i++) {
         const struct shadow_pool *p = &s->pools.at[i];

@@ -173,6 +173,10 @@ void story_record(struct world *w, const struct record *r)
         bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", r->pool_name, r->limit->move.after, r->limit->move.before,
                       limit_reason_name(r->limit->move.reason));
         break;
+    case RECORD_SHARE:
+        bf_buf_printf(&b, r->numbers[1] ? "bf-%u is passed in pool '%s', raised by %u" : "bf-%u is not passed in pool '%s'", r->backfill,
+                      r->pool_name, (unsigned)r->numbers[2]);
+        break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;

@@ -236,7 +236,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->store.epoch = w->backups.newest_epoch = 1;
     w->clock = some_clock(w);
     w->next_death_ms = INT64_MAX;
-    w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .reserve_after = 2,
+    w->engine = (struct engine_config){.seed = o->seed, .lost_attempts_max = 200, .reserve_after = 2, .age_after_ms = 4000,
                                        .grants_per_turn_max = 1 + (uint32_t)world_random(w, 8),
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);

@@ -32,7 +32,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_REPLIED, RECORD_READY_AGAIN, RECORD_STALE_REPORT, RECORD_CANCELLED, RECORD_LOW, RECORD_PRIORITY_SET, RECORD_DETAILS,
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
-     RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_ALERT, RECORD_ALERT_ACKED,
+     RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
      RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE);
 
 /* ---- values ---- */
@@ -455,8 +455,9 @@ static const struct pool_limit *limit(struct sampler *s)
 
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
-    uint64_t *numbers = bf_arena_alloc(&s->arena, sizeof *numbers);
-    *numbers = number(s, 64);
+    uint64_t *numbers = bf_arena_alloc(&s->arena, 3 * sizeof *numbers);
+    for (size_t i = 0; i < 3; i++)
+        numbers[i] = number(s, 64);
     struct record r = {
         .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
         .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
@@ -478,7 +479,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
     r.numbers = numbers;
-    r.n_numbers = 1;
+    r.n_numbers = kind == RECORD_SHARE ? 3 : 1;
     r.budget_spent = set(s);
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
@@ -744,7 +745,9 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(n_numbers); SAME(numbers[0]); SAME(budget_spent);
+    SAME(n_numbers); SAME(budget_spent);
+    for (size_t i = 0; i < a->n_numbers; i++)
+        SAME(numbers[i]);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
     SAME(window.track); SAME(window.budget); SAME(window.number); SAME(window.until_us); SAME_STR(window.name); SAME_STR(window.pool);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);

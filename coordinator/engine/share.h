@@ -1,0 +1,23 @@
+/* What a backfill draws on a pool, for sharing it fairly (shares.c): a plain value of the engine's state. */
+#ifndef BF_ENGINE_SHARE_H
+#define BF_ENGINE_SHARE_H
+
+#include "common/vec.h"
+
+#define SHARE_MILLIONTHS UINT64_C(1000000)
+#define SHARE_NUMBERS 3u                         /* of a RECORD_SHARE: last, since_ms, raised */
+#define SHARE_WITHOUT_POOL_OF 32u                /* attempts without a pool count as if they shared one of so many slots */
+
+struct share {
+    uint32_t pool;                               /* the engine's; PLAN_NO_INDEX: attempts that draw on none */
+    uint64_t last;                               /* its newest attempt; 0: none yet */
+    int64_t since_ms;                            /* engine time since when a better class passes it; 0: nothing does */
+    uint8_t raised;                              /* classes that it is raised by, because it waited */
+    /* derived */
+    uint32_t used;                               /* slots, by its open attempts */
+    uint64_t part;                               /* of the pool, in millionths: the largest of its dimensions */
+    BF_VEC_TYPE(uint64_t) dims;                  /* of it, as the pool numbers them */
+    BF_VEC_TYPE(uint32_t) lanes;                 /* whose first pool it is */
+};
+
+#endif

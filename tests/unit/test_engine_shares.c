@@ -1,0 +1,173 @@
+/* Fair shares of a pool among backfills, and ageing of what a better class passes; and that a recovery knows both. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/support/engine_fixture.h"
+
+static void has_unit(struct plan_resources *r, uint64_t n)
+{
+    r->units = bf_xreallocarray(r->units, r->n_units + 1, sizeof *r->units);
+    r->units[r->n_units++] = (struct plan_unit){.name = bf_xstrdup("conn"), .n = n};
+}
+
+/* One step over many days in a pool. */
+static struct plan *one_step(uint32_t slots, uint64_t conn, enum plan_priority class, uint32_t weight)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", slots);
+    fx_days(p, FX_JAN_1, 300);
+    uint32_t s = fx_step(p, PLAN_DAY, pool);
+    p->steps[s].priority = class;
+    p->steps[s].weight = weight;
+    if (conn) {
+        has_unit(&p->pools[pool].has, 12);
+        has_unit(&p->steps[s].resources, conn);
+    }
+    return fx_plan_done(p);
+}
+
+static struct plan *heavy(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_NORMAL, 100); }
+static struct plan *light(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_NORMAL, 1); }
+static struct plan *wide(uint64_t slots) { return one_step((uint32_t)slots, 3, PLAN_NORMAL, 100); }
+static struct plan *narrow(uint64_t slots) { return one_step((uint32_t)slots, 1, PLAN_NORMAL, 1); }
+static struct plan *better(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_HIGH, 100); }
+static struct plan *lower(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_LOW, 1); }
+
+static struct fx_agent start(struct fx *f, fx_make *first, fx_make *second, uint64_t slots)
+{
+    static const struct engine_config config = {.age_after_ms = 1000};
+    struct fx_agent agent = fx_agent(1, 64);
+    fx_init(f, &config);
+    fx_hello(f, &agent, 0);
+    cr_assert_eq(fx_create(f, first, slots), 1u);
+    fx_turn(f);
+    cr_assert_eq(fx_create(f, second, slots), 2u);
+    fx_turn(f);
+    return agent;
+}
+
+/* The oldest attempt ends, and a turn with it: which backfill it was of. */
+static void oldest_ends(struct fx *f, const struct fx_agent *agent)
+{
+    struct attempt_view a;
+    cr_assert(engine_find_attempt(f->e, engine_next_attempt(f->e, 0), &a));
+    fx_ended(f, agent, a.ref, OUTCOME_OK, 0);
+    f->now_ms += 100;
+    fx_turn(f);
+}
+
+static struct pool_share_view share(const struct fx *f, uint32_t backfill)
+{
+    struct pool_share_view s = {0};
+    cr_assert(engine_pool_share(f->e, 0, backfill - 1, &s));
+    cr_assert_eq(s.backfill, backfill);
+    return s;
+}
+
+static void recovers(struct fx *f)
+{
+    struct engine *e = fx_fresh(f);
+    struct bf_error err = {0};
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, e));
+    cr_assert(engine_check(e, true, &err), "%s", err.text);
+    engine_free(e);
+}
+
+Test(engine_shares, two_backfills_hold_the_same_whatever_weighs_more)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, heavy, light, 6);
+    struct blocker why[8] = {0};
+    cr_assert_eq(share(&f, 1).used, 6u, "it was there first");
+    size_t n = engine_why(f.e, 1, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].kind, BLOCKER_QUEUE);
+    cr_assert_eq(why[n - 1].ahead.backfill, 2u);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_SHARE);
+    cr_assert_eq(why[n - 1].ahead.mine, 1000000u);
+    for (int i = 0; i < 3; i++)
+        oldest_ends(&f, &agent);
+    for (int i = 0; i < 40; i++) {
+        cr_assert_eq(share(&f, 1).used, 3u, "after %d more", i);
+        cr_assert_eq(share(&f, 2).used, 3u);
+        oldest_ends(&f, &agent);
+    }
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_shares, one_slot_goes_from_one_to_the_other)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, heavy, light, 1);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct attempt_view a;
+        cr_assert(engine_find_attempt(f.e, engine_next_attempt(f.e, 0), &a));
+        cr_assert_eq(a.backfill, 1 + i % 2);
+        if (i == 7)
+            recovers(&f);
+        oldest_ends(&f, &agent);
+    }
+    fx_done(&f);
+}
+
+Test(engine_shares, what_is_wide_counts_as_what_it_takes)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, wide, narrow, 50);
+    for (int i = 0; i < 40; i++)
+        oldest_ends(&f, &agent);
+    cr_assert_eq(share(&f, 1).used, 2u, "%u", share(&f, 1).used);
+    cr_assert_eq(share(&f, 2).used, 6u, "%u", share(&f, 2).used);
+    cr_assert_eq(share(&f, 1).part, 500000u);
+    fx_done(&f);
+}
+
+Test(engine_shares, shares_follow_a_pool_that_changes)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, heavy, light, 6);
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "a";
+    r.pool_slots = 2;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_eq(share(&f, 1).part, 3000000u);
+    for (int i = 0; i < 30; i++)
+        oldest_ends(&f, &agent);
+    cr_assert_eq(share(&f, 1).used, 1u);
+    cr_assert_eq(share(&f, 2).used, 1u);
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_shares, a_lower_class_that_is_passed_long_enough_counts_higher)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, better, lower, 1);
+    struct blocker why[8] = {0};
+    uint32_t turns = 0;
+    size_t n = 0;
+    for (; fx_state(&f, 2, 0, 0) == INSTANCE_READY && turns < 100; turns++) {
+        oldest_ends(&f, &agent);
+        if (turns == 14) {
+            cr_assert_eq(share(&f, 2).raised, 1u, "by one class after a second");
+            n = engine_why(f.e, 2, 0, 0, why, 8);
+            cr_assert_eq(why[n - 1].ahead.by, AHEAD_CLASS);
+            cr_assert_eq(why[n - 1].ahead.backfill, 1u);
+            cr_assert_gt(why[n - 1].ahead.passed_ms, 1000);
+            recovers(&f);
+        }
+    }
+    cr_assert_geq(turns, 20u, "classes yield in order: not before it counts as much (%u)", turns);
+    cr_assert_leq(turns, 23u, "%u", turns);
+    cr_assert_eq(share(&f, 2).raised, 0u, "one attempt, and it counts as before");
+    oldest_ends(&f, &agent);
+    cr_assert_eq(share(&f, 2).used, 0u);
+    cr_assert_eq(share(&f, 1).used, 1u);
+    fx_done(&f);
+}
