@@ -4,8 +4,8 @@ add_executable(witness ${PROJECT_SOURCE_DIR}/tests/support/witness.c)
 target_link_libraries(witness PRIVATE bf_flags)
 set_target_properties(witness PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
-# Loaded before the C library by LD_PRELOAD: a power failure in a commit, and wrong clocks.
-foreach(what disk clock)
+# Loaded before the C library by LD_PRELOAD: a power failure in a commit, wrong clocks; a PCRE2 that only interprets (run_valgrind).
+foreach(what disk clock jit)
   add_library(shim_${what} MODULE ${PROJECT_SOURCE_DIR}/tests/support/shim_${what}.c)
   # Without the sanitizers: they come with the program that a shim is loaded into.
   target_compile_definitions(shim_${what} PRIVATE _GNU_SOURCE)

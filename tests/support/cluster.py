@@ -13,10 +13,9 @@ import time
 BIN = os.environ.get("BF_BIN") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/release/bin")
 SHIMS = os.environ.get("BF_SHIMS") or os.path.join(BIN, "../tests")      # folder of shim_disk.so and shim_clock.so
 
-LEASE = "{agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}"
-
 # Deadlines are so many times as long where programs are slowed down: under valgrind, with a sanitizer.
 PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
+LEASE = "{{agent: {}ms, fence: {}ms, coordinator: {}ms, heartbeat: 1s}}".format(*(int(ms * PATIENCE) for ms in (10000, 2000, 13000)))
 
 
 def wait_until(what, check, timeout=60.0, every=0.02):
