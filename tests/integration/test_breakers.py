@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, PATIENCE, Cluster, wait_until  # pylint: disable=wrong-import-position
 
 # Two steps read the same source, which is bad until the file "good" is there; sum is downstream of one; other has nothing to do with it.
 PLAN = """apiVersion: backfill/v1
@@ -35,13 +35,13 @@ READ = "[ -e DIR/good ] || exit 4; echo $BF_PARTITION_KEY >> DIR/"
 
 
 class BreakersTest(unittest.TestCase):
-    def start(self, open_for, good=False):
+    def start(self, open_seconds, good=False):
         self.folder = tempfile.mkdtemp(prefix="breakers-")
         self.addCleanup(shutil.rmtree, self.folder)
         if good:
             self.heal()
         self.plan = os.path.join(self.folder, "plan.yaml")
-        text = PLAN.replace("READ ", READ).replace("DIR", self.folder).replace("OPEN", open_for)
+        text = PLAN.replace("READ ", READ).replace("DIR", self.folder).replace("OPEN", f"{int(open_seconds * PATIENCE)}s")
         with open(self.plan, "w", encoding="utf-8") as f:
             f.write(text)
         self.cluster = Cluster(os.path.join(self.folder, "c"), agents=1, slots=2)
@@ -69,7 +69,7 @@ class BreakersTest(unittest.TestCase):
             return []
 
     def test_a_poisoned_dataset_holds_its_readers_and_nothing_else_over_a_kill(self):
-        self.start("6s")
+        self.start(10)
         opened = wait_until("the breaker to open", lambda: self.breaker()["state"] != "closed" and self.breaker())
         self.assertEqual(opened["opened_by"]["failures"], opened["opened_by"]["calls"])
         self.assertGreaterEqual(opened["opened_by"]["calls"], 4)
@@ -105,7 +105,7 @@ class BreakersTest(unittest.TestCase):
         self.assertEqual(what[-2:], ["breaker half-open", "breaker closed"])
 
     def test_by_hand(self):
-        self.start("2s", good=True)
+        self.start(2, good=True)
         self.cluster.ctl("wait", self.backfill)
         done = self.cluster.ctl("breaker", "open", "pool/small", "--reason", "the warehouse is moved").stdout
         self.assertIn("until bfctl breaker close pool/small", done)
