@@ -91,7 +91,9 @@ class SecretsTest(unittest.TestCase):
         directory = os.path.join(self.folder, "cluster")
         allow = ["BF_SQL_FAILPOINT", *options.pop("allow_env", [])]
         env = {"BF_SQL_FAILPOINT": "after_claim:stop", **options.pop("extra_env", {})}
-        with Cluster(directory, agents=1, slots=4, allow_env=allow, env=env, **options) as cluster:
+        # A machine that stands still for longer than a lease ends what is stopped here, and rightly.
+        lease = "{agent: 120s, fence: 5s, coordinator: 150s, heartbeat: 1s}"
+        with Cluster(directory, agents=1, slots=4, allow_env=allow, env=env, lease=lease, **options) as cluster:
             try:
                 yield cluster
             finally:
