@@ -36,7 +36,7 @@ static void upstream_state(const struct view_source *v, const struct backfill_vi
     if (!engine_instance(v->engine, b->id, step, index, &i))
         return;
     if (i.state == INSTANCE_RUNNING && i.started_us)
-        bf_format_time(i.started_us, since);
+        view_moment(i.started_us, since);
     const char *word = strcmp(view_state_name(&i), "backing_off") == 0 ? "waiting for its next attempt" : view_state_name(&i);
     if (strcmp(word, "upstream_failed") == 0)
         word = "blocked by a failure further up";
@@ -137,7 +137,7 @@ static void by_whom(const struct view_source *v, const struct backfill_view *b, 
     ret[0] = '\0';
     if (!engine_steered(v->engine, b->id, step, index, &s))
         return;
-    bf_format_time(s.at_us, at);
+    view_moment(s.at_us, at);
     snprintf(ret, WHO_MAX, " by %.*s at %s%s%.*s", (int)bf_utf8_cut(s.actor, 64), s.actor, at, *s.reason ? ": " : "",
              (int)bf_utf8_cut(s.reason, 400), s.reason);
 }
@@ -175,6 +175,28 @@ static void tell_window(const struct view_source *v, const struct blocker *k, st
     t->has_verb = k->kind == BLOCKER_FREEZE_AHEAD;
     snprintf(t->detail, sizeof t->detail, "%s", told.detail);
     snprintf(t->remedy, sizeof t->remedy, "%s", told.remedy);
+}
+
+static void tell_gate(const struct blocker *k, struct blocker_text *t)
+{
+    t->kind = "gate";
+    if (k->count > 0)
+        snprintf(t->detail, sizeof t->detail, "all that it needs is done; many wait for the same, and %" PRIu32 " of them go before it",
+                 k->count);
+    else
+        snprintf(t->detail, sizeof t->detail, "all that it needs is done, and it goes on in a moment");
+    snprintf(t->remedy, sizeof t->remedy, "wait");
+}
+
+const char *view_clears_by(const struct blocker *k)
+{
+    return k->clears_at_ms < 0 || k->clock == CLOCK_UNKNOWN ? NULL : k->clock == CLOCK_TIMER ? "timer" : "baseline";
+}
+
+/* The end of a window is a moment of the wall clock; all others are of engine time. */
+json_t *view_clears_at(const struct view_source *v, const struct blocker *k)
+{
+    return k->clock == CLOCK_TIMER && k->window.clears_at_us ? view_time(k->window.clears_at_us) : view_engine_time(v, k->clears_at_ms);
 }
 
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
@@ -236,6 +258,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.remedy, sizeof t.remedy,
                  "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
+    case BLOCKER_GATE: tell_gate(k, &t); break;
     case BLOCKER_QUEUE:
         why_ahead_tell(k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
@@ -248,7 +271,7 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
 {
     struct blocker_text t = blocker_tell(v, b, step, 0, k);
     ret->kind = t.kind;
-    snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, t.detail);
+    view_cut(t.detail, ret->detail, sizeof ret->detail);
     snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
 }
 
@@ -275,7 +298,7 @@ static void tell_reused(const struct view_source *v, const struct backfill_view 
     bool found = view_same_instance(v, from, b, n->step, n->index, &there);
     if (found && there.finished_us) {
         strcpy(at, ", ");
-        bf_format_time(there.finished_us, at + 2);
+        view_moment(there.finished_us, at + 2);
     }
     uint32_t run = found ? there.run : 1;
     if (i->state == INSTANCE_FAILED)
@@ -310,9 +333,9 @@ static void tell_state(const struct view_source *v, const struct backfill_view *
     view_instance_name(why_step(b, step), index, name, sizeof name);
     by_whom(v, b, step, index, who);
     if (i->finished_us)
-        bf_format_time(i->finished_us, at);
+        view_moment(i->finished_us, at);
     else if (i->started_us)
-        bf_format_time(i->started_us, at);
+        view_moment(i->started_us, at);
     if (i->stale)
         tell_stale(v, b, step, index, name, stale, sizeof stale);
     switch (i->state) {
@@ -396,6 +419,28 @@ static void told_by_attempt(const struct view_source *v, const struct backfill_v
     json_decref(details);
 }
 
+/* The blockers of an instance; summary: the first of them in a sentence, unless there is none. */
+static json_t *blocker_list(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name,
+                            char *summary, size_t size)
+{
+    struct blocker k[BLOCKERS_MAX];
+    json_t *list = json_array();
+    size_t n = engine_why(v->engine, b->id, step, index, k, BLOCKERS_MAX);
+    engine_why_when(v->engine, &(struct why_of){.backfill = b->id, .step = step, .index = index, .one = true}, v->engine_ms, v->wall_us, k,
+                    n);
+    for (size_t i = 0; i < n; i++) {
+        char act[VIEW_DO_MAX];
+        struct blocker_text t = blocker_tell(v, b, step, index, &k[i]);
+        why_do(v, b, step, index, &k[i], act);
+        if (i == 0)
+            snprintf(summary, size, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail),
+                                              "clears_at", view_clears_at(v, &k[i]), "clears_by", view_string(view_clears_by(&k[i])),
+                                              "remedy", view_string(t.remedy), "do", view_string(*act ? act : NULL)));
+    }
+    return list;
+}
+
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -419,18 +464,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     else
         tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
 
-    struct blocker blockers[BLOCKERS_MAX];
-    size_t n = engine_why(v->engine, b.id, step, index, blockers, BLOCKERS_MAX);
-    json_t *list = json_array(), *j = json_object();
-    for (size_t k = 0; k < n; k++) {
-        struct blocker_text t = blocker_tell(v, &b, step, index, &blockers[k]);
-        if (k == 0)
-            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
-        json_t *clears = blockers[k].window.clears_at_us ? view_time(blockers[k].window.clears_at_us)
-                                                         : view_engine_time(v, blockers[k].clears_at_ms);
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at", clears,
-                                              "remedy", view_string(t.remedy)));
-    }
+    json_t *j = json_object(), *list = blocker_list(v, &b, step, index, name, summary, sizeof summary);
     size_t text_left_bytes = VIEW_TEXT_BYTES_MAX;
     json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));
     json_object_set_new(j, "step", view_string(why_step(&b, step)->name));

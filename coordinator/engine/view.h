@@ -183,6 +183,8 @@ bool engine_why_store(const struct engine *e, struct blocker *ret);
 size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret, size_t max);
 /* Steps with the same number need the same: one answer of engine_why_ready() is that of all of them. */
 uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step);
+/* Ready instances of a step by index: some, looked for among the best of its lane. */
+size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
 
 /* What a queued backfill waits for: one that is live, or queued before it, and writes what it would write. */
 struct queued_behind {

@@ -3,6 +3,8 @@
 #include "coordinator/engine/why.h"
 #include "plan/outside.h"
 
+enum { EXAMPLES_LOOKED_AT = 1024 };
+
 struct answer { struct blocker *at; size_t n, max; };
 
 static void add(struct answer *a, struct blocker b)
@@ -182,6 +184,21 @@ uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t ste
 {
     const struct backfill *b = backfill_find(e, backfill);
     return b && b->lanes && step < b->plan->n_steps ? b->lanes[step] : UINT32_MAX;
+}
+
+size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    size_t n = 0;
+    if (!b || step >= b->plan->n_steps || !b->lanes)
+        return 0;
+    const struct heap *ready = &e->lanes.at[b->lanes[step]].ready;
+    for (size_t i = 0; i < ready->n && i < EXAMPLES_LOOKED_AT && n < max; i++) {
+        uint32_t number = (uint32_t)ready->at[i].b;
+        if (b->instances[number].step == step && ready_may_be_granted(b, number))
+            ret[n++] = instance_index(b, number);
+    }
+    return n;
 }
 
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max)
