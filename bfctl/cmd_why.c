@@ -66,8 +66,9 @@ static int run(struct ctl_call *call)
 const struct ctl_command cmd_why = {
     .usage = "why ID|@latest SELECTOR|--summary [-o text|json|yaml|name] [options]",
     .about = "The selector picks one step instance: STEP[PARTITION], or STEP where the step has no partitions.  Times that begin with\n"
-             "`clears` are those of a timer; what is only expected says so, and goes by how long such steps usually take.  With --summary:\n"
-             "every cause that holds something of the backfill, how much it holds itself, and how much waits behind that at most.",
+             "`clears` are those of a timer; what is only expected says so, and goes by how long such steps usually take.\n"
+             "With --summary: every cause that holds something of the backfill, how much it holds itself, and how much waits behind\n"
+             "that at most.",
     .examples = "  bfctl why @latest 'revenue[2024-01-31]'\n  bfctl why @latest --summary",
     .options = options, .n_options = sizeof options / sizeof options[0], .values_bytes = sizeof(struct values),
     .min_words = 1, .max_words = 2, .run = run};

@@ -53,7 +53,8 @@ void view_tell_breaker(const struct view_source *v, const struct blocker *k, cha
                  b.settings->probes);
     else if (b.until_ms >= 0)
         snprintf(moment, sizeof moment, "; in %s it lets %" PRIu32 " through", left, b.settings->probes);
-    snprintf(detail, detail_size, "breaker %s is %s since %s%s%s", name, b.state == BREAKER_HALF_OPEN ? "half-open" : "open", since, moment, why);
+    snprintf(detail, detail_size, "breaker %s is %s since %s%s%s", name, b.state == BREAKER_HALF_OPEN ? "half-open" : "open", since, moment,
+             why);
     if (b.until_ms < 0 && b.state == BREAKER_OPEN)
         snprintf(remedy, remedy_size, "bfctl breaker close %s", name);
     else

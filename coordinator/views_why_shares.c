@@ -41,7 +41,8 @@ void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, c
                  mine);
         break;
     case AHEAD_TURN:
-        snprintf(detail, detail_size, "; bf-%" PRIu32 " is next: both hold %s of the pool, and it was served longer ago", a->backfill, mine);
+        snprintf(detail, detail_size, "; bf-%" PRIu32 " is next: both hold %s of the pool, and it was served longer ago", a->backfill,
+                 mine);
         break;
     default: snprintf(detail, detail_size, "; bf-%" PRIu32 " is next", a->backfill); break;
     }

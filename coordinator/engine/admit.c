@@ -78,7 +78,8 @@ struct blocker admit_breaker(const struct engine *e, uint32_t breaker)
     const struct breaker *b = e->breakers.at.at[breaker];
     bool timed = b->state == BREAKER_OPEN && b->until_ms != 0;
     return (struct blocker){.kind = BLOCKER_BREAKER, .breaker = breaker, .count = (uint32_t)b->probes.n,
-                            .clock = timed ? CLOCK_TIMER : CLOCK_UNKNOWN, .clears_at_ms = timed ? b->until_ms - (BF_PLANTED("why_breaker_early") ? 1000 : 0) : -1};
+                            .clock = timed ? CLOCK_TIMER : CLOCK_UNKNOWN,
+                            .clears_at_ms = timed ? b->until_ms - (BF_PLANTED("why_breaker_early") ? 1000 : 0) : -1};
 }
 
 /* An open breaker holds all that draws on it; a half-open one what is more than its probes. */

@@ -6,8 +6,8 @@
 
 /* An instance's place among what is ready and asks for the same.
  *
- * exact: `ahead` of them go before it, in this order, as far as what is ready now goes; else no more than these do.  steps: those of its own
- * lane in front of it, in order, where they are known one by one (ordered).  class: its own, as it counts. */
+ * exact: `ahead` of them go before it, in this order, as far as what is ready now goes; else no more than these do.  steps: those of its
+ * own lane in front of it, in order, where they are known one by one (ordered).  class: its own, as it counts. */
 struct queue_place { uint32_t ahead; bool exact, ordered; uint64_t class; BF_VEC_TYPE(uint32_t) steps; };
 
 #define QUEUE_LOOKED_AT_MAX 65536u               /* of a larger lane its length is told alone */

@@ -25,9 +25,10 @@ from cluster import PATIENCE, SHIMS, Cluster, wait_until  # pylint: disable=wron
 SLOTS = 24
 EARLY_S, LATE_S = 0.01, 1.5 * PATIENCE
 
-HEAD = "apiVersion: backfill/v1\nkind: Plan\nname: NAME\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-DAYS, timezone: Europe/Berlin}\n"
+HEAD = "apiVersion: backfill/v1\nkind: Plan\nname: NAME\n" \
+       "partitions: {grain: day, from: 2024-01-01, to: 2024-01-DAYS, timezone: Europe/Berlin}\n"
 UNTIL = "until [ -e DIR/NAME-go ]; do sleep 0.02; done"
-BREAKER = "{window: 6, minimum: 4, rate: 100%, open: 3s, growth: 1, open_max: 3s, probes: 1}"
+BREAKER = "{window: 6, minimum: 4, rate: 100%, open: 2s, growth: 1, open_max: 2s, probes: 1}"
 FAILS = "[ -e DIR/NAME-go ] || exit 4"
 PLANS = {
     "dep": (1, 'steps: {up: {shell: "sleep 3", expect: {duration: 3s}}, down: {shell: "true", needs: [up]}}\n'),
@@ -37,7 +38,7 @@ PLANS = {
     "broken": (12, f'datasets: {{raw: {{external: true, breaker: {BREAKER}}}}}\npools: {{two: {{slots: 2}}}}\nsteps:\n'
                f'  load: {{inputs: [raw], shell: "{FAILS}", failure: {{4: permanent}}, pool: two}}\n'
                f'  look: {{inputs: [raw], shell: "{FAILS}", failure: {{4: permanent}}, pool: two}}\n'),
-    "flaky": (8, 'steps:\n  load: {shell: "[ -e DIR/NAME-go ] || exit 75", retry: {max: 9, backoff: {initial: 4s, max: 4s}}}\n'),
+    "flaky": (8, 'steps:\n  load: {shell: "[ -e DIR/NAME-go ] || exit 75", retry: {max: 9, backoff: {initial: 3s, max: 3s}}}\n'),
     "mixed": (1, f'pools: {{tiny: {{slots: 4, units: {{seats: 2}}}}}}\nsteps:\n  first: {{shell: "{UNTIL}"}}\n'
               '  held: {shell: "true", needs: [first]}\n  far: {shell: "true", agents: {labels: {site: moon}}}\n'
               '  wide: {shell: "true", needs: [first], pool: tiny, resources: {units: {seats: 2}}}\n'),
@@ -176,7 +177,7 @@ class WhyTest(unittest.TestCase):
         self.compare(b, first, "timer")
 
     def backoff(self):
-        """The longest of some: each waits for a random part of 4 s."""
+        """The longest of some: each waits for a random part of 3 s."""
         self.create("flaky")
         wait_until("all to have failed", lambda: not [r for r in self.rows("flaky") if r["attempts"] == 0])
         self.go("flaky")
