@@ -21,9 +21,11 @@
 #define CAUSES_MAX 48u
 #define LANE_CAUSES_MAX 8u
 #define EXAMPLES_MAX 3u
-#define LOOKED_AT_MAX 4096u
-#define COUNT_BUDGET_US 25000
-#define ESTIMATE_BUDGET_US 15000
+#define LOOKED_AT_MAX 4096u                      /* instances of a step, for examples; and… */
+#define LOOKED_AT_IN_ALL 65536u
+#define COUNT_BUDGET_US 20000
+#define ASK_BUDGET_US 10000
+#define ESTIMATE_BUDGET_US 10000
 
 struct cause {
     struct view_blocker is;
@@ -42,6 +44,9 @@ struct summary {
     const struct step_tally *steps;
     BF_VEC_TYPE(struct cause) causes;
     uint64_t left_out;                           /* causes that there was no room for */
+    int64_t began_us;                            /* of the asking: it is cut off when it takes too long */
+    bool cut_off;
+    uint32_t looked_at;
 };
 
 static void add_example(struct cause *c, uint32_t step, uint32_t index)
@@ -103,7 +108,9 @@ static void add_ready(struct summary *s, uint32_t step, struct lane_causes *lane
     if (ready == 0 || lane == UINT32_MAX || lane < first_lane || lane - first_lane >= s->b->plan->n_steps)
         return;
     struct lane_causes *of = &lanes[lane - first_lane];
-    if (!of->asked)
+    if (!of->asked && bf_boottime_us() - s->began_us > ASK_BUDGET_US)
+        s->cut_off = true;
+    else if (!of->asked)
         ask_lane(s, step, of);
     size_t n = engine_why_examples(s->v->engine, s->b->id, step, index, EXAMPLES_MAX);
     for (size_t i = 0; i < of->n; i++) {
@@ -117,10 +124,10 @@ static void add_ready(struct summary *s, uint32_t step, struct lane_causes *lane
 /* ---- what is not ready ---- */
 
 /* Some instances of a step that are in a state, or held, among its first. */
-static void find_examples(const struct summary *s, struct cause *c, uint32_t step, enum instance_state state, bool held)
+static void find_examples(struct summary *s, struct cause *c, uint32_t step, enum instance_state state, bool held)
 {
     struct instance_view i;
-    for (uint32_t k = 0; k < LOOKED_AT_MAX && c->n_examples < EXAMPLES_MAX; k++) {
+    for (uint32_t k = 0; k < LOOKED_AT_MAX && s->looked_at < LOOKED_AT_IN_ALL && c->n_examples < EXAMPLES_MAX; k++, s->looked_at++) {
         if (!engine_instance(s->v->engine, s->b->id, step, k, &i))
             return;
         if (held ? i.held : i.state == state)
@@ -306,14 +313,14 @@ enum bf_rc view_why_summary(const struct view_source *v, const struct op_request
     if (rc != BF_OK)
         return rc;
     struct view_tallies tallies = view_tallies(v, &b, COUNT_BUDGET_US);
-    struct summary s = {.v = v, .b = &b, .steps = tallies.steps};
+    struct summary s = {.v = v, .b = &b, .steps = tallies.steps, .began_us = bf_boottime_us()};
     if (b.state == BACKFILL_QUEUED)
         add_queued(&s);
     else
         add_all(&s);
     json_t *causes = causes_list(&s);
     *ret = json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:I}", "backfill", view_backfill_id(b.id).text, "plan", b.plan->name, "state",
-                     backfill_state_name(b.state), "counts", view_counts(&b), "complete", tallies.complete, "causes", causes, "left_out",
+                     backfill_state_name(b.state), "counts", view_counts(&b), "complete", tallies.complete && !s.cut_off, "causes", causes, "left_out",
                      (json_int_t)s.left_out);
     view_tallies_done(&tallies);
     return BF_OK;
