@@ -152,7 +152,7 @@ enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
 
 static bool is_recorded(const char *word, size_t n)
 {
-    for (int v = OP_CREATE; v <= OP_PROBES; v++) {             /* of a key without the role, or taken away, any of them */
+    for (int v = OP_CREATE; v <= OP_WHY_SUMMARY; v++) {             /* of a key without the role, or taken away, any of them */
         const char *verb = op_verb_name((enum op_verb)v);
         if (strlen(verb) == n && memcmp(verb, word, n) == 0 && strcmp(verb, "unknown") != 0)
             return true;

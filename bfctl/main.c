@@ -22,7 +22,7 @@ static const struct ctl_entry entries[] = {
     {"wait", "wait until a backfill ends", &cmd_wait},
     {"status", "progress of a backfill, step by step", &cmd_status},
     {"steps", "the step instances of a backfill", &cmd_steps},
-    {"why", "why a step instance does not run", &cmd_why},
+    {"why", "why a step instance does not run, or what holds a whole backfill", &cmd_why},
     {"checks", "results of the checks of a backfill's data", &cmd_checks},
     {"usage", "what the steps of a backfill used, against what they asked for", &cmd_usage},
     {"profile", "what steps usually take, over all backfills", &cmd_profile},

@@ -11,6 +11,8 @@ void page_print(const json_t *object);
 void page_heading(const char *words);
 /* The page of `bfctl why`. */
 void page_why(const json_t *why);
+/* The same with --summary. */
+void page_why_summary(const json_t *summary);
 /* How long an attempt that takes long has taken, where, and what is usual.  The caller frees. */
 char *page_straggler(const json_t *straggler);
 

@@ -8,18 +8,30 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-static void show_clears(const char *at)
+static void show_clears(const json_t *blocker)
 {
+    const char *at = render_text(blocker, "clears_at");
+    bool expected = strcmp(render_text(blocker, "clears_by"), "baseline") == 0;
     int64_t clears_ms = render_time_ms(at);
     if (clears_ms < 0)
         return;
     char in[32], when[RENDER_TIME_MAX];
     int64_t left_ms = clears_ms - render_now_us() / 1000;
     bf_format_duration(left_ms > 0 ? (left_ms + 999) / 1000 * 1000 : 0, in, sizeof in);
-    printf("     clears at %s", render_time(at, when));
+    printf("     %s at %s", expected ? "expected to clear" : "clears", render_time(at, when));
     if (left_ms > 0)
         printf(", in %s", in);
     printf("\n");
+}
+
+/* What would change it; and the command, unless the sentence has it. */
+static void show_help(const json_t *blocker)
+{
+    const char *remedy = render_text(blocker, "remedy"), *act = render_text(blocker, "do");
+    if (*remedy)
+        printf("     %s\n", render_safe(remedy));
+    if (*act && !strstr(remedy, act))
+        printf("     do: %s\n", render_safe(act));
 }
 
 /* "; deadline 2026-06-01 06:00:00Z, 3h past" */
@@ -141,14 +153,15 @@ void page_why(const json_t *why)
            *partition ? "]" : "", render_safe(render_text(why, "state")));
     if (render_number(why, "attempts") > 0)
         printf(" (attempts: %" PRId64 ")", render_number(why, "attempts"));
-    printf("\n%s\n", render_safe(render_text(why, "summary")));
+    printf("\n");
+    if (json_array_size(json_object_get(why, "blockers")) == 0)      /* else the first of them says the same */
+        printf("%s\n", render_safe(render_text(why, "summary")));
     size_t i;
     json_t *b;
     json_array_foreach(json_object_get(why, "blockers"), i, b) {
         printf("  %zu. %s: %s\n", i + 1, render_safe(render_text(b, "kind")), render_safe(render_text(b, "detail")));
-        show_clears(render_text(b, "clears_at"));
-        if (*render_text(b, "remedy"))
-            printf("     %s\n", render_safe(render_text(b, "remedy")));
+        show_clears(b);
+        show_help(b);
     }
     json_array_foreach(json_object_get(why, "outside"), i, b)
         printf("  %s\n", render_safe(render_text(b, "detail")));
@@ -158,4 +171,46 @@ void page_why(const json_t *why)
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));
     show_told(why);
     show_annotations(json_object_get(why, "annotations"));
+}
+
+/* "     holds 300, and at most 600 wait behind: load[2024-01-03], …" */
+static void show_holds(const json_t *cause)
+{
+    size_t i;
+    json_t *name;
+    int64_t holds = render_number(cause, "holds"), behind = render_number(cause, "behind");
+    const json_t *examples = json_object_get(cause, "examples");
+    if (holds > 0 && behind > 0)
+        printf("     holds %" PRId64 ", and at most %" PRId64 " wait behind", holds, behind);
+    else if (holds > 0)
+        printf("     holds %" PRId64, holds);
+    else
+        printf("     at most %" PRId64 " wait behind", behind);
+    json_array_foreach(examples, i, name)
+        printf("%s%s", i ? ", " : ": ", render_safe(json_string_value(name)));
+    printf("%s\n", json_array_size(examples) > 0 && holds > (int64_t)json_array_size(examples) ? ", …" : "");
+}
+
+void page_why_summary(const json_t *summary)
+{
+    const json_t *counts = json_object_get(summary, "counts"), *causes = json_object_get(summary, "causes");
+    size_t i;
+    json_t *c;
+    printf("%s (%s) is %s: %" PRId64 " of %" PRId64 " done, %" PRId64 " running, %" PRId64 " ready, %" PRId64 " waiting\n",
+           render_safe(render_text(summary, "backfill")), render_safe(render_text(summary, "plan")),
+           render_safe(render_text(summary, "state")), render_number(counts, "succeeded") + render_number(counts, "skipped"),
+           render_number(counts, "total"), render_number(counts, "running") + render_number(counts, "assigned"),
+           render_number(counts, "ready"), render_number(counts, "waiting"));
+    if (json_array_size(causes) == 0)
+        printf("nothing holds anything of it\n");
+    json_array_foreach(causes, i, c) {
+        printf("  %zu. %s: %s\n", i + 1, render_safe(render_text(c, "kind")), render_safe(render_text(c, "detail")));
+        show_holds(c);
+        show_clears(c);
+        show_help(c);
+    }
+    if (render_number(summary, "left_out") > 0)
+        printf("  more causes: %" PRId64 ", each of which holds less\n", render_number(summary, "left_out"));
+    if (json_is_false(json_object_get(summary, "complete")))
+        printf("it is being counted: ask again in a moment for all of it\n");
 }

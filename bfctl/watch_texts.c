@@ -16,7 +16,8 @@ static void put_blockers(const json_t *why, struct bf_buf *ret)
     json_array_foreach(json_object_get(why, "blockers"), i, b) {
         bf_buf_printf(ret, "  %zu. %s: %s\n", i + 1, render_safe(render_text(b, "kind")), render_safe(render_text(b, "detail")));
         if (*render_text(b, "clears_at"))
-            bf_buf_printf(ret, "     clears at %s\n", render_time(render_text(b, "clears_at"), when));
+            bf_buf_printf(ret, "     %s at %s\n", strcmp(render_text(b, "clears_by"), "baseline") == 0 ? "expected to clear" : "clears",
+                          render_time(render_text(b, "clears_at"), when));
         if (*render_text(b, "remedy"))
             bf_buf_printf(ret, "     %s\n", render_safe(render_text(b, "remedy")));
     }

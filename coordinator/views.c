@@ -206,6 +206,7 @@ enum bf_rc views_answer(const struct view_source *v, const struct op_request *re
     case OP_SKIP:
     case OP_MARK: rc = view_steer(v, req, &j, err); break;
     case OP_ALERTS: rc = view_alerts(v, req, &j, err); break;
+    case OP_WHY_SUMMARY: rc = view_why_summary(v, req, &j, err); break;
     case OP_KEYS: rc = view_keys(v, req, &j, err); break;
     case OP_BREAKERS: rc = view_breakers(v, req, &j, err); break;
     default: return bf_fail(err, BF_UNSUPPORTED, "%s: not supported yet", op_verb_name(req->verb));

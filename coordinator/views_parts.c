@@ -45,6 +45,23 @@ json_t *view_engine_time(const struct view_source *v, int64_t engine_ms)
     return view_time(v->zero_us + engine_ms * 1000);
 }
 
+void view_moment(int64_t us, char ret[BF_TIME_MAX])
+{
+    bf_format_time(us, ret);
+    char *fraction = strchr(ret, '.');
+    if (fraction)
+        strcpy(fraction, "Z");
+}
+
+void view_cut(const char *text, char *ret, size_t size)
+{
+    static const char dots[] = "…";
+    size_t n = strlen(text);
+    bool whole = n < size;
+    int keep = (int)(whole ? n : bf_utf8_cut(text, size - sizeof dots));
+    snprintf(ret, size, "%.*s%s", keep, text, whole ? "" : dots);
+}
+
 json_t *view_string(const char *s)
 {
     json_t *j = s ? json_string(s) : json_null();

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "common/text.h"
 #include "coordinator/store/store.h"
 #include "coordinator/views.h"
 #include "plan/selector.h"
@@ -23,6 +24,10 @@ struct view_id view_attempt_id(uint64_t attempt);
 json_t *view_time(int64_t us);
 /* The same for a moment of engine time; null for -1. */
 json_t *view_engine_time(const struct view_source *v, int64_t engine_ms);
+/* For sentences: to the second, "2024-06-03T17:00:00Z". */
+void view_moment(int64_t us, char ret[BF_TIME_MAX]);
+/* At most size - 1 bytes of a text; "…" stands where it was cut. */
+void view_cut(const char *text, char *ret, size_t size);
 json_t *view_string(const char *s);
 json_t *view_hash(const uint8_t hash[PLAN_HASH_BYTES]);
 /* "stg_orders[2024-01-02]", or "report" for a step without partitions.  ret_size: VIEW_NAME_MAX is enough. */
@@ -71,7 +76,14 @@ const char *view_pool_source(enum pool_source s);
 const char *why_pool_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
                           size_t remedy_size);
 /* What a blocker is, in words, and what would change it (cut to fit). */
-struct view_blocker { const char *kind; char detail[256], remedy[256]; };
+struct view_blocker { const char *kind; char detail[512], remedy[256]; };
+/* "timer", "baseline" (what steps usually take); NULL: it is not known when it clears. */
+const char *view_clears_by(const struct blocker *k);
+json_t *view_clears_at(const struct view_source *v, const struct blocker *k);
+/* The command that an operator could give against it, as it can be typed; "": none helps (views_why_do.c). */
+#define VIEW_DO_MAX 384
+void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const struct blocker *k,
+            char ret[VIEW_DO_MAX]);
 void view_blocker(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct blocker *k,
                   struct view_blocker *ret);
 /* What a step would better ask for, from its row of OP_USAGE (views_advice.c). */
@@ -100,6 +112,8 @@ enum bf_rc view_agents(const struct view_source *v, const struct op_request *req
 enum bf_rc view_probes(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
+/* What holds a whole backfill: its causes, counted. */
+enum bf_rc view_why_summary(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_logs(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_checks(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);
 enum bf_rc view_failures(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err);

@@ -85,7 +85,7 @@ static void add_ready(struct groups *g, const struct view_source *v, const struc
     uint64_t ready = steps[s].t.n[INSTANCE_READY] - steps[s].t.held_ready;
     if (ready == 0)
         return;
-    if (engine_why_ready(v->engine, b->id, s, &k) && k.kind != BLOCKER_QUEUE)
+    if (engine_why_ready(v->engine, b->id, s, &k, 1) > 0)
         view_blocker(v, b, s, &k, &is);
     add(g, &is, ready);
 }

@@ -7,13 +7,11 @@
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
+#include "coordinator/views_why.h"
 
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
 #define DETAIL_MAX (VIEW_NAME_MAX + OTHERS_MAX + 160)
-#define WHO_MAX 640
-
-struct view_named { uint32_t step, index; const char *name; };
 
 struct blocker_text {
     const char *kind;
@@ -36,7 +34,7 @@ static void upstream_state(const struct view_source *v, const struct backfill_vi
     if (!engine_instance(v->engine, b->id, step, index, &i))
         return;
     if (i.state == INSTANCE_RUNNING && i.started_us)
-        bf_format_time(i.started_us, since);
+        view_moment(i.started_us, since);
     const char *word = strcmp(view_state_name(&i), "backing_off") == 0 ? "waiting for its next attempt" : view_state_name(&i);
     if (strcmp(word, "upstream_failed") == 0)
         word = "blocked by a failure further up";
@@ -129,24 +127,11 @@ static void tell_restored(const struct view_source *v, const struct blocker *k, 
     snprintf(t->remedy, sizeof t->remedy, "wait");
 }
 
-/* " by admin at 2024-…: the reason", of whoever made it so; "" when that is not known. */
-static void by_whom(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, char ret[WHO_MAX])
-{
-    struct steer_view s;
-    char at[BF_TIME_MAX];
-    ret[0] = '\0';
-    if (!engine_steered(v->engine, b->id, step, index, &s))
-        return;
-    bf_format_time(s.at_us, at);
-    snprintf(ret, WHO_MAX, " by %.*s at %s%s%.*s", (int)bf_utf8_cut(s.actor, 64), s.actor, at, *s.reason ? ": " : "",
-             (int)bf_utf8_cut(s.reason, 400), s.reason);
-}
-
 static void tell_held(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, struct blocker_text *t)
 {
-    char name[VIEW_NAME_MAX], who[WHO_MAX];
+    char name[VIEW_NAME_MAX], who[WHY_WHO_MAX];
     view_instance_name(why_step(b, step), index, name, sizeof name);
-    by_whom(v, b, step, index, who);
+    why_by_whom(v, b, step, index, who);
     t->kind = "held";
     t->has_verb = true;
     snprintf(t->detail, sizeof t->detail, "is held%s", who);
@@ -175,6 +160,28 @@ static void tell_window(const struct view_source *v, const struct blocker *k, st
     t->has_verb = k->kind == BLOCKER_FREEZE_AHEAD;
     snprintf(t->detail, sizeof t->detail, "%s", told.detail);
     snprintf(t->remedy, sizeof t->remedy, "%s", told.remedy);
+}
+
+static void tell_gate(const struct blocker *k, struct blocker_text *t)
+{
+    t->kind = "gate";
+    if (k->count > 0)
+        snprintf(t->detail, sizeof t->detail, "all that it needs is done; many wait for the same, and %" PRIu32 " of them go before it",
+                 k->count);
+    else
+        snprintf(t->detail, sizeof t->detail, "all that it needs is done, and it goes on in a moment");
+    snprintf(t->remedy, sizeof t->remedy, "wait");
+}
+
+const char *view_clears_by(const struct blocker *k)
+{
+    return k->clears_at_ms < 0 || k->clock == CLOCK_UNKNOWN ? NULL : k->clock == CLOCK_TIMER ? "timer" : "baseline";
+}
+
+/* The end of a window is a moment of the wall clock; all others are of engine time. */
+json_t *view_clears_at(const struct view_source *v, const struct blocker *k)
+{
+    return k->clock == CLOCK_TIMER && k->window.clears_at_us ? view_time(k->window.clears_at_us) : view_engine_time(v, k->clears_at_ms);
 }
 
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
@@ -236,6 +243,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.remedy, sizeof t.remedy,
                  "stop the coordinator and put the newest store back, or bfctl restore a backup; bfctl audit says which agent");
         break;
+    case BLOCKER_GATE: tell_gate(k, &t); break;
     case BLOCKER_QUEUE:
         why_ahead_tell(k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
@@ -248,7 +256,7 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
 {
     struct blocker_text t = blocker_tell(v, b, step, 0, k);
     ret->kind = t.kind;
-    snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, t.detail);
+    view_cut(t.detail, ret->detail, sizeof ret->detail);
     snprintf(ret->remedy, sizeof ret->remedy, "%s", t.remedy);
 }
 
@@ -263,82 +271,6 @@ void view_store_hold(const struct view_source *v, json_t *j)
                          view_engine_time(v, k.clears_at_ms));
     }
     json_object_set_new(j, "store_hold", hold ? hold : json_null());
-}
-
-/* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
-static void tell_reused(const struct view_source *v, const struct backfill_view *b, const struct view_named *n,
-                        const struct instance_view *i, const char *failure, char *ret, size_t size)
-{
-    char at[BF_TIME_MAX + 2] = "";
-    struct instance_view there;
-    uint32_t from = i->reused_from;
-    bool found = view_same_instance(v, from, b, n->step, n->index, &there);
-    if (found && there.finished_us) {
-        strcpy(at, ", ");
-        bf_format_time(there.finished_us, at + 2);
-    }
-    uint32_t run = found ? there.run : 1;
-    if (i->state == INSTANCE_FAILED)
-        snprintf(ret, size, "%s failed in bf-%" PRIu32 " (run %" PRIu32 "%s), and was not run again: %s; bfctl retry bf-%" PRIu32
-                 " runs it here, --reprocess failed would have", n->name, from, run, at, failure, b->id);
-    else
-        snprintf(ret, size, "%s is skipped: done in bf-%" PRIu32 " (run %" PRIu32 "%s), same version of the step%s; "
-                 "--reprocess all runs it anyway", n->name, from, run, at,
-                 i->stale ? ", but older than what it reads: --downstream runs it too" : "");
-}
-
-/* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
-static void tell_stale(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name,
-                       char *ret, size_t size)
-{
-    uint32_t up_step, up_index;
-    char up[VIEW_NAME_MAX] = "something upstream";
-    if (engine_stale_cause(v->engine, b->id, step, index, &up_step, &up_index))
-        view_instance_name(why_step(b, up_step), up_index, up, sizeof up);
-    snprintf(ret, size, ", but %s ran again after it: bfctl force bf-%" PRIu32 " '%s'", up, b->id, name);
-}
-
-/* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
-static void tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
-                       const struct instance_view *i, const char *told, char *ret, size_t size)
-{
-    char at[BF_TIME_MAX] = "", name[VIEW_NAME_MAX], who[WHO_MAX], stale[2 * VIEW_NAME_MAX + 96] = "";
-    struct agent_view agent;
-    const char *where = i->agent && engine_agent(v->engine, i->agent, &agent) ? agent.hello->name : "an agent";
-    const char *last = i->cancelling ? i->goes_on ? "; it is cancelled and goes on to its end" : "; it is cancelled and being killed" : "";
-    bool by_hand = i->attempt == 0;
-    view_instance_name(why_step(b, step), index, name, sizeof name);
-    by_whom(v, b, step, index, who);
-    if (i->finished_us)
-        bf_format_time(i->finished_us, at);
-    else if (i->started_us)
-        bf_format_time(i->started_us, at);
-    if (i->stale)
-        tell_stale(v, b, step, index, name, stale, sizeof stale);
-    switch (i->state) {
-    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
-    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there%s%s", name, where, last, stale); break;
-    case INSTANCE_SUCCEEDED:
-        if (by_hand)
-            snprintf(ret, size, "%s was marked succeeded%s%s", name, who, stale);
-        else
-            snprintf(ret, size, "%s succeeded at %s%s", name, at, stale);
-        break;
-    case INSTANCE_SKIPPED:
-        if (by_hand)
-            snprintf(ret, size, "%s was skipped%s%s", name, who, stale);
-        else
-            snprintf(ret, size, "%s was skipped by itself%s%s%s", name, *told ? ": " : "", told, stale);
-        break;
-    case INSTANCE_CANCELLED: snprintf(ret, size, "%s was cancelled%s", name, who); break;
-    case INSTANCE_FAILED:
-        if (*who)
-            snprintf(ret, size, "%s was marked failed%s", name, who);
-        else
-            snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, told);
-        break;
-    default: snprintf(ret, size, "%s is %s and nothing blocks it", name, instance_state_name(i->state)); break;
-    }
 }
 
 /* What it needs outside the range: nothing there is waited for. */
@@ -396,6 +328,28 @@ static void told_by_attempt(const struct view_source *v, const struct backfill_v
     json_decref(details);
 }
 
+/* The blockers of an instance; summary: the first of them in a sentence, unless there is none. */
+static json_t *blocker_list(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name,
+                            char *summary, size_t size)
+{
+    struct blocker k[BLOCKERS_MAX];
+    json_t *list = json_array();
+    size_t n = engine_why(v->engine, b->id, step, index, k, BLOCKERS_MAX);
+    engine_why_when(v->engine, &(struct why_of){.backfill = b->id, .step = step, .index = index, .one = true}, v->engine_ms, v->wall_us, k,
+                    n);
+    for (size_t i = 0; i < n; i++) {
+        char act[VIEW_DO_MAX];
+        struct blocker_text t = blocker_tell(v, b, step, index, &k[i]);
+        why_do(v, b, step, index, &k[i], act);
+        if (i == 0)
+            snprintf(summary, size, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail),
+                                              "clears_at", view_clears_at(v, &k[i]), "clears_by", view_string(view_clears_by(&k[i])),
+                                              "remedy", view_string(t.remedy), "do", view_string(*act ? act : NULL)));
+    }
+    return list;
+}
+
 enum bf_rc view_why(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -408,29 +362,18 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
         return rc;
     if (!engine_instance(v->engine, b.id, step, index, &i))
         return bf_fail(err, BF_NOT_FOUND, "bf-%" PRIu32 " has no such instance", b.id);
-    char name[VIEW_NAME_MAX], partition[PLAN_KEY_MAX], summary[VIEW_NAME_MAX + DETAIL_MAX + WHO_MAX];
+    char name[VIEW_NAME_MAX], partition[PLAN_KEY_MAX], summary[VIEW_NAME_MAX + DETAIL_MAX + WHY_WHO_MAX];
     view_instance_name(why_step(&b, step), index, name, sizeof name);
     view_partition(why_step(&b, step), index, partition);
     struct outcome last = {.text = ""};
     enum failure_class class;
     bool told = engine_failure(v->engine, b.id, step, index, &last, &class), failed = told && class != FAILURE_NONE;
     if (i.reused_from)
-        tell_reused(v, &b, &(struct view_named){step, index, name}, &i, told ? last.text : "", summary, sizeof summary);
+        why_tell_reused(v, &b, &(struct why_named){step, index, name}, &i, told ? last.text : "", summary, sizeof summary);
     else
-        tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
+        why_tell_state(v, &b, step, index, &i, told ? last.text : "", summary, sizeof summary);
 
-    struct blocker blockers[BLOCKERS_MAX];
-    size_t n = engine_why(v->engine, b.id, step, index, blockers, BLOCKERS_MAX);
-    json_t *list = json_array(), *j = json_object();
-    for (size_t k = 0; k < n; k++) {
-        struct blocker_text t = blocker_tell(v, &b, step, index, &blockers[k]);
-        if (k == 0)
-            snprintf(summary, sizeof summary, "%s %s%s%s", name, t.has_verb ? "" : "does not run: ", t.detail, n > 1 ? " (and more)" : "");
-        json_t *clears = blockers[k].window.clears_at_us ? view_time(blockers[k].window.clears_at_us)
-                                                         : view_engine_time(v, blockers[k].clears_at_ms);
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "kind", t.kind, "detail", view_string(t.detail), "clears_at", clears,
-                                              "remedy", view_string(t.remedy)));
-    }
+    json_t *j = json_object(), *list = blocker_list(v, &b, step, index, name, summary, sizeof summary);
     size_t text_left_bytes = VIEW_TEXT_BYTES_MAX;
     json_object_set_new(j, "backfill", view_string(view_backfill_id(b.id).text));
     json_object_set_new(j, "step", view_string(why_step(&b, step)->name));

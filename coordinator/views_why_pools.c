@@ -18,7 +18,7 @@ static void tell_remedy(const struct pool_view *p, const char *dimension, uint64
         snprintf(figure, sizeof figure, "%" PRIu64 "%s", enough, strcmp(dimension, "io") == 0 ? "/s" : "");
     bool named = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "memory") == 0 || strcmp(dimension, "io") == 0;
     if (strcmp(dimension, "slots") == 0)
-        snprintf(option, sizeof option, "--slots N");
+        snprintf(option, sizeof option, "--slots %s", figure);
     else
         snprintf(option, sizeof option, named ? "--%s %s" : "--unit %s=%s", dimension, figure);
     snprintf(t->remedy, t->remedy_size, "wait, or raise it: bfctl pool set %.100s %s", p->name, option);

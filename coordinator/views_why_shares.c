@@ -14,7 +14,8 @@ void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, c
 {
     const struct blocker_ahead *a = &k->ahead;
     char mine[32], theirs[32], passed[64] = "", after[64];
-    int n = snprintf(detail, detail_size, "it is ready; at most %" PRIu32 " steps are ahead of it", k->count);
+    int n = snprintf(detail, detail_size, "it is ready; %s%" PRIu32 " step%s ahead of it", k->at_most ? "at most " : "", k->count,
+                     k->count == 1 ? " is" : "s are");
     snprintf(remedy, remedy_size, "wait");
     if (a->by == AHEAD_NONE || n < 0 || (size_t)n >= detail_size)
         return;
@@ -40,7 +41,8 @@ void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, c
                  mine);
         break;
     case AHEAD_TURN:
-        snprintf(detail, detail_size, "; bf-%" PRIu32 " is next: both hold %s of the pool, and it was served longer ago", a->backfill, mine);
+        snprintf(detail, detail_size, "; bf-%" PRIu32 " is next: both hold %s of the pool, and it was served longer ago", a->backfill,
+                 mine);
         break;
     default: snprintf(detail, detail_size, "; bf-%" PRIu32 " is next", a->backfill); break;
     }

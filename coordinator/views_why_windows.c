@@ -27,7 +27,7 @@ static void tell_budget(const struct view_source *v, const struct blocker *k, co
         engine_pool(v->engine, k->pool, &p);
     plan_budget_text(k->window.budget, budget);
     if (k->window.clears_at_us)
-        bf_format_time(k->window.clears_at_us, until);
+        view_moment(k->window.clears_at_us, until);
     ret->kind = "window";
     if (k->window.budget == 0)
         snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s%s", k->window.name, where, until[0] ? " until " : "", until);
@@ -40,7 +40,7 @@ static void tell_budget(const struct view_source *v, const struct blocker *k, co
 static void tell_freeze_ahead(const struct blocker *k, const char *where, struct view_blocker *ret)
 {
     char opens[BF_TIME_MAX], expected[64];
-    bf_format_time(k->window.opens_at_us, opens);
+    view_moment(k->window.opens_at_us, opens);
     bf_format_duration(k->window.expect_ms, expected, sizeof expected);
     ret->kind = "freeze_ahead";
     snprintf(ret->detail, sizeof ret->detail, "would not fit before window %s freezes %s at %s: it is expected to take %s", k->window.name,

@@ -69,6 +69,7 @@ const char *op_verb_name(enum op_verb v)
     case OP_WATCH: return "watch";
     case OP_WINDOWS: return "windows";
     case OP_PROBES: return "probes";
+    case OP_WHY_SUMMARY: return "why summary";
     case OP_CONFIG: return "config show";
     case OP_JOURNAL: return "journal";
     case OP_KEYS: return "keys list";

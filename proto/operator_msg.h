@@ -40,7 +40,7 @@ enum op_verb {
     OP_WATCH = 50,
     OP_BREAKERS = 51, OP_WINDOWS = 52, OP_USAGE = 53, OP_ALERTS = 54,
     OP_PROFILE = 55,                         /* name: of a plan, "": all; a selector: the name of a step; page_offset from "next" */
-    OP_PROBES = 57
+    OP_PROBES = 57, OP_WHY_SUMMARY = 58
 };
 
 /* The class of a step, the most urgent first.  Numbers are stored. */

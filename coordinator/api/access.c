@@ -39,6 +39,7 @@ static const struct access_rule rules[] = {
     {OP_WINDOWS, ASK, ACCESS_BACKFILL},
     {OP_ALERTS, ASK, ACCESS_NOTHING}, {OP_ALERT_ACK, STEER, ACCESS_ALERT}, {OP_PROBES, ASK, ACCESS_NOTHING},
     {OP_PROFILE, ASK, ACCESS_NOTHING},
+    {OP_WHY_SUMMARY, ASK, ACCESS_BACKFILL},
 };
 
 const struct access_rule *access_rule(enum op_verb verb)

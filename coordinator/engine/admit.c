@@ -13,8 +13,7 @@ static void block(struct verdicts *v, struct blocker b)
         v->at[v->n++] = b;
 }
 
-/* What a pool has of a dimension, and what of it is in use.  false: it has no limit. */
-static bool room_of(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used)
+bool admit_room(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used)
 {
     if (dim == DRAW_SLOT) {
         uint32_t slots = p->slots + (BF_PLANTED("pool_over_by_one") ? 1u : 0u);
@@ -30,7 +29,7 @@ static bool room_of(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uin
 bool admit_has_slot(const struct pool *p)
 {
     uint64_t limit = 0, used = 0;
-    return room_of(p, DRAW_SLOT, &limit, &used) && used < limit;
+    return admit_room(p, DRAW_SLOT, &limit, &used) && used < limit;
 }
 
 /* All or nothing: each pool and dimension has room, or the attempt takes none of them. */
@@ -39,7 +38,7 @@ static void ask_pools(const struct engine *e, const struct draw *d, struct verdi
     for (size_t i = 0; i < d->n; i++) {
         const struct draw_item *item = &d->items[i];
         uint64_t limit = 0, used = 0;
-        if (!room_of(&e->pools.at[item->pool], item->dim, &limit, &used) || (used <= limit && item->amount <= limit - used))
+        if (!admit_room(&e->pools.at[item->pool], item->dim, &limit, &used) || (used <= limit && item->amount <= limit - used))
             continue;
         enum blocker_kind kind = item->amount > limit && item->dim != DRAW_SLOT ? BLOCKER_POOL_TOO_SMALL : BLOCKER_POOL;
         if (item->dim == DRAW_SLOT && used < e->pools.at[item->pool].slots)
@@ -55,7 +54,7 @@ static void ask_reserved(const struct engine *e, const struct demand *demand, co
     for (size_t i = 0; i < d->n && e->reserved.n > 0; i++) {
         const struct draw_item *item = &d->items[i];
         uint64_t limit = 0, used = 0, kept = reserve_kept_from(e, demand, item->pool, item->dim);
-        if (kept == 0 || !room_of(&e->pools.at[item->pool], item->dim, &limit, &used) || used + item->amount + kept <= limit)
+        if (kept == 0 || !admit_room(&e->pools.at[item->pool], item->dim, &limit, &used) || used + item->amount + kept <= limit)
             continue;
         block(v, (struct blocker){.kind = BLOCKER_RESERVED, .pool = item->pool, .dim = item->dim, .amount = item->amount, .used = used,
                                   .limit = limit, .kept = kept, .clears_at_ms = -1});
@@ -68,8 +67,19 @@ static void ask_rates(const struct engine *e, const struct draw *d, struct verdi
         const struct draw_item *item = &d->items[i];
         int64_t at_ms = item->dim == DRAW_SLOT ? pool_may_start_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
         if (at_ms > e->now_ms)
-            block(v, (struct blocker){.kind = BLOCKER_START_RATE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms});
+            block(v, (struct blocker){.kind = BLOCKER_START_RATE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms,
+                                      .clock = CLOCK_TIMER});
     }
+}
+
+/* Open until its time is over, or until a person closes it; half-open: until a probe ends, whose end no timer knows. */
+struct blocker admit_breaker(const struct engine *e, uint32_t breaker)
+{
+    const struct breaker *b = e->breakers.at.at[breaker];
+    bool timed = b->state == BREAKER_OPEN && b->until_ms != 0;
+    return (struct blocker){.kind = BLOCKER_BREAKER, .breaker = breaker, .count = (uint32_t)b->probes.n,
+                            .clock = timed ? CLOCK_TIMER : CLOCK_UNKNOWN,
+                            .clears_at_ms = timed ? b->until_ms - (BF_PLANTED("why_breaker_early") ? 1000 : 0) : -1};
 }
 
 /* An open breaker holds all that draws on it; a half-open one what is more than its probes. */
@@ -79,8 +89,7 @@ static void ask_guard(const struct engine *e, uint32_t guard, struct verdicts *v
     for (uint32_t i = 0; e->breakers.not_closed.n > 0 && i < g->n; i++) {
         const struct breaker *b = e->breakers.at.at[g->at[i]];
         if (!breaker_lets(b))
-            block(v, (struct blocker){.kind = BLOCKER_BREAKER, .breaker = g->at[i], .count = (uint32_t)b->probes.n,
-                                      .clears_at_ms = b->state == BREAKER_OPEN && b->until_ms ? b->until_ms : -1});
+            block(v, admit_breaker(e, g->at[i]));
     }
 }
 

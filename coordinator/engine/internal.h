@@ -99,11 +99,17 @@ bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);
 uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
 
+/* As grants order the ready: what is in front of an instance in its lane, and its class as it counts. */
+bool ready_may_be_granted(const struct backfill *b, uint32_t number);
+uint64_t ready_item_class(const struct lane *lane, struct heap_item item);
 /* Has the agent what a fit asks for, whatever its state? */
 bool ready_agent_fits(const struct fit *f, const struct agent *a);
 
 /* ---- admit.c ---- */
 bool admit_has_slot(const struct pool *p);
+/* What a pool has of a dimension, and what of it is in use.  false: it has no limit. */
+bool admit_room(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used);
+struct blocker admit_breaker(const struct engine *e, uint32_t breaker);
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
 
 /* ---- pools.c: what pools have, and what attempts draw on them ---- */
@@ -118,6 +124,8 @@ void pools_forget_use(struct engine *e);
 void pools_done(struct engine *e);
 /* pools_rate.c: now, or when the start rate lets the next attempt begin. */
 int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms);
+/* The same of the n-th from 0 of attempts that begin one after the other, as soon as they may. */
+int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
 bool draw_has_rate(const struct engine *e, const struct draw *d);
 /* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
 void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);

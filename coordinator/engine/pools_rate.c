@@ -37,6 +37,14 @@ int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms)
     return level >= cost ? now_ms : now_ms + (int64_t)((cost - level + p->start_milli - 1) / p->start_milli);
 }
 
+int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n)
+{
+    if (p->start_milli == 0 || n > (uint64_t)UINT32_MAX)
+        return now_ms;
+    uint64_t level = level_at(p, now_ms), cost = cost_of(p) * (n + 1);
+    return level >= cost ? now_ms : now_ms + (int64_t)((cost - level + p->start_milli - 1) / p->start_milli);
+}
+
 bool draw_has_rate(const struct engine *e, const struct draw *d)
 {
     for (size_t i = 0; i < d->n; i++)

@@ -28,7 +28,7 @@ static bool is_held(const struct instance *in)
     return (in->flags & FLAG_HELD) && !BF_PLANTED("held_granted");
 }
 
-static bool may_be_granted(const struct backfill *b, uint32_t number)
+bool ready_may_be_granted(const struct backfill *b, uint32_t number)
 {
     return b->instances[number].state == INSTANCE_READY && !is_held(&b->instances[number]);
 }
@@ -52,7 +52,12 @@ static struct heap_item ready_item(const struct backfill *b, uint32_t number)
 /* As it counts: raised by what its backfill waited (shares.c). */
 uint64_t ready_class(const struct lane *lane)
 {
-    uint64_t class = lane->ready.at[0].a >> (WEIGHT_BITS + WAY_BITS), raised = lane->backfill->shares[lane->share].raised;
+    return ready_item_class(lane, lane->ready.at[0]);
+}
+
+uint64_t ready_item_class(const struct lane *lane, struct heap_item item)
+{
+    uint64_t class = item.a >> (WEIGHT_BITS + WAY_BITS), raised = lane->backfill->shares[lane->share].raised;
     return BF_PLANTED("ageing_not_applied") ? class : class > raised ? class - raised : 0;
 }
 
@@ -133,7 +138,7 @@ void ready_lane_out(struct engine *e, uint32_t lane)
 void ready_lane_settle(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
-    while (l->ready.n > 0 && !may_be_granted(l->backfill, (uint32_t)l->ready.at[0].b))
+    while (l->ready.n > 0 && !ready_may_be_granted(l->backfill, (uint32_t)l->ready.at[0].b))
         heap_pop(&l->ready);
     if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
         lane_put(e, lane);
@@ -197,7 +202,7 @@ void ready_refresh(struct engine *e, struct backfill *b)
 
 static bool is_ready(const void *backfill, struct heap_item item)
 {
-    return may_be_granted(backfill, (uint32_t)item.b);
+    return ready_may_be_granted(backfill, (uint32_t)item.b);
 }
 
 /* Lanes of a backfill were made one behind the other: a number that is higher than any before is a lane not seen yet. */

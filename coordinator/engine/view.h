@@ -143,7 +143,10 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
-                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE };
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE };
+/* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
+ * attempts of these steps usually take (engine_baseline). */
+enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
 /* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
@@ -155,7 +158,8 @@ struct blocker_ahead { enum blocker_ahead_by by; uint32_t backfill, raised; uint
 struct blocker {
     enum blocker_kind kind;
     uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
-    uint32_t count;                          /* how many such upstreams; QUEUE: how many are ahead, at most */
+    uint32_t count;                          /* how many such upstreams; QUEUE, GATE: how many are ahead */
+    bool at_most;                            /* QUEUE: or fewer */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
@@ -164,13 +168,23 @@ struct blocker {
     uint64_t kept;
     struct blocker_window window;
     struct blocker_ahead ahead;
+    enum blocker_clock clock;
     int64_t clears_at_ms;                    /* engine time; -1: not known */
 };
+/* With what timers say, and nothing that is only expected: clock is TIMER or UNKNOWN. */
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max);
+/* Add what is expected, where no timer says it and baselines do: of an instance's blockers (of->one), or of those of all ready
+ * instances of a step.  now_ms, wall_us: of now.  See why_when.c for what each kind goes by. */
+struct why_of { uint32_t backfill, step, index; bool one; };
+void engine_why_when(const struct engine *e, const struct why_of *of, int64_t now_ms, int64_t wall_us, struct blocker *b, size_t n);
 /* What keeps every backfill from starting anything because of where the store comes from: OUTDATED, or RESTORED; false: nothing. */
 bool engine_why_store(const struct engine *e, struct blocker *ret);
-/* The first of what holds back the ready instances of a step, which all need the same; false: nothing, they are next. */
-bool engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret);
+/* What holds back the ready instances of a step, which all need the same, in order; 0: nothing, they are next.  At most max. */
+size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret, size_t max);
+/* Steps with the same number need the same: one answer of engine_why_ready() is that of all of them. */
+uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step);
+/* Ready instances of a step by index: some, looked for among the best of its lane. */
+size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
 
 /* What a queued backfill waits for: one that is live, or queued before it, and writes what it would write. */
 struct queued_behind {

@@ -1,6 +1,9 @@
 /* Why does an instance not run?  Walks the same rules as the counters, so that both say the same. */
-#include "coordinator/engine/internal.h"
+#include "common/plant.h"
+#include "coordinator/engine/why.h"
 #include "plan/outside.h"
+
+enum { EXAMPLES_LOOKED_AT = 1024 };
 
 struct answer { struct blocker *at; size_t n, max; };
 
@@ -47,6 +50,20 @@ static void look_through(const struct backfill *b, const struct edge_rule *r, ui
         look_at(b, r->up, t->gates[gate].up_first + i, unmet, dead);
 }
 
+/* All that it needs is done, and large gates let members through some each turn: how many go first. */
+static uint32_t ahead_at_gates(const struct backfill *b, uint32_t step, uint32_t index)
+{
+    const struct topology *t = b->topology;
+    uint32_t most = 0, gate = 0;
+    for (uint32_t i = t->rule_first[step]; i < t->rule_first[step + 1]; i++) {
+        if (t->rules[i].direct || !topology_gate_of_downstream(t, &t->rules[i], index, &gate))
+            continue;
+        uint32_t place = index - t->gates[gate].down_first, upto = b->gates[gate].upto;
+        most = place >= upto && place - upto > most ? place - upto : most;
+    }
+    return most;
+}
+
 /* Dead ones first: nothing else helps until they are retried. */
 static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index, struct answer *a)
 {
@@ -59,8 +76,8 @@ static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index,
         add(a, dead);
     if (unmet.count > 0)
         add(a, unmet);
-    if (dead.count == 0 && unmet.count == 0)     /* only its turn at a large gate is missing */
-        add(a, (struct blocker){.kind = BLOCKER_QUEUE, .clears_at_ms = -1});
+    if (dead.count == 0 && unmet.count == 0)
+        add(a, (struct blocker){.kind = BLOCKER_GATE, .count = ahead_at_gates(b, step, index), .clears_at_ms = -1});
 }
 
 /* Agents that would fit, if their breakers let them; the first that will. */
@@ -79,8 +96,7 @@ static bool why_agents_held(const struct engine *e, const struct fit *f, struct 
         number = agent->breaker;
     }
     if (first)
-        add(a, (struct blocker){.kind = BLOCKER_BREAKER, .breaker = number, .count = (uint32_t)first->probes.n,
-                                .clears_at_ms = first->state == BREAKER_OPEN && first->until_ms ? first->until_ms : -1});
+        add(a, admit_breaker(e, number));
     return first != NULL;
 }
 
@@ -95,20 +111,7 @@ static void why_no_agent(const struct engine *e, const struct fit *f, struct ans
         add(a, (struct blocker){.kind = BLOCKER_AGENTS_BUSY, .count = (uint32_t)f->agents.n, .clears_at_ms = -1});
 }
 
-/* What may go before it: all that asks for the same, whichever breakers stand before it. */
-static uint32_t queued_with(const struct engine *e, const struct demand *d)
-{
-    uint64_t n = 0;
-    for (size_t k = 0; k < e->demands.n; k++) {
-        const struct demand *other = &e->demands.at[k];
-        if (other->needs.draw != d->needs.draw || other->needs.fit != d->needs.fit || other->needs.window != d->needs.window)
-            continue;
-        for (size_t i = 0; i < other->lanes.n; i++)
-            n += e->lanes.at[other->lanes.at[i]].ready.n;
-    }
-    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
+/* The same for all that is ready of a step: the answer of the decision itself, and agents. */
 static void why_ready(const struct engine *e, const struct backfill *b, uint32_t step, struct answer *a)
 {
     const struct demand *d = &e->demands.at[e->lanes.at[b->lanes[step]].demand];
@@ -118,46 +121,84 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
         if (a->at[i].kind == BLOCKER_WINDOW || a->at[i].kind == BLOCKER_FREEZE_AHEAD)
             windows_tell(e, d, &a->at[i]);
     why_no_agent(e, &e->fits.at[d->needs.fit], a);
-    uint32_t queued = a->n < a->max ? queued_with(e, d) : 0;
-    if (queued > 1)
-        add(a, (struct blocker){.kind = BLOCKER_QUEUE, .count = queued - 1, .clears_at_ms = -1});
-    if (queued > 1 && a->n > 0 && a->at[a->n - 1].kind == BLOCKER_QUEUE)
-        shares_tell(e, b, step, &a->at[a->n - 1].ahead);
 }
 
-bool engine_why_store(const struct engine *e, struct blocker *ret)
+/* Who goes before it, of all that asks for the same. */
+static void why_queue(const struct engine *e, const struct backfill *b, uint32_t number, struct answer *a)
 {
-    if (e->outdated_token)
-        *ret = (struct blocker){.kind = BLOCKER_OUTDATED, .clears_at_ms = -1};
-    else if (e->held_until_ms > e->now_ms)
-        *ret = (struct blocker){.kind = BLOCKER_RESTORED, .clears_at_ms = e->held_until_ms};
-    else
-        return false;
-    return true;
+    struct queue_place place = {0};
+    struct blocker k = {.kind = BLOCKER_QUEUE, .clears_at_ms = -1};
+    if (a->n == a->max)
+        return;
+    queue_place_find(e, b, number, &place);
+    k.count = place.ahead;
+    k.at_most = !place.exact;
+    queue_place_done(&place);
+    if (k.count == 0)
+        return;
+    shares_tell(e, b, b->instances[number].step, &k.ahead);
+    add(a, k);
 }
 
-/* What keeps everything of a backfill from starting. */
-static void why_stopped(const struct engine *e, const struct backfill *b, struct answer *a)
+/* What keeps all that there is from starting: where the store comes from, and that it is short of room. */
+static void why_of_store(const struct engine *e, struct answer *a)
 {
-    if (b->state == BACKFILL_PAUSED)
-        add(a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
     if (e->outdated_token)
         add(a, (struct blocker){.kind = BLOCKER_OUTDATED, .clears_at_ms = -1});
     if (e->held_until_ms > e->now_ms)
-        add(a, (struct blocker){.kind = BLOCKER_RESTORED, .clears_at_ms = e->held_until_ms});
+        add(a, (struct blocker){.kind = BLOCKER_RESTORED, .clock = CLOCK_TIMER, .clears_at_ms = e->held_until_ms});
     if (e->low)
         add(a, (struct blocker){.kind = BLOCKER_LOW_WATER, .clears_at_ms = -1});
 }
 
-bool engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret)
+bool engine_why_store(const struct engine *e, struct blocker *ret)
 {
-    struct answer a = {.at = ret, .max = 1};
+    struct blocker first;
+    struct answer a = {.at = &first, .max = 1};
+    why_of_store(e, &a);
+    if (a.n == 0 || first.kind == BLOCKER_LOW_WATER)
+        return false;
+    *ret = first;
+    return true;
+}
+
+static void why_paused(const struct backfill *b, struct answer *a)
+{
+    if (b->state == BACKFILL_PAUSED)
+        add(a, (struct blocker){.kind = b->halted ? BLOCKER_HALTED : BLOCKER_PAUSED, .clears_at_ms = -1});
+}
+
+size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret, size_t max)
+{
+    struct answer a = {.at = ret, .max = max};
     const struct backfill *b = backfill_find(e, backfill);
     if (!b || step >= b->plan->n_steps || !b->lanes)
-        return false;
-    why_stopped(e, b, &a);
+        return 0;
+    why_paused(b, &a);
+    why_of_store(e, &a);
     why_ready(e, b, step, &a);
-    return a.n > 0;
+    return a.n;
+}
+
+uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    return b && b->lanes && step < b->plan->n_steps ? b->lanes[step] : UINT32_MAX;
+}
+
+size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    size_t n = 0;
+    if (!b || step >= b->plan->n_steps || !b->lanes)
+        return 0;
+    const struct heap *ready = &e->lanes.at[b->lanes[step]].ready;
+    for (size_t i = 0; i < ready->n && i < EXAMPLES_LOOKED_AT && n < max; i++) {
+        uint32_t number = (uint32_t)ready->at[i].b;
+        if (b->instances[number].step == step && ready_may_be_granted(b, number))
+            ret[n++] = instance_index(b, number);
+    }
+    return n;
 }
 
 size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct blocker *ret, size_t max)
@@ -178,10 +219,14 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (waiting)
         why_waiting(b, step, index, &a);
     if (backing_off)
-        add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clears_at_ms = in->retry_at_ms});
-    why_stopped(e, b, &a);
-    if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED)
+        add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clock = CLOCK_TIMER,
+                                 .clears_at_ms = in->retry_at_ms + (BF_PLANTED("why_backoff_late") ? 1000 : 0)});
+    why_paused(b, &a);
+    why_of_store(e, &a);
+    if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED) {
         why_ready(e, b, step, &a);
+        why_queue(e, b, number, &a);
+    }
     return a.n;
 }
 

@@ -153,6 +153,7 @@ static void clears_at(const struct engine *e, struct blocker *b, int64_t at_s)
     b->window.clears_at_us = at_s * US_PER_S;
     int64_t left_us = b->window.clears_at_us - e->wall_us;
     b->clears_at_ms = e->now_ms + (left_us > 0 ? (left_us + 999) / 1000 : 0);
+    b->clock = CLOCK_TIMER;
 }
 
 void windows_tell(const struct engine *e, const struct demand *d, struct blocker *b)

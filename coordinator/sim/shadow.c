@@ -325,8 +325,10 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
 {
     coverage_turn(s->w, t);
     s->wall_us = t->wall_us;
+    s->turn_ms = t->now_ms;
     for (size_t i = 0; i < t->n_records; i++) {
         story_record(s->w, &t->records[i]);
+        shadow_why_take(s, t, &t->records[i]);
         on_record(s, t, &t->records[i]);
     }
     shadow_check_hellos(s, t);

@@ -3,6 +3,7 @@
 #define BF_SIM_SHADOW_MODEL_H
 
 #include "common/vec.h"
+#include "coordinator/engine/view.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/shadow_breakers.h"
 #include "plan/plan.h"
@@ -75,6 +76,11 @@ struct shadow_claim { uint64_t place, token; };
 struct shadow_commit { uint64_t instance; uint32_t run; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
 
+/* What `why` promised by a timer (shadow_why.c), and where it asks next.  clears: ms of engine time, or us of the wall clock. */
+#define SHADOW_PROMISES 128u
+struct shadow_promise { enum blocker_kind kind; uint32_t backfill, step, index; size_t thing; int64_t clears, skew_us; };
+struct shadow_whys { struct shadow_promise at[SHADOW_PROMISES]; size_t n; uint32_t backfill, step, index; };
+
 struct shadow {
     struct world *w;
     uint64_t last_token;                                     /* that was ever granted, whatever was restored since */
@@ -85,6 +91,8 @@ struct shadow {
     int64_t held_until_ms;                                   /* nothing may be granted before: what a restore lost may live */
     BF_VEC_TYPE(struct shadow_attempt) lost;                 /* granted after the backup that was restored, or put back */
     int64_t wall_us;                                         /* of the turn that is looked at */
+    int64_t turn_ms;                                         /* engine time of the same */
+    struct shadow_whys whys;
     uint64_t profiled, profiled_max_us;                      /* successful attempts whose times are known, and the longest */
     bool low;                                                /* as committed: no creates, no grants */
     bool steered;                                            /* since instances were compared last */
@@ -107,6 +115,8 @@ struct shadow {
 };
 
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
+/* shadow_why.c: a record, before it is taken otherwise. */
+void shadow_why_take(struct shadow *s, const struct turn *t, const struct record *r);
 /* shadow_pools.c: I6 */
 struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
 void shadow_pool_set(struct shadow *s, const struct record *r);

@@ -131,6 +131,7 @@ void shadow_rewind(struct shadow *s, const struct shadow *copy, bool restored)
     s->fence_void = old.fence_void;
     s->loose = !restored;
     s->steered = true;
+    s->whys.n = 0;
     s->alive = old.alive;
     s->claims = old.claims;
     s->commits = old.commits;

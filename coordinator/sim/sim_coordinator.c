@@ -170,6 +170,7 @@ void sim_coordinator_turn(struct world *w)
         world_violate(w, "%s", err.text);
     shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
     shadow_check_alerts(w->shadow, turn_engine(w->turns));
+    shadow_check_why(w->shadow, turn_engine(w->turns));
     if (w->stats.turns % DEEP_CHECK_TURNS == 0)
         shadow_check_profiles(w->shadow, turn_engine(w->turns));
     if (w->stats.violations == 0 && (w->stats.turns + w->options.seed) % RECOVERY_CHECK_TURNS == 0)

@@ -1,0 +1,95 @@
+/* The sentence of `why` for an instance that nothing blocks: it runs, has ended, or was done by an earlier backfill. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/views_why.h"
+
+/* " by admin at 2024-…: the reason", of whoever made it so; "" when that is not known. */
+void why_by_whom(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, char ret[WHY_WHO_MAX])
+{
+    struct steer_view s;
+    char at[BF_TIME_MAX];
+    ret[0] = '\0';
+    if (!engine_steered(v->engine, b->id, step, index, &s))
+        return;
+    view_moment(s.at_us, at);
+    snprintf(ret, WHY_WHO_MAX, " by %.*s at %s%s%.*s", (int)bf_utf8_cut(s.actor, 64), s.actor, at, *s.reason ? ": " : "",
+             (int)bf_utf8_cut(s.reason, 400), s.reason);
+}
+
+/* What an earlier backfill did or failed to do; view_why() hands on why it failed. */
+void why_tell_reused(const struct view_source *v, const struct backfill_view *b, const struct why_named *n,
+                        const struct instance_view *i, const char *failure, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX + 2] = "";
+    struct instance_view there;
+    uint32_t from = i->reused_from;
+    bool found = view_same_instance(v, from, b, n->step, n->index, &there);
+    if (found && there.finished_us) {
+        strcpy(at, ", ");
+        view_moment(there.finished_us, at + 2);
+    }
+    uint32_t run = found ? there.run : 1;
+    if (i->state == INSTANCE_FAILED)
+        snprintf(ret, size, "%s failed in bf-%" PRIu32 " (run %" PRIu32 "%s), and was not run again: %s; bfctl retry bf-%" PRIu32
+                 " runs it here, --reprocess failed would have", n->name, from, run, at, failure, b->id);
+    else
+        snprintf(ret, size, "%s is skipped: done in bf-%" PRIu32 " (run %" PRIu32 "%s), same version of the step%s; "
+                 "--reprocess all runs it anyway", n->name, from, run, at,
+                 i->stale ? ", but older than what it reads: --downstream runs it too" : "");
+}
+
+/* "; it is stale: load[2024-01-03] ran again after it; bfctl force bf-1 'sum[2024-01-03]'" */
+static void tell_stale(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index, const char *name,
+                       char *ret, size_t size)
+{
+    uint32_t up_step, up_index;
+    char up[VIEW_NAME_MAX] = "something upstream";
+    if (engine_stale_cause(v->engine, b->id, step, index, &up_step, &up_index))
+        view_instance_name(&b->plan->steps[up_step], up_index, up, sizeof up);
+    snprintf(ret, size, ", but %s ran again after it: bfctl force bf-%" PRIu32 " '%s'", up, b->id, name);
+}
+
+/* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
+void why_tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
+                       const struct instance_view *i, const char *told, char *ret, size_t size)
+{
+    char at[BF_TIME_MAX] = "", name[VIEW_NAME_MAX], who[WHY_WHO_MAX], stale[2 * VIEW_NAME_MAX + 96] = "";
+    struct agent_view agent;
+    const char *where = i->agent && engine_agent(v->engine, i->agent, &agent) ? agent.hello->name : "an agent";
+    const char *last = i->cancelling ? i->goes_on ? "; it is cancelled and goes on to its end" : "; it is cancelled and being killed" : "";
+    bool by_hand = i->attempt == 0;
+    view_instance_name(&b->plan->steps[step], index, name, sizeof name);
+    why_by_whom(v, b, step, index, who);
+    if (i->finished_us)
+        view_moment(i->finished_us, at);
+    else if (i->started_us)
+        view_moment(i->started_us, at);
+    if (i->stale)
+        tell_stale(v, b, step, index, name, stale, sizeof stale);
+    switch (i->state) {
+    case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
+    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there%s%s", name, where, last, stale); break;
+    case INSTANCE_SUCCEEDED:
+        if (by_hand)
+            snprintf(ret, size, "%s was marked succeeded%s%s", name, who, stale);
+        else
+            snprintf(ret, size, "%s succeeded at %s%s", name, at, stale);
+        break;
+    case INSTANCE_SKIPPED:
+        if (by_hand)
+            snprintf(ret, size, "%s was skipped%s%s", name, who, stale);
+        else
+            snprintf(ret, size, "%s was skipped by itself%s%s%s", name, *told ? ": " : "", told, stale);
+        break;
+    case INSTANCE_CANCELLED: snprintf(ret, size, "%s was cancelled%s", name, who); break;
+    case INSTANCE_FAILED:
+        if (*who)
+            snprintf(ret, size, "%s was marked failed%s", name, who);
+        else
+            snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, told);
+        break;
+    default: snprintf(ret, size, "%s is %s and nothing blocks it", name, instance_state_name(i->state)); break;
+    }
+}
