@@ -178,7 +178,8 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (waiting)
         why_waiting(b, step, index, &a);
     if (backing_off)
-        add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clears_at_ms = in->retry_at_ms});
+        add(&a, (struct blocker){.kind = instance_looking(in) ? BLOCKER_SENSOR : BLOCKER_BACKOFF, .step = step, .index = index,
+                                 .clears_at_ms = in->retry_at_ms});
     why_stopped(e, b, &a);
     if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED)
         why_ready(e, b, step, &a);
