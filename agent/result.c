@@ -92,6 +92,8 @@ static void take_rows(struct parsing *p, const json_t *value)
 static void take_skip(struct parsing *p, const json_t *value) { take_word(p, RESULT_SKIP, value, "the step said so"); }
 static void take_fenced(struct parsing *p, const json_t *value) { take_word(p, RESULT_FENCED, value, "refused as stale"); }
 
+static void take_not_yet(struct parsing *p, const json_t *value) { take_word(p, RESULT_NOT_YET, value, "it is not there"); }
+
 static void take_already_done(struct parsing *p, const json_t *value)
 {
     (void)value;
@@ -113,7 +115,7 @@ static void take_pair(struct parsing *p, const char *key, const json_t *value)
     static const struct { const char *key; enum step_kind only; void (*take)(struct parsing *p, const json_t *value); } words[] = {
         {"rows", 0, take_rows}, {"skip", 0, take_skip}, {"fenced", 0, take_fenced}, {"already_done", 0, take_already_done},
         {"sql", 0, take_sql}, {"metric", 0, take_metric}, {"check", STEP_SQL, take_check}, {"check_failed", STEP_SQL, take_check_failed},
-        {"warehouse", STEP_SQL, take_warehouse}, {"http", STEP_HTTP, take_http}};
+        {"warehouse", STEP_SQL, take_warehouse}, {"http", STEP_HTTP, take_http}, {"not_yet", STEP_SQL, take_not_yet}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(key, words[i].key) == 0 && (words[i].only == 0 || words[i].only == p->kind)) {
             words[i].take(p, value);

@@ -13,7 +13,8 @@
 #define RESULT_TAIL_BYTES (64u << 10)        /* of what is longer: the end is read too, because the end is said there */
 #define RESULT_LINES_MAX 10000u
 
-enum result_word { RESULT_NONE, RESULT_SKIP, RESULT_FENCED, RESULT_SQL, RESULT_ALREADY_DONE, RESULT_CHECK, RESULT_HTTP };
+enum result_word { RESULT_NONE, RESULT_SKIP, RESULT_FENCED, RESULT_SQL, RESULT_ALREADY_DONE, RESULT_CHECK, RESULT_HTTP,
+                   RESULT_NOT_YET };
 
 struct step_result {
     enum result_word word;                   /* the last one that was said */

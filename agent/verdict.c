@@ -157,6 +157,11 @@ static void of_words(const struct step_result *r, struct verdict *v)
             return;
         v->outcome.source = OUTCOME_SKIP;
         break;
+    case RESULT_NOT_YET:
+        if (v->outcome.source != OUTCOME_OK)
+            return;
+        v->outcome.source = OUTCOME_NOT_YET;
+        break;
     case RESULT_ALREADY_DONE:
         return;                              /* success without work; a failure after it stays a failure */
     case RESULT_FENCED:
@@ -203,7 +208,7 @@ void verdict_of_end(int status, const struct step_result *result, const char *de
         }
     }
     enum outcome_source source = ret->outcome.source;
-    if (source == OUTCOME_OK || source == OUTCOME_SKIP || source == OUTCOME_FENCED || !limits)
+    if (source == OUTCOME_OK || source == OUTCOME_SKIP || source == OUTCOME_NOT_YET || source == OUTCOME_FENCED || !limits)
         return;
     bool killed = WIFSIGNALED(status);
     if (limits->oom && (!killed || WTERMSIG(status) == SIGKILL))

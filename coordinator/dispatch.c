@@ -83,7 +83,7 @@ static enum step_kind assignment_kind(enum plan_kind k)
     switch (k) {
     case PLAN_RUN: case PLAN_SHELL: return STEP_RUN;
     case PLAN_NOOP: return STEP_NOOP;
-    case PLAN_SQL: case PLAN_WAREHOUSE: return STEP_SQL;
+    case PLAN_SQL: case PLAN_WAREHOUSE: case PLAN_SENSOR: return STEP_SQL;
     case PLAN_HTTP: return STEP_HTTP;
     }
     assert(false && "plan kind");

@@ -48,7 +48,7 @@ static bool take(struct failures_walk *w, uint32_t step, uint32_t index, const s
 {
     struct group g = {.step = step, .first = index, .last = index, .attempt = i->attempt, .count = 1,
                       .backing_off = i->state == INSTANCE_BACKING_OFF};
-    if (!engine_failure(w->v->engine, w->b->id, step, index, &g.example, &g.class))
+    if (i->looking || !engine_failure(w->v->engine, w->b->id, step, index, &g.example, &g.class))
         return true;
     bf_fingerprint(g.example.text, g.print);
     key_of(&g, key);

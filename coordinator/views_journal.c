@@ -28,6 +28,7 @@ static const char *verdict_name(enum verdict v)
     case VERDICT_RETRY: return "retry";
     case VERDICT_REQUEUE: return "requeue";
     case VERDICT_CANCELLED: return "cancelled";
+    case VERDICT_LOOK_AGAIN: return "look_again";
     }
     return "unknown";
 }

@@ -130,6 +130,7 @@ const char *view_source_name(enum outcome_source s)
     case OUTCOME_LOST: return "lost";
     case OUTCOME_CHECK: return "check";
     case OUTCOME_HTTP: return "http";
+    case OUTCOME_NOT_YET: return "not_yet";
     }
     return "unknown";
 }

@@ -71,7 +71,7 @@ char view_state_char(const struct instance_view *i)
 {
     struct tally t = {.upstream_failed = i->state == INSTANCE_WAITING && i->upstream_failed, .held = i->held};
     if (i->state == INSTANCE_BACKING_OFF)
-        return '!';
+        return i->looking ? 'o' : '!';
     if (!t.upstream_failed)
         t.n[i->state] = 1;
     return bucket_char(&t);

@@ -103,6 +103,7 @@ json_t *view_waits(const struct view_source *v, const struct backfill_view *b, c
     struct groups g = {0};
     struct view_blocker backoff = {.kind = "backoff", .detail = "wait before the next attempt, because the last one failed",
                                    .remedy = "wait"},
+                        looking = {.kind = "sensor", .detail = "are sensors, and what they wait for is not there yet", .remedy = "wait"},
                         held = {.kind = "held", .detail = "are held by a person"},
                         failed = {.kind = "upstream_failed", .detail = "cannot run: something before them failed"};
     snprintf(failed.remedy, sizeof failed.remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
@@ -113,7 +114,8 @@ json_t *view_waits(const struct view_source *v, const struct backfill_view *b, c
         uint32_t s = b->plan->order[k];
         add_ready(&g, v, b, steps, s);
         add_waiting(waiting, b, steps, s);
-        add(&g, &backoff, steps[s].t.n[INSTANCE_BACKING_OFF]);
+        add(&g, &backoff, steps[s].t.n[INSTANCE_BACKING_OFF] - steps[s].t.looking);
+        add(&g, &looking, steps[s].t.looking);
         add(&g, &held, steps[s].t.held);
         add(&g, &failed, steps[s].t.upstream_failed);
     }

@@ -208,7 +208,7 @@ static json_t *failures(const struct view_source *v, const struct backfill_view 
         enum failure_class class;
         const struct plan_step *step = &b->plan->steps[last[k].step];
         if (!engine_instance(v->engine, b->id, last[k].step, last[k].index, &i) ||
-            (i.state != INSTANCE_FAILED && i.state != INSTANCE_BACKING_OFF) ||
+            (i.state != INSTANCE_FAILED && (i.state != INSTANCE_BACKING_OFF || i.looking)) ||
             !engine_failure(v->engine, b->id, last[k].step, last[k].index, &o, &class))
             continue;                            /* a moment ago it was so */
         char partition[PLAN_KEY_MAX], text[FAILURE_TEXT_BYTES + 1];

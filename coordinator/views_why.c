@@ -202,6 +202,11 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_NO_AGENT: tell_agents(v, b, step, false, &t); break;
     case BLOCKER_AGENTS_BUSY: tell_agents(v, b, step, true, &t); break;
     case BLOCKER_BACKOFF: tell_backoff(v, k, &t); break;
+    case BLOCKER_SENSOR:
+        t.kind = "sensor";
+        t.has_verb = true;
+        view_sensor_words(v, b, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
+        break;
     case BLOCKER_HELD: tell_held(v, b, step, index, &t); break;
     case BLOCKER_BREAKER:
         t.kind = "breaker";
@@ -367,7 +372,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     view_partition(why_step(&b, step), index, partition);
     struct outcome last = {.text = ""};
     enum failure_class class;
-    bool told = engine_failure(v->engine, b.id, step, index, &last, &class), failed = told && class != FAILURE_NONE;
+    bool told = engine_failure(v->engine, b.id, step, index, &last, &class), failed = told && class != FAILURE_NONE && !i.looking;
     if (i.reused_from)
         why_tell_reused(v, &b, &(struct why_named){step, index, name}, &i, told ? last.text : "", summary, sizeof summary);
     else
@@ -384,9 +389,10 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "summary", view_string(summary));
     json_object_set_new(j, "reused_from", view_string(i.reused_from ? view_backfill_id(i.reused_from).text : NULL));
     json_object_set_new(j, "blockers", list);
+    json_object_set_new(j, "sensor", view_sensor(v, b.id, step, index));
     json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
-    json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
+    json_object_set_new(j, "failure", i.looking ? json_null() : view_failure(v, b.id, step, index, &text_left_bytes));
     told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);
     json_object_set_new(j, "attempts", json_integer(i.attempts));
     json_object_set_new(j, "annotations", annotations(why_step(&b, step), engine_priority(v->engine, b.id, step)));

@@ -97,6 +97,7 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     case BLOCKER_WINDOW:
     case BLOCKER_FREEZE_AHEAD:
     case BLOCKER_THROTTLE:
-    case BLOCKER_GATE: break;
+    case BLOCKER_GATE:
+    case BLOCKER_SENSOR: break;
     }
 }

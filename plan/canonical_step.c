@@ -113,6 +113,22 @@ static void add_sql(struct walk *w, const struct plan_step *s)
     walk_add_checks(w, s);
 }
 
+/* All that a look looks at; how often and how long are for people to change without running again what has been seen. */
+static void add_sensor(struct walk *w, const struct plan_step *s)
+{
+    const struct plan_dataset *d = &w->plan->datasets[s->sensor.dataset];
+    walk_add_text(w, "sensor.dataset", d->name, PLAN_DOES);
+    walk_add_text(w, "sensor.connection", w->plan->connections[s->connection].name, PLAN_DOES);
+    walk_add_text(w, "sensor.table", d->table, PLAN_DOES);
+    walk_add_text(w, "sensor.partition_column", d->partition_column, PLAN_DOES);
+    walk_add_text(w, "sensor.fresh_column", d->fresh_column, PLAN_DOES);
+    if (d->fresh_column)
+        walk_add_duration(w, "sensor.max_age", d->max_age_ms, PLAN_DOES);
+    walk_add_duration(w, "sensor.every", s->sensor.every_ms, PLAN_NOTES);
+    if (s->sensor.timeout_ms)
+        walk_add_duration(w, "sensor.timeout", s->sensor.timeout_ms, PLAN_NOTES);
+}
+
 static void add_script(struct walk *w, const struct plan_step *s)
 {
     walk_add_text(w, "kind", plan_kind_name(s->kind), PLAN_DOES);
@@ -125,6 +141,8 @@ static void add_script(struct walk *w, const struct plan_step *s)
         add_sql(w, s);
     } else if (s->kind == PLAN_HTTP) {
         walk_add_http(w, s->http);
+    } else if (s->kind == PLAN_SENSOR) {
+        add_sensor(w, s);
     } else if (s->kind == PLAN_WAREHOUSE) {
         walk_add_text(w, "warehouse.connection", w->plan->connections[s->connection].name, PLAN_DOES);
         walk_add_text(w, "warehouse.do", plan_word_of(plan_warehouse_words, (int)s->warehouse), PLAN_DOES);

@@ -118,6 +118,7 @@ void plan_steps_read(struct plan_compiler *c);
 void plan_script_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);
 void plan_sql_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
 void plan_warehouse_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
+void plan_sensor_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
 void plan_http_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map);
 /* The step's checks, and those that its datasets promise. */
 void plan_checks_read(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body);

@@ -49,7 +49,7 @@ extern const struct plan_keys plan_keys_top, plan_keys_owner, plan_keys_partitio
     plan_keys_timebox, plan_keys_plan_timebox, plan_keys_step, plan_keys_expect, plan_keys_sql, plan_keys_agents, plan_keys_resources,
     plan_keys_dataset_freshness, plan_keys_breaker, plan_keys_breakers,
     plan_keys_warehouse, plan_keys_http, plan_keys_poll, plan_keys_until, plan_keys_failed, plan_keys_one_check, plan_keys_ratio_to,
-    plan_keys_window, plan_keys_probe, plan_keys_probe_http, plan_keys_throttle;
+    plan_keys_window, plan_keys_probe, plan_keys_probe_http, plan_keys_throttle, plan_keys_sensor;
 
 /* The entry of a key; NULL when there is none. */
 const struct plan_key *plan_keys_find(const struct plan_keys *keys, const char *name);

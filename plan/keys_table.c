@@ -272,11 +272,11 @@ static const struct plan_key warehouse[] = {
 KEYS(warehouse, "warehouse", "`warehouse`", .whole = true);
 
 static const struct plan_key sensor[] = {
-    PART_REQUIRED("dataset", REF(DATASET), "whose partition is waited for"),
-    PART("every", DURATION(1000), "how often it looks"),
-    PART("timeout", DURATION(1000), "how long it waits"),
+    REQUIRED("dataset", REF(DATASET), "whose partition is waited for; another system writes it: `external: true`"),
+    READ("every", DURATION(1000), "how long it waits before it looks again; preset `1m`"),
+    READ("timeout", DURATION(1000), "how long it waits, from its first look; then it has failed; preset: for ever"),
 };
-static KEYS(sensor, "sensor", "`sensor`", .rule = plan_rule_sensor);
+KEYS(sensor, "sensor", "`sensor`", .rule = plan_rule_sensor, .whole = true);
 
 static const struct plan_key agents[] = {
     READ("labels", MAP(0, NAME("label"), T(PLAN_VALUE_TEXT, .max = 128)), "labels that an agent must have, all of them"),
@@ -325,8 +325,7 @@ static const struct plan_key step[] = {
          "a script for `/bin/sh`, at most 64 KiB; values stand in its environment"),
     READ("http", KEYS_OF(plan_keys_http), "a call"),
     READ("warehouse", KEYS_OF(plan_keys_warehouse), "what `bfctl warehouse` does: tests a connection, or makes its fence table"),
-    NOT_YET("sensor", "R2", KEYS_OF(plan_keys_sensor), "waits for a partition of a dataset",
-            "{dataset: raw, every: 1m, timeout: 6h}"),
+    READ("sensor", KEYS_OF(plan_keys_sensor), "waits for a partition of a dataset, and holds no slot between two looks"),
     READ("inputs", LIST(0, 0, REF(DATASET)), "the datasets that it reads"),
     READ("outputs", LIST(0, 0, REF(DATASET)), "the datasets that it writes"),
     READ("needs", LIST(0, 0, T(PLAN_VALUE_ANY, .what = "a step, `step: mapping` or `{step: mapping, outside: …}`")),

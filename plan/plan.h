@@ -34,7 +34,7 @@
 /* Files under PLAN_ZONE_PATH (proto/bundle.h) are zones.  "/zoneinfo" alone is a list of their names, one a line, for near matches. */
 #define PLAN_ZONE_NAMES "/zoneinfo"
 
-enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WAREHOUSE };
+enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WAREHOUSE, PLAN_SENSOR };
 enum plan_warehouse { PLAN_WAREHOUSE_TEST, PLAN_WAREHOUSE_INIT };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
 enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
@@ -82,6 +82,7 @@ struct plan_resources { uint64_t cpu_milli, memory_bytes, io_bytes_s; struct pla
 struct plan_words { char *description, *owner, *contact, *why, *playbook; };
 #define PLAN_WORDS_COUNT 5u
 
+struct plan_sensor { uint32_t dataset; int64_t every_ms, timeout_ms; };        /* timeout_ms 0: for ever */
 struct plan_env { char *name; struct template value; };
 struct plan_label { char *name; char *value; };
 enum plan_failure_class { PLAN_TRANSIENT, PLAN_PERMANENT, PLAN_UNKNOWN };
@@ -111,12 +112,13 @@ struct plan_step {
     struct template *argv; size_t n_argv;      /* PLAN_RUN; PLAN_SHELL: the shell, -c, the script */
     struct plan_env *env; size_t n_env;        /* the same */
     struct plan_failure *failure; size_t n_failure;  /* the same; sorted by exit code */
-    uint32_t connection;                       /* PLAN_SQL, PLAN_WAREHOUSE */
+    uint32_t connection;                       /* PLAN_SQL, PLAN_WAREHOUSE, PLAN_SENSOR: its dataset's */
     bool transaction, swap;                    /* PLAN_SQL; swap: publishes its outputs by renaming staged tables */
     struct template sql;                       /* PLAN_SQL: whole script */
     struct plan_check *checks; size_t n_checks;/* PLAN_SQL */
     struct plan_http *http;                    /* PLAN_HTTP; owned */
     enum plan_warehouse warehouse;             /* PLAN_WAREHOUSE */
+    struct plan_sensor sensor;                 /* PLAN_SENSOR */
     uint32_t *inputs; size_t n_inputs;         /* dataset indices */
     uint32_t *outputs; size_t n_outputs;
     struct plan_edge *edges; size_t n_edges;

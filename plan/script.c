@@ -252,6 +252,7 @@ void plan_script_read(struct plan_compiler *c, struct plan_step *step, const str
         {"run", PLAN_RUN, read_run}, {"shell", PLAN_SHELL, read_shell}, {"sql", PLAN_SQL, plan_sql_read},
         {"http", PLAN_HTTP, plan_http_read},
         {"warehouse", PLAN_WAREHOUSE, plan_warehouse_read}, {"noop", PLAN_NOOP, read_noop},
+        {"sensor", PLAN_SENSOR, plan_sensor_read},
     };
     bool any = false, program = false;
     step->kind = PLAN_NOOP;

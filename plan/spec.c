@@ -12,14 +12,16 @@
 
 bool plan_spec_has(const struct plan_step *s)
 {
-    return s->kind == PLAN_SQL || s->kind == PLAN_HTTP || s->kind == PLAN_WAREHOUSE;
+    return s->kind == PLAN_SQL || s->kind == PLAN_HTTP || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
 }
 
 void plan_spec_render(const struct plan *p, const struct plan_step *s, const struct template_values *v, struct bf_buf *ret)
 {
     assert(plan_spec_has(s));
-    json_t *j = s->kind == PLAN_SQL ? plan_spec_sql(p, s, v) : s->kind == PLAN_HTTP ? plan_spec_http(s->http, v)
-                                                                                    : plan_spec_warehouse(p, s);
+    json_t *j = s->kind == PLAN_SQL      ? plan_spec_sql(p, s, v)
+                : s->kind == PLAN_HTTP   ? plan_spec_http(s->http, v)
+                : s->kind == PLAN_SENSOR ? plan_spec_sensor(p, s, v)
+                                         : plan_spec_warehouse(p, s);
     char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
     assert(text);
     bf_buf_put_str(ret, text);
@@ -39,7 +41,7 @@ void plan_spec_refs(const struct plan *p, const struct plan_step *s, struct plan
 {
     *ret = NULL;
     *ret_n = 0;
-    if (s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE)
+    if (s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR)
         add_ref(ret, ret_n, bf_xstrdup("odbc"), p->connections[s->connection].odbc);
     for (size_t i = 0; s->http && i < s->http->n_headers; i++)
         if (s->http->headers[i].reference)

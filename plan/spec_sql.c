@@ -1,6 +1,7 @@
 /* What bf-sql is asked to do for one instance:
  *
- *   "do"            "run", "test" or "init" (of a `warehouse` step, which has the first four keys only)
+ *   "do"            "run", "look" (of a `sensor` step: whether the one check there passes), "test" or "init" (of a `warehouse` step, which
+ *                   has the first four keys only)
  *   "connection"    its name;  "dialect" "ansi", and "fence_table", where the plan gives them
  *   "transaction"   true: statements, checks and marker are one transaction;  "publish" "swap", where it is
  *   "pieces"        the script: [{"t": type, "v": text}], text as it stands or a value of its type
@@ -306,5 +307,39 @@ json_t *plan_spec_warehouse(const struct plan *p, const struct plan_step *s)
     json_t *j = json_object();
     set_words(j, "do", s->warehouse == PLAN_WAREHOUSE_INIT ? "init" : "test");
     set_connection(j, p, s->connection);
+    return j;
+}
+
+/* One check, made by hand: a sensor has none of its own.  What it looks at: plan/sensor.c. */
+static json_t *look_object(const struct plan *p, const struct plan_step *s)
+{
+    const struct plan_dataset *d = &p->datasets[s->sensor.dataset];
+    bool row = partition_column(s, d) || !d->fresh_column;
+    json_t *j = json_object();
+    set_words(j, "name", "sensor");
+    set_words(j, "kind", plan_check_kind_name(row ? PLAN_CHECK_ROW_COUNT : PLAN_CHECK_FRESHNESS));
+    set_words(j, "severity", plan_severity_name(PLAN_ERROR));
+    set_words(j, "dataset", d->name);
+    set_words(j, "table", d->table);
+    set_words(j, "partition_column", partition_column(s, d));
+    if (row) {
+        set(j, "min", json_integer(1));
+    } else {
+        set_words(j, "column", d->fresh_column);
+        set(j, "max_age_ms", json_integer(d->max_age_ms));
+    }
+    return j;
+}
+
+json_t *plan_spec_sensor(const struct plan *p, const struct plan_step *s, const struct template_values *v)
+{
+    json_t *j = json_object(), *checks = json_array();
+    set_words(j, "do", "look");
+    set_connection(j, p, s->connection);
+    if (s->grain != PLAN_NONE)
+        set(j, "bounds", bounds(p, v));
+    json_array_append_new(checks, look_object(p, s));
+    set(j, "checks", checks);
+    set(j, "mask", mask(p, s->connection));
     return j;
 }

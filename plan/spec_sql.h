@@ -1,4 +1,4 @@
-/* The spec of `sql` and `warehouse` steps, which bf-sql reads (spec_sql.c has its keys).  Private to plan/. */
+/* The spec of `sql`, `sensor` and `warehouse` steps, which bf-sql reads (spec_sql.c has its keys).  Private to plan/. */
 #ifndef BF_PLAN_SPEC_SQL_H
 #define BF_PLAN_SPEC_SQL_H
 
@@ -7,6 +7,7 @@
 #include "plan/plan.h"
 
 json_t *plan_spec_sql(const struct plan *p, const struct plan_step *s, const struct template_values *v);
+json_t *plan_spec_sensor(const struct plan *p, const struct plan_step *s, const struct template_values *v);
 json_t *plan_spec_warehouse(const struct plan *p, const struct plan_step *s);
 
 /* Text for JSON: UTF-8 as the plan's all is.  Never NULL. */

@@ -50,7 +50,7 @@ void plan_throttle_read(struct plan_compiler *c, const struct bf_yaml_node *map,
 
 static bool has_connection(const struct plan_step *s)
 {
-    return s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+    return s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
 }
 
 static bool draws_on(const struct plan_step *s, uint32_t pool)

@@ -246,6 +246,8 @@ static void use_step(const struct plan_step *s, struct used *used)
     }
     if (s->http)
         use_http(s->http, used);
+    if (s->kind == PLAN_SENSOR)
+        used->at[DATASETS][s->sensor.dataset] = 1;
 }
 
 static void use_plan(const struct plan_compiler *c, struct used *used)

@@ -42,7 +42,7 @@ const struct plan_word plan_check_words[] = {
 };
 static const struct plan_word kind_words[] = {
     {"run", PLAN_RUN, NULL}, {"noop", PLAN_NOOP, NULL}, {"sql", PLAN_SQL, NULL}, {"shell", PLAN_SHELL, NULL}, {"http", PLAN_HTTP, NULL},
-    {"warehouse", PLAN_WAREHOUSE, NULL}, END,
+    {"warehouse", PLAN_WAREHOUSE, NULL}, {"sensor", PLAN_SENSOR, NULL}, END,
 };
 
 const char *plan_word_of(const struct plan_word *words, int value)

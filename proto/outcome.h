@@ -18,7 +18,8 @@ enum outcome_source {
     OUTCOME_FENCED = 10,     /* killed by the guardian, or refused by the warehouse as stale */
     OUTCOME_LOST = 11,       /* the agent was lost; made by the coordinator */
     OUTCOME_CHECK = 12,      /* a check of its data failed, and the work was rolled back; code: enum check_severity */
-    OUTCOME_HTTP = 13        /* code = status of the answer, 0: none came */
+    OUTCOME_HTTP = 13,       /* code = status of the answer, 0: none came */
+    OUTCOME_NOT_YET = 14     /* a sensor looked, and what it waits for is not there; no failure */
 };
 
 /* Whose memory had run out. */

@@ -78,7 +78,7 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
             wire_bad(in, BF_PROTOCOL, "an end comes without its outcome");
         return;
     }
-    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_HTTP);
+    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_NOT_YET);
     ret->code = pb->code;
     ret->text = wire_str(in, "outcome text", pb->text, OUTCOME_TEXT_MAX);
     ret->rows = pb->has_rows ? pb->rows : -1;

@@ -92,7 +92,8 @@ enum record_kind {
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
                                      pool of it has a start rate */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
-    RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms */
+    RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
+                                     a sensor was answered that it is not there yet */
     RECORD_RETRIED = 7,           /* backfill: every failed instance begins a new run, waiting */
     RECORD_AGENT_JOINED = 8,      /* agent, key, incarnation, hello, at_us; state connected */
     RECORD_AGENT_STATE = 9,       /* agent, agent_state, at_us */
@@ -134,6 +135,8 @@ enum record_kind {
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
     RECORD_KEY = 37,              /* entry, as it stands */
+    RECORD_LOOKED = 52,           /* backfill, step, index, run, at_us, outcome, numbers: what a sensor was answered last, how often it
+                                     was, and when first (engine time) */
     RECORD_PROFILE = 24,          /* bytes: what attempts of one version of a step took (coordinator/engine/profile.c) */
     RECORD_SHARE = 50,            /* backfill, pool_name ("": without one), numbers: its newest attempt there, since when a better class
                                      passes it (engine time; 0: none does), by how many classes it is raised; in snapshots too */

@@ -75,6 +75,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_GATE: return "gate";
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
+    case RECORD_LOOKED: return "looked";
     case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
@@ -599,6 +600,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_LIMIT: good = *r->pool_name ? r->limit != NULL : r->n_bytes > 0; break;
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
     case RECORD_SHARE: good = r->n_numbers == 3; break;
+    case RECORD_LOOKED: good = r->outcome.source != 0 && r->n_numbers == 2; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PROFILE: good = r->n_bytes > 0; break;
@@ -645,7 +647,7 @@ void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p
     ret->ended_us = pb->has_ended_after_us ? time_sum(pb->started_us, pb->ended_after_us) : 0;
     if (pb->outcome)
         outcome_from_pb(in, pb->outcome, false, &ret->outcome);
-    ret->verdict = wire_enum(in, "verdict", pb->verdict, 0, VERDICT_CANCELLED);
+    ret->verdict = wire_enum(in, "verdict", pb->verdict, 0, VERDICT_LOOK_AGAIN);
     ret->failure_class = wire_enum(in, "class of failure", pb->failure_class, FAILURE_NONE, FAILURE_LOST);
     ret->at_us = pb->at_us;
     ret->retry_at_ms = pb->retry_at_ms;

@@ -15,7 +15,8 @@ enum verdict {              /* what the end of an attempt means for its instance
     VERDICT_FAILED = 3,     /* for good, in this run */
     VERDICT_RETRY = 4,      /* backing off until retry_at_ms */
     VERDICT_REQUEUE = 5,    /* lost or fenced: ready again at once, the step's attempts are not charged */
-    VERDICT_CANCELLED = 6
+    VERDICT_CANCELLED = 6,
+    VERDICT_LOOK_AGAIN = 7  /* a sensor: not there yet; backing off until retry_at_ms, and nothing is charged */
 };
 enum audit_kind {
     AUDIT_REQUEST = 1,      /* a change that was asked for and decided on, carried out or refused */

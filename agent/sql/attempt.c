@@ -124,7 +124,7 @@ bool attempt_prepare(struct attempt *x)
     const struct sql_request *r = x->request;
     x->fence = (struct fence){.dialect = x->session.dialect, .request = r, .hash = x->hash, .backend = x->backend};
     x->prepared = true;
-    if (r->what == SQL_DO_RUN && prepare_work(x, &err) != BF_OK)
+    if ((r->what == SQL_DO_RUN ? prepare_work(x, &err) : r->what == SQL_DO_LOOK ? prepare_checks(x, &err) : BF_OK) != BF_OK)
         return attempt_refused(x, &err);
     sql_script_hash(&x->script, x->hash);
     char host[64] = "";

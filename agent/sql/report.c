@@ -47,6 +47,9 @@ void sql_report_lines(const struct run_result *r, struct bf_buf *ret)
     case RUN_FAULT:
         put_line(ret, json_pack("{s:o}", "sql", fault_object(r)));
         break;
+    case RUN_NOT_YET:
+        put_line(ret, json_pack("{s:s}", "not_yet", r->text));
+        break;
     case RUN_CHECK_FAILED:
     case RUN_TESTED:
     case RUN_TEST_FAILED:
@@ -57,7 +60,7 @@ void sql_report_lines(const struct run_result *r, struct bf_buf *ret)
 
 int sql_report_exit(const struct run_result *r)
 {
-    if (r->end == RUN_DONE || r->end == RUN_ALREADY_DONE || r->end == RUN_TESTED)
+    if (r->end == RUN_DONE || r->end == RUN_ALREADY_DONE || r->end == RUN_TESTED || r->end == RUN_NOT_YET)
         return EXIT_SUCCESS;
     return r->end == RUN_FAULT && r->transient ? EX_TEMPFAIL : EXIT_FAILURE;
 }

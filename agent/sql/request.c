@@ -191,7 +191,7 @@ static enum bf_rc keep(const json_t *root, const char *key, bool object, json_t 
 
 static enum bf_rc read_mode(const json_t *root, struct sql_request *r, struct bf_error *err)
 {
-    static const char *const dos[] = {"run", "test", "init", "probe", NULL}, *const publishes[] = {"", "swap", NULL};
+    static const char *const dos[] = {"run", "test", "init", "probe", "look", NULL}, *const publishes[] = {"", "swap", NULL};
     const json_t *transaction = json_object_get(root, "transaction");
     int what = 0, publish = 0;
     if (transaction && !json_is_boolean(transaction))
@@ -221,17 +221,23 @@ static enum bf_rc read_probe(const json_t *root, struct sql_request *r, struct b
     return read_text(o, "sql", NULL, &r->probe.text, err);
 }
 
-static enum bf_rc read_work(const json_t *root, struct sql_request *r, struct bf_error *err)
+static enum bf_rc read_script(const json_t *root, struct sql_request *r, struct bf_error *err)
 {
-    if (r->what != SQL_DO_RUN)
-        return BF_OK;
-    if (r->backfill < 1 || r->run < 1)
-        return bf_fail(err, BF_INVALID, "the request's \"backfill\" and \"run\" are not whole numbers from 1");
     enum bf_rc rc = sql_pieces_parse(json_object_get(root, "pieces"), "the request's \"pieces\"", &r->script, err);
     if (rc == BF_OK)
         rc = read_outputs(root, r, err);
-    if (rc == BF_OK)
-        rc = resolve_staged(r, err);
+    return rc == BF_OK ? resolve_staged(r, err) : rc;
+}
+
+static enum bf_rc read_work(const json_t *root, struct sql_request *r, struct bf_error *err)
+{
+    if (r->what != SQL_DO_RUN && r->what != SQL_DO_LOOK)
+        return BF_OK;
+    if (r->backfill < 1 || r->run < 1)
+        return bf_fail(err, BF_INVALID, "the request's \"backfill\" and \"run\" are not whole numbers from 1");
+    enum bf_rc rc = r->what == SQL_DO_RUN ? read_script(root, r, err) : BF_OK;
+    if (rc == BF_OK && r->what == SQL_DO_LOOK && json_array_size(json_object_get(root, "checks")) == 0)
+        rc = bf_fail(err, BF_INVALID, "the request's \"checks\" do not say what to look for");
     if (rc == BF_OK)
         rc = keep(root, "checks", false, &r->checks, err);
     if (rc == BF_OK)

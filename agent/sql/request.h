@@ -13,7 +13,7 @@
 #define SQL_REQUEST_MAX_BYTES (16u << 20)      /* a message of 1 MiB, every byte escaped, and room */
 #define SQL_FENCE_DEFAULT "bf_fence"
 
-enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT, SQL_DO_PROBE };
+enum sql_do { SQL_DO_RUN, SQL_DO_TEST, SQL_DO_INIT, SQL_DO_PROBE, SQL_DO_LOOK };
 
 /* A table that the step makes.  Under publish: swap it is built as staged, which takes its place, while it is put aside as old. */
 struct sql_output {

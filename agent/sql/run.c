@@ -100,12 +100,25 @@ static void run_each(struct attempt *x)
         attempt_end(x, RUN_DONE, "done, %lld rows changed", (long long)x->result->rows);
 }
 
+/* A sensor: its check is the question, and no answer of it is a failed check.  Only what keeps the question from being asked fails. */
+static void look(struct attempt *x)
+{
+    bool there = attempt_check(x);
+    bf_buf_clear(&x->result->lines);
+    if (there)
+        attempt_end(x, RUN_DONE, "it is there");
+    else if (x->result->end == RUN_CHECK_FAILED)
+        x->result->end = RUN_NOT_YET;
+}
+
 static void run(struct attempt *x)
 {
-    if (x->request->what != SQL_DO_RUN)
+    if (x->request->what != SQL_DO_RUN && x->request->what != SQL_DO_LOOK)
         warehouse_look(x);
     else if (!attempt_open(x) || !attempt_prepare(x) || (x->request->swap && !swap_check_names(x)))
         return;
+    else if (x->request->what == SQL_DO_LOOK)
+        look(x);
     else if (x->request->swap && x->session.dialect->ddl_commits)
         swap_run(x);
     else if (x->request->swap || x->request->transaction)

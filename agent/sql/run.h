@@ -17,6 +17,7 @@ enum run_end {
     RUN_CHECK_FAILED,                          /* rolled back because of the data; lines say why */
     RUN_TESTED,                                /* do: test or init; lines hold the findings, transient is unused */
     RUN_TEST_FAILED,
+    RUN_NOT_YET,                               /* do: look, and what it looks for is not there */
     RUN_END_COUNT
 };
 

@@ -134,7 +134,7 @@ static enum trouble trouble_of(const struct instance *in)
 {
     switch ((enum instance_state)in->state) {
     case INSTANCE_FAILED: return TROUBLE_FAILED;
-    case INSTANCE_BACKING_OFF: return TROUBLE_RETRIED;
+    case INSTANCE_BACKING_OFF: return instance_looking(in) ? TROUBLE_NONE : TROUBLE_RETRIED;
     case INSTANCE_WAITING:
     case INSTANCE_READY: return in->attempts > 0 || in->lost > 0 ? TROUBLE_RETRIED : TROUBLE_NONE;
     case INSTANCE_ASSIGNED:

@@ -70,7 +70,7 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
     e->next_attempt = r->ref.attempt + 1;
-    b->first_attempts += r->attempt_no == 1 && in->lost == 0;
+    b->first_attempts += r->attempt_no == 1 && in->lost == 0 && !sensor_has_looked(e, b, number);
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
     shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
@@ -106,6 +106,7 @@ static enum instance_state state_after(enum verdict v)
     case VERDICT_RETRY: return INSTANCE_BACKING_OFF;
     case VERDICT_REQUEUE: return INSTANCE_READY;
     case VERDICT_CANCELLED: return INSTANCE_CANCELLED;
+    case VERDICT_LOOK_AGAIN: return INSTANCE_BACKING_OFF;
     }
     return 0;
 }
@@ -155,6 +156,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
         return corrupt(r, "the instance has no such attempt", err);
     snapshot_touch(e, b, number);
     end_instance(in, a, r);
+    sensor_ended(e, b, number, r);
     b->usage[number] = usage_of(&r->outcome.usage);
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
@@ -165,7 +167,8 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
     bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
-    if (told_why || (r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED))
+    bool well = r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_LOOK_AGAIN;
+    if (told_why || !well)
         failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
     if (next == INSTANCE_READY)
         edges_wait_again(e, b, number);
@@ -301,6 +304,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_FAILURE: return apply_failure(e, r, err);
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
+    case RECORD_LOOKED: return sensor_apply(e, r, err);
     case RECORD_PROFILE: return apply_profile(e, r, err);
     case RECORD_BREAKER: return apply_breaker(e, r, err);
     case RECORD_BREAKER_SETTINGS: return apply_breaker_settings(e, r, err);

@@ -42,7 +42,7 @@ bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct b
 {
     const struct plan_step *s = &b->plan->steps[step];
     const struct breaker_refs *r = &b->drawn;
-    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
     if (i-- == 0) {
         *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
         return true;

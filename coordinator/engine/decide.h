@@ -85,6 +85,11 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in);     
 void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
 void decide_limits(struct decision *d);          /* a step of each governor that has something new; after the grants */
 
+/* ---- sensor.c ---- */
+bool sensor_answered(const struct plan_step *s, const struct outcome *o);      /* with "not there yet" */
+/* What that answer means: verdict, when it looks next, and how often it has, into the record of the end. */
+void sensor_rule(struct decision *d, const struct attempt *a, const struct outcome *o, struct record *r);
+
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
 /* Who writes what would run again (output's arena); NULL: nobody, or nothing does. */

@@ -92,7 +92,8 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
     struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, is_cancelled(b, in), a->attempt_no,
                                         in->lost, a->ref.token, BF_PLANTED("backoff_by_wall_clock") ? d->wall_us / 1000 : d->now_ms);
-    bool budget_spent = ruling.verdict == VERDICT_RETRY && !retries_left(b, &b->plan->steps[a->step].retry);
+    bool budget_spent = ruling.verdict == VERDICT_RETRY && !sensor_answered(&b->plan->steps[a->step], o) &&
+                        !retries_left(b, &b->plan->steps[a->step].retry);
     struct record *r = record_begin(d, RECORD_ENDED);
     r->ref = a->ref;
     r->backfill = a->backfill;
@@ -113,6 +114,8 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     if (budget_spent)
         r->outcome.text = spent_text(d, b, o->text);
     r->breaker.at_ms = d->now_ms;
+    if (sensor_answered(&b->plan->steps[a->step], o) && ruling.verdict != VERDICT_CANCELLED)
+        sensor_rule(d, a, o, r);
     record_emit(d, r);
     decide_breakers_voted(d, a, o);
     keep_details(d, a, o->details);

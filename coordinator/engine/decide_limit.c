@@ -59,7 +59,7 @@ static void want_for(const struct engine *e, const struct backfill *b, struct wa
         want_throttle(&wanted[b->pools[i]], &plan->pools[i].throttle);
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct plan_step *s = &plan->steps[i];
-        bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+        bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
         const struct draw *draw = step_draw(e, b, (uint32_t)i);
         for (size_t k = 0; connects && plan->connections[s->connection].probe && k < draw->n; k++)
             if (draw->items[k].dim == DRAW_SLOT)

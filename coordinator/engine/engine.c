@@ -67,6 +67,7 @@ void engine_free(struct engine *e)
     ready_reset(e);
     windows_free(e);
     alerts_done(e);
+    sensors_done(e);
     profiles_done(e);
     free_entities(e);
     bf_vec_free(&e->plans);

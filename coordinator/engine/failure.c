@@ -65,6 +65,7 @@ enum failure_class failure_classify(const struct outcome *o, const struct plan_s
     switch (o->source) {
     case OUTCOME_OK:
     case OUTCOME_SKIP: return FAILURE_NONE;
+    case OUTCOME_NOT_YET: return FAILURE_UNKNOWN;        /* of a step that is no sensor; those of sensors are ruled on in sensor.c */
     case OUTCOME_EXIT: return classify_exit(s, o->code);
     case OUTCOME_SIGNAL: return FAILURE_UNKNOWN;
     case OUTCOME_OOM: return classify_oom(o->code);

@@ -77,6 +77,7 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
         bf_buf_put_u8(&h->buf, (uint8_t)e->failures.at[failure].class);
         put_outcome(h, &e->failures.at[failure].outcome);
     }
+    sensor_hash(e, b, number, &h->buf);
     flush_some(h, FLUSH_BYTES);
 }
 

@@ -47,6 +47,12 @@ static inline bool instance_ended(const struct instance *in)
     return in->state >= INSTANCE_SUCCEEDED && in->state <= INSTANCE_CANCELLED;
 }
 
+/* A sensor between two looks: it backs off, and no attempt of it has failed since its last answer. */
+static inline bool instance_looking(const struct instance *in)
+{
+    return in->state == INSTANCE_BACKING_OFF && in->attempts == 0;
+}
+
 /* Nothing downstream of it will ever run in this state of affairs. */
 static inline bool instance_dead(const struct instance *in)
 {

@@ -188,6 +188,15 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+/* ---- sensor.c ---- */
+/* Was an answer "not there yet" heard in this run? */
+bool sensor_has_looked(const struct engine *e, const struct backfill *b, uint32_t number);
+void sensor_ended(struct engine *e, struct backfill *b, uint32_t number, const struct record *r);    /* the end of an attempt */
+enum bf_rc sensor_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+void sensor_snapshot(const struct engine *e, struct engine_out *out);
+void sensor_hash(const struct engine *e, const struct backfill *b, uint32_t number, struct bf_buf *ret);
+void sensors_done(struct engine *e);
+
 enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* decide_timebox.c */
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
 uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */

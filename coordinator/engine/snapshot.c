@@ -463,6 +463,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     }
     add_shares(e, out);
     add_failures(e, out);
+    sensor_snapshot(e, out);
     alerts_snapshot(e, out);
     profiles_snapshot(e, out);
     add_replies(e, out);

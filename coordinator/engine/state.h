@@ -38,6 +38,10 @@ struct gate {
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
 
+/* What a sensor was answered last (sensor.c).  since_ms: engine time of the first answer of the run. */
+struct look { uint32_t backfill, number, run, looks; int64_t since_ms, at_us; char *text; };
+#define LOOK_NUMBERS 2u
+
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; struct alert_reach *reach; };
 
 /* Derived: instances of a step that are neither succeeded nor skipped; and of them, those that something failed keeps from running. */
@@ -170,6 +174,8 @@ struct engine {
     uint64_t n_open;
     BF_VEC_TYPE(struct failure) failures;
     struct bf_map failure_of;                    /* instance_key -> index */
+    BF_VEC_TYPE(struct look) looks;
+    struct bf_map look_of;                       /* instance_key -> index */
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;
     struct bf_smap replies_by_who;

@@ -51,8 +51,9 @@ static void note(struct tally *t, const struct instance *in, uint32_t index, int
         note_end(t, in, now_us);
     else if (in->state == INSTANCE_RUNNING && in->started_us && in->started_us < now_us)
         t->running_us += now_us - in->started_us;
-    else if (in->state == INSTANCE_FAILED || in->state == INSTANCE_BACKING_OFF)
+    else if (in->state == INSTANCE_FAILED || (in->state == INSTANCE_BACKING_OFF && !instance_looking(in)))
         note_failed(t, index, in->finished_us);
+    t->looking += instance_looking(in);
     if (in->state == INSTANCE_BACKING_OFF && in->retry_at_ms > t->retry_at_ms)
         t->retry_at_ms = in->retry_at_ms;
 }

@@ -13,6 +13,7 @@ struct tally_failed { uint32_t index; int64_t at_us; };
 struct tally {
     uint64_t n[INSTANCE_STATE_COUNT];            /* by state; what upstream_failed counts is not in WAITING */
     uint64_t upstream_failed;
+    uint64_t looking;                            /* of those that back off: sensors between two looks */
     uint64_t held, held_ready, stale;            /* beside the state; held_ready: of held, those that are ready */
     uint64_t timed; int64_t timed_us;            /* succeeded or skipped after an attempt, and how long these ran, in all */
     int64_t running_us;                          /* how long those that run have run, in all */

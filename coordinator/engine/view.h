@@ -35,6 +35,7 @@ struct instance_view {
     bool stale;                              /* what it depends on was run again after it */
     bool cancelling, goes_on;                /* cancelled while open: this is its last attempt; and that goes on to its end */
     uint32_t reused_from;                    /* the backfill that did it, where it was reused; 0: it was not */
+    bool looking;                            /* BACKING_OFF: a sensor, and what it waits for is not there yet; nothing failed */
 };
 
 struct backfill_view {
@@ -88,6 +89,14 @@ bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, ui
                     struct outcome *ret, enum failure_class *ret_class);
 /* Whether it was not tried again because the retries of its backfill were used up. */
 bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index);
+/* What a sensor was answered in this run, when it was not there yet: how often, and at last (strings borrowed); false: it never was. */
+struct look_view {
+    uint32_t looks;
+    int64_t since_ms, gives_up_ms;           /* engine time of the first answer, and of its time-out; -1: it has none */
+    int64_t at_us;                           /* of the last answer, CLOCK_REALTIME */
+    const char *text;
+};
+bool engine_looks(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct look_view *ret);
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
 uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
 bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);
@@ -143,7 +152,8 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_UPSTREAM_FAILED, BLOCKER_QUEUE, BLOCKER_LOW_WATER, BLOCKER_HALTED, BLOCKER_HELD, BLOCKER_QUEUED,
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
-                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE };
+                    BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE,
+                    BLOCKER_SENSOR };
 /* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
  * attempts of these steps usually take (engine_baseline). */
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
@@ -157,7 +167,7 @@ enum blocker_ahead_by { AHEAD_NONE, AHEAD_CLASS, AHEAD_WAITED, AHEAD_SHARE, AHEA
 struct blocker_ahead { enum blocker_ahead_by by; uint32_t backfill, raised; uint64_t mine, theirs; int64_t passed_ms, age_after_ms; };
 struct blocker {
     enum blocker_kind kind;
-    uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream */
+    uint32_t step, index;                    /* DEPENDENCY, UPSTREAM_FAILED: the first upstream; BACKOFF, SENSOR: itself */
     uint32_t count;                          /* how many such upstreams; QUEUE, GATE: how many are ahead */
     bool at_most;                            /* QUEUE: or fewer */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */

@@ -219,7 +219,8 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (waiting)
         why_waiting(b, step, index, &a);
     if (backing_off)
-        add(&a, (struct blocker){.kind = BLOCKER_BACKOFF, .clock = CLOCK_TIMER,
+        add(&a, (struct blocker){.kind = instance_looking(in) ? BLOCKER_SENSOR : BLOCKER_BACKOFF, .step = step,
+                                 .index = index, .clock = CLOCK_TIMER,
                                  .clears_at_ms = in->retry_at_ms + (BF_PLANTED("why_backoff_late") ? 1000 : 0)});
     why_paused(b, &a);
     why_of_store(e, &a);

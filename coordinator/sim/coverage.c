@@ -53,7 +53,7 @@ void coverage_turn(struct world *w, const struct turn *t)
         else if (r->kind == RECORD_STARTED)
             c->attempts[COVER_STARTED]++;
         else if (r->kind == RECORD_ENDED)
-            c->attempts[COVER_ENDS + (has_started(w, t, r) ? VERDICT_CANCELLED + 1u : 0u) + (size_t)r->verdict]++;
+            c->attempts[COVER_ENDS + (has_started(w, t, r) ? VERDICT_LOOK_AGAIN + 1u : 0u) + (size_t)r->verdict]++;
     }
 }
 

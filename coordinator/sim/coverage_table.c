@@ -14,9 +14,9 @@ static const char *const agent_names[COVER_AGENT_N] = {
 static const char *const backfill_names[COVER_BACKFILL_N] = {
     [COVER_QUEUED] = "queued", [COVER_RUNNING] = "running", [COVER_PAUSED] = "paused",
     [COVER_HALTED] = "halted", [COVER_CANCELLING] = "cancelling", [COVER_ENDED] = "ended"};
-static const char *const verdict_names[VERDICT_CANCELLED + 1] = {
+static const char *const verdict_names[VERDICT_LOOK_AGAIN + 1] = {
     [VERDICT_SUCCEEDED] = "succeeded", [VERDICT_SKIPPED] = "skipped", [VERDICT_FAILED] = "failed", [VERDICT_RETRY] = "retried",
-    [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled"};
+    [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled", [VERDICT_LOOK_AGAIN] = "look_again"};
 static const char *const action_names[STEER_ACTION_COUNT] = {
     [STEER_HOLD] = "hold", [STEER_RELEASE] = "release", [STEER_CANCEL] = "cancel", [STEER_RETRY] = "retry", [STEER_FORCE] = "force",
     [STEER_SKIP] = "skip", [STEER_MARK_SUCCEEDED] = "mark succeeded", [STEER_MARK_FAILED] = "mark failed"};
@@ -80,8 +80,8 @@ static void add_attempts(const uint64_t *n, struct cover_items *ret)
     add(ret, "attempt", n[COVER_GRANTED], "ready", "granted");
     add(ret, "attempt", n[COVER_STARTED], "granted", "started");
     for (int started = 0; started < 2; started++)
-        for (int v = VERDICT_SUCCEEDED; v <= VERDICT_CANCELLED; v++)
-            add(ret, "attempt", n[COVER_ENDS + started * (VERDICT_CANCELLED + 1) + v], started ? "started" : "granted", verdict_names[v]);
+        for (int v = VERDICT_SUCCEEDED; v <= VERDICT_LOOK_AGAIN; v++)
+            add(ret, "attempt", n[COVER_ENDS + started * (VERDICT_LOOK_AGAIN + 1) + v], started ? "started" : "granted", verdict_names[v]);
 }
 
 static uint64_t sum(const uint64_t *n, size_t len)

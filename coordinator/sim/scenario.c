@@ -106,15 +106,29 @@ static void pool_line(struct world *w, struct bf_buf *b)
                   (both || fixed) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
 }
 
+static void kind_lines(struct world *w, struct bf_buf *b, uint32_t i, bool sensor)
+{
+    if (sensor) {
+        bf_buf_printf(b, "  s%u:\n    sensor: {dataset: outside, every: %llus", i, (unsigned long long)(1 + world_random(w, 4)));
+        if (world_chance(w, 60))
+            bf_buf_printf(b, ", timeout: %llus", (unsigned long long)(5 + world_random(w, 15)));
+        bf_buf_put_str(b, "}\n");
+    } else if (world_chance(w, 35)) {
+        bf_buf_printf(b, "  s%u:\n    sql: {connection: wh, transaction: true, text: \"select %u\"}\n", i, i);
+    } else {
+        bf_buf_printf(b, "  s%u:\n    run: [work, \"%u\"]\n", i, i);
+    }
+}
+
 static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t i)
 {
-    if (world_chance(w, 35))
-        bf_buf_printf(b, "  s%u:\n    sql: {connection: wh, transaction: true, text: \"select %u\"}\n", i, i);
-    else
-        bf_buf_printf(b, "  s%u:\n    run: [work, \"%u\"]\n", i, i);
+    bool sensor = w->sensors && world_chance(w, 40);
+    kind_lines(w, b, i, sensor);
     if (k->grains[i] != k->grain)
         bf_buf_printf(b, "    partitions: {grain: %s}\n", plan_grain_name(k->grains[i]));
-    bf_buf_printf(b, "    outputs: [d%llu.%u]\n    priority: %s\n", (unsigned long long)k->family, i, priorities[world_random(w, 4)]);
+    if (!sensor)
+        bf_buf_printf(b, "    outputs: [d%llu.%u]\n", (unsigned long long)k->family, i);
+    bf_buf_printf(b, "    priority: %s\n", priorities[world_random(w, 4)]);
     if (world_chance(w, 30))
         bf_buf_printf(b, "    weight: %llu\n", (unsigned long long)world_random(w, 100));
     bool slow = world_chance(w, 20);
@@ -210,6 +224,8 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     bf_buf_put_str(ret, "}}\ndatasets:\n");
     for (uint32_t i = 0; i < n; i++)
         bf_buf_printf(ret, "  d%llu.%u: {connection: wh, table: t%u}\n", (unsigned long long)k.family, i, i);
+    if (w->sensors)
+        bf_buf_put_str(ret, "  outside: {external: true, connection: wh, partition_column: day}\n");
     bf_buf_put_str(ret, "steps:\n");
     for (uint32_t i = 0; i < n; i++) {
         k.grains[i] = k.grain == PLAN_NONE || world_chance(w, 75) ? k.grain : world_chance(w, 70) ? k.coarse : PLAN_NONE;

@@ -109,7 +109,7 @@ static void on_backfill_state(struct shadow *s, const struct turn *t, const stru
         shadow_check_writers(s, b);
 }
 
-static void on_granted(struct shadow *s, const struct record *r)
+static void on_granted(struct shadow *s, const struct turn *t, const struct record *r)
 {
     struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
@@ -126,6 +126,7 @@ static void on_granted(struct shadow *s, const struct record *r)
         world_violate(s->w, "I9: a grant to backfill %u, which is not running", b->id);
     if (cell->open || cell->end != CELL_WAITING)
         world_violate(s->w, "I5: a grant to %s[%u], which is %s", step->name, r->index, cell->open ? "open" : "ended");
+    shadow_check_look_granted(s, cell, step, r, t->now_ms);
     if (cell->charged >= step->retry.max_attempts)
         world_violate(s->w, "I5: %s[%u] had its %u attempts", step->name, r->index, cell->charged);
     if (r->run != cell->run)
@@ -181,10 +182,12 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_take_halt(b, r);
     shadow_take_profiled(s, r);
     cell->open = 0;
-    cell->backing_off = r->verdict == VERDICT_RETRY;
-    cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->outcome.source != OUTCOME_CANCELLED &&
+    cell->backing_off = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_LOOK_AGAIN;
+    cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->verdict != VERDICT_LOOK_AGAIN &&
+                    r->outcome.source != OUTCOME_CANCELLED &&
                     r->outcome.source != OUTCOME_FENCED && r->outcome.source != OUTCOME_LOST;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
+    shadow_check_look(s, t, cell, step, r);
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
         cell->end = CELL_DONE;
     if (r->verdict == VERDICT_FAILED)
@@ -258,7 +261,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_reused(s, b, r);
         break;
-    case RECORD_GRANTED: on_granted(s, r); break;
+    case RECORD_GRANTED: on_granted(s, t, r); break;
     case RECORD_STARTED: on_started(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_STEERED:

@@ -114,7 +114,7 @@ static size_t things_of(struct shadow *s, const struct shadow_backfill *b, uint3
         ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->pool].name), 'p'};
     for (uint32_t i = 0; st->pool != PLAN_NO_INDEX && i < st->n_also && n < THINGS_MAX - 1; i++)
         ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->also[i]].name), 'p'};
-    if (st->kind == PLAN_SQL)
+    if (st->kind == PLAN_SQL || st->kind == PLAN_SENSOR)
         ret[n++] = (struct thing){need(s, BREAKER_CONNECTION, b->plan->connections[st->connection].name), 'c'};
     for (size_t i = 0; i < st->n_outputs && n < THINGS_MAX - 1; i++)
         ret[n++] = (struct thing){need(s, BREAKER_DATASET, b->plan->datasets[st->outputs[i]].name), 'w'};
@@ -174,6 +174,7 @@ static const char *row_of(const struct record *r)
     switch (o->source) {
     case OUTCOME_OK:
     case OUTCOME_SKIP: return "++++++";
+    case OUTCOME_NOT_YET: return "......";
     case OUTCOME_CHECK: return "-.+!-+";
     case OUTCOME_SQL:
         if (strncmp(o->sqlstate, "40", 2) == 0 || strcmp(o->sqlstate, "55P03") == 0)

@@ -32,7 +32,7 @@ static void narrow(const struct plan *plan, const char *pool, struct throttle *t
         bool draws = step->pool != PLAN_NO_INDEX && strcmp(plan->pools[step->pool].name, pool) == 0;
         for (uint32_t k = 0; k < step->n_also; k++)
             draws = draws || strcmp(plan->pools[step->also[k]].name, pool) == 0;
-        t->probed |= step->kind == PLAN_SQL && draws;
+        t->probed |= (step->kind == PLAN_SQL || step->kind == PLAN_SENSOR) && draws;
     }
 }
 

@@ -20,6 +20,8 @@ struct shadow_cell {
     bool cancelling, kept;                                   /* a person cancelled it while it was open; and lets it go to its end */
     bool granted;                                            /* ever */
     bool failing;                                            /* its last attempt failed, of itself */
+    bool looked; uint32_t look_run;                          /* a sensor was told "not there yet", in this run */
+    int64_t look_since_ms, look_at_ms;                       /* engine time: when first; when it looks next (0: not) */
     uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
 };
 struct shadow_backfill {
@@ -204,6 +206,10 @@ void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struc
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
 void shadow_check_limits(struct shadow *s, const struct turn *t);
+/* Sensors: the end of an attempt, and a grant. */
+void shadow_check_look(struct shadow *s, const struct turn *t, struct shadow_cell *c, const struct plan_step *step, const struct record *r);
+void shadow_check_look_granted(struct shadow *s, const struct shadow_cell *c, const struct plan_step *step, const struct record *granted,
+                               int64_t now_ms);
 /* The timebox of a backfill: begun and over as its plan says; and none goes on past it unnoticed. */
 void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
 void shadow_check_timeboxes(struct shadow *s, const struct turn *t);

@@ -55,11 +55,19 @@ static struct outcome random_outcome(struct world *w, bool well)
     return o;
 }
 
+/* A sensor's look: a query outside of every transaction, which the fence knows nothing of. */
+static bool is_look(const struct assignment *as)
+{
+    return as->kind == STEP_SQL && strstr(as->spec, "\"do\":\"look\"") != NULL;
+}
+
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
     struct choice_frame outer;
-    bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer);
+    bool on = choice_within(w, CHOICE_PROCESS, a->node, &outer), session = as->kind == STEP_SQL && !is_look(as);
     struct outcome outcome = random_outcome(w, !on);
+    if (on && is_look(as) && outcome.source == OUTCOME_OK && world_chance(w, 70))
+        outcome.source = OUTCOME_NOT_YET;
     if (on)
         (void)weather_strikes(w, a->node, as, &outcome);
     uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400;
@@ -73,12 +81,12 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
         shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     world_trace(w, "%s starts %s[%s] attempt %llu", a->name, as->step, as->partition, (unsigned long long)as->ref.attempt);
     w->stats.attempts++;
-    if (as->kind == STEP_SQL)
+    if (session)
         p.ends_ms = INT64_MAX;                        /* when its session says so */
     bf_vec_push(&a->processes, p);
     if (w->now_ms < a->frozen_until_ms)               /* it began to stand still within this turn of the agent */
         shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
-    if (as->kind == STEP_SQL)
+    if (session)
         sim_session_open(w, a, as, p.instance, &p.outcome);
     else
         world_push(w, (struct sim_event){.at_ms = p.ends_ms, .kind = SIM_PROCESS_END, .node = a->node, .number = as->ref.attempt});

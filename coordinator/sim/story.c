@@ -76,7 +76,7 @@ static const char *outcome_name(enum outcome_source s)
         [OUTCOME_OK] = "well", [OUTCOME_SKIP] = "skipped", [OUTCOME_EXIT] = "exit", [OUTCOME_SIGNAL] = "signal",
         [OUTCOME_OOM] = "out of memory", [OUTCOME_TIMEOUT] = "timebox", [OUTCOME_SQL] = "SQL error", [OUTCOME_SPAWN] = "did not start",
         [OUTCOME_CANCELLED] = "killed by order", [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed",
-        [OUTCOME_HTTP] = "HTTP status"};
+        [OUTCOME_HTTP] = "HTTP status", [OUTCOME_NOT_YET] = "not there yet"};
     return (size_t)s < sizeof names / sizeof *names && names[s] ? names[s] : "?";
 }
 
@@ -84,7 +84,8 @@ static const char *verdict_name(enum verdict v)
 {
     static const char *const names[] = {
         [VERDICT_SUCCEEDED] = "succeeded", [VERDICT_SKIPPED] = "skipped", [VERDICT_FAILED] = "failed for good",
-        [VERDICT_RETRY] = "will be tried again", [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled"};
+        [VERDICT_RETRY] = "will be tried again", [VERDICT_REQUEUE] = "requeued", [VERDICT_CANCELLED] = "cancelled",
+        [VERDICT_LOOK_AGAIN] = "not there yet, will look again"};
     return (size_t)v < sizeof names / sizeof *names && names[v] ? names[v] : "?";
 }
 

@@ -122,6 +122,7 @@ struct world {
     BF_VEC_TYPE(struct sim_event) heap;
     struct lease_settings lease;
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
+    bool sensors;                            /* plans have some */
     bool windows;                            /* plans have some: their decisions follow the wall clock */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */

@@ -34,7 +34,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
-     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE);
+     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED);
 
 /* ---- values ---- */
 
@@ -132,7 +132,7 @@ static struct attempt_ref *refs(struct sampler *s, size_t n)
 
 static struct outcome outcome(struct sampler *s)
 {
-    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_HTTP)), .text = text(s), .rows = -1};
+    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_NOT_YET)), .text = text(s), .rows = -1};
     o.code = (int32_t)(uint32_t)number(s, 32);
     o.details = set(s) ? "{\"metrics\":{\"null_rate\":0.01}}" : "";
     o.sqlstate = set(s) ? "42P01" : "";
@@ -427,7 +427,7 @@ static const struct alert_fact *alert(struct sampler *s)
         .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_BREAKER)),
         .state = (enum alert_state)(1 + below(s, ALERT_RESOLVED)), .severity = (enum alert_severity)(1 + below(s, ALERT_CRITICAL)),
         .backfill = number32(s), .step = number32(s), .agent = number32(s), .failure_class = (enum failure_class)below(s, 5),
-        .source = (enum outcome_source)(1 + below(s, OUTCOME_HTTP)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
+        .source = (enum outcome_source)(1 + below(s, OUTCOME_NOT_YET)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
         .print = text(s), .subject = text(s), .since_ms = any_time(s), .since_us = any_time(s), .fired_us = any_time(s),
         .ended_us = any_time(s), .acked_by = text(s), .acked_reason = text(s), .acked_us = any_time(s)};
     return bf_arena_memdup(&s->arena, &a, sizeof a);
@@ -464,7 +464,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
         .ref = {number(s, 64), number(s, 64)}, .n = number32(s), .run = number32(s), .attempt_no = number32(s),
         .started_us = any_time(s), .ended_us = any_time(s), .outcome = outcome(s), .retry_at_ms = any_time(s),
-        .verdict = (enum verdict)(1 + below(s, VERDICT_CANCELLED)), .failure_class = (enum failure_class)below(s, 5),
+        .verdict = (enum verdict)(1 + below(s, VERDICT_LOOK_AGAIN)), .failure_class = (enum failure_class)below(s, 5),
         .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
         .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
         .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s),
@@ -480,7 +480,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
     r.numbers = numbers;
-    r.n_numbers = kind == RECORD_SHARE ? 3 : 1;
+    r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : 1;
     r.budget_spent = set(s);
     if (!s->full && kind != RECORD_ENDED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
