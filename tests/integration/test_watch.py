@@ -161,7 +161,9 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(len(screen.splitlines()), 24)
 
         tmux.resize(200, 60)
-        self.assertRegex(tmux.wait_for(r"(?m)^.{110,}AGENTS  2 connected, 3 of 8 slots busy"), r"(?m)^.{110,}warehouse +#+ 3/3")
+        # The pools may come with a later frame than the agents.
+        screen = tmux.wait_for(r"(?ms)^[^\n]{110,}AGENTS  2 connected, 3 of 8 slots busy$.*^[^\n]{110,}warehouse +#+ 3/3")
+        self.assertRegex(screen, r" bf-1 screened  running after")
         tmux.resize(20, 5)
         tmux.wait_for(r"20x5 is too small")
         tmux.resize(80, 24)
