@@ -179,7 +179,7 @@ class WatchTest(unittest.TestCase):
         tmux.keys("q", "q", "q", "f")
         tmux.wait_for(r"1 of quick\[2024-01-13\] \(.*exit 9\)")
         tmux.keys("q", "/", "a", "f", "Enter")
-        self.assertNotIn("quick  ", tmux.wait_for(r"(?m)^ after .* 0/40\n\n"))
+        tmux.wait_for(r"(?s)PARTITIONS[^\n]*\n after [^\n]* 0/40\n\n")             # the others are gone
 
         self.cluster.kill("coordinator")
         tmux.wait_for(r"no answer for [1-9][0-9]* s, trying")
