@@ -482,7 +482,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.numbers = numbers;
     r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : 1;
     r.budget_spent = set(s);
-    if (!s->full && kind != RECORD_ENDED && below(s, 2))
+    if (!s->full && kind != RECORD_ENDED && kind != RECORD_LOOKED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
     if (s->full || kind == RECORD_AGENT_JOINED)
         r.hello = hello(s);

@@ -184,7 +184,7 @@ Test(proto_record, what_is_not_known_is_refused_by_name)
         {"end without outcome", BYTES("\x08\x01\x32\x02\x08\x06"), BF_PROTOCOL, "ended comes without"},
         {"pool without its name", BYTES("\x08\x01\x2a\x02\x08\x07"), BF_PROTOCOL, "about a pool comes without its name"},
         {"SQLSTATE in small letters", BYTES("\x08\x01\x32\x0b\x08\x05\x6a\x07\x2a\x05" "42p01"), BF_PROTOCOL, "five of 0-9 A-Z"},
-        {"verdict 7", BYTES("\x08\x01\x32\x04\x08\x05\x70\x07"), BF_PROTOCOL, "verdict 7"},
+        {"verdict 8", BYTES("\x08\x01\x32\x04\x08\x05\x70\x08"), BF_PROTOCOL, "verdict 8"},
         {"failure class 5", BYTES("\x08\x01\x32\x04\x08\x05\x78\x05"), BF_PROTOCOL, "class of failure 5"},
         {"state 8", BYTES("\x08\x01\x32\x05\x08\x03\x98\x01\x08"), BF_PROTOCOL, "state of a backfill 8"},
         {"key of 2 bytes", BYTES("\x08\x01\x32\x07\x08\x05\xaa\x01\x02hi"), BF_PROTOCOL, "2 bytes long, not 32"},
