@@ -11,6 +11,8 @@ void page_print(const json_t *object);
 void page_heading(const char *words);
 /* The page of `bfctl why`. */
 void page_why(const json_t *why);
+/* "class low yielded 3 times to better ones in pool warehouse, 4m in all; now for 20s"  The caller frees. */
+char *page_yielded(const json_t *yielded);
 /* How long an attempt that takes long has taken, where, and what is usual.  The caller frees. */
 char *page_straggler(const json_t *straggler);
 

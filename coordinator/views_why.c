@@ -7,6 +7,7 @@
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
+#include "coordinator/views_yields.h"
 
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
@@ -442,6 +443,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "reused_from", view_string(i.reused_from ? view_backfill_id(i.reused_from).text : NULL));
     json_object_set_new(j, "blockers", list);
     json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
+    json_object_set_new(j, "yielded", view_yielded_by(v, &b, step));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", view_failure(v, b.id, step, index, &text_left_bytes));
     told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);
