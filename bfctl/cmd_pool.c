@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "bfctl/commands.h"
+#include "bfctl/page.h"
 #include "bfctl/pool_chart.h"
 #include "bfctl/query.h"
 #include "bfctl/render.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "plan/budget.h"
 #include "proto/key.h"
@@ -60,6 +62,12 @@ static void show_share(const json_t *share)
     if (raised)
         printf("; it is raised by %" PRId64 " class%s", raised, raised == 1 ? "" : "es");
     putchar('\n');
+    size_t i;
+    json_t *y;
+    json_array_foreach(json_object_get(share, "yielded"), i, y) {
+        BF_AUTO_FREE char *words = page_yielded(y);
+        printf("%-14s %s of %s\n", "degraded", words, render_safe(render_text(share, "backfill")));
+    }
 }
 
 static void show_pool(const json_t *p)

@@ -26,6 +26,16 @@ static void show_stragglers(const json_t *list)
     }
 }
 
+static void show_yielded(const json_t *list)
+{
+    size_t i;
+    json_t *y;
+    json_array_foreach((json_t *)list, i, y) {
+        BF_AUTO_FREE char *words = page_yielded(y);
+        printf("degraded: %s\n", words);
+    }
+}
+
 static void show(const struct ctl_call *call, enum ctl_output output, const json_t *status)
 {
     (void)call;
@@ -39,6 +49,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     progress_view(status, &look, NULL, &text);
     fputs(bf_buf_cstr(&text), stdout);
     bf_buf_free(&text);
+    show_yielded(json_object_get(status, "yielded"));
     show_stragglers(json_object_get(status, "stragglers"));
 }
 

@@ -13,6 +13,8 @@ void page_heading(const char *words);
 void page_why(const json_t *why);
 /* The same with --summary. */
 void page_why_summary(const json_t *summary);
+/* "class low yielded 3 times to better ones in pool warehouse, 4m in all; now for 20s"  The caller frees. */
+char *page_yielded(const json_t *yielded);
 /* How long an attempt that takes long has taken, where, and what is usual.  The caller frees. */
 char *page_straggler(const json_t *straggler);
 

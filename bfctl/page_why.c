@@ -69,6 +69,27 @@ static void show_annotations(const json_t *a)
             printf("%s: %s\n", plan_words_key(i), render_safe(render_text(a, plan_words_key(i))));
 }
 
+char *page_yielded(const json_t *y)
+{
+    char lost[32], now[32];
+    const char *pool = render_text(y, "pool");
+    int64_t times = render_number(y, "times");
+    bool yields = json_is_integer(json_object_get(y, "yields_ms"));
+    bf_format_duration(render_number(y, "lost_ms"), lost, sizeof lost);
+    bf_format_duration(render_number(y, "yields_ms"), now, sizeof now);
+    BF_AUTO_FREE char *often = times == 1 ? bf_xstrdup("once") : bf_xasprintf("%" PRId64 " times", times);
+    return bf_xasprintf("class %s yielded %s to better ones%s%s, %s in all%s%s", render_safe(render_text(y, "class")), often,
+                        *pool ? " in pool " : "", render_safe(pool), lost, yields ? "; now for " : "", yields ? now : "");
+}
+
+/* "  degraded: class low yielded 3 times to better ones in pool warehouse, 4m in all" */
+static void show_yielded(const json_t *y)
+{
+    BF_AUTO_FREE char *words = json_is_object(y) ? page_yielded(y) : NULL;
+    if (words)
+        printf("  degraded: %s\n", words);
+}
+
 char *page_straggler(const json_t *s)
 {
     char elapsed[32], usual[32];
@@ -166,6 +187,7 @@ void page_why(const json_t *why)
     json_array_foreach(json_object_get(why, "outside"), i, b)
         printf("  %s\n", render_safe(render_text(b, "detail")));
     show_straggler(json_object_get(why, "straggler"));
+    show_yielded(json_object_get(why, "yielded"));
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))
         printf("last failure (%s): %s\n", render_safe(render_text(failure, "class")), render_safe(render_text(failure, "text")));

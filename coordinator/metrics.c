@@ -10,8 +10,7 @@
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_breaker.h"
-
-struct writer { const struct metrics_source *m; struct bf_buf *out; };
+#include "coordinator/metrics_parts.h"
 
 static void family(struct writer *w, const char *name, const char *type, const char *help)
 {
@@ -76,8 +75,6 @@ static void write_process(struct writer *w)
 }
 
 /* ---- backfills ---- */
-
-typedef void write_backfill(struct writer *w, const struct backfill_view *b);
 
 static bool is_live(const struct backfill_view *b)
 {
@@ -386,6 +383,28 @@ static void write_notify(struct writer *w)
     one(w, "bf_notifications_spooled_bytes", "gauge", "What they take.", c->spooled_bytes);
 }
 
+/* ---- for metrics_load.c ---- */
+
+void metrics_family(struct writer *w, const char *name, const char *type, const char *help)
+{
+    family(w, name, type, help);
+}
+
+void metrics_label(struct writer *w, const char *before, const char *name, const char *value)
+{
+    put_label(w, before, name, value);
+}
+
+void metrics_each_live(struct writer *w, write_backfill *write)
+{
+    each_live(w, write);
+}
+
+void metrics_of_backfill(struct writer *w, const char *name, const struct backfill_view *b)
+{
+    of_backfill(w, name, b);
+}
+
 void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
 {
     struct writer w = {.m = m, .out = ret};
@@ -397,6 +416,7 @@ void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
     write_probes(&w);
     write_agents(&w);
     write_breakers(&w);
+    metrics_write_load(&w);
     write_moves(&w);
     write_alerts(&w);
     write_notify(&w);

@@ -10,12 +10,14 @@
 #define METRICS_AGENTS_MAX 1000u                 /* with series of their own; more are counted by state only */
 #define METRICS_BACKFILLS_MAX 200u               /* live ones, the newest first */
 #define METRICS_STEPS_MAX 5000u                  /* with metrics_steps */
+#define METRICS_ATTEMPTS_MAX 2000u               /* the oldest open ones, looked at for stragglers */
 #define METRICS_POOLS_MAX 1000u
 #define METRICS_PROBES_MAX 200u
 
 struct metrics_source {
     const struct engine *engine;
     uint64_t seq;                                /* last turn */
+    int64_t wall_us;                             /* now */
     int64_t started_us;                          /* wall time at which this process became ready */
     bool steps;                                  /* of each step of the live backfills too */
     struct http_counts http;

@@ -188,6 +188,7 @@ static void publish(struct service *s)
     if (s->tell.notify)
         counts = notify_counted(s->tell.notify);
     const struct metrics_source m = {.engine = turn_engine(s->turns), .seq = turn_seq(s->turns), .started_us = s->tell.started_us,
+                                     .wall_us = bf_realtime_us(),
                                      .steps = s->config.metrics_steps, .http = http_counted(s->tell.http),
                                      .notify = s->tell.notify ? &counts : NULL};
     metrics_write(&m, &text);

@@ -11,6 +11,7 @@
 #include "coordinator/authority.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
+#include "coordinator/views_yields.h"
 #include "plan/canonical.h"
 #include "proto/agent_msg.h"
 
@@ -100,6 +101,7 @@ enum bf_rc view_get(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "timebox", backfill_timebox(v, &b));
     json_object_set_new(j, "plan_hash", view_hash(b.plan->hash));
     json_object_set_new(j, "attempts_open", json_integer(b.open_attempts));
+    json_object_set_new(j, "yielded", view_yields(v, b.id, NULL));
     *ret = j;
     return BF_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/views_parts.h"
+#include "coordinator/views_yields.h"
 #include "plan/budget.h"
 
 const char *view_pool_source(enum pool_source s)
@@ -49,15 +50,18 @@ static json_t *reserved_for(const struct engine *e, const struct pool_waiting_vi
 }
 
 /* Who draws on it or waits for it, with what each holds in per cent. */
-static json_t *shares(const struct engine *e, size_t pool)
+static json_t *shares(const struct view_source *v, size_t pool)
 {
+    const struct engine *e = v->engine;
     json_t *list = json_array();
+    struct pool_view p;
+    engine_pool(e, pool, &p);
     struct pool_share_view s = {0};
     while (engine_pool_share(e, pool, s.backfill, &s))
-        json_array_append_new(list, json_pack("{s:o, s:I, s:f, s:I, s:o, s:I}", "backfill", json_sprintf("bf-%" PRIu32, s.backfill),
+        json_array_append_new(list, json_pack("{s:o, s:I, s:f, s:I, s:o, s:I, s:o}", "backfill", json_sprintf("bf-%" PRIu32, s.backfill),
                                               "used", (json_int_t)s.used, "percent", (double)(s.part / 100) / 100, "waiting",
                                               (json_int_t)s.ready, "passed_ms", s.passed_ms ? json_integer(s.passed_ms) : json_null(),
-                                              "raised", (json_int_t)s.raised));
+                                              "raised", (json_int_t)s.raised, "yielded", view_yields(v, s.backfill, p.name)));
     return list;
 }
 
@@ -71,7 +75,7 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
     return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
                      (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i),
                      "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w),
-                     "throttle", view_throttle(v, i, named), "shares", shares(v->engine, i));
+                     "throttle", view_throttle(v, i, named), "shares", shares(v, i));
 }
 
 /* With a name: that pool alone, as an object. */

@@ -5,6 +5,7 @@
 #include "coordinator/views_parts.h"
 #include "coordinator/views_progress.h"
 #include "coordinator/views_tally.h"
+#include "coordinator/views_yields.h"
 
 #define STEP_ROW_BYTES 390                       /* of the by_step list, without the name */
 
@@ -224,6 +225,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
         json_object_set_new(j, "by_step_left_out", json_integer((json_int_t)left_out));
     json_object_set_new(j, "agents", agents_summary(v));
     json_object_set_new(j, "failures", failures(v, &b));
+    json_object_set_new(j, "yielded", view_yields(v, b.id, NULL));
     json_object_set_new(j, "stragglers", view_stragglers(v, &b));
     json_object_set_new(j, "elapsed_ms", json_integer(until_us > b.created_us ? (until_us - b.created_us) / 1000 : 0));
     view_put_progress(v, &b, &counts, j);

@@ -8,6 +8,7 @@
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
 #include "coordinator/views_why.h"
+#include "coordinator/views_yields.h"
 
 #define BLOCKERS_MAX 16
 #define OTHERS_MAX (BLOCKER_NAMED_MAX * VIEW_NAME_MAX)
@@ -391,6 +392,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "blockers", list);
     json_object_set_new(j, "sensor", view_sensor(v, b.id, step, index));
     json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
+    json_object_set_new(j, "yielded", view_yielded_by(v, &b, step));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", i.looking ? json_null() : view_failure(v, b.id, step, index, &text_left_bytes));
     told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);

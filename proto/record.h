@@ -140,6 +140,8 @@ enum record_kind {
     RECORD_PROFILE = 24,          /* bytes: what attempts of one version of a step took (coordinator/engine/profile.c) */
     RECORD_SHARE = 50,            /* backfill, pool_name ("": without one), numbers: its newest attempt there, since when a better class
                                      passes it (engine time; 0: none does), by how many classes it is raised; in snapshots too */
+    RECORD_YIELDED = 57,          /* backfill, pool_name ("": without one), numbers: a class, since when it yields to a better one
+                                     (engine time; 0: it does not), what it has lost by that before, in ms, and how often it began to */
     RECORD_SHARES = 39,           /* numbers.  pool_name: level, its time and its scale, draws; backfill: first attempts, retries */
     /* a step waits for its pools and is passed over */
     RECORD_POOL_HEAD = 38,        /* pool_name: the first that it draws on; backfill (0: nobody any more), step, numbers: draws of its pools

@@ -81,6 +81,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
     case RECORD_POOL_LIMIT: return "pool_limit";
     case RECORD_SHARE: return "share";
+    case RECORD_YIELDED: return "yielded";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
@@ -601,6 +602,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
     case RECORD_SHARE: good = r->n_numbers == 3; break;
     case RECORD_LOOKED: good = r->outcome.source != 0 && r->n_numbers == 2; break;
+    case RECORD_YIELDED: good = r->n_numbers == 4; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PROFILE: good = r->n_bytes > 0; break;

@@ -251,7 +251,7 @@ static enum bf_rc apply_priority_set(struct engine *e, const struct record *r, s
         if (r->steps[i] >= b->plan->n_steps)
             return corrupt(r, "its plan has no such step to give a priority class", err);
     for (size_t i = 0; i < r->n_steps; i++)
-        b->priority[r->steps[i]] = (uint8_t)priority_of(r->priority);
+        ready_set_class(e, b, r->steps[i], priority_of(r->priority));
     if (!e->recovering)
         ready_rank_again(e, b, r->steps, r->n_steps);
     e->alerts.look = true;
@@ -274,6 +274,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_POOL_LIMIT: return apply_pool_limit(e, r, err);
     case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
     case RECORD_SHARE: return apply_share(e, r, err);
+    case RECORD_YIELDED: return apply_yielded(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
     case RECORD_TIMEBOX: return timebox_apply(e, r, err);
     case RECORD_WINDOW: return windows_apply(e, r, err);

@@ -221,6 +221,9 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
     uint64_t ready = 0;
     for (size_t i = 0; i < e->backfills.n; i++)
         ready += e->backfills.at[i]->count[INSTANCE_READY] - count_held_ready(e->backfills.at[i]);
+    for (size_t i = 0; i < e->live.n; i++)
+        if (!ready_counts_agree(e, backfill_find(e, e->live.at[i])))
+            return broken(err, "ready instances are miscounted by class", e->live.at[i]);
     if (ready != e->n_ready)
         return broken(err, "ready instances are miscounted", (uint32_t)ready);
     for (uint32_t i = 0; i < e->lanes.n; i++) {

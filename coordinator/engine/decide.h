@@ -79,6 +79,8 @@ void reserve_note_passed(struct decision *d);
 void shares_review(struct decision *d);
 void shares_note_passed(struct decision *d, uint64_t first);
 
+void decide_yields(struct decision *d);          /* yields.c: after the grants */
+
 struct answer decide_alert_ack(struct decision *d, const struct input *in);        /* decide_alerts.c */
 
 /* ---- decide_limit.c ---- */

@@ -185,6 +185,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     windows_decide(&d);
     decide_breakers(&d);
     decide_grants(&d);
+    decide_yields(&d);
     decide_limits(&d);
     decide_backfill_ends(&d);
     decide_queue(&d);

@@ -23,6 +23,15 @@ static void put_text(struct hasher *h, const char *s)
     bf_buf_put(&h->buf, s, strlen(s) + 1);
 }
 
+static void put_time(struct hasher *h, int64_t t);
+
+static void put_yielded(struct hasher *h, const struct yielded *y)
+{
+    put_time(h, y->since_ms);
+    bf_buf_put_u64(&h->buf, y->lost_ms);
+    bf_buf_put_u64(&h->buf, y->times);
+}
+
 static void put_time(struct hasher *h, int64_t t)
 {
     bf_buf_put_u64(&h->buf, (uint64_t)t);
@@ -265,6 +274,8 @@ static void put_rest(struct hasher *h, const struct engine *e)
             bf_buf_put_u64(&h->buf, e->backfills.at[i]->shares[k].last);
             put_time(h, e->backfills.at[i]->shares[k].since_ms);
             bf_buf_put_u8(&h->buf, e->backfills.at[i]->shares[k].raised);
+            for (size_t c = 0; c < SHARE_CLASSES; c++)
+                put_yielded(h, &e->backfills.at[i]->shares[k].yielded[c]);
             flush_some(h, FLUSH_BYTES);
         }
     for (size_t i = 0; i < e->windows.sets.n; i++)

@@ -201,6 +201,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
     if (is_end(b)) {
         b->timebox_at_ms = 0;
         b->timebox_over = false;
+        yields_over(e, b);
     }
     if (e->recovering)
         return;

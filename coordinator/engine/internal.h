@@ -79,6 +79,8 @@ void ready_attach(struct engine *e, struct backfill *b);                        
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
+void ready_set_class(struct engine *e, struct backfill *b, uint32_t step, enum plan_priority class);   /* then ready_rank_again() */
+bool ready_counts_agree(const struct engine *e, const struct backfill *b);        /* from first principles, for checks */
 void ready_refresh(struct engine *e, struct backfill *b);                         /* after a change of the backfill's state */
 /* All that is ready waits again, for edges_derive_again(): counts of states are not kept. */
 void ready_withdraw(struct engine *e, struct backfill *b);
@@ -155,6 +157,11 @@ void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step
 void shares_lift(struct engine *e, uint32_t demand, const struct backfill *b);
 void shares_put_back(struct engine *e);
 void shares_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
+
+/* ---- yields.c: classes that yield, and what they lose ---- */
+void yields_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
+void yields_over(struct engine *e, struct backfill *b);                           /* it has ended */
+enum bf_rc apply_yielded(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 
 /* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */

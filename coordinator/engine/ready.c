@@ -153,6 +153,16 @@ void ready_lane_moved(struct engine *e, uint32_t lane)
         iheap_put(lanes, lane, lane_less, e);
 }
 
+/* One more, or one less, that may be granted. */
+static void count(struct engine *e, struct backfill *b, uint32_t number, bool more)
+{
+    uint32_t step = b->instances[number].step;
+    uint64_t *of_class = &e->lanes.at[b->lanes[step]].n_of[b->priority[step]];
+    *of_class = more ? *of_class + 1 : *of_class - 1;
+    b->n_ready[step] = more ? b->n_ready[step] + 1 : b->n_ready[step] - 1;
+    e->n_ready = more ? e->n_ready + 1 : e->n_ready - 1;
+}
+
 void ready_push(struct engine *e, struct backfill *b, uint32_t number)
 {
     if (is_held(&b->instances[number]))
@@ -161,7 +171,7 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number)
     struct lane *l = &e->lanes.at[lane];
     struct heap_item item = ready_item(b, number);
     heap_push(&l->ready, item.a, item.b);
-    e->n_ready++;
+    count(e, b, number, true);
     if (l->ready.at[0].b == item.b && b->state == BACKFILL_RUNNING)
         lane_put(e, lane);
 }
@@ -172,7 +182,7 @@ void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
         return;
     uint32_t lane = b->lanes[b->instances[number].step];
     struct lane *l = &e->lanes.at[lane];
-    e->n_ready--;
+    count(e, b, number, false);
     if (l->ready.n > 0 && (uint32_t)l->ready.at[0].b == number) {
         heap_pop(&l->ready);
         ready_lane_settle(e, lane);
@@ -227,6 +237,45 @@ void ready_withdraw(struct engine *e, struct backfill *b)
         e->n_ready -= !is_held(in);
         in->state = INSTANCE_WAITING;
     }
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        memset(e->lanes.at[b->lanes[s]].n_of, 0, sizeof e->lanes.at[b->lanes[s]].n_of);
+        b->n_ready[s] = 0;
+    }
+}
+
+void ready_set_class(struct engine *e, struct backfill *b, uint32_t step, enum plan_priority class)
+{
+    if (!e->recovering) {
+        uint64_t *n = e->lanes.at[b->lanes[step]].n_of;
+        n[b->priority[step]] -= b->n_ready[step];
+        n[class] += b->n_ready[step];
+    }
+    b->priority[step] = (uint8_t)class;
+}
+
+bool ready_counts_agree(const struct engine *e, const struct backfill *b)
+{
+    BF_AUTO_FREE uint32_t *n = bf_xcalloc(b->plan->n_steps + 1, sizeof *n);
+    struct bf_map of = {0};                      /* lane and class -> ready ones */
+    uint64_t was = 0;
+    bool good = true;
+    for (uint32_t i = 0; i < b->topology->n; i++)
+        n[b->instances[i].step] += may_be_granted(b, i);
+    for (size_t s = 0; s < b->plan->n_steps; s++) {
+        uint64_t key = (uint64_t)b->lanes[s] * SHARE_CLASSES + b->priority[s];
+        good &= n[s] == b->n_ready[s];
+        was = 0;
+        (void)bf_map_get(&of, key, &was);
+        bf_map_put(&of, key, was + n[s]);
+    }
+    for (size_t s = 0; s < b->plan->n_steps; s++)
+        for (uint64_t c = 0; c < SHARE_CLASSES; c++) {
+            was = 0;
+            (void)bf_map_get(&of, (uint64_t)b->lanes[s] * SHARE_CLASSES + c, &was);
+            good &= was == e->lanes.at[b->lanes[s]].n_of[c];
+        }
+    bf_map_free(&of);
+    return good;
 }
 
 /* Each lane once, whatever number of its steps has changed: it may hold millions. */
@@ -361,6 +410,8 @@ void ready_attach(struct engine *e, struct backfill *b)
 {
     struct bf_map mine = {0};                    /* demand -> lane of this backfill */
     free(b->lanes);
+    free(b->n_ready);
+    b->n_ready = bf_xcalloc(b->plan->n_steps, sizeof *b->n_ready);
     for (size_t i = 0; i < b->n_shares; i++)
         bf_vec_clear(&b->shares[i].lanes);
     b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);

@@ -136,6 +136,7 @@ void decide_grants(struct decision *d)
         bool there = ready_head(e, lane, &number);
         assert(there);
         shares_note_granted(e, lane);
+        yields_note_granted(e, lane);
         shares_lift(e, demand, e->lanes.at[lane].backfill);
         grant(d, e->lanes.at[lane].backfill, number, agent);
         shares_put_back(e);

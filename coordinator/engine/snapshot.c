@@ -378,11 +378,25 @@ static struct record *numbers_add(struct engine_out *out, enum record_kind kind,
     return r;
 }
 
+static void add_yielded(const struct engine *e, const struct backfill *b, const struct share *s, struct engine_out *out)
+{
+    for (uint64_t class = 0; class < SHARE_CLASSES; class++) {
+        const struct yielded *y = &s->yielded[class];
+        const uint64_t numbers[YIELD_NUMBERS] = {class, (uint64_t)y->since_ms, y->lost_ms, y->times};
+        if (y->times == 0)
+            continue;
+        struct record *r = numbers_add(out, RECORD_YIELDED, numbers, YIELD_NUMBERS);
+        r->backfill = b->id;
+        r->pool_name = s->pool == PLAN_NO_INDEX ? "" : bf_arena_strdup(&out->arena, e->pools.at[s->pool].name);
+    }
+}
+
 static void add_parts(const struct engine *e, const struct backfill *b, struct engine_out *out)
 {
     for (size_t i = 0; i < b->n_shares; i++) {
         const struct share *s = &b->shares[i];
         const uint64_t numbers[SHARE_NUMBERS] = {s->last, (uint64_t)s->since_ms, s->raised};
+        add_yielded(e, b, s, out);
         if (s->last == 0 && s->since_ms == 0)
             continue;
         struct record *r = numbers_add(out, RECORD_SHARE, numbers, SHARE_NUMBERS);

@@ -146,6 +146,7 @@ void backfill_free(struct backfill *b)
     free(b->priority);
     free(b->by_step);
     free(b->lanes);
+    free(b->n_ready);
     free(b->unwritten);
     free(b->halted);
     for (size_t i = 0; i < b->notes.n; i++)

@@ -48,7 +48,8 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 struct step_counts { uint32_t left, cut; };
 
 /* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
-struct lane { struct backfill *backfill; uint32_t demand, share; struct heap ready; };      /* share: of the backfill's, its first pool's */
+struct lane { struct backfill *backfill; uint32_t demand, share; struct heap ready;         /* share: of the backfill's, its first pool's */
+              uint64_t n_of[SHARE_CLASSES]; };                                              /* ready ones by class */
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
 struct needs { uint32_t draw, fit, window, guard; };
@@ -87,6 +88,7 @@ struct backfill {
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
+    uint32_t *n_ready;                           /* derived, by step: ready ones that nobody holds; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     struct step_counts *by_step;                 /* derived */
     uint32_t open;                               /* open attempts */
@@ -196,7 +198,10 @@ struct engine {
     struct iheap open_demands;                   /* of the grants of one turn */
     BF_VEC_TYPE(uint32_t) lifted;                /* of those, while a grant changes their keys */
     uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
+    uint32_t began_class;                        /* the same, of classes that are not raised */
     uint32_t n_passed;                           /* derived: shares that a better class passes */
+    uint32_t n_yielding;                         /* derived: classes of shares that yield */
+    bool began;                                  /* in this turn something was granted */
     struct heap timers;                          /* (retry_at_ms, instance_key) */
     struct heap gates_due;                       /* (backfill, gate) */
     BF_VEC_TYPE(uint32_t) work;                  /* worklist of the blocked counters */

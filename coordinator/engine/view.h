@@ -125,6 +125,10 @@ void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_v
  * that holds anything or waits; false at the end. */
 struct pool_share_view { uint32_t backfill, used, raised; uint64_t part, ready; int64_t passed_ms; };
 bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, struct pool_share_view *ret);
+/* What a class of a backfill lost in a pool (NULL: in none) to better ones, the i-th of those that lost anything; false at the end.
+ * lost_ms: in all, what runs now included; yields: now, for since_ms. */
+struct yield_view { const char *pool; enum plan_priority class; uint64_t times, lost_ms, since_ms; bool yields; };
+bool engine_yielded(const struct engine *e, uint32_t backfill, size_t i, struct yield_view *ret);
 /* What a source says of it; false: nothing.  Borrowed. */
 bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
 bool engine_probe(const struct engine *e, const char *connection, struct probe_view *ret);   /* false: none was ever taken */

@@ -32,6 +32,7 @@ void shadow_free(struct shadow *s)
     bf_vec_free(&s->lost);
     bf_vec_free(&s->pools);
     bf_vec_free(&s->shares);
+    bf_vec_free(&s->yields);
     bf_vec_free(&s->agents);
     bf_vec_free(&s->alive);
     bf_vec_free(&s->replied);
@@ -319,6 +320,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
         if ((b = backfill_by_id(s, r->backfill)))
             shadow_take_share(s, b, r);
         break;
+    case RECORD_YIELDED: shadow_take_yielded(s, t, r); break;
     case RECORD_REPLIED: on_replied(s, t, r); break;
     default: break;
     }
@@ -341,6 +343,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_timeboxes(s, t);
     shadow_check_bounds(s, t, c);
     shadow_check_limits(s, t);
+    shadow_check_yields(s, t);
     shadow_check_audit(s, t, c);
     shadow_check_probes(s, t);
     s->w->stats.records += t->n_records;

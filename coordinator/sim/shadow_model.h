@@ -70,6 +70,8 @@ struct shadow_share {
     uint64_t in_use[3 + SHADOW_UNITS], last;
     int64_t passed_since_ms;                                 /* by a better class; 0: by none */
 };
+/* A class of a backfill that yields in a pool ("": without one), and what it has lost (shadow_yields.c). */
+struct shadow_yield { uint32_t backfill, class; char pool[64]; int64_t since_ms; uint64_t lost_ms, times; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
@@ -102,6 +104,7 @@ struct shadow {
     BF_VEC_TYPE(struct shadow_attempt) attempts;
     BF_VEC_TYPE(struct shadow_pool) pools;
     BF_VEC_TYPE(struct shadow_share) shares;
+    BF_VEC_TYPE(struct shadow_yield) yields;
     BF_VEC_TYPE(struct shadow_agent) agents;
     BF_VEC_TYPE(struct shadow_alive) alive;
     BF_VEC_TYPE(struct shadow_reply) replied;
@@ -133,6 +136,9 @@ enum op_priority shadow_class(struct shadow *s, const struct shadow_backfill *b,
 void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint64_t attempt);
 void shadow_share_hold(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, bool give);
 void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
+/* Classes that yield: a record of one; and at the end of a turn, that none was forgotten. */
+void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r);
+void shadow_check_yields(struct shadow *s, const struct turn *t);
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
 bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step);
 void shadow_pool_head(struct shadow *s, const struct record *r);

@@ -65,6 +65,8 @@ struct shadow *shadow_copy(const struct shadow *s)
         bf_vec_push(&c->pools, s->pools.at[i]);
     for (size_t i = 0; i < s->shares.n; i++)
         bf_vec_push(&c->shares, s->shares.at[i]);
+    for (size_t i = 0; i < s->yields.n; i++)
+        bf_vec_push(&c->yields, s->yields.at[i]);
     for (size_t i = 0; i < s->agents.n; i++)
         bf_vec_push(&c->agents, s->agents.at[i]);
     for (size_t i = 0; i < s->replied.n; i++)

@@ -181,7 +181,7 @@ class AlertsTest(Case):
 class PagesTest(Case):
     def named_in_docs(self):
         with open(os.path.join(SOURCE, "docs/metrics.md"), encoding="utf-8") as f:
-            return dict(re.findall(r"^\| `(bf_[a-z_]+)` \| (\w+) \|", f.read(), re.MULTILINE))
+            return dict(re.findall(r"^\| `(bf_[a-z0-9_]+)` \| (\w+) \|", f.read(), re.MULTILINE))
 
     def test_the_metrics_are_well_formed_and_documented(self):
         cluster = self.start(more=[("metrics_steps", "true")])

@@ -34,7 +34,8 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_STEERED, RECORD_STEER_NOTE, RECORD_REUSED, RECORD_KEY_SET, RECORD_KEY_REVOKED, RECORD_TOKEN_USED, RECORD_KEY_FORGOTTEN,
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
-     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED);
+     RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED,
+     RECORD_YIELDED);
 
 /* ---- values ---- */
 
@@ -480,7 +481,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
     r.numbers = numbers;
-    r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : 1;
+    r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : kind == RECORD_YIELDED ? 4 : 1;
     r.budget_spent = set(s);
     if (!s->full && kind != RECORD_ENDED && kind != RECORD_LOOKED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
