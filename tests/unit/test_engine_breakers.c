@@ -353,6 +353,43 @@ static const struct effect *ask(struct fx *f, enum op_verb verb, const char *nam
     return fx_command(f, &r);
 }
 
+Test(engine_breakers, one_that_was_tripped_stays_by_hand_until_its_probes_decide)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    cr_assert_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc, BF_OK);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 10000);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    cr_assert_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
+    cr_assert_eq(running(&f, 0), 1u);
+    cr_expect(*of_bad(&f).by && strcmp(of_bad(&f).reason, "a reason") == 0, "by %s: %s", of_bad(&f).by, of_bad(&f).reason);
+    later(&f, 600000);
+    cr_expect_null(alert_about(&f, "step/test.s0"), "whoever tripped it knows");
+    same_after_recovery(&f);
+    end_all(&f, &a, OUTCOME_EXIT, 1);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    cr_expect(!*of_bad(&f).by && alert_about(&f, "step/test.s0"), "that it did itself");
+    fx_done(&f);
+}
+
+Test(engine_breakers, what_opened_one_is_an_attempt_that_failed)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    for (uint32_t day = 0; day < 3; day++)
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, day), OUTCOME_EXIT, 1);
+    fx_turn(&f);
+    cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03]"), "closed: %s", of_bad(&f).cause);
+    same_after_recovery(&f);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 3), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03] of bf-1"), "%s", of_bad(&f).cause);
+    cr_expect(strstr(fx_record(&f, RECORD_AUDIT, 0)->text, "3 of 4 attempts failed; the last: s0[2024-01-03]"));
+    fx_done(&f);
+}
+
 Test(engine_breakers, by_hand)
 {
     struct fx f;
@@ -424,6 +461,43 @@ Test(engine_breakers, an_agent_on_which_fails_what_goes_well_elsewhere_gets_noth
         cr_assert(engine_agent(f.e, engine_agent_by_key(f.e, agents[0].key), &at));
         if (sick)
             cr_expect_eq(at.busy, 0u);
+        same_after_recovery(&f);
+        fx_done(&f);
+    }
+}
+
+/* What runs on one of three agents. */
+static void end_on(struct fx *f, const struct fx_agent *a, enum outcome_source how)
+{
+    struct attempt_view v;
+    struct agent_view at;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;) {
+        cr_assert(engine_find_attempt(f->e, id, &v) && engine_agent(f->e, v.agent, &at));
+        if (memcmp(at.key, a->key, BF_KEY_BYTES) == 0)
+            fx_ended(f, a, v.ref, how, how == OUTCOME_OK ? 0 : 11);
+    }
+    fx_turn(f);
+}
+
+Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_that_are_here)
+{
+    static const struct { const char *name; bool old, left; enum breaker_state state; } cases[] = {
+        {"well on another", false, false, BREAKER_OPEN}, {"long ago", true, false, BREAKER_CLOSED}, {"it left", false, true, BREAKER_CLOSED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fx f;
+        struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10), fx_agent(3, 10)};
+        fx_init(&f, &(struct engine_config){0});
+        for (int k = 0; k < 3; k++)
+            fx_hello(&f, &agents[k], 0);
+        fx_create(&f, many, 3);
+        fx_turn(&f);
+        end_on(&f, &agents[1], OUTCOME_OK);
+        if (cases[i].left)
+            fx_lost(&f, &agents[1]);
+        later(&f, cases[i].old ? 301000 : 1000);
+        for (int k = 0; k < 2; k++)
+            end_on(&f, &agents[0], OUTCOME_SIGNAL);
+        cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, cases[i].state, "%s", cases[i].name);
         same_after_recovery(&f);
         fx_done(&f);
     }
