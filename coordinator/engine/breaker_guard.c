@@ -1,7 +1,8 @@
 /* What draws on what: the breakers of a plan's things, the guard of each step, and what a grant means for those that are half-open.
  *
- * A step draws on itself, its pools, its connection where it is an sql or warehouse step, and the datasets that it writes or reads.  So an
- * open breaker holds these steps, and what is downstream of them waits for them as it always does; nothing else notices. */
+ * A step draws on itself, its pools, its connection where it is an sql step (one that asks how the warehouse is must come through), and
+ * the datasets that it writes or reads.  So an open breaker holds these steps, and what is downstream of them waits for them as it always
+ * does; nothing else notices. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct b
 {
     const struct plan_step *s = &b->plan->steps[step];
     const struct breaker_refs *r = &b->drawn;
-    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE;
+    bool connected = s->kind == PLAN_SQL;
     if (i-- == 0) {
         *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
         return true;

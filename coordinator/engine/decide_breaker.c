@@ -97,6 +97,11 @@ static void look_at_probes(struct decision *d, uint32_t number, const char *caus
     }
 }
 
+static const struct plan_step *step_of(const struct decision *d, const struct attempt *a)
+{
+    return &backfill_find(d->e, a->backfill)->plan->steps[a->step];
+}
+
 static void look_at(struct decision *d, uint32_t number, const struct attempt *a, const struct outcome *o)
 {
     const struct breaker *b = at(d, number);
@@ -106,7 +111,7 @@ static void look_at(struct decision *d, uint32_t number, const struct attempt *a
     if (v == BREAKER_FAILING && !spared)
         trip(d, number, v, out_printf(d->out, "%s", b->cause));
     else if (v == BREAKER_SLOWING && !spared)
-        trip(d, number, v, breaker_is_slow(&backfill_find(d->e, a->backfill)->plan->steps[a->step], &b->settings, o) ? cause_of(d, a, o) : "");
+        trip(d, number, v, breaker_is_slow(step_of(d, a), &b->settings, o) ? cause_of(d, a, o) : "");
     else if (b->state == BREAKER_HALF_OPEN && (b->good > 0 || b->bad > 0))
         look_at_probes(d, number, b->bad > 0 ? cause_of(d, a, o) : "");
 }
@@ -120,8 +125,8 @@ void decide_breakers_voted(struct decision *d, const struct attempt *a, const st
     look_at(d, agent_find(d->e, a->agent)->breaker, a, o);
 }
 
-/* Those whose time is over let attempts through, and whoever tripped one still stands by it: until its probes say otherwise it is by hand; and where other settings came meanwhile, fewer good probes may be enough.  Backwards: one
- * that closes leaves the list. */
+/* Those whose time is over let attempts through, and whoever tripped one still stands by it: until its probes say otherwise it is by hand.
+ * And where other settings came meanwhile, fewer good probes may be enough.  Backwards: one that closes leaves the list. */
 void decide_breakers(struct decision *d)
 {
     const struct breaker_book *book = &d->e->breakers;
@@ -134,7 +139,8 @@ void decide_breakers(struct decision *d)
             continue;
         const char *before = state_json(d, b);
         make(d, number, &(struct move){.state = BREAKER_HALF_OPEN, .level = b->level, .calls = b->calls, .failures = b->failures,
-                                       .slow = b->slow, .cause = b->cause, .by = b->by, .reason = b->reason});
+                                       .slow = b->slow, .cause = b->cause, .by = BF_PLANTED("breaker_forgets_hand") ? "" : b->by,
+                                       .reason = b->reason});
         tell(d, number, "breaker half-open", before, "its time is over: attempts are let through again, and how they end decides");
     }
 }
@@ -202,6 +208,8 @@ struct answer decide_breaker_command(struct decision *d, const struct input *in)
     if (rc != BF_OK)
         return command_refuse(rc, out_printf(d->out, "%s", err.text));
     const struct breaker *b = breaker_find(d->e, kind, name);
+    if (!b && kind == BREAKER_AGENT)
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "there is no agent %s; bfctl agents shows those that are known", name));
     if (!b)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "nothing that is known here is called %s, so it has no breaker; bfctl "
                                                        "breakers --all lists them", c->name));

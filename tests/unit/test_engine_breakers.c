@@ -1,5 +1,6 @@
 /* Breakers (I7): who votes on what, when one opens, what it holds, what it lets through, and that all of it survives a restart. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,14 @@ Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothi
     for (struct breaker_view at; engine_breaker(f.e, number, &at), at.kind != BREAKER_STEP || strcmp(at.name, "test.s0") != 0; number++)
         ;
     cr_expect_eq(engine_breaker_holds(f.e, number), 16u);
+    uint64_t *holds = calloc(engine_n_breakers(f.e), sizeof *holds);
+    engine_breakers_hold(f.e, holds);
+    for (size_t i = 0; i < engine_n_breakers(f.e); i++)
+        cr_expect_eq(holds[i], i == number ? 16u : 0u);
+    free(holds);
+    struct alert_more more = {0};
+    engine_alert_more(f.e, alert_about(&f, "step/test.s0"), &more);
+    cr_expect(more.members == 16 && more.held == 16 && more.cause && strstr(more.cause, "s0[2024-01-04] of bf-1"));
     same_after_recovery(&f);
     fx_done(&f);
 }
@@ -482,7 +491,8 @@ static void end_on(struct fx *f, const struct fx_agent *a, enum outcome_source h
 Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_that_are_here)
 {
     static const struct { const char *name; bool old, left; enum breaker_state state; } cases[] = {
-        {"well on another", false, false, BREAKER_OPEN}, {"long ago", true, false, BREAKER_CLOSED}, {"it left", false, true, BREAKER_CLOSED}};
+        {"well on another", false, false, BREAKER_OPEN}, {"long ago", true, false, BREAKER_CLOSED},
+        {"it left", false, true, BREAKER_CLOSED}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fx f;
         struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10), fx_agent(3, 10)};
@@ -501,6 +511,29 @@ Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_tha
         same_after_recovery(&f);
         fx_done(&f);
     }
+}
+
+Test(engine_breakers, one_of_an_agent_that_is_gone_is_no_alert)
+{
+    struct fx f;
+    struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10)};
+    static const enum outcome_source first_is_sick[] = {OUTCOME_SIGNAL, OUTCOME_OK};
+    char name[64];
+    fx_init(&f, &(struct engine_config){0});
+    fx_hello(&f, &agents[0], 0);
+    fx_hello(&f, &agents[1], 0);
+    fx_create(&f, many, 3);
+    fx_turn(&f);
+    for (int i = 0; i < 3; i++)
+        end_by_agent(&f, agents, first_is_sick);
+    snprintf(name, sizeof name, "agent/%s", agents[0].name);
+    cr_assert(alert_about(&f, name));
+    fx_lost(&f, &agents[0]);
+    later(&f, 120000);
+    cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, BREAKER_HALF_OPEN);
+    cr_expect_null(alert_about(&f, name));
+    same_after_recovery(&f);
+    fx_done(&f);
 }
 
 /* ---- datasets ---- */
