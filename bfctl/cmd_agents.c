@@ -96,6 +96,40 @@ static const struct view_column agents_columns[] = {
 static const struct view agents_view = {
     .what = "agents", .columns = agents_columns, .n_columns = sizeof agents_columns / sizeof agents_columns[0], .name = view_name_name};
 
+enum { WARNED_SHOWN = 5 };
+
+static bool has_warning(const json_t *agent, const char *text)
+{
+    size_t k;
+    json_t *warning;
+    if (strcmp(render_text(agent, "state"), "left") == 0 || strcmp(render_text(agent, "state"), "lost") == 0)
+        return false;
+    json_array_foreach(json_object_get(agent, "warnings"), k, warning)
+        if (json_is_string(warning) && strcmp(json_string_value(warning), text) == 0)
+            return true;
+    return false;
+}
+
+/* What several are warned of is said once, with their names. */
+static void show_warning(const json_t *list, size_t first, const char *text)
+{
+    struct bf_buf names = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *agent = json_array_get(list, i);
+        if (!has_warning(agent, text))
+            continue;
+        if (i < first)                           /* said there */
+            return;
+        if (n++ < WARNED_SHOWN)
+            bf_buf_printf(&names, "%s%s", n > 1 ? ", " : "", render_text(agent, "name"));
+    }
+    if (n > WARNED_SHOWN)
+        bf_buf_printf(&names, " and %zu more", n - WARNED_SHOWN);
+    ctl_note("warning: %s: %s", render_safe(bf_buf_cstr(&names)), render_safe(text));
+    bf_buf_free(&names);
+}
+
 static void show_warnings(const json_t *list)
 {
     size_t i, k;
@@ -104,8 +138,7 @@ static void show_warnings(const json_t *list)
         if (strcmp(render_text(agent, "state"), "left") == 0 || strcmp(render_text(agent, "state"), "lost") == 0)
             continue;
         json_array_foreach(json_object_get(agent, "warnings"), k, warning)
-            ctl_note("warning: %s: %s", render_safe(render_text(agent, "name")),
-                     render_safe(json_is_string(warning) ? json_string_value(warning) : ""));
+            show_warning(list, i, json_is_string(warning) ? json_string_value(warning) : "");
     }
 }
 

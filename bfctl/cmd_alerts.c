@@ -72,7 +72,7 @@ static int run_list(struct ctl_call *call)
     const struct values *v = call->values;
     struct op_request req;
     client_request(&req, OP_ALERTS);
-    req.state = v->all ? "all" : "";
+    req.state = v->all || call->n_words > 0 ? "all" : "";
     req.name = v->owner ? v->owner : "";
     struct listing l = {.view = &view, .req = &req, .pages = LISTING_PAGES, .limit = v->limit, .watch = v->watch, .table_limit = 100,
                         .json_limit = 100, .names = call->words, .n_names = call->n_words, .after = say_todo};
@@ -90,7 +90,8 @@ static int run_ack(struct ctl_call *call)
 const struct ctl_command cmd_alerts = {
     .usage = "alerts [ID…] [--all] [--owner NAME] [--limit N] [-w] [-o table|wide|json|yaml|name] [options]",
     .about = "Without --all: those that fire, and follow from no other.  What to do about the first ones comes after the table, on\n"
-             "standard error.  With one id the document is the alert itself, not a list.",
+             "standard error.  With ids those, whatever their state; with one id the\n"
+             "document is the alert itself, not a list.",
     .examples = "  bfctl alerts\n  bfctl alerts --owner analytics-eng -o wide\n  bfctl alerts --all -w",
     .options = list_options, .n_options = sizeof list_options / sizeof list_options[0], .values_bytes = sizeof(struct values),
     .max_words = CTL_WORDS_MAX, .run = run_list};

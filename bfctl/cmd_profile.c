@@ -22,18 +22,6 @@ static void put_duration(int64_t us, struct bf_buf *ret)
     bf_buf_put_str(ret, text);
 }
 
-static void put_size(int64_t bytes, struct bf_buf *ret)
-{
-    char text[32];
-    bf_format_size(bytes > 0 ? (uint64_t)bytes : 0, text, sizeof text);
-    bf_buf_put_str(ret, text);
-}
-
-static void put_count(int64_t n, struct bf_buf *ret)
-{
-    bf_buf_printf(ret, "%" PRId64, n);
-}
-
 /* "1s/2s/5s/7s"; nothing where nobody measured. */
 static void put_quantiles(const json_t *row, const char *key, put_value *put, struct bf_buf *ret)
 {
@@ -47,10 +35,10 @@ static void put_quantiles(const json_t *row, const char *key, put_value *put, st
 
 static void put_time(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "duration_us", put_duration, ret); }
 static void put_cpu(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "cpu_us", put_duration, ret); }
-static void put_memory(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "peak_memory_bytes", put_size, ret); }
-static void put_read(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "read_bytes", put_size, ret); }
-static void put_written(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "written_bytes", put_size, ret); }
-static void put_rows(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "rows", put_count, ret); }
+static void put_memory(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "peak_memory_bytes", render_put_size, ret); }
+static void put_read(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "read_bytes", render_put_size, ret); }
+static void put_written(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "written_bytes", render_put_size, ret); }
+static void put_rows(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "rows", render_put_count, ret); }
 
 static void put_version(const json_t *row, struct bf_buf *ret)
 {

@@ -23,18 +23,6 @@ static void put_duration(int64_t ms, struct bf_buf *ret)
     bf_buf_put_str(ret, text);
 }
 
-static void put_size(int64_t bytes, struct bf_buf *ret)
-{
-    char text[32];
-    bf_format_size(bytes > 0 ? (uint64_t)bytes : 0, text, sizeof text);
-    bf_buf_put_str(ret, text);
-}
-
-static void put_number(int64_t n, struct bf_buf *ret)
-{
-    bf_buf_printf(ret, "%" PRId64, n);
-}
-
 static void put_milli(int64_t milli, struct bf_buf *ret)
 {
     bf_buf_printf(ret, "%" PRId64 ".%02" PRId64, milli / 1000, milli % 1000 / 10);
@@ -59,11 +47,15 @@ static void put_quantiles(const json_t *row, const char *key, const char *asked,
 static void put_time(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "duration_ms", NULL, put_duration, ret); }
 static void put_cpu(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "cpu_ms", NULL, put_duration, ret); }
 static void put_cpus(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "processors_milli", "cpu_milli", put_milli, ret); }
-static void put_memory(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "peak_memory_bytes", "memory_bytes", put_size, ret); }
-static void put_io(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "io_bytes_s", "io_bytes_s", put_size, ret); }
-static void put_read(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "read_bytes", NULL, put_size, ret); }
-static void put_written(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "written_bytes", NULL, put_size, ret); }
-static void put_pids(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "peak_pids", NULL, put_number, ret); }
+static void put_memory(const json_t *row, struct bf_buf *ret)
+{
+    put_quantiles(row, "peak_memory_bytes", "memory_bytes", render_put_size, ret);
+}
+
+static void put_io(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "io_bytes_s", "io_bytes_s", render_put_size, ret); }
+static void put_read(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "read_bytes", NULL, render_put_size, ret); }
+static void put_written(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "written_bytes", NULL, render_put_size, ret); }
+static void put_pids(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "peak_pids", NULL, render_put_count, ret); }
 static void put_throttled(const json_t *row, struct bf_buf *ret) { put_quantiles(row, "throttled_ms", NULL, put_duration, ret); }
 
 /* "120", "97 of 120", "4000 of 1000000 (a sample)" */

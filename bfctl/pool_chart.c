@@ -36,7 +36,7 @@ static void put_amount(const json_t *o, const char *key, const char *unit, struc
 static void put_probe(const json_t *p, struct bf_buf *ret)
 {
     const char *unit = render_text(p, "unit");
-    bf_buf_printf(ret, "probe      %s: ", render_safe(render_text(p, "connection")));
+    bf_buf_printf(ret, "probe          %s: ", render_safe(render_text(p, "connection")));
     put_amount(p, "reading", unit, ret);
     bf_buf_put_str(ret, ", target ");
     put_amount(p, "target", unit, ret);
@@ -89,8 +89,8 @@ static void put_moves(const json_t *moves, struct bf_buf *ret)
     for (size_t i = n > MOVES_SHOWN ? n - MOVES_SHOWN : 0; i < n; i++) {
         const json_t *m = json_array_get(moves, i);
         char at[RENDER_TIME_MAX];
-        bf_buf_printf(ret, "%s  %" PRId64 " -> %" PRId64 "  %s", render_time(render_text(m, "at"), at), render_number(m, "before"),
-                      render_number(m, "after"), words_of(render_text(m, "reason")));
+        bf_buf_printf(ret, "%s  %" PRId64 " -> %" PRId64 "  %s: %s", render_time(render_text(m, "at"), at), render_number(m, "before"),
+                      render_number(m, "after"), render_safe(render_text(m, "reason")), words_of(render_text(m, "reason")));
         if (json_is_number(json_object_get(m, "reading"))) {
             bf_buf_put_str(ret, " (");
             put_amount(m, "reading", "", ret);
@@ -105,26 +105,29 @@ static void put_moves(const json_t *moves, struct bf_buf *ret)
 void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
 {
     if (!json_is_object(throttle)) {
-        bf_buf_put_str(ret, "throttle   none: the slots alone count\n");
+        bf_buf_put_str(ret, "throttle       none: the slots alone count\n");
         return;
     }
     size_t i;
     json_t *p;
     const json_t *moves = json_object_get(throttle, "moves");
-    bf_buf_printf(ret, "throttle   %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
+    bf_buf_printf(ret, "throttle       %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
                   render_number(throttle, "floor"), render_number(throttle, "ceiling"));
     if (json_is_integer(json_object_get(throttle, "limit")))
-        bf_buf_printf(ret, "limit      %" PRId64 ": %s\n", render_number(throttle, "limit"), words_of(render_text(throttle, "reason")));
+        bf_buf_printf(ret, "limit          %" PRId64 ": %s (%s)\n", render_number(throttle, "limit"),
+                      words_of(render_text(throttle, "reason")), render_safe(render_text(throttle, "reason")));
     else
-        bf_buf_put_str(ret, "limit      none now: no backfill throttles it\n");
-    bf_buf_printf(ret, "pressure   ");
+        bf_buf_put_str(ret, "limit          none now: no backfill throttles it\n");
+    bf_buf_printf(ret, "pressure       ");
     if (json_is_number(json_object_get(throttle, "pressure")))
         bf_buf_printf(ret, "%.0f %% of the target; ", 100 * json_number_value(json_object_get(throttle, "pressure")));
     bf_buf_printf(ret, "kept at or under %.0f %%\n", 100 * json_number_value(json_object_get(throttle, "setpoint")));
-    bf_buf_printf(ret, "steps      take %.1f times what they use to; %.0f %% fail of load\n",
+    bf_buf_printf(ret, "steps          take %.1f times what they use to; %.0f %% fail of load\n",
                   json_number_value(json_object_get(throttle, "service")), 100 * json_number_value(json_object_get(throttle, "failed")));
     json_array_foreach(json_object_get(throttle, "probes"), i, p)
         put_probe(p, ret);
+    if (i == 0)
+        bf_buf_put_str(ret, "probe          none: what its own steps take moves the limit\n");
     if (json_array_size(moves) == 0)
         return;
     bf_buf_put_str(ret, "\n");

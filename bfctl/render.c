@@ -2,6 +2,7 @@
 #include "bfctl/render.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,4 +174,16 @@ enum bf_rc render_json(const json_t *document, struct bf_error *err)
 enum bf_rc render_json_next(const json_t *document, struct bf_error *err)
 {
     return put_out(document, true, err);
+}
+
+void render_put_count(int64_t n, struct bf_buf *ret)
+{
+    bf_buf_printf(ret, "%" PRId64, n);
+}
+
+void render_put_size(int64_t bytes, struct bf_buf *ret)
+{
+    char text[32];
+    bf_format_size(bytes > 0 ? (uint64_t)bytes : 0, text, sizeof text);
+    bf_buf_put_str(ret, text);
 }

@@ -54,6 +54,9 @@ enum render_form { RENDER_JSON, RENDER_YAML };
 void render_as(enum render_form form);
 /* Append a document as JSON, with flags of jansson.  Characters that a terminal acts on, which JSON lets stand, are escaped too. */
 void render_put_json(const json_t *document, size_t flags, struct bf_buf *ret);
+/* Append a whole number; a size, "4.0 MiB", of bytes >= 0 (less counts as 0). */
+void render_put_count(int64_t n, struct bf_buf *ret);
+void render_put_size(int64_t bytes, struct bf_buf *ret);
 /* Append text from outside for a terminal: control characters become '?'; those that are not ASCII, and those that turn the direction
  * of writing, are written out as \u202e. */
 void render_put_safe(const char *s, size_t n, struct bf_buf *ret);

@@ -70,17 +70,38 @@ static enum bf_rc check_pool(const struct key_entry *who, const struct op_reques
     return bf_fail(err, BF_DENIED, "%s %s: the pool is outside of the pools of this key: %s", op_verb_name(req->verb), req->name, list);
 }
 
+/* Others' plans use pools, connections and datasets too: who may not move their breakers may not tune them either.  A pool's is open to a
+ * key for this pool and without plans, as by hand. */
+static enum bf_rc check_tuning(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
+{
+    static const char *const kinds[] = {"pool", "connection", "dataset"};
+    const char *tuned[] = {NULL, NULL, NULL};
+    for (size_t i = 0; who->n_plans > 0 && i < plan->n_pools; i++)
+        tuned[0] = plan->pools[i].breaker.given ? plan->pools[i].name : tuned[0];
+    for (size_t i = 0; i < plan->n_connections; i++)
+        tuned[1] = plan->connections[i].breaker.given ? plan->connections[i].name : tuned[1];
+    for (size_t i = 0; i < plan->n_datasets; i++)
+        tuned[2] = plan->datasets[i].breaker.given ? plan->datasets[i].name : tuned[2];
+    for (size_t k = 0; key_is_scoped(who) && k < 3; k++)
+        if (tuned[k])
+            return bf_fail(err, BF_DENIED, "create: plan %s tunes the breaker of %s %s, which others' plans use too: a key without scopes "
+                           "is needed, or leave it out of `breakers` and `breaker`", plan->name, kinds[k], tuned[k]);
+    return BF_OK;
+}
+
 enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
 {
     enum bf_rc rc = check_plan(who, "create", plan->name, err);
-    return rc == BF_OK ? check_pools(who, "create", plan, err) : rc;
+    if (rc == BF_OK)
+        rc = check_pools(who, "create", plan, err);
+    return rc == BF_OK ? check_tuning(who, plan, err) : rc;
 }
 
 static uint32_t newest_seen(const struct engine *e, const struct key_entry *who)
 {
     struct backfill_view b;
     for (uint32_t id = engine_latest_backfill(e); id > 0; id--)
-        if (engine_backfill(e, id, &b) && authority_sees(who, b.plan->name))
+        if (engine_backfill(e, id, &b) && authority_sees(who, b.plan->name) && !plan_only_asks(b.plan))
             return id;
     return 0;
 }

@@ -208,8 +208,8 @@ uint64_t service_checkpoint_bytes(const struct service *s)
     return s->config.checkpoint_bytes < most ? s->config.checkpoint_bytes : most;
 }
 
-/* The pools of the configuration are inputs like any other: the engine journals them when they differ. */
-/* Of each kind what the file says, or the preset where it says nothing any more; then of single things. */
+/* Inputs like any other: the engine journals them when they differ.  Of each kind what the file says, or the preset where it says nothing
+ * any more; then of single things. */
 void service_set_breakers(struct service *s)
 {
     const struct config_breakers *c = &s->config.breakers;

@@ -59,11 +59,28 @@ static const char *agent_of(const struct view_source *v, const struct alert_fact
     return a->agent && engine_agent(v->engine, a->agent, &agent) ? agent.hello->name : NULL;
 }
 
+/* The pattern of a message for people: what varies is left out. */
+static void put_pattern(const char *print, char ret[SENTENCE_MAX])
+{
+    size_t n = 0;
+    while (*print && n + 4 < SENTENCE_MAX) {
+        size_t token = strcspn(print, ">") + 1;
+        bool varies = strncmp(print, "<n>", 3) == 0 || strncmp(print, "<date>", 6) == 0 || strncmp(print, "<hex>", 5) == 0 ||
+                      strncmp(print, "<text>", 6) == 0;
+        memcpy(ret + n, varies ? "…" : print, varies ? strlen("…") : 1);
+        n += varies ? strlen("…") : 1;
+        print += varies ? token : 1;
+    }
+    ret[n] = '\0';
+}
+
 static void say_step(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *text, char *ret)
 {
     const char *step = b->plan->steps[a->step].name;
+    char pattern[SENTENCE_MAX];
+    put_pattern(a->print, pattern);
     if (a->state == ALERT_RESOLVED)
-        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " does not fail of it any more: %s", step, b->id, a->print);
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " does not fail of it any more: %s", step, b->id, pattern);
     else if (m->failed > 0)
         snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " failed for good (%" PRIu64 "): %s", step, b->id, m->failed, text);
     else
@@ -71,7 +88,8 @@ static void say_step(const struct backfill_view *b, const struct alert_fact *a, 
                  m->members, text);
 }
 
-static void say_backfill(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a, char *ret)
+static void say_backfill(const struct view_source *v, const struct backfill_view *b, const struct alert_fact *a,
+                         const struct alert_more *m, char *ret)
 {
     struct step_left left = {0};
     switch (a->kind) {
@@ -80,7 +98,8 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
         break;
     case ALERT_ENDED: snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, backfill_state_name(b->state)); break;
     case ALERT_NO_AGENT:
-        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " has steps that are ready, and no connected agent has their labels", b->id);
+        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " has steps that are ready, and %s", b->id,
+                 m->quarantined ? "every agent that may run them is quarantined" : "no connected agent has their labels");
         break;
     case ALERT_DEADLINE:
         if (*a->subject)
@@ -103,26 +122,32 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
     case ALERT_HALTED:
     case ALERT_ENDED:
     case ALERT_NO_AGENT:
-    case ALERT_DEADLINE: say_backfill(v, b, a, ret); break;
+    case ALERT_DEADLINE: say_backfill(v, b, a, m, ret); break;
     case ALERT_AGENT_LOST:
         snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, and has not come back", agent ? agent : "?");
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "the store is short of room: nothing new starts"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "the store is an old copy: nothing starts"); break;
     case ALERT_BREAKER:
-        snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts", a->subject);
+        snprintf(ret, SENTENCE_MAX, "breaker %s opened and has not closed: nothing that draws on it starts%s%s", a->subject,
+                 m->cause ? "; the last failure: " : "", m->cause ? m->cause : "");
         break;
     }
 }
 
 /* What an operator can do about it, with the commands. */
-static void what_to_do(const struct alert_fact *a, const char *step, const struct outcome *o, char ret[SENTENCE_MAX])
+static void what_to_do(const struct alert_fact *a, const struct alert_more *m, const char *step, const struct outcome *o,
+                       char ret[SENTENCE_MAX])
 {
     const char *fix = o ? remedy_of(o) : NULL;
     switch (a->kind) {
     case ALERT_STEP:
-        snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; bfctl retry bf-%" PRIu32 " %s runs it again",
-                 fix ? fix : "", fix ? "; " : "", a->backfill, step, a->backfill, step);
+        if (m->failed == 0)
+            snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; it is tried again by itself", fix ? fix : "",
+                     fix ? "; " : "", a->backfill, step);
+        else
+            snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; bfctl retry bf-%" PRIu32 " %s runs it again",
+                     fix ? fix : "", fix ? "; " : "", a->backfill, step, a->backfill, step);
         break;
     case ALERT_HALTED:
         snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it",
@@ -140,7 +165,10 @@ static void what_to_do(const struct alert_fact *a, const char *step, const struc
         snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again");
         break;
     case ALERT_NO_AGENT:
-        snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for");
+        if (m->quarantined)
+            snprintf(ret, SENTENCE_MAX, "bfctl agents shows what failed there; bfctl agent release NAME gives one work again");
+        else
+            snprintf(ret, SENTENCE_MAX, "bfctl agents shows who is there; start an agent with the labels that the steps ask for");
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
@@ -150,7 +178,7 @@ static void what_to_do(const struct alert_fact *a, const char *step, const struc
 
 /* ---- the document ---- */
 
-static void put_cause(json_t *j, const struct alert_fact *a, const struct outcome *example)
+static void put_cause(json_t *j, const struct alert_fact *a, const struct alert_more *m, const struct outcome *example)
 {
     bool step = a->kind == ALERT_STEP;
     json_object_set_new(j, "class", view_string(step ? failure_class_name(a->failure_class) : NULL));
@@ -159,7 +187,7 @@ static void put_cause(json_t *j, const struct alert_fact *a, const struct outcom
     json_object_set_new(j, "sqlstate", view_string(*a->sqlstate ? a->sqlstate : NULL));
     json_object_set_new(j, "dbms", view_string(*a->dbms ? a->dbms : NULL));
     json_object_set_new(j, "fingerprint", view_string(step ? a->print : NULL));
-    json_object_set_new(j, "text", view_string(example ? example->text : NULL));
+    json_object_set_new(j, "text", view_string(example ? example->text : m->cause));
 }
 
 static void put_ripple(json_t *j, const struct alert_more *m)
@@ -195,7 +223,7 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     json_t *j = json_object();
     snprintf(id, sizeof id, "al-%" PRIu32, a->id);
     say(v, of_backfill ? &b : NULL, a, m, example ? o.text : a->print, sentence);
-    what_to_do(a, name ? name : "", example ? &o : NULL, todo);
+    what_to_do(a, m, name ? name : "", example ? &o : NULL, todo);
     json_object_set_new(j, "id", view_string(id));
     json_object_set_new(j, "kind", view_string(alert_kind_name(a->kind)));
     json_object_set_new(j, "state", view_string(alert_state_name(a->state)));
@@ -211,7 +239,7 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     json_object_set_new(j, "agent", view_string(agent_of(v, a)));
     json_object_set_new(j, "subject", view_string(*a->subject ? a->subject : NULL));
     put_owner(j, of_backfill ? b.plan : NULL, of_backfill ? words_of(&b, a) : NULL);
-    put_cause(j, a, example ? &o : NULL);
+    put_cause(j, a, m, example ? &o : NULL);
     put_ripple(j, m);
     put_times(j, a);
     return j;

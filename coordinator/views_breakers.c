@@ -35,10 +35,10 @@ const char *view_breaker_cause(const struct view_source *v, const struct breaker
     return b->kind != BREAKER_STEP && v->who && v->who->n_plans > 0 ? "" : b->cause;
 }
 
-static json_t *row(const struct view_source *v, size_t number, const struct breaker_view *b)
+static json_t *row(const struct view_source *v, uint64_t holds, const struct breaker_view *b)
 {
     char name[BREAKER_NAME_MAX];
-    bool closed = b->state == BREAKER_CLOSED, held = b->state == BREAKER_OPEN && b->until_ms < 0;
+    bool held = b->state == BREAKER_OPEN && b->until_ms < 0;
     view_breaker_name(b, name);
     json_t *j = json_object();
     json_object_set_new(j, "name", view_string(name));
@@ -52,7 +52,7 @@ static json_t *row(const struct view_source *v, size_t number, const struct brea
     json_object_set_new(j, "half_opens_at", view_engine_time(v, b->until_ms));
     json_object_set_new(j, "opened_before", json_integer(b->level));
     json_object_set_new(j, "probes", json_integer(b->probes));
-    json_object_set_new(j, "holds", json_integer(closed ? 0 : (json_int_t)engine_breaker_holds(v->engine, number)));
+    json_object_set_new(j, "holds", json_integer((json_int_t)holds));
     json_object_set_new(j, "by", or_null(b->by));
     json_object_set_new(j, "reason", or_null(b->reason));
     json_object_set_new(j, "settings", settings(b->settings));
@@ -99,6 +99,13 @@ static bool is_asked(const struct op_request *req, const struct breaker_view *b)
     return b->state != BREAKER_CLOSED || b->calls > 0 || (req->state && strcmp(req->state, "all") == 0);
 }
 
+/* The most that escapes can make of its texts, and all else. */
+static size_t row_bytes(const struct breaker_view *b)
+{
+    return 1200 + 6 * (strlen(b->name) + strlen(b->cause) + strlen(b->by) + strlen(b->reason));
+}
+
+/* A page ends early where texts would make it too large: the caller goes on at offset + rows. */
 enum bf_rc view_breakers(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     size_t n = 0, all = engine_n_breakers(v->engine);
@@ -109,12 +116,19 @@ enum bf_rc view_breakers(const struct view_source *v, const struct op_request *r
         list[n].number = i;
         n += is_asked(req, &list[n].b) && is_seen(v, &list[n].b);
     }
+    if (n == 0 && req->name && strncmp(req->name, "agent/", 6) == 0)
+        return bf_fail(err, BF_NOT_FOUND, "there is no agent %s; bfctl agents shows those that are known", req->name + 6);
     if (n == 0 && req->name && *req->name)
         return bf_fail(err, BF_NOT_FOUND, "nothing that is known here is called %s, so it has no breaker; bfctl breakers --all lists them",
                        req->name);
     qsort(list, n, sizeof *list, in_order);
     *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < n && json_array_size(*ret) < limit; i++)
-        json_array_append_new(*ret, row(v, list[i].number, &list[i].b));
+    BF_AUTO_FREE uint64_t *holds = bf_xcalloc(all + 1, sizeof *holds);
+    engine_breakers_hold(v->engine, holds);
+    for (size_t i = (size_t)req->page_offset, bytes = 0; i < n && json_array_size(*ret) < limit && bytes < VIEW_BYTES_MAX; i++) {
+        bytes += row_bytes(&list[i].b);
+        if (bytes < VIEW_BYTES_MAX)
+            json_array_append_new(*ret, row(v, holds[list[i].number], &list[i].b));
+    }
     return BF_OK;
 }

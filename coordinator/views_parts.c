@@ -154,7 +154,7 @@ json_t *view_failure(const struct view_source *v, uint32_t backfill, uint32_t st
 
 enum bf_rc view_find_backfill(const struct view_source *v, const struct op_request *req, struct backfill_view *ret, struct bf_error *err)
 {
-    uint32_t id = req->backfill == OP_LATEST ? engine_latest_backfill(v->engine) : req->backfill;
+    uint32_t id = req->backfill == OP_LATEST ? engine_latest_of_work(v->engine) : req->backfill;
     if (id == 0)
         return bf_fail(err, BF_NOT_FOUND, "there is no backfill yet; bfctl backfill create PLAN makes one");
     if (!engine_backfill(v->engine, id, ret))

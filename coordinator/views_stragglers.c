@@ -28,7 +28,8 @@ json_t *view_stragglers(const struct view_source *v, const struct backfill_view 
     json_t *list = json_array();
     for (uint64_t a = 0; json_array_size(list) < STRAGGLERS_MAX && (a = engine_next_attempt(v->engine, a)) != 0;) {
         struct straggler_view s;
-        if (engine_straggler(v->engine, a, v->wall_us, &s) && s.backfill == b->id)
+        struct attempt_view open;
+        if (engine_find_attempt(v->engine, a, &open) && open.backfill == b->id && engine_straggler(v->engine, a, v->wall_us, &s))
             json_array_append_new(list, document(v, b, &s));
     }
     return list;

@@ -177,6 +177,14 @@ struct plan *plan_keep(struct plan *p)
     return p;
 }
 
+bool plan_only_asks(const struct plan *p)
+{
+    size_t n = 0;
+    while (n < p->n_steps && p->steps[n].kind == PLAN_WAREHOUSE)
+        n++;
+    return n > 0 && n == p->n_steps;
+}
+
 void plan_free(struct plan *p)
 {
     if (!p || p->kept-- > 0)

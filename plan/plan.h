@@ -234,6 +234,9 @@ const char *plan_words_key(size_t i);
 char **plan_words_at(struct plan_words *w, size_t i);
 const char *plan_words_text(const struct plan_words *w, size_t i);           /* NULL when not given */
 
+/* It only asks: all of its steps are `warehouse` ones, as those of bfctl warehouse test are.  What comes of it is its answer, so it is
+ * nobody's @latest, and nothing to alert about. */
+bool plan_only_asks(const struct plan *p);
 /* Index by name, or PLAN_NO_INDEX. */
 uint32_t plan_find_step(const struct plan *p, const char *name);
 const char *plan_mapping_name(enum plan_mapping m);

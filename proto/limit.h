@@ -52,7 +52,8 @@ struct limit_state {
     int64_t margin_ppm;                      /* the setpoint is so much under the target */
     int64_t service_milli, failed_ppm;       /* smoothed */
     uint32_t wait, left;                     /* readings between trials, and until the next one */
-    uint32_t served, ended;                  /* ends that told something of the one since the last step, and of the other */
+    uint32_t served, ended;                  /* ends that told something of the one since the last step; of the other since it was
+                                                lowered for it */
     int64_t used_ms, stepped_ms;             /* engine time: when at least half of it was in use; of the last step */
     bool unreadable;                         /* said, and not yet over */
 };

@@ -20,7 +20,7 @@ static bool is_superseded(const struct engine *e, const struct backfill *b)
 
 bool alert_concerns(const struct engine *e, const struct backfill *b)
 {
-    if (b->state == BACKFILL_CANCELLED)
+    if (b->state == BACKFILL_CANCELLED || plan_only_asks(b->plan))
         return false;
     if (!is_over(b))
         return true;
@@ -80,7 +80,7 @@ uint32_t alert_left_of_exposure(const struct backfill *b, const struct plan_expo
 
 bool alert_no_agent(const struct engine *e, const struct backfill *b)
 {
-    for (size_t s = 0; b->state == BACKFILL_RUNNING && s < b->plan->n_steps; s++) {
+    for (size_t s = 0; b->state == BACKFILL_RUNNING && !plan_only_asks(b->plan) && s < b->plan->n_steps; s++) {
         const struct lane *l = &e->lanes.at[b->lanes[s]];
         if (l->ready.n > 0 && e->fits.at[e->demands.at[l->demand].needs.fit].agents.n == 0)
             return true;
@@ -90,7 +90,8 @@ bool alert_no_agent(const struct engine *e, const struct backfill *b)
 
 bool alert_breaker(const struct breaker *b)
 {
-    return b && b->state != BREAKER_CLOSED && !*b->by;
+    bool gone = b && b->kind == BREAKER_AGENT && b->here == 0;       /* nobody waits for one that is not there */
+    return b && b->state != BREAKER_CLOSED && !*b->by && !gone;
 }
 
 /* ---- severity ---- */

@@ -91,14 +91,14 @@ void alerts_snapshot(const struct engine *e, struct engine_out *out);
 const char *alerts_broken(const struct engine *e);
 
 /* ---- alert_rules.c: what matters; pure functions of state and time ---- */
-/* Whether a backfill may raise alerts: it is live, or ended not long ago. */
+/* Whether a backfill may raise alerts: it is live, or ended not long ago, and does not only ask. */
 bool alert_concerns(const struct engine *e, const struct backfill *b);
 enum alert_severity alert_severity_of(const struct engine *e, const struct alert_fact *a);
 /* Engine time and wall time at which a pending one fires, whichever comes first. */
 void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us);
 /* Whether what it is about is still so. */
 bool alert_holds(const struct engine *e, const struct alert_fact *a);
-/* It opened by itself, and is not closed again.  NULL: no. */
+/* It opened by itself, and is not closed again; an agent's: and the agent is here.  NULL: no. */
 bool alert_breaker(const struct breaker *b);
 /* The backfill has steps that are ready and that no agent may take. */
 bool alert_no_agent(const struct engine *e, const struct backfill *b);

@@ -23,12 +23,6 @@ static bool is_whole(const struct record *r)
 
 /* ---- settings ---- */
 
-static void take_settings(struct breaker *b, const struct breaker_settings *settings, enum breaker_source source)
-{
-    b->settings = *settings;
-    b->source = source;
-}
-
 enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, struct bf_error *err)
 {
     if (!is_whole(r))
@@ -37,21 +31,22 @@ enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, stru
     struct breaker_book *book = &e->breakers;
     if (*s->name) {
         uint32_t number = breaker_need(e, s->kind, s->name);     /* may move the list */
-        take_settings(book->at.at[number], &s->settings, s->source);
+        breaker_tune(e, number, &s->settings, s->source);
         return BF_OK;
     }
     book->kinds[s->kind].settings = s->settings;
     book->kinds[s->kind].source = s->source;
-    for (size_t i = 0; i < book->at.n; i++)
+    for (uint32_t i = 0; i < book->at.n; i++)
         if (book->at.at[i]->kind == s->kind && book->at.at[i]->source == BREAKER_BY_PRESET)
-            take_settings(book->at.at[i], &s->settings, BREAKER_BY_PRESET);
+            breaker_tune(e, i, &s->settings, BREAKER_BY_PRESET);
     return BF_OK;
 }
 
 /* ---- moves, and what a checkpoint says ---- */
 
-static bool unpack(struct engine *e, struct breaker *b, const struct record *r)
+static bool unpack(struct engine *e, uint32_t number, const struct record *r)
 {
+    struct breaker *b = e->breakers.at.at[number];
     struct bf_reader in = {.p = r->bytes, .left = r->n_bytes};
     uint8_t version = 0;
     uint32_t n = 0;
@@ -65,7 +60,7 @@ static bool unpack(struct engine *e, struct breaker *b, const struct record *r)
         bf_take_u8(&in, &v.bits);
         v.at_ms = (int64_t)at_ms;
         if (!in.bad)
-            breaker_hear(e, b, v);
+            breaker_hear(e, number, v);
     }
     if (!bf_take_u32(&in, &n) || n > BREAKER_PROBES_MAX * 2)
         return false;
@@ -92,9 +87,9 @@ enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_err
         breaker_set_state(e, number, r);
         return BF_OK;
     }
-    take_settings(b, &r->breaker.settings, r->breaker.source);
+    breaker_tune(e, number, &r->breaker.settings, r->breaker.source);
     breaker_set_state(e, number, r);
-    return unpack(e, b, r) ? BF_OK : corrupt(r, "what it has heard is malformed", err);
+    return unpack(e, number, r) ? BF_OK : corrupt(r, "what it has heard is malformed", err);
 }
 
 static void pack(const struct breaker *b, struct bf_buf *ret)

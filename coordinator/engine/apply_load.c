@@ -142,6 +142,7 @@ static void take_breaker(struct engine *e, struct agent *a)
     if (a->breaker != NO_BREAKER && a->breaker != number)
         e->breakers.at.at[a->breaker]->probes.n = 0;
     a->breaker = number;
+    breaker_agent_here(e, number, true);
 }
 
 enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
@@ -154,6 +155,8 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
         e->moves.agent[a ? a->state : 0][AGENT_CONNECTED]++;
     if (!a)
         a = agent_add(e, r);
+    if (agent_present(a))
+        breaker_agent_here(e, a->breaker, false);
     a->state = AGENT_LEFT;                       /* its old name is given up before it takes the new one */
     name_agent(e, a);
     agent_hello_done(&a->hello);
@@ -179,7 +182,10 @@ enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf
         return corrupt(r, "the agent's state may not follow the one that it is in", err);
     if (!e->recovering)
         e->moves.agent[a->state][r->agent_state]++;
+    bool was = agent_present(a);
     a->state = r->agent_state;
+    if (was != agent_present(a))
+        breaker_agent_here(e, a->breaker, !was);
     a->since_us = r->at_us;
     name_agent(e, a);
     if (!e->recovering)

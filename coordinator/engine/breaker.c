@@ -32,6 +32,7 @@ void breakers_done(struct breaker_book *book)
     bf_vec_free(&book->at);
     bf_vec_free(&book->not_closed);
     bf_vec_free(&book->guards);
+    heap_done(&book->ageing);
     bf_smap_free(&book->by_name);
     bf_smap_free(&book->guard_of);
 }
@@ -82,9 +83,21 @@ uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name
 
 /* ---- windows ---- */
 
+static void keep(char **text, const char *next)
+{
+    char *copy = bf_xstrdup(next ? next : "");       /* next may be *text */
+    free(*text);
+    *text = copy;
+}
+
+void breaker_set_cause(struct breaker *b, const char *cause)
+{
+    keep(&b->cause, cause);
+}
+
 static void tally_agents(struct engine *e, const struct breaker *b, const struct ballot *v, uint64_t by)
 {
-    if (b->kind != BREAKER_AGENT)
+    if (b->kind != BREAKER_AGENT || b->here == 0)
         return;
     e->breakers.agent_calls += by;
     e->breakers.agent_bad += v->bits & BALLOT_BAD ? by : 0;
@@ -102,23 +115,77 @@ void breaker_forget(struct engine *e, struct breaker *b, size_t oldest)
     b->window.n -= oldest;
     if (oldest > 0 && b->window.n > 0)
         memmove(b->window.at, b->window.at + oldest, b->window.n * sizeof *b->window.at);
+    if (b->state == BREAKER_CLOSED && b->n_bad == 0 && *b->cause)
+        breaker_set_cause(b, "");
 }
 
-void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote)
+void breaker_agent_here(struct engine *e, uint32_t number, bool here)
 {
+    struct breaker *b = e->breakers.at.at[number];
+    uint64_t by = here ? 1 : UINT64_MAX;
+    b->here += here;
+    for (size_t i = 0; b->here == 1 && i < b->window.n; i++)
+        tally_agents(e, b, &b->window.at[i], by);
+    b->here -= !here;
+}
+
+/* Its number is not kept in it: the entry that it has is the one that says the same time. */
+static void age_from(struct engine *e, uint32_t number)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    b->ages_ms = b->window.n > 0 ? b->window.at[0].at_ms + b->settings.period_ms + 1 : 0;
+    if (b->ages_ms != 0)
+        heap_push(&e->breakers.ageing, (uint64_t)b->ages_ms, number);
+}
+
+static size_t too_old(const struct breaker *b, int64_t now_ms)
+{
+    size_t n = 0;
+    while (n < b->window.n && b->window.at[n].at_ms < now_ms - b->settings.period_ms)
+        n++;
+    return n;
+}
+
+void breakers_age(struct engine *e, int64_t now_ms)
+{
+    struct heap *ageing = &e->breakers.ageing;
+    while (ageing->n > 0 && (int64_t)ageing->at[0].a <= now_ms) {
+        struct heap_item item = heap_pop(ageing);
+        struct breaker *b = e->breakers.at.at[item.b];
+        if ((int64_t)item.a != b->ages_ms)
+            continue;
+        breaker_forget(e, b, too_old(b, now_ms));
+        age_from(e, (uint32_t)item.b);
+    }
+}
+
+void breaker_tune(struct engine *e, uint32_t number, const struct breaker_settings *settings, enum breaker_source source)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    b->settings = *settings;
+    b->source = source;
+    if (b->kind == BREAKER_AGENT)
+        age_from(e, number);
+}
+
+void breaker_hear(struct engine *e, uint32_t number, struct ballot vote)
+{
+    struct breaker *b = e->breakers.at.at[number];
     bf_vec_push(&b->window, vote);
+    if (b->kind == BREAKER_AGENT && b->ages_ms == 0)
+        age_from(e, number);
     b->n_bad += (vote.bits & BALLOT_BAD) != 0;
     b->n_slow += (vote.bits & BALLOT_SLOW) != 0;
     tally_agents(e, b, &vote, 1);
 }
 
-void breaker_count(struct engine *e, struct breaker *b, struct ballot vote)
+void breaker_count(struct engine *e, uint32_t number, struct ballot vote)
 {
+    struct breaker *b = e->breakers.at.at[number];
     size_t old = b->window.n + 1 > b->settings.window ? b->window.n + 1 - b->settings.window : 0;
-    while (old < b->window.n && b->window.at[old].at_ms < vote.at_ms - b->settings.period_ms)
-        old++;
-    breaker_forget(e, b, old < b->window.n ? old : b->window.n);
-    breaker_hear(e, b, vote);
+    size_t aged = too_old(b, vote.at_ms);
+    breaker_forget(e, b, old > aged ? old < b->window.n ? old : b->window.n : aged);
+    breaker_hear(e, number, vote);
 }
 
 /* ---- states ---- */
@@ -152,13 +219,6 @@ static void list_add(struct breaker_book *book, uint32_t number)
         book->not_closed.at[i] = book->not_closed.at[i - 1];
         book->not_closed.at[i - 1] = number;
     }
-}
-
-static void keep(char **text, const char *next)
-{
-    char *copy = bf_xstrdup(next ? next : "");       /* next may be *text */
-    free(*text);
-    *text = copy;
 }
 
 /* Which of them may be given work has changed. */
@@ -254,7 +314,7 @@ bool breakers_agree(const struct engine *e, struct bf_error *err)
         next += listed;
         if (!check_one(e, book->at.at[i], listed, err))
             return false;
-        calls += book->at.at[i]->kind == BREAKER_AGENT ? book->at.at[i]->window.n : 0;
+        calls += book->at.at[i]->here > 0 ? book->at.at[i]->window.n : 0;
     }
     if (calls != book->agent_calls) {
         bf_fail(err, BF_INTERNAL, "I7: the votes of agents are miscounted");

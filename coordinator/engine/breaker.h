@@ -18,6 +18,7 @@
 
 #include "common/map.h"
 #include "common/vec.h"
+#include "coordinator/engine/heap.h"
 #include "proto/record.h"
 
 struct engine;
@@ -26,6 +27,7 @@ struct attempt;
 struct agent;
 struct blocker;
 struct plan_step;
+struct outcome;
 
 #define NO_BREAKER UINT32_MAX
 
@@ -42,12 +44,14 @@ struct breaker {
     int64_t since_ms, since_us, until_ms;        /* of the state; until_ms 0 while open: a person holds it */
     uint32_t level;                              /* times that it opened in a row before this one */
     uint32_t calls, failures, slow;              /* of its window when it opened last */
-    char *cause;                                 /* the failure that opened it; "" */
+    char *cause;                                 /* the failure that opened it; closed: the last one in its window; "" */
     char *by, *reason;                           /* who moved it, and why; "": it did itself */
     BF_VEC_TYPE(struct ballot) window;           /* closed; the oldest first */
     uint32_t n_bad, n_slow;                      /* of these */
     BF_VEC_TYPE(uint64_t) probes;                /* half-open: attempts that were let through, and have not ended */
     uint32_t good, bad;                          /* half-open: probes that ended so */
+    uint32_t here;                               /* of an agent: those of this name that are connected or draining */
+    int64_t ages_ms;                             /* its entry in the book's `ageing`; 0: none */
 };
 
 /* What a step draws on, as breakers: sorted, each once. */
@@ -58,7 +62,8 @@ struct breaker_book {
     struct bf_smap by_name;                      /* "pool/warehouse" -> number + 1 */
     BF_VEC_TYPE(uint32_t) not_closed;            /* numbers, ascending */
     struct { struct breaker_settings settings; enum breaker_source source; } kinds[BREAKER_KINDS];
-    uint64_t agent_calls, agent_bad, agent_slow; /* of the windows of all agents: what is usual */
+    uint64_t agent_calls, agent_bad, agent_slow; /* of the windows of all agents that are here: what is usual */
+    struct heap ageing;                          /* (engine time at which votes of an agent may be too old, breaker) */
     BF_VEC_TYPE(struct guard) guards;
     struct bf_smap guard_of;                     /* bytes of its breakers -> guard + 1 */
 };
@@ -83,9 +88,16 @@ uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name
 /* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */
 void breaker_set_state(struct engine *e, uint32_t number, const struct record *r);
 /* Put a vote into the window of a closed one; what is too old or too many leaves it.  hear: nothing leaves, it was kept so. */
-void breaker_hear(struct engine *e, struct breaker *b, struct ballot vote);
-void breaker_count(struct engine *e, struct breaker *b, struct ballot vote);
+void breaker_hear(struct engine *e, uint32_t number, struct ballot vote);
+void breaker_set_cause(struct breaker *b, const char *cause);
+void breaker_count(struct engine *e, uint32_t number, struct ballot vote);
 void breaker_forget(struct engine *e, struct breaker *b, size_t oldest);       /* so many votes */
+/* An agent of this breaker has come, or has gone: whether its votes say what is usual. */
+void breaker_agent_here(struct engine *e, uint32_t number, bool here);
+/* Votes on agents that are too old by now leave their windows. */
+void breakers_age(struct engine *e, int64_t now_ms);
+/* Other settings: from now on. */
+void breaker_tune(struct engine *e, uint32_t number, const struct breaker_settings *settings, enum breaker_source source);
 bool breaker_is_probe(const struct breaker *b, uint64_t attempt);
 /* May one more attempt go through now? */
 bool breaker_lets(const struct breaker *b);
@@ -100,7 +112,8 @@ void breaker_refs_done(struct breaker_refs *r);
 bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret);
 uint32_t step_guard(const struct backfill *b, uint32_t step);
 bool agent_is_let(const struct engine *e, const struct agent *a);
-/* Is there work that no other agent may take?  Of steps of live backfills.  O(agents + steps). */
+/* Is there work that no other agent may take?  Of steps of live backfills.  O(sets of labels) where it is not the only one for any; else
+ * until a step is found that asks for such. */
 bool agent_is_last(const struct engine *e, const struct agent *a);
 void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a);
 
@@ -108,6 +121,11 @@ void breakers_granted(struct engine *e, const struct backfill *b, const struct a
 enum breaker_vote { BREAKER_NO_VOTE, BREAKER_GOOD, BREAKER_BAD, BREAKER_BAD_DIRECT };
 /* What the outcome of an attempt says of a thing that it drew on. */
 enum breaker_vote breaker_vote(enum breaker_role role, const struct outcome *o, enum failure_class class);
+/* "load[2024-01-03] of bf-1: check: unique failed". */
+#define BREAKER_CAUSE_MAX 1024u
+void breaker_cause(const struct backfill *b, const struct attempt *a, const struct outcome *o, char ret[BREAKER_CAUSE_MAX]);
+/* Against what the plan expects of the step. */
+bool breaker_is_slow(const struct plan_step *s, const struct breaker_settings *settings, const struct outcome *o);
 /* An attempt ended: votes of all that it drew on. */
 void breakers_voted(struct engine *e, const struct backfill *b, const struct attempt *a, const struct record *ended);
 /* Does its window say that a closed one must open? */

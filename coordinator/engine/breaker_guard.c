@@ -1,7 +1,8 @@
 /* What draws on what: the breakers of a plan's things, the guard of each step, and what a grant means for those that are half-open.
  *
- * A step draws on itself, its pools, its connection where it is an sql or warehouse step, and the datasets that it writes or reads.  So an
- * open breaker holds these steps, and what is downstream of them waits for them as it always does; nothing else notices. */
+ * A step draws on itself, its pools, its connection where it is an sql step (one that asks how the warehouse is must come through), and
+ * the datasets that it writes or reads.  So an open breaker holds these steps, and what is downstream of them waits for them as it always
+ * does; nothing else notices. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +17,8 @@
 /* The configuration's word outranks a plan's; of two plans the one whose backfill was created last is heard. */
 static void tune(struct engine *e, uint32_t number, const struct plan_breaker *p)
 {
-    struct breaker *b = e->breakers.at.at[number];
-    if (!p->given || b->source == BREAKER_BY_CONFIG)
-        return;
-    b->settings = p->settings;
-    b->source = BREAKER_BY_PLAN;
+    if (p->given && e->breakers.at.at[number]->source != BREAKER_BY_CONFIG)
+        breaker_tune(e, number, &p->settings, BREAKER_BY_PLAN);
 }
 
 static uint32_t need(struct engine *e, enum breaker_kind kind, const char *name, const struct plan_breaker *p)
@@ -42,7 +40,7 @@ bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct b
 {
     const struct plan_step *s = &b->plan->steps[step];
     const struct breaker_refs *r = &b->drawn;
-    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
+    bool connected = s->kind == PLAN_SQL || s->kind == PLAN_SENSOR;
     if (i-- == 0) {
         *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
         return true;
@@ -142,31 +140,34 @@ bool agent_is_let(const struct engine *e, const struct agent *a)
     return BF_PLANTED("breaker_agent_ignored") || breaker_lets(e->breakers.at.at[a->breaker]);
 }
 
-/* Of a set of labels. */
-static bool others_fit(const struct engine *e, const struct fit *f, const struct agent *a)
+/* Of a set of labels: it fits, and no other agent that may be given work does. */
+static bool fits_alone(const struct fit *f, const struct agent *a)
 {
-    for (size_t i = 0; i < e->agents.n; i++) {
-        const struct agent *other = &e->agents.at[i];
-        if (other != a && other->state == AGENT_CONNECTED && other->hello.slots > 0 && agent_is_let(e, other) &&
-            ready_agent_fits(f, other))
+    return f->agents.n == (iheap_contains(&f->agents, a->id) ? 1 : 0) && ready_agent_fits(f, a);
+}
+
+static bool is_used(const struct engine *e, const struct backfill *b, const uint8_t *alone)
+{
+    for (size_t s = 0; b->lanes && s < b->plan->n_steps; s++)
+        if (alone[e->demands.at[e->lanes.at[b->lanes[s]].demand].needs.fit])
             return true;
-    }
     return false;
 }
 
 bool agent_is_last(const struct engine *e, const struct agent *a)
 {
-    bool last = false;
-    BF_AUTO_FREE uint8_t *seen = bf_xcalloc(e->fits.n + 1, 1);
-    for (size_t i = 0; i < e->live.n && !last; i++) {
-        const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t s = 0; b->lanes && s < b->plan->n_steps && !last; s++) {
-            uint32_t fit = e->demands.at[e->lanes.at[b->lanes[s]].demand].needs.fit;
-            last = !seen[fit] && ready_agent_fits(&e->fits.at[fit], a) && !others_fit(e, &e->fits.at[fit], a);
-            seen[fit] = 1;
-        }
-    }
-    return last;
+    size_t first = 0;
+    while (first < e->fits.n && !fits_alone(&e->fits.at[first], a))
+        first++;
+    if (first == e->fits.n)                      /* as nearly always */
+        return false;
+    BF_AUTO_FREE uint8_t *alone = bf_xcalloc(e->fits.n, 1);
+    for (size_t i = first; i < e->fits.n; i++)
+        alone[i] = fits_alone(&e->fits.at[i], a);
+    for (size_t i = 0; i < e->live.n; i++)
+        if (is_used(e, backfill_find(e, e->live.at[i]), alone))
+            return true;
+    return false;
 }
 
 static void let_through(struct engine *e, uint32_t number, uint64_t attempt)

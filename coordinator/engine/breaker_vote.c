@@ -24,12 +24,14 @@
  * BAD stands for itself; "bad" of a thing that several steps share counts only where at least two steps say it, because one step alone
  * rather speaks of itself (and has a breaker of its own).  An agent is judged beside the others: what fails everywhere alike is not its
  * fault. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/plant.h"
+#include "common/text.h"
 #include "coordinator/engine/internal.h"
 
-enum { MILLIONTHS = 1000000, SLOW_LEAST_MS = 5000, VOICES = 2, AGENT_WORSE = 2 };
+enum { MILLIONTHS = 1000000, SLOW_LEAST_MS = 5000, VOICES = 2, AGENT_WORSE = 2, CAUSE_TEXT_MAX = 400 };
 
 /* ---- the table ---- */
 
@@ -125,11 +127,20 @@ enum breaker_vote breaker_vote(enum breaker_role role, const struct outcome *o, 
 
 /* ---- votes ---- */
 
-/* Against what the plan expects of it; without a word of the plan nothing is slow, and nothing that is short is. */
-static bool is_slow(const struct plan_step *s, const struct breaker_settings *settings, const struct outcome *o)
+/* Without a word of the plan nothing is slow, and nothing that is short is. */
+bool breaker_is_slow(const struct plan_step *s, const struct breaker_settings *settings, const struct outcome *o)
 {
     int64_t ms = o->usage.wall_us / 1000, factor_milli = settings->slow_factor_milli;
     return s->expected && ms >= SLOW_LEAST_MS && s->expect_ms <= INT64_MAX / factor_milli && ms > s->expect_ms * factor_milli / 1000;
+}
+
+void breaker_cause(const struct backfill *b, const struct attempt *a, const struct outcome *o, char ret[BREAKER_CAUSE_MAX])
+{
+    char key[PLAN_KEY_MAX];
+    const struct plan_step *s = &b->plan->steps[a->step];
+    plan_partition_key(s->partitions, a->index, key);
+    snprintf(ret, BREAKER_CAUSE_MAX, "%s%s%s%s of bf-%u: %.*s", s->name, *key ? "[" : "", key, *key ? "]" : "", b->id,
+             (int)bf_utf8_cut(o->text, CAUSE_TEXT_MAX), o->text);
 }
 
 static bool takes_probe(struct breaker *b, uint64_t attempt)
@@ -151,7 +162,7 @@ static void vote(struct engine *e, struct breaker_draw draw, const struct backfi
     enum breaker_vote v = breaker_vote(draw.role, &ended->outcome, ended->failure_class);
     if (v == BREAKER_NO_VOTE || ended->verdict == VERDICT_CANCELLED)
         return;
-    bool bad = v != BREAKER_GOOD, slow = br->settings.slow_rate > 0 && is_slow(s, &br->settings, &ended->outcome);
+    bool bad = v != BREAKER_GOOD, slow = br->settings.slow_rate > 0 && breaker_is_slow(s, &br->settings, &ended->outcome);
     if (br->state == BREAKER_HALF_OPEN && probe) {
         br->good += !bad && !slow;
         br->bad += bad || slow;
@@ -159,17 +170,23 @@ static void vote(struct engine *e, struct breaker_draw draw, const struct backfi
     if (br->state != BREAKER_CLOSED)
         return;
     bool direct = v == BREAKER_BAD_DIRECT || (bad && draw.role == ROLE_STEP);
-    breaker_count(e, br, (struct ballot){.at_ms = ended->breaker.at_ms, .voter = b->drawn.steps[a->step],
-                                         .bits = (uint8_t)((bad ? BALLOT_BAD : 0) | (slow ? BALLOT_SLOW : 0) |
-                                                           (direct ? BALLOT_DIRECT : 0))});
+    breaker_count(e, draw.breaker, (struct ballot){.at_ms = ended->breaker.at_ms, .voter = b->drawn.steps[a->step],
+                                                    .bits = (uint8_t)((bad ? BALLOT_BAD : 0) | (slow ? BALLOT_SLOW : 0) |
+                                                                      (direct ? BALLOT_DIRECT : 0))});
+    if (bad) {
+        char cause[BREAKER_CAUSE_MAX];
+        breaker_cause(b, a, &ended->outcome, cause);
+        breaker_set_cause(br, cause);
+    }
     if (BF_PLANTED("breaker_votes_twice") && bad)
-        breaker_count(e, br, br->window.at[br->window.n - 1]);
+        breaker_count(e, draw.breaker, br->window.at[br->window.n - 1]);
 }
 
 void breakers_voted(struct engine *e, const struct backfill *b, const struct attempt *a, const struct record *ended)
 {
     struct breaker_draw draw;
     struct agent *agent = agent_find(e, a->agent);
+    breakers_age(e, ended->breaker.at_ms);
     for (uint32_t i = 0; breaker_drawn(b, a->step, i, &draw); i++)
         if (draw.role != ROLE_AGAIN)
             vote(e, draw, b, a, ended);
@@ -198,12 +215,12 @@ static uint32_t heard(const struct breaker *b, uint8_t bit)
     return voices >= VOICES || b->kind == BREAKER_STEP ? n : direct;
 }
 
-/* n of its calls, and m of those on all agents, its own among them: is it worse than the others are? */
+/* n of its calls, and m of those on all agents that are here, its own among them where it is: is it worse than the others are? */
 static bool is_worse(const struct engine *e, const struct breaker *b, uint64_t n, uint64_t m)
 {
     if (b->kind != BREAKER_AGENT)
         return true;
-    uint64_t others = e->breakers.agent_calls - b->window.n, theirs = m - n;
+    uint64_t others = e->breakers.agent_calls - (b->here ? b->window.n : 0), theirs = m - (b->here ? n : 0);
     return others >= b->settings.minimum && n * others >= AGENT_WORSE * theirs * b->window.n;
 }
 

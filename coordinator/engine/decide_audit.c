@@ -92,7 +92,7 @@ static uint32_t backfill_of(const struct decision *d, const struct op_request *c
         return a->rc == BF_OK && d->e->next_backfill - 1 != latest_before ? d->e->next_backfill - 1 : 0;
     if (!on_backfill(c->verb) && !BF_PLANTED("audit_latest_for_all"))
         return 0;
-    return c->backfill == OP_LATEST ? latest_before : c->backfill;
+    return c->backfill == OP_LATEST ? engine_latest_of_work(d->e) : c->backfill;
 }
 
 /* What a command was about that is no backfill: the name in it, or, of a rotation without one and of a join, whose key or token it is. */

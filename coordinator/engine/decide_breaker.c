@@ -8,8 +8,6 @@
 #include "common/text.h"
 #include "coordinator/engine/decide.h"
 
-enum { CAUSE_MAX = 400 };
-
 static const struct breaker *at(const struct decision *d, uint32_t number)
 {
     return d->e->breakers.at.at[number];
@@ -51,15 +49,11 @@ static void tell(struct decision *d, uint32_t number, const char *what, const ch
 
 /* ---- by itself ---- */
 
-/* "load[2024-01-03] of bf-1: check: unique failed" */
 static const char *cause_of(struct decision *d, const struct attempt *a, const struct outcome *o)
 {
-    char key[PLAN_KEY_MAX];
-    const struct backfill *b = backfill_find(d->e, a->backfill);
-    const struct plan_step *s = &b->plan->steps[a->step];
-    plan_partition_key(s->partitions, a->index, key);
-    return out_printf(d->out, "%s%s%s%s of bf-%u: %.*s", s->name, *key ? "[" : "", key, *key ? "]" : "", b->id,
-                      (int)bf_utf8_cut(o->text, CAUSE_MAX), o->text);
+    char text[BREAKER_CAUSE_MAX];
+    breaker_cause(backfill_find(d->e, a->backfill), a, o, text);
+    return out_printf(d->out, "%s", text);
 }
 
 /* One that was closed for less time than it had been open is not well yet: it goes on growing. */
@@ -78,13 +72,13 @@ static void open_for(struct decision *d, uint32_t number, struct move m, const c
     tell(d, number, "breaker open", before, text);
 }
 
+/* cause: the last of those that opened it; "" where the end that it opens at is none of them. */
 static void trip(struct decision *d, uint32_t number, enum breaker_verdict why, const char *cause)
 {
     const struct breaker *b = at(d, number);
     struct move m = {.level = level_now(d, b), .calls = (uint32_t)b->window.n, .failures = b->n_bad, .slow = b->n_slow, .cause = cause};
-    const char *text = why == BREAKER_FAILING
-                           ? out_printf(d->out, "%u of %u attempts failed; the last: %s", m.failures, m.calls, cause)
-                           : out_printf(d->out, "%u of %u attempts were slow; the last: %s", m.slow, m.calls, cause);
+    const char *text = out_printf(d->out, "%u of %u attempts %s%s%s", why == BREAKER_FAILING ? m.failures : m.slow, m.calls,
+                                  why == BREAKER_FAILING ? "failed" : "were slow", *cause ? "; the last: " : "", cause);
     open_for(d, number, m, text);
 }
 
@@ -103,14 +97,21 @@ static void look_at_probes(struct decision *d, uint32_t number, const char *caus
     }
 }
 
+static const struct plan_step *step_of(const struct decision *d, const struct attempt *a)
+{
+    return &backfill_find(d->e, a->backfill)->plan->steps[a->step];
+}
+
 static void look_at(struct decision *d, uint32_t number, const struct attempt *a, const struct outcome *o)
 {
     const struct breaker *b = at(d, number);
     enum breaker_verdict v = breaker_judge(d->e, b);
     bool spared = v != BREAKER_STAYS && b->kind == BREAKER_AGENT && agent_is_last(d->e, agent_find(d->e, a->agent)) &&
                   !BF_PLANTED("quarantine_takes_last");
-    if (v != BREAKER_STAYS && !spared)
-        trip(d, number, v, cause_of(d, a, o));
+    if (v == BREAKER_FAILING && !spared)
+        trip(d, number, v, out_printf(d->out, "%s", b->cause));
+    else if (v == BREAKER_SLOWING && !spared)
+        trip(d, number, v, breaker_is_slow(step_of(d, a), &b->settings, o) ? cause_of(d, a, o) : "");
     else if (b->state == BREAKER_HALF_OPEN && (b->good > 0 || b->bad > 0))
         look_at_probes(d, number, b->bad > 0 ? cause_of(d, a, o) : "");
 }
@@ -124,8 +125,8 @@ void decide_breakers_voted(struct decision *d, const struct attempt *a, const st
     look_at(d, agent_find(d->e, a->agent)->breaker, a, o);
 }
 
-/* Those whose time is over let attempts through; and where other settings came meanwhile, fewer good probes may be enough.  Backwards: one
- * that closes leaves the list. */
+/* Those whose time is over let attempts through, and whoever tripped one still stands by it: until its probes say otherwise it is by hand.
+ * And where other settings came meanwhile, fewer good probes may be enough.  Backwards: one that closes leaves the list. */
 void decide_breakers(struct decision *d)
 {
     const struct breaker_book *book = &d->e->breakers;
@@ -138,7 +139,8 @@ void decide_breakers(struct decision *d)
             continue;
         const char *before = state_json(d, b);
         make(d, number, &(struct move){.state = BREAKER_HALF_OPEN, .level = b->level, .calls = b->calls, .failures = b->failures,
-                                       .slow = b->slow, .cause = b->cause});
+                                       .slow = b->slow, .cause = b->cause, .by = BF_PLANTED("breaker_forgets_hand") ? "" : b->by,
+                                       .reason = b->reason});
         tell(d, number, "breaker half-open", before, "its time is over: attempts are let through again, and how they end decides");
     }
 }
@@ -206,6 +208,8 @@ struct answer decide_breaker_command(struct decision *d, const struct input *in)
     if (rc != BF_OK)
         return command_refuse(rc, out_printf(d->out, "%s", err.text));
     const struct breaker *b = breaker_find(d->e, kind, name);
+    if (!b && kind == BREAKER_AGENT)
+        return command_refuse(BF_NOT_FOUND, out_printf(d->out, "there is no agent %s; bfctl agents shows those that are known", name));
     if (!b)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "nothing that is known here is called %s, so it has no breaker; bfctl "
                                                        "breakers --all lists them", c->name));

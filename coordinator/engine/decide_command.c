@@ -346,7 +346,7 @@ static struct answer carry_out_on(struct decision *d, const struct input *in, co
 static struct answer command_on_backfill(struct decision *d, const struct input *in)
 {
     const struct op_request *c = &in->command;
-    uint32_t id = c->backfill == OP_LATEST ? engine_latest_backfill(d->e) : c->backfill;
+    uint32_t id = c->backfill == OP_LATEST ? engine_latest_of_work(d->e) : c->backfill;
     const struct backfill *b = backfill_find(d->e, id);
     if (!b)
         return command_refuse(BF_NOT_FOUND, id ? out_printf(d->out, "there is no backfill bf-%u; see bfctl backfill list", id)

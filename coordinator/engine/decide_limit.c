@@ -210,7 +210,7 @@ static void weigh_probes(const struct decision *d, const struct pool_limit *l, s
 
 static bool ends_are_due(const struct pool_limit *l, int64_t now_ms)
 {
-    return l->n_probes == 0 && l->state.served + l->state.ended > 0 && now_ms - l->state.stepped_ms >= STEP_MS;
+    return l->n_probes == 0 && (l->state.served > 0 || governor_is_failing(&l->state)) && now_ms - l->state.stepped_ms >= STEP_MS;
 }
 
 static void decide_limit(struct decision *d, uint32_t pool)

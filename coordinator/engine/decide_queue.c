@@ -110,8 +110,8 @@ static void note_pools_kept(struct decision *d, const struct backfill *b)
     audit_note(d, &(struct audit_note){
                       .what = "pool kept", .target = first->name, .backfill = b->id, .after = pool_words(d, pool_find(d->e, first->name)),
                       .before = plan_pool_words(d, first),
-                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, a person, or the smaller budget of a "
-                                         "live backfill, holds", kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are")});
+                      .text = out_printf(d->out, "%zu pool%s of the plan %s not set: the configuration, a person, or the smaller budget of "
+                                         "a live backfill, holds", kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are")});
 }
 
 void decide_begin(struct decision *d, const struct backfill *b, struct reuse_counts *ret_reuse)

@@ -34,6 +34,11 @@ uint32_t governor_limit(const struct limit_state *g)
     return (uint32_t)(g->limit_milli / MILLI);
 }
 
+bool governor_is_failing(const struct limit_state *g)
+{
+    return g->ended >= FAILING_LEAST && g->failed_ppm >= FAILING_PPM;
+}
+
 void governor_clamp(struct limit_state *g, const struct limit_bounds *b)
 {
     int64_t ceiling = BF_PLANTED("limit_over_ceiling") ? (int64_t)b->ceiling + 2 : b->ceiling;
@@ -184,7 +189,7 @@ static enum limit_reason move(struct limit_state *g, const struct limit_bounds *
         learn_margin(g, b, in);
         return to_floor(g, b, in, LIMIT_CUT);
     }
-    if (g->ended >= FAILING_LEAST && g->failed_ppm >= FAILING_PPM) {
+    if (governor_is_failing(g)) {
         g->ended = 0;
         g->limit_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
         g->threshold_milli = g->limit_milli;

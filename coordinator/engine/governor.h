@@ -45,6 +45,8 @@ enum limit_reason governor_step(struct limit_state *g, const struct limit_bounds
 void governor_clamp(struct limit_state *g, const struct limit_bounds *b);
 /* Other bounds than before: within them, and at the floor, also where that is lower now, while the probe cannot be read. */
 void governor_rebound(struct limit_state *g, const struct limit_bounds *b);
+/* So many of those that ended since it was lowered for it last failed that it must be lowered. */
+bool governor_is_failing(const struct limit_state *g);
 /* The limit in whole attempts. */
 uint32_t governor_limit(const struct limit_state *g);
 

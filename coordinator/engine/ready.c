@@ -260,7 +260,7 @@ bool ready_counts_agree(const struct engine *e, const struct backfill *b)
     uint64_t was = 0;
     bool good = true;
     for (uint32_t i = 0; i < b->topology->n; i++)
-        n[b->instances[i].step] += may_be_granted(b, i);
+        n[b->instances[i].step] += ready_may_be_granted(b, i) ? 1 : 0;
     for (size_t s = 0; s < b->plan->n_steps; s++) {
         uint64_t key = (uint64_t)b->lanes[s] * SHARE_CLASSES + b->priority[s];
         good &= n[s] == b->n_ready[s];

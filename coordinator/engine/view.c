@@ -59,6 +59,14 @@ uint32_t engine_latest_backfill(const struct engine *e)
     return (uint32_t)e->backfills.n;
 }
 
+uint32_t engine_latest_of_work(const struct engine *e)
+{
+    size_t n = e->backfills.n;
+    while (n > 0 && plan_only_asks(e->backfills.at[n - 1]->plan))
+        n--;
+    return (uint32_t)n;
+}
+
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after)
 {
     return after < e->backfills.n ? after + 1 : 0;

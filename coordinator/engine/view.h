@@ -80,6 +80,8 @@ struct probe_view { bool readable; int64_t value_us, at_us; const char *why; uin
 
 
 uint32_t engine_latest_backfill(const struct engine *e);                     /* 0: none */
+/* @latest: the newest of those that do more than ask (plan_only_asks()); 0: there is none. */
+uint32_t engine_latest_of_work(const struct engine *e);
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
 uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */

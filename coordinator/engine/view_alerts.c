@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_breaker.h"
 
 size_t engine_n_alerts(const struct engine *e)
 {
@@ -161,6 +162,34 @@ static void find_example(const struct engine *e, const struct alert_group *g, co
         }
 }
 
+static void tell_breaker(const struct engine *e, const struct alert_fact *a, struct alert_more *ret)
+{
+    const struct breaker *b = breaker_named(e, a->subject);
+    if (!b)
+        return;
+    ret->members = ret->held = engine_breaker_holds(e, breaker_number(e, b->kind, b->name));
+    ret->cause = *b->cause ? b->cause : NULL;
+}
+
+/* Those that would fit some ready step that none may take, if they were let. */
+static uint32_t quarantined(const struct engine *e, const struct backfill *b)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; b->lanes && i < e->agents.n; i++) {
+        const struct agent *a = &e->agents.at[i];
+        bool fits = false;
+        if (a->state != AGENT_CONNECTED || a->hello.slots == 0 || agent_is_let(e, a))
+            continue;
+        for (size_t s = 0; s < b->plan->n_steps && !fits; s++) {
+            const struct lane *l = &e->lanes.at[b->lanes[s]];
+            const struct fit *f = &e->fits.at[e->demands.at[l->demand].needs.fit];
+            fits = l->ready.n > 0 && f->agents.n == 0 && ready_agent_fits(f, a);
+        }
+        n += fits;
+    }
+    return n;
+}
+
 void engine_alert_more(const struct engine *e, const struct alert_fact *a, struct alert_more *ret)
 {
     *ret = (struct alert_more){0};
@@ -176,4 +205,8 @@ void engine_alert_more(const struct engine *e, const struct alert_fact *a, struc
     const struct backfill *b = backfill_find(e, a->backfill);
     if (b && (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject)))
         count_downstream(b, a->step, ret);
+    if (b && a->kind == ALERT_NO_AGENT)
+        ret->quarantined = quarantined(e, b);
+    if (a->kind == ALERT_BREAKER)
+        tell_breaker(e, a, ret);
 }

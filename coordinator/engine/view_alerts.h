@@ -13,12 +13,16 @@ uint32_t engine_alerts_left_out(const struct engine *e);
 
 /* What is known of an alert beside its fact, as of now. */
 struct alert_more {
-    uint64_t members, failed;                    /* STEP: instances in trouble of this cause; of them, failed for good */
+    uint64_t members, failed;                    /* STEP: instances in trouble of this cause; of them, failed for good.  BREAKER: members
+                                                    wait for it */
     uint32_t example;                            /* STEP: partition index of one; valid when members > 0 */
     uint32_t inhibited_by;                       /* the firing alert whose cause this one follows from; 0: none */
     uint32_t steps, exposures;                   /* downstream of what it is about */
     const char *exposure;                        /* one of these; NULL: none */
-    uint64_t held;                               /* instances of those steps that cannot run, because something upstream failed */
+    uint64_t held;                               /* instances of those steps that cannot run, because something upstream failed;
+                                                    BREAKER: as members */
+    const char *cause;                           /* BREAKER: the failure that opened it; NULL: none */
+    uint32_t quarantined;                        /* NO_AGENT: agents that would fit, and are quarantined */
 };
 /* O(steps and edges of the plan, members). */
 void engine_alert_more(const struct engine *e, const struct alert_fact *a, struct alert_more *ret);

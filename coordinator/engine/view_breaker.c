@@ -1,6 +1,9 @@
 /* See view_breaker.h. */
 #include "coordinator/engine/view_breaker.h"
 
+#include <string.h>
+
+#include "common/mem.h"
 #include "coordinator/engine/internal.h"
 
 size_t engine_n_breakers(const struct engine *e)
@@ -33,37 +36,53 @@ void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret)
     count_window(e, b, ret);
 }
 
-static bool draws_on(const struct engine *e, uint32_t guard, uint32_t number)
+static uint64_t may_still_be_granted(const struct lane *l)
 {
-    const struct guard *g = &e->breakers.guards.at[guard];
+    uint64_t n = 0;
+    for (size_t j = 0; j < l->ready.n; j++) {
+        const struct instance *in = &l->backfill->instances[(uint32_t)l->ready.at[j].b];
+        n += in->state == INSTANCE_READY && !(in->flags & FLAG_HELD);
+    }
+    return n;
+}
+
+/* Does a demand wait for it; only: for that one alone, NO_BREAKER: for any. */
+static bool waits(const struct engine *e, const struct guard *g, size_t only)
+{
     for (uint32_t i = 0; i < g->n; i++)
-        if (g->at[i] == number)
+        if ((only == NO_BREAKER || g->at[i] == only) && !breaker_lets(e->breakers.at.at[g->at[i]]))
             return true;
     return false;
 }
 
-static bool may_still_be_granted(const struct lane *l, uint32_t number)
+static void count_held(const struct engine *e, size_t only, uint64_t *ret)
 {
-    const struct instance *in = &l->backfill->instances[number];
-    return in->state == INSTANCE_READY && !(in->flags & FLAG_HELD);
+    for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
+        const struct demand *d = &e->demands.at[i];
+        const struct guard *g = &e->breakers.guards.at[d->needs.guard];
+        uint64_t n = 0;
+        if (d->lanes.n == 0 || !waits(e, g, only))
+            continue;
+        for (size_t k = 0; k < d->lanes.n; k++)
+            n += may_still_be_granted(&e->lanes.at[d->lanes.at[k]]);
+        for (uint32_t k = 0; k < g->n; k++)
+            if (!breaker_lets(e->breakers.at.at[g->at[k]]))
+                ret[g->at[k]] += n;
+    }
+}
+
+void engine_breakers_hold(const struct engine *e, uint64_t *ret)
+{
+    memset(ret, 0, e->breakers.at.n * sizeof *ret);
+    count_held(e, NO_BREAKER, ret);
 }
 
 uint64_t engine_breaker_holds(const struct engine *e, size_t number)
 {
-    uint64_t n = 0;
-    if (breaker_lets(e->breakers.at.at[number]))
-        return 0;
-    for (size_t i = 0; i < e->demands.n; i++) {
-        const struct demand *d = &e->demands.at[i];
-        if (!draws_on(e, d->needs.guard, (uint32_t)number))
-            continue;
-        for (size_t k = 0; k < d->lanes.n; k++) {
-            const struct lane *l = &e->lanes.at[d->lanes.at[k]];
-            for (size_t j = 0; j < l->ready.n; j++)
-                n += may_still_be_granted(l, (uint32_t)l->ready.at[j].b);
-        }
-    }
-    return n;
+    BF_AUTO_FREE uint64_t *held = bf_xcalloc(e->breakers.at.n, sizeof *held);
+    if (!breaker_lets(e->breakers.at.at[number]))
+        count_held(e, number, held);
+    return held[number];
 }
 
 bool engine_agent_breaker(const struct engine *e, uint32_t agent, struct breaker_view *ret, bool *ret_spared)

@@ -22,8 +22,10 @@ struct breaker_view {
 };
 size_t engine_n_breakers(const struct engine *e);
 void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
-/* Ready instances that wait for it, whatever else they wait for; of an agent's: 0.  O(what is ready). */
-uint64_t engine_breaker_holds(const struct engine *e, size_t i);
+/* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: 0.  ret has engine_n_breakers().
+ * O(what is ready), and nothing where all let attempts through. */
+void engine_breakers_hold(const struct engine *e, uint64_t *ret);
+uint64_t engine_breaker_holds(const struct engine *e, size_t i);             /* of one */
 
 /* Of an agent.  *ret_spared: it would be open, and is not, because there is work that no other agent may take. */
 bool engine_agent_breaker(const struct engine *e, uint32_t agent, struct breaker_view *ret, bool *ret_spared);

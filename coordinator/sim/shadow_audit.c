@@ -98,7 +98,7 @@ static void check_records(struct shadow *s, const struct turn *t)
         restored += r->kind == RECORD_RESTORED;
         outdated += r->kind == RECORD_OUTDATED;
         stale += r->kind == RECORD_STALE_REPORT && r->n;
-        moved += r->kind == RECORD_BREAKER && !*r->actor;
+        moved += r->kind == RECORD_BREAKER && (!*r->actor || r->breaker.state == BREAKER_HALF_OPEN);
         tuned += r->kind == RECORD_BREAKER_SETTINGS;
     }
     expect(s, t, AUDIT_REQUEST, NULL, commands);

@@ -167,6 +167,29 @@ void shadow_breakers_granted(struct shadow *s, const struct shadow_backfill *b, 
 
 /* ---- votes ---- */
 
+/* What is usual on agents is what was heard of late on those that are here. */
+static void age(struct shadow *s, int64_t now_ms)
+{
+    for (size_t i = 0; i < s->breakers.at.n; i++) {
+        struct shadow_breaker *b = &s->breakers.at.at[i];
+        size_t keep = 0;
+        for (size_t k = 0; b->kind == BREAKER_AGENT && k < b->votes.n; k++)
+            if (b->votes.at[k].at_ms >= now_ms - b->settings.period_ms)
+                b->votes.at[keep++] = b->votes.at[k];
+        b->votes.n = b->kind == BREAKER_AGENT ? keep : b->votes.n;
+    }
+}
+
+static bool is_here(const struct shadow *s, size_t breaker)
+{
+    for (size_t i = 0; i < s->agents.n; i++) {
+        const struct shadow_agent *a = &s->agents.at[i];
+        if ((a->state == AGENT_CONNECTED || a->state == AGENT_DRAINING) && s->breakers.agents.at[a->id - 1] == breaker)
+            return true;
+    }
+    return false;
+}
+
 /* How an outcome counts for step, pool, connection, written, read, agent: + good, - bad, ! bad by itself, else nothing. */
 static const char *row_of(const struct record *r)
 {
@@ -220,7 +243,8 @@ static bool worse_than_others(const struct shadow *s, const struct shadow_breake
     uint64_t mine = 0, theirs = 0, others = 0;
     for (size_t i = 0; b->kind == BREAKER_AGENT && i < s->breakers.at.n; i++) {
         const struct shadow_breaker *o = &s->breakers.at.at[i];
-        for (size_t k = 0; o->kind == BREAKER_AGENT && k < o->votes.n; k++) {
+        bool counts = o->kind == BREAKER_AGENT && (o == b || is_here(s, i));
+        for (size_t k = 0; counts && k < o->votes.n; k++) {
             bool hit = slow ? o->votes.at[k].slow : o->votes.at[k].bad;
             mine += o == b && hit;
             theirs += o != b && hit;
@@ -283,6 +307,7 @@ void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct 
     struct thing things[THINGS_MAX];
     const struct plan_step *step = &b->plan->steps[a->step];
     size_t n = things_of(s, b, a->step, a->agent, things);
+    age(s, t->now_ms);
     if (r->breaker.at_ms != t->now_ms)
         world_violate(s->w, "I7: the end of attempt %" PRIu64 " is counted at another time than that of its turn", a->ref.attempt);
     for (size_t i = 0; i < n; i++) {
@@ -323,7 +348,12 @@ static const char *what_is_wrong(const struct turn *t, const struct shadow_break
     int64_t open_ms = r->breaker.until_ms - t->now_ms;
     if (to == BREAKER_OPEN && !held && (open_ms < b->settings.open_ms || open_ms > b->settings.open_max_ms))
         return "opens for a time outside of its settings";
-    if (*r->actor)
+    char by[sizeof b->by], reason[sizeof b->reason];
+    snprintf(by, sizeof by, "%s", r->actor);
+    snprintf(reason, sizeof reason, "%s", r->reason);
+    if (to == BREAKER_HALF_OPEN && (strcmp(by, b->by) != 0 || strcmp(reason, b->reason) != 0))
+        return "half-opens, and not in the name of whoever opened it";
+    if (*r->actor && to != BREAKER_HALF_OPEN)
         return was_asked(t, b, to, held) ? NULL : "moves by hand, and nobody asked for it";
     if (to == BREAKER_HALF_OPEN)
         return b->state == BREAKER_OPEN && b->until_ms != 0 && b->until_ms <= t->now_ms ? NULL : "half-opens before its time";
@@ -356,6 +386,8 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
         world_violate(s->w, "I7: %s %s (it is %s, %zu votes)", b->name, wrong, breaker_state_name(b->state), b->votes.n);
     b->state = r->breaker.state;
     b->until_ms = r->breaker.until_ms;
+    snprintf(b->by, sizeof b->by, "%s", r->actor);
+    snprintf(b->reason, sizeof b->reason, "%s", r->reason);
     b->votes.n = b->probes.n = 0;
     b->good = b->bad = 0;
     b->due = false;

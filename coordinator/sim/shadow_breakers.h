@@ -17,6 +17,7 @@ struct shadow_breaker {
     enum breaker_source source;
     enum breaker_state state;
     int64_t until_ms;                                        /* 0 while open: a person holds it */
+    char by[64], reason[64];                                 /* who moved it, cut; "": it did itself */
     BF_VEC_TYPE(struct shadow_vote) votes;
     BF_VEC_TYPE(uint64_t) probes;
     uint32_t good, bad;                                      /* probes that ended so */

@@ -53,3 +53,31 @@ Test(authority, what_is_not_there_is_refused_at_once_for_a_key_with_scopes)
     cr_expect_eq(permit(&f, &plans, 2, &id), BF_NOT_FOUND);
     fx_done(&f);
 }
+
+/* What a key may not move by hand it may not tune by a plan. */
+Test(authority, a_plan_may_tune_the_breakers_of_shared_things_for_a_key_without_scopes_alone)
+{
+    struct key_entry all = key_empty, plans = key_empty, pool = key_empty;
+    plans.plans = mine;
+    plans.n_plans = 1;
+    pool.pools = pools;
+    pool.n_pools = 1;
+    static const struct { bool pool, dataset, connection, step; enum bf_rc of_plans, of_pool; } cases[] = {
+        {false, false, false, true, BF_OK, BF_OK}, {true, false, false, false, BF_DENIED, BF_OK},
+        {false, true, false, false, BF_DENIED, BF_DENIED}, {false, false, true, false, BF_DENIED, BF_DENIED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_error err = {0};
+        struct plan *p = fx_plan();
+        fx_days(p, FX_JAN_1, 1);
+        fx_output(p, fx_step(p, PLAN_DAY, fx_pool(p, "small", 4)), "wh", "mart.d");
+        p = fx_plan_done(p);
+        p->pools[0].breaker.given = cases[i].pool;
+        p->datasets[0].breaker.given = cases[i].dataset;
+        p->connections[0].breaker.given = cases[i].connection;
+        p->steps[0].breaker.given = cases[i].step;
+        cr_expect_eq(authority_may_create(&all, p, &err), BF_OK);
+        cr_expect_eq(authority_may_create(&plans, p, &err), cases[i].of_plans, "case %zu: %s", i, err.text);
+        cr_expect_eq(authority_may_create(&pool, p, &err), cases[i].of_pool, "case %zu: %s", i, err.text);
+        plan_free(p);
+    }
+}

@@ -1,5 +1,6 @@
 /* Breakers (I7): who votes on what, when one opens, what it holds, what it lets through, and that all of it survives a restart. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,14 @@ Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothi
     for (struct breaker_view at; engine_breaker(f.e, number, &at), at.kind != BREAKER_STEP || strcmp(at.name, "test.s0") != 0; number++)
         ;
     cr_expect_eq(engine_breaker_holds(f.e, number), 16u);
+    uint64_t *holds = calloc(engine_n_breakers(f.e), sizeof *holds);
+    engine_breakers_hold(f.e, holds);
+    for (size_t i = 0; i < engine_n_breakers(f.e); i++)
+        cr_expect_eq(holds[i], i == number ? 16u : 0u);
+    free(holds);
+    struct alert_more more = {0};
+    engine_alert_more(f.e, alert_about(&f, "step/test.s0"), &more);
+    cr_expect(more.members == 16 && more.held == 16 && more.cause && strstr(more.cause, "s0[2024-01-04] of bf-1"));
     same_after_recovery(&f);
     fx_done(&f);
 }
@@ -353,6 +362,43 @@ static const struct effect *ask(struct fx *f, enum op_verb verb, const char *nam
     return fx_command(f, &r);
 }
 
+Test(engine_breakers, one_that_was_tripped_stays_by_hand_until_its_probes_decide)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    cr_assert_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc, BF_OK);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    later(&f, 10000);
+    end_all(&f, &a, OUTCOME_OK, 0);
+    cr_assert_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
+    cr_assert_eq(running(&f, 0), 1u);
+    cr_expect(*of_bad(&f).by && strcmp(of_bad(&f).reason, "a reason") == 0, "by %s: %s", of_bad(&f).by, of_bad(&f).reason);
+    later(&f, 600000);
+    cr_expect_null(alert_about(&f, "step/test.s0"), "whoever tripped it knows");
+    same_after_recovery(&f);
+    end_all(&f, &a, OUTCOME_EXIT, 1);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    cr_expect(!*of_bad(&f).by && alert_about(&f, "step/test.s0"), "that it did itself");
+    fx_done(&f);
+}
+
+Test(engine_breakers, what_opened_one_is_an_attempt_that_failed)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    for (uint32_t day = 0; day < 3; day++)
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, day), OUTCOME_EXIT, 1);
+    fx_turn(&f);
+    cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03]"), "closed: %s", of_bad(&f).cause);
+    same_after_recovery(&f);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 3), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03] of bf-1"), "%s", of_bad(&f).cause);
+    cr_expect(strstr(fx_record(&f, RECORD_AUDIT, 0)->text, "3 of 4 attempts failed; the last: s0[2024-01-03]"));
+    fx_done(&f);
+}
+
 Test(engine_breakers, by_hand)
 {
     struct fx f;
@@ -427,6 +473,67 @@ Test(engine_breakers, an_agent_on_which_fails_what_goes_well_elsewhere_gets_noth
         same_after_recovery(&f);
         fx_done(&f);
     }
+}
+
+/* What runs on one of three agents. */
+static void end_on(struct fx *f, const struct fx_agent *a, enum outcome_source how)
+{
+    struct attempt_view v;
+    struct agent_view at;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;) {
+        cr_assert(engine_find_attempt(f->e, id, &v) && engine_agent(f->e, v.agent, &at));
+        if (memcmp(at.key, a->key, BF_KEY_BYTES) == 0)
+            fx_ended(f, a, v.ref, how, how == OUTCOME_OK ? 0 : 11);
+    }
+    fx_turn(f);
+}
+
+Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_that_are_here)
+{
+    static const struct { const char *name; bool old, left; enum breaker_state state; } cases[] = {
+        {"well on another", false, false, BREAKER_OPEN}, {"long ago", true, false, BREAKER_CLOSED},
+        {"it left", false, true, BREAKER_CLOSED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fx f;
+        struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10), fx_agent(3, 10)};
+        fx_init(&f, &(struct engine_config){0});
+        for (int k = 0; k < 3; k++)
+            fx_hello(&f, &agents[k], 0);
+        fx_create(&f, many, 3);
+        fx_turn(&f);
+        end_on(&f, &agents[1], OUTCOME_OK);
+        if (cases[i].left)
+            fx_lost(&f, &agents[1]);
+        later(&f, cases[i].old ? 301000 : 1000);
+        for (int k = 0; k < 2; k++)
+            end_on(&f, &agents[0], OUTCOME_SIGNAL);
+        cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, cases[i].state, "%s", cases[i].name);
+        same_after_recovery(&f);
+        fx_done(&f);
+    }
+}
+
+Test(engine_breakers, one_of_an_agent_that_is_gone_is_no_alert)
+{
+    struct fx f;
+    struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10)};
+    static const enum outcome_source first_is_sick[] = {OUTCOME_SIGNAL, OUTCOME_OK};
+    char name[64];
+    fx_init(&f, &(struct engine_config){0});
+    fx_hello(&f, &agents[0], 0);
+    fx_hello(&f, &agents[1], 0);
+    fx_create(&f, many, 3);
+    fx_turn(&f);
+    for (int i = 0; i < 3; i++)
+        end_by_agent(&f, agents, first_is_sick);
+    snprintf(name, sizeof name, "agent/%s", agents[0].name);
+    cr_assert(alert_about(&f, name));
+    fx_lost(&f, &agents[0]);
+    later(&f, 120000);
+    cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, BREAKER_HALF_OPEN);
+    cr_expect_null(alert_about(&f, name));
+    same_after_recovery(&f);
+    fx_done(&f);
 }
 
 /* ---- datasets ---- */

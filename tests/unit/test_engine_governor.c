@@ -129,6 +129,42 @@ Test(engine_governor, the_throttle_ends_with_its_last_backfill)
     fx_done(&f);
 }
 
+/* Without a probe. */
+static struct plan *unprobed(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "warehouse", 4);
+    p->pools[pool].throttle = (struct plan_throttle){.algorithm = THROTTLE_GRADIENT, .min = 1, .max = 3};
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    fx_step(p, PLAN_DAY, pool);
+    return fx_plan_done(p);
+}
+
+Test(engine_governor, without_a_probe_nothing_is_written_when_nothing_ends)
+{
+    static const struct { enum outcome_source how; int32_t code; } ends[] = {{OUTCOME_OK, 0}, {OUTCOME_EXIT, 75}, {OUTCOME_TIMEOUT, 0}};
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+        struct fx f;
+        struct fx_agent a = fx_agent(1, 8);
+        size_t steps = 0;
+        fx_init(&f, NULL);
+        fx_hello(&f, &a, 0);
+        fx_create(&f, unprobed, 20);
+        fx_turn(&f);
+        f.now_ms += 5000;
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), ends[k].how, ends[k].code);
+        fx_turn(&f);
+        for (int i = 0; i < 20; i++) {           /* others run on, and somebody wakes it */
+            f.now_ms += 5000;
+            fx_step_input(&f, &(struct input){.kind = INPUT_TIMER, .actor = "", .role = "", .pool_name = ""});
+            fx_turn(&f);
+            steps += fx_count_records(&f, RECORD_POOL_LIMIT);
+        }
+        cr_expect_leq(steps, 1u, "end %zu: %zu records in %d turns without news", k, steps, 20);
+        fx_done(&f);
+    }
+}
+
 /* From the journal, and from a checkpoint. */
 Test(engine_governor, recovery_restores_limits_moves_and_baselines)
 {

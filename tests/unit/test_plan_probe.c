@@ -25,6 +25,25 @@ Test(plan_probe, one_that_no_pool_heeds_is_a_warning)
     compiled_done(&c);
 }
 
+Test(plan_probe, a_throttle_that_no_probe_moves_is_a_warning)
+{
+    static const struct { const char *probe, *step; bool warned; } cases[] = {
+        {", probe: {sql: select 1, target: 500ms, limit: 2s}", "sql: {connection: wh, transaction: true, text: select 1}", false},
+        {"", "sql: {connection: wh, transaction: true, text: select 1}", true}, {"", "noop: true", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bf_buf b = {0};
+        bf_buf_printf(&b, "apiVersion: backfill/v1\nkind: Plan\nname: p\nconnections: {wh: {odbc: x%s}}\n"
+                      "pools: {a: {slots: 2, throttle: {algorithm: aimd, min: 1, max: 2}}}\nsteps: {a: {%s, pool: a}}\n", cases[i].probe,
+                      cases[i].step);
+        struct compiled c = compile_text(bf_buf_cstr(&b));
+        cr_assert_not_null(c.plan, "%s", bf_buf_cstr(&c.said));
+        cr_expect_eq(strstr(bf_buf_cstr(&c.said), "pool `a` has a `throttle`, and no sql step") != NULL, cases[i].warned, "%s",
+                     bf_buf_cstr(&c.said));
+        compiled_done(&c);
+        bf_buf_free(&b);
+    }
+}
+
 Test(plan_probe, read)
 {
     struct compiled c = with_probe("{sql: select 1, target: 500ms, limit: 2s}");
