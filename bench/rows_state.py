@@ -9,7 +9,7 @@ import time
 
 import plot
 from cluster import BIN, Cluster, free_ports, moment, wait_until
-from measure import BUILD, PAGE, Folder, Row, cpu_s, median, program, put, resident_mb, spread, wakeups
+from measure import BUILD, PAGE, Folder, Row, cpu_s, hours_plan, median, program, put, resident_mb, spread, wakeups
 
 LEASE = "{agent: 40s, fence: 5s, coordinator: 50s, heartbeat: 5s}"
 
@@ -182,9 +182,7 @@ def s8(size):
             before, began = cpu_s(alone.process.pid), time.monotonic()
             moment(size["fleet_s"])
             share = (cpu_s(alone.process.pid) - before) / (time.monotonic() - began)
-            plan = put(os.path.join(folder, "held.yaml"), "apiVersion: backfill/v1\nkind: Plan\nname: held\nsteps:\n"
-                       "  hold: {run: [/bin/true], partitions: {grain: hour, from: 1970-01-01T00, to: %s}}\n"
-                       % time.strftime("%Y-%m-%dT%H", time.gmtime(3600 * (n - 1))))
+            plan = put(os.path.join(folder, "held.yaml"), hours_plan("held", 1, n, lambda _: "    run: [/bin/true]\n"))
             backfill = alone.json("backfill", "create", plan)["id"]
             wait_until("a step on each agent", lambda: fleet.look()["dispatches"] >= n, timeout=120)
             rss = resident_mb(alone.process.pid)
