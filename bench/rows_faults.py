@@ -41,6 +41,13 @@ class Journal:
     def begins(self):
         return sorted(run[0] for runs in self.read().values() for run in runs)
 
+    def finished(self):
+        return sum(any(run[1] for run in r) for r in self.read().values())
+
+    def last(self):
+        """When something last ended."""
+        return max((run[1] for r in self.read().values() for run in r if run[1]), default=0.0)
+
     def still(self, seconds):
         """Nothing is in the middle of a run, and nothing was for so long."""
         runs = self.read()
