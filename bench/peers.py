@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """The same work on the peers that Debian has and on ours, in turn, in one run; then the manager and a worker of each are killed.
 
-    bench/peers.py [--quick] [--only make,ours,…] [--no-kills] [--repeats N] [--json FILE]
+    bench/peers.py [--install] [--quick] [--only make,ours,…] [--no-kills] [--repeats N] [--json FILE]
 
 Work: N independent /bin/true (S1), the same with a static stub (S1b), a chain (S2), a layered DAG with two parents (S4's shape).  What a
 peer has no notion of is left empty.  Kills: steps that write a line when they begin and one when they end; the manager, then a worker,
 gets SIGKILL when a third has begun, and is started again as its handbook says.  Lost: never finished.  Twice: finished more than once, or
 begun again while the first was still at it.  Back: of a manager, from the start of the new one to the first step that begins; of a worker,
-from the kill to the first of its steps that begins again (never: none was cut off, or none came back).  A peer that is missing,
-or does not start here, is named with the reason.  The last line is one JSON object."""
+from the kill to the first of its steps that begins again (never: none was cut off, or none came back).  --install gets
+from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing all the same, or does not start here, is named with the reason.  The last line is one JSON object."""
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -22,6 +23,8 @@ import peers_ours
 from cluster import wait_until
 from rows_faults import Journal, second_begin
 
+PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server", "gearman-tools", "coop-computing-tools",
+            "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask, "slurm": peers_grid.Slurm,
          "ours": peers_ours.Ours}
@@ -32,6 +35,20 @@ STEP = ('#!/bin/sh\n'
         'echo "b ${{BF_PARTITION_KEY:-$1}} $$ $(date +%s%N)" >>{0}\n'
         'sleep 0.05\n'
         'echo "e ${{BF_PARTITION_KEY:-$1}} $$ $(date +%s%N)" >>{0}\n')
+
+
+def install():
+    missing = [name for name in PACKAGES if subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True,
+                                                           check=False).stdout != "installed"]
+    if not missing:
+        return
+    print(f"installing: {' '.join(missing)}", flush=True)
+    # In runlevel 1 no service is started by its package.
+    command = ([] if os.geteuid() == 0 else ["sudo"]) + ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get"]
+    for words in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
+        done = subprocess.run(command + words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(f"apt-get {words[0]}: {done.stderr.strip()[-300:]}", flush=True)
 
 
 def timed(call, *args):
@@ -109,6 +126,7 @@ def kills(name, cls, size):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--install", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default=",".join(PEERS))
     parser.add_argument("--no-kills", action="store_true")
@@ -120,6 +138,8 @@ def main():
     unknown = [name for name in names if name not in PEERS]
     if unknown:
         parser.error(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    if args.install:
+        install()
     rows, missing = [], {}
     print(f"load {os.getloadavg()[0]:.1f}\n{'peer':<10} {'true':>10} {'stub':>10} {'chain, each':>12} {'layers':>10} {'manager':>10}")
     for name in names:
