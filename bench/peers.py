@@ -5,7 +5,8 @@
 
 Work: N independent /bin/true (S1), the same with a static stub (S1b), a chain (S2), a layered DAG with two parents (S4's shape).  What a
 peer has no notion of is left empty.  Kills: steps that write a line when they begin and one when they end; the manager, then a worker,
-gets SIGKILL when a third has begun, and is started again as its handbook says.  Lost: never finished.  Twice: finished more than once, or
+gets SIGKILL when a third has begun, and is started again as its handbook says.  Lost: never finished, although nothing
+was seen to happen for as long as the peer may take.  Twice: finished more than once, or
 begun again while the first was still at it.  Back: of a manager, from the start of the new one to the first step that begins; of a worker,
 from the kill to the first of its steps that begins again (never: none was cut off, or none came back).  --install gets
 from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing all the same, or does not start here, is named with the reason.  The last line is one JSON object."""
@@ -24,12 +25,12 @@ from cluster import wait_until
 from rows_faults import Journal, second_begin
 
 PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server", "gearman-tools", "coop-computing-tools",
-            "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
+            "openmpi-bin", "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask, "slurm": peers_grid.Slurm,
          "ours": peers_ours.Ours}
-SIZES = {"quick": {"fan": 40, "chain": 5, "layers": (3, 4), "kills": 30},
-         "normal": {"fan": 2000, "chain": 200, "layers": (20, 100), "kills": 300}}
+SIZES = {"quick": {"fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
+         "normal": {"fan": 2000, "chain": 200, "layers": (20, 100), "kills": 300, "patience": 600}}
 SLOW = {"slurm": 10, "makeflow": 2}          # so many times fewer, or a run takes an hour
 STEP = ('#!/bin/sh\n'
         'echo "b ${{BF_PARTITION_KEY:-$1}} $$ $(date +%s%N)" >>{0}\n'
@@ -38,8 +39,10 @@ STEP = ('#!/bin/sh\n'
 
 
 def install():
-    missing = [name for name in PACKAGES if subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True,
-                                                           check=False).stdout != "installed"]
+    def status(name):
+        return subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status}", name], capture_output=True, text=True, check=False).stdout
+
+    missing = [name for name in PACKAGES if status(name) != "installed"]
     if not missing:
         return
     print(f"installing: {' '.join(missing)}", flush=True)
@@ -73,7 +76,7 @@ def measure(name, peer, size, repeats):
     return found
 
 
-def kill(cls, what, n):
+def kill(cls, what, n, patience_s):
     with Folder() as folder:
         journal = Journal(os.path.join(folder, "runs"))
         script = put(os.path.join(folder, "step"), STEP.format(journal.path))
@@ -86,7 +89,7 @@ def kill(cls, what, n):
             getattr(peer, f"kill_{what}")()
             started = getattr(peer, f"restart_{what}")()
             # Until all is done, or nothing more happens.
-            wait_until("the end", lambda: journal.finished() >= n or journal.still(peer.patience_s), timeout=600)
+            wait_until("the end", lambda: journal.finished() >= n or journal.still(min(patience_s, peer.patience_s)), timeout=1800)
             if what == "manager":
                 back = next((b - started for b in journal.begins() if b > started), None)
             else:
@@ -115,7 +118,7 @@ def kills(name, cls, size):
             continue
         try:
             n = max(10, size["kills"] // SLOW.get(name, 1))
-            got = found[what] = kill(cls, what, n)
+            got = found[what] = kill(cls, what, n, size["patience"])
             back = f"{got['back_s']:.1f} s" if got["back_s"] is not None else "never"
             print(f"{name:<10} {what:<8} {got['lost']:>6} of {n:<6} {got['finished_twice']:>6} {got['at_once']:>9} {back:>9}", flush=True)
         except (AssertionError, OSError) as error:

@@ -138,7 +138,7 @@ class Gearman(Grid):
 # ---- makeflow, Work Queue ----
 
 class Makeflow(Graph, Grid):
-    tools = ("makeflow", "work_queue_worker")
+    tools = ("makeflow", "work_queue_worker", "orted")
     patience_s = 20
 
     def __enter__(self):
@@ -161,7 +161,9 @@ class Makeflow(Graph, Grid):
         return self._again()
 
     def _again(self):
-        return ["makeflow", "-T", "wq", "-p", str(self.port), "--skip-file-check", self.path]
+        # Debian's is linked with Open MPI, which wants to be asked before it starts as root.
+        return ["env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "makeflow", "-T", "wq", "-p", str(self.port),
+                "--skip-file-check", self.path]
 
     def begin(self, script, n):
         super().begin(script, n)
@@ -370,7 +372,7 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscri
 class Slurm(Grid):
     chains = graphs = True
     tools = ("slurmctld", "slurmd", "munged", "sbatch", "squeue")
-    patience_s = 60
+    patience_s = 420                         # a node that is stale holds its processors for as long
 
     def __enter__(self):
         os.chmod(self.folder, 0o755)

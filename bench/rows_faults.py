@@ -60,7 +60,7 @@ class Journal:
         again = sum(len([run for run in r if run[1]]) > 1 for r in runs.values())
         at_once = 0
         for r in runs.values():
-            r.sort()
+            r.sort(key=lambda run: run[0])
             at_once += any(b[0] < (a[1] or min(b[0], kill_s)) for a, b in zip(r, r[1:]))
         return {"lost": lost, "finished_twice": again, "at_once": at_once}
 
@@ -94,9 +94,9 @@ def crash(size, who):
 
 
 def second_begin(journal, killed):
-    """When a partition that was cut off first began again; None: none has yet."""
-    found = [r[k + 1][0] for r in journal.read().values() for r in [sorted(r)] for k in range(len(r) - 1)
-             if r[k][1] is None and r[k + 1][0] > killed]
+    """When a partition that was at it first began again, whether its first run was cut off or went on; None: none has yet."""
+    found = [r[k + 1][0] for r in journal.read().values() for r in [sorted(r, key=lambda run: run[0])] for k in range(len(r) - 1)
+             if r[k][0] < killed < r[k + 1][0] and (r[k][1] is None or r[k][1] > killed)]
     return min(found) if found else None
 
 
