@@ -21,11 +21,11 @@ SIZES = {
     "quick": {"repeats": 1, "spawn": 200, "chain": 30, "noop": 5000, "noop_repeats": 1, "slots": 500, "query_s": 1, "create": (50, 50),
               "restart": (20, 500), "restarts": 1, "fleet": 40, "fleet_s": 3, "growth": (1000, 10000), "growth_agents": (10, 100),
               "growth_instances": 10000, "idle_s": 2, "seeds": 4, "crashes": 1, "crash_steps": 60},
-    "normal": {"repeats": 3, "spawn": 3000, "chain": 300, "noop": 200000, "noop_repeats": 1, "slots": 4096, "query_s": 3,
+    "normal": {"repeats": 3, "spawn": 3000, "chain": 300, "noop": 200000, "noop_repeats": 1, "slots": 3000, "query_s": 3,
                "create": (1000, 1000), "restart": (1000, 1000), "restarts": 2, "fleet": 2000, "fleet_s": 10,
                "growth": (1000, 10000, 100000, 1000000), "growth_agents": (10, 100, 1000), "growth_instances": 100000, "idle_s": 10,
                "seeds": 60, "crashes": 1, "crash_steps": 300},
-    "full": {"repeats": 5, "spawn": 10000, "chain": 1000, "noop": 1000000, "noop_repeats": 3, "slots": 4096, "query_s": 10,
+    "full": {"repeats": 5, "spawn": 10000, "chain": 1000, "noop": 1000000, "noop_repeats": 3, "slots": 3000, "query_s": 10,
              "create": (1000, 1000), "restart": (1000, 1000), "restarts": 5, "fleet": 10000, "fleet_s": 30,
              "growth": (1000, 10000, 100000, 1000000, 10000000), "growth_agents": (10, 100, 1000, 10000), "growth_instances": 1000000,
              "idle_s": 30, "seeds": 500, "crashes": 5, "crash_steps": 2000},
@@ -38,7 +38,8 @@ ROWS = {"S1": rows_steps.s1, "S1b": rows_steps.s1b, "S2": rows_steps.s2, "S2b": 
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
-    return {"processors": os.cpu_count(), "model": model, "kernel": os.uname().release, "load": os.getloadavg()[0], "root": os.geteuid() == 0}
+    return {"processors": os.cpu_count(), "model": model, "kernel": os.uname().release, "load": os.getloadavg()[0],
+            "root": os.geteuid() == 0}
 
 
 def main():

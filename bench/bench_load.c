@@ -69,11 +69,11 @@ static void read_options(int argc, char **argv, struct options *o, struct load_o
         fprintf(stderr, "bench_load: %s\n", err.text);
         exit(2);
     }
-    *ret = (struct load_options){.shape = shape_of(o->shape), .templates = (uint32_t)number(o->templates, 10, 10000),
-                                 .partitions = (uint32_t)number(o->partitions, 1000, 10000000), .agents = (uint32_t)number(o->agents, 2, 20000),
-                                 .slots = (uint32_t)number(o->slots, 2048, 100000), .wire = o->wire, .create_only = o->create,
-                                 .die_at = (double)number(o->die_at, 0, 100) / 100,
-                                 .checkpoint_bytes = (uint64_t)number(o->checkpoint_mib, 0, 65536) << 20};
+    *ret = (struct load_options){
+        .shape = shape_of(o->shape), .templates = (uint32_t)number(o->templates, 10, 10000),
+        .partitions = (uint32_t)number(o->partitions, 1000, 10000000), .agents = (uint32_t)number(o->agents, 2, 20000),
+        .slots = (uint32_t)number(o->slots, 2048, 100000), .wire = o->wire, .create_only = o->create,
+        .die_at = (double)number(o->die_at, 0, 100) / 100, .checkpoint_bytes = (uint64_t)number(o->checkpoint_mib, 0, 65536) << 20};
 }
 
 struct all { struct figures rate, step_us, create_s, compile_s, commit, wire, engine, bytes, longest_ms; };

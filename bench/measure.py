@@ -136,7 +136,8 @@ class Profile:
             return
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
-        said = subprocess.run(["perf", "script", "--no-inline", "-i", self.path, "-F", "comm,ip,sym,dso"], capture_output=True, text=True, check=False)
+        said = subprocess.run(["perf", "script", "--no-inline", "-i", self.path, "-F", "comm,ip,sym,dso"], capture_output=True,
+                              text=True, check=False)
         if said.returncode == 0:
             self._count(said.stdout)
 

@@ -4,12 +4,15 @@
     bench/peers.py [--install] [--quick] [--only make,ours,…] [--no-kills] [--repeats N] [--json FILE]
 
 Work: N independent /bin/true (S1), the same with a static stub (S1b), a chain (S2), a layered DAG with two parents (S4's shape).  What a
-peer has no notion of is left empty.  Kills: steps that write a line when they begin and one when they end; the manager, then a worker,
-gets SIGKILL when a third has begun, and is started again as its handbook says.  Lost: never finished, although nothing
-was seen to happen for as long as the peer may take.  Twice: finished more than once, or
-begun again while the first was still at it.  Back: of a manager, from the start of the new one to the first step that begins; of a worker,
-from the kill to the first of its steps that begins again (never: none was cut off, or none came back).  --install gets
-from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing all the same, or does not start here, is named with the reason.  The last line is one JSON object."""
+peer has no notion of is left empty.
+
+Kills: steps that write a line when they begin and one when they end; the manager, then a worker, gets SIGKILL when a third has begun, and
+is started again as its handbook says.  Lost: never finished, although nothing was seen to happen for as long as the peer may take.  Twice:
+finished more than once; at once: begun again while the first was still at it.  Back: of a manager, from the start of the new one to the
+first step that begins; of a worker, from the kill to the first of its steps that begins again (never: none was at it, or none came back).
+
+--install gets from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing all the same, or does
+not start here, is named with the reason.  The last line is one JSON object."""
 import argparse
 import json
 import os
@@ -27,8 +30,8 @@ from rows_faults import Journal, second_begin
 PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server", "gearman-tools", "coop-computing-tools",
             "openmpi-bin", "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
-         "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask, "slurm": peers_grid.Slurm,
-         "ours": peers_ours.Ours}
+         "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask,
+         "slurm": peers_grid.Slurm, "ours": peers_ours.Ours}
 SIZES = {"quick": {"fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
          "normal": {"fan": 2000, "chain": 200, "layers": (20, 100), "kills": 300, "patience": 600}}
 SLOW = {"slurm": 10, "makeflow": 2}          # so many times fewer, or a run takes an hour
@@ -95,7 +98,8 @@ def kill(cls, what, n, patience_s):
             else:
                 again = second_begin(journal, killed)
                 back = again - killed if again else None
-            return dict(journal.counts(n, time.time()), back_s=round(back, 2) if back is not None else None, killed_to_end_s=round(journal.last() - killed, 1))
+            return dict(journal.counts(n, time.time()), back_s=round(back, 2) if back is not None else None,
+                        killed_to_end_s=round(journal.last() - killed, 1))
 
 
 def one(name, cls, size, repeats):

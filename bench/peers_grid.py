@@ -417,7 +417,8 @@ class Slurm(Grid):
             return False
 
     def _submit(self, wrap, *more):
-        return self._said("sbatch", "--parsable", "-n", 1, "-o", "/dev/null", "-e", "/dev/null", *more, "--wrap", wrap).split(";")[0].strip()
+        said = self._said("sbatch", "--parsable", "-n", 1, "-o", "/dev/null", "-e", "/dev/null", *more, "--wrap", wrap)
+        return said.split(";")[0].strip()
 
     def _empty(self):
         return not self._said("squeue", "-h", "-t", "pending,running,completing", "-o", "%i").strip()

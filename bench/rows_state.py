@@ -89,8 +89,8 @@ def s5(size):
     memory = pure["bytes_per_instance"]["median"]
     return [Row("S5", f"create {templates} × {partitions}, windows of 7", "≤ 2 s, ≤ 100 B an instance",
                 f"{median(took):.2f} s, {memory:.0f} B", median(took) <= 2 and memory <= 100,
-                [f"from the command line, compiling there too; within the coordinator {pure['create_s']['median']:.2f} s, of that compiling "
-                 f"{pure['compile_s']['median']:.2f} s; resident memory grows by {median(grown):.0f} B an instance"],
+                [f"from the command line, compiling there too; within the coordinator {pure['create_s']['median']:.2f} s, of that "
+                 f"compiling {pure['compile_s']['median']:.2f} s; resident memory grows by {median(grown):.0f} B an instance"],
                 seconds=spread(took), bytes_per_instance=memory, resident_per_instance=spread(grown))]
 
 
@@ -203,7 +203,7 @@ def s8(size):
             alone.kill()
     return [Row("S8", f"{n} agents, heartbeat every {heartbeat_ms / 1e3:g} s", "≤ 15 % of a core; back in ≤ 20 s",
                 f"{100 * share:.1f} % of a core, back in {again:.1f} s", share <= 0.15 and again <= 20 and rerouted == 0,
-                [f"first all there after {joined:.1f} s; served {served:.1f} s after the restart; steps given or killed falsely: {rerouted}; "
+                [f"first all there after {joined:.1f} s; served {served:.1f} s after the restart; given or killed falsely: {rerouted}; "
                  f"coordinator {rss:.0f} MB; refusals {after['refusals']}"],
                 share=share, reconnect_s=again, joined_s=joined, rerouted=rerouted, resident_mb=rss)]
 

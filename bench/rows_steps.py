@@ -70,7 +70,8 @@ def spawn_row(number, step, size, target):
                [f"bare floor {median(bare):.0f}/s, with control groups {median(floors):.0f}/s; ours {min(ours):.0f} to {max(ours):.0f}/s",
                 f"processor per step: coordinator {1e6 * last['cpu']['coordinator'] / n:.0f} µs, agent "
                 f"{1e6 * last['cpu']['agent-1'] / n:.0f} µs (of {1e6 * last['s'] / n:.0f} µs; the rest is the children's, or idle)",
-                f"coordinator by part: {shares(last['parts'])}; memory: coordinator {last['coordinator_mb']:.0f} MB, agent {agent_mb:.0f} MB"],
+                f"coordinator by part: {shares(last['parts'])}; memory: coordinator {last['coordinator_mb']:.0f} MB, "
+                f"agent {agent_mb:.0f} MB"],
                per_s=spread(ours), floor_per_s=spread(floors), bare_per_s=spread(bare), ratio=ratio, parts=last["parts"],
                cpu_us_per_step=1e6 * busy / n, coordinator_mb=last["coordinator_mb"], agent_mb=agent_mb)
 
@@ -114,6 +115,8 @@ def noop_runs(size, name, templates, partitions, body, profile):
     for i in range(size["noop_repeats"]):
         with Folder() as folder, noop_cluster(folder, size) as cluster:
             last = run_plan(cluster, f"{name}{i}", hours_plan(f"{name}{i}", templates, partitions, body), folder, profile)
+            told = cluster.json("replay", os.path.join(cluster.dir, "store"))
+            last["turns"], last["checkpoints"] = told["turns"], told["checkpoints"]
             last["store_mb"] = os.path.getsize(os.path.join(cluster.dir, "store/data.mdb")) / (1 << 20)
         rates.append(last["steps"] / last["s"])
     return rates, last
@@ -126,12 +129,14 @@ def s3(size):
     size["s3_rate"] = median(rates)
     cpu = {who: 1e6 * s / last["steps"] for who, s in last["cpu"].items()}
     idle = 1 - sum(last["cpu"].values()) / (last["s"] * os.cpu_count())
-    return [Row("S3", f"{n} no-op steps, durable", "≥ 200,000/s", f"{median(rates):.0f}/s", median(rates) >= 200000,
+    return [Row("S3", f"{n} no-op steps, durable", "≥ 200,000/s", f"{median(rates):.0f}/s", median(rates) >= 200000 and last["checkpoints"] >= 2,
                 [f"coordinator by part: {shares(last['parts'])}",
                  f"processor per step: coordinator {cpu['coordinator']:.1f} µs, agents {cpu['agent-1'] + cpu['agent-2']:.1f} µs; "
                  f"processors without us {100 * idle:.0f} %; coordinator {last['coordinator_mb']:.0f} MB, store {last['store_mb']:.0f} MB",
+                 f"{last['checkpoints']} checkpoints, {last['turns']} turns of {last['steps'] / last['turns']:.0f} steps",
                  "most in: " + ", ".join(f"{name} {100 * part:.0f} %" for name, part in last["top"][:8])],
-                per_s=spread(rates), parts=last["parts"], top=last["top"], cpu_us=cpu, idle=idle, coordinator_mb=last["coordinator_mb"])]
+                per_s=spread(rates), parts=last["parts"], top=last["top"], cpu_us=cpu, idle=idle, coordinator_mb=last["coordinator_mb"],
+                checkpoints=last["checkpoints"], turns=last["turns"])]
 
 
 def s4(size):

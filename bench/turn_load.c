@@ -61,8 +61,8 @@ void load_plan(const struct load_options *o, struct bf_buf *ret)
     time_t last = (time_t)(o->partitions - 1) * 3600;
     struct tm t;
     gmtime_r(&last, &t);
-    bf_buf_printf(ret, "partitions: {grain: hour, from: 1970-01-01T00, to: %04d-%02d-%02dT%02d}\n", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                  t.tm_hour);
+    bf_buf_printf(ret, "partitions: {grain: hour, from: 1970-01-01T00, to: %04d-%02d-%02dT%02d}\n", t.tm_year + 1900, t.tm_mon + 1,
+                  t.tm_mday, t.tm_hour);
 }
 
 /* ---- what leaves the turn ---- */
