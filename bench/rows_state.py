@@ -268,18 +268,21 @@ def s13(size):
 # ---- the simulator ----
 
 def s14(size):
-    rates = []
+    rates = {True: [], False: []}
     for i in range(size["repeats"]):
-        done = subprocess.run([f"{BIN}/bfsim", "--seed", str(1 + i * size["seeds"]), "--seeds", str(size["seeds"]), "--jobs",
-                               str(os.cpu_count()), "--json"], capture_output=True, text=True, check=False)
-        told = json.loads(done.stdout.splitlines()[-1])
-        if done.returncode != 0:
-            raise AssertionError(f"bfsim finds a violation: {done.stdout[-500:]}")
-        rates.append(told["events_per_second"])
+        for checked in rates:
+            done = subprocess.run([f"{BIN}/bfsim", "--seed", str(1 + i * size["seeds"]), "--seeds", str(size["seeds"]), "--jobs",
+                                   str(os.cpu_count()), "--json", *([] if checked else ["--unchecked"])], capture_output=True, text=True,
+                                  check=False)
+            if done.returncode != 0:
+                raise AssertionError(f"bfsim finds a violation: {done.stdout[-500:]}{done.stderr[-500:]}")
+            rates[checked].append(json.loads(done.stdout.splitlines()[-1])["events_per_second"])
     # The engine with neither checkers, faults, disk nor wire: a grant and a report are an event each.
     off = program("bench_load", "--templates", 10, "--partitions", size["growth_instances"] // 10, "--repeats", max(2, size["repeats"]))
     plain = 2 * off["steps_per_s"]["median"]
     return [Row("S14", "simulator, events/s", "≥ 1,000,000 checked, ≥ 3,000,000 not",
-                f"{median(rates):.0f} checked, {plain:.0f} the engine alone", median(rates) >= 1e6 and plain >= 3e6,
-                [f"checked: {os.cpu_count()} processes, all faults, {min(rates):.0f} to {max(rates):.0f}; alone: one process, grants and "
-                 "reports of a calm backfill"], checked=spread(rates), alone=plain)]
+                f"{median(rates[True]):.0f} checked, {median(rates[False]):.0f} not",
+                median(rates[True]) >= 1e6 and median(rates[False]) >= 3e6,
+                [f"{os.cpu_count()} processes, all faults; unchecked keeps up the model that the scenarios need; the engine alone, in one "
+                 f"process, a grant and a report an event each: {plain:.0f}/s"],
+                checked=spread(rates[True]), unchecked=spread(rates[False]), alone=plain)]
