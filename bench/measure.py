@@ -96,8 +96,8 @@ PARTS = {"engine": "engine", "plan": "engine", "turn": "engine", "store": "store
          "api": "wire", "zap": "wire", "logs": "logs", "views": "queries", "http": "queries", "agent": "agent", "agentcore": "agent",
          "common": None, "shell": "loop"}
 LIBRARIES = (("liblmdb", "store"), ("libzmq", "wire"), ("libczmq", "wire"), ("libprotobuf", "wire"), ("libzstd", "logs"))
-KERNEL = (("clone|fork|exec|exit|wait4|waitid|do_mmap|load_elf|copy_process", "spawn"), ("cgroup|css_", "spawn"),
-          ("fdatasync|fsync|ext4|overlay|blk|writeback|jbd2", "store"), ("sock|tcp|inet|epoll|eventfd", "wire"))
+KERNEL = (("^(kernel_clone|copy_process|dup_mm|do_execve|bprm_|load_elf|do_exit|exit_mm|do_wait|cgroup_|css_)", "spawn"),
+          ("fdatasync|fsync|^ext4|^ovl_|^blk_|writeback|jbd2", "store"), ("sock|^tcp|^inet|^ep_|epoll|eventfd", "wire"))
 
 
 def symbols():

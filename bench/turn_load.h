@@ -36,7 +36,7 @@ struct load_result {
     double commit_s, wire_s, engine_s;           /* of total_s: the store, the codecs, everything else */
     uint64_t steps, turns, commits, journal_bytes, checkpoints, checkpoint_bytes;
     double bytes_per_instance;                   /* of memory, at the time that it runs */
-    double longest_turn_s;
+    double longest_turn_s;                       /* once it runs */
     size_t resident_bytes;
 };
 
