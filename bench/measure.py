@@ -59,17 +59,21 @@ def cpu_s(pid):
     return (int(words[11]) + int(words[12])) * TICK_S
 
 
-def agent_cpu_s(pid):
-    """Of an agent: its guardian, and the agent proper, which is its child; not of steps."""
-    total = cpu_s(pid)
+def agent_pids(pid):
+    """Of an agent: its guardian, and the agent proper, which is its child; not steps."""
+    found = [pid]
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
         for child in f.read().split():
             try:
                 with open(f"/proc/{child}/comm", encoding="ascii") as name:
-                    total += cpu_s(child) if name.read().startswith("bfagent") else 0
+                    found += [int(child)] if name.read().startswith("bfagent") else []
             except FileNotFoundError:
                 continue
-    return total
+    return found
+
+
+def agent_cpu_s(pid):
+    return sum(cpu_s(p) for p in agent_pids(pid))
 
 
 def status_of(pid, key):
@@ -118,7 +122,8 @@ class Profile:
     """perf on some processes while the block runs; parts afterwards: the share of each, of samples.  None where perf cannot be had."""
 
     def __init__(self, pids, folder):
-        self.path, self.pids, self.parts, self.top = os.path.join(folder, "perf.data"), pids, None, []
+        self.path = os.path.join(folder, f"perf-{pids[0] if pids else 0}.data")
+        self.pids, self.parts, self.top = pids, None, []
         self.process = None
 
     def __enter__(self):
