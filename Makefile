@@ -8,7 +8,7 @@ BUILD := build/release
 GENERATOR := $(if $(shell command -v ninja),-G Ninja)
 configure = $(if $(wildcard build/$(1)/CMakeCache.txt),,$(GENERATOR))
 
-.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-peers bench-governor fuzz soak faults
+.PHONY: all programs demo test test-asan test-tsan test-valgrind e2e packages image install clean bench bench-full bench-guard bench-peers bench-governor fuzz soak faults
 .DEFAULT_GOAL := all
 
 all:
@@ -96,8 +96,21 @@ faults: all
 bench-governor: all
 	@python3 -B bench/governor.py $(BUILD) $(BENCH_OPTIONS)
 
-bench bench-full bench-peers:
-	@echo 'not supported yet: make $@' >&2; exit 2
+# The table of docs/performance.md: about ten minutes on two quiet cores, as root; the long form takes hours.  BENCH_OPTIONS='--quick' proves
+# that everything runs.
+bench: all
+	@BF_BUILD=$(BUILD) python3 -B bench/bench.py $(BENCH_OPTIONS)
+
+bench-full: all
+	@BF_BUILD=$(BUILD) python3 -B bench/bench.py --full $(BENCH_OPTIONS)
+
+# Instructions of three fixed scenarios against bench/guard.json (bench/guard.py --help).
+bench-guard: all
+	@python3 -B bench/guard.py $(BUILD) $(BENCH_OPTIONS)
+
+# The same work on what Debian has, in turn; installs what is missing of it.  An hour or two.
+bench-peers: all
+	@BF_BUILD=$(BUILD) python3 -B bench/peers.py --install $(BENCH_OPTIONS)
 
 clean:
 	rm -rf build

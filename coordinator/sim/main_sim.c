@@ -18,7 +18,7 @@ enum { JOBS_MAX = 256, PROGRESS_S = 60 };
 
 struct values {
     const char *seed, *seeds, *events, *jobs, *plant, *at_least, *without, *only, *agents_max, *steps_max, *curves;
-    bool governor, trace, calm, coverage, json, shrink, progress, help;
+    bool governor, trace, calm, unchecked, coverage, json, shrink, progress, help;
 };
 
 static const struct bf_option options[] = {
@@ -37,6 +37,7 @@ static const struct bf_option options[] = {
     {"plant", 0, BF_OPT_STRING, offsetof(struct values, plant), "BUG", "switch on a planted bug (builds with BF_PLANTS only)"},
     {"trace", 0, BF_OPT_FLAG, offsetof(struct values, trace), NULL, "tell what happens, on standard error"},
     {"calm", 0, BF_OPT_FLAG, offsetof(struct values, calm), NULL, "inject no faults"},
+    {"unchecked", 0, BF_OPT_FLAG, offsetof(struct values, unchecked), NULL, "leave out the checks after each turn, to measure"},
     {"governor", 0, BF_OPT_FLAG, offsetof(struct values, governor), NULL, "run load curves against the governor of pools, instead"},
     {"curves", 0, BF_OPT_STRING, offsetof(struct values, curves), "N", "how many (default 1000)"},
     {"progress", 0, BF_OPT_FLAG, offsetof(struct values, progress), NULL, "say how far it is each minute, on standard error"},
@@ -98,7 +99,8 @@ static enum bf_rc run_seeds(struct run *r, int64_t began_us, struct bf_error *er
 {
     int64_t next_us = began_us + PROGRESS_S * 1000000ll;
     struct jobs_settings s = {.first = (uint64_t)r->seed, .jobs = (uint32_t)r->jobs, .coverage = r->v.coverage || r->v.json || r->at_least,
-                              .sim = {.trace = r->v.trace ? stderr : NULL, .calm = r->v.calm, .schedule = &r->schedule}};
+                              .sim = {.trace = r->v.trace ? stderr : NULL, .calm = r->v.calm, .unchecked = r->v.unchecked,
+                                      .schedule = &r->schedule}};
     struct jobs *jobs = NULL;
     struct seed_result *one = bf_xcalloc(1, sizeof *one);
     enum bf_rc rc = jobs_start(&s, &jobs, err);

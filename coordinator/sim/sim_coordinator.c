@@ -146,6 +146,20 @@ void sim_coordinator_schedule(struct world *w, int64_t at_ms)
     world_push(w, (struct sim_event){.at_ms = at_ms, .kind = SIM_TURN, .number = w->coordinator_generation});
 }
 
+static void check(struct world *w)
+{
+    struct bf_error err = {0};
+    if (!engine_check(turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0, &err))
+        world_violate(w, "%s", err.text);
+    shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
+    shadow_check_alerts(w->shadow, turn_engine(w->turns));
+    shadow_check_why(w->shadow, turn_engine(w->turns));
+    if (w->stats.turns % DEEP_CHECK_TURNS == 0)
+        shadow_check_profiles(w->shadow, turn_engine(w->turns));
+    if (w->stats.violations == 0 && (w->stats.turns + w->options.seed) % RECOVERY_CHECK_TURNS == 0)
+        sim_store_check_recovery(w);
+}
+
 void sim_coordinator_turn(struct world *w)
 {
     struct bf_error err = {0};
@@ -166,15 +180,8 @@ void sim_coordinator_turn(struct world *w)
         world_violate(w, "turn: %s", err.text);
         return;
     }
-    if (!engine_check(turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0, &err))
-        world_violate(w, "%s", err.text);
-    shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
-    shadow_check_alerts(w->shadow, turn_engine(w->turns));
-    shadow_check_why(w->shadow, turn_engine(w->turns));
-    if (w->stats.turns % DEEP_CHECK_TURNS == 0)
-        shadow_check_profiles(w->shadow, turn_engine(w->turns));
-    if (w->stats.violations == 0 && (w->stats.turns + w->options.seed) % RECOVERY_CHECK_TURNS == 0)
-        sim_store_check_recovery(w);
+    if (!w->options.unchecked)
+        check(w);
     int64_t next_ms = sim_clock_when_ms(&w->clock, turn_next_ms(w->turns));
     sim_coordinator_schedule(w, next_ms <= w->now_ms ? w->now_ms + TURN_GATHER_MS : next_ms);
 }

@@ -25,8 +25,8 @@ import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
-    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "resources", "playbooks/out-of-memory",
-    "playbooks/host-sick", "playbooks/breaker-open", "playbooks/warehouse-slow")]
+    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "performance", "resources",
+    "playbooks/out-of-memory", "playbooks/host-sick", "playbooks/breaker-open", "playbooks/warehouse-slow")]
 PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
 COMMAND_S = 60 * PATIENCE
 START_S = 60 * PATIENCE

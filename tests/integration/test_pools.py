@@ -94,7 +94,6 @@ class PoolsTest(unittest.TestCase):
             done = self.cluster.ctl("pool", "set", *words, check=False)
             self.assertNotEqual(done.returncode, 0, words)
             self.assertIn(sentence, done.stderr)
-        self.assertIn("not supported yet", self.cluster.ctl("pool", "advise", check=False).stderr)
         self.assertEqual(self.in_use("warehouse")["slots"], (2, 12))
 
 

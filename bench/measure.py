@@ -1,0 +1,213 @@
+"""What the scripts of bench/ share: medians, processor time, memory, where a process spends its time, programs and their JSON lines."""
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("BF_BUILD") or os.path.join(ROOT, "build/release"))
+os.environ["BF_BIN"] = os.path.join(BUILD, "bin")
+sys.path.insert(0, os.path.join(ROOT, "tests/support"))
+
+STUB = os.path.join(BUILD, "bench/stub")
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
+def spread(values):
+    """Median, least, most, and how many."""
+    return {"median": median(values), "least": min(values), "most": max(values), "runs": len(values)} if values else None
+
+
+def program(name, *args, check=True, env=None):
+    """Run BUILD/bench/NAME; what its last line says."""
+    done = subprocess.run([os.path.join(BUILD, "bench", name), *[str(a) for a in args]], capture_output=True, text=True, check=False,
+                          env=env)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if check and (done.returncode != 0 or not lines):
+        raise AssertionError(f"{name} {' '.join(map(str, args))}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
+    return json.loads(lines[-1]) if lines else None
+
+
+class Folder:
+    """A temporary folder that goes with the block; on the disk of $TMPDIR, because durability is measured."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="bf-bench-")
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+# ---- processes ----
+
+def cpu_s(pid):
+    """Processor time of a process and all its threads; of children not."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) * TICK_S
+
+
+def agent_pids(pid):
+    """Of an agent: its guardian, and the agent proper, which is its child; not steps."""
+    found = [pid]
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        for child in f.read().split():
+            try:
+                with open(f"/proc/{child}/comm", encoding="ascii") as name:
+                    found += [int(child)] if name.read().startswith("bfagent") else []
+            except FileNotFoundError:
+                continue
+    return found
+
+
+def agent_cpu_s(pid):
+    return sum(cpu_s(p) for p in agent_pids(pid))
+
+
+def status_of(pid, key):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(rf"^{key}:\s+(\d+)", f.read(), re.MULTILINE)[1])
+
+
+def resident_mb(pid):
+    return status_of(pid, "VmRSS") / 1024
+
+
+def wakeups(pid):
+    """How often threads of a process have gone to sleep of their own accord, ever: each was woken as often."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as f:
+            total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.MULTILINE)[1])
+    return total
+
+
+# ---- where the time goes ----
+
+PARTS = {"engine": "engine", "plan": "engine", "turn": "engine", "store": "store", "seal": "store", "proto": "wire", "fleet": "wire",
+         "api": "wire", "zap": "wire", "logs": "logs", "views": "queries", "http": "queries", "agent": "agent", "agentcore": "agent",
+         "common": None, "shell": "loop"}
+LIBRARIES = (("liblmdb", "store"), ("libzmq", "wire"), ("libczmq", "wire"), ("libprotobuf", "wire"), ("libzstd", "logs"))
+KERNEL = (("^(kernel_clone|copy_process|dup_mm|do_execve|bprm_|load_elf|do_exit|exit_mm|do_wait|cgroup_|css_)", "spawn"),
+          ("fdatasync|fsync|^ext4|^ovl_|^blk_|writeback|jbd2", "store"), ("sock|^tcp|^inet|^ep_|epoll|eventfd", "wire"))
+
+
+def symbols():
+    """Function -> part, from the libraries of the layers."""
+    found = {}
+    for layer, part in PARTS.items():
+        path = os.path.join(BUILD, f"lib/libbf_{layer}.a")
+        if part and os.path.exists(path):
+            said = subprocess.run(["nm", "--defined-only", path], capture_output=True, text=True, check=False).stdout
+            for line in said.splitlines():
+                words = line.split()
+                if len(words) == 3 and words[1] in "tT":
+                    found.setdefault(words[2], part)
+    return found
+
+
+class Profile:
+    """perf on some processes while the block runs; parts afterwards: the share of each, of samples.  None where perf cannot be had."""
+
+    def __init__(self, pids, folder):
+        self.path = os.path.join(folder, f"perf-{pids[0] if pids else 0}.data")
+        self.pids, self.parts, self.top = pids, None, []
+        self.process = None
+
+    def __enter__(self):
+        if self.pids and shutil.which("perf"):
+            self.process = subprocess.Popen(["perf", "record", "-q", "-F", "299", "-g", "-o", self.path, "-p",
+                                             ",".join(map(str, self.pids))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 20
+            while time.monotonic() < until and self.process.poll() is None and not (os.path.exists(self.path) and
+                                                                                    os.path.getsize(self.path)):
+                time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_):
+        if not self.process:
+            return
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        said = subprocess.run(["perf", "script", "--no-inline", "-i", self.path, "-F", "comm,ip,sym,dso"], capture_output=True,
+                              text=True, check=False)
+        if said.returncode == 0:
+            self._count(said.stdout)
+
+    def _count(self, text):
+        known, parts, leaves = symbols(), {}, {}
+        for sample in text.split("\n\n"):
+            frames = [re.match(r"\s+[0-9a-f]+ (\S+).* \((\S+)\)$", line) for line in sample.splitlines()[1:]]
+            frames = [(m[1].split("+")[0], m[2]) for m in frames if m]
+            if not frames:
+                continue
+            part = next((p for p in (self._part(known, *f) for f in frames) if p), "other")
+            parts[part] = parts.get(part, 0) + 1
+            leaf = next((name for name, _ in frames if name in known), frames[0][0])
+            leaves[leaf] = leaves.get(leaf, 0) + 1
+        total = sum(parts.values())
+        if total:
+            self.parts = {k: round(v / total, 3) for k, v in sorted(parts.items(), key=lambda kv: -kv[1])}
+            self.top = [(k, round(v / total, 3)) for k, v in sorted(leaves.items(), key=lambda kv: -kv[1])[:12]]
+
+    @staticmethod
+    def _part(known, name, dso):
+        if name in known:
+            return known[name]
+        for word, part in LIBRARIES:
+            if word in dso:
+                return part
+        if "kernel" in dso or dso == "[unknown]":
+            for words, part in KERNEL:
+                if re.search(words, name):
+                    return part
+        return None
+
+
+def shares(parts):
+    return ", ".join(f"{k} {100 * v:.0f} %" for k, v in (parts or {}).items() if v >= 0.005) or "perf cannot be had"
+
+
+# ---- rows ----
+
+class Row:
+    """One line of the table.  met: True, False, or None where there is no telling (sizes that are not the target's)."""
+
+    def __init__(self, number, what, target, figure, met=None, notes=(), **data):
+        self.number, self.what, self.target, self.figure, self.met = number, what, target, figure, met
+        self.notes, self.data = list(notes), data
+
+    def print(self):
+        mark = {True: "yes", False: "NO", None: "-"}[self.met]
+        print(f"{self.number:<5} {self.what:<44} {self.target:<34} {self.figure:<40} {mark}")
+        for note in self.notes:
+            print(f"      {note}")
+
+    def json(self):
+        return {"row": self.number, "what": self.what, "target": self.target, "figure": self.figure, "met": self.met,
+                "notes": self.notes, **self.data}
+
+
+def hours_plan(name, steps, partitions, body):
+    """A plan of hourly partitions from 1970 on; body(i): lines of step i."""
+    last = time.strftime("%Y-%m-%dT%H", time.gmtime((partitions - 1) * 3600))
+    return (f"apiVersion: backfill/v1\nkind: Plan\nname: {name}\npartitions: {{grain: hour, from: 1970-01-01T00, to: {last}}}\nsteps:\n" +
+            "".join(f"  s{i}:\n{body(i)}" for i in range(steps)))
+
+
+def put(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path

@@ -1,0 +1,66 @@
+"""Ours, as a peer: everything on, as `bfctl init` sets it, with two slots like the others."""
+import os
+import signal
+import time
+
+from cluster import wait_until
+from measure import hours_plan, put, resident_mb
+from peers_hosts import Host
+from rows_steps import cluster_of, took_s
+
+RUN = "    run: [{0}]\n"
+
+
+class Ours(Host):
+    chains = graphs = True
+    patience_s = 30
+
+    def __enter__(self):
+        self.cluster, self.count = cluster_of(self.folder, 2, 1), 0
+        return self
+
+    def __exit__(self, *_):
+        self.cluster.stop()
+
+    def manager_mb(self):
+        return resident_mb(self.cluster.pid("coordinator"))
+
+    def _run(self, steps, partitions, body):
+        self.count += 1
+        name = f"p{self.count}"
+        backfill = self.cluster.create(put(os.path.join(self.folder, f"{name}.yaml"), hours_plan(name, steps, partitions, body)))
+        self.cluster.ctl("wait", backfill, "--timeout", "3600s", timeout=3700)
+        return took_s(self.cluster.json("backfill", "get", backfill))
+
+    def fan(self, step, n):
+        return self._run(1, n, lambda _: RUN.format(step))
+
+    def chain(self, step, n):
+        return self._run(1, n, lambda _: RUN.format(step) + "    needs:\n      - s0: previous 1\n")
+
+    def layers(self, step, deep, wide):
+        return self._run(deep, wide, lambda i: RUN.format(step) + (f"    needs:\n      - s{i - 1}: window -1..0\n" if i else ""))
+
+    def begin(self, script, n):
+        self.cluster.create(put(os.path.join(self.folder, "crash.yaml"), hours_plan("crash", 1, n, lambda _: RUN.format(script))))
+
+    def kill_manager(self):
+        self._kill("coordinator")
+
+    def restart_manager(self):
+        return self._restart("coordinator")
+
+    def kill_worker(self):
+        self._kill("agent-1")
+
+    def restart_worker(self):
+        return self._restart("agent-1")
+
+    def _kill(self, who):
+        self.cluster.kill(who, signal.SIGKILL)
+        wait_until(f"the end of {who}", lambda: self.cluster.pid(who) is None)
+
+    def _restart(self, who):
+        began = time.time()
+        self.cluster.restart(who)
+        return began
