@@ -45,7 +45,7 @@ uint32_t shadow_some_halted(const struct shadow *s);
 /* After a turn: every instance is in the state, and has the flags, that the records say.  always: also when nothing was steered. */
 void shadow_check_steered(struct shadow *s, const struct engine *e, bool always);
 /* After a turn: the timers of `why` lie ahead, and are remembered. */
-void shadow_check_why(struct shadow *s, const struct engine *e);
+void shadow_check_why(struct shadow *s, const struct engine *e, int64_t now_ms, int64_t wall_us);
 /* After a turn: profiles have each successful attempt once, and no other. */
 void shadow_check_profiles(struct shadow *s, const struct engine *e);
 /* After a turn: an alert for each step that failed for good, and none about steps that are well. */

@@ -69,6 +69,7 @@ struct shadow_share {
     char pool[64];
     uint64_t in_use[3 + SHADOW_UNITS], last;
     int64_t passed_since_ms;                                 /* by a better class; 0: by none */
+    int64_t got_ms;                                          /* when its newest attempt was granted */
 };
 /* A class of a backfill that yields in a pool ("": without one), and what it has lost (shadow_yields.c). */
 struct shadow_yield { uint32_t backfill, class; char pool[64]; int64_t since_ms; uint64_t lost_ms, times; };

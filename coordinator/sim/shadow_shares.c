@@ -81,12 +81,13 @@ static void check_pass(struct shadow *s, const struct shadow_share *mine, enum o
                        enum op_priority class)
 {
     uint64_t p = part_of(s, mine), q = part_of(s, theirs);
-    bool due = theirs->passed_since_ms && s->w->now_ms - theirs->passed_since_ms >= RAISES * s->w->engine.age_after_ms;
+    bool due = theirs->passed_since_ms && s->turn_ms - theirs->passed_since_ms >= RAISES * s->w->engine.age_after_ms;
     if (class == my_class && !mine->raised && !theirs->raised && (q < p || (q == p && theirs->last < mine->last)))
         world_violate(s->w, "share: backfill %u is granted from pool '%s', of which it holds %" PRIu64 " millionths, before backfill %u, "
                       "which holds %" PRIu64, mine->backfill, mine->pool, p, theirs->backfill, q);
-    if (class > my_class && theirs->passed_since_ms == 0)
-        theirs->passed_since_ms = s->w->now_ms;
+    /* What got something in this turn does not wait. */
+    if (class > my_class && theirs->passed_since_ms == 0 && theirs->got_ms != s->turn_ms)
+        theirs->passed_since_ms = s->turn_ms;
     if (theirs->used > 0 || (class > my_class && !due))
         return;
     if (++theirs->passes > s->backfills.n + RAISES)
@@ -118,6 +119,7 @@ void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint3
     for (uint32_t i = 0; i <= (*pool ? granted->n_also : 0); i++) {
         struct shadow_share *x = share_of(s, b->id, i == 0 ? pool : b->plan->pools[granted->also[i - 1]].name);
         x->last = attempt;
+        x->got_ms = s->turn_ms;
         x->passes = 0;
         x->passed_since_ms = 0;
         x->raised = 0;
@@ -132,7 +134,7 @@ void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const 
     if (r->numbers[0] != x->last)
         world_violate(s->w, "share: attempt %" PRIu64 " is the newest of backfill %u in pool '%s', not %" PRIu64, x->last, b->id, x->pool,
                       r->numbers[0]);
-    if (since_ms && (uint64_t)(s->w->now_ms - since_ms) < r->numbers[2] * (uint64_t)s->w->engine.age_after_ms)
+    if (since_ms && (uint64_t)(s->turn_ms - since_ms) < r->numbers[2] * (uint64_t)s->w->engine.age_after_ms)
         world_violate(s->w, "share: backfill %u is raised by %u in pool '%s' too early", b->id, (unsigned)r->numbers[2], x->pool);
     for (uint32_t i = 0; since_ms == 0 && i < b->plan->n_steps; i++)
         if (strcmp(first_pool(b->plan, &b->plan->steps[i]), x->pool) == 0 && shadow_any_ready(b, i))

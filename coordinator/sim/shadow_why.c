@@ -47,14 +47,18 @@ static void remember(struct shadow_whys *w, const struct shadow_promise *p)
     w->at[w->n++] = *p;
 }
 
+/* Of the turn, also of one that wrote nothing. */
+struct shadow_now { int64_t ms, wall_us; };
+
 /* clears: on the clock that it goes by. */
-static void hear(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index, const struct blocker *k)
+static void hear(struct shadow *s, const struct shadow_now *at, const struct shadow_backfill *b, uint32_t step, uint32_t index,
+                 const struct blocker *k)
 {
     bool wall = goes_by_the_wall(k->kind);
-    int64_t clears = wall ? k->window.clears_at_us : k->clears_at_ms, now = wall ? s->wall_us : s->turn_ms;
+    int64_t clears = wall ? k->window.clears_at_us : k->clears_at_ms, now = wall ? at->wall_us : at->ms;
     struct shadow_promise p = {.kind = k->kind, .backfill = b->id, .step = step, .index = index,
                                .thing = k->kind == BLOCKER_BREAKER ? k->breaker : k->pool, .clears = clears,
-                               .skew_us = s->wall_us - s->turn_ms * 1000};
+                               .skew_us = at->wall_us - at->ms * 1000};
     if (clears <= now)
         world_violate(s->w, "why: %s[%u] of backfill %u waits for a %s that clears at %" PRId64 ", and it is %" PRId64,
                       b->plan->steps[step].name, index, b->id, kind_name(k->kind), clears, now);
@@ -62,13 +66,13 @@ static void hear(struct shadow *s, const struct shadow_backfill *b, uint32_t ste
         remember(&s->whys, &p);
 }
 
-static void ask(struct shadow *s, const struct engine *e, const struct shadow_backfill *b, uint32_t step, uint32_t index)
+static void ask(struct shadow *s, const struct shadow_now *at, const struct engine *e, const struct shadow_backfill *b, uint32_t step, uint32_t index)
 {
     struct blocker k[BLOCKERS_MAX];
     size_t n = engine_why(e, b->id, step, index, k, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
         if (k[i].clock == CLOCK_TIMER)
-            hear(s, b, step, index, &k[i]);
+            hear(s, at, b, step, index, &k[i]);
 }
 
 /* The next instance in a circle over all; false: there is none. */
@@ -91,14 +95,15 @@ static bool next_cell(struct shadow *s, struct shadow_backfill **b, uint32_t *st
     return false;
 }
 
-void shadow_check_why(struct shadow *s, const struct engine *e)
+void shadow_check_why(struct shadow *s, const struct engine *e, int64_t now_ms, int64_t wall_us)
 {
+    const struct shadow_now at = {.ms = now_ms, .wall_us = wall_us};
     struct shadow_backfill *b = NULL;
     uint32_t step = 0, index = 0;
     for (size_t i = 0; i < ASKED_PER_TURN && next_cell(s, &b, &step, &index); i++) {
         const struct shadow_cell *c = &b->cells[step][index];
         if (c->end == CELL_WAITING && !c->open)
-            ask(s, e, b, step, index);
+            ask(s, &at, e, b, step, index);
     }
 }
 

@@ -153,7 +153,8 @@ static void check(struct world *w)
         world_violate(w, "%s", err.text);
     shadow_check_steered(w->shadow, turn_engine(w->turns), w->stats.turns % DEEP_CHECK_TURNS == 0);
     shadow_check_alerts(w->shadow, turn_engine(w->turns));
-    shadow_check_why(w->shadow, turn_engine(w->turns));
+    shadow_check_why(w->shadow, turn_engine(w->turns), turn_engine_ms(w->turns, sim_clock_boot_ms(&w->clock, w->now_ms)),
+                     sim_clock_wall_us(&w->clock, w->now_ms));
     if (w->stats.turns % DEEP_CHECK_TURNS == 0)
         shadow_check_profiles(w->shadow, turn_engine(w->turns));
     if (w->stats.violations == 0 && (w->stats.turns + w->options.seed) % RECOVERY_CHECK_TURNS == 0)
