@@ -228,7 +228,8 @@ const char *remedy_of(const struct outcome *o)
                    : "give the step more (resources: memory) in the plan " NEW_PLAN ", or make its work smaller; bfctl usage shows what "
                      "its other partitions took";
     case OUTCOME_TIMEOUT: return TIMEBOX;
-    case OUTCOME_NOT_YET: return "see to whoever writes it; when it is there, run bfctl retry, or raise the sensor's timeout in the plan " NEW_PLAN;
+    case OUTCOME_NOT_YET:
+        return "see to whoever writes it; when it is there, run bfctl retry, or raise the sensor's timeout in the plan " NEW_PLAN;
     case OUTCOME_CHECK:
         return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; "
                                        "if it is the check that is wrong, cancel, correct the plan " NEW_PLAN

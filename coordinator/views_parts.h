@@ -94,8 +94,8 @@ void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, c
 void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* The same of BLOCKER_SENSOR; and "sensor" of an instance's document: how often it was not there, and what was said last; null where it
  * never was (views_why_sensor.c). */
-void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail, size_t detail_size,
-                       char *remedy, size_t remedy_size);
+void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail,
+                       size_t detail_size, char *remedy, size_t remedy_size);
 json_t *view_sensor(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);

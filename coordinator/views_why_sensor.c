@@ -10,8 +10,8 @@ static int64_t wall_us(const struct view_source *v, int64_t engine_ms)
     return v->zero_us + engine_ms * 1000;
 }
 
-void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail, size_t detail_size,
-                       char *remedy, size_t remedy_size)
+void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail,
+                       size_t detail_size, char *remedy, size_t remedy_size)
 {
     struct look_view l = {.text = "", .gives_up_ms = -1};
     const struct plan_step *s = &b->plan->steps[k->step];

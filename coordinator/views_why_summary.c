@@ -320,8 +320,8 @@ enum bf_rc view_why_summary(const struct view_source *v, const struct op_request
         add_all(&s);
     json_t *causes = causes_list(&s);
     *ret = json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:I}", "backfill", view_backfill_id(b.id).text, "plan", b.plan->name, "state",
-                     backfill_state_name(b.state), "counts", view_counts(&b), "complete", tallies.complete && !s.cut_off, "causes", causes, "left_out",
-                     (json_int_t)s.left_out);
+                     backfill_state_name(b.state), "counts", view_counts(&b), "complete", tallies.complete && !s.cut_off, "causes", causes,
+                     "left_out", (json_int_t)s.left_out);
     view_tallies_done(&tallies);
     return BF_OK;
 }

@@ -15,7 +15,8 @@ static void check_dataset(struct plan_compiler *c, const struct plan_step *step,
     bool parts = step->grain != PLAN_NONE && !c->step_sources[step - c->plan->steps].grain_bad;
     struct bf_mark declared = c->dataset_sources[step->sensor.dataset].mark;
     if (!d->external) {
-        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a sensor waits for what another system writes, and dataset `%s` is not `external`", d->name);
+        bf_diag_add(c->d, BF_DIAG_ERROR, n->mark, "a sensor waits for what another system writes, and dataset `%s` is not `external`",
+                    d->name);
         bf_diag_fix(c->d, "say `external: true`, or name the step that writes it in `needs` instead of a sensor");
         bf_diag_add(c->d, BF_DIAG_NOTE, declared, "declared here");
     } else if (d->connection == PLAN_NO_INDEX) {

@@ -66,7 +66,8 @@ static void hear(struct shadow *s, const struct shadow_now *at, const struct sha
         remember(&s->whys, &p);
 }
 
-static void ask(struct shadow *s, const struct shadow_now *at, const struct engine *e, const struct shadow_backfill *b, uint32_t step, uint32_t index)
+static void ask(struct shadow *s, const struct shadow_now *at, const struct engine *e, const struct shadow_backfill *b, uint32_t step,
+                uint32_t index)
 {
     struct blocker k[BLOCKERS_MAX];
     size_t n = engine_why(e, b->id, step, index, k, BLOCKERS_MAX);

@@ -35,7 +35,7 @@ struct sim_options {
     uint64_t seed;
     FILE *trace;                             /* NULL: none */
     bool calm;                               /* no faults at all */
-    bool unchecked;                          /* only the model that the scenarios need is kept up; nothing is compared with it after turns */
+    bool unchecked;                          /* only the model that the scenarios need is kept up; nothing is compared after turns */
     const struct schedule *schedule;         /* what is left out; NULL: nothing */
     struct choice_list *used;                /* gets the injections that did something; NULL: nobody asks */
     struct coverage *coverage;               /* counts what the run reached; NULL: nobody asks */

@@ -67,7 +67,8 @@ class SensorTest(unittest.TestCase):
         states = {(r["step"], r["partition"]): r for r in self.cluster.json("steps", backfill)}
         self.assertEqual(states["arrived", "2024-03-01"]["state"], "succeeded")
         # one slot, and the others have passed
-        wait_until("the others", lambda: all(r["state"] == "succeeded" for r in self.cluster.json("steps", backfill) if r["step"] == "other"))
+        wait_until("the others",
+                   lambda: all(r["state"] == "succeeded" for r in self.cluster.json("steps", backfill) if r["step"] == "other"))
         if why["state"] == "backing_off":        # else it was looking just then
             self.assertEqual([b["kind"] for b in why["blockers"]], ["sensor"])
             self.assertRegex(why["summary"], r"arrived\[2024-03-02\] looked \d+ times for raw.sales, last at .*, next at ")

@@ -63,7 +63,8 @@ class SharesTest(unittest.TestCase):
         self.becomes(first=2, second=2)
         self.touch("second-2024-01-01")
         self.becomes(first=2, second=2)
-        wait_until("that it was the second's turn again", lambda: self.cluster.json("status", self.ids["second"])["steps"]["succeeded"] == 1)
+        wait_until("that it was the second's turn again",
+                   lambda: self.cluster.json("status", self.ids["second"])["steps"]["succeeded"] == 1)
         self.becomes(first=2, second=2)
         page = self.cluster.ctl("pool", "show", "warehouse").stdout
         self.assertRegex(page, rf"share +{self.ids['first']} holds 2 slots, 50.0%, and has 4 ready")

@@ -221,7 +221,8 @@ class WatchTest(unittest.TestCase):
     def test_stopped_and_continued(self):
         # A shell with job control, as a person has one: it goes on when its job stops.
         go = os.path.join(self.folder, "go")
-        script = f"set -m; {os.environ.get('BF_PLAIN_BIN', BIN)}/bfctl watch {self.backfill}; until [ -e {go} ]; do sleep 0.1; done; fg >/dev/null; exit $?"
+        plain = os.environ.get("BF_PLAIN_BIN", BIN)
+        script = f"set -m; {plain}/bfctl watch {self.backfill}; until [ -e {go} ]; do sleep 0.1; done; fg >/dev/null; exit $?"
         t = Terminal(["sh", "-c", script], self.env)
         self.addCleanup(t.close)
         t.wait_for(b"screened")
