@@ -98,12 +98,15 @@ static void check_pool(struct plan_compiler *c, uint32_t pool)
 {
     const struct plan *p = c->plan;
     size_t n = 0;
+    bool drawn = false;
     for (uint32_t i = 0; i < p->n_connections; i++)
         n += p->connections[i].probe && governs(p, i, pool);
+    for (size_t i = 0; i < p->n_steps && !drawn; i++)
+        drawn = draws_on(&p->steps[i], pool);
     if (p->pools[pool].throttle.algorithm != THROTTLE_NONE && n > LIMIT_PROBES_MAX)
         bf_diag_add(c->d, BF_DIAG_ERROR, p->pools[pool].mark, "pool `%s` is governed by the probes of %zu connections, and %u "
                     "are possible: give their steps pools of their own", p->pools[pool].name, n, LIMIT_PROBES_MAX);
-    if (p->pools[pool].throttle.algorithm != THROTTLE_NONE && n == 0)
+    if (p->pools[pool].throttle.algorithm != THROTTLE_NONE && n == 0 && drawn)
         bf_diag_add(c->d, BF_DIAG_WARNING, p->pools[pool].mark, "pool `%s` has a `throttle`, and no sql step that draws on it has a "
                     "connection with a `probe`: what its steps take moves the limit, and not the warehouse's load", p->pools[pool].name);
 }

@@ -184,10 +184,15 @@ static struct sim_request *random_request(struct world *w)
         w->creates_sent++;
         return r;
     }
-    if (world_chance(w, 10)) {
+    if (w->drains_left == 0 && world_chance(w, 10)) {        /* one, or a night of maintenance: all but one */
+        w->drain_next = (uint32_t)world_random(w, w->n_agents);
+        w->drains_left = world_chance(w, 40) && w->n_agents > 1 ? w->n_agents - 1 : 1;
+    }
+    if (w->drains_left > 0) {
         struct sim_request *r = request_new(w, OP_AGENT_DRAIN);
-        snprintf(r->name, sizeof r->name, "agent-%u", 1 + (unsigned)world_random(w, w->n_agents));
+        snprintf(r->name, sizeof r->name, "agent-%u", 1 + w->drain_next++ % w->n_agents);
         r->request.name = r->name;
+        w->drains_left--;
         return r;
     }
     if (world_chance(w, 4)) {                    /* of one that is open, was, or never will be */
@@ -245,6 +250,8 @@ void sim_operator_act(struct world *w)
     }
     bool on = choice_open(w, CHOICE_OPERATOR, 0);
     int64_t wait_ms = world_chance(w, 40) ? 20 + (int64_t)world_random(w, 800) : 200 + (int64_t)world_random(w, 12000);
+    if (w->drains_left > 0)
+        wait_ms = 20;
     world_push(w, (struct sim_event){.at_ms = w->now_ms + wait_ms, .kind = SIM_OPERATOR});
     if (!on)
         return;

@@ -145,6 +145,7 @@ struct world {
     uint32_t n_agents;
     BF_VEC_TYPE(struct sim_request *) requests;
     uint32_t creates_sent;
+    uint32_t drain_next, drains_left;        /* agents that people are about to drain, one after another */
     struct sim_probe probe;
     struct shadow *shadow;
     char violation[512];

@@ -98,7 +98,8 @@ static void pass(struct world *w, int64_t seconds)
 static void command(struct world *w, enum op_verb verb)
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(plan), .text_len = strlen(plan)};
-    struct op_request req = {.id = {(uint8_t)verb}, .verb = verb, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    struct op_request req = {.id = {(uint8_t)verb}, .verb = verb, .backfill = verb == OP_CREATE ? 0 : 1, .reason = "",
+                             .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     plan_bundle_encode(&source, &bundle);
