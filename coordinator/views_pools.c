@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/authority.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_yields.h"
 #include "plan/budget.h"
@@ -57,11 +58,15 @@ static json_t *shares(const struct view_source *v, size_t pool)
     struct pool_view p;
     engine_pool(e, pool, &p);
     struct pool_share_view s = {0};
-    while (engine_pool_share(e, pool, s.backfill, &s))
+    while (engine_pool_share(e, pool, s.backfill, &s)) {
+        struct backfill_view b;
+        if (!engine_backfill(e, s.backfill, &b) || !authority_sees(v->who, b.plan->name))
+            continue;
         json_array_append_new(list, json_pack("{s:o, s:I, s:f, s:I, s:o, s:I, s:o}", "backfill", json_sprintf("bf-%" PRIu32, s.backfill),
                                               "used", (json_int_t)s.used, "percent", (double)(s.part / 100) / 100, "waiting",
                                               (json_int_t)s.ready, "passed_ms", s.passed_ms ? json_integer(s.passed_ms) : json_null(),
                                               "raised", (json_int_t)s.raised, "yielded", view_yields(v, s.backfill, p.name)));
+    }
     return list;
 }
 

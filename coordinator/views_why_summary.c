@@ -138,8 +138,12 @@ static void find_examples(struct summary *s, struct cause *c, uint32_t step, enu
 static void add_backing_off(struct summary *s, uint32_t step)
 {
     const struct tally *t = &s->steps[step].t;
-    struct view_blocker is = {.kind = "backoff", .detail = "the last attempt failed, and the next one is not due yet", .remedy = "wait"};
-    struct cause *c = t->n[INSTANCE_BACKING_OFF] ? cause_of(s, &is, NULL, step) : NULL;
+    static const struct view_blocker failed = {.kind = "backoff", .remedy = "wait",
+                                               .detail = "the last attempt failed, and the next one is not due yet"},
+                                     looked = {.kind = "sensor", .remedy = "wait",
+                                               .detail = "what it waits for is not there yet, and the next look is not due"};
+    const struct view_blocker *is = s->b->plan->steps[step].kind == PLAN_SENSOR ? &looked : &failed;
+    struct cause *c = t->n[INSTANCE_BACKING_OFF] ? cause_of(s, is, NULL, step) : NULL;
     if (!c)
         return;
     hold(c, step, t->n[INSTANCE_BACKING_OFF]);

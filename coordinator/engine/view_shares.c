@@ -11,17 +11,18 @@ static uint64_t ready_of(const struct engine *e, const struct share *s)
 
 bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, struct pool_share_view *ret)
 {
-    for (size_t i = 0; i < e->live.n; i++) {
+    uint32_t next = UINT32_MAX;
+    for (size_t i = 0; i < e->live.n; i++) {     /* in the order in which they came to life, also again */
         const struct backfill *b = backfill_find(e, e->live.at[i]);
-        const struct share *s = b->id > after ? share_find(b, (uint32_t)pool) : NULL;
+        const struct share *s = b->id > after && b->id < next ? share_find(b, (uint32_t)pool) : NULL;
         uint64_t ready = s && b->state == BACKFILL_RUNNING ? ready_of(e, s) : 0;
         if (!s || (s->used == 0 && ready == 0))
             continue;
+        next = b->id;
         *ret = (struct pool_share_view){.backfill = b->id, .used = s->used, .part = s->part, .ready = ready, .raised = s->raised,
                                         .passed_ms = s->since_ms && e->now_ms > s->since_ms ? e->now_ms - s->since_ms : 0};
-        return true;
     }
-    return false;
+    return next != UINT32_MAX;
 }
 
 void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret)

@@ -154,9 +154,8 @@ class WatchTest(unittest.TestCase):
                    "stty -g >after; exec cat")
         tmux = Tmux(self.folder, command, self.env)
         self.addCleanup(tmux.stop)
-        screen = tmux.wait_for(r"held +#?>")
+        screen = tmux.wait_for(r"quick [^\n]*x[^\n]* 39/40 [^\n]* 1 [^\n]*\n held +#?>")
         self.assertIn(f" {self.backfill} screened  running after", screen)
-        self.assertRegex(screen, r"quick .*x.* 39/40 .* 1 ")
         self.assertRegex(tmux.wait_for(r"pool warehouse is full: 3 of 3 slots in use"), r"x [0-9:]{8} quick\[2024-01-13\]: .*poisoned")
         self.assertEqual(len(screen.splitlines()), 24)
 
