@@ -80,6 +80,14 @@ static void why_waiting(const struct backfill *b, uint32_t step, uint32_t index,
         add(a, (struct blocker){.kind = BLOCKER_GATE, .count = ahead_at_gates(b, step, index), .clears_at_ms = -1});
 }
 
+/* A half-open one with the next probe that ends, which no timer knows; one that is open when its time is over; last what a person holds. */
+static bool lets_sooner(const struct breaker *b, const struct breaker *than)
+{
+    if ((b->state == BREAKER_HALF_OPEN) != (than->state == BREAKER_HALF_OPEN))
+        return b->state == BREAKER_HALF_OPEN;
+    return b->until_ms != 0 && (than->until_ms == 0 || b->until_ms < than->until_ms);
+}
+
 /* Agents that would fit, if their breakers let them; the first that will. */
 static bool why_agents_held(const struct engine *e, const struct fit *f, struct answer *a)
 {
@@ -90,7 +98,7 @@ static bool why_agents_held(const struct engine *e, const struct fit *f, struct 
         const struct breaker *b = e->breakers.at.at[agent->breaker];
         if (agent->state != AGENT_CONNECTED || agent->hello.slots == 0 || !ready_agent_fits(f, agent) || breaker_lets(b))
             continue;
-        if (first && (b->until_ms == 0 || (first->until_ms != 0 && first->until_ms <= b->until_ms)))
+        if (first && !lets_sooner(b, first))
             continue;
         first = b;
         number = agent->breaker;
