@@ -251,49 +251,43 @@ static void on_replied(struct shadow *s, const struct turn *t, const struct reco
     shadow_check_key_answer(s, t, r);
 }
 
+/* What is about one backfill. */
+static void on_record_of(struct shadow *s, const struct turn *t, const struct record *r)
+{
+    struct shadow_backfill *b = backfill_by_id(s, r->backfill);
+    if (!b)
+        return;
+    switch (r->kind) {
+    case RECORD_REUSED: shadow_take_reused(s, b, r); break;
+    case RECORD_STEERED:
+    case RECORD_RETRIED:
+        shadow_take_steer(s, t, b, r);
+        if (r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
+            shadow_take_cancel(s, b, false);
+        break;
+    case RECORD_READY_AGAIN: b->cells[r->step][r->index].backing_off = false; break;
+    case RECORD_TIMEBOX: shadow_take_timebox(s, t, b, r); break;
+    case RECORD_WINDOW: shadow_take_window(s, b, r); break;
+    case RECORD_PRIORITY_SET: shadow_take_classes(s, t, b, r); break;
+    case RECORD_CANCELLED:
+        each_cell(b, cancel_cell);
+        if (!(r->steer_flags & STEER_KEEP_RUNNING))
+            shadow_take_cancel(s, b, true);
+        break;
+    case RECORD_SHARE: shadow_take_share(s, b, r); break;
+    default: break;
+    }
+}
+
 static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
 {
-    struct shadow_backfill *b;
     struct shadow_agent *a;
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
     case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
-    case RECORD_REUSED:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_reused(s, b, r);
-        break;
     case RECORD_GRANTED: on_granted(s, t, r); break;
     case RECORD_STARTED: on_started(s, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
-    case RECORD_STEERED:
-    case RECORD_RETRIED:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_steer(s, t, b, r);
-        if (b && r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
-            shadow_take_cancel(s, b, false);
-        break;
-    case RECORD_READY_AGAIN:
-        if ((b = backfill_by_id(s, r->backfill)))
-            b->cells[r->step][r->index].backing_off = false;
-        break;
-    case RECORD_TIMEBOX:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_timebox(s, t, b, r);
-        break;
-    case RECORD_WINDOW:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_window(s, b, r);
-        break;
-    case RECORD_PRIORITY_SET:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_classes(s, t, b, r);
-        break;
-    case RECORD_CANCELLED:
-        if ((b = backfill_by_id(s, r->backfill)))
-            each_cell(b, cancel_cell);
-        if (b && !(r->steer_flags & STEER_KEEP_RUNNING))
-            shadow_take_cancel(s, b, true);
-        break;
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
     case RECORD_AGENT_STATE:
         if ((a = agent_by_id(s, r->agent)))
@@ -316,12 +310,17 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
-    case RECORD_SHARE:
-        if ((b = backfill_by_id(s, r->backfill)))
-            shadow_take_share(s, b, r);
-        break;
     case RECORD_YIELDED: shadow_take_yielded(s, t, r); break;
     case RECORD_REPLIED: on_replied(s, t, r); break;
+    case RECORD_REUSED:
+    case RECORD_STEERED:
+    case RECORD_RETRIED:
+    case RECORD_READY_AGAIN:
+    case RECORD_TIMEBOX:
+    case RECORD_WINDOW:
+    case RECORD_PRIORITY_SET:
+    case RECORD_CANCELLED:
+    case RECORD_SHARE: on_record_of(s, t, r); break;
     default: break;
     }
 }
