@@ -41,15 +41,21 @@ static bool is_segment(const char *name)
     return sscanf(name, "%10u.seg%n", &id, &n) == 1 && n > 0 && name[n] == '\0';
 }
 
-static void remove_logs(const char *dir)
+/* A file that was being written beside the one whose name it would take (bf_file_write) when the backup was killed. */
+static bool is_beside(const char *name)
+{
+    static const char written[] = "manifest.json.";
+    return strncmp(name, written, sizeof written - 1) == 0 && strlen(name) == sizeof written - 1 + BF_BESIDE_CHARS;
+}
+
+static void remove_named(const char *dir, bool (*is_ours)(const char *name))
 {
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-        if (is_segment(e->d_name))
+        if (is_ours(e->d_name))
             unlinkat(dirfd(d), e->d_name, 0);
     if (d)
         closedir(d);
-    rmdir(dir);
 }
 
 void backup_remove(const char *partial)
@@ -58,7 +64,9 @@ void backup_remove(const char *partial)
     if (!partial)
         return;
     BF_AUTO_FREE char *logs = bf_path_join(partial, "logs");
-    remove_logs(logs);
+    remove_named(logs, is_segment);
+    rmdir(logs);
+    remove_named(partial, is_beside);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         BF_AUTO_FREE char *path = bf_path_join(partial, names[i]);
         unlink(path);

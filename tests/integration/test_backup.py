@@ -380,8 +380,9 @@ class Still(Base):
                 self.assertTrue(os.path.exists(os.path.join(self.backup, "manifest.json")))
                 shutil.rmtree(self.backup)
         os.makedirs(self.backup + ".partial", exist_ok=True)
-        with open(os.path.join(self.backup + ".partial", "data.mdb"), "wb") as f:
-            f.write(b"half")
+        for name in ("data.mdb", "manifest.json.a1B2c3"):    # the second: killed while the manifest was being written
+            with open(os.path.join(self.backup + ".partial", name), "wb") as f:
+                f.write(b"half")
         self.assertIn("removed", self.ctl("backup", self.store, self.backup))
         self.assertEqual(glob.glob(self.dir + "/*.partial"), [])
         with open(os.path.join(self.dir, "mine"), "w", encoding="ascii") as f:
