@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/service_state.h"
 

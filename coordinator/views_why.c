@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"

@@ -1,4 +1,5 @@
 /* What classes lost to better ones, in the status of a backfill and among the shares of a pool. */
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_yields.h"
 
 #include <string.h>

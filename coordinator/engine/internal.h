@@ -4,6 +4,7 @@
 
 #include "coordinator/engine/limits.h"
 #include "coordinator/engine/state.h"
+#include "coordinator/engine/view_why.h"
 
 /* ---- state.c: finding things ---- */
 struct backfill *backfill_find(const struct engine *e, uint32_t id);              /* NULL when there is none */

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
+#include "coordinator/engine/view_pools.h"
 
 #define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 #define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)

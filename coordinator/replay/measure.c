@@ -1,4 +1,5 @@
 /* Slots are counted by the name of the plan's pool, from grants and ends: an engine that only applies records has no counters. */
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/replay/measure.h"
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
 
 #include "common/vec.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/shadow_breakers.h"
 #include "plan/plan.h"

@@ -5,6 +5,7 @@
  * that is too early is found when it has passed, and one that is too late when the instance is granted. */
 #include <inttypes.h>
 
+#include "coordinator/engine/view_why.h"
 #include "coordinator/sim/shadow_model.h"
 
 enum { ASKED_PER_TURN = 24, BLOCKERS_MAX = 16, SKEW_US = 2000 };

@@ -7,6 +7,8 @@
 #include "common/vec.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
 
 /* ---- plans by hand; released by plan_free() ---- */
 #define FX_JAN_1 19723                                    /* 2024-01-01, in days */
