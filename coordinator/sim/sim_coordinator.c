@@ -4,6 +4,7 @@
 
 #include "coordinator/engine/view.h"
 #include "coordinator/sim/coverage.h"
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
