@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/vec.h"
 #include "coordinator/engine/engine.h"
@@ -28,6 +29,11 @@ struct snapshot {
 /* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
 void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);
 void snapshot_drop(struct engine *e);
+
+/* ---- snapshot_pack.c ---- */
+uint32_t snapshot_chunks(const struct backfill *b);
+/* false: nothing has happened to any of the chunk, and nothing is written. */
+bool snapshot_pack(const struct backfill *b, uint32_t chunk, struct bf_buf *out);
 enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n,
                             struct bf_error *err) BF_MUST_CHECK;
 
