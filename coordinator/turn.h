@@ -72,7 +72,7 @@ struct turn_settings {
     const char *cluster;                         /* hex of the cluster id; borrowed */
     uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 2,000) */
     uint64_t checkpoint_bytes;                   /* …or so many journal bytes (default 64 MiB) */
-    uint32_t chunks_per_turn;                    /* default 8 */
+    uint32_t chunks_per_turn;                    /* default 2: a millisecond or two */
     int64_t grace_ms;                            /* SIGTERM to SIGKILL at a step's time limit (default 5,000) */
 };
 
