@@ -268,7 +268,8 @@ void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, con
                   enum breaker_source source)
 {
     struct input *in = input_add(t, INPUT_BREAKER, NULL);
-    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source, .settings = *settings};
+    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source,
+                                          .settings = *settings};
 }
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)

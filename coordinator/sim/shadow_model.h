@@ -94,6 +94,7 @@ struct shadow {
     uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
+const struct shadow_backfill *shadow_backfill_find(const struct shadow *s, uint32_t id);     /* NULL when there is none */
 /* The class of a step as it counts: raised, where its backfill waited. */
 enum op_priority shadow_class(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */

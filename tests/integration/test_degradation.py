@@ -1,5 +1,5 @@
-"""Degradation on a private cluster with a pool of one slot: the lower class yields, and what it lost is told everywhere, after a kill of the
-coordinator too.
+"""Degradation on a private cluster with a pool of one slot: the lower class yields, and what it lost is told everywhere, after a kill of
+the coordinator too.
 
     BF_BIN=FOLDER_OF_PROGRAMS test_degradation.py [unittest options]
 """

@@ -7,7 +7,7 @@ from cluster import Cluster
 
 
 def begin(test, plan, **options):
-    """Give a test its folder, cluster and path, and the number of a backfill of the plan, in which DIR is the folder.  options: of Cluster."""
+    """Give a test its folder, a cluster, the path of the plan, in which DIR is the folder, and a backfill of it.  options: of Cluster."""
     test.folder = tempfile.mkdtemp(prefix=f"{type(test).__name__.lower()}-")
     test.addCleanup(shutil.rmtree, test.folder)
     test.path = os.path.join(test.folder, "plan.yaml")
