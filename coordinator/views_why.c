@@ -1,4 +1,6 @@
 /* Why a step instance does not run, in plain words with what to do about it. */
+#include "coordinator/views_why.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +10,6 @@
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
-#include "coordinator/views_why.h"
 #include "coordinator/views_yields.h"
 
 #define BLOCKERS_MAX 16

@@ -1,8 +1,9 @@
 /* What classes lost to better ones, in the status of a backfill and among the shares of a pool. */
-#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_yields.h"
 
 #include <string.h>
+
+#include "coordinator/engine/view_pools.h"
 
 static json_t *document(const struct yield_view *y)
 {

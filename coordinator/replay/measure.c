@@ -1,9 +1,10 @@
 /* Slots are counted by the name of the plan's pool, from grants and ends: an engine that only applies records has no counters. */
-#include "coordinator/engine/view_pools.h"
 #include "coordinator/replay/measure.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "coordinator/engine/view_pools.h"
 
 static struct measure_pool *pool_named(struct measure *m, const char *name)
 {
