@@ -110,9 +110,9 @@ static bool check_share_lanes(const struct engine *e, struct bf_error *err)
 
 /* ---- who waits ---- */
 
-static bool stands_at(const uint32_t *at, size_t n, uint32_t place, uint32_t demand)
+static bool stands_at(const uint32_t *at, size_t n, uint32_t place, uint32_t what)
 {
-    return place < n && at[place] == demand;
+    return place < n && at[place] == what;
 }
 
 static bool check_waiting(const struct engine *e, struct bf_error *err)
@@ -128,6 +128,20 @@ static bool check_waiting(const struct engine *e, struct bf_error *err)
             return broken(err, "a demand waits, and not in the list of its pool", i);
     }
     return listed == wait || broken(err, "demands that wait are miscounted", (uint32_t)listed);
+}
+
+/* Ascending: those of the pools that have it. */
+static bool check_heads(const struct engine *e, struct bf_error *err)
+{
+    size_t wait = 0, kept = 0;
+    for (uint32_t i = 0; i < e->pools.n; i++) {
+        const struct pool *p = &e->pools.at[i];
+        if (p->head_backfill && !stands_at(e->waiting_pools.at, e->waiting_pools.n, (uint32_t)wait++, i))
+            return broken(err, "a pool that somebody waits for is not in the list of these", i);
+        if (p->reserved && !stands_at(e->reserved.at, e->reserved.n, (uint32_t)kept++, i))
+            return broken(err, "a pool that is kept for somebody is not in the list of these", i);
+    }
+    return (wait == e->waiting_pools.n && kept == e->reserved.n) || broken(err, "pools that are waited for are miscounted", (uint32_t)wait);
 }
 
 static bool check_live(const struct engine *e, struct bf_error *err)
@@ -187,6 +201,6 @@ static bool check_looks(const struct engine *e, struct bf_error *err)
 
 bool check_derived(const struct engine *e, struct bf_error *err)
 {
-    return check_use(e, err) && check_waits(e, err) && check_share_lanes(e, err) && check_waiting(e, err) && check_live(e, err) &&
-           check_indexes(e, err) && check_looks(e, err);
+    return check_use(e, err) && check_waits(e, err) && check_share_lanes(e, err) && check_waiting(e, err) && check_heads(e, err) &&
+           check_live(e, err) && check_indexes(e, err) && check_looks(e, err);
 }
