@@ -112,7 +112,8 @@ enum bf_rc view_breakers(const struct view_source *v, const struct op_request *r
     uint64_t limit = view_page_limit(req);
     BF_AUTO_FREE struct sorted *list = bf_xcalloc(all + 1, sizeof *list);
     for (size_t i = 0; i < all; i++) {
-        engine_breaker(v->engine, i, &list[n].b);
+        if (!engine_breaker(v->engine, i, &list[n].b))
+            continue;
         list[n].number = i;
         n += is_asked(req, &list[n].b) && is_seen(v, &list[n].b);
     }

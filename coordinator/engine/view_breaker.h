@@ -4,7 +4,7 @@
 
 #include "coordinator/engine/view.h"
 
-/* Breakers in the order of their making.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
+/* Breakers by number.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
  * by itself, or is not open. */
 struct breaker_view {
     enum breaker_kind kind;
@@ -21,7 +21,7 @@ struct breaker_view {
     uint32_t probes, good;                   /* half-open: attempts that are under way; that ended well */
 };
 size_t engine_n_breakers(const struct engine *e);
-void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
+bool engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);             /* false: none has this number now */
 /* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: 0.  ret has engine_n_breakers().
  * O(what is ready), and nothing where all let attempts through. */
 void engine_breakers_hold(const struct engine *e, uint64_t *ret);
