@@ -76,7 +76,7 @@ uint32_t edges_count_unmet(const struct backfill *b, uint32_t number);
 
 /* ---- ready.c: lanes, demands, fits ---- */
 void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
-void ready_guarded(struct engine *e, struct backfill *b);                         /* its steps have other guards; none of it is in a lane's place */
+void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);

@@ -34,9 +34,37 @@ bool engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret)
         .since_us = b->since_us, .until_ms = b->state == BREAKER_OPEN && b->until_ms ? b->until_ms : -1,
         .held = b->state == BREAKER_OPEN && b->until_ms == 0, .level = b->level, .opened_calls = b->calls,
         .opened_failures = b->failures, .opened_slow = b->slow, .cause = b->cause, .by = b->by, .reason = b->reason,
-        .probes = (uint32_t)b->probes.n, .good = b->good};
+        .probes = (uint32_t)b->probes.n, .good = b->good, .here = b->here > 0};
     count_window(e, b, ret);
     return true;
+}
+
+size_t engine_n_held_breakers(const struct engine *e)
+{
+    return e->breakers.not_closed.n;
+}
+
+size_t engine_held_breaker(const struct engine *e, size_t i)
+{
+    return e->breakers.not_closed.at[i];
+}
+
+static bool is_among(const uint32_t *at, size_t n, size_t number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (at[i] == number)
+            return true;
+    return false;
+}
+
+bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t number)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    if (!b || !b->drawn.steps)
+        return false;
+    const struct plan *p = b->plan;
+    return is_among(b->drawn.pools, p->n_pools, number) || is_among(b->drawn.connections, p->n_connections, number) ||
+           is_among(b->drawn.datasets, p->n_datasets, number) || is_among(b->drawn.steps, p->n_steps, number);
 }
 
 static uint64_t may_still_be_granted(const struct lane *l)
