@@ -58,6 +58,7 @@ void live_add(struct engine *e, uint32_t id);
 
 /* ---- ready.c: lanes, demands, fits ---- */
 void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
+void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
@@ -104,6 +105,7 @@ bool writers_agree(const struct engine *e, const struct backfill *b);           
 /* ---- apply_breaker.c ---- */
 enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_breaker_forgotten(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void snapshot_breakers(const struct engine *e, struct engine_out *out);           /* before what else is written */
 int64_t breakers_next_ms(const struct engine *e);                                 /* decide_breaker.c: when the next half-opens */
 

@@ -430,6 +430,16 @@ void ready_attach(struct engine *e, struct backfill *b)
     bf_map_free(&mine);
 }
 
+/* Each step has a breaker of its own, and so a lane. */
+void ready_guarded(struct engine *e, struct backfill *b)
+{
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        uint32_t demand = demand_for(e, needs_of(e, b, s));      /* may move the lists */
+        ready_lane_out(e, b->lanes[s]);
+        e->lanes.at[b->lanes[s]].demand = demand;
+    }
+}
+
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first)
 {
     const struct iheap *agents = &e->fits.at[d->needs.fit].agents;
