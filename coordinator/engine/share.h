@@ -3,6 +3,7 @@
 #define BF_ENGINE_SHARE_H
 
 #include "common/vec.h"
+#include "coordinator/engine/heap.h"
 
 #define SHARE_MILLIONTHS UINT64_C(1000000)
 #define SHARE_NUMBERS 3u                         /* of a RECORD_SHARE: last, since_ms, raised */
@@ -20,6 +21,7 @@ struct share {
     uint8_t raised;                              /* classes that it is raised by, because it waited */
     struct yielded yielded[SHARE_CLASSES];       /* by class */
     uint8_t began;                               /* volatile, of a turn: bits of the classes of which something was granted */
+    struct heap open; uint32_t opened;           /* the same: heads of its lanes that may be granted, its place among such shares + 1 */
     /* derived */
     uint32_t used;                               /* slots, by its open attempts */
     uint64_t part;                               /* of the pool, in millionths: the largest of its dimensions */
