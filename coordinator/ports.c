@@ -24,7 +24,7 @@
 
 /* ---- what the turn asks for ---- */
 
-static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_error *err)
+enum bf_rc service_commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
     struct service *s = arg;
     BF_VEC_TYPE(struct store_plan) plans = {0};
@@ -165,7 +165,7 @@ static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], co
 
 struct turn_ports service_ports(struct service *s)
 {
-    return (struct turn_ports){.arg = s, .commit = port_commit, .send_agent = port_send_agent, .reply = port_reply,
+    return (struct turn_ports){.arg = s, .commit = service_commit, .send_agent = port_send_agent, .reply = port_reply,
                                .keys_changed = port_keys_changed, .configured_keys = port_configured_keys, .may_create = port_may_create};
 }
 

@@ -136,6 +136,8 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     s->cache = views_cache_new();
     rc = recover(s, err);
     if (rc == BF_OK)
+        rc = committer_new(service_commit, s, &s->committer, err);
+    if (rc == BF_OK)
         say_hold(s, restored->epoch == meta->epoch && engine_epoch(turn_engine(s->turns)) < meta->epoch);
     return rc;
 }
@@ -183,6 +185,7 @@ static void close_all(struct service *s)
     trail_done(&s->trail);
     refusals_done(&s->refusals);
     keyring_free(s->keys);
+    committer_free(s->committer);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);

@@ -269,6 +269,7 @@ static void world_done(struct world *w)
 {
     coverage_life(w);
     turns_free(w->turns);
+    sim_coordinator_forget_late(w);
     shadow_free(w->shadow);
     for (size_t i = 0; i < w->heap.n; i++)
         free(w->heap.at[i].bytes);

@@ -111,6 +111,8 @@ struct shadow;
 /* The load of the one connection that plans have: it wanders, with spikes. */
 struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, moved_ms, spike_until_ms; };
 
+struct sim_late { uint32_t from; uint8_t *bytes; size_t n; };
+
 struct world {
     struct sim_options options;
     struct bf_prng prng;
@@ -127,6 +129,7 @@ struct world {
     bool windows;                            /* plans have some: their decisions follow the wall clock */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */
+    BF_VEC_TYPE(struct sim_late) late;       /* messages of agents that come while the next turn is being committed */
     bool commit_failed;                      /* it has to end: its memory may be ahead of the disk */
     struct sim_clock clock;                  /* the coordinator's */
     uint64_t coordinator_generation;
@@ -169,6 +172,8 @@ void sim_coordinator_start(struct world *w);
 void sim_coordinator_stop(struct world *w, const char *why);
 void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n);
 void sim_coordinator_turn(struct world *w);
+void sim_coordinator_forget_late(struct world *w);
+void sim_coordinator_hear_late(struct world *w);      /* a commit is in progress, or there was none */
 void sim_coordinator_schedule(struct world *w, int64_t at_ms);
 struct turn_settings sim_coordinator_settings(struct world *w);
 
