@@ -230,8 +230,10 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
     for (uint32_t i = 0; i < e->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[i];
         uint32_t number = 0;
-        bool listed = iheap_contains(&e->demands.at[l->demand].lanes, i), there = ready_head(e, i, &number);
-        if (listed != (there && l->backfill->state == BACKFILL_RUNNING))
+        const struct demand *d = &e->demands.at[l->demand];
+        bool listed = l->place != NO_SLOT, there = ready_head(e, i, &number);
+        if (listed != (there && l->backfill->state == BACKFILL_RUNNING) ||
+            (listed && (l->place >= d->lanes.n || d->lanes.at[l->place] != i)))
             return broken(err, "a lane is not where it should be", i);
         if (there && (l->backfill->instances[number].state != INSTANCE_READY || (l->backfill->instances[number].flags & FLAG_HELD)))
             return broken(err, "the head of a lane is not ready, or is held", i);

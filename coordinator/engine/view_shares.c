@@ -30,8 +30,8 @@ void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step
 {
     uint32_t lane = b->lanes[step];
     const struct lane *mine = &e->lanes.at[lane];
-    const struct iheap *lanes = &e->demands.at[mine->demand].lanes;
-    const struct lane *first = lanes->n > 0 ? &e->lanes.at[lanes->at[0]] : NULL;
+    const struct demand *demand = &e->demands.at[mine->demand];
+    const struct lane *first = demand->lanes.n > 0 ? &e->lanes.at[ready_demand_head(e, demand)] : NULL;
     if (!first || first->backfill == b || mine->ready.n == 0)
         return;
     const struct share *s = &b->shares[mine->share], *t = &first->backfill->shares[first->share];
