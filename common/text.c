@@ -236,9 +236,23 @@ size_t bf_bytes_cut(const uint8_t *p, size_t n, size_t max)
     return (p[at] & 0xc0) == 0xc0 ? at : max;    /* bytes without a beginning are no sign */
 }
 
+/* Bytes from p on that are ASCII without NUL, as far as whole words of eight are: most texts are that throughout. */
+static size_t plain_words(const char *p, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    size_t at = 0;
+    for (uint64_t word; n - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, p + at, sizeof word);
+        if (((word - ones) | word) & highs)      /* the difference has the high bit of a byte that is 0, or lent to one */
+            break;
+    }
+    return at;
+}
+
 bool bf_utf8_valid(const void *p, size_t n)
 {
-    return bf_utf8_cut(p, n) == n;
+    size_t plain = n ? plain_words(p, n) : 0;
+    return plain == n || bf_utf8_cut((const char *)p + plain, n - plain) == n - plain;
 }
 
 enum { NEAREST_MAX = 63 };

@@ -33,7 +33,7 @@ struct turns {
     struct bf_buf audit_texts;
 
     BF_VEC_TYPE(struct input) inputs;            /* gathered; strings in arena */
-    BF_VEC_TYPE(struct input) journalled;
+    size_t n_journalled;                         /* of this turn, moved to the front of inputs */
     BF_VEC_TYPE(struct turn_blob) staged;        /* plans of this turn */
     BF_VEC_TYPE(struct turn_details) details;    /* of this turn */
     size_t details_bytes;                        /* gathered for the next turn */

@@ -144,6 +144,13 @@ static void argv_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct as
         ret->argv[i] = wire_str(in, "argument of a command", pb->argv[i], BF_MESSAGE_MAX_BYTES);
 }
 
+static bool is_hex(const char *s)
+{
+    while ((*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'f') || (*s >= 'A' && *s <= 'F'))
+        s++;
+    return !*s;
+}
+
 static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
 {
     ret->ref = (struct attempt_ref){pb->attempt, pb->token};
@@ -153,7 +160,7 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->n_partitions = wire_enum(in, "number of partitions", pb->n_partitions, 0, SPAN_MAX);
     ret->kind = wire_enum(in, "kind of step", pb->kind, STEP_RUN, STEP_HTTP);
     ret->cluster = wire_str(in, "cluster id", pb->cluster, CLUSTER_MAX);
-    if (ret->cluster[strspn(ret->cluster, "0123456789abcdefABCDEF")])
+    if (!is_hex(ret->cluster))
         wire_bad(in, BF_PROTOCOL, "the cluster id is not hexadecimal");
     ret->plan = wire_str(in, "name of the plan", pb->plan, TEXT_MAX);
     ret->step = wire_str(in, "name of the step", pb->step, TEXT_MAX);

@@ -29,7 +29,7 @@ bool pb_take_long_varint(struct pb_in *in, uint64_t *ret)
     return false;
 }
 
-static bool take_fixed64(struct pb_in *in, uint64_t *ret)
+static inline bool take_fixed64(struct pb_in *in, uint64_t *ret)
 {
     if (in->end - in->p < 8)
         return false;
@@ -42,13 +42,13 @@ static bool take_fixed64(struct pb_in *in, uint64_t *ret)
 }
 
 /* protobuf-c reads tags and lengths of five bytes at most.  Ours have two, and four. */
-static bool take_tag(struct pb_in *in, uint64_t *ret)
+static inline bool take_tag(struct pb_in *in, uint64_t *ret)
 {
     const uint8_t *start = in->p;
     return pb_take_varint(in, ret) && in->p - start <= TAG_MAX_BYTES;
 }
 
-static bool take_part(struct pb_in *in, struct pb_in *ret)
+static inline bool take_part(struct pb_in *in, struct pb_in *ret)
 {
     const uint8_t *start = in->p;
     uint64_t n;
@@ -84,48 +84,38 @@ static uint64_t unzigzag(uint64_t v)
     return v >> 1 ^ (0 - (v & 1));
 }
 
-/* A number of this type, as its member has it; those of 32 bits where they fit. */
-static bool take_number(struct pb_in *in, ProtobufCType type, unsigned wire, uint64_t *ret)
+_Static_assert(sizeof(protobuf_c_boolean) == sizeof(uint32_t), "a boolean is written like a number of 32 bits");
+
+/* A number of this type into its member; one of 32 bits where it fits. */
+static inline bool take_number(struct pb_in *in, ProtobufCType type, unsigned wire, void *to)
 {
-    if (type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_SFIXED64)
-        return wire == PB_FIXED64 && take_fixed64(in, ret);
-    if (wire != PB_VARINT || !pb_take_varint(in, ret))
+    uint64_t v, most = UINT32_MAX;
+    bool fixed = type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_SFIXED64;
+    if (wire != (fixed ? PB_FIXED64 : PB_VARINT) || !(fixed ? take_fixed64(in, &v) : pb_take_varint(in, &v)))
         return false;
     switch (type) {
-    case PROTOBUF_C_TYPE_BOOL: return *ret <= 1;
-    case PROTOBUF_C_TYPE_UINT32: return *ret <= UINT32_MAX;
+    case PROTOBUF_C_TYPE_BOOL: most = 1; break;
+    case PROTOBUF_C_TYPE_UINT32: break;
     case PROTOBUF_C_TYPE_SINT32:
-        if (*ret > UINT32_MAX)
+        if (v > most)
             return false;
-        *ret = unzigzag(*ret);
-        return true;
-    case PROTOBUF_C_TYPE_SINT64: *ret = unzigzag(*ret); return true;
+        v = (uint32_t)unzigzag(v);
+        break;
+    case PROTOBUF_C_TYPE_SINT64: *(uint64_t *)to = unzigzag(v); return true;
     case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_UINT64: return true;
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64: *(uint64_t *)to = v; return true;
     default: return false;               /* not used by our schemas */
     }
+    *(uint32_t *)to = (uint32_t)v;
+    return v <= most;
 }
-
-static bool is_wide(ProtobufCType type)
-{
-    return type == PROTOBUF_C_TYPE_INT64 || type == PROTOBUF_C_TYPE_UINT64 || type == PROTOBUF_C_TYPE_SINT64 ||
-           type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_SFIXED64;
-}
-
-static void put_number(void *to, ProtobufCType type, uint64_t v)
-{
-    if (is_wide(type))
-        *(uint64_t *)to = v;
-    else
-        *(uint32_t *)to = (uint32_t)v;   /* protobuf_c_boolean too */
-}
-
-_Static_assert(sizeof(protobuf_c_boolean) == sizeof(uint32_t), "a boolean is written like a number of 32 bits");
 
 /* A list of numbers in one field. */
 static bool read_packed(struct reading *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *field, struct pb_in part)
 {
-    size_t n = 0, size_bytes = is_wide(field->type) ? sizeof(uint64_t) : sizeof(uint32_t);
+    size_t n = 0, size_bytes = field->type == PROTOBUF_C_TYPE_UINT64 ? sizeof(uint64_t) : sizeof(uint32_t);
     for (const uint8_t *p = part.p; p != part.end; p++)
         n += *p < 0x80;
     if (field->type != PROTOBUF_C_TYPE_UINT32 && field->type != PROTOBUF_C_TYPE_UINT64)
@@ -136,12 +126,9 @@ static bool read_packed(struct reading *r, ProtobufCMessage *m, const ProtobufCF
     uint8_t *list = allocate(r, n, size_bytes);
     if (!list)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t v;
-        if (!take_number(&part, field->type, PB_VARINT, &v))
+    for (size_t i = 0; i < n; i++)
+        if (!take_number(&part, field->type, PB_VARINT, list + i * size_bytes))
             return false;
-        put_number(list + i * size_bytes, field->type, v);
-    }
     *(size_t *)member(m, field->quantifier_offset) = n;
     *(void **)member(m, field->offset) = list;
     return part.p == part.end;
@@ -226,9 +213,11 @@ static bool read_long(struct reading *r, ProtobufCMessage *m, const ProtobufCFie
 }
 
 /* The field of this number, from `from` on; NULL when there is none. */
-static const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *from, uint64_t id)
+static inline const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *from, uint64_t id)
 {
     const ProtobufCFieldDescriptor *end = type->fields + type->n_fields;
+    if (from < end && from->id == id)
+        return from;
     if (id - 1 < type->n_fields && type->fields[id - 1].id == id)      /* as most are: without gaps from 1 on */
         return type->fields + id - 1 >= from ? type->fields + id - 1 : NULL;
     while (from < end && from->id < id)
@@ -241,7 +230,7 @@ static bool read_fields(struct reading *r, struct pb_in in, ProtobufCMessage *m)
     const ProtobufCMessageDescriptor *type = m->descriptor;
     const ProtobufCFieldDescriptor *from = type->fields, *field;
     for (; in.p != in.end; from = field + 1) {
-        uint64_t tag, v;
+        uint64_t tag;
         if (!take_tag(&in, &tag) || r->left.fields == 0 || !(field = find(type, from, tag >> 3)))
             return false;
         r->left.fields--;
@@ -251,9 +240,8 @@ static bool read_fields(struct reading *r, struct pb_in in, ProtobufCMessage *m)
                 return false;
             continue;
         }
-        if (field->label != PROTOBUF_C_LABEL_OPTIONAL || !take_number(&in, field->type, wire, &v))
+        if (field->label != PROTOBUF_C_LABEL_OPTIONAL || !take_number(&in, field->type, wire, member(m, field->offset)))
             return false;
-        put_number(member(m, field->offset), field->type, v);
         *(protobuf_c_boolean *)member(m, field->quantifier_offset) = 1;
     }
     return true;
