@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/authority.h"
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_yields.h"
 #include "plan/budget.h"

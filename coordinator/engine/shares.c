@@ -5,9 +5,9 @@
  * (dominant resource fairness: Ghodsi et al., NSDI 2011), so that few wide attempts and many narrow ones count alike.  Counted is the first
  * pool that a step names.  Within one backfill nothing changes: there weight, way and order decide.
  *
- * Classes yield in order.  A backfill that gets nothing from a pool while a better class of another does is remembered, with the time;
- * after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three times that at most
- * until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never the whole pool.
+ * Classes yield in order.  A backfill that gets nothing from a pool while a better class than one that it has ready does is remembered, with
+ * the time; after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three times that
+ * at most until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never the whole pool.
  *
  *   nobody passes it ─► passed by a better class (since) ─► raised by 1, 2, 3 ─► it begins, or has nothing ready: not passed
  *
@@ -196,8 +196,9 @@ static void emit(struct decision *d, const struct backfill *b, const struct shar
     record_emit(d, r);
 }
 
-/* The best class that is ready, as it counts. */
-static bool best_class(const struct engine *e, const struct share *s, uint64_t *ret)
+/* Is anything ready, and the lowest class of it, as it counts: a better one of the same backfill may wait for something else, and would hide
+ * for ever that this one is passed. */
+static bool lowest_ready(const struct engine *e, const struct share *s, uint64_t *ret)
 {
     bool any = false;
     for (size_t i = 0; i < s->lanes.n; i++) {
@@ -205,7 +206,7 @@ static bool best_class(const struct engine *e, const struct share *s, uint64_t *
         if (!iheap_contains(&e->demands.at[l->demand].lanes, s->lanes.at[i]))
             continue;
         uint64_t class = ready_class(l);
-        *ret = any && *ret < class ? *ret : class;
+        *ret = any && *ret > class ? *ret : class;
         any = true;
     }
     return any;
@@ -223,7 +224,7 @@ void shares_review(struct decision *d)
             raised = raised < PLAN_LOW ? raised : PLAN_LOW;
             if (s->since_ms == 0)
                 continue;
-            if (!best_class(e, s, &class))
+            if (!lowest_ready(e, s, &class))
                 emit(d, b, s, 0, 0);
             else if (raised > s->raised)
                 emit(d, b, s, s->since_ms, raised);
@@ -249,7 +250,7 @@ void shares_note_passed(struct decision *d, uint64_t first)
             const struct share *s = &b->shares[k];
             uint32_t granted = s->pool == PLAN_NO_INDEX ? e->granted_class : e->pools.at[s->pool].granted_class;
             uint64_t class = 0;
-            if (granted && s->since_ms == 0 && s->last < first && best_class(e, s, &class) && class >= granted)
+            if (granted && s->since_ms == 0 && s->last < first && lowest_ready(e, s, &class) && class >= granted)
                 emit(d, b, s, d->now_ms, 0);
         }
     }

@@ -1,5 +1,6 @@
 /* Reading shares: who holds how much of a pool, who waits there, and who is ahead of whom. */
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_pools.h"
 
 static uint64_t ready_of(const struct engine *e, const struct share *s)
 {

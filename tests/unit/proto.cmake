@@ -1,6 +1,6 @@
-# proto_samples.c makes messages and compares them; it is no test.
+# proto_samples*.c make messages and compare them; they are no tests.
 foreach(thing agent operator record bundle robust hostile wire hot)
-  bf_unit_test(test_proto_${thing} SOURCES test_proto_${thing}.c proto_samples.c LIBS bf_proto bf_common)
+  bf_unit_test(test_proto_${thing} SOURCES test_proto_${thing}.c proto_samples.c proto_samples_agent.c LIBS bf_proto bf_common)
 endforeach()
 if(TARGET test_proto_wire)
   # These look at the wire itself, below the plain structs.

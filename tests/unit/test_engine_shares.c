@@ -35,6 +35,20 @@ static struct plan *narrow(uint64_t slots) { return one_step((uint32_t)slots, 1,
 static struct plan *better(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_HIGH, 100); }
 static struct plan *lower(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_LOW, 1); }
 
+/* Its better class has no agent to go to. */
+static struct plan *half_stuck(uint64_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", (uint32_t)slots), stuck, low;
+    fx_days(p, FX_JAN_1, 300);
+    stuck = fx_step(p, PLAN_DAY, pool);
+    p->steps[stuck].priority = PLAN_HIGH;
+    fx_label(p, stuck, "zone", "nowhere");
+    low = fx_step(p, PLAN_DAY, pool);
+    p->steps[low].priority = PLAN_LOW;
+    return fx_plan_done(p);
+}
+
 static struct fx_agent start(struct fx *f, fx_make *first, fx_make *second, uint64_t slots)
 {
     static const struct engine_config config = {.age_after_ms = 1000};
@@ -169,5 +183,18 @@ Test(engine_shares, a_lower_class_that_is_passed_long_enough_counts_higher)
     oldest_ends(&f, &agent);
     cr_assert_eq(share(&f, 2).used, 0u);
     cr_assert_eq(share(&f, 1).used, 1u);
+    fx_done(&f);
+}
+
+Test(engine_shares, a_lower_class_is_passed_although_a_better_one_beside_it_waits_for_something_else)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, better, half_stuck, 1);
+    uint32_t turns = 0;
+    for (; fx_state(&f, 2, 1, 0) == INSTANCE_READY && turns < 100; turns++)
+        oldest_ends(&f, &agent);
+    cr_assert_geq(turns, 20u, "%u", turns);
+    cr_assert_leq(turns, 23u, "%u", turns);
+    recovers(&f);
     fx_done(&f);
 }
