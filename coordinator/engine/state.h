@@ -38,7 +38,7 @@ struct gate {
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
 
-/* What a sensor was answered last (sensor.c).  since_ms: engine time of the first answer of the run. */
+/* What a sensor was answered last (sensor.c).  since_ms: engine time of the first answer of the run.  text: NULL for none. */
 struct look { uint32_t backfill, number, run, looks; int64_t since_ms, at_us; char *text; };
 #define LOOK_NUMBERS 2u
 
