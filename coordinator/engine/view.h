@@ -123,10 +123,10 @@ const char *engine_pool_dimension_name(const struct engine *e, size_t i, uint32_
 struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, step; };
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
 /* What a live backfill holds of a pool, in slots and in millionths of the dimension of which it holds most; what it has ready there; how
- * long a better class has passed it (0: none does), and by how many classes it is raised for that.  The next one with an id over `after`
- * that holds anything or waits; false at the end. */
+ * long a better class has passed it (0: none does), and by how many classes it is raised for that. */
 struct pool_share_view { uint32_t backfill, used, raised; uint64_t part, ready; int64_t passed_ms; };
-bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, struct pool_share_view *ret);
+/* Of all that hold anything or wait, by id.  The caller frees. */
+struct pool_share_view *engine_pool_shares(const struct engine *e, size_t pool, size_t *ret_n);
 /* What a class of a backfill lost in a pool (NULL: in none) to better ones, the i-th of those that lost anything; false at the end.
  * lost_ms: in all, what runs now included; yields: now, for since_ms. */
 struct yield_view { const char *pool; enum plan_priority class; uint64_t times, lost_ms, since_ms; bool yields; };
@@ -197,8 +197,10 @@ void engine_why_when(const struct engine *e, const struct why_of *of, int64_t no
 bool engine_why_store(const struct engine *e, struct blocker *ret);
 /* What holds back the ready instances of a step, which all need the same, in order; 0: nothing, they are next.  At most max. */
 size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret, size_t max);
-/* Steps with the same number need the same: one answer of engine_why_ready() is that of all of them. */
-uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step);
+/* Steps that need the same, byte by byte: one answer of engine_why_ready() is that of all of them.  guard: of a step that a breaker may
+ * hold; UINT32_MAX: all that it draws on are closed. */
+struct why_needs { uint32_t draw, fit, window, guard, class; };
+bool engine_why_needs(const struct engine *e, uint32_t backfill, uint32_t step, struct why_needs *ret);      /* false: it is not known */
 /* Ready instances of a step by index: some, looked for among the best of its lane. */
 size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
 
