@@ -90,6 +90,7 @@ static void show_pool(const json_t *p)
     if (json_is_object(kept))
         printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
+    page_held(p, 14);
     struct bf_buf page = {0};
     pool_chart_put(json_object_get(p, "throttle"), render_now_us() / 1000, &page);
     fputs(bf_buf_cstr(&page), stdout);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
 static void per_cent(uint64_t millionths, char ret[32])

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/engine/view_steer.h"
 #include "coordinator/views_why.h"
 
 /* " by admin at 2024-…: the reason", of whoever made it so; "" when that is not known. */

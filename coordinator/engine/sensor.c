@@ -9,6 +9,8 @@
  * at its end or later: the last one is made exactly then, so that nobody is told that something is missing who has not looked.
  *
  * Base state: a look for each instance that has ever had an answer (RECORD_LOOKED in checkpoints).  One of an earlier run is none. */
+#include "coordinator/engine/sensor.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

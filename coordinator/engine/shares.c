@@ -5,13 +5,13 @@
  * (dominant resource fairness: Ghodsi et al., NSDI 2011), so that few wide attempts and many narrow ones count alike.  Counted is the first
  * pool that a step names.  Within one backfill nothing changes: there weight, way and order decide.
  *
- * Classes yield in order.  A backfill that gets nothing from a pool while a better class of another does is remembered, with the time;
- * after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three times that at most
- * until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never the whole pool.
+ * Classes yield in order.  A backfill that gets nothing from a pool while a better class than one that it has ready does is remembered, with
+ * the time; after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three times that
+ * at most until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never the whole pool.
  *
  *   nobody passes it ─► passed by a better class (since) ─► raised by 1, 2, 3 ─► it begins, or has nothing ready: not passed
  *
- * All keys are whole numbers.  A part changes with what is held and with what the pool has, and the lanes move with it. */
+ * All keys are whole numbers.  A part changes with what is held and with what the pool has. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -43,6 +43,7 @@ void shares_done(struct backfill *b)
     for (size_t i = 0; i < b->n_shares; i++) {
         bf_vec_free(&b->shares[i].dims);
         bf_vec_free(&b->shares[i].lanes);
+        heap_done(&b->shares[i].open);
     }
     free(b->shares);
 }
@@ -70,15 +71,12 @@ static uint64_t part_of(const struct engine *e, const struct share *s)
     return part;
 }
 
-/* ---- lanes move with their share ---- */
-
-/* Of a demand there is one lane of a backfill at most, so each heap has one key that changed. */
-static void settle(struct engine *e, struct share *s)
+static void set_part(const struct engine *e, struct share *s)
 {
     s->part = part_of(e, s);
-    for (size_t i = 0; i < s->lanes.n; i++)
-        ready_lane_moved(e, s->lanes.at[i]);
 }
+
+/* ---- what is held ---- */
 
 static void add_to(struct share *s, const struct draw_item *item, bool give)
 {
@@ -102,7 +100,7 @@ void shares_hold(struct engine *e, struct backfill *b, const struct draw *d, boo
         add_to(share_find(b, items[i].pool), &items[i], give);
     for (size_t i = 0; i < n; i++)
         if (items[i].dim == DRAW_SLOT)
-            settle(e, share_find(b, items[i].pool));
+            set_part(e, share_find(b, items[i].pool));
 }
 
 void shares_forget_use(struct engine *e)
@@ -115,23 +113,12 @@ void shares_forget_use(struct engine *e)
         }
 }
 
-/* Many keys of one heap change at once: all of them leave it first. */
 void shares_limits_changed(struct engine *e, uint32_t pool)
 {
-    for (size_t i = 0; i < e->live.n; i++) {
-        struct share *s = share_find(backfill_find(e, e->live.at[i]), pool);
-        for (size_t k = 0; s && k < s->lanes.n; k++)
-            ready_lane_out(e, s->lanes.at[k]);
-    }
     for (size_t i = 0; i < e->backfills.n; i++) {
         struct share *s = share_find(e->backfills.at[i], pool);
         if (s)
-            s->part = part_of(e, s);
-    }
-    for (size_t i = 0; i < e->live.n; i++) {
-        struct share *s = share_find(backfill_find(e, e->live.at[i]), pool);
-        for (size_t k = 0; s && k < s->lanes.n; k++)
-            ready_lane_settle(e, s->lanes.at[k]);
+            set_part(e, s);
     }
 }
 
@@ -151,35 +138,6 @@ bool shares_agree(const struct engine *e)
     return true;
 }
 
-/* ---- within a turn: the demands that are open leave their heap while a grant changes their keys ---- */
-
-static void lift(struct engine *e, uint32_t demand)
-{
-    if (!iheap_contains(&e->open_demands, demand))
-        return;
-    iheap_remove(&e->open_demands, demand, ready_demand_less, e);
-    bf_vec_push(&e->lifted, demand);
-}
-
-void shares_lift(struct engine *e, uint32_t demand, const struct backfill *b)
-{
-    const struct draw *d = &e->draws.at[e->demands.at[demand].needs.draw];
-    lift(e, demand);
-    for (size_t i = 0; e->live.n > 1 && i < (d->n ? d->n : 1); i++) {
-        const struct share *s = share_find(b, d->n ? d->items[i].pool : PLAN_NO_INDEX);
-        for (size_t k = 0; k < s->lanes.n && (d->n == 0 || d->items[i].dim == DRAW_SLOT); k++)
-            lift(e, e->lanes.at[s->lanes.at[k]].demand);
-    }
-}
-
-void shares_put_back(struct engine *e)
-{
-    for (size_t i = 0; i < e->lifted.n; i++)
-        if (e->demands.at[e->lifted.at[i]].lanes.n > 0)
-            iheap_put(&e->open_demands, e->lifted.at[i], ready_demand_less, e);
-    bf_vec_clear(&e->lifted);
-}
-
 /* ---- ageing: deciding ---- */
 
 static void emit(struct decision *d, const struct backfill *b, const struct share *s, int64_t since_ms, uint64_t raised)
@@ -196,16 +154,17 @@ static void emit(struct decision *d, const struct backfill *b, const struct shar
     record_emit(d, r);
 }
 
-/* The best class that is ready, as it counts. */
-static bool best_class(const struct engine *e, const struct share *s, uint64_t *ret)
+/* Is anything ready, and the lowest class of it, as it counts: a better one of the same backfill may wait for something else, and would hide
+ * for ever that this one is passed. */
+static bool lowest_ready(const struct engine *e, const struct share *s, uint64_t *ret)
 {
     bool any = false;
     for (size_t i = 0; i < s->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[s->lanes.at[i]];
-        if (!iheap_contains(&e->demands.at[l->demand].lanes, s->lanes.at[i]))
+        if (l->place == NO_SLOT)
             continue;
         uint64_t class = ready_class(l);
-        *ret = any && *ret < class ? *ret : class;
+        *ret = any && *ret > class ? *ret : class;
         any = true;
     }
     return any;
@@ -223,7 +182,7 @@ void shares_review(struct decision *d)
             raised = raised < PLAN_LOW ? raised : PLAN_LOW;
             if (s->since_ms == 0)
                 continue;
-            if (!best_class(e, s, &class))
+            if (!lowest_ready(e, s, &class))
                 emit(d, b, s, 0, 0);
             else if (raised > s->raised)
                 emit(d, b, s, s->since_ms, raised);
@@ -249,7 +208,7 @@ void shares_note_passed(struct decision *d, uint64_t first)
             const struct share *s = &b->shares[k];
             uint32_t granted = s->pool == PLAN_NO_INDEX ? e->granted_class : e->pools.at[s->pool].granted_class;
             uint64_t class = 0;
-            if (granted && s->since_ms == 0 && s->last < first && best_class(e, s, &class) && class >= granted)
+            if (granted && s->since_ms == 0 && s->last < first && lowest_ready(e, s, &class) && class >= granted)
                 emit(d, b, s, d->now_ms, 0);
         }
     }
@@ -265,7 +224,6 @@ static void set_wait(struct engine *e, struct share *s, int64_t since_ms, uint8_
     e->n_passed += (uint32_t)(since_ms != 0) - (uint32_t)(s->since_ms != 0);
     s->since_ms = since_ms;
     s->raised = raised;
-    settle(e, s);
 }
 
 void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt)

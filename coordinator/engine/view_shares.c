@@ -1,5 +1,6 @@
 /* Reading shares: who holds how much of a pool, who waits there, and who is ahead of whom. */
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_pools.h"
 
 static uint64_t ready_of(const struct engine *e, const struct share *s)
 {
@@ -45,7 +46,7 @@ static const struct lane *next_of_like(const struct engine *e, uint32_t demand)
             (best == UINT32_MAX || ready_demand_less(e, i, best)) && !held_by_breaker(e, d))
             best = i;
     }
-    return best == UINT32_MAX ? NULL : &e->lanes.at[e->demands.at[best].lanes.at[0]];
+    return best == UINT32_MAX ? NULL : &e->lanes.at[ready_demand_head(e, &e->demands.at[best])];
 }
 
 void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret)

@@ -1,7 +1,9 @@
 /* Fair shares of a pool among backfills, and ageing of what a better class passes; and that a recovery knows both. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/mem.h"
 #include "tests/support/engine_fixture.h"
@@ -34,6 +36,20 @@ static struct plan *wide(uint64_t slots) { return one_step((uint32_t)slots, 3, P
 static struct plan *narrow(uint64_t slots) { return one_step((uint32_t)slots, 1, PLAN_NORMAL, 1); }
 static struct plan *better(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_HIGH, 100); }
 static struct plan *lower(uint64_t slots) { return one_step((uint32_t)slots, 0, PLAN_LOW, 1); }
+
+/* Its better class has no agent to go to. */
+static struct plan *half_stuck(uint64_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", (uint32_t)slots), stuck, low;
+    fx_days(p, FX_JAN_1, 300);
+    stuck = fx_step(p, PLAN_DAY, pool);
+    p->steps[stuck].priority = PLAN_HIGH;
+    fx_label(p, stuck, "zone", "nowhere");
+    low = fx_step(p, PLAN_DAY, pool);
+    p->steps[low].priority = PLAN_LOW;
+    return fx_plan_done(p);
+}
 
 /* Of another name, so that other breakers stand before it. */
 static struct plan *another(uint64_t slots)
@@ -198,5 +214,66 @@ Test(engine_shares, a_lower_class_that_is_passed_long_enough_counts_higher)
     oldest_ends(&f, &agent);
     cr_assert_eq(share(&f, 2).used, 0u);
     cr_assert_eq(share(&f, 1).used, 1u);
+    fx_done(&f);
+}
+
+Test(engine_shares, a_lower_class_is_passed_although_a_better_one_beside_it_waits_for_something_else)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, better, half_stuck, 1);
+    uint32_t turns = 0;
+    for (; fx_state(&f, 2, 1, 0) == INSTANCE_READY && turns < 100; turns++)
+        oldest_ends(&f, &agent);
+    cr_assert_geq(turns, 20u, "%u", turns);
+    cr_assert_leq(turns, 23u, "%u", turns);
+    recovers(&f);
+    fx_done(&f);
+}
+
+/* Every step has a breaker of its own, so each stands in a lane of its own. */
+static struct plan *many_steps(uint64_t n)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", 1000);
+    for (uint64_t i = 0; i < n; i++)
+        fx_step(p, PLAN_NONE, pool);
+    return fx_plan_done(p);
+}
+
+/* Without the checks after each turn, which look at everything. */
+static void turn_alone(struct fx *f)
+{
+    engine_finish_turn(f->e, f->now_ms++, f->wall_us, &f->out);
+    bf_vec_clear(&f->inputs);
+}
+
+/* Memory by the step, not by steps times steps; and a grant moves a share, not everything that stands in it. */
+Test(engine_shares, thousands_of_steps_of_several_backfills_take_what_they_are)
+{
+    enum { STEPS = 3000, BACKFILLS = 3, TURNS = 20, ENDS = 64 };
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, ENDS);
+    fx_init(&f, NULL);
+    fx_hello(&f, &agent, 0);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (int i = 0; i < BACKFILLS; i++) {
+        cr_assert_neq(fx_create(&f, many_steps, STEPS), 0u);
+        turn_alone(&f);
+    }
+    size_t took = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    cr_expect_lt(took, (size_t)STEPS * BACKFILLS * 4096, "%zu bytes", took);
+    clock_t began = clock();
+    for (int i = 0; i < TURNS; i++) {
+        struct attempt_view a[ENDS];
+        size_t n = 0;
+        for (uint64_t id = 0; n < ENDS && (id = engine_next_attempt(f.e, id)) != 0;)
+            engine_find_attempt(f.e, id, &a[n++]);
+        cr_assert_eq(n, (size_t)ENDS);
+        for (size_t k = 0; k < n; k++)
+            fx_ended(&f, &agent, a[k].ref, OUTCOME_OK, 0);
+        turn_alone(&f);
+    }
+    double each_us = (double)(clock() - began) * 1e6 / CLOCKS_PER_SEC / (TURNS * ENDS);
+    cr_expect_lt(each_us, 1000, "%.0f us for each end", each_us);
     fx_done(&f);
 }
