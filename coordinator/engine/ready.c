@@ -455,7 +455,7 @@ void ready_guarded(struct engine *e, struct backfill *b)
 {
     for (uint32_t s = 0; s < b->plan->n_steps; s++) {
         uint32_t demand = demand_for(e, needs_of(e, b, s));      /* may move the lists */
-        ready_lane_out(e, b->lanes[s]);
+        lane_out(e, b->lanes[s]);
         e->lanes.at[b->lanes[s]].demand = demand;
     }
 }
