@@ -4,6 +4,7 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/prefetch.h"
 
 void decide_ready_again(struct decision *d)
 {
@@ -71,6 +72,7 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->attempt_no = in->attempts + 1;
     r->agent = agent;
     r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
+    r->ahead_us = agent_find(e, agent)->busy >= agent_find(e, agent)->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
@@ -93,6 +95,8 @@ static void list_if_open(struct engine *e, uint32_t demand)
         reserve_note_blocked(e, demand);
     else
         note_due(e, &first);
+    if (!iheap_contains(&e->open_demands, demand))
+        prefetch_note_waiting(e, demand, &first);
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
@@ -102,8 +106,11 @@ static void list_open_demands(struct engine *e)
     iheap_clear(&e->open_demands);
     for (size_t p = 0; p < e->pools.n; p++) {
         const struct pool *pool = &e->pools.at[p];
-        for (size_t i = 0; admit_has_slot(pool) && i < pool->waiting.n; i++)
+        bool has_slot = admit_has_slot(pool);
+        for (size_t i = 0; has_slot && i < pool->waiting.n; i++)
             list_if_open(e, pool->waiting.at[i]);
+        for (size_t i = 0; !has_slot && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
+            prefetch_note_waiting(e, pool->waiting.at[i], &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
@@ -114,6 +121,7 @@ void decide_grants(struct decision *d)
     struct engine *e = d->live;                  /* open_demands is scratch */
     struct blocker first;
     e->admit_due_ms = INT64_MAX;
+    prefetch_begin_turn(e);
     if ((e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
         return;
     shares_review(d);
@@ -128,6 +136,7 @@ void decide_grants(struct decision *d)
         const struct demand *best = &e->demands.at[demand];
         if (!ready_demand_open(e, best, &agent, &first)) {
             note_due(e, &first);
+            prefetch_note_waiting(e, demand, &first);
             /* Blocked for the rest of the turn: grants only take.  Its own head does not matter to the order any more. */
             iheap_remove(&e->open_demands, demand, ready_demand_less, e);
             continue;

@@ -35,7 +35,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
      RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED,
-     RECORD_YIELDED);
+     RECORD_YIELDED, RECORD_REVOKED, RECORD_ROUND_TRIP);
 
 /* ---- values ---- */
 
@@ -153,7 +153,8 @@ static struct agent_hello hello(struct sampler *s)
                             .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
                             .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64),
                             .seen_cluster = a_name(s), .cpu_milli = below(s, HOST_CPU_MILLI_MAX + 1),
-                            .memory_bytes = number(s, 50), .enforced = (uint32_t)below(s, HOST_LIMITS + 1)};
+                            .memory_bytes = number(s, 50), .enforced = (uint32_t)below(s, HOST_LIMITS + 1),
+                            .round_trip_us = (uint32_t)below(s, AGENT_ROUND_TRIP_US_MAX + 1)};
     h.n_labels = count(s, 5);
     h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
     for (size_t i = 0; i < h.n_labels; i++)
@@ -291,7 +292,7 @@ struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
 {
     struct agent_msg m = {.kind = kind, .incarnation = number(s, 64), .nonce = number(s, 64), .draining = set(s),
                           .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
-                          .kill_reason = (enum kill_reason)(1 + below(s, 2)), .lease_ms = 1 + (int64_t)below(s, 100000),
+                          .kill_reason = (enum kill_reason)(1 + below(s, KILL_REASONS_MAX)), .lease_ms = 1 + (int64_t)below(s, 100000),
                           .fence_ms = duration(s), .heartbeat_ms = 1 + (int64_t)below(s, 100000), .text = text(s)};
     if (kind == AGENT_HELLO)
         m.hello = hello(s);
@@ -483,6 +484,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.numbers = numbers;
     r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : kind == RECORD_YIELDED ? 4 : 1;
     r.budget_spent = set(s);
+    r.ahead_us = number(s, 30);
+    r.revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
     if (!s->full && kind != RECORD_ENDED && kind != RECORD_LOOKED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
     if (s->full || kind == RECORD_AGENT_JOINED)
@@ -495,7 +498,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     do
         r.bytes = blob(s, 500, &r.n_bytes);
     while ((kind == RECORD_DETAILS || kind == RECORD_PROFILE) && r.n_bytes == 0);
-    r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
+    r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED) && r.ref.attempt == 0;
+    r.agent += kind == RECORD_ROUND_TRIP && r.agent == 0;
     r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
@@ -552,7 +556,7 @@ static const char *refs_differ(const struct attempt_ref *a, const struct attempt
 static const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
 {
     SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen);
-    SAME(cpu_milli); SAME(memory_bytes); SAME(enforced);
+    SAME(cpu_milli); SAME(memory_bytes); SAME(enforced); SAME(round_trip_us);
     SAME_STR(seen_cluster); SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
     for (size_t i = 0; i < a->n_labels; i++) {
         SAME_STR(labels[i].name); SAME_STR(labels[i].value);
@@ -747,7 +751,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(n_numbers); SAME(budget_spent);
+    SAME(n_numbers); SAME(budget_spent); SAME(ahead_us); SAME(revoked);
     for (size_t i = 0; i < a->n_numbers; i++)
         SAME(numbers[i]);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);

@@ -19,7 +19,7 @@ struct script { const char *name; const char *plant; struct line lines[24]; };
 static void print_report(struct bf_buf *out, const struct agent_report *r)
 {
     static const char *const source[] = {"?", "ok", "skip", "exit", "signal", "oom", "timeout", "sql", "spawn", "cancelled",
-                                         "fenced", "lost", "check", "http"};
+                                         "fenced", "lost", "check", "http", "not_yet", "revoked"};
     if (r->kind == REPORT_STARTED)
         bf_buf_printf(out, "started %llu; ", (unsigned long long)r->ref.attempt);
     else
@@ -238,7 +238,7 @@ Test(agent_core, scripts)
 /* The texts that people read, and what survives the shell's memory. */
 Test(agent_core, outcome_is_copied_and_worded)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -267,7 +267,7 @@ Test(agent_core, silence_is_told_after_three_without_an_answer)
         {0, "connect", false}, {100, "welcome 1", false}, {2600, "timer", false}, {5100, "timer", false}, {7600, "timer", false},
         {8600, "timer", true}, {12000, "timer", true}, {12100, "ack 2", true}, {14000, "timer", true}, {14001, "refuse", false},
         {20000, "timer", false}, {20100, "welcome 7", false}, {40000, "timer", false}};
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}, .hello_retry_ms = 1000};
     struct agent_core *core = core_new(&settings);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct core_actions *actions;
@@ -282,7 +282,7 @@ Test(agent_core, silence_is_told_after_three_without_an_answer)
 /* Thousands of attempts: ends are found again by id, the memory of ended ones is bounded by the lease. */
 Test(agent_core, many_attempts)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -337,7 +337,7 @@ static struct sent sent_by(const struct core_actions *actions)
 
 static struct agent_core *core_with_ended(unsigned n, const char *details, struct sent *ret_sent)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -449,7 +449,7 @@ Test(agent_core, details_that_are_held_have_a_most)
 
 Test(agent_core, details_of_what_was_stopped_are_kept)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;

@@ -198,7 +198,7 @@ static void no_ref_name(struct agent_msg *m) { spec_of(m, STEP_HTTP, "{}", namel
 static void equals_in_env(struct agent_msg *m) { m->assignments[0].env[0].name = "A=B"; }
 static void bad_cluster(struct agent_msg *m) { m->assignments[0].cluster = "xyz"; }
 static void negative_timebox(struct agent_msg *m) { m->assignments[0].timebox_ms = -5; }
-static void bad_reason(struct agent_msg *m) { m->kill_reason = 3; }
+static void bad_reason(struct agent_msg *m) { m->kill_reason = 4; }
 static void no_reason(struct agent_msg *m) { m->kill_reason = 0; }
 static void no_refs(struct agent_msg *m) { m->n_refs = 0; }
 static void no_lease(struct agent_msg *m) { m->lease_ms = 0; }
