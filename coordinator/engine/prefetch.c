@@ -20,8 +20,8 @@
  *
  * Never ahead: what draws on a pool with units or with a probe (its reservation is what the warehouse has too little of); steps that may
  * not run twice at any price (of a lost agent they would wait for a fence, though they had never begun); what has a breaker that is not
- * closed; and what comes after something else that waits for a slot of that agent, or for room in a pool that it draws on: else those
- * who are given ahead would hold every slot for ever.
+ * closed; and what is of no better class than something that waits for a slot of that agent and cannot be given ahead itself, or that waits
+ * for room in a pool that it draws on: else those who are given ahead would hold every slot for ever.
  *
  * Revoked is what waits, when it may not start any more (its backfill is paused, people hold or cancelled it, its agent is not to get
  * work, a breaker opened), or when something of a better class waits for what it holds, or behind it at its agent.  Exclusion (I1): an
@@ -185,15 +185,14 @@ void prefetch_begin_turn(struct engine *e)
 {
     e->awaited = false;
     for (size_t i = 0; i < e->fits.n; i++)
-        e->fits.at[i].awaited = 0;
+        e->fits.at[i].awaited = UINT64_MAX;
     for (size_t i = 0; i < e->pools.n; i++)
-        e->pools.at[i].awaited = 0;
+        e->pools.at[i].awaited = UINT64_MAX;
 }
 
-static void note(struct engine *e, uint32_t demand, uint32_t *best)
+static void note(struct engine *e, uint64_t class, uint64_t *best)
 {
-    if (*best == 0 || ready_demand_less(e, demand, *best - 1))
-        *best = demand + 1;
+    *best = class < *best ? class : *best;
     e->awaited = true;
 }
 
@@ -203,27 +202,24 @@ void prefetch_note_waiting(struct engine *e, uint32_t demand, const struct block
     struct fit *f = &e->fits.at[d->needs.fit];
     if (d->lanes.n == 0 || f->agents.n == 0)
         return;                                  /* whatever is given back, it would not run */
+    uint64_t class = ready_class(&e->lanes.at[d->lanes.at[0]]);
     if (first->kind == (enum blocker_kind)-1)
-        note(e, demand, &f->awaited);
+        note(e, class, &f->awaited);
     else if (first->kind == BLOCKER_POOL)
-        note(e, demand, &e->pools.at[first->pool].awaited);
+        note(e, class, &e->pools.at[first->pool].awaited);
 }
 
-/* Something that comes before the head of this demand waits for a slot of that agent, or for a pool of it. */
-static bool comes_after(const struct engine *e, uint32_t demand, uint32_t agent)
+/* The best class that waits for a slot of that agent, or for room in a pool that is drawn on; UINT64_MAX: nothing waits. */
+static uint64_t awaited_class(const struct engine *e, const struct draw *draw, uint32_t agent)
 {
-    const struct draw *draw = &e->draws.at[e->demands.at[demand].needs.draw];
-    for (size_t i = 0; i < e->fits.n; i++) {
-        const struct fit *f = &e->fits.at[i];
-        if (f->awaited && f->awaited - 1 != demand && iheap_contains(&f->agents, agent) && ready_demand_less(e, f->awaited - 1, demand))
-            return true;
-    }
-    for (size_t i = 0; i < draw->n; i++) {
-        uint32_t awaited = e->pools.at[draw->items[i].pool].awaited;
-        if (awaited && awaited - 1 != demand && ready_demand_less(e, awaited - 1, demand))
-            return true;
-    }
-    return false;
+    uint64_t best = UINT64_MAX;
+    for (size_t i = 0; i < e->fits.n; i++)
+        if (e->fits.at[i].awaited < best && iheap_contains(&e->fits.at[i].agents, agent))
+            best = e->fits.at[i].awaited;
+    for (size_t i = 0; i < draw->n; i++)
+        if (e->pools.at[draw->items[i].pool].awaited < best)
+            best = e->pools.at[draw->items[i].pool].awaited;
+    return best;
 }
 
 bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t *ret_agent)
@@ -234,7 +230,7 @@ bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t *re
         return false;
     const struct agent *a = agent_find(e, room->at[0]);
     uint64_t takes = prefetch_takes_us(e, lane->backfill, lane->backfill->instances[(uint32_t)lane->ready.at[0].b].step);
-    if (takes == 0 || takes > prefetch_room_us(a) || comes_after(e, (uint32_t)(d - e->demands.at), a->id))
+    if (takes == 0 || takes > prefetch_room_us(a) || awaited_class(e, &e->draws.at[d->needs.draw], a->id) <= ready_class(lane))
         return false;
     *ret_agent = a->id;
     return true;
@@ -253,8 +249,8 @@ void prefetch_note_record(struct engine *e, const struct record *r)
     case RECORD_SHARE:
     case RECORD_AGENT_JOINED:
     case RECORD_AGENT_STATE:
+    case RECORD_GRANTED:                         /* a backfill that was served is not raised any more */
     case RECORD_BREAKER: e->ahead_look = true; return;
-    case RECORD_GRANTED: e->ahead_look |= r->ahead_us > 0; return;
     default: return;
     }
 }
@@ -267,28 +263,14 @@ static uint64_t class_of(const struct engine *e, const struct attempt *a)
     return class > raised ? class - raised : 0;
 }
 
-static bool is_better(const struct engine *e, uint32_t awaited, uint64_t class)
-{
-    return awaited && e->demands.at[awaited - 1].lanes.n > 0 &&
-           ready_class(&e->lanes.at[e->demands.at[awaited - 1].lanes.at[0]]) < class;
-}
-
 /* Something of a better class waits for what it holds, or behind it. */
 static bool is_outranked(const struct engine *e, const struct attempt *a)
 {
     uint64_t class = class_of(e, a);
-    const struct draw *draw = step_draw(e, backfill_find(e, a->backfill), a->step);
     if (BF_PLANTED("prefetch_before_urgent"))
         return false;
-    if (agent_find(e, a->agent)->behind_class < class)
-        return true;
-    for (size_t i = 0; i < e->fits.n; i++)
-        if (iheap_contains(&e->fits.at[i].agents, a->agent) && is_better(e, e->fits.at[i].awaited, class))
-            return true;
-    for (size_t i = 0; i < draw->n; i++)
-        if (is_better(e, e->pools.at[draw->items[i].pool].awaited, class))
-            return true;
-    return false;
+    return agent_find(e, a->agent)->behind_class < class ||
+           awaited_class(e, step_draw(e, backfill_find(e, a->backfill), a->step), a->agent) < class;
 }
 
 /* 0: it may start. */

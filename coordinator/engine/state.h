@@ -58,7 +58,7 @@ struct demand { struct needs needs; struct iheap lanes; uint32_t only_pool, plac
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents;
              struct iheap room;                  /* of these, those that may be given something ahead (prefetch.c) */
-             uint32_t awaited; };                /* of this turn: demand + 1 of the best that waits only for a slot of them */
+             uint64_t awaited; };                /* of this turn: best class that waits only for a slot of them; UINT64_MAX: none */
 
 struct backfill {
     uint32_t id;

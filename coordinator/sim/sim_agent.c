@@ -61,6 +61,16 @@ static bool is_look(const struct assignment *as)
     return as->kind == STEP_SQL && strstr(as->spec, "\"do\":\"look\"") != NULL;
 }
 
+/* Whatever it was given ahead. */
+static void check_slots(struct world *w, const struct sim_agent *a)
+{
+    uint32_t alive = 0;
+    for (size_t i = 0; i < a->processes.n; i++)
+        alive += a->processes.at[i].ends_ms > w->now_ms;
+    if (alive > a->claimed_slots)
+        world_violate(w, "I6: %s runs %u attempts in %u slots", a->name, alive, a->claimed_slots);
+}
+
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
     struct choice_frame outer;
@@ -84,8 +94,7 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     if (session)
         p.ends_ms = INT64_MAX;                        /* when its session says so */
     bf_vec_push(&a->processes, p);
-    if (a->processes.n > a->claimed_slots)
-        world_violate(w, "I6: %s runs %zu attempts in %u slots", a->name, a->processes.n, a->claimed_slots);
+    check_slots(w, a);
     if (w->now_ms < a->frozen_until_ms)               /* it began to stand still within this turn of the agent */
         shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     if (session)
