@@ -96,6 +96,7 @@ void ready_lane_moved(struct engine *e, uint32_t lane);                         
 void ready_lane_out(struct engine *e, uint32_t lane);                             /* until it is settled again */
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
+bool ready_agent_less(const void *engine, uint32_t a, uint32_t b);               /* less busy, by its slots; then the lower number */
 bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
 /* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);

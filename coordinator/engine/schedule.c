@@ -57,7 +57,18 @@ static uint64_t next_token(const struct engine *e)
     return (uint64_t)e->epoch << 40 | attempt;
 }
 
-static void grant(struct decision *d, const struct backfill *b, uint32_t number, uint32_t agent)
+static void note_placing(struct decision *d, struct record *r, const struct placing *p)
+{
+    uint64_t *numbers = bf_arena_alloc(&d->out->arena, PLACE_NUMBERS * sizeof *numbers);
+    numbers[0] = p->by;
+    numbers[1] = p->near;
+    numbers[2] = (uint64_t)p->waited_ms;
+    numbers[3] = p->running;
+    r->numbers = numbers;
+    r->n_numbers = PLACE_NUMBERS;
+}
+
+static void grant(struct decision *d, const struct backfill *b, uint32_t number, const struct placing *placing)
 {
     const struct engine *e = d->e;
     const struct instance *in = &b->instances[number];
@@ -69,8 +80,10 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->n = 1;
     r->run = in->run;
     r->attempt_no = in->attempts + 1;
-    r->agent = agent;
+    r->agent = placing->agent;
     r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
+    if (place_is_said(&b->plan->steps[in->step]))
+        note_placing(d, r, placing);
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
@@ -109,6 +122,25 @@ static void list_open_demands(struct engine *e)
         list_if_open(e, e->waiting.at[i]);
 }
 
+/* It is granted, or waits for the agent of its inputs. */
+static void take_head(struct decision *d, uint32_t demand, uint32_t lane, uint32_t number, uint32_t agent)
+{
+    struct engine *e = d->live;
+    const struct backfill *b = e->lanes.at[lane].backfill;
+    struct placing placing;
+    place_choose(e, b, number, &e->fits.at[e->demands.at[demand].needs.fit], agent, &placing);
+    if (!placing.waits) {
+        shares_note_granted(e, lane);
+        yields_note_granted(e, lane);
+    }
+    shares_lift(e, demand, b);
+    if (placing.waits)
+        place_wait(d, b, number, &placing);
+    else
+        grant(d, b, number, &placing);
+    shares_put_back(e);
+}
+
 void decide_grants(struct decision *d)
 {
     struct engine *e = d->live;                  /* open_demands is scratch */
@@ -135,11 +167,7 @@ void decide_grants(struct decision *d)
         uint32_t lane = best->lanes.at[0];
         bool there = ready_head(e, lane, &number);
         assert(there);
-        shares_note_granted(e, lane);
-        yields_note_granted(e, lane);
-        shares_lift(e, demand, e->lanes.at[lane].backfill);
-        grant(d, e->lanes.at[lane].backfill, number, agent);
-        shares_put_back(e);
+        take_head(d, demand, lane, number, agent);
         left--;
     }
     if (e->open_demands.n > 0)

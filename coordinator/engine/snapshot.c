@@ -294,6 +294,7 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->incarnation = a->incarnation;
         r->at_us = a->granted_us;
         r->started_us = a->started_us;
+        place_put(a, out, r);
     }
 }
 
@@ -478,6 +479,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_shares(e, out);
     add_failures(e, out);
     sensor_snapshot(e, out);
+    near_snapshot(e, out);
     alerts_snapshot(e, out);
     profiles_snapshot(e, out);
     add_replies(e, out);

@@ -15,6 +15,7 @@
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
+#include "coordinator/engine/place.h"
 #include "coordinator/engine/pool.h"
 #include "coordinator/engine/profile.h"
 #include "coordinator/engine/share.h"
@@ -56,7 +57,7 @@ struct needs { uint32_t draw, fit, window, guard; };
 /* only_pool: the one that it draws on; PLAN_NO_INDEX: several, or none.  place: among those that wait; NO_SLOT: it does not. */
 struct demand { struct needs needs; struct iheap lanes; uint32_t only_pool, place; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
-struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
+struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; struct spread spread; };
 
 struct backfill {
     uint32_t id;
@@ -88,6 +89,7 @@ struct backfill {
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
+    struct spread_counts *spread;                /* derived, by step; NULL: no step is spread */
     uint32_t *n_ready;                           /* derived, by step: ready ones that nobody holds; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     struct step_counts *by_step;                 /* derived */
@@ -106,8 +108,10 @@ struct attempt {
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     uint64_t incarnation;                        /* of the agent when it was granted */
     int64_t granted_us, started_us;
+    uint64_t placed[PLACE_NUMBERS];              /* the numbers of its grant, the first one more than there; 0: its plan says nothing */
     uint32_t prev, next, agent_prev, agent_next;
     uint64_t mark;                               /* reconcile pass that saw it held */
+    uint32_t group;                              /* derived: of its step's fit, where that is spread */
 };
 
 struct agent {
@@ -120,6 +124,7 @@ struct agent {
     uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */
+    struct near_of near;
 };
 
 /* What attempts of a step take on the average; n 0: none has ended well. */
@@ -178,6 +183,8 @@ struct engine {
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;
     struct bf_map look_of;                       /* instance_key -> index */
+    struct near_book nears;
+    uint64_t n_spread;                           /* derived: steps that are spread */
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;
     struct bf_smap replies_by_who;

@@ -5,6 +5,9 @@
 #include "coordinator/engine/engine.h"
 #include "plan/selector.h"
 
+/* How an agent was chosen for an attempt: as one with room that was the least busy; by its inputs, or by spread, where the plan says so. */
+enum place_by { PLACE_LEAST_BUSY, PLACE_INPUTS, PLACE_SPREAD };
+#define PLACE_NUMBERS 4u                         /* of a grant: by, the agent of its inputs, waited_ms, running (place.h) */
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
 #define INSTANCE_STATE_COUNT 10
@@ -60,6 +63,7 @@ struct attempt_view {
     struct attempt_ref ref;
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     int64_t granted_us, started_us;
+    bool placed; enum place_by by; uint32_t near; int64_t waited_ms;     /* its plan says where; near: the agent of its inputs (0: none) */
 };
 
 struct agent_view {
@@ -99,6 +103,9 @@ struct look_view {
     const char *text;
 };
 bool engine_looks(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct look_view *ret);
+/* Whether a ready instance waits for the agent that made its inputs, or has waited for it, and until when it does at most (engine time). */
+struct near_view { uint32_t agent; int64_t until_ms; bool waits; };
+bool engine_near(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct near_view *ret);
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
 uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
 bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);
@@ -159,7 +166,7 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
                     BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE,
-                    BLOCKER_SENSOR };
+                    BLOCKER_SENSOR, BLOCKER_NEAR };
 /* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
  * attempts of these steps usually take (engine_baseline). */
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
@@ -178,6 +185,7 @@ struct blocker {
     bool at_most;                            /* QUEUE: or fewer */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
+    uint32_t agent;                          /* NEAR: that it waits for */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */

@@ -22,6 +22,9 @@ struct shadow_cell {
     bool failing;                                            /* its last attempt failed, of itself */
     bool looked; uint32_t look_run;                          /* a sensor was told "not there yet", in this run */
     int64_t look_since_ms, look_at_ms;                       /* engine time: when first; when it looks next (0: not) */
+    uint32_t made_by; uint64_t made;                         /* agent and number of its last attempt that succeeded; 0: none */
+    bool near_waits; int64_t near_until_ms;                  /* it waits for an agent; until when it may, once it has (0: it has not) */
+    uint32_t near;                                           /* that agent */
     uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
 };
 struct shadow_backfill {
@@ -73,7 +76,14 @@ struct shadow_share {
 };
 /* A class of a backfill that yields in a pool ("": without one), and what it has lost (shadow_yields.c). */
 struct shadow_yield { uint32_t backfill, class; char pool[64]; int64_t since_ms; uint64_t lost_ms, times; };
-struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
+struct shadow_agent {
+    uint32_t id, slots, busy;
+    uint8_t key[BF_KEY_BYTES];
+    enum agent_state state;
+    uint64_t incarnation;
+    char zone[8];                                            /* "": it has no such label */
+    uint32_t idle_turns;                                     /* it had room, and something waited for it */
+};
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 /* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */
@@ -140,6 +150,13 @@ void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const 
 /* Classes that yield: a record of one; and at the end of a turn, that none was forgotten. */
 void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_yields(struct shadow *s, const struct turn *t);
+/* Where steps run (shadow_place.c): a grant, before it is counted; who waits for an agent; and that nobody does for too long. */
+void shadow_place_granted(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_take_near(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r);
+void shadow_place_forget(struct shadow_backfill *b);
+void shadow_check_places(struct shadow *s, const struct turn *t);
+/* It is ready, and stands in no lane: held by a person, or it waits for an agent. */
+static inline bool shadow_is_out(const struct shadow_cell *c) { return c->held || c->near_waits; }
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
 bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step);
 void shadow_pool_head(struct shadow *s, const struct record *r);

@@ -62,7 +62,8 @@ static void hear(struct shadow *s, const struct shadow_now *at, const struct sha
     if (clears <= now)
         world_violate(s->w, "why: %s[%u] of backfill %u waits for a %s that clears at %" PRId64 ", and it is %" PRId64,
                       b->plan->steps[step].name, index, b->id, kind_name(k->kind), clears, now);
-    if (k->kind != BLOCKER_WINDOW || k->window.budget == 0)      /* a peak clears sooner where attempts end */
+    bool sooner = k->kind == BLOCKER_NEAR || (k->kind == BLOCKER_WINDOW && k->window.budget > 0);    /* where attempts end */
+    if (!sooner)
         remember(&s->whys, &p);
 }
 

@@ -13,7 +13,7 @@
 #include "coordinator/sim/story.h"
 
 enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16, WINDOW_SEEDS = 4,
-       SENSOR_SEEDS = 4 };
+       SENSOR_SEEDS = 4, PLACED_SEEDS = 4 };
 
 /* ---- randomness, words ---- */
 
@@ -242,6 +242,7 @@ static void world_init(struct world *w, const struct sim_options *o)
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
     w->sensors = o->seed % SENSOR_SEEDS == SENSOR_SEEDS - 2;
+    w->placed = o->seed % PLACED_SEEDS == PLACED_SEEDS - 3;
     w->windows = o->seed % WINDOW_SEEDS == WINDOW_SEEDS - 1;
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
