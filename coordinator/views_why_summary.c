@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/vec.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_tally.h"
 
 #define CAUSES_MAX 48u

@@ -1,5 +1,6 @@
 /* Reading shares: who holds how much of a pool, who waits there, and who is ahead of whom. */
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_pools.h"
 
 static uint64_t ready_of(const struct engine *e, const struct share *s)
 {
@@ -25,12 +26,32 @@ bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, stru
     return next != UINT32_MAX;
 }
 
+static bool held_by_breaker(const struct engine *e, const struct demand *d)
+{
+    const struct guard *g = &e->breakers.guards.at[d->needs.guard];
+    for (uint32_t i = 0; e->breakers.not_closed.n > 0 && i < g->n; i++)
+        if (!breaker_lets(e->breakers.at.at[g->at[i]]))
+            return true;
+    return false;
+}
+
+/* The best lane of all that asks for the same and no breaker holds, whichever breakers stand before it; NULL: there is none. */
+static const struct lane *next_of_like(const struct engine *e, uint32_t demand)
+{
+    const struct needs *mine = &e->demands.at[demand].needs;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < e->demands.n; i++) {
+        const struct demand *d = &e->demands.at[i];
+        if (d->lanes.n > 0 && d->needs.draw == mine->draw && d->needs.fit == mine->fit && d->needs.window == mine->window &&
+            (best == UINT32_MAX || ready_demand_less(e, i, best)) && !held_by_breaker(e, d))
+            best = i;
+    }
+    return best == UINT32_MAX ? NULL : &e->lanes.at[ready_demand_head(e, &e->demands.at[best])];
+}
+
 void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret)
 {
-    uint32_t lane = b->lanes[step];
-    const struct lane *mine = &e->lanes.at[lane];
-    const struct iheap *lanes = &e->demands.at[mine->demand].lanes;
-    const struct lane *first = lanes->n > 0 ? &e->lanes.at[lanes->at[0]] : NULL;
+    const struct lane *mine = &e->lanes.at[b->lanes[step]], *first = next_of_like(e, mine->demand);
     if (!first || first->backfill == b || mine->ready.n == 0)
         return;
     const struct share *s = &b->shares[mine->share], *t = &first->backfill->shares[first->share];

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "coordinator/engine/place.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_breakers.h"
+#include "coordinator/sim/shadow_place.h"
 
 enum { IDLE_TURNS_MAX = 16, AGENTS_MAX = 64 };
 
