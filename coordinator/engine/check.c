@@ -235,7 +235,8 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
         if (listed != (there && l->backfill->state == BACKFILL_RUNNING) ||
             (listed && (l->place >= d->lanes.n || d->lanes.at[l->place] != i)))
             return broken(err, "a lane is not where it should be", i);
-        if (there && (l->backfill->instances[number].state != INSTANCE_READY || (l->backfill->instances[number].flags & (FLAG_HELD | FLAG_NEAR))))
+        const struct instance *head = there ? &l->backfill->instances[number] : NULL;
+        if (head && (head->state != INSTANCE_READY || (head->flags & (FLAG_HELD | FLAG_NEAR))))
             return broken(err, "the head of a lane is not ready, or is held", i);
         if (!ready_in_order(e, i))
             return broken(err, "a lane is not in the order of classes, weights and ways", i);

@@ -1,5 +1,5 @@
-/* Where steps run, worked out again the slow way: what prefers its inputs goes to an agent that made some while that has room, waits for it
- * no longer than its plan says and only for one that is full, and never beside an agent with room; what is spread goes where the fewest run.
+/* Where steps run, worked out again the slow way: what prefers its inputs goes to the agent that made most of them while that has room, and
+ * waits for it no longer than its plan says, and only while it is full; what is spread goes where the fewest run.
  *
  * No plan asks for labels here, so any agent that is connected, and let by its breaker, fits. */
 #include <inttypes.h>
@@ -47,7 +47,8 @@ static void count_made(const struct shadow_backfill *b, uint32_t step, uint32_t 
         const struct plan_partitions *up = b->plan->steps[st->edges[e].upstream].partitions;
         for (uint32_t u = 0; reads(b->plan, st, st->edges[e].upstream) && u < up->n; u++) {
             const struct shadow_cell *c = &b->cells[st->edges[e].upstream][u];
-            if (c->made_by && c->end == CELL_DONE && c->made_by < AGENTS_MAX && shadow_edge_needs(&st->edges[e], up, u, st->partitions, index))
+            bool made = c->made_by && c->end == CELL_DONE && c->made_by < AGENTS_MAX;
+            if (made && shadow_edge_needs(&st->edges[e], up, u, st->partitions, index))
                 ret[c->made_by]++;
         }
     }
