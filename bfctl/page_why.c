@@ -108,6 +108,14 @@ static void show_straggler(const json_t *s)
         printf("  takes long: %s\n", words);
 }
 
+/* "  placed: agent-2 made its inputs" */
+static void show_placed(const json_t *placed)
+{
+    const char *detail = json_is_object(placed) ? render_text(placed, "detail") : "";
+    if (*detail)
+        printf("  placed: %s\n", render_safe(detail));
+}
+
 static void put_names(const json_t *list, const char *before)
 {
     size_t i;
@@ -186,6 +194,7 @@ void page_why(const json_t *why)
     }
     json_array_foreach(json_object_get(why, "outside"), i, b)
         printf("  %s\n", render_safe(render_text(b, "detail")));
+    show_placed(json_object_get(why, "placed"));
     show_straggler(json_object_get(why, "straggler"));
     show_yielded(json_object_get(why, "yielded"));
     const json_t *failure = json_object_get(why, "failure");

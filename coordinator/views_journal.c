@@ -122,6 +122,13 @@ static json_t *record_row(const struct turn *t, const struct record *r)
         put_word(j, "source", view_source_name(r->outcome.source));
         json_object_set_new(j, "code", json_integer(r->outcome.code));
     }
+    if (r->kind == RECORD_GRANTED && r->n_numbers == PLACE_NUMBERS) {
+        put_word(j, "placed_by", view_place_word((enum place_by)r->numbers[0]));
+        put_number(j, "prefers_agent", r->numbers[1]);
+        put_number(j, "waited_ms", r->numbers[2]);
+    }
+    if (r->kind == RECORD_NEAR)
+        json_object_set_new(j, "waits", json_boolean(r->n == 1));
     if (r->kind == RECORD_BACKFILL_STATE)
         put_word(j, "state", backfill_state_name(r->backfill_state));
     if (r->kind == RECORD_AGENT_STATE)

@@ -103,6 +103,12 @@ void view_blocker_of_window(const struct view_source *v, const struct blocker *k
 void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail,
                        size_t detail_size, char *remedy, size_t remedy_size);
 json_t *view_sensor(const struct view_source *v, uint32_t backfill, uint32_t step, uint32_t index);
+/* Where a step runs, in words: of BLOCKER_NEAR; "inputs", "spread" or "least_busy"; and "placed" of an instance's document: how the agent
+ * of its open attempt was chosen, null where its plan says nothing of it (views_why_place.c). */
+void view_near_words(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                     size_t remedy_size);
+const char *view_place_word(enum place_by by);
+json_t *view_placed(const struct view_source *v, const struct backfill_view *b, const struct instance_view *i);
 /* "store_hold" of a document: why nothing starts because of where the store comes from, with the remedy; null: it does not. */
 void view_store_hold(const struct view_source *v, json_t *j);
 /* What governs a pool: null where it is not throttled.  moves: the last ones too, and then also of one that was. */

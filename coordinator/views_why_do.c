@@ -100,6 +100,7 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     case BLOCKER_FREEZE_AHEAD:
     case BLOCKER_THROTTLE:
     case BLOCKER_GATE:
-    case BLOCKER_SENSOR: break;
+    case BLOCKER_SENSOR:
+    case BLOCKER_NEAR: break;
     }
 }

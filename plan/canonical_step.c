@@ -225,6 +225,15 @@ static void add_policy(struct walk *w, const struct plan_step *s)
     }
 }
 
+/* Notes: what is done is the same wherever it is done, so whoever moves a step does not run again what was done elsewhere. */
+static void add_placement(struct walk *w, const struct plan_placement *p)
+{
+    walk_add_text(w, "agents.prefer", p->prefer_inputs ? "inputs" : NULL, PLAN_NOTES);
+    if (p->wait_ms)
+        walk_add_duration(w, "agents.wait", p->wait_ms, PLAN_NOTES);
+    walk_add_text(w, "agents.spread", p->spread, PLAN_NOTES);
+}
+
 void walk_add_step(struct walk *w, uint32_t item)
 {
     const struct plan_step *s = &w->plan->steps[item];
@@ -235,6 +244,7 @@ void walk_add_step(struct walk *w, uint32_t item)
         walk_add_text(w, "partitions.partial", s->partial ? plan_word_of(plan_partial_words, true) : NULL, PLAN_NOTES);
     add_script(w, s);
     add_policy(w, s);
+    add_placement(w, &s->placement);
     walk_add_datasets(w, "inputs", s->inputs, s->n_inputs);
     walk_add_datasets(w, "outputs", s->outputs, s->n_outputs);
     add_edges(w, s);

@@ -196,6 +196,14 @@ void plan_rule_sensor(struct bf_diags *d, const struct bf_yaml_node *map)
         clash(d, map, "timeout", "every", "the sensor gives up before it looks a second time: `timeout` is less than `every`");
 }
 
+void plan_rule_agents(struct bf_diags *d, const struct bf_yaml_node *map)
+{
+    if (bf_yaml_get(map, "wait") && plan_keys_missing(map, &plan_keys_agents, "prefer")) {
+        bf_diag_add(d, BF_DIAG_ERROR, bf_yaml_get(map, "wait")->mark, "`wait` needs `prefer`: it says for which agent to wait");
+        bf_diag_fix(d, "write `prefer: inputs` beside it");
+    }
+}
+
 void plan_rule_until(struct bf_diags *d, const struct bf_yaml_node *map)
 {
     if (bf_yaml_get(map, "json") && !bf_yaml_get(map, "status") && plan_keys_missing(map, &plan_keys_until, "equals"))

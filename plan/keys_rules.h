@@ -12,6 +12,7 @@ void plan_rule_min_max(struct bf_diags *d, const struct bf_yaml_node *map);     
 void plan_rule_window(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_flag(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_rollout(struct bf_diags *d, const struct bf_yaml_node *map);
+void plan_rule_agents(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_sensor(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_row_count(struct bf_diags *d, const struct bf_yaml_node *map);
 void plan_rule_until(struct bf_diags *d, const struct bf_yaml_node *map);

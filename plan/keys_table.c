@@ -280,8 +280,11 @@ KEYS(sensor, "sensor", "`sensor`", .rule = plan_rule_sensor, .whole = true);
 
 static const struct plan_key agents[] = {
     READ("labels", MAP(0, NAME("label"), T(PLAN_VALUE_TEXT, .max = 128)), "labels that an agent must have, all of them"),
+    READ("prefer", WORDS({"inputs", 1, NULL}), "`inputs`: of those that may run it, the agent that made its inputs goes first"),
+    READ("wait", DURATION(0), "with `prefer`: how long it waits for room there, at most, before it goes elsewhere; preset `0s`"),
+    READ("spread", NAME("label"), "of those that may run it, one whose value of this label has the fewest running attempts of the step"),
 };
-KEYS(agents, "agents", "`agents`");
+KEYS(agents, "agents", "`agents`", .rule = plan_rule_agents);
 
 static const struct plan_key resources[] = {
     READ("cpu", CPU, "processors"),

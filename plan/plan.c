@@ -98,6 +98,7 @@ static void step_done(struct plan_step *s)
     free(s->argv);
     free(s->env);
     free(s->labels);
+    free(s->placement.spread);
     free(s->tags);
     free(s->inputs);
     free(s->outputs);

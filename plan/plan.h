@@ -85,6 +85,9 @@ struct plan_words { char *description, *owner, *contact, *why, *playbook; };
 struct plan_sensor { uint32_t dataset; int64_t every_ms, timeout_ms; };        /* timeout_ms 0: for ever */
 struct plan_env { char *name; struct template value; };
 struct plan_label { char *name; char *value; };
+/* prefer_inputs: to the agent that made most of its inputs, which it waits for no longer than wait_ms.  spread: a label (NULL: none), over
+ * whose values its attempts are spread. */
+struct plan_placement { bool prefer_inputs; int64_t wait_ms; char *spread; };
 enum plan_failure_class { PLAN_TRANSIENT, PLAN_PERMANENT, PLAN_UNKNOWN };
 struct plan_failure { uint8_t exit_code; enum plan_failure_class means; };
 
@@ -123,6 +126,7 @@ struct plan_step {
     uint32_t *outputs; size_t n_outputs;
     struct plan_edge *edges; size_t n_edges;
     struct plan_label *labels; size_t n_labels;/* an agent must have all of them, sorted by name */
+    struct plan_placement placement;           /* which of those it goes to */
     struct plan_words words;
     uint8_t hash[PLAN_HASH_BYTES];             /* of what the step does: see canonical.h */
 };

@@ -124,15 +124,10 @@ static int by_label(const void *a, const void *b)
     return strcmp(((const struct plan_label *)a)->name, ((const struct plan_label *)b)->name);
 }
 
-static void read_labels(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+static void read_labels(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *map)
 {
-    const struct bf_yaml_node *agents = value_of(body, "agents"), *map;
     const struct plan_type *type = plan_keys_find(&plan_keys_agents, "labels")->type->of;
     const char *name;
-    if (!agents || !plan_keys_check(c->d, agents, &plan_keys_agents))
-        return;
-    if ((map = plan_keys_get(agents, &plan_keys_agents, "labels")) == NULL)
-        return;
     step->labels = bf_xcalloc(map->n, sizeof *step->labels);
     for (size_t i = 0; i < map->n; i++) {
         if (plan_read_name(c->d, map->keys[i], "label", &name) && plan_value_check(c->d, map->items[i], name, type))
@@ -140,6 +135,34 @@ static void read_labels(struct plan_compiler *c, struct plan_step *step, const s
     }
     if (step->n_labels > 1)
         qsort(step->labels, step->n_labels, sizeof *step->labels, by_label);
+}
+
+/* After its lineage: what is preferred is said of inputs. */
+static void read_placement(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *agents)
+{
+    const struct bf_yaml_node *spread = plan_keys_get(agents, &plan_keys_agents, "spread");
+    struct plan_placement *p = &step->placement;
+    const char *name;
+    int value;
+    if (plan_keys_word(c->d, agents, &plan_keys_agents, "prefer", &value)) {
+        p->prefer_inputs = true;
+        if (step->n_inputs == 0)
+            bf_diag_add(c->d, BF_DIAG_ERROR, plan_keys_get(agents, &plan_keys_agents, "prefer")->mark,
+                        "`prefer: inputs` needs `inputs`: the step names none");
+    }
+    (void)plan_keys_duration(c->d, agents, &plan_keys_agents, "wait", &p->wait_ms);
+    if (spread && plan_read_name(c->d, spread, "label", &name))
+        p->spread = bf_xstrdup(name);
+}
+
+static void read_agents(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+{
+    const struct bf_yaml_node *agents = value_of(body, "agents"), *map;
+    if (!agents || !plan_keys_check(c->d, agents, &plan_keys_agents))
+        return;
+    if ((map = plan_keys_get(agents, &plan_keys_agents, "labels")) != NULL)
+        read_labels(c, step, map);
+    read_placement(c, step, agents);
 }
 
 static void read_lineage(struct plan_compiler *c, struct plan_step *step, struct plan_step_source *source)
@@ -175,7 +198,7 @@ static void read_step(struct plan_compiler *c, size_t index)
     read_on_lost(c, step, body);
     read_tags(c, step, body);
     read_urgency(c, step, body);
-    read_labels(c, step, body);
+    read_agents(c, step, body);
     step->breaker = plan_breaker_of(c, body, &plan_keys_step, BREAKER_STEP);
 }
 

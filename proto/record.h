@@ -92,7 +92,8 @@ enum record_kind {
                                      snapshots with the state that one will say; n 1: it has finished */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
-                                     pool of it has a start rate; ahead_us: it waits there for a slot, and is expected to take this */
+                                     pool of it has a start rate; ahead_us: it waits there for a slot, and is expected to take this;
+                                     numbers: how its agent was chosen, where the plan says anything of it (coordinator/engine/place.h) */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
                                      a sensor was answered that it is not there yet */
@@ -128,6 +129,8 @@ enum record_kind {
                                      backfill, bytes: what its steps take on the average (snapshots only) */
     RECORD_TIMEBOX = 21,          /* backfill, retry_at_ms: its time is over then (engine time); n 1: it is over */
     RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
+    RECORD_NEAR = 55,             /* backfill, step, index, agent, retry_at_ms, n.  1: it is ready and waits for this agent, which made its
+                                     inputs, until then (engine time) at most; 0: no more.  In snapshots too */
     RECORD_PROBED = 48,           /* probe, agent (0: nobody answered), at_us, retry_at_ms: engine time: the newest reading */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */

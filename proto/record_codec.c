@@ -76,6 +76,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_BACKOFF: return "backoff";
     case RECORD_KEY: return "key";
     case RECORD_LOOKED: return "looked";
+    case RECORD_NEAR: return "near";
     case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
@@ -607,6 +608,9 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_POOL_HEAD: good = *r->pool_name && r->n_numbers == 1; break;
     case RECORD_SHARE: good = r->n_numbers == 3; break;
     case RECORD_LOOKED: good = r->outcome.source != 0 && r->n_numbers == 2; break;
+    case RECORD_GRANTED:
+    case RECORD_ATTEMPT: good = r->n_numbers == 0 || r->n_numbers == 4; break;
+    case RECORD_NEAR: good = r->agent != 0; break;
     case RECORD_YIELDED: good = r->n_numbers == 4; break;
     case RECORD_REVOKED: good = r->ref.attempt != 0 && r->revoked != 0; break;
     case RECORD_ROUND_TRIP: good = r->agent != 0 && r->n_numbers == 1; break;

@@ -75,14 +75,16 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->agent = r->agent;
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
+    near_drop(e, b, number);
     e->next_attempt = r->ref.attempt + 1;
     b->first_attempts += is_first(e, b, number, r->attempt_no);
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
     shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
-    const struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
+    struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
                                     .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
                                     .granted_us = r->at_us, .ahead_us = r->ahead_us};
+    place_keep(&granted, r);
     breakers_granted(e, b, attempt_open(e, &granted));
     return BF_OK;
 }
@@ -230,6 +232,7 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     struct backfill *b = backfill_find(e, r->backfill);
     if (!b)
         return corrupt(r, "the backfill is unknown", err);
+    near_forget(e, b);
     if (!e->recovering) {                        /* first, and whole: taking millions of heads one by one lasts longer than a lease */
         ready_clear(e, b);
         edges_forget_due(e, b);
@@ -320,6 +323,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_FAILURE: return apply_failure(e, r, err);
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
+    case RECORD_NEAR: return near_apply(e, r, err);
     case RECORD_LOOKED: return sensor_apply(e, r, err);
     case RECORD_PROFILE: return apply_profile(e, r, err);
     case RECORD_BREAKER: return apply_breaker(e, r, err);

@@ -326,10 +326,12 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
     if (!e->recovering || !instance_find(e, r->backfill, r->step, r->index, &b, &number) || !agent_find(e, r->agent) ||
         attempt_find(e, r->ref.attempt))
         return corrupt(r, "the attempt does not fit the state", err);
-    attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
-                                      .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                                      .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
-                                      .ahead_us = r->ahead_us, .revoked = r->revoked});
+    struct attempt open = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
+                           .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
+                           .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
+                           .ahead_us = r->ahead_us, .revoked = r->revoked};
+    place_keep(&open, r);
+    attempt_open(e, &open);
     return BF_OK;
 }
 

@@ -102,6 +102,7 @@ static void change(struct engine *e, struct backfill *b, uint32_t number, const 
 
 static void change_all(struct engine *e, struct backfill *b, const struct steer *s, const struct steer_outcome *o, const struct record *r)
 {
+    near_forget(e, b);
     if (!e->recovering)
         ready_withdraw(e, b);
     for (uint32_t i = 0; i < b->topology->n; i++) {

@@ -55,6 +55,7 @@ static void release(struct engine *e, struct attempt *a)
     prefetch_release(e, a);
     agent->busy_max = agent_use_most(agent);
     ready_agent_busy(e, agent);
+    near_agent_changed(e, agent);
 }
 
 struct attempt *attempt_open(struct engine *e, const struct attempt *a)
@@ -65,8 +66,10 @@ struct attempt *attempt_open(struct engine *e, const struct attempt *a)
     bf_map_put(&e->slot_of, a->ref.attempt, slot);
     backfill_find(e, a->backfill)->open++;
     e->n_open++;
-    if (!e->recovering)
+    if (!e->recovering) {
         hold(e, &e->attempts.at[slot]);
+        spread_count(e, &e->attempts.at[slot], true);
+    }
     return &e->attempts.at[slot];
 }
 
@@ -76,8 +79,10 @@ void attempt_close(struct engine *e, struct attempt *a)
     bf_map_del(&e->slot_of, a->ref.attempt);
     backfill_find(e, a->backfill)->open--;
     e->n_open--;
-    if (!e->recovering)
+    if (!e->recovering) {
+        spread_count(e, a, false);
         release(e, a);
+    }
     bf_vec_push(&e->free_slots, (uint32_t)(a - e->attempts.at));
     a->ref = (struct attempt_ref){0};
 }

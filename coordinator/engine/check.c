@@ -124,7 +124,7 @@ static bool is_past_needs(const struct instance *in)
 static bool flags_fit(const struct instance *in)
 {
     return !((in->flags & FLAG_HELD) && instance_ended(in)) && !((in->flags & FLAG_CANCELLING) && !instance_open(in)) &&
-           !((in->flags & FLAG_KEEP) && !instance_open(in)) &&
+           !((in->flags & FLAG_KEEP) && !instance_open(in)) && !((in->flags & FLAG_NEAR) && in->state != INSTANCE_READY) &&
            !((in->flags & FLAG_STALE) && !instance_open(in) && !instance_satisfied(in));
 }
 
@@ -210,11 +210,11 @@ static bool check_backfill(const struct backfill *b, struct bf_error *err)
     return true;
 }
 
-static uint64_t count_held_ready(const struct backfill *b)
+static uint64_t count_held_ready(const struct engine *e, const struct backfill *b)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < b->topology->n && b->held > 0; i++)
-        n += b->instances[i].state == INSTANCE_READY && (b->instances[i].flags & FLAG_HELD);
+    for (uint32_t i = 0; i < b->topology->n && (b->held > 0 || e->nears.at.n > 0); i++)
+        n += b->instances[i].state == INSTANCE_READY && (b->instances[i].flags & (FLAG_HELD | FLAG_NEAR));
     return n;
 }
 
@@ -224,7 +224,7 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
 {
     uint64_t ready = 0;
     for (size_t i = 0; i < e->backfills.n; i++)
-        ready += e->backfills.at[i]->count[INSTANCE_READY] - count_held_ready(e->backfills.at[i]);
+        ready += e->backfills.at[i]->count[INSTANCE_READY] - count_held_ready(e, e->backfills.at[i]);
     for (size_t i = 0; i < e->live.n; i++)
         if (!ready_counts_agree(e, backfill_find(e, e->live.at[i])))
             return broken(err, "ready instances are miscounted by class", e->live.at[i]);
@@ -238,7 +238,8 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
         if (listed != (there && l->backfill->state == BACKFILL_RUNNING) ||
             (listed && (l->place >= d->lanes.n || d->lanes.at[l->place] != i)))
             return broken(err, "a lane is not where it should be", i);
-        if (there && (l->backfill->instances[number].state != INSTANCE_READY || (l->backfill->instances[number].flags & FLAG_HELD)))
+        const struct instance *head = there ? &l->backfill->instances[number] : NULL;
+        if (head && (head->state != INSTANCE_READY || (head->flags & (FLAG_HELD | FLAG_NEAR))))
             return broken(err, "the head of a lane is not ready, or is held", i);
         if (!ready_in_order(e, i))
             return broken(err, "a lane is not in the order of classes, weights and ways", i);
@@ -280,6 +281,9 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))
             return false;
+    const char *near = near_broken(e);
+    if (near)
+        return broken(err, near, (uint32_t)e->nears.at.n);
     const char *alerts = alerts_broken(e);
     if (alerts)
         return broken(err, alerts, e->alerts.next);

@@ -69,6 +69,7 @@ void engine_free(struct engine *e)
     windows_free(e);
     alerts_done(e);
     sensors_done(e);
+    near_done(e);
     profiles_done(e);
     free_entities(e);
     bf_vec_free(&e->plans);
@@ -185,6 +186,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     timebox_decide(&d);
     windows_decide(&d);
     decide_breakers(&d);
+    place_review(&d);
     decide_grants(&d);
     decide_revokes(&d);
     decide_yields(&d);
@@ -209,6 +211,7 @@ int64_t engine_next_timer_ms(const struct engine *e)
     int64_t idle_ms = breakers_idle_ms(e);
     timer_ms = idle_ms < timer_ms ? idle_ms : timer_ms;
     timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
+    timer_ms = place_due_ms(e) < timer_ms ? place_due_ms(e) : timer_ms;
     timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;
     timer_ms = alert_ms < timer_ms ? alert_ms : timer_ms;

@@ -87,6 +87,7 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
         put_outcome(h, &e->failures.at[failure].outcome);
     }
     sensor_hash(e, b, number, &h->buf);
+    near_hash(e, b, number, &h->buf);
     flush_some(h, FLUSH_BYTES);
 }
 
@@ -182,6 +183,8 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
     bf_buf_put_u64(&h->buf, a->incarnation);
     put_time(h, a->granted_us);
     put_time(h, a->started_us);
+    for (size_t i = 0; i < PLACE_NUMBERS; i++)
+        bf_buf_put_u64(&h->buf, a->placed[i]);
 }
 
 static void put_words(struct hasher *h, const char *const *words, size_t n)

@@ -127,11 +127,12 @@ void instance_set_flags(struct engine *e, struct backfill *b, uint32_t number, u
 {
     struct instance *in = &b->instances[number];
     uint8_t changed = in->flags ^ flags;
-    bool queued = in->state == INSTANCE_READY && (changed & FLAG_HELD) && !e->recovering;
-    if (queued && (flags & FLAG_HELD))
+    const uint8_t out = FLAG_HELD | FLAG_NEAR;   /* of its lane */
+    bool queued = in->state == INSTANCE_READY && !(in->flags & out) != !(flags & out) && !e->recovering;
+    if (queued && (flags & out))
         ready_remove(e, b, number);
     in->flags = flags;
-    if (queued && !(flags & FLAG_HELD))
+    if (queued && !(flags & out))
         ready_push(e, b, number);
     if (e->recovering)
         return;

@@ -13,7 +13,8 @@ enum instance_flag {
     FLAG_STALE = 2,                              /* what it depends on was run again after it; only on one that is satisfied or open */
     FLAG_REUSED = 4,                             /* skipped, because an earlier backfill did it */
     FLAG_CANCELLING = 8,                         /* cancelled while open: this attempt is its last, unless it succeeds */
-    FLAG_KEEP = 16                               /* cancelled, and its attempt goes on to its end */
+    FLAG_KEEP = 16,                              /* cancelled, and its attempt goes on to its end */
+    FLAG_NEAR = 32                               /* ready, and waits for the agent of its inputs (place.h) */
 };
 
 /* One step of one partition.  ready is derived: base state knows only waiting. */

@@ -82,6 +82,7 @@ void ready_agent_busy(struct engine *e, const struct agent *a);                 
 void ready_reset(struct engine *e);
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
+bool ready_agent_less(const void *engine, uint32_t a, uint32_t b);               /* less busy, by its slots; then the lower number */
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */

@@ -19,9 +19,10 @@
  * yet how long a step takes.
  *
  * Never ahead: what draws on a pool with units or with a probe (its reservation is what the warehouse has too little of); steps that may
- * not run twice at any price (of a lost agent they would wait for a fence, though they had never begun); what has a breaker that is not
- * closed; and what is of no better class than something that waits for a slot of that agent and cannot be given ahead itself, or that waits
- * for room in a pool that it draws on: else those who are given ahead would hold every slot for ever.
+ * not run twice at any price (of a lost agent they would wait for a fence, though they had never begun), or say where they run; at an agent
+ * that others wait for by name, because it has their inputs; what has a breaker that is not closed; and what is of no better class than
+ * something that waits for a slot of that agent and cannot be given ahead itself, or that waits for room in a pool that it draws on: else
+ * those who are given ahead would hold every slot for ever.
  *
  * Revoked is what waits, when it may not start any more (its backfill is paused, people hold or cancelled it, its agent is not to get
  * work, a breaker opened), or when something of a better class waits for what it holds, or behind it at its agent.  Exclusion (I1): an
@@ -172,7 +173,7 @@ static bool pools_allow(const struct engine *e, const struct draw *d)
 uint64_t prefetch_takes_us(const struct engine *e, const struct backfill *b, uint32_t step)
 {
     const struct typical *t = &b->typical[step];
-    bool may = t->n > 0 && !b->plan->steps[step].wait_for_fence && guard_is_closed(e, step_guard(b, step)) &&
+    bool may = t->n > 0 && !b->plan->steps[step].wait_for_fence && !place_is_said(&b->plan->steps[step]) && guard_is_closed(e, step_guard(b, step)) &&
                pools_allow(e, step_draw(e, b, step));
     if (!may || (uint64_t)t->mean_us > RECORD_AHEAD_US_MAX)
         return 0;
@@ -230,7 +231,7 @@ bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t gra
         return false;
     const struct agent *a = agent_find(e, room->at[0]);
     uint64_t takes = prefetch_takes_us(e, lane->backfill, lane->backfill->instances[(uint32_t)lane->ready.at[0].b].step);
-    if (takes == 0 || takes > prefetch_room_us(a) || awaited_class(e, &e->draws.at[d->needs.draw], a->id) <= ready_class(lane))
+    if (takes == 0 || a->near.n > 0 || takes > prefetch_room_us(a) || awaited_class(e, &e->draws.at[d->needs.draw], a->id) <= ready_class(lane))
         return false;
     *ret_agent = a->id;
     return true;

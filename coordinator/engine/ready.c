@@ -24,10 +24,10 @@
 #define FITS_ASKED_MAX 16u
 _Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
 
-/* What a person holds is ready, and stands in no lane. */
+/* What a person holds is ready, and stands in no lane; so does what waits for an agent. */
 static bool is_held(const struct instance *in)
 {
-    return (in->flags & FLAG_HELD) && !BF_PLANTED("held_granted");
+    return ((in->flags & FLAG_HELD) && !BF_PLANTED("held_granted")) || (in->flags & FLAG_NEAR);
 }
 
 bool ready_may_be_granted(const struct backfill *b, uint32_t number)
@@ -342,7 +342,7 @@ static bool labels_fit(const struct plan_label *need, size_t n, const struct age
     return true;
 }
 
-static bool agent_less(const void *engine, uint32_t a, uint32_t b)
+bool ready_agent_less(const void *engine, uint32_t a, uint32_t b)
 {
     const struct engine *e = engine;
     const struct agent *x = agent_find(e, a), *y = agent_find(e, b);
@@ -365,10 +365,12 @@ static void fit_room(struct engine *e, struct fit *f, const struct agent *a)
 
 static void fit_update(struct engine *e, struct fit *f, const struct agent *a)
 {
-    if (a->state == AGENT_CONNECTED && a->hello.slots > 0 && agent_is_let(e, a) && ready_agent_fits(f, a))
-        iheap_put(&f->agents, a->id, agent_less, e);
+    bool fits = a->state == AGENT_CONNECTED && a->hello.slots > 0 && agent_is_let(e, a) && ready_agent_fits(f, a);
+    spread_agent_fits(e, f, a, fits);
+    if (fits)
+        iheap_put(&f->agents, a->id, ready_agent_less, e);
     else
-        iheap_remove(&f->agents, a->id, agent_less, e);
+        iheap_remove(&f->agents, a->id, ready_agent_less, e);
     fit_room(e, f, a);
 }
 
@@ -376,6 +378,8 @@ void ready_agent_changed(struct engine *e, const struct agent *a)
 {
     for (size_t i = 0; i < e->fits.n; i++)
         fit_update(e, &e->fits.at[i], a);
+    spread_agent_changed(e, a);
+    near_agent_changed(e, agent_find(e, a->id));
 }
 
 void ready_agent_busy(struct engine *e, const struct agent *a)
@@ -383,14 +387,17 @@ void ready_agent_busy(struct engine *e, const struct agent *a)
     for (size_t i = 0; i < e->fits.n; i++) {
         if (!iheap_contains(&e->fits.at[i].agents, a->id))
             continue;
-        iheap_put(&e->fits.at[i].agents, a->id, agent_less, e);
+        iheap_put(&e->fits.at[i].agents, a->id, ready_agent_less, e);
         fit_room(e, &e->fits.at[i], a);
+        spread_agent_busy(e, &e->fits.at[i], a);
     }
 }
 
-static bool labels_equal(const struct fit *f, const struct plan_step *s)
+/* The same labels, and spread by the same one. */
+static bool asks_alike(const struct fit *f, const struct plan_step *s)
 {
-    if (f->n_labels != s->n_labels)
+    const char *mine = f->spread.label ? f->spread.label : "", *its = s->placement.spread ? s->placement.spread : "";
+    if (f->n_labels != s->n_labels || strcmp(mine, its) != 0)
         return false;
     for (size_t i = 0; i < s->n_labels; i++)
         if (strcmp(f->labels[i].name, s->labels[i].name) != 0 || strcmp(f->labels[i].value, s->labels[i].value) != 0)
@@ -402,11 +409,12 @@ static bool labels_equal(const struct fit *f, const struct plan_step *s)
 static uint32_t fit_for(struct engine *e, const struct plan_step *s)
 {
     for (uint32_t i = 0; i < e->fits.n; i++)
-        if (labels_equal(&e->fits.at[i], s))
+        if (asks_alike(&e->fits.at[i], s))
             return i;
     struct fit *f = bf_vec_add(&e->fits);
     f->labels = s->labels;
     f->n_labels = s->n_labels;
+    f->spread.label = s->placement.spread;
     for (size_t i = 0; i < e->agents.n; i++)
         fit_update(e, f, &e->agents.at[i]);
     return (uint32_t)(e->fits.n - 1);
@@ -449,6 +457,7 @@ void ready_attach(struct engine *e, struct backfill *b)
     b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);
     for (uint32_t s = 0; s < b->plan->n_steps; s++) {
         uint64_t lane = 0;
+        spread_attach(e, b, s);
         uint32_t demand = demand_for(e, needs_of(e, b, s));
         if (!bf_map_get(&mine, demand, &lane)) {
             lane = e->lanes.n;
@@ -506,7 +515,10 @@ void ready_reset(struct engine *e)
     for (size_t i = 0; i < e->fits.n; i++) {
         iheap_done(&e->fits.at[i].agents);
         iheap_done(&e->fits.at[i].room);
+        spread_done(&e->fits.at[i].spread);
     }
+    spread_reset(e);
+    near_reset(e);
     for (size_t i = 0; i < e->backfills.n; i++)
         for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++)
             bf_vec_clear(&e->backfills.at[i]->shares[k].lanes);

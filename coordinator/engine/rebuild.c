@@ -75,6 +75,8 @@ enum bf_rc engine_rebuild(struct engine *e, int64_t now_ms, struct bf_error *err
         ready_attach(e, b);
         edges_derive(e, b);
     }
+    spread_derive(e);
+    near_derive(e);
     alerts_derive(e);
     breakers_derive(e);
     for (size_t i = 0; i < e->live.n; i++)

@@ -58,7 +58,18 @@ static uint64_t next_token(const struct engine *e)
     return (uint64_t)e->epoch << 40 | attempt;
 }
 
-static void grant(struct decision *d, const struct backfill *b, uint32_t number, uint32_t agent)
+static void note_placing(struct decision *d, struct record *r, const struct placing *p)
+{
+    uint64_t *numbers = bf_arena_alloc(&d->out->arena, PLACE_NUMBERS * sizeof *numbers);
+    numbers[0] = p->by;
+    numbers[1] = p->near;
+    numbers[2] = (uint64_t)p->waited_ms;
+    numbers[3] = p->running;
+    r->numbers = numbers;
+    r->n_numbers = PLACE_NUMBERS;
+}
+
+static void grant(struct decision *d, const struct backfill *b, uint32_t number, const struct placing *placing)
 {
     const struct engine *e = d->e;
     const struct instance *in = &b->instances[number];
@@ -70,9 +81,12 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->n = 1;
     r->run = in->run;
     r->attempt_no = in->attempts + 1;
-    r->agent = agent;
+    r->agent = placing->agent;
     r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
-    r->ahead_us = agent_find(e, agent)->busy >= agent_find(e, agent)->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
+    const struct agent *taker = agent_find(e, placing->agent);
+    r->ahead_us = taker->busy >= taker->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
+    if (place_is_said(&b->plan->steps[in->step]))
+        note_placing(d, r, placing);
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
@@ -140,6 +154,25 @@ static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
     return false;
 }
 
+/* It is granted, or waits for the agent of its inputs. */
+static void take_head(struct decision *d, uint32_t lane, uint32_t number, uint32_t agent)
+{
+    struct engine *e = d->live;
+    const struct backfill *b = e->lanes.at[lane].backfill;
+    struct placing placing;
+    place_choose(e, b, number, &e->fits.at[e->demands.at[e->lanes.at[lane].demand].needs.fit], agent, &placing);
+    if (!placing.waits) {
+        shares_note_granted(e, lane);
+        yields_note_granted(e, lane);
+    }
+    opening_lift(e, lane);
+    if (placing.waits)
+        place_wait(d, b, number, &placing);
+    else
+        grant(d, b, number, &placing);
+    opening_put_back(e, lane);
+}
+
 void decide_grants(struct decision *d)
 {
     struct engine *e = d->live;                  /* what is open is scratch */
@@ -159,11 +192,7 @@ void decide_grants(struct decision *d)
     while (left > 0 && next_open(e, &lane, &agent)) {
         bool there = ready_head(e, lane, &number);
         assert(there);
-        shares_note_granted(e, lane);
-        yields_note_granted(e, lane);
-        opening_lift(e, lane);
-        grant(d, e->lanes.at[lane].backfill, number, agent);
-        opening_put_back(e, lane);
+        take_head(d, lane, number, agent);
         left--;
     }
     e->work_left |= left == 0 && opening_best(e, &lane);

@@ -166,6 +166,7 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->started_us = a->started_us;
         r->ahead_us = a->ahead_us;
         r->revoked = a->revoked;
+        place_put(a, out, r);
     }
 }
 
@@ -350,6 +351,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_shares(e, out);
     add_failures(e, out);
     sensor_snapshot(e, out);
+    near_snapshot(e, out);
     alerts_snapshot(e, out);
     profiles_snapshot(e, out);
     add_replies(e, out);

@@ -146,6 +146,7 @@ void backfill_free(struct backfill *b)
     free(b->priority);
     free(b->by_step);
     free(b->lanes);
+    spread_forget(b);
     free(b->n_ready);
     free(b->unwritten);
     free(b->halted);

@@ -16,6 +16,7 @@
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
+#include "coordinator/engine/place.h"
 #include "coordinator/engine/pool.h"
 #include "coordinator/engine/probes.h"
 #include "coordinator/engine/profile.h"
@@ -52,7 +53,8 @@ struct opening { BF_VEC_TYPE(struct opened) shares; struct iheap best; BF_VEC_TY
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents;
              struct iheap room;                  /* of these, those that may be given something ahead (prefetch.c) */
-             uint64_t awaited; };                /* of this turn: best class that waits only for a slot of them; UINT64_MAX: none */
+             uint64_t awaited;                   /* of this turn: best class that waits only for a slot of them; UINT64_MAX: none */
+             struct spread spread; };
 
 struct backfill {
     uint32_t id;
@@ -84,6 +86,7 @@ struct backfill {
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
+    struct spread_counts *spread;                /* derived, by step; NULL: no step is spread */
     uint32_t *n_ready;                           /* derived, by step: ready ones that nobody holds; NULL until derived */
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     struct step_counts *by_step;                 /* derived */
@@ -102,12 +105,14 @@ struct attempt {
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     uint64_t incarnation;                        /* of the agent when it was granted */
     int64_t granted_us, started_us;
+    uint64_t placed[PLACE_NUMBERS];              /* the numbers of its grant, the first one more than there; 0: its plan says nothing */
     uint32_t prev, next, agent_prev, agent_next;
     uint64_t mark;                               /* reconcile pass that saw it held */
     uint64_t ahead_us;                           /* what it was expected to take, when it was given ahead; 0: it was not (prefetch.c) */
     enum revoke_reason revoked;                  /* it is asked back; 0: it is not */
     bool waits;                                  /* derived: given ahead, and not started; then in a list in order of id */
     uint32_t ahead_prev, ahead_next;
+    uint32_t group;                              /* derived: of its step's fit, where that is spread */
 };
 
 struct agent {
@@ -123,6 +128,7 @@ struct agent {
     /* derived: of its open attempts those that were given ahead, started or not; those of them that wait, and what these take */
     uint32_t ahead, waiting; uint64_t waiting_us;
     uint64_t behind_class;                       /* scratch of decide_revokes() */
+    struct near_of near;
 };
 
 struct reply {
@@ -165,6 +171,8 @@ struct engine {
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;
     struct bf_map look_of;                       /* instance_key -> index */
+    struct near_book nears;
+    uint64_t n_spread;                           /* derived: steps that are spread */
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;
     struct bf_smap replies_by_who;

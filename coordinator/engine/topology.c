@@ -67,6 +67,15 @@ static void note_chain(struct topology *t, const struct edge_rule *r)
         *chain = hop;
 }
 
+static bool carries(const struct plan_step *up, const struct plan_step *down)
+{
+    for (size_t i = 0; i < up->n_outputs; i++)
+        for (size_t k = 0; k < down->n_inputs; k++)
+            if (up->outputs[i] == down->inputs[k])
+                return true;
+    return false;
+}
+
 static void make_rules(struct topology *t)
 {
     const struct plan *p = t->plan;
@@ -78,7 +87,8 @@ static void make_rules(struct topology *t)
             const struct plan_edge *pe = &s->edges[edge];
             struct edge_rule *r = &t->rules[at];
             *r = (struct edge_rule){.up = pe->upstream, .down = down, .edge = edge, .mapping = pe->mapping,
-                                    .direct = is_direct(pe->mapping), .self = pe->upstream == down, .from = pe->from, .to = pe->to};
+                                    .direct = is_direct(pe->mapping), .self = pe->upstream == down, .from = pe->from, .to = pe->to,
+                                    .carries = s->placement.prefer_inputs && carries(&p->steps[pe->upstream], s)};
             if (BF_PLANTED("window_short_by_one") && r->mapping == PLAN_WINDOW && r->from < r->to)
                 r->from++;
             assert(!r->direct || p->steps[r->up].partitions == s->partitions);

@@ -15,6 +15,7 @@ struct edge_rule {
     uint32_t edge;                           /* index in the edges of the downstream step */
     enum plan_mapping mapping;
     bool direct, self;
+    bool carries;                            /* what a step that prefers its inputs reads */
     int32_t from, to;                        /* direct: offsets, from <= to */
     uint32_t gate_first, n_gates;            /* 0 gates when direct */
 };

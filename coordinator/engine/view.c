@@ -136,6 +136,8 @@ bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attemp
     *ret = (struct attempt_view){
         .ref = a->ref, .backfill = a->backfill, .step = a->step, .index = a->index, .n = a->n, .run = a->run,
         .attempt_no = a->attempt_no, .agent = a->agent, .granted_us = a->granted_us, .started_us = a->started_us,
+        .placed = a->placed[0] != 0, .by = (enum place_by)(a->placed[0] - 1), .near = (uint32_t)a->placed[1],
+        .waited_ms = (int64_t)a->placed[2],
     };
     return true;
 }

@@ -5,6 +5,9 @@
 #include "coordinator/engine/engine.h"
 #include "plan/selector.h"
 
+/* How an agent was chosen for an attempt: as one with room that was the least busy; by its inputs, or by spread, where the plan says so. */
+enum place_by { PLACE_LEAST_BUSY, PLACE_INPUTS, PLACE_SPREAD };
+#define PLACE_NUMBERS 4u                         /* of a grant: by, the agent of its inputs, waited_ms, running (place.h) */
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
 #define INSTANCE_STATE_COUNT 10
@@ -62,6 +65,7 @@ struct attempt_view {
     struct attempt_ref ref;
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     int64_t granted_us, started_us;
+    bool placed; enum place_by by; uint32_t near; int64_t waited_ms;     /* its plan says where; near: the agent of its inputs (0: none) */
 };
 
 struct agent_view {
@@ -90,6 +94,9 @@ bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, ui
                     struct outcome *ret, enum failure_class *ret_class);
 /* Whether it was not tried again because the retries of its backfill were used up. */
 bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index);
+/* Whether a ready instance waits for the agent that made its inputs, or has waited for it, and until when it does at most (engine time). */
+struct near_view { uint32_t agent; int64_t until_ms; bool waits; };
+bool engine_near(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct near_view *ret);
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
 uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
 bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);

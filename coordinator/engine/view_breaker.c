@@ -72,7 +72,7 @@ static uint64_t may_still_be_granted(const struct lane *l)
     uint64_t n = 0;
     for (size_t j = 0; j < l->ready.n; j++) {
         const struct instance *in = &l->backfill->instances[(uint32_t)l->ready.at[j].b];
-        n += in->state == INSTANCE_READY && !(in->flags & FLAG_HELD);
+        n += in->state == INSTANCE_READY && !(in->flags & (FLAG_HELD | FLAG_NEAR));
     }
     return n;
 }

@@ -10,7 +10,7 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
                     BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE,
-                    BLOCKER_SENSOR };
+                    BLOCKER_SENSOR, BLOCKER_NEAR };
 /* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
  * attempts of these steps usually take (engine_baseline). */
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
@@ -29,6 +29,7 @@ struct blocker {
     bool at_most;                            /* QUEUE: or fewer */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
+    uint32_t agent;                          /* NEAR: that it waits for */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */

@@ -119,7 +119,12 @@ static void why_no_agent(const struct engine *e, const struct fit *f, struct ans
         add(a, (struct blocker){.kind = BLOCKER_AGENTS_BUSY, .count = (uint32_t)f->agents.n, .clears_at_ms = -1});
 }
 
-/* The same for all that is ready of a step: the answer of the decision itself, and agents. */
+static const struct fit *fit_of(const struct engine *e, const struct backfill *b, uint32_t step)
+{
+    return &e->fits.at[e->demands.at[e->lanes.at[b->lanes[step]].demand].needs.fit];
+}
+
+/* The same for all that is ready of a step: the answer of the decision itself, but agents. */
 static void why_ready(const struct engine *e, const struct backfill *b, uint32_t step, struct answer *a)
 {
     const struct demand *d = &e->demands.at[e->lanes.at[b->lanes[step]].demand];
@@ -128,7 +133,16 @@ static void why_ready(const struct engine *e, const struct backfill *b, uint32_t
     for (size_t i = first; i < a->n; i++)
         if (a->at[i].kind == BLOCKER_WINDOW || a->at[i].kind == BLOCKER_FREEZE_AHEAD)
             windows_tell(e, d, &a->at[i]);
-    why_no_agent(e, &e->fits.at[d->needs.fit], a);
+}
+
+/* Out of its lane: until the agent of its inputs has room, or its time is over. */
+static bool why_near(const struct engine *e, const struct backfill *b, uint32_t number, struct answer *a)
+{
+    const struct near *n = near_find(e, b, number);
+    if (!n || !n->waits)
+        return false;
+    add(a, (struct blocker){.kind = BLOCKER_NEAR, .agent = n->agent, .clock = CLOCK_TIMER, .clears_at_ms = n->until_ms});
+    return true;
 }
 
 /* Who goes before it, of all that asks for the same. */
@@ -185,6 +199,7 @@ size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step
     why_paused(b, &a);
     why_of_store(e, &a);
     why_ready(e, b, step, &a);
+    why_no_agent(e, fit_of(e, b, step), &a);
     return a.n;
 }
 
@@ -246,8 +261,12 @@ size_t engine_why(const struct engine *e, uint32_t backfill, uint32_t step, uint
     why_paused(b, &a);
     why_of_store(e, &a);
     if (in->state == INSTANCE_READY && b->state != BACKFILL_QUEUED) {
+        bool near = why_near(e, b, number, &a);
         why_ready(e, b, step, &a);
-        why_queue(e, b, number, &a);
+        if (!near) {
+            why_no_agent(e, fit_of(e, b, step), &a);
+            why_queue(e, b, number, &a);
+        }
     }
     return a.n;
 }

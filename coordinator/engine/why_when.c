@@ -355,7 +355,7 @@ static int64_t when_gate(struct when *w, const struct backfill *b, const struct 
 
 typedef int64_t when_row(struct when *w, const struct backfill *b, const struct why_of *of, const struct blocker *k);
 
-/* NULL: a timer says it (BACKOFF, SENSOR, RESTORED, START_RATE, FREEZE_AHEAD), or nobody can: it waits for a person, or for something
+/* NULL: a timer says it (BACKOFF, SENSOR, RESTORED, START_RATE, FREEZE_AHEAD, NEAR), or nobody can: it waits for a person, or for something
  * to come. */
 static when_row *const rows[] = {
     [BLOCKER_DEPENDENCY] = when_dependency, [BLOCKER_PAUSED] = NULL, [BLOCKER_BACKOFF] = NULL, [BLOCKER_POOL] = when_pool,
@@ -363,7 +363,7 @@ static when_row *const rows[] = {
     [BLOCKER_LOW_WATER] = NULL, [BLOCKER_HALTED] = NULL, [BLOCKER_HELD] = NULL, [BLOCKER_QUEUED] = NULL, [BLOCKER_RESTORED] = NULL,
     [BLOCKER_OUTDATED] = NULL, [BLOCKER_POOL_TOO_SMALL] = NULL, [BLOCKER_RESERVED] = when_reserved, [BLOCKER_START_RATE] = NULL,
     [BLOCKER_WINDOW] = when_window, [BLOCKER_FREEZE_AHEAD] = NULL, [BLOCKER_BREAKER] = when_breaker, [BLOCKER_THROTTLE] = when_pool,
-    [BLOCKER_GATE] = when_gate, [BLOCKER_SENSOR] = NULL};
+    [BLOCKER_GATE] = when_gate, [BLOCKER_SENSOR] = NULL, [BLOCKER_NEAR] = NULL};
 
 void engine_why_when(const struct engine *e, const struct why_of *of, int64_t now_ms, int64_t wall_us, struct blocker *b, size_t n)
 {

@@ -14,6 +14,7 @@ struct sketch {
     enum plan_grain grains[STEPS_MAX];
     bool strict;                             /* requires the success of what lies outside */
     uint64_t family;                         /* plans of one name, which write the same datasets */
+    bool reads[STEPS_MAX];                   /* of the step that is drawn now: a dependency that lineage explains */
 };
 
 static void put_outside(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t percent)
@@ -30,13 +31,16 @@ static void put_window(struct world *w, struct bf_buf *b, const struct sketch *k
     put_outside(w, b, k, 70);
 }
 
-static void put_need(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t step, uint32_t up)
+static void put_need(struct world *w, struct bf_buf *b, struct sketch *k, uint32_t step, uint32_t up)
 {
     enum plan_grain own = k->grains[step], its = k->grains[up];
+    k->reads[up] = own != its;
     if (own == its && own != PLAN_NONE && world_chance(w, 35)) {
         put_window(w, b, k, up, false);
     } else if (own == its) {
-        bf_buf_printf(b, "{s%u: %s}", up, own == PLAN_NONE || world_chance(w, 60) ? "same" : world_chance(w, 50) ? "all" : "previous 2");
+        bool same = own == PLAN_NONE || world_chance(w, 60);
+        k->reads[up] = same;
+        bf_buf_printf(b, "{s%u: %s}", up, same ? "same" : world_chance(w, 50) ? "all" : "previous 2");
     } else if (plan_grain_nests(own, its)) {
         bf_buf_printf(b, "{s%u: containing}", up);
     } else if (plan_grain_nests(its, own)) {
@@ -47,8 +51,10 @@ static void put_need(struct world *w, struct bf_buf *b, const struct sketch *k, 
     }
 }
 
-static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t step)
+static void needs_line(struct world *w, struct bf_buf *b, struct sketch *k, uint32_t step)
 {
+    for (uint32_t u = 0; u < STEPS_MAX; u++)
+        k->reads[u] = false;
     bf_buf_put_str(b, "    needs: [");
     const char *comma = "";
     for (uint32_t u = 0; u < step; u++) {
@@ -63,6 +69,29 @@ static void needs_line(struct world *w, struct bf_buf *b, const struct sketch *k
         put_window(w, b, k, step, true);
     }
     bf_buf_put_str(b, "]\n");
+}
+
+/* By its inputs, or spread over zones, or both. */
+static void place_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t step)
+{
+    const char *comma = "";
+    bool any = false;
+    for (uint32_t u = 0; u < step; u++)
+        any |= k->reads[u];
+    bool prefer = any && world_chance(w, 80), spread = world_chance(w, prefer ? 30 : 60);
+    bf_buf_put_str(b, any ? "    inputs: [" : "");
+    for (uint32_t u = 0; u < step; u++)
+        if (k->reads[u]) {
+            bf_buf_printf(b, "%sd%llu.%u", comma, (unsigned long long)k->family, u);
+            comma = ", ";
+        }
+    bf_buf_put_str(b, any ? "]\n" : "");
+    if (!prefer && !spread)
+        return;
+    bf_buf_printf(b, "    agents: {%s", prefer ? "prefer: inputs" : "");
+    if (prefer && world_chance(w, 75))
+        bf_buf_printf(b, ", wait: %llums", 200 + (unsigned long long)world_random(w, 6000));
+    bf_buf_printf(b, "%s%s}\n", prefer && spread ? ", " : "", spread ? "spread: zone" : "");
 }
 
 /* Breakers that open soon and for a short time; their presets never would here. */
@@ -126,7 +155,7 @@ static void kind_lines(struct world *w, struct bf_buf *b, uint32_t i, bool senso
     }
 }
 
-static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k, uint32_t i)
+static void step_lines(struct world *w, struct bf_buf *b, struct sketch *k, uint32_t i)
 {
     bool sensor = w->sensors && world_chance(w, 40);
     kind_lines(w, b, i, sensor);
@@ -157,6 +186,8 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
     }
     if (!w->brisk || world_chance(w, 40))        /* much is ready at a time */
         needs_line(w, b, k, i);
+    if (w->placed)
+        place_lines(w, b, k, i);
 }
 
 /* Strict ones begin later, where others of the family have been.  Hours: the days on which Berlin changes its clock. */

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_place.h"
 #include "coordinator/sim/story.h"
 
 struct shadow *shadow_new(struct world *w)
@@ -138,6 +139,7 @@ static void on_granted(struct shadow *s, const struct turn *t, const struct reco
         world_violate(s->w, "I9: a grant to backfill %u, which is not running", b->id);
     if (cell->open || cell->end != CELL_WAITING)
         world_violate(s->w, "I5: a grant to %s[%u], which is %s", step->name, r->index, cell->open ? "open" : "ended");
+    shadow_place_granted(s, t, b, r);
     shadow_check_look_granted(s, cell, step, r, t->now_ms);
     if (cell->charged >= step->retry.max_attempts)
         world_violate(s->w, "I5: %s[%u] had its %u attempts", step->name, r->index, cell->charged);
@@ -205,6 +207,8 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_check_look(s, t, cell, step, r);
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
         cell->end = CELL_DONE;
+    cell->made_by = r->verdict == VERDICT_SUCCEEDED ? a->agent : 0;
+    cell->made = a->ref.attempt;
     if (r->verdict == VERDICT_FAILED)
         cell->end = CELL_FAILED;
     if (r->verdict == VERDICT_CANCELLED)
@@ -243,6 +247,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
+    snprintf(a->zone, sizeof a->zone, "%s", r->hello.n_labels ? r->hello.labels[0].value : "");
     shadow_breakers_know(s, r);
 }
 
@@ -277,6 +282,8 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     case RECORD_STEERED:
     case RECORD_RETRIED:
         shadow_take_steer(s, t, b, r);
+        if (r->kind == RECORD_STEERED && r->action != STEER_HOLD && r->action != STEER_RELEASE)
+            shadow_place_forget(b);
         if (r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
             shadow_take_cancel(s, b, false);
         break;
@@ -286,10 +293,12 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     case RECORD_PRIORITY_SET: shadow_take_classes(s, t, b, r); break;
     case RECORD_CANCELLED:
         each_cell(b, cancel_cell);
+        shadow_place_forget(b);
         if (!(r->steer_flags & STEER_KEEP_RUNNING))
             shadow_take_cancel(s, b, true);
         break;
     case RECORD_SHARE: shadow_take_share(s, b, r); break;
+    case RECORD_NEAR: shadow_take_near(s, t, b, r); break;
     default: break;
     }
 }
@@ -341,6 +350,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_WINDOW:
     case RECORD_PRIORITY_SET:
     case RECORD_CANCELLED:
+    case RECORD_NEAR:
     case RECORD_SHARE: on_record_of(s, t, r); break;
     default: break;
     }
@@ -364,6 +374,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_bounds(s, t, c);
     shadow_check_limits(s, t);
     shadow_check_yields(s, t);
+    shadow_check_places(s, t);
     shadow_check_audit(s, t, c);
     shadow_check_probes(s, t);
     shadow_check_waiting(s);

@@ -121,6 +121,11 @@ static bool lets(const struct shadow_breaker *b)
     return b->state == BREAKER_CLOSED || (b->state == BREAKER_HALF_OPEN && b->probes.n < b->settings.probes);
 }
 
+bool shadow_breaker_lets_agent(const struct shadow *s, uint32_t agent)
+{
+    return lets(&s->breakers.at.at[s->breakers.agents.at[agent - 1]]);
+}
+
 bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uint32_t step)
 {
     struct thing things[THINGS_MAX];

@@ -50,6 +50,8 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
 void shadow_breakers_after(struct shadow *s, const struct turn *t);
 /* Is a step held by a breaker? */
 bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
+/* Does the breaker of an agent let it have work? */
+bool shadow_breaker_lets_agent(const struct shadow *s, uint32_t agent);
 /* One that a person holds open, the i-th; NULL: there are not so many. */
 const char *shadow_held_breaker(const struct shadow *s, size_t i);
 /* A breaker that there is; NULL: there is none. */

@@ -44,7 +44,7 @@ bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step)
     const struct plan_step *of = &b->plan->steps[step];
     for (uint32_t p = 0; p < of->partitions->n && b->state == BACKFILL_RUNNING && !behind_a_gate(of); p++) {
         const struct shadow_cell *c = &b->cells[step][p];
-        if (c->end == CELL_WAITING && !c->open && !c->backing_off && !c->held && shadow_needs_met(b, step, p))
+        if (c->end == CELL_WAITING && !c->open && !c->backing_off && !shadow_is_out(c) && shadow_needs_met(b, step, p))
             return true;
     }
     return false;
@@ -60,7 +60,7 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
             continue;
         for (uint32_t p = 0; p < other->partitions->n; p++) {
             const struct shadow_cell *c = &b->cells[i][p];
-            if (c->end == CELL_WAITING && !c->open && !c->backing_off && !c->held && shadow_needs_met(b, i, p)) {
+            if (c->end == CELL_WAITING && !c->open && !c->backing_off && !shadow_is_out(c) && shadow_needs_met(b, i, p)) {
                 world_violate(s->w, "class: %s[%u] of class %d is granted while %s[%u] of class %d is ready", granted->name, index,
                               (int)b->classes[step], other->name, p, (int)b->classes[i]);
                 return;

@@ -25,8 +25,13 @@ struct shadow_cell {
     bool failing;                                            /* its last attempt failed, of itself */
     bool looked; uint32_t look_run;                          /* a sensor was told "not there yet", in this run */
     int64_t look_since_ms, look_at_ms;                       /* engine time: when first; when it looks next (0: not) */
+    uint32_t made_by; uint64_t made;                         /* agent and number of its last attempt that succeeded; 0: none */
+    bool near_waits; int64_t near_until_ms;                  /* it waits for an agent; until when it may, once it has (0: it has not) */
+    uint32_t near;                                           /* that agent */
     uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
 };
+/* It is ready, and stands in no lane: held by a person, or it waits for an agent. */
+static inline bool shadow_is_out(const struct shadow_cell *c) { return c->held || c->near_waits; }
 struct shadow_backfill {
     uint32_t id;
     enum backfill_state state;
@@ -55,7 +60,14 @@ struct shadow_attempt {
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
-struct shadow_agent { uint32_t id, slots, busy, round_trip_us; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
+struct shadow_agent {
+    uint32_t id, slots, busy, round_trip_us;
+    uint8_t key[BF_KEY_BYTES];
+    enum agent_state state;
+    uint64_t incarnation;
+    char zone[8];                                            /* "": it has no such label */
+    uint32_t idle_turns;                                     /* it had room, and something waited for it */
+};
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 /* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */

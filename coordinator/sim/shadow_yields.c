@@ -53,7 +53,7 @@ static bool has_ready(const struct shadow_backfill *b, const char *pool, uint32_
             continue;
         for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++) {
             const struct shadow_cell *c = &b->cells[i][p];
-            if (c->end == CELL_WAITING && !c->open && !c->backing_off && !c->held && shadow_needs_met(b, i, p))
+            if (c->end == CELL_WAITING && !c->open && !c->backing_off && !shadow_is_out(c) && shadow_needs_met(b, i, p))
                 return true;
         }
     }

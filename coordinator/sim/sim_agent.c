@@ -178,6 +178,13 @@ static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev
     set_timer(w, a);
 }
 
+/* Zones a to c, and one without a label; a host moves on with every third start. */
+static struct agent_label zone_of(const struct sim_agent *a)
+{
+    static const char *const zones[] = {"a", "b", "c"};
+    return (struct agent_label){.name = "zone", .value = zones[(a->node + a->starts / 3) % 3]};
+}
+
 void sim_agent_start(struct world *w, struct sim_agent *a)
 {
     if (a->up)
@@ -188,12 +195,14 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     }
     core_free(a->core);
     a->claimed_slots = sim_claimed_slots(w, a);
+    a->zone = zone_of(a);
     snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = a->boot_id, .previous = a->previous, .slots = a->claimed_slots,
                                         .fence = FENCE_CGROUP_V2, .cpu_milli = 4000, .memory_bytes = UINT64_C(8) << 30,
+                                        .labels = &a->zone, .n_labels = a->node % 4 != 3,
                                         .enforced = HOST_LIMITS & a->node}};
     a->core = core_new(&s);
     a->up = true;

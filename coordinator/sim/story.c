@@ -189,6 +189,9 @@ void story_record(struct world *w, const struct record *r)
                       (unsigned)r->numbers[0], r->backfill, r->pool_name);
         break;
     case RECORD_ROUND_TRIP: bf_buf_printf(&b, "%s is %u us away", host_of(w, r), (unsigned)r->numbers[0]); break;
+    case RECORD_NEAR:
+        bf_buf_printf(&b, "step %u[%u] of bf-%u waits %s%s", r->step, r->index, r->backfill, r->n ? "for " : "no more for ", host_of(w, r));
+        break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;

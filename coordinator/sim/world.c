@@ -14,7 +14,7 @@
 #include "coordinator/sim/story.h"
 
 enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16, WINDOW_SEEDS = 4, BRISK_SEEDS = 5,
-       SENSOR_SEEDS = 4 };
+       SENSOR_SEEDS = 4, PLACED_SEEDS = 4 };
 
 /* ---- randomness, words ---- */
 
@@ -244,6 +244,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->guardians_tell = world_chance(w, 50);
     w->sensors = o->seed % SENSOR_SEEDS == SENSOR_SEEDS - 2;
     w->brisk = o->seed % BRISK_SEEDS == BRISK_SEEDS - 3;
+    w->placed = o->seed % PLACED_SEEDS == PLACED_SEEDS - 3;
     w->windows = o->seed % WINDOW_SEEDS == WINDOW_SEEDS - 1;
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);

@@ -75,6 +75,7 @@ struct sim_agent {
     int64_t frozen_until_ms;                 /* its host stands still, the guardian too */
     uint32_t boots;
     char boot_id[40];                        /* of its newest life */
+    struct agent_label zone;
     struct agent_core *core;
     struct sim_clock clock;
     int64_t deadline_ms;                     /* told to the guardian, on its own clock */
@@ -112,6 +113,7 @@ struct world {
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
     bool sensors;                            /* plans have some */
     bool brisk;                              /* steps are short and the network is far: much is given ahead */
+    bool placed;                             /* steps say where they run */
     bool windows;                            /* plans have some: their decisions follow the wall clock */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */

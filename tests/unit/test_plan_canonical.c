@@ -41,7 +41,7 @@ Test(plan_canonical, everything)
         "steps:\n"
         "  load: {sql: {connection: c, transaction: true, text: \"select {{params.ledger}};\\n\"}, inputs: [in], outputs: [out], pool: w,\n"
         "    weight: 7, tags: [b, a], tolerance: 90m, deadline: \"2024-06-01T06:00+00:00\", retry: {max: 3, backoff: {initial: 1500ms, "
-        "factor: 1.5}},\n    timebox: {limit: 1h, then: kill_and_fail}, agents: {labels: {zone: far}}, why: because}\n"
+        "factor: 1.5}},\n    timebox: {limit: 1h, then: kill_and_fail}, agents: {labels: {zone: far}, prefer: inputs, wait: 90s, spread: rack}, why: because}\n"
         "  sum: {run: [python3, \"a b\", \"{{ partition.date }}\", \"{{ \\\"{{\\\" }}\"], env: {TZ: UTC}, outputs: [own], on_lost: "
         "wait_for_fence,\n    inputs: [out, own], needs: [{load: window -6..0}, {load: previous 9, outside: require_success}, {sum: "
         "previous 1}], expect: {duration: 1d}}\n");

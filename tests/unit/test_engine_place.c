@@ -1,0 +1,303 @@
+/* Where steps run: by their inputs, with a bounded wait, and spread over the values of a label; and that a recovery knows who waits. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "coordinator/engine/place.h"
+#include "tests/support/engine_fixture.h"
+
+/* Step 1 reads what step 0 writes and goes to its agent; seed: the wait in ms. */
+static struct plan *by_inputs(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 4);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, 1, 0, PLAN_SAME);
+    fx_output(p, 0, NULL, "d");
+    p->steps[1].inputs = bf_xcalloc(1, sizeof *p->steps[1].inputs);
+    p->steps[1].inputs[p->steps[1].n_inputs++] = p->steps[0].outputs[0];
+    p->steps[1].placement = (struct plan_placement){.prefer_inputs = true, .wait_ms = (int64_t)seed};
+    return fx_plan_done(p);
+}
+
+/* One step over so many days, spread by zone. */
+static struct plan *spread_out(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    p->steps[0].placement.spread = bf_xstrdup("zone");
+    return fx_plan_done(p);
+}
+
+static void pass(struct fx *f, int64_t ms)
+{
+    f->now_ms += ms;
+    f->wall_us += ms * 1000;
+    fx_turn(f);
+}
+
+static uint32_t agent_of(const struct fx *f, uint32_t step, uint32_t index)
+{
+    struct attempt_view a;
+    cr_assert(engine_find_attempt(f->e, fx_attempt(f, 1, step, index).attempt, &a));
+    return a.agent;
+}
+
+static void ends(struct fx *f, const struct fx_agent *a, uint32_t step, uint32_t index)
+{
+    fx_ended(f, a, fx_attempt(f, 1, step, index), OUTCOME_OK, 0);
+    fx_turn(f);
+}
+
+/* Agents one and two, a slot each: they run step 0 of days 0 and 1, and then hold its output. */
+static void begin(struct fx *f, struct fx_agent a[2], uint64_t wait_ms)
+{
+    fx_init(f, NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        a[i] = fx_agent(i + 1, 1);
+        fx_hello(f, &a[i], 0);
+    }
+    cr_assert_eq(fx_create(f, by_inputs, wait_ms), 1u);
+    fx_turn(f);
+    cr_assert_eq(agent_of(f, 0, 0), 1u);
+    cr_assert_eq(agent_of(f, 0, 1), 2u);
+}
+
+static bool near_blocker(const struct fx *f, uint32_t step, uint32_t index, struct blocker *ret)
+{
+    struct blocker b[16];
+    size_t n = engine_why(f->e, 1, step, index, b, 16);
+    for (size_t i = 0; i < n; i++)
+        if (b[i].kind == BLOCKER_NEAR) {
+            *ret = b[i];
+            return true;
+        }
+    return false;
+}
+
+/* From the journal, and from a snapshot: the same state. */
+static void recovers(struct fx *f)
+{
+    struct bf_error err = {0};
+    struct engine_out out = {0};
+    struct engine *e = fx_fresh(f), *s = fx_fresh(f);
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, e));
+    cr_assert(engine_check(e, true, &err), "%s", err.text);
+    engine_snapshot_begin(f->e);
+    while (engine_snapshot_next(f->e, &out))
+        ;
+    fx_apply_encoded(s, out.records, out.n_records);
+    cr_assert_eq(engine_rebuild(s, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, s));
+    cr_assert(engine_check(s, true, &err), "%s", err.text);
+    engine_out_free(&out);
+    engine_free(e);
+    engine_free(s);
+}
+
+Test(engine_place, a_step_goes_to_the_agent_of_its_inputs)
+{
+    struct fx f;
+    struct fx_agent a[2], third = fx_agent(3, 8);
+    begin(&f, a, 0);
+    fx_hello(&f, &third, 0);
+    fx_turn(&f);                                 /* days 2 and 3 of step 0 go to the third, which has most room */
+    ends(&f, &a[1], 0, 1);
+    cr_assert_eq(agent_of(&f, 1, 1), 2u, "though the third is less busy");
+    struct attempt_view v;
+    cr_assert(engine_find_attempt(f.e, fx_attempt(&f, 1, 1, 1).attempt, &v));
+    cr_assert(v.placed);
+    cr_assert_eq(v.by, PLACE_INPUTS);
+    cr_assert_eq(v.near, 2u);
+    const struct record *r = fx_record(&f, RECORD_GRANTED, 0);
+    cr_assert(r && r->n_numbers == PLACE_NUMBERS);
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_place, without_a_wait_it_goes_elsewhere_at_once)
+{
+    struct fx f;
+    struct fx_agent a[2], third = fx_agent(3, 8);
+    begin(&f, a, 0);
+    ends(&f, &a[0], 0, 0);                       /* the slot goes to the step whose work is longer */
+    struct attempt_view v;
+    uint64_t next = engine_next_attempt(f.e, 0);
+    cr_assert(engine_find_attempt(f.e, next, &v));
+    fx_hello(&f, &third, 0);
+    fx_turn(&f);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_neq(fx_state(&f, 1, 1, i), INSTANCE_READY, "the third has room for all that is ready");
+    cr_assert_eq(fx_count_records(&f, RECORD_NEAR), 0u);
+    fx_done(&f);
+}
+
+/* One that waits for agent 1, which is busy with day 2; the third has room.  Gives when its time is over. */
+static int64_t one_waits(struct fx *f, struct fx_agent a[2], struct fx_agent *third)
+{
+    struct blocker why;
+    begin(f, a, 30000);
+    fx_ended(f, &a[0], fx_attempt(f, 1, 0, 0), OUTCOME_OK, 0);
+    fx_turn(f);
+    cr_assert_eq(agent_of(f, 0, 2), 1u, "the rest of step 0 has more behind it");
+    *third = fx_agent(3, 8);
+    fx_hello(f, third, 0);
+    fx_turn(f);
+    cr_assert_eq(fx_state(f, 1, 1, 0), INSTANCE_READY);
+    cr_assert(near_blocker(f, 1, 0, &why));
+    cr_assert_eq(why.agent, 1u);
+    cr_assert_eq(why.clock, CLOCK_TIMER);
+    cr_assert_eq(why.clears_at_ms, f->now_ms + 30000);
+    cr_assert_eq(engine_next_timer_ms(f->e) <= why.clears_at_ms, true);
+    return why.clears_at_ms;
+}
+
+Test(engine_place, it_waits_and_gets_its_agent)
+{
+    struct fx f;
+    struct fx_agent a[2], third;
+    one_waits(&f, a, &third);
+    recovers(&f);
+    pass(&f, 10000);
+    cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_READY);
+    fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, 2), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(agent_of(&f, 1, 0), 1u);
+    struct attempt_view v;
+    cr_assert(engine_find_attempt(f.e, fx_attempt(&f, 1, 1, 0).attempt, &v));
+    cr_assert_eq(v.waited_ms, 10000);
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_place, it_waits_no_longer_than_its_plan_says)
+{
+    struct fx f;
+    struct fx_agent a[2], third;
+    struct blocker why;
+    int64_t over_ms = one_waits(&f, a, &third);
+    pass(&f, over_ms - f.now_ms - 1);
+    cr_assert(near_blocker(&f, 1, 0, &why), "one ms is left");
+    pass(&f, 1);
+    cr_assert_eq(agent_of(&f, 1, 0), 3u);
+    fx_done(&f);
+}
+
+Test(engine_place, it_does_not_wait_for_one_that_is_lost)
+{
+    struct fx f;
+    struct fx_agent a[2], third;
+    one_waits(&f, a, &third);
+    fx_lost(&f, &a[0]);
+    fx_turn(&f);
+    cr_assert_eq(agent_of(&f, 1, 0), 3u);
+    fx_done(&f);
+}
+
+Test(engine_place, what_waits_is_paused_and_cancelled_like_any_other)
+{
+    struct fx f;
+    struct fx_agent a[2], third;
+    struct blocker why;
+    one_waits(&f, a, &third);
+    fx_ask(&f, OP_PAUSE, 1);
+    fx_turn(&f);
+    pass(&f, 40000);
+    cr_assert_not(near_blocker(&f, 1, 0, &why), "its time runs while it is paused");
+    cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_READY);
+    fx_ask(&f, OP_RESUME, 1);
+    fx_turn(&f);
+    cr_assert_eq(agent_of(&f, 1, 0), 3u);
+    fx_done(&f);
+    one_waits(&f, a, &third);
+    fx_ask(&f, OP_CANCEL, 1);
+    fx_turn(&f);
+    cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_CANCELLED);
+    recovers(&f);
+    fx_done(&f);
+}
+
+static void in_zone(struct fx_agent *a, const char *zone)
+{
+    a->labels[a->n_labels++] = (struct agent_label){.name = "zone", .value = zone};
+}
+
+/* Eight slots in zone a, two agents of four in b, and one of two without a zone. */
+Test(engine_place, a_step_is_spread_over_the_values_of_a_label)
+{
+    struct fx f;
+    struct fx_agent a[4];
+    const uint32_t slots[4] = {8, 4, 4, 2};
+    uint32_t n[3] = {0};
+    fx_init(&f, NULL);
+    for (uint32_t i = 0; i < 4; i++) {
+        a[i] = fx_agent(i + 1, slots[i]);
+        if (i < 3)
+            in_zone(&a[i], i ? "b" : "a");
+        fx_hello(&f, &a[i], 0);
+    }
+    cr_assert_eq(fx_create(&f, spread_out, 6), 1u);
+    fx_turn(&f);
+    for (uint32_t i = 0; i < 6; i++)
+        n[agent_of(&f, 0, i) == 1 ? 0 : agent_of(&f, 0, i) == 4 ? 2 : 1]++;
+    cr_assert_eq(n[0], 2u);
+    cr_assert_eq(n[1], 2u);
+    cr_assert_eq(n[2], 2u);
+    recovers(&f);
+    fx_done(&f);
+}
+
+static struct plan *spread_and_fenced(uint64_t days)
+{
+    struct plan *p = spread_out(days);
+    p->steps[0].wait_for_fence = true;
+    return p;
+}
+
+/* One that was lost keeps what waits for its fence; it comes back in another zone, and what it runs counts there. */
+Test(engine_place, what_runs_counts_where_its_agent_is)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 3), b = fx_agent(2, 8), c = fx_agent(3, 8);
+    fx_init(&f, NULL);
+    in_zone(&a, "a");
+    in_zone(&b, "b");
+    in_zone(&c, "a");
+    fx_hello(&f, &a, 0);
+    cr_assert_eq(fx_create(&f, spread_and_fenced, 4), 1u);
+    fx_turn(&f);
+    struct attempt_ref held[3] = {fx_attempt(&f, 1, 0, 0), fx_attempt(&f, 1, 0, 1), fx_attempt(&f, 1, 0, 2)};
+    fx_lost(&f, &a);
+    a.labels[0].value = "b";
+    fx_hello_holding(&f, &a, held, 3);
+    fx_hello(&f, &b, 0);
+    fx_hello(&f, &c, 0);
+    fx_turn(&f);
+    cr_assert_eq(agent_of(&f, 0, 3), 3u, "three run in b, and none in a");
+    recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_place, a_damaged_record_is_refused)
+{
+    struct fx f;
+    struct fx_agent a[2], third;
+    struct bf_error err = {0};
+    one_waits(&f, a, &third);
+    struct engine *e = fx_fresh(&f);
+    for (size_t i = 0; i < f.journal.n; i++)
+        fx_apply_turn(e, &f.journal.at[i]);
+    struct record r = {.kind = RECORD_NEAR, .backfill = 1, .step = 1, .index = 0, .agent = 9, .retry_at_ms = 1, .n = 1};
+    cr_assert_eq(engine_apply(e, &r, &err), BF_CORRUPT, "there is no such agent");
+    r.agent = 1;
+    cr_assert_eq(engine_apply(e, &r, &err), BF_CORRUPT, "it waits already");
+    r.step = 0;
+    cr_assert_eq(engine_apply(e, &r, &err), BF_CORRUPT, "it is done");
+    engine_free(e);
+    fx_done(&f);
+}
