@@ -18,9 +18,9 @@
 #include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
 
-#define TURN_INPUTS 512u                         /* or somewhat more: a message of an agent may bring 256 */
+#define TURN_INPUTS 1024u                         /* or somewhat more: a message of an agent may bring 256 */
 #define TURN_US 5000
-#define MESSAGES_AT_ONCE 8u                      /* from a socket, before the other is looked at */
+#define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
 #define TIDY_MS 5000                             /* room, staged plans… */
 #define TIDY_TURNS 64u                           /* …and after so many turns: a burst fills a store quickly */
@@ -71,9 +71,10 @@ static void collect(struct service *s)
     int64_t until_us = bf_boottime_us() + TURN_US;
     size_t got;
     do {
-        got = fleet_receive(s->fleet, MESSAGES_AT_ONCE, until_us, service_agent_told, s);
+        bool room = turn_gathered(s->turns) < TURN_INPUTS;
+        got = room ? fleet_receive(s->fleet, MESSAGES_AT_ONCE, until_us, service_agent_told, s) : 0;
         got += api_receive(s->api, MESSAGES_AT_ONCE, until_us);
-    } while (got && turn_gathered(s->turns) < TURN_INPUTS && bf_boottime_us() < until_us);
+    } while (got && bf_boottime_us() < until_us);
 }
 
 /* Memory may be ahead of the disk: nothing of this round may get out. */

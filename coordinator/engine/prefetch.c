@@ -196,13 +196,13 @@ static void note(struct engine *e, uint64_t class, uint64_t *best)
     e->awaited = true;
 }
 
-void prefetch_note_waiting(struct engine *e, uint32_t demand, const struct blocker *first)
+void prefetch_note_waiting(struct engine *e, uint32_t demand, uint32_t lane, const struct blocker *first)
 {
     const struct demand *d = &e->demands.at[demand];
     struct fit *f = &e->fits.at[d->needs.fit];
     if (d->lanes.n == 0 || f->agents.n == 0)
         return;                                  /* whatever is given back, it would not run */
-    uint64_t class = ready_class(&e->lanes.at[d->lanes.at[0]]);
+    uint64_t class = ready_class(&e->lanes.at[lane == PLAN_NO_INDEX ? ready_demand_head(e, d) : lane]);
     if (first->kind == (enum blocker_kind)-1)
         note(e, class, &f->awaited);
     else if (first->kind == BLOCKER_POOL)
@@ -222,18 +222,31 @@ static uint64_t awaited_class(const struct engine *e, const struct draw *draw, u
     return best;
 }
 
-bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t *ret_agent)
+/* Of the head of a lane. */
+static uint64_t lane_takes_us(const struct engine *e, uint32_t lane)
+{
+    const struct lane *l = &e->lanes.at[lane];
+    return prefetch_takes_us(e, l->backfill, l->backfill->instances[(uint32_t)l->ready.at[0].b].step);
+}
+
+static bool has_room_for(const struct agent *a, uint64_t takes_us)
+{
+    return takes_us > 0 && takes_us <= prefetch_room_us(a);
+}
+
+bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent)
 {
     const struct iheap *room = &e->fits.at[d->needs.fit].room;
-    const struct lane *lane = &e->lanes.at[d->lanes.at[0]];
     if (room->n == 0)
         return false;
     const struct agent *a = agent_find(e, room->at[0]);
-    uint64_t takes = prefetch_takes_us(e, lane->backfill, lane->backfill->instances[(uint32_t)lane->ready.at[0].b].step);
-    if (takes == 0 || takes > prefetch_room_us(a) || awaited_class(e, &e->draws.at[d->needs.draw], a->id) <= ready_class(lane))
-        return false;
-    *ret_agent = a->id;
-    return true;
+    bool may = lane != PLAN_NO_INDEX && has_room_for(a, lane_takes_us(e, lane)) &&
+               awaited_class(e, &e->draws.at[d->needs.draw], a->id) > ready_class(&e->lanes.at[lane]);
+    for (size_t i = 0; lane == PLAN_NO_INDEX && i < d->lanes.n && !may; i++)
+        may = has_room_for(a, lane_takes_us(e, d->lanes.at[i]));
+    if (may)
+        *ret_agent = a->id;
+    return may;
 }
 
 /* ---- revoking ---- */

@@ -89,37 +89,54 @@ static void list_if_open(struct engine *e, uint32_t demand)
 {
     uint32_t agent = 0;
     struct blocker first;
-    if (ready_demand_open(e, &e->demands.at[demand], &agent, &first))
-        iheap_put(&e->open_demands, demand, ready_demand_less, e);
-    else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
+    if (ready_demand_open(e, &e->demands.at[demand], PLAN_NO_INDEX, &agent, &first)) {
+        opening_add(e, demand);
+        return;
+    }
+    if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
         reserve_note_blocked(e, demand);
     else
         note_due(e, &first);
-    if (!iheap_contains(&e->open_demands, demand))
-        prefetch_note_waiting(e, demand, &first);
+    prefetch_note_waiting(e, demand, PLAN_NO_INDEX, &first);
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
  * at while it has no slot: nothing is granted from it in this turn, so nothing passes them either. */
 static void list_open_demands(struct engine *e)
 {
-    iheap_clear(&e->open_demands);
     for (size_t p = 0; p < e->pools.n; p++) {
         const struct pool *pool = &e->pools.at[p];
         bool has_slot = admit_has_slot(pool);
         for (size_t i = 0; has_slot && i < pool->waiting.n; i++)
             list_if_open(e, pool->waiting.at[i]);
         for (size_t i = 0; !has_slot && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
-            prefetch_note_waiting(e, pool->waiting.at[i], &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
+            prefetch_note_waiting(e, pool->waiting.at[i], PLAN_NO_INDEX, &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
+    opening_begin(e);
+}
+
+/* The best that may be granted now; false: nothing may for the rest of the turn. */
+static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
+{
+    struct blocker first;
+    while (opening_best(e, ret_lane)) {
+        uint32_t demand = e->lanes.at[*ret_lane].demand;
+        if (ready_demand_open(e, &e->demands.at[demand], *ret_lane, ret_agent, &first))
+            return true;
+        note_due(e, &first);
+        prefetch_note_waiting(e, demand, *ret_lane, &first);
+        if (!ready_any_agent_free(e))
+            return false;
+        opening_close(e, *ret_lane);
+    }
+    return false;
 }
 
 void decide_grants(struct decision *d)
 {
-    struct engine *e = d->live;                  /* open_demands is scratch */
-    struct blocker first;
+    struct engine *e = d->live;                  /* what is open is scratch */
     e->admit_due_ms = INT64_MAX;
     prefetch_begin_turn(e);
     if ((e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
@@ -128,32 +145,23 @@ void decide_grants(struct decision *d)
     if (e->n_ready == 0)
         return;
     reserve_review(d);
+    if (!ready_any_agent_free(e))
+        return;
     uint64_t first_attempt = e->next_attempt;
     list_open_demands(e);
-    uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;
-    while (e->open_demands.n > 0 && left > 0) {
-        uint32_t demand = e->open_demands.at[0];
-        const struct demand *best = &e->demands.at[demand];
-        if (!ready_demand_open(e, best, &agent, &first)) {
-            note_due(e, &first);
-            prefetch_note_waiting(e, demand, &first);
-            /* Blocked for the rest of the turn: grants only take.  Its own head does not matter to the order any more. */
-            iheap_remove(&e->open_demands, demand, ready_demand_less, e);
-            continue;
-        }
-        uint32_t lane = best->lanes.at[0];
+    uint32_t left = e->config.grants_per_turn_max, agent = 0, lane = 0, number = 0;
+    while (left > 0 && next_open(e, &lane, &agent)) {
         bool there = ready_head(e, lane, &number);
         assert(there);
         shares_note_granted(e, lane);
         yields_note_granted(e, lane);
-        shares_lift(e, demand, e->lanes.at[lane].backfill);
+        opening_lift(e, lane);
         grant(d, e->lanes.at[lane].backfill, number, agent);
-        shares_put_back(e);
+        opening_put_back(e, lane);
         left--;
     }
-    if (e->open_demands.n > 0)
-        e->work_left = true;
-    iheap_clear(&e->open_demands);
+    e->work_left |= left == 0 && opening_best(e, &lane);
+    opening_end(e);
     reserve_note_passed(d);
     shares_note_passed(d, first_attempt);
 }

@@ -94,9 +94,7 @@ void shadow_check_waiting(struct shadow *s)
         struct shadow_attempt *a = &s->attempts.at[i];
         if (!waits(a) || a->revoked)
             continue;
-        const struct shadow_backfill *b = NULL;
-        for (size_t k = 0; k < s->backfills.n; k++)
-            b = s->backfills.at[k].id == a->backfill ? &s->backfills.at[k] : b;
+        const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);
         const struct shadow_cell *cell = &b->cells[a->step][a->index];
         if (b->state != BACKFILL_RUNNING || cell->held || cell->cancelling)
             world_violate(s->w, "prefetch: attempt %" PRIu64 " waits to be started, and its backfill %u is not running, or it is held",
