@@ -79,7 +79,7 @@ class PrefetchTest(unittest.TestCase):
         backfill = self.create()
         wait_until("attempts to be given ahead", lambda: self.agent()["prefetched"] > 0)
         self.stop(True)
-        wait_until("some to wait behind one that lasts", lambda: self.agent()["busy"] == 1 and len(self.waiting(backfill)) > 1 and
+        wait_until("some to wait behind one that lasts", lambda: self.agent()["busy"] == 1 and self.waiting(backfill) and
                    self.began()[-1] not in self.waiting(backfill))
         return backfill
 

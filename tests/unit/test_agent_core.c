@@ -302,7 +302,7 @@ Test(agent_core, a_start_waits_for_the_end_but_not_long)
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", ""},
         {220, "ok 5", "ended 5 ok"}, {221, "timer", ""}, {300, "dispatch 1 6", "spawn 6"}, {301, "spawned 6", ""}, {320, "timer", ""},
         {321, "timer", "started 6"}, {341, "timer", ""}, {400, "ok 6", "ended 6 ok"}};
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000, .started_pause_ms = 20};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}, .hello_retry_ms = 1000, .started_pause_ms = 20};
     struct agent_core *core = core_new(&settings);
     struct bf_buf out = {0};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
