@@ -121,21 +121,27 @@ bool prefetch_agrees(const struct engine *e, const struct agent *a)
 
 /* ---- room ---- */
 
-/* What may be given ahead of it in all, as expected times. */
-uint64_t prefetch_room_us(const struct agent *a)
+/* Starts are told late, or with the end: of those that were not told, the oldest have the slots that are free.  What is over the slots,
+ * the newest, waits. */
+uint64_t prefetch_room_us(const struct engine *e, const struct agent *a)
 {
-    uint64_t most = (uint64_t)a->hello.round_trip_us * a->hello.slots;
-    return a->waiting >= PREFETCH_MOST || a->waiting_us >= most ? 0 : most - a->waiting_us;
+    uint64_t most = (uint64_t)a->hello.round_trip_us * a->hello.slots, us = 0;
+    uint32_t over = a->busy > a->hello.slots ? a->busy - a->hello.slots : 0;
+    if (over >= PREFETCH_MOST)
+        return 0;
+    for (uint32_t slot = a->last; over > 0 && slot != NO_SLOT; slot = e->attempts.at[slot].agent_prev, over--)
+        us += e->attempts.at[slot].waits ? e->attempts.at[slot].ahead_us : 0;
+    return us >= most ? 0 : most - us;
 }
 
 bool prefetch_has_room(const struct engine *e, const struct agent *a)
 {
-    return prefetch_room_us(a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
+    return prefetch_room_us(e, a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
 }
 
 bool prefetch_room_less(const void *engine, uint32_t a, uint32_t b)
 {
-    uint64_t p = prefetch_room_us(agent_find(engine, a)), q = prefetch_room_us(agent_find(engine, b));
+    uint64_t p = prefetch_room_us(engine, agent_find(engine, a)), q = prefetch_room_us(engine, agent_find(engine, b));
     return p != q ? p > q : a < b;
 }
 
@@ -229,9 +235,9 @@ static uint64_t lane_takes_us(const struct engine *e, uint32_t lane)
     return prefetch_takes_us(e, l->backfill, l->backfill->instances[(uint32_t)l->ready.at[0].b].step);
 }
 
-static bool has_room_for(const struct agent *a, uint64_t takes_us)
+static bool has_room_for(const struct engine *e, const struct agent *a, uint64_t takes_us)
 {
-    return takes_us > 0 && takes_us <= prefetch_room_us(a);
+    return takes_us > 0 && takes_us <= prefetch_room_us(e, a);
 }
 
 bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent)
@@ -240,10 +246,10 @@ bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lan
     if (room->n == 0)
         return false;
     const struct agent *a = agent_find(e, room->at[0]);
-    bool may = lane != PLAN_NO_INDEX && has_room_for(a, lane_takes_us(e, lane)) &&
+    bool may = lane != PLAN_NO_INDEX && has_room_for(e, a, lane_takes_us(e, lane)) &&
                awaited_class(e, &e->draws.at[d->needs.draw], a->id) > ready_class(&e->lanes.at[lane]);
     for (size_t i = 0; lane == PLAN_NO_INDEX && i < d->lanes.n && !may; i++)
-        may = has_room_for(a, lane_takes_us(e, d->lanes.at[i]));
+        may = has_room_for(e, a, lane_takes_us(e, d->lanes.at[i]));
     if (may)
         *ret_agent = a->id;
     return may;

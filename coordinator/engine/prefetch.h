@@ -16,7 +16,7 @@ void prefetch_forget(struct engine *e);                                         
 bool prefetch_agrees(const struct engine *e, const struct agent *a);              /* from first principles, for checks */
 
 /* ---- room: expected times that may still be given ahead of an agent, in us; and the order of the agents that have some ---- */
-uint64_t prefetch_room_us(const struct agent *a);
+uint64_t prefetch_room_us(const struct engine *e, const struct agent *a);
 bool prefetch_has_room(const struct engine *e, const struct agent *a);
 bool prefetch_room_less(const void *engine, uint32_t a, uint32_t b);
 

@@ -47,7 +47,7 @@ class PrefetchTest(unittest.TestCase):
             f.write(text)
         self.cluster.restart("agent-1")
 
-    def create(self, last="03-31"):
+    def create(self, last="02-20"):
         path = os.path.join(self.folder, "plan.yaml")
         with open(path, "w", encoding="utf-8") as f:
             f.write(PLAN.format(folder=self.folder, last=last))
