@@ -286,8 +286,6 @@ static uint64_t class_of(const struct engine *e, const struct attempt *a)
 static bool is_outranked(const struct engine *e, const struct attempt *a)
 {
     uint64_t class = class_of(e, a);
-    if (BF_PLANTED("prefetch_before_urgent"))
-        return false;
     return agent_find(e, a->agent)->behind_class < class ||
            awaited_class(e, step_draw(e, backfill_find(e, a->backfill), a->step), a->agent) < class;
 }

@@ -173,7 +173,7 @@ static void memory_limit(struct agent_msg *m) { m->assignments[0].limits.memory_
 static void cpu_limit(struct agent_msg *m) { m->assignments[0].limits.cpu_milli = UINT64_MAX; }
 static void limits_hit(struct agent_msg *m) { m->reports[0].outcome.usage.limits_hit = HOST_LIMITS + 1; }
 static void bad_report(struct agent_msg *m) { m->reports[0].kind = 3; }
-static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)15; }
+static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)16; }
 static void no_outcome(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome = (struct outcome){0}; }
 static void negative_time(struct agent_msg *m) { m->reports[0].outcome.usage.wall_us = -1; }
 static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
@@ -225,7 +225,7 @@ static const struct refusal {
     {"limit of memory", AGENT_DISPATCH, memory_limit, "limit of memory is"},
     {"limit of processors", AGENT_DISPATCH, cpu_limit, "limit of processors is"},
     {"report kind", AGENT_REPORT, bad_report, "kind of report 3"},
-    {"outcome source", AGENT_REPORT, bad_source, "outcome source 15"},
+    {"outcome source", AGENT_REPORT, bad_source, "outcome source 16"},
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},
     {"negative usage", AGENT_REPORT, negative_time, "wall time is negative"},
     {"report without reports", AGENT_REPORT, no_reports, "without its content"},
@@ -243,7 +243,7 @@ static const struct refusal {
     {"= in a variable", AGENT_DISPATCH, equals_in_env, "'='"},
     {"cluster", AGENT_DISPATCH, bad_cluster, "not hexadecimal"},
     {"timebox", AGENT_DISPATCH, negative_timebox, "timebox is negative"},
-    {"kill reason", AGENT_KILL, bad_reason, "reason to kill 3"},
+    {"kill reason", AGENT_KILL, bad_reason, "reason to kill 4"},
     {"no kill reason", AGENT_KILL, no_reason, "reason to kill 0"},
     {"kill of nothing", AGENT_KILL, no_refs, "without its content"},
     {"welcome without lease", AGENT_WELCOME, no_lease, "without the lease"},
