@@ -69,7 +69,8 @@ static bool has_other_numbers(const struct record *r)
     return (r->edge | r->gate | r->upto | r->pool_slots | r->epoch | r->next_backfill | r->next_agent | r->steer_flags | w->track |
             w->budget | w->number) != 0 ||
            (r->next_attempt | r->incarnation | (uint64_t)w->until_us) != 0 || r->backfill_state || r->agent_state || r->pool_source ||
-           r->rc || r->priority || r->action || r->reprocess || r->audit || r->revoked || r->backward || r->low || r->reuse_downstream || r->last;
+           r->rc || r->priority || r->action || r->reprocess || r->audit || r->backward || r->low || r->reuse_downstream || r->last ||
+           r->revoked;
 }
 
 /* The same of lists, bytes and parts. */

@@ -88,9 +88,10 @@ bool ready_goes_first(const struct opened *x, struct heap_item p, const struct o
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
 bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
-bool ready_any_agent_free(const struct engine *e);                                /* or has room for what is given ahead */
-/* Something ready, nothing that blocks it, an agent that has a slot free, or takes it ahead.  Else *ret_first is what blocks it first (kind
- * -1: nothing does).  lane: whose head is asked about; NO_SLOT: the best of the demand. */
+/* An agent has a slot free, or takes something ahead, or has some that may have to be asked back. */
+bool ready_any_agent_free(const struct engine *e);
+/* Something ready, nothing that blocks it, an agent that has a slot free or takes it ahead.  Else *ret_first is what blocks it first
+ * (kind -1: nothing does).  lane: the one whose head is meant; PLAN_NO_INDEX: perhaps one of them may be given ahead. */
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent, struct blocker *ret_first);
 uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
 

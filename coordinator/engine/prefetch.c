@@ -122,21 +122,27 @@ bool prefetch_agrees(const struct engine *e, const struct agent *a)
 
 /* ---- room ---- */
 
-/* What may be given ahead of it in all, as expected times. */
-uint64_t prefetch_room_us(const struct agent *a)
+/* Starts are told late, or with the end: of those that were not told, the oldest have the slots that are free.  What is over the slots,
+ * the newest, waits. */
+uint64_t prefetch_room_us(const struct engine *e, const struct agent *a)
 {
-    uint64_t most = (uint64_t)a->hello.round_trip_us * a->hello.slots;
-    return a->waiting >= PREFETCH_MOST || a->waiting_us >= most ? 0 : most - a->waiting_us;
+    uint64_t most = (uint64_t)a->hello.round_trip_us * a->hello.slots, us = 0;
+    uint32_t over = a->busy > a->hello.slots ? a->busy - a->hello.slots : 0;
+    if (over >= PREFETCH_MOST)
+        return 0;
+    for (uint32_t slot = a->last; over > 0 && slot != NO_SLOT; slot = e->attempts.at[slot].agent_prev, over--)
+        us += e->attempts.at[slot].waits ? e->attempts.at[slot].ahead_us : 0;
+    return us >= most ? 0 : most - us;
 }
 
 bool prefetch_has_room(const struct engine *e, const struct agent *a)
 {
-    return prefetch_room_us(a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
+    return prefetch_room_us(e, a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
 }
 
 bool prefetch_room_less(const void *engine, uint32_t a, uint32_t b)
 {
-    uint64_t p = prefetch_room_us(agent_find(engine, a)), q = prefetch_room_us(agent_find(engine, b));
+    uint64_t p = prefetch_room_us(engine, agent_find(engine, a)), q = prefetch_room_us(engine, agent_find(engine, b));
     return p != q ? p > q : a < b;
 }
 
@@ -197,13 +203,13 @@ static void note(struct engine *e, uint64_t class, uint64_t *best)
     e->awaited = true;
 }
 
-void prefetch_note_waiting(struct engine *e, uint32_t demand, const struct blocker *first)
+void prefetch_note_waiting(struct engine *e, uint32_t demand, uint32_t lane, const struct blocker *first)
 {
     const struct demand *d = &e->demands.at[demand];
     struct fit *f = &e->fits.at[d->needs.fit];
     if (d->lanes.n == 0 || f->agents.n == 0)
         return;                                  /* whatever is given back, it would not run */
-    uint64_t class = ready_class(&e->lanes.at[ready_demand_head(e, d)]);
+    uint64_t class = ready_class(&e->lanes.at[lane == PLAN_NO_INDEX ? ready_demand_head(e, d) : lane]);
     if (first->kind == (enum blocker_kind)-1)
         note(e, class, &f->awaited);
     else if (first->kind == BLOCKER_POOL)
@@ -223,18 +229,31 @@ static uint64_t awaited_class(const struct engine *e, const struct draw *draw, u
     return best;
 }
 
-bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t granted, uint32_t *ret_agent)
+/* Of the head of a lane. */
+static uint64_t lane_takes_us(const struct engine *e, uint32_t lane)
+{
+    const struct lane *l = &e->lanes.at[lane];
+    return prefetch_takes_us(e, l->backfill, l->backfill->instances[(uint32_t)l->ready.at[0].b].step);
+}
+
+static bool has_room_for(const struct engine *e, const struct agent *a, uint64_t takes_us)
+{
+    return takes_us > 0 && takes_us <= prefetch_room_us(e, a);
+}
+
+bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent)
 {
     const struct iheap *room = &e->fits.at[d->needs.fit].room;
-    const struct lane *lane = &e->lanes.at[granted];
-    if (room->n == 0)
+    const struct agent *a = room->n > 0 ? agent_find(e, room->at[0]) : NULL;
+    if (!a || a->near.n > 0)
         return false;
-    const struct agent *a = agent_find(e, room->at[0]);
-    uint64_t takes = prefetch_takes_us(e, lane->backfill, lane->backfill->instances[(uint32_t)lane->ready.at[0].b].step);
-    if (takes == 0 || a->near.n > 0 || takes > prefetch_room_us(a) || awaited_class(e, &e->draws.at[d->needs.draw], a->id) <= ready_class(lane))
-        return false;
-    *ret_agent = a->id;
-    return true;
+    bool may = lane != PLAN_NO_INDEX && has_room_for(e, a, lane_takes_us(e, lane)) &&
+               awaited_class(e, &e->draws.at[d->needs.draw], a->id) > ready_class(&e->lanes.at[lane]);
+    for (size_t i = 0; lane == PLAN_NO_INDEX && i < d->lanes.n && !may; i++)
+        may = has_room_for(e, a, lane_takes_us(e, d->lanes.at[i]));
+    if (may)
+        *ret_agent = a->id;
+    return may;
 }
 
 /* ---- revoking ---- */
@@ -268,8 +287,6 @@ static uint64_t class_of(const struct engine *e, const struct attempt *a)
 static bool is_outranked(const struct engine *e, const struct attempt *a)
 {
     uint64_t class = class_of(e, a);
-    if (BF_PLANTED("prefetch_before_urgent"))
-        return false;
     return agent_find(e, a->agent)->behind_class < class ||
            awaited_class(e, step_draw(e, backfill_find(e, a->backfill), a->step), a->agent) < class;
 }

@@ -16,20 +16,22 @@ void prefetch_forget(struct engine *e);                                         
 bool prefetch_agrees(const struct engine *e, const struct agent *a);              /* from first principles, for checks */
 
 /* ---- room: expected times that may still be given ahead of an agent, in us; and the order of the agents that have some ---- */
-uint64_t prefetch_room_us(const struct agent *a);
+uint64_t prefetch_room_us(const struct engine *e, const struct agent *a);
 bool prefetch_has_room(const struct engine *e, const struct agent *a);
 bool prefetch_room_less(const void *engine, uint32_t a, uint32_t b);
 
 /* ---- who may be given ahead ---- */
 /* What an attempt of the step is expected to take, in us; 0: it may not be given ahead. */
 uint64_t prefetch_takes_us(const struct engine *e, const struct backfill *b, uint32_t step);
-/* The agent that takes the head of a lane of a demand ahead, where no agent has a slot free. */
+/* The agent that takes the head of a lane of a demand ahead, where no agent has a slot free.  PLAN_NO_INDEX: whether one has room for any
+ * of its lanes, whatever waits. */
 bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent);
 
 /* ---- within a turn: who waits, for what an attempt that was given ahead may hold ---- */
 void prefetch_begin_turn(struct engine *e);
-/* A demand that cannot be granted in this turn; first: what blocks it (kind -1: only that no agent has a slot free). */
-void prefetch_note_waiting(struct engine *e, uint32_t demand, const struct blocker *first);
+/* A lane of a demand, or with PLAN_NO_INDEX all of them, that cannot be granted in this turn; first: what blocks it (kind -1: only that no
+ * agent has a slot free). */
+void prefetch_note_waiting(struct engine *e, uint32_t demand, uint32_t lane, const struct blocker *first);
 void prefetch_note_record(struct engine *e, const struct record *r);
 void decide_revokes(struct decision *d);
 

@@ -490,7 +490,7 @@ bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t 
         return false;
     const struct agent *a = agent_find(e, agents->at[0]);
     if (a->busy >= a->hello.slots)
-        return prefetch_agent(e, d, lane == NO_SLOT ? ready_demand_head(e, d) : lane, ret_agent);
+        return prefetch_agent(e, d, lane, ret_agent);
     *ret_agent = a->id;
     return true;
 }
@@ -498,7 +498,7 @@ bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t 
 /* Few sets of labels are asked for; where there are more, an answer is not worth it. */
 bool ready_any_agent_free(const struct engine *e)
 {
-    bool any = e->fits.n > FITS_ASKED_MAX;
+    bool any = e->fits.n > FITS_ASKED_MAX || e->first_ahead != NO_SLOT;
     for (size_t i = 0; i < e->fits.n && !any; i++) {
         const struct agent *a = e->fits.at[i].agents.n > 0 ? agent_find(e, e->fits.at[i].agents.at[0]) : NULL;
         any = (a && a->busy < a->hello.slots) || e->fits.at[i].room.n > 0;

@@ -103,15 +103,15 @@ static void list_if_open(struct engine *e, uint32_t demand)
 {
     uint32_t agent = 0;
     struct blocker first;
-    bool open = ready_demand_open(e, &e->demands.at[demand], NO_SLOT, &agent, &first);
-    if (open)
+    if (ready_demand_open(e, &e->demands.at[demand], PLAN_NO_INDEX, &agent, &first)) {
         opening_add(e, demand);
-    else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
+        return;
+    }
+    if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
         reserve_note_blocked(e, demand);
     else
         note_due(e, &first);
-    if (!open)
-        prefetch_note_waiting(e, demand, &first);
+    prefetch_note_waiting(e, demand, PLAN_NO_INDEX, &first);
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
@@ -124,17 +124,11 @@ static void list_open_demands(struct engine *e)
         for (size_t i = 0; has_slot && i < pool->waiting.n; i++)
             list_if_open(e, pool->waiting.at[i]);
         for (size_t i = 0; !has_slot && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
-            prefetch_note_waiting(e, pool->waiting.at[i], &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
+            prefetch_note_waiting(e, pool->waiting.at[i], PLAN_NO_INDEX, &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
     opening_begin(e);
-}
-
-/* No agent takes anything, and nobody need know who waits: nothing was given ahead that could be asked back. */
-static bool nothing_can_change(const struct engine *e)
-{
-    return e->first_ahead == NO_SLOT && !ready_any_agent_free(e);
 }
 
 /* The best that may be granted now; false: nothing may for the rest of the turn. */
@@ -146,8 +140,8 @@ static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
         if (ready_demand_open(e, &e->demands.at[demand], *ret_lane, ret_agent, &first))
             return true;
         note_due(e, &first);
-        prefetch_note_waiting(e, demand, &first);
-        if (nothing_can_change(e))
+        prefetch_note_waiting(e, demand, *ret_lane, &first);
+        if (!ready_any_agent_free(e))
             return false;
         opening_close(e, *ret_lane);
     }
@@ -184,7 +178,7 @@ void decide_grants(struct decision *d)
     if (e->n_ready == 0)
         return;
     reserve_review(d);
-    if (nothing_can_change(e))
+    if (!ready_any_agent_free(e))
         return;
     uint64_t first_attempt = e->next_attempt;
     list_open_demands(e);

@@ -25,16 +25,16 @@ static bool draws_on_what_is_scarce(struct shadow *s, const struct plan *plan, c
 void shadow_check_ahead(struct shadow *s, const struct shadow_backfill *b, struct shadow_agent *agent, const struct record *r)
 {
     uint64_t us = r->ahead_us;
-    uint32_t n = 0;
+    uint32_t n = 0, over = agent->busy > agent->slots ? agent->busy - agent->slots : 0;
     if (r->ahead_us == 0) {
         if (agent->busy >= agent->slots)
             world_violate(s->w, "I6: agent %u has %u of %u slots in use, and is given one more", agent->id, agent->busy, agent->slots);
         return;
     }
-    for (size_t i = 0; i < s->attempts.n; i++) {
-        bool there = waits(&s->attempts.at[i]) && s->attempts.at[i].agent == agent->id;
+    for (size_t i = s->attempts.n; i-- > 0 && n < over;) {       /* the newest: older ones may have started, and not told it yet */
+        bool there = s->attempts.at[i].open && s->attempts.at[i].agent == agent->id;
         n += there;
-        us += there ? s->attempts.at[i].ahead_us : 0;
+        us += there && waits(&s->attempts.at[i]) ? s->attempts.at[i].ahead_us : 0;
     }
     if (agent->busy < agent->slots)
         world_violate(s->w, "prefetch: attempt %" PRIu64 " waits at agent %u, which has a slot free", r->ref.attempt, agent->id);
@@ -94,9 +94,7 @@ void shadow_check_waiting(struct shadow *s)
         struct shadow_attempt *a = &s->attempts.at[i];
         if (!waits(a) || a->revoked)
             continue;
-        const struct shadow_backfill *b = NULL;
-        for (size_t k = 0; k < s->backfills.n; k++)
-            b = s->backfills.at[k].id == a->backfill ? &s->backfills.at[k] : b;
+        const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);
         const struct shadow_cell *cell = &b->cells[a->step][a->index];
         if (b->state != BACKFILL_RUNNING || cell->held || cell->cancelling)
             world_violate(s->w, "prefetch: attempt %" PRIu64 " waits to be started, and its backfill %u is not running, or it is held",

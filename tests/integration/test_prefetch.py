@@ -47,7 +47,7 @@ class PrefetchTest(unittest.TestCase):
             f.write(text)
         self.cluster.restart("agent-1")
 
-    def create(self, last="03-31"):
+    def create(self, last="02-20"):
         path = os.path.join(self.folder, "plan.yaml")
         with open(path, "w", encoding="utf-8") as f:
             f.write(PLAN.format(folder=self.folder, last=last))
@@ -79,7 +79,7 @@ class PrefetchTest(unittest.TestCase):
         backfill = self.create()
         wait_until("attempts to be given ahead", lambda: self.agent()["prefetched"] > 0)
         self.stop(True)
-        wait_until("some to wait behind one that lasts", lambda: self.agent()["busy"] == 1 and len(self.waiting(backfill)) > 1 and
+        wait_until("some to wait behind one that lasts", lambda: self.agent()["busy"] == 1 and self.waiting(backfill) and
                    self.began()[-1] not in self.waiting(backfill))
         return backfill
 

@@ -243,7 +243,7 @@ static const struct refusal {
     {"= in a variable", AGENT_DISPATCH, equals_in_env, "'='"},
     {"cluster", AGENT_DISPATCH, bad_cluster, "not hexadecimal"},
     {"timebox", AGENT_DISPATCH, negative_timebox, "timebox is negative"},
-    {"kill reason", AGENT_KILL, bad_reason, "reason to kill 3"},
+    {"kill reason", AGENT_KILL, bad_reason, "reason to kill 4"},
     {"no kill reason", AGENT_KILL, no_reason, "reason to kill 0"},
     {"kill of nothing", AGENT_KILL, no_refs, "without its content"},
     {"welcome without lease", AGENT_WELCOME, no_lease, "without the lease"},
