@@ -328,7 +328,8 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
         return corrupt(r, "the attempt does not fit the state", err);
     attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
                                       .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                                      .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us});
+                                      .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
+                                      .granted_ms = r->retry_at_ms, .late_ms = r->n_numbers == 1 ? (int64_t)r->numbers[0] : 0});
     return BF_OK;
 }
 

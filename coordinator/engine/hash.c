@@ -178,6 +178,8 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
     bf_buf_put_u64(&h->buf, a->incarnation);
     put_time(h, a->granted_us);
     put_time(h, a->started_us);
+    put_time(h, a->granted_ms);
+    put_time(h, a->late_ms);
 }
 
 static void put_words(struct hasher *h, const char *const *words, size_t n)

@@ -70,7 +70,7 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->run = in->run;
     r->attempt_no = in->attempts + 1;
     r->agent = agent;
-    r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
+    r->retry_at_ms = d->now_ms;
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));

@@ -296,6 +296,9 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->incarnation = a->incarnation;
         r->at_us = a->granted_us;
         r->started_us = a->started_us;
+        r->retry_at_ms = a->granted_ms;
+        r->numbers = bf_arena_memdup(&out->arena, &(const uint64_t){(uint64_t)a->late_ms}, sizeof *r->numbers);
+        r->n_numbers = 1;
     }
 }
 

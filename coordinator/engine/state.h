@@ -10,6 +10,7 @@
 #include "common/vec.h"
 #include "coordinator/engine/alerts.h"
 #include "coordinator/engine/breaker.h"
+#include "coordinator/engine/late.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
@@ -106,6 +107,8 @@ struct attempt {
     uint32_t backfill, step, index, n, run, attempt_no, agent;
     uint64_t incarnation;                        /* of the agent when it was granted */
     int64_t granted_us, started_us;
+    int64_t granted_ms, late_ms;                 /* engine time; when it straggles (late.c).  0: not known, never */
+    bool listed_late;                            /* derived */
     uint32_t prev, next, agent_prev, agent_next;
     uint64_t mark;                               /* reconcile pass that saw it held */
 };
@@ -174,6 +177,8 @@ struct engine {
     struct bf_map slot_of;                       /* attempt id -> slot */
     uint32_t first_attempt, last_attempt;        /* slots, in order of id */
     uint64_t n_open;
+    struct heap late;                            /* derived: (engine time, open attempt): late.c */
+    BF_VEC_TYPE(uint64_t) late_now;              /* derived: open attempts that are late */
     BF_VEC_TYPE(struct failure) failures;
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;

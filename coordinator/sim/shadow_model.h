@@ -45,6 +45,7 @@ struct shadow_attempt {
     uint32_t backfill, step, index, agent, run, ran;
     uint8_t key[BF_KEY_BYTES];
     uint64_t place;                                          /* that it writes in the warehouse */
+    int64_t granted_ms;                                      /* engine time */
     bool open, started;
     bool loose;                                              /* granted or dispatched by an old copy that was put back */
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
