@@ -189,8 +189,8 @@ static void what_to_do(const struct alert_fact *a, const struct alert_more *m, c
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
     case ALERT_STRAGGLER:
     case ALERT_TIMEBOX:
-        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " and bfctl steps bf-%" PRIu32 " %s --state running show them; bfctl logs what they "
-                 "say", a->backfill, a->backfill, step);
+        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " and bfctl steps bf-%" PRIu32 " %s --state running show them; bfctl logs "
+                 "what they say", a->backfill, a->backfill, step);
         break;
     case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "bfctl breakers %s shows what fails; it is tried again by itself", a->subject); break;
     }

@@ -78,7 +78,8 @@ static struct bench *bench_new(enum cgroup_mode mode)
     b->logs = logship_new(1 << 20, on_log, runner_room, b);
     const struct runner_setup setup = {
         .config = &b->config, .cgroups = b->cgroups, .logs = b->logs, .page = &b->page, .own_env = own_env, .work_dir = b->dir,
-        .result_dir = b->results, .epoll_fd = epoll_takes_none ? -1 : epoll_create1(EPOLL_CLOEXEC), .nofile_soft = 256, .ended = on_ended, .arg = b};
+        .result_dir = b->results, .epoll_fd = epoll_takes_none ? -1 : epoll_create1(EPOLL_CLOEXEC), .nofile_soft = 256,
+        .ended = on_ended, .arg = b};
     b->runner = runner_new(&setup);
     cr_assert(epoll_takes_none || setup.epoll_fd >= 0);
     b->ref = (struct attempt_ref){41, 4100};

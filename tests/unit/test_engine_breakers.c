@@ -617,7 +617,8 @@ static struct plan *question(uint64_t seed)
 Test(engine_breakers, the_end_of_a_question_counts_for_its_agent_and_not_for_its_connection)
 {
     static const struct { enum outcome_source source; int32_t code; uint32_t calls, failures; } ends[] = {
-        {OUTCOME_OK, 0, 1, 0}, {OUTCOME_SIGNAL, 11, 1, 1}, {OUTCOME_TIMEOUT, 0, 1, 1}, {OUTCOME_EXIT, 1, 1, 1}, {OUTCOME_CANCELLED, 0, 0, 0}};
+        {OUTCOME_OK, 0, 1, 0}, {OUTCOME_SIGNAL, 11, 1, 1}, {OUTCOME_TIMEOUT, 0, 1, 1}, {OUTCOME_EXIT, 1, 1, 1},
+        {OUTCOME_CANCELLED, 0, 0, 0}};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct fx f;
         struct fx_agent a = start(&f, question, 1);
