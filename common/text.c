@@ -236,9 +236,25 @@ size_t bf_bytes_cut(const uint8_t *p, size_t n, size_t max)
     return (p[at] & 0xc0) == 0xc0 ? at : max;    /* bytes without a beginning are no sign */
 }
 
+/* Are these eight bytes ASCII without a NUL?  (x - 1) & ~x has a byte's high bit when the byte is 0. */
+static bool eight_ascii(const uint8_t *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    return ((x | ((x - UINT64_C(0x0101010101010101)) & ~x)) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Nearly all text is ASCII.  n bytes are there, which bf_utf8_cut() does not know. */
 bool bf_utf8_valid(const void *p, size_t n)
 {
-    return bf_utf8_cut(p, n) == n;
+    const uint8_t *at = p, *end = at + n;
+    while (at < end) {
+        size_t len = end - at >= 8 && eight_ascii(at) ? 8 : utf8_sequence(at, (size_t)(end - at));
+        if (len == 0)
+            return false;
+        at += len;
+    }
+    return true;
 }
 
 enum { NEAREST_MAX = 63 };

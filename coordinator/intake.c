@@ -26,7 +26,7 @@ struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES])
 
 static struct input *input_add(struct turns *t, enum input_kind kind, const uint8_t *key)
 {
-    struct input *in = bf_vec_add(&t->inputs);
+    struct input *in = bf_vec_add(&t->gathered.inputs);
     in->kind = kind;
     if (key)
         memcpy(in->key, key, BF_KEY_BYTES);
@@ -51,14 +51,19 @@ static struct agent_hello hello_copy(struct bf_arena *arena, const struct agent_
     return copy;
 }
 
+static const char *copied(struct bf_arena *arena, const char *s)
+{
+    return s && *s ? bf_arena_strdup(arena, s) : "";
+}
+
 /* What is journalled is what is decided on, so details are dropped here and nowhere later. */
 static const char *details_copy(struct turns *t, const char *details)
 {
     size_t n = strlen(details);
-    bool many = t->details_bytes + n > TURN_DETAILS_BYTES_MAX;
+    bool many = t->gathered.details_bytes + n > TURN_DETAILS_BYTES_MAX;
     if (n <= sizeof TURN_DETAILS_MANY || (!t->low && !many)) {
-        t->details_bytes += n;
-        return bf_arena_strdup(&t->arena, details);
+        t->gathered.details_bytes += n;
+        return copied(&t->gathered.arena, details);
     }
     t->details_dropped++;
     return t->low ? TURN_DETAILS_LOW : TURN_DETAILS_MANY;
@@ -66,11 +71,11 @@ static const char *details_copy(struct turns *t, const char *details)
 
 static struct agent_report report_copy(struct turns *t, const struct agent_report *report)
 {
-    struct bf_arena *arena = &t->arena;
+    struct bf_arena *arena = &t->gathered.arena;
     struct agent_report copy = *report;
-    copy.outcome.sqlstate = bf_arena_strdup(arena, report->outcome.sqlstate);
-    copy.outcome.dbms = bf_arena_strdup(arena, report->outcome.dbms);
-    copy.outcome.text = bf_arena_strdup(arena, report->outcome.text);
+    copy.outcome.sqlstate = copied(arena, report->outcome.sqlstate);
+    copy.outcome.dbms = copied(arena, report->outcome.dbms);
+    copy.outcome.text = copied(arena, report->outcome.text);
     copy.outcome.details = details_copy(t, report->outcome.details);
     return copy;
 }
@@ -82,7 +87,7 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     peer->hello_nonce = msg->nonce;
     struct input *in = input_add(t, INPUT_HELLO, key);
     in->incarnation = msg->incarnation;
-    in->hello = hello_copy(&t->arena, &msg->hello);
+    in->hello = hello_copy(&t->gathered.arena, &msg->hello);
     const char *cluster = msg->hello.seen_cluster ? msg->hello.seen_cluster : "";
     if (strcmp(cluster, t->settings.cluster ? t->settings.cluster : "") != 0)
         in->hello.seen = 0;                      /* tokens of another cluster say nothing of this one's */
@@ -205,13 +210,13 @@ static void take_configured(struct turns *t, struct input *in)
     if (c->verb < OP_KEY_CREATE || c->verb > OP_AGENT_JOIN || !t->ports.configured_keys)
         return;
     in->n_configured = t->ports.configured_keys(t->ports.arg, name, c->public_key, found, INPUT_KEYS_MAX);
-    in->configured = bf_arena_memdup(&t->arena, found, in->n_configured * sizeof *found);
+    in->configured = bf_arena_memdup(&t->gathered.arena, found, in->n_configured * sizeof *found);
     for (size_t i = 0; i < in->n_configured; i++) {
         struct key_entry *k = &in->configured[i];
-        k->name = bf_arena_strdup(&t->arena, k->name);
+        k->name = bf_arena_strdup(&t->gathered.arena, k->name);
         k->by = k->ended_by = "";
-        k->plans = words_copy(&t->arena, k->plans, k->n_plans);
-        k->pools = words_copy(&t->arena, k->pools, k->n_pools);
+        k->plans = words_copy(&t->gathered.arena, k->plans, k->n_plans);
+        k->pools = words_copy(&t->gathered.arena, k->pools, k->n_pools);
     }
 }
 
@@ -245,7 +250,7 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
     struct bf_error err = {0};
     if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id)) {
         bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
-        struct op_request safe = command_copy(&t->arena, req);
+        struct op_request safe = command_copy(&t->gathered.arena, req);
         if (take_plan(t, key, &safe, &err) != BF_OK) {
             if (fresh)                           /* nothing names it, so nothing would ever release it */
                 turn_bundle_drop(t, req->plan_hash);
@@ -258,9 +263,9 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
         }
     }
     struct input *in = input_add(t, INPUT_COMMAND, key);
-    in->actor = bf_arena_strdup(&t->arena, actor);
-    in->role = bf_arena_strdup(&t->arena, role);
-    in->command = command_copy(&t->arena, req);
+    in->actor = bf_arena_strdup(&t->gathered.arena, actor);
+    in->role = bf_arena_strdup(&t->gathered.arena, role);
+    in->command = command_copy(&t->gathered.arena, req);
     take_configured(t, in);
 }
 
@@ -268,7 +273,8 @@ void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, con
                   enum breaker_source source)
 {
     struct input *in = input_add(t, INPUT_BREAKER, NULL);
-    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->arena, name), .source = source, .settings = *settings};
+    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source,
+                                          .settings = *settings};
 }
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)
@@ -279,7 +285,7 @@ void turn_pool(struct turns *t, const char *name, uint32_t slots)
 void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const struct pool_budget *budget)
 {
     struct input *in = input_add(t, INPUT_POOL, NULL);
-    in->pool_name = bf_arena_strdup(&t->arena, name);
+    in->pool_name = bf_arena_strdup(&t->gathered.arena, name);
     in->pool_slots = slots;
-    in->pool = budget_copy(&t->arena, budget);
+    in->pool = budget_copy(&t->gathered.arena, budget);
 }

@@ -1,5 +1,8 @@
 /* The loop of the coordinator.  Collect from both sockets, run one turn, offer what waits, sleep until something changes.
  *
+ * A turn is kept short, so that operators' queries wait for milliseconds; while a large one is committed, what agents say is taken in.
+ * Queries are not: they would see what is not committed.
+ *
  * The sockets' descriptors are edge-triggered and a send may swallow an edge, so readiness is asked after every round and before
  * every sleep.  Time is read once for each step.  With nothing to do the loop sleeps for seconds. */
 #include <assert.h>
@@ -15,8 +18,10 @@
 #include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
 
-#define TURN_EVENTS 4096u
+#define TURN_INPUTS 1024u                         /* or somewhat more: a message of an agent may bring 256 */
 #define TURN_US 5000
+#define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
+#define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
 #define TIDY_MS 5000                             /* room, staged plans… */
 #define TIDY_TURNS 64u                           /* …and after so many turns: a burst fills a store quickly */
 #define OUTBOX_MS 50                             /* an agent that reads again also wakes the socket */
@@ -64,12 +69,12 @@ static void signals_take(struct service *s)
 static void collect(struct service *s)
 {
     int64_t until_us = bf_boottime_us() + TURN_US;
-    size_t events = 0, got;
+    size_t got;
     do {
-        got = fleet_receive(s->fleet, TURN_EVENTS / 8, until_us, service_agent_told, s);
-        got += api_receive(s->api, TURN_EVENTS / 64, until_us);
-        events += got;
-    } while (got && events < TURN_EVENTS && bf_boottime_us() < until_us);
+        bool room = turn_gathered(s->turns) < TURN_INPUTS;
+        got = room ? fleet_receive(s->fleet, MESSAGES_AT_ONCE, until_us, service_agent_told, s) : 0;
+        got += api_receive(s->api, MESSAGES_AT_ONCE, until_us);
+    } while (got && bf_boottime_us() < until_us);
 }
 
 /* Memory may be ahead of the disk: nothing of this round may get out. */
@@ -79,19 +84,31 @@ static _Noreturn void end_after_commit(const struct bf_error *err)
     _exit(1);
 }
 
+/* While a large turn becomes durable, the next one is gathered. */
+static enum bf_rc commit(struct service *s, const struct turn_commit *c, struct bf_error *err)
+{
+    if (c->turn_bytes < COMMIT_BESIDE_BYTES && c->n_chunks == 0)
+        return service_commit(s, c, err);
+    committer_begin(s->committer, c);
+    while (turn_gathered(s->turns) < TURN_INPUTS && committer_busy(s->committer) &&
+           fleet_receive(s->fleet, MESSAGES_AT_ONCE, INT64_MAX, service_agent_told, s) > 0)
+        continue;
+    return committer_wait(s->committer, err);
+}
+
 static void turn(struct service *s)
 {
     struct bf_error err = {0};
-    if (turn_run(s->turns, bf_boottime_ms(), bf_realtime_us(), &err) == BF_OK) {
-        uint64_t dropped = turn_take_dropped(s->turns);
-        if (dropped)
-            bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
-                    dropped, s->low);
-        if (++s->turns_untidy >= TIDY_TURNS)
-            s->tidied_ms = INT64_MIN / 2;
-        return;
-    }
-    end_after_commit(&err);
+    const struct turn_commit *c = turn_begin(s->turns, bf_boottime_ms(), bf_realtime_us());
+    if (c && commit(s, c, &err) != BF_OK)
+        end_after_commit(&err);
+    turn_end(s->turns, bf_boottime_ms());
+    uint64_t dropped = turn_take_dropped(s->turns);
+    if (dropped)
+        bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
+                dropped, s->low);
+    if (++s->turns_untidy >= TIDY_TURNS)
+        s->tidied_ms = INT64_MIN / 2;
 }
 
 /* A store that is low gets few turns, and old journal goes with turns: so that low water ends by itself, it goes here, a slice a

@@ -10,6 +10,7 @@
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_breaker.h"
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/metrics_parts.h"
 
 static void family(struct writer *w, const char *name, const char *type, const char *help)

@@ -193,13 +193,13 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
     }
     /* The room is looked at anew: turn_set_low() says when it is still short. */
     if (engine_low(t->engine))
-        bf_vec_push(&t->inputs, (struct input){.kind = INPUT_LOW, .low = false});
+        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_LOW, .low = false});
     /* Restored from a backup: tokens go on from a higher epoch, and whatever was granted since then is first let die. */
     if (t->epoch > engine_epoch(t->engine) && t->restored.by)
-        bf_vec_push(&t->inputs, (struct input){.kind = INPUT_RESTORED, .epoch = t->epoch, .hold_ms = t->settings.restart_grace_ms,
+        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_RESTORED, .epoch = t->epoch, .hold_ms = t->settings.restart_grace_ms,
                                                .actor = t->restored.by,
                                                .told = {.reason = t->restored.reason, .after = t->restored.told}});
     else if (engine_epoch(t->engine) != t->epoch)
-        bf_vec_push(&t->inputs, (struct input){.kind = INPUT_EPOCH, .epoch = t->epoch});
+        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_EPOCH, .epoch = t->epoch});
     return BF_OK;
 }

@@ -20,6 +20,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "coordinator/engine/view_breaker.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/service_state.h"
 
@@ -137,6 +138,8 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     s->cache = views_cache_new();
     rc = recover(s, err);
     if (rc == BF_OK)
+        rc = committer_new(service_commit, s, &s->committer, err);
+    if (rc == BF_OK)
         say_hold(s, restored->epoch == meta->epoch && engine_epoch(turn_engine(s->turns)) < meta->epoch);
     return rc;
 }
@@ -184,6 +187,7 @@ static void close_all(struct service *s)
     trail_done(&s->trail);
     refusals_done(&s->refusals);
     keyring_free(s->keys);
+    committer_free(s->committer);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);

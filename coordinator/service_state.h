@@ -4,6 +4,7 @@
 
 #include "common/supervisor.h"
 #include "coordinator/api/api.h"
+#include "coordinator/committer.h"
 #include "coordinator/config.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/keyring.h"
@@ -23,6 +24,7 @@ struct service {
     struct keyring *keys;
     struct store *store;
     struct turns *turns;
+    struct committer *committer;
     struct logs *logs;
     struct fleet *fleet;
     struct api *api;
@@ -48,6 +50,7 @@ void service_reload(struct service *s);
 
 /* ports.c: between the sockets, the store and the turn. */
 struct turn_ports service_ports(struct service *s);
+enum bf_rc service_commit(void *service, const struct turn_commit *c, struct bf_error *err) BF_MUST_CHECK;
 struct api_calls service_api_calls(struct service *s);
 void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
 /* Every open attempt, once after recovery: those granted later are named as they are sent. */

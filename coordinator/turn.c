@@ -16,7 +16,7 @@
 #include "coordinator/release.h"
 #include "coordinator/turn_state.h"
 
-enum { DEFAULT_CHECKPOINT_TURNS = 2000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 8, DEFAULT_GRACE_MS = 5000 };
+enum { DEFAULT_CHECKPOINT_TURNS = 2000, DEFAULT_CHECKPOINT_BYTES = 64 << 20, DEFAULT_CHUNKS_PER_TURN = 2, DEFAULT_GRACE_MS = 5000 };
 
 void turns_set_checkpoint(struct turns *t, uint32_t turns, uint64_t bytes)
 {
@@ -53,6 +53,12 @@ struct turns *turns_new(const struct turn_settings *s, const struct turn_ports *
     return t;
 }
 
+static void intake_done(struct turn_intake *in)
+{
+    bf_vec_free(&in->inputs);
+    bf_arena_free(&in->arena);
+}
+
 void turns_free(struct turns *t)
 {
     if (!t)
@@ -71,13 +77,12 @@ void turns_free(struct turns *t)
     for (pos = 0; bf_smap_next(&t->peers, &pos, &key, &key_len, &value);)
         free(value);
     bf_smap_free(&t->peers);
-    bf_vec_free(&t->inputs);
-    bf_vec_free(&t->journalled);
+    intake_done(&t->gathered);
+    intake_done(&t->decided);
     bf_vec_free(&t->staged);
     bf_vec_free(&t->details);
     bf_vec_free(&t->audit);
     bf_buf_free(&t->audit_texts);
-    bf_arena_free(&t->arena);
     engine_out_free(&t->out);
     engine_out_free(&t->chunk_out);
     bf_buf_free(&t->encoded);
@@ -109,7 +114,12 @@ int64_t turn_next_ms(const struct turns *t)
 
 bool turn_pending(const struct turns *t)
 {
-    return t->inputs.n > 0 || t->snapshot_active;
+    return t->gathered.inputs.n > 0 || t->snapshot_active;
+}
+
+size_t turn_gathered(const struct turns *t)
+{
+    return t->gathered.inputs.n;
 }
 
 const struct engine *turn_engine(const struct turns *t)
@@ -127,7 +137,7 @@ void turn_set_low(struct turns *t, bool low)
     if (t->low == low)
         return;
     t->low = low;
-    bf_vec_push(&t->inputs, (struct input){.kind = INPUT_LOW, .low = low});
+    bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_LOW, .low = low});
 }
 
 uint64_t turn_take_dropped(struct turns *t)
@@ -141,7 +151,7 @@ static void collect_lost(struct turns *t, int64_t now_ms)
 {
     struct input in = {.kind = INPUT_LOST};
     while (lease_expired(t->leases, now_ms, &in.agent, &in.incarnation))
-        bf_vec_push(&t->inputs, in);
+        bf_vec_push(&t->gathered.inputs, in);
 }
 
 /* A record says whose details are kept; what they are stands in the input that made it.  They are borrowed from there. */
@@ -158,17 +168,21 @@ static void take_details(struct turns *t, const struct input *in, size_t first_r
     }
 }
 
-/* Decide on everything that waits.  Only inputs that made records are kept for the journal. */
+/* Decide on everything that waits.  Only inputs that made records are kept for the journal: nearly all do, and stay where they are. */
 static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
 {
-    bf_vec_clear(&t->journalled);
+    t->n_journalled = 0;
     bf_vec_clear(&t->details);
-    for (size_t i = 0; i < t->inputs.n; i++) {
+    for (size_t i = 0; i < t->decided.inputs.n; i++) {
+        struct input *in = &t->decided.inputs.at[i];
         size_t before = t->out.n_records;
-        engine_step(t->engine, &t->inputs.at[i], now_ms, wall_us, &t->out);
-        if (t->out.n_records > before)
-            bf_vec_push(&t->journalled, t->inputs.at[i]);
-        take_details(t, &t->inputs.at[i], before);
+        engine_step(t->engine, in, now_ms, wall_us, &t->out);
+        take_details(t, in, before);
+        if (t->out.n_records == before)
+            continue;
+        if (t->n_journalled < i)
+            t->decided.inputs.at[t->n_journalled] = *in;
+        t->n_journalled++;
     }
     engine_finish_turn(t->engine, now_ms, wall_us, &t->out);
 }
@@ -177,8 +191,8 @@ static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
 static void stage_plans(struct turns *t)
 {
     bf_vec_clear(&t->staged);
-    for (size_t i = 0; i < t->journalled.n; i++) {
-        const struct input *in = &t->journalled.at[i];
+    for (size_t i = 0; i < t->n_journalled; i++) {
+        const struct input *in = &t->decided.inputs.at[i];
         if (in->kind != INPUT_COMMAND || in->command.verb != OP_CREATE)
             continue;
         struct turn_blob *blob = bf_vec_add(&t->staged);
@@ -189,7 +203,7 @@ static void stage_plans(struct turns *t)
 }
 
 /* The next chunks of a checkpoint in progress, encoded one after another in t->chunk_bytes. */
-static void stage_chunks(struct turns *t, struct turn_blob *chunks, struct turn_commit *commit)
+static void stage_chunks(struct turns *t, struct turn_commit *commit)
 {
     size_t ends[TURN_CHUNKS_MAX];
     bf_buf_clear(&t->chunk_bytes);
@@ -205,54 +219,54 @@ static void stage_chunks(struct turns *t, struct turn_blob *chunks, struct turn_
                              .n_records = t->chunk_out.n_records};
         turn_encode(&chunk, &t->chunk_bytes);
         ends[commit->n_chunks] = t->chunk_bytes.len;
-        chunks[commit->n_chunks++].index = t->next_chunk++;
+        t->chunks[commit->n_chunks++] = (struct turn_blob){.index = t->next_chunk++};
     }
     for (size_t i = 0, from = 0; i < commit->n_chunks; from = ends[i++]) {
-        chunks[i].bytes = t->chunk_bytes.data + from;
-        chunks[i].n = ends[i] - from;
+        t->chunks[i].bytes = t->chunk_bytes.data + from;
+        t->chunks[i].n = ends[i] - from;
     }
-    commit->chunks = chunks;
+    commit->chunks = t->chunks;
 }
 
-static enum bf_rc commit(struct turns *t, int64_t now_ms, int64_t wall_us, struct bf_error *err)
+/* What is to be committed, in t->commit; nothing: neither a turn nor chunks. */
+static void stage(struct turns *t, int64_t wall_us)
 {
-    struct turn_commit c = {0};
-    struct turn_blob chunks[TURN_CHUNKS_MAX] = {0};
+    struct turn_commit *c = &t->commit;
+    *c = (struct turn_commit){0};
     bf_buf_clear(&t->encoded);
     if (t->out.n_records) {
         struct turn turn = {
-            .seq = t->seq + 1, .now_ms = now_ms, .wall_us = wall_us, .inputs = t->journalled.at, .n_inputs = t->journalled.n,
+            .seq = t->seq + 1, .now_ms = t->now_ms, .wall_us = wall_us, .inputs = t->decided.inputs.at, .n_inputs = t->n_journalled,
             .records = t->out.records, .n_records = t->out.n_records,
         };
         turn_encode(&turn, &t->encoded);
         stage_plans(t);
-        c.seq = turn.seq;
-        c.turn = t->encoded.data;
-        c.turn_bytes = t->encoded.len;
-        c.plans = t->staged.at;
-        c.n_plans = t->staged.n;
-        c.details = t->details.at;
-        c.n_details = t->details.n;
+        c->seq = turn.seq;
+        c->turn = t->encoded.data;
+        c->turn_bytes = t->encoded.len;
+        c->plans = t->staged.at;
+        c->n_plans = t->staged.n;
+        c->details = t->details.at;
+        c->n_details = t->details.n;
         turn_audit_gather(t);
-        c.audit = t->audit.at;
-        c.n_audit = t->audit.n;
+        c->audit = t->audit.at;
+        c->n_audit = t->audit.n;
     }
     if (t->snapshot_active)
-        stage_chunks(t, chunks, &c);
-    if (!c.seq && !t->snapshot_active)
-        return BF_OK;
-    enum bf_rc rc = t->ports.commit(t->ports.arg, &c, err);
-    if (rc != BF_OK)
-        return rc;
-    if (c.seq) {
-        t->seq = c.seq;
+        stage_chunks(t, c);
+}
+
+static void note_committed(struct turns *t)
+{
+    const struct turn_commit *c = &t->commit;
+    if (c->seq) {
+        t->seq = c->seq;
         t->audit_head = t->audit_last;
     }
-    if (c.checkpoint_end)
+    if (c->checkpoint_end)
         t->snapshot_active = false;
-    t->turns_since_checkpoint += c.seq != 0;
-    t->bytes_since_checkpoint += c.turn_bytes;
-    return BF_OK;
+    t->turns_since_checkpoint += c->seq != 0;
+    t->bytes_since_checkpoint += c->turn_bytes;
 }
 
 /* After a commit the state is exactly that of seq: the moment to begin a checkpoint. */
@@ -270,23 +284,45 @@ static void checkpoint_maybe_begin(struct turns *t, int64_t now_ms)
     t->bytes_since_checkpoint = 0;
 }
 
-enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err)
+const struct turn_commit *turn_begin(struct turns *t, int64_t boot_ms, int64_t wall_us)
 {
-    int64_t now_ms = turn_engine_ms(t, BF_PLANTED("lease_by_wall_clock") ? wall_us / 1000 : boot_ms);
-    collect_lost(t, now_ms);
-    probes_due(t, now_ms);
+    assert(!t->committing);
+    t->committing = true;
+    t->now_ms = turn_engine_ms(t, boot_ms);
+    collect_lost(t, t->now_ms);
+    probes_due(t, t->now_ms);
+    const struct turn_intake emptied = t->decided;
+    t->decided = t->gathered;
+    t->gathered = emptied;
     engine_out_clear(&t->out);
-    decide(t, now_ms, wall_us);
+    decide(t, t->now_ms, wall_us);
     if (BF_PLANTED("release_before_commit"))
-        release_effects(t, now_ms);
-    enum bf_rc rc = commit(t, now_ms, wall_us, err);
-    if (rc != BF_OK && !BF_PLANTED("failed_commit_ignored"))
-        return rc;
+        release_effects(t, t->now_ms);
+    stage(t, wall_us);
+    return t->commit.seq || t->snapshot_active ? &t->commit : NULL;
+}
+
+void turn_end(struct turns *t, int64_t boot_ms)
+{
+    assert(t->committing);
+    int64_t now_ms = turn_engine_ms(t, boot_ms);
+    note_committed(t);
     release_effects(t, now_ms);
     probes_settle(t, now_ms);
-    bf_vec_clear(&t->inputs);
-    bf_arena_clear(&t->arena);
-    t->details_bytes = 0;
-    checkpoint_maybe_begin(t, now_ms);
+    bf_vec_clear(&t->decided.inputs);
+    bf_arena_clear(&t->decided.arena);
+    t->decided.details_bytes = 0;
+    checkpoint_maybe_begin(t, t->now_ms);
+    t->committing = false;
+}
+
+enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err)
+{
+    int64_t by_ms = BF_PLANTED("lease_by_wall_clock") ? wall_us / 1000 : boot_ms;
+    const struct turn_commit *commit = turn_begin(t, by_ms, wall_us);
+    enum bf_rc rc = commit ? t->ports.commit(t->ports.arg, commit, err) : BF_OK;
+    if (rc != BF_OK && !BF_PLANTED("failed_commit_ignored"))
+        return rc;
+    turn_end(t, by_ms);
     return BF_OK;
 }

@@ -72,7 +72,7 @@ struct turn_settings {
     const char *cluster;                         /* hex of the cluster id; borrowed */
     uint32_t checkpoint_turns;                   /* a checkpoint begins after so many turns… (default 2,000) */
     uint64_t checkpoint_bytes;                   /* …or so many journal bytes (default 64 MiB) */
-    uint32_t chunks_per_turn;                    /* default 8 */
+    uint32_t chunks_per_turn;                    /* default 2: a millisecond or two */
     int64_t grace_ms;                            /* SIGTERM to SIGKILL at a step's time limit (default 5,000) */
 };
 
@@ -120,6 +120,12 @@ void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, con
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
  * again at the latest; turn_pending() whether inputs wait. */
 enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err) BF_MUST_CHECK;
+/* The same in two halves, around a commit that the caller makes (durable, or the process ends).  Between them only messages of agents may
+ * be taken in: they wait for the next turn, and who looks at the engine would see what is not committed.  NULL: there is nothing to
+ * commit.  *ret is valid until turn_end(); its boot_ms: then, because leases that are granted count from there. */
+const struct turn_commit *turn_begin(struct turns *t, int64_t boot_ms, int64_t wall_us);
+void turn_end(struct turns *t, int64_t boot_ms);
+size_t turn_gathered(const struct turns *t);      /* inputs that wait for the next turn */
 int64_t turn_next_ms(const struct turns *t);      /* CLOCK_BOOTTIME; INT64_MAX: nothing */
 bool turn_pending(const struct turns *t);
 /* No creates and no grants while set (low water, read-only); cancels and results still commit.  Not set after a recovery. */

@@ -59,12 +59,12 @@ void turn_audit_gather(struct turns *t)
 
 static const char *kept(struct turns *t, const char *s)
 {
-    return bf_arena_strdup(&t->arena, s ? s : "");
+    return bf_arena_strdup(&t->gathered.arena, s ? s : "");
 }
 
 static struct input *told_add(struct turns *t, enum input_kind kind, const struct input_told *told)
 {
-    struct input *in = bf_vec_add(&t->inputs);
+    struct input *in = bf_vec_add(&t->gathered.inputs);
     in->kind = kind;
     in->told = (struct input_told){.what = kept(t, told->what), .target = kept(t, told->target), .reason = kept(t, told->reason),
                                    .text = kept(t, told->text), .before = kept(t, told->before), .after = kept(t, told->after),

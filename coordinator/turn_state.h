@@ -16,6 +16,13 @@ struct peer {
     int64_t drain_next_ms;                       /* engine time from which its asking to be drained is heard, but for a burst */
 };
 
+/* What is decided on together; strings in arena. */
+struct turn_intake {
+    BF_VEC_TYPE(struct input) inputs;
+    struct bf_arena arena;
+    size_t details_bytes;
+};
+
 struct turns {
     struct turn_settings settings;
     struct turn_ports ports;
@@ -32,15 +39,17 @@ struct turns {
     BF_VEC_TYPE(struct turn_audit) audit;        /* of this turn; texts in audit_texts */
     struct bf_buf audit_texts;
 
-    BF_VEC_TYPE(struct input) inputs;            /* gathered; strings in arena */
-    BF_VEC_TYPE(struct input) journalled;
+    struct turn_intake gathered, decided;        /* for the next turn; of the turn that is committed now */
+    size_t n_journalled;                         /* of the decided inputs, moved to their front */
     BF_VEC_TYPE(struct turn_blob) staged;        /* plans of this turn */
     BF_VEC_TYPE(struct turn_details) details;    /* of this turn */
-    size_t details_bytes;                        /* gathered for the next turn */
     uint64_t details_dropped;
-    struct bf_arena arena;
     struct engine_out out, chunk_out;
     struct bf_buf encoded, chunk_bytes;
+    struct turn_commit commit;                   /* of the turn in progress: what the three above hold */
+    struct turn_blob chunks[TURN_CHUNKS_MAX];
+    int64_t now_ms;                              /* engine time of the turn in progress */
+    bool committing;                             /* between turn_begin() and turn_end() */
 
     struct bf_smap bundles;                      /* source hash -> struct bf_buf * */
     struct bf_smap peers;                        /* public key -> struct peer * */

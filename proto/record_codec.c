@@ -140,7 +140,7 @@ static void told_from_pb(struct wire_in *in, const Pb__Told *pb, struct input_to
     ret->rc = wire_enum(in, "result code", pb->rc, BF_OK, BF_RC_COUNT - 1);
 }
 
-void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
     Pb__Input pb = PB__INPUT__INIT;
     Pb__Hello hello;
@@ -428,7 +428,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     pb->limit = limit_to_pb(r->limit, tmp);
 }
 
-void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+void record_put_generated(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
     assert(record_kind_is_known(r->kind));
     Pb__Record pb = PB__RECORD__INIT;

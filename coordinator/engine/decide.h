@@ -3,6 +3,7 @@
 #define BF_ENGINE_DECIDE_H
 
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_create.h"
 
 /* e is only read: what is decided becomes state by record_emit(), which applies it.  live is the same engine, for that and for the
  * scratch of a turn (state.h, "volatile"); NULL in a dry run, which emits nothing. */

@@ -19,7 +19,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->config.lost_attempts_max = OR_DEFAULT(config->lost_attempts_max, 20);
     if (e->config.lost_attempts_max > UINT16_MAX)
         e->config.lost_attempts_max = UINT16_MAX;
-    e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 4096);
+    e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 1024);
     e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
     e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
     e->config.age_after_ms = OR_DEFAULT(config->age_after_ms, ENGINE_AGE_AFTER_MS);

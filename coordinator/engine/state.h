@@ -10,52 +10,46 @@
 #include "common/vec.h"
 #include "coordinator/engine/alerts.h"
 #include "coordinator/engine/breaker.h"
-#include "coordinator/engine/late.h"
+#include "coordinator/engine/edges.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
+#include "coordinator/engine/late.h"
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/pool.h"
+#include "coordinator/engine/probes.h"
 #include "coordinator/engine/profile.h"
+#include "coordinator/engine/sensor.h"
 #include "coordinator/engine/share.h"
+#include "coordinator/engine/snapshot.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/engine/windows.h"
 
 #define NO_SLOT UINT32_MAX
-#define AGENTS_MAX 20000u
-#define STALE_RECORDS_PER_TURN_MAX 256u
-#define PROBES_KEPT 256u
-#define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
-
-struct gate {
-    uint32_t closed;                             /* derived: upstream members not satisfied */
-    uint32_t dead;                               /* derived: upstream members that failed for good */
-    uint32_t upto;                               /* downstream members released, from the first on */
-};
 
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
-
-/* What a sensor was answered last (sensor.c).  since_ms: engine time of the first answer of the run. */
-struct look { uint32_t backfill, number, run, looks; int64_t since_ms, at_us; char *text; };
-#define LOOK_NUMBERS 2u
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; struct alert_reach *reach; };
 
 /* Derived: instances of a step that are neither succeeded nor skipped; and of them, those that something failed keeps from running. */
 struct step_counts { uint32_t left, cut; };
 
-/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
-struct lane { struct backfill *backfill; uint32_t demand, share; struct heap ready;         /* share: of the backfill's, its first pool's */
-              uint64_t n_of[SHARE_CLASSES]; };                                              /* ready ones by class */
+/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c.  share: of the
+ * backfill's, its first pool's.  place: in its demand; NO_SLOT: nothing may be granted from it.  n_of: ready ones by class. */
+struct lane { struct backfill *backfill; uint32_t demand, share, place; struct heap ready; uint64_t n_of[SHARE_CLASSES]; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
 struct needs { uint32_t draw, fit, window, guard; };
 /* only_pool: the one that it draws on; PLAN_NO_INDEX: several, or none.  place: among those that wait; NO_SLOT: it does not. */
-struct demand { struct needs needs; struct iheap lanes; uint32_t only_pool, place; };
+struct demand { struct needs needs; BF_VEC_TYPE(uint32_t) lanes; uint32_t only_pool, place; };
+/* What may be granted in a turn, by share (opening.c).  best: of these by index, the best first; lifted: those out of it while a grant
+ * changes what they are ordered by. */
+struct opened { const struct backfill *backfill; struct share *share; };
+struct opening { BF_VEC_TYPE(struct opened) shares; struct iheap best; BF_VEC_TYPE(uint32_t) lifted; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
 
@@ -125,28 +119,11 @@ struct agent {
     uint32_t first, last;                        /* its open attempts */
 };
 
-/* What attempts of a step take on the average; n 0: none has ended well. */
-struct typical { int64_t mean_us; uint32_t n; };
-
-/* The newest reading of the probe of a connection. */
-struct probe_last { char *connection, *why; bool readable; int64_t value_us, at_us; uint32_t agent; };
-
 struct reply {
     uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
     enum bf_rc rc;
     char *text, *json;
     int64_t at_us;
-};
-
-struct captured { uint32_t backfill, chunk; uint8_t *bytes; size_t n; };
-struct snapshot {
-    bool active;
-    struct engine_out eager;                     /* records as of the beginning */
-    size_t eager_at;
-    uint32_t backfills;                          /* those with an id up to this one */
-    uint32_t backfill, chunk;                    /* next to be written */
-    BF_VEC_TYPE(struct captured) captured;       /* written ahead, because they changed */
-    size_t captured_at;
 };
 
 struct engine {
@@ -200,8 +177,7 @@ struct engine {
     uint64_t n_ready;
     BF_VEC_TYPE(uint32_t) waiting_pools, reserved;   /* that somebody waits for; that are kept for somebody (reserve.c) */
     BF_VEC_TYPE(uint32_t) blocked_pools;         /* of this turn */
-    struct iheap open_demands;                   /* of the grants of one turn */
-    BF_VEC_TYPE(uint32_t) lifted;                /* of those, while a grant changes their keys */
+    struct opening opening;                      /* of the grants of one turn */
     uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
     uint32_t began_class;                        /* the same, of classes that are not raised */
     uint32_t n_passed;                           /* derived: shares that a better class passes */

@@ -11,14 +11,6 @@
 #define LATE_LEAST_MS 5000                       /* no attempt takes long before */
 #define DELAY_MS (15 * 60000)                    /* no plan of the simulator says a tolerance, or a deadline */
 
-static const struct shadow_backfill *find(const struct shadow *s, uint32_t id)
-{
-    for (size_t i = 0; i < s->backfills.n; i++)
-        if (s->backfills.at[i].id == id)
-            return &s->backfills.at[i];
-    return NULL;
-}
-
 /* A newer backfill of its plan has succeeded. */
 static bool is_superseded(const struct shadow *s, const struct shadow_backfill *b)
 {
@@ -69,7 +61,7 @@ static void check_timeboxes(struct shadow *s, const struct engine *e)
 {
     for (size_t i = 0; i < s->attempts.n && engine_alerts_left_out(e) == 0; i++) {
         const struct shadow_attempt *a = &s->attempts.at[i];
-        const struct shadow_backfill *b = a->open && !a->loose ? find(s, a->backfill) : NULL;
+        const struct shadow_backfill *b = a->open && !a->loose ? shadow_backfill_find(s, a->backfill) : NULL;
         const struct plan_step *step = b ? &b->plan->steps[a->step] : NULL;
         if (!b || step->timebox_then != PLAN_ONLY_WARN || step->timebox_ms == 0 || !concerns(s, b, b->superseded))
             continue;
@@ -101,11 +93,11 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
     }
     for (size_t i = 0; i < engine_n_alerts(e); i++) {
         const struct alert_fact *a = engine_alert(e, i);
-        const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? find(s, a->backfill) : NULL;
+        const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? shadow_backfill_find(s, a->backfill) : NULL;
         if (b && (!concerns(s, b, is_superseded(s, b)) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
             world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
                           b->id);
-        const struct shadow_backfill *of = a->state != ALERT_RESOLVED ? find(s, a->backfill) : NULL;
+        const struct shadow_backfill *of = a->state != ALERT_RESOLVED ? shadow_backfill_find(s, a->backfill) : NULL;
         int64_t least_ms = of && a->kind == ALERT_TIMEBOX ? of->plan->steps[a->step].timebox_ms : LATE_LEAST_MS;
         if (of && (a->kind == ALERT_TIMEBOX || a->kind == ALERT_STRAGGLER) && !runs_since(s, a, least_ms))
             world_violate(s->w, "alerts: al-%u is open, and no attempt of %s of backfill %u takes long", a->id,
@@ -120,7 +112,8 @@ void shadow_take_alert(struct shadow *s, const struct turn *t, const struct reco
     if (a->id != 0 && a->kind == ALERT_STRAGGLER && a->state == ALERT_FIRING && a->fired_us == r->at_us &&
         t->now_ms - a->since_ms < DELAY_MS)
         world_violate(s->w, "alerts: al-%u fires for attempts that have been slow for a moment", a->id);
-    const struct shadow_backfill *b = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING ? find(s, a->backfill) : NULL;
+    bool fires = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING;
+    const struct shadow_backfill *b = fires ? shadow_backfill_find(s, a->backfill) : NULL;
     if (b && a->fired_us == r->at_us && !any_failed(b, a->step) && t->now_ms - a->since_ms < DELAY_MS)
         world_violate(s->w, "alerts: al-%u fires for %s of backfill %u, which is only delayed", a->id, b->plan->steps[a->step].name, b->id);
 }

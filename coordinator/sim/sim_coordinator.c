@@ -1,13 +1,16 @@
 /* The coordinator's process: real turns over a store in memory.  It dies between turns, before a commit, or after it; what it wrote
  * stays.  Each recovery must give the state that was in memory (I17); after a commit that failed it must end. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/sim/coverage.h"
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 
-enum { TURN_GATHER_MS = 2, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
+enum { TURN_GATHER_MS = 2, LATE_PERCENT = 5, DEEP_CHECK_TURNS = 32, RECOVERY_CHECK_TURNS = 256 };
 
 /* ---- what leaves ---- */
 
@@ -118,6 +121,13 @@ void sim_coordinator_start(struct world *w)
     sim_coordinator_schedule(w, w->now_ms);
 }
 
+void sim_coordinator_forget_late(struct world *w)
+{
+    for (size_t i = 0; i < w->late.n; i++)
+        free(w->late.at[i].bytes);
+    bf_vec_free(&w->late);
+}
+
 void sim_coordinator_stop(struct world *w, const char *why)
 {
     if (!w->coordinator_up)
@@ -129,6 +139,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
         w->state_hash_known = true;
     }
     coverage_life(w);
+    sim_coordinator_forget_late(w);
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;
@@ -184,23 +195,48 @@ void sim_coordinator_turn(struct world *w)
         world_violate(w, "turn: %s", err.text);
         return;
     }
+    sim_coordinator_hear_late(w);
     if (!w->options.unchecked)
         check(w);
     int64_t next_ms = sim_clock_when_ms(&w->clock, turn_next_ms(w->turns));
     sim_coordinator_schedule(w, next_ms <= w->now_ms ? w->now_ms + TURN_GATHER_MS : next_ms);
 }
 
-void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n)
+static void hear(struct world *w, uint32_t from, const uint8_t *p, size_t n)
 {
     struct agent_msg m = {0};
     struct bf_error err = {0};
-    if (!w->coordinator_up)
-        return;
     if (agent_msg_decode(p, n, &m, &err) != BF_OK)
         world_violate(w, "codec: a message of an agent does not decode: %s", err.text);
     else if (sim_restore_greets(w, &w->agents[from - 1], m.kind == AGENT_HELLO))
         turn_agent_message(w->turns, w->agents[from - 1].key, &m, sim_clock_boot_ms(&w->clock, w->now_ms));
     agent_msg_done(&m);
-    if (turn_pending(w->turns))
+}
+
+void sim_coordinator_hear_late(struct world *w)
+{
+    for (size_t i = 0; i < w->late.n; i++)
+        hear(w, w->late.at[i].from, w->late.at[i].bytes, w->late.at[i].n);
+    sim_coordinator_forget_late(w);
+}
+
+/* What one agent says keeps its order. */
+static bool comes_late(struct world *w, uint32_t from)
+{
+    bool late = world_chance(w, LATE_PERCENT);
+    for (size_t i = 0; i < w->late.n; i++)
+        late = late || w->late.at[i].from == from;
+    return late;
+}
+
+void sim_coordinator_message(struct world *w, uint32_t from, const uint8_t *p, size_t n)
+{
+    if (!w->coordinator_up)
+        return;
+    if (comes_late(w, from))
+        bf_vec_push(&w->late, (struct sim_late){from, bf_xmemdup(p, n), n});
+    else
+        hear(w, from, p, n);
+    if (turn_pending(w->turns) || w->late.n > 0)
         sim_coordinator_schedule(w, w->now_ms + TURN_GATHER_MS);
 }

@@ -72,7 +72,8 @@ static bool lie_previous(struct world *w, struct sim_agent *a)
     m.hello.held = held;
     m.hello.n_held = put_held(a, held);
     m.hello.previous = other->generation;
-    m.incarnation = world_chance(w, 50) ? other->generation : m.incarnation;
+    /* What is granted to a life that never was ends with its lease; wait_for_fence would wait for its end for ever, as it says. */
+    m.incarnation = world_chance(w, 50) && !w->guardians_tell ? other->generation : m.incarnation;
     say(w, a, &m);
     return true;
 }

@@ -91,6 +91,7 @@ enum bf_rc sim_store_commit(void *arg, const struct turn_commit *c, struct bf_er
     struct world *w = arg;
     if (w->commit_failed)
         world_violate(w, "I3: turn %llu is committed after a commit that failed", (unsigned long long)c->seq);
+    sim_coordinator_hear_late(w);
     enum bf_rc rc = fail_before(w, err);
     if (rc != BF_OK) {
         w->state_hash_known = false;

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/again.h"
 #include "coordinator/sim/coverage.h"
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 
@@ -269,6 +270,7 @@ static void world_done(struct world *w)
 {
     coverage_life(w);
     turns_free(w->turns);
+    sim_coordinator_forget_late(w);
     shadow_free(w->shadow);
     for (size_t i = 0; i < w->heap.n; i++)
         free(w->heap.at[i].bytes);

@@ -97,9 +97,10 @@ static struct plan *wide(uint64_t n)
  */
 Test(engine_recovery, chunks_are_copied_before_they_change)
 {
+    static const struct engine_config config = {.grants_per_turn_max = 4096};
     struct fx f;
     struct chaos c;
-    fx_init(&f, NULL);
+    fx_init(&f, &config);
     chaos_init(&c, 5);
     c.no_halts = true;
     for (int i = 0; i < 4; i++) {

@@ -179,6 +179,22 @@ Test(text, utf8_is_cut_at_a_character)
     free(bad);
 }
 
+/* What is not ASCII, or no text, is found wherever it stands among what is. */
+Test(text, utf8_is_checked_at_each_place)
+{
+    static const struct { const char *bytes; size_t n; bool ok; } parts[] = {
+        {"\xe2\x82\xac", 3, true}, {"\xc3\xa9", 2, true}, {"\0", 1, false}, {"\x80", 1, false}, {"\x01", 1, true}, {"\xff", 1, false}};
+    char text[32];
+    for (size_t i = 0; i < LEN(parts); i++)
+        for (size_t at = 0; at + parts[i].n <= sizeof text; at++) {
+            memset(text, 'a', sizeof text);
+            memcpy(text + at, parts[i].bytes, parts[i].n);
+            cr_expect_eq(bf_utf8_valid(text, sizeof text), parts[i].ok, "part %zu at %zu", i, at);
+            cr_expect_eq(bf_utf8_valid(text, at + parts[i].n), parts[i].ok, "part %zu at %zu, at the end", i, at);
+            cr_expect(bf_utf8_valid(text, at), "part %zu at %zu, before it", i, at);
+        }
+}
+
 Test(text, nearest)
 {
     static const char *const keys[] = {"partition", "inputs", "outputs", "pool", "retry", "rety"};

@@ -356,3 +356,30 @@ Test(turn, bounds_the_details_of_one_turn)
     cr_expect_eq(turn_take_dropped(w.turns), 3, "what is small stays, also at low water");
     turns_free(w.turns);
 }
+
+/* What comes while a turn is being committed is of the next one, and nothing of either is lost. */
+Test(turn, gathers_the_next_turn_while_one_is_committed)
+{
+    struct world w;
+    world_init(&w);
+    tell(&w, AGENT_HELLO, 5);
+    const struct turn_commit *c = turn_begin(w.turns, w.boot_ms, w.boot_ms * 1000);
+    cr_assert(c && c->seq > 0);
+    uint64_t seq = c->seq;
+    cr_expect_eq(w.welcomes, 0u, "nothing leaves before the commit");
+    send_plan(&w, good, false, (uint8_t[32]){0});
+    tell(&w, AGENT_HEARTBEAT, 6);
+    cr_expect_eq(turn_gathered(w.turns), 1u);
+    cr_expect_eq(c->seq, seq);
+    turn_end(w.turns, w.boot_ms + 3);
+    cr_expect_eq(w.welcomes, 1u);
+    cr_expect_eq(turn_seq(w.turns), seq);
+    cr_expect_eq(w.replies, 0u);
+    cr_assert(turn_pending(w.turns));
+    cr_assert_eq(run_after(&w, 4), BF_OK);
+    cr_expect_eq(w.replies, 1u);
+    cr_expect_eq(w.reply_rc, BF_OK);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    cr_expect_eq(w.granted.attempt, 1u, "the agent that was welcomed has the step");
+    turns_free(w.turns);
+}
