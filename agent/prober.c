@@ -44,6 +44,7 @@ struct canary {
     enum canary_state state;
     bool dropped;                            /* not wanted any more */
     bool told;                               /* this run of a program has its reading */
+    bool polled;                             /* running, and nothing wakes us for it (epoll took no more) */
     struct spawned process;
     struct cgroup_leaf *leaf;                /* NULL: weak fence, or not running */
     struct source leader, streams[2];        /* stdout, stderr */
@@ -66,8 +67,7 @@ struct prober *prober_new(const struct prober_setup *setup)
 {
     struct prober *p = bf_xcalloc(1, sizeof *p);
     p->setup = *setup;
-    p->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert(p->null_fd >= 0);
+    p->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);        /* -1: tried again when a program begins */
     return p;
 }
 
@@ -200,7 +200,10 @@ static int open_input(struct canary *c, const struct assignment *a, struct child
 {
     const struct prober_setup *s = &c->prober->setup;
     if (is_program(c)) {
-        pipes->in = fcntl(c->prober->null_fd, F_DUPFD_CLOEXEC, 3);
+        int *null_fd = &c->prober->null_fd;
+        if (*null_fd < 0)
+            *null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        pipes->in = *null_fd < 0 ? -1 : fcntl(*null_fd, F_DUPFD_CLOEXEC, 3);
         return pipes->in < 0 ? errno : 0;
     }
     return helper_open_input(s->config, a, s->own_env, &pipes->in, err) == BF_OK ? 0 : EPERM;
@@ -249,11 +252,12 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct chi
     return errnum;
 }
 
+/* What is not watched is polled. */
 static void watch(struct canary *c, int fd, struct source *source)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = source};
-    int rc = epoll_ctl(c->prober->setup.epoll_fd, EPOLL_CTL_ADD, fd, &ev);
-    assert(rc == 0);
+    if (epoll_ctl(c->prober->setup.epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+        c->polled = true;
 }
 
 static void start(struct canary *c, int64_t now_ms)
@@ -276,6 +280,8 @@ static void start(struct canary *c, int64_t now_ms)
     }
     c->state = CANARY_RUNNING;
     c->deadline_ms = now_ms + c->order.limit_ms + (is_program(c) ? 0 : SLACK_MS);
+    c->polled = false;
+    c->sweep_at_ms = now_ms + SWEEP_MOST_MS;
     watch(c, c->process.pidfd, &c->leader);
     for (size_t i = 0; i < 2; i++) {
         c->fds[i] = pipes.read[i];
@@ -369,6 +375,16 @@ static void reap(struct canary *c, int64_t now_ms)
     try_end(c, now_ms);
 }
 
+/* As its events would have it: what it says, and its end. */
+static void look_at(struct canary *c, int64_t now_ms)
+{
+    c->sweep_at_ms = now_ms + SWEEP_MOST_MS;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t n = 0; n < SAID_BYTES / 256 && c->fds[i] >= 0 && read_stream(c, i, now_ms); n++)
+            ;
+    reap(c, now_ms);
+}
+
 /* Told before the kill, which would be told as an end. */
 static void time_out(struct canary *c)
 {
@@ -456,6 +472,8 @@ void prober_run(struct prober *p, int64_t now_ms)
         struct canary *c = p->canaries.at[i];
         if (c->state == CANARY_RUNNING && c->deadline_ms <= now_ms)
             time_out(c);
+        if (c->state == CANARY_RUNNING && c->polled && c->sweep_at_ms <= now_ms)
+            look_at(c, now_ms);
         if (c->state == CANARY_SWEEPING && c->sweep_at_ms <= now_ms)
             try_end(c, now_ms);
         if (c->state == CANARY_WAITING && !c->dropped && c->next_ms <= now_ms)
@@ -474,6 +492,8 @@ int64_t prober_next_ms(const struct prober *p)
         const struct canary *c = p->canaries.at[i];
         int64_t own_ms = c->state == CANARY_WAITING ? (c->dropped ? 0 : c->next_ms) : c->state == CANARY_RUNNING ? c->deadline_ms
                                                                                                           : c->sweep_at_ms;
+        if (c->state == CANARY_RUNNING && c->polled && c->sweep_at_ms < own_ms)
+            own_ms = c->sweep_at_ms;
         at_ms = own_ms < at_ms ? own_ms : at_ms;
     }
     return at_ms;
@@ -495,6 +515,6 @@ void prober_free(struct prober *p)
         free_canary(c);                      /* its control group goes with the tree, when it is empty */
     }
     bf_vec_free(&p->canaries);
-    close(p->null_fd);
+    bf_close_cleanup(&p->null_fd);
     free(p);
 }

@@ -37,6 +37,7 @@
 #define LAST_READS 64u                       /* more than a pipe holds: a writer that got away does not hold the agent */
 #define SWEEP_FIRST_MS 1
 #define MEMORY_LEAST (UINT64_C(4) << 20)
+#define POLL_MS 20                           /* between looks at what epoll does not watch */
 #define SAMPLE_MS 500                        /* between looks at what attempts without a control group hold */
 #define SWEEP_MOST_MS 50
 
@@ -51,6 +52,7 @@ struct run {
     struct source leader, streams[2];        /* stdout, stderr */
     int fds[2];                              /* read ends; -1: closed */
     bool watched[2];
+    bool polled;                             /* nothing wakes us for it (epoll took no more): it is looked at now and then */
     struct step_log *log;                    /* NULL: logs go nowhere */
     char tail[TAIL_BYTES];                   /* the end of standard error */
     size_t tail_len;
@@ -79,8 +81,7 @@ struct runner *runner_new(const struct runner_setup *setup)
     struct runner *r = bf_xcalloc(1, sizeof *r);
     r->setup = *setup;
     r->sample_at_ms = INT64_MAX;
-    r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert(r->null_fd >= 0);
+    r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);        /* -1: tried again when a step begins */
     return r;
 }
 
@@ -89,7 +90,7 @@ void runner_free(struct runner *r)
     if (!r)
         return;
     assert(r->runs.n == 0);
-    close(r->null_fd);
+    bf_close_cleanup(&r->null_fd);
     bf_vec_free(&r->runs);
     bf_map_free(&r->by_attempt);
     free(r);
@@ -206,7 +207,9 @@ static int prepare_input(struct runner *r, const struct assignment *a, struct ch
 {
     if (!step_has_spec(a->kind)) {
         *ret_argv0 = a->n_argv > 0 ? a->argv[0] : "";
-        p->in = fcntl(r->null_fd, F_DUPFD_CLOEXEC, 3);
+        if (r->null_fd < 0)
+            r->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        p->in = r->null_fd < 0 ? -1 : fcntl(r->null_fd, F_DUPFD_CLOEXEC, 3);
         return p->in < 0 ? errno : 0;
     }
     *ret_argv0 = helper_program(r->setup.config, a->kind);
@@ -329,10 +332,14 @@ static void adopt(struct run *run, struct child_pipes *pipes)
     if (r->setup.logs)
         run->log = step_log_new(r->setup.logs, run->ref, run);
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &run->leader};
-    int rc = epoll_ctl(r->setup.epoll_fd, EPOLL_CTL_ADD, run->process.pidfd, &ev);
-    assert(rc == 0);
-    for (size_t i = 0; i < 2; i++)
+    bool watched = epoll_ctl(r->setup.epoll_fd, EPOLL_CTL_ADD, run->process.pidfd, &ev) == 0;
+    for (size_t i = 0; i < 2; i++) {
         watch(run, i, true);
+        watched = watched && run->watched[i];
+    }
+    run->polled = !watched;                      /* it runs: what it does must be seen all the same */
+    if (run->polled)
+        run->sweep_at_ms = bf_boottime_ms() + POLL_MS;
     if (!run->leaf && r->sample_at_ms == INT64_MAX)
         r->sample_at_ms = bf_boottime_ms() + SAMPLE_MS;
 }
@@ -504,6 +511,16 @@ static void reap(struct run *run)
     try_end(run, bf_boottime_ms());
 }
 
+/* As its events would have it: what it says while there is room for that, and its end. */
+static void look_at(struct run *run, int64_t now_ms)
+{
+    run->sweep_at_ms = now_ms + POLL_MS;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t n = 0; n < LAST_READS && (!run->log || step_log_has_room(run->log)) && read_stream(run, i); n++)
+            ;
+    reap(run);
+}
+
 void runner_event(struct runner *r, const struct source *s)
 {
     struct run *run = s->owner;
@@ -557,7 +574,9 @@ void runner_run(struct runner *r, int64_t now_ms)
         sample(r, now_ms);
     for (size_t i = r->runs.n; i-- > 0;) {
         struct run *run = r->runs.at[i];
-        if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
+        if (run->state == RUN_ALIVE && run->polled && run->sweep_at_ms <= now_ms)
+            look_at(run, now_ms);
+        else if (run->state == RUN_SWEEPING && run->sweep_at_ms <= now_ms)
             try_end(run, now_ms);
         if (run->state == RUN_GONE)
             remove_run(r, i);

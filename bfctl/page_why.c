@@ -116,6 +116,17 @@ static void show_placed(const json_t *placed)
         printf("  placed: %s\n", render_safe(detail));
 }
 
+/* "  timebox: 2m past its limit of 1h; it only warns" */
+static void show_past_timebox(const json_t *t)
+{
+    char past[32], limit[32];
+    if (!json_is_object(t))
+        return;
+    bf_format_duration(render_number(t, "past_ms"), past, sizeof past);
+    bf_format_duration(render_number(t, "limit_ms"), limit, sizeof limit);
+    printf("  timebox: %s past its limit of %s; it only warns\n", past, limit);
+}
+
 static void put_names(const json_t *list, const char *before)
 {
     size_t i;
@@ -196,6 +207,7 @@ void page_why(const json_t *why)
         printf("  %s\n", render_safe(render_text(b, "detail")));
     show_placed(json_object_get(why, "placed"));
     show_straggler(json_object_get(why, "straggler"));
+    show_past_timebox(json_object_get(why, "past_timebox"));
     show_yielded(json_object_get(why, "yielded"));
     const json_t *failure = json_object_get(why, "failure");
     if (json_is_object(failure))

@@ -20,6 +20,8 @@ static void put_blockers(const json_t *why, struct bf_buf *ret)
                           render_time(render_text(b, "clears_at"), when));
         if (*render_text(b, "remedy"))
             bf_buf_printf(ret, "     %s\n", render_safe(render_text(b, "remedy")));
+        if (*render_text(b, "do") && !strstr(render_text(b, "remedy"), render_text(b, "do")))
+            bf_buf_printf(ret, "     do: %s\n", render_safe(render_text(b, "do")));
     }
     json_array_foreach(json_object_get(why, "outside"), i, b)
         bf_buf_printf(ret, "  %s\n", render_safe(render_text(b, "detail")));

@@ -134,8 +134,8 @@ void dispatch_assignment(const struct engine *e, const struct attempt_view *atte
     *ret = (struct assignment){
         .ref = attempt->ref, .cluster = cluster, .backfill = attempt->backfill, .run = attempt->run, .attempt_no = attempt->attempt_no,
         .plan = plan->name, .step = step->name, .partition = bf_arena_strdup(arena, key), .n_partitions = attempt->n,
-        .run_id = bf_arena_strdup(arena, run_id), .kind = assignment_kind(step->kind), .timebox_ms = step->timebox_ms,
-        .grace_ms = grace_ms, .spec = "",
+        .run_id = bf_arena_strdup(arena, run_id), .kind = assignment_kind(step->kind),
+        .timebox_ms = step->timebox_then == PLAN_ONLY_WARN ? 0 : step->timebox_ms, .grace_ms = grace_ms, .spec = "",
         .limits = {step->resources.cpu_milli, step->resources.memory_bytes, step->resources.io_bytes_s},
     };
     const char **names = bf_arena_alloc(arena, plan->n_params * sizeof *names);

@@ -1,4 +1,4 @@
-/* Metrics of how work goes under load: the time that classes lost, attempts that take longer than their like, and what is usual.
+/* Metrics of how work goes under load: the time that classes lost, sensors that wait, attempts that take long, and what is usual.
  *
  * Stragglers are among the attempts that were granted longest ago, so only so many of the oldest are looked at. */
 #include <inttypes.h>
@@ -17,6 +17,25 @@ static void write_yielded(struct writer *w, const struct backfill_view *b)
         metrics_label(w, ",", "pool", y.pool ? y.pool : "");
         bf_buf_printf(w->out, "} %" PRIu64 ".%03u\n", y.lost_ms / 1000, (unsigned)(y.lost_ms % 1000));
     }
+}
+
+/* Of backfills that have sensors.  As many partitions are looked at as of attempts elsewhere. */
+static void write_sensors(struct writer *w, const struct backfill_view *b)
+{
+    uint64_t n = 0, looked = 0;
+    bool any = false;
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        const struct plan_step *step = &b->plan->steps[s];
+        any |= step->kind == PLAN_SENSOR;
+        for (uint32_t i = 0; step->kind == PLAN_SENSOR && i < step->partitions->n && looked < METRICS_ATTEMPTS_MAX; i++, looked++) {
+            struct instance_view instance;
+            n += engine_instance(w->m->engine, b->id, s, i, &instance) && instance.looking;
+        }
+    }
+    if (!any)
+        return;
+    metrics_of_backfill(w, "bf_sensors_waiting", b);
+    bf_buf_printf(w->out, "} %" PRIu64 "\n", n);
 }
 
 static void write_stragglers(struct writer *w)
@@ -71,6 +90,8 @@ void metrics_write_load(struct writer *w)
     metrics_family(w, "bf_class_yielded_seconds_total", "counter",
                    "Time for which a class of a live backfill yielded to better ones in a pool, what runs now included.");
     metrics_each_live(w, write_yielded);
+    metrics_family(w, "bf_sensors_waiting", "gauge", "Sensors of a live backfill whose last look found nothing yet.");
+    metrics_each_live(w, write_sensors);
     write_stragglers(w);
     write_profiles(w);
 }

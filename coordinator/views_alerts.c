@@ -43,9 +43,14 @@ static void put_owner(json_t *j, const struct plan *p, const struct plan_words *
     json_object_set_new(j, "playbook", view_string(playbook));
 }
 
+static bool is_of_step(const struct alert_fact *a)
+{
+    return a->kind == ALERT_STEP || a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX || (a->kind == ALERT_DEADLINE && !*a->subject);
+}
+
 static const struct plan_words *words_of(const struct backfill_view *b, const struct alert_fact *a)
 {
-    if (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject))
+    if (is_of_step(a))
         return &b->plan->steps[a->step].words;
     for (size_t x = 0; a->kind == ALERT_DEADLINE && x < b->plan->n_exposures; x++)
         if (strcmp(b->plan->exposures[x].name, a->subject) == 0)
@@ -108,6 +113,14 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
             snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 " is late: %" PRIu32 " of its partitions are not done",
                      b->plan->steps[a->step].name, b->id, left.left);
         break;
+    case ALERT_STRAGGLER:
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 ": %" PRIu64 " attempt%s far longer than its like", b->plan->steps[a->step].name,
+                 b->id, m->members, m->members == 1 ? " takes" : "s take");
+        break;
+    case ALERT_TIMEBOX:
+        snprintf(ret, SENTENCE_MAX, "%s of bf-%" PRIu32 ": %" PRIu64 " attempt%s on past the step's timebox, which only warns",
+                 b->plan->steps[a->step].name, b->id, m->members, m->members == 1 ? " goes" : "s go");
+        break;
     default: break;
     }
 }
@@ -122,6 +135,8 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
     case ALERT_HALTED:
     case ALERT_ENDED:
     case ALERT_NO_AGENT:
+    case ALERT_STRAGGLER:
+    case ALERT_TIMEBOX:
     case ALERT_DEADLINE: say_backfill(v, b, a, m, ret); break;
     case ALERT_AGENT_LOST:
         snprintf(ret, SENTENCE_MAX, "agent %s was lost with work, and has not come back", agent ? agent : "?");
@@ -172,6 +187,11 @@ static void what_to_do(const struct alert_fact *a, const struct alert_more *m, c
         break;
     case ALERT_STORE_LOW: snprintf(ret, SENTENCE_MAX, "raise store_max, or make room on the disk of the store"); break;
     case ALERT_STORE_OLD: snprintf(ret, SENTENCE_MAX, "stop, and put the newest store back, or bfctl restore a backup"); break;
+    case ALERT_STRAGGLER:
+    case ALERT_TIMEBOX:
+        snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " and bfctl steps bf-%" PRIu32 " %s --state running show them; bfctl logs "
+                 "what they say", a->backfill, a->backfill, step);
+        break;
     case ALERT_BREAKER: snprintf(ret, SENTENCE_MAX, "bfctl breakers %s shows what fails; it is tried again by itself", a->subject); break;
     }
 }
@@ -215,10 +235,10 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     enum failure_class class;
     char id[24], sentence[SENTENCE_MAX], todo[SENTENCE_MAX], instance[VIEW_NAME_MAX] = "";
     bool of_backfill = a->backfill && engine_backfill(v->engine, a->backfill, &b);
-    bool step = of_backfill && (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject));
+    bool step = of_backfill && is_of_step(a), late = a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX;
     const char *name = step ? b.plan->steps[a->step].name : NULL;
     bool example = a->kind == ALERT_STEP && m->members > 0 && engine_failure(v->engine, a->backfill, a->step, m->example, &o, &class);
-    if (example)
+    if (example || (step && late && m->members > 0))
         view_instance_name(&b.plan->steps[a->step], m->example, instance, sizeof instance);
     json_t *j = json_object();
     snprintf(id, sizeof id, "al-%" PRIu32, a->id);

@@ -15,5 +15,7 @@ void view_tell_quarantine(const struct view_source *v, const struct breaker_view
 /* Attempts of a backfill that take longer than their like (view_profile.h); the one of an instance, or null. */
 json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b);
 json_t *view_straggler(const struct view_source *v, const struct backfill_view *b, const struct instance_view *i);
+/* How far the open attempt of an instance is past a timebox that only warns, and that; null: it is not. */
+json_t *view_past_timebox(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct instance_view *i);
 
 #endif

@@ -41,3 +41,11 @@ json_t *view_straggler(const struct view_source *v, const struct backfill_view *
     bool open = i->state == INSTANCE_ASSIGNED || i->state == INSTANCE_RUNNING;
     return open && engine_straggler(v->engine, i->attempt, v->wall_us, &s) ? document(v, b, &s) : json_null();
 }
+
+json_t *view_past_timebox(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct instance_view *i)
+{
+    int64_t past_ms = i->attempt ? engine_past_timebox_ms(v->engine, i->attempt, v->engine_ms) : -1;
+    if (past_ms < 0)
+        return json_null();
+    return json_pack("{s:I, s:I}", "limit_ms", (json_int_t)b->plan->steps[step].timebox_ms, "past_ms", (json_int_t)past_ms);
+}

@@ -400,6 +400,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "sensor", view_sensor(v, b.id, step, index));
     json_object_set_new(j, "placed", view_placed(v, &b, &i));
     json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
+    json_object_set_new(j, "past_timebox", view_past_timebox(v, &b, step, &i));
     json_object_set_new(j, "yielded", view_yielded_by(v, &b, step));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));
     json_object_set_new(j, "failure", i.looking ? json_null() : view_failure(v, b.id, step, index, &text_left_bytes));

@@ -225,7 +225,7 @@ KEYS(retry, "retry", "`retry`");
 static const struct plan_key timebox[] = {
     READ("limit", DURATION(1), "the time that an attempt may take; required where `defaults` gives none"),
     READ("then", T(PLAN_VALUE_WORD, .words = plan_then_words),
-         "what happens at the limit; preset `kill_and_retry`. `warn`: not supported yet (R12)"),
+         "what happens at the limit; preset `kill_and_retry`. `warn`: it goes on, and an alert says so"),
 };
 KEYS(timebox, "timebox", "`timebox`");
 

@@ -37,7 +37,7 @@
 enum plan_kind { PLAN_RUN, PLAN_NOOP, PLAN_SQL, PLAN_SHELL, PLAN_HTTP, PLAN_WAREHOUSE, PLAN_SENSOR };
 enum plan_warehouse { PLAN_WAREHOUSE_TEST, PLAN_WAREHOUSE_INIT };
 enum plan_priority { PLAN_CRITICAL, PLAN_HIGH, PLAN_NORMAL, PLAN_LOW };      /* in order of urgency */
-enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL };
+enum plan_timebox_then { PLAN_KILL_AND_RETRY, PLAN_KILL_AND_FAIL, PLAN_ONLY_WARN };
 enum plan_end_then { PLAN_END_PAUSE, PLAN_END_CANCEL, PLAN_END_WARN };       /* of a backfill's timebox */
 enum plan_mapping {
     PLAN_SAME,                                 /* p needs p */

@@ -16,7 +16,7 @@ const struct plan_word plan_priority_words[] = {
     {"critical", PLAN_CRITICAL, NULL}, {"high", PLAN_HIGH, NULL}, {"normal", PLAN_NORMAL, NULL}, {"low", PLAN_LOW, NULL}, END,
 };
 const struct plan_word plan_then_words[] = {
-    {"kill_and_retry", PLAN_KILL_AND_RETRY, NULL}, {"kill_and_fail", PLAN_KILL_AND_FAIL, NULL}, {"warn", -1, "R12"}, END,
+    {"kill_and_retry", PLAN_KILL_AND_RETRY, NULL}, {"kill_and_fail", PLAN_KILL_AND_FAIL, NULL}, {"warn", PLAN_ONLY_WARN, NULL}, END,
 };
 const struct plan_word plan_end_words[] = {
     {"pause", PLAN_END_PAUSE, NULL}, {"cancel", PLAN_END_CANCEL, NULL}, {"warn", PLAN_END_WARN, NULL}, END,

@@ -16,7 +16,9 @@ enum alert_kind {
     ALERT_NO_AGENT = 6,      /* backfill: steps are ready that no agent may take */
     ALERT_STORE_LOW = 7,
     ALERT_STORE_OLD = 8,
-    ALERT_BREAKER = 9        /* subject: a breaker that opened by itself, as in "pool/warehouse" */
+    ALERT_BREAKER = 9,       /* subject: a breaker that opened by itself, as in "pool/warehouse" */
+    ALERT_STRAGGLER = 10,    /* backfill, step: attempts of it take far longer than their like */
+    ALERT_TIMEBOX = 11       /* backfill, step: attempts of it go on past a timebox that only warns */
 };
 /* pending ─► firing ─► resolved; one that is over before it fires was a transient delay, and is forgotten. */
 enum alert_state { ALERT_PENDING = 1, ALERT_FIRING = 2, ALERT_RESOLVED = 3 };

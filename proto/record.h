@@ -91,9 +91,9 @@ enum record_kind {
                                      at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs.  In
                                      snapshots with the state that one will say; n 1: it has finished */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
-    RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
-                                     pool of it has a start rate; ahead_us: it waits there for a slot, and is expected to take this;
-                                     numbers: how its agent was chosen, where the plan says anything of it (coordinator/engine/place.h) */
+    RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time (0: not told);
+                                     ahead_us: it waits there for a slot, and is expected to take this; numbers: how its agent was
+                                     chosen, where the plan says anything of it (coordinator/engine/place.h) */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
                                      a sensor was answered that it is not there yet */
@@ -135,7 +135,8 @@ enum record_kind {
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
-    RECORD_ATTEMPT = 33,          /* attempt…, started_us, ahead_us, revoked: an open attempt, nothing else changes */
+    RECORD_ATTEMPT = 33,          /* attempt…, started_us, ahead_us, revoked: an open attempt, nothing else changes.  retry_at_ms: engine
+                                     time of its grant; numbers: when it takes longer than its like (0: never), then those of its grant */
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */

@@ -115,6 +115,8 @@ enum alert_severity alert_severity_of(const struct engine *e, const struct alert
     case ALERT_ENDED: critical = b->state == BACKFILL_FAILED; break;
     case ALERT_DEADLINE: critical = *a->subject || b->priority[a->step] == PLAN_CRITICAL; break;
     case ALERT_AGENT_LOST: critical = !any_agent(e); break;
+    case ALERT_STRAGGLER:
+    case ALERT_TIMEBOX: critical = b->priority[a->step] == PLAN_CRITICAL && b->known->reach[a->step].exposure; break;
     case ALERT_BREAKER: break;
     case ALERT_HALTED:
     case ALERT_NO_AGENT:
@@ -167,6 +169,12 @@ void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t 
     case ALERT_NO_AGENT: hold_ms = ALERT_AGENT_MS; break;
     case ALERT_STORE_LOW: hold_ms = ALERT_LOW_MS; break;
     case ALERT_BREAKER: hold_ms = ALERT_BREAKER_MS; break;
+    case ALERT_STRAGGLER:
+        hold_ms = BF_PLANTED("straggler_told_at_once") ? 0 : tolerance_ms(&backfill_find(e, a->backfill)->plan->steps[a->step],
+                                                                          FAILURE_NONE);
+        *ret_us = slack_us(backfill_find(e, a->backfill), a->step);
+        break;
+    case ALERT_TIMEBOX:
     case ALERT_HALTED:
     case ALERT_DEADLINE:
     case ALERT_STORE_OLD: break;
@@ -191,6 +199,7 @@ static bool deadline_holds(const struct backfill *b, const struct alert_fact *a)
 bool alert_holds(const struct engine *e, const struct alert_fact *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
+    uint32_t n, index;
     switch (a->kind) {
     case ALERT_STEP: return alert_concerns(e, b) && alert_group_of(e, a);
     case ALERT_HALTED: return b->halted != NULL;
@@ -201,6 +210,8 @@ bool alert_holds(const struct engine *e, const struct alert_fact *a)
     case ALERT_STORE_LOW: return e->low;
     case ALERT_STORE_OLD: return e->outdated_token != 0;
     case ALERT_BREAKER: return alert_breaker(breaker_named(e, a->subject));
+    case ALERT_STRAGGLER:
+    case ALERT_TIMEBOX: return alert_concerns(e, b) && late_any(e, a->kind, a->backfill, a->step, &n, &index);
     }
     return false;
 }

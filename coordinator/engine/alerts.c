@@ -218,11 +218,12 @@ void alerts_again(struct engine *e, const struct backfill *b)
 int64_t alerts_due_ms(const struct engine *e)
 {
     const struct alert_book *k = &e->alerts;
+    int64_t due_ms = late_due_ms(e) < k->due_ms ? late_due_ms(e) : k->due_ms;
     if (k->due_us == INT64_MAX)
-        return k->due_ms;
+        return due_ms;
     int64_t wall_ms = e->now_ms + (k->due_us - e->wall_us) / 1000 + 1;
     wall_ms = wall_ms > e->now_ms ? wall_ms : e->now_ms;
-    return wall_ms < k->due_ms ? wall_ms : k->due_ms;
+    return wall_ms < due_ms ? wall_ms : due_ms;
 }
 
 static void forget_groups(struct alert_book *k)
@@ -296,7 +297,8 @@ static void tie(struct engine *e, const struct alert_fact *a)
 static bool fits(const struct engine *e, const struct alert_fact *a)
 {
     const struct backfill *b = backfill_find(e, a->backfill);
-    bool of_step = a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject);
+    bool of_step = a->kind == ALERT_STEP || a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX ||
+                   (a->kind == ALERT_DEADLINE && !*a->subject);
     bool of_backfill = of_step || a->kind == ALERT_HALTED || a->kind == ALERT_ENDED || a->kind == ALERT_DEADLINE ||
                        a->kind == ALERT_NO_AGENT;
     return a->kind != 0 && a->state != 0 && a->severity != 0 && (!of_backfill || b) && (!of_step || a->step < b->plan->n_steps) &&

@@ -17,6 +17,11 @@
  *     no agent may take what is ready   ALERT_AGENT_MS after                                       one may
  *     the store is short of room, old   ALERT_LOW_MS after, at once                                it is not
  *     a breaker opened by itself        ALERT_BREAKER_MS after, if it has not closed meanwhile     it closed, or somebody moved it
+ *     an attempt takes far longer than  when it still does after the tolerance of its step, or     none of the step does
+ *     its like (late.c)                 the work that hangs on it cannot end before the first
+ *                                       deadline downstream any more
+ *     an attempt goes on past a timebox at once                                                    the same
+ *     that only warns
  *
  * Old news: ALERT_ENDED_MAX backfills were created since, or the newest of its plan succeeded.
  *

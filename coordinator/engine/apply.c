@@ -81,9 +81,11 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
     shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
+    int64_t late_ms = r->retry_at_ms ? late_after_ms(e, r->backfill, r->step) : 0;
     struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
-                                    .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
-                                    .granted_us = r->at_us, .ahead_us = r->ahead_us};
+                              .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
+                              .granted_us = r->at_us, .granted_ms = r->retry_at_ms, .late_ms = late_ms ? r->retry_at_ms + late_ms : 0,
+                              .ahead_us = r->ahead_us};
     place_keep(&granted, r);
     breakers_granted(e, b, attempt_open(e, &granted));
     return BF_OK;

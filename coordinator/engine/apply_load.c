@@ -329,7 +329,8 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
     struct attempt open = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
                            .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
                            .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
-                           .ahead_us = r->ahead_us, .revoked = r->revoked};
+                           .ahead_us = r->ahead_us, .revoked = r->revoked,
+                           .granted_ms = r->retry_at_ms, .late_ms = r->n_numbers > 0 ? (int64_t)r->numbers[0] : 0};
     place_keep(&open, r);
     attempt_open(e, &open);
     return BF_OK;

@@ -66,6 +66,7 @@ struct attempt *attempt_open(struct engine *e, const struct attempt *a)
     bf_map_put(&e->slot_of, a->ref.attempt, slot);
     backfill_find(e, a->backfill)->open++;
     e->n_open++;
+    late_opened(e, &e->attempts.at[slot]);
     if (!e->recovering) {
         hold(e, &e->attempts.at[slot]);
         spread_count(e, &e->attempts.at[slot], true);
@@ -76,6 +77,7 @@ struct attempt *attempt_open(struct engine *e, const struct attempt *a)
 void attempt_close(struct engine *e, struct attempt *a)
 {
     unlink_slot(e, a);
+    late_closed(e, a);
     bf_map_del(&e->slot_of, a->ref.attempt);
     backfill_find(e, a->backfill)->open--;
     e->n_open--;

@@ -284,9 +284,9 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
     const char *near = near_broken(e);
     if (near)
         return broken(err, near, (uint32_t)e->nears.at.n);
-    const char *alerts = alerts_broken(e);
-    if (alerts)
-        return broken(err, alerts, e->alerts.next);
+    const char *alerts = alerts_broken(e), *late = late_broken(e);
+    if (alerts || late)
+        return broken(err, alerts ? alerts : late, e->alerts.next);
     for (uint32_t i = 0; i < e->live.n; i++)
         if (!writers_agree(e, backfill_find(e, e->live.at[i])))
             return broken(err, "a queued backfill waits for another than the one before it", e->live.at[i]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/plant.h"
+#include "common/text.h"
 #include "coordinator/engine/decide.h"
 
 static void emit(struct decision *d, const struct alert_fact *a)
@@ -159,6 +160,18 @@ static void raise_about_store(struct decision *d)
         raise(d, &old);
 }
 
+static void tell_limit(struct decision *d, const struct backfill *b, const struct attempt *a)
+{
+    char limit[64], key[PLAN_KEY_MAX];
+    const struct plan_step *s = &b->plan->steps[a->step];
+    bf_format_duration(s->timebox_ms, limit, sizeof limit);
+    plan_partition_key(s->partitions, a->index, key);
+    const char *target = out_printf(d->out, "%s%s%s%s", s->name, *key ? "[" : "", key, *key ? "]" : "");
+    audit_note(d, &(struct audit_note){.what = "timebox", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
+                                       .text = out_printf(d->out, "it goes on past its timebox of %s, which only warns", limit),
+                                       .before = "{\"state\":\"running\"}", .after = "{\"state\":\"running\"}"});
+}
+
 static void raise_about_breakers(struct decision *d)
 {
     const struct breaker_book *book = &d->e->breakers;
@@ -170,6 +183,25 @@ static void raise_about_breakers(struct decision *d)
         a.subject = name;
         if (alert_breaker(b))
             raise(d, &a);
+    }
+}
+
+/* One of each kind for a step, however many of its attempts are late.  What a timebox that warns says is in the audit trail too: it is what
+ * the plan does at the limit. */
+static void raise_about_late(struct decision *d)
+{
+    const struct engine *e = d->e;
+    for (size_t i = 0; i < e->late_now.n; i++) {
+        const struct attempt *at = attempt_find(e, e->late_now.at[i]);
+        const struct backfill *b = backfill_find(e, at->backfill);
+        struct alert_fact slow = cause_of(ALERT_STRAGGLER, b->id), past = cause_of(ALERT_TIMEBOX, b->id);
+        slow.step = past.step = at->step;
+        if (!alert_concerns(e, b))
+            continue;
+        if (late_straggles(at, d->now_ms))
+            raise(d, &slow);
+        if (late_past_limit(e, at, d->now_ms) && !alert_like(e, &past) && raise(d, &past))
+            tell_limit(d, b, at);
     }
 }
 
@@ -229,6 +261,7 @@ static void look(struct decision *d)
         raise_about_backfills(d);
     raise_about_store(d);
     raise_about_breakers(d);
+    raise_about_late(d);
     for (size_t i = 0; i < e->live.n; i++)
         look_at_deadlines(d, backfill_find(e, e->live.at[i]), &next_us);
     bool room = settle_all(d) && k->left_out > 0;
@@ -268,6 +301,7 @@ void decide_alerts(struct decision *d)
 {
     struct alert_book *k = &d->live->alerts;
     look_for_agents(d);
+    late_look(d->live, d->now_ms);
     while (k->look || k->all || k->dirty.n > 0 || d->now_ms >= k->due_ms || d->wall_us >= k->due_us)
         look(d);
 }

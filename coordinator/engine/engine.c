@@ -75,6 +75,8 @@ void engine_free(struct engine *e)
     bf_vec_free(&e->plans);
     bf_vec_free(&e->backfills);
     bf_vec_free(&e->live);
+    heap_done(&e->late);
+    bf_vec_free(&e->late_now);
     bf_vec_free(&e->agents);
     pools_done(e);
     bf_vec_free(&e->waiting_pools);

@@ -185,6 +185,8 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
     put_time(h, a->started_us);
     for (size_t i = 0; i < PLACE_NUMBERS; i++)
         bf_buf_put_u64(&h->buf, a->placed[i]);
+    put_time(h, a->granted_ms);
+    put_time(h, a->late_ms);
 }
 
 static void put_words(struct hasher *h, const char *const *words, size_t n)
@@ -235,8 +237,8 @@ static void put_breaker(struct hasher *h, const struct breaker *b, size_t number
         return;
     const struct breaker_settings *s = &b->settings;
     const uint32_t numbers[] = {(uint32_t)number, (uint32_t)b->kind, (uint32_t)b->source, (uint32_t)b->state, b->level, b->calls,
-                                b->failures, b->slow, b->good, b->bad, s->off, s->window, s->minimum, s->rate, s->slow_rate, s->slow_factor_milli,
-                                s->growth_milli, s->probes};
+                                b->failures, b->slow, b->good, b->bad, s->off, s->window, s->minimum, s->rate, s->slow_rate,
+                                s->slow_factor_milli, s->growth_milli, s->probes};
     const int64_t times[] = {b->since_ms, b->since_us, b->until_ms, s->period_ms, s->open_ms, s->open_max_ms};
     put_text(h, b->name);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

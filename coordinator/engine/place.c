@@ -189,8 +189,9 @@ int64_t place_due_ms(const struct engine *e)
 
 void place_keep(struct attempt *a, const struct record *r)
 {
-    for (size_t i = 0; r->n_numbers == PLACE_NUMBERS && i < PLACE_NUMBERS; i++)
-        a->placed[i] = r->numbers[i] + (i == 0);
+    size_t before = r->kind == RECORD_ATTEMPT;       /* when it is late */
+    for (size_t i = 0; r->n_numbers == before + PLACE_NUMBERS && i < PLACE_NUMBERS; i++)
+        a->placed[i] = r->numbers[before + i] + (i == 0);
 }
 
 void place_put(const struct attempt *a, struct engine_out *out, struct record *r)

@@ -92,7 +92,6 @@ void pools_done(struct engine *e);
 int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms);
 /* The same of the n-th from 0 of attempts that begin one after the other, as soon as they may. */
 int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
-bool draw_has_rate(const struct engine *e, const struct draw *d);
 /* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
 void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
 

@@ -45,14 +45,6 @@ int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n)
     return level >= cost ? now_ms : now_ms + (int64_t)((cost - level + p->start_milli - 1) / p->start_milli);
 }
 
-bool draw_has_rate(const struct engine *e, const struct draw *d)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->items[i].dim == DRAW_SLOT && e->pools.at[d->items[i].pool].start_milli)
-            return true;
-    return false;
-}
-
 void pools_start(struct engine *e, const struct draw *d, int64_t now_ms)
 {
     for (size_t i = 0; i < d->n; i++) {

@@ -82,7 +82,7 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->run = in->run;
     r->attempt_no = in->attempts + 1;
     r->agent = placing->agent;
-    r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
+    r->retry_at_ms = d->now_ms;
     const struct agent *taker = agent_find(e, placing->agent);
     r->ahead_us = taker->busy >= taker->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
     if (place_is_said(&b->plan->steps[in->step]))

@@ -148,6 +148,17 @@ static void add_timebox(const struct backfill *b, struct engine_out *out)
     r->n = b->timebox_over;
 }
 
+/* Before the numbers of its grant. */
+static void put_late(const struct attempt *a, struct engine_out *out, struct record *r)
+{
+    uint64_t *numbers = bf_arena_alloc(&out->arena, (1 + r->n_numbers) * sizeof *numbers);
+    numbers[0] = (uint64_t)a->late_ms;
+    if (r->n_numbers)
+        memcpy(numbers + 1, r->numbers, r->n_numbers * sizeof *numbers);
+    r->numbers = numbers;
+    r->n_numbers++;
+}
+
 static void add_attempts(const struct engine *e, struct engine_out *out)
 {
     for (uint32_t slot = e->first_attempt; slot != NO_SLOT; slot = e->attempts.at[slot].next) {
@@ -166,7 +177,9 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->started_us = a->started_us;
         r->ahead_us = a->ahead_us;
         r->revoked = a->revoked;
+        r->retry_at_ms = a->granted_ms;
         place_put(a, out, r);
+        put_late(a, out, r);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
+#include "coordinator/engine/late.h"
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/place.h"
 #include "coordinator/engine/pool.h"
@@ -106,6 +107,8 @@ struct attempt {
     uint64_t incarnation;                        /* of the agent when it was granted */
     int64_t granted_us, started_us;
     uint64_t placed[PLACE_NUMBERS];              /* the numbers of its grant, the first one more than there; 0: its plan says nothing */
+    int64_t granted_ms, late_ms;                 /* engine time; when it straggles (late.c).  0: not known, never */
+    bool listed_late;                            /* derived */
     uint32_t prev, next, agent_prev, agent_next;
     uint64_t mark;                               /* reconcile pass that saw it held */
     uint64_t ahead_us;                           /* what it was expected to take, when it was given ahead; 0: it was not (prefetch.c) */
@@ -167,6 +170,8 @@ struct engine {
     uint32_t first_attempt, last_attempt;        /* slots, in order of id */
     uint64_t n_open;
     uint32_t first_ahead, last_ahead;            /* derived: slots of those that wait at their agents */
+    struct heap late;                            /* derived: (engine time, open attempt): late.c */
+    BF_VEC_TYPE(uint64_t) late_now;              /* derived: open attempts that are late */
     BF_VEC_TYPE(struct failure) failures;
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;

@@ -116,7 +116,8 @@ static bool draws_on(const struct engine *e, const struct alert_fact *of_step, c
  *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work
  *     no agent                     <- an agent was lost
  *     a step will be tried again   <- a breaker of what it draws on is open
- *     a breaker is open            <- a step that draws on its thing fails for good */
+ *     a breaker is open            <- a step that draws on its thing fails for good
+ *     attempts straggle            <- they go on past their timebox */
 static bool follows(const struct engine *e, const struct alert_fact *a, const struct alert_fact *cause)
 {
     bool same = a->backfill == cause->backfill && a->backfill != 0;
@@ -126,8 +127,11 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
                             (cause->kind == ALERT_BREAKER && a->failure_class == FAILURE_TRANSIENT && draws_on(e, a, cause->subject));
     case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
     case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||
-                                (same && cause->kind == ALERT_STEP && hangs_on(e, a, cause->step));
+                                (same && (cause->kind == ALERT_STEP || cause->kind == ALERT_STRAGGLER || cause->kind == ALERT_TIMEBOX) &&
+                                 hangs_on(e, a, cause->step));
     case ALERT_NO_AGENT: return cause->kind == ALERT_AGENT_LOST;
+    case ALERT_STRAGGLER: return same && cause->kind == ALERT_TIMEBOX && cause->step == a->step;
+    case ALERT_TIMEBOX:
     case ALERT_HALTED:
     case ALERT_AGENT_LOST:
     case ALERT_STORE_LOW:
@@ -203,7 +207,11 @@ void engine_alert_more(const struct engine *e, const struct alert_fact *a, struc
         find_example(e, g, a, ret);
     }
     const struct backfill *b = backfill_find(e, a->backfill);
-    if (b && (a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject)))
+    bool late = a->kind == ALERT_STRAGGLER || a->kind == ALERT_TIMEBOX;
+    uint32_t n = 0;
+    if (late && late_any(e, a->kind, a->backfill, a->step, &n, &ret->example))
+        ret->members = n;
+    if (b && (late || a->kind == ALERT_STEP || (a->kind == ALERT_DEADLINE && !*a->subject)))
         count_downstream(b, a->step, ret);
     if (b && a->kind == ALERT_NO_AGENT)
         ret->quarantined = quarantined(e, b);

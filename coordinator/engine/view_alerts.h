@@ -14,8 +14,8 @@ uint32_t engine_alerts_left_out(const struct engine *e);
 /* What is known of an alert beside its fact, as of now. */
 struct alert_more {
     uint64_t members, failed;                    /* STEP: instances in trouble of this cause; of them, failed for good.  BREAKER: members
-                                                    wait for it */
-    uint32_t example;                            /* STEP: partition index of one; valid when members > 0 */
+                                                    wait for it.  STRAGGLER, TIMEBOX: attempts */
+    uint32_t example;                            /* STEP, STRAGGLER, TIMEBOX: partition index of one; valid when members > 0 */
     uint32_t inhibited_by;                       /* the firing alert whose cause this one follows from; 0: none */
     uint32_t steps, exposures;                   /* downstream of what it is about */
     const char *exposure;                        /* one of these; NULL: none */

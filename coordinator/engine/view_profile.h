@@ -48,5 +48,7 @@ struct straggler_view {
     enum baseline_source source;                 /* EXPECTED or PROFILE */
 };
 bool engine_straggler(const struct engine *e, uint64_t attempt, int64_t wall_us, struct straggler_view *ret);
+/* How long an open attempt has gone on past its step's timebox, where that only warns; -1: it has not, or there is none. */
+int64_t engine_past_timebox_ms(const struct engine *e, uint64_t attempt, int64_t engine_ms);
 
 #endif

@@ -171,7 +171,8 @@ static void step_lines(struct world *w, struct bf_buf *b, struct sketch *k, uint
                   (unsigned long long)(1 + world_random(w, 4)), slow ? "20s" : "100ms", slow ? "60s" : "2s",
                   world_chance(w, 25) ? ", budget: 1%" : "");
     if (world_chance(w, 30))
-        bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n", world_chance(w, 50) ? "kill_and_retry" : "kill_and_fail");
+        bf_buf_printf(b, "    timebox: {limit: 3s, then: %s}\n",
+                      world_chance(w, 50) ? "kill_and_retry" : world_chance(w, 50) ? "kill_and_fail" : "warn");
     if (w->windows && world_chance(w, 40))
         bf_buf_printf(b, "    expect: {duration: %llus}\n", (unsigned long long)(5 + world_random(w, 120)));
     else if (world_chance(w, 40))

@@ -162,7 +162,8 @@ static void on_granted(struct shadow *s, const struct turn *t, const struct reco
     cell->open = r->ref.attempt;
     cell->granted = true;
     struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .run = r->run,
-                               .place = shadow_place(b, r->step, r->index), .open = true, .loose = s->loose, .ahead_us = r->ahead_us};
+                               .place = shadow_place(b, r->step, r->index), .granted_ms = t->now_ms, .open = true,
+                               .loose = s->loose, .ahead_us = r->ahead_us};
     if (agent)
         memcpy(a.key, agent->key, sizeof a.key);
     bf_vec_push(&s->attempts, a);

@@ -8,6 +8,7 @@
 #include "coordinator/sim/shadow_model.h"
 
 #define ENDED_MAX 64u                            /* as alerts.h promises: old news is none */
+#define LATE_LEAST_MS 5000                       /* no attempt takes long before */
 #define DELAY_MS (15 * 60000)                    /* no plan of the simulator says a tolerance, or a deadline */
 
 /* A newer backfill of its plan has succeeded. */
@@ -45,11 +46,36 @@ static bool may_be_tried(const struct shadow_backfill *b, uint32_t step)
     return false;
 }
 
-static bool has_alert(const struct engine *e, uint32_t backfill, uint32_t step)
+static bool has_alert(const struct engine *e, enum alert_kind kind, uint32_t backfill, uint32_t step)
 {
     for (size_t i = 0; i < engine_n_alerts(e); i++) {
         const struct alert_fact *a = engine_alert(e, i);
-        if (a->kind == ALERT_STEP && a->state != ALERT_RESOLVED && a->backfill == backfill && a->step == step)
+        if (a->kind == kind && a->state != ALERT_RESOLVED && a->backfill == backfill && a->step == step)
+            return true;
+    }
+    return false;
+}
+
+/* What warns at its limit warns in the turn that comes then, and for as long as the attempt goes on. */
+static void check_timeboxes(struct shadow *s, const struct engine *e)
+{
+    for (size_t i = 0; i < s->attempts.n && engine_alerts_left_out(e) == 0; i++) {
+        const struct shadow_attempt *a = &s->attempts.at[i];
+        const struct shadow_backfill *b = a->open && !a->loose ? shadow_backfill_find(s, a->backfill) : NULL;
+        const struct plan_step *step = b ? &b->plan->steps[a->step] : NULL;
+        if (!b || step->timebox_then != PLAN_ONLY_WARN || step->timebox_ms == 0 || !concerns(s, b, b->superseded))
+            continue;
+        if (s->turn_ms >= a->granted_ms + step->timebox_ms && !has_alert(e, ALERT_TIMEBOX, b->id, a->step))
+            world_violate(s->w, "alerts: %s of backfill %u goes on past its timebox, and there is no alert", step->name, b->id);
+    }
+}
+
+/* An attempt of the step is open, and was granted at least so long ago. */
+static bool runs_since(const struct shadow *s, const struct alert_fact *alert, int64_t ms)
+{
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        const struct shadow_attempt *a = &s->attempts.at[i];
+        if (a->open && a->backfill == alert->backfill && a->step == alert->step && s->turn_ms - a->granted_ms >= ms)
             return true;
     }
     return false;
@@ -57,11 +83,12 @@ static bool has_alert(const struct engine *e, uint32_t backfill, uint32_t step)
 
 void shadow_check_alerts(struct shadow *s, const struct engine *e)
 {
+    check_timeboxes(s, e);
     for (size_t i = 0; i < s->backfills.n && engine_alerts_left_out(e) == 0; i++) {
         struct shadow_backfill *b = &s->backfills.at[i];
         b->superseded |= is_superseded(s, b);    /* and stays so when people reopen the newer one: nobody is told again */
         for (uint32_t k = 0; concerns(s, b, b->superseded) && k < b->plan->n_steps; k++)
-            if (any_failed(b, k) && !has_alert(e, b->id, k))
+            if (any_failed(b, k) && !has_alert(e, ALERT_STEP, b->id, k))
                 world_violate(s->w, "alerts: %s of backfill %u failed for good, and there is no alert", b->plan->steps[k].name, b->id);
     }
     for (size_t i = 0; i < engine_n_alerts(e); i++) {
@@ -70,6 +97,11 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
         if (b && (!concerns(s, b, is_superseded(s, b)) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
             world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
                           b->id);
+        const struct shadow_backfill *of = a->state != ALERT_RESOLVED ? shadow_backfill_find(s, a->backfill) : NULL;
+        int64_t least_ms = of && a->kind == ALERT_TIMEBOX ? of->plan->steps[a->step].timebox_ms : LATE_LEAST_MS;
+        if (of && (a->kind == ALERT_TIMEBOX || a->kind == ALERT_STRAGGLER) && !runs_since(s, a, least_ms))
+            world_violate(s->w, "alerts: al-%u is open, and no attempt of %s of backfill %u takes long", a->id,
+                          of->plan->steps[a->step].name, of->id);
     }
 }
 
@@ -77,7 +109,11 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
 void shadow_take_alert(struct shadow *s, const struct turn *t, const struct record *r)
 {
     const struct alert_fact *a = r->alert;
-    const struct shadow_backfill *b = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING ? shadow_backfill_find(s, a->backfill) : NULL;
+    if (a->id != 0 && a->kind == ALERT_STRAGGLER && a->state == ALERT_FIRING && a->fired_us == r->at_us &&
+        t->now_ms - a->since_ms < DELAY_MS)
+        world_violate(s->w, "alerts: al-%u fires for attempts that have been slow for a moment", a->id);
+    bool fires = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING;
+    const struct shadow_backfill *b = fires ? shadow_backfill_find(s, a->backfill) : NULL;
     if (b && a->fired_us == r->at_us && !any_failed(b, a->step) && t->now_ms - a->since_ms < DELAY_MS)
         world_violate(s->w, "alerts: al-%u fires for %s of backfill %u, which is only delayed", a->id, b->plan->steps[a->step].name, b->id);
 }

@@ -53,6 +53,7 @@ struct shadow_attempt {
     uint32_t backfill, step, index, agent, run, ran;
     uint8_t key[BF_KEY_BYTES];
     uint64_t place;                                          /* that it writes in the warehouse */
+    int64_t granted_ms;                                      /* engine time */
     bool open, started;
     uint64_t ahead_us; uint32_t passed;                      /* given ahead; turns since something of a better class waits for it */
     bool revoked, given_back;

@@ -31,7 +31,9 @@ kind: Plan
 name: long
 partitions: {grain: day, from: 2024-01-01, to: 2024-01-08}
 steps:
-  walk: {shell: "[ $BF_PARTITION_KEY != 2024-01-08 ] || while [ ! -e DIR/go ]; do sleep 0.1; done"}
+  walk:
+    timebox: {limit: 2s, then: warn}
+    shell: "[ $BF_PARTITION_KEY != 2024-01-08 ] || while [ ! -e DIR/go ]; do sleep 0.1; done"
 """
 BREAKERS = "{agent: {window: 8, minimum: 4, rate: 80%, open: 2s, growth: 2, open_max: 4s, probes: 1}}"
 
@@ -130,10 +132,19 @@ class HealthTest(unittest.TestCase):
                          [("walk", "2024-01-08", "agent-1", "profile")])
         self.assertGreater(late[0]["elapsed_ms"], late[0]["usual_ms"] + 5000)
         self.assertIn("takes long: walk[2024-01-08]", self.cluster.ctl("status", backfill).stdout)
-        self.assertIn("takes long:", self.cluster.ctl("why", backfill, "walk[2024-01-08]").stdout)
+        why = self.cluster.ctl("why", backfill, "walk[2024-01-08]").stdout
+        self.assertIn("takes long:", why)
+        self.assertIn("past its limit of 2s; it only warns", why)
+        row = [r for r in self.cluster.json("steps", backfill) if r["partition"] == "2024-01-08"][0]
+        self.assertEqual((row["state"], row["past_timebox"]["limit_ms"], row["attempts"]), ("running", 2000, 1))
+        told = [a for a in self.cluster.json("alerts") if a["backfill"] == backfill]
+        self.assertEqual([(a["kind"], a["step"], a["example"], a["count"]) for a in told], [("timebox_passed", "walk", "walk[2024-01-08]", 1)])
+        trail = [row["record"] for row in self.cluster.json("audit", "--limit", "0")]
+        self.assertEqual([r["target"] for r in trail if r["what"] == "timebox"], ["walk[2024-01-08]"])
         self.touch("go")
         self.cluster.ctl("wait", backfill)
         self.assertEqual(self.cluster.json("status", backfill)["stragglers"], [])
+        self.assertEqual([a for a in self.cluster.json("alerts") if a["backfill"] == backfill], [])
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ struct input sample_input(struct sampler *s, enum input_kind kind)
 static const struct alert_fact *alert(struct sampler *s)
 {
     const struct alert_fact a = {
-        .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_BREAKER)),
+        .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_TIMEBOX)),
         .state = (enum alert_state)(1 + below(s, ALERT_RESOLVED)), .severity = (enum alert_severity)(1 + below(s, ALERT_CRITICAL)),
         .backfill = number32(s), .step = number32(s), .agent = number32(s), .failure_class = (enum failure_class)below(s, 5),
         .source = (enum outcome_source)(1 + below(s, OUTCOME_SOURCE_MAX)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
@@ -250,7 +250,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
     r.numbers = numbers;
-    bool four = kind == RECORD_YIELDED || kind == RECORD_GRANTED || kind == RECORD_ATTEMPT;
+    bool four = kind == RECORD_YIELDED || kind == RECORD_GRANTED;
     r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : four ? 4 : 1;
     r.budget_spent = set(s);
     r.ahead_us = number(s, 30);

@@ -288,6 +288,22 @@ Test(bfctl_watch, screens)
 }
 
 /* No size, and no document, makes a screen that is not one. */
+Test(bfctl_watch, a_page_says_what_to_do_as_why_does)
+{
+    struct watch_view v = {.step = "load"};
+    struct bf_buf text = {0};
+    json_t *told = parse("{\"state\":\"ready\",\"summary\":\"it waits\",\"blockers\":["
+                         "{\"kind\":\"pool\",\"detail\":\"it is full\",\"remedy\":\"wait\",\"do\":\"bfctl pool set x --slots 2\"},"
+                         "{\"kind\":\"breaker\",\"detail\":\"it is open\",\"remedy\":\"bfctl breaker close pool/x\","
+                         "\"do\":\"bfctl breaker close pool/x\"}]}");
+    watch_text_instance(&v, &(struct watch_data){.detail = told}, &text);
+    const char *page = bf_buf_cstr(&text);
+    cr_expect_not_null(strstr(page, "     wait\n     do: bfctl pool set x --slots 2\n"), "%s", page);
+    cr_expect_null(strstr(page, "do: bfctl breaker close"), "the sentence has it");
+    bf_buf_free(&text);
+    json_decref(told);
+}
+
 Test(bfctl_watch, any_size_can_be_drawn)
 {
     static const size_t widths[] = {0, 1, 2, 29, 30, 31, 49, 50, 59, 60, 80, 109, 110, 133, 300},

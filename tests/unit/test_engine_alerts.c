@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/view_alerts.h"
+#include "coordinator/engine/view_profile.h"
 #include "tests/support/engine_fixture.h"
 
 enum { DAYS = 4, TICK_MS = 1000, TICKS = 3 * 3600, TOLD_MAX = 16 };
@@ -44,6 +45,22 @@ static struct end all_well(uint32_t s, uint32_t i, uint32_t n, int64_t ms) { (vo
 static struct end once(uint32_t s, uint32_t i, uint32_t n, int64_t ms) { (void)ms; return s == 0 && i == 1 && n == 1 ? passing : well; }
 static struct end all_once(uint32_t s, uint32_t i, uint32_t n, int64_t ms) { (void)s; (void)i; (void)ms; return n == 1 ? passing : well; }
 static struct end twice(uint32_t s, uint32_t i, uint32_t n, int64_t ms) { (void)i; (void)ms; return s == 0 && n < 3 ? passing : well; }
+static struct end slow_for_minutes(uint32_t s, uint32_t i, uint32_t n, int64_t ms)
+{
+    (void)n;
+    return s == 1 && i == 2 && ms < 480000 ? (struct end){0, 0} : well;
+}
+static struct end slow_for_an_hour(uint32_t s, uint32_t i, uint32_t n, int64_t ms)
+{
+    (void)n;
+    return s == 1 && i == 2 && ms < 3600000 ? (struct end){0, 0} : well;
+}
+static struct end all_slow_for_an_hour(uint32_t s, uint32_t i, uint32_t n, int64_t ms)
+{
+    (void)i;
+    (void)n;
+    return s == 1 && ms < 3600000 ? (struct end){0, 0} : well;
+}
 static struct end unknown_once(uint32_t s, uint32_t i, uint32_t n, int64_t ms)
 {
     (void)ms;
@@ -164,6 +181,28 @@ static void shown_in_half_an_hour(struct plan *p)
                                              .deadline = {.text = bf_xstrdup("then"), .at_s = 1700000000 + 1800}};
 }
 static void needs_a_label(struct plan *p) { fx_label(p, 1, "gpu", "yes"); }
+static void expects_a_second(struct plan *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) {
+        p->steps[i].expected = true;
+        p->steps[i].expect_ms = 1000;
+    }
+}
+static void expects_and_is_due_soon(struct plan *p)
+{
+    expects_a_second(p);
+    due_soon_and_waits(p);
+}
+static void warns_at_ten_minutes(struct plan *p)
+{
+    p->steps[1].timebox_ms = 600000;
+    p->steps[1].timebox_then = PLAN_ONLY_WARN;
+}
+static void warns_and_expects(struct plan *p)
+{
+    expects_a_second(p);
+    warns_at_ten_minutes(p);
+}
 
 static struct plan *make(uint64_t seed)
 {
@@ -258,7 +297,7 @@ static void all_lost_for_good(struct play *p)
     }
 }
 
-/* ---- the thirty ---- */
+/* ---- more than thirty ---- */
 
 static const struct incident incidents[] = {
     {"nothing happens", false, 0, 0, all_well, NULL, NULL},
@@ -294,6 +333,13 @@ static const struct incident incidents[] = {
     {"an agent with work is lost for good", true, 1, ALERT_AGENT_LOST, very_long_run, NULL, one_lost_for_good},
     {"every agent is lost for good", true, 2, ALERT_AGENT_LOST, very_long_run, NULL, all_lost_for_good},
     {"nobody has the label", true, 1, ALERT_NO_AGENT, all_well, needs_a_label, NULL},
+    {"an attempt takes minutes, not seconds", false, 0, 0, slow_for_minutes, expects_a_second, NULL},
+    {"over before its timebox", false, 0, 0, slow_for_minutes, warns_at_ten_minutes, NULL},
+    {"an attempt takes an hour, not seconds", true, 1, ALERT_STRAGGLER, slow_for_an_hour, expects_a_second, NULL},
+    {"all of a step take an hour", true, 1, ALERT_STRAGGLER, all_slow_for_an_hour, expects_a_second, NULL},
+    {"slow, and what hangs on it is late then", true, 2, ALERT_STRAGGLER, slow_for_minutes, expects_and_is_due_soon, NULL},
+    {"past a timebox that warns", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_at_ten_minutes, NULL},
+    {"past it, and slow: of one cause", true, 1, ALERT_TIMEBOX, slow_for_an_hour, warns_and_expects, NULL},
     {"low on room for ten minutes", true, 1, ALERT_STORE_LOW, very_long_run, NULL, low_for_long},
 };
 enum { INCIDENTS = sizeof incidents / sizeof *incidents };
@@ -452,6 +498,40 @@ Test(engine_alerts, a_retry_ends_it_and_another_failure_is_another)
     run(&p);
     cr_assert_eq(p.n_told, 2u);
     cr_assert_gt(p.told[1].id, p.told[0].id);
+    recover(&p);
+    fx_done(&p.f);
+}
+
+Test(engine_alerts, past_a_timebox_that_warns_it_goes_on_and_the_trail_says_so)
+{
+    struct play p;
+    begin(&p, named("past a timebox that warns"));
+    cr_expect_eq(engine_past_timebox_ms(p.f.e, 1, p.f.now_ms), -1);
+    run(&p);
+    cr_assert_eq(p.n_told, 1u);
+    const struct alert_fact *a = engine_find_alert(p.f.e, p.told[0].id);
+    cr_assert(a->state == ALERT_RESOLVED && a->step == 1 && a->fired_us == a->since_us, "at once, and over with the attempt");
+    cr_expect_eq(fx_backfill(&p.f, 1).state, BACKFILL_SUCCEEDED, "nothing was killed, or tried again");
+    cr_expect_eq(fx_backfill(&p.f, 1).count[INSTANCE_SUCCEEDED], 3u * DAYS);
+    fx_done(&p.f);
+}
+
+Test(engine_alerts, an_attempt_that_is_slow_is_open_news_after_a_recovery_too)
+{
+    struct play p;
+    struct bf_error err = {0};
+    begin(&p, named("past it, and slow: of one cause"));
+    for (int64_t k = 0; k < 900; k++) {
+        p.ms += TICK_MS;
+        p.f.now_ms += TICK_MS;
+        p.f.wall_us = 1700000000000000 + p.ms * 1000;
+        end_attempts(&p);
+        fx_turn(&p.f);
+        look(&p);
+    }
+    cr_assert_eq(p.n_told, 1u);
+    cr_expect_eq(engine_past_timebox_ms(p.f.e, engine_next_attempt(p.f.e, 0), p.f.now_ms) / 1000, 900 - 600 - 1);
+    cr_assert(engine_check(p.f.e, true, &err), "%s", err.text);
     recover(&p);
     fx_done(&p.f);
 }

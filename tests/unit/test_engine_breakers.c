@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "coordinator/engine/breaker.h"
 #include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_breaker.h"
@@ -592,6 +593,44 @@ Test(engine_breakers, a_step_that_nobody_tuned_fails_to_its_end)
         }
         cr_expect_eq(of_bad(&f).state, tuned ? BREAKER_OPEN : BREAKER_CLOSED);
         cr_expect_eq(tried, tuned ? 20u : 60u);
+        fx_done(&f);
+    }
+}
+
+/* ---- a question to the warehouse ---- */
+
+/* What `bfctl warehouse test` makes: one step without partitions, pools or datasets, that only asks. */
+static struct plan *question(uint64_t seed)
+{
+    (void)seed;
+    struct plan *p = fx_plan();
+    uint32_t s = fx_step(p, PLAN_NONE, PLAN_NO_INDEX);
+    p->n_connections = 1;
+    p->connections = bf_xcalloc(1, sizeof *p->connections);
+    p->connections[0] = (struct plan_connection){.name = bf_xstrdup("wh"), .odbc = bf_xstrdup("")};
+    p->steps[s].kind = PLAN_WAREHOUSE;
+    p->steps[s].connection = 0;
+    p->steps[s].retry.max_attempts = 1;
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, the_end_of_a_question_counts_for_its_agent_and_not_for_its_connection)
+{
+    static const struct { enum outcome_source source; int32_t code; uint32_t calls, failures; } ends[] = {
+        {OUTCOME_OK, 0, 1, 0}, {OUTCOME_SIGNAL, 11, 1, 1}, {OUTCOME_TIMEOUT, 0, 1, 1}, {OUTCOME_EXIT, 1, 1, 1},
+        {OUTCOME_CANCELLED, 0, 0, 0}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct fx f;
+        struct fx_agent a = start(&f, question, 1);
+        cr_assert_eq(running(&f, 0), 1u);
+        end_all(&f, &a, ends[i].source, ends[i].code);
+        struct breaker_view agent = named(&f, BREAKER_AGENT, "agent-1");
+        cr_expect(agent.calls == ends[i].calls && agent.failures == ends[i].failures, "%zu: %u of %u", i, agent.failures, agent.calls);
+        for (size_t k = 0; k < engine_n_breakers(f.e); k++) {
+            struct breaker_view b;
+            cr_expect(!engine_breaker(f.e, k, &b) || b.kind != BREAKER_CONNECTION || b.calls == 0, "it asks how the connection is");
+        }
+        same_after_recovery(&f);
         fx_done(&f);
     }
 }
