@@ -1,9 +1,10 @@
 /* The coordinator's work for a step, without sockets and processes: engine, journal, checkpoints, codecs (turn_load.h).
  *
  *     bench_load [--shape flat|chain|layers|windows] [--templates N] [--partitions N] [--agents N] [--slots N] [--repeats N]
- *                [--wire] [--store DIR] [--create] [--die-at PART] [--checkpoint-mib N] [--plan]
+ *                [--step-ms N] [--wire] [--store DIR] [--create] [--die-at PART] [--checkpoint-mib N] [--plan]
  *
- * What a run costs is told by part.  --store makes DIR (which is not there yet; with repeats each gets a number) and commits for good;
+ * What a run costs is told by part.  --step-ms is what each step takes by the run's own clock, which moves by nothing else.  --store makes
+ * DIR (which is not there yet; with repeats each gets a number) and commits for good;
  * --create ends when the backfill runs; --die-at leaves a store as kill -9 does just before a checkpoint's flip; --plan prints the plan.
  * The last line is one JSON object. */
 #include <inttypes.h>
@@ -17,7 +18,7 @@
 #include "common/options.h"
 
 struct options {
-    const char *shape, *templates, *partitions, *agents, *slots, *repeats, *store, *die_at, *checkpoint_mib;
+    const char *shape, *templates, *partitions, *agents, *slots, *repeats, *step_ms, *store, *die_at, *checkpoint_mib;
     bool wire, create, plan, help;
 };
 
@@ -28,6 +29,7 @@ static const struct bf_option table[] = {
     {"agents", 0, BF_OPT_STRING, offsetof(struct options, agents), "N", "default 2"},
     {"slots", 0, BF_OPT_STRING, offsetof(struct options, slots), "N", "of each agent (default 2048)"},
     {"repeats", 0, BF_OPT_STRING, offsetof(struct options, repeats), "N", "default 3"},
+    {"step-ms", 0, BF_OPT_STRING, offsetof(struct options, step_ms), "N", "of virtual time that a step takes (default 1)"},
     {"store", 0, BF_OPT_STRING, offsetof(struct options, store), "DIR", "commit to a store in it"},
     {"die-at", 0, BF_OPT_STRING, offsetof(struct options, die_at), "PERCENT", "of the steps, before a flip"},
     {"checkpoint-mib", 0, BF_OPT_STRING, offsetof(struct options, checkpoint_mib), "N", "journal between checkpoints"},
@@ -62,7 +64,8 @@ static void read_options(int argc, char **argv, struct options *o, struct load_o
     *ret = (struct load_options){
         .shape = shape_of(o->shape), .templates = (uint32_t)bench_number(o->templates, 10, 0, 10000),
         .partitions = (uint32_t)bench_number(o->partitions, 1000, 0, 10000000), .agents = (uint32_t)bench_number(o->agents, 2, 0, 20000),
-        .slots = (uint32_t)bench_number(o->slots, 2048, 0, 100000), .wire = o->wire, .create_only = o->create,
+        .slots = (uint32_t)bench_number(o->slots, 2048, 0, 100000),
+        .step_ms = bench_number(o->step_ms, 1, 1, 3600000), .wire = o->wire, .create_only = o->create,
         .die_at = (double)bench_number(o->die_at, 0, 0, 100) / 100,
         .checkpoint_bytes = (uint64_t)bench_number(o->checkpoint_mib, 0, 0, 65536) << 20};
 }
@@ -97,6 +100,7 @@ static void print_json(const struct all *a, const struct load_options *o, const 
            ",\"turns\":%" PRIu64 ",\"journal_bytes\":%" PRIu64 ",\"checkpoint_bytes\":%" PRIu64 ",\"resident_bytes\":%zu",
            shape ? shape : "flat", (uint64_t)o->templates * o->partitions, o->agents, o->store ? "true" : "false", last->checkpoints,
            last->turns, last->journal_bytes, last->checkpoint_bytes, last->resident_bytes);
+    printf(",\"virtual_s\":%.3f", last->virtual_s);
     figures_json(stdout, "steps_per_s", &a->rate);
     figures_json(stdout, "step_us", &a->step_us);
     figures_json(stdout, "create_s", &a->create_s);

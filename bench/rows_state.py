@@ -210,18 +210,28 @@ def s8(size):
 
 # ---- growth ----
 
+GROWTH_STEP_MS = 10000                  # that a step takes in the virtual time of the runs of S9
+
+
 def s9(size):
-    by_instances, by_agents = [], []
+    def grow(instances, agents, slots, repeats):
+        templates = 10 if instances <= 10000000 else 100
+        return program("bench_load", "--templates", templates, "--partitions", instances // templates, "--wire", "--agents", agents,
+                       "--slots", slots, "--repeats", repeats, "--step-ms", GROWTH_STEP_MS)
+
+    by_instances, by_agents, hours = [], [], []
     for n in size["growth"]:
-        templates = 10 if n <= 10000000 else 100
-        got = program("bench_load", "--templates", templates, "--partitions", n // templates, "--wire", "--slots", 500, "--agents", 4,
-                      "--repeats", 3 if n <= 1000000 else 1)
+        got = grow(n, 4, 500, 3 if n <= 1000000 else 1)
+        hours.append(got["virtual_s"] / 3600)
         by_instances.append((n, got["step_us"]["median"], got["bytes_per_instance"]["median"], got["longest_turn_ms"]["median"]))
     for agents in size["growth_agents"]:
         n = size["growth_instances"]
-        got = program("bench_load", "--templates", 10, "--partitions", n // 10, "--wire", "--agents", agents, "--slots",
-                      max(1, 10000 // agents), "--repeats", 3 if n <= 100000 else 1)
+        got = grow(n, agents, max(1, 10000 // agents), 3 if n <= 100000 else 1)
+        hours.append(got["virtual_s"] / 3600)
         by_agents.append((agents, got["step_us"]["median"], got["longest_turn_ms"]["median"]))
+    most, fleet = size["growth_both"]
+    both = grow(most, fleet, 1, 1)
+    hours.append(both["virtual_s"] / 3600)
     path = os.path.join(BUILD, "bench/growth.svg")
     plot.write(path, [("instances", [(x, y) for x, y, _, _ in by_instances]), ("agents", [(x, y) for x, y, _ in by_agents])])
     put(os.path.join(BUILD, "bench/growth.json"), json.dumps({"instances": by_instances, "agents": by_agents}) + "\n")
@@ -230,9 +240,12 @@ def s9(size):
                 f"× {ratio[0]:.2f} by instances, × {ratio[1]:.2f} by agents", max(ratio) <= 1.2,
                 ["µs a step by instances: " + ", ".join(f"{n:,}: {us:.1f}" for n, us, _, _ in by_instances),
                  "µs a step by agents: " + ", ".join(f"{n:,}: {us:.1f}" for n, us, _ in by_agents),
+                 f"{most:,} instances on {fleet:,} agents of one slot: {both['step_us']['median']:.1f} µs a step, "
+                 f"{both['virtual_s'] / 3600:.1f} h of virtual time, longest turn {both['longest_turn_ms']['median']:.0f} ms; a step takes "
+                 f"{GROWTH_STEP_MS / 1e3:g} s of virtual time, the runs {min(hours):.2f} to {max(hours):.1f} h",
                  "engine, journal and codecs in one process, without a disk; longest turn "
                  f"{max(row[3] for row in by_instances):.0f} ms; plot: {path}"],
-                by_instances=by_instances, by_agents=by_agents)]
+                by_instances=by_instances, by_agents=by_agents, both=(most, fleet, both["step_us"]["median"], both["virtual_s"]))]
 
 
 # ---- idle ----

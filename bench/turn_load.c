@@ -35,7 +35,7 @@ struct load {
     struct store *store;
     struct load_agent *agents;
     struct bf_buf scratch;
-    int64_t now_ms;
+    int64_t now_ms, step_ms;
     bool refused;
 };
 
@@ -165,7 +165,7 @@ static void report(struct load *l, uint32_t i)
     for (size_t at = 0; at < agent->held.n;) {
         size_t n = 0;
         for (; n < REPORTS_MAX && at < agent->held.n; n++, at++)
-            reports[n] = (struct agent_report){agent->held.at[at], REPORT_ENDED, l->now_ms * 1000, l->now_ms * 1000,
+            reports[n] = (struct agent_report){agent->held.at[at], REPORT_ENDED, l->now_ms * 1000, (l->now_ms + l->step_ms) * 1000,
                                                {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1}};
         struct agent_msg m = {.kind = AGENT_REPORT, .incarnation = i + 1, .text = "", .reports = reports, .n_reports = n};
         tell(l, agent, &m);
@@ -195,7 +195,7 @@ static void run_turn(struct load *l)
 {
     struct bf_error err = {0};
     double began_s = figures_now_s();
-    l->now_ms++;
+    l->now_ms += l->step_ms;
     if (turn_run(l->turns, l->now_ms, l->now_ms * 1000, &err) != BF_OK)
         bench_fail("a turn fails", err.text);
     double took_s = figures_now_s() - began_s;
@@ -266,12 +266,13 @@ static void drive(struct load *l)
 
 void load_run(const struct load_options *o, struct load_result *ret)
 {
-    struct load l = {.o = o, .r = ret, .now_ms = 1000};
+    struct load l = {.o = o, .r = ret, .now_ms = 1000, .step_ms = o->step_ms > 0 ? o->step_ms : 1};
     struct backfill_view b;
     *ret = (struct load_result){0};
     open_all(&l);
     size_t before = figures_allocated();
     *ret = (struct load_result){0};
+    const int64_t began_ms = l.now_ms;
     double began_s = figures_now_s();
     create(&l);
     do
@@ -284,6 +285,7 @@ void load_run(const struct load_options *o, struct load_result *ret)
         drive(&l);
     }
     ret->total_s = figures_now_s() - began_s;
+    ret->virtual_s = (double)(l.now_ms - began_ms) / 1e3;
     ret->engine_s = ret->total_s - ret->commit_s - ret->wire_s;
     ret->resident_bytes = figures_resident();
     if (!engine_backfill(turn_engine(l.turns), 1, &b) || (!o->create_only && b.state != BACKFILL_SUCCEEDED))

@@ -23,6 +23,7 @@ struct load_options {
     enum load_shape shape;
     uint32_t templates, partitions;              /* instances: the product */
     uint32_t agents, slots;
+    int64_t step_ms;                             /* virtual time that a step takes; 0: 1 */
     bool wire;
     const char *store;                           /* folder; NULL: what is committed is counted and dropped */
     bool create_only;                            /* ends when the backfill runs */
@@ -37,6 +38,7 @@ struct load_result {
     uint64_t steps, turns, commits, journal_bytes, checkpoints, checkpoint_bytes;
     double bytes_per_instance;                   /* of memory, at the time that it runs */
     double longest_turn_s;                       /* once it runs */
+    double virtual_s;                            /* that the run took by its own clock */
     size_t resident_bytes;
 };
 

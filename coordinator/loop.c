@@ -99,10 +99,13 @@ static enum bf_rc commit(struct service *s, const struct turn_commit *c, struct 
 static void turn(struct service *s)
 {
     struct bf_error err = {0};
+    const size_t inputs = turn_gathered(s->turns);
+    const int64_t began_us = bf_boottime_us();
     const struct turn_commit *c = turn_begin(s->turns, bf_boottime_ms(), bf_realtime_us());
     if (c && commit(s, c, &err) != BF_OK)
         end_after_commit(&err);
     turn_end(s->turns, bf_boottime_ms());
+    tell_count_turn(s, inputs, inputs >= TURN_INPUTS, bf_boottime_us() - began_us);
     uint64_t dropped = turn_take_dropped(s->turns);
     if (dropped)
         bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",

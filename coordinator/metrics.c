@@ -389,7 +389,7 @@ static void write_notify(struct writer *w)
     one(w, "bf_notifications_spooled_bytes", "gauge", "What they take.", c->spooled_bytes);
 }
 
-/* ---- for metrics_load.c ---- */
+/* ---- for metrics_load.c and metrics_turns.c ---- */
 
 void metrics_family(struct writer *w, const char *name, const char *type, const char *help)
 {
@@ -415,6 +415,7 @@ void metrics_write(const struct metrics_source *m, struct bf_buf *ret)
 {
     struct writer w = {.m = m, .out = ret};
     write_process(&w);
+    metrics_write_turns(&w);
     write_backfills(&w);
     write_steps(&w);
     write_pools(&w);

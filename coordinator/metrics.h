@@ -14,12 +14,25 @@
 #define METRICS_POOLS_MAX 1000u
 #define METRICS_PROBES_MAX 200u
 
+/* Turns of this process, as the loop counts them. */
+struct metrics_turns {
+    uint64_t inputs;                             /* that waited when turns began */
+    uint64_t full;                               /* turns that began with all that one takes in */
+    int64_t busy_us;
+    int64_t longest_us;                          /* since the page before */
+};
+
+/* What agents said to this process, and it to them, in messages. */
+struct metrics_fleet { uint64_t received, sent, malformed, unauthorised, no_hello, dropped; };
+
 struct metrics_source {
     const struct engine *engine;
     uint64_t seq;                                /* last turn */
     int64_t wall_us;                             /* now */
     int64_t started_us;                          /* wall time at which this process became ready */
     bool steps;                                  /* of each step of the live backfills too */
+    struct metrics_turns turns;
+    struct metrics_fleet fleet;
     struct http_counts http;
     const struct notify_counts *notify;          /* NULL: nobody is told */
 };

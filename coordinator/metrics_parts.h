@@ -16,5 +16,7 @@ void metrics_of_backfill(struct writer *w, const char *name, const struct backfi
 
 /* metrics_load.c: classes that yield, attempts that take long, and with metrics_steps profiles. */
 void metrics_write_load(struct writer *w);
+/* metrics_turns.c: how much the coordinator has to do. */
+void metrics_write_turns(struct writer *w);
 
 #endif

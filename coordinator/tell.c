@@ -181,6 +181,23 @@ static void tell_alerts(struct service *s, int64_t now_ms)
 
 /* ---- pages ---- */
 
+void tell_count_turn(struct service *s, size_t inputs, bool full, int64_t took_us)
+{
+    struct metrics_turns *t = &s->tell.turns;
+    t->inputs += inputs;
+    t->full += full;
+    t->busy_us += took_us;
+    t->longest_us = took_us > t->longest_us ? took_us : t->longest_us;
+}
+
+/* As the pages tell it: what has the wrong shape is malformed too. */
+static struct metrics_fleet fleet_counts(const struct service *s)
+{
+    const struct fleet_stats *f = fleet_stats(s->fleet);
+    return (struct metrics_fleet){.received = f->received, .sent = f->sent, .malformed = f->malformed + f->bad_frames,
+                                  .unauthorised = f->unauthorised, .no_hello = f->unknown_peer, .dropped = f->peers_dropped};
+}
+
 static void publish(struct service *s)
 {
     struct bf_buf text = {0};
@@ -190,9 +207,11 @@ static void publish(struct service *s)
         counts = notify_counted(s->tell.notify);
     const struct metrics_source m = {.engine = turn_engine(s->turns), .seq = turn_seq(s->turns), .started_us = s->tell.started_us,
                                      .wall_us = bf_realtime_us(),
-                                     .steps = s->config.metrics_steps, .http = http_counted(s->tell.http),
+                                     .steps = s->config.metrics_steps, .turns = s->tell.turns, .fleet = fleet_counts(s),
+                                     .http = http_counted(s->tell.http),
                                      .notify = s->tell.notify ? &counts : NULL};
     metrics_write(&m, &text);
+    s->tell.turns.longest_us = 0;
     const char *why = s->low ? "the store is short of room: nothing new starts"
                       : engine_why_store(m.engine, &k) ? "the store was restored, or is an old copy: nothing starts" : "";
     http_publish(s->tell.http, (const char *)text.data, text.len, why);

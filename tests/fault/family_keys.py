@@ -8,11 +8,11 @@ from cluster import wait_until
 from lab import SHORT_LEASE, Freezer, Skipped, connected, first_attempt, let_end, port_of
 
 
-def known_peers(cluster, count):
-    """So many peers whose keys the coordinator has been told of."""
+def known_peers(cluster, count, options=()):
+    """So many peers whose keys the coordinator has been told of; options of their sockets."""
     if not peers.ZMQ:
         raise Skipped("no libzmq.so.5")
-    group = peers.Peers(count)
+    group = peers.Peers(count, options=options)
     path = os.path.join(cluster.dir, "coordinator.conf")
     with open(path, encoding="utf-8") as f:
         text = f.read()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The fault table, F1 to F59, on real processes, disks and sockets.
+"""The fault table, F1 to F60, on real processes, disks and sockets.
 
     faults.py [F18 F19 …] [--long] [--seed S]       inject these, or all; --long: more of each
     faults.py --short                               those of the short form, for `make test`
@@ -110,6 +110,8 @@ TABLE = (
     Row("F57", "cap lowered below use", "no kills", tests="tests/unit/test_engine_commands.c; coordinator/sim"),
     Row("F58", "mixed versions", "negotiated or refused", keys.other_version, tests="tests/unit/test_engine_agents.c"),
     Row("F59", "audit edited", "verify names the index", tests="tests/integration/test_audit.py; tests/unit/test_audit.c"),
+    Row("F60", "agents say more than can be taken in: stale and false reports, heartbeats, hellos; one of them never reads",
+        "held back by their sockets; leases of others, work and queries go on; flat memory", tests="tests/fault/overload.py"),
 )
 
 PAGE = """# The fault table
@@ -150,7 +152,7 @@ def check(path):
     """The page is the table, every row is there once, and what it names exists."""
     with open(path, encoding="utf-8") as f:
         assert f.read() == page(), f"{path} is not what tests/fault/faults.py --table prints"
-    assert [row.rows for row in TABLE] == [f"F{n}" for n in range(1, 60)], "a row is missing, or stands twice"
+    assert [row.rows for row in TABLE] == [f"F{n}" for n in range(1, 61)], "a row is missing, or stands twice"
     for row in TABLE:
         assert row.run or row.tests or row.why, f"{row.rows} is neither tested nor explained"
         for word in row.tests.split(";"):

@@ -25,7 +25,7 @@ import time
 
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
-    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "performance", "resources",
+    "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "performance", "resources", "scaling",
     "playbooks/out-of-memory", "playbooks/host-sick", "playbooks/breaker-open", "playbooks/warehouse-slow")]
 PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
 COMMAND_S = 60 * PATIENCE

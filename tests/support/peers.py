@@ -8,8 +8,9 @@ import resource
 import struct
 import time
 
-DEALER, POLLIN, DONTWAIT = 5, 1, 1
+DEALER, POLLIN, POLLOUT, DONTWAIT = 5, 1, 2, 1
 LINGER, RECONNECT_IVL, CURVE_PUBLIC, CURVE_SECRET, CURVE_SERVER = 17, 18, 48, 49, 50
+SNDBUF, SNDHWM = 11, 23
 HELLO, HEARTBEAT, REPORT, WELCOME, HEARTBEAT_ACK, DISPATCH, REFUSE = 1, 2, 3, 16, 17, 18, 21
 PROTOCOL = 2
 try:
@@ -54,10 +55,14 @@ def heartbeat(incarnation, nonce):
     return field(1, HEARTBEAT) + fixed(2, incarnation) + field(3, nonce)
 
 
+def ended_reports(incarnation, refs):
+    """REPORT_ENDED with exit code 0, of each (attempt, token)."""
+    return field(1, REPORT) + fixed(2, incarnation) + b"".join(
+        field(12, field(1, attempt) + field(2, token) + field(3, 2) + fixed(4, 1) + field(6, field(1, 1))) for attempt, token in refs)
+
+
 def ended_report(incarnation, attempt, token):
-    """REPORT_ENDED with exit code 0."""
-    report = field(1, attempt) + field(2, token) + field(3, 2) + fixed(4, 1) + field(6, field(1, 1))
-    return field(1, REPORT) + fixed(2, incarnation) + field(12, report)
+    return ended_reports(incarnation, [(attempt, token)])
 
 
 def kind_of(message):
@@ -82,13 +87,14 @@ class Peer:
         self.socket = ctypes.c_void_p(ZMQ.zmq_socket(peers.context, DEALER))
         for option, value in ((CURVE_PUBLIC, pair[0]), (CURVE_SECRET, pair[1]), (CURVE_SERVER, peers.server)):
             ZMQ.zmq_setsockopt(self.socket, option, value.encode(), ctypes.c_size_t(40))
-        for option in (LINGER, ):
-            ZMQ.zmq_setsockopt(self.socket, option, ctypes.byref(ctypes.c_int(0)), ctypes.c_size_t(4))
+        for option, value in ((LINGER, 0), *peers.options):
+            ZMQ.zmq_setsockopt(self.socket, option, ctypes.byref(ctypes.c_int(value)), ctypes.c_size_t(4))
         if ZMQ.zmq_connect(self.socket, peers.endpoint.encode()) != 0:
             raise AssertionError(f"{name} cannot connect")
 
     def say(self, message):
-        ZMQ.zmq_send(self.socket, message, ctypes.c_size_t(len(message)), DONTWAIT)
+        """False: the socket does not take it now."""
+        return ZMQ.zmq_send(self.socket, message, ctypes.c_size_t(len(message)), DONTWAIT) >= 0
 
     def hear(self):
         buffer = ctypes.create_string_buffer(1 << 16)
@@ -103,7 +109,9 @@ class Peer:
 class Peers:
     """A process full of peers.  Their keys must be in the coordinator's configuration before it starts: entry() gives the lines."""
 
-    def __init__(self, count, prefix="cheap"):
+    def __init__(self, count, prefix="cheap", options=()):
+        """options: (option, number) of each socket, beside those that all have."""
+        self.options = options
         self.pairs = {f"{prefix}-{i}": key_pair() for i in range(count)}
         self.context, self.peers = ctypes.c_void_p(ZMQ.zmq_ctx_new()), []
         self.endpoint = self.server = None
