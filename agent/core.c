@@ -47,7 +47,7 @@ struct attempt {
     struct assignment assignment;            /* all-zero when no process was ever to be started */
     int64_t limit_at_ms;                     /* end of the timebox */
     int64_t kill_at_ms;                      /* SIGKILL after SIGTERM */
-    int64_t report_at_ms;                    /* next repetition of the ENDED report */
+    int64_t report_at_ms;                    /* next repetition of the ENDED report; before the end: when STARTED is due */
     size_t flying_bytes;                     /* of the ENDED report that was sent; 0: none, or given up for lost */
     int64_t started_us, ended_us;
     struct outcome outcome;
@@ -281,19 +281,19 @@ static void send_report(struct agent_core *c, struct attempt *a, int64_t now_ms)
             return;
         }
         set_flying(c, a, bytes);
-        a->report_at_ms = now_ms + report_retry_ms(c);
     }
+    a->report_at_ms = a->state == ATTEMPT_ENDED ? now_ms + report_retry_ms(c) : NEVER;
     *add_report(c, bytes) = report;
 }
 
-/* Repeat the reports that are due; all of them when the coordinator has just answered HELLO. */
+/* Send or repeat the reports that are due; all ends when the coordinator has just answered HELLO. */
 static void send_due_reports(struct agent_core *c, bool all, int64_t now_ms)
 {
     for (size_t i = 0; all && i < c->attempts.n; i++)
         set_flying(c, c->attempts.at[i], 0);             /* what was sent over an earlier connection is lost, or soon acknowledged */
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct attempt *a = c->attempts.at[i];
-        if (a->state == ATTEMPT_ENDED && (all || a->report_at_ms <= now_ms))
+        if (a->report_at_ms <= now_ms || (all && a->state == ATTEMPT_ENDED))
             send_report(c, a, now_ms);
     }
 }
@@ -640,7 +640,9 @@ static void on_spawned(struct agent_core *c, const struct core_event *ev, int64_
         if (a->assignment.timebox_ms > 0)
             a->limit_at_ms = now_ms + a->assignment.timebox_ms;
     }
-    send_report(c, a, now_ms);
+    a->report_at_ms = now_ms + c->settings.started_pause_ms;
+    if (a->report_at_ms <= now_ms)
+        send_report(c, a, now_ms);
 }
 
 static void on_ended(struct agent_core *c, const struct core_event *ev, int64_t now_ms)

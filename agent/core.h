@@ -26,6 +26,7 @@ struct core_settings {
     uint64_t incarnation;
     struct agent_hello hello;                /* held is filled by the core; strings are borrowed and outlive the core */
     int64_t hello_retry_ms;                  /* HELLO again when unanswered (default 1,000), backing off with jitter to lease/6 */
+    int64_t started_pause_ms;                /* what has ended by then tells its start with its end: one message and one commit for both */
 };
 
 enum core_event_kind {

@@ -41,6 +41,7 @@
 #define OWN_FILES 48                         /* sockets, their threads' ends, control groups */
 #define FILES_PER_PROBE 6
 #define FILES_PER_SLOT 6                     /* pipes and their other ends while spawning, pidfd, input */
+#define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
 struct later { struct attempt_ref ref; struct verdict *failed; };      /* NULL: it runs */
@@ -428,7 +429,7 @@ static void open_core(struct loop *l, const struct agent_start *start)
         l->labels[i] = (struct agent_label){c->labels.keys[i], c->labels.values[i]};
     l->labels[c->labels.n] = (struct agent_label){AGENT_NAME_LABEL, c->name};
     const struct core_settings settings = {
-        .incarnation = start->page->incarnation, .hello_retry_ms = 1000,
+        .incarnation = start->page->incarnation, .hello_retry_ms = 1000, .started_pause_ms = STARTED_PAUSE_MS,
         .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = c->name, .version = BF_VERSION, .boot_id = l->boot_id,
                   .previous = start->previous, .slots = (uint32_t)c->slots, .labels = l->labels, .n_labels = c->labels.n + 1,
                   .fence = cgroup_fence(start->cgroups), .separate_uid = c->switch_user,

@@ -4,19 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/figures.h"
 #include "common/mem.h"
 #include "proto/record.h"
 
 enum { N = 4096, REPEATS = 41 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -61,9 +54,9 @@ static void report_inputs(struct input *in)
     }
 }
 
-struct figures { double encode, decode; size_t bytes; };    /* items a second; bytes an item */
+struct rates { double encode, decode; size_t bytes; };    /* items a second; bytes an item */
 
-static struct figures measure(const struct turn *t)
+static struct rates measure(const struct turn *t)
 {
     double encode_s[REPEATS], decode_s[REPEATS];
     struct bf_buf b = {0};
@@ -71,18 +64,18 @@ static struct figures measure(const struct turn *t)
         struct turn back;
         struct bf_error err = {0};
         bf_buf_clear(&b);
-        double start = now_s();
+        double start = figures_now_s();
         turn_encode(t, &b);
-        double middle = now_s();
+        double middle = figures_now_s();
         if (turn_decode(b.data, b.len, &back, &err)) {
             fprintf(stderr, "%s\n", err.text);
             exit(1);
         }
         turn_done(&back);
-        decode_s[i] = now_s() - middle;
+        decode_s[i] = figures_now_s() - middle;
         encode_s[i] = middle - start;
     }
-    struct figures f = {N / median(encode_s), N / median(decode_s), b.len / N};
+    struct rates f = {N / median(encode_s), N / median(decode_s), b.len / N};
     bf_buf_free(&b);
     return f;
 }
@@ -92,11 +85,11 @@ int main(void)
     struct record *records = bf_xcalloc(N, sizeof *records);
     struct input *inputs = bf_xcalloc(N, sizeof *inputs);
     granted_records(records);
-    struct figures granted = measure(&(struct turn){.seq = 1, .records = records, .n_records = N});
+    struct rates granted = measure(&(struct turn){.seq = 1, .records = records, .n_records = N});
     report_inputs(inputs);
-    struct figures report = measure(&(struct turn){.seq = 1, .inputs = inputs, .n_inputs = N});
+    struct rates report = measure(&(struct turn){.seq = 1, .inputs = inputs, .n_inputs = N});
     ended_records(records);
-    struct figures ended = measure(&(struct turn){.seq = 1, .records = records, .n_records = N});
+    struct rates ended = measure(&(struct turn){.seq = 1, .records = records, .n_records = N});
     printf("%-16s %12s %12s %8s\n", "turn of 4,096", "encode/s", "decode/s", "bytes");
     printf("%-16s %12.0f %12.0f %8zu\n", "granted", granted.encode, granted.decode, granted.bytes);
     printf("%-16s %12.0f %12.0f %8zu\n", "ended", ended.encode, ended.decode, ended.bytes);

@@ -19,13 +19,14 @@
 #include <zmq.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/mem.h"
 #include "common/options.h"
-#include "common/text.h"
 #include "common/vec.h"
 #include "proto/agent_msg.h"
 
-enum { NAME = 64, KEY_TEXT_BYTES = 41, EVENTS = 256, HANDSHAKE_MS = 3000, RECONNECT_MS = 100, RECONNECT_MOST_MS = 1600 };
+enum { NAME = 64, KEY_TEXT_BYTES = 41, EVENTS = 256, HANDSHAKE_MS = 3000, RECONNECT_MS = 100, RECONNECT_MOST_MS = 1600,
+       NUMBER_MAX = 1000000 };
 
 struct options { const char *heartbeat_ms, *slots; };
 static const struct bf_option table[] = {
@@ -53,20 +54,6 @@ struct fleet {
     struct bf_buf scratch;
 };
 
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "bench_fleet: %s: %s\n", what, why);
-    exit(1);
-}
-
-static int64_t number(const char *text, int64_t preset)
-{
-    int64_t ret = preset;
-    if (text && !bf_parse_int(text, 0, 1000000, &ret))
-        fail(text, "not a number");
-    return ret;
-}
-
 /* ---- keys ---- */
 
 static int make_keys(int64_t n, const char *path)
@@ -74,10 +61,10 @@ static int make_keys(int64_t n, const char *path)
     char public_key[KEY_TEXT_BYTES], secret_key[KEY_TEXT_BYTES];
     FILE *f = fopen(path, "we");
     if (!f)
-        fail(path, strerror(errno));
+        bench_fail(path, strerror(errno));
     for (int64_t i = 0; i < n; i++) {
         if (zmq_curve_keypair(public_key, secret_key) != 0)
-            fail("keys", zmq_strerror(errno));
+            bench_fail("keys", zmq_strerror(errno));
         fprintf(f, "sim-%" PRId64 " %s %s\n", i, public_key, secret_key);
     }
     return fclose(f) == 0 ? 0 : 1;
@@ -88,13 +75,13 @@ static void read_keys(struct fleet *f, const char *path, size_t from)
     char line[256];
     FILE *in = fopen(path, "re");
     if (!in)
-        fail(path, strerror(errno));
+        bench_fail(path, strerror(errno));
     for (size_t i = 0; i < from + f->n; i++) {
         struct peer *p = i >= from ? &f->peers[i - from] : NULL;
         if (!fgets(line, sizeof line, in))
-            fail(path, "too few keys");
+            bench_fail(path, "too few keys");
         if (p && sscanf(line, "%63s %40s %40s", p->name, p->public_key, p->secret_key) != 3)
-            fail(path, line);
+            bench_fail(path, line);
     }
     fclose(in);
 }
@@ -227,7 +214,7 @@ static void connect_peer(struct fleet *f, struct peer *p, void *context, const c
 {
     p->socket = zmq_socket(context, ZMQ_DEALER);
     if (!p->socket)
-        fail(p->name, zmq_strerror(errno));
+        bench_fail(p->name, zmq_strerror(errno));
     set_int(p->socket, ZMQ_LINGER, 0);
     set_int(p->socket, ZMQ_IMMEDIATE, 1);
     set_int(p->socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
@@ -237,13 +224,13 @@ static void connect_peer(struct fleet *f, struct peer *p, void *context, const c
     (void)zmq_setsockopt(p->socket, ZMQ_CURVE_PUBLICKEY, p->public_key, KEY_TEXT_BYTES - 1);
     (void)zmq_setsockopt(p->socket, ZMQ_CURVE_SECRETKEY, p->secret_key, KEY_TEXT_BYTES - 1);
     if (zmq_connect(p->socket, endpoint) != 0)
-        fail(endpoint, zmq_strerror(errno));
+        bench_fail(endpoint, zmq_strerror(errno));
     int fd;
     size_t size = sizeof fd;
     (void)zmq_getsockopt(p->socket, ZMQ_FD, &fd, &size);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = p};
     if (epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        fail(p->name, strerror(errno));
+        bench_fail(p->name, strerror(errno));
 }
 
 static void tell(const struct fleet *f, double began_s)
@@ -299,15 +286,16 @@ int main(int argc, char **argv)
     size_t n = 0;
     enum bf_rc rc = bf_options_parse(argc - 1, argv + 1, table, sizeof table / sizeof *table, &o, words, 6, &n, NULL, NULL, &err);
     if (rc == BF_OK && n == 3 && strcmp(words[0], "keys") == 0)
-        return make_keys(number(words[1], 0), words[2]);
+        return make_keys(bench_number(words[1], 0, 0, NUMBER_MAX), words[2]);
     if (rc != BF_OK || n != 6 || strcmp(words[0], "run") != 0) {
         fprintf(stderr, "usage: bench_fleet keys N FILE | run FILE FROM N ENDPOINT SERVER_KEY [--heartbeat-ms N] [--slots N]\n");
         return 2;
     }
-    struct fleet f = {.n = (size_t)number(words[3], 0), .heartbeat_s = (double)number(o.heartbeat_ms, 2000) / 1e3,
-                      .slots = (uint32_t)number(o.slots, 1), .epoll = epoll_create1(EPOLL_CLOEXEC)};
+    struct fleet f = {.n = (size_t)bench_number(words[3], 0, 0, NUMBER_MAX),
+                      .heartbeat_s = (double)bench_number(o.heartbeat_ms, 2000, 0, NUMBER_MAX) / 1e3,
+                      .slots = (uint32_t)bench_number(o.slots, 1, 0, NUMBER_MAX), .epoll = epoll_create1(EPOLL_CLOEXEC)};
     f.peers = bf_xcalloc(f.n + 1, sizeof *f.peers);
-    read_keys(&f, words[1], (size_t)number(words[2], 0));
+    read_keys(&f, words[1], (size_t)bench_number(words[2], 0, 0, NUMBER_MAX));
     void *context = zmq_ctx_new();
     (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, (int)f.n + 64);
     for (size_t i = 0; i < f.n; i++) {

@@ -23,8 +23,8 @@
 #include "agent/child_pipes.h"
 #include "agent/spawn.h"
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/options.h"
-#include "common/text.h"
 #include "coordinator/store/store.h"
 
 extern char **environ;
@@ -40,19 +40,12 @@ static const struct bf_option table[] = {
     {"help", 'h', BF_OPT_FLAG, offsetof(struct options, help), NULL, "print this page"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
+enum { NUMBER_MAX = 100000000 };
 
 static _Noreturn void fail(const char *what, const char *why)
 {
     fprintf(stderr, "bench_floors: %s: %s\n", what, why);
     _exit(1);
-}
-
-static int64_t number(const char *text, int64_t preset)
-{
-    int64_t ret = preset;
-    if (text && !bf_parse_int(text, 1, 100000000, &ret))
-        fail(text, "not a number");
-    return ret;
 }
 
 /* ---- children ---- */
@@ -128,7 +121,8 @@ static void spawn_grouped(const char *program, int64_t n, int number_of_spawner)
 
 static int spawn(const struct options *o, const char *program)
 {
-    int64_t n = number(o->count, 2000), spawners = number(o->spawners, 2), repeats = number(o->repeats, 3);
+    int64_t n = bench_number(o->count, 2000, 1, NUMBER_MAX), spawners = bench_number(o->spawners, 2, 1, NUMBER_MAX);
+    int64_t repeats = bench_number(o->repeats, 3, 1, NUMBER_MAX);
     struct figures rate = {0};
     for (int64_t r = 0; r < repeats; r++) {
         double began_s = figures_now_s();
@@ -168,7 +162,7 @@ static int commit(const struct options *o, const char *dir)
     struct bf_error err = {0};
     struct figures ms = {0};
     static const uint8_t bytes[200];
-    int64_t n = number(o->count, 200);
+    int64_t n = bench_number(o->count, 200, 1, NUMBER_MAX);
     if (store_open(dir, &options, &s, &err) != BF_OK)
         fail(dir, err.text);
     for (int64_t i = 0; i < n; i++) {
@@ -225,7 +219,7 @@ static void answer(const char *public_key, const char *secret_key, int tell_fd, 
 
 static int echo(const struct options *o)
 {
-    int64_t n = number(o->count, 100) + 1, size = number(o->size, 100);
+    int64_t n = bench_number(o->count, 100, 1, NUMBER_MAX) + 1, size = bench_number(o->size, 100, 1, NUMBER_MAX);
     char public_key[41], secret_key[41], where[256], buffer[65536] = "";
     int fds[2];
     struct figures ms = {0};

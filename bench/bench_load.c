@@ -13,8 +13,8 @@
 
 #include "bench/figures.h"
 #include "bench/turn_load.h"
+#include "bench/words.h"
 #include "common/options.h"
-#include "common/text.h"
 
 struct options {
     const char *shape, *templates, *partitions, *agents, *slots, *repeats, *store, *die_at, *checkpoint_mib;
@@ -38,16 +38,6 @@ static const struct bf_option table[] = {
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
-static int64_t number(const char *text, int64_t preset, int64_t most)
-{
-    int64_t ret = preset;
-    if (text && !bf_parse_int(text, 0, most, &ret)) {
-        fprintf(stderr, "%s: not a number from 0 to %" PRId64 "\n", text, most);
-        exit(2);
-    }
-    return ret;
-}
-
 static enum load_shape shape_of(const char *word)
 {
     static const char *const words[] = {"flat", "chain", "layers", "windows"};
@@ -70,10 +60,11 @@ static void read_options(int argc, char **argv, struct options *o, struct load_o
         exit(2);
     }
     *ret = (struct load_options){
-        .shape = shape_of(o->shape), .templates = (uint32_t)number(o->templates, 10, 10000),
-        .partitions = (uint32_t)number(o->partitions, 1000, 10000000), .agents = (uint32_t)number(o->agents, 2, 20000),
-        .slots = (uint32_t)number(o->slots, 2048, 100000), .wire = o->wire, .create_only = o->create,
-        .die_at = (double)number(o->die_at, 0, 100) / 100, .checkpoint_bytes = (uint64_t)number(o->checkpoint_mib, 0, 65536) << 20};
+        .shape = shape_of(o->shape), .templates = (uint32_t)bench_number(o->templates, 10, 0, 10000),
+        .partitions = (uint32_t)bench_number(o->partitions, 1000, 0, 10000000), .agents = (uint32_t)bench_number(o->agents, 2, 0, 20000),
+        .slots = (uint32_t)bench_number(o->slots, 2048, 0, 100000), .wire = o->wire, .create_only = o->create,
+        .die_at = (double)bench_number(o->die_at, 0, 0, 100) / 100,
+        .checkpoint_bytes = (uint64_t)bench_number(o->checkpoint_mib, 0, 0, 65536) << 20};
 }
 
 struct all { struct figures rate, step_us, create_s, compile_s, commit, wire, engine, bytes, longest_ms; };
@@ -136,7 +127,7 @@ int main(int argc, char **argv)
         bf_buf_free(&text);
         return 0;
     }
-    int64_t repeats = number(options.repeats, 3, FIGURES_MAX);
+    int64_t repeats = bench_number(options.repeats, 3, 0, FIGURES_MAX);
     printf("%10s %9s %9s %8s %8s %7s %7s %8s %8s %5s %8s %8s\n", "instances", "s", "steps/s", "create", "engine", "store", "wire", "turns",
            "B/step", "ckpts", "B/inst", "turn ms");
     for (int64_t i = 0; i < repeats; i++) {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/figures.h"
 #include "common/mem.h"
 #include "coordinator/logs/log_search.h"
 
@@ -18,13 +18,6 @@ enum { ATTEMPTS = 1000, CHUNK_LINES = 320, LINE_MAX_BYTES = 160, STEPS = 10 };
 #define LINE_US 1000                             /* between two lines of an attempt */
 
 static const uint8_t key[LOG_KEY_BYTES] = {7};
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* From /proc/self/status, in MiB; 0 where there is none. */
 static double memory_mib(const char *what)
@@ -101,7 +94,7 @@ static struct took ask(struct log_store *s, const struct asked *a, uint64_t n_li
     struct took t = {0};
     char cursor[LOG_CURSOR_MAX] = "";
     memory_peak_reset();
-    double before_mib = memory_mib("VmRSS:"), began = now_s();
+    double before_mib = memory_mib("VmRSS:"), began = figures_now_s();
     for (bool done = false; !done; t.pages++) {
         struct log_query q = {.backfill = 1, .pattern = a->pattern ? bf_xstrdup(a->pattern) : NULL, .regex = a->regex,
                               .ignore_case = a->ignore_case, .count = a->count};
@@ -114,9 +107,9 @@ static struct took ask(struct log_store *s, const struct asked *a, uint64_t n_li
         q.since_us = a->until > 0 ? BEGAN_US + (int64_t)(a->from * span_us) : 0;
         q.until_us = a->until > 0 ? BEGAN_US + (int64_t)(a->until * span_us) : 0;
         memcpy(q.cursor, cursor, sizeof cursor);
-        double page_began = now_s();
+        double page_began = figures_now_s();
         log_search_page(s, &q, &page);
-        double page_s = now_s() - page_began;
+        double page_s = figures_now_s() - page_began;
         t.longest_page_s = page_s > t.longest_page_s ? page_s : t.longest_page_s;
         if (page.rc != BF_OK) {
             fprintf(stderr, "%s: %s\n", a->name, page.err.text);
@@ -129,7 +122,7 @@ static struct took ask(struct log_store *s, const struct asked *a, uint64_t n_li
         log_page_done(&page);
         log_query_done(&q);
     }
-    t.seconds = now_s() - began;
+    t.seconds = figures_now_s() - began;
     t.peak_mib = memory_mib("VmHWM:") - before_mib;
     return t;
 }
@@ -155,11 +148,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    double began = now_s();
+    double began = figures_now_s();
     uint64_t bytes = fill(s, n_lines);
     log_store_stats(s, &stats);
     printf("%" PRIu64 " lines, %.0f MB, %.0f MB on disk in %" PRIu64 " frames; written in %.1f s; %.0f MiB resident\n\n", n_lines,
-           (double)bytes / 1e6, (double)stats.bytes / 1e6, stats.frames, now_s() - began, memory_mib("VmRSS:"));
+           (double)bytes / 1e6, (double)stats.bytes / 1e6, stats.frames, figures_now_s() - began, memory_mib("VmRSS:"));
     printf("%-40s %8s %10s %10s %6s %13s %10s\n", "search", "seconds", "matches", "MB", "pages", "longest page", "memory");
     struct took first = {0};
     double most_mib = 0, most_s = 0;

@@ -8,19 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/figures.h"
 #include "common/prng.h"
 #include "coordinator/engine/state.h"
 
 enum { STEPS = 1000, DAYS = 1000, NEEDS = 3, REPEATS = 5, SLOTS = 4096, TURNS = 60, SAMPLE = 100000 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t allocated(void)
 {
@@ -56,9 +49,9 @@ static struct plan *compile(const struct plan_source *source, double *ret_s, siz
         struct bf_buf said = {0};
         plan_free(plan);
         size_t before = allocated();
-        double start = now_s();
+        double start = figures_now_s();
         plan = plan_compile(source, NULL, &d);
-        s[i] = now_s() - start;
+        s[i] = figures_now_s() - start;
         *ret_bytes = allocated() - before;
         if (!plan) {
             bf_diags_print(&d, &said);
@@ -167,9 +160,9 @@ static double create_wide(int width)
     struct plan *plan = compile(&source, &ignored_s, &ignored_bytes);
     struct engine *e = engine_new(&config);
     add_plan(e, plan);
-    double start = now_s();
+    double start = figures_now_s();
     create(e, plan->source_hash, &out);
-    double s = now_s() - start;
+    double s = figures_now_s() - start;
     engine_out_free(&out);
     engine_free(e);
     bf_buf_free(&text);
@@ -195,14 +188,14 @@ int main(void)
     add_plan(e, plan);
     hello(e, &out);
     before = allocated();
-    double start = now_s();
+    double start = figures_now_s();
     create(e, plan->source_hash, &out);
-    double create_s = now_s() - start;
+    double create_s = figures_now_s() - start;
     size_t engine_bytes = allocated() - before;
-    start = now_s();
+    start = figures_now_s();
     for (int i = 0; i < TURNS; i++)
         turn(e, &out);
-    double run_s = now_s() - start;
+    double run_s = figures_now_s() - start;
     uint64_t done = e->backfills.at[0]->count[INSTANCE_SUCCEEDED];
     uint32_t differences = compare(e, plan);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "bfctl/client.h"
 #include "common/mem.h"
 #include "common/options.h"
@@ -27,20 +28,6 @@ static const struct bf_option table[] = {
 };
 
 struct answers { double *ms; size_t n; };
-
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "bench_query: %s: %s\n", what, why);
-    exit(1);
-}
-
-static int64_t number(const char *text, int64_t preset)
-{
-    int64_t ret = preset;
-    if (text && !bf_parse_int(text, 0, 1000000, &ret))
-        fail(text, "not a number");
-    return ret;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -66,9 +53,9 @@ static void ask(struct client *c, int query, uint32_t backfill, const char *cons
     req.page_limit = verbs[query] == OP_STEPS ? PAGE : 0;
     double began_s = figures_now_s();
     if (client_call(c, &req, &reply, &err) != BF_OK)
-        fail(names[query], err.text);
+        bench_fail(names[query], err.text);
     if (reply.rc != BF_OK)
-        fail(names[query], reply.text);
+        bench_fail(names[query], reply.text);
     if (a->n < ANSWERS_MAX)
         a->ms[a->n++] = 1e3 * (figures_now_s() - began_s);
     op_reply_done(&reply);
@@ -103,12 +90,12 @@ int main(int argc, char **argv)
         return 2;
     }
     if (client_settings_read(words[0], &settings, &err) != BF_OK || client_open(&settings, &client, &err) != BF_OK)
-        fail(words[0], err.text);
+        bench_fail(words[0], err.text);
     for (int q = 0; q < QUERIES; q++)
         answers[q] = (struct answers){bf_xcalloc(ANSWERS_MAX, sizeof(double)), 0};
-    int64_t pause_ms = number(o.pause_ms, 5);
+    int64_t pause_ms = bench_number(o.pause_ms, 5, 0, 1000000);
     const struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
-    double until_s = figures_now_s() + (double)number(o.seconds, 5);
+    double until_s = figures_now_s() + (double)bench_number(o.seconds, 5, 0, 1000000);
     do
         for (int q = 0; q < QUERIES; q++) {
             ask(client, q, (uint32_t)backfill, &words[2], &answers[q]);

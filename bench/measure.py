@@ -96,9 +96,9 @@ def wakeups(pid):
 
 # ---- where the time goes ----
 
-PARTS = {"engine": "engine", "plan": "engine", "turn": "engine", "store": "store", "seal": "store", "proto": "wire", "fleet": "wire",
-         "api": "wire", "zap": "wire", "logs": "logs", "views": "queries", "http": "queries", "agent": "agent", "agentcore": "agent",
-         "common": None, "shell": "loop"}
+PARTS = {"engine": "engine", "plan": "engine", "turn": "engine", "commit": "store", "store": "store", "seal": "store", "proto": "wire",
+         "fleet": "wire", "api": "wire", "zap": "wire", "logs": "logs", "views": "queries", "http": "queries", "agent": "agent",
+         "agentcore": "agent", "common": None, "shell": "loop"}
 LIBRARIES = (("liblmdb", "store"), ("libzmq", "wire"), ("libczmq", "wire"), ("libprotobuf", "wire"), ("libzstd", "logs"))
 KERNEL = (("^(kernel_clone|copy_process|dup_mm|do_execve|bprm_|load_elf|do_exit|exit_mm|do_wait|cgroup_|css_)", "spawn"),
           ("fdatasync|fsync|^ext4|^ovl_|^blk_|writeback|jbd2", "store"), ("sock|^tcp|^inet|^ep_|epoll|eventfd", "wire"))

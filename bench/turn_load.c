@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "bench/figures.h"
+#include "bench/words.h"
 #include "common/mem.h"
 #include "common/vec.h"
+#include "coordinator/commit.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/store/store.h"
 #include "coordinator/turn.h"
@@ -36,12 +38,6 @@ struct load {
     int64_t now_ms;
     bool refused;
 };
-
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "%s: %s\n", what, why);
-    exit(1);
-}
 
 /* ---- the plan ---- */
 
@@ -80,38 +76,12 @@ static void die_before_flip(struct load *l, const struct turn_commit *c)
     kill(getpid(), SIGKILL);
 }
 
-static enum bf_rc to_store(struct load *l, const struct turn_commit *c, struct bf_error *err)
-{
-    BF_VEC_TYPE(struct store_plan) plans = {0};
-    BF_VEC_TYPE(struct store_chunk) chunks = {0};
-    BF_VEC_TYPE(struct store_audit) audit = {0};
-    for (size_t i = 0; i < c->n_plans; i++) {
-        struct store_plan *p = bf_vec_add(&plans);
-        memcpy(p->key, c->plans[i].key, sizeof p->key);
-        p->bytes = c->plans[i].bytes;
-        p->n = c->plans[i].n;
-    }
-    for (size_t i = 0; i < c->n_chunks; i++)
-        bf_vec_push(&chunks, (struct store_chunk){.index = c->chunks[i].index, .bytes = c->chunks[i].bytes, .n = c->chunks[i].n});
-    for (size_t i = 0; i < c->n_audit; i++)
-        bf_vec_push(&audit, (struct store_audit){.entry = c->audit[i].entry, .at_us = c->audit[i].at_us});
-    const struct store_write w = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = plans.at, .n_plans = plans.n,
-                                  .checkpoint_begin = c->checkpoint_begin, .checkpoint_end = c->checkpoint_end,
-                                  .checkpoint_seq = c->checkpoint_seq, .chunks = chunks.at, .n_chunks = chunks.n,
-                                  .audit = audit.at, .n_audit = audit.n};
-    enum bf_rc rc = store_commit(l->store, &w, err);
-    bf_vec_free(&plans);
-    bf_vec_free(&chunks);
-    bf_vec_free(&audit);
-    return rc;
-}
-
 static enum bf_rc port_commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
     struct load *l = arg;
     double began_s = figures_now_s();
     die_before_flip(l, c);
-    enum bf_rc rc = l->store ? to_store(l, c, err) : BF_OK;
+    enum bf_rc rc = l->store ? commit_turn(l->store, c, err) : BF_OK;
     l->r->commits++;
     l->r->journal_bytes += c->turn_bytes;
     l->r->checkpoints += c->checkpoint_end;
@@ -136,7 +106,7 @@ static void travel(struct load *l, const struct agent_msg *msg, struct agent_msg
     bf_buf_clear(&l->scratch);
     agent_msg_encode(msg, &l->scratch);
     if (agent_msg_decode(l->scratch.data, l->scratch.len, ret, &err) != BF_OK)
-        fail("a message does not decode", err.text);
+        bench_fail("a message does not decode", err.text);
     l->r->wire_s += figures_now_s() - began_s;
 }
 
@@ -146,7 +116,7 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
     struct load_agent *agent = agent_of(l, key);
     struct agent_msg got = {0};
     if (msg->kind == AGENT_REFUSE)
-        fail("an agent is refused", msg->text);
+        bench_fail("an agent is refused", msg->text);
     if (l->o->wire)
         travel(l, msg, &got);
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++)
@@ -160,7 +130,7 @@ static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct 
     (void)key;
     (void)arg;
     if (reply->rc != BF_OK)
-        fail("the plan is refused", reply->text);
+        bench_fail("the plan is refused", reply->text);
 }
 
 /* ---- what goes in ---- */
@@ -227,7 +197,7 @@ static void run_turn(struct load *l)
     double began_s = figures_now_s();
     l->now_ms++;
     if (turn_run(l->turns, l->now_ms, l->now_ms * 1000, &err) != BF_OK)
-        fail("a turn fails", err.text);
+        bench_fail("a turn fails", err.text);
     double took_s = figures_now_s() - began_s;
     l->r->longest_turn_s = took_s > l->r->longest_turn_s ? took_s : l->r->longest_turn_s;
     l->r->turns++;
@@ -247,7 +217,7 @@ static void open_all(struct load *l)
     if (l->o->store) {
         const struct store_options options = {.create = true};
         if (store_open(l->o->store, &options, &l->store, &err) != BF_OK)
-            fail(l->o->store, err.text);
+            bench_fail(l->o->store, err.text);
         epoch = store_meta(l->store)->epoch;
     }
     l->turns = turns_new(&settings, &ports, epoch);
@@ -257,7 +227,7 @@ static void open_all(struct load *l)
         turns_set_audit_head(l->turns, &audit.head);
     }
     if (turns_recovered(l->turns, l->now_ms, &err) != BF_OK)
-        fail("a new engine", err.text);
+        bench_fail("a new engine", err.text);
     l->agents = bf_xcalloc(l->o->agents, sizeof *l->agents);
     for (uint32_t i = 0; i < l->o->agents; i++)
         hello(l, i);
@@ -290,7 +260,7 @@ static void drive(struct load *l)
         run_turn(l);
         idle = l->r->steps > before ? 0 : idle + 1;
         if (idle > TURNS_WITHOUT_PROGRESS)
-            fail("the backfill", "it stands still");
+            bench_fail("the backfill", "it stands still");
     }
 }
 
@@ -317,6 +287,6 @@ void load_run(const struct load_options *o, struct load_result *ret)
     ret->engine_s = ret->total_s - ret->commit_s - ret->wire_s;
     ret->resident_bytes = figures_resident();
     if (!engine_backfill(turn_engine(l.turns), 1, &b) || (!o->create_only && b.state != BACKFILL_SUCCEEDED))
-        fail("the backfill", "it did not succeed");
+        bench_fail("the backfill", "it did not succeed");
     close_all(&l);
 }

@@ -14,13 +14,6 @@ static const struct bf_option options[] = {
     CTL_OPTIONS_SERVER(struct ctl_plain),
     CTL_OPTION_HELP(struct ctl_plain)};
 
-static void put_size(int64_t bytes, struct bf_buf *ret)
-{
-    char text[32];
-    bf_format_size(bytes > 0 ? (uint64_t)bytes : 0, text, sizeof text);
-    bf_buf_put_str(ret, text);
-}
-
 static void put_milli(int64_t milli, struct bf_buf *ret)
 {
     bf_buf_printf(ret, "%" PRId64 ".%02" PRId64, milli / 1000, milli % 1000 / 10);
@@ -43,8 +36,8 @@ static void put_seen(const json_t *row, const char *key, const char *asked, void
 }
 
 static void put_cpus(const json_t *row, struct bf_buf *ret) { put_seen(row, "processors_milli", "cpu_milli", put_milli, ret); }
-static void put_memory(const json_t *row, struct bf_buf *ret) { put_seen(row, "peak_memory_bytes", "memory_bytes", put_size, ret); }
-static void put_io(const json_t *row, struct bf_buf *ret) { put_seen(row, "io_bytes_s", "io_bytes_s", put_size, ret); }
+static void put_memory(const json_t *row, struct bf_buf *ret) { put_seen(row, "peak_memory_bytes", "memory_bytes", render_put_size, ret); }
+static void put_io(const json_t *row, struct bf_buf *ret) { put_seen(row, "io_bytes_s", "io_bytes_s", render_put_size, ret); }
 static void put_measured(const json_t *row, struct bf_buf *ret) { bf_buf_printf(ret, "%" PRId64, render_number(row, "measured")); }
 static void put_step(const json_t *row, struct bf_buf *ret) { bf_buf_put_str(ret, render_text(row, "step")); }
 

@@ -24,7 +24,7 @@ static struct bf_arena_block *block_new(struct bf_arena_block *next, size_t size
     return b;
 }
 
-void *bf_arena_alloc(struct bf_arena *a, size_t size_bytes)
+static void *carve(struct bf_arena *a, size_t size_bytes)
 {
     size_t need = (size_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (!a->head || a->head->size - a->head->used < need)
@@ -32,15 +32,20 @@ void *bf_arena_alloc(struct bf_arena *a, size_t size_bytes)
     void *p = a->head->bytes + a->head->used;
     a->head->used += need;
     a->used_bytes += need;
-    memset(p, 0, size_bytes);
     return p;
+}
+
+void *bf_arena_alloc(struct bf_arena *a, size_t size_bytes)
+{
+    return memset(carve(a, size_bytes), 0, size_bytes);
 }
 
 char *bf_arena_strndup(struct bf_arena *a, const char *s, size_t n)
 {
-    char *p = bf_arena_alloc(a, n + 1);
+    char *p = carve(a, n + 1);
     if (n)
         memcpy(p, s, n);               /* of nothing, s may be NULL */
+    p[n] = '\0';
     return p;
 }
 
@@ -51,7 +56,7 @@ char *bf_arena_strdup(struct bf_arena *a, const char *s)
 
 void *bf_arena_memdup(struct bf_arena *a, const void *p, size_t size_bytes)
 {
-    void *copy = bf_arena_alloc(a, size_bytes);
+    void *copy = carve(a, size_bytes);
     if (size_bytes)
         memcpy(copy, p, size_bytes);
     return copy;

@@ -10,8 +10,8 @@
 
 /* Whole file (regular or pipe; "-" is standard input) into *ret (cleared first); BF_LIMIT over cap_bytes. */
 enum bf_rc bf_file_read(const char *path, size_t cap_bytes, struct bf_buf *ret, struct bf_error *err) BF_MUST_CHECK;
-/* Write beside, fsync, rename, fsync the folder: the file is the old one or the new one, never half.  Who is killed meanwhile leaves the file
- * beside, whose name is that of the file, a dot and six characters. */
+/* Write beside, fsync, rename, fsync the folder: the file is the old one or the new one, never half.  Who is killed meanwhile leaves the
+ * file beside, whose name is that of the file, a dot and six characters. */
 enum { BF_BESIDE_CHARS = 6 };
 enum bf_rc bf_file_write(const char *path, const void *p, size_t n, mode_t mode, struct bf_error *err) BF_MUST_CHECK;
 /* mkdir -p. */

@@ -51,6 +51,11 @@ static struct agent_hello hello_copy(struct bf_arena *arena, const struct agent_
     return copy;
 }
 
+static const char *copied(struct bf_arena *arena, const char *s)
+{
+    return s && *s ? bf_arena_strdup(arena, s) : "";
+}
+
 /* What is journalled is what is decided on, so details are dropped here and nowhere later. */
 static const char *details_copy(struct turns *t, const char *details)
 {
@@ -58,7 +63,7 @@ static const char *details_copy(struct turns *t, const char *details)
     bool many = t->gathered.details_bytes + n > TURN_DETAILS_BYTES_MAX;
     if (n <= sizeof TURN_DETAILS_MANY || (!t->low && !many)) {
         t->gathered.details_bytes += n;
-        return bf_arena_strdup(&t->gathered.arena, details);
+        return copied(&t->gathered.arena, details);
     }
     t->details_dropped++;
     return t->low ? TURN_DETAILS_LOW : TURN_DETAILS_MANY;
@@ -68,9 +73,9 @@ static struct agent_report report_copy(struct turns *t, const struct agent_repor
 {
     struct bf_arena *arena = &t->gathered.arena;
     struct agent_report copy = *report;
-    copy.outcome.sqlstate = bf_arena_strdup(arena, report->outcome.sqlstate);
-    copy.outcome.dbms = bf_arena_strdup(arena, report->outcome.dbms);
-    copy.outcome.text = bf_arena_strdup(arena, report->outcome.text);
+    copy.outcome.sqlstate = copied(arena, report->outcome.sqlstate);
+    copy.outcome.dbms = copied(arena, report->outcome.dbms);
+    copy.outcome.text = copied(arena, report->outcome.text);
     copy.outcome.details = details_copy(t, report->outcome.details);
     return copy;
 }
@@ -268,7 +273,8 @@ void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, con
                   enum breaker_source source)
 {
     struct input *in = input_add(t, INPUT_BREAKER, NULL);
-    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source, .settings = *settings};
+    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source,
+                                          .settings = *settings};
 }
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/engine/view_profile.h"
 #include "coordinator/metrics_parts.h"
 

@@ -13,7 +13,7 @@
 #include "common/text.h"
 #include "common/vec.h"
 #include "coordinator/authority.h"
-#include "coordinator/details.h"
+#include "coordinator/commit.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
@@ -27,33 +27,9 @@
 enum bf_rc service_commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
     struct service *s = arg;
-    BF_VEC_TYPE(struct store_plan) plans = {0};
-    BF_VEC_TYPE(struct store_chunk) chunks = {0};
-    for (size_t i = 0; i < c->n_plans; i++) {
-        struct store_plan *p = bf_vec_add(&plans);
-        memcpy(p->key, c->plans[i].key, sizeof p->key);
-        p->bytes = c->plans[i].bytes;
-        p->n = c->plans[i].n;
-    }
-    for (size_t i = 0; i < c->n_chunks; i++)
-        bf_vec_push(&chunks, (struct store_chunk){.index = c->chunks[i].index, .bytes = c->chunks[i].bytes, .n = c->chunks[i].n});
-    BF_VEC_TYPE(struct store_details) details = {0};
-    for (size_t i = 0; i < c->n_details; i++)
-        bf_vec_push(&details, details_for_store(&c->details[i]));
-    BF_VEC_TYPE(struct store_audit) audit = {0};
-    for (size_t i = 0; i < c->n_audit; i++)
-        bf_vec_push(&audit, (struct store_audit){.entry = c->audit[i].entry, .at_us = c->audit[i].at_us});
-    const struct store_write w = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = plans.at, .n_plans = plans.n,
-                                  .checkpoint_begin = c->checkpoint_begin, .checkpoint_end = c->checkpoint_end,
-                                  .checkpoint_seq = c->checkpoint_seq, .chunks = chunks.at, .n_chunks = chunks.n,
-                                  .details = details.at, .n_details = details.n, .audit = audit.at, .n_audit = audit.n};
     failpoint_pass(FAILPOINT_BEFORE_COMMIT);
-    enum bf_rc rc = store_commit(s->store, &w, err);
+    enum bf_rc rc = commit_turn(s->store, c, err);
     failpoint_pass(FAILPOINT_AFTER_COMMIT);
-    bf_vec_free(&plans);
-    bf_vec_free(&chunks);
-    bf_vec_free(&details);
-    bf_vec_free(&audit);
     return rc;
 }
 
@@ -180,9 +156,9 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
 /* What a change is about, in the operator's words.  actor: whose own key it is where none is named. */
 static const char *command_target(const struct op_request *req, const char *actor, char *ret, size_t size)
 {
-    if (req->verb >= OP_BREAKER_TRIP && req->verb <= OP_BREAKER_CLOSE)
+    if (req->verb >= OP_POOL_SET && req->verb <= OP_ALERT_ACK)
         return req->name;
-    if (req->verb == OP_AGENT_DRAIN || req->verb == OP_ALERT_ACK || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
+    if (req->verb == OP_AGENT_DRAIN || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
         return *req->name ? req->name : actor;
     if (req->verb == OP_CREATE)
         return "new";

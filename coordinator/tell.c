@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/metrics.h"
 #include "coordinator/service_state.h"
 #include "coordinator/views_alerts.h"

@@ -79,7 +79,6 @@ void turns_free(struct turns *t)
     bf_smap_free(&t->peers);
     intake_done(&t->gathered);
     intake_done(&t->decided);
-    bf_vec_free(&t->journalled);
     bf_vec_free(&t->staged);
     bf_vec_free(&t->details);
     bf_vec_free(&t->audit);
@@ -169,18 +168,21 @@ static void take_details(struct turns *t, const struct input *in, size_t first_r
     }
 }
 
-/* Decide on everything that waits.  Only inputs that made records are kept for the journal. */
+/* Decide on everything that waits.  Only inputs that made records are kept for the journal: nearly all do, and stay where they are. */
 static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
 {
-    bf_vec_clear(&t->journalled);
+    t->n_journalled = 0;
     bf_vec_clear(&t->details);
     for (size_t i = 0; i < t->decided.inputs.n; i++) {
-        const struct input *in = &t->decided.inputs.at[i];
+        struct input *in = &t->decided.inputs.at[i];
         size_t before = t->out.n_records;
         engine_step(t->engine, in, now_ms, wall_us, &t->out);
-        if (t->out.n_records > before)
-            bf_vec_push(&t->journalled, *in);
         take_details(t, in, before);
+        if (t->out.n_records == before)
+            continue;
+        if (t->n_journalled < i)
+            t->decided.inputs.at[t->n_journalled] = *in;
+        t->n_journalled++;
     }
     engine_finish_turn(t->engine, now_ms, wall_us, &t->out);
 }
@@ -189,8 +191,8 @@ static void decide(struct turns *t, int64_t now_ms, int64_t wall_us)
 static void stage_plans(struct turns *t)
 {
     bf_vec_clear(&t->staged);
-    for (size_t i = 0; i < t->journalled.n; i++) {
-        const struct input *in = &t->journalled.at[i];
+    for (size_t i = 0; i < t->n_journalled; i++) {
+        const struct input *in = &t->decided.inputs.at[i];
         if (in->kind != INPUT_COMMAND || in->command.verb != OP_CREATE)
             continue;
         struct turn_blob *blob = bf_vec_add(&t->staged);
@@ -234,7 +236,7 @@ static void stage(struct turns *t, int64_t wall_us)
     bf_buf_clear(&t->encoded);
     if (t->out.n_records) {
         struct turn turn = {
-            .seq = t->seq + 1, .now_ms = t->now_ms, .wall_us = wall_us, .inputs = t->journalled.at, .n_inputs = t->journalled.n,
+            .seq = t->seq + 1, .now_ms = t->now_ms, .wall_us = wall_us, .inputs = t->decided.inputs.at, .n_inputs = t->n_journalled,
             .records = t->out.records, .n_records = t->out.n_records,
         };
         turn_encode(&turn, &t->encoded);

@@ -120,9 +120,9 @@ void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, con
 /* Run one turn over what was gathered and what time brought (leases, backoffs).  Afterwards turn_next_ms() says when to call
  * again at the latest; turn_pending() whether inputs wait. */
 enum bf_rc turn_run(struct turns *t, int64_t boot_ms, int64_t wall_us, struct bf_error *err) BF_MUST_CHECK;
-/* The same in two halves, around a commit that the caller makes (durable, or the process ends).  Between them only messages of agents may be
- * taken in: they wait for the next turn, and who looks at the engine would see what is not committed.  NULL: there is nothing to commit.
- * *ret is valid until turn_end(); its boot_ms: then, because leases that are granted count from there. */
+/* The same in two halves, around a commit that the caller makes (durable, or the process ends).  Between them only messages of agents may
+ * be taken in: they wait for the next turn, and who looks at the engine would see what is not committed.  NULL: there is nothing to
+ * commit.  *ret is valid until turn_end(); its boot_ms: then, because leases that are granted count from there. */
 const struct turn_commit *turn_begin(struct turns *t, int64_t boot_ms, int64_t wall_us);
 void turn_end(struct turns *t, int64_t boot_ms);
 size_t turn_gathered(const struct turns *t);      /* inputs that wait for the next turn */

@@ -40,7 +40,7 @@ struct turns {
     struct bf_buf audit_texts;
 
     struct turn_intake gathered, decided;        /* for the next turn; of the turn that is committed now */
-    BF_VEC_TYPE(struct input) journalled;
+    size_t n_journalled;                         /* of the decided inputs, moved to their front */
     BF_VEC_TYPE(struct turn_blob) staged;        /* plans of this turn */
     BF_VEC_TYPE(struct turn_details) details;    /* of this turn */
     uint64_t details_dropped;

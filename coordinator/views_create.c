@@ -7,6 +7,8 @@
 
 #include "common/mem.h"
 #include "coordinator/authority.h"
+#include "coordinator/engine/view_create.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/turn.h"
 #include "coordinator/views_parts.h"
 #include "proto/bundle.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_parts.h"
 
 /* Of a limit that follows the pool's own steps and failures, as parts of one. */

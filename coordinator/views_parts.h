@@ -9,6 +9,8 @@
 #include "coordinator/views.h"
 #include "plan/selector.h"
 
+struct blocker;
+
 #define VIEW_BYTES_MAX (900u << 10)              /* a document is not grown past this */
 #define VIEW_TEXT_BYTES_MAX (300u << 10)         /* texts of failures in one document */
 #define VIEW_FAILURES_MAX 10u

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/views_breakers.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_yields.h"
 #include "plan/budget.h"
@@ -98,6 +100,8 @@ enum bf_rc view_pools(const struct view_source *v, const struct op_request *req,
         if (i == engine_n_pools(v->engine))
             return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
         *ret = pool(v, i, true);
+        json_object_set_new(*ret, "breakers", view_held_breakers(v, 0, req->name));
+        json_object_set_new(*ret, "quarantined", view_held_agents(v));
         return BF_OK;
     }
     *ret = json_array();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/view_pools.h"
 
 #define STEP_MS_MIN 1.0
 #define EXPECT_NOTHING_MS 1000                   /* what a plan that says nothing expects of a step */

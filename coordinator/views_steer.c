@@ -1,4 +1,5 @@
 /* What a command that steers would do: every instance that would change, in the plan's order, with its state before and after. */
+#include "coordinator/engine/view_steer.h"
 #include "coordinator/views_parts.h"
 
 static const char *state_before(const struct steer_row *r)

@@ -9,6 +9,7 @@
 
 #include "common/mem.h"
 #include "common/vec.h"
+#include "coordinator/engine/view_why.h"
 
 #define GROUPS_MAX 64u                           /* beside those of dependencies */
 

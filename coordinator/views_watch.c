@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_progress.h"
 #include "coordinator/views_waits.h"
 

@@ -1,13 +1,15 @@
 /* Why a step instance does not run, in plain words with what to do about it. */
+#include "coordinator/views_why.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
-#include "coordinator/views_why.h"
 #include "coordinator/views_yields.h"
 
 #define BLOCKERS_MAX 16

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
 

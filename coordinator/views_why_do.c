@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_parts.h"
 #include "plan/budget.h"

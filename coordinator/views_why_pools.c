@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 #include "plan/budget.h"
 

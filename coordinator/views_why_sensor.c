@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
 static int64_t wall_us(const struct view_source *v, int64_t engine_ms)

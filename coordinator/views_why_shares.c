@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
 static void per_cent(uint64_t millionths, char ret[32])
@@ -32,7 +33,7 @@ void why_ahead_tell(const struct view_source *v, const struct blocker *k, char *
         if (a->passed_ms)
             bf_format_duration(a->passed_ms, passed, sizeof passed);
         snprintf(detail, detail_size, "; %s is next, with work of a better class%s%s; after each %s it counts a class higher",
-                 next.text, a->passed_ms ? ", and passes it since " : "", passed, after);
+                 next.text, a->passed_ms ? ", and has passed it for " : "", passed, after);
         snprintf(remedy, remedy_size, "wait, or change the class: bfctl priority");
         break;
     case AHEAD_WAITED:

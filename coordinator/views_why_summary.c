@@ -17,6 +17,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/vec.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_tally.h"
 
 #define CAUSES_MAX 48u

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
 enum { WHERE_MAX = 160 };

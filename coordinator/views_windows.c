@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "coordinator/engine/view_pools.h"
 #include "coordinator/views_parts.h"
 
 enum { ROWS_MAX = 1000, LOCAL_MAX = 32, WEEK_DAYS = 7, MONDAY = 4 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "coordinator/engine/view_pools.h"
+
 static json_t *document(const struct yield_view *y)
 {
     return json_pack("{s:s, s:o, s:I, s:I, s:o}", "class", plan_priority_name(y->class), "pool", view_string(y->pool), "times",

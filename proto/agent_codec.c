@@ -1,7 +1,7 @@
 /* Messages of agents, and of the log socket: bytes and plain structs.
  *
- * Reports and assignments come in long lists and are the bulk of all traffic: each is packed and unpacked by itself in memory that
- * is used again, so that a message costs what its plain form costs. */
+ * Reports and assignments come in long lists and are the bulk of all traffic: each is written straight from its plain form, with the
+ * numbers of agent.proto, and read by itself in memory that is used again, so that a message costs what its plain form costs. */
 #include "proto/agent_msg.h"
 
 #include <assert.h>
@@ -17,66 +17,6 @@ enum { ASSIGNMENT_FIELDS_MAX = 32768, REPORT_FIELDS_MAX = 64 };
 enum { TEXT_MAX = 1024, CLUSTER_MAX = 64, REF_TEXT_MAX = 4096 };
 
 /* ---- assignments ---- */
-
-static void env_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_arena *tmp)
-{
-    if (!a->n_env)
-        return;
-    Pb__StepEnv *env = bf_arena_alloc(tmp, a->n_env * sizeof *env);
-    pb->n_env = a->n_env;
-    pb->env = bf_arena_alloc(tmp, a->n_env * sizeof(Pb__StepEnv *));
-    for (size_t i = 0; i < a->n_env; i++) {
-        pb__step_env__init(&env[i]);
-        WIRE_SET_BYTES(&env[i], name, wire_from_str(a->env[i].name));
-        WIRE_SET_BYTES(&env[i], value, wire_from_str(a->env[i].value));
-        pb->env[i] = &env[i];
-    }
-}
-
-static void step_refs_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_arena *tmp)
-{
-    if (!a->n_refs)
-        return;
-    Pb__StepRef *refs = bf_arena_alloc(tmp, a->n_refs * sizeof *refs);
-    pb->n_refs = a->n_refs;
-    pb->refs = bf_arena_alloc(tmp, a->n_refs * sizeof(Pb__StepRef *));
-    for (size_t i = 0; i < a->n_refs; i++) {
-        pb__step_ref__init(&refs[i]);
-        WIRE_SET_BYTES(&refs[i], name, wire_from_str(a->refs[i].name));
-        WIRE_SET_BYTES(&refs[i], text, wire_from_str(a->refs[i].text));
-        pb->refs[i] = &refs[i];
-    }
-}
-
-static void assignment_to_pb(const struct assignment *a, Pb__Assignment *pb, struct bf_arena *tmp)
-{
-    WIRE_SET(pb, attempt, a->ref.attempt);
-    WIRE_SET(pb, token, a->ref.token);
-    WIRE_SET(pb, backfill, a->backfill);
-    WIRE_SET(pb, run, a->run);
-    WIRE_SET(pb, attempt_no, a->attempt_no);
-    WIRE_SET(pb, n_partitions, a->n_partitions);
-    WIRE_SET(pb, kind, (uint32_t)a->kind);
-    WIRE_SET_BYTES(pb, step, wire_from_str(a->step));
-    WIRE_SET_BYTES(pb, partition, wire_from_str(a->partition));
-    WIRE_SET_BYTES(pb, plan, wire_from_str(a->plan));
-    WIRE_SET_BYTES(pb, cluster, wire_from_str(a->cluster));
-    WIRE_SET_BYTES(pb, run_id, wire_from_str(a->run_id));
-    WIRE_SET(pb, timebox_ms, a->timebox_ms);
-    WIRE_SET(pb, grace_ms, a->grace_ms);
-    WIRE_SET_BYTES(pb, spec, wire_from_str(a->spec));
-    if (a->n_argv) {
-        pb->n_argv = a->n_argv;
-        pb->argv = bf_arena_alloc(tmp, a->n_argv * sizeof *pb->argv);
-        for (size_t i = 0; i < a->n_argv; i++)
-            pb->argv[i] = wire_from_str(a->argv[i]);
-    }
-    WIRE_SET(pb, cpu_milli, a->limits.cpu_milli);
-    WIRE_SET(pb, memory_bytes, a->limits.memory_bytes);
-    WIRE_SET(pb, io_bytes_s, a->limits.io_bytes_s);
-    env_to_pb(a, pb, tmp);
-    step_refs_to_pb(a, pb, tmp);
-}
 
 static size_t length(const char *s)
 {
@@ -102,6 +42,48 @@ size_t report_size_hint(const struct agent_report *r)
     enum { FIXED = 260 };                /* all numbers at their longest, SQLSTATE and the name of the DBMS */
     size_t text = length(r->outcome.text), details = length(r->outcome.details);
     return FIXED + (text < OUTCOME_TEXT_MAX ? text : OUTCOME_TEXT_MAX) + (details < OUTCOME_DETAILS_MAX ? details : OUTCOME_DETAILS_MAX);
+}
+
+/* Two texts under one name, as an element of a list. */
+static void put_pair(struct pb_out *o, uint32_t id, const char *first, const char *second)
+{
+    uint8_t *at = pb_begin(o, id);
+    pb_put_str(o, 1, first);
+    pb_put_str(o, 2, second);
+    pb_end(o, at);
+}
+
+static void assignment_put(const struct assignment *a, struct bf_buf *b)
+{
+    enum { SLACK = 4 * PB_NUMBER_ROOM };
+    struct pb_out o = put_begin(b, assignment_size_hint(a) + SLACK);
+    uint8_t *at = pb_begin(&o, AGENT_MSG_ASSIGNMENTS);
+    pb_put_uint(&o, 1, a->ref.attempt);
+    pb_put_uint(&o, 2, a->ref.token);
+    pb_put_uint(&o, 3, a->backfill);
+    pb_put_uint(&o, 4, a->run);
+    pb_put_uint(&o, 5, a->attempt_no);
+    pb_put_uint(&o, 6, a->n_partitions);
+    pb_put_uint(&o, 7, (uint32_t)a->kind);
+    pb_put_str(&o, 8, a->step);
+    pb_put_str(&o, 9, a->partition);
+    pb_put_str(&o, 10, a->plan);
+    pb_put_str(&o, 11, a->cluster);
+    pb_put_str(&o, 12, a->run_id);
+    for (size_t i = 0; i < a->n_argv; i++)
+        pb_put_element(&o, 13, a->argv[i], length(a->argv[i]));
+    for (size_t i = 0; i < a->n_env; i++)
+        put_pair(&o, 14, a->env[i].name, a->env[i].value);
+    pb_put_int(&o, 15, a->timebox_ms);
+    pb_put_int(&o, 16, a->grace_ms);
+    pb_put_str(&o, 20, a->spec);
+    for (size_t i = 0; i < a->n_refs; i++)
+        put_pair(&o, 21, a->refs[i].name, a->refs[i].text);
+    pb_put_uint(&o, 22, a->limits.cpu_milli);
+    pb_put_uint(&o, 23, a->limits.memory_bytes);
+    pb_put_uint(&o, 24, a->limits.io_bytes_s);
+    pb_end(&o, at);
+    put_end(b, o);
 }
 
 static void env_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
@@ -162,6 +144,13 @@ static void argv_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct as
         ret->argv[i] = wire_str(in, "argument of a command", pb->argv[i], BF_MESSAGE_MAX_BYTES);
 }
 
+static bool is_hex(const char *s)
+{
+    while ((*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'f') || (*s >= 'A' && *s <= 'F'))
+        s++;
+    return !*s;
+}
+
 static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, struct assignment *ret)
 {
     ret->ref = (struct attempt_ref){pb->attempt, pb->token};
@@ -171,7 +160,7 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
     ret->n_partitions = wire_enum(in, "number of partitions", pb->n_partitions, 0, SPAN_MAX);
     ret->kind = wire_enum(in, "kind of step", pb->kind, STEP_RUN, STEP_HTTP);
     ret->cluster = wire_str(in, "cluster id", pb->cluster, CLUSTER_MAX);
-    if (ret->cluster[strspn(ret->cluster, "0123456789abcdefABCDEF")])
+    if (!is_hex(ret->cluster))
         wire_bad(in, BF_PROTOCOL, "the cluster id is not hexadecimal");
     ret->plan = wire_str(in, "name of the plan", pb->plan, TEXT_MAX);
     ret->step = wire_str(in, "name of the step", pb->step, TEXT_MAX);
@@ -192,7 +181,8 @@ static void assignment_from_pb(struct wire_in *in, const Pb__Assignment *pb, str
 
 /* ---- agent messages: encode ---- */
 
-static void put_head(const struct agent_msg *m, struct bf_buf *b, struct bf_arena *tmp)
+/* Of a HELLO: once in the life of an agent. */
+static void put_hello(const struct agent_msg *m, struct bf_buf *b, struct bf_arena *tmp)
 {
     Pb__AgentMsg pb = PB__AGENT_MSG__INIT;
     Pb__Hello hello = PB__HELLO__INIT;
@@ -206,11 +196,34 @@ static void put_head(const struct agent_msg *m, struct bf_buf *b, struct bf_aren
     WIRE_SET(&pb, heartbeat_ms, m->heartbeat_ms);
     WIRE_SET_BYTES(&pb, text, wire_from_text(m->text, TEXT_MAX, tmp));
     pb.refs = refs_to_pb(m->refs, m->n_refs, &pb.n_refs);
-    if (m->kind == AGENT_HELLO) {
-        hello_to_pb(&m->hello, &hello, tmp);
-        pb.hello = &hello;
-    }
+    hello_to_pb(&m->hello, &hello, tmp);
+    pb.hello = &hello;
     wire_put(b, &pb.base);
+}
+
+/* Of all others: a heartbeat is nothing else. */
+static void put_head(const struct agent_msg *m, struct bf_buf *b, struct bf_arena *tmp)
+{
+    enum { FIXED = 12 * PB_NUMBER_ROOM, REF = 2 * PB_VARINT_MAX };
+    struct pb_out o = put_begin(b, FIXED + TEXT_MAX + REF * m->n_refs);
+    pb_put_uint(&o, 1, (uint32_t)m->kind);
+    pb_put_fixed64(&o, 2, m->incarnation);
+    pb_put_uint(&o, 3, m->nonce);
+    pb_put_uint(&o, 4, m->draining);
+    if (m->n_refs) {
+        uint8_t *at = pb_begin(&o, 6);
+        for (size_t i = 0; i < m->n_refs; i++) {
+            pb_room(&o, REF);
+            o.p = pb_varint(pb_varint(o.p, m->refs[i].attempt), m->refs[i].token);
+        }
+        pb_end(&o, at);
+    }
+    pb_put_uint(&o, 7, (uint32_t)m->kill_reason);
+    pb_put_int(&o, 8, m->lease_ms);
+    pb_put_int(&o, 9, m->fence_ms);
+    pb_put_int(&o, 10, m->heartbeat_ms);
+    put_text(&o, 11, m->text, TEXT_MAX, tmp);
+    put_end(b, o);
 }
 
 void agent_msg_encode(const struct agent_msg *m, struct bf_buf *ret)
@@ -218,20 +231,18 @@ void agent_msg_encode(const struct agent_msg *m, struct bf_buf *ret)
     size_t before = ret->len;
     struct bf_arena tmp = {0};
     assert(m->n_reports <= AGENT_LIST_MAX && m->n_assignments <= AGENT_LIST_MAX && m->n_refs <= AGENT_LIST_MAX);
-    put_head(m, ret, &tmp);
+    if (m->kind == AGENT_HELLO)
+        put_hello(m, ret, &tmp);
+    else
+        put_head(m, ret, &tmp);
     for (size_t i = 0; i < m->n_reports; i++) {
-        Pb__Report pb = PB__REPORT__INIT;
-        Pb__Outcome outcome;
+        struct pb_out o = put_begin(ret, report_size_hint(&m->reports[i]) + REPORT_ROOM);
         bf_arena_clear(&tmp);
-        report_to_pb(&m->reports[i], &pb, &outcome, &tmp);
-        wire_put_element(ret, AGENT_MSG_REPORTS, &pb.base);
+        report_put(&m->reports[i], AGENT_MSG_REPORTS, &o, &tmp);
+        put_end(ret, o);
     }
-    for (size_t i = 0; i < m->n_assignments; i++) {
-        Pb__Assignment pb = PB__ASSIGNMENT__INIT;
-        bf_arena_clear(&tmp);
-        assignment_to_pb(&m->assignments[i], &pb, &tmp);
-        wire_put_element(ret, AGENT_MSG_ASSIGNMENTS, &pb.base);
-    }
+    for (size_t i = 0; i < m->n_assignments; i++)
+        assignment_put(&m->assignments[i], ret);
     probes_put(m, ret, &tmp);
     bf_arena_free(&tmp);
     assert(ret->len - before <= BF_MESSAGE_MAX_BYTES);

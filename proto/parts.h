@@ -10,6 +10,7 @@
 
 #include "proto/agent_msg.h"
 #include "proto/operator_msg.h"
+#include "proto/pb_write.h"
 #include "proto/pool.h"
 #include "proto/wire.h"
 
@@ -26,9 +27,25 @@ struct Pb__Pool;
 #define HELLO_FIELDS_MAX 1024u           /* 64 labels of three fields, and the rest with room to grow */
 #define REQUEST_FIELDS_MAX 2048u         /* 256 parameters of three fields, 64 selectors, and the rest */
 
+/* Straight writing (pb_write.h) into b, where `most` bytes suffice. */
+static inline struct pb_out put_begin(struct bf_buf *b, size_t most)
+{
+    bf_buf_reserve(b, most);
+    return (struct pb_out){b->data + b->len, b->data + b->cap};
+}
+static inline void put_end(struct bf_buf *b, struct pb_out o)
+{
+    b->len = (size_t)(o.p - b->data);
+}
+/* As wire_from_text() has it. */
+void put_text(struct pb_out *o, uint32_t id, const char *s, size_t max, struct bf_arena *tmp);
+
 /* Neither set nor telling anything: left out on the wire. */
 bool outcome_is_empty(const struct outcome *o);
 void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_arena *tmp);
+/* The same, written straight away as field id, and nothing where it is empty; OUTCOME_ROOM and the length of details suffice. */
+void outcome_put(const struct outcome *o, uint32_t id, struct pb_out *out, struct bf_arena *tmp);
+#define OUTCOME_ROOM (256u + OUTCOME_TEXT_MAX)
 /* pb may be NULL: an empty outcome.  required: the source must be known. */
 void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool required, struct outcome *ret);
 
@@ -42,6 +59,9 @@ struct attempt_ref *refs_from_pb(struct wire_in *in, const char *what, const uin
 
 /* outcome is the struct that pb->outcome points to afterwards when there is one. */
 void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb__Outcome *outcome, struct bf_arena *tmp);
+/* The same, written straight away as field id; REPORT_ROOM beside report_size_hint() suffices. */
+void report_put(const struct agent_report *r, uint32_t id, struct pb_out *out, struct bf_arena *tmp);
+#define REPORT_ROOM (4u * PB_NUMBER_ROOM)
 void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agent_report *ret);
 
 void request_to_pb(const struct op_request *m, struct Pb__OpRequest *pb, struct bf_arena *tmp);

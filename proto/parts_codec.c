@@ -70,6 +70,43 @@ void outcome_to_pb(const struct outcome *o, struct Pb__Outcome *pb, struct bf_ar
     WIRE_SET(pb, limits_hit, o->usage.limits_hit);
 }
 
+void put_text(struct pb_out *o, uint32_t id, const char *s, size_t max, struct bf_arena *tmp)
+{
+    if (nothing(s))
+        return;
+    ProtobufCBinaryData text = wire_from_text(s, max, tmp);
+    pb_put_bytes(o, id, text.data, text.len);
+}
+
+void outcome_put(const struct outcome *o, uint32_t id, struct pb_out *out, struct bf_arena *tmp)
+{
+    if (outcome_is_empty(o))
+        return;
+    struct pb_out to = *out;
+    uint8_t *at = pb_begin(&to, id);
+    pb_put_uint(&to, 1, (uint32_t)o->source);
+    pb_put_sint(&to, 2, o->code);
+    put_text(&to, 3, o->text, OUTCOME_TEXT_MAX, tmp);
+    if (o->rows != -1)
+        pb_put_always(&to, 4, pb_zigzag(o->rows));
+    if (o->sqlstate && is_sqlstate(o->sqlstate, strlen(o->sqlstate)))
+        pb_put_str(&to, 5, o->sqlstate);
+    put_text(&to, 6, o->dbms, DBMS_MAX, tmp);
+    pb_put_int(&to, 7, o->usage.wall_us);
+    pb_put_int(&to, 8, o->usage.cpu_us);
+    pb_put_uint(&to, 9, o->usage.peak_memory_bytes);
+    pb_put_uint(&to, 10, o->usage.read_bytes);
+    pb_put_uint(&to, 11, o->usage.written_bytes);
+    pb_put_uint(&to, 12, o->usage.measured_by);
+    if (!nothing(o->details) && is_details(o->details))
+        pb_put_str(&to, 13, o->details);
+    pb_put_int(&to, 14, o->usage.throttled_us);
+    pb_put_uint(&to, 15, o->usage.peak_pids);
+    pb_put_uint(&to, 16, o->usage.limits_hit);
+    pb_end(&to, at);
+    *out = to;
+}
+
 void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool required, struct outcome *ret)
 {
     *ret = report_empty.outcome;
@@ -202,6 +239,19 @@ void report_to_pb(const struct agent_report *r, struct Pb__Report *pb, struct Pb
     pb__outcome__init(outcome);
     outcome_to_pb(&r->outcome, outcome, tmp);
     pb->outcome = outcome;
+}
+
+void report_put(const struct agent_report *r, uint32_t id, struct pb_out *out, struct bf_arena *tmp)
+{
+    uint8_t *at = pb_begin(out, id);
+    pb_put_uint(out, 1, r->ref.attempt);
+    pb_put_uint(out, 2, r->ref.token);
+    pb_put_uint(out, 3, (uint32_t)r->kind);
+    pb_put_fixed64(out, 4, (uint64_t)r->started_us);
+    if (r->ended_us)
+        pb_put_always(out, 5, pb_zigzag(time_after(r->ended_us, r->started_us)));
+    outcome_put(&r->outcome, 6, out, tmp);
+    pb_end(out, at);
 }
 
 void report_from_pb(struct wire_in *in, const struct Pb__Report *pb, struct agent_report *ret)

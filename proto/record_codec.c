@@ -79,6 +79,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
+    case RECORD_BREAKER_FORGOTTEN: return "breaker_forgotten";
     case RECORD_POOL_LIMIT: return "pool_limit";
     case RECORD_SHARE: return "share";
     case RECORD_YIELDED: return "yielded";
@@ -139,7 +140,7 @@ static void told_from_pb(struct wire_in *in, const Pb__Told *pb, struct input_to
     ret->rc = wire_enum(in, "result code", pb->rc, BF_OK, BF_RC_COUNT - 1);
 }
 
-void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
     Pb__Input pb = PB__INPUT__INIT;
     Pb__Hello hello;
@@ -427,7 +428,7 @@ static void rare_to_pb(const struct record *r, Pb__Record *pb, struct rare *rare
     pb->limit = limit_to_pb(r->limit, tmp);
 }
 
-void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
+void record_put_generated(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
     assert(record_kind_is_known(r->kind));
     Pb__Record pb = PB__RECORD__INIT;
@@ -620,6 +621,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
     case RECORD_BREAKER: good = r->breaker.kind != 0 && *r->breaker.name && r->breaker.state != 0; break;
     case RECORD_BREAKER_SETTINGS: good = r->breaker.kind != 0; break;
+    case RECORD_BREAKER_FORGOTTEN: good = r->breaker.kind != 0 && *r->breaker.name; break;
     case RECORD_PROBED: good = *r->probe.connection != 0; break;
     default: break;
     }

@@ -13,6 +13,12 @@ struct Pb__Limit;
 /* Append as an element of list field; tmp may be cleared afterwards. */
 void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
 void record_put(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+/* The same bytes, by the generated code: for what record_hot.c leaves to it, and to hold that against. */
+void input_put_generated(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+void record_put_generated(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+/* Written straight away; false, and nothing is written, when it holds more than its kind does in a run. */
+bool input_put_hot(const struct input *i, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
+bool record_put_hot(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp);
 void key_to_pb(const struct key_entry *k, struct Pb__Key *pb, struct bf_arena *tmp);
 /* pb may be NULL: no entry. */
 void key_from_pb(struct wire_in *in, const struct Pb__Key *pb, struct key_entry *ret);

@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
-
-enum { TYPE_VARINT = 0, TYPE_FIXED64 = 1, TYPE_LENGTH = 2, TYPE_FIXED32 = 5 };
+#include "proto/pb_read.h"
 
 /* What protobuf-c needs at most: a copy of the bytes, eight bytes for a packed number, 160 for a field (bookkeeping and the struct
  * of a small message in a list), and the structs of the messages that come once. */
@@ -21,55 +20,41 @@ enum { BUDGET_BASE_BYTES = 64 << 10, BUDGET_PER_BYTE = 2, BUDGET_PER_NUMBER = 8,
 
 /* ---- walking ---- */
 
-static bool take_varint(struct wire_cursor *c, uint64_t *ret)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        if (c->p == c->end)
-            return false;
-        uint8_t byte = *c->p++;
-        if (shift == 63 && byte > 1)
-            return false;
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *ret = v;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool take_field(struct wire_cursor *c, struct wire_field *ret)
 {
+    struct pb_in in = {c->p, c->end};
     uint64_t tag, len = 0;
     ret->start = c->p;
-    if (!take_varint(c, &tag) || tag >> 3 == 0 || tag >> 3 > (1u << 29) - 1)
+    ret->value = NULL;
+    ret->len = 0;
+    if (!pb_take_varint(&in, &tag) || tag >> 3 == 0 || tag >> 3 > PB_FIELD_MAX)
         return false;
     ret->id = (uint32_t)(tag >> 3);
     ret->type = (unsigned)(tag & 7);
     switch (ret->type) {
-    case TYPE_VARINT:
-        ret->value = NULL;
-        ret->len = 0;
-        return take_varint(c, &len);
-    case TYPE_FIXED64:
+    case PB_VARINT:
+        if (!pb_take_varint(&in, &len))
+            return false;
+        c->p = in.p;
+        return true;
+    case PB_FIXED64:
         len = 8;
         break;
-    case TYPE_FIXED32:
+    case PB_FIXED32:
         len = 4;
         break;
-    case TYPE_LENGTH:
-        if (!take_varint(c, &len))
+    case PB_LENGTH:
+        if (!pb_take_varint(&in, &len))
             return false;
         break;
     default:                             /* groups, and numbers that mean nothing */
         return false;
     }
-    if (len > (uint64_t)(c->end - c->p))
+    if (len > (uint64_t)(in.end - in.p))
         return false;
-    ret->value = c->p;
+    ret->value = in.p;
     ret->len = (size_t)len;
-    c->p += len;
+    c->p = in.p + len;
     return true;
 }
 
@@ -111,7 +96,7 @@ static enum bf_rc scan(struct census *all, const ProtobufCMessageDescriptor *typ
     while (wire_next(&c, &f)) {
         if (++all->fields > all->max_fields)
             return bf_fail(all->err, BF_LIMIT, "%s has more than %zu fields", all->what, all->max_fields);
-        if (f.type != TYPE_LENGTH)
+        if (f.type != PB_LENGTH)
             continue;
         const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, f.id);
         enum bf_rc rc = BF_OK;
@@ -140,7 +125,7 @@ enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n
             bf_buf_put(ret_head, f.start, (size_t)(c.p - f.start));
             continue;
         }
-        if (f.type != TYPE_LENGTH || f.len == 0)
+        if (f.type != PB_LENGTH || f.len == 0)
             return bf_fail(err, BF_PROTOCOL, "%s is malformed: an empty element among the %s", what, list->what);
         if (++list->n > list->max)
             return bf_fail(err, BF_LIMIT, "%s has more than %zu %s", what, list->max, list->what);
@@ -189,19 +174,37 @@ static void scratch_free(void *data, void *p)
     (void)data, (void)p;                 /* all at once, by the next wire_unpack() */
 }
 
+/* An empty scratch with this budget. */
+static ProtobufCAllocator scratch_begin(struct wire_scratch *s, size_t budget_bytes)
+{
+    if (s->more.head)
+        bf_arena_clear(&s->more);
+    s->used_bytes = 0;
+    s->left_bytes = budget_bytes;
+    return (ProtobufCAllocator){scratch_alloc, scratch_free, s};
+}
+
 const void *wire_unpack(struct wire_in *in, struct wire_scratch *s, const ProtobufCMessageDescriptor *type, const void *p,
                         size_t n, size_t max_fields, const char *what)
+{
+    if (in->rc)
+        return NULL;
+    /* Quick reading needs no bytes of its own, and has no more to spend than the other would have. */
+    ProtobufCAllocator quick = scratch_begin(s, BUDGET_BASE_BYTES + BUDGET_PER_BYTE * n);
+    const void *m = pb_read(type, p, n, (struct pb_limits){max_fields, WIRE_NUMBERS_MAX, WIRE_DEPTH_MAX}, &quick);
+    return m ? m : wire_unpack_generated(in, s, type, p, n, max_fields, what);
+}
+
+const void *wire_unpack_generated(struct wire_in *in, struct wire_scratch *s, const ProtobufCMessageDescriptor *type, const void *p,
+                                  size_t n, size_t max_fields, const char *what)
 {
     struct census all = {what, in->err, max_fields, 0, 0};
     if (!in->rc)
         in->rc = scan(&all, type, p, n, 1);
     if (in->rc)
         return NULL;
-    if (s->more.head)
-        bf_arena_clear(&s->more);
-    s->used_bytes = 0;
-    s->left_bytes = BUDGET_BASE_BYTES + BUDGET_PER_BYTE * n + BUDGET_PER_NUMBER * all.numbers + BUDGET_PER_FIELD * all.fields;
-    ProtobufCAllocator allocator = {scratch_alloc, scratch_free, s};
+    ProtobufCAllocator allocator = scratch_begin(s, BUDGET_BASE_BYTES + BUDGET_PER_BYTE * n + BUDGET_PER_NUMBER * all.numbers +
+                                                        BUDGET_PER_FIELD * all.fields);
     const void *m = protobuf_c_message_unpack(type, &allocator, n, p);
     if (!m)
         wire_bad(in, BF_PROTOCOL, "%s is malformed: its fields do not fit the protocol", what);
@@ -381,7 +384,7 @@ void wire_put_element(struct bf_buf *b, uint32_t id, const ProtobufCMessage *m)
     enum { HEADER_MAX_BYTES = 15 };      /* a tag of five, a length of ten */
     size_t size_bytes = protobuf_c_message_get_packed_size(m);
     bf_buf_reserve(b, size_bytes + HEADER_MAX_BYTES);
-    put_varint(b, (uint64_t)id << 3 | TYPE_LENGTH);
+    put_varint(b, (uint64_t)id << 3 | PB_LENGTH);
     put_varint(b, size_bytes);
     put_packed(b, m, size_bytes);
 }

@@ -3,7 +3,8 @@
  * Only the *_codec.c files include this.  The order for anything that comes from outside is
  *
  *     wire_split() or nothing    takes long lists apart, so that one element at a time is unpacked and memory stays flat
- *     wire_unpack()              pre-scan (depth, number of fields, group types, cut varints), then protobuf-c in the scratch
+ *     wire_unpack()              pb_read() where the form is ours; else pre-scan (depth, number of fields, group types, cut
+ *                                varints), then protobuf-c, both in the scratch
  *     wire_str() and friends     copy into the arena of the plain value, with a NUL behind, after the checks
  */
 #ifndef BF_PROTO_WIRE_H
@@ -40,10 +41,14 @@ struct wire_scratch {
 void wire_scratch_init(struct wire_scratch *s);        /* block is left as it is */
 void wire_scratch_done(struct wire_scratch *s);
 
-/* Unpack the n bytes at p as one message, after the pre-scan.  NULL, and in->rc set, when malformed, too deep, or of more than
- * max_fields fields in all.  what names the message in the error.  It lives until the next wire_unpack() with this scratch. */
+/* Unpack the n bytes at p as one message.  NULL, and in->rc set, when malformed, too deep, or of more than max_fields fields in
+ * all.  what names the message in the error.  It lives until the next wire_unpack() with this scratch, and no longer than p:
+ * bytes in it may lie there. */
 const void *wire_unpack(struct wire_in *in, struct wire_scratch *s, const ProtobufCMessageDescriptor *type, const void *p,
                         size_t n, size_t max_fields, const char *what) BF_MUST_CHECK;
+/* The same without pb_read(): what the quick way is held against. */
+const void *wire_unpack_generated(struct wire_in *in, struct wire_scratch *s, const ProtobufCMessageDescriptor *type, const void *p,
+                                  size_t n, size_t max_fields, const char *what) BF_MUST_CHECK;
 
 /* One field on the wire; value and len are the payload of a length-delimited one. */
 struct wire_field {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/check_derived.h"
 #include "coordinator/engine/internal.h"
 
 static bool broken(struct bf_error *err, const char *what, uint32_t id)
@@ -271,7 +272,7 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
         return true;
     if (!shares_agree(e))
         return broken(err, "the shares of backfills are not what is in use of the pools", 0);
-    if (!check_lanes(e, err) || !check_keys(e, err) || !breakers_agree(e, err))
+    if (!check_derived(e, err) || !check_lanes(e, err) || !check_keys(e, err) || !breakers_agree(e, err) || !breakers_uses_agree(e, err))
         return false;
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))

@@ -3,6 +3,7 @@
 #define BF_ENGINE_DECIDE_H
 
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/view_create.h"
 
 /* e is only read: what is decided becomes state by record_emit(), which applies it.  live is the same engine, for that and for the
  * scratch of a turn (state.h, "volatile"); NULL in a dry run, which emits nothing. */
@@ -130,6 +131,7 @@ bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms);
 /* After the end of an attempt was recorded, and with it the votes of its breakers. */
 void decide_breakers_voted(struct decision *d, const struct attempt *a, const struct outcome *o);
 void decide_breakers(struct decision *d);                      /* those whose time is over */
+void decide_breakers_forgotten(struct decision *d);            /* breaker_forget.c */
 struct answer decide_breaker_command(struct decision *d, const struct input *in);
 void decide_breaker_config(struct decision *d, const struct input *in);
 

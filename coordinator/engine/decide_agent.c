@@ -11,6 +11,10 @@
 #include "common/text.h"
 #include "coordinator/engine/decide.h"
 
+#define AGENTS_MAX 20000u
+#define STALE_RECORDS_PER_TURN_MAX 256u
+#define RETRIES_LEAST 10u                        /* that a retry budget always allows */
+
 /* That an attempt told something beside its end is a record of its own.  What it told stays in the input: the shell takes it from
  * there to the store, the journal has it once, and the engine keeps nothing of it. */
 static void keep_details(struct decision *d, const struct attempt *a, const char *details)

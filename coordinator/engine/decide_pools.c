@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/view_pools.h"
 #include "plan/budget.h"
 
 /* ---- words ---- */

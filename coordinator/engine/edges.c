@@ -7,6 +7,8 @@
  * A gate counts its upstream members that are not satisfied (closed) and those that are dead; at closed = 0 it is due, and
  * RECORD_GATE_OPENED releases its downstream members in order, some each turn.  When one of its upstream members is run again, the
  * gate closes: nobody is released, whoever has run already. */
+#include "coordinator/engine/edges.h"
+
 #include <assert.h>
 
 #include "common/mem.h"

@@ -15,14 +15,14 @@
  * and the readings meanwhile must not lower it again for the same reason.
  *
  * The setpoint lies under the target by a margin that learns: each reading over the target widens it, each one under it narrows it a
- * little, so that in the long run about MARGIN_MISS of the readings are over.  That is what holds the promise to the users without a
+ * little, so that in the long run about one reading in 25 is over (governor.c).  That is what holds the promise to the users without a
  * setting for each warehouse: a calm one is run close to its target, a bursty one further from it.
  *
  * Sources.  Gradient with a smoothed limit, headroom and no growth while the limit is not used: Gradient2Limit of Netflix
  * concurrency-limits, after TCP Vegas (Brakmo, Peterson, 1995); here against a target and not a long-term mean.  Increase by addition
  * and decrease by a factor converge to fairness and efficiency: Chiu, Jain, 1989.  Slow start up to a threshold, half of what was in use
- * when it was too much: Jacobson, 1988; a restart after idleness: RFC 2861, 7661.  Smoothing with a gain of 1/4: RFC 6298.  The margin is
- * Robbins and Monro's stochastic approximation (1951) of a quantile. */
+ * when it was too much: Jacobson, 1988; a restart after idleness: RFC 2861, 7661.  Smoothing by a part of the way to
+ * the newest value: RFC 6298.  The margin is Robbins and Monro's stochastic approximation (1951) of a quantile. */
 #ifndef BF_ENGINE_GOVERNOR_H
 #define BF_ENGINE_GOVERNOR_H
 

@@ -4,6 +4,7 @@
 
 #include "coordinator/engine/limits.h"
 #include "coordinator/engine/state.h"
+#include "coordinator/engine/view_why.h"
 
 /* ---- state.c: finding things ---- */
 struct backfill *backfill_find(const struct engine *e, uint32_t id);              /* NULL when there is none */
@@ -55,27 +56,9 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
 bool backfill_finished(const struct backfill *b);
 void live_add(struct engine *e, uint32_t id);
 
-/* ---- edges.c: counters ---- */
-void edges_derive(struct engine *e, struct backfill *b);                          /* unmet, blocked, gates from base state */
-void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
-void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
-void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */
-void edges_derive_counters(struct backfill *b);                                   /* unmet, blocked, dead of gates: one walk for each
-                                                                                     rule */
-void edges_settle(struct engine *e, struct backfill *b, uint32_t number);         /* waiting and nothing unmet: ready */
-void edges_forget_due(struct engine *e, struct backfill *b);                      /* its backoffs and gates: nothing of it is due */
-/* After base state of many instances was changed: close the gates whose upstream is not done any more (base state itself), and derive
- * the rest again.  Where that is live, after ready_withdraw(). */
-void edges_derive_again(struct engine *e, struct backfill *b);
-/* An attempt is over, or a backoff: ready if nothing is unmet, else waiting again (its upstream was run again meanwhile). */
-void edges_wait_again(struct engine *e, struct backfill *b, uint32_t number);
-void edges_gate_opened(struct engine *e, struct backfill *b, uint32_t gate, uint32_t from, uint32_t upto);
-uint32_t gate_released_at_start(const struct gate_rule *g);
-/* From first principles, for checks. */
-uint32_t edges_count_unmet(const struct backfill *b, uint32_t number);
-
 /* ---- ready.c: lanes, demands, fits ---- */
 void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
+void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
@@ -96,7 +79,6 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
-bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
 bool ready_any_agent_free(const struct engine *e);
 /* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */
@@ -127,52 +109,6 @@ bool admit_room(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_
 struct blocker admit_breaker(const struct engine *e, uint32_t breaker);
 size_t admit_blockers(const struct engine *e, const struct demand *d, struct blocker *ret, size_t max);
 
-/* ---- pools.c: what pools have, and what attempts draw on them ---- */
-/* What a source says of a pool, from now on; a budget that says nothing takes it back.  The figures that hold follow. */
-void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget);
-uint64_t pool_budget_get(const struct pool_budget *b, const char *dimension);    /* "cpu", …, or a unit; 0: not said */
-void pool_use_most(struct pool *p);                                               /* used_max, from the limits and the use as they are */
-void pools_attach(struct engine *e, struct backfill *b);                          /* what its steps draw; its pools are known */
-void pools_hold(struct engine *e, const struct draw *d);
-void pools_release(struct engine *e, const struct draw *d);
-void pools_forget_use(struct engine *e);
-void pools_done(struct engine *e);
-/* pools_rate.c: now, or when the start rate lets the next attempt begin. */
-int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms);
-/* The same of the n-th from 0 of attempts that begin one after the other, as soon as they may. */
-int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
-bool draw_has_rate(const struct engine *e, const struct draw *d);
-/* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
-void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
-
-#define RETRIES_LEAST 10u                        /* that a retry budget always allows */
-
-/* ---- reserve.c ---- */
-const struct draw *reserve_draw(const struct engine *e, const struct pool *p);     /* of who waits for it */
-uint64_t reserve_kept_from(const struct engine *e, const struct demand *d, uint32_t pool, uint32_t dim);
-void reserve_set(struct engine *e, uint32_t pool, uint32_t backfill, uint32_t step, uint64_t since, bool reserved);
-void reserve_derive(struct engine *e);
-void reserve_granted(struct engine *e, const struct draw *d);
-void reserve_note_blocked(struct engine *e, uint32_t demand);                      /* by its pools alone */
-
-/* ---- shares.c: fair shares, and ageing ---- */
-struct share *share_find(const struct backfill *b, uint32_t pool);                /* PLAN_NO_INDEX: of what draws on none */
-void shares_attach(struct backfill *b);                                           /* its pools are known */
-void shares_done(struct backfill *b);
-void shares_hold(struct engine *e, struct backfill *b, const struct draw *d, bool give);       /* give: back */
-void shares_forget_use(struct engine *e);
-void shares_limits_changed(struct engine *e, uint32_t pool);
-bool shares_agree(const struct engine *e);                                        /* with what is in use of the pools, for checks */
-void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt);
-enum bf_rc apply_share(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret);   /* view_shares.c */
-void shares_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
-
-/* ---- yields.c: classes that yield, and what they lose ---- */
-void yields_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
-void yields_over(struct engine *e, struct backfill *b);                           /* it has ended */
-enum bf_rc apply_yielded(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-
 /* ---- writers.c: what a queued backfill waits for (backfill.behind) ---- */
 void writers_queued(struct engine *e, struct backfill *b);                        /* it was queued, or what it waited for is over */
 void writers_over(struct engine *e, uint32_t over);                               /* this one is not live any more */
@@ -181,6 +117,7 @@ bool writers_agree(const struct engine *e, const struct backfill *b);           
 /* ---- apply_breaker.c ---- */
 enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_breaker_forgotten(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void snapshot_breakers(const struct engine *e, struct engine_out *out);           /* before what else is written */
 int64_t breakers_next_ms(const struct engine *e);                                 /* decide_breaker.c: when the next half-opens */
 
@@ -205,15 +142,6 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void steer_note_done(struct steer_note *n);
 enum bf_rc apply_backoff(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-/* ---- sensor.c ---- */
-/* Was an answer "not there yet" heard in this run? */
-bool sensor_has_looked(const struct engine *e, const struct backfill *b, uint32_t number);
-void sensor_ended(struct engine *e, struct backfill *b, uint32_t number, const struct record *r);    /* the end of an attempt */
-enum bf_rc sensor_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-void sensor_snapshot(const struct engine *e, struct engine_out *out);
-void sensor_hash(const struct engine *e, const struct backfill *b, uint32_t number, struct bf_buf *ret);
-void sensors_done(struct engine *e);
-
 enum bf_rc timebox_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* decide_timebox.c */
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;         /* apply_reuse.c */
 uint32_t *backfill_origins(struct backfill *b);                                   /* apply_reuse.c: made when they are needed first */
@@ -234,16 +162,5 @@ struct key_entry *key_find(const struct engine *e, const uint8_t key[BF_KEY_BYTE
 struct key_entry *key_find_name(const struct engine *e, const char *name);        /* live, no token */
 struct key_entry *token_find_name(const struct engine *e, const char *name);      /* live */
 void key_free(struct key_entry *k);
-
-/* ---- probes.c ---- */
-enum bf_rc apply_probed(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
-void probe_last_done(struct probe_last *p);
-
-/* ---- snapshot.c ---- */
-/* Call before base state of an instance changes: its chunk is captured if a snapshot still needs it. */
-void snapshot_touch(struct engine *e, struct backfill *b, uint32_t number);
-void snapshot_drop(struct engine *e);
-enum bf_rc instances_unpack(struct backfill *b, uint32_t number, const uint8_t *bytes, size_t n,
-                            struct bf_error *err) BF_MUST_CHECK;
 
 #endif

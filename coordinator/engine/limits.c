@@ -3,6 +3,8 @@
  * A pool's limit is base state.  A RECORD_POOL_LIMIT tells all of it; between two of them only the ends of attempts change it, and they
  * do so when their record is applied, in recovery too.  Baselines are kept by step of a backfill: the mean of what its attempts took,
  * which begins at what the plan expects and follows the last TYPICAL_MOST ends. */
+#include "coordinator/engine/limits.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
+#include "coordinator/engine/view_pools.h"
 
 #define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 #define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)

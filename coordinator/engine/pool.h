@@ -1,14 +1,22 @@
-/* A pool, and what a step draws: plain values of the engine's state.
+/* A pool, and what a step draws: plain values of the engine's state; and what is done with them.
  *
  * What a pool has is said by up to three sources (enum pool_source), each a layer of its own; figure by figure the highest that says it
  * holds.  A figure that none says has no limit, and is counted all the same. */
 #ifndef BF_ENGINE_POOL_H
 #define BF_ENGINE_POOL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "common/vec.h"
 #include "proto/limit.h"
 #include "proto/pool.h"
 #include "proto/states.h"
+
+struct engine;
+struct backfill;
+struct demand;
 
 struct pool_layer {
     bool said;
@@ -29,6 +37,9 @@ struct pool_governor {
     struct pool_limit now;                       /* owns its probes and their texts */
     struct limit_move moves[LIMIT_MOVES_KEPT]; uint64_t n_moves;
 };
+
+/* What attempts of a step take on the average; n 0: none has ended well. */
+struct typical { int64_t mean_us; uint32_t n; };
 
 struct pool {
     char *name;
@@ -65,5 +76,31 @@ static inline bool draw_has_slot(const struct draw *d, uint32_t pool)
             return true;
     return false;
 }
+
+/* ---- pools.c: what pools have, and what attempts draw on them ---- */
+/* What a source says of a pool, from now on; a budget that says nothing takes it back.  The figures that hold follow. */
+void pool_lay(struct pool *p, enum pool_source source, uint32_t slots, const struct pool_budget *budget);
+uint64_t pool_budget_get(const struct pool_budget *b, const char *dimension);    /* "cpu", …, or a unit; 0: not said */
+void pool_use_most(struct pool *p);                                               /* used_max, from the limits and the use as they are */
+void pools_attach(struct engine *e, struct backfill *b);                          /* what its steps draw; its pools are known */
+void pools_hold(struct engine *e, const struct draw *d);
+void pools_release(struct engine *e, const struct draw *d);
+void pools_forget_use(struct engine *e);
+void pools_done(struct engine *e);
+/* pools_rate.c: now, or when the start rate lets the next attempt begin. */
+int64_t pool_may_start_ms(const struct pool *p, int64_t now_ms);
+/* The same of the n-th from 0 of attempts that begin one after the other, as soon as they may. */
+int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
+bool draw_has_rate(const struct engine *e, const struct draw *d);
+/* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
+void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
+
+/* ---- reserve.c ---- */
+const struct draw *reserve_draw(const struct engine *e, const struct pool *p);     /* of who waits for it */
+uint64_t reserve_kept_from(const struct engine *e, const struct demand *d, uint32_t pool, uint32_t dim);
+void reserve_set(struct engine *e, uint32_t pool, uint32_t backfill, uint32_t step, uint64_t since, bool reserved);
+void reserve_derive(struct engine *e);
+void reserve_granted(struct engine *e, const struct draw *d);
+void reserve_note_blocked(struct engine *e, uint32_t demand);                      /* by its pools alone */
 
 #endif

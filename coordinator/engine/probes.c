@@ -5,6 +5,8 @@
  * name of a connection means one warehouse for all plans, as it does for the one writer (I18).
  *
  * A reading that nothing is running for is no record, and none is while the store is short of room: nothing is granted then. */
+#include "coordinator/engine/probes.h"
+
 #include <stdlib.h>
 #include <string.h>
 

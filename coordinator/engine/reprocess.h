@@ -3,6 +3,7 @@
 #define BF_ENGINE_REPROCESS_H
 
 #include "coordinator/engine/state.h"
+#include "coordinator/engine/view_create.h"
 
 /* By number. */
 struct reuse {

@@ -9,6 +9,8 @@
  * at its end or later: the last one is made exactly then, so that nobody is told that something is missing who has not looked.
  *
  * Base state: a look for each instance that has ever had an answer (RECORD_LOOKED in checkpoints).  One of an earlier run is none. */
+#include "coordinator/engine/sensor.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,16 +48,16 @@ bool sensor_answered(const struct plan_step *s, const struct outcome *o)
     return s->kind == PLAN_SENSOR && o->source == OUTCOME_NOT_YET;
 }
 
-/* "raw.orders[2024-01-01] is still not there after 6h, looked for 361 times; at last: …", in the output's arena. */
+/* "raw.orders[2024-01-01] is still not there after 6h, looked 361 times; at last: …", in the output's arena. */
 static const char *gave_up_text(struct decision *d, const struct backfill *b, const struct attempt *a, uint64_t looks, const char *told)
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1), key[PLAN_KEY_MAX], after[64];
     const struct plan_step *s = &b->plan->steps[a->step];
     plan_partition_key(s->partitions, a->index, key);
     bf_format_duration(s->sensor.timeout_ms, after, sizeof after);
-    snprintf(text, OUTCOME_TEXT_MAX + 1, "%s%s%s%s is still not there after %s, looked for %" PRIu64 " times; at last: %.*s",
+    snprintf(text, OUTCOME_TEXT_MAX + 1, "%s%s%s%s is still not there after %s, looked %" PRIu64 " time%s; at last: %.*s",
              b->plan->datasets[s->sensor.dataset].name, *key ? "[" : "", key, *key ? "]" : "", after, looks,
-             (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - GAVE_UP_BYTES), told);
+             looks == 1 ? "" : "s", (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - GAVE_UP_BYTES), told);
     return text;
 }
 

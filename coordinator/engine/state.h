@@ -10,37 +10,27 @@
 #include "common/vec.h"
 #include "coordinator/engine/alerts.h"
 #include "coordinator/engine/breaker.h"
+#include "coordinator/engine/edges.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/heap.h"
 #include "coordinator/engine/instance.h"
 #include "coordinator/engine/key_book.h"
 #include "coordinator/engine/moves.h"
 #include "coordinator/engine/pool.h"
+#include "coordinator/engine/probes.h"
 #include "coordinator/engine/profile.h"
+#include "coordinator/engine/sensor.h"
 #include "coordinator/engine/share.h"
+#include "coordinator/engine/snapshot.h"
 #include "coordinator/engine/steer_note.h"
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/engine/windows.h"
 
 #define NO_SLOT UINT32_MAX
-#define AGENTS_MAX 20000u
-#define STALE_RECORDS_PER_TURN_MAX 256u
-#define PROBES_KEPT 256u
-#define SNAPSHOT_CHUNK 4096u                     /* instances in a chunk */
-
-struct gate {
-    uint32_t closed;                             /* derived: upstream members not satisfied */
-    uint32_t dead;                               /* derived: upstream members that failed for good */
-    uint32_t upto;                               /* downstream members released, from the first on */
-};
 
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
-
-/* What a sensor was answered last (sensor.c).  since_ms: engine time of the first answer of the run.  text: NULL for none. */
-struct look { uint32_t backfill, number, run, looks; int64_t since_ms, at_us; char *text; };
-#define LOOK_NUMBERS 2u
 
 struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topology; struct alert_reach *reach; };
 
@@ -126,28 +116,11 @@ struct agent {
     uint32_t first, last;                        /* its open attempts */
 };
 
-/* What attempts of a step take on the average; n 0: none has ended well. */
-struct typical { int64_t mean_us; uint32_t n; };
-
-/* The newest reading of the probe of a connection. */
-struct probe_last { char *connection, *why; bool readable; int64_t value_us, at_us; uint32_t agent; };
-
 struct reply {
     uint8_t who[BF_KEY_BYTES + OP_REQUEST_ID_BYTES];
     enum bf_rc rc;
     char *text, *json;
     int64_t at_us;
-};
-
-struct captured { uint32_t backfill, chunk; uint8_t *bytes; size_t n; };
-struct snapshot {
-    bool active;
-    struct engine_out eager;                     /* records as of the beginning */
-    size_t eager_at;
-    uint32_t backfills;                          /* those with an id up to this one */
-    uint32_t backfill, chunk;                    /* next to be written */
-    BF_VEC_TYPE(struct captured) captured;       /* written ahead, because they changed */
-    size_t captured_at;
 };
 
 struct engine {

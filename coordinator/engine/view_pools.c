@@ -1,4 +1,6 @@
 /* Reading pools: what they have, what is in use, who says so. */
+#include "coordinator/engine/view_pools.h"
+
 #include <stdlib.h>
 #include <string.h>
 

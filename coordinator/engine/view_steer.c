@@ -1,5 +1,7 @@
 /* Reading what people did, and what they would do: who holds, skipped, marked or cancelled an instance; what made one stale; and the
  * dry run of an action, which asks the same question as the decision and lists the answer. */
+#include "coordinator/engine/view_steer.h"
+
 #include <stdlib.h>
 
 #include "common/map.h"

@@ -13,6 +13,7 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/view_pools.h"
 
 _Static_assert(SHARE_CLASSES == PLAN_LOW + 1, "a share has room for every class");
 #define BLOCKERS_MAX 16u

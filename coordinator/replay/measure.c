@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/engine/view_pools.h"
+
 static struct measure_pool *pool_named(struct measure *m, const char *name)
 {
     for (size_t i = 0; i < m->pools.n; i++)

@@ -12,6 +12,7 @@
 #include "common/vec.h"
 #include "common/yaml.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/view_pools.h"
 #include "plan/retry.h"
 
 #define SLOTS_MAX 1000000

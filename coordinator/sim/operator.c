@@ -1,4 +1,6 @@
 /* Simulated operators: random commands, some sent twice with one request id, some lost; and the check of what was acknowledged (I4). */
+#include "coordinator/sim/operator.h"
+
 #include <stdlib.h>
 #include <string.h>
 

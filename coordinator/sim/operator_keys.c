@@ -1,6 +1,7 @@
 /* Simulated operators and keys: few names and few pairs, so that they collide; tokens that are used late, twice and by the wrong. */
 #include <string.h>
 
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/world.h"
 
 enum { NAMES = 4, PAIRS = 5, TOKENS = 4, AGENT_PAIRS = 6 };

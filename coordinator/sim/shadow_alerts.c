@@ -10,14 +10,6 @@
 #define ENDED_MAX 64u                            /* as alerts.h promises: old news is none */
 #define DELAY_MS (15 * 60000)                    /* no plan of the simulator says a tolerance, or a deadline */
 
-static const struct shadow_backfill *find(const struct shadow *s, uint32_t id)
-{
-    for (size_t i = 0; i < s->backfills.n; i++)
-        if (s->backfills.at[i].id == id)
-            return &s->backfills.at[i];
-    return NULL;
-}
-
 /* A newer backfill of its plan has succeeded. */
 static bool is_superseded(const struct shadow *s, const struct shadow_backfill *b)
 {
@@ -74,7 +66,7 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
     }
     for (size_t i = 0; i < engine_n_alerts(e); i++) {
         const struct alert_fact *a = engine_alert(e, i);
-        const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? find(s, a->backfill) : NULL;
+        const struct shadow_backfill *b = a->kind == ALERT_STEP && a->state != ALERT_RESOLVED ? shadow_backfill_find(s, a->backfill) : NULL;
         if (b && (!concerns(s, b, is_superseded(s, b)) || (!any_failed(b, a->step) && !may_be_tried(b, a->step))))
             world_violate(s->w, "alerts: al-%u is open, and %s of backfill %u is in no trouble", a->id, b->plan->steps[a->step].name,
                           b->id);
@@ -85,7 +77,7 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
 void shadow_take_alert(struct shadow *s, const struct turn *t, const struct record *r)
 {
     const struct alert_fact *a = r->alert;
-    const struct shadow_backfill *b = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING ? find(s, a->backfill) : NULL;
+    const struct shadow_backfill *b = a->id != 0 && a->kind == ALERT_STEP && a->state == ALERT_FIRING ? shadow_backfill_find(s, a->backfill) : NULL;
     if (b && a->fired_us == r->at_us && !any_failed(b, a->step) && t->now_ms - a->since_ms < DELAY_MS)
         world_violate(s->w, "alerts: al-%u fires for %s of backfill %u, which is only delayed", a->id, b->plan->steps[a->step].name, b->id);
 }

@@ -6,6 +6,9 @@
 #include "coordinator/engine/view.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/shadow_breakers.h"
+#include "coordinator/sim/shadow_pools.h"
+#include "coordinator/sim/shadow_shares.h"
+#include "coordinator/sim/shadow_why.h"
 #include "plan/plan.h"
 
 enum cell_end { CELL_WAITING, CELL_DONE, CELL_FAILED, CELL_CANCELLED };
@@ -38,6 +41,7 @@ struct shadow_backfill {
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
     uint32_t first_run;                                      /* number of the run that each cell began with */
+    bool over;                                               /* it has finished: a cancelled one when nothing of it runs */
 };
 struct shadow_attempt {
     struct attempt_ref ref;
@@ -49,30 +53,6 @@ struct shadow_attempt {
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
-#define SHADOW_UNITS 8u
-/* cpu, memory, io and units, worked out again from what each source said (shadow_pools.c); 0 has no limit. */
-struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNITS]; uint32_t start_milli, start_ms; };
-#define SHADOW_STARTS 64u
-struct shadow_pool {
-    char name[64];
-    uint32_t slots, used, start_milli, start_ms;
-    uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
-    uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
-    char units[SHADOW_UNITS][16];
-    struct shadow_budget said[POOL_SOURCES];
-    uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
-    int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
-};
-/* What a backfill holds of a pool ("": without one), when it was served last, and how often it was passed since (shadow_shares.c). */
-struct shadow_share {
-    uint32_t backfill, used, passes, raised;
-    char pool[64];
-    uint64_t in_use[3 + SHADOW_UNITS], last;
-    int64_t passed_since_ms;                                 /* by a better class; 0: by none */
-    int64_t got_ms;                                          /* when its newest attempt was granted */
-};
-/* A class of a backfill that yields in a pool ("": without one), and what it has lost (shadow_yields.c). */
-struct shadow_yield { uint32_t backfill, class; char pool[64]; int64_t since_ms; uint64_t lost_ms, times; };
 struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
@@ -80,11 +60,6 @@ struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, 
 struct shadow_claim { uint64_t place, token; };
 struct shadow_commit { uint64_t instance; uint32_t run; };
 struct shadow_reply { uint8_t id[OP_REQUEST_ID_BYTES]; };
-
-/* What `why` promised by a timer (shadow_why.c), and where it asks next.  clears: ms of engine time, or us of the wall clock. */
-#define SHADOW_PROMISES 128u
-struct shadow_promise { enum blocker_kind kind; uint32_t backfill, step, index; size_t thing; int64_t clears, skew_us; };
-struct shadow_whys { struct shadow_promise at[SHADOW_PROMISES]; size_t n; uint32_t backfill, step, index; };
 
 struct shadow {
     struct world *w;
@@ -120,34 +95,15 @@ struct shadow {
     uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
-/* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
-/* shadow_why.c: a record, before it is taken otherwise. */
-void shadow_why_take(struct shadow *s, const struct turn *t, const struct record *r);
-/* shadow_pools.c: I6 */
-struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
-void shadow_pool_set(struct shadow *s, const struct record *r);
-void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
-/* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
-bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
-uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
-bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);
+const struct shadow_backfill *shadow_backfill_find(const struct shadow *s, uint32_t id);     /* NULL when there is none */
 /* The class of a step as it counts: raised, where its backfill waited. */
 enum op_priority shadow_class(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
-/* Shares: a grant; an attempt that gives back; a record of who waits. */
-void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint64_t attempt);
-void shadow_share_hold(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, bool give);
-void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
-/* Classes that yield: a record of one; and at the end of a turn, that none was forgotten. */
-void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r);
-void shadow_check_yields(struct shadow *s, const struct turn *t);
 /* shadow_classes.c: is any partition of a step ready, as far as that does not depend on gates? */
 bool shadow_any_ready(const struct shadow_backfill *b, uint32_t step);
-void shadow_pool_head(struct shadow *s, const struct record *r);
 /* Retries against the first attempts of a backfill. */
 void shadow_count_attempt(struct shadow_backfill *b, struct shadow_cell *c, const struct record *granted);
 void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended);
-void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step);
-
+/* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
 void shadow_take_restored(struct shadow *s, const struct record *r);
 void shadow_take_outdated(struct shadow *s, const struct record *r);
 void shadow_check_hellos(struct shadow *s, const struct turn *t);
@@ -209,10 +165,6 @@ void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, co
  * is in force. */
 void shadow_take_key(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_key_answer(struct shadow *s, const struct turn *t, const struct record *r);
-/* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
-void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
-void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
-void shadow_check_limits(struct shadow *s, const struct turn *t);
 /* Sensors: the end of an attempt, and a grant. */
 void shadow_check_look(struct shadow *s, const struct turn *t, struct shadow_cell *c, const struct plan_step *step, const struct record *r);
 void shadow_check_look_granted(struct shadow *s, const struct shadow_cell *c, const struct plan_step *step, const struct record *granted,

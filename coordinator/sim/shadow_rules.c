@@ -4,6 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct shadow_backfill *shadow_backfill_find(const struct shadow *s, uint32_t id)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (s->backfills.at[i].id == id)
+            return &s->backfills.at[i];
+    return NULL;
+}
+
 static bool lies_in(const struct plan_partitions *fine, uint32_t f, const struct plan_partitions *coarse, uint32_t c)
 {
     return fine->start_s[f] >= coarse->start_s[c] && fine->start_s[f + 1] <= coarse->start_s[c + 1];

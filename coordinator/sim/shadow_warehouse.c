@@ -19,14 +19,6 @@ static uint64_t hash_text(uint64_t h, const char *text)
     return bf_mix64(h + 1);
 }
 
-static const struct shadow_backfill *backfill_of(const struct shadow *s, uint32_t id)
-{
-    for (size_t i = 0; i < s->backfills.n; i++)
-        if (s->backfills.at[i].id == id)
-            return &s->backfills.at[i];
-    return NULL;
-}
-
 uint64_t shadow_place(const struct shadow_backfill *b, uint32_t step, uint32_t index)
 {
     const struct plan_step *its = &b->plan->steps[step];
@@ -83,7 +75,7 @@ void shadow_session_committed(struct shadow *s, const struct sim_fence_key *key,
 
 void shadow_check_committed(struct shadow *s, const struct shadow_attempt *a, const struct record *ended, uint32_t run)
 {
-    const struct shadow_backfill *b = backfill_of(s, a->backfill);
+    const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);
     if (!b || s->fence_void || ended->verdict != VERDICT_SUCCEEDED || b->plan->steps[a->step].kind != PLAN_SQL)
         return;
     if (!is_committed(s, shadow_instance(a->backfill, a->step, a->index), run))

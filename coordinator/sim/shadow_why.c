@@ -3,8 +3,11 @@
  * After a turn some instances are asked about.  A moment that a timer gives lies ahead: what is over must be gone.  It is remembered, and
  * the instance is not granted before it, unless a person or something new has moved the timer since: then the promise is void.  So a moment
  * that is too early is found when it has passed, and one that is too late when the instance is granted. */
+#include "coordinator/sim/shadow_why.h"
+
 #include <inttypes.h>
 
+#include "coordinator/engine/view_why.h"
 #include "coordinator/sim/shadow_model.h"
 
 enum { ASKED_PER_TURN = 24, BLOCKERS_MAX = 16, SKEW_US = 2000 };
@@ -131,6 +134,7 @@ static bool moves(const struct record *r, const struct shadow_promise *p)
     case RECORD_POOL_SET: return p->kind == BLOCKER_START_RATE || goes_by_the_wall(p->kind);
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS:
+    case RECORD_BREAKER_FORGOTTEN:
     case RECORD_AGENT_JOINED:
     case RECORD_AGENT_STATE: return p->kind == BLOCKER_BREAKER;
     case RECORD_STEERED:

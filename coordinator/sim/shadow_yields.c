@@ -8,14 +8,6 @@
 
 #include "coordinator/sim/shadow_model.h"
 
-static struct shadow_backfill *find(struct shadow *s, uint32_t id)
-{
-    for (size_t i = 0; i < s->backfills.n; i++)
-        if (s->backfills.at[i].id == id)
-            return &s->backfills.at[i];
-    return NULL;
-}
-
 static struct shadow_yield *yield_of(struct shadow *s, uint32_t backfill, const char *pool, uint32_t class)
 {
     for (size_t i = 0; i < s->yields.n; i++)
@@ -45,7 +37,7 @@ static uint32_t best_granted(struct shadow *s, const struct turn *t, uint32_t ba
     *ret_itself = false;
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        const struct shadow_backfill *b = r->kind == RECORD_GRANTED ? find(s, r->backfill) : NULL;
+        const struct shadow_backfill *b = r->kind == RECORD_GRANTED ? shadow_backfill_find(s, r->backfill) : NULL;
         if (!b || strcmp(first_pool(b, r->step), pool) != 0)
             continue;
         best = class_of(b, r->step) < best ? class_of(b, r->step) : best;
@@ -76,7 +68,7 @@ void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct re
     uint64_t added = y->since_ms && since_ms == 0 ? (uint64_t)(t->now_ms - y->since_ms) : 0;
     bool itself = false;
     uint32_t best = best_granted(s, t, r->backfill, r->pool_name, class, &itself);
-    const struct shadow_backfill *b = find(s, r->backfill);
+    const struct shadow_backfill *b = shadow_backfill_find(s, r->backfill);
     if ((since_ms != 0) == (y->since_ms != 0) || r->numbers[3] != y->times + (since_ms != 0))
         world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', or no more, for the second time", class, r->backfill,
                       r->pool_name);
@@ -140,7 +132,7 @@ void shadow_check_yields(struct shadow *s, const struct turn *t)
 {
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        const struct shadow_backfill *by = r->kind == RECORD_GRANTED ? find(s, r->backfill) : NULL;
+        const struct shadow_backfill *by = r->kind == RECORD_GRANTED ? shadow_backfill_find(s, r->backfill) : NULL;
         if (has_ended(r))
             end_yields(s, t, r->backfill);
         for (size_t k = 0; by && by->plan->n_windows == 0 && k < s->backfills.n; k++)

@@ -178,7 +178,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     core_free(a->core);
     snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
-    struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000,
+    struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = a->boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
                                         .fence = FENCE_CGROUP_V2, .cpu_milli = 4000, .memory_bytes = UINT64_C(8) << 30,

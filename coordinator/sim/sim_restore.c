@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/world.h"
 

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "coordinator/sim/again.h"
 #include "coordinator/sim/coverage.h"
+#include "coordinator/sim/operator.h"
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 

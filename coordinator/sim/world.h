@@ -19,6 +19,7 @@
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
 #include "coordinator/sim/plans.h"
+#include "coordinator/sim/sim_probe.h"
 #include "coordinator/sim/sim_restore.h"
 #include "coordinator/sim/sim_store.h"
 #include "coordinator/sim/warehouse.h"
@@ -92,24 +93,8 @@ struct sim_agent {
 /* What becomes of the next commit. */
 enum sim_crash { SIM_NO_CRASH, SIM_CRASH_BEFORE_COMMIT, SIM_CRASH_AFTER_COMMIT, SIM_COMMIT_LOST, SIM_COMMIT_KEPT, SIM_COMMIT_FULL };
 
-struct sim_request {                         /* what an operator sent, and was told */
-    struct op_request request;
-    uint8_t sender[BF_KEY_BYTES];
-    struct bf_buf bundle;
-    uint8_t id[OP_REQUEST_ID_BYTES];
-    char params_from[16];
-    char selector[24];                       /* what request.selectors points to */
-    char name[16], breaker[64];              /* what request.name may point to */
-    const char *words[1];
-    bool acknowledged;
-    enum bf_rc rc;
-    char text[1024];
-};
-
 struct shadow;
-
-/* The load of the one connection that plans have: it wanders, with spikes. */
-struct sim_probe { struct bf_prng prng; bool on; int64_t value_us, moved_ms, spike_until_ms; };
+struct sim_request;
 
 struct sim_late { uint32_t from; uint8_t *bytes; size_t n; };
 
@@ -196,25 +181,6 @@ void sim_agent_wake(struct world *w, struct sim_agent *a);
 void sim_process_result(struct world *w, struct sim_agent *a, uint64_t attempt, const struct outcome *o);
 void sim_process_end(struct world *w, struct sim_agent *a, uint64_t attempt);
 void sim_guardian(struct world *w, struct sim_agent *a, uint64_t generation);
-
-/* Plans with throttles, and the readings of their probe (sim_probe.c).  The words that a plan's pool and connection get. */
-void sim_probe_init(struct world *w);
-void sim_probe_throttle(struct world *w, uint32_t slots, struct bf_buf *ret);
-void sim_probe_words(const struct world *w, struct bf_buf *ret);
-/* Canaries (sim_probe.c): what it is told to run, and a reading that is due, number being the id. */
-void sim_probe_told(struct world *w, struct sim_agent *a, const struct agent_msg *m);
-void sim_probe_due(struct world *w, struct sim_agent *a, uint64_t id);
-
-void sim_operator_act(struct world *w);
-void sim_operator_reply(struct world *w, const struct op_reply *reply);
-bool sim_all_ended(const struct world *w);
-/* A random command about keys or tokens, also as the holder of a token; and what the simulated configuration lists. */
-void sim_keys_request(struct world *w, struct sim_request *r);
-size_t sim_keys_configured(void *world, const char *name, const uint8_t key[BF_KEY_BYTES], struct key_entry *ret, size_t max);
-extern const uint8_t sim_admin_key[BF_KEY_BYTES];
-/* At the end: look at what was acknowledged, and lift pauses. */
-void sim_operator_release(struct world *w);
-void sim_operator_resume(struct world *w);
 
 /* A random plan as YAML, over a small family of datasets so that writers overlap. */
 void scenario_plan(struct world *w, struct bf_buf *ret_yaml);

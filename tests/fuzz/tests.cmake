@@ -8,7 +8,8 @@ if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
 endif()
 
 # Samples of every message, turn and record, written when the targets are built.
-add_executable(fuzz_seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds.c ${PROJECT_SOURCE_DIR}/tests/unit/proto_samples.c)
+add_executable(fuzz_seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds.c ${PROJECT_SOURCE_DIR}/tests/unit/proto_samples.c
+               ${PROJECT_SOURCE_DIR}/tests/unit/proto_samples_agent.c)
 target_link_libraries(fuzz_seeds PRIVATE bf_flags bf_proto bf_common)
 set_target_properties(fuzz_seeds PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_custom_command(TARGET fuzz_seeds POST_BUILD COMMAND fuzz_seeds ${CMAKE_BINARY_DIR}/tests/seeds)

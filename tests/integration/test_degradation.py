@@ -1,17 +1,16 @@
-"""Degradation on a private cluster with a pool of one slot: the lower class yields, and what it lost is told everywhere, after a kill of the
-coordinator too.
+"""Degradation on a private cluster with a pool of one slot: the lower class yields, and what it lost is told everywhere, after a kill of
+the coordinator too.
 
     BF_BIN=FOLDER_OF_PROGRAMS test_degradation.py [unittest options]
 """
 import os
 import re
-import shutil
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import wait_until  # pylint: disable=wrong-import-position
+from one_backfill import begin, touch  # pylint: disable=wrong-import-position
 
 # A step ends when it can take a file "go" away.
 PLAN = """apiVersion: backfill/v1
@@ -28,18 +27,10 @@ steps:
 
 class DegradationTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="degradation-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        path = os.path.join(self.folder, "plan.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.replace("DIR", self.folder))
-        self.cluster = Cluster(os.path.join(self.folder, "c"), agents=1, slots=4)
-        self.addCleanup(self.cluster.stop)
-        self.backfill = self.cluster.create(path)
+        begin(self, PLAN, agents=1, slots=4)
 
     def one_ends(self, done):
-        with open(os.path.join(self.folder, "go"), "w", encoding="utf-8"):
-            pass
+        touch(self.folder, "go")
         wait_until(f"{done} to be done", lambda: self.cluster.json("backfill", "get", self.backfill)["steps"]["succeeded"] == done)
 
     def yielded(self):
@@ -54,7 +45,7 @@ class DegradationTest(unittest.TestCase):
         self.assertIsNone(self.cluster.json("why", self.backfill, "vital[2024-01-02]")["yielded"], "nothing is better than it")
         self.assertIn("degraded: class low yielded once to better ones in pool warehouse",
                       self.cluster.ctl("why", self.backfill, "spare[2024-01-01]").stdout)
-        self.assertRegex(self.cluster.ctl("pool", "show", "warehouse").stdout, r"degraded +class low .* now for .* of " + self.backfill)
+        self.assertRegex(self.cluster.ctl("pool", "show", "warehouse").stdout, rf"degraded +{self.backfill}: class low .* now for ")
         self.assertTrue(self.cluster.kill("coordinator"))
         self.cluster.restart("coordinator")
         wait_until("the coordinator", lambda: self.cluster.ctl("version", check=False).returncode == 0)

@@ -3,13 +3,12 @@
     BF_BIN=FOLDER_OF_PROGRAMS test_pools.py [unittest options]
 """
 import os
-import shutil
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import wait_until  # pylint: disable=wrong-import-position
+from one_backfill import begin, lines, touch  # pylint: disable=wrong-import-position
 
 # An instance says that it has begun, and runs until the file "open" is there.
 WORK = '"echo $0 $BF_PARTITION_KEY >> DIR/order; until [ -e DIR/open ]; do sleep 0.02; done"'
@@ -27,22 +26,11 @@ steps:
 
 class PoolsTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="pools-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        path = os.path.join(self.folder, "plan.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.replace("WORK", WORK).replace("DIR", self.folder))
-        self.cluster = Cluster(os.path.join(self.folder, "c"), agents=1, slots=8)
-        self.addCleanup(self.cluster.stop)
-        self.backfill = self.cluster.create(path)
+        begin(self, PLAN.replace("WORK", WORK), agents=1, slots=8)
         self.began(2)
 
     def order(self):
-        try:
-            with open(os.path.join(self.folder, "order"), encoding="utf-8") as f:
-                return f.read().splitlines()
-        except FileNotFoundError:
-            return []
+        return lines(self.folder, "order")
 
     def began(self, n):
         wait_until(f"{n} instances to begin", lambda: len(self.order()) >= n)
@@ -76,8 +64,7 @@ class PoolsTest(unittest.TestCase):
         self.assertEqual(self.in_use("warehouse")["cpu"], (6.0, 4.0), "the plan's holds, and what runs goes on")
         audit = [row["record"] for row in self.cluster.json("audit", "--what", "pool set")]
         self.assertEqual([a["target"] for a in audit][:1], ["warehouse"])
-        with open(os.path.join(self.folder, "open"), "w", encoding="utf-8"):
-            pass
+        touch(self.folder, "open")
         self.cluster.ctl("wait", self.backfill)
         self.assertEqual(self.in_use("warehouse")["cpu"], (0, 4.0))
 

@@ -3,14 +3,13 @@
     BF_BIN=FOLDER_OF_PROGRAMS test_priority.py [unittest options]
 """
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import wait_until  # pylint: disable=wrong-import-position
+from one_backfill import begin, lines, touch  # pylint: disable=wrong-import-position
 
 # An instance writes down that it has begun, and ends when it can take the file "go" away.  With "open" there all of them end.
 WORK = '"echo $0 $BF_PARTITION_KEY >> DIR/order; until [ -e DIR/open ] || rm DIR/go 2>/dev/null; do sleep 0.02; done"'
@@ -27,30 +26,18 @@ steps:
 
 class PriorityTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="priority-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        path = os.path.join(self.folder, "plan.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.replace("WORK", WORK).replace("DIR", self.folder))
-        self.cluster = Cluster(os.path.join(self.folder, "c"), agents=1, slots=1)
-        self.addCleanup(self.cluster.stop)
-        self.backfill = self.cluster.create(path)
+        begin(self, PLAN.replace("WORK", WORK), agents=1, slots=1)
         self.began(1)
 
     def order(self):
-        try:
-            with open(os.path.join(self.folder, "order"), encoding="utf-8") as f:
-                return f.read().splitlines()
-        except FileNotFoundError:
-            return []
+        return lines(self.folder, "order")
 
     def began(self, n):
         """The n-th instance that began, when it has."""
         return wait_until(f"{n} instances to begin", lambda: len(self.order()) >= n and self.order())[n - 1]
 
     def touch(self, name):
-        with open(os.path.join(self.folder, name), "w", encoding="utf-8"):
-            pass
+        touch(self.folder, name)
 
     def let_one_end(self, n):
         """End the one that runs; gives the n-th to begin."""

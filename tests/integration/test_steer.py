@@ -3,14 +3,13 @@
     BF_BIN=FOLDER_OF_PROGRAMS test_steer.py [unittest options]
 """
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import wait_until  # pylint: disable=wrong-import-position
+from one_backfill import begin, lines, touch  # pylint: disable=wrong-import-position
 
 # An instance writes down that it has begun, and ends when its file, or "open", is there; with a file "bad" of its own it fails.
 WORK = ('"w=$0-$BF_PARTITION_KEY; echo $w >> DIR/order; until [ -e DIR/open ] || [ -e DIR/go-$w ]; do sleep 0.02; done; '
@@ -29,26 +28,15 @@ steps:
 
 class SteerTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="steer-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.plan = os.path.join(self.folder, "plan.yaml")
-        with open(self.plan, "w", encoding="utf-8") as f:
-            f.write(PLAN.replace("WORK", WORK).replace("DIR", self.folder))
-        self.cluster = Cluster(os.path.join(self.folder, "c"), agents=1, slots=2)
-        self.addCleanup(self.cluster.stop)
-        self.id = self.cluster.create(self.plan)
+        begin(self, PLAN.replace("WORK", WORK), agents=1, slots=2)
+        self.id = self.backfill
         wait_until("two instances to begin", lambda: len(self.began()) == 2)
 
     def began(self):
-        try:
-            with open(os.path.join(self.folder, "order"), encoding="utf-8") as f:
-                return f.read().splitlines()
-        except FileNotFoundError:
-            return []
+        return lines(self.folder, "order")
 
     def touch(self, name):
-        with open(os.path.join(self.folder, name), "w", encoding="utf-8"):
-            pass
+        touch(self.folder, name)
 
     def steer(self, *words, code=0):
         done = self.cluster.ctl(*words, check=False)

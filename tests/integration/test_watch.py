@@ -13,12 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import termios
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
-from cluster import BIN, Cluster, wait_until  # pylint: disable=wrong-import-position
+from cluster import BIN, wait_until  # pylint: disable=wrong-import-position
+from one_backfill import begin, touch  # pylint: disable=wrong-import-position
 
 # An instance says that it works and ends once there is the file "open"; one day is poisoned.
 PLAN = """apiVersion: backfill/v1
@@ -121,20 +121,12 @@ class Tmux:
 
 class WatchTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="watch-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        path = os.path.join(self.folder, "plan.yaml")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.replace("DIR", self.folder))
-        self.cluster = Cluster(os.path.join(self.folder, "c"), agents=2, slots=4)
-        self.addCleanup(self.cluster.stop)
-        self.backfill = self.cluster.create(path)
+        begin(self, PLAN, agents=2, slots=4)
         self.env = dict(self.cluster.env, LC_ALL="C.UTF-8", TERM="xterm-256color", PATH=f"{os.path.abspath(BIN)}:{os.environ['PATH']}")
         self.env.pop("NO_COLOR", None)
 
     def open(self):
-        with open(os.path.join(self.folder, "open"), "w", encoding="utf-8"):
-            pass
+        touch(self.folder, "open")
 
     def written(self, name):
         try:

@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from cluster import BIN, SHIMS, Cluster, wait_until  # pylint: disable=wrong-import-position
+from one_backfill import lines  # pylint: disable=wrong-import-position
 
 # An instance writes down that it has begun, and ends when it can take the file "go" away.  With "open" there all of them end.
 WORK = '"echo $BF_PARTITION_KEY >> DIR/order; until [ -e DIR/open ] || rm DIR/go 2>/dev/null; do sleep 0.02; done"'
@@ -118,11 +119,7 @@ class LiveTest(unittest.TestCase):
         self.backfill = self.cluster.create(self.plan)
 
     def order(self):
-        try:
-            with open(os.path.join(self.folder, "order"), encoding="utf-8") as f:
-                return f.read().splitlines()
-        except FileNotFoundError:
-            return []
+        return lines(self.folder, "order")
 
     def began(self, n):
         wait_until(f"{n} instances to begin", lambda: len(self.order()) >= n)

@@ -558,6 +558,18 @@ bool fx_same_state(const struct engine *a, const struct engine *b)
     return memcmp(x, y, sizeof x) == 0;
 }
 
+void fx_recovers(const struct fx *f)
+{
+    struct engine *e = fx_fresh(f);
+    struct bf_error err = {0};
+    for (size_t i = 0; i < f->journal.n; i++)
+        fx_apply_turn(e, &f->journal.at[i]);
+    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, e));
+    cr_assert(engine_check(e, true, &err), "%s", err.text);
+    engine_free(e);
+}
+
 /* ---- chaos ---- */
 
 void chaos_init(struct chaos *c, uint64_t seed)

@@ -7,6 +7,8 @@
 #include "common/vec.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
 
 /* ---- plans by hand; released by plan_free() ---- */
 #define FX_JAN_1 19723                                    /* 2024-01-01, in days */
@@ -100,6 +102,8 @@ struct engine *fx_fresh(const struct fx *f);
 void fx_apply_encoded(struct engine *e, const struct record *records, size_t n);
 void fx_apply_turn(struct engine *e, const struct bf_buf *turn);
 bool fx_same_state(const struct engine *a, const struct engine *b);
+/* From its journal another engine comes to the same state, and its checks hold there; fails else. */
+void fx_recovers(const struct fx *f);
 
 /* ---- chaos: random turns of a small fleet ---- */
 struct chaos {

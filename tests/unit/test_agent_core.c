@@ -260,6 +260,28 @@ Test(agent_core, outcome_is_copied_and_worded)
     core_free(core);
 }
 
+/* A short step tells its start with its end; a longer one in time. */
+Test(agent_core, a_start_waits_for_the_end_but_not_long)
+{
+    static const struct { int64_t at_ms; const char *event, *expect; } lines[] = {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", ""},
+        {220, "ok 5", "ended 5 ok"}, {221, "timer", ""}, {300, "dispatch 1 6", "spawn 6"}, {301, "spawned 6", ""}, {320, "timer", ""},
+        {321, "timer", "started 6"}, {341, "timer", ""}, {400, "ok 6", "ended 6 ok"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000, .started_pause_ms = 20};
+    struct agent_core *core = core_new(&settings);
+    struct bf_buf out = {0};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct core_actions *actions;
+        struct told told;
+        tell(&told, lines[i].event);
+        core_step(core, &told.ev, lines[i].at_ms, &actions);
+        cr_expect_str_eq(print_actions(&out, actions), lines[i].expect, "line %zu (%s): %s", i + 1, lines[i].event, bf_buf_cstr(&out));
+        cr_expect(strcmp(lines[i].event, "spawned 6") != 0 || core_next_timer_ms(core) == 321);
+    }
+    bf_buf_free(&out);
+    core_free(core);
+}
+
 /* What the shell warns of: true after three that were not answered, false again with the first answer. */
 Test(agent_core, silence_is_told_after_three_without_an_answer)
 {

@@ -68,19 +68,6 @@ static void end_all(struct fx *f, const struct fx_agent *agent)
         fx_ended(f, agent, a.ref, OUTCOME_OK, 0);
 }
 
-/* Recovered from the journal, and from a snapshot: the same state, and the same use of every dimension. */
-static void recovers(struct fx *f)
-{
-    struct engine *e = fx_fresh(f);
-    struct bf_error err = {0};
-    for (size_t i = 0; i < f->journal.n; i++)
-        fx_apply_turn(e, &f->journal.at[i]);
-    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_assert(fx_same_state(f->e, e));
-    cr_assert(engine_check(e, true, &err), "%s", err.text);
-    engine_free(e);
-}
-
 Test(engine_pools, an_attempt_takes_all_or_nothing)
 {
     struct fx f;
@@ -96,7 +83,7 @@ Test(engine_pools, an_attempt_takes_all_or_nothing)
     cr_assert_eq(why[0].kind, BLOCKER_POOL);
     cr_assert_str_eq(engine_pool_dimension_name(f.e, why[0].pool, why[0].dim), "cpu");
     cr_assert_str_eq(engine_pool_dimension_name(f.e, why[1].pool, why[1].dim), "conn");
-    recovers(&f);
+    fx_recovers(&f);
     end_all(&f, &agent);
     cr_assert_eq(used_of(&f, "a", "cpu"), 0u);
     cr_assert_eq(used_of(&f, "b", "conn"), 0u);
@@ -123,13 +110,13 @@ Test(engine_pools, a_person_wins_until_reset_and_lowering_kills_nothing)
     struct blocker why[8];
     cr_assert_geq(engine_why(f.e, 1, 0, 1, why, 8), 1u);
     cr_assert_eq(why[0].kind, BLOCKER_POOL_TOO_SMALL);
-    recovers(&f);
+    fx_recovers(&f);
     cr_assert_eq(set(&f, "a", &slower, 0, false)->rc, BF_OK);
     cr_assert_eq(fx_count_records(&f, RECORD_POOL_SET), 0u, "it is so already");
     cr_assert_eq(set(&f, "a", &none, 0, true)->rc, BF_OK);
     fx_turn(&f);
     cr_assert_geq(used_of(&f, "a", "cpu"), 3000u, "the configuration's nine hold again");
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 
@@ -157,7 +144,7 @@ Test(engine_pools, a_pool_changed_a_thousand_times_is_the_last_one)
     cr_assert_eq(p.slots, 1000 % 7);
     cr_assert_eq(p.start_milli, 2000u);
     fx_turn(&f);
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 
@@ -189,7 +176,7 @@ Test(engine_pools, a_start_rate_lets_so_many_begin)
     f.now_ms = due_ms > f.now_ms ? due_ms : f.now_ms;
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 1u);
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 
@@ -249,7 +236,7 @@ Test(engine_pools, a_wide_step_is_not_starved)
             cr_assert(w.reserved, "after sixteen that passed it, room is kept for it");
             cr_assert_geq(engine_why(f.e, 1, 0, 99, why, 4), 1u);
             cr_assert_eq(why[0].kind, BLOCKER_RESERVED);
-            recovers(&f);
+            fx_recovers(&f);
         }
     }
     cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_ASSIGNED, "it begins when enough has ended");
@@ -286,6 +273,6 @@ Test(engine_pools, retries_end_with_their_budget)
     cr_assert_eq(failed, 20u);
     cr_assert(engine_failure_unretried(f.e, 1, 0, 29));
     fx_turn(&f);
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }

@@ -51,6 +51,15 @@ static struct plan *half_stuck(uint64_t slots)
     return fx_plan_done(p);
 }
 
+/* Of another name, so that other breakers stand before it. */
+static struct plan *another(uint64_t slots)
+{
+    struct plan *p = light(slots);
+    free(p->name);
+    p->name = bf_xstrdup("another");
+    return p;
+}
+
 static struct fx_agent start(struct fx *f, fx_make *first, fx_make *second, uint64_t slots)
 {
     static const struct engine_config config = {.age_after_ms = 1000};
@@ -142,6 +151,26 @@ Test(engine_shares, what_is_wide_counts_as_what_it_takes)
     cr_assert_eq(share(&f, 1).used, 2u, "%u", share(&f, 1).used);
     cr_assert_eq(share(&f, 2).used, 6u, "%u", share(&f, 2).used);
     cr_assert_eq(share(&f, 1).part, 500000u);
+    fx_done(&f);
+}
+
+Test(engine_shares, who_is_next_may_be_of_another_plan_unless_a_breaker_holds_it)
+{
+    struct fx f;
+    (void)start(&f, heavy, another, 6);
+    struct blocker why[8] = {0};
+    size_t n = engine_why(f.e, 1, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].kind, BLOCKER_QUEUE);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_SHARE);
+    cr_assert_eq(why[n - 1].ahead.backfill, 2u);
+    n = engine_why(f.e, 2, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_NONE, "it is next itself");
+    struct op_request r = fx_request(&f, OP_BREAKER_OPEN, 0);
+    r.name = "step/another.s0";
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    n = engine_why(f.e, 1, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_NONE, "the other is held");
     fx_done(&f);
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "coordinator/engine/view.h"
+#include "coordinator/engine/view_steer.h"
 #include "tests/support/engine_fixture.h"
 
 enum { LOAD, SUM, REPORT, SLOTS = 2 };

@@ -48,18 +48,6 @@ static struct yield_view yielded(const struct fx *f, enum plan_priority class)
     return (struct yield_view){.class = class};
 }
 
-static void recovers(struct fx *f)
-{
-    struct engine *e = fx_fresh(f);
-    struct bf_error err = {0};
-    for (size_t i = 0; i < f->journal.n; i++)
-        fx_apply_turn(e, &f->journal.at[i]);
-    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_assert(fx_same_state(f->e, e));
-    cr_assert(engine_check(e, true, &err), "%s", err.text);
-    engine_free(e);
-}
-
 Test(engine_yields, classes_yield_in_order_and_the_time_of_each_is_counted)
 {
     struct fx f;
@@ -74,7 +62,7 @@ Test(engine_yields, classes_yield_in_order_and_the_time_of_each_is_counted)
     cr_assert_str_eq(yielded(&f, PLAN_NORMAL).pool, "a");
     cr_assert(yielded(&f, PLAN_LOW).yields);
     cr_assert_eq(yielded(&f, PLAN_LOW).since_ms, 30000u);
-    recovers(&f);
+    fx_recovers(&f);
     for (int i = 0; i < 3; i++)
         next(&f, &agent);
     cr_assert_eq(yielded(&f, PLAN_LOW).lost_ms, 60000u);
@@ -83,7 +71,7 @@ Test(engine_yields, classes_yield_in_order_and_the_time_of_each_is_counted)
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_SUCCEEDED);
     cr_assert_eq(yielded(&f, PLAN_LOW).lost_ms, 60000u, "nothing better began");
     cr_assert_eq(yielded(&f, PLAN_LOW).times, 1u);
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 
@@ -115,7 +103,7 @@ Test(engine_yields, what_is_paused_or_has_another_class_yields_no_more)
     f.now_ms += 5000;
     fx_turn(&f);
     cr_assert(!yielded(&f, PLAN_LOW).yields && !yielded(&f, PLAN_NORMAL).yields, "one class yields to none");
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 
@@ -129,7 +117,7 @@ Test(engine_yields, a_cancelled_backfill_yields_no_more)
     cr_assert(!yielded(&f, PLAN_LOW).yields);
     cr_assert_eq(yielded(&f, PLAN_LOW).lost_ms, 7000u);
     (void)agent;
-    recovers(&f);
+    fx_recovers(&f);
     fx_done(&f);
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/details.h"
+#include "coordinator/commit.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/store/store.h"
 #include "coordinator/turn.h"
@@ -43,24 +43,7 @@ TestSuite(room, .init = make_dir, .fini = remove_dir);
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
     struct world *w = arg;
-    struct store_plan plan = {0};
-    struct store_chunk chunks[64];
-    struct store_details details[HELD_MAX];
-    cr_assert(c->n_plans <= 1 && c->n_chunks <= 64 && c->n_details <= HELD_MAX);
-    if (c->n_plans) {
-        memcpy(plan.key, c->plans[0].key, sizeof plan.key);
-        plan.bytes = c->plans[0].bytes;
-        plan.n = c->plans[0].n;
-    }
-    for (size_t i = 0; i < c->n_chunks; i++)
-        chunks[i] = (struct store_chunk){c->chunks[i].index, c->chunks[i].bytes, c->chunks[i].n};
-    for (size_t i = 0; i < c->n_details; i++)
-        details[i] = details_for_store(&c->details[i]);
-    const struct store_write write = {.seq = c->seq, .turn = c->turn, .turn_bytes = c->turn_bytes, .plans = &plan, .n_plans = c->n_plans,
-                                      .checkpoint_begin = c->checkpoint_begin, .checkpoint_seq = c->checkpoint_seq, .chunks = chunks,
-                                      .n_chunks = c->n_chunks, .checkpoint_end = c->checkpoint_end, .details = details,
-                                      .n_details = c->n_details};
-    return store_commit(w->store, &write, err);
+    return commit_turn(w->store, c, err);
 }
 
 static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg *msg)
@@ -101,6 +84,9 @@ static void world_init(struct world *w, const struct store_options *o, uint32_t 
     const struct turn_settings settings = {.lease = lease, .engine = {.seed = 1}, .cluster = "c1",
                                            .checkpoint_bytes = store_journal_bytes(w->store) / 2};
     w->turns = turns_new(&settings, &ports, 1);
+    struct store_audit_ends audit;
+    store_audit_ends(w->store, &audit);
+    turns_set_audit_head(w->turns, &audit.head);
     cr_assert_eq(turns_recovered(w->turns, w->boot_ms, &err), BF_OK, "%s", err.text);
     struct agent_msg hello = {.kind = AGENT_HELLO, .incarnation = 7, .nonce = 1, .text = ""};
     hello.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-1", .version = "0.1.0", .slots = slots,

@@ -1,0 +1,24 @@
+#include "bench/words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/text.h"
+
+_Noreturn void bench_fail(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, why);
+    exit(1);
+}
+
+int64_t bench_number(const char *text, int64_t preset, int64_t least, int64_t most)
+{
+    int64_t ret = preset;
+    char why[80];
+    snprintf(why, sizeof why, "not a number from %" PRId64 " to %" PRId64, least, most);
+    if (text && !bf_parse_int(text, least, most, &ret))
+        bench_fail(text, why);
+    return ret;
+}

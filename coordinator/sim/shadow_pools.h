@@ -1,0 +1,47 @@
+/* The model of pools: I6, start rates, what is kept for wide steps, and limits of throttled pools.  Only within the shadow. */
+#ifndef BF_SIM_SHADOW_POOLS_H
+#define BF_SIM_SHADOW_POOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/states.h"
+
+struct plan;
+struct plan_step;
+struct record;
+struct shadow;
+struct shadow_backfill;
+struct turn;
+
+#define SHADOW_UNITS 8u
+/* cpu, memory, io and units, worked out again from what each source said (shadow_pools.c); 0 has no limit. */
+struct shadow_budget { bool no_slots; uint32_t slots; uint64_t at[3 + SHADOW_UNITS]; uint32_t start_milli, start_ms; };
+#define SHADOW_STARTS 64u
+struct shadow_pool {
+    char name[64];
+    uint32_t slots, used, start_milli, start_ms;
+    uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
+    uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
+    char units[SHADOW_UNITS][16];
+    struct shadow_budget said[POOL_SOURCES];
+    uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
+    int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
+};
+
+struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
+void shadow_pool_set(struct shadow *s, const struct record *r);
+void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
+/* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
+bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
+uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
+bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);
+void shadow_pool_head(struct shadow *s, const struct record *r);
+void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step);
+/* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
+void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
+void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
+void shadow_check_limits(struct shadow *s, const struct turn *t);
+
+#endif
