@@ -79,6 +79,7 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
 bool ready_any_agent_free(const struct engine *e);
 /* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */

@@ -87,7 +87,7 @@ bool ready_goes_first(const struct opened *x, struct heap_item p, const struct o
     return p.b < q.b;
 }
 
-static bool lane_less(const struct engine *e, uint32_t a, uint32_t b)
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b)
 {
     const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
     struct opened of_x = {x->backfill, &x->backfill->shares[x->share]}, of_y = {y->backfill, &y->backfill->shares[y->share]};
@@ -98,13 +98,13 @@ uint32_t ready_demand_head(const struct engine *e, const struct demand *d)
 {
     uint32_t best = d->lanes.at[0];
     for (size_t i = 1; i < d->lanes.n; i++)
-        best = lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
+        best = ready_lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
     return best;
 }
 
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b)
 {
-    return lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
+    return ready_lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
 }
 
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
