@@ -140,6 +140,7 @@ const char *view_source_name(enum outcome_source s)
     case OUTCOME_CHECK: return "check";
     case OUTCOME_HTTP: return "http";
     case OUTCOME_NOT_YET: return "not_yet";
+    case OUTCOME_REVOKED: return "revoked";
     }
     return "unknown";
 }
