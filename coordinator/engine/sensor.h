@@ -13,7 +13,7 @@ struct engine_out;
 struct backfill;
 struct record;
 
-/* What a sensor was answered last.  since_ms: engine time of the first answer of the run. */
+/* What a sensor was answered last.  since_ms: engine time of the first answer of the run.  text: NULL for none. */
 struct look { uint32_t backfill, number, run, looks; int64_t since_ms, at_us; char *text; };
 #define LOOK_NUMBERS 2u
 
