@@ -5,7 +5,8 @@
  *   2. Only WELCOME begins a lease; HEARTBEAT_ACK prolongs one.  Both count from the send time of the nonce.
  *   3. Without a lease nothing is started: a dispatch is dropped, because the next HELLO tells what is held and the coordinator
  *      dispatches what is missing.  With a lease, a dispatch that echoes an expired nonce is answered as fenced, never run.
- *   4. Ended attempts are repeated to the coordinator until acknowledged, and remembered for one more lease.
+ *   4. What waits for a slot is looked at last: under the lease that is left then, it takes the slots that ended.
+ *   5. Ended attempts are repeated to the coordinator until acknowledged, and remembered for one more lease.
  * Silence (three heartbeats without an answer) brings HELLO again, so that a coordinator which dropped the lease is found out. */
 #include "agent/core.h"
 
@@ -33,10 +34,12 @@
 #define RECONCILE_HEARTBEATS 5               /* every so often a HELLO goes in place of a heartbeat */
 #define SEEN_CLUSTER_MAX 65
 #define NEVER INT64_MAX
+#define TRIPS_LEAST 4u                       /* before a round trip is told… */
+#define TRIPS_MOST 16u                       /* …and over which its mean goes */
 #define PLANTED_LEASE_MS (365ll * 24 * 3600 * 1000)
 
 enum phase { PHASE_OFF, PHASE_HELLO, PHASE_WELCOMED };
-enum attempt_state { ATTEMPT_SPAWNING, ATTEMPT_RUNNING, ATTEMPT_KILLING, ATTEMPT_ENDED };
+enum attempt_state { ATTEMPT_WAITING, ATTEMPT_SPAWNING, ATTEMPT_RUNNING, ATTEMPT_KILLING, ATTEMPT_ENDED };
 enum kill_cause { CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_CANCELLED, CAUSE_STALE, CAUSE_FENCED };
 
 struct attempt {
@@ -50,6 +53,9 @@ struct attempt {
     int64_t report_at_ms;                    /* next repetition of the ENDED report; before the end: when STARTED is due */
     size_t flying_bytes;                     /* of the ENDED report that was sent; 0: none, or given up for lost */
     int64_t started_us, ended_us;
+    int64_t told_ms;                         /* when its end was reported, of one that was reported once; else NEVER */
+    bool told;
+    uint64_t place;                          /* in the order in which they came */
     struct outcome outcome;
 };
 
@@ -81,6 +87,10 @@ struct agent_core {
     struct agent_msg *report;                /* the REPORT that still takes more, of the current step */
     size_t report_cap, report_bytes;
     size_t flying_bytes, details_bytes;      /* of all attempts */
+    size_t n_alive, n_waiting;               /* attempts that are spawning, running or being killed; that wait for a slot */
+    uint64_t next_place;
+    int64_t trip_us; uint32_t n_trips;       /* the mean round trip, and of how many */
+    bool trip_changed;                       /* since the last HELLO */
 };
 
 /* --- actions ---------------------------------------------------------------------------------------------------------- */
@@ -143,11 +153,25 @@ static struct attempt *add_attempt(struct agent_core *c, struct attempt_ref ref)
 {
     struct attempt *a = bf_xcalloc(1, sizeof *a);
     a->ref = ref;
-    a->limit_at_ms = a->kill_at_ms = a->report_at_ms = NEVER;
+    a->limit_at_ms = a->kill_at_ms = a->report_at_ms = a->told_ms = NEVER;
+    a->state = ATTEMPT_ENDED;
+    a->place = c->next_place++;
     a->outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = "", .rows = -1};
     bf_map_put(&c->by_id, ref.attempt, c->attempts.n);
     bf_vec_push(&c->attempts, a);
     return a;
+}
+
+static bool is_alive(enum attempt_state s)
+{
+    return s == ATTEMPT_SPAWNING || s == ATTEMPT_RUNNING || s == ATTEMPT_KILLING;
+}
+
+static void set_state(struct agent_core *c, struct attempt *a, enum attempt_state next)
+{
+    c->n_alive += (size_t)is_alive(next) - (size_t)is_alive(a->state);
+    c->n_waiting += (size_t)(next == ATTEMPT_WAITING) - (size_t)(a->state == ATTEMPT_WAITING);
+    a->state = next;
 }
 
 static void free_attempt(struct attempt *a)
@@ -281,6 +305,8 @@ static void send_report(struct agent_core *c, struct attempt *a, int64_t now_ms)
             return;
         }
         set_flying(c, a, bytes);
+        a->told_ms = a->told ? NEVER : now_ms;           /* of what was told twice nobody knows which one is answered */
+        a->told = true;
     }
     a->report_at_ms = a->state == ATTEMPT_ENDED ? now_ms + report_retry_ms(c) : NEVER;
     *add_report(c, bytes) = report;
@@ -317,6 +343,7 @@ static void send_hello(struct agent_core *c, int64_t now_ms)
     /* Up to a quarter less, so that a fleet does not knock in step. */
     c->hello_at_ms = now_ms + wait - (int64_t)bf_prng_below(&c->prng, (uint64_t)wait / 4 + 1);
     c->hello_wait_ms = wait * 2;
+    c->trip_changed = false;
 }
 
 static void begin_hello(struct agent_core *c, int64_t now_ms)
@@ -330,7 +357,7 @@ static void begin_hello(struct agent_core *c, int64_t now_ms)
 static void send_heartbeat(struct agent_core *c, int64_t now_ms)
 {
     c->heartbeat_at_ms = now_ms + c->heartbeat_ms;
-    if (++c->heartbeats % RECONCILE_HEARTBEATS == 0) {
+    if (++c->heartbeats % RECONCILE_HEARTBEATS == 0 || c->trip_changed) {
         send_hello(c, now_ms);
         return;
     }
@@ -354,15 +381,6 @@ static void leave_if_drained(struct agent_core *c)
     add_action(c, ACTION_LEAVE);
 }
 
-static void drain(struct agent_core *c, int64_t now_ms)
-{
-    if (c->draining)
-        return;
-    c->draining = true;
-    if (c->phase == PHASE_WELCOMED)
-        send_heartbeat(c, now_ms);
-}
-
 /* --- killing and ending ----------------------------------------------------------------------------------------------- */
 
 static int64_t grace_ms(const struct attempt *a)
@@ -374,7 +392,7 @@ static void term_attempt(struct agent_core *c, struct attempt *a, enum kill_caus
 {
     if (a->state == ATTEMPT_KILLING || a->state == ATTEMPT_ENDED)
         return;
-    a->state = ATTEMPT_KILLING;
+    set_state(c, a, ATTEMPT_KILLING);
     a->cause = cause;
     a->limit_at_ms = NEVER;
     a->kill_at_ms = now_ms + grace;
@@ -385,7 +403,7 @@ static void kill_attempt(struct agent_core *c, struct attempt *a, enum kill_caus
 {
     if (a->state == ATTEMPT_ENDED)
         return;
-    a->state = ATTEMPT_KILLING;
+    set_state(c, a, ATTEMPT_KILLING);
     a->cause = cause;
     a->limit_at_ms = a->kill_at_ms = NEVER;
     act_on(c, ACTION_KILL, a);
@@ -431,7 +449,7 @@ static void judge_outcome(struct attempt *a)
 
 static void end_attempt(struct agent_core *c, struct attempt *a, int64_t at_us, int64_t now_ms)
 {
-    a->state = ATTEMPT_ENDED;
+    set_state(c, a, ATTEMPT_ENDED);
     a->ended_us = at_us;
     a->limit_at_ms = a->kill_at_ms = NEVER;
     a->report_at_ms = now_ms;
@@ -451,12 +469,42 @@ static void take_outcome(struct agent_core *c, struct attempt *a, const struct o
     a->outcome.text = bf_arena_strndup(&a->arena, o->text ? o->text : "", n < OUTCOME_TEXT_MAX ? n : OUTCOME_TEXT_MAX);
 }
 
+/* One that was never started, and never will be. */
+static void give_back(struct agent_core *c, struct attempt *a, enum outcome_source source, const char *text, int64_t now_ms)
+{
+    set_outcome(a, source, text);
+    end_attempt(c, a, 0, now_ms);
+    if (BF_PLANTED("prefetch_starts_revoked")) {
+        set_state(c, a, ATTEMPT_SPAWNING);
+        act_on(c, ACTION_SPAWN, a);
+        set_state(c, a, ATTEMPT_ENDED);
+    }
+}
+
+static void give_back_all(struct agent_core *c, const char *text, int64_t now_ms)
+{
+    for (size_t i = 0; i < c->attempts.n; i++)
+        if (c->attempts.at[i]->state == ATTEMPT_WAITING)
+            give_back(c, c->attempts.at[i], OUTCOME_REVOKED, text, now_ms);
+}
+
+static void drain(struct agent_core *c, int64_t now_ms)
+{
+    if (c->draining)
+        return;
+    c->draining = true;
+    give_back_all(c, "given back: the agent drains, and had not started it", now_ms);
+    if (c->phase == PHASE_WELCOMED)
+        send_heartbeat(c, now_ms);
+}
+
 /* The lease ran out: everything is fenced, and a new lease is asked for. */
 static void expire(struct agent_core *c, int64_t now_ms)
 {
     if (c->deadline_ms == INT64_MIN || now_ms < c->deadline_ms || BF_PLANTED("agent_ignores_lease"))
         return;
     c->deadline_ms = INT64_MIN;
+    give_back_all(c, "given back: the lease of the agent ran out before it was started", now_ms);
     for (size_t i = 0; i < c->attempts.n; i++)
         kill_attempt(c, c->attempts.at[i], CAUSE_FENCED);
     if (c->phase == PHASE_WELCOMED)
@@ -529,6 +577,39 @@ static void refuse_attempt(struct agent_core *c, struct attempt_ref ref, enum ou
     end_attempt(c, a, 0, now_ms);
 }
 
+/* Beside what is alive, within the capacity that was told; 0: none was. */
+static bool fits(const struct agent_core *c, const struct attempt *waiting)
+{
+    const struct agent_hello *h = &c->settings.hello;
+    uint64_t cpu = waiting->assignment.limits.cpu_milli, memory = waiting->assignment.limits.memory_bytes;
+    for (size_t i = 0; i < c->attempts.n; i++) {
+        const struct attempt *a = c->attempts.at[i];
+        cpu += is_alive(a->state) ? a->assignment.limits.cpu_milli : 0;
+        memory += is_alive(a->state) ? a->assignment.limits.memory_bytes : 0;
+    }
+    return (h->cpu_milli == 0 || cpu <= h->cpu_milli) && (h->memory_bytes == 0 || memory <= h->memory_bytes);
+}
+
+static struct attempt *first_waiting(const struct agent_core *c)
+{
+    struct attempt *first = NULL;
+    for (size_t i = 0; c->n_waiting > 0 && i < c->attempts.n; i++)
+        if (c->attempts.at[i]->state == ATTEMPT_WAITING && (!first || c->attempts.at[i]->place < first->place))
+            first = c->attempts.at[i];
+    return first;
+}
+
+/* What waits takes the slots that have ended, the first that came first.  Under the lease: without one nothing waits. */
+static void start_waiting(struct agent_core *c)
+{
+    struct attempt *a;
+    while ((c->n_alive < c->settings.hello.slots || BF_PLANTED("prefetch_over_slots")) && (a = first_waiting(c)) &&
+           (c->n_alive == 0 || fits(c, a))) {
+        set_state(c, a, ATTEMPT_SPAWNING);
+        act_on(c, ACTION_SPAWN, a);
+    }
+}
+
 static void start_attempt(struct agent_core *c, const struct assignment *from, int64_t at_us, int64_t now_ms)
 {
     struct attempt *a = add_attempt(c, from->ref);
@@ -539,8 +620,10 @@ static void start_attempt(struct agent_core *c, const struct assignment *from, i
         return;
     }
     copy_assignment(a, from);
-    a->state = ATTEMPT_SPAWNING;
-    act_on(c, ACTION_SPAWN, a);
+    bool waits = c->n_waiting > 0 || c->n_alive >= c->settings.hello.slots;
+    set_state(c, a, waits ? ATTEMPT_WAITING : ATTEMPT_SPAWNING);
+    if (!waits)
+        act_on(c, ACTION_SPAWN, a);
 }
 
 /* So that a coordinator whose store is an old copy learns of it. */
@@ -578,6 +661,23 @@ static void on_dispatch(struct agent_core *c, const struct agent_msg *m, int64_t
     }
 }
 
+static const char revoked[] = "given back: the coordinator asked for it, and it had not started";
+
+/* The coordinator does not know it yet, or would not have asked. */
+static void tell_started(struct agent_core *c, struct attempt *a, int64_t now_ms)
+{
+    if (a->state == ATTEMPT_RUNNING)
+        send_report(c, a, now_ms);
+}
+
+static void give_back_to(struct agent_core *c, struct attempt *a, enum kill_reason reason, int64_t now_ms)
+{
+    if (reason == KILL_REVOKED)
+        give_back(c, a, OUTCOME_REVOKED, revoked, now_ms);
+    else
+        give_back(c, a, OUTCOME_CANCELLED, "cancelled before it was started", now_ms);
+}
+
 static void on_kill(struct agent_core *c, const struct agent_msg *m, int64_t now_ms)
 {
     for (size_t i = 0; i < m->n_refs; i++) {
@@ -585,13 +685,43 @@ static void on_kill(struct agent_core *c, const struct agent_msg *m, int64_t now
         int64_t most = c->lease_ms > 0 ? c->lease_ms / 2 : LEASE_UNKNOWN_MS / 2;
         if (a && a->state == ATTEMPT_ENDED)
             send_report(c, a, now_ms);
+        else if (a && m->kill_reason == KILL_REVOKED && a->state != ATTEMPT_WAITING)
+            tell_started(c, a, now_ms);
+        else if (a && a->state == ATTEMPT_WAITING)
+            give_back_to(c, a, m->kill_reason, now_ms);
         else if (a && m->kill_reason == KILL_STALE)
             kill_attempt(c, a, CAUSE_STALE);
         else if (a)
             term_attempt(c, a, CAUSE_CANCELLED, grace_ms(a) < most ? grace_ms(a) : most, now_ms);
         else if (!find_attempt(c, m->refs[i].attempt) && !ended_recently(c, m->refs[i]))
-            refuse_attempt(c, m->refs[i], OUTCOME_CANCELLED, "cancelled before it was started", now_ms);
+            refuse_attempt(c, m->refs[i], m->kill_reason == KILL_REVOKED ? OUTCOME_REVOKED : OUTCOME_CANCELLED,
+                           m->kill_reason == KILL_REVOKED ? revoked : "cancelled before it was started", now_ms);
     }
+}
+
+static uint32_t floor_power_us(int64_t us)
+{
+    int64_t ms = 1;
+    while (ms * 2 <= us / 1000)
+        ms *= 2;
+    ms = us < 1000 ? 0 : ms;
+    return ms * 1000 < AGENT_ROUND_TRIP_US_MAX ? (uint32_t)ms * 1000 : AGENT_ROUND_TRIP_US_MAX;
+}
+
+/* Told anew when it left the stretch that what was told stands for, by a good measure. */
+static void take_trip(struct agent_core *c, const struct attempt *a, int64_t now_ms)
+{
+    if (a->told_ms == NEVER)
+        return;
+    c->n_trips += c->n_trips < TRIPS_MOST;
+    c->trip_us += ((now_ms - a->told_ms) * 1000 - c->trip_us) / c->n_trips;
+    int64_t told = c->settings.hello.round_trip_us;
+    uint32_t now_us = floor_power_us(c->trip_us);
+    bool left = told == 0 || c->trip_us < told - told / 4 || c->trip_us >= told * 3;
+    if (c->n_trips < TRIPS_LEAST || !left || now_us == told)
+        return;
+    c->settings.hello.round_trip_us = now_us;
+    c->trip_changed = true;
 }
 
 static void on_report_ack(struct agent_core *c, const struct agent_msg *m, int64_t now_ms)
@@ -600,6 +730,7 @@ static void on_report_ack(struct agent_core *c, const struct agent_msg *m, int64
         struct attempt *a = find_ref(c, m->refs[i]);
         if (!a || a->state != ATTEMPT_ENDED)
             continue;
+        take_trip(c, a, now_ms);
         remember_ended(c, a->ref, now_ms);
         remove_attempt(c, a);
     }
@@ -636,7 +767,7 @@ static void on_spawned(struct agent_core *c, const struct core_event *ev, int64_
         return;
     a->started_us = ev->at_us;
     if (a->state == ATTEMPT_SPAWNING) {
-        a->state = ATTEMPT_RUNNING;
+        set_state(c, a, ATTEMPT_RUNNING);
         if (a->assignment.timebox_ms > 0)
             a->limit_at_ms = now_ms + a->assignment.timebox_ms;
     }
@@ -692,6 +823,7 @@ void core_step(struct agent_core *c, const struct core_event *ev, int64_t now_ms
         case CORE_TIMER: on_timer(c, now_ms); break;
         case CORE_DRAIN: drain(c, now_ms); break;
         }
+        start_waiting(c);
         leave_if_drained(c);
     }
     *ret = &c->actions;
@@ -758,4 +890,13 @@ bool core_silent(const struct agent_core *c)
 size_t core_n_attempts(const struct agent_core *c)
 {
     return c->attempts.n;
+}
+
+size_t core_waiting(const struct agent_core *c, struct attempt_ref *ret, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->attempts.n && n < max; i++)
+        if (c->attempts.at[i]->state == ATTEMPT_WAITING)
+            ret[n++] = c->attempts.at[i]->ref;
+    return n;
 }

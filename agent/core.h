@@ -7,10 +7,21 @@
  * every attempt as fenced: it asks to kill them (the guardian does so anyway), reports FENCED when they are known dead, and says
  * HELLO again.
  *
- * Life of an attempt:   (dispatch) -> SPAWNING -> RUNNING -> KILLING -> ENDED -> (report acknowledged) gone
- *                                        \________________\_____________^
+ * Life of an attempt:   (dispatch) -> WAITING -> SPAWNING -> RUNNING -> KILLING -> ENDED -> (report acknowledged) gone
+ *                                        \          \__________\_____________^
+ *                                         \___(never started)__________________^
  * ENDED means: no process of it is left.  A dispatch of an attempt that is held, or that ended within the last lease, is not
- * started again.  NOOP attempts end at once without a process. */
+ * started again.  NOOP attempts end at once without a process.
+ *
+ * Waiting.  At most `slots` attempts are alive at a time: what is dispatched beyond that waits, and the first of them starts in the
+ * step in which a slot ends, without a word of the coordinator.  Of what has waited, one starts only when its cpu and memory fit beside
+ * what is alive within the capacity that HELLO tells, unless nothing is.  It starts under the lease of that moment; its timebox begins
+ * then.  What still waits is ended as REVOKED, and so given back, when the coordinator asks for it (KILL with REVOKED), when the lease
+ * runs out, and when the agent drains: once that is reported it is never started, because ended attempts are remembered.  REVOKED of
+ * one that was started changes nothing: STARTED is told again.
+ *
+ * Round trip.  HELLO tells what lay between the first report of an end and its acknowledgement, on the average and rounded down to a
+ * power of two of milliseconds, so that it changes seldom; when it does, HELLO takes the place of the next heartbeat. */
 #ifndef BF_AGENT_CORE_H
 #define BF_AGENT_CORE_H
 
@@ -73,6 +84,8 @@ void core_step(struct agent_core *c, const struct core_event *ev, int64_t now_ms
 int64_t core_next_timer_ms(const struct agent_core *c);
 int64_t core_deadline_ms(const struct agent_core *c);        /* INT64_MIN: no lease */
 bool core_silent(const struct agent_core *c);                /* three heartbeats (or HELLOs) went unanswered */
+/* Those that wait for a slot, in no order; at most max. */
+size_t core_waiting(const struct agent_core *c, struct attempt_ref *ret, size_t max);
 size_t core_n_attempts(const struct agent_core *c);          /* held: running, or ended and not acknowledged */
 
 #endif

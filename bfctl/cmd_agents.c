@@ -34,6 +34,8 @@ static const struct bf_option pools_options[] = {FLEET_OPTIONS};
 static void put_busy(const json_t *row, struct bf_buf *ret)
 {
     bf_buf_printf(ret, "%" PRId64 "/%" PRId64, render_number(row, "busy"), render_number(row, "slots"));
+    if (render_number(row, "prefetched") > 0)
+        bf_buf_printf(ret, "+%" PRId64, render_number(row, "prefetched"));
 }
 
 static void put_labels(const json_t *row, struct bf_buf *ret)

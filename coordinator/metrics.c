@@ -278,14 +278,17 @@ static void write_probes(struct writer *w)
     }
 }
 
-static void write_agent_family(struct writer *w, const char *name, const char *help, bool busy)
+enum agent_figure { AGENT_SLOTS, AGENT_BUSY_SLOTS, AGENT_PREFETCHED };
+
+static void write_agent_family(struct writer *w, const char *name, const char *help, enum agent_figure figure)
 {
     uint32_t n = 0;
     struct agent_view a;
     family(w, name, "gauge", help);
     for (uint32_t id = 0; (id = engine_next_agent(w->m->engine, id)) != 0 && n < METRICS_AGENTS_MAX;)
         if (engine_agent(w->m->engine, id, &a) && (a.state == AGENT_CONNECTED || a.state == AGENT_DRAINING)) {
-            labelled(w, name, "agent", a.hello->name, busy ? a.busy : a.hello->slots);
+            labelled(w, name, "agent", a.hello->name,
+                     figure == AGENT_SLOTS ? a.hello->slots : figure == AGENT_BUSY_SLOTS ? a.busy : a.prefetched);
             n++;
         }
 }
@@ -300,8 +303,9 @@ static void write_agents(struct writer *w)
     family(w, "bf_agents", "gauge", "Agents by state.");
     for (int s = AGENT_CONNECTED; s <= AGENT_LEFT; s++)
         labelled(w, "bf_agents", "state", agent_state_name((enum agent_state)s), n[s]);
-    write_agent_family(w, "bf_agent_slots", "Slots of a connected agent.", false);
-    write_agent_family(w, "bf_agent_busy_slots", "Slots of a connected agent in use.", true);
+    write_agent_family(w, "bf_agent_slots", "Slots of a connected agent.", AGENT_SLOTS);
+    write_agent_family(w, "bf_agent_busy_slots", "Slots of a connected agent in use.", AGENT_BUSY_SLOTS);
+    write_agent_family(w, "bf_agent_prefetched", "Attempts that wait at a connected agent for a slot.", AGENT_PREFETCHED);
 }
 
 /* ---- breakers ---- */

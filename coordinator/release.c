@@ -18,7 +18,7 @@ struct batch {
     bool welcome, drain;
     BF_VEC_TYPE(uint64_t) dispatches;
     BF_VEC_TYPE(struct attempt_ref) acks;
-    BF_VEC_TYPE(struct attempt_ref) kills[KILL_STALE + 1];     /* by reason */
+    BF_VEC_TYPE(struct attempt_ref) kills[KILL_REASONS_MAX + 1];     /* by reason */
 };
 
 struct batches {
@@ -120,7 +120,7 @@ static void send_batch(struct turns *t, struct batch *batch, int64_t now_ms)
         t->ports.send_agent(t->ports.arg, agent.key, &m);
     }
     send_refs(t, &agent, AGENT_REPORT_ACK, KILL_STALE, batch->acks.at, batch->acks.n);
-    for (int reason = KILL_CANCELLED; reason <= KILL_STALE; reason++)
+    for (int reason = KILL_CANCELLED; reason <= KILL_REASONS_MAX; reason++)
         send_refs(t, &agent, AGENT_KILL, (enum kill_reason)reason, batch->kills[reason].at, batch->kills[reason].n);
     send_dispatches(t, batch, &agent);
 }

@@ -242,6 +242,7 @@ const char *remedy_of(const struct outcome *o)
     case OUTCOME_LOST: return "see why agents are lost (bfctl agents, the agent's log); their work goes to others by itself";
     case OUTCOME_OK:
     case OUTCOME_SKIP:
+    case OUTCOME_REVOKED:
     case OUTCOME_CANCELLED:
     case OUTCOME_FENCED: return NULL;
     }

@@ -139,6 +139,8 @@ static json_t *agent_row(const struct view_source *v, const struct agent_view *a
     json_object_set_new(j, "state", view_string(refused ? "refused" : held ? held : agent_state_name(a->state)));
     json_object_set_new(j, "slots", json_integer(a->hello->slots));
     json_object_set_new(j, "busy", json_integer(a->busy));
+    json_object_set_new(j, "prefetched", json_integer(a->prefetched));
+    json_object_set_new(j, "round_trip_ms", json_integer(a->hello->round_trip_us / 1000));
     json_object_set_new(j, "labels", labels);
     json_object_set_new(j, "fence", view_string(fence_name(a->hello->fence)));
     json_object_set_new(j, "separate_uid", json_boolean(a->hello->separate_uid));

@@ -33,6 +33,18 @@ static const char *verdict_name(enum verdict v)
     return "unknown";
 }
 
+static const char *revoke_reason_name(enum revoke_reason r)
+{
+    switch (r) {
+    case REVOKE_PAUSED: return "paused";
+    case REVOKE_HELD: return "held";
+    case REVOKE_AGENT: return "agent";
+    case REVOKE_BREAKER: return "breaker";
+    case REVOKE_PRIORITY: return "priority";
+    }
+    return "unknown";
+}
+
 static void put_number(json_t *j, const char *key, uint64_t n)
 {
     if (n)
@@ -100,6 +112,9 @@ static json_t *record_row(const struct turn *t, const struct record *r)
     if (r->kind == RECORD_BREAKER)
         put_word(j, "state", breaker_state_name(r->breaker.state));
     put_number(j, "slots", r->pool_slots);
+    put_number(j, "ahead_us", r->ahead_us);
+    if (r->kind == RECORD_REVOKED)
+        put_word(j, "reason", revoke_reason_name(r->revoked));
     put_names(j, r->params, r->n_params);
     if (r->kind == RECORD_ENDED) {
         put_word(j, "verdict", verdict_name(r->verdict));

@@ -52,6 +52,18 @@ static void tell_stale(const struct view_source *v, const struct backfill_view *
     snprintf(ret, size, ", but %s ran again after it: bfctl force bf-%" PRIu32 " '%s'", up, b->id, name);
 }
 
+static const char *revoked_words(enum revoke_reason r)
+{
+    switch (r) {
+    case REVOKE_PAUSED: return "its backfill does not run";
+    case REVOKE_HELD: return "a person holds or cancelled it";
+    case REVOKE_AGENT: return "the agent is not to get work now";
+    case REVOKE_BREAKER: return "a breaker of what it draws on is not closed";
+    case REVOKE_PRIORITY: return "something of a better class waits for its place";
+    }
+    return "";
+}
+
 /* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
 void why_tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                        const struct instance_view *i, const char *told, char *ret, size_t size)
@@ -71,7 +83,14 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
         tell_stale(v, b, step, index, name, stale, sizeof stale);
     switch (i->state) {
     case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
-    case INSTANCE_ASSIGNED: snprintf(ret, size, "%s was given to %s and starts there%s%s", name, where, last, stale); break;
+    case INSTANCE_ASSIGNED:
+        if (i->prefetched) {
+            snprintf(ret, size, "%s was given to %s ahead, and waits there for a slot%s%s%s", name, where,
+                     i->revoked ? "; it is asked back, because " : "", revoked_words(i->revoked), last);
+            break;
+        }
+        snprintf(ret, size, "%s was given to %s and starts there%s%s", name, where, last, stale);
+        break;
     case INSTANCE_SUCCEEDED:
         if (by_hand)
             snprintf(ret, size, "%s was marked succeeded%s%s", name, who, stale);

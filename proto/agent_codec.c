@@ -258,7 +258,7 @@ static void head_from_pb(struct wire_in *in, const Pb__AgentMsg *pb, struct agen
     ret->incarnation = pb->incarnation;
     ret->nonce = pb->nonce;
     ret->draining = pb->draining;
-    ret->kill_reason = wire_enum(in, "reason to kill", pb->kill_reason, ret->kind == AGENT_KILL, KILL_STALE);
+    ret->kill_reason = wire_enum(in, "reason to kill", pb->kill_reason, ret->kind == AGENT_KILL, KILL_REASONS_MAX);
     ret->lease_ms = wire_duration(in, "lease", pb->lease_ms);
     ret->fence_ms = wire_duration(in, "time to fence", pb->fence_ms);
     ret->heartbeat_ms = wire_duration(in, "time between heartbeats", pb->heartbeat_ms);

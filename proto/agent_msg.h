@@ -5,7 +5,8 @@
  * to its send time + lease_ms.  DISPATCH echoes the newest nonce that the coordinator heard, so that a late one is seen to be
  * expired.  ENDED reports are repeated until REPORT_ACK; STARTED is information only.  A reconnecting agent repeats HELLO with
  * the attempts that it holds; the coordinator dispatches again what is missing and kills what is stale.  All is idempotent by
- * (attempt, token).  PROBE and PROBED are of canaries (struct probe_order), which are volatile; PROBE is repeated with each HELLO
+ * (attempt, token).  An agent that has no slot free keeps what it is given and starts it when one is (agent/core.h); KILL with REVOKED
+ * takes back what it has not started.  PROBE and PROBED are of canaries (struct probe_order), which are volatile; PROBE is repeated with each HELLO
  * of an agent that runs some, or did.  Strings are NUL-terminated and never NULL after decoding. */
 #ifndef BF_PROTO_AGENT_MSG_H
 #define BF_PROTO_AGENT_MSG_H
@@ -53,6 +54,7 @@ enum agent_fence { FENCE_WEAK = 1, FENCE_CGROUP_V1 = 2, FENCE_CGROUP_V2 = 3 };
 enum host_limit { HOST_CPU = 1, HOST_MEMORY = 2, HOST_IO = 4, HOST_PIDS = 8 };
 #define HOST_LIMITS 15u                      /* all of them */
 #define HOST_CPU_MILLI_MAX UINT64_C(1000000000)          /* a million processors */
+#define AGENT_ROUND_TRIP_US_MAX 1024000u      /* what is longer counts as this */
 #define HOST_BYTES_MAX (UINT64_C(1) << 50)   /* of memory, or of io in a second */
 
 struct agent_label { const char *name, *value; };
@@ -73,6 +75,7 @@ struct agent_hello {
     const char *seen_cluster;                /* by this cluster */
     uint64_t cpu_milli, memory_bytes;        /* what the agent's own control group has for all of its steps; 0: not told */
     uint32_t enforced;                       /* bits of enum host_limit */
+    uint32_t round_trip_us;                  /* from an end that it reports to the answer; 0: not known, and nothing is given ahead */
 };
 
 enum report_kind { REPORT_STARTED = 1, REPORT_ENDED = 2 };
@@ -136,7 +139,10 @@ struct probe_reading {
     bool refused;                            /* unreadable, and would be again: this agent may not, or cannot, run it */
 };
 
-enum kill_reason { KILL_CANCELLED = 1, KILL_STALE = 2 };
+/* REVOKED: not to be started; one that runs already runs on.  Only ever of an attempt that was given ahead, so that older agents, which
+ * tell no round trip, never hear it. */
+enum kill_reason { KILL_CANCELLED = 1, KILL_STALE = 2, KILL_REVOKED = 3 };
+#define KILL_REASONS_MAX KILL_REVOKED
 
 struct agent_msg {
     enum agent_msg_kind kind;

@@ -78,7 +78,7 @@ const struct alert_fact *alert_from_pb(struct wire_in *in, const struct Pb__Aler
     a->state = wire_enum(in, "state of an alert", pb->state, 0, ALERT_RESOLVED);
     a->severity = wire_enum(in, "severity of an alert", pb->severity, 0, ALERT_CRITICAL);
     a->failure_class = wire_enum(in, "class of failure", pb->failure_class, FAILURE_NONE, FAILURE_LOST);
-    a->source = wire_enum(in, "source of an outcome", pb->source, 0, OUTCOME_NOT_YET);
+    a->source = wire_enum(in, "source of an outcome", pb->source, 0, OUTCOME_SOURCE_MAX);
     a->sqlstate = wire_str(in, "SQLSTATE", pb->sqlstate, TEXT_MAX);
     a->dbms = wire_str(in, "database", pb->dbms, TEXT_MAX);
     a->print = wire_str(in, "fingerprint", pb->print, TEXT_MAX);

@@ -19,8 +19,10 @@ enum outcome_source {
     OUTCOME_LOST = 11,       /* the agent was lost; made by the coordinator */
     OUTCOME_CHECK = 12,      /* a check of its data failed, and the work was rolled back; code: enum check_severity */
     OUTCOME_HTTP = 13,       /* code = status of the answer, 0: none came */
-    OUTCOME_NOT_YET = 14     /* a sensor looked, and what it waits for is not there; no failure */
+    OUTCOME_NOT_YET = 14,    /* a sensor looked, and what it waits for is not there; no failure */
+    OUTCOME_REVOKED = 15     /* given ahead, and given back before it was started: nothing ran */
 };
+#define OUTCOME_SOURCE_MAX OUTCOME_REVOKED
 
 /* Whose memory had run out. */
 enum oom_cause { OOM_OWN_LIMIT = 1, OOM_HOST = 2 };

@@ -115,7 +115,7 @@ void outcome_from_pb(struct wire_in *in, const struct Pb__Outcome *pb, bool requ
             wire_bad(in, BF_PROTOCOL, "an end comes without its outcome");
         return;
     }
-    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_NOT_YET);
+    ret->source = wire_enum(in, "outcome source", pb->source, required ? OUTCOME_OK : 0, OUTCOME_SOURCE_MAX);
     ret->code = pb->code;
     ret->text = wire_str(in, "outcome text", pb->text, OUTCOME_TEXT_MAX);
     ret->rows = pb->has_rows ? pb->rows : -1;
@@ -175,6 +175,7 @@ void hello_to_pb(const struct agent_hello *h, struct Pb__Hello *pb, struct bf_ar
     WIRE_SET(pb, cpu_milli, h->cpu_milli);
     WIRE_SET(pb, memory_bytes, h->memory_bytes);
     WIRE_SET(pb, enforced, h->enforced);
+    WIRE_SET(pb, round_trip_us, h->round_trip_us);
     pb->held = refs_to_pb(h->held, h->n_held, &pb->n_held);
     if (!h->n_labels)
         return;
@@ -212,6 +213,7 @@ void hello_from_pb(struct wire_in *in, const struct Pb__Hello *pb, struct agent_
     ret->cpu_milli = wire_amount(in, "capacity of processors", pb->cpu_milli, HOST_CPU_MILLI_MAX);
     ret->memory_bytes = wire_amount(in, "capacity of memory", pb->memory_bytes, HOST_BYTES_MAX);
     ret->enforced = wire_enum(in, "set of enforced limits", pb->enforced, 0, HOST_LIMITS);
+    ret->round_trip_us = (uint32_t)wire_amount(in, "round trip", pb->round_trip_us, AGENT_ROUND_TRIP_US_MAX);
     ret->n_labels = wire_count(in, "labels", pb->n_labels, AGENT_LABELS_MAX);
     if (!ret->n_labels)
         return;

@@ -30,6 +30,7 @@
 #define RECORD_NUMBERS_MAX 16u
 #define SHARES_OF_POOL 4u
 #define SHARES_OF_BACKFILL 2u
+#define RECORD_AHEAD_US_MAX AGENT_ROUND_TRIP_US_MAX * UINT64_C(65536)
 #define TURN_RECORDS_MAX (1u << 20)          /* a decoded record takes less than a kilobyte */
 
 /* ---- inputs ---- */
@@ -91,7 +92,7 @@ enum record_kind {
                                      snapshots with the state that one will say; n 1: it has finished */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
-                                     pool of it has a start rate */
+                                     pool of it has a start rate; ahead_us: it waits there for a slot, and is expected to take this */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
                                      a sensor was answered that it is not there yet */
@@ -131,7 +132,7 @@ enum record_kind {
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */
     RECORD_INSTANCES = 32,        /* backfill, step, index, bytes: packed instances from index on */
-    RECORD_ATTEMPT = 33,          /* attempt…, started_us: an open attempt, nothing else changes */
+    RECORD_ATTEMPT = 33,          /* attempt…, started_us, ahead_us, revoked: an open attempt, nothing else changes */
     RECORD_FAILURE = 34,          /* backfill, step, index, outcome, class: last failure of an instance */
     RECORD_GATE = 35,             /* backfill, step, edge, gate, upto: how far a gate is open */
     RECORD_BACKOFF = 36,          /* backfill, step, index, retry_at_ms */
@@ -141,6 +142,8 @@ enum record_kind {
     RECORD_PROFILE = 24,          /* bytes: what attempts of one version of a step took (coordinator/engine/profile.c) */
     RECORD_SHARE = 50,            /* backfill, pool_name ("": without one), numbers: its newest attempt there, since when a better class
                                      passes it (engine time; 0: none does), by how many classes it is raised; in snapshots too */
+    RECORD_REVOKED = 58,          /* attempt.ref, revoked: it was given ahead, and its agent is asked to give it back unstarted */
+    RECORD_ROUND_TRIP = 59,       /* agent, numbers: its round trip in us */
     RECORD_YIELDED = 57,          /* backfill, pool_name ("": without one), numbers: a class, since when it yields to a better one
                                      (engine time; 0: it does not), what it has lost by that before, in ms, and how often it began to */
     RECORD_SHARES = 39,           /* numbers.  pool_name: level, its time and its scale, draws; backfill: first attempts, retries */
@@ -211,6 +214,8 @@ struct record {
     const struct alert_fact *alert;          /* NULL: none */
     struct record_breaker breaker;           /* kind 0: none; of ENDED: at_ms */
     struct input_probe probe;                /* connection "": none */
+    uint64_t ahead_us;                       /* 0: it was not given ahead */
+    enum revoke_reason revoked;              /* 0: it is not asked back */
 };
 
 /* One turn: a journal value. */

@@ -83,6 +83,8 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_POOL_LIMIT: return "pool_limit";
     case RECORD_SHARE: return "share";
     case RECORD_YIELDED: return "yielded";
+    case RECORD_REVOKED: return "revoked";
+    case RECORD_ROUND_TRIP: return "round_trip";
     case RECORD_SHARES: return "shares";
     case RECORD_POOL_HEAD: return "pool_head";
     case RECORD_WINDOW: return "window";
@@ -462,6 +464,8 @@ void record_put_generated(const struct record *r, uint32_t field, struct bf_buf 
     WIRE_SET(&pb, low, r->low);
     WIRE_SET_BYTES(&pb, bytes, wire_from_bytes(r->bytes, r->n_bytes));
     WIRE_SET(&pb, budget_spent, r->budget_spent);
+    WIRE_SET(&pb, ahead_us, r->ahead_us);
+    WIRE_SET(&pb, revoked, (uint32_t)r->revoked);
     pb.n_numbers = r->n_numbers;
     pb.numbers = (uint64_t *)(uintptr_t)r->numbers;
     rare_to_pb(r, &pb, &rare, tmp);
@@ -604,6 +608,8 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_SHARE: good = r->n_numbers == 3; break;
     case RECORD_LOOKED: good = r->outcome.source != 0 && r->n_numbers == 2; break;
     case RECORD_YIELDED: good = r->n_numbers == 4; break;
+    case RECORD_REVOKED: good = r->ref.attempt != 0 && r->revoked != 0; break;
+    case RECORD_ROUND_TRIP: good = r->agent != 0 && r->n_numbers == 1; break;
     case RECORD_SHARES: good = r->n_numbers > 0; break;
     case RECORD_DETAILS: good = r->ref.attempt != 0; break;
     case RECORD_PROFILE: good = r->n_bytes > 0; break;
@@ -663,6 +669,8 @@ void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p
     ret->bytes = wire_bytes(in, "packed instances", pb->bytes, PACKED_MAX_BYTES);
     ret->n_bytes = ret->bytes ? pb->bytes.len : 0;
     ret->budget_spent = pb->budget_spent;
+    ret->ahead_us = wire_amount(in, "time of an attempt", pb->ahead_us, RECORD_AHEAD_US_MAX);
+    ret->revoked = wire_enum(in, "reason to revoke", pb->revoked, 0, REVOKE_PRIORITY);
     ret->n_numbers = wire_count(in, "numbers of a record", pb->n_numbers, RECORD_NUMBERS_MAX);
     ret->numbers = ret->n_numbers ? bf_arena_memdup(in->arena, pb->numbers, ret->n_numbers * sizeof *ret->numbers) : NULL;
     rare_from_pb(in, pb, ret);

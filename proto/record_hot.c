@@ -69,7 +69,7 @@ static bool has_other_numbers(const struct record *r)
     return (r->edge | r->gate | r->upto | r->pool_slots | r->epoch | r->next_backfill | r->next_agent | r->steer_flags | w->track |
             w->budget | w->number) != 0 ||
            (r->next_attempt | r->incarnation | (uint64_t)w->until_us) != 0 || r->backfill_state || r->agent_state || r->pool_source ||
-           r->rc || r->priority || r->action || r->reprocess || r->audit || r->backward || r->low || r->reuse_downstream || r->last;
+           r->rc || r->priority || r->action || r->reprocess || r->audit || r->revoked || r->backward || r->low || r->reuse_downstream || r->last;
 }
 
 /* The same of lists, bytes and parts. */
@@ -117,6 +117,7 @@ bool record_put_hot(const struct record *r, uint32_t field, struct bf_buf *b, st
         pb_put_int(&o, 4, r->breaker.at_ms);
         pb_end(&o, breaker);
     }
+    pb_put_uint(&o, 62, r->ahead_us);
     pb_end(&o, at);
     put_end(b, o);
     return true;

@@ -14,10 +14,12 @@ enum verdict {              /* what the end of an attempt means for its instance
     VERDICT_SUCCEEDED = 1, VERDICT_SKIPPED = 2,
     VERDICT_FAILED = 3,     /* for good, in this run */
     VERDICT_RETRY = 4,      /* backing off until retry_at_ms */
-    VERDICT_REQUEUE = 5,    /* lost or fenced: ready again at once, the step's attempts are not charged */
+    VERDICT_REQUEUE = 5,    /* lost, fenced or revoked: ready again at once, the step's attempts are not charged */
     VERDICT_CANCELLED = 6,
     VERDICT_LOOK_AGAIN = 7  /* a sensor: not there yet; backing off until retry_at_ms, and nothing is charged */
 };
+/* Why an attempt that was given ahead, and has not started, is asked back (coordinator/engine/prefetch.c). */
+enum revoke_reason { REVOKE_PAUSED = 1, REVOKE_HELD = 2, REVOKE_AGENT = 3, REVOKE_BREAKER = 4, REVOKE_PRIORITY = 5 };
 enum audit_kind {
     AUDIT_REQUEST = 1,      /* a change that was asked for and decided on, carried out or refused */
     AUDIT_DENIED = 2,       /* one that was refused before that */

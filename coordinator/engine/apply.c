@@ -3,7 +3,7 @@
  * Stored records come from outside: one that does not fit the state is BF_CORRUPT, never an assert.  Base state always changes;
  * derived state only when the engine is not recovering. */
 #include "common/plant.h"
-#include "coordinator/engine/internal.h"
+#include "coordinator/engine/prefetch.h"
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
@@ -53,6 +53,12 @@ static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r,
     return BF_OK;
 }
 
+/* An attempt counts for the retry budget: its instance begins with it. */
+static bool is_first(const struct engine *e, const struct backfill *b, uint32_t number, uint32_t attempt_no)
+{
+    return attempt_no == 1 && b->instances[number].lost == 0 && !sensor_has_looked(e, b, number);
+}
+
 static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct bf_error *err)
 {
     struct backfill *b = NULL;
@@ -70,13 +76,13 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
     e->next_attempt = r->ref.attempt + 1;
-    b->first_attempts += r->attempt_no == 1 && in->lost == 0 && !sensor_has_looked(e, b, number);
+    b->first_attempts += is_first(e, b, number, r->attempt_no);
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
     shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
     const struct attempt granted = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n, .run = r->run,
                                     .attempt_no = r->attempt_no, .agent = r->agent, .incarnation = agent->incarnation,
-                                    .granted_us = r->at_us};
+                                    .granted_us = r->at_us, .ahead_us = r->ahead_us};
     breakers_granted(e, b, attempt_open(e, &granted));
     return BF_OK;
 }
@@ -92,7 +98,10 @@ static enum bf_rc apply_started(struct engine *e, const struct record *r, struct
         return corrupt(r, "the instance cannot start in its state", err);
     snapshot_touch(e, b, number);
     a->started_us = r->started_us;
+    if (a->ahead_us > 0)                         /* what it waited before is not its own */
+        a->granted_us = r->at_us;
     b->instances[number].started_us = r->started_us;
+    prefetch_started(e, a);
     instance_set_state(e, b, number, INSTANCE_RUNNING);
     return BF_OK;
 }
@@ -131,7 +140,8 @@ static void end_instance(struct instance *in, const struct attempt *a, const str
         in->retry_at_ms = r->retry_at_ms;
     if (r->verdict == VERDICT_REQUEUE) {
         in->attempts = a->attempt_no - 1;
-        in->lost++;
+        if (r->failure_class == FAILURE_LOST)                    /* else it was only given back */
+            in->lost++;
     }
 }
 
@@ -155,6 +165,8 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     if (in->attempt != a->ref.attempt || (in->state != INSTANCE_ASSIGNED && in->state != INSTANCE_RUNNING))
         return corrupt(r, "the instance has no such attempt", err);
     snapshot_touch(e, b, number);
+    bool given_back = r->verdict == VERDICT_REQUEUE && r->failure_class == FAILURE_NONE;
+    b->first_attempts -= given_back && is_first(e, b, number, a->attempt_no);
     end_instance(in, a, r);
     sensor_ended(e, b, number, r);
     b->usage[number] = usage_of(&r->outcome.usage);
@@ -168,7 +180,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     instance_set_flags(e, b, number, flags_after(in, next));
     bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
     bool well = r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_LOOK_AGAIN;
-    if (told_why || !well)
+    if (told_why || (!well && !given_back))
         failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
     if (next == INSTANCE_READY)
         edges_wait_again(e, b, number);
@@ -260,6 +272,7 @@ static enum bf_rc apply_priority_set(struct engine *e, const struct record *r, s
 
 enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    prefetch_note_record(e, r);
     switch (r->kind) {
     case RECORD_COUNTERS: return apply_counters(e, r);
     case RECORD_BACKFILL_CREATED: return apply_backfill_created(e, r, err);
@@ -275,6 +288,8 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_POOL_HEAD: return apply_pool_head(e, r, err);
     case RECORD_SHARE: return apply_share(e, r, err);
     case RECORD_YIELDED: return apply_yielded(e, r, err);
+    case RECORD_REVOKED: return apply_revoked(e, r, err);
+    case RECORD_ROUND_TRIP: return apply_round_trip(e, r, err);
     case RECORD_SHARES: return apply_shares(e, r, err);
     case RECORD_TIMEBOX: return timebox_apply(e, r, err);
     case RECORD_WINDOW: return windows_apply(e, r, err);

@@ -172,7 +172,7 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     a->incarnation = r->incarnation;
     take_breaker(e, a);
     a->since_us = r->at_us;
-    a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
+    a->busy_max = agent_use_most(a);
     name_agent(e, a);
     if (!e->recovering)
         ready_agent_changed(e, a);
@@ -328,7 +328,8 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
         return corrupt(r, "the attempt does not fit the state", err);
     attempt_open(e, &(struct attempt){.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
                                       .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                                      .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us});
+                                      .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
+                                      .ahead_us = r->ahead_us, .revoked = r->revoked});
     return BF_OK;
 }
 

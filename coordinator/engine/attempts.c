@@ -2,7 +2,7 @@
  * known to have ended.  Lists run in order of id. */
 #include <assert.h>
 
-#include "coordinator/engine/internal.h"
+#include "coordinator/engine/prefetch.h"
 
 static uint32_t take_slot(struct engine *e)
 {
@@ -33,17 +33,18 @@ static void unlink_slot(struct engine *e, const struct attempt *a)
     *(a->agent_next == NO_SLOT ? &agent->last : &e->attempts.at[a->agent_next].agent_prev) = a->agent_prev;
 }
 
-static void hold(struct engine *e, const struct attempt *a)
+static void hold(struct engine *e, struct attempt *a)
 {
     struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
     pools_hold(e, step_draw(e, b, a->step));
     shares_hold(e, b, step_draw(e, b, a->step), false);
     agent->busy++;
+    prefetch_hold(e, a);
     ready_agent_busy(e, agent);
 }
 
-static void release(struct engine *e, const struct attempt *a)
+static void release(struct engine *e, struct attempt *a)
 {
     struct backfill *b = backfill_find(e, a->backfill);
     struct agent *agent = agent_find(e, a->agent);
@@ -51,7 +52,8 @@ static void release(struct engine *e, const struct attempt *a)
     shares_hold(e, b, step_draw(e, b, a->step), true);
     assert(agent->busy > 0);
     agent->busy--;
-    agent->busy_max = agent->busy > agent->hello.slots ? agent->busy : agent->hello.slots;
+    prefetch_release(e, a);
+    agent->busy_max = agent_use_most(agent);
     ready_agent_busy(e, agent);
 }
 
@@ -84,6 +86,7 @@ void attempts_derive(struct engine *e)
 {
     pools_forget_use(e);
     shares_forget_use(e);
+    prefetch_forget(e);
     for (size_t i = 0; i < e->agents.n; i++)
         e->agents.at[i].busy = 0;
     for (uint32_t s = e->first_attempt; s != NO_SLOT; s = e->attempts.at[s].next)
@@ -92,6 +95,6 @@ void attempts_derive(struct engine *e)
         pool_use_most(&e->pools.at[i]);
     for (size_t i = 0; i < e->agents.n; i++) {
         struct agent *a = &e->agents.at[i];
-        a->busy_max = a->busy > a->hello.slots ? a->busy : a->hello.slots;
+        a->busy_max = agent_use_most(a);
     }
 }

@@ -119,6 +119,7 @@ enum breaker_vote breaker_vote(enum breaker_role role, const struct outcome *o, 
     case OUTCOME_SPAWN: return role == ROLE_STEP || role == ROLE_AGENT ? BREAKER_BAD : BREAKER_NO_VOTE;
     case OUTCOME_NOT_YET:
     case OUTCOME_CANCELLED:
+    case OUTCOME_REVOKED:
     case OUTCOME_FENCED:
     case OUTCOME_LOST: return BREAKER_NO_VOTE;
     }

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "coordinator/engine/check_derived.h"
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/prefetch.h"
 
 static bool broken(struct bf_error *err, const char *what, uint32_t id)
 {
@@ -85,7 +86,9 @@ static bool check_budgets(const struct engine *e, const struct pool_use *pools, 
         const struct agent *a = &e->agents.at[i];
         if (a->busy != agents[i])
             return broken(err, "I6: the use of an agent is miscounted", a->id);
-        if (a->busy > a->busy_max)
+        if (!prefetch_agrees(e, a))
+            return broken(err, "what was given ahead of an agent is miscounted", a->id);
+        if (a->busy - a->ahead > a->busy_max)
             return broken(err, "I6: an agent is over its slots", a->id);
     }
     return true;

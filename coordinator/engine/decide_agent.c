@@ -10,6 +10,7 @@
 #include "common/plant.h"
 #include "common/text.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/prefetch.h"
 
 #define AGENTS_MAX 20000u
 #define STALE_RECORDS_PER_TURN_MAX 256u
@@ -96,6 +97,8 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     const struct instance *in = &b->instances[instance_number(b, a->step, a->index)];
     struct ruling ruling = failure_rule(&d->e->config, &b->plan->steps[a->step], o, is_cancelled(b, in), a->attempt_no,
                                         in->lost, a->ref.token, BF_PLANTED("backoff_by_wall_clock") ? d->wall_us / 1000 : d->now_ms);
+    if (o->source == OUTCOME_REVOKED && a->waits && !is_cancelled(b, in))      /* given back: nothing ran, and nothing is charged */
+        ruling = (struct ruling){.verdict = VERDICT_REQUEUE};
     bool budget_spent = ruling.verdict == VERDICT_RETRY && !sensor_answered(&b->plan->steps[a->step], o) &&
                         !retries_left(b, &b->plan->steps[a->step].retry);
     struct record *r = record_begin(d, RECORD_ENDED);
@@ -206,6 +209,8 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
         const struct attempt *a = &e->attempts.at[slot];
         if (is_to_be_killed(backfill_find(e, a->backfill), a))
             effect_kill(d, id, a->ref, KILL_CANCELLED);
+        else if (a->revoked)
+            effect_kill(d, id, a->ref, KILL_REVOKED);
         else if (a->mark != mark && a->incarnation == agent->incarnation && !e->outdated_token)
             effect_attempt(d, EFFECT_DISPATCH, a);
     }
@@ -271,6 +276,7 @@ void decide_hello(struct decision *d, const struct input *in)
         audit_work(d, id, "attempts fenced", fenced, n);
     if (!same || !agent_present(known))
         join(d, in, id);
+    decide_round_trip(d, id, in->hello.round_trip_us);
     welcome(d, id, &in->hello);
 }
 

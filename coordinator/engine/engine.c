@@ -9,6 +9,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/prefetch.h"
 
 #define OR_DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
 
@@ -30,7 +31,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->next_attempt = 1;
     e->next_backfill = 1;
     e->next_agent = 1;
-    e->first_attempt = e->last_attempt = NO_SLOT;
+    e->first_attempt = e->last_attempt = e->first_ahead = e->last_ahead = NO_SLOT;
     e->windows.due_ms = e->timebox_due_ms = INT64_MAX;
     return e;
 }
@@ -185,6 +186,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     windows_decide(&d);
     decide_breakers(&d);
     decide_grants(&d);
+    decide_revokes(&d);
     decide_yields(&d);
     decide_limits(&d);
     decide_backfill_ends(&d);

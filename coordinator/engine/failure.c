@@ -75,6 +75,7 @@ enum failure_class failure_classify(const struct outcome *o, const struct plan_s
     case OUTCOME_HTTP: return classify_http(o->code);
     case OUTCOME_SPAWN: return classify_spawn(o->code);
     case OUTCOME_CANCELLED:
+    case OUTCOME_REVOKED:                                /* of one that was not given ahead; the others never come here */
     case OUTCOME_FENCED:
     case OUTCOME_LOST: return FAILURE_LOST;
     }

@@ -160,7 +160,9 @@ static void put_agent(struct hasher *h, const struct agent *a)
         put_text(h, a->hello.labels[i].name);
         put_text(h, a->hello.labels[i].value);
     }
+    bf_buf_put_u32(&h->buf, a->hello.round_trip_us);
     bf_buf_put_u32(&h->buf, a->busy);
+    bf_buf_put_u64(&h->buf, a->waiting_us);
     put_time(h, a->since_us);
 }
 
@@ -168,6 +170,8 @@ static void put_attempt(struct hasher *h, const struct attempt *a)
 {
     bf_buf_put_u64(&h->buf, a->ref.attempt);
     bf_buf_put_u64(&h->buf, a->ref.token);
+    bf_buf_put_u64(&h->buf, a->ahead_us);
+    bf_buf_put_u8(&h->buf, (uint8_t)a->revoked);
     bf_buf_put_u32(&h->buf, a->backfill);
     bf_buf_put_u32(&h->buf, a->step);
     bf_buf_put_u32(&h->buf, a->index);

@@ -21,6 +21,12 @@ uint32_t instance_index(const struct backfill *b, uint32_t number);
 bool instance_find(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct backfill **ret,
                    uint32_t *ret_number);
 static inline bool agent_present(const struct agent *a) { return a->state == AGENT_CONNECTED || a->state == AGENT_DRAINING; }
+/* Its slots, or what runs there, when that is more: they were lowered.  What was given ahead is over them by design. */
+static inline uint32_t agent_use_most(const struct agent *a)
+{
+    uint32_t use = a->busy - a->ahead;
+    return use > a->hello.slots ? use : a->hello.slots;
+}
 /* What an attempt of a step takes. */
 static inline const struct draw *step_draw(const struct engine *e, const struct backfill *b, uint32_t step)
 {
@@ -79,10 +85,12 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
-bool ready_any_agent_free(const struct engine *e);
-/* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */
-bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);
+bool ready_any_agent_free(const struct engine *e);                                /* or has room for what is given ahead */
+/* Something ready, nothing that blocks it, an agent that has a slot free, or takes it ahead.  Else *ret_first is what blocks it first (kind
+ * -1: nothing does).  lane: whose head is asked about; NO_SLOT: the best of the demand. */
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent, struct blocker *ret_first);
 uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
 
 /* As grants order the ready: what is in front of an instance in its lane, and its class as it counts. */

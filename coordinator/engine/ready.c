@@ -13,6 +13,7 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/prefetch.h"
 
 /* A rank is class, weight and way in one number, the least first.  48 bits hold a way of 8,900 years in milliseconds: longer ones
  * are alike, and no work that long comes to an end. */
@@ -87,7 +88,7 @@ bool ready_goes_first(const struct opened *x, struct heap_item p, const struct o
     return p.b < q.b;
 }
 
-static bool lane_less(const struct engine *e, uint32_t a, uint32_t b)
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b)
 {
     const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
     struct opened of_x = {x->backfill, &x->backfill->shares[x->share]}, of_y = {y->backfill, &y->backfill->shares[y->share]};
@@ -98,13 +99,13 @@ uint32_t ready_demand_head(const struct engine *e, const struct demand *d)
 {
     uint32_t best = d->lanes.at[0];
     for (size_t i = 1; i < d->lanes.n; i++)
-        best = lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
+        best = ready_lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
     return best;
 }
 
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b)
 {
-    return lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
+    return ready_lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
 }
 
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
@@ -354,12 +355,21 @@ bool ready_agent_fits(const struct fit *f, const struct agent *a)
     return labels_fit(f->labels, f->n_labels, &a->hello);
 }
 
+static void fit_room(struct engine *e, struct fit *f, const struct agent *a)
+{
+    if (iheap_contains(&f->agents, a->id) && prefetch_has_room(e, a))
+        iheap_put(&f->room, a->id, prefetch_room_less, e);
+    else
+        iheap_remove(&f->room, a->id, prefetch_room_less, e);
+}
+
 static void fit_update(struct engine *e, struct fit *f, const struct agent *a)
 {
     if (a->state == AGENT_CONNECTED && a->hello.slots > 0 && agent_is_let(e, a) && ready_agent_fits(f, a))
         iheap_put(&f->agents, a->id, agent_less, e);
     else
         iheap_remove(&f->agents, a->id, agent_less, e);
+    fit_room(e, f, a);
 }
 
 void ready_agent_changed(struct engine *e, const struct agent *a)
@@ -370,9 +380,12 @@ void ready_agent_changed(struct engine *e, const struct agent *a)
 
 void ready_agent_busy(struct engine *e, const struct agent *a)
 {
-    for (size_t i = 0; i < e->fits.n; i++)
-        if (iheap_contains(&e->fits.at[i].agents, a->id))
-            iheap_put(&e->fits.at[i].agents, a->id, agent_less, e);
+    for (size_t i = 0; i < e->fits.n; i++) {
+        if (!iheap_contains(&e->fits.at[i].agents, a->id))
+            continue;
+        iheap_put(&e->fits.at[i].agents, a->id, agent_less, e);
+        fit_room(e, &e->fits.at[i], a);
+    }
 }
 
 static bool labels_equal(const struct fit *f, const struct plan_step *s)
@@ -460,7 +473,7 @@ void ready_guarded(struct engine *e, struct backfill *b)
     }
 }
 
-bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first)
+bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent, struct blocker *ret_first)
 {
     const struct iheap *agents = &e->fits.at[d->needs.fit].agents;
     *ret_first = (struct blocker){.kind = (enum blocker_kind)-1, .clears_at_ms = -1};
@@ -468,7 +481,7 @@ bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t 
         return false;
     const struct agent *a = agent_find(e, agents->at[0]);
     if (a->busy >= a->hello.slots)
-        return false;
+        return prefetch_agent(e, d, lane == NO_SLOT ? ready_demand_head(e, d) : lane, ret_agent);
     *ret_agent = a->id;
     return true;
 }
@@ -479,7 +492,7 @@ bool ready_any_agent_free(const struct engine *e)
     bool any = e->fits.n > FITS_ASKED_MAX;
     for (size_t i = 0; i < e->fits.n && !any; i++) {
         const struct agent *a = e->fits.at[i].agents.n > 0 ? agent_find(e, e->fits.at[i].agents.at[0]) : NULL;
-        any = a && a->busy < a->hello.slots;
+        any = (a && a->busy < a->hello.slots) || e->fits.at[i].room.n > 0;
     }
     return any;
 }
@@ -490,8 +503,10 @@ void ready_reset(struct engine *e)
         heap_done(&e->lanes.at[i].ready);
     for (size_t i = 0; i < e->demands.n; i++)
         bf_vec_free(&e->demands.at[i].lanes);
-    for (size_t i = 0; i < e->fits.n; i++)
+    for (size_t i = 0; i < e->fits.n; i++) {
         iheap_done(&e->fits.at[i].agents);
+        iheap_done(&e->fits.at[i].room);
+    }
     for (size_t i = 0; i < e->backfills.n; i++)
         for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++)
             bf_vec_clear(&e->backfills.at[i]->shares[k].lanes);

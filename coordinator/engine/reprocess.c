@@ -34,7 +34,8 @@ static bool failed_of_itself(const struct engine *e, const struct backfill *b, u
     if (!bf_map_get(&e->failure_of, instance_key(b, number), &i))
         return false;
     enum outcome_source source = e->failures.at[i].outcome.source;
-    return source != OUTCOME_CANCELLED && source != OUTCOME_FENCED && source != OUTCOME_LOST;
+    return source != OUTCOME_CANCELLED && source != OUTCOME_FENCED && source != OUTCOME_LOST &&
+           source != OUTCOME_REVOKED;
 }
 
 static bool was_begun(const struct backfill *b, const struct instance *in)

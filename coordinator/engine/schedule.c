@@ -4,6 +4,7 @@
 
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/prefetch.h"
 
 void decide_ready_again(struct decision *d)
 {
@@ -71,6 +72,7 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->attempt_no = in->attempts + 1;
     r->agent = agent;
     r->retry_at_ms = draw_has_rate(e, step_draw(e, b, in->step)) ? d->now_ms : 0;
+    r->ahead_us = agent_find(e, agent)->busy >= agent_find(e, agent)->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
@@ -87,12 +89,15 @@ static void list_if_open(struct engine *e, uint32_t demand)
 {
     uint32_t agent = 0;
     struct blocker first;
-    if (ready_demand_open(e, &e->demands.at[demand], &agent, &first))
+    bool open = ready_demand_open(e, &e->demands.at[demand], NO_SLOT, &agent, &first);
+    if (open)
         opening_add(e, demand);
     else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
         reserve_note_blocked(e, demand);
     else
         note_due(e, &first);
+    if (!open)
+        prefetch_note_waiting(e, demand, &first);
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
@@ -101,12 +106,21 @@ static void list_open_demands(struct engine *e)
 {
     for (size_t p = 0; p < e->pools.n; p++) {
         const struct pool *pool = &e->pools.at[p];
-        for (size_t i = 0; admit_has_slot(pool) && i < pool->waiting.n; i++)
+        bool has_slot = admit_has_slot(pool);
+        for (size_t i = 0; has_slot && i < pool->waiting.n; i++)
             list_if_open(e, pool->waiting.at[i]);
+        for (size_t i = 0; !has_slot && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
+            prefetch_note_waiting(e, pool->waiting.at[i], &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
     opening_begin(e);
+}
+
+/* No agent takes anything, and nobody need know who waits: nothing was given ahead that could be asked back. */
+static bool nothing_can_change(const struct engine *e)
+{
+    return e->first_ahead == NO_SLOT && !ready_any_agent_free(e);
 }
 
 /* The best that may be granted now; false: nothing may for the rest of the turn. */
@@ -114,10 +128,12 @@ static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
 {
     struct blocker first;
     while (opening_best(e, ret_lane)) {
-        if (ready_demand_open(e, &e->demands.at[e->lanes.at[*ret_lane].demand], ret_agent, &first))
+        uint32_t demand = e->lanes.at[*ret_lane].demand;
+        if (ready_demand_open(e, &e->demands.at[demand], *ret_lane, ret_agent, &first))
             return true;
         note_due(e, &first);
-        if (!ready_any_agent_free(e))
+        prefetch_note_waiting(e, demand, &first);
+        if (nothing_can_change(e))
             return false;
         opening_close(e, *ret_lane);
     }
@@ -128,13 +144,14 @@ void decide_grants(struct decision *d)
 {
     struct engine *e = d->live;                  /* what is open is scratch */
     e->admit_due_ms = INT64_MAX;
+    prefetch_begin_turn(e);
     if ((e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
         return;
     shares_review(d);
     if (e->n_ready == 0)
         return;
     reserve_review(d);
-    if (!ready_any_agent_free(e))
+    if (nothing_can_change(e))
         return;
     uint64_t first_attempt = e->next_attempt;
     list_open_demands(e);

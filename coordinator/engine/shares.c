@@ -48,14 +48,16 @@ void shares_done(struct backfill *b)
     free(b->shares);
 }
 
-/* used of limit, both of any size. */
+/* used of limit, both of any size; a limit of 0 is none. */
 static uint64_t millionths(uint64_t used, uint64_t limit)
 {
+    if (limit == 0)
+        return 0;
     while (used > UINT64_MAX / SHARE_MILLIONTHS) {
         used >>= 1;
         limit >>= 1;
     }
-    return limit ? used * SHARE_MILLIONTHS / limit : 0;
+    return used * SHARE_MILLIONTHS / (limit ? limit : 1);
 }
 
 static uint64_t part_of(const struct engine *e, const struct share *s)

@@ -164,6 +164,8 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->incarnation = a->incarnation;
         r->at_us = a->granted_us;
         r->started_us = a->started_us;
+        r->ahead_us = a->ahead_us;
+        r->revoked = a->revoked;
     }
 }
 

@@ -50,7 +50,9 @@ struct demand { struct needs needs; BF_VEC_TYPE(uint32_t) lanes; uint32_t only_p
 struct opened { const struct backfill *backfill; struct share *share; };
 struct opening { BF_VEC_TYPE(struct opened) shares; struct iheap best; BF_VEC_TYPE(uint32_t) lifted; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
-struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
+struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents;
+             struct iheap room;                  /* of these, those that may be given something ahead (prefetch.c) */
+             uint64_t awaited; };                /* of this turn: best class that waits only for a slot of them; UINT64_MAX: none */
 
 struct backfill {
     uint32_t id;
@@ -102,6 +104,10 @@ struct attempt {
     int64_t granted_us, started_us;
     uint32_t prev, next, agent_prev, agent_next;
     uint64_t mark;                               /* reconcile pass that saw it held */
+    uint64_t ahead_us;                           /* what it was expected to take, when it was given ahead; 0: it was not (prefetch.c) */
+    enum revoke_reason revoked;                  /* it is asked back; 0: it is not */
+    bool waits;                                  /* derived: given ahead, and not started; then in a list in order of id */
+    uint32_t ahead_prev, ahead_next;
 };
 
 struct agent {
@@ -114,6 +120,9 @@ struct agent {
     uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */
+    /* derived: of its open attempts those that were given ahead, started or not; those of them that wait, and what these take */
+    uint32_t ahead, waiting; uint64_t waiting_us;
+    uint64_t behind_class;                       /* scratch of decide_revokes() */
 };
 
 struct reply {
@@ -151,6 +160,7 @@ struct engine {
     struct bf_map slot_of;                       /* attempt id -> slot */
     uint32_t first_attempt, last_attempt;        /* slots, in order of id */
     uint64_t n_open;
+    uint32_t first_ahead, last_ahead;            /* derived: slots of those that wait at their agents */
     BF_VEC_TYPE(struct failure) failures;
     struct bf_map failure_of;                    /* instance_key -> index */
     BF_VEC_TYPE(struct look) looks;
@@ -186,6 +196,7 @@ struct engine {
     int64_t admit_due_ms;                        /* when something that waits for a time alone may begin; INT64_MAX: nothing does */
     bool work_left;                              /* this turn left some for the next one */
     uint32_t stale_records;                      /* in this turn */
+    bool awaited, ahead_look;                    /* prefetch.c: something waits; something changed since it was looked at last */
     bool throttles_due;                          /* in this turn a backfill or a pool changed: limits may have other bounds */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */

@@ -104,12 +104,13 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
     if (!instance_find(e, backfill, step, index, &b, &number))
         return false;
     const struct instance *in = &b->instances[number];
+    const struct attempt *a = instance_open(in) ? attempt_find(e, in->attempt) : NULL;
     *ret = (struct instance_view){
         .state = in->state, .upstream_failed = in->state == INSTANCE_WAITING && in->blocked > 0, .run = in->run,
         .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number], .held = in->flags & FLAG_HELD,
         .stale = in->flags & FLAG_STALE, .cancelling = in->flags & FLAG_CANCELLING, .goes_on = in->flags & FLAG_KEEP,
-        .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in),
+        .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in), .prefetched = a && a->waits, .revoked = a ? a->revoked : 0,
     };
     return true;
 }
@@ -154,7 +155,7 @@ bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret)
     if (!a)
         return false;
     *ret = (struct agent_view){.id = a->id, .state = a->state, .key = a->key, .incarnation = a->incarnation, .hello = &a->hello,
-                               .busy = a->busy, .since_us = a->since_us};
+                               .busy = a->busy - a->waiting, .prefetched = a->waiting, .since_us = a->since_us};
     return true;
 }
 

@@ -36,6 +36,8 @@ struct instance_view {
     bool cancelling, goes_on;                /* cancelled while open: this is its last attempt; and that goes on to its end */
     uint32_t reused_from;                    /* the backfill that did it, where it was reused; 0: it was not */
     bool looking;                            /* BACKING_OFF: a sensor, and what it waits for is not there yet; nothing failed */
+    bool prefetched;                         /* ASSIGNED: it waits at its agent for a slot… */
+    enum revoke_reason revoked;              /* …and is asked back; 0: it is not */
 };
 
 struct backfill_view {
@@ -69,6 +71,7 @@ struct agent_view {
     uint64_t incarnation;
     const struct agent_hello *hello;
     uint32_t busy;                           /* slots in use */
+    uint32_t prefetched;                     /* attempts that wait there for one */
     int64_t since_us;                        /* of the state */
 };
 

@@ -57,7 +57,7 @@ void past_free(struct past *p)
 
 static bool is_own(enum outcome_source s)
 {
-    return s != OUTCOME_LOST && s != OUTCOME_CANCELLED && s != OUTCOME_FENCED;
+    return s != OUTCOME_LOST && s != OUTCOME_CANCELLED && s != OUTCOME_FENCED && s != OUTCOME_REVOKED;
 }
 
 static void keep_time(struct past *p, uint64_t step_key, int64_t ms)

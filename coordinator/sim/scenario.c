@@ -92,6 +92,12 @@ static void breakers_line(struct world *w, struct bf_buf *b)
     bf_buf_put_str(b, "}\n");
 }
 
+/* Where much is given ahead, every second world has no units: nothing that draws on a pool with some is. */
+static bool has_units(const struct world *w)
+{
+    return !w->brisk || w->options.seed % 2;
+}
+
 /* Now and then both pools, and what of them; never more than the smallest pool of any plan has, so that all of it can run. */
 static void pool_line(struct world *w, struct bf_buf *b)
 {
@@ -103,7 +109,7 @@ static void pool_line(struct world *w, struct bf_buf *b)
         return;
     bf_buf_printf(b, "    resources: {cpu: %s, memory: %lluMi%s}\n", world_chance(w, 50) ? "0.5" : "2",
                   4 + (unsigned long long)world_random(w, 8) * 64,
-                  (both || fixed) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
+                  (both || fixed) && has_units(w) && world_chance(w, 50) ? ", units: {conn: 2}" : ", io: 2Mi/s");
 }
 
 static void kind_lines(struct world *w, struct bf_buf *b, uint32_t i, bool sensor)
@@ -140,7 +146,7 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
     if (w->windows && world_chance(w, 40))
         bf_buf_printf(b, "    expect: {duration: %llus}\n", (unsigned long long)(5 + world_random(w, 120)));
     else if (world_chance(w, 40))
-        bf_buf_put_str(b, "    expect: {duration: 500ms}\n");
+        bf_buf_printf(b, "    expect: {duration: %s}\n", w->brisk ? "12ms" : "500ms");
     pool_line(w, b);
     if (w->guardians_tell && world_chance(w, 20))
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
@@ -149,7 +155,8 @@ static void step_lines(struct world *w, struct bf_buf *b, const struct sketch *k
         put_breaker(w, b);
         bf_buf_put_str(b, "\n");
     }
-    needs_line(w, b, k, i);
+    if (!w->brisk || world_chance(w, 40))        /* much is ready at a time */
+        needs_line(w, b, k, i);
 }
 
 /* Strict ones begin later, where others of the family have been.  Hours: the days on which Berlin changes its clock. */
@@ -200,16 +207,19 @@ void scenario_plan(struct world *w, struct bf_buf *ret)
     n = most && n > most ? most : n;
     struct sketch k = {.family = world_random(w, w->options.seed % 2 ? 2 : 4)};
     k.strict = w->creates_sent > 0 && world_chance(w, 35);
-    bool whole_month = world_chance(w, 30);
+    bool whole_month = world_chance(w, 30) || w->brisk;
     k.grain = world_chance(w, 20) ? PLAN_NONE : world_chance(w, 25) ? PLAN_HOUR : PLAN_DAY;
+    k.grain = w->brisk ? PLAN_DAY : k.grain;
     k.coarse = k.grain == PLAN_HOUR ? PLAN_DAY : coarse[world_random(w, 2)];
     bf_buf_printf(ret, "apiVersion: backfill/v1\nkind: Plan\nname: p%llu\n", (unsigned long long)k.family);
     range_line(w, ret, &k, whole_month);
     bool rate = world_chance(w, 25);
-    uint32_t own = 1 + (uint32_t)world_random(w, w->probe.on ? 8 : 4);
-    bf_buf_printf(ret, "pools: {fixed: {slots: 3, cpu: %llu, units: {conn: %llu}", 2 + (unsigned long long)world_random(w, 3),
-                  2 + (unsigned long long)world_random(w, 4));
-    sim_probe_throttle(w, 3, ret);
+    uint32_t own = (w->brisk ? 6 : 1) + (uint32_t)world_random(w, w->probe.on ? 8 : 4), fixed = w->brisk ? 8 : 3;
+    unsigned long long conn = 2 + world_random(w, 4), cpu = 2 + world_random(w, 3);
+    bf_buf_printf(ret, "pools: {fixed: {slots: %u, cpu: %llu", fixed, cpu);
+    if (has_units(w))
+        bf_buf_printf(ret, ", units: {conn: %llu}", conn);
+    sim_probe_throttle(w, fixed, ret);
     bf_buf_printf(ret, "}, own: {slots: %u, memory: 1Gi, io: %lluMi/s%s", own, 2 + (unsigned long long)world_random(w, 3),
                   rate ? world_chance(w, 50) ? ", start_rate: 4/s" : ", start_rate: 90/m" : "");
     sim_probe_throttle(w, own, ret);

@@ -153,12 +153,14 @@ static void on_granted(struct shadow *s, const struct turn *t, const struct reco
     shadow_count_attempt(b, cell, r);
     if (!agent || agent->state != AGENT_CONNECTED)
         world_violate(s->w, "a grant to agent %u, which is not there", r->agent);
-    else if (++agent->busy > agent->slots)
-        world_violate(s->w, "I6: agent %u has %u of %u slots in use", agent->id, agent->busy, agent->slots);
+    else
+        shadow_check_ahead(s, b, agent, r);
+    if (agent)
+        agent->busy++;
     cell->open = r->ref.attempt;
     cell->granted = true;
     struct shadow_attempt a = {.ref = r->ref, .backfill = b->id, .step = r->step, .index = r->index, .agent = r->agent, .run = r->run,
-                               .place = shadow_place(b, r->step, r->index), .open = true, .loose = s->loose};
+                               .place = shadow_place(b, r->step, r->index), .open = true, .loose = s->loose, .ahead_us = r->ahead_us};
     if (agent)
         memcpy(a.key, agent->key, sizeof a.key);
     bf_vec_push(&s->attempts, a);
@@ -187,6 +189,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_backfill *b = backfill_by_id(s, a->backfill);
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
+    shadow_check_given_back(s, a, r);
     a->open = false;
     shadow_check_committed(s, a, r, cell->run);
     shadow_breakers_ended(s, t, b, a, r);
@@ -196,7 +199,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_LOOK_AGAIN;
     cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->verdict != VERDICT_LOOK_AGAIN &&
-                    r->outcome.source != OUTCOME_CANCELLED &&
+                    r->outcome.source != OUTCOME_CANCELLED && r->outcome.source != OUTCOME_REVOKED &&
                     r->outcome.source != OUTCOME_FENCED && r->outcome.source != OUTCOME_LOST;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
     shadow_check_look(s, t, cell, step, r);
@@ -236,6 +239,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
         a = bf_vec_add(&s->agents);
     a->id = r->agent;
     a->slots = r->hello.slots;
+    a->round_trip_us = r->hello.round_trip_us;
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
@@ -322,6 +326,11 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
     case RECORD_BREAKER_FORGOTTEN: shadow_breakers_forgotten(s, t, r); break;
+    case RECORD_REVOKED: shadow_take_revoked(s, attempt_by_id(s, r->ref.attempt)); break;
+    case RECORD_ROUND_TRIP:
+        if ((a = agent_by_id(s, r->agent)))
+            a->round_trip_us = (uint32_t)r->numbers[0];
+        break;
     case RECORD_YIELDED: shadow_take_yielded(s, t, r); break;
     case RECORD_REPLIED: on_replied(s, t, r); break;
     case RECORD_REUSED:
@@ -357,6 +366,7 @@ static void take_turn(struct shadow *s, const struct turn *t, const struct turn_
     shadow_check_yields(s, t);
     shadow_check_audit(s, t, c);
     shadow_check_probes(s, t);
+    shadow_check_waiting(s);
     s->w->stats.records += t->n_records;
 }
 
@@ -412,6 +422,8 @@ uint64_t shadow_process_started(struct shadow *s, const struct assignment *as, c
         if (s->alive.at[i].attempt == as->ref.attempt)
             world_violate(s->w, "I1: attempt %llu is started twice", (unsigned long long)as->ref.attempt);
     }
+    if (a)
+        shadow_check_not_given_back(s, a);
     bool again = a && a->ran++;
     if (again && !loose)
         world_violate(s->w, "I1: attempt %llu runs a second time", (unsigned long long)as->ref.attempt);

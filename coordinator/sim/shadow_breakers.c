@@ -180,7 +180,8 @@ static const char *row_of(const struct record *r)
     switch (o->source) {
     case OUTCOME_OK:
     case OUTCOME_SKIP: return "++++++";
-    case OUTCOME_NOT_YET: return "......";
+    case OUTCOME_NOT_YET:
+    case OUTCOME_REVOKED: return "......";
     case OUTCOME_CHECK: return "-.+!-+";
     case OUTCOME_SQL:
         if (strncmp(o->sqlstate, "40", 2) == 0 || strcmp(o->sqlstate, "55P03") == 0)

@@ -24,7 +24,7 @@ bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b)
     return same;
 }
 
-static bool asks_for_the_same(const struct plan_step *a, const struct plan_step *b)
+bool shadow_asks_for_the_same(const struct plan_step *a, const struct plan_step *b)
 {
     return a->pool == b->pool && draws_the_same(a, b) && a->expect_ms == b->expect_ms && shadow_labels_alike(a, b);
 }
@@ -55,7 +55,7 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
     const struct plan_step *granted = &b->plan->steps[step];
     for (uint32_t i = 0; i < b->plan->n_steps; i++) {
         const struct plan_step *other = &b->plan->steps[i];
-        if (b->classes[i] >= b->classes[step] || !asks_for_the_same(granted, other) || behind_a_gate(other) ||
+        if (b->classes[i] >= b->classes[step] || !shadow_asks_for_the_same(granted, other) || behind_a_gate(other) ||
             shadow_breaker_holds(s, b, i))
             continue;
         for (uint32_t p = 0; p < other->partitions->n; p++) {

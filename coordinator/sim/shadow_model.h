@@ -49,11 +49,13 @@ struct shadow_attempt {
     uint8_t key[BF_KEY_BYTES];
     uint64_t place;                                          /* that it writes in the warehouse */
     bool open, started;
+    uint64_t ahead_us; uint32_t passed;                      /* given ahead; turns since something of a better class waits for it */
+    bool revoked, given_back;
     bool loose;                                              /* granted or dispatched by an old copy that was put back */
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */
 };
-struct shadow_agent { uint32_t id, slots, busy; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
+struct shadow_agent { uint32_t id, slots, busy, round_trip_us; uint8_t key[BF_KEY_BYTES]; enum agent_state state; uint64_t incarnation; };
 struct shadow_alive { uint64_t instance, attempt; bool loose; };
 struct shadow_key { uint8_t key[BF_KEY_BYTES]; char name[16]; bool token, used, revoked; int64_t expires_ms; };
 /* Of a place in the warehouse: the highest token that claimed it.  Of a run: it is committed. */
@@ -175,6 +177,13 @@ void shadow_check_timeboxes(struct shadow *s, const struct turn *t);
 /* Windows: a grant, before it is counted (pool NULL: it draws on none); and a budget that is recorded. */
 void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
 void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
+/* Prefetch: a grant, before its agent is counted as busy; an attempt that is asked back (NULL: none that is known); an end, before it is
+ * taken; a start; and how things stand when a turn is over. */
+void shadow_check_ahead(struct shadow *s, const struct shadow_backfill *b, struct shadow_agent *agent, const struct record *r);
+void shadow_take_revoked(struct shadow *s, struct shadow_attempt *a);
+void shadow_check_given_back(struct shadow *s, struct shadow_attempt *a, const struct record *ended);
+void shadow_check_not_given_back(struct shadow *s, const struct shadow_attempt *a);
+void shadow_check_waiting(struct shadow *s);
 /* I18: no other live backfill writes a partition that b writes. */
 void shadow_check_writers(struct shadow *s, const struct shadow_backfill *b);
 /* The end of a backfill says what its instances say, and left nothing behind that could have run. */

@@ -36,6 +36,7 @@ void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t ste
 /* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
 bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
 uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
+bool shadow_asks_for_the_same(const struct plan_step *a, const struct plan_step *b);
 bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);
 void shadow_pool_head(struct shadow *s, const struct record *r);
 void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step);

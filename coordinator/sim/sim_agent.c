@@ -61,6 +61,16 @@ static bool is_look(const struct assignment *as)
     return as->kind == STEP_SQL && strstr(as->spec, "\"do\":\"look\"") != NULL;
 }
 
+/* Whatever it was given ahead. */
+static void check_slots(struct world *w, const struct sim_agent *a)
+{
+    uint32_t alive = 0;
+    for (size_t i = 0; i < a->processes.n; i++)
+        alive += a->processes.at[i].ends_ms > w->now_ms;
+    if (alive > a->claimed_slots)
+        world_violate(w, "I6: %s runs %u attempts in %u slots", a->name, alive, a->claimed_slots);
+}
+
 static void spawn(struct world *w, struct sim_agent *a, const struct assignment *as)
 {
     struct choice_frame outer;
@@ -70,7 +80,7 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
         outcome.source = OUTCOME_NOT_YET;
     if (on)
         (void)weather_strikes(w, a->node, as, &outcome);
-    uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : 400;
+    uint64_t most_ms = on && world_chance(w, 10) ? world_chance(w, 15) ? 50000 : 15000 : w->brisk ? 25 : 400;
     struct sim_process p = {.ref = as->ref, .outcome = outcome, .ends_ms = w->now_ms + 1 + (int64_t)world_random(w, most_ms)};
     p.outcome.usage.wall_us = (p.ends_ms - w->now_ms) * 1000;
     if (p.outcome.source != OUTCOME_OK || p.ends_ms > w->now_ms + 400)
@@ -84,6 +94,7 @@ static void spawn(struct world *w, struct sim_agent *a, const struct assignment 
     if (session)
         p.ends_ms = INT64_MAX;                        /* when its session says so */
     bf_vec_push(&a->processes, p);
+    check_slots(w, a);
     if (w->now_ms < a->frozen_until_ms)               /* it began to stand still within this turn of the agent */
         shadow_process_ended(w->shadow, p.instance, as->ref.attempt);
     if (session)
@@ -176,11 +187,12 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
         return;
     }
     core_free(a->core);
+    a->claimed_slots = sim_claimed_slots(w, a);
     snprintf(a->boot_id, sizeof a->boot_id, "00000000-0000-0000-0000-%012u", a->boots);
     a->generation = (uint64_t)a->node << 32 | ++a->starts;
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
-                                        .boot_id = a->boot_id, .previous = a->previous, .slots = sim_claimed_slots(w, a),
+                                        .boot_id = a->boot_id, .previous = a->previous, .slots = a->claimed_slots,
                                         .fence = FENCE_CGROUP_V2, .cpu_milli = 4000, .memory_bytes = UINT64_C(8) << 30,
                                         .enforced = HOST_LIMITS & a->node}};
     a->core = core_new(&s);

@@ -76,7 +76,8 @@ static const char *outcome_name(enum outcome_source s)
         [OUTCOME_OK] = "well", [OUTCOME_SKIP] = "skipped", [OUTCOME_EXIT] = "exit", [OUTCOME_SIGNAL] = "signal",
         [OUTCOME_OOM] = "out of memory", [OUTCOME_TIMEOUT] = "timebox", [OUTCOME_SQL] = "SQL error", [OUTCOME_SPAWN] = "did not start",
         [OUTCOME_CANCELLED] = "killed by order", [OUTCOME_FENCED] = "fenced", [OUTCOME_LOST] = "lost", [OUTCOME_CHECK] = "check failed",
-        [OUTCOME_HTTP] = "HTTP status", [OUTCOME_NOT_YET] = "not there yet"};
+        [OUTCOME_HTTP] = "HTTP status", [OUTCOME_NOT_YET] = "not there yet",
+        [OUTCOME_REVOKED] = "given back"};
     return (size_t)s < sizeof names / sizeof *names && names[s] ? names[s] : "?";
 }
 
@@ -97,11 +98,15 @@ static void put_of_attempt(const struct world *w, const struct record *r, struct
         put_instance(w, r->backfill, r->step, r->index, b);
         bf_buf_printf(b, ": attempt %llu is granted to %s (token %llu, run %u)", (unsigned long long)r->ref.attempt, host_of(w, r),
                       (unsigned long long)r->ref.token, r->run);
+        if (r->ahead_us > 0)
+            bf_buf_put_str(b, ", where it waits for a slot");
         return;
     }
     put_attempt(w, r->ref.attempt, b);
     if (r->kind == RECORD_STARTED)
         bf_buf_put_str(b, " has started");
+    else if (r->kind == RECORD_REVOKED)
+        bf_buf_put_str(b, ", which has not started, is asked back");
     else if (r->kind == RECORD_STALE_REPORT)
         bf_buf_put_str(b, ": a stale report changes nothing");
     else
@@ -145,6 +150,7 @@ void story_record(struct world *w, const struct record *r)
     switch (r->kind) {
     case RECORD_GRANTED:
     case RECORD_STARTED:
+    case RECORD_REVOKED:
     case RECORD_STALE_REPORT:
     case RECORD_ENDED: put_of_attempt(w, r, &b); break;
     case RECORD_BACKFILL_CREATED:
@@ -182,6 +188,7 @@ void story_record(struct world *w, const struct record *r)
         bf_buf_printf(&b, r->numbers[1] ? "class %u of bf-%u yields in pool '%s'" : "class %u of bf-%u yields no more in pool '%s'",
                       (unsigned)r->numbers[0], r->backfill, r->pool_name);
         break;
+    case RECORD_ROUND_TRIP: bf_buf_printf(&b, "%s is %u us away", host_of(w, r), (unsigned)r->numbers[0]); break;
     case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
     case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;

@@ -13,7 +13,7 @@
 #include "coordinator/sim/shadow.h"
 #include "coordinator/sim/story.h"
 
-enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16, WINDOW_SEEDS = 4,
+enum { FAULT_PHASE_MS = 240000, SETTLE_MS = 3 * 3600 * 1000, EVENTS_MAX = 2000000, WALL_CHECK_SEEDS = 16, WINDOW_SEEDS = 4, BRISK_SEEDS = 5,
        SENSOR_SEEDS = 4 };
 
 /* ---- randomness, words ---- */
@@ -135,7 +135,7 @@ static bool put_on_network(struct world *w, uint32_t from, uint32_t to, const st
     if (copies > 1)
         sim_fault_note(w, SIM_FAULT_NET_DUPLICATE);
     for (int i = 0; i < copies; i++) {
-        int64_t delay_ms = 1 + (int64_t)world_random(w, 5);
+        int64_t delay_ms = 1 + (int64_t)world_random(w, w->brisk ? 60 : 5);
         bool late = faulty && world_chance(w, 5);
         soon = soon || !late;
         if (late) {
@@ -243,17 +243,18 @@ static void world_init(struct world *w, const struct sim_options *o)
                                        .gate_openings_per_turn_max = 1 + (uint32_t)world_random(w, 8)};
     w->guardians_tell = world_chance(w, 50);
     w->sensors = o->seed % SENSOR_SEEDS == SENSOR_SEEDS - 2;
+    w->brisk = o->seed % BRISK_SEEDS == BRISK_SEEDS - 3;
     w->windows = o->seed % WINDOW_SEEDS == WINDOW_SEEDS - 1;
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
     sim_probe_init(w);
-    w->n_agents = 1 + (uint32_t)world_random(w, 4);
+    w->n_agents = 1 + (uint32_t)world_random(w, w->brisk ? 2 : 4);
     if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
         w->n_agents = o->schedule->agents_max;
     for (uint32_t i = 0; i < w->n_agents; i++) {
         struct sim_agent *a = &w->agents[i];
         a->node = i + 1;
-        a->slots = 1 + (uint32_t)world_random(w, 4);
+        a->slots = 1 + (uint32_t)world_random(w, w->brisk ? 2 : 4);
         a->clock = some_clock(w);
         a->key[0] = (uint8_t)(i + 1);
         snprintf(a->name, sizeof a->name, "agent-%u", i + 1);

@@ -83,7 +83,7 @@ struct sim_agent {
     uint64_t heard_life, hello_life;         /* of the store, that it last heard of; that has its HELLO: it has a connection */
     int64_t order_lost_ms;                   /* newest order to kill, or HELLO that would repeat it, that was lost or is late */
     uint64_t timer;                          /* only the newest timer event counts */
-    uint32_t slots;
+    uint32_t slots, claimed_slots;           /* claimed: by the HELLO of this life */
     BF_VEC_TYPE(struct sim_process) processes;
     struct { uint64_t id; int64_t every_ms; } probes[AGENT_PROBES_MAX];      /* that it runs */
     size_t n_probes;
@@ -111,6 +111,7 @@ struct world {
     struct lease_settings lease;
     struct engine_config engine;             /* small budgets, so that gates and grants are spread over turns */
     bool sensors;                            /* plans have some */
+    bool brisk;                              /* steps are short and the network is far: much is given ahead */
     bool windows;                            /* plans have some: their decisions follow the wall clock */
     bool guardians_tell;                     /* a restarted agent always knows that its steps are dead: wait_for_fence can end */
     bool coordinator_up, coordinator_dead;   /* dead: within a turn, nothing leaves it any more */

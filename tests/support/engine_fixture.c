@@ -319,6 +319,7 @@ static struct input hello_input(const struct fx_agent *a)
                                     .version = "1",
                                     .boot_id = "00000000-0000-0000-0000-000000000000",
                                     .slots = a->slots,
+                                    .round_trip_us = a->round_trip_us,
                                     .fence = FENCE_CGROUP_V2,
                                     .labels = (struct agent_label *)(uintptr_t)a->labels,
                                     .n_labels = a->n_labels};
@@ -381,6 +382,7 @@ void fx_told(struct fx *f, const struct fx_agent *a, struct attempt_ref ref, enu
                             .dbms = "",
                             .details = details,
                             .text = source == OUTCOME_OK ? "" : "it said no",
+                            .usage = {.wall_us = a->takes_us},
                             .rows = -1});
 }
 
@@ -580,6 +582,8 @@ void chaos_init(struct chaos *c, uint64_t seed)
         c->agents[i] = fx_agent(i + 1, 1 + (uint32_t)bf_prng_below(&c->rng, 5));
         c->agents[i].labels[0] = (struct agent_label){"zone", zones[i]};
         c->agents[i].n_labels = 1;
+        c->agents[i].round_trip_us = i % 2 ? 50000 : 0;
+        c->agents[i].takes_us = 10000;
         c->here[i] = false;
     }
     c->no_halts = false;
@@ -605,7 +609,8 @@ static enum outcome_source random_end(struct chaos *c, int32_t *ret_code)
 {
     static const enum outcome_source rare[] = {OUTCOME_EXIT,  OUTCOME_EXIT,      OUTCOME_EXIT,  OUTCOME_SKIP,
                                                OUTCOME_SKIP,  OUTCOME_SIGNAL,    OUTCOME_OOM,   OUTCOME_TIMEOUT,
-                                               OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED, OUTCOME_CHECK};
+                                               OUTCOME_SPAWN, OUTCOME_CANCELLED, OUTCOME_FENCED, OUTCOME_CHECK,
+                                               OUTCOME_REVOKED};
     static const int32_t codes[] = {75, 1, 126};
     *ret_code = codes[bf_prng_below(&c->rng, 3)];
     enum outcome_source source = bf_prng_below(&c->rng, 100) < 70 ? OUTCOME_OK : rare[bf_prng_below(&c->rng, sizeof rare / sizeof *rare)];

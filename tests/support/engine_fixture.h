@@ -40,7 +40,8 @@ struct fx_agent {
     uint8_t key[BF_KEY_BYTES];
     char name[16];
     uint64_t incarnation;
-    uint32_t slots;
+    uint32_t slots, round_trip_us;
+    int64_t takes_us;                                     /* each attempt that it ends; 0: as its report has it */
     struct agent_label labels[2]; size_t n_labels;
 };
 

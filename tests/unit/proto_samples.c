@@ -36,7 +36,7 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
      RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED,
-     RECORD_YIELDED, RECORD_BREAKER_FORGOTTEN);
+     RECORD_YIELDED, RECORD_BREAKER_FORGOTTEN, RECORD_REVOKED, RECORD_ROUND_TRIP);
 
 /* ---- parts ---- */
 
@@ -197,7 +197,7 @@ static const struct alert_fact *alert(struct sampler *s)
         .id = 1 + (uint32_t)below(s, 1u << 20), .next = number32(s), .kind = (enum alert_kind)(1 + below(s, ALERT_BREAKER)),
         .state = (enum alert_state)(1 + below(s, ALERT_RESOLVED)), .severity = (enum alert_severity)(1 + below(s, ALERT_CRITICAL)),
         .backfill = number32(s), .step = number32(s), .agent = number32(s), .failure_class = (enum failure_class)below(s, 5),
-        .source = (enum outcome_source)(1 + below(s, OUTCOME_NOT_YET)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
+        .source = (enum outcome_source)(1 + below(s, OUTCOME_SOURCE_MAX)), .code = (int32_t)number32(s), .sqlstate = text(s), .dbms = text(s),
         .print = text(s), .subject = text(s), .since_ms = any_time(s), .since_us = any_time(s), .fired_us = any_time(s),
         .ended_us = any_time(s), .acked_by = text(s), .acked_reason = text(s), .acked_us = any_time(s)};
     return bf_arena_memdup(&s->arena, &a, sizeof a);
@@ -252,6 +252,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     r.numbers = numbers;
     r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : kind == RECORD_YIELDED ? 4 : 1;
     r.budget_spent = set(s);
+    r.ahead_us = number(s, 30);
+    r.revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
     if (!s->full && kind != RECORD_ENDED && kind != RECORD_LOOKED && below(s, 2))
         r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
     if (s->full || kind == RECORD_AGENT_JOINED)
@@ -264,7 +266,8 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     do
         r.bytes = blob(s, 500, &r.n_bytes);
     while ((kind == RECORD_DETAILS || kind == RECORD_PROFILE) && r.n_bytes == 0);
-    r.ref.attempt += kind == RECORD_DETAILS && r.ref.attempt == 0;
+    r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED) && r.ref.attempt == 0;
+    r.agent += kind == RECORD_ROUND_TRIP && r.agent == 0;
     r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);
@@ -416,7 +419,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(n_numbers); SAME(budget_spent);
+    SAME(n_numbers); SAME(budget_spent); SAME(ahead_us); SAME(revoked);
     for (size_t i = 0; i < a->n_numbers; i++)
         SAME(numbers[i]);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);

@@ -9,7 +9,7 @@
 
 struct outcome sample_outcome(struct sampler *s)
 {
-    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_NOT_YET)), .text = text(s), .rows = -1};
+    struct outcome o = {.source = (enum outcome_source)(1 + below(s, OUTCOME_SOURCE_MAX)), .text = text(s), .rows = -1};
     o.code = (int32_t)(uint32_t)number(s, 32);
     o.details = set(s) ? "{\"metrics\":{\"null_rate\":0.01}}" : "";
     o.sqlstate = set(s) ? "42P01" : "";
@@ -29,7 +29,8 @@ struct agent_hello sample_hello(struct sampler *s)
                             .boot_id = "6c8f1a52-0000-4000-8000-00805f9b34fb", .previous = number(s, 64), .slots = number32(s),
                             .fence = (enum agent_fence)(1 + below(s, 3)), .separate_uid = set(s), .seen = number(s, 64),
                             .seen_cluster = a_name(s), .cpu_milli = below(s, HOST_CPU_MILLI_MAX + 1),
-                            .memory_bytes = number(s, 50), .enforced = (uint32_t)below(s, HOST_LIMITS + 1)};
+                            .memory_bytes = number(s, 50), .enforced = (uint32_t)below(s, HOST_LIMITS + 1),
+                            .round_trip_us = (uint32_t)below(s, AGENT_ROUND_TRIP_US_MAX + 1)};
     h.n_labels = count(s, 5);
     h.labels = h.n_labels ? bf_arena_alloc(&s->arena, h.n_labels * sizeof *h.labels) : NULL;
     for (size_t i = 0; i < h.n_labels; i++)
@@ -119,7 +120,7 @@ struct agent_msg sample_agent_msg(struct sampler *s, enum agent_msg_kind kind)
 {
     struct agent_msg m = {.kind = kind, .incarnation = number(s, 64), .nonce = number(s, 64), .draining = set(s),
                           .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
-                          .kill_reason = (enum kill_reason)(1 + below(s, 2)), .lease_ms = 1 + (int64_t)below(s, 100000),
+                          .kill_reason = (enum kill_reason)(1 + below(s, KILL_REASONS_MAX)), .lease_ms = 1 + (int64_t)below(s, 100000),
                           .fence_ms = duration(s), .heartbeat_ms = 1 + (int64_t)below(s, 100000), .text = text(s)};
     if (kind == AGENT_HELLO)
         m.hello = sample_hello(s);
@@ -171,7 +172,7 @@ static const char *refs_differ(const struct attempt_ref *a, const struct attempt
 const char *hello_differs(const struct agent_hello *a, const struct agent_hello *b)
 {
     SAME(protocol); SAME(previous); SAME(slots); SAME(fence); SAME(separate_uid); SAME(n_labels); SAME(n_held); SAME(seen);
-    SAME(cpu_milli); SAME(memory_bytes); SAME(enforced);
+    SAME(cpu_milli); SAME(memory_bytes); SAME(enforced); SAME(round_trip_us);
     SAME_STR(seen_cluster); SAME_STR(name); SAME_STR(version); SAME_STR(boot_id);
     for (size_t i = 0; i < a->n_labels; i++) {
         SAME_STR(labels[i].name); SAME_STR(labels[i].value);

@@ -19,7 +19,7 @@ struct script { const char *name; const char *plant; struct line lines[24]; };
 static void print_report(struct bf_buf *out, const struct agent_report *r)
 {
     static const char *const source[] = {"?", "ok", "skip", "exit", "signal", "oom", "timeout", "sql", "spawn", "cancelled",
-                                         "fenced", "lost", "check", "http"};
+                                         "fenced", "lost", "check", "http", "not_yet", "revoked"};
     if (r->kind == REPORT_STARTED)
         bf_buf_printf(out, "started %llu; ", (unsigned long long)r->ref.attempt);
     else
@@ -106,6 +106,7 @@ static void tell(struct told *t, const char *words)
     else if (!strcmp(verb, "acked")) t->msg.kind = AGENT_REPORT_ACK;
     else if (!strcmp(verb, "told-drain")) t->msg.kind = AGENT_DRAIN;
     else if (!strcmp(verb, "kill")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_CANCELLED; }
+    else if (!strcmp(verb, "revoke")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_REVOKED; }
     else if (!strcmp(verb, "stale")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_STALE; }
     else if (!strcmp(verb, "alien")) { t->msg.kind = AGENT_KILL; t->msg.kill_reason = KILL_STALE; t->msg.incarnation++; }
     else cr_assert_fail("no such event: %s", words);
@@ -134,7 +135,41 @@ static void run_script(const struct script *s)
 
 #define BEGIN {0, "connect", "hello 1 []"}, {100, "welcome 1", "deadline 10000"}
 
+/* Both slots are taken, and a third attempt waits. */
+#define WAITS BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"}, \
+              {203, "spawned 6", "started 6"}, {204, "dispatch 1 7 1000", ""}
+
 static const struct script scripts[] = {
+    {"what is dispatched beyond the slots waits, and takes them in order as they end", NULL, {
+        WAITS, {205, "dispatch 1 8", ""}, {300, "ok 6", "ended 6 ok; spawn 7"}, {301, "spawned 7", "started 7"},
+        {302, "dispatch 1 9", ""}, {303, "ok 5", "ended 5 ok; spawn 8"}, {304, "ok 7", "ended 7 ok; spawn 9"}}},
+    {"the timebox of one that waited begins when it starts", NULL, {
+        WAITS, {2000, "ok 5", "ended 5 ok; spawn 7"}, {2001, "spawned 7", "started 7"}, {2002, "acked 5", ""},
+        {2600, "timer", "heartbeat 2"}, {3000, "timer", ""}, {3001, "timer", "term 7"}}},
+    {"one that is given back never starts", NULL, {
+        WAITS, {205, "revoke 7", "ended 7 revoked"}, {300, "ok 5", "ended 5 ok"}, {301, "dispatch 1 7", "ended 7 revoked"},
+        {302, "acked 7", ""}, {303, "dispatch 1 7", ""}, {304, "revoke 7", ""}}},
+    {"one that is asked back before it comes does not start", NULL, {
+        BEGIN, {200, "revoke 7", "ended 7 revoked"}, {201, "dispatch 1 7", "ended 7 revoked"}, {202, "acked 7", ""},
+        {203, "dispatch 1 7", ""}}},
+    {"one that is asked back too late runs on", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "revoke 5", ""}, {202, "spawned 5", "started 5"}, {203, "revoke 5", "started 5"},
+        {300, "ok 5", "ended 5 ok"}}},
+    {"one that waits is cancelled without a process", NULL, {WAITS, {205, "kill 7", "ended 7 cancelled"}, {300, "ok 5", "ended 5 ok"}}},
+    {"one that waits and is not current any more is not started", NULL, {
+        WAITS, {205, "stale 7", "ended 7 cancelled"}, {300, "ok 5", "ended 5 ok"}}},
+    {"the lease runs out: what waits is given back, and not started when the slots end", NULL, {
+        WAITS, {10000, "timer", "ended 7 revoked; kill 5; kill 6; hello 2 [5,6,7]"}, {10001, "exit 5 0", ""}, {10002, "exit 6 0", ""},
+        {10100, "welcome 2", "deadline 20000; ended 5 fenced; ended 6 fenced; ended 7 revoked"}}},
+    {"drain: what waits is given back, what runs goes on", NULL, {
+        WAITS, {205, "drain", "ended 7 revoked; heartbeat 2 draining"}, {300, "ok 5", "ended 5 ok"}}},
+    {"a new connection tells what waits, and starts it all the same", NULL, {
+        WAITS, {300, "connect", "hello 2 [5,6,7]"}, {301, "ok 5", "spawn 7"}}},
+    {"a noop waits for no slot", NULL, {WAITS, {205, "noop 1 8", "ended 8 ok"}}},
+    {"round trips that are known are told in place of a heartbeat", NULL, {
+        BEGIN, {200, "noop 1 5", "ended 5 ok"}, {240, "acked 5", ""}, {300, "noop 1 6", "ended 6 ok"}, {340, "acked 6", ""},
+        {400, "noop 1 7", "ended 7 ok"}, {440, "acked 7", ""}, {500, "noop 1 8", "ended 8 ok"}, {540, "acked 8", ""},
+        {2600, "timer", "hello 2 []"}, {2610, "welcome 2", "deadline 12600"}, {5100, "timer", "heartbeat 3"}}},
     {"hello is repeated until it is answered", NULL, {
         {0, "connect", "hello 1 []"}, {100, "timer", ""}, {1000, "timer", "hello 2 []"}, {3000, "timer", "hello 3 []"},
         {3100, "welcome 2", "deadline 11000"}, {3200, "timer", ""}}},
@@ -238,7 +273,7 @@ Test(agent_core, scripts)
 /* The texts that people read, and what survives the shell's memory. */
 Test(agent_core, outcome_is_copied_and_worded)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -267,7 +302,8 @@ Test(agent_core, a_start_waits_for_the_end_but_not_long)
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", ""},
         {220, "ok 5", "ended 5 ok"}, {221, "timer", ""}, {300, "dispatch 1 6", "spawn 6"}, {301, "spawned 6", ""}, {320, "timer", ""},
         {321, "timer", "started 6"}, {341, "timer", ""}, {400, "ok 6", "ended 6 ok"}};
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000, .started_pause_ms = 20};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}, .hello_retry_ms = 1000,
+                                     .started_pause_ms = 20};
     struct agent_core *core = core_new(&settings);
     struct bf_buf out = {0};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -289,7 +325,7 @@ Test(agent_core, silence_is_told_after_three_without_an_answer)
         {0, "connect", false}, {100, "welcome 1", false}, {2600, "timer", false}, {5100, "timer", false}, {7600, "timer", false},
         {8600, "timer", true}, {12000, "timer", true}, {12100, "ack 2", true}, {14000, "timer", true}, {14001, "refuse", false},
         {20000, "timer", false}, {20100, "welcome 7", false}, {40000, "timer", false}};
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}, .hello_retry_ms = 1000};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}, .hello_retry_ms = 1000};
     struct agent_core *core = core_new(&settings);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct core_actions *actions;
@@ -304,7 +340,7 @@ Test(agent_core, silence_is_told_after_three_without_an_answer)
 /* Thousands of attempts: ends are found again by id, the memory of ended ones is bounded by the lease. */
 Test(agent_core, many_attempts)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -359,7 +395,7 @@ static struct sent sent_by(const struct core_actions *actions)
 
 static struct agent_core *core_with_ended(unsigned n, const char *details, struct sent *ret_sent)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -471,7 +507,7 @@ Test(agent_core, details_that_are_held_have_a_most)
 
 Test(agent_core, details_of_what_was_stopped_are_kept)
 {
-    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a"}};
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
     struct agent_core *core = core_new(&settings);
     struct core_actions *actions;
     struct told told;
@@ -489,5 +525,65 @@ Test(agent_core, details_of_what_was_stopped_are_kept)
     const struct outcome *o = &actions->at[0].msg->reports[0].outcome;
     cr_expect_eq(o->source, OUTCOME_TIMEOUT);
     cr_expect_str_eq(o->details, "{\"sql\":{\"statement\":3}}");
+    core_free(core);
+}
+
+static void feed(struct agent_core *core, const char *words, int64_t at_ms, uint64_t memory_bytes, struct core_actions **ret)
+{
+    struct told told;
+    tell(&told, words);
+    told.assignment.limits.memory_bytes = memory_bytes;
+    core_step(core, &told.ev, at_ms, ret);
+}
+
+static size_t spawns(const struct core_actions *actions)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < actions->n; i++)
+        n += actions->at[i].kind == ACTION_SPAWN;
+    return n;
+}
+
+Test(agent_core, one_that_waited_starts_only_where_its_memory_fits)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2, .memory_bytes = 100}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    feed(core, "connect", 0, 0, &actions);
+    feed(core, "welcome 1", 1, 0, &actions);
+    feed(core, "dispatch 1 5", 2, 60, &actions);
+    feed(core, "dispatch 1 6", 3, 10, &actions);
+    feed(core, "dispatch 1 7", 4, 80, &actions);
+    cr_assert_eq(spawns(actions), 0u);
+    feed(core, "exit 6 0", 5, 0, &actions);
+    cr_assert_eq(spawns(actions), 0u, "60 and 80 do not fit into 100");
+    feed(core, "exit 5 0", 6, 0, &actions);
+    cr_assert_eq(spawns(actions), 1u);
+    feed(core, "dispatch 1 8", 7, 10, &actions);
+    feed(core, "dispatch 1 9", 8, 200, &actions);
+    feed(core, "exit 7 0", 9, 0, &actions);
+    cr_assert_eq(spawns(actions), 0u, "more than there is, and something runs");
+    feed(core, "exit 8 0", 10, 0, &actions);
+    cr_assert_eq(spawns(actions), 1u, "nothing else runs: it would wait for ever");
+    core_free(core);
+}
+
+Test(agent_core, the_round_trip_that_is_told_is_at_most_what_it_is)
+{
+    struct core_settings settings = {.incarnation = INCARNATION, .hello = {.name = "a", .slots = 2}};
+    struct agent_core *core = core_new(&settings);
+    struct core_actions *actions;
+    char words[32];
+    feed(core, "connect", 0, 0, &actions);
+    feed(core, "welcome 1", 1, 0, &actions);
+    for (unsigned i = 1; i <= 4; i++) {
+        snprintf(words, sizeof words, "noop 1 %u", i);
+        feed(core, words, 100 * i, 0, &actions);
+        snprintf(words, sizeof words, "acked %u", i);
+        feed(core, words, 100 * i + 50, 0, &actions);
+    }
+    feed(core, "timer", 2501, 0, &actions);
+    cr_assert_eq(actions->at[0].msg->kind, AGENT_HELLO);
+    cr_assert_eq(actions->at[0].msg->hello.round_trip_us, 32000u);
     core_free(core);
 }

@@ -85,10 +85,12 @@ static void oldest_ends(struct fx *f, const struct fx_agent *agent)
 
 static struct pool_share_view share(const struct fx *f, uint32_t backfill)
 {
-    struct pool_share_view s = {0};
-    cr_assert(engine_pool_share(f->e, 0, backfill - 1, &s));
-    cr_assert_eq(s.backfill, backfill);
-    return s;
+    size_t n = 0, i = 0;
+    BF_AUTO_FREE struct pool_share_view *at = engine_pool_shares(f->e, 0, &n);
+    while (i < n && at[i].backfill < backfill)
+        i++;
+    cr_assert(i < n && at[i].backfill == backfill);
+    return at[i];
 }
 
 static void recovers(struct fx *f)
@@ -227,6 +229,32 @@ Test(engine_shares, a_lower_class_is_passed_although_a_better_one_beside_it_wait
     cr_assert_geq(turns, 20u, "%u", turns);
     cr_assert_leq(turns, 23u, "%u", turns);
     recovers(&f);
+    fx_done(&f);
+}
+
+/* Six attempts of 8 TiB each. */
+static struct plan *terabytes(uint64_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", (uint32_t)slots), s;
+    fx_days(p, FX_JAN_1, 20);
+    s = fx_step(p, PLAN_DAY, pool);
+    p->pools[pool].has.memory_bytes = UINT64_C(1) << 46;
+    p->steps[s].resources.memory_bytes = POOL_DRAW_BYTES_MAX;
+    return fx_plan_done(p);
+}
+
+Test(engine_shares, who_holds_more_than_a_pool_that_has_shrunk_to_almost_nothing_holds_most)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, terabytes, lower, 6);
+    (void)agent;
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "a";
+    r.pool = (struct pool_budget){.memory_bytes = 1, .no_slots = true};
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_gt(share(&f, 1).part, 1000000u);
     fx_done(&f);
 }
 

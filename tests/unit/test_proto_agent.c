@@ -173,7 +173,7 @@ static void memory_limit(struct agent_msg *m) { m->assignments[0].limits.memory_
 static void cpu_limit(struct agent_msg *m) { m->assignments[0].limits.cpu_milli = UINT64_MAX; }
 static void limits_hit(struct agent_msg *m) { m->reports[0].outcome.usage.limits_hit = HOST_LIMITS + 1; }
 static void bad_report(struct agent_msg *m) { m->reports[0].kind = 3; }
-static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)15; }
+static void bad_source(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome.source = (enum outcome_source)(OUTCOME_SOURCE_MAX + 1); }
 static void no_outcome(struct agent_msg *m) { m->reports[0].kind = REPORT_ENDED; m->reports[0].outcome = (struct outcome){0}; }
 static void negative_time(struct agent_msg *m) { m->reports[0].outcome.usage.wall_us = -1; }
 static void no_reports(struct agent_msg *m) { m->n_reports = 0; }
@@ -198,7 +198,7 @@ static void no_ref_name(struct agent_msg *m) { spec_of(m, STEP_HTTP, "{}", namel
 static void equals_in_env(struct agent_msg *m) { m->assignments[0].env[0].name = "A=B"; }
 static void bad_cluster(struct agent_msg *m) { m->assignments[0].cluster = "xyz"; }
 static void negative_timebox(struct agent_msg *m) { m->assignments[0].timebox_ms = -5; }
-static void bad_reason(struct agent_msg *m) { m->kill_reason = 3; }
+static void bad_reason(struct agent_msg *m) { m->kill_reason = 4; }
 static void no_reason(struct agent_msg *m) { m->kill_reason = 0; }
 static void no_refs(struct agent_msg *m) { m->n_refs = 0; }
 static void no_lease(struct agent_msg *m) { m->lease_ms = 0; }
@@ -225,7 +225,7 @@ static const struct refusal {
     {"limit of memory", AGENT_DISPATCH, memory_limit, "limit of memory is"},
     {"limit of processors", AGENT_DISPATCH, cpu_limit, "limit of processors is"},
     {"report kind", AGENT_REPORT, bad_report, "kind of report 3"},
-    {"outcome source", AGENT_REPORT, bad_source, "outcome source 15"},
+    {"outcome source", AGENT_REPORT, bad_source, "outcome source 16"},
     {"no outcome", AGENT_REPORT, no_outcome, "without its outcome"},
     {"negative usage", AGENT_REPORT, negative_time, "wall time is negative"},
     {"report without reports", AGENT_REPORT, no_reports, "without its content"},
