@@ -90,7 +90,7 @@ enum record_kind {
                                      at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
-                                     pool of it has a start rate */
+                                     pool of it has a start rate.  Numbers alone */
     RECORD_STARTED = 5,           /* attempt.ref, started_us */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
                                      a sensor was answered that it is not there yet */
