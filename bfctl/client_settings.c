@@ -51,6 +51,8 @@ enum bf_rc client_settings_read(const char *path, struct client_settings *ret, s
     if (!ret->path)
         return bf_fail(err, BF_USAGE, "no configuration: give --config FILE or set BFCTL_CONFIG (looked for "
                        "~/.config/bf/bfctl.conf and /etc/bf/bfctl.conf); `bfctl dev` makes a cluster to try");
+    if (!path && access(ret->path, F_OK) != 0)
+        return bf_fail_errno(err, BF_USAGE, errno, "cannot open %s, which BFCTL_CONFIG names", ret->path);
     enum bf_rc rc = bf_config_read_origins(ret->path, table, TABLE_N, ret, ret->origins, err);
     if (rc != BF_OK)
         return rc;

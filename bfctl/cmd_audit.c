@@ -170,8 +170,8 @@ static enum bf_rc check_what(const char *what, struct bf_error *err)
         size_t n = strcspn(w, ",");
         if (!is_recorded(w, n)) {
             BF_CLEANUP(bf_buf_free) struct bf_buf known = {0};
-            for (int v = OP_CREATE; v <= OP_BREAKER_CLOSE; v++)
-                if (strcmp(op_verb_name((enum op_verb)v), "unknown") != 0)
+            for (int v = OP_CREATE; v <= OP_ALERT_ACK; v++)
+                if (strcmp(op_verb_name((enum op_verb)v), "unknown") != 0 && v != OP_POOL_SET)       /* decided, too: below */
                     bf_buf_printf(&known, "%s, ", op_verb_name((enum op_verb)v));
             for (size_t i = 0; i < N_DECISIONS; i++)
                 bf_buf_printf(&known, "%s%s", decisions[i], i + 1 < N_DECISIONS ? ", " : "");

@@ -69,7 +69,8 @@ static void show_pending(const json_t *document)
         const json_t *pending = json_object_get(row, "pending");
         if (json_is_object(pending))
             ctl_note("%s is %s in force and %s in %s: takes effect %s", render_safe(render_text(row, "key")),
-                     render_safe(render_text(row, "value")), render_safe(render_text(pending, "value")),
+                     *render_text(row, "value") ? render_safe(render_text(row, "value")) : "nothing",
+                     *render_text(pending, "value") ? render_safe(render_text(pending, "value")) : "nothing",
                      render_safe(render_text(pending, "where")),
                      strcmp(render_text(pending, "needs"), "SIGHUP") == 0 ? "on SIGHUP" : "at the next start");
     }

@@ -58,7 +58,7 @@ static void show_share(const json_t *share)
            render_number(share, "used"), render_number(share, "used") == 1 ? "" : "s", json_real_value(json_object_get(share, "percent")),
            render_number(share, "waiting"));
     if (json_is_integer(json_object_get(share, "passed_ms")))
-        printf("; a better class passes it since %" PRId64 " s", render_number(share, "passed_ms") / 1000);
+        printf("; a better class has passed it for %" PRId64 " s", render_number(share, "passed_ms") / 1000);
     if (raised)
         printf("; it is raised by %" PRId64 " class%s", raised, raised == 1 ? "" : "es");
     putchar('\n');
@@ -66,7 +66,7 @@ static void show_share(const json_t *share)
     json_t *y;
     json_array_foreach(json_object_get(share, "yielded"), i, y) {
         BF_AUTO_FREE char *words = page_yielded(y);
-        printf("%-14s %s of %s\n", "degraded", words, render_safe(render_text(share, "backfill")));
+        printf("%-14s %s: %s\n", "degraded", render_safe(render_text(share, "backfill")), words);
     }
 }
 
@@ -90,6 +90,7 @@ static void show_pool(const json_t *p)
     if (json_is_object(kept))
         printf("%-14s room is kept for %s of %s, which has waited longer than what passed it\n", "reserved",
                render_safe(render_text(kept, "step")), render_safe(render_text(kept, "backfill")));
+    page_held(p, 14);
     struct bf_buf page = {0};
     pool_chart_put(json_object_get(p, "throttle"), render_now_us() / 1000, &page);
     fputs(bf_buf_cstr(&page), stdout);

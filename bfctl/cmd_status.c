@@ -49,6 +49,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     progress_view(status, &look, NULL, &text);
     fputs(bf_buf_cstr(&text), stdout);
     bf_buf_free(&text);
+    page_held(status, 0);
     show_yielded(json_object_get(status, "yielded"));
     show_stragglers(json_object_get(status, "stragglers"));
 }

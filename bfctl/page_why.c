@@ -134,7 +134,7 @@ static void show_usage(const json_t *why)
         if (render_number(u, "peak_memory_bytes") > 0 && render_number(asked, "memory_bytes") > 0)
             printf(" of %s", of);
         if (render_number(u, "peak_pids") > 0)
-            printf(", %" PRId64 " processes", render_number(u, "peak_pids"));
+            printf(", %" PRId64 " process%s", render_number(u, "peak_pids"), render_number(u, "peak_pids") == 1 ? "" : "es");
         put_names(json_object_get(u, "limits_hit"), "; reached its limit of ");
         printf("\n");
     }
@@ -195,13 +195,14 @@ void page_why(const json_t *why)
     show_annotations(json_object_get(why, "annotations"));
 }
 
-/* "     holds 300, and at most 600 wait behind: load[2024-01-03], …" */
+/* "     holds 300, and at most 600 wait behind: load[2024-01-03], …"; of what failed: "     holds 7, because of load[2024-01-03]" */
 static void show_holds(const json_t *cause)
 {
     size_t i;
     json_t *name;
     int64_t holds = render_number(cause, "holds"), behind = render_number(cause, "behind");
     const json_t *examples = json_object_get(cause, "examples");
+    bool causes = strcmp(render_text(cause, "kind"), "upstream_failed") == 0;        /* the examples are what failed, not what it holds */
     if (holds > 0 && behind > 0)
         printf("     holds %" PRId64 ", and at most %" PRId64 " wait behind", holds, behind);
     else if (holds > 0)
@@ -209,8 +210,8 @@ static void show_holds(const json_t *cause)
     else
         printf("     at most %" PRId64 " wait behind", behind);
     json_array_foreach(examples, i, name)
-        printf("%s%s", i ? ", " : ": ", render_safe(json_string_value(name)));
-    printf("%s\n", json_array_size(examples) > 0 && holds > (int64_t)json_array_size(examples) ? ", …" : "");
+        printf("%s%s", i ? ", " : causes ? ", because of " : ": ", render_safe(json_string_value(name)));
+    printf("%s\n", !causes && json_array_size(examples) > 0 && holds > (int64_t)json_array_size(examples) ? ", …" : "");
 }
 
 void page_why_summary(const json_t *summary)
@@ -218,12 +219,19 @@ void page_why_summary(const json_t *summary)
     const json_t *counts = json_object_get(summary, "counts"), *causes = json_object_get(summary, "causes");
     size_t i;
     json_t *c;
-    printf("%s (%s) is %s: %" PRId64 " of %" PRId64 " done, %" PRId64 " running, %" PRId64 " ready, %" PRId64 " waiting\n",
+    printf("%s (%s) is %s: %" PRId64 " of %" PRId64 " done, %" PRId64 " running, %" PRId64 " ready, %" PRId64 " waiting",
            render_safe(render_text(summary, "backfill")), render_safe(render_text(summary, "plan")),
            render_safe(render_text(summary, "state")), render_number(counts, "succeeded") + render_number(counts, "skipped"),
            render_number(counts, "total"), render_number(counts, "running") + render_number(counts, "assigned"),
            render_number(counts, "ready"), render_number(counts, "waiting"));
-    if (json_array_size(causes) == 0)
+    if (render_number(counts, "backing_off") > 0)
+        printf(", %" PRId64 " backing off", render_number(counts, "backing_off"));
+    if (render_number(counts, "failed") > 0)
+        printf(", %" PRId64 " failed", render_number(counts, "failed"));
+    putchar('\n');
+    if (json_array_size(causes) == 0 && render_number(counts, "failed") > 0)
+        printf("nothing waits for what failed: bfctl failures %s says why it did\n", render_safe(render_text(summary, "backfill")));
+    else if (json_array_size(causes) == 0)
         printf("nothing holds anything of it\n");
     json_array_foreach(causes, i, c) {
         printf("  %zu. %s: %s\n", i + 1, render_safe(render_text(c, "kind")), render_safe(render_text(c, "detail")));

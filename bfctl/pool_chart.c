@@ -102,22 +102,14 @@ static void put_moves(const json_t *moves, struct bf_buf *ret)
     }
 }
 
-void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
+static void put_throttle(const json_t *throttle, struct bf_buf *ret)
 {
-    if (!json_is_object(throttle)) {
-        bf_buf_put_str(ret, "throttle       none: the slots alone count\n");
-        return;
-    }
     size_t i;
     json_t *p;
-    const json_t *moves = json_object_get(throttle, "moves");
     bf_buf_printf(ret, "throttle       %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
                   render_number(throttle, "floor"), render_number(throttle, "ceiling"));
-    if (json_is_integer(json_object_get(throttle, "limit")))
-        bf_buf_printf(ret, "limit          %" PRId64 ": %s (%s)\n", render_number(throttle, "limit"),
-                      words_of(render_text(throttle, "reason")), render_safe(render_text(throttle, "reason")));
-    else
-        bf_buf_put_str(ret, "limit          none now: no backfill throttles it\n");
+    bf_buf_printf(ret, "limit          %" PRId64 ": %s (%s)\n", render_number(throttle, "limit"),
+                  words_of(render_text(throttle, "reason")), render_safe(render_text(throttle, "reason")));
     bf_buf_printf(ret, "pressure       ");
     if (json_is_number(json_object_get(throttle, "pressure")))
         bf_buf_printf(ret, "%.0f %% of the target; ", 100 * json_number_value(json_object_get(throttle, "pressure")));
@@ -128,6 +120,19 @@ void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
         put_probe(p, ret);
     if (i == 0)
         bf_buf_put_str(ret, "probe          none: what its own steps take moves the limit\n");
+}
+
+void pool_chart_put(const json_t *throttle, int64_t now_ms, struct bf_buf *ret)
+{
+    if (!json_is_object(throttle)) {
+        bf_buf_put_str(ret, "throttle       none: the slots alone count\n");
+        return;
+    }
+    const json_t *moves = json_object_get(throttle, "moves");
+    if (json_is_integer(json_object_get(throttle, "limit")))
+        put_throttle(throttle, ret);
+    else
+        bf_buf_put_str(ret, "throttle       none now: no backfill that runs throttles it\n");
     if (json_array_size(moves) == 0)
         return;
     bf_buf_put_str(ret, "\n");

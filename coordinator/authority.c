@@ -62,7 +62,7 @@ static enum bf_rc check_pool(const struct key_entry *who, const struct op_reques
 {
     char list[LIST_TEXT_MAX];
     if (who->n_plans > 0)
-        return bf_fail(err, BF_DENIED, "%s %s: every plan may draw on a pool, and this key has some plans alone", op_verb_name(req->verb),
+        return bf_fail(err, BF_DENIED, "%s %s: every plan may draw on a pool: a key without plans is needed", op_verb_name(req->verb),
                        req->name);
     if (has_pool(who, req->name))
         return BF_OK;

@@ -18,7 +18,7 @@
 #include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
 
-#define TURN_INPUTS 512u                         /* or somewhat more: a message of an agent may bring 256 */
+#define TURN_INPUTS 1024u                         /* or somewhat more: a message of an agent may bring 256 */
 #define TURN_US 5000
 #define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */

@@ -312,7 +312,8 @@ static void write_breakers(struct writer *w)
     uint64_t n[BREAKER_KINDS][BREAKER_STATE_COUNT] = {0};
     for (size_t i = 0; i < engine_n_breakers(w->m->engine); i++) {
         struct breaker_view b;
-        engine_breaker(w->m->engine, i, &b);
+        if (!engine_breaker(w->m->engine, i, &b))
+            continue;
         n[b.kind][b.state]++;
     }
     family(w, "bf_breakers", "gauge", "Breakers by kind and state.");

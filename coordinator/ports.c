@@ -156,9 +156,9 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
 /* What a change is about, in the operator's words.  actor: whose own key it is where none is named. */
 static const char *command_target(const struct op_request *req, const char *actor, char *ret, size_t size)
 {
-    if (req->verb >= OP_BREAKER_TRIP && req->verb <= OP_BREAKER_CLOSE)
+    if (req->verb >= OP_POOL_SET && req->verb <= OP_ALERT_ACK)
         return req->name;
-    if (req->verb == OP_AGENT_DRAIN || req->verb == OP_ALERT_ACK || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
+    if (req->verb == OP_AGENT_DRAIN || (req->verb >= OP_KEY_CREATE && req->verb <= OP_AGENT_JOIN))
         return *req->name ? req->name : actor;
     if (req->verb == OP_CREATE)
         return "new";

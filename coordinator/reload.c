@@ -16,8 +16,8 @@ static size_t tell_waiting(const struct coordinator_config *now, const struct co
         coordinator_config_put_value(now, i, &old);
         coordinator_config_put_value(fresh, i, &new);
         if (!coordinator_setting_reloads(i) && strcmp(bf_buf_cstr(&old), bf_buf_cstr(&new)) != 0) {
-            bf_buf_printf(&text, "%s changed from %s to %s: takes effect at the next start", coordinator_setting(i)->key, bf_buf_cstr(&old),
-                          bf_buf_cstr(&new));
+            bf_buf_printf(&text, "%s changed from %s to %s: takes effect at the next start", coordinator_setting(i)->key,
+                          old.len ? bf_buf_cstr(&old) : "nothing", new.len ? bf_buf_cstr(&new) : "nothing");
             bf_warn("needs_restart", "key=%s text=%s", coordinator_setting(i)->key, bf_log_quote(bf_buf_cstr(&text)));
             n++;
         }

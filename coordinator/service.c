@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "coordinator/engine/view_breaker.h"
 #include "coordinator/engine/view_why.h"
 #include "coordinator/failpoint.h"
 #include "coordinator/service_state.h"
@@ -212,6 +213,14 @@ uint64_t service_checkpoint_bytes(const struct service *s)
     return s->config.checkpoint_bytes < most ? s->config.checkpoint_bytes : most;
 }
 
+static bool tunes(const struct config_breakers *c, const struct breaker_view *b)
+{
+    for (size_t i = 0; i < c->at.n; i++)
+        if (c->at.at[i].kind == b->kind && strcmp(c->at.at[i].name, b->name) == 0)
+            return true;
+    return false;
+}
+
 /* Inputs like any other: the engine journals them when they differ.  Of each kind what the file says, or the preset where it says nothing
  * any more; then of single things. */
 void service_set_breakers(struct service *s)
@@ -230,6 +239,11 @@ void service_set_breakers(struct service *s)
     for (size_t i = 0; i < c->at.n; i++)
         if (*c->at.at[i].name)
             turn_breaker(s->turns, c->at.at[i].kind, c->at.at[i].name, &c->at.at[i].settings, BREAKER_BY_CONFIG);
+    const struct engine *e = turn_engine(s->turns);
+    struct breaker_view b;
+    for (size_t i = 0; i < engine_n_breakers(e); i++)
+        if (engine_breaker(e, i, &b) && b.source == BREAKER_BY_CONFIG && !tunes(c, &b))
+            turn_breaker(s->turns, b.kind, b.name, breaker_preset(b.kind), BREAKER_BY_PRESET);
 }
 
 static void set_pools(struct service *s)

@@ -65,6 +65,58 @@ void view_breaker_name(const struct breaker_view *b, char ret[BREAKER_NAME_MAX])
     snprintf(ret, BREAKER_NAME_MAX, "%s/%s", breaker_kind_name(b->kind), b->name);
 }
 
+/* ---- what is not closed, beside other things ---- */
+
+enum { HELD_TOLD = 20 };
+
+static json_t *brief(const struct view_source *v, size_t number, const struct breaker_view *b)
+{
+    char name[BREAKER_NAME_MAX];
+    view_breaker_name(b, name);
+    bool agent = b->kind == BREAKER_AGENT;
+    json_t *j = json_object();
+    json_object_set_new(j, agent ? "agent" : "name", view_string(agent ? b->name : name));
+    json_object_set_new(j, "state", view_string(breaker_state_name(b->state)));
+    json_object_set_new(j, "since", view_time(b->since_us));
+    json_object_set_new(j, "half_opens_at", view_engine_time(v, b->until_ms));
+    json_object_set_new(j, "held_open", json_boolean(b->held));
+    if (!agent)
+        json_object_set_new(j, "holds", json_integer((json_int_t)engine_breaker_holds(v->engine, number)));
+    json_object_set_new(j, "cause", or_null(view_breaker_cause(v, b)));
+    json_object_set_new(j, "by", or_null(b->by));
+    json_object_set_new(j, "reason", or_null(b->reason));
+    return j;
+}
+
+json_t *view_held_breakers(const struct view_source *v, uint32_t backfill, const char *pool)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < engine_n_held_breakers(v->engine) && json_array_size(list) < HELD_TOLD; i++) {
+        size_t number = engine_held_breaker(v->engine, i);
+        struct breaker_view b;
+        if (!engine_breaker(v->engine, number, &b) || b.kind == BREAKER_AGENT)
+            continue;
+        bool its = pool ? b.kind == BREAKER_POOL && strcmp(b.name, pool) == 0 : engine_backfill_draws_on(v->engine, backfill, number);
+        if (its)
+            json_array_append_new(list, brief(v, number, &b));
+    }
+    return list;
+}
+
+json_t *view_held_agents(const struct view_source *v)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < engine_n_held_breakers(v->engine) && json_array_size(list) < HELD_TOLD; i++) {
+        size_t number = engine_held_breaker(v->engine, i);
+        struct breaker_view b;
+        if (engine_breaker(v->engine, number, &b) && b.kind == BREAKER_AGENT && b.here)
+            json_array_append_new(list, brief(v, number, &b));
+    }
+    return list;
+}
+
+/* ---- the list ---- */
+
 struct sorted { struct breaker_view b; size_t number; };
 
 /* What is not closed first; then by kind and name. */
@@ -112,7 +164,8 @@ enum bf_rc view_breakers(const struct view_source *v, const struct op_request *r
     uint64_t limit = view_page_limit(req);
     BF_AUTO_FREE struct sorted *list = bf_xcalloc(all + 1, sizeof *list);
     for (size_t i = 0; i < all; i++) {
-        engine_breaker(v->engine, i, &list[n].b);
+        if (!engine_breaker(v->engine, i, &list[n].b))
+            continue;
         list[n].number = i;
         n += is_asked(req, &list[n].b) && is_seen(v, &list[n].b);
     }

@@ -35,10 +35,11 @@ bool view_queued_behind(const struct view_source *v, uint32_t backfill, char *re
     struct backfill_view ahead;
     if (!engine_queued_behind(v->engine, backfill, &q) || !engine_backfill(v->engine, q.backfill, &ahead))
         return false;
-    bool range = strcmp(q.from, q.to) != 0;
-    snprintf(ret, size, "bf-%" PRIu32 " (%s), which writes %s%s%s%s%s", q.backfill, backfill_state_name(ahead.state), q.dataset,
+    struct view_id name;
+    bool range = strcmp(q.from, q.to) != 0, seen = view_other_backfill(v, q.backfill, &name);
+    snprintf(ret, size, "%s (%s), which writes %s%s%s%s%s", name.text, backfill_state_name(ahead.state), q.dataset,
              q.from[0] ? " for " : "", q.from, range ? " to " : "", range ? q.to : "");
-    *ret_ahead = q.backfill;
+    *ret_ahead = seen ? q.backfill : 0;
     return true;
 }
 
@@ -47,7 +48,7 @@ void view_queue(const struct view_source *v, const struct backfill_view *b, json
     char text[VIEW_NAME_MAX + 160];
     uint32_t ahead = 0;
     bool waits = view_queued_behind(v, b->id, text, sizeof text, &ahead);
-    json_object_set_new(j, "queued_behind", view_string(waits ? view_backfill_id(ahead).text : NULL));
+    json_object_set_new(j, "queued_behind", view_string(ahead ? view_backfill_id(ahead).text : NULL));
     json_object_set_new(j, "waits_for", view_string(waits ? text : NULL));
 }
 

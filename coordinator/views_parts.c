@@ -9,12 +9,21 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/authority.h"
 
 struct view_id view_backfill_id(uint32_t id)
 {
     struct view_id ret;
     snprintf(ret.text, sizeof ret.text, "bf-%" PRIu32, id);
     return ret;
+}
+
+bool view_other_backfill(const struct view_source *v, uint32_t id, struct view_id *ret)
+{
+    struct backfill_view b;
+    bool seen = engine_backfill(v->engine, id, &b) && authority_sees(v->who, b.plan->name);
+    *ret = seen ? view_backfill_id(id) : (struct view_id){"another backfill"};
+    return seen;
 }
 
 struct view_id view_attempt_id(uint64_t attempt)

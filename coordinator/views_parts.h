@@ -16,12 +16,15 @@ struct blocker;
 #define VIEW_FAILURES_MAX 10u
 #define VIEW_NAME_MAX 168                        /* of an instance: the longest step, its partition */
 #define VIEW_PICKED_SHOWN 3
+#define VIEW_SHARES_MAX 1000u                    /* backfills that share a pool, in its document */
 #define VIEW_CHECKS_MAX 20u                      /* of one attempt, outside of OP_CHECKS */
 
 /* Name of a backfill, "bf-12". */
 struct view_id { char text[24]; };
 struct view_id view_backfill_id(uint32_t id);
 struct view_id view_attempt_id(uint64_t attempt);
+/* Another backfill, for a sentence: its name, or "another backfill" where its plan is not one that the key may see; false then. */
+bool view_other_backfill(const struct view_source *v, uint32_t id, struct view_id *ret);
 /* RFC 3339, or null for 0. */
 json_t *view_time(int64_t us);
 /* The same for a moment of engine time; null for -1. */
@@ -60,7 +63,7 @@ json_t *view_failed_checks(const json_t *document);
 json_t *view_statement(const json_t *document);
 /* "queued_behind", the backfill, and "waits_for", a sentence; both null when it waits for none. */
 void view_queue(const struct view_source *v, const struct backfill_view *b, json_t *j);
-/* "bf-1 (running), which writes mart.x for 2024-01-01 to 2024-01-31" */
+/* "bf-1 (running), which writes mart.x for 2024-01-01 to 2024-01-31".  ret_ahead: 0 where the key may not see it. */
 bool view_queued_behind(const struct view_source *v, uint32_t backfill, char *ret, size_t size, uint32_t *ret_ahead);
 /* The same step and partition in another backfill. */
 bool view_same_instance(const struct view_source *v, uint32_t other, const struct backfill_view *b, uint32_t step, uint32_t index,
@@ -91,7 +94,8 @@ void view_blocker(const struct view_source *v, const struct backfill_view *b, ui
 /* What a step would better ask for, from its row of OP_USAGE (views_advice.c). */
 json_t *view_advice(const struct plan_resources *r, const json_t *row);
 /* The same of BLOCKER_QUEUE (views_why_shares.c). */
-void why_ahead_tell(const struct blocker *k, char *detail, size_t detail_size, char *remedy, size_t remedy_size);
+void why_ahead_tell(const struct view_source *v, const struct blocker *k, char *detail, size_t detail_size, char *remedy,
+                    size_t remedy_size);
 /* The same of BLOCKER_WINDOW and BLOCKER_FREEZE_AHEAD (views_why_windows.c). */
 void view_blocker_of_window(const struct view_source *v, const struct blocker *k, struct view_blocker *ret);
 /* The same of BLOCKER_SENSOR; and "sensor" of an instance's document: how often it was not there, and what was said last; null where it

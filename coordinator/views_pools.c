@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/authority.h"
+#include "common/mem.h"
 #include "coordinator/engine/view_pools.h"
+#include "coordinator/views_breakers.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_yields.h"
 #include "plan/budget.h"
@@ -42,49 +43,55 @@ static json_t *start_rate(const struct pool_view *p)
     return json_string(text);
 }
 
-/* The step that room is kept for: the first of those that need the same. */
-static json_t *reserved_for(const struct engine *e, const struct pool_waiting_view *w)
+/* The step that room is kept for: the first of those that need the same; null where the key may not see it. */
+static json_t *reserved_for(const struct view_source *v, const struct pool_waiting_view *w)
 {
     struct backfill_view b;
-    if (!w->reserved || !engine_backfill(e, w->backfill, &b))
+    struct view_id name;
+    if (!w->reserved || !engine_backfill(v->engine, w->backfill, &b) || !view_other_backfill(v, w->backfill, &name))
         return json_null();
-    return json_pack("{s:o, s:s}", "backfill", json_sprintf("bf-%" PRIu32, w->backfill), "step", b.plan->steps[w->step].name);
+    return json_pack("{s:s, s:s}", "backfill", name.text, "step", b.plan->steps[w->step].name);
 }
 
-/* Who draws on it or waits for it, with what each holds in per cent. */
+/* Who draws on it or waits for it, with what each holds in per cent: of many the first by id. */
 static json_t *shares(const struct view_source *v, size_t pool)
 {
-    const struct engine *e = v->engine;
+    size_t n = 0;
+    BF_AUTO_FREE struct pool_share_view *at = engine_pool_shares(v->engine, pool, &n);
     json_t *list = json_array();
     struct pool_view p;
-    engine_pool(e, pool, &p);
-    struct pool_share_view s = {0};
-    while (engine_pool_share(e, pool, s.backfill, &s)) {
-        struct backfill_view b;
-        if (!engine_backfill(e, s.backfill, &b) || !authority_sees(v->who, b.plan->name))
+    engine_pool(v->engine, pool, &p);
+    for (size_t i = 0; i < n && json_array_size(list) < VIEW_SHARES_MAX; i++) {
+        const struct pool_share_view *s = &at[i];
+        struct view_id name;
+        if (!view_other_backfill(v, s->backfill, &name))
             continue;
-        json_array_append_new(list, json_pack("{s:o, s:I, s:f, s:I, s:o, s:I, s:o}", "backfill", json_sprintf("bf-%" PRIu32, s.backfill),
-                                              "used", (json_int_t)s.used, "percent", (double)(s.part / 100) / 100, "waiting",
-                                              (json_int_t)s.ready, "passed_ms", s.passed_ms ? json_integer(s.passed_ms) : json_null(),
-                                              "raised", (json_int_t)s.raised, "yielded", view_yields(v, s.backfill, p.name)));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:f, s:I, s:o, s:I, s:o}", "backfill", name.text, "used", (json_int_t)s->used,
+                                              "percent", (double)(s->part / 100) / 100, "waiting", (json_int_t)s->ready, "passed_ms",
+                                              s->passed_ms ? json_integer(s->passed_ms) : json_null(), "raised", (json_int_t)s->raised,
+                                              "yielded", view_yields(v, s->backfill, p.name)));
     }
     return list;
 }
 
-/* named: it was asked for alone, and comes with the last moves of its limit. */
+/* named: it was asked for alone, and comes with its shares and the last moves of its limit. */
 static json_t *pool(const struct view_source *v, size_t i, bool named)
 {
     struct pool_view p;
     struct pool_waiting_view w;
     engine_pool(v->engine, i, &p);
     engine_pool_waiting(v->engine, i, &w);
-    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
-                     (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i),
-                     "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v->engine, &w),
-                     "throttle", view_throttle(v, i, named), "shares", shares(v, i));
+    json_t *j = json_pack("{s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:o, s:o}", "name", p.name, "slots", (json_int_t)p.slots, "used",
+                          (json_int_t)p.used, "source", view_pool_source(p.source), "dimensions", dimensions(v->engine, i),
+                          "start_rate", start_rate(&p), "waiting", (json_int_t)w.ready, "reserved_for", reserved_for(v, &w),
+                          "throttle", view_throttle(v, i, named));
+    if (named)
+        json_object_set_new(j, "shares", shares(v, i));
+    return j;
 }
 
-/* With a name: that pool alone, as an object. */
+/* With a name: that pool alone, as an object.  A page ends early where names would make it too large: the caller goes on at
+ * offset + rows. */
 enum bf_rc view_pools(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     uint64_t limit = view_page_limit(req);
@@ -93,10 +100,20 @@ enum bf_rc view_pools(const struct view_source *v, const struct op_request *req,
         if (i == engine_n_pools(v->engine))
             return bf_fail(err, BF_NOT_FOUND, "there is no pool %s; bfctl pools lists them", req->name);
         *ret = pool(v, i, true);
+        json_object_set_new(*ret, "breakers", view_held_breakers(v, 0, req->name));
+        json_object_set_new(*ret, "quarantined", view_held_agents(v));
         return BF_OK;
     }
     *ret = json_array();
-    for (size_t i = (size_t)req->page_offset; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++)
-        json_array_append_new(*ret, pool(v, i, false));
+    for (size_t i = (size_t)req->page_offset, bytes = 0; i < engine_n_pools(v->engine) && json_array_size(*ret) < limit; i++) {
+        json_t *row = pool(v, i, false);
+        bytes += 1 + json_dumpb(row, NULL, 0, JSON_COMPACT);
+        if (bytes < VIEW_BYTES_MAX || json_array_size(*ret) == 0) {
+            json_array_append_new(*ret, row);
+            continue;
+        }
+        json_decref(row);
+        break;
+    }
     return BF_OK;
 }

@@ -1,6 +1,7 @@
 /* Lists of instances, and the counts by step that a person watches. */
 #include <string.h>
 
+#include "coordinator/views_breakers.h"
 #include "coordinator/views_health.h"
 #include "coordinator/views_parts.h"
 #include "coordinator/views_progress.h"
@@ -224,6 +225,8 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     if (left_out)
         json_object_set_new(j, "by_step_left_out", json_integer((json_int_t)left_out));
     json_object_set_new(j, "agents", agents_summary(v));
+    json_object_set_new(j, "breakers", view_held_breakers(v, b.id, NULL));
+    json_object_set_new(j, "quarantined", view_held_agents(v));
     json_object_set_new(j, "failures", failures(v, &b));
     json_object_set_new(j, "yielded", view_yields(v, b.id, NULL));
     json_object_set_new(j, "stragglers", view_stragglers(v, &b));

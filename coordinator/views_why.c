@@ -148,7 +148,7 @@ static void tell_queued(const struct view_source *v, const struct backfill_view 
     t->kind = "queued";
     if (view_queued_behind(v, b->id, behind, sizeof behind, &ahead)) {
         snprintf(t->detail, sizeof t->detail, "bf-%" PRIu32 " is queued behind %s", b->id, behind);
-        snprintf(t->remedy, sizeof t->remedy, "wait for bf-%" PRIu32 ", or bfctl cancel bf-%" PRIu32, ahead, ahead);
+        snprintf(t->remedy, sizeof t->remedy, ahead ? "wait for bf-%" PRIu32 ", or bfctl cancel bf-%" PRIu32 : "wait", ahead, ahead);
     } else {
         snprintf(t->detail, sizeof t->detail, "bf-%" PRIu32 " is queued and begins in a moment", b->id);
         snprintf(t->remedy, sizeof t->remedy, "wait");
@@ -253,7 +253,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         break;
     case BLOCKER_GATE: tell_gate(k, &t); break;
     case BLOCKER_QUEUE:
-        why_ahead_tell(k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
+        why_ahead_tell(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
     }
     return t;

@@ -89,7 +89,7 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
         if (*who)
             snprintf(ret, size, "%s was marked failed%s", name, who);
         else
-            snprintf(ret, size, "%s failed after %" PRIu32 " attempts: %s", name, i->attempts, told);
+            snprintf(ret, size, "%s failed after %" PRIu32 " attempt%s: %s", name, i->attempts, i->attempts == 1 ? "" : "s", told);
         break;
     default: snprintf(ret, size, "%s is %s and nothing blocks it", name, instance_state_name(i->state)); break;
     }

@@ -1,7 +1,7 @@
 /* What holds a whole backfill: every cause, with how many step instances it holds itself and how many wait behind those.
  *
- * No instance is asked for: all that is ready of a step needs the same, so the engine is asked once for each lane; the rest are counts of
- * states by step (views_tally.h), which are kept.  What waits behind is found on the graph of steps, the steps in order:
+ * No instance is asked for: all that is ready of a step needs the same, so the engine is asked once for all steps that do; the rest are
+ * counts of states by step (views_tally.h), which are kept.  What waits behind is found on the graph of steps, the steps in order:
  *
  *   behind(cause, step) = at most what waits of it, and at most what the partitions of its upstreams that the cause holds, itself or behind
  *   others, can hold by their edge: each of them so many as the edge is wide; all of them where a gate stands between, or the step before
@@ -14,19 +14,22 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/vec.h"
 #include "coordinator/engine/view_why.h"
 #include "coordinator/views_tally.h"
 
 #define CAUSES_MAX 48u
-#define LANE_CAUSES_MAX 8u
+#define NEEDS_CAUSES_MAX 8u
 #define EXAMPLES_MAX 3u
 #define LOOKED_AT_MAX 4096u                      /* instances of a step, for examples; and… */
 #define LOOKED_AT_IN_ALL 65536u
 #define COUNT_BUDGET_US 20000
 #define ASK_BUDGET_US 10000
+#define BEHIND_BUDGET_US 10000
 #define ESTIMATE_BUDGET_US 10000
+#define STEPS_BETWEEN_CLOCKS 64u
 
 struct cause {
     struct view_blocker is;
@@ -39,12 +42,16 @@ struct cause {
     uint64_t *by_step;                           /* held, itself or behind */
 };
 
+struct needs_causes { uint32_t at[NEEDS_CAUSES_MAX]; size_t n; };
+
 struct summary {
     const struct view_source *v;
     const struct backfill_view *b;
     const struct step_tally *steps;
     BF_VEC_TYPE(struct cause) causes;
     uint64_t left_out;                           /* causes that there was no room for */
+    BF_VEC_TYPE(struct needs_causes) asked;
+    struct bf_smap asked_of;                     /* struct why_needs -> index + 1 */
     int64_t began_us;                            /* of the asking: it is cut off when it takes too long */
     bool cut_off;
     uint32_t looked_at;
@@ -80,21 +87,26 @@ static void hold(struct cause *c, uint32_t step, uint64_t n)
     c->by_step[step] += n;
 }
 
-/* ---- what is ready: asked for once for each lane ---- */
+/* ---- what is ready: asked for once for all that needs the same ---- */
 
-struct lane_causes { bool asked; uint32_t at[LANE_CAUSES_MAX]; size_t n; };
-
-static void ask_lane(struct summary *s, uint32_t step, struct lane_causes *of)
+static bool knows(const struct needs_causes *of, uint32_t cause)
 {
-    struct blocker k[LANE_CAUSES_MAX];
+    for (size_t i = 0; i < of->n; i++)
+        if (of->at[i] == cause)
+            return true;
+    return false;
+}
+
+static void ask(struct summary *s, uint32_t step, struct needs_causes *of)
+{
+    struct blocker k[NEEDS_CAUSES_MAX];
     struct view_blocker next = {.kind = "queue", .detail = "nothing holds them: they are next", .remedy = "wait"}, is;
-    size_t n = engine_why_ready(s->v->engine, s->b->id, step, k, LANE_CAUSES_MAX);
-    of->asked = true;
+    size_t n = engine_why_ready(s->v->engine, s->b->id, step, k, NEEDS_CAUSES_MAX);
     for (size_t i = 0; i < (n ? n : 1); i++) {
         if (n)
             view_blocker(s->v, s->b, step, &k[i], &is);
         struct cause *c = cause_of(s, n ? &is : &next, n ? &k[i] : NULL, step);
-        if (!c)
+        if (!c || knows(of, (uint32_t)(c - s->causes.at)))
             continue;
         if (n)
             why_do(s->v, s->b, step, 0, &k[i], c->act);
@@ -102,17 +114,32 @@ static void ask_lane(struct summary *s, uint32_t step, struct lane_causes *of)
     }
 }
 
-static void add_ready(struct summary *s, uint32_t step, struct lane_causes *lanes, uint32_t first_lane)
+/* NULL: asking has taken too long. */
+static const struct needs_causes *causes_of(struct summary *s, uint32_t step)
 {
-    uint32_t lane = engine_why_lane(s->v->engine, s->b->id, step), index[EXAMPLES_MAX];
-    uint64_t ready = s->steps[step].t.n[INSTANCE_READY] - s->steps[step].t.held_ready;
-    if (ready == 0 || lane == UINT32_MAX || lane < first_lane || lane - first_lane >= s->b->plan->n_steps)
-        return;
-    struct lane_causes *of = &lanes[lane - first_lane];
-    if (!of->asked && bf_boottime_us() - s->began_us > ASK_BUDGET_US)
+    struct why_needs needs;
+    if (!engine_why_needs(s->v->engine, s->b->id, step, &needs))
+        return NULL;
+    const void *known = bf_smap_get(&s->asked_of, &needs, sizeof needs);
+    if (known)
+        return &s->asked.at[(uintptr_t)known - 1];
+    if (bf_boottime_us() - s->began_us > ASK_BUDGET_US) {
         s->cut_off = true;
-    else if (!of->asked)
-        ask_lane(s, step, of);
+        return NULL;
+    }
+    struct needs_causes *of = bf_vec_add(&s->asked);
+    bf_smap_put(&s->asked_of, &needs, sizeof needs, (void *)(uintptr_t)s->asked.n);
+    ask(s, step, of);
+    return of;
+}
+
+static void add_ready(struct summary *s, uint32_t step)
+{
+    uint32_t index[EXAMPLES_MAX];
+    uint64_t ready = s->steps[step].t.n[INSTANCE_READY] - s->steps[step].t.held_ready;
+    const struct needs_causes *of = ready ? causes_of(s, step) : NULL;
+    if (!of)
+        return;
     size_t n = engine_why_examples(s->v->engine, s->b->id, step, index, EXAMPLES_MAX);
     for (size_t i = 0; i < of->n; i++) {
         struct cause *c = &s->causes.at[of->at[i]];
@@ -223,17 +250,23 @@ static uint64_t reach(const struct summary *s, const struct cause *c, uint32_t s
     return held < waiting ? held : waiting;
 }
 
+/* In the order in which the causes were met: what is not counted once that has taken too long is said to be incomplete. */
 static void count_behind(struct summary *s)
 {
+    int64_t began_us = bf_boottime_us();
+    bool over = false;
     for (size_t i = 0; i < s->causes.n; i++) {
         struct cause *c = &s->causes.at[i];
-        for (size_t k = 0; k < s->b->plan->n_steps && c->counts_behind; k++) {
+        for (size_t k = 0; k < s->b->plan->n_steps && c->counts_behind && !over; k++) {
             uint32_t step = s->b->plan->order[k];
+            if (k % STEPS_BETWEEN_CLOCKS == 0)
+                over = bf_boottime_us() - began_us > BEHIND_BUDGET_US;
             uint64_t n = reach(s, c, step);
             c->behind += n;
             c->by_step[step] += n;
         }
     }
+    s->cut_off |= over;
 }
 
 /* ---- the document ---- */
@@ -248,10 +281,14 @@ static int most_first(const void *a, const void *b)
 }
 
 /* An estimate may look at all that runs: none is made once that has taken too long. */
-static void estimate(const struct summary *s, struct cause *c, int64_t began_us)
+static void estimate(struct summary *s, struct cause *c, int64_t began_us)
 {
-    if ((int)c->k.kind < 0 || bf_boottime_us() - began_us > ESTIMATE_BUDGET_US)
+    if ((int)c->k.kind < 0)
         return;
+    if (bf_boottime_us() - began_us > ESTIMATE_BUDGET_US) {
+        s->cut_off = true;
+        return;
+    }
     engine_why_when(s->v->engine, &(struct why_of){.backfill = s->b->id, .step = c->step}, s->v->engine_ms, s->v->wall_us, &c->k, 1);
 }
 
@@ -272,8 +309,8 @@ static json_t *cause_document(const struct summary *s, const struct cause *c)
 static json_t *causes_list(struct summary *s)
 {
     json_t *list = json_array();
-    int64_t began_us = bf_boottime_us();
     count_behind(s);
+    int64_t began_us = bf_boottime_us();
     if (s->causes.n > 1)
         qsort(s->causes.at, s->causes.n, sizeof *s->causes.at, most_first);
     for (size_t i = 0; i < s->causes.n; i++) {
@@ -299,16 +336,16 @@ static void add_queued(struct summary *s)
 
 static void add_all(struct summary *s)
 {
-    BF_AUTO_FREE struct lane_causes *lanes = bf_xcalloc(s->b->plan->n_steps, sizeof *lanes);
-    uint32_t first_lane = engine_why_lane(s->v->engine, s->b->id, 0);    /* of a backfill they are made one behind the other */
     for (size_t k = 0; k < s->b->plan->n_steps; k++) {
         uint32_t step = s->b->plan->order[k];
-        add_ready(s, step, lanes, first_lane);
+        add_ready(s, step);
         add_backing_off(s, step);
         add_held(s, step);
         add_failed(s, step);
         add_running(s, step);
     }
+    bf_vec_free(&s->asked);
+    bf_smap_free(&s->asked_of);
 }
 
 enum bf_rc view_why_summary(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)

@@ -87,7 +87,8 @@ struct input {
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
     RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
-                                     at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs */
+                                     at_us; all instances waiting, in this run (0: 1); queued until a state says that it runs.  In
+                                     snapshots with the state that one will say; n 1: it has finished */
     RECORD_BACKFILL_STATE = 3,    /* backfill, state, at_us */
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time, where a
                                      pool of it has a start rate.  Numbers alone */
@@ -148,8 +149,11 @@ enum record_kind {
                                      when it began to wait; last: from now on all that it takes is kept for it */
     /* breakers (proto/breaker.h) */
     RECORD_BREAKER = 41,          /* breaker, text (what opened it), actor, reason: it moves to this state.  In snapshots with bytes:
-                                     what it has heard; then its settings and source too are what the record says */
-    RECORD_BREAKER_SETTINGS = 42  /* breaker: kind, name ("": all of the kind), settings, source */
+                                     what it has heard; then its settings and source too are what the record says, and index its
+                                     number + 1 (0: the next) */
+    RECORD_BREAKER_SETTINGS = 42, /* breaker: kind, name ("": all of the kind), settings, source; BY_PRESET: what the kind's are, and what
+                                     live plans say */
+    RECORD_BREAKER_FORGOTTEN = 54 /* breaker: kind, name: nothing draws on it, and it says nothing that a new one would not */
 };
 
 /* What becomes of a stretch of instances that follow one another by number (plan order, partitions ascending). */

@@ -79,6 +79,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
+    case RECORD_BREAKER_FORGOTTEN: return "breaker_forgotten";
     case RECORD_POOL_LIMIT: return "pool_limit";
     case RECORD_SHARE: return "share";
     case RECORD_YIELDED: return "yielded";
@@ -620,6 +621,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_TOKEN_USED: good = *r->entry.name != 0; break;
     case RECORD_BREAKER: good = r->breaker.kind != 0 && *r->breaker.name && r->breaker.state != 0; break;
     case RECORD_BREAKER_SETTINGS: good = r->breaker.kind != 0; break;
+    case RECORD_BREAKER_FORGOTTEN: good = r->breaker.kind != 0 && *r->breaker.name; break;
     case RECORD_PROBED: good = *r->probe.connection != 0; break;
     default: break;
     }

@@ -85,8 +85,10 @@ struct blocker admit_breaker(const struct engine *e, uint32_t breaker)
 /* An open breaker holds all that draws on it; a half-open one what is more than its probes. */
 static void ask_guard(const struct engine *e, uint32_t guard, struct verdicts *v)
 {
+    if (guard & NO_GUARD || e->breakers.not_closed.n == 0)
+        return;
     const struct guard *g = &e->breakers.guards.at[guard];
-    for (uint32_t i = 0; e->breakers.not_closed.n > 0 && i < g->n; i++) {
+    for (uint32_t i = 0; i < g->n; i++) {
         const struct breaker *b = e->breakers.at.at[g->at[i]];
         if (!breaker_lets(b))
             block(v, admit_breaker(e, g->at[i]));

@@ -309,6 +309,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_PROFILE: return apply_profile(e, r, err);
     case RECORD_BREAKER: return apply_breaker(e, r, err);
     case RECORD_BREAKER_SETTINGS: return apply_breaker_settings(e, r, err);
+    case RECORD_BREAKER_FORGOTTEN: return apply_breaker_forgotten(e, r, err);
     }
     return bf_fail(err, BF_CORRUPT, "record of unknown kind %d", (int)r->kind);
 }

@@ -1,6 +1,6 @@
 /* Records of breakers, applied; and the records that a checkpoint has of them.
  *
- * A checkpoint tells of them before anything else: what is made afterwards finds them there, in the order of their making.  Packed form of
+ * A checkpoint tells of them before anything else, with their numbers: what is made afterwards finds them there.  Packed form of
  * what a breaker has heard: version, votes (time, voter, bits), probes; little-endian. */
 #include <string.h>
 
@@ -31,13 +31,16 @@ enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, stru
     struct breaker_book *book = &e->breakers;
     if (*s->name) {
         uint32_t number = breaker_need(e, s->kind, s->name);     /* may move the list */
-        breaker_tune(e, number, &s->settings, s->source);
+        if (s->source == BREAKER_BY_PRESET)
+            breaker_settle(e, number);
+        else
+            breaker_tune(e, number, &s->settings, s->source);
         return BF_OK;
     }
     book->kinds[s->kind].settings = s->settings;
     book->kinds[s->kind].source = s->source;
     for (uint32_t i = 0; i < book->at.n; i++)
-        if (book->at.at[i]->kind == s->kind && book->at.at[i]->source == BREAKER_BY_PRESET)
+        if (book->at.at[i] && book->at.at[i]->kind == s->kind && book->at.at[i]->source == BREAKER_BY_PRESET)
             breaker_tune(e, i, &s->settings, BREAKER_BY_PRESET);
     return BF_OK;
 }
@@ -77,8 +80,11 @@ enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_err
 {
     if (!is_whole(r) || !*r->breaker.name || r->breaker.state < BREAKER_CLOSED || r->breaker.state > BREAKER_HALF_OPEN)
         return corrupt(r, "it says nothing of a breaker", err);
-    if (!r->n_bytes && !breaker_find(e, r->breaker.kind, r->breaker.name))
+    bool by_hand = r->breaker.state == BREAKER_OPEN && r->actor && *r->actor;     /* people may open what nothing draws on yet */
+    if (!r->n_bytes && !by_hand && !breaker_find(e, r->breaker.kind, r->breaker.name))
         return corrupt(r, "nothing of this name is known", err);
+    if (r->n_bytes && r->index && !breaker_need_at(e, r->breaker.kind, r->breaker.name, r->index - 1))
+        return corrupt(r, "its number is another's", err);
     uint32_t number = breaker_need(e, r->breaker.kind, r->breaker.name);
     struct breaker *b = e->breakers.at.at[number];
     if (!r->n_bytes && !breaker_move_legal(b->state, r->breaker.state))
@@ -90,6 +96,16 @@ enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_err
     breaker_tune(e, number, &r->breaker.settings, r->breaker.source);
     breaker_set_state(e, number, r);
     return unpack(e, number, r) ? BF_OK : corrupt(r, "what it has heard is malformed", err);
+}
+
+enum bf_rc apply_breaker_forgotten(struct engine *e, const struct record *r, struct bf_error *err)
+{
+    uint32_t number = is_whole(r) ? breaker_number(e, r->breaker.kind, r->breaker.name) : NO_BREAKER;
+    const struct breaker *b = number == NO_BREAKER ? NULL : e->breakers.at.at[number];
+    if (!b || b->uses > 0 || b->here > 0 || (b->state == BREAKER_OPEN && !BF_PLANTED("breaker_open_forgotten")))
+        return corrupt(r, "it is forgotten, and is not known, is open, or something draws on it", err);
+    breaker_drop(e, number);
+    return BF_OK;
 }
 
 static void pack(const struct breaker *b, struct bf_buf *ret)
@@ -106,7 +122,7 @@ static void pack(const struct breaker *b, struct bf_buf *ret)
         bf_buf_put_u64(ret, b->probes.at[i]);
 }
 
-static void add_breaker(const struct breaker *b, struct engine_out *out)
+static void add_breaker(const struct breaker *b, uint32_t number, struct engine_out *out)
 {
     struct bf_buf packed = {0};
     bool forgets = BF_PLANTED("breaker_not_in_checkpoint") && b->state == BREAKER_OPEN;
@@ -117,6 +133,7 @@ static void add_breaker(const struct breaker *b, struct engine_out *out)
                                          .failures = b->failures, .slow = b->slow, .good = b->good, .bad = b->bad,
                                          .settings = b->settings};
     pack(heard, &packed);
+    r->index = number + 1;
     r->at_us = b->since_us;
     r->text = b->cause;
     r->actor = b->by;
@@ -135,6 +152,7 @@ void snapshot_breakers(const struct engine *e, struct engine_out *out)
         record_add(out, RECORD_BREAKER_SETTINGS)->breaker = (struct record_breaker){
             .kind = (enum breaker_kind)k, .name = "", .source = e->breakers.kinds[k].source, .settings = e->breakers.kinds[k].settings};
     }
-    for (size_t i = 0; i < e->breakers.at.n; i++)
-        add_breaker(e->breakers.at.at[i], out);
+    for (uint32_t i = 0; i < e->breakers.at.n; i++)
+        if (e->breakers.at.at[i])
+            add_breaker(e->breakers.at.at[i], i, out);
 }

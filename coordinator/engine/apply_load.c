@@ -85,7 +85,6 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         backfill_free(b);
         return corrupt(r, "a pool of its plan was not set before", err);
     }
-    breakers_attach(e, b);
     pools_attach(e, b);
     windows_attach(e, b);
     keep_texts(b, r);
@@ -96,6 +95,9 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     b->before = backfill_newest_of(e, b->plan->name);
     bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
     bf_vec_push(&e->backfills, b);
+    bool told = r->backfill_state != 0;          /* by a checkpoint */
+    if (!told || !r->n)
+        breakers_attach(e, b, told);
     if (r->backfill >= e->next_backfill)
         e->next_backfill = r->backfill + 1;
     if (e->recovering)
@@ -139,8 +141,13 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
 static void take_breaker(struct engine *e, struct agent *a)
 {
     uint32_t number = breaker_need(e, BREAKER_AGENT, a->hello.name);
-    if (a->breaker != NO_BREAKER && a->breaker != number)
-        e->breakers.at.at[a->breaker]->probes.n = 0;
+    if (a->breaker != number) {
+        breaker_use(e, number, true);
+        if (a->breaker != NO_BREAKER) {
+            e->breakers.at.at[a->breaker]->probes.n = 0;
+            breaker_use(e, a->breaker, false);
+        }
+    }
     a->breaker = number;
     breaker_agent_here(e, number, true);
 }
@@ -205,7 +212,7 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
         i = (uint32_t)(e->pools.n - 1);
     }
     pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
-    (void)breaker_need(e, BREAKER_POOL, r->pool_name);
+    breaker_pool_set(e, i);
     e->throttles_due = e->throttles_due || !e->recovering;
     shares_limits_changed(e, i);
     return BF_OK;

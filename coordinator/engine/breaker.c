@@ -15,26 +15,42 @@ void breakers_init(struct breaker_book *book)
         book->kinds[k].settings = *breaker_preset((enum breaker_kind)k);
 }
 
+static void breaker_free(struct breaker *b)
+{
+    if (!b)
+        return;
+    bf_vec_free(&b->window);
+    bf_vec_free(&b->probes);
+    free(b->name);
+    free(b->cause);
+    free(b->by);
+    free(b->reason);
+    free(b);
+}
+
 void breakers_done(struct breaker_book *book)
 {
-    for (size_t i = 0; i < book->at.n; i++) {
-        struct breaker *b = book->at.at[i];
-        bf_vec_free(&b->window);
-        bf_vec_free(&b->probes);
-        free(b->name);
-        free(b->cause);
-        free(b->by);
-        free(b->reason);
-        free(b);
-    }
+    for (size_t i = 0; i < book->at.n; i++)
+        breaker_free(book->at.at[i]);
     for (size_t i = 0; i < book->guards.n; i++)
         free(book->guards.at[i].at);
     bf_vec_free(&book->at);
     bf_vec_free(&book->not_closed);
     bf_vec_free(&book->guards);
     heap_done(&book->ageing);
+    heap_done(&book->idle);
+    bf_vec_free(&book->attached);
     bf_smap_free(&book->by_name);
     bf_smap_free(&book->guard_of);
+}
+
+static void list_remove(struct breaker_book *book, uint32_t number)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < book->not_closed.n; i++)
+        if (book->not_closed.at[i] != number)
+            book->not_closed.at[n++] = book->not_closed.at[i];
+    book->not_closed.n = n;
 }
 
 /* ---- finding ---- */
@@ -65,20 +81,78 @@ struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, con
     return i == NO_BREAKER ? NULL : e->breakers.at.at[i];
 }
 
-uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name)
+/* FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
+uint32_t breaker_voter(const char *name)
+{
+    uint32_t h = 2166136261u;
+    for (const char *p = name; *p; p++)
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    return h;
+}
+
+static void make_at(struct engine *e, enum breaker_kind kind, const char *name, uint32_t number)
 {
     struct breaker_book *book = &e->breakers;
     char text[BREAKER_NAME_MAX];
+    struct breaker *b = bf_xcalloc(1, sizeof *b);
+    *b = (struct breaker){.kind = kind, .name = bf_xstrdup(name), .settings = book->kinds[kind].settings, .state = BREAKER_CLOSED,
+                          .cause = bf_xstrdup(""), .by = bf_xstrdup(""), .reason = bf_xstrdup(""), .idle_ms = INT64_MAX};
+    book->at.at[number] = b;
+    int n = breaker_full_name(kind, name, text);
+    bf_smap_put(&book->by_name, text, (size_t)n, (void *)(uintptr_t)(number + 1u));
+}
+
+uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name)
+{
+    struct breaker_book *book = &e->breakers;
     uint32_t known = breaker_number(e, kind, name);
     if (known != NO_BREAKER)
         return known;
-    struct breaker *b = bf_xcalloc(1, sizeof *b);
-    *b = (struct breaker){.kind = kind, .name = bf_xstrdup(name), .settings = book->kinds[kind].settings, .state = BREAKER_CLOSED,
-                          .cause = bf_xstrdup(""), .by = bf_xstrdup(""), .reason = bf_xstrdup("")};
-    bf_vec_push(&book->at, b);
-    int n = breaker_full_name(kind, name, text);
-    bf_smap_put(&book->by_name, text, (size_t)n, (void *)(uintptr_t)book->at.n);
+    if (book->n_free > 0) {
+        while (book->at.at[book->free_from])
+            book->free_from++;
+        book->n_free--;
+        make_at(e, kind, name, (uint32_t)book->free_from);
+        return (uint32_t)book->free_from++;
+    }
+    bf_vec_push(&book->at, NULL);
+    book->free_from = book->at.n;
+    make_at(e, kind, name, (uint32_t)(book->at.n - 1));
     return (uint32_t)(book->at.n - 1);
+}
+
+bool breaker_need_at(struct engine *e, enum breaker_kind kind, const char *name, uint32_t number)
+{
+    struct breaker_book *book = &e->breakers;
+    uint32_t known = breaker_number(e, kind, name);
+    if (known != NO_BREAKER || number >= BREAKERS_MAX)
+        return known == number && number < BREAKERS_MAX;
+    for (; book->at.n <= number; book->n_free++)
+        bf_vec_push(&book->at, NULL);
+    if (book->at.at[number])
+        return false;
+    book->n_free--;
+    book->free_from = 0;
+    make_at(e, kind, name, number);
+    return true;
+}
+
+void breaker_drop(struct engine *e, uint32_t number)
+{
+    struct breaker_book *book = &e->breakers;
+    struct breaker *b = book->at.at[number];
+    char text[BREAKER_NAME_MAX];
+    assert(b->uses == 0 && b->here == 0);
+    list_remove(book, number);
+    int n = breaker_full_name(b->kind, b->name, text);
+    bf_smap_del(&book->by_name, text, (size_t)n);
+    breaker_free(b);
+    book->at.at[number] = NULL;
+    book->n_free++;
+    book->free_from = number < book->free_from ? number : book->free_from;
+    for (; book->at.n > 0 && !book->at.at[book->at.n - 1]; book->n_free--)
+        book->at.n--;
+    e->alerts.look = true;
 }
 
 /* ---- windows ---- */
@@ -151,8 +225,8 @@ void breakers_age(struct engine *e, int64_t now_ms)
     struct heap *ageing = &e->breakers.ageing;
     while (ageing->n > 0 && (int64_t)ageing->at[0].a <= now_ms) {
         struct heap_item item = heap_pop(ageing);
-        struct breaker *b = e->breakers.at.at[item.b];
-        if ((int64_t)item.a != b->ages_ms)
+        struct breaker *b = item.b < e->breakers.at.n ? e->breakers.at.at[item.b] : NULL;
+        if (!b || (int64_t)item.a != b->ages_ms)
             continue;
         breaker_forget(e, b, too_old(b, now_ms));
         age_from(e, (uint32_t)item.b);
@@ -166,6 +240,7 @@ void breaker_tune(struct engine *e, uint32_t number, const struct breaker_settin
     b->source = source;
     if (b->kind == BREAKER_AGENT)
         age_from(e, number);
+    breaker_look_idle(e, number);
 }
 
 void breaker_hear(struct engine *e, uint32_t number, struct ballot vote)
@@ -200,15 +275,6 @@ static const uint8_t moves[BREAKER_STATE_COUNT] = {
 bool breaker_move_legal(enum breaker_state from, enum breaker_state to)
 {
     return moves[from] & (1u << to);
-}
-
-static void list_remove(struct breaker_book *book, uint32_t number)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < book->not_closed.n; i++)
-        if (book->not_closed.at[i] != number)
-            book->not_closed.at[n++] = book->not_closed.at[i];
-    book->not_closed.n = n;
 }
 
 static void list_add(struct breaker_book *book, uint32_t number)
@@ -256,6 +322,7 @@ void breaker_set_state(struct engine *e, uint32_t number, const struct record *r
         list_add(&e->breakers, number);
     if (b->kind == BREAKER_AGENT)
         refresh_agents(e, number);
+    breaker_look_idle(e, number);
     e->alerts.look = true;
 }
 
@@ -312,6 +379,8 @@ bool breakers_agree(const struct engine *e, struct bf_error *err)
     for (uint32_t i = 0; i < book->at.n; i++) {
         bool listed = next < book->not_closed.n && book->not_closed.at[next] == i;
         next += listed;
+        if (!book->at.at[i])
+            continue;
         if (!check_one(e, book->at.at[i], listed, err))
             return false;
         calls += book->at.at[i]->here > 0 ? book->at.at[i]->window.n : 0;

@@ -11,8 +11,10 @@
  * closed breaker keeps the newest votes in a window by count and time.  An open one grants nothing, and hears no vote: attempts that were
  * granted before go on.  A half-open one grants at most `probes` attempts at once, and hears only these.
  *
- * A breaker comes into being with the thing that it is for: a backfill is created, an agent joins, a pool is set.  So all of it follows
- * from the order of records, and a recovery ends with the same. */
+ * A breaker comes into being with the thing that it is for: a backfill is created or taken up again, an agent joins, a pool is set.  It is
+ * forgotten, by a record, when nothing that lives draws on it any more and it says nothing that a new one would not say (breaker_due_ms()).
+ * What a plan says of it holds as long as a backfill of that plan lives.  So all of it follows from the order of records, and a recovery
+ * ends with the same; its number is free for the next one then. */
 #ifndef BF_ENGINE_BREAKER_H
 #define BF_ENGINE_BREAKER_H
 
@@ -33,7 +35,7 @@ struct outcome;
 
 /* One vote in a window. */
 enum ballot_bits { BALLOT_BAD = 1, BALLOT_SLOW = 2, BALLOT_DIRECT = 4 };       /* direct: bad enough without a second step that says so */
-struct ballot { int64_t at_ms; uint32_t voter; uint8_t bits; };                /* voter: the breaker of its step */
+struct ballot { int64_t at_ms; uint32_t voter; uint8_t bits; };                /* voter: of its step (breaker_voter()) */
 
 struct breaker {
     enum breaker_kind kind;
@@ -52,23 +54,29 @@ struct breaker {
     uint32_t good, bad;                          /* half-open: probes that ended so */
     uint32_t here;                               /* of an agent: those of this name that are connected or draining */
     int64_t ages_ms;                             /* its entry in the book's `ageing`; 0: none */
+    uint32_t uses;                               /* derived: live backfills whose plans name it, and agents of its name */
+    bool retold;                                 /* while plans are heard again: it is one of those that are meant */
+    int64_t idle_ms;                             /* derived: its entry in the book's `idle`; INT64_MAX: none */
 };
 
 /* What a step draws on, as breakers: sorted, each once. */
 struct guard { uint32_t *at; uint32_t n; };
 
 struct breaker_book {
-    BF_VEC_TYPE(struct breaker *) at;            /* in order of their making */
+    BF_VEC_TYPE(struct breaker *) at;            /* by number; NULL: forgotten, and free.  The last is not NULL */
+    size_t n_free, free_from;                    /* free numbers; none is lower than free_from */
     struct bf_smap by_name;                      /* "pool/warehouse" -> number + 1 */
     BF_VEC_TYPE(uint32_t) not_closed;            /* numbers, ascending */
     struct { struct breaker_settings settings; enum breaker_source source; } kinds[BREAKER_KINDS];
     uint64_t agent_calls, agent_bad, agent_slow; /* of the windows of all agents that are here: what is usual */
     struct heap ageing;                          /* (engine time at which votes of an agent may be too old, breaker) */
+    struct heap idle;                            /* derived: (engine time at which it may be due to be forgotten, breaker) */
+    BF_VEC_TYPE(uint32_t) attached;              /* ids of backfills that are attached: those that have not finished, ascending */
     BF_VEC_TYPE(struct guard) guards;
     struct bf_smap guard_of;                     /* bytes of its breakers -> guard + 1 */
 };
 
-/* Breakers of a backfill's things, by the plan's numbers, and the guard of each step. */
+/* Breakers of a backfill's things, by the plan's numbers, and the guard of each step.  All NULL: it has finished, and holds none. */
 struct breaker_refs { uint32_t *steps, *pools, *datasets, *connections, *guards; };
 
 /* How a step stands to what it draws on. */
@@ -85,6 +93,14 @@ struct breaker *breaker_named(const struct engine *e, const char *full_name);   
 uint32_t breaker_number(const struct engine *e, enum breaker_kind kind, const char *name);             /* NO_BREAKER when there is none */
 struct breaker *breaker_find(const struct engine *e, enum breaker_kind kind, const char *name);       /* NULL when there is none */
 uint32_t breaker_need(struct engine *e, enum breaker_kind kind, const char *name);                    /* made when it is needed first */
+/* The same at this number, as a checkpoint says; false where another is there, or has its name. */
+#define BREAKERS_MAX (1u << 24)
+bool breaker_need_at(struct engine *e, enum breaker_kind kind, const char *name, uint32_t number);
+/* It is no more, and its number is free. */
+void breaker_drop(struct engine *e, uint32_t number);
+/* Stands for a step in windows of others: of its breaker's name, so that it outlives that.  Two steps that share one (one pair in four
+ * thousand million) are heard as one. */
+uint32_t breaker_voter(const char *name);
 /* Moves state, lists and what agents may be given together.  r: RECORD_BREAKER. */
 void breaker_set_state(struct engine *e, uint32_t number, const struct record *r);
 /* Put a vote into the window of a closed one; what is too old or too many leaves it.  hear: nothing leaves, it was kept so. */
@@ -103,10 +119,35 @@ bool breaker_is_probe(const struct breaker *b, uint64_t attempt);
 bool breaker_lets(const struct breaker *b);
 /* From first principles, for checks; err says which. */
 bool breakers_agree(const struct engine *e, struct bf_error *err);
+bool breakers_uses_agree(const struct engine *e, struct bf_error *err);        /* breaker_forget.c */
+
+/* ---- breaker_forget.c: what is no more ---- */
+#define BREAKER_UNTRIED_MS (INT64_C(24) * 3600 * 1000)      /* half-open, and nothing came to try it */
+#define BREAKERS_FORGOTTEN_PER_TURN_MAX 200u
+/* When it is to be forgotten; INT64_MAX: not while things are as they are. */
+int64_t breaker_due_ms(const struct engine *e, const struct breaker *b);
+/* What that follows from has changed. */
+void breaker_look_idle(struct engine *e, uint32_t number);
+/* What is said of a pool has changed: one that the configuration or a person names has a breaker, whether or not a plan draws on it. */
+void breaker_pool_set(struct engine *e, uint32_t pool);
+void breakers_derive(struct engine *e);                     /* after a recovery */
+/* Does a plan that is known name it, or is it a pool?  Then people may open it, though it has been forgotten or nothing drew on it yet.
+ * O(what known plans name). */
+bool breaker_may_be(const struct engine *e, enum breaker_kind kind, const char *name);
+int64_t breakers_idle_ms(const struct engine *e);           /* when the next may be; INT64_MAX: none */
+/* One more, or one less, that names it. */
+void breaker_use(struct engine *e, uint32_t number, bool more);
 
 /* ---- breaker_guard.c: what draws on what ---- */
-/* The breakers of a new backfill, tuned by its plan. */
-void breakers_attach(struct engine *e, struct backfill *b);
+/* The breakers of a backfill that begins to live, tuned by the plans of those that do; or told: of one that a checkpoint tells of, whose
+ * breakers it has told of before. */
+void breakers_attach(struct engine *e, struct backfill *b, bool told);
+/* It has finished.  What its plan said of them holds no longer; what another live one's says does. */
+void breakers_detach(struct engine *e, struct backfill *b);
+/* What holds where the configuration says nothing of this one any more. */
+void breaker_settle(struct engine *e, uint32_t number);
+/* Guards of a backfill that has finished: of each step another number, and no guard. */
+#define NO_GUARD 0x80000000u
 void breaker_refs_done(struct breaker_refs *r);
 /* The i-th thing that a step draws on, from 0; false at the end. */
 bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct breaker_draw *ret);

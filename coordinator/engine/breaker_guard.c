@@ -14,18 +14,74 @@
 
 /* ---- the breakers of a backfill ---- */
 
-/* The configuration's word outranks a plan's; of two plans the one whose backfill was created last is heard. */
-static void tune(struct engine *e, uint32_t number, const struct plan_breaker *p)
+static size_t n_named(const struct plan *p)
 {
-    if (p->given && e->breakers.at.at[number]->source != BREAKER_BY_CONFIG)
-        breaker_tune(e, number, &p->settings, BREAKER_BY_PLAN);
+    return p->n_pools + p->n_connections + p->n_datasets + p->n_steps;
 }
 
-static uint32_t need(struct engine *e, enum breaker_kind kind, const char *name, const struct plan_breaker *p)
+/* The i-th thing that a plan names, with what the plan says of it and where the backfill keeps its breaker. */
+struct named { enum breaker_kind kind; const char *name; const struct plan_breaker *says; uint32_t *breaker; };
+
+static struct named named_at(const struct backfill *b, size_t i)
 {
-    uint32_t number = breaker_need(e, kind, name);
-    tune(e, number, p);
-    return number;
+    const struct plan *p = b->plan;
+    const struct breaker_refs *r = &b->drawn;
+    if (i < p->n_pools)
+        return (struct named){BREAKER_POOL, p->pools[i].name, &p->pools[i].breaker, r->pools + i};
+    i -= p->n_pools;
+    if (i < p->n_connections)
+        return (struct named){BREAKER_CONNECTION, p->connections[i].name, &p->connections[i].breaker, r->connections + i};
+    i -= p->n_connections;
+    if (i < p->n_datasets)
+        return (struct named){BREAKER_DATASET, p->datasets[i].name, &p->datasets[i].breaker, r->datasets + i};
+    i -= p->n_datasets;
+    return (struct named){BREAKER_STEP, p->steps[i].name, &p->steps[i].breaker, r->steps + i};
+}
+
+/* Those that are `retold` are as their kind is, and then as live plans say: of two the one whose backfill was created last is heard. */
+static void hear_plans(struct engine *e)
+{
+    const struct breaker_book *book = &e->breakers;
+    for (size_t i = 0; i < book->attached.n; i++) {
+        const struct backfill *b = backfill_find(e, book->attached.at[i]);
+        for (size_t k = 0; k < n_named(b->plan); k++) {
+            struct named t = named_at(b, k);
+            if (t.says->given && book->at.at[*t.breaker]->retold)
+                breaker_tune(e, *t.breaker, &t.says->settings, BREAKER_BY_PLAN);
+        }
+    }
+}
+
+/* The configuration's word outranks a plan's. */
+static bool retell(struct engine *e, uint32_t number)
+{
+    struct breaker *b = e->breakers.at.at[number];
+    if (b->source == BREAKER_BY_CONFIG)
+        return false;
+    breaker_tune(e, number, &e->breakers.kinds[b->kind].settings, BREAKER_BY_PRESET);
+    return b->retold = true;
+}
+
+void breaker_settle(struct engine *e, uint32_t number)
+{
+    e->breakers.at.at[number]->source = BREAKER_BY_PRESET;
+    if (retell(e, number))
+        hear_plans(e);
+    e->breakers.at.at[number]->retold = false;
+}
+
+/* What a plan says of its things begins or ceases to hold. */
+static void plan_changed(struct engine *e, const struct backfill *b)
+{
+    bool any = false;
+    for (size_t i = 0; i < n_named(b->plan); i++) {
+        struct named t = named_at(b, i);
+        any |= t.says->given && retell(e, *t.breaker);
+    }
+    if (any)
+        hear_plans(e);
+    for (size_t i = 0; any && i < n_named(b->plan); i++)
+        e->breakers.at.at[*named_at(b, i).breaker]->retold = false;
 }
 
 static bool is_written(const struct plan_step *s, uint32_t dataset)
@@ -40,6 +96,8 @@ bool breaker_drawn(const struct backfill *b, uint32_t step, uint32_t i, struct b
 {
     const struct plan_step *s = &b->plan->steps[step];
     const struct breaker_refs *r = &b->drawn;
+    if (!r->steps)
+        return false;
     bool connected = s->kind == PLAN_SQL || s->kind == PLAN_SENSOR;
     if (i-- == 0) {
         *ret = (struct breaker_draw){r->steps[step], ROLE_STEP};
@@ -95,7 +153,22 @@ static uint32_t intern(struct engine *e, const struct backfill *b, uint32_t step
     return (uint32_t)(book->guards.n - 1);
 }
 
-void breakers_attach(struct engine *e, struct backfill *b)
+static void list_attached(struct breaker_book *book, uint32_t id, bool in)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < book->attached.n; i++)
+        if (book->attached.at[i] != id)
+            book->attached.at[n++] = book->attached.at[i];
+    book->attached.n = n;
+    if (in)
+        bf_vec_push(&book->attached, id);
+    for (; in && n > 0 && book->attached.at[n - 1] > id; n--) {
+        book->attached.at[n] = book->attached.at[n - 1];
+        book->attached.at[n - 1] = id;
+    }
+}
+
+void breakers_attach(struct engine *e, struct backfill *b, bool told)
 {
     const struct plan *p = b->plan;
     struct breaker_refs *r = &b->drawn;
@@ -105,18 +178,30 @@ void breakers_attach(struct engine *e, struct backfill *b)
     r->datasets = bf_xcalloc(p->n_datasets, sizeof *r->datasets);
     r->steps = bf_xcalloc(p->n_steps, sizeof *r->steps);
     r->guards = bf_xcalloc(p->n_steps, sizeof *r->guards);
-    for (size_t i = 0; i < p->n_pools; i++)
-        r->pools[i] = need(e, BREAKER_POOL, p->pools[i].name, &p->pools[i].breaker);
-    for (size_t i = 0; i < p->n_connections; i++)
-        r->connections[i] = need(e, BREAKER_CONNECTION, p->connections[i].name, &p->connections[i].breaker);
-    for (size_t i = 0; i < p->n_datasets; i++)
-        r->datasets[i] = need(e, BREAKER_DATASET, p->datasets[i].name, &p->datasets[i].breaker);
-    for (size_t i = 0; i < p->n_steps; i++) {
-        snprintf(name, sizeof name, "%s.%s", p->name, p->steps[i].name);
-        r->steps[i] = need(e, BREAKER_STEP, name, &p->steps[i].breaker);
+    for (size_t i = 0; i < n_named(p); i++) {
+        struct named t = named_at(b, i);
+        snprintf(name, sizeof name, "%s%s%s", t.kind == BREAKER_STEP ? p->name : "", t.kind == BREAKER_STEP ? "." : "", t.name);
+        *t.breaker = breaker_need(e, t.kind, name);
+        breaker_use(e, *t.breaker, true);
     }
+    list_attached(&e->breakers, b->id, true);
+    if (!told)
+        plan_changed(e, b);
     for (uint32_t i = 0; i < p->n_steps; i++)
         r->guards[i] = intern(e, b, i);
+}
+
+void breakers_detach(struct engine *e, struct backfill *b)
+{
+    if (!b->drawn.steps)
+        return;
+    list_attached(&e->breakers, b->id, false);
+    if (!BF_PLANTED("breaker_settings_stay"))
+        plan_changed(e, b);
+    for (size_t i = 0; i < n_named(b->plan); i++)
+        breaker_use(e, *named_at(b, i).breaker, false);
+    breaker_refs_done(&b->drawn);
+    b->drawn = (struct breaker_refs){0};
 }
 
 void breaker_refs_done(struct breaker_refs *r)
@@ -130,7 +215,7 @@ void breaker_refs_done(struct breaker_refs *r)
 
 uint32_t step_guard(const struct backfill *b, uint32_t step)
 {
-    return b->drawn.guards[step];
+    return b->drawn.guards ? b->drawn.guards[step] : NO_GUARD | step;
 }
 
 /* ---- grants ---- */
@@ -179,7 +264,7 @@ static void let_through(struct engine *e, uint32_t number, uint64_t attempt)
 
 void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a)
 {
-    if (e->breakers.not_closed.n == 0)
+    if (e->breakers.not_closed.n == 0 || !b->drawn.guards)
         return;
     const struct guard *g = &e->breakers.guards.at[step_guard(b, a->step)];
     struct agent *agent = agent_find(e, a->agent);

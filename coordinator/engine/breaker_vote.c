@@ -170,7 +170,8 @@ static void vote(struct engine *e, struct breaker_draw draw, const struct backfi
     if (br->state != BREAKER_CLOSED)
         return;
     bool direct = v == BREAKER_BAD_DIRECT || (bad && draw.role == ROLE_STEP);
-    breaker_count(e, draw.breaker, (struct ballot){.at_ms = ended->breaker.at_ms, .voter = b->drawn.steps[a->step],
+    uint32_t voter = breaker_voter(e->breakers.at.at[b->drawn.steps[a->step]]->name);
+    breaker_count(e, draw.breaker, (struct ballot){.at_ms = ended->breaker.at_ms, .voter = voter,
                                                     .bits = (uint8_t)((bad ? BALLOT_BAD : 0) | (slow ? BALLOT_SLOW : 0) |
                                                                       (direct ? BALLOT_DIRECT : 0))});
     if (bad) {

@@ -230,8 +230,10 @@ static bool check_lanes(const struct engine *e, struct bf_error *err)
     for (uint32_t i = 0; i < e->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[i];
         uint32_t number = 0;
-        bool listed = iheap_contains(&e->demands.at[l->demand].lanes, i), there = ready_head(e, i, &number);
-        if (listed != (there && l->backfill->state == BACKFILL_RUNNING))
+        const struct demand *d = &e->demands.at[l->demand];
+        bool listed = l->place != NO_SLOT, there = ready_head(e, i, &number);
+        if (listed != (there && l->backfill->state == BACKFILL_RUNNING) ||
+            (listed && (l->place >= d->lanes.n || d->lanes.at[l->place] != i)))
             return broken(err, "a lane is not where it should be", i);
         if (there && (l->backfill->instances[number].state != INSTANCE_READY || (l->backfill->instances[number].flags & FLAG_HELD)))
             return broken(err, "the head of a lane is not ready, or is held", i);
@@ -270,7 +272,7 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
         return true;
     if (!shares_agree(e))
         return broken(err, "the shares of backfills are not what is in use of the pools", 0);
-    if (!check_derived(e, err) || !check_lanes(e, err) || !check_keys(e, err) || !breakers_agree(e, err))
+    if (!check_derived(e, err) || !check_lanes(e, err) || !check_keys(e, err) || !breakers_agree(e, err) || !breakers_uses_agree(e, err))
         return false;
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))

@@ -131,6 +131,7 @@ bool audit_stale_due(const struct decision *d, int64_t *ret_next_ms);
 /* After the end of an attempt was recorded, and with it the votes of its breakers. */
 void decide_breakers_voted(struct decision *d, const struct attempt *a, const struct outcome *o);
 void decide_breakers(struct decision *d);                      /* those whose time is over */
+void decide_breakers_forgotten(struct decision *d);            /* breaker_forget.c */
 struct answer decide_breaker_command(struct decision *d, const struct input *in);
 void decide_breaker_config(struct decision *d, const struct input *in);
 

@@ -27,9 +27,8 @@ static const char *state_json(struct decision *d, const struct breaker *b)
 /* to: what changes; the rest is filled in here. */
 struct move { enum breaker_state state; int64_t until_ms; uint32_t level, calls, failures, slow; const char *cause, *by, *reason; };
 
-static void make(struct decision *d, uint32_t number, const struct move *m)
+static void make(struct decision *d, const struct breaker *b, const struct move *m)
 {
-    const struct breaker *b = at(d, number);
     struct record *r = record_begin(d, RECORD_BREAKER);
     r->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = m->state, .source = b->source, .at_ms = d->now_ms,
                                          .until_ms = m->until_ms, .level = m->level, .calls = m->calls, .failures = m->failures,
@@ -68,7 +67,7 @@ static void open_for(struct decision *d, uint32_t number, struct move m, const c
     const char *before = state_json(d, at(d, number));
     m.state = BREAKER_OPEN;
     m.until_ms = d->now_ms + breaker_open_ms(&at(d, number)->settings, m.level);
-    make(d, number, &m);
+    make(d, at(d, number), &m);
     tell(d, number, "breaker open", before, text);
 }
 
@@ -91,7 +90,7 @@ static void look_at_probes(struct decision *d, uint32_t number, const char *caus
     } else if (b->good >= b->settings.probes) {
         const char *before = state_json(d, b);
         uint32_t good = b->good;
-        make(d, number, &(struct move){.state = BREAKER_CLOSED, .level = b->level});
+        make(d, b, &(struct move){.state = BREAKER_CLOSED, .level = b->level});
         tell(d, number, "breaker closed", before, out_printf(d->out, "%u attempt%s let through, and went well", good,
                                                              good == 1 ? " was" : "s were"));
     }
@@ -138,7 +137,7 @@ void decide_breakers(struct decision *d)
         if (b->state != BREAKER_OPEN || b->until_ms == 0 || b->until_ms > d->now_ms || BF_PLANTED("breaker_stays_open"))
             continue;
         const char *before = state_json(d, b);
-        make(d, number, &(struct move){.state = BREAKER_HALF_OPEN, .level = b->level, .calls = b->calls, .failures = b->failures,
+        make(d, b, &(struct move){.state = BREAKER_HALF_OPEN, .level = b->level, .calls = b->calls, .failures = b->failures,
                                        .slow = b->slow, .cause = b->cause, .by = BF_PLANTED("breaker_forgets_hand") ? "" : b->by,
                                        .reason = b->reason});
         tell(d, number, "breaker half-open", before, "its time is over: attempts are let through again, and how they end decides");
@@ -170,7 +169,8 @@ static struct answer change(struct decision *d, const struct input *in, const st
     const char *before = state_json(d, b);
     m.by = in->actor;
     m.reason = in->command.reason;
-    make(d, breaker_number(d->e, b->kind, b->name), &m);
+    make(d, b, &m);
+    b = breaker_find(d->e, b->kind, b->name);    /* it may have been no more than known of */
     struct answer a = now_is(d, b, text);
     a.before = before;
     a.after = state_json(d, b);
@@ -207,7 +207,11 @@ struct answer decide_breaker_command(struct decision *d, const struct input *in)
     enum bf_rc rc = breaker_name_parse(c->name ? c->name : "", &kind, &name, &err);
     if (rc != BF_OK)
         return command_refuse(rc, out_printf(d->out, "%s", err.text));
+    const struct breaker unmade = {.kind = kind, .name = (char *)(uintptr_t)name, .settings = d->e->breakers.kinds[kind].settings,
+                                   .state = BREAKER_CLOSED, .cause = "", .by = "", .reason = ""};
     const struct breaker *b = breaker_find(d->e, kind, name);
+    if (!b && breaker_may_be(d->e, kind, name))
+        b = &unmade;
     if (!b && kind == BREAKER_AGENT)
         return command_refuse(BF_NOT_FOUND, out_printf(d->out, "there is no agent %s; bfctl agents shows those that are known", name));
     if (!b)
@@ -237,8 +241,12 @@ struct answer decide_breaker_command(struct decision *d, const struct input *in)
 static bool is_news(const struct engine *e, const struct record_breaker *s)
 {
     const struct breaker *b = *s->name ? breaker_find(e, s->kind, s->name) : NULL;
+    if (!b && *s->name)
+        return s->source != BREAKER_BY_PRESET;
+    if (*s->name && s->source == BREAKER_BY_PRESET)
+        return b->source == BREAKER_BY_CONFIG;
     if (*s->name)
-        return !b || b->source != s->source || !breaker_settings_same(&b->settings, &s->settings);
+        return b->source != s->source || !breaker_settings_same(&b->settings, &s->settings);
     return e->breakers.kinds[s->kind].source != s->source || !breaker_settings_same(&e->breakers.kinds[s->kind].settings, &s->settings);
 }
 

@@ -19,7 +19,7 @@ struct engine *engine_new(const struct engine_config *config)
     e->config.lost_attempts_max = OR_DEFAULT(config->lost_attempts_max, 20);
     if (e->config.lost_attempts_max > UINT16_MAX)
         e->config.lost_attempts_max = UINT16_MAX;
-    e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 512);
+    e->config.grants_per_turn_max = OR_DEFAULT(config->grants_per_turn_max, 1024);
     e->config.gate_openings_per_turn_max = OR_DEFAULT(config->gate_openings_per_turn_max, 4096);
     e->config.reserve_after = OR_DEFAULT(config->reserve_after, 16);
     e->config.age_after_ms = OR_DEFAULT(config->age_after_ms, ENGINE_AGE_AFTER_MS);
@@ -190,6 +190,10 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_backfill_ends(&d);
     decide_queue(&d);
     decide_throttles(&d);
+    size_t held = e->breakers.not_closed.n;
+    decide_breakers(&d);                         /* other settings hold for some where a backfill has ended */
+    e->work_left |= e->breakers.not_closed.n != held;
+    decide_breakers_forgotten(&d);
     decide_alerts(&d);
 }
 
@@ -200,6 +204,8 @@ int64_t engine_next_timer_ms(const struct engine *e)
     int64_t timer_ms = e->timers.n > 0 ? (int64_t)e->timers.at[0].a : INT64_MAX, alert_ms = alerts_due_ms(e);
     int64_t breaker_ms = breakers_next_ms(e);
     timer_ms = breaker_ms < timer_ms ? breaker_ms : timer_ms;
+    int64_t idle_ms = breakers_idle_ms(e);
+    timer_ms = idle_ms < timer_ms ? idle_ms : timer_ms;
     timer_ms = e->admit_due_ms < timer_ms ? e->admit_due_ms : timer_ms;
     timer_ms = e->timebox_due_ms < timer_ms ? e->timebox_due_ms : timer_ms;
     timer_ms = e->windows.due_ms < timer_ms ? e->windows.due_ms : timer_ms;

@@ -27,7 +27,7 @@ struct engine;                                   /* opaque; one thread owns it *
 struct engine_config {
     uint64_t seed;                               /* of the jitter; the cluster's, stored */
     uint32_t lost_attempts_max;                  /* how often the loss of an agent may requeue one run (default 20) */
-    uint32_t grants_per_turn_max;                /* default 512: some milliseconds */
+    uint32_t grants_per_turn_max;                /* default 1,024: some milliseconds */
     uint32_t gate_openings_per_turn_max;         /* default 4,096 */
     uint32_t reserve_after;                      /* attempts that may be granted past a step before room is kept for it (default 16) */
     int64_t age_after_ms;                        /* what a better class passes counts a class higher after it (default 30 min) */

@@ -222,11 +222,13 @@ static void put_layer(struct hasher *h, const struct pool_layer *layer)
     flush_some(h, FLUSH_BYTES);
 }
 
-static void put_breaker(struct hasher *h, const struct breaker *b)
+static void put_breaker(struct hasher *h, const struct breaker *b, size_t number)
 {
+    if (!b)
+        return;
     const struct breaker_settings *s = &b->settings;
-    const uint32_t numbers[] = {(uint32_t)b->kind, (uint32_t)b->source, (uint32_t)b->state, b->level, b->calls, b->failures, b->slow,
-                                b->good, b->bad, s->off, s->window, s->minimum, s->rate, s->slow_rate, s->slow_factor_milli,
+    const uint32_t numbers[] = {(uint32_t)number, (uint32_t)b->kind, (uint32_t)b->source, (uint32_t)b->state, b->level, b->calls,
+                                b->failures, b->slow, b->good, b->bad, s->off, s->window, s->minimum, s->rate, s->slow_rate, s->slow_factor_milli,
                                 s->growth_milli, s->probes};
     const int64_t times[] = {b->since_ms, b->since_us, b->until_ms, s->period_ms, s->open_ms, s->open_max_ms};
     put_text(h, b->name);
@@ -268,7 +270,7 @@ static void put_rest(struct hasher *h, const struct engine *e)
         flush_some(h, FLUSH_BYTES);
     }
     for (size_t i = 0; i < e->breakers.at.n; i++)
-        put_breaker(h, e->breakers.at.at[i]);
+        put_breaker(h, e->breakers.at.at[i], i);
     for (size_t i = 0; i < e->backfills.n; i++)
         for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++) {
             bf_buf_put_u64(&h->buf, e->backfills.at[i]->shares[k].last);

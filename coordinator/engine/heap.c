@@ -37,6 +37,12 @@ static void sift_down(struct heap *h, size_t i)
     h->at[i] = item;
 }
 
+void heap_order(struct heap *h)
+{
+    for (size_t i = h->n / 2; i-- > 0;)
+        sift_down(h, i);
+}
+
 void heap_push(struct heap *h, uint64_t a, uint64_t b)
 {
     bf_vec_push(h, (struct heap_item){a, b});
@@ -66,8 +72,7 @@ void heap_filter(struct heap *h, bool (*keep)(const void *context, struct heap_i
         if (keep(context, h->at[i]))
             h->at[n++] = h->at[i];
     h->n = n;
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(h, i);
+    heap_order(h);
 }
 
 void heap_done(struct heap *h)

@@ -11,6 +11,8 @@ struct heap_item { uint64_t a, b; };
 struct heap { struct heap_item *at; size_t n, cap; };
 
 void heap_push(struct heap *h, uint64_t a, uint64_t b);
+/* Put the items that stand in `at` anyhow in order.  O(n). */
+void heap_order(struct heap *h);
 struct heap_item heap_pop(struct heap *h);                  /* n > 0 */
 /* Remove the head if it is (a, b). */
 void heap_pop_if(struct heap *h, uint64_t a, uint64_t b);

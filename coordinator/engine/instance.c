@@ -190,6 +190,7 @@ static bool is_end(const struct backfill *b)
 void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us)
 {
     assert(backfill_may_become(b, next));
+    bool was_over = backfill_finished(b);
     if (!e->recovering)
         e->moves.backfill[b->state][next]++;
     b->state = next;
@@ -203,8 +204,14 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
         b->timebox_over = false;
         yields_over(e, b);
     }
+    if (backfill_finished(b))
+        breakers_detach(e, b);
+    else if (was_over)
+        breakers_attach(e, b, false);
     if (e->recovering)
         return;
+    if (was_over != backfill_finished(b))
+        ready_guarded(e, b);
     e->throttles_due = true;
     b->behind = 0;                               /* nothing becomes queued again */
     if (backfill_finished(b)) {

@@ -58,6 +58,7 @@ void live_add(struct engine *e, uint32_t id);
 
 /* ---- ready.c: lanes, demands, fits ---- */
 void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
+void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);
@@ -73,12 +74,14 @@ bool ready_in_order(const struct engine *e, uint32_t lane);
 void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
 void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
 void ready_reset(struct engine *e);
-void ready_lane_settle(struct engine *e, uint32_t lane);                          /* into its place, by what is ready */
-void ready_lane_moved(struct engine *e, uint32_t lane);                           /* its key changed */
-void ready_lane_out(struct engine *e, uint32_t lane);                             /* until it is settled again */
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
-bool ready_demand_less(const void *engine, uint32_t a, uint32_t b);
+/* The order of grants, of two items that are ready in shares. */
+bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
+uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
+bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
+bool ready_any_agent_free(const struct engine *e);
 /* Something ready, nothing that blocks it, a free agent.  Else *ret_first is what blocks it first (kind -1: nothing does). */
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first);
 uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
@@ -88,6 +91,17 @@ bool ready_may_be_granted(const struct backfill *b, uint32_t number);
 uint64_t ready_item_class(const struct lane *lane, struct heap_item item);
 /* Has the agent what a fit asks for, whatever its state? */
 bool ready_agent_fits(const struct fit *f, const struct agent *a);
+
+/* ---- opening.c: what may be granted in a turn, the best first ---- */
+void opening_add(struct engine *e, uint32_t demand);                              /* any number; then… */
+void opening_begin(struct engine *e);
+bool opening_best(const struct engine *e, uint32_t *ret_lane);                    /* false: nothing is left */
+void opening_close(struct engine *e, uint32_t lane);                              /* its head, the best, may not be granted now */
+/* Around the grant of the head of the best lane. */
+void opening_lift(struct engine *e, uint32_t lane);
+void opening_put_back(struct engine *e, uint32_t lane);
+void opening_end(struct engine *e);
+void opening_done(struct opening *o);
 
 /* ---- admit.c ---- */
 bool admit_has_slot(const struct pool *p);
@@ -104,6 +118,7 @@ bool writers_agree(const struct engine *e, const struct backfill *b);           
 /* ---- apply_breaker.c ---- */
 enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc apply_breaker_forgotten(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void snapshot_breakers(const struct engine *e, struct engine_out *out);           /* before what else is written */
 int64_t breakers_next_ms(const struct engine *e);                                 /* decide_breaker.c: when the next half-opens */
 

@@ -20,6 +20,7 @@
 #define WAY_BITS 48
 #define WEIGHT_MAX ((UINT64_C(1) << WEIGHT_BITS) - 1)
 #define WAY_MAX ((UINT64_C(1) << WAY_BITS) - 1)
+#define FITS_ASKED_MAX 16u
 _Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
 
 /* What a person holds is ready, and stands in no lane. */
@@ -50,25 +51,27 @@ static struct heap_item ready_item(const struct backfill *b, uint32_t number)
 }
 
 /* As it counts: raised by what its backfill waited (shares.c). */
+static uint64_t class_of(const struct share *s, struct heap_item item)
+{
+    uint64_t class = item.a >> (WEIGHT_BITS + WAY_BITS);
+    return BF_PLANTED("ageing_not_applied") ? class : class > s->raised ? class - s->raised : 0;
+}
+
+uint64_t ready_item_class(const struct lane *lane, struct heap_item item)
+{
+    return class_of(&lane->backfill->shares[lane->share], item);
+}
+
 uint64_t ready_class(const struct lane *lane)
 {
     return ready_item_class(lane, lane->ready.at[0]);
 }
 
-uint64_t ready_item_class(const struct lane *lane, struct heap_item item)
+/* Class, then fair shares among backfills, then the rank. */
+bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q)
 {
-    uint64_t class = item.a >> (WEIGHT_BITS + WAY_BITS), raised = lane->backfill->shares[lane->share].raised;
-    return BF_PLANTED("ageing_not_applied") ? class : class > raised ? class - raised : 0;
-}
-
-/* Class, then fair shares among backfills, then the rank of the heads. */
-static bool lane_less(const void *engine, uint32_t a, uint32_t b)
-{
-    const struct engine *e = engine;
-    const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
-    struct heap_item p = x->ready.at[0], q = y->ready.at[0];
-    const struct share *s = &x->backfill->shares[x->share], *t = &y->backfill->shares[y->share];
-    uint64_t c = ready_class(x), d = ready_class(y);
+    const struct share *s = x->share, *t = y->share;
+    uint64_t c = class_of(s, p), d = class_of(t, q);
     if (c != d)
         return c < d;
     if (s->part != t->part && !BF_PLANTED("share_ignored"))
@@ -84,11 +87,24 @@ static bool lane_less(const void *engine, uint32_t a, uint32_t b)
     return p.b < q.b;
 }
 
-/* The demand with the better head first. */
-bool ready_demand_less(const void *engine, uint32_t a, uint32_t b)
+bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b)
 {
-    const struct engine *e = engine;
-    return lane_less(e, e->demands.at[a].lanes.at[0], e->demands.at[b].lanes.at[0]);
+    const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
+    struct opened of_x = {x->backfill, &x->backfill->shares[x->share]}, of_y = {y->backfill, &y->backfill->shares[y->share]};
+    return ready_goes_first(&of_x, x->ready.at[0], &of_y, y->ready.at[0]);
+}
+
+uint32_t ready_demand_head(const struct engine *e, const struct demand *d)
+{
+    uint32_t best = d->lanes.at[0];
+    for (size_t i = 1; i < d->lanes.n; i++)
+        best = ready_lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
+    return best;
+}
+
+bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b)
+{
+    return ready_lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
 }
 
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
@@ -100,7 +116,6 @@ bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
     return true;
 }
 
-/* Drop heads that are ready no more, and put the lane where it belongs. */
 /* A demand with lanes stands in the list of the pool that it draws on alone, or in that of all others. */
 static void list_demand(struct engine *e, uint32_t demand)
 {
@@ -123,19 +138,30 @@ static void list_demand(struct engine *e, uint32_t demand)
 
 static void lane_put(struct engine *e, uint32_t lane)
 {
-    uint32_t demand = e->lanes.at[lane].demand;
-    iheap_put(&e->demands.at[demand].lanes, lane, lane_less, e);
-    list_demand(e, demand);
+    struct lane *l = &e->lanes.at[lane];
+    struct demand *d = &e->demands.at[l->demand];
+    if (l->place != NO_SLOT)
+        return;
+    l->place = (uint32_t)d->lanes.n;
+    bf_vec_push(&d->lanes, lane);
+    list_demand(e, l->demand);
 }
 
-void ready_lane_out(struct engine *e, uint32_t lane)
+static void lane_out(struct engine *e, uint32_t lane)
 {
-    uint32_t demand = e->lanes.at[lane].demand;
-    iheap_remove(&e->demands.at[demand].lanes, lane, lane_less, e);
-    list_demand(e, demand);
+    struct lane *l = &e->lanes.at[lane];
+    struct demand *d = &e->demands.at[l->demand];
+    if (l->place == NO_SLOT)
+        return;
+    uint32_t last = d->lanes.at[--d->lanes.n];
+    d->lanes.at[l->place] = last;
+    e->lanes.at[last].place = l->place;
+    l->place = NO_SLOT;
+    list_demand(e, l->demand);
 }
 
-void ready_lane_settle(struct engine *e, uint32_t lane)
+/* Drop heads that are ready no more, and list the lane in its demand or not. */
+static void lane_settle(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
     while (l->ready.n > 0 && !ready_may_be_granted(l->backfill, (uint32_t)l->ready.at[0].b))
@@ -143,14 +169,7 @@ void ready_lane_settle(struct engine *e, uint32_t lane)
     if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
         lane_put(e, lane);
     else
-        ready_lane_out(e, lane);
-}
-
-void ready_lane_moved(struct engine *e, uint32_t lane)
-{
-    struct iheap *lanes = &e->demands.at[e->lanes.at[lane].demand].lanes;
-    if (lanes->n > 1 && iheap_contains(lanes, lane))
-        iheap_put(lanes, lane, lane_less, e);
+        lane_out(e, lane);
 }
 
 /* One more, or one less, that may be granted. */
@@ -185,14 +204,14 @@ void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
     count(e, b, number, false);
     if (l->ready.n > 0 && (uint32_t)l->ready.at[0].b == number) {
         heap_pop(&l->ready);
-        ready_lane_settle(e, lane);
+        lane_settle(e, lane);
     }
 }
 
 static void lane_drop(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
-    ready_lane_out(e, lane);
+    lane_out(e, lane);
     heap_done(&l->ready);
 }
 
@@ -207,7 +226,7 @@ void ready_refresh(struct engine *e, struct backfill *b)
     if (BF_PLANTED("pause_grants_on") && b->state == BACKFILL_PAUSED)
         return;
     for (size_t s = 0; s < b->plan->n_steps; s++)
-        ready_lane_settle(e, b->lanes[s]);
+        lane_settle(e, b->lanes[s]);
 }
 
 static bool is_ready(const void *backfill, struct heap_item item)
@@ -223,7 +242,7 @@ void ready_forget(struct engine *e, struct backfill *b)
             continue;
         next = b->lanes[s] + 1;
         heap_filter(&e->lanes.at[b->lanes[s]].ready, is_ready, b);
-        ready_lane_settle(e, b->lanes[s]);
+        lane_settle(e, b->lanes[s]);
     }
 }
 
@@ -292,7 +311,7 @@ void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *step
         for (size_t k = 0; k < ready->n; k++)
             ready->at[k] = ready_item(b, (uint32_t)ready->at[k].b);
         heap_filter(ready, is_ready, b);
-        ready_lane_settle(e, lane);
+        lane_settle(e, lane);
     }
     bf_map_free(&done);
 }
@@ -421,13 +440,24 @@ void ready_attach(struct engine *e, struct backfill *b)
         if (!bf_map_get(&mine, demand, &lane)) {
             lane = e->lanes.n;
             struct share *share = share_find(b, step_draw(e, b, s)->pool);
-            bf_vec_push(&e->lanes, (struct lane){.backfill = b, .demand = demand, .share = (uint32_t)(share - b->shares)});
+            bf_vec_push(&e->lanes,
+                        (struct lane){.backfill = b, .demand = demand, .share = (uint32_t)(share - b->shares), .place = NO_SLOT});
             bf_vec_push(&share->lanes, (uint32_t)lane);
             bf_map_put(&mine, demand, lane);
         }
         b->lanes[s] = (uint32_t)lane;
     }
     bf_map_free(&mine);
+}
+
+/* Each step has a breaker of its own, and so a lane. */
+void ready_guarded(struct engine *e, struct backfill *b)
+{
+    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
+        uint32_t demand = demand_for(e, needs_of(e, b, s));      /* may move the lists */
+        lane_out(e, b->lanes[s]);
+        e->lanes.at[b->lanes[s]].demand = demand;
+    }
 }
 
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t *ret_agent, struct blocker *ret_first)
@@ -443,12 +473,23 @@ bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t 
     return true;
 }
 
+/* Few sets of labels are asked for; where there are more, an answer is not worth it. */
+bool ready_any_agent_free(const struct engine *e)
+{
+    bool any = e->fits.n > FITS_ASKED_MAX;
+    for (size_t i = 0; i < e->fits.n && !any; i++) {
+        const struct agent *a = e->fits.at[i].agents.n > 0 ? agent_find(e, e->fits.at[i].agents.at[0]) : NULL;
+        any = a && a->busy < a->hello.slots;
+    }
+    return any;
+}
+
 void ready_reset(struct engine *e)
 {
     for (size_t i = 0; i < e->lanes.n; i++)
         heap_done(&e->lanes.at[i].ready);
     for (size_t i = 0; i < e->demands.n; i++)
-        iheap_done(&e->demands.at[i].lanes);
+        bf_vec_free(&e->demands.at[i].lanes);
     for (size_t i = 0; i < e->fits.n; i++)
         iheap_done(&e->fits.at[i].agents);
     for (size_t i = 0; i < e->backfills.n; i++)
@@ -457,12 +498,11 @@ void ready_reset(struct engine *e)
     for (size_t i = 0; i < e->pools.n; i++)
         bf_vec_clear(&e->pools.at[i].waiting);
     bf_vec_free(&e->waiting);
-    bf_vec_free(&e->lifted);
     bf_vec_free(&e->lanes);
     bf_vec_free(&e->demands);
     bf_vec_free(&e->fits);
     bf_smap_free(&e->demand_of);
     windows_reset(e);
-    iheap_done(&e->open_demands);
+    opening_done(&e->opening);
     e->n_ready = 0;
 }

@@ -76,6 +76,7 @@ enum bf_rc engine_rebuild(struct engine *e, int64_t now_ms, struct bf_error *err
         edges_derive(e, b);
     }
     alerts_derive(e);
+    breakers_derive(e);
     for (size_t i = 0; i < e->live.n; i++)
         writers_queued(e, backfill_find(e, e->live.at[i]));
     return BF_OK;

@@ -60,7 +60,7 @@ static bool still_waits(const struct engine *e, const struct pool *p)
     struct blocker at[BLOCKERS_MAX];
     const struct backfill *b = backfill_find(e, p->head_backfill);
     const struct demand *d = demand_of_head(e, p);
-    if (!d || !iheap_contains(&d->lanes, b->lanes[p->head_step]) || e->fits.at[d->needs.fit].agents.n == 0)
+    if (!d || e->lanes.at[b->lanes[p->head_step]].place == NO_SLOT || e->fits.at[d->needs.fit].agents.n == 0)
         return false;
     size_t n = admit_blockers(e, d, at, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
@@ -133,7 +133,7 @@ void reserve_note_passed(struct decision *d)
         p->blocked = 0;
         if (who->lanes.n == 0 || draws_of(e, &e->draws.at[who->needs.draw]) == since)
             continue;
-        const struct lane *lane = &e->lanes.at[who->lanes.at[0]];
+        const struct lane *lane = &e->lanes.at[ready_demand_head(e, who)];
         head_emit(d, pool, lane->backfill->id, lane->backfill->instances[(uint32_t)lane->ready.at[0].b].step, since, false);
     }
     bf_vec_clear(&e->blocked_pools);
@@ -179,7 +179,7 @@ static bool class_of(const struct engine *e, const struct demand *d, uint64_t *r
 {
     if (d->lanes.n == 0)
         return false;
-    *ret = ready_class(&e->lanes.at[d->lanes.at[0]]);
+    *ret = ready_class(&e->lanes.at[ready_demand_head(e, d)]);
     return true;
 }
 
@@ -192,7 +192,7 @@ uint64_t reserve_kept_from(const struct engine *e, const struct demand *d, uint3
         const struct draw *head = reserve_draw(e, p);
         const struct demand *who = demand_of_head(e, p);
         const struct backfill *b = backfill_find(e, p->head_backfill);
-        bool there = who && iheap_contains(&who->lanes, b->lanes[p->head_step]);
+        bool there = who && e->lanes.at[b->lanes[p->head_step]].place != NO_SLOT;
         if (!there || &e->draws.at[d->needs.draw] == head)
             continue;
         theirs = ready_class(&e->lanes.at[b->lanes[p->head_step]]);

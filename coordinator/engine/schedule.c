@@ -88,7 +88,7 @@ static void list_if_open(struct engine *e, uint32_t demand)
     uint32_t agent = 0;
     struct blocker first;
     if (ready_demand_open(e, &e->demands.at[demand], &agent, &first))
-        iheap_put(&e->open_demands, demand, ready_demand_less, e);
+        opening_add(e, demand);
     else if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
         reserve_note_blocked(e, demand);
     else
@@ -99,7 +99,6 @@ static void list_if_open(struct engine *e, uint32_t demand)
  * at while it has no slot: nothing is granted from it in this turn, so nothing passes them either. */
 static void list_open_demands(struct engine *e)
 {
-    iheap_clear(&e->open_demands);
     for (size_t p = 0; p < e->pools.n; p++) {
         const struct pool *pool = &e->pools.at[p];
         for (size_t i = 0; admit_has_slot(pool) && i < pool->waiting.n; i++)
@@ -107,12 +106,27 @@ static void list_open_demands(struct engine *e)
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
+    opening_begin(e);
+}
+
+/* The best that may be granted now; false: nothing may for the rest of the turn. */
+static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
+{
+    struct blocker first;
+    while (opening_best(e, ret_lane)) {
+        if (ready_demand_open(e, &e->demands.at[e->lanes.at[*ret_lane].demand], ret_agent, &first))
+            return true;
+        note_due(e, &first);
+        if (!ready_any_agent_free(e))
+            return false;
+        opening_close(e, *ret_lane);
+    }
+    return false;
 }
 
 void decide_grants(struct decision *d)
 {
-    struct engine *e = d->live;                  /* open_demands is scratch */
-    struct blocker first;
+    struct engine *e = d->live;                  /* what is open is scratch */
     e->admit_due_ms = INT64_MAX;
     if ((e->low && !BF_PLANTED("grants_at_low_water")) || grants_are_held(e))
         return;
@@ -120,31 +134,23 @@ void decide_grants(struct decision *d)
     if (e->n_ready == 0)
         return;
     reserve_review(d);
+    if (!ready_any_agent_free(e))
+        return;
     uint64_t first_attempt = e->next_attempt;
     list_open_demands(e);
-    uint32_t left = e->config.grants_per_turn_max, agent = 0, number = 0;
-    while (e->open_demands.n > 0 && left > 0) {
-        uint32_t demand = e->open_demands.at[0];
-        const struct demand *best = &e->demands.at[demand];
-        if (!ready_demand_open(e, best, &agent, &first)) {
-            note_due(e, &first);
-            /* Blocked for the rest of the turn: grants only take.  Its own head does not matter to the order any more. */
-            iheap_remove(&e->open_demands, demand, ready_demand_less, e);
-            continue;
-        }
-        uint32_t lane = best->lanes.at[0];
+    uint32_t left = e->config.grants_per_turn_max, agent = 0, lane = 0, number = 0;
+    while (left > 0 && next_open(e, &lane, &agent)) {
         bool there = ready_head(e, lane, &number);
         assert(there);
         shares_note_granted(e, lane);
         yields_note_granted(e, lane);
-        shares_lift(e, demand, e->lanes.at[lane].backfill);
+        opening_lift(e, lane);
         grant(d, e->lanes.at[lane].backfill, number, agent);
-        shares_put_back(e);
+        opening_put_back(e, lane);
         left--;
     }
-    if (e->open_demands.n > 0)
-        e->work_left = true;
-    iheap_clear(&e->open_demands);
+    e->work_left |= left == 0 && opening_best(e, &lane);
+    opening_end(e);
     reserve_note_passed(d);
     shares_note_passed(d, first_attempt);
 }

@@ -31,6 +31,11 @@ static struct look *find(const struct engine *e, const struct backfill *b, uint3
     return &e->looks.at[i];
 }
 
+static const char *words(const struct look *l)
+{
+    return l->text ? l->text : "";
+}
+
 bool sensor_has_looked(const struct engine *e, const struct backfill *b, uint32_t number)
 {
     return find(e, b, number) != NULL;
@@ -43,16 +48,16 @@ bool sensor_answered(const struct plan_step *s, const struct outcome *o)
     return s->kind == PLAN_SENSOR && o->source == OUTCOME_NOT_YET;
 }
 
-/* "raw.orders[2024-01-01] is still not there after 6h, looked for 361 times; at last: …", in the output's arena. */
+/* "raw.orders[2024-01-01] is still not there after 6h, looked 361 times; at last: …", in the output's arena. */
 static const char *gave_up_text(struct decision *d, const struct backfill *b, const struct attempt *a, uint64_t looks, const char *told)
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1), key[PLAN_KEY_MAX], after[64];
     const struct plan_step *s = &b->plan->steps[a->step];
     plan_partition_key(s->partitions, a->index, key);
     bf_format_duration(s->sensor.timeout_ms, after, sizeof after);
-    snprintf(text, OUTCOME_TEXT_MAX + 1, "%s%s%s%s is still not there after %s, looked for %" PRIu64 " times; at last: %.*s",
+    snprintf(text, OUTCOME_TEXT_MAX + 1, "%s%s%s%s is still not there after %s, looked %" PRIu64 " time%s; at last: %.*s",
              b->plan->datasets[s->sensor.dataset].name, *key ? "[" : "", key, *key ? "]" : "", after, looks,
-             (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - GAVE_UP_BYTES), told);
+             looks == 1 ? "" : "s", (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - GAVE_UP_BYTES), told);
     return text;
 }
 
@@ -94,13 +99,26 @@ static void keep(struct engine *e, const struct backfill *b, uint32_t number, co
     struct look *l = &e->looks.at[i];
     free(l->text);
     *l = (struct look){.backfill = b->id, .number = number, .run = r->run, .looks = (uint32_t)r->numbers[0],
-                       .since_ms = (int64_t)r->numbers[1], .at_us = r->at_us, .text = bf_xstrdup(r->outcome.text ? r->outcome.text : "")};
+                       .since_ms = (int64_t)r->numbers[1], .at_us = r->at_us,
+                       .text = r->outcome.text && *r->outcome.text ? bf_xstrdup(r->outcome.text) : NULL};
+}
+
+/* What it was told while it waited is of no use any more: there may be millions. */
+static void forget_text(struct engine *e, const struct backfill *b, uint32_t number)
+{
+    uint64_t i = 0;
+    if (!bf_map_get(&e->look_of, instance_key(b, number), &i))
+        return;
+    free(e->looks.at[i].text);
+    e->looks.at[i].text = NULL;
 }
 
 void sensor_ended(struct engine *e, struct backfill *b, uint32_t number, const struct record *r)
 {
     struct instance *in = &b->instances[number];
-    if (r->n_numbers != LOOK_NUMBERS)
+    if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
+        forget_text(e, b, number);
+    if (!sensor_answered(&b->plan->steps[in->step], &r->outcome) || r->n_numbers != LOOK_NUMBERS)
         return;
     keep(e, b, number, r);
     if (r->verdict != VERDICT_LOOK_AGAIN)
@@ -139,7 +157,7 @@ void sensor_snapshot(const struct engine *e, struct engine_out *out)
         r->at_us = l->at_us;
         r->numbers = numbers;
         r->n_numbers = LOOK_NUMBERS;
-        r->outcome = (struct outcome){.source = OUTCOME_NOT_YET, .sqlstate = "", .dbms = "", .details = "", .text = l->text, .rows = -1};
+        r->outcome = (struct outcome){.source = OUTCOME_NOT_YET, .sqlstate = "", .dbms = "", .details = "", .text = words(l), .rows = -1};
         record_keep_strings(&out->arena, r);
     }
 }
@@ -152,7 +170,7 @@ void sensor_hash(const struct engine *e, const struct backfill *b, uint32_t numb
     bf_buf_put_u32(ret, l->looks);
     bf_buf_put_u64(ret, (uint64_t)l->since_ms);
     bf_buf_put_u64(ret, (uint64_t)l->at_us);
-    bf_buf_put(ret, l->text, strlen(l->text) + 1);
+    bf_buf_put(ret, words(l), strlen(words(l)) + 1);
 }
 
 void sensors_done(struct engine *e)
@@ -171,7 +189,7 @@ bool engine_looks(const struct engine *e, uint32_t backfill, uint32_t step, uint
     if (!l)
         return false;
     int64_t timeout_ms = b->plan->steps[step].sensor.timeout_ms;
-    *ret = (struct look_view){.looks = l->looks, .since_ms = l->since_ms, .at_us = l->at_us, .text = l->text,
+    *ret = (struct look_view){.looks = l->looks, .since_ms = l->since_ms, .at_us = l->at_us, .text = words(l),
                               .gives_up_ms = timeout_ms ? l->since_ms + timeout_ms : -1};
     return true;
 }

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/vec.h"
+#include "coordinator/engine/heap.h"
 
 struct engine;
 struct backfill;
@@ -30,6 +31,7 @@ struct share {
     uint8_t raised;                              /* classes that it is raised by, because it waited */
     struct yielded yielded[SHARE_CLASSES];       /* by class */
     uint8_t began;                               /* volatile, of a turn: bits of the classes of which something was granted */
+    struct heap open; uint32_t opened;           /* the same: heads of its lanes that may be granted, its place among such shares + 1 */
     /* derived */
     uint32_t used;                               /* slots, by its open attempts */
     uint64_t part;                               /* of the pool, in millionths: the largest of its dimensions */
@@ -48,9 +50,6 @@ bool shares_agree(const struct engine *e);                                      
 void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt);
 enum bf_rc apply_share(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void shares_tell(const struct engine *e, const struct backfill *b, uint32_t step, struct blocker_ahead *ret);   /* view_shares.c */
-/* Around a grant from a demand to a backfill. */
-void shares_lift(struct engine *e, uint32_t demand, const struct backfill *b);
-void shares_put_back(struct engine *e);
 void shares_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
 
 /* ---- yields.c: classes that yield, and what they lose ---- */

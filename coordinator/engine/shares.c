@@ -11,7 +11,7 @@
  *
  *   nobody passes it ─► passed by a better class (since) ─► raised by 1, 2, 3 ─► it begins, or has nothing ready: not passed
  *
- * All keys are whole numbers.  A part changes with what is held and with what the pool has, and the lanes move with it. */
+ * All keys are whole numbers.  A part changes with what is held and with what the pool has. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -43,18 +43,21 @@ void shares_done(struct backfill *b)
     for (size_t i = 0; i < b->n_shares; i++) {
         bf_vec_free(&b->shares[i].dims);
         bf_vec_free(&b->shares[i].lanes);
+        heap_done(&b->shares[i].open);
     }
     free(b->shares);
 }
 
-/* used of limit, both of any size. */
+/* used of limit, both of any size; a limit of 0 is none. */
 static uint64_t millionths(uint64_t used, uint64_t limit)
 {
+    if (limit == 0)
+        return 0;
     while (used > UINT64_MAX / SHARE_MILLIONTHS) {
         used >>= 1;
         limit >>= 1;
     }
-    return limit ? used * SHARE_MILLIONTHS / limit : 0;
+    return used * SHARE_MILLIONTHS / (limit ? limit : 1);
 }
 
 static uint64_t part_of(const struct engine *e, const struct share *s)
@@ -70,15 +73,12 @@ static uint64_t part_of(const struct engine *e, const struct share *s)
     return part;
 }
 
-/* ---- lanes move with their share ---- */
-
-/* Of a demand there is one lane of a backfill at most, so each heap has one key that changed. */
-static void settle(struct engine *e, struct share *s)
+static void set_part(const struct engine *e, struct share *s)
 {
     s->part = part_of(e, s);
-    for (size_t i = 0; i < s->lanes.n; i++)
-        ready_lane_moved(e, s->lanes.at[i]);
 }
+
+/* ---- what is held ---- */
 
 static void add_to(struct share *s, const struct draw_item *item, bool give)
 {
@@ -102,7 +102,7 @@ void shares_hold(struct engine *e, struct backfill *b, const struct draw *d, boo
         add_to(share_find(b, items[i].pool), &items[i], give);
     for (size_t i = 0; i < n; i++)
         if (items[i].dim == DRAW_SLOT)
-            settle(e, share_find(b, items[i].pool));
+            set_part(e, share_find(b, items[i].pool));
 }
 
 void shares_forget_use(struct engine *e)
@@ -115,23 +115,12 @@ void shares_forget_use(struct engine *e)
         }
 }
 
-/* Many keys of one heap change at once: all of them leave it first. */
 void shares_limits_changed(struct engine *e, uint32_t pool)
 {
-    for (size_t i = 0; i < e->live.n; i++) {
-        struct share *s = share_find(backfill_find(e, e->live.at[i]), pool);
-        for (size_t k = 0; s && k < s->lanes.n; k++)
-            ready_lane_out(e, s->lanes.at[k]);
-    }
     for (size_t i = 0; i < e->backfills.n; i++) {
         struct share *s = share_find(e->backfills.at[i], pool);
         if (s)
-            s->part = part_of(e, s);
-    }
-    for (size_t i = 0; i < e->live.n; i++) {
-        struct share *s = share_find(backfill_find(e, e->live.at[i]), pool);
-        for (size_t k = 0; s && k < s->lanes.n; k++)
-            ready_lane_settle(e, s->lanes.at[k]);
+            set_part(e, s);
     }
 }
 
@@ -149,35 +138,6 @@ bool shares_agree(const struct engine *e)
             return false;
     }
     return true;
-}
-
-/* ---- within a turn: the demands that are open leave their heap while a grant changes their keys ---- */
-
-static void lift(struct engine *e, uint32_t demand)
-{
-    if (!iheap_contains(&e->open_demands, demand))
-        return;
-    iheap_remove(&e->open_demands, demand, ready_demand_less, e);
-    bf_vec_push(&e->lifted, demand);
-}
-
-void shares_lift(struct engine *e, uint32_t demand, const struct backfill *b)
-{
-    const struct draw *d = &e->draws.at[e->demands.at[demand].needs.draw];
-    lift(e, demand);
-    for (size_t i = 0; e->live.n > 1 && i < (d->n ? d->n : 1); i++) {
-        const struct share *s = share_find(b, d->n ? d->items[i].pool : PLAN_NO_INDEX);
-        for (size_t k = 0; k < s->lanes.n && (d->n == 0 || d->items[i].dim == DRAW_SLOT); k++)
-            lift(e, e->lanes.at[s->lanes.at[k]].demand);
-    }
-}
-
-void shares_put_back(struct engine *e)
-{
-    for (size_t i = 0; i < e->lifted.n; i++)
-        if (e->demands.at[e->lifted.at[i]].lanes.n > 0)
-            iheap_put(&e->open_demands, e->lifted.at[i], ready_demand_less, e);
-    bf_vec_clear(&e->lifted);
 }
 
 /* ---- ageing: deciding ---- */
@@ -203,7 +163,7 @@ static bool lowest_ready(const struct engine *e, const struct share *s, uint64_t
     bool any = false;
     for (size_t i = 0; i < s->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[s->lanes.at[i]];
-        if (!iheap_contains(&e->demands.at[l->demand].lanes, s->lanes.at[i]))
+        if (l->place == NO_SLOT)
             continue;
         uint64_t class = ready_class(l);
         *ret = any && *ret > class ? *ret : class;
@@ -266,7 +226,6 @@ static void set_wait(struct engine *e, struct share *s, int64_t since_ms, uint8_
     e->n_passed += (uint32_t)(since_ms != 0) - (uint32_t)(s->since_ms != 0);
     s->since_ms = since_ms;
     s->raised = raised;
-    settle(e, s);
 }
 
 void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt)

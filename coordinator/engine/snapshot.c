@@ -75,6 +75,8 @@ static void add_created(const struct backfill *b, struct engine_out *out)
     r->reprocess = b->reprocess;
     r->reuse_downstream = b->reuse_downstream;
     r->run = b->first_run > 1 ? b->first_run : 0;
+    r->backfill_state = b->state;
+    r->n = backfill_finished(b);
     r->at_us = b->created_us;
     record_keep_strings(&out->arena, r);
 }

@@ -37,14 +37,18 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 /* Derived: instances of a step that are neither succeeded nor skipped; and of them, those that something failed keeps from running. */
 struct step_counts { uint32_t left, cut; };
 
-/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c. */
-struct lane { struct backfill *backfill; uint32_t demand, share; struct heap ready;         /* share: of the backfill's, its first pool's */
-              uint64_t n_of[SHARE_CLASSES]; };                                              /* ready ones by class */
+/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c.  share: of the
+ * backfill's, its first pool's.  place: in its demand; NO_SLOT: nothing may be granted from it.  n_of: ready ones by class. */
+struct lane { struct backfill *backfill; uint32_t demand, share, place; struct heap ready; uint64_t n_of[SHARE_CLASSES]; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
  * ready and whose backfill runs. */
 struct needs { uint32_t draw, fit, window, guard; };
 /* only_pool: the one that it draws on; PLAN_NO_INDEX: several, or none.  place: among those that wait; NO_SLOT: it does not. */
-struct demand { struct needs needs; struct iheap lanes; uint32_t only_pool, place; };
+struct demand { struct needs needs; BF_VEC_TYPE(uint32_t) lanes; uint32_t only_pool, place; };
+/* What may be granted in a turn, by share (opening.c).  best: of these by index, the best first; lifted: those out of it while a grant
+ * changes what they are ordered by. */
+struct opened { const struct backfill *backfill; struct share *share; };
+struct opening { BF_VEC_TYPE(struct opened) shares; struct iheap best; BF_VEC_TYPE(uint32_t) lifted; };
 /* Agents whose labels fit, the least busy first; the full ones are at the end. */
 struct fit { struct plan_label *labels; size_t n_labels; struct iheap agents; };
 
@@ -168,8 +172,7 @@ struct engine {
     uint64_t n_ready;
     BF_VEC_TYPE(uint32_t) waiting_pools, reserved;   /* that somebody waits for; that are kept for somebody (reserve.c) */
     BF_VEC_TYPE(uint32_t) blocked_pools;         /* of this turn */
-    struct iheap open_demands;                   /* of the grants of one turn */
-    BF_VEC_TYPE(uint32_t) lifted;                /* of those, while a grant changes their keys */
+    struct opening opening;                      /* of the grants of one turn */
     uint32_t granted_class;                      /* of this turn, without a pool: as in struct pool */
     uint32_t began_class;                        /* the same, of classes that are not raised */
     uint32_t n_passed;                           /* derived: shares that a better class passes */

@@ -24,16 +24,47 @@ static void count_window(const struct engine *e, const struct breaker *b, struct
     }
 }
 
-void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret)
+bool engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret)
 {
     const struct breaker *b = e->breakers.at.at[i];
+    if (!b)
+        return false;
     *ret = (struct breaker_view){
         .kind = b->kind, .name = b->name, .source = b->source, .settings = &b->settings, .state = b->state, .since_ms = b->since_ms,
         .since_us = b->since_us, .until_ms = b->state == BREAKER_OPEN && b->until_ms ? b->until_ms : -1,
         .held = b->state == BREAKER_OPEN && b->until_ms == 0, .level = b->level, .opened_calls = b->calls,
         .opened_failures = b->failures, .opened_slow = b->slow, .cause = b->cause, .by = b->by, .reason = b->reason,
-        .probes = (uint32_t)b->probes.n, .good = b->good};
+        .probes = (uint32_t)b->probes.n, .good = b->good, .here = b->here > 0};
     count_window(e, b, ret);
+    return true;
+}
+
+size_t engine_n_held_breakers(const struct engine *e)
+{
+    return e->breakers.not_closed.n;
+}
+
+size_t engine_held_breaker(const struct engine *e, size_t i)
+{
+    return e->breakers.not_closed.at[i];
+}
+
+static bool is_among(const uint32_t *at, size_t n, size_t number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (at[i] == number)
+            return true;
+    return false;
+}
+
+bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t number)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    if (!b || !b->drawn.steps)
+        return false;
+    const struct plan *p = b->plan;
+    return is_among(b->drawn.pools, p->n_pools, number) || is_among(b->drawn.connections, p->n_connections, number) ||
+           is_among(b->drawn.datasets, p->n_datasets, number) || is_among(b->drawn.steps, p->n_steps, number);
 }
 
 static uint64_t may_still_be_granted(const struct lane *l)
@@ -59,9 +90,11 @@ static void count_held(const struct engine *e, size_t only, uint64_t *ret)
 {
     for (size_t i = 0; e->breakers.not_closed.n > 0 && i < e->demands.n; i++) {
         const struct demand *d = &e->demands.at[i];
-        const struct guard *g = &e->breakers.guards.at[d->needs.guard];
         uint64_t n = 0;
-        if (d->lanes.n == 0 || !waits(e, g, only))
+        if (d->lanes.n == 0)                     /* and so nothing of it can be forgotten */
+            continue;
+        const struct guard *g = &e->breakers.guards.at[d->needs.guard];
+        if (!waits(e, g, only))
             continue;
         for (size_t k = 0; k < d->lanes.n; k++)
             n += may_still_be_granted(&e->lanes.at[d->lanes.at[k]]);
@@ -88,9 +121,8 @@ uint64_t engine_breaker_holds(const struct engine *e, size_t number)
 bool engine_agent_breaker(const struct engine *e, uint32_t agent, struct breaker_view *ret, bool *ret_spared)
 {
     const struct agent *a = agent_find(e, agent);
-    if (!a)
+    if (!a || !engine_breaker(e, a->breaker, ret))
         return false;
-    engine_breaker(e, a->breaker, ret);
     *ret_spared = a->state == AGENT_CONNECTED && breaker_judge(e, e->breakers.at.at[a->breaker]) != BREAKER_STAYS;
     return true;
 }

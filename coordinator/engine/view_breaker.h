@@ -4,7 +4,7 @@
 
 #include "coordinator/engine/view.h"
 
-/* Breakers in the order of their making.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
+/* Breakers by number.  since_us, since_ms 0: it has never moved.  until_ms: when an open one half-opens; -1: it does not
  * by itself, or is not open. */
 struct breaker_view {
     enum breaker_kind kind;
@@ -19,9 +19,15 @@ struct breaker_view {
     uint32_t opened_calls, opened_failures, opened_slow;     /* of its window when it opened */
     const char *cause, *by, *reason;         /* the last failure then; who moved it, and why.  "": none, nobody */
     uint32_t probes, good;                   /* half-open: attempts that are under way; that ended well */
+    bool here;                               /* an agent of its name is connected or draining */
 };
 size_t engine_n_breakers(const struct engine *e);
-void engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);
+bool engine_breaker(const struct engine *e, size_t i, struct breaker_view *ret);             /* false: none has this number now */
+/* Numbers of those that are not closed, ascending. */
+size_t engine_n_held_breakers(const struct engine *e);
+size_t engine_held_breaker(const struct engine *e, size_t i);
+/* Does the plan of a backfill that has not finished name the thing of this breaker?  O(what it names). */
+bool engine_backfill_draws_on(const struct engine *e, uint32_t backfill, size_t number);
 /* Of each the ready instances that wait for it, whatever else they wait for; of an agent's: 0.  ret has engine_n_breakers().
  * O(what is ready), and nothing where all let attempts through. */
 void engine_breakers_hold(const struct engine *e, uint64_t *ret);

@@ -70,16 +70,23 @@ static bool draws_on(const struct draw *d, size_t pool)
     return false;
 }
 
+static uint64_t ready_of(const struct engine *e, const struct demand *d)
+{
+    uint64_t n = 0;
+    for (size_t l = 0; l < d->lanes.n; l++)
+        n += e->lanes.at[d->lanes.at[l]].ready.n;
+    return n;
+}
+
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret)
 {
     const struct pool *p = &e->pools.at[i];
     *ret = (struct pool_waiting_view){.reserved = p->reserved, .backfill = p->head_backfill, .step = p->head_step};
-    for (size_t k = 0; k < e->demands.n; k++) {
-        const struct demand *d = &e->demands.at[k];
-        if (d->lanes.n == 0 || !draws_on(&e->draws.at[d->needs.draw], i))
-            continue;
-        for (size_t l = 0; l < d->lanes.n; l++)
-            ret->ready += e->lanes.at[d->lanes.at[l]].ready.n;
+    for (size_t k = 0; k < p->waiting.n; k++)
+        ret->ready += ready_of(e, &e->demands.at[p->waiting.at[k]]);
+    for (size_t k = 0; k < e->waiting.n; k++) {
+        const struct demand *d = &e->demands.at[e->waiting.at[k]];
+        ret->ready += draws_on(&e->draws.at[d->needs.draw], i) ? ready_of(e, d) : 0;
     }
 }
 

@@ -27,10 +27,10 @@ const char *engine_pool_dimension_name(const struct engine *e, size_t i, uint32_
 struct pool_waiting_view { uint64_t ready; bool reserved; uint32_t backfill, step; };
 void engine_pool_waiting(const struct engine *e, size_t i, struct pool_waiting_view *ret);
 /* What a live backfill holds of a pool, in slots and in millionths of the dimension of which it holds most; what it has ready there; how
- * long a better class has passed it (0: none does), and by how many classes it is raised for that.  The next one with an id over `after`
- * that holds anything or waits; false at the end. */
+ * long a better class has passed it (0: none does), and by how many classes it is raised for that. */
 struct pool_share_view { uint32_t backfill, used, raised; uint64_t part, ready; int64_t passed_ms; };
-bool engine_pool_share(const struct engine *e, size_t pool, uint32_t after, struct pool_share_view *ret);
+/* Of all that hold anything or wait, by id.  The caller frees. */
+struct pool_share_view *engine_pool_shares(const struct engine *e, size_t pool, size_t *ret_n);
 /* What a class of a backfill lost in a pool (NULL: in none) to better ones, the i-th of those that lost anything; false at the end.
  * lost_ms: in all, what runs now included; yields: now, for since_ms. */
 struct yield_view { const char *pool; enum plan_priority class; uint64_t times, lost_ms, since_ms; bool yields; };

@@ -48,8 +48,10 @@ void engine_why_when(const struct engine *e, const struct why_of *of, int64_t no
 bool engine_why_store(const struct engine *e, struct blocker *ret);
 /* What holds back the ready instances of a step, which all need the same, in order; 0: nothing, they are next.  At most max. */
 size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step, struct blocker *ret, size_t max);
-/* Steps with the same number need the same: one answer of engine_why_ready() is that of all of them. */
-uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step);
+/* Steps that need the same, byte by byte: one answer of engine_why_ready() is that of all of them.  guard: of a step that a breaker may
+ * hold; UINT32_MAX: all that it draws on are closed. */
+struct why_needs { uint32_t draw, fit, window, guard, class; };
+bool engine_why_needs(const struct engine *e, uint32_t backfill, uint32_t step, struct why_needs *ret);      /* false: it is not known */
 /* Ready instances of a step by index: some, looked for among the best of its lane. */
 size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
 

@@ -188,10 +188,23 @@ size_t engine_why_ready(const struct engine *e, uint32_t backfill, uint32_t step
     return a.n;
 }
 
-uint32_t engine_why_lane(const struct engine *e, uint32_t backfill, uint32_t step)
+static bool all_closed(const struct engine *e, const struct guard *g)
+{
+    bool closed = true;
+    for (uint32_t i = 0; e->breakers.not_closed.n > 0 && i < g->n && closed; i++)
+        closed = e->breakers.at.at[g->at[i]]->state == BREAKER_CLOSED;
+    return closed;
+}
+
+bool engine_why_needs(const struct engine *e, uint32_t backfill, uint32_t step, struct why_needs *ret)
 {
     const struct backfill *b = backfill_find(e, backfill);
-    return b && b->lanes && step < b->plan->n_steps ? b->lanes[step] : UINT32_MAX;
+    if (!b || !b->lanes || step >= b->plan->n_steps)
+        return false;
+    struct needs n = e->demands.at[e->lanes.at[b->lanes[step]].demand].needs;
+    *ret = (struct why_needs){.draw = n.draw, .fit = n.fit, .window = n.window, .class = b->priority[step],
+                              .guard = all_closed(e, &e->breakers.guards.at[n.guard]) ? UINT32_MAX : n.guard};
+    return true;
 }
 
 size_t engine_why_examples(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)

@@ -64,7 +64,7 @@ static bool waits(const struct engine *e, const struct share *s, size_t class)
     for (size_t i = 0; !stopped && i < s->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[s->lanes.at[i]];
         const struct demand *d = &e->demands.at[l->demand];
-        if (l->n_of[class] > 0 && iheap_contains(&d->lanes, s->lanes.at[i]) && held_by_pressure(e, d))
+        if (l->n_of[class] > 0 && l->place != NO_SLOT && held_by_pressure(e, d))
             return true;
     }
     return false;

@@ -94,7 +94,16 @@ static void on_created(struct shadow *s, const struct record *r)
         for (uint32_t p = 0; p < plan->steps[i].partitions->n; p++)
             b->cells[i][p].run = b->first_run;
     }
-    shadow_breakers_know(s, r, b);
+    shadow_breakers_know(s, r);
+}
+
+static bool any_open(const struct shadow_backfill *b)
+{
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++)
+            if (b->cells[i][p].open)
+                return true;
+    return false;
 }
 
 static void on_backfill_state(struct shadow *s, const struct turn *t, const struct record *r)
@@ -106,6 +115,8 @@ static void on_backfill_state(struct shadow *s, const struct turn *t, const stru
     shadow_take_state(s, t, b, r);
     b->begun |= r->backfill_state == BACKFILL_RUNNING;
     b->state = r->backfill_state;
+    b->over = b->state >= BACKFILL_SUCCEEDED && (b->state != BACKFILL_CANCELLED || !any_open(b));
+    shadow_breakers_drawn(s);
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         shadow_check_writers(s, b);
 }
@@ -228,7 +239,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->state = AGENT_CONNECTED;
     a->incarnation = r->incarnation;
     memcpy(a->key, r->key, sizeof a->key);
-    shadow_breakers_know(s, r, NULL);
+    shadow_breakers_know(s, r);
 }
 
 static void on_started(struct shadow *s, const struct record *r)
@@ -305,11 +316,12 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_POOL_LIMIT: shadow_take_limit(s, t, shadow_pool_by_name(s, r->pool_name), r); break;
     case RECORD_POOL_SET:
         shadow_pool_set(s, r);
-        shadow_breakers_know(s, r, NULL);
+        shadow_breakers_know(s, r);
         break;
     case RECORD_POOL_HEAD: shadow_pool_head(s, r); break;
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
+    case RECORD_BREAKER_FORGOTTEN: shadow_breakers_forgotten(s, t, r); break;
     case RECORD_YIELDED: shadow_take_yielded(s, t, r); break;
     case RECORD_REPLIED: on_replied(s, t, r); break;
     case RECORD_REUSED:

@@ -56,19 +56,10 @@ static uint32_t need(struct shadow *s, enum breaker_kind kind, const char *name)
     return (uint32_t)(book->at.n - 1);
 }
 
-static struct shadow_breaker *breaker_of(struct shadow *s, enum breaker_kind kind, const char *name)
+struct shadow_breaker *shadow_breaker_at(struct shadow *s, enum breaker_kind kind, const char *name)
 {
     uint32_t i = need(s, kind, name);                        /* may move them all */
     return &s->breakers.at.at[i];
-}
-
-static void plan_says(struct shadow *s, enum breaker_kind kind, const char *name, const struct plan_breaker *p)
-{
-    struct shadow_breaker *b = breaker_of(s, kind, name);
-    if (!p->given || b->source == BREAKER_BY_CONFIG)
-        return;
-    b->settings = p->settings;
-    b->source = BREAKER_BY_PLAN;
 }
 
 static void step_name(const struct shadow_backfill *b, uint32_t step, char ret[BREAKER_NAME_MAX])
@@ -76,27 +67,19 @@ static void step_name(const struct shadow_backfill *b, uint32_t step, char ret[B
     snprintf(ret, BREAKER_NAME_MAX, "%s.%s", b->plan->name, b->plan->steps[step].name);
 }
 
-void shadow_breakers_know(struct shadow *s, const struct record *r, const struct shadow_backfill *b)
+void shadow_breakers_know(struct shadow *s, const struct record *r)
 {
-    char name[BREAKER_NAME_MAX];
     if (r->kind == RECORD_AGENT_JOINED) {
         while (s->breakers.agents.n < r->agent)
             bf_vec_push(&s->breakers.agents, 0);
         s->breakers.agents.at[r->agent - 1] = need(s, BREAKER_AGENT, r->hello.name);
     }
-    if (r->kind == RECORD_POOL_SET)
-        need(s, BREAKER_POOL, r->pool_name);
-    if (r->kind != RECORD_BACKFILL_CREATED)
-        return;
-    for (size_t i = 0; i < b->plan->n_pools; i++)
-        plan_says(s, BREAKER_POOL, b->plan->pools[i].name, &b->plan->pools[i].breaker);
-    for (size_t i = 0; i < b->plan->n_connections; i++)
-        plan_says(s, BREAKER_CONNECTION, b->plan->connections[i].name, &b->plan->connections[i].breaker);
-    for (size_t i = 0; i < b->plan->n_datasets; i++)
-        plan_says(s, BREAKER_DATASET, b->plan->datasets[i].name, &b->plan->datasets[i].breaker);
-    for (uint32_t i = 0; i < b->plan->n_steps; i++) {
-        step_name(b, i, name);
-        plan_says(s, BREAKER_STEP, name, &b->plan->steps[i].breaker);
+    if (r->kind == RECORD_POOL_SET) {
+        struct shadow_breaker *b = shadow_breaker_at(s, BREAKER_POOL, r->pool_name);
+        b->said[r->pool_source] = !r->pool.no_slots || !pool_budget_is_empty(&r->pool);
+        b->known |= b->said[POOL_FROM_CONFIG] || b->said[POOL_FROM_OPERATOR];
+    } else {
+        shadow_breakers_drawn(s);
     }
 }
 
@@ -368,9 +351,11 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
 {
     if (r->kind == RECORD_BREAKER_SETTINGS) {
         if (*r->breaker.name) {
-            struct shadow_breaker *one = breaker_of(s, r->breaker.kind, r->breaker.name);
+            struct shadow_breaker *one = shadow_breaker_at(s, r->breaker.kind, r->breaker.name);
+            one->known = true;
             one->settings = r->breaker.settings;
             one->source = r->breaker.source;
+            shadow_breakers_drawn(s);
             return;
         }
         s->breakers.kinds[r->breaker.kind].settings = r->breaker.settings;
@@ -380,12 +365,15 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
                 s->breakers.at.at[i].settings = r->breaker.settings;
         return;
     }
-    struct shadow_breaker *b = breaker_of(s, r->breaker.kind, r->breaker.name);
-    const char *wrong = what_is_wrong(t, b, r);
+    struct shadow_breaker *b = shadow_breaker_at(s, r->breaker.kind, r->breaker.name);
+    const char *wrong = b->known || *r->actor ? what_is_wrong(t, b, r) : "moves, and is not known";
+    b->known = true;
     if (wrong)
         world_violate(s->w, "I7: %s %s (it is %s, %zu votes)", b->name, wrong, breaker_state_name(b->state), b->votes.n);
     b->state = r->breaker.state;
     b->until_ms = r->breaker.until_ms;
+    b->since_ms = r->breaker.at_ms;
+    b->level = r->breaker.level;
     snprintf(b->by, sizeof b->by, "%s", r->actor);
     snprintf(b->reason, sizeof b->reason, "%s", r->reason);
     b->votes.n = b->probes.n = 0;
@@ -405,6 +393,7 @@ void shadow_breakers_after(struct shadow *s, const struct turn *t)
             world_violate(s->w, "I7: %s stays open after its time", b->name);
         b->due = false;
     }
+    shadow_breakers_kept(s, t);
 }
 
 /* ---- for the operators ---- */

@@ -16,12 +16,17 @@ struct shadow_breaker {
     struct breaker_settings settings;
     enum breaker_source source;
     enum breaker_state state;
+    int64_t since_ms;                                        /* of its last move; 0: it has never moved */
+    uint32_t level;                                          /* times that it opened in a row before */
     int64_t until_ms;                                        /* 0 while open: a person holds it */
     char by[64], reason[64];                                 /* who moved it, cut; "": it did itself */
     BF_VEC_TYPE(struct shadow_vote) votes;
     BF_VEC_TYPE(uint64_t) probes;
     uint32_t good, bad;                                      /* probes that ended so */
     bool due;                                                /* a vote of this turn says that it must open */
+    bool known;                                              /* not: it was never made, or is forgotten */
+    bool drawn;                                              /* by what lives */
+    bool said[POOL_FROM_OPERATOR + 1];                       /* of a pool, by source */
 };
 struct shadow_breakers {
     BF_VEC_TYPE(struct shadow_breaker) at;
@@ -32,7 +37,12 @@ struct shadow_breakers {
 void shadow_breakers_copy(struct shadow_breakers *to, const struct shadow_breakers *from);
 void shadow_breakers_done(struct shadow_breakers *b);
 /* Records that make breakers: what is made known, and who. */
-void shadow_breakers_know(struct shadow *s, const struct record *r, const struct shadow_backfill *created);
+void shadow_breakers_know(struct shadow *s, const struct record *r);
+/* A backfill begins or ceases to live, or an agent has another name: who draws on what, and whose word holds. */
+void shadow_breakers_drawn(struct shadow *s);
+void shadow_breakers_forgotten(struct shadow *s, const struct turn *t, const struct record *r);
+void shadow_breakers_kept(struct shadow *s, const struct turn *t);               /* nothing is kept for ever */
+struct shadow_breaker *shadow_breaker_at(struct shadow *s, enum breaker_kind kind, const char *name);   /* made where it is not there */
 void shadow_breakers_granted(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
 void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct shadow_attempt *a,
                            const struct record *r);

@@ -41,6 +41,7 @@ struct shadow_backfill {
     enum op_priority *classes;                               /* of each step, as committed */
     struct shadow_cell **cells;
     uint32_t first_run;                                      /* number of the run that each cell began with */
+    bool over;                                               /* it has finished: a cancelled one when nothing of it runs */
 };
 struct shadow_attempt {
     struct attempt_ref ref;

@@ -134,6 +134,7 @@ static bool moves(const struct record *r, const struct shadow_promise *p)
     case RECORD_POOL_SET: return p->kind == BLOCKER_START_RATE || goes_by_the_wall(p->kind);
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS:
+    case RECORD_BREAKER_FORGOTTEN:
     case RECORD_AGENT_JOINED:
     case RECORD_AGENT_STATE: return p->kind == BLOCKER_BREAKER;
     case RECORD_STEERED:

@@ -82,8 +82,11 @@ static void configure_breakers(struct world *w)
                                                  .open_ms = 2000, .open_max_ms = 20000, .growth_milli = 2000, .probes = 1};
     bool says = w->stats.crashes % 4 != 3;
     turn_breaker(w->turns, BREAKER_AGENT, "", says ? &soon : breaker_preset(BREAKER_AGENT), says ? BREAKER_BY_CONFIG : BREAKER_BY_PRESET);
+    for (int k = BREAKER_STEP; w->options.seed % 3 == 1 && k <= BREAKER_CONNECTION; k++)
+        turn_breaker(w->turns, (enum breaker_kind)k, "", says ? &soon : breaker_preset((enum breaker_kind)k),
+                     says ? BREAKER_BY_CONFIG : BREAKER_BY_PRESET);
     if (w->options.seed % 3 == 0)
-        turn_breaker(w->turns, BREAKER_POOL, "own", &soon, BREAKER_BY_CONFIG);
+        turn_breaker(w->turns, BREAKER_POOL, "own", &soon, says ? BREAKER_BY_CONFIG : BREAKER_BY_PRESET);
 }
 
 void sim_coordinator_start(struct world *w)

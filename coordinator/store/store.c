@@ -58,7 +58,7 @@ enum bf_rc store_lock_dir(const char *dir, int *ret_fd, struct bf_error *err)
         ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? n : 0] = 0;
         pid[strcspn(pid, "\n")] = 0;
-        return bf_fail(err, BF_CONFLICT, "store: %s is in use by process %s: two coordinators cannot share a store", dir, *pid ? pid : "?");
+        return bf_fail(err, BF_CONFLICT, "store: %s is in use by process %s: end it first, a store is for one at a time", dir, *pid ? pid : "?");
     }
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)

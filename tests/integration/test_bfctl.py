@@ -297,6 +297,8 @@ steps:
         self.assertIn("--config", self.bfctl("agents", status=2).stderr)
         self.bfctl("agents", "--config", self.path("none.conf"), status=2)
         self.bfctl("agents", "--config", self.write("half.conf", "api: tcp://127.0.0.1:1\n"), status=2)
+        self.env["BFCTL_CONFIG"] = self.path("none.conf")
+        self.assertIn("none.conf, which BFCTL_CONFIG names", self.bfctl("agents", status=2).stderr)
         typo = self.bfctl("agents", "--config", self.write("typo.conf", "appi: tcp://127.0.0.1:1\n"), status=2)
         self.assertIn("appi", typo.stderr)
 

@@ -113,6 +113,19 @@ class BreakersTest(unittest.TestCase):
         held = wait_until("what is ready to wait for it", lambda: self.breaker("pool/small")["holds"] == 36 and self.breaker("pool/small"))
         self.assertEqual((held["state"], held["held_open"], held["half_opens_at"]), ("open", True, None))
         self.assertEqual((held["reason"], held["by"]), ("the warehouse is moved", "admin"))
+        self.cluster.ctl("agent", "quarantine", "agent-1", "--reason", "its disk is looked at")
+        for words, line in ((("status", self.backfill), "breaker: pool/small is open since "),
+                            (("pool", "show", "small"), "breaker        pool/small is open since ")):
+            told = self.cluster.json(*words)
+            self.assertEqual([(b["name"], b["held_open"], b["holds"]) for b in told["breakers"]], [("pool/small", True, 36)])
+            self.assertEqual([(a["agent"], a["state"], a["reason"]) for a in told["quarantined"]],
+                             [("agent-1", "open", "its disk is looked at")])
+            page = self.cluster.ctl(*words).stdout
+            self.assertIn(line, page)
+            self.assertIn("until bfctl breaker close pool/small; 36 ready wait for it; admin: the warehouse is moved", page)
+            self.assertRegex(page, r"agent:? +agent-1 is quarantined since [^;]* until bfctl agent release agent-1; admin: its disk")
+        self.cluster.ctl("agent", "release", "agent-1")
+        self.assertEqual(self.cluster.json("status", self.backfill)["quarantined"], [])
         why = self.cluster.ctl("why", self.backfill, "other[2024-01-01]").stdout
         self.assertIn("the warehouse is moved", why)
         self.assertTrue(self.cluster.kill("coordinator"))

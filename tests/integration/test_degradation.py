@@ -45,7 +45,7 @@ class DegradationTest(unittest.TestCase):
         self.assertIsNone(self.cluster.json("why", self.backfill, "vital[2024-01-02]")["yielded"], "nothing is better than it")
         self.assertIn("degraded: class low yielded once to better ones in pool warehouse",
                       self.cluster.ctl("why", self.backfill, "spare[2024-01-01]").stdout)
-        self.assertRegex(self.cluster.ctl("pool", "show", "warehouse").stdout, r"degraded +class low .* now for .* of " + self.backfill)
+        self.assertRegex(self.cluster.ctl("pool", "show", "warehouse").stdout, rf"degraded +{self.backfill}: class low .* now for ")
         self.assertTrue(self.cluster.kill("coordinator"))
         self.cluster.restart("coordinator")
         wait_until("the coordinator", lambda: self.cluster.ctl("version", check=False).returncode == 0)

@@ -198,6 +198,29 @@ def check_plants(results, source):
     results.check(names and names == told, f"docs/guarantees.md: planted bugs in one of page and code only: {sorted(names ^ told)}")
 
 
+def check_kinds(results, source):
+    """Every kind of blocker that `why` tells of is explained."""
+    kinds = set()
+    for name in os.listdir(os.path.join(source, "coordinator")):
+        if name.startswith("views_why"):
+            kinds |= set(re.findall(r'kind = (?:\w+ \? )?"([a-z_]+)"', read(source, "coordinator", name)))
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", read(source, "docs/troubleshooting.md"), re.MULTILINE))
+    results.check(len(kinds) > 10, "kinds of blockers are not found in coordinator/views_why*.c")
+    results.check(kinds - {"running"} <= told, f"docs/troubleshooting.md: kinds that it does not name: {sorted(kinds - told)}")
+
+
+def check_ids(results, source):
+    """The ids behind "not supported yet" are those of the table in docs/plan-reference.md."""
+    code = set()
+    for name in os.listdir(os.path.join(source, "plan")):
+        if name.endswith(".c"):
+            text = read(source, "plan", name)
+            code |= set(re.findall(r'NOT_YET\("\w+", "([A-Z]\d+)"', text)) | set(re.findall(r"not supported yet \(([A-Z]\d+)\)", text))
+    table = read(source, "docs/plan-reference.md").split("\n| id | capability |\n", 1)[1].split("\n\n", 1)[0]
+    told = {i for ids in re.findall(r"^\| ([A-Z0-9, ]+) \|", table, re.MULTILINE) for i in ids.split(", ")}
+    results.check(code == told, f"docs/plan-reference.md: ids in one of page and code only: {sorted(code ^ told)}")
+
+
 def check_commands(results, source):
     """Every command that the overview of bfctl shows is in docs/cli.md, and the pages name no other."""
     table = re.findall(r'^    \{"([a-z ]+)", "[^"]+", &cmd_', read(source, "bfctl/main.c"), re.MULTILINE)
@@ -210,13 +233,21 @@ def check_commands(results, source):
             results.check(word in words, f"{page}: `bfctl {word}` is no command")
 
 
+def anchors(text):
+    """Those that headings make."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+
+
 def check_links(results, source):
-    for page in PAGES:
+    for page in PAGES + ["docs/cli.md", "docs/plan-reference.md", "docs/watch.md"]:
         text = read(source, page)
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
             if not re.match(r"[a-z]+:", target):
-                path = os.path.join(source, os.path.dirname(page), target)
+                path = os.path.normpath(os.path.join(source, os.path.dirname(page), target) if target else os.path.join(source, page))
                 results.check(os.path.exists(path), f"{page}: {target} leads nowhere")
+                if anchor and path.endswith(".md") and os.path.exists(path):
+                    results.check(anchor in anchors(read(path)), f"{page}: {target}#{anchor} leads nowhere")
         for path in re.findall(r"`((?:tests|coordinator|agent|bfctl|plan|proto|common|docs|examples)/[\w./*-]+)`", text):
             known = os.path.exists(os.path.join(source, path)) or "*" in path
             results.check(known, f"{page}: there is no {path}")
@@ -230,6 +261,8 @@ def main():
     results = Results()
     check_settings(results, source)
     check_plants(results, source)
+    check_kinds(results, source)
+    check_ids(results, source)
     check_commands(results, source)
     check_links(results, source)
     shop = Shop(programs, source)

@@ -67,6 +67,10 @@ class ExitStatusTest(unittest.TestCase):
                               timeout=60 * PATIENCE,
                               check=False, **more)
 
+    def test_the_causes_of_one_that_failed(self):
+        said = self.bfctl("why BAD --summary").stdout
+        self.assertIn("0 waiting, 2 failed\nnothing waits for what failed: bfctl failures", said)
+
     def test_statuses(self):
         unreachable = "--config nobody.conf --request-timeout 300ms"
         rows = [

@@ -155,6 +155,10 @@ class AccessTest(KeysTest):
         self.assertIn("pool wide, which plan sales-us draws on, is outside of the pools of this key: narrow, own", refused.stderr)
         self.assertEqual(len(self.cluster.json("backfill", "list")), before)
         self.ctl("backfill", "create", self.plan("sales-us", pool="own"), conf=conf)
+        refused = self.ctl("pool", "set", "narrow", "--slots", "1", conf=conf, status=7)
+        self.assertIn("a key without plans is needed", refused.stderr)
+        told = [r["record"] for r in self.cluster.json("audit", "--what", "pool set")]
+        self.assertIn(("vera", "narrow"), [(r["who"], r["target"]) for r in told if r["result"] == "denied"])
         # Pools alone: sees all, changes its own.
         pooled = self.key("pat", "operator", "--pool", "narrow")
         self.ctl("backfill", "get", orders, conf=pooled)

@@ -85,7 +85,7 @@ class SensorTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         why = self.why(backfill, "2024-03-01")
         self.assertEqual(why["state"], "failed")
-        self.assertIn("raw.sales[2024-03-01] is still not there after 2s, looked for ", why["failure"]["text"])
+        self.assertIn("raw.sales[2024-03-01] is still not there after 2s, looked ", why["failure"]["text"])
         self.assertIn("bfctl retry", why["fix"])
 
     def test_what_cannot_be_looked_at_fails_at_once(self):

@@ -57,6 +57,7 @@ class SharesTest(unittest.TestCase):
         self.becomes(first=4, second=0)          # what runs goes on
         why = self.cluster.json("why", self.ids["first"], "load[2024-01-05]")["blockers"]
         self.assertIn("pool warehouse is full", why[0]["detail"])
+        self.assertIn(f"{self.ids['second']} is next: it holds 0.0% of the pool, and this backfill 100.0%", why[-1]["detail"])
         self.touch("first-2024-01-01")           # each slot that is free goes to who holds less
         self.becomes(first=3, second=1)
         self.touch("first-2024-01-02")

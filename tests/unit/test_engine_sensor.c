@@ -86,8 +86,11 @@ Test(engine_sensor, an_answer_is_no_attempt_and_holds_nothing)
     cr_assert_eq(b->first_attempts, 1u, "one first attempt, for the retry budget");
     cr_assert_eq(b->retries, 0u);
     cr_assert_eq(f.e->alerts.member_of.n, 0u, "nothing to alert of");
+    cr_assert_neq(*l.text, '\0');
     fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);
+    cr_assert(engine_looks(f.e, 1, 0, 0, &l) && l.looks == 30);
+    cr_assert_eq(*l.text, '\0', "what it was told is not kept for ever");
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_SUCCEEDED);
     fx_done(&f);
 }
@@ -108,7 +111,7 @@ Test(engine_sensor, it_gives_up_at_its_time_out_and_says_so)
     const struct record *r = fx_record(&f, RECORD_ENDED, 0);
     cr_assert_eq(r->verdict, VERDICT_FAILED);
     cr_assert_eq(r->failure_class, FAILURE_PERMANENT);
-    cr_assert(strstr(r->outcome.text, "raw is still not there after 2m 30s, looked for 4 times"), "%s", r->outcome.text);
+    cr_assert(strstr(r->outcome.text, "raw is still not there after 2m 30s, looked 4 times"), "%s", r->outcome.text);
     fx_turn(&f);
     cr_assert_eq(fx_state(&f, 1, 0, 0), INSTANCE_FAILED);
     fx_ask(&f, OP_RETRY, 1);
@@ -135,5 +138,27 @@ Test(engine_sensor, failures_count_since_the_last_answer)
     wait_for_look(&f);
     fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_EXIT, 75);
     cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->verdict, VERDICT_FAILED, "two in a row are all that its plan allows");
+    fx_done(&f);
+}
+
+static struct plan *ordinary(uint64_t days) { return fx_chain((uint32_t)days, 0); }
+
+/* No agent of ours says so of such a step; one that lies makes no sensor of it. */
+Test(engine_sensor, such_an_answer_of_another_step_is_a_failure)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 1);
+    struct look_view l;
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_create(&f, ordinary, 1);
+    fx_turn(&f);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_NOT_YET, 0);
+    const struct record *r = fx_record(&f, RECORD_ENDED, 0);
+    cr_assert_eq(r->verdict, VERDICT_RETRY);
+    cr_assert_eq(r->failure_class, FAILURE_UNKNOWN);
+    cr_assert_eq(r->n_numbers, 0u);
+    cr_assert_not(engine_looks(f.e, 1, 0, 0, &l));
+    fx_turn(&f);
     fx_done(&f);
 }

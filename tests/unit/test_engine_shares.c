@@ -1,7 +1,9 @@
 /* Fair shares of a pool among backfills, and ageing of what a better class passes; and that a recovery knows both. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/mem.h"
 #include "tests/support/engine_fixture.h"
@@ -49,6 +51,15 @@ static struct plan *half_stuck(uint64_t slots)
     return fx_plan_done(p);
 }
 
+/* Of another name, so that other breakers stand before it. */
+static struct plan *another(uint64_t slots)
+{
+    struct plan *p = light(slots);
+    free(p->name);
+    p->name = bf_xstrdup("another");
+    return p;
+}
+
 static struct fx_agent start(struct fx *f, fx_make *first, fx_make *second, uint64_t slots)
 {
     static const struct engine_config config = {.age_after_ms = 1000};
@@ -74,10 +85,12 @@ static void oldest_ends(struct fx *f, const struct fx_agent *agent)
 
 static struct pool_share_view share(const struct fx *f, uint32_t backfill)
 {
-    struct pool_share_view s = {0};
-    cr_assert(engine_pool_share(f->e, 0, backfill - 1, &s));
-    cr_assert_eq(s.backfill, backfill);
-    return s;
+    size_t n = 0, i = 0;
+    BF_AUTO_FREE struct pool_share_view *at = engine_pool_shares(f->e, 0, &n);
+    while (i < n && at[i].backfill < backfill)
+        i++;
+    cr_assert(i < n && at[i].backfill == backfill);
+    return at[i];
 }
 
 static void recovers(struct fx *f)
@@ -141,6 +154,26 @@ Test(engine_shares, what_is_wide_counts_as_what_it_takes)
     fx_done(&f);
 }
 
+Test(engine_shares, who_is_next_may_be_of_another_plan_unless_a_breaker_holds_it)
+{
+    struct fx f;
+    (void)start(&f, heavy, another, 6);
+    struct blocker why[8] = {0};
+    size_t n = engine_why(f.e, 1, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].kind, BLOCKER_QUEUE);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_SHARE);
+    cr_assert_eq(why[n - 1].ahead.backfill, 2u);
+    n = engine_why(f.e, 2, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_NONE, "it is next itself");
+    struct op_request r = fx_request(&f, OP_BREAKER_OPEN, 0);
+    r.name = "step/another.s0";
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    n = engine_why(f.e, 1, 0, 200, why, 8);
+    cr_assert_eq(why[n - 1].ahead.by, AHEAD_NONE, "the other is held");
+    fx_done(&f);
+}
+
 Test(engine_shares, shares_follow_a_pool_that_changes)
 {
     struct fx f;
@@ -196,5 +229,79 @@ Test(engine_shares, a_lower_class_is_passed_although_a_better_one_beside_it_wait
     cr_assert_geq(turns, 20u, "%u", turns);
     cr_assert_leq(turns, 23u, "%u", turns);
     recovers(&f);
+    fx_done(&f);
+}
+
+/* Six attempts of 8 TiB each. */
+static struct plan *terabytes(uint64_t slots)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", (uint32_t)slots), s;
+    fx_days(p, FX_JAN_1, 20);
+    s = fx_step(p, PLAN_DAY, pool);
+    p->pools[pool].has.memory_bytes = UINT64_C(1) << 46;
+    p->steps[s].resources.memory_bytes = POOL_DRAW_BYTES_MAX;
+    return fx_plan_done(p);
+}
+
+Test(engine_shares, who_holds_more_than_a_pool_that_has_shrunk_to_almost_nothing_holds_most)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f, terabytes, lower, 6);
+    (void)agent;
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "a";
+    r.pool = (struct pool_budget){.memory_bytes = 1, .no_slots = true};
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    cr_assert_gt(share(&f, 1).part, 1000000u);
+    fx_done(&f);
+}
+
+/* Every step has a breaker of its own, so each stands in a lane of its own. */
+static struct plan *many_steps(uint64_t n)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", 1000);
+    for (uint64_t i = 0; i < n; i++)
+        fx_step(p, PLAN_NONE, pool);
+    return fx_plan_done(p);
+}
+
+/* Without the checks after each turn, which look at everything. */
+static void turn_alone(struct fx *f)
+{
+    engine_finish_turn(f->e, f->now_ms++, f->wall_us, &f->out);
+    bf_vec_clear(&f->inputs);
+}
+
+/* Memory by the step, not by steps times steps; and a grant moves a share, not everything that stands in it. */
+Test(engine_shares, thousands_of_steps_of_several_backfills_take_what_they_are)
+{
+    enum { STEPS = 3000, BACKFILLS = 3, TURNS = 20, ENDS = 64 };
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, ENDS);
+    fx_init(&f, NULL);
+    fx_hello(&f, &agent, 0);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (int i = 0; i < BACKFILLS; i++) {
+        cr_assert_neq(fx_create(&f, many_steps, STEPS), 0u);
+        turn_alone(&f);
+    }
+    size_t took = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    cr_expect_lt(took, (size_t)STEPS * BACKFILLS * 4096, "%zu bytes", took);
+    clock_t began = clock();
+    for (int i = 0; i < TURNS; i++) {
+        struct attempt_view a[ENDS];
+        size_t n = 0;
+        for (uint64_t id = 0; n < ENDS && (id = engine_next_attempt(f.e, id)) != 0;)
+            engine_find_attempt(f.e, id, &a[n++]);
+        cr_assert_eq(n, (size_t)ENDS);
+        for (size_t k = 0; k < n; k++)
+            fx_ended(&f, &agent, a[k].ref, OUTCOME_OK, 0);
+        turn_alone(&f);
+    }
+    double each_us = (double)(clock() - began) * 1e6 / CLOCKS_PER_SEC / (TURNS * ENDS);
+    cr_expect_lt(each_us, 1000, "%.0f us for each end", each_us);
     fx_done(&f);
 }

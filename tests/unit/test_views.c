@@ -480,3 +480,32 @@ Test(views, large_documents_stay_within_a_message)
     json_decref(j);
     world_free(w);
 }
+
+/* Every dimension of a pool has a name of up to 128 bytes: pages of pools end early. */
+Test(views, pages_of_pools_stay_within_a_message)
+{
+    enum { POOLS = 100, UNITS = 60 };
+    struct world *w = world_new();
+    struct bf_buf plan = {0};
+    bf_buf_put_str(&plan, "apiVersion: backfill/v1\nkind: Plan\nname: wide\npools:\n");
+    for (int i = 0; i < POOLS; i++) {
+        bf_buf_printf(&plan, "  p%03d: {slots: 1, units: {", i);
+        for (int k = 0; k < UNITS; k++)
+            bf_buf_printf(&plan, "%su%02d%0120d: 1", k ? ", " : "", k, 0);
+        bf_buf_put_str(&plan, "}}\n");
+    }
+    bf_buf_put_str(&plan, "steps: {s: {run: [echo], pool: p000}}\n");
+    create(w, bf_buf_cstr(&plan));
+    bf_buf_free(&plan);
+    struct op_request req = query(OP_POOLS);
+    size_t n = 0, pages = 0;
+    for (size_t rows = 1; rows > 0; n += rows) {
+        req.page_offset = n;
+        json_t *j = ask(w, &req, BF_OK, NULL);
+        rows = json_array_size(j);
+        pages += rows > 0;
+        json_decref(j);
+    }
+    cr_expect(n == POOLS && pages > 1, "%zu pools in %zu pages", n, pages);
+    world_free(w);
+}

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "views_fixture.h"
 
 /* Ten days: load in a pool of two; by the same day what is built on it, and a week of that; and what fails. */
@@ -63,6 +64,84 @@ Test(views_why, what_failed_is_counted_exactly)
     cr_expect_eq(number(failed, "behind"), 0);
     cr_expect_str_eq(json_string_value(json_array_get(json_object_get(failed, "examples"), 0)), "load[2024-01-01]");
     cr_expect_str_eq(text(failed, "do"), "bfctl retry bf-1");
+    json_decref(j);
+    world_free(w);
+}
+
+/* The answer of `why` about a step of bf-1; its first blocker of a kind. */
+static json_t *why(struct world *w, const char *step, const char *kind, const json_t **ret)
+{
+    struct op_request req = query(OP_WHY);
+    req.backfill = 1;
+    req.selectors = &step;
+    req.n_selectors = 1;
+    json_t *j = ask(w, &req, BF_OK, NULL), *row;
+    size_t i;
+    *ret = NULL;
+    json_array_foreach(json_object_get(j, "blockers"), i, row)
+        *ret = !*ret && strcmp(text(row, "kind"), kind) == 0 ? row : *ret;
+    cr_assert(*ret, "no %s", kind);
+    return j;
+}
+
+Test(views_why, thousands_of_steps_that_need_the_same_are_asked_for_once)
+{
+    struct world *w = world_new();
+    struct bf_buf plan = {0};
+    bf_buf_put_str(&plan, "apiVersion: backfill/v1\nkind: Plan\nname: wide\npools: {a: {slots: 1}}\nsteps:\n");
+    for (int i = 0; i < 10000; i++)
+        bf_buf_printf(&plan, "  s%05d: {run: [echo], pool: a}\n", i);
+    create(w, bf_buf_cstr(&plan));
+    hello(w, 8);
+    json_t *j = summary(w);
+    cr_expect(json_is_true(json_object_get(j, "complete")));
+    cr_expect_eq(number(cause(j, "pool"), "holds"), 9999);
+    json_decref(j);
+    bf_buf_free(&plan);
+    world_free(w);
+}
+
+/* A text may be cut within a sign; what is left has to be text still. */
+Test(views_why, what_a_sensor_was_told_is_cut_between_signs)
+{
+    static const char plan[] =
+        "apiVersion: backfill/v1\nkind: Plan\nname: waits\nconnections: {wh: {odbc: \"DSN=x\"}}\n"
+        "datasets: {raw: {external: true, connection: wh}}\nsteps:\n  there: {sensor: {dataset: raw, every: 1m, timeout: 6h}}\n";
+    struct world *w = world_new();
+    const json_t *k;
+    char told[OUTCOME_TEXT_MAX] = "";
+    memset(told, 'x', 99);
+    strcpy(told + 99, "\xe2\x82\xac and more");
+    create(w, plan);
+    hello(w, 8);
+    end_first(w, OUTCOME_NOT_YET, 0, told);
+    json_t *j = why(w, "there", "sensor", &k);
+    cr_expect(strstr(text(k, "detail"), "xxx") != NULL, "%s", text(k, "detail"));
+    json_decref(j);
+    world_free(w);
+}
+
+/* Two plans in one pool: who goes first is told by name, but to a key that may not see the other plan. */
+Test(views_why, a_key_with_scopes_is_told_of_another_backfill_and_not_which)
+{
+    static const char *const scopes[] = {"mine"};
+    const struct key_entry scoped = {.plans = scopes, .n_plans = 1};
+    static const char form[] = "apiVersion: backfill/v1\nkind: Plan\nname: %s\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10}\n"
+                               "pools: {a: {slots: 2}}\nsteps:\n  load: {run: [echo], pool: a, priority: %s}\n";
+    char mine[512], others[512];
+    struct world *w = world_new();
+    const json_t *k;
+    snprintf(mine, sizeof mine, form, "mine", "normal");
+    snprintf(others, sizeof others, form, "others", "high");
+    create(w, mine);
+    create(w, others);
+    hello(w, 8);
+    json_t *j = why(w, "load[2024-01-05]", "queue", &k);
+    cr_expect(strstr(text(k, "detail"), "bf-2 is next"), "%s", text(k, "detail"));
+    json_decref(j);
+    w->who = &scoped;
+    j = why(w, "load[2024-01-05]", "queue", &k);
+    cr_expect(strstr(text(k, "detail"), "another backfill is next"), "%s", text(k, "detail"));
     json_decref(j);
     world_free(w);
 }
