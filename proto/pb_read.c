@@ -4,6 +4,8 @@
  * that came.  Members are written where the descriptor says that they lie, as protobuf-c does it. */
 #include "proto/pb_read.h"
 
+#include <string.h>
+
 enum { TAG_MAX_BYTES = 2, LENGTH_MAX_BYTES = 4 };
 
 struct reading {
@@ -71,6 +73,13 @@ static void *member(ProtobufCMessage *m, unsigned offset)
     return (uint8_t *)m + offset;
 }
 
+/* Pointers of any type look alike, but are not one type to the compiler. */
+static void put_list(ProtobufCMessage *m, const ProtobufCFieldDescriptor *field, void *list, size_t n)
+{
+    *(size_t *)member(m, field->quantifier_offset) = n;
+    memcpy(member(m, field->offset), &list, sizeof list);
+}
+
 static void *allocate(struct reading *r, size_t n, size_t size_bytes)
 {
     size_t all;
@@ -129,8 +138,7 @@ static bool read_packed(struct reading *r, ProtobufCMessage *m, const ProtobufCF
     for (size_t i = 0; i < n; i++)
         if (!take_number(&part, field->type, PB_VARINT, list + i * size_bytes))
             return false;
-    *(size_t *)member(m, field->quantifier_offset) = n;
-    *(void **)member(m, field->offset) = list;
+    put_list(m, field, list, n);
     return part.p == part.end;
 }
 
@@ -187,8 +195,7 @@ static bool read_list(struct reading *r, ProtobufCMessage *m, const ProtobufCFie
         else if (!(((ProtobufCMessage **)list)[i] = read_part(r, field->descriptor, part)))
             return false;
     }
-    *(size_t *)member(m, field->quantifier_offset) = n;
-    *(void **)member(m, field->offset) = list;
+    put_list(m, field, list, n);
     return true;
 }
 
@@ -203,8 +210,11 @@ static bool read_long(struct reading *r, ProtobufCMessage *m, const ProtobufCFie
         return false;
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return read_packed(r, m, field, part);
-    if (message)
-        return (*(ProtobufCMessage **)member(m, field->offset) = read_part(r, field->descriptor, part)) != NULL;
+    if (message) {
+        ProtobufCMessage *inner = read_part(r, field->descriptor, part);
+        memcpy(member(m, field->offset), &inner, sizeof inner);
+        return inner;
+    }
     if (!bytes)
         return false;
     *(ProtobufCBinaryData *)member(m, field->offset) = borrowed(part);
@@ -213,7 +223,8 @@ static bool read_long(struct reading *r, ProtobufCMessage *m, const ProtobufCFie
 }
 
 /* The field of this number, from `from` on; NULL when there is none. */
-static inline const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *from, uint64_t id)
+static inline const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *from,
+                                                   uint64_t id)
 {
     const ProtobufCFieldDescriptor *end = type->fields + type->n_fields;
     if (from < end && from->id == id)

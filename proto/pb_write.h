@@ -37,19 +37,21 @@ static inline uint64_t pb_zigzag(int64_t v)
     return (uint64_t)v << 1 ^ (0 - ((uint64_t)v >> 63));
 }
 
-/* uint32, uint64, int64, bool.  always: zero is written too. */
+/* Zero too. */
 static inline void pb_put_always(struct pb_out *o, uint32_t id, uint64_t v)
 {
     pb_room(o, PB_NUMBER_ROOM);
     o->p = pb_varint(pb_varint(o->p, (uint64_t)id << 3 | PB_VARINT), v);
 }
 
+/* uint32, uint64, bool */
 static inline void pb_put_uint(struct pb_out *o, uint32_t id, uint64_t v)
 {
     if (v)
         pb_put_always(o, id, v);
 }
 
+/* int64 */
 static inline void pb_put_int(struct pb_out *o, uint32_t id, int64_t v)
 {
     pb_put_uint(o, id, (uint64_t)v);
@@ -61,6 +63,7 @@ static inline void pb_put_sint(struct pb_out *o, uint32_t id, int64_t v)
     pb_put_uint(o, id, pb_zigzag(v));
 }
 
+/* fixed64, sfixed64 */
 static inline void pb_put_fixed64(struct pb_out *o, uint32_t id, uint64_t v)
 {
     if (!v)
@@ -95,8 +98,8 @@ static inline void pb_put_str(struct pb_out *o, uint32_t id, const char *s)
         pb_put_element(o, id, s, strlen(s));
 }
 
-/* A message, or a packed list, within: what is written between the two calls.  One byte is kept for its length, and what was
- * written moves up where that is not enough.  Ends give up their claim to what moves: PB_NUMBER_ROOM must be left. */
+/* A message, or a packed list, within: what is written between the two calls.  One byte is kept for its length; where that is not
+ * enough, pb_end() moves what was written up by at most four, for which there must be room. */
 static inline uint8_t *pb_begin(struct pb_out *o, uint32_t id)
 {
     pb_room(o, PB_NUMBER_ROOM);

@@ -117,6 +117,7 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->outcome.dbms = keep(arena, r->outcome.dbms);
     r->outcome.text = keep(arena, r->outcome.text);
     r->outcome.details = keep(arena, r->outcome.details);
+    r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
     if (r->kind == RECORD_GRANTED)
         return;                                  /* numbers alone: one for every step, so the rest is not looked at */
     r->actor = keep(arena, r->actor);
@@ -141,7 +142,6 @@ void record_keep_strings(struct bf_arena *arena, struct record *r)
     r->limit = keep_limit(arena, r->limit);
     keep_entry(arena, &r->entry);
     keep_budget(arena, &r->pool);
-    r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
     r->alert = keep_alert(arena, r->alert);
     r->probe.connection = keep(arena, r->probe.connection);
     r->probe.why = keep(arena, r->probe.why);

@@ -46,6 +46,7 @@ bf_fuzz_test(fuzz_agent_result LIBS bf_agent bf_proto bf_common SEEDS fuzz/corpu
 foreach(what log_msg operator_msg turn)
   bf_fuzz_test(fuzz_${what} MADE ${what} LIBS bf_proto bf_common)
 endforeach()
+bf_fuzz_test(fuzz_pb_read MADE turn LIBS bf_proto_gen bf_proto bf_common SEEDS fuzz/corpus/agent_msg)
 bf_fuzz_test(fuzz_records MADE records LIBS bf_proto bf_common PkgConfig::jansson)
 bf_fuzz_test(fuzz_store_value LIBS bf_store bf_proto bf_common PkgConfig::lmdb SEEDS fuzz/corpus/store_value)
 bf_fuzz_test(fuzz_audit_line LIBS bf_ctl bf_proto bf_common PkgConfig::jansson SEEDS fuzz/corpus/audit_line)

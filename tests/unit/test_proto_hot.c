@@ -79,7 +79,7 @@ static struct input hot_input(struct sampler *s)
 static void same_bytes(const struct bf_buf *hand, const struct bf_buf *generated, const char *what, size_t i)
 {
     cr_assert_eq(hand->len, generated->len, "%s %zu: %zu bytes by hand, %zu by the generated code", what, i, hand->len, generated->len);
-    cr_assert(memcmp(hand->data, generated->data, hand->len) == 0, "%s %zu: other bytes", what, i);
+    cr_assert(hand->len == 0 || memcmp(hand->data, generated->data, hand->len) == 0, "%s %zu: other bytes", what, i);
 }
 
 static bool same_record(const struct record *r, size_t i)
@@ -152,7 +152,12 @@ Test(proto_hot, no_word_of_a_record_is_passed_over)
     for (size_t seed = 0; seed < SEEDS; seed++) {
         struct sampler s;
         sampler_init(&s, seed, seed % 4 == 0);
-        const struct record from = sample_record(&s, record_kinds[(11 * seed) % n_record_kinds]), hot = hot_record(&s);
+        struct record from = sample_record(&s, record_kinds[(11 * seed) % n_record_kinds]);
+        const struct record hot = hot_record(&s);
+        if (seed % 2)                                        /* of two in one word, by turns */
+            from.backfill_state = 0, from.pool_source = 0, from.priority = 0, from.action = 0;
+        else
+            from.agent_state = 0, from.pool_slots = 0, from.low = false, from.steer_flags = 0;
         for (size_t i = 0; i < WORDS * BEFORE; i++) {
             struct record r = hot;
             size_t word = i / BEFORE, before = i % BEFORE, first = word > before ? word - before : 0;
