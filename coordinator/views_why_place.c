@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
 static const char *agent_name(const struct view_source *v, uint32_t id)
