@@ -6,8 +6,8 @@
  * expired.  ENDED reports are repeated until REPORT_ACK; STARTED is information only.  A reconnecting agent repeats HELLO with
  * the attempts that it holds; the coordinator dispatches again what is missing and kills what is stale.  All is idempotent by
  * (attempt, token).  An agent that has no slot free keeps what it is given and starts it when one is (agent/core.h); KILL with REVOKED
- * takes back what it has not started.  PROBE and PROBED are of canaries (struct probe_order), which are volatile; PROBE is repeated with each HELLO
- * of an agent that runs some, or did.  Strings are NUL-terminated and never NULL after decoding. */
+ * takes back what it has not started.  PROBE and PROBED are of canaries (struct probe_order), which are volatile; PROBE is repeated with
+ * each HELLO of an agent that runs some, or did.  Strings are NUL-terminated and never NULL after decoding. */
 #ifndef BF_PROTO_AGENT_MSG_H
 #define BF_PROTO_AGENT_MSG_H
 
