@@ -609,7 +609,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_SHARE: good = r->n_numbers == 3; break;
     case RECORD_LOOKED: good = r->outcome.source != 0 && r->n_numbers == 2; break;
     case RECORD_GRANTED: good = r->n_numbers == 0 || r->n_numbers == 4; break;
-    case RECORD_ATTEMPT: good = r->n_numbers == 1 || r->n_numbers == 5; break;
+    case RECORD_ATTEMPT: good = r->n_numbers == 0 || r->n_numbers == 1 || r->n_numbers == 5; break;
     case RECORD_NEAR: good = r->agent != 0; break;
     case RECORD_YIELDED: good = r->n_numbers == 4; break;
     case RECORD_REVOKED: good = r->ref.attempt != 0 && r->revoked != 0; break;

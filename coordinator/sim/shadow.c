@@ -283,7 +283,7 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     case RECORD_STEERED:
     case RECORD_RETRIED:
         shadow_take_steer(s, t, b, r);
-        if (r->kind == RECORD_STEERED && r->action != STEER_HOLD && r->action != STEER_RELEASE)
+        if (r->kind == RECORD_RETRIED || (r->action != STEER_HOLD && r->action != STEER_RELEASE))
             shadow_place_forget(b);
         if (r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
             shadow_take_cancel(s, b, false);
