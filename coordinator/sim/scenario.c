@@ -51,10 +51,15 @@ static void put_need(struct world *w, struct bf_buf *b, struct sketch *k, uint32
     }
 }
 
-static void needs_line(struct world *w, struct bf_buf *b, struct sketch *k, uint32_t step)
+static void reads_nothing(struct sketch *k)
 {
     for (uint32_t u = 0; u < STEPS_MAX; u++)
         k->reads[u] = false;
+}
+
+static void needs_line(struct world *w, struct bf_buf *b, struct sketch *k, uint32_t step)
+{
+    reads_nothing(k);
     bf_buf_put_str(b, "    needs: [");
     const char *comma = "";
     for (uint32_t u = 0; u < step; u++) {
@@ -187,6 +192,8 @@ static void step_lines(struct world *w, struct bf_buf *b, struct sketch *k, uint
     }
     if (!w->brisk || world_chance(w, 40))        /* much is ready at a time */
         needs_line(w, b, k, i);
+    else
+        reads_nothing(k);
     if (w->placed)
         place_lines(w, b, k, i);
 }
