@@ -1,7 +1,7 @@
 /* What may be granted in a turn, the best first.
  *
- * By share: within one the order is that of the ranks, whatever the backfill holds, so that a grant, which changes what its backfill holds of
- * some pools, moves these shares among the others and nothing within them.  What a share has stands in a heap by rank, and the shares stand
+ * By share: within one the order is that of the ranks, whatever the backfill holds, so that a grant, which changes what its backfill
+ * holds of some pools, moves these shares among the others and nothing within them.  What a share has stands in a heap by rank, and the shares stand
  * in a heap by their best.
  *
  * Grants only take: what may not be granted once may not be for the rest of the turn.  Scratch: nothing is left of it between turns but

@@ -179,7 +179,8 @@ static bool pools_allow(const struct engine *e, const struct draw *d)
 uint64_t prefetch_takes_us(const struct engine *e, const struct backfill *b, uint32_t step)
 {
     const struct typical *t = &b->typical[step];
-    bool may = t->n > 0 && !b->plan->steps[step].wait_for_fence && !place_is_said(&b->plan->steps[step]) && guard_is_closed(e, step_guard(b, step)) &&
+    bool may = t->n > 0 && !b->plan->steps[step].wait_for_fence && !place_is_said(&b->plan->steps[step]) &&
+               guard_is_closed(e, step_guard(b, step)) &&
                pools_allow(e, step_draw(e, b, step));
     if (!may || (uint64_t)t->mean_us > RECORD_AHEAD_US_MAX)
         return 0;

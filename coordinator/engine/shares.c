@@ -5,9 +5,10 @@
  * (dominant resource fairness: Ghodsi et al., NSDI 2011), so that few wide attempts and many narrow ones count alike.  Counted is the first
  * pool that a step names.  Within one backfill nothing changes: there weight, way and order decide.
  *
- * Classes yield in order.  A backfill that gets nothing from a pool while a better class than one that it has ready does is remembered, with
- * the time; after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three times that
- * at most until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never the whole pool.
+ * Classes yield in order.  A backfill that gets nothing from a pool while a better class than one that it has ready does is remembered,
+ * with the time; after each config.age_after_ms it counts one class higher there, until something of it begins.  So it waits for three
+ * times that at most until it is of the highest class, where shares decide; and it is one attempt each time that it gets ahead by, never
+ * the whole pool.
  *
  *   nobody passes it ─► passed by a better class (since) ─► raised by 1, 2, 3 ─► it begins, or has nothing ready: not passed
  *
@@ -156,8 +157,8 @@ static void emit(struct decision *d, const struct backfill *b, const struct shar
     record_emit(d, r);
 }
 
-/* Is anything ready, and the lowest class of it, as it counts: a better one of the same backfill may wait for something else, and would hide
- * for ever that this one is passed. */
+/* Is anything ready, and the lowest class of it, as it counts: a better one of the same backfill may wait for something else, and would
+ * hide for ever that this one is passed. */
 static bool lowest_ready(const struct engine *e, const struct share *s, uint64_t *ret)
 {
     bool any = false;

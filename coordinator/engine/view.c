@@ -110,7 +110,8 @@ bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, u
         .attempts = in->attempts, .unmet = in->unmet, .agent = in->agent, .attempt = in->attempt, .started_us = in->started_us,
         .finished_us = in->finished_us, .retry_at_ms = in->retry_at_ms, .usage = b->usage[number], .held = in->flags & FLAG_HELD,
         .stale = in->flags & FLAG_STALE, .cancelling = in->flags & FLAG_CANCELLING, .goes_on = in->flags & FLAG_KEEP,
-        .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in), .prefetched = a && a->waits, .revoked = a ? a->revoked : 0,
+        .reused_from = in->flags & FLAG_REUSED && b->origin ? b->origin[number] : 0, .looking = instance_looking(in),
+        .prefetched = a && a->waits, .revoked = a ? a->revoked : 0,
     };
     return true;
 }

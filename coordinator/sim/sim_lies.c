@@ -44,7 +44,8 @@ static bool lie_token(struct world *w, struct sim_agent *a)
     return say_ended(w, a, &ref);
 }
 
-/* What it holds in truth: a liar does not deny that its own processes run, or will (nothing can be done about that, see docs/guarantees.md). */
+/* What it holds in truth: a liar does not deny that its own processes run, or will (nothing can be done about that, see
+ * docs/guarantees.md). */
 static size_t put_held(const struct sim_agent *a, struct attempt_ref *ret)
 {
     size_t n = 0;

@@ -39,7 +39,8 @@ PAGE = 4096
 DAMAGES = int(os.environ.get("BF_DAMAGES", "40"))
 
 # What passes with time between a question and the moment that is looked back to, and what only the log of an attempt has.
-PASSING = {"duration_ms", "elapsed_ms", "last_line", "rate", "eta"}
+# An agent tells its round trip when it likes, in place of a heartbeat.
+PASSING = {"duration_ms", "elapsed_ms", "last_line", "rate", "eta", "round_trip_ms"}
 
 
 def still(document):
