@@ -678,6 +678,18 @@ static void give_back_to(struct agent_core *c, struct attempt *a, enum kill_reas
         give_back(c, a, OUTCOME_CANCELLED, "cancelled before it was started", now_ms);
 }
 
+/* An attempt that is not here.  A token that is newer than any that came is of one that did not start; of an older one that is not
+ * remembered nobody knows: a coordinator on an old copy of its store may ask for what ran long ago. */
+static void answer_unknown(struct agent_core *c, struct attempt_ref ref, enum kill_reason reason, int64_t now_ms)
+{
+    if (reason != KILL_REVOKED)
+        refuse_attempt(c, ref, OUTCOME_CANCELLED, "cancelled before it was started", now_ms);
+    else if (ref.token > c->seen)
+        refuse_attempt(c, ref, OUTCOME_REVOKED, revoked, now_ms);
+    else
+        refuse_attempt(c, ref, OUTCOME_FENCED, "asked back, and not held any more: it may have run", now_ms);
+}
+
 static void on_kill(struct agent_core *c, const struct agent_msg *m, int64_t now_ms)
 {
     for (size_t i = 0; i < m->n_refs; i++) {
@@ -694,8 +706,7 @@ static void on_kill(struct agent_core *c, const struct agent_msg *m, int64_t now
         else if (a)
             term_attempt(c, a, CAUSE_CANCELLED, grace_ms(a) < most ? grace_ms(a) : most, now_ms);
         else if (!find_attempt(c, m->refs[i].attempt) && !ended_recently(c, m->refs[i]))
-            refuse_attempt(c, m->refs[i], m->kill_reason == KILL_REVOKED ? OUTCOME_REVOKED : OUTCOME_CANCELLED,
-                           m->kill_reason == KILL_REVOKED ? revoked : "cancelled before it was started", now_ms);
+            answer_unknown(c, m->refs[i], m->kill_reason, now_ms);
     }
 }
 

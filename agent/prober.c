@@ -95,7 +95,8 @@ static void tell_got(struct canary *c, int64_t value)
 static void tell_why(struct canary *c, const char *text, bool refused)
 {
     char why[PROBE_WHY_MAX];
-    snprintf(why, sizeof why, "%.*s", (int)bf_utf8_cut(text, sizeof why - 1), *text ? text : "it does not say why");
+    const char *words = *text ? text : "it does not say why";
+    snprintf(why, sizeof why, "%.*s", (int)bf_utf8_cut(words, sizeof why - 1), words);
     tell(c, &(struct probe_reading){.why = why, .refused = refused});
 }
 

@@ -24,6 +24,8 @@
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
 #define TIDY_MS 5000                             /* room, staged plans… */
 #define TIDY_TURNS 64u                           /* …and after so many turns: a burst fills a store quickly */
+#define CROWD_MESSAGES 2000u                     /* from agents in a second: then they are heard some at a time… */
+#define CROWD_MS 2                               /* …that often: a wake-up for each heartbeat would cost more than hearing it */
 #define OUTBOX_MS 50                             /* an agent that reads again also wakes the socket */
 
 void service_look_at_room(struct service *s)
@@ -138,15 +140,28 @@ static void tidy(struct service *s, int64_t now_ms)
     say_status(s);
 }
 
+/* By the last whole second. */
+static bool is_crowded(struct service *s, int64_t now_ms)
+{
+    uint64_t received = fleet_stats(s->fleet)->received;
+    if (now_ms - s->counted_ms >= 1000) {
+        s->crowded = (received - s->counted) * 1000 > CROWD_MESSAGES * (uint64_t)(now_ms - s->counted_ms);
+        s->counted = received;
+        s->counted_ms = now_ms;
+    }
+    return s->crowded;
+}
+
 static int wait_ms(const struct service *s)
 {
-    if (s->stop || s->trimming || turn_pending(s->turns) || fleet_readable(s->fleet) || api_readable(s->api))
+    if (s->stop || s->trimming || turn_pending(s->turns) || (!s->crowded && fleet_readable(s->fleet)) || api_readable(s->api))
         return 0;
     int64_t left_ms = turn_next_ms(s->turns), now_ms = bf_boottime_ms();
     left_ms = left_ms == INT64_MAX ? TIDY_MS : left_ms - now_ms;
     int64_t most_ms = fleet_waiting(s->fleet) ? OUTBOX_MS : TIDY_MS;
     int64_t beat_ms = bf_supervisor_next_ms(s->supervisor);
     beat_ms = tell_next_ms(s) < beat_ms ? tell_next_ms(s) : beat_ms;
+    most_ms = s->crowded ? CROWD_MS : most_ms;
     if (beat_ms - now_ms < left_ms)
         left_ms = beat_ms - now_ms;
     return (int)(left_ms < 0 ? 0 : left_ms < most_ms ? left_ms : most_ms);
@@ -171,6 +186,7 @@ void service_loop(struct service *s)
             turn(s);
             return;
         }
+        fds[1].fd = is_crowded(s, bf_boottime_ms()) ? -1 : fleet_fd(s->fleet);
         if (poll(fds, sizeof fds / sizeof *fds, wait_ms(s)) < 0 && errno != EINTR)
             bf_error_log("poll_failed", "errno=%d", errno);
         if (fds[0].revents)

@@ -30,7 +30,8 @@ struct service {
     struct api *api;
     struct views_cache *cache;
     int signal_fd;
-    bool stop, low;
+    bool stop, low, crowded;                     /* crowded: loop.c */
+    int64_t counted_ms; uint64_t counted;        /* when, and how many messages of agents there had been */
     struct bf_supervisor *supervisor;
     bool trimming;                               /* while low: more may be left to delete */
     int64_t tidied_ms;

@@ -82,6 +82,8 @@ static bool check_waits(const struct engine *e, struct bf_error *err)
     for (size_t i = 0; i < e->backfills.n; i++)
         for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++) {
             const struct share *s = &e->backfills.at[i]->shares[k];
+            if (s->since_ms && backfill_finished(e->backfills.at[i]))
+                return broken(err, "a backfill that has ended is passed in a pool", e->backfills.at[i]->id);
             passed += s->since_ms != 0;
             for (size_t class = 0; class < SHARE_CLASSES; class++)
                 yielding += s->yielded[class].since_ms != 0;

@@ -204,6 +204,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
         b->timebox_at_ms = 0;
         b->timebox_over = false;
         yields_over(e, b);
+        shares_over(e, b);
     }
     if (backfill_finished(b))
         breakers_detach(e, b);

@@ -54,6 +54,7 @@ void shares_note_granted(struct engine *e, uint32_t lane);                      
 
 /* ---- yields.c: classes that yield, and what they lose ---- */
 void yields_note_granted(struct engine *e, uint32_t lane);                        /* its head is about to be granted */
+void shares_over(struct engine *e, struct backfill *b);                           /* it has ended: it waits for nothing */
 void yields_over(struct engine *e, struct backfill *b);                           /* it has ended */
 enum bf_rc apply_yielded(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 

@@ -229,6 +229,12 @@ static void set_wait(struct engine *e, struct share *s, int64_t since_ms, uint8_
     s->raised = raised;
 }
 
+void shares_over(struct engine *e, struct backfill *b)
+{
+    for (size_t i = 0; i < b->n_shares; i++)
+        set_wait(e, &b->shares[i], 0, 0);
+}
+
 void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, uint64_t attempt)
 {
     for (size_t i = 0; i < (d->n ? d->n : 1); i++) {

@@ -117,21 +117,24 @@ static void take(struct imagine *im, const struct attempt_view *a, int64_t grant
     heap_push(&im->events, (uint64_t)p.due_ms, at * 2 + 1);
 }
 
+/* Cancelled, or given back; an order to give back comes too late for one that has started. */
 static void kill_process(struct imagine *im, const struct effect *f, int64_t now_ms)
 {
-    static const struct outcome killed = {.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .text = "", .details = "", .rows = -1};
+    static const struct outcome killed = {.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .text = "", .details = "", .rows = -1},
+                                revoked = {.source = OUTCOME_REVOKED, .sqlstate = "", .dbms = "", .text = "", .details = "", .rows = -1};
+    bool asked_back = f->kill_reason == KILL_REVOKED;
     uint64_t at;
     if (!bf_map_get(&im->running, f->ref.attempt, &at))
         return;
     struct process *p = &im->processes.at[at];
-    if (f->kill_reason != KILL_CANCELLED) {
+    if (f->kill_reason != KILL_CANCELLED && !asked_back) {
         bf_map_del(&im->running, f->ref.attempt);
         return;
     }
-    if (!p->own)
+    if (!p->own || (asked_back && p->started_us))
         return;
     p->own = false;
-    p->end.outcome = killed;
+    p->end.outcome = asked_back ? revoked : killed;
     p->due_ms = now_ms;
     heap_push(&im->events, (uint64_t)now_ms, at * 2 + 1);
 }
@@ -206,7 +209,7 @@ static void report(struct imagine *im, uint64_t number, int64_t ms)
     struct input in = {.kind = INPUT_REPORT, .incarnation = p->incarnation, .actor = "", .role = "", .pool_name = "",
                        .report = {.ref = p->ref, .kind = ends ? REPORT_ENDED : REPORT_STARTED}};
     memcpy(in.key, p->key, sizeof in.key);
-    if (!p->started_us)
+    if (!p->started_us && p->end.outcome.source != OUTCOME_REVOKED)
         p->started_us = wall_at(im, ms);
     in.report.started_us = p->started_us;
     if (ends) {

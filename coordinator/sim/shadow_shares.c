@@ -145,3 +145,14 @@ void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const 
         x->passed_since_ms = 0;
     }
 }
+
+void shadow_shares_over(struct shadow *s, const struct shadow_backfill *b)
+{
+    for (size_t i = 0; i < s->shares.n; i++) {
+        struct shadow_share *x = &s->shares.at[i];
+        if (x->backfill != b->id)
+            continue;
+        x->passes = x->raised = 0;
+        x->passed_since_ms = 0;
+    }
+}

@@ -19,6 +19,7 @@ struct shadow_yield { uint32_t backfill, class; char pool[64]; int64_t since_ms;
 void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint64_t attempt);
 void shadow_share_hold(struct shadow *s, const struct shadow_backfill *b, const struct plan_step *step, bool give);
 void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r);
+void shadow_shares_over(struct shadow *s, const struct shadow_backfill *b);               /* it has ended */
 /* Classes that yield: a record of one; and at the end of a turn, that none was forgotten. */
 void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r);
 void shadow_check_yields(struct shadow *s, const struct turn *t);

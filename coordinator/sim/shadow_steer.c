@@ -79,6 +79,7 @@ static void end_at_once(struct shadow_cell *c, uint32_t first_run, enum cell_end
 {
     begin_run(c, first_run);
     c->end = end;
+    c->made_by = 0;                              /* no attempt made it so */
     c->skipped = skipped;
     c->held = c->backing_off = false;
 }
