@@ -172,7 +172,7 @@ static int by_attempt(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What this agent holds here, whatever it held in history. */
+/* What this agent holds here, whatever it held in history; and of tokens it has seen none that was not given here. */
 static void hold(struct imagine *im, struct input *in)
 {
     uint64_t attempt, at;
@@ -185,6 +185,7 @@ static void hold(struct imagine *im, struct input *in)
         qsort(held.at, held.n, sizeof *held.at, by_attempt);
     in->hello.held = held.n ? bf_arena_memdup(&im->arena, held.at, held.n * sizeof *held.at) : NULL;
     in->hello.n_held = held.n;
+    in->hello.seen = 0;
     bf_vec_free(&held);
 }
 
