@@ -42,6 +42,29 @@ static enum bf_rc hand_on(const struct batch *b, replay_visit *visit, void *visi
     return rc;
 }
 
+static enum bf_rc take_first(void *arg, uint64_t seq, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
+{
+    (void)hash;
+    (void)p;
+    (void)n;
+    (void)err;
+    *(uint64_t *)arg = seq;
+    return BF_LIMIT;
+}
+
+/* Later ones are there: it is let go of, or lost. */
+static enum bf_rc missing(struct store *s, uint64_t seq, struct bf_error *err)
+{
+    uint64_t first = 0;
+    enum bf_rc rc = store_turns_from(s, 0, take_first, &first, err);
+    if (rc != BF_OK && rc != BF_LIMIT)
+        return rc;
+    if (first > seq)
+        return bf_fail(err, BF_CONFLICT, "the coordinator let go of turn %llu meanwhile: run it again", (unsigned long long)seq);
+    return bf_fail(err, BF_CORRUPT, "turn %llu is not there, and later ones are: the store is damaged, bfctl fsck names what",
+                   (unsigned long long)seq);
+}
+
 static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err)
 {
     const struct replay_store *of = arg;
@@ -56,7 +79,7 @@ static enum bf_rc turns_from(void *arg, uint64_t seq, replay_visit *visit, void 
         if (rc != BF_OK && !more)
             return rc;
         if (of->first_seq && b.turns.n > 0 && b.turns.at[0].seq != seq)
-            return bf_fail(err, BF_CONFLICT, "the coordinator let go of turn %llu meanwhile: run it again", (unsigned long long)seq);
+            return missing(s, seq, err);
         while (b.turns.n > 0 && b.turns.at[b.turns.n - 1].seq > last) {
             b.turns.n--;
             more = false;
@@ -78,16 +101,6 @@ static enum bf_rc each_plan(void *arg, replay_visit *visit, void *visit_arg, str
 static enum bf_rc each_chunk(void *arg, uint32_t generation, replay_visit *visit, void *visit_arg, struct bf_error *err)
 {
     return store_each_chunk_of(((struct replay_store *)arg)->store, generation, visit, visit_arg, err);
-}
-
-static enum bf_rc take_first(void *arg, uint64_t seq, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
-{
-    (void)hash;
-    (void)p;
-    (void)n;
-    (void)err;
-    *(uint64_t *)arg = seq;
-    return BF_LIMIT;
 }
 
 enum bf_rc replay_store_open(const char *dir, struct replay_store *ret, struct bf_error *err)
