@@ -187,6 +187,21 @@ json_t *view_clears_at(const struct view_source *v, const struct blocker *k)
     return k->clock == CLOCK_TIMER && k->window.clears_at_us ? view_time(k->window.clears_at_us) : view_engine_time(v, k->clears_at_ms);
 }
 
+static void tell_halted(const struct backfill_view *b, struct blocker_text *t)
+{
+    t->kind = "halted";
+    snprintf(t->detail, sizeof t->detail, "%s", b->halted ? b->halted : "");
+    if (!b->started_us)                          /* its turn in the queue came, and something was missing */
+        snprintf(t->remedy, sizeof t->remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32,
+                 b->id, b->id);
+    else if (b->timebox_over && strncmp(t->detail, "its timebox", strlen("its timebox")) == 0)
+        snprintf(t->remedy, sizeof t->remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
+                 b->id, b->id);
+    else
+        snprintf(t->remedy, sizeof t->remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32,
+                 b->id, b->id);
+}
+
 static struct blocker_text blocker_tell(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                                         const struct blocker *k)
 {
@@ -226,22 +241,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32, b->id);
         break;
     case BLOCKER_QUEUED: tell_queued(v, b, &t); break;
-    case BLOCKER_HALTED:
-        t.kind = "halted";
-        snprintf(t.detail, sizeof t.detail, "%s", b->halted ? b->halted : "");
-        if (!b->started_us) {                    /* its turn in the queue came, and something was missing */
-            snprintf(t.remedy, sizeof t.remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32,
-                     b->id, b->id);
-            break;
-        }
-        if (b->timebox_over && strncmp(t.detail, "its timebox", strlen("its timebox")) == 0) {
-            snprintf(t.remedy, sizeof t.remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
-                     b->id, b->id);
-            break;
-        }
-        snprintf(t.remedy, sizeof t.remedy, "mend what the check found, run bfctl retry bf-%" PRIu32 ", then bfctl resume bf-%" PRIu32,
-                 b->id, b->id);
-        break;
+    case BLOCKER_HALTED: tell_halted(b, &t); break;
     case BLOCKER_LOW_WATER:
         t.kind = "low_water";
         snprintf(t.detail, sizeof t.detail, "the store is short of room: nothing new starts until there is more");

@@ -224,11 +224,19 @@ static const struct pool_limit *limit(struct sampler *s)
     return l;
 }
 
+/* As many as a record of the kind has. */
+static const uint64_t *sample_numbers(struct sampler *s, enum record_kind kind, size_t *ret_n)
+{
+    bool four = kind == RECORD_YIELDED || kind == RECORD_GRANTED;
+    *ret_n = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : four ? 4 : 1;
+    uint64_t *numbers = bf_arena_alloc(&s->arena, *ret_n * sizeof *numbers);
+    for (size_t i = 0; i < *ret_n; i++)
+        numbers[i] = number(s, 64);
+    return numbers;
+}
+
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
-    uint64_t *numbers = bf_arena_alloc(&s->arena, 3 * sizeof *numbers);
-    for (size_t i = 0; i < 3; i++)
-        numbers[i] = number(s, 64);
     struct record r = {
         .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
         .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
@@ -249,9 +257,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
     if (s->full)
         r.failure_class = FAILURE_LOST;
     r.pool = budget(s);
-    r.numbers = numbers;
-    bool four = kind == RECORD_YIELDED || kind == RECORD_GRANTED;
-    r.n_numbers = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : four ? 4 : 1;
+    r.numbers = sample_numbers(s, kind, &r.n_numbers);
     r.budget_spent = set(s);
     r.ahead_us = number(s, 30);
     r.revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
