@@ -152,6 +152,8 @@ static const struct script scripts[] = {
     {"one that is asked back before it comes does not start", NULL, {
         BEGIN, {200, "revoke 7", "ended 7 revoked"}, {201, "dispatch 1 7", "ended 7 revoked"}, {202, "acked 7", ""},
         {203, "dispatch 1 7", ""}}},
+    {"of one that is older than what came, and not known, nobody can say that it did not run", NULL, {
+        BEGIN, {200, "dispatch 1 7", "spawn 7"}, {201, "revoke 5", "ended 5 fenced"}, {202, "revoke 9", "ended 9 revoked"}}},
     {"one that is asked back too late runs on", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "revoke 5", ""}, {202, "spawned 5", "started 5"}, {203, "revoke 5", "started 5"},
         {300, "ok 5", "ended 5 ok"}}},
