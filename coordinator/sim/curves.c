@@ -2,7 +2,10 @@
  *
  * The warehouse serves c statements at once; everybody else waits, by processor sharing: with a load of r = (users + backfill) / c, a
  * statement takes max(1, r) times its time alone.  A second kind has a knee instead, as one queue before one server has: it takes 1 /
- * (1 - r).  Capacity, users, steps, target and probe are random; users are steady, come in bursts, or change in mid-run. */
+ * (1 - r).  Capacity, users, steps, target and probe are random; users are steady, come in bursts, or change in mid-run.
+ *
+ * No two statements take the same: in half of the curves a little more or less, in the others some take many times as long.  The target is
+ * for the users' 95th percentile, which the oracle knows and the governor has to learn from single readings. */
 #include "coordinator/sim/curves.h"
 
 #include <math.h>
@@ -18,10 +21,11 @@ struct curve {
     struct bf_prng prng;
     enum curve_kind kind;
     bool knee;                                   /* one queue, instead of sharing */
-    double capacity, target;                     /* target: in times of a statement alone */
+    double capacity, target;                     /* target: in times of a statement alone; of all that is read, 95 % */
     double weight, work_s;                       /* of a step: of the capacity; time alone, on the average */
     double users, users_now;                     /* mean, and at this moment */
-    double noise;                                /* of one reading, as a part of it */
+    double noise;                                /* of one reading, as a part of it: its deviation; of a long tail its weight */
+    bool long_tail;                              /* most readings are good and some are many times as long */
     double drift;                                /* of the users, slow */
     double burst, burst_s, calm_s, burst_until_s;/* users that come at once, how long they stay, and how long not */
     bool bursting;
@@ -112,6 +116,24 @@ static void move_users(struct curve *c, double now_s)
     c->users_now = at_least(0, c->users * (1 + c->drift) + (c->bursting ? c->burst : 0));
 }
 
+/* ---- what users and the probe see of it ---- */
+
+#define LEFT_OF_20 0.05                          /* users are promised their 95th percentile */
+
+/* One reading, as a multiple of what the load alone would make it.  A long tail is Pareto's, with an exponent of 2. */
+static double scatter(struct curve *c)
+{
+    if (c->long_tail)
+        return 1 + c->noise * (1 / sqrt(at_least(1 - uniform(c, 0, 1), 1e-4)) - 1);
+    return (uniform(c, 0, 1) < 0.01 ? uniform(c, 1, 3) : 1) * at_least(0.3, 1 + c->noise * normal(c));
+}
+
+/* Its 95th percentile, exactly. */
+static double scatter_p95(const struct curve *c)
+{
+    return c->long_tail ? 1 + c->noise * (1 / sqrt(LEFT_OF_20) - 1) : 1 + 1.645 * c->noise;
+}
+
 /* ---- one curve ---- */
 
 static void draw(struct curve *c, uint64_t seed, enum throttle_algorithm algorithm)
@@ -125,7 +147,8 @@ static void draw(struct curve *c, uint64_t seed, enum throttle_algorithm algorit
     c->weight = spread(c, 0.3, 1.5);
     c->work_s = spread(c, 1, 40);
     c->users = c->capacity * uniform(c, 0.05, 0.6);
-    c->noise = uniform(c, 0.02, 0.2);
+    c->long_tail = uniform(c, 0, 1) < 0.5;
+    c->noise = c->long_tail ? uniform(c, 0.1, 1) : uniform(c, 0.02, 0.2);
     c->every_ms = 1000 * (1 + (int64_t)bf_prng_below(&c->prng, 5));
     c->burst = c->capacity * uniform(c, 0.1, 0.5);
     c->burst_s = spread(c, 30, 600);
@@ -165,8 +188,7 @@ static double work(struct curve *c)
 
 static int64_t read_probe(struct curve *c)
 {
-    double outlier = uniform(c, 0, 1) < 0.01 ? uniform(c, 1, 3) : 1;
-    double reading = outlier * latency(c, (double)c->running.n) * at_least(0.3, 1 + c->noise * normal(c)) / c->target;
+    double reading = latency(c, (double)c->running.n) * scatter(c) / (c->target * scatter_p95(c));
     return (int64_t)(at_most(reading, 1000) * 1000000);
 }
 
