@@ -22,7 +22,7 @@ LAYERS = [
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch|probes)\.[ch]$", "turn"),
     (r"coordinator/(views[a-z_]*|authority|config|config_breakers|config_show|details|keyring|remedies)\.[ch]$", "views"),
     (r"coordinator/", "shell"),
-    (r"agent/core\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
+    (r"agent/core(_[a-z]+)?\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
     (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
