@@ -311,32 +311,52 @@ bool cgroup_leaf_empty(const struct cgroup_leaf *leaf)
 
 /* --- leaves ----------------------------------------------------------------------------------------------------------- */
 
+static const struct leaf_files no_files = {-1, -1, -1, -1, -1, -1, -1, -1};
+
 static void close_files(struct leaf_files *f)
 {
-    int *const all[] = {&f->procs, &f->kill, &f->events, &f->cpu, &f->peak, &f->oom};
+    int *const all[] = {&f->procs, &f->kill, &f->events, &f->cpu, &f->peak, &f->held, &f->oom, &f->pids};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         bf_close_cleanup(all[i]);
 }
 
-static void open_files(const struct hierarchy *h, const char *path, struct leaf_files *f)
+/* -1: not there, or *starved: there was no descriptor for it. */
+static int open_one(const char *path, const char *file, int flags, bool *starved)
 {
-    *f = (struct leaf_files){-1, -1, -1, -1, -1, -1};
-    f->procs = cgroup_open_in(path, "cgroup.procs", O_RDWR);
+    int fd = cgroup_open_in(path, file, flags);
+    *starved |= fd < 0 && (errno == EMFILE || errno == ENFILE);
+    return fd;
+}
+
+/* false, and errno: without all that is there, a leaf would be kept that cannot be killed, seen to be empty, or measured. */
+static bool open_files(const struct hierarchy *h, const char *path, struct leaf_files *f)
+{
+    bool starved = false;
+    *f = no_files;
+    f->procs = open_one(path, "cgroup.procs", O_RDWR, &starved);
     if (hierarchy_is(h, MOUNT_V2)) {
-        f->kill = cgroup_open_in(path, "cgroup.kill", O_WRONLY);
-        f->events = cgroup_open_in(path, "cgroup.events", O_RDONLY);
-        f->cpu = cgroup_open_in(path, "cpu.stat", O_RDONLY);
-        f->peak = cgroup_open_in(path, "memory.peak", O_RDWR);
+        f->kill = open_one(path, "cgroup.kill", O_WRONLY, &starved);
+        f->events = open_one(path, "cgroup.events", O_RDONLY, &starved);
+        f->cpu = open_one(path, "cpu.stat", O_RDONLY, &starved);
+        f->peak = open_one(path, "memory.peak", O_RDWR, &starved);
         if (f->peak < 0)
-            f->peak = cgroup_open_in(path, "memory.peak", O_RDONLY);
-        f->oom = cgroup_open_in(path, "memory.events", O_RDONLY);
+            f->peak = open_one(path, "memory.peak", O_RDONLY, &starved);
+        if (f->peak >= 0)
+            f->held = open_one(path, "memory.current", O_RDONLY, &starved);
+        f->oom = open_one(path, "memory.events", O_RDONLY, &starved);
     }
     if (hierarchy_is(h, MOUNT_V1_MEMORY)) {
-        f->peak = cgroup_open_in(path, "memory.max_usage_in_bytes", O_RDWR);
-        f->oom = cgroup_open_in(path, "memory.oom_control", O_RDONLY);
+        f->peak = open_one(path, "memory.max_usage_in_bytes", O_RDWR, &starved);
+        f->held = open_one(path, "memory.usage_in_bytes", O_RDONLY, &starved);
+        f->oom = open_one(path, "memory.oom_control", O_RDONLY, &starved);
     }
     if (hierarchy_is(h, MOUNT_V1_CPUACCT))
-        f->cpu = cgroup_open_in(path, "cpuacct.usage", O_RDONLY);
+        f->cpu = open_one(path, "cpuacct.usage", O_RDONLY, &starved);
+    if (hierarchy_is(h, MOUNT_V2) || hierarchy_is(h, MOUNT_V1_PIDS))
+        f->pids = open_one(path, "pids.peak", O_RDONLY, &starved);
+    if (starved)
+        errno = EMFILE;
+    return !starved && f->procs >= 0;
 }
 
 static void free_leaf(struct cgroup_leaf *leaf)
@@ -353,8 +373,10 @@ static bool make_in(struct cgroup_leaf *leaf, size_t i)
     BF_AUTO_FREE char *path = cgroup_leaf_path(h, leaf->number);
     if (mkdir(path, 0755) != 0 && errno == EEXIST && rmdir(path) == 0)
         (void)mkdir(path, 0755);
-    open_files(h, path, &leaf->files[i]);
-    return leaf->files[i].procs >= 0;
+    if (open_files(h, path, &leaf->files[i]))
+        return true;
+    close_files(&leaf->files[i]);
+    return false;
 }
 
 static enum bf_rc make_leaf(struct cgroup_tree *t, struct cgroup_leaf **ret, struct bf_error *err)
@@ -364,7 +386,7 @@ static enum bf_rc make_leaf(struct cgroup_tree *t, struct cgroup_leaf **ret, str
     leaf->number = t->n_made;
     memset(leaf->set, 0xff, sizeof leaf->set);
     for (size_t i = 0; i < CGROUP_FDS_MAX; i++)
-        leaf->files[i] = (struct leaf_files){-1, -1, -1, -1, -1, -1};
+        leaf->files[i] = no_files;
     for (size_t i = 0; i < t->n; i++)
         if (!make_in(leaf, i)) {
             int errnum = errno;
@@ -377,18 +399,23 @@ static enum bf_rc make_leaf(struct cgroup_tree *t, struct cgroup_leaf **ret, str
     return BF_OK;
 }
 
-/* A group of v1 that only counts processes is cheap to make, and forgets its peak in no other way. */
+/* A group of v1 that only counts processes forgets its peak in no other way.  A peak of one need not be forgotten: every attempt has that
+ * many.  So most are used again: to remove one and make it costs as much as a spawn's half. */
 static bool renew_pids(struct cgroup_leaf *leaf)
 {
     const struct cgroup_tree *t = leaf->tree;
     size_t home = t->home[LIMIT_PIDS];
-    if (home == CGROUP_NO_HOME || t->at[home].kinds != 1u << MOUNT_V1_PIDS || t->at[home].fences || !leaf->joined[home])
+    if (home == CGROUP_NO_HOME || t->at[home].kinds != 1u << MOUNT_V1_PIDS || t->at[home].fences)
+        return true;
+    bool lost = leaf->files[home].procs < 0;             /* to make it anew had failed */
+    if (!lost && (!leaf->joined[home] || (leaf->last_known && leaf->last.pids == 1)))
         return true;
     BF_AUTO_FREE char *path = cgroup_leaf_path(&t->at[home], leaf->number);
-    if (rmdir(path) != 0)
+    if (!lost && rmdir(path) != 0)
         return true;                         /* its last process is not quite gone: the peak stays */
     close_files(&leaf->files[home]);
     leaf->set[LIMIT_PIDS] = UINT64_MAX;
+    cgroup_meters_forget_pids(leaf);
     return make_in(leaf, home);
 }
 

@@ -14,6 +14,7 @@
 #include "proto/agent_msg.h"
 
 #define CGROUP_FDS_MAX 6u
+#define CGROUP_LEAF_FILES 12u                /* descriptors that a leaf keeps open, at most */
 
 enum cgroup_mode { CGROUP_AUTO, CGROUP_V2, CGROUP_V1, CGROUP_OFF };
 bool cgroup_mode_parse(const char *word, enum cgroup_mode *ret);
@@ -57,7 +58,8 @@ struct cgroup_meters {
     uint64_t oom_kills;                      /* processes killed for want of memory */
     uint64_t memory_hits, pids_hits;         /* how often the attempt's own limit gave no more memory, no more processes */
 };
-void cgroup_leaf_meters(const struct cgroup_leaf *leaf, struct cgroup_meters *ret);
+/* Once the leaf is empty; before it is given back. */
+void cgroup_leaf_meters(struct cgroup_leaf *leaf, struct cgroup_meters *ret);
 uint8_t cgroup_measured_by(const struct cgroup_tree *t);     /* 2: v1 meters memory, 3: v2; 0: nothing */
 
 #endif

@@ -22,9 +22,9 @@ struct hierarchy {
     char *folder;                            /* the agent's, owned */
 };
 
-struct leaf_files { int procs, kill, events, cpu, peak, oom; };     /* -1: not there */
+struct leaf_files { int procs, kill, events, cpu, peak, held, oom, pids; };      /* -1: not there; at most CGROUP_LEAF_FILES in all */
 
-/* What the kernel's counters stood at when the leaf was taken; they are never reset. */
+/* What the kernel's counters stood at; they are never reset. */
 struct leaf_base {
     int64_t cpu_us, throttled_us, read_bytes, written_bytes, pids;
     int64_t held_bytes, peak_bytes;          /* in memory already; the peak where it could not be set back, else -1 */
@@ -38,7 +38,9 @@ struct cgroup_leaf {
     bool joined[CGROUP_FDS_MAX];             /* by the attempt that has it */
     uint64_t set[LIMIT_COUNT];               /* what stands in the files of limits; UINT64_MAX: not known */
     struct cgroup_limits limits;             /* those in force, for the attempt that has it */
-    struct leaf_base base;
+    struct leaf_base base;                   /* when it was taken */
+    struct leaf_base last;                   /* when its last attempt had ended: nothing has grown since */
+    bool last_known;                         /* false: it was never used, or the attempt was never measured */
 };
 
 struct cgroup_tree {
@@ -78,6 +80,9 @@ bool cgroup_limit_write(enum limit limit, bool is_v2, const char *folder, uint64
 
 /* --- meters (cgroup_meters.c) ----------------------------------------------------------------------------------------- */
 
+/* Set peaks back, and note what the counters stand at: of those that the last attempt left, from memory. */
 void cgroup_meters_begin(struct cgroup_leaf *leaf);
+/* The group that counts its processes was made anew. */
+void cgroup_meters_forget_pids(struct cgroup_leaf *leaf);
 
 #endif

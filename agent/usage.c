@@ -14,15 +14,20 @@ static void take(uint64_t *to, int64_t measured)
         *to = (uint64_t)measured;
 }
 
+static uint64_t peak_beyond_own(const struct rusage *ru)
+{
+    struct rusage own;
+    return getrusage(RUSAGE_SELF, &own) == 0 && ru->ru_maxrss > own.ru_maxrss ? (uint64_t)ru->ru_maxrss * 1024 : 0;
+}
+
 void usage_of(const struct cgroup_tree *tree, const struct cgroup_meters *m, const struct rusage *ru, int64_t wall_us,
               struct attempt_usage *ret)
 {
-    struct rusage own;
     *ret = (struct attempt_usage){.wall_us = wall_us, .cpu_us = us(ru->ru_utime) + us(ru->ru_stime), .measured_by = 1};
     ret->read_bytes = (uint64_t)ru->ru_inblock * 512;
     ret->written_bytes = (uint64_t)ru->ru_oublock * 512;
-    if (getrusage(RUSAGE_SELF, &own) == 0 && ru->ru_maxrss > own.ru_maxrss)
-        ret->peak_memory_bytes = (uint64_t)ru->ru_maxrss * 1024;
+    if (!m || m->peak_bytes < 0)
+        ret->peak_memory_bytes = peak_beyond_own(ru);
     if (!m)
         return;
     if (m->cpu_us >= 0)

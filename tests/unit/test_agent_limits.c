@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/capacity.h"
@@ -126,4 +127,65 @@ Test(agent_limits, capacity_is_bounded_by_the_machine)
     cr_expect_leq(capacity_cpu_milli(), (uint64_t)processors * 1000);
     cr_expect_gt(capacity_memory_bytes(), 1u << 20);
     cr_expect_leq(capacity_memory_bytes(), (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE));
+}
+
+/* n processes in the leaf at once, all ended and reaped. */
+static void run_in(const struct cgroup_leaf *leaf, size_t n)
+{
+    int procs[CGROUP_FDS_MAX], go[2], in[2];
+    size_t n_procs = cgroup_leaf_procs(leaf, procs);
+    char byte;
+    cr_assert(pipe(go) == 0 && pipe(in) == 0);
+    for (size_t i = 0; i < n; i++) {
+        if (fork() != 0)
+            continue;
+        close(go[1]);
+        for (size_t k = 0; k < n_procs; k++)
+            if (write(procs[k], "0", 1) != 1)
+                _exit(1);
+        _exit(write(in[1], "", 1) == 1 && read(go[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(read(in[0], &byte, 1), 1);
+    close(go[1]);
+    for (size_t i = 0; i < n; i++) {
+        int status = -1;
+        cr_assert(wait(&status) > 0);
+        cr_expect_eq(status, 0);
+    }
+    close(go[0]);
+    close(in[0]);
+    close(in[1]);
+}
+
+/* A peak of one need not be forgotten, any other must: each attempt hears of its own only. */
+Test(agent_limits, peaks_are_of_one_attempt_each)
+{
+    static const size_t processes[] = {1, 1, 3, 1, 2, 1};
+    struct cgroup_tree *t;
+    struct bf_error err = {0};
+    cr_assert_eq(cgroup_open(CGROUP_AUTO, "peaks", "/tmp/peaks", &t, &err), BF_OK);
+    size_t home = t->home[LIMIT_PIDS];
+    ino_t before = 0;
+    for (size_t i = 0; home != CGROUP_NO_HOME && i < sizeof processes / sizeof processes[0]; i++) {
+        struct cgroup_leaf *leaf;
+        struct cgroup_meters m;
+        struct stat st;
+        cr_assert_eq(cgroup_take(t, &(struct cgroup_limits){.pids = 50}, &leaf, &err), BF_OK, "%s", err.text);
+        bool counts = leaf->files[home].pids >= 0, renews = t->at[home].kinds == 1u << MOUNT_V1_PIDS && !t->at[home].fences;
+        cr_assert(fstat(leaf->files[home].procs, &st) == 0);
+        if (counts && renews && i > 0)
+            cr_expect_eq(st.st_ino == before, processes[i - 1] == 1, "%zu: made anew when it need not be, or not when it must", i);
+        before = st.st_ino;
+        run_in(leaf, processes[i]);
+        while (!cgroup_leaf_empty(leaf))
+            cgroup_leaf_kill(leaf);
+        cgroup_leaf_meters(leaf, &m);
+        if (counts && renews)
+            cr_expect_eq(m.peak_pids, (int64_t)processes[i], "%zu: %lld", i, (long long)m.peak_pids);
+        cr_expect_eq(m.pids_hits, 0);
+        cr_expect(m.cpu_us >= 0 && m.cpu_us < 10000000, "%zu: %lld", i, (long long)m.cpu_us);
+        cgroup_give(t, leaf);
+    }
+    cgroup_close(t);
 }
