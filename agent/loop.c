@@ -38,9 +38,8 @@
 #define MESSAGES_PER_TURN 256
 #define LEAVE_MS 3000                        /* for the last logs of ended attempts */
 #define BYE_LINGER_MS 500
-#define OWN_FILES 48                         /* sockets, their threads' ends, control groups */
-#define FILES_PER_PROBE 6
-#define FILES_PER_SLOT 6                     /* pipes and their other ends while spawning, pidfd, input */
+#define OWN_FILES 48                         /* sockets, their threads' ends */
+#define FILES_PER_CHILD 6                    /* of a step or a probe: pipes and their other ends while spawning, pidfd, input */
 #define STARTED_PAUSE_MS 20                  /* nobody sees a step run for less */
 #define FENCE_DEFAULT_MS 2000                /* K before WELCOME told it */
 
@@ -58,7 +57,7 @@ struct loop {
     char boot_id[37];
     enum agent_fence fence;
     int epoll_fd, signal_fd, timer_fd;
-    int zmq_fds[SESSION_FDS_MAX];
+    struct source sockets[SESSION_FDS_MAX];  /* by number of session_fds */
     unsigned generation;
     struct source guardian;                  /* its pidfd */
     struct source own;                       /* for descriptors that need no more than a look */
@@ -176,13 +175,14 @@ static void watch_session(struct loop *l)
 {
     int fds[SESSION_FDS_MAX];
     unsigned generation;
-    size_t n = session_fds(l->session, fds, &generation);
+    session_fds(l->session, fds, &generation);
     if (generation == l->generation)
         return;
     l->generation = generation;
-    for (size_t i = 0; i < n; i++) {
-        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l->own};
-        if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fds[i], &ev) != 0 && errno != EEXIST)
+    for (size_t i = 0; i < SESSION_FDS_MAX; i++) {
+        l->sockets[i] = (struct source){SOURCE_SOCKET, NULL};
+        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l->sockets[i]};
+        if (fds[i] >= 0 && epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fds[i], &ev) != 0 && errno != EEXIST)
             bf_error_log("watch_failed", "text=%s", bf_log_quote(strerror(errno)));
     }
 }
@@ -342,6 +342,8 @@ static void turn(struct loop *l)
         const struct source *s = events[i].data.ptr;
         if (s->kind >= SOURCE_PROBE_LEADER)
             prober_event(l->prober, s);
+        else if (s->kind == SOURCE_SOCKET)
+            session_woke(l->session, (size_t)(s - l->sockets));
         else if (s->kind != SOURCE_LOOP)
             runner_event(l->runner, s);
     }
@@ -404,7 +406,7 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     uint64_t soft = nofile.rlim_cur;
     nofile.rlim_cur = nofile.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &nofile);
-    uint64_t files = OWN_FILES + FILES_PER_PROBE * AGENT_PROBES_MAX + FILES_PER_SLOT * (uint64_t)c->slots;
+    uint64_t files = OWN_FILES + (FILES_PER_CHILD + CGROUP_LEAF_FILES) * (AGENT_PROBES_MAX + (uint64_t)c->slots);
     if (nofile.rlim_max < files)
         return bf_fail(err, BF_LIMIT, "%" PRId64 " slots need %" PRIu64 " open files, and the limit of this process is %" PRIu64
                        ": raise it (ulimit -n, LimitNOFILE=) or lower `slots`", c->slots, files, (uint64_t)nofile.rlim_max);

@@ -12,7 +12,7 @@
 #include "agent/verdict.h"
 
 /* What stands in epoll_event.data.ptr, here and in the loop. */
-enum source_kind { SOURCE_LOOP, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR,
+enum source_kind { SOURCE_LOOP, SOURCE_SOCKET, SOURCE_LEADER, SOURCE_STDOUT, SOURCE_STDERR,
                    SOURCE_PROBE_LEADER, SOURCE_PROBE_STDOUT, SOURCE_PROBE_STDERR };       /* of prober.h */
 struct source { enum source_kind kind; void *owner; };
 

@@ -1,6 +1,10 @@
 /* See session.h.  A connection whose handshake failed for good (wrong key on either side) is left by the library for dead; it is told
  * once in the log and the socket is made anew after a pause, because the other side may learn our key meanwhile.  Where two keys of
- * the coordinator are pinned, a handshake that fails is tried with the other one at once. */
+ * the coordinator are pinned, a handshake that fails is tried with the other one at once.
+ *
+ * Every look at a socket of the library costs two system calls, also when nothing is there, and a turn of the loop has many reasons.  So a
+ * socket that gave nothing is `dry`, and not looked at until its descriptor wakes the loop.  Whatever is done with a socket may take its
+ * wake away (the library hears its commands at every call), so one that was sent to is dry no more; a monitor is never sent to. */
 #include "agent/session.h"
 
 #include <assert.h>
@@ -31,6 +35,7 @@ struct channel {
     void *socket, *monitor;
     size_t server_key;                       /* which of the pinned ones is tried */
     bool connected, is_new;                  /* is_new: connected since the last look */
+    bool dry, monitor_dry;                   /* nothing is there, and what comes will wake its descriptor */
     int64_t anew_at_ms;                      /* INT64_MAX: the socket is fine */
     int64_t told_at_ms;                      /* trouble was last logged */
 };
@@ -84,7 +89,7 @@ static void close_channel(struct channel *c, int linger_ms)
     if (c->monitor)
         zmq_close(c->monitor);
     c->socket = c->monitor = NULL;
-    c->connected = false;
+    c->connected = c->dry = c->monitor_dry = false;
 }
 
 static enum bf_rc open_channel(struct session *s, struct channel *c, struct bf_error *err)
@@ -155,24 +160,36 @@ static int events_of(void *socket)
     return events;
 }
 
-size_t session_fds(const struct session *s, int ret_fds[SESSION_FDS_MAX], unsigned *ret_generation)
+void session_fds(const struct session *s, int ret_fds[SESSION_FDS_MAX], unsigned *ret_generation)
 {
     void *const sockets[SESSION_FDS_MAX] = {s->fleet.socket, s->fleet.monitor, s->logs.socket, s->logs.monitor};
-    size_t n = 0;
     for (size_t i = 0; i < SESSION_FDS_MAX; i++)
-        if (sockets[i])
-            ret_fds[n++] = fd_of(sockets[i]);
+        ret_fds[i] = sockets[i] ? fd_of(sockets[i]) : -1;
     *ret_generation = s->generation;
-    return n;
+}
+
+void session_woke(struct session *s, size_t i)
+{
+    bool *const dry[SESSION_FDS_MAX] = {&s->fleet.dry, &s->fleet.monitor_dry, &s->logs.dry, &s->logs.monitor_dry};
+    assert(i < SESSION_FDS_MAX);
+    *dry[i] = false;
 }
 
 /* Also when a socket that was busy takes messages again: its descriptor may have been heard before. */
-bool session_ready(const struct session *s)
+static bool is_ready(struct channel *c, bool wants_out)
 {
-    int fleet = events_of(s->fleet.socket), logs = events_of(s->logs.socket);
-    int monitors = events_of(s->fleet.monitor) | events_of(s->logs.monitor);
-    return ((fleet | logs | monitors) & ZMQ_POLLIN) != 0 || (s->out_n > 0 && (fleet & ZMQ_POLLOUT) != 0) ||
-           (s->logs_blocked && (logs & ZMQ_POLLOUT) != 0);
+    if (!c->socket || (c->dry && !wants_out))
+        return false;
+    int events = events_of(c->socket);
+    c->dry = (events & ZMQ_POLLIN) == 0;
+    return !c->dry || (wants_out && (events & ZMQ_POLLOUT) != 0);
+}
+
+bool session_ready(struct session *s)
+{
+    bool fleet = is_ready(&s->fleet, s->out_n > 0), logs = is_ready(&s->logs, s->logs_blocked);
+    bool monitors = (s->fleet.monitor && !s->fleet.monitor_dry) || (s->logs.monitor && !s->logs.monitor_dry);
+    return fleet || logs || monitors;
 }
 
 /* --- what the sockets say of themselves ------------------------------------------------------------------------------- */
@@ -234,7 +251,9 @@ static void on_event(const struct session *s, struct channel *c, unsigned event,
 static void read_monitor(const struct session *s, struct channel *c, int64_t now_ms)
 {
     uint8_t frame[6];
-    while (c->monitor && zmq_recv(c->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame) {
+    if (!c->monitor || c->monitor_dry)
+        return;
+    while (zmq_recv(c->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame) {
         uint16_t event;
         int32_t value;
         char address[512];
@@ -243,6 +262,7 @@ static void read_monitor(const struct session *s, struct channel *c, int64_t now
         (void)zmq_recv(c->monitor, address, sizeof address, ZMQ_DONTWAIT);
         on_event(s, c, event, value, now_ms);
     }
+    c->monitor_dry = errno == EAGAIN;
 }
 
 static void clear_outbox(struct session *s)
@@ -252,6 +272,7 @@ static void clear_outbox(struct session *s)
 
 static bool put(struct channel *c, const struct bf_buf *b)
 {
+    c->dry = false;
     return c->socket && zmq_send(c->socket, b->data, b->len, ZMQ_DONTWAIT) >= 0;
 }
 
@@ -322,13 +343,16 @@ bool session_send_log(struct session *s, const struct log_msg *m)
 /* One message of one frame; false: nothing now.  Others are passed over. */
 static bool get(struct channel *c, zmq_msg_t *ret)
 {
-    while (c->socket && zmq_msg_recv(ret, c->socket, ZMQ_DONTWAIT) >= 0) {
+    if (!c->socket || c->dry)
+        return false;
+    while (zmq_msg_recv(ret, c->socket, ZMQ_DONTWAIT) >= 0) {
         if (!zmq_msg_more(ret))
             return true;
         while (zmq_msg_more(ret) && zmq_msg_recv(ret, c->socket, ZMQ_DONTWAIT) >= 0)
             ;
         bf_warn("message_malformed", "connection=%s text=\"more than one frame\"", c->what);
     }
+    c->dry = errno == EAGAIN;
     return false;
 }
 

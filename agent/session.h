@@ -1,7 +1,7 @@
 /* The agent's two connections to the coordinator: fleet (messages) and logs.  Nothing here ever waits.
  *
  * Both are DEALER sockets under CURVE with the coordinator's key pinned.  No ZMTP heartbeats (they abort the process under a full
- * queue); TCP keep-alive and the lease do that work.  The descriptors are edge-triggered: after any of them wakes, call
+ * queue); TCP keep-alive and the lease do that work.  The descriptors are edge-triggered: tell session_woke which one woke, then call
  * session_run and the receive functions until they give nothing, and do not sleep while session_ready says true. */
 #ifndef BF_AGENT_SESSION_H
 #define BF_AGENT_SESSION_H
@@ -28,13 +28,15 @@ enum bf_rc session_open(const struct session_options *o, struct session **ret, s
 /* linger_ms: how long what was sent may still go out.  NULL is allowed. */
 void session_close(struct session *s, int linger_ms);
 
-/* The descriptors to wake on.  They change when a socket is made anew: *ret_generation tells. */
-size_t session_fds(const struct session *s, int ret_fds[SESSION_FDS_MAX], unsigned *ret_generation);
+/* The descriptors to wake on; -1: not there.  They change when a socket is made anew: *ret_generation tells. */
+void session_fds(const struct session *s, int ret_fds[SESSION_FDS_MAX], unsigned *ret_generation);
+/* The descriptor of this number woke. */
+void session_woke(struct session *s, size_t i);
 /* Take what the sockets say of themselves; send what waited.  True when the fleet socket has a new connection. */
 bool session_run(struct session *s, int64_t now_ms);
 /* When session_run is due without a wake; INT64_MAX: never. */
 int64_t session_next_ms(const struct session *s);
-bool session_ready(const struct session *s);     /* something is there to be received now */
+bool session_ready(struct session *s);           /* something is there to be received now, or room for what waits */
 
 /* Queued for a short while when the socket is busy; dropped past a bound (the protocol repeats what matters). */
 void session_send(struct session *s, const struct agent_msg *m);
