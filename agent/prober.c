@@ -2,7 +2,7 @@
  *
  *     WAITING (until next_ms) -> RUNNING -> SWEEPING (leader reaped or killed, others are being killed) -> WAITING, or freed
  *
- * What a canary says is believed only as far as common/probe_value.h knows it; a helper that ends, is silent or talks nonsense is an
+ * What a canary says is believed only as far as agent/probe_value.h knows it; a helper that ends, is silent or talks nonsense is an
  * unreadable reading with the reason, and is started again a while later.  Nothing is told of a probe that was taken away. */
 #include "agent/prober.h"
 
@@ -21,11 +21,11 @@
 #include "agent/child_pipes.h"
 #include "agent/environ.h"
 #include "agent/helper.h"
+#include "agent/probe_value.h"
 #include "agent/proctree.h"
 #include "agent/spawn.h"
 #include "common/clock.h"
 #include "common/mem.h"
-#include "common/probe_value.h"
 #include "common/text.h"
 #include "common/vec.h"
 
@@ -343,7 +343,7 @@ static void judge(struct canary *c, int status, int64_t took_us)
         tell_end(c, text);
     else if (!c->order.value)
         tell_got(c, took_us);
-    else if (bf_probe_value(c->said, c->said_len, &value, &err) == BF_OK)
+    else if (probe_value_read(c->said, c->said_len, &value, &err) == BF_OK)
         tell_got(c, value);
     else
         tell_why(c, err.text, false);

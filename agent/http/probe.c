@@ -8,9 +8,9 @@
 #include "agent/http/client.h"
 #include "agent/http/status.h"
 #include "agent/http/url.h"
+#include "agent/probe_value.h"
 #include "common/clock.h"
 #include "common/mem.h"
-#include "common/probe_value.h"
 
 enum { SHOWN_URL = 200 };
 
@@ -22,7 +22,7 @@ static enum bf_rc judge(const struct http_request *r, const char *url, const str
     if (!http_expected(r->expect.at, r->expect.n, a->status))
         return bf_fail(err, BF_FAILED, "%s %.*s was answered %d %s", r->method, SHOWN_URL, url, a->status, http_status_words(a->status));
     *ret = a->server_us;
-    return r->probe.value ? bf_probe_value((const char *)a->body.head.data, a->body.head.len, ret, err) : BF_OK;
+    return r->probe.value ? probe_value_read((const char *)a->body.head.data, a->body.head.len, ret, err) : BF_OK;
 }
 
 static enum bf_rc turn(struct http_client *client, const struct http_request *r, const char *url, bool *warm, struct http_answer *answer)
@@ -35,14 +35,14 @@ static enum bf_rc turn(struct http_client *client, const struct http_request *r,
         if (answer->end == HTTP_STOPPED)
             return BF_IO;
         *warm = answer->end == HTTP_ANSWERED;
-        if (bf_probe_tell("warm", "") != BF_OK)
+        if (probe_value_tell("warm", "") != BF_OK)
             return BF_IO;
     }
     http_client_send(client, &m, answer);
     if (answer->end == HTTP_STOPPED)
         return BF_IO;
     enum bf_rc rc = judge(r, url, answer, &got, &err);
-    return rc == BF_OK ? bf_probe_tell_got(got) : bf_probe_tell("why", err.text);
+    return rc == BF_OK ? probe_value_tell_got(got) : probe_value_tell("why", err.text);
 }
 
 int http_probe_run(const struct http_request *r, int stop_fd)
@@ -56,7 +56,7 @@ int http_probe_run(const struct http_request *r, int stop_fd)
     if (rc == BF_OK)
         rc = http_client_new(stop_fd, &client, &err);
     if (rc != BF_OK) {
-        (void)!bf_probe_tell("refused", err.text);
+        (void)!probe_value_tell("refused", err.text);
         return EXIT_FAILURE;
     }
     for (int64_t at_ms = bf_boottime_ms(); turn(client, r, url, &warm, &answer) == BF_OK;) {

@@ -4,7 +4,7 @@
 
 #include "agent/http/request.h"
 
-/* One line on standard output for each measurement (common/probe_value.h).  The exit status: 0 when stopped, or nobody reads any more. */
+/* One line on standard output for each measurement (agent/probe_value.h).  The exit status: 0 when stopped, or nobody reads any more. */
 int http_probe_run(const struct http_request *r, int stop_fd);
 
 #endif

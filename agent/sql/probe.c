@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/probe_value.h"
 #include "agent/sql/connection.h"
 #include "agent/sql/dialect.h"
 #include "agent/sql/query.h"
 #include "common/clock.h"
 #include "common/mem.h"
-#include "common/probe_value.h"
 
 enum { VALUE_BYTES = 255, ROWS_MAX = 1000, NAME_BYTES = 50, LOCK_WAIT_MS = 1000 };
 
@@ -91,7 +91,7 @@ static enum bf_rc read_value(const struct sql_rows *rows, int64_t *ret, struct b
     const struct sql_cell *cell = sql_rows_cell(rows, 0, 0);
     if (!cell->text)
         return bf_fail(err, BF_INVALID, "it gave NULL");
-    return bf_probe_value(cell->text, cell->len, ret, err);
+    return probe_value_read(cell->text, cell->len, ret, err);
 }
 
 static enum bf_rc measure(struct canary *c, int64_t *ret, char *why, size_t why_size)
@@ -129,18 +129,18 @@ static enum bf_rc turn(struct canary *c)
     int64_t got = 0;
     if (!c->connection && connect_canary(c, &refused, &fault) != BF_OK) {
         disconnect(c);
-        return bf_probe_tell(refused ? "refused" : "why", fault.text);
+        return probe_value_tell(refused ? "refused" : "why", fault.text);
     }
     if (!c->warm) {
         /* What it finds wrong is found again by the one that counts. */
         (void)!measure(c, &got, why, sizeof why);
         c->warm = c->connection != NULL;
-        if (bf_probe_tell("warm", "") != BF_OK)
+        if (probe_value_tell("warm", "") != BF_OK)
             return BF_IO;
         if (!c->connection)
-            return bf_probe_tell("why", why);
+            return probe_value_tell("why", why);
     }
-    return measure(c, &got, why, sizeof why) == BF_OK ? bf_probe_tell_got(got) : bf_probe_tell("why", why);
+    return measure(c, &got, why, sizeof why) == BF_OK ? probe_value_tell_got(got) : probe_value_tell("why", why);
 }
 
 void sql_probe_run(const struct sql_request *r)
@@ -150,7 +150,7 @@ void sql_probe_run(const struct sql_request *r)
     while (turn(&c) == BF_OK) {
         int64_t now_ms = bf_boottime_ms();
         at_ms = at_ms + r->probe.every_ms > now_ms ? at_ms + r->probe.every_ms : now_ms;
-        bf_probe_sleep_until(at_ms);
+        probe_value_sleep_until(at_ms);
     }
     disconnect(&c);
 }

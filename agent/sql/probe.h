@@ -4,7 +4,7 @@
 
 #include "agent/sql/request.h"
 
-/* One line on standard output for each measurement (common/probe_value.h).  Returns when nobody reads them any more. */
+/* One line on standard output for each measurement (agent/probe_value.h).  Returns when nobody reads them any more. */
 void sql_probe_run(const struct sql_request *r);
 
 #endif

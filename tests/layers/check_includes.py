@@ -22,7 +22,8 @@ LAYERS = [
     (r"coordinator/(turn|turn_state|recover|intake|release|dispatch|probes)\.[ch]$", "turn"),
     (r"coordinator/(views[a-z_]*|authority|config|config_breakers|config_show|details|keyring|remedies)\.[ch]$", "views"),
     (r"coordinator/", "shell"),
-    (r"agent/core(_[a-z]+)?\.[ch]$", "agentcore"), (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
+    (r"agent/core(_[a-z]+)?\.[ch]$", "agentcore"), (r"agent/probe_value\.[ch]$", "probevalue"),
+    (r"agent/sql/(fence_rule|scrub)\.[ch]$", "sqlrules"), (r"agent/sql/", "sql"),
     (r"agent/http/", "httpstep"), (r"agent/", "agent"), (r"bfctl/", "bfctl"),
 ]
 
@@ -46,10 +47,11 @@ BELOW = {
     "sim": {"replay", "turn", "engine", "agentcore", "seal", "sqlrules", "plan", "proto", "common"},
     "shell": {"views", "turn", "engine", "store", "zap", "fleet", "api", "logs", "http", "notify", "plan", "proto", "common"},
     "agentcore": {"proto", "common"},
-    "agent": {"agentcore", "proto", "common"},
+    "probevalue": {"common"},
+    "agent": {"agentcore", "probevalue", "proto", "common"},
     "sqlrules": {"common"},
-    "sql": {"sqlrules", "common"},
-    "httpstep": {"common"},
+    "sql": {"sqlrules", "probevalue", "common"},
+    "httpstep": {"probevalue", "common"},
     "bfctl": {"views", "replay", "turn", "store", "engine", "plan", "proto", "common"},
 }
 
@@ -148,6 +150,7 @@ SELF_TEST = [
     ("proto/agent_msg.c", '"proto/agent.pb-c.h"', False), ("coordinator/a.c", '"agent.pb-c.h"', False),
     ("agent/sql/a.c", "<sql.h>", True), ("agent/a.c", "<sqlext.h>", False), ("agent/sql/a.c", '"agent/core.h"', False),
     ("agent/http/a.c", "<curl/curl.h>", True), ("agent/a.c", "<curl/curl.h>", False), ("agent/http/a.c", '"agent/sql/scrub.h"', False),
+    ("agent/http/a.c", '"agent/probe_value.h"', True), ("agent/probe_value.c", '"agent/prober.h"', False),
     ("coordinator/http/a.c", "<curl/curl.h>", False), ("agent/http/a.c", '"common/buf.h"', True),
     ("agent/core.c", "<signal.h>", False), ("agent/core.c", '"agent/runner.h"', False), ("agent/core.c", "<string.h>", True),
     ("common/a.c", '"plan/plan.h"', False), ("common/a.c", "<libfyaml.h>", False), ("common/yaml.c", "<libfyaml.h>", True),

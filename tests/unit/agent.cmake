@@ -3,6 +3,7 @@ bf_unit_test(test_agent_parts SOURCES test_agent_parts.c LIBS bf_agent bf_common
 foreach(part details reference)
   bf_unit_test(test_agent_${part} SOURCES test_agent_${part}.c LIBS bf_agent bf_common PkgConfig::jansson)
 endforeach()
+bf_unit_test(test_probe_value SOURCES test_probe_value.c LIBS bf_probevalue bf_common)
 bf_unit_test(test_agent_limits SOURCES test_agent_limits.c LIBS bf_agent bf_common)
 bf_unit_test(test_agent_runner SOURCES test_agent_runner.c LIBS bf_agent bf_common)
 bf_unit_test(test_agent_guardian SOURCES test_agent_guardian.c LIBS bf_agent bf_common)

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "common/probe_value.h"
+#include "agent/probe_value.h"
 
 Test(probe_value, what_is_a_load)
 {
@@ -17,7 +17,7 @@ Test(probe_value, what_is_a_load)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bf_error err = {0};
         int64_t got = -7;
-        enum bf_rc rc = bf_probe_value(cases[i].text, strlen(cases[i].text), &got, &err);
+        enum bf_rc rc = probe_value_read(cases[i].text, strlen(cases[i].text), &got, &err);
         cr_expect_eq(rc, cases[i].why ? BF_INVALID : BF_OK, "`%s`: %s", cases[i].text, err.text);
         cr_expect_eq(got, cases[i].why ? -7 : cases[i].millionths, "`%s`: %lld", cases[i].text, (long long)got);
         if (cases[i].why)
@@ -31,5 +31,5 @@ Test(probe_value, long_text_is_none)
     struct bf_error err = {0};
     int64_t got;
     memset(many, '1', sizeof many);
-    cr_expect_eq(bf_probe_value(many, sizeof many, &got, &err), BF_INVALID);
+    cr_expect_eq(probe_value_read(many, sizeof many, &got, &err), BF_INVALID);
 }

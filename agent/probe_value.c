@@ -1,5 +1,5 @@
 /* See probe_value.h. */
-#include "common/probe_value.h"
+#include "agent/probe_value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-enum bf_rc bf_probe_value(const char *text, size_t n, int64_t *ret_millionths, struct bf_error *err)
+enum bf_rc probe_value_read(const char *text, size_t n, int64_t *ret_millionths, struct bf_error *err)
 {
     char number[NUMBER_MAX + 1], *end;
     while (n > 0 && is_blank(text[n - 1]))
@@ -40,8 +40,8 @@ enum bf_rc bf_probe_value(const char *text, size_t n, int64_t *ret_millionths, s
         return bf_fail(err, BF_INVALID, "it gave text where a number is wanted");
     if (value < 0)
         return bf_fail(err, BF_INVALID, "it gave a negative number (%s), which is no load", number);
-    if (!(value <= (double)BF_PROBE_VALUE_MAX))
-        return bf_fail(err, BF_INVALID, "it gave a number over %" PRId64 ", which is no load", BF_PROBE_VALUE_MAX);
+    if (!(value <= (double)PROBE_VALUE_MAX))
+        return bf_fail(err, BF_INVALID, "it gave a number over %" PRId64 ", which is no load", PROBE_VALUE_MAX);
     *ret_millionths = (int64_t)(value * MILLIONTHS + 0.5);
     return BF_OK;
 }
@@ -52,16 +52,16 @@ static enum bf_rc put(const char *line, size_t n)
     return bf_write_all(STDOUT_FILENO, line, n, &ignored);
 }
 
-enum bf_rc bf_probe_tell_got(int64_t value)
+enum bf_rc probe_value_tell_got(int64_t value)
 {
     char line[64];
     int n = snprintf(line, sizeof line, "got %" PRId64 "\n", value);
     return put(line, (size_t)n);
 }
 
-enum bf_rc bf_probe_tell(const char *word, const char *text)
+enum bf_rc probe_value_tell(const char *word, const char *text)
 {
-    char line[BF_PROBE_LINE_MAX];
+    char line[PROBE_LINE_MAX];
     snprintf(line, sizeof line - 1, "%s %s", word, text);
     for (char *p = line; *p; p++)
         if ((unsigned char)*p < 0x20)
@@ -71,7 +71,7 @@ enum bf_rc bf_probe_tell(const char *word, const char *text)
     return put(line, n + 1);
 }
 
-void bf_probe_sleep_until(int64_t at_ms)
+void probe_value_sleep_until(int64_t at_ms)
 {
     for (int64_t left; (left = at_ms - bf_boottime_ms()) > 0;) {
         struct timespec t = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
