@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -14,6 +15,15 @@ void child_pipes_close(struct child_pipes *p)
         bf_close_cleanup(&p->read[i]);
         bf_close_cleanup(&p->write[i]);
     }
+}
+
+bool child_no_files(int errnum, const char *name, char *ret, size_t size)
+{
+    if (errnum != EMFILE && errnum != ENFILE)
+        return false;
+    snprintf(ret, size, "%s has too many open files to start %s: raise %s", errnum == EMFILE ? "the agent" : "the host", name,
+             errnum == EMFILE ? "the agent's limit (ulimit -n, LimitNOFILE=)" : "its limit (fs.file-max)");
+    return true;
 }
 
 int child_pipes_open(struct child_pipes *p)

@@ -207,7 +207,8 @@ static int open_input(struct canary *c, const struct assignment *a, struct child
         pipes->in = *null_fd < 0 ? -1 : fcntl(*null_fd, F_DUPFD_CLOEXEC, 3);
         return pipes->in < 0 ? errno : 0;
     }
-    return helper_open_input(s->config, a, s->own_env, &pipes->in, err) == BF_OK ? 0 : EPERM;
+    enum bf_rc rc = helper_open_input(s->config, a, s->own_env, &pipes->in, err);
+    return rc == BF_OK ? 0 : rc == BF_IO ? EIO : EPERM;
 }
 
 /* 0, or an errno with the sentence in err. */
@@ -223,9 +224,8 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct chi
         .switch_user = s->config->switch_user, .uid = s->config->step_uid, .gid = s->config->step_gid, .nofile_soft = s->nofile_soft,
         .no_core = !is_program(c)};
     int errnum = open_input(c, a, pipes, err);
-    if (errnum != 0)
-        return errnum;
-    errnum = child_pipes_open(pipes);
+    if (errnum == 0)
+        errnum = child_pipes_open(pipes);
     /* One that forks without end is held here too. */
     const struct cgroup_limits limits = {.pids = cgroup_enforces(s->cgroups) & HOST_PIDS ? (uint64_t)s->config->step_pids : 0};
     if (errnum == 0 && cgroup_take(s->cgroups, &limits, &c->leaf, err) != BF_OK)
@@ -248,7 +248,10 @@ static int spawn_canary(struct canary *c, const struct assignment *a, struct chi
         c->began_us = bf_boottime_us();
         errnum = spawn_process(&req, &c->process, &what);
     }
-    if (errnum != 0 && err->rc == BF_OK)
+    char no_files[PROBE_WHY_MAX];
+    if (errnum != 0 && err->rc == BF_OK && child_no_files(errnum, argv0, no_files, sizeof no_files))
+        (void)bf_fail(err, BF_IO, "%s", no_files);
+    else if (errnum != 0 && err->rc == BF_OK)
         (void)bf_fail(err, BF_IO, "%s %s: %s failed: %s", is_program(c) ? "program" : "helper", argv0, what, strerror(errnum));
     return errnum;
 }

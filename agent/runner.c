@@ -296,6 +296,8 @@ static int spawn_run(struct run *run, const struct assignment *a, struct child_p
     }
     if (errnum != 0 && err.rc != BF_OK)
         snprintf(ret_text, size, "%s", err.text);
+    else if (errnum != 0 && child_no_files(errnum, argv0, ret_text, size))
+        ;
     else if (errnum != 0 && strcmp(what, SPAWN_DIR) == 0)
         dir_sentence(errnum, &r->setup, ret_text, size);
     else if (errnum != 0 && errnum != ESTALE && step_has_spec(a->kind) && strcmp(what, SPAWN_EXECUTING) == 0)

@@ -1,0 +1,107 @@
+/* Canaries as real processes under the prober: what is told when the agent has no descriptor left, and that nothing of the try stays. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/prober.h"
+#include "common/clock.h"
+
+#define LIMIT_MS 20000
+#define FILES 256                            /* of this process, at most */
+
+struct heard { size_t n; bool readable, refused; char why[PROBE_WHY_MAX]; };
+
+static void on_read(void *arg, const struct probe_reading *r)
+{
+    struct heard *h = arg;
+    h->n++;
+    h->readable = r->readable;
+    h->refused = r->refused;
+    snprintf(h->why, sizeof h->why, "%s", r->why);
+}
+
+static size_t open_files(void)
+{
+    size_t n = 0;
+    for (int fd = 0; fd < FILES; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* Until the next reading, or until what runs has ended. */
+static void turn(struct prober *p, int epoll_fd)
+{
+    struct epoll_event events[8];
+    int64_t wait = prober_next_ms(p) - bf_boottime_ms();
+    int n = epoll_wait(epoll_fd, events, 8, wait < 0 ? 0 : wait < LIMIT_MS ? (int)wait : LIMIT_MS);
+    for (int i = 0; i < n; i++)
+        prober_event(p, events[i].data.ptr);
+    prober_run(p, bf_boottime_ms());
+}
+
+/* Each time one descriptor more is free, until there are enough.  The agent lives, says why, and says it again for nothing the next time. */
+static void starve(enum cgroup_mode mode, enum probe_kind kind)
+{
+    static const char *const own_env[] = {"PATH=/usr/bin:/bin", NULL};
+    static const char *argv[] = {"/bin/true"};
+    struct agent_config config = {.name = "unit", .sql_helper = "/bin/true", .http_helper = "/bin/true"};
+    struct fence_page page = {0};
+    struct heard heard = {0};
+    struct bf_error err = {0};
+    struct rlimit files;
+    struct cgroup_tree *cgroups;
+    int taken[FILES];
+    size_t n_taken = 0, unreadable = 0;
+    atomic_store(&page.deadline_ms, INT64_MAX);
+    cr_assert_eq(cgroup_open(mode, "prober", "/tmp/bf-prober", &cgroups, &err), BF_OK);
+    struct prober_setup setup = {.config = &config, .cgroups = cgroups, .page = &page, .own_env = own_env, .work_dir = "/tmp",
+                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .read = on_read, .arg = &heard};
+    struct prober *p = prober_new(&setup);
+    struct probe_order order = {.id = 1, .connection = "w", .kind = kind, .every_ms = 1, .limit_ms = 5000, .argv = argv,
+                                .n_argv = kind == PROBE_RUN, .spec = kind == PROBE_RUN ? "" : "{}"};
+    cr_assert(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    cr_assert(setrlimit(RLIMIT_NOFILE, &(struct rlimit){FILES, files.rlim_max}) == 0);
+    for (int fd; n_taken < FILES && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;)
+        taken[n_taken++] = fd;
+    for (bool enough = false; !enough; order.id++) {
+        cr_assert_gt(n_taken, 0, "it never had enough");
+        size_t before = open_files();
+        heard.n = 0;
+        prober_set(p, &order, 1);
+        while (heard.n == 0)
+            turn(p, setup.epoll_fd);
+        enough = heard.readable || strstr(heard.why, "its helper ended");
+        if (!enough) {
+            unreadable++;
+            cr_expect(strstr(heard.why, "too many open files") || strstr(heard.why, "Too many open files"), "%s", heard.why);
+            cr_expect_not(heard.refused, "for want of a file it is refused for good: %s", heard.why);
+            size_t kept = mode == CGROUP_OFF ? 0 : CGROUP_LEAF_FILES;    /* of the group that is there for the next one */
+            cr_expect_leq(open_files(), before + kept, "%s: %zu files, and %zu before", heard.why, open_files(), before);
+        }
+        prober_set(p, NULL, 0);
+        while (prober_next_ms(p) != INT64_MAX)
+            turn(p, setup.epoll_fd);
+        close(taken[--n_taken]);
+    }
+    cr_expect_gt(unreadable, 3, "there were files enough from the beginning");
+    while (n_taken > 0)
+        close(taken[--n_taken]);
+    prober_free(p);
+    close(setup.epoll_fd);
+    cgroup_close(cgroups);
+    cr_assert(setrlimit(RLIMIT_NOFILE, &files) == 0);
+}
+
+Test(agent_prober, says_that_files_ran_out_and_goes_on)
+{
+    static const enum cgroup_mode modes[] = {CGROUP_OFF, CGROUP_AUTO};
+    for (size_t m = 0; m < 2; m++) {
+        starve(modes[m], PROBE_RUN);
+        starve(modes[m], PROBE_HTTP);
+    }
+}
