@@ -28,8 +28,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 
 CEILING = 16
-CLIENTS = 8
-RATE = 30                                    # queries a second of the users, where the load is steady
+CLIENTS = 24
+RATE, LIGHT, HEAVY = 150, 50, 600            # queries a second of the users: steady, and of loads that change
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
@@ -60,13 +60,13 @@ steps:
   make:
     outputs: [made]
     pool: {name}
-    expect: {{duration: 300ms}}
+    expect: {{duration: 1400ms}}
     sql:
       connection: warehouse
       transaction: true
       text: |
         insert into made select {{{{ partition.date }}}}, sum(v % 7) from sales where id % 4 = 1;
-        select pg_sleep(0.15)
+        select pg_sleep(1.2)
 """
 
 
@@ -76,9 +76,9 @@ def phases(load, seconds):
         return [(seconds, RATE)]
     if load == "bursty":
         part = max(4, seconds // 6)
-        return [(part, RATE // 3 if i % 2 else 2 * RATE) for i in range(seconds // part)]
+        return [(part, 2 * RATE if i % 2 else LIGHT) for i in range(seconds // part)]
     if load == "change":
-        return [(seconds // 2, RATE), (seconds - seconds // 2, 2 * RATE)]
+        return [(seconds // 2, LIGHT), (seconds - seconds // 2, HEAVY)]
     raise SystemExit(f"no such load: {load}")
 
 
@@ -135,7 +135,7 @@ class Watch:
             pool = next((p for p in self.cluster.json("pools") if p["name"] == self.pool), None)
             probe = next(iter(self.cluster.json("probes")), None)
             if pool:
-                limit = pool.get("limit")
+                limit = (pool.get("throttle") or {}).get("limit")
                 self.seen.append((time.time(), pool["slots"] if limit is None else min(limit, pool["slots"]), pool["used"],
                                   probe["value"] if probe else None))
 
@@ -215,7 +215,8 @@ class Bench:
         plot("probe", [(at, value) for at, _, _, value in seen], began, ended, 4 * self.target, self.target)
 
     def run(self):
-        alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 4), RATE)])]
+        self.users.run([(5, RATE)])                              # caches are warm then
+        alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 2), RATE)])]
         self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
         print(f"users alone: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, p99 {percentile(alone, 0.99):.1f} ms; "
               f"target {self.target:.1f} ms", flush=True)
@@ -247,7 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--loads", default="steady,bursty,change")
-    parser.add_argument("--fixed", default="1,2,4,8")
+    parser.add_argument("--fixed", default="1,2,4,6,8,12,16")
     parser.add_argument("--seconds", type=int, default=60, help="of each run")
     parser.add_argument("--target-ms", type=float, default=0)
     args = parser.parse_args()
