@@ -11,7 +11,7 @@
  *     probe unreadable past its grace  to the floor
  *     many attempts fail               down by half, once
  *     pressure over the setpoint       down: gradient by what is in use * (setpoint / pressure)^2, at most to 17/20; aimd to 4/5
- *     pressure under it, limit in use  up: slow start, then gradient towards in use * setpoint / pressure, aimd by one
+ *     pressure under it, limit in use  up: slow start, then gradient towards in use * setpoint / pressure, aimd by a half
  *     limit not in use                 stays: too little work must not wind it up; and from idleness it begins at the floor again
  *
  * The base of each move is what is in use, not the limit: attempts that run are never killed, so a lower limit takes as long as they do,
