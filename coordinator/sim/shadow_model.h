@@ -168,6 +168,10 @@ void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool 
 void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* I10: the audit records of a turn are those of what happened in it, and the trail goes on unbroken. */
 void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
+/* Is a text one JSON object on one line, without a name twice and without spaces?  And do its members say these words, those that are
+ * not there ""? (shadow_json.c) */
+struct shadow_said { const char *name, *word; };
+bool shadow_json_says(const char *text, size_t n, const struct shadow_said *want, size_t n_want, bool *ret_same);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
 uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
 /* Probes: a turn whose records are taken; and an order that is released. */
