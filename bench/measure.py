@@ -120,7 +120,8 @@ def symbols():
 
 def stacks(path):
     """Of what perf recorded: each sample as a list of (function, library), the innermost first."""
-    said = subprocess.run(["perf", "script", "--no-inline", "-i", path, "-F", "comm,ip,sym,dso"], capture_output=True, text=True, check=False)
+    said = subprocess.run(["perf", "script", "--no-inline", "-i", path, "-F", "comm,ip,sym,dso"], capture_output=True, text=True,
+                          check=False)
     found = []
     for sample in said.stdout.split("\n\n") if said.returncode == 0 else []:
         frames = [re.match(r"\s+[0-9a-f]+ (\S+).* \((\S+)\)$", line) for line in sample.splitlines()[1:]]
