@@ -118,6 +118,35 @@ def symbols():
     return found
 
 
+def stacks(path):
+    """Of what perf recorded: each sample as a list of (function, library), the innermost first."""
+    said = subprocess.run(["perf", "script", "--no-inline", "-i", path, "-F", "comm,ip,sym,dso"], capture_output=True, text=True,
+                          check=False)
+    found = []
+    for sample in said.stdout.split("\n\n") if said.returncode == 0 else []:
+        frames = [re.match(r"\s+[0-9a-f]+ (\S+).* \((\S+)\)$", line) for line in sample.splitlines()[1:]]
+        frames = [(m[1].split("+")[0], m[2]) for m in frames if m]
+        if frames:
+            found.append(frames)
+    return found
+
+
+def profile(command, parts, folder):
+    """Run a command under perf; the share of each part, of samples.  parts: (name, pattern of functions); a sample is of the first of
+    them that has a function on its stack, else "other".  None where perf cannot be had."""
+    path = os.path.join(folder, "perf-command.data")
+    if not shutil.which("perf"):
+        return None
+    subprocess.run(["perf", "record", "-q", "-F", "499", "-g", "-o", path, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   check=False)
+    counted = {}
+    for frames in stacks(path):
+        part = next((name for name, pattern in parts if any(re.match(pattern, f) for f, _ in frames)), "other")
+        counted[part] = counted.get(part, 0) + 1
+    total = sum(counted.values())
+    return {k: round(v / total, 3) for k, v in sorted(counted.items(), key=lambda kv: -kv[1])} if total else None
+
+
 class Profile:
     """perf on some processes while the block runs; parts afterwards: the share of each, of samples.  None where perf cannot be had."""
 
@@ -141,18 +170,11 @@ class Profile:
             return
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
-        said = subprocess.run(["perf", "script", "--no-inline", "-i", self.path, "-F", "comm,ip,sym,dso"], capture_output=True,
-                              text=True, check=False)
-        if said.returncode == 0:
-            self._count(said.stdout)
+        self._count(stacks(self.path))
 
-    def _count(self, text):
+    def _count(self, samples):
         known, parts, leaves = symbols(), {}, {}
-        for sample in text.split("\n\n"):
-            frames = [re.match(r"\s+[0-9a-f]+ (\S+).* \((\S+)\)$", line) for line in sample.splitlines()[1:]]
-            frames = [(m[1].split("+")[0], m[2]) for m in frames if m]
-            if not frames:
-                continue
+        for frames in samples:
             part = next((p for p in (self._part(known, *f) for f in frames) if p), "other")
             parts[part] = parts.get(part, 0) + 1
             leaf = next((name for name, _ in frames if name in known), frames[0][0])

@@ -34,6 +34,7 @@ struct load {
     struct turns *turns;
     struct store *store;
     struct load_agent *agents;
+    BF_VEC_TYPE(uint32_t) holding, reporting;    /* agents that hold something; those that tell of it now */
     struct bf_buf scratch;
     int64_t now_ms, step_ms;
     bool refused;
@@ -119,6 +120,8 @@ static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const st
         bench_fail("an agent is refused", msg->text);
     if (l->o->wire)
         travel(l, msg, &got);
+    if (msg->kind == AGENT_DISPATCH && agent->held.n == 0)
+        bf_vec_push(&l->holding, (uint32_t)(agent - l->agents));
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++)
         bf_vec_push(&agent->held, msg->assignments[i].ref);
     if (l->o->wire)
@@ -239,6 +242,8 @@ static void close_all(struct load *l)
     for (uint32_t i = 0; i < l->o->agents; i++)
         bf_vec_free(&l->agents[i].held);
     free(l->agents);
+    bf_vec_free(&l->holding);
+    bf_vec_free(&l->reporting);
     turns_free(l->turns);
     store_close(l->store);
     bf_buf_free(&l->scratch);
@@ -255,8 +260,12 @@ static void drive(struct load *l)
     unsigned idle = 0;
     while (running(l)) {
         uint64_t before = l->r->steps;
-        for (uint32_t i = 0; i < l->o->agents; i++)
-            report(l, i);
+        bf_vec_clear(&l->reporting);
+        for (size_t i = 0; i < l->holding.n; i++)
+            bf_vec_push(&l->reporting, l->holding.at[i]);
+        bf_vec_clear(&l->holding);
+        for (size_t i = 0; i < l->reporting.n; i++)
+            report(l, l->reporting.at[i]);
         run_turn(l);
         idle = l->r->steps > before ? 0 : idle + 1;
         if (idle > TURNS_WITHOUT_PROGRESS)

@@ -1,13 +1,15 @@
-/* Blocks in a list, newest first; each allocation is cut from the newest, or from a block of its own when it is large. */
+/* Blocks in a list, newest first; each allocation is cut from the newest, or from a block of its own when it is large.  The first is a
+ * small one: most messages need no more, and malloc has such at hand. */
 #include "common/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 
-enum { ARENA_ALIGN = 16, ARENA_BLOCK_BYTES = 16384 };
+enum { ARENA_ALIGN = 16, ARENA_FIRST_BYTES = 960, ARENA_BLOCK_BYTES = 16384 };
 
 struct bf_arena_block {
     struct bf_arena_block *next;
@@ -27,8 +29,9 @@ static struct bf_arena_block *block_new(struct bf_arena_block *next, size_t size
 static void *carve(struct bf_arena *a, size_t size_bytes)
 {
     size_t need = (size_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    size_t least = a->head ? ARENA_BLOCK_BYTES : ARENA_FIRST_BYTES;
     if (!a->head || a->head->size - a->head->used < need)
-        a->head = block_new(a->head, need > ARENA_BLOCK_BYTES ? need : ARENA_BLOCK_BYTES);
+        a->head = block_new(a->head, need > least ? need : least);
     void *p = a->head->bytes + a->head->used;
     a->head->used += need;
     a->used_bytes += need;
@@ -64,13 +67,18 @@ void *bf_arena_memdup(struct bf_arena *a, const void *p, size_t size_bytes)
 
 void bf_arena_clear(struct bf_arena *a)
 {
-    while (a->head && a->head->next) {
-        struct bf_arena_block *next = a->head->next;
-        free(a->head);
-        a->head = next;
+    struct bf_arena_block *kept = NULL, *next = NULL;
+    for (struct bf_arena_block *b = a->head; b; b = next) {
+        next = b->next;
+        bool better = b->size <= ARENA_BLOCK_BYTES && (!kept || b->size > kept->size);
+        free(better ? kept : b);
+        kept = better ? b : kept;
     }
-    if (a->head)
-        a->head->used = 0;
+    if (kept) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    a->head = kept;
     a->used_bytes = 0;
 }
 

@@ -31,11 +31,15 @@ void bf_buf_put(struct bf_buf *b, const void *p, size_t n)
     b->len += n;
 }
 
-static void put_le(struct bf_buf *b, uint64_t v, size_t n)
+/* A compiler makes one store of it where the host's order is this one. */
+static inline void put_le(struct bf_buf *b, uint64_t v, size_t n)
 {
-    bf_buf_reserve(b, n);
+    if (b->cap - b->len < n)
+        bf_buf_reserve(b, n);
+    uint8_t *p = b->data + b->len;
     for (size_t i = 0; i < n; i++)
-        b->data[b->len++] = (uint8_t)(v >> (8 * i));
+        p[i] = (uint8_t)(v >> (8 * i));
+    b->len += n;
 }
 
 void bf_buf_put_u8(struct bf_buf *b, uint8_t v)

@@ -236,6 +236,10 @@ struct turn {
  * what could not be read again is never written.  The texts of outcomes and replies are cut and cleaned to valid UTF-8. */
 void turn_encode(const struct turn *t, struct bf_buf *ret);
 enum bf_rc turn_decode(const void *p, size_t n, struct turn *ret, struct bf_error *err) BF_MUST_CHECK;
+/* The same without its records, for who decides again; and whether those that are stored are these, byte for byte.  n bytes at p: a turn
+ * that turn_decode_inputs() has read.  scratch is overwritten. */
+enum bf_rc turn_decode_inputs(const void *p, size_t n, struct turn *ret, struct bf_error *err) BF_MUST_CHECK;
+bool turn_records_are(const void *p, size_t n, const struct record *records, size_t n_records, struct bf_buf *scratch) BF_MUST_CHECK;
 void turn_done(struct turn *t);
 
 /* A list of records alone, for checkpoint chunks; same encoding, decoded into arena. */

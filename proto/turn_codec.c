@@ -3,6 +3,7 @@
  * The list elements are written and read one by one: a turn of 4,096 records needs memory for its plain form and no more, and each
  * generated struct is still in the cache when it is used. */
 #include <assert.h>
+#include <string.h>
 
 #include "proto/record.h"
 #include "proto/record.pb-c.h"
@@ -85,7 +86,7 @@ static void take_records(struct wire_in *in, struct wire_scratch *scratch, struc
         record_take(in, scratch, f.value, f.len, &ret->records[ret->n_records++]);
 }
 
-static void take_turn(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, struct bf_buf *head,
+static void take_turn(struct wire_in *in, struct wire_scratch *scratch, const uint8_t *p, size_t n, bool records, struct bf_buf *head,
                       struct turn *ret)
 {
     struct wire_list lists[] = {{TURN_INPUTS, TURN_INPUTS_MAX, "inputs", 0}, {TURN_RECORDS, TURN_RECORDS_MAX, "records", 0}};
@@ -97,11 +98,12 @@ static void take_turn(struct wire_in *in, struct wire_scratch *scratch, const ui
         return;
     struct wire_cursor c = {p, p + n, false};
     take_inputs(in, scratch, c, lists[0].n, ret);
-    take_records(in, scratch, c, lists[1].n, ret);
+    if (records)
+        take_records(in, scratch, c, lists[1].n, ret);
 }
 
 /* Read into ret, but for its arena: what is read lives in arena. */
-static enum bf_rc decode_into(const void *p, size_t n, struct bf_arena *arena, struct turn *ret, struct bf_error *err)
+static enum bf_rc decode_into(const void *p, size_t n, bool records, struct bf_arena *arena, struct turn *ret, struct bf_error *err)
 {
     if (n > TURN_MAX_BYTES)
         return bf_fail(err, BF_LIMIT, "a turn has %zu bytes; at most %u are allowed", n, TURN_MAX_BYTES);
@@ -109,7 +111,7 @@ static enum bf_rc decode_into(const void *p, size_t n, struct bf_arena *arena, s
     struct wire_scratch scratch;
     wire_scratch_init(&scratch);
     struct wire_in in = {arena, err, BF_OK};
-    take_turn(&in, &scratch, p, n, &head, ret);
+    take_turn(&in, &scratch, p, n, records, &head, ret);
     wire_scratch_done(&scratch);
     bf_buf_free(&head);
     return in.rc;
@@ -118,7 +120,26 @@ static enum bf_rc decode_into(const void *p, size_t n, struct bf_arena *arena, s
 enum bf_rc turn_decode(const void *p, size_t n, struct turn *ret, struct bf_error *err)
 {
     *ret = (struct turn){0};
-    return decode_into(p, n, &ret->arena, ret, err);
+    return decode_into(p, n, true, &ret->arena, ret, err);
+}
+
+enum bf_rc turn_decode_inputs(const void *p, size_t n, struct turn *ret, struct bf_error *err)
+{
+    *ret = (struct turn){0};
+    return decode_into(p, n, false, &ret->arena, ret, err);
+}
+
+bool turn_records_are(const void *p, size_t n, const struct record *records, size_t n_records, struct bf_buf *scratch)
+{
+    struct wire_cursor c = {p, (const uint8_t *)p + n, false};
+    struct wire_field f;
+    struct bf_arena tmp = {0};
+    bf_buf_clear(scratch);
+    put_records(records, n_records, scratch, &tmp);
+    bf_arena_free(&tmp);
+    const uint8_t *from = wire_next_element(&c, TURN_RECORDS, &f) ? f.start : c.end;
+    size_t stored = (size_t)(c.end - from);
+    return stored == scratch->len && (stored == 0 || memcmp(from, scratch->data, stored) == 0);
 }
 
 void turn_done(struct turn *t)
@@ -133,7 +154,7 @@ enum bf_rc records_decode(const void *p, size_t n, struct bf_arena *arena, struc
                           struct bf_error *err)
 {
     struct turn t = {0};
-    enum bf_rc rc = decode_into(p, n, arena, &t, err);
+    enum bf_rc rc = decode_into(p, n, true, arena, &t, err);
     if (!rc && t.n_inputs)
         rc = bf_fail(err, BF_PROTOCOL, "a list of records holds inputs");
     if (rc)

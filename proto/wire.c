@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "proto/pb_pack.h"
 #include "proto/pb_read.h"
 
 /* What protobuf-c needs at most: a copy of the bytes, eight bytes for a packed number, 160 for a field (bookkeeping and the struct
@@ -358,6 +359,8 @@ ProtobufCBinaryData wire_from_text(const char *s, size_t max, struct bf_arena *t
     return wire_from_bytes(clean, out);
 }
 
+/* ---- by the generated code: what pb_pack() does not know ---- */
+
 static void put_varint(struct bf_buf *b, uint64_t v)
 {
     for (; v >= 0x80; v >>= 7)
@@ -374,6 +377,8 @@ static void put_packed(struct bf_buf *b, const ProtobufCMessage *m, size_t size_
 
 void wire_put(struct bf_buf *b, const ProtobufCMessage *m)
 {
+    if (pb_pack(m, b))
+        return;
     size_t size_bytes = protobuf_c_message_get_packed_size(m);
     bf_buf_reserve(b, size_bytes);
     put_packed(b, m, size_bytes);
@@ -382,6 +387,8 @@ void wire_put(struct bf_buf *b, const ProtobufCMessage *m)
 void wire_put_element(struct bf_buf *b, uint32_t id, const ProtobufCMessage *m)
 {
     enum { HEADER_MAX_BYTES = 15 };      /* a tag of five, a length of ten */
+    if (pb_pack_element(m, id, b))
+        return;
     size_t size_bytes = protobuf_c_message_get_packed_size(m);
     bf_buf_reserve(b, size_bytes + HEADER_MAX_BYTES);
     put_varint(b, (uint64_t)id << 3 | PB_LENGTH);

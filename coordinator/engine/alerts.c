@@ -71,8 +71,11 @@ const struct alert_fact *alert_like(const struct engine *e, const struct alert_f
 
 static void key_of(const struct alert_fact *c, struct bf_buf *ret)
 {
-    bf_buf_printf(ret, "%u|%u|%d|%d|%d|%s|%s|%s", c->backfill, c->step, (int)c->failure_class, (int)c->source, c->code, c->sqlstate,
-                  c->dbms, c->print);
+    const uint32_t numbers[] = {c->backfill, c->step, (uint32_t)c->failure_class, (uint32_t)c->source, (uint32_t)c->code};
+    const char *const texts[] = {c->sqlstate, c->dbms, c->print};
+    bf_buf_put(ret, numbers, sizeof numbers);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        bf_buf_put(ret, texts[i], strlen(texts[i]) + 1);
 }
 
 struct alert_group *alert_group_of(const struct engine *e, const struct alert_fact *cause)

@@ -290,7 +290,8 @@ static void list_add(struct breaker_book *book, uint32_t number)
 /* Which of them may be given work has changed. */
 static void refresh_agents(struct engine *e, uint32_t number)
 {
-    for (size_t i = 0; !e->recovering && i < e->agents.n; i++)
+    bool of_agents = e->breakers.at.at[number]->kind == BREAKER_AGENT;
+    for (size_t i = 0; of_agents && !e->recovering && i < e->agents.n; i++)
         if (e->agents.at[i].breaker == number)
             ready_agent_changed(e, &e->agents.at[i]);
 }

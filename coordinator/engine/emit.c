@@ -15,10 +15,12 @@ static const struct record blank = {
     .entry = {.name = "", .by = "", .ended_by = ""}, .breaker = {.name = ""}, .probe = {.connection = "", .why = ""},
 };
 
+enum { OUT_FIRST = 32 };     /* a record is large: it is not to be moved at every doubling from a few on */
+
 struct record *record_add(struct engine_out *out, enum record_kind kind)
 {
     if (out->n_records == out->cap_records) {
-        out->cap_records = bf_vec_grow(out->cap_records, out->n_records + 1);
+        out->cap_records = bf_vec_grow(out->cap_records ? out->cap_records : OUT_FIRST, out->n_records + 1);
         out->records = bf_xreallocarray(out->records, out->cap_records, sizeof *out->records);
     }
     struct record *r = &out->records[out->n_records++];

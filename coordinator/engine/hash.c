@@ -1,5 +1,6 @@
 /* A hash of the state in canonical order: base state, and what is derived from it, so that a recovery that derives something
  * else shows.  Volatile things (work left over, leases) are outside. */
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -56,32 +57,45 @@ static void put_outcome(struct hasher *h, const struct outcome *o)
     bf_buf_put_u8(&h->buf, o->usage.limits_hit);
 }
 
+/* Little-endian, whatever the host's order is. */
+static inline uint8_t *raw(uint8_t *p, uint64_t v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> (8 * i));
+    return p + n;
+}
+
+/* All the numbers of an instance at once: they are most of a state. */
 static void put_instance(struct hasher *h, const struct engine *e, const struct backfill *b, uint32_t number)
 {
+    enum { INSTANCE_BYTES = 4 * 1 + 2 * 2 + 11 * 4 + 4 * 8 };
     const struct instance *in = &b->instances[number];
-    uint64_t failure = 0;
-    bf_buf_put_u8(&h->buf, in->state);
-    bf_buf_put_u8(&h->buf, in->flags);
-    bf_buf_put_u32(&h->buf, b->origin ? b->origin[number] : 0);
-    bf_buf_put_u16(&h->buf, in->lost);
-    bf_buf_put_u32(&h->buf, in->run);
-    bf_buf_put_u32(&h->buf, in->attempts);
-    bf_buf_put_u32(&h->buf, in->unmet);
-    bf_buf_put_u32(&h->buf, in->blocked);
-    bf_buf_put_u32(&h->buf, in->agent);
-    bf_buf_put_u64(&h->buf, in->attempt);
-    put_time(h, in->started_us);
-    put_time(h, in->finished_us);
-    put_time(h, in->retry_at_ms);
     const struct instance_usage *u = &b->usage[number];
-    bf_buf_put_u32(&h->buf, u->cpu_ms);
-    bf_buf_put_u32(&h->buf, u->peak_memory_kib);
-    bf_buf_put_u32(&h->buf, u->read_kib);
-    bf_buf_put_u32(&h->buf, u->written_kib);
-    bf_buf_put_u8(&h->buf, u->measured_by);
-    bf_buf_put_u32(&h->buf, u->throttled_ms);
-    bf_buf_put_u16(&h->buf, u->peak_pids);
-    bf_buf_put_u8(&h->buf, u->limits_hit);
+    uint64_t failure = 0;
+    uint8_t bytes[INSTANCE_BYTES], *p = bytes;
+    p = raw(p, in->state, 1);
+    p = raw(p, in->flags, 1);
+    p = raw(p, b->origin ? b->origin[number] : 0, 4);
+    p = raw(p, in->lost, 2);
+    p = raw(p, in->run, 4);
+    p = raw(p, in->attempts, 4);
+    p = raw(p, in->unmet, 4);
+    p = raw(p, in->blocked, 4);
+    p = raw(p, in->agent, 4);
+    p = raw(p, in->attempt, 8);
+    p = raw(p, (uint64_t)in->started_us, 8);
+    p = raw(p, (uint64_t)in->finished_us, 8);
+    p = raw(p, (uint64_t)in->retry_at_ms, 8);
+    p = raw(p, u->cpu_ms, 4);
+    p = raw(p, u->peak_memory_kib, 4);
+    p = raw(p, u->read_kib, 4);
+    p = raw(p, u->written_kib, 4);
+    p = raw(p, u->measured_by, 1);
+    p = raw(p, u->throttled_ms, 4);
+    p = raw(p, u->peak_pids, 2);
+    p = raw(p, u->limits_hit, 1);
+    assert(p == bytes + sizeof bytes);
+    bf_buf_put(&h->buf, bytes, sizeof bytes);
     if (bf_map_get(&e->failure_of, instance_key(b, number), &failure)) {
         bf_buf_put_u8(&h->buf, (uint8_t)e->failures.at[failure].class);
         put_outcome(h, &e->failures.at[failure].outcome);

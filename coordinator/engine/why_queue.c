@@ -31,10 +31,10 @@ static void look_through(const struct backfill *b, const struct heap *ready, con
         if (better_first(&ready->at[i], mine) >= 0 || !ready_may_be_granted(b, (uint32_t)ready->at[i].b))
             continue;
         ret->ahead++;
-        if (ahead.n < QUEUE_ORDERED_MAX)
+        if (ret->wants_steps && ahead.n < QUEUE_ORDERED_MAX)
             bf_vec_push(&ahead, ready->at[i]);
     }
-    ret->ordered = ret->ahead <= QUEUE_ORDERED_MAX;
+    ret->ordered = ret->wants_steps && ret->ahead <= QUEUE_ORDERED_MAX;
     if (ret->ordered && ahead.n > 1)
         qsort(ahead.at, ahead.n, sizeof *ahead.at, better_first);
     for (size_t i = 0; ret->ordered && i < ahead.n; i++)

@@ -222,7 +222,7 @@ static int64_t begins_ms(struct when *w, const struct backfill *b, uint32_t numb
     uint32_t lane = b->lanes[in->step];
     const struct lane *l = &w->e->lanes.at[lane];
     const struct demand *d = &w->e->demands.at[l->demand];
-    struct queue_place place = {0};
+    struct queue_place place = {.wants_steps = true};
     struct room r = {0};
     int64_t at_ms = -1;
     if (b->state != BACKFILL_RUNNING || !ready_may_be_granted(b, number) || l->ready.n == 0 || !wants_room_alone(w->e, d))

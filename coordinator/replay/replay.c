@@ -24,7 +24,8 @@ enum bf_rc replay_open(const struct replay_source *source, struct replay **ret, 
 {
     struct replay *r = bf_xcalloc(1, sizeof *r);
     r->source = *source;
-    r->turns = turns_new(&(struct turn_settings){.engine = source->config}, &(struct turn_ports){0}, 0);
+    const struct turn_ports ports = {.arg = source->arg, .plan_known = source->plan_known, .plan_made = source->plan_made};
+    r->turns = turns_new(&(struct turn_settings){.engine = source->config}, &ports, 0);
     enum bf_rc rc = source->each_plan(source->arg, keep_plan, r, err);
     if (rc != BF_OK) {
         replay_close(r);

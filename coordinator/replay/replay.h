@@ -37,6 +37,9 @@ struct replay_source {
     enum bf_rc (*each_chunk)(void *arg, uint32_t generation, replay_visit *visit, void *visit_arg, struct bf_error *err);
     /* From a turn on; a visitor that has had enough gives BF_LIMIT, and so does this. */
     enum bf_rc (*turns_from)(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err);
+    /* May be NULL: plans that were compiled before, as turn_ports has them.  Not where a policy changes plans. */
+    struct plan *(*plan_known)(void *arg, const uint8_t key[32]);
+    void (*plan_made)(void *arg, const uint8_t key[32], struct plan *plan);
 };
 
 struct replay;                                   /* opaque */

@@ -21,9 +21,9 @@ void coverage_add(struct coverage *sum, const struct coverage *c)
 
 static bool has_started(const struct world *w, const struct turn *t, const struct record *ended)
 {
-    for (size_t i = 0; i < w->shadow->attempts.n; i++)
-        if (w->shadow->attempts.at[i].started && w->shadow->attempts.at[i].ref.attempt == ended->ref.attempt)
-            return true;
+    const struct shadow_attempt *a = shadow_attempt_find(w->shadow, ended->ref.attempt);
+    if (a && a->started)
+        return true;
     for (const struct record *r = t->records; r < ended; r++)
         if (r->kind == RECORD_STARTED && r->ref.attempt == ended->ref.attempt)
             return true;
@@ -114,10 +114,7 @@ static enum cover_backfill backfill_state(const struct shadow *s, const struct s
     case BACKFILL_RUNNING: return COVER_RUNNING;
     case BACKFILL_PAUSED: return b->halted ? COVER_HALTED : COVER_PAUSED;
     case BACKFILL_CANCELLED:
-        for (size_t i = 0; i < s->attempts.n; i++)
-            if (s->attempts.at[i].open && s->attempts.at[i].backfill == b->id)
-                return COVER_CANCELLING;
-        return COVER_ENDED;
+        return shadow_any_open(s, b->id) ? COVER_CANCELLING : COVER_ENDED;
     default: return COVER_ENDED;
     }
 }

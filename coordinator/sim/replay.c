@@ -54,7 +54,8 @@ static void check_from(struct world *w, uint64_t first_seq)
     const struct replay_checkpoint checkpoint = {.generation = 1, .seq = s->checkpoint_seq};
     const struct replay_source source = {.arg = w, .config = w->engine, .first_seq = first_seq, .last_seq = s->turns.at[s->turns.n - 1].seq,
                                          .checkpoints = &checkpoint, .n_checkpoints = s->chunks.n > 0, .each_plan = each_plan,
-                                         .each_chunk = each_chunk, .turns_from = turns_from};
+                                         .each_chunk = each_chunk, .turns_from = turns_from, .plan_known = sim_plan_known,
+                                         .plan_made = sim_plan_made};
     struct replay_verdict verdict = {0};
     struct replay *r = NULL;
     struct bf_error err = {0};

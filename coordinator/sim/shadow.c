@@ -26,12 +26,15 @@ void shadow_free(struct shadow *s)
             free(s->backfills.at[b].cells[i]);
         free(s->backfills.at[b].cells);
         free(s->backfills.at[b].classes);
+        free(s->backfills.at[b].things);
         plan_free(s->backfills.at[b].plan);
     }
     bf_vec_free(&s->backfills);
     bf_vec_free(&s->attempts);
+    bf_vec_free(&s->open);
     bf_vec_free(&s->lost);
     bf_vec_free(&s->pools);
+    shadow_draws_done(&s->draws);
     bf_vec_free(&s->shares);
     bf_vec_free(&s->yields);
     bf_vec_free(&s->agents);
@@ -50,14 +53,6 @@ static struct shadow_backfill *backfill_by_id(struct shadow *s, uint32_t id)
         if (s->backfills.at[i].id == id)
             return &s->backfills.at[i];
     world_violate(s->w, "record names backfill %u, which was never created", id);
-    return NULL;
-}
-
-static struct shadow_attempt *attempt_by_id(struct shadow *s, uint64_t attempt)
-{
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].ref.attempt == attempt)
-            return &s->attempts.at[i];
     return NULL;
 }
 
@@ -84,11 +79,13 @@ static void on_created(struct shadow *s, const struct record *r)
     b->id = r->backfill;
     b->plan = plan;
     b->state = BACKFILL_QUEUED;
+    b->ends = 1;
     b->reprocess = r->reprocess;
     b->reuse_downstream = r->reuse_downstream;
     b->first_run = shadow_first_run(s);
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
     b->classes = bf_xcalloc(plan->n_steps, sizeof *b->classes);
+    b->things = bf_xcalloc(plan->n_steps, sizeof *b->things);
     for (size_t i = 0; i < plan->n_steps; i++) {
         b->classes[i] = (enum op_priority)(OP_CRITICAL + (plan->steps[i].priority - PLAN_CRITICAL));
         b->cells[i] = bf_xcalloc(plan->steps[i].partitions->n, sizeof **b->cells);
@@ -168,7 +165,7 @@ static void on_granted(struct shadow *s, const struct turn *t, const struct reco
                                .loose = s->loose, .ahead_us = r->ahead_us};
     if (agent)
         memcpy(a.key, agent->key, sizeof a.key);
-    bf_vec_push(&s->attempts, a);
+    shadow_attempt_add(s, &a);
 }
 
 static bool reported(const struct turn *t, const struct shadow_attempt *a)
@@ -184,7 +181,7 @@ static bool reported(const struct turn *t, const struct shadow_attempt *a)
 
 static void on_ended(struct shadow *s, const struct turn *t, const struct record *r)
 {
-    struct shadow_attempt *a = attempt_by_id(s, r->ref.attempt);
+    struct shadow_attempt *a = shadow_attempt_find(s, r->ref.attempt);
     if (!a || !a->open || a->ref.token != r->ref.token) {
         world_violate(s->w, "I2: attempt %llu ended, which is not open with that token", (unsigned long long)r->ref.attempt);
         return;
@@ -195,7 +192,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     shadow_check_given_back(s, a, r);
-    a->open = false;
+    shadow_attempt_close(s, a);
     shadow_check_committed(s, a, r, cell->run);
     shadow_breakers_ended(s, t, b, a, r);
     shadow_check_retry(s, b, step, r);
@@ -216,6 +213,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
         cell->end = CELL_FAILED;
     if (r->verdict == VERDICT_CANCELLED)
         cell->end = CELL_CANCELLED;
+    b->ends++;
     shadow_end_flags(cell, r);
     shadow_give_back(s, b->plan, step);
     shadow_share_hold(s, b, step, true);
@@ -256,7 +254,7 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
 
 static void on_started(struct shadow *s, const struct record *r)
 {
-    struct shadow_attempt *a = attempt_by_id(s, r->ref.attempt);
+    struct shadow_attempt *a = shadow_attempt_find(s, r->ref.attempt);
     if (a)
         a->started = true;
 }
@@ -281,10 +279,14 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     if (!b)
         return;
     switch (r->kind) {
-    case RECORD_REUSED: shadow_take_reused(s, b, r); break;
+    case RECORD_REUSED:
+        shadow_take_reused(s, b, r);
+        b->ends++;
+        break;
     case RECORD_STEERED:
     case RECORD_RETRIED:
         shadow_take_steer(s, t, b, r);
+        b->ends++;
         if (r->kind == RECORD_RETRIED || (r->action != STEER_HOLD && r->action != STEER_RELEASE))
             shadow_place_forget(b);
         if (r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
@@ -296,6 +298,7 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     case RECORD_PRIORITY_SET: shadow_take_classes(s, t, b, r); break;
     case RECORD_CANCELLED:
         each_cell(b, cancel_cell);
+        b->ends++;
         shadow_place_forget(b);
         if (!(r->steer_flags & STEER_KEEP_RUNNING))
             shadow_take_cancel(s, b, true);
@@ -338,7 +341,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
     case RECORD_BREAKER_FORGOTTEN: shadow_breakers_forgotten(s, t, r); break;
-    case RECORD_REVOKED: shadow_take_revoked(s, attempt_by_id(s, r->ref.attempt)); break;
+    case RECORD_REVOKED: shadow_take_revoked(s, shadow_attempt_find(s, r->ref.attempt)); break;
     case RECORD_ROUND_TRIP:
         if ((a = agent_by_id(s, r->agent)))
             a->round_trip_us = (uint32_t)r->numbers[0];
@@ -400,7 +403,7 @@ void shadow_committed(struct shadow *s, const struct turn_commit *c)
 void shadow_released(struct shadow *s, const struct agent_msg *msg)
 {
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments; i++) {
-        struct shadow_attempt *a = attempt_by_id(s, msg->assignments[i].ref.attempt);
+        struct shadow_attempt *a = shadow_attempt_find(s, msg->assignments[i].ref.attempt);
         if (!a)
             world_violate(s->w, "I3: attempt %llu is dispatched before its grant is durable",
                           (unsigned long long)msg->assignments[i].ref.attempt);
@@ -413,7 +416,7 @@ void shadow_released(struct shadow *s, const struct agent_msg *msg)
     if (msg->kind == AGENT_PROBE)
         shadow_check_probing(s, msg);
     for (size_t i = 0; msg->kind == AGENT_REPORT_ACK && i < msg->n_refs; i++) {
-        struct shadow_attempt *a = attempt_by_id(s, msg->refs[i].attempt);
+        struct shadow_attempt *a = shadow_attempt_find(s, msg->refs[i].attempt);
         if (a && a->open && a->ref.token == msg->refs[i].token)
             world_violate(s->w, "I3: the end of attempt %llu is acknowledged before it is durable",
                           (unsigned long long)msg->refs[i].attempt);
@@ -494,10 +497,7 @@ bool shadow_all_terminal(const struct shadow *s)
     for (size_t i = 0; i < s->backfills.n; i++)
         if (!is_terminal(s->backfills.at[i].state))
             return false;
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].open)
-            return false;
-    return true;
+    return s->open.n == 0;
 }
 
 void shadow_check_end(struct shadow *s)
@@ -511,10 +511,9 @@ void shadow_trace_left(const struct shadow *s)
     for (size_t i = 0; i < s->backfills.n; i++)
         if (!is_terminal(s->backfills.at[i].state))
             world_trace(s->w, "left: backfill %u in state %d", s->backfills.at[i].id, (int)s->backfills.at[i].state);
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].open)
-            world_trace(s->w, "left: attempt %llu of backfill %u on agent %u", (unsigned long long)s->attempts.at[i].ref.attempt,
-                        s->attempts.at[i].backfill, s->attempts.at[i].agent);
+    for (size_t i = 0; i < s->open.n; i++)
+        world_trace(s->w, "left: attempt %llu of backfill %u on agent %u", (unsigned long long)shadow_open_at(s, i)->ref.attempt,
+                    shadow_open_at(s, i)->backfill, shadow_open_at(s, i)->agent);
     for (size_t i = 0; i < s->agents.n; i++)
         world_trace(s->w, "agent %u (key %u) in state %d, %u of %u slots", s->agents.at[i].id, s->agents.at[i].key[0],
                     (int)s->agents.at[i].state, s->agents.at[i].busy, s->agents.at[i].slots);
@@ -522,9 +521,9 @@ void shadow_trace_left(const struct shadow *s)
 
 bool shadow_attempt_of_another(const struct shadow *s, const uint8_t key[BF_KEY_BYTES], struct attempt_ref *ret)
 {
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].open && memcmp(s->attempts.at[i].key, key, BF_KEY_BYTES) != 0) {
-            *ret = s->attempts.at[i].ref;
+    for (size_t i = 0; i < s->open.n; i++)
+        if (memcmp(shadow_open_at(s, i)->key, key, BF_KEY_BYTES) != 0) {
+            *ret = shadow_open_at(s, i)->ref;
             return true;
         }
     return false;

@@ -4,7 +4,6 @@
  * told, for agents that are lost, checks that halt, and low water.  What is handed to the store is those records in their order, as
  * JSON, chained from the first to the last over all crashes.  The hash is made here in its own way: over one buffer. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,23 +116,17 @@ static void check_records(struct shadow *s, const struct turn *t)
         world_violate(s->w, "I10: turn %" PRIu64 ": low water without its audit record", t->seq);
 }
 
-static bool says(const json_t *j, const char *name, const char *value)
-{
-    const char *text = json_string_value(json_object_get(j, name));
-    return strcmp(text ? text : "", value) == 0;
-}
-
 /* A text is the record it stands for. */
 static void check_text(struct shadow *s, const struct record *r, const struct audit_entry *e)
 {
-    json_t *j = json_loadb(e->text, e->n, JSON_REJECT_DUPLICATES, NULL);
-    if (!j || memchr(e->text, '\n', e->n))
+    const struct shadow_said want[] = {{"what", r->what}, {"who", r->actor}, {"role", r->role}, {"target", r->target},
+                                       {"reason", r->reason}, {"text", r->text}, {"result", bf_rc_name(r->rc)}};
+    bool same = false;
+    if (!shadow_json_says(e->text, e->n, want, sizeof want / sizeof *want, &same))
         world_violate(s->w, "audit: record %" PRIu64 " is no JSON on one line: %.*s", e->index, (int)(e->n < 200 ? e->n : 200), e->text);
-    else if (!says(j, "what", r->what) || !says(j, "who", r->actor) || !says(j, "role", r->role) || !says(j, "target", r->target) ||
-             !says(j, "reason", r->reason) || !says(j, "text", r->text) || !says(j, "result", bf_rc_name(r->rc)))
+    else if (!same)
         world_violate(s->w, "audit: record %" PRIu64 " says something else than what was decided: %.*s", e->index,
                       (int)(e->n < 200 ? e->n : 200), e->text);
-    json_decref(j);
 }
 
 static void check_link(struct shadow *s, const struct audit_entry *e)

@@ -23,10 +23,10 @@ static int64_t wait_ms(const struct shadow *s)
 
 void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool all)
 {
-    for (size_t i = 0; i < s->attempts.n; i++) {
-        struct shadow_attempt *a = &s->attempts.at[i];
+    for (size_t i = 0; i < s->open.n; i++) {
+        struct shadow_attempt *a = shadow_open_at(s, i);
         const struct shadow_cell *c = a->backfill == b->id ? &b->cells[a->step][a->index] : NULL;
-        if (!c || !a->open || a->dies_ms || !(all || (c->cancelling && !c->kept)))
+        if (!c || a->dies_ms || !(all || (c->cancelling && !c->kept)))
             continue;
         a->dies_ms = s->w->now_ms + wait_ms(s);
         if (a->dies_ms < s->w->next_death_ms)
@@ -45,18 +45,17 @@ static int64_t death_of(const struct shadow *s, const struct shadow_attempt *a)
 void shadow_check_deaths(struct shadow *s)
 {
     s->w->next_death_ms = INT64_MAX;
-    for (size_t k = 0; k < s->alive.n; k++)
-        for (size_t i = 0; i < s->attempts.n; i++) {
-            const struct shadow_attempt *a = &s->attempts.at[i];
-            if (a->ref.attempt != s->alive.at[k].attempt || a->dies_ms == 0)
-                continue;
-            int64_t dies_ms = death_of(s, a);
-            if (dies_ms <= s->w->now_ms)
-                world_violate(s->w, "I9: attempt %llu of backfill %u lives on after it was cancelled, longer than the coordinator's wait",
-                              (unsigned long long)a->ref.attempt, a->backfill);
-            else if (dies_ms < s->w->next_death_ms)
-                s->w->next_death_ms = dies_ms;
-        }
+    for (size_t k = 0; k < s->alive.n; k++) {
+        const struct shadow_attempt *a = shadow_attempt_find(s, s->alive.at[k].attempt);
+        if (!a || a->dies_ms == 0)
+            continue;
+        int64_t dies_ms = death_of(s, a);
+        if (dies_ms <= s->w->now_ms)
+            world_violate(s->w, "I9: attempt %llu of backfill %u lives on after it was cancelled, longer than the coordinator's wait",
+                          (unsigned long long)a->ref.attempt, a->backfill);
+        else if (dies_ms < s->w->next_death_ms)
+            s->w->next_death_ms = dies_ms;
+    }
 }
 
 /* ---- I13 ---- */

@@ -7,7 +7,7 @@
 
 #include "coordinator/sim/shadow_model.h"
 
-enum { THINGS_MAX = 32, SLOW_MS = 5000 };
+enum { SLOW_MS = 5000 };
 
 /* ---- the book ---- */
 
@@ -83,35 +83,51 @@ void shadow_breakers_know(struct shadow *s, const struct record *r)
     }
 }
 
-/* What a step draws on, each once: 's'tep, 'p'ool, 'c'onnection, 'w'ritten, 'r'ead; and the 'a'gent that it is granted to. */
-struct thing { uint32_t breaker; char how; };
+static void add_thing(struct shadow_things *t, uint32_t breaker, char how)
+{
+    if (t->n < SHADOW_THINGS - 1)                            /* the last is the agent's */
+        t->at[t->n++] = (struct shadow_thing){breaker, how};
+}
 
-static size_t things_of(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t agent, struct thing ret[THINGS_MAX])
+static void look_up_things(struct shadow *s, const struct shadow_backfill *b, uint32_t step, struct shadow_things *t)
 {
     const struct plan_step *st = &b->plan->steps[step];
     char name[BREAKER_NAME_MAX];
-    size_t n = 0;
     step_name(b, step, name);
-    ret[n++] = (struct thing){need(s, BREAKER_STEP, name), 's'};
+    add_thing(t, need(s, BREAKER_STEP, name), 's');
     if (st->pool != PLAN_NO_INDEX)
-        ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->pool].name), 'p'};
-    for (uint32_t i = 0; st->pool != PLAN_NO_INDEX && i < st->n_also && n < THINGS_MAX - 1; i++)
-        ret[n++] = (struct thing){need(s, BREAKER_POOL, b->plan->pools[st->also[i]].name), 'p'};
+        add_thing(t, need(s, BREAKER_POOL, b->plan->pools[st->pool].name), 'p');
+    for (uint32_t i = 0; st->pool != PLAN_NO_INDEX && i < st->n_also; i++)
+        add_thing(t, need(s, BREAKER_POOL, b->plan->pools[st->also[i]].name), 'p');
     if (st->kind == PLAN_SQL || st->kind == PLAN_SENSOR)
-        ret[n++] = (struct thing){need(s, BREAKER_CONNECTION, b->plan->connections[st->connection].name), 'c'};
-    for (size_t i = 0; i < st->n_outputs && n < THINGS_MAX - 1; i++)
-        ret[n++] = (struct thing){need(s, BREAKER_DATASET, b->plan->datasets[st->outputs[i]].name), 'w'};
-    for (size_t i = 0; i < st->n_inputs && n < THINGS_MAX - 1; i++) {
-        struct thing t = {need(s, BREAKER_DATASET, b->plan->datasets[st->inputs[i]].name), 'r'};
+        add_thing(t, need(s, BREAKER_CONNECTION, b->plan->connections[st->connection].name), 'c');
+    for (size_t i = 0; i < st->n_outputs; i++)
+        add_thing(t, need(s, BREAKER_DATASET, b->plan->datasets[st->outputs[i]].name), 'w');
+    for (size_t i = 0; i < st->n_inputs; i++) {
+        uint32_t breaker = need(s, BREAKER_DATASET, b->plan->datasets[st->inputs[i]].name);
         bool again = false;
-        for (size_t k = 0; k < n; k++)
-            again = again || ret[k].breaker == t.breaker;
+        for (size_t k = 0; k < t->n; k++)
+            again = again || t->at[k].breaker == breaker;
         if (!again)
-            ret[n++] = t;
+            add_thing(t, breaker, 'r');
     }
-    if (agent)
-        ret[n++] = (struct thing){s->breakers.agents.at[agent - 1], 'a'};
-    return n;
+}
+
+/* Names are compared once for each step; the rest is numbers. */
+static struct shadow_things *things_of(struct shadow *s, const struct shadow_backfill *b, uint32_t step)
+{
+    struct shadow_things *t = &b->things[step];
+    if (t->n == 0)
+        look_up_things(s, b, step, t);
+    return t;
+}
+
+/* With the agent that it is granted to. */
+static struct shadow_things granted_things(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t agent)
+{
+    struct shadow_things t = *things_of(s, b, step);
+    t.at[t.n++] = (struct shadow_thing){s->breakers.agents.at[agent - 1], 'a'};
+    return t;
 }
 
 /* ---- grants ---- */
@@ -128,20 +144,18 @@ bool shadow_breaker_lets_agent(const struct shadow *s, uint32_t agent)
 
 bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uint32_t step)
 {
-    struct thing things[THINGS_MAX];
-    size_t n = things_of(s, b, step, 0, things);
-    for (size_t i = 0; i < n; i++)
-        if (!lets(&s->breakers.at.at[things[i].breaker]))
+    const struct shadow_things *t = things_of(s, b, step);
+    for (size_t i = 0; i < t->n; i++)
+        if (!lets(&s->breakers.at.at[t->at[i].breaker]))
             return true;
     return false;
 }
 
 void shadow_breakers_granted(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
-    struct thing things[THINGS_MAX];
-    size_t n = things_of(s, b, r->step, r->agent, things);
-    for (size_t i = 0; i < n; i++) {
-        struct shadow_breaker *br = &s->breakers.at.at[things[i].breaker];
+    const struct shadow_things things = granted_things(s, b, r->step, r->agent);
+    for (size_t i = 0; i < things.n; i++) {
+        struct shadow_breaker *br = &s->breakers.at.at[things.at[i].breaker];
         if (br->state == BREAKER_OPEN)
             world_violate(s->w, "I7: %s[%u] of backfill %u is granted, and %s is open", b->plan->steps[r->step].name, r->index, b->id,
                           br->name);
@@ -293,28 +307,27 @@ static bool forget_probe(struct shadow_breaker *b, uint64_t attempt)
 void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct shadow_attempt *a,
                            const struct record *r)
 {
-    struct thing things[THINGS_MAX];
     const struct plan_step *step = &b->plan->steps[a->step];
-    size_t n = things_of(s, b, a->step, a->agent, things);
+    const struct shadow_things things = granted_things(s, b, a->step, a->agent);
     age(s, t->now_ms);
     if (r->breaker.at_ms != t->now_ms)
         world_violate(s->w, "I7: the end of attempt %" PRIu64 " is counted at another time than that of its turn", a->ref.attempt);
-    for (size_t i = 0; i < n; i++) {
-        struct shadow_breaker *br = &s->breakers.at.at[things[i].breaker];
-        bool probe = forget_probe(br, a->ref.attempt), bad = strchr("-!", vote_of(r, things[i].how)) != NULL;
+    for (size_t i = 0; i < things.n; i++) {
+        struct shadow_breaker *br = &s->breakers.at.at[things.at[i].breaker];
+        bool probe = forget_probe(br, a->ref.attempt), bad = strchr("-!", vote_of(r, things.at[i].how)) != NULL;
         double ms = (double)r->outcome.usage.wall_us / 1000;
         bool slow = br->settings.slow_rate && step->expected && ms >= SLOW_MS &&
                     (int64_t)ms > step->expect_ms * (int64_t)br->settings.slow_factor_milli / 1000;
-        if (vote_of(r, things[i].how) == '.')
+        if (vote_of(r, things.at[i].how) == '.')
             continue;
         if (br->state == BREAKER_HALF_OPEN && probe)
             bad || slow ? br->bad++ : br->good++;
         if (br->state == BREAKER_CLOSED)
-            put_vote(br, (struct shadow_vote){.at_ms = t->now_ms, .step = things[0].breaker, .bad = bad, .slow = slow,
-                                              .alone = vote_of(r, things[i].how) == '!' || (bad && things[i].how == 's')});
+            put_vote(br, (struct shadow_vote){.at_ms = t->now_ms, .step = things.at[0].breaker, .bad = bad, .slow = slow,
+                                              .alone = vote_of(r, things.at[i].how) == '!' || (bad && things.at[i].how == 's')});
     }
-    for (size_t i = 0; i < n; i++) {                         /* as a whole: an agent is measured by the others */
-        struct shadow_breaker *br = &s->breakers.at.at[things[i].breaker];
+    for (size_t i = 0; i < things.n; i++) {                         /* as a whole: an agent is measured by the others */
+        struct shadow_breaker *br = &s->breakers.at.at[things.at[i].breaker];
         br->due |= must_open(s, br) && !is_last_agent(s, br, a->agent);
     }
 }

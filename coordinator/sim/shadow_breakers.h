@@ -9,6 +9,11 @@ struct shadow;
 struct shadow_backfill;
 struct shadow_attempt;
 
+/* What a step draws on, each once: 's'tep, 'p'ool, 'c'onnection, 'w'ritten, 'r'ead; and the 'a'gent that it is granted to.  A breaker's
+ * place in the book never changes. */
+#define SHADOW_THINGS 32u
+struct shadow_thing { uint32_t breaker; char how; };
+struct shadow_things { size_t n; struct shadow_thing at[SHADOW_THINGS]; };
 struct shadow_vote { int64_t at_ms; uint64_t step; bool bad, slow, alone; };   /* alone: bad enough without another step */
 struct shadow_breaker {
     char name[BREAKER_NAME_MAX];                             /* "pool/fixed" */

@@ -12,10 +12,7 @@ static bool goes_on(const struct shadow *s, const struct shadow_backfill *b)
 {
     if (b->state != BACKFILL_CANCELLED)
         return b->begun && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED);
-    for (size_t i = 0; i < s->attempts.n && b->begun; i++)
-        if (s->attempts.at[i].open && s->attempts.at[i].backfill == b->id)
-            return true;
-    return false;
+    return b->begun && shadow_any_open(s, b->id);
 }
 
 static void narrow(const struct plan *plan, const char *pool, struct throttle *t)

@@ -56,18 +56,10 @@ uint32_t shadow_some_halted(const struct shadow *s)
 
 /* ---- details ---- */
 
-static const struct shadow_attempt *attempt_of(const struct shadow *s, uint64_t attempt)
-{
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].ref.attempt == attempt)
-            return &s->attempts.at[i];
-    return NULL;
-}
-
 /* Of the first report of its holder: a repeated one is stale. */
-static const char *told_by_holder(const struct shadow *s, const struct turn *t, const struct attempt_ref *ref)
+static const char *told_by_holder(struct shadow *s, const struct turn *t, const struct attempt_ref *ref)
 {
-    const struct shadow_attempt *a = attempt_of(s, ref->attempt);
+    const struct shadow_attempt *a = shadow_attempt_find(s, ref->attempt);
     for (size_t i = 0; a && i < t->n_inputs; i++) {
         const struct input *in = &t->inputs[i];
         if (in->kind == INPUT_REPORT && in->report.kind == REPORT_ENDED && in->report.ref.attempt == ref->attempt &&
@@ -101,7 +93,7 @@ static void check_kept(struct shadow *s, const struct turn *t, const struct reco
         world_violate(s->w, "details: attempt %llu has some, and no report that ended it told them", attempt);
         return;
     }
-    const struct shadow_attempt *a = attempt_of(s, r->ref.attempt);
+    const struct shadow_attempt *a = shadow_attempt_find(s, r->ref.attempt);
     const char *told = told_by_holder(s, t, &r->ref);
     if (!d || strlen(told) != d->n || memcmp(told, d->bytes, d->n) != 0)
         world_violate(s->w, "details: those of attempt %llu are not what its report told", attempt);

@@ -29,6 +29,7 @@ struct shadow_cell {
     bool near_waits; int64_t near_until_ms;                  /* it waits for an agent; until when it may, once it has (0: it has not) */
     uint32_t near;                                           /* that agent */
     uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
+    bool met; uint32_t met_at;                               /* all that it needs is done: as of this number of changes of ends */
 };
 /* It is ready, and stands in no lane: held by a person, or it waits for an agent. */
 static inline bool shadow_is_out(const struct shadow_cell *c) { return c->held || c->near_waits; }
@@ -44,7 +45,9 @@ struct shadow_backfill {
     uint64_t firsts, retries;
     bool superseded;                                         /* a newer one of its plan has succeeded */
     enum op_priority *classes;                               /* of each step, as committed */
+    struct shadow_things *things;                            /* of each step, once they are asked for */
     struct shadow_cell **cells;
+    uint32_t ends;                                           /* how often the end of a cell may have changed; from 1 */
     uint32_t first_run;                                      /* number of the run that each cell began with */
     bool over;                                               /* it has finished: a cancelled one when nothing of it runs */
 };
@@ -93,7 +96,10 @@ struct shadow {
     bool steered;                                            /* since instances were compared last */
     BF_VEC_TYPE(struct shadow_backfill) backfills;
     BF_VEC_TYPE(struct shadow_attempt) attempts;
+    BF_VEC_TYPE(uint32_t) open;                              /* of these: places, ascending */
+    bool attempts_mixed;                                     /* their numbers do not ascend */
     BF_VEC_TYPE(struct shadow_pool) pools;
+    struct shadow_draws draws;
     BF_VEC_TYPE(struct shadow_share) shares;
     BF_VEC_TYPE(struct shadow_yield) yields;
     BF_VEC_TYPE(struct shadow_agent) agents;
@@ -110,6 +116,12 @@ struct shadow {
     uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };
 
+/* Attempts: one by its number (NULL: none), a grant, an end; is anything open of a backfill?  And one of s->open. */
+struct shadow_attempt *shadow_attempt_find(struct shadow *s, uint64_t attempt);
+void shadow_attempt_add(struct shadow *s, const struct shadow_attempt *granted);
+void shadow_attempt_close(struct shadow *s, struct shadow_attempt *a);
+bool shadow_any_open(const struct shadow *s, uint32_t backfill);
+static inline struct shadow_attempt *shadow_open_at(const struct shadow *s, size_t i) { return &s->attempts.at[s->open.at[i]]; }
 const struct shadow_backfill *shadow_backfill_find(const struct shadow *s, uint32_t id);     /* NULL when there is none */
 /* The class of a step as it counts: raised, where its backfill waited. */
 enum op_priority shadow_class(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
@@ -127,6 +139,7 @@ void shadow_check_fresh(struct shadow *s, const struct record *granted);
 struct shadow_attempt *shadow_dispatched(struct shadow *s, const struct attempt_ref *ref, const uint8_t key[BF_KEY_BYTES]);
 /* Does partition p of a step need partition u of another, or of its own? */
 bool shadow_needs(const struct shadow_backfill *b, uint32_t step, uint32_t p, uint32_t up, uint32_t u);
+/* Found as for I5, and once for as long as no end changes. */
 bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index);
 /* I5: every upstream partition of an instance is done, found by looking at all of them. */
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index);
@@ -155,6 +168,10 @@ void shadow_take_cancel(struct shadow *s, const struct shadow_backfill *b, bool 
 void shadow_check_bounds(struct shadow *s, const struct turn *t, const struct turn_commit *c);
 /* I10: the audit records of a turn are those of what happened in it, and the trail goes on unbroken. */
 void shadow_check_audit(struct shadow *s, const struct turn *t, const struct turn_commit *c);
+/* Is a text one JSON object on one line, without a name twice and without spaces?  And do its members say these words, those that are
+ * not there ""? (shadow_json.c) */
+struct shadow_said { const char *name, *word; };
+bool shadow_json_says(const char *text, size_t n, const struct shadow_said *want, size_t n_want, bool *ret_same);
 /* How many partitions that b requires outside its range have not succeeded; complain: each is a violation. */
 uint32_t shadow_check_outside(struct shadow *s, const struct shadow_backfill *b, bool complain);
 /* Probes: a turn whose records are taken; and an order that is released. */

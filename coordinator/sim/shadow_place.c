@@ -87,9 +87,9 @@ static void check_preferred(struct shadow *s, const struct turn *t, const struct
 static uint32_t running_at(struct shadow *s, const struct record *r, const char *zone)
 {
     uint32_t n = 0;
-    for (size_t i = 0; i < s->attempts.n; i++) {
-        const struct shadow_attempt *a = &s->attempts.at[i];
-        const struct shadow_agent *on = a->open && a->backfill == r->backfill && a->step == r->step ? find(s, a->agent) : NULL;
+    for (size_t i = 0; i < s->open.n; i++) {
+        const struct shadow_attempt *a = shadow_open_at(s, i);
+        const struct shadow_agent *on = a->backfill == r->backfill && a->step == r->step ? find(s, a->agent) : NULL;
         n += on && strcmp(on->zone, zone) == 0;
     }
     return n;

@@ -13,6 +13,7 @@ struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name)
     for (size_t i = 0; i < s->pools.n; i++)
         if (strcmp(s->pools.at[i].name, name) == 0)
             return &s->pools.at[i];
+    shadow_draws_done(&s->draws);
     struct shadow_pool *p = bf_vec_add(&s->pools);
     snprintf(p->name, sizeof p->name, "%s", name);
     for (int i = 0; i < POOL_SOURCES; i++)
@@ -20,12 +21,15 @@ struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name)
     return p;
 }
 
-static size_t unit_at(struct shadow_pool *p, const char *name)
+static size_t unit_at(struct shadow *s, struct shadow_pool *p, const char *name)
 {
     size_t i = 0;
     while (i < SHADOW_UNITS - 1 && *p->units[i] && strcmp(p->units[i], name) != 0)
         i++;
-    snprintf(p->units[i], sizeof p->units[i], "%s", name);
+    if (strcmp(p->units[i], name) != 0) {
+        shadow_draws_done(&s->draws);
+        snprintf(p->units[i], sizeof p->units[i], "%s", name);
+    }
     return 3 + i;
 }
 
@@ -38,7 +42,7 @@ void shadow_pool_set(struct shadow *s, const struct record *r)
                                 .at = {r->pool.cpu_milli, r->pool.memory_bytes, r->pool.io_bytes_s},
                                 .start_milli = r->pool.start_milli, .start_ms = r->pool.start_ms};
     for (size_t i = 0; i < r->pool.n_units; i++)
-        b->at[unit_at(p, r->pool.units[i].name)] = r->pool.units[i].n;
+        b->at[unit_at(s, p, r->pool.units[i].name)] = r->pool.units[i].n;
     memset(p->limits, 0, sizeof p->limits);
     p->start_milli = p->start_ms = 0;
     for (int k = 0; k < POOL_SOURCES; k++) {
@@ -80,7 +84,7 @@ static void take(struct shadow *s, const struct plan *plan, const struct plan_st
 {
     uint64_t amount = planned(&step->resources, resource, unit);
     struct shadow_pool *p = shadow_pool_by_name(s, drawn_from(plan, step, resource, unit));
-    size_t at = unit ? unit_at(p, unit) : resource;
+    size_t at = unit ? unit_at(s, p, unit) : resource;
     p->in_use[at] += give ? -amount : amount;
     if (!give && amount > 0 && p->limits[at] > 0 && p->in_use[at] > p->limits[at])
         world_violate(s->w, "I6: pool %s has %" PRIu64 " of %" PRIu64 " in use of %s", p->name, p->in_use[at], p->limits[at],
@@ -117,7 +121,8 @@ static bool names_pool(const struct plan *plan, const struct plan_step *step, co
     return false;
 }
 
-bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y)
+static bool draw_alike(const struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b,
+                       const struct plan_step *y)
 {
     for (size_t i = 0; i < s->pools.n; i++) {
         if (names_pool(a, x, s->pools.at[i].name) != names_pool(b, y, s->pools.at[i].name))
@@ -127,6 +132,32 @@ bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct pla
                 return false;
     }
     return true;
+}
+
+void shadow_draws_done(struct shadow_draws *d)
+{
+    bf_map_free(&d->of);
+    bf_vec_free(&d->classes);
+}
+
+/* A plan lives as long as the model. */
+static uint64_t draw_class(struct shadow *s, const struct plan *plan, const struct plan_step *step)
+{
+    struct shadow_draws *d = &s->draws;
+    uint64_t class = 0;
+    if (bf_map_get(&d->of, (uintptr_t)step, &class))
+        return class;
+    while (class < d->classes.n && !draw_alike(s, plan, step, d->classes.at[class].plan, d->classes.at[class].step))
+        class++;
+    if (class == d->classes.n)
+        bf_vec_push(&d->classes, (struct shadow_drawn){plan, step});
+    bf_map_put(&d->of, (uintptr_t)step, class);
+    return class;
+}
+
+bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y)
+{
+    return draw_class(s, a, x) == draw_class(s, b, y);
 }
 
 /* What draws the same as who it is kept for. */

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/map.h"
+#include "common/vec.h"
 #include "proto/states.h"
 
 struct plan;
@@ -29,6 +31,11 @@ struct shadow_pool {
     uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
     int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
 };
+
+/* Which steps draw the same: the class of each that was asked about, and a step of each class, while pools and units stay the same. */
+struct shadow_drawn { const struct plan *plan; const struct plan_step *step; };
+struct shadow_draws { struct bf_map of; BF_VEC_TYPE(struct shadow_drawn) classes; };
+void shadow_draws_done(struct shadow_draws *d);
 
 struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
 void shadow_pool_set(struct shadow *s, const struct record *r);

@@ -31,10 +31,10 @@ void shadow_check_ahead(struct shadow *s, const struct shadow_backfill *b, struc
             world_violate(s->w, "I6: agent %u has %u of %u slots in use, and is given one more", agent->id, agent->busy, agent->slots);
         return;
     }
-    for (size_t i = s->attempts.n; i-- > 0 && n < over;) {       /* the newest: older ones may have started, and not told it yet */
-        bool there = s->attempts.at[i].open && s->attempts.at[i].agent == agent->id;
-        n += there;
-        us += there && waits(&s->attempts.at[i]) ? s->attempts.at[i].ahead_us : 0;
+    for (size_t i = s->open.n; i-- > 0 && n < over;) {           /* the newest: older ones may have started, and not told it yet */
+        const struct shadow_attempt *a = shadow_open_at(s, i);
+        n += a->agent == agent->id;
+        us += a->agent == agent->id && waits(a) ? a->ahead_us : 0;
     }
     if (agent->busy < agent->slots)
         world_violate(s->w, "prefetch: attempt %" PRIu64 " waits at agent %u, which has a slot free", r->ref.attempt, agent->id);
@@ -90,8 +90,8 @@ static bool is_passed(struct shadow *s, const struct shadow_backfill *b, const s
 
 void shadow_check_waiting(struct shadow *s)
 {
-    for (size_t i = 0; i < s->attempts.n; i++) {
-        struct shadow_attempt *a = &s->attempts.at[i];
+    for (size_t i = 0; i < s->open.n; i++) {
+        struct shadow_attempt *a = shadow_open_at(s, i);
         if (!waits(a) || a->revoked)
             continue;
         const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);

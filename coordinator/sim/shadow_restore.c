@@ -38,6 +38,7 @@ static struct shadow_backfill backfill_copy(const struct shadow_backfill *b)
     size_t n = b->plan->n_steps;
     c.plan = plan_keep(b->plan);
     c.classes = bf_xmemdup(b->classes, n * sizeof *b->classes);
+    c.things = bf_xcalloc(n, sizeof *c.things);              /* found again, among the breakers of the copy */
     c.cells = bf_xcalloc(n, sizeof *c.cells);
     for (size_t i = 0; i < n; i++)
         c.cells[i] = bf_xmemdup(b->cells[i], b->plan->steps[i].partitions->n * sizeof **b->cells);
@@ -61,6 +62,9 @@ struct shadow *shadow_copy(const struct shadow *s)
         bf_vec_push(&c->backfills, backfill_copy(&s->backfills.at[i]));
     for (size_t i = 0; i < s->attempts.n; i++)
         bf_vec_push(&c->attempts, s->attempts.at[i]);
+    for (size_t i = 0; i < s->open.n; i++)
+        bf_vec_push(&c->open, s->open.at[i]);
+    c->attempts_mixed = s->attempts_mixed;
     for (size_t i = 0; i < s->pools.n; i++)
         bf_vec_push(&c->pools, s->pools.at[i]);
     for (size_t i = 0; i < s->shares.n; i++)
@@ -84,12 +88,10 @@ static bool is_same_grant(const struct shadow_attempt *a, const struct shadow_at
            a->index == b->index && memcmp(a->key, b->key, BF_KEY_BYTES) == 0;
 }
 
-static struct shadow_attempt *find_grant(struct shadow_attempt *at, size_t n, const struct shadow_attempt *of)
+static struct shadow_attempt *find_grant(struct shadow *s, const struct shadow_attempt *of)
 {
-    for (size_t i = 0; i < n; i++)
-        if (is_same_grant(&at[i], of))
-            return &at[i];
-    return NULL;
+    struct shadow_attempt *a = shadow_attempt_find(s, of->ref.attempt);
+    return a && is_same_grant(a, of) ? a : NULL;
 }
 
 /* The run goes on when the copy has the instance in it: whoever began it is not asked. */
@@ -110,7 +112,7 @@ static void sort_attempts(struct shadow *s, struct shadow *old)
     size_t n[] = {old->attempts.n, old->lost.n};
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; i < n[k]; i++) {
-            struct shadow_attempt *known = find_grant(s->attempts.at, s->attempts.n, &was[k][i]);
+            struct shadow_attempt *known = find_grant(s, &was[k][i]);
             if (known) {
                 known->ran = was[k][i].ran;
                 known->loose |= was[k][i].loose;
@@ -202,11 +204,13 @@ void shadow_check_fresh(struct shadow *s, const struct record *r)
 
 struct shadow_attempt *shadow_dispatched(struct shadow *s, const struct attempt_ref *ref, const uint8_t key[BF_KEY_BYTES])
 {
-    struct shadow_attempt *at[] = {s->attempts.at, s->lost.at};
-    size_t n[] = {s->attempts.n, s->lost.n};
-    for (size_t k = 0; k < 2; k++)
-        for (size_t i = 0; i < n[k]; i++)
-            if (at[k][i].ref.attempt == ref->attempt && at[k][i].ref.token == ref->token && memcmp(at[k][i].key, key, BF_KEY_BYTES) == 0)
-                return &at[k][i];
+    struct shadow_attempt *a = shadow_attempt_find(s, ref->attempt);
+    if (a && a->ref.token == ref->token && memcmp(a->key, key, BF_KEY_BYTES) == 0)
+        return a;
+    for (size_t i = 0; i < s->lost.n; i++) {
+        a = &s->lost.at[i];
+        if (a->ref.attempt == ref->attempt && a->ref.token == ref->token && memcmp(a->key, key, BF_KEY_BYTES) == 0)
+            return a;
+    }
     return NULL;
 }

@@ -60,8 +60,12 @@ static bool find_unmet(const struct shadow_backfill *b, uint32_t step, uint32_t 
 
 bool shadow_needs_met(const struct shadow_backfill *b, uint32_t step, uint32_t index)
 {
+    struct shadow_cell *c = &b->cells[step][index];
     uint32_t up, u;
-    return !find_unmet(b, step, index, &up, &u);
+    if (c->met_at != b->ends)
+        c->met = !find_unmet(b, step, index, &up, &u);
+    c->met_at = b->ends;
+    return c->met;
 }
 
 void shadow_check_needs(struct shadow *s, const struct shadow_backfill *b, uint32_t step, uint32_t index)
@@ -109,10 +113,7 @@ static bool is_live(const struct shadow *s, const struct shadow_backfill *b)
 {
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         return true;
-    for (size_t i = 0; i < s->attempts.n; i++)
-        if (s->attempts.at[i].open && s->attempts.at[i].backfill == b->id)
-            return true;
-    return false;
+    return shadow_any_open(s, b->id);
 }
 
 bool shadow_collide(const struct shadow_backfill *a, const struct shadow_backfill *b)

@@ -281,9 +281,9 @@ bool shadow_some_rare(const struct shadow *s, uint64_t from, uint32_t *ret_backf
 
 static bool is_assigned(const struct shadow *s, const struct shadow_cell *c)
 {
-    for (size_t i = 0; c->open && i < s->attempts.n; i++)
-        if (s->attempts.at[i].ref.attempt == c->open)
-            return !s->attempts.at[i].started;
+    for (size_t i = 0; c->open && i < s->open.n; i++)
+        if (shadow_open_at(s, i)->ref.attempt == c->open)
+            return !shadow_open_at(s, i)->started;
     return false;
 }
 

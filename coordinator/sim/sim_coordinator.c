@@ -105,7 +105,8 @@ void sim_coordinator_start(struct world *w)
     w->coordinator_generation++;
     if (!recover(w))
         return;
-    engine_state_hash(turn_engine(w->turns), hash);
+    if (w->state_hash_known)
+        engine_state_hash(turn_engine(w->turns), hash);
     if (w->state_hash_known && memcmp(hash, w->state_hash, sizeof hash) != 0)
         world_violate(w, "I17 recovery: the state rebuilt from the store is not the one that was in memory (turn %llu, checkpoint %llu)",
                       (unsigned long long)turn_seq(w->turns), (unsigned long long)w->store.checkpoint_seq);
