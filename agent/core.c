@@ -312,14 +312,15 @@ static void send_report(struct agent_core *c, struct attempt *a, int64_t now_ms)
     *add_report(c, bytes) = report;
 }
 
-/* Send or repeat the reports that are due; all ends when the coordinator has just answered HELLO. */
+/* Send or repeat the reports that are due.  When the coordinator has just answered HELLO all ends, and what runs: it may have been told
+ * of a start, and killed before that was durable. */
 static void send_due_reports(struct agent_core *c, bool all, int64_t now_ms)
 {
     for (size_t i = 0; all && i < c->attempts.n; i++)
         set_flying(c, c->attempts.at[i], 0);             /* what was sent over an earlier connection is lost, or soon acknowledged */
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct attempt *a = c->attempts.at[i];
-        if (a->report_at_ms <= now_ms || (all && a->state == ATTEMPT_ENDED))
+        if (a->report_at_ms <= now_ms || (all && (a->state == ATTEMPT_ENDED || a->state == ATTEMPT_RUNNING)))
             send_report(c, a, now_ms);
     }
 }
