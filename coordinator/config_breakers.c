@@ -43,7 +43,8 @@ static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *
     }
     if (slash && !is_name(kind, slash + 1)) {
         bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%.64s` cannot be the name of one: write %s", key->text,
-                    kind == BREAKER_STEP ? "step/PLAN.STEP, or step/PLAN/STEP where the plan's name has a dot" : "the name as plans or agents have it, at most 128 letters, digits, _ . -");
+                    kind == BREAKER_STEP ? "step/PLAN.STEP, or step/PLAN/STEP where the plan's name has a dot"
+                                         : "the name as plans or agents have it, at most 128 letters, digits, _ . -");
         return;
     }
     struct config_breaker b = {.kind = kind, .name = bf_xstrdup(slash ? slash + 1 : ""), .settings = breaker_tuned(kind)};
