@@ -82,7 +82,7 @@ void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms)
         set_flying(c, c->attempts.at[i], 0);             /* what was sent over an earlier connection is lost, or soon acknowledged */
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct attempt *a = c->attempts.at[i];
-        if (a->report_at_ms <= now_ms || (all && a->state == ATTEMPT_ENDED))
+        if (a->report_at_ms <= now_ms || (all && (a->state == ATTEMPT_ENDED || a->state == ATTEMPT_RUNNING)))
             core_report_send(c, a, now_ms);
     }
 }

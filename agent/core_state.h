@@ -131,7 +131,8 @@ void core_end_on_timer(struct agent_core *c, int64_t now_ms);
 /* --- reports (core_report.c) ------------------------------------------------------------------------------------------ */
 
 void core_report_send(struct agent_core *c, struct attempt *a, int64_t now_ms);
-/* Send or repeat the reports that are due; all ends when the coordinator has just answered HELLO. */
+/* Send or repeat the reports that are due.  When the coordinator has just answered HELLO all ends, and what runs: it may have been told
+ * of a start, and killed before that was durable. */
 void core_report_send_due(struct agent_core *c, bool all, int64_t now_ms);
 void core_report_on_ack(struct agent_core *c, const struct agent_msg *m, int64_t now_ms);
 

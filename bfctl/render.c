@@ -146,9 +146,10 @@ static int put_escaped(const char *p, size_t n, void *arg)
     return 0;
 }
 
+/* Figures have few places: with 17 digits 0.8 would be 0.80000000000000004. */
 void render_put_json(const json_t *document, size_t flags, struct bf_buf *ret)
 {
-    json_dump_callback(document, put_escaped, ret, flags);
+    json_dump_callback(document, put_escaped, ret, flags | JSON_REAL_PRECISION(RENDER_REAL_DIGITS));
 }
 
 static enum bf_rc put_out(const json_t *document, bool next, struct bf_error *err)

@@ -68,7 +68,7 @@ static void put_text(const char *s, size_t n, struct bf_buf *ret)
 /* A reader of YAML 1.1 wants a point in a number with an exponent. */
 static void put_real(const json_t *j, struct bf_buf *ret)
 {
-    BF_AUTO_FREE char *text = json_dumps(j, JSON_ENCODE_ANY);
+    BF_AUTO_FREE char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(RENDER_REAL_DIGITS));
     const char *e = strpbrk(text, "eE");
     if (e && !memchr(text, '.', (size_t)(e - text))) {
         bf_buf_put(ret, text, (size_t)(e - text));

@@ -153,14 +153,15 @@ static enum bf_rc permit_alert(const struct engine *e, const struct key_entry *w
     return rc == BF_OK ? check_pools(who, "alerts ack", b.plan, err) : rc;
 }
 
-/* A pool's by whoever may use the pool; a step's by whoever may steer its plan, all of it: any part of the name before a dot may be the
- * plan's, and each that is one must fit.  The others stand before what anybody's plans use. */
+/* A pool's by whoever may use the pool; a step's by whoever may steer its plan, all of it.  The others stand before what anybody's plans
+ * use. */
 static enum bf_rc permit_breaker(const struct engine *e, const struct key_entry *who, const struct op_request *req, struct bf_error *err)
 {
     enum breaker_kind kind = BREAKER_POOL;
-    const char *name = "", *what = op_verb_name(req->verb);
+    const char *name = "", *step = "", *what = op_verb_name(req->verb);
     char list[LIST_TEXT_MAX];
     struct backfill_view b;
+    size_t n = 0;
     enum bf_rc rc = breaker_name_parse(req->name, &kind, &name, err);
     if (rc != BF_OK)
         return rc;
@@ -171,9 +172,9 @@ static enum bf_rc permit_breaker(const struct engine *e, const struct key_entry 
     }
     if (kind != BREAKER_STEP)
         return bf_fail(err, BF_DENIED, "%s %s: others' plans use it too: a key without scopes is needed", what, req->name);
-    bool found = false;
-    for (uint32_t id = 0; rc == BF_OK && (id = engine_next_backfill(e, id)) != 0;) {
-        if (!engine_backfill(e, id, &b) || strncmp(name, b.plan->name, strlen(b.plan->name)) != 0 || name[strlen(b.plan->name)] != '.')
+    bool found = false, is_name = breaker_step_parse(name, &n, &step);
+    for (uint32_t id = 0; is_name && rc == BF_OK && (id = engine_next_backfill(e, id)) != 0;) {
+        if (!engine_backfill(e, id, &b) || strncmp(name, b.plan->name, n) != 0 || b.plan->name[n])
             continue;
         found = true;
         rc = check_plan(who, what, b.plan->name, err);

@@ -13,14 +13,22 @@
 #define BREAKERS_MAX 1000u
 #define SHOWN_MAX 20u
 
-/* As plans and agents may be called; of a step: plan, dot, step. */
+/* As plans may call it. */
+static bool is_plain(const char *name, size_t n)
+{
+    return n <= PLAN_NAME_MAX && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") >= n;
+}
+
+/* As plans and agents may be called; of a step: its plan and the step (breaker_step_name). */
 static bool is_name(enum breaker_kind kind, const char *name)
 {
-    size_t most = kind == BREAKER_STEP ? 2 * PLAN_NAME_MAX + 1 : PLAN_NAME_MAX, n = strlen(name);
+    size_t n = strlen(name), plan = 0;
+    const char *step = "";
     if (kind == BREAKER_AGENT)
         return n <= AGENT_NAME_MAX;
-    return n <= most && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == n &&
-           (kind != BREAKER_STEP || n == 0 || strchr(name, '.'));
+    if (kind != BREAKER_STEP)
+        return is_plain(name, n);
+    return breaker_step_parse(name, &plan, &step) && is_plain(name, plan) && is_plain(step, strlen(step));
 }
 
 static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *body, struct config_breakers *breakers, struct bf_diags *d)
@@ -35,7 +43,8 @@ static void read_one(const struct bf_yaml_node *key, const struct bf_yaml_node *
     }
     if (slash && !is_name(kind, slash + 1)) {
         bf_diag_add(d, BF_DIAG_ERROR, key->mark, "`%.64s` cannot be the name of one: write %s", key->text,
-                    kind == BREAKER_STEP ? "step/PLAN.STEP" : "the name as plans or agents have it, at most 128 letters, digits, _ . -");
+                    kind == BREAKER_STEP ? "step/PLAN.STEP, or step/PLAN/STEP where the plan's name has a dot"
+                                         : "the name as plans or agents have it, at most 128 letters, digits, _ . -");
         return;
     }
     struct config_breaker b = {.kind = kind, .name = bf_xstrdup(slash ? slash + 1 : ""), .settings = breaker_tuned(kind)};

@@ -130,15 +130,17 @@ static int in_order(const void *a, const void *b)
     return strcmp(x->b.name, y->b.name);
 }
 
-/* Is the step of a plan that this key sees?  Plan and step may both have dots: any plan that fits is enough. */
+/* Is the step of a plan that this key sees? */
 static bool is_seen(const struct view_source *v, const struct breaker_view *b)
 {
-    bool seen = b->kind != BREAKER_STEP || !v->who || v->who->n_plans == 0;
-    for (const char *dot = b->name; !seen && (dot = strchr(dot, '.')); dot++) {
-        BF_AUTO_FREE char *plan = bf_xstrndup(b->name, (size_t)(dot - b->name));
-        seen = authority_sees(v->who, plan);
-    }
-    return seen;
+    size_t n = 0;
+    const char *step;
+    if (b->kind != BREAKER_STEP || !v->who || v->who->n_plans == 0)
+        return true;
+    if (!breaker_step_parse(b->name, &n, &step))
+        return false;
+    BF_AUTO_FREE char *plan = bf_xstrndup(b->name, n);
+    return authority_sees(v->who, plan);
 }
 
 /* A name: that one, whatever its state.  Else all of the state that was asked for: "" what is not closed or has votes, "all" everything. */

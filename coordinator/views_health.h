@@ -12,8 +12,9 @@ const char *view_agent_health(const struct view_source *v, const struct agent_vi
 /* Every agent that may run something is quarantined, b's the first to be tried again.  Cut to fit. */
 void view_tell_quarantine(const struct view_source *v, const struct breaker_view *b, char *detail, size_t detail_size, char *remedy,
                           size_t remedy_size);
-/* Attempts of a backfill that take longer than their like (view_profile.h); the one of an instance, or null. */
-json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b);
+/* Attempts of a backfill that take longer than their like (view_profile.h), of those that there was time to look at; the one of an
+ * instance, or null. */
+json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b, bool *ret_complete);
 json_t *view_straggler(const struct view_source *v, const struct backfill_view *b, const struct instance_view *i);
 /* How far the open attempt of an instance is past a timebox that only warns, and that; null: it is not. */
 json_t *view_past_timebox(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct instance_view *i);

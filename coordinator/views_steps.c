@@ -180,14 +180,14 @@ static json_t *agents_summary(const struct view_source *v)
     return json_pack("{s:I, s:I, s:I}", "connected", connected, "slots", slots, "busy", busy);
 }
 
-/* The first failures in the order of the plan. */
-static json_t *failures(const struct view_source *v, const struct backfill_view *b)
+/* The first failures in the order of the plan, of the steps that had some when they were counted. */
+static json_t *failures(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps)
 {
     json_t *rows = json_array();
     uint64_t left = b->count[INSTANCE_FAILED];
     for (size_t k = 0; k < b->plan->n_steps && left && json_array_size(rows) < VIEW_FAILURES_MAX; k++) {
-        uint32_t s = b->plan->order[k];
-        for (uint32_t index = 0; index < b->plan->steps[s].partitions->n && left && json_array_size(rows) < VIEW_FAILURES_MAX; index++) {
+        uint32_t s = b->plan->order[k], n = steps[s].t.n[INSTANCE_FAILED] ? b->plan->steps[s].partitions->n : 0;
+        for (uint32_t index = 0; index < n && left && json_array_size(rows) < VIEW_FAILURES_MAX; index++) {
             struct instance_view i;
             struct outcome o;
             enum failure_class class;
@@ -212,6 +212,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     if (rc != BF_OK)
         return rc;
     size_t left_out;
+    bool complete;
     int64_t until_us = b.finished_us ? b.finished_us : v->wall_us;
     json_t *j = json_object();
     json_object_set_new(j, "id", view_string(view_backfill_id(b.id).text));
@@ -229,9 +230,10 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "agents", agents_summary(v));
     json_object_set_new(j, "breakers", view_held_breakers(v, b.id, NULL));
     json_object_set_new(j, "quarantined", view_held_agents(v));
-    json_object_set_new(j, "failures", failures(v, &b));
+    json_object_set_new(j, "failures", failures(v, &b, counts.steps));
     json_object_set_new(j, "yielded", view_yields(v, b.id, NULL));
-    json_object_set_new(j, "stragglers", view_stragglers(v, &b));
+    json_object_set_new(j, "stragglers", view_stragglers(v, &b, &complete));
+    json_object_set_new(j, "stragglers_complete", json_boolean(complete));
     json_object_set_new(j, "elapsed_ms", json_integer(until_us > b.created_us ? (until_us - b.created_us) / 1000 : 0));
     view_put_progress(v, &b, &counts, j);
     view_tallies_done(&counts);

@@ -1,9 +1,10 @@
 /* Attempts that take longer than their like, in the status of a backfill and in `why`. */
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "coordinator/views_health.h"
 
-enum { STRAGGLERS_MAX = 20 };
+enum { STRAGGLERS_MAX = 20, BUDGET_US = 5000, LOOK_EVERY = 64 };
 
 static json_t *document(const struct view_source *v, const struct backfill_view *b, const struct straggler_view *s)
 {
@@ -22,12 +23,18 @@ static json_t *document(const struct view_source *v, const struct backfill_view 
     return j;
 }
 
-/* The oldest first. */
-json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b)
+/* The oldest first.  A fleet may have a hundred thousand attempts open: the loop does not wait for a look at all of them. */
+json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b, bool *ret_complete)
 {
     json_t *list = json_array();
+    const int64_t began_us = bf_boottime_us();
+    uint32_t looked_at = 0;
+    *ret_complete = true;
     for (uint64_t a = 0; json_array_size(list) < STRAGGLERS_MAX && (a = engine_next_attempt(v->engine, a)) != 0;) {
         struct straggler_view s;
+        *ret_complete = ++looked_at % LOOK_EVERY != 0 || bf_boottime_us() - began_us < BUDGET_US;
+        if (!*ret_complete)
+            break;
         struct attempt_view open;
         if (engine_find_attempt(v->engine, a, &open) && open.backfill == b->id && engine_straggler(v->engine, a, v->wall_us, &s))
             json_array_append_new(list, document(v, b, &s));

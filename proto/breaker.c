@@ -1,6 +1,7 @@
 /* Names, presets and arithmetic of breakers.  See breaker.h. */
 #include "proto/breaker.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const kinds[BREAKER_KINDS] = {
@@ -61,6 +62,22 @@ enum bf_rc breaker_name_parse(const char *text, enum breaker_kind *ret_kind, con
     *ret_kind = kind;
     *ret_name = slash + 1;
     return BF_OK;
+}
+
+void breaker_step_name(const char *plan, const char *step, char ret[BREAKER_NAME_MAX])
+{
+    snprintf(ret, BREAKER_NAME_MAX, "%s%c%s", plan, strchr(plan, '.') ? '/' : '.', step);
+}
+
+/* No name of a plan or a step has a slash. */
+bool breaker_step_parse(const char *name, size_t *ret_plan_len, const char **ret_step)
+{
+    const char *slash = strchr(name, '/'), *at = slash ? slash : strchr(name, '.');
+    if (!at || at == name || !at[1] || strchr(at + 1, '/') || (slash && !memchr(name, '.', (size_t)(slash - name))))
+        return false;
+    *ret_plan_len = (size_t)(at - name);
+    *ret_step = at + 1;
+    return true;
 }
 
 const struct breaker_settings *breaker_preset(enum breaker_kind k)

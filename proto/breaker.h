@@ -1,7 +1,7 @@
 /* Circuit breakers as values: what there are, what tunes them, and the facts that records hold of them.
  *
  * A breaker stands in front of one thing: a pool, a step of a plan, a dataset, a connection or an agent.  It is named KIND/NAME, as in
- * "connection/warehouse" or "step/orders-rebuild.revenue" (plan, dot, step).  Numbers are stored: append only. */
+ * "connection/warehouse" or "step/orders-rebuild.revenue" (breaker_step_name() has the rule).  Numbers are stored: append only. */
 #ifndef BF_PROTO_BREAKER_H
 #define BF_PROTO_BREAKER_H
 
@@ -52,6 +52,10 @@ const char *breaker_state_name(enum breaker_state s);    /* "closed", "open", "h
 bool breaker_kind_parse(const char *word, size_t n, enum breaker_kind *ret);
 /* "pool/warehouse": *ret_name is behind the slash.  BF_INVALID with what a name looks like. */
 enum bf_rc breaker_name_parse(const char *text, enum breaker_kind *ret_kind, const char **ret_name, struct bf_error *err) BF_MUST_CHECK;
+/* A step's name, without its kind: "PLAN.STEP".  Where the plan's name has a dot itself "PLAN/STEP": no two steps have one name. */
+void breaker_step_name(const char *plan, const char *step, char ret[BREAKER_NAME_MAX]);
+/* Its parts: the plan's name is the first *ret_plan_len bytes.  false: it is no such name. */
+bool breaker_step_parse(const char *name, size_t *ret_plan_len, const char **ret_step);
 /* What holds where nobody says otherwise (docs/resources.md has the table). */
 const struct breaker_settings *breaker_preset(enum breaker_kind k);
 /* What a map that tunes one begins with: the preset, and on. */

@@ -94,7 +94,7 @@ enum record_kind {
     RECORD_GRANTED = 4,           /* attempt…: assigned to an agent, what it draws is taken; retry_at_ms: engine time (0: not told);
                                      ahead_us: it waits there for a slot, and is expected to take this; numbers: how its agent was
                                      chosen, where the plan says anything of it (coordinator/engine/place.h) */
-    RECORD_STARTED = 5,           /* attempt.ref, started_us */
+    RECORD_STARTED = 5,           /* attempt.ref, started_us; retry_at_ms: engine time, of one that was given ahead (0: not told) */
     RECORD_ENDED = 6,             /* attempt.ref, started_us, ended_us, outcome, verdict, class, retry_at_ms; numbers as of LOOKED, where
                                      a sensor was answered that it is not there yet */
     RECORD_RETRIED = 7,           /* backfill: every failed instance begins a new run, waiting */

@@ -102,10 +102,12 @@ static enum bf_rc apply_started(struct engine *e, const struct record *r, struct
         return corrupt(r, "the instance cannot start in its state", err);
     snapshot_touch(e, b, number);
     a->started_us = r->started_us;
-    if (a->ahead_us > 0)                         /* what it waited before is not its own */
-        a->granted_us = r->at_us;
     b->instances[number].started_us = r->started_us;
     prefetch_started(e, a);
+    if (a->ahead_us > 0) {                       /* what it waited before is not its own */
+        a->granted_us = r->at_us;
+        late_started(e, a, r->retry_at_ms);
+    }
     instance_set_state(e, b, number, INSTANCE_RUNNING);
     return BF_OK;
 }

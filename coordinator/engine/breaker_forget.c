@@ -136,7 +136,8 @@ void decide_breakers_forgotten(struct decision *d)
 
 static bool names(const struct plan *p, enum breaker_kind kind, const char *name)
 {
-    size_t n = strlen(p->name);
+    size_t n = 0;
+    const char *step = "";
     for (size_t i = 0; kind == BREAKER_POOL && i < p->n_pools; i++)
         if (strcmp(p->pools[i].name, name) == 0)
             return true;
@@ -146,10 +147,9 @@ static bool names(const struct plan *p, enum breaker_kind kind, const char *name
     for (size_t i = 0; kind == BREAKER_DATASET && i < p->n_datasets; i++)
         if (strcmp(p->datasets[i].name, name) == 0)
             return true;
-    for (size_t i = 0; kind == BREAKER_STEP && strncmp(p->name, name, n) == 0 && name[n] == '.' && i < p->n_steps; i++)
-        if (strcmp(p->steps[i].name, name + n + 1) == 0)
-            return true;
-    return false;
+    if (kind != BREAKER_STEP || !breaker_step_parse(name, &n, &step) || strncmp(p->name, name, n) != 0 || p->name[n])
+        return false;
+    return plan_find_step(p, step) != PLAN_NO_INDEX;
 }
 
 bool breaker_may_be(const struct engine *e, enum breaker_kind kind, const char *name)

@@ -180,8 +180,9 @@ void breakers_attach(struct engine *e, struct backfill *b, bool told)
     r->guards = bf_xcalloc(p->n_steps, sizeof *r->guards);
     for (size_t i = 0; i < n_named(p); i++) {
         struct named t = named_at(b, i);
-        snprintf(name, sizeof name, "%s%s%s", t.kind == BREAKER_STEP ? p->name : "", t.kind == BREAKER_STEP ? "." : "", t.name);
-        *t.breaker = breaker_need(e, t.kind, name);
+        if (t.kind == BREAKER_STEP)
+            breaker_step_name(p->name, t.name, name);
+        *t.breaker = breaker_need(e, t.kind, t.kind == BREAKER_STEP ? name : t.name);
         breaker_use(e, *t.breaker, true);
     }
     list_attached(&e->breakers, b->id, true);

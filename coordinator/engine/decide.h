@@ -87,6 +87,9 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in);     
 /* ---- decide_limit.c ---- */
 void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
 void decide_limits(struct decision *d);          /* a step of each governor that has something new; after the grants */
+/* A pool of the plan that more probes would govern than can be, with those of backfills that are live: a sentence (output's arena), or
+ * NULL. */
+const char *limits_objection(struct decision *d, const struct plan *plan);
 
 /* ---- sensor.c ---- */
 bool sensor_answered(const struct plan_step *s, const struct outcome *o);      /* with "not there yet" */
@@ -95,7 +98,7 @@ void sensor_rule(struct decision *d, const struct attempt *a, const struct outco
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
-/* Who writes what would run again (output's arena); NULL: nobody, or nothing does. */
+/* Of a backfill that is over: who writes what would run again, or which pool would have too many probes (output's arena); NULL: it may. */
 struct steer_outcome;
 const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o);
 

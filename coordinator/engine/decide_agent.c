@@ -340,6 +340,7 @@ static void report_started(struct decision *d, const struct input *in, const str
     r->step = a->step;
     r->index = a->index;
     r->started_us = in->report.started_us;
+    r->retry_at_ms = a->ahead_us > 0 ? d->now_ms : 0;
     record_emit(d, r);
 }
 

@@ -96,6 +96,8 @@ enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan
     const char *why = NULL;
     bool ahead = writers_conflict(&d, t, 0, &why) != NULL;
     enum bf_rc rc = e->low ? BF_FULL : ahead && !queue ? BF_CONFLICT : BF_OK;
+    if (rc == BF_OK && (why = limits_objection(&d, plan)) != NULL)
+        rc = BF_LIMIT;
     if (rc == BF_OK && !ahead && (why = outside_missing(&d, plan)) != NULL)
         rc = BF_CONFLICT;
     if (rc != BF_OK)
@@ -119,6 +121,9 @@ struct answer decide_create(struct decision *d, const struct input *in)
         return command_refuse(BF_NOT_FOUND, "the plan is not known to the coordinator; send it before the backfill is created");
     if (c->downstream && c->reprocess == OP_REPROCESS_ALL)
         return command_refuse(BF_INVALID, "downstream goes with a reprocess of what is missing or failed: all of it runs anyway");
+    const char *many = limits_objection(d, known->plan);
+    if (many)
+        return command_refuse(BF_LIMIT, many);
     const struct backfill *ahead = BF_PLANTED("one_writer_unchecked") ? NULL : writers_conflict(d, known->topology, 0, &conflict);
     if (ahead && c->queue)
         return create_queued(d, in, known, ahead->id, conflict);

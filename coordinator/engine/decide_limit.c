@@ -2,7 +2,8 @@
  *
  * Which pools are throttled follows from the backfills that have begun and not ended: a pool is while one of them gives it a throttle.
  * Several on one pool: the lowest floor and the lowest ceiling hold, and the algorithm of the oldest.  The probes of a pool are those of
- * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.
+ * the connections of all steps that draw on it, whosever; of one connection with several settings the strictest of each holds.  What would
+ * bring a pool more of them than it can have is refused.
  *
  * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
  * the governor is another, when the turn ends: after the grants, when what is in use is what is allowed if there is work for it.
@@ -52,6 +53,12 @@ static void want_probe(struct wanted *w, const struct plan_connection *c)
                                                         .target = p->target, .limit = p->limit, .reading = -1, .why = ""};
 }
 
+static bool is_probed(const struct plan *p, const struct plan_step *s)
+{
+    bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
+    return connects && p->connections[s->connection].probe;
+}
+
 static void want_for(const struct engine *e, const struct backfill *b, struct wanted *wanted)
 {
     const struct plan *plan = b->plan;
@@ -59,9 +66,8 @@ static void want_for(const struct engine *e, const struct backfill *b, struct wa
         want_throttle(&wanted[b->pools[i]], &plan->pools[i].throttle);
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct plan_step *s = &plan->steps[i];
-        bool connects = s->kind == PLAN_SQL || s->kind == PLAN_WAREHOUSE || s->kind == PLAN_SENSOR;
         const struct draw *draw = step_draw(e, b, (uint32_t)i);
-        for (size_t k = 0; connects && plan->connections[s->connection].probe && k < draw->n; k++)
+        for (size_t k = 0; is_probed(plan, s) && k < draw->n; k++)
             if (draw->items[k].dim == DRAW_SLOT)
                 want_probe(&wanted[draw->items[k].pool], &plan->connections[s->connection]);
     }
@@ -104,6 +110,58 @@ static bool is_as_wanted(const struct pool *p, const struct wanted *w)
     const struct limit_bounds *b = &p->governor->now.bounds, within = limit_bounds_within(*b, p->slots);
     return b->algorithm == w->bounds.algorithm && b->floor == w->bounds.floor && b->ceiling == w->bounds.ceiling &&
            p->limit >= within.floor && p->limit <= within.ceiling && same_probes(w, &p->governor->now);
+}
+
+/* ---- before a backfill begins ---- */
+
+/* Connections whose probes would govern a pool; of more than are possible one more. */
+struct probe_names { const char *at[LIMIT_PROBES_MAX + 1]; size_t n; bool throttled; };
+
+static bool takes_slot(const struct plan_step *s, uint32_t pool)
+{
+    for (uint32_t i = 0; i < s->n_also; i++)
+        if (s->also[i] == pool)
+            return true;
+    return s->pool == pool;
+}
+
+static void name_probe(struct probe_names *names, const char *connection)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->at[i], connection) == 0)
+            return;
+    if (names->n <= LIMIT_PROBES_MAX)
+        names->at[names->n++] = connection;
+}
+
+static void name_probes(const struct plan *p, const char *pool, struct probe_names *names)
+{
+    uint32_t at = 0;
+    bool any = false;
+    while (at < p->n_pools && strcmp(p->pools[at].name, pool) != 0)
+        at++;
+    for (size_t i = 0; i < p->n_connections && !any; i++)
+        any = p->connections[i].probe != NULL;
+    names->throttled |= at < p->n_pools && p->pools[at].throttle.algorithm != THROTTLE_NONE;
+    for (size_t i = 0; at < p->n_pools && any && i < p->n_steps; i++)
+        if (is_probed(p, &p->steps[i]) && takes_slot(&p->steps[i], at))
+            name_probe(names, p->connections[p->steps[i].connection].name);
+}
+
+const char *limits_objection(struct decision *d, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n_pools; i++) {
+        struct probe_names names = {.n = 0};
+        name_probes(plan, plan->pools[i].name, &names);
+        bool may = names.n > 0 || names.throttled;
+        for (size_t k = 0; may && k < d->e->live.n; k++)
+            name_probes(backfill_find(d->e, d->e->live.at[k])->plan, plan->pools[i].name, &names);
+        if (names.throttled && names.n > LIMIT_PROBES_MAX)
+            return out_printf(d->out, "pool %s would be governed by the probes of more than %u connections, with those of the backfills "
+                                      "that are not over: wait until some are, or give these steps a pool of their own",
+                              plan->pools[i].name, LIMIT_PROBES_MAX);
+    }
+    return NULL;
 }
 
 /* ---- records ---- */

@@ -14,7 +14,14 @@
 
 #define WORDS_MAX 400                            /* before and after go into one document of out_printf() */
 
-struct words { char text[WORDS_MAX]; size_t n; bool more; };
+/* people: ", cpu 2.5, memory 4 GiB"; else a piece of an object. */
+struct words { char text[WORDS_MAX]; size_t n; bool people, more; };
+
+static void put(struct words *w, const char *name, const char *figure)
+{
+    const char *form = w->people ? ", %s %s" : ",\"%s\":\"%s\"";
+    w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, form, name, figure);
+}
 
 static void say(struct words *w, const char *dimension, uint64_t n)
 {
@@ -23,11 +30,11 @@ static void say(struct words *w, const char *dimension, uint64_t n)
         return;
     if (w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX - 150) {     /* a name of 128, and the rest of the object */
         w->more = true;
-        w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"more\":true");
+        w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, "%s", w->people ? ", and more" : ",\"more\":true");
         return;
     }
     plan_budget_format(dimension, n, figure);
-    w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"%s\":\"%s\"", dimension, figure);
+    put(w, dimension, figure);
 }
 
 static void say_rate(struct words *w, uint32_t milli, uint32_t ms)
@@ -36,7 +43,7 @@ static void say_rate(struct words *w, uint32_t milli, uint32_t ms)
     if (milli == 0 || w->n > WORDS_MAX - 2 * PLAN_BUDGET_TEXT_MAX)
         return;
     plan_start_rate_format(milli, ms, rate);
-    w->n += (size_t)snprintf(w->text + w->n, WORDS_MAX - w->n, ",\"start_rate\":\"%s\"", rate);
+    put(w, w->people ? "start rate" : "start_rate", rate);
 }
 
 static const char *source_word(enum pool_source s)
@@ -44,17 +51,32 @@ static const char *source_word(enum pool_source s)
     return s == POOL_FROM_CONFIG ? "config" : s == POOL_FROM_OPERATOR ? "operator" : "plan";
 }
 
+static void say_pool(const struct engine *e, uint32_t i, struct words *w)
+{
+    const struct pool *p = &e->pools.at[i];
+    size_t n = 0;
+    struct pool_dimension_view *dims = engine_pool_dimensions(e, i, &n);
+    w->text[0] = '\0';
+    for (size_t k = 0; k < n; k++)
+        say(w, dims[k].name, dims[k].limit);
+    free(dims);
+    say_rate(w, p->start_milli, p->start_ms);
+}
+
+/* The same for people: "4 slots, cpu 2.5, connections 10". */
+static const char *pool_sentence(struct decision *d, uint32_t i)
+{
+    struct words w = {.people = true};
+    uint32_t slots = d->e->pools.at[i].slots;
+    say_pool(d->e, i, &w);
+    return out_printf(d->out, "%u slot%s%s", slots, slots == 1 ? "" : "s", w.text);
+}
+
 const char *pool_words(struct decision *d, uint32_t i)
 {
     const struct pool *p = &d->e->pools.at[i];
     struct words w = {.n = 0};
-    size_t n = 0;
-    struct pool_dimension_view *dims = engine_pool_dimensions(d->e, i, &n);
-    w.text[0] = '\0';
-    for (size_t k = 0; k < n; k++)
-        say(&w, dims[k].name, dims[k].limit);
-    free(dims);
-    say_rate(&w, p->start_milli, p->start_ms);
+    say_pool(d->e, i, &w);
     return out_printf(d->out, "{\"slots\":%u,\"source\":\"%s\"%s}", p->slots, source_word(p->source), w.text);
 }
 
@@ -249,14 +271,14 @@ struct answer command_pool_set(struct decision *d, const struct op_request *c)
     if (budget.n_units > POOL_UNITS_MAX)
         return command_refuse(BF_LIMIT, out_printf(d->out, "pool %s would have %zu kinds of unit; at most %u are possible", c->name,
                                                    budget.n_units, POOL_UNITS_MAX));
-    const char *before = pool_words(d, i);
+    const char *before = pool_words(d, i), *was = pool_sentence(d, i);
     bool says_nothing = budget.no_slots && pool_budget_is_empty(&budget);
     bool changed = (layer->said || !says_nothing) && lay(d, d->e->pools.at[i].name, POOL_FROM_OPERATOR, slots, &budget);
-    const char *after = pool_words(d, i), *text;
+    const char *after = pool_words(d, i), *is = pool_sentence(d, i), *text;
     if (!changed)
-        text = out_printf(d->out, "pool %s is so already: %s", c->name, after);
+        text = out_printf(d->out, "pool %s is so already: %s", c->name, is);
     else
-        text = out_printf(d->out, "pool %s: %s -> %s%s", c->name, before, after, over_full(d, &d->e->pools.at[i]));
+        text = out_printf(d->out, "pool %s: %s -> %s%s", c->name, was, is, over_full(d, &d->e->pools.at[i]));
     return (struct answer){.rc = BF_OK, .text = text, .json = out_printf(d->out, "{\"pool\":\"%s\",\"before\":%s,\"after\":%s}", c->name,
                                                                           before, after),
                            .before = before, .after = after};

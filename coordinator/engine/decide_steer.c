@@ -278,9 +278,10 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
 const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o)
 {
     const char *conflict = NULL;
-    if (o->n[FATE_CHANGED] > 0 && backfill_finished(b))
-        writers_conflict(d, b->topology, b->id, &conflict);
-    return conflict;
+    if (o->n[FATE_CHANGED] == 0 || !backfill_finished(b))
+        return NULL;
+    writers_conflict(d, b->topology, b->id, &conflict);
+    return conflict ? conflict : limits_objection(d, b->plan);
 }
 
 static struct answer steer(struct decision *d, const struct input *in, const struct backfill *b, const struct steer *s)

@@ -2,7 +2,8 @@
  *
  * Both moments are known when an attempt is granted, in the engine's time: what is usual is taken as it was known then, so that no later
  * end moves a moment that a timer was set for, and deciding again comes to the same.  An attempt that was granted without any knowledge of
- * its like is never late by it.
+ * its like is never late by it.  One that was given ahead (prefetch.c) is not late while it waits for a slot; its moments count from when
+ * it was told to have started.
  *
  *     granted ──late_ms──► straggles ──────┐
  *        │                                 ├─► listed, until it ends: alerts ask of a step whether any of its attempts is
@@ -31,12 +32,12 @@ static int64_t limit_ms(const struct engine *e, const struct attempt *a)
 {
     const struct plan_step *s = &backfill_find(e, a->backfill)->plan->steps[a->step];
     bool warns = s->timebox_ms > 0 && s->timebox_then == PLAN_ONLY_WARN && a->granted_ms > 0 && s->timebox_ms < INT64_MAX - a->granted_ms;
-    return warns && !BF_PLANTED("timebox_warns_never") ? a->granted_ms + s->timebox_ms : INT64_MAX;
+    return warns && !a->waits && !BF_PLANTED("timebox_warns_never") ? a->granted_ms + s->timebox_ms : INT64_MAX;
 }
 
 bool late_straggles(const struct attempt *a, int64_t now_ms)
 {
-    return a->late_ms > 0 && a->late_ms <= now_ms;
+    return a->late_ms > 0 && a->late_ms <= now_ms && !a->waits;
 }
 
 bool late_past_limit(const struct engine *e, const struct attempt *a, int64_t now_ms)
@@ -55,6 +56,16 @@ void late_opened(struct engine *e, const struct attempt *a)
     int64_t at_ms = e->recovering ? INT64_MAX : next_ms(e, a, 0);
     if (at_ms != INT64_MAX)
         heap_push(&e->late, (uint64_t)at_ms, a->ref.attempt);
+}
+
+void late_started(struct engine *e, struct attempt *a, int64_t started_ms)
+{
+    int64_t waited_ms = started_ms - a->granted_ms;
+    if (started_ms == 0 || a->granted_ms == 0 || waited_ms <= 0)
+        return;
+    a->granted_ms = started_ms;
+    a->late_ms += a->late_ms > 0 ? waited_ms : 0;
+    late_opened(e, a);
 }
 
 void late_closed(struct engine *e, const struct attempt *a)
@@ -95,8 +106,8 @@ void late_look(struct engine *e, int64_t now_ms)
         if (a && (int64_t)item.a > now_ms)
             return;
         heap_pop(&e->late);
-        if (!a)
-            continue;
+        if (!a || (!late_straggles(a, (int64_t)item.a) && !late_past_limit(e, a, (int64_t)item.a)))
+            continue;                            /* it has ended, or has waited meanwhile, and has another moment when it starts */
         e->alerts.look = true;
         int64_t after_ms = next_ms(e, a, (int64_t)item.a);
         if (after_ms != INT64_MAX)

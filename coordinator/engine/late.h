@@ -16,6 +16,8 @@ int64_t late_after_ms(const struct engine *e, uint32_t backfill, uint32_t step);
 bool late_straggles(const struct attempt *a, int64_t now_ms);
 bool late_past_limit(const struct engine *e, const struct attempt *a, int64_t now_ms);
 void late_opened(struct engine *e, const struct attempt *a);
+/* One that was given ahead has begun (0: it is not known when), and waits no more. */
+void late_started(struct engine *e, struct attempt *a, int64_t started_ms);
 void late_closed(struct engine *e, const struct attempt *a);
 void late_derive(struct engine *e);                          /* after a recovery */
 void late_look(struct engine *e, int64_t now_ms);            /* those whose moment has come are listed */

@@ -162,11 +162,25 @@ static bool review_agent(struct decision *d, uint32_t id)
     return n && has_room(a);
 }
 
+/* One that is granted, or waits a second time, leaves its moment behind: they must not heap up over a long wait. */
+static void forget_moments(struct engine *e)
+{
+    if (e->nears.timers.n <= 1024 + 4 * e->nears.at.n)
+        return;
+    heap_done(&e->nears.timers);
+    for (size_t i = 0; i < e->nears.at.n; i++) {
+        const struct near *n = &e->nears.at.at[i];
+        if (n->waits)
+            heap_push(&e->nears.timers, (uint64_t)n->until_ms, (uint64_t)n->backfill << 32 | n->number);
+    }
+}
+
 void place_review(struct decision *d)
 {
     struct engine *e = d->live;
     const struct near *n;
     size_t left = 0;
+    forget_moments(e);
     while ((n = first_of(e, &e->nears.timers, 0)) != NULL && n->until_ms <= d->now_ms && !BF_PLANTED("locality_waits_on"))
         let_go(d, n);
     for (size_t i = 0; i < e->nears.due.n; i++) {
@@ -230,6 +244,7 @@ static void derive(struct engine *e, const struct near *n)
     heap_push(&a->near.waiting, (uint64_t)n->until_ms, key);
     heap_push(&e->nears.timers, (uint64_t)n->until_ms, key);
     near_agent_changed(e, a);
+    ready_agent_busy(e, a);                      /* nothing is given ahead at it now */
 }
 
 static void set_waits(struct engine *e, struct near *n, bool waits)
@@ -242,10 +257,12 @@ static void set_waits(struct engine *e, struct near *n, bool waits)
     instance_set_flags(e, b, n->number, (uint8_t)(waits ? flags | FLAG_NEAR : flags & ~FLAG_NEAR));
     if (e->recovering || was == waits)
         return;
-    if (waits)
+    if (waits) {
         derive(e, n);
-    else
-        agent_find(e, n->agent)->near.n--;
+        return;
+    }
+    agent_find(e, n->agent)->near.n--;
+    ready_agent_busy(e, agent_find(e, n->agent));
 }
 
 enum bf_rc near_apply(struct engine *e, const struct record *r, struct bf_error *err)

@@ -137,7 +137,7 @@ uint64_t prefetch_room_us(const struct engine *e, const struct agent *a)
 
 bool prefetch_has_room(const struct engine *e, const struct agent *a)
 {
-    return prefetch_room_us(e, a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
+    return a->near.n == 0 && prefetch_room_us(e, a) > 0 && e->breakers.at.at[a->breaker]->state == BREAKER_CLOSED;
 }
 
 bool prefetch_room_less(const void *engine, uint32_t a, uint32_t b)
@@ -237,24 +237,46 @@ static uint64_t lane_takes_us(const struct engine *e, uint32_t lane)
     return prefetch_takes_us(e, l->backfill, l->backfill->instances[(uint32_t)l->ready.at[0].b].step);
 }
 
-static bool has_room_for(const struct engine *e, const struct agent *a, uint64_t takes_us)
+static bool has_room_for(const struct engine *e, uint32_t agent, uint64_t takes_us)
 {
-    return takes_us > 0 && takes_us <= prefetch_room_us(e, a);
+    return takes_us > 0 && takes_us <= prefetch_room_us(e, agent_find(e, agent));
 }
 
+/* Does the agent with most room have enough for one of them? */
+static bool any_fits(const struct engine *e, const struct demand *d, uint32_t agent)
+{
+    bool may = false;
+    for (size_t i = 0; i < d->lanes.n && !may; i++)
+        may = has_room_for(e, agent, lane_takes_us(e, d->lanes.at[i]));
+    return may;
+}
+
+/* The first by room that nothing of a better class waits for: nearly always the first of all.  Where there are many agents the others are
+ * not worth a look.  The order is that of the heap's rule, not of its places. */
 bool prefetch_agent(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent)
 {
     const struct iheap *room = &e->fits.at[d->needs.fit].room;
-    const struct agent *a = room->n > 0 ? agent_find(e, room->at[0]) : NULL;
-    if (!a || a->near.n > 0)
+    const struct draw *draw = &e->draws.at[d->needs.draw];
+    uint32_t best = 0;
+    if (room->n == 0)
         return false;
-    bool may = lane != PLAN_NO_INDEX && has_room_for(e, a, lane_takes_us(e, lane)) &&
-               awaited_class(e, &e->draws.at[d->needs.draw], a->id) > ready_class(&e->lanes.at[lane]);
-    for (size_t i = 0; lane == PLAN_NO_INDEX && i < d->lanes.n && !may; i++)
-        may = has_room_for(e, a, lane_takes_us(e, d->lanes.at[i]));
-    if (may)
-        *ret_agent = a->id;
-    return may;
+    if (lane == PLAN_NO_INDEX) {
+        *ret_agent = room->at[0];
+        return any_fits(e, d, room->at[0]);
+    }
+    uint64_t takes_us = lane_takes_us(e, lane), class = ready_class(&e->lanes.at[lane]);
+    if (!has_room_for(e, room->at[0], takes_us))
+        return false;
+    for (size_t i = 0; i < (room->n <= PREFETCH_LOOKED_AT_MAX ? room->n : 1); i++) {
+        uint32_t a = room->at[i];
+        if ((best && prefetch_room_less(e, best, a)) || !has_room_for(e, a, takes_us) || awaited_class(e, draw, a) <= class)
+            continue;
+        best = a;
+        if (i == 0)
+            break;
+    }
+    *ret_agent = best;
+    return best != 0;
 }
 
 /* ---- revoking ---- */

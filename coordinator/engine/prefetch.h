@@ -7,6 +7,7 @@
 struct decision;
 
 #define PREFETCH_MOST 64u                        /* attempts that wait at one agent */
+#define PREFETCH_LOOKED_AT_MAX 64u               /* agents with room, where the one with most has none for a lane */
 
 /* ---- what waits: kept by attempts.c and apply.c, not while recovering ---- */
 void prefetch_hold(struct engine *e, struct attempt *a);                          /* it is open */

@@ -5,7 +5,7 @@ bool engine_straggler(const struct engine *e, uint64_t attempt, int64_t wall_us,
 {
     const struct attempt *a = attempt_find(e, attempt);
     uint64_t usual_us = 0;
-    if (!a || a->waits || a->granted_us <= 0 || wall_us <= a->granted_us)
+    if (!a || a->waits || a->granted_us <= 0 || wall_us <= a->granted_us + STRAGGLER_LEAST_US)
         return false;
     enum baseline_source source = engine_baseline(e, a->backfill, a->step, PROFILE_DURATION, 950000, &usual_us);
     if (source != BASELINE_PROFILE && source != BASELINE_EXPECTED)

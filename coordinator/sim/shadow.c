@@ -252,11 +252,13 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     shadow_breakers_know(s, r);
 }
 
-static void on_started(struct shadow *s, const struct record *r)
+static void on_started(struct shadow *s, const struct turn *t, const struct record *r)
 {
     struct shadow_attempt *a = shadow_attempt_find(s, r->ref.attempt);
-    if (a)
-        a->started = true;
+    if (!a)
+        return;
+    a->started = true;
+    a->granted_ms = a->ahead_us > 0 ? t->now_ms : a->granted_ms;       /* it has waited for a slot */
 }
 
 static void on_replied(struct shadow *s, const struct turn *t, const struct record *r)
@@ -316,7 +318,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
     case RECORD_BACKFILL_STATE: on_backfill_state(s, t, r); break;
     case RECORD_GRANTED: on_granted(s, t, r); break;
-    case RECORD_STARTED: on_started(s, r); break;
+    case RECORD_STARTED: on_started(s, t, r); break;
     case RECORD_ENDED: on_ended(s, t, r); break;
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
     case RECORD_AGENT_STATE:

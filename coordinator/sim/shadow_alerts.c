@@ -56,12 +56,18 @@ static bool has_alert(const struct engine *e, enum alert_kind kind, uint32_t bac
     return false;
 }
 
+/* Given ahead, for a slot that has not ended. */
+static bool waits(const struct shadow_attempt *a)
+{
+    return a->ahead_us > 0 && !a->started;
+}
+
 /* What warns at its limit warns in the turn that comes then, and for as long as the attempt goes on. */
 static void check_timeboxes(struct shadow *s, const struct engine *e)
 {
     for (size_t i = 0; i < s->open.n && engine_alerts_left_out(e) == 0; i++) {
         const struct shadow_attempt *a = shadow_open_at(s, i);
-        const struct shadow_backfill *b = !a->loose ? shadow_backfill_find(s, a->backfill) : NULL;
+        const struct shadow_backfill *b = !a->loose && !waits(a) ? shadow_backfill_find(s, a->backfill) : NULL;
         const struct plan_step *step = b ? &b->plan->steps[a->step] : NULL;
         if (!b || step->timebox_then != PLAN_ONLY_WARN || step->timebox_ms == 0 || !concerns(s, b, b->superseded))
             continue;
@@ -70,12 +76,12 @@ static void check_timeboxes(struct shadow *s, const struct engine *e)
     }
 }
 
-/* An attempt of the step is open, and was granted at least so long ago. */
+/* An attempt of the step is open, and was granted, or began behind others, at least so long ago. */
 static bool runs_since(const struct shadow *s, const struct alert_fact *alert, int64_t ms)
 {
     for (size_t i = 0; i < s->open.n; i++) {
         const struct shadow_attempt *a = shadow_open_at(s, i);
-        if (a->backfill == alert->backfill && a->step == alert->step && s->turn_ms - a->granted_ms >= ms)
+        if (!waits(a) && a->backfill == alert->backfill && a->step == alert->step && s->turn_ms - a->granted_ms >= ms)
             return true;
     }
     return false;

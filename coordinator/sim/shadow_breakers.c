@@ -64,7 +64,7 @@ struct shadow_breaker *shadow_breaker_at(struct shadow *s, enum breaker_kind kin
 
 static void step_name(const struct shadow_backfill *b, uint32_t step, char ret[BREAKER_NAME_MAX])
 {
-    snprintf(ret, BREAKER_NAME_MAX, "%s.%s", b->plan->name, b->plan->steps[step].name);
+    breaker_step_name(b->plan->name, b->plan->steps[step].name, ret);
 }
 
 void shadow_breakers_know(struct shadow *s, const struct record *r)

@@ -29,7 +29,7 @@ static void backfill_draws(struct shadow *s, const struct plan *p)
     for (size_t i = 0; i < p->n_datasets; i++)
         draws(s, BREAKER_DATASET, p->datasets[i].name, &p->datasets[i].breaker);
     for (size_t i = 0; i < p->n_steps; i++) {
-        snprintf(name, sizeof name, "%s.%s", p->name, p->steps[i].name);
+        breaker_step_name(p->name, p->steps[i].name, name);
         draws(s, BREAKER_STEP, name, &p->steps[i].breaker);
     }
 }

@@ -206,7 +206,7 @@ static const struct script scripts[] = {
         {12600, "ack 2", "kill 5; hello 3 [5]"}, {12601, "ok 5", ""}, {12602, "welcome 3", "deadline 22600; ended 5 fenced"}}},
     {"silence of three heartbeats brings hello while the lease lives", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {2600, "timer", "heartbeat 2"},
-        {7600, "timer", "hello 3 [5]"}, {7700, "welcome 3", "deadline 17600"}, {7800, "ok 5", "ended 5 ok"}}},
+        {7600, "timer", "hello 3 [5]"}, {7700, "welcome 3", "deadline 17600; started 5"}, {7800, "ok 5", "ended 5 ok"}}},
     {"a new connection says hello with what is held, and keeps it running", NULL, {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"},
         {203, "ok 6", "ended 6 ok"}, {1000, "connect", "hello 2 [5,6]"}, {1001, "ok 5", ""},

@@ -72,6 +72,17 @@ Test(engine_breakers, names)
     struct bf_error err = {0};
     cr_assert_eq(breaker_name_parse("step/orders.load", &kind, &name, &err), BF_OK);
     cr_expect(kind == BREAKER_STEP && strcmp(name, "orders.load") == 0);
+    size_t n = 0;
+    const char *step = NULL;
+    char one[BREAKER_NAME_MAX], other[BREAKER_NAME_MAX];
+    breaker_step_name("a.b", "c", one);
+    breaker_step_name("a", "b.c", other);
+    cr_expect_str_neq(one, other, "two steps of two plans are two breakers");
+    cr_expect(breaker_step_parse(one, &n, &step) && n == 3 && strcmp(step, "c") == 0);
+    cr_expect(breaker_step_parse(other, &n, &step) && n == 1 && strcmp(step, "b.c") == 0);
+    static const char *const none[] = {"", "a", ".b", "a.", "/b", "a.b/", "a/b", "a.b/c/d", "a.b/c.d/e"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        cr_expect_not(breaker_step_parse(none[i], &n, &step), "'%s'", none[i]);
     static const char *const wrong[] = {"", "/", "pool", "pool/", "pools/x", "warehouse", "/x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         cr_expect_eq(breaker_name_parse(wrong[i], &kind, &name, &err), BF_INVALID, "'%s'", wrong[i]);

@@ -1,24 +1,37 @@
 /* Throttled pools in the engine: who is throttled, what readings and silence do, what is granted and told, and that recovery knows it. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "tests/support/engine_fixture.h"
 
-/* One step of `days` days on a warehouse whose probe governs its pool: four slots, a limit from one to three. */
-static struct plan *throttled(uint64_t days)
+/* A step that draws on the plan's only pool, on a connection with a probe. */
+static void probed_step(struct plan *p, const char *connection, const char *dataset)
+{
+    uint32_t step = fx_step(p, PLAN_DAY, 0), at = (uint32_t)p->n_connections;
+    fx_output(p, step, connection, dataset);
+    p->steps[step].kind = PLAN_SQL;
+    p->steps[step].connection = at;
+    struct plan_probe *probe = bf_xcalloc(1, sizeof *probe);
+    *probe = (struct plan_probe){.sql = bf_xstrdup("select 1"), .every_ms = 5000, .target = 500000, .limit = 2000000};
+    p->connections[at].probe = probe;
+}
+
+static struct plan *without_steps(uint64_t days)
 {
     struct plan *p = fx_plan();
     uint32_t pool = fx_pool(p, "warehouse", 4);
     p->pools[pool].throttle = (struct plan_throttle){.algorithm = THROTTLE_GRADIENT, .min = 1, .max = 3};
     fx_days(p, FX_JAN_1, (uint32_t)days);
-    uint32_t step = fx_step(p, PLAN_DAY, pool);
-    fx_output(p, step, "wh", "mart.d");
-    p->steps[step].kind = PLAN_SQL;
-    p->steps[step].connection = 0;
-    struct plan_probe *probe = bf_xcalloc(1, sizeof *probe);
-    *probe = (struct plan_probe){.sql = bf_xstrdup("select 1"), .every_ms = 5000, .target = 500000, .limit = 2000000};
-    p->connections[0].probe = probe;
+    return p;
+}
+
+/* One step of `days` days on a warehouse whose probe governs its pool: four slots, a limit from one to three. */
+static struct plan *throttled(uint64_t days)
+{
+    struct plan *p = without_steps(days);
+    probed_step(p, "wh", "mart.d");
     return fx_plan_done(p);
 }
 
@@ -68,6 +81,33 @@ Test(engine_governor, it_begins_at_the_floor_grows_to_the_ceiling_and_is_cut)
     reading(&f, true, 2000000);
     cr_assert_eq(limit(f.e), 1u);
     cr_assert_eq(used(f.e), 3u, "nothing is killed");
+    fx_done(&f);
+}
+
+/* Five connections with a probe each, whose steps draw on one pool; named from `first` on. */
+static struct plan *probed(uint64_t first)
+{
+    struct plan *p = without_steps(1);
+    for (unsigned i = 0; i < 5; i++) {
+        char connection[16], dataset[16];
+        snprintf(connection, sizeof connection, "c%u", (unsigned)first + i);
+        snprintf(dataset, sizeof dataset, "d%u", (unsigned)first + i);
+        probed_step(p, connection, dataset);
+    }
+    return fx_plan_done(p);
+}
+
+Test(engine_governor, more_probes_than_a_pool_can_have_are_refused)
+{
+    struct fx f;
+    start(&f);
+    struct op_request how = fx_request(&f, OP_CREATE, 0);
+    const struct effect *first = fx_create_as(&f, probed, 1, &how);
+    cr_assert_eq(first->rc, BF_OK, "%s", first->text);
+    fx_turn(&f);
+    const struct effect *second = fx_create_as(&f, probed, 11, &how);
+    cr_assert_eq(second->rc, BF_LIMIT, "%s", second->text);
+    cr_expect(strstr(second->text, "pool warehouse") && strstr(second->text, "more than 8 connections"), "%s", second->text);
     fx_done(&f);
 }
 

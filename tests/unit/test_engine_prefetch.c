@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/view_alerts.h"
 #include "tests/support/engine_fixture.h"
 
 enum { TAKES_US = 10000, TRIP_US = 40000, AHEAD = TRIP_US / TAKES_US };
 
-enum { SHORT, UNITS, FENCED, POOL };
+enum { SHORT, UNITS, FENCED, POOL, WARNS };
+enum { LIMIT_MS = 60000 };
 
 static struct plan *many(uint64_t what)
 {
@@ -16,6 +18,10 @@ static struct plan *many(uint64_t what)
     uint32_t pool = what == UNITS || what == POOL ? fx_pool(p, "a", 3) : PLAN_NO_INDEX;
     uint32_t step = fx_step(p, PLAN_DAY, pool);
     p->steps[step].wait_for_fence = what == FENCED;
+    if (what == WARNS) {
+        p->steps[step].timebox_ms = LIMIT_MS;
+        p->steps[step].timebox_then = PLAN_ONLY_WARN;
+    }
     if (what == UNITS) {
         struct plan_resources *has = &p->pools[0].has;
         has->units = bf_xcalloc(1, sizeof *has->units);
@@ -213,6 +219,83 @@ Test(engine_prefetch, what_is_alike_and_cannot_be_given_ahead_gets_its_turn)
         cr_assert(granted || fx_count_records(&f, RECORD_GRANTED) == 0, "nothing more goes ahead while it waits");
     }
     cr_assert(granted);
+    fx_done(&f);
+}
+
+/* Attempts that are past their timebox, which only warns. */
+static uint32_t n_past(const struct fx *f)
+{
+    for (size_t i = 0; i < engine_n_alerts(f->e); i++) {
+        const struct alert_fact *a = engine_alert(f->e, i);
+        struct alert_more more;
+        if (a->kind != ALERT_TIMEBOX || a->state == ALERT_RESOLVED)
+            continue;
+        engine_alert_more(f->e, a, &more);
+        return (uint32_t)more.members;
+    }
+    return 0;
+}
+
+static void pass(struct fx *f, int64_t ms)
+{
+    f->now_ms += ms;
+    f->wall_us += ms * 1000;
+    fx_turn(f);
+}
+
+Test(engine_prefetch, what_waits_for_a_slot_is_not_late)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, WARNS);
+    fx_started(&f, &a, fx_attempt(&f, 1, 0, 1));
+    pass(&f, LIMIT_MS + 1);
+    cr_assert_eq(n_past(&f), 1u, "the one that runs; behind it wait others, which have not begun");
+    fx_recovers(&f);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 1), OUTCOME_OK, 0);
+    fx_started(&f, &a, fx_attempt(&f, 1, 0, 2));
+    fx_turn(&f);
+    cr_assert_eq(n_past(&f), 0u, "its timebox begins when it starts");
+    fx_recovers(&f);
+    pass(&f, LIMIT_MS - 1);
+    cr_assert_eq(n_past(&f), 0u);
+    pass(&f, 1);
+    cr_assert_eq(n_past(&f), 1u);
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
+static struct plan *urgent_in_zone_a(uint64_t class)
+{
+    struct plan *p = urgent(class);
+    fx_label(p, 0, "zone", "a");
+    return p;
+}
+
+/* Two agents with a slot each, of which the first has zone a; what waits for that one alone is no reason to leave the other idle. */
+Test(engine_prefetch, who_waits_for_one_agent_keeps_nothing_from_the_other)
+{
+    struct fx f;
+    struct fx_agent a = near(1), b = fx_agent(2, 1);
+    a.labels[a.n_labels++] = (struct agent_label){"zone", "a"};
+    b.round_trip_us = TRIP_US;
+    b.takes_us = TAKES_US;
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_hello(&f, &b, 0);
+    cr_assert_eq(fx_create(&f, many, SHORT), 1u);
+    fx_turn(&f);
+    cr_assert_eq(fx_create(&f, urgent_in_zone_a, PLAN_CRITICAL), 2u);
+    fx_turn(&f);
+    uint32_t at_b = 0;
+    struct attempt_view v;
+    for (uint32_t i = 0; i < 2; i++)
+        if (engine_find_attempt(f.e, fx_attempt(&f, 1, 0, i).attempt, &v) && v.agent == 2)
+            at_b = i;
+    fx_ended(&f, &b, fx_attempt(&f, 1, 0, at_b), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 1u + AHEAD, "the second has a slot, and room ahead");
+    for (size_t i = 0; i <= AHEAD; i++)
+        cr_assert_eq(fx_record(&f, RECORD_GRANTED, i)->agent, 2u);
     fx_done(&f);
 }
 
