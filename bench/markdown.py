@@ -109,7 +109,7 @@ def scaling(by):
         out += line("memory", f"{s5['bytes_per_instance']:.0f} bytes an instance that waits, {s9['by_instances'][-1][2]:.0f} one that is "
                     "ready", "S5, `bytes_per_instance`; S9, `by_instances`")
     if s5:
-        out += line("creating 1,000,000 instances", f"{s5['create_s']['median']:.2f} s within the coordinator, in one turn",
+        out += line(s5["what"].split(",")[0] + " instances", f"{s5['create_s']['median']:.2f} s within the coordinator, in one turn",
                     "S5, `create_s`")
     if s2:
         out += line("a commit of one small turn", f"{s2['commit_ms']:.2f} ms", "S2, `commit_ms`")

@@ -35,7 +35,7 @@ PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_ho
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask,
          "slurm": peers_grid.Slurm, "ours": peers_ours.Ours}
 SIZES = {"quick": {"repeats": 1, "fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
-         "normal": {"repeats": 3, "fan": 1000, "chain": 100, "layers": (10, 100), "kills": 120, "patience": 150},
+         "normal": {"repeats": 3, "fan": 1000, "chain": 100, "layers": (10, 100), "kills": 120, "patience": 120},
          "full": {"repeats": 5, "fan": 5000, "chain": 500, "layers": (20, 200), "kills": 600, "patience": 600}}
 SLOW = {"slurm": 10, "makeflow": 2}          # so many times fewer steps, or a run takes too long
 PROOF = {"fan": (20,), "chain": (4,), "layers": (3, 4)}
