@@ -108,7 +108,7 @@ bench-full: all
 bench-guard: all
 	@python3 -B bench/guard.py $(BUILD) $(BENCH_OPTIONS)
 
-# The same work on what Debian has, in turn; installs what is missing of it.  An hour or two.
+# The same work on what Debian has, in turn; installs what is missing of it.  A quarter of an hour; with --full an hour or more.
 bench-peers: all
 	@BF_BUILD=$(BUILD) python3 -B bench/peers.py --install $(BENCH_OPTIONS)
 

@@ -29,6 +29,15 @@ def spread(values):
     return {"median": median(values), "least": min(values), "most": max(values), "runs": len(values)} if values else None
 
 
+def machine():
+    """What figures hold for."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), "unknown")
+    said = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    return {"processors": os.cpu_count(), "model": model, "kernel": os.uname().release, "load": os.getloadavg()[0],
+            "root": os.geteuid() == 0, "commit": said or "unknown", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
 def program(name, *args, check=True, env=None):
     """Run BUILD/bench/NAME; what its last line says."""
     done = subprocess.run([os.path.join(BUILD, "bench", name), *[str(a) for a in args]], capture_output=True, text=True, check=False,
@@ -52,11 +61,16 @@ class Folder:
 
 # ---- processes ----
 
-def cpu_s(pid):
-    """Processor time of a process and all its threads; of children not."""
+def _stat_s(pid, first):
+    """Two fields of its line, added up: user and system time."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         words = f.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) * TICK_S
+    return (int(words[first]) + int(words[first + 1])) * TICK_S
+
+
+def cpu_s(pid):
+    """Processor time of a process and all its threads; of children not."""
+    return _stat_s(pid, 11)
 
 
 def agent_pids(pid):
@@ -74,6 +88,18 @@ def agent_pids(pid):
 
 def agent_cpu_s(pid):
     return sum(cpu_s(p) for p in agent_pids(pid))
+
+
+def steps_cpu_s(pid):
+    """Processor time of the steps that an agent has seen the end of."""
+    return sum(_stat_s(p, 13) for p in agent_pids(pid))
+
+
+def processors_s():
+    """(time of all processors, of that idle), ever."""
+    with open("/proc/stat", encoding="ascii") as f:
+        ticks = [int(word) for word in f.readline().split()[1:9]]
+    return sum(ticks) * TICK_S, (ticks[3] + ticks[4]) * TICK_S
 
 
 def status_of(pid, key):
@@ -157,7 +183,7 @@ class Profile:
 
     def __enter__(self):
         if self.pids and shutil.which("perf"):
-            self.process = subprocess.Popen(["perf", "record", "-q", "-F", "299", "-g", "-o", self.path, "-p",
+            self.process = subprocess.Popen(["perf", "record", "-q", "-N", "-F", "299", "-g", "-o", self.path, "-p",
                                              ",".join(map(str, self.pids))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             until = time.monotonic() + 20
             while time.monotonic() < until and self.process.poll() is None and not (os.path.exists(self.path) and
@@ -196,6 +222,20 @@ class Profile:
                 if re.search(words, name):
                     return part
         return None
+
+
+def time_by_part(run):
+    """Share of all processors' time while something ran: ours by the samples of perf, the steps' own, other programs', and idle.
+
+    run: cpu {who: s}, parts and agent_parts (None: not known, then by process), steps_s, all_s, idle_s."""
+    found = {}
+    for who, used in run["cpu"].items():
+        parts = run["parts"] if who == "coordinator" else run["agent_parts"]
+        for part, share in (parts or {who.split("-")[0]: 1}).items():
+            found[part] = found.get(part, 0) + used * share / run["all_s"]
+    found = dict(sorted(found.items(), key=lambda kv: -kv[1]), steps=run["steps_s"] / run["all_s"])
+    left = 1 - sum(found.values()) - run["idle_s"] / run["all_s"]
+    return {k: round(v, 3) for k, v in dict(found, others=max(0, left), idle=run["idle_s"] / run["all_s"]).items()}
 
 
 def shares(parts):

@@ -1,44 +1,45 @@
 #!/usr/bin/env python3
 """The same work on the peers that Debian has and on ours, in turn, in one run; then the manager and a worker of each are killed.
 
-    bench/peers.py [--install] [--quick] [--only make,ours,…] [--no-kills] [--repeats N] [--json FILE]
+    bench/peers.py [--install] [--quick | --full] [--only make,ours,…] [--no-kills] [--repeats N] [--json FILE]
 
 Work: N independent /bin/true (S1), the same with a static stub (S1b), a chain (S2), a layered DAG with two parents (S4's shape).  What a
-peer has no notion of is left empty.
+peer has no notion of is left empty.  Each round starts every peer once, so that all meet the same machine; figures are medians of the
+rounds, with the least and the most.  Before a peer is timed it proves that it does the work: by what the steps of a small run of each
+shape write, each has run once, to its end, and after those that it needs.
 
-Kills: steps that write a line when they begin and one when they end; the manager, then a worker, gets SIGKILL when a third has begun, and
-is started again as its handbook says.  Lost: never finished, although nothing was seen to happen for as long as the peer may take.  Twice:
-finished more than once; at once: begun again while the first was still at it.  Back: of a manager, from the start of the new one to the
-first step that begins; of a worker, from the kill to the first of its steps that begins again (never: none was at it, or none came back).
+Kills: peers_kills.py.
 
---install gets from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing all the same, or does
-not start here, is named with the reason.  The last line is one JSON object."""
+Without an option some fifteen minutes on two quiet cores; --full takes an hour or more; --quick proves that everything runs, and its
+figures mean nothing.  --install gets from Debian what is missing, as root or by sudo, and starts no service of it.  A peer that is missing
+all the same, does not start here, or fails the proof is named with the reason, and not counted.  Everything stays within one temporary
+folder, and whatever was started is ended, also on Ctrl-C.  The last line is one JSON object."""
 import argparse
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
-from measure import STUB, Folder, median, put, spread
+from measure import STUB, Folder, machine, median, put, spread
+from children import Children, adopt
 import peers_grid
 import peers_hosts
+import peers_kills
 import peers_ours
-from cluster import wait_until
-from rows_faults import Journal, second_begin
 
 PACKAGES = ["make", "ninja-build", "findutils", "parallel", "gearman-job-server", "gearman-tools", "coop-computing-tools",
             "openmpi-bin", "python3-workqueue", "python3-distributed", "munge", "slurmctld", "slurmd", "slurm-client"]
 PEERS = {"make": peers_hosts.Make, "ninja": peers_hosts.Ninja, "xargs": peers_hosts.Xargs, "parallel": peers_hosts.Parallel,
          "gearman": peers_grid.Gearman, "makeflow": peers_grid.Makeflow, "workqueue": peers_grid.WorkQueue, "dask": peers_grid.Dask,
          "slurm": peers_grid.Slurm, "ours": peers_ours.Ours}
-SIZES = {"quick": {"fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
-         "normal": {"fan": 2000, "chain": 200, "layers": (20, 100), "kills": 300, "patience": 600}}
-SLOW = {"slurm": 10, "makeflow": 2}          # so many times fewer, or a run takes an hour
-STEP = ('#!/bin/sh\n'
-        'echo "b ${{BF_PARTITION_KEY:-$1}} $$ $(date +%s%N)" >>{0}\n'
-        'sleep 0.05\n'
-        'echo "e ${{BF_PARTITION_KEY:-$1}} $$ $(date +%s%N)" >>{0}\n')
+SIZES = {"quick": {"repeats": 1, "fan": 40, "chain": 5, "layers": (3, 4), "kills": 30, "patience": 60},
+         "normal": {"repeats": 3, "fan": 1000, "chain": 100, "layers": (10, 100), "kills": 120, "patience": 120},
+         "full": {"repeats": 5, "fan": 5000, "chain": 500, "layers": (20, 200), "kills": 600, "patience": 600}}
+SLOW = {"slurm": 10, "makeflow": 2}          # so many times fewer steps, or a run takes too long
+PROOF = {"fan": (20,), "chain": (4,), "layers": (3, 4)}
+FIGURES = {"fan": "steps/s", "stub": "steps/s", "chain_ms": "ms a step", "layers": "steps/s"}
 
 
 def install():
@@ -57,114 +58,171 @@ def install():
             print(f"apt-get {words[0]}: {done.stderr.strip()[-300:]}", flush=True)
 
 
-def timed(call, *args):
-    began = time.monotonic()
-    said = call(*args)
-    return said if isinstance(said, float) else time.monotonic() - began
+def shapes(peer):
+    return ["fan"] + ["chain"] * peer.chains + ["layers"] * peer.graphs
 
 
-def measure(name, peer, size, repeats):
-    """Steps a second (fan, stub, layers) and milliseconds a step (chain)."""
-    less = SLOW.get(name, 1)
-    fan, chain, (deep, wide) = max(10, size["fan"] // less), max(5, size["chain"] // less), size["layers"]
-    wide = max(2, wide // less)
-    found = {"fan": [], "stub": [], "chain_ms": [], "layers": []}
-    for _ in range(repeats):
-        found["fan"].append(fan / timed(peer.fan, "/bin/true", fan))
-        found["stub"].append(fan / timed(peer.fan, STUB, fan))
-        if peer.chains:
-            found["chain_ms"].append(1e3 * timed(peer.chain, "/bin/true", chain) / chain)
-        if peer.graphs:
-            found["layers"].append(deep * wide / timed(peer.layers, "/bin/true", deep, wide))
+def prove(peer, folder):
+    """Every step of each shape runs once, to its end, after those that it needs."""
+    for shape in shapes(peer):
+        journal, script = peers_kills.journal_of(folder, f"proof-{shape}")
+        getattr(peer, shape)(script, *PROOF[shape], keyed=True)
+        deep, wide = PROOF[shape] if shape == "layers" else (1, PROOF[shape][0])
+        before = {peer.key(k, i): [peer.key(*b) for b in ([(0, i - 1)] if i else [])] if shape == "chain" else
+                  [peer.key(*b) for b in peer.parents(k, i, wide)] for k in range(deep) for i in range(wide)}
+        runs = journal.read()
+        if set(runs) != set(before):
+            raise AssertionError(f"{shape}: of {len(before)} steps these are missing: {', '.join(sorted(set(before) - set(runs))[:5])}; "
+                                 f"these are too many: {', '.join(sorted(set(runs) - set(before))[:5])}")
+        for key, of in runs.items():
+            if len(of) != 1 or of[0][1] is None:
+                raise AssertionError(f"{shape}: step {key} ran {len(of)} times, to its end {sum(run[1] is not None for run in of)} times")
+            early = [b for b in before[key] if runs[b][0][1] > of[0][0]]
+            if early:
+                raise AssertionError(f"{shape}: step {key} began before {early[0]} had ended")
+
+
+def sizes_of(name, size):
+    less, (deep, wide) = SLOW.get(name, 1), size["layers"]
+    return {"fan": max(10, size["fan"] // less), "chain": max(5, size["chain"] // less), "layers": (deep, max(2, wide // less))}
+
+
+def timed(peer, of):
+    """Steps a second (fan, stub, layers) and milliseconds a step (chain), once."""
+    found = {"fan": of["fan"] / peer.fan("/bin/true", of["fan"]), "stub": of["fan"] / peer.fan(STUB, of["fan"])}
+    if peer.chains:
+        found["chain_ms"] = 1e3 * peer.chain("/bin/true", of["chain"]) / of["chain"]
+    if peer.graphs:
+        found["layers"] = of["layers"][0] * of["layers"][1] / peer.layers("/bin/true", *of["layers"])
     return found
 
 
-def kill(cls, what, n, patience_s):
-    with Folder() as folder:
-        journal = Journal(os.path.join(folder, "runs"))
-        script = put(os.path.join(folder, "step"), STEP.format(journal.path))
-        os.chmod(script, 0o755)
-        os.chmod(folder, 0o755)
-        with cls(folder) as peer:
-            peer.begin(script, n)
-            wait_until("a third of the steps", lambda: len(journal.begins()) >= n // 3, timeout=180)
-            killed = time.time()
-            getattr(peer, f"kill_{what}")()
-            started = getattr(peer, f"restart_{what}")()
-            # Until all is done, or nothing more happens.
-            wait_until("the end", lambda: journal.finished() >= n or journal.still(min(patience_s, peer.patience_s)), timeout=1800)
-            if what == "manager":
-                back = next((b - started for b in journal.begins() if b > started), None)
-            else:
-                again = second_begin(journal, killed)
-                back = again - killed if again else None
-            return dict(journal.counts(n, time.time()), back_s=round(back, 2) if back is not None else None,
-                        killed_to_end_s=round(journal.last() - killed, 1))
+def visit(name, size, row, first):
+    with Folder() as folder, Children():
+        os.chmod(folder, 0o755)              # munge looks at who may write around its socket
+        with PEERS[name](folder) as peer:
+            if first:
+                prove(peer, folder)
+            for key, value in timed(peer, row["steps"]).items():
+                row["found"].setdefault(key, []).append(value)
+            row["memory"].append(peer.manager_mb())
 
 
-def one(name, cls, size, repeats):
-    out = {"peer": name}
-    with Folder() as folder, cls(folder) as peer:
-        os.chmod(folder, 0o755)
-        found = measure(name, peer, size, repeats)
-        out.update({key: spread(values) for key, values in found.items()}, manager_mb=peer.manager_mb())
-    figures = [f"{median(found[key]):.0f}/s" if found[key] else "" for key in ("fan", "stub", "layers")]
-    chain = f"{median(found['chain_ms']):.1f} ms" if found["chain_ms"] else ""
-    memory = f"{out['manager_mb']:.0f} MB" if out["manager_mb"] else ""
-    print(f"{name:<10} {figures[0]:>10} {figures[1]:>10} {chain:>12} {figures[2]:>10} {memory:>10}", flush=True)
-    return out
+def rounds(names, size):
+    """The rows of those that run, and why the others do not."""
+    rows, missing = {name: {"peer": name, "steps": sizes_of(name, size), "found": {}, "memory": []} for name in names}, {}
+    for i in range(size["repeats"]):
+        for name in names:
+            if name in missing:
+                continue
+            began = time.monotonic()
+            try:
+                PEERS[name].need()
+                visit(name, size, rows[name], i == 0)
+                print(f"round {i + 1}: {name}, {time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+            except (AssertionError, OSError) as error:
+                missing[name] = str(error)
+                print(f"round {i + 1}: {name} left out: {str(error)[:300]}", flush=True)
+    return [finished(rows[name]) for name in names if name not in missing], missing
 
 
-def kills(name, cls, size):
-    found = {}
-    for what in ("manager", "worker"):
-        if not hasattr(cls, f"kill_{what}"):
-            continue
-        try:
-            n = max(10, size["kills"] // SLOW.get(name, 1))
-            got = found[what] = kill(cls, what, n, size["patience"])
-            back = f"{got['back_s']:.1f} s" if got["back_s"] is not None else "never"
-            print(f"{name:<10} {what:<8} {got['lost']:>6} of {n:<6} {got['finished_twice']:>6} {got['at_once']:>9} {back:>9}", flush=True)
-        except (AssertionError, OSError) as error:
-            found[what] = {"failed": str(error)}
-            print(f"{name:<10} {what:<8} {str(error)[:100]}", flush=True)
-    return found
+def finished(row):
+    known = [mb for mb in row["memory"] if mb]
+    return {"peer": row["peer"], "hosts": PEERS[row["peer"]].hosts, "steps": row["steps"], "manager_mb": max(known) if known else None,
+            **{key: spread(row["found"].get(key, [])) for key in FIGURES}}
 
 
-def main():
+def figure(of, form):
+    return f"{of['median']:{form}} ({of['least']:{form}}-{of['most']:{form}})" if of else ""
+
+
+def table(rows):
+    print(f"\n{'peer':<10} {'steps':<22} {'true, steps/s':>20} {'stub, steps/s':>20} {'chain, ms a step':>20} {'layers, steps/s':>20} "
+          f"{'manager':>8}")
+    for row in rows:
+        of, memory = row["steps"], f"{row['manager_mb']:.0f} MB" if row["manager_mb"] else ""
+        sizes = f"{of['fan']}, {of['chain']}, {of['layers'][0]} x {of['layers'][1]}"
+        print(f"{row['peer']:<10} {sizes:<22} {figure(row['fan'], '.0f'):>20} {figure(row['stub'], '.0f'):>20} "
+              f"{figure(row['chain_ms'], '.1f'):>20} {figure(row['layers'], '.0f'):>20} {memory:>8}")
+    less = [name for name in SLOW if any(row["peer"] == name for row in rows)]
+    if less:
+        print("fewer steps, because they take long: " + ", ".join(f"{name} (a {'half' if SLOW[name] == 2 else 'tenth'})" for name in less))
+
+
+def against(rows):
+    """Ours against the best of those whose workers may stand on other hosts, and against the best of the others; above 1 ours is faster."""
+    ours, ratios = next((row for row in rows if row["peer"] == "ours"), None), {}
+    for key, unit in FIGURES.items() if ours else ():
+        for group, hosts in (("peers with hosts", True), ("tools of one host", False)):
+            there = [(row[key]["median"], row["peer"]) for row in rows if row[key] and row["hosts"] == hosts and row is not ours]
+            if there:
+                best, name = min(there) if key == "chain_ms" else max(there)
+                mine = ours[key]["median"]
+                ratio = best / mine if key == "chain_ms" else mine / best
+                ratios.setdefault(key, {})[group] = {"best": name, "figure": best, "ours": mine, "ratio": round(ratio, 3)}
+                print(f"{key.removesuffix('_ms'):<7} ours {mine:.1f} {unit}; the best of the {group}, {name}: {best:.1f}; ours is "
+                      f"{ratio:.2f} times as fast")
+    return ratios
+
+
+def run(args, kind, size):
+    about, began = machine(), time.monotonic()
+    print(f"{about['processors']} × {about['model']}, Linux {about['kernel']}, load {about['load']:.1f}, commit {about['commit']}; "
+          f"size: {kind}", flush=True)
+    rows, missing = rounds(args.only.split(","), size)
+    table(rows)
+    ratios = against(rows)
+    if not args.no_kills:
+        peers_kills.heading()
+        for row in rows:
+            n = max(10, size["kills"] // SLOW.get(row["peer"], 1))
+            row["kills"] = peers_kills.kills(row["peer"], PEERS[row["peer"]], n, size["patience"])
+    for name, why in missing.items():
+        print(f"not counted: {name}: {why[:300]}")
+    print(f"{time.monotonic() - began:.0f} s in all")
+    return {"bench": "peers", "size": kind, "machine": about, "rows": rows, "against": ratios, "left_out": missing}
+
+
+def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", default=",".join(PEERS))
     parser.add_argument("--no-kills", action="store_true")
     parser.add_argument("--repeats", type=int, default=0)
     parser.add_argument("--json")
     args = parser.parse_args()
-    size, repeats = SIZES["quick" if args.quick else "normal"], args.repeats or (1 if args.quick else 3)
-    names = args.only.split(",")
-    unknown = [name for name in names if name not in PEERS]
+    unknown = [name for name in args.only.split(",") if name not in PEERS]
     if unknown:
         parser.error(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    return args
+
+
+def main():
+    args = options()
+    kind = "quick" if args.quick else "full" if args.full else "normal"
+    size = dict(SIZES[kind])
+    size["repeats"] = args.repeats or size["repeats"]
+    adopt()
     if args.install:
         install()
-    rows, missing = [], {}
-    print(f"load {os.getloadavg()[0]:.1f}\n{'peer':<10} {'true':>10} {'stub':>10} {'chain, each':>12} {'layers':>10} {'manager':>10}")
-    for name in names:
-        try:
-            PEERS[name].need()
-            rows.append(one(name, PEERS[name], size, repeats))
-        except (AssertionError, OSError) as error:
-            missing[name] = str(error)
-            print(f"{name:<10} left out: {str(error)[:200]}", flush=True)
-    if not args.no_kills:
-        print(f"\n{'peer':<10} {'killed':<8} {'lost':>6}    {'':<6} {'twice':>6} {'at once':>9} {'back':>9}")
-        for row in rows:
-            row["kills"] = kills(row["peer"], PEERS[row["peer"]], size)
-    result = {"bench": "peers", "rows": rows, "left_out": missing}
+    try:
+        with Folder() as home, Children():
+            # What peers leave in a home or a temporary folder goes with this one.
+            os.environ.update(HOME=home, TMPDIR=home)
+            tempfile.tempdir = home
+            os.chmod(home, 0o755)
+            result = run(args, kind, size)
+    except KeyboardInterrupt:
+        print("\nstopped; what was started is ended", file=sys.stderr)
+        sys.exit(130)
     if args.json:
         put(args.json, json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))
-    sys.exit(1 if "ours" in missing else 0)
+    failed = "ours" in result["left_out"] or any("failed" in k for row in result["rows"] if row["peer"] == "ours"
+                                                 for k in row.get("kills", {}).values())
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

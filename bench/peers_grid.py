@@ -8,7 +8,7 @@ import time
 
 from cluster import free_ports, wait_until
 from measure import put, resident_mb
-from peers_hosts import Graph, Host
+from peers_hosts import LIMIT_S, Graph, Host, name_of
 
 WORKERS = 2
 
@@ -21,6 +21,8 @@ def listening(port):
 
 class Grid(Host):
     """One with a manager and workers as processes."""
+
+    hosts = True
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -68,7 +70,8 @@ class Gearman(Grid):
     """Its own protocol, spoken here: a job a packet, so that the client costs little.  No dependencies: a chain is the client's."""
 
     chains = True
-    tools = ("gearmand", "gearman")
+    tools = ("gearmand", "gearman", "xargs")
+    patience_s = 10
     SUBMIT, SUBMIT_BACKGROUND, CREATED, COMPLETE, FAIL, EXCEPTION = 7, 18, 8, 13, 14, 25
 
     def __enter__(self):
@@ -84,50 +87,58 @@ class Gearman(Grid):
         # A job's argument comes on standard input; xargs hands it to the step.
         return self.spawn("gearman", "-h", "127.0.0.1", "-p", self.port, "-w", "-f", f"f{self.number}", "--", *self.step)
 
-    def _workers(self, step):
+    def _workers(self, step, keyed):
         for process in self.workers:
             process.kill()
             process.wait()
         self.number += 1
-        self.step = step
+        self.step = ["xargs", step] if keyed else [step]
         self.workers = [self.worker() for _ in range(WORKERS)]
 
     def _submit(self, link, kind, i):
-        body = b"\0".join([b"f%d" % self.number, b"u%d" % i, b"%d" % i])
+        body = b"\0".join([b"f%d" % self.number, b"u%d" % i, name_of(0, i).encode()])
         link.sendall(b"\0REQ" + struct.pack(">II", kind, len(body)) + body)
 
     def _until(self, stream, kinds, n):
         while n:
-            magic, kind, size = struct.unpack(">4sII", stream.read(12))
+            head = stream.read(12)
+            if len(head) < 12:
+                raise AssertionError("gearmand ends in the middle")
+            magic, kind, size = struct.unpack(">4sII", head)
             stream.read(size)
             if magic != b"\0RES" or kind in (self.FAIL, self.EXCEPTION):
                 raise AssertionError("a job of gearman failed")
             n -= kind in kinds
 
-    def fan(self, step, n):
-        self._workers([step])
+    def _talk(self, talk):
+        """Seconds that talk(link, stream) takes."""
         began = time.monotonic()
-        with socket.create_connection(("127.0.0.1", self.port)) as link, link.makefile("rb") as stream:
-            for i in range(n):
-                self._submit(link, self.SUBMIT, i)
-            self._until(stream, (self.COMPLETE,), n)
+        with socket.create_connection(("127.0.0.1", self.port), LIMIT_S) as link, link.makefile("rb") as stream:
+            talk(link, stream)
         return time.monotonic() - began
 
-    def chain(self, step, n):
-        self._workers([step])
-        began = time.monotonic()
-        with socket.create_connection(("127.0.0.1", self.port)) as link, link.makefile("rb") as stream:
+    def _all_at_once(self, kind, until, n):
+        def talk(link, stream):
+            for i in range(n):
+                self._submit(link, kind, i)
+            self._until(stream, (until,), n)
+        return self._talk(talk)
+
+    def fan(self, step, n, keyed=False):
+        self._workers(step, keyed)
+        return self._all_at_once(self.SUBMIT, self.COMPLETE, n)
+
+    def chain(self, step, n, keyed=False):
+        def talk(link, stream):
             for i in range(n):
                 self._submit(link, self.SUBMIT, i)
                 self._until(stream, (self.COMPLETE,), 1)
-        return time.monotonic() - began
+        self._workers(step, keyed)
+        return self._talk(talk)
 
     def begin(self, script, n):
-        self._workers(["xargs", script])
-        with socket.create_connection(("127.0.0.1", self.port)) as link, link.makefile("rb") as stream:
-            for i in range(n):
-                self._submit(link, self.SUBMIT_BACKGROUND, i)
-            self._until(stream, (self.CREATED,), n)
+        self._workers(script, True)
+        self._all_at_once(self.SUBMIT_BACKGROUND, self.CREATED, n)
 
     def restart_manager(self):
         began = time.time()
@@ -136,6 +147,12 @@ class Gearman(Grid):
 
 
 # ---- makeflow, Work Queue ----
+
+def work_queue_worker(peer):
+    """Each run is a manager of its own: a worker that finds none looks again every second or two, not after a minute at last."""
+    return peer.spawn("work_queue_worker", "127.0.0.1", peer.port, "--cores", 1, "--timeout", 3600, "--workdir", peer.folder,
+                      "--min-backoff", 1, "--max-backoff", 2)
+
 
 class Makeflow(Graph, Grid):
     tools = ("makeflow", "work_queue_worker", "orted")
@@ -147,33 +164,24 @@ class Makeflow(Graph, Grid):
         return self
 
     def worker(self):
-        return self.spawn("work_queue_worker", "127.0.0.1", self.port, "--cores", 1, "--timeout", 3600, "--workdir", self.folder)
+        return work_queue_worker(self)
 
     def command(self, rules):
         self.count += 1
-        self.path = os.path.join(self.folder, f"flow{self.count}")
-        put(self.path, "".join(f"{name}.out: {' '.join(b + '.out' for b in before)}\n\t{step} && : > {name}.out\n"
-                               for name, step, before in rules))
+        path = os.path.join(self.folder, f"flow{self.count}")
+        put(path, "".join(f"{name}.out: {' '.join(b + '.out' for b in before)}\n\t{step} && : > {name}.out\n"
+                          for name, step, before in rules))
         for name, _, _ in rules:
             out = os.path.join(self.folder, f"{name}.out")
             if os.path.exists(out):
                 os.unlink(out)
-        return self._again()
-
-    def _again(self):
         # Debian's is linked with Open MPI, which wants to be asked before it starts as root.
         return ["env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "makeflow", "-T", "wq", "-p", str(self.port),
-                "--skip-file-check", self.path]
+                "--skip-file-check", path]
 
-    def begin(self, script, n):
-        super().begin(script, n)
+    def _again(self):
+        super()._again()
         self.manager = self.process
-
-    def restart_manager(self):
-        began = time.time()
-        self.manager = self.process = subprocess.Popen(self._again(), cwd=self.folder, stdout=subprocess.DEVNULL,
-                                                       stderr=subprocess.DEVNULL)
-        return began
 
     def __exit__(self, *what):
         Grid.__exit__(self, *what)
@@ -192,26 +200,32 @@ class Scripted(Grid):
         if subprocess.run([cls.PYTHON, "-c", f"import {cls.module}"], capture_output=True, check=False).returncode != 0:
             raise AssertionError(f"{cls.PYTHON} has no module {cls.module}")
 
-    def _client(self, shape, step, *sizes):
-        done = subprocess.run([self.PYTHON, "-c", self.CLIENT, str(self.port), shape, step, *map(str, sizes)], cwd=self.folder,
-                              capture_output=True, text=True, check=False)
+    def _client(self, shape, step, keyed, *sizes):
+        try:
+            done = subprocess.run(self._command(shape, step, keyed, *sizes), cwd=self.folder, capture_output=True, text=True, check=False,
+                                  timeout=LIMIT_S)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"the client of {self.module} has not ended in {LIMIT_S} s") from late
         if done.returncode != 0:
             raise AssertionError(f"the client of {self.module}: {done.stderr[-500:]}")
         words = done.stdout.split()
         self.largest_mb = float(words[1]) if len(words) > 1 else self.largest_mb
         return float(words[0])
 
-    def fan(self, step, n):
-        return self._client("fan", step, n)
+    def _command(self, shape, step, keyed, *sizes):
+        return [self.PYTHON, "-c", self.CLIENT, str(self.port), shape, step, str(int(keyed)), *map(str, sizes)]
 
-    def chain(self, step, n):
-        return self._client("chain", step, n)
+    def fan(self, step, n, keyed=False):
+        return self._client("fan", step, keyed, n)
 
-    def layers(self, step, deep, wide):
-        return self._client("layers", step, deep, wide)
+    def chain(self, step, n, keyed=False):
+        return self._client("chain", step, keyed, n)
+
+    def layers(self, step, deep, wide, keyed=False):
+        return self._client("layers", step, keyed, deep, wide)
 
     def begin(self, script, n):
-        self.client = self.spawn(self.PYTHON, "-c", self.CLIENT, self.port, "keyed", script, n)
+        self.client = self.spawn(*self._command("fan", script, True, n))
 
 
 class Dask(Scripted):
@@ -221,23 +235,26 @@ class Dask(Scripted):
     CLIENT = """
 import subprocess, sys, time
 from distributed import Client, wait
-port, shape, step, *sizes = sys.argv[1:]
+port, shape, step, keyed, *sizes = sys.argv[1:]
 sizes = [int(s) for s in sizes]
 c = Client(f"tcp://127.0.0.1:{port}", timeout=30)
 def run(argv, *before):
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+def submit(layer, i, *before):
+    return c.submit(run, [step] + ([f"{layer}-{i}"] if keyed == "1" else []), *before, pure=False)
+c.wait_for_workers(2, timeout=30)
 began = time.monotonic()
 futures = []
-if shape in ("fan", "keyed"):
-    futures = [c.submit(run, [step] + ([str(i)] if shape == "keyed" else []), pure=False) for i in range(sizes[0])]
+if shape == "fan":
+    futures = [submit(0, i) for i in range(sizes[0])]
 elif shape == "chain":
     for i in range(sizes[0]):
-        futures.append(c.submit(run, [step], *futures[-1:], pure=False))
+        futures.append(submit(0, i, *futures[-1:]))
 else:
     layer = []
     for k in range(sizes[0]):
         w = sizes[1]
-        layer = [c.submit(run, [step], *([layer[i], layer[(i + 1) % w]] if layer else []), pure=False) for i in range(w)]
+        layer = [submit(k, i, *([layer[i], layer[(i + 1) % w]] if layer else [])) for i in range(w)]
         futures += layer
 c.gather(futures)
 print(time.monotonic() - began)
@@ -266,55 +283,50 @@ class WorkQueue(Scripted):
 
     module = "work_queue"
     tools = ("work_queue_worker",)
-    patience_s = 10
+    patience_s = 20
     CLIENT = """
 import resource, sys, time
 import work_queue as wq
-port, shape, step, *sizes = sys.argv[1:]
+port, shape, step, keyed, *sizes = sys.argv[1:]
 sizes = [int(s) for s in sizes]
 q = wq.WorkQueue(int(port))
 q.specify_keepalive_interval(5)
-began = None
-def submit(tag):
-    t = wq.Task(step + (" " + str(tag) if shape == "keyed" else ""))
-    t.specify_tag(str(tag))
+def submit(layer, i):
+    t = wq.Task(step + (f" {layer}-{i}" if keyed == "1" else ""))
+    t.specify_tag(f"{layer}-{i}")
     t.specify_cores(1)
     q.submit(t)
-def drain(n, on=lambda tag: None):
+def drain(n, on=lambda layer, i: None):
     while n:
         t = q.wait(5)
         if t:
             if t.return_status != 0:
                 sys.exit("a task failed")
             n -= 1
-            on(t.tag)
+            on(*(int(word) for word in t.tag.split("-")))
 while q.stats.workers_connected < 2:
     q.wait(0)
     time.sleep(0.02)
 began = time.monotonic()
-if shape in ("fan", "keyed"):
+if shape == "fan":
     for i in range(sizes[0]):
-        submit(i)
+        submit(0, i)
     drain(sizes[0])
 elif shape == "chain":
     for i in range(sizes[0]):
-        submit(i)
+        submit(0, i)
         drain(1)
 else:
     deep, wide = sizes
-    left = {}
-    for k in range(1, deep):
-        for i in range(wide):
-            left[k, i] = 2
-    def on(tag):
-        k, i = (int(x) for x in tag.split("-"))
-        for j in {i, (i - 1) % wide}:
+    left = {(k, i): 2 for k in range(1, deep) for i in range(wide)}
+    def on(k, i):
+        for j in (i, (i - 1) % wide):
             if k + 1 < deep:
                 left[k + 1, j] -= 1
                 if left[k + 1, j] == 0:
-                    submit(f"{k + 1}-{j}")
+                    submit(k + 1, j)
     for i in range(wide):
-        submit(f"0-{i}")
+        submit(0, i)
     drain(deep * wide, on)
 print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
@@ -324,7 +336,7 @@ print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxr
         return self
 
     def worker(self):
-        return self.spawn("work_queue_worker", "127.0.0.1", self.port, "--cores", 1, "--timeout", 3600, "--workdir", self.folder)
+        return work_queue_worker(self)
 
     def begin(self, script, n):
         super().begin(script, n)
@@ -338,6 +350,7 @@ print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxr
 
 # ---- Slurm ----
 
+# With an epilog a node says at once that a job is over, and the next is looked for then; without, once a second.
 CONF = """ClusterName=bench
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
@@ -353,7 +366,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
-ProctrackType=proctrack/pgid
+ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SchedulerType=sched/builtin
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0,default_queue_depth=1000
@@ -362,6 +375,9 @@ SelectTypeParameters=CR_CPU
 MaxArraySize=100001
 MaxJobCount=200000
 MinJobAge=10
+Epilog=/bin/true
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/ended
 SlurmdTimeout=30
 ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
@@ -423,29 +439,48 @@ class Slurm(Grid):
     def _empty(self):
         return not self._said("squeue", "-h", "-t", "pending,running,completing", "-o", "%i").strip()
 
-    def fan(self, step, n):
-        began = time.monotonic()
-        self._submit(f"exec {step}", f"--array=1-{n}")
-        wait_until("the jobs of slurm", self._empty, timeout=1800, every=0.1)
-        return time.monotonic() - began
+    def _ended(self):
+        """How many jobs came to a good end, ever; the manager writes a line for each that ends."""
+        try:
+            with open(os.path.join(self.folder, "ended"), encoding="utf-8") as f:
+                return sum("JobState=COMPLETED" in line for line in f)
+        except FileNotFoundError:
+            return 0
 
-    def chain(self, step, n):
-        began, last = time.monotonic(), None
-        for _ in range(n):
-            last = self._submit(f"exec {step}", *([f"--dependency=afterok:{last}"] if last else []))
-        wait_until("the chain of slurm", self._empty, timeout=1800, every=0.1)
-        return time.monotonic() - began
+    def _timed(self, n, submit):
+        before, began = self._ended(), time.monotonic()
+        submit()
+        wait_until("the jobs of slurm", self._empty, timeout=LIMIT_S, every=0.1)
+        took = time.monotonic() - began
+        wait_until(f"the good end of {n} jobs of slurm", lambda: self._ended() - before >= n, timeout=15, every=0.1)
+        return took
 
-    def layers(self, step, deep, wide):
-        began, before = time.monotonic(), []
-        for _ in range(deep):
-            before = [self._submit(f"exec {step}", *([f"--dependency=afterok:{before[i]}:{before[(i + 1) % wide]}"] if before else []))
-                      for i in range(wide)]
-        wait_until("the layers of slurm", self._empty, timeout=1800, every=0.1)
-        return time.monotonic() - began
+    def fan(self, step, n, keyed=False):
+        return self._timed(n, lambda: self._array(step, n, keyed))
+
+    def _array(self, step, n, keyed, *more):
+        self._submit(f"exec {step}" + (" 0-$SLURM_ARRAY_TASK_ID" if keyed else ""), f"--array=0-{n - 1}", *more)
+
+    def _one(self, step, keyed, layer, i, before):
+        return self._submit(f"exec {step}" + (f" {name_of(layer, i)}" if keyed else ""),
+                            *([f"--dependency=afterok:{':'.join(before)}"] if before else []))
+
+    def chain(self, step, n, keyed=False):
+        def submit():
+            last = []
+            for i in range(n):
+                last = [self._one(step, keyed, 0, i, last)]
+        return self._timed(n, submit)
+
+    def layers(self, step, deep, wide, keyed=False):
+        def submit():
+            before = []
+            for k in range(deep):
+                before = [self._one(step, keyed, k, i, [before[j] for _, j in self.parents(k, i, wide)]) for i in range(wide)]
+        return self._timed(deep * wide, submit)
 
     def begin(self, script, n):
-        self._submit(f"exec {script} $SLURM_ARRAY_TASK_ID", f"--array=1-{n}", "--requeue")
+        self._array(script, n, True, "--requeue")
 
     def restart_manager(self):
         began = time.time()

@@ -5,7 +5,7 @@ import signal
 import time
 
 from cluster import Cluster, wait_until
-from measure import Folder, Row, hours_plan, median, put, spread
+from measure import Folder, Row, hours_plan, median, put, resident_mb, spread
 
 COORDINATOR_MS = 5500
 LEASE = "{agent: 4s, fence: 1s, coordinator: 5500ms, heartbeat: 500ms}"
@@ -48,20 +48,23 @@ class Journal:
         """When something last ended."""
         return max((run[1] for r in self.read().values() for run in r if run[1]), default=0.0)
 
+    def quiet(self, seconds):
+        """Nothing has begun or ended for so long."""
+        return time.time() - os.path.getmtime(self.path) > seconds
+
     def still(self, seconds):
         """Nothing is in the middle of a run, and nothing was for so long."""
-        runs = self.read()
-        return all(run[1] for r in runs.values() for run in r) and time.time() - os.path.getmtime(self.path) > seconds
+        return all(run[1] for r in self.read().values() for run in r) and self.quiet(seconds)
 
     def counts(self, expected, kill_s):
-        """A run without an end was cut off: by then it had surely ended at the kill's fence, so it overlaps only what began before."""
+        """A run without an end was cut off by the kill, so it overlaps only what began before that."""
         runs = self.read()
         lost = expected - sum(any(run[1] for run in r) for r in runs.values())
         again = sum(len([run for run in r if run[1]]) > 1 for r in runs.values())
         at_once = 0
         for r in runs.values():
             r.sort(key=lambda run: run[0])
-            at_once += any(b[0] < (a[1] or min(b[0], kill_s)) for a, b in zip(r, r[1:]))
+            at_once += any(b[0] < (a[1] or kill_s) for a, b in zip(r, r[1:]))
         return {"lost": lost, "finished_twice": again, "at_once": at_once}
 
 
@@ -89,8 +92,8 @@ def crash(size, who):
                 back = wait_until("a step of the dead agent elsewhere", lambda: second_begin(journal, killed), timeout=120) - killed
                 acknowledged = True
             cluster.ctl("wait", backfill, "--timeout", "600s", timeout=700)
-            state = cluster.state(backfill)
-        return dict(journal.counts(n, killed), back_s=back, state=state, acknowledged=acknowledged)
+            state, memory = cluster.state(backfill), resident_mb(cluster.pid("coordinator"))
+        return dict(journal.counts(n, killed), back_s=back, state=state, acknowledged=acknowledged, coordinator_mb=memory)
 
 
 def second_begin(journal, killed):
@@ -112,12 +115,14 @@ def s2b(size):
     rows = []
     for who, limit, target in (("coordinator", 1.0, "0 lost, 0 at once, dispatching in ≤ 1 s"),
                                ("agent-1", COORDINATOR_MS / 1e3 + 1, f"0 lost, 0 at once, restarted in ≤ {COORDINATOR_MS / 1e3 + 1:g} s")):
-        got = [crash(size, who) for _ in range(size["crashes"])]
+        got = [crash(size, who) for _ in range(size["repeats"])]
         worst = {key: max(g[key] for g in got) for key in ("lost", "finished_twice", "at_once")}
         back = [g["back_s"] for g in got]
         good = not any(worst[key] for key in ("lost", "at_once")) and all(g["state"] == "succeeded" and g["acknowledged"] for g in got)
         rows.append(Row("S2b", f"kill -9 {who}, {size['crash_steps']} steps", target,
                         f"{worst['lost']} lost, {worst['at_once']} at once, back in {median(back):.2f} s", good and median(back) <= limit,
-                        [f"finished and run again: {worst['finished_twice']}; kills: {len(got)}; longest {max(back):.2f} s"],
-                        who=who, back_s=spread(back), **worst))
+                        [f"finished and run again: {worst['finished_twice']}; kills: {len(got)}; {min(back):.2f} to {max(back):.2f} s; "
+                         f"coordinator {max(g['coordinator_mb'] for g in got):.0f} MB"],
+                        measured=dict(spread(back), unit="s"), who=who, back_s=spread(back),
+                        coordinator_mb=max(g["coordinator_mb"] for g in got), **worst))
     return rows

@@ -5,11 +5,13 @@ import re
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 
 import plot
 from cluster import BIN, Cluster, free_ports, moment, wait_until
-from measure import BUILD, PAGE, Folder, Row, cpu_s, hours_plan, median, profile, program, put, resident_mb, shares, spread, wakeups
+from measure import (BUILD, PAGE, Folder, Profile, Row, cpu_s, hours_plan, median, processors_s, profile, program, put, resident_mb, shares,
+                     spread, wakeups)
 
 LEASE = "{agent: 40s, fence: 5s, coordinator: 50s, heartbeat: 5s}"
 
@@ -67,7 +69,7 @@ def s5(size):
     templates, partitions = size["create"]
     shape = ["--shape", "windows", "--templates", templates, "--partitions", partitions]
     pure = program("bench_load", *shape, "--create", "--repeats", max(2, size["repeats"]))
-    took, grown = [], []
+    took, grown, rss = [], [], 0
     with Folder() as folder:
         text = subprocess.run([os.path.join(BUILD, "bench/bench_load"), *map(str, shape), "--plan"], capture_output=True, text=True,
                               check=True).stdout
@@ -83,22 +85,25 @@ def s5(size):
                 took.append(time.monotonic() - began)
                 if state != "running":
                     raise AssertionError(f"the backfill is {state}")
-                grown.append((resident_mb(alone.process.pid) - before) * (1 << 20) / (templates * partitions))
+                rss = resident_mb(alone.process.pid)
+                grown.append((rss - before) * (1 << 20) / (templates * partitions))
             finally:
                 alone.kill()
     memory = pure["bytes_per_instance"]["median"]
     return [Row("S5", f"create {templates} × {partitions}, windows of 7", "≤ 2 s, ≤ 100 B an instance",
                 f"{median(took):.2f} s, {memory:.0f} B", median(took) <= 2 and memory <= 100,
                 [f"from the command line, compiling there too; within the coordinator {pure['create_s']['median']:.2f} s, of that "
-                 f"compiling {pure['compile_s']['median']:.2f} s; resident memory grows by {median(grown):.0f} B an instance"],
-                seconds=spread(took), bytes_per_instance=memory, resident_per_instance=spread(grown))]
+                 f"compiling {pure['compile_s']['median']:.2f} s; resident memory grows by {median(grown):.0f} B an instance, to "
+                 f"{rss:.0f} MB; {min(took):.2f} to {max(took):.2f} s"],
+                measured=dict(spread(took), unit="s"), seconds=spread(took), bytes_per_instance=memory, coordinator_mb=rss,
+                resident_per_instance=spread(grown), create_s=pure["create_s"], compile_s=pure["compile_s"])]
 
 
 # ---- restart ----
 
 def s6(size):
     templates, partitions = size["restart"]
-    took, notes = [], []
+    took, recovery, notes = [], [], []
     with Folder() as folder:
         made = os.path.join(folder, "made")
         died = program("bench_load", "--templates", templates, "--partitions", partitions, "--store", made, "--repeats", 1, "--wire",
@@ -107,20 +112,24 @@ def s6(size):
         if not died or died["bench"] != "died":
             raise AssertionError("the run ended before a checkpoint fell due past half of its steps")
         size_mb = os.path.getsize(os.path.join(made, "data.mdb")) / (1 << 20)
-        for i in range(size["restarts"]):
+        for i in range(size["repeats"]):
             alone = Coordinator(os.path.join(folder, str(i)))
             try:
                 shutil.copytree(made, os.path.join(alone.dir, "store"))
                 took.append(alone.start())
+                recovery.append(int(alone.ready["recovery_ms"]) / 1e3)
                 done = alone.json("backfill", "get", "@latest")["steps"]["succeeded"]
                 rss = resident_mb(alone.process.pid)
             finally:
                 alone.kill()
-        notes.append(f"store {size_mb:.0f} MB; recovery itself {alone.ready['recovery_ms']} ms; {done} steps succeeded are known of "
+        notes.append(f"store {size_mb:.0f} MB; recovery itself {median(recovery):.2f} s of it, the rest is the start of the process; "
+                     f"{min(took):.2f} to {max(took):.2f} s")
+        notes.append(f"{done} steps succeeded are known of "
                      f"{died['steps']} reported, turn {alone.ready['seq']} of {died['seq'] - 1} committed; memory {rss:.0f} MB")
         whole = int(alone.ready["seq"]) >= died["seq"] - 1
     return [Row("S6", f"restart, {templates * partitions} instances, half done", "serving in ≤ 1 s", f"{median(took):.2f} s",
-                median(took) <= 1 and whole, notes, seconds=spread(took), store_mb=size_mb, resident_mb=rss)]
+                median(took) <= 1 and whole, notes, measured=dict(spread(took), unit="s"), seconds=spread(took),
+                recovery_s=spread(recovery), store_mb=size_mb, coordinator_mb=rss)]
 
 
 # ---- many agents ----
@@ -164,6 +173,29 @@ class Fleet:
             process.wait()
 
 
+def heartbeats(alone, size, folder):
+    """(share of a core in each of some spans, where the time went in the last, part of the processors that was idle)."""
+    share, pid, before_all = [], alone.process.pid, processors_s()
+    for i in range(size["repeats"]):
+        with Profile([pid] if i == size["repeats"] - 1 else [], folder) as profile:
+            before, began = cpu_s(pid), time.monotonic()
+            moment(size["fleet_s"] / size["repeats"])
+            share.append((cpu_s(pid) - before) / (time.monotonic() - began))
+    after_all = processors_s()
+    return share, profile, (after_all[1] - before_all[1]) / (after_all[0] - before_all[0])
+
+
+def reconnect(alone, fleet, n):
+    """Kill -9 and start: seconds until all are welcomed again, and until it serves."""
+    told = fleet.look()
+    alone.kill()
+    began = time.monotonic()
+    alone.start()
+    served = time.monotonic() - began
+    wait_until("all agents again", lambda: fleet.look()["welcomes"] >= told["welcomes"] + n and fleet.all_connected(), timeout=300)
+    return time.monotonic() - began, served
+
+
 def s8(size):
     n, heartbeat_ms = size["fleet"], 2000
     with Folder() as folder:
@@ -179,20 +211,12 @@ def s8(size):
             fleet = Fleet(keys, n, alone, heartbeat_ms)
             wait_until("all agents", fleet.all_connected, timeout=300)
             joined = time.monotonic() - began
-            before, began = cpu_s(alone.process.pid), time.monotonic()
-            moment(size["fleet_s"])
-            share = (cpu_s(alone.process.pid) - before) / (time.monotonic() - began)
+            share, profile, idle = heartbeats(alone, size, folder)
             plan = put(os.path.join(folder, "held.yaml"), hours_plan("held", 1, n, lambda _: "    run: [/bin/true]\n"))
             backfill = alone.json("backfill", "create", plan)["id"]
             wait_until("a step on each agent", lambda: fleet.look()["dispatches"] >= n, timeout=120)
             rss = resident_mb(alone.process.pid)
-            told = fleet.look()
-            alone.kill()
-            began = time.monotonic()
-            alone.start()
-            served = time.monotonic() - began
-            wait_until("all agents again", lambda: fleet.look()["welcomes"] >= told["welcomes"] + n and fleet.all_connected(), timeout=300)
-            again = time.monotonic() - began
+            again, served = zip(*[reconnect(alone, fleet, n) for _ in range(size["repeats"])])
             fleet.end_steps()
             wait_until("the end of the steps", lambda: alone.json("backfill", "get", backfill)["state"] != "running", timeout=120)
             after = fleet.look()
@@ -202,10 +226,14 @@ def s8(size):
                 fleet.stop()
             alone.kill()
     return [Row("S8", f"{n} agents, heartbeat every {heartbeat_ms / 1e3:g} s", "≤ 15 % of a core; back in ≤ 20 s",
-                f"{100 * share:.1f} % of a core, back in {again:.1f} s", share <= 0.15 and again <= 20 and rerouted == 0,
-                [f"first all there after {joined:.1f} s; served {served:.1f} s after the restart; given or killed falsely: {rerouted}; "
-                 f"coordinator {rss:.0f} MB; refusals {after['refusals']}"],
-                share=share, reconnect_s=again, joined_s=joined, rerouted=rerouted, resident_mb=rss)]
+                f"{100 * median(share):.1f} % of a core, back in {median(again):.1f} s",
+                median(share) <= 0.15 and median(again) <= 20 and rerouted == 0,
+                [f"first all there after {joined:.1f} s; served {median(served):.1f} s after a restart; given or killed falsely in "
+                 f"{len(again)} restarts: {rerouted}; refusals {after['refusals']}; coordinator {rss:.0f} MB",
+                 f"{100 * min(share):.1f} to {100 * max(share):.1f} % of a core, back in {min(again):.1f} to {max(again):.1f} s",
+                 f"coordinator by part: {shares(profile.parts)}; both processors idle {100 * idle:.0f} %, with the simulated agents"],
+                measured=dict(spread([100 * part for part in share]), unit="% of a core"), share=spread(share), reconnect_s=spread(again),
+                joined_s=joined, rerouted=rerouted, coordinator_mb=rss, parts=profile.parts, idle=idle)]
 
 
 # ---- growth ----
@@ -219,16 +247,18 @@ def s9(size):
         return program("bench_load", "--templates", templates, "--partitions", instances // templates, "--wire", "--agents", agents,
                        "--slots", slots, "--repeats", repeats, "--step-ms", GROWTH_STEP_MS)
 
-    by_instances, by_agents, hours = [], [], []
+    by_instances, by_agents, hours, spans = [], [], [], []
     for n in size["growth"]:
         got = grow(n, 4, 500, 3 if n <= 1000000 else 1)
         hours.append(got["virtual_s"] / 3600)
         by_instances.append((n, got["step_us"]["median"], got["bytes_per_instance"]["median"], got["longest_turn_ms"]["median"]))
+        spans.append(got["step_us"])
     for agents in size["growth_agents"]:
         n = size["growth_instances"]
         got = grow(n, agents, max(1, 10000 // agents), 3 if n <= 100000 else 1)
         hours.append(got["virtual_s"] / 3600)
         by_agents.append((agents, got["step_us"]["median"], got["longest_turn_ms"]["median"]))
+        spans.append(got["step_us"])
     most, fleet = size["growth_both"]
     both = grow(most, fleet, 1, 1)
     hours.append(both["virtual_s"] / 3600)
@@ -244,11 +274,22 @@ def s9(size):
                  f"{both['virtual_s'] / 3600:.1f} h of virtual time, longest turn {both['longest_turn_ms']['median']:.0f} ms; a step takes "
                  f"{GROWTH_STEP_MS / 1e3:g} s of virtual time, the runs {min(hours):.2f} to {max(hours):.1f} h",
                  "engine, journal and codecs in one process, without a disk; longest turn "
-                 f"{max(row[3] for row in by_instances):.0f} ms; plot: {path}"],
-                by_instances=by_instances, by_agents=by_agents, both=(most, fleet, both["step_us"]["median"], both["virtual_s"]))]
+                 f"{max(row[3] for row in by_instances):.0f} ms; plot: {path}",
+                 f"of {most:,}: engine {100 * both['engine_part']['median']:.0f} %, store {100 * both['store_part']['median']:.0f} %, wire "
+                 f"{100 * both['wire_part']['median']:.0f} %; {both['bytes_per_instance']['median']:.0f} B an instance; runs of one size "
+                 f"differ by up to × {max(s['most'] / s['least'] for s in spans):.2f}"],
+                by_instances=by_instances, by_agents=by_agents, both=(most, fleet, both["step_us"]["median"], both["virtual_s"]),
+                step_us=spans, ratio=ratio, parts={key: both[f"{key}_part"]["median"] for key in ("engine", "store", "wire")},
+                resident_mb=both["resident_bytes"] / (1 << 20), journal_bytes=both["journal_bytes"] / most)]
 
 
 # ---- idle ----
+
+def wakeups_per_s(pid, seconds):
+    before, began = wakeups(pid), time.monotonic()
+    moment(seconds)
+    return (wakeups(pid) - before) / (time.monotonic() - began)
+
 
 def s13(size):
     rows = []
@@ -257,9 +298,8 @@ def s13(size):
         alone.start()
         try:
             moment(1)                                    # what is done once after a start
-            before, began = wakeups(alone.process.pid), time.monotonic()
-            moment(size["idle_s"])
-            rate, rss = (wakeups(alone.process.pid) - before) / (time.monotonic() - began), resident_mb(alone.process.pid)
+            rates = [wakeups_per_s(alone.process.pid, size["idle_s"]) for _ in range(size["repeats"])]
+            rate, rss = median(rates), resident_mb(alone.process.pid)
             with open(f"/proc/{alone.process.pid}/statm", encoding="ascii") as f:
                 shared = int(f.read().split()[2]) * PAGE / (1 << 20)
         finally:
@@ -267,14 +307,13 @@ def s13(size):
         with Cluster(os.path.join(folder, "c"), agents=1, slots=4) as cluster:
             moment(1)
             pid = cluster.pid("coordinator")
-            before, began = wakeups(pid), time.monotonic()
-            moment(size["idle_s"])
-            with_agent = (wakeups(pid) - before) / (time.monotonic() - began)
+            with_agent = wakeups_per_s(pid, size["idle_s"])
             agent_mb = resident_mb(cluster.pid("agent-1"))
     rows.append(Row("S13", "coordinator idle", "≤ 1 wake-up/s, ≤ 20 MB", f"{rate:.1f}/s, {rss:.1f} MB", rate <= 1 and rss <= 20,
                     [f"of all threads; of the memory {shared:.1f} MB are programs and libraries; with one agent and a heartbeat a second "
-                     f"{with_agent:.1f}/s; an agent {agent_mb:.1f} MB"],
-                    wakeups=rate, resident_mb=rss, with_agent=with_agent, agent_mb=agent_mb))
+                     f"{with_agent:.1f}/s; an agent {agent_mb:.1f} MB; {min(rates):.1f} to {max(rates):.1f}/s"],
+                    measured=dict(spread(rates), unit="wake-ups/s"), wakeups=spread(rates), coordinator_mb=rss, with_agent=with_agent,
+                    agent_mb=agent_mb))
     return rows
 
 
@@ -288,26 +327,42 @@ SIM_PARTS = (("plans compiled", r"(plan_compile|plan_bundle_decode)$"), ("replay
              ("turns", r"turn_(run|agent_message|command)$"), ("agents", r"core_step$"), ("scenario", r"(sim_run|run_seed)$"))
 
 
+def simulate(*args):
+    """What bfsim says in its last line, and the most memory that one of its processes had."""
+    with tempfile.TemporaryFile(mode="w+") as out:
+        process = subprocess.Popen([f"{BIN}/bfsim", *map(str, args)], stdout=out, stderr=subprocess.STDOUT)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        lines = out.read().splitlines()
+    if process.returncode != 0:
+        raise AssertionError(f"bfsim ends with {process.returncode}: {' '.join(lines)[-500:]}")
+    return json.loads(next(line for line in reversed(lines) if line.startswith("{"))), used.ru_maxrss / 1024
+
+
 def s14(size):
-    rates = {True: [], False: []}
+    rates, largest_mb = {True: [], False: []}, 0
     with Folder() as folder:
         parts = profile([f"{BIN}/bfsim", "--seed", "1", "--seeds", str(size["seeds"])], SIM_PARTS, folder)
     for i in range(size["repeats"]):
         for checked in rates:
-            done = subprocess.run([f"{BIN}/bfsim", "--seed", str(1 + i * size["seeds"]), "--seeds", str(size["seeds"]), "--jobs",
-                                   str(os.cpu_count()), "--json", *([] if checked else ["--unchecked"])], capture_output=True, text=True,
-                                  check=False)
-            if done.returncode != 0:
-                raise AssertionError(f"bfsim finds a violation: {done.stdout[-500:]}{done.stderr[-500:]}")
-            rates[checked].append(json.loads(done.stdout.splitlines()[-1])["events_per_second"])
+            told, mb = simulate("--seed", 1 + i * size["seeds"], "--seeds", size["seeds"], "--jobs", os.cpu_count(), "--json",
+                                *([] if checked else ["--unchecked"]))
+            rates[checked].append(told["events_per_second"])
+            largest_mb = max(largest_mb, mb)
     # The engine with neither checkers, faults, disk nor wire: a grant and a report are an event each.
     off = program("bench_load", "--templates", 10, "--partitions", size["growth_instances"] // 10, "--repeats", max(2, size["repeats"]))
     plain = 2 * off["steps_per_s"]["median"]
     return [Row("S14", "simulator, events/s", "≥ 1,000,000 checked, ≥ 3,000,000 not",
                 f"{median(rates[True]):.0f} checked, {median(rates[False]):.0f} not",
                 median(rates[True]) >= 1e6 and median(rates[False]) >= 3e6,
-                [f"checked {min(rates[True]):.0f} to {max(rates[True]):.0f}, not {min(rates[False]):.0f} to {max(rates[False]):.0f}, of "
-                 f"{len(rates[True])} runs; {os.cpu_count()} processes, all faults; unchecked keeps up the model that the scenarios need",
-                 f"the engine alone, in one process, a grant and a report an event each: {plain:.0f}/s",
-                 f"share of processor time, checked: {shares(parts)}"],
-                checked=spread(rates[True]), unchecked=spread(rates[False]), alone=plain, parts=parts)]
+                [f"{os.cpu_count()} processes, all faults; unchecked keeps up the model that the scenarios need; the engine alone, in one "
+                 f"process, a grant and a report an event each: {plain:.0f}/s; the largest process {largest_mb:.0f} MB",
+                 f"{min(rates[True]):.0f} to {max(rates[True]):.0f} checked, {min(rates[False]):.0f} to {max(rates[False]):.0f} not"],
+                measured=dict(spread(rates[True]), unit="events/s, checked"), checked=spread(rates[True]), unchecked=spread(rates[False]),
+                alone=plain, resident_mb=largest_mb,
+                parts={key: off[f"{key}_part"]["median"] for key in ("engine", "store", "wire")})]

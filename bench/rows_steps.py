@@ -1,11 +1,10 @@
 """S1 to S4 and S7: steps through a real coordinator and real agents."""
 import os
-import threading
 from datetime import datetime
 
 from cluster import Cluster
-from measure import (STUB, Folder, Profile, Row, agent_cpu_s, agent_pids, cpu_s, hours_plan, median, program, put, resident_mb, shares,
-                     spread)
+from measure import (STUB, Folder, Profile, Row, agent_cpu_s, agent_pids, cpu_s, hours_plan, median, processors_s, program, put,
+                     resident_mb, shares, spread, steps_cpu_s, time_by_part)
 
 LEASE = "{agent: 40s, fence: 5s, coordinator: 50s, heartbeat: 5s}"       # a busy machine must not look like a dead one
 SLOTS = 4
@@ -20,18 +19,30 @@ def run_plan(cluster, name, text, folder, profile=True, timeout=3600):
     """Seconds by the coordinator's own clock, from create to the end; and what the processes used."""
     path = put(os.path.join(folder, f"{name}.yaml"), text)
     pids = {who: cluster.pid(who) for who in ["coordinator"] + [f"agent-{i}" for i in range(1, cluster.agents + 1)]}
-    cpu = {who: cpu_s if who == "coordinator" else agent_cpu_s for who in pids}
-    before = {who: cpu[who](pid) for who, pid in pids.items()}
     with Profile([pids["coordinator"]] if profile else [], folder) as p, \
             Profile(agent_pids(pids["agent-1"]) if profile else [], folder) as of_agent:
+        before, whole = used_s(pids), processors_s()
         backfill = cluster.create(path)
         cluster.ctl("wait", backfill, "--timeout", f"{timeout}s", timeout=timeout + 60)
+        after, end = used_s(pids), processors_s()
     view = cluster.json("backfill", "get", backfill)
     if view["state"] != "succeeded":
         raise AssertionError(f"{name}: {view['state']}")
-    used = {who: cpu[who](pid) - before[who] for who, pid in pids.items()}
-    return {"s": took_s(view), "steps": view["steps"]["total"], "cpu": used, "parts": p.parts, "top": p.top, "agent_parts": of_agent.parts,
-            "coordinator_mb": resident_mb(pids["coordinator"]), "backfill": backfill}
+    used = {who: after[0][who] - before[0][who] for who in pids}
+    run = {"s": took_s(view), "steps": view["steps"]["total"], "cpu": used, "parts": p.parts, "top": p.top, "agent_parts": of_agent.parts,
+           "steps_s": after[1] - before[1], "all_s": end[0] - whole[0], "idle_s": end[1] - whole[1],
+           "coordinator_mb": resident_mb(pids["coordinator"]), "agent_mb": resident_mb(agent_pids(pids["agent-1"])[-1])}
+    return dict(run, time=time_by_part(run))
+
+
+def used_s(pids):
+    """Processor time of each, and of all steps."""
+    return ({who: cpu_s(pid) if who == "coordinator" else agent_cpu_s(pid) for who, pid in pids.items()},
+            sum(steps_cpu_s(pid) for who, pid in pids.items() if who != "coordinator"))
+
+
+def time_note(run):
+    return f"all processors: {shares(run['time'])}; memory: coordinator {run['coordinator_mb']:.0f} MB, agent {run['agent_mb']:.0f} MB"
 
 
 def cluster_of(folder, agents, slots, **more):
@@ -62,9 +73,9 @@ def spawn_row(number, step, size, target):
             last = run_plan(cluster, f"r{i}", hours_plan(f"r{i}", 1, n, lambda _: f"    run: [{step}]\n"), folder)
             ours.append(n / last["s"])
             ratios.append(ours[-1] / floors[-1])
-        agent_mb = resident_mb(cluster.pid("agent-1"))
     floor = median(floors) if number == "S1" else median(bare)
-    ratio = median(ratios) if number == "S1" else median([o / b for o, b in zip(ours, bare)])
+    ratios = ratios if number == "S1" else [o / b for o, b in zip(ours, bare)]
+    ratio = median(ratios)
     name = os.path.basename(step)
     busy = sum(last["cpu"].values())
     return Row(number, f"{n} × {name}, all of it", f"≥ {target:.2f} of {'2 spawners + cgroups' if number == 'S1' else 'the bare floor'}",
@@ -74,10 +85,10 @@ def spawn_row(number, step, size, target):
                 f"{1e6 * last['cpu']['agent-1'] / n:.0f} µs (of {1e6 * last['s'] / n:.0f} µs; the rest is the "
                 "children's, or idle)",
                 f"agent by part: {shares(last['agent_parts'])}",
-                f"coordinator by part: {shares(last['parts'])}; memory: coordinator {last['coordinator_mb']:.0f} MB, "
-                f"agent {agent_mb:.0f} MB"],
-               per_s=spread(ours), floor_per_s=spread(floors), bare_per_s=spread(bare), ratio=ratio, parts=last["parts"],
-               agent_parts=last["agent_parts"], cpu_us_per_step=1e6 * busy / n, coordinator_mb=last["coordinator_mb"], agent_mb=agent_mb)
+                f"coordinator by part: {shares(last['parts'])}", time_note(last)],
+               measured=dict(spread(ratios), unit="of the floor"), floor=f"{floor:.0f}/s", per_s=spread(ours), floor_per_s=spread(floors),
+               bare_per_s=spread(bare), ratio=ratio, parts=last["parts"], agent_parts=last["agent_parts"], time=last["time"],
+               cpu_us_per_step=1e6 * busy / n, coordinator_mb=last["coordinator_mb"], agent_mb=last["agent_mb"])
 
 
 def s2(size):
@@ -96,8 +107,10 @@ def s2(size):
     bound = 1.2 * sum(parts)
     return [Row("S2", f"chain of {n} /bin/true", "≤ (spawn + commit + echo) × 1.2", f"{median(each):.2f} ms a step, bound {bound:.2f} ms",
                 median(each) <= bound, [f"spawn {parts[0]:.2f} ms, commit {parts[1]:.2f} ms, there and back {parts[2]:.2f} ms; "
-                                        f"steps {min(each):.2f} to {max(each):.2f} ms"],
-                step_ms=spread(each), spawn_ms=parts[0], commit_ms=parts[1], echo_ms=parts[2], parts=last["parts"])]
+                                        f"steps {min(each):.2f} to {max(each):.2f} ms", time_note(last)],
+                measured=dict(spread(each), unit="ms a step"), floor=f"{sum(parts):.2f} ms", step_ms=spread(each), spawn_ms=parts[0],
+                commit_ms=parts[1], echo_ms=parts[2], parts=last["parts"], time=last["time"], coordinator_mb=last["coordinator_mb"],
+                agent_mb=last["agent_mb"])]
 
 
 # ---- steps that do nothing ----
@@ -115,10 +128,12 @@ def noop_cluster(folder, size):
 
 
 def noop_runs(size, name, templates, partitions, body, profile):
+    """Only the last is sampled, which costs it something."""
     rates, last = [], None
-    for i in range(size["noop_repeats"]):
+    for i in range(size["repeats"]):
         with Folder() as folder, noop_cluster(folder, size) as cluster:
-            last = run_plan(cluster, f"{name}{i}", hours_plan(f"{name}{i}", templates, partitions, body), folder, profile)
+            last = run_plan(cluster, f"{name}{i}", hours_plan(f"{name}{i}", templates, partitions, body), folder,
+                            profile and i == size["repeats"] - 1)
             told = cluster.json("replay", os.path.join(cluster.dir, "store"))
             last["turns"], last["checkpoints"] = told["turns"], told["checkpoints"]
             last["store_mb"] = os.path.getsize(os.path.join(cluster.dir, "store/data.mdb")) / (1 << 20)
@@ -132,16 +147,16 @@ def s3(size):
     rates, last = noop_runs(size, "noop", templates, n // templates, lambda _: NOOP, True)
     size["s3_rate"] = median(rates)
     cpu = {who: 1e6 * s / last["steps"] for who, s in last["cpu"].items()}
-    idle = 1 - sum(last["cpu"].values()) / (last["s"] * os.cpu_count())
     met = median(rates) >= 200000 and last["checkpoints"] >= 2
     return [Row("S3", f"{n} no-op steps, durable", "≥ 200,000/s", f"{median(rates):.0f}/s", met,
                 [f"coordinator by part: {shares(last['parts'])}",
                  f"processor per step: coordinator {cpu['coordinator']:.1f} µs, agents {cpu['agent-1'] + cpu['agent-2']:.1f} µs; "
-                 f"processors without us {100 * idle:.0f} %; coordinator {last['coordinator_mb']:.0f} MB, store {last['store_mb']:.0f} MB",
+                 f"store {last['store_mb']:.0f} MB; {min(rates):.0f} to {max(rates):.0f}/s", time_note(last),
                  f"{last['checkpoints']} checkpoints, {last['turns']} turns of {last['steps'] / last['turns']:.0f} steps",
                  "most in: " + ", ".join(f"{name} {100 * part:.0f} %" for name, part in last["top"][:8])],
-                per_s=spread(rates), parts=last["parts"], top=last["top"], cpu_us=cpu, idle=idle, coordinator_mb=last["coordinator_mb"],
-                checkpoints=last["checkpoints"], turns=last["turns"])]
+                measured=dict(spread(rates), unit="steps/s"), per_s=spread(rates), parts=last["parts"], agent_parts=last["agent_parts"],
+                time=last["time"], top=last["top"], cpu_us=cpu, coordinator_mb=last["coordinator_mb"], agent_mb=last["agent_mb"],
+                store_bytes_per_step=last["store_mb"] * (1 << 20) / last["steps"], checkpoints=last["checkpoints"], turns=last["turns"])]
 
 
 def s4(size):
@@ -153,27 +168,38 @@ def s4(size):
         base = median(noop_runs(size, "flat", 10 if n >= 10000 else 1, n // (10 if n >= 10000 else 1), lambda _: NOOP, False)[0])
     ratio = median(rates) / base
     return [Row("S4", f"{deep} layers × {max(1, n // 10 // deep)}, two parents", "≥ 0.8 of S3", f"{median(rates):.0f}/s, {ratio:.2f} of S3",
-                ratio >= 0.8, [f"coordinator by part: {shares(last['parts'])}"], per_s=spread(rates), ratio=ratio, parts=last["parts"])]
+                ratio >= 0.8, [f"coordinator by part: {shares(last['parts'])}; {min(rates):.0f} to {max(rates):.0f}/s", time_note(last)],
+                measured=dict(spread([rate / base for rate in rates]), unit="of S3"), floor=f"{base:.0f}/s", per_s=spread(rates),
+                ratio=ratio, parts=last["parts"], time=last["time"], coordinator_mb=last["coordinator_mb"], agent_mb=last["agent_mb"])]
+
+
+QUESTIONS = ("status", "why", "steps")
+
+
+def ask(size):
+    """What operators wait while no-op steps run, the coordinator's memory, and whether these ran all the time."""
+    n, templates, asked = size["noop"] * (1 if size["noop"] >= 1000000 else 4), 10, {}
+    with Folder() as folder, noop_cluster(folder, size) as cluster:
+        backfill = cluster.create(put(os.path.join(folder, "busy.yaml"),
+                                      hours_plan("busy", templates, max(1, n // templates), lambda _: NOOP)))
+        asked = program("bench_query", cluster.env["BFCTL_CONFIG"], backfill, "s0[1970-01-01T00]", "--seconds", size["query_s"])
+        busy = cluster.state(backfill) == "running"
+        memory = resident_mb(cluster.pid("coordinator"))
+        if busy:
+            cluster.ctl("cancel", backfill, "--yes", check=False)
+    return asked, busy, memory
 
 
 def s7(size):
-    """Operators ask while no-op steps run; if these end first, only the answers until then would count, so there are many."""
-    n, seconds = size["noop"] * (1 if size["noop"] >= 1000000 else 4), size["query_s"]
-    with Folder() as folder, noop_cluster(folder, size) as cluster:
-        templates = 10
-        backfill = cluster.create(put(os.path.join(folder, "busy.yaml"),
-                                      hours_plan("busy", templates, max(1, n // templates), lambda _: NOOP)))
-        asked = {}
-        thread = threading.Thread(target=lambda: asked.update(program("bench_query", cluster.env["BFCTL_CONFIG"], backfill,
-                                                                      "s0[1970-01-01T00]", "--seconds", seconds)))
-        thread.start()
-        thread.join()
-        busy = cluster.state(backfill) == "running"
-        if busy:
-            cluster.ctl("cancel", backfill, "--yes", check=False)
-    worst = max(asked[q]["p99"] for q in ("status", "why", "steps"))
-    return [Row("S7", "status, why, steps while S3 runs", "p99 ≤ 10 ms", f"p99 {worst:.1f} ms", worst <= 10 if busy else None,
-                ["; ".join(f"{q}: p50 {asked[q]['p50']:.1f}, p99 {asked[q]['p99']:.1f}, most {asked[q]['most']:.1f} ms of "
-                           f"{asked[q]['answers']}" for q in ("status", "why", "steps")),
-                 "it ran all the time" if busy else "the steps ended before the questions: take more steps or fewer seconds"],
-                **{q: asked[q] for q in ("status", "why", "steps")})]
+    """If the steps end before the questions, only the answers until then would count, so there are many."""
+    got = [ask(size) for _ in range(size["repeats"])]
+    worst = [max(asked[q]["p99"] for q in QUESTIONS) for asked, _, _ in got]
+    busy = all(busy for _, busy, _ in got)
+    of = {q: {key: median([asked[q][key] for asked, _, _ in got]) for key in ("p50", "p99", "most", "answers")} for q in QUESTIONS}
+    return [Row("S7", "status, why, steps while S3 runs", "p99 ≤ 10 ms", f"p99 {median(worst):.1f} ms",
+                median(worst) <= 10 if busy else None,
+                ["; ".join(f"{q}: p50 {of[q]['p50']:.1f}, p99 {of[q]['p99']:.1f}, most {of[q]['most']:.1f} ms of {of[q]['answers']:.0f}"
+                           for q in QUESTIONS),
+                 f"p99 {min(worst):.1f} to {max(worst):.1f} ms; coordinator {max(memory for _, _, memory in got):.0f} MB; " +
+                 ("it ran all the time" if busy else "the steps ended before the questions: take more steps or fewer seconds")],
+                measured=dict(spread(worst), unit="ms, p99"), coordinator_mb=max(memory for _, _, memory in got), **of)]
