@@ -58,6 +58,10 @@ static void state_to_pb(const struct limit_state *s, Pb__Limit *pb)
     WIRE_SET(pb, threshold_milli, s->threshold_milli);
     WIRE_SET(pb, pressure_ppm, s->pressure_ppm);
     WIRE_SET(pb, margin_ppm, s->margin_ppm);
+    WIRE_SET(pb, centre_ppm, s->centre_ppm);
+    WIRE_SET(pb, tail_ppm, s->tail_ppm);
+    WIRE_SET(pb, readings, s->readings);
+    WIRE_SET(pb, was_over, s->was_over);
     WIRE_SET(pb, service_milli, s->service_milli);
     WIRE_SET(pb, failed_ppm, s->failed_ppm);
     WIRE_SET(pb, wait, s->wait);
@@ -116,7 +120,8 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
         .state = {.limit_milli = pb->limit_milli, .threshold_milli = pb->threshold_milli, .pressure_ppm = pb->pressure_ppm,
                   .margin_ppm = pb->margin_ppm, .service_milli = pb->service_milli, .failed_ppm = pb->failed_ppm, .wait = pb->wait,
                   .left = pb->left, .served = pb->served, .ended = pb->ended, .used_ms = pb->used_ms, .stepped_ms = pb->stepped_ms,
-                  .unreadable = pb->unreadable},
+                  .unreadable = pb->unreadable, .centre_ppm = pb->centre_ppm, .tail_ppm = pb->tail_ppm, .readings = pb->readings,
+                  .was_over = pb->was_over},
         .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SLOW_STEPS), .before = pb->before,
                  .after = pb->after, .used = pb->used, .queued = pb->queued, .value = pb->value, .reading = pb->reading,
                  .target = pb->target, .service_milli = pb->move_service_milli, .failed_ppm = pb->move_failed_ppm},

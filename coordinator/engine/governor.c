@@ -10,15 +10,20 @@
 
 /* Found on 1,000 random load curves (bfsim --governor), and the same for all. */
 enum {
-    MARGIN_FIRST = 50000, MARGIN_MAX = 500000,   /* of the target */
-    MARGIN_WIDER = 24000, MARGIN_NARROWER = 1000,/* a miss for each 24 hits: 4 % */
-    SMOOTH_PART = 2,                             /* of the way to the newest reading, by which the pressure moves */
-    STEP_PART = 4,                               /* of the way to where the gradient points, by which the limit moves */
-    STEP_LEAST = 500,                            /* up by half an attempt a reading, at least */
-    DOWN_AIMD = 800, DOWN_MOST = 800,            /* thousandths of what is in use that are left; gradient: at least */
+    MARGIN_FIRST = 50000, MARGIN_MAX = 300000,   /* of the target */
+    MARGIN_WIDER = 10000, MARGIN_NARROWER = 1000,/* one step in eleven over it */
+    SMOOTH_PART = 2,                             /* of the way to the newest reading, by which the centre moves */
+    TAIL_FIRST = 1300000, TAIL_MAX = 8000000,    /* of the centre */
+    TAIL_GAIN_FIRST = 300, TAIL_GAIN_LEAST = 40, /* thousandths of itself, by which it moves */
+    TAIL_GAIN_HALF = 4, READINGS_MAX = 255,      /* readings until that is half of the first */
+    STEP_PART = 12,                              /* of the way to where the gradient points, by which the limit moves */
+    STEP_LEAST = 250,                            /* up by a quarter of an attempt a reading, at least */
+    DOWN_AIMD = 800, DOWN_MOST = 850,            /* thousandths of what is in use that are left; gradient: at least */
+    STEP_AIMD = 500,                             /* up by half an attempt */
     WAIT_LEAST = 4, WAIT_MOST = 32,              /* readings between trials of one more */
     NEAR_PART = 16,                              /* no trial so near the setpoint */
     FAR_READINGS = 4, TRIAL_READINGS = 8,        /* far from it each reading counts so often; it fails within so many */
+    SLOW_READINGS = 3,                           /* for each doubling of slow start: what it does must be seen */
     IDLE_MS = 60000,
     SERVICE_TARGET = 1500,                       /* without a probe: steps may take half as long again as their baselines */
     SERVICE_SLOW = 3000,                         /* with one: no growth while they take three times as long */
@@ -57,7 +62,7 @@ void governor_begin(struct limit_state *g, const struct limit_bounds *b, int64_t
 {
     *g = (struct limit_state){.limit_milli = b->floor * MILLI, .threshold_milli = b->ceiling * MILLI, .margin_ppm = MARGIN_FIRST,
                               .service_milli = MILLI, .used_ms = now_ms, .stepped_ms = now_ms,
-                              .wait = WAIT_LEAST, .left = WAIT_LEAST};
+                              .wait = WAIT_LEAST, .left = SLOW_READINGS};
 }
 
 /* ---- what is measured ---- */
@@ -72,6 +77,32 @@ void governor_ended(struct limit_state *g, int64_t service_milli, bool failed)
     g->ended++;
 }
 
+/* A reading over it moves it up by nineteen parts, and one under it down by one, so that in the long run one in 20 is over. */
+static void learn_tail(struct limit_state *g, bool over)
+{
+    int64_t gain = most(TAIL_GAIN_FIRST / (1 + g->readings / TAIL_GAIN_HALF), TAIL_GAIN_LEAST);
+    g->tail_ppm += g->tail_ppm * gain / MILLI * (over ? 19 : -1) / 20;
+    g->tail_ppm = most(PPM, least(g->tail_ppm, TAIL_MAX));
+    g->readings += g->readings < READINGS_MAX;
+}
+
+/* One reading beyond the tail counts as far as that, for one slow query is no load; two in a row are. */
+static void take_reading(struct limit_state *g, int64_t now)
+{
+    if (g->centre_ppm == 0) {
+        g->centre_ppm = now;
+        g->tail_ppm = TAIL_FIRST;
+    } else {
+        int64_t tail = g->centre_ppm * g->tail_ppm / PPM;
+        bool over = now > tail;
+        learn_tail(g, over);
+        g->centre_ppm += ((over && !g->was_over ? tail : now) - g->centre_ppm) / SMOOTH_PART;
+        g->centre_ppm = most(1, g->centre_ppm);
+        g->was_over = over;
+    }
+    g->pressure_ppm = least(g->centre_ppm * g->tail_ppm / PPM, PRESSURE_MAX);
+}
+
 /* false: nothing new is known. */
 static bool take_pressure(struct limit_state *g, const struct governor_inputs *in)
 {
@@ -80,10 +111,10 @@ static bool take_pressure(struct limit_state *g, const struct governor_inputs *i
         return false;
     g->served = 0;
     now = most(1, least(now, PRESSURE_MAX));
-    if (g->pressure_ppm == 0)
-        g->pressure_ppm = now;
+    if (in->has_probe)
+        take_reading(g, now);
     else
-        g->pressure_ppm += (now - g->pressure_ppm) / SMOOTH_PART;
+        g->pressure_ppm = g->pressure_ppm == 0 ? now : g->pressure_ppm + (now - g->pressure_ppm) / SMOOTH_PART;
     return true;
 }
 
@@ -158,10 +189,14 @@ static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds 
         return explore(g, n, setpoint);
     int64_t before = g->limit_milli;
     if (g->limit_milli < g->threshold_milli) {
+        g->left -= g->left > 0;
+        if (g->left > 0)
+            return LIMIT_HELD;
+        g->left = SLOW_READINGS;
         g->limit_milli = least(least(2 * before, want), g->threshold_milli);
         return LIMIT_SLOW_START;
     }
-    int64_t step = b->algorithm == THROTTLE_AIMD ? MILLI : (want - before) / STEP_PART;
+    int64_t step = b->algorithm == THROTTLE_AIMD ? STEP_AIMD : (want - before) / STEP_PART;
     g->limit_milli += least(most(step, STEP_LEAST), most(n * MILLI / 4, MILLI));
     return LIMIT_RAISED;
 }

@@ -92,6 +92,7 @@ static bool is_sound(const struct pool_limit *l)
                   (l->bounds.floor >= 1 && l->bounds.floor <= l->bounds.ceiling && l->bounds.ceiling <= LIMIT_MOST);
     bool state = within(s->limit_milli, 1000, INT64_C(2000) * LIMIT_MOST) && within(s->threshold_milli, 0, INT64_C(2000) * LIMIT_MOST) &&
                  within(s->pressure_ppm, 0, 1000000000) && within(s->margin_ppm, 0, 999999) && within(s->service_milli, 0, 1000000) &&
+                 within(s->centre_ppm, 0, 1000000000) && within(s->tail_ppm, s->centre_ppm > 0 ? 1000000 : 0, 100000000) &&
                  within(s->failed_ppm, 0, 1000000) && s->wait <= LIMIT_MOST && s->left <= LIMIT_MOST;
     for (size_t i = 0; i < l->n_probes; i++)
         if (l->probes[i].target <= 0 || !within(l->probes[i].read_ms, 0, INT64_MAX / 8))
@@ -292,7 +293,8 @@ void limits_hash(const struct pool *p, struct bf_buf *out)
     const struct limit_bounds *b = &g->now.bounds;
     put_times(out, (const int64_t[]){p->limit, (int64_t)b->algorithm, b->floor, b->ceiling, s->limit_milli, s->threshold_milli,
                                      s->pressure_ppm, s->margin_ppm, s->service_milli, s->failed_ppm, s->wait, s->left, s->served,
-                                     s->ended, s->used_ms, s->stepped_ms, s->unreadable}, 17);
+                                     s->ended, s->used_ms, s->stepped_ms, s->unreadable, s->centre_ppm, s->tail_ppm,
+                                     s->readings, s->was_over}, 21);
     put_move(out, &g->now.move);
     for (size_t i = 0; i < g->now.n_probes; i++) {
         const struct limit_probe *q = &g->now.probes[i];

@@ -2,7 +2,11 @@
  *
  * The warehouse serves c statements at once; everybody else waits, by processor sharing: with a load of r = (users + backfill) / c, a
  * statement takes max(1, r) times its time alone.  A second kind has a knee instead, as one queue before one server has: it takes 1 /
- * (1 - r).  Capacity, users, steps, target and probe are random; users are steady, come in bursts, or change in mid-run. */
+ * (1 - r).  Capacity, users, steps, target and probe are random; users are steady, come in bursts, or change in mid-run.
+ *
+ * No two statements take the same: a little more or less; or a few many times as long; or most nothing longer and a few all of the
+ * waiting that the load makes.  The target is for the users' 95th percentile, which the oracle knows and the governor has to learn from
+ * single readings. */
 #include "coordinator/sim/curves.h"
 
 #include <math.h>
@@ -14,14 +18,18 @@
 enum { RUN_S = 3600, TICKS_PER_S = 4, KNEE_PARTS = 20 };
 #define TICK_S (1.0 / TICKS_PER_S)
 
+enum scatter { NOISE, LONG_TAIL, FEW_WAIT, SCATTERS };
+
 struct curve {
     struct bf_prng prng;
     enum curve_kind kind;
     bool knee;                                   /* one queue, instead of sharing */
-    double capacity, target;                     /* target: in times of a statement alone */
+    double capacity, target;                     /* target: in times of a statement alone, for the users' 95th percentile */
     double weight, work_s;                       /* of a step: of the capacity; time alone, on the average */
     double users, users_now;                     /* mean, and at this moment */
-    double noise;                                /* of one reading, as a part of it */
+    enum scatter scatter;
+    double noise;                                /* of one reading, as a part of it: its deviation; of a long tail its weight */
+    double waiting;                              /* the part of the statements that wait for the others */
     double drift;                                /* of the users, slow */
     double burst, burst_s, calm_s, burst_until_s;/* users that come at once, how long they stay, and how long not */
     bool bursting;
@@ -89,10 +97,46 @@ static double speed(const struct curve *c, double backfill)
     return 1 / (c->knee ? at_least(1, (c->users_now + backfill * c->weight) / c->capacity) : latency(c, backfill));
 }
 
+/* ---- what users and the probe see of it ---- */
+
+#define LEFT_OF_20 0.05                          /* users are promised their 95th percentile */
+
+/* One reading under a load at which the mean is this.  A long tail is Pareto's, with an exponent of 2. */
+static double one_of(struct curve *c, double mean)
+{
+    double noise = at_least(0.3, 1 + c->noise * normal(c));
+    switch (c->scatter) {
+    case LONG_TAIL:
+        return mean * (1 + c->noise * (1 / sqrt(at_least(1 - uniform(c, 0, 1), 1e-4)) - 1));
+    case FEW_WAIT:
+        return noise + (uniform(c, 0, 1) < c->waiting ? (mean - 1) / c->waiting * uniform(c, 0, 2) : 0);
+    default:
+        return mean * noise * (uniform(c, 0, 1) < 0.01 ? uniform(c, 1, 3) : 1);
+    }
+}
+
+/* What one in twenty of them is over. */
+static double p95_of(const struct curve *c, double mean)
+{
+    switch (c->scatter) {
+    case LONG_TAIL:
+        return mean * (1 + c->noise * (1 / sqrt(LEFT_OF_20) - 1));
+    case FEW_WAIT:
+        return 1 + c->noise + (mean - 1) / c->waiting * 2 * (1 - LEFT_OF_20 / c->waiting);
+    default:
+        return mean * (1 + 1.645 * c->noise);
+    }
+}
+
+static bool keeps(const struct curve *c, double backfill)
+{
+    return p95_of(c, latency(c, backfill)) <= c->target;
+}
+
 static uint32_t oracle_limit(const struct curve *c)
 {
     uint32_t n = c->bounds.floor;
-    while (n < c->bounds.ceiling && latency(c, n + 1) <= c->target)
+    while (n < c->bounds.ceiling && keeps(c, n + 1))
         n++;
     return n;
 }
@@ -121,11 +165,13 @@ static void draw(struct curve *c, uint64_t seed, enum throttle_algorithm algorit
     bf_prng_seed(&c->prng, seed);
     c->knee = uniform(c, 0, 1) < 0.3;
     c->capacity = spread(c, 4, 64);
-    c->target = c->knee ? uniform(c, 2, 5) : uniform(c, 1.3, 4);
     c->weight = spread(c, 0.3, 1.5);
     c->work_s = spread(c, 1, 40);
     c->users = c->capacity * uniform(c, 0.05, 0.6);
-    c->noise = uniform(c, 0.02, 0.2);
+    c->scatter = (enum scatter)bf_prng_below(&c->prng, SCATTERS);
+    c->noise = c->scatter == LONG_TAIL ? uniform(c, 0.1, 1) : uniform(c, 0.02, 0.2);
+    c->waiting = uniform(c, 0.15, 0.8);
+    c->target = (c->knee || c->scatter == FEW_WAIT ? uniform(c, 2, 5) : uniform(c, 1.3, 4)) * p95_of(c, 1);
     c->every_ms = 1000 * (1 + (int64_t)bf_prng_below(&c->prng, 5));
     c->burst = c->capacity * uniform(c, 0.1, 0.5);
     c->burst_s = spread(c, 30, 600);
@@ -165,8 +211,7 @@ static double work(struct curve *c)
 
 static int64_t read_probe(struct curve *c)
 {
-    double outlier = uniform(c, 0, 1) < 0.01 ? uniform(c, 1, 3) : 1;
-    double reading = outlier * latency(c, (double)c->running.n) * at_least(0.3, 1 + c->noise * normal(c)) / c->target;
+    double reading = one_of(c, latency(c, (double)c->running.n)) / c->target;
     return (int64_t)(at_most(reading, 1000) * 1000000);
 }
 
@@ -193,8 +238,8 @@ static void run(struct curve *c, struct curve_result *ret, struct sums *s)
             ret->bounded = ret->bounded && governor_limit(&g) >= c->bounds.floor && governor_limit(&g) <= c->bounds.ceiling;
         }
         best = oracle_limit(c);
-        bool kept = latency(c, c->bounds.floor) <= c->target;
-        s->over += kept && latency(c, (double)c->running.n) > c->target;
+        bool kept = keeps(c, c->bounds.floor);
+        s->over += kept && !keeps(c, (double)c->running.n);
         s->counted += kept;
         s->oracle += best;
         s->best += best * speed(c, best) * TICK_S;

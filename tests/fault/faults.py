@@ -20,6 +20,7 @@ from collections import namedtuple
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import family_disk as disk      # noqa: E402
+import family_http as http      # noqa: E402
 import family_input as given    # noqa: E402
 import family_keys as keys      # noqa: E402
 import family_net as net        # noqa: E402
@@ -101,9 +102,9 @@ TABLE = (
     Row("F49", "1M steps, 1M-wide fan-in", "bounded", given.too_many,
         tests="tests/unit/test_plan_compile.c; tests/unit/test_engine_basics.c"),
     Row("F50", "$(…), NUL, newline in parameters", "literal argv", given.literal_argv, True),
-    Row("F51", "HTTP: traversal", "404", why=NOT_BUILT + "no HTTP server"),
-    Row("F52", "HTTP: slowloris", "closed in time", why=NOT_BUILT + "no HTTP server"),
-    Row("F53", "HTTP: no token, wrong role, CSRF", "401, 403, audited", why=NOT_BUILT + "no HTTP server"),
+    Row("F51", "HTTP: traversal", "404", http.traversal, True, tests="tests/integration/test_alerts.py"),
+    Row("F52", "HTTP: slowloris", "closed in time", http.slowloris, tests="tests/integration/test_alerts.py"),
+    Row("F53", "HTTP: no token, wrong role, CSRF", "401, 403, audited", why=NOT_BUILT + "the pages that are served take no commands"),
     Row("F54", "self-approval, edit after approval", "403, audited", why=NOT_BUILT + "no approvals"),
     Row("F55", "flapping target", "bounded probes", tests="tests/unit/test_engine_breakers.c; coordinator/sim"),
     Row("F56", "breaker trips, then a crash", "stays open", tests="tests/integration/test_breakers.py; coordinator/sim"),

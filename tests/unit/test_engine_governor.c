@@ -61,7 +61,7 @@ Test(engine_governor, it_begins_at_the_floor_grows_to_the_ceiling_and_is_cut)
     start(&f);
     cr_assert_eq(limit(f.e), 1u);
     cr_assert_eq(used(f.e), 1u, "one of four slots");
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 12; i++)
         reading(&f, true, 50000);
     cr_assert_eq(limit(f.e), 3u);
     cr_assert_eq(used(f.e), 3u);
@@ -87,7 +87,7 @@ Test(engine_governor, silence_past_the_grace_is_the_floor_and_is_a_timer)
 {
     struct fx f;
     start(&f);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 12; i++)
         reading(&f, true, 50000);
     int64_t due_ms = f.now_ms + 15000 + 1;
     cr_assert_eq(engine_next_timer_ms(f.e), due_ms);
