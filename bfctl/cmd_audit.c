@@ -147,7 +147,8 @@ static enum bf_rc resolve(struct session *s, const char *word, struct op_request
 /* Beside the verbs of requests: what the coordinator decides, and what its process does. */
 static const char *const decisions[] = {"stale report", "halt", "agent lost", "attempts fenced", "pool set", "pool kept",
                                         "breaker half-open", "breaker closed", "breaker settings", "low water", "room again", "restore",
-                                        "old store", "epoch", "start", "end", "reload", "strangers refused", "timebox"};
+                                        "old store", "epoch", "start", "end", "reload", "strangers refused", "timebox",
+                                        "rerun"};
 enum { N_DECISIONS = sizeof decisions / sizeof decisions[0] };
 
 static bool is_recorded(const char *word, size_t n)

@@ -96,8 +96,9 @@ char *page_straggler(const json_t *s)
     bf_format_duration(render_number(s, "elapsed_ms"), elapsed, sizeof elapsed);
     bf_format_duration(render_number(s, "usual_ms"), usual, sizeof usual);
     bool profile = strcmp(render_text(s, "baseline"), "profile") == 0;
-    return bf_xasprintf("%s so far on %s; %s %s", elapsed, render_safe(render_text(s, "agent")),
-                        profile ? "95 % of its like are done in" : "its plan expects", usual);
+    const char *rerun = render_text(s, "rerun");
+    return bf_xasprintf("%s so far on %s; %s %s%s%s", elapsed, render_safe(render_text(s, "agent")),
+                        profile ? "95 % of its like are done in" : "its plan expects", usual, *rerun ? "; " : "", rerun);
 }
 
 /* "  takes long: 12m so far on agent-3; 95 % of its like are done in 3m" */
@@ -106,6 +107,17 @@ static void show_straggler(const json_t *s)
     BF_AUTO_FREE char *words = json_is_object(s) ? page_straggler(s) : NULL;
     if (words)
         printf("  takes long: %s\n", words);
+}
+
+/* "  run again: the attempt before took 4m on agent-1, and 20s is usual" */
+static void show_rerun(const json_t *r)
+{
+    char took[32], usual[32];
+    if (!json_is_object(r) || strcmp(render_text(r, "phase"), "asked") == 0)      /* takes long, and says so */
+        return;
+    bf_format_duration(render_number(r, "took_ms"), took, sizeof took);
+    bf_format_duration(render_number(r, "usual_ms"), usual, sizeof usual);
+    printf("  run again: the attempt before took %s on %s, and %s is usual\n", took, render_safe(render_text(r, "from")), usual);
 }
 
 /* "  placed: agent-2 made its inputs" */
@@ -207,6 +219,7 @@ void page_why(const json_t *why)
         printf("  %s\n", render_safe(render_text(b, "detail")));
     show_placed(json_object_get(why, "placed"));
     show_straggler(json_object_get(why, "straggler"));
+    show_rerun(json_object_get(why, "rerun"));
     show_past_timebox(json_object_get(why, "past_timebox"));
     show_yielded(json_object_get(why, "yielded"));
     const json_t *failure = json_object_get(why, "failure");

@@ -46,6 +46,13 @@ static void write_stragglers(struct writer *w)
         n += engine_straggler(w->m->engine, attempt, w->m->wall_us, &s);
     metrics_family(w, "bf_stragglers", "gauge", "Attempts, of the oldest open ones, that take longer than their like.");
     bf_buf_printf(w->out, "bf_stragglers %" PRIu64 "\n", n);
+    static const char *const phases[] = {[RERUN_ASKED] = "asked", [RERUN_DUE] = "due", [RERUN_RUNS] = "runs"};
+    metrics_family(w, "bf_reruns", "gauge", "Stragglers that are run again elsewhere: asked to end, due, or running again.");
+    for (int p = RERUN_ASKED; p <= RERUN_RUNS; p++) {
+        bf_buf_put_str(w->out, "bf_reruns");
+        metrics_label(w, "{", "phase", phases[p]);
+        bf_buf_printf(w->out, "} %zu\n", engine_reruns(w->m->engine, (enum rerun_phase)p));
+    }
 }
 
 /* ---- profiles, when steps are asked for ---- */

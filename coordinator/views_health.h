@@ -15,6 +15,8 @@ void view_tell_quarantine(const struct view_source *v, const struct breaker_view
 /* Attempts of a backfill that take longer than their like (view_profile.h), of those that there was time to look at; the one of an
  * instance, or null. */
 json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b, bool *ret_complete);
+/* One that was asked to end, to be run again elsewhere, until its next attempt has ended: null for all others. */
+json_t *view_rerun(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index);
 json_t *view_straggler(const struct view_source *v, const struct backfill_view *b, const struct instance_view *i);
 /* How far the open attempt of an instance is past a timebox that only warns, and that; null: it is not. */
 json_t *view_past_timebox(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct instance_view *i);

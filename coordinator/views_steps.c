@@ -35,6 +35,7 @@ static json_t *step_row(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "duration_ms", i->started_us && i->finished_us >= i->started_us
                                               ? json_integer((i->finished_us - i->started_us) / 1000) : json_null());
     json_object_set_new(j, "past_timebox", view_past_timebox(v, b, step, i));
+    json_object_set_new(j, "rerun", view_rerun(v, b, step, index));
     json_object_set_new(j, "usage", view_usage_of(&i->usage));
     view_not_enforced(v, &b->plan->steps[step].resources, i->agent, j);
     json_object_set_new(j, "reused_from", view_string(i->reused_from ? view_backfill_id(i->reused_from).text : NULL));

@@ -6,6 +6,23 @@
 
 enum { STRAGGLERS_MAX = 20, BUDGET_US = 5000, LOOK_EVERY = 64 };
 
+/* NULL: its step does not say that it may be run again. */
+static const char *rerun_words(enum rerun_bar bar)
+{
+    switch (bar) {
+    case RERUN_BAR_UNDECLARED: return NULL;
+    case RERUN_BAR_NONE: return "it is about to be ended, and run again on another agent";
+    case RERUN_BAR_ASKED: return "it is asked to end, and runs again on another agent when it has";
+    case RERUN_BAR_ONCE: return "it was run again once already, and goes on";
+    case RERUN_BAR_NOT_LATE: return "it goes on: by what was known when it began, or is known now, it does not take long enough";
+    case RERUN_BAR_STOPPED: return "it goes on: another attempt of it could not start now";
+    case RERUN_BAR_OTHERS: return "it goes on: others of its backfill are run again, and only one in ten is at a time";
+    case RERUN_BAR_NO_AGENT: return "it goes on: no other agent may run it";
+    case RERUN_BAR_BUSY: return "it goes on: no other agent has room for it";
+    }
+    return NULL;
+}
+
 static json_t *document(const struct view_source *v, const struct backfill_view *b, const struct straggler_view *s)
 {
     char partition[PLAN_KEY_MAX];
@@ -20,6 +37,7 @@ static json_t *document(const struct view_source *v, const struct backfill_view 
     json_object_set_new(j, "elapsed_ms", json_integer((json_int_t)(s->elapsed_us / 1000)));
     json_object_set_new(j, "usual_ms", json_integer((json_int_t)(s->usual_us / 1000)));
     json_object_set_new(j, "baseline", view_string(s->source == BASELINE_PROFILE ? "profile" : "expected"));
+    json_object_set_new(j, "rerun", view_string(rerun_words(engine_rerun_bar(v->engine, s->attempt))));
     return j;
 }
 
@@ -47,6 +65,27 @@ json_t *view_straggler(const struct view_source *v, const struct backfill_view *
     struct straggler_view s;
     bool open = i->state == INSTANCE_ASSIGNED || i->state == INSTANCE_RUNNING;
     return open && engine_straggler(v->engine, i->attempt, v->wall_us, &s) ? document(v, b, &s) : json_null();
+}
+
+static const char *phase_name(enum rerun_phase p)
+{
+    switch (p) {
+    case RERUN_ASKED: return "asked";
+    case RERUN_DUE: return "due";
+    case RERUN_RUNS: return "runs";
+    }
+    return "unknown";
+}
+
+json_t *view_rerun(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index)
+{
+    struct rerun_view r;
+    struct agent_view agent;
+    if (!engine_rerun(v->engine, b->id, step, index, &r))
+        return json_null();
+    return json_pack("{s:s, s:o, s:I, s:I}", "phase", phase_name(r.phase), "from",
+                     view_string(engine_agent(v->engine, r.agent, &agent) ? agent.hello->name : NULL), "took_ms", (json_int_t)r.elapsed_ms,
+                     "usual_ms", (json_int_t)r.usual_ms);
 }
 
 json_t *view_past_timebox(const struct view_source *v, const struct backfill_view *b, uint32_t step, const struct instance_view *i)

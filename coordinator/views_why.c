@@ -226,7 +226,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
         view_sensor_words(v, b, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
     case BLOCKER_NEAR:
-        t.kind = "inputs_agent";
+        t.kind = k->straggled ? "another_agent" : "inputs_agent";
         t.has_verb = true;
         view_near_words(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy);
         break;
@@ -400,6 +400,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "sensor", view_sensor(v, b.id, step, index));
     json_object_set_new(j, "placed", view_placed(v, &b, &i));
     json_object_set_new(j, "straggler", view_straggler(v, &b, &i));
+    json_object_set_new(j, "rerun", view_rerun(v, &b, step, index));
     json_object_set_new(j, "past_timebox", view_past_timebox(v, &b, step, &i));
     json_object_set_new(j, "yielded", view_yielded_by(v, &b, step));
     json_object_set_new(j, "outside", outside_list(v, &b, step, index));

@@ -19,7 +19,12 @@ void view_near_words(const struct view_source *v, const struct blocker *k, char 
     char until[BF_TIME_MAX];
     const char *name = agent_name(v, k->agent);
     bf_format_time(v->zero_us + k->clears_at_ms * 1000, until);
-    snprintf(detail, detail_size, "waits for agent %.100s, which holds its inputs, until %s", name ? name : "", until);
+    const char *straggled = agent_name(v, k->straggled);
+    if (straggled)
+        snprintf(detail, detail_size, "took long on agent %.100s, and waits until %s for room on another one: %.100s", straggled, until,
+                 name ? name : "");
+    else
+        snprintf(detail, detail_size, "waits for agent %.100s, which holds its inputs, until %s", name ? name : "", until);
     snprintf(remedy, remedy_size, "wait; then any agent that fits takes it");
 }
 
@@ -28,6 +33,7 @@ const char *view_place_word(enum place_by by)
     switch (by) {
     case PLACE_INPUTS: return "inputs";
     case PLACE_SPREAD: return "spread";
+    case PLACE_ELSEWHERE: return "elsewhere";
     case PLACE_LEAST_BUSY: break;
     }
     return "least_busy";
@@ -43,6 +49,8 @@ static void tell(const struct view_source *v, const struct backfill_view *b, con
     bf_format_duration(a->waited_ms, waited, sizeof waited);
     if (a->by == PLACE_INPUTS)
         n = snprintf(ret, size, "agent %.100s made its inputs", near ? near : "");
+    else if (a->by == PLACE_ELSEWHERE)
+        n = snprintf(ret, size, "its attempt before took long on agent %.100s", near ? near : "");
     else if (near)
         n = snprintf(ret, size, "agent %.100s, which made its inputs, had no room", near);
     else

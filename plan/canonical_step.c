@@ -234,6 +234,12 @@ static void add_placement(struct walk *w, const struct plan_placement *p)
     walk_add_text(w, "agents.spread", p->spread, PLAN_NOTES);
 }
 
+/* A note for the same reason: an attempt that is run again does what the first one did. */
+static void add_straggler(struct walk *w, const struct plan_step *s)
+{
+    walk_add_text(w, "on_straggler", s->rerun ? plan_word_of(plan_straggler_words, true) : NULL, PLAN_NOTES);
+}
+
 void walk_add_step(struct walk *w, uint32_t item)
 {
     const struct plan_step *s = &w->plan->steps[item];
@@ -245,6 +251,7 @@ void walk_add_step(struct walk *w, uint32_t item)
     add_script(w, s);
     add_policy(w, s);
     add_placement(w, &s->placement);
+    add_straggler(w, s);
     walk_add_datasets(w, "inputs", s->inputs, s->n_inputs);
     walk_add_datasets(w, "outputs", s->outputs, s->n_outputs);
     add_edges(w, s);

@@ -228,11 +228,40 @@ void plan_rule_breaker(struct bf_diags *d, const struct bf_yaml_node *map)
         clash(d, map, "open_max", "open", "`open_max` is less than `open`");
 }
 
+static bool is_true(const char *text)
+{
+    return text && strcasecmp(text, "true") == 0;
+}
+
+/* The word is a promise that the step may be ended half-way and run again: here is what shows that it may not, or gains nothing by it. */
+static void rule_straggler(struct bf_diags *d, const struct bf_yaml_node *map)
+{
+    static const char *const idle[] = {"noop", "sensor"};
+    const char *said = text_of(map, "on_straggler"), *lost = text_of(map, "on_lost");
+    const struct bf_yaml_node *mark = bf_yaml_get(map, "on_straggler"), *sql = bf_yaml_get(map, "sql");
+    if (!said || strcmp(said, "rerun") != 0)
+        return;
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+        if (bf_yaml_get(map, idle[i]))
+            bf_diag_add(d, BF_DIAG_ERROR, mark->mark, "`on_straggler: rerun` is for steps that work: an attempt of "
+                                                             "a `%s` step ends at once", idle[i]);
+    if (lost && strcmp(lost, "wait_for_fence") == 0) {
+        bf_diag_add(d, BF_DIAG_ERROR, mark->mark,
+                    "`on_lost: wait_for_fence` says that the step may not run twice at any price, and `on_straggler: rerun` that it may");
+        bf_diag_fix(d, "leave one out");
+    }
+    if (sql && !is_true(text_of(sql, "transaction")) && !text_of(sql, "publish")) {
+        bf_diag_add(d, BF_DIAG_WARNING, mark->mark,
+                    "what the statements wrote before the step is ended stays, and is written again: the step is not in a transaction");
+        bf_diag_fix(d, "add `transaction: true` under `sql`");
+    }
+}
+
 void plan_rule_step(struct bf_diags *d, const struct bf_yaml_node *map)
 {
     const struct bf_yaml_node *loss = bf_yaml_get(map, "on_coordinator_loss"), *sql = bf_yaml_get(map, "sql");
-    const char *transaction = sql ? text_of(sql, "transaction") : NULL;
-    if (loss && !(transaction && strcasecmp(transaction, "true") == 0))
+    rule_straggler(d, map);
+    if (loss && !(sql && is_true(text_of(sql, "transaction"))))
         bf_diag_add(d, BF_DIAG_ERROR, loss->mark,
                     "only a `sql` step with `transaction: true` may go on without the coordinator: nothing "
                     "else has a fence in the warehouse");

@@ -353,6 +353,8 @@ static const struct plan_key step[] = {
     READ("timebox", KEYS_OF(plan_keys_timebox), "how long an attempt may take"),
     READ("failure", FAILURE, "what exit codes of a `run` or `shell` step mean; preset `unknown`"),
     READ("on_lost", T(PLAN_VALUE_WORD, .words = plan_lost_words), "what follows when its agent is lost; preset `reroute_after_lease`"),
+    READ("on_straggler", T(PLAN_VALUE_WORD, .words = plan_straggler_words),
+         "whether an attempt that takes far longer than its like is ended and run again on another agent; preset `go_on`"),
     NOT_YET("on_coordinator_loss", "O1", WORDS({"continue", 0, NULL}), "a `sql` step in a transaction may outlive its lease",
             "continue"),
     READ("checks", LIST(1, SQL_CHECKS_MAX, KEYS_OF(plan_keys_one_check)), "what must hold for what a `sql` step writes"),

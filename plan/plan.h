@@ -112,6 +112,7 @@ struct plan_step {
     enum plan_timebox_then timebox_then;
     struct plan_retry retry;
     bool wait_for_fence;                       /* on_lost: wait_for_fence */
+    bool rerun;                                /* on_straggler: rerun */
     struct template *argv; size_t n_argv;      /* PLAN_RUN; PLAN_SHELL: the shell, -c, the script */
     struct plan_env *env; size_t n_env;        /* the same */
     struct plan_failure *failure; size_t n_failure;  /* the same; sorted by exit code */

@@ -74,11 +74,14 @@ static void read_resources(struct plan_compiler *c, struct plan_step *step, cons
         plan_budget_read(c, map, &plan_keys_resources, true, &step->resources);
 }
 
-static void read_on_lost(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
+/* Of the words for what is lost, or takes long. */
+static void read_on_loss(struct plan_compiler *c, struct plan_step *step, const struct bf_yaml_node *body)
 {
     int value;
     if (plan_keys_word(c->d, body, &plan_keys_step, "on_lost", &value))
         step->wait_for_fence = value;
+    if (plan_keys_word(c->d, body, &plan_keys_step, "on_straggler", &value))
+        step->rerun = value;
 }
 
 /* Sorted, each once. */
@@ -195,7 +198,7 @@ static void read_step(struct plan_compiler *c, size_t index)
     plan_checks_read(c, step, body);
     read_expect(c, step, body);
     read_resources(c, step, body);
-    read_on_lost(c, step, body);
+    read_on_loss(c, step, body);
     read_tags(c, step, body);
     read_urgency(c, step, body);
     read_agents(c, step, body);

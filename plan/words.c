@@ -22,6 +22,7 @@ const struct plan_word plan_end_words[] = {
     {"pause", PLAN_END_PAUSE, NULL}, {"cancel", PLAN_END_CANCEL, NULL}, {"warn", PLAN_END_WARN, NULL}, END,
 };
 const struct plan_word plan_lost_words[] = {{"reroute_after_lease", false, NULL}, {"wait_for_fence", true, NULL}, END};
+const struct plan_word plan_straggler_words[] = {{"go_on", false, NULL}, {"rerun", true, NULL}, END};
 const struct plan_word plan_mapping_words[] = {
     {"same", PLAN_SAME, NULL}, {"previous", PLAN_PREVIOUS, NULL}, {"window", PLAN_WINDOW, NULL}, {"containing", PLAN_CONTAINING, NULL},
     {"contained", PLAN_CONTAINED, NULL}, {"all", PLAN_ALL, NULL}, END,

@@ -6,7 +6,7 @@
 #include "plan/value.h"
 
 extern const struct plan_word plan_grain_words[], plan_partial_words[], plan_priority_words[], plan_then_words[], plan_end_words[],
-    plan_lost_words[],
+    plan_lost_words[], plan_straggler_words[],
     plan_mapping_words[], plan_outside_words[], plan_severity_words[], plan_failure_words[], plan_warehouse_words[], plan_check_words[];
 
 /* The word of a value; the table has one. */

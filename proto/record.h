@@ -131,6 +131,9 @@ enum record_kind {
     RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
     RECORD_NEAR = 55,             /* backfill, step, index, agent, retry_at_ms, n.  1: it is ready and waits for this agent, which made its
                                      inputs, until then (engine time) at most; 0: no more.  In snapshots too */
+    RECORD_RERUN = 56,            /* attempt.ref, backfill, step, index, run, agent, numbers: enum rerun_phase, what it took in ms so far,
+                                     and what is usual.  ASKED: it straggles, and is asked to end, to be run again elsewhere; the others
+                                     in snapshots only */
     RECORD_PROBED = 48,           /* probe, agent (0: nobody answered), at_us, retry_at_ms: engine time: the newest reading */
     /* snapshots only */
     RECORD_STEER_NOTE = 20,       /* the same, as what is remembered of it: changes no instance */

@@ -77,6 +77,7 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_KEY: return "key";
     case RECORD_LOOKED: return "looked";
     case RECORD_NEAR: return "near";
+    case RECORD_RERUN: return "rerun";
     case RECORD_PROFILE: return "profile";
     case RECORD_BREAKER: return "breaker";
     case RECORD_BREAKER_SETTINGS: return "breaker_settings";
@@ -611,6 +612,7 @@ static void check_record(struct wire_in *in, const struct record *r)
     case RECORD_GRANTED: good = r->n_numbers == 0 || r->n_numbers == 4; break;
     case RECORD_ATTEMPT: good = r->n_numbers == 0 || r->n_numbers == 1 || r->n_numbers == 5; break;
     case RECORD_NEAR: good = r->agent != 0; break;
+    case RECORD_RERUN: good = r->agent != 0 && r->n_numbers == 3; break;
     case RECORD_YIELDED: good = r->n_numbers == 4; break;
     case RECORD_REVOKED: good = r->ref.attempt != 0 && r->revoked != 0; break;
     case RECORD_ROUND_TRIP: good = r->agent != 0 && r->n_numbers == 1; break;

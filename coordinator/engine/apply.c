@@ -76,6 +76,7 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     in->attempt = r->ref.attempt;
     in->started_us = in->finished_us = 0;
     near_drop(e, b, number);
+    rerun_granted(e, b, number);
     e->next_attempt = r->ref.attempt + 1;
     b->first_attempts += is_first(e, b, number, r->attempt_no);
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
@@ -156,7 +157,7 @@ static uint8_t flags_after(const struct instance *in, enum instance_state next)
 {
     bool satisfied = next == INSTANCE_SUCCEEDED || next == INSTANCE_SKIPPED;
     bool goes_on = next == INSTANCE_READY || next == INSTANCE_BACKING_OFF;
-    return in->flags & ((satisfied ? FLAG_STALE : 0) | (goes_on ? FLAG_HELD : 0));
+    return in->flags & ((satisfied ? FLAG_STALE : 0) | (goes_on ? FLAG_HELD | FLAG_RERUN : 0));
 }
 
 static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct bf_error *err)
@@ -192,6 +193,7 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
         edges_wait_again(e, b, number);
     else
         instance_set_state(e, b, number, next);
+    rerun_ended(e, b, number, next == INSTANCE_READY || next == INSTANCE_BACKING_OFF);
     alerts_ended(e, b, number);
     profiles_ended(e, b, in->step, r);
     if (e->recovering)
@@ -254,6 +256,7 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
         instance_set_flags(e, b, i, 0);
         in->retry_at_ms = 0;
     }
+    reruns_review(e, b);
     if (e->recovering)
         return BF_OK;
     edges_forget_dead(b);
@@ -328,6 +331,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_GATE: return apply_gate(e, r, err);
     case RECORD_BACKOFF: return apply_backoff(e, r, err);
     case RECORD_NEAR: return near_apply(e, r, err);
+    case RECORD_RERUN: return rerun_apply(e, r, err);
     case RECORD_LOOKED: return sensor_apply(e, r, err);
     case RECORD_PROFILE: return apply_profile(e, r, err);
     case RECORD_BREAKER: return apply_breaker(e, r, err);

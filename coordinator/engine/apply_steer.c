@@ -113,6 +113,7 @@ static void change_all(struct engine *e, struct backfill *b, const struct steer 
         snapshot_touch(e, b, i);
         b->instances[i].flags |= FLAG_STALE;
     }
+    reruns_review(e, b);
     edges_derive_again(e, b);
 }
 

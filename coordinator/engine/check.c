@@ -125,6 +125,7 @@ static bool flags_fit(const struct instance *in)
 {
     return !((in->flags & FLAG_HELD) && instance_ended(in)) && !((in->flags & FLAG_CANCELLING) && !instance_open(in)) &&
            !((in->flags & FLAG_KEEP) && !instance_open(in)) && !((in->flags & FLAG_NEAR) && in->state != INSTANCE_READY) &&
+           !((in->flags & FLAG_RERUN) && instance_ended(in)) &&
            !((in->flags & FLAG_STALE) && !instance_open(in) && !instance_satisfied(in));
 }
 
@@ -281,9 +282,9 @@ bool engine_check(const struct engine *e, bool deep, struct bf_error *err)
     for (size_t i = 0; i < e->backfills.n; i++)
         if (!check_backfill(e->backfills.at[i], err))
             return false;
-    const char *near = near_broken(e);
-    if (near)
-        return broken(err, near, (uint32_t)e->nears.at.n);
+    const char *near = near_broken(e), *rerun = reruns_broken(e);
+    if (near || rerun)
+        return broken(err, near ? near : rerun, (uint32_t)e->nears.at.n);
     const char *alerts = alerts_broken(e), *late = late_broken(e);
     if (alerts || late)
         return broken(err, alerts ? alerts : late, e->alerts.next);

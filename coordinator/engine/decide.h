@@ -43,6 +43,9 @@ void decide_grants(struct decision *d);
 void decide_backfill_ends(struct decision *d);
 /* decide_timebox.c */
 void timebox_decide(struct decision *d);
+void decide_reruns(struct decision *d);          /* rerun.c: stragglers; after decide_alerts(), which knows who straggles */
+/* What becomes of its record when the attempt was asked to end and did (output's arena); NULL: it was not, or it ended by itself. */
+const char *rerun_text(struct decision *d, const struct attempt *a, const struct outcome *o);
 /* decide_alerts.c */
 void decide_alerts(struct decision *d);
 void decide_agent_alert(struct decision *d, uint32_t agent);      /* it had work when it was lost */

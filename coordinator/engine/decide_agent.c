@@ -99,6 +99,9 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
                                         in->lost, a->ref.token, BF_PLANTED("backoff_by_wall_clock") ? d->wall_us / 1000 : d->now_ms);
     if (o->source == OUTCOME_REVOKED && a->waits && !is_cancelled(b, in))      /* given back: nothing ran, and nothing is charged */
         ruling = (struct ruling){.verdict = VERDICT_REQUEUE};
+    const char *rerun = is_cancelled(b, in) ? NULL : rerun_text(d, a, o);
+    if (rerun && !BF_PLANTED("rerun_charged"))
+        ruling = (struct ruling){.verdict = VERDICT_REQUEUE};
     bool budget_spent = ruling.verdict == VERDICT_RETRY && !sensor_answered(&b->plan->steps[a->step], o) &&
                         !retries_left(b, &b->plan->steps[a->step].retry);
     struct record *r = record_begin(d, RECORD_ENDED);
@@ -120,6 +123,8 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     r->budget_spent = budget_spent;
     if (budget_spent)
         r->outcome.text = spent_text(d, b, o->text);
+    if (rerun)
+        r->outcome.text = rerun;
     r->breaker.at_ms = d->now_ms;
     if (sensor_answered(&b->plan->steps[a->step], o) && ruling.verdict != VERDICT_CANCELLED)
         sensor_rule(d, a, o, r);
@@ -207,7 +212,8 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
         audit_work(d, id, "attempts fenced", forgotten, n);
     for (uint32_t slot = agent->first; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
         const struct attempt *a = &e->attempts.at[slot];
-        if (is_to_be_killed(backfill_find(e, a->backfill), a))
+        const struct backfill *b = backfill_find(e, a->backfill);
+        if (is_to_be_killed(b, a) || rerun_is_asked(e, b, instance_number(b, a->step, a->index)))
             effect_kill(d, id, a->ref, KILL_CANCELLED);
         else if (a->revoked)
             effect_kill(d, id, a->ref, KILL_REVOKED);

@@ -70,6 +70,7 @@ void engine_free(struct engine *e)
     alerts_done(e);
     sensors_done(e);
     near_done(e);
+    reruns_done(e);
     profiles_done(e);
     free_entities(e);
     bf_vec_free(&e->plans);
@@ -201,6 +202,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     e->work_left |= e->breakers.not_closed.n != held;
     decide_breakers_forgotten(&d);
     decide_alerts(&d);
+    decide_reruns(&d);
 }
 
 int64_t engine_next_timer_ms(const struct engine *e)

@@ -102,6 +102,7 @@ static void put_instance(struct hasher *h, const struct engine *e, const struct 
     }
     sensor_hash(e, b, number, &h->buf);
     near_hash(e, b, number, &h->buf);
+    rerun_hash(e, b, number, &h->buf);
     flush_some(h, FLUSH_BYTES);
 }
 

@@ -14,7 +14,8 @@ enum instance_flag {
     FLAG_REUSED = 4,                             /* skipped, because an earlier backfill did it */
     FLAG_CANCELLING = 8,                         /* cancelled while open: this attempt is its last, unless it succeeds */
     FLAG_KEEP = 16,                              /* cancelled, and its attempt goes on to its end */
-    FLAG_NEAR = 32                               /* ready, and waits for the agent of its inputs (place.h) */
+    FLAG_NEAR = 32,                              /* ready, and waits for the agent of its inputs, or for another one (place.h) */
+    FLAG_RERUN = 64                              /* an attempt of this run was asked to end, to be run again elsewhere (rerun.h) */
 };
 
 /* One step of one partition.  ready is derived: base state knows only waiting. */

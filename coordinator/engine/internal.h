@@ -82,6 +82,9 @@ void ready_agent_busy(struct engine *e, const struct agent *a);                 
 void ready_reset(struct engine *e);
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
+/* Of the agents of a fit, but this one: the least busy that has a slot free; 0: none has.  And whether so many slots are free there. */
+uint32_t ready_agent_beside(const struct engine *e, const struct fit *f, uint32_t agent);
+bool ready_room_beside(const struct engine *e, const struct fit *f, uint32_t agent, uint64_t slots);
 bool ready_agent_less(const void *engine, uint32_t a, uint32_t b);               /* less busy, by its slots; then the lower number */
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);

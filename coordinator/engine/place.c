@@ -89,11 +89,40 @@ static void prefer(const struct engine *e, const struct backfill *b, uint32_t nu
     p->waits = !has_room(a) && !over && said->wait_ms > 0 && a->near.n < a->hello.slots;
 }
 
+/* Of those that fit, but this one, the least busy; 0: there is none. */
+static uint32_t any_beside(const struct engine *e, const struct fit *f, uint32_t agent)
+{
+    uint32_t best = 0;
+    for (size_t i = 0; i < f->agents.n && i < 3; i++)        /* the two that come next are among the first three */
+        if (f->agents.at[i] != agent && (best == 0 || ready_agent_less(e, f->agents.at[i], best)))
+            best = f->agents.at[i];
+    return best;
+}
+
+/* It straggled at this agent: any other, for whose room it is waited a while. */
+static void avoid(const struct engine *e, const struct backfill *b, uint32_t number, const struct fit *f, uint32_t agent, struct placing *p)
+{
+    const struct near *n = near_find(e, b, number);
+    bool over = n && e->now_ms >= n->until_ms;
+    uint32_t other = ready_agent_beside(e, f, agent);
+    p->by = PLACE_ELSEWHERE;
+    p->agent = other ? other : p->agent;
+    p->near = other ? agent : any_beside(e, f, agent);
+    p->until_ms = n ? n->until_ms : e->now_ms + RERUN_WAIT_MS;
+    p->waited_ms = n ? RERUN_WAIT_MS - (over ? 0 : n->until_ms - e->now_ms) : 0;
+    p->waits = !other && p->near && !over && agent_find(e, p->near)->near.n < agent_find(e, p->near)->hello.slots;
+    p->near = p->waits ? p->near : agent;
+}
+
 void place_choose(const struct engine *e, const struct backfill *b, uint32_t number, const struct fit *f, uint32_t least_busy,
                   struct placing *ret)
 {
-    uint32_t step = b->instances[number].step;
+    uint32_t step = b->instances[number].step, straggled = BF_PLANTED("rerun_same_agent") ? 0 : rerun_avoids(e, b, number);
     *ret = (struct placing){.by = PLACE_LEAST_BUSY, .agent = least_busy};
+    if (straggled) {
+        avoid(e, b, number, f, straggled, ret);
+        return;
+    }
     if (b->plan->steps[step].placement.prefer_inputs)
         prefer(e, b, number, f, ret);
     if (ret->by == PLACE_LEAST_BUSY && !ret->waits && spread_choose(e, b, step, f, &ret->agent, &ret->running))

@@ -1,4 +1,4 @@
-/* Where a step runs, of the agents that fit: by its inputs (place.c) and by spread (spread.c).
+/* Where a step runs, of the agents that fit: by its inputs (place.c) and by spread (spread.c); and elsewhere, when it straggled (rerun.h).
  *
  * A grant asks place_choose() about the head of a lane.  A step that prefers its inputs' agent goes there while it has room; while it has
  * none, the instance waits for it, for no longer than its plan says: it leaves its lane, so that nothing behind it waits along, and

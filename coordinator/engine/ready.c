@@ -350,6 +350,43 @@ bool ready_agent_less(const void *engine, uint32_t a, uint32_t b)
     return p != q ? p < q : a < b;
 }
 
+static bool is_full(const struct engine *e, const struct fit *f, size_t i)
+{
+    const struct agent *a = agent_find(e, f->agents.at[i]);
+    return a->busy >= a->hello.slots;
+}
+
+/* Within the heap from one on: what hangs on a full agent is full. */
+static uint32_t least_busy_from(const struct engine *e, const struct fit *f, size_t i, uint32_t beside)
+{
+    if (i >= f->agents.n || is_full(e, f, i))
+        return 0;
+    if (f->agents.at[i] != beside)
+        return f->agents.at[i];
+    uint32_t a = least_busy_from(e, f, 2 * i + 1, beside), b = least_busy_from(e, f, 2 * i + 2, beside);
+    return a && b ? (ready_agent_less(e, a, b) ? a : b) : a ? a : b;
+}
+
+uint32_t ready_agent_beside(const struct engine *e, const struct fit *f, uint32_t agent)
+{
+    return least_busy_from(e, f, 0, agent);
+}
+
+static uint64_t free_from(const struct engine *e, const struct fit *f, size_t i, uint32_t beside, uint64_t most)
+{
+    if (i >= f->agents.n || is_full(e, f, i))
+        return 0;
+    const struct agent *a = agent_find(e, f->agents.at[i]);
+    uint64_t n = a->id == beside ? 0 : a->hello.slots - a->busy;
+    n += n < most ? free_from(e, f, 2 * i + 1, beside, most - n) : 0;
+    return n < most ? n + free_from(e, f, 2 * i + 2, beside, most - n) : n;
+}
+
+bool ready_room_beside(const struct engine *e, const struct fit *f, uint32_t agent, uint64_t slots)
+{
+    return free_from(e, f, 0, agent, slots) >= slots;
+}
+
 bool ready_agent_fits(const struct fit *f, const struct agent *a)
 {
     return labels_fit(f->labels, f->n_labels, &a->hello);

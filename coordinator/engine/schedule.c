@@ -85,7 +85,7 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     r->retry_at_ms = d->now_ms;
     const struct agent *taker = agent_find(e, placing->agent);
     r->ahead_us = taker->busy >= taker->hello.slots ? prefetch_takes_us(e, b, in->step) : 0;
-    if (place_is_said(&b->plan->steps[in->step]))
+    if (place_is_said(&b->plan->steps[in->step]) || placing->by == PLACE_ELSEWHERE)
         note_placing(d, r, placing);
     uint64_t attempt = r->ref.attempt;
     record_emit(d, r);

@@ -365,6 +365,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     add_failures(e, out);
     sensor_snapshot(e, out);
     near_snapshot(e, out);
+    reruns_snapshot(e, out);
     alerts_snapshot(e, out);
     profiles_snapshot(e, out);
     add_replies(e, out);

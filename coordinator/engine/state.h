@@ -21,6 +21,7 @@
 #include "coordinator/engine/pool.h"
 #include "coordinator/engine/probes.h"
 #include "coordinator/engine/profile.h"
+#include "coordinator/engine/rerun.h"
 #include "coordinator/engine/sensor.h"
 #include "coordinator/engine/share.h"
 #include "coordinator/engine/snapshot.h"
@@ -177,6 +178,7 @@ struct engine {
     BF_VEC_TYPE(struct look) looks;
     struct bf_map look_of;                       /* instance_key -> index */
     struct near_book nears;
+    struct rerun_book reruns;
     uint64_t n_spread;                           /* derived: steps that are spread */
     BF_VEC_TYPE(struct reply *) replies;         /* a ring once it is full; oldest at replies_at */
     size_t replies_at;

@@ -6,8 +6,8 @@
 #include "plan/selector.h"
 
 /* How an agent was chosen for an attempt: as one with room that was the least busy; by its inputs, or by spread, where the plan says so. */
-enum place_by { PLACE_LEAST_BUSY, PLACE_INPUTS, PLACE_SPREAD };
-#define PLACE_NUMBERS 4u                         /* of a grant: by, the agent of its inputs, waited_ms, running (place.h) */
+enum place_by { PLACE_LEAST_BUSY, PLACE_INPUTS, PLACE_SPREAD, PLACE_ELSEWHERE };
+#define PLACE_NUMBERS 4u                         /* of a grant: by, the agent of its inputs (or where it straggled), waited_ms, running */
 enum instance_state { INSTANCE_WAITING = 1, INSTANCE_READY, INSTANCE_ASSIGNED, INSTANCE_RUNNING, INSTANCE_BACKING_OFF,
                       INSTANCE_SUCCEEDED, INSTANCE_SKIPPED, INSTANCE_FAILED, INSTANCE_CANCELLED };
 #define INSTANCE_STATE_COUNT 10
@@ -97,6 +97,15 @@ bool engine_failure_unretried(const struct engine *e, uint32_t backfill, uint32_
 /* Whether a ready instance waits for the agent that made its inputs, or has waited for it, and until when it does at most (engine time). */
 struct near_view { uint32_t agent; int64_t until_ms; bool waits; };
 bool engine_near(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct near_view *ret);
+/* A straggler that was asked to end, to be run again elsewhere, until its next attempt has ended.  agent: where it straggled; what it had
+ * taken when it was asked, and what is usual.  false: the instance is none. */
+struct rerun_view { enum rerun_phase phase; uint32_t agent; uint64_t elapsed_ms, usual_ms; };
+bool engine_rerun(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct rerun_view *ret);
+size_t engine_reruns(const struct engine *e, enum rerun_phase phase);        /* how many */
+/* What keeps an open attempt that straggles from being run again elsewhere now. */
+enum rerun_bar { RERUN_BAR_NONE, RERUN_BAR_UNDECLARED, RERUN_BAR_ASKED, RERUN_BAR_ONCE, RERUN_BAR_NOT_LATE, RERUN_BAR_STOPPED,
+                 RERUN_BAR_OTHERS, RERUN_BAR_NO_AGENT, RERUN_BAR_BUSY };
+enum rerun_bar engine_rerun_bar(const struct engine *e, uint64_t attempt);
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret);
 uint64_t engine_next_attempt(const struct engine *e, uint64_t after);        /* open attempts, ids ascending; 0 at the end */
 bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret);

@@ -30,6 +30,7 @@ struct blocker {
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
     size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
     uint32_t agent;                          /* NEAR: that it waits for */
+    uint32_t straggled;                      /* NEAR: the agent that it is to avoid; 0: it waits for the agent of its inputs */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */
     uint32_t dim;                            /* the first three: engine_pool_dimension_name() */
     uint64_t amount, used, limit;            /* the same: what it takes, what is in use, what there is; RESERVED: and what is kept */

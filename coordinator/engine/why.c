@@ -141,7 +141,8 @@ static bool why_near(const struct engine *e, const struct backfill *b, uint32_t 
     const struct near *n = near_find(e, b, number);
     if (!n || !n->waits)
         return false;
-    add(a, (struct blocker){.kind = BLOCKER_NEAR, .agent = n->agent, .clock = CLOCK_TIMER, .clears_at_ms = n->until_ms});
+    add(a, (struct blocker){.kind = BLOCKER_NEAR, .agent = n->agent, .straggled = rerun_avoids(e, b, number), .clock = CLOCK_TIMER,
+                            .clears_at_ms = n->until_ms});
     return true;
 }
 

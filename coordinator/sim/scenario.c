@@ -183,8 +183,11 @@ static void step_lines(struct world *w, struct bf_buf *b, struct sketch *k, uint
     else if (world_chance(w, 40))
         bf_buf_printf(b, "    expect: {duration: %s}\n", w->brisk ? "12ms" : "500ms");
     pool_line(w, b);
-    if (w->guardians_tell && world_chance(w, 20))
+    bool waits = w->guardians_tell && world_chance(w, 20);
+    if (waits)
         bf_buf_put_str(b, "    on_lost: wait_for_fence\n");
+    if (!waits && !sensor && w->options.seed % 3 == 1)       /* without a draw: all else of a seed stays as it was */
+        bf_buf_put_str(b, "    on_straggler: rerun\n");
     if (world_chance(w, 10)) {
         bf_buf_put_str(b, "    breaker: ");
         put_breaker(w, b);

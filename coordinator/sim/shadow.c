@@ -10,6 +10,7 @@
 #include "coordinator/sim/coverage.h"
 #include "coordinator/sim/shadow_model.h"
 #include "coordinator/sim/shadow_place.h"
+#include "coordinator/sim/shadow_rerun.h"
 #include "coordinator/sim/story.h"
 
 struct shadow *shadow_new(struct world *w)
@@ -192,6 +193,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     struct shadow_cell *cell = &b->cells[a->step][a->index];
     const struct plan_step *step = &b->plan->steps[a->step];
     shadow_check_given_back(s, a, r);
+    shadow_rerun_ended(s, a, r);
     shadow_attempt_close(s, a);
     shadow_check_committed(s, a, r, cell->run);
     shadow_breakers_ended(s, t, b, a, r);
@@ -343,6 +345,7 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_BREAKER:
     case RECORD_BREAKER_SETTINGS: shadow_breakers_take(s, t, r); break;
     case RECORD_BREAKER_FORGOTTEN: shadow_breakers_forgotten(s, t, r); break;
+    case RECORD_RERUN: shadow_take_rerun(s, t, shadow_attempt_find(s, r->ref.attempt), r); break;
     case RECORD_REVOKED: shadow_take_revoked(s, shadow_attempt_find(s, r->ref.attempt)); break;
     case RECORD_ROUND_TRIP:
         if ((a = agent_by_id(s, r->agent)))

@@ -77,7 +77,7 @@ static void expect(struct shadow *s, const struct turn *t, enum audit_kind kind,
 static void check_records(struct shadow *s, const struct turn *t)
 {
     unsigned commands = 0, denied = 0, services = 0, lost = 0, halts = 0, low = 0, stale = 0, restored = 0, outdated = 0;
-    unsigned moved = 0, tuned = 0;
+    unsigned moved = 0, tuned = 0, reruns = 0;
     for (size_t i = 0; i < t->n_inputs; i++) {
         const struct input *in = &t->inputs[i];
         denied += in->kind == INPUT_DENIED;
@@ -99,12 +99,14 @@ static void check_records(struct shadow *s, const struct turn *t)
         stale += r->kind == RECORD_STALE_REPORT && r->n;
         moved += r->kind == RECORD_BREAKER && (!*r->actor || r->breaker.state == BREAKER_HALF_OPEN);
         tuned += r->kind == RECORD_BREAKER_SETTINGS;
+        reruns += r->kind == RECORD_RERUN;
     }
     expect(s, t, AUDIT_REQUEST, NULL, commands);
     expect(s, t, AUDIT_DENIED, NULL, denied);
     expect(s, t, AUDIT_SERVICE, NULL, services);
     expect(s, t, AUDIT_DECISION, "agent lost", lost);
     expect(s, t, AUDIT_DECISION, "halt", halts);
+    expect(s, t, AUDIT_DECISION, "rerun", reruns);
     expect(s, t, AUDIT_DECISION, "stale report", stale);
     expect(s, t, AUDIT_DECISION, "restore", restored);
     expect(s, t, AUDIT_DECISION, "old store", outdated);

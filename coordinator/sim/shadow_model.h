@@ -28,6 +28,8 @@ struct shadow_cell {
     uint32_t made_by; uint64_t made;                         /* agent and number of its last attempt that succeeded; 0: none */
     bool near_waits; int64_t near_until_ms;                  /* it waits for an agent; until when it may, once it has (0: it has not) */
     uint32_t near;                                           /* that agent */
+    uint32_t rerun_run, straggled;                           /* its run in which it was asked to end, to run elsewhere; where it straggled,
+                                                                while its next attempt is to avoid that (0: nowhere) */
     uint32_t origin;                                         /* its end is that of an earlier backfill; 0: its own */
     bool met; uint32_t met_at;                               /* all that it needs is done: as of this number of changes of ends */
 };
@@ -59,7 +61,7 @@ struct shadow_attempt {
     int64_t granted_ms;                                      /* engine time */
     bool open, started;
     uint64_t ahead_us; uint32_t passed;                      /* given ahead; turns since something of a better class waits for it */
-    bool revoked, given_back;
+    bool revoked, given_back, rerun;                         /* rerun: it was asked to end, to run elsewhere */
     bool loose;                                              /* granted or dispatched by an old copy that was put back */
     bool run_void;                                           /* of one that a restore lost: nothing that is left began its run */
     int64_t dies_ms;                                         /* it was cancelled, and must be dead by then; 0: not */

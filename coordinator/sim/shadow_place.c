@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "coordinator/engine/place.h"
+#include "coordinator/engine/rerun.h"
 #include "coordinator/sim/shadow_breakers.h"
 #include "coordinator/sim/shadow_place.h"
+#include "coordinator/sim/shadow_rerun.h"
 
 enum { IDLE_TURNS_MAX = 16, AGENTS_MAX = 64 };
 
-static struct shadow_agent *find(struct shadow *s, uint32_t id)
+struct shadow_agent *shadow_agent_find(struct shadow *s, uint32_t id)
 {
     for (size_t i = 0; i < s->agents.n; i++)
         if (s->agents.at[i].id == id)
@@ -19,12 +21,12 @@ static struct shadow_agent *find(struct shadow *s, uint32_t id)
     return NULL;
 }
 
-static bool fits(const struct shadow *s, const struct shadow_agent *a)
+bool shadow_agent_fits(const struct shadow *s, const struct shadow_agent *a)
 {
     return a && a->state == AGENT_CONNECTED && a->slots > 0 && shadow_breaker_lets_agent(s, a->id);
 }
 
-static bool has_room(const struct shadow_agent *a)
+bool shadow_agent_has_room(const struct shadow_agent *a)
 {
     return a->busy < a->slots;
 }
@@ -58,7 +60,7 @@ static uint32_t most_made(struct shadow *s, const uint32_t made[AGENTS_MAX])
 {
     uint32_t most = 0;
     for (uint32_t id = 1; id < AGENTS_MAX; id++)
-        if (made[id] > most && fits(s, find(s, id)))
+        if (made[id] > most && shadow_agent_fits(s, shadow_agent_find(s, id)))
             most = made[id];
     return most;
 }
@@ -69,7 +71,7 @@ static void check_preferred(struct shadow *s, const struct turn *t, const struct
     const struct shadow_cell *c = &b->cells[r->step][r->index];
     const char *name = b->plan->steps[r->step].name;
     uint32_t made[AGENTS_MAX], near = (uint32_t)r->numbers[1];
-    const struct shadow_agent *a = find(s, near);
+    const struct shadow_agent *a = shadow_agent_find(s, near);
     bool over = c->near_until_ms && t->now_ms >= c->near_until_ms, waited = c->near_until_ms && !over;
     count_made(b, r->step, r->index, made);
     if (c->near_waits)
@@ -80,7 +82,7 @@ static void check_preferred(struct shadow *s, const struct turn *t, const struct
         world_violate(s->w, "place: %s[%u] prefers agent %u, and another made more of its inputs", name, r->index, near);
     if (!waited && near == 0 && most_made(s, made) > 0)
         world_violate(s->w, "place: %s[%u] prefers no agent, and one that is here made inputs of it", name, r->index);
-    if (r->numbers[0] != PLACE_INPUTS && fits(s, a) && has_room(a))
+    if (r->numbers[0] != PLACE_INPUTS && shadow_agent_fits(s, a) && shadow_agent_has_room(a))
         world_violate(s->w, "place: %s[%u] passes by agent %u, which made its inputs and has room", name, r->index, near);
 }
 
@@ -89,7 +91,7 @@ static uint32_t running_at(struct shadow *s, const struct record *r, const char 
     uint32_t n = 0;
     for (size_t i = 0; i < s->open.n; i++) {
         const struct shadow_attempt *a = shadow_open_at(s, i);
-        const struct shadow_agent *on = a->backfill == r->backfill && a->step == r->step ? find(s, a->agent) : NULL;
+        const struct shadow_agent *on = a->backfill == r->backfill && a->step == r->step ? shadow_agent_find(s, a->agent) : NULL;
         n += on && strcmp(on->zone, zone) == 0;
     }
     return n;
@@ -98,7 +100,7 @@ static uint32_t running_at(struct shadow *s, const struct record *r, const char 
 static void check_spread(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
     const char *name = b->plan->steps[r->step].name;
-    const struct shadow_agent *a = find(s, r->agent);
+    const struct shadow_agent *a = shadow_agent_find(s, r->agent);
     if (!a || r->numbers[0] == PLACE_INPUTS)
         return;
     uint32_t mine = running_at(s, r, a->zone);
@@ -107,7 +109,7 @@ static void check_spread(struct shadow *s, const struct shadow_backfill *b, cons
                       r->numbers[3]);
     for (size_t i = 0; i < s->agents.n; i++) {
         const struct shadow_agent *o = &s->agents.at[i];
-        if (fits(s, o) && has_room(o) && running_at(s, r, o->zone) < mine)
+        if (shadow_agent_fits(s, o) && shadow_agent_has_room(o) && running_at(s, r, o->zone) < mine)
             world_violate(s->w, "spread: %s[%u] goes to zone '%s' with %u of it, and agent %u of zone '%s' has room and fewer", name,
                           r->index, a->zone, mine, o->id, o->zone);
     }
@@ -117,19 +119,20 @@ void shadow_place_granted(struct shadow *s, const struct turn *t, struct shadow_
 {
     const struct plan_placement *p = &b->plan->steps[r->step].placement;
     struct shadow_cell *c = &b->cells[r->step][r->index];
-    bool said = p->prefer_inputs || p->spread;
-    if (said != (r->n_numbers == PLACE_NUMBERS))
+    bool said = p->prefer_inputs || p->spread, elsewhere = shadow_straggled(c) != 0;
+    if ((said || elsewhere) != (r->n_numbers == PLACE_NUMBERS))
         world_violate(s->w, "place: the grant of %s[%u] does not say how its agent was chosen", b->plan->steps[r->step].name, r->index);
-    if (said && r->n_numbers == PLACE_NUMBERS && p->prefer_inputs)
+    if (!elsewhere && r->n_numbers == PLACE_NUMBERS && p->prefer_inputs)
         check_preferred(s, t, b, r);
-    if (said && r->n_numbers == PLACE_NUMBERS && p->spread)
+    if (!elsewhere && r->n_numbers == PLACE_NUMBERS && p->spread)
         check_spread(s, b, r);
+    shadow_rerun_granted(s, t, b, r);
     c->near_waits = false;
     c->near_until_ms = 0;
     c->near = 0;
 }
 
-static uint32_t waiting_for(const struct shadow *s, uint32_t agent)
+uint32_t shadow_waiting_for(const struct shadow *s, uint32_t agent)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < s->backfills.n; i++)
@@ -144,7 +147,7 @@ void shadow_take_near(struct shadow *s, const struct turn *t, struct shadow_back
     struct shadow_cell *c = &b->cells[r->step][r->index];
     const struct plan_placement *p = &b->plan->steps[r->step].placement;
     const char *name = b->plan->steps[r->step].name;
-    const struct shadow_agent *a = find(s, r->agent);
+    const struct shadow_agent *a = shadow_agent_find(s, r->agent);
     uint32_t made[AGENTS_MAX];
     if (r->n == 0) {
         if (!c->near_waits)
@@ -153,17 +156,20 @@ void shadow_take_near(struct shadow *s, const struct turn *t, struct shadow_back
         return;
     }
     count_made(b, r->step, r->index, made);
-    if (!p->prefer_inputs || c->open || c->end != CELL_WAITING || !shadow_needs_met(b, r->step, r->index) || c->near_waits)
+    int64_t wait_ms = shadow_straggled(c) ? RERUN_WAIT_MS : p->wait_ms;
+    bool may = shadow_straggled(c) ? r->agent != shadow_straggled(c) : p->prefer_inputs && r->agent < AGENTS_MAX && made[r->agent] > 0;
+    if ((!p->prefer_inputs && !shadow_straggled(c)) || c->open || c->end != CELL_WAITING || c->near_waits ||
+        !shadow_needs_met(b, r->step, r->index))
         world_violate(s->w, "place: %s[%u] waits for an agent, and is not ready, or is not to wait", name, r->index);
-    if (r->agent >= AGENTS_MAX || made[r->agent] == 0 || !fits(s, a) || has_room(a))
+    if (!may || !shadow_agent_fits(s, a) || shadow_agent_has_room(a))
         world_violate(s->w, "place: %s[%u] waits for agent %u, which made nothing of its inputs, has room, or is not here", name, r->index,
                       r->agent);
-    if (r->retry_at_ms != (c->near_until_ms ? c->near_until_ms : t->now_ms + p->wait_ms) || r->retry_at_ms <= t->now_ms)
+    if (r->retry_at_ms != (c->near_until_ms ? c->near_until_ms : t->now_ms + wait_ms) || r->retry_at_ms <= t->now_ms)
         world_violate(s->w, "place: %s[%u] waits for an agent longer than its plan says", name, r->index);
     c->near_waits = true;
     c->near = r->agent;
     c->near_until_ms = r->retry_at_ms;
-    if (a && waiting_for(s, r->agent) > a->slots)
+    if (a && shadow_waiting_for(s, r->agent) > a->slots)
         world_violate(s->w, "place: more wait for agent %u than it has slots", r->agent);
 }
 
@@ -179,11 +185,11 @@ void shadow_place_forget(struct shadow_backfill *b)
 static void check_waiting(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, uint32_t step, uint32_t index)
 {
     const struct shadow_cell *c = &b->cells[step][index];
-    struct shadow_agent *a = find(s, c->near);
+    struct shadow_agent *a = shadow_agent_find(s, c->near);
     if (c->near_until_ms <= t->now_ms)
         world_violate(s->w, "place: %s[%u] of backfill %u waits on for an agent, and its time is over", b->plan->steps[step].name, index,
                       b->id);
-    if (!fits(s, a))
+    if (!shadow_agent_fits(s, a))
         world_violate(s->w, "place: %s[%u] of backfill %u waits for an agent that is not here", b->plan->steps[step].name, index, b->id);
 }
 
@@ -198,7 +204,7 @@ void shadow_check_places(struct shadow *s, const struct turn *t)
     }
     for (size_t i = 0; i < s->agents.n && s->w->placed; i++) {
         struct shadow_agent *a = &s->agents.at[i];
-        bool idle = fits(s, a) && has_room(a) && waiting_for(s, a->id) > 0;
+        bool idle = shadow_agent_fits(s, a) && shadow_agent_has_room(a) && shadow_waiting_for(s, a->id) > 0;
         a->idle_turns = idle ? a->idle_turns + 1 : 0;
         if (a->idle_turns == IDLE_TURNS_MAX)
             world_violate(s->w, "place: something waits for agent %u, which has had room for %u turns", a->id, a->idle_turns);

@@ -572,6 +572,23 @@ void fx_recovers(const struct fx *f)
     engine_free(e);
 }
 
+void fx_recovers_both(struct fx *f)
+{
+    struct bf_error err = {0};
+    struct engine_out out = {0};
+    struct engine *s = fx_fresh(f);
+    fx_recovers(f);
+    engine_snapshot_begin(f->e);
+    while (engine_snapshot_next(f->e, &out))
+        ;
+    fx_apply_encoded(s, out.records, out.n_records);
+    cr_assert_eq(engine_rebuild(s, f->now_ms, &err), BF_OK, "%s", err.text);
+    cr_assert(fx_same_state(f->e, s));
+    cr_assert(engine_check(s, true, &err), "%s", err.text);
+    engine_out_free(&out);
+    engine_free(s);
+}
+
 /* ---- chaos ---- */
 
 void chaos_init(struct chaos *c, uint64_t seed)

@@ -105,6 +105,7 @@ void fx_apply_turn(struct engine *e, const struct bf_buf *turn);
 bool fx_same_state(const struct engine *a, const struct engine *b);
 /* From its journal another engine comes to the same state, and its checks hold there; fails else. */
 void fx_recovers(const struct fx *f);
+void fx_recovers_both(struct fx *f);                      /* and from a snapshot */
 
 /* ---- chaos: random turns of a small fleet ---- */
 struct chaos {

@@ -36,7 +36,8 @@ LIST(enum record_kind, record_kinds, RECORD_COUNTERS, RECORD_BACKFILL_CREATED, R
      RECORD_AUDIT, RECORD_RESTORED, RECORD_OUTDATED, RECORD_INSTANCES, RECORD_ATTEMPT, RECORD_FAILURE, RECORD_GATE, RECORD_BACKOFF,
      RECORD_KEY, RECORD_WINDOW, RECORD_TIMEBOX, RECORD_POOL_HEAD, RECORD_SHARES, RECORD_SHARE, RECORD_ALERT, RECORD_ALERT_ACKED,
      RECORD_BREAKER, RECORD_BREAKER_SETTINGS, RECORD_POOL_LIMIT, RECORD_PROBED, RECORD_PROFILE, RECORD_LOOKED,
-     RECORD_YIELDED, RECORD_BREAKER_FORGOTTEN, RECORD_REVOKED, RECORD_ROUND_TRIP, RECORD_NEAR);
+     RECORD_YIELDED, RECORD_BREAKER_FORGOTTEN, RECORD_REVOKED, RECORD_ROUND_TRIP, RECORD_NEAR,
+     RECORD_RERUN);
 
 /* ---- parts ---- */
 
@@ -229,7 +230,7 @@ static const struct pool_limit *limit(struct sampler *s)
 static const uint64_t *sample_numbers(struct sampler *s, enum record_kind kind, size_t *ret_n)
 {
     bool four = kind == RECORD_YIELDED || kind == RECORD_GRANTED;
-    *ret_n = kind == RECORD_SHARE ? 3 : kind == RECORD_LOOKED ? 2 : four ? 4 : 1;
+    *ret_n = kind == RECORD_SHARE || kind == RECORD_RERUN ? 3 : kind == RECORD_LOOKED ? 2 : four ? 4 : 1;
     uint64_t *numbers = bf_arena_alloc(&s->arena, *ret_n * sizeof *numbers);
     for (size_t i = 0; i < *ret_n; i++)
         numbers[i] = number(s, 64);
@@ -275,7 +276,7 @@ struct record sample_record(struct sampler *s, enum record_kind kind)
         r.bytes = blob(s, 500, &r.n_bytes);
     while ((kind == RECORD_DETAILS || kind == RECORD_PROFILE) && r.n_bytes == 0);
     r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED) && r.ref.attempt == 0;
-    r.agent += (kind == RECORD_ROUND_TRIP || kind == RECORD_NEAR) && r.agent == 0;
+    r.agent += (kind == RECORD_ROUND_TRIP || kind == RECORD_NEAR || kind == RECORD_RERUN) && r.agent == 0;
     r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
     r.priority = (enum op_priority)(1 + below(s, OP_LOW));
     r.n_steps = 1 + below(s, 20);

@@ -77,29 +77,6 @@ static bool near_blocker(const struct fx *f, uint32_t step, uint32_t index, stru
     return false;
 }
 
-/* From the journal, and from a snapshot: the same state. */
-static void recovers(struct fx *f)
-{
-    struct bf_error err = {0};
-    struct engine_out out = {0};
-    struct engine *e = fx_fresh(f), *s = fx_fresh(f);
-    for (size_t i = 0; i < f->journal.n; i++)
-        fx_apply_turn(e, &f->journal.at[i]);
-    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_assert(fx_same_state(f->e, e));
-    cr_assert(engine_check(e, true, &err), "%s", err.text);
-    engine_snapshot_begin(f->e);
-    while (engine_snapshot_next(f->e, &out))
-        ;
-    fx_apply_encoded(s, out.records, out.n_records);
-    cr_assert_eq(engine_rebuild(s, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_assert(fx_same_state(f->e, s));
-    cr_assert(engine_check(s, true, &err), "%s", err.text);
-    engine_out_free(&out);
-    engine_free(e);
-    engine_free(s);
-}
-
 Test(engine_place, a_step_goes_to_the_agent_of_its_inputs)
 {
     struct fx f;
@@ -116,7 +93,7 @@ Test(engine_place, a_step_goes_to_the_agent_of_its_inputs)
     cr_assert_eq(v.near, 2u);
     const struct record *r = fx_record(&f, RECORD_GRANTED, 0);
     cr_assert(r && r->n_numbers == PLACE_NUMBERS);
-    recovers(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -162,7 +139,7 @@ Test(engine_place, it_waits_and_gets_its_agent)
     struct fx f;
     struct fx_agent a[2], third;
     one_waits(&f, a, &third);
-    recovers(&f);
+    fx_recovers_both(&f);
     pass(&f, 10000);
     cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_READY);
     fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, 2), OUTCOME_OK, 0);
@@ -171,7 +148,7 @@ Test(engine_place, it_waits_and_gets_its_agent)
     struct attempt_view v;
     cr_assert(engine_find_attempt(f.e, fx_attempt(&f, 1, 1, 0).attempt, &v));
     cr_assert_eq(v.waited_ms, 10000);
-    recovers(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -218,7 +195,7 @@ Test(engine_place, what_waits_is_paused_and_cancelled_like_any_other)
     fx_ask(&f, OP_CANCEL, 1);
     fx_turn(&f);
     cr_assert_eq(fx_state(&f, 1, 1, 0), INSTANCE_CANCELLED);
-    recovers(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -248,7 +225,7 @@ Test(engine_place, a_step_is_spread_over_the_values_of_a_label)
     cr_assert_eq(n[0], 2u);
     cr_assert_eq(n[1], 2u);
     cr_assert_eq(n[2], 2u);
-    recovers(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -279,7 +256,7 @@ Test(engine_place, what_runs_counts_where_its_agent_is)
     fx_hello(&f, &c, 0);
     fx_turn(&f);
     cr_assert_eq(agent_of(&f, 0, 3), 3u, "three run in b, and none in a");
-    recovers(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 

@@ -44,6 +44,8 @@ Test(plan_hash, step_same)
             "[echo, \"{{ params.k }}\"], env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}\n",
         HEAD REST "steps:\n" UP "  a: {agents: {prefer: inputs, wait: 30s, spread: zone}, run: [echo, \"{{ params.k }}\"], "
             "env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}\n",
+        HEAD REST "steps:\n" UP "  a: {on_straggler: rerun, run: [echo, \"{{ params.k }}\"], "
+            "env: {A: \"1\", B: \"2\"}, inputs: [x, r], outputs: [y], needs: [{up: same}, {up: previous 2}]}\n",
     };
     BF_AUTO_FREE char *wanted = hash_of(same[0], "a", NULL);
     for (size_t i = 1; i < sizeof same / sizeof *same; i++) {
