@@ -406,10 +406,15 @@ static enum bf_rc open_runner(struct loop *l, struct cgroup_tree *cgroups, char 
     uint64_t soft = nofile.rlim_cur;
     nofile.rlim_cur = nofile.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &nofile);
-    uint64_t files = OWN_FILES + (FILES_PER_CHILD + CGROUP_LEAF_FILES) * (AGENT_PROBES_MAX + (uint64_t)c->slots);
+    uint64_t children = AGENT_PROBES_MAX + (uint64_t)c->slots, files = OWN_FILES + FILES_PER_CHILD * children;
     if (nofile.rlim_max < files)
         return bf_fail(err, BF_LIMIT, "%" PRId64 " slots need %" PRIu64 " open files, and the limit of this process is %" PRIu64
                        ": raise it (ulimit -n, LimitNOFILE=) or lower `slots`", c->slots, files, (uint64_t)nofile.rlim_max);
+    /* Steps without processes take none of these, so it may well be enough; where it is not, the step that finds none says so. */
+    if (nofile.rlim_max < files + CGROUP_LEAF_FILES * children)
+        bf_warn("few_files", "slots=%" PRId64 " limit=%" PRIu64 " text=%s", c->slots, (uint64_t)nofile.rlim_max,
+                bf_log_quote("too few open files for so many programs at once: raise the limit (ulimit -n, LimitNOFILE=) or lower "
+                             "`slots`"));
     const struct runner_setup setup = {
         .config = c, .cgroups = cgroups, .logs = l->logs, .page = l->page, .own_env = l->setup->own_env, .work_dir = *ret_work,
         .result_dir = *ret_results, .epoll_fd = l->epoll_fd, .nofile_soft = soft, .cpu_milli = l->cpu_milli,

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
 
-    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,6,8] [--seconds 60] [--target-ms T]
+    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8] [--seconds 60] [--target-ms T] [--canary]
 
 pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or twelve times as many from mid-run on.
-Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that asks what the users ask.  Each case runs once
+Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of late, as a monitoring system does; with --canary it
+asks one query like theirs a second, from which nobody knows within a minute what one in twenty of them waits.  Each case runs once
 for each fixed number of slots, and once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the
 users' p95 without a backfill, unless it is given.
 
@@ -51,10 +52,10 @@ connections:
   warehouse:
     odbc: "${{env:BENCH_DSN}}"
     probe:
-      sql: select sum(v) from sales where id between 1000 and {span}
+      {probe}
       every: 1s
-      target: {target}ms
-      limit: {limit}ms
+      target: {target}
+      limit: {limit}
 datasets: {{made: {{connection: warehouse, partition_column: day}}}}
 pools: {{{name}: {{slots: {slots}{throttle}}}}}
 steps:
@@ -88,6 +89,14 @@ def percentile(values, q):
     return values[min(len(values) - 1, int(q * len(values)))] if values else float("nan")
 
 
+# What a monitoring system knows: the users' 95th percentile of the newest three seconds.  pgbench writes what has ended to its log.
+MONITOR = """#!/bin/sh
+tail -qn 5000 "$1"/users-*.* 2>/dev/null | awk '{ at[NR] = $5 + $6 / 1e6; ms[NR] = $3 / 1000 }
+    END { for (i = NR; i > 0 && at[i] > at[NR] - 3; i--) print ms[i] }' | sort -n |
+    awk '{ v[NR] = $1 } END { if (NR == 0) { print "no query has ended" > "/dev/stderr"; exit 1 } print v[int(NR * 0.95) + (NR < 20)] }'
+"""
+
+
 class Users:
     """pgbench at a rate, one phase after another; latencies in ms with the time of their end."""
 
@@ -96,6 +105,11 @@ class Users:
         self.script = os.path.join(folder, "users.sql")
         with open(self.script, "w", encoding="ascii") as f:
             f.write(USERS)
+        self.monitor = os.path.join(folder, "monitor")
+        with open(self.monitor, "w", encoding="ascii") as f:
+            f.write(MONITOR)
+        os.chmod(self.monitor, 0o755)
+        os.chmod(folder, 0o755)                  # a probe may run as another user
         self.program = shutil.which("pgbench") or sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"))[-1]
 
     def run(self, plan):
@@ -179,8 +193,10 @@ class Bench:
         path = os.path.join(self.folder, f"{name}.yaml")
         last = time.strftime("%Y-%m-%d", time.gmtime(1262304000 + (DAYS - 1) * 86400))
         with open(path, "w", encoding="utf-8") as f:
-            f.write(PLAN.format(name=name, last=last, span=1000 + SPAN, target=round(self.target), limit=round(4 * self.target),
-                                slots=slots,
+            probe, unit = (f"sql: select sum(v) from sales where id between 1000 and {1000 + SPAN}", "ms") if self.args.canary else (
+                f"run: [{self.users.monitor}, {self.folder}]\n      measure: value", "")
+            target, limit = (round(n) if unit else round(n, 2) for n in (self.target, 4 * self.target))
+            f.write(PLAN.format(name=name, last=last, probe=probe, target=f"{target}{unit}", limit=f"{limit}{unit}", slots=slots,
                                 throttle=f", throttle: {{algorithm: gradient, min: 1, max: {slots}}}" if throttle else ""))
         return name, path
 
@@ -249,9 +265,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--loads", default="steady,bursty,change")
-    parser.add_argument("--fixed", default="1,2,4,6,8")
+    parser.add_argument("--fixed", default="1,2,4,8")
     parser.add_argument("--seconds", type=int, default=60, help="of each run")
     parser.add_argument("--target-ms", type=float, default=0)
+    parser.add_argument("--canary", action="store_true", help="a query like the users' as probe, and not what they got")
     args = parser.parse_args()
     os.environ["BF_BIN"] = os.path.join(os.path.abspath(args.build), "bin")
     import servers                           # pylint: disable=import-outside-toplevel; both look at BF_BIN
