@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
 
-    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8] [--seconds 60] [--target-ms T] [--canary]
+    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8]
+                      [--seconds 60] [--target-ms T] [--canary]
 
 pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or twelve times as many from mid-run on.
-Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of late, as a monitoring system does; with --canary it
-asks one query like theirs a second, from which nobody knows within a minute what one in twenty of them waits.  Each case runs once
-for each fixed number of slots, and once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the
-users' p95 without a backfill, unless it is given.
+Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
+late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
+in twenty of them waits.  Each case runs once for each fixed number of slots, and once with `throttle:` where this build knows it; nothing
+is set by case.  The target is three times the users' p95 without a backfill, unless it is given.
 
 For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
 10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
