@@ -2,9 +2,9 @@
 """What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
 
     bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8]
-                      [--seconds 60] [--target-ms T] [--canary]
+                      [--seconds 180] [--target-ms T] [--canary]
 
-pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or twelve times as many from mid-run on.
+pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or 24 times as many from mid-run on.
 Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
 late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
 in twenty of them waits.  Each case runs once for each fixed number of slots, and once with `throttle:` where this build knows it; nothing
@@ -31,8 +31,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 
 CEILING = 16
-CLIENTS = 24
-RATE, LIGHT, HEAVY = 150, 50, 600            # queries a second of the users: steady, and of loads that change
+CLIENTS, CLIENTS_MORE = 16, 16               # connections: of those who are always there, of those who come for a while
+RATE, LIGHT, HEAVY = 150, 50, 1200           # queries a second of the users: steady, and of loads that change
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
@@ -93,7 +93,8 @@ def percentile(values, q):
 # What a monitoring system knows: the users' 95th percentile of the newest three seconds.  pgbench writes what has ended to its log.
 MONITOR = """#!/bin/sh
 tail -qn 5000 "$1"/users-*.* 2>/dev/null | awk '{ at[NR] = $5 + $6 / 1e6; ms[NR] = $3 / 1000 }
-    END { for (i = NR; i > 0 && at[i] > at[NR] - 3; i--) print ms[i] }' | sort -n |
+    at[NR] > newest { newest = at[NR] }
+    END { for (i = 1; i <= NR; i++) if (at[i] > newest - 3) print ms[i] }' | sort -n |
     awk '{ v[NR] = $1 } END { if (NR == 0) { print "no query has ended" > "/dev/stderr"; exit 1 } print v[int(NR * 0.95) + (NR < 20)] }'
 """
 
@@ -113,20 +114,37 @@ class Users:
         os.chmod(folder, 0o755)                  # a probe may run as another user
         self.program = shutil.which("pgbench") or sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"))[-1]
 
+    def start(self, number, clients, rate, seconds):
+        """pgbench, and how its logs begin."""
+        prefix = os.path.join(self.folder, f"users-{number}")
+        return subprocess.Popen([self.program, "-n", "-f", self.script, "-c", str(clients), "-j", "1", "-R", str(rate), "-T", str(seconds),
+                                 "-l", "--log-prefix", prefix, "warehouse"], env=self.db._env(), cwd=self.folder,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), prefix
+
     def run(self, plan):
-        """Latencies from the moment when a query was due: one that had to wait was late for its user."""
-        found = []
+        """Latencies from the moment when a query was due: one that had to wait was late for its user.  The users of the calmest phase are
+        there all the time, with their connections; others come for their phase."""
+        least = min(rate for _, rate in plan)
+        begun = [self.start(0, CLIENTS, least, sum(seconds for seconds, _ in plan))]
         for i, (seconds, rate) in enumerate(plan):
-            prefix = os.path.join(self.folder, f"users-{i}")
-            command = [self.program, "-n", "-f", self.script, "-c", str(CLIENTS), "-j", "1", "-R", str(rate), "-T", str(seconds), "-l",
-                       "--log-prefix", prefix, "warehouse"]
-            subprocess.run(command, env=self.db._env(), check=True, capture_output=True, cwd=self.folder)
-            for path in glob.glob(prefix + ".*"):
-                with open(path, encoding="ascii") as f:
-                    for line in f:
-                        words = line.split()             # client, number, us, script, second, us, lag
-                        found.append((int(words[4]) + int(words[5]) / 1e6, int(words[2]) / 1000))
-                os.unlink(path)
+            if rate > least:
+                begun.append(self.start(i + 1, CLIENTS_MORE, rate - least, seconds))
+                begun[-1][0].wait()
+            else:
+                time.sleep(seconds)
+        return [entry for process, prefix in begun for entry in self.ended(process, prefix)]
+
+    @staticmethod
+    def ended(process, prefix):
+        found = []
+        if process.wait() != 0:
+            raise AssertionError(f"pgbench ends with {process.returncode}")
+        for path in glob.glob(prefix + ".*"):
+            with open(path, encoding="ascii") as f:
+                for line in f:
+                    words = line.split()                 # client, number, us, script, second, us, lag
+                    found.append((int(words[4]) + int(words[5]) / 1e6, int(words[2]) / 1000))
+            os.unlink(path)
         return found
 
 
@@ -267,7 +285,7 @@ def main():
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--loads", default="steady,bursty,change")
     parser.add_argument("--fixed", default="1,2,4,8")
-    parser.add_argument("--seconds", type=int, default=60, help="of each run")
+    parser.add_argument("--seconds", type=int, default=180, help="of each run")
     parser.add_argument("--target-ms", type=float, default=0)
     parser.add_argument("--canary", action="store_true", help="a query like the users' as probe, and not what they got")
     args = parser.parse_args()
