@@ -11,14 +11,14 @@
 /* Found on 1,000 random load curves (bfsim --governor), and the same for all. */
 enum {
     MARGIN_FIRST = 50000, MARGIN_MAX = 300000,   /* of the target */
-    MARGIN_WIDER = 10000, MARGIN_NARROWER = 1000,/* one step in eleven over it */
+    MARGIN_WIDER = 9000, MARGIN_NARROWER = 1000, /* one step in ten over it */
     SMOOTH_PART = 2,                             /* of the way to the newest reading, by which the centre moves */
     TAIL_FIRST = 1300000, TAIL_MAX = 8000000,    /* of the centre */
     TAIL_GAIN_FIRST = 300, TAIL_GAIN_LEAST = 40, /* thousandths of itself, by which it moves */
     TAIL_GAIN_HALF = 4, READINGS_MAX = 255,      /* readings until that is half of the first */
     STEP_PART = 12,                              /* of the way to where the gradient points, by which the limit moves */
     STEP_LEAST = 250,                            /* up by a quarter of an attempt a reading, at least */
-    DOWN_AIMD = 800, DOWN_MOST = 850,            /* thousandths of what is in use that are left; gradient: at least */
+    DOWN_AIMD = 850, DOWN_MOST = 850,            /* thousandths of what is in use that are left; gradient: at least */
     STEP_AIMD = 500,                             /* up by half an attempt */
     WAIT_LEAST = 4, WAIT_MOST = 32,              /* readings between trials of one more */
     NEAR_PART = 16,                              /* no trial so near the setpoint */

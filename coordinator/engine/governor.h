@@ -10,7 +10,7 @@
  *     over the limit of the probe      cut to the floor
  *     probe unreadable past its grace  to the floor
  *     many attempts fail               down by half, once
- *     pressure over the setpoint       down: gradient by what is in use * (setpoint / pressure)^2, at most to 17/20; aimd to 4/5
+ *     pressure over the setpoint       down: gradient by what is in use * (setpoint / pressure)^2, at most to 17/20; aimd to 17/20
  *     pressure under it, limit in use  up: slow start, then gradient towards in use * setpoint / pressure, aimd by a half
  *     limit not in use                 stays: too little work must not wind it up; and from idleness it begins at the floor again
  *
@@ -18,7 +18,7 @@
  * and the readings meanwhile must not lower it again for the same reason.
  *
  * The setpoint lies under the target by a margin that learns: each step with the pressure over the target widens it, each one under it
- * narrows it a little, so that in the long run about one step in eleven is over (governor.c).  Tail and margin are what holds the promise
+ * narrows it a little, so that in the long run about one step in ten is over (governor.c).  Tail and margin are what holds the promise
  * to the users without a setting for each warehouse: a calm one is run close to its target, a bursty one further from it.
  *
  * Sources.  Gradient with a smoothed limit, headroom and no growth while the limit is not used: Gradient2Limit of Netflix

@@ -24,5 +24,5 @@ set_tests_properties(sim/shrinks PROPERTIES LABELS sim TIMEOUT 300)
 add_test(NAME sim/repeats COMMAND ${CMAKE_CURRENT_LIST_DIR}/repeats $<TARGET_FILE:bfsim>)
 set_tests_properties(sim/repeats PROPERTIES LABELS sim TIMEOUT 120)
 # Load curves against the governor alone: users' target and throughput, without settings by case.
-add_test(NAME sim/governor COMMAND ${CMAKE_CURRENT_LIST_DIR}/governor $<TARGET_FILE:bfsim> 300)
+add_test(NAME sim/governor COMMAND ${CMAKE_CURRENT_LIST_DIR}/governor $<TARGET_FILE:bfsim> 1000)
 set_tests_properties(sim/governor PROPERTIES LABELS sim TIMEOUT 300)
