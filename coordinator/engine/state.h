@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "common/vec.h"
 #include "coordinator/engine/alerts.h"
+#include "coordinator/engine/attempt.h"
 #include "coordinator/engine/breaker.h"
 #include "coordinator/engine/edges.h"
 #include "coordinator/engine/engine.h"
@@ -29,8 +30,6 @@
 #include "coordinator/engine/topology.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/engine/windows.h"
-
-#define NO_SLOT UINT32_MAX
 
 /* budget_spent: it was not tried again, because the retries of its backfill were used up. */
 struct failure { uint32_t backfill, number; struct outcome outcome; enum failure_class class; bool budget_spent; };
@@ -99,40 +98,6 @@ struct backfill {
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */
     uint32_t behind;                             /* derived; queued: the first live one that writes what it would; 0: none */
     uint8_t *unwritten;                          /* snapshot in progress: 1 for each chunk that is still to be captured */
-};
-
-/* An open attempt; linked in order of id, and in order of grant within its agent. */
-struct attempt {
-    struct attempt_ref ref;
-    uint32_t backfill, step, index, n, run, attempt_no, agent;
-    uint64_t incarnation;                        /* of the agent when it was granted */
-    int64_t granted_us, started_us;
-    uint64_t placed[PLACE_NUMBERS];              /* the numbers of its grant, the first one more than there; 0: its plan says nothing */
-    int64_t granted_ms, late_ms;                 /* engine time; when it straggles (late.c).  0: not known, never */
-    bool listed_late;                            /* derived */
-    uint32_t prev, next, agent_prev, agent_next;
-    uint64_t mark;                               /* reconcile pass that saw it held */
-    uint64_t ahead_us;                           /* what it was expected to take, when it was given ahead; 0: it was not (prefetch.c) */
-    enum revoke_reason revoked;                  /* it is asked back; 0: it is not */
-    bool waits;                                  /* derived: given ahead, and not started; then in a list in order of id */
-    uint32_t ahead_prev, ahead_next;
-    uint32_t group;                              /* derived: of its step's fit, where that is spread */
-};
-
-struct agent {
-    uint32_t id;
-    enum agent_state state;
-    uint8_t key[BF_KEY_BYTES];
-    uint64_t incarnation;
-    struct agent_hello hello;                    /* owned copy, without held */
-    uint32_t breaker;
-    uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
-    int64_t since_us;
-    uint32_t first, last;                        /* its open attempts */
-    /* derived: of its open attempts those that were given ahead, started or not; those of them that wait, and what these take */
-    uint32_t ahead, waiting; uint64_t waiting_us;
-    uint64_t behind_class;                       /* scratch of decide_revokes() */
-    struct near_of near;
 };
 
 struct reply {

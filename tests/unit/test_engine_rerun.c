@@ -235,16 +235,22 @@ Test(engine_rerun, not_while_its_backfill_is_paused)
     fx_done(&f);
 }
 
+/* A straggler is asked, its backfill paused, and it ends: its next attempt is due. */
+static void due_while_paused(struct fx *f, struct fx_agent *agent)
+{
+    pass(f, LATE_MS);
+    fx_ask(f, OP_PAUSE, 1);
+    fx_ended(f, agent, fx_attempt(f, 1, 0, 0), OUTCOME_CANCELLED, 0);
+    fx_turn(f);
+}
+
 /* Paused after it was asked: what is due waits for the resume. */
 Test(engine_rerun, a_pause_in_the_middle_keeps_it_due)
 {
     struct fx f;
     struct fx_agent a[2];
     begin(&f, a, declared, 1, 1);
-    pass(&f, LATE_MS);
-    fx_ask(&f, OP_PAUSE, 1);
-    fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, 0), OUTCOME_CANCELLED, 0);
-    fx_turn(&f);
+    due_while_paused(&f, &a[0]);
     cr_assert_eq(phase_of(&f, 0), RERUN_DUE);
     cr_assert_eq(fx_state(&f, 1, 0, 0), INSTANCE_READY);
     fx_recovers_both(&f);
@@ -276,10 +282,7 @@ Test(engine_rerun, a_cancel_of_what_is_due)
     struct fx f;
     struct fx_agent a[2];
     begin(&f, a, declared, 1, 1);
-    pass(&f, LATE_MS);
-    fx_ask(&f, OP_PAUSE, 1);
-    fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, 0), OUTCOME_CANCELLED, 0);
-    fx_turn(&f);
+    due_while_paused(&f, &a[0]);
     fx_ask(&f, OP_CANCEL, 1);
     fx_turn(&f);
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_CANCELLED);
