@@ -71,6 +71,11 @@ static bool has_room(const struct agent *a)
     return a->busy < a->hello.slots;
 }
 
+static bool may_wait(const struct agent *a)
+{
+    return a->near.n < a->hello.slots;
+}
+
 static void prefer(const struct engine *e, const struct backfill *b, uint32_t number, const struct fit *f, struct placing *p)
 {
     const struct plan_placement *said = &b->plan->steps[b->instances[number].step].placement;
@@ -86,16 +91,18 @@ static void prefer(const struct engine *e, const struct backfill *b, uint32_t nu
         p->by = PLACE_INPUTS;
         p->agent = a->id;
     }
-    p->waits = !has_room(a) && !over && said->wait_ms > 0 && a->near.n < a->hello.slots;
+    p->waits = !has_room(a) && !over && said->wait_ms > 0 && may_wait(a);
 }
 
-/* Of those that fit, but this one, the least busy; 0: there is none. */
+/* Of those that fit, but this one, the least busy for which one more may wait; 0: there is none.  It looks at all: stragglers are few. */
 static uint32_t any_beside(const struct engine *e, const struct fit *f, uint32_t agent)
 {
     uint32_t best = 0;
-    for (size_t i = 0; i < f->agents.n && i < 3; i++)        /* the two that come next are among the first three */
-        if (f->agents.at[i] != agent && (best == 0 || ready_agent_less(e, f->agents.at[i], best)))
-            best = f->agents.at[i];
+    for (size_t i = 0; i < f->agents.n; i++) {
+        uint32_t id = f->agents.at[i];
+        if (id != agent && may_wait(agent_find(e, id)) && (best == 0 || ready_agent_less(e, id, best)))
+            best = id;
+    }
     return best;
 }
 
@@ -110,7 +117,7 @@ static void avoid(const struct engine *e, const struct backfill *b, uint32_t num
     p->near = other ? agent : any_beside(e, f, agent);
     p->until_ms = n ? n->until_ms : e->now_ms + RERUN_WAIT_MS;
     p->waited_ms = n ? RERUN_WAIT_MS - (over ? 0 : n->until_ms - e->now_ms) : 0;
-    p->waits = !other && p->near && !over && agent_find(e, p->near)->near.n < agent_find(e, p->near)->hello.slots;
+    p->waits = !other && p->near && !over;
     p->near = p->waits ? p->near : agent;
 }
 

@@ -346,6 +346,27 @@ Test(engine_rerun, it_waits_a_minute_for_another_agent)
     fx_done(&f);
 }
 
+/* Where as many wait for one agent as it has slots, the next waits for another that is as busy. */
+Test(engine_rerun, two_wait_for_two_agents)
+{
+    struct fx f;
+    struct fx_agent a[2], third = fx_agent(3, 1);
+    struct near_view n[2];
+    begin(&f, a, declared, 20, 1);
+    fx_hello(&f, &third, 0);
+    pass(&f, LATE_MS);
+    cr_assert_eq(engine_reruns(f.e, RERUN_ASKED), 2u);
+    cr_assert_eq(fx_create(&f, undeclared, 2), 2u);
+    fx_turn(&f);
+    for (uint32_t i = 0; i < 2; i++) {
+        fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, i), OUTCOME_CANCELLED, 0);
+        fx_turn(&f);
+        cr_assert(engine_near(f.e, 1, 0, i, &n[i]) && n[i].waits, "day %u goes back to where it straggled", i);
+    }
+    cr_assert_eq(n[0].agent + n[1].agent, 2u + 3u);
+    fx_done(&f);
+}
+
 Test(engine_rerun, records_that_do_not_fit_are_damage)
 {
     struct fx f;
