@@ -169,7 +169,7 @@ static struct pool_budget budget_copy(struct bf_arena *arena, const struct pool_
     return copy;
 }
 
-static struct op_request command_copy(struct bf_arena *arena, const struct op_request *req)
+struct op_request turn_request_copy(struct bf_arena *arena, const struct op_request *req)
 {
     struct op_request copy = *req;
     copy.reason = bf_arena_strdup(arena, req->reason ? req->reason : "");
@@ -193,13 +193,6 @@ static struct op_request command_copy(struct bf_arena *arena, const struct op_re
     return copy;
 }
 
-static void answer_now(struct turns *t, const uint8_t *key, const struct op_request *req, const struct bf_error *err)
-{
-    struct op_reply reply = {.rc = err->rc, .text = err->text, .json = ""};
-    memcpy(reply.id, req->id, sizeof reply.id);
-    t->ports.reply(t->ports.arg, key, &reply);
-}
-
 /* What the configuration says goes with the command, so that deciding again needs nothing else. */
 static void take_configured(struct turns *t, struct input *in)
 {
@@ -220,53 +213,22 @@ static void take_configured(struct turns *t, struct input *in)
     }
 }
 
-/* The plan of a create is compiled, and lies within the key's scopes: then the engine has it.  Of one that is refused here nothing
- * stays: a later create that finds the plan in the engine must find its bundle too (stage_plans in turn.c). */
-static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op_request *req, struct bf_error *err)
+void turn_command_add(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req)
 {
-    uint8_t plan_key[32];
-    struct plan *made = NULL;
-    enum bf_rc rc = BF_OK;
-    engine_plan_key(req->plan_hash, req->from, req->to, req->params, req->n_params, plan_key);
-    const struct plan *plan = engine_plan(t->engine, plan_key);
-    if (!plan) {
-        rc = turn_plan_compile(t, req->plan_hash, req->from, req->to, req->params, req->n_params, &made, err);
-        plan = made;
-    }
-    if (rc == BF_OK && t->ports.may_create)
-        rc = t->ports.may_create(t->ports.arg, key, req, plan, err);
-    if (rc == BF_OK && made && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked"))
-        rc = engine_create_refused(t->engine, made, req->queue, err);
-    if (rc == BF_OK && made)
-        engine_add_plan(t->engine, plan_key, made);
-    else
-        plan_free(made);
-    return rc;
+    struct input *in = input_add(t, INPUT_COMMAND, key);
+    in->actor = bf_arena_strdup(&t->gathered.arena, actor);
+    in->role = bf_arena_strdup(&t->gathered.arena, role);
+    in->command = turn_request_copy(&t->gathered.arena, req);
+    take_configured(t, in);
 }
 
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes)
 {
-    struct bf_error err = {0};
-    if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id)) {
-        bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
-        struct op_request safe = command_copy(&t->gathered.arena, req);
-        if (take_plan(t, key, &safe, &err) != BF_OK) {
-            if (fresh)                           /* nothing names it, so nothing would ever release it */
-                turn_bundle_drop(t, req->plan_hash);
-            answer_now(t, key, req, &err);
-            if (err.rc == BF_FULL || err.rc == BF_CONFLICT)
-                turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new",
-                                                                      .reason = req->reason,
-                                                                      .text = err.text, .rc = err.rc});
-            return;
-        }
-    }
-    struct input *in = input_add(t, INPUT_COMMAND, key);
-    in->actor = bf_arena_strdup(&t->gathered.arena, actor);
-    in->role = bf_arena_strdup(&t->gathered.arena, role);
-    in->command = command_copy(&t->gathered.arena, req);
-    take_configured(t, in);
+    if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id))
+        turn_create(t, key, actor, role, req, bundle, bundle_bytes);
+    else
+        turn_command_add(t, key, actor, role, req);
 }
 
 void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, const struct breaker_settings *settings,

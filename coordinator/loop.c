@@ -104,10 +104,13 @@ static void turn(struct service *s)
     const size_t inputs = turn_gathered(s->turns);
     const int64_t began_us = bf_boottime_us();
     const struct turn_commit *c = turn_begin(s->turns, bf_boottime_ms(), bf_realtime_us());
+    const int64_t decided_us = bf_boottime_us();
     if (c && commit(s, c, &err) != BF_OK)
         end_after_commit(&err);
+    const int64_t committed_us = bf_boottime_us();
     turn_end(s->turns, bf_boottime_ms());
-    tell_count_turn(s, inputs, inputs >= TURN_INPUTS, bf_boottime_us() - began_us);
+    tell_count_turn(s, inputs, inputs >= TURN_INPUTS,
+                    (const int64_t[TURN_PARTS]){decided_us - began_us, committed_us - decided_us, bf_boottime_us() - committed_us});
     uint64_t dropped = turn_take_dropped(s->turns);
     if (dropped)
         bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
@@ -172,7 +175,8 @@ void service_loop(struct service *s)
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = fleet_fd(s->fleet), .events = POLLIN},
                            {.fd = api_fd(s->api), .events = POLLIN},
-                           {.fd = log_searches_fd(logs_searches(s->logs)), .events = POLLIN}};
+                           {.fd = log_searches_fd(logs_searches(s->logs)), .events = POLLIN},
+                           {.fd = preparer_fd(s->preparer), .events = POLLIN}};
     for (;;) {
         collect(s);
         if (turn_pending(s->turns) || turn_next_ms(s->turns) <= bf_boottime_ms())
@@ -193,5 +197,7 @@ void service_loop(struct service *s)
             signals_take(s);
         if (fds[3].revents)
             service_searched(s);
+        if (fds[4].revents)
+            service_created(s);
     }
 }

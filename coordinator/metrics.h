@@ -15,12 +15,17 @@
 #define METRICS_PROBES_MAX 200u
 
 /* Turns of this process, as the loop counts them. */
+enum turn_part { TURN_DECIDING, TURN_COMMITTING, TURN_SENDING, TURN_PARTS };
+#define METRICS_TURN_LENGTHS 9u                  /* the last one is for those that are longer than all bounds */
 struct metrics_turns {
     uint64_t inputs;                             /* that waited when turns began */
     uint64_t full;                               /* turns that began with all that one takes in */
     int64_t busy_us;
     int64_t longest_us;                          /* since the page before */
+    int64_t part_us[TURN_PARTS];                 /* of busy_us */
+    uint64_t lengths[METRICS_TURN_LENGTHS];      /* turns by how long they took */
 };
+void metrics_count_turn(struct metrics_turns *t, const int64_t part_us[TURN_PARTS]);
 
 /* What agents said to this process, and it to them, in messages. */
 struct metrics_fleet { uint64_t received, sent, malformed, unauthorised, no_hello, dropped; };

@@ -142,7 +142,8 @@ static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], co
 struct turn_ports service_ports(struct service *s)
 {
     return (struct turn_ports){.arg = s, .commit = service_commit, .send_agent = port_send_agent, .reply = port_reply,
-                               .keys_changed = port_keys_changed, .configured_keys = port_configured_keys, .may_create = port_may_create};
+                               .keys_changed = port_keys_changed, .configured_keys = port_configured_keys, .may_create = port_may_create,
+                               .prepare = service_prepare};
 }
 
 /* ---- what comes in ---- */
@@ -173,6 +174,10 @@ static void call_command(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char
 {
     struct service *s = arg;
     char target[24];
+    if (req->dry_run) {
+        service_try_create(s, key, req, bundle, bundle_bytes);
+        return;
+    }
     bf_info("command", "verb=%s target=%s request=%s by=%s reason=%s", bf_log_quote(op_verb_name(req->verb)),
             bf_log_quote(command_target(req, actor, target, sizeof target)), request_name(req->id).text, bf_log_quote(actor),
             bf_log_quote(req->reason));
@@ -198,7 +203,7 @@ static int64_t engine_zero_us(struct service *s, int64_t engine_ms, int64_t wall
     return s->zero_us;
 }
 
-static struct view_source view_source(struct service *s, const uint8_t key[ZAP_KEY_BYTES])
+struct view_source service_view(struct service *s, const uint8_t key[ZAP_KEY_BYTES])
 {
     int64_t engine_ms = turn_engine_ms(s->turns, bf_boottime_ms()), wall_us = bf_realtime_us();
     return (struct view_source){
@@ -232,14 +237,14 @@ static const char *call_gone(void *arg, const uint8_t key[ZAP_KEY_BYTES])
 static enum bf_rc call_query(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_buf *ret_json,
                              struct bf_error *err)
 {
-    const struct view_source v = view_source(arg, key);
+    const struct view_source v = service_view(arg, key);
     return views_answer(&v, req, ret_json, err);
 }
 
 static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err)
 {
     struct service *s = arg;
-    const struct view_source v = view_source(s, key);
+    const struct view_source v = service_view(s, key);
     struct log_job *job = bf_xcalloc(1, sizeof *job);
     memcpy(job->key, key, sizeof job->key);
     memcpy(job->id, req->id, sizeof job->id);
@@ -255,7 +260,7 @@ void service_searched(struct service *s)
 {
     struct bf_buf json = {0};
     for (struct log_job *job; (job = log_searches_take(logs_searches(s->logs))) != NULL; log_job_free(job)) {
-        const struct view_source v = view_source(s, job->key);
+        const struct view_source v = service_view(s, job->key);
         struct bf_error err = {0};
         bf_buf_clear(&json);
         enum bf_rc rc = view_log_page(&v, job, &json, &err);

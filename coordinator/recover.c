@@ -14,24 +14,13 @@
 
 /* ---- plans ---- */
 
-bool turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n)
+void turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n)
 {
     if (bf_smap_get(&t->bundles, hash, 32))
-        return false;
+        return;
     struct bf_buf *copy = bf_xcalloc(1, sizeof *copy);
     bf_buf_put(copy, bytes, n);
     bf_smap_put(&t->bundles, hash, 32, copy);
-    return true;
-}
-
-void turn_bundle_drop(struct turns *t, const uint8_t hash[32])
-{
-    struct bf_buf *b = bf_smap_get(&t->bundles, hash, 32);
-    if (!b)
-        return;
-    bf_smap_del(&t->bundles, hash, 32);
-    bf_buf_free(b);
-    free(b);
 }
 
 const void *turn_plan_bundle(const struct turns *t, const uint8_t source_hash[32], size_t *ret_n)
@@ -76,6 +65,17 @@ static struct plan *compile(const struct plan_source *source, const char *from, 
     return plan;
 }
 
+enum bf_rc turn_bundle_compile(const void *bundle, size_t n, const uint8_t hash[32], const char *from, const char *to,
+                               const struct op_param *params, size_t n_params, struct plan **ret, struct bf_error *err)
+{
+    struct plan_source source = {0};
+    enum bf_rc rc = open_bundle(bundle, n, hash, &source, err);
+    if (rc == BF_OK && !(*ret = compile(&source, from, to, params, n_params, err)))
+        rc = BF_INVALID;
+    plan_source_done(&source);
+    return rc;
+}
+
 enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,
                              size_t n_params, struct plan **ret, struct bf_error *err)
 {
@@ -89,27 +89,9 @@ enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], cons
         if ((*ret = t->ports.plan_known(t->ports.arg, key)) != NULL)
             return BF_OK;
     }
-    struct plan_source source = {0};
-    enum bf_rc rc = open_bundle(bundle, n, hash, &source, err);
-    struct plan *plan = rc == BF_OK ? compile(&source, from, to, params, n_params, err) : NULL;
-    plan_source_done(&source);
-    if (!plan)
-        return rc == BF_OK ? BF_INVALID : rc;
-    if (t->ports.plan_known)
-        t->ports.plan_made(t->ports.arg, key, plan);
-    *ret = plan;
-    return BF_OK;
-}
-
-enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err)
-{
-    if (!req->n_bytes)
-        return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
-    struct plan_source source = {0};
-    enum bf_rc rc = open_bundle(req->bytes, req->n_bytes, req->plan_hash, &source, err);
-    if (rc == BF_OK && !(*ret = compile(&source, req->from, req->to, req->params, req->n_params, err)))
-        rc = BF_INVALID;
-    plan_source_done(&source);
+    enum bf_rc rc = turn_bundle_compile(bundle, n, hash, from, to, params, n_params, ret, err);
+    if (rc == BF_OK && t->ports.plan_known)
+        t->ports.plan_made(t->ports.arg, key, *ret);
     return rc;
 }
 

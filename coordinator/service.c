@@ -140,6 +140,8 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc == BF_OK)
         rc = committer_new(service_commit, s, &s->committer, err);
     if (rc == BF_OK)
+        rc = preparer_open(&s->preparer, err);
+    if (rc == BF_OK)
         say_hold(s, restored->epoch == meta->epoch && engine_epoch(turn_engine(s->turns)) < meta->epoch);
     return rc;
 }
@@ -188,6 +190,7 @@ static void close_all(struct service *s)
     refusals_done(&s->refusals);
     keyring_free(s->keys);
     committer_free(s->committer);
+    preparer_close(s->preparer);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);

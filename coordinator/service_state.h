@@ -9,6 +9,7 @@
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/keyring.h"
 #include "coordinator/logs/logs.h"
+#include "coordinator/preparer.h"
 #include "coordinator/refusals.h"
 #include "coordinator/store/store.h"
 #include "coordinator/tell.h"
@@ -25,6 +26,7 @@ struct service {
     struct store *store;
     struct turns *turns;
     struct committer *committer;
+    struct preparer *preparer;
     struct logs *logs;
     struct fleet *fleet;
     struct api *api;
@@ -56,6 +58,11 @@ struct api_calls service_api_calls(struct service *s);
 void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg);
 /* Every open attempt, once after recovery: those granted later are named as they are sent. */
 void service_name_open_attempts(struct service *s);
+struct view_source service_view(struct service *s, const uint8_t key[BF_KEY_BYTES]);
+/* creates.c: have one prepared (turn_ports); one that is only tried; those that are prepared are inputs from now on, or answered. */
+bool service_prepare(void *service, struct turn_create *create);
+void service_try_create(struct service *s, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n);
+void service_created(struct service *s);
 /* Answer the searches of logs whose page is ready. */
 void service_searched(struct service *s);
 

@@ -181,13 +181,12 @@ static void tell_alerts(struct service *s, int64_t now_ms)
 
 /* ---- pages ---- */
 
-void tell_count_turn(struct service *s, size_t inputs, bool full, int64_t took_us)
+void tell_count_turn(struct service *s, size_t inputs, bool full, const int64_t part_us[TURN_PARTS])
 {
     struct metrics_turns *t = &s->tell.turns;
     t->inputs += inputs;
     t->full += full;
-    t->busy_us += took_us;
-    t->longest_us = took_us > t->longest_us ? took_us : t->longest_us;
+    metrics_count_turn(t, part_us);
 }
 
 /* As the pages tell it: what has the wrong shape is malformed too. */

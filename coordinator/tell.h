@@ -26,7 +26,7 @@ enum bf_rc tell_check(const struct coordinator_config *c, const char *path, stru
 enum bf_rc tell_open(struct service *s, struct bf_error *err) BF_MUST_CHECK;
 void tell_turn(struct service *s, int64_t now_ms);
 /* For the pages: a turn began with so many inputs and took so long; full: that was all that one takes in. */
-void tell_count_turn(struct service *s, size_t inputs, bool full, int64_t took_us);
+void tell_count_turn(struct service *s, size_t inputs, bool full, const int64_t part_us[TURN_PARTS]);
 /* When it has to be called next; INT64_MAX: never. */
 int64_t tell_next_ms(const struct service *s);
 void tell_close(struct service *s);

@@ -43,6 +43,8 @@ struct turn_commit {
 };
 
 /* What the turn needs from outside.  Every call is made from within turn_* functions; arg is ports.arg. */
+struct turn_create;
+
 struct turn_ports {
     void *arg;
     /* Durable on BF_OK.  BF_FULL: nothing was written.  Else: unknown, the process ends. */
@@ -63,6 +65,8 @@ struct turn_ports {
     /* May this key create a backfill of this plan, as req asks?  BF_OK, or a sentence. */
     enum bf_rc (*may_create)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct plan *plan,
                              struct bf_error *err);
+    /* Have a create prepared (create.h); takes it over.  false: too many are on their way.  NULL: it is prepared at once. */
+    bool (*prepare)(void *arg, struct turn_create *create);
 };
 
 struct turn_settings {
@@ -104,8 +108,8 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
 #define TURN_DETAILS_LOW "{\"dropped\":\"the store was short of room\"}"
 #define TURN_DETAILS_MANY "{\"dropped\":\"too much was reported at one time\"}"
 void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg, int64_t boot_ms);
-/* A change by an operator whose role (in words) the caller has checked.  bundle (encoded plan source) only with OP_CREATE: compiled here;
- * a plan that does not compile, is not there, or is outside of the key's scopes, is answered at once. */
+/* A change by an operator whose role (in words) the caller has checked.  bundle (encoded plan source) only with OP_CREATE: compiled,
+ * here or where the port says; a plan that does not compile, is not there, or is outside of the key's scopes, is answered after that. */
 void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
                   const void *bundle, size_t bundle_bytes);
 /* For the audit alone: a change that the caller refused, and what the process itself did.  The caller bounds how many there are. */
@@ -144,8 +148,6 @@ struct turn_probe {
     int64_t p50_us, p95_us;                      /* of the readable ones; -1: there are none */
 };
 bool turn_probe(const struct turns *t, const char *connection, int64_t now_ms, struct turn_probe *ret);
-/* Compile the plan of a create that is only tried: req->bytes has its bundle.  The caller frees *ret. */
-enum bf_rc turn_plan_try(const struct op_request *req, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
 /* Compile the kept bundle for these options.  The caller owns *ret: it gives it to the engine, or frees it.  BF_NOT_FOUND: no bundle
  * under this hash; BF_INVALID: its bytes have another hash, or do not compile. */
 enum bf_rc turn_plan_compile(const struct turns *t, const uint8_t hash[32], const char *from, const char *to, const struct op_param *params,

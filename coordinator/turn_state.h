@@ -66,9 +66,18 @@ struct turns {
 void turn_audit_init(struct turns *t, const char *cluster);
 void turn_audit_gather(struct turns *t);
 
-/* false when the bundle is known already. */
-bool turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n);
-void turn_bundle_drop(struct turns *t, const uint8_t hash[32]);
+/* Nothing, when the bundle is known already. */
+void turn_bundle_keep(struct turns *t, const uint8_t hash[32], const void *bytes, size_t n);
+/* turn_plan_compile() of this bundle; needs no turn. */
+enum bf_rc turn_bundle_compile(const void *bundle, size_t n, const uint8_t hash[32], const char *from, const char *to,
+                               const struct op_param *params, size_t n_params, struct plan **ret, struct bf_error *err) BF_MUST_CHECK;
+
+/* intake.c: a command as an input, and its copy. */
+void turn_command_add(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req);
+struct op_request turn_request_copy(struct bf_arena *arena, const struct op_request *req);
+/* create.c: OP_CREATE that was not answered before; bundle NULL: the one that is kept. */
+void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
+                 const void *bundle, size_t n);
 struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES]);     /* made when new */
 
 #endif

@@ -36,6 +36,7 @@ struct view_source {
     const struct key_entry *who;                 /* asks: lists are cut to what it sees; NULL: all */
     /* Why an agent that the state takes for present was refused (refusals.h); NULL, or it gives NULL: it was not. */
     const char *(*refused)(const void *arg, const struct agent_view *a); const void *refused_arg;
+    const struct plan *tried;                    /* of a create that is only tried; NULL: it is not known */
     const char *api, *fleet, *logs_at;           /* endpoints as bound; NULL: not known */
 };
 

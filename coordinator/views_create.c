@@ -1,6 +1,6 @@
 /* What a create would do, and what a queued backfill waits for.
  *
- * A dry run compiles the plan that was sent, compares it with the engine as it is, and forgets it. */
+ * A dry run compares the plan that was sent, and compiled elsewhere (create.h), with the engine as it is. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,7 @@
 #include "coordinator/authority.h"
 #include "coordinator/engine/view_create.h"
 #include "coordinator/engine/view_why.h"
-#include "coordinator/turn.h"
 #include "coordinator/views_parts.h"
-#include "proto/bundle.h"
 
 #define STEP_ROW_BYTES 330
 
@@ -121,14 +119,10 @@ enum bf_rc view_create(const struct view_source *v, const struct op_request *req
 {
     if (req->downstream && req->reprocess == OP_REPROCESS_ALL)
         return bf_fail(err, BF_INVALID, "downstream goes with a reprocess of what is missing or failed: all of it runs anyway");
-    struct plan *plan = NULL;
-    enum bf_rc rc = turn_plan_try(req, &plan, err);
-    if (rc != BF_OK)
-        return rc;
-    if (v->who)
-        rc = authority_may_create(v->who, plan, err);
+    if (!v->tried)
+        return bf_fail(err, BF_NOT_FOUND, "the plan is not known here: send it again");
+    enum bf_rc rc = v->who ? authority_may_create(v->who, v->tried, err) : BF_OK;
     if (rc == BF_OK)
-        *ret = document(v, req, plan);
-    plan_free(plan);
+        *ret = document(v, req, v->tried);
     return rc;
 }

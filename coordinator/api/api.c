@@ -166,11 +166,7 @@ static void request_query(struct api *a, const struct door_message *m, const str
 {
     struct bf_error err = {0};
     bf_buf_clear(&a->json);
-    struct op_request asked = *req;              /* a create is tried with the plan that was sent before */
-    const struct bf_buf *bundle = req->verb == OP_CREATE ? staging_find(&a->staging, m->key, req->plan_hash) : NULL;
-    asked.bytes = bundle ? bundle->data : req->bytes;
-    asked.n_bytes = bundle ? bundle->len : req->n_bytes;
-    enum bf_rc rc = a->calls.query(a->calls.arg, m->key, &asked, &a->json, &err);
+    enum bf_rc rc = a->calls.query(a->calls.arg, m->key, req, &a->json, &err);
     if (rc != BF_OK) {
         reply_fail(a, &m->id, req->id, rc, err.text);
         return;
@@ -230,7 +226,7 @@ static void request_take(struct api *a, const struct door_message *m, struct op_
             denied(a, m, true, req, err.text);
         }
         reply_fail(a, &m->id, req->id, rc, err.text);
-    } else if (req->dry_run) {
+    } else if (req->dry_run && req->verb != OP_CREATE) {
         request_query(a, m, req);
     } else if (req->verb == OP_LOG_SEARCH)
         request_search(a, m, req);

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/internal.h"
+#include "coordinator/engine/seed.h"
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
@@ -31,31 +32,6 @@ static void keep_texts(struct backfill *b, const struct record *r)
     }
 }
 
-static void make_instances(struct backfill *b)
-{
-    const struct topology *t = b->topology;
-    b->instances = bf_xcalloc(t->n, sizeof *b->instances);
-    b->usage = bf_xcalloc(t->n, sizeof *b->usage);
-    for (uint32_t s = 0; s < b->plan->n_steps; s++)
-        for (uint32_t i = 0; i < b->plan->steps[s].partitions->n; i++) {
-            struct instance *in = &b->instances[t->first[s] + i];
-            in->state = INSTANCE_WAITING;
-            in->step = s;
-            in->run = b->first_run;
-        }
-    b->gates = bf_xcalloc(t->n_gates, sizeof *b->gates);
-    for (uint32_t g = 0; g < t->n_gates; g++)
-        b->gates[g].upto = gate_released_at_start(&t->gates[g]);
-}
-
-static void take_classes(struct backfill *b)
-{
-    b->priority = bf_xcalloc(b->plan->n_steps, sizeof *b->priority);
-    b->typical = bf_xcalloc(b->plan->n_steps, sizeof *b->typical);
-    for (uint32_t s = 0; s < b->plan->n_steps; s++)
-        b->priority[s] = (uint8_t)b->plan->steps[s].priority;
-}
-
 static bool find_pools(const struct engine *e, struct backfill *b)
 {
     b->pools = bf_xcalloc(b->plan->n_pools, sizeof *b->pools);
@@ -76,10 +52,12 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
         return corrupt(r, "its plan is not known; it has to be compiled and added first", err);
     if (r->backfill != e->backfills.n + 1)
         return corrupt(r, "the backfill's number does not follow the last one", err);
-    struct backfill *b = bf_xcalloc(1, sizeof *b);
-    *b = (struct backfill){.id = r->backfill, .state = BACKFILL_QUEUED, .known = known, .plan = known->plan,
-                           .topology = known->topology, .backward = r->backward, .created_us = r->at_us,
-                           .reprocess = r->reprocess, .reuse_downstream = r->reuse_downstream};
+    uint32_t run = r->run ? r->run : 1;
+    struct backfill *b = e->recovering ? seed_lay_out(known, r->backward, run) : seed_take(e, known, r->backward, run);
+    b->id = r->backfill;
+    b->created_us = r->at_us;
+    b->reprocess = r->reprocess;
+    b->reuse_downstream = r->reuse_downstream;
     memcpy(b->plan_hash, r->plan_hash, sizeof b->plan_hash);
     if (!find_pools(e, b)) {
         backfill_free(b);
@@ -88,10 +66,6 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     pools_attach(e, b);
     windows_attach(e, b);
     keep_texts(b, r);
-    b->first_run = r->run ? r->run : 1;
-    make_instances(b);
-    b->by_step = bf_xcalloc(b->plan->n_steps, sizeof *b->by_step);
-    take_classes(b);
     b->before = backfill_newest_of(e, b->plan->name);
     bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
     bf_vec_push(&e->backfills, b);
@@ -105,7 +79,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     live_add(e, b->id);
     writers_queued(e, b);
     ready_attach(e, b);
-    edges_derive(e, b);
+    ready_adopt(e, b);
     return BF_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/reprocess.h"
+#include "coordinator/engine/seed.h"
 
 enum { QUEUED_MAX = 1000 };
 
@@ -88,13 +89,13 @@ static struct answer create_queued(struct decision *d, const struct input *in, c
 
 static const char low_water[] = "the coordinator's store is short of room; free some, and create the backfill again";
 
-enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan, bool queue, struct bf_error *err)
+enum bf_rc engine_create_refused(const struct engine *e, const struct engine_seed *seed, bool queue, struct bf_error *err)
 {
     struct engine_out out = {0};
     struct decision d = {.e = e, .out = &out};
-    struct topology *t = topology_new(plan);
+    const struct plan *plan = engine_seed_plan(seed);
     const char *why = NULL;
-    bool ahead = writers_conflict(&d, t, 0, &why) != NULL;
+    bool ahead = writers_conflict(&d, engine_seed_topology(seed), 0, &why) != NULL;
     enum bf_rc rc = e->low ? BF_FULL : ahead && !queue ? BF_CONFLICT : BF_OK;
     if (rc == BF_OK && (why = limits_objection(&d, plan)) != NULL)
         rc = BF_LIMIT;
@@ -102,7 +103,6 @@ enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan
         rc = BF_CONFLICT;
     if (rc != BF_OK)
         bf_fail(err, rc, "%s", rc == BF_FULL ? low_water : why);
-    topology_free(t);
     engine_out_free(&out);
     return rc;
 }

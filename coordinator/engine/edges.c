@@ -167,21 +167,26 @@ void edges_forget_dead(struct backfill *b)
 
 /* ---- from base state ---- */
 
-static void derive_gates(struct engine *e, struct backfill *b)
+static void count_gates(struct backfill *b)
 {
     const struct topology *t = b->topology;
-    b->gates_pending = 0;
     for (uint32_t i = 0; i < t->n_gates; i++) {
         const struct gate_rule *g = &t->gates[i];
         uint32_t closed = 0, up = t->first[t->rules[g->rule].up] + g->up_first;
         for (uint32_t k = 0; k < g->n_up; k++)
             closed += !instance_satisfied(&b->instances[up + k]);
         b->gates[i].closed = closed;
-        if (closed == 0 && b->gates[i].upto < g->n_down && gates_matter(b)) {
+    }
+}
+
+static void list_due_gates(struct engine *e, struct backfill *b)
+{
+    b->gates_pending = 0;
+    for (uint32_t i = 0; i < b->topology->n_gates; i++)
+        if (b->gates[i].closed == 0 && b->gates[i].upto < b->topology->gates[i].n_down && gates_matter(b)) {
             b->gates_pending++;
             heap_push(&e->gates_due, b->id, i);
         }
-    }
 }
 
 /* The upstream partitions that a direct rule counts for one downstream partition.  It moves over the partitions, and what enters
@@ -302,10 +307,8 @@ uint32_t edges_count_unmet(const struct backfill *b, uint32_t number)
     return n;
 }
 
-void edges_derive(struct engine *e, struct backfill *b)
+static void count_instances(struct backfill *b)
 {
-    derive_gates(e, b);
-    edges_derive_counters(b);
     for (uint32_t i = 0; i < INSTANCE_STATE_COUNT; i++)
         b->count[i] = 0;
     b->held = b->stale = 0;
@@ -317,11 +320,28 @@ void edges_derive(struct engine *e, struct backfill *b)
         b->by_step[in->step].left += !instance_satisfied(in);
         b->held += (in->flags & FLAG_HELD) != 0;
         b->stale += (in->flags & FLAG_STALE) != 0;
-        if (in->state == INSTANCE_BACKING_OFF)
-            heap_push(&e->timers, (uint64_t)in->retry_at_ms, instance_key(b, i));
     }
+}
+
+void edges_begin(struct backfill *b)
+{
+    count_gates(b);
+    edges_derive_counters(b);
     for (uint32_t i = 0; i < b->topology->n; i++)
-        edges_settle(e, b, i);
+        if (b->instances[i].state == INSTANCE_WAITING && b->instances[i].unmet == 0)
+            b->instances[i].state = INSTANCE_READY;
+    count_instances(b);
+    ready_begin(b);
+}
+
+void edges_derive(struct engine *e, struct backfill *b)
+{
+    edges_begin(b);
+    list_due_gates(e, b);
+    for (uint32_t i = 0; b->count[INSTANCE_BACKING_OFF] > 0 && i < b->topology->n; i++)
+        if (b->instances[i].state == INSTANCE_BACKING_OFF)
+            heap_push(&e->timers, (uint64_t)b->instances[i].retry_at_ms, instance_key(b, i));
+    ready_adopt(e, b);
 }
 
 static bool other_backfill(const void *context, struct heap_item timer)

@@ -16,7 +16,9 @@ struct gate {
     uint32_t upto;                               /* downstream members released, from the first on */
 };
 
-void edges_derive(struct engine *e, struct backfill *b);                          /* unmet, blocked, gates from base state */
+/* unmet, blocked, gates, counts and what is ready, from base state in which nothing is; without an engine, and then in its lists too. */
+void edges_begin(struct backfill *b);
+void edges_derive(struct engine *e, struct backfill *b);
 void edges_satisfied(struct engine *e, struct backfill *b, uint32_t number);      /* it succeeded or was skipped */
 void edges_dead(struct engine *e, struct backfill *b, uint32_t number);           /* it failed */
 void edges_forget_dead(struct backfill *b);                                       /* blocked counters to 0: nothing waits any more */

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/prefetch.h"
+#include "coordinator/engine/seed.h"
 
 #define OR_DEFAULT(value, otherwise) ((value) ? (value) : (otherwise))
 
@@ -50,12 +51,8 @@ static void free_entities(struct engine *e)
         probe_last_done(&e->probes.at[i]);
     for (size_t i = 0; i < e->failures.n; i++)
         outcome_done(&e->failures.at[i].outcome);
-    for (size_t i = 0; i < e->plans.n; i++) {
-        topology_free(e->plans.at[i]->topology);
-        free(e->plans.at[i]->reach);
-        plan_free(e->plans.at[i]->plan);
-        free(e->plans.at[i]);
-    }
+    for (size_t i = 0; i < e->plans.n; i++)
+        known_plan_free(e->plans.at[i]);
 }
 
 void engine_free(struct engine *e)
@@ -65,6 +62,8 @@ void engine_free(struct engine *e)
     snapshot_drop(e);
     engine_out_free(&e->snapshot.eager);
     bf_vec_free(&e->snapshot.captured);
+    seeds_drop(e);
+    bf_vec_free(&e->seeds);
     ready_reset(e);
     windows_free(e);
     alerts_done(e);
@@ -109,19 +108,19 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+void plan_add(struct engine *e, struct known_plan *k)
+{
+    bf_vec_push(&e->plans, k);
+    bf_smap_put(&e->plans_by_key, k->key, sizeof k->key, k);
+}
+
 void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan)
 {
     if (plan_find(e, key)) {
         plan_free(plan);                         /* backfills refer to the one that is there */
         return;
     }
-    struct known_plan *k = bf_xcalloc(1, sizeof *k);
-    memcpy(k->key, key, sizeof k->key);
-    k->plan = plan;
-    k->topology = topology_new(plan);
-    k->reach = alert_reach_new(k->topology);
-    bf_vec_push(&e->plans, k);
-    bf_smap_put(&e->plans_by_key, k->key, sizeof k->key, k);
+    plan_add(e, known_plan_new(key, plan));
 }
 
 bool engine_has_plan(const struct engine *e, const uint8_t key[32])
@@ -183,6 +182,7 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     struct decision d = decision_at(e, now_ms, wall_us, out);
     e->work_left = false;
     e->stale_records = 0;
+    seeds_drop(e);
     decide_ready_again(&d);
     decide_gates(&d);
     decide_throttles(&d);

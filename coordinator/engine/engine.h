@@ -73,9 +73,18 @@ void engine_free(struct engine *e);
  * A backfill's plan is compiled with its from/to/params: key is that of engine_plan_key(). */
 void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan);
 bool engine_has_plan(const struct engine *e, const uint8_t key[32]);
+/* What a create takes long for, done beforehand: a plan with all that follows from it, and the backfill as it begins.  engine_seed_new()
+ * owns the plan and needs no engine: any thread may call it.  run: engine_first_run().  It is added before the turn that decides on the
+ * create, and makes its plan known; what that turn does not take is dropped at its end.  A create without one comes to the same. */
+struct engine_seed;
+struct engine_seed *engine_seed_new(const uint8_t key[32], struct plan *plan, bool backward, uint32_t run);
+void engine_seed_free(struct engine_seed *s);    /* NULL is fine */
+const struct plan *engine_seed_plan(const struct engine_seed *s);
+void engine_add_seed(struct engine *e, struct engine_seed *s);
+uint32_t engine_first_run(const struct engine *e);
 /* Whether a create of this plan, which the engine has not, would be refused as things stand: BF_OK, or why.  A plan that would be
  * is not worth keeping. */
-enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan, bool queue, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc engine_create_refused(const struct engine *e, const struct engine_seed *seed, bool queue, struct bf_error *err) BF_MUST_CHECK;
 /* BLAKE2b-256 over (source hash, from, to, params in order): one compiled plan for each distinct backfill shape. */
 void engine_plan_key(const uint8_t source_hash[32], const char *from, const char *to,
                      const struct op_param *params, size_t n_params, uint8_t ret_key[32]);

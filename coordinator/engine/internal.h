@@ -14,6 +14,7 @@ struct agent *agent_find_key(const struct engine *e, const uint8_t key[BF_KEY_BY
 struct agent *agent_find_name(const struct engine *e, const char *name);          /* connected or draining */
 struct attempt *attempt_find(const struct engine *e, uint64_t id);                /* open ones */
 struct known_plan *plan_find(const struct engine *e, const uint8_t key[32]);
+void plan_add(struct engine *e, struct known_plan *k);                            /* engine.c; not known yet */
 uint32_t pool_find(const struct engine *e, const char *name);                     /* PLAN_NO_INDEX when absent */
 struct reply *reply_find(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const uint8_t id[OP_REQUEST_ID_BYTES]);
 uint32_t instance_number(const struct backfill *b, uint32_t step, uint32_t index);
@@ -65,6 +66,9 @@ void live_add(struct engine *e, uint32_t id);
 /* ---- ready.c: lanes, demands, fits ---- */
 void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
 void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
+/* What is ready, without an engine: in the order of grants, by step.  And that into its lanes, which have nothing of it. */
+void ready_begin(struct backfill *b);
+void ready_adopt(struct engine *e, struct backfill *b);
 void ready_push(struct engine *e, struct backfill *b, uint32_t number);
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number);         /* it left READY */
 void ready_clear(struct engine *e, struct backfill *b);

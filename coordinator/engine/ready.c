@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 #include "coordinator/engine/prefetch.h"
@@ -194,6 +195,54 @@ void ready_push(struct engine *e, struct backfill *b, uint32_t number)
     count(e, b, number, true);
     if (l->ready.at[0].b == item.b && b->state == BACKFILL_RUNNING)
         lane_put(e, lane);
+}
+
+static void begin_step(struct backfill *b, uint32_t step)
+{
+    const uint32_t first = b->topology->first[step], end = first + b->plan->steps[step].partitions->n;
+    struct heap *ready = &b->begins[step];
+    size_t n = 0;
+    for (uint32_t i = first; i < end; i++)
+        n += ready_may_be_granted(b, i) ? 1 : 0;
+    bf_vec_reserve(ready, n);
+    for (uint32_t i = first; i < end; i++)
+        if (ready_may_be_granted(b, i))
+            ready->at[ready->n++] = ready_item(b, i);
+    heap_order(ready);
+}
+
+void ready_begin(struct backfill *b)
+{
+    b->begins = bf_xcalloc(b->plan->n_steps, sizeof *b->begins);
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        begin_step(b, s);
+}
+
+/* A step's own are in order already: a lane that is empty takes them over. */
+static void adopt_step(struct engine *e, struct backfill *b, uint32_t step)
+{
+    struct heap *begins = &b->begins[step], *ready = &e->lanes.at[b->lanes[step]].ready;
+    e->lanes.at[b->lanes[step]].n_of[b->priority[step]] += begins->n;
+    b->n_ready[step] = (uint32_t)begins->n;
+    e->n_ready += begins->n;
+    if (ready->n == 0) {
+        heap_done(ready);
+        *ready = *begins;
+    } else {
+        for (size_t i = 0; i < begins->n; i++)
+            heap_push(ready, begins->at[i].a, begins->at[i].b);
+        heap_done(begins);
+    }
+    lane_settle(e, b->lanes[step]);
+}
+
+void ready_adopt(struct engine *e, struct backfill *b)
+{
+    e->moves.instance[INSTANCE_WAITING][INSTANCE_READY] += b->count[INSTANCE_READY];
+    for (uint32_t s = 0; s < b->plan->n_steps; s++)
+        adopt_step(e, b, s);
+    free(b->begins);
+    b->begins = NULL;
 }
 
 void ready_remove(struct engine *e, struct backfill *b, uint32_t number)

@@ -145,6 +145,9 @@ void backfill_free(struct backfill *b)
     shares_done(b);
     free(b->priority);
     free(b->by_step);
+    for (size_t s = 0; b->begins && s < b->plan->n_steps; s++)
+        heap_done(&b->begins[s]);
+    free(b->begins);
     free(b->lanes);
     spread_forget(b);
     free(b->n_ready);

@@ -86,6 +86,7 @@ struct backfill {
     struct share *shares; size_t n_shares;       /* of each pool that it knows, and of none (shares.c) */
     uint32_t windows;                            /* set of its plan's windows, or NO_WINDOWS */
     uint8_t *priority;                           /* enum plan_priority of each step now: the plan's, until it is changed */
+    struct heap *begins;                         /* by step: what is ready from the start, until it stands in lanes; then NULL */
     uint32_t *lanes;                             /* derived: lane of each step; NULL until derived */
     struct spread_counts *spread;                /* derived, by step; NULL: no step is spread */
     uint32_t *n_ready;                           /* derived, by step: ready ones that nobody holds; NULL until derived */
@@ -178,6 +179,7 @@ struct engine {
     uint32_t stale_records;                      /* in this turn */
     bool awaited, ahead_look;                    /* prefetch.c: something waits; something changed since it was looked at last */
     bool throttles_due;                          /* in this turn a backfill or a pool changed: limits may have other bounds */
+    BF_VEC_TYPE(struct backfill *) seeds;        /* laid out for creates of this turn (seed.h) */
     uint64_t mark;
     struct engine_moves moves;                   /* counted, for coverage */
     struct snapshot snapshot;

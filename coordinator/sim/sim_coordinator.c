@@ -93,7 +93,8 @@ void sim_coordinator_start(struct world *w)
 {
     uint8_t hash[32];
     struct turn_ports ports = {.arg = w, .commit = sim_store_commit, .send_agent = port_send_agent, .reply = port_reply,
-                               .configured_keys = sim_keys_configured, .plan_known = sim_plan_known, .plan_made = sim_plan_made};
+                               .configured_keys = sim_keys_configured, .plan_known = sim_plan_known, .plan_made = sim_plan_made,
+                               .prepare = sim_create_put};
     struct turn_settings s = sim_coordinator_settings(w);
     s.checkpoint_turns = 5 + (uint32_t)world_random(w, SIM_CHECKPOINT_TURNS_MAX - 5);
     s.chunks_per_turn = 1 + (uint32_t)world_random(w, 3);
@@ -141,6 +142,7 @@ void sim_coordinator_stop(struct world *w, const char *why)
     }
     coverage_life(w);
     sim_coordinator_forget_late(w);
+    sim_creates_forget(w);
     turns_free(w->turns);
     w->turns = NULL;
     w->coordinator_up = false;

@@ -216,6 +216,7 @@ static void step(struct world *w, struct sim_event *ev)
     case SIM_SESSION: sim_session_step(w, ev->number); break;
     case SIM_RESTORE: sim_restore_due(w); break;
     case SIM_PROBE: sim_probe_due(w, a, ev->number); break;
+    case SIM_CREATE: sim_create_due(w, ev->number); break;
     }
 }
 
@@ -249,6 +250,7 @@ static void world_init(struct world *w, const struct sim_options *o)
     w->shadow = shadow_new(w);
     sim_warehouse_init(w);
     sim_probe_init(w);
+    sim_creates_init(w);
     w->n_agents = 1 + (uint32_t)world_random(w, w->brisk ? 2 : 4);
     if (o->schedule && o->schedule->agents_max && w->n_agents > o->schedule->agents_max)
         w->n_agents = o->schedule->agents_max;
@@ -273,6 +275,7 @@ static void world_done(struct world *w)
     coverage_life(w);
     turns_free(w->turns);
     sim_coordinator_forget_late(w);
+    sim_creates_forget(w);
     shadow_free(w->shadow);
     for (size_t i = 0; i < w->heap.n; i++)
         free(w->heap.at[i].bytes);

@@ -19,6 +19,7 @@
 #include "coordinator/sim/clock.h"
 #include "coordinator/sim/faults.h"
 #include "coordinator/sim/plans.h"
+#include "coordinator/sim/sim_create.h"
 #include "coordinator/sim/sim_probe.h"
 #include "coordinator/sim/sim_restore.h"
 #include "coordinator/sim/sim_store.h"
@@ -48,7 +49,7 @@ struct sim_stats {
 };
 
 enum sim_event_kind { SIM_DELIVER, SIM_AGENT_TIMER, SIM_PROCESS_END, SIM_GUARDIAN, SIM_AGENT_START, SIM_COORDINATOR_START, SIM_TURN,
-                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE };
+                      SIM_ROOM, SIM_FAULT, SIM_OPERATOR, SIM_SESSION, SIM_RESTORE, SIM_PROBE, SIM_CREATE };
 
 struct sim_event {
     int64_t at_ms;
@@ -138,6 +139,7 @@ struct world {
     uint32_t creates_sent;
     uint32_t drain_next, drains_left;        /* agents that people are about to drain, one after another */
     struct sim_probe probe;
+    struct sim_creates creates;
     struct shadow *shadow;
     char violation[512];
 };

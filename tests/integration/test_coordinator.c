@@ -150,11 +150,10 @@ static struct peer operator_of(struct site *s)
     return peer_connect(s->context, &o);
 }
 
-struct answer { bool came; enum bf_rc rc; char text[512], json[4096]; };
+struct answer { bool came; uint8_t id; enum bf_rc rc; char text[512], json[4096]; };
 
-static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
+static void say(struct peer *p, struct op_request *req, uint8_t id)
 {
-    static uint8_t bytes[1 << 20];
     memset(req->id, id, sizeof req->id);
     req->reason = req->reason ? req->reason : "";
     req->from = req->to = req->state = "";
@@ -163,6 +162,11 @@ static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
     op_request_encode(req, &b);
     cr_assert(peer_send(p, b.data, b.len));
     bf_buf_free(&b);
+}
+
+static struct answer hear(struct peer *p)
+{
+    static uint8_t bytes[1 << 20];
     struct answer a = {0};
     /* A coordinator that is killed closes the connection: no need to wait for long. */
     zmq_pollitem_t items[] = {{.socket = p->socket, .events = ZMQ_POLLIN}, {.socket = p->monitor, .events = ZMQ_POLLIN}};
@@ -182,11 +186,17 @@ static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
     struct bf_error err = {0};
     cr_assert_gt(n, 0);
     cr_assert_eq(op_reply_decode(bytes, (size_t)n, &reply, &err), BF_OK, "%s", err.text);
-    a = (struct answer){.came = true, .rc = reply.rc};
+    a = (struct answer){.came = true, .id = reply.id[0], .rc = reply.rc};
     snprintf(a.text, sizeof a.text, "%s", reply.text);
     snprintf(a.json, sizeof a.json, "%.*s", (int)reply.json_len, reply.json);
     op_reply_done(&reply);
     return a;
+}
+
+static struct answer ask(struct peer *p, struct op_request *req, uint8_t id)
+{
+    say(p, req, id);
+    return hear(p);
 }
 
 static struct answer ask_once(struct site *s, enum op_verb verb, uint8_t id)
@@ -198,29 +208,34 @@ static struct answer ask_once(struct site *s, enum op_verb verb, uint8_t id)
     return a;
 }
 
-/* PLAN_PUT in two slices, then CREATE with this request id. */
-static struct answer create(struct site *s, uint8_t id)
+/* PLAN_PUT in two slices. */
+static void put_plan(struct peer *p, const char *text, uint8_t ret_hash[32])
 {
-    static const char text[] = "apiVersion: backfill/v1\nkind: Plan\nname: small\npartitions: {grain: day, from: 2024-01-01, to: "
-                               "2024-01-03}\nsteps:\n  only:\n    run: [echo]\n";
-    struct plan_source source = {.name = bf_xstrdup("small.yaml"), .text = bf_xstrdup(text), .text_len = sizeof text - 1};
+    struct plan_source source = {.name = bf_xstrdup("small.yaml"), .text = bf_xstrdup(text), .text_len = strlen(text)};
     struct bf_buf bundle = {0};
     plan_bundle_encode(&source, &bundle);
-    struct peer p = operator_of(s);
+    plan_source_hash(&source, ret_hash);
     for (size_t i = 0; i < 2; i++) {
         size_t from = i ? bundle.len / 2 : 0, until = i ? bundle.len : bundle.len / 2;
         struct op_request put = {.verb = OP_PLAN_PUT, .total_bytes = bundle.len, .offset_bytes = from, .bytes = bundle.data + from,
                                  .n_bytes = until - from};
-        plan_source_hash(&source, put.plan_hash);
-        struct answer a = ask(&p, &put, (uint8_t)(200 + i));
+        memcpy(put.plan_hash, ret_hash, sizeof put.plan_hash);
+        struct answer a = ask(p, &put, (uint8_t)(200 + i));
         cr_assert(a.came && a.rc == BF_OK, "%s", a.text);
     }
-    struct op_request req = {.verb = OP_CREATE};
-    plan_source_hash(&source, req.plan_hash);
-    struct answer a = ask(&p, &req, id);
-    peer_close(&p);
     bf_buf_free(&bundle);
     plan_source_done(&source);
+}
+
+/* A small plan, then CREATE with this request id. */
+static struct answer create(struct site *s, uint8_t id)
+{
+    struct peer p = operator_of(s);
+    struct op_request req = {.verb = OP_CREATE};
+    put_plan(&p, "apiVersion: backfill/v1\nkind: Plan\nname: small\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\nsteps:\n"
+                 "  only:\n    run: [echo]\n", req.plan_hash);
+    struct answer a = ask(&p, &req, id);
+    peer_close(&p);
     return a;
 }
 
@@ -242,6 +257,34 @@ Test(coordinator, starts_answers_and_ends)
     cr_expect_gt(s->seq, 0);
     a = ask_once(s, OP_GET, 4);
     cr_expect(strstr(a.json, "\"small\""), "%s", a.json);
+    site_free(s);
+}
+
+/* Two million instances take a while; what is asked after the create is answered before it, and a create that never was is not there
+ * after a kill. */
+Test(coordinator, nobody_waits_for_the_create_of_a_large_backfill)
+{
+    struct site *s = site_new();
+    cr_assert(start(s, NULL));
+    struct peer p = operator_of(s);
+    struct op_request req = {.verb = OP_CREATE}, question = {.verb = OP_POOLS};
+    put_plan(&p, "apiVersion: backfill/v1\nkind: Plan\nname: large\npartitions: {grain: hour, from: 1970-01-01T00, to: 1999-01-01T00}\n"
+                 "steps:\n  a: {noop: true}\n  b: {noop: true, needs: [{a: window -6..0}]}\n  c: {noop: true, needs: [{a: previous 1}]}\n"
+                 "  d: {noop: true}\n  e: {noop: true}\n  f: {noop: true}\n  g: {noop: true}\n  h: {noop: true}\n", req.plan_hash);
+    say(&p, &req, 7);
+    struct answer a = ask(&p, &question, 8);
+    cr_expect(a.id == 8 && a.rc == BF_OK, "answered first: %d: %s", a.id, a.text);
+    a = hear(&p);
+    cr_expect(a.id == 7 && a.rc == BF_OK && strstr(a.json, "\"bf-1\""), "%d: %s", a.id, a.text);
+    say(&p, &req, 9);
+    a = ask(&p, &question, 10);
+    cr_expect(a.id == 10, "answered first: %d: %s", a.id, a.text);
+    kill(s->pid, SIGKILL);
+    wait_end(s);
+    peer_close(&p);
+    cr_assert(start(s, NULL), "and again");
+    a = ask_once(s, OP_GET, 4);
+    cr_expect(strstr(a.json, "\"bf-1\""), "%s", a.json);
     site_free(s);
 }
 

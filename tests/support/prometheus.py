@@ -7,6 +7,7 @@ NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(,|\Z)')
 VALUE = re.compile(r"(?:[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|Inf)|NaN)\Z")
 TYPES = {"counter", "gauge", "histogram", "summary", "untyped"}
+PARTS = {"_bucket", "_sum", "_count"}            # of a histogram; the last of a sample's key
 
 
 class Malformed(Exception):
@@ -41,12 +42,23 @@ def take_comment(line, families):
 
 def take_sample(line, families, current):
     m = re.match(r"([^{ ]+)(?:\{(.*)\})? (\S+)\Z", line)
-    if not m or m[1] != current or not families[current]["type"] or not VALUE.match(m[3]):
+    if not m or not current or not m[1].startswith(current) or not families[current]["type"] or not VALUE.match(m[3]):
         raise Malformed(f"sample: {line}")
-    key = labels_of(m[2] or "", line)
+    part = m[1].removeprefix(current)
+    if part not in (PARTS if families[current]["type"] == "histogram" else ("",)):
+        raise Malformed(f"sample: {line}")
+    key = labels_of(m[2] or "", line) + ((part,) if part else ())
     if key in families[current]["samples"]:
         raise Malformed(f"the same series twice: {line}")
     families[current]["samples"][key] = float(m[3])
+
+
+def check_histogram(name, samples):
+    """One without labels of its own: buckets in order, each holds those before it, the last all."""
+    bounds = [(float(key[0][1]), value) for key, value in samples.items() if key[-1] == "_bucket"]
+    if (bounds != sorted(bounds) or [v for _, v in bounds] != sorted(v for _, v in bounds) or not bounds or bounds[-1][0] != float("inf") or
+            bounds[-1][1] != samples.get(("_count",)) or ("_sum",) not in samples):
+        raise Malformed(f"the buckets of {name}: {samples}")
 
 
 def parse(text):
@@ -65,6 +77,8 @@ def parse(text):
             raise Malformed(f"the name of {name}, a {family['type']}")
         if re.search(r"_(ms|us|minutes|kib|kilobytes|percent)(_|\Z)", name):
             raise Malformed(f"{name} is not in a base unit")
+        if family["type"] == "histogram":
+            check_histogram(name, family["samples"])
         if counter and any(v < 0 for v in family["samples"].values()):
             raise Malformed(f"{name} is negative")
     return families

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/create.h"
 #include "coordinator/engine/view.h"
 #include "coordinator/turn.h"
 #include "proto/bundle.h"
@@ -23,6 +24,9 @@ struct world {
     size_t marked_turn, marked_details;          /* how often it stands in the journal's values, and in the details */
     bool create_denied;                          /* by scope */
     size_t plans;                                /* committed */
+    bool prepares, busy;                         /* creates are kept until they are prepared; or there is no room for any */
+    struct turn_create *creates[4];
+    size_t n_creates;
 };
 
 static size_t occurrences(const char *marker, const void *p, size_t n)
@@ -82,9 +86,23 @@ static enum bf_rc may_create(void *arg, const uint8_t key[32], const struct op_r
     return w->create_denied ? bf_fail(err, BF_DENIED, "outside of the plans of this key") : BF_OK;
 }
 
+static bool prepare(void *arg, struct turn_create *create)
+{
+    struct world *w = arg;
+    if (w->busy)
+        return false;
+    w->creates[w->n_creates++] = create;
+    if (!w->prepares) {
+        turn_create_work(create);
+        turn_created(w->turns, w->creates[--w->n_creates]);
+    }
+    return true;
+}
+
 static void world_init(struct world *w)
 {
-    const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply, .may_create = may_create};
+    const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply, .may_create = may_create,
+                                     .prepare = prepare};
     const struct turn_settings settings = {.lease = lease, .engine = {.seed = 1}, .cluster = "c1"};
     struct bf_error err = {0};
     *w = (struct world){.boot_ms = 1000, .commit_rc = BF_OK};
@@ -115,11 +133,11 @@ static enum agent_state state_of_agent(const struct world *w)
     return agent.state;
 }
 
-/* CREATE of this text, sent under its hash or, when lying, under another. */
-static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
+/* CREATE of this text, with this request id, sent under its hash or, when lying, under another. */
+static void send_plan_as(struct world *w, const char *text, uint8_t id, bool lying, uint8_t ret_hash[32])
 {
     struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(text), .text_len = strlen(text)};
-    struct op_request req = {.verb = OP_CREATE, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
+    struct op_request req = {.verb = OP_CREATE, .id = {id}, .reason = "why not", .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
     plan_source_hash(&source, req.plan_hash);
     req.plan_hash[0] ^= lying ? 1 : 0;
@@ -128,6 +146,11 @@ static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret
     turn_command(w->turns, operator_key, "ada", "admin", &req, bundle.data, bundle.len);
     bf_buf_free(&bundle);
     plan_source_done(&source);
+}
+
+static void send_plan(struct world *w, const char *text, bool lying, uint8_t ret_hash[32])
+{
+    send_plan_as(w, text, 0, lying, ret_hash);
 }
 
 static const char good[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\nsteps:\n  a:\n    run: [echo]\n";
@@ -212,6 +235,99 @@ Test(turn, keeps_a_plan_that_was_taken)
     cr_expect_eq(w.replies, 2);
     cr_expect_eq(w.reply_rc, BF_INVALID);
     cr_expect(turn_plan_bundle(w.turns, hash, &n));
+    turns_free(w.turns);
+}
+
+/* The thread of creates has done with the oldest. */
+static void prepared(struct world *w)
+{
+    struct turn_create *c = w->creates[0];
+    cr_assert_gt(w->n_creates, 0u);
+    memmove(w->creates, w->creates + 1, --w->n_creates * sizeof *w->creates);
+    turn_create_work(c);
+    turn_created(w->turns, c);
+}
+
+/* Turns go on: an agent is welcomed and heard, another command is answered. */
+Test(turn, waits_for_no_create)
+{
+    struct world w;
+    uint8_t hash[32];
+    struct op_request pools = {.verb = OP_POOL_SET, .id = {7}, .reason = "", .from = "", .to = "", .state = "", .name = "lake",
+                               .pool_slots = 3};
+    world_init(&w);
+    w.prepares = true;
+    send_plan(&w, good, false, hash);
+    tell(&w, AGENT_HELLO, 1);
+    turn_command(w.turns, operator_key, "ada", "admin", &pools, NULL, 0);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    tell(&w, AGENT_HEARTBEAT, 2);
+    cr_expect(w.welcomes == 1 && w.acks == 1 && w.replies == 1, "%zu welcomes, %zu acks, %zu replies", w.welcomes, w.acks,
+              w.replies);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 0u);
+    prepared(&w);
+    cr_expect_eq(w.replies, 1u, "it is answered before its turn");
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 2 && w.reply_rc == BF_OK && w.plans == 1);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    turns_free(w.turns);
+}
+
+/* I4, I18: one request that was sent twice is one backfill; of two that would write the same the second is refused, although nothing
+ * spoke against it when it came. */
+Test(turn, decides_on_a_create_as_things_stand_when_it_is_prepared)
+{
+    static const char writes[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\ndatasets: {d: {}}\nsteps:\n"
+                                 "  a: {run: [echo], outputs: [d]}\n";
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    w.prepares = true;
+    send_plan_as(&w, writes, 1, false, hash);
+    send_plan_as(&w, writes, 1, false, hash);
+    send_plan_as(&w, writes, 2, false, hash);
+    prepared(&w);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 1 && w.reply_rc == BF_OK);
+    prepared(&w);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 2 && w.reply_rc == BF_OK, "the same answer");
+    prepared(&w);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 3 && w.reply_rc == BF_CONFLICT, "rc %d", (int)w.reply_rc);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    turns_free(w.turns);
+}
+
+/* The key lost its right meanwhile. */
+Test(turn, asks_again_who_may_create)
+{
+    struct world w;
+    uint8_t hash[32];
+    size_t n = 0;
+    world_init(&w);
+    w.prepares = true;
+    send_plan(&w, good, false, hash);
+    w.create_denied = true;
+    prepared(&w);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 1 && w.reply_rc == BF_DENIED);
+    cr_expect(!turn_plan_bundle(w.turns, hash, &n));
+    turns_free(w.turns);
+}
+
+Test(turn, refuses_a_create_that_cannot_be_prepared)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    w.busy = true;
+    send_plan(&w, good, false, hash);
+    cr_expect(w.replies == 1 && w.reply_rc == BF_LIMIT);
+    w.busy = false;
+    send_plan(&w, good, false, hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    cr_expect(w.replies == 2 && w.reply_rc == BF_OK);
     turns_free(w.turns);
 }
 

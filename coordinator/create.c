@@ -1,0 +1,124 @@
+/* See create.h.  Of a create that is refused before its turn nothing stays: a later one that finds the plan in the engine must find its
+ * bundle too (stage_plans in turn.c). */
+#include "coordinator/create.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/plant.h"
+#include "coordinator/engine/view.h"
+#include "coordinator/turn_state.h"
+
+void turn_create_free(struct turn_create *c)
+{
+    if (!c)
+        return;
+    engine_seed_free(c->seed);
+    plan_free(c->plan);
+    bf_buf_free(&c->bundle);
+    bf_arena_free(&c->arena);
+    free(c);
+}
+
+void turn_create_work(struct turn_create *c)
+{
+    const struct op_request *req = &c->req;
+    if (!c->plan) {
+        c->compiled = turn_bundle_compile(c->bundle.data, c->bundle.len, req->plan_hash, req->from, req->to, req->params, req->n_params,
+                                          &c->plan, &c->err) == BF_OK;
+        if (!c->compiled)
+            return;
+    }
+    if (!req->dry_run)
+        c->seed = engine_seed_new(c->plan_key, BF_TAKE(c->plan), req->backward, c->run);
+}
+
+/* ---- after it ---- */
+
+static void refuse(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
+                   const struct bf_error *err)
+{
+    struct op_reply reply = {.rc = err->rc, .text = err->text, .json = ""};
+    memcpy(reply.id, req->id, sizeof reply.id);
+    t->ports.reply(t->ports.arg, key, &reply);
+    if (err->rc == BF_FULL || err->rc == BF_CONFLICT)
+        turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new", .reason = req->reason,
+                                                              .text = err->text, .rc = err->rc});
+}
+
+/* The plan is compiled, it lies within the key's scopes, and as things stand now nothing speaks against it. */
+static enum bf_rc check(struct turns *t, const struct turn_create *c, struct bf_error *err)
+{
+    *err = c->err;
+    if (!c->seed)
+        return err->rc;
+    enum bf_rc rc = BF_OK;
+    if (t->ports.may_create)
+        rc = t->ports.may_create(t->ports.arg, c->key, &c->req, engine_seed_plan(c->seed), err);
+    if (rc == BF_OK && !engine_has_plan(t->engine, c->plan_key) && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked"))
+        rc = engine_create_refused(t->engine, c->seed, c->req.queue, err);
+    return rc;
+}
+
+void turn_created(struct turns *t, struct turn_create *c)
+{
+    struct bf_error err = {0};
+    if (c->compiled && t->ports.plan_made)
+        t->ports.plan_made(t->ports.arg, c->plan_key, (struct plan *)(uintptr_t)engine_seed_plan(c->seed));
+    if (engine_replied(t->engine, c->key, c->req.id)) {      /* it was sent twice, and is answered as before */
+        turn_command_add(t, c->key, c->actor, c->role, &c->req);
+    } else if (check(t, c, &err) != BF_OK) {
+        refuse(t, c->key, c->actor, c->role, &c->req, &err);
+    } else {
+        turn_bundle_keep(t, c->req.plan_hash, c->bundle.data, c->bundle.len);
+        engine_add_seed(t->engine, BF_TAKE(c->seed));
+        turn_command_add(t, c->key, c->actor, c->role, &c->req);
+    }
+    turn_create_free(c);
+}
+
+/* ---- before it ---- */
+
+static struct turn_create *create_new(const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
+                                      const void *bundle, size_t n)
+{
+    struct turn_create *c = bf_xcalloc(1, sizeof *c);
+    memcpy(c->key, key, sizeof c->key);
+    c->actor = bf_arena_strdup(&c->arena, actor);
+    c->role = bf_arena_strdup(&c->arena, role);
+    c->req = turn_request_copy(&c->arena, req);
+    engine_plan_key(c->req.plan_hash, c->req.from, c->req.to, c->req.params, c->req.n_params, c->plan_key);
+    bf_buf_put(&c->bundle, bundle, n);
+    return c;
+}
+
+struct turn_create *turn_create_try(const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n)
+{
+    return create_new(key, "", "", req, bundle, n);
+}
+
+void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
+                 const void *bundle, size_t n)
+{
+    struct bf_error err = {0};
+    if (!bundle)
+        bundle = turn_plan_bundle(t, req->plan_hash, &n);
+    if (!bundle) {
+        bf_fail(&err, BF_NOT_FOUND, "the plan is not known here: send it again");
+        refuse(t, key, actor, role, req, &err);
+        return;
+    }
+    struct turn_create *c = create_new(key, actor, role, req, bundle, n);
+    c->run = engine_first_run(t->engine);
+    if (t->ports.plan_known)
+        c->plan = t->ports.plan_known(t->ports.arg, c->plan_key);
+    if (!t->ports.prepare) {
+        turn_create_work(c);
+        turn_created(t, c);
+    } else if (!t->ports.prepare(t->ports.arg, c)) {
+        bf_fail(&err, BF_LIMIT, "too many creates are being prepared; try again in a few seconds");
+        refuse(t, key, actor, role, req, &err);
+        turn_create_free(c);
+    }
+}
