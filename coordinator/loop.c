@@ -1,7 +1,7 @@
 /* The loop of the coordinator.  Collect from both sockets, run one turn, offer what waits, sleep until something changes.
  *
- * A turn is kept short, so that operators' queries wait for milliseconds; while a large one is committed, what agents say is taken in.
- * Queries are not: they would see what is not committed.
+ * A turn is kept short, so that operators' queries wait for milliseconds, and shorter while there are any; while a large one is
+ * committed, what agents say is taken in.  Queries are not: they would see what is not committed.
  *
  * The sockets' descriptors are edge-triggered and a send may swallow an edge, so readiness is asked after every round and before
  * every sleep.  Time is read once for each step.  With nothing to do the loop sleeps for seconds. */
@@ -19,6 +19,8 @@
 #include "coordinator/service_state.h"
 
 #define TURN_INPUTS 1024u                         /* or somewhat more: a message of an agent may bring 256 */
+#define ASKED_INPUTS 384u                        /* while operators ask, whose wait is the turn that is under way */
+#define ASKED_MS 1000
 #define TURN_US 5000
 #define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
@@ -71,12 +73,21 @@ static void signals_take(struct service *s)
 static void collect(struct service *s)
 {
     int64_t until_us = bf_boottime_us() + TURN_US;
-    size_t got;
+    size_t got, asked;
     do {
-        bool room = turn_gathered(s->turns) < TURN_INPUTS;
+        bool room = turn_gathered(s->turns) < s->turn_inputs;
         got = room ? fleet_receive(s->fleet, MESSAGES_AT_ONCE, until_us, service_agent_told, s) : 0;
-        got += api_receive(s->api, MESSAGES_AT_ONCE, until_us);
+        asked = api_receive(s->api, MESSAGES_AT_ONCE, until_us);
+        s->asked_ms = asked ? bf_boottime_ms() : s->asked_ms;
+        got += asked;
     } while (got && bf_boottime_us() < until_us);
+}
+
+/* Where the commit takes the longer part of a turn, one with fewer inputs would be as long, and steps would wait instead. */
+static void choose_inputs(struct service *s, int64_t decided_us, int64_t committed_us)
+{
+    bool asked = bf_boottime_ms() - s->asked_ms < ASKED_MS;
+    s->turn_inputs = asked && committed_us < decided_us ? ASKED_INPUTS : TURN_INPUTS;
 }
 
 /* Memory may be ahead of the disk: nothing of this round may get out. */
@@ -92,7 +103,7 @@ static enum bf_rc commit(struct service *s, const struct turn_commit *c, struct 
     if (c->turn_bytes < COMMIT_BESIDE_BYTES && c->n_chunks == 0)
         return service_commit(s, c, err);
     committer_begin(s->committer, c);
-    while (turn_gathered(s->turns) < TURN_INPUTS && committer_busy(s->committer) &&
+    while (turn_gathered(s->turns) < s->turn_inputs && committer_busy(s->committer) &&
            fleet_receive(s->fleet, MESSAGES_AT_ONCE, INT64_MAX, service_agent_told, s) > 0)
         continue;
     return committer_wait(s->committer, err);
@@ -109,8 +120,9 @@ static void turn(struct service *s)
         end_after_commit(&err);
     const int64_t committed_us = bf_boottime_us();
     turn_end(s->turns, bf_boottime_ms());
-    tell_count_turn(s, inputs, inputs >= TURN_INPUTS,
+    tell_count_turn(s, inputs, inputs >= s->turn_inputs,
                     (const int64_t[TURN_PARTS]){decided_us - began_us, committed_us - decided_us, bf_boottime_us() - committed_us});
+    choose_inputs(s, decided_us - began_us, committed_us - decided_us);
     uint64_t dropped = turn_take_dropped(s->turns);
     if (dropped)
         bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
@@ -172,6 +184,7 @@ static int wait_ms(const struct service *s)
 
 void service_loop(struct service *s)
 {
+    s->turn_inputs = TURN_INPUTS;
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = fleet_fd(s->fleet), .events = POLLIN},
                            {.fd = api_fd(s->api), .events = POLLIN},

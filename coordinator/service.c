@@ -257,7 +257,7 @@ static void set_pools(struct service *s)
 
 enum bf_rc service_run(const char *config_path, struct bf_error *err)
 {
-    struct service s = {.config_path = config_path, .signal_fd = -1, .supervisor = bf_supervisor_open()};
+    struct service s = {.config_path = config_path, .signal_fd = -1, .asked_ms = INT64_MIN / 2, .supervisor = bf_supervisor_open()};
     uint8_t public_key[ZAP_KEY_BYTES], secret[ZAP_KEY_BYTES] = {0};
     int64_t began_ms = bf_boottime_ms();
     raise_descriptors();

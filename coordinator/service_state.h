@@ -33,6 +33,7 @@ struct service {
     struct views_cache *cache;
     int signal_fd;
     bool stop, low, crowded;                     /* crowded: loop.c */
+    size_t turn_inputs; int64_t asked_ms;        /* the most that a turn takes in; when an operator asked last */
     int64_t counted_ms; uint64_t counted;        /* when, and how many messages of agents there had been */
     struct bf_supervisor *supervisor;
     bool trimming;                               /* while low: more may be left to delete */

@@ -1,8 +1,8 @@
 /* Counting a large backfill takes time (about 10 ms for a million instances), and queries must not hold up the coordinator's loop.
  *
- * So counts are kept by backfill, and a count is used again for a while in proportion to what it cost.  A count goes through the steps
- * in slices, one slice being what shares a character of a strip; a caller with a budget stops between two of them, and the next call
- * goes on from there.  The counts of a step change all at once, when its last slice is in. */
+ * So counts are kept by backfill, and a count is used again for a while in proportion to what it cost; who asks in that time does a little
+ * of the next one.  A count goes through the steps in slices, one slice being what shares a character of a strip; a caller with a budget
+ * stops between two of them, and the next call goes on from there.  The counts of a step change all at once, when its last slice is in. */
 #include "coordinator/views_tally.h"
 
 #include <stdlib.h>
@@ -13,6 +13,8 @@
 #include "common/vec.h"
 
 #define CACHE_FACTOR 30                          /* a count that took 10 ms is good for 300 ms */
+#define RENEW_PART (CACHE_FACTOR / 2)            /* meanwhile the next one goes on in so small a part of the time, as often as somebody asks… */
+#define RENEW_MOST_US 5000                       /* …and no longer than a turn: it is whole in half of that time, and nobody waits for all of it */
 #define CACHE_MAX 64
 #define LOOK_EVERY 2048u                         /* instances between two looks at the clock */
 #define CHEAP_US 1000                            /* what costs less is counted anew for each turn… */
@@ -160,6 +162,13 @@ static struct counted *find(struct views_cache *cache, const struct backfill_vie
     return place;
 }
 
+static void renew(const struct view_source *v, const struct backfill_view *b, struct counted *c)
+{
+    int64_t budget_us = (bf_boottime_us() - c->used_us) / RENEW_PART;
+    if (budget_us > 0)
+        count_on(v, b, c, budget_us < RENEW_MOST_US ? budget_us : RENEW_MOST_US);
+}
+
 struct view_tallies view_tallies(const struct view_source *v, const struct backfill_view *b, int64_t budget_us)
 {
     if (!v->cache) {
@@ -169,7 +178,10 @@ struct view_tallies view_tallies(const struct view_source *v, const struct backf
         return (struct view_tallies){.steps = c.steps, .complete = true, .owned = c.steps};
     }
     struct counted *c = find(v->cache, b);
-    if (!is_good(v, c)) {
+    if (is_good(v, c)) {
+        if (c->seq != v->seq)
+            renew(v, b, c);
+    } else {
         if (budget_us == INT64_MAX)
             c->step = c->bucket = 0;             /* of one moment */
         count_on(v, b, c, budget_us);
