@@ -8,7 +8,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "coordinator/sim/coverage.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 #include "coordinator/sim/shadow_place.h"
 #include "coordinator/sim/shadow_rerun.h"
 #include "coordinator/sim/story.h"
