@@ -189,6 +189,7 @@ static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds 
         return explore(g, n, setpoint);
     int64_t before = g->limit_milli;
     if (g->limit_milli < g->threshold_milli) {
+        g->left = (uint32_t)least(g->left, SLOW_READINGS);       /* what was left until a trial is another matter */
         g->left -= g->left > 0;
         if (g->left > 0)
             return LIMIT_HELD;
