@@ -509,3 +509,39 @@ Test(views, pages_of_pools_stay_within_a_message)
     cr_expect(n == POOLS && pages > 1, "%zu pools in %zu pages", n, pages);
     world_free(w);
 }
+
+static size_t breakers_of(struct world *w, const char *plan, const char *name)
+{
+    const char *const plans[] = {plan};
+    struct key_entry who = key_empty;
+    struct op_request req = query(OP_BREAKERS);
+    size_t n = 0, i;
+    const json_t *row;
+    who.plans = plans;
+    who.n_plans = 1;
+    w->who = &who;
+    req.state = "all";
+    json_t *j = ask(w, &req, BF_OK, NULL);
+    json_array_foreach(j, i, row)
+        n += strcmp(text(row, "name"), name) == 0;
+    json_decref(j);
+    w->who = NULL;
+    return n;
+}
+
+/* Steps of plan a.b and of plan a, whose names come to the same with dots. */
+Test(views, a_key_sees_the_breakers_of_the_steps_of_its_own_plans)
+{
+    static const char form[] = "apiVersion: backfill/v1\nkind: Plan\nname: %s\nsteps: {%s: {run: [echo]}}\n";
+    static const char *const plans[] = {"a.b", "a"}, *const steps[] = {"c", "b.c"}, *const names[] = {"step/a.b/c", "step/a.b.c"};
+    struct world *w = world_new();
+    for (size_t i = 0; i < 2; i++) {
+        char plan[200];
+        snprintf(plan, sizeof plan, form, plans[i], steps[i]);
+        create(w, plan);
+    }
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++)
+            cr_expect_eq(breakers_of(w, plans[i], names[k]), (size_t)(i == k), "plan %s, %s", plans[i], names[k]);
+    world_free(w);
+}
