@@ -47,7 +47,8 @@ Test(governor, at_the_limit_of_the_probe_it_is_cut_to_the_floor_and_never_below)
     }
 }
 
-/* Trials that were too much made it wait for 32 readings until the next one: that is not how long slow start waits. */
+/* Trials that were too much made it wait for 32 readings until the next one: that is not how long slow start waits.  And a cut that goes
+ * on for some readings is one. */
 Test(governor, after_a_cut_it_doubles_with_every_third_reading)
 {
     struct limit_bounds b = {.algorithm = THROTTLE_GRADIENT, .floor = 1, .ceiling = 40};
@@ -56,8 +57,9 @@ Test(governor, after_a_cut_it_doubles_with_every_third_reading)
     for (; i < 400 && g.left < 20; i++)
         read_busy(&g, &b, i, governor_limit(&g) > 8 ? 1500000 : 800000);
     cr_assert_geq(g.left, 20u, "it is between two trials");
-    cr_assert_eq(read_busy(&g, &b, i++, 4000000), LIMIT_CUT);
-    cr_assert_geq(g.threshold_milli, 2000, "slow start goes on to two");
+    for (int n = 0; n < 3; n++)                  /* what runs takes its time to end */
+        cr_assert_eq(read_busy(&g, &b, i++, 4000000), LIMIT_CUT);
+    cr_assert_geq(g.threshold_milli, 2000, "slow start goes on to half of what was too much");
     int64_t quiet = 0;
     for (int64_t n = 0; n < 60 && governor_limit(&g) == 1; n++, quiet++)
         read_busy(&g, &b, i++, 100000);
