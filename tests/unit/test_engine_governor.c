@@ -290,6 +290,35 @@ Test(engine_governor, a_probe_that_no_backfill_has_is_nothing)
     fx_done(&f);
 }
 
+/* By hand, a thousand times between two readings: the limit is within its bounds all the time, and grows again. */
+Test(engine_governor, slots_that_change_without_end)
+{
+    struct fx f;
+    struct pool_view p;
+    start(&f);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+        r.name = "warehouse";
+        r.pool_slots = (i * 5 + 1) % 7;
+        f.now_ms++;
+        cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+        fx_turn(&f);
+        engine_pool(f.e, 0, &p);
+        cr_assert(limit(f.e) <= 3 && limit(f.e) <= p.slots && (limit(f.e) > 0 || p.slots == 0), "%u of %u", limit(f.e), p.slots);
+    }
+    fx_recovers_both(&f);
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "warehouse";
+    r.reset = r.pool.no_slots = true;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    cr_assert_eq(limit(f.e), 3u);
+    fx_done(&f);
+}
+
 Test(engine_governor, the_throttle_ends_with_its_last_backfill)
 {
     struct fx f;

@@ -570,3 +570,22 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     json_decref(all);
     world_free(w);
 }
+
+/* Of a table in memory: no user feels that, and it is not nothing. */
+Test(views, a_probe_that_takes_less_than_a_millisecond_says_so)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
+              "connections: {db: {odbc: x, probe: {sql: select 1, target: 500ms, limit: 2s}}}\n"
+              "pools: {wh: {slots: 3, throttle: {algorithm: aimd, min: 1, max: 3}}}\n"
+              "steps: {s: {sql: {connection: db, transaction: true, text: select 1}, pool: wh}}\n");
+    hello(w, 8);
+    run(w);
+    cr_assert_neq(w->probe, 0);
+    struct probe_reading read = {.id = w->probe, .readable = true, .value_us = 197, .why = ""};
+    turn_agent_message(w->turns, agent_key, &(struct agent_msg){.kind = AGENT_PROBED, .incarnation = 7, .nonce = 2, .text = "",
+                                                                .probed = &read, .n_probed = 1}, w->boot_ms);
+    run(w);
+    expect_why(w, "s", "2024-01-09", "throttle", "the probe of connection db reads under 1ms, and its target is 500ms");
+    world_free(w);
+}
