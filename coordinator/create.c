@@ -36,40 +36,45 @@ void turn_create_work(struct turn_create *c)
 
 /* ---- after it ---- */
 
-static void refuse(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
-                   const struct bf_error *err)
+static void answer(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct bf_error *err)
 {
     struct op_reply reply = {.rc = err->rc, .text = err->text, .json = ""};
     memcpy(reply.id, req->id, sizeof reply.id);
     t->ports.reply(t->ports.arg, key, &reply);
-    if (err->rc == BF_FULL || err->rc == BF_CONFLICT)
-        turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new", .reason = req->reason,
-                                                              .text = err->text, .rc = err->rc});
 }
 
-/* The plan is compiled, it lies within the key's scopes, and as things stand now nothing speaks against it. */
-static enum bf_rc check(struct turns *t, const struct turn_create *c, struct bf_error *err)
+/* The plan is compiled, it lies within the key's scopes, and as things stand now nothing speaks against it.  *ret_decided: the engine would
+ * have refused it, and written that down. */
+static enum bf_rc check(struct turns *t, const struct turn_create *c, bool *ret_decided, struct bf_error *err)
 {
+    *ret_decided = false;
     *err = c->err;
     if (!c->seed)
         return err->rc;
     enum bf_rc rc = BF_OK;
     if (t->ports.may_create)
         rc = t->ports.may_create(t->ports.arg, c->key, &c->req, engine_seed_plan(c->seed), err);
-    if (rc == BF_OK && !engine_has_plan(t->engine, c->plan_key) && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked"))
+    bool known = engine_has_plan(t->engine, c->plan_key);
+    if (rc == BF_OK && !known && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked")) {
         rc = engine_create_refused(t->engine, c->seed, c->req.queue, err);
+        *ret_decided = rc != BF_OK;
+    }
     return rc;
 }
 
 void turn_created(struct turns *t, struct turn_create *c)
 {
     struct bf_error err = {0};
+    bool decided = false;
     if (c->compiled && t->ports.plan_made)
         t->ports.plan_made(t->ports.arg, c->plan_key, (struct plan *)(uintptr_t)engine_seed_plan(c->seed));
     if (engine_replied(t->engine, c->key, c->req.id)) {      /* it was sent twice, and is answered as before */
         turn_command_add(t, c->key, c->actor, c->role, &c->req);
-    } else if (check(t, c, &err) != BF_OK) {
-        refuse(t, c->key, c->actor, c->role, &c->req, &err);
+    } else if (check(t, c, &decided, &err) != BF_OK) {
+        answer(t, c->key, &c->req, &err);
+        if (decided)
+            turn_denied(t, c->key, c->actor, c->role, &(struct input_told){.what = op_verb_name(c->req.verb), .target = "new",
+                                                                           .reason = c->req.reason, .text = err.text, .rc = err.rc});
     } else {
         turn_bundle_keep(t, c->req.plan_hash, c->bundle.data, c->bundle.len);
         engine_add_seed(t->engine, BF_TAKE(c->seed));
@@ -106,7 +111,7 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
         bundle = turn_plan_bundle(t, req->plan_hash, &n);
     if (!bundle) {
         bf_fail(&err, BF_NOT_FOUND, "the plan is not known here: send it again");
-        refuse(t, key, actor, role, req, &err);
+        answer(t, key, req, &err);
         return;
     }
     struct turn_create *c = create_new(key, actor, role, req, bundle, n);
@@ -118,7 +123,7 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
         turn_created(t, c);
     } else if (!t->ports.prepare(t->ports.arg, c)) {
         bf_fail(&err, BF_LIMIT, "too many creates are being prepared; try again in a few seconds");
-        refuse(t, key, actor, role, req, &err);
+        answer(t, key, req, &err);
         turn_create_free(c);
     }
 }

@@ -7,7 +7,8 @@
 #include "coordinator/metrics_parts.h"
 
 static const struct { int64_t us; const char *seconds; } bounds[METRICS_TURN_LENGTHS - 1] = {
-    {1000, "0.001"}, {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"}, {100000, "0.1"}, {1000000, "1"}};
+    {1000, "0.001"}, {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"}, {100000, "0.1"},
+    {1000000, "1"}};
 static const char *const part_names[TURN_PARTS] = {"deciding", "committing", "sending"};
 
 void metrics_count_turn(struct metrics_turns *t, const int64_t part_us[TURN_PARTS])

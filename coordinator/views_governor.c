@@ -54,12 +54,12 @@ static json_t *move(const struct limit_move *m)
 json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 {
     struct limit_view l;
-    if (!engine_limit(v->engine, pool, &l) || (l.limit == 0 && !moves))
+    if (!engine_limit(v->engine, pool, &l) || (!l.throttled && !moves))
         return json_null();
     const struct limit_state *s = &l.now->state;
     json_t *j = json_object(), *probes = json_array(), *last = json_array();
     json_object_set_new(j, "algorithm", json_string(throttle_algorithm_name(l.now->bounds.algorithm)));
-    json_object_set_new(j, "limit", l.limit ? json_integer(l.limit) : json_null());
+    json_object_set_new(j, "limit", l.throttled ? json_integer(l.limit) : json_null());
     json_object_set_new(j, "floor", json_integer(l.now->bounds.floor));
     json_object_set_new(j, "ceiling", json_integer(l.now->bounds.ceiling));
     json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));
@@ -79,11 +79,13 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 
 /* ---- why ---- */
 
-/* "500ms", or "12.5". */
+/* "500ms", "under 1ms", or "12.5". */
 static void amount(bool value, int64_t n, char *ret, size_t size)
 {
     if (value)
         snprintf(ret, size, "%.3g", part(n, 1000000));
+    else if (n > 0 && n < 1000)
+        snprintf(ret, size, "under 1ms");
     else
         bf_format_duration((n + 500) / 1000, ret, size);
 }

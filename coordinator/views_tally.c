@@ -13,8 +13,8 @@
 #include "common/vec.h"
 
 #define CACHE_FACTOR 30                          /* a count that took 10 ms is good for 300 ms */
-#define RENEW_PART (CACHE_FACTOR / 2)            /* meanwhile the next one goes on in so small a part of the time, as often as somebody asks… */
-#define RENEW_MOST_US 5000                       /* …and no longer than a turn: it is whole in half of that time, and nobody waits for all of it */
+#define RENEW_PART (CACHE_FACTOR / 2)            /* meanwhile the next one goes on in so small a part of the time, by those who ask… */
+#define RENEW_MOST_US 5000                       /* …and no longer at once: it is whole in half of that, and nobody waits for all of it */
 #define CACHE_MAX 64
 #define LOOK_EVERY 2048u                         /* instances between two looks at the clock */
 #define CHEAP_US 1000                            /* what costs less is counted anew for each turn… */

@@ -19,7 +19,8 @@ struct api_stats {
 
 struct api_calls {
     void *arg;
-    /* A change, allowed by role, or a CREATE that is only tried.  bundle: the staged plan of a CREATE, NULL when there is none; borrowed. */
+    /* A change, allowed by role, or a CREATE that is only tried.  bundle: the staged plan of a CREATE, NULL when there is none;
+     * borrowed. */
     void (*command)(void *arg, const uint8_t key[ZAP_KEY_BYTES], const char *actor, enum key_role role, const struct op_request *req,
                     const void *bundle, size_t bundle_bytes);
     /* Refused here: the role may not change, or read the audit (who is set); or the key is not authorised any more (who NULL). */
