@@ -18,6 +18,7 @@
 #include "common/arena.h"
 #include "common/error.h"
 #include "plan/plan.h"
+#include "proto/input.h"
 #include "proto/record.h"
 
 struct engine;                                   /* opaque; one thread owns it */
