@@ -13,7 +13,7 @@ enum { COLUMNS = 60, ROWS = 8, MOVES_SHOWN = 10 };
 static const char *words_of(const char *reason)
 {
     static const struct { const char *reason, *words; } table[] = {
-        {"begun", "a backfill with a throttle began"}, {"changed", "other backfills draw on it"}, {"released", "no backfill throttles it"},
+        {"begun", "a backfill with a throttle began"}, {"changed", "other slots, or other backfills"}, {"released", "no backfill throttles it"},
         {"slow_start", "begins, and doubles"}, {"raised", "there is room"}, {"lowered", "over the setpoint"},
         {"cut", "the probe is at its limit"}, {"unreadable", "the probe is not readable"}, {"failing", "many attempts fail"},
         {"idle", "it was not used for a while"}, {"held", "near the setpoint"}, {"unused", "there is room, and too little work"},

@@ -223,7 +223,7 @@ static void write_limits(struct writer *w)
         for (size_t i = 0; i < engine_n_pools(w->m->engine) && i < METRICS_POOLS_MAX; i++) {
             struct pool_view p;
             struct limit_view l;
-            if (!engine_limit(w->m->engine, i, &l) || l.limit == 0)
+            if (!engine_limit(w->m->engine, i, &l) || !l.throttled)
                 continue;
             engine_pool(w->m->engine, i, &p);
             if (k == 1)

@@ -14,7 +14,7 @@
 #include "plan/probe.h"
 
 struct kept { int64_t at_ms, value_us; bool readable; };
-struct excluded { uint32_t agent; int64_t until_ms; };
+struct excluded { uint32_t agent; int64_t until_ms; bool refused; };
 
 struct row {
     char *connection;
@@ -75,9 +75,12 @@ static const struct plan_probe *probe_of(const struct turns *t, const struct row
     return plan_of(t, r)->connections[r->index].probe;
 }
 
+/* An agent that is alive has spoken by then: its next canary begins within `every`, and is given up after its patience. */
 static int64_t silence_ms(const struct turns *t, const struct row *r)
 {
-    return 2 * probe_of(t, r)->every_ms + PROBE_GRACE_MS;
+    const struct plan_probe *p = probe_of(t, r);
+    int64_t patience_ms = plan_probe_patience_ms(p);
+    return p->every_ms + (patience_ms > p->every_ms ? patience_ms : p->every_ms) + PROBE_GRACE_MS;
 }
 
 /* ---- readings ---- */
@@ -106,14 +109,15 @@ static void read_one(struct turns *t, struct row *r, const struct probe_reading 
         t->probes->look = true;
 }
 
-static void exclude(struct row *r, uint32_t agent, int64_t now_ms)
+static void exclude(struct row *r, uint32_t agent, bool refused, int64_t now_ms)
 {
+    const struct excluded one = {agent, now_ms + PROBE_EXCLUDED_MS, refused};
     for (size_t i = 0; i < r->excluded.n; i++)
         if (r->excluded.at[i].agent == agent) {
-            r->excluded.at[i].until_ms = now_ms + PROBE_EXCLUDED_MS;
+            r->excluded.at[i] = one;
             return;
         }
-    bf_vec_push(&r->excluded, (struct excluded){agent, now_ms + PROBE_EXCLUDED_MS});
+    bf_vec_push(&r->excluded, one);
 }
 
 static void take_back(struct probes *p, struct row *r)
@@ -141,7 +145,7 @@ void probes_heard(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct
             if (!reading->refused)
                 continue;
             snprintf(r->refusal, sizeof r->refusal, "%.*s", (int)bf_utf8_cut(reading->why, sizeof r->refusal - 1), reading->why);
-            exclude(r, peer->agent, now_ms);
+            exclude(r, peer->agent, true, now_ms);
             take_back(t->probes, r);
             t->probes->look = true;
         }
@@ -210,11 +214,11 @@ static void forgive(struct row *r, int64_t now_ms)
     r->excluded.n = n;
 }
 
-static bool is_excluded(const struct row *r, uint32_t agent)
+static bool is_excluded(const struct row *r, uint32_t agent, bool anyone)
 {
     for (size_t i = 0; i < r->excluded.n; i++)
         if (r->excluded.at[i].agent == agent)
-            return true;
+            return r->excluded.at[i].refused || !anyone;
     return false;
 }
 
@@ -226,13 +230,14 @@ static size_t n_probes(const struct probes *p, uint32_t agent)
     return n;
 }
 
-/* The one with the fewest probes; of these the one that is here for longest.  false: there is none. */
-static bool choose(const struct turns *t, const struct row *r, struct agent_view *ret)
+/* The one with the fewest probes; of these the one that is here for longest.  false: there is none.  anyone: one that gave nothing readable
+ * a while ago, too; never one that said that it may not. */
+static bool choose(const struct turns *t, const struct row *r, bool anyone, struct agent_view *ret)
 {
     size_t least = AGENT_PROBES_MAX;
     struct agent_view a;
     for (uint32_t id = engine_next_agent(t->engine, 0); id; id = engine_next_agent(t->engine, id)) {
-        if (!engine_agent(t->engine, id, &a) || a.state != AGENT_CONNECTED || id == r->agent || is_excluded(r, id) ||
+        if (!engine_agent(t->engine, id, &a) || a.state != AGENT_CONNECTED || id == r->agent || is_excluded(r, id, anyone) ||
             !fits(t, r, a.hello))
             continue;
         size_t n = n_probes(t->probes, id);
@@ -248,10 +253,11 @@ static void give(struct turns *t, struct row *r, int64_t now_ms)
 {
     struct agent_view a = {0};
     struct probes *p = t->probes;
-    if (!choose(t, r, &a))
+    /* Where one has it, another that failed too is no better; where nobody has it, it is better than nobody. */
+    if (!choose(t, r, false, &a) && (r->agent || !choose(t, r, true, &a)))
         return;
     if (r->agent) {
-        exclude(r, r->agent, now_ms);
+        exclude(r, r->agent, false, now_ms);
         take_back(p, r);
     }
     r->agent = a.id;

@@ -3,11 +3,12 @@
  * While a backfill runs whose plan has a connection with a probe, exactly one agent is asked to run it, one that may run a step of that
  * connection.  A connection's name means one warehouse; where running backfills say different probes for it, that of the oldest counts.
  * The probe goes to another agent when its agent is lost, drains or leaves; when it says that it may not or cannot run it; and when it
- * gave nothing but unreadable readings, or none, for a while and another could take over.
+ * gave nothing but unreadable readings, or none, for a while and another could take over.  One from which it was taken for that is
+ * passed over for a while; but it is asked before nobody is.
  *
  * A reading becomes an input (INPUT_PROBE) when it carries the id of the giving that is in force, so that an agent from which the probe
- * was taken says nothing any more.  Where none comes within 2 × every + PROBE_GRACE_MS the coordinator makes an unreadable one itself:
- * silence must never look like a quiet warehouse. */
+ * was taken says nothing any more.  Where none comes although a canary that began within `every` must have ended or been given up, and
+ * PROBE_GRACE_MS more are over, the coordinator makes an unreadable one itself: silence must never look like a quiet warehouse. */
 #ifndef BF_COORDINATOR_PROBES_H
 #define BF_COORDINATOR_PROBES_H
 

@@ -54,12 +54,12 @@ static json_t *move(const struct limit_move *m)
 json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 {
     struct limit_view l;
-    if (!engine_limit(v->engine, pool, &l) || (l.limit == 0 && !moves))
+    if (!engine_limit(v->engine, pool, &l) || (!l.throttled && !moves))
         return json_null();
     const struct limit_state *s = &l.now->state;
     json_t *j = json_object(), *probes = json_array(), *last = json_array();
     json_object_set_new(j, "algorithm", json_string(throttle_algorithm_name(l.now->bounds.algorithm)));
-    json_object_set_new(j, "limit", l.limit ? json_integer(l.limit) : json_null());
+    json_object_set_new(j, "limit", l.throttled ? json_integer(l.limit) : json_null());
     json_object_set_new(j, "floor", json_integer(l.now->bounds.floor));
     json_object_set_new(j, "ceiling", json_integer(l.now->bounds.ceiling));
     json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));

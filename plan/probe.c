@@ -121,6 +121,9 @@ void plan_probe_read(struct plan_compiler *c, const struct bf_yaml_node *map, st
     if (probe->target <= 0)
         bf_diag_add(c->d, BF_DIAG_ERROR, plan_keys_get(map, keys, "target")->mark,
                     "the `target` of a probe must be more than 0: nothing is under it");
+    if (!probe->value && probe->limit / US_PER_MS > PATIENCE_MOST_MS)
+        bf_diag_add(c->d, BF_DIAG_WARNING, plan_keys_get(map, keys, "limit")->mark, "this `limit` is never reached: a canary is given up after "
+                    "%dm, and is unreadable then", PATIENCE_MOST_MS / 60000);
     if (probe->every_ms > PLAN_PROBE_EVERY_MOST_MS)
         bf_diag_add(c->d, BF_DIAG_ERROR, plan_keys_get(map, keys, "every")->mark, "`every` of a probe may be one hour at most: a reading "
                     "that is older says nothing of the load");

@@ -31,7 +31,9 @@ static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 int64_t probe_grace_ms(const struct limit_probe *p)
 {
-    int64_t grace_ms = least(p->every_ms, INT64_MAX / 8) * GRACE_READINGS;
+    int64_t longest_ms = p->value ? 0 : p->limit / 1000;       /* one that takes so long is read, and tells */
+    int64_t between_ms = longest_ms > p->every_ms ? longest_ms : p->every_ms;
+    int64_t grace_ms = least(between_ms, INT64_MAX / 8) * GRACE_READINGS;
     return grace_ms > GRACE_LEAST_MS ? grace_ms : GRACE_LEAST_MS;
 }
 
@@ -329,7 +331,7 @@ bool engine_limit(const struct engine *e, size_t pool, struct limit_view *ret)
     if (!p->governor)
         return false;
     uint64_t n = p->governor->n_moves;
-    *ret = (struct limit_view){.now = &p->governor->now, .limit = lesser(p->limit, p->slots),
+    *ret = (struct limit_view){.now = &p->governor->now, .throttled = pool_is_throttled(p), .limit = lesser(p->limit, p->slots),
                                .n_moves = n < LIMIT_MOVES_KEPT ? (size_t)n : LIMIT_MOVES_KEPT, .moved = n};
     return true;
 }

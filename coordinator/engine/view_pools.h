@@ -13,7 +13,8 @@ void engine_pool(const struct engine *e, size_t i, struct pool_view *ret);
 /* The limit of a pool that is throttled; false: it is not, and was not before. */
 struct limit_view {
     const struct pool_limit *now;
-    uint32_t limit;                          /* in force, within the slots; 0: it is not throttled any more */
+    bool throttled;                          /* now */
+    uint32_t limit;                          /* in force, within the slots */
     size_t n_moves;                          /* that are kept */
     uint64_t moved;                          /* how often it moved, of this state: a restart may forget those that are not kept */
 };

@@ -1,13 +1,13 @@
 /* Readings of probes.
  *
- * While something runs whose warehouse has a probe, the newest reading is never older than twice the time between two and a grace: who
- * steers by it must see silence as silence.  And no two agents that are here are asked to probe one warehouse.  All plans of a run name
+ * While something runs whose warehouse has a probe, the newest reading is never older than the time between two, that after which a canary
+ * is given up, and a grace: who steers by it must see silence as silence.  And no two agents that are here are asked to probe one warehouse.  All plans of a run name
  * one warehouse, and say the same probe for it. */
 #include <string.h>
 
 #include "coordinator/sim/shadow_model.h"
 
-enum { EVERY_MS = 2000, GRACE_MS = 2000, SLACK_MS = 100 };       /* of scenario.c, and of coordinator/probes.h */
+enum { EVERY_MS = 2000, PATIENCE_MS = 5000, GRACE_MS = 2000, SLACK_MS = 100 };       /* of sim_probe.c, plan/probe.h and coordinator/probes.h */
 
 static bool is_probed(const struct shadow_backfill *b)
 {
@@ -44,7 +44,7 @@ void shadow_check_probes(struct shadow *s, const struct turn *t)
     if (!s->probed || !probed || s->low || fresh)
         s->probed_ms = t->now_ms;
     s->probed = probed;
-    if (t->now_ms - s->probed_ms > 2 * EVERY_MS + GRACE_MS + SLACK_MS)
+    if (t->now_ms - s->probed_ms > EVERY_MS + PATIENCE_MS + GRACE_MS + SLACK_MS)
         world_violate(s->w, "probe: nothing is known of the load of the warehouse for %lld ms, and nobody says so",
                       (long long)(t->now_ms - s->probed_ms));
 }

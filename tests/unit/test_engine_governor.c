@@ -27,6 +27,15 @@ static struct plan *without_steps(uint64_t days)
     return p;
 }
 
+/* The same, and its canary may take longer than the time between two. */
+static struct plan *slowly_probed(uint64_t days)
+{
+    struct plan *p = without_steps(days);
+    probed_step(p, "wh", "mart.d");
+    p->connections[0].probe->limit = 20000000;
+    return fx_plan_done(p);
+}
+
 /* One step of `days` days on a warehouse whose probe governs its pool: four slots, a limit from one to three. */
 static struct plan *throttled(uint64_t days)
 {
@@ -35,14 +44,19 @@ static struct plan *throttled(uint64_t days)
     return fx_plan_done(p);
 }
 
-static struct fx_agent start(struct fx *f)
+static struct fx_agent start_with(struct fx *f, fx_make *make)
 {
     struct fx_agent a = fx_agent(1, 8);
     fx_init(f, NULL);
     fx_hello(f, &a, 0);
-    cr_assert_eq(fx_create(f, throttled, 20), 1u);
+    cr_assert_eq(fx_create(f, make, 20), 1u);
     fx_turn(f);
     return a;
+}
+
+static struct fx_agent start(struct fx *f)
+{
+    return start_with(f, throttled);
 }
 
 static void reading(struct fx *f, bool readable, int64_t us)
@@ -140,6 +154,23 @@ Test(engine_governor, silence_past_the_grace_is_the_floor_and_is_a_timer)
     cr_assert(engine_limit(f.e, 0, &l));
     cr_assert_eq(engine_limit_move(f.e, 0, l.n_moves - 1)->reason, LIMIT_UNREADABLE);
     cr_assert_eq(engine_next_timer_ms(f.e), INT64_MAX, "said once");
+    fx_done(&f);
+}
+
+/* One that is at its limit comes when three times the time between two are over. */
+Test(engine_governor, a_canary_that_takes_long_is_within_the_grace)
+{
+    struct fx f;
+    start_with(&f, slowly_probed);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    cr_assert_eq(limit(f.e), 3u);
+    f.now_ms += 3 * 20000;
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 3u);
+    f.now_ms++;
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 1u);
     fx_done(&f);
 }
 

@@ -78,6 +78,21 @@ Test(plan_probe, read)
     compiled_done(&c);
 }
 
+/* A canary is given up before: it would be unreadable, and never over the limit. */
+Test(plan_probe, a_limit_that_is_never_reached_is_a_warning)
+{
+    static const struct { const char *probe; bool warned; } cases[] = {
+        {"{sql: select 1, target: 1s, limit: 60s}", false}, {"{sql: select 1, target: 1s, limit: 61s}", true},
+        {"{sql: select 1, measure: value, target: 1, limit: 1000000}", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct compiled c = with_probe(cases[i].probe);
+        cr_assert_not_null(c.plan, "%s", bf_buf_cstr(&c.said));
+        cr_expect_eq(strstr(bf_buf_cstr(&c.said), "never reached: a canary is given up after 1m") != NULL, cases[i].warned, "%s:\n%s",
+                     cases[i].probe, bf_buf_cstr(&c.said));
+        compiled_done(&c);
+    }
+}
+
 Test(plan_probe, refused)
 {
     static const struct { const char *probe, *said; } cases[] = {

@@ -11,14 +11,15 @@
 enum { AGENTS = 3 };
 static const uint8_t operator_key[32] = {100};
 static const struct lease_settings lease = {.agent_ms = 10000, .fence_ms = 2000, .coordinator_ms = 13000, .heartbeat_ms = 1000};
-static const char plan[] =
-    "apiVersion: backfill/v1\nkind: Plan\nname: p\nconnections:\n"
-    "  wh: {odbc: \"${env:X}\", probe: {sql: select 1, every: 5s, target: 100ms, limit: 1s}}\n"
-    "steps:\n  a: {warehouse: {do: test, connection: wh}, agents: {labels: {near: \"yes\"}}}\n";
+#define PLAN(bounds) \
+    "apiVersion: backfill/v1\nkind: Plan\nname: p\nconnections:\n" \
+    "  wh: {odbc: \"${env:X}\", probe: {sql: select 1, every: 5s, " bounds "}}\n" \
+    "steps:\n  a: {warehouse: {do: test, connection: wh}, agents: {labels: {near: \"yes\"}}}\n"
+static const char quick[] = PLAN("target: 100ms, limit: 1s"), slow[] = PLAN("target: 10s, limit: 20s");
 
 /* What each agent was told last: how many probes, the id of the first; and how often it was told. */
 struct told { size_t n, times; uint64_t id; };
-struct world { struct turns *turns; int64_t boot_ms; struct told told[AGENTS]; uint64_t nonce; };
+struct world { struct turns *turns; const char *plan; int64_t boot_ms; struct told told[AGENTS]; uint64_t nonce; };
 
 static enum bf_rc commit(void *arg, const struct turn_commit *c, struct bf_error *err)
 {
@@ -97,7 +98,7 @@ static void pass(struct world *w, int64_t seconds)
 
 static void command(struct world *w, enum op_verb verb)
 {
-    struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(plan), .text_len = strlen(plan)};
+    struct plan_source source = {.name = strdup("p.yaml"), .text = strdup(w->plan), .text_len = strlen(w->plan)};
     struct op_request req = {.id = {(uint8_t)verb}, .verb = verb, .backfill = verb == OP_CREATE ? 0 : 1, .reason = "",
                              .from = "", .to = "", .state = "", .name = ""};
     struct bf_buf bundle = {0};
@@ -109,12 +110,12 @@ static void command(struct world *w, enum op_verb verb)
     run_after(w, 1);
 }
 
-static void begin(struct world *w)
+static void begin_with(struct world *w, const char *plan)
 {
     const struct turn_ports ports = {.arg = w, .commit = commit, .send_agent = send_agent, .reply = reply};
     const struct turn_settings settings = {.lease = lease, .engine = {.seed = 1}, .cluster = "c1"};
     struct bf_error err = {0};
-    *w = (struct world){.boot_ms = 1000};
+    *w = (struct world){.plan = plan, .boot_ms = 1000};
     w->turns = turns_new(&settings, &ports, 1);
     cr_assert_eq(turns_recovered(w->turns, w->boot_ms, &err), BF_OK, "%s", err.text);
     for (uint8_t a = 0; a < AGENTS; a++)
@@ -122,6 +123,11 @@ static void begin(struct world *w)
     run_after(w, 1);
     cr_assert_eq(w->told[1].n, 0, "nothing runs yet");
     command(w, OP_CREATE);
+}
+
+static void begin(struct world *w)
+{
+    begin_with(w, quick);
 }
 
 Test(probes, one_agent_that_may)
@@ -167,6 +173,57 @@ Test(probes, silence_is_told_and_another_takes_over)
     read_from(&w, 1, (struct probe_reading){.id = w.told[2].id, .readable = true, .value_us = 9});
     run_after(&w, 1);
     cr_expect(!newest(&w).readable, "from whom it was taken");
+    turns_free(w.turns);
+}
+
+/* As long as a canary may take, and its agent has not given it up, nothing is missing. */
+Test(probes, a_canary_that_takes_long_is_no_silence)
+{
+    struct world w;
+    begin_with(&w, slow);
+    for (int i = 0; i < 3; i++) {
+        pass(&w, 40);
+        read_from(&w, 1, (struct probe_reading){.id = w.told[1].id, .readable = true, .value_us = 40000000});
+        run_after(&w, 10);
+        struct turn_probe now;
+        cr_assert(turn_probe(w.turns, "wh", turn_engine_ms(w.turns, w.boot_ms), &now));
+        cr_expect_eq(now.unreadable, 0, "nothing was missing in round %d", i);
+        cr_expect(newest(&w).readable);
+    }
+    pass(&w, 5 + 2 * 20 + 3);
+    cr_expect_str_eq(newest(&w).why, "no answer from agent a1 for 47 s");
+    turns_free(w.turns);
+}
+
+/* Nobody else is there: that it was silent a while ago is no reason to ask nobody. */
+Test(probes, one_that_was_silent_is_asked_before_nobody)
+{
+    struct world w;
+    begin(&w);
+    pass(&w, 3 * 12 + 3);
+    cr_assert_eq(w.told[2].n, 1);
+    pass_without(&w, 15, 2);
+    cr_expect_eq(w.told[1].n, 1, "the other is lost");
+    read_from(&w, 1, (struct probe_reading){.id = w.told[1].id, .readable = true, .value_us = 9});
+    run_after(&w, 1);
+    cr_expect(newest(&w).readable);
+    pass(&w, 3 * 12 + 3);
+    cr_expect_eq(w.told[1].n, 1, "silent again, and it is the only one");
+    turns_free(w.turns);
+}
+
+/* One that said that it may not would say so again. */
+Test(probes, one_that_may_not_is_not_asked_for_want_of_another)
+{
+    struct world w;
+    begin(&w);
+    read_from(&w, 1, (struct probe_reading){.id = w.told[1].id, .why = "X is not allowed", .refused = true});
+    run_after(&w, 10);
+    cr_assert_eq(w.told[2].n, 1);
+    size_t times = w.told[1].times;
+    pass_without(&w, 15, 2);
+    cr_expect_eq(w.told[1].n, 0);
+    cr_expect_eq(w.told[1].times, times);
     turns_free(w.turns);
 }
 

@@ -509,3 +509,28 @@ Test(views, pages_of_pools_stay_within_a_message)
     cr_expect(n == POOLS && pages > 1, "%zu pools in %zu pages", n, pages);
     world_free(w);
 }
+
+/* Nothing begins there for now, and its governor goes on. */
+Test(views, a_pool_without_slots_still_has_its_throttle)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npools: {wh: {slots: 3, throttle: {algorithm: aimd, min: 2, max: 3}}}\n"
+              "steps: {s: {run: [echo], pool: wh}}\n");
+    struct op_request set = query(OP_POOL_SET), show = query(OP_POOLS);
+    memset(set.id, 200, sizeof set.id);
+    set.name = show.name = "wh";
+    turn_command(w->turns, operator_key, "ada", "admin", &set, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    json_t *one = ask(w, &show, BF_OK, NULL), *t = json_object_get(one, "throttle");
+    cr_expect_eq(number(one, "slots"), 0);
+    cr_assert(json_is_object(t), "it is not throttled");
+    cr_expect_eq(number(t, "limit"), 0, "of what may begin");
+    cr_expect_str_eq(text(t, "reason"), "changed");
+    json_decref(one);
+    show.name = "";
+    json_t *all = ask(w, &show, BF_OK, NULL);
+    cr_expect(json_is_object(json_object_get(json_array_get(all, 0), "throttle")), "nor in the list");
+    json_decref(all);
+    world_free(w);
+}
