@@ -16,6 +16,13 @@ struct record_rare *record_rare_need(struct record *r, struct bf_arena *arena)
     return r->rare;
 }
 
+static const char unknown[] = "unknown";
+
+bool record_kind_is_known(uint32_t k)
+{
+    return record_kind_name((enum record_kind)k) != unknown;
+}
+
 const char *record_kind_name(enum record_kind k)
 {
     switch (k) {
@@ -73,5 +80,5 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_TIMEBOX: return "timebox";
     case RECORD_PROBED: return "probed";
     }
-    return "unknown";
+    return unknown;
 }

@@ -3,7 +3,6 @@
  * A field is written when it is not zero, whatever the kind, so that the codec need not know which kind uses which field and a
  * record read back equals the one that was made.  What a kind cannot do without is checked when it is read. */
 #include <assert.h>
-#include <string.h>
 
 #include "proto/audit.h"
 #include "proto/record.pb-c.h"
@@ -11,11 +10,6 @@
 
 enum { PACKED_MAX_BYTES = 16 << 20, RANGE_NUMBERS = 3 };
 _Static_assert(sizeof(struct steer_range) == RANGE_NUMBERS * sizeof(uint32_t), "ranges are written as they lie in memory");
-
-static bool record_kind_is_known(uint32_t k)
-{
-    return strcmp(record_kind_name((enum record_kind)k), "unknown") != 0;
-}
 
 /* ---- to the wire ---- */
 

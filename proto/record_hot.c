@@ -1,13 +1,14 @@
-/* The inputs and records that a run is made of: reports, grants and ends, two or three for every step.
+/* What a run is made of: reports, and the records that say nothing but what stands in a record itself, grants and ends among them.
  *
- * They are written straight from the plain struct, with the numbers of record.proto.  One that says anything else than its kind does in
- * a run is left to the generated code, which writes whatever is set: so the bytes are the same in any case.  What is looked at here and
- * what is written there must not drift apart: tests/unit/test_proto_hot.c sets each word of the structs by itself. */
+ * They are written straight from the plain struct, with the numbers of record.proto.  Another is left to the generated code, which writes
+ * whatever is set: so the bytes are the same in any case.  What is looked at here and what is written there must not drift apart:
+ * tests/unit/test_proto_hot.c sets each word of the structs by itself. */
+#include <assert.h>
 #include <string.h>
 
 #include "proto/record_parts.h"
 
-enum { FIXED_ROOM = 24 * PB_NUMBER_ROOM };       /* numbers, a key, and the ends of what is nested */
+enum { FIXED_ROOM = (24 + RECORD_NUMBERS_MAX) * PB_NUMBER_ROOM };      /* numbers, a key, and the ends of what is nested */
 
 static bool is_zero(const uint8_t *p, size_t n)
 {
@@ -47,9 +48,20 @@ void input_put(const struct input *i, uint32_t field, struct bf_buf *b, struct b
 
 /* ---- records ---- */
 
+static void put_numbers(struct pb_out *o, const uint64_t *numbers, size_t n)
+{
+    if (n == 0)
+        return;
+    uint8_t *at = pb_begin(o, 46);
+    for (size_t i = 0; i < n; i++)
+        o->p = pb_varint(o->p, numbers[i]);
+    pb_end(o, at);
+}
+
 bool record_put_hot(const struct record *r, uint32_t field, struct bf_buf *b, struct bf_arena *tmp)
 {
-    if ((r->kind != RECORD_GRANTED && r->kind != RECORD_ENDED) || r->rare || r->n_numbers)
+    assert(record_kind_is_known(r->kind));
+    if (r->rare || r->n_numbers > RECORD_NUMBERS_MAX)
         return false;
     const struct outcome *outcome = record_outcome(r);
     struct pb_out o = put_begin(b, FIXED_ROOM + OUTCOME_ROOM + details_bytes(outcome));
@@ -72,6 +84,7 @@ bool record_put_hot(const struct record *r, uint32_t field, struct bf_buf *b, st
     pb_put_uint(&o, 15, (uint32_t)r->failure_class);
     pb_put_fixed64(&o, 17, (uint64_t)r->at_us);
     pb_put_int(&o, 18, r->retry_at_ms);
+    put_numbers(&o, r->numbers, r->n_numbers);
     pb_put_uint(&o, 47, r->budget_spent);
     if (r->voted_ms) {
         uint8_t *breaker = pb_begin(&o, 49);

@@ -2,6 +2,9 @@
 #ifndef BF_PROTO_RECORD_KIND_H
 #define BF_PROTO_RECORD_KIND_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum record_kind {
     RECORD_COUNTERS = 1,          /* epoch, next_attempt, next_backfill, next_agent (snapshots, and a new epoch) */
     RECORD_BACKFILL_CREATED = 2,  /* backfill, plan_hash, from, to, backward, params, actor, reason, reprocess, reuse_downstream,
@@ -84,5 +87,6 @@ enum record_kind {
 };
 
 const char *record_kind_name(enum record_kind k);        /* "granted", …; else "unknown" */
+bool record_kind_is_known(uint32_t k);
 
 #endif

@@ -116,11 +116,8 @@ static const struct outcome *keep_outcome(struct bf_arena *arena, const struct o
     return kept;
 }
 
-static struct record_rare *keep_rare(struct bf_arena *arena, const struct record_rare *from)
+static void keep_rare(struct bf_arena *arena, struct record_rare *rare)
 {
-    if (!from)
-        return NULL;
-    struct record_rare *rare = bf_arena_memdup(arena, from, sizeof *from);
     rare->actor = keep(arena, rare->actor);
     rare->reason = keep(arena, rare->reason);
     rare->from = keep(arena, rare->from);
@@ -148,14 +145,14 @@ static struct record_rare *keep_rare(struct bf_arena *arena, const struct record
     rare->probe.why = keep(arena, rare->probe.why);
     keep_hello(arena, &rare->hello);
     keep_params(arena, rare);
-    return rare;
 }
 
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
     r->outcome = keep_outcome(arena, r->outcome);
-    r->rare = keep_rare(arena, r->rare);
+    if (r->rare)
+        keep_rare(arena, r->rare);
 }
 
 struct record *record_begin(struct decision *d, enum record_kind kind)

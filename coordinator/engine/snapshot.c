@@ -427,13 +427,12 @@ bool engine_snapshot_active(const struct engine *e)
     return e->snapshot.active;
 }
 
+/* What they point to stays where it is until the snapshot is over. */
 static void next_eager(struct snapshot *s, struct engine_out *out)
 {
     for (size_t i = 0; i < EAGER_RECORDS_PER_CALL && s->eager_at < s->eager.n_records; i++) {
-        struct record copy = s->eager.records[s->eager_at++];
-        struct record *r = record_add(out, copy.kind);
-        record_keep_strings(&out->arena, &copy);
-        *r = copy;
+        const struct record *r = &s->eager.records[s->eager_at++];
+        *record_add(out, r->kind) = *r;
     }
 }
 

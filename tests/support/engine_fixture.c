@@ -586,9 +586,10 @@ void fx_recovers_both(struct fx *f)
     struct engine *s = fx_fresh(f);
     fx_recovers(f);
     engine_snapshot_begin(f->e);
-    while (engine_snapshot_next(f->e, &out))
-        ;
-    fx_apply_encoded(s, out.records, out.n_records);
+    while (engine_snapshot_next(f->e, &out)) {
+        fx_apply_encoded(s, out.records, out.n_records);
+        engine_out_clear(&out);
+    }
     cr_assert_eq(engine_rebuild(s, f->now_ms, &err), BF_OK, "%s", err.text);
     cr_assert(fx_same_state(f->e, s));
     cr_assert(engine_check(s, true, &err), "%s", err.text);

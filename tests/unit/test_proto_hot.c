@@ -123,7 +123,8 @@ Test(proto_hot, records_and_inputs_are_written_the_same)
         struct input in = hot_input(&s), other = sample_input(&s, input_kinds[i % n_input_kinds]);
         cr_assert(same_record(&r, i), "record %zu is left to the generated code", i);
         cr_assert(same_input(&in, i), "input %zu is left to the generated code", i);
-        (void)same_record(&any, i);
+        any.rare = NULL;
+        cr_assert(same_record(&any, i), "record %zu has no rare part, and is left to the generated code", i);
         (void)same_input(&other, i);
         sampler_done(&s);
     }
@@ -149,7 +150,7 @@ Test(proto_hot, no_word_of_a_record_is_passed_over)
         }
         sampler_done(&s);
     }
-    cr_assert_gt(declined, 100);
+    cr_assert_gt(declined, 50);
 }
 
 Test(proto_hot, no_word_of_an_input_is_passed_over)
