@@ -10,8 +10,7 @@
 
 #include "common/plant.h"
 
-void core_wait_refuse(struct agent_core *c, struct attempt_ref ref, enum outcome_source source, const char *text,
-                           int64_t now_ms)
+void core_wait_refuse(struct agent_core *c, struct attempt_ref ref, enum outcome_source source, const char *text, int64_t now_ms)
 {
     struct attempt *a = core_attempt_add(c, ref);
     core_end_set_outcome(a, source, text);

@@ -187,8 +187,19 @@ static void put_budget(const json_t *row, struct bf_buf *ret)
     }
 }
 
+/* Of the slots, what the governor lets be used now. */
+static void put_limit(const json_t *row, struct bf_buf *ret)
+{
+    const json_t *limit = json_object_get(json_object_get(row, "throttle"), "limit");
+    if (json_is_integer(limit))
+        bf_buf_printf(ret, "%" PRId64, (int64_t)json_integer_value(limit));
+    else
+        bf_buf_put_str(ret, "-");
+}
+
 static const struct view_column pools_columns[] = {
     {.name = "NAME", .key = "name"}, {.name = "USED", .key = "used", .kind = VIEW_NUMBER},
+    {.name = "LIMIT", .put = put_limit, .kind = VIEW_RIGHT},
     {.name = "SLOTS", .key = "slots", .kind = VIEW_NUMBER},
     {.name = "FREE", .put = put_free, .kind = VIEW_RIGHT, .wide = true}, {.name = "SET BY", .key = "source"},
     {.name = "IN USE BESIDE", .put = put_budget, .wide = true}};

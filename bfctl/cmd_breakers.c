@@ -56,10 +56,11 @@ static void put_slow(const json_t *row, struct bf_buf *ret)
 
 static void put_until(const json_t *row, struct bf_buf *ret)
 {
+    char at[RENDER_TIME_MAX];
     if (json_is_true(json_object_get(row, "held_open")))
         bf_buf_put_str(ret, "closed by hand");
     else if (json_is_string(json_object_get(row, "half_opens_at")))
-        bf_buf_put_str(ret, render_text(row, "half_opens_at"));
+        bf_buf_put_str(ret, render_time(render_text(row, "half_opens_at"), at));
     else
         bf_buf_put_str(ret, "-");
 }

@@ -53,7 +53,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     show_yielded(json_object_get(status, "yielded"));
     show_stragglers(json_object_get(status, "stragglers"));
     if (json_is_false(json_object_get(status, "stragglers_complete")))
-        puts("takes long: more may; so many attempts run that there was no time to look at all of them");
+        puts("takes long: more may; not all that runs was looked at");
 }
 
 static int run(struct ctl_call *call)

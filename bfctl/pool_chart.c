@@ -83,14 +83,25 @@ static void put_chart(const json_t *moves, int64_t now_ms, struct bf_buf *ret)
     bf_buf_printf(ret, "\n           %s ago%*s\n", span, COLUMNS - (int)strlen(span) - 4, "now");
 }
 
+static void put_limit(const json_t *move, const char *key, struct bf_buf *ret)
+{
+    if (json_is_integer(json_object_get(move, key)))
+        bf_buf_printf(ret, "%" PRId64, render_number(move, key));
+    else
+        bf_buf_put_str(ret, "none");
+}
+
 static void put_moves(const json_t *moves, struct bf_buf *ret)
 {
     size_t n = json_array_size(moves);
     for (size_t i = n > MOVES_SHOWN ? n - MOVES_SHOWN : 0; i < n; i++) {
         const json_t *m = json_array_get(moves, i);
         char at[RENDER_TIME_MAX];
-        bf_buf_printf(ret, "%s  %" PRId64 " -> %" PRId64 "  %s: %s", render_time(render_text(m, "at"), at), render_number(m, "before"),
-                      render_number(m, "after"), render_safe(render_text(m, "reason")), words_of(render_text(m, "reason")));
+        bf_buf_printf(ret, "%s  ", render_time(render_text(m, "at"), at));
+        put_limit(m, "before", ret);
+        bf_buf_put_str(ret, " -> ");
+        put_limit(m, "after", ret);
+        bf_buf_printf(ret, "  %s: %s", render_safe(render_text(m, "reason")), words_of(render_text(m, "reason")));
         if (json_is_number(json_object_get(m, "reading"))) {
             bf_buf_put_str(ret, " (");
             put_amount(m, "reading", "", ret);

@@ -52,8 +52,8 @@ enum bf_rc render_json_next(const json_t *document, struct bf_error *err) BF_MUS
 /* The form of documents for the rest of this run; ctl_output() sets it from -o. */
 enum render_form { RENDER_JSON, RENDER_YAML };
 void render_as(enum render_form form);
-/* Append a document as JSON, with flags of jansson.  Characters that a terminal acts on, which JSON lets stand, are escaped too. */
 #define RENDER_REAL_DIGITS 15                    /* what a figure was made of; the 17th is the rounding of its binary form */
+/* Append a document as JSON, with flags of jansson.  Characters that a terminal acts on, which JSON lets stand, are escaped too. */
 void render_put_json(const json_t *document, size_t flags, struct bf_buf *ret);
 /* Append a whole number; a size, "4.0 MiB", of bytes >= 0 (less counts as 0). */
 void render_put_count(int64_t n, struct bf_buf *ret);

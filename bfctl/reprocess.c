@@ -39,6 +39,7 @@ static void show_sentence(const json_t *document, bool queue)
 {
     const json_t *c = json_object_get(document, "counts");
     const char *conflict = render_text(document, "conflict"), *missing = render_text(document, "missing");
+    const char *limit = render_text(document, "limit");
     int64_t changed = render_number(c, "changed"), stale = render_number(c, "stale"), failed = render_number(c, "failed");
     ctl_note("a dry run: %" PRId64 " of %" PRId64 " would run, %" PRId64 " would be reused", render_number(c, "run"),
              render_number(document, "total"), render_number(c, "reused"));
@@ -51,7 +52,9 @@ static void show_sentence(const json_t *document, bool queue)
     if (failed > 0)
         ctl_note("%" PRId64 " that failed before stay%s failed: --reprocess failed runs %s again", failed, failed == 1 ? "s" : "",
                  failed == 1 ? "it" : "them");
-    if (*conflict)
+    if (*limit)
+        ctl_note("now it would be refused: %s", render_safe(limit));
+    else if (*conflict)
         ctl_note("now it would be %s: %s", queue ? "queued" : "refused", render_safe(conflict));
     else if (*missing)
         ctl_note("now it would be refused: %s", render_safe(missing));

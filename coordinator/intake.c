@@ -228,12 +228,14 @@ static void take_configured(struct turns *t, struct input *in)
 }
 
 /* The plan of a create is compiled, and lies within the key's scopes: then the engine has it.  Of one that is refused here nothing
- * stays: a later create that finds the plan in the engine must find its bundle too (stage_plans in turn.c). */
-static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op_request *req, struct bf_error *err)
+ * stays: a later create that finds the plan in the engine must find its bundle too (stage_plans in turn.c).  *ret_decided: the engine would
+ * have refused it, and written that down. */
+static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op_request *req, bool *ret_decided, struct bf_error *err)
 {
     uint8_t plan_key[32];
     struct plan *made = NULL;
     enum bf_rc rc = BF_OK;
+    *ret_decided = false;
     engine_plan_key(req->plan_hash, req->from, req->to, req->params, req->n_params, plan_key);
     const struct plan *plan = engine_plan(t->engine, plan_key);
     if (!plan) {
@@ -242,8 +244,10 @@ static enum bf_rc take_plan(struct turns *t, const uint8_t *key, const struct op
     }
     if (rc == BF_OK && t->ports.may_create)
         rc = t->ports.may_create(t->ports.arg, key, req, plan, err);
-    if (rc == BF_OK && made && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked"))
+    if (rc == BF_OK && made && !BF_PLANTED("one_writer_unchecked") && !BF_PLANTED("outside_unchecked")) {
         rc = engine_create_refused(t->engine, made, req->queue, err);
+        *ret_decided = rc != BF_OK;
+    }
     if (rc == BF_OK && made)
         engine_add_plan(t->engine, plan_key, made);
     else
@@ -256,13 +260,13 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
 {
     struct bf_error err = {0};
     if (req->verb == OP_CREATE && !engine_replied(t->engine, key, req->id)) {
-        bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes);
+        bool fresh = bundle && turn_bundle_keep(t, req->plan_hash, bundle, bundle_bytes), decided = false;
         struct op_request safe = command_copy(&t->gathered.arena, req);
-        if (take_plan(t, key, &safe, &err) != BF_OK) {
+        if (take_plan(t, key, &safe, &decided, &err) != BF_OK) {
             if (fresh)                           /* nothing names it, so nothing would ever release it */
                 turn_bundle_drop(t, req->plan_hash);
             answer_now(t, key, req, &err);
-            if (err.rc == BF_FULL || err.rc == BF_CONFLICT)
+            if (decided)
                 turn_denied(t, key, actor, role, &(struct input_told){.what = op_verb_name(req->verb), .target = "new",
                                                                       .reason = req->reason,
                                                                       .text = err.text, .rc = err.rc});

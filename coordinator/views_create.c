@@ -113,6 +113,7 @@ static json_t *document(const struct view_source *v, const struct op_request *re
         json_object_set_new(j, "steps_left_out", json_integer((json_int_t)left_out));
     json_object_set_new(j, "conflict", view_string(p.conflict));
     json_object_set_new(j, "missing", view_string(p.missing));
+    json_object_set_new(j, "limit", view_string(p.limit));
     engine_out_free(&out);
     return j;
 }

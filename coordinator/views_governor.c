@@ -79,11 +79,13 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 
 /* ---- why ---- */
 
-/* "500ms", or "12.5". */
+/* "500ms", "under 1ms", or "12.5". */
 static void amount(bool value, int64_t n, char *ret, size_t size)
 {
     if (value)
         snprintf(ret, size, "%.3g", part(n, 1000000));
+    else if (n > 0 && n < 1000)
+        snprintf(ret, size, "under 1ms");
     else
         bf_format_duration((n + 500) / 1000, ret, size);
 }

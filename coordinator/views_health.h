@@ -12,7 +12,7 @@ const char *view_agent_health(const struct view_source *v, const struct agent_vi
 /* Every agent that may run something is quarantined, b's the first to be tried again.  Cut to fit. */
 void view_tell_quarantine(const struct view_source *v, const struct breaker_view *b, char *detail, size_t detail_size, char *remedy,
                           size_t remedy_size);
-/* Attempts of a backfill that take longer than their like (view_profile.h), of those that there was time to look at; the one of an
+/* Attempts of a backfill that take longer than their like (view_profile.h), some of them where all were not looked at; the one of an
  * instance, or null. */
 json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b, bool *ret_complete);
 /* One that was asked to end, to be run again elsewhere, until its next attempt has ended: null for all others. */

@@ -41,16 +41,17 @@ static json_t *document(const struct view_source *v, const struct backfill_view 
     return j;
 }
 
-/* The oldest first.  A fleet may have a hundred thousand attempts open: the loop does not wait for a look at all of them. */
+/* The oldest first, so many.  A fleet may have a hundred thousand attempts open: the loop does not wait for a look at all of them. */
 json_t *view_stragglers(const struct view_source *v, const struct backfill_view *b, bool *ret_complete)
 {
     json_t *list = json_array();
     const int64_t began_us = bf_boottime_us();
     uint32_t looked_at = 0;
     *ret_complete = true;
-    for (uint64_t a = 0; json_array_size(list) < STRAGGLERS_MAX && (a = engine_next_attempt(v->engine, a)) != 0;) {
+    for (uint64_t a = 0; (a = engine_next_attempt(v->engine, a)) != 0;) {
         struct straggler_view s;
-        *ret_complete = ++looked_at % LOOK_EVERY != 0 || bf_boottime_us() - began_us < BUDGET_US;
+        bool in_time = ++looked_at % LOOK_EVERY != 0 || bf_boottime_us() - began_us < BUDGET_US;
+        *ret_complete = in_time && json_array_size(list) < STRAGGLERS_MAX;
         if (!*ret_complete)
             break;
         struct attempt_view open;

@@ -50,7 +50,8 @@ enum record_kind {
     RECORD_TIMEBOX = 21,          /* backfill, retry_at_ms: its time is over then (engine time); n 1: it is over */
     RECORD_WINDOW = 43,           /* backfill, window: what the windows of its plan, and of every one with the same, leave of a pool */
     RECORD_NEAR = 55,             /* backfill, step, index, agent, retry_at_ms, n.  1: it is ready and waits for this agent, which made its
-                                     inputs, until then (engine time) at most; 0: no more.  In snapshots too */
+                                     inputs or is another one than where it straggled, until then (engine time) at most; 0: no more.
+                                     In snapshots too */
     RECORD_RERUN = 56,            /* attempt.ref, backfill, step, index, run, agent, numbers: enum rerun_phase, what it took in ms so far,
                                      and what is usual.  ASKED: it straggles, and is asked to end, to be run again elsewhere; the others
                                      in snapshots only */

@@ -18,9 +18,9 @@ enum verdict {              /* what the end of an attempt means for its instance
     VERDICT_CANCELLED = 6,
     VERDICT_LOOK_AGAIN = 7  /* a sensor: not there yet; backing off until retry_at_ms, and nothing is charged */
 };
-/* Why an attempt that was given ahead, and has not started, is asked back (coordinator/engine/prefetch.c). */
 /* Of a straggler that is run again elsewhere (coordinator/engine/rerun.h). */
 enum rerun_phase { RERUN_ASKED = 1, RERUN_DUE = 2, RERUN_RUNS = 3 };
+/* Why an attempt that was given ahead, and has not started, is asked back (coordinator/engine/prefetch.c). */
 enum revoke_reason { REVOKE_PAUSED = 1, REVOKE_HELD = 2, REVOKE_AGENT = 3, REVOKE_BREAKER = 4, REVOKE_PRIORITY = 5 };
 enum audit_kind {
     AUDIT_REQUEST = 1,      /* a change that was asked for and decided on, carried out or refused */

@@ -103,9 +103,11 @@ void sensor_rule(struct decision *d, const struct attempt *a, const struct outco
 
 /* ---- decide_steer.c ---- */
 struct answer command_steer(struct decision *d, const struct input *in, const struct backfill *b);
-/* Of a backfill that is over: who writes what would run again, or which pool would have too many probes (output's arena); NULL: it may. */
+/* Of a backfill that is over and is to run again: who writes what it writes, or which pool would have too many probes (output's arena);
+ * NULL: it may.  *ret_rc: with which code it is refused.  And the same of a steering command, if anything runs again by it. */
 struct steer_outcome;
-const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o);
+const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc);
+const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o, enum bf_rc *ret_rc);
 
 /* ---- decide_create.c ---- */
 struct answer decide_create(struct decision *d, const struct input *in);

@@ -125,14 +125,12 @@ static const char *cancel_objection(struct decision *d, const struct backfill *b
     return over ? wrong_state(d, b, "it is over, and nothing is left to cancel") : NULL;
 }
 
-static const char *retry_objection(struct decision *d, const struct backfill *b)
+static const char *retry_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)
 {
-    const char *conflict = NULL;
     if (b->state == BACKFILL_CANCELLED || b->state == BACKFILL_SUCCEEDED)
         return wrong_state(d, b, "only a backfill with failed steps can be retried");
-    if (b->count[INSTANCE_FAILED] > 0 && !BF_PLANTED("one_writer_unchecked"))
-        writers_conflict(d, b->topology, b->id, &conflict);
-    return conflict;
+    bool again = backfill_finished(b) && b->count[INSTANCE_FAILED] > 0;
+    return again && !BF_PLANTED("one_writer_unchecked") ? again_objection(d, b, ret_rc) : NULL;
 }
 
 const char *command_objection(struct decision *d, const struct backfill *b, enum op_verb verb, enum bf_rc *ret_rc)
@@ -142,7 +140,7 @@ const char *command_objection(struct decision *d, const struct backfill *b, enum
     case OP_PAUSE: return pause_objection(d, b);
     case OP_RESUME: return resume_objection(d, b, ret_rc);
     case OP_CANCEL: return cancel_objection(d, b);
-    default: return retry_objection(d, b);
+    default: return retry_objection(d, b, ret_rc);
     }
 }
 

@@ -94,12 +94,10 @@ enum bf_rc engine_create_refused(const struct engine *e, const struct plan *plan
     struct engine_out out = {0};
     struct decision d = {.e = e, .out = &out};
     struct topology *t = topology_new(plan);
-    const char *why = NULL;
-    bool ahead = writers_conflict(&d, t, 0, &why) != NULL;
-    enum bf_rc rc = e->low ? BF_FULL : ahead && !queue ? BF_CONFLICT : BF_OK;
-    if (rc == BF_OK && (why = limits_objection(&d, plan)) != NULL)
-        rc = BF_LIMIT;
-    if (rc == BF_OK && !ahead && (why = outside_missing(&d, plan)) != NULL)
+    const char *why = limits_objection(&d, plan);
+    enum bf_rc rc = e->low ? BF_FULL : why ? BF_LIMIT : BF_OK;
+    bool ahead = rc == BF_OK && writers_conflict(&d, t, 0, &why) != NULL;
+    if ((ahead && !queue) || (rc == BF_OK && !ahead && (why = outside_missing(&d, plan)) != NULL))
         rc = BF_CONFLICT;
     if (rc != BF_OK)
         bf_fail(err, rc, "%s", rc == BF_FULL ? low_water : why);

@@ -6,9 +6,9 @@
  * bring a pool more of them than it can have is refused.
  *
  * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
- * the governor is another, when the turn ends: after the grants, when what is in use is what is allowed if there is work for it.
- * Without a probe a step comes with the ends of attempts, at most one each STEP_MS.  A probe that nobody hears of for its grace (limits.c)
- * is a timer. */
+ * the governor is another, when the turn ends in which the worst probe was read, or one that is worse now: after the grants, when what is
+ * in use is what is allowed if there is work for it.  Without a probe a step comes with the ends of attempts, at most one each STEP_MS.
+ * A probe that nobody hears of for its grace (limits.c) is a timer. */
 #include <string.h>
 
 #include "coordinator/engine/decide.h"
@@ -171,7 +171,7 @@ static bool is_told_again(const struct pool_governor *g, enum limit_reason reaso
     return g && g->n_moves > 0 && g->moves[(g->n_moves - 1) % LIMIT_MOVES_KEPT].reason == reason;
 }
 
-static bool is_news(enum limit_reason reason)
+static bool is_told(enum limit_reason reason)
 {
     return reason == LIMIT_BEGUN || reason == LIMIT_CHANGED || reason == LIMIT_RELEASED || reason == LIMIT_CUT ||
            reason == LIMIT_UNREADABLE;
@@ -183,14 +183,21 @@ static int64_t pressure_of(const struct limit_probe *p)
     return p->reading < 0 ? -1 : p->reading * 1000000 / p->target;
 }
 
-static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum limit_reason reason)
+/* NULL: nothing was read yet. */
+static const struct limit_probe *worst_of(const struct pool_limit *l)
 {
-    const struct pool *p = &d->e->pools.at[pool];
-    uint32_t before = p->limit;
     const struct limit_probe *worst = NULL;
     for (size_t i = 0; i < l->n_probes; i++)
         if (l->probes[i].reading >= 0 && (!worst || pressure_of(&l->probes[i]) > pressure_of(worst)))
             worst = &l->probes[i];
+    return worst;
+}
+
+static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum limit_reason reason)
+{
+    const struct pool *p = &d->e->pools.at[pool];
+    uint32_t before = p->limit;
+    const struct limit_probe *worst = worst_of(l);
     l->move = (struct limit_move){.reason = reason, .at_us = d->wall_us, .before = before,
                                   .after = l->bounds.algorithm == THROTTLE_NONE ? 0 : governor_limit(&l->state), .used = p->used,
                                   .queued = pool_is_wanted(d->e, pool), .service_milli = l->state.service_milli,
@@ -200,7 +207,7 @@ static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum l
         l->move.reading = worst->reading;
         l->move.target = worst->target;
     }
-    l->kept = l->move.after != before || (is_news(reason) && !is_told_again(p->governor, reason));
+    l->kept = l->move.after != before || (is_told(reason) && !is_told_again(p->governor, reason));
     if (l->move.after == 0 || l->move.after > before)
         d->live->work_left = true;               /* the grants of this turn did not know */
     struct record *r = record_begin(d, RECORD_POOL_LIMIT);
@@ -247,12 +254,20 @@ void decide_throttles(struct decision *d)
 
 /* ---- readings and steps ---- */
 
-static bool is_fresh(const struct pool_limit *l)
+/* Has a reading come that says more than was known at the last step?  Of several probes the worst is what the limit goes by: steps with
+ * the readings of others would grow it many times by one reading, and learn of that one again and again. */
+static bool is_news(const struct pool_limit *l)
 {
-    for (size_t i = 0; i < l->n_probes; i++)
-        if (l->probes[i].fresh)
+    const struct limit_probe *worst = worst_of(l);
+    bool any = false;
+    for (size_t i = 0; i < l->n_probes; i++) {
+        const struct limit_probe *p = &l->probes[i];
+        if (p->fresh && (p == worst || p->reading >= p->limit))
             return true;
-    return false;
+        any = any || p->fresh;
+    }
+    bool another = worst && (worst->reading != l->move.reading || worst->target != l->move.target);
+    return any && (another || l->state.unreadable || governor_is_failing(&l->state));
 }
 
 static void weigh_probes(const struct decision *d, const struct pool_limit *l, struct governor_inputs *in)
@@ -282,7 +297,7 @@ static void decide_limit(struct decision *d, uint32_t pool)
     struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used};
     weigh_probes(d, &l, &in);
     bool lapsed = in.unreadable && !l.state.unreadable;
-    if (!is_fresh(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
+    if (!is_news(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
         return;
     for (size_t i = 0; i < l.n_probes; i++)
         probes[i].fresh = false;

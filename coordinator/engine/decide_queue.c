@@ -206,6 +206,7 @@ void engine_create_preview(const struct engine *e, const struct plan *plan, enum
     struct topology *t = topology_new(plan);
     writers_conflict(&d, t, 0, &ret->conflict);
     ret->missing = outside_missing(&d, plan);
+    ret->limit = limits_objection(&d, plan);
     if (how != OP_REPROCESS_ALL)
         preview_reuse(e, plan, t, how, downstream, ret->by_step);
     else

@@ -276,13 +276,17 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
     record_emit(d, r);
 }
 
-const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o)
+const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)
 {
     const char *conflict = NULL;
-    if (o->n[FATE_CHANGED] == 0 || !backfill_finished(b))
-        return NULL;
     writers_conflict(d, b->topology, b->id, &conflict);
+    *ret_rc = conflict ? BF_CONFLICT : BF_LIMIT;
     return conflict ? conflict : limits_objection(d, b->plan);
+}
+
+const char *steer_objection(struct decision *d, const struct backfill *b, const struct steer_outcome *o, enum bf_rc *ret_rc)
+{
+    return o->n[FATE_CHANGED] > 0 && backfill_finished(b) ? again_objection(d, b, ret_rc) : NULL;
 }
 
 static struct answer steer(struct decision *d, const struct input *in, const struct backfill *b, const struct steer *s)
@@ -291,10 +295,11 @@ static struct answer steer(struct decision *d, const struct input *in, const str
     const char *before = command_counts(d, b);
     steer_resolve(b, s, &o);
     bool changes = o.n[FATE_CHANGED] > 0;
-    const char *conflict = steer_objection(d, b, &o);
-    if (conflict) {
+    enum bf_rc rc = BF_OK;
+    const char *why_not = steer_objection(d, b, &o, &rc);
+    if (why_not) {
         steer_outcome_done(&o);
-        return command_refuse(BF_CONFLICT, conflict);
+        return command_refuse(rc, why_not);
     }
     const char *name = o.picked == 1 ? first_name(d, b, &o) : "";
     if (changes)

@@ -132,7 +132,8 @@ static void learn_margin(struct limit_state *g, const struct limit_bounds *b, co
 static enum limit_reason to_floor(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in,
                                   enum limit_reason why)
 {
-    g->threshold_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
+    if (g->limit_milli > b->floor * MILLI)       /* else it was there before, and what was too much is known */
+        g->threshold_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
     g->limit_milli = b->floor * MILLI;
     return why;
 }
@@ -189,6 +190,7 @@ static enum limit_reason go_up(struct limit_state *g, const struct limit_bounds 
         return explore(g, n, setpoint);
     int64_t before = g->limit_milli;
     if (g->limit_milli < g->threshold_milli) {
+        g->left = (uint32_t)least(g->left, SLOW_READINGS);       /* what was left until a trial is another matter */
         g->left -= g->left > 0;
         if (g->left > 0)
             return LIMIT_HELD;

@@ -205,6 +205,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
         b->timebox_over = false;
         yields_over(e, b);
         shares_over(e, b);
+        reruns_review(e, b);
     }
     if (backfill_finished(b))
         breakers_detach(e, b);

@@ -5,6 +5,8 @@
  *   it waits, and the agent gets room           ─► in its lane again: what ranks before it may still take the room, and it waits on
  *   the time is over, or the agent is not there ─► granted to any agent that fits
  *
+ * A straggler that is run again (rerun.c) waits the same way, for any agent but the one where it straggled.
+ *
  * No more wait for an agent than it has slots: the next would not be served before those.  So what waits is bounded, and what comes back in
  * a turn is bounded by the room that there is.  The time runs from when it could have begun elsewhere. */
 #include "coordinator/engine/place.h"
@@ -253,7 +255,6 @@ void place_put(const struct attempt *a, struct engine_out *out, struct record *r
     r->numbers = numbers;
     r->n_numbers = PLACE_NUMBERS;
 }
-
 
 const struct near *near_find(const struct engine *e, const struct backfill *b, uint32_t number)
 {

@@ -15,7 +15,7 @@
  * Base state: the book, and FLAG_RERUN of an instance, which outlasts its entry. */
 #include "coordinator/engine/rerun.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "common/plant.h"
 #include "common/text.h"
@@ -44,11 +44,28 @@ uint32_t rerun_avoids(const struct engine *e, const struct backfill *b, uint32_t
 
 /* ---- the book ---- */
 
-static void drop(struct engine *e, const struct backfill *b, uint32_t number)
+static void add(struct engine *e, struct backfill *b, const struct rerun *r)
+{
+    bf_map_put(&e->reruns.of, instance_key(b, r->number), e->reruns.at.n);
+    bf_vec_push(&e->reruns.at, *r);
+    e->reruns.n[r->phase]++;
+    b->reruns++;
+}
+
+static void set_phase(struct engine *e, struct rerun *r, enum rerun_phase next)
+{
+    e->reruns.n[r->phase]--;
+    e->reruns.n[next]++;
+    r->phase = next;
+}
+
+static void drop(struct engine *e, struct backfill *b, uint32_t number)
 {
     uint64_t i = 0;
     if (!bf_map_get(&e->reruns.of, instance_key(b, number), &i))
         return;
+    e->reruns.n[e->reruns.at.at[i].phase]--;
+    b->reruns--;
     struct rerun last = e->reruns.at.at[--e->reruns.at.n];
     (void)bf_map_del(&e->reruns.of, instance_key(b, number));
     if (i == e->reruns.at.n)
@@ -61,24 +78,27 @@ void rerun_granted(struct engine *e, const struct backfill *b, uint32_t number)
 {
     struct rerun *r = find(e, b, number);
     if (r)
-        r->phase = RERUN_RUNS;
+        set_phase(e, r, RERUN_RUNS);
 }
 
-void rerun_ended(struct engine *e, const struct backfill *b, uint32_t number, bool goes_on)
+void rerun_ended(struct engine *e, struct backfill *b, uint32_t number, bool goes_on)
 {
     struct rerun *r = find(e, b, number);
     if (r && r->phase == RERUN_ASKED && goes_on)
-        r->phase = RERUN_DUE;
+        set_phase(e, r, RERUN_DUE);
     else if (r)
         drop(e, b, number);
 }
 
-void reruns_review(struct engine *e, const struct backfill *b)
+/* What is due in a backfill that is over cannot run: what it needs has failed. */
+void reruns_review(struct engine *e, struct backfill *b)
 {
-    for (size_t i = e->reruns.at.n; i-- > 0;) {
+    for (size_t i = e->reruns.at.n; b->reruns > 0 && i-- > 0;) {
         const struct rerun *r = &e->reruns.at.at[i];
+        if (r->backfill != b->id)
+            continue;
         const struct instance *in = &b->instances[r->number];
-        if (r->backfill == b->id && (instance_ended(in) || in->run != r->run))
+        if (instance_ended(in) || in->run != r->run || (backfill_finished(b) && !instance_open(in)))
             drop(e, b, r->number);
     }
 }
@@ -90,14 +110,6 @@ void reruns_done(struct engine *e)
 }
 
 /* ---- deciding ---- */
-
-static uint32_t in_flight(const struct engine *e, uint32_t backfill, bool any)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < e->reruns.at.n; i++)
-        n += any ? e->reruns.at.at[i].phase != RERUN_RUNS : e->reruns.at.at[i].backfill == backfill;
-    return n;
-}
 
 /* Would something keep its next attempt from being granted?  What it takes of its pools it gives back itself. */
 static bool is_held_up(const struct engine *e, const struct demand *d, int64_t *ret_look_ms)
@@ -141,11 +153,11 @@ static enum rerun_bar bar_of(const struct engine *e, const struct attempt *a, in
         return RERUN_BAR_ONCE;
     if (b->state != BACKFILL_RUNNING || (in->flags & (FLAG_HELD | FLAG_CANCELLING | FLAG_STALE)) || e->low || grants_are_held(e))
         return RERUN_BAR_STOPPED;
-    if (in_flight(e, b->id, false) >= most)
+    if (b->reruns >= most)
         return RERUN_BAR_OTHERS;
     if (f->agents.n <= (size_t)iheap_contains(&f->agents, a->agent))
         return RERUN_BAR_NO_AGENT;
-    if (!ready_room_beside(e, f, a->agent, in_flight(e, 0, true) + 1))
+    if (!ready_room_beside(e, f, a->agent, e->reruns.n[RERUN_ASKED] + e->reruns.n[RERUN_DUE] + 1))
         return RERUN_BAR_BUSY;
     if (is_held_up(e, d, ret_look_ms))
         return RERUN_BAR_STOPPED;
@@ -223,10 +235,8 @@ enum bf_rc rerun_apply(struct engine *e, const struct record *r, struct bf_error
     if (!phase || !open || find(e, b, number) || r->numbers[1] > INT64_MAX || r->numbers[2] > INT64_MAX)
         return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u, attempt %llu): nothing that runs there may be run again",
                        (int)r->kind, r->backfill, (unsigned long long)r->ref.attempt);
-    bf_map_put(&e->reruns.of, instance_key(b, number), e->reruns.at.n);
-    bf_vec_push(&e->reruns.at, (struct rerun){.backfill = b->id, .number = number, .run = r->run, .agent = r->agent,
-                                              .phase = (enum rerun_phase)r->numbers[0], .elapsed_ms = r->numbers[1],
-                                              .usual_ms = r->numbers[2]});
+    add(e, b, &(struct rerun){.backfill = b->id, .number = number, .run = r->run, .agent = r->agent,
+                              .phase = (enum rerun_phase)r->numbers[0], .elapsed_ms = r->numbers[1], .usual_ms = r->numbers[2]});
     snapshot_touch(e, b, number);
     instance_set_flags(e, b, number, b->instances[number].flags | FLAG_RERUN);
     return BF_OK;
@@ -263,16 +273,22 @@ void rerun_hash(const struct engine *e, const struct backfill *b, uint32_t numbe
 
 const char *reruns_broken(const struct engine *e)
 {
+    size_t n[RERUN_RUNS + 1] = {0}, of_backfills = 0;
     for (size_t i = 0; i < e->reruns.at.n; i++) {
         const struct rerun *r = &e->reruns.at.at[i];
         const struct backfill *b = backfill_find(e, r->backfill);
         const struct instance *in = &b->instances[r->number];
+        n[r->phase]++;
         if (find(e, b, r->number) != r || in->run != r->run || !(in->flags & FLAG_RERUN))
             return "an instance that is run again elsewhere is of another run, or does not know it";
         if (instance_ended(in) || instance_open(in) != (r->phase != RERUN_DUE))
             return "an instance that is run again elsewhere has an attempt when it should not, or none when it should";
+        if (r->phase == RERUN_DUE && backfill_finished(b))
+            return "an instance is to be run again elsewhere, and its backfill is over";
     }
-    return NULL;
+    for (size_t i = 0; i < e->backfills.n; i++)
+        of_backfills += e->backfills.at[i]->reruns;
+    return of_backfills == e->reruns.at.n && memcmp(n, e->reruns.n, sizeof n) == 0 ? NULL : "what is run again elsewhere is miscounted";
 }
 
 /* ---- reading ---- */
@@ -290,10 +306,7 @@ bool engine_rerun(const struct engine *e, uint32_t backfill, uint32_t step, uint
 
 size_t engine_reruns(const struct engine *e, enum rerun_phase phase)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < e->reruns.at.n; i++)
-        n += e->reruns.at.at[i].phase == phase;
-    return n;
+    return e->reruns.n[phase];
 }
 
 enum rerun_bar engine_rerun_bar(const struct engine *e, uint64_t attempt)

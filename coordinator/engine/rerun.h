@@ -23,13 +23,14 @@ struct rerun { uint32_t backfill, number, run, agent; enum rerun_phase phase; ui
 struct rerun_book {
     BF_VEC_TYPE(struct rerun) at;
     struct bf_map of;                            /* instance_key -> index */
+    size_t n[RERUN_RUNS + 1];                    /* of each phase */
 };
 
 bool rerun_is_asked(const struct engine *e, const struct backfill *b, uint32_t number);      /* its open attempt is asked to end */
 uint32_t rerun_avoids(const struct engine *e, const struct backfill *b, uint32_t number);    /* by its next attempt; 0: none */
 void rerun_granted(struct engine *e, const struct backfill *b, uint32_t number);
-void rerun_ended(struct engine *e, const struct backfill *b, uint32_t number, bool goes_on); /* its attempt; it is tried again, or not */
-void reruns_review(struct engine *e, const struct backfill *b);      /* people changed instances of it */
+void rerun_ended(struct engine *e, struct backfill *b, uint32_t number, bool goes_on);       /* its attempt; it is tried again, or not */
+void reruns_review(struct engine *e, struct backfill *b);            /* people changed instances of it, or it is over */
 enum bf_rc rerun_apply(struct engine *e, const struct record *r, struct bf_error *err) BF_MUST_CHECK;
 void reruns_snapshot(const struct engine *e, struct engine_out *out);
 void rerun_hash(const struct engine *e, const struct backfill *b, uint32_t number, struct bf_buf *ret);

@@ -149,7 +149,7 @@ static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
     return false;
 }
 
-/* It is granted, or waits for the agent of its inputs. */
+/* It is granted, or waits for an agent: that of its inputs, or another one than where it straggled. */
 static void take_head(struct decision *d, uint32_t lane, uint32_t number, uint32_t agent)
 {
     struct engine *e = d->live;

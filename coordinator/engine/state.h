@@ -92,6 +92,7 @@ struct backfill {
     uint64_t count[INSTANCE_STATE_COUNT], upstream_failed;   /* derived */
     struct step_counts *by_step;                 /* derived */
     uint32_t open;                               /* open attempts */
+    uint32_t reruns;                             /* instances of it in the book of reruns */
     uint64_t first_attempts, retries;            /* for the retry budget: instances that began, and attempts that were granted again */
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */

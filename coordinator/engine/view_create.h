@@ -20,6 +20,7 @@ struct create_preview {
     struct reuse_step *by_step;              /* the caller's: one for each step of the plan, all-zero */
     const char *conflict;                    /* who writes what it would write; NULL: nobody */
     const char *missing;                     /* what it requires outside its range; NULL: nothing */
+    const char *limit;                       /* which pool would have too many probes; NULL: none */
 };
 /* The sentences are in out's arena. */
 void engine_create_preview(const struct engine *e, const struct plan *plan, enum op_reprocess how, bool downstream, struct engine_out *out,

@@ -142,8 +142,8 @@ static enum bf_rc begin(struct decision *d, const struct backfill *b, const stru
     if (p->steer.action)
         steer_resolve(b, &p->steer, &p->outcome);
     p->steer.ranges = NULL;                      /* not looked at again */
-    const char *conflict = is_whole ? NULL : steer_objection(d, b, &p->outcome);
-    return conflict ? bf_fail(err, BF_CONFLICT, "%s", conflict) : BF_OK;
+    const char *why_not = is_whole ? NULL : steer_objection(d, b, &p->outcome, &rc);
+    return why_not ? bf_fail(err, rc, "%s", why_not) : BF_OK;
 }
 
 enum bf_rc engine_steer_begin(const struct engine *e, uint32_t backfill, const struct op_request *req, struct steer_preview **ret,

@@ -8,7 +8,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "coordinator/sim/coverage.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 #include "coordinator/sim/shadow_place.h"
 #include "coordinator/sim/shadow_rerun.h"
 #include "coordinator/sim/story.h"
@@ -116,8 +116,10 @@ static void on_backfill_state(struct shadow *s, const struct turn *t, const stru
     b->begun |= record_rare(r)->backfill_state == BACKFILL_RUNNING;
     b->state = record_rare(r)->backfill_state;
     b->over = b->state >= BACKFILL_SUCCEEDED && (b->state != BACKFILL_CANCELLED || !any_open(b));
-    if (b->state >= BACKFILL_SUCCEEDED)
+    if (b->state >= BACKFILL_SUCCEEDED) {
         shadow_shares_over(s, b);
+        shadow_rerun_over(b);
+    }
     shadow_breakers_drawn(s);
     if (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED)
         shadow_check_writers(s, b);

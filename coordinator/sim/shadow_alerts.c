@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "coordinator/engine/view_alerts.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 #define ENDED_MAX 64u                            /* as alerts.h promises: old news is none */
 #define LATE_LEAST_MS 5000                       /* no attempt takes long before */

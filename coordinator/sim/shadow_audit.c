@@ -10,7 +10,8 @@
 
 #include "common/rc.h"
 #include "common/text.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
+#include "coordinator/sim/shadow_json.h"
 
 /* The first word of the target, as far as the command alone says it: a key's or an agent's name, a number, a plan.  Latest: any number. */
 static bool is_about(const struct turn *t, const struct input *in, const struct record *r)

@@ -1,7 +1,7 @@
 /* What must stay within bounds: the life of what was cancelled (I9), journal, turns and inputs (I13), and where a secret may be (I15). */
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum {
     JOURNAL_TURNS_MOST = 6 * SIM_CHECKPOINT_TURNS_MAX,    /* crashes within a checkpoint make it begin again */

@@ -327,7 +327,7 @@ void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct 
             put_vote(br, (struct shadow_vote){.at_ms = t->now_ms, .step = things.at[0].breaker, .bad = bad, .slow = slow,
                                               .alone = vote_of(r, things.at[i].how) == '!' || (bad && things.at[i].how == 's')});
     }
-    for (size_t i = 0; i < things.n; i++) {                         /* as a whole: an agent is measured by the others */
+    for (size_t i = 0; i < things.n; i++) {                  /* as a whole: an agent is measured by the others */
         struct shadow_breaker *br = &s->breakers.at.at[things.at[i].breaker];
         br->due |= must_open(s, br) && !is_last_agent(s, br, a->agent);
     }

@@ -4,7 +4,7 @@
  * behind gates are left out as those that wait: when a gate lets them go is spread over turns. */
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 static bool draws_the_same(const struct plan_step *a, const struct plan_step *b)
 {

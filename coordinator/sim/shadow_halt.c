@@ -5,7 +5,7 @@
  * byte, and a report that ended nothing leaves none. */
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended)
 {

@@ -1,9 +1,10 @@
 /* JSON as the audit trail writes it: read by itself, in one walk, and compared while it is read.  What is not in that form is none. */
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "common/text.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_json.h"
 
 enum { NAMES_MAX = 64, DEPTH_MAX = 8 };
 

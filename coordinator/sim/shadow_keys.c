@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 static struct shadow_key *find(struct shadow *s, const uint8_t key[BF_KEY_BYTES])
 {

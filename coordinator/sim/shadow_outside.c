@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/civil.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum { AROUND = 12 };             /* partitions on each side: more than any window of a scenario */
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name)
 {

@@ -2,7 +2,7 @@
  * starts once it was given back. */
 #include <inttypes.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum { WAITING_MOST = 64, TURNS_PASSED_MOST = 6 };
 

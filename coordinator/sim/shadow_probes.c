@@ -5,7 +5,7 @@
  * one warehouse, and say the same probe for it. */
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum { EVERY_MS = 2000, PATIENCE_MS = 5000, GRACE_MS = 2000, SLACK_MS = 100 };       /* of sim_probe.c, plan/probe.h and coordinator/probes.h */
 

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "coordinator/engine/profile.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 void shadow_take_profiled(struct shadow *s, const struct record *r)
 {

@@ -1,7 +1,7 @@
 /* The queue, from the committed turns alone: one that has not begun begins only when nothing that it collides with lives, in the
  * order in which they were created, with room in the store, and with all that it requires outside its range.  That it does begin
  * is asked at the end: none may be left in the queue. */
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 static const struct shadow_backfill *overtaken(const struct shadow *s, const struct shadow_backfill *b, bool by_a_new_run)
 {

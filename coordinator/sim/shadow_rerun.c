@@ -69,6 +69,13 @@ void shadow_rerun_ended(struct shadow *s, const struct shadow_attempt *a, const 
     c->straggled = a->rerun && goes_on ? a->agent : 0;
 }
 
+void shadow_rerun_over(struct shadow_backfill *b)
+{
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++)
+            b->cells[i][p].straggled = 0;
+}
+
 void shadow_rerun_granted(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {
     struct shadow_cell *c = &b->cells[r->step][r->index];

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum { RUNS_PER_EPOCH = 1000, TOKEN_ATTEMPT_BITS = 40, HOLD_SLACK_MS = 5 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 struct source { const struct shadow_cell *cell; uint32_t backfill; bool same_version; };
 

@@ -1,5 +1,5 @@
 /* Dependencies, writers and results, worked out again the slow way. */
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Sensors: "not there yet" is answered by sensors alone and ends no run before its time-out; each looks again exactly when its plan says,
  * and never before; and what it is answered is no attempt that counts. */
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 static int64_t next_look_ms(const struct plan_sensor *p, const struct shadow_cell *c, int64_t now_ms)
 {

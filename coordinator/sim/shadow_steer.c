@@ -8,7 +8,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/view.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 /* Every cell of a backfill by one number. */
 struct cells { struct shadow_backfill *b; uint32_t n; uint32_t *step, *index; };

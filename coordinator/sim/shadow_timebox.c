@@ -1,6 +1,6 @@
 /* Timeboxes of backfills, from the committed turns alone: each begins with its backfill, ends when its plan says, not before and not later
  * than the next turn, and is followed by what the plan says. */
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 void shadow_take_timebox(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {

@@ -4,7 +4,7 @@
  * coordinator records as a success is there.  Nothing here reads the fence's table. */
 #include <string.h>
 
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 #include "plan/partition.h"
 
 uint64_t shadow_instance(uint32_t backfill, uint32_t step, uint32_t index)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/civil.h"
-#include "coordinator/sim/shadow_model.h"
+#include "coordinator/sim/shadow_checks.h"
 
 enum { MINUTE_S = 60, WEEK_DAYS = 7, MONDAY_SHIFT = 3 };
 #define WEEK_S (INT64_C(7) * BF_DAY_S)

@@ -74,6 +74,8 @@ class BreakersTest(unittest.TestCase):
         self.assertEqual(opened["opened_by"]["failures"], opened["opened_by"]["calls"])
         self.assertGreaterEqual(opened["opened_by"]["calls"], 4)
         self.assertIn("of " + self.backfill, opened["cause"])
+        moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
+        self.assertRegex(self.cluster.ctl("breakers").stdout, rf"dataset/raw +open +\d+/\d+ +\d+  {moment}  {moment}  ", "times as elsewhere")
         failed = self.states()
         n_failed = sum(len(failed[s].get("failed", [])) for s in ("load", "look"))
         wait_until("what has nothing to do with it to run on", lambda: len(self.states()["other"].get("succeeded", [])) == 12)

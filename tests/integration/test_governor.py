@@ -71,6 +71,7 @@ class Governor(unittest.TestCase):
         backfill = self.create("gradient")
         self.becomes(4, "slow_start")
         wait_until("that it is used", lambda: self.cluster.json("pool", "show", "wh")["used"] == 4)
+        self.assertRegex(self.cluster.ctl("pools").stdout, r"NAME +USED +LIMIT +SLOTS +SET BY\nwh +4 +4 +6 +plan\n")
         wait_until("the metrics", lambda: self.metrics()["bf_pool_limit_slots"].get((("pool", "wh"),)) == 4)
         m = self.metrics()
         self.assertEqual(m["bf_probe_reading"][(("connection", "wh"),)], 10)
@@ -93,7 +94,7 @@ class Governor(unittest.TestCase):
         t = self.becomes(1, "unreadable")
         self.assertIn("it gave text", t["probes"][0]["why"])
         page = self.cluster.ctl("pool", "show", "wh").stdout
-        for words in ("throttle       gradient, from 1 to 4", "limit          1: the probe is not readable", "not readable: it gave text",
+        for words in ("none -> 1  begun", "throttle       gradient, from 1 to 4", "limit          1: the probe is not readable", "not readable: it gave text",
                       "4 -> 1  cut: the probe is at its limit (250 of 100)", "4 -> 1  unreadable: the probe is not readable"):
             self.assertIn(words, page)
         self.assertRegex(page, re.compile(r"^ +4 \| *#", re.MULTILINE), "the chart has the time at the ceiling")

@@ -211,6 +211,9 @@ static const struct script scripts[] = {
         BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"},
         {203, "ok 6", "ended 6 ok"}, {1000, "connect", "hello 2 [5,6]"}, {1001, "ok 5", ""},
         {1100, "welcome 2", "deadline 11000; ended 5 ok; ended 6 ok"}}},
+    {"who heard of a start may be killed before it is durable: the next one is told of it, and of none that has not begun", NULL, {
+        BEGIN, {200, "dispatch 1 5", "spawn 5"}, {201, "spawned 5", "started 5"}, {202, "dispatch 1 6", "spawn 6"},
+        {1000, "connect", "hello 2 [5,6]"}, {1100, "welcome 2", "deadline 11000; started 5"}, {1101, "spawned 6", "started 6"}}},
     {"cancel: SIGTERM, then SIGKILL after the grace", NULL, {
         BEGIN, {200, "dispatch 1 5 0 2000", "spawn 5"}, {201, "spawned 5", "started 5"}, {300, "kill 5", "term 5"}, {400, "kill 5", ""},
         {2300, "timer", "kill 5"}, {2301, "exit 5 0", "ended 5 cancelled"}}},

@@ -1,7 +1,9 @@
 /* Scopes: what a key sees and changes. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "coordinator/authority.h"
 #include "tests/support/engine_fixture.h"
 
@@ -80,4 +82,37 @@ Test(authority, a_plan_may_tune_the_breakers_of_shared_things_for_a_key_without_
         cr_expect_eq(authority_may_create(&pool, p, &err), cases[i].of_pool, "case %zu: %s", i, err.text);
         plan_free(p);
     }
+}
+
+static struct plan *dotted(uint64_t seed)
+{
+    struct plan *p = make(seed);
+    free(p->name);
+    p->name = bf_xstrdup(seed == 1 ? "a.b" : "a");
+    return p;
+}
+
+/* step/a.b.s0 is a step of plan a, and step/a.b/s0 one of plan a.b: a key for the one has no say in the other. */
+Test(authority, the_breaker_of_a_step_belongs_to_its_plan_whatever_dots_there_are)
+{
+    static const char *const a[] = {"a"}, *const ab[] = {"a.b"};
+    static const struct { const char *const *plans, *breaker; enum bf_rc rc; } cases[] = {
+        {a, "step/a.s0", BF_OK}, {a, "step/a.b.s0", BF_OK}, {a, "step/a.b/s0", BF_DENIED},
+        {ab, "step/a.b/s0", BF_OK}, {ab, "step/a.s0", BF_DENIED}, {ab, "step/a.b.s0", BF_DENIED}};
+    struct fx f;
+    fx_init(&f, NULL);
+    cr_assert_eq(fx_create(&f, dotted, 1), 1u);
+    cr_assert_eq(fx_create(&f, dotted, 2), 2u);
+    fx_turn(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct op_request req = {.verb = OP_BREAKER_TRIP, .name = cases[i].breaker};
+        struct key_entry who = key_empty;
+        struct bf_error err = {0};
+        uint32_t backfill = 0;
+        who.plans = cases[i].plans;
+        who.n_plans = 1;
+        cr_expect_eq(authority_permit(f.e, &who, &req, &backfill, &err), cases[i].rc, "%s of %s: %s", cases[i].breaker, cases[i].plans[0],
+                     err.text);
+    }
+    fx_done(&f);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bfctl/render.h"
 #include "common/mem.h"
 #include "common/yaml.h"
 
@@ -46,6 +47,25 @@ Test(bfctl_yaml, block_style)
             cr_expect_str_eq(yaml, rows[i].yaml, "%s", rows[i].json);
         else
             cr_expect(strstr(yaml, "1.0e") && strstr(yaml, "e-"), "%s", yaml);
+        free(yaml);
+    }
+}
+
+/* 0.8 is 0.8, and not what is nearest to it in binary; a figure that needs fifteen digits has them. */
+Test(bfctl_yaml, figures_have_the_digits_that_they_were_made_of)
+{
+    static const struct { const char *json, *yaml; } rows[] = {
+        {"[0.8,0.1,1.15,2.2,0.07]", "- 0.8\n- 0.1\n- 1.15\n- 2.2\n- 0.07\n"},
+        {"[123456789.123456,0.333333333333333]", "- 123456789.123456\n- 0.333333333333333\n"}};
+    for (size_t i = 0; i < LEN(rows); i++) {
+        char *yaml = written(rows[i].json);
+        struct bf_buf json = {0};
+        json_t *j = json_loads(rows[i].json, 0, NULL);
+        render_put_json(j, JSON_COMPACT, &json);
+        cr_expect_str_eq(yaml, rows[i].yaml);
+        cr_expect_str_eq(bf_buf_cstr(&json), rows[i].json);
+        bf_buf_free(&json);
+        json_decref(j);
         free(yaml);
     }
 }

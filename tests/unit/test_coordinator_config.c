@@ -45,7 +45,8 @@ Test(coordinator_config, everything_is_read)
     cr_assert_eq(read_text("api: tcp://127.0.0.1:1\nstore: here\nlease: {agent: 10s, fence: 2s, coordinator: 13s, heartbeat: 1s}\n"
                            "pools: {warehouse: {slots: 12}, lake: {slots: 0}}\ncheckpoint: {turns: 50}\nlog_keep: 2Mi\njournal_keep: "
                            "3Mi\nstore_reserve: 4Mi\nkeys:\n  - {name: agent-1, role: agent, key: \"" KEY_1 "\"}\n"
-                           "  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n",
+                           "  - {name: ada, role: admin, key: \"" KEY_2 "\", plans: [a*, b], pools: [c]}\n"
+                           "breakers: {step/a.b/c: {rate: 50%}, step/a.b.c: {rate: 60%}}\n",
                            &c, &err), BF_OK, "%s", err.text);
     char store[96];
     snprintf(store, sizeof store, "%s/here", dir);
@@ -60,6 +61,9 @@ Test(coordinator_config, everything_is_read)
     cr_assert_eq(c.pools.at.n, 2);
     cr_expect_str_eq(c.pools.at.at[0].name, "warehouse");
     cr_expect_eq(c.pools.at.at[0].slots, 12);
+    cr_assert_eq(c.breakers.at.n, 2);
+    cr_expect_str_eq(c.breakers.at.at[0].name, "a.b/c");
+    cr_expect_str_eq(c.breakers.at.at[1].name, "a.b.c");
     cr_assert_eq(c.keys.at.n, 2);
     cr_expect_eq(c.keys.at.at[0].role, KEY_AGENT);
     cr_expect_str_eq(c.keys.at.at[1].name, "ada");
@@ -111,6 +115,10 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"store_max: 16Mi\nstore_reserve: 1Gi\n", "less than store_max"},
         {"store_reserve: 4194303\n", "store_reserve (4194303 bytes) must be at least 4194304 bytes"},
         {"journal_keep: 1Ki\n", "journal_keep"},
+        {"breakers: {step/: {rate: 50%}}\n", "`step/` has no breaker"},
+        {"breakers: {step/a: {rate: 50%}}\n", "step/PLAN/STEP"},
+        {"breakers: {step/a/b: {rate: 50%}}\n", "step/PLAN/STEP"},
+        {"breakers: {step/a.b/: {rate: 50%}}\n", "step/PLAN/STEP"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct coordinator_config c;

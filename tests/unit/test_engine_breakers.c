@@ -433,6 +433,50 @@ Test(engine_breakers, by_hand)
     fx_done(&f);
 }
 
+/* ---- names with dots ---- */
+
+/* Plan a.b has the step c, and plan a the step b.c: seed 1, 2. */
+static struct plan *dotted(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    free(p->name);
+    p->name = bf_xstrdup(seed == 1 ? "a.b" : "a");
+    fx_days(p, FX_JAN_1, 4);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    free(p->steps[0].name);
+    p->steps[0].name = bf_xstrdup(seed == 1 ? "c" : "b.c");
+    return fx_plan_done(p);
+}
+
+static uint32_t running_of(const struct fx *f, uint32_t backfill)
+{
+    uint32_t n = 0;
+    struct attempt_view v;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
+        n += engine_find_attempt(f->e, id, &v) && v.backfill == backfill;
+    return n;
+}
+
+Test(engine_breakers, steps_whose_plans_have_dots_are_held_each_by_its_own)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 100);
+    fx_init(&f, &(struct engine_config){0});
+    cr_assert_eq(fx_create(&f, dotted, 1), 1u);
+    fx_turn(&f);
+    cr_expect_eq(ask(&f, OP_BREAKER_OPEN, "step/a.b.c")->rc, BF_NOT_FOUND, "of plan a nothing is known");
+    cr_assert_eq(fx_create(&f, dotted, 2), 2u);
+    cr_expect_eq(ask(&f, OP_BREAKER_OPEN, "step/a.b/c")->rc, BF_OK);
+    fx_turn(&f);
+    fx_hello(&f, &a, 0);
+    fx_turn(&f);
+    cr_expect_eq(running_of(&f, 1), 0u, "its breaker is open");
+    cr_expect_eq(running_of(&f, 2), 4u, "that of the other is not");
+    cr_expect_eq(named(&f, BREAKER_STEP, "a.b.c").state, BREAKER_CLOSED);
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
 /* ---- agents ---- */
 
 /* Ten steps that run once, first, so that more than one speaks of an agent; then many days of another. */

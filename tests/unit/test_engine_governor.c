@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "coordinator/engine/view_create.h"
 #include "tests/support/engine_fixture.h"
 
 /* A step that draws on the plan's only pool, on a connection with a probe. */
@@ -107,6 +108,7 @@ static struct plan *probed(uint64_t first)
         snprintf(connection, sizeof connection, "c%u", (unsigned)first + i);
         snprintf(dataset, sizeof dataset, "d%u", (unsigned)first + i);
         probed_step(p, connection, dataset);
+        p->steps[i].retry.max_attempts = 1;
     }
     return fx_plan_done(p);
 }
@@ -122,6 +124,109 @@ Test(engine_governor, more_probes_than_a_pool_can_have_are_refused)
     const struct effect *second = fx_create_as(&f, probed, 11, &how);
     cr_assert_eq(second->rc, BF_LIMIT, "%s", second->text);
     cr_expect(strstr(second->text, "pool warehouse") && strstr(second->text, "more than 8 connections"), "%s", second->text);
+    fx_done(&f);
+}
+
+/* Two probes on one pool, one of which is read once in ten minutes. */
+static struct plan *slow_and_quick(uint64_t days)
+{
+    struct plan *p = without_steps(days);
+    probed_step(p, "slow", "d1");
+    probed_step(p, "quick", "d2");
+    p->connections[0].probe->every_ms = 600000;
+    return fx_plan_done(p);
+}
+
+static void reading_of(struct fx *f, const char *connection, int64_t us)
+{
+    f->now_ms += 5000;
+    fx_step_input(f, &(struct input){.kind = INPUT_PROBE,
+                                     FX_SAYS(.probe = {.connection = connection, .readable = true, .value_us = us, .why = ""})});
+    fx_turn(f);
+    fx_turn(f);
+}
+
+/* What the better one says is no news of the worse. */
+Test(engine_governor, of_two_probes_the_worse_one_moves_it)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 8);
+    fx_begin(&f, &a, slow_and_quick, 20);
+    reading_of(&f, "slow", 250000);
+    uint32_t after_one = limit(f.e);
+    for (int i = 0; i < 30; i++)
+        reading_of(&f, "quick", 50000);
+    cr_expect_eq(limit(f.e), after_one, "one reading of the slow one is not thirty");
+    for (int i = 0; i < 12; i++) {
+        reading_of(&f, "slow", 250000);
+        reading_of(&f, "quick", 50000);
+    }
+    cr_expect_eq(limit(f.e), 3u);
+    reading_of(&f, "quick", 2000000);
+    cr_expect_eq(limit(f.e), 1u, "either one cuts it");
+    fx_done(&f);
+}
+
+/* Whatever is open fails, until nothing is. */
+static void fail_all(struct fx *f, const struct fx_agent *a)
+{
+    struct attempt_view v;
+    for (uint64_t id; (id = engine_next_attempt(f->e, 0)) != 0; fx_turn(f)) {
+        cr_assert(engine_find_attempt(f->e, id, &v));
+        fx_ended(f, a, v.ref, OUTCOME_EXIT, 1);
+    }
+}
+
+/* A retry of a backfill that is over, of all of it, and of what is picked. */
+static enum bf_rc retry(struct fx *f, bool downstream)
+{
+    struct op_request r = fx_request(f, OP_RETRY, 1);
+    r.downstream = downstream;
+    const struct effect *answer = fx_command(f, &r);
+    cr_expect(answer->rc == BF_OK || strstr(answer->text, "pool warehouse"), "%s", answer->text);
+    return answer->rc;
+}
+
+Test(engine_governor, what_is_over_brings_no_more_probes_back_than_a_pool_can_have)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 8);
+    fx_begin(&f, &a, probed, 1);
+    fail_all(&f, &a);
+    cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_FAILED);
+    cr_assert_eq(fx_create(&f, probed, 11), 2u, "the first is over");
+    fx_turn(&f);
+    cr_expect_eq(retry(&f, false), BF_LIMIT);
+    cr_expect_eq(retry(&f, true), BF_LIMIT);
+    fx_turn(&f);
+    cr_expect_eq(fx_backfill(&f, 1).state, BACKFILL_FAILED);
+    fail_all(&f, &a);
+    cr_expect_eq(retry(&f, false), BF_OK);
+    fx_turn(&f);
+    cr_expect_eq(fx_backfill(&f, 1).state, BACKFILL_RUNNING);
+    fx_done(&f);
+}
+
+/* Before anything is sent for good, and in a dry run. */
+Test(engine_governor, too_many_probes_are_told_before_a_create)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 8);
+    struct engine_out out = {0};
+    struct bf_error err = {0};
+    struct reuse_step by_step[5] = {0};
+    struct create_preview p = {.by_step = by_step};
+    fx_begin(&f, &a, probed, 1);
+    struct plan *more = probed(5), *few = probed(4);
+    cr_expect_eq(engine_create_refused(f.e, more, true, &err), BF_LIMIT, "c1 to c5 and c5 to c9 are nine");
+    cr_expect(strstr(err.text, "more than 8 connections"), "%s", err.text);
+    engine_create_preview(f.e, more, OP_REPROCESS_ALL, false, &out, &p);
+    cr_expect(p.limit && strcmp(p.limit, err.text) == 0);
+    engine_create_preview(f.e, few, OP_REPROCESS_ALL, false, &out, &p);
+    cr_expect_null(p.limit);
+    engine_out_free(&out);
+    plan_free(more);
+    plan_free(few);
     fx_done(&f);
 }
 
@@ -182,6 +287,35 @@ Test(engine_governor, a_probe_that_no_backfill_has_is_nothing)
                                       FX_SAYS(.probe = {.connection = "other", .readable = true, .value_us = 1, .why = ""})});
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_POOL_LIMIT), 0u);
+    fx_done(&f);
+}
+
+/* By hand, a thousand times between two readings: the limit is within its bounds all the time, and grows again. */
+Test(engine_governor, slots_that_change_without_end)
+{
+    struct fx f;
+    struct pool_view p;
+    start(&f);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+        r.name = "warehouse";
+        r.pool_slots = (i * 5 + 1) % 7;
+        f.now_ms++;
+        cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+        fx_turn(&f);
+        engine_pool(f.e, 0, &p);
+        cr_assert(limit(f.e) <= 3 && limit(f.e) <= p.slots && (limit(f.e) > 0 || p.slots == 0), "%u of %u", limit(f.e), p.slots);
+    }
+    fx_recovers_both(&f);
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "warehouse";
+    r.reset = r.pool.no_slots = true;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    cr_assert_eq(limit(f.e), 3u);
     fx_done(&f);
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "coordinator/engine/place.h"
+#include "coordinator/engine/state.h"
 #include "tests/support/engine_fixture.h"
 
 /* Step 1 reads what step 0 writes and goes to its agent; seed: the wait in ms. */
@@ -257,6 +257,59 @@ Test(engine_place, what_runs_counts_where_its_agent_is)
     fx_turn(&f);
     cr_assert_eq(agent_of(&f, 0, 3), 3u, "three run in b, and none in a");
     fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+enum { MANY_DAYS = 1500 };
+
+/* As by_inputs(), over many days; only agents with zone a may run step 0. */
+static struct plan *many_by_inputs(uint64_t wait_ms)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, MANY_DAYS);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, 1, 0, PLAN_SAME);
+    fx_output(p, 0, NULL, "d");
+    fx_label(p, 0, "zone", "a");
+    p->steps[1].inputs = bf_xcalloc(1, sizeof *p->steps[1].inputs);
+    p->steps[1].inputs[p->steps[1].n_inputs++] = p->steps[0].outputs[0];
+    p->steps[1].placement = (struct plan_placement){.prefer_inputs = true, .wait_ms = (int64_t)wait_ms};
+    return fx_plan_done(p);
+}
+
+static void end_all_of(struct fx *f, const struct fx_agent *a, uint32_t id)
+{
+    struct attempt_view v;
+    for (uint64_t attempt = 0; (attempt = engine_next_attempt(f->e, attempt)) != 0;)
+        if (engine_find_attempt(f->e, attempt, &v) && v.agent == id)
+            fx_ended(f, a, v.ref, OUTCOME_OK, 0);
+}
+
+/* Each turn agent 1 ends a day of step 0 and begins the next, so that what waits for it waits again, with the same end. */
+Test(engine_place, who_waits_again_and_again_leaves_no_heap_of_moments)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 1), other = fx_agent(2, 8);
+    struct near_view n;
+    size_t waits = 0;
+    a.labels[a.n_labels++] = (struct agent_label){"zone", "a"};
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_hello(&f, &other, 0);
+    cr_assert_eq(fx_create(&f, many_by_inputs, 3600000), 1u);
+    fx_turn(&f);
+    for (uint32_t i = 0; i + 2 < MANY_DAYS; i++) {
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, i), OUTCOME_OK, 0);
+        end_all_of(&f, &other, 2);
+        fx_turn(&f);
+        waits += fx_count_records(&f, RECORD_NEAR) > 0 && fx_record(&f, RECORD_NEAR, fx_count_records(&f, RECORD_NEAR) - 1)->n == 1;
+    }
+    cr_assert_gt(waits, 1400u, "one waits, turn for turn: %zu", waits);
+    cr_expect_leq(f.e->nears.timers.n, 1024 + 4 * f.e->nears.at.n + 2, "%zu moments of %zu", f.e->nears.timers.n, f.e->nears.at.n);
+    cr_assert(engine_near(f.e, 1, 1, 0, &n) && n.waits, "the first has waited all the time");
+    pass(&f, n.until_ms - f.now_ms);
+    cr_expect_neq(fx_state(&f, 1, 1, 0), INSTANCE_READY, "its moment is still there");
     fx_done(&f);
 }
 

@@ -91,6 +91,24 @@ Test(engine_pools, an_attempt_takes_all_or_nothing)
     fx_done(&f);
 }
 
+/* For people in words; the audit and documents have the objects. */
+Test(engine_pools, a_change_is_answered_in_words)
+{
+    static const struct pool_budget slower = {.no_slots = true, .cpu_milli = 3500, .memory_bytes = 4ull << 30, .start_milli = 3000,
+                                              .start_ms = 60000};
+    struct fx f;
+    start(&f, vectors, 1);
+    const struct effect *answer = set(&f, "a", &slower, 0, false);
+    cr_expect_str_eq(answer->text, "pool a: 8 slots, cpu 4 -> 8 slots, cpu 3.5, memory 4 GiB, start rate 3/m");
+    cr_expect(strstr(answer->json, "\"after\":{\"slots\":8,\"source\":\"plan\",\"cpu\":\"3.5\""), "%s", answer->json);
+    fx_turn(&f);
+    cr_expect_str_eq(set(&f, "a", &slower, 0, false)->text, "pool a is so already: 8 slots, cpu 3.5, memory 4 GiB, start rate 3/m");
+    cr_expect_str_eq(set(&f, "b", &(const struct pool_budget){0}, 1, false)->text,
+                     "pool b: 8 slots, conn 5 -> 1 slot, conn 5");
+    fx_turn(&f);
+    fx_done(&f);
+}
+
 Test(engine_pools, a_person_wins_until_reset_and_lowering_kills_nothing)
 {
     struct fx f;

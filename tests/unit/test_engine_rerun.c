@@ -291,6 +291,50 @@ Test(engine_rerun, a_cancel_of_what_is_due)
     fx_done(&f);
 }
 
+/* The second step may be run again; it needs the first, which has a single attempt. */
+static struct plan *after_another(uint64_t days)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, (uint32_t)days);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    fx_edge(p, 1, 0, PLAN_SAME);
+    p->steps[0].retry.max_attempts = 1;
+    p->steps[1].expect_ms = 1000;
+    p->steps[1].expected = p->steps[1].rerun = true;
+    return fx_plan_done(p);
+}
+
+/* What it needs runs again meanwhile, and fails: what is due can never run, and keeps no slot for itself. */
+Test(engine_rerun, what_is_due_when_its_backfill_is_over_is_forgotten)
+{
+    static const char *const first_step[] = {"s0"};
+    struct fx f;
+    struct fx_agent a[2] = {fx_agent(1, 1), fx_agent(2, 1)};
+    fx_begin(&f, &a[0], after_another, 1);
+    fx_ended(&f, &a[0], fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    fx_hello(&f, &a[1], 0);
+    pass(&f, LATE_MS);
+    struct attempt_ref straggler = fx_attempt(&f, 1, 1, 0);
+    cr_assert_eq(engine_reruns(f.e, RERUN_ASKED), 1u);
+    struct op_request r = fx_request(&f, OP_FORCE, 1);
+    r.selectors = first_step;
+    r.n_selectors = 1;
+    cr_assert_eq(fx_command(&f, &r)->rc, BF_OK);
+    fx_turn(&f);
+    fx_ended(&f, &a[0], straggler, OUTCOME_CANCELLED, 0);
+    fx_turn(&f);
+    cr_assert_eq(engine_reruns(f.e, RERUN_DUE), 1u);
+    fx_recovers_both(&f);
+    fx_ended(&f, &a[1], fx_attempt(&f, 1, 0, 0), OUTCOME_EXIT, 1);
+    fx_turn(&f);
+    cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_FAILED);
+    cr_expect_eq(engine_reruns(f.e, RERUN_DUE), 0u);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 Test(engine_rerun, an_agent_that_is_lost_in_the_middle_is_fenced_first)
 {
     struct fx f;

@@ -510,6 +510,42 @@ Test(views, pages_of_pools_stay_within_a_message)
     world_free(w);
 }
 
+static size_t breakers_of(struct world *w, const char *plan, const char *name)
+{
+    const char *const plans[] = {plan};
+    struct key_entry who = key_empty;
+    struct op_request req = query(OP_BREAKERS);
+    size_t n = 0, i;
+    const json_t *row;
+    who.plans = plans;
+    who.n_plans = 1;
+    w->who = &who;
+    req.state = "all";
+    json_t *j = ask(w, &req, BF_OK, NULL);
+    json_array_foreach(j, i, row)
+        n += strcmp(text(row, "name"), name) == 0;
+    json_decref(j);
+    w->who = NULL;
+    return n;
+}
+
+/* Steps of plan a.b and of plan a, whose names come to the same with dots. */
+Test(views, a_key_sees_the_breakers_of_the_steps_of_its_own_plans)
+{
+    static const char form[] = "apiVersion: backfill/v1\nkind: Plan\nname: %s\nsteps: {%s: {run: [echo]}}\n";
+    static const char *const plans[] = {"a.b", "a"}, *const steps[] = {"c", "b.c"}, *const names[] = {"step/a.b/c", "step/a.b.c"};
+    struct world *w = world_new();
+    for (size_t i = 0; i < 2; i++) {
+        char plan[200];
+        snprintf(plan, sizeof plan, form, plans[i], steps[i]);
+        create(w, plan);
+    }
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 2; k++)
+            cr_expect_eq(breakers_of(w, plans[i], names[k]), (size_t)(i == k), "plan %s, %s", plans[i], names[k]);
+    world_free(w);
+}
+
 /* Nothing begins there for now, and its governor goes on. */
 Test(views, a_pool_without_slots_still_has_its_throttle)
 {
@@ -532,5 +568,24 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     json_t *all = ask(w, &show, BF_OK, NULL);
     cr_expect(json_is_object(json_object_get(json_array_get(all, 0), "throttle")), "nor in the list");
     json_decref(all);
+    world_free(w);
+}
+
+/* Of a table in memory: no user feels that, and it is not nothing. */
+Test(views, a_probe_that_takes_less_than_a_millisecond_says_so)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
+              "connections: {db: {odbc: x, probe: {sql: select 1, target: 500ms, limit: 2s}}}\n"
+              "pools: {wh: {slots: 3, throttle: {algorithm: aimd, min: 1, max: 3}}}\n"
+              "steps: {s: {sql: {connection: db, transaction: true, text: select 1}, pool: wh}}\n");
+    hello(w, 8);
+    run(w);
+    cr_assert_neq(w->probe, 0);
+    struct probe_reading read = {.id = w->probe, .readable = true, .value_us = 197, .why = ""};
+    turn_agent_message(w->turns, agent_key, &(struct agent_msg){.kind = AGENT_PROBED, .incarnation = 7, .nonce = 2, .text = "",
+                                                                .probed = &read, .n_probed = 1}, w->boot_ms);
+    run(w);
+    expect_why(w, "s", "2024-01-09", "throttle", "the probe of connection db reads under 1ms, and its target is 500ms");
     world_free(w);
 }

@@ -24,6 +24,8 @@ static void send_agent(void *arg, const uint8_t key[32], const struct agent_msg 
 {
     (void)key;
     struct world *w = arg;
+    if (msg->kind == AGENT_PROBE)
+        w->probe = msg->n_probes > 0 ? msg->probes[0].id : 0;
     for (size_t i = 0; msg->kind == AGENT_DISPATCH && i < msg->n_assignments && w->n_held < 64; i++)
         w->held[w->n_held++].ref = msg->assignments[i].ref;
 }

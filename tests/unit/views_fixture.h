@@ -21,6 +21,7 @@ struct world {
     char reply[2048];
     enum bf_rc rc;
     struct assignment held[64]; size_t n_held;   /* references only */
+    uint64_t probe;                              /* that the agent is asked for; 0: none */
     char dir[64];
     const char *refusal;                         /* why every agent was refused; NULL: none was */
     const struct key_entry *who;                 /* asks; NULL: one that sees everything */
