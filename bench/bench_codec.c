@@ -7,7 +7,7 @@
 
 #include "bench/figures.h"
 #include "common/mem.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 enum { N = 4096, REPEATS = 41 };
 
@@ -36,7 +36,7 @@ static void ended_records(struct record *r)
     for (uint32_t i = 0; i < N; i++)
         r[i] = (struct record){.kind = RECORD_ENDED, .backfill = 7, .step = i % 100, .index = i, .ref = ref_of(i), .n = 1, .run = 1,
                                .attempt_no = 1, .started_us = 1700000000000000 + i, .ended_us = 1700000000020123 + 2 * i,
-                               .outcome = good, .verdict = VERDICT_SUCCEEDED};
+                               .outcome = &good, .verdict = VERDICT_SUCCEEDED};
 }
 
 static void granted_records(struct record *r)

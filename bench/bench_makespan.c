@@ -195,17 +195,20 @@ static void hello(struct run *r, uint8_t number)
 {
     char name[16];
     snprintf(name, sizeof name, "agent-%u", number);
-    struct input in = {.kind = INPUT_HELLO, .incarnation = number, .key = {number}};
-    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = name, .version = "1",
-                                    .boot_id = "00000000-0000-0000-0000-000000000000", .slots = AGENT_SLOTS, .fence = FENCE_CGROUP_V2};
+    struct input_rare said = input_rare_none;
+    struct input in = {.kind = INPUT_HELLO, .rare = &said, .incarnation = number, .key = {number}};
+    said.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = name, .version = "1",
+                                      .boot_id = "00000000-0000-0000-0000-000000000000", .slots = AGENT_SLOTS, .fence = FENCE_CGROUP_V2};
     step(r, &in);
 }
 
 static void create(struct run *r, const uint8_t hash[32])
 {
-    struct input in = {.kind = INPUT_COMMAND, .actor = "bench", .key = {REQUEST_KEY}};
-    in.command = (struct op_request){.verb = OP_CREATE, .id = {1}, .reason = "", .from = "", .to = "", .state = "", .name = ""};
-    memcpy(in.command.plan_hash, hash, 32);
+    struct input_rare said = input_rare_none;
+    struct input in = {.kind = INPUT_COMMAND, .rare = &said, .key = {REQUEST_KEY}};
+    said.actor = "bench";
+    said.command = (struct op_request){.verb = OP_CREATE, .id = {1}, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    memcpy(said.command.plan_hash, hash, 32);
     step(r, &in);
 }
 

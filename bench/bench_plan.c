@@ -72,17 +72,20 @@ static void step(struct engine *e, struct input *in, struct engine_out *out)
 
 static void hello(struct engine *e, struct engine_out *out)
 {
-    struct input in = {.kind = INPUT_HELLO, .incarnation = 1, .key = {1}};
-    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "bench", .version = "1",
-                                    .boot_id = "00000000-0000-0000-0000-000000000000", .slots = SLOTS, .fence = FENCE_CGROUP_V2};
+    struct input_rare said = input_rare_none;
+    struct input in = {.kind = INPUT_HELLO, .rare = &said, .incarnation = 1, .key = {1}};
+    said.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "bench", .version = "1",
+                                      .boot_id = "00000000-0000-0000-0000-000000000000", .slots = SLOTS, .fence = FENCE_CGROUP_V2};
     step(e, &in, out);
 }
 
 static void create(struct engine *e, const uint8_t hash[32], struct engine_out *out)
 {
-    struct input in = {.kind = INPUT_COMMAND, .actor = "bench", .key = {2}};
-    in.command = (struct op_request){.verb = OP_CREATE, .id = {1}, .reason = "", .from = "", .to = "", .state = "", .name = ""};
-    memcpy(in.command.plan_hash, hash, 32);
+    struct input_rare said = input_rare_none;
+    struct input in = {.kind = INPUT_COMMAND, .rare = &said, .key = {2}};
+    said.actor = "bench";
+    said.command = (struct op_request){.verb = OP_CREATE, .id = {1}, .reason = "", .from = "", .to = "", .state = "", .name = ""};
+    memcpy(said.command.plan_hash, hash, 32);
     step(e, &in, out);
 }
 

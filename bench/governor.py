@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
 
-    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8]
+    bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8,16]
                       [--seconds 180] [--target-ms T] [--canary]
 
 pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or 24 times as many from mid-run on.
 Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
 late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
-in twenty of them waits.  Each case runs once for each fixed number of slots, and once with `throttle:` where this build knows it; nothing
-is set by case.  The target is three times the users' p95 without a backfill, unless it is given.
+in twenty of them waits.  A step works the warehouse for some 300 ms, measured at the
+beginning, so that the ceiling is more than it can give.  Each case runs once for each fixed number of slots, the ceiling among them, and
+once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the users' p95 without a backfill, unless it is given.
 
 For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
 10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
@@ -36,6 +37,7 @@ RATE, LIGHT, HEAVY = 150, 50, 1200           # queries a second of the users: st
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
+WORK_MS = 300                                # of a processor, of a step
 WIDTH = 100
 
 TABLES = f"""create table sales (id int primary key, v int not null);
@@ -44,6 +46,8 @@ create table made (day date, v bigint);
 grant all on all tables in schema public to loader;"""
 
 USERS = f"\\set a random(1, {ROWS - SPAN})\nselect sum(v) from sales where id between :a and :a + {SPAN};\n"
+
+WORK = "select sum(v % 7) from sales where id % 4 = 1"
 
 PLAN = """apiVersion: backfill/v1
 kind: Plan
@@ -63,12 +67,13 @@ steps:
   make:
     outputs: [made]
     pool: {name}
-    expect: {{duration: 2200ms}}
+    expect: {{duration: 2300ms}}
     sql:
       connection: warehouse
       transaction: true
       text: |
-        insert into made select {{{{ partition.date }}}}, sum(v % 7) from sales where id % 4 = 1;
+        insert into made values ({{{{ partition.date }}}}, 0);
+        {work};
         select pg_sleep(2)
 """
 
@@ -204,7 +209,7 @@ class Bench:
     def __init__(self, args, db, cluster, folder):
         self.args, self.db, self.cluster, self.folder = args, db, cluster, folder
         self.users = Users(db, folder)
-        self.count = 0
+        self.count, self.passes = 0, 1
 
     def plan(self, slots, throttle):
         self.count += 1
@@ -215,7 +220,8 @@ class Bench:
             probe, unit = (f"sql: select sum(v) from sales where id between 1000 and {1000 + SPAN}", "ms") if self.args.canary else (
                 f"run: [{self.users.monitor}, {self.folder}]\n      measure: value", "")
             target, limit = (round(n) if unit else round(n, 2) for n in (self.target, 4 * self.target))
-            f.write(PLAN.format(name=name, last=last, probe=probe, target=f"{target}{unit}", limit=f"{limit}{unit}", slots=slots,
+            work = ";\n        ".join([WORK] * self.passes)
+            f.write(PLAN.format(name=name, last=last, work=work, probe=probe, target=f"{target}{unit}", limit=f"{limit}{unit}", slots=slots,
                                 throttle=f", throttle: {{algorithm: gradient, min: 1, max: {slots}}}" if throttle else ""))
         return name, path
 
@@ -250,8 +256,17 @@ class Bench:
         plot("used", [(at, used) for at, _, used, _ in seen], began, ended, CEILING)
         plot("probe", [(at, value) for at, _, _, value in seen], began, ended, 4 * self.target, self.target)
 
+    def weigh(self):
+        """How often a step does its work."""
+        took = []
+        for _ in range(5):                                       # the warehouse's own time, without a client's start
+            took.append(float(self.db.query(f"explain (analyze, timing off) {WORK}")[-1][0].split()[-2]))
+        self.passes = max(1, round(WORK_MS / min(took)))
+        print(f"a step's work: {self.passes} times {min(took):.0f} ms", flush=True)
+
     def run(self):
         self.users.run([(5, RATE)])                              # caches are warm then
+        self.weigh()
         alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 2), RATE)])]
         self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
         print(f"users alone: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, p99 {percentile(alone, 0.99):.1f} ms; "
@@ -284,7 +299,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--loads", default="steady,bursty,change")
-    parser.add_argument("--fixed", default="1,2,4,8")
+    parser.add_argument("--fixed", default="1,2,4,8,16")
     parser.add_argument("--seconds", type=int, default=180, help="of each run")
     parser.add_argument("--target-ms", type=float, default=0)
     parser.add_argument("--canary", action="store_true", help="a query like the users' as probe, and not what they got")

@@ -5,7 +5,7 @@
 #include "bfctl/backup_dir.h"
 #include "plan/plan.h"
 #include "proto/bundle.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 enum { SHOWN_MAX = 6 };
 

@@ -24,13 +24,18 @@ struct peer *turn_peer(struct turns *t, const uint8_t key[BF_KEY_BYTES])
     return p;
 }
 
-static struct input *input_add(struct turns *t, enum input_kind kind, const uint8_t *key)
+struct input *turn_input_add(struct turns *t, enum input_kind kind, const uint8_t *key)
 {
     struct input *in = bf_vec_add(&t->gathered.inputs);
     in->kind = kind;
     if (key)
         memcpy(in->key, key, BF_KEY_BYTES);
     return in;
+}
+
+struct input_rare *turn_input_rare(struct turns *t, struct input *in)
+{
+    return input_rare_need(in, &t->gathered.arena);
 }
 
 /* ---- agents ---- */
@@ -85,12 +90,13 @@ static void hello_arrived(struct turns *t, const uint8_t *key, const struct agen
     struct peer *peer = turn_peer(t, key);
     peer->incarnation = msg->incarnation;
     peer->hello_nonce = msg->nonce;
-    struct input *in = input_add(t, INPUT_HELLO, key);
+    struct input *in = turn_input_add(t, INPUT_HELLO, key);
+    struct input_rare *said = turn_input_rare(t, in);
     in->incarnation = msg->incarnation;
-    in->hello = hello_copy(&t->gathered.arena, &msg->hello);
+    said->hello = hello_copy(&t->gathered.arena, &msg->hello);
     const char *cluster = msg->hello.seen_cluster ? msg->hello.seen_cluster : "";
     if (strcmp(cluster, t->settings.cluster ? t->settings.cluster : "") != 0)
-        in->hello.seen = 0;                      /* tokens of another cluster say nothing of this one's */
+        said->hello.seen = 0;                    /* tokens of another cluster say nothing of this one's */
 }
 
 /* An agent that was told on its own host to stop says so in its heartbeats.  Until the engine knows, what it sends there comes back at
@@ -131,7 +137,7 @@ static void heartbeat_arrived(struct turns *t, const uint8_t *key, const struct 
 static void reports_arrived(struct turns *t, const uint8_t *key, const struct agent_msg *msg)
 {
     for (size_t i = 0; i < msg->n_reports; i++) {
-        struct input *in = input_add(t, INPUT_REPORT, key);
+        struct input *in = turn_input_add(t, INPUT_REPORT, key);
         in->incarnation = msg->incarnation;
         in->report = report_copy(t, &msg->reports[i]);
     }
@@ -143,7 +149,7 @@ void turn_agent_message(struct turns *t, const uint8_t key[BF_KEY_BYTES], const 
     case AGENT_HELLO: hello_arrived(t, key, msg); break;
     case AGENT_HEARTBEAT: heartbeat_arrived(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     case AGENT_REPORT: reports_arrived(t, key, msg); break;
-    case AGENT_BYE: input_add(t, INPUT_BYE, key)->incarnation = msg->incarnation; break;
+    case AGENT_BYE: turn_input_add(t, INPUT_BYE, key)->incarnation = msg->incarnation; break;
     case AGENT_PROBED: probes_heard(t, key, msg, turn_engine_ms(t, boot_ms)); break;
     default: break;                              /* the coordinator's own kinds, sent back: nothing to do */
     }
@@ -196,16 +202,17 @@ struct op_request turn_request_copy(struct bf_arena *arena, const struct op_requ
 /* What the configuration says goes with the command, so that deciding again needs nothing else. */
 static void take_configured(struct turns *t, struct input *in)
 {
-    const struct op_request *c = &in->command;
+    struct input_rare *said = turn_input_rare(t, in);
+    const struct op_request *c = &said->command;
     const struct key_entry *token = engine_key_find(t->engine, in->key);
-    const char *name = c->verb == OP_AGENT_JOIN && token ? token->name : *c->name ? c->name : in->actor;
+    const char *name = c->verb == OP_AGENT_JOIN && token ? token->name : *c->name ? c->name : said->actor;
     struct key_entry found[INPUT_KEYS_MAX];
     if (c->verb < OP_KEY_CREATE || c->verb > OP_AGENT_JOIN || !t->ports.configured_keys)
         return;
-    in->n_configured = t->ports.configured_keys(t->ports.arg, name, c->public_key, found, INPUT_KEYS_MAX);
-    in->configured = bf_arena_memdup(&t->gathered.arena, found, in->n_configured * sizeof *found);
-    for (size_t i = 0; i < in->n_configured; i++) {
-        struct key_entry *k = &in->configured[i];
+    said->n_configured = t->ports.configured_keys(t->ports.arg, name, c->public_key, found, INPUT_KEYS_MAX);
+    said->configured = bf_arena_memdup(&t->gathered.arena, found, said->n_configured * sizeof *found);
+    for (size_t i = 0; i < said->n_configured; i++) {
+        struct key_entry *k = &said->configured[i];
         k->name = bf_arena_strdup(&t->gathered.arena, k->name);
         k->by = k->ended_by = "";
         k->plans = words_copy(&t->gathered.arena, k->plans, k->n_plans);
@@ -215,10 +222,11 @@ static void take_configured(struct turns *t, struct input *in)
 
 void turn_command_add(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req)
 {
-    struct input *in = input_add(t, INPUT_COMMAND, key);
-    in->actor = bf_arena_strdup(&t->gathered.arena, actor);
-    in->role = bf_arena_strdup(&t->gathered.arena, role);
-    in->command = turn_request_copy(&t->gathered.arena, req);
+    struct input *in = turn_input_add(t, INPUT_COMMAND, key);
+    struct input_rare *said = turn_input_rare(t, in);
+    said->actor = bf_arena_strdup(&t->gathered.arena, actor);
+    said->role = bf_arena_strdup(&t->gathered.arena, role);
+    said->command = turn_request_copy(&t->gathered.arena, req);
     take_configured(t, in);
 }
 
@@ -234,9 +242,9 @@ void turn_command(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *
 void turn_breaker(struct turns *t, enum breaker_kind kind, const char *name, const struct breaker_settings *settings,
                   enum breaker_source source)
 {
-    struct input *in = input_add(t, INPUT_BREAKER, NULL);
-    in->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name), .source = source,
-                                          .settings = *settings};
+    struct input *in = turn_input_add(t, INPUT_BREAKER, NULL);
+    turn_input_rare(t, in)->breaker = (struct record_breaker){.kind = kind, .name = bf_arena_strdup(&t->gathered.arena, name),
+                                                              .source = source, .settings = *settings};
 }
 
 void turn_pool(struct turns *t, const char *name, uint32_t slots)
@@ -246,8 +254,9 @@ void turn_pool(struct turns *t, const char *name, uint32_t slots)
 
 void turn_pool_budget(struct turns *t, const char *name, uint32_t slots, const struct pool_budget *budget)
 {
-    struct input *in = input_add(t, INPUT_POOL, NULL);
-    in->pool_name = bf_arena_strdup(&t->gathered.arena, name);
-    in->pool_slots = slots;
-    in->pool = budget_copy(&t->gathered.arena, budget);
+    struct input *in = turn_input_add(t, INPUT_POOL, NULL);
+    struct input_rare *said = turn_input_rare(t, in);
+    said->pool_name = bf_arena_strdup(&t->gathered.arena, name);
+    said->pool_slots = slots;
+    said->pool = budget_copy(&t->gathered.arena, budget);
 }

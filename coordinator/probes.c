@@ -98,11 +98,10 @@ static void keep(struct row *r, int64_t now_ms, bool readable, int64_t value_us)
 
 static void read_one(struct turns *t, struct row *r, const struct probe_reading *reading, uint32_t agent, int64_t now_ms)
 {
-    struct input *in = bf_vec_add(&t->gathered.inputs);
-    in->kind = INPUT_PROBE;
+    struct input *in = turn_input_add(t, INPUT_PROBE, NULL);
     in->agent = agent;
-    in->probe = (struct input_probe){bf_arena_strdup(&t->gathered.arena, r->connection), reading->readable, reading->value_us,
-                                     bf_arena_strdup(&t->gathered.arena, reading->why)};
+    turn_input_rare(t, in)->probe = (struct input_probe){bf_arena_strdup(&t->gathered.arena, r->connection), reading->readable,
+                                                         reading->value_us, bf_arena_strdup(&t->gathered.arena, reading->why)};
     keep(r, now_ms, reading->readable, reading->value_us);
     r->due_ms = now_ms + silence_ms(t, r);
     r->failures = reading->readable ? 0 : r->failures + 1;

@@ -107,12 +107,13 @@ enum bf_rc turns_load_plan(struct turns *t, const uint8_t source_hash[32], const
 /* The plan of a backfill that was created, before the record that names it. */
 static enum bf_rc load_plan_of(struct turns *t, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     uint8_t key[32];
     struct plan *plan = NULL;
-    engine_plan_key(r->plan_hash, r->from, r->to, r->params, r->n_params, key);
+    engine_plan_key(rare->plan_hash, rare->from, rare->to, rare->params, rare->n_params, key);
     if (engine_has_plan(t->engine, key))
         return BF_OK;
-    enum bf_rc rc = turn_plan_compile(t, r->plan_hash, r->from, r->to, r->params, r->n_params, &plan, err);
+    enum bf_rc rc = turn_plan_compile(t, rare->plan_hash, rare->from, rare->to, rare->params, rare->n_params, &plan, err);
     if (rc == BF_OK)
         engine_add_plan(t->engine, key, plan);
     return rc;
@@ -158,6 +159,16 @@ enum bf_rc turns_load_turn(struct turns *t, const void *p, size_t n, struct bf_e
     return rc;
 }
 
+static void say_restored(struct turns *t)
+{
+    struct input_rare *said = turn_input_rare(t, turn_input_add(t, INPUT_RESTORED, NULL));
+    said->epoch = t->epoch;
+    said->hold_ms = t->settings.restart_grace_ms;
+    said->actor = t->restored.by;
+    said->told.reason = t->restored.reason;
+    said->told.after = t->restored.told;
+}
+
 enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *err)
 {
     t->boot_base_ms = boot_ms;
@@ -175,13 +186,11 @@ enum bf_rc turns_recovered(struct turns *t, int64_t boot_ms, struct bf_error *er
     }
     /* The room is looked at anew: turn_set_low() says when it is still short. */
     if (engine_low(t->engine))
-        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_LOW, .low = false});
+        turn_input_add(t, INPUT_LOW, NULL);
     /* Restored from a backup: tokens go on from a higher epoch, and whatever was granted since then is first let die. */
     if (t->epoch > engine_epoch(t->engine) && t->restored.by)
-        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_RESTORED, .epoch = t->epoch, .hold_ms = t->settings.restart_grace_ms,
-                                               .actor = t->restored.by,
-                                               .told = {.reason = t->restored.reason, .after = t->restored.told}});
+        say_restored(t);
     else if (engine_epoch(t->engine) != t->epoch)
-        bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_EPOCH, .epoch = t->epoch});
+        turn_input_rare(t, turn_input_add(t, INPUT_EPOCH, NULL))->epoch = t->epoch;
     return BF_OK;
 }

@@ -137,7 +137,7 @@ void turn_set_low(struct turns *t, bool low)
     if (t->low == low)
         return;
     t->low = low;
-    bf_vec_push(&t->gathered.inputs, (struct input){.kind = INPUT_LOW, .low = low});
+    turn_input_rare(t, turn_input_add(t, INPUT_LOW, NULL))->low = low;
 }
 
 uint64_t turn_take_dropped(struct turns *t)
@@ -193,11 +193,12 @@ static void stage_plans(struct turns *t)
     bf_vec_clear(&t->staged);
     for (size_t i = 0; i < t->n_journalled; i++) {
         const struct input *in = &t->decided.inputs.at[i];
-        if (in->kind != INPUT_COMMAND || in->command.verb != OP_CREATE)
+        const struct input_rare *said = input_rare(in);
+        if (in->kind != INPUT_COMMAND || said->command.verb != OP_CREATE)
             continue;
         struct turn_blob *blob = bf_vec_add(&t->staged);
-        memcpy(blob->key, in->command.plan_hash, sizeof blob->key);
-        blob->bytes = turn_plan_bundle(t, in->command.plan_hash, &blob->n);
+        memcpy(blob->key, said->command.plan_hash, sizeof blob->key);
+        blob->bytes = turn_plan_bundle(t, said->command.plan_hash, &blob->n);
         assert(blob->bytes);
     }
 }

@@ -15,7 +15,7 @@
 #include "proto/agent_msg.h"
 #include "proto/audit.h"
 #include "proto/operator_msg.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 /* One checkpoint chunk or plan to be written. */
 struct turn_blob { uint8_t key[32]; uint32_t index; const void *bytes; size_t n; };

@@ -64,20 +64,20 @@ static const char *kept(struct turns *t, const char *s)
 
 static struct input *told_add(struct turns *t, enum input_kind kind, const struct input_told *told)
 {
-    struct input *in = bf_vec_add(&t->gathered.inputs);
-    in->kind = kind;
-    in->told = (struct input_told){.what = kept(t, told->what), .target = kept(t, told->target), .reason = kept(t, told->reason),
-                                   .text = kept(t, told->text), .before = kept(t, told->before), .after = kept(t, told->after),
-                                   .left_out = told->left_out, .rc = told->rc};
+    struct input *in = turn_input_add(t, kind, NULL);
+    turn_input_rare(t, in)->told = (struct input_told){
+        .what = kept(t, told->what), .target = kept(t, told->target), .reason = kept(t, told->reason), .text = kept(t, told->text),
+        .before = kept(t, told->before), .after = kept(t, told->after), .left_out = told->left_out, .rc = told->rc};
     return in;
 }
 
 void turn_denied(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct input_told *told)
 {
     struct input *in = told_add(t, INPUT_DENIED, told);
+    struct input_rare *said = turn_input_rare(t, in);
     memcpy(in->key, key, BF_KEY_BYTES);
-    in->actor = kept(t, actor);
-    in->role = kept(t, role);
+    said->actor = kept(t, actor);
+    said->role = kept(t, role);
 }
 
 void turn_service(struct turns *t, const struct input_told *told)

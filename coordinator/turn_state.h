@@ -62,6 +62,10 @@ struct turns {
     uint64_t bytes_since_checkpoint;
 };
 
+/* intake.c: an input of the next turn, by a peer (key NULL: by nobody); and what it says that few do (input.h). */
+struct input *turn_input_add(struct turns *t, enum input_kind kind, const uint8_t *key);
+struct input_rare *turn_input_rare(struct turns *t, struct input *in);
+
 /* turn_audit.c: the trail begins; the records of this turn are chained, up to audit_last. */
 void turn_audit_init(struct turns *t, const char *cluster);
 void turn_audit_gather(struct turns *t);

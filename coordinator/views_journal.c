@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "coordinator/views_parts.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 #define PAGE_US 20000
 #define ROW_BYTES 420                            /* the most that a row takes, about */
@@ -77,22 +77,24 @@ static void put_names(json_t *j, const struct op_param *params, size_t n)
 
 static json_t *input_row(const struct turn *t, const struct input *i)
 {
+    const struct input_rare *said = input_rare(i);
     json_t *j = row_new(t);
     json_object_set_new(j, "input", view_string(input_kind_name(i->kind)));
     put_number(j, "agent", i->agent);
-    put_word(j, "actor", i->actor);
-    put_word(j, "pool", i->pool_name);
-    put_word(j, "breaker", i->breaker.name);
+    put_word(j, "actor", said->actor);
+    put_word(j, "pool", said->pool_name);
+    put_word(j, "breaker", said->breaker.name);
     if (i->kind == INPUT_COMMAND) {
-        put_word(j, "verb", op_verb_name(i->command.verb));
-        put_number(j, "backfill", i->command.backfill);
-        put_names(j, i->command.params, i->command.n_params);
+        put_word(j, "verb", op_verb_name(said->command.verb));
+        put_number(j, "backfill", said->command.backfill);
+        put_names(j, said->command.params, said->command.n_params);
     }
     return j;
 }
 
 static json_t *record_row(const struct turn *t, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     json_t *j = row_new(t);
     json_object_set_new(j, "record", view_string(record_kind_name(r->kind)));
     put_number(j, "backfill", r->backfill);
@@ -105,22 +107,22 @@ static json_t *record_row(const struct turn *t, const struct record *r)
     put_number(j, "agent", r->agent);
     put_number(j, "run", r->run);
     put_number(j, "attempt_no", r->attempt_no);
-    put_word(j, "agent_name", r->hello.name);
-    put_word(j, "actor", r->actor);
-    put_word(j, "pool", r->pool_name);
-    put_word(j, "breaker", r->breaker.name);
+    put_word(j, "agent_name", rare->hello.name);
+    put_word(j, "actor", rare->actor);
+    put_word(j, "pool", rare->pool_name);
+    put_word(j, "breaker", rare->breaker.name);
     if (r->kind == RECORD_BREAKER)
-        put_word(j, "state", breaker_state_name(r->breaker.state));
-    put_number(j, "slots", r->pool_slots);
+        put_word(j, "state", breaker_state_name(rare->breaker.state));
+    put_number(j, "slots", rare->pool_slots);
     put_number(j, "ahead_us", r->ahead_us);
     if (r->kind == RECORD_REVOKED)
-        put_word(j, "reason", revoke_reason_name(r->revoked));
-    put_names(j, r->params, r->n_params);
+        put_word(j, "reason", revoke_reason_name(rare->revoked));
+    put_names(j, rare->params, rare->n_params);
     if (r->kind == RECORD_ENDED) {
         put_word(j, "verdict", verdict_name(r->verdict));
         put_word(j, "class", failure_class_name(r->failure_class));
-        put_word(j, "source", view_source_name(r->outcome.source));
-        json_object_set_new(j, "code", json_integer(r->outcome.code));
+        put_word(j, "source", view_source_name(record_outcome(r)->source));
+        json_object_set_new(j, "code", json_integer(record_outcome(r)->code));
     }
     if (r->kind == RECORD_GRANTED && r->n_numbers == PLACE_NUMBERS) {
         put_word(j, "placed_by", view_place_word((enum place_by)r->numbers[0]));
@@ -134,15 +136,15 @@ static json_t *record_row(const struct turn *t, const struct record *r)
     if (r->kind == RECORD_NEAR)
         json_object_set_new(j, "waits", json_boolean(r->n == 1));
     if (r->kind == RECORD_BACKFILL_STATE)
-        put_word(j, "state", backfill_state_name(r->backfill_state));
+        put_word(j, "state", backfill_state_name(rare->backfill_state));
     if (r->kind == RECORD_AGENT_STATE)
-        put_word(j, "state", agent_state_name(r->agent_state));
+        put_word(j, "state", agent_state_name(rare->agent_state));
     if (r->kind == RECORD_REPLIED)
-        put_word(j, "rc", bf_rc_name(r->rc));
+        put_word(j, "rc", bf_rc_name(rare->rc));
     if (r->kind == RECORD_PROBED) {
-        put_word(j, "connection", r->probe.connection);
-        json_object_set_new(j, "readable", json_boolean(r->probe.readable));
-        json_object_set_new(j, "value_us", json_integer(r->probe.value_us));
+        put_word(j, "connection", rare->probe.connection);
+        json_object_set_new(j, "readable", json_boolean(rare->probe.readable));
+        json_object_set_new(j, "value_us", json_integer(rare->probe.value_us));
     }
     return j;
 }

@@ -54,30 +54,31 @@ static bool is_set(const uint8_t *p, size_t n)
 
 void audit_text(const struct record *r, struct bf_buf *ret)
 {
+    const struct record_rare *rare = record_rare(r);
     char at[BF_TIME_MAX], key[KEY_TEXT], request[2 * OP_REQUEST_ID_BYTES + 1];
     bf_format_time(r->at_us, at);
-    bf_buf_printf(ret, "{\"at\":\"%s\",\"kind\":\"%s\"", at, kind_name(r->audit));
-    put_text(ret, "who", r->actor);
-    put_text(ret, "role", r->role);
-    if (is_set(r->key, sizeof r->key)) {
-        key_format(r->key, key);
+    bf_buf_printf(ret, "{\"at\":\"%s\",\"kind\":\"%s\"", at, kind_name(rare->audit));
+    put_text(ret, "who", rare->actor);
+    put_text(ret, "role", rare->role);
+    if (is_set(rare->key, sizeof rare->key)) {
+        key_format(rare->key, key);
         put_text(ret, "key", key);
     }
-    put_text(ret, "what", r->what);
-    put_text(ret, "target", r->target);
+    put_text(ret, "what", rare->what);
+    put_text(ret, "target", rare->target);
     if (r->backfill)
         bf_buf_printf(ret, ",\"backfill\":\"bf-%" PRIu32 "\"", r->backfill);
     if (r->ref.attempt)
         bf_buf_printf(ret, ",\"attempt\":\"a-%" PRIu64 "\",\"token\":%" PRIu64, r->ref.attempt, r->ref.token);
-    if (is_set(r->request_id, sizeof r->request_id)) {
-        bf_hex(r->request_id, sizeof r->request_id, request);
+    if (is_set(rare->request_id, sizeof rare->request_id)) {
+        bf_hex(rare->request_id, sizeof rare->request_id, request);
         put_text(ret, "request", request);
     }
-    put_text(ret, "reason", r->reason);
-    bf_buf_printf(ret, ",\"result\":\"%s\"", bf_rc_name(r->rc));
-    put_text(ret, "text", r->text);
-    put_object(ret, "before", r->before);
-    put_object(ret, "after", r->after);
+    put_text(ret, "reason", rare->reason);
+    bf_buf_printf(ret, ",\"result\":\"%s\"", bf_rc_name(rare->rc));
+    put_text(ret, "text", rare->text);
+    put_object(ret, "before", rare->before);
+    put_object(ret, "after", rare->after);
     if (r->n)
         bf_buf_printf(ret, ",\"left_out\":%" PRIu32, r->n);
     bf_buf_put_str(ret, "}");

@@ -34,7 +34,7 @@ struct breaker_settings {
     uint32_t probes;                         /* half-open: at most so many attempts at once, and so many good ones close it */
 };
 
-/* What a record says of one.  ENDED: at_ms alone. */
+/* What an input or a record says of one. */
 struct record_breaker {
     enum breaker_kind kind;
     const char *name;                        /* without its kind; "": all of the kind (settings) */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "proto/parts.h"
-#include "proto/record.h"
+#include "proto/probe.h"
 #include "proto/record.pb-c.h"
 
 enum { PROBE_FIELDS_MAX = 2 * PROBE_ARGV_MAX, ARGUMENT_MAX = 64 << 10, SPEC_MAX = 64 << 10, REF_TEXT_MAX = 4096, NAME_MAX_BYTES = 128,

@@ -2,8 +2,13 @@
 #ifndef BF_PROTO_RECORD_PARTS_H
 #define BF_PROTO_RECORD_PARTS_H
 
+#include "proto/input.h"
 #include "proto/parts.h"
 #include "proto/record.h"
+
+/* What was stored passed its checks on the way in; here only the size is bounded, so that all that was written can be read. */
+#define STORED_MAX_BYTES (1u << 20)
+#define REPLY_TEXT_MAX 2048u
 
 struct Pb__Key;
 struct Pb__Alert;
@@ -35,5 +40,8 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
 /* Read one element; fails through in. */
 void input_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct input *ret);
 void record_take(struct wire_in *in, struct wire_scratch *scratch, const void *p, size_t n, struct record *ret);
+
+/* Refuses what another version of inputs and records wrote.  what: "an input", "a record". */
+void item_version(struct wire_in *in, const char *what, bool has_version, uint32_t version);
 
 #endif

@@ -5,13 +5,20 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proto/record.h"
 #include "proto/record.pb-c.h"
 #include "proto/record_parts.h"
+#include "proto/turn.h"
 #include "proto/wire.h"
 
 enum { TURN_INPUTS = 5, TURN_RECORDS = 6 };      /* fields of Turn */
-enum { HEAD_FIELDS_MAX = 64 };
+enum { HEAD_FIELDS_MAX = 64, ITEM_VERSION = 1 };
+
+void item_version(struct wire_in *in, const char *what, bool has_version, uint32_t version)
+{
+    if (has_version && version != ITEM_VERSION)
+        wire_bad(in, BF_UNSUPPORTED, "%s is of version %u; this program reads version %d: use a newer one", what, version,
+                 ITEM_VERSION);
+}
 
 static void put_head(const struct turn *t, struct bf_buf *b)
 {

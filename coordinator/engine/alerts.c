@@ -311,7 +311,7 @@ static bool fits(const struct engine *e, const struct alert_fact *a)
 enum bf_rc apply_alert(struct engine *e, const struct record *r, struct bf_error *err)
 {
     struct alert_book *k = &e->alerts;
-    const struct alert_fact *a = r->alert;
+    const struct alert_fact *a = record_rare(r)->alert;
     if (a->id == 0) {
         k->next = a->next > k->next ? a->next : k->next;
         return BF_OK;
@@ -342,14 +342,15 @@ enum bf_rc apply_alert(struct engine *e, const struct record *r, struct bf_error
 
 enum bf_rc apply_alert_acked(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    struct alert_fact *a = alert_find(e, r->alert->id);
+    const struct record_rare *rare = record_rare(r);
+    struct alert_fact *a = alert_find(e, rare->alert->id);
     if (!a)
-        return bf_fail(err, BF_CORRUPT, "record of alert al-%u, which is acknowledged: there is no such alert", r->alert->id);
+        return bf_fail(err, BF_CORRUPT, "record of alert al-%u, which is acknowledged: there is no such alert", rare->alert->id);
     free((void *)(uintptr_t)a->acked_by);
     free((void *)(uintptr_t)a->acked_reason);
-    a->acked_by = bf_xstrdup(text_or_empty(r->alert->acked_by));
-    a->acked_reason = bf_xstrdup(text_or_empty(r->alert->acked_reason));
-    a->acked_us = r->alert->acked_us;
+    a->acked_by = bf_xstrdup(text_or_empty(rare->alert->acked_by));
+    a->acked_reason = bf_xstrdup(text_or_empty(rare->alert->acked_reason));
+    a->acked_us = rare->alert->acked_us;
     return BF_OK;
 }
 
@@ -358,13 +359,13 @@ void alerts_snapshot(const struct engine *e, struct engine_out *out)
     struct record *r;
     for (size_t i = 0; i < e->alerts.at.n; i++) {
         r = record_add(out, RECORD_ALERT);
-        r->alert = &e->alerts.at.at[i];
+        record_rare_need(r, &out->arena)->alert = &e->alerts.at.at[i];
         record_keep_strings(&out->arena, r);
     }
     if (e->alerts.next == 0)
         return;
     r = record_add(out, RECORD_ALERT);
-    r->alert = &(struct alert_fact){.next = e->alerts.next};
+    record_rare_need(r, &out->arena)->alert = &(struct alert_fact){.next = e->alerts.next};
     record_keep_strings(&out->arena, r);
 }
 

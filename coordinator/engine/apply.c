@@ -13,10 +13,11 @@ static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_er
 
 static enum bf_rc apply_counters(struct engine *e, const struct record *r)
 {
-    e->epoch = r->epoch > e->epoch ? r->epoch : e->epoch;
-    e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
-    e->next_backfill = r->next_backfill > e->next_backfill ? r->next_backfill : e->next_backfill;
-    e->next_agent = r->next_agent > e->next_agent ? r->next_agent : e->next_agent;
+    const struct record_rare *rare = record_rare(r);
+    e->epoch = rare->epoch > e->epoch ? rare->epoch : e->epoch;
+    e->next_attempt = rare->next_attempt > e->next_attempt ? rare->next_attempt : e->next_attempt;
+    e->next_backfill = rare->next_backfill > e->next_backfill ? rare->next_backfill : e->next_backfill;
+    e->next_agent = rare->next_agent > e->next_agent ? rare->next_agent : e->next_agent;
     if (r->retry_at_ms || r->n) {                /* a snapshot's */
         e->stale_next_ms = r->retry_at_ms;
         e->stale_left_out = r->n;
@@ -26,8 +27,9 @@ static enum bf_rc apply_counters(struct engine *e, const struct record *r)
 
 static enum bf_rc apply_restored(struct engine *e, const struct record *r)
 {
-    e->epoch = r->epoch > e->epoch ? r->epoch : e->epoch;
-    e->next_attempt = r->next_attempt > e->next_attempt ? r->next_attempt : e->next_attempt;
+    const struct record_rare *rare = record_rare(r);
+    e->epoch = rare->epoch > e->epoch ? rare->epoch : e->epoch;
+    e->next_attempt = rare->next_attempt > e->next_attempt ? rare->next_attempt : e->next_attempt;
     e->held_until_ms = r->retry_at_ms;
     e->outdated_token = 0;
     e->alerts.look = true;
@@ -44,11 +46,12 @@ static enum bf_rc apply_stale_report(struct engine *e, const struct record *r)
 
 static enum bf_rc apply_backfill_state(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    bool again = b && b->state == BACKFILL_PAUSED && r->backfill_state == BACKFILL_PAUSED && !(r->reason && *r->reason);
-    if (!b || again || !backfill_may_become(b, r->backfill_state))
+    bool again = b && b->state == BACKFILL_PAUSED && rare->backfill_state == BACKFILL_PAUSED && !(rare->reason && *rare->reason);
+    if (!b || again || !backfill_may_become(b, rare->backfill_state))
         return corrupt(r, "the backfill is unknown, or may not go to this state", err);
-    backfill_set_state(e, b, r->backfill_state, r->reason, r->at_us);
+    backfill_set_state(e, b, rare->backfill_state, rare->reason, r->at_us);
     e->alerts.all = true;
     return BF_OK;
 }
@@ -176,7 +179,8 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     b->first_attempts -= given_back && is_first(e, b, number, a->attempt_no);
     end_instance(in, a, r);
     sensor_ended(e, b, number, r);
-    b->usage[number] = usage_of(&r->outcome.usage);
+    const struct outcome *o = record_outcome(r);
+    b->usage[number] = usage_of(&o->usage);
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
@@ -185,10 +189,10 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
     attempt_close(e, a);
     b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
-    bool told_why = r->verdict == VERDICT_SKIPPED && r->outcome.text && *r->outcome.text;   /* kept for whoever asks; its class is none */
+    bool told_why = r->verdict == VERDICT_SKIPPED && o->text && *o->text;   /* kept for whoever asks; its class is none */
     bool well = r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_LOOK_AGAIN;
     if (told_why || (!well && !given_back))
-        failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
+        failure_store(e, b, number, o, r->failure_class, r->budget_spent);
     if (next == INSTANCE_READY)
         edges_wait_again(e, b, number);
     else
@@ -207,17 +211,18 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 
 static enum bf_rc apply_gate_opened(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = NULL;
     uint32_t gate = 0;
     enum bf_rc rc = gate_lookup(e, r, &b, &gate, err);
     if (rc != BF_OK)
         return rc;
     uint32_t from = b->gates[gate].upto;
-    if (r->upto <= from)
+    if (rare->upto <= from)
         return corrupt(r, "the gate is open further than that", err);
-    b->gates[gate].upto = r->upto;
+    b->gates[gate].upto = rare->upto;
     if (!e->recovering)
-        edges_gate_opened(e, b, gate, from, r->upto);
+        edges_gate_opened(e, b, gate, from, rare->upto);
     return BF_OK;
 }
 
@@ -238,6 +243,7 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
     struct backfill *b = backfill_find(e, r->backfill);
     if (!b)
         return corrupt(r, "the backfill is unknown", err);
+    uint8_t keep = record_rare(r)->steer_flags & STEER_KEEP_RUNNING ? FLAG_KEEP : 0;
     near_forget(e, b);
     if (!e->recovering) {                        /* first, and whole: taking millions of heads one by one lasts longer than a lease */
         ready_clear(e, b);
@@ -249,7 +255,7 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
             continue;
         snapshot_touch(e, b, i);
         if (instance_open(in)) {
-            instance_set_flags(e, b, i, (uint8_t)((in->flags & ~FLAG_KEEP) | (r->steer_flags & STEER_KEEP_RUNNING ? FLAG_KEEP : 0)));
+            instance_set_flags(e, b, i, (uint8_t)((in->flags & ~FLAG_KEEP) | keep));
             continue;
         }
         instance_set_state(e, b, i, INSTANCE_CANCELLED);
@@ -266,16 +272,17 @@ static enum bf_rc apply_cancelled(struct engine *e, const struct record *r, stru
 
 static enum bf_rc apply_priority_set(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    if (!b || r->priority < OP_CRITICAL || r->priority > OP_LOW)
+    if (!b || rare->priority < OP_CRITICAL || rare->priority > OP_LOW)
         return corrupt(r, "the backfill or the priority class is unknown", err);
-    for (size_t i = 0; i < r->n_steps; i++)
-        if (r->steps[i] >= b->plan->n_steps)
+    for (size_t i = 0; i < rare->n_steps; i++)
+        if (rare->steps[i] >= b->plan->n_steps)
             return corrupt(r, "its plan has no such step to give a priority class", err);
-    for (size_t i = 0; i < r->n_steps; i++)
-        ready_set_class(e, b, r->steps[i], priority_of(r->priority));
+    for (size_t i = 0; i < rare->n_steps; i++)
+        ready_set_class(e, b, rare->steps[i], priority_of(rare->priority));
     if (!e->recovering)
-        ready_rank_again(e, b, r->steps, r->n_steps);
+        ready_rank_again(e, b, rare->steps, rare->n_steps);
     e->alerts.look = true;
     return BF_OK;
 }
@@ -312,7 +319,7 @@ enum bf_rc apply_record(struct engine *e, const struct record *r, struct bf_erro
     case RECORD_CANCELLED: return apply_cancelled(e, r, err);
     case RECORD_RESTORED: return apply_restored(e, r);
     case RECORD_OUTDATED: e->outdated_token = r->ref.token; e->alerts.look = true; return BF_OK;
-    case RECORD_LOW: e->low = r->low; e->alerts.look = true; return BF_OK;
+    case RECORD_LOW: e->low = record_rare(r)->low; e->alerts.look = true; return BF_OK;
     case RECORD_ALERT: return apply_alert(e, r, err);
     case RECORD_ALERT_ACKED: return apply_alert_acked(e, r, err);
     case RECORD_REUSED: return apply_reused(e, r, err);

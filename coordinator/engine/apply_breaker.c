@@ -13,12 +13,13 @@ enum { PACK_VERSION = 1 };
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
     return bf_fail(err, BF_CORRUPT, "record of kind %d (breaker %s/%s): %s", (int)r->kind,
-                   breaker_kind_name(r->breaker.kind), r->breaker.name, what);
+                   breaker_kind_name(record_rare(r)->breaker.kind), record_rare(r)->breaker.name, what);
 }
 
 static bool is_whole(const struct record *r)
 {
-    return r->breaker.kind >= BREAKER_POOL && r->breaker.kind <= BREAKER_AGENT && r->breaker.name;
+    const struct record_rare *rare = record_rare(r);
+    return rare->breaker.kind >= BREAKER_POOL && rare->breaker.kind <= BREAKER_AGENT && rare->breaker.name;
 }
 
 /* ---- settings ---- */
@@ -27,7 +28,7 @@ enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, stru
 {
     if (!is_whole(r))
         return corrupt(r, "it says nothing of a breaker", err);
-    const struct record_breaker *s = &r->breaker;
+    const struct record_breaker *s = &record_rare(r)->breaker;
     struct breaker_book *book = &e->breakers;
     if (*s->name) {
         uint32_t number = breaker_need(e, s->kind, s->name);     /* may move the list */
@@ -50,7 +51,7 @@ enum bf_rc apply_breaker_settings(struct engine *e, const struct record *r, stru
 static bool unpack(struct engine *e, uint32_t number, const struct record *r)
 {
     struct breaker *b = e->breakers.at.at[number];
-    struct bf_reader in = {.p = r->bytes, .left = r->n_bytes};
+    struct bf_reader in = {.p = record_rare(r)->bytes, .left = record_rare(r)->n_bytes};
     uint8_t version = 0;
     uint32_t n = 0;
     if (!bf_take_u8(&in, &version) || version != PACK_VERSION || !bf_take_u32(&in, &n) || n > BREAKER_WINDOW_MAX)
@@ -78,29 +79,30 @@ static bool unpack(struct engine *e, uint32_t number, const struct record *r)
 
 enum bf_rc apply_breaker(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (!is_whole(r) || !*r->breaker.name || r->breaker.state < BREAKER_CLOSED || r->breaker.state > BREAKER_HALF_OPEN)
+    const struct record_rare *rare = record_rare(r);
+    if (!is_whole(r) || !*rare->breaker.name || rare->breaker.state < BREAKER_CLOSED || rare->breaker.state > BREAKER_HALF_OPEN)
         return corrupt(r, "it says nothing of a breaker", err);
-    bool by_hand = r->breaker.state == BREAKER_OPEN && r->actor && *r->actor;     /* people may open what nothing draws on yet */
-    if (!r->n_bytes && !by_hand && !breaker_find(e, r->breaker.kind, r->breaker.name))
+    bool by_hand = rare->breaker.state == BREAKER_OPEN && rare->actor && *rare->actor;     /* people may open what nothing draws on yet */
+    if (!rare->n_bytes && !by_hand && !breaker_find(e, rare->breaker.kind, rare->breaker.name))
         return corrupt(r, "nothing of this name is known", err);
-    if (r->n_bytes && r->index && !breaker_need_at(e, r->breaker.kind, r->breaker.name, r->index - 1))
+    if (rare->n_bytes && r->index && !breaker_need_at(e, rare->breaker.kind, rare->breaker.name, r->index - 1))
         return corrupt(r, "its number is another's", err);
-    uint32_t number = breaker_need(e, r->breaker.kind, r->breaker.name);
+    uint32_t number = breaker_need(e, rare->breaker.kind, rare->breaker.name);
     struct breaker *b = e->breakers.at.at[number];
-    if (!r->n_bytes && !breaker_move_legal(b->state, r->breaker.state))
+    if (!rare->n_bytes && !breaker_move_legal(b->state, rare->breaker.state))
         return corrupt(r, "its state may not follow the one that it is in", err);
-    if (!r->n_bytes) {
+    if (!rare->n_bytes) {
         breaker_set_state(e, number, r);
         return BF_OK;
     }
-    breaker_tune(e, number, &r->breaker.settings, r->breaker.source);
+    breaker_tune(e, number, &rare->breaker.settings, rare->breaker.source);
     breaker_set_state(e, number, r);
     return unpack(e, number, r) ? BF_OK : corrupt(r, "what it has heard is malformed", err);
 }
 
 enum bf_rc apply_breaker_forgotten(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    uint32_t number = is_whole(r) ? breaker_number(e, r->breaker.kind, r->breaker.name) : NO_BREAKER;
+    uint32_t number = is_whole(r) ? breaker_number(e, record_rare(r)->breaker.kind, record_rare(r)->breaker.name) : NO_BREAKER;
     const struct breaker *b = number == NO_BREAKER ? NULL : e->breakers.at.at[number];
     if (!b || b->uses > 0 || b->here > 0 || (b->state == BREAKER_OPEN && !BF_PLANTED("breaker_open_forgotten")))
         return corrupt(r, "it is forgotten, and is not known, is open, or something draws on it", err);
@@ -128,18 +130,19 @@ static void add_breaker(const struct breaker *b, uint32_t number, struct engine_
     bool forgets = BF_PLANTED("breaker_not_in_checkpoint") && b->state == BREAKER_OPEN;
     const struct breaker shut = {.state = BREAKER_CLOSED}, *heard = forgets ? &shut : b;
     struct record *r = record_add(out, RECORD_BREAKER);
-    r->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = heard->state, .source = b->source,
+    struct record_rare *rare = record_rare_need(r, &out->arena);
+    rare->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = heard->state, .source = b->source,
                                          .at_ms = b->since_ms, .until_ms = heard->until_ms, .level = b->level, .calls = b->calls,
                                          .failures = b->failures, .slow = b->slow, .good = b->good, .bad = b->bad,
                                          .settings = b->settings};
     pack(heard, &packed);
     r->index = number + 1;
     r->at_us = b->since_us;
-    r->text = b->cause;
-    r->actor = b->by;
-    r->reason = b->reason;
-    r->bytes = packed.data;
-    r->n_bytes = packed.len;
+    rare->text = b->cause;
+    rare->actor = b->by;
+    rare->reason = b->reason;
+    rare->bytes = packed.data;
+    rare->n_bytes = packed.len;
     record_keep_strings(&out->arena, r);
     bf_buf_free(&packed);
 }
@@ -149,7 +152,7 @@ void snapshot_breakers(const struct engine *e, struct engine_out *out)
     for (int k = BREAKER_POOL; k < BREAKER_KINDS; k++) {
         if (e->breakers.kinds[k].source == BREAKER_BY_PRESET)
             continue;
-        record_add(out, RECORD_BREAKER_SETTINGS)->breaker = (struct record_breaker){
+        record_rare_need(record_add(out, RECORD_BREAKER_SETTINGS), &out->arena)->breaker = (struct record_breaker){
             .kind = (enum breaker_kind)k, .name = "", .source = e->breakers.kinds[k].source, .settings = e->breakers.kinds[k].settings};
     }
     for (uint32_t i = 0; i < e->breakers.at.n; i++)

@@ -14,7 +14,7 @@
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
-    return bf_fail(err, BF_CORRUPT, "record of kind %d (key \"%s\"): %s", (int)r->kind, r->entry.name, what);
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (key \"%s\"): %s", (int)r->kind, record_rare(r)->entry.name, what);
 }
 
 /* ---- memory ---- */
@@ -129,40 +129,42 @@ static bool name_is_free(const struct engine *e, const struct key_entry *entry)
 
 enum bf_rc apply_key_set(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    const struct key_entry *known = key_find(e, r->entry.key);
-    if ((known && known->state != KEY_REVOKED) || !name_is_free(e, &r->entry) || r->entry.state != KEY_LIVE)
+    const struct record_rare *rare = record_rare(r);
+    const struct key_entry *known = key_find(e, rare->entry.key);
+    if ((known && known->state != KEY_REVOKED) || !name_is_free(e, &rare->entry) || rare->entry.state != KEY_LIVE)
         return corrupt(r, "the key or its name is in use, or it is not live", err);
-    keep(e, &r->entry);
+    keep(e, &rare->entry);
     return BF_OK;
 }
 
 enum bf_rc apply_key_revoked(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    const struct key_entry *known = key_find(e, r->entry.key);
+    const struct record_rare *rare = record_rare(r);
+    const struct key_entry *known = key_find(e, rare->entry.key);
     if (known && known->state != KEY_LIVE)
         return corrupt(r, "the key has ended before", err);
     if (!known)                                  /* of the configuration: what keeps it out is made here */
-        keep(e, &r->entry);
-    end(e, key_find(e, r->entry.key), KEY_REVOKED, r->actor, r->at_us);
+        keep(e, &rare->entry);
+    end(e, key_find(e, rare->entry.key), KEY_REVOKED, rare->actor, r->at_us);
     return BF_OK;
 }
 
 enum bf_rc apply_token_used(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    struct key_entry *token = key_find(e, r->key);
+    struct key_entry *token = key_find(e, record_rare(r)->key);
     if (!token || token->role != KEY_ENROL)
         return corrupt(r, "there is no such enrolment token", err);
-    end(e, token, KEY_USED, r->entry.name, r->at_us);
+    end(e, token, KEY_USED, record_rare(r)->entry.name, r->at_us);
     return apply_key_set(e, r, err);
 }
 
 enum bf_rc apply_key_forgotten(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    struct key_entry *token = key_find(e, r->key);
+    struct key_entry *token = key_find(e, record_rare(r)->key);
     if (!token || token->role != KEY_ENROL)
         return corrupt(r, "only an enrolment token is forgotten", err);
     set_state(e, token, KEY_REVOKED);
-    bf_smap_del(&e->keys.by_key, r->key, BF_KEY_BYTES);
+    bf_smap_del(&e->keys.by_key, record_rare(r)->key, BF_KEY_BYTES);
     size_t i = 0;
     while (e->keys.at[i] != token)
         i++;
@@ -174,8 +176,9 @@ enum bf_rc apply_key_forgotten(struct engine *e, const struct record *r, struct 
 
 enum bf_rc apply_key(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (!e->recovering || key_find(e, r->entry.key) || (r->entry.state == KEY_LIVE && !name_is_free(e, &r->entry)))
+    const struct record_rare *rare = record_rare(r);
+    if (!e->recovering || key_find(e, rare->entry.key) || (rare->entry.state == KEY_LIVE && !name_is_free(e, &rare->entry)))
         return corrupt(r, "a key's state outside a recovery, or twice", err);
-    keep(e, &r->entry);
+    keep(e, &rare->entry);
     return BF_OK;
 }

@@ -20,15 +20,16 @@ static const char *text_or_empty(const char *s)
 
 static void keep_texts(struct backfill *b, const struct record *r)
 {
-    b->actor = bf_arena_strdup(&b->arena, text_or_empty(r->actor));
-    b->reason = bf_arena_strdup(&b->arena, text_or_empty(r->reason));
-    b->from = bf_arena_strdup(&b->arena, text_or_empty(r->from));
-    b->to = bf_arena_strdup(&b->arena, text_or_empty(r->to));
-    b->n_params = r->n_params;
-    b->params = bf_arena_alloc(&b->arena, r->n_params * sizeof *b->params);
-    for (size_t i = 0; i < r->n_params; i++) {
-        b->params[i].name = bf_arena_strdup(&b->arena, text_or_empty(r->params[i].name));
-        b->params[i].value = bf_arena_strdup(&b->arena, text_or_empty(r->params[i].value));
+    const struct record_rare *rare = record_rare(r);
+    b->actor = bf_arena_strdup(&b->arena, text_or_empty(rare->actor));
+    b->reason = bf_arena_strdup(&b->arena, text_or_empty(rare->reason));
+    b->from = bf_arena_strdup(&b->arena, text_or_empty(rare->from));
+    b->to = bf_arena_strdup(&b->arena, text_or_empty(rare->to));
+    b->n_params = rare->n_params;
+    b->params = bf_arena_alloc(&b->arena, rare->n_params * sizeof *b->params);
+    for (size_t i = 0; i < rare->n_params; i++) {
+        b->params[i].name = bf_arena_strdup(&b->arena, text_or_empty(rare->params[i].name));
+        b->params[i].value = bf_arena_strdup(&b->arena, text_or_empty(rare->params[i].value));
     }
 }
 
@@ -45,20 +46,21 @@ static bool find_pools(const struct engine *e, struct backfill *b)
 
 enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     uint8_t key[32];
-    engine_plan_key(r->plan_hash, text_or_empty(r->from), text_or_empty(r->to), r->params, r->n_params, key);
+    engine_plan_key(rare->plan_hash, text_or_empty(rare->from), text_or_empty(rare->to), rare->params, rare->n_params, key);
     const struct known_plan *known = plan_find(e, key);
     if (!known)
         return corrupt(r, "its plan is not known; it has to be compiled and added first", err);
     if (r->backfill != e->backfills.n + 1)
         return corrupt(r, "the backfill's number does not follow the last one", err);
     uint32_t run = r->run ? r->run : 1;
-    struct backfill *b = e->recovering ? seed_lay_out(known, r->backward, run) : seed_take(e, known, r->backward, run);
+    struct backfill *b = e->recovering ? seed_lay_out(known, rare->backward, run) : seed_take(e, known, rare->backward, run);
     b->id = r->backfill;
     b->created_us = r->at_us;
-    b->reprocess = r->reprocess;
-    b->reuse_downstream = r->reuse_downstream;
-    memcpy(b->plan_hash, r->plan_hash, sizeof b->plan_hash);
+    b->reprocess = rare->reprocess;
+    b->reuse_downstream = rare->reuse_downstream;
+    memcpy(b->plan_hash, rare->plan_hash, sizeof b->plan_hash);
     if (!find_pools(e, b)) {
         backfill_free(b);
         return corrupt(r, "a pool of its plan was not set before", err);
@@ -69,7 +71,7 @@ enum bf_rc apply_backfill_created(struct engine *e, const struct record *r, stru
     b->before = backfill_newest_of(e, b->plan->name);
     bf_smap_put(&e->newest_by_plan, b->plan->name, strlen(b->plan->name), (void *)(uintptr_t)b->id);
     bf_vec_push(&e->backfills, b);
-    bool told = r->backfill_state != 0;          /* by a checkpoint */
+    bool told = rare->backfill_state != 0;       /* by a checkpoint */
     if (!told || !r->n)
         breakers_attach(e, b, told);
     if (r->backfill >= e->next_backfill)
@@ -104,7 +106,7 @@ static struct agent *agent_add(struct engine *e, const struct record *r)
     a->breaker = NO_BREAKER;
     a->state = AGENT_LEFT;
     agent_hello_copy(&a->hello, &(struct agent_hello){0});
-    memcpy(a->key, r->key, sizeof a->key);
+    memcpy(a->key, record_rare(r)->key, sizeof a->key);
     bf_smap_put(&e->agents_by_key, a->key, sizeof a->key, (void *)(uintptr_t)a->id);
     if (r->agent >= e->next_agent)
         e->next_agent = r->agent + 1;
@@ -128,9 +130,10 @@ static void take_breaker(struct engine *e, struct agent *a)
 
 enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     e->alerts.look = true;
     struct agent *a = agent_find(e, r->agent);
-    if (a ? memcmp(a->key, r->key, sizeof a->key) != 0 : r->agent != e->agents.n + 1 || agent_find_key(e, r->key))
+    if (a ? memcmp(a->key, rare->key, sizeof a->key) != 0 : r->agent != e->agents.n + 1 || agent_find_key(e, rare->key))
         return corrupt(r, "the agent's number and key do not belong together", err);
     if (!e->recovering)
         e->moves.agent[a ? a->state : 0][AGENT_CONNECTED]++;
@@ -141,9 +144,9 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
     a->state = AGENT_LEFT;                       /* its old name is given up before it takes the new one */
     name_agent(e, a);
     agent_hello_done(&a->hello);
-    agent_hello_copy(&a->hello, &r->hello);
+    agent_hello_copy(&a->hello, &rare->hello);
     a->state = AGENT_CONNECTED;
-    a->incarnation = r->incarnation;
+    a->incarnation = rare->incarnation;
     take_breaker(e, a);
     a->since_us = r->at_us;
     a->busy_max = agent_use_most(a);
@@ -155,16 +158,17 @@ enum bf_rc apply_agent_joined(struct engine *e, const struct record *r, struct b
 
 enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     e->alerts.look = true;
     struct agent *a = agent_find(e, r->agent);
-    if (!a || r->agent_state < AGENT_CONNECTED || r->agent_state > AGENT_LEFT)
+    if (!a || rare->agent_state < AGENT_CONNECTED || rare->agent_state > AGENT_LEFT)
         return corrupt(r, "the agent or its state is unknown", err);
-    if (!agent_move_legal(a->state, r->agent_state))
+    if (!agent_move_legal(a->state, rare->agent_state))
         return corrupt(r, "the agent's state may not follow the one that it is in", err);
     if (!e->recovering)
-        e->moves.agent[a->state][r->agent_state]++;
+        e->moves.agent[a->state][rare->agent_state]++;
     bool was = agent_present(a);
-    a->state = r->agent_state;
+    a->state = rare->agent_state;
     if (was != agent_present(a))
         breaker_agent_here(e, a->breaker, !was);
     a->since_us = r->at_us;
@@ -178,14 +182,15 @@ enum bf_rc apply_agent_state(struct engine *e, const struct record *r, struct bf
 
 enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (!r->pool_name || !r->pool_name[0] || r->pool_source < POOL_FROM_PLAN || r->pool_source > POOL_FROM_OPERATOR)
+    const struct record_rare *rare = record_rare(r);
+    if (!rare->pool_name || !rare->pool_name[0] || rare->pool_source < POOL_FROM_PLAN || rare->pool_source > POOL_FROM_OPERATOR)
         return corrupt(r, "the pool has no name, or nobody says it", err);
-    uint32_t i = pool_find(e, r->pool_name);
+    uint32_t i = pool_find(e, rare->pool_name);
     if (i == PLAN_NO_INDEX) {
-        bf_vec_push(&e->pools, (struct pool){.name = bf_xstrdup(r->pool_name)});
+        bf_vec_push(&e->pools, (struct pool){.name = bf_xstrdup(rare->pool_name)});
         i = (uint32_t)(e->pools.n - 1);
     }
-    pool_lay(&e->pools.at[i], r->pool_source, r->pool_slots, &r->pool);
+    pool_lay(&e->pools.at[i], rare->pool_source, rare->pool_slots, &rare->pool);
     breaker_pool_set(e, i);
     e->throttles_due = e->throttles_due || !e->recovering;
     shares_limits_changed(e, i);
@@ -194,12 +199,12 @@ enum bf_rc apply_pool_set(struct engine *e, const struct record *r, struct bf_er
 
 enum bf_rc apply_pool_head(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    uint32_t i = pool_find(e, r->pool_name);
+    uint32_t i = pool_find(e, record_rare(r)->pool_name);
     const struct backfill *b = backfill_find(e, r->backfill);
     bool nobody = r->backfill == 0;
     if (i == PLAN_NO_INDEX || (!nobody && (!b || r->step >= b->plan->n_steps || step_draw(e, b, r->step)->pool != i)))
         return corrupt(r, "the pool is unknown, or no such step waits for it", err);
-    reserve_set(e, i, r->backfill, r->step, r->n_numbers ? r->numbers[0] : 0, r->last);
+    reserve_set(e, i, r->backfill, r->step, r->n_numbers ? r->numbers[0] : 0, record_rare(r)->last);
     return BF_OK;
 }
 
@@ -212,7 +217,7 @@ enum bf_rc apply_shares(struct engine *e, const struct record *r, struct bf_erro
         b->retries = r->numbers[1];
         return BF_OK;
     }
-    uint32_t i = pool_find(e, r->pool_name ? r->pool_name : "");
+    uint32_t i = pool_find(e, record_rare(r)->pool_name ? record_rare(r)->pool_name : "");
     if (i == PLAN_NO_INDEX || r->n_numbers != SHARES_OF_POOL)
         return corrupt(r, "the shares are of nothing that is known", err);
     struct pool *p = &e->pools.at[i];
@@ -225,16 +230,17 @@ enum bf_rc apply_shares(struct engine *e, const struct record *r, struct bf_erro
 
 enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     if (e->config.replies_kept == 0)
         return BF_OK;
-    if (reply_find(e, r->key, r->request_id))
+    if (reply_find(e, rare->key, rare->request_id))
         return corrupt(r, "the request was answered before", err);
     struct reply *p = bf_xcalloc(1, sizeof *p);
-    memcpy(p->who, r->key, BF_KEY_BYTES);
-    memcpy(p->who + BF_KEY_BYTES, r->request_id, OP_REQUEST_ID_BYTES);
-    p->rc = r->rc;
-    p->text = bf_xstrdup(text_or_empty(r->text));
-    p->json = bf_xstrdup(text_or_empty(r->json));
+    memcpy(p->who, rare->key, BF_KEY_BYTES);
+    memcpy(p->who + BF_KEY_BYTES, rare->request_id, OP_REQUEST_ID_BYTES);
+    p->rc = rare->rc;
+    p->text = bf_xstrdup(text_or_empty(rare->text));
+    p->json = bf_xstrdup(text_or_empty(rare->json));
     p->at_us = r->at_us;
     if (e->replies.n < e->config.replies_kept) {
         bf_vec_push(&e->replies, p);
@@ -251,13 +257,14 @@ enum bf_rc apply_replied(struct engine *e, const struct record *r, struct bf_err
 
 void engine_reword(struct engine *e, const struct record *replied)
 {
-    struct reply *p = reply_find(e, replied->key, replied->request_id);
+    const struct record_rare *rare = record_rare(replied);
+    struct reply *p = reply_find(e, rare->key, rare->request_id);
     if (!p)
         return;
     free(p->text);
     free(p->json);
-    p->text = bf_xstrdup(text_or_empty(replied->text));
-    p->json = bf_xstrdup(text_or_empty(replied->json));
+    p->text = bf_xstrdup(text_or_empty(rare->text));
+    p->json = bf_xstrdup(text_or_empty(rare->json));
 }
 
 /* ---- failures ---- */
@@ -290,7 +297,7 @@ enum bf_rc apply_instances(struct engine *e, const struct record *r, struct bf_e
     uint32_t number = 0;
     if (!e->recovering || !instance_find(e, r->backfill, r->step, r->index, &b, &number))
         return corrupt(r, "instances of an unknown backfill, or outside a recovery", err);
-    return instances_unpack(b, number, r->bytes, r->n_bytes, err);
+    return instances_unpack(b, number, record_rare(r)->bytes, record_rare(r)->n_bytes, err);
 }
 
 enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_error *err)
@@ -302,8 +309,8 @@ enum bf_rc apply_attempt(struct engine *e, const struct record *r, struct bf_err
         return corrupt(r, "the attempt does not fit the state", err);
     struct attempt open = {.ref = r->ref, .backfill = r->backfill, .step = r->step, .index = r->index, .n = r->n,
                            .run = r->run, .attempt_no = r->attempt_no, .agent = r->agent,
-                           .incarnation = r->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
-                           .ahead_us = r->ahead_us, .revoked = r->revoked,
+                           .incarnation = record_rare(r)->incarnation, .granted_us = r->at_us, .started_us = r->started_us,
+                           .ahead_us = r->ahead_us, .revoked = record_rare(r)->revoked,
                            .granted_ms = r->retry_at_ms, .late_ms = r->n_numbers > 0 ? (int64_t)r->numbers[0] : 0};
     place_keep(&open, r);
     attempt_open(e, &open);
@@ -316,20 +323,21 @@ enum bf_rc apply_failure(struct engine *e, const struct record *r, struct bf_err
     uint32_t number = 0;
     if (!instance_find(e, r->backfill, r->step, r->index, &b, &number))
         return corrupt(r, "failure of an unknown instance", err);
-    failure_store(e, b, number, &r->outcome, r->failure_class, r->budget_spent);
+    failure_store(e, b, number, record_outcome(r), r->failure_class, r->budget_spent);
     return BF_OK;
 }
 
 enum bf_rc gate_lookup(struct engine *e, const struct record *r, struct backfill **ret, uint32_t *ret_gate, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    if (!b || r->step >= b->plan->n_steps || r->edge >= b->plan->steps[r->step].n_edges)
+    if (!b || r->step >= b->plan->n_steps || rare->edge >= b->plan->steps[r->step].n_edges)
         return corrupt(r, "gate of an unknown edge", err);
-    const struct edge_rule *rule = &b->topology->rules[b->topology->rule_first[r->step] + r->edge];
-    if (r->gate >= rule->n_gates || r->upto > b->topology->gates[rule->gate_first + r->gate].n_down)
+    const struct edge_rule *rule = &b->topology->rules[b->topology->rule_first[r->step] + rare->edge];
+    if (rare->gate >= rule->n_gates || rare->upto > b->topology->gates[rule->gate_first + rare->gate].n_down)
         return corrupt(r, "the edge has no such gate", err);
     *ret = b;
-    *ret_gate = rule->gate_first + r->gate;
+    *ret_gate = rule->gate_first + rare->gate;
     return BF_OK;
 }
 
@@ -341,7 +349,7 @@ enum bf_rc apply_gate(struct engine *e, const struct record *r, struct bf_error 
     if (rc == BF_OK && !e->recovering)
         rc = corrupt(r, "a gate's state outside a recovery", err);
     if (rc == BF_OK)
-        b->gates[gate].upto = r->upto;
+        b->gates[gate].upto = record_rare(r)->upto;
     return rc;
 }
 

@@ -52,14 +52,15 @@ static void take(struct engine *e, struct backfill *b, uint32_t number, const st
 
 enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = NULL;
     uint32_t number = 0;
     bool found = instance_find(e, r->backfill, r->step, r->index, &b, &number);
     if (!found || b->started_us != 0 || (b->state != BACKFILL_QUEUED && b->state != BACKFILL_PAUSED))
         return corrupt(r, "the backfill is unknown, or has begun", err);
-    for (size_t i = 0; i < r->n_reused; i++) {
-        enum reuse_kind kind = r->reused[i].from_kind & 3;
-        uint32_t id = r->reused[i].from_kind >> 2, n = r->reused[i].n;
+    for (size_t i = 0; i < rare->n_reused; i++) {
+        enum reuse_kind kind = rare->reused[i].from_kind & 3;
+        uint32_t id = rare->reused[i].from_kind >> 2, n = rare->reused[i].n;
         const struct backfill *from = backfill_find(e, id);
         if (n > b->topology->n - number || (kind != REUSE_RUNS && (!from || id >= b->id)))
             return corrupt(r, "a range that is reused lies outside the backfill, or is of none before it", err);
@@ -67,7 +68,7 @@ enum bf_rc apply_reused(struct engine *e, const struct record *r, struct bf_erro
             take(e, b, number + k, from, kind);
         number += n;
     }
-    if (r->last && !e->recovering) {
+    if (rare->last && !e->recovering) {
         ready_withdraw(e, b);
         edges_derive_again(e, b);
         alerts_again(e, b);

@@ -15,7 +15,8 @@ enum { ACTOR_SHOWN_BYTES = 128, REASON_SHOWN_BYTES = 350 };
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
-    return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u, action %d): %s", (int)r->kind, r->backfill, (int)r->action, what);
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u, action %d): %s", (int)r->kind, r->backfill,
+                   (int)record_rare(r)->action, what);
 }
 
 /* ---- what is remembered ---- */
@@ -36,15 +37,16 @@ static bool too_many(const struct backfill *b, size_t more)
 
 static void remember(struct backfill *b, const struct record *r)
 {
-    while (too_many(b, r->n_ranges)) {
+    const struct record_rare *rare = record_rare(r);
+    while (too_many(b, rare->n_ranges)) {
         steer_note_done(&b->notes.at[0]);
         memmove(b->notes.at, b->notes.at + 1, (b->notes.n - 1) * sizeof *b->notes.at);
         b->notes.n--;
     }
     bf_vec_push(&b->notes, ((struct steer_note){
-        .action = r->action, .flags = r->steer_flags, .n_ranges = r->n_ranges, .at_us = r->at_us,
-        .ranges = r->n_ranges ? bf_xmemdup(r->ranges, r->n_ranges * sizeof *r->ranges) : NULL,
-        .actor = bf_xstrdup(r->actor ? r->actor : ""), .reason = bf_xstrdup(r->reason ? r->reason : "")}));
+        .action = rare->action, .flags = rare->steer_flags, .n_ranges = rare->n_ranges, .at_us = r->at_us,
+        .ranges = rare->n_ranges ? bf_xmemdup(rare->ranges, rare->n_ranges * sizeof *rare->ranges) : NULL,
+        .actor = bf_xstrdup(rare->actor ? rare->actor : ""), .reason = bf_xstrdup(rare->reason ? rare->reason : "")}));
 }
 
 /* ---- what changes ---- */
@@ -52,8 +54,9 @@ static void remember(struct backfill *b, const struct record *r)
 /* A failure that no attempt told: whoever asks what failed is told who said so. */
 static void note_failure(struct engine *e, const struct backfill *b, uint32_t number, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     char text[OUTCOME_TEXT_MAX];
-    const char *actor = r->actor ? r->actor : "", *reason = r->reason ? r->reason : "";
+    const char *actor = rare->actor ? rare->actor : "", *reason = rare->reason ? rare->reason : "";
     snprintf(text, sizeof text, "marked failed by %.*s%s%.*s", (int)bf_utf8_cut(actor, ACTOR_SHOWN_BYTES), actor, *reason ? ": " : "",
              (int)bf_utf8_cut(reason, REASON_SHOWN_BYTES), reason);
     struct outcome o = {.source = OUTCOME_CANCELLED, .sqlstate = "", .dbms = "", .details = "", .text = text, .rows = -1};
@@ -145,8 +148,9 @@ static void steer(struct engine *e, struct backfill *b, const struct steer *s, c
 
 enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    const struct steer s = {.action = r->action, .flags = r->steer_flags, .ranges = r->ranges, .n_ranges = r->n_ranges};
+    const struct steer s = {.action = rare->action, .flags = rare->steer_flags, .ranges = rare->ranges, .n_ranges = rare->n_ranges};
     if (!b || b->state == BACKFILL_CANCELLED || !steer_fits(b, &s))
         return corrupt(r, "the backfill is unknown or cancelled, or has no such step instances", err);
     remember(b, r);
@@ -156,8 +160,9 @@ enum bf_rc apply_steered(struct engine *e, const struct record *r, struct bf_err
 
 enum bf_rc apply_steer_note(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    const struct steer s = {.action = r->action, .flags = r->steer_flags, .ranges = r->ranges, .n_ranges = r->n_ranges};
+    const struct steer s = {.action = rare->action, .flags = rare->steer_flags, .ranges = rare->ranges, .n_ranges = rare->n_ranges};
     if (!e->recovering || !b || !steer_fits(b, &s))
         return corrupt(r, "a note of an unknown backfill, or outside a recovery", err);
     remember(b, r);

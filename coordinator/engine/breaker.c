@@ -298,8 +298,9 @@ static void refresh_agents(struct engine *e, uint32_t number)
 
 void breaker_set_state(struct engine *e, uint32_t number, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     struct breaker *b = e->breakers.at.at[number];
-    const struct record_breaker *to = &r->breaker;
+    const struct record_breaker *to = &rare->breaker;
     if (!e->recovering)
         e->moves.breaker[b->state][to->state]++;
     breaker_forget(e, b, b->window.n);
@@ -314,9 +315,9 @@ void breaker_set_state(struct engine *e, uint32_t number, const struct record *r
     b->slow = to->slow;
     b->good = to->good;
     b->bad = to->bad;
-    keep(&b->cause, r->text);
-    keep(&b->by, r->actor);
-    keep(&b->reason, r->reason);
+    keep(&b->cause, rare->text);
+    keep(&b->by, rare->actor);
+    keep(&b->reason, rare->reason);
     if (b->state == BREAKER_CLOSED)
         list_remove(&e->breakers, number);
     else

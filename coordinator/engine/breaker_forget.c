@@ -101,7 +101,7 @@ static void forget(struct decision *d, uint32_t number)
 {
     const struct breaker *b = d->e->breakers.at.at[number];
     struct record *r = record_begin(d, RECORD_BREAKER_FORGOTTEN);
-    r->breaker = (struct record_breaker){.kind = b->kind, .name = b->name};
+    record_rare_need(r, &d->out->arena)->breaker = (struct record_breaker){.kind = b->kind, .name = b->name};
     record_emit(d, r);
 }
 

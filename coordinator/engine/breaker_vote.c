@@ -160,10 +160,10 @@ static void vote(struct engine *e, struct breaker_draw draw, const struct backfi
     struct breaker *br = e->breakers.at.at[draw.breaker];
     const struct plan_step *s = &b->plan->steps[a->step];
     bool probe = takes_probe(br, a->ref.attempt);
-    enum breaker_vote v = breaker_vote(draw.role, &ended->outcome, ended->failure_class);
+    enum breaker_vote v = breaker_vote(draw.role, record_outcome(ended), ended->failure_class);
     if (v == BREAKER_NO_VOTE || ended->verdict == VERDICT_CANCELLED)
         return;
-    bool bad = v != BREAKER_GOOD, slow = br->settings.slow_rate > 0 && breaker_is_slow(s, &br->settings, &ended->outcome);
+    bool bad = v != BREAKER_GOOD, slow = br->settings.slow_rate > 0 && breaker_is_slow(s, &br->settings, record_outcome(ended));
     if (br->state == BREAKER_HALF_OPEN && probe) {
         br->good += !bad && !slow;
         br->bad += bad || slow;
@@ -172,12 +172,12 @@ static void vote(struct engine *e, struct breaker_draw draw, const struct backfi
         return;
     bool direct = v == BREAKER_BAD_DIRECT || (bad && draw.role == ROLE_STEP);
     uint32_t voter = breaker_voter(e->breakers.at.at[b->drawn.steps[a->step]]->name);
-    breaker_count(e, draw.breaker, (struct ballot){.at_ms = ended->breaker.at_ms, .voter = voter,
+    breaker_count(e, draw.breaker, (struct ballot){.at_ms = ended->voted_ms, .voter = voter,
                                                     .bits = (uint8_t)((bad ? BALLOT_BAD : 0) | (slow ? BALLOT_SLOW : 0) |
                                                                       (direct ? BALLOT_DIRECT : 0))});
     if (bad) {
         char cause[BREAKER_CAUSE_MAX];
-        breaker_cause(b, a, &ended->outcome, cause);
+        breaker_cause(b, a, record_outcome(ended), cause);
         breaker_set_cause(br, cause);
     }
     if (BF_PLANTED("breaker_votes_twice") && bad)
@@ -188,7 +188,7 @@ void breakers_voted(struct engine *e, const struct backfill *b, const struct att
 {
     struct breaker_draw draw;
     struct agent *agent = agent_find(e, a->agent);
-    breakers_age(e, ended->breaker.at_ms);
+    breakers_age(e, ended->voted_ms);
     for (uint32_t i = 0; breaker_drawn(b, a->step, i, &draw); i++)
         if (draw.role != ROLE_AGAIN)
             vote(e, draw, b, a, ended);

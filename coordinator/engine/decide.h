@@ -15,7 +15,9 @@ struct record *record_begin(struct decision *d, enum record_kind kind);
 void record_emit(struct decision *d, struct record *r);
 /* As a record of a list alone (snapshots): not applied. */
 struct record *record_add(struct engine_out *out, enum record_kind kind);
+/* All that it points to, its outcome too, is in the arena from now on; its rare part was made there. */
 void record_keep_strings(struct bf_arena *arena, struct record *r);
+void entry_keep_strings(struct bf_arena *arena, struct key_entry *k);
 struct effect *effect_add(struct engine_out *out, enum effect_kind kind);
 void effect_attempt(struct decision *d, enum effect_kind kind, const struct attempt *a);
 void effect_kill(struct decision *d, uint32_t agent, struct attempt_ref ref, enum kill_reason reason);

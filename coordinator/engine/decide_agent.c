@@ -46,9 +46,10 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     const char *target = out_printf(d->out, "%s%s%s%s", s->name, *key ? "[" : "", key, *key ? "]" : "");
     const char *before = backfill_state_name(b->state);
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
-    r->backfill_state = BACKFILL_PAUSED;
-    r->reason = out_printf(d->out, "halted by a check of %s: %s", target, o->text);
+    rare->backfill_state = BACKFILL_PAUSED;
+    rare->reason = out_printf(d->out, "halted by a check of %s: %s", target, o->text);
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = "halt", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
                                        .text = b->halted, .before = out_printf(d->out, "{\"state\":\"%s\"}", before),
@@ -115,17 +116,18 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     r->agent = a->agent;
     r->started_us = started_us ? started_us : a->started_us;
     r->ended_us = ended_us;
-    r->outcome = *o;
-    r->outcome.details = "";
+    struct outcome said = *o;
+    said.details = "";
+    r->outcome = &said;
     r->verdict = budget_spent ? VERDICT_FAILED : ruling.verdict;
     r->failure_class = ruling.class;
     r->retry_at_ms = budget_spent ? 0 : ruling.retry_at_ms;
     r->budget_spent = budget_spent;
     if (budget_spent)
-        r->outcome.text = spent_text(d, b, o->text);
+        said.text = spent_text(d, b, o->text);
     if (rerun)
-        r->outcome.text = rerun;
-    r->breaker.at_ms = d->now_ms;
+        said.text = rerun;
+    r->voted_ms = d->now_ms;
     if (sensor_answered(&b->plan->steps[a->step], o) && ruling.verdict != VERDICT_CANCELLED)
         sensor_rule(d, a, o, r);
     record_emit(d, r);
@@ -225,11 +227,12 @@ static void reconcile(struct decision *d, uint32_t id, const struct agent_hello 
 static void join(struct decision *d, const struct input *in, uint32_t id)
 {
     struct record *r = record_begin(d, RECORD_AGENT_JOINED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->agent = id;
-    memcpy(r->key, in->key, sizeof r->key);
-    r->incarnation = in->incarnation;
-    r->hello = in->hello;
-    r->hello.seen = 0;                           /* of this moment only */
+    memcpy(rare->key, in->key, sizeof rare->key);
+    rare->incarnation = in->incarnation;
+    rare->hello = input_rare(in)->hello;
+    rare->hello.seen = 0;                        /* of this moment only */
     record_emit(d, r);
 }
 
@@ -246,7 +249,7 @@ static void welcome(struct decision *d, uint32_t id, const struct agent_hello *h
 /* NULL when this peer may work as an agent. */
 static const char *objection(struct decision *d, const struct input *in, const struct agent *known)
 {
-    const struct agent_hello *h = &in->hello;
+    const struct agent_hello *h = &input_rare(in)->hello;
     if (h->protocol != AGENT_PROTOCOL_VERSION)
         return out_printf(d->out, "protocol %u is not spoken here; the coordinator speaks %u: install the agent of its version",
                           h->protocol, AGENT_PROTOCOL_VERSION);
@@ -276,14 +279,14 @@ void decide_hello(struct decision *d, const struct input *in)
     bool same = known && known->incarnation == in->incarnation;
     static const char fenced[] = "the agent was restarted, and its guardian saw the step dead";
     /* Also of one that has joined: an earlier HELLO of this life may have said less. */
-    bool tells = known && in->hello.previous != 0 && !incarnation_is_dead(in->incarnation, in->hello.previous);
-    uint32_t n = tells ? end_as_lost(d, id, fenced, granted_to_dead, in->hello.previous) : 0;
+    bool tells = known && input_rare(in)->hello.previous != 0 && !incarnation_is_dead(in->incarnation, input_rare(in)->hello.previous);
+    uint32_t n = tells ? end_as_lost(d, id, fenced, granted_to_dead, input_rare(in)->hello.previous) : 0;
     if (n > 0)
         audit_work(d, id, "attempts fenced", fenced, n);
     if (!same || !agent_present(known))
         join(d, in, id);
-    decide_round_trip(d, id, in->hello.round_trip_us);
-    welcome(d, id, &in->hello);
+    decide_round_trip(d, id, input_rare(in)->hello.round_trip_us);
+    welcome(d, id, &input_rare(in)->hello);
 }
 
 /* ---- reports ---- */
@@ -296,9 +299,10 @@ static void record_stale(struct decision *d, const struct input *in, const struc
     int64_t next_ms = 0;
     bool due = audit_stale_due(d, &next_ms);
     struct record *r = record_begin(d, RECORD_STALE_REPORT);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->ref = in->report.ref;
     r->agent = sender ? sender->id : 0;
-    memcpy(r->key, in->key, sizeof r->key);
+    memcpy(rare->key, in->key, sizeof rare->key);
     r->n = due;
     r->retry_at_ms = next_ms;
     record_emit(d, r);
@@ -390,7 +394,7 @@ static void set_agent_state(struct decision *d, uint32_t id, enum agent_state st
 {
     struct record *r = record_begin(d, RECORD_AGENT_STATE);
     r->agent = id;
-    r->agent_state = state;
+    record_rare_need(r, &d->out->arena)->agent_state = state;
     record_emit(d, r);
 }
 

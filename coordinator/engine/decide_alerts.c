@@ -10,7 +10,7 @@
 static void emit(struct decision *d, const struct alert_fact *a)
 {
     struct record *r = record_begin(d, RECORD_ALERT);
-    r->alert = a;
+    record_rare_need(r, &d->out->arena)->alert = a;
     record_emit(d, r);
 }
 
@@ -333,7 +333,8 @@ static const char *ack_words(struct decision *d, const struct alert_fact *a)
 
 struct answer decide_alert_ack(struct decision *d, const struct input *in)
 {
-    const char *name = in->command.name ? in->command.name : "";
+    const struct input_rare *said = input_rare(in);
+    const char *name = said->command.name ? said->command.name : "";
     uint32_t id = 0;
     const struct alert_fact *a = read_id(name, &id) ? alert_find(d->e, id) : NULL;
     if (id == 0)
@@ -345,9 +346,9 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in)
     if (*a->acked_by)
         return (struct answer){.rc = BF_OK, .json = out_printf(d->out, "{\"id\":\"al-%u\"}", id), .before = before, .after = before,
                                .text = out_printf(d->out, "al-%u was acknowledged already, by %s", id, a->acked_by)};
-    struct alert_fact acked = {.id = id, .acked_by = in->actor, .acked_reason = in->command.reason, .acked_us = d->wall_us};
+    struct alert_fact acked = {.id = id, .acked_by = said->actor, .acked_reason = said->command.reason, .acked_us = d->wall_us};
     struct record *r = record_begin(d, RECORD_ALERT_ACKED);
-    r->alert = &acked;
+    record_rare_need(r, &d->out->arena)->alert = &acked;
     record_emit(d, r);
     return (struct answer){.rc = BF_OK, .text = out_printf(d->out, "al-%u is acknowledged; it is told again only when it grows worse", id),
                            .json = out_printf(d->out, "{\"id\":\"al-%u\"}", id), .before = before,

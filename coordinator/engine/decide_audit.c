@@ -39,22 +39,23 @@ void audit_note(struct decision *d, const struct audit_note *n)
 {
     const char *text = words(d, n->text, TEXT_MAX), *target = words(d, n->target, AUDIT_WORD_MAX);
     struct record *r = record_begin(d, RECORD_AUDIT);
-    r->audit = AUDIT_DECISION;
-    r->actor = n->actor ? n->actor : "coordinator";
-    r->role = n->role ? n->role : "";
-    r->what = n->what;
-    r->target = target;
-    r->reason = n->reason;
-    r->text = text;
-    r->before = object(n->before);
-    r->after = object(n->after);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->audit = AUDIT_DECISION;
+    rare->actor = n->actor ? n->actor : "coordinator";
+    rare->role = n->role ? n->role : "";
+    rare->what = n->what;
+    rare->target = target;
+    rare->reason = n->reason;
+    rare->text = text;
+    rare->before = object(n->before);
+    rare->after = object(n->after);
     if (n->key)
-        memcpy(r->key, n->key, sizeof r->key);
+        memcpy(rare->key, n->key, sizeof rare->key);
     r->backfill = n->backfill;
     r->agent = n->agent;
     r->ref = n->ref;
     r->n = n->left_out;
-    r->rc = n->rc;
+    rare->rc = n->rc;
     record_emit(d, r);
 }
 
@@ -98,19 +99,19 @@ static uint32_t backfill_of(const struct decision *d, const struct op_request *c
 /* What a command was about that is no backfill: the name in it, or, of a rotation without one and of a join, whose key or token it is. */
 static const char *name_of(const struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     const struct key_entry *token = c->verb == OP_AGENT_JOIN ? key_find(d->e, in->key) : NULL;
     if (token)
         return token->name;
     if (c->verb == OP_AGENT_JOIN || (c->verb == OP_KEY_ROTATE && !(c->name && *c->name)))
-        return in->actor;
+        return input_rare(in)->actor;
     return c->name && !on_backfill(c->verb) ? c->name : "";
 }
 
 /* "bf-3 load[2024-01-31] tag:finance", "agent-1", "nora", "plan 0a1b2c3d4e5f". */
 static const char *target_of(struct decision *d, const struct input *in, uint32_t backfill)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     char text[AUDIT_WORD_MAX], hex[13];
     int n = backfill ? snprintf(text, sizeof text, "bf-%u", backfill) : snprintf(text, sizeof text, "%s", name_of(d, in));
     if (!backfill && c->verb == OP_CREATE) {
@@ -124,25 +125,27 @@ static const char *target_of(struct decision *d, const struct input *in, uint32_
 
 void audit_command(struct decision *d, const struct input *in, const struct answer *a, uint32_t latest_before)
 {
-    const struct op_request *c = &in->command;
+    const struct input_rare *said = input_rare(in);
+    const struct op_request *c = &said->command;
     if (BF_PLANTED("audit_missing") && c->verb == OP_CANCEL)
         return;
     uint32_t backfill = backfill_of(d, c, a, latest_before);
     const char *target = target_of(d, in, backfill), *text = words(d, a->text, TEXT_MAX);
     struct record *r = record_begin(d, RECORD_AUDIT);
-    r->audit = AUDIT_REQUEST;
-    memcpy(r->key, in->key, sizeof r->key);
-    memcpy(r->request_id, c->id, sizeof r->request_id);
-    r->actor = in->actor;
-    r->role = in->role;
-    r->what = op_verb_name(c->verb);
-    r->target = target;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->audit = AUDIT_REQUEST;
+    memcpy(rare->key, in->key, sizeof rare->key);
+    memcpy(rare->request_id, c->id, sizeof rare->request_id);
+    rare->actor = said->actor;
+    rare->role = said->role;
+    rare->what = op_verb_name(c->verb);
+    rare->target = target;
     r->backfill = backfill;
-    r->reason = c->reason;
-    r->rc = a->rc;
-    r->text = text;
-    r->before = object(a->before);
-    r->after = object(a->after);
+    rare->reason = c->reason;
+    rare->rc = a->rc;
+    rare->text = text;
+    rare->before = object(a->before);
+    rare->after = object(a->after);
     record_emit(d, r);
 }
 
@@ -150,19 +153,21 @@ void audit_command(struct decision *d, const struct input *in, const struct answ
 
 void decide_told(struct decision *d, const struct input *in)
 {
-    const struct input_told *t = &in->told;
+    const struct input_rare *said = input_rare(in);
+    const struct input_told *t = &said->told;
     struct record *r = record_begin(d, RECORD_AUDIT);
-    r->audit = in->kind == INPUT_DENIED ? AUDIT_DENIED : AUDIT_SERVICE;
-    memcpy(r->key, in->key, sizeof r->key);
-    r->actor = in->kind == INPUT_DENIED ? in->actor : "coordinator";
-    r->role = in->role;
-    r->what = t->what;
-    r->target = t->target;
-    r->reason = t->reason;
-    r->rc = t->rc;
-    r->text = t->text;
-    r->before = object(t->before);
-    r->after = object(t->after);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->audit = in->kind == INPUT_DENIED ? AUDIT_DENIED : AUDIT_SERVICE;
+    memcpy(rare->key, in->key, sizeof rare->key);
+    rare->actor = in->kind == INPUT_DENIED ? said->actor : "coordinator";
+    rare->role = said->role;
+    rare->what = t->what;
+    rare->target = t->target;
+    rare->reason = t->reason;
+    rare->rc = t->rc;
+    rare->text = t->text;
+    rare->before = object(t->before);
+    rare->after = object(t->after);
     r->n = t->left_out;
     record_emit(d, r);
 }

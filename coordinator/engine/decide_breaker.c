@@ -30,13 +30,14 @@ struct move { enum breaker_state state; int64_t until_ms; uint32_t level, calls,
 static void make(struct decision *d, const struct breaker *b, const struct move *m)
 {
     struct record *r = record_begin(d, RECORD_BREAKER);
-    r->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = m->state, .source = b->source, .at_ms = d->now_ms,
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->breaker = (struct record_breaker){.kind = b->kind, .name = b->name, .state = m->state, .source = b->source, .at_ms = d->now_ms,
                                          .until_ms = m->until_ms, .level = m->level, .calls = m->calls, .failures = m->failures,
                                          .slow = m->slow,
                                          .settings = b->settings};
-    r->text = m->cause;
-    r->actor = m->by;
-    r->reason = m->reason;
+    rare->text = m->cause;
+    rare->actor = m->by;
+    rare->reason = m->reason;
     record_emit(d, r);
 }
 
@@ -167,8 +168,8 @@ static struct answer now_is(struct decision *d, const struct breaker *b, const c
 static struct answer change(struct decision *d, const struct input *in, const struct breaker *b, struct move m, const char *text)
 {
     const char *before = state_json(d, b);
-    m.by = in->actor;
-    m.reason = in->command.reason;
+    m.by = input_rare(in)->actor;
+    m.reason = input_rare(in)->command.reason;
     make(d, b, &m);
     b = breaker_find(d->e, b->kind, b->name);    /* it may have been no more than known of */
     struct answer a = now_is(d, b, text);
@@ -187,7 +188,7 @@ static const char *duration(struct decision *d, int64_t ms)
 /* OPEN and CLOSE of an agent's: what runs there goes on. */
 static struct answer quarantine(struct decision *d, const struct input *in, const struct breaker *b)
 {
-    bool open = in->command.verb == OP_BREAKER_OPEN, held = b->state == BREAKER_OPEN && b->until_ms == 0;
+    bool open = input_rare(in)->command.verb == OP_BREAKER_OPEN, held = b->state == BREAKER_OPEN && b->until_ms == 0;
     if (open && held)
         return now_is(d, b, out_printf(d->out, "%s is quarantined already", b->name));
     if (open)
@@ -200,7 +201,7 @@ static struct answer quarantine(struct decision *d, const struct input *in, cons
 
 struct answer decide_breaker_command(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     enum breaker_kind kind = BREAKER_POOL;
     const char *name = "";
     struct bf_error err = {0};
@@ -252,12 +253,13 @@ static bool is_news(const struct engine *e, const struct record_breaker *s)
 
 void decide_breaker_config(struct decision *d, const struct input *in)
 {
-    if (!is_news(d->e, &in->breaker))
+    const struct input_rare *said = input_rare(in);
+    if (!is_news(d->e, &said->breaker))
         return;
     struct record *r = record_begin(d, RECORD_BREAKER_SETTINGS);
-    r->breaker = in->breaker;
+    record_rare_need(r, &d->out->arena)->breaker = said->breaker;
     record_emit(d, r);
-    const char *target = out_printf(d->out, "%s%s%s", breaker_kind_name(in->breaker.kind), *in->breaker.name ? "/" : "",
-                                    in->breaker.name);
+    const char *target = out_printf(d->out, "%s%s%s", breaker_kind_name(said->breaker.kind), *said->breaker.name ? "/" : "",
+                                    said->breaker.name);
     audit_note(d, &(struct audit_note){.what = "breaker settings", .target = target, .text = "the configuration says so"});
 }

@@ -37,7 +37,7 @@ static void set_state(struct decision *d, const struct backfill *b, enum backfil
 {
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
     r->backfill = b->id;
-    r->backfill_state = state;
+    record_rare_need(r, &d->out->arena)->backfill_state = state;
     record_emit(d, r);
 }
 
@@ -49,10 +49,11 @@ void decide_epoch(struct decision *d, uint32_t epoch)
     if (epoch <= d->e->epoch)
         return;
     struct record *r = record_begin(d, RECORD_COUNTERS);
-    r->epoch = epoch;
-    r->next_attempt = d->e->next_attempt;
-    r->next_backfill = d->e->next_backfill;
-    r->next_agent = d->e->next_agent;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->epoch = epoch;
+    rare->next_attempt = d->e->next_attempt;
+    rare->next_backfill = d->e->next_backfill;
+    rare->next_agent = d->e->next_agent;
     uint32_t before = d->e->epoch;
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = "epoch", .target = "store", .before = out_printf(d->out, "{\"epoch\":%u}", before),
@@ -65,7 +66,7 @@ void decide_low(struct decision *d, bool low)
     if (low == d->e->low)
         return;
     struct record *r = record_begin(d, RECORD_LOW);
-    r->low = low;
+    record_rare_need(r, &d->out->arena)->low = low;
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = low ? "low water" : "room again", .target = "store",
                                        .text = low ? "no creates and no grants until there is room" : "creates and grants go on"});
@@ -198,7 +199,7 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
     const char *before = command_counts(d, b);
     struct record *r = record_begin(d, RECORD_CANCELLED);
     r->backfill = b->id;
-    r->steer_flags = keep_running ? STEER_KEEP_RUNNING : 0;
+    record_rare_need(r, &d->out->arena)->steer_flags = keep_running ? STEER_KEEP_RUNNING : 0;
     record_emit(d, r);
     if (!again)
         set_state(d, b, BACKFILL_CANCELLED);
@@ -286,10 +287,11 @@ static struct answer command_priority(struct decision *d, const struct backfill 
     const char *before = class_words(d, b, steps, changed);
     if (changed > 0) {
         struct record *r = record_begin(d, RECORD_PRIORITY_SET);
+        struct record_rare *rare = record_rare_need(r, &d->out->arena);
         r->backfill = b->id;
-        r->priority = c->priority;
-        r->steps = steps;
-        r->n_steps = changed;
+        rare->priority = c->priority;
+        rare->steps = steps;
+        rare->n_steps = changed;
         record_emit(d, r);
     }
     struct answer a = tell_priority(d, b, c, n, changed, first);
@@ -311,7 +313,7 @@ static struct answer command_drain(struct decision *d, const char *name)
     if (!before) {
         struct record *r = record_begin(d, RECORD_AGENT_STATE);
         r->agent = id;
-        r->agent_state = AGENT_DRAINING;
+        record_rare_need(r, &d->out->arena)->agent_state = AGENT_DRAINING;
         record_emit(d, r);
         effect_add(d->out, EFFECT_DRAIN)->agent = id;
     }
@@ -324,7 +326,7 @@ static struct answer command_drain(struct decision *d, const char *name)
 
 static struct answer carry_out_on(struct decision *d, const struct input *in, const struct backfill *b)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     if (c->verb == OP_PRIORITY)
         return command_priority(d, b, c);
     if (!steer_is_whole(c))
@@ -343,7 +345,7 @@ static struct answer carry_out_on(struct decision *d, const struct input *in, co
 
 static struct answer command_on_backfill(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     uint32_t id = c->backfill == OP_LATEST ? engine_latest_of_work(d->e) : c->backfill;
     const struct backfill *b = backfill_find(d->e, id);
     if (!b)
@@ -360,7 +362,7 @@ static struct answer command_on_backfill(struct decision *d, const struct input 
 
 static struct answer carry_out(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     const struct key_entry *sender = key_find(d->e, in->key);
     if (sender && sender->state == KEY_REVOKED)  /* by a command before this one in the same turn */
         return command_refuse(BF_DENIED, out_printf(d->out, "the key of %s was revoked", sender->name));
@@ -397,7 +399,7 @@ static void reply(struct decision *d, const struct input *in, const struct answe
 {
     struct effect *f = effect_add(d->out, EFFECT_REPLY);
     memcpy(f->key, in->key, sizeof f->key);
-    memcpy(f->request_id, in->command.id, sizeof f->request_id);
+    memcpy(f->request_id, input_rare(in)->command.id, sizeof f->request_id);
     f->rc = a->rc;
     f->text = bf_arena_strdup(&d->out->arena, a->text);
     f->json = bf_arena_strdup(&d->out->arena, a->json);
@@ -406,18 +408,19 @@ static void reply(struct decision *d, const struct input *in, const struct answe
 static void record_reply(struct decision *d, const struct input *in, const struct answer *a)
 {
     struct record *r = record_begin(d, RECORD_REPLIED);
-    memcpy(r->key, in->key, sizeof r->key);
-    memcpy(r->request_id, in->command.id, sizeof r->request_id);
-    r->rc = a->rc;
-    r->text = a->text;
-    r->json = a->json;
-    r->backfill = in->command.backfill;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    memcpy(rare->key, in->key, sizeof rare->key);
+    memcpy(rare->request_id, input_rare(in)->command.id, sizeof rare->request_id);
+    rare->rc = a->rc;
+    rare->text = a->text;
+    rare->json = a->json;
+    r->backfill = input_rare(in)->command.backfill;
     record_emit(d, r);
 }
 
 void decide_command(struct decision *d, const struct input *in)
 {
-    const struct reply *before = reply_find(d->e, in->key, in->command.id);
+    const struct reply *before = reply_find(d->e, in->key, input_rare(in)->command.id);
     if (before && !BF_PLANTED("request_repeated")) {
         reply(d, in, &(struct answer){.rc = before->rc, .text = before->text, .json = before->json});
         return;

@@ -23,20 +23,21 @@ static const struct backfill *emit_created(struct decision *d, const struct inpu
     for (size_t i = 0; i < plan->n_pools; i++)
         if (pool_find(d->e, plan->pools[i].name) == PLAN_NO_INDEX)
             decide_pool_of_plan(d, &plan->pools[i]);
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     uint32_t id = d->e->next_backfill;
     struct record *r = record_begin(d, RECORD_BACKFILL_CREATED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = id;
-    memcpy(r->plan_hash, c->plan_hash, sizeof r->plan_hash);
-    r->from = c->from;
-    r->to = c->to;
-    r->backward = c->backward;
-    r->params = c->params;
-    r->n_params = c->n_params;
-    r->actor = in->actor;
-    r->reason = c->reason;
-    r->reprocess = c->reprocess;
-    r->reuse_downstream = c->downstream;
+    memcpy(rare->plan_hash, c->plan_hash, sizeof rare->plan_hash);
+    rare->from = c->from;
+    rare->to = c->to;
+    rare->backward = c->backward;
+    rare->params = c->params;
+    rare->n_params = c->n_params;
+    rare->actor = input_rare(in)->actor;
+    rare->reason = c->reason;
+    rare->reprocess = c->reprocess;
+    rare->reuse_downstream = c->downstream;
     r->run = d->e->epoch > 1 ? first_run(d->e) : 0;
     record_emit(d, r);
     return backfill_find(d->e, id);
@@ -107,7 +108,7 @@ enum bf_rc engine_create_refused(const struct engine *e, const struct engine_see
 
 struct answer decide_create(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     uint8_t key[32];
     const char *conflict = NULL;
     struct reuse_counts counts = {0};

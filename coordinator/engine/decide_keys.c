@@ -33,9 +33,10 @@ static bool in_force(const struct decision *d, const struct key_entry *configure
 
 static void add_configured(const struct decision *d, const struct input *in, const char *name, struct victims *ret)
 {
-    for (size_t i = 0; i < in->n_configured && ret->n < VICTIMS_MAX; i++)
-        if (strcmp(in->configured[i].name, name) == 0 && in_force(d, &in->configured[i]))
-            ret->at[ret->n++] = &in->configured[i];
+    const struct input_rare *said = input_rare(in);
+    for (size_t i = 0; i < said->n_configured && ret->n < VICTIMS_MAX; i++)
+        if (strcmp(said->configured[i].name, name) == 0 && in_force(d, &said->configured[i]))
+            ret->at[ret->n++] = &said->configured[i];
 }
 
 /* Every live key of this name, the one that holds first. */
@@ -52,11 +53,12 @@ static struct victims keys_named(const struct decision *d, const struct input *i
 /* Why this public key cannot be taken for a new entry; NULL when it can.  revived: one that was revoked may come back. */
 static const char *key_objection(struct decision *d, const struct input *in, bool revived)
 {
-    const uint8_t *key = in->command.public_key;
+    const struct input_rare *said = input_rare(in);
+    const uint8_t *key = said->command.public_key;
     const struct key_entry *k = key_find(d->e, key);
-    for (size_t i = 0; !k && i < in->n_configured; i++)
-        if (memcmp(in->configured[i].key, key, BF_KEY_BYTES) == 0)
-            k = &in->configured[i];
+    for (size_t i = 0; !k && i < said->n_configured; i++)
+        if (memcmp(said->configured[i].key, key, BF_KEY_BYTES) == 0)
+            k = &said->configured[i];
     if (!k || (k->state == KEY_REVOKED && k->role != KEY_ENROL && (revived || BF_PLANTED("key_revival"))))
         return NULL;
     if (k->state == KEY_REVOKED)
@@ -68,8 +70,8 @@ static const char *key_objection(struct decision *d, const struct input *in, boo
 static bool admin_is_left(const struct decision *d, const struct input *in, const struct victims *v)
 {
     const struct key_entry *spared = NULL;
-    for (size_t i = 0; i < d->e->keys.n + in->n_configured && !spared; i++) {
-        const struct key_entry *k = i < d->e->keys.n ? d->e->keys.at[i] : &in->configured[i - d->e->keys.n];
+    for (size_t i = 0; i < d->e->keys.n + input_rare(in)->n_configured && !spared; i++) {
+        const struct key_entry *k = i < d->e->keys.n ? d->e->keys.at[i] : &input_rare(in)->configured[i - d->e->keys.n];
         bool configured = i >= d->e->keys.n;
         bool live = configured ? in_force(d, k) && !key_find_name(d->e, k->name) : k->state == KEY_LIVE;
         if (!live || k->role != KEY_ADMIN || key_is_scoped(k))
@@ -94,7 +96,7 @@ static bool holds_admin(const struct victims *v)
 static void emit_set(struct decision *d, const struct key_entry *entry)
 {
     struct record *r = record_begin(d, RECORD_KEY_SET);
-    r->entry = *entry;
+    record_rare_need(r, &d->out->arena)->entry = *entry;
     record_emit(d, r);
     effect_add(d->out, EFFECT_KEYS);
 }
@@ -102,8 +104,9 @@ static void emit_set(struct decision *d, const struct key_entry *entry)
 static void emit_revoked(struct decision *d, const struct key_entry *k, const char *actor)
 {
     struct record *r = record_begin(d, RECORD_KEY_REVOKED);
-    r->entry = *k;
-    r->actor = actor;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->entry = *k;
+    rare->actor = actor;
     record_emit(d, r);
     effect_add(d->out, EFFECT_KEYS);
 }
@@ -128,9 +131,9 @@ static struct key_entry entry_at(const struct decision *d, const struct input *i
     k.name = name;
     k.role = role;
     k.state = KEY_LIVE;
-    k.by = in->actor;
+    k.by = input_rare(in)->actor;
     k.made_us = d->wall_us;
-    memcpy(k.key, in->command.public_key, sizeof k.key);
+    memcpy(k.key, input_rare(in)->command.public_key, sizeof k.key);
     return k;
 }
 
@@ -164,7 +167,7 @@ static const char *name_objection(struct decision *d, const char *name)
 
 static struct answer command_create(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     const char *why_not = name_objection(d, c->name);
     if (!why_not && (c->key_role < KEY_VIEWER || c->key_role >= KEY_ENROL))
         why_not = "roles are viewer, operator, approver, auditor, admin and agent; `bfctl agent enroll` makes tokens";
@@ -203,7 +206,7 @@ static bool ended_before(const struct decision *d, const char *name)
 
 static struct answer command_revoke(struct decision *d, const struct input *in)
 {
-    const char *name = in->command.name;
+    const char *name = input_rare(in)->command.name;
     struct victims v = keys_named(d, in, name);
     const struct key_entry *token = token_find_name(d->e, name);
     if (token)
@@ -218,7 +221,7 @@ static struct answer command_revoke(struct decision *d, const struct input *in)
     bool agent = v.at[0]->role == KEY_AGENT;
     const char *before = described(d, v.at[0], "live"), *after = described(d, v.at[0], "revoked");
     for (size_t i = 0; i < v.n; i++)
-        emit_revoked(d, v.at[i], in->actor);
+        emit_revoked(d, v.at[i], input_rare(in)->actor);
     return changed(out_printf(d->out, "key %s is revoked: its next message is refused%s", name,
                               agent ? "; what the agent runs is killed when its lease ends, and runs again elsewhere" : ""), before, after);
 }
@@ -229,7 +232,7 @@ static struct answer command_revoke(struct decision *d, const struct input *in)
 static bool rotates_too_often(const struct decision *d, const struct input *in, const struct key_entry *k)
 {
     uint32_t n = 0;
-    if (strcmp(in->actor, k->name) != 0 || (k->role == KEY_ADMIN && !key_is_scoped(k)))
+    if (strcmp(input_rare(in)->actor, k->name) != 0 || (k->role == KEY_ADMIN && !key_is_scoped(k)))
         return false;
     for (size_t i = 0; i < d->e->keys.n; i++) {
         const struct key_entry *old = d->e->keys.at[i];
@@ -241,7 +244,8 @@ static bool rotates_too_often(const struct decision *d, const struct input *in, 
 
 static struct answer command_rotate(struct decision *d, const struct input *in)
 {
-    const char *name = *in->command.name ? in->command.name : in->actor;
+    const struct input_rare *said = input_rare(in);
+    const char *name = *said->command.name ? said->command.name : said->actor;
     struct victims v = keys_named(d, in, name);
     if (v.n == 0)
         return no_such_key(d, name);
@@ -254,15 +258,15 @@ static struct answer command_rotate(struct decision *d, const struct input *in)
     if (d->e->keys.n + v.n >= KEYS_MAX)
         return command_refuse(BF_LIMIT, "as many keys as possible were made by commands already");
     struct key_entry k = entry_at(d, in, bf_arena_strdup(&d->out->arena, name), v.at[0]->role);
-    struct record scopes = {.entry = *v.at[0]};  /* the old entry's strings go with it */
-    record_keep_strings(&d->out->arena, &scopes);
-    k.plans = scopes.entry.plans;
-    k.n_plans = scopes.entry.n_plans;
-    k.pools = scopes.entry.pools;
-    k.n_pools = scopes.entry.n_pools;
+    struct key_entry scopes = *v.at[0];          /* the old entry's strings go with it */
+    entry_keep_strings(&d->out->arena, &scopes);
+    k.plans = scopes.plans;
+    k.n_plans = scopes.n_plans;
+    k.pools = scopes.pools;
+    k.n_pools = scopes.n_pools;
     const char *before = described(d, v.at[0], "live");
     for (size_t i = 0; i < v.n; i++)
-        emit_revoked(d, v.at[i], in->actor);
+        emit_revoked(d, v.at[i], said->actor);
     emit_set(d, &k);
     return changed(out_printf(d->out, "key %s is a new one: the old one is revoked%s", k.name, k.role == KEY_AGENT
                               ? "; the agent joins with the new one when its lease under the old one is over" : ""), before,
@@ -295,7 +299,8 @@ static void forget_expired(struct decision *d)
             continue;
         }
         struct record *r = record_begin(d, RECORD_KEY_FORGOTTEN);
-        memcpy(r->key, k->key, sizeof r->key);
+        struct record_rare *rare = record_rare_need(r, &d->out->arena);
+        memcpy(rare->key, k->key, sizeof rare->key);
         record_emit(d, r);
         left--;
     }
@@ -303,7 +308,7 @@ static void forget_expired(struct decision *d)
 
 static struct answer command_enroll(struct decision *d, const struct input *in)
 {
-    const struct op_request *c = &in->command;
+    const struct op_request *c = &input_rare(in)->command;
     const char *why_not = name_objection(d, c->name);
     if (!why_not && (c->ttl_ms < TTL_MIN_MS || c->ttl_ms > TTL_MAX_MS))
         why_not = "a token lives for one second to 30 days";
@@ -320,7 +325,7 @@ static struct answer command_enroll(struct decision *d, const struct input *in)
     const struct key_entry *older = token_find_name(d->e, c->name);
     bool replaced = older != NULL;
     if (older)
-        emit_revoked(d, older, in->actor);
+        emit_revoked(d, older, input_rare(in)->actor);
     struct key_entry k = entry_at(d, in, c->name, KEY_ENROL);
     k.expires_ms = d->now_ms + c->ttl_ms;
     emit_set(d, &k);
@@ -357,19 +362,20 @@ static struct answer command_join(struct decision *d, const struct input *in)
     k.by = token->by;
     const struct key_entry *old = key_find_name(d->e, k.name);       /* only where a bug is planted */
     if (old)
-        emit_revoked(d, old, in->actor);
+        emit_revoked(d, old, input_rare(in)->actor);
     struct record *r = record_begin(d, RECORD_TOKEN_USED);
-    memcpy(r->key, in->key, sizeof r->key);
-    r->entry = k;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    memcpy(rare->key, in->key, sizeof rare->key);
+    rare->entry = k;
     record_emit(d, r);
     effect_add(d->out, EFFECT_KEYS);
-    const struct key_entry *made = key_find(d->e, in->command.public_key);
+    const struct key_entry *made = key_find(d->e, input_rare(in)->command.public_key);
     return changed(out_printf(d->out, "agent %s is known", made->name), "{\"state\":\"unknown\"}", described(d, made, "live"));
 }
 
 struct answer decide_keys(struct decision *d, const struct input *in)
 {
-    switch (in->command.verb) {
+    switch (input_rare(in)->command.verb) {
     case OP_KEY_CREATE: return command_create(d, in);
     case OP_KEY_REVOKE: return command_revoke(d, in);
     case OP_KEY_ROTATE: return command_rotate(d, in);

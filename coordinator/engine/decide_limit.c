@@ -211,8 +211,9 @@ static void emit(struct decision *d, uint32_t pool, struct pool_limit *l, enum l
     if (l->move.after == 0 || l->move.after > before)
         d->live->work_left = true;               /* the grants of this turn did not know */
     struct record *r = record_begin(d, RECORD_POOL_LIMIT);
-    r->pool_name = p->name;
-    r->limit = l;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->pool_name = p->name;
+    rare->limit = l;
     record_emit(d, r);
 }
 

@@ -123,10 +123,11 @@ static bool lay(struct decision *d, const char *name, enum pool_source source, u
     if (layer && layer->said && pool_budget_same(&layer->budget, budget) && (budget->no_slots || layer->slots == slots))
         return false;
     struct record *r = record_begin(d, RECORD_POOL_SET);
-    r->pool_name = name;
-    r->pool_source = source;
-    r->pool_slots = budget->no_slots ? 0 : slots;
-    r->pool = *budget;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->pool_name = name;
+    rare->pool_source = source;
+    rare->pool_slots = budget->no_slots ? 0 : slots;
+    rare->pool = *budget;
     record_emit(d, r);
     return true;
 }
@@ -191,11 +192,12 @@ void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
 /* What the configuration says where there was something else. */
 void decide_pool_config(struct decision *d, const struct input *in)
 {
-    uint32_t i = pool_find(d->e, in->pool_name);
+    const struct input_rare *said = input_rare(in);
+    uint32_t i = pool_find(d->e, said->pool_name);
     const char *before = i == PLAN_NO_INDEX ? "" : pool_words(d, i);
-    bool changed = lay(d, in->pool_name, POOL_FROM_CONFIG, in->pool_slots, &in->pool);
+    bool changed = lay(d, said->pool_name, POOL_FROM_CONFIG, said->pool_slots, &said->pool);
     if (changed && i != PLAN_NO_INDEX)
-        audit_note(d, &(struct audit_note){.what = "pool set", .target = in->pool_name, .before = before, .after = pool_words(d, i),
+        audit_note(d, &(struct audit_note){.what = "pool set", .target = said->pool_name, .before = before, .after = pool_words(d, i),
                                            .text = "the configuration says so"});
 }
 

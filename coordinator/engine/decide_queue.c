@@ -16,9 +16,10 @@ enum { BEGINS_PER_TURN_MAX = 4 };
 static void set_state(struct decision *d, uint32_t id, enum backfill_state state, const char *reason)
 {
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = id;
-    r->backfill_state = state;
-    r->reason = reason;
+    rare->backfill_state = state;
+    rare->reason = reason;
     record_emit(d, r);
 }
 
@@ -36,12 +37,13 @@ static void emit_ranges(struct decision *d, const struct backfill *b, uint32_t n
                         bool last)
 {
     struct record *r = record_begin(d, RECORD_REUSED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
     r->step = b->instances[number].step;
     r->index = instance_index(b, number);
-    r->reused = ranges;
-    r->n_reused = n;
-    r->last = last;
+    rare->reused = ranges;
+    rare->n_reused = n;
+    rare->last = last;
     record_emit(d, r);
 }
 

@@ -49,19 +49,21 @@ static uint64_t attempts_from(const struct engine *e, uint32_t epoch)
 
 void decide_restored(struct decision *d, const struct input *in)
 {
+    const struct input_rare *said = input_rare(in);
     const struct engine *e = d->e;
-    if (in->epoch <= e->epoch)
+    if (said->epoch <= e->epoch)
         return;                                  /* decided before, and the process ended then */
     uint32_t before = e->epoch;
     struct record *r = record_begin(d, RECORD_RESTORED);
-    r->epoch = BF_PLANTED("restore_keeps_epoch") ? before : in->epoch;
-    r->next_attempt = attempts_from(e, in->epoch);
-    r->retry_at_ms = d->now_ms + in->hold_ms;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->epoch = BF_PLANTED("restore_keeps_epoch") ? before : said->epoch;
+    rare->next_attempt = attempts_from(e, said->epoch);
+    r->retry_at_ms = d->now_ms + said->hold_ms;
     record_emit(d, r);
-    audit_note(d, &(struct audit_note){.what = "restore", .target = "store", .actor = in->actor, .reason = in->told.reason,
-                                       .before = out_printf(d->out, "{\"epoch\":%u}", before), .after = in->told.after,
+    audit_note(d, &(struct audit_note){.what = "restore", .target = "store", .actor = said->actor, .reason = said->told.reason,
+                                       .before = out_printf(d->out, "{\"epoch\":%u}", before), .after = said->told.after,
                                        .text = out_printf(d->out, "restored from a backup: older tokens are void, and nothing starts for "
-                                                          "%" PRId64 " ms", in->hold_ms)});
+                                                          "%" PRId64 " ms", said->hold_ms)});
 }
 
 /* What this turn was about to send out before it found the store to be an old copy. */
@@ -77,19 +79,20 @@ static void drop_dispatches(struct engine_out *out)
 const char *decide_seen(struct decision *d, const struct input *in)
 {
     const struct engine *e = d->e;
-    uint64_t ours = (uint64_t)e->epoch << TOKEN_ATTEMPT_BITS | (e->next_attempt - 1), seen = in->hello.seen;
+    uint64_t ours = (uint64_t)e->epoch << TOKEN_ATTEMPT_BITS | (e->next_attempt - 1), seen = input_rare(in)->hello.seen;
     if (seen <= ours || BF_PLANTED("outdated_unnoticed"))
         return NULL;
     const char *text = out_printf(d->out, "this coordinator's store is an old copy: agent %s has seen attempt %" PRIu64 " of epoch %" PRIu64
                                   ", and the store knows up to %" PRIu64 " of %u; stop it, and put the newest store back, or "
                                   "bfctl restore a backup",
-                                  in->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS,
+                                  input_rare(in)->hello.name, seen & ((UINT64_C(1) << TOKEN_ATTEMPT_BITS) - 1), seen >> TOKEN_ATTEMPT_BITS,
                                   e->next_attempt - 1, e->epoch);
     if (e->outdated_token)
         return text;
     struct record *r = record_begin(d, RECORD_OUTDATED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->ref.token = seen;
-    memcpy(r->key, in->key, sizeof r->key);
+    memcpy(rare->key, in->key, sizeof rare->key);
     record_emit(d, r);
     drop_dispatches(d->out);
     audit_note(d, &(struct audit_note){.what = "old store", .target = "store", .key = in->key, .rc = BF_CONFLICT, .text = text,

@@ -257,13 +257,14 @@ static void kill_cancelled(struct decision *d, const struct backfill *b)
 static void carry_out(struct decision *d, const struct input *in, const struct backfill *b, const struct steer *s)
 {
     struct record *r = record_begin(d, RECORD_STEERED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
-    r->action = s->action;
-    r->steer_flags = s->flags;
-    r->ranges = s->ranges;
-    r->n_ranges = s->n_ranges;
-    r->actor = in->actor;
-    r->reason = in->command.reason;
+    rare->action = s->action;
+    rare->steer_flags = s->flags;
+    rare->ranges = s->ranges;
+    rare->n_ranges = s->n_ranges;
+    rare->actor = input_rare(in)->actor;
+    rare->reason = input_rare(in)->command.reason;
     record_emit(d, r);
     if (s->action == STEER_CANCEL)
         kill_cancelled(d, b);
@@ -271,7 +272,7 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
         return;
     r = record_begin(d, RECORD_BACKFILL_STATE);
     r->backfill = b->id;
-    r->backfill_state = BACKFILL_RUNNING;
+    record_rare_need(r, &d->out->arena)->backfill_state = BACKFILL_RUNNING;
     record_emit(d, r);
 }
 
@@ -320,7 +321,7 @@ struct answer command_steer(struct decision *d, const struct input *in, const st
     struct steer s;
     BF_AUTO_FREE struct steer_range *ranges = NULL;
     struct bf_error err = {0};
-    enum bf_rc rc = steer_of_request(b, &in->command, &s, &ranges, &err);
+    enum bf_rc rc = steer_of_request(b, &input_rare(in)->command, &s, &ranges, &err);
     if (rc != BF_OK)
         return command_refuse(rc, bf_arena_strdup(&d->out->arena, err.text));
     return steer(d, in, b, &s);

@@ -19,9 +19,10 @@ static void emit(struct decision *d, const struct backfill *b, int64_t at_ms, bo
 static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state, const char *reason)
 {
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
-    r->backfill_state = state;
-    r->reason = reason;
+    rare->backfill_state = state;
+    rare->reason = reason;
     record_emit(d, r);
 }
 

@@ -7,15 +7,7 @@
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
 
-static const struct record blank = {
-    .outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""},
-    .hello = {.name = "", .version = "", .boot_id = ""},
-    .actor = "", .reason = "", .from = "", .to = "", .pool_name = "", .text = "", .json = "",
-    .window = {.name = "", .pool = ""}, .role = "", .what = "", .target = "", .before = "", .after = "",
-    .entry = {.name = "", .by = "", .ended_by = ""}, .breaker = {.name = ""}, .probe = {.connection = "", .why = ""},
-};
-
-enum { OUT_FIRST = 32 };     /* a record is large: it is not to be moved at every doubling from a few on */
+enum { OUT_FIRST = 32 };     /* few turns make less */
 
 struct record *record_add(struct engine_out *out, enum record_kind kind)
 {
@@ -24,8 +16,7 @@ struct record *record_add(struct engine_out *out, enum record_kind kind)
         out->records = bf_xreallocarray(out->records, out->cap_records, sizeof *out->records);
     }
     struct record *r = &out->records[out->n_records++];
-    *r = blank;
-    r->kind = kind;
+    *r = (struct record){.kind = kind};
     return r;
 }
 
@@ -50,14 +41,14 @@ static void keep_hello(struct bf_arena *arena, struct agent_hello *h)
     }
 }
 
-static void keep_params(struct bf_arena *arena, struct record *r)
+static void keep_params(struct bf_arena *arena, struct record_rare *rare)
 {
-    if (r->n_params == 0)
+    if (rare->n_params == 0)
         return;
-    r->params = bf_arena_memdup(arena, r->params, r->n_params * sizeof *r->params);
-    for (size_t i = 0; i < r->n_params; i++) {
-        r->params[i].name = keep(arena, r->params[i].name);
-        r->params[i].value = keep(arena, r->params[i].value);
+    rare->params = bf_arena_memdup(arena, rare->params, rare->n_params * sizeof *rare->params);
+    for (size_t i = 0; i < rare->n_params; i++) {
+        rare->params[i].name = keep(arena, rare->params[i].name);
+        rare->params[i].value = keep(arena, rare->params[i].value);
     }
 }
 
@@ -69,7 +60,7 @@ static const char *const *keep_words(struct bf_arena *arena, const char *const *
     return kept;
 }
 
-static void keep_entry(struct bf_arena *arena, struct key_entry *k)
+void entry_keep_strings(struct bf_arena *arena, struct key_entry *k)
 {
     k->name = keep(arena, k->name);
     k->by = keep(arena, k->by);
@@ -113,42 +104,55 @@ static const struct alert_fact *keep_alert(struct bf_arena *arena, const struct 
     return kept;
 }
 
+static const struct outcome *keep_outcome(struct bf_arena *arena, const struct outcome *o)
+{
+    if (!o)
+        return NULL;
+    struct outcome *kept = bf_arena_memdup(arena, o, sizeof *o);
+    kept->sqlstate = keep(arena, o->sqlstate);
+    kept->dbms = keep(arena, o->dbms);
+    kept->text = keep(arena, o->text);
+    kept->details = keep(arena, o->details);
+    return kept;
+}
+
+static void keep_rare(struct bf_arena *arena, struct record_rare *rare)
+{
+    rare->actor = keep(arena, rare->actor);
+    rare->reason = keep(arena, rare->reason);
+    rare->from = keep(arena, rare->from);
+    rare->to = keep(arena, rare->to);
+    rare->pool_name = keep(arena, rare->pool_name);
+    rare->window.name = keep(arena, rare->window.name);
+    rare->window.pool = keep(arena, rare->window.pool);
+    rare->text = keep(arena, rare->text);
+    rare->json = keep(arena, rare->json);
+    rare->role = keep(arena, rare->role);
+    rare->what = keep(arena, rare->what);
+    rare->target = keep(arena, rare->target);
+    rare->before = keep(arena, rare->before);
+    rare->after = keep(arena, rare->after);
+    rare->bytes = rare->n_bytes ? bf_arena_memdup(arena, rare->bytes, rare->n_bytes) : NULL;
+    rare->steps = rare->n_steps ? bf_arena_memdup(arena, rare->steps, rare->n_steps * sizeof *rare->steps) : NULL;
+    rare->ranges = rare->n_ranges ? bf_arena_memdup(arena, rare->ranges, rare->n_ranges * sizeof *rare->ranges) : NULL;
+    rare->reused = rare->n_reused ? bf_arena_memdup(arena, rare->reused, rare->n_reused * sizeof *rare->reused) : NULL;
+    rare->breaker.name = keep(arena, rare->breaker.name);
+    rare->limit = keep_limit(arena, rare->limit);
+    entry_keep_strings(arena, &rare->entry);
+    keep_budget(arena, &rare->pool);
+    rare->alert = keep_alert(arena, rare->alert);
+    rare->probe.connection = keep(arena, rare->probe.connection);
+    rare->probe.why = keep(arena, rare->probe.why);
+    keep_hello(arena, &rare->hello);
+    keep_params(arena, rare);
+}
+
 void record_keep_strings(struct bf_arena *arena, struct record *r)
 {
-    r->outcome.sqlstate = keep(arena, r->outcome.sqlstate);
-    r->outcome.dbms = keep(arena, r->outcome.dbms);
-    r->outcome.text = keep(arena, r->outcome.text);
-    r->outcome.details = keep(arena, r->outcome.details);
     r->numbers = r->n_numbers ? bf_arena_memdup(arena, r->numbers, r->n_numbers * sizeof *r->numbers) : NULL;
-    if (r->kind == RECORD_GRANTED)
-        return;                                  /* numbers alone: one for every step, so the rest is not looked at */
-    r->actor = keep(arena, r->actor);
-    r->reason = keep(arena, r->reason);
-    r->from = keep(arena, r->from);
-    r->to = keep(arena, r->to);
-    r->pool_name = keep(arena, r->pool_name);
-    r->window.name = keep(arena, r->window.name);
-    r->window.pool = keep(arena, r->window.pool);
-    r->text = keep(arena, r->text);
-    r->json = keep(arena, r->json);
-    r->role = keep(arena, r->role);
-    r->what = keep(arena, r->what);
-    r->target = keep(arena, r->target);
-    r->before = keep(arena, r->before);
-    r->after = keep(arena, r->after);
-    r->bytes = r->n_bytes ? bf_arena_memdup(arena, r->bytes, r->n_bytes) : NULL;
-    r->steps = r->n_steps ? bf_arena_memdup(arena, r->steps, r->n_steps * sizeof *r->steps) : NULL;
-    r->ranges = r->n_ranges ? bf_arena_memdup(arena, r->ranges, r->n_ranges * sizeof *r->ranges) : NULL;
-    r->reused = r->n_reused ? bf_arena_memdup(arena, r->reused, r->n_reused * sizeof *r->reused) : NULL;
-    r->breaker.name = keep(arena, r->breaker.name);
-    r->limit = keep_limit(arena, r->limit);
-    keep_entry(arena, &r->entry);
-    keep_budget(arena, &r->pool);
-    r->alert = keep_alert(arena, r->alert);
-    r->probe.connection = keep(arena, r->probe.connection);
-    r->probe.why = keep(arena, r->probe.why);
-    keep_hello(arena, &r->hello);
-    keep_params(arena, r);
+    r->outcome = keep_outcome(arena, r->outcome);
+    if (r->rare)
+        keep_rare(arena, r->rare);
 }
 
 struct record *record_begin(struct decision *d, enum record_kind kind)

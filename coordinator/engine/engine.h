@@ -18,6 +18,7 @@
 #include "common/arena.h"
 #include "common/error.h"
 #include "plan/plan.h"
+#include "proto/input.h"
 #include "proto/record.h"
 
 struct engine;                                   /* opaque; one thread owns it */
@@ -110,7 +111,7 @@ void engine_reword(struct engine *e, const struct record *replied);
 /* ---- checkpoints: copy-on-write as of one point, in chunks of records ---- */
 /* Begin; a snapshot in progress is dropped. */
 void engine_snapshot_begin(struct engine *e);
-/* Next chunk as records in *out (appended to out->records; bytes in out's arena).  false when there is none left. */
+/* Next chunk as records in *out (appended to out->records).  What they point to is there until it answers false: there is none left. */
 bool engine_snapshot_next(struct engine *e, struct engine_out *out);
 bool engine_snapshot_active(const struct engine *e);
 

@@ -22,7 +22,8 @@ enum { TYPICAL_MOST = 64, TYPICAL_EXPECTED = 4,        /* what a plan expects co
 
 static enum bf_rc corrupt(const struct record *r, const char *what, struct bf_error *err)
 {
-    return bf_fail(err, BF_CORRUPT, "record of kind %d (pool %s, backfill %u): %s", (int)r->kind, r->pool_name, r->backfill, what);
+    return bf_fail(err, BF_CORRUPT, "record of kind %d (pool %s, backfill %u): %s", (int)r->kind, record_rare(r)->pool_name,
+                   r->backfill, what);
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -116,9 +117,10 @@ static struct limit_probe *probes_copy(const struct limit_probe *probes, size_t 
 /* What a snapshot's record tells of the steps of a backfill. */
 static enum bf_rc apply_typical(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct backfill *b = backfill_find(e, r->backfill);
-    struct bf_reader in = {.p = r->bytes, .left = r->n_bytes};
-    if (!e->recovering || !b || r->n_bytes != b->plan->n_steps * (size_t)TYPICAL_BYTES)
+    struct bf_reader in = {.p = rare->bytes, .left = rare->n_bytes};
+    if (!e->recovering || !b || rare->n_bytes != b->plan->n_steps * (size_t)TYPICAL_BYTES)
         return corrupt(r, "what steps take on the average does not fit the backfill", err);
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         uint64_t mean_us = 0;
@@ -133,22 +135,23 @@ static enum bf_rc apply_typical(struct engine *e, const struct record *r, struct
 
 enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (!r->pool_name || !r->pool_name[0])
+    const struct record_rare *rare = record_rare(r);
+    if (!rare->pool_name || !rare->pool_name[0])
         return apply_typical(e, r, err);
-    uint32_t at = pool_find(e, r->pool_name);
-    if (at == PLAN_NO_INDEX || !r->limit || !is_sound(r->limit))
+    uint32_t at = pool_find(e, rare->pool_name);
+    if (at == PLAN_NO_INDEX || !rare->limit || !is_sound(rare->limit))
         return corrupt(r, "the pool is unknown, or its limit cannot be", err);
     struct pool *p = &e->pools.at[at];
     if (!p->governor)
         p->governor = bf_xcalloc(1, sizeof *p->governor);
     struct pool_governor *g = p->governor;
-    struct limit_probe *probes = probes_copy(r->limit->probes, r->limit->n_probes);
+    struct limit_probe *probes = probes_copy(rare->limit->probes, rare->limit->n_probes);
     probes_free(g->now.probes, g->now.n_probes);
-    g->now = *r->limit;
+    g->now = *rare->limit;
     g->now.probes = probes;
     g->now.move.at_us = r->at_us;
     g->now.kept = false;
-    if (r->limit->kept)
+    if (rare->limit->kept)
         g->moves[g->n_moves++ % LIMIT_MOVES_KEPT] = g->now.move;
     p->limit = pool_is_throttled(p) ? governor_limit(&g->now.state) : 0;
     return BF_OK;
@@ -158,12 +161,13 @@ enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_
 
 static void take_reading(struct limit_probe *p, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     free((char *)(uintptr_t)p->why);
-    p->readable = p->fresh = r->probe.readable;
-    p->why = bf_xstrdup(r->probe.readable ? "" : *r->probe.why ? r->probe.why : "no reason was given");
+    p->readable = p->fresh = rare->probe.readable;
+    p->why = bf_xstrdup(rare->probe.readable ? "" : *rare->probe.why ? rare->probe.why : "no reason was given");
     if (!p->readable)
         return;
-    p->reading = least(r->probe.value_us, READING_MAX);
+    p->reading = least(rare->probe.value_us, READING_MAX);
     p->read_ms = r->retry_at_ms;
 }
 
@@ -171,7 +175,7 @@ void limits_read(struct engine *e, const struct record *r)
 {
     for (size_t i = 0; i < e->pools.n; i++)
         for (size_t k = 0; pool_is_throttled(&e->pools.at[i]) && k < e->pools.at[i].governor->now.n_probes; k++)
-            if (strcmp(e->pools.at[i].governor->now.probes[k].connection, r->probe.connection) == 0)
+            if (strcmp(e->pools.at[i].governor->now.probes[k].connection, record_rare(r)->probe.connection) == 0)
                 take_reading(&e->pools.at[i].governor->now.probes[k], r);
 }
 
@@ -192,12 +196,12 @@ static int64_t take_service(struct typical *t, const struct plan_step *s, int64_
 static bool is_of_load(const struct record *r)
 {
     bool failed = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_FAILED;
-    return failed && (r->failure_class == FAILURE_TRANSIENT || r->outcome.source == OUTCOME_TIMEOUT);
+    return failed && (r->failure_class == FAILURE_TRANSIENT || record_outcome(r)->source == OUTCOME_TIMEOUT);
 }
 
 static int64_t took_us(const struct record *r)
 {
-    int64_t us = r->outcome.usage.wall_us;
+    int64_t us = record_outcome(r)->usage.wall_us;
     if (us <= 0 && r->started_us > 0 && r->ended_us > r->started_us)
         us = r->ended_us - r->started_us;
     return us < 0 ? 0 : least(us, SERVICE_US_MAX);
@@ -220,12 +224,13 @@ void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a,
 static void add_limit(const struct pool *p, const struct limit_move *m, bool kept, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_POOL_LIMIT);
+    struct record_rare *rare = record_rare_need(r, &out->arena);
     struct pool_limit l = p->governor->now;
     l.move = *m;
     l.kept = kept;
     l.n_probes = kept ? 0 : l.n_probes;
-    r->pool_name = p->name;
-    r->limit = &l;
+    rare->pool_name = p->name;
+    rare->limit = &l;
     r->at_us = m->at_us;
     record_keep_strings(&out->arena, r);
 }
@@ -260,9 +265,10 @@ void limits_snapshot_typical(const struct backfill *b, struct engine_out *out)
     struct bf_buf packed = {0};
     put_typical(b, &packed);
     struct record *r = record_add(out, RECORD_POOL_LIMIT);
+    struct record_rare *rare = record_rare_need(r, &out->arena);
     r->backfill = b->id;
-    r->bytes = packed.data;
-    r->n_bytes = packed.len;
+    rare->bytes = packed.data;
+    rare->n_bytes = packed.len;
     record_keep_strings(&out->arena, r);
     bf_buf_free(&packed);
 }

@@ -338,7 +338,7 @@ static void revoke(struct decision *d, const struct attempt *a, enum revoke_reas
     r->step = a->step;
     r->index = a->index;
     r->agent = a->agent;
-    r->revoked = reason;
+    record_rare_need(r, &d->out->arena)->revoked = reason;
     record_emit(d, r);
     effect_kill(d, a->agent, a->ref, KILL_REVOKED);
 }
@@ -365,13 +365,14 @@ void decide_revokes(struct decision *d)
 
 enum bf_rc apply_revoked(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     struct attempt *a = attempt_find(e, r->ref.attempt);
     const struct backfill *b = a ? backfill_find(e, a->backfill) : NULL;
-    if (!a || a->ahead_us == 0 || r->revoked < REVOKE_PAUSED || r->revoked > REVOKE_PRIORITY ||
+    if (!a || a->ahead_us == 0 || rare->revoked < REVOKE_PAUSED || rare->revoked > REVOKE_PRIORITY ||
         b->instances[instance_number(b, a->step, a->index)].state != INSTANCE_ASSIGNED)
         return bf_fail(err, BF_CORRUPT, "record of an attempt that is asked back: attempt %llu does not wait at its agent",
                        (unsigned long long)r->ref.attempt);
-    a->revoked = r->revoked;
+    a->revoked = rare->revoked;
     return BF_OK;
 }
 

@@ -26,10 +26,10 @@ static bool is_probed(const struct engine *e, const char *connection)
 
 void decide_probe(struct decision *d, const struct input *in)
 {
-    if (d->e->low || !is_probed(d->e, in->probe.connection))
+    if (d->e->low || !is_probed(d->e, input_rare(in)->probe.connection))
         return;
     struct record *r = record_begin(d, RECORD_PROBED);
-    r->probe = in->probe;
+    record_rare_need(r, &d->out->arena)->probe = input_rare(in)->probe;
     r->agent = in->agent;
     r->retry_at_ms = d->now_ms;
     record_emit(d, r);
@@ -73,13 +73,14 @@ static struct probe_last *make_newest(struct engine *e, const char *connection)
 
 enum bf_rc apply_probed(struct engine *e, const struct record *r, struct bf_error *err)
 {
-    if (r->probe.value_us < 0 || r->retry_at_ms < 0 || (!r->probe.readable && r->probe.value_us != 0))
-        return bf_fail(err, BF_CORRUPT, "a probed record has no load that can be: %lld", (long long)r->probe.value_us);
-    struct probe_last *p = make_newest(e, r->probe.connection);
+    const struct record_rare *rare = record_rare(r);
+    if (rare->probe.value_us < 0 || r->retry_at_ms < 0 || (!rare->probe.readable && rare->probe.value_us != 0))
+        return bf_fail(err, BF_CORRUPT, "a probed record has no load that can be: %lld", (long long)rare->probe.value_us);
+    struct probe_last *p = make_newest(e, rare->probe.connection);
     free(p->why);
-    p->why = bf_xstrdup(r->probe.why);
-    p->readable = r->probe.readable;
-    p->value_us = r->probe.value_us;
+    p->why = bf_xstrdup(rare->probe.why);
+    p->readable = rare->probe.readable;
+    p->value_us = rare->probe.value_us;
     p->agent = r->agent;
     p->at_us = r->at_us;
     limits_read(e, r);

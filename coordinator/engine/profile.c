@@ -131,9 +131,9 @@ void profiles_ended(struct engine *e, const struct backfill *b, uint32_t step, c
     p->backfill = b->id;
     p->last_us = ended->at_us;
     take(p, PROFILE_DURATION, ended->ended_us - ended->started_us);
-    take_usage(p, &ended->outcome.usage);
-    if (ended->outcome.rows >= 0)
-        take(p, PROFILE_ROWS, ended->outcome.rows);
+    take_usage(p, &record_outcome(ended)->usage);
+    if (record_outcome(ended)->rows >= 0)
+        take(p, PROFILE_ROWS, record_outcome(ended)->rows);
 }
 
 /* ---- checkpoints and the state's hash ---- */
@@ -168,8 +168,9 @@ void profiles_snapshot(const struct engine *e, struct engine_out *out)
         bf_buf_clear(&packed);
         pack(p, &packed);
         struct record *r = record_add(out, RECORD_PROFILE);
-        r->bytes = bf_arena_memdup(&out->arena, packed.data, packed.len);
-        r->n_bytes = packed.len;
+        struct record_rare *rare = record_rare_need(r, &out->arena);
+        rare->bytes = bf_arena_memdup(&out->arena, packed.data, packed.len);
+        rare->n_bytes = packed.len;
     }
     bf_buf_free(&packed);
 }
@@ -205,7 +206,7 @@ static bool unpack_times(struct bf_reader *r, struct profile *p)
 
 enum bf_rc apply_profile(struct engine *e, const struct record *rec, struct bf_error *err)
 {
-    struct bf_reader r = {.p = rec->bytes, .left = rec->n_bytes};
+    struct bf_reader r = {.p = record_rare(rec)->bytes, .left = record_rare(rec)->n_bytes};
     const uint8_t *hash = NULL;
     char plan[PLAN_NAME_MAX + 1], step[PLAN_NAME_MAX + 1];
     uint8_t version = 0;

@@ -75,12 +75,13 @@ static void head_emit(struct decision *d, uint32_t pool, uint32_t backfill, uint
     uint64_t *numbers = bf_arena_alloc(&d->out->arena, sizeof *numbers);
     *numbers = since;
     struct record *r = record_begin(d, RECORD_POOL_HEAD);
-    r->pool_name = d->e->pools.at[pool].name;
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
+    rare->pool_name = d->e->pools.at[pool].name;
     r->backfill = backfill;
     r->step = step;
     r->numbers = numbers;
     r->n_numbers = 1;
-    r->last = reserved;
+    rare->last = reserved;
     record_emit(d, r);
 }
 

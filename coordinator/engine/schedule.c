@@ -29,11 +29,12 @@ static uint32_t open_gate(struct decision *d, const struct backfill *b, uint32_t
     if (n > budget)
         n = budget;
     struct record *r = record_begin(d, RECORD_GATE_OPENED);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
     r->step = rule->down;
-    r->edge = rule->edge;
-    r->gate = gate - rule->gate_first;
-    r->upto = from + n;
+    rare->edge = rule->edge;
+    rare->gate = gate - rule->gate_first;
+    rare->upto = from + n;
     record_emit(d, r);
     return n;
 }
@@ -213,7 +214,7 @@ static void end_backfill(struct decision *d, const struct backfill *b, enum back
 {
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
     r->backfill = b->id;
-    r->backfill_state = state;
+    record_rare_need(r, &d->out->arena)->backfill_state = state;
     record_emit(d, r);
 }
 

@@ -77,7 +77,9 @@ void sensor_rule(struct decision *d, const struct attempt *a, const struct outco
         r->verdict = VERDICT_FAILED;
         r->failure_class = FAILURE_PERMANENT;
         r->retry_at_ms = 0;
-        r->outcome.text = gave_up_text(d, b, a, numbers[0], o->text);
+        struct outcome *gave_up = bf_arena_memdup(&d->out->arena, r->outcome, sizeof *gave_up);
+        gave_up->text = gave_up_text(d, b, a, numbers[0], o->text);
+        r->outcome = gave_up;
         return;
     }
     if (s->timeout_ms && since_ms + s->timeout_ms < next_ms && since_ms + s->timeout_ms > d->now_ms)
@@ -100,7 +102,7 @@ static void keep(struct engine *e, const struct backfill *b, uint32_t number, co
     free(l->text);
     *l = (struct look){.backfill = b->id, .number = number, .run = r->run, .looks = (uint32_t)r->numbers[0],
                        .since_ms = (int64_t)r->numbers[1], .at_us = r->at_us,
-                       .text = r->outcome.text && *r->outcome.text ? bf_xstrdup(r->outcome.text) : NULL};
+                       .text = record_outcome(r)->text && *record_outcome(r)->text ? bf_xstrdup(record_outcome(r)->text) : NULL};
 }
 
 /* What it was told while it waited is of no use any more: there may be millions. */
@@ -118,7 +120,7 @@ void sensor_ended(struct engine *e, struct backfill *b, uint32_t number, const s
     struct instance *in = &b->instances[number];
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
         forget_text(e, b, number);
-    if (!sensor_answered(&b->plan->steps[in->step], &r->outcome) || r->n_numbers != LOOK_NUMBERS)
+    if (!sensor_answered(&b->plan->steps[in->step], record_outcome(r)) || r->n_numbers != LOOK_NUMBERS)
         return;
     keep(e, b, number, r);
     if (r->verdict != VERDICT_LOOK_AGAIN)
@@ -157,7 +159,8 @@ void sensor_snapshot(const struct engine *e, struct engine_out *out)
         r->at_us = l->at_us;
         r->numbers = numbers;
         r->n_numbers = LOOK_NUMBERS;
-        r->outcome = (struct outcome){.source = OUTCOME_NOT_YET, .sqlstate = "", .dbms = "", .details = "", .text = words(l), .rows = -1};
+        r->outcome = &(const struct outcome){.source = OUTCOME_NOT_YET, .sqlstate = "", .dbms = "", .details = "", .text = words(l),
+                                             .rows = -1};
         record_keep_strings(&out->arena, r);
     }
 }

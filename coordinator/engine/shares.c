@@ -151,7 +151,7 @@ static void emit(struct decision *d, const struct backfill *b, const struct shar
     numbers[2] = raised;
     struct record *r = record_begin(d, RECORD_SHARE);
     r->backfill = b->id;
-    r->pool_name = s->pool == PLAN_NO_INDEX ? "" : d->e->pools.at[s->pool].name;
+    record_rare_need(r, &d->out->arena)->pool_name = s->pool == PLAN_NO_INDEX ? "" : d->e->pools.at[s->pool].name;
     r->numbers = numbers;
     r->n_numbers = SHARE_NUMBERS;
     record_emit(d, r);
@@ -248,9 +248,10 @@ void shares_granted(struct engine *e, struct backfill *b, const struct draw *d, 
 
 enum bf_rc apply_share(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     const struct backfill *b = backfill_find(e, r->backfill);
-    uint32_t pool = r->pool_name && *r->pool_name ? pool_find(e, r->pool_name) : PLAN_NO_INDEX;
-    struct share *s = b && (pool != PLAN_NO_INDEX || !r->pool_name || !*r->pool_name) ? share_find(b, pool) : NULL;
+    uint32_t pool = rare->pool_name && *rare->pool_name ? pool_find(e, rare->pool_name) : PLAN_NO_INDEX;
+    struct share *s = b && (pool != PLAN_NO_INDEX || !rare->pool_name || !*rare->pool_name) ? share_find(b, pool) : NULL;
     if (!s || r->n_numbers != SHARE_NUMBERS || r->numbers[2] > PLAN_LOW)
         return bf_fail(err, BF_CORRUPT, "record share: no such backfill shares such a pool");
     s->last = r->numbers[0];

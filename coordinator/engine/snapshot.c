@@ -33,11 +33,12 @@ static void add_instances(const struct engine *e, uint32_t backfill, uint32_t ch
     const struct backfill *b = backfill_find(e, backfill);
     uint32_t number = chunk * SNAPSHOT_CHUNK;
     struct record *r = record_add(out, RECORD_INSTANCES);
+    struct record_rare *rare = record_rare_need(r, &out->arena);
     r->backfill = backfill;
     r->step = b->instances[number].step;
     r->index = instance_index(b, number);
-    r->bytes = bf_arena_memdup(&out->arena, bytes, n);
-    r->n_bytes = n;
+    rare->bytes = bf_arena_memdup(&out->arena, bytes, n);
+    rare->n_bytes = n;
 }
 
 /* ---- what is small ---- */
@@ -47,15 +48,16 @@ static void add_agents(const struct engine *e, struct engine_out *out)
     for (size_t i = 0; i < e->agents.n; i++) {
         const struct agent *a = &e->agents.at[i];
         struct record *r = record_add(out, RECORD_AGENT_JOINED);
+        struct record_rare *rare = record_rare_need(r, &out->arena);
         r->agent = a->id;
-        memcpy(r->key, a->key, sizeof r->key);
-        r->incarnation = a->incarnation;
-        r->hello = a->hello;
+        memcpy(rare->key, a->key, sizeof rare->key);
+        rare->incarnation = a->incarnation;
+        rare->hello = a->hello;
         r->at_us = a->since_us;
         record_keep_strings(&out->arena, r);
         r = record_add(out, RECORD_AGENT_STATE);
         r->agent = a->id;
-        r->agent_state = a->state;
+        record_rare_need(r, &out->arena)->agent_state = a->state;
         r->at_us = a->since_us;
     }
 }
@@ -63,19 +65,20 @@ static void add_agents(const struct engine *e, struct engine_out *out)
 static void add_created(const struct backfill *b, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_BACKFILL_CREATED);
+    struct record_rare *rare = record_rare_need(r, &out->arena);
     r->backfill = b->id;
-    memcpy(r->plan_hash, b->plan_hash, sizeof r->plan_hash);
-    r->from = b->from;
-    r->to = b->to;
-    r->backward = b->backward;
-    r->params = b->params;
-    r->n_params = b->n_params;
-    r->actor = b->actor;
-    r->reason = b->reason;
-    r->reprocess = b->reprocess;
-    r->reuse_downstream = b->reuse_downstream;
+    memcpy(rare->plan_hash, b->plan_hash, sizeof rare->plan_hash);
+    rare->from = b->from;
+    rare->to = b->to;
+    rare->backward = b->backward;
+    rare->params = b->params;
+    rare->n_params = b->n_params;
+    rare->actor = b->actor;
+    rare->reason = b->reason;
+    rare->reprocess = b->reprocess;
+    rare->reuse_downstream = b->reuse_downstream;
     r->run = b->first_run > 1 ? b->first_run : 0;
-    r->backfill_state = b->state;
+    rare->backfill_state = b->state;
     r->n = backfill_finished(b);
     r->at_us = b->created_us;
     record_keep_strings(&out->arena, r);
@@ -91,10 +94,11 @@ static void add_classes(const struct backfill *b, struct engine_out *out)
                 bf_vec_push(&steps, s);
         if (steps.n > 0) {
             struct record *r = record_add(out, RECORD_PRIORITY_SET);
+            struct record_rare *rare = record_rare_need(r, &out->arena);
             r->backfill = b->id;
-            r->priority = priority_number(class);
-            r->steps = steps.at;
-            r->n_steps = steps.n;
+            rare->priority = priority_number(class);
+            rare->steps = steps.at;
+            rare->n_steps = steps.n;
             record_keep_strings(&out->arena, r);
         }
         bf_vec_free(&steps);
@@ -105,7 +109,7 @@ static void add_state(const struct backfill *b, enum backfill_state state, int64
 {
     struct record *r = record_add(out, RECORD_BACKFILL_STATE);
     r->backfill = b->id;
-    r->backfill_state = state;
+    record_rare_need(r, &out->arena)->backfill_state = state;
     r->at_us = at_us;
 }
 
@@ -114,13 +118,14 @@ static void add_notes(const struct backfill *b, struct engine_out *out)
     for (size_t i = 0; i < b->notes.n; i++) {
         const struct steer_note *n = &b->notes.at[i];
         struct record *r = record_add(out, RECORD_STEER_NOTE);
+        struct record_rare *rare = record_rare_need(r, &out->arena);
         r->backfill = b->id;
-        r->action = n->action;
-        r->steer_flags = n->flags;
-        r->ranges = n->ranges;
-        r->n_ranges = n->n_ranges;
-        r->actor = n->actor;
-        r->reason = n->reason;
+        rare->action = n->action;
+        rare->steer_flags = n->flags;
+        rare->ranges = n->ranges;
+        rare->n_ranges = n->n_ranges;
+        rare->actor = n->actor;
+        rare->reason = n->reason;
         r->at_us = n->at_us;
         record_keep_strings(&out->arena, r);
     }
@@ -135,7 +140,7 @@ static void add_states(const struct backfill *b, struct engine_out *out)
         return;
     add_state(b, b->state, b->finished_us ? b->finished_us : b->started_us, out);
     if (b->halted)
-        out->records[out->n_records - 1].reason = bf_arena_strdup(&out->arena, b->halted);
+        out->records[out->n_records - 1].rare->reason = bf_arena_strdup(&out->arena, b->halted);
 }
 
 static void add_timebox(const struct backfill *b, struct engine_out *out)
@@ -172,12 +177,13 @@ static void add_attempts(const struct engine *e, struct engine_out *out)
         r->run = a->run;
         r->attempt_no = a->attempt_no;
         r->agent = a->agent;
-        r->incarnation = a->incarnation;
         r->at_us = a->granted_us;
         r->started_us = a->started_us;
         r->ahead_us = a->ahead_us;
-        r->revoked = a->revoked;
         r->retry_at_ms = a->granted_ms;
+        struct record_rare *rare = record_rare_need(r, &out->arena);
+        rare->incarnation = a->incarnation;
+        rare->revoked = a->revoked;
         place_put(a, out, r);
         put_late(a, out, r);
     }
@@ -191,11 +197,12 @@ static void add_gates(const struct backfill *b, struct engine_out *out)
             continue;
         const struct edge_rule *rule = &t->rules[t->gates[i].rule];
         struct record *r = record_add(out, RECORD_GATE);
+        struct record_rare *rare = record_rare_need(r, &out->arena);
         r->backfill = b->id;
         r->step = rule->down;
-        r->edge = rule->edge;
-        r->gate = i - rule->gate_first;
-        r->upto = b->gates[i].upto;
+        rare->edge = rule->edge;
+        rare->gate = i - rule->gate_first;
+        rare->upto = b->gates[i].upto;
     }
 }
 
@@ -208,7 +215,7 @@ static void add_failures(const struct engine *e, struct engine_out *out)
         r->backfill = f->backfill;
         r->step = b->instances[f->number].step;
         r->index = instance_index(b, f->number);
-        r->outcome = f->outcome;
+        r->outcome = &f->outcome;
         r->failure_class = f->class;
         r->budget_spent = f->budget_spent;
         record_keep_strings(&out->arena, r);
@@ -220,11 +227,12 @@ static void add_replies(const struct engine *e, struct engine_out *out)
     for (size_t i = 0; i < e->replies.n; i++) {
         const struct reply *p = e->replies.at[(e->replies_at + i) % e->replies.n];
         struct record *r = record_add(out, RECORD_REPLIED);
-        memcpy(r->key, p->who, BF_KEY_BYTES);
-        memcpy(r->request_id, p->who + BF_KEY_BYTES, OP_REQUEST_ID_BYTES);
-        r->rc = p->rc;
-        r->text = p->text;
-        r->json = p->json;
+        struct record_rare *rare = record_rare_need(r, &out->arena);
+        memcpy(rare->key, p->who, BF_KEY_BYTES);
+        memcpy(rare->request_id, p->who + BF_KEY_BYTES, OP_REQUEST_ID_BYTES);
+        rare->rc = p->rc;
+        rare->text = p->text;
+        rare->json = p->json;
         r->at_us = p->at_us;
         record_keep_strings(&out->arena, r);
     }
@@ -234,7 +242,7 @@ static void add_keys(const struct engine *e, struct engine_out *out)
 {
     for (size_t i = 0; i < e->keys.n; i++) {
         struct record *r = record_add(out, RECORD_KEY);
-        r->entry = *e->keys.at[i];
+        record_rare_need(r, &out->arena)->entry = *e->keys.at[i];
         record_keep_strings(&out->arena, r);
     }
 }
@@ -248,10 +256,11 @@ static void add_pools(const struct engine *e, struct engine_out *out)
             if (!layer->said)
                 continue;
             struct record *r = record_add(out, RECORD_POOL_SET);
-            r->pool_name = e->pools.at[i].name;
-            r->pool_slots = layer->slots;
-            r->pool_source = (enum pool_source)(k + 1);
-            r->pool = layer->budget;
+            struct record_rare *rare = record_rare_need(r, &out->arena);
+            rare->pool_name = e->pools.at[i].name;
+            rare->pool_slots = layer->slots;
+            rare->pool_source = (enum pool_source)(k + 1);
+            rare->pool = layer->budget;
             record_keep_strings(&out->arena, r);
         }
 }
@@ -264,6 +273,11 @@ static struct record *numbers_add(struct engine_out *out, enum record_kind kind,
     return r;
 }
 
+static const char *share_pool_name(const struct engine *e, const struct share *s, struct engine_out *out)
+{
+    return s->pool == PLAN_NO_INDEX ? "" : bf_arena_strdup(&out->arena, e->pools.at[s->pool].name);
+}
+
 static void add_yielded(const struct engine *e, const struct backfill *b, const struct share *s, struct engine_out *out)
 {
     for (uint64_t class = 0; class < SHARE_CLASSES; class++) {
@@ -273,7 +287,7 @@ static void add_yielded(const struct engine *e, const struct backfill *b, const 
             continue;
         struct record *r = numbers_add(out, RECORD_YIELDED, numbers, YIELD_NUMBERS);
         r->backfill = b->id;
-        r->pool_name = s->pool == PLAN_NO_INDEX ? "" : bf_arena_strdup(&out->arena, e->pools.at[s->pool].name);
+        record_rare_need(r, &out->arena)->pool_name = share_pool_name(e, s, out);
     }
 }
 
@@ -287,7 +301,7 @@ static void add_parts(const struct engine *e, const struct backfill *b, struct e
             continue;
         struct record *r = numbers_add(out, RECORD_SHARE, numbers, SHARE_NUMBERS);
         r->backfill = b->id;
-        r->pool_name = s->pool == PLAN_NO_INDEX ? "" : bf_arena_strdup(&out->arena, e->pools.at[s->pool].name);
+        record_rare_need(r, &out->arena)->pool_name = share_pool_name(e, s, out);
     }
 }
 
@@ -296,15 +310,17 @@ static void add_shares(const struct engine *e, struct engine_out *out)
     for (size_t i = 0; i < e->pools.n; i++) {
         const struct pool *p = &e->pools.at[i];
         const uint64_t of_pool[SHARES_OF_POOL] = {p->level, (uint64_t)p->level_at_ms, p->level_ms, p->draws};
+        const char *name = bf_arena_strdup(&out->arena, p->name);
         struct record *r = numbers_add(out, RECORD_SHARES, of_pool, SHARES_OF_POOL);
-        r->pool_name = bf_arena_strdup(&out->arena, p->name);
+        record_rare_need(r, &out->arena)->pool_name = name;
         if (p->head_backfill == 0)
             continue;
         r = numbers_add(out, RECORD_POOL_HEAD, &p->head_since, 1);
-        r->pool_name = bf_arena_strdup(&out->arena, p->name);
+        struct record_rare *rare = record_rare_need(r, &out->arena);
+        rare->pool_name = name;
+        rare->last = p->reserved;
         r->backfill = p->head_backfill;
         r->step = p->head_step;
-        r->last = p->reserved;
     }
     for (size_t i = 0; i < e->backfills.n; i++) {
         const struct backfill *b = e->backfills.at[i];
@@ -320,7 +336,7 @@ static void add_probes(const struct engine *e, struct engine_out *out)
     for (size_t i = 0; i < e->probes.n; i++) {
         const struct probe_last *p = &e->probes.at[i];
         struct record *r = record_add(out, RECORD_PROBED);
-        r->probe = (struct input_probe){p->connection, p->readable, p->value_us, p->why};
+        record_rare_need(r, &out->arena)->probe = (struct input_probe){p->connection, p->readable, p->value_us, p->why};
         r->agent = p->agent;
         r->at_us = p->at_us;
         record_keep_strings(&out->arena, r);
@@ -330,10 +346,11 @@ static void add_probes(const struct engine *e, struct engine_out *out)
 static void add_small(const struct engine *e, struct engine_out *out)
 {
     struct record *r = record_add(out, RECORD_COUNTERS);
-    r->epoch = e->epoch;
-    r->next_attempt = e->next_attempt;
-    r->next_backfill = e->next_backfill;
-    r->next_agent = e->next_agent;
+    struct record_rare *rare = record_rare_need(r, &out->arena);
+    rare->epoch = e->epoch;
+    rare->next_attempt = e->next_attempt;
+    rare->next_backfill = e->next_backfill;
+    rare->next_agent = e->next_agent;
     r->retry_at_ms = e->stale_next_ms;
     r->n = e->stale_left_out;
     snapshot_breakers(e, out);
@@ -342,7 +359,7 @@ static void add_small(const struct engine *e, struct engine_out *out)
     if (e->outdated_token)
         record_add(out, RECORD_OUTDATED)->ref.token = e->outdated_token;
     if (e->low)
-        record_add(out, RECORD_LOW)->low = true;
+        record_rare_need(record_add(out, RECORD_LOW), &out->arena)->low = true;
     add_probes(e, out);                          /* before the limits, which know what of it was taken */
     add_pools(e, out);
     limits_snapshot(e, out);
@@ -410,13 +427,12 @@ bool engine_snapshot_active(const struct engine *e)
     return e->snapshot.active;
 }
 
+/* What they point to stays where it is until the snapshot is over. */
 static void next_eager(struct snapshot *s, struct engine_out *out)
 {
     for (size_t i = 0; i < EAGER_RECORDS_PER_CALL && s->eager_at < s->eager.n_records; i++) {
-        struct record copy = s->eager.records[s->eager_at++];
-        struct record *r = record_add(out, copy.kind);
-        record_keep_strings(&out->arena, &copy);
-        *r = copy;
+        const struct record *r = &s->eager.records[s->eager_at++];
+        *record_add(out, r->kind) = *r;
     }
 }
 

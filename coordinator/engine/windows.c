@@ -178,24 +178,25 @@ void windows_tell(const struct engine *e, const struct demand *d, struct blocker
 
 enum bf_rc windows_apply(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     const struct backfill *b = backfill_find(e, r->backfill);
     const struct window_set *s = b && b->windows != NO_WINDOWS ? &e->windows.sets.at[b->windows] : NULL;
-    bool none = r->window.number == 0;
-    if (!s || r->window.track >= s->n_tracks || r->window.number > s->plan->n_windows || r->window.budget > PLAN_WHOLE_BUDGET ||
-        (none && r->window.budget != PLAN_WHOLE_BUDGET))
+    bool none = rare->window.number == 0;
+    if (!s || rare->window.track >= s->n_tracks || rare->window.number > s->plan->n_windows || rare->window.budget > PLAN_WHOLE_BUDGET ||
+        (none && rare->window.budget != PLAN_WHOLE_BUDGET))
         return bf_fail(err, BF_CORRUPT, "record of kind %d (backfill %u): its plan has no such window", (int)r->kind, r->backfill);
-    s->tracks[r->window.track].budget = r->window.budget;
-    s->tracks[r->window.track].window = none ? PLAN_NO_WINDOW : r->window.number - 1;
+    s->tracks[rare->window.track].budget = rare->window.budget;
+    s->tracks[rare->window.track].window = none ? PLAN_NO_WINDOW : rare->window.number - 1;
     return BF_OK;
 }
 
-static void put_window(struct record *r, const struct window_set *s, uint32_t track, uint32_t budget, uint32_t window)
+static void put_window(struct record_rare *rare, const struct window_set *s, uint32_t track, uint32_t budget, uint32_t window)
 {
     const struct window_track *t = &s->tracks[track];
     bool none = window == PLAN_NO_WINDOW;
-    r->window = (struct record_window){.track = track, .budget = budget, .number = none ? 0 : window + 1,
-                                       .name = none ? "" : s->plan->windows[window].name,
-                                       .pool = t->plan_pool == PLAN_NO_INDEX ? "" : s->plan->pools[t->plan_pool].name};
+    rare->window = (struct record_window){.track = track, .budget = budget, .number = none ? 0 : window + 1,
+                                          .name = none ? "" : s->plan->windows[window].name,
+                                          .pool = t->plan_pool == PLAN_NO_INDEX ? "" : s->plan->pools[t->plan_pool].name};
 }
 
 void windows_snapshot(const struct engine *e, struct engine_out *out)
@@ -210,7 +211,7 @@ void windows_snapshot(const struct engine *e, struct engine_out *out)
                 continue;
             struct record *r = record_add(out, RECORD_WINDOW);
             r->backfill = first;
-            put_window(r, s, t, s->tracks[t].budget, s->tracks[t].window);
+            put_window(record_rare_need(r, &out->arena), s, t, s->tracks[t].budget, s->tracks[t].window);
             record_keep_strings(&out->arena, r);
         }
     }
@@ -257,9 +258,10 @@ static void look_at_set(struct decision *d, const struct backfill *b)
         if (t->now.budget == t->budget && t->now.window == t->window)
             continue;
         struct record *r = record_begin(d, RECORD_WINDOW);
+        struct record_rare *rare = record_rare_need(r, &d->out->arena);
         r->backfill = b->id;
-        put_window(r, s, i, t->now.budget, t->now.window);
-        r->window.until_us = t->until_us == INT64_MAX ? 0 : t->until_us;
+        put_window(rare, s, i, t->now.budget, t->now.window);
+        rare->window.until_us = t->until_us == INT64_MAX ? 0 : t->until_us;
         record_emit(d, r);
     }
 }

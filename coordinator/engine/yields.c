@@ -81,7 +81,7 @@ static void emit(struct decision *d, const struct backfill *b, const struct shar
     numbers[3] = y.times;
     struct record *r = record_begin(d, RECORD_YIELDED);
     r->backfill = b->id;
-    r->pool_name = s->pool == PLAN_NO_INDEX ? "" : d->e->pools.at[s->pool].name;
+    record_rare_need(r, &d->out->arena)->pool_name = s->pool == PLAN_NO_INDEX ? "" : d->e->pools.at[s->pool].name;
     r->numbers = numbers;
     r->n_numbers = YIELD_NUMBERS;
     record_emit(d, r);
@@ -145,9 +145,10 @@ void yields_over(struct engine *e, struct backfill *b)
 
 enum bf_rc apply_yielded(struct engine *e, const struct record *r, struct bf_error *err)
 {
+    const struct record_rare *rare = record_rare(r);
     const struct backfill *b = backfill_find(e, r->backfill);
-    bool named = r->pool_name && *r->pool_name;
-    uint32_t pool = named ? pool_find(e, r->pool_name) : PLAN_NO_INDEX;
+    bool named = rare->pool_name && *rare->pool_name;
+    uint32_t pool = named ? pool_find(e, rare->pool_name) : PLAN_NO_INDEX;
     struct share *s = b && (pool != PLAN_NO_INDEX || !named) ? share_find(b, pool) : NULL;
     if (!s || r->n_numbers != YIELD_NUMBERS || r->numbers[0] >= SHARE_CLASSES)
         return bf_fail(err, BF_CORRUPT, "record yielded: no such class of such a backfill shares such a pool");

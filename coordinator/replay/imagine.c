@@ -175,6 +175,7 @@ static int by_attempt(const void *a, const void *b)
 /* What this agent holds here, whatever it held in history; and of tokens it has seen none that was not given here. */
 static void hold(struct imagine *im, struct input *in)
 {
+    struct agent_hello *hello = &input_rare_need(in, &im->arena)->hello;
     uint64_t attempt, at;
     BF_VEC_TYPE(struct attempt_ref) held = {0};
     drop_processes(im, engine_agent_by_key(im->state.engine, in->key), in->incarnation, true);
@@ -183,9 +184,9 @@ static void hold(struct imagine *im, struct input *in)
             bf_vec_push(&held, im->processes.at[at].ref);
     if (held.n > 0)
         qsort(held.at, held.n, sizeof *held.at, by_attempt);
-    in->hello.held = held.n ? bf_arena_memdup(&im->arena, held.at, held.n * sizeof *held.at) : NULL;
-    in->hello.n_held = held.n;
-    in->hello.seen = 0;
+    hello->held = held.n ? bf_arena_memdup(&im->arena, held.at, held.n * sizeof *held.at) : NULL;
+    hello->n_held = held.n;
+    hello->seen = 0;
     bf_vec_free(&held);
 }
 
@@ -207,7 +208,7 @@ static void report(struct imagine *im, uint64_t number, int64_t ms)
     bool ends = number & 1;
     if (!bf_map_get(&im->running, p->ref.attempt, NULL) || (ends && p->due_ms != ms))
         return;
-    struct input in = {.kind = INPUT_REPORT, .incarnation = p->incarnation, .actor = "", .role = "", .pool_name = "",
+    struct input in = {.kind = INPUT_REPORT, .incarnation = p->incarnation,
                        .report = {.ref = p->ref, .kind = ends ? REPORT_ENDED : REPORT_STARTED}};
     memcpy(in.key, p->key, sizeof in.key);
     if (!p->started_us && p->end.outcome.source != OUTCOME_REVOKED)
@@ -229,7 +230,7 @@ static void report(struct imagine *im, uint64_t number, int64_t ms)
 static void say_byes(struct imagine *im, int64_t ms)
 {
     for (size_t i = 0; i < im->byes.n;) {
-        struct input in = {.kind = INPUT_BYE, .incarnation = im->byes.at[i].incarnation, .actor = "", .role = "", .pool_name = ""};
+        struct input in = {.kind = INPUT_BYE, .incarnation = im->byes.at[i].incarnation};
         memcpy(in.key, im->byes.at[i].key, sizeof in.key);
         if (works(im, in.key)) {
             i++;
@@ -242,14 +243,15 @@ static void say_byes(struct imagine *im, int64_t ms)
 
 static bool goes_home(const struct input *in)
 {
-    return in->kind == INPUT_BYE || in->kind == INPUT_LOST || (in->kind == INPUT_COMMAND && in->command.verb == OP_AGENT_DRAIN);
+    return in->kind == INPUT_BYE || in->kind == INPUT_LOST || (in->kind == INPUT_COMMAND && input_rare(in)->command.verb == OP_AGENT_DRAIN);
 }
 
 static enum bf_rc feed(struct imagine *im, const struct turn *t, struct bf_error *err)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
-        struct input in = t->inputs[i];
-        const struct op_request *c = &in.command;
+        struct input_rare rare;
+        struct input in = input_apart(&t->inputs[i], &rare);
+        const struct op_request *c = &input_rare(&in)->command;
         enum bf_rc rc = BF_OK;
         if (in.kind == INPUT_REPORT || (t->seq > past_last_end(im->past) && goes_home(&in)))
             continue;

@@ -72,7 +72,7 @@ void measure_records(struct measure *m, const struct engine *e, const struct rec
             use(m, e, r->backfill, r->step, -1);
         } else if (r->kind == RECORD_BACKFILL_CREATED || r->kind == RECORD_BACKFILL_STATE) {
             struct measure_backfill *row = backfill_of(m, e, r->backfill);
-            if (!row->first_end_us && r->kind == RECORD_BACKFILL_STATE && r->backfill_state >= BACKFILL_SUCCEEDED)
+            if (!row->first_end_us && r->kind == RECORD_BACKFILL_STATE && record_rare(r)->backfill_state >= BACKFILL_SUCCEEDED)
                 row->first_end_us = r->at_us;
         }
     }

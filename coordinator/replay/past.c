@@ -87,7 +87,7 @@ static void keep_end(struct past *p, const struct record *r, const struct grante
     uint64_t key = past_instance(r->backfill, r->step, r->index), at, entry = p->entries.n;
     int64_t end_ms = now_ms - g->at_ms;
     bf_vec_push(&p->entries, (struct entry){.seq = seq, .next = NONE, .start_ms = g->start_ms < 0 ? end_ms : g->start_ms, .end_ms = end_ms,
-                                            .outcome = keep_outcome(p, &r->outcome)});
+                                            .outcome = keep_outcome(p, record_outcome(r))});
     if (!bf_map_get(&p->chain_of, key, &at)) {
         bf_map_put(&p->chain_of, key, p->chains.n);
         bf_vec_push(&p->chains, (struct chain){entry, entry});
@@ -111,7 +111,7 @@ void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t n
         p->last_end = seq;
     }
     if (r->kind == RECORD_ENDED && bf_map_get(&p->open, r->ref.attempt, &at)) {
-        if (is_own(r->outcome.source))
+        if (is_own(record_outcome(r)->source))
             keep_end(p, r, &p->granted.at[at], seq, now_ms);
         bf_map_del(&p->open, r->ref.attempt);
     }

@@ -231,9 +231,10 @@ void replay_policy_to_plan(const struct replay_policy *p, struct plan *plan)
 
 void replay_policy_to_input(const struct replay_policy *p, struct input *in)
 {
-    const struct pool_change *c = in->kind == INPUT_POOL && !in->pool.no_slots ? pool_named(p, in->pool_name) : NULL;
+    struct input_rare *said = in->rare;
+    const struct pool_change *c = in->kind == INPUT_POOL && said && !said->pool.no_slots ? pool_named(p, said->pool_name) : NULL;
     if (c)
-        in->pool_slots = c->slots;
+        said->pool_slots = c->slots;
 }
 
 /* The source that says the slots says others; all else that it says stays. */
@@ -244,8 +245,8 @@ static enum bf_rc set_slots(struct engine *e, size_t pool, const struct pool_cha
     uint32_t slots = 0;
     (void)engine_pool_said(e, pool, source, &slots, &said);
     pool_budget_copy(&budget, said);
-    enum bf_rc rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .pool_name = c->name, .pool_slots = c->slots,
-                                                     .pool_source = source, .pool = budget}, err);
+    struct record_rare rare = {.pool_name = c->name, .pool_slots = c->slots, .pool_source = source, .pool = budget};
+    enum bf_rc rc = engine_apply(e, &(struct record){.kind = RECORD_POOL_SET, .rare = &rare}, err);
     pool_budget_done(&budget);
     return rc;
 }
@@ -265,7 +266,8 @@ enum bf_rc replay_policy_to_state(const struct replay_policy *p, struct engine *
 
 void replay_policy_to_record(const struct replay_policy *p, struct record *r)
 {
-    const struct pool_change *c = r->kind == RECORD_POOL_SET && !r->pool.no_slots ? pool_named(p, r->pool_name) : NULL;
+    struct record_rare *rare = r->rare;
+    const struct pool_change *c = r->kind == RECORD_POOL_SET && rare && !rare->pool.no_slots ? pool_named(p, rare->pool_name) : NULL;
     if (c)
-        r->pool_slots = c->slots;
+        rare->pool_slots = c->slots;
 }

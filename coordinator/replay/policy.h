@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "coordinator/engine/engine.h"
+#include "proto/input.h"
 #include "proto/record.h"
 
 struct replay_policy;                            /* opaque */

@@ -134,9 +134,10 @@ static enum bf_rc apply(struct applying *a, const struct turn *t, struct bf_erro
     engine_at(e, t->now_ms);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *rec = &t->records[i];
+        const struct record_rare *rare = record_rare(rec);
         enum bf_rc rc = BF_OK;
         if (rec->kind == RECORD_BACKFILL_CREATED)
-            rc = replay_plan(a->r, e, a->policy, rec->plan_hash, rec->from, rec->to, rec->params, rec->n_params, err);
+            rc = replay_plan(a->r, e, a->policy, rare->plan_hash, rare->from, rare->to, rare->params, rare->n_params, err);
         if (rc == BF_OK)
             rc = engine_apply(e, rec, err);
         if (rc != BF_OK)

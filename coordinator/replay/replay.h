@@ -17,7 +17,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "coordinator/engine/engine.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 struct turns;
 struct replay_policy;

@@ -68,9 +68,11 @@ static bool is_decision(const struct record *r)
 
 static bool same_decision(const struct replay_policy *policy, const struct record *stored, const struct record *decided)
 {
-    struct record was = *stored;
+    const struct record_rare *reply = record_rare(stored), *again = record_rare(decided);
+    struct record_rare rare;
+    struct record was = record_apart(stored, &rare);
     if (stored->kind == RECORD_REPLIED && decided->kind == RECORD_REPLIED)
-        return stored->rc == decided->rc && memcmp(stored->request_id, decided->request_id, sizeof stored->request_id) == 0;
+        return reply->rc == again->rc && memcmp(reply->request_id, again->request_id, sizeof reply->request_id) == 0;
     replay_policy_to_record(policy, &was);
     return replay_records_equal(&was, decided);
 }

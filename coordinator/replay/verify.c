@@ -17,13 +17,14 @@ enum bf_rc replay_decide(struct replay *r, struct engine *e, const struct replay
 {
     engine_out_clear(out);
     for (size_t i = 0; i < t->n_inputs; i++) {
-        const struct op_request *c = &t->inputs[i].command;
+        const struct op_request *c = &input_rare(&t->inputs[i])->command;
         enum bf_rc rc = BF_OK;
         if (t->inputs[i].kind == INPUT_COMMAND && c->verb == OP_CREATE)
             rc = replay_plan(r, e, policy, c->plan_hash, c->from, c->to, c->params, c->n_params, err);
         if (rc != BF_OK)
             return rc;
-        struct input in = t->inputs[i];
+        struct input_rare rare;
+        struct input in = input_apart(&t->inputs[i], &rare);
         if (policy)
             replay_policy_to_input(policy, &in);
         engine_step(e, &in, t->now_ms, t->wall_us, out);
@@ -81,14 +82,16 @@ static void tell(struct verifying *v, const struct turn *t, const size_t *by_inp
 /* The same decision in other words: all is equal but what is said to people. */
 static bool same_but_words(const struct record *stored, const struct record *decided)
 {
-    struct record said = *decided;
+    const struct record_rare *was = record_rare(stored);
+    struct record_rare now;
+    struct record said = record_apart(decided, &now);
     if (stored->kind != decided->kind || (stored->kind != RECORD_REPLIED && stored->kind != RECORD_AUDIT))
         return false;
-    said.text = stored->text;
-    said.json = stored->json;
+    now.text = was->text;
+    now.json = was->json;
     if (stored->kind == RECORD_AUDIT) {
-        said.before = stored->before;
-        said.after = stored->after;
+        now.before = was->before;
+        now.after = was->after;
     }
     return replay_records_equal(stored, &said);
 }

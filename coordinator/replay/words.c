@@ -44,52 +44,43 @@ static const char *key_word(uint32_t v)
 }
 
 enum field_kind { FIELD_U32, FIELD_U64, FIELD_I64, FIELD_FLAG, FIELD_TEXT, FIELD_KEY, FIELD_ID, FIELD_COUNT, FIELD_ROWS };
+enum field_place { IN_RECORD, IN_OUTCOME, IN_RARE };
 /* word: of a number that is an enum, where people have one for it. */
-struct field { const char *name; enum field_kind kind; size_t offset; const char *(*word)(uint32_t); };
+struct field { const char *name; enum field_kind kind; enum field_place place; size_t offset; const char *(*word)(uint32_t); };
 
-#define FIELD(field, kind) {#field, kind, offsetof(struct record, field), NULL}
-#define PART(name, field, kind) {name, kind, offsetof(struct record, field), NULL}
-#define ENUM_PART(name, field, word) {name, FIELD_U32, offsetof(struct record, field), word}
-#define ENUM(field, word) {#field, FIELD_U32, offsetof(struct record, field), word}
+#define FIELD(field, kind) {#field, kind, IN_RECORD, offsetof(struct record, field), NULL}
+#define PART(name, field, kind) {name, kind, IN_RECORD, offsetof(struct record, field), NULL}
+#define ENUM(field, word) {#field, FIELD_U32, IN_RECORD, offsetof(struct record, field), word}
+#define OUTCOME(field, kind) {"outcome." #field, kind, IN_OUTCOME, offsetof(struct outcome, field), NULL}
+#define RARE(field, kind) {#field, kind, IN_RARE, offsetof(struct record_rare, field), NULL}
+#define RARE_PART(name, field, kind) {name, kind, IN_RARE, offsetof(struct record_rare, field), NULL}
+#define RARE_ENUM(field, word) {#field, FIELD_U32, IN_RARE, offsetof(struct record_rare, field), word}
 static const struct field fields[] = {
-    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32),
-    PART("attempt", ref.attempt, FIELD_U64),
+    FIELD(step, FIELD_U32), FIELD(index, FIELD_U32), FIELD(backfill, FIELD_U32), PART("attempt", ref.attempt, FIELD_U64),
     PART("token", ref.token, FIELD_U64), FIELD(agent, FIELD_U32), FIELD(n, FIELD_U32), FIELD(run, FIELD_U32),
     FIELD(attempt_no, FIELD_U32), ENUM(verdict, verdict_word), ENUM(failure_class, class_word), FIELD(retry_at_ms, FIELD_I64),
-    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), PART("outcome.source", outcome.source, FIELD_U32),
-    PART("outcome.code", outcome.code, FIELD_U32),
-    PART("outcome.sqlstate", outcome.sqlstate, FIELD_TEXT), PART("outcome.dbms", outcome.dbms, FIELD_TEXT),
-    PART("outcome.text", outcome.text, FIELD_TEXT), PART("outcome.rows", outcome.rows, FIELD_ROWS),
-    ENUM(backfill_state, backfill_word), ENUM(agent_state, agent_word), FIELD(edge, FIELD_U32), FIELD(gate, FIELD_U32),
-    FIELD(upto, FIELD_U32),
-    FIELD(pool_name, FIELD_TEXT), FIELD(pool_slots, FIELD_U32), FIELD(pool_source, FIELD_U32),
-    FIELD(pool.cpu_milli, FIELD_U64), FIELD(pool.memory_bytes, FIELD_U64), FIELD(pool.io_bytes_s, FIELD_U64),
-    FIELD(pool.start_milli, FIELD_U32),
-    {"window.pool", FIELD_TEXT, offsetof(struct record, window.pool), NULL},
-    {"window.name", FIELD_TEXT, offsetof(struct record, window.name), NULL},
-    {"window.budget", FIELD_U32, offsetof(struct record, window.budget), NULL},
-    {"window.track", FIELD_U32, offsetof(struct record, window.track), NULL},
-    {"window.number", FIELD_U32, offsetof(struct record, window.number), NULL},
-    {"window.until_us", FIELD_I64, offsetof(struct record, window.until_us), NULL}, FIELD(priority, FIELD_U32),
-    FIELD(action, FIELD_U32), FIELD(steer_flags, FIELD_U32), FIELD(reprocess, FIELD_U32), FIELD(reuse_downstream, FIELD_FLAG),
-    FIELD(last, FIELD_FLAG), FIELD(backward, FIELD_FLAG), FIELD(low, FIELD_FLAG), FIELD(from, FIELD_TEXT), FIELD(to, FIELD_TEXT),
-    FIELD(actor, FIELD_TEXT), FIELD(reason, FIELD_TEXT), FIELD(rc, FIELD_U32), FIELD(text, FIELD_TEXT), FIELD(json, FIELD_TEXT),
-    FIELD(audit, FIELD_U32), FIELD(role, FIELD_TEXT), FIELD(what, FIELD_TEXT), FIELD(target, FIELD_TEXT), FIELD(before, FIELD_TEXT),
-    FIELD(after, FIELD_TEXT), PART("probe.connection", probe.connection, FIELD_TEXT), PART("probe.readable", probe.readable, FIELD_FLAG),
-    PART("probe.value_us", probe.value_us, FIELD_I64), PART("probe.why", probe.why, FIELD_TEXT),
-    PART("entry.name", entry.name, FIELD_TEXT), ENUM_PART("entry.role", entry.role, role_word),
-    ENUM_PART("entry.state", entry.state, key_word), PART("entry.key", entry.key, FIELD_KEY), PART("entry.by", entry.by, FIELD_TEXT),
-    PART("entry.expires_ms", entry.expires_ms, FIELD_I64), PART("hello.name", hello.name, FIELD_TEXT),
-    PART("hello.slots", hello.slots, FIELD_U32), PART("params", n_params, FIELD_COUNT), PART("steps", n_steps, FIELD_COUNT),
-    PART("ranges", n_ranges, FIELD_COUNT), PART("reused", n_reused, FIELD_COUNT), PART("bytes", n_bytes, FIELD_COUNT),
-    PART("entry.plans", entry.n_plans, FIELD_COUNT), PART("entry.pools", entry.n_pools, FIELD_COUNT), FIELD(epoch, FIELD_U32),
-    FIELD(next_backfill, FIELD_U32), FIELD(next_agent, FIELD_U32), FIELD(next_attempt, FIELD_U64), FIELD(incarnation, FIELD_U64),
-    {"breaker", FIELD_TEXT, offsetof(struct record, breaker.name), NULL}, PART("breaker.kind", breaker.kind, FIELD_U32),
-    PART("breaker.state", breaker.state, FIELD_U32), PART("breaker.at_ms", breaker.at_ms, FIELD_I64),
-    PART("breaker.until_ms", breaker.until_ms, FIELD_I64), PART("breaker.level", breaker.level, FIELD_U32),
-    PART("breaker.calls", breaker.calls, FIELD_U32), PART("breaker.failures", breaker.failures, FIELD_U32),
-    PART("breaker.slow", breaker.slow, FIELD_U32), PART("breaker.source", breaker.source, FIELD_U32),
-    FIELD(key, FIELD_KEY), FIELD(plan_hash, FIELD_KEY), FIELD(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
+    FIELD(started_us, FIELD_I64), FIELD(ended_us, FIELD_I64), FIELD(voted_ms, FIELD_I64), OUTCOME(source, FIELD_U32),
+    OUTCOME(code, FIELD_U32), OUTCOME(sqlstate, FIELD_TEXT), OUTCOME(dbms, FIELD_TEXT), OUTCOME(text, FIELD_TEXT),
+    OUTCOME(rows, FIELD_ROWS), RARE_ENUM(backfill_state, backfill_word), RARE_ENUM(agent_state, agent_word), RARE(edge, FIELD_U32),
+    RARE(gate, FIELD_U32), RARE(upto, FIELD_U32), RARE(pool_name, FIELD_TEXT), RARE(pool_slots, FIELD_U32), RARE(pool_source, FIELD_U32),
+    RARE(pool.cpu_milli, FIELD_U64), RARE(pool.memory_bytes, FIELD_U64), RARE(pool.io_bytes_s, FIELD_U64),
+    RARE(pool.start_milli, FIELD_U32), RARE(window.pool, FIELD_TEXT), RARE(window.name, FIELD_TEXT), RARE(window.budget, FIELD_U32),
+    RARE(window.track, FIELD_U32), RARE(window.number, FIELD_U32), RARE(window.until_us, FIELD_I64), RARE(priority, FIELD_U32),
+    RARE(action, FIELD_U32), RARE(steer_flags, FIELD_U32), RARE(reprocess, FIELD_U32), RARE(reuse_downstream, FIELD_FLAG),
+    RARE(last, FIELD_FLAG), RARE(backward, FIELD_FLAG), RARE(low, FIELD_FLAG), RARE(from, FIELD_TEXT), RARE(to, FIELD_TEXT),
+    RARE(actor, FIELD_TEXT), RARE(reason, FIELD_TEXT), RARE(rc, FIELD_U32), RARE(text, FIELD_TEXT), RARE(json, FIELD_TEXT),
+    RARE(audit, FIELD_U32), RARE(role, FIELD_TEXT), RARE(what, FIELD_TEXT), RARE(target, FIELD_TEXT), RARE(before, FIELD_TEXT),
+    RARE(after, FIELD_TEXT), RARE(probe.connection, FIELD_TEXT), RARE(probe.readable, FIELD_FLAG), RARE(probe.value_us, FIELD_I64),
+    RARE(probe.why, FIELD_TEXT), RARE(entry.name, FIELD_TEXT), RARE_ENUM(entry.role, role_word), RARE_ENUM(entry.state, key_word),
+    RARE(entry.key, FIELD_KEY), RARE(entry.by, FIELD_TEXT), RARE(entry.expires_ms, FIELD_I64), RARE(hello.name, FIELD_TEXT),
+    RARE(hello.slots, FIELD_U32), RARE_PART("params", n_params, FIELD_COUNT), RARE_PART("steps", n_steps, FIELD_COUNT),
+    RARE_PART("ranges", n_ranges, FIELD_COUNT), RARE_PART("reused", n_reused, FIELD_COUNT), RARE_PART("bytes", n_bytes, FIELD_COUNT),
+    RARE_PART("entry.plans", entry.n_plans, FIELD_COUNT), RARE_PART("entry.pools", entry.n_pools, FIELD_COUNT), RARE(epoch, FIELD_U32),
+    RARE(next_backfill, FIELD_U32), RARE(next_agent, FIELD_U32), RARE(next_attempt, FIELD_U64), RARE(incarnation, FIELD_U64),
+    RARE_PART("breaker", breaker.name, FIELD_TEXT), RARE(breaker.kind, FIELD_U32), RARE(breaker.state, FIELD_U32),
+    RARE(breaker.at_ms, FIELD_I64), RARE(breaker.until_ms, FIELD_I64), RARE(breaker.level, FIELD_U32), RARE(breaker.calls, FIELD_U32),
+    RARE(breaker.failures, FIELD_U32), RARE(breaker.slow, FIELD_U32), RARE(breaker.source, FIELD_U32), RARE(key, FIELD_KEY),
+    RARE(plan_hash, FIELD_KEY), RARE(request_id, FIELD_ID), FIELD(at_us, FIELD_I64),
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields, SHOWN_BYTES = 6 };
 _Static_assert(sizeof(enum verdict) == sizeof(uint32_t), "an enum is read as the number that it is");
@@ -101,11 +92,17 @@ static void put_bytes(const uint8_t *p, struct bf_buf *ret)
     bf_buf_put_str(ret, hex);
 }
 
+static const void *at_field(const struct record *r, const struct field *f)
+{
+    const void *const places[] = {[IN_RECORD] = r, [IN_OUTCOME] = record_outcome(r), [IN_RARE] = record_rare(r)};
+    return (const char *)places[f->place] + f->offset;
+}
+
 /* What a field says; nothing when it says nothing. */
 static void put_value(const struct record *r, const struct field *f, struct bf_buf *ret)
 {
     static const uint8_t none[BF_KEY_BYTES];
-    const void *at = (const char *)r + f->offset;
+    const void *at = at_field(r, f);
     const char *text;
     uint32_t number;
     switch (f->kind) {

@@ -69,9 +69,10 @@ static struct shadow_agent *agent_by_id(struct shadow *s, uint32_t id)
 
 static void on_created(struct shadow *s, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     if (s->low)
         world_violate(s->w, "low water: backfill %u is created", r->backfill);
-    struct plan *plan = sim_plan_of(s->w, r->plan_hash, r->from, r->to);
+    struct plan *plan = sim_plan_of(s->w, rare->plan_hash, rare->from, rare->to);
     if (!plan) {
         world_violate(s->w, "I3: backfill %u is committed without its plan", r->backfill);
         return;
@@ -81,8 +82,8 @@ static void on_created(struct shadow *s, const struct record *r)
     b->plan = plan;
     b->state = BACKFILL_QUEUED;
     b->ends = 1;
-    b->reprocess = r->reprocess;
-    b->reuse_downstream = r->reuse_downstream;
+    b->reprocess = rare->reprocess;
+    b->reuse_downstream = rare->reuse_downstream;
     b->first_run = shadow_first_run(s);
     b->cells = bf_xcalloc(plan->n_steps, sizeof *b->cells);
     b->classes = bf_xcalloc(plan->n_steps, sizeof *b->classes);
@@ -112,8 +113,8 @@ static void on_backfill_state(struct shadow *s, const struct turn *t, const stru
         return;
     shadow_check_queue(s, b, r);
     shadow_take_state(s, t, b, r);
-    b->begun |= r->backfill_state == BACKFILL_RUNNING;
-    b->state = r->backfill_state;
+    b->begun |= record_rare(r)->backfill_state == BACKFILL_RUNNING;
+    b->state = record_rare(r)->backfill_state;
     b->over = b->state >= BACKFILL_SUCCEEDED && (b->state != BACKFILL_CANCELLED || !any_open(b));
     if (b->state >= BACKFILL_SUCCEEDED) {
         shadow_shares_over(s, b);
@@ -189,7 +190,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
         world_violate(s->w, "I2: attempt %llu ended, which is not open with that token", (unsigned long long)r->ref.attempt);
         return;
     }
-    if (r->outcome.source != OUTCOME_LOST && !reported(t, a))
+    if (record_outcome(r)->source != OUTCOME_LOST && !reported(t, a))
         world_violate(s->w, "I11: attempt %llu ended without a report of the agent that holds it", (unsigned long long)r->ref.attempt);
     struct shadow_backfill *b = backfill_by_id(s, a->backfill);
     struct shadow_cell *cell = &b->cells[a->step][a->index];
@@ -205,8 +206,8 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_LOOK_AGAIN;
     cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->verdict != VERDICT_LOOK_AGAIN &&
-                    r->outcome.source != OUTCOME_CANCELLED && r->outcome.source != OUTCOME_REVOKED &&
-                    r->outcome.source != OUTCOME_FENCED && r->outcome.source != OUTCOME_LOST;
+                    record_outcome(r)->source != OUTCOME_CANCELLED && record_outcome(r)->source != OUTCOME_REVOKED &&
+                    record_outcome(r)->source != OUTCOME_FENCED && record_outcome(r)->source != OUTCOME_LOST;
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
     shadow_check_look(s, t, cell, step, r);
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
@@ -243,16 +244,17 @@ static void cancel_cell(struct shadow_cell *c)
 
 static void on_agent_joined(struct shadow *s, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     struct shadow_agent *a = agent_by_id(s, r->agent);
     if (!a)
         a = bf_vec_add(&s->agents);
     a->id = r->agent;
-    a->slots = r->hello.slots;
-    a->round_trip_us = r->hello.round_trip_us;
+    a->slots = rare->hello.slots;
+    a->round_trip_us = rare->hello.round_trip_us;
     a->state = AGENT_CONNECTED;
-    a->incarnation = r->incarnation;
-    memcpy(a->key, r->key, sizeof a->key);
-    snprintf(a->zone, sizeof a->zone, "%s", r->hello.n_labels ? r->hello.labels[0].value : "");
+    a->incarnation = rare->incarnation;
+    memcpy(a->key, rare->key, sizeof a->key);
+    snprintf(a->zone, sizeof a->zone, "%s", rare->hello.n_labels ? rare->hello.labels[0].value : "");
     shadow_breakers_know(s, r);
 }
 
@@ -269,11 +271,11 @@ static void on_replied(struct shadow *s, const struct turn *t, const struct reco
 {
     struct shadow_backfill *b;
     struct shadow_reply reply;
-    memcpy(reply.id, r->request_id, sizeof reply.id);
+    memcpy(reply.id, record_rare(r)->request_id, sizeof reply.id);
     if (shadow_replied(s, reply.id))
         world_violate(s->w, "I4: one request was carried out twice");
     bf_vec_push(&s->replied, reply);
-    if (r->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
+    if (record_rare(r)->rc == BF_OK && r->backfill && (b = backfill_by_id(s, r->backfill)))
         shadow_check_classes(s, t, b, r);
     shadow_check_key_answer(s, t, r);
 }
@@ -281,6 +283,7 @@ static void on_replied(struct shadow *s, const struct turn *t, const struct reco
 /* What is about one backfill. */
 static void on_record_of(struct shadow *s, const struct turn *t, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     struct shadow_backfill *b = backfill_by_id(s, r->backfill);
     if (!b)
         return;
@@ -293,9 +296,9 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
     case RECORD_RETRIED:
         shadow_take_steer(s, t, b, r);
         b->ends++;
-        if (r->kind == RECORD_RETRIED || (r->action != STEER_HOLD && r->action != STEER_RELEASE))
+        if (r->kind == RECORD_RETRIED || (rare->action != STEER_HOLD && rare->action != STEER_RELEASE))
             shadow_place_forget(b);
-        if (r->kind == RECORD_STEERED && r->action == STEER_CANCEL)
+        if (r->kind == RECORD_STEERED && rare->action == STEER_CANCEL)
             shadow_take_cancel(s, b, false);
         break;
     case RECORD_READY_AGAIN: b->cells[r->step][r->index].backing_off = false; break;
@@ -306,7 +309,7 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
         each_cell(b, cancel_cell);
         b->ends++;
         shadow_place_forget(b);
-        if (!(r->steer_flags & STEER_KEEP_RUNNING))
+        if (!(rare->steer_flags & STEER_KEEP_RUNNING))
             shadow_take_cancel(s, b, true);
         break;
     case RECORD_SHARE: shadow_take_share(s, b, r); break;
@@ -317,6 +320,7 @@ static void on_record_of(struct shadow *s, const struct turn *t, const struct re
 
 static void on_record(struct shadow *s, const struct turn *t, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     struct shadow_agent *a;
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: on_created(s, r); break;
@@ -327,18 +331,18 @@ static void on_record(struct shadow *s, const struct turn *t, const struct recor
     case RECORD_AGENT_JOINED: on_agent_joined(s, r); break;
     case RECORD_AGENT_STATE:
         if ((a = agent_by_id(s, r->agent)))
-            a->state = r->agent_state;
+            a->state = rare->agent_state;
         break;
     case RECORD_KEY_SET:
     case RECORD_KEY_REVOKED:
     case RECORD_TOKEN_USED:
     case RECORD_KEY_FORGOTTEN: shadow_take_key(s, t, r); break;
-    case RECORD_COUNTERS: s->epoch = r->epoch; break;
+    case RECORD_COUNTERS: s->epoch = rare->epoch; break;
     case RECORD_RESTORED: shadow_take_restored(s, r); break;
     case RECORD_OUTDATED: shadow_take_outdated(s, r); break;
     case RECORD_ALERT: shadow_take_alert(s, t, r); break;
-    case RECORD_LOW: s->low = r->low; break;
-    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, shadow_pool_by_name(s, r->pool_name), r); break;
+    case RECORD_LOW: s->low = rare->low; break;
+    case RECORD_POOL_LIMIT: shadow_take_limit(s, t, shadow_pool_by_name(s, rare->pool_name), r); break;
     case RECORD_POOL_SET:
         shadow_pool_set(s, r);
         shadow_breakers_know(s, r);

@@ -114,7 +114,7 @@ void shadow_check_alerts(struct shadow *s, const struct engine *e)
 /* As it fires: something failed for good, or has been in trouble for as long as nobody minds. */
 void shadow_take_alert(struct shadow *s, const struct turn *t, const struct record *r)
 {
-    const struct alert_fact *a = r->alert;
+    const struct alert_fact *a = record_rare(r)->alert;
     if (a->id != 0 && a->kind == ALERT_STRAGGLER && a->state == ALERT_FIRING && a->fired_us == r->at_us &&
         t->now_ms - a->since_ms < DELAY_MS)
         world_violate(s->w, "alerts: al-%u fires for attempts that have been slow for a moment", a->id);

@@ -16,16 +16,17 @@
 /* The first word of the target, as far as the command alone says it: a key's or an agent's name, a number, a plan.  Latest: any number. */
 static bool is_about(const struct turn *t, const struct input *in, const struct record *r)
 {
-    const struct op_request *c = &in->command;
-    const char *name = c->name && *c->name ? c->name : in->actor;
+    const struct record_rare *rare = record_rare(r);
+    const struct op_request *c = &input_rare(in)->command;
+    const char *name = c->name && *c->name ? c->name : input_rare(in)->actor;
     char want[24];
     switch (c->verb) {
-    case OP_CREATE: return strncmp(r->target, r->backfill ? "bf-" : "plan ", r->backfill ? 3 : 5) == 0;
+    case OP_CREATE: return strncmp(rare->target, r->backfill ? "bf-" : "plan ", r->backfill ? 3 : 5) == 0;
     case OP_AGENT_JOIN:
-        for (size_t i = 0; i < t->n_records && r->rc == BF_OK; i++)
-            if (t->records[i].kind == RECORD_TOKEN_USED && memcmp(t->records[i].key, in->key, BF_KEY_BYTES) == 0)
-                name = t->records[i].entry.name;
-        return r->backfill == 0 && (r->rc != BF_OK || strcmp(r->target, name) == 0);
+        for (size_t i = 0; i < t->n_records && rare->rc == BF_OK; i++)
+            if (t->records[i].kind == RECORD_TOKEN_USED && memcmp(record_rare(&t->records[i])->key, in->key, BF_KEY_BYTES) == 0)
+                name = record_rare(&t->records[i])->entry.name;
+        return r->backfill == 0 && (rare->rc != BF_OK || strcmp(rare->target, name) == 0);
     case OP_BREAKER_TRIP:
     case OP_BREAKER_OPEN:
     case OP_BREAKER_CLOSE:
@@ -35,23 +36,26 @@ static bool is_about(const struct turn *t, const struct input *in, const struct 
     case OP_KEY_CREATE:
     case OP_KEY_REVOKE:
     case OP_KEY_ROTATE:
-    case OP_AGENT_ENROLL: return r->backfill == 0 && strcmp(r->target, name) == 0;
+    case OP_AGENT_ENROLL: return r->backfill == 0 && strcmp(rare->target, name) == 0;
     default: break;
     }
     if (r->backfill == 0 || (c->backfill != OP_LATEST && c->backfill != r->backfill))
         return r->backfill == 0 && c->backfill == OP_LATEST;
     size_t n = (size_t)snprintf(want, sizeof want, "bf-%" PRIu32, r->backfill);
-    return strncmp(r->target, want, n) == 0 && (r->target[n] == '\0' || r->target[n] == ' ');
+    return strncmp(rare->target, want, n) == 0 && (rare->target[n] == '\0' || rare->target[n] == ' ');
 }
 
 static unsigned requests_with(const struct turn *t, const struct input *in)
 {
+    const struct input_rare *said = input_rare(in);
     unsigned n = 0;
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        bool its = r->kind == RECORD_AUDIT && r->audit == AUDIT_REQUEST && memcmp(r->request_id, in->command.id, sizeof r->request_id) == 0;
-        n += its && memcmp(r->key, in->key, sizeof r->key) == 0 && strcmp(r->what, op_verb_name(in->command.verb)) == 0 &&
-             strcmp(r->actor, in->actor) == 0 && strcmp(r->role, in->role) == 0 && strcmp(r->reason, in->command.reason) == 0 &&
+        const struct record_rare *x = record_rare(r);
+        bool its = r->kind == RECORD_AUDIT && x->audit == AUDIT_REQUEST &&
+                   memcmp(x->request_id, said->command.id, sizeof x->request_id) == 0;
+        n += its && memcmp(x->key, in->key, sizeof x->key) == 0 && strcmp(x->what, op_verb_name(said->command.verb)) == 0 &&
+             strcmp(x->actor, said->actor) == 0 && strcmp(x->role, said->role) == 0 && strcmp(x->reason, said->command.reason) == 0 &&
              is_about(t, in, r);
     }
     return n;
@@ -60,8 +64,10 @@ static unsigned requests_with(const struct turn *t, const struct input *in)
 static unsigned audits(const struct turn *t, enum audit_kind kind, const char *what)
 {
     unsigned n = 0;
-    for (size_t i = 0; i < t->n_records; i++)
-        n += t->records[i].kind == RECORD_AUDIT && t->records[i].audit == kind && (!what || strcmp(t->records[i].what, what) == 0);
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record_rare *x = record_rare(&t->records[i]);
+        n += t->records[i].kind == RECORD_AUDIT && x->audit == kind && (!what || strcmp(x->what, what) == 0);
+    }
     return n;
 }
 
@@ -87,18 +93,19 @@ static void check_records(struct shadow *s, const struct turn *t)
             continue;
         commands++;
         if (requests_with(t, in) != 1)
-            world_violate(s->w, "I10: %s by %s has %u audit records in its turn", op_verb_name(in->command.verb), in->actor,
-                          requests_with(t, in));
+            world_violate(s->w, "I10: %s by %s has %u audit records in its turn", op_verb_name(input_rare(in)->command.verb),
+                          input_rare(in)->actor, requests_with(t, in));
     }
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        lost += r->kind == RECORD_AGENT_STATE && r->agent_state == AGENT_LOST;
-        halts += r->kind == RECORD_BACKFILL_STATE && r->backfill_state == BACKFILL_PAUSED && *r->reason;
+        const struct record_rare *rare = record_rare(r);
+        lost += r->kind == RECORD_AGENT_STATE && rare->agent_state == AGENT_LOST;
+        halts += r->kind == RECORD_BACKFILL_STATE && rare->backfill_state == BACKFILL_PAUSED && *rare->reason;
         low += r->kind == RECORD_LOW;
         restored += r->kind == RECORD_RESTORED;
         outdated += r->kind == RECORD_OUTDATED;
         stale += r->kind == RECORD_STALE_REPORT && r->n;
-        moved += r->kind == RECORD_BREAKER && (!*r->actor || r->breaker.state == BREAKER_HALF_OPEN);
+        moved += r->kind == RECORD_BREAKER && (!*rare->actor || rare->breaker.state == BREAKER_HALF_OPEN);
         tuned += r->kind == RECORD_BREAKER_SETTINGS;
         reruns += r->kind == RECORD_RERUN;
     }
@@ -122,8 +129,9 @@ static void check_records(struct shadow *s, const struct turn *t)
 /* A text is the record it stands for. */
 static void check_text(struct shadow *s, const struct record *r, const struct audit_entry *e)
 {
-    const struct shadow_said want[] = {{"what", r->what}, {"who", r->actor}, {"role", r->role}, {"target", r->target},
-                                       {"reason", r->reason}, {"text", r->text}, {"result", bf_rc_name(r->rc)}};
+    const struct record_rare *rare = record_rare(r);
+    const struct shadow_said want[] = {{"what", rare->what}, {"who", rare->actor}, {"role", rare->role}, {"target", rare->target},
+                                       {"reason", rare->reason}, {"text", rare->text}, {"result", bf_rc_name(rare->rc)}};
     bool same = false;
     if (!shadow_json_says(e->text, e->n, want, sizeof want / sizeof *want, &same))
         world_violate(s->w, "audit: record %" PRIu64 " is no JSON on one line: %.*s", e->index, (int)(e->n < 200 ? e->n : 200), e->text);

@@ -69,14 +69,15 @@ static void step_name(const struct shadow_backfill *b, uint32_t step, char ret[B
 
 void shadow_breakers_know(struct shadow *s, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     if (r->kind == RECORD_AGENT_JOINED) {
         while (s->breakers.agents.n < r->agent)
             bf_vec_push(&s->breakers.agents, 0);
-        s->breakers.agents.at[r->agent - 1] = need(s, BREAKER_AGENT, r->hello.name);
+        s->breakers.agents.at[r->agent - 1] = need(s, BREAKER_AGENT, rare->hello.name);
     }
     if (r->kind == RECORD_POOL_SET) {
-        struct shadow_breaker *b = shadow_breaker_at(s, BREAKER_POOL, r->pool_name);
-        b->said[r->pool_source] = !r->pool.no_slots || !pool_budget_is_empty(&r->pool);
+        struct shadow_breaker *b = shadow_breaker_at(s, BREAKER_POOL, rare->pool_name);
+        b->said[rare->pool_source] = !rare->pool.no_slots || !pool_budget_is_empty(&rare->pool);
         b->known |= b->said[POOL_FROM_CONFIG] || b->said[POOL_FROM_OPERATOR];
     } else {
         shadow_breakers_drawn(s);
@@ -195,7 +196,7 @@ static bool is_here(const struct shadow *s, size_t breaker)
 /* How an outcome counts for step, pool, connection, written, read, agent: + good, - bad, ! bad by itself, else nothing. */
 static const char *row_of(const struct record *r)
 {
-    const struct outcome *o = &r->outcome;
+    const struct outcome *o = record_outcome(r);
     switch (o->source) {
     case OUTCOME_OK:
     case OUTCOME_SKIP: return "++++++";
@@ -310,12 +311,12 @@ void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct 
     const struct plan_step *step = &b->plan->steps[a->step];
     const struct shadow_things things = granted_things(s, b, a->step, a->agent);
     age(s, t->now_ms);
-    if (r->breaker.at_ms != t->now_ms)
+    if (r->voted_ms != t->now_ms)
         world_violate(s->w, "I7: the end of attempt %" PRIu64 " is counted at another time than that of its turn", a->ref.attempt);
     for (size_t i = 0; i < things.n; i++) {
         struct shadow_breaker *br = &s->breakers.at.at[things.at[i].breaker];
         bool probe = forget_probe(br, a->ref.attempt), bad = strchr("-!", vote_of(r, things.at[i].how)) != NULL;
-        double ms = (double)r->outcome.usage.wall_us / 1000;
+        double ms = (double)record_outcome(r)->usage.wall_us / 1000;
         bool slow = br->settings.slow_rate && step->expected && ms >= SLOW_MS &&
                     (int64_t)ms > step->expect_ms * (int64_t)br->settings.slow_factor_milli / 1000;
         if (vote_of(r, things.at[i].how) == '.')
@@ -337,25 +338,28 @@ void shadow_breakers_ended(struct shadow *s, const struct turn *t, const struct 
 static bool was_asked(const struct turn *t, const struct shadow_breaker *b, enum breaker_state to, bool held)
 {
     enum op_verb verb = to == BREAKER_CLOSED ? OP_BREAKER_CLOSE : held ? OP_BREAKER_OPEN : OP_BREAKER_TRIP;
-    for (size_t i = 0; i < t->n_inputs; i++)
-        if (t->inputs[i].kind == INPUT_COMMAND && t->inputs[i].command.verb == verb && strcmp(t->inputs[i].command.name, b->name) == 0)
+    for (size_t i = 0; i < t->n_inputs; i++) {
+        const struct op_request *c = &input_rare(&t->inputs[i])->command;
+        if (t->inputs[i].kind == INPUT_COMMAND && c->verb == verb && strcmp(c->name, b->name) == 0)
             return true;
+    }
     return false;
 }
 
 static const char *what_is_wrong(const struct turn *t, const struct shadow_breaker *b, const struct record *r)
 {
-    enum breaker_state to = r->breaker.state;
-    bool held = to == BREAKER_OPEN && r->breaker.until_ms == 0;
-    int64_t open_ms = r->breaker.until_ms - t->now_ms;
+    const struct record_rare *rare = record_rare(r);
+    enum breaker_state to = rare->breaker.state;
+    bool held = to == BREAKER_OPEN && rare->breaker.until_ms == 0;
+    int64_t open_ms = rare->breaker.until_ms - t->now_ms;
     if (to == BREAKER_OPEN && !held && (open_ms < b->settings.open_ms || open_ms > b->settings.open_max_ms))
         return "opens for a time outside of its settings";
     char by[sizeof b->by], reason[sizeof b->reason];
-    snprintf(by, sizeof by, "%s", r->actor);
-    snprintf(reason, sizeof reason, "%s", r->reason);
+    snprintf(by, sizeof by, "%s", rare->actor);
+    snprintf(reason, sizeof reason, "%s", rare->reason);
     if (to == BREAKER_HALF_OPEN && (strcmp(by, b->by) != 0 || strcmp(reason, b->reason) != 0))
         return "half-opens, and not in the name of whoever opened it";
-    if (*r->actor && to != BREAKER_HALF_OPEN)
+    if (*rare->actor && to != BREAKER_HALF_OPEN)
         return was_asked(t, b, to, held) ? NULL : "moves by hand, and nobody asked for it";
     if (to == BREAKER_HALF_OPEN)
         return b->state == BREAKER_OPEN && b->until_ms != 0 && b->until_ms <= t->now_ms ? NULL : "half-opens before its time";
@@ -368,33 +372,34 @@ static const char *what_is_wrong(const struct turn *t, const struct shadow_break
 
 void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     if (r->kind == RECORD_BREAKER_SETTINGS) {
-        if (*r->breaker.name) {
-            struct shadow_breaker *one = shadow_breaker_at(s, r->breaker.kind, r->breaker.name);
+        if (*rare->breaker.name) {
+            struct shadow_breaker *one = shadow_breaker_at(s, rare->breaker.kind, rare->breaker.name);
             one->known = true;
-            one->settings = r->breaker.settings;
-            one->source = r->breaker.source;
+            one->settings = rare->breaker.settings;
+            one->source = rare->breaker.source;
             shadow_breakers_drawn(s);
             return;
         }
-        s->breakers.kinds[r->breaker.kind].settings = r->breaker.settings;
-        s->breakers.kinds[r->breaker.kind].given = true;
+        s->breakers.kinds[rare->breaker.kind].settings = rare->breaker.settings;
+        s->breakers.kinds[rare->breaker.kind].given = true;
         for (size_t i = 0; i < s->breakers.at.n; i++)
-            if (s->breakers.at.at[i].kind == r->breaker.kind && s->breakers.at.at[i].source == BREAKER_BY_PRESET)
-                s->breakers.at.at[i].settings = r->breaker.settings;
+            if (s->breakers.at.at[i].kind == rare->breaker.kind && s->breakers.at.at[i].source == BREAKER_BY_PRESET)
+                s->breakers.at.at[i].settings = rare->breaker.settings;
         return;
     }
-    struct shadow_breaker *b = shadow_breaker_at(s, r->breaker.kind, r->breaker.name);
-    const char *wrong = b->known || *r->actor ? what_is_wrong(t, b, r) : "moves, and is not known";
+    struct shadow_breaker *b = shadow_breaker_at(s, rare->breaker.kind, rare->breaker.name);
+    const char *wrong = b->known || *rare->actor ? what_is_wrong(t, b, r) : "moves, and is not known";
     b->known = true;
     if (wrong)
         world_violate(s->w, "I7: %s %s (it is %s, %zu votes)", b->name, wrong, breaker_state_name(b->state), b->votes.n);
-    b->state = r->breaker.state;
-    b->until_ms = r->breaker.until_ms;
-    b->since_ms = r->breaker.at_ms;
-    b->level = r->breaker.level;
-    snprintf(b->by, sizeof b->by, "%s", r->actor);
-    snprintf(b->reason, sizeof b->reason, "%s", r->reason);
+    b->state = rare->breaker.state;
+    b->until_ms = rare->breaker.until_ms;
+    b->since_ms = rare->breaker.at_ms;
+    b->level = rare->breaker.level;
+    snprintf(b->by, sizeof b->by, "%s", rare->actor);
+    snprintf(b->reason, sizeof b->reason, "%s", rare->reason);
     b->votes.n = b->probes.n = 0;
     b->good = b->bad = 0;
     b->due = false;

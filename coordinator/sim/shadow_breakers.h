@@ -3,7 +3,7 @@
 #define BF_SIM_SHADOW_BREAKERS_H
 
 #include "common/vec.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 struct shadow;
 struct shadow_backfill;

@@ -69,7 +69,7 @@ static int64_t idle_ms(const struct shadow_breaker *b)
 
 void shadow_breakers_forgotten(struct shadow *s, const struct turn *t, const struct record *r)
 {
-    struct shadow_breaker *b = shadow_breaker_at(s, r->breaker.kind, r->breaker.name);
+    struct shadow_breaker *b = shadow_breaker_at(s, record_rare(r)->breaker.kind, record_rare(r)->breaker.name);
     int64_t from_ms = b->known ? idle_ms(b) : -1;
     if (from_ms < 0 || from_ms > t->now_ms)
         world_violate(s->w, "I7: %s is forgotten, and %s", b->name,

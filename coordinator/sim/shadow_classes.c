@@ -72,33 +72,34 @@ void shadow_check_class(struct shadow *s, const struct shadow_backfill *b, uint3
 static const struct op_request *asked(const struct turn *t, const uint8_t *id)
 {
     for (size_t i = 0; i < t->n_inputs; i++)
-        if (t->inputs[i].kind == INPUT_COMMAND && memcmp(t->inputs[i].command.id, id, OP_REQUEST_ID_BYTES) == 0)
-            return &t->inputs[i].command;
+        if (t->inputs[i].kind == INPUT_COMMAND && memcmp(input_rare(&t->inputs[i])->command.id, id, OP_REQUEST_ID_BYTES) == 0)
+            return &input_rare(&t->inputs[i])->command;
     return NULL;
 }
 
 void shadow_take_classes(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     bool found = false;
     for (size_t i = 0; i < t->n_inputs && !found; i++) {
-        const struct op_request *c = &t->inputs[i].command;
-        found = t->inputs[i].kind == INPUT_COMMAND && c->verb == OP_PRIORITY && c->backfill == b->id && c->priority == r->priority;
+        const struct op_request *c = &input_rare(&t->inputs[i])->command;
+        found = t->inputs[i].kind == INPUT_COMMAND && c->verb == OP_PRIORITY && c->backfill == b->id && c->priority == rare->priority;
     }
     if (!found)
-        world_violate(s->w, "class: backfill %u changes to class %d, which nobody asked for", b->id, (int)r->priority);
-    for (size_t i = 0; i < r->n_steps; i++) {
-        if (r->steps[i] >= b->plan->n_steps || b->classes[r->steps[i]] == r->priority)
-            world_violate(s->w, "class: step %u of backfill %u has class %d already, or is not there", r->steps[i], b->id,
-                          (int)r->priority);
+        world_violate(s->w, "class: backfill %u changes to class %d, which nobody asked for", b->id, (int)rare->priority);
+    for (size_t i = 0; i < rare->n_steps; i++) {
+        if (rare->steps[i] >= b->plan->n_steps || b->classes[rare->steps[i]] == rare->priority)
+            world_violate(s->w, "class: step %u of backfill %u has class %d already, or is not there", rare->steps[i], b->id,
+                          (int)rare->priority);
         else
-            b->classes[r->steps[i]] = r->priority;
+            b->classes[rare->steps[i]] = rare->priority;
     }
 }
 
 /* Every step, or the one of a plain name; what a + brings along is left out. */
 void shadow_check_classes(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r)
 {
-    const struct op_request *c = asked(t, r->request_id);
+    const struct op_request *c = asked(t, record_rare(r)->request_id);
     if (!c || c->verb != OP_PRIORITY)
         return;
     const char *word = c->n_selectors > 0 ? c->selectors[0] : NULL;

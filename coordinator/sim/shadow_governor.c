@@ -47,7 +47,7 @@ static struct throttle throttle_of(const struct shadow *s, const struct shadow_p
 
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r)
 {
-    const struct limit_move *m = &r->limit->move;
+    const struct limit_move *m = &record_rare(r)->limit->move;
     bool anew = m->reason == LIMIT_BEGUN || m->reason == LIMIT_CHANGED || m->reason == LIMIT_RELEASED;
     if (m->before != p->limit)
         world_violate(s->w, "governor: pool %s is said to have had the limit %u, and had %u", p->name, m->before, p->limit);
@@ -73,7 +73,7 @@ static const struct input_probe *reading_of(const struct turn *t)
     const struct input_probe *last = NULL;
     for (size_t i = 0; i < t->n_records; i++)
         if (t->records[i].kind == RECORD_PROBED)
-            last = &t->records[i].probe;
+            last = &record_rare(&t->records[i])->probe;
     return last;
 }
 

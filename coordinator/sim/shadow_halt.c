@@ -9,7 +9,7 @@
 
 void shadow_take_halt(struct shadow_backfill *b, const struct record *ended)
 {
-    bool halts = ended->outcome.source == OUTCOME_CHECK && ended->outcome.code == CHECK_HALT;
+    bool halts = record_outcome(ended)->source == OUTCOME_CHECK && record_outcome(ended)->code == CHECK_HALT;
     if (halts && (b->state == BACKFILL_RUNNING || b->state == BACKFILL_PAUSED))
         b->halted = true;
 }
@@ -17,7 +17,7 @@ void shadow_take_halt(struct shadow_backfill *b, const struct record *ended)
 static bool resumed(const struct turn *t, uint32_t backfill)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
-        const struct op_request *c = &t->inputs[i].command;
+        const struct op_request *c = &input_rare(&t->inputs[i])->command;
         if (t->inputs[i].kind == INPUT_COMMAND && c->verb == OP_RESUME && c->backfill == backfill)
             return true;
     }
@@ -26,15 +26,16 @@ static bool resumed(const struct turn *t, uint32_t backfill)
 
 void shadow_take_state(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {
-    bool told = *r->reason != '\0';
-    bool held = b->state == BACKFILL_QUEUED && told && r->backfill_state == BACKFILL_PAUSED;      /* see shadow_queue.c */
-    if (told && !held && (!b->halted || r->backfill_state != BACKFILL_PAUSED))
-        world_violate(s->w, "halt: backfill %u is halted (%s), and no check said so", b->id, r->reason);
-    if (b->halted && b->state != BACKFILL_PAUSED && r->backfill_state == BACKFILL_PAUSED && !told)
+    const struct record_rare *rare = record_rare(r);
+    bool told = *rare->reason != '\0';
+    bool held = b->state == BACKFILL_QUEUED && told && rare->backfill_state == BACKFILL_PAUSED;      /* see shadow_queue.c */
+    if (told && !held && (!b->halted || rare->backfill_state != BACKFILL_PAUSED))
+        world_violate(s->w, "halt: backfill %u is halted (%s), and no check said so", b->id, rare->reason);
+    if (b->halted && b->state != BACKFILL_PAUSED && rare->backfill_state == BACKFILL_PAUSED && !told)
         world_violate(s->w, "halt: backfill %u is halted without a reason", b->id);
-    if (b->halted && r->backfill_state == BACKFILL_RUNNING && !resumed(t, b->id))
+    if (b->halted && rare->backfill_state == BACKFILL_RUNNING && !resumed(t, b->id))
         world_violate(s->w, "halt: backfill %u goes on after a halt, and nobody resumed it", b->id);
-    if (r->backfill_state != BACKFILL_PAUSED)
+    if (rare->backfill_state != BACKFILL_PAUSED)
         b->halted = false;
 }
 
@@ -89,7 +90,7 @@ static void check_kept(struct shadow *s, const struct turn *t, const struct reco
 {
     unsigned long long attempt = (unsigned long long)r->ref.attempt;
     const struct record *ended = find(t, RECORD_ENDED, r->ref.attempt);
-    if (!ended || ended->outcome.source == OUTCOME_LOST || find(t, RECORD_DETAILS, r->ref.attempt) != r) {
+    if (!ended || record_outcome(ended)->source == OUTCOME_LOST || find(t, RECORD_DETAILS, r->ref.attempt) != r) {
         world_violate(s->w, "details: attempt %llu has some, and no report that ended it told them", attempt);
         return;
     }
@@ -110,7 +111,7 @@ void shadow_check_details(struct shadow *s, const struct turn *t, const struct t
             check_kept(s, t, r, kept_of(c, r->ref.attempt));
             records++;
         }
-        bool reported = r->kind == RECORD_ENDED && r->outcome.source != OUTCOME_LOST;
+        bool reported = r->kind == RECORD_ENDED && record_outcome(r)->source != OUTCOME_LOST;
         if (reported && *told_by_holder(s, t, &r->ref) && !find(t, RECORD_DETAILS, r->ref.attempt))
             world_violate(s->w, "details: what attempt %llu told with its end is not kept", (unsigned long long)r->ref.attempt);
     }

@@ -35,14 +35,15 @@ static size_t unit_at(struct shadow *s, struct shadow_pool *p, const char *name)
 
 void shadow_pool_set(struct shadow *s, const struct record *r)
 {
-    struct shadow_pool *p = shadow_pool_by_name(s, r->pool_name);
-    struct shadow_budget *b = &p->said[r->pool_source - 1];
+    const struct record_rare *rare = record_rare(r);
+    struct shadow_pool *p = shadow_pool_by_name(s, rare->pool_name);
+    struct shadow_budget *b = &p->said[rare->pool_source - 1];
     uint32_t milli = p->start_milli, ms = p->start_ms;
-    *b = (struct shadow_budget){.no_slots = r->pool.no_slots, .slots = r->pool_slots,
-                                .at = {r->pool.cpu_milli, r->pool.memory_bytes, r->pool.io_bytes_s},
-                                .start_milli = r->pool.start_milli, .start_ms = r->pool.start_ms};
-    for (size_t i = 0; i < r->pool.n_units; i++)
-        b->at[unit_at(s, p, r->pool.units[i].name)] = r->pool.units[i].n;
+    *b = (struct shadow_budget){.no_slots = rare->pool.no_slots, .slots = rare->pool_slots,
+                                .at = {rare->pool.cpu_milli, rare->pool.memory_bytes, rare->pool.io_bytes_s},
+                                .start_milli = rare->pool.start_milli, .start_ms = rare->pool.start_ms};
+    for (size_t i = 0; i < rare->pool.n_units; i++)
+        b->at[unit_at(s, p, rare->pool.units[i].name)] = rare->pool.units[i].n;
     memset(p->limits, 0, sizeof p->limits);
     p->start_milli = p->start_ms = 0;
     for (int k = 0; k < POOL_SOURCES; k++) {
@@ -209,8 +210,8 @@ static void check_rate(struct shadow *s, struct shadow_pool *p, int64_t now_ms)
 
 void shadow_pool_head(struct shadow *s, const struct record *r)
 {
-    struct shadow_pool *p = shadow_pool_by_name(s, r->pool_name);
-    p->kept_backfill = r->last ? r->backfill : 0;
+    struct shadow_pool *p = shadow_pool_by_name(s, record_rare(r)->pool_name);
+    p->kept_backfill = record_rare(r)->last ? r->backfill : 0;
     p->kept_step = r->step;
 }
 

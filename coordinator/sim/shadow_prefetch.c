@@ -59,7 +59,7 @@ void shadow_take_revoked(struct shadow *s, struct shadow_attempt *a)
 /* Before its end is taken. */
 void shadow_check_given_back(struct shadow *s, struct shadow_attempt *a, const struct record *ended)
 {
-    if (ended->outcome.source != OUTCOME_REVOKED || ended->failure_class != FAILURE_NONE)
+    if (record_outcome(ended)->source != OUTCOME_REVOKED || ended->failure_class != FAILURE_NONE)
         return;
     if (!waits(a))
         world_violate(s->w, "prefetch: attempt %" PRIu64 " is taken as given back, and did not wait", a->ref.attempt);

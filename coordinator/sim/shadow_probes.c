@@ -34,7 +34,7 @@ void shadow_check_probes(struct shadow *s, const struct turn *t)
         probed = probed || is_probed(&s->backfills.at[i]);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
-        bool began = r->kind == RECORD_AUDIT && r->audit == AUDIT_SERVICE && strcmp(r->what, "start") == 0;
+        bool began = r->kind == RECORD_AUDIT && record_rare(r)->audit == AUDIT_SERVICE && strcmp(record_rare(r)->what, "start") == 0;
         fresh = fresh || began || r->kind == RECORD_PROBED || r->kind == RECORD_LOW;
         if (began)
             memset(s->probing, 0, sizeof s->probing);

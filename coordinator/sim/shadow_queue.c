@@ -16,9 +16,10 @@ static const struct shadow_backfill *overtaken(const struct shadow *s, const str
 
 void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
-    bool runs = r->backfill_state == BACKFILL_RUNNING, waited = b->state == BACKFILL_QUEUED;
+    const struct record_rare *rare = record_rare(r);
+    bool runs = rare->backfill_state == BACKFILL_RUNNING, waited = b->state == BACKFILL_QUEUED;
     bool ended = b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED;
-    bool moves_up = (waited && r->backfill_state != BACKFILL_CANCELLED) || (ended && runs);
+    bool moves_up = (waited && rare->backfill_state != BACKFILL_CANCELLED) || (ended && runs);
     const struct shadow_backfill *first = moves_up ? overtaken(s, b, ended) : NULL;
     if (first)
         world_violate(s->w, "queue: backfill %u overtakes %u, which was queued before", b->id, first->id);
@@ -30,6 +31,6 @@ void shadow_check_queue(struct shadow *s, const struct shadow_backfill *b, const
         shadow_check_outside(s, b, true);
     if (runs)
         shadow_check_reused(s, b);
-    if (waited && r->backfill_state == BACKFILL_PAUSED && (!*r->reason || shadow_check_outside(s, b, false) == 0))
+    if (waited && rare->backfill_state == BACKFILL_PAUSED && (!*rare->reason || shadow_check_outside(s, b, false) == 0))
         world_violate(s->w, "queue: backfill %u is paused when its turn comes, and nothing that it requires is missing", b->id);
 }

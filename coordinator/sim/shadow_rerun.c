@@ -59,7 +59,7 @@ void shadow_rerun_ended(struct shadow *s, const struct shadow_attempt *a, const 
 {
     const struct shadow_backfill *b = shadow_backfill_find(s, a->backfill);
     struct shadow_cell *c = &b->cells[a->step][a->index];
-    bool by_order = ended->outcome.source == OUTCOME_CANCELLED;
+    bool by_order = record_outcome(ended)->source == OUTCOME_CANCELLED;
     bool goes_on = ended->verdict == VERDICT_REQUEUE || ended->verdict == VERDICT_RETRY;
     bool cancelled = c->cancelling || b->state == BACKFILL_CANCELLED;
     if (a->rerun && by_order && !cancelled && (ended->verdict != VERDICT_REQUEUE || ended->failure_class != FAILURE_NONE))

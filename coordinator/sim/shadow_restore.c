@@ -153,10 +153,11 @@ void shadow_rewind(struct shadow *s, const struct shadow *copy, bool restored)
 
 void shadow_take_restored(struct shadow *s, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     int64_t hold_ms = s->w->lease.coordinator_ms;
-    if (r->epoch != s->w->store.epoch)
-        world_violate(s->w, "I2: the restore is recorded with epoch %u, and the store has %u", r->epoch, s->w->store.epoch);
-    s->epoch = r->epoch;
+    if (rare->epoch != s->w->store.epoch)
+        world_violate(s->w, "I2: the restore is recorded with epoch %u, and the store has %u", rare->epoch, s->w->store.epoch);
+    s->epoch = rare->epoch;
     s->outdated_token = 0;
     s->held_until_ms = s->w->now_ms + hold_ms * (1000000 - LEASE_DRIFT_PPM) / 1000000 - HOLD_SLACK_MS;
 }
@@ -172,7 +173,7 @@ void shadow_take_outdated(struct shadow *s, const struct record *r)
 void shadow_check_hellos(struct shadow *s, const struct turn *t)
 {
     for (size_t i = 0; i < t->n_inputs; i++) {
-        uint64_t seen = t->inputs[i].kind == INPUT_HELLO ? t->inputs[i].hello.seen : 0;
+        uint64_t seen = t->inputs[i].kind == INPUT_HELLO ? input_rare(&t->inputs[i])->hello.seen : 0;
         if (seen > s->known_token && seen >> TOKEN_ATTEMPT_BITS >= s->epoch && !s->outdated_token)
             world_violate(s->w, "I2: an agent has seen token %llu, the store knows up to %llu, and goes on", (unsigned long long)seen,
                           (unsigned long long)s->known_token);

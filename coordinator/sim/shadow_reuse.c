@@ -65,13 +65,14 @@ static void take_one(struct shadow *s, struct shadow_backfill *b, uint32_t step,
 /* Ranges go over the steps in the plan's order. */
 void shadow_take_reused(struct shadow *s, struct shadow_backfill *b, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     uint32_t k = 0, index = r->index;
     if (b->begun || b->reprocess == OP_REPROCESS_ALL)
         world_violate(s->w, "reuse: backfill %u reuses what nobody asked it to, or has begun", b->id);
     while (k < b->plan->n_steps && b->plan->order[k] != r->step)
         k++;
-    for (size_t i = 0; i < r->n_reused; i++)
-        for (uint32_t n = r->reused[i].n; n > 0; n--, index++) {
+    for (size_t i = 0; i < rare->n_reused; i++)
+        for (uint32_t n = rare->reused[i].n; n > 0; n--, index++) {
             while (k < b->plan->n_steps && index >= b->plan->steps[b->plan->order[k]].partitions->n) {
                 index = 0;
                 k++;
@@ -80,9 +81,9 @@ void shadow_take_reused(struct shadow *s, struct shadow_backfill *b, const struc
                 world_violate(s->w, "reuse: a range of backfill %u goes past its end", b->id);
                 return;
             }
-            enum reuse_kind kind = r->reused[i].from_kind & 3;
+            enum reuse_kind kind = rare->reused[i].from_kind & 3;
             if (kind != REUSE_RUNS)
-                take_one(s, b, b->plan->order[k], index, r->reused[i].from_kind >> 2, kind);
+                take_one(s, b, b->plan->order[k], index, rare->reused[i].from_kind >> 2, kind);
         }
 }
 

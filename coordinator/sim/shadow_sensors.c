@@ -10,7 +10,7 @@ static int64_t next_look_ms(const struct plan_sensor *p, const struct shadow_cel
 
 void shadow_check_look(struct shadow *s, const struct turn *t, struct shadow_cell *c, const struct plan_step *step, const struct record *r)
 {
-    bool sensor = step->kind == PLAN_SENSOR && r->outcome.source == OUTCOME_NOT_YET, again = r->verdict == VERDICT_LOOK_AGAIN;
+    bool sensor = step->kind == PLAN_SENSOR && record_outcome(r)->source == OUTCOME_NOT_YET, again = r->verdict == VERDICT_LOOK_AGAIN;
     c->look_at_ms = 0;
     if (again && !sensor)
         world_violate(s->w, "sensor: %s looks again, and is none, or was not told that it is not there", step->name);

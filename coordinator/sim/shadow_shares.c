@@ -129,7 +129,7 @@ void shadow_check_share(struct shadow *s, const struct shadow_backfill *b, uint3
 /* It waits no more, or counts higher: both only as it should. */
 void shadow_take_share(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
-    struct shadow_share *x = share_of(s, b->id, r->pool_name);
+    struct shadow_share *x = share_of(s, b->id, record_rare(r)->pool_name);
     int64_t since_ms = (int64_t)r->numbers[1];
     if (r->numbers[0] != x->last)
         world_violate(s->w, "share: attempt %" PRIu64 " is the newest of backfill %u in pool '%s', not %" PRIu64, x->last, b->id, x->pool,

@@ -41,10 +41,11 @@ static void cells_done(struct cells *c)
 
 static bool is_picked(const struct record *r, uint32_t step, uint32_t index)
 {
-    for (size_t i = 0; i < r->n_ranges; i++)
-        if (r->ranges[i].step == step && r->ranges[i].first <= index && index < r->ranges[i].first + r->ranges[i].n)
+    const struct record_rare *rare = record_rare(r);
+    for (size_t i = 0; i < rare->n_ranges; i++)
+        if (rare->ranges[i].step == step && rare->ranges[i].first <= index && index < rare->ranges[i].first + rare->ranges[i].n)
             return true;
-    return r->n_ranges == 0;
+    return rare->n_ranges == 0;
 }
 
 /* Does the action change an instance that stands like this?  along: it was not picked itself. */
@@ -117,7 +118,8 @@ static void reach(const struct cells *c, const bool *from, bool *ret)
 
 static void steer(const struct cells *c, const struct record *r, enum steer_action action, uint32_t first_run)
 {
-    bool keep = r->steer_flags & STEER_KEEP_RUNNING, *changed = bf_xcalloc(c->n, sizeof *changed);
+    uint32_t flags = record_rare(r)->steer_flags;
+    bool keep = flags & STEER_KEEP_RUNNING, *changed = bf_xcalloc(c->n, sizeof *changed);
     bool *undone = bf_xcalloc(c->n, sizeof *undone), *reached = bf_xcalloc(c->n, sizeof *reached), *stale = bf_xcalloc(c->n, sizeof *stale);
     for (uint32_t i = 0; i < c->n; i++)
         changed[i] = is_picked(r, c->step[i], c->index[i]) && changes(action, cell(c, i), false, keep);
@@ -128,7 +130,7 @@ static void steer(const struct cells *c, const struct record *r, enum steer_acti
     }
     reach(c, undone, stale);
     for (uint32_t i = 0; i < c->n; i++) {
-        bool along = (r->steer_flags & STEER_DOWNSTREAM) && reached[i] && !changed[i] && changes(action, cell(c, i), true, keep);
+        bool along = (flags & STEER_DOWNSTREAM) && reached[i] && !changed[i] && changes(action, cell(c, i), true, keep);
         if (changed[i] || along)
             change(action, cell(c, i), first_run, keep);
         else if (stale[i] && (cell(c, i)->end == CELL_DONE || cell(c, i)->open))
@@ -157,16 +159,17 @@ static enum steer_action action_asked(const struct op_request *c)
 /* A command of this turn asked for it; a plain name picks every partition of that step and no other. */
 static void check_asked(struct shadow *s, const struct turn *t, const struct shadow_backfill *b, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     const struct op_request *asked = NULL;
     for (size_t i = 0; i < t->n_inputs && !asked; i++) {
-        const struct op_request *c = &t->inputs[i].command;
-        bool flags = t->inputs[i].kind == INPUT_COMMAND && c->downstream == ((r->steer_flags & STEER_DOWNSTREAM) != 0) &&
-                     c->keep_running == ((r->steer_flags & STEER_KEEP_RUNNING) != 0);
-        if (flags && c->backfill == b->id && action_asked(c) == r->action && (c->n_selectors == 1 || c->verb == OP_RETRY))
+        const struct op_request *c = &input_rare(&t->inputs[i])->command;
+        bool flags = t->inputs[i].kind == INPUT_COMMAND && c->downstream == ((rare->steer_flags & STEER_DOWNSTREAM) != 0) &&
+                     c->keep_running == ((rare->steer_flags & STEER_KEEP_RUNNING) != 0);
+        if (flags && c->backfill == b->id && action_asked(c) == rare->action && (c->n_selectors == 1 || c->verb == OP_RETRY))
             asked = c;
     }
     if (!asked)
-        world_violate(s->w, "steer: backfill %u: action %d, which nobody asked for", b->id, (int)r->action);
+        world_violate(s->w, "steer: backfill %u: action %d, which nobody asked for", b->id, (int)rare->action);
     for (uint32_t i = 0; asked && asked->n_selectors == 1 && i < b->plan->n_steps; i++) {
         const struct plan_step *step = &b->plan->steps[i];
         uint32_t n = 0;
@@ -183,7 +186,7 @@ void shadow_take_steer(struct shadow *s, const struct turn *t, struct shadow_bac
     struct cells c = cells_of(b);
     if (r->kind == RECORD_STEERED)
         check_asked(s, t, b, r);
-    steer(&c, r, r->kind == RECORD_RETRIED ? STEER_RETRY : r->action, shadow_first_run(s));
+    steer(&c, r, r->kind == RECORD_RETRIED ? STEER_RETRY : record_rare(r)->action, shadow_first_run(s));
     cells_done(&c);
     s->steered = true;
 }

@@ -103,12 +103,13 @@ void shadow_check_windows(struct shadow *s, const struct shadow_backfill *b, uin
 
 void shadow_take_window(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     int64_t at_s = s->wall_us / 1000000;
     uint32_t pool = PLAN_NO_INDEX;
     for (uint32_t i = 0; i < b->plan->n_pools; i++)
-        if (strcmp(b->plan->pools[i].name, r->window.pool) == 0)
+        if (strcmp(b->plan->pools[i].name, rare->window.pool) == 0)
             pool = i;
-    if (!clock_changes(b->plan, at_s) && budget_at(b->plan, pool, at_s) != r->window.budget)
-        world_violate(s->w, "windows: %u millionths of a pool are recorded, and the clock says %u", r->window.budget,
+    if (!clock_changes(b->plan, at_s) && budget_at(b->plan, pool, at_s) != rare->window.budget)
+        world_violate(s->w, "windows: %u millionths of a pool are recorded, and the clock says %u", rare->window.budget,
                       budget_at(b->plan, pool, at_s));
 }

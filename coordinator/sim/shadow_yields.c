@@ -62,22 +62,23 @@ static bool has_ready(const struct shadow_backfill *b, const char *pool, uint32_
 
 void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     uint32_t class = (uint32_t)r->numbers[0];
-    struct shadow_yield *y = yield_of(s, r->backfill, r->pool_name, class);
+    struct shadow_yield *y = yield_of(s, r->backfill, rare->pool_name, class);
     int64_t since_ms = (int64_t)r->numbers[1];
     uint64_t added = y->since_ms && since_ms == 0 ? (uint64_t)(t->now_ms - y->since_ms) : 0;
     bool itself = false;
-    uint32_t best = best_granted(s, t, r->backfill, r->pool_name, class, &itself);
+    uint32_t best = best_granted(s, t, r->backfill, rare->pool_name, class, &itself);
     const struct shadow_backfill *b = shadow_backfill_find(s, r->backfill);
     if ((since_ms != 0) == (y->since_ms != 0) || r->numbers[3] != y->times + (since_ms != 0))
         world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', or no more, for the second time", class, r->backfill,
-                      r->pool_name);
-    if (since_ms != 0 && (since_ms != t->now_ms || best >= class || itself || !b || !has_ready(b, r->pool_name, class)))
+                      rare->pool_name);
+    if (since_ms != 0 && (since_ms != t->now_ms || best >= class || itself || !b || !has_ready(b, rare->pool_name, class)))
         world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', and no better one began before it", class, r->backfill,
-                      r->pool_name);
+                      rare->pool_name);
     if (r->numbers[2] != y->lost_ms + added)
         world_violate(s->w, "yield: class %u of backfill %u lost %" PRIu64 " ms more in pool '%s', and is said to have lost %" PRIu64
-                      " instead of %" PRIu64, class, r->backfill, added, r->pool_name, r->numbers[2], y->lost_ms + added);
+                      " instead of %" PRIu64, class, r->backfill, added, rare->pool_name, r->numbers[2], y->lost_ms + added);
     y->since_ms = since_ms;
     y->lost_ms = r->numbers[2];
     y->times = r->numbers[3];
@@ -97,8 +98,9 @@ static void end_yields(struct shadow *s, const struct turn *t, uint32_t backfill
 
 static bool has_ended(const struct record *r)
 {
-    return r->kind == RECORD_BACKFILL_STATE && r->backfill_state != BACKFILL_RUNNING && r->backfill_state != BACKFILL_PAUSED &&
-           r->backfill_state != BACKFILL_QUEUED;
+    const struct record_rare *rare = record_rare(r);
+    return r->kind == RECORD_BACKFILL_STATE && rare->backfill_state != BACKFILL_RUNNING && rare->backfill_state != BACKFILL_PAUSED &&
+           rare->backfill_state != BACKFILL_QUEUED;
 }
 
 static void check_passed(struct shadow *s, const struct turn *t, const struct shadow_backfill *by, uint32_t granted,

@@ -63,7 +63,7 @@ static void put_attempt(const struct world *w, uint64_t attempt, struct bf_buf *
 /* Agents get their numbers in the order in which they come; the name is that of the host. */
 static const char *host_of(const struct world *w, const struct record *r)
 {
-    const uint8_t *key = r->key;
+    const uint8_t *key = record_rare(r)->key;
     for (size_t i = 0; i < w->shadow->agents.n; i++)
         if (w->shadow->agents.at[i].id == r->agent)
             key = w->shadow->agents.at[i].key;
@@ -112,11 +112,13 @@ static void put_of_attempt(const struct world *w, const struct record *r, struct
     else if (r->kind == RECORD_STALE_REPORT)
         bf_buf_put_str(b, ": a stale report changes nothing");
     else
-        bf_buf_printf(b, " ended: %s %lld -> %s", outcome_name(r->outcome.source), (long long)r->outcome.code, verdict_name(r->verdict));
+        bf_buf_printf(b, " ended: %s %lld -> %s", outcome_name(record_outcome(r)->source), (long long)record_outcome(r)->code,
+                      verdict_name(r->verdict));
 }
 
 static void put_of_backfill(const struct world *w, const struct record *r, struct bf_buf *b)
 {
+    const struct record_rare *rare = record_rare(r);
     static const char *const actions[] = {[STEER_HOLD] = "held", [STEER_RELEASE] = "released", [STEER_CANCEL] = "cancelled",
                                           [STEER_RETRY] = "retried", [STEER_FORCE] = "forced", [STEER_SKIP] = "skipped",
                                           [STEER_MARK_SUCCEEDED] = "marked succeeded", [STEER_MARK_FAILED] = "marked failed"};
@@ -129,22 +131,23 @@ static void put_of_backfill(const struct world *w, const struct record *r, struc
     switch (r->kind) {
     case RECORD_BACKFILL_CREATED: bf_buf_put_str(b, "is created"); break;
     case RECORD_BACKFILL_STATE:
-        bf_buf_printf(b, "is %s%s%s", backfill_state_name(r->backfill_state), *r->reason ? ": " : "", r->reason);
+        bf_buf_printf(b, "is %s%s%s", backfill_state_name(rare->backfill_state), *rare->reason ? ": " : "", rare->reason);
         break;
     case RECORD_RETRIED: bf_buf_put_str(b, "is retried: what failed begins a new run"); break;
     case RECORD_CANCELLED: bf_buf_put_str(b, "is cancelled: what waits is, and what runs is killed"); break;
     case RECORD_TIMEBOX: bf_buf_put_str(b, r->n ? "has used up its time" : "has so much time from now on"); break;
     case RECORD_WINDOW:
-        bf_buf_printf(b, "has %.4f %% of %s", (double)r->window.budget / 10000, *r->window.pool ? r->window.pool : "pools");
+        bf_buf_printf(b, "has %.4f %% of %s", (double)rare->window.budget / 10000, *rare->window.pool ? rare->window.pool : "pools");
         break;
-    case RECORD_PRIORITY_SET: bf_buf_printf(b, "has %zu steps in another class", r->n_steps); break;
-    case RECORD_REUSED: bf_buf_printf(b, "takes over what earlier backfills did, %zu ranges", r->n_reused); break;
-    default: bf_buf_printf(b, "has step instances %s, %zu ranges", actions[r->action], r->n_ranges); break;
+    case RECORD_PRIORITY_SET: bf_buf_printf(b, "has %zu steps in another class", rare->n_steps); break;
+    case RECORD_REUSED: bf_buf_printf(b, "takes over what earlier backfills did, %zu ranges", rare->n_reused); break;
+    default: bf_buf_printf(b, "has step instances %s, %zu ranges", actions[rare->action], rare->n_ranges); break;
     }
 }
 
 void story_record(struct world *w, const struct record *r)
 {
+    const struct record_rare *rare = record_rare(r);
     struct bf_buf b = {0};
     if (!is_told(w))
         return;
@@ -166,38 +169,39 @@ void story_record(struct world *w, const struct record *r)
     case RECORD_REUSED:
     case RECORD_READY_AGAIN:
     case RECORD_STEERED: put_of_backfill(w, r, &b); break;
-    case RECORD_AGENT_JOINED: bf_buf_printf(&b, "%s joins with %u slots", host_of(w, r), r->hello.slots); break;
-    case RECORD_AGENT_STATE: bf_buf_printf(&b, "%s is %s", host_of(w, r), agent_state_name(r->agent_state)); break;
+    case RECORD_AGENT_JOINED: bf_buf_printf(&b, "%s joins with %u slots", host_of(w, r), rare->hello.slots); break;
+    case RECORD_AGENT_STATE: bf_buf_printf(&b, "%s is %s", host_of(w, r), agent_state_name(rare->agent_state)); break;
     case RECORD_POOL_SET:
-        bf_buf_printf(&b, "pool %s has %u slots%s", r->pool_name, r->pool_slots, r->pool.no_slots ? ", no more by this source" : "");
+        bf_buf_printf(&b, "pool %s has %u slots%s", rare->pool_name, rare->pool_slots,
+                      rare->pool.no_slots ? ", no more by this source" : "");
         break;
     case RECORD_POOL_HEAD:
-        bf_buf_printf(&b, r->backfill ? "pool %s %s step %u of bf-%u" : "pool %s waits for nobody", r->pool_name,
-                      r->last ? "is kept for" : "is waited for by", r->step, r->backfill);
+        bf_buf_printf(&b, r->backfill ? "pool %s %s step %u of bf-%u" : "pool %s waits for nobody", rare->pool_name,
+                      rare->last ? "is kept for" : "is waited for by", r->step, r->backfill);
         break;
     case RECORD_POOL_LIMIT:
-        if (r->limit->move.before == r->limit->move.after) {
+        if (rare->limit->move.before == rare->limit->move.after) {
             bf_buf_clear(&b);
             break;
         }
-        bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", r->pool_name, r->limit->move.after, r->limit->move.before,
-                      limit_reason_name(r->limit->move.reason));
+        bf_buf_printf(&b, "pool %s may run %u instead of %u (%s)", rare->pool_name, rare->limit->move.after, rare->limit->move.before,
+                      limit_reason_name(rare->limit->move.reason));
         break;
     case RECORD_SHARE:
         bf_buf_printf(&b, r->numbers[1] ? "bf-%u is passed in pool '%s', raised by %u" : "bf-%u is not passed in pool '%s'", r->backfill,
-                      r->pool_name, (unsigned)r->numbers[2]);
+                      rare->pool_name, (unsigned)r->numbers[2]);
         break;
     case RECORD_YIELDED:
         bf_buf_printf(&b, r->numbers[1] ? "class %u of bf-%u yields in pool '%s'" : "class %u of bf-%u yields no more in pool '%s'",
-                      (unsigned)r->numbers[0], r->backfill, r->pool_name);
+                      (unsigned)r->numbers[0], r->backfill, rare->pool_name);
         break;
     case RECORD_ROUND_TRIP: bf_buf_printf(&b, "%s is %u us away", host_of(w, r), (unsigned)r->numbers[0]); break;
     case RECORD_NEAR:
         bf_buf_printf(&b, "step %u[%u] of bf-%u waits %s%s", r->step, r->index, r->backfill, r->n ? "for " : "no more for ", host_of(w, r));
         break;
-    case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", r->epoch); break;
+    case RECORD_RESTORED: bf_buf_printf(&b, "the store is a restored one, of epoch %u: nothing is granted for a while", rare->epoch); break;
     case RECORD_OUTDATED: bf_buf_put_str(&b, "the store is an old copy, as an agent's token shows: nothing is granted"); break;
-    case RECORD_LOW: bf_buf_printf(&b, "the store is %s", r->low ? "short of room: no creates, no grants" : "roomy again"); break;
+    case RECORD_LOW: bf_buf_printf(&b, "the store is %s", rare->low ? "short of room: no creates, no grants" : "roomy again"); break;
     case RECORD_PROBED:
     case RECORD_REPLIED:
     case RECORD_AUDIT:

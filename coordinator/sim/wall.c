@@ -13,26 +13,33 @@
 /* Takes out what is for displays only. */
 static void blot(struct record *r, struct alert_fact *alert)
 {
+    struct record_rare *rare = r->rare;
     r->at_us = r->started_us = r->ended_us = 0;
-    r->entry.made_us = r->entry.ended_us = 0;
-    if (!r->alert)
+    if (!rare)
         return;
-    *alert = *r->alert;
+    rare->entry.made_us = rare->entry.ended_us = 0;
+    if (!rare->alert)
+        return;
+    *alert = *rare->alert;
     alert->since_us = alert->acked_us = 0;
     alert->fired_us = alert->fired_us != 0;
     alert->ended_us = alert->ended_us != 0;
-    r->alert = alert;
+    rare->alert = alert;
 }
 
 static void encode_blotted(const struct record *records, size_t n, struct bf_buf *ret)
 {
     struct record *copy = bf_xmemdup(records, n * sizeof *records);
+    struct record_rare *rare = bf_xcalloc(n ? n : 1, sizeof *rare);
     struct alert_fact *alerts = bf_xcalloc(n ? n : 1, sizeof *alerts);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = record_apart(&records[i], &rare[i]);
         blot(&copy[i], &alerts[i]);
+    }
     bf_buf_clear(ret);
     records_encode(copy, n, ret);
     free(alerts);
+    free(rare);
     free(copy);
 }
 
@@ -41,7 +48,7 @@ static void decide_elsewhen(struct world *w, struct engine *e, const struct turn
     engine_out_clear(out);
     for (size_t i = 0; i < t->n_inputs; i++) {
         struct input in = t->inputs[i];
-        if (in.kind == INPUT_COMMAND && in.command.verb == OP_CREATE && !sim_prepare(w, e, &in.command))
+        if (in.kind == INPUT_COMMAND && input_rare(&in)->command.verb == OP_CREATE && !sim_prepare(w, e, &input_rare(&in)->command))
             world_violate(w, "I14: a stored plan does not compile");
         if (in.kind == INPUT_REPORT) {
             in.report.started_us += by_us;

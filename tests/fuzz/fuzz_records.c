@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/audit.h"
+#include "proto/turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proto/record.h"
+#include "proto/turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "proto/turn.h"
 #include "tests/unit/proto_samples.h"
 
 static const char *folder;

@@ -2,6 +2,7 @@
 
     BF_BIN=FOLDER_OF_PROGRAMS test_create.py [unittest options]
 """
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,18 @@ steps:
   load: {run: [sh, -c, "echo load $BF_PARTITION_KEY >> DIR/ran; test ! -e DIR/bad-$BF_PARTITION_KEY", LOAD]}
   sum: {run: [sh, -c, "echo sum $BF_PARTITION_KEY >> DIR/ran", SUM], needs: [{load: same}]}
 """
+
+
+def probed(first):
+    """Five connections with a probe each, on one governed pool; no agent fits, so it goes on until it is cancelled."""
+    five = range(first, first + 5)
+    lines = ["apiVersion: backfill/v1", "kind: Plan", "name: NAME", "partitions: {grain: day, from: 2024-01-01, to: 2024-01-01}",
+             "pools: {governed: {slots: 4, throttle: {algorithm: aimd, min: 1, max: 4}}}", "connections:"]
+    lines += [f"  c{i}: {{odbc: 'Driver=SQLite3', probe: {{sql: select 1, every: 10s, target: 100ms, limit: 1s}}}}" for i in five]
+    lines += ["datasets:"] + [f"  d{i}: {{connection: c{i}}}" for i in five] + ["steps:"]
+    lines += [f"  s{i}: {{outputs: [d{i}], pool: governed, agents: {{labels: {{zone: far}}}}, "
+              f"sql: {{connection: c{i}, text: select 1, transaction: true}}}}" for i in five]
+    return "\n".join(lines) + "\n"
 
 
 class ClusterTest(unittest.TestCase):
@@ -229,6 +242,24 @@ class ReprocessTest(ClusterTest):
         plan = self.sums()
         self.fails(2, "unknown --reprocess 'some': missing, failed or all", "backfill", "create", plan, "--reprocess", "some")
         self.fails(2, "--downstream needs --reprocess missing or failed", "backfill", "create", plan, "--downstream")
+
+
+class ProbesTest(ClusterTest):
+    def test_more_than_a_pool_can_have_are_refused_and_a_dry_run_says_so(self):
+        self.cluster.create(self.plan(probed(1)))
+        more = self.plan(probed(11))
+        dry = self.cluster.ctl("backfill", "create", more, "--dry-run", "--reprocess", "missing", "-o", "json")
+        limit = json.loads(dry.stdout)["create"]["limit"]
+        self.assertTrue(limit.startswith("pool governed would be governed by the probes of more than 8 connections"), limit)
+        dry = self.cluster.ctl("backfill", "create", more, "--dry-run", "--reprocess", "missing")
+        self.assertIn(f"now it would be refused: {limit}", dry.stderr)
+        self.fails(2, limit, "backfill", "create", more)
+        self.cluster.ctl("cancel", "@latest", "--yes")
+        self.cluster.ctl("cancel", self.cluster.create(more), "--yes")
+        self.cluster.create(self.plan(probed(1)))
+        self.fails(2, limit, "backfill", "create", self.plan(probed(11)))      # the coordinator knows the plan by now
+        refused = [r["record"] for r in self.cluster.json("audit", "--limit", "0") if r["record"]["text"] == limit]
+        self.assertEqual([r["result"] for r in refused], ["limit"] * 2, "each is in the trail")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ LAYERS = [
     (r"common/", "common"), (r"proto/", "proto"), (r"plan/", "plan"),
     (r"coordinator/store/seal\.[ch]$", "seal"),
     (r"coordinator/(engine|store|zap|fleet|api|logs|http|notify|replay|sim)/", None),
-    (r"coordinator/(turn|turn_state|recover|intake|release|dispatch|probes)\.[ch]$", "turn"),
+    (r"coordinator/(turn|turn_state|recover|create|intake|release|dispatch|probes)\.[ch]$", "turn"),
     (r"coordinator/(views[a-z_]*|authority|config|config_breakers|config_show|details|keyring|remedies)\.[ch]$", "views"),
     (r"coordinator/", "shell"),
     (r"agent/core(_[a-z]+)?\.[ch]$", "agentcore"), (r"agent/probe_value\.[ch]$", "probevalue"),

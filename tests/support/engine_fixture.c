@@ -267,8 +267,11 @@ void fx_step_input(struct fx *f, const struct input *in)
     begin_turn(f);
     bf_vec_push(&f->inputs, *in);
     struct input *kept = &f->inputs.at[f->inputs.n - 1];
-    if (kept->hello.n_held > 0)
-        kept->hello.held = bf_arena_memdup(&f->out.arena, kept->hello.held, kept->hello.n_held * sizeof *kept->hello.held);
+    if (kept->rare) {
+        kept->rare = bf_arena_memdup(&f->out.arena, kept->rare, sizeof *kept->rare);
+        struct agent_hello *hello = &kept->rare->hello;
+        hello->held = hello->n_held ? bf_arena_memdup(&f->out.arena, hello->held, hello->n_held * sizeof *hello->held) : NULL;
+    }
     engine_step(f->e, kept, f->now_ms, f->wall_us, &f->out);
     if (f->after_input)
         f->after_input(f);
@@ -310,26 +313,29 @@ struct fx_agent fx_agent(uint32_t number, uint32_t slots)
     return a;
 }
 
-static struct input hello_input(const struct fx_agent *a)
+static struct input hello_input(const struct fx_agent *a, struct input_rare *said)
 {
     struct input in = {.kind = INPUT_HELLO, .incarnation = a->incarnation};
     memcpy(in.key, a->key, sizeof in.key);
-    in.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION,
-                                    .name = a->name,
-                                    .version = "1",
-                                    .boot_id = "00000000-0000-0000-0000-000000000000",
-                                    .slots = a->slots,
-                                    .round_trip_us = a->round_trip_us,
-                                    .fence = FENCE_CGROUP_V2,
-                                    .labels = (struct agent_label *)(uintptr_t)a->labels,
-                                    .n_labels = a->n_labels};
+    *said = input_rare_none;
+    in.rare = said;
+    said->hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION,
+                                       .name = a->name,
+                                       .version = "1",
+                                       .boot_id = "00000000-0000-0000-0000-000000000000",
+                                       .slots = a->slots,
+                                       .round_trip_us = a->round_trip_us,
+                                       .fence = FENCE_CGROUP_V2,
+                                       .labels = (struct agent_label *)(uintptr_t)a->labels,
+                                       .n_labels = a->n_labels};
     return in;
 }
 
 uint32_t fx_hello(struct fx *f, const struct fx_agent *a, uint64_t previous)
 {
-    struct input in = hello_input(a);
-    in.hello.previous = previous;
+    struct input_rare said;
+    struct input in = hello_input(a, &said);
+    said.hello.previous = previous;
     fx_step_input(f, &in);
     for (size_t i = 0; i < f->out.n_effects; i++)
         if (f->out.effects[i].kind == EFFECT_REFUSE && memcmp(f->out.effects[i].key, a->key, sizeof a->key) == 0)
@@ -339,9 +345,10 @@ uint32_t fx_hello(struct fx *f, const struct fx_agent *a, uint64_t previous)
 
 void fx_hello_holding(struct fx *f, const struct fx_agent *a, struct attempt_ref *held, size_t n)
 {
-    struct input in = hello_input(a);
-    in.hello.held = held;
-    in.hello.n_held = n;
+    struct input_rare said;
+    struct input in = hello_input(a, &said);
+    said.hello.held = held;
+    said.hello.n_held = n;
     fx_step_input(f, &in);
 }
 
@@ -409,7 +416,7 @@ struct op_request fx_request(struct fx *f, enum op_verb verb, uint32_t backfill)
 
 const struct effect *fx_command(struct fx *f, const struct op_request *r)
 {
-    struct input in = {.kind = INPUT_COMMAND, .actor = "tester", .command = *r};
+    struct input in = {.kind = INPUT_COMMAND, FX_SAYS(.actor = "tester", .command = *r)};
     memset(in.key, 0xee, sizeof in.key);
     fx_step_input(f, &in);
     const struct effect *last = NULL;
@@ -579,9 +586,10 @@ void fx_recovers_both(struct fx *f)
     struct engine *s = fx_fresh(f);
     fx_recovers(f);
     engine_snapshot_begin(f->e);
-    while (engine_snapshot_next(f->e, &out))
-        ;
-    fx_apply_encoded(s, out.records, out.n_records);
+    while (engine_snapshot_next(f->e, &out)) {
+        fx_apply_encoded(s, out.records, out.n_records);
+        engine_out_clear(&out);
+    }
     cr_assert_eq(engine_rebuild(s, f->now_ms, &err), BF_OK, "%s", err.text);
     cr_assert(fx_same_state(f->e, s));
     cr_assert(engine_check(s, true, &err), "%s", err.text);
@@ -732,7 +740,7 @@ void chaos_turn(struct chaos *c, struct fx *f)
         some_command(c, f);
     if (chance(c, 20))
         fx_step_input(
-            f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = (uint32_t)bf_prng_below(&c->rng, 4)});
+            f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = (uint32_t)bf_prng_below(&c->rng, 4))});
     fx_turn(f);
 }
 
@@ -768,7 +776,7 @@ static void let_all_go(struct fx *f)
 
 void chaos_settle(struct chaos *c, struct fx *f)
 {
-    fx_step_input(f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 4});
+    fx_step_input(f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = 4)});
     for (int i = 0; i < 4; i++)
         c->here[i] = c->here[i] || fx_hello(f, &c->agents[i], 0) != 0;
     for (uint32_t id = engine_next_backfill(f->e, 0); id; id = engine_next_backfill(f->e, id))

@@ -9,6 +9,7 @@
 #include "coordinator/engine/view.h"
 #include "coordinator/engine/view_pools.h"
 #include "coordinator/engine/view_why.h"
+#include "proto/turn.h"
 
 /* ---- plans by hand; released by plan_free() ---- */
 #define FX_JAN_1 19723                                    /* 2024-01-01, in days */
@@ -35,6 +36,10 @@ struct plan *fx_chain(uint32_t days, uint32_t slots);
 struct plan *fx_random_plan(uint64_t seed);
 
 /* ---- the engine and its surroundings ---- */
+/* In an initialiser: what an input, or a record, says that few do. */
+#define FX_SAYS(...) .rare = &(struct input_rare){__VA_ARGS__}
+#define FX_RARE(...) .rare = &(struct record_rare){__VA_ARGS__}
+
 struct fx_plan_source { fx_make *make; uint64_t seed; uint8_t hash[32]; };
 struct fx_agent {
     uint8_t key[BF_KEY_BYTES];

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "coordinator/store/store.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 static enum bf_rc dump_turn(void *arg, uint64_t seq, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
 {
@@ -15,8 +15,8 @@ static enum bf_rc dump_turn(void *arg, uint64_t seq, const uint8_t *hash, const 
     for (size_t i = 0; rc == BF_OK && i < t.n_records; i++) {
         const struct record *r = &t.records[i];
         printf("{\"seq\": %" PRIu64 ", \"kind\": \"%s\", \"backfill\": %" PRIu32 ", \"attempt\": %" PRIu64 ", \"token\": %" PRIu64
-               ", \"agent\": %" PRIu32 ", \"source\": %d, \"ahead_us\": %" PRIu64 "}\n", seq, record_kind_name(r->kind), r->backfill, r->ref.attempt, r->ref.token,
-               r->agent, (int)r->outcome.source, r->ahead_us);
+               ", \"agent\": %" PRIu32 ", \"source\": %d, \"ahead_us\": %" PRIu64 "}\n", seq, record_kind_name(r->kind), r->backfill, r->ref.attempt,
+               r->ref.token, r->agent, (int)record_outcome(r)->source, r->ahead_us);
     }
     turn_done(&t);
     return rc;

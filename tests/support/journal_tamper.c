@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "coordinator/store/store_state.h"
-#include "proto/record.h"
+#include "proto/turn.h"
 
 static void must(int rc, const char *what)
 {
@@ -40,10 +40,10 @@ static bool change(const MDB_val *value, bool words, struct bf_buf *ret, uint64_
     for (size_t i = 0; i < t.n_records && !changed; i++)
         if (t.records[i].kind == (words ? RECORD_REPLIED : RECORD_GRANTED)) {
             if (words)
-                t.records[i].text = other_words;
+                t.records[i].rare->text = other_words;
             else
                 t.records[i].agent++;
-            memcpy(ret_id, t.records[i].request_id, OP_REQUEST_ID_BYTES);
+            memcpy(ret_id, record_rare(&t.records[i])->request_id, OP_REQUEST_ID_BYTES);
             changed = true;
         }
     *ret_seq = t.seq;
@@ -65,9 +65,9 @@ static void change_chunks(struct store *s, MDB_txn *txn, const uint8_t id[OP_REQ
         bf_buf_put(&name, key.mv_data, key.mv_size);
         key.mv_data = name.data;
         for (size_t i = 0; i < t.n_records; i++) {
-            if (t.records[i].kind != RECORD_REPLIED || memcmp(t.records[i].request_id, id, OP_REQUEST_ID_BYTES) != 0)
+            if (t.records[i].kind != RECORD_REPLIED || memcmp(t.records[i].rare->request_id, id, OP_REQUEST_ID_BYTES) != 0)
                 continue;
-            t.records[i].text = other_words;
+            t.records[i].rare->text = other_words;
             records_encode(t.records, t.n_records, &bytes);
             must(store_put_value(s, txn, TABLE_CHECKPOINT, &key, bytes.data, bytes.len, 0), "put");
             break;

@@ -158,37 +158,49 @@ struct op_reply sample_reply(struct sampler *s)
     return m;
 }
 
+/* What its kind is about, beside what any input may say. */
+static void sample_part(struct sampler *s, struct input *i, struct input_rare *said)
+{
+    switch (i->kind) {
+    case INPUT_HELLO: said->hello = sample_hello(s); break;
+    case INPUT_POOL: said->pool = budget(s); break;
+    case INPUT_REPORT: i->report = sample_report(s); break;
+    case INPUT_DENIED:
+    case INPUT_SERVICE:
+    case INPUT_RESTORED:
+        said->told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
+                                         .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
+        break;
+    case INPUT_BREAKER: said->breaker = breaker(s); break;
+    case INPUT_PROBE: said->probe = loads(s); break;
+    case INPUT_COMMAND:
+        said->command = sample_request(s, op_verbs[below(s, 16)]);
+        said->command.dry_run = false;           /* a question is no input */
+        break;
+    default: break;
+    }
+}
+
 struct input sample_input(struct sampler *s, enum input_kind kind)
 {
-    struct input i = {.kind = kind, .actor = text(s), .incarnation = number(s, 64), .agent = number32(s), .pool_name = a_name(s),
-                      .pool_slots = number32(s), .epoch = number32(s), .hold_ms = any_time(s), .low = set(s),
-                      .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""},
-                      .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}},
-                     .role = text(s), .told = {.what = "", .target = "", .reason = "", .text = "", .before = "", .after = ""},
-                     .command = {.reason = "", .from = "", .to = "", .state = "", .name = "", .who = "", .what = "", .pattern = "",
-                                 .cursor = ""},
-                     .breaker = {.name = ""}, .probe = {.connection = "", .why = ""}};
+    struct input i = {.kind = kind, .incarnation = number(s, 64), .agent = number32(s),
+                      .report = {.outcome = {.sqlstate = "", .dbms = "", .details = "", .text = ""}}};
+    struct input_rare *said = input_rare_need(&i, &s->arena);
+    said->actor = text(s);
+    said->role = text(s);
+    said->pool_name = a_name(s);
+    said->pool_slots = number32(s);
+    said->epoch = number32(s);
+    said->hold_ms = any_time(s);
+    said->low = set(s);
     fill(s, i.key, sizeof i.key);
-    if (kind == INPUT_HELLO)
-        i.hello = sample_hello(s);
-    if (kind == INPUT_POOL)
-        i.pool = budget(s);
-    if (kind == INPUT_REPORT)
-        i.report = sample_report(s);
-    if (kind == INPUT_DENIED || kind == INPUT_SERVICE || kind == INPUT_RESTORED)
-        i.told = (struct input_told){.what = text(s), .target = text(s), .reason = text(s), .text = text(s), .before = text(s),
-                                     .after = text(s), .left_out = number32(s), .rc = (enum bf_rc)below(s, BF_RC_COUNT)};
-    if (kind == INPUT_BREAKER)
-        i.breaker = breaker(s);
-    if (kind == INPUT_PROBE)
-        i.probe = loads(s);
-    if (kind == INPUT_COMMAND)
-        i.command = sample_request(s, op_verbs[below(s, 16)]);
-    i.n_configured = count(s, 4);
-    i.configured = i.n_configured ? bf_arena_alloc(&s->arena, i.n_configured * sizeof *i.configured) : NULL;
-    for (size_t k = 0; k < i.n_configured; k++)
-        i.configured[k] = key(s);
-    i.command.dry_run = false;                   /* a question is no input */
+    sample_part(s, &i, said);
+    said->n_configured = count(s, 4);
+    said->configured = said->n_configured ? bf_arena_alloc(&s->arena, said->n_configured * sizeof *said->configured) : NULL;
+    for (size_t k = 0; k < said->n_configured; k++)
+        said->configured[k] = key(s);
+    if (kind == INPUT_REPORT && !s->full && below(s, 2))
+        i.rare = NULL;
     return i;
 }
 
@@ -237,72 +249,102 @@ static const uint64_t *sample_numbers(struct sampler *s, enum record_kind kind, 
     return numbers;
 }
 
+static void sample_texts(struct sampler *s, struct record_rare *x)
+{
+    const char **const texts[] = {&x->actor, &x->reason, &x->from, &x->to, &x->text, &x->json, &x->role, &x->target, &x->before, &x->after};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = text(s);
+    x->pool_name = a_name(s);
+    x->what = a_name(s);
+}
+
+static void sample_lists(struct sampler *s, struct record_rare *x, enum record_kind kind)
+{
+    x->n_params = count(s, 8);
+    x->params = params(s, x->n_params);
+    do
+        x->bytes = blob(s, 500, &x->n_bytes);
+    while ((kind == RECORD_DETAILS || kind == RECORD_PROFILE) && x->n_bytes == 0);
+    x->n_steps = 1 + below(s, 20);
+    uint32_t *steps = bf_arena_alloc(&s->arena, x->n_steps * sizeof *steps);
+    for (size_t i = 0; i < x->n_steps; i++)
+        steps[i] = number32(s);
+    x->steps = steps;
+    x->n_ranges = s->full + below(s, 6);
+    struct steer_range *ranges = x->n_ranges ? bf_arena_alloc(&s->arena, x->n_ranges * sizeof *ranges) : NULL;
+    for (size_t i = 0; i < x->n_ranges; i++)
+        ranges[i] = (struct steer_range){number32(s), number32(s), number32(s)};
+    x->ranges = ranges;
+    x->n_reused = 1 + below(s, 20);
+    struct reuse_range *reused = bf_arena_alloc(&s->arena, x->n_reused * sizeof *reused);
+    for (size_t i = 0; i < x->n_reused; i++)
+        reused[i] = (struct reuse_range){number32(s), number32(s)};
+    x->reused = reused;
+}
+
+static void sample_rare(struct sampler *s, struct record_rare *x, enum record_kind kind)
+{
+    x->edge = number32(s);
+    x->gate = number32(s);
+    x->upto = number32(s);
+    x->backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED));
+    x->agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT));
+    x->incarnation = number(s, 64);
+    x->window = (struct record_window){number32(s), number32(s), number32(s), any_time(s), name(s), name(s)};
+    x->backward = set(s);
+    x->pool_slots = number32(s);
+    x->pool_source = (enum pool_source)(1 + below(s, 2));
+    x->pool = budget(s);
+    x->rc = (enum bf_rc)below(s, BF_RC_COUNT);
+    x->low = set(s);
+    x->epoch = number32(s);
+    x->next_backfill = number32(s);
+    x->next_agent = number32(s);
+    x->next_attempt = number(s, 64);
+    x->audit = (enum audit_kind)(1 + below(s, AUDIT_SERVICE));
+    x->probe = loads(s);
+    x->revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
+    if (s->full || kind == RECORD_AGENT_JOINED)
+        x->hello = sample_hello(s);
+    fill(s, x->key, sizeof x->key);
+    fill(s, x->plan_hash, sizeof x->plan_hash);
+    fill(s, x->request_id, sizeof x->request_id);
+    x->priority = (enum op_priority)(1 + below(s, OP_LOW));
+    x->entry = key(s);
+    x->alert = s->full || kind == RECORD_ALERT || kind == RECORD_ALERT_ACKED ? alert(s) : NULL;
+    x->action = (enum steer_action)(1 + below(s, STEER_MARK_FAILED));
+    x->steer_flags = (uint32_t)below(s, 4);
+    x->reprocess = set(s) ? (enum op_reprocess)(1 + below(s, OP_REPROCESS_FAILED)) : OP_REPROCESS_ALL;
+    x->reuse_downstream = set(s);
+    x->last = set(s);
+    x->limit = kind == RECORD_POOL_LIMIT || set(s) ? limit(s) : NULL;
+    sample_texts(s, x);
+    sample_lists(s, x, kind);
+}
+
 struct record sample_record(struct sampler *s, enum record_kind kind)
 {
+    bool frequent = kind == RECORD_GRANTED || kind == RECORD_ENDED;
     struct record r = {
-        .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s),
-        .edge = number32(s), .gate = number32(s), .upto = number32(s), .at_us = any_time(s),
+        .kind = kind, .backfill = number32(s), .step = number32(s), .index = number32(s), .agent = number32(s), .at_us = any_time(s),
         .ref = {number(s, 64), number(s, 64)}, .n = number32(s), .run = number32(s), .attempt_no = number32(s),
-        .started_us = any_time(s), .ended_us = any_time(s), .outcome = sample_outcome(s), .retry_at_ms = any_time(s),
-        .verdict = (enum verdict)(1 + below(s, VERDICT_LOOK_AGAIN)), .failure_class = (enum failure_class)below(s, 5),
-        .backfill_state = (enum backfill_state)(1 + below(s, BACKFILL_CANCELLED)),
-        .agent_state = (enum agent_state)(1 + below(s, AGENT_LEFT)), .incarnation = number(s, 64),
-        .hello = {.name = "", .version = "", .boot_id = "", .seen_cluster = ""}, .actor = text(s), .reason = text(s), .from = text(s),
-        .to = text(s),
-        .window = {number32(s), number32(s), number32(s), any_time(s), name(s), name(s)},
-        .backward = set(s), .pool_name = a_name(s), .pool_slots = number32(s), .pool_source = (enum pool_source)(1 + below(s, 2)),
-        .rc = (enum bf_rc)below(s, BF_RC_COUNT), .text = text(s), .json = text(s), .low = set(s), .epoch = number32(s),
-        .next_backfill = number32(s), .next_agent = number32(s), .next_attempt = number(s, 64),
-        .audit = (enum audit_kind)(1 + below(s, AUDIT_SERVICE)), .role = text(s), .what = a_name(s), .target = text(s), .before = text(s),
-        .after = text(s)};
-    r.probe = loads(s);
+        .started_us = any_time(s), .ended_us = any_time(s), .retry_at_ms = any_time(s), .ahead_us = number(s, 30), .budget_spent = set(s),
+        .verdict = (enum verdict)(1 + below(s, VERDICT_LOOK_AGAIN)), .failure_class = (enum failure_class)below(s, 5)};
     if (s->full)
         r.failure_class = FAILURE_LOST;
-    r.pool = budget(s);
     r.numbers = sample_numbers(s, kind, &r.n_numbers);
-    r.budget_spent = set(s);
-    r.ahead_us = number(s, 30);
-    r.revoked = (enum revoke_reason)(1 + below(s, REVOKE_PRIORITY));
-    if (!s->full && kind != RECORD_ENDED && kind != RECORD_LOOKED && below(s, 2))
-        r.outcome = (struct outcome){.sqlstate = "", .dbms = "", .details = "", .text = ""};
-    if (s->full || kind == RECORD_AGENT_JOINED)
-        r.hello = sample_hello(s);
-    fill(s, r.key, sizeof r.key);
-    fill(s, r.plan_hash, sizeof r.plan_hash);
-    fill(s, r.request_id, sizeof r.request_id);
-    r.n_params = count(s, 8);
-    r.params = params(s, r.n_params);
-    do
-        r.bytes = blob(s, 500, &r.n_bytes);
-    while ((kind == RECORD_DETAILS || kind == RECORD_PROFILE) && r.n_bytes == 0);
+    const struct outcome o = sample_outcome(s);
+    if (s->full || kind == RECORD_ENDED || kind == RECORD_LOOKED || below(s, 2))
+        r.outcome = bf_arena_memdup(&s->arena, &o, sizeof o);
+    if (s->full || !frequent || below(s, 2))
+        sample_rare(s, record_rare_need(&r, &s->arena), kind);
+    if (kind == RECORD_ENDED)
+        r.voted_ms = any_time(s);
+    else if (r.rare)
+        r.rare->breaker = breaker(s);
     r.ref.attempt += (kind == RECORD_DETAILS || kind == RECORD_REVOKED) && r.ref.attempt == 0;
     r.agent += (kind == RECORD_ROUND_TRIP || kind == RECORD_NEAR || kind == RECORD_RERUN) && r.agent == 0;
     r.backfill += kind == RECORD_WINDOW && r.backfill == 0;
-    r.priority = (enum op_priority)(1 + below(s, OP_LOW));
-    r.n_steps = 1 + below(s, 20);
-    r.entry = key(s);
-    r.alert = s->full || kind == RECORD_ALERT || kind == RECORD_ALERT_ACKED ? alert(s) : NULL;
-    r.breaker = breaker(s);
-    uint32_t *steps = bf_arena_alloc(&s->arena, r.n_steps * sizeof *steps);
-    for (size_t i = 0; i < r.n_steps; i++)
-        steps[i] = number32(s);
-    r.steps = steps;
-    r.action = (enum steer_action)(1 + below(s, STEER_MARK_FAILED));
-    r.steer_flags = (uint32_t)below(s, 4);
-    r.n_ranges = s->full + below(s, 6);
-    struct steer_range *ranges = r.n_ranges ? bf_arena_alloc(&s->arena, r.n_ranges * sizeof *ranges) : NULL;
-    for (size_t i = 0; i < r.n_ranges; i++)
-        ranges[i] = (struct steer_range){number32(s), number32(s), number32(s)};
-    r.reprocess = set(s) ? (enum op_reprocess)(1 + below(s, OP_REPROCESS_FAILED)) : OP_REPROCESS_ALL;
-    r.reuse_downstream = set(s);
-    r.last = set(s);
-    r.n_reused = 1 + below(s, 20);
-    struct reuse_range *reused = bf_arena_alloc(&s->arena, r.n_reused * sizeof *reused);
-    for (size_t i = 0; i < r.n_reused; i++)
-        reused[i] = (struct reuse_range){number32(s), number32(s)};
-    r.reused = reused;
-    r.ranges = ranges;
-    r.limit = kind == RECORD_POOL_LIMIT || set(s) ? limit(s) : NULL;
     return r;
 }
 
@@ -382,21 +424,28 @@ const char *reply_differs(const struct op_reply *a, const struct op_reply *b)
     return NULL;
 }
 
-const char *input_differs(const struct input *a, const struct input *b)
+static const char *said_differs(const struct input_rare *a, const struct input_rare *b)
 {
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(kind); SAME(incarnation); SAME(agent); SAME(pool_slots); SAME(epoch); SAME(hold_ms); SAME(low);
-    SAME_MEM(key, sizeof a->key);
+    SAME(pool_slots); SAME(epoch); SAME(hold_ms); SAME(low);
     SAME_STR(actor); SAME_STR(role); SAME_STR(pool_name); SAME(told.left_out); SAME(told.rc); SAME_STR(told.what); SAME_STR(told.target);
     SAME_STR(told.reason); SAME_STR(told.text); SAME_STR(told.before); SAME_STR(told.after);
-    SAME_PART(hello_differs, hello); SAME_PART(report_differs, report); SAME_PART(request_differs, command);
+    SAME_PART(hello_differs, hello); SAME_PART(request_differs, command);
     SAME_PART(breaker_differs, breaker);
     SAME_PART(load_differs, probe);
     SAME(n_configured);
     for (size_t i = 0; i < a->n_configured; i++)
         SAME_PART(key_differs, configured[i]);
     return NULL;
+}
+
+const char *input_differs(const struct input *a, const struct input *b)
+{
+    SAME(kind); SAME(incarnation); SAME(agent);
+    SAME_MEM(key, sizeof a->key);
+    SAME_PART(report_differs, report);
+    return said_differs(input_rare(a), input_rare(b));
 }
 
 static const char *probe_differs(const struct limit_probe *a, const struct limit_probe *b)
@@ -421,16 +470,11 @@ static const char *limit_differs(const struct pool_limit *a, const struct pool_l
     return NULL;
 }
 
-const char *record_differs(const struct record *a, const struct record *b)
+static const char *rare_differs(const struct record_rare *a, const struct record_rare *b)
 {
-    SAME(kind); SAME(backfill); SAME(step); SAME(index); SAME(agent); SAME(edge); SAME(gate); SAME(upto); SAME(at_us);
-    SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
-    SAME(failure_class); SAME(retry_at_ms); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward);
+    SAME(edge); SAME(gate); SAME(upto); SAME(backfill_state); SAME(agent_state); SAME(incarnation); SAME(backward); SAME(revoked);
     if (!pool_budget_same(&a->pool, &b->pool))
         return "pool";
-    SAME(n_numbers); SAME(budget_spent); SAME(ahead_us); SAME(revoked);
-    for (size_t i = 0; i < a->n_numbers; i++)
-        SAME(numbers[i]);
     SAME(n_params); SAME(pool_slots); SAME(pool_source); SAME(rc); SAME(low); SAME(epoch); SAME(next_backfill); SAME(next_agent);
     SAME(window.track); SAME(window.budget); SAME(window.number); SAME(window.until_us); SAME_STR(window.name); SAME_STR(window.pool);
     SAME(next_attempt); SAME(n_bytes); SAME(priority); SAME(n_steps); SAME(reprocess); SAME(reuse_downstream); SAME(last); SAME(n_reused);
@@ -448,7 +492,7 @@ const char *record_differs(const struct record *a, const struct record *b)
     SAME_MEM(key, sizeof a->key); SAME_MEM(plan_hash, sizeof a->plan_hash); SAME_MEM(request_id, sizeof a->request_id);
     SAME_MEM(bytes, a->n_bytes);
     SAME_STR(actor); SAME_STR(reason); SAME_STR(from); SAME_STR(to); SAME_STR(pool_name); SAME_STR(text); SAME_STR(json);
-    SAME_PART(outcome_differs, outcome); SAME_PART(hello_differs, hello); SAME_PART(key_differs, entry);
+    SAME_PART(hello_differs, hello); SAME_PART(key_differs, entry);
     if (!a->alert != !b->alert)
         return "alert";
     if (a->alert && alert_differs(a->alert, b->alert))
@@ -459,6 +503,17 @@ const char *record_differs(const struct record *a, const struct record *b)
         return limit_word;
     SAME_PART(load_differs, probe);
     return params_differ(a->params, b->params, a->n_params);
+}
+
+const char *record_differs(const struct record *a, const struct record *b)
+{
+    SAME(kind); SAME(backfill); SAME(step); SAME(index); SAME(agent); SAME(at_us);
+    SAME(ref.attempt); SAME(ref.token); SAME(n); SAME(run); SAME(attempt_no); SAME(started_us); SAME(ended_us); SAME(verdict);
+    SAME(failure_class); SAME(retry_at_ms); SAME(n_numbers); SAME(budget_spent); SAME(ahead_us); SAME(voted_ms);
+    for (size_t i = 0; i < a->n_numbers; i++)
+        SAME(numbers[i]);
+    const char *word = outcome_differs(record_outcome(a), record_outcome(b));
+    return word ? word : rare_differs(record_rare(a), record_rare(b));
 }
 
 /* ---- for hostile input ---- */

@@ -5,6 +5,7 @@
 #define BF_TESTS_PROTO_SAMPLES_H
 
 #include "common/prng.h"
+#include "proto/input.h"
 #include "proto/record.h"
 
 struct sampler {

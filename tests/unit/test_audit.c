@@ -36,15 +36,16 @@ static const char *text_of(const struct record *r, struct bf_buf *b)
 Test(audit, a_text_is_one_object_on_one_line)
 {
     struct bf_buf b = {0};
-    struct record r = {.kind = RECORD_AUDIT, .audit = AUDIT_REQUEST, .at_us = 1, .actor = "ada", .role = "admin", .what = "cancel",
-                       .target = "bf-3", .backfill = 3, .reason = "a \"b\"\n\\", .text = "größer", .before = "{\"n\":1}",
-                       .after = "no object"};
+    struct record_rare said = {.audit = AUDIT_REQUEST, .actor = "ada", .role = "admin", .what = "cancel", .target = "bf-3",
+                               .reason = "a \"b\"\n\\", .text = "größer", .before = "{\"n\":1}", .after = "no object"};
+    struct record r = {.kind = RECORD_AUDIT, .at_us = 1, .backfill = 3, .rare = &said};
     cr_expect_str_eq(text_of(&r, &b),
                      "{\"at\":\"1970-01-01T00:00:00.000001Z\",\"kind\":\"request\",\"who\":\"ada\",\"role\":\"admin\",\"what\":\"cancel\","
                      "\"target\":\"bf-3\",\"backfill\":\"bf-3\",\"reason\":\"a \\\"b\\\"\\u000a\\\\\",\"result\":\"ok\","
                      "\"text\":\"größer\",\"before\":{\"n\":1},\"after\":\"no object\"}");
-    r = (struct record){.audit = AUDIT_DECISION, .what = "stale report", .actor = "", .rc = BF_DENIED, .ref = {7, 9}, .n = 3,
-                        .key = {134, 79, 210, 111, 181, 89, 247, 91}};
+    said = (struct record_rare){.audit = AUDIT_DECISION, .what = "stale report", .actor = "", .rc = BF_DENIED,
+                                .key = {134, 79, 210, 111, 181, 89, 247, 91}};
+    r = (struct record){.ref = {7, 9}, .n = 3, .rare = &said};
     cr_expect_str_eq(text_of(&r, &b),
                      "{\"at\":\"1970-01-01T00:00:00.000000Z\",\"kind\":\"decision\",\"key\":\"HelloWorld000000000000000000000000000000\","
                                       "\"what\":\"stale report\",\"attempt\":\"a-7\",\"token\":9,\"result\":\"denied\",\"left_out\":3}");

@@ -51,8 +51,8 @@ Test(engine_agents, hello_is_refused_when_it_must_be)
     again.incarnation = 500;
     cr_assert_eq(fx_hello(&f, &again, 0), 0u, "another process while the lease runs");
     cr_assert_eq(fx_hello(&f, &again, 77), 0u, "previous is not the one that holds the lease");
-    struct input in = {
-        .kind = INPUT_HELLO, .incarnation = 1, .hello = {.protocol = 99, .name = "x", .version = "", .boot_id = ""}};
+    struct input in = {.kind = INPUT_HELLO, .incarnation = 1,
+                       FX_SAYS(.hello = {.protocol = 99, .name = "x", .version = "", .boot_id = ""})};
     memcpy(in.key, old.key, sizeof in.key);
     fx_step_input(&f, &in);
     cr_assert_eq(f.out.effects[f.out.n_effects - 1].kind, EFFECT_REFUSE);
@@ -186,7 +186,7 @@ Test(engine_agents, a_restart_whose_guardian_fenced_takes_over_at_once)
     cr_assert_eq(fx_hello(&f, &a, old), 1u);
     cr_assert_eq(fx_count_records(&f, RECORD_ENDED), 2u);
     cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->verdict, VERDICT_REQUEUE);
-    cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->outcome.source, OUTCOME_LOST);
+    cr_assert_eq(fx_record(&f, RECORD_ENDED, 0)->outcome->source, OUTCOME_LOST);
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u);
     fx_done(&f);

@@ -268,7 +268,7 @@ static void all_lost_for_a_minute(struct play *p)
 static void low_for(struct play *p, int64_t ms)
 {
     if (at(p, 5000) || at(p, 5000 + ms))
-        fx_step_input(&p->f, &(struct input){.kind = INPUT_LOW, .low = at(p, 5000)});
+        fx_step_input(&p->f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = at(p, 5000))});
 }
 static void low_for_a_moment(struct play *p) { low_for(p, 10000); }
 static void low_for_long(struct play *p) { low_for(p, 600000); }

@@ -38,20 +38,22 @@ Test(engine_audit, a_command_has_one_record_carried_out_or_refused)
     r.reason = "why not";
     fx_command(&f, &r);
     const struct record *a = audit(&f);
+    const struct record_rare *x = record_rare(a);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
-    cr_expect_eq(a->audit, AUDIT_REQUEST);
-    cr_expect(strcmp(a->actor, "tester") == 0 && strcmp(a->what, "pause") == 0 && strcmp(a->target, "bf-1") == 0 &&
-              strcmp(a->reason, "why not") == 0);
-    cr_expect(a->backfill == 1 && a->rc == BF_OK && a->key[0] == 0xee && memcmp(a->request_id, r.id, sizeof r.id) == 0);
-    cr_expect_str_eq(a->before, "{\"state\":\"running\",\"ready\":1,\"assigned\":2}");
-    cr_expect_str_eq(a->after, "{\"state\":\"paused\",\"ready\":1,\"assigned\":2}");
+    cr_expect_eq(x->audit, AUDIT_REQUEST);
+    cr_expect(strcmp(x->actor, "tester") == 0 && strcmp(x->what, "pause") == 0 && strcmp(x->target, "bf-1") == 0 &&
+              strcmp(x->reason, "why not") == 0);
+    cr_expect(a->backfill == 1 && x->rc == BF_OK && x->key[0] == 0xee && memcmp(x->request_id, r.id, sizeof r.id) == 0);
+    cr_expect_str_eq(x->before, "{\"state\":\"running\",\"ready\":1,\"assigned\":2}");
+    cr_expect_str_eq(x->after, "{\"state\":\"paused\",\"ready\":1,\"assigned\":2}");
     fx_turn(&f);
     fx_command(&f, &r);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 0u, "the same request again changes nothing");
     cr_expect_eq(fx_ask(&f, OP_CANCEL, 77)->rc, BF_NOT_FOUND);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
     a = audit(&f);
-    cr_expect(a->rc == BF_NOT_FOUND && a->backfill == 77 && *a->before == 0 && strstr(a->text, "there is no backfill bf-77"));
+    x = record_rare(a);
+    cr_expect(x->rc == BF_NOT_FOUND && a->backfill == 77 && *x->before == 0 && strstr(x->text, "there is no backfill bf-77"));
     fx_turn(&f);
     fx_done(&f);
 }
@@ -60,12 +62,12 @@ Test(engine_audit, a_refused_create_names_its_plan)
 {
     struct fx f;
     start(&f);
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = true});
-    cr_expect_str_eq(audit(&f)->what, "low water");
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = true)});
+    cr_expect_str_eq(record_rare(audit(&f))->what, "low water");
     struct op_request r = fx_request(&f, OP_CREATE, 0);
     memset(r.plan_hash, 0xab, sizeof r.plan_hash);
     cr_expect_eq(fx_command(&f, &r)->rc, BF_FULL);
-    cr_expect_str_eq(audit(&f)->target, "plan abababababab");
+    cr_expect_str_eq(record_rare(audit(&f))->target, "plan abababababab");
     cr_expect_eq(audit(&f)->backfill, 0u);
     fx_turn(&f);
     fx_done(&f);
@@ -80,9 +82,9 @@ Test(engine_audit, a_change_of_keys_is_about_a_key_and_no_backfill)
             struct op_request r = fx_request(&f, verb, 0);
             r.name = named ? "olga" : "";
             fx_command(&f, &r);
-            cr_expect_str_eq(audit(&f)->what, op_verb_name(verb));
+            cr_expect_str_eq(record_rare(audit(&f))->what, op_verb_name(verb));
             const char *own = verb == OP_KEY_ROTATE || verb == OP_AGENT_JOIN ? "tester" : "";      /* without a name: one's own */
-            cr_expect_str_eq(audit(&f)->target, named && verb != OP_AGENT_JOIN ? "olga" : own, "%s", op_verb_name(verb));
+            cr_expect_str_eq(record_rare(audit(&f))->target, named && verb != OP_AGENT_JOIN ? "olga" : own, "%s", op_verb_name(verb));
             cr_expect_eq(audit(&f)->backfill, 0u);
         }
     fx_turn(&f);
@@ -97,10 +99,11 @@ Test(engine_audit, a_lost_agent_is_one_record_however_much_it_held)
     cr_expect_eq(fx_count_records(&f, RECORD_ENDED), 2u);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 1u);
     const struct record *r = audit(&f);
-    cr_expect(r->audit == AUDIT_DECISION && strcmp(r->what, "agent lost") == 0 && strcmp(r->actor, "coordinator") == 0);
-    cr_expect_str_eq(r->target, "agent-1");
-    cr_expect_str_eq(r->before, "{\"attempts\":2}");
-    cr_expect_str_eq(r->after, "{\"attempts\":0,\"requeued\":2}");
+    const struct record_rare *rare = record_rare(r);
+    cr_expect(rare->audit == AUDIT_DECISION && strcmp(rare->what, "agent lost") == 0 && strcmp(rare->actor, "coordinator") == 0);
+    cr_expect_str_eq(rare->target, "agent-1");
+    cr_expect_str_eq(rare->before, "{\"attempts\":2}");
+    cr_expect_str_eq(rare->after, "{\"attempts\":0,\"requeued\":2}");
     fx_turn(&f);
     fx_done(&f);
 }
@@ -111,7 +114,7 @@ Test(engine_audit, a_restarted_agent_is_told_where_it_held_work)
     struct fx_agent a = start(&f);
     uint64_t previous = a.incarnation++;
     fx_hello(&f, &a, previous);
-    cr_expect_str_eq(audit(&f)->what, "attempts fenced");
+    cr_expect_str_eq(record_rare(audit(&f))->what, "attempts fenced");
     fx_turn(&f);
     fx_done(&f);
 }
@@ -125,8 +128,8 @@ Test(engine_audit, stale_reports_are_told_at_a_bounded_rate_that_recovery_keeps)
     cr_expect_eq(fx_count_records(&f, RECORD_STALE_REPORT), 100u);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 16u, "a burst");
     cr_expect_eq(audit(&f)->ref.attempt, 5000u);
-    cr_expect_str_eq(audit(&f)->actor, "agent-1");
-    cr_expect_eq(audit(&f)->rc, BF_DENIED);
+    cr_expect_str_eq(record_rare(audit(&f))->actor, "agent-1");
+    cr_expect_eq(record_rare(audit(&f))->rc, BF_DENIED);
     fx_turn(&f);
 
     struct engine *again = fx_fresh(&f);
@@ -151,19 +154,19 @@ Test(engine_audit, pools_that_another_setting_holds_for)
     struct fx f;
     struct fx_agent a = start(&f);
     (void)a;
-    struct input pool = {.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 1};
+    struct input pool = {.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = 1)};
     fx_step_input(&f, &pool);
-    cr_expect_str_eq(audit(&f)->what, "pool set");
-    cr_expect_str_eq(audit(&f)->before, "{\"slots\":2,\"source\":\"plan\"}");
-    cr_expect_str_eq(audit(&f)->after, "{\"slots\":1,\"source\":\"config\"}");
+    cr_expect_str_eq(record_rare(audit(&f))->what, "pool set");
+    cr_expect_str_eq(record_rare(audit(&f))->before, "{\"slots\":2,\"source\":\"plan\"}");
+    cr_expect_str_eq(record_rare(audit(&f))->after, "{\"slots\":1,\"source\":\"config\"}");
     fx_turn(&f);
     fx_step_input(&f, &pool);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 0u, "it says so already");
     cr_assert_eq(fx_create(&f, pooled, 9), 2u);
     cr_expect_eq(fx_count_records(&f, RECORD_AUDIT), 2u);
     const struct record *kept = fx_record(&f, RECORD_AUDIT, 0);
-    cr_expect_str_eq(kept->what, "pool kept");
-    cr_expect_str_eq(kept->before, "{\"slots\":9,\"source\":\"plan\"}");
+    cr_expect_str_eq(record_rare(kept)->what, "pool kept");
+    cr_expect_str_eq(record_rare(kept)->before, "{\"slots\":9,\"source\":\"plan\"}");
     cr_expect_eq(kept->backfill, 2u);
     fx_turn(&f);
     fx_done(&f);
@@ -173,16 +176,18 @@ Test(engine_audit, what_the_shell_tells_is_recorded_as_it_stands)
 {
     struct fx f;
     start(&f);
-    fx_step_input(&f, &(struct input){.kind = INPUT_DENIED, .actor = "eve", .role = "viewer",
-                                      .told = {.what = "cancel", .target = "bf-1", .reason = "mine", .text = "no", .left_out = 4,
-                                               .rc = BF_DENIED}});
+    fx_step_input(&f, &(struct input){.kind = INPUT_DENIED,
+                                      FX_SAYS(.actor = "eve", .role = "viewer",
+                                              .told = {.what = "cancel", .target = "bf-1", .reason = "mine", .text = "no", .left_out = 4,
+                                                       .rc = BF_DENIED})});
     const struct record *r = audit(&f);
-    cr_expect(r->audit == AUDIT_DENIED && strcmp(r->actor, "eve") == 0 && strcmp(r->role, "viewer") == 0 && r->n == 4 &&
-              r->rc == BF_DENIED);
-    fx_step_input(&f, &(struct input){.kind = INPUT_SERVICE, .told = {.what = "start", .target = "coordinator"}});
-    cr_expect(audit(&f)->audit == AUDIT_SERVICE && strcmp(audit(&f)->actor, "coordinator") == 0);
-    fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, .epoch = 5});
-    cr_expect_str_eq(audit(&f)->after, "{\"epoch\":5}");
+    const struct record_rare *rare = record_rare(r);
+    cr_expect(rare->audit == AUDIT_DENIED && strcmp(rare->actor, "eve") == 0 && strcmp(rare->role, "viewer") == 0 && r->n == 4 &&
+              rare->rc == BF_DENIED);
+    fx_step_input(&f, &(struct input){.kind = INPUT_SERVICE, FX_SAYS(.told = {.what = "start", .target = "coordinator"})});
+    cr_expect(record_rare(audit(&f))->audit == AUDIT_SERVICE && strcmp(record_rare(audit(&f))->actor, "coordinator") == 0);
+    fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, FX_SAYS(.epoch = 5)});
+    cr_expect_str_eq(record_rare(audit(&f))->after, "{\"epoch\":5}");
     fx_turn(&f);
     fx_done(&f);
 }

@@ -293,7 +293,7 @@ Test(engine_basics, why_names_what_must_clear_first)
     cr_assert_eq(why[0].kind, BLOCKER_AGENTS_BUSY);
     cr_assert_eq(why[1].kind, BLOCKER_QUEUE);
     cr_assert_eq(why[1].count, 3u);
-    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 1});
+    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = 1)});
     engine_why(f.e, 1, 0, 4, why, 4);
     cr_assert_eq(why[0].kind, BLOCKER_POOL);
     fx_done(&f);
@@ -314,13 +314,13 @@ Test(engine_basics, low_store_stops_grants_and_creates_but_takes_results)
     struct fx f;
     struct fx_agent agent = fx_agent(1, 1);
     fx_begin(&f, &agent, chain_of_days, 3);
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = true});
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = true)});
     cr_assert_eq(fx_create(&f, all_over_all, 1), 0u);
     fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 0u);
     cr_assert_eq(fx_state(&f, 1, 0, 0), INSTANCE_SUCCEEDED);
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = false});
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = false)});
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 1u);
     fx_done(&f);
@@ -331,7 +331,7 @@ Test(engine_basics, tokens_go_on_from_a_higher_epoch)
     struct fx f;
     struct fx_agent agent = fx_agent(1, 1);
     fx_begin(&f, &agent, chain_of_days, 3);
-    fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, .epoch = 5});
+    fx_step_input(&f, &(struct input){.kind = INPUT_EPOCH, FX_SAYS(.epoch = 5)});
     fx_ended(&f, &agent, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);
     cr_assert_eq(engine_epoch(f.e), 5u);

@@ -406,7 +406,7 @@ Test(engine_breakers, what_opened_one_is_an_attempt_that_failed)
     fx_turn(&f);
     cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
     cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03] of bf-1"), "%s", of_bad(&f).cause);
-    cr_expect(strstr(fx_record(&f, RECORD_AUDIT, 0)->text, "3 of 4 attempts failed; the last: s0[2024-01-03]"));
+    cr_expect(strstr(record_rare(fx_record(&f, RECORD_AUDIT, 0))->text, "3 of 4 attempts failed; the last: s0[2024-01-03]"));
     fx_done(&f);
 }
 
@@ -696,8 +696,9 @@ Test(engine_breakers, the_configuration_holds_where_no_plan_speaks_and_a_name_ou
 {
     struct fx f;
     struct fx_agent a = start(&f, bad_and_other, 4);
-    struct input in = {.kind = INPUT_BREAKER, .breaker = {.kind = BREAKER_STEP, .name = "", .source = BREAKER_BY_CONFIG, .settings = soon}};
-    in.breaker.settings.window = 7;
+    struct input in = {.kind = INPUT_BREAKER,
+                       FX_SAYS(.breaker = {.kind = BREAKER_STEP, .name = "", .source = BREAKER_BY_CONFIG, .settings = soon})};
+    in.rare->breaker.settings.window = 7;
     fx_step_input(&f, &in);
     cr_expect_eq(fx_count_records(&f, RECORD_BREAKER_SETTINGS), 1u);
     fx_step_input(&f, &in);
@@ -705,7 +706,7 @@ Test(engine_breakers, the_configuration_holds_where_no_plan_speaks_and_a_name_ou
     fx_turn(&f);
     cr_expect_eq(named(&f, BREAKER_STEP, "test.s1").settings->window, 7u);
     cr_expect_eq(of_bad(&f).settings->window, 4u, "the plan speaks of it");
-    in.breaker.name = "test.s0";
+    in.rare->breaker.name = "test.s0";
     fx_step_input(&f, &in);
     fx_turn(&f);
     cr_expect_eq(of_bad(&f).settings->window, 7u);

@@ -311,9 +311,9 @@ Test(engine_commands, the_configuration_beats_the_plan_and_lowering_kills_nothin
     struct pool_view p;
     engine_pool(f.e, 0, &p);
     cr_assert_eq(p.source, POOL_FROM_PLAN);
-    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 1});
+    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = 1)});
     cr_assert_eq(fx_count_records(&f, RECORD_POOL_SET), 1u);
-    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, .pool_name = "small", .pool_slots = 1});
+    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "small", .pool_slots = 1)});
     cr_assert_eq(fx_count_records(&f, RECORD_POOL_SET), 1u, "nothing new");
     fx_turn(&f);
     engine_pool(f.e, 0, &p);

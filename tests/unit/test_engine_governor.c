@@ -63,8 +63,8 @@ static struct fx_agent start(struct fx *f)
 static void reading(struct fx *f, bool readable, int64_t us)
 {
     f->now_ms += 5000;
-    fx_step_input(f, &(struct input){.kind = INPUT_PROBE, .actor = "", .role = "", .pool_name = "",
-                                     .probe = {.connection = "wh", .readable = readable, .value_us = us, .why = readable ? "" : "NULL"}});
+    fx_step_input(f, &(struct input){.kind = INPUT_PROBE, FX_SAYS(.probe = {.connection = "wh", .readable = readable, .value_us = us,
+                                                                            .why = readable ? "" : "NULL"})});
     fx_turn(f);
     fx_turn(f);                                  /* grants under a limit that was raised */
 }
@@ -140,8 +140,8 @@ static struct plan *slow_and_quick(uint64_t days)
 static void reading_of(struct fx *f, const char *connection, int64_t us)
 {
     f->now_ms += 5000;
-    fx_step_input(f, &(struct input){.kind = INPUT_PROBE, .actor = "", .role = "", .pool_name = "",
-                                     .probe = {.connection = connection, .readable = true, .value_us = us, .why = ""}});
+    fx_step_input(f, &(struct input){.kind = INPUT_PROBE,
+                                     FX_SAYS(.probe = {.connection = connection, .readable = true, .value_us = us, .why = ""})});
     fx_turn(f);
     fx_turn(f);
 }
@@ -285,8 +285,8 @@ Test(engine_governor, a_probe_that_no_backfill_has_is_nothing)
 {
     struct fx f;
     start(&f);
-    fx_step_input(&f, &(struct input){.kind = INPUT_PROBE, .actor = "", .role = "", .pool_name = "",
-                                      .probe = {.connection = "other", .readable = true, .value_us = 1, .why = ""}});
+    fx_step_input(&f, &(struct input){.kind = INPUT_PROBE,
+                                      FX_SAYS(.probe = {.connection = "other", .readable = true, .value_us = 1, .why = ""})});
     fx_turn(&f);
     cr_assert_eq(fx_count_records(&f, RECORD_POOL_LIMIT), 0u);
     fx_done(&f);
@@ -363,7 +363,7 @@ Test(engine_governor, without_a_probe_nothing_is_written_when_nothing_ends)
         fx_turn(&f);
         for (int i = 0; i < 20; i++) {           /* others run on, and somebody wakes it */
             f.now_ms += 5000;
-            fx_step_input(&f, &(struct input){.kind = INPUT_TIMER, .actor = "", .role = "", .pool_name = ""});
+            fx_step_input(&f, &(struct input){.kind = INPUT_TIMER});
             fx_turn(&f);
             steps += fx_count_records(&f, RECORD_POOL_LIMIT);
         }
@@ -405,10 +405,15 @@ Test(engine_governor, recovery_restores_limits_moves_and_baselines)
     fx_done(&f);
 }
 
+static enum bf_rc apply_limit(struct fx *f, const char *pool, const struct pool_limit *l)
+{
+    struct bf_error err = {0};
+    return engine_apply(f->e, &(struct record){.kind = RECORD_POOL_LIMIT, FX_RARE(.pool_name = pool, .limit = l)}, &err);
+}
+
 Test(engine_governor, records_that_cannot_be_are_refused)
 {
     struct fx f;
-    struct bf_error err = {0};
     start(&f);
     struct limit_state s = {.limit_milli = 1000, .service_milli = 1000};
     const struct pool_limit bad[] = {
@@ -416,8 +421,7 @@ Test(engine_governor, records_that_cannot_be_are_refused)
         {.bounds = {THROTTLE_AIMD, 1, 2000000}, .state = s}, {.bounds = {THROTTLE_AIMD, 1, 2}, .state = {.limit_milli = -5}},
         {.bounds = {THROTTLE_AIMD, 1, 2}, .state = {.limit_milli = 1000, .margin_ppm = 2000000}}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_assert_eq(engine_apply(f.e, &(struct record){.kind = RECORD_POOL_LIMIT, .pool_name = "warehouse", .limit = &bad[i]}, &err),
-                     BF_CORRUPT, "%zu", i);
-    cr_assert_eq(engine_apply(f.e, &(struct record){.kind = RECORD_POOL_LIMIT, .pool_name = "none", .limit = &bad[0]}, &err), BF_CORRUPT);
+        cr_assert_eq(apply_limit(&f, "warehouse", &bad[i]), BF_CORRUPT, "%zu", i);
+    cr_assert_eq(apply_limit(&f, "none", &bad[0]), BF_CORRUPT);
     fx_done(&f);
 }

@@ -118,7 +118,7 @@ Test(engine_pools, a_person_wins_until_reset_and_lowering_kills_nothing)
     cr_assert_eq(set(&f, "a", &slower, 0, false)->rc, BF_OK);
     cr_assert_eq(fx_count_effects(&f, EFFECT_KILL), 0u);
     cr_assert_eq(used_of(&f, "a", "cpu"), 4000u, "what runs keeps what it holds");
-    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, .pool_name = "a", .pool_slots = 6, .pool = {.cpu_milli = 9000}});
+    fx_step_input(&f, &(struct input){.kind = INPUT_POOL, FX_SAYS(.pool_name = "a", .pool_slots = 6, .pool = {.cpu_milli = 9000})});
     fx_turn(&f);
     engine_pool(f.e, 0, &p);
     cr_assert_eq(p.slots, 6u, "the configuration says the slots, which no person did");

@@ -37,7 +37,8 @@ static const struct effect *set(struct fx *f, uint32_t backfill, enum op_priorit
     r.selectors = words;
     r.n_selectors = word != NULL;
     const struct effect *reply = fx_command(f, &r);
-    f->inputs.at[f->inputs.n - 1].command.n_selectors = 0;       /* words is gone when the journal is written; records are what counts */
+    /* words is gone when the journal is written; records are what counts */
+    f->inputs.at[f->inputs.n - 1].rare->command.n_selectors = 0;
     return reply;
 }
 
@@ -105,7 +106,7 @@ Test(engine_priority, answers_name_what_changed_and_repeating_changes_nothing)
         cr_assert_str_eq(reply->text, steps[i].says);
         cr_assert_eq(fx_count_records(&f, RECORD_PRIORITY_SET), steps[i].changed > 0, "one record for all that change");
         if (steps[i].changed > 0)
-            cr_assert_eq(fx_record(&f, RECORD_PRIORITY_SET, 0)->n_steps, steps[i].changed);
+            cr_assert_eq(record_rare(fx_record(&f, RECORD_PRIORITY_SET, 0))->n_steps, steps[i].changed);
         fx_turn(&f);
     }
     struct op_request r = fx_request(&f, OP_PRIORITY, 1);
@@ -222,11 +223,11 @@ Test(engine_priority, records_that_do_not_fit_are_corrupt)
     struct fx f;
     start(&f, 2);
     const struct record cases[] = {
-        {.kind = RECORD_PRIORITY_SET, .backfill = 1, .priority = OP_HIGH, .steps = bad, .n_steps = 2},
-        {.kind = RECORD_PRIORITY_SET, .backfill = 2, .priority = OP_HIGH, .steps = good, .n_steps = 2},
-        {.kind = RECORD_PRIORITY_SET, .backfill = 1, .priority = (enum op_priority)0, .steps = good, .n_steps = 2},
-        {.kind = RECORD_PRIORITY_SET, .backfill = 1, .priority = (enum op_priority)5, .steps = good, .n_steps = 2},
-        {.kind = RECORD_PRIORITY_SET, .backfill = 1, .priority = OP_HIGH, .steps = good, .n_steps = 2}};
+        {.kind = RECORD_PRIORITY_SET, .backfill = 1, FX_RARE(.priority = OP_HIGH, .steps = bad, .n_steps = 2)},
+        {.kind = RECORD_PRIORITY_SET, .backfill = 2, FX_RARE(.priority = OP_HIGH, .steps = good, .n_steps = 2)},
+        {.kind = RECORD_PRIORITY_SET, .backfill = 1, FX_RARE(.priority = (enum op_priority)0, .steps = good, .n_steps = 2)},
+        {.kind = RECORD_PRIORITY_SET, .backfill = 1, FX_RARE(.priority = (enum op_priority)5, .steps = good, .n_steps = 2)},
+        {.kind = RECORD_PRIORITY_SET, .backfill = 1, FX_RARE(.priority = OP_HIGH, .steps = good, .n_steps = 2)}};
     struct engine *e = fx_fresh(&f);
     for (size_t i = 0; i < f.journal.n; i++)
         fx_apply_turn(e, &f.journal.at[i]);

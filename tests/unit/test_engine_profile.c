@@ -164,21 +164,22 @@ Test(engine_profile, a_full_book_forgets_what_was_used_longest_ago)
     while (engine_snapshot_next(f.e, &out))
         for (size_t i = 0; i < out.n_records; i++)
             if (out.records[i].kind == RECORD_PROFILE && bytes.len == 0)
-                bf_buf_put(&bytes, out.records[i].bytes, out.records[i].n_bytes);
+                bf_buf_put(&bytes, out.records[i].rare->bytes, out.records[i].rare->n_bytes);
     cr_assert_gt(bytes.len, 33u);
     struct bf_error err = {0};
     for (uint32_t i = 0; i < PROFILES_MAX; i++) {          /* others of the same form, by their hash */
         memset(bytes.data + 1, 0xee, 32);
         memcpy(bytes.data + 1, &i, sizeof i);
-        cr_assert_eq(engine_apply(full, &(struct record){.kind = RECORD_PROFILE, .bytes = bytes.data, .n_bytes = bytes.len}, &err), BF_OK);
+        struct record other = {.kind = RECORD_PROFILE, FX_RARE(.bytes = bytes.data, .n_bytes = bytes.len)};
+        cr_assert_eq(engine_apply(full, &other, &err), BF_OK);
     }
     uint8_t hash[32];
     memset(hash, 40, sizeof hash);
     cr_assert_eq(count(full), PROFILES_MAX);
     cr_assert_not(engine_profile(full, "test", "s0", hash, &p));
-    struct record again = {.kind = RECORD_PROFILE, .bytes = bytes.data, .n_bytes = bytes.len};
+    struct record again = {.kind = RECORD_PROFILE, FX_RARE(.bytes = bytes.data, .n_bytes = bytes.len)};
     cr_assert_eq(engine_apply(full, &again, &err), BF_CORRUPT, "it is there twice");
-    again.n_bytes--;
+    again.rare->n_bytes--;
     cr_assert_eq(engine_apply(full, &again, &err), BF_CORRUPT);
     bf_buf_free(&bytes);
     engine_out_free(&out);

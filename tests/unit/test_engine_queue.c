@@ -169,12 +169,12 @@ Test(engine_queue, none_begins_at_low_water)
     struct fx_agent a = start(&f);
     queued(&f, days(0, 2, 0));
     queued(&f, days(0, 2, 0));
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = true});
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = true)});
     run_out(&f, &a, OUTCOME_OK);
     cr_assert_eq(state(&f, 1), BACKFILL_SUCCEEDED);
     cr_assert_eq(state(&f, 2), BACKFILL_QUEUED);
     cr_assert_eq(fx_create_as(&f, make, days(0, 1, 0), &queue)->rc, BF_FULL);
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = false});
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = false)});
     fx_turn(&f);
     cr_assert_eq(state(&f, 2), BACKFILL_RUNNING);
     fx_done(&f);

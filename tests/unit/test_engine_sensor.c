@@ -111,7 +111,7 @@ Test(engine_sensor, it_gives_up_at_its_time_out_and_says_so)
     const struct record *r = fx_record(&f, RECORD_ENDED, 0);
     cr_assert_eq(r->verdict, VERDICT_FAILED);
     cr_assert_eq(r->failure_class, FAILURE_PERMANENT);
-    cr_assert(strstr(r->outcome.text, "raw is still not there after 2m 30s, looked 4 times"), "%s", r->outcome.text);
+    cr_assert(strstr(record_outcome(r)->text, "raw is still not there after 2m 30s, looked 4 times"), "%s", record_outcome(r)->text);
     fx_turn(&f);
     cr_assert_eq(fx_state(&f, 1, 0, 0), INSTANCE_FAILED);
     fx_ask(&f, OP_RETRY, 1);

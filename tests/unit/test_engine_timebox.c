@@ -72,7 +72,7 @@ Test(engine_timebox, a_cancel_kills)
     cr_assert_eq(fx_backfill(&f, 1).state, BACKFILL_CANCELLED);
     cr_assert_eq(fx_count_effects(&f, EFFECT_KILL), 1u);
     cr_assert_eq(fx_state(&f, 1, 0, 3), INSTANCE_CANCELLED);
-    cr_assert_str_eq(fx_record(&f, RECORD_AUDIT, 0)->what, "timebox");
+    cr_assert_str_eq(record_rare(fx_record(&f, RECORD_AUDIT, 0))->what, "timebox");
     fx_done(&f);
 }
 

@@ -194,7 +194,7 @@ Test(engine_why, the_store_is_asked_in_one_place)
     struct blocker b[8], store;
     fx_begin(&f, &a, pooled, 2);
     cr_assert_not(engine_why_store(f.e, &store));
-    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, .low = true});
+    fx_step_input(&f, &(struct input){.kind = INPUT_LOW, FX_SAYS(.low = true)});
     cr_assert_not(engine_why_store(f.e, &store), "short of room is told by itself");
     size_t n = engine_why_ready(f.e, 1, 0, b, 8);
     cr_assert(n >= 1 && b[0].kind == BLOCKER_LOW_WATER);

@@ -94,8 +94,10 @@ Test(engine_windows, a_peak_leaves_a_part_of_the_pool)
     struct fx f;
     struct fx_agent a = start(&f, peaks, new_year(9, 0));
     const struct record *r = fx_record(&f, RECORD_WINDOW, 0);
-    cr_assert(r && r->window.budget == 500000 && strcmp(r->window.name, "peak") == 0 && strcmp(r->window.pool, "wh") == 0);
-    cr_assert_eq(r->window.until_us, new_year(19, 0));
+    cr_assert_not_null(r);
+    const struct record_rare *rare = record_rare(r);
+    cr_assert(rare->window.budget == 500000 && strcmp(rare->window.name, "peak") == 0 && strcmp(rare->window.pool, "wh") == 0);
+    cr_assert_eq(rare->window.until_us, new_year(19, 0));
     cr_assert_eq(granted(&f), 3u, "two of the pool, and the step without one");
     struct blocker b = why(&f, 0, 5, BLOCKER_WINDOW);
     cr_assert_str_eq(b.window.name, "peak");
@@ -107,7 +109,7 @@ Test(engine_windows, a_peak_leaves_a_part_of_the_pool)
     cr_assert_eq(granted(&f), 1u, "as one ends another begins");
     at(&f, new_year(19, 0));
     cr_assert_eq(granted(&f), 2u, "and the whole pool when it is over");
-    cr_assert_str_eq(fx_record(&f, RECORD_WINDOW, 0)->window.name, "");
+    cr_assert_str_eq(record_rare(fx_record(&f, RECORD_WINDOW, 0))->window.name, "");
     fx_done(&f);
 }
 
@@ -200,11 +202,11 @@ Test(engine_windows, records_that_do_not_fit_are_refused)
     struct bf_error err = {0};
     start(&f, peaks, new_year(9, 0));
     const struct record bad[] = {
-        {.kind = RECORD_WINDOW, .backfill = 2, .window = {.track = 0, .budget = 0, .number = 1}},
-        {.kind = RECORD_WINDOW, .backfill = 1, .window = {.track = 2, .budget = 0, .number = 1}},
-        {.kind = RECORD_WINDOW, .backfill = 1, .window = {.track = 0, .budget = 0, .number = 3}},
-        {.kind = RECORD_WINDOW, .backfill = 1, .window = {.track = 0, .budget = 1000001, .number = 1}},
-        {.kind = RECORD_WINDOW, .backfill = 1, .window = {.track = 0, .budget = 1, .number = 0}}};
+        {.kind = RECORD_WINDOW, .backfill = 2, FX_RARE(.window = {.track = 0, .budget = 0, .number = 1})},
+        {.kind = RECORD_WINDOW, .backfill = 1, FX_RARE(.window = {.track = 2, .budget = 0, .number = 1})},
+        {.kind = RECORD_WINDOW, .backfill = 1, FX_RARE(.window = {.track = 0, .budget = 0, .number = 3})},
+        {.kind = RECORD_WINDOW, .backfill = 1, FX_RARE(.window = {.track = 0, .budget = 1000001, .number = 1})},
+        {.kind = RECORD_WINDOW, .backfill = 1, FX_RARE(.window = {.track = 0, .budget = 1, .number = 0})}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct engine *e = fx_fresh(&f);
         for (size_t k = 0; k < f.journal.n; k++)

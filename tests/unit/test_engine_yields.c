@@ -130,7 +130,7 @@ Test(engine_yields, a_damaged_record_is_refused)
     for (size_t i = 0; i < f.journal.n; i++)
         fx_apply_turn(e, &f.journal.at[i]);
     const uint64_t numbers[] = {4, 0, 0, 1};
-    struct record r = {.kind = RECORD_YIELDED, .backfill = 1, .pool_name = "a", .numbers = numbers, .n_numbers = 4};
+    struct record r = {.kind = RECORD_YIELDED, .backfill = 1, .numbers = numbers, .n_numbers = 4, FX_RARE(.pool_name = "a")};
     cr_assert_eq(engine_apply(e, &r, &err), BF_CORRUPT, "there is no fifth class");
     r.backfill = 2;
     cr_assert_eq(engine_apply(e, &r, &err), BF_CORRUPT);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "proto/turn.h"
 #include "proto/wire.h"
 #include "proto_samples.h"
 

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "proto/record.pb-c.h"
 #include "proto/record_parts.h"
+#include "proto/turn.h"
 #include "proto_samples.h"
 
 enum { FIELD = 6, RANDOM = 1500 };
@@ -37,7 +38,7 @@ static struct outcome wild_outcome(struct sampler *s)
                                    repeated(s, "{", ' ', OUTCOME_DETAILS_MAX, "}")};
     const char *const states[] = {NULL, "", "42P01", "bad", "42p01", "123456"};
     struct record r = sample_record(s, RECORD_ENDED);
-    struct outcome o = r.outcome;
+    struct outcome o = *r.outcome;
     o.text = pick(s, texts, sizeof texts / sizeof *texts);
     o.dbms = pick(s, texts, sizeof texts / sizeof *texts);
     o.details = pick(s, details, sizeof details / sizeof *details);
@@ -59,9 +60,10 @@ static struct record hot_record(struct sampler *s)
     if (r.kind == RECORD_GRANTED)
         return r;
     r.started_us = from.started_us, r.ended_us = from.ended_us, r.verdict = from.verdict, r.failure_class = from.failure_class;
-    r.outcome = wild_outcome(s);
+    const struct outcome o = wild_outcome(s);
+    r.outcome = bf_arena_memdup(&s->arena, &o, sizeof o);
     r.budget_spent = from.budget_spent;
-    r.breaker.at_ms = from.breaker.at_ms;
+    r.voted_ms = from.voted_ms;
     return r;
 }
 
@@ -121,26 +123,11 @@ Test(proto_hot, records_and_inputs_are_written_the_same)
         struct input in = hot_input(&s), other = sample_input(&s, input_kinds[i % n_input_kinds]);
         cr_assert(same_record(&r, i), "record %zu is left to the generated code", i);
         cr_assert(same_input(&in, i), "input %zu is left to the generated code", i);
-        (void)same_record(&any, i);
+        any.rare = NULL;
+        cr_assert(same_record(&any, i), "record %zu has no rare part, and is left to the generated code", i);
         (void)same_input(&other, i);
         sampler_done(&s);
     }
-}
-
-/* A count without its list would not be a value. */
-static void mend(struct record *r)
-{
-    r->n_params = r->params ? r->n_params : 0;
-    r->n_steps = r->steps ? r->n_steps : 0;
-    r->n_bytes = r->bytes ? r->n_bytes : 0;
-    r->n_ranges = r->ranges ? r->n_ranges : 0;
-    r->n_reused = r->reused ? r->n_reused : 0;
-    r->n_numbers = r->numbers ? r->n_numbers : 0;
-    r->hello.n_labels = r->hello.labels ? r->hello.n_labels : 0;
-    r->hello.n_held = r->hello.held ? r->hello.n_held : 0;
-    r->pool.n_units = r->pool.units ? r->pool.n_units : 0;
-    r->entry.n_plans = r->entry.plans ? r->entry.n_plans : 0;
-    r->entry.n_pools = r->entry.pools ? r->entry.n_pools : 0;
 }
 
 /* A field that is new in the struct, and that nobody here has heard of, must not get lost.  Each word of what any record may hold is
@@ -152,23 +139,18 @@ Test(proto_hot, no_word_of_a_record_is_passed_over)
     for (size_t seed = 0; seed < SEEDS; seed++) {
         struct sampler s;
         sampler_init(&s, seed, seed % 4 == 0);
-        struct record from = sample_record(&s, record_kinds[(11 * seed) % n_record_kinds]);
-        const struct record hot = hot_record(&s);
-        if (seed % 2)                                        /* of two in one word, by turns */
-            from.backfill_state = 0, from.pool_source = 0, from.priority = 0, from.action = 0;
-        else
-            from.agent_state = 0, from.pool_slots = 0, from.low = false, from.steer_flags = 0;
+        const struct record from = sample_record(&s, record_kinds[(11 * seed) % n_record_kinds]), hot = hot_record(&s);
         for (size_t i = 0; i < WORDS * BEFORE; i++) {
             struct record r = hot;
             size_t word = i / BEFORE, before = i % BEFORE, first = word > before ? word - before : 0;
             memcpy((char *)&r + 8 * first, (const char *)&from + 8 * first, 8 * (word + 1 - first));
             r.kind = hot.kind;
-            mend(&r);
+            r.n_numbers = r.numbers ? r.n_numbers : 0;       /* a count without its list would not be a value */
             declined += !same_record(&r, word);
         }
         sampler_done(&s);
     }
-    cr_assert_gt(declined, 1000);
+    cr_assert_gt(declined, 50);
 }
 
 Test(proto_hot, no_word_of_an_input_is_passed_over)
@@ -183,13 +165,34 @@ Test(proto_hot, no_word_of_an_input_is_passed_over)
             struct input in = hot;
             memcpy((char *)&in + 8 * word, (const char *)&from + 8 * word, 8);
             in.kind = INPUT_REPORT;
-            in.configured = from.configured;
-            in.n_configured = in.n_configured ? from.n_configured : 0;
             declined += !same_input(&in, word);
         }
         sampler_done(&s);
     }
-    cr_assert_gt(declined, 20);
+    cr_assert_geq(declined, 24);
+}
+
+/* It is left to the generated code, which writes the same as by hand where it says nothing. */
+Test(proto_hot, a_rare_part_that_says_nothing_is_not_seen)
+{
+    for (size_t i = 0; i < RANDOM; i++) {
+        struct sampler s;
+        struct bf_buf a = {0}, b = {0};
+        sampler_init(&s, i, i % 8 == 0);
+        struct record r = hot_record(&s);
+        struct input in = hot_input(&s);
+        record_put(&r, FIELD, &a, &s.arena);
+        input_put(&in, FIELD, &a, &s.arena);
+        record_rare_need(&r, &s.arena);
+        input_rare_need(&in, &s.arena);
+        cr_assert_not(same_record(&r, i) || same_input(&in, i));
+        record_put(&r, FIELD, &b, &s.arena);
+        input_put(&in, FIELD, &b, &s.arena);
+        same_bytes(&a, &b, "record and input", i);
+        bf_buf_free(&a);
+        bf_buf_free(&b);
+        sampler_done(&s);
+    }
 }
 
 Test(proto_hot, reports_are_written_the_same)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "proto/turn.h"
 #include "proto_samples.h"
 
 static void round_trip(const struct turn *t)
@@ -82,8 +83,10 @@ Test(proto_record, records_that_say_only_their_kind_come_back)
     for (size_t i = 0; i < 5; i++) {
         const struct record *k = &back.records[i];
         cr_assert_eq(k->kind, bare[i]);
-        cr_assert(k->text && k->json && k->actor && k->from && k->to && k->pool_name && k->outcome.text && k->outcome.sqlstate &&
-                  k->outcome.dbms && k->hello.name && k->hello.version && k->hello.boot_id);
+        const struct record_rare *x = record_rare(k);
+        const struct outcome *o = record_outcome(k);
+        cr_assert(x->text && x->json && x->actor && x->from && x->to && x->pool_name && o->text && o->sqlstate && o->dbms &&
+                  x->hello.name && x->hello.version && x->hello.boot_id);
     }
     turn_done(&back);
     bf_buf_free(&b);
@@ -116,7 +119,7 @@ Test(proto_record, frequent_records_are_small)
     ended.started_us = 1700000000000000;
     ended.ended_us = 1700000000020000;
     ended.verdict = VERDICT_SUCCEEDED;
-    ended.outcome = (struct outcome){.source = OUTCOME_OK, .rows = -1, .usage = {20000, 8000, 3 << 20, 4096, 0, 1}};
+    ended.outcome = &(const struct outcome){.source = OUTCOME_OK, .rows = -1, .usage = {20000, 8000, 3 << 20, 4096, 0, 1}};
     struct bf_buf b = {0};
     records_encode(NULL, 0, &b);
     size_t head = b.len;
@@ -216,16 +219,16 @@ Test(proto_record, only_changes_are_inputs)
     struct turn t = {.inputs = &i, .n_inputs = 1}, back;
     struct bf_buf b = {0};
     struct bf_error err = {0};
-    i.command.verb = OP_STATUS;
-    i.command.queue = false;                     /* of creates alone */
-    i.command.reprocess = OP_REPROCESS_ALL;
+    i.rare->command.verb = OP_STATUS;
+    i.rare->command.queue = false;                     /* of creates alone */
+    i.rare->command.reprocess = OP_REPROCESS_ALL;
     turn_encode(&t, &b);
     cr_assert_eq(turn_decode(b.data, b.len, &back, &err), BF_PROTOCOL);
     cr_assert_not_null(strstr(err.text, "(status) is no input"), "%s", err.text);
     turn_done(&back);
     bf_buf_clear(&b);
-    i.command.verb = OP_PRIORITY;
-    i.command.dry_run = true;
+    i.rare->command.verb = OP_PRIORITY;
+    i.rare->command.dry_run = true;
     err = (struct bf_error){0};
     turn_encode(&t, &b);
     cr_assert_eq(turn_decode(b.data, b.len, &back, &err), BF_PROTOCOL);

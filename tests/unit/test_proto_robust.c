@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "proto/bundle.h"
+#include "proto/turn.h"
 #include "proto_samples.h"
 
 static void make_agent(struct sampler *s, size_t i, struct bf_buf *b)
