@@ -91,7 +91,9 @@ static enum bf_rc check_tuning(const struct key_entry *who, const struct plan *p
 
 enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
 {
-    enum bf_rc rc = check_plan(who, "create", plan->name, err);
+    enum bf_rc rc = access_role_permit(who->role, OP_CREATE, err);
+    if (rc == BF_OK)
+        rc = check_plan(who, "create", plan->name, err);
     if (rc == BF_OK)
         rc = check_pools(who, "create", plan, err);
     return rc == BF_OK ? check_tuning(who, plan, err) : rc;

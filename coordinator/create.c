@@ -34,6 +34,33 @@ void turn_create_work(struct turn_create *c)
         c->seed = engine_seed_new(c->plan_key, BF_TAKE(c->plan), req->backward, c->run);
 }
 
+/* ---- sent again while it is prepared: the first copy is answered, to whoever sent the newest ---- */
+
+/* Its place; preparing.n: it has none. */
+static size_t place_of(const struct turns *t, const uint8_t key[BF_KEY_BYTES], const uint8_t id[OP_REQUEST_ID_BYTES])
+{
+    size_t i = 0;
+    while (i < t->preparing.n && (memcmp(t->preparing.at[i].key, key, BF_KEY_BYTES) != 0 ||
+                                  memcmp(t->preparing.at[i].id, id, OP_REQUEST_ID_BYTES) != 0))
+        i++;
+    return i;
+}
+
+static void preparing_add(struct turns *t, const struct turn_create *c)
+{
+    struct turn_preparing p;
+    memcpy(p.key, c->key, sizeof p.key);
+    memcpy(p.id, c->req.id, sizeof p.id);
+    bf_vec_push(&t->preparing, p);
+}
+
+static void preparing_over(struct turns *t, const struct turn_create *c)
+{
+    size_t i = place_of(t, c->key, c->req.id);
+    if (i < t->preparing.n)
+        t->preparing.at[i] = t->preparing.at[--t->preparing.n];
+}
+
 /* ---- after it ---- */
 
 static void answer(struct turns *t, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct bf_error *err)
@@ -66,6 +93,7 @@ void turn_created(struct turns *t, struct turn_create *c)
 {
     struct bf_error err = {0};
     bool decided = false;
+    preparing_over(t, c);
     if (c->compiled && t->ports.plan_made)
         t->ports.plan_made(t->ports.arg, c->plan_key, (struct plan *)(uintptr_t)engine_seed_plan(c->seed));
     if (engine_replied(t->engine, c->key, c->req.id)) {      /* it was sent twice, and is answered as before */
@@ -107,6 +135,8 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
                  const void *bundle, size_t n)
 {
     struct bf_error err = {0};
+    if (place_of(t, key, req->id) < t->preparing.n)
+        return;
     if (!bundle)
         bundle = turn_plan_bundle(t, req->plan_hash, &n);
     if (!bundle) {
@@ -118,12 +148,14 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
     c->run = engine_first_run(t->engine);
     if (t->ports.plan_known)
         c->plan = t->ports.plan_known(t->ports.arg, c->plan_key);
+    preparing_add(t, c);
     if (!t->ports.prepare) {
         turn_create_work(c);
         turn_created(t, c);
     } else if (!t->ports.prepare(t->ports.arg, c)) {
         bf_fail(&err, BF_LIMIT, "too many creates are being prepared; try again in a few seconds");
         answer(t, key, req, &err);
+        preparing_over(t, c);
         turn_create_free(c);
     }
 }

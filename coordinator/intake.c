@@ -182,7 +182,7 @@ struct op_request turn_request_copy(struct bf_arena *arena, const struct op_requ
     copy.from = bf_arena_strdup(arena, req->from ? req->from : "");
     copy.to = bf_arena_strdup(arena, req->to ? req->to : "");
     copy.state = bf_arena_strdup(arena, req->verb == OP_MARK && req->state ? req->state : "");
-    copy.who = copy.what = "";
+    copy.who = copy.what = copy.pattern = copy.cursor = "";      /* of questions */
     copy.selectors = words_copy(arena, req->selectors, req->n_selectors);
     copy.plans = words_copy(arena, req->plans, req->n_plans);
     copy.pools = words_copy(arena, req->pools, req->n_pools);

@@ -77,6 +77,7 @@ void turns_free(struct turns *t)
     for (pos = 0; bf_smap_next(&t->peers, &pos, &key, &key_len, &value);)
         free(value);
     bf_smap_free(&t->peers);
+    bf_vec_free(&t->preparing);
     intake_done(&t->gathered);
     intake_done(&t->decided);
     bf_vec_free(&t->staged);

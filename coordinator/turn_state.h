@@ -16,6 +16,9 @@ struct peer {
     int64_t drain_next_ms;                       /* engine time from which its asking to be drained is heard, but for a burst */
 };
 
+/* A create that is being prepared. */
+struct turn_preparing { uint8_t key[BF_KEY_BYTES], id[OP_REQUEST_ID_BYTES]; };
+
 /* What is decided on together; strings in arena. */
 struct turn_intake {
     BF_VEC_TYPE(struct input) inputs;
@@ -53,6 +56,7 @@ struct turns {
 
     struct bf_smap bundles;                      /* source hash -> struct bf_buf * */
     struct bf_smap peers;                        /* public key -> struct peer * */
+    BF_VEC_TYPE(struct turn_preparing) preparing;
 
     bool snapshot_active;
     uint64_t snapshot_seq;

@@ -65,3 +65,12 @@ void access_roles_text(enum op_verb verb, char ret[ACCESS_ROLES_TEXT_MAX])
         if (api_role_may(order[i], verb))
             used += (size_t)snprintf(ret + used, ACCESS_ROLES_TEXT_MAX - used, "%s%s", used ? " or " : "", key_role_name(order[i]));
 }
+
+enum bf_rc access_role_permit(enum key_role role, enum op_verb verb, struct bf_error *err)
+{
+    char roles[ACCESS_ROLES_TEXT_MAX];
+    if (api_role_may(role, verb))
+        return BF_OK;
+    access_roles_text(verb, roles);
+    return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(verb), roles, key_role_name(role));
+}

@@ -25,6 +25,7 @@ struct access_rule { unsigned verb; unsigned roles; enum access_subject subject;
 /* The rule of a verb; one that is not in the table is an admin's, and about the whole cluster. */
 const struct access_rule *access_rule(enum op_verb verb);
 bool api_role_may(enum key_role role, enum op_verb verb);
+enum bf_rc access_role_permit(enum key_role role, enum op_verb verb, struct bf_error *err);      /* BF_DENIED: that it may not */
 /* "operator or admin" */
 #define ACCESS_ROLES_TEXT_MAX 96
 void access_roles_text(enum op_verb verb, char ret[ACCESS_ROLES_TEXT_MAX]);

@@ -208,12 +208,8 @@ void api_denied(struct api *a, const char *who, const char *why)
 /* Role, then scopes.  BF_OK, or the sentence for who asked. */
 static enum bf_rc request_permit(struct api *a, const struct door_message *m, struct op_request *req, struct bf_error *err)
 {
-    char roles[ACCESS_ROLES_TEXT_MAX];
-    if (api_role_may(m->who.role, req->verb))
-        return a->calls.permit(a->calls.arg, &m->who, req, &req->backfill, err);
-    access_roles_text(req->verb, roles);
-    return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(req->verb), roles,
-                   key_role_name(m->who.role));
+    enum bf_rc rc = access_role_permit(m->who.role, req->verb, err);
+    return rc == BF_OK ? a->calls.permit(a->calls.arg, &m->who, req, &req->backfill, err) : rc;
 }
 
 static void request_take(struct api *a, const struct door_message *m, struct op_request *req)

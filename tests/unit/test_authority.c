@@ -59,7 +59,9 @@ Test(authority, what_is_not_there_is_refused_at_once_for_a_key_with_scopes)
 /* What a key may not move by hand it may not tune by a plan. */
 Test(authority, a_plan_may_tune_the_breakers_of_shared_things_for_a_key_without_scopes_alone)
 {
-    struct key_entry all = key_empty, plans = key_empty, pool = key_empty;
+    struct key_entry all = key_empty, plans = key_empty, pool = key_empty, viewer = key_empty;
+    all.role = plans.role = pool.role = KEY_OPERATOR;
+    viewer.role = KEY_VIEWER;
     plans.plans = mine;
     plans.n_plans = 1;
     pool.pools = pools;
@@ -78,6 +80,7 @@ Test(authority, a_plan_may_tune_the_breakers_of_shared_things_for_a_key_without_
         p->connections[0].breaker.given = cases[i].connection;
         p->steps[0].breaker.given = cases[i].step;
         cr_expect_eq(authority_may_create(&all, p, &err), BF_OK);
+        cr_expect_eq(authority_may_create(&viewer, p, &err), BF_DENIED, "its role was another when the create came");
         cr_expect_eq(authority_may_create(&plans, p, &err), cases[i].of_plans, "case %zu: %s", i, err.text);
         cr_expect_eq(authority_may_create(&pool, p, &err), cases[i].of_pool, "case %zu: %s", i, err.text);
         plan_free(p);

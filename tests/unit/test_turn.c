@@ -286,10 +286,11 @@ Test(turn, decides_on_a_create_as_things_stand_when_it_is_prepared)
     send_plan_as(&w, writes, 1, false, hash);
     send_plan_as(&w, writes, 1, false, hash);
     send_plan_as(&w, writes, 2, false, hash);
+    cr_assert_eq(w.n_creates, 2u, "a second copy waits for the answer to the first: refused and made would be two answers");
     prepared(&w);
     cr_assert_eq(run_after(&w, 1), BF_OK);
     cr_expect(w.replies == 1 && w.reply_rc == BF_OK);
-    prepared(&w);
+    send_plan_as(&w, writes, 1, false, hash);
     cr_assert_eq(run_after(&w, 1), BF_OK);
     cr_expect(w.replies == 2 && w.reply_rc == BF_OK, "the same answer");
     prepared(&w);
