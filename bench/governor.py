@@ -276,7 +276,7 @@ class Bench:
             print("this build does not know `throttle:`: fixed concurrency only", flush=True)
         rows = []
         for load in self.args.loads.split(","):
-            rows += [self.measure(load, int(n), False) for n in self.args.fixed.split(",")]
+            rows += [self.measure(load, int(n), False) for n in self.args.fixed.split(",") if n]
             if governed:
                 rows.append(self.measure(load, CEILING, True))
         return rows

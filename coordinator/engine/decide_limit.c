@@ -277,6 +277,7 @@ static void weigh_probes(const struct decision *d, const struct pool_limit *l, s
         const struct limit_probe *p = &l->probes[i];
         in->unreadable = in->unreadable || d->now_ms - p->read_ms > probe_grace_ms(p);
         int64_t ppm = pressure_of(p);
+        in->summed_up = ppm > in->reading_ppm ? p->value : in->summed_up;
         in->reading_ppm = ppm > in->reading_ppm ? ppm : in->reading_ppm;
         in->over = in->over || (p->readable && p->reading >= p->limit);
     }

@@ -86,8 +86,9 @@ static void learn_tail(struct limit_state *g, bool over)
     g->readings += g->readings < READINGS_MAX;
 }
 
-/* One reading beyond the tail counts as far as that, for one slow query is no load; two in a row are. */
-static void take_reading(struct limit_state *g, int64_t now)
+/* One reading beyond the tail counts as far as that, for one slow query is no load; two in a row are.  What sums up many queries has their
+ * tail in it: its centre is what is kept at the target. */
+static void take_reading(struct limit_state *g, int64_t now, bool summed_up)
 {
     if (g->centre_ppm == 0) {
         g->centre_ppm = now;
@@ -100,7 +101,7 @@ static void take_reading(struct limit_state *g, int64_t now)
         g->centre_ppm = most(1, g->centre_ppm);
         g->was_over = over;
     }
-    g->pressure_ppm = least(g->centre_ppm * g->tail_ppm / PPM, PRESSURE_MAX);
+    g->pressure_ppm = least(summed_up ? g->centre_ppm : g->centre_ppm * g->tail_ppm / PPM, PRESSURE_MAX);
 }
 
 /* false: nothing new is known. */
@@ -112,7 +113,7 @@ static bool take_pressure(struct limit_state *g, const struct governor_inputs *i
     g->served = 0;
     now = most(1, least(now, PRESSURE_MAX));
     if (in->has_probe)
-        take_reading(g, now);
+        take_reading(g, now, in->summed_up);
     else
         g->pressure_ppm = g->pressure_ppm == 0 ? now : g->pressure_ppm + (now - g->pressure_ppm) / SMOOTH_PART;
     return true;

@@ -35,6 +35,7 @@
 struct governor_inputs {
     int64_t now_ms;                              /* engine time */
     bool has_probe, over, unreadable;            /* over: at or over the probe's limit */
+    bool summed_up;                              /* the reading is what many queries took, as somebody told it, and not what one took */
     int64_t reading_ppm;                         /* newest; the worst of several probes */
     uint32_t used;                               /* attempts that draw on the pool */
     bool queued;                                 /* something is ready that would draw on it */

@@ -168,6 +168,28 @@ Test(governor, the_slowest_in_twenty_count_and_not_the_mean)
     cr_assert_geq(sum, 2500u, "and no less than it allows: %g at a time", (double)sum / 1000);
 }
 
+/* What others told of many queries scatters too, but the tail is in it: five are what keeps it at the target. */
+Test(governor, what_sums_up_many_queries_is_kept_at_the_target_itself)
+{
+    struct limit_bounds b = {.algorithm = THROTTLE_GRADIENT, .floor = 1, .ceiling = 40};
+    struct limit_state one = begun(&b), many = begun(&b);
+    uint64_t x = 7, sum_one = 0, sum_many = 0, told = 0;
+    for (int64_t i = 1; i <= 2000; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        int64_t scatter = 100000 + (int64_t)((x >> 33) % 200000);
+        struct governor_inputs in = {.now_ms = 5000 * i, .has_probe = true, .summed_up = true, .used = governor_limit(&many), .queued = true};
+        in.reading_ppm = governor_limit(&many) * scatter;
+        sum_many += i > 1000 ? governor_limit(&many) : 0;
+        told += i > 1000 ? (uint64_t)in.reading_ppm : 0;
+        governor_step(&many, &b, &in);
+        sum_one += i > 1000 ? governor_limit(&one) : 0;
+        read_busy(&one, &b, i, governor_limit(&one) * scatter);
+    }
+    cr_assert_geq(sum_many, 3900u, "%g at a time", (double)sum_many / 1000);
+    cr_assert_leq(told / 1000, 1050000u, "%g of the target", (double)told / 1e9);
+    cr_assert_lt(sum_one + 500, sum_many, "%g at a time where each is a query of its own", (double)sum_one / 1000);
+}
+
 /* A target that is missed and met in turn: what the limit swings by does not grow, for either algorithm and any rhythm. */
 Test(governor, flapping_readings_do_not_make_it_swing_more_and_more)
 {
