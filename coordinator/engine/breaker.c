@@ -346,6 +346,14 @@ bool breaker_lets(const struct breaker *b)
     return false;
 }
 
+size_t breakers_holding(const struct engine *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->breakers.not_closed.n; i++)
+        n += !breaker_lets(e->breakers.at.at[e->breakers.not_closed.at[i]]);
+    return n;
+}
+
 /* ---- checks ---- */
 
 static bool wrong(const struct breaker *b, const char *what, struct bf_error *err)

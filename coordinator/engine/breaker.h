@@ -117,6 +117,8 @@ void breaker_tune(struct engine *e, uint32_t number, const struct breaker_settin
 bool breaker_is_probe(const struct breaker *b, uint64_t attempt);
 /* May one more attempt go through now? */
 bool breaker_lets(const struct breaker *b);
+/* Those that let none through. */
+size_t breakers_holding(const struct engine *e);
 /* From first principles, for checks; err says which. */
 bool breakers_agree(const struct engine *e, struct bf_error *err);
 bool breakers_uses_agree(const struct engine *e, struct bf_error *err);        /* breaker_forget.c */

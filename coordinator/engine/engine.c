@@ -194,12 +194,12 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_revokes(&d);
     decide_yields(&d);
     decide_limits(&d);
+    size_t holding = breakers_holding(e);
     decide_backfill_ends(&d);
     decide_queue(&d);
     decide_throttles(&d);
-    size_t held = e->breakers.not_closed.n;
     decide_breakers(&d);                         /* other settings hold for some where a backfill has ended */
-    e->work_left |= e->breakers.not_closed.n != held;
+    e->work_left |= breakers_holding(e) < holding;
     decide_breakers_forgotten(&d);
     decide_alerts(&d);
     decide_reruns(&d);

@@ -130,13 +130,14 @@ static bool moved(const struct turn *t, uint32_t backfill)
     return false;
 }
 
-/* A breaker that moved after a grant, because a backfill has ended, held what it holds no more when it was looked who yields. */
-static bool breaker_moved_after(const struct turn *t, size_t grant)
+/* Where a backfill has ended after a grant other settings may hold for a breaker: it moves, or lets more probes through, and held what it
+ * holds no more when it was looked who yields. */
+static bool breakers_differ_after(const struct turn *t, size_t grant)
 {
-    bool moves = false;
+    bool differ = false;
     for (size_t i = grant; i < t->n_records; i++)
-        moves |= t->records[i].kind == RECORD_BREAKER;
-    return moves;
+        differ |= t->records[i].kind == RECORD_BREAKER || has_ended(&t->records[i]);
+    return differ;
 }
 
 void shadow_check_yields(struct shadow *s, const struct turn *t)
@@ -146,7 +147,7 @@ void shadow_check_yields(struct shadow *s, const struct turn *t)
         const struct shadow_backfill *by = r->kind == RECORD_GRANTED ? shadow_backfill_find(s, r->backfill) : NULL;
         if (has_ended(r))
             end_yields(s, t, r->backfill);
-        for (size_t k = 0; by && by->plan->n_windows == 0 && !breaker_moved_after(t, i) && k < s->backfills.n; k++)
+        for (size_t k = 0; by && by->plan->n_windows == 0 && !breakers_differ_after(t, i) && k < s->backfills.n; k++)
             if (s->backfills.at[k].state == BACKFILL_RUNNING && s->backfills.at[k].plan->n_windows == 0 &&
                 !moved(t, s->backfills.at[k].id))
                 check_passed(s, t, by, r->step, &s->backfills.at[k]);

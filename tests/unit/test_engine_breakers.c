@@ -156,6 +156,15 @@ static uint32_t running(const struct fx *f, uint32_t step)
     return n;
 }
 
+static uint32_t running_of(const struct fx *f, uint32_t backfill)
+{
+    uint32_t n = 0;
+    struct attempt_view v;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
+        n += engine_find_attempt(f->e, id, &v) && v.backfill == backfill;
+    return n;
+}
+
 static struct fx_agent start(struct fx *f, fx_make *make, uint64_t seed)
 {
     struct fx_agent a = fx_agent(1, 100);
@@ -433,6 +442,44 @@ Test(engine_breakers, by_hand)
     fx_done(&f);
 }
 
+/* ---- what a plan says holds while its backfill lives ---- */
+
+/* Of the same step: that of seed 1 lets three probes through and has 20 days to do, that of seed 2 one probe, and goes first. */
+static struct plan *probed(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 20);
+    fx_step(p, seed == 1 ? PLAN_DAY : PLAN_NONE, PLAN_NO_INDEX);
+    p->steps[0].priority = seed == 1 ? PLAN_LOW : PLAN_CRITICAL;
+    p->steps[0].breaker = (struct plan_breaker){.given = true, .settings = soon};
+    p->steps[0].breaker.settings.probes = seed == 1 ? 3 : 1;
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, probes_that_an_end_allows_begin_without_another_event)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 4);
+    fx_init(&f, &(struct engine_config){0});
+    cr_assert(fx_create(&f, probed, 1) == 1 && fx_create(&f, probed, 2) == 2);
+    fx_hello(&f, &a, 0);
+    fx_turn(&f);
+    cr_assert_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc, BF_OK);
+    for (uint32_t day = 0; day < 3; day++)
+        fx_ended(&f, &a, fx_attempt(&f, 1, 0, day), OUTCOME_OK, 0);
+    later(&f, 10000);
+    cr_assert_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
+    cr_assert_eq(running_of(&f, 1), 1u, "as the plan says that came last");
+    fx_ended(&f, &a, fx_attempt(&f, 2, 0, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_SUCCEEDED);
+    for (int i = 0; i < 3 && engine_next_timer_ms(f.e) <= f.now_ms; i++)
+        fx_turn(&f);
+    cr_expect_eq(running_of(&f, 1), 3u, "the other plan's word is the last now");
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
 /* ---- names with dots ---- */
 
 /* Plan a.b has the step c, and plan a the step b.c: seed 1, 2. */
@@ -446,15 +493,6 @@ static struct plan *dotted(uint64_t seed)
     free(p->steps[0].name);
     p->steps[0].name = bf_xstrdup(seed == 1 ? "c" : "b.c");
     return fx_plan_done(p);
-}
-
-static uint32_t running_of(const struct fx *f, uint32_t backfill)
-{
-    uint32_t n = 0;
-    struct attempt_view v;
-    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
-        n += engine_find_attempt(f->e, id, &v) && v.backfill == backfill;
-    return n;
 }
 
 Test(engine_breakers, steps_whose_plans_have_dots_are_held_each_by_its_own)
