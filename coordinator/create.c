@@ -152,8 +152,7 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
     if (!t->ports.prepare) {
         turn_create_work(c);
         turn_created(t, c);
-    } else if (!t->ports.prepare(t->ports.arg, c)) {
-        bf_fail(&err, BF_LIMIT, "too many creates are being prepared; try again in a few seconds");
+    } else if (t->ports.prepare(t->ports.arg, c, &err) != BF_OK) {
         answer(t, key, req, &err);
         preparing_over(t, c);
         turn_create_free(c);

@@ -10,7 +10,6 @@
 #include "coordinator/turn.h"
 
 struct turn_create {
-    struct turn_create *next;                    /* for whoever holds it */
     uint8_t key[BF_KEY_BYTES], plan_key[32];     /* who asks; engine_plan_key() */
     const char *actor, *role;
     struct op_request req;

@@ -1,14 +1,38 @@
-/* Creates between the loop and the thread that prepares them: those that are to be, and those that are only tried.
+/* Creates between the loop and the thread that prepares them (common/work_queue.h): those that are to be, and those that are only tried.
  *
  * Both are checked again when they are prepared: the key may have been taken away meanwhile (turn_ports.may_create, and here). */
 #include <string.h>
 
+#include "coordinator/create.h"
 #include "coordinator/service_state.h"
 
-bool service_prepare(void *service, struct turn_create *create)
+#define NICE 5                                   /* heartbeats and queries come first, and a create still goes on under load */
+#define WAITING_MAX 256u
+#define WAITING_BYTES_MAX (64u << 20)            /* of their plans */
+
+static void prepare(void *arg, void *create)
+{
+    (void)arg;
+    turn_create_work(create);
+}
+
+static void drop(void *create)
+{
+    turn_create_free(create);
+}
+
+/* To close it takes seconds where a plan of the largest size is in work. */
+enum bf_rc service_creates_open(struct service *s, struct bf_error *err)
+{
+    const struct bf_work_options o = {.what = "creates", .run = prepare, .drop = drop, .n_threads = 1, .nice = NICE,
+                                      .waiting_max = WAITING_MAX, .waiting_bytes_max = WAITING_BYTES_MAX};
+    return bf_work_queue_open(&o, &s->creates, err);
+}
+
+enum bf_rc service_prepare(void *service, struct turn_create *create, struct bf_error *err)
 {
     struct service *s = service;
-    return preparer_put(s->preparer, create);
+    return service_put_told(bf_work_queue_put(s->creates, create, create->bundle.len, err), err);
 }
 
 static void answer(struct service *s, const uint8_t key[BF_KEY_BYTES], const uint8_t id[OP_REQUEST_ID_BYTES], const struct bf_error *err,
@@ -28,9 +52,8 @@ void service_try_create(struct service *s, const uint8_t key[BF_KEY_BYTES], cons
         return;
     }
     struct turn_create *c = turn_create_try(key, req, bundle, n);
-    if (preparer_put(s->preparer, c))
+    if (service_prepare(s, c, &err) == BF_OK)
         return;
-    bf_fail(&err, BF_LIMIT, "too many creates are being prepared; try again in a few seconds");
     answer(s, key, req->id, &err, NULL);
     turn_create_free(c);
 }
@@ -53,7 +76,7 @@ static void tried(struct service *s, struct turn_create *c)
 
 void service_created(struct service *s)
 {
-    for (struct turn_create *c; (c = preparer_take(s->preparer)) != NULL;)
+    for (struct turn_create *c; (c = bf_work_queue_take(s->creates)) != NULL;)
         if (c->req.dry_run)
             tried(s, c);
         else

@@ -188,8 +188,8 @@ void service_loop(struct service *s)
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = fleet_fd(s->fleet), .events = POLLIN},
                            {.fd = api_fd(s->api), .events = POLLIN},
-                           {.fd = log_searches_fd(logs_searches(s->logs)), .events = POLLIN},
-                           {.fd = preparer_fd(s->preparer), .events = POLLIN}};
+                           {.fd = bf_work_queue_fd(logs_searches(s->logs)), .events = POLLIN},
+                           {.fd = bf_work_queue_fd(s->creates), .events = POLLIN}};
     for (;;) {
         collect(s);
         if (turn_pending(s->turns) || turn_next_ms(s->turns) <= bf_boottime_ms())

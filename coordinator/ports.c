@@ -241,6 +241,13 @@ static enum bf_rc call_query(void *arg, const uint8_t key[ZAP_KEY_BYTES], const 
     return views_answer(&v, req, ret_json, err);
 }
 
+enum bf_rc service_put_told(enum bf_rc rc, const struct bf_error *err)
+{
+    if (rc == BF_INTERNAL)
+        bf_error_log("work_refused", "why=%s", bf_log_quote(err->text));
+    return rc;
+}
+
 static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const struct op_request *req, struct bf_error *err)
 {
     struct service *s = arg;
@@ -250,7 +257,7 @@ static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const
     memcpy(job->id, req->id, sizeof job->id);
     enum bf_rc rc = view_log_query(&v, req, &job->query, err);
     if (rc == BF_OK)
-        rc = log_searches_ask(logs_searches(s->logs), job, err);
+        rc = service_put_told(log_searches_ask(logs_searches(s->logs), job, err), err);
     if (rc != BF_OK)
         log_job_free(job);
     return rc;
@@ -259,7 +266,7 @@ static enum bf_rc call_search(void *arg, const uint8_t key[ZAP_KEY_BYTES], const
 void service_searched(struct service *s)
 {
     struct bf_buf json = {0};
-    for (struct log_job *job; (job = log_searches_take(logs_searches(s->logs))) != NULL; log_job_free(job)) {
+    for (struct log_job *job; (job = bf_work_queue_take(logs_searches(s->logs))) != NULL; log_job_free(job)) {
         const struct view_source v = service_view(s, job->key);
         struct bf_error err = {0};
         bf_buf_clear(&json);

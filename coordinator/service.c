@@ -140,7 +140,7 @@ static enum bf_rc open_state(struct service *s, struct bf_error *err)
     if (rc == BF_OK)
         rc = committer_new(service_commit, s, &s->committer, err);
     if (rc == BF_OK)
-        rc = preparer_open(&s->preparer, err);
+        rc = service_creates_open(s, err);
     if (rc == BF_OK)
         say_hold(s, restored->epoch == meta->epoch && engine_epoch(turn_engine(s->turns)) < meta->epoch);
     return rc;
@@ -190,7 +190,7 @@ static void close_all(struct service *s)
     refusals_done(&s->refusals);
     keyring_free(s->keys);
     committer_free(s->committer);
-    preparer_close(s->preparer);
+    bf_work_queue_close(s->creates);
     turns_free(s->turns);
     views_cache_free(s->cache);
     store_close(s->store);

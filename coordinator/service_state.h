@@ -3,13 +3,13 @@
 #define BF_SERVICE_STATE_H
 
 #include "common/supervisor.h"
+#include "common/work_queue.h"
 #include "coordinator/api/api.h"
 #include "coordinator/committer.h"
 #include "coordinator/config.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/keyring.h"
 #include "coordinator/logs/logs.h"
-#include "coordinator/preparer.h"
 #include "coordinator/refusals.h"
 #include "coordinator/store/store.h"
 #include "coordinator/tell.h"
@@ -26,7 +26,7 @@ struct service {
     struct store *store;
     struct turns *turns;
     struct committer *committer;
-    struct preparer *preparer;
+    struct bf_work_queue *creates;                /* creates.c */
     struct logs *logs;
     struct fleet *fleet;
     struct api *api;
@@ -61,11 +61,15 @@ void service_agent_told(void *arg, const uint8_t key[BF_KEY_BYTES], const struct
 void service_name_open_attempts(struct service *s);
 struct view_source service_view(struct service *s, const uint8_t key[BF_KEY_BYTES]);
 /* creates.c: have one prepared (turn_ports); one that is only tried; those that are prepared are inputs from now on, or answered. */
-bool service_prepare(void *service, struct turn_create *create);
+enum bf_rc service_creates_open(struct service *s, struct bf_error *err) BF_MUST_CHECK;
+enum bf_rc service_prepare(void *service, struct turn_create *create, struct bf_error *err) BF_MUST_CHECK;
 void service_try_create(struct service *s, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n);
 void service_created(struct service *s);
 /* Answer the searches of logs whose page is ready. */
 void service_searched(struct service *s);
+/* What a put into a queue of work came to, and gives it back: a full one is for the client alone; that there is no thread is the host's
+ * trouble, and belongs into the log too. */
+enum bf_rc service_put_told(enum bf_rc rc, const struct bf_error *err) BF_MUST_CHECK;
 
 /* The table of keys from the configuration and the engine: after either has changed. */
 enum bf_rc service_set_keys(struct service *s, struct bf_error *err);

@@ -65,8 +65,8 @@ struct turn_ports {
     /* May this key create a backfill of this plan, as req asks?  BF_OK, or a sentence. */
     enum bf_rc (*may_create)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct plan *plan,
                              struct bf_error *err);
-    /* Have a create prepared (create.h); takes it over.  false: too many are on their way.  NULL: it is prepared at once. */
-    bool (*prepare)(void *arg, struct turn_create *create);
+    /* Have a create prepared (create.h); takes it over on BF_OK, else says why it cannot be.  NULL: it is prepared at once. */
+    enum bf_rc (*prepare)(void *arg, struct turn_create *create, struct bf_error *err);
 };
 
 struct turn_settings {

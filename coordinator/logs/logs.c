@@ -24,7 +24,7 @@
 struct logs {
     struct door *door;
     struct log_store *store;
-    struct log_searches *searches;
+    struct bf_work_queue *searches;
     bool by_age;                                 /* segments go with time alone */
     pthread_t thread;
     int stop_fd;
@@ -131,7 +131,7 @@ enum bf_rc logs_open(struct zap *z, const struct logs_options *o, struct logs **
     if (rc != BF_OK) {
         if (l->stop_fd >= 0)
             close(l->stop_fd);
-        log_searches_close(l->searches);
+        bf_work_queue_close(l->searches);
         log_store_close(l->store);
         free(l);
         return rc;
@@ -149,7 +149,7 @@ void logs_close(struct logs *l)
         pthread_join(l->thread, NULL);
     door_close(l->door);
     close(l->stop_fd);
-    log_searches_close(l->searches);
+    bf_work_queue_close(l->searches);
     log_store_close(l->store);
     bf_buf_free(&l->scratch);
     free(l);
@@ -157,7 +157,7 @@ void logs_close(struct logs *l)
 
 const char *logs_endpoint(const struct logs *l) { return door_endpoint(l->door); }
 struct log_store *logs_store(struct logs *l) { return l->store; }
-struct log_searches *logs_searches(struct logs *l) { return l->searches; }
+struct bf_work_queue *logs_searches(struct logs *l) { return l->searches; }
 
 void logs_keep(struct logs *l, uint64_t keep_bytes)
 {

@@ -17,6 +17,6 @@ void logs_close(struct logs *l);                 /* NULL is fine; syncs */
 const char *logs_endpoint(const struct logs *l);
 void logs_keep(struct logs *l, uint64_t keep_bytes);     /* from the next segment on */
 struct log_store *logs_store(struct logs *l);    /* for readers of any thread */
-struct log_searches *logs_searches(struct logs *l);          /* for the engine's thread */
+struct bf_work_queue *logs_searches(struct logs *l);          /* for the engine's thread */
 
 #endif

@@ -10,14 +10,15 @@ void sim_creates_init(struct world *w)
     bf_prng_seed(&w->creates.prng, w->options.seed ^ 0x637265617465);
 }
 
-bool sim_create_put(void *world, struct turn_create *create)
+enum bf_rc sim_create_put(void *world, struct turn_create *create, struct bf_error *err)
 {
+    (void)err;
     struct world *w = world;
     bool quick = bf_prng_below(&w->creates.prng, 100) < QUICK_PERCENT;
     int64_t takes_ms = 1 + (int64_t)bf_prng_below(&w->creates.prng, quick ? QUICK_MS : SLOW_MS);
     bf_vec_push(&w->creates.at, create);
     world_push(w, (struct sim_event){.at_ms = w->now_ms + takes_ms, .kind = SIM_CREATE, .number = w->coordinator_generation});
-    return true;
+    return BF_OK;
 }
 
 void sim_create_due(struct world *w, uint64_t generation)

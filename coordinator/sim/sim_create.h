@@ -10,7 +10,7 @@ struct sim_creates { struct bf_prng prng; BF_VEC_TYPE(struct turn_create *) at; 
 
 struct world;
 void sim_creates_init(struct world *w);
-bool sim_create_put(void *world, struct turn_create *create);        /* turn_ports.prepare */
+enum bf_rc sim_create_put(void *world, struct turn_create *create, struct bf_error *err);    /* turn_ports.prepare */
 void sim_create_due(struct world *w, uint64_t generation);           /* the oldest one is prepared */
 void sim_creates_forget(struct world *w);                            /* the process has died */
 

@@ -77,7 +77,8 @@ PURE_SYSTEM = {"assert.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdar
 # Pure libraries: a JSON reader and a hash.  check_symbols holds sodium to the hash.
 PURE_LIBRARIES = {"plan": {"jansson.h", "sodium.h", "sodium/crypto_generichash.h"},
                   "engine": {"sodium.h", "sodium/crypto_generichash.h"}}
-IMPURE_COMMON = {"common/clock.h", "common/files.h", "common/log.h", "common/supervisor.h", "common/zonefiles.h"}
+IMPURE_COMMON = {"common/clock.h", "common/files.h", "common/log.h", "common/supervisor.h", "common/work_queue.h",
+                 "common/zonefiles.h"}
 
 
 def layer_of(path):

@@ -363,7 +363,7 @@ Test(log_pattern, mistakes_have_a_place_and_slow_expressions_give_up)
 
 Test(log_search, threads_answer_and_too_many_are_refused)
 {
-    struct log_searches *x = NULL;
+    struct bf_work_queue *x = NULL;
     struct bf_error err = {0};
     SAY(2, 10, "found\n");
     cr_assert_eq(log_searches_open(store, &x, &err), BF_OK);
@@ -380,8 +380,8 @@ Test(log_search, threads_answer_and_too_many_are_refused)
         }
     }
     while (answered < asked)
-        for (struct log_job *j; (j = log_searches_take(x)) != NULL; log_job_free(j), answered++)
+        for (struct log_job *j; (j = bf_work_queue_take(x)) != NULL; log_job_free(j), answered++)
             cr_expect_eq(j->page.matches, 1);
     cr_expect_eq(asked + refused, 200);
-    log_searches_close(x);
+    bf_work_queue_close(x);
 }

@@ -24,7 +24,8 @@ struct world {
     size_t marked_turn, marked_details;          /* how often it stands in the journal's values, and in the details */
     bool create_denied;                          /* by scope */
     size_t plans;                                /* committed */
-    bool prepares, busy;                         /* creates are kept until they are prepared; or there is no room for any */
+    bool prepares;                               /* creates are kept until they are prepared */
+    enum bf_rc unprepared;                       /* not BF_OK: none can be */
     struct turn_create *creates[4];
     size_t n_creates;
 };
@@ -86,17 +87,17 @@ static enum bf_rc may_create(void *arg, const uint8_t key[32], const struct op_r
     return w->create_denied ? bf_fail(err, BF_DENIED, "outside of the plans of this key") : BF_OK;
 }
 
-static bool prepare(void *arg, struct turn_create *create)
+static enum bf_rc prepare(void *arg, struct turn_create *create, struct bf_error *err)
 {
     struct world *w = arg;
-    if (w->busy)
-        return false;
+    if (w->unprepared)
+        return bf_fail(err, w->unprepared, "why not");
     w->creates[w->n_creates++] = create;
     if (!w->prepares) {
         turn_create_work(create);
         turn_created(w->turns, w->creates[--w->n_creates]);
     }
-    return true;
+    return BF_OK;
 }
 
 static void world_init(struct world *w)
@@ -317,18 +318,22 @@ Test(turn, asks_again_who_may_create)
     turns_free(w.turns);
 }
 
+/* And says why: too many wait, or there is no thread for any. */
 Test(turn, refuses_a_create_that_cannot_be_prepared)
 {
     struct world w;
     uint8_t hash[32];
     world_init(&w);
-    w.busy = true;
+    w.unprepared = BF_LIMIT;
     send_plan(&w, good, false, hash);
     cr_expect(w.replies == 1 && w.reply_rc == BF_LIMIT);
-    w.busy = false;
+    w.unprepared = BF_INTERNAL;
+    send_plan(&w, good, false, hash);
+    cr_expect(w.replies == 2 && w.reply_rc == BF_INTERNAL);
+    w.unprepared = BF_OK;
     send_plan(&w, good, false, hash);
     cr_assert_eq(run_after(&w, 1), BF_OK);
-    cr_expect(w.replies == 2 && w.reply_rc == BF_OK);
+    cr_expect(w.replies == 3 && w.reply_rc == BF_OK);
     turns_free(w.turns);
 }
 
