@@ -95,7 +95,7 @@ void turn_created(struct turns *t, struct turn_create *c)
     bool decided = false;
     preparing_over(t, c);
     if (c->compiled && t->ports.plan_made)
-        t->ports.plan_made(t->ports.arg, c->plan_key, (struct plan *)(uintptr_t)engine_seed_plan(c->seed));
+        t->ports.plan_made(t->ports.arg, c->plan_key, engine_seed_plan(c->seed));
     if (engine_replied(t->engine, c->key, c->req.id)) {      /* it was sent twice, and is answered as before */
         turn_command_add(t, c->key, c->actor, c->role, &c->req);
     } else if (check(t, c, &decided, &err) != BF_OK) {

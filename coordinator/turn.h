@@ -61,7 +61,7 @@ struct turn_ports {
     /* A plan that was compiled before under this key (engine_plan_key), to be freed as if it had just been; NULL: compile it.  And what
      * was compiled then.  For a simulator, which recovers all the time. */
     struct plan *(*plan_known)(void *arg, const uint8_t key[32]);
-    void (*plan_made)(void *arg, const uint8_t key[32], struct plan *plan);
+    void (*plan_made)(void *arg, const uint8_t key[32], const struct plan *plan);
     /* May this key create a backfill of this plan, as req asks?  BF_OK, or a sentence. */
     enum bf_rc (*may_create)(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const struct plan *plan,
                              struct bf_error *err);

@@ -172,10 +172,11 @@ static void tables_done(struct plan *p)
     zone_free(p->zone);
 }
 
-struct plan *plan_keep(struct plan *p)
+struct plan *plan_keep(const struct plan *p)
 {
-    p->kept++;
-    return p;
+    struct plan *own = (struct plan *)(uintptr_t)p;          /* it is on the heap, and no constant */
+    own->kept++;
+    return own;
 }
 
 bool plan_only_asks(const struct plan *p)

@@ -73,8 +73,8 @@ void plan_free(struct plan *p);
 /* The pool that a step draws a dimension from: the first of its pools that has it in this plan; where none has, its first; PLAN_NO_INDEX
  * where it draws on none.  So what an open attempt holds follows from its plan alone, whatever pools are given while it runs. */
 uint32_t plan_step_draws_from(const struct plan *p, const struct plan_step *s, const char *dimension);
-/* One owner more, in the same thread: each of them calls plan_free(), and the last one ends it.  Gives p. */
-struct plan *plan_keep(struct plan *p);
+/* One owner more, in the same thread: each of them calls plan_free(), and the last one ends it.  Gives p, which says what it said. */
+struct plan *plan_keep(const struct plan *p);
 
 /* Paths that the document names and the source does not hold yet, as written there.  The caller reads the files (beside the
  * document; those under PLAN_ZONE_PATH from the system's zone database) and adds them.  Caller frees *ret and its strings.  Malformed

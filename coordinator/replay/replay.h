@@ -39,7 +39,7 @@ struct replay_source {
     enum bf_rc (*turns_from)(void *arg, uint64_t seq, replay_visit *visit, void *visit_arg, struct bf_error *err);
     /* May be NULL: plans that were compiled before, as turn_ports has them.  Not where a policy changes plans. */
     struct plan *(*plan_known)(void *arg, const uint8_t key[32]);
-    void (*plan_made)(void *arg, const uint8_t key[32], struct plan *plan);
+    void (*plan_made)(void *arg, const uint8_t key[32], const struct plan *plan);
 };
 
 struct replay;                                   /* opaque */

@@ -28,7 +28,7 @@ struct plan *sim_plan_known(void *world, const uint8_t key[32])
     return w->stats.crashes % OWN_EVERY == OWN_EVERY - 1 ? NULL : find(&w->plans, key);
 }
 
-void sim_plan_made(void *world, const uint8_t key[32], struct plan *plan)
+void sim_plan_made(void *world, const uint8_t key[32], const struct plan *plan)
 {
     struct world *w = world;
     struct plan *known = find(&w->plans, key);

@@ -14,7 +14,7 @@ void sim_plans_done(struct sim_plans *p);
 
 /* turn_ports.plan_known and plan_made. */
 struct plan *sim_plan_known(void *world, const uint8_t key[32]);
-void sim_plan_made(void *world, const uint8_t key[32], struct plan *plan);
+void sim_plan_made(void *world, const uint8_t key[32], const struct plan *plan);
 /* The plan of a stored source, without overrides of parameters; the caller frees it.  NULL: it is not stored, or does not compile. */
 struct plan *sim_plan_of(struct world *w, const uint8_t source_hash[32], const char *from, const char *to);
 
