@@ -24,6 +24,10 @@ void turn_create_free(struct turn_create *c)
 void turn_create_work(struct turn_create *c)
 {
     const struct op_request *req = &c->req;
+    if (c->known) {
+        c->seed = engine_seed_of_known(c->known, req->backward, c->run);
+        return;
+    }
     if (!c->plan) {
         c->compiled = turn_bundle_compile(c->bundle.data, c->bundle.len, req->plan_hash, req->from, req->to, req->params, req->n_params,
                                           &c->plan, &c->err) == BF_OK;
@@ -104,7 +108,8 @@ void turn_created(struct turns *t, struct turn_create *c)
             turn_denied(t, c->key, c->actor, c->role, &(struct input_told){.what = op_verb_name(c->req.verb), .target = "new",
                                                                            .reason = c->req.reason, .text = err.text, .rc = err.rc});
     } else {
-        turn_bundle_keep(t, c->req.plan_hash, c->bundle.data, c->bundle.len);
+        if (!c->known)
+            turn_bundle_keep(t, c->req.plan_hash, c->bundle.data, c->bundle.len);
         engine_add_seed(t->engine, BF_TAKE(c->seed));
         turn_command_add(t, c->key, c->actor, c->role, &c->req);
     }
@@ -113,8 +118,7 @@ void turn_created(struct turns *t, struct turn_create *c)
 
 /* ---- before it ---- */
 
-static struct turn_create *create_new(const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
-                                      const void *bundle, size_t n)
+static struct turn_create *create_new(const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req)
 {
     struct turn_create *c = bf_xcalloc(1, sizeof *c);
     memcpy(c->key, key, sizeof c->key);
@@ -122,13 +126,14 @@ static struct turn_create *create_new(const uint8_t key[BF_KEY_BYTES], const cha
     c->role = bf_arena_strdup(&c->arena, role);
     c->req = turn_request_copy(&c->arena, req);
     engine_plan_key(c->req.plan_hash, c->req.from, c->req.to, c->req.params, c->req.n_params, c->plan_key);
-    bf_buf_put(&c->bundle, bundle, n);
     return c;
 }
 
 struct turn_create *turn_create_try(const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n)
 {
-    return create_new(key, "", "", req, bundle, n);
+    struct turn_create *c = create_new(key, "", "", req);
+    bf_buf_put(&c->bundle, bundle, n);
+    return c;
 }
 
 void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
@@ -144,9 +149,11 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
         answer(t, key, req, &err);
         return;
     }
-    struct turn_create *c = create_new(key, actor, role, req, bundle, n);
+    struct turn_create *c = create_new(key, actor, role, req);
     c->run = engine_first_run(t->engine);
-    if (t->ports.plan_known)
+    if (!(c->known = engine_known_plan(t->engine, c->plan_key)))
+        bf_buf_put(&c->bundle, bundle, n);
+    if (!c->known && t->ports.plan_known)
         c->plan = t->ports.plan_known(t->ports.arg, c->plan_key);
     preparing_add(t, c);
     if (!t->ports.prepare) {

@@ -1,9 +1,10 @@
 /* A create on its way to its turn.
  *
  * To compile a plan and to lay out its backfill takes as long as the backfill is large, and nobody is to wait for that.  So turn_command()
- * hands a create to the port `prepare`, for another thread; when that has called turn_create_work(), which touches nothing but the create,
- * turn_created() makes it an input of the next turn, or refuses it by the state as it is then.  Other commands overtake it.  One record
- * makes the backfill, so a create that is lost on this way was never begun: it has no answer, and may be sent again. */
+ * hands a create to the port `prepare`, for another thread; when that has called turn_create_work(), which touches nothing but the create
+ * (and reads what the engine made of a plan that it knows, which never changes), turn_created() makes it an input of the next turn, or
+ * refuses it by the state as it is then.  Other commands overtake it.  One record makes the backfill, so a create that is lost on this way
+ * was never begun: it has no answer, and may be sent again. */
 #ifndef BF_CREATE_H
 #define BF_CREATE_H
 
@@ -16,6 +17,7 @@ struct turn_create {
     struct bf_arena arena;                       /* of the strings above */
     struct bf_buf bundle;
     uint32_t run;
+    const struct known_plan *known;              /* of the engine, NULL: it has to be compiled */
     struct plan *plan;                           /* compiled before, NULL: not; of one that is only tried: after its work */
     bool compiled;                               /* here */
     struct engine_seed *seed;                    /* NULL: err says why */

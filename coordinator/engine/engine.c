@@ -128,6 +128,11 @@ bool engine_has_plan(const struct engine *e, const uint8_t key[32])
     return plan_find(e, key) != NULL;
 }
 
+const struct known_plan *engine_known_plan(const struct engine *e, const uint8_t key[32])
+{
+    return plan_find(e, key);
+}
+
 static void hash_text(crypto_generichash_state *h, const char *s)
 {
     crypto_generichash_update(h, (const unsigned char *)s, strlen(s) + 1);

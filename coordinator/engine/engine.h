@@ -74,11 +74,15 @@ void engine_free(struct engine *e);
  * A backfill's plan is compiled with its from/to/params: key is that of engine_plan_key(). */
 void engine_add_plan(struct engine *e, const uint8_t key[32], struct plan *plan);
 bool engine_has_plan(const struct engine *e, const uint8_t key[32]);
+/* What the engine made of it, NULL: it is not known.  That never changes: any thread may read it for as long as the engine lives. */
+struct known_plan;
+const struct known_plan *engine_known_plan(const struct engine *e, const uint8_t key[32]);
 /* What a create takes long for, done beforehand: a plan with all that follows from it, and the backfill as it begins.  engine_seed_new()
  * owns the plan and needs no engine: any thread may call it.  run: engine_first_run().  It is added before the turn that decides on the
  * create, and makes its plan known; what that turn does not take is dropped at its end.  A create without one comes to the same. */
 struct engine_seed;
 struct engine_seed *engine_seed_new(const uint8_t key[32], struct plan *plan, bool backward, uint32_t run);
+struct engine_seed *engine_seed_of_known(const struct known_plan *known, bool backward, uint32_t run);
 void engine_seed_free(struct engine_seed *s);    /* NULL is fine */
 const struct plan *engine_seed_plan(const struct engine_seed *s);
 void engine_add_seed(struct engine *e, struct engine_seed *s);

@@ -1,6 +1,7 @@
 /* See seed.h.  What is here touches no engine but to add, take and drop. */
 #include "coordinator/engine/seed.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,11 @@
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
-struct engine_seed { struct known_plan *known; struct backfill *backfill; };
+struct engine_seed {
+    const struct known_plan *known;
+    struct known_plan *made;                     /* the same, where it was made for this seed */
+    struct backfill *backfill;
+};
 
 /* ---- plans ---- */
 
@@ -77,12 +82,20 @@ uint32_t engine_first_run(const struct engine *e)
     return first_run(e);
 }
 
-struct engine_seed *engine_seed_new(const uint8_t key[32], struct plan *plan, bool backward, uint32_t run)
+struct engine_seed *engine_seed_of_known(const struct known_plan *known, bool backward, uint32_t run)
 {
     struct engine_seed *s = bf_xcalloc(1, sizeof *s);
-    s->known = known_plan_new(key, plan);
-    s->backfill = seed_lay_out(s->known, backward, run);
+    s->known = known;
+    s->backfill = seed_lay_out(known, backward, run);
     edges_begin(s->backfill);
+    return s;
+}
+
+struct engine_seed *engine_seed_new(const uint8_t key[32], struct plan *plan, bool backward, uint32_t run)
+{
+    struct known_plan *made = known_plan_new(key, plan);
+    struct engine_seed *s = engine_seed_of_known(made, backward, run);
+    s->made = made;
     return s;
 }
 
@@ -101,7 +114,7 @@ void engine_seed_free(struct engine_seed *s)
     if (!s)
         return;
     backfill_free(s->backfill);
-    known_plan_free(s->known);
+    known_plan_free(s->made);
     free(s);
 }
 
@@ -110,8 +123,9 @@ void engine_add_seed(struct engine *e, struct engine_seed *s)
     const struct known_plan *known = plan_find(e, s->known->key);
     struct backfill *b = BF_TAKE(s->backfill);
     if (!known) {
-        known = BF_TAKE(s->known);
-        plan_add(e, (struct known_plan *)(uintptr_t)known);
+        assert(s->made);                         /* what is known is not forgotten */
+        known = s->made;
+        plan_add(e, BF_TAKE(s->made));
     }
     b->known = known;                            /* the same plan, by its key: numbers of instances mean the same */
     b->plan = known->plan;

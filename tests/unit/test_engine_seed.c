@@ -5,7 +5,7 @@
 #include "tests/support/engine_fixture.h"
 
 /* How the create of a run is prepared. */
-enum seeding { NO_SEED, A_SEED, SEED_OF_ANOTHER_DIRECTION };
+enum seeding { NO_SEED, A_SEED, SEED_OF_ANOTHER_DIRECTION, SEED_OF_A_KNOWN_PLAN };
 
 static void key_of(struct fx *f, fx_make *make, uint64_t seed, uint8_t ret_hash[32], uint8_t ret_key[32])
 {
@@ -21,9 +21,11 @@ static const struct effect *create(struct fx *f, fx_make *make, uint64_t seed, c
 {
     uint8_t hash[32], key[32];
     key_of(f, make, seed, hash, key);
-    if (seeding == NO_SEED)
+    if (seeding == NO_SEED || seeding == SEED_OF_A_KNOWN_PLAN)
         engine_add_plan(f->e, key, make(seed));
-    else
+    if (seeding == SEED_OF_A_KNOWN_PLAN)
+        engine_add_seed(f->e, engine_seed_of_known(engine_known_plan(f->e, key), how->backward, engine_first_run(f->e)));
+    else if (seeding != NO_SEED)
         engine_add_seed(f->e, engine_seed_new(key, make(seed), how->backward != (seeding == SEED_OF_ANOTHER_DIRECTION),
                                               engine_first_run(f->e)));
     struct op_request r = fx_request(f, OP_CREATE, 0);
@@ -65,16 +67,19 @@ static void same(const struct fx *a, const struct fx *b, uint64_t seed)
 Test(engine_seed, every_later_decision_is_the_same)
 {
     for (uint64_t seed = 1; seed <= 60; seed++) {
-        struct fx plain, seeded, mistaken;
+        struct fx plain, seeded, mistaken, known;
         run(&plain, seed, NO_SEED);
         run(&seeded, seed, A_SEED);
         run(&mistaken, seed, SEED_OF_ANOTHER_DIRECTION);
+        run(&known, seed, SEED_OF_A_KNOWN_PLAN);
         same(&plain, &seeded, seed);
         same(&plain, &mistaken, seed);
+        same(&plain, &known, seed);
         fx_recovers_both(&seeded);
         fx_done(&plain);
         fx_done(&seeded);
         fx_done(&mistaken);
+        fx_done(&known);
     }
 }
 

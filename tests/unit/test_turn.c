@@ -27,7 +27,7 @@ struct world {
     bool prepares;                               /* creates are kept until they are prepared */
     enum bf_rc unprepared;                       /* not BF_OK: none can be */
     struct turn_create *creates[4];
-    size_t n_creates;
+    size_t n_creates, compiled;
 };
 
 static size_t occurrences(const char *marker, const void *p, size_t n)
@@ -95,6 +95,7 @@ static enum bf_rc prepare(void *arg, struct turn_create *create, struct bf_error
     w->creates[w->n_creates++] = create;
     if (!w->prepares) {
         turn_create_work(create);
+        w->compiled += create->compiled;
         turn_created(w->turns, w->creates[--w->n_creates]);
     }
     return BF_OK;
@@ -298,6 +299,22 @@ Test(turn, decides_on_a_create_as_things_stand_when_it_is_prepared)
     cr_assert_eq(run_after(&w, 1), BF_OK);
     cr_expect(w.replies == 3 && w.reply_rc == BF_CONFLICT, "rc %d", (int)w.reply_rc);
     cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    turns_free(w.turns);
+}
+
+/* What the engine made of a plan goes for all its backfills; its bundle is there too. */
+Test(turn, compiles_a_plan_once)
+{
+    struct world w;
+    uint8_t hash[32];
+    world_init(&w);
+    for (uint8_t id = 1; id <= 3; id++) {
+        send_plan_as(&w, good, id, false, hash);
+        cr_assert_eq(run_after(&w, 1), BF_OK);
+        cr_expect(w.replies == id && w.reply_rc == BF_OK && w.plans == id, "create %d", (int)id);
+    }
+    cr_expect_eq(w.compiled, 1u);
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 3u);
     turns_free(w.turns);
 }
 
