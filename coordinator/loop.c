@@ -1,7 +1,7 @@
 /* The loop of the coordinator.  Collect from both sockets, run one turn, offer what waits, sleep until something changes.
  *
- * A turn is kept short, so that operators' queries wait for milliseconds, and shorter while there are any; while a large one is
- * committed, what agents say is taken in.  Queries are not: they would see what is not committed.
+ * A turn is kept short (turn_size.h).  While a large one is committed, what agents say is taken in.  Queries are not: they would see what is
+ * not committed.
  *
  * The sockets' descriptors are edge-triggered and a send may swallow an edge, so readiness is asked after every round and before
  * every sleep.  Time is read once for each step.  With nothing to do the loop sleeps for seconds. */
@@ -15,12 +15,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/logs/log_searches.h"
 #include "coordinator/service_state.h"
+#include "coordinator/turn_size.h"
 
-#define TURN_INPUTS 1024u                         /* or somewhat more: a message of an agent may bring 256 */
-#define ASKED_INPUTS 384u                        /* while operators ask, whose wait is the turn that is under way */
-#define ASKED_MS 1000
 #define TURN_US 5000
 #define MESSAGES_AT_ONCE 2u                      /* from a socket, before the other is looked at */
 #define COMMIT_BESIDE_BYTES (16u << 10)          /* to wake a thread for less costs more than it saves */
@@ -83,13 +80,6 @@ static void collect(struct service *s)
     } while (got && bf_boottime_us() < until_us);
 }
 
-/* Where the commit takes the longer part of a turn, one with fewer inputs would be as long, and steps would wait instead. */
-static void choose_inputs(struct service *s, int64_t decided_us, int64_t committed_us)
-{
-    bool asked = bf_boottime_ms() - s->asked_ms < ASKED_MS;
-    s->turn_inputs = asked && committed_us < decided_us ? ASKED_INPUTS : TURN_INPUTS;
-}
-
 /* Memory may be ahead of the disk: nothing of this round may get out. */
 static _Noreturn void end_after_commit(const struct bf_error *err)
 {
@@ -122,7 +112,7 @@ static void turn(struct service *s)
     turn_end(s->turns, bf_boottime_ms());
     tell_count_turn(s, inputs, inputs >= s->turn_inputs,
                     (const int64_t[TURN_PARTS]){decided_us - began_us, committed_us - decided_us, bf_boottime_us() - committed_us});
-    choose_inputs(s, decided_us - began_us, committed_us - decided_us);
+    s->turn_inputs = turn_size(bf_boottime_ms() - s->asked_ms, decided_us - began_us, committed_us - decided_us);
     uint64_t dropped = turn_take_dropped(s->turns);
     if (dropped)
         bf_warn("details_dropped", "attempts=%" PRIu64 " low=%d text=\"checks and metrics of these are not kept; their results are\"",
@@ -184,7 +174,7 @@ static int wait_ms(const struct service *s)
 
 void service_loop(struct service *s)
 {
-    s->turn_inputs = TURN_INPUTS;
+    s->turn_inputs = TURN_SIZE;
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = fleet_fd(s->fleet), .events = POLLIN},
                            {.fd = api_fd(s->api), .events = POLLIN},
