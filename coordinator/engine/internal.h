@@ -63,9 +63,7 @@ void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_stat
 bool backfill_finished(const struct backfill *b);
 void live_add(struct engine *e, uint32_t id);
 
-/* ---- ready.c: lanes, demands, fits ---- */
-void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
-void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
+/* ---- ready.c: lanes ---- */
 /* What is ready, without an engine: in the order of grants, by step.  And that into its lanes, which have nothing of it. */
 void ready_begin(struct backfill *b);
 void ready_adopt(struct engine *e, struct backfill *b);
@@ -81,32 +79,41 @@ void ready_forget(struct engine *e, struct backfill *b);                        
 void ready_rank_again(struct engine *e, struct backfill *b, const uint32_t *steps, size_t n);   /* after their class changed */
 /* Whether a lane's order is that of the ranks as they are now; O(what is in it). */
 bool ready_in_order(const struct engine *e, uint32_t lane);
-void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
-void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
-void ready_reset(struct engine *e);
 /* Head of a lane: false when it is empty. */
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number);
-/* Of the agents of a fit, but this one: the least busy that has a slot free; 0: none has.  And whether so many slots are free there. */
-uint32_t ready_agent_beside(const struct engine *e, const struct fit *f, uint32_t agent);
-bool ready_room_beside(const struct engine *e, const struct fit *f, uint32_t agent, uint64_t slots);
-bool ready_agent_less(const void *engine, uint32_t a, uint32_t b);               /* less busy, by its slots; then the lower number */
+bool ready_may_be_granted(const struct backfill *b, uint32_t number);
+void ready_lane_out(struct engine *e, uint32_t lane);                             /* out of its demand */
+
+/* ---- ready_rank.c: their order ---- */
+struct heap_item ready_item(const struct backfill *b, uint32_t number);
 /* The order of grants, of two items that are ready in shares. */
 bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q);
 uint32_t ready_demand_head(const struct engine *e, const struct demand *d);       /* its best lane; it has one.  O(its lanes) */
 bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b);             /* of two that have something */
 bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b);           /* the one with the better head first */
-/* An agent has a slot free, or takes something ahead, or has some that may have to be asked back. */
-bool ready_any_agent_free(const struct engine *e);
+uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
+uint64_t ready_item_class(const struct lane *lane, struct heap_item item);        /* as it counts */
+
+/* ---- ready_demands.c: what they need ---- */
+void ready_attach(struct engine *e, struct backfill *b);                          /* lanes of its steps */
+void ready_guarded(struct engine *e, struct backfill *b);                         /* other guards for its steps; nothing of it is granted */
 /* Something ready, nothing that blocks it, an agent that has a slot free or takes it ahead.  Else *ret_first is what blocks it first
  * (kind -1: nothing does).  lane: the one whose head is meant; PLAN_NO_INDEX: perhaps one of them may be given ahead. */
 bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent, struct blocker *ret_first);
-uint64_t ready_class(const struct lane *lane);                                    /* of its head; it has one */
+void ready_reset(struct engine *e);                                               /* lanes, demands and fits */
 
-/* As grants order the ready: what is in front of an instance in its lane, and its class as it counts. */
-bool ready_may_be_granted(const struct backfill *b, uint32_t number);
-uint64_t ready_item_class(const struct lane *lane, struct heap_item item);
+/* ---- ready_agents.c: who may do it ---- */
+uint32_t ready_fit_for(struct engine *e, const struct plan_step *s);              /* index of its fit, made where there is none */
+void ready_agent_changed(struct engine *e, const struct agent *a);                /* state, labels or slots */
+void ready_agent_busy(struct engine *e, const struct agent *a);                   /* busy alone: its labels are not looked at */
+/* Of the agents of a fit, but this one: the least busy that has a slot free; 0: none has.  And whether so many slots are free there. */
+uint32_t ready_agent_beside(const struct engine *e, const struct fit *f, uint32_t agent);
+bool ready_room_beside(const struct engine *e, const struct fit *f, uint32_t agent, uint64_t slots);
+bool ready_agent_less(const void *engine, uint32_t a, uint32_t b);               /* less busy, by its slots; then the lower number */
 /* Has the agent what a fit asks for, whatever its state? */
 bool ready_agent_fits(const struct fit *f, const struct agent *a);
+/* An agent has a slot free, or takes something ahead, or has some that may have to be asked back. */
+bool ready_any_agent_free(const struct engine *e);
 
 /* ---- opening.c: what may be granted in a turn, the best first ---- */
 void opening_add(struct engine *e, uint32_t demand);                              /* any number; then… */

@@ -1,29 +1,18 @@
 /* The ready queue.
  *
- * A lane holds the ready instances of one backfill that need the same: pool, labels and breakers (a demand).  Best first: priority class,
- * weight, the longest way that hangs on it, the partition's place in time, its number.  A demand holds the lanes that have
- * something and whose backfill runs; a fit holds the agents whose labels do, the least busy first.  So a pool that is full, or a
- * lane that is paused, never hides the work of another.
+ * A lane holds the ready instances of one backfill that need the same: pool, labels and breakers (a demand: ready_demands.c).  Best first:
+ * priority class, weight, the longest way that hangs on it, the partition's place in time, its number (ready_rank.c).  A demand holds the
+ * lanes that have something and whose backfill runs; a fit holds the agents whose labels do, the least busy first (ready_agents.c).  So a
+ * pool that is full, or a lane that is paused, never hides the work of another.
  *
  * Entries are not taken out when an instance leaves READY by another way than the head: they are recognised by its state, and
  * dropped when they come up. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
-#include "coordinator/engine/prefetch.h"
-
-/* A rank is class, weight and way in one number, the least first.  48 bits hold a way of 8,900 years in milliseconds: longer ones
- * are alike, and no work that long comes to an end. */
-#define WEIGHT_BITS 14
-#define WAY_BITS 48
-#define WEIGHT_MAX ((UINT64_C(1) << WEIGHT_BITS) - 1)
-#define WAY_MAX ((UINT64_C(1) << WAY_BITS) - 1)
-#define FITS_ASKED_MAX 16u
-_Static_assert(PLAN_WEIGHT_MAX <= WEIGHT_MAX && PLAN_LOW <= 3, "a rank has room for every class and weight");
 
 /* What a person holds is ready, and stands in no lane; so does what waits for an agent. */
 static bool is_held(const struct instance *in)
@@ -34,79 +23,6 @@ static bool is_held(const struct instance *in)
 bool ready_may_be_granted(const struct backfill *b, uint32_t number)
 {
     return b->instances[number].state == INSTANCE_READY && !is_held(&b->instances[number]);
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static struct heap_item ready_item(const struct backfill *b, uint32_t number)
-{
-    uint32_t step = b->instances[number].step, index = instance_index(b, number);
-    const struct plan_step *s = &b->plan->steps[step];
-    uint64_t class = BF_PLANTED("priority_ignored") ? (uint64_t)s->priority : b->priority[step];
-    uint64_t way = least((uint64_t)topology_critical_ms(b->topology, step, index), WAY_MAX), weight = least(s->weight, WEIGHT_MAX);
-    return (struct heap_item){
-        .a = class << (WEIGHT_BITS + WAY_BITS) | (WEIGHT_MAX - weight) << WAY_BITS | (WAY_MAX - way),
-        .b = (uint64_t)topology_order(b->topology, step, index, b->backward) << 32 | number};
-}
-
-/* As it counts: raised by what its backfill waited (shares.c). */
-static uint64_t class_of(const struct share *s, struct heap_item item)
-{
-    uint64_t class = item.a >> (WEIGHT_BITS + WAY_BITS);
-    return BF_PLANTED("ageing_not_applied") ? class : class > s->raised ? class - s->raised : 0;
-}
-
-uint64_t ready_item_class(const struct lane *lane, struct heap_item item)
-{
-    return class_of(&lane->backfill->shares[lane->share], item);
-}
-
-uint64_t ready_class(const struct lane *lane)
-{
-    return ready_item_class(lane, lane->ready.at[0]);
-}
-
-/* Class, then fair shares among backfills, then the rank. */
-bool ready_goes_first(const struct opened *x, struct heap_item p, const struct opened *y, struct heap_item q)
-{
-    const struct share *s = x->share, *t = y->share;
-    uint64_t c = class_of(s, p), d = class_of(t, q);
-    if (c != d)
-        return c < d;
-    if (s->part != t->part && !BF_PLANTED("share_ignored"))
-        return s->part < t->part;
-    if (s->last != t->last && !BF_PLANTED("share_ignored"))
-        return s->last < t->last;
-    if (p.a != q.a)
-        return p.a < q.a;
-    if (p.b >> 32 != q.b >> 32)
-        return p.b >> 32 < q.b >> 32;
-    if (x->backfill != y->backfill)
-        return x->backfill->id < y->backfill->id;
-    return p.b < q.b;
-}
-
-bool ready_lane_less(const struct engine *e, uint32_t a, uint32_t b)
-{
-    const struct lane *x = &e->lanes.at[a], *y = &e->lanes.at[b];
-    struct opened of_x = {x->backfill, &x->backfill->shares[x->share]}, of_y = {y->backfill, &y->backfill->shares[y->share]};
-    return ready_goes_first(&of_x, x->ready.at[0], &of_y, y->ready.at[0]);
-}
-
-uint32_t ready_demand_head(const struct engine *e, const struct demand *d)
-{
-    uint32_t best = d->lanes.at[0];
-    for (size_t i = 1; i < d->lanes.n; i++)
-        best = ready_lane_less(e, d->lanes.at[i], best) ? d->lanes.at[i] : best;
-    return best;
-}
-
-bool ready_demand_less(const struct engine *e, uint32_t a, uint32_t b)
-{
-    return ready_lane_less(e, ready_demand_head(e, &e->demands.at[a]), ready_demand_head(e, &e->demands.at[b]));
 }
 
 bool ready_head(const struct engine *e, uint32_t lane, uint32_t *ret_number)
@@ -149,7 +65,7 @@ static void lane_put(struct engine *e, uint32_t lane)
     list_demand(e, l->demand);
 }
 
-static void lane_out(struct engine *e, uint32_t lane)
+void ready_lane_out(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
     struct demand *d = &e->demands.at[l->demand];
@@ -171,7 +87,7 @@ static void lane_settle(struct engine *e, uint32_t lane)
     if (l->ready.n > 0 && l->backfill->state == BACKFILL_RUNNING)
         lane_put(e, lane);
     else
-        lane_out(e, lane);
+        ready_lane_out(e, lane);
 }
 
 /* One more, or one less, that may be granted. */
@@ -261,7 +177,7 @@ void ready_remove(struct engine *e, struct backfill *b, uint32_t number)
 static void lane_drop(struct engine *e, uint32_t lane)
 {
     struct lane *l = &e->lanes.at[lane];
-    lane_out(e, lane);
+    ready_lane_out(e, lane);
     heap_done(&l->ready);
 }
 
@@ -375,247 +291,4 @@ bool ready_in_order(const struct engine *e, uint32_t lane)
             return false;
     }
     return true;
-}
-
-/* ---- demands and fits ---- */
-
-static bool labels_fit(const struct plan_label *need, size_t n, const struct agent_hello *h)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool has = false;
-        for (size_t k = 0; k < h->n_labels && !has; k++)
-            has = strcmp(need[i].name, h->labels[k].name) == 0 && strcmp(need[i].value, h->labels[k].value) == 0;
-        if (!has)
-            return false;
-    }
-    return true;
-}
-
-bool ready_agent_less(const void *engine, uint32_t a, uint32_t b)
-{
-    const struct engine *e = engine;
-    const struct agent *x = agent_find(e, a), *y = agent_find(e, b);
-    uint64_t p = (uint64_t)x->busy * y->hello.slots, q = (uint64_t)y->busy * x->hello.slots;
-    return p != q ? p < q : a < b;
-}
-
-static bool is_full(const struct engine *e, const struct fit *f, size_t i)
-{
-    const struct agent *a = agent_find(e, f->agents.at[i]);
-    return a->busy >= a->hello.slots;
-}
-
-/* Within the heap from one on: what hangs on a full agent is full. */
-static uint32_t least_busy_from(const struct engine *e, const struct fit *f, size_t i, uint32_t beside)
-{
-    if (i >= f->agents.n || is_full(e, f, i))
-        return 0;
-    if (f->agents.at[i] != beside)
-        return f->agents.at[i];
-    uint32_t a = least_busy_from(e, f, 2 * i + 1, beside), b = least_busy_from(e, f, 2 * i + 2, beside);
-    return a && b ? (ready_agent_less(e, a, b) ? a : b) : a ? a : b;
-}
-
-uint32_t ready_agent_beside(const struct engine *e, const struct fit *f, uint32_t agent)
-{
-    return least_busy_from(e, f, 0, agent);
-}
-
-static uint64_t free_from(const struct engine *e, const struct fit *f, size_t i, uint32_t beside, uint64_t most)
-{
-    if (i >= f->agents.n || is_full(e, f, i))
-        return 0;
-    const struct agent *a = agent_find(e, f->agents.at[i]);
-    uint64_t n = a->id == beside ? 0 : a->hello.slots - a->busy;
-    n += n < most ? free_from(e, f, 2 * i + 1, beside, most - n) : 0;
-    return n < most ? n + free_from(e, f, 2 * i + 2, beside, most - n) : n;
-}
-
-bool ready_room_beside(const struct engine *e, const struct fit *f, uint32_t agent, uint64_t slots)
-{
-    return free_from(e, f, 0, agent, slots) >= slots;
-}
-
-bool ready_agent_fits(const struct fit *f, const struct agent *a)
-{
-    return labels_fit(f->labels, f->n_labels, &a->hello);
-}
-
-static void fit_room(struct engine *e, struct fit *f, const struct agent *a)
-{
-    if (iheap_contains(&f->agents, a->id) && prefetch_has_room(e, a))
-        iheap_put(&f->room, a->id, prefetch_room_less, e);
-    else
-        iheap_remove(&f->room, a->id, prefetch_room_less, e);
-}
-
-static void fit_update(struct engine *e, struct fit *f, const struct agent *a)
-{
-    bool fits = a->state == AGENT_CONNECTED && a->hello.slots > 0 && agent_is_let(e, a) && ready_agent_fits(f, a);
-    spread_agent_fits(e, f, a, fits);
-    if (fits)
-        iheap_put(&f->agents, a->id, ready_agent_less, e);
-    else
-        iheap_remove(&f->agents, a->id, ready_agent_less, e);
-    fit_room(e, f, a);
-}
-
-void ready_agent_changed(struct engine *e, const struct agent *a)
-{
-    for (size_t i = 0; i < e->fits.n; i++)
-        fit_update(e, &e->fits.at[i], a);
-    spread_agent_changed(e, a);
-    near_agent_changed(e, agent_find(e, a->id));
-}
-
-void ready_agent_busy(struct engine *e, const struct agent *a)
-{
-    for (size_t i = 0; i < e->fits.n; i++) {
-        if (!iheap_contains(&e->fits.at[i].agents, a->id))
-            continue;
-        iheap_put(&e->fits.at[i].agents, a->id, ready_agent_less, e);
-        fit_room(e, &e->fits.at[i], a);
-        spread_agent_busy(e, &e->fits.at[i], a);
-    }
-}
-
-/* The same labels, and spread by the same one. */
-static bool asks_alike(const struct fit *f, const struct plan_step *s)
-{
-    const char *mine = f->spread.label ? f->spread.label : "", *its = s->placement.spread ? s->placement.spread : "";
-    if (f->n_labels != s->n_labels || strcmp(mine, its) != 0)
-        return false;
-    for (size_t i = 0; i < s->n_labels; i++)
-        if (strcmp(f->labels[i].name, s->labels[i].name) != 0 || strcmp(f->labels[i].value, s->labels[i].value) != 0)
-            return false;
-    return true;
-}
-
-/* Labels are borrowed from the plan, which lives as long as the engine. */
-static uint32_t fit_for(struct engine *e, const struct plan_step *s)
-{
-    for (uint32_t i = 0; i < e->fits.n; i++)
-        if (asks_alike(&e->fits.at[i], s))
-            return i;
-    struct fit *f = bf_vec_add(&e->fits);
-    f->labels = s->labels;
-    f->n_labels = s->n_labels;
-    f->spread.label = s->placement.spread;
-    for (size_t i = 0; i < e->agents.n; i++)
-        fit_update(e, f, &e->agents.at[i]);
-    return (uint32_t)(e->fits.n - 1);
-}
-
-/* The needs of a step as they are compared: every byte counts, so there is no padding. */
-static struct needs needs_of(struct engine *e, const struct backfill *b, uint32_t step)
-{
-    _Static_assert(sizeof(struct needs) == 4 * sizeof(uint32_t), "no padding between needs");
-    return (struct needs){.draw = b->draws[step], .fit = fit_for(e, &b->plan->steps[step]), .window = windows_need_of(e, b, step),
-                          .guard = step_guard(b, step)};
-}
-
-static uint32_t only_pool(const struct draw *d)
-{
-    for (size_t i = 1; i < d->n; i++)
-        if (d->items[i].pool != d->pool)
-            return PLAN_NO_INDEX;
-    return d->pool;
-}
-
-static uint32_t demand_for(struct engine *e, struct needs needs)
-{
-    const void *known = bf_smap_get(&e->demand_of, &needs, sizeof needs);
-    if (known)
-        return (uint32_t)((uintptr_t)known - 1);
-    bf_vec_push(&e->demands, (struct demand){.needs = needs, .only_pool = only_pool(&e->draws.at[needs.draw]), .place = NO_SLOT});
-    bf_smap_put(&e->demand_of, &needs, sizeof needs, (void *)(uintptr_t)e->demands.n);
-    return (uint32_t)(e->demands.n - 1);
-}
-
-void ready_attach(struct engine *e, struct backfill *b)
-{
-    struct bf_map mine = {0};                    /* demand -> lane of this backfill */
-    free(b->lanes);
-    free(b->n_ready);
-    b->n_ready = bf_xcalloc(b->plan->n_steps, sizeof *b->n_ready);
-    for (size_t i = 0; i < b->n_shares; i++)
-        bf_vec_clear(&b->shares[i].lanes);
-    b->lanes = bf_xcalloc(b->plan->n_steps, sizeof *b->lanes);
-    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
-        uint64_t lane = 0;
-        spread_attach(e, b, s);
-        uint32_t demand = demand_for(e, needs_of(e, b, s));
-        if (!bf_map_get(&mine, demand, &lane)) {
-            lane = e->lanes.n;
-            struct share *share = share_find(b, step_draw(e, b, s)->pool);
-            bf_vec_push(&e->lanes,
-                        (struct lane){.backfill = b, .demand = demand, .share = (uint32_t)(share - b->shares), .place = NO_SLOT});
-            bf_vec_push(&share->lanes, (uint32_t)lane);
-            bf_map_put(&mine, demand, lane);
-        }
-        b->lanes[s] = (uint32_t)lane;
-    }
-    bf_map_free(&mine);
-}
-
-/* Each step has a breaker of its own, and so a lane. */
-void ready_guarded(struct engine *e, struct backfill *b)
-{
-    for (uint32_t s = 0; s < b->plan->n_steps; s++) {
-        uint32_t demand = demand_for(e, needs_of(e, b, s));      /* may move the lists */
-        lane_out(e, b->lanes[s]);
-        e->lanes.at[b->lanes[s]].demand = demand;
-    }
-}
-
-bool ready_demand_open(const struct engine *e, const struct demand *d, uint32_t lane, uint32_t *ret_agent, struct blocker *ret_first)
-{
-    const struct iheap *agents = &e->fits.at[d->needs.fit].agents;
-    *ret_first = (struct blocker){.kind = (enum blocker_kind)-1, .clears_at_ms = -1};
-    if (d->lanes.n == 0 || agents->n == 0 || admit_blockers(e, d, ret_first, 1) > 0)
-        return false;
-    const struct agent *a = agent_find(e, agents->at[0]);
-    if (a->busy >= a->hello.slots)
-        return prefetch_agent(e, d, lane, ret_agent);
-    *ret_agent = a->id;
-    return true;
-}
-
-/* Few sets of labels are asked for; where there are more, an answer is not worth it. */
-bool ready_any_agent_free(const struct engine *e)
-{
-    bool any = e->fits.n > FITS_ASKED_MAX || e->first_ahead != NO_SLOT;
-    for (size_t i = 0; i < e->fits.n && !any; i++) {
-        const struct agent *a = e->fits.at[i].agents.n > 0 ? agent_find(e, e->fits.at[i].agents.at[0]) : NULL;
-        any = (a && a->busy < a->hello.slots) || e->fits.at[i].room.n > 0;
-    }
-    return any;
-}
-
-void ready_reset(struct engine *e)
-{
-    for (size_t i = 0; i < e->lanes.n; i++)
-        heap_done(&e->lanes.at[i].ready);
-    for (size_t i = 0; i < e->demands.n; i++)
-        bf_vec_free(&e->demands.at[i].lanes);
-    for (size_t i = 0; i < e->fits.n; i++) {
-        iheap_done(&e->fits.at[i].agents);
-        iheap_done(&e->fits.at[i].room);
-        spread_done(&e->fits.at[i].spread);
-    }
-    spread_reset(e);
-    near_reset(e);
-    for (size_t i = 0; i < e->backfills.n; i++)
-        for (size_t k = 0; k < e->backfills.at[i]->n_shares; k++)
-            bf_vec_clear(&e->backfills.at[i]->shares[k].lanes);
-    for (size_t i = 0; i < e->pools.n; i++)
-        bf_vec_clear(&e->pools.at[i].waiting);
-    bf_vec_free(&e->waiting);
-    bf_vec_free(&e->lanes);
-    bf_vec_free(&e->demands);
-    bf_vec_free(&e->fits);
-    bf_smap_free(&e->demand_of);
-    windows_reset(e);
-    opening_done(&e->opening);
-    e->n_ready = 0;
 }

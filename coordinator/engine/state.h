@@ -39,7 +39,7 @@ struct known_plan { uint8_t key[32]; struct plan *plan; struct topology *topolog
 /* Derived: instances of a step that are neither succeeded nor skipped; and of them, those that something failed keeps from running. */
 struct step_counts { uint32_t left, cut; };
 
-/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready.c.  share: of the
+/* Ready instances of one backfill that need the same: best first.  Item: (rank, order << 32 | number), see ready_rank.c.  share: of the
  * backfill's, its first pool's.  place: in its demand; NO_SLOT: nothing may be granted from it.  n_of: ready ones by class. */
 struct lane { struct backfill *backfill; uint32_t demand, share, place; struct heap ready; uint64_t n_of[SHARE_CLASSES]; };
 /* What an attempt needs: of pools, and of agents.  Two steps that need the same have the same demand.  Holds the lanes that have something
