@@ -183,6 +183,19 @@ static bool reported(const struct turn *t, const struct shadow_attempt *a)
     return false;
 }
 
+static bool failed_of_itself(const struct record *ended)
+{
+    enum outcome_source source = record_outcome(ended)->source;
+    return ended->verdict != VERDICT_SUCCEEDED && ended->verdict != VERDICT_SKIPPED && ended->verdict != VERDICT_LOOK_AGAIN &&
+           source != OUTCOME_CANCELLED && source != OUTCOME_REVOKED && source != OUTCOME_FENCED && source != OUTCOME_LOST;
+}
+
+/* Nothing ran: what the attempt before it did still counts. */
+static bool was_given_back(const struct record *ended)
+{
+    return ended->verdict == VERDICT_REQUEUE && ended->failure_class == FAILURE_NONE;
+}
+
 static void on_ended(struct shadow *s, const struct turn *t, const struct record *r)
 {
     struct shadow_attempt *a = shadow_attempt_find(s, r->ref.attempt);
@@ -205,9 +218,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
     shadow_take_profiled(s, r);
     cell->open = 0;
     cell->backing_off = r->verdict == VERDICT_RETRY || r->verdict == VERDICT_LOOK_AGAIN;
-    cell->failing = r->verdict != VERDICT_SUCCEEDED && r->verdict != VERDICT_SKIPPED && r->verdict != VERDICT_LOOK_AGAIN &&
-                    record_outcome(r)->source != OUTCOME_CANCELLED && record_outcome(r)->source != OUTCOME_REVOKED &&
-                    record_outcome(r)->source != OUTCOME_FENCED && record_outcome(r)->source != OUTCOME_LOST;
+    cell->failing = was_given_back(r) ? cell->failing : failed_of_itself(r);
     cell->charged += r->verdict != VERDICT_REQUEUE && r->verdict != VERDICT_CANCELLED;
     shadow_check_look(s, t, cell, step, r);
     if (r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED)
