@@ -1,6 +1,7 @@
 /* bfsim: seeds in, violations out.  Last line: one JSON object. */
 #include <inttypes.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +268,8 @@ int main(int argc, char **argv)
     static struct run r;
     struct bf_error err = {0};
     size_t n_positional;
+    if (sodium_init() < 0)                       /* without it hashes are made the slow way */
+        return usage("libsodium does not start");
     if (bf_options_parse(argc - 1, argv + 1, options, N_OPTIONS, &r.v, NULL, 0, &n_positional, NULL, NULL, &err) != BF_OK)
         return usage(err.text);
     if (r.v.help) {

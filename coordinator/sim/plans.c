@@ -22,10 +22,15 @@ static struct plan *find(const struct sim_plans *p, const uint8_t key[32])
     return NULL;
 }
 
+void sim_plans_life(struct world *w)
+{
+    if (w->stats.crashes % OWN_EVERY == OWN_EVERY - 1)
+        sim_plans_done(&w->plans);
+}
+
 struct plan *sim_plan_known(void *world, const uint8_t key[32])
 {
-    const struct world *w = world;
-    return w->stats.crashes % OWN_EVERY == OWN_EVERY - 1 ? NULL : find(&w->plans, key);
+    return find(&((const struct world *)world)->plans, key);
 }
 
 void sim_plan_made(void *world, const uint8_t key[32], const struct plan *plan)

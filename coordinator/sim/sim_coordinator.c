@@ -104,6 +104,7 @@ void sim_coordinator_start(struct world *w)
     if (w->store.restored_epoch == w->store.epoch)
         turns_set_restored(w->turns, &(struct turn_restored){.by = "sim", .reason = "a drill", .told = "{\"backup\":\"sim\"}"});
     w->coordinator_generation++;
+    sim_plans_life(w);
     if (!recover(w))
         return;
     if (w->state_hash_known)
