@@ -11,13 +11,11 @@
 #include "common/text.h"
 #include "common/vec.h"
 
-void bf_buf_reserve(struct bf_buf *b, size_t more)
+void bf_buf_grow(struct bf_buf *b, size_t more)
 {
     size_t want = 0;
     bool overflow = __builtin_add_overflow(b->len, more, &want);
     assert(!overflow);
-    if (want <= b->cap)
-        return;
     b->cap = bf_vec_grow(b->cap ? b->cap : 64, want);
     b->data = bf_xrealloc(b->data, b->cap);
 }
@@ -29,37 +27,6 @@ void bf_buf_put(struct bf_buf *b, const void *p, size_t n)
     bf_buf_reserve(b, n);
     memcpy(b->data + b->len, p, n);
     b->len += n;
-}
-
-/* A compiler makes one store of it where the host's order is this one. */
-static inline void put_le(struct bf_buf *b, uint64_t v, size_t n)
-{
-    if (b->cap - b->len < n)
-        bf_buf_reserve(b, n);
-    uint8_t *p = b->data + b->len;
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-    b->len += n;
-}
-
-void bf_buf_put_u8(struct bf_buf *b, uint8_t v)
-{
-    put_le(b, v, 1);
-}
-
-void bf_buf_put_u16(struct bf_buf *b, uint16_t v)
-{
-    put_le(b, v, 2);
-}
-
-void bf_buf_put_u32(struct bf_buf *b, uint32_t v)
-{
-    put_le(b, v, 4);
-}
-
-void bf_buf_put_u64(struct bf_buf *b, uint64_t v)
-{
-    put_le(b, v, 8);
 }
 
 void bf_buf_put_str(struct bf_buf *b, const char *s)

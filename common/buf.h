@@ -12,12 +12,46 @@ struct bf_buf {
     size_t len, cap;
 };
 
-void bf_buf_reserve(struct bf_buf *b, size_t more);
+void bf_buf_grow(struct bf_buf *b, size_t more);               /* for bf_buf_reserve(), which is nearly always done at once */
+
+static inline void bf_buf_reserve(struct bf_buf *b, size_t more)
+{
+    if (b->cap - b->len < more)
+        bf_buf_grow(b, more);
+}
+
 void bf_buf_put(struct bf_buf *b, const void *p, size_t n);
-void bf_buf_put_u8(struct bf_buf *b, uint8_t v);
-void bf_buf_put_u16(struct bf_buf *b, uint16_t v);
-void bf_buf_put_u32(struct bf_buf *b, uint32_t v);
-void bf_buf_put_u64(struct bf_buf *b, uint64_t v);
+
+/* A compiler makes one store of it where the host's order is this one. */
+static inline void bf_buf_put_le(struct bf_buf *b, uint64_t v, size_t n)
+{
+    bf_buf_reserve(b, n);
+    uint8_t *p = b->data + b->len;
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> (8 * i));
+    b->len += n;
+}
+
+static inline void bf_buf_put_u8(struct bf_buf *b, uint8_t v)
+{
+    bf_buf_put_le(b, v, 1);
+}
+
+static inline void bf_buf_put_u16(struct bf_buf *b, uint16_t v)
+{
+    bf_buf_put_le(b, v, 2);
+}
+
+static inline void bf_buf_put_u32(struct bf_buf *b, uint32_t v)
+{
+    bf_buf_put_le(b, v, 4);
+}
+
+static inline void bf_buf_put_u64(struct bf_buf *b, uint64_t v)
+{
+    bf_buf_put_le(b, v, 8);
+}
+
 void bf_buf_put_str(struct bf_buf *b, const char *s);          /* without the NUL */
 void bf_buf_put_json(struct bf_buf *b, const char *s);         /* s, valid UTF-8, as a JSON string with its quotes */
 /* Any bytes as the inside of a JSON string, without quotes: what is no UTF-8, and NUL, becomes U+FFFD. */

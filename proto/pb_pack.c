@@ -78,7 +78,7 @@ static bool put_part(struct bf_buf *b, uint32_t id, const ProtobufCMessage *m)
     return true;
 }
 
-/* ---- lists ---- */
+/* ---- lists: there is something in them ---- */
 
 static bool put_numbers(struct bf_buf *b, const ProtobufCFieldDescriptor *f, const void *list, size_t n)
 {
@@ -99,8 +99,6 @@ static bool put_list(struct bf_buf *b, const ProtobufCFieldDescriptor *f, const 
     size_t n = *(const size_t *)member(m, f->quantifier_offset);
     const void *list;
     memcpy(&list, member(m, f->offset), sizeof list);
-    if (n == 0)
-        return true;
     if (f->type != PROTOBUF_C_TYPE_BYTES && f->type != PROTOBUF_C_TYPE_MESSAGE)
         return put_numbers(b, f, list, n);
     for (size_t i = 0; i < n; i++)
@@ -113,15 +111,14 @@ static bool put_list(struct bf_buf *b, const ProtobufCFieldDescriptor *f, const 
 
 /* ---- messages ---- */
 
+/* That is set. */
 static bool put_field(struct bf_buf *b, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
 {
     const ProtobufCMessage *part;
     if (f->type == PROTOBUF_C_TYPE_MESSAGE) {
         memcpy(&part, member(m, f->offset), sizeof part);
-        return !part || put_part(b, f->id, part);
+        return put_part(b, f->id, part);
     }
-    if (f->label == PROTOBUF_C_LABEL_OPTIONAL && !*(const protobuf_c_boolean *)member(m, f->quantifier_offset))
-        return true;
     if (f->type != PROTOBUF_C_TYPE_BYTES)
         return put_number(b, f, member(m, f->offset));
     put_bytes(b, f->id, *(const ProtobufCBinaryData *)member(m, f->offset));
@@ -134,12 +131,27 @@ static bool is_used(const ProtobufCFieldDescriptor *f)
     return f->type != PROTOBUF_C_TYPE_STRING && !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
 }
 
+/* Most fields of a message are not set: whatever their type, nothing is said of them.  A text or a field of a `oneof` never is absent. */
+static inline bool is_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
+{
+    if (!is_used(f))
+        return false;
+    if (f->label == PROTOBUF_C_LABEL_REPEATED)
+        return *(const size_t *)member(m, f->quantifier_offset) == 0;
+    if (f->type != PROTOBUF_C_TYPE_MESSAGE)
+        return f->label == PROTOBUF_C_LABEL_OPTIONAL && !*(const protobuf_c_boolean *)member(m, f->quantifier_offset);
+    const void *part;
+    memcpy(&part, member(m, f->offset), sizeof part);
+    return !part;
+}
+
 static bool pack(const ProtobufCMessage *m, struct bf_buf *b)
 {
     const ProtobufCFieldDescriptor *f = m->descriptor->fields, *end = f + m->descriptor->n_fields;
     bool good = m->n_unknown_fields == 0;
     for (; good && f < end; f++)
-        good = is_used(f) && (f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(b, f, m) : put_field(b, f, m));
+        if (!is_absent(f, m))
+            good = is_used(f) && (f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(b, f, m) : put_field(b, f, m));
     return good;
 }
 

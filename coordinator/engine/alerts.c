@@ -73,9 +73,14 @@ static void key_of(const struct alert_fact *c, struct bf_buf *ret)
 {
     const uint32_t numbers[] = {c->backfill, c->step, (uint32_t)c->failure_class, (uint32_t)c->source, (uint32_t)c->code};
     const char *const texts[] = {c->sqlstate, c->dbms, c->print};
+    enum { N_TEXTS = sizeof texts / sizeof *texts };
+    size_t lengths[N_TEXTS], all = sizeof numbers;
+    for (size_t i = 0; i < N_TEXTS; i++)
+        all += lengths[i] = strlen(texts[i]) + 1;
+    bf_buf_reserve(ret, all);
     bf_buf_put(ret, numbers, sizeof numbers);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        bf_buf_put(ret, texts[i], strlen(texts[i]) + 1);
+    for (size_t i = 0; i < N_TEXTS; i++)
+        bf_buf_put(ret, texts[i], lengths[i]);
 }
 
 struct alert_group *alert_group_of(const struct engine *e, const struct alert_fact *cause)
