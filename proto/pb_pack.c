@@ -131,15 +131,15 @@ static bool is_used(const ProtobufCFieldDescriptor *f)
     return f->type != PROTOBUF_C_TYPE_STRING && !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
 }
 
-/* Most fields of a message are not set: whatever their type, nothing is said of them.  A text or a field of a `oneof` never is absent. */
+/* Most fields of a message are not set, and of these nothing is said, whatever their type.  A message has no quantifier but its address. */
 static inline bool is_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *m)
 {
-    if (!is_used(f))
-        return false;
     if (f->label == PROTOBUF_C_LABEL_REPEATED)
         return *(const size_t *)member(m, f->quantifier_offset) == 0;
+    if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset)
+        return !*(const protobuf_c_boolean *)member(m, f->quantifier_offset);
     if (f->type != PROTOBUF_C_TYPE_MESSAGE)
-        return f->label == PROTOBUF_C_LABEL_OPTIONAL && !*(const protobuf_c_boolean *)member(m, f->quantifier_offset);
+        return false;
     const void *part;
     memcpy(&part, member(m, f->offset), sizeof part);
     return !part;

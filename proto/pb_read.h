@@ -23,9 +23,16 @@ bool pb_take_long_varint(struct pb_in *in, uint64_t *ret);
 /* False where the bytes end, or the number has more than 64 bits; then p is anywhere within the bytes. */
 static inline bool pb_take_varint(struct pb_in *in, uint64_t *ret)
 {
-    if (in->p == in->end || *in->p >= 0x80)
+    const uint8_t *p = in->p;
+    if (p != in->end && *p < 0x80) {
+        *ret = *p;
+        in->p++;
+        return true;
+    }
+    if (in->end - p < 2 || p[1] >= 0x80)
         return pb_take_long_varint(in, ret);
-    *ret = *in->p++;
+    *ret = (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;        /* half of all tags */
+    in->p += 2;
     return true;
 }
 

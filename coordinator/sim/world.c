@@ -86,31 +86,27 @@ void world_push(struct world *w, struct sim_event ev)
 {
     assert(ev.at_ms >= w->now_ms);
     ev.seq = w->next_seq++;
-    bf_vec_push(&w->heap, ev);
-    for (size_t i = w->heap.n - 1; i && earlier(&w->heap.at[i], &w->heap.at[(i - 1) / 2]); i = (i - 1) / 2) {
-        struct sim_event parent = w->heap.at[(i - 1) / 2];
-        w->heap.at[(i - 1) / 2] = w->heap.at[i];
-        w->heap.at[i] = parent;
-    }
+    bf_vec_add(&w->heap);
+    struct sim_event *at = w->heap.at;
+    size_t hole = w->heap.n - 1;
+    for (; hole && earlier(&ev, &at[(hole - 1) / 2]); hole = (hole - 1) / 2)
+        at[hole] = at[(hole - 1) / 2];
+    at[hole] = ev;
 }
 
 static struct sim_event world_pop(struct world *w)
 {
-    struct sim_event top = w->heap.at[0];
-    w->heap.at[0] = w->heap.at[--w->heap.n];
-    for (size_t i = 0;;) {
-        size_t least = i, l = 2 * i + 1, r = l + 1;
-        if (l < w->heap.n && earlier(&w->heap.at[l], &w->heap.at[least]))
-            least = l;
-        if (r < w->heap.n && earlier(&w->heap.at[r], &w->heap.at[least]))
-            least = r;
-        if (least == i)
-            return top;
-        struct sim_event moved = w->heap.at[i];
-        w->heap.at[i] = w->heap.at[least];
-        w->heap.at[least] = moved;
-        i = least;
+    struct sim_event *at = w->heap.at, top = at[0], last = at[--w->heap.n];
+    size_t n = w->heap.n, hole = 0;
+    for (size_t child = 1; child < n; child = 2 * hole + 1) {
+        child += child + 1 < n && earlier(&at[child + 1], &at[child]);
+        if (!earlier(&at[child], &last))
+            break;
+        at[hole] = at[child];
+        hole = child;
     }
+    at[hole] = last;                             /* of an empty heap: what is there already */
+    return top;
 }
 
 /* ---- network ---- */
