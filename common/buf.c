@@ -11,6 +11,8 @@
 #include "common/text.h"
 #include "common/vec.h"
 
+enum { PRINTED_MOST = 48 };
+
 void bf_buf_grow(struct bf_buf *b, size_t more)
 {
     size_t want = 0;
@@ -85,8 +87,9 @@ void bf_buf_printf(struct bf_buf *b, const char *fmt, ...)
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
+    bf_buf_reserve(b, PRINTED_MOST);             /* nearly always, so that it is printed once */
     size_t room = b->cap - b->len;
-    int n = vsnprintf(room ? (char *)b->data + b->len : NULL, room, fmt, args);
+    int n = vsnprintf((char *)b->data + b->len, room, fmt, args);
     va_end(args);
     assert(n >= 0);
     if ((size_t)n >= room) {

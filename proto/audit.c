@@ -24,11 +24,18 @@ static const char *kind_name(enum audit_kind k)
     return "unknown";
 }
 
+static void put_name(struct bf_buf *b, const char *name)
+{
+    bf_buf_put_str(b, ",\"");
+    bf_buf_put_str(b, name);
+    bf_buf_put_str(b, "\":");
+}
+
 static void put_text(struct bf_buf *b, const char *name, const char *value)
 {
     if (!value || !*value)
         return;
-    bf_buf_printf(b, ",\"%s\":", name);
+    put_name(b, name);
     bf_buf_put_json(b, value);
 }
 
@@ -40,7 +47,7 @@ static void put_object(struct bf_buf *b, const char *name, const char *value)
         put_text(b, name, value);
         return;
     }
-    bf_buf_printf(b, ",\"%s\":", name);
+    put_name(b, name);
     bf_buf_put(b, value, n);
 }
 
@@ -75,7 +82,7 @@ void audit_text(const struct record *r, struct bf_buf *ret)
         put_text(ret, "request", request);
     }
     put_text(ret, "reason", rare->reason);
-    bf_buf_printf(ret, ",\"result\":\"%s\"", bf_rc_name(rare->rc));
+    put_text(ret, "result", bf_rc_name(rare->rc));
     put_text(ret, "text", rare->text);
     put_object(ret, "before", rare->before);
     put_object(ret, "after", rare->after);
