@@ -68,6 +68,7 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
     json_object_set_new(j, "setpoint", json_real(part(1000000 - s->margin_ppm, 1000000)));
     json_object_set_new(j, "service", json_real(part(s->service_milli, 1000)));
     json_object_set_new(j, "failed", json_real(part(s->failed_ppm, 1000000)));
+    json_object_set_new(j, "lasts_ms", s->lasts_us ? json_integer(s->lasts_us / 1000) : json_null());
     for (size_t i = 0; i < l.now->n_probes; i++)
         json_array_append_new(probes, probe(v, &l.now->probes[i]));
     json_object_set_new(j, "probes", probes);

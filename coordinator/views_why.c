@@ -212,6 +212,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     case BLOCKER_POOL:
     case BLOCKER_POOL_TOO_SMALL:
     case BLOCKER_RESERVED:
+    case BLOCKER_PACE:
     case BLOCKER_START_RATE: t.kind = why_pool_tell(v, k, t.detail, sizeof t.detail, t.remedy, sizeof t.remedy); break;
     case BLOCKER_THROTTLE:
         t.kind = "throttle";

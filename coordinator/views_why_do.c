@@ -101,6 +101,7 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     case BLOCKER_THROTTLE:
     case BLOCKER_GATE:
     case BLOCKER_SENSOR:
-    case BLOCKER_NEAR: break;
+    case BLOCKER_NEAR:
+    case BLOCKER_PACE: break;
     }
 }

@@ -55,7 +55,8 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
                           size_t remedy_size)
 {
     static const char *const kinds[] = {[BLOCKER_POOL] = "pool", [BLOCKER_POOL_TOO_SMALL] = "pool_too_small",
-                                        [BLOCKER_RESERVED] = "reserved", [BLOCKER_START_RATE] = "start_rate"};
+                                        [BLOCKER_RESERVED] = "reserved", [BLOCKER_START_RATE] = "start_rate",
+                                        [BLOCKER_PACE] = "pace"};
     struct told t = {.detail = detail, .remedy = remedy, .detail_size = detail_size, .remedy_size = remedy_size};
     struct pool_view p;
     if (k->pool >= engine_n_pools(v->engine)) {
@@ -63,11 +64,15 @@ const char *why_pool_tell(const struct view_source *v, const struct blocker *k, 
         return kinds[k->kind];
     }
     engine_pool(v->engine, k->pool, &p);
-    if (k->kind == BLOCKER_START_RATE) {
-        char rate[PLAN_BUDGET_TEXT_MAX], left[64] = "a moment";
+    char left[64] = "a moment";
+    if (k->clears_at_ms > v->engine_ms)
+        bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
+    if (k->kind == BLOCKER_PACE) {
+        snprintf(detail, detail_size, "pool %s spreads its starts over the time that one takes: the next begins in %s", p.name, left);
+        snprintf(remedy, remedy_size, "wait: what begins together comes to its heavy part together, and the users of the warehouse feel it");
+    } else if (k->kind == BLOCKER_START_RATE) {
+        char rate[PLAN_BUDGET_TEXT_MAX];
         plan_start_rate_format(p.start_milli, p.start_ms, rate);
-        if (k->clears_at_ms > v->engine_ms)
-            bf_format_duration(k->clears_at_ms - v->engine_ms, left, sizeof left);
         snprintf(detail, detail_size, "pool %s lets %s begin, and the next one in %s", p.name, rate, left);
         snprintf(remedy, remedy_size, "wait, or raise it: bfctl pool set %.100s --start-rate RATE", p.name);
     } else {

@@ -60,6 +60,8 @@ struct limit_state {
                                                 lowered for it */
     int64_t used_ms, stepped_ms;             /* engine time: when at least half of it was in use; of the last step */
     bool unreadable;                         /* said, and not yet over */
+    int64_t lasts_us, pace_us;               /* how long attempts hold a slot of late, smoothed; when the next may begin, in engine time.
+                                                0: not known, at once */
 };
 
 /* One move, as it is kept. */

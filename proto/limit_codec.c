@@ -71,6 +71,8 @@ static void state_to_pb(const struct limit_state *s, Pb__Limit *pb)
     WIRE_SET(pb, used_ms, s->used_ms);
     WIRE_SET(pb, stepped_ms, s->stepped_ms);
     WIRE_SET(pb, unreadable, s->unreadable);
+    WIRE_SET(pb, lasts_us, s->lasts_us);
+    WIRE_SET(pb, pace_us, s->pace_us);
 }
 
 static void move_to_pb(const struct limit_move *m, Pb__Limit *pb)
@@ -121,7 +123,7 @@ const struct pool_limit *limit_from_pb(struct wire_in *in, const struct Pb__Limi
                   .margin_ppm = pb->margin_ppm, .service_milli = pb->service_milli, .failed_ppm = pb->failed_ppm, .wait = pb->wait,
                   .left = pb->left, .served = pb->served, .ended = pb->ended, .used_ms = pb->used_ms, .stepped_ms = pb->stepped_ms,
                   .unreadable = pb->unreadable, .centre_ppm = pb->centre_ppm, .tail_ppm = pb->tail_ppm, .readings = pb->readings,
-                  .was_over = pb->was_over},
+                  .was_over = pb->was_over, .lasts_us = pb->lasts_us, .pace_us = pb->pace_us},
         .move = {.reason = wire_enum(in, "reason of a move", pb->reason, LIMIT_BEGUN, LIMIT_SLOW_STEPS), .before = pb->before,
                  .after = pb->after, .used = pb->used, .queued = pb->queued, .value = pb->value, .reading = pb->reading,
                  .target = pb->target, .service_milli = pb->move_service_milli, .failed_ppm = pb->move_failed_ppm},

@@ -1,7 +1,7 @@
 /* May an attempt begin now, as far as budgets go?  Grants and `why` ask the same question here, so that they cannot differ: each rule adds
  * its blocker, in the order in which people should read them, and a demand is granted only while there is none.
  *
- * Agents are not asked for here (ready.c): which one is free is part of the grant itself. */
+ * Agents are not asked for here (ready_agents.c): which one is free is part of the grant itself. */
 #include "common/plant.h"
 #include "coordinator/engine/internal.h"
 
@@ -72,6 +72,17 @@ static void ask_rates(const struct engine *e, const struct draw *d, struct verdi
     }
 }
 
+static void ask_pace(const struct engine *e, const struct draw *d, struct verdicts *v)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct draw_item *item = &d->items[i];
+        int64_t at_ms = item->dim == DRAW_SLOT ? pace_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
+        if (at_ms > e->now_ms)
+            block(v, (struct blocker){.kind = BLOCKER_PACE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms,
+                                      .clock = CLOCK_TIMER});
+    }
+}
+
 /* Open until its time is over, or until a person closes it; half-open: until a probe ends, whose end no timer knows. */
 struct blocker admit_breaker(const struct engine *e, uint32_t breaker)
 {
@@ -104,6 +115,7 @@ size_t admit_blockers(const struct engine *e, const struct demand *d, struct blo
     ask_pools(e, draw, &v);
     ask_reserved(e, d, draw, &v);
     ask_rates(e, draw, &v);
+    ask_pace(e, draw, &v);
     v.n += windows_blockers(e, d, v.at + v.n, v.max - v.n);
     return v.n;
 }

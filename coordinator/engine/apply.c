@@ -83,6 +83,7 @@ static enum bf_rc apply_granted(struct engine *e, const struct record *r, struct
     e->next_attempt = r->ref.attempt + 1;
     b->first_attempts += is_first(e, b, number, r->attempt_no);
     pools_start(e, step_draw(e, b, r->step), r->retry_at_ms);
+    pace_granted(e, step_draw(e, b, r->step), r->retry_at_ms);
     reserve_granted(e, step_draw(e, b, r->step));
     shares_granted(e, b, step_draw(e, b, r->step), r->ref.attempt);
     int64_t late_ms = r->retry_at_ms ? late_after_ms(e, r->backfill, r->step) : 0;

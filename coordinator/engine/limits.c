@@ -16,7 +16,6 @@
 #include "coordinator/engine/view_pools.h"
 
 #define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
-#define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)
 enum { TYPICAL_MOST = 64, TYPICAL_EXPECTED = 4,        /* what a plan expects counts as so many ends */
        GRACE_READINGS = 3, GRACE_LEAST_MS = 10000, LIMIT_MOST = 1000000, TYPICAL_BYTES = 12 };
 
@@ -96,7 +95,8 @@ static bool is_sound(const struct pool_limit *l)
     bool state = within(s->limit_milli, 1000, INT64_C(2000) * LIMIT_MOST) && within(s->threshold_milli, 0, INT64_C(2000) * LIMIT_MOST) &&
                  within(s->pressure_ppm, 0, 1000000000) && within(s->margin_ppm, 0, 999999) && within(s->service_milli, 0, 1000000) &&
                  within(s->centre_ppm, 0, 1000000000) && within(s->tail_ppm, s->centre_ppm > 0 ? 1000000 : 0, 100000000) &&
-                 within(s->failed_ppm, 0, 1000000) && s->wait <= LIMIT_MOST && s->left <= LIMIT_MOST;
+                 within(s->failed_ppm, 0, 1000000) && s->wait <= LIMIT_MOST && s->left <= LIMIT_MOST &&
+                 within(s->lasts_us, 0, SERVICE_US_MAX) && within(s->pace_us, 0, INT64_MAX / 8);
     for (size_t i = 0; i < l->n_probes; i++)
         if (l->probes[i].target <= 0 || !within(l->probes[i].read_ms, 0, INT64_MAX / 8))
             return false;
@@ -210,6 +210,7 @@ static int64_t took_us(const struct record *r)
 void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r)
 {
     const struct draw *draw = step_draw(e, b, a->step);
+    pace_ended(e, draw, a->granted_ms, r->voted_ms);
     int64_t us = took_us(r), milli = 0;
     bool well = r->verdict == VERDICT_SUCCEEDED, failed = is_of_load(r);
     if (well && us > 0)
@@ -302,7 +303,7 @@ void limits_hash(const struct pool *p, struct bf_buf *out)
     put_times(out, (const int64_t[]){p->limit, (int64_t)b->algorithm, b->floor, b->ceiling, s->limit_milli, s->threshold_milli,
                                      s->pressure_ppm, s->margin_ppm, s->service_milli, s->failed_ppm, s->wait, s->left, s->served,
                                      s->ended, s->used_ms, s->stepped_ms, s->unreadable, s->centre_ppm, s->tail_ppm,
-                                     s->readings, s->was_over}, 21);
+                                     s->readings, s->was_over, s->lasts_us, s->pace_us}, 23);
     put_move(out, &g->now.move);
     for (size_t i = 0; i < g->now.n_probes; i++) {
         const struct limit_probe *q = &g->now.probes[i];

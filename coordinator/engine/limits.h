@@ -9,6 +9,7 @@ enum bf_rc apply_pool_limit(struct engine *e, const struct record *r, struct bf_
 void limits_read(struct engine *e, const struct record *r);
 /* An attempt of a step ended: what it says about the load.  Before it is closed. */
 void limits_ended(struct engine *e, struct backfill *b, const struct attempt *a, const struct record *r);
+#define SERVICE_US_MAX (INT64_C(30) * 24 * 3600 * 1000000)    /* an attempt that takes longer counts as this */
 void limits_snapshot(const struct engine *e, struct engine_out *out);             /* after the pools */
 void limits_snapshot_typical(const struct backfill *b, struct engine_out *out);
 void limits_hash(const struct pool *p, struct bf_buf *out);

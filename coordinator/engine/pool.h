@@ -95,6 +95,12 @@ int64_t pool_may_start_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
 /* An attempt is granted; now_ms: engine time, where a pool of it has a start rate. */
 void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
 
+/* ---- pace.c: now, or when the next may begin, so that starts of a throttled pool are spread ---- */
+int64_t pace_ms(const struct pool *p, int64_t now_ms);
+void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms);
+/* An attempt that was granted then has ended; both in engine time, granted_ms 0: not known. */
+void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int64_t now_ms);
+
 /* ---- reserve.c ---- */
 const struct draw *reserve_draw(const struct engine *e, const struct pool *p);     /* of who waits for it */
 uint64_t reserve_kept_from(const struct engine *e, const struct demand *d, uint32_t pool, uint32_t dim);

@@ -10,7 +10,7 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_RESTORED, BLOCKER_OUTDATED,
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
                     BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE,
-                    BLOCKER_SENSOR, BLOCKER_NEAR };
+                    BLOCKER_SENSOR, BLOCKER_NEAR, BLOCKER_PACE };
 /* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
  * attempts of these steps usually take (engine_baseline). */
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
@@ -28,7 +28,7 @@ struct blocker {
     uint32_t count;                          /* how many such upstreams; QUEUE, GATE: how many are ahead */
     bool at_most;                            /* QUEUE: or fewer */
     struct blocker_upstream named[BLOCKER_NAMED_MAX]; uint32_t n_named;      /* the first of those upstreams, step and index again */
-    size_t pool;                             /* POOL…, RESERVED, START_RATE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
+    size_t pool;                             /* POOL…, RESERVED, START_RATE, PACE, WINDOW, FREEZE_AHEAD, THROTTLE; PLAN_NO_INDEX: none */
     uint32_t agent;                          /* NEAR: that it waits for */
     uint32_t straggled;                      /* NEAR: the agent that it is to avoid; 0: it waits for the agent of its inputs */
     size_t breaker;                          /* BREAKER: of what it draws on, or of an agent that would fit; count: probes that run */

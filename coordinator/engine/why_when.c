@@ -210,7 +210,8 @@ static bool wants_room_alone(const struct engine *e, const struct demand *d)
     struct blocker at[NEEDS_MAX];
     size_t n = admit_blockers(e, d, at, NEEDS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_THROTTLE && at[i].kind != BLOCKER_START_RATE)
+        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_THROTTLE && at[i].kind != BLOCKER_START_RATE &&
+            at[i].kind != BLOCKER_PACE)
             return false;
     return e->fits.at[d->needs.fit].agents.n > 0 && !grants_are_held(e) && !e->low;
 }
@@ -355,7 +356,7 @@ static int64_t when_gate(struct when *w, const struct backfill *b, const struct 
 
 typedef int64_t when_row(struct when *w, const struct backfill *b, const struct why_of *of, const struct blocker *k);
 
-/* NULL: a timer says it (BACKOFF, SENSOR, RESTORED, START_RATE, FREEZE_AHEAD, NEAR), or nobody can: it waits for a person, or for something
+/* NULL: a timer says it (BACKOFF, SENSOR, RESTORED, START_RATE, PACE, FREEZE_AHEAD, NEAR), or nobody can: it waits for a person, or for something
  * to come. */
 static when_row *const rows[] = {
     [BLOCKER_DEPENDENCY] = when_dependency, [BLOCKER_PAUSED] = NULL, [BLOCKER_BACKOFF] = NULL, [BLOCKER_POOL] = when_pool,
@@ -363,7 +364,7 @@ static when_row *const rows[] = {
     [BLOCKER_LOW_WATER] = NULL, [BLOCKER_HALTED] = NULL, [BLOCKER_HELD] = NULL, [BLOCKER_QUEUED] = NULL, [BLOCKER_RESTORED] = NULL,
     [BLOCKER_OUTDATED] = NULL, [BLOCKER_POOL_TOO_SMALL] = NULL, [BLOCKER_RESERVED] = when_reserved, [BLOCKER_START_RATE] = NULL,
     [BLOCKER_WINDOW] = when_window, [BLOCKER_FREEZE_AHEAD] = NULL, [BLOCKER_BREAKER] = when_breaker, [BLOCKER_THROTTLE] = when_pool,
-    [BLOCKER_GATE] = when_gate, [BLOCKER_SENSOR] = NULL, [BLOCKER_NEAR] = NULL};
+    [BLOCKER_GATE] = when_gate, [BLOCKER_SENSOR] = NULL, [BLOCKER_NEAR] = NULL, [BLOCKER_PACE] = NULL};
 
 void engine_why_when(const struct engine *e, const struct why_of *of, int64_t now_ms, int64_t wall_us, struct blocker *b, size_t n)
 {

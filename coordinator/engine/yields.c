@@ -53,7 +53,8 @@ static bool held_by_pressure(const struct engine *e, const struct demand *d)
     size_t n = admit_blockers(e, d, why, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
         if (why[i].kind != BLOCKER_POOL && why[i].kind != BLOCKER_THROTTLE && why[i].kind != BLOCKER_RESERVED &&
-            why[i].kind != BLOCKER_START_RATE && !(why[i].kind == BLOCKER_WINDOW && why[i].window.left > 0))
+            why[i].kind != BLOCKER_START_RATE && why[i].kind != BLOCKER_PACE &&
+            !(why[i].kind == BLOCKER_WINDOW && why[i].window.left > 0))
             return false;
     return any_agent_fits(e, &e->fits.at[d->needs.fit]);
 }

@@ -231,7 +231,7 @@ static void on_ended(struct shadow *s, const struct turn *t, const struct record
         cell->end = CELL_CANCELLED;
     b->ends++;
     shadow_end_flags(cell, r);
-    shadow_give_back(s, b->plan, step);
+    shadow_give_back(s, b->plan, step, a->granted_ms, t->now_ms);
     shadow_share_hold(s, b, step, true);
     struct shadow_agent *agent = agent_by_id(s, a->agent);
     if (agent)

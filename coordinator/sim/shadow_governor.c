@@ -57,6 +57,8 @@ void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_poo
     p->limit = m->after;
     if (anew)
         p->since_ms = t->now_ms;
+    if (m->reason == LIMIT_BEGUN)
+        p->lasts_us = p->next_us = 0;
 }
 
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p)

@@ -224,6 +224,7 @@ void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t ind
     for (uint32_t i = 0; i <= step->n_also; i++) {
         struct shadow_pool *pool = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
         shadow_check_limit(s, pool);
+        shadow_pace_granted(s, pool, granted->retry_at_ms);
         if (++pool->used > pool->slots)
             world_violate(s->w, "I6: pool %s has %u of %u slots in use", pool->name, pool->used, pool->slots);
         check_rate(s, pool, granted->retry_at_ms);
@@ -239,12 +240,15 @@ void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t ind
     }
 }
 
-void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step)
+void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step, int64_t granted_ms, int64_t now_ms)
 {
     if (step->pool == PLAN_NO_INDEX)
         return;
-    for (uint32_t i = 0; i <= step->n_also; i++)
-        shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name)->used--;
+    for (uint32_t i = 0; i <= step->n_also; i++) {
+        struct shadow_pool *pool = shadow_pool_by_name(s, plan->pools[i == 0 ? step->pool : step->also[i - 1]].name);
+        pool->used--;
+        shadow_pace_ended(pool, granted_ms, now_ms);
+    }
     take_all(s, plan, step, true);
 }
 

@@ -25,6 +25,7 @@ struct shadow_pool {
     char name[64];
     uint32_t slots, used, start_milli, start_ms;
     uint32_t limit; int64_t since_ms;                        /* 0: not throttled; engine time from which readings of its probe are missed */
+    int64_t lasts_us, next_us;                               /* how long its attempts held their slot of late; when the next may begin */
     uint64_t limits[3 + SHADOW_UNITS], in_use[3 + SHADOW_UNITS];
     char units[SHADOW_UNITS][16];
     struct shadow_budget said[POOL_SOURCES];
@@ -46,10 +47,13 @@ uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct
 bool shadow_asks_for_the_same(const struct plan_step *a, const struct plan_step *b);
 bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);
 void shadow_pool_head(struct shadow *s, const struct record *r);
-void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step);
+/* Of an attempt that was granted then, both in engine time. */
+void shadow_give_back(struct shadow *s, const struct plan *plan, const struct plan_step *step, int64_t granted_ms, int64_t now_ms);
 /* Throttles: a move of a limit, a grant under it, and how things stand when the turn is over. */
 void shadow_take_limit(struct shadow *s, const struct turn *t, struct shadow_pool *p, const struct record *r);
 void shadow_check_limit(struct shadow *s, const struct shadow_pool *p);
 void shadow_check_limits(struct shadow *s, const struct turn *t);
+void shadow_pace_granted(struct shadow *s, struct shadow_pool *p, int64_t now_ms);
+void shadow_pace_ended(struct shadow_pool *p, int64_t granted_ms, int64_t now_ms);
 
 #endif

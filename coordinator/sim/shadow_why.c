@@ -26,6 +26,7 @@ static const char *kind_name(enum blocker_kind k)
     case BLOCKER_WINDOW: return "window";
     case BLOCKER_FREEZE_AHEAD: return "freeze ahead";
     case BLOCKER_BREAKER: return "breaker";
+    case BLOCKER_PACE: return "pace";
     case BLOCKER_NEAR: return "agent of its inputs";
     default: return "other";
     }
@@ -66,7 +67,7 @@ static void hear(struct shadow *s, const struct shadow_now *at, const struct sha
     if (clears <= now)
         world_violate(s->w, "why: %s[%u] of backfill %u waits for a %s that clears at %" PRId64 ", and it is %" PRId64,
                       b->plan->steps[step].name, index, b->id, kind_name(k->kind), clears, now);
-    bool sooner = k->kind == BLOCKER_NEAR || (k->kind == BLOCKER_WINDOW && k->window.budget > 0);    /* where attempts end */
+    bool sooner = k->kind == BLOCKER_NEAR || k->kind == BLOCKER_PACE || (k->kind == BLOCKER_WINDOW && k->window.budget > 0);    /* where attempts end */
     if (!sooner)
         remember(&s->whys, &p);
 }

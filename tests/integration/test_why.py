@@ -35,6 +35,7 @@ PLANS = {
     "failed": (1, f'steps: {{up: {{shell: "{FAILS}", failure: {{4: permanent}}}}, down: {{shell: "true", needs: [up]}}}}\n'),
     "pooled": (16, 'pools: {narrow: {slots: 2}}\nsteps: {load: {shell: "sleep 0.7", pool: narrow, expect: {duration: 20s}}}\n'),
     "rated": (3, 'pools: {rate: {slots: 9, start_rate: 20/m}}\nsteps: {load: {shell: "true", pool: rate}}\n'),
+    "paced": (4, 'pools: {pace: {slots: 2, throttle: {algorithm: aimd, min: 2, max: 2}}}\nsteps: {load: {shell: "sleep 6", pool: pace}}\n'),
     "broken": (12, f'datasets: {{raw: {{external: true, breaker: {BREAKER}}}}}\npools: {{two: {{slots: 2}}}}\nsteps:\n'
                f'  load: {{inputs: [raw], shell: "{FAILS}", failure: {{4: permanent}}, pool: two}}\n'
                f'  look: {{inputs: [raw], shell: "{FAILS}", failure: {{4: permanent}}, pool: two}}\n'),
@@ -170,6 +171,14 @@ class WhyTest(unittest.TestCase):
         self.give(b)
         self.ended("rated", "load", 3)
 
+    def pace(self):
+        """Two that began and ended together are followed by one, and a while later by the other."""
+        self.create("paced")
+        b = self.why("paced", "load", "pace", 4)
+        self.assertIn("pool pace spreads its starts", b["detail"])
+        self.assertIsNone(b["do"])
+        self.compare(b, self.ended("paced", "load", 4)["started_at"], "timer")
+
     def breaker(self):
         self.create("broken")
         day = wait_until("the breaker to open", lambda: (o := self.cluster.json("breakers", "dataset/raw"))["state"] == "open" and
@@ -265,7 +274,7 @@ class WhyTest(unittest.TestCase):
         self.compare(b, self.ended("frozen", "load")["started_at"], "timer")
 
     def test_twelve_causes_and_more(self):
-        for cause in (self.waits_for_upstreams, self.needs_what_failed, self.pool_and_queue, self.start_rate, self.breaker, self.backoff,
+        for cause in (self.waits_for_upstreams, self.needs_what_failed, self.pool_and_queue, self.start_rate, self.pace, self.breaker, self.backoff,
                       self.held_far_and_too_wide, self.paused, self.queued, self.agents_busy, self.window, self.freeze):
             cause()
         print(f"{'CAUSE':16} {'CLEARS_BY':10} {'CLEARS_AT':22} HAPPENED")

@@ -224,7 +224,8 @@ static const struct pool_limit *limit(struct sampler *s)
         .state = {.limit_milli = duration(s), .threshold_milli = duration(s), .pressure_ppm = duration(s), .margin_ppm = duration(s),
                   .service_milli = duration(s), .failed_ppm = duration(s), .wait = number32(s), .left = number32(s), .served = number32(s),
                   .ended = number32(s), .used_ms = duration(s), .stepped_ms = duration(s), .unreadable = set(s), .centre_ppm = duration(s),
-                  .tail_ppm = duration(s), .readings = number32(s), .was_over = set(s)},
+                  .tail_ppm = duration(s), .readings = number32(s), .was_over = set(s), .lasts_us = duration(s),
+                  .pace_us = duration(s)},
         .move = {.reason = (enum limit_reason)(1 + below(s, LIMIT_SLOW_STEPS)), .before = number32(s), .after = number32(s),
                  .used = number32(s), .queued = set(s), .value = set(s), .reading = any_time(s), .target = duration(s),
                  .service_milli = duration(s),
@@ -463,6 +464,7 @@ static const char *limit_differs(const struct pool_limit *a, const struct pool_l
     SAME(state.limit_milli); SAME(state.threshold_milli); SAME(state.pressure_ppm); SAME(state.margin_ppm); SAME(state.service_milli);
     SAME(state.failed_ppm); SAME(state.wait); SAME(state.left); SAME(state.served); SAME(state.ended); SAME(state.used_ms);
     SAME(state.stepped_ms); SAME(state.unreadable); SAME(state.centre_ppm); SAME(state.tail_ppm); SAME(state.readings); SAME(state.was_over);
+    SAME(state.lasts_us); SAME(state.pace_us);
     SAME(move.reason); SAME(move.before); SAME(move.after); SAME(move.used); SAME(move.queued); SAME(move.value); SAME(move.reading);
     SAME(move.target); SAME(move.service_milli); SAME(move.failed_ppm);
     for (size_t i = 0; i < a->n_probes; i++)

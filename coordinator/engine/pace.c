@@ -1,0 +1,53 @@
+/* Starts of a throttled pool are spread over the time that an attempt takes.
+ *
+ * Attempts that begin together work together: each comes to its heavy statements when the others do, so that the warehouse's users feel all
+ * of them at once and then none, and the governor, which sees that, holds the limit lower than as many that take turns would need.  That
+ * happens when a limit rises by several, when a backfill begins, and after every pause.
+ *
+ * With so many at once as the limit says, which take as long as they did of late, one begins each lasts / limit (Little, 1961).  So the
+ * next one is let begin after PACE_PART of that, which leaves room to catch up: what is allowed is in use before long.  It is the generic
+ * cell rate algorithm, as in pools_rate.c, with a slack of PACE_SLACK_US, so that attempts of milliseconds need no turn each.  Nothing waits
+ * longer than PACE_MOST_US, or while nothing of the pool runs, or before the first has ended.
+ *
+ * Like the start rate it goes by the moments that records say, so that a replay waits for the same. */
+#include "common/plant.h"
+#include "coordinator/engine/internal.h"
+
+enum { PACE_PART = 750, PACE_SLACK_US = 50000, PACE_MOST_US = 5000000, LASTS_PART = 8 };     /* part: thousandths */
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+int64_t pace_ms(const struct pool *p, int64_t now_ms)
+{
+    if (!pool_is_throttled(p) || p->used == 0 || BF_PLANTED("pace_ignored"))
+        return now_ms;
+    return most(now_ms, (p->governor->now.state.pace_us + 999) / 1000);
+}
+
+static struct limit_state *paced(const struct engine *e, const struct draw_item *item)
+{
+    struct pool *p = &e->pools.at[item->pool];
+    return item->dim == DRAW_SLOT && pool_is_throttled(p) ? &p->governor->now.state : NULL;
+}
+
+void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms)
+{
+    for (size_t i = 0; i < d->n && now_ms > 0; i++) {
+        struct limit_state *s = paced(e, &d->items[i]);
+        if (!s)
+            continue;
+        int64_t each_us = s->lasts_us / most(1, e->pools.at[d->items[i].pool].limit);
+        s->pace_us = most(s->pace_us, now_ms * 1000 - PACE_SLACK_US) + least(each_us * PACE_PART / 1000, PACE_MOST_US);
+    }
+}
+
+void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int64_t now_ms)
+{
+    for (size_t i = 0; i < d->n && granted_ms > 0 && now_ms >= granted_ms; i++) {
+        struct limit_state *s = paced(e, &d->items[i]);
+        int64_t held_us = least(now_ms - granted_ms, SERVICE_US_MAX / 1000) * 1000;
+        if (s)
+            s->lasts_us += s->lasts_us == 0 ? held_us : (held_us - s->lasts_us) / LASTS_PART;
+    }
+}

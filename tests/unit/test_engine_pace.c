@@ -1,0 +1,121 @@
+/* Starts of throttled pools: spread over what attempts take, never while nothing runs, never for long, and known after a recovery. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "coordinator/engine/view_pools.h"
+#include "coordinator/engine/view_why.h"
+#include "tests/support/engine_fixture.h"
+
+/* Many days of one step in a pool of eight slots, all of which its throttle allows from the first on; seed 1: it has none. */
+static struct plan *wide(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 60);
+    uint32_t pool = fx_pool(p, "warehouse", 8);
+    if (seed != 1)
+        p->pools[pool].throttle = (struct plan_throttle){.algorithm = THROTTLE_AIMD, .min = 8, .max = 8};
+    fx_step(p, PLAN_DAY, pool);
+    return fx_plan_done(p);
+}
+
+static struct fx_agent start(struct fx *f, uint64_t seed)
+{
+    struct fx_agent a = fx_agent(1, 100);
+    fx_begin(f, &a, wide, seed);
+    return a;
+}
+
+static uint32_t used(const struct fx *f)
+{
+    struct pool_view p;
+    engine_pool(f->e, 0, &p);
+    return p.used;
+}
+
+/* All that runs ends at once, so many milliseconds later; one turn. */
+static void end_all(struct fx *f, const struct fx_agent *a, int64_t later_ms)
+{
+    struct attempt_view v;
+    f->now_ms += later_ms;
+    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;) {
+        cr_assert(engine_find_attempt(f->e, id, &v));
+        fx_ended(f, a, v.ref, OUTCOME_OK, 0);
+    }
+    fx_turn(f);
+}
+
+/* What waits for the pool, until when; -1: it does not wait for its pace. */
+static int64_t paced_until(const struct fx *f)
+{
+    struct blocker why[8];
+    size_t n = engine_why(f->e, 1, 0, 59, why, 8);
+    for (size_t i = 0; i < n; i++)
+        if (why[i].kind == BLOCKER_PACE)
+            return why[i].clears_at_ms;
+    return -1;
+}
+
+Test(engine_pace, the_first_begin_as_they_come_and_then_each_in_its_turn)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    cr_assert_eq(used(&f), 8u, "what they take is not known yet");
+    end_all(&f, &a, 8000);
+    cr_assert_eq(used(&f), 1u, "the next one begins a while after it");
+    for (uint32_t n = 2; n <= 8; n++) {
+        int64_t until_ms = paced_until(&f);
+        cr_assert_leq(engine_next_timer_ms(f.e), until_ms, "a turn comes by itself");
+        cr_assert_eq(until_ms - f.now_ms, n == 2 ? 700 : 750, "three quarters of 8 s / 8, and 50 ms to catch up: %lld",
+                     (long long)(until_ms - f.now_ms));
+        f.now_ms = until_ms - 1;
+        fx_turn(&f);
+        cr_assert_eq(used(&f), n - 1);
+        f.now_ms = until_ms;
+        fx_turn(&f);
+        cr_assert_eq(used(&f), n);
+    }
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+Test(engine_pace, a_pool_without_a_throttle_is_not_paced)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 1);
+    end_all(&f, &a, 8000);
+    cr_expect_eq(used(&f), 8u);
+    cr_expect_eq(paced_until(&f), -1);
+    fx_done(&f);
+}
+
+Test(engine_pace, short_ones_need_no_turn_each)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    end_all(&f, &a, 40);
+    cr_expect_eq(used(&f), 8u, "of 40 ms all begin within the 50 that may be caught up");
+    fx_done(&f);
+}
+
+Test(engine_pace, nothing_waits_longer_than_five_seconds)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    end_all(&f, &a, 10 * 3600 * 1000);
+    cr_assert_eq(used(&f), 1u);
+    cr_expect_eq(paced_until(&f) - f.now_ms, 4950);
+    fx_done(&f);
+}
+
+Test(engine_pace, while_nothing_runs_the_next_begins_at_once)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    end_all(&f, &a, 8000);
+    cr_assert_eq(used(&f), 1u);
+    end_all(&f, &a, 1);
+    cr_expect_eq(used(&f), 1u, "the pace would let it begin later, but what ran has ended");
+    cr_expect_gt(paced_until(&f), f.now_ms, "and the one after it waits");
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
