@@ -9,7 +9,7 @@
 #include "coordinator/zap/zap.h"
 #include "proto/operator_msg.h"
 
-#define STAGING_OF_A_KEY_MAX 4u
+#define STAGING_OF_A_KEY_MAX 256u               /* as many as creates may wait: after a restart all of them are sent again at once */
 #define STAGING_KEY_BYTES_MAX (18u << 20)        /* of one key: one plan of the largest size, or several small ones */
 #define STAGING_BYTES_MAX (256u << 20)           /* of all keys */
 #define STAGING_AGE_MS (10 * 60 * 1000)

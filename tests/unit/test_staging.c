@@ -8,21 +8,27 @@
 
 static const uint8_t key_a[ZAP_KEY_BYTES] = {1}, key_b[ZAP_KEY_BYTES] = {2};
 
-static enum bf_rc put(struct staging *s, const uint8_t *key, uint8_t hash, uint64_t total, uint64_t offset, const char *text,
+static void hash_of(unsigned number, uint8_t ret[32])
+{
+    memset(ret, (int)(number & 0xff), 32);
+    ret[0] = (uint8_t)(number >> 8);
+}
+
+static enum bf_rc put(struct staging *s, const uint8_t *key, unsigned number, uint64_t total, uint64_t offset, const char *text,
                       int64_t now_ms)
 {
     struct op_request slice = {.verb = OP_PLAN_PUT, .total_bytes = total, .offset_bytes = offset, .bytes = (const uint8_t *)text,
                                .n_bytes = strlen(text)};
-    memset(slice.plan_hash, hash, sizeof slice.plan_hash);
+    hash_of(number, slice.plan_hash);
     uint64_t have = 0;
     struct bf_error err = {0};
     return staging_put(s, key, &slice, now_ms, &have, &err);
 }
 
-static const char *found(const struct staging *s, const uint8_t *key, uint8_t hash)
+static const char *found(const struct staging *s, const uint8_t *key, unsigned number)
 {
     uint8_t h[32];
-    memset(h, hash, sizeof h);
+    hash_of(number, h);
     static char text[64];
     const struct bf_buf *b = staging_find(s, key, h);
     if (!b)
@@ -50,23 +56,35 @@ Test(staging, slices_make_a_plan_of_their_sender)
     staging_done(&s);
 }
 
+/* All whose creates waited when the coordinator ended send their plans again at once. */
+Test(staging, keeps_the_small_plans_of_everybody_who_waits)
+{
+    enum { WAITING = 256 };                      /* creates, at most (coordinator/creates.c) */
+    struct staging s = {0};
+    for (unsigned h = 1; h <= WAITING; h++)
+        cr_expect_eq(put(&s, key_a, h, 2, 0, "ab", 1), BF_OK);
+    for (unsigned h = 1; h <= WAITING; h++)
+        cr_expect_not_null(found(&s, key_a, h), "plan %u", h);
+    staging_done(&s);
+}
+
 Test(staging, is_bounded_for_each_key_and_forgets)
 {
     struct staging s = {0};
     cr_expect_eq(put(&s, key_a, 1, BF_BUNDLE_MAX_BYTES + 1ull, 0, "a", 1), BF_LIMIT);
     cr_expect_eq(put(&s, key_a, 1, 0, 0, "", 1), BF_LIMIT);
-    for (uint8_t h = 1; h <= 10; h++)
+    for (unsigned h = 1; h <= STAGING_OF_A_KEY_MAX + 6; h++)
         cr_expect_eq(put(&s, key_a, h, 2, 0, "ab", h), BF_OK);
     cr_expect_eq(s.at.n, STAGING_OF_A_KEY_MAX);
-    cr_expect_not_null(found(&s, key_a, 10), "the newest stay");
-    cr_expect_null(found(&s, key_a, 1));
-    cr_expect_eq(put(&s, key_a, 11, BF_BUNDLE_MAX_BYTES, 0, "ab", 20), BF_OK);
-    cr_expect_eq(put(&s, key_a, 12, BF_BUNDLE_MAX_BYTES, 0, "ab", 21), BF_OK, "a large one takes the place of the others");
+    cr_expect_not_null(found(&s, key_a, STAGING_OF_A_KEY_MAX + 6), "the newest stay");
+    cr_expect_null(found(&s, key_a, 6));
+    cr_expect_eq(put(&s, key_a, 1001, BF_BUNDLE_MAX_BYTES, 0, "ab", 2000), BF_OK);
+    cr_expect_eq(put(&s, key_a, 1002, BF_BUNDLE_MAX_BYTES, 0, "ab", 2001), BF_OK, "a large one takes the place of the others");
     cr_expect_eq(s.at.n, 1);
-    cr_expect_eq(put(&s, key_b, 1, 2, 0, "ab", 21), BF_OK);
-    staging_forget_old(&s, 21 + STAGING_AGE_MS);
+    cr_expect_eq(put(&s, key_b, 1, 2, 0, "ab", 2001), BF_OK);
+    staging_forget_old(&s, 2001 + STAGING_AGE_MS);
     cr_expect_eq(s.at.n, 2);
-    staging_forget_old(&s, 22 + STAGING_AGE_MS);
+    staging_forget_old(&s, 2002 + STAGING_AGE_MS);
     cr_expect_eq(s.at.n, 0);
     for (unsigned k = 0; k < 20; k++) {
         uint8_t key[ZAP_KEY_BYTES] = {(uint8_t)(k + 10)};
