@@ -52,7 +52,7 @@ struct limit_state {
     int64_t tail_ppm;                        /* their 95th percentile as a part of the centre: 1,000,000 or more, once there is one */
     uint32_t readings;                       /* that taught it; stops at 255 */
     bool was_over;                           /* the newest was over it */
-    int64_t pressure_ppm;                    /* centre * tail; without a probe, of the steps; 0: no reading yet */
+    int64_t pressure_ppm;                    /* centre * tail, of a value the centre; without a probe, of the steps; 0: none yet */
     int64_t margin_ppm;                      /* the setpoint is so much under the target */
     int64_t service_milli, failed_ppm;       /* smoothed */
     uint32_t wait, left;                     /* readings between trials, and until the next one */

@@ -272,13 +272,13 @@ static bool is_news(const struct pool_limit *l)
 
 static void weigh_probes(const struct decision *d, const struct pool_limit *l, struct governor_inputs *in)
 {
+    const struct limit_probe *worst = worst_of(l);
     in->has_probe = l->n_probes > 0;
+    in->summed_up = worst && worst->value;
+    in->reading_ppm = worst ? pressure_of(worst) : 0;
     for (size_t i = 0; i < l->n_probes; i++) {
         const struct limit_probe *p = &l->probes[i];
         in->unreadable = in->unreadable || d->now_ms - p->read_ms > probe_grace_ms(p);
-        int64_t ppm = pressure_of(p);
-        in->summed_up = ppm > in->reading_ppm ? p->value : in->summed_up;
-        in->reading_ppm = ppm > in->reading_ppm ? ppm : in->reading_ppm;
         in->over = in->over || (p->readable && p->reading >= p->limit);
     }
 }

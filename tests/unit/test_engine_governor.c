@@ -99,6 +99,30 @@ Test(engine_governor, it_begins_at_the_floor_grows_to_the_ceiling_and_is_cut)
     fx_done(&f);
 }
 
+static struct plan *told(uint64_t days)
+{
+    struct plan *p = without_steps(days);
+    probed_step(p, "wh", "mart.d");
+    p->connections[0].probe->value = true;
+    return fx_plan_done(p);
+}
+
+/* A lag or a queue is 0 most of the time. */
+Test(engine_governor, what_is_told_has_its_tail_in_it_when_it_is_zero_too)
+{
+    struct fx f;
+    struct limit_view l = {0};
+    start_with(&f, told);
+    for (int i = 0; i < 40; i++) {
+        reading(&f, true, i % 2 ? 0 : 450000);
+        cr_assert(engine_limit(f.e, 0, &l));
+        cr_assert_eq(l.now->state.pressure_ppm, l.now->state.centre_ppm, "reading %d", i);
+    }
+    cr_assert_gt(l.now->state.tail_ppm, 1000000, "there is one");
+    cr_assert_eq(limit(f.e), 3u, "never over the target");
+    fx_done(&f);
+}
+
 /* Five connections with a probe each, whose steps draw on one pool; named from `first` on. */
 static struct plan *probed(uint64_t first)
 {
