@@ -28,7 +28,7 @@ static void put_amount(const json_t *o, const char *key, const char *unit, struc
 {
     const json_t *n = json_object_get(o, key);
     if (json_is_number(n))
-        bf_buf_printf(ret, "%.6g%s%s", json_number_value(n), *unit ? " " : "", unit);
+        bf_buf_printf(ret, "%.10g%s%s", json_number_value(n), *unit ? " " : "", unit);
     else
         bf_buf_put_str(ret, "-");
 }

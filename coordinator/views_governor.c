@@ -80,11 +80,24 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
 
 /* ---- why ---- */
 
+/* To three places, as plans have them: "123456.5"; "under 0.001". */
+static void value_words(int64_t millionths, char *ret, size_t size)
+{
+    int64_t thousandths = (millionths + 500) / 1000;
+    bool under = millionths > 0 && thousandths == 0;
+    thousandths += under;
+    int n = snprintf(ret, size, "%s%" PRId64 ".%03d", under ? "under " : "", thousandths / 1000, (int)(thousandths % 1000));
+    while (ret[n - 1] == '0')
+        ret[--n] = '\0';
+    if (ret[n - 1] == '.')
+        ret[n - 1] = '\0';
+}
+
 /* "500ms", "under 1ms", or "12.5". */
 static void amount(bool value, int64_t n, char *ret, size_t size)
 {
     if (value)
-        snprintf(ret, size, "%.3g", part(n, 1000000));
+        value_words(n, ret, size);
     else if (n > 0 && n < 1000)
         snprintf(ret, size, "under 1ms");
     else

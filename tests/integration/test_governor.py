@@ -87,6 +87,8 @@ class Governor(unittest.TestCase):
         t = self.becomes(1, "cut")
         self.assertEqual([(m["before"], m["reading"], m["target"]) for m in t["moves"] if m["reason"] == "cut"][0], (4, 250, 100))
         self.assertEqual(self.cluster.json("pool", "show", "wh")["used"], 4)
+        self.load("1000000")
+        wait_until("all its digits", lambda: "wh: 1000000, target 100, limit 200\n" in self.cluster.ctl("pool", "show", "wh").stdout)
 
         self.load("10")
         self.becomes(4)

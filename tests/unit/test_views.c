@@ -571,21 +571,39 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     world_free(w);
 }
 
-/* Of a table in memory: no user feels that, and it is not nothing. */
-Test(views, a_probe_that_takes_less_than_a_millisecond_says_so)
+/* What `why` says of a step that waits for the limit, when the probe's newest reading is this. */
+static void expect_probe_told(const char *probe, int64_t reading, const char *words)
 {
     struct world *w = world_new();
-    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
-              "connections: {db: {odbc: x, probe: {sql: select 1, target: 500ms, limit: 2s}}}\n"
-              "pools: {wh: {slots: 3, throttle: {algorithm: aimd, min: 1, max: 3}}}\n"
-              "steps: {s: {sql: {connection: db, transaction: true, text: select 1}, pool: wh}}\n");
+    char plan[512];
+    snprintf(plan, sizeof plan, "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n"
+             "connections: {db: {odbc: x, probe: {sql: select 1, %s}}}\n"
+             "pools: {wh: {slots: 3, throttle: {algorithm: aimd, min: 1, max: 3}}}\n"
+             "steps: {s: {sql: {connection: db, transaction: true, text: select 1}, pool: wh}}\n", probe);
+    create(w, plan);
     hello(w, 8);
     run(w);
     cr_assert_neq(w->probe, 0);
-    struct probe_reading read = {.id = w->probe, .readable = true, .value_us = 197, .why = ""};
+    struct probe_reading read = {.id = w->probe, .readable = true, .value_us = reading, .why = ""};
     turn_agent_message(w->turns, agent_key, &(struct agent_msg){.kind = AGENT_PROBED, .incarnation = 7, .nonce = 2, .text = "",
                                                                 .probed = &read, .n_probed = 1}, w->boot_ms);
     run(w);
-    expect_why(w, "s", "2024-01-09", "throttle", "the probe of connection db reads under 1ms, and its target is 500ms");
+    expect_why(w, "s", "2024-01-09", "throttle", words);
     world_free(w);
+}
+
+/* Of a table in memory: no user feels that, and it is not nothing. */
+Test(views, a_probe_that_takes_less_than_a_millisecond_says_so)
+{
+    expect_probe_told("target: 500ms, limit: 2s", 197, "the probe of connection db reads under 1ms, and its target is 500ms");
+}
+
+Test(views, a_value_that_a_probe_tells_has_all_its_digits)
+{
+    const char *queue = "measure: value, target: 123456, limit: 200000", *lag = "measure: value, target: 0.25, limit: 1";
+    expect_probe_told(queue, 123457500000, "the probe of connection db reads 123457.5, and its target is 123456");
+    expect_probe_told(queue, 100000000000, "reads 100000, and its target is 123456");
+    expect_probe_told(lag, 230400, "reads 0.23, and its target is 0.25");
+    expect_probe_told(lag, 100, "reads under 0.001, and its target is 0.25");
+    expect_probe_told(lag, 0, "reads 0, and its target is 0.25");
 }
