@@ -6,7 +6,7 @@
 
 #define MILLI INT64_C(1000)
 #define PPM INT64_C(1000000)
-#define PRESSURE_MAX (100 * PPM)
+#define PRESSURE_MAX (10 * PPM)
 
 /* Found on 1,000 random load curves (bfsim --governor), and the same for all. */
 enum {
@@ -122,7 +122,7 @@ static bool take_pressure(struct limit_state *g, const struct governor_inputs *i
 /* Only while there is something to choose: at the floor a miss is nobody's fault, and a limit that is not used proves nothing. */
 static void learn_margin(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in)
 {
-    if (g->pressure_ppm > PPM && in->used > b->floor)
+    if (g->pressure_ppm > PPM && governor_limit(g) > b->floor)
         g->margin_ppm = least(g->margin_ppm + MARGIN_WIDER, MARGIN_MAX);
     else if (g->pressure_ppm <= PPM && in->used >= governor_limit(g))
         g->margin_ppm = most(g->margin_ppm - MARGIN_NARROWER, 0);

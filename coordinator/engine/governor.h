@@ -3,9 +3,9 @@
  * What it steers by is *pressure*: what one in twenty readings of the warehouse's probe is over, as a part of the target that was set for
  * it, in millionths; 1,000,000 is on target.  It is the *centre* of the readings, smoothed, times their *tail*, which is learned from
  * every reading: how far the 95th percentile lies over the centre.  So what is kept is the users' 95th percentile, however far one query
- * is from the next; the centre says quickly how the load moves, and the tail slowly what that means to the slowest.  Where no probe
- * is given, pressure is how long the pool's own steps take against their baselines.  A step of the controller follows each reading,
- * and moves the limit between the floor and the ceiling:
+ * is from the next; the centre says quickly how the load moves, and the tail slowly what that means to the slowest.  A reading that sums up
+ * many queries has their tail in it: there pressure is the centre alone.  Where no probe is given, it is how long the pool's own steps take
+ * against their baselines.  A step of the controller follows each reading, and moves the limit between the floor and the ceiling:
  *
  *     over the limit of the probe      cut to the floor
  *     probe unreadable past its grace  to the floor

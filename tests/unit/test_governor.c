@@ -47,6 +47,34 @@ Test(governor, at_the_limit_of_the_probe_it_is_cut_to_the_floor_and_never_below)
     }
 }
 
+/* After a cut what runs takes its time to end: that it is still too much is not what the setpoint can help. */
+Test(governor, at_the_floor_the_margin_does_not_widen)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    cr_assert_eq(read_busy(&g, &bounds, 20, 4000000), LIMIT_CUT);
+    int64_t margin_ppm = g.margin_ppm;
+    for (int64_t i = 21; i < 30; i++)
+        governor_step(&g, &bounds, &(struct governor_inputs){.now_ms = 5000 * i, .has_probe = true, .reading_ppm = 2000000, .used = 12,
+                                                             .queued = true});
+    cr_assert_eq(g.margin_ppm, margin_ppm);
+}
+
+/* However much too much it was, a few good readings are enough to go up again. */
+Test(governor, huge_readings_are_over_soon)
+{
+    struct limit_state g = begun(&bounds);
+    for (int64_t i = 1; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    int64_t i = 20;
+    for (; i < 24; i++)
+        read_busy(&g, &bounds, i, 90000000);
+    while (g.pressure_ppm > 900000 && i < 40)
+        read_busy(&g, &bounds, i++, 100000);
+    cr_assert_leq(i - 24, 6, "%lld readings", (long long)(i - 24));
+}
+
 /* Trials that were too much made it wait for 32 readings until the next one: that is not how long slow start waits.  And a cut that goes
  * on for some readings is one. */
 Test(governor, after_a_cut_it_doubles_with_every_third_reading)
