@@ -78,13 +78,18 @@ void *bf_xmemdup(const void *p, size_t size_bytes)
 
 char *bf_xasprintf(const char *fmt, ...)
 {
+    char most[256];                          /* nearly all is shorter, and then printed once */
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(most, sizeof most, fmt, args);
     va_end(args);
     assert(n >= 0); /* only a broken format or over 2 GiB of text fails */
     size_t size = (size_t)n + 1;
+    if (size <= sizeof most) {
+        va_end(again);
+        return bf_xmemdup(most, size);
+    }
     char *text = bf_xmalloc(size);
     n = vsnprintf(text, size, fmt, again);
     va_end(again);

@@ -298,7 +298,8 @@ const struct bf_yaml_node *bf_yaml_get(const struct bf_yaml_node *map, const cha
 bool bf_yaml_is_null(const struct bf_yaml_node *n)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-    if (n->kind != BF_YAML_SCALAR || n->quoted)
+    enum { LONGEST = 4 };
+    if (n->kind != BF_YAML_SCALAR || n->quoted || n->text_len > LONGEST)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(n->text, words[i]) == 0)

@@ -116,21 +116,24 @@ enum bf_rc wire_split(const void *p, size_t n, struct wire_list *lists, size_t n
 {
     struct wire_cursor c = {n ? p : NULL, n ? (const uint8_t *)p + n : NULL, false};
     struct wire_field f;
+    const uint8_t *head = c.p;           /* fields from here on are not copied yet */
     for (size_t i = 0; i < n_lists; i++)
         lists[i].n = 0;
     while (wire_next(&c, &f)) {
         struct wire_list *list = NULL;
         for (size_t i = 0; i < n_lists && !list; i++)
             list = lists[i].id == f.id ? &lists[i] : NULL;
-        if (!list) {
-            bf_buf_put(ret_head, f.start, (size_t)(c.p - f.start));
+        if (!list)
             continue;
-        }
+        bf_buf_put(ret_head, head, (size_t)(f.start - head));
+        head = c.p;
         if (f.type != PB_LENGTH || f.len == 0)
             return bf_fail(err, BF_PROTOCOL, "%s is malformed: an empty element among the %s", what, list->what);
         if (++list->n > list->max)
             return bf_fail(err, BF_LIMIT, "%s has more than %zu %s", what, list->max, list->what);
     }
+    if (!c.bad)
+        bf_buf_put(ret_head, head, (size_t)(c.end - head));
     return c.bad ? malformed(what, err) : BF_OK;
 }
 

@@ -43,13 +43,12 @@ void shadow_breakers_done(struct shadow_breakers *b)
 static uint32_t need(struct shadow *s, enum breaker_kind kind, const char *name)
 {
     struct shadow_breakers *book = &s->breakers;
-    char full[BREAKER_NAME_MAX];
-    snprintf(full, sizeof full, "%s/%s", breaker_kind_name(kind), name);
+    size_t own = strlen(breaker_kind_name(kind)) + 1;        /* in a full name, where its own begins */
     for (uint32_t i = 0; i < book->at.n; i++)
-        if (strcmp(book->at.at[i].name, full) == 0)
+        if (book->at.at[i].kind == kind && strcmp(book->at.at[i].name + own, name) == 0)
             return i;
     struct shadow_breaker *b = bf_vec_add(&book->at);
-    memcpy(b->name, full, sizeof full);
+    snprintf(b->name, sizeof b->name, "%s/%s", breaker_kind_name(kind), name);
     b->kind = kind;
     b->state = BREAKER_CLOSED;
     b->settings = book->kinds[kind].given ? book->kinds[kind].settings : *breaker_preset(kind);

@@ -138,14 +138,14 @@ static void leave(struct world *w, struct sim_agent *a)
                                      .node = a->node, .number = a->generation});
 }
 
-static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act, struct bf_buf *bytes)
+static void carry_out(struct world *w, struct sim_agent *a, const struct core_action *act)
 {
     switch (act->kind) {
     case ACTION_SEND:
         world_trace_msg(w, a->name, "coordinator", act->msg);
-        bf_buf_clear(bytes);
-        agent_msg_encode(act->msg, bytes);
-        if (!net_send(w, a->node, SIM_NODE_COORDINATOR, bytes) && act->msg->kind == AGENT_HELLO)
+        bf_buf_clear(&w->said);
+        agent_msg_encode(act->msg, &w->said);
+        if (!net_send(w, a->node, SIM_NODE_COORDINATOR, &w->said) && act->msg->kind == AGENT_HELLO)
             a->order_lost_ms = w->now_ms;
         break;
     case ACTION_SPAWN: spawn(w, a, act->assignment); break;
@@ -162,17 +162,15 @@ static void carry_out(struct world *w, struct sim_agent *a, const struct core_ac
 static void core_feed(struct world *w, struct sim_agent *a, struct core_event ev)
 {
     struct core_actions *actions;
-    struct bf_buf bytes = {0};
     struct attempt_ref spawned[64];
     size_t n_spawned = 0;
     ev.at_us = sim_clock_wall_us(&a->clock, w->now_ms);
     core_step(a->core, &ev, agent_clock_ms(w, a), &actions);
     for (size_t i = 0; i < actions->n; i++) {
-        carry_out(w, a, &actions->at[i], &bytes);
+        carry_out(w, a, &actions->at[i]);
         if (actions->at[i].kind == ACTION_SPAWN && n_spawned < sizeof spawned / sizeof *spawned)
             spawned[n_spawned++] = actions->at[i].assignment->ref;
     }
-    bf_buf_free(&bytes);
     for (size_t i = 0; i < n_spawned; i++)
         core_feed(w, a, (struct core_event){.kind = CORE_SPAWNED, .ref = spawned[i]});
     set_timer(w, a);

@@ -17,20 +17,19 @@ enum { TURN_GATHER_MS = 2, LATE_PERCENT = 5, DEEP_CHECK_TURNS = 32, RECOVERY_CHE
 static void port_send_agent(void *arg, const uint8_t key[BF_KEY_BYTES], const struct agent_msg *msg)
 {
     struct world *w = arg;
-    struct bf_buf bytes = {0};
     if (w->commit_failed)
         world_violate(w, "I3: a message leaves the coordinator after a commit that failed");
     shadow_released(w->shadow, msg);
     bool known = key[0] >= 1 && key[0] <= w->n_agents;
     if (!w->coordinator_dead && (!known || sim_restore_connected(w, &w->agents[key[0] - 1]))) {
         world_trace_msg(w, "coordinator", key[0] >= 1 && key[0] <= w->n_agents ? w->agents[key[0] - 1].name : "nobody", msg);
-        agent_msg_encode(msg, &bytes);
-        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &bytes) && msg->kind == AGENT_KILL) {
+        bf_buf_clear(&w->said);
+        agent_msg_encode(msg, &w->said);
+        if (known && !net_send(w, SIM_NODE_COORDINATOR, key[0], &w->said) && msg->kind == AGENT_KILL) {
             w->agents[key[0] - 1].order_lost_ms = w->now_ms;
             sim_restore_cut(&w->agents[key[0] - 1]);
         }
     }
-    bf_buf_free(&bytes);
 }
 
 static void port_reply(void *arg, const uint8_t key[BF_KEY_BYTES], const struct op_reply *reply)

@@ -276,6 +276,7 @@ static void world_done(struct world *w)
     for (size_t i = 0; i < w->heap.n; i++)
         free(w->heap.at[i].bytes);
     bf_vec_free(&w->heap);
+    bf_buf_free(&w->said);
     for (uint32_t i = 0; i < w->n_agents; i++) {
         core_free(w->agents[i].core);
         bf_vec_free(&w->agents[i].processes);

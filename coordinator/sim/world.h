@@ -140,6 +140,7 @@ struct world {
     uint32_t drain_next, drains_left;        /* agents that people are about to drain, one after another */
     struct sim_probe probe;
     struct sim_creates creates;
+    struct bf_buf said;                      /* a message on its way to net_send() */
     struct shadow *shadow;
     char violation[512];
 };
