@@ -146,14 +146,16 @@ void bf_map_free(struct bf_map *m)
 
 /* --- bytes -> pointer --- */
 
+/* A round for each word lets all of its bits into the upper half, and that into the lower; what mixes them well comes once, at the end. */
 static uint64_t hash_bytes(const void *p, size_t n)
 {
     const uint8_t *at = p;
-    uint64_t h = bf_mix64(n);
+    uint64_t h = n;
     for (; n >= 8; n -= 8, at += 8) {
         uint64_t word;
         memcpy(&word, at, 8);
-        h = bf_mix64(h ^ word);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 32;
     }
     uint64_t tail = 0;
     for (size_t i = 0; i < n; i++)
