@@ -99,12 +99,17 @@ static void keep_end(struct past *p, const struct record *r, const struct grante
         keep_time(p, past_instance(r->backfill, r->step, 0), end_ms);
 }
 
+void past_open(struct past *p, uint64_t attempt, int64_t granted_ms, int64_t start_ms)
+{
+    bf_map_put(&p->open, attempt, p->granted.n);
+    bf_vec_push(&p->granted, (struct granted){.at_ms = granted_ms, .start_ms = start_ms});
+}
+
 void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t now_ms)
 {
     uint64_t at;
     if (r->kind == RECORD_GRANTED) {
-        bf_map_put(&p->open, r->ref.attempt, p->granted.n);
-        bf_vec_push(&p->granted, (struct granted){.at_ms = now_ms, .start_ms = -1});
+        past_open(p, r->ref.attempt, now_ms, -1);
     } else if (r->kind == RECORD_STARTED && bf_map_get(&p->open, r->ref.attempt, &at)) {
         p->granted.at[at].start_ms = now_ms - p->granted.at[at].at_ms;
     } else if (r->kind == RECORD_ENDED) {

@@ -16,7 +16,9 @@ void past_free(struct past *p);                  /* NULL is fine */
 /* The key of an instance in a map: 24 bits of backfill, 14 of step, 26 of index; a backfill has fewer instances than that. */
 uint64_t past_instance(uint32_t backfill, uint32_t step, uint32_t index);
 
-/* A stored record, at its turn; those of the attempts that were open at the beginning are not known. */
+/* An attempt that is open where history begins, granted then; start_ms: after that, -1: it has not started.  Before its records. */
+void past_open(struct past *p, uint64_t attempt, int64_t granted_ms, int64_t start_ms);
+/* A stored record, at its turn. */
 void past_record(struct past *p, const struct record *r, uint64_t seq, int64_t now_ms);
 
 /* The turn in which the last attempt ended; 0: none did. */

@@ -11,7 +11,20 @@
 #include "common/mem.h"
 #include "coordinator/replay/imagine.h"
 
-struct learning { struct replay *r; struct replay_state state; struct past *past; struct measure *measure; };
+struct learning { struct replay *r; struct replay_state state; struct past *past; struct measure *measure; bool begun; };
+
+/* What is open where history begins ends in it.  A checkpoint does not say what the wall clock showed; the first turn after it does. */
+static void learn_open(struct learning *k, const struct turn *t)
+{
+    struct attempt_view a;
+    for (uint64_t id = 0; !k->begun && (id = engine_next_attempt(k->state.engine, id)) != 0;) {
+        if (!engine_find_attempt(k->state.engine, id, &a))
+            continue;
+        int64_t ago_ms = (t->wall_us - a.granted_us) / 1000, start_ms = (a.started_us - a.granted_us) / 1000;
+        past_open(k->past, id, t->now_ms - (ago_ms > 0 ? ago_ms : 0), !a.started_us ? -1 : start_ms > 0 ? start_ms : 0);
+    }
+    k->begun = true;
+}
 
 static enum bf_rc learn_turn(void *arg, uint64_t seq, const uint8_t *hash, const void *p, size_t n, struct bf_error *err)
 {
@@ -19,6 +32,8 @@ static enum bf_rc learn_turn(void *arg, uint64_t seq, const uint8_t *hash, const
     struct turn t = {0};
     (void)hash;
     enum bf_rc rc = turn_decode(p, n, &t, err);
+    if (rc == BF_OK)
+        learn_open(k, &t);
     if (rc == BF_OK)
         rc = replay_apply(k->r, &k->state, &t, err);
     for (size_t i = 0; rc == BF_OK && i < t.n_records; i++)

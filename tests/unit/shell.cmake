@@ -13,5 +13,6 @@ bf_unit_test(test_turn LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_authority SOURCES test_authority.c ../support/engine_fixture.c
              LIBS bf_shell bf_zap bf_engine bf_plan bf_proto bf_common m)
 bf_unit_test(test_turn_size LIBS bf_shell)
+bf_unit_test(test_past LIBS bf_replay bf_turn bf_engine bf_plan bf_proto bf_common)
 bf_unit_test(test_trail LIBS bf_shell bf_zap bf_engine bf_common PkgConfig::libzmq)
 bf_unit_test(test_probes LIBS bf_turn bf_engine bf_plan bf_proto bf_common)
