@@ -192,12 +192,12 @@ static void take_request(struct dev *d)
         setenv("BF_FAILPOINT", failpoint, 1);
     else
         unsetenv("BF_FAILPOINT");
+    reap(d);                                     /* it may be dead and not yet known to be: that is not the end of what is started now */
     d->restarting = p;
     d->restart_until_ms = bf_boottime_ms() + RESTART_MS;
-    reap(d);                                     /* it may be dead and not yet known to be */
     if (p->pid > 0)
         dev_process_stop(p, STOP_MS);            /* start_again() when it has ended */
-    else if (d->restarting)
+    else
         start_again(d);
 }
 
