@@ -25,7 +25,7 @@ void turn_create_work(struct turn_create *c)
 {
     const struct op_request *req = &c->req;
     if (c->known) {
-        c->seed = engine_seed_of_known(c->known, req->backward, c->run);
+        c->seed = req->dry_run ? NULL : engine_seed_of_known(c->known, req->backward, c->run);
         return;
     }
     if (!c->plan) {
@@ -129,11 +129,25 @@ static struct turn_create *create_new(const uint8_t key[BF_KEY_BYTES], const cha
     return c;
 }
 
-struct turn_create *turn_create_try(const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n)
+/* A plan that the engine knows needs no bundle. */
+static void find_plan(struct turn_create *c, const struct engine *e, const void *bundle, size_t n)
+{
+    c->known = engine_known_plan(e, c->plan_key);
+    if (!c->known)
+        bf_buf_put(&c->bundle, bundle, n);
+}
+
+struct turn_create *turn_create_try(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const struct op_request *req,
+                                    const void *bundle, size_t n)
 {
     struct turn_create *c = create_new(key, "", "", req);
-    bf_buf_put(&c->bundle, bundle, n);
+    find_plan(c, e, bundle, n);
     return c;
+}
+
+const struct plan *turn_create_tried(const struct turn_create *c)
+{
+    return c->known ? known_plan_of(c->known) : c->plan;
 }
 
 void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *actor, const char *role, const struct op_request *req,
@@ -151,8 +165,7 @@ void turn_create(struct turns *t, const uint8_t key[BF_KEY_BYTES], const char *a
     }
     struct turn_create *c = create_new(key, actor, role, req);
     c->run = engine_first_run(t->engine);
-    if (!(c->known = engine_known_plan(t->engine, c->plan_key)))
-        bf_buf_put(&c->bundle, bundle, n);
+    find_plan(c, t->engine, bundle, n);
     if (!c->known && t->ports.plan_known)
         c->plan = t->ports.plan_known(t->ports.arg, c->plan_key);
     preparing_add(t, c);

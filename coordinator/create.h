@@ -24,7 +24,10 @@ struct turn_create {
     struct bf_error err;
 };
 /* A create that is only tried (op_request.dry_run), to be compiled and no more; the caller's. */
-struct turn_create *turn_create_try(const uint8_t key[BF_KEY_BYTES], const struct op_request *req, const void *bundle, size_t n);
+struct turn_create *turn_create_try(const struct engine *e, const uint8_t key[BF_KEY_BYTES], const struct op_request *req,
+                                    const void *bundle, size_t n);
+/* Its plan, after its work; NULL: err says why there is none. */
+const struct plan *turn_create_tried(const struct turn_create *c);
 void turn_create_work(struct turn_create *c);
 void turn_create_free(struct turn_create *c);    /* NULL is fine */
 /* Takes c over. */

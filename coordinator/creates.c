@@ -51,7 +51,7 @@ void service_try_create(struct service *s, const uint8_t key[BF_KEY_BYTES], cons
         answer(s, key, req->id, &err, NULL);
         return;
     }
-    struct turn_create *c = turn_create_try(key, req, bundle, n);
+    struct turn_create *c = turn_create_try(turn_engine(s->turns), key, req, bundle, n);
     if (service_prepare(s, c, &err) == BF_OK)
         return;
     answer(s, key, req->id, &err, NULL);
@@ -63,11 +63,11 @@ static void tried(struct service *s, struct turn_create *c)
     struct bf_error err = c->err;
     struct bf_buf json = {0};
     struct view_source v = service_view(s, c->key);
-    v.tried = c->plan;
+    v.tried = turn_create_tried(c);
     enum bf_rc rc = err.rc;
-    if (c->plan && !v.who)
+    if (v.tried && !v.who)
         rc = bf_fail(&err, BF_DENIED, "this key is not authorised any more");
-    else if (c->plan)
+    else if (v.tried)
         rc = views_answer(&v, &c->req, &json, &err);
     answer(s, c->key, c->req.id, &err, rc == BF_OK ? &json : NULL);
     bf_buf_free(&json);

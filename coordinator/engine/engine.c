@@ -133,6 +133,11 @@ const struct known_plan *engine_known_plan(const struct engine *e, const uint8_t
     return plan_find(e, key);
 }
 
+const struct plan *known_plan_of(const struct known_plan *known)
+{
+    return known->plan;
+}
+
 static void hash_text(crypto_generichash_state *h, const char *s)
 {
     crypto_generichash_update(h, (const unsigned char *)s, strlen(s) + 1);

@@ -77,6 +77,7 @@ bool engine_has_plan(const struct engine *e, const uint8_t key[32]);
 /* What the engine made of it, NULL: it is not known.  That never changes: any thread may read it for as long as the engine lives. */
 struct known_plan;
 const struct known_plan *engine_known_plan(const struct engine *e, const uint8_t key[32]);
+const struct plan *known_plan_of(const struct known_plan *known);
 /* What a create takes long for, done beforehand: a plan with all that follows from it, and the backfill as it begins.  engine_seed_new()
  * owns the plan and needs no engine: any thread may call it.  run: engine_first_run().  It is added before the turn that decides on the
  * create, and makes its plan known; what that turn does not take is dropped at its end.  A create without one comes to the same. */

@@ -318,6 +318,26 @@ Test(turn, compiles_a_plan_once)
     turns_free(w.turns);
 }
 
+/* Nor is one that is only tried, and it becomes no backfill. */
+Test(turn, compiles_no_known_plan_to_try_it)
+{
+    struct world w;
+    struct op_request req = {.verb = OP_CREATE, .id = {2}, .reason = "", .from = "", .to = "", .state = "", .name = "", .dry_run = true};
+    world_init(&w);
+    send_plan_as(&w, good, 1, false, req.plan_hash);
+    cr_assert_eq(run_after(&w, 1), BF_OK);
+    for (int known = 1; known >= 0; known--) {
+        req.plan_hash[0] ^= known ? 0 : 1;
+        struct turn_create *c = turn_create_try(turn_engine(w.turns), operator_key, &req, "no plan", 7);
+        turn_create_work(c);
+        cr_expect_eq(turn_create_tried(c) != NULL, known == 1);
+        cr_expect(!c->compiled && !c->seed && c->bundle.len == (known ? 0 : 7) && (c->err.rc == BF_OK) == known, "known %d", known);
+        turn_create_free(c);
+    }
+    cr_expect_eq(engine_latest_backfill(turn_engine(w.turns)), 1u);
+    turns_free(w.turns);
+}
+
 /* The key lost its right meanwhile. */
 Test(turn, asks_again_who_may_create)
 {
