@@ -38,7 +38,9 @@ void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms)
         if (!s)
             continue;
         int64_t each_us = s->lasts_us / most(1, e->pools.at[d->items[i].pool].limit);
-        s->pace_us = most(s->pace_us, now_ms * 1000 - PACE_SLACK_US) + least(each_us * PACE_PART / 1000, PACE_MOST_US);
+        /* What begins before its time, because nothing runs, leaves no wait behind but its own. */
+        int64_t from_us = least(most(s->pace_us, now_ms * 1000 - PACE_SLACK_US), now_ms * 1000);
+        s->pace_us = from_us + least(each_us * PACE_PART / 1000, PACE_MOST_US);
     }
 }
 

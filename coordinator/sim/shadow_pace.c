@@ -15,6 +15,8 @@ void shadow_pace_granted(struct shadow *s, struct shadow_pool *p, int64_t now_ms
         world_violate(s->w, "pace: an attempt of pool %s begins %" PRId64 " us before its time", p->name, p->next_us - now_us);
     if (p->next_us < now_us - SLACK_US)
         p->next_us = now_us - SLACK_US;
+    if (p->next_us > now_us)                     /* nothing ran: no wait adds to the next */
+        p->next_us = now_us;
     p->next_us += each_us < MOST_US ? each_us : MOST_US;
 }
 

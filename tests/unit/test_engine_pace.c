@@ -107,6 +107,21 @@ Test(engine_pace, nothing_waits_longer_than_five_seconds)
     fx_done(&f);
 }
 
+/* They took hours, and now each ends before the next may begin: what begins because nothing runs does not add to the wait. */
+Test(engine_pace, starts_while_nothing_runs_add_up_to_no_longer_wait)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    end_all(&f, &a, 10 * 3600 * 1000);
+    for (int n = 0; n < 20; n++) {
+        end_all(&f, &a, 1);
+        cr_assert_eq(used(&f), 1u);
+        cr_assert_eq(paced_until(&f) - f.now_ms, 5000, "after %d: %lld ms", n + 1, (long long)(paced_until(&f) - f.now_ms));
+    }
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 Test(engine_pace, while_nothing_runs_the_next_begins_at_once)
 {
     struct fx f;
