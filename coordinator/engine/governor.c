@@ -148,10 +148,17 @@ static int64_t lower_milli(const struct limit_state *g, const struct limit_bound
     return used * ratio;
 }
 
+/* The pressure is smoothed and comes down late: once the newest reading is under the setpoint, what was done is enough. */
+static bool is_over_already(const struct limit_state *g, const struct governor_inputs *in, int64_t setpoint)
+{
+    int64_t newest = least(in->reading_ppm, PRESSURE_MAX);
+    return in->has_probe && (in->summed_up ? newest : newest * g->tail_ppm / PPM) <= setpoint;
+}
+
 static enum limit_reason go_down(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in, int64_t setpoint)
 {
     uint32_t limit = governor_limit(g);
-    if (limit <= b->floor)
+    if (limit <= b->floor || is_over_already(g, in, setpoint))
         return LIMIT_HELD;
     int64_t lower = lower_milli(g, b, in->used, setpoint);
     bool drains = in->used > limit && (b->algorithm == THROTTLE_AIMD || lower >= g->limit_milli);

@@ -15,7 +15,8 @@
  *     limit not in use                 stays: too little work must not wind it up; and from idleness it begins at the floor again
  *
  * The base of each move is what is in use, not the limit: attempts that run are never killed, so a lower limit takes as long as they do,
- * and the readings meanwhile must not lower it again for the same reason.
+ * and the readings meanwhile must not lower it again for the same reason.  Nor does the pressure, which is smoothed, once the newest
+ * reading is under the setpoint again.
  *
  * The setpoint lies under the target by a margin that learns: each step with the pressure over the target widens it, each one under it
  * narrows it a little, so that in the long run about one step in ten is over (governor.c).  Tail and margin are what holds the promise

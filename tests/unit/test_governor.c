@@ -61,6 +61,23 @@ Test(governor, at_the_floor_the_margin_does_not_widen)
     cr_assert_eq(g.margin_ppm, margin_ppm);
 }
 
+/* The smoothed pressure comes down late; the newest reading says that what was done is enough. */
+Test(governor, it_goes_no_lower_once_the_newest_reading_is_good)
+{
+    struct limit_state g = begun(&bounds);
+    int64_t i = 1;
+    for (; i < 20; i++)
+        read_busy(&g, &bounds, i, 100000);
+    cr_assert_eq(governor_limit(&g), 12u);
+    while (governor_limit(&g) > 8)
+        read_busy(&g, &bounds, i++, 3000000);
+    uint32_t limit = governor_limit(&g);
+    while (g.pressure_ppm > 1000000) {
+        read_busy(&g, &bounds, i++, 100000);
+        cr_assert_eq(governor_limit(&g), limit, "at a pressure of %lld", (long long)g.pressure_ppm);
+    }
+}
+
 /* However much too much it was, a few good readings are enough to go up again. */
 Test(governor, huge_readings_are_over_soon)
 {
@@ -83,7 +100,7 @@ Test(governor, after_a_cut_it_doubles_with_every_third_reading)
     struct limit_state g = begun(&b);
     int64_t i = 1;
     for (; i < 400 && g.left < 20; i++)
-        read_busy(&g, &b, i, governor_limit(&g) > 8 ? 1500000 : 800000);
+        read_busy(&g, &b, i, governor_limit(&g) > 8 ? 1500000 : 850000);
     cr_assert_geq(g.left, 20u, "it is between two trials");
     for (int n = 0; n < 3; n++)                  /* what runs takes its time to end */
         cr_assert_eq(read_busy(&g, &b, i++, 4000000), LIMIT_CUT);
