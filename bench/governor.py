@@ -4,7 +4,8 @@
     bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8,16]
                       [--seconds 180] [--target-ms T] [--canary]
 
-pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or 24 times as many from mid-run on.
+pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or few and from mid-run on as many as keep
+nine tenths of a processor busy, by what one takes at the beginning.
 Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
 late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
 in twenty of them waits.  A step works the warehouse for some 300 ms, measured at the
@@ -33,7 +34,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 
 CEILING = 16
 CLIENTS, CLIENTS_MORE = 16, 16               # connections: of those who are always there, of those who come for a while
-RATE, LIGHT, HEAVY = 150, 50, 1200           # queries a second of the users: steady, and of loads that change
+RATE, LIGHT = 150, 50                        # queries a second of the users: steady, and of loads that change
+HEAVY_BUSY = 0.9                             # of a processor: what they ask in the end where the load changes
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
@@ -78,15 +80,15 @@ steps:
 """
 
 
-def phases(load, seconds):
-    """(seconds, queries a second) one after another."""
+def phases(load, seconds, heavy):
+    """(seconds, queries a second) one after another.  heavy: the most that are ever asked."""
     if load == "steady":
         return [(seconds, RATE)]
     if load == "bursty":
         part = max(4, seconds // 6)
         return [(part, 2 * RATE if i % 2 else LIGHT) for i in range(seconds // part)]
     if load == "change":
-        return [(seconds // 2, LIGHT), (seconds - seconds // 2, HEAVY)]
+        return [(seconds // 2, LIGHT), (seconds - seconds // 2, heavy)]
     raise SystemExit(f"no such load: {load}")
 
 
@@ -234,7 +236,7 @@ class Bench:
         backfill = self.cluster.create(path)
         began = time.time()
         with Watch(self.cluster, name) as watch:
-            latencies = [ms for _, ms in self.users.run(phases(load, self.args.seconds))]
+            latencies = [ms for _, ms in self.users.run(phases(load, self.args.seconds, self.heavy))]
         ended = time.time()
         done = self.db.query("select count(*) from made")[0][0]
         self.cluster.ctl("cancel", backfill, "--yes", "--reason", "measured", check=False)
@@ -269,8 +271,9 @@ class Bench:
         self.weigh()
         alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 2), RATE)])]
         self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
+        self.heavy = round(HEAVY_BUSY * 1000 / percentile(alone, 0.5))
         print(f"users alone: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, p99 {percentile(alone, 0.99):.1f} ms; "
-              f"target {self.target:.1f} ms", flush=True)
+              f"target {self.target:.1f} ms; {self.heavy} queries a second where there are many", flush=True)
         governed = self.knows_throttle()
         if not governed:
             print("this build does not know `throttle:`: fixed concurrency only", flush=True)
