@@ -281,7 +281,7 @@ static enum bf_rc check_alive(const struct dev *d, struct bf_error *err)
             continue;
         char why[DEV_LAST_WORDS_MAX];
         dev_process_last_words(p, why);
-        return bf_fail(err, BF_FAILED, "%s ended at its start; see %s%s%s", p->name, p->log_file, *why ? ", which ends: " : "",
+        return bf_fail(err, BF_FAILED, "%s ended at its start; see %s%s%s", p->name, p->log_file, *why ? ", which says: " : "",
                        render_safe(why));
     }
     return BF_OK;

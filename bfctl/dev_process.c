@@ -178,6 +178,19 @@ void dev_process_tick(struct dev_process *p, int64_t now_ms)
         kill(p->pid, SIGKILL);
 }
 
+/* Of a diagnostic, its first line: the last ones are the place in the file, and a mark under it. */
+static void last_line(char *tail, char ret[DEV_LAST_WORDS_MAX])
+{
+    const char *error = NULL, *at = tail;
+    while ((at = strstr(at, "error: ")) != NULL)
+        error = at++;
+    char *after = error ? strchr(error, '\n') : NULL;
+    if (after)
+        *after = '\0';
+    const char *line = strrchr(tail, '\n');
+    snprintf(ret, DEV_LAST_WORDS_MAX, "%s", line ? line + 1 : tail);
+}
+
 void dev_process_last_words(const struct dev_process *p, char ret[DEV_LAST_WORDS_MAX])
 {
     char tail[DEV_LAST_WORDS_MAX];
@@ -188,8 +201,7 @@ void dev_process_last_words(const struct dev_process *p, char ret[DEV_LAST_WORDS
     while (n > 0 && tail[n - 1] == '\n')
         n--;
     tail[n > 0 ? n : 0] = '\0';
-    const char *line = strrchr(tail, '\n');
-    snprintf(ret, DEV_LAST_WORDS_MAX, "%s", line ? line + 1 : tail);
+    last_line(tail, ret);
 }
 
 void dev_process_ended(struct dev_process *p)

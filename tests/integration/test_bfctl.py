@@ -420,9 +420,18 @@ steps:
                               timeout=60 * PATIENCE, check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("coordinator ended", done.stderr)
-        self.assertIn("which ends: broken", done.stderr)
+        self.assertIn("which says: broken", done.stderr)
         self.assertIn("broken", read(self.path("c/log/coordinator.log")))
         self.assertFalse(os.path.exists(self.path("c/run/coordinator.pid")))
+
+    def test_dev_coordinator_that_is_configured_wrongly(self):
+        """A diagnostic ends with its place in the file and a mark under that: its first line is what is told."""
+        bfctl = self.fake_programs("#!/bin/sh\nprintf '%s\\n' 'c.conf:3:8: error: `slots` is no number' '  3 | slots: x' '    |        ^' >&2\n"
+                                   "exit 2\n")
+        done = subprocess.run([bfctl, "dev", "--dir", self.path("c"), "--", "true"], env=self.env, capture_output=True, text=True,
+                              timeout=60 * PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("which says: c.conf:3:8: error: `slots` is no number\n", done.stderr)
 
     def test_dev_on_a_port_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as server:

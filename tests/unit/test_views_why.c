@@ -94,7 +94,11 @@ Test(views_why, thousands_of_steps_that_need_the_same_are_asked_for_once)
     create(w, bf_buf_cstr(&plan));
     hello(w, 8);
     json_t *j = summary(w);
-    cr_expect(json_is_true(json_object_get(j, "complete")));
+    for (int i = 0; i < 20 && !json_is_true(json_object_get(j, "complete")); i++) {
+        json_decref(j);                          /* the machine took this one's time for another program */
+        j = summary(w);
+    }
+    cr_expect(json_is_true(json_object_get(j, "complete")), "each step by itself takes longer than an answer may");
     cr_expect_eq(number(cause(j, "pool"), "holds"), 9999);
     json_decref(j);
     bf_buf_free(&plan);
