@@ -61,25 +61,15 @@ static void ask_reserved(const struct engine *e, const struct demand *demand, co
     }
 }
 
-static void ask_rates(const struct engine *e, const struct draw *d, struct verdicts *v)
+/* When the pool lets the next one begin, by its start rate or its pace. */
+static void ask_starts(const struct engine *e, const struct draw *d, enum blocker_kind kind,
+                       int64_t may_ms(const struct pool *p, int64_t now_ms), struct verdicts *v)
 {
     for (size_t i = 0; i < d->n; i++) {
         const struct draw_item *item = &d->items[i];
-        int64_t at_ms = item->dim == DRAW_SLOT ? pool_may_start_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
+        int64_t at_ms = item->dim == DRAW_SLOT ? may_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
         if (at_ms > e->now_ms)
-            block(v, (struct blocker){.kind = BLOCKER_START_RATE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms,
-                                      .clock = CLOCK_TIMER});
-    }
-}
-
-static void ask_pace(const struct engine *e, const struct draw *d, struct verdicts *v)
-{
-    for (size_t i = 0; i < d->n; i++) {
-        const struct draw_item *item = &d->items[i];
-        int64_t at_ms = item->dim == DRAW_SLOT ? pace_ms(&e->pools.at[item->pool], e->now_ms) : e->now_ms;
-        if (at_ms > e->now_ms)
-            block(v, (struct blocker){.kind = BLOCKER_PACE, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms,
-                                      .clock = CLOCK_TIMER});
+            block(v, (struct blocker){.kind = kind, .pool = item->pool, .dim = item->dim, .clears_at_ms = at_ms, .clock = CLOCK_TIMER});
     }
 }
 
@@ -114,8 +104,8 @@ size_t admit_blockers(const struct engine *e, const struct demand *d, struct blo
     ask_guard(e, d->needs.guard, &v);
     ask_pools(e, draw, &v);
     ask_reserved(e, d, draw, &v);
-    ask_rates(e, draw, &v);
-    ask_pace(e, draw, &v);
+    ask_starts(e, draw, BLOCKER_START_RATE, pool_may_start_ms, &v);
+    ask_starts(e, draw, BLOCKER_PACE, pace_ms, &v);
     v.n += windows_blockers(e, d, v.at + v.n, v.max - v.n);
     return v.n;
 }

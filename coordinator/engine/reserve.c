@@ -64,8 +64,7 @@ static bool still_waits(const struct engine *e, const struct pool *p)
         return false;
     size_t n = admit_blockers(e, d, at, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_THROTTLE && at[i].kind != BLOCKER_RESERVED &&
-            at[i].kind != BLOCKER_START_RATE && at[i].kind != BLOCKER_PACE)
+        if (!blocker_is_of_pool(at[i].kind) && at[i].kind != BLOCKER_RESERVED)
             return false;
     return true;
 }

@@ -11,6 +11,11 @@ enum blocker_kind { BLOCKER_DEPENDENCY, BLOCKER_PAUSED, BLOCKER_BACKOFF, BLOCKER
                     BLOCKER_POOL_TOO_SMALL, BLOCKER_RESERVED, BLOCKER_START_RATE,
                     BLOCKER_WINDOW, BLOCKER_FREEZE_AHEAD, BLOCKER_BREAKER, BLOCKER_THROTTLE, BLOCKER_GATE,
                     BLOCKER_SENSOR, BLOCKER_NEAR, BLOCKER_PACE };
+/* Room of its pools, or when they let one begin: what others take, and time, and nothing else. */
+static inline bool blocker_is_of_pool(enum blocker_kind k)
+{
+    return k == BLOCKER_POOL || k == BLOCKER_THROTTLE || k == BLOCKER_START_RATE || k == BLOCKER_PACE;
+}
 /* How it is known when one clears: not at all; by a timer, that nothing but a person or a change of the plan's world moves; or by what
  * attempts of these steps usually take (engine_baseline). */
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };

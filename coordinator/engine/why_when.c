@@ -210,8 +210,7 @@ static bool wants_room_alone(const struct engine *e, const struct demand *d)
     struct blocker at[NEEDS_MAX];
     size_t n = admit_blockers(e, d, at, NEEDS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (at[i].kind != BLOCKER_POOL && at[i].kind != BLOCKER_THROTTLE && at[i].kind != BLOCKER_START_RATE &&
-            at[i].kind != BLOCKER_PACE)
+        if (!blocker_is_of_pool(at[i].kind))
             return false;
     return e->fits.at[d->needs.fit].agents.n > 0 && !grants_are_held(e) && !e->low;
 }

@@ -52,8 +52,7 @@ static bool held_by_pressure(const struct engine *e, const struct demand *d)
     struct blocker why[BLOCKERS_MAX];
     size_t n = admit_blockers(e, d, why, BLOCKERS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (why[i].kind != BLOCKER_POOL && why[i].kind != BLOCKER_THROTTLE && why[i].kind != BLOCKER_RESERVED &&
-            why[i].kind != BLOCKER_START_RATE && why[i].kind != BLOCKER_PACE &&
+        if (!blocker_is_of_pool(why[i].kind) && why[i].kind != BLOCKER_RESERVED &&
             !(why[i].kind == BLOCKER_WINDOW && why[i].window.left > 0))
             return false;
     return any_agent_fits(e, &e->fits.at[d->needs.fit]);
