@@ -12,7 +12,6 @@
 #include "common/text.h"
 #include "plan/compile.h"
 #include "plan/form.h"
-#include "plan/json_write.h"
 #include "plan/read.h"
 
 enum { PATIENCE_LEAST_MS = 5000, PATIENCE_MOST_MS = 60000, US_PER_MS = 1000, MILLIONTHS_PER_MILLI = 1000 };
@@ -161,6 +160,8 @@ void plan_probe_spec(const struct plan *p, uint32_t connection, struct bf_buf *r
         json_object_set_new(j, "expect", json_pack("[s]", "2xx"));
     }
     json_object_set_new(j, "probe", how);
-    plan_json_write(j, ret);
+    char *text = json_dumps(j, JSON_COMPACT);
+    bf_buf_put_str(ret, text ? text : "{}");
+    free(text);
     json_decref(j);
 }

@@ -7,7 +7,6 @@
 
 #include "common/mem.h"
 #include "plan/compile.h"
-#include "plan/json_write.h"
 #include "plan/spec_http.h"
 #include "plan/spec_sql.h"
 
@@ -23,7 +22,10 @@ void plan_spec_render(const struct plan *p, const struct plan_step *s, const str
                 : s->kind == PLAN_HTTP   ? plan_spec_http(s->http, v)
                 : s->kind == PLAN_SENSOR ? plan_spec_sensor(p, s, v)
                                          : plan_spec_warehouse(p, s);
-    plan_json_write(j, ret);
+    char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    assert(text);
+    bf_buf_put_str(ret, text);
+    free(text);
     json_decref(j);
 }
 
