@@ -5,12 +5,13 @@
                       [--seconds 180] [--target-ms T] [--canary]
 
 pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or few and from mid-run on as many as keep
-nine tenths of a processor busy, by what one takes at the beginning.
+half of the machine's processors busy, as the kernel counts it at the beginning.
 Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
 late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
-in twenty of them waits.  A step works the warehouse for some 300 ms, measured at the
-beginning, so that the ceiling is more than it can give.  Each case runs once for each fixed number of slots, the ceiling among them, and
-once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the users' p95 without a backfill, unless it is given.
+in twenty of them waits.  A step works the warehouse for some 150 ms, measured at the
+beginning, so that the ceiling is more than it can give beside the most users.  Each case runs once for each fixed number of slots, the
+ceiling among them, and once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the p95 of the
+most users without a backfill, unless it is given.
 
 For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
 10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
@@ -35,11 +36,11 @@ sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 CEILING = 16
 CLIENTS, CLIENTS_MORE = 16, 16               # connections: of those who are always there, of those who come for a while
 RATE, LIGHT = 150, 50                        # queries a second of the users: steady, and of loads that change
-HEAVY_BUSY = 0.9                             # of a processor: what they ask in the end where the load changes
+HEAVY_BUSY = 0.5                             # of the machine's processors: what they keep busy in the end where the load changes
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
-WORK_MS = 300                                # of a processor, of a step
+WORK_MS = 150                                # of a processor, of a step
 WIDTH = 100
 
 TABLES = f"""create table sales (id int primary key, v int not null);
@@ -90,6 +91,13 @@ def phases(load, seconds, heavy):
     if load == "change":
         return [(seconds // 2, LIGHT), (seconds - seconds // 2, heavy)]
     raise SystemExit(f"no such load: {load}")
+
+
+def busy_seconds():
+    """What the processors have worked since the machine began."""
+    with open("/proc/stat", encoding="ascii") as f:
+        user, nice, system, _, _, irq, softirq = (int(word) for word in f.readline().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values, q):
@@ -266,14 +274,28 @@ class Bench:
         self.passes = max(1, round(WORK_MS / min(took)))
         print(f"a step's work: {self.passes} times {min(took):.0f} ms", flush=True)
 
+    def alone(self, rate, seconds):
+        """Latencies of the users without a backfill, and the part of the processors that was busy."""
+        before, began = busy_seconds(), time.time()
+        latencies = [ms for _, ms in self.users.run([(seconds, rate)])]
+        return latencies, (busy_seconds() - before) / (time.time() - began) / os.cpu_count()
+
+    def calibrate(self):
+        """The most users, and from what they get alone the target."""
+        self.heavy = 4 * RATE
+        for _ in range(3):                                       # a query takes less of a processor where there are more of them
+            self.heavy = round(self.heavy * HEAVY_BUSY / self.alone(self.heavy, 10)[1])
+        for rate in (RATE, self.heavy):
+            alone, busy = self.alone(rate, max(5, self.args.seconds // 4))
+            print(f"users alone, {rate} queries a second: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, "
+                  f"p99 {percentile(alone, 0.99):.1f} ms, {busy:.0%} of the processors", flush=True)
+        self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
+        print(f"target {self.target:.1f} ms", flush=True)
+
     def run(self):
         self.users.run([(5, RATE)])                              # caches are warm then
         self.weigh()
-        alone = [ms for _, ms in self.users.run([(max(5, self.args.seconds // 2), RATE)])]
-        self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
-        self.heavy = round(HEAVY_BUSY * 1000 / percentile(alone, 0.5))
-        print(f"users alone: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, p99 {percentile(alone, 0.99):.1f} ms; "
-              f"target {self.target:.1f} ms; {self.heavy} queries a second where there are many", flush=True)
+        self.calibrate()
         governed = self.knows_throttle()
         if not governed:
             print("this build does not know `throttle:`: fixed concurrency only", flush=True)
