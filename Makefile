@@ -92,7 +92,7 @@ TRIALS ?= 1000
 faults: all
 	@tests/support/run_faults $(BUILD) $(KILLS) $(TRIALS)
 
-# What a backfill costs the users of a PostgreSQL, by concurrency: three quarters of an hour (bench/governor.py --help).
+# What a backfill costs the users of a PostgreSQL, by concurrency: an hour (bench/governor.py --help).
 bench-governor: all
 	@python3 -B bench/governor.py $(BUILD) $(BENCH_OPTIONS)
 

@@ -2,16 +2,15 @@
 """What a backfill costs the users of a warehouse, at fixed concurrency and under the governor (performance.md, S11).
 
     bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8,16]
-                      [--seconds 180] [--target-ms T] [--canary]
+                      [--seconds 120] [--target-ms T] [--canary]
 
 pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or few and from mid-run on as many as keep
-half of the machine's processors busy, as the kernel counts it at the beginning.
-Beside them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of
-late, as a monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one
-in twenty of them waits.  A step works the warehouse for some 150 ms, measured at the
-beginning, so that the ceiling is more than it can give beside the most users.  Each case runs once for each fixed number of slots, the
-ceiling among them, and once with `throttle:` where this build knows it; nothing is set by case.  The target is three times the p95 of the
-most users without a backfill, unless it is given.
+half of the machine's processors busy, as the kernel counts it at the beginning.  Beside them a backfill of heavy SQL runs through a real
+coordinator and two real agents, with a probe that tells what the users got of late, as a monitoring system does; with --canary it asks one
+query like theirs a second, from which nobody knows within a minute what one in twenty of them waits.  A step works the warehouse for some
+150 ms, measured at the beginning, and waits for two seconds, so that the ceiling is more than it can give beside the most users.  Each case
+runs once for each fixed number of slots, the ceiling among them, and once with `throttle:` where this build knows it; nothing is set by
+case.  The target is three times the p95 of the most users without a backfill, unless it is given.
 
 For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
 10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
@@ -89,7 +88,7 @@ def phases(load, seconds, heavy):
         part = max(4, seconds // 6)
         return [(part, 2 * RATE if i % 2 else LIGHT) for i in range(seconds // part)]
     if load == "change":
-        return [(seconds // 2, LIGHT), (seconds - seconds // 2, heavy)]
+        return [(seconds, LIGHT), (seconds, heavy)]
     raise SystemExit(f"no such load: {load}")
 
 
@@ -286,7 +285,7 @@ class Bench:
         for _ in range(3):                                       # a query takes less of a processor where there are more of them
             self.heavy = round(self.heavy * HEAVY_BUSY / self.alone(self.heavy, 10)[1])
         for rate in (RATE, self.heavy):
-            alone, busy = self.alone(rate, max(5, self.args.seconds // 4))
+            alone, busy = self.alone(rate, max(5, self.args.seconds // 3))
             print(f"users alone, {rate} queries a second: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, "
                   f"p99 {percentile(alone, 0.99):.1f} ms, {busy:.0%} of the processors", flush=True)
         self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
@@ -325,7 +324,7 @@ def main():
     parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--loads", default="steady,bursty,change")
     parser.add_argument("--fixed", default="1,2,4,8,16")
-    parser.add_argument("--seconds", type=int, default=180, help="of each run")
+    parser.add_argument("--seconds", type=int, default=120, help="of each load; where it changes, before it and after it")
     parser.add_argument("--target-ms", type=float, default=0)
     parser.add_argument("--canary", action="store_true", help="a query like the users' as probe, and not what they got")
     args = parser.parse_args()
