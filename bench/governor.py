@@ -4,13 +4,13 @@
     bench/governor.py [BUILD] [--loads steady,bursty,change] [--fixed 1,2,4,8,16]
                       [--seconds 120] [--target-ms T] [--canary]
 
-pgbench plays the users of a PostgreSQL of its own: a rate of small queries, steady, in bursts, or few and from mid-run on as many as keep
-half of the machine's processors busy, as the kernel counts it at the beginning.  Beside them a backfill of heavy SQL runs through a real
-coordinator and two real agents, with a probe that tells what the users got of late, as a monitoring system does; with --canary it asks one
-query like theirs a second, from which nobody knows within a minute what one in twenty of them waits.  A step works the warehouse for some
-150 ms, measured at the beginning, and waits for two seconds, so that the ceiling is more than it can give beside the most users.  Each case
-runs once for each fixed number of slots, the ceiling among them, and once with `throttle:` where this build knows it; nothing is set by
-case.  The target is three times the p95 of the most users without a backfill, unless it is given.
+pgbench plays the users of a PostgreSQL of its own by small queries.  The most are as many as keep half of the machine's processors busy, as
+the kernel counts it at the beginning: half as many, steady; few, and half as many in bursts; or few, and from mid-run on the most.  Beside
+them a backfill of heavy SQL runs through a real coordinator and two real agents, with a probe that tells what the users got of late, as a
+monitoring system does; with --canary it asks one query like theirs a second, from which nobody knows within a minute what one in twenty of
+them waits.  A step works the warehouse for some 150 ms, measured at the beginning, and waits for two seconds, so that the ceiling is more
+than the warehouse can give.  Each case runs once for each fixed number of slots, the ceiling among them, and once with `throttle:` where
+this build knows it; nothing is set by case.  The target is three times the p95 of the most users without a backfill, unless it is given.
 
 For people: a table for each load, and the limit over time with what the probe read.  `keeps` says whether the users' p95 stayed within
 10 % of the target.  Settling: when the limit stays within a quarter (at least 1) of its median over the last half.  Overshoot: its
@@ -34,8 +34,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 
 CEILING = 16
 CLIENTS, CLIENTS_MORE = 16, 16               # connections: of those who are always there, of those who come for a while
-RATE, LIGHT = 150, 50                        # queries a second of the users: steady, and of loads that change
-HEAVY_BUSY = 0.5                             # of the machine's processors: what they keep busy in the end where the load changes
+FEW = 50                                     # queries a second
+MOST_BUSY = 0.5                              # of the machine's processors: what the most users keep busy
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
@@ -80,15 +80,15 @@ steps:
 """
 
 
-def phases(load, seconds, heavy):
-    """(seconds, queries a second) one after another.  heavy: the most that are ever asked."""
+def phases(load, seconds, most):
+    """(seconds, queries a second) one after another.  most: queries a second of the most users."""
     if load == "steady":
-        return [(seconds, RATE)]
+        return [(seconds, most // 2)]
     if load == "bursty":
         part = max(4, seconds // 6)
-        return [(part, 2 * RATE if i % 2 else LIGHT) for i in range(seconds // part)]
+        return [(part, most // 2 if i % 2 else FEW) for i in range(seconds // part)]
     if load == "change":
-        return [(seconds, LIGHT), (seconds, heavy)]
+        return [(seconds, FEW), (seconds, most)]
     raise SystemExit(f"no such load: {load}")
 
 
@@ -243,7 +243,7 @@ class Bench:
         backfill = self.cluster.create(path)
         began = time.time()
         with Watch(self.cluster, name) as watch:
-            latencies = [ms for _, ms in self.users.run(phases(load, self.args.seconds, self.heavy))]
+            latencies = [ms for _, ms in self.users.run(phases(load, self.args.seconds, self.most))]
         ended = time.time()
         done = self.db.query("select count(*) from made")[0][0]
         self.cluster.ctl("cancel", backfill, "--yes", "--reason", "measured", check=False)
@@ -281,18 +281,18 @@ class Bench:
 
     def calibrate(self):
         """The most users, and from what they get alone the target."""
-        self.heavy = 4 * RATE
+        self.most = 500
         for _ in range(3):                                       # a query takes less of a processor where there are more of them
-            self.heavy = round(self.heavy * HEAVY_BUSY / self.alone(self.heavy, 10)[1])
-        for rate in (RATE, self.heavy):
-            alone, busy = self.alone(rate, max(5, self.args.seconds // 3))
+            self.most = round(self.most * MOST_BUSY / self.alone(self.most, 10)[1])
+        for rate in (FEW, self.most // 2, self.most):
+            alone, busy = self.alone(rate, max(5, self.args.seconds // 4))
             print(f"users alone, {rate} queries a second: p50 {percentile(alone, 0.5):.1f}, p95 {percentile(alone, 0.95):.1f}, "
                   f"p99 {percentile(alone, 0.99):.1f} ms, {busy:.0%} of the processors", flush=True)
         self.target = self.args.target_ms or 3 * percentile(alone, 0.95)
         print(f"target {self.target:.1f} ms", flush=True)
 
     def run(self):
-        self.users.run([(5, RATE)])                              # caches are warm then
+        self.users.run([(5, 500)])                               # caches are warm then
         self.weigh()
         self.calibrate()
         governed = self.knows_throttle()
