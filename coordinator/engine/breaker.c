@@ -35,6 +35,7 @@ void breakers_done(struct breaker_book *book)
         free(book->guards.at[i].at);
     bf_vec_free(&book->at);
     bf_vec_free(&book->not_closed);
+    bf_vec_free(&book->holding);
     bf_vec_free(&book->guards);
     heap_done(&book->ageing);
     heap_done(&book->idle);
@@ -351,12 +352,23 @@ bool breaker_lets(const struct breaker *b)
     return false;
 }
 
-size_t breakers_holding(const struct engine *e)
+void breakers_note_holding(struct engine *e)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < e->breakers.not_closed.n; i++)
-        n += !breaker_lets(e->breakers.at.at[e->breakers.not_closed.at[i]]);
-    return n;
+    struct breaker_book *book = &e->breakers;
+    bf_vec_clear(&book->holding);
+    for (size_t i = 0; i < book->not_closed.n; i++)
+        if (!breaker_lets(book->at.at[book->not_closed.at[i]]))
+            bf_vec_push(&book->holding, book->not_closed.at[i]);
+}
+
+/* One by one: another that holds more now is no reason to leave waiting what this one lets through. */
+bool breakers_let_more(const struct engine *e)
+{
+    const struct breaker_book *book = &e->breakers;
+    for (size_t i = 0; i < book->holding.n; i++)
+        if (breaker_lets(book->at.at[book->holding.at[i]]))
+            return true;
+    return false;
 }
 
 /* ---- checks ---- */

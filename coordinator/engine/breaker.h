@@ -67,6 +67,7 @@ struct breaker_book {
     size_t n_free, free_from;                    /* free numbers; none is lower than free_from */
     struct bf_smap by_name;                      /* "pool/warehouse" -> number + 1 */
     BF_VEC_TYPE(uint32_t) not_closed;            /* numbers, ascending */
+    BF_VEC_TYPE(uint32_t) holding;               /* scratch of a turn: breakers_note_holding() */
     struct { struct breaker_settings settings; enum breaker_source source; } kinds[BREAKER_KINDS];
     uint64_t agent_calls, agent_bad, agent_slow; /* of the windows of all agents that are here: what is usual */
     struct heap ageing;                          /* (engine time at which votes of an agent may be too old, breaker) */
@@ -117,8 +118,9 @@ void breaker_tune(struct engine *e, uint32_t number, const struct breaker_settin
 bool breaker_is_probe(const struct breaker *b, uint64_t attempt);
 /* May one more attempt go through now? */
 bool breaker_lets(const struct breaker *b);
-/* Those that let none through. */
-size_t breakers_holding(const struct engine *e);
+/* Notes those that let none through; whether one of these does now. */
+void breakers_note_holding(struct engine *e);
+bool breakers_let_more(const struct engine *e);
 /* From first principles, for checks; err says which. */
 bool breakers_agree(const struct engine *e, struct bf_error *err);
 bool breakers_uses_agree(const struct engine *e, struct bf_error *err);        /* breaker_forget.c */

@@ -204,12 +204,12 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     decide_revokes(&d);
     decide_yields(&d);
     decide_limits(&d);
-    size_t holding = breakers_holding(e);
+    breakers_note_holding(e);
     decide_backfill_ends(&d);
     decide_queue(&d);
     decide_throttles(&d);
     decide_breakers(&d);                         /* other settings hold for some where a backfill has ended */
-    e->work_left |= breakers_holding(e) < holding;
+    e->work_left |= breakers_let_more(e);
     decide_breakers_forgotten(&d);
     decide_alerts(&d);
     decide_reruns(&d);

@@ -480,6 +480,47 @@ Test(engine_breakers, probes_that_an_end_allows_begin_without_another_event)
     fx_done(&f);
 }
 
+/* Of two steps: that of seed 1 lets three probes of its first through and one of its second, that of seed 2 the other way round, and goes
+ * first. */
+static struct plan *probed_in_turn(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 20);
+    for (uint32_t i = 0; i < 2; i++) {
+        fx_step(p, seed == 1 && i == 0 ? PLAN_DAY : PLAN_NONE, PLAN_NO_INDEX);
+        p->steps[i].priority = seed == 1 ? PLAN_LOW : PLAN_CRITICAL;
+        p->steps[i].breaker = (struct plan_breaker){.given = true, .settings = soon};
+        p->steps[i].breaker.settings.probes = (seed == 1) == (i == 0) ? 3 : 1;
+    }
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, probes_that_an_end_allows_begin_though_another_breaker_holds_more)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 2), another = fx_agent(2, 8);
+    fx_init(&f, &(struct engine_config){0});
+    cr_assert(fx_create(&f, probed_in_turn, 1) == 1 && fx_create(&f, probed_in_turn, 2) == 2);
+    fx_hello(&f, &a, 0);
+    fx_turn(&f);
+    cr_assert_eq(running_of(&f, 2), 2u);
+    cr_assert(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc == BF_OK && ask(&f, OP_BREAKER_TRIP, "step/test.s1")->rc == BF_OK);
+    fx_ended(&f, &a, fx_attempt(&f, 2, 1, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    fx_hello(&f, &another, 0);
+    later(&f, 10000);
+    cr_assert(running(&f, 0) == 2u && running(&f, 1) == 1u, "one probe of each beside what ran before");
+    fx_ended(&f, &a, fx_attempt(&f, 2, 0, 0), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_SUCCEEDED);
+    for (int i = 0; i < 3 && engine_next_timer_ms(f.e) <= f.now_ms; i++)
+        fx_turn(&f);
+    cr_expect_eq(running(&f, 0), 3u, "the second step's breaker holds now, and the first one's does not");
+    cr_expect_eq(running(&f, 1), 1u);
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
 /* ---- names with dots ---- */
 
 /* Plan a.b has the step c, and plan a the step b.c: seed 1, 2. */
