@@ -18,38 +18,54 @@ enum { PACE_PART = 750, PACE_SLACK_US = 50000, PACE_MOST_US = 5000000, LASTS_PAR
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-int64_t pace_ms(const struct pool *p, int64_t now_ms)
+static int64_t each_us(const struct pool *p)
 {
-    if (!pool_is_throttled(p) || p->used == 0 || BF_PLANTED("pace_ignored"))
-        return now_ms;
-    return most(now_ms, (p->governor->now.state.pace_us + 999) / 1000);
+    return least(p->governor->now.state.lasts_us / most(1, p->limit) * PACE_PART / 1000, PACE_MOST_US);
 }
 
-static struct limit_state *paced(const struct engine *e, const struct draw_item *item)
+/* From when the next is counted that begins at now_ms.  What begins before its time, because nothing runs, leaves no wait but its own. */
+static int64_t from_us(const struct pool *p, int64_t now_ms)
+{
+    return least(most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US), now_ms * 1000);
+}
+
+int64_t pace_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n)
+{
+    if (!pool_is_throttled(p) || n > (uint64_t)UINT32_MAX || BF_PLANTED("pace_ignored"))
+        return now_ms;
+    int64_t first_us = p->used > 0 ? most(p->governor->now.state.pace_us, now_ms * 1000 - PACE_SLACK_US) : from_us(p, now_ms);
+    return most(now_ms, (first_us + (int64_t)n * each_us(p) + 999) / 1000);
+}
+
+int64_t pace_ms(const struct pool *p, int64_t now_ms)
+{
+    return pace_nth_ms(p, now_ms, 0);
+}
+
+/* NULL: it has no pace. */
+static struct pool *paced(const struct engine *e, const struct draw_item *item)
 {
     struct pool *p = &e->pools.at[item->pool];
-    return item->dim == DRAW_SLOT && pool_is_throttled(p) ? &p->governor->now.state : NULL;
+    return item->dim == DRAW_SLOT && pool_is_throttled(p) ? p : NULL;
 }
 
 void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms)
 {
     for (size_t i = 0; i < d->n && now_ms > 0; i++) {
-        struct limit_state *s = paced(e, &d->items[i]);
-        if (!s)
-            continue;
-        int64_t each_us = s->lasts_us / most(1, e->pools.at[d->items[i].pool].limit);
-        /* What begins before its time, because nothing runs, leaves no wait behind but its own. */
-        int64_t from_us = least(most(s->pace_us, now_ms * 1000 - PACE_SLACK_US), now_ms * 1000);
-        s->pace_us = from_us + least(each_us * PACE_PART / 1000, PACE_MOST_US);
+        struct pool *p = paced(e, &d->items[i]);
+        if (p)
+            p->governor->now.state.pace_us = from_us(p, now_ms) + each_us(p);
     }
 }
 
 void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int64_t now_ms)
 {
     for (size_t i = 0; i < d->n && granted_ms > 0 && now_ms >= granted_ms; i++) {
-        struct limit_state *s = paced(e, &d->items[i]);
+        struct pool *p = paced(e, &d->items[i]);
         int64_t held_us = least(now_ms - granted_ms, SERVICE_US_MAX / 1000) * 1000;
-        if (s)
-            s->lasts_us += s->lasts_us == 0 ? held_us : (held_us - s->lasts_us) / LASTS_PART;
+        if (!p)
+            continue;
+        int64_t *lasts_us = &p->governor->now.state.lasts_us;
+        *lasts_us += *lasts_us == 0 ? held_us : (held_us - *lasts_us) / LASTS_PART;
     }
 }

@@ -97,6 +97,8 @@ void pools_start(struct engine *e, const struct draw *d, int64_t now_ms);
 
 /* ---- pace.c: now, or when the next may begin, so that starts of a throttled pool are spread ---- */
 int64_t pace_ms(const struct pool *p, int64_t now_ms);
+/* The same of the n-th from 0, as pool_may_start_nth_ms(), while the limit and what attempts take stay as they are. */
+int64_t pace_nth_ms(const struct pool *p, int64_t now_ms, uint64_t n);
 void pace_granted(struct engine *e, const struct draw *d, int64_t now_ms);
 /* An attempt that was granted then has ended; both in engine time, granted_ms 0: not known. */
 void pace_ended(struct engine *e, const struct draw *d, int64_t granted_ms, int64_t now_ms);

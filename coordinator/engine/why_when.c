@@ -143,19 +143,22 @@ static bool next_ends(const struct engine *e, struct room *r, int64_t *at_ms)
     return true;
 }
 
-/* The latest that the start rates of a draw ask for, of the n-th from 0 that begins. */
-static int64_t rate_ms(const struct engine *e, const struct draw *d, int64_t now_ms, uint64_t n)
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* The latest that the start rates and paces of a draw's pools ask for, of the n-th from 0 that begins. */
+static int64_t starts_ms(const struct engine *e, const struct draw *d, int64_t now_ms, uint64_t n)
 {
     int64_t at_ms = now_ms;
     for (size_t i = 0; d && i < d->n; i++) {
-        int64_t may_ms = d->items[i].dim == DRAW_SLOT ? pool_may_start_nth_ms(&e->pools.at[d->items[i].pool], now_ms, n) : now_ms;
-        at_ms = may_ms > at_ms ? may_ms : at_ms;
+        const struct pool *p = &e->pools.at[d->items[i].pool];
+        if (d->items[i].dim == DRAW_SLOT)
+            at_ms = later(at_ms, later(pool_may_start_nth_ms(p, now_ms, n), pace_nth_ms(p, now_ms, n)));
     }
     return at_ms;
 }
 
 /* When there is room for one after those that are ahead, which are of one backfill and take the same; -1: not known.  Frees r. */
-static int64_t room_ms(struct when *w, struct room *r, const struct draw *rates, uint32_t backfill, const uint32_t *ahead, size_t n_ahead)
+static int64_t room_ms(struct when *w, struct room *r, const struct draw *starts, uint32_t backfill, const uint32_t *ahead, size_t n_ahead)
 {
     int64_t at_ms = w->now_ms;
     bool known = !r->too_many;
@@ -164,8 +167,7 @@ static int64_t room_ms(struct when *w, struct room *r, const struct draw *rates,
     for (size_t k = 0; known && k <= n_ahead; k++) {
         while (known && !has_room(r))
             known = next_ends(w->e, r, &at_ms);
-        int64_t may_ms = rate_ms(w->e, rates, w->now_ms, k);
-        at_ms = may_ms > at_ms ? may_ms : at_ms;
+        at_ms = later(at_ms, starts_ms(w->e, starts, w->now_ms, k));
         if (!known || k == n_ahead)
             break;
         int64_t takes_ms = usual_of(w, backfill, ahead[k])->median_ms;
@@ -204,7 +206,7 @@ static bool has_rivals(const struct engine *e, uint32_t lane, uint64_t class)
     return false;
 }
 
-/* Is nothing in its way but room and rates? */
+/* Is nothing in its way but what its pools hold back? */
 static bool wants_room_alone(const struct engine *e, const struct demand *d)
 {
     struct blocker at[NEEDS_MAX];

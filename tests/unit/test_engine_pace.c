@@ -44,6 +44,18 @@ static void end_all(struct fx *f, const struct fx_agent *a, int64_t later_ms)
     fx_turn(f);
 }
 
+/* When the n-th from 0 of those that wait is expected to begin, which is the day after so many that began before. */
+static int64_t expected_ms(const struct fx *f, uint32_t index, enum blocker_kind kind)
+{
+    struct blocker why[8];
+    size_t n = engine_why(f->e, 1, 0, index, why, 8);
+    engine_why_when(f->e, &(struct why_of){.backfill = 1, .index = index, .one = true}, f->now_ms, f->wall_us, why, n);
+    for (size_t i = 0; i < n; i++)
+        if (why[i].kind == kind)
+            return why[i].clears_at_ms;
+    return -1;
+}
+
 /* What waits for the pool, until when; -1: it does not wait for its pace. */
 static int64_t paced_until(const struct fx *f)
 {
@@ -75,6 +87,30 @@ Test(engine_pace, the_first_begin_as_they_come_and_then_each_in_its_turn)
         cr_assert_eq(used(&f), n);
     }
     fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+/* What stands in the queue is promised no moment before its pool lets it begin. */
+Test(engine_pace, the_place_in_the_queue_counts_those_that_begin_before)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, 2);
+    int64_t promised_ms[16];
+    a.takes_us = 8000000;
+    end_all(&f, &a, 8000);
+    cr_assert_eq(used(&f), 1u);
+    for (uint32_t day = 9; day < 16; day++) {
+        promised_ms[day] = expected_ms(&f, day, day == 9 ? BLOCKER_PACE : BLOCKER_QUEUE);
+        cr_expect_eq(promised_ms[day] - f.now_ms, 700 + 750 * (day - 9), "day %u: %lld", day, (long long)(promised_ms[day] - f.now_ms));
+    }
+    for (uint32_t day = 9; day < 16; day++) {
+        f.now_ms = promised_ms[day] - 1;
+        fx_turn(&f);
+        cr_assert_eq(fx_state(&f, 1, 0, day), INSTANCE_READY);
+        f.now_ms = promised_ms[day];
+        fx_turn(&f);
+        cr_assert_eq(fx_state(&f, 1, 0, day), INSTANCE_ASSIGNED);
+    }
     fx_done(&f);
 }
 
