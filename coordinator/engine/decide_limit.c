@@ -14,6 +14,7 @@
 #include "coordinator/engine/decide.h"
 #include "coordinator/engine/governor.h"
 
+#define PPM INT64_C(1000000)
 enum { STEP_MS = 5000 };
 
 /* ---- who is throttled ---- */
@@ -177,10 +178,16 @@ static bool is_told(enum limit_reason reason)
            reason == LIMIT_UNREADABLE;
 }
 
-/* Millionths of the target. */
+/* Millionths of the target; -1: nothing was read.  Of a value of many millions whole targets are exact enough: it is far over any. */
 static int64_t pressure_of(const struct limit_probe *p)
 {
-    return p->reading < 0 ? -1 : p->reading * 1000000 / p->target;
+    int64_t millionths, times;
+    if (p->reading < 0)
+        return -1;
+    if (!__builtin_mul_overflow(p->reading, PPM, &millionths))
+        return millionths / p->target;
+    times = p->reading / p->target;
+    return times < INT64_MAX / PPM ? times * PPM : INT64_MAX;
 }
 
 /* NULL: nothing was read yet. */

@@ -15,7 +15,6 @@
 #include "coordinator/engine/governor.h"
 #include "coordinator/engine/view_pools.h"
 
-#define READING_MAX INT64_C(1000000000000)       /* eleven days, or a million */
 enum { TYPICAL_MOST = 64, TYPICAL_EXPECTED = 4,        /* what a plan expects counts as so many ends */
        GRACE_READINGS = 3, GRACE_LEAST_MS = 10000, LIMIT_MOST = 1000000, TYPICAL_BYTES = 12 };
 
@@ -167,7 +166,7 @@ static void take_reading(struct limit_probe *p, const struct record *r)
     p->why = bf_xstrdup(rare->probe.readable ? "" : *rare->probe.why ? rare->probe.why : "no reason was given");
     if (!p->readable)
         return;
-    p->reading = least(rare->probe.value_us, READING_MAX);
+    p->reading = rare->probe.value_us;
     p->read_ms = r->retry_at_ms;
 }
 

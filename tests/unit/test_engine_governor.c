@@ -123,6 +123,36 @@ Test(engine_governor, what_is_told_has_its_tail_in_it_when_it_is_zero_too)
     fx_done(&f);
 }
 
+static struct plan *of_a_long_queue(uint64_t days)
+{
+    struct plan *p = told(days);
+    p->connections[0].probe->target = INT64_C(900000) * 1000000;
+    p->connections[0].probe->limit = INT64_C(1000000) * 1000000;
+    return p;
+}
+
+/* A backlog of messages may be of any length. */
+Test(engine_governor, a_value_of_many_millions_is_kept_as_it_is)
+{
+    static const struct { int64_t value, pressure_least, pressure_most; } cases[] = {
+        {INT64_C(5000000) * 1000000, 5555555, 5555555}, {INT64_C(9000000) * 1000000, 6000000, 10000000},
+        {INT64_C(1000000000000) * 1000000, 8000000, 10000000}, {INT64_MAX / 4, 9000000, 10000000}};
+    struct fx f;
+    struct limit_view l = {0};
+    start_with(&f, of_a_long_queue);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reading(&f, true, cases[i].value);
+        cr_assert(engine_limit(f.e, 0, &l));
+        cr_expect(l.now->probes[0].reading == cases[i].value && l.now->move.reading == cases[i].value);
+        int64_t pressure_ppm = l.now->state.pressure_ppm;
+        cr_expect(pressure_ppm >= cases[i].pressure_least && pressure_ppm <= cases[i].pressure_most, "%zu: %lld", i,
+                  (long long)pressure_ppm);
+        cr_expect_eq(l.now->move.reason, LIMIT_CUT);
+    }
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 /* Five connections with a probe each, whose steps draw on one pool; named from `first` on. */
 static struct plan *probed(uint64_t first)
 {

@@ -603,6 +603,7 @@ Test(views, a_value_that_a_probe_tells_has_all_its_digits)
     const char *queue = "measure: value, target: 123456, limit: 200000", *lag = "measure: value, target: 0.25, limit: 1";
     expect_probe_told(queue, 123457500000, "the probe of connection db reads 123457.5, and its target is 123456");
     expect_probe_told(queue, 100000000000, "reads 100000, and its target is 123456");
+    expect_probe_told(queue, 12345678500000, "reads 12345678.5, and its target is 123456");
     expect_probe_told(lag, 230400, "reads 0.23, and its target is 0.25");
     expect_probe_told(lag, 100, "reads under 0.001, and its target is 0.25");
     expect_probe_told(lag, 0, "reads 0, and its target is 0.25");
