@@ -4,6 +4,7 @@
  * empty: the loop may wake for nothing, and never sleeps on something. */
 #include "common/work_queue.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ enum bf_rc bf_work_queue_open(const struct bf_work_options *o, struct bf_work_qu
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
-        return bf_fail(err, BF_INTERNAL, "no event descriptor for %s", o->what);
+        return bf_fail_errno(err, BF_INTERNAL, errno, "no event descriptor for %s; look at the limit of open files", o->what);
     struct bf_work_queue *q = bf_xcalloc(1, sizeof *q);
     q->options = *o;
     q->fd = fd;

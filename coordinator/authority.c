@@ -89,6 +89,12 @@ static enum bf_rc check_tuning(const struct key_entry *who, const struct plan *p
     return BF_OK;
 }
 
+enum bf_rc authority_gone(const struct engine *e, const uint8_t key[BF_KEY_BYTES], struct bf_error *err)
+{
+    const struct key_entry *entry = engine_key_find(e, key);
+    return access_gone(entry ? entry->name : "", err);
+}
+
 enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err)
 {
     enum bf_rc rc = access_role_permit(who->role, OP_CREATE, err);

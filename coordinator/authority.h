@@ -17,6 +17,8 @@ bool authority_sees(const struct key_entry *who, const char *plan);
  * and one that is not there, or none that it sees, is BF_NOT_FOUND. */
 enum bf_rc authority_permit(const struct engine *e, const struct key_entry *who, const struct op_request *req, uint32_t *backfill,
                             struct bf_error *err) BF_MUST_CHECK;
+/* BF_DENIED, and why this key may not speak any more: it had a right when it asked, and what it asked for took longer. */
+enum bf_rc authority_gone(const struct engine *e, const uint8_t key[BF_KEY_BYTES], struct bf_error *err);
 /* A create, once its plan is compiled: the role again too, for it may have changed meanwhile. */
 enum bf_rc authority_may_create(const struct key_entry *who, const struct plan *plan, struct bf_error *err) BF_MUST_CHECK;
 

@@ -3,6 +3,7 @@
  * Both are checked again when they are prepared: the key may have been taken away meanwhile (turn_ports.may_create, and here). */
 #include <string.h>
 
+#include "coordinator/authority.h"
 #include "coordinator/create.h"
 #include "coordinator/service_state.h"
 
@@ -66,7 +67,7 @@ static void tried(struct service *s, struct turn_create *c)
     v.tried = turn_create_tried(c);
     enum bf_rc rc = err.rc;
     if (v.tried && !v.who)
-        rc = bf_fail(&err, BF_DENIED, "this key is not authorised any more");
+        rc = authority_gone(turn_engine(s->turns), c->key, &err);
     else if (v.tried)
         rc = views_answer(&v, &c->req, &json, &err);
     answer(s, c->key, c->req.id, &err, rc == BF_OK ? &json : NULL);

@@ -126,7 +126,7 @@ static enum bf_rc port_may_create(void *arg, const uint8_t key[BF_KEY_BYTES], co
 {
     struct service *s = arg;
     const struct key_entry *who = keyring_find(s->keys, turn_engine(s->turns), key);
-    enum bf_rc rc = who ? authority_may_create(who, plan, err) : bf_fail(err, BF_DENIED, "this key is not authorised any more");
+    enum bf_rc rc = who ? authority_may_create(who, plan, err) : authority_gone(turn_engine(s->turns), key, err);
     struct zap_key sender = {.name = "-"};
     char target[PLAN_TARGET_BYTES], hex[2 * PLAN_TARGET_HASH_BYTES + 1];
     if (rc != BF_DENIED)
@@ -222,7 +222,7 @@ static enum bf_rc call_permit(void *arg, const struct zap_key *who, const struct
     struct service *s = arg;
     const struct key_entry *entry = keyring_find(s->keys, turn_engine(s->turns), who->key);
     if (!entry)
-        return bf_fail(err, BF_DENIED, "the key of %s may not speak any more", who->name);
+        return authority_gone(turn_engine(s->turns), who->key, err);
     keyring_saw(s->keys, who->key, bf_realtime_us());
     return authority_permit(turn_engine(s->turns), entry, req, backfill, err);
 }

@@ -74,3 +74,9 @@ enum bf_rc access_role_permit(enum key_role role, enum op_verb verb, struct bf_e
     access_roles_text(verb, roles);
     return bf_fail(err, BF_DENIED, "%s: role %s is needed, this key has role %s", op_verb_name(verb), roles, key_role_name(role));
 }
+
+enum bf_rc access_gone(const char *name, struct bf_error *err)
+{
+    return *name ? bf_fail(err, BF_DENIED, "the key of %s was revoked, and may not speak any more", name)
+                 : bf_fail(err, BF_DENIED, "this key is not authorised any more");
+}

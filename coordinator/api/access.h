@@ -26,6 +26,8 @@ struct access_rule { unsigned verb; unsigned roles; enum access_subject subject;
 const struct access_rule *access_rule(enum op_verb verb);
 bool api_role_may(enum key_role role, enum op_verb verb);
 enum bf_rc access_role_permit(enum key_role role, enum op_verb verb, struct bf_error *err);      /* BF_DENIED: that it may not */
+/* BF_DENIED, and why a key may not speak any more.  name: of a key that was revoked; "": the configuration has it no longer. */
+enum bf_rc access_gone(const char *name, struct bf_error *err);
 /* "operator or admin" */
 #define ACCESS_ROLES_TEXT_MAX 96
 void access_roles_text(enum op_verb verb, char ret[ACCESS_ROLES_TEXT_MAX]);

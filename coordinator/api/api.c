@@ -236,16 +236,14 @@ static void request_take(struct api *a, const struct door_message *m, struct op_
 
 static void key_is_gone(struct api *a, const struct door_message *m, const struct op_request *req)
 {
-    char text[KEY_TEXT], why[ZAP_NAME_MAX + 80];
+    char text[KEY_TEXT];
+    struct bf_error why = {0};
     const char *name = a->calls.gone(a->calls.arg, m->key);
+    enum bf_rc rc = access_gone(name, &why);
     key_format(m->key, text);
-    if (*name)
-        snprintf(why, sizeof why, "the key of %s was revoked, and may not speak any more", name);
-    else
-        snprintf(why, sizeof why, "this key is not authorised any more");
-    refused(a, &a->stats.unauthorised, "key_refused", *name ? name : text, why);
-    denied(a, m, false, req, why);
-    reply_fail(a, &m->id, req->id, BF_DENIED, why);
+    refused(a, &a->stats.unauthorised, "key_refused", *name ? name : text, why.text);
+    denied(a, m, false, req, why.text);
+    reply_fail(a, &m->id, req->id, rc, why.text);
 }
 
 static void message_take(struct api *a, const struct door_message *m, bool authorised)

@@ -87,6 +87,31 @@ Test(authority, a_plan_may_tune_the_breakers_of_shared_things_for_a_key_without_
     }
 }
 
+static enum bf_rc command(struct fx *f, enum op_verb verb, enum key_role role, uint8_t key)
+{
+    struct op_request r = fx_request(f, verb, 0);
+    r.name = "wendy";
+    r.key_role = role;
+    r.public_key[0] = key;
+    return fx_command(f, &r)->rc;
+}
+
+/* What they asked for took longer than they had a right to it. */
+Test(authority, who_may_not_speak_any_more_is_told_why)
+{
+    static const uint8_t wendys[BF_KEY_BYTES] = {77}, unknown[BF_KEY_BYTES] = {78};
+    struct fx f;
+    struct bf_error err = {0};
+    fx_init(&f, NULL);
+    cr_assert_eq(command(&f, OP_KEY_CREATE, KEY_OPERATOR, 77), BF_OK);
+    cr_assert_eq(command(&f, OP_KEY_REVOKE, 0, 0), BF_OK);
+    cr_expect_eq(authority_gone(f.e, wendys, &err), BF_DENIED);
+    cr_expect_str_eq(err.text, "the key of wendy was revoked, and may not speak any more");
+    cr_expect_eq(authority_gone(f.e, unknown, &err), BF_DENIED);
+    cr_expect_str_eq(err.text, "this key is not authorised any more");
+    fx_done(&f);
+}
+
 static struct plan *dotted(uint64_t seed)
 {
     struct plan *p = make(seed);
