@@ -78,6 +78,25 @@ Test(governor, it_goes_no_lower_once_the_newest_reading_is_good)
     }
 }
 
+/* Nor where the readings sum up many queries: there the newest is compared as it is, and not by what it would mean to the slowest. */
+Test(governor, what_sums_up_many_queries_is_good_as_it_is)
+{
+    struct limit_state g = begun(&bounds);
+    struct governor_inputs in = {.has_probe = true, .summed_up = true, .queued = true};
+    static const struct { int n; int64_t ppm; } readings[] = {{20, 100000}, {2, 3000000}, {1, 900000}};
+    enum limit_reason why = 0;
+    for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
+        for (int k = 0; k < readings[i].n; k++) {
+            in.now_ms += 5000;
+            in.reading_ppm = readings[i].ppm;
+            in.used = governor_limit(&g);
+            why = governor_step(&g, &bounds, &in);
+        }
+    cr_assert_gt(g.pressure_ppm, 1000000, "it is over still: %lld", (long long)g.pressure_ppm);
+    cr_assert_gt(g.tail_ppm * 9 / 10, 1000000, "and with its tail the newest would be");
+    cr_expect_eq(why, LIMIT_HELD);
+}
+
 /* However much too much it was, a few good readings are enough to go up again. */
 Test(governor, huge_readings_are_over_soon)
 {
