@@ -145,6 +145,8 @@ static json_t *agent_row(const struct view_source *v, const struct agent_view *a
     json_object_set_new(j, "fence", view_string(fence_name(a->hello->fence)));
     json_object_set_new(j, "separate_uid", json_boolean(a->hello->separate_uid));
     view_agent_host(j, warnings, a->hello);
+    json_object_set_new(j, "asked_cpu_milli", json_integer((json_int_t)a->asked_cpu_milli));
+    json_object_set_new(j, "asked_memory_bytes", json_integer((json_int_t)a->asked_memory_bytes));
     json_object_set_new(j, "version", view_string(a->hello->version));
     json_object_set_new(j, "since", view_time(a->since_us));
     json_object_set_new(j, "warnings", warnings);

@@ -37,6 +37,7 @@ struct agent {
     uint64_t incarnation;
     struct agent_hello hello;                    /* owned copy, without held */
     uint32_t breaker;
+    uint64_t asked_cpu_milli, asked_memory_bytes;/* derived: what its open attempts ask for (capacity.c) */
     uint32_t busy, busy_max;                     /* busy_max: slots, or what was in use when they were lowered */
     int64_t since_us;
     uint32_t first, last;                        /* its open attempts */

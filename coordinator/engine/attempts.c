@@ -40,6 +40,7 @@ static void hold(struct engine *e, struct attempt *a)
     pools_hold(e, step_draw(e, b, a->step));
     shares_hold(e, b, step_draw(e, b, a->step), false);
     agent->busy++;
+    capacity_hold(agent, &b->plan->steps[a->step].resources, true);
     prefetch_hold(e, a);
     ready_agent_busy(e, agent);
 }
@@ -52,6 +53,7 @@ static void release(struct engine *e, struct attempt *a)
     shares_hold(e, b, step_draw(e, b, a->step), true);
     assert(agent->busy > 0);
     agent->busy--;
+    capacity_hold(agent, &b->plan->steps[a->step].resources, false);
     prefetch_release(e, a);
     agent->busy_max = agent_use_most(agent);
     ready_agent_busy(e, agent);
@@ -94,8 +96,11 @@ void attempts_derive(struct engine *e)
     pools_forget_use(e);
     shares_forget_use(e);
     prefetch_forget(e);
-    for (size_t i = 0; i < e->agents.n; i++)
-        e->agents.at[i].busy = 0;
+    for (size_t i = 0; i < e->agents.n; i++) {
+        struct agent *a = &e->agents.at[i];
+        a->busy = 0;
+        a->asked_cpu_milli = a->asked_memory_bytes = 0;
+    }
     for (uint32_t s = e->first_attempt; s != NO_SLOT; s = e->attempts.at[s].next)
         hold(e, &e->attempts.at[s]);
     for (size_t i = 0; i < e->pools.n; i++)

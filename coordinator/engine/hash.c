@@ -178,6 +178,8 @@ static void put_agent(struct hasher *h, const struct agent *a)
     }
     bf_buf_put_u32(&h->buf, a->hello.round_trip_us);
     bf_buf_put_u32(&h->buf, a->busy);
+    bf_buf_put_u64(&h->buf, a->asked_cpu_milli);
+    bf_buf_put_u64(&h->buf, a->asked_memory_bytes);
     bf_buf_put_u64(&h->buf, a->waiting_us);
     put_time(h, a->since_us);
 }

@@ -134,8 +134,12 @@ void place_choose(const struct engine *e, const struct backfill *b, uint32_t num
     }
     if (b->plan->steps[step].placement.prefer_inputs)
         prefer(e, b, number, f, ret);
-    if (ret->by == PLACE_LEAST_BUSY && !ret->waits && spread_choose(e, b, step, f, &ret->agent, &ret->running))
+    if (ret->by != PLACE_LEAST_BUSY || ret->waits)
+        return;
+    if (spread_choose(e, b, step, f, &ret->agent, &ret->running))
         ret->by = PLACE_SPREAD;
+    else
+        ret->agent = capacity_choose(e, f, &b->plan->steps[step].resources, ret->agent);
 }
 
 /* ---- deciding ---- */

@@ -1,4 +1,5 @@
-/* Where a step runs, of the agents that fit: by its inputs (place.c) and by spread (spread.c); and elsewhere, when it straggled (rerun.h).
+/* Where a step runs, of the agents that fit: by its inputs (place.c), by spread (spread.c), else on the least busy one that has left
+ * what it asks for (capacity.c); and elsewhere, when it straggled (rerun.h).
  *
  * A grant asks place_choose() about the head of a lane.  A step that prefers its inputs' agent goes there while it has room; while it has
  * none, the instance waits for it, for no longer than its plan says: it leaves its lane, so that nothing behind it waits along, and
@@ -86,5 +87,11 @@ void spread_reset(struct engine *e);                                 /* what run
 /* The agent for the next attempt of a step; false: it is not spread now. */
 bool spread_choose(const struct engine *e, const struct backfill *b, uint32_t step, const struct fit *f, uint32_t *ret_agent,
                    uint32_t *ret_running);
+
+/* ---- capacity.c ---- */
+/* An attempt that asks for this is held by the agent, or no more. */
+void capacity_hold(struct agent *a, const struct plan_resources *r, bool more);
+/* The agent for an attempt that asks for this: least_busy, where nobody with a free slot has it left. */
+uint32_t capacity_choose(const struct engine *e, const struct fit *f, const struct plan_resources *r, uint32_t least_busy);
 
 #endif

@@ -158,7 +158,8 @@ bool engine_agent(const struct engine *e, uint32_t id, struct agent_view *ret)
     if (!a)
         return false;
     *ret = (struct agent_view){.id = a->id, .state = a->state, .key = a->key, .incarnation = a->incarnation, .hello = &a->hello,
-                               .busy = a->busy - a->waiting, .prefetched = a->waiting, .since_us = a->since_us};
+                               .busy = a->busy - a->waiting, .prefetched = a->waiting, .asked_cpu_milli = a->asked_cpu_milli,
+                               .asked_memory_bytes = a->asked_memory_bytes, .since_us = a->since_us};
     return true;
 }
 

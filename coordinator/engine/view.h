@@ -76,6 +76,7 @@ struct agent_view {
     const struct agent_hello *hello;
     uint32_t busy;                           /* slots in use */
     uint32_t prefetched;                     /* attempts that wait there for one */
+    uint64_t asked_cpu_milli, asked_memory_bytes;        /* what all of these ask for */
     int64_t since_us;                        /* of the state */
 };
 

@@ -262,6 +262,8 @@ static void on_agent_joined(struct shadow *s, const struct record *r)
     a->id = r->agent;
     a->slots = rare->hello.slots;
     a->round_trip_us = rare->hello.round_trip_us;
+    a->cpu_milli = rare->hello.cpu_milli;
+    a->memory_bytes = rare->hello.memory_bytes;
     a->state = AGENT_CONNECTED;
     a->incarnation = rare->incarnation;
     memcpy(a->key, rare->key, sizeof a->key);

@@ -71,6 +71,7 @@ struct shadow_agent {
     uint8_t key[BF_KEY_BYTES];
     enum agent_state state;
     uint64_t incarnation;
+    uint64_t cpu_milli, memory_bytes;                        /* that it told */
     char zone[8];                                            /* "": it has no such label */
     uint32_t idle_turns;                                     /* it had room, and something waited for it */
 };

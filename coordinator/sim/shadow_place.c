@@ -1,5 +1,6 @@
 /* Where steps run, worked out again the slow way: what prefers its inputs goes to the agent that made most of them while that has room, and
- * waits for it no longer than its plan says, and only while it is full; what is spread goes where the fewest run.
+ * waits for it no longer than its plan says, and only while it is full; what is spread goes where the fewest run; any other goes
+ * to an agent that has left what it asks for, where there is one.
  *
  * No plan asks for labels here, so any agent that is connected, and let by its breaker, fits. */
 #include <inttypes.h>
@@ -115,6 +116,35 @@ static void check_spread(struct shadow *s, const struct shadow_backfill *b, cons
     }
 }
 
+/* Beside all that is open there. */
+static bool has_left(struct shadow *s, const struct shadow_agent *a, const struct plan_resources *asks)
+{
+    uint64_t cpu = asks->cpu_milli, memory = asks->memory_bytes;
+    for (size_t i = 0; i < s->open.n; i++) {
+        const struct shadow_attempt *o = shadow_open_at(s, i);
+        const struct shadow_backfill *b = o->agent == a->id ? shadow_backfill_find(s, o->backfill) : NULL;
+        cpu += b ? b->plan->steps[o->step].resources.cpu_milli : 0;
+        memory += b ? b->plan->steps[o->step].resources.memory_bytes : 0;
+    }
+    return (asks->cpu_milli == 0 || a->cpu_milli == 0 || cpu <= a->cpu_milli) &&
+           (asks->memory_bytes == 0 || a->memory_bytes == 0 || memory <= a->memory_bytes);
+}
+
+/* What asks for a part of a host. */
+static void check_capacity(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
+{
+    const struct plan_step *step = &b->plan->steps[r->step];
+    const struct shadow_agent *a = shadow_agent_find(s, r->agent);
+    if (!a || !shadow_agent_has_room(a) || has_left(s, a, &step->resources))
+        return;
+    for (size_t i = 0; i < s->agents.n; i++) {
+        const struct shadow_agent *o = &s->agents.at[i];
+        if (shadow_agent_fits(s, o) && shadow_agent_has_room(o) && has_left(s, o, &step->resources))
+            world_violate(s->w, "place: %s[%u] goes to agent %u, which has not left what it asks for, and agent %u has", step->name,
+                          r->index, a->id, o->id);
+    }
+}
+
 void shadow_place_granted(struct shadow *s, const struct turn *t, struct shadow_backfill *b, const struct record *r)
 {
     const struct plan_placement *p = &b->plan->steps[r->step].placement;
@@ -126,6 +156,8 @@ void shadow_place_granted(struct shadow *s, const struct turn *t, struct shadow_
         check_preferred(s, t, b, r);
     if (!elsewhere && r->n_numbers == PLACE_NUMBERS && p->spread)
         check_spread(s, b, r);
+    if (!elsewhere && (r->n_numbers == 0 || r->numbers[0] == PLACE_LEAST_BUSY))
+        check_capacity(s, b, r);
     shadow_rerun_granted(s, t, b, r);
     c->near_waits = false;
     c->near_until_ms = 0;

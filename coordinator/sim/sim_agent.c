@@ -199,7 +199,7 @@ void sim_agent_start(struct world *w, struct sim_agent *a)
     struct core_settings s = {.incarnation = a->generation, .hello_retry_ms = 1000, .started_pause_ms = 20,
                               .hello = {.protocol = AGENT_PROTOCOL_VERSION, .name = a->name, .version = "sim",
                                         .boot_id = a->boot_id, .previous = a->previous, .slots = a->claimed_slots,
-                                        .fence = FENCE_CGROUP_V2, .cpu_milli = 4000, .memory_bytes = UINT64_C(8) << 30,
+                                        .fence = FENCE_CGROUP_V2, .cpu_milli = a->node % 2 ? 2000 : 4000, .memory_bytes = UINT64_C(8) << 30,
                                         .labels = &a->zone, .n_labels = a->node % 4 != 3,
                                         .enforced = HOST_LIMITS & a->node}};
     a->core = core_new(&s);

@@ -326,6 +326,8 @@ static struct input hello_input(const struct fx_agent *a, struct input_rare *sai
                                        .slots = a->slots,
                                        .round_trip_us = a->round_trip_us,
                                        .fence = FENCE_CGROUP_V2,
+                                       .cpu_milli = a->cpu_milli,
+                                       .memory_bytes = a->memory_bytes,
                                        .labels = (struct agent_label *)(uintptr_t)a->labels,
                                        .n_labels = a->n_labels};
     return in;

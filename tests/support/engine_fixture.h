@@ -46,6 +46,7 @@ struct fx_agent {
     char name[16];
     uint64_t incarnation;
     uint32_t slots, round_trip_us;
+    uint64_t cpu_milli, memory_bytes;                     /* that it tells; 0: nothing */
     int64_t takes_us;                                     /* each attempt that it ends; 0: as its report has it */
     struct agent_label labels[2]; size_t n_labels;
 };

@@ -313,6 +313,72 @@ Test(engine_place, who_waits_again_and_again_leaves_no_heap_of_moments)
     fx_done(&f);
 }
 
+/* One step over six days that asks for so much memory, in MiB. */
+static struct plan *heavy(uint64_t mib)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 6);
+    fx_step(p, PLAN_DAY, PLAN_NO_INDEX);
+    p->steps[0].resources = (struct plan_resources){.cpu_milli = 500, .memory_bytes = mib << 20};
+    return fx_plan_done(p);
+}
+
+static uint32_t running_on(const struct fx *f, uint32_t agent)
+{
+    struct attempt_view v;
+    uint32_t n = 0;
+    for (uint64_t attempt = 0; (attempt = engine_next_attempt(f->e, attempt)) != 0;)
+        n += engine_find_attempt(f->e, attempt, &v) && v.agent == agent;
+    return n;
+}
+
+/* Two agents, of which the first has 100 slots and so is the least busy one; how many of the six begin on each. */
+static void expect_on(uint64_t mib, uint64_t first_mib, uint32_t slots, uint32_t on_first, uint32_t on_second)
+{
+    struct fx f;
+    struct fx_agent a[2] = {fx_agent(1, 100), fx_agent(2, slots)};
+    a[0].memory_bytes = first_mib << 20;
+    a[0].cpu_milli = 64000;
+    a[1].memory_bytes = UINT64_C(64) << 30;
+    fx_init(&f, NULL);
+    fx_hello(&f, &a[0], 0);
+    fx_hello(&f, &a[1], 0);
+    cr_assert_eq(fx_create(&f, heavy, mib), 1u);
+    fx_turn(&f);
+    cr_expect_eq(running_on(&f, 1), on_first, "%u MiB of %u: %u on the first", (unsigned)mib, (unsigned)first_mib, running_on(&f, 1));
+    cr_expect_eq(running_on(&f, 2), on_second, "%u MiB of %u: %u on the second", (unsigned)mib, (unsigned)first_mib, running_on(&f, 2));
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
+Test(engine_place, a_step_goes_where_there_is_left_what_it_asks_for)
+{
+    expect_on(1024, 2048, 10, 2, 4);             /* two of them are all that the first has */
+    expect_on(1024, 0, 10, 5, 1);                /* it did not tell: the least busy one for its slots */
+    expect_on(4096, 2048, 10, 0, 6);             /* it is too small for any */
+    expect_on(4096, 2048, 2, 4, 2);              /* a preference: where nobody else has a slot, it runs there */
+}
+
+Test(engine_place, what_ended_leaves_its_capacity)
+{
+    struct fx f;
+    struct fx_agent a = fx_agent(1, 100), other = fx_agent(2, 10);
+    a.memory_bytes = UINT64_C(1) << 30;
+    fx_init(&f, NULL);
+    fx_hello(&f, &a, 0);
+    fx_hello(&f, &other, 0);
+    cr_assert_eq(fx_create(&f, heavy, 1024), 1u);
+    fx_turn(&f);
+    cr_assert_eq(running_on(&f, 1), 1u);
+    end_all_of(&f, &a, 1);
+    fx_turn(&f);
+    cr_assert_eq(running_on(&f, 1), 0u, "nothing is left to begin");
+    cr_assert_eq(f.e->agents.at[0].asked_memory_bytes, 0u);
+    cr_assert_eq(f.e->agents.at[0].asked_cpu_milli, 0u);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 Test(engine_place, a_damaged_record_is_refused)
 {
     struct fx f;
