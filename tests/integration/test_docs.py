@@ -26,7 +26,7 @@ import time
 PAGES = ["README.md", "CHANGELOG.md"] + [f"docs/{name}.md" for name in (
     "quickstart", "logs", "operations", "troubleshooting", "security", "testing", "guarantees", "architecture", "configuration", "sql",
     "warehouses", "checks", "http", "deployment", "audit", "faults", "replay", "alerts", "metrics", "performance", "resources", "scaling",
-    "playbooks/out-of-memory", "playbooks/host-sick", "playbooks/breaker-open", "playbooks/warehouse-slow")]
+    "playbooks/out-of-memory", "playbooks/host-sick", "playbooks/breaker-open", "playbooks/warehouse-slow", "playbooks/pool-stuck")]
 PATIENCE = float(os.environ.get("BF_PATIENCE", "1"))
 COMMAND_S = 60 * PATIENCE
 START_S = 60 * PATIENCE
