@@ -114,6 +114,19 @@ static bool map_keys_known(const struct bf_yaml_node *map, const char *const *at
     return good;
 }
 
+/* What pools of plans have, and these do not. */
+static bool pool_keys_built(const char *pool, const struct bf_yaml_node *map, struct bf_diags *d)
+{
+    const struct bf_yaml_node *throttle = bf_yaml_get(map, "throttle"), *breaker = bf_yaml_get(map, "breaker");
+    if (throttle)
+        bf_diag_add(d, BF_DIAG_ERROR, throttle->mark, "`throttle` of pool `%.64s` is not supported yet in this file: write it in the plans "
+                    "that draw on the pool", pool);
+    if (breaker)
+        bf_diag_add(d, BF_DIAG_ERROR, breaker->mark, "the breaker of pool `%.64s` stands under `breakers` in this file, as in "
+                    "breakers: {pool/%.64s: {rate: 50%%}}", pool, pool);
+    return !throttle && !breaker;
+}
+
 static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_diags *d)
 {
     static const char *const known[] = {"slots", "cpu", "memory", "io", "units", "start_rate"};
@@ -132,7 +145,7 @@ static void read_pools(const struct bf_yaml_node *node, void *field, struct bf_d
             bf_diag_add(d, BF_DIAG_ERROR, name->mark, "`%.64s` is no name of a pool: letters, digits, _ . - are possible", name->text);
         else if (value->kind != BF_YAML_MAP || !slots || slots->kind != BF_YAML_SCALAR || !bf_parse_int(slots->text, 0, SLOTS_MAX, &n))
             bf_diag_add(d, BF_DIAG_ERROR, value->mark, "pool `%s` needs slots: 0 to %d, as in {slots: 12}", name->text, SLOTS_MAX);
-        else if (map_keys_known(value, known, sizeof known / sizeof *known, d)) {
+        else if (pool_keys_built(name->text, value, d) && map_keys_known(value, known, sizeof known / sizeof *known, d)) {
             bf_vec_push(&pools->at, (struct config_pool){.name = bf_xstrdup(name->text), .slots = (uint32_t)n});
             config_budget_read(name->text, value, &pools->at.at[pools->at.n - 1].budget, d);
         }

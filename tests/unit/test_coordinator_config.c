@@ -95,6 +95,8 @@ Test(coordinator_config, what_is_wrong_is_named)
         {"pools: {warehouse: {slats: 12}}\n", "slots"},
         {"pools: {warehouse: {slots: -1}}\n", "slots"},
         {"pools: {\"a b\": {slots: 1}}\n", "a b"},
+        {"pools: {w: {slots: 1, throttle: {algorithm: aimd}}}\n", "`throttle` of pool `w` is not supported yet in this file"},
+        {"pools: {w: {slots: 1, breaker: {rate: 50%}}}\n", "breakers: {pool/w: {rate: 50%}}"},
         {"pools: [x]\n", "map"},
         {"keys: {}\n", "list"},
         {"keys:\n  - {name: a, role: agent}\n", "`key`"},
