@@ -37,8 +37,8 @@ SIZES = {
              "seeds": 500, "crash_steps": 2000},
 }
 ROWS = {"S1": rows_steps.s1, "S1b": rows_steps.s1b, "S2": rows_steps.s2, "S2b": rows_faults.s2b, "S3": rows_steps.s3, "S4": rows_steps.s4,
-        "S5": rows_state.s5, "S6": rows_state.s6, "S7": rows_steps.s7, "S8": rows_state.s8, "S9": rows_state.s9, "S13": rows_state.s13,
-        "S14": rows_state.s14}
+        "S5": rows_state.s5, "S6": rows_state.s6, "S7": rows_steps.s7, "S8": rows_state.s8, "S9": rows_state.s9, "S10": rows_state.s10,
+        "S13": rows_state.s13, "S14": rows_state.s14}
 # Row -> what its size is made of, in words.
 MADE_OF = {"S1": {"spawn": "steps"}, "S1b": {"spawn": "steps"}, "S2": {"chain": "steps"}, "S3": {"noop": "steps"}, "S4": {"noop": "steps"},
            "S5": {"create": "steps and partitions"}, "S6": {"restart": "steps and partitions"}, "S8": {"fleet": "agents"},

@@ -1,4 +1,5 @@
-"""S5, S6, S8, S9, S13, S14: creating, restarting, many agents, growth, idling, and the simulator."""
+"""S5, S6, S8, S9, S10, S13, S14: creating, restarting, many agents, growth, makespans, idling, and the simulator."""
+import glob
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import time
 
 import plot
 from cluster import BIN, Cluster, free_ports, moment, wait_until
-from measure import (BUILD, PAGE, Folder, Profile, Row, cpu_s, hours_plan, median, processors_s, profile, program, put, resident_mb, shares,
+from measure import (BUILD, PAGE, ROOT, Folder, Profile, Row, cpu_s, hours_plan, median, processors_s, profile, program, put, resident_mb, shares,
                      spread, wakeups)
 
 LEASE = "{agent: 40s, fence: 5s, coordinator: 50s, heartbeat: 5s}"
@@ -281,6 +282,25 @@ def s9(size):
                 by_instances=by_instances, by_agents=by_agents, both=(most, fleet, both["step_us"]["median"], both["virtual_s"]),
                 step_us=spans, ratio=ratio, parts={key: both[f"{key}_part"]["median"] for key in ("engine", "store", "wire")},
                 resident_mb=both["resident_bytes"] / (1 << 20), journal_bytes=both["journal_bytes"] / most)]
+
+
+# ---- makespans of real workflows ----
+
+def s10(_size):
+    folder = os.path.join(os.environ.get("BF_CASES") or os.path.join(ROOT, "../shared/cases"), "wfformat")
+    paths = sorted(glob.glob(os.path.join(folder, "*.json")))
+    what, target = "makespan of real workflows, 4 to 128 slots", "mean ≤ 1.05, never over FCFS"
+    if not paths:
+        return [Row("S10", what, target, "no workflows: set BF_CASES", notes=[f"BF_CASES/wfformat/*.json are measured; looked in {folder}"])]
+    got = program("bench_makespan", *paths)
+    drawn = got["drawn"]
+    return [Row("S10", what, target, f"{got['value']:.3f} of the bound, longer than FCFS in {got['slower_than_fcfs']} of {got['runs']}",
+                got["value"] <= 1.05 and got["slower_than_fcfs"] == 0,
+                [f"{len(paths)} workflows; first come, first served {got['fcfs']:.3f}; the best of 1,000 orders that were searched with the true "
+                 f"durations {got['searched']:.3f}; the worst of ours {got['worst']:.3f}",
+                 f"with durations within a factor of 1.5 of what is expected: {drawn['value']:.3f}, first come, first served "
+                 f"{drawn['fcfs']:.3f}, searched {drawn['searched']:.3f}, longer than FCFS in {drawn['slower_than_fcfs']} of {got['runs']}"],
+                makespan=got)]
 
 
 # ---- idle ----
