@@ -36,6 +36,8 @@ const char *decide_seen(struct decision *d, const struct input *in);
 void decide_low(struct decision *d, bool low);
 /* decide_pools.c: what a plan says of a pool, when a backfill is made or begins. */
 void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool);
+/* The backfill is live no more, or is again: its pools have what the plans of live ones say. */
+void decide_pools_again(struct decision *d, const struct backfill *b);
 void decide_pool_config(struct decision *d, const struct input *in);
 void decide_told(struct decision *d, const struct input *in);
 void decide_probe(struct decision *d, const struct input *in);                   /* probes.c */

@@ -225,8 +225,10 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     struct record *r = record_begin(d, RECORD_RETRIED);
     r->backfill = b->id;
     record_emit(d, r);
-    if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED)
+    if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED) {
         set_state(d, b, BACKFILL_RUNNING);
+        decide_pools_again(d, b);
+    }
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
         snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);

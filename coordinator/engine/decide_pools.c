@@ -1,7 +1,8 @@
 /* Deciding what pools have: plans, the configuration, and people (`bfctl pool set`).
  *
- * Each says its own figures, in a layer of its own (pool.h).  One plan must not raise the budget of another whose backfill is live: figure
- * by figure the smaller of two holds, and a figure that the new one does not say stays. */
+ * Each says its own figures, in a layer of its own (pool.h).  One plan must not raise the budget of another whose backfill is live: of the
+ * plans of live backfills the smaller one of each figure holds, and when one of them ends what the others say.  Where none is left the
+ * last figures stay, until another begins. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,17 +105,6 @@ bool pool_is_as_planned(const struct engine *e, uint32_t pool, const struct plan
 
 /* ---- layers ---- */
 
-static bool drawn_on(const struct engine *e, uint32_t pool)
-{
-    for (size_t i = 0; i < e->live.n; i++) {
-        const struct backfill *b = backfill_find(e, e->live.at[i]);
-        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)      /* a queued one draws on nothing yet */
-            if (b->pools[k] == pool)
-                return true;
-    }
-    return false;
-}
-
 /* A record, unless the source says just that already.  false: it does. */
 static bool lay(struct decision *d, const char *name, enum pool_source source, uint32_t slots, const struct pool_budget *budget)
 {
@@ -170,23 +160,63 @@ static struct pool_budget budget_of_plan(struct decision *d, const struct plan_p
                                 .start_milli = pool->start_milli, .start_ms = pool->start_ms};
 }
 
-void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
+/* The smaller of each figure that some plans say. */
+struct planned { bool any; uint32_t slots; struct pool_budget budget; };
+
+static void take_smaller(struct decision *d, struct planned *least, const struct plan_pool *pool)
 {
     struct pool_budget budget = budget_of_plan(d, pool);
-    uint32_t slots = pool->slots, i = pool_find(d->e, pool->name);
-    if (i != PLAN_NO_INDEX && d->e->pools.at[i].layers[POOL_FROM_PLAN - 1].said && drawn_on(d->e, i)) {
-        const struct pool_layer *now = &d->e->pools.at[i].layers[POOL_FROM_PLAN - 1];
-        slots = now->slots < slots ? now->slots : slots;
-        budget.cpu_milli = smaller(now->budget.cpu_milli, budget.cpu_milli);
-        budget.memory_bytes = smaller(now->budget.memory_bytes, budget.memory_bytes);
-        budget.io_bytes_s = smaller(now->budget.io_bytes_s, budget.io_bytes_s);
-        meet_units(d, &now->budget, &budget);
-        if (is_slower(now->budget.start_milli, now->budget.start_ms, budget.start_milli, budget.start_ms)) {
-            budget.start_milli = now->budget.start_milli;
-            budget.start_ms = now->budget.start_ms;
+    uint32_t slots = pool->slots;
+    if (least->any) {
+        const struct pool_budget *now = &least->budget;
+        slots = least->slots < slots ? least->slots : slots;
+        budget.cpu_milli = smaller(now->cpu_milli, budget.cpu_milli);
+        budget.memory_bytes = smaller(now->memory_bytes, budget.memory_bytes);
+        budget.io_bytes_s = smaller(now->io_bytes_s, budget.io_bytes_s);
+        meet_units(d, now, &budget);
+        if (is_slower(now->start_milli, now->start_ms, budget.start_milli, budget.start_ms)) {
+            budget.start_milli = now->start_milli;
+            budget.start_ms = now->start_ms;
         }
     }
-    lay(d, pool->name, POOL_FROM_PLAN, slots, &budget);
+    *least = (struct planned){.any = true, .slots = slots, .budget = budget};
+}
+
+/* What the plans of live backfills give the pool.  A queued one draws on nothing yet, and says nothing. */
+static struct planned of_live(struct decision *d, uint32_t pool)
+{
+    struct planned least = {0};
+    for (size_t i = 0; i < d->e->live.n; i++) {
+        const struct backfill *b = backfill_find(d->e, d->e->live.at[i]);
+        for (size_t k = 0; b->started_us != 0 && k < b->plan->n_pools; k++)
+            if (b->pools[k] == pool)
+                take_smaller(d, &least, &b->plan->pools[k]);
+    }
+    return least;
+}
+
+void decide_pool_of_plan(struct decision *d, const struct plan_pool *pool)
+{
+    uint32_t i = pool_find(d->e, pool->name);
+    struct planned least = {0};
+    if (i != PLAN_NO_INDEX)
+        least = of_live(d, i);
+    take_smaller(d, &least, pool);
+    lay(d, pool->name, POOL_FROM_PLAN, least.slots, &least.budget);
+}
+
+void decide_pools_again(struct decision *d, const struct backfill *b)
+{
+    for (size_t k = 0; k < b->plan->n_pools; k++) {
+        uint32_t pool = pool_find(d->e, b->plan->pools[k].name);
+        struct planned least = of_live(d, pool);
+        const char *before = pool_words(d, pool);
+        if (least.any && lay(d, b->plan->pools[k].name, POOL_FROM_PLAN, least.slots, &least.budget))
+            audit_note(d, &(struct audit_note){.what = "pool set", .target = b->plan->pools[k].name, .backfill = b->id, .before = before,
+                                               .after = pool_words(d, pool),
+                                               .text = out_printf(d->out, "bf-%u %s: the smaller figure of each plan that is left holds", b->id,
+                                                                  backfill_finished(b) ? "has ended" : "runs again")});
+    }
 }
 
 /* What the configuration says where there was something else. */

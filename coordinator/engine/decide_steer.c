@@ -274,6 +274,7 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
     r->backfill = b->id;
     record_rare_need(r, &d->out->arena)->backfill_state = BACKFILL_RUNNING;
     record_emit(d, r);
+    decide_pools_again(d, b);
 }
 
 const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)

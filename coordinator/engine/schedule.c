@@ -216,6 +216,7 @@ static void end_backfill(struct decision *d, const struct backfill *b, enum back
     r->backfill = b->id;
     record_rare_need(r, &d->out->arena)->backfill_state = state;
     record_emit(d, r);
+    decide_pools_again(d, b);
 }
 
 void decide_backfill_ends(struct decision *d)

@@ -264,6 +264,69 @@ Test(engine_pools, a_wide_step_is_not_starved)
     fx_done(&f);
 }
 
+/* Of one step over three days that takes 3 conn; the pool has so many slots, conn and starts a second as the seed says. */
+static struct plan *sized(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    uint32_t a = fx_pool(p, "a", (uint32_t)seed);
+    has_unit(&p->pools[a].has, "conn", seed);
+    p->pools[a].has.cpu_milli = seed * 1000;
+    p->pools[a].start_milli = (uint32_t)seed * 1000;
+    p->pools[a].start_ms = 1000;
+    fx_days(p, FX_JAN_1, seed < 6 ? 1 : 3);
+    uint32_t s = fx_step(p, PLAN_DAY, a);
+    has_unit(&p->steps[s].resources, "conn", seed < 6 ? 1 : 3);
+    return fx_plan_done(p);
+}
+
+static void expect_pool(struct fx *f, uint32_t n)
+{
+    struct pool_view v;
+    size_t n_dims = 0;
+    size_t pool = engine_pool_named(f->e, "a");
+    engine_pool(f->e, pool, &v);
+    cr_expect(v.slots == n && v.start_milli == n * 1000, "%u slots, not %u; starts %u", v.slots, n, v.start_milli);
+    struct pool_dimension_view *at = engine_pool_dimensions(f->e, pool, &n_dims);
+    for (size_t i = 0; i < n_dims; i++)
+        if (at[i].limit)
+            cr_expect_eq(at[i].limit, strcmp(at[i].name, "conn") == 0 ? n : n * 1000, "%s", at[i].name);
+    free(at);
+}
+
+/* A step that waits for room which only the ended one's figure took away would wait for ever. */
+Test(engine_pools, the_smaller_figure_of_a_plan_goes_with_its_backfill)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, sized, 6);
+    expect_pool(&f, 6);
+    cr_assert_eq(fx_create(&f, sized, 2), 2u);
+    cr_assert_eq(fx_create(&f, sized, 4), 3u);
+    fx_turn(&f);
+    expect_pool(&f, 2);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_OK, 0);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 1), OUTCOME_OK, 0);
+    fx_turn(&f);
+    cr_assert_eq(fx_state(&f, 1, 0, 2), INSTANCE_READY, "it takes more than there is");
+    for (uint32_t id = 2; id <= 3; id++) {
+        f.now_ms += 2000;
+        fx_turn(&f);
+        fx_ended(&f, &a, fx_attempt(&f, id, 0, 0), id == 2 ? OUTCOME_EXIT : OUTCOME_OK, id == 2 ? 126 : 0);
+        fx_turn(&f);
+        cr_assert(fx_backfill(&f, id).state == (id == 2 ? BACKFILL_FAILED : BACKFILL_SUCCEEDED));
+        expect_pool(&f, id == 2 ? 4 : 6);
+        fx_recovers_both(&f);
+    }
+    f.now_ms += 2000;
+    fx_turn(&f);
+    cr_expect_eq(fx_state(&f, 1, 0, 2), INSTANCE_ASSIGNED);
+    struct op_request again = fx_request(&f, OP_RETRY, 2);
+    cr_assert_eq(fx_command(&f, &again)->rc, BF_OK);
+    expect_pool(&f, 2);
+    fx_turn(&f);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 static struct plan *retried(uint64_t days)
 {
     struct plan *p = fx_plan();
