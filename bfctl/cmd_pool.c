@@ -109,6 +109,10 @@ static int run_show(struct ctl_call *call)
     struct op_request req;
     client_request(&req, OP_POOLS);
     req.name = call->words[0];
+    if (*req.name == '\0') {                     /* which asks for all of them */
+        bf_fail(&call->err, BF_NOT_FOUND, "there is no pool ''; bfctl pools lists them");
+        return ctl_failed(&call->err);
+    }
     return query_run(call, &req, CTL_TEXT, CTL_TEXT, show);
 }
 

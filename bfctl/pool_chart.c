@@ -16,12 +16,45 @@ static const char *words_of(const char *reason)
         {"begun", "a backfill with a throttle began"}, {"changed", "other slots, or other backfills"}, {"released", "no backfill throttles it"},
         {"slow_start", "begins, and doubles"}, {"raised", "there is room"}, {"lowered", "over the setpoint"},
         {"cut", "the probe is at its limit"}, {"unreadable", "the probe is not readable"}, {"failing", "many attempts fail"},
-        {"idle", "it was not used for a while"}, {"held", "near the setpoint"}, {"unused", "there is room, and too little work"},
+        {"idle", "it was not used for a while"}, {"held", "it stays for now"}, {"unused", "it is not used up"},
         {"draining", "over the setpoint; what runs has to end first"}, {"slow_steps", "its steps take very long"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].reason, reason) == 0)
             return table[i].words;
     return reason;
+}
+
+/* What is ready in spite of unused room is held by something else: a unit, another pool, agents. */
+static const char *unused_words(const json_t *of)
+{
+    return json_is_true(json_object_get(of, "queued")) ? "fewer run than it allows; something else holds what is ready"
+           : json_is_false(json_object_get(of, "queued")) ? "there is room, and too little work" : words_of("unused");
+}
+
+/* The governor holds for one of these, and the figures of the step tell which. */
+static const char *held_words(const json_t *throttle)
+{
+    double pressure = json_number_value(json_object_get(throttle, "pressure"));
+    double setpoint = json_number_value(json_object_get(throttle, "setpoint"));
+    if (pressure <= 0 || setpoint <= 0)
+        return words_of("held");
+    if (pressure > setpoint && render_number(throttle, "limit") <= render_number(throttle, "floor"))
+        return "over the setpoint, and at the floor already";
+    if (pressure > setpoint)
+        return "over the setpoint, and the newest reading is not";
+    return pressure > setpoint * 15 / 16 ? "near the setpoint" : "under the setpoint; what its last move does is waited for";
+}
+
+/* A pool without slots lets nothing begin, whatever the governor says: its own limit is never under 1. */
+static void put_why(const json_t *throttle, struct bf_buf *ret)
+{
+    const char *reason = render_text(throttle, "reason");
+    const char *words = strcmp(reason, "held") == 0 ? held_words(throttle)
+                        : strcmp(reason, "unused") == 0 ? unused_words(throttle) : words_of(reason);
+    if (render_number(throttle, "limit") == 0)
+        bf_buf_put_str(ret, "the pool has 0 slots, and nothing begins\n");
+    else
+        bf_buf_printf(ret, "%s (%s)\n", words, render_safe(reason));
 }
 
 static void put_amount(const json_t *o, const char *key, const char *unit, struct bf_buf *ret)
@@ -101,7 +134,8 @@ static void put_moves(const json_t *moves, struct bf_buf *ret)
         put_limit(m, "before", ret);
         bf_buf_put_str(ret, " -> ");
         put_limit(m, "after", ret);
-        bf_buf_printf(ret, "  %s: %s", render_safe(render_text(m, "reason")), words_of(render_text(m, "reason")));
+        bf_buf_printf(ret, "  %s: %s", render_safe(render_text(m, "reason")),
+                      strcmp(render_text(m, "reason"), "unused") == 0 ? unused_words(m) : words_of(render_text(m, "reason")));
         if (json_is_number(json_object_get(m, "reading"))) {
             bf_buf_put_str(ret, " (");
             put_amount(m, "reading", "", ret);
@@ -119,8 +153,8 @@ static void put_throttle(const json_t *throttle, struct bf_buf *ret)
     json_t *p;
     bf_buf_printf(ret, "throttle       %s, from %" PRId64 " to %" PRId64 "\n", render_text(throttle, "algorithm"),
                   render_number(throttle, "floor"), render_number(throttle, "ceiling"));
-    bf_buf_printf(ret, "limit          %" PRId64 ": %s (%s)\n", render_number(throttle, "limit"),
-                  words_of(render_text(throttle, "reason")), render_safe(render_text(throttle, "reason")));
+    bf_buf_printf(ret, "limit          %" PRId64 ": ", render_number(throttle, "limit"));
+    put_why(throttle, ret);
     bf_buf_printf(ret, "pressure       ");
     if (json_is_number(json_object_get(throttle, "pressure")))
         bf_buf_printf(ret, "%.0f %% of the target; ", 100 * json_number_value(json_object_get(throttle, "pressure")));

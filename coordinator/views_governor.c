@@ -63,6 +63,7 @@ json_t *view_throttle(const struct view_source *v, size_t pool, bool moves)
     json_object_set_new(j, "floor", json_integer(l.now->bounds.floor));
     json_object_set_new(j, "ceiling", json_integer(l.now->bounds.ceiling));
     json_object_set_new(j, "reason", json_string(limit_reason_name(l.now->move.reason)));
+    json_object_set_new(j, "queued", json_boolean(l.now->move.queued));
     json_object_set_new(j, "pressure", s->pressure_ppm ? json_real(part(s->pressure_ppm, 1000000)) : json_null());
     json_object_set_new(j, "tail", s->tail_ppm ? json_real(part(s->tail_ppm, 1000000)) : json_null());
     json_object_set_new(j, "setpoint", json_real(part(1000000 - s->margin_ppm, 1000000)));

@@ -22,8 +22,8 @@ enum limit_reason {
     LIMIT_UNREADABLE = 8,    /* no probe was readable for the grace: to the floor */
     LIMIT_FAILING = 9,       /* many attempts fail */
     LIMIT_IDLE = 10,         /* nothing ran for a while: from the floor again */
-    LIMIT_HELD = 11,         /* near the setpoint */
-    LIMIT_UNUSED = 12,       /* there is room, and too little work to use what is allowed already */
+    LIMIT_HELD = 11,         /* it stays: near the setpoint; or what was done is waited for; or over it, and at the floor or over already */
+    LIMIT_UNUSED = 12,       /* there is room, and fewer run than may: too little work, or something else holds it */
     LIMIT_DRAINING = 13,     /* over the setpoint, and what runs over the lower limit has not ended yet */
     LIMIT_SLOW_STEPS = 14   /* there is room, and the pool's steps take much longer than they use to */
 };

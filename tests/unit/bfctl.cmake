@@ -1,4 +1,4 @@
-foreach(thing words progress failures audit commands cluster yaml labels table support token)
+foreach(thing words pool progress failures audit commands cluster yaml labels table support token)
   bf_unit_test(test_bfctl_${thing} SOURCES test_bfctl_${thing}.c LIBS bf_ctl PkgConfig::jansson)
 endforeach()
 bf_unit_test(test_bfctl_watch LIBS bf_ctl PkgConfig::jansson)

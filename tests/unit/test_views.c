@@ -562,6 +562,7 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     cr_expect_eq(number(one, "slots"), 0);
     cr_assert(json_is_object(t), "it is not throttled");
     cr_expect_eq(number(t, "limit"), 0, "of what may begin");
+    cr_expect(json_is_true(json_object_get(t, "queued")), "s waits for it");
     cr_expect_str_eq(text(t, "reason"), "changed");
     json_decref(one);
     show.name = "";
