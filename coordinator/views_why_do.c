@@ -35,11 +35,9 @@ static void do_room(const struct view_source *v, const struct blocker *k, char r
     engine_pool(v->engine, k->pool, &p);
     const char *dimension = engine_pool_dimension_name(v->engine, k->pool, k->dim);
     uint64_t enough = k->kind == BLOCKER_POOL_TOO_SMALL ? k->amount : k->used + k->amount + k->kept;
-    bool cpu = strcmp(dimension, "cpu") == 0, io = strcmp(dimension, "io") == 0;
-    snprintf(figure, sizeof figure, "%" PRIu64 "%s", enough, io ? "/s" : "");
-    if (cpu)
-        plan_budget_format("cpu", enough, figure);
-    bool option = cpu || io || strcmp(dimension, "slots") == 0 || strcmp(dimension, "memory") == 0;
+    plan_budget_option(dimension, enough, figure);
+    bool option = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "io") == 0 || strcmp(dimension, "slots") == 0 ||
+                  strcmp(dimension, "memory") == 0;
     snprintf(ret, VIEW_DO_MAX, option ? "bfctl pool set %s --%s %s" : "bfctl pool set %s --unit %s=%s", p.name, dimension, figure);
 }
 

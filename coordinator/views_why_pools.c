@@ -11,19 +11,28 @@
 
 struct told { char *detail, *remedy; size_t detail_size, remedy_size; };
 
-static void tell_remedy(const struct pool_view *p, const char *dimension, uint64_t enough, const struct told *t)
+/* helps: time does too, for what runs gives it back. */
+static void tell_remedy(const struct pool_view *p, const char *dimension, uint64_t enough, bool helps, const struct told *t)
 {
     char option[192], figure[PLAN_BUDGET_TEXT_MAX];
-    if (strcmp(dimension, "cpu") == 0)
-        plan_budget_format("cpu", enough, figure);
-    else
-        snprintf(figure, sizeof figure, "%" PRIu64 "%s", enough, strcmp(dimension, "io") == 0 ? "/s" : "");
+    plan_budget_option(dimension, enough, figure);
     bool named = strcmp(dimension, "cpu") == 0 || strcmp(dimension, "memory") == 0 || strcmp(dimension, "io") == 0;
     if (strcmp(dimension, "slots") == 0)
         snprintf(option, sizeof option, "--slots %s", figure);
     else
         snprintf(option, sizeof option, named ? "--%s %s" : "--unit %s=%s", dimension, figure);
-    snprintf(t->remedy, t->remedy_size, "wait, or raise it: bfctl pool set %.100s %s", p->name, option);
+    snprintf(t->remedy, t->remedy_size, "%s: bfctl pool set %.100s %s", helps ? "wait, or raise it" : "raise it", p->name, option);
+}
+
+/* No slots at all: nothing that ends gives one back. */
+static void tell_stopped(const struct pool_view *p, const struct told *t)
+{
+    const char *said_by = p->source == POOL_FROM_OPERATOR ? "bfctl pool set"
+                          : p->source == POOL_FROM_CONFIG ? "the coordinator's configuration" : "the plan";
+    snprintf(t->detail, t->detail_size, "pool %s is stopped: it has 0 slots, set by %s%s", p->name, said_by,
+             p->used > 0 ? "; what runs there goes on to its end" : "");
+    snprintf(t->remedy, t->remedy_size, "bfctl pool set %.100s --slots N%s", p->name,
+             p->source == POOL_FROM_OPERATOR ? ", or --reset in its place, which takes back what was set" : "");
 }
 
 static void tell_room(const struct pool_view *p, const struct blocker *k, const char *dimension, const struct told *t)
@@ -33,7 +42,7 @@ static void tell_room(const struct pool_view *p, const struct blocker *k, const 
     plan_budget_format(dimension, k->limit, limit);
     plan_budget_format(dimension, k->amount, amount);
     plan_budget_format(dimension, k->kept, kept);
-    tell_remedy(p, dimension, k->used + k->amount, t);
+    tell_remedy(p, dimension, k->used + k->amount, true, t);
     if (k->kind == BLOCKER_RESERVED) {
         snprintf(t->detail, t->detail_size,
                  "pool %s keeps %s of %s for a wider step that has waited longer: it takes %s, and %s of %s are in use", p->name,
@@ -42,7 +51,9 @@ static void tell_room(const struct pool_view *p, const struct blocker *k, const 
     } else if (k->kind == BLOCKER_POOL_TOO_SMALL) {
         snprintf(t->detail, t->detail_size, "pool %s is too small for it: it takes %s of %s, and the pool has %s", p->name, amount,
                  dimension, limit);
-        tell_remedy(p, dimension, k->amount, t);
+        tell_remedy(p, dimension, k->amount, false, t);
+    } else if (strcmp(dimension, "slots") == 0 && k->limit == 0) {
+        tell_stopped(p, t);
     } else if (strcmp(dimension, "slots") == 0) {
         snprintf(t->detail, t->detail_size, "pool %s is full: %s of %s slots in use", p->name, used, limit);
     } else {

@@ -82,6 +82,22 @@ void plan_budget_format(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_
     }
 }
 
+void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX])
+{
+    static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti"};
+    bool io = is(dimension, "io");
+    size_t u = 0;
+    if (!io && !is(dimension, "memory")) {
+        plan_budget_format(dimension, n, ret);
+        return;
+    }
+    while (n > 0 && n % 1024 == 0 && u + 1 < sizeof units / sizeof *units) {
+        n /= 1024;
+        u++;
+    }
+    snprintf(ret, PLAN_BUDGET_TEXT_MAX, "%" PRIu64 "%s%s", n, units[u], io ? "/s" : "");
+}
+
 void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TEXT_MAX])
 {
     format_milli(milli, ret);

@@ -19,6 +19,8 @@ bool plan_start_rate_parse(const char *text, uint32_t *ret_milli, uint32_t *ret_
 /* The same for people: "1.5", "512 MiB", "400 MiB/s", "20"; and "5/s". */
 #define PLAN_BUDGET_TEXT_MAX 64
 void plan_budget_format(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX]);
+/* As plan_budget_parse() reads it, with nothing rounded: "1.5", "16Mi", "400Mi/s", "20". */
+void plan_budget_option(const char *dimension, uint64_t n, char ret[PLAN_BUDGET_TEXT_MAX]);
 void plan_start_rate_format(uint32_t milli, uint32_t ms, char ret[PLAN_BUDGET_TEXT_MAX]);
 
 #endif

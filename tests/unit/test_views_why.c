@@ -149,3 +149,66 @@ Test(views_why, a_key_with_scopes_is_told_of_another_backfill_and_not_which)
     json_decref(j);
     world_free(w);
 }
+
+static void command(struct world *w, struct op_request *req, const char *name)
+{
+    static uint8_t id = 150;
+    memset(req->id, ++id, sizeof req->id);
+    req->name = name;
+    turn_command(w->turns, operator_key, "ada", "admin", req, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+}
+
+/* Nothing that ends gives a slot back to a pool that has none: waiting is no advice. */
+Test(views_why, a_pool_without_slots_is_stopped_and_not_full)
+{
+    struct world *w = world_new();
+    const json_t *k;
+    create(w, graph);
+    struct op_request set = query(OP_POOL_SET);
+    command(w, &set, "warehouse");
+    hello(w, 8);
+    json_t *j = why(w, "load[2024-01-05]", "pool", &k);
+    cr_expect_str_eq(text(k, "detail"), "pool warehouse is stopped: it has 0 slots, set by bfctl pool set");
+    cr_expect_str_eq(text(k, "remedy"), "bfctl pool set warehouse --slots N, or --reset in its place, which takes back what was set");
+    json_decref(j);
+    struct op_request reset = query(OP_POOL_SET);
+    reset.reset = reset.pool.no_slots = true;
+    command(w, &reset, "warehouse");
+    j = why(w, "load[2024-01-05]", "pool", &k);
+    cr_expect_str_eq(text(k, "detail"), "pool warehouse is full: 2 of 2 slots in use");
+    json_decref(j);
+    command(w, &set, "warehouse");
+    j = why(w, "load[2024-01-05]", "pool", &k);
+    cr_expect_str_eq(text(k, "detail"), "pool warehouse is stopped: it has 0 slots, set by bfctl pool set; "
+                     "what runs there goes on to its end");
+    json_decref(j);
+    world_free(w);
+}
+
+/* The figure is one that people write, and what is too small stays so. */
+Test(views_why, what_is_to_be_set_is_written_as_people_write_it)
+{
+    static const char plan[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10}\n"
+                               "pools: {a: {slots: 8, memory: 16Mi, io: 3Mi/s}}\n"
+                               "steps: {s: {run: [echo], pool: a, resources: {memory: 16Mi, io: 2500Ki/s}}}\n";
+    struct world *w = world_new();
+    const json_t *k;
+    create(w, plan);
+    hello(w, 8);
+    json_t *j = why(w, "s[2024-01-05]", "pool", &k);
+    cr_expect_str_eq(text(k, "remedy"), "wait, or raise it: bfctl pool set a --memory 32Mi");
+    cr_expect_str_eq(text(k, "do"), "bfctl pool set a --memory 32Mi");
+    k = json_array_get(json_object_get(j, "blockers"), 1);
+    cr_expect_str_eq(text(k, "do"), "bfctl pool set a --io 5000Ki/s");
+    json_decref(j);
+    struct op_request set = query(OP_POOL_SET);
+    set.pool.no_slots = true;
+    set.pool.memory_bytes = 8 << 20;
+    command(w, &set, "a");
+    j = why(w, "s[2024-01-05]", "pool_too_small", &k);
+    cr_expect_str_eq(text(k, "remedy"), "raise it: bfctl pool set a --memory 16Mi");
+    json_decref(j);
+    world_free(w);
+}
