@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "coordinator/engine/view_breaker.h"
+#include "coordinator/engine/view_profile.h"
 #include "coordinator/engine/view_why.h"
 #include "coordinator/remedies.h"
 #include "coordinator/views_breakers.h"
@@ -84,13 +86,29 @@ static void tell_upstream_failed(const struct backfill_view *b, const struct blo
     snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
 }
 
-static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
+/* "2 are connected", "of 2 connected, 1 is quarantined": one of these gets no work, and is not what is busy. */
+static void connected_agents(const struct view_source *v, char *ret, size_t size)
 {
-    uint32_t connected = 0;
+    uint32_t connected = 0, held = 0;
     for (uint32_t id = 0; (id = engine_next_agent(v->engine, id)) != 0;) {
         struct agent_view a;
-        connected += engine_agent(v->engine, id, &a) && a.state == AGENT_CONNECTED && !view_refusal(v, &a);
+        struct breaker_view breaker;
+        bool spared;
+        if (!engine_agent(v->engine, id, &a) || a.state != AGENT_CONNECTED || view_refusal(v, &a))
+            continue;
+        connected++;
+        held += engine_agent_breaker(v->engine, id, &breaker, &spared) && breaker.state != BREAKER_CLOSED;
     }
+    if (held > 0)
+        snprintf(ret, size, "of %" PRIu32 " connected, %" PRIu32 " %s quarantined", connected, held, held == 1 ? "is" : "are");
+    else
+        snprintf(ret, size, "%" PRIu32 " %s connected", connected, connected == 1 ? "is" : "are");
+}
+
+static void tell_agents(const struct view_source *v, const struct backfill_view *b, uint32_t step, bool busy, struct blocker_text *t)
+{
+    char connected[64];
+    connected_agents(v, connected, sizeof connected);
     char labels[256] = "";
     size_t used = 0;
     for (size_t i = 0; i < why_step(b, step)->n_labels && used < sizeof labels - 1; i++) {
@@ -100,10 +118,10 @@ static void tell_agents(const struct view_source *v, const struct backfill_view 
     }
     t->kind = busy ? "agents_busy" : "no_agent";
     if (busy) {
-        snprintf(t->detail, sizeof t->detail, "every fitting agent is busy%s; %" PRIu32 " are connected", labels, connected);
+        snprintf(t->detail, sizeof t->detail, "every fitting agent is busy%s; %s", labels, connected);
         snprintf(t->remedy, sizeof t->remedy, "wait, or start more agents or raise their slots");
     } else {
-        snprintf(t->detail, sizeof t->detail, "no connected agent%s fits; %" PRIu32 " are connected", labels, connected);
+        snprintf(t->detail, sizeof t->detail, "no connected agent%s fits; %s", labels, connected);
         snprintf(t->remedy, sizeof t->remedy, "start an agent%s", labels[0] ? " with these labels" : "; bfctl agents shows what is known");
     }
 }
@@ -309,12 +327,22 @@ static json_t *outside_list(const struct view_source *v, const struct backfill_v
     return list;
 }
 
-/* What the plan says of the step, and the class that it has now: how urgent it is, how long it takes, when it hurts, and whom. */
-static json_t *annotations(const struct plan_step *s, enum plan_priority now)
+/* What an attempt of the step usually takes, by its profile or else by its plan; null: nobody knows. */
+static json_t *expected_ms(const struct engine *e, uint32_t backfill, uint32_t step)
 {
+    uint64_t us = 0;
+    enum baseline_source source = engine_baseline(e, backfill, step, PROFILE_DURATION, 500000, &us);
+    bool known = source == BASELINE_PROFILE || source == BASELINE_EXPECTED;
+    return known ? json_integer((json_int_t)(us / 1000)) : json_null();
+}
+
+/* What the plan says of the step, the class that it has now, and how long it takes: how urgent it is, when it hurts, and whom. */
+static json_t *annotations(const struct engine *e, uint32_t backfill, uint32_t step, const struct plan_step *s)
+{
+    enum plan_priority now = engine_priority(e, backfill, step);
     json_t *deadline = s->deadline.text ? view_time(s->deadline.at_s * INT64_C(1000000)) : json_null();
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "priority", plan_priority_name(now), "plan_priority",
-                          plan_priority_name(s->priority), "weight", (json_int_t)s->weight, "expected_ms", (json_int_t)s->expect_ms,
+    json_t *j = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "priority", plan_priority_name(now), "plan_priority",
+                          plan_priority_name(s->priority), "weight", (json_int_t)s->weight, "expected_ms", expected_ms(e, backfill, step),
                           "tolerance_ms", s->tolerance_ms ? json_integer(s->tolerance_ms) : json_null(), "deadline", deadline);
     for (size_t i = 1; i < PLAN_WORDS_COUNT; i++)      /* without the description, which is the first */
         json_object_set_new(j, plan_words_key(i), view_string(plan_words_text(&s->words, i)));
@@ -408,7 +436,7 @@ enum bf_rc view_why(const struct view_source *v, const struct op_request *req, j
     json_object_set_new(j, "failure", i.looking ? json_null() : view_failure(v, b.id, step, index, &text_left_bytes));
     told_by_attempt(v, &b, step, index, &i, failed ? &last : NULL, j);
     json_object_set_new(j, "attempts", json_integer(i.attempts));
-    json_object_set_new(j, "annotations", annotations(why_step(&b, step), engine_priority(v->engine, b.id, step)));
+    json_object_set_new(j, "annotations", annotations(v->engine, b.id, step, why_step(&b, step)));
     *ret = j;
     return BF_OK;
 }

@@ -212,3 +212,60 @@ Test(views_why, what_is_to_be_set_is_written_as_people_write_it)
     json_decref(j);
     world_free(w);
 }
+
+static json_int_t expected_of(struct world *w, const char *step)
+{
+    struct op_request req = query(OP_WHY);
+    req.backfill = 1;
+    req.selectors = &step;
+    req.n_selectors = 1;
+    json_t *j = ask(w, &req, BF_OK, NULL), *ms = json_object_get(json_object_get(j, "annotations"), "expected_ms");
+    cr_assert(json_is_null(ms) || json_is_integer(ms));
+    json_int_t n = json_is_null(ms) ? -1 : json_integer_value(ms);
+    json_decref(j);
+    return n;
+}
+
+/* The median of what its attempts took, once there are five; before, what the plan says; and nothing that nobody said. */
+Test(views_why, what_a_step_takes_is_told_of_its_profile)
+{
+    struct world *w = world_new();
+    create(w, graph);
+    hello(w, 8);
+    cr_expect_eq(expected_of(w, "load[2024-01-05]"), 10000);
+    cr_expect_eq(expected_of(w, "made[2024-01-05]"), -1, "a preset is no knowledge");
+    for (int i = 0; i < 16; i++)
+        end_first(w, OUTCOME_OK, 0, "");
+    json_int_t ms = expected_of(w, "load[2024-01-10]");
+    cr_expect(ms >= 4 && ms <= 6, "attempts take 5 ms, and not %lld", (long long)ms);
+    world_free(w);
+}
+
+/* One that is quarantined is connected, and is not what is busy. */
+Test(views_why, a_quarantined_agent_is_not_counted_among_the_busy)
+{
+    static const char plan[] = "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-10}\n"
+                               "steps: {s: {run: [echo]}}\n";
+    static const uint8_t second_key[32] = {3};
+    struct world *w = world_new();
+    struct agent_msg m = {.kind = AGENT_HELLO, .incarnation = 8, .nonce = 2, .text = ""};
+    const json_t *k;
+    create(w, plan);
+    hello(w, 1);
+    json_t *j = why(w, "s[2024-01-05]", "agents_busy", &k);
+    cr_expect_str_eq(text(k, "detail"), "every fitting agent is busy; 1 is connected");
+    json_decref(j);
+    m.hello = (struct agent_hello){.protocol = AGENT_PROTOCOL_VERSION, .name = "agent-2", .version = "0.1.0", .slots = 1, .fence = FENCE_WEAK,
+                                   .boot_id = "00000000-0000-0000-0000-000000000000"};
+    turn_agent_message(w->turns, second_key, &m, w->boot_ms);
+    run(w);
+    j = why(w, "s[2024-01-05]", "agents_busy", &k);
+    cr_expect_str_eq(text(k, "detail"), "every fitting agent is busy; 2 are connected");
+    json_decref(j);
+    struct op_request hold = query(OP_BREAKER_OPEN);
+    command(w, &hold, "agent/agent-2");
+    j = why(w, "s[2024-01-05]", "agents_busy", &k);
+    cr_expect_str_eq(text(k, "detail"), "every fitting agent is busy; of 2 connected, 1 is quarantined");
+    json_decref(j);
+    world_free(w);
+}
