@@ -17,7 +17,8 @@ struct code_remedy { int32_t first, last; const char *text; };
 #define REACH "see that the server runs and that the agent's host reaches it (address, port, firewall), then retry"
 #define PASSWORD "correct user and password where the agent resolves the reference, then retry (a secret's file is read anew; for a " \
                  "variable the agent is restarted)"
-#define NEW_PLAN "and create a new backfill, because retry runs the old version of the plan"
+#define OLD_PLAN "because retry runs the old version of the plan"
+#define NEW_PLAN "and create a new backfill, " OLD_PLAN
 #define PASSES "it may pass by itself: retry.max of the plan gives further attempts, bfctl retry another run"
 #define SYNTAX "correct the statement at the place that is shown, " NEW_PLAN
 #define TABLE "create the table, then retry; or correct its name in the statement or in the dataset key `table:`, " NEW_PLAN
@@ -28,7 +29,7 @@ struct code_remedy { int32_t first, last; const char *text; };
 #define LOCKED PASSES "; when it goes on, find who holds the lock for so long, or give the pool fewer slots"
 #define DISK "make room on the warehouse's disk, then retry"
 #define TOO_MANY "give the pool fewer slots than the server has connections, or raise the server's limit"
-#define TIMEBOX "raise the step's timebox, or make the work smaller: a finer grain, an index, fewer columns"
+#define TIMEBOX "raise the step's timebox in the plan " NEW_PLAN "; or make the work smaller: a finer grain, an index, fewer columns"
 
 /* Of any database; class 08 and 28 mean the same everywhere, IM comes from the driver manager. */
 static const struct state_remedy any_states[] = {
@@ -215,8 +216,16 @@ static const char *remedy_of_exit(int32_t status)
                          "the plan: `failure` maps its status to transient";
 }
 
+bool remedy_asks_for_plan(const char *remedy)
+{
+    return strstr(remedy, OLD_PLAN) != NULL;
+}
+
 const char *remedy_of(const struct outcome *o)
 {
+    if (strstr(o->text, OUTCOME_BUDGET_SPENT))
+        return "too much failed and was tried again: mend what fails so often, then run bfctl retry; a larger retry.budget takes a new "
+               "backfill, " OLD_PLAN;
     switch (o->source) {
     case OUTCOME_SQL: return remedy_of_sql(o);
     case OUTCOME_EXIT: return remedy_of_exit(o->code);
@@ -229,7 +238,7 @@ const char *remedy_of(const struct outcome *o)
                      "its other partitions took";
     case OUTCOME_TIMEOUT: return TIMEBOX;
     case OUTCOME_NOT_YET:
-        return "see to whoever writes it; when it is there, run bfctl retry, or raise the sensor's timeout in the plan " NEW_PLAN;
+        return "see to whoever writes it, and run bfctl retry when it is there; a longer timeout of the sensor takes a new backfill, " OLD_PLAN;
     case OUTCOME_CHECK:
         return o->code == CHECK_HALT ? "mend the data (bfctl checks ID -o json shows what is wrong), run bfctl retry, then bfctl resume; "
                                        "if it is the check that is wrong, cancel, correct the plan " NEW_PLAN

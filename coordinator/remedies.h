@@ -2,9 +2,13 @@
 #ifndef BF_REMEDIES_H
 #define BF_REMEDIES_H
 
+#include <stdbool.h>
+
 #include "proto/outcome.h"
 
 /* NULL when nothing is known that helps.  Static. */
 const char *remedy_of(const struct outcome *o);
+/* Whether a sentence of these asks for another plan, and says that a retry does not take one up. */
+bool remedy_asks_for_plan(const char *remedy);
 
 #endif

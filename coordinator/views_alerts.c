@@ -99,7 +99,8 @@ static void say_backfill(const struct view_source *v, const struct backfill_view
     struct step_left left = {0};
     switch (a->kind) {
     case ALERT_HALTED:
-        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, b->halted ? b->halted : "not halted any more");
+        snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s%s", b->id, engine_halted_by(b->halted, b->started_us) > HALTED_BY_CHECK
+                 ? "paused: " : "", b->halted ? b->halted : "not halted any more");
         break;
     case ALERT_ENDED: snprintf(ret, SENTENCE_MAX, "bf-%" PRIu32 " is %s", b->id, backfill_state_name(b->state)); break;
     case ALERT_NO_AGENT:
@@ -150,24 +151,42 @@ static void say(const struct view_source *v, const struct backfill_view *b, cons
     }
 }
 
-/* What an operator can do about it, with the commands. */
-static void what_to_do(const struct alert_fact *a, const struct alert_more *m, const char *step, const struct outcome *o,
-                       char ret[SENTENCE_MAX])
+/* A remedy that asks for another plan says that a retry does not take it up: none is offered beside it. */
+static void mend_step(const struct alert_fact *a, const struct alert_more *m, const char *step, const struct outcome *o, char *ret)
 {
     const char *fix = o ? remedy_of(o) : NULL;
+    char again[SENTENCE_MAX] = "";
+    if (m->failed == 0)
+        snprintf(again, sizeof again, "; it is tried again by itself");
+    else if (!fix || !remedy_asks_for_plan(fix))
+        snprintf(again, sizeof again, "; bfctl retry bf-%" PRIu32 " %s runs it again", a->backfill, step);
+    snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it%s", fix ? fix : "", fix ? "; " : "", a->backfill, step, again);
+}
+
+static void let_go_on(const struct backfill_view *b, char *ret)
+{
+    switch (engine_halted_by(b->halted, b->started_us)) {
+    case HALTED_BY_TIMEBOX:
+        snprintf(ret, SENTENCE_MAX, "bfctl resume bf-%" PRIu32 ", which goes on without a limit, or bfctl cancel bf-%" PRIu32, b->id, b->id);
+        break;
+    case HALTED_BY_MISSING:
+        snprintf(ret, SENTENCE_MAX, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32, b->id, b->id);
+        break;
+    case HALTED_BY_CHECK:
+    case NOT_HALTED:
+        snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it", b->id,
+                 b->id);
+        break;
+    }
+}
+
+/* What an operator can do about it, with the commands. */
+static void what_to_do(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *step,
+                       const struct outcome *o, char ret[SENTENCE_MAX])
+{
     switch (a->kind) {
-    case ALERT_STEP:
-        if (m->failed == 0)
-            snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; it is tried again by itself", fix ? fix : "",
-                     fix ? "; " : "", a->backfill, step);
-        else
-            snprintf(ret, SENTENCE_MAX, "%s%sbfctl failures bf-%" PRIu32 " %s shows it; bfctl retry bf-%" PRIu32 " %s runs it again",
-                     fix ? fix : "", fix ? "; " : "", a->backfill, step, a->backfill, step);
-        break;
-    case ALERT_HALTED:
-        snprintf(ret, SENTENCE_MAX, "look at the data: bfctl checks bf-%" PRIu32 "; then bfctl resume bf-%" PRIu32 ", or cancel it",
-                 a->backfill, a->backfill);
-        break;
+    case ALERT_STEP: mend_step(a, m, step, o, ret); break;
+    case ALERT_HALTED: let_go_on(b, ret); break;
     case ALERT_ENDED:
         snprintf(ret, SENTENCE_MAX, "bfctl failures bf-%" PRIu32 " shows why; bfctl retry bf-%" PRIu32 " runs what failed again",
                  a->backfill, a->backfill);
@@ -243,7 +262,7 @@ json_t *view_alert(const struct view_source *v, const struct alert_fact *a, cons
     json_t *j = json_object();
     snprintf(id, sizeof id, "al-%" PRIu32, a->id);
     say(v, of_backfill ? &b : NULL, a, m, example ? o.text : a->print, sentence);
-    what_to_do(a, m, name ? name : "", example ? &o : NULL, todo);
+    what_to_do(of_backfill ? &b : NULL, a, m, name ? name : "", example ? &o : NULL, todo);
     json_object_set_new(j, "id", view_string(id));
     json_object_set_new(j, "kind", view_string(alert_kind_name(a->kind)));
     json_object_set_new(j, "state", view_string(alert_state_name(a->state)));

@@ -209,10 +209,11 @@ static void tell_halted(const struct backfill_view *b, struct blocker_text *t)
 {
     t->kind = "halted";
     snprintf(t->detail, sizeof t->detail, "%s", b->halted ? b->halted : "");
-    if (!b->started_us)                          /* its turn in the queue came, and something was missing */
+    enum halted_by by = engine_halted_by(b->halted, b->started_us);
+    if (by == HALTED_BY_MISSING)
         snprintf(t->remedy, sizeof t->remedy, "see to what is missing, then bfctl resume bf-%" PRIu32 "; or bfctl cancel bf-%" PRIu32,
                  b->id, b->id);
-    else if (b->timebox_over && strncmp(t->detail, "its timebox", strlen("its timebox")) == 0)
+    else if (by == HALTED_BY_TIMEBOX)
         snprintf(t->remedy, sizeof t->remedy, "bfctl resume bf-%" PRIu32 ", which goes on without a limit; or bfctl cancel bf-%" PRIu32,
                  b->id, b->id);
     else

@@ -49,7 +49,7 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
     rare->backfill_state = BACKFILL_PAUSED;
-    rare->reason = out_printf(d->out, "halted by a check of %s: %s", target, o->text);
+    rare->reason = out_printf(d->out, HALT_OF_CHECK "%s: %s", target, o->text);
     record_emit(d, r);
     audit_note(d, &(struct audit_note){.what = "halt", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
                                        .text = b->halted, .before = out_printf(d->out, "{\"state\":\"%s\"}", before),
@@ -84,7 +84,7 @@ static const char *spent_text(struct decision *d, const struct backfill *b, cons
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1);
     snprintf(text, OUTCOME_TEXT_MAX + 1,
-             "%.*s%snot tried again: the retry budget of the backfill is spent, %llu retries after %llu first attempts",
+             "%.*s%s" OUTCOME_BUDGET_SPENT ", %llu retries after %llu first attempts",
              (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - SPENT_BYTES), told, *told ? "; " : "", (unsigned long long)b->retries,
              (unsigned long long)b->first_attempts);
     return text;

@@ -231,7 +231,7 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     }
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
-        snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);
+        snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", backfill_stands(b), b->id);
     struct answer a = command_accept(d, b, out_printf(d->out, "bf-%u: %llu failed step%s a new run%s", b->id, (unsigned long long)failed,
                                                       failed == 1 ? " begins" : "s begin", still));
     a.before = before;

@@ -196,7 +196,7 @@ static void tell_rest(const struct steer *s, const struct steer_outcome *o, stru
 static void tell_paused(const struct backfill *b, const struct steer *s, const struct steer_outcome *o, struct bf_buf *text)
 {
     if (b->state == BACKFILL_PAUSED && s->action != STEER_HOLD && s->action != STEER_CANCEL && o->n[FATE_CHANGED] > 0)
-        bf_buf_printf(text, "; it is %s: bfctl resume bf-%u lets it go on", b->halted ? "halted by a check" : "paused", b->id);
+        bf_buf_printf(text, "; it is %s: bfctl resume bf-%u lets it go on", backfill_stands(b), b->id);
 }
 
 static const char *action_name(enum steer_action a)

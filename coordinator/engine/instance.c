@@ -188,6 +188,11 @@ static bool is_end(const struct backfill *b)
     return false;
 }
 
+const char *backfill_stands(const struct backfill *b)
+{
+    return engine_halted_by(b->halted, b->started_us) == HALTED_BY_CHECK ? "halted by a check" : "paused";
+}
+
 void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us)
 {
     assert(backfill_may_become(b, next));

@@ -61,6 +61,8 @@ bool backfill_may_become(const struct backfill *b, enum backfill_state next);
 /* halted: why, when a check pauses it; else NULL or "". */
 void backfill_set_state(struct engine *e, struct backfill *b, enum backfill_state next, const char *halted, int64_t at_us);
 bool backfill_finished(const struct backfill *b);
+/* "halted by a check" or "paused", of a paused one. */
+const char *backfill_stands(const struct backfill *b);
 void live_add(struct engine *e, uint32_t id);
 
 /* ---- ready.c: lanes ---- */

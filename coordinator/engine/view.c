@@ -80,6 +80,15 @@ uint32_t engine_next_running(const struct engine *e, uint32_t after)
     return 0;
 }
 
+enum halted_by engine_halted_by(const char *halted, int64_t started_us)
+{
+    if (!halted)
+        return NOT_HALTED;
+    if (strncmp(halted, HALT_OF_CHECK, strlen(HALT_OF_CHECK)) == 0)
+        return HALTED_BY_CHECK;
+    return started_us ? HALTED_BY_TIMEBOX : HALTED_BY_MISSING;
+}
+
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret)
 {
     const struct backfill *b = backfill_find(e, id);

@@ -122,3 +122,12 @@ Test(details, remedies)
         cr_expect(!text || strstr(text, cases[i].says), "case %zu: %s", i, text);
     }
 }
+
+Test(details, what_ended_because_of_the_retry_budget_is_told_of_the_budget)
+{
+    const struct outcome o = {.source = OUTCOME_SQL, .dbms = "PostgreSQL", .sqlstate = "40001",
+                              .text = "deadlock; " OUTCOME_BUDGET_SPENT ", 10 retries after 40 first attempts"};
+    const char *text = remedy_of(&o);
+    cr_expect(strstr(text, "retry.budget") && !strstr(text, "retry.max"), "%s", text);
+    cr_expect(remedy_asks_for_plan(text));
+}

@@ -64,6 +64,18 @@ Test(engine_timebox, a_pause_lets_what_runs_end_and_starts_nothing_more)
     fx_done(&f);
 }
 
+Test(engine_timebox, what_is_retried_in_its_pause_is_told_that_it_is_paused_and_not_halted_by_a_check)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, PLAN_END_PAUSE);
+    int64_t end_ms = begun(&f);
+    fx_ended(&f, &a, fx_attempt(&f, 1, 0, 0), OUTCOME_EXIT, 127);
+    at(&f, end_ms);
+    const char *text = fx_ask(&f, OP_RETRY, 1)->text;
+    cr_expect(strstr(text, "it is paused: bfctl resume bf-1 lets it go on"), "%s", text);
+    fx_done(&f);
+}
+
 Test(engine_timebox, a_cancel_kills)
 {
     struct fx f;
