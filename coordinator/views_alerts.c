@@ -180,6 +180,15 @@ static void let_go_on(const struct backfill_view *b, char *ret)
     }
 }
 
+static void bring_back(const struct alert_more *m, char *ret)
+{
+    char waits[160] = "";
+    if (m->fenced > 0)
+        snprintf(waits, sizeof waits, "; %" PRIu64 " step instance%s on_lost: wait_for_fence: no other agent takes what this one had until "
+                 "it is back", m->fenced, m->fenced == 1 ? " has" : "s have");
+    snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again%s", waits);
+}
+
 /* What an operator can do about it, with the commands. */
 static void what_to_do(const struct backfill_view *b, const struct alert_fact *a, const struct alert_more *m, const char *step,
                        const struct outcome *o, char ret[SENTENCE_MAX])
@@ -195,9 +204,7 @@ static void what_to_do(const struct backfill_view *b, const struct alert_fact *a
         snprintf(ret, SENTENCE_MAX, "bfctl status bf-%" PRIu32 " shows what is left; bfctl priority bf-%" PRIu32 " lets it go first",
                  a->backfill, a->backfill);
         break;
-    case ALERT_AGENT_LOST:
-        snprintf(ret, SENTENCE_MAX, "see whether the host lives and reaches the coordinator, and start its agent again");
-        break;
+    case ALERT_AGENT_LOST: bring_back(m, ret); break;
     case ALERT_NO_AGENT:
         if (m->quarantined)
             snprintf(ret, SENTENCE_MAX, "bfctl agents shows what failed there; bfctl agent release NAME gives one work again");

@@ -64,6 +64,13 @@ static const char *revoked_words(enum revoke_reason r)
     return "";
 }
 
+/* What may be given to another agent is, when its agent is lost: what is open there waits for its word. */
+static void tell_fenced(const char *name, const char *where, const char *last, char *ret, size_t size)
+{
+    snprintf(ret, size, "%s was given to %s, which is lost; the step has on_lost: wait_for_fence, so it waits until this agent is back and "
+             "says how it ended. Start the agent on its host again: nothing else ends it%s", name, where, last);
+}
+
 /* The sentence for an instance that nothing blocks.  told: what its last attempt said of its end, or "". */
 void why_tell_state(const struct view_source *v, const struct backfill_view *b, uint32_t step, uint32_t index,
                        const struct instance_view *i, const char *told, char *ret, size_t size)
@@ -81,6 +88,10 @@ void why_tell_state(const struct view_source *v, const struct backfill_view *b, 
         view_moment(i->started_us, at);
     if (i->stale)
         tell_stale(v, b, step, index, name, stale, sizeof stale);
+    if ((i->state == INSTANCE_RUNNING || i->state == INSTANCE_ASSIGNED) && engine_fenced(v->engine, i->agent, b->id, step, NULL, 0) > 0) {
+        tell_fenced(name, where, last, ret, size);
+        return;
+    }
     switch (i->state) {
     case INSTANCE_RUNNING: snprintf(ret, size, "%s is running on %s since %s%s%s", name, where, at, last, stale); break;
     case INSTANCE_ASSIGNED:

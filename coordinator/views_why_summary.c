@@ -214,10 +214,35 @@ static void add_failed(struct summary *s, uint32_t step)
         snprintf(c->act, sizeof c->act, "bfctl retry bf-%" PRIu32, s->b->id);
 }
 
+/* What only an agent that is lost can end, of a step; gives how many there are. */
+static uint64_t add_fenced(struct summary *s, uint32_t step)
+{
+    uint64_t all = 0;
+    for (uint32_t id = 0; s->b->plan->steps[step].wait_for_fence && (id = engine_next_agent(s->v->engine, id)) != 0;) {
+        struct agent_view a;
+        struct view_blocker is = {.kind = "agent_lost", .remedy = "start the agent on its host again: nothing else ends them"};
+        uint32_t index[EXAMPLES_MAX];
+        uint64_t n = engine_fenced(s->v->engine, id, s->b->id, step, index, EXAMPLES_MAX);
+        if (n == 0 || !engine_agent(s->v->engine, id, &a))
+            continue;
+        snprintf(is.detail, sizeof is.detail, "%s is lost, and on_lost: wait_for_fence lets them wait until it is back and says how they "
+                 "ended", a.hello->name);
+        all += n;
+        struct cause *c = cause_of(s, &is, NULL, step);
+        if (!c)
+            continue;
+        hold(c, step, n);
+        for (uint32_t i = 0; i < n && i < EXAMPLES_MAX; i++)
+            add_example(c, step, index[i]);
+    }
+    return all;
+}
+
 /* What runs holds nothing, but others wait for it. */
 static void add_running(struct summary *s, uint32_t step)
 {
-    uint64_t n = s->steps[step].t.n[INSTANCE_ASSIGNED] + s->steps[step].t.n[INSTANCE_RUNNING];
+    uint64_t open = s->steps[step].t.n[INSTANCE_ASSIGNED] + s->steps[step].t.n[INSTANCE_RUNNING], fenced = open ? add_fenced(s, step) : 0;
+    uint64_t n = open > fenced ? open - fenced : 0;          /* what is open was counted a moment before */
     struct view_blocker is = {.kind = "running", .detail = "others wait for what runs now", .remedy = "wait"};
     struct cause *c = n ? cause_of(s, &is, NULL, step) : NULL;
     if (!c)

@@ -138,6 +138,22 @@ bool engine_failure(const struct engine *e, uint32_t backfill, uint32_t step, ui
     return true;
 }
 
+uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max)
+{
+    const struct agent *a = agent_find(e, agent);
+    uint64_t n = 0;
+    for (uint32_t slot = a && a->state == AGENT_LOST ? a->first : NO_SLOT; slot != NO_SLOT; slot = e->attempts.at[slot].agent_next) {
+        const struct attempt *at = &e->attempts.at[slot];
+        if (!backfill_find(e, at->backfill)->plan->steps[at->step].wait_for_fence ||
+            (backfill && (at->backfill != backfill || at->step != step)))
+            continue;
+        if (n < max)
+            ret[n] = at->index;
+        n++;
+    }
+    return n;
+}
+
 bool engine_find_attempt(const struct engine *e, uint64_t attempt, struct attempt_view *ret)
 {
     const struct attempt *a = attempt_find(e, attempt);

@@ -66,6 +66,10 @@ struct backfill_view {
     uint32_t open_attempts;
 };
 
+/* Attempts that are open at an agent that is lost, of a step whose plan says `on_lost: wait_for_fence`: nothing but the agent's word ends
+ * them.  backfill 0: of all.  Gives how many there are; partition indices of the first of them in ret.  O(attempts of the agent). */
+uint64_t engine_fenced(const struct engine *e, uint32_t agent, uint32_t backfill, uint32_t step, uint32_t *ret, size_t max);
+
 struct attempt_view {
     struct attempt_ref ref;
     uint32_t backfill, step, index, n, run, attempt_no, agent;

@@ -215,6 +215,8 @@ void engine_alert_more(const struct engine *e, const struct alert_fact *a, struc
         count_downstream(b, a->step, ret);
     if (b && a->kind == ALERT_NO_AGENT)
         ret->quarantined = quarantined(e, b);
+    if (a->kind == ALERT_AGENT_LOST)
+        ret->fenced = engine_fenced(e, a->agent, 0, 0, NULL, 0);
     if (a->kind == ALERT_BREAKER)
         tell_breaker(e, a, ret);
 }

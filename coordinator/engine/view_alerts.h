@@ -22,6 +22,7 @@ struct alert_more {
     uint64_t held;                               /* instances of those steps that cannot run, because something upstream failed;
                                                     BREAKER: as members */
     const char *cause;                           /* BREAKER: the failure that opened it; NULL: none */
+    uint64_t fenced;                             /* AGENT_LOST: engine_fenced() */
     uint32_t quarantined;                        /* NO_AGENT: agents that would fit, and are quarantined */
 };
 /* O(steps and edges of the plan, members). */

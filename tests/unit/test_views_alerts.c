@@ -84,3 +84,67 @@ Test(views_alerts, no_retry_is_offered_beside_a_remedy_that_says_it_does_not_hel
         world_free(w);
     }
 }
+
+/* ---- a step that only its lost agent can end ---- */
+
+static struct world *fenced(void)
+{
+    struct world *w = world_new();
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: fenced\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-03}\nsteps:\n"
+              "  notify: {run: [echo], on_lost: wait_for_fence}\n  after: {run: [echo], needs: [notify]}\n");
+    hello(w, 2);
+    cr_assert_eq(w->n_held, 2u);
+    later(w, 70000);
+    return w;
+}
+
+static json_t *why_of(struct world *w, const char *selector)
+{
+    struct op_request req = query(OP_WHY);
+    req.backfill = 1;
+    req.selectors = &selector;
+    req.n_selectors = 1;
+    return ask(w, &req, BF_OK, NULL);
+}
+
+Test(views_alerts, of_a_lost_agent_it_says_how_many_steps_wait_for_it_alone)
+{
+    struct world *w = fenced();
+    json_t *a = alert(w, "agent_lost");
+    expect(a, "todo", "see whether the host lives and reaches the coordinator, and start its agent again; 2 step instances have on_lost: "
+                      "wait_for_fence: no other agent takes what this one had until it is back");
+    json_decref(a);
+    world_free(w);
+}
+
+Test(views_alerts, why_says_that_a_step_waits_for_its_lost_agent)
+{
+    struct world *w = fenced();
+    json_t *j = why_of(w, "notify[2024-01-01]");
+    expect(j, "summary", "notify[2024-01-01] was given to agent-1, which is lost; the step has on_lost: wait_for_fence, so it waits until "
+                         "this agent is back and says how it ended. Start the agent on its host again: nothing else ends it");
+    json_decref(j);
+    hello(w, 2);
+    j = why_of(w, "notify[2024-01-01]");
+    cr_expect_null(strstr(text(j, "summary"), "lost"), "it is back: %s", text(j, "summary"));
+    json_decref(j);
+    world_free(w);
+}
+
+Test(views_alerts, what_waits_for_a_lost_agent_is_a_cause)
+{
+    struct world *w = fenced();
+    struct op_request req = query(OP_WHY_SUMMARY);
+    json_t *j = ask(w, &req, BF_OK, NULL), *found = NULL, *c;
+    size_t i;
+    json_array_foreach(json_object_get(j, "causes"), i, c) {
+        found = strcmp(text(c, "kind"), "agent_lost") == 0 ? c : found;
+        cr_expect_str_neq(text(c, "kind"), "running", "nothing runs");
+    }
+    cr_assert(found);
+    expect(found, "detail", "agent-1 is lost, and on_lost: wait_for_fence lets them wait until it is back and says how they ended");
+    cr_expect(number(found, "holds") == 2 && number(found, "behind") == 2);
+    cr_expect_eq(json_array_size(json_object_get(found, "examples")), 2u);
+    json_decref(j);
+    world_free(w);
+}
