@@ -90,8 +90,9 @@ bool alert_no_agent(const struct engine *e, const struct backfill *b)
 
 bool alert_breaker(const struct breaker *b)
 {
-    bool gone = b && b->kind == BREAKER_AGENT && b->here == 0;       /* nobody waits for one that is not there */
-    return b && b->state != BREAKER_CLOSED && !*b->by && !gone;
+    if (!b || b->state == BREAKER_CLOSED || *b->by)
+        return false;
+    return b->kind == BREAKER_AGENT ? b->here > 0 : b->uses > 0;     /* else there is nobody whom it could hold */
 }
 
 /* ---- severity ---- */

@@ -16,7 +16,8 @@
  *     an agent was lost that had work   ALERT_AGENT_MS after                                       it is back, or nothing is live
  *     no agent may take what is ready   ALERT_AGENT_MS after                                       one may
  *     the store is short of room, old   ALERT_LOW_MS after, at once                                it is not
- *     a breaker opened by itself        ALERT_BREAKER_MS after, if it has not closed meanwhile     it closed, or somebody moved it
+ *     a breaker opened by itself        ALERT_BREAKER_MS after, if it has not closed meanwhile     it closed, somebody moved it, or
+ *                                                                                                  nothing live draws on it
  *     an attempt takes far longer than  when it still does after the tolerance of its step, or     none of the step does
  *     its like (late.c)                 the work that hangs on it cannot end before the first
  *                                       deadline downstream any more
@@ -103,7 +104,7 @@ enum alert_severity alert_severity_of(const struct engine *e, const struct alert
 void alert_fires_at(const struct engine *e, const struct alert_fact *a, int64_t *ret_ms, int64_t *ret_us);
 /* Whether what it is about is still so. */
 bool alert_holds(const struct engine *e, const struct alert_fact *a);
-/* It opened by itself, and is not closed again; an agent's: and the agent is here.  NULL: no. */
+/* It opened by itself, is not closed again, and something live draws on it; an agent's: and the agent is here.  NULL: no. */
 bool alert_breaker(const struct breaker *b);
 /* The backfill has steps that are ready and that no agent may take. */
 bool alert_no_agent(const struct engine *e, const struct backfill *b);

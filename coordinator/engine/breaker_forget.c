@@ -72,6 +72,7 @@ void breaker_use(struct engine *e, uint32_t number, bool more)
     b->uses = more ? b->uses + 1 : b->uses - 1;
     if (b->uses == 0)
         breaker_look_idle(e, number);
+    e->alerts.look |= b->state != BREAKER_CLOSED && b->uses <= 1;    /* the first came, or the last went: it may matter, or no more */
 }
 
 void breakers_derive(struct engine *e)

@@ -109,22 +109,42 @@ static bool draws_on(const struct engine *e, const struct alert_fact *of_step, c
     return false;
 }
 
+static bool for_good(const struct engine *e, const struct alert_fact *of_step)
+{
+    const struct alert_group *g = alert_group_of(e, of_step);
+    return g && g->failed > 0;
+}
+
+/* Of a step that is tried again: does what fires tell why it fails? */
+static bool is_tried_again_after(const struct engine *e, const struct alert_fact *of_step, const struct alert_fact *cause)
+{
+    bool lost = of_step->failure_class == FAILURE_LOST;
+    return (cause->kind == ALERT_AGENT_LOST && lost) || (cause->kind == ALERT_BREAKER && !lost && draws_on(e, of_step, cause->subject));
+}
+
+static enum halted_by halted_by(const struct engine *e, uint32_t backfill)
+{
+    const struct backfill *b = backfill_find(e, backfill);
+    return engine_halted_by(b->halted, b->started_us);
+}
+
 /* Does `a` follow from `cause`, which fires?
  *
- *     a step fails                 <- its backfill is halted, where the step's check did it; an agent is lost, where it is lost attempts
+ *     a step fails                 <- its backfill is halted, where the step's check did it
  *     a backfill ended not whole   <- one of its steps fails
  *     a deadline is missed         <- a step upstream fails; the backfill is halted; no agent may take its work
  *     no agent                     <- an agent was lost
- *     a step will be tried again   <- a breaker of what it draws on is open
+ *     a step will be tried again   <- an agent is lost, where it is lost attempts; a breaker of what it draws on is open
  *     a breaker is open            <- a step that draws on its thing fails for good
- *     attempts straggle            <- they go on past their timebox */
+ *     attempts straggle            <- they go on past their timebox
+ *
+ * What failed for good waits for a person, and so never follows from what mends itself: a breaker, or an agent that comes back. */
 static bool follows(const struct engine *e, const struct alert_fact *a, const struct alert_fact *cause)
 {
     bool same = a->backfill == cause->backfill && a->backfill != 0;
     switch (a->kind) {
-    case ALERT_STEP: return (same && cause->kind == ALERT_HALTED && is_halt(a)) ||
-                            (cause->kind == ALERT_AGENT_LOST && a->failure_class == FAILURE_LOST) ||
-                            (cause->kind == ALERT_BREAKER && a->failure_class == FAILURE_TRANSIENT && draws_on(e, a, cause->subject));
+    case ALERT_STEP: return same && cause->kind == ALERT_HALTED ? is_halt(a) && halted_by(e, a->backfill) == HALTED_BY_CHECK
+                                                                : !for_good(e, a) && is_tried_again_after(e, a, cause);
     case ALERT_ENDED: return same && cause->kind == ALERT_STEP;
     case ALERT_DEADLINE: return (same && (cause->kind == ALERT_HALTED || cause->kind == ALERT_NO_AGENT)) ||
                                 (same && (cause->kind == ALERT_STEP || cause->kind == ALERT_STRAGGLER || cause->kind == ALERT_TIMEBOX) &&
@@ -136,8 +156,8 @@ static bool follows(const struct engine *e, const struct alert_fact *a, const st
     case ALERT_AGENT_LOST:
     case ALERT_STORE_LOW:
     case ALERT_STORE_OLD: return false;
-    case ALERT_BREAKER: return cause->kind == ALERT_STEP && cause->failure_class != FAILURE_TRANSIENT &&
-                               cause->failure_class != FAILURE_LOST && draws_on(e, cause, a->subject);
+    case ALERT_BREAKER: return cause->kind == ALERT_STEP && for_good(e, cause) && cause->failure_class != FAILURE_LOST &&
+                               draws_on(e, cause, a->subject);
     }
     return false;
 }

@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/breaker.h"
+#include "coordinator/engine/internal.h"
 #include "coordinator/engine/view_alerts.h"
 #include "coordinator/engine/view_breaker.h"
 #include "tests/support/engine_fixture.h"
@@ -241,6 +242,89 @@ Test(engine_breakers, one_that_stays_open_is_an_alert_and_one_by_hand_is_none)
     later(&f, 600000);
     cr_expect_null(alert_about(&f, "step/test.s0"), "whoever opened it knows");
     fx_done(&f);
+}
+
+static const struct alert_fact *alert_of_step(const struct fx *f, uint32_t step)
+{
+    for (size_t i = 0; i < engine_n_alerts(f->e); i++) {
+        const struct alert_fact *a = engine_alert(f->e, i);
+        if (a->kind == ALERT_STEP && a->state != ALERT_RESOLVED && a->step == step)
+            return a;
+    }
+    cr_assert_fail("no alert about s%u", step);
+    return NULL;
+}
+
+/* The one that it follows from; 0: none. */
+static uint32_t inhibitor(const struct fx *f, const struct alert_fact *a)
+{
+    struct alert_more more = {0};
+    engine_alert_more(f->e, a, &more);
+    return more.inhibited_by;
+}
+
+Test(engine_breakers, it_is_no_alert_any_more_when_nothing_is_left_that_it_could_hold)
+{
+    struct fx f;
+    struct fx_agent a = opened(&f);
+    later(&f, 120000);
+    uint32_t id = alert_about(&f, "step/test.s0")->id;
+    fx_ask(&f, OP_CANCEL, 1);
+    fx_turn(&f);
+    cr_assert_eq(alert_about(&f, "step/test.s0")->state, ALERT_FIRING, "what runs is not dead yet");
+    end_all(&f, &a, OUTCOME_CANCELLED, 0);
+    cr_assert_neq(of_bad(&f).state, BREAKER_CLOSED);
+    cr_expect_eq(engine_find_alert(f.e, id)->state, ALERT_RESOLVED);
+    later(&f, 600000);
+    cr_expect_null(alert_about(&f, "step/test.s0"), "and it does not come again");
+    same_after_recovery(&f);
+    uint32_t number = breaker_number(f.e, BREAKER_STEP, "test.s0");
+    cr_assert_not(f.e->alerts.look);
+    breaker_use(f.e, number, true);              /* as one that is queued does */
+    cr_expect(f.e->alerts.look, "looked at in the same turn, as a recovery would");
+    breaker_use(f.e, number, false);
+    fx_create(&f, bad_and_other, 4);
+    later(&f, 1000);
+    cr_expect(alert_about(&f, "step/test.s0"), "it holds what is created now");
+    fx_done(&f);
+}
+
+Test(engine_breakers, what_failed_for_good_is_not_hidden_behind_one_that_closes_by_itself)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, bad_and_other, 4);
+    end_all(&f, &a, OUTCOME_HTTP, 503);           /* a failure that passes, and no attempt is left */
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    later(&f, 120000);
+    const struct alert_fact *breaker = alert_about(&f, "step/test.s0"), *step = alert_of_step(&f, 0);
+    cr_assert(breaker->state == ALERT_FIRING && step->state == ALERT_FIRING && step->failure_class == FAILURE_TRANSIENT);
+    cr_expect_eq(inhibitor(&f, step), 0u, "a person has to retry it");
+    cr_expect_eq(inhibitor(&f, breaker), step->id);
+    fx_done(&f);
+}
+
+static struct plan *bad_and_patient(uint64_t seed)
+{
+    struct plan *p = bad_and_other(seed);
+    p->steps[0].retry.max_attempts = 9;
+    p->steps[0].retry.initial_ms = p->steps[0].retry.max_ms = 3600000;
+    return p;
+}
+
+Test(engine_breakers, what_is_tried_again_follows_from_one_that_holds_it)
+{
+    static const struct { enum outcome_source source; int32_t code; } ends[] = {{OUTCOME_HTTP, 503}, {OUTCOME_EXIT, 1}};
+    for (size_t i = 0; i < 2; i++) {
+        struct fx f;
+        struct fx_agent a = start(&f, bad_and_patient, 4);
+        end_all(&f, &a, ends[i].source, ends[i].code);
+        later(&f, 16 * 60000);
+        const struct alert_fact *breaker = alert_about(&f, "step/test.s0"), *step = alert_of_step(&f, 0);
+        cr_assert(breaker->state == ALERT_FIRING && step->state == ALERT_FIRING);
+        cr_expect_eq(inhibitor(&f, step), breaker->id, "code %d", ends[i].code);
+        cr_expect_eq(inhibitor(&f, breaker), 0u);
+        fx_done(&f);
+    }
 }
 
 Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothing_else)
