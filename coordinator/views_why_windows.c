@@ -23,19 +23,23 @@ static void where_words(const struct view_source *v, const struct blocker *k, ch
 
 static void tell_budget(const struct view_source *v, const struct blocker *k, const char *where, struct view_blocker *ret)
 {
-    char budget[PLAN_WINDOW_BUDGET_TEXT_MAX], until[BF_TIME_MAX] = "";
+    char budget[PLAN_WINDOW_BUDGET_TEXT_MAX], moment[BF_TIME_MAX], until[BF_TIME_MAX + 8] = "";
     struct pool_view p = {.slots = 0};
     if (k->pool < engine_n_pools(v->engine))
         engine_pool(v->engine, k->pool, &p);
     plan_budget_text(k->window.budget, budget);
-    if (k->window.clears_at_us)
-        view_moment(k->window.clears_at_us, until);
+    if (k->window.clears_at_us == INT64_MAX) {
+        snprintf(until, sizeof until, " for ever");
+    } else if (k->window.clears_at_us) {
+        view_moment(k->window.clears_at_us, moment);
+        snprintf(until, sizeof until, " until %s", moment);
+    }
     ret->kind = "window";
     if (k->window.budget == 0)
-        snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s%s", k->window.name, where, until[0] ? " until " : "", until);
+        snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s", k->window.name, where, until);
     else
-        snprintf(ret->detail, sizeof ret->detail, "window %s leaves %s of %s%s%s, %" PRIu32 " of %" PRIu32 " slots: %" PRIu32 " are in use",
-                 k->window.name, budget, where, until[0] ? " until " : "", until, k->window.left, p.slots, k->count);
+        snprintf(ret->detail, sizeof ret->detail, "window %s leaves %s of %s%s, %" PRIu32 " of %" PRIu32 " slots: %" PRIu32 " are in use",
+                 k->window.name, budget, where, until, k->window.left, p.slots, k->count);
     snprintf(ret->remedy, sizeof ret->remedy, "wait; bfctl windows shows the coming week");
 }
 

@@ -13,8 +13,8 @@
 
 enum {
     DAYS_BACK = 3,               /* a stretch that holds now began so long ago at most: over midnight, and a clock set by a day */
-    EDGES_MAX = 64,              /* that are looked at for the next change of a budget */
-    FREEZES_MAX = 1000,          /* that are looked at for a stretch without */
+    FREEZES_MAX = 1000,          /* edges that are looked at for a stretch without */
+    LAST_DAY = 2932896,          /* 9999-12-31: what lasts so long never ends */
     WEEK_DAYS = 7,
     PERCENT = 10000,             /* millionths */
     MONDAY_SHIFT = 3             /* 1970-01-01 was a Thursday */
@@ -58,14 +58,46 @@ static struct stretch stretch_of(const struct plan_window *w, const struct zone 
     return (struct stretch){zone_first_at(z, midnight_s + w->from_s), last_at(z, to_s)};
 }
 
-/* The stretch that holds at an instant, or the next one after it; from_s INT64_MAX: there is none. */
+/* The last of the days from this one on of which each begins where the one before ended; INT32_MAX: that goes on for ever. */
+static int32_t last_joined(const struct plan_window *w, int32_t day)
+{
+    if (w->from_s != 0 || w->to_s != BF_DAY_S)
+        return day;
+    for (size_t i = 0; i < w->n_dates; i++)
+        if (w->dates[i].last >= day)
+            return w->dates[i].last >= LAST_DAY ? INT32_MAX : w->dates[i].last;
+    for (int32_t i = 1; i < WEEK_DAYS; i++)
+        if (next_day(w, day + i) != day + i)
+            return day + i - 1;
+    return INT32_MAX;
+}
+
+/* Until when a stretch that begins on a day goes on.  Whole days are passed by the range and the week, not one by one; others follow on
+ * one another only where the clock is set over what lies between them. */
+static int64_t end_of(const struct plan_window *w, const struct zone *z, int32_t day)
+{
+    int64_t until_s = INT64_MIN;
+    for (;;) {
+        day = last_joined(w, day);
+        if (day == INT32_MAX)
+            return INT64_MAX;
+        int64_t end_s = stretch_of(w, z, day).until_s;
+        until_s = end_s > until_s ? end_s : until_s;
+        day = next_day(w, day + 1);
+        if (day == INT32_MAX || stretch_of(w, z, day).from_s > until_s)
+            return until_s;
+    }
+}
+
+/* The stretch that holds at an instant, or the next one after it, to where it ends for good; from_s INT64_MAX: there is none.  Of one that
+ * holds, from_s may be later than when it began. */
 static struct stretch stretch_around(const struct plan_window *w, const struct zone *z, int64_t at_s)
 {
     int64_t local_s = at_s + zone_span_at(z, at_s).offset_s;
     for (int32_t day = (int32_t)bf_floor_div(local_s, BF_DAY_S) - DAYS_BACK; (day = next_day(w, day)) != INT32_MAX; day++) {
         struct stretch s = stretch_of(w, z, day);
         if (s.from_s < s.until_s && s.until_s > at_s)
-            return s;
+            return (struct stretch){s.from_s, end_of(w, z, day)};
     }
     return (struct stretch){INT64_MAX, INT64_MAX};
 }
@@ -80,38 +112,31 @@ static bool holds_for(const struct plan_windows *w, const struct plan_window *wi
     return window->pool == PLAN_NO_INDEX || window->pool == w->pool;
 }
 
-/* The budget at one instant; until_s: the next edge of any window. */
-static struct plan_budget look(const struct plan_windows *w, bool freezes_only, int64_t at_s)
+/* Does a window count before another that is open too? */
+static bool beats(const struct plan_windows *w, uint32_t a, uint32_t b)
 {
-    struct plan_budget b = {PLAN_WHOLE_BUDGET, PLAN_NO_WINDOW, INT64_MAX};
-    for (uint32_t i = 0; i < w->n; i++) {
-        const struct plan_window *window = &w->at[i];
-        if (!holds_for(w, window) || (freezes_only && window->budget > 0))
-            continue;
-        struct stretch s = stretch_around(window, w->zone, at_s);
-        bool inside = s.from_s <= at_s;
-        int64_t edge_s = inside ? s.until_s : s.from_s;
-        if (edge_s < b.until_s)
-            b.until_s = edge_s;
-        if (inside && (b.window == PLAN_NO_WINDOW || window->budget < b.budget)) {
-            b.budget = window->budget;
-            b.window = i;
-        }
-    }
-    return b;
+    return b == PLAN_NO_WINDOW || w->at[a].budget < w->at[b].budget || (w->at[a].budget == w->at[b].budget && a < b);
 }
 
 struct plan_budget plan_budget_at(const struct plan_windows *w, int64_t at_s)
 {
-    struct plan_budget now = look(w, false, clamp(at_s)), next = now;
-    for (int i = 0; i < EDGES_MAX && next.until_s < MAX_S; i++) {
-        now.until_s = next.until_s;
-        next = look(w, false, now.until_s);
-        if (next.budget != now.budget || next.window != now.window)
-            return now;
+    struct plan_budget b = {PLAN_WHOLE_BUDGET, PLAN_NO_WINDOW, INT64_MAX};
+    at_s = clamp(at_s);
+    for (uint32_t i = 0; i < w->n; i++) {
+        if (!holds_for(w, &w->at[i]) || !beats(w, i, b.window))
+            continue;
+        struct stretch s = stretch_around(&w->at[i], w->zone, at_s);
+        if (s.from_s <= at_s)
+            b = (struct plan_budget){w->at[i].budget, i, s.until_s};
     }
-    now.until_s = next.until_s;
-    return now;
+    /* To its end, or until one that counts before it opens: what opens and closes behind it changes nothing. */
+    for (uint32_t i = 0; i < w->n; i++) {
+        if (!holds_for(w, &w->at[i]) || i == b.window || !beats(w, i, b.window))
+            continue;
+        int64_t from_s = stretch_around(&w->at[i], w->zone, at_s).from_s;
+        b.until_s = from_s < b.until_s ? from_s : b.until_s;
+    }
+    return b;
 }
 
 uint32_t plan_budget_of(uint32_t n, uint32_t budget)
@@ -141,17 +166,36 @@ void plan_budget_text(uint32_t budget, char ret[PLAN_WINDOW_BUDGET_TEXT_MAX])
     snprintf(ret + n, (size_t)(PLAN_WINDOW_BUDGET_TEXT_MAX - n), "%%");
 }
 
+/* The first freeze that holds at an instant, and the latest end of those that do; without one, when the next begins. */
+struct frost { uint32_t window; int64_t until_s; };
+
+static struct frost frost_at(const struct plan_windows *w, int64_t at_s)
+{
+    struct frost f = {PLAN_NO_WINDOW, INT64_MAX};
+    for (uint32_t i = 0; i < w->n; i++) {
+        if (!holds_for(w, &w->at[i]) || w->at[i].budget > 0)
+            continue;
+        struct stretch s = stretch_around(&w->at[i], w->zone, at_s);
+        bool inside = s.from_s <= at_s, first = inside && f.window == PLAN_NO_WINDOW;
+        if (first)
+            f = (struct frost){i, s.until_s};
+        else if (inside ? s.until_s > f.until_s : f.window == PLAN_NO_WINDOW && s.from_s < f.until_s)
+            f.until_s = inside ? s.until_s : s.from_s;
+    }
+    return f;
+}
+
 /* The next change between frozen and not after an instant at which it is as *frozen says; INT64_MAX: none, or none that is found. */
 static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *frozen, uint32_t *ret_window)
 {
-    struct plan_budget b = look(w, true, at_s);
+    struct frost f = frost_at(w, at_s);
     bool before = *frozen;
-    for (int i = 0; i < FREEZES_MAX && b.until_s < MAX_S; i++) {
-        int64_t edge_s = b.until_s;
-        b = look(w, true, edge_s);
-        if ((b.window != PLAN_NO_WINDOW) != before) {
+    for (int i = 0; i < FREEZES_MAX && f.until_s < MAX_S; i++) {
+        int64_t edge_s = f.until_s;
+        f = frost_at(w, edge_s);
+        if ((f.window != PLAN_NO_WINDOW) != before) {
             *frozen = !before;
-            *ret_window = b.window;
+            *ret_window = f.window;
             return edge_s;
         }
     }
@@ -161,7 +205,7 @@ static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *fro
 struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s)
 {
     at_s = clamp(at_s);
-    uint32_t window = look(w, true, at_s).window;
+    uint32_t window = frost_at(w, at_s).window;
     bool frozen = window != PLAN_NO_WINDOW;
     struct plan_freeze f = {.from_s = at_s, .window = window};
     if (!frozen)
@@ -182,7 +226,7 @@ struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s)
 int64_t plan_freeze_free_at(const struct plan_windows *w, int64_t at_s, int64_t need_s)
 {
     int64_t open_s = clamp(at_s), until_s = open_s + YEAR_S;
-    uint32_t window = look(w, true, open_s).window;
+    uint32_t window = frost_at(w, open_s).window;
     bool frozen = window != PLAN_NO_WINDOW;
     if (frozen)
         open_s = freeze_edge(w, open_s, &frozen, &window);
@@ -206,6 +250,12 @@ bool plan_windows_freeze(const struct plan_windows *w)
 bool plan_window_opens(const struct plan_window *w, const struct zone *zone, int64_t at_s)
 {
     return stretch_around(w, zone, clamp(at_s)).from_s != INT64_MAX;
+}
+
+bool plan_window_lasts_for_ever(const struct plan_window *w, const struct zone *zone)
+{
+    int64_t at_s = w->n_dates > 0 ? zone_first_at(zone, w->dates[w->n_dates - 1].first * (int64_t)BF_DAY_S) : 0;
+    return stretch_around(w, zone, at_s).until_s == INT64_MAX && plan_window_opens(w, zone, at_s);
 }
 
 static bool window_equal(const struct plan_window *a, const struct plan_window *b)

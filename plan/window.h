@@ -61,6 +61,8 @@ int64_t plan_freeze_free_at(const struct plan_windows *w, int64_t at_s, int64_t 
 bool plan_windows_freeze(const struct plan_windows *w);
 /* Does a window open again at or after at_s?  And is it open then? */
 bool plan_window_opens(const struct plan_window *w, const struct zone *zone, int64_t at_s);
+/* Does it never end once it has begun for the last time?  One that opens again and again ends each time. */
+bool plan_window_lasts_for_ever(const struct plan_window *w, const struct zone *zone);
 bool plan_windows_equal(const struct plan_windows *a, const struct plan_windows *b);      /* names, times and budgets; not their marks */
 
 void plan_window_done(struct plan_window *w);

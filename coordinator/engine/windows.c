@@ -167,6 +167,8 @@ void windows_tell(const struct engine *e, const struct demand *d, struct blocker
         if (t->from_us != INT64_MAX)
             clears_at(e, b, t->now.until_s);
         return;
+        if (t->from_us != INT64_MAX && t->now.until_s == INT64_MAX)
+            b->window.clears_at_us = INT64_MAX;
     }
     struct plan_windows w = windows_of(s, track);
     b->window.name = t->freeze.window < s->plan->n_windows ? s->plan->windows[t->freeze.window].name : "";

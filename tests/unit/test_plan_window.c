@@ -145,6 +145,66 @@ Test(plan_window, freezes_and_what_lies_between)
     zone_free(z);
 }
 
+/* However long it lasts: whole days by dates, by weekdays, under a peak that opens and closes every day behind it. */
+Test(plan_window, the_end_of_what_lasts_long)
+{
+    static const struct { const char *first, *last, *ends; } cases[] = {
+        {"2026-11-28", "2027-01-20", "2027-01-21"}, {"2026-11-28", "2027-06-15", "2027-06-16"}, {"2026-11-28", "2041-12-31", "2042-01-01"},
+        {"0001-01-01", "9998-12-31", "9999-01-01"}, {"2026-11-28", "9999-12-31", NULL}, {"0001-01-01", "9999-12-31", NULL}};
+    struct zone *z = zone_of_system("Europe/Berlin");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t peaks = 0; peaks < 2; peaks++) {
+            struct plan_window w[] = {window(0, 86400, 0), window(clock_s(8, 0), clock_s(19, 0), 0)};
+            struct plan_window_dates dates = {day_of(cases[i].first), day_of(cases[i].last)};
+            w[0].dates = &dates;
+            w[0].n_dates = 1;
+            w[1].budget = peaks ? 200000 : PLAN_WHOLE_BUDGET;
+            struct plan_windows all = of(w, 1 + peaks, z);
+            int64_t at_s = seconds_of("2026-11-29", 0, 0), ends_s = INT64_MAX, local_s = 0;
+            if (cases[i].ends) {
+                local_s = (int64_t)day_of(cases[i].ends) * 86400;
+                ends_s = zone_first_at(z, local_s);
+            }
+            struct plan_budget b = plan_budget_at(&all, at_s);
+            cr_expect(b.window == 0 && b.budget == 0, "case %zu", i);
+            cr_expect_eq(b.until_s, ends_s, "case %zu, %zu: %ld s", i, peaks, (long)(b.until_s - ends_s));
+            struct plan_freeze f = plan_freeze_after(&all, at_s);
+            cr_expect_eq(f.from_s, at_s, "case %zu", i);
+            cr_expect_eq(f.longest_s, cases[i].ends ? INT64_MAX : 0, "case %zu: never free, or free for good", i);
+        }
+    zone_free(z);
+}
+
+Test(plan_window, whole_days_by_weekdays)
+{
+    struct zone *z = zone_utc();
+    struct plan_window w = window(0, 86400, 20);
+    struct plan_windows all = of(&w, 1, z);
+    int64_t wednesday_s = seconds_of("2024-06-05", 12, 0);
+    cr_expect_eq(plan_budget_at(&all, wednesday_s).until_s, INT64_MAX, "every day is for ever");
+    w.days = 31;
+    cr_expect_eq(plan_budget_at(&all, wednesday_s).until_s, seconds_of("2024-06-08", 0, 0), "monday to friday");
+    w.days = 64 | 1;                             /* sunday and monday: over the turn of the week */
+    cr_expect_eq(plan_budget_at(&all, seconds_of("2024-06-09", 12, 0)).until_s, seconds_of("2024-06-11", 0, 0));
+    zone_free(z);
+}
+
+/* A freeze that another one hides for years, day after day, has the end of the longer one. */
+Test(plan_window, a_long_freeze_behind_short_ones)
+{
+    struct zone *z = zone_utc();
+    struct plan_window w[] = {window(clock_s(6, 0), clock_s(20, 0), 0), window(0, 86400, 0)};
+    struct plan_window_dates years = {day_of("2024-01-01"), day_of("2027-12-31")};
+    w[1].dates = &years;
+    w[1].n_dates = 1;
+    struct plan_windows all = of(w, 2, z);
+    struct plan_freeze f = plan_freeze_after(&all, seconds_of("2024-06-03", 7, 0));
+    cr_expect_eq(f.longest_s, 10 * HOUR_S, "the nights after it: %ld s", (long)f.longest_s);
+    cr_expect_eq(plan_budget_at(&all, seconds_of("2024-06-03", 7, 0)).until_s, seconds_of("2024-06-03", 20, 0), "the first of equal ones");
+    cr_expect_eq(plan_budget_at(&all, seconds_of("2024-06-03", 20, 0)).until_s, seconds_of("2024-06-04", 6, 0));
+    zone_free(z);
+}
+
 /* ---- against every minute ---- */
 
 static bool opens_on(const struct plan_window *w, int64_t day)
