@@ -5,6 +5,7 @@
 #include "bfctl/plan_file.h"
 #include "bfctl/plan_report.h"
 #include "bfctl/render.h"
+#include "common/clock.h"
 
 struct values {
     struct ctl_common common;
@@ -12,7 +13,7 @@ struct values {
 };
 
 static const struct bf_option options[] = {
-    {"strict", 0, BF_OPT_FLAG, offsetof(struct values, strict), NULL, "a plan with warnings is not valid"},
+    {"strict", 0, BF_OPT_FLAG, offsetof(struct values, strict), NULL, "a plan with warnings is not valid; that windows are over does not count"},
     CTL_OPTION_OUTPUT(struct values, "table (default) or json"),
     CTL_OPTION_HELP(struct values)};
 
@@ -23,6 +24,8 @@ static enum bf_rc show_json(const struct plan_source *source, bool strict, bool 
     struct bf_diags d = {0};
     struct plan *plan = plan_compile(source, &none, &d);
     bool valid = plan && !(strict && d.n_warnings > 0);
+    if (plan)
+        plan_windows_warn_past(plan, bf_realtime_us() / 1000000, &d);
     json_t *report = plan_report(source, plan, &d, valid);
     enum bf_rc rc = render_json(report, err);
     if (rc == BF_OK)

@@ -31,15 +31,12 @@ static void say_over(const json_t *week)
     json_array_foreach(json_object_get(week, "windows"), i, w)
         if (json_is_true(json_object_get(w, "over")))
             ctl_note("window %s never opens again", render_safe(render_text(w, "name")));
-    if (json_is_true(json_object_get(week, "truncated")))
-        ctl_note("the rest of the week is left out: there are too many stretches");
 }
 
-static void show(const struct ctl_call *call, enum ctl_output output, const json_t *week)
+static void show_week(const struct ctl_call *call, const json_t *week)
 {
     const json_t *row;
     size_t i;
-    (void)output;
     if (json_array_size(json_object_get(week, "windows")) == 0) {
         ctl_note("plan %s has no windows", render_safe(render_text(week, "plan")));
         return;
@@ -62,6 +59,14 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     }
     table_print(t, "stretches");
     ctl_note("times are those of %s", render_safe(render_text(week, "timezone")));
+    if (json_is_true(json_object_get(week, "truncated")))
+        ctl_note("the rest of the week is left out: there are too many stretches");
+}
+
+static void show(const struct ctl_call *call, enum ctl_output output, const json_t *week)
+{
+    (void)output;
+    show_week(call, week);
     say_over(week);
 }
 
@@ -86,7 +91,7 @@ static int run_file(struct ctl_call *call)
         if (output == CTL_JSON)
             rc = render_json(week, &call->err);
         else
-            show(call, output, week);
+            show_week(call, week);               /* that a window is over was a warning, with its place */
         json_decref(week);
     }
     plan_free(plan);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
 #include "common/files.h"
 #include "common/mem.h"
 #include "common/yaml.h"
@@ -133,12 +134,14 @@ struct plan *plan_file_compile(const struct plan_source *source, const struct pl
 {
     struct bf_diags d = {0};
     struct plan *p = plan_compile(source, options, &d);
-    if (!p)
-        (void)plan_file_refuse(source, &d, err);
-    else
-        print(&d);
     if (p && ret_warnings)
-        *ret_warnings = d.n_warnings;
+        *ret_warnings = d.n_warnings;            /* without those that only the date makes */
+    if (p) {
+        plan_windows_warn_past(p, bf_realtime_us() / 1000000, &d);
+        print(&d);
+    } else {
+        (void)plan_file_refuse(source, &d, err);
+    }
     bf_diags_done(&d);
     return p;
 }

@@ -69,6 +69,8 @@ struct plan_options {
 /* Compile a document.  NULL, with errors in d, when it is not valid; warnings alone do not fail.  d->file and d->source are set
  * here from the source, which must outlive d.  Deterministic: the same source and options give the same plan. */
 struct plan *plan_compile(const struct plan_source *source, const struct plan_options *options, struct bf_diags *d);
+/* Warnings that are true only as time passes: windows by dates that are over.  After plan_compile(), with its d; now_s: the wall clock. */
+void plan_windows_warn_past(const struct plan *p, int64_t now_s, struct bf_diags *d);
 void plan_free(struct plan *p);
 /* The pool that a step draws a dimension from: the first of its pools that has it in this plan; where none has, its first; PLAN_NO_INDEX
  * where it draws on none.  So what an open attempt holds follows from its plan alone, whatever pools are given while it runs. */

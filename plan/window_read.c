@@ -1,8 +1,9 @@
 /* `windows` of a plan: read, and looked at for what is hardly meant: windows that overlap, that never open, that change nothing, that close
  * a pool for ever, or between which a step does not fit.
  *
- * What depends on the time of day at which the plan is read is not said here: the same document always compiles to the same. */
+ * The same document always compiles to the same, with the same words.  What is true on some days only, plan_windows_warn_past() says. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,13 +185,22 @@ static bool overlap(const struct plan_window *a, const struct plan_window *b, in
     return false;
 }
 
+enum { DATE_MAX = 16 };
+
+static void put_date(int32_t day, char ret[static DATE_MAX])
+{
+    struct bf_date date = bf_date_from_days(day);
+    snprintf(ret, DATE_MAX, "%04d-%02u-%02u", (int)date.year, (unsigned)date.month, (unsigned)date.day);
+}
+
 static void put_day(const struct plan_window *w, int32_t day, int32_t at_s, struct bf_buf *ret)
 {
     int32_t later = (int32_t)bf_floor_div(at_s, BF_DAY_S);
-    struct bf_date date = bf_date_from_days(day + later);
+    char date[DATE_MAX];
+    put_date(day + later, date);
     at_s -= later * BF_DAY_S;
     if (w->n_dates > 0)
-        bf_buf_printf(ret, "%04d-%02u-%02u", (int)date.year, (unsigned)date.month, (unsigned)date.day);
+        bf_buf_put_str(ret, date);
     else
         bf_buf_put_str(ret, day_names[(day + later - MONDAY) % WEEK_DAYS]);
     bf_buf_printf(ret, " from %02d:%02d", (int)(at_s / BF_HOUR_S), (int)(at_s / MINUTE_S % 60));
@@ -272,6 +282,32 @@ static void warn_steps(struct plan_compiler *c)
     }
 }
 
+/* By weekdays it is an error (closed_for_ever); by dates somebody may mean it, to close a pool for good. */
+static void warn_endless(struct plan_compiler *c, const struct plan_window *w)
+{
+    const struct plan *p = c->plan;
+    char from[DATE_MAX];
+    if (w->budget > 0 || w->n_dates == 0 || !plan_window_lasts_for_ever(w, p->zone))
+        return;
+    put_date(w->dates[w->n_dates - 1].first, from);
+    bool all = w->pool == PLAN_NO_INDEX;
+    bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` never ends: from %s on it leaves 0%% of %s%s%s, for ever", w->name, from,
+                all ? "every pool" : "pool `", all ? "" : p->pools[w->pool].name, all ? "" : "`");
+    bf_diag_fix(c->d, "give it a last day");
+}
+
+void plan_windows_warn_past(const struct plan *p, int64_t now_s, struct bf_diags *d)
+{
+    for (size_t i = 0; i < p->n_windows && d->n < BF_DIAG_MAX; i++) {
+        const struct plan_window *w = &p->windows[i];
+        char last[DATE_MAX];
+        if (w->n_dates == 0 || plan_window_opens(w, p->zone, now_s) || !plan_window_opens(w, p->zone, INT64_MIN))
+            continue;
+        put_date(w->dates[w->n_dates - 1].last, last);
+        bf_diag_add(d, BF_DIAG_WARNING, w->mark, "window `%s` never opens again: its last day was %s", w->name, last);
+    }
+}
+
 void plan_windows_check(struct plan_compiler *c)
 {
     const struct plan *p = c->plan;
@@ -280,6 +316,7 @@ void plan_windows_check(struct plan_compiler *c)
         if (!plan_window_opens(w, p->zone, INT64_MIN))
             bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` never opens: the clock of %s is set forward over it", w->name,
                         zone_name(p->zone));
+        warn_endless(c, w);
         if (w->budget == PLAN_WHOLE_BUDGET)
             bf_diag_add(c->d, BF_DIAG_WARNING, w->mark, "window `%s` changes nothing: it leaves 100%%, and where windows overlap the "
                         "smaller budget counts", w->name);

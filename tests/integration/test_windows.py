@@ -67,7 +67,7 @@ class PlanTest(unittest.TestCase):
         done = self.ctl("windows", self.path)
         self.assertEqual(done.stdout.splitlines()[0].split(), ["POOL", "FROM", "UNTIL", "WINDOW", "BUDGET", "SLOTS"])
         self.assertEqual(len(done.stdout.splitlines()), len(rows) + 1)
-        self.assertIn("window freeze never opens again", done.stderr)
+        self.assertIn("plan.yaml:8:12: warning: window `freeze` never opens again: its last day was 2024-06-05", done.stderr)
         self.assertIn("times are those of Europe/Berlin", done.stderr)
 
     def test_a_plan_without_windows(self):
@@ -89,6 +89,10 @@ class PlanTest(unittest.TestCase):
              "7:12: error: pool `warehouse` is closed for ever"),
             ('  - {name: a, budget: 0%, from: "01:00", to: "00:40"}\n', 0,
              "9:3: warning: step `load` is expected to take 30m, and no more than 20m lie between two freezes"),
+            ('  - {name: a, dates: [2026-11-28..9999-12-31], budget: 0%}\n', 0,
+             "7:12: warning: window `a` never ends: from 2026-11-28 on it leaves 0% of every pool, for ever"),
+            ('  - {name: a, dates: [2024-06-04..2024-06-05], budget: 0%}\n', 0,
+             "7:12: warning: window `a` never opens again: its last day was 2024-06-05"),
             ('  - {name: a, days: sat, budget: 101%}\n', 2, "`budget` must be a percentage from 0% to 100%, not `101%`"))
         for windows, code, says in cases:
             done = self.ctl("plan", "validate", self.path, text=f"{base}windows:\n{windows}{steps}", code=code)

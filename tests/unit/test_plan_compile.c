@@ -411,3 +411,44 @@ Test(plan_compile, example)
     cr_expect_eq(c.d.n_warnings, 0);
     compiled_done(&c);
 }
+
+#define WINDOWS(dates, budget) HEAD "pools: {wh: {slots: 2}}\nwindows:\n  - {name: shut, " dates ", budget: " budget "}\n" \
+                               "steps: {a: {run: [x], pool: wh}}\n"
+
+Test(plan_compile, a_freeze_that_never_ends_is_warned_of)
+{
+    static const struct { const char *text, *says; } cases[] = {
+        {WINDOWS("dates: [0001-01-01..9999-12-31]", "0%"),
+         "warning: window `shut` never ends: from 0001-01-01 on it leaves 0% of every pool, for ever"},
+        {WINDOWS("pool: wh, dates: [2024-01-01, 2026-11-28..9999-12-31]", "0%"),
+         "warning: window `shut` never ends: from 2026-11-28 on it leaves 0% of pool `wh`, for ever"},
+        {WINDOWS("dates: [2026-11-28..9999-12-30]", "0%"), NULL},
+        {WINDOWS("dates: [2026-11-28..9999-12-31], from: \"08:00\", to: \"24:00\"", "0%"), NULL},
+        {WINDOWS("dates: [2026-11-28..9999-12-31]", "20%"), NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct compiled c = compile_text(cases[i].text);
+        const char *said = bf_buf_cstr(&c.said);
+        cr_assert_not_null(c.plan, "%s", said);
+        cr_expect_eq(c.d.n_warnings, cases[i].says ? 1u : 0u, "case %zu: %s", i, said);
+        cr_expect(!cases[i].says || (strstr(said, cases[i].says) && strstr(said, "plan.yaml:")), "case %zu: %s", i, said);
+        compiled_done(&c);
+    }
+}
+
+/* By what day it is: 2024-06-05T22:00Z, and the second before. */
+Test(plan_compile, a_window_that_is_over_is_warned_of)
+{
+    struct compiled c = compile_text(WINDOWS("dates: [2024-01-01, 2024-06-01..2024-06-05], from: \"20:00\", to: \"22:00\"", "0%"));
+    cr_assert_not_null(c.plan, "%s", bf_buf_cstr(&c.said));
+    const int64_t over_s = INT64_C(1717624800);
+    plan_windows_warn_past(c.plan, over_s - 1, &c.d);
+    cr_expect_eq(c.d.n_warnings, 0);
+    plan_windows_warn_past(c.plan, over_s, &c.d);
+    cr_assert_eq(c.d.n_warnings, 1);
+    struct bf_buf said = {0};
+    bf_diags_print(&c.d, &said);
+    cr_expect(strstr(bf_buf_cstr(&said), "warning: window `shut` never opens again: its last day was 2024-06-05"), "%s", bf_buf_cstr(&said));
+    cr_expect(strncmp(bf_buf_cstr(&said), "plan.yaml:", strlen("plan.yaml:")) == 0);
+    bf_buf_free(&said);
+    compiled_done(&c);
+}
