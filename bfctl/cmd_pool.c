@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "plan/budget.h"
+#include "plan/window.h"
 #include "proto/key.h"
 
 struct values {
@@ -70,10 +71,26 @@ static void show_share(const json_t *share)
     }
 }
 
+static void show_window(const json_t *w)
+{
+    char budget[PLAN_WINDOW_BUDGET_TEXT_MAX];
+    double percent = json_number_value(json_object_get(w, "budget_percent"));
+    const char *until = render_text(w, "until");
+    BF_AUTO_FREE char *name = bf_xstrdup(render_safe(render_text(w, "window"))), *of = bf_xstrdup(render_safe(render_text(w, "backfill")));
+    plan_budget_text((uint32_t)(percent * 10000 + 0.5), budget);
+    printf("%-14s %s ", percent > 0 ? "window" : "freeze", name);
+    if (percent > 0)
+        printf("leaves %s of it, %" PRId64 " slot%s", budget, render_number(w, "slots"), render_number(w, "slots") == 1 ? "" : "s");
+    else
+        fputs("lets nothing begin", stdout);
+    printf("%s%s; for %s\n", *until ? ", until " : json_is_true(json_object_get(w, "for_ever")) ? ", for ever" : "", render_safe(until), of);
+}
+
 static void show_pool(const json_t *p)
 {
     size_t i;
     json_t *share;
+    json_t *window;
     json_t *dim;
     const json_t *kept = json_object_get(p, "reserved_for");
     printf("%-14s %s\n", "pool", render_safe(render_text(p, "name")));
@@ -85,6 +102,8 @@ static void show_pool(const json_t *p)
         printf("%-14s %s\n", "start rate", render_safe(render_text(p, "start_rate")));
     printf("%-14s %" PRId64 " step instance%s that are ready draw on it\n", "waiting", render_number(p, "waiting"),
            render_number(p, "waiting") == 1 ? "" : "s");
+    json_array_foreach(json_object_get(p, "windows"), i, window)
+        show_window(window);
     json_array_foreach(json_object_get(p, "shares"), i, share)
         show_share(share);
     if (json_is_object(kept))
@@ -209,8 +228,9 @@ static int run_set(struct ctl_call *call)
 
 const struct ctl_command cmd_pool_show = {
     .usage = "pool show NAME [-o text|json|yaml] [options]",
-    .about = "What the pool has by dimension, what is in use, who set it, how much waits for it, whether room is kept for a wide step,\n"
-             "and of a throttled pool the limit, why it is what it is, its last moves and a chart of them.",
+    .about = "What the pool has by dimension, what is in use, who set it, how much waits for it, which window or freeze of a plan holds\n"
+             "it, whether room is kept for a wide step, and of a throttled pool the limit, why it is what it is, its last moves and a\n"
+             "chart of them.",
     .examples = "  bfctl pool show warehouse\n  bfctl pool show warehouse -o json",
     .options = show_options, .n_options = sizeof show_options / sizeof show_options[0], .values_bytes = sizeof(struct values),
     .min_words = 1, .max_words = 1, .run = run_show};

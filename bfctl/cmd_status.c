@@ -1,4 +1,5 @@
 /* bfctl status: the view of `watch`, once. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "bfctl/commands.h"
@@ -26,6 +27,14 @@ static void show_stragglers(const json_t *list)
     }
 }
 
+static void show_windows(const json_t *list)
+{
+    size_t i;
+    json_t *w;
+    json_array_foreach((json_t *)list, i, w)
+        printf("window: %" PRId64 " ready wait: %s\n", render_number(w, "count"), render_safe(render_text(w, "detail")));
+}
+
 static void show_yielded(const json_t *list)
 {
     size_t i;
@@ -50,6 +59,7 @@ static void show(const struct ctl_call *call, enum ctl_output output, const json
     fputs(bf_buf_cstr(&text), stdout);
     bf_buf_free(&text);
     page_held(status, 0);
+    show_windows(json_object_get(status, "windows"));
     show_yielded(json_object_get(status, "yielded"));
     show_stragglers(json_object_get(status, "stragglers"));
     if (json_is_false(json_object_get(status, "stragglers_complete")))

@@ -7,6 +7,7 @@
 #include "coordinator/engine/view_pools.h"
 #include "coordinator/views_breakers.h"
 #include "coordinator/views_parts.h"
+#include "coordinator/views_windows.h"
 #include "coordinator/views_yields.h"
 #include "plan/budget.h"
 
@@ -87,6 +88,8 @@ static json_t *pool(const struct view_source *v, size_t i, bool named)
                           "throttle", view_throttle(v, i, named));
     if (named)
         json_object_set_new(j, "shares", shares(v, i));
+    if (named)
+        json_object_set_new(j, "windows", view_pool_windows(v, i));
     return j;
 }
 

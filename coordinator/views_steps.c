@@ -6,6 +6,7 @@
 #include "coordinator/views_parts.h"
 #include "coordinator/views_progress.h"
 #include "coordinator/views_tally.h"
+#include "coordinator/views_waits.h"
 #include "coordinator/views_yields.h"
 
 #define STEP_ROW_BYTES 390                       /* of the by_step list, without the name */
@@ -206,6 +207,23 @@ static json_t *failures(const struct view_source *v, const struct backfill_view 
     return rows;
 }
 
+/* What is ready and waits for a window or for a freeze that it would run into. */
+static json_t *held_by_windows(const struct view_source *v, const struct backfill_view *b, const struct step_tally *steps)
+{
+    json_t *list = json_array(), *row;
+    if (b->plan->n_windows == 0)
+        return list;
+    json_t *waits = view_waits(v, b, steps, SIZE_MAX);
+    size_t i;
+    json_array_foreach(waits, i, row) {
+        const char *kind = json_string_value(json_object_get(row, "kind"));
+        if (strcmp(kind, "window") == 0 || strcmp(kind, "freeze_ahead") == 0)
+            json_array_append(list, row);
+    }
+    json_decref(waits);
+    return list;
+}
+
 enum bf_rc view_status(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -232,6 +250,7 @@ enum bf_rc view_status(const struct view_source *v, const struct op_request *req
     json_object_set_new(j, "breakers", view_held_breakers(v, b.id, NULL));
     json_object_set_new(j, "quarantined", view_held_agents(v));
     json_object_set_new(j, "failures", failures(v, &b, counts.steps));
+    json_object_set_new(j, "windows", held_by_windows(v, &b, counts.steps));
     json_object_set_new(j, "yielded", view_yields(v, b.id, NULL));
     json_object_set_new(j, "stragglers", view_stragglers(v, &b, &complete));
     json_object_set_new(j, "stragglers_complete", json_boolean(complete));

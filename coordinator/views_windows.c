@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/civil.h"
+#include "common/mem.h"
 #include "coordinator/engine/view_pools.h"
 #include "coordinator/views_parts.h"
 
@@ -89,6 +90,23 @@ json_t *view_week(const struct plan *p, int64_t now_us, uint32_t (*slots)(const 
     json_object_set_new(j, "week", rows);
     json_object_set_new(j, "windows", list_windows(p, from_s));
     return j;
+}
+
+json_t *view_pool_windows(const struct view_source *v, size_t pool)
+{
+    size_t n = 0;
+    BF_AUTO_FREE struct pool_window_view *at = engine_pool_windows(v->engine, pool, v->wall_us, &n);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n && json_array_size(list) < VIEW_SHARES_MAX; i++) {
+        const bool for_ever = at[i].until_us == INT64_MAX;
+        struct view_id backfill;
+        if (!view_other_backfill(v, at[i].backfill, &backfill))
+            continue;
+        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:I, s:o, s:b}", "window", at[i].name, "backfill", backfill.text,
+                                              "budget_percent", (double)at[i].budget / 10000, "slots", (json_int_t)at[i].left,
+                                              "until", for_ever ? json_null() : view_time(at[i].until_us), "for_ever", for_ever));
+    }
+    return list;
 }
 
 struct engine_slots { const struct engine *engine; const struct plan *plan; };

@@ -36,6 +36,10 @@ struct pool_share_view *engine_pool_shares(const struct engine *e, size_t pool, 
  * lost_ms: in all, what runs now included; yields: now, for since_ms. */
 struct yield_view { const char *pool; enum plan_priority class; uint64_t times, lost_ms, since_ms; bool yields; };
 bool engine_yielded(const struct engine *e, uint32_t backfill, size_t i, struct yield_view *ret);
+/* What the windows of a live backfill that draws on it leave of it now, of those that leave less; left: slots; until_us: by the wall clock,
+ * 0: not known, INT64_MAX: for ever.  By id; the caller frees. */
+struct pool_window_view { uint32_t backfill, budget, left; const char *name; int64_t until_us; };
+struct pool_window_view *engine_pool_windows(const struct engine *e, size_t pool, int64_t wall_us, size_t *ret_n);
 /* What a source says of it; false: nothing.  Borrowed. */
 bool engine_pool_said(const struct engine *e, size_t i, enum pool_source source, uint32_t *ret_slots, const struct pool_budget **ret);
 

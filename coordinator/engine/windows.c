@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/plant.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/view_pools.h"
 
 #define US_PER_S INT64_C(1000000)
 
@@ -166,14 +167,45 @@ void windows_tell(const struct engine *e, const struct demand *d, struct blocker
         b->window.name = t->window < s->plan->n_windows ? s->plan->windows[t->window].name : "";
         if (t->from_us != INT64_MAX)
             clears_at(e, b, t->now.until_s);
-        return;
         if (t->from_us != INT64_MAX && t->now.until_s == INT64_MAX)
             b->window.clears_at_us = INT64_MAX;
+        return;
     }
     struct plan_windows w = windows_of(s, track);
     b->window.name = t->freeze.window < s->plan->n_windows ? s->plan->windows[t->freeze.window].name : "";
     b->window.opens_at_us = t->freeze.from_s * US_PER_S;
     clears_at(e, b, plan_freeze_free_at(&w, t->freeze.from_s, need->expect_ms / 1000 + (need->expect_ms % 1000 != 0)));
+}
+
+/* ---- reading ---- */
+
+static bool plan_draws_on(const struct backfill *b, size_t pool)
+{
+    for (size_t i = 0; i < b->plan->n_pools; i++)
+        if (b->pools[i] == pool)
+            return true;
+    return false;
+}
+
+/* A state that is looked back to has not looked at the clock: the end is asked of the calendar, and told where it is the same window's. */
+struct pool_window_view *engine_pool_windows(const struct engine *e, size_t pool, int64_t wall_us, size_t *ret_n)
+{
+    struct pool_window_view *at = bf_xcalloc(e->live.n + 1, sizeof *at);
+    *ret_n = 0;
+    for (size_t i = 0; i < e->live.n; i++) {
+        const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
+        const struct window_set *s = b->windows != NO_WINDOWS ? &e->windows.sets.at[b->windows] : NULL;
+        uint32_t track = s ? find_track(s, (uint32_t)pool) : 0;
+        if (!s || s->tracks[track].window == PLAN_NO_WINDOW || !plan_draws_on(b, pool))
+            continue;
+        const struct window_track *t = &s->tracks[track];
+        struct plan_windows w = windows_of(s, track);
+        struct plan_budget now = plan_budget_at(&w, wall_us / US_PER_S);
+        int64_t until_us = now.window != t->window ? 0 : now.until_s == INT64_MAX ? INT64_MAX : now.until_s * US_PER_S;
+        at[(*ret_n)++] = (struct pool_window_view){b->id, t->budget, plan_budget_of(e->pools.at[pool].slots, t->budget),
+                                                   s->plan->windows[t->window].name, until_us};
+    }
+    return at;
 }
 
 /* ---- state ---- */

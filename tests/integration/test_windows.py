@@ -145,6 +145,10 @@ class LiveTest(unittest.TestCase):
         self.assertIn("2 of 4 slots: 2 are in use", b["detail"])
         self.assertEqual(b["clears_by"], "baseline", "two run, and are expected to end before the peak does")
         self.assertEqual(b["clears_at"][:15], "2024-06-03T10:3")
+        self.assertRegex(self.cluster.ctl("pool", "show", "warehouse").stdout,
+                         r"window +peak leaves 50% of it, 2 slots, until 2024-06-03T17:00:00.000000Z; for bf-1\n")
+        self.assertIn("window: 6 ready wait: window peak leaves 50% of pool warehouse until ",
+                      self.cluster.ctl("status", self.backfill).stdout)
         week = self.cluster.json("windows", self.backfill)
         self.assertEqual([(r["local_from"], r["window"], r["slots"]) for r in week["week"]][1:4],
                          [("mon 2024-06-03 19:00", None, 4), ("tue 2024-06-04 00:00", "freeze", 0), ("thu 2024-06-06 00:00", None, 4)])

@@ -609,3 +609,67 @@ Test(views, a_value_that_a_probe_tells_has_all_its_digits)
     expect_probe_told(lag, 100, "reads under 0.001, and its target is 0.25");
     expect_probe_told(lag, 0, "reads 0, and its target is 0.25");
 }
+
+/* The clock of the world: 2024-01-01T00:00Z, a Monday. */
+#define WINDOWS_HEAD "apiVersion: backfill/v1\nkind: Plan\nname: p\npartitions: {grain: day, from: 2024-01-01, to: 2024-01-09}\n" \
+                     "pools: {wh: {slots: 4}, other: {slots: 2}}\n"
+#define WINDOWS_STEPS "steps: {s: {run: [echo], pool: wh}, t: {run: [echo], pool: other}}\n"
+
+/* The windows of a pool in its document: the first of n. */
+static void expect_window(struct world *w, const char *pool, size_t n, const char *name, double percent, int slots, const char *until,
+                          bool for_ever)
+{
+    struct op_request show = query(OP_POOLS);
+    show.name = pool;
+    json_t *one = ask(w, &show, BF_OK, NULL), *list = json_object_get(one, "windows"), *row = json_array_get(list, 0);
+    cr_assert_eq(json_array_size(list), n, "pool %s: %zu", pool, json_array_size(list));
+    if (n > 0) {
+        cr_expect_str_eq(text(row, "window"), name);
+        cr_expect_str_eq(text(row, "backfill"), "bf-1");
+        cr_expect_float_eq(json_number_value(json_object_get(row, "budget_percent")), percent, 1e-9);
+        cr_expect_eq(number(row, "slots"), slots);
+        const char *told = json_string_value(json_object_get(row, "until"));
+        cr_expect(until ? told && strcmp(told, until) == 0 : told == NULL, "%s", told ? told : "null");
+        cr_expect_eq(json_is_true(json_object_get(row, "for_ever")), for_ever);
+    }
+    json_decref(one);
+}
+
+static void expect_status_window(struct world *w, size_t n, int count, const char *detail)
+{
+    struct op_request req = query(OP_STATUS);
+    json_t *j = ask(w, &req, BF_OK, NULL), *list = json_object_get(j, "windows"), *row = json_array_get(list, 0);
+    cr_assert_eq(json_array_size(list), n, "%zu", json_array_size(list));
+    if (n > 0) {
+        cr_expect_eq(number(row, "count"), count);
+        cr_expect_str_eq(text(row, "detail"), detail);
+    }
+    json_decref(j);
+}
+
+Test(views, a_pool_and_a_status_name_the_window_that_holds)
+{
+    struct world *w = world_new();
+    create(w, WINDOWS_HEAD "windows: [{name: peak, pool: wh, days: mon-fri, from: \"00:00\", to: \"08:00\", budget: 50%}]\n" WINDOWS_STEPS);
+    hello(w, 20);
+    expect_window(w, "wh", 1, "peak", 50, 2, "2024-01-01T08:00:00.000000Z", false);
+    expect_window(w, "other", 0, NULL, 0, 0, NULL, false);
+    expect_status_window(w, 1, 7, "window peak leaves 50% of pool wh until 2024-01-01T08:00:00Z, 2 of 4 slots: 2 are in use");
+    w->wall_us += INT64_C(8) * 3600 * 1000000;
+    w->boot_ms += 8 * 3600 * 1000;
+    run(w);
+    expect_window(w, "wh", 0, NULL, 0, 0, NULL, false);
+    expect_status_window(w, 0, 0, NULL);
+    world_free(w);
+}
+
+Test(views, a_freeze_without_an_end_says_so)
+{
+    struct world *w = world_new();
+    create(w, WINDOWS_HEAD "windows: [{name: closed, dates: [2023-12-01..9999-12-31], budget: 0%}]\n" WINDOWS_STEPS);
+    hello(w, 20);
+    expect_window(w, "wh", 1, "closed", 0, 0, NULL, true);
+    expect_window(w, "other", 1, "closed", 0, 0, NULL, true);
+    expect_status_window(w, 2, 9, "window closed freezes pool other for ever");
+    world_free(w);
+}
