@@ -89,9 +89,11 @@ static enum bf_rc find_moment(const char *at, struct moment *m, struct bf_error 
 static enum bf_rc answer(void *arg, const struct op_request *req, struct bf_buf *ret_json, struct bf_error *err)
 {
     const struct moment *m = arg;
+    const bool known = m->state.wall_us != 0;    /* what the wall clock showed then */
     const struct view_source v = {
         .engine = m->state.engine, .cluster = m->store->cluster, .store_format = store_meta(m->store->store)->format,
-        .engine_ms = m->state.now_ms + (m->wall_us - m->state.wall_us) / 1000, .wall_us = m->wall_us, .seq = m->state.seq,
+        .engine_ms = m->state.now_ms + (known ? (m->wall_us - m->state.wall_us) / 1000 : 0), .wall_us = m->wall_us,
+        .zero_us = known ? m->state.wall_us - m->state.now_ms * 1000 : 0, .seq = m->state.seq,
         .store = m->store->store, .turns = replay_turns(m->store->replay)};
     return views_answer(&v, req, ret_json, err);
 }

@@ -23,7 +23,7 @@ struct view_source {
     const char *cluster;                         /* hex */
     uint32_t store_format;
     int64_t engine_ms, wall_us;                  /* of now */
-    int64_t zero_us;                             /* wall clock when engine time began, held still: a moment reads the same each time */
+    int64_t zero_us;                             /* wall clock when engine time began, held still: a moment reads the same each time; 0: not known */
     uint64_t seq;                                /* last turn: what was counted before it may be old */
     struct log_store *logs;                      /* NULL: none are kept */
     uint64_t log_keep_bytes; int64_t log_keep_age_ms;        /* settings, for the answers that say what is gone */

@@ -49,9 +49,17 @@ json_t *view_time(int64_t us)
 
 json_t *view_engine_time(const struct view_source *v, int64_t engine_ms)
 {
-    if (engine_ms < 0 || engine_ms == INT64_MAX)
+    if (engine_ms < 0 || engine_ms == INT64_MAX || v->zero_us == 0)
         return json_null();
     return view_time(v->zero_us + engine_ms * 1000);
+}
+
+void view_engine_words(const struct view_source *v, int64_t engine_ms, char ret[BF_TIME_MAX])
+{
+    if (v->zero_us == 0)
+        strcpy(ret, "a time not known");
+    else
+        bf_format_time(v->zero_us + engine_ms * 1000, ret);
 }
 
 void view_moment(int64_t us, char ret[BF_TIME_MAX])

@@ -27,8 +27,10 @@ struct view_id view_attempt_id(uint64_t attempt);
 bool view_other_backfill(const struct view_source *v, uint32_t id, struct view_id *ret);
 /* RFC 3339, or null for 0. */
 json_t *view_time(int64_t us);
-/* The same for a moment of engine time; null for -1. */
+/* The same for a moment of engine time; null for -1, and where it is not known what the wall clock showed. */
 json_t *view_engine_time(const struct view_source *v, int64_t engine_ms);
+/* For sentences: to the microsecond; "a time not known" where a document has null. */
+void view_engine_words(const struct view_source *v, int64_t engine_ms, char ret[BF_TIME_MAX]);
 /* For sentences: to the second, "2024-06-03T17:00:00Z". */
 void view_moment(int64_t us, char ret[BF_TIME_MAX]);
 /* At most size - 1 bytes of a text; "…" stands where it was cut. */

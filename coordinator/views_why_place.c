@@ -18,7 +18,7 @@ void view_near_words(const struct view_source *v, const struct blocker *k, char 
 {
     char until[BF_TIME_MAX];
     const char *name = agent_name(v, k->agent);
-    bf_format_time(v->zero_us + k->clears_at_ms * 1000, until);
+    view_engine_words(v, k->clears_at_ms, until);
     const char *straggled = agent_name(v, k->straggled);
     if (straggled)
         snprintf(detail, detail_size, "took long on agent %.100s, and waits until %s for room on another one: %.100s", straggled, until,

@@ -6,11 +6,6 @@
 #include "coordinator/engine/view_why.h"
 #include "coordinator/views_parts.h"
 
-static int64_t wall_us(const struct view_source *v, int64_t engine_ms)
-{
-    return v->zero_us + engine_ms * 1000;
-}
-
 void view_sensor_words(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char *detail,
                        size_t detail_size, char *remedy, size_t remedy_size)
 {
@@ -19,7 +14,7 @@ void view_sensor_words(const struct view_source *v, const struct backfill_view *
     char at[BF_TIME_MAX], next[BF_TIME_MAX], end[BF_TIME_MAX];
     (void)engine_looks(v->engine, b->id, k->step, k->index, &l);
     bf_format_time(l.at_us, at);
-    bf_format_time(wall_us(v, k->clears_at_ms), next);
+    view_engine_words(v, k->clears_at_ms, next);
     snprintf(detail, detail_size, "looked %" PRIu32 " time%s for %.64s, last at %s, next at %s: %.100s", l.looks, l.looks == 1 ? "" : "s",
              b->plan->datasets[s->sensor.dataset].name, at, next, l.text);
     detail[bf_utf8_cut(detail, detail_size - 1)] = '\0';
@@ -27,7 +22,7 @@ void view_sensor_words(const struct view_source *v, const struct backfill_view *
         snprintf(remedy, remedy_size, "wait; it looks until it is there: bfctl cancel or skip ends that");
         return;
     }
-    bf_format_time(wall_us(v, l.gives_up_ms), end);
+    view_engine_words(v, l.gives_up_ms, end);
     snprintf(remedy, remedy_size, "wait; it gives up at %s", end);
 }
 

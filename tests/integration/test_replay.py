@@ -23,6 +23,7 @@ TAMPER = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-"
 PLAN = """apiVersion: backfill/v1
 kind: Plan
 name: tries
+timebox: {limit: 1h, then: pause}
 partitions: {grain: day, from: 2024-01-01, to: 2024-01-06}
 pools: {lane: {slots: 1}, slow: {slots: 4}}
 steps:
@@ -40,7 +41,7 @@ DAMAGES = int(os.environ.get("BF_DAMAGES", "40"))
 
 # What passes with time between a question and the moment that is looked back to, and what only the log of an attempt has.
 # An agent tells its round trip when it likes, in place of a heartbeat.
-PASSING = {"duration_ms", "elapsed_ms", "last_line", "rate", "eta", "round_trip_ms"}
+PASSING = {"duration_ms", "elapsed_ms", "last_line", "rate", "eta", "round_trip_ms", "ends_at"}
 
 
 def still(document):
@@ -158,6 +159,12 @@ class ReplayTest(unittest.TestCase):
         now = began + datetime.timedelta(milliseconds=answer["elapsed_ms"])
         again = json.loads(self.replay("--at", now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), *self.questions[0], "-o", "json").stdout)
         self.assertTrue(near(again, answer, answer["elapsed_ms"]), f"{again}\n{answer}")
+
+    def test_moments_of_engine_time_are_of_the_clock_of_then(self):
+        answer = self.answers[self.questions.index(("backfill", "get", "bf-1"))]
+        for at in (str(self.turn), self.asked_at):
+            again = json.loads(self.replay("--at", at, "backfill", "get", "bf-1", "-o", "json").stdout)
+            self.assertLess(abs(seconds(again["timebox"]["ends_at"]) - seconds(answer["timebox"]["ends_at"])), 0.05, at)
 
     def test_words_are_of_the_moment(self):
         text = self.replay("--at", self.asked_at, "status", "@latest").stdout

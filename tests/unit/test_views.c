@@ -673,3 +673,20 @@ Test(views, a_freeze_without_an_end_says_so)
     expect_status_window(w, 2, 9, "window closed freezes pool other for ever");
     world_free(w);
 }
+
+/* A date of 1970 is worse than none. */
+Test(views, engine_time_without_a_clock_is_no_date)
+{
+    struct world *w = world_new();
+    struct op_request get = query(OP_GET);
+    create(w, "apiVersion: backfill/v1\nkind: Plan\nname: p\ntimebox: {limit: 1h, then: pause}\nsteps: {s: {run: [echo]}}\n");
+    json_t *j = ask(w, &get, BF_OK, NULL), *timebox = json_object_get(j, "timebox");
+    cr_expect_str_eq(text(timebox, "ends_at"), "2024-01-01T01:00:00.010000Z");
+    json_decref(j);
+    w->no_clock = true;
+    j = ask(w, &get, BF_OK, NULL);
+    timebox = json_object_get(j, "timebox");
+    cr_expect(json_is_null(json_object_get(timebox, "ends_at")), "%s", json_string_value(json_object_get(timebox, "ends_at")));
+    json_decref(j);
+    world_free(w);
+}

@@ -153,7 +153,7 @@ json_t *ask(struct world *w, const struct op_request *req, enum bf_rc want, char
 {
     const struct view_source v = {.engine = turn_engine(w->turns), .cluster = "c1", .store_format = 1, .wall_us = w->wall_us,
                                   .engine_ms = turn_engine_ms(w->turns, w->boot_ms),
-                                  .zero_us = w->wall_us - turn_engine_ms(w->turns, w->boot_ms) * 1000, .seq = turn_seq(w->turns),
+                                  .zero_us = w->no_clock ? 0 : w->wall_us - turn_engine_ms(w->turns, w->boot_ms) * 1000, .seq = turn_seq(w->turns),
                                   .logs = w->logs,
                                   .store = w->store, .turns = w->turns, .who = w->who, .refused = refused, .refused_arg = w};
     struct bf_buf b = {0};

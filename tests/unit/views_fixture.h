@@ -23,6 +23,7 @@ struct world {
     struct assignment held[64]; size_t n_held;   /* references only */
     uint64_t probe;                              /* that the agent is asked for; 0: none */
     char dir[64];
+    bool no_clock;                               /* what the wall clock showed is not known, as in a journal that was trimmed */
     const char *refusal;                         /* why every agent was refused; NULL: none was */
     const struct key_entry *who;                 /* asks; NULL: one that sees everything */
 };
