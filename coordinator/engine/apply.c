@@ -185,10 +185,10 @@ static enum bf_rc apply_ended(struct engine *e, const struct record *r, struct b
 #ifdef BF_PLANTS
     bf_map_put(&e->planted_ended, a->ref.attempt, instance_key(b, number));
 #endif
+    b->retries += r->verdict == VERDICT_RETRY && !breakers_hold_back(e, b, a);       /* before its own vote, as it was ruled */
     breakers_voted(e, b, a, r);
     limits_ended(e, b, a, r);
     attempt_close(e, a);
-    b->retries += r->verdict == VERDICT_RETRY;
     instance_set_flags(e, b, number, flags_after(in, next));
     bool told_why = r->verdict == VERDICT_SKIPPED && o->text && *o->text;   /* kept for whoever asks; its class is none */
     bool well = r->verdict == VERDICT_SUCCEEDED || r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_LOOK_AGAIN;

@@ -160,6 +160,9 @@ bool agent_is_let(const struct engine *e, const struct agent *a);
 /* Is there work that no other agent may take?  Of steps of live backfills.  O(sets of labels) where it is not the only one for any; else
  * until a step is found that asks for such. */
 bool agent_is_last(const struct engine *e, const struct agent *a);
+/* Does a breaker keep the next attempt of this instance from being load: one that the step draws on is not closed, or this attempt, which
+ * is open, is a trial of its agent?  (What is granted to another agent does not wait for an agent's breaker.) */
+bool breakers_hold_back(const struct engine *e, const struct backfill *b, const struct attempt *a);
 void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a);
 
 /* ---- breaker_vote.c ---- */

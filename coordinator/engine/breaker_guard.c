@@ -263,6 +263,15 @@ static void let_through(struct engine *e, uint32_t number, uint64_t attempt)
         bf_vec_push(&b->probes, attempt);
 }
 
+bool breakers_hold_back(const struct engine *e, const struct backfill *b, const struct attempt *a)
+{
+    struct breaker_draw draw;
+    for (uint32_t i = 0; breaker_drawn(b, a->step, i, &draw); i++)
+        if (e->breakers.at.at[draw.breaker]->state != BREAKER_CLOSED)
+            return true;
+    return breaker_is_probe(e->breakers.at.at[agent_find(e, a->agent)->breaker], a->ref.attempt);
+}
+
 void breakers_granted(struct engine *e, const struct backfill *b, const struct attempt *a)
 {
     if (e->breakers.not_closed.n == 0 || !b->drawn.guards)

@@ -69,22 +69,25 @@ static bool is_to_be_killed(const struct backfill *b, const struct attempt *a)
 }
 
 /* Retries of the whole backfill against its first attempts so far, of which ten retries are always possible: so that a failing warehouse
- * is not kept failing by what tries again. */
-static bool retries_left(const struct backfill *b, const struct plan_retry *retry)
+ * is not kept failing by what tries again.  One counts from when it is promised, which is here: counted from when it begins, any number
+ * that fail together would all be promised one.  A breaker that is not closed keeps what tries again from becoming load by itself, and
+ * a trial of it that fails must not use up its instance: such a retry is neither refused nor counted. */
+static bool retries_left(const struct engine *e, const struct backfill *b, const struct attempt *a)
 {
+    const struct plan_retry *retry = &b->plan->steps[a->step].retry;
     uint64_t most = b->first_attempts * retry->budget_millionths / 1000000;
     most = most > RETRIES_LEAST ? most : RETRIES_LEAST;
-    return retry->budget_millionths == 0 || b->retries < most || BF_PLANTED("retry_budget_ignored");
+    return retry->budget_millionths == 0 || b->retries < most || breakers_hold_back(e, b, a) || BF_PLANTED("retry_budget_ignored");
 }
 
-enum { SPENT_BYTES = 150 };                     /* of the sentence, with its numbers */
+enum { SPENT_BYTES = 180 };                     /* of the sentence, with its numbers */
 
 /* What the attempt told, and why nothing comes after it; in the output's arena. */
 static const char *spent_text(struct decision *d, const struct backfill *b, const char *told)
 {
     char *text = bf_arena_alloc(&d->out->arena, OUTCOME_TEXT_MAX + 1);
     snprintf(text, OUTCOME_TEXT_MAX + 1,
-             "%.*s%s" OUTCOME_BUDGET_SPENT ", %llu retries after %llu first attempts",
+             "%.*s%s" OUTCOME_BUDGET_SPENT ", %llu retries, begun or waiting, after %llu first attempts",
              (int)bf_utf8_cut(told, OUTCOME_TEXT_MAX - SPENT_BYTES), told, *told ? "; " : "", (unsigned long long)b->retries,
              (unsigned long long)b->first_attempts);
     return text;
@@ -104,7 +107,7 @@ static void end_attempt(struct decision *d, const struct attempt *attempt, const
     if (rerun && !BF_PLANTED("rerun_charged"))
         ruling = (struct ruling){.verdict = VERDICT_REQUEUE};
     bool budget_spent = ruling.verdict == VERDICT_RETRY && !sensor_answered(&b->plan->steps[a->step], o) &&
-                        !retries_left(b, &b->plan->steps[a->step].retry);
+                        !retries_left(d->e, b, a);
     struct record *r = record_begin(d, RECORD_ENDED);
     r->ref = a->ref;
     r->backfill = a->backfill;

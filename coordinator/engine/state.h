@@ -94,7 +94,7 @@ struct backfill {
     struct step_counts *by_step;                 /* derived */
     uint32_t open;                               /* open attempts */
     uint32_t reruns;                             /* instances of it in the book of reruns */
-    uint64_t first_attempts, retries;            /* for the retry budget: instances that began, and attempts that were granted again */
+    uint64_t first_attempts, retries;            /* for the retry budget: instances that began, and retries that were promised */
     uint64_t held, stale;                        /* derived: instances with that flag */
     BF_VEC_TYPE(struct steer_note) notes;        /* the oldest first */
     uint32_t gates_pending;                      /* derived: gates that are due and not fully open */

@@ -151,6 +151,19 @@ bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uin
     return false;
 }
 
+bool shadow_breaker_keeps_load(struct shadow *s, const struct shadow_backfill *b, const struct shadow_attempt *a)
+{
+    const struct shadow_things *t = things_of(s, b, a->step);
+    const struct shadow_breaker *agent = &s->breakers.at.at[s->breakers.agents.at[a->agent - 1]];
+    for (size_t i = 0; i < t->n; i++)
+        if (s->breakers.at.at[t->at[i].breaker].state != BREAKER_CLOSED)
+            return true;
+    for (size_t i = 0; i < agent->probes.n; i++)
+        if (agent->probes.at[i] == a->ref.attempt)
+            return true;
+    return false;
+}
+
 void shadow_breakers_granted(struct shadow *s, const struct shadow_backfill *b, const struct record *r)
 {
     const struct shadow_things things = granted_things(s, b, r->step, r->agent);

@@ -7,7 +7,8 @@
 
 /* Retries against the first attempts of a backfill. */
 void shadow_count_attempt(struct shadow_backfill *b, struct shadow_cell *c, const struct record *granted);
-void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended);
+void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended,
+                        bool held);
 /* A record of a restore, or of an old copy that was found out; grants and HELLOs in the light of it (shadow_restore.c). */
 void shadow_take_restored(struct shadow *s, const struct record *r);
 void shadow_take_outdated(struct shadow *s, const struct record *r);

@@ -260,10 +260,11 @@ void shadow_count_attempt(struct shadow_backfill *b, struct shadow_cell *c, cons
     c->counted_run = granted->run;
 }
 
-void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended)
+void shadow_check_retry(struct shadow *s, struct shadow_backfill *b, const struct plan_step *step, const struct record *ended,
+                        bool held)
 {
     uint64_t most = b->firsts * step->retry.budget_millionths / 1000000;
-    if (ended->verdict != VERDICT_RETRY)
+    if (ended->verdict != VERDICT_RETRY || held)             /* what a breaker holds back is no load, and not counted */
         return;
     if (step->retry.budget_millionths && b->retries >= (most > 10 ? most : 10))
         world_violate(s->w, "retries: %s of backfill %u is tried again after %" PRIu64 " retries, of %" PRIu64 " first attempts",

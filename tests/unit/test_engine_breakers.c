@@ -399,6 +399,36 @@ Test(engine_breakers, a_bad_probe_opens_for_longer_and_never_longer_than_the_mos
     fx_done(&f);
 }
 
+/* Forty days of one step, which may fail often, and whose backfill may retry ten times and no more. */
+static struct plan *tried_often(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    fx_days(p, FX_JAN_1, 40);
+    fx_step(p, PLAN_DAY, fx_pool(p, "small", (uint32_t)seed));
+    p->steps[0].retry.max_attempts = 50;
+    p->steps[0].retry.budget_millionths = 100000;
+    p->steps[0].breaker = (struct plan_breaker){.given = true, .settings = soon};
+    return fx_plan_done(p);
+}
+
+Test(engine_breakers, what_an_open_one_holds_back_takes_nothing_of_the_retry_budget)
+{
+    struct fx f;
+    struct fx_agent a = start(&f, tried_often, 14);
+    end_all(&f, &a, OUTCOME_EXIT, 1);
+    cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    for (int i = 0; i < 12; i++) {
+        later(&f, 30000);
+        cr_assert_eq(running(&f, 0), 1u, "one is let through, for the %dth time", i + 1);
+        end_all(&f, &a, OUTCOME_EXIT, 1);
+        cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
+    }
+    for (uint32_t i = 0; i < 40; i++)
+        cr_expect_not(engine_failure_unretried(f.e, 1, 0, i), "day %u", i);
+    same_after_recovery(&f);
+    fx_done(&f);
+}
+
 Test(engine_breakers, a_probe_that_is_lost_says_nothing_and_another_goes)
 {
     struct fx f;
