@@ -46,8 +46,9 @@ static bool any_agent_fits(const struct engine *e, const struct fit *f)
     return f->agents.n > 0;
 }
 
-/* By what is short alone: what a breaker or a calendar holds, and what no agent fits, would not begin without better classes either. */
-static bool held_by_pressure(const struct engine *e, const struct demand *d)
+/* By what is short alone: what a breaker or a calendar holds, and what no agent fits, would not begin without better classes either.  What
+ * a pool has room for waits for an agent, and not for the pool. */
+static bool held_by_pressure(const struct engine *e, const struct demand *d, uint32_t pool)
 {
     struct blocker why[BLOCKERS_MAX];
     size_t n = admit_blockers(e, d, why, BLOCKERS_MAX);
@@ -55,7 +56,7 @@ static bool held_by_pressure(const struct engine *e, const struct demand *d)
         if (!blocker_is_of_pool(why[i].kind) && why[i].kind != BLOCKER_RESERVED &&
             !(why[i].kind == BLOCKER_WINDOW && why[i].window.left > 0))
             return false;
-    return any_agent_fits(e, &e->fits.at[d->needs.fit]);
+    return (n > 0 || pool == PLAN_NO_INDEX) && any_agent_fits(e, &e->fits.at[d->needs.fit]);
 }
 
 static bool waits(const struct engine *e, const struct share *s, size_t class)
@@ -64,7 +65,7 @@ static bool waits(const struct engine *e, const struct share *s, size_t class)
     for (size_t i = 0; !stopped && i < s->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[s->lanes.at[i]];
         const struct demand *d = &e->demands.at[l->demand];
-        if (l->n_of[class] > 0 && l->place != NO_SLOT && held_by_pressure(e, d))
+        if (l->n_of[class] > 0 && l->place != NO_SLOT && held_by_pressure(e, d, s->pool))
             return true;
     }
     return false;

@@ -161,6 +161,33 @@ bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct pla
     return draw_class(s, a, x) == draw_class(s, b, y);
 }
 
+bool shadow_pool_is_short(const struct shadow *s, const struct plan *plan, const struct plan_step *step)
+{
+    for (size_t i = 0; i < s->pools.n; i++) {
+        const struct shadow_pool *p = &s->pools.at[i];
+        bool drawn = names_pool(plan, step, p->name), is_short = drawn && p->used >= p->slots;
+        for (size_t at = 0; drawn && at < 3 + SHADOW_UNITS; at++)
+            is_short |= p->limits[at] > 0 && takes_of(plan, step, p, at) > 0 &&
+                        p->in_use[at] + takes_of(plan, step, p, at) > p->limits[at];
+        if (is_short)
+            return true;
+    }
+    return false;
+}
+
+bool shadow_pool_may_hold(const struct shadow *s, const struct plan *plan, const struct plan_step *step)
+{
+    bool may = shadow_pool_is_short(s, plan, step);
+    for (size_t i = 0; i < s->backfills.n; i++)
+        may |= s->backfills.at[i].plan->n_windows > 0;
+    for (size_t i = 0; i < s->pools.n; i++) {
+        const struct shadow_pool *p = &s->pools.at[i];
+        may |= p->told_kept;                                 /* of the other pools of who it is kept for, too */
+        may |= names_pool(plan, step, p->name) && (p->limit > 0 || p->start_milli > 0);
+    }
+    return may;
+}
+
 /* What draws the same as who it is kept for. */
 static bool kept_is_like(struct shadow *s, const struct shadow_pool *keeper, const struct plan *plan, const struct plan_step *step)
 {
@@ -213,6 +240,7 @@ void shadow_pool_head(struct shadow *s, const struct record *r)
     struct shadow_pool *p = shadow_pool_by_name(s, record_rare(r)->pool_name);
     p->kept_backfill = record_rare(r)->last ? r->backfill : 0;
     p->kept_step = r->step;
+    p->told_kept = record_rare(r)->last;
 }
 
 void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t index, const struct record *granted)

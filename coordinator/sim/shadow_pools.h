@@ -30,6 +30,7 @@ struct shadow_pool {
     char units[SHADOW_UNITS][16];
     struct shadow_budget said[POOL_SOURCES];
     uint32_t kept_backfill, kept_step;                       /* all that this step takes is kept for it; 0: for none */
+    bool told_kept;                                          /* the last record said so: grants may have ended it since */
     int64_t starts_ms[SHADOW_STARTS]; uint64_t n_starts;     /* the last ones since the rate changed */
 };
 
@@ -43,6 +44,9 @@ void shadow_pool_set(struct shadow *s, const struct record *r);
 void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
 /* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
 bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
+/* Asks a step for more of a pool than is left?  And may a pool hold it: for that, a limit, a start rate, room that is kept, a window. */
+bool shadow_pool_is_short(const struct shadow *s, const struct plan *plan, const struct plan_step *step);
+bool shadow_pool_may_hold(const struct shadow *s, const struct plan *plan, const struct plan_step *step);
 uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct plan_step *step, const char *pool, size_t at);
 bool shadow_asks_for_the_same(const struct plan_step *a, const struct plan_step *b);
 bool shadow_labels_alike(const struct plan_step *a, const struct plan_step *b);

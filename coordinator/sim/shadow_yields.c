@@ -1,4 +1,5 @@
-/* Degradation, worked out again the slow way: who is passed by a better class yields, nobody else does, and no time is lost in counting.
+/* Degradation, worked out again the slow way: who is passed by a better class in a pool that is short yields, nobody else does, and no time
+ * is lost in counting.
  *
  * That none is forgotten is looked at among what asks for just the same (pools, amounts, labels) as what was granted, so that nothing
  * but its class decides.  Plans with windows are left out there, and steps behind gates, as in shadow_shares.c. */
@@ -46,10 +47,12 @@ static uint32_t best_granted(struct shadow *s, const struct turn *t, uint32_t ba
     return best;
 }
 
-static bool has_ready(const struct shadow_backfill *b, const char *pool, uint32_t class)
+/* Something that the pool may hold back; work without a pool waits for agents alone. */
+static bool has_ready(const struct shadow *s, const struct shadow_backfill *b, const char *pool, uint32_t class)
 {
     for (uint32_t i = 0; b->state == BACKFILL_RUNNING && i < b->plan->n_steps; i++) {
-        if (class_of(b, i) != class || strcmp(first_pool(b, i), pool) != 0)
+        if (class_of(b, i) != class || strcmp(first_pool(b, i), pool) != 0 ||
+            (*pool && !shadow_pool_may_hold(s, b->plan, &b->plan->steps[i])))
             continue;
         for (uint32_t p = 0; p < b->plan->steps[i].partitions->n; p++) {
             const struct shadow_cell *c = &b->cells[i][p];
@@ -73,8 +76,8 @@ void shadow_take_yielded(struct shadow *s, const struct turn *t, const struct re
     if ((since_ms != 0) == (y->since_ms != 0) || r->numbers[3] != y->times + (since_ms != 0))
         world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', or no more, for the second time", class, r->backfill,
                       rare->pool_name);
-    if (since_ms != 0 && (since_ms != t->now_ms || best >= class || itself || !b || !has_ready(b, rare->pool_name, class)))
-        world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', and no better one began before it", class, r->backfill,
+    if (since_ms != 0 && (since_ms != t->now_ms || best >= class || itself || !b || !has_ready(s, b, rare->pool_name, class)))
+        world_violate(s->w, "yield: class %u of backfill %u yields in pool '%s', and no better one began before it, or it has room", class, r->backfill,
                       rare->pool_name);
     if (r->numbers[2] != y->lost_ms + added)
         world_violate(s->w, "yield: class %u of backfill %u lost %" PRIu64 " ms more in pool '%s', and is said to have lost %" PRIu64
@@ -112,7 +115,7 @@ static void check_passed(struct shadow *s, const struct turn *t, const struct sh
         bool itself = false;
         if (class_of(b, i) <= class_of(by, granted) || strcmp(first_pool(by, granted), first_pool(b, i)) != 0 ||
             !shadow_draws_alike(s, by->plan, g, b->plan, step) || !shadow_labels_alike(g, step) || !shadow_any_ready(b, i) ||
-            shadow_breaker_holds(s, b, i))
+            shadow_breaker_holds(s, b, i) || (*first_pool(b, i) && !shadow_pool_is_short(s, b->plan, step)))
             continue;
         (void)best_granted(s, t, b->id, first_pool(b, i), class_of(b, i), &itself);
         if (!itself && yield_of(s, b->id, first_pool(b, i), class_of(b, i))->since_ms == 0)
@@ -131,12 +134,12 @@ static bool moved(const struct turn *t, uint32_t backfill)
 }
 
 /* Where a backfill has ended after a grant other settings may hold for a breaker: it moves, or lets more probes through, and held what it
- * holds no more when it was looked who yields. */
-static bool breakers_differ_after(const struct turn *t, size_t grant)
+ * holds no more when it was looked who yields.  And where one is begun then, its plan may lower a pool. */
+static bool things_differ_after(const struct turn *t, size_t grant)
 {
     bool differ = false;
     for (size_t i = grant; i < t->n_records; i++)
-        differ |= t->records[i].kind == RECORD_BREAKER || has_ended(&t->records[i]);
+        differ |= t->records[i].kind == RECORD_BREAKER || t->records[i].kind == RECORD_POOL_SET || has_ended(&t->records[i]);
     return differ;
 }
 
@@ -147,7 +150,7 @@ void shadow_check_yields(struct shadow *s, const struct turn *t)
         const struct shadow_backfill *by = r->kind == RECORD_GRANTED ? shadow_backfill_find(s, r->backfill) : NULL;
         if (has_ended(r))
             end_yields(s, t, r->backfill);
-        for (size_t k = 0; by && by->plan->n_windows == 0 && !breakers_differ_after(t, i) && k < s->backfills.n; k++)
+        for (size_t k = 0; by && by->plan->n_windows == 0 && !things_differ_after(t, i) && k < s->backfills.n; k++)
             if (s->backfills.at[k].state == BACKFILL_RUNNING && s->backfills.at[k].plan->n_windows == 0 &&
                 !moved(t, s->backfills.at[k].id))
                 check_passed(s, t, by, r->step, &s->backfills.at[k]);

@@ -84,6 +84,46 @@ Test(engine_yields, with_room_for_all_nothing_yields)
     fx_done(&f);
 }
 
+Test(engine_yields, what_only_agents_hold_back_does_not_yield_in_the_pool)
+{
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, 2);
+    fx_init(&f, NULL);
+    fx_hello(&f, &agent, 0);
+    cr_assert_eq(fx_create(&f, three_classes, 9), 1u);
+    fx_turn(&f);
+    cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u);
+    cr_assert_not(engine_yielded(f.e, 1, 0, &(struct yield_view){0}), "the pool has room for all: they wait for the agent");
+    next(&f, &agent);
+    cr_assert_not(engine_yielded(f.e, 1, 0, &(struct yield_view){0}));
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
+Test(engine_yields, what_yields_does_so_no_more_when_the_pool_has_room_and_agents_have_none)
+{
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, 1);
+    fx_init(&f, NULL);
+    fx_hello(&f, &agent, 0);
+    cr_assert_eq(fx_create(&f, three_classes, 1), 1u);
+    fx_turn(&f);
+    cr_assert(yielded(&f, PLAN_LOW).yields, "the one slot of the pool is taken");
+    f.now_ms += 4000;
+    struct op_request r = fx_request(&f, OP_POOL_SET, 0);
+    r.name = "a";
+    r.pool_slots = 9;
+    fx_command(&f, &r);
+    fx_turn(&f);
+    cr_assert(!yielded(&f, PLAN_LOW).yields, "what is missing is an agent");
+    cr_assert_eq(yielded(&f, PLAN_LOW).lost_ms, 4000u);
+    f.now_ms += 4000;
+    fx_turn(&f);
+    cr_assert_eq(yielded(&f, PLAN_LOW).lost_ms, 4000u);
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
 Test(engine_yields, what_is_paused_or_has_another_class_yields_no_more)
 {
     struct fx f;
