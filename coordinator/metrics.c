@@ -239,19 +239,26 @@ static void write_limits(struct writer *w)
 struct probed { const char *connection; const struct plan_probe *probe; };
 struct all_probed { struct probed at[METRICS_PROBES_MAX]; size_t n; };
 
-/* Of backfills that run: the oldest says what is measured. */
-static void find_probed(const struct engine *e, struct all_probed *ret)
+static void add_probed(const struct engine *e, uint32_t backfill, struct all_probed *ret)
 {
     struct backfill_view b;
+    for (size_t i = 0; engine_backfill(e, backfill, &b) && i < b.plan->n_connections; i++) {
+        const struct plan_connection *c = &b.plan->connections[i];
+        bool known = !c->probe || ret->n == METRICS_PROBES_MAX || !engine_probe_is_wanted(e, c->name);
+        for (size_t k = 0; k < ret->n && !known; k++)
+            known = strcmp(ret->at[k].connection, c->name) == 0;
+        if (!known)
+            ret->at[ret->n++] = (struct probed){c->name, c->probe};
+    }
+}
+
+/* Of backfills that run the oldest says what is measured; else one that is paused, and whose probe goes on. */
+static void find_probed(const struct engine *e, struct all_probed *ret)
+{
     for (uint32_t id = 0; (id = engine_next_running(e, id)) != 0;)
-        for (size_t i = 0; engine_backfill(e, id, &b) && i < b.plan->n_connections; i++) {
-            const struct plan_connection *c = &b.plan->connections[i];
-            bool known = !c->probe || ret->n == METRICS_PROBES_MAX;
-            for (size_t k = 0; k < ret->n && !known; k++)
-                known = strcmp(ret->at[k].connection, c->name) == 0;
-            if (!known)
-                ret->at[ret->n++] = (struct probed){c->name, c->probe};
-        }
+        add_probed(e, id, ret);
+    for (uint32_t id = 0; (id = engine_next_live(e, id)) != 0;)
+        add_probed(e, id, ret);
 }
 
 static void write_probes(struct writer *w)

@@ -37,6 +37,7 @@ struct probes {
     BF_VEC_TYPE(uint32_t) told;                  /* agents whose list changed */
     uint64_t given;                              /* how often a probe was given out, by this process */
     bool look;                                   /* what runs, or who is here, changed */
+    bool held;                                   /* one that does not run has a probe: what draws on its pools says whether it is wanted */
 };
 
 struct probes *probes_new(void)
@@ -321,16 +322,29 @@ static void need(struct turns *t, const struct backfill_view *b, uint32_t index,
         r->due_ms = now_ms + silence_ms(t, r);
 }
 
-static void look(struct turns *t, int64_t now_ms)
+/* Those that run come first; what one that does not says counts where the probe is wanted nevertheless. */
+static void find_needed(struct turns *t, int64_t now_ms)
 {
-    struct probes *p = t->probes;
     struct backfill_view b;
-    for (size_t i = 0; i < p->rows.n; i++)
-        p->rows.at[i].needed = false;
+    t->probes->held = false;
     for (uint32_t id = 0; (id = engine_next_running(t->engine, id)) != 0;)
         for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && k < b.plan->n_connections; k++)
             if (b.plan->connections[k].probe)
                 need(t, &b, k, now_ms);
+    for (uint32_t id = 0; (id = engine_next_live(t->engine, id)) != 0;)
+        for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && b.state != BACKFILL_RUNNING && k < b.plan->n_connections; k++) {
+            t->probes->held = t->probes->held || b.plan->connections[k].probe;
+            if (b.plan->connections[k].probe && engine_probe_is_wanted(t->engine, b.plan->connections[k].name))
+                need(t, &b, k, now_ms);
+        }
+}
+
+static void look(struct turns *t, int64_t now_ms)
+{
+    struct probes *p = t->probes;
+    for (size_t i = 0; i < p->rows.n; i++)
+        p->rows.at[i].needed = false;
+    find_needed(t, now_ms);
     for (size_t i = p->rows.n; i-- > 0;) {
         struct row *r = &p->rows.at[i];
         if (r->needed)
@@ -409,6 +423,7 @@ static void note_welcomes(struct turns *t)
 
 static void note_changes(struct turns *t)
 {
+    t->probes->look = t->probes->look || (t->probes->held && t->out.n_records > 0);
     for (size_t i = 0; i < t->out.n_records && !t->probes->look; i++) {
         enum record_kind k = t->out.records[i].kind;
         t->probes->look = k == RECORD_BACKFILL_STATE || k == RECORD_AGENT_JOINED || k == RECORD_AGENT_STATE;

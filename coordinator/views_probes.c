@@ -74,6 +74,15 @@ static bool is_listed(const json_t *list, const char *name)
     return false;
 }
 
+static void add_rows(const struct view_source *v, const struct backfill_view *b, json_t *all)
+{
+    for (size_t k = 0; k < b->plan->n_connections; k++) {
+        const struct plan_connection *c = &b->plan->connections[k];
+        if (c->probe && engine_probe_is_wanted(v->engine, c->name) && authority_sees(v->who, b->plan->name) && !is_listed(all, c->name))
+            json_array_append_new(all, row(v, b, c));
+    }
+}
+
 enum bf_rc view_probes(const struct view_source *v, const struct op_request *req, json_t **ret, struct bf_error *err)
 {
     struct backfill_view b;
@@ -82,9 +91,11 @@ enum bf_rc view_probes(const struct view_source *v, const struct op_request *req
     (void)err;
     *ret = json_array();
     for (uint32_t id = 0; (id = engine_next_running(v->engine, id)) != 0;)
-        for (size_t k = 0; engine_backfill(v->engine, id, &b) && k < b.plan->n_connections; k++)
-            if (b.plan->connections[k].probe && authority_sees(v->who, b.plan->name) && !is_listed(all, b.plan->connections[k].name))
-                json_array_append_new(all, row(v, &b, &b.plan->connections[k]));
+        if (engine_backfill(v->engine, id, &b))
+            add_rows(v, &b, all);
+    for (uint32_t id = 0; (id = engine_next_live(v->engine, id)) != 0;)      /* one that is paused, and whose probe goes on */
+        if (engine_backfill(v->engine, id, &b))
+            add_rows(v, &b, all);
     for (size_t i = (size_t)req->page_offset; i < json_array_size(all) && seen < limit; i++, seen++)
         json_array_append(*ret, json_array_get(all, i));
     json_decref(all);

@@ -93,7 +93,8 @@ struct answer decide_alert_ack(struct decision *d, const struct input *in);     
 
 /* ---- decide_limit.c ---- */
 void decide_throttles(struct decision *d);       /* which pools are throttled, and how, after backfills began or ended */
-void decide_limits(struct decision *d);          /* a step of each governor that has something new; after the grants */
+/* A step of each governor that has something new, after the grants; before them only of those whose probes lapsed. */
+void decide_limits(struct decision *d, bool only_lapsed);
 /* A pool of the plan that more probes would govern than can be, with those of backfills that are live: a sentence (output's arena), or
  * NULL. */
 const char *limits_objection(struct decision *d, const struct plan *plan);

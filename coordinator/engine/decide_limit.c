@@ -8,7 +8,8 @@
  * A reading is a record when it comes (probes.c), and is taken by the pools of its connection when that is applied (limits.c).  The step of
  * the governor is another, when the turn ends in which the worst probe was read, or one that is worse now: after the grants, when what is
  * in use is what is allowed if there is work for it.  Without a probe a step comes with the ends of attempts, at most one each STEP_MS.
- * A probe that nobody hears of for its grace (limits.c) is a timer. */
+ * A probe that is wanted (probes.c) and that nobody hears of for its grace (limits.c) is a timer; its step comes before the grants, which
+ * must not go by what was known long ago.  Of one that nobody wants silence means nothing, and the limit stays. */
 #include <string.h>
 
 #include "coordinator/engine/decide.h"
@@ -285,7 +286,7 @@ static void weigh_probes(const struct decision *d, const struct pool_limit *l, s
     in->reading_ppm = worst ? pressure_of(worst) : 0;
     for (size_t i = 0; i < l->n_probes; i++) {
         const struct limit_probe *p = &l->probes[i];
-        in->unreadable = in->unreadable || d->now_ms - p->read_ms > probe_grace_ms(p);
+        in->unreadable = in->unreadable || probe_lapsed(d->e, p);
         in->over = in->over || (p->readable && p->reading >= p->limit);
     }
 }
@@ -295,7 +296,7 @@ static bool ends_are_due(const struct pool_limit *l, int64_t now_ms)
     return l->n_probes == 0 && (l->state.served > 0 || governor_is_failing(&l->state)) && now_ms - l->state.stepped_ms >= STEP_MS;
 }
 
-static void decide_limit(struct decision *d, uint32_t pool)
+static void decide_limit(struct decision *d, uint32_t pool, bool only_lapsed)
 {
     const struct pool *p = &d->e->pools.at[pool];
     struct pool_limit l = p->governor->now;
@@ -305,7 +306,7 @@ static void decide_limit(struct decision *d, uint32_t pool)
     struct governor_inputs in = {.now_ms = d->now_ms, .used = p->used};
     weigh_probes(d, &l, &in);
     bool lapsed = in.unreadable && !l.state.unreadable;
-    if (!is_news(&l) && !lapsed && !ends_are_due(&l, d->now_ms))
+    if (!lapsed && (only_lapsed || (!is_news(&l) && !ends_are_due(&l, d->now_ms))))
         return;
     for (size_t i = 0; i < l.n_probes; i++)
         probes[i].fresh = false;
@@ -315,9 +316,9 @@ static void decide_limit(struct decision *d, uint32_t pool)
     emit(d, pool, &l, reason);
 }
 
-void decide_limits(struct decision *d)
+void decide_limits(struct decision *d, bool only_lapsed)
 {
     for (uint32_t i = 0; i < d->e->pools.n; i++)
         if (pool_is_throttled(&d->e->pools.at[i]))
-            decide_limit(d, i);
+            decide_limit(d, i, only_lapsed);
 }

@@ -200,10 +200,11 @@ void engine_finish_turn(struct engine *e, int64_t now_ms, int64_t wall_us, struc
     windows_decide(&d);
     decide_breakers(&d);
     place_review(&d);
+    decide_limits(&d, true);
     decide_grants(&d);
     decide_revokes(&d);
     decide_yields(&d);
-    decide_limits(&d);
+    decide_limits(&d, false);
     breakers_note_holding(e);
     decide_backfill_ends(&d);
     decide_queue(&d);

@@ -50,13 +50,25 @@ bool pool_is_wanted(const struct engine *e, uint32_t pool)
     return false;
 }
 
+bool probe_lapsed(const struct engine *e, const struct limit_probe *p)
+{
+    return e->now_ms - p->read_ms > probe_grace_ms(p) && engine_probe_is_wanted(e, p->connection);
+}
+
+/* When this one lapses; one that would have, and that nobody wants, does when something wants it, which is not by a timer. */
+static int64_t lapses_ms(const struct engine *e, const struct limit_probe *p)
+{
+    int64_t at_ms = p->read_ms + probe_grace_ms(p) + 1;
+    return at_ms > e->now_ms || probe_lapsed(e, p) ? at_ms : INT64_MAX;
+}
+
 int64_t limits_timer_ms(const struct engine *e)
 {
     int64_t due_ms = INT64_MAX;
     for (size_t i = 0; i < e->pools.n; i++) {
         const struct pool *p = &e->pools.at[i];
         for (size_t k = 0; pool_is_throttled(p) && !p->governor->now.state.unreadable && k < p->governor->now.n_probes; k++)
-            due_ms = least(due_ms, p->governor->now.probes[k].read_ms + probe_grace_ms(&p->governor->now.probes[k]) + 1);
+            due_ms = least(due_ms, lapses_ms(e, &p->governor->now.probes[k]));
     }
     return due_ms;
 }

@@ -24,5 +24,6 @@ bool pool_is_wanted(const struct engine *e, uint32_t pool);
 /* Engine time at which a probe will have been unreadable for too long, if nothing is heard; INT64_MAX: never. */
 int64_t limits_timer_ms(const struct engine *e);
 int64_t probe_grace_ms(const struct limit_probe *p);
+bool probe_lapsed(const struct engine *e, const struct limit_probe *p);      /* it is wanted, and was not read for longer than its grace */
 
 #endif

@@ -4,7 +4,9 @@
  * a record, and the newest of each connection is kept, so that it is there again after a restart and a decision on it replays.  The
  * name of a connection means one warehouse for all plans, as it does for the one writer (I18).
  *
- * A reading that nothing is running for is no record, and none is while the store is short of room: nothing is granted then. */
+ * A probe is wanted while a backfill runs whose plan says it, and while anything draws on a pool that it governs, or could: what a paused
+ * backfill left running, or another's.  A reading that nobody wants is no record, and none is while the store is short of room: nothing is
+ * granted then. */
 #include "coordinator/engine/probes.h"
 
 #include <stdlib.h>
@@ -12,8 +14,20 @@
 
 #include "common/mem.h"
 #include "coordinator/engine/decide.h"
+#include "coordinator/engine/governor.h"
 
-static bool is_probed(const struct engine *e, const char *connection)
+static bool governs_what_is_drawn_on(const struct engine *e, const char *connection)
+{
+    for (uint32_t i = 0; i < e->pools.n; i++) {
+        const struct pool *p = &e->pools.at[i];
+        for (size_t k = 0; pool_is_throttled(p) && k < p->governor->now.n_probes; k++)
+            if (strcmp(p->governor->now.probes[k].connection, connection) == 0 && (p->used > 0 || pool_is_wanted(e, i)))
+                return true;
+    }
+    return false;
+}
+
+bool engine_probe_is_wanted(const struct engine *e, const char *connection)
 {
     for (size_t i = 0; i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
@@ -21,12 +35,12 @@ static bool is_probed(const struct engine *e, const char *connection)
             if (b->plan->connections[k].probe && strcmp(b->plan->connections[k].name, connection) == 0)
                 return true;
     }
-    return false;
+    return governs_what_is_drawn_on(e, connection);
 }
 
 void decide_probe(struct decision *d, const struct input *in)
 {
-    if (d->e->low || !is_probed(d->e, input_rare(in)->probe.connection))
+    if (d->e->low || !engine_probe_is_wanted(d->e, input_rare(in)->probe.connection))
         return;
     struct record *r = record_begin(d, RECORD_PROBED);
     record_rare_need(r, &d->out->arena)->probe = input_rare(in)->probe;

@@ -89,6 +89,14 @@ enum halted_by engine_halted_by(const char *halted, int64_t started_us)
     return started_us ? HALTED_BY_TIMEBOX : HALTED_BY_MISSING;
 }
 
+uint32_t engine_next_live(const struct engine *e, uint32_t after)
+{
+    for (size_t i = 0; i < e->live.n; i++)
+        if (e->live.at[i] > after)
+            return e->live.at[i];
+    return 0;
+}
+
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret)
 {
     const struct backfill *b = backfill_find(e, id);

@@ -97,6 +97,9 @@ uint32_t engine_latest_backfill(const struct engine *e);                     /* 
 uint32_t engine_latest_of_work(const struct engine *e);
 bool engine_backfill(const struct engine *e, uint32_t id, struct backfill_view *ret);
 uint32_t engine_next_running(const struct engine *e, uint32_t after);        /* the same, of those that run */
+uint32_t engine_next_live(const struct engine *e, uint32_t after);           /* the same, of those that are not over */
+/* Is the probe of this connection to be run: for a backfill that runs, or for what draws on a pool that it governs? */
+bool engine_probe_is_wanted(const struct engine *e, const char *connection);
 uint32_t engine_next_backfill(const struct engine *e, uint32_t after);       /* ids ascending; 0 at the end */
 bool engine_instance(const struct engine *e, uint32_t backfill, uint32_t step, uint32_t index, struct instance_view *ret);
 /* Last failure of an instance; false when it has none.  Strings borrowed. */

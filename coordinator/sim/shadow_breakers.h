@@ -55,7 +55,7 @@ void shadow_breakers_take(struct shadow *s, const struct turn *t, const struct r
 void shadow_breakers_after(struct shadow *s, const struct turn *t);
 /* Is a step held by a breaker? */
 bool shadow_breaker_holds(struct shadow *s, const struct shadow_backfill *b, uint32_t step);
-/* Is the next attempt of what this one is of kept from being load: by a breaker that is not closed, or because this is a trial of its agent? */
+/* Is the next attempt of this one's instance kept from being load: by a breaker that is not closed, or as this is a trial of its agent? */
 bool shadow_breaker_keeps_load(struct shadow *s, const struct shadow_backfill *b, const struct shadow_attempt *a);
 /* Does the breaker of an agent let it have work? */
 bool shadow_breaker_lets_agent(const struct shadow *s, uint32_t agent);

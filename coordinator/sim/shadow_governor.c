@@ -2,6 +2,7 @@
  * plans of the backfills that have begun and not ended; when a probe was read, from the records of readings. */
 #include <string.h>
 
+#include "coordinator/sim/shadow_checks.h"
 #include "coordinator/sim/shadow_model.h"
 
 enum { GRACE_MS = 10000 };                               /* for readings every two seconds (governor.h) */
@@ -41,6 +42,14 @@ static struct throttle throttle_of(const struct shadow *s, const struct shadow_p
         if (goes_on(s, &s->backfills.at[i]))
             narrow(s->backfills.at[i].plan, p->name, &t);
     return t;
+}
+
+bool shadow_probe_governs(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->pools.n; i++)
+        if (s->pools.at[i].limit > 0 && s->pools.at[i].used > 0 && throttle_of(s, &s->pools.at[i]).probed)
+            return true;
+    return false;
 }
 
 /* ---- moves and grants ---- */
@@ -99,7 +108,7 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
         return;
     if (reading && reading->readable && reading->value_us >= 2000000 && p->limit > floor_of(p, &asked))
         world_violate(s->w, "governor: the probe is at its limit, and that of pool %s stays at %u", p->name, p->limit);
-    if (silent_ms > GRACE_MS && p->limit > asked.floor)
+    if (silent_ms > GRACE_MS && p->limit > asked.floor && s->probe_wanted && s->probe_was_wanted)
         world_violate(s->w, "governor: nothing was read for %lld ms, and the limit of pool %s is %u", (long long)silent_ms, p->name,
                       p->limit);
 }
@@ -107,6 +116,8 @@ static void check_pool(struct shadow *s, const struct turn *t, const struct shad
 void shadow_check_limits(struct shadow *s, const struct turn *t)
 {
     const struct input_probe *reading = reading_of(t);
+    s->probe_was_wanted = s->probe_wanted;                   /* what began after the limits were looked at counts in the next turn */
+    s->probe_wanted = shadow_probe_is_wanted(s);
     if (reading && reading->readable)
         s->read_ms = t->now_ms;
     for (size_t i = 0; i < s->pools.n && !s->w->stats.violations; i++)

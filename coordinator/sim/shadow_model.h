@@ -115,6 +115,7 @@ struct shadow {
     int64_t read_ms;                                         /* engine time of the newest reading of the probe */
     BF_VEC_TYPE(struct shadow_key) keys;                     /* that records told of */
     struct shadow_breakers breakers;
+    bool probe_wanted, probe_was_wanted;                     /* after this turn, and after the one before */
     bool probed; int64_t probed_ms;                          /* something runs with a probe; since when its load is not known */
     uint64_t probing[SIM_AGENTS_MAX];                        /* by node: the life that was asked to probe; 0: none */
 };

@@ -1,6 +1,6 @@
 /* Readings of probes.
  *
- * While something runs whose warehouse has a probe, the newest reading is never older than the time between two, that after which a canary
+ * While a backfill runs whose warehouse has a probe, or something draws on a pool that it governs, the newest reading is never older than the time between two, that after which a canary
  * is given up, and a grace: who steers by it must see silence as silence.  And no two agents that are here are asked to probe one warehouse.  All plans of a run name
  * one warehouse, and say the same probe for it. */
 #include <string.h>
@@ -17,6 +17,14 @@ static bool is_probed(const struct shadow_backfill *b)
     return false;
 }
 
+bool shadow_probe_is_wanted(const struct shadow *s)
+{
+    for (size_t i = 0; i < s->backfills.n; i++)
+        if (is_probed(&s->backfills.at[i]))
+            return true;
+    return shadow_probe_governs(s);
+}
+
 /* It is not here, or drains: what it runs is no longer what it was asked for. */
 static void forget(struct shadow *s, uint32_t agent)
 {
@@ -29,9 +37,7 @@ static void forget(struct shadow *s, uint32_t agent)
 
 void shadow_check_probes(struct shadow *s, const struct turn *t)
 {
-    bool probed = false, fresh = false;
-    for (size_t i = 0; i < s->backfills.n; i++)
-        probed = probed || is_probed(&s->backfills.at[i]);
+    bool probed = shadow_probe_is_wanted(s), fresh = false;
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
         bool began = r->kind == RECORD_AUDIT && record_rare(r)->audit == AUDIT_SERVICE && strcmp(record_rare(r)->what, "start") == 0;

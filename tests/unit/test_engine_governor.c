@@ -318,6 +318,62 @@ Test(engine_governor, silence_past_the_grace_is_the_floor_and_is_a_timer)
     fx_done(&f);
 }
 
+Test(engine_governor, what_a_paused_backfill_left_running_is_governed_on)
+{
+    struct fx f;
+    start(&f);
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    fx_ask(&f, OP_PAUSE, 1);
+    fx_turn(&f);
+    cr_assert_eq(used(f.e), 3u);
+    cr_assert(engine_probe_is_wanted(f.e, "wh"));
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    cr_assert_eq(limit(f.e), 3u, "it is read, and silence is none");
+    reading(&f, true, 2000000);
+    cr_assert_eq(limit(f.e), 1u);
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
+/* Where the first record of a kind stands in the turn; SIZE_MAX: nowhere. */
+static size_t place_of(const struct fx *f, enum record_kind kind)
+{
+    for (size_t i = 0; i < f->out.n_records; i++)
+        if (f->out.records[i].kind == kind)
+            return i;
+    return SIZE_MAX;
+}
+
+Test(engine_governor, silence_that_nobody_wants_to_end_is_no_move_until_something_begins)
+{
+    struct fx f;
+    struct fx_agent agent = start(&f);
+    struct attempt_view a;
+    for (int i = 0; i < 12; i++)
+        reading(&f, true, 50000);
+    fx_ask(&f, OP_PAUSE, 1);
+    fx_turn(&f);
+    for (uint64_t id = 0; (id = engine_next_attempt(f.e, 0)) != 0 && engine_find_attempt(f.e, id, &a);)
+        fx_ended(&f, &agent, a.ref, OUTCOME_OK, 0);
+    cr_assert_not(engine_probe_is_wanted(f.e, "wh"));
+    f.now_ms += 600000;
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 3u);
+    cr_assert_gt(engine_next_timer_ms(f.e), f.now_ms, "nor is it looked at again and again");
+    fx_ask(&f, OP_RESUME, 1);
+    fx_turn(&f);
+    cr_assert_eq(limit(f.e), 1u, "what was read ten minutes ago says nothing of now");
+    cr_assert_eq(used(f.e), 1u);
+    cr_assert_neq(place_of(&f, RECORD_GRANTED), SIZE_MAX);
+    cr_assert_lt(place_of(&f, RECORD_POOL_LIMIT), place_of(&f, RECORD_GRANTED), "it is lowered before anything begins");
+    reading(&f, true, 50000);
+    cr_assert_eq(used(f.e), limit(f.e));
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
 /* One that is at its limit comes when three times the time between two are over. */
 Test(engine_governor, a_canary_that_takes_long_is_within_the_grace)
 {

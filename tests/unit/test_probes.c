@@ -158,6 +158,34 @@ Test(probes, one_agent_that_may)
     turns_free(w.turns);
 }
 
+Test(probes, it_goes_on_for_what_a_paused_backfill_left_running_in_a_governed_pool)
+{
+    static const char governed[] =
+        "apiVersion: backfill/v1\nkind: Plan\nname: p\npools: {small: {slots: 1, throttle: {algorithm: gradient, min: 1, max: 1}}}\n"
+        "connections:\n  wh: {odbc: \"${env:X}\", probe: {sql: select 1, every: 5s, target: 100ms, limit: 1s}}\n"
+        "steps:\n  a: {warehouse: {do: test, connection: wh}, pool: small}\n";
+    struct world w;
+    struct turn_probe now;
+    struct attempt_view a = {0};
+    begin_with(&w, governed);
+    uint8_t who = w.told[0].n ? 0 : w.told[1].n ? 1 : 2;
+    cr_assert_eq(w.told[who].n, 1);
+    cr_assert(engine_find_attempt(turn_engine(w.turns), engine_next_attempt(turn_engine(w.turns), 0), &a), "a step runs");
+    command(&w, OP_PAUSE);
+    cr_expect_eq(w.told[who].n, 1, "the probe stays where it is");
+    read_from(&w, who, (struct probe_reading){.id = w.told[who].id, .readable = true, .value_us = 700});
+    run_after(&w, 10);
+    cr_expect_eq(newest(&w).value_us, 700);
+    cr_expect(turn_probe(w.turns, "wh", turn_engine_ms(w.turns, w.boot_ms), &now));
+    struct agent_report well = {.ref = a.ref, .kind = REPORT_ENDED, .outcome = {.source = OUTCOME_OK, .sqlstate = "", .dbms = "", .text = "",
+                                                                                .details = "", .rows = -1}};
+    say(&w, (uint8_t)(a.agent - 1), (struct agent_msg){.kind = AGENT_REPORT, .reports = &well, .n_reports = 1});
+    run_after(&w, 10);
+    cr_expect_eq(engine_next_attempt(turn_engine(w.turns), 0), 0u);
+    cr_expect_eq(w.told[who].n, 0, "nothing draws on the pool any more");
+    turns_free(w.turns);
+}
+
 Test(probes, silence_is_told_and_another_takes_over)
 {
     struct world w;
