@@ -1,7 +1,8 @@
 /* Who probes which warehouse.  Volatile, as leases are: after a restart the probes are given out anew.
  *
- * While a backfill runs whose plan has a connection with a probe, and while anything draws on a pool that it governs though that backfill is
- * paused, exactly one agent is asked to run it, one that may run a step of that connection.  A connection's name means one warehouse; where running backfills say different probes for it, that of the oldest counts.
+ * While a backfill runs whose plan has a connection with a probe, and while anything draws on a pool that it governs though that backfill
+ * is paused, exactly one agent is asked to run it, one that may run a step of that connection.  A connection's name means one warehouse;
+ * where running backfills say different probes for it, that of the oldest counts.
  * The probe goes to another agent when its agent is lost, drains or leaves; when it says that it may not or cannot run it; and when it
  * gave nothing but unreadable readings, or none, for a while and another could take over.  One from which it was taken for that is
  * passed over for a while; but it is asked before nobody is.

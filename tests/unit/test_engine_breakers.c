@@ -11,84 +11,6 @@
 #include "coordinator/engine/view_breaker.h"
 #include "tests/support/engine_fixture.h"
 
-/* ---- the table of votes ---- */
-
-#define OUT(from, is, state, system) {.source = from, .code = is, .sqlstate = state, .dbms = system, .details = "", .text = ""}
-#define PLAIN(from, is) OUT(from, is, "", "")
-/* In the order of the roles: step, pool, connection, writes, reads, agent.  + good, - bad, ! bad by itself, . none. */
-static const struct { const char *name; struct outcome o; enum failure_class class; const char *votes; } table[] = {
-    {"ok", PLAIN(OUTCOME_OK, 0), FAILURE_NONE, "++++++"},
-    {"skip", PLAIN(OUTCOME_SKIP, 0), FAILURE_NONE, "++++++"},
-    {"check", PLAIN(OUTCOME_CHECK, CHECK_ERROR), FAILURE_PERMANENT, "-.+!-+"},
-    {"constraint", OUT(OUTCOME_SQL, 0, "23505", "PostgreSQL"), FAILURE_PERMANENT, "-.+!-+"},
-    {"bad value", OUT(OUTCOME_SQL, 0, "22P02", "PostgreSQL"), FAILURE_PERMANENT, "-.+!-+"},
-    {"no such table", OUT(OUTCOME_SQL, 0, "42P01", "PostgreSQL"), FAILURE_PERMANENT, "-.+..+"},
-    {"unknown to us", OUT(OUTCOME_SQL, 0, "XX000", "PostgreSQL"), FAILURE_UNKNOWN, "-....."},
-    {"unreachable", OUT(OUTCOME_SQL, 0, "08006", "PostgreSQL"), FAILURE_TRANSIENT, ".-!..-"},
-    {"shut down", OUT(OUTCOME_SQL, 0, "57P01", "PostgreSQL"), FAILURE_TRANSIENT, ".-!..-"},
-    {"deadlock", OUT(OUTCOME_SQL, 0, "40P01", "PostgreSQL"), FAILURE_TRANSIENT, "......"},
-    {"lock", OUT(OUTCOME_SQL, 0, "55P03", "PostgreSQL"), FAILURE_TRANSIENT, "......"},
-    {"deadlock of MariaDB", OUT(OUTCOME_SQL, 1213, "HY000", "MariaDB"), FAILURE_TRANSIENT, "......"},
-    {"gone away", OUT(OUTCOME_SQL, 2006, "HY000", "MariaDB"), FAILURE_TRANSIENT, ".-!..-"},
-    {"busy file", OUT(OUTCOME_SQL, 5, "HY000", "SQLite"), FAILURE_TRANSIENT, "......"},
-    {"time limit", PLAIN(OUTCOME_TIMEOUT, 0), FAILURE_TRANSIENT, "---..-"},
-    {"exit 1", PLAIN(OUTCOME_EXIT, 1), FAILURE_UNKNOWN, "-....-"},
-    {"exit 4, permanent by its plan", PLAIN(OUTCOME_EXIT, 4), FAILURE_PERMANENT, "-...-."},
-    {"exit 75", PLAIN(OUTCOME_EXIT, 75), FAILURE_TRANSIENT, ".-...-"},
-    {"exit 127", PLAIN(OUTCOME_EXIT, 127), FAILURE_PERMANENT, "-....-"},
-    {"signal", PLAIN(OUTCOME_SIGNAL, 11), FAILURE_UNKNOWN, "-....-"},
-    {"out of memory", PLAIN(OUTCOME_OOM, 0), FAILURE_UNKNOWN, "-....-"},
-    {"not started", PLAIN(OUTCOME_SPAWN, 12), FAILURE_TRANSIENT, "-....-"},
-    {"503", PLAIN(OUTCOME_HTTP, 503), FAILURE_TRANSIENT, "--...-"},
-    {"404", PLAIN(OUTCOME_HTTP, 404), FAILURE_PERMANENT, "-....+"},
-    {"cancelled", PLAIN(OUTCOME_CANCELLED, 0), FAILURE_LOST, "......"},
-    {"fenced", PLAIN(OUTCOME_FENCED, 0), FAILURE_LOST, "......"},
-    {"lost", PLAIN(OUTCOME_LOST, 0), FAILURE_LOST, "......"},
-};
-
-Test(engine_breakers, only_what_speaks_of_a_thing_counts_for_it)
-{
-    static const char signs[] = {[BREAKER_NO_VOTE] = '.', [BREAKER_GOOD] = '+', [BREAKER_BAD] = '-', [BREAKER_BAD_DIRECT] = '!'};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        for (int role = ROLE_STEP; role <= ROLE_AGENT; role++) {
-            char got = signs[breaker_vote((enum breaker_role)role, &table[i].o, table[i].class)];
-            cr_expect_eq(got, table[i].votes[role], "%s, role %d: %c", table[i].name, role, got);
-        }
-}
-
-Test(engine_breakers, the_time_open_grows_and_has_an_end)
-{
-    static const struct { uint32_t level, growth_milli; int64_t ms; } cases[] = {
-        {0, 2000, 1000}, {1, 2000, 2000}, {2, 2000, 4000}, {3, 2000, 5000}, {4000000000u, 2000, 5000}, {7, 1000, 1000}, {1, 1500, 1500}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct breaker_settings s = {.open_ms = 1000, .open_max_ms = 5000, .growth_milli = cases[i].growth_milli};
-        cr_expect_eq(breaker_open_ms(&s, cases[i].level), cases[i].ms, "level %u", cases[i].level);
-    }
-}
-
-Test(engine_breakers, names)
-{
-    enum breaker_kind kind;
-    const char *name;
-    struct bf_error err = {0};
-    cr_assert_eq(breaker_name_parse("step/orders.load", &kind, &name, &err), BF_OK);
-    cr_expect(kind == BREAKER_STEP && strcmp(name, "orders.load") == 0);
-    size_t n = 0;
-    const char *step = NULL;
-    char one[BREAKER_NAME_MAX], other[BREAKER_NAME_MAX];
-    breaker_step_name("a.b", "c", one);
-    breaker_step_name("a", "b.c", other);
-    cr_expect_str_neq(one, other, "two steps of two plans are two breakers");
-    cr_expect(breaker_step_parse(one, &n, &step) && n == 3 && strcmp(step, "c") == 0);
-    cr_expect(breaker_step_parse(other, &n, &step) && n == 1 && strcmp(step, "b.c") == 0);
-    static const char *const none[] = {"", "a", ".b", "a.", "/b", "a.b/", "a/b", "a.b/c/d", "a.b/c.d/e"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        cr_expect_not(breaker_step_parse(none[i], &n, &step), "'%s'", none[i]);
-    static const char *const wrong[] = {"", "/", "pool", "pool/", "pools/x", "warehouse", "/x"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        cr_expect_eq(breaker_name_parse(wrong[i], &kind, &name, &err), BF_INVALID, "'%s'", wrong[i]);
-}
-
 /* ---- an engine ---- */
 
 static const struct breaker_settings soon = {.window = 4, .period_ms = 60000, .minimum = 4, .rate = 750000, .slow_factor_milli = 1000,
@@ -148,21 +70,15 @@ static const struct alert_fact *alert_about(const struct fx *f, const char *name
     return NULL;
 }
 
-static uint32_t running(const struct fx *f, uint32_t step)
-{
-    uint32_t n = 0;
-    struct attempt_view v;
-    for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
-        n += engine_find_attempt(f->e, id, &v) && v.step == step;
-    return n;
-}
+enum { ANY = UINT32_MAX };
 
-static uint32_t running_of(const struct fx *f, uint32_t backfill)
+/* Open attempts of the step of the backfill. */
+static uint32_t running_of(const struct fx *f, uint32_t backfill, uint32_t step)
 {
     uint32_t n = 0;
     struct attempt_view v;
     for (uint64_t id = 0; (id = engine_next_attempt(f->e, id)) != 0;)
-        n += engine_find_attempt(f->e, id, &v) && v.backfill == backfill;
+        n += engine_find_attempt(f->e, id, &v) && (backfill == ANY || v.backfill == backfill) && (step == ANY || v.step == step);
     return n;
 }
 
@@ -180,7 +96,7 @@ static struct fx_agent start(struct fx *f, fx_make *make, uint64_t seed)
 static struct fx_agent opened(struct fx *f)
 {
     struct fx_agent a = start(f, bad_and_other, 4);
-    cr_assert_eq(running(f, 0), 4u);
+    cr_assert_eq(running_of(f, ANY, 0), 4u);
     end_all(f, &a, OUTCOME_EXIT, 1);
     cr_assert_eq(of_bad(f).state, BREAKER_OPEN);
     return a;
@@ -191,28 +107,6 @@ static void later(struct fx *f, int64_t ms)
     f->now_ms += ms;
     f->wall_us += ms * 1000;
     fx_turn(f);
-}
-
-static void same_after_recovery(struct fx *f)
-{
-    struct bf_error err = {0};
-    struct engine *e = fx_fresh(f);
-    for (size_t i = 0; i < f->journal.n; i++)
-        fx_apply_turn(e, &f->journal.at[i]);
-    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_expect(fx_same_state(f->e, e), "from the journal");
-    engine_free(e);
-    e = fx_fresh(f);
-    struct engine_out chunk = {0};
-    engine_snapshot_begin(f->e);
-    while (engine_snapshot_next(f->e, &chunk)) {
-        fx_apply_encoded(e, chunk.records, chunk.n_records);
-        engine_out_clear(&chunk);
-    }
-    cr_assert_eq(engine_rebuild(e, f->now_ms, &err), BF_OK, "%s", err.text);
-    cr_expect(fx_same_state(f->e, e), "from a checkpoint");
-    engine_out_free(&chunk);
-    engine_free(e);
 }
 
 Test(engine_breakers, one_that_stays_open_is_an_alert_and_one_by_hand_is_none)
@@ -277,7 +171,7 @@ Test(engine_breakers, it_is_no_alert_any_more_when_nothing_is_left_that_it_could
     cr_expect_eq(engine_find_alert(f.e, id)->state, ALERT_RESOLVED);
     later(&f, 600000);
     cr_expect_null(alert_about(&f, "step/test.s0"), "and it does not come again");
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     uint32_t number = breaker_number(f.e, BREAKER_STEP, "test.s0");
     cr_assert_not(f.e->alerts.look);
     breaker_use(f.e, number, true);              /* as one that is queued does */
@@ -334,14 +228,14 @@ Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothi
     struct breaker_view b = of_bad(&f);
     cr_expect(b.opened_calls == 4 && b.opened_failures == 4 && b.until_ms == f.now_ms + 10000 && !b.held);
     cr_expect(strstr(b.cause, "s0[2024-01-04] of bf-1: it said no"), "%s", b.cause);
-    cr_expect_eq(running(&f, 0), 0u);
-    cr_expect_eq(running(&f, 2), 4u, "the pool goes to the others");
+    cr_expect_eq(running_of(&f, ANY, 0), 0u);
+    cr_expect_eq(running_of(&f, ANY, 2), 4u, "the pool goes to the others");
     struct blocker k[4];
     cr_assert_geq(engine_why(f.e, 1, 0, 10, k, 4), 1u);
     cr_expect(k[0].kind == BLOCKER_BREAKER && k[0].clears_at_ms == b.until_ms);
     for (int i = 0; i < 4; i++) {
         end_all(&f, &a, OUTCOME_OK, 0);
-        cr_expect_eq(running(&f, 0) + running(&f, 1), 0u);
+        cr_expect_eq(running_of(&f, ANY, 0) + running_of(&f, ANY, 1), 0u);
     }
     size_t number = 0;
     for (struct breaker_view at; engine_breaker(f.e, number, &at), at.kind != BREAKER_STEP || strcmp(at.name, "test.s0") != 0; number++)
@@ -355,7 +249,7 @@ Test(engine_breakers, an_open_one_holds_its_step_and_what_is_behind_it_and_nothi
     struct alert_more more = {0};
     engine_alert_more(f.e, alert_about(&f, "step/test.s0"), &more);
     cr_expect(more.members == 16 && more.held == 16 && more.cause && strstr(more.cause, "s0[2024-01-04] of bf-1"));
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -371,14 +265,14 @@ Test(engine_breakers, half_open_lets_one_through_and_a_good_one_closes)
     later(&f, 1000);
     cr_expect_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
     end_all(&f, &a, OUTCOME_OK, 0);
-    cr_assert_eq(running(&f, 0), 1u, "one probe");
+    cr_assert_eq(running_of(&f, ANY, 0), 1u, "one probe");
     later(&f, 100000);
-    cr_expect_eq(running(&f, 0), 1u, "and no second one while it runs");
-    same_after_recovery(&f);
+    cr_expect_eq(running_of(&f, ANY, 0), 1u, "and no second one while it runs");
+    fx_recovers_both(&f);
     end_all(&f, &a, OUTCOME_OK, 0);
     cr_expect_eq(of_bad(&f).state, BREAKER_CLOSED);
-    cr_expect_eq(running(&f, 0), 4u);
-    same_after_recovery(&f);
+    cr_expect_eq(running_of(&f, ANY, 0), 4u);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -391,7 +285,7 @@ Test(engine_breakers, a_bad_probe_opens_for_longer_and_never_longer_than_the_mos
         for (int k = 0; k < 6; k++)              /* until the others leave the pool to it */
             end_all(&f, &a, OUTCOME_OK, 0);
         later(&f, 30000);
-        cr_assert_eq(running(&f, 0), 1u);
+        cr_assert_eq(running_of(&f, ANY, 0), 1u);
         end_all(&f, &a, OUTCOME_EXIT, 1);
         cr_expect_eq(of_bad(&f).state, BREAKER_OPEN);
         cr_expect_eq(of_bad(&f).until_ms, f.now_ms + open_ms[i], "time %zu", i);
@@ -419,13 +313,13 @@ Test(engine_breakers, what_an_open_one_holds_back_takes_nothing_of_the_retry_bud
     cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
     for (int i = 0; i < 12; i++) {
         later(&f, 30000);
-        cr_assert_eq(running(&f, 0), 1u, "one is let through, for the %dth time", i + 1);
+        cr_assert_eq(running_of(&f, ANY, 0), 1u, "one is let through, for the %dth time", i + 1);
         end_all(&f, &a, OUTCOME_EXIT, 1);
         cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
     }
     for (uint32_t i = 0; i < 40; i++)
         cr_expect_not(engine_failure_unretried(f.e, 1, 0, i), "day %u", i);
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -436,7 +330,7 @@ Test(engine_breakers, a_probe_that_is_lost_says_nothing_and_another_goes)
     for (int k = 0; k < 6; k++)
         end_all(&f, &a, OUTCOME_OK, 0);
     later(&f, 10000);
-    cr_assert_eq(running(&f, 0), 1u);
+    cr_assert_eq(running_of(&f, ANY, 0), 1u);
     uint64_t first = fx_attempt(&f, 1, 0, 4).attempt;
     fx_lost(&f, &a);
     fx_turn(&f);
@@ -444,7 +338,7 @@ Test(engine_breakers, a_probe_that_is_lost_says_nothing_and_another_goes)
     fx_hello(&f, &a, 0);
     fx_turn(&f);
     cr_expect_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
-    cr_expect_eq(running(&f, 0), 1u);
+    cr_expect_eq(running_of(&f, ANY, 0), 1u);
     cr_expect_neq(fx_attempt(&f, 1, 0, 4).attempt, first);
     fx_done(&f);
 }
@@ -469,7 +363,7 @@ Test(engine_breakers, late_ends_are_not_heard_by_one_that_is_open)
 {
     struct fx f;
     struct fx_agent a = start(&f, bad_and_other, 8);
-    cr_assert_eq(running(&f, 0), 8u);
+    cr_assert_eq(running_of(&f, ANY, 0), 8u);
     for (uint32_t i = 0; i < 4; i++)
         fx_ended(&f, &a, fx_attempt(&f, 1, 0, i), OUTCOME_EXIT, 1);
     fx_turn(&f);
@@ -505,11 +399,11 @@ Test(engine_breakers, one_that_was_tripped_stays_by_hand_until_its_probes_decide
     later(&f, 10000);
     end_all(&f, &a, OUTCOME_OK, 0);
     cr_assert_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
-    cr_assert_eq(running(&f, 0), 1u);
+    cr_assert_eq(running_of(&f, ANY, 0), 1u);
     cr_expect(*of_bad(&f).by && strcmp(of_bad(&f).reason, "a reason") == 0, "by %s: %s", of_bad(&f).by, of_bad(&f).reason);
     later(&f, 600000);
     cr_expect_null(alert_about(&f, "step/test.s0"), "whoever tripped it knows");
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     end_all(&f, &a, OUTCOME_EXIT, 1);
     cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
     cr_expect(!*of_bad(&f).by && alert_about(&f, "step/test.s0"), "that it did itself");
@@ -524,7 +418,7 @@ Test(engine_breakers, what_opened_one_is_an_attempt_that_failed)
         fx_ended(&f, &a, fx_attempt(&f, 1, 0, day), OUTCOME_EXIT, 1);
     fx_turn(&f);
     cr_expect(strstr(of_bad(&f).cause, "s0[2024-01-03]"), "closed: %s", of_bad(&f).cause);
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_ended(&f, &a, fx_attempt(&f, 1, 0, 3), OUTCOME_OK, 0);
     fx_turn(&f);
     cr_assert_eq(of_bad(&f).state, BREAKER_OPEN);
@@ -543,8 +437,8 @@ Test(engine_breakers, by_hand)
     end_all(&f, &a, OUTCOME_OK, 0);
     later(&f, 10000000);
     cr_expect_eq(of_bad(&f).state, BREAKER_OPEN, "until somebody closes it");
-    cr_expect_eq(running(&f, 0), 0u);
-    same_after_recovery(&f);
+    cr_expect_eq(running_of(&f, ANY, 0), 0u);
+    fx_recovers_both(&f);
     cr_expect_eq(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc, BF_OK);
     cr_expect_eq(of_bad(&f).until_ms, f.now_ms + 10000);
     cr_expect_eq(ask(&f, OP_BREAKER_CLOSE, "step/test.s0")->rc, BF_OK);
@@ -583,14 +477,14 @@ Test(engine_breakers, probes_that_an_end_allows_begin_without_another_event)
         fx_ended(&f, &a, fx_attempt(&f, 1, 0, day), OUTCOME_OK, 0);
     later(&f, 10000);
     cr_assert_eq(of_bad(&f).state, BREAKER_HALF_OPEN);
-    cr_assert_eq(running_of(&f, 1), 1u, "as the plan says that came last");
+    cr_assert_eq(running_of(&f, 1, ANY), 1u, "as the plan says that came last");
     fx_ended(&f, &a, fx_attempt(&f, 2, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);
     cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_SUCCEEDED);
     for (int i = 0; i < 3 && engine_next_timer_ms(f.e) <= f.now_ms; i++)
         fx_turn(&f);
-    cr_expect_eq(running_of(&f, 1), 3u, "the other plan's word is the last now");
-    same_after_recovery(&f);
+    cr_expect_eq(running_of(&f, 1, ANY), 3u, "the other plan's word is the last now");
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -617,21 +511,21 @@ Test(engine_breakers, probes_that_an_end_allows_begin_though_another_breaker_hol
     cr_assert(fx_create(&f, probed_in_turn, 1) == 1 && fx_create(&f, probed_in_turn, 2) == 2);
     fx_hello(&f, &a, 0);
     fx_turn(&f);
-    cr_assert_eq(running_of(&f, 2), 2u);
+    cr_assert_eq(running_of(&f, 2, ANY), 2u);
     cr_assert(ask(&f, OP_BREAKER_TRIP, "step/test.s0")->rc == BF_OK && ask(&f, OP_BREAKER_TRIP, "step/test.s1")->rc == BF_OK);
     fx_ended(&f, &a, fx_attempt(&f, 2, 1, 0), OUTCOME_OK, 0);
     fx_turn(&f);
     fx_hello(&f, &another, 0);
     later(&f, 10000);
-    cr_assert(running(&f, 0) == 2u && running(&f, 1) == 1u, "one probe of each beside what ran before");
+    cr_assert(running_of(&f, ANY, 0) == 2u && running_of(&f, ANY, 1) == 1u, "one probe of each beside what ran before");
     fx_ended(&f, &a, fx_attempt(&f, 2, 0, 0), OUTCOME_OK, 0);
     fx_turn(&f);
     cr_assert_eq(fx_backfill(&f, 2).state, BACKFILL_SUCCEEDED);
     for (int i = 0; i < 3 && engine_next_timer_ms(f.e) <= f.now_ms; i++)
         fx_turn(&f);
-    cr_expect_eq(running(&f, 0), 3u, "the second step's breaker holds now, and the first one's does not");
-    cr_expect_eq(running(&f, 1), 1u);
-    same_after_recovery(&f);
+    cr_expect_eq(running_of(&f, ANY, 0), 3u, "the second step's breaker holds now, and the first one's does not");
+    cr_expect_eq(running_of(&f, ANY, 1), 1u);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -663,10 +557,10 @@ Test(engine_breakers, steps_whose_plans_have_dots_are_held_each_by_its_own)
     fx_turn(&f);
     fx_hello(&f, &a, 0);
     fx_turn(&f);
-    cr_expect_eq(running_of(&f, 1), 0u, "its breaker is open");
-    cr_expect_eq(running_of(&f, 2), 4u, "that of the other is not");
+    cr_expect_eq(running_of(&f, 1, ANY), 0u, "its breaker is open");
+    cr_expect_eq(running_of(&f, 2, ANY), 4u, "that of the other is not");
     cr_expect_eq(named(&f, BREAKER_STEP, "a.b.c").state, BREAKER_CLOSED);
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -683,6 +577,15 @@ static struct plan *many(uint64_t seed)
         p->steps[step].priority = i < 10 ? PLAN_CRITICAL : PLAN_NORMAL;
     }
     return fx_plan_done(p);
+}
+
+static void start_many(struct fx *f, const struct fx_agent *agents, size_t n)
+{
+    fx_init(f, &(struct engine_config){0});
+    for (size_t i = 0; i < n; i++)
+        fx_hello(f, &agents[i], 0);
+    fx_create(f, many, 3);
+    fx_turn(f);
 }
 
 /* Each of these agents has 10 slots; what runs on agent i ends by how[i]. */
@@ -704,11 +607,7 @@ Test(engine_breakers, an_agent_on_which_fails_what_goes_well_elsewhere_gets_noth
     for (int sick = 0; sick < 2; sick++) {
         struct fx f;
         struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10)};
-        fx_init(&f, &(struct engine_config){0});
-        fx_hello(&f, &agents[0], 0);
-        fx_hello(&f, &agents[1], 0);
-        fx_create(&f, many, 3);
-        fx_turn(&f);
+        start_many(&f, agents, 2);
         for (int i = 0; i < 3; i++)
             end_by_agent(&f, agents, sick ? first_is_sick : all_bad);
         enum breaker_state state = named(&f, BREAKER_AGENT, agents[0].name).state;
@@ -718,7 +617,7 @@ Test(engine_breakers, an_agent_on_which_fails_what_goes_well_elsewhere_gets_noth
         cr_assert(engine_agent(f.e, engine_agent_by_key(f.e, agents[0].key), &at));
         if (sick)
             cr_expect_eq(at.busy, 0u);
-        same_after_recovery(&f);
+        fx_recovers_both(&f);
         fx_done(&f);
     }
 }
@@ -744,11 +643,7 @@ Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_tha
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fx f;
         struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10), fx_agent(3, 10)};
-        fx_init(&f, &(struct engine_config){0});
-        for (int k = 0; k < 3; k++)
-            fx_hello(&f, &agents[k], 0);
-        fx_create(&f, many, 3);
-        fx_turn(&f);
+        start_many(&f, agents, 3);
         end_on(&f, &agents[1], OUTCOME_OK);
         if (cases[i].left)
             fx_lost(&f, &agents[1]);
@@ -756,7 +651,7 @@ Test(engine_breakers, an_agent_is_judged_by_what_was_heard_of_late_on_others_tha
         for (int k = 0; k < 2; k++)
             end_on(&f, &agents[0], OUTCOME_SIGNAL);
         cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, cases[i].state, "%s", cases[i].name);
-        same_after_recovery(&f);
+        fx_recovers_both(&f);
         fx_done(&f);
     }
 }
@@ -767,11 +662,7 @@ Test(engine_breakers, one_of_an_agent_that_is_gone_is_no_alert)
     struct fx_agent agents[] = {fx_agent(1, 10), fx_agent(2, 10)};
     static const enum outcome_source first_is_sick[] = {OUTCOME_SIGNAL, OUTCOME_OK};
     char name[64];
-    fx_init(&f, &(struct engine_config){0});
-    fx_hello(&f, &agents[0], 0);
-    fx_hello(&f, &agents[1], 0);
-    fx_create(&f, many, 3);
-    fx_turn(&f);
+    start_many(&f, agents, 2);
     for (int i = 0; i < 3; i++)
         end_by_agent(&f, agents, first_is_sick);
     snprintf(name, sizeof name, "agent/%s", agents[0].name);
@@ -780,7 +671,7 @@ Test(engine_breakers, one_of_an_agent_that_is_gone_is_no_alert)
     later(&f, 120000);
     cr_expect_eq(named(&f, BREAKER_AGENT, agents[0].name).state, BREAKER_HALF_OPEN);
     cr_expect_null(alert_about(&f, name));
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }
 
@@ -835,7 +726,7 @@ Test(engine_breakers, a_step_that_nobody_tuned_fails_to_its_end)
         struct fx_agent a = start(&f, bad_days, tuned);
         uint32_t tried = 0;
         for (int i = 0; i < 6; i++) {
-            tried += running(&f, 0);
+            tried += running_of(&f, ANY, 0);
             cr_expect_eq(named(&f, BREAKER_POOL, "small").state, BREAKER_CLOSED, "bad data says nothing of the pool");
             end_all(&f, &a, OUTCOME_CHECK, CHECK_ERROR);
         }
@@ -870,7 +761,7 @@ Test(engine_breakers, the_end_of_a_question_counts_for_its_agent_and_not_for_its
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct fx f;
         struct fx_agent a = start(&f, question, 1);
-        cr_assert_eq(running(&f, 0), 1u);
+        cr_assert_eq(running_of(&f, ANY, 0), 1u);
         end_all(&f, &a, ends[i].source, ends[i].code);
         struct breaker_view agent = named(&f, BREAKER_AGENT, "agent-1");
         cr_expect(agent.calls == ends[i].calls && agent.failures == ends[i].failures, "%zu: %u of %u", i, agent.failures, agent.calls);
@@ -878,7 +769,7 @@ Test(engine_breakers, the_end_of_a_question_counts_for_its_agent_and_not_for_its
             struct breaker_view b;
             cr_expect(!engine_breaker(f.e, k, &b) || b.kind != BREAKER_CONNECTION || b.calls == 0, "it asks how the connection is");
         }
-        same_after_recovery(&f);
+        fx_recovers_both(&f);
         fx_done(&f);
     }
 }
@@ -904,6 +795,6 @@ Test(engine_breakers, the_configuration_holds_where_no_plan_speaks_and_a_name_ou
     fx_turn(&f);
     cr_expect_eq(of_bad(&f).settings->window, 7u);
     (void)a;
-    same_after_recovery(&f);
+    fx_recovers_both(&f);
     fx_done(&f);
 }

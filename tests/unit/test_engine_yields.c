@@ -19,14 +19,19 @@ static struct plan *three_classes(uint64_t slots)
     return fx_plan_done(p);
 }
 
-static struct fx_agent start(struct fx *f, uint64_t slots)
+static struct fx_agent start_on(struct fx *f, uint32_t agent_slots, uint64_t slots)
 {
-    struct fx_agent agent = fx_agent(1, 64);
+    struct fx_agent agent = fx_agent(1, agent_slots);
     fx_init(f, NULL);
     fx_hello(f, &agent, 0);
     cr_assert_eq(fx_create(f, three_classes, slots), 1u);
     fx_turn(f);
     return agent;
+}
+
+static struct fx_agent start(struct fx *f, uint64_t slots)
+{
+    return start_on(f, 64, slots);
 }
 
 /* Ten seconds, and what is open ends well. */
@@ -87,11 +92,7 @@ Test(engine_yields, with_room_for_all_nothing_yields)
 Test(engine_yields, what_only_agents_hold_back_does_not_yield_in_the_pool)
 {
     struct fx f;
-    struct fx_agent agent = fx_agent(1, 2);
-    fx_init(&f, NULL);
-    fx_hello(&f, &agent, 0);
-    cr_assert_eq(fx_create(&f, three_classes, 9), 1u);
-    fx_turn(&f);
+    struct fx_agent agent = start_on(&f, 2, 9);
     cr_assert_eq(fx_count_records(&f, RECORD_GRANTED), 2u);
     cr_assert_not(engine_yielded(f.e, 1, 0, &(struct yield_view){0}), "the pool has room for all: they wait for the agent");
     next(&f, &agent);
@@ -103,11 +104,7 @@ Test(engine_yields, what_only_agents_hold_back_does_not_yield_in_the_pool)
 Test(engine_yields, what_yields_does_so_no_more_when_the_pool_has_room_and_agents_have_none)
 {
     struct fx f;
-    struct fx_agent agent = fx_agent(1, 1);
-    fx_init(&f, NULL);
-    fx_hello(&f, &agent, 0);
-    cr_assert_eq(fx_create(&f, three_classes, 1), 1u);
-    fx_turn(&f);
+    start_on(&f, 1, 1);
     cr_assert(yielded(&f, PLAN_LOW).yields, "the one slot of the pool is taken");
     f.now_ms += 4000;
     struct op_request r = fx_request(&f, OP_POOL_SET, 0);
