@@ -45,12 +45,7 @@ static void halt(struct decision *d, const struct attempt *a, const struct outco
     plan_partition_key(s->partitions, a->index, key);
     const char *target = out_printf(d->out, "%s%s%s%s", s->name, *key ? "[" : "", key, *key ? "]" : "");
     const char *before = backfill_state_name(b->state);
-    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
-    struct record_rare *rare = record_rare_need(r, &d->out->arena);
-    r->backfill = b->id;
-    rare->backfill_state = BACKFILL_PAUSED;
-    rare->reason = out_printf(d->out, HALT_OF_CHECK "%s: %s", target, o->text);
-    record_emit(d, r);
+    decide_backfill_state(d, b, BACKFILL_PAUSED, out_printf(d->out, HALT_OF_CHECK "%s: %s", target, o->text));
     audit_note(d, &(struct audit_note){.what = "halt", .target = target, .backfill = b->id, .ref = a->ref, .agent = a->agent,
                                        .text = b->halted, .before = out_printf(d->out, "{\"state\":\"%s\"}", before),
                                        .after = "{\"state\":\"paused\",\"halted\":true}"});

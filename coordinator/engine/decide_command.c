@@ -33,14 +33,6 @@ const char *command_counts(struct decision *d, const struct backfill *b)
     return out_printf(d->out, "%s%s}", text, b->halted ? ",\"halted\":true" : "");
 }
 
-static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state)
-{
-    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
-    r->backfill = b->id;
-    record_rare_need(r, &d->out->arena)->backfill_state = state;
-    record_emit(d, r);
-}
-
 /* ---- what the shell says of itself: epoch, room ---- */
 
 /* Tokens go on from a higher epoch; a lower one would break their order, and is not taken. */
@@ -149,7 +141,7 @@ static struct answer command_pause(struct decision *d, const struct backfill *b)
     if (b->state == BACKFILL_PAUSED)
         return already(d, b);
     const char *before = command_counts(d, b);
-    set_state(d, b, BACKFILL_PAUSED);
+    decide_backfill_state(d, b, BACKFILL_PAUSED, "");
     return now_is(d, b, before);
 }
 
@@ -160,7 +152,7 @@ static struct answer command_resume(struct decision *d, const struct backfill *b
     if (b->started_us == 0)
         return decide_begin_held(d, b);
     const char *before = command_counts(d, b);
-    set_state(d, b, BACKFILL_RUNNING);
+    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
     return now_is(d, b, before);
 }
 
@@ -202,7 +194,7 @@ static struct answer command_cancel(struct decision *d, const struct backfill *b
     record_rare_need(r, &d->out->arena)->steer_flags = keep_running ? STEER_KEEP_RUNNING : 0;
     record_emit(d, r);
     if (!again)
-        set_state(d, b, BACKFILL_CANCELLED);
+        decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
     if (!keep_running)
         kill_open(d, b);
     const char *text = out_printf(d->out, "bf-%u is cancelled", b->id);
@@ -225,10 +217,8 @@ static struct answer command_retry(struct decision *d, const struct backfill *b)
     struct record *r = record_begin(d, RECORD_RETRIED);
     r->backfill = b->id;
     record_emit(d, r);
-    if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED) {
-        set_state(d, b, BACKFILL_RUNNING);
-        decide_pools_again(d, b);
-    }
+    if (b->state == BACKFILL_PARTLY || b->state == BACKFILL_FAILED)
+        decide_backfill_state(d, b, BACKFILL_RUNNING, "");
     char still[96] = "";
     if (b->state == BACKFILL_PAUSED)
         snprintf(still, sizeof still, "; it is %s: bfctl resume bf-%u lets it go on", backfill_stands(b), b->id);

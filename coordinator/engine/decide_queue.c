@@ -13,20 +13,10 @@
 
 enum { BEGINS_PER_TURN_MAX = 4 };
 
-static void set_state(struct decision *d, uint32_t id, enum backfill_state state, const char *reason)
-{
-    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
-    struct record_rare *rare = record_rare_need(r, &d->out->arena);
-    r->backfill = id;
-    rare->backfill_state = state;
-    rare->reason = reason;
-    record_emit(d, r);
-}
-
 /* Its turn has come, and something that it requires is missing. */
 static void hold_back(struct decision *d, const struct backfill *b, const char *missing)
 {
-    set_state(d, b->id, BACKFILL_PAUSED, missing);
+    decide_backfill_state(d, b, BACKFILL_PAUSED, missing);
     audit_note(d, &(struct audit_note){.what = "halt", .target = out_printf(d->out, "bf-%u", b->id), .backfill = b->id, .text = missing,
                                        .before = "{\"state\":\"queued\"}", .after = "{\"state\":\"paused\",\"halted\":true}"});
 }
@@ -124,7 +114,7 @@ void decide_begin(struct decision *d, const struct backfill *b, struct reuse_cou
     note_pools_kept(d, b);
     if (b->reprocess != OP_REPROCESS_ALL)
         take_over(d, b, ret_reuse ? ret_reuse : &ignored);
-    set_state(d, b->id, BACKFILL_RUNNING, "");
+    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
 }
 
 const char *begin_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)

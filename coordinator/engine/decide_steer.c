@@ -270,11 +270,7 @@ static void carry_out(struct decision *d, const struct input *in, const struct b
         kill_cancelled(d, b);
     if (b->state != BACKFILL_SUCCEEDED && b->state != BACKFILL_PARTLY && b->state != BACKFILL_FAILED)
         return;
-    r = record_begin(d, RECORD_BACKFILL_STATE);
-    r->backfill = b->id;
-    record_rare_need(r, &d->out->arena)->backfill_state = BACKFILL_RUNNING;
-    record_emit(d, r);
-    decide_pools_again(d, b);
+    decide_backfill_state(d, b, BACKFILL_RUNNING, "");
 }
 
 const char *again_objection(struct decision *d, const struct backfill *b, enum bf_rc *ret_rc)

@@ -16,16 +16,6 @@ static void emit(struct decision *d, const struct backfill *b, int64_t at_ms, bo
     record_emit(d, r);
 }
 
-static void set_state(struct decision *d, const struct backfill *b, enum backfill_state state, const char *reason)
-{
-    struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
-    struct record_rare *rare = record_rare_need(r, &d->out->arena);
-    r->backfill = b->id;
-    rare->backfill_state = state;
-    rare->reason = reason;
-    record_emit(d, r);
-}
-
 static void note(struct decision *d, const struct backfill *b, const char *what, const char *text, enum backfill_state before,
                  const char *after)
 {
@@ -41,13 +31,13 @@ static void end(struct decision *d, const struct backfill *b)
     const char *text = out_printf(d->out, "its timebox of %s is over", limit);
     emit(d, b, b->timebox_at_ms, true);
     if (b->plan->timebox_then == PLAN_END_PAUSE && !b->halted) {
-        set_state(d, b, BACKFILL_PAUSED, text);
+        decide_backfill_state(d, b, BACKFILL_PAUSED, text);
         note(d, b, "halt", text, before, "{\"state\":\"paused\",\"halted\":true}");
     } else if (b->plan->timebox_then == PLAN_END_CANCEL) {
         struct record *r = record_begin(d, RECORD_CANCELLED);
         r->backfill = b->id;
         record_emit(d, r);
-        set_state(d, b, BACKFILL_CANCELLED, "");
+        decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
         kill_open(d, b);
         note(d, b, "timebox", text, before, "{\"state\":\"cancelled\"}");
     }

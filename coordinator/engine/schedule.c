@@ -210,13 +210,17 @@ static enum backfill_state end_state(const struct backfill *b)
     return done > 0 ? BACKFILL_PARTLY : BACKFILL_FAILED;
 }
 
-static void end_backfill(struct decision *d, const struct backfill *b, enum backfill_state state)
+void decide_backfill_state(struct decision *d, const struct backfill *b, enum backfill_state state, const char *reason)
 {
+    bool was_over = backfill_finished(b);
     struct record *r = record_begin(d, RECORD_BACKFILL_STATE);
+    struct record_rare *rare = record_rare_need(r, &d->out->arena);
     r->backfill = b->id;
-    record_rare_need(r, &d->out->arena)->backfill_state = state;
+    rare->backfill_state = state;
+    rare->reason = reason;
     record_emit(d, r);
-    decide_pools_again(d, b);
+    if (backfill_finished(b) != was_over && b->started_us != 0)
+        decide_pools_again(d, b);
 }
 
 void decide_backfill_ends(struct decision *d)
@@ -225,8 +229,8 @@ void decide_backfill_ends(struct decision *d)
     for (size_t i = e->live.n; i-- > 0;) {       /* backwards: an end takes its entry out */
         const struct backfill *b = e->backfills.at[e->live.at[i] - 1];
         if (is_over(b))
-            end_backfill(d, b, end_state(b));
+            decide_backfill_state(d, b, end_state(b), "");
         else if (b->state == BACKFILL_CANCELLED && b->open == 0)
-            end_backfill(d, b, BACKFILL_CANCELLED);
+            decide_backfill_state(d, b, BACKFILL_CANCELLED, "");
     }
 }

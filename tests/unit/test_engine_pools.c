@@ -327,6 +327,24 @@ Test(engine_pools, the_smaller_figure_of_a_plan_goes_with_its_backfill)
     fx_done(&f);
 }
 
+/* With nothing running the command itself is its end. */
+Test(engine_pools, the_smaller_figure_of_a_plan_goes_when_its_backfill_is_cancelled)
+{
+    struct fx f;
+    start(&f, sized, 6);
+    fx_turn(&f);
+    cr_assert_eq(fx_create(&f, sized, 2), 2u);
+    fx_turn(&f);
+    cr_assert_eq(fx_state(&f, 2, 0, 0), INSTANCE_READY, "the first one holds all that there is now");
+    expect_pool(&f, 2);
+    struct op_request cancel = fx_request(&f, OP_CANCEL, 2);
+    cr_assert_eq(fx_command(&f, &cancel)->rc, BF_OK);
+    expect_pool(&f, 6);
+    fx_turn(&f);
+    fx_recovers_both(&f);
+    fx_done(&f);
+}
+
 static struct plan *retried(uint64_t days)
 {
     struct plan *p = fx_plan();
