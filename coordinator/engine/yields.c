@@ -1,8 +1,9 @@
 /* Degradation: classes that yield under pressure, and the time that each loses by it.
  *
  * In a turn an attempt of a better class begins, from the same pool, and of this one nothing: then this class of its backfill yields there,
- * if it has something ready that only the pool holds back.  Whose the better work was does not matter: of two classes of one backfill the
- * lower yields as well as of two backfills.  The time counts until something of it begins, or nothing of it waits for the pool any more.
+ * if it has something ready that only pools hold back, one of them a pool that better work was let into.  Whose the better work was does
+ * not matter: of two classes of one backfill the lower yields as well as of two backfills.  The time counts until something of it begins,
+ * or nothing of it waits for a pool any more.
  *
  *   has nothing ready, or is served ─► yields (since) ─► it begins, has nothing ready, or another thing holds it: the time is added
  *
@@ -29,10 +30,13 @@ void yields_note_granted(struct engine *e, uint32_t lane)
     uint32_t number = 0;
     bool there = ready_head(e, lane, &number);
     assert(there);
-    uint32_t class = l->backfill->priority[l->backfill->instances[number].step];
-    uint32_t *best = began_class(e, l->backfill->shares[l->share].pool);
+    uint32_t step = l->backfill->instances[number].step, class = l->backfill->priority[step];
+    const struct draw *d = step_draw(e, l->backfill, step);
     l->backfill->shares[l->share].began |= (uint8_t)(1u << class);
-    *best = *best == 0 || class + 1 < *best ? class + 1 : *best;
+    for (size_t i = 0; i < (d->n ? d->n : 1); i++) {
+        uint32_t *best = began_class(e, d->n ? d->items[i].pool : PLAN_NO_INDEX);
+        *best = *best == 0 || class + 1 < *best ? class + 1 : *best;
+    }
     e->began = true;
 }
 
@@ -46,26 +50,36 @@ static bool any_agent_fits(const struct engine *e, const struct fit *f)
     return f->agents.n > 0;
 }
 
+/* Of a turn: did something of a better class begin that draws on the pool? */
+static bool let_better_in(struct engine *e, uint32_t pool, size_t class)
+{
+    uint32_t best = *began_class(e, pool);
+    return best > 0 && best <= class;
+}
+
 /* By what is short alone: what a breaker or a calendar holds, and what no agent fits, would not begin without better classes either.  What
- * a pool has room for waits for an agent, and not for the pool. */
-static bool held_by_pressure(const struct engine *e, const struct demand *d, uint32_t pool)
+ * a pool has room for waits for an agent, and not for the pool.  passed: and one of what is short let better work in. */
+static bool held_by_pressure(struct engine *e, const struct demand *d, size_t class, bool passed)
 {
     struct blocker why[BLOCKERS_MAX];
     size_t n = admit_blockers(e, d, why, BLOCKERS_MAX);
-    for (size_t i = 0; i < n; i++)
+    bool pool = e->draws.at[d->needs.draw].n > 0, held = !pool || (!passed && n > 0);
+    for (size_t i = 0; i < n; i++) {
         if (!blocker_is_of_pool(why[i].kind) && why[i].kind != BLOCKER_RESERVED &&
             !(why[i].kind == BLOCKER_WINDOW && why[i].window.left > 0))
             return false;
-    return (n > 0 || pool == PLAN_NO_INDEX) && any_agent_fits(e, &e->fits.at[d->needs.fit]);
+        held = held || let_better_in(e, (uint32_t)why[i].pool, class);
+    }
+    return held && any_agent_fits(e, &e->fits.at[d->needs.fit]);
 }
 
-static bool waits(const struct engine *e, const struct share *s, size_t class)
+static bool waits(struct engine *e, const struct share *s, size_t class, bool passed)
 {
     bool stopped = e->low || grants_are_held(e);             /* then nothing begins, of whatever class */
     for (size_t i = 0; !stopped && i < s->lanes.n; i++) {
         const struct lane *l = &e->lanes.at[s->lanes.at[i]];
         const struct demand *d = &e->demands.at[l->demand];
-        if (l->n_of[class] > 0 && l->place != NO_SLOT && held_by_pressure(e, d, s->pool))
+        if (l->n_of[class] > 0 && l->place != NO_SLOT && held_by_pressure(e, d, class, passed))
             return true;
     }
     return false;
@@ -93,15 +107,15 @@ static uint64_t lost_ms(const struct yielded *y, int64_t now_ms)
     return y->since_ms && now_ms > y->since_ms ? (uint64_t)(now_ms - y->since_ms) : 0;
 }
 
-static void decide_class(struct decision *d, const struct backfill *b, const struct share *s, size_t class, uint32_t best)
+static void decide_class(struct decision *d, const struct backfill *b, const struct share *s, size_t class)
 {
     struct yielded y = s->yielded[class];
-    bool began = s->began & (1u << class), passed = best > 0 && best <= class && !began;
-    if (y.since_ms == 0 && passed && !(BF_PLANTED("yield_not_noticed") && class == PLAN_LOW) && waits(d->e, s, class)) {
+    bool began = s->began & (1u << class), passed = let_better_in(d->live, s->pool, class) && !began;
+    if (y.since_ms == 0 && passed && !(BF_PLANTED("yield_not_noticed") && class == PLAN_LOW) && waits(d->live, s, class, true)) {
         y.since_ms = d->now_ms;
         y.times++;
         emit(d, b, s, class, y);
-    } else if (y.since_ms != 0 && (began || !waits(d->e, s, class))) {
+    } else if (y.since_ms != 0 && (began || !waits(d->live, s, class, false))) {
         y.lost_ms += BF_PLANTED("yield_not_added") ? 0 : lost_ms(&y, d->now_ms);
         y.since_ms = 0;
         emit(d, b, s, class, y);
@@ -115,9 +129,8 @@ void decide_yields(struct decision *d)
     for (size_t i = 0; (e->began || e->n_yielding > 0) && i < e->live.n; i++) {
         const struct backfill *b = backfill_find(e, e->live.at[i]);
         for (size_t k = 0; k < b->n_shares; k++) {
-            uint32_t best = *began_class(e, b->shares[k].pool);
             for (size_t class = 0; class < SHARE_CLASSES; class++)
-                decide_class(d, b, &b->shares[k], class, best);
+                decide_class(d, b, &b->shares[k], class);
             b->shares[k].began = 0;
         }
     }

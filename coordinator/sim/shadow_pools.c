@@ -114,7 +114,7 @@ uint64_t shadow_takes_of(struct shadow *s, const struct plan *plan, const struct
     return takes_of(plan, step, shadow_pool_by_name(s, pool), at);
 }
 
-static bool names_pool(const struct plan *plan, const struct plan_step *step, const char *name)
+bool shadow_names_pool(const struct plan *plan, const struct plan_step *step, const char *name)
 {
     for (uint32_t i = 0; step->pool != PLAN_NO_INDEX && i <= step->n_also; i++)
         if (strcmp(plan->pools[i == 0 ? step->pool : step->also[i - 1]].name, name) == 0)
@@ -126,7 +126,7 @@ static bool draw_alike(const struct shadow *s, const struct plan *a, const struc
                        const struct plan_step *y)
 {
     for (size_t i = 0; i < s->pools.n; i++) {
-        if (names_pool(a, x, s->pools.at[i].name) != names_pool(b, y, s->pools.at[i].name))
+        if (shadow_names_pool(a, x, s->pools.at[i].name) != shadow_names_pool(b, y, s->pools.at[i].name))
             return false;
         for (size_t at = 0; at < 3 + SHADOW_UNITS; at++)
             if (takes_of(a, x, &s->pools.at[i], at) != takes_of(b, y, &s->pools.at[i], at))
@@ -165,7 +165,7 @@ bool shadow_pool_is_short(const struct shadow *s, const struct plan *plan, const
 {
     for (size_t i = 0; i < s->pools.n; i++) {
         const struct shadow_pool *p = &s->pools.at[i];
-        bool drawn = names_pool(plan, step, p->name), is_short = drawn && p->used >= p->slots;
+        bool drawn = shadow_names_pool(plan, step, p->name), is_short = drawn && p->used >= p->slots;
         for (size_t at = 0; drawn && at < 3 + SHADOW_UNITS; at++)
             is_short |= p->limits[at] > 0 && takes_of(plan, step, p, at) > 0 &&
                         p->in_use[at] + takes_of(plan, step, p, at) > p->limits[at];
@@ -183,7 +183,7 @@ bool shadow_pool_may_hold(const struct shadow *s, const struct plan *plan, const
     for (size_t i = 0; i < s->pools.n; i++) {
         const struct shadow_pool *p = &s->pools.at[i];
         may |= p->told_kept;                                 /* of the other pools of who it is kept for, too */
-        may |= names_pool(plan, step, p->name) && (p->limit > 0 || p->start_milli > 0);
+        may |= shadow_names_pool(plan, step, p->name) && (p->limit > 0 || p->start_milli > 0);
     }
     return may;
 }
@@ -209,7 +209,7 @@ static void check_kept(struct shadow *s, const struct shadow_backfill *b, uint32
         return;
     for (size_t i = 0; i < s->pools.n; i++) {
         const struct shadow_pool *p = &s->pools.at[i];
-        if (!names_pool(who->plan, kept, p->name) || !names_pool(b->plan, mine, p->name))
+        if (!shadow_names_pool(who->plan, kept, p->name) || !shadow_names_pool(b->plan, mine, p->name))
             continue;
         bool full = p->used + 1 > p->slots;
         for (size_t at = 0; at < 3 + SHADOW_UNITS; at++)

@@ -42,6 +42,7 @@ void shadow_draws_done(struct shadow_draws *d);
 struct shadow_pool *shadow_pool_by_name(struct shadow *s, const char *name);
 void shadow_pool_set(struct shadow *s, const struct record *r);
 void shadow_draw(struct shadow *s, const struct shadow_backfill *b, uint32_t step, const struct record *granted);
+bool shadow_names_pool(const struct plan *plan, const struct plan_step *step, const char *name);
 /* Do two steps of two plans draw the same?  And how much a step takes of a dimension of a pool. */
 bool shadow_draws_alike(struct shadow *s, const struct plan *a, const struct plan_step *x, const struct plan *b, const struct plan_step *y);
 /* Asks a step for more of a pool than is left?  And may a pool hold it: for that, a limit, a start rate, room that is kept, a window. */

@@ -31,7 +31,7 @@ static uint32_t class_of(const struct shadow_backfill *b, uint32_t step)
     return (uint32_t)b->classes[step] - OP_CRITICAL;
 }
 
-/* The best class that this turn granted from a pool, and whether it granted this class of this backfill. */
+/* The best class that this turn granted from a pool, and whether it granted this class of this backfill, whose first pool it is. */
 static uint32_t best_granted(struct shadow *s, const struct turn *t, uint32_t backfill, const char *pool, uint32_t class, bool *ret_itself)
 {
     uint32_t best = UINT32_MAX;
@@ -39,10 +39,10 @@ static uint32_t best_granted(struct shadow *s, const struct turn *t, uint32_t ba
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
         const struct shadow_backfill *b = r->kind == RECORD_GRANTED ? shadow_backfill_find(s, r->backfill) : NULL;
-        if (!b || strcmp(first_pool(b, r->step), pool) != 0)
+        if (!b || (*pool ? !shadow_names_pool(b->plan, &b->plan->steps[r->step], pool) : *first_pool(b, r->step)))
             continue;
         best = class_of(b, r->step) < best ? class_of(b, r->step) : best;
-        *ret_itself |= r->backfill == backfill && class_of(b, r->step) == class;
+        *ret_itself |= r->backfill == backfill && class_of(b, r->step) == class && strcmp(first_pool(b, r->step), pool) == 0;
     }
     return best;
 }

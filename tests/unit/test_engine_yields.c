@@ -121,6 +121,36 @@ Test(engine_yields, what_yields_does_so_no_more_when_the_pool_has_room_and_agent
     fx_done(&f);
 }
 
+/* One step over three days in a pool of nine slots; seed 1: of class low, which takes the one slot of a second pool too. */
+static struct plan *beside(uint64_t seed)
+{
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "a", 9), narrow = seed == 1 ? fx_pool(p, "narrow", 1) : PLAN_NO_INDEX;
+    fx_days(p, FX_JAN_1, 3);
+    uint32_t step = fx_step(p, PLAN_DAY, pool);
+    p->steps[step].priority = seed == 1 ? PLAN_LOW : PLAN_CRITICAL;
+    if (seed == 1)
+        p->steps[step].also[p->steps[step].n_also++] = narrow;
+    return fx_plan_done(p);
+}
+
+Test(engine_yields, what_another_pool_holds_back_that_no_better_work_is_in_does_not_yield)
+{
+    struct fx f;
+    struct fx_agent agent = fx_agent(1, 64);
+    fx_init(&f, NULL);
+    fx_hello(&f, &agent, 0);
+    cr_assert_eq(fx_create(&f, beside, 1), 1u);
+    fx_turn(&f);
+    cr_assert_eq(fx_create(&f, beside, 2), 2u);
+    fx_turn(&f);
+    cr_assert_eq(fx_state(&f, 2, 0, 2), INSTANCE_ASSIGNED);
+    cr_assert_eq(fx_state(&f, 1, 0, 1), INSTANCE_READY, "its own first day has the narrow pool");
+    cr_assert_not(engine_yielded(f.e, 1, 0, &(struct yield_view){0}), "the pool that better work began in has room");
+    fx_recovers(&f);
+    fx_done(&f);
+}
+
 Test(engine_yields, what_is_paused_or_has_another_class_yields_no_more)
 {
     struct fx f;
