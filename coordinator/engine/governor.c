@@ -133,7 +133,8 @@ static void learn_margin(struct limit_state *g, const struct limit_bounds *b, co
 static enum limit_reason to_floor(struct limit_state *g, const struct limit_bounds *b, const struct governor_inputs *in,
                                   enum limit_reason why)
 {
-    if (g->limit_milli > b->floor * MILLI)       /* else it was there before, and what was too much is known */
+    /* Else it was there before, and what was too much is known; or nothing ran, as when what was paused goes on, and nothing was. */
+    if (g->limit_milli > b->floor * MILLI && in->used > 0)
         g->threshold_milli = most(least(g->limit_milli, in->used * MILLI) / 2, b->floor * MILLI);
     g->limit_milli = b->floor * MILLI;
     return why;

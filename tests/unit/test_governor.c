@@ -144,6 +144,24 @@ Test(governor, an_unreadable_probe_takes_it_to_the_floor)
     cr_assert(!g.unreadable, "and it is over with the next reading");
 }
 
+/* Nothing ran, so nothing was too much: it goes up again as after idleness, and not one by one. */
+Test(governor, silence_while_nothing_ran_teaches_no_threshold)
+{
+    struct limit_bounds b = {.algorithm = THROTTLE_AIMD, .floor = 1, .ceiling = 40};
+    struct limit_state g = begun(&b);
+    int64_t i = 1, first;
+    for (; i < 100 && governor_limit(&g) < 40; i++)
+        read_busy(&g, &b, i, 100000);
+    first = i;
+    struct governor_inputs in = {.now_ms = 5000 * i, .has_probe = true, .unreadable = true, .reading_ppm = 100000, .queued = true};
+    cr_assert_eq(governor_step(&g, &b, &in), LIMIT_UNREADABLE);
+    cr_assert_eq(governor_limit(&g), 1u);
+    for (i++; i < 400 && governor_limit(&g) < 40; i++)
+        read_busy(&g, &b, i, 100000);
+    cr_assert_eq(governor_limit(&g), 40u);
+    cr_expect_leq(i - first, first + 2, "%lld readings, and %lld from the beginning", (long long)(i - first), (long long)first);
+}
+
 Test(governor, too_little_work_does_not_wind_it_up)
 {
     struct limit_state g = begun(&bounds);
