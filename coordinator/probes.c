@@ -32,12 +32,15 @@ struct row {
     bool needed;
 };
 
+/* A probe of plans whose backfills do not run: what draws on its pools says whether it is wanted, and any record may change that. */
+struct held { const char *connection; bool wanted; };          /* of a plan, which the engine keeps; when it was looked */
+
 struct probes {
     BF_VEC_TYPE(struct row) rows;
     BF_VEC_TYPE(uint32_t) told;                  /* agents whose list changed */
     uint64_t given;                              /* how often a probe was given out, by this process */
     bool look;                                   /* what runs, or who is here, changed */
-    bool held;                                   /* one that does not run has a probe: what draws on its pools says whether it is wanted */
+    BF_VEC_TYPE(struct held) held;
 };
 
 struct probes *probes_new(void)
@@ -62,6 +65,7 @@ void probes_free(struct probes *p)
         row_done(&p->rows.at[i]);
     bf_vec_free(&p->rows);
     bf_vec_free(&p->told);
+    bf_vec_free(&p->held);
     free(p);
 }
 
@@ -278,13 +282,20 @@ static bool still_runs(const struct turns *t, const struct row *r)
 
 /* ---- what is needed ---- */
 
-static struct row *row_of(struct turns *t, const char *connection, int64_t now_ms)
+static struct row *row_find(const struct probes *p, const char *connection)
 {
-    struct probes *p = t->probes;
     for (size_t i = 0; i < p->rows.n; i++)
         if (strcmp(p->rows.at[i].connection, connection) == 0)
             return &p->rows.at[i];
-    struct row *r = bf_vec_add(&p->rows);
+    return NULL;
+}
+
+static struct row *row_need(struct probes *p, const char *connection, int64_t now_ms)
+{
+    struct row *r = row_find(p, connection);
+    if (r)
+        return r;
+    r = bf_vec_add(&p->rows);
     *r = (struct row){.connection = bf_xstrdup(connection), .quiet_since_ms = now_ms, .answered_ms = INT64_MIN};
     return r;
 }
@@ -308,7 +319,7 @@ static bool same_probe(const struct plan *a, uint32_t x, const struct plan *b, u
 
 static void need(struct turns *t, const struct backfill_view *b, uint32_t index, int64_t now_ms)
 {
-    struct row *r = row_of(t, b->plan->connections[index].name, now_ms);
+    struct row *r = row_need(t->probes, b->plan->connections[index].name, now_ms);
     if (r->needed)
         return;                                  /* an older backfill says what it is */
     bool fresh = r->backfill == 0, same = !fresh && same_probe(plan_of(t, r), r->index, b->plan, index);
@@ -322,19 +333,36 @@ static void need(struct turns *t, const struct backfill_view *b, uint32_t index,
         r->due_ms = now_ms + silence_ms(t, r);
 }
 
+/* Of one that does not run.  Asked about once, whatever number of them has it. */
+static bool held_is_wanted(struct turns *t, const char *connection)
+{
+    struct probes *p = t->probes;
+    for (size_t i = 0; i < p->held.n; i++)
+        if (strcmp(p->held.at[i].connection, connection) == 0)
+            return p->held.at[i].wanted;
+    bf_vec_push(&p->held, ((struct held){connection, engine_probe_is_wanted(t->engine, connection)}));
+    return p->held.at[p->held.n - 1].wanted;
+}
+
+static bool is_needed(const struct probes *p, const char *connection)
+{
+    const struct row *r = row_find(p, connection);
+    return r && r->needed;
+}
+
 /* Those that run come first; what one that does not says counts where the probe is wanted nevertheless. */
 static void find_needed(struct turns *t, int64_t now_ms)
 {
     struct backfill_view b;
-    t->probes->held = false;
+    bf_vec_clear(&t->probes->held);
     for (uint32_t id = 0; (id = engine_next_running(t->engine, id)) != 0;)
         for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && k < b.plan->n_connections; k++)
             if (b.plan->connections[k].probe)
                 need(t, &b, k, now_ms);
     for (uint32_t id = 0; (id = engine_next_live(t->engine, id)) != 0;)
         for (uint32_t k = 0; engine_backfill(t->engine, id, &b) && b.state != BACKFILL_RUNNING && k < b.plan->n_connections; k++) {
-            t->probes->held = t->probes->held || b.plan->connections[k].probe;
-            if (b.plan->connections[k].probe && engine_probe_is_wanted(t->engine, b.plan->connections[k].name))
+            const struct plan_connection *c = &b.plan->connections[k];
+            if (c->probe && !is_needed(t->probes, c->name) && held_is_wanted(t, c->name))
                 need(t, &b, k, now_ms);
         }
 }
@@ -423,7 +451,9 @@ static void note_welcomes(struct turns *t)
 
 static void note_changes(struct turns *t)
 {
-    t->probes->look = t->probes->look || (t->probes->held && t->out.n_records > 0);
+    const struct probes *p = t->probes;
+    for (size_t i = 0; i < p->held.n && t->out.n_records > 0 && !p->look; i++)
+        t->probes->look = engine_probe_is_wanted(t->engine, p->held.at[i].connection) != p->held.at[i].wanted;
     for (size_t i = 0; i < t->out.n_records && !t->probes->look; i++) {
         enum record_kind k = t->out.records[i].kind;
         t->probes->look = k == RECORD_BACKFILL_STATE || k == RECORD_AGENT_JOINED || k == RECORD_AGENT_STATE;
