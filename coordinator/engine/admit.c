@@ -26,10 +26,13 @@ bool admit_room(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_
     return *ret_limit > 0 && !BF_PLANTED("units_not_counted");
 }
 
-bool admit_has_slot(const struct pool *p)
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+int64_t admit_slot_ms(const struct pool *p, int64_t now_ms)
 {
     uint64_t limit = 0, used = 0;
-    return admit_room(p, DRAW_SLOT, &limit, &used) && used < limit;
+    bool has_slot = admit_room(p, DRAW_SLOT, &limit, &used) && used < limit;
+    return has_slot ? later(pool_may_start_ms(p, now_ms), pace_ms(p, now_ms)) : INT64_MAX;
 }
 
 /* All or nothing: each pool and dimension has room, or the attempt takes none of them. */

@@ -129,7 +129,8 @@ void opening_end(struct engine *e);
 void opening_done(struct opening *o);
 
 /* ---- admit.c ---- */
-bool admit_has_slot(const struct pool *p);
+/* When a slot of it may be taken, as far as its slots, its start rate and its pace go: now, or later; INT64_MAX: it has none left. */
+int64_t admit_slot_ms(const struct pool *p, int64_t now_ms);
 /* What a pool has of a dimension, and what of it is in use.  false: it has no limit. */
 bool admit_room(const struct pool *p, uint32_t dim, uint64_t *ret_limit, uint64_t *ret_used);
 struct blocker admit_breaker(const struct engine *e, uint32_t breaker);

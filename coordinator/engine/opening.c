@@ -69,12 +69,12 @@ static void take_out(struct engine *e, const struct share *s)
         iheap_remove(&e->opening.best, s->opened - 1, better, e);
 }
 
-/* All of a share draws a slot of its pool. */
+/* All of a share draws a slot of its pool, and begins when that lets the next one begin. */
 void opening_close(struct engine *e, uint32_t lane)
 {
     struct share *s = share_of(e, lane);
     take_out(e, s);
-    if (s->pool != PLAN_NO_INDEX && !admit_has_slot(&e->pools.at[s->pool]))
+    if (s->pool != PLAN_NO_INDEX && admit_slot_ms(&e->pools.at[s->pool], e->now_ms) > e->now_ms)
         bf_vec_clear(&s->open);
     else
         heap_pop(&s->open);

@@ -93,11 +93,11 @@ static void grant(struct decision *d, const struct backfill *b, uint32_t number,
     effect_attempt(d, EFFECT_DISPATCH, attempt_find(e, attempt));
 }
 
-/* What waits for a time alone: a turn comes then. */
-static void note_due(struct engine *e, const struct blocker *first)
+/* What waits for a time alone: a turn comes then.  -1: it does not. */
+static void note_due(struct engine *e, int64_t clears_at_ms)
 {
-    if (first->clears_at_ms >= 0 && first->clears_at_ms < e->admit_due_ms)
-        e->admit_due_ms = first->clears_at_ms;
+    if (clears_at_ms >= 0 && clears_at_ms < e->admit_due_ms)
+        e->admit_due_ms = clears_at_ms;
 }
 
 static void list_if_open(struct engine *e, uint32_t demand)
@@ -111,21 +111,24 @@ static void list_if_open(struct engine *e, uint32_t demand)
     if (first.kind == BLOCKER_POOL || first.kind == BLOCKER_THROTTLE)
         reserve_note_blocked(e, demand);
     else
-        note_due(e, &first);
+        note_due(e, first.clears_at_ms);
     prefetch_note_waiting(e, demand, PLAN_NO_INDEX, &first);
 }
 
 /* Demands that can be granted from now: something ready, room in the pool, a free agent.  Those that draw on one pool alone are not looked
- * at while it has no slot: nothing is granted from it in this turn, so nothing passes them either. */
+ * at while it has no slot, or lets the next one begin later: nothing is granted from it in this turn, so nothing passes them either. */
 static void list_open_demands(struct engine *e)
 {
     for (size_t p = 0; p < e->pools.n; p++) {
         const struct pool *pool = &e->pools.at[p];
-        bool has_slot = admit_has_slot(pool);
-        for (size_t i = 0; has_slot && i < pool->waiting.n; i++)
+        int64_t slot_ms = admit_slot_ms(pool, e->now_ms);
+        bool full = slot_ms == INT64_MAX;
+        for (size_t i = 0; slot_ms <= e->now_ms && i < pool->waiting.n; i++)
             list_if_open(e, pool->waiting.at[i]);
-        for (size_t i = 0; !has_slot && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
+        for (size_t i = 0; full && e->first_ahead != NO_SLOT && i < pool->waiting.n; i++)
             prefetch_note_waiting(e, pool->waiting.at[i], PLAN_NO_INDEX, &(struct blocker){.kind = BLOCKER_POOL, .pool = p});
+        if (pool->waiting.n > 0 && !full && slot_ms > e->now_ms)
+            note_due(e, slot_ms);
     }
     for (size_t i = 0; i < e->waiting.n; i++)
         list_if_open(e, e->waiting.at[i]);
@@ -140,7 +143,7 @@ static bool next_open(struct engine *e, uint32_t *ret_lane, uint32_t *ret_agent)
         uint32_t demand = e->lanes.at[*ret_lane].demand;
         if (ready_demand_open(e, &e->demands.at[demand], *ret_lane, ret_agent, &first))
             return true;
-        note_due(e, &first);
+        note_due(e, first.clears_at_ms);
         prefetch_note_waiting(e, demand, *ret_lane, &first);
         if (!ready_any_agent_free(e))
             return false;
