@@ -35,9 +35,34 @@ static void forget(struct shadow *s, uint32_t agent)
     }
 }
 
+static bool begins_in(const struct turn *t, uint32_t backfill)
+{
+    for (size_t i = 0; i < t->n_records; i++) {
+        const struct record *r = &t->records[i];
+        if (r->kind == RECORD_BACKFILL_STATE && r->backfill == backfill && record_rare(r)->backfill_state == BACKFILL_RUNNING)
+            return true;
+    }
+    return false;
+}
+
+/* All that wants the probe began in this turn.  What wanted it before may have ended earlier in it, and nobody did in between: then what
+ * is told of the probe goes to nobody, and silence is counted from the beginning on. */
+static bool begins_anew(const struct shadow *s, const struct turn *t)
+{
+    bool anew = false;
+    for (size_t i = 0; i < s->backfills.n; i++) {
+        if (!is_probed(&s->backfills.at[i]))
+            continue;
+        if (!begins_in(t, s->backfills.at[i].id))
+            return false;
+        anew = true;
+    }
+    return anew;
+}
+
 void shadow_check_probes(struct shadow *s, const struct turn *t)
 {
-    bool probed = shadow_probe_is_wanted(s), fresh = false;
+    bool probed = shadow_probe_is_wanted(s), fresh = begins_anew(s, t);
     for (size_t i = 0; i < t->n_records; i++) {
         const struct record *r = &t->records[i];
         bool began = r->kind == RECORD_AUDIT && record_rare(r)->audit == AUDIT_SERVICE && strcmp(record_rare(r)->what, "start") == 0;
