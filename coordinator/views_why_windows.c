@@ -28,19 +28,25 @@ static void tell_budget(const struct view_source *v, const struct blocker *k, co
     if (k->pool < engine_n_pools(v->engine))
         engine_pool(v->engine, k->pool, &p);
     plan_budget_text(k->window.budget, budget);
-    if (k->window.clears_at_us == INT64_MAX) {
+    if (k->window.until_us == INT64_MAX) {
         snprintf(until, sizeof until, " for ever");
-    } else if (k->window.clears_at_us) {
-        view_moment(k->window.clears_at_us, moment);
+    } else if (k->window.until_us) {
+        view_moment(k->window.until_us, moment);
         snprintf(until, sizeof until, " until %s", moment);
     }
+    bool later = k->window.clears_at_us > k->window.until_us;
     ret->kind = "window";
     if (k->window.budget == 0)
-        snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s", k->window.name, where, until);
+        snprintf(ret->detail, sizeof ret->detail, "window %s freezes %s%s%s", k->window.name, where, until,
+                 later ? "; what follows leaves it no time either" : "");
     else
-        snprintf(ret->detail, sizeof ret->detail, "window %s leaves %s of %s%s, %" PRIu32 " of %" PRIu32 " slots: %" PRIu32 " are in use",
-                 k->window.name, budget, where, until, k->window.left, p.slots, k->count);
-    snprintf(ret->remedy, sizeof ret->remedy, "wait; bfctl windows shows the coming week");
+        snprintf(ret->detail, sizeof ret->detail, "window %s leaves %s of %s%s, %" PRIu32 " of %" PRIu32 " slots: %" PRIu32 " %s in use%s",
+                 k->window.name, budget, where, until, k->window.left, p.slots, k->count, k->count == 1 ? "is" : "are",
+                 later ? "; what follows leaves no more" : "");
+    if (k->window.budget == 0 && k->window.clears_at_us == INT64_MAX)
+        snprintf(ret->remedy, sizeof ret->remedy, "waiting does not help: mend the windows of the plan and create a new backfill");
+    else
+        snprintf(ret->remedy, sizeof ret->remedy, "wait; bfctl windows shows the coming week");
 }
 
 static void tell_freeze_ahead(const struct blocker *k, const char *where, struct view_blocker *ret)

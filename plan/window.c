@@ -13,7 +13,7 @@
 
 enum {
     DAYS_BACK = 3,               /* a stretch that holds now began so long ago at most: over midnight, and a clock set by a day */
-    FREEZES_MAX = 1000,          /* edges that are looked at for a stretch without */
+    EDGES_MAX = 1000,            /* that are looked at for a stretch without a freeze, or with more than now */
     LAST_DAY = 2932896,          /* 9999-12-31: what lasts so long never ends */
     WEEK_DAYS = 7,
     PERCENT = 10000,             /* millionths */
@@ -139,6 +139,19 @@ struct plan_budget plan_budget_at(const struct plan_windows *w, int64_t at_s)
     return b;
 }
 
+int64_t plan_budget_rises_at(const struct plan_windows *w, int64_t at_s)
+{
+    struct plan_budget b = plan_budget_at(w, at_s);
+    uint32_t before = b.budget;
+    for (int i = 0; i < EDGES_MAX && b.until_s < MAX_S; i++) {
+        int64_t edge_s = b.until_s;
+        b = plan_budget_at(w, edge_s);
+        if (b.budget > before)
+            return edge_s;
+    }
+    return INT64_MAX;
+}
+
 uint32_t plan_budget_of(uint32_t n, uint32_t budget)
 {
     if (budget == 0 || n == 0)
@@ -190,7 +203,7 @@ static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *fro
 {
     struct frost f = frost_at(w, at_s);
     bool before = *frozen;
-    for (int i = 0; i < FREEZES_MAX && f.until_s < MAX_S; i++) {
+    for (int i = 0; i < EDGES_MAX && f.until_s < MAX_S; i++) {
         int64_t edge_s = f.until_s;
         f = frost_at(w, edge_s);
         if ((f.window != PLAN_NO_WINDOW) != before) {
@@ -225,11 +238,12 @@ struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s)
 
 int64_t plan_freeze_free_at(const struct plan_windows *w, int64_t at_s, int64_t need_s)
 {
-    int64_t open_s = clamp(at_s), until_s = open_s + YEAR_S;
+    int64_t open_s = clamp(at_s);
     uint32_t window = frost_at(w, open_s).window;
     bool frozen = window != PLAN_NO_WINDOW;
     if (frozen)
         open_s = freeze_edge(w, open_s, &frozen, &window);
+    int64_t until_s = open_s == INT64_MAX ? open_s : open_s + YEAR_S;
     while (open_s < until_s) {
         int64_t shut_s = freeze_edge(w, open_s, &frozen, &window);
         if (shut_s == INT64_MAX || shut_s - open_s >= need_s)

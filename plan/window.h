@@ -40,6 +40,9 @@ struct plan_windows { const struct plan_window *at; size_t n; uint32_t pool; con
 struct plan_budget { uint32_t budget, window; int64_t until_s; };        /* until_s INT64_MAX: for ever */
 struct plan_budget plan_budget_at(const struct plan_windows *w, int64_t at_s);
 
+/* When it next is more than at an instant; INT64_MAX: never. */
+int64_t plan_budget_rises_at(const struct plan_windows *w, int64_t at_s);
+
 /* What a budget leaves of n: rounded down, but 1 at least unless it is 0. */
 uint32_t plan_budget_of(uint32_t n, uint32_t budget);
 
@@ -54,7 +57,8 @@ void plan_budget_text(uint32_t budget, char ret[PLAN_WINDOW_BUDGET_TEXT_MAX]);
  * longest stretch without any is of those that begin after it, within the week after the first of them.  INT64_MAX: no freeze ends it. */
 struct plan_freeze { int64_t from_s; uint32_t window; int64_t longest_s; };
 struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s);
-/* The first instant at or after at_s from which no freeze holds for need_s; INT64_MAX when there is none within a year. */
+/* The first instant at or after at_s from which no freeze holds for need_s; INT64_MAX when there is none within a year of
+ * the end of the freeze that holds then. */
 int64_t plan_freeze_free_at(const struct plan_windows *w, int64_t at_s, int64_t need_s);
 
 /* Is there a freeze among them?  Then steps must fit before it. */

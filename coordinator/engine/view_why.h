@@ -21,9 +21,10 @@ static inline bool blocker_is_of_pool(enum blocker_kind k)
 enum blocker_clock { CLOCK_UNKNOWN, CLOCK_TIMER, CLOCK_BASELINE };
 #define BLOCKER_NAMED_MAX 4
 struct blocker_upstream { uint32_t step, index; };
-/* WINDOW: the budget, and what it leaves of the pool's slots; FREEZE_AHEAD: when it begins, and how long the step is expected to take.
+/* WINDOW: the budget, what it leaves of the pool's slots, and until when; FREEZE_AHEAD: when it begins, and how long the step is expected
+ * to take.  What comes behind a window may leave no more: then it clears later than at its end.
  * Times are CLOCK_REALTIME; 0: not known, INT64_MAX: never.  name: of the window; borrowed. */
-struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, clears_at_us; };
+struct blocker_window { const char *name; uint32_t budget, left; int64_t expect_ms, opens_at_us, until_us, clears_at_us; };
 /* QUEUE: the backfill that is next, and why; AHEAD_NONE: this one is next itself.  mine, theirs: parts of the pool, in millionths. */
 enum blocker_ahead_by { AHEAD_NONE, AHEAD_CLASS, AHEAD_WAITED, AHEAD_SHARE, AHEAD_TURN, AHEAD_ORDER };
 struct blocker_ahead { enum blocker_ahead_by by; uint32_t backfill, raised; uint64_t mine, theirs; int64_t passed_ms, age_after_ms; };

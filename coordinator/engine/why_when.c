@@ -304,7 +304,7 @@ static int64_t when_reserved(struct when *w, const struct backfill *b, const str
     return last_ms;
 }
 
-/* A peak that leaves something clears sooner where attempts end, and with its own end at the latest. */
+/* A peak that leaves something clears sooner where attempts end before it does. */
 static int64_t when_window(struct when *w, const struct backfill *b, const struct why_of *of, const struct blocker *k)
 {
     struct room r = {0};
@@ -314,7 +314,8 @@ static int64_t when_window(struct when *w, const struct backfill *b, const struc
         return -1;
     add_pool(&r, w->e, &(struct draw_item){.pool = (uint32_t)k->pool, .dim = DRAW_SLOT, .amount = 1}, k->window.left);
     int64_t at_ms = room_ms(w, &r, NULL, 0, NULL, 0);
-    return k->clock == CLOCK_TIMER && k->clears_at_ms <= at_ms ? -1 : at_ms;
+    bool ends = k->window.until_us != 0 && k->window.until_us != INT64_MAX;
+    return ends && at_ms - w->e->now_ms >= (k->window.until_us - w->e->wall_us) / 1000 ? -1 : at_ms;
 }
 
 static int64_t when_agents(struct when *w, const struct backfill *b, const struct why_of *of, const struct blocker *k)

@@ -102,7 +102,18 @@ static bool over_budget(const struct engine *e, const struct window_track *t, ui
         return t->budget == 0;
     const struct pool *p = &e->pools.at[pool];
     *ret_budget = plan_budget_of(p->slots, t->budget);
-    return p->used >= *ret_budget + (BF_PLANTED("window_over_by_one") ? 1u : 0u);
+    bool stopped = p->slots == 0 && t->budget > 0;         /* by a person: the window takes nothing away */
+    return !stopped && p->used >= *ret_budget + (BF_PLANTED("window_over_by_one") ? 1u : 0u);
+}
+
+static int64_t seconds_up(int64_t ms)
+{
+    return ms / 1000 + (ms % 1000 != 0);
+}
+
+static bool fits_later(const struct window_track *t, int64_t expect_ms)
+{
+    return t->freeze.longest_s >= seconds_up(expect_ms);
 }
 
 /* A freeze that has begun is the budget's business.  Where no later stretch between freezes is long enough either, the step begins as soon
@@ -112,8 +123,7 @@ static bool too_late(const struct engine *e, const struct window_track *t, int64
     if (expect_ms == 0 || t->freeze.from_s == INT64_MAX || BF_PLANTED("freeze_run_into"))
         return false;
     int64_t left_ms = (t->freeze.from_s * US_PER_S - e->wall_us) / 1000;
-    bool fits_later = t->freeze.longest_s == INT64_MAX || t->freeze.longest_s >= expect_ms / 1000 + (expect_ms % 1000 != 0);
-    return left_ms > 0 && left_ms < expect_ms && fits_later;
+    return left_ms > 0 && left_ms < expect_ms && fits_later(t, expect_ms);
 }
 
 /* What windows say of one pool that is drawn on. */
@@ -147,11 +157,16 @@ size_t windows_blockers(const struct engine *e, const struct demand *d, struct b
     return n;
 }
 
+static int64_t wall_of(int64_t at_s)
+{
+    return at_s == INT64_MAX ? INT64_MAX : at_s * US_PER_S;
+}
+
 static void clears_at(const struct engine *e, struct blocker *b, int64_t at_s)
 {
+    b->window.clears_at_us = wall_of(at_s);
     if (at_s == INT64_MAX)
         return;
-    b->window.clears_at_us = at_s * US_PER_S;
     int64_t left_us = b->window.clears_at_us - e->wall_us;
     b->clears_at_ms = e->now_ms + (left_us > 0 ? (left_us + 999) / 1000 : 0);
     b->clock = CLOCK_TIMER;
@@ -163,18 +178,22 @@ void windows_tell(const struct engine *e, const struct demand *d, struct blocker
     const struct window_set *s = &e->windows.sets.at[need->set];
     uint32_t track = find_track(s, (uint32_t)b->pool);
     const struct window_track *t = &s->tracks[track];
+    struct plan_windows w = windows_of(s, track);
     if (b->kind == BLOCKER_WINDOW) {
+        int64_t now_s = e->wall_us / US_PER_S;
         b->window.name = t->window < s->plan->n_windows ? s->plan->windows[t->window].name : "";
-        if (t->from_us != INT64_MAX)
-            clears_at(e, b, t->now.until_s);
-        if (t->from_us != INT64_MAX && t->now.until_s == INT64_MAX)
-            b->window.clears_at_us = INT64_MAX;
+        if (t->from_us == INT64_MAX)
+            return;
+        b->window.until_us = wall_of(t->now.until_s);
+        if (t->budget > 0)
+            clears_at(e, b, plan_budget_rises_at(&w, now_s));
+        else
+            clears_at(e, b, plan_freeze_free_at(&w, now_s, fits_later(t, need->expect_ms) ? seconds_up(need->expect_ms) : 0));
         return;
     }
-    struct plan_windows w = windows_of(s, track);
     b->window.name = t->freeze.window < s->plan->n_windows ? s->plan->windows[t->freeze.window].name : "";
     b->window.opens_at_us = t->freeze.from_s * US_PER_S;
-    clears_at(e, b, plan_freeze_free_at(&w, t->freeze.from_s, need->expect_ms / 1000 + (need->expect_ms % 1000 != 0)));
+    clears_at(e, b, plan_freeze_free_at(&w, t->freeze.from_s, seconds_up(need->expect_ms)));
 }
 
 /* ---- reading ---- */

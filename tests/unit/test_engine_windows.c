@@ -154,6 +154,59 @@ Test(engine_windows, a_step_that_never_fits_begins_when_it_may)
     fx_done(&f);
 }
 
+/* A peak from 8 that leaves two of four, a smaller one from 10, freezes from 12 to 13 and from 13 to 14 and again from 14:05 to 15. */
+static struct plan *one_after_another(uint64_t seed)
+{
+    (void)seed;
+    struct plan *p = fx_plan();
+    uint32_t pool = fx_pool(p, "wh", 4);
+    fx_days(p, FX_JAN_1, 20);
+    fx_step(p, PLAN_DAY, pool);
+    add_window(p, "peak", pool, 8 * HOUR_S, 10 * HOUR_S, 50);
+    add_window(p, "smaller", pool, 10 * HOUR_S, 12 * HOUR_S, 25);
+    add_window(p, "noon", PLAN_NO_INDEX, 12 * HOUR_S, 13 * HOUR_S, 0);
+    add_window(p, "lunch", pool, 13 * HOUR_S, 14 * HOUR_S, 0);
+    add_window(p, "late", pool, 14 * HOUR_S + 300, 15 * HOUR_S, 0);
+    p->steps[0].expect_ms = 600000;              /* ten minutes */
+    return fx_plan_done(p);
+}
+
+Test(engine_windows, why_says_when_more_is_left_and_not_when_the_next_window_takes_over)
+{
+    struct fx f;
+    start(&f, one_after_another, new_year(8, 0));
+    cr_assert_eq(granted(&f), 2u);
+    struct blocker b = why(&f, 0, 5, BLOCKER_WINDOW);
+    cr_assert_str_eq(b.window.name, "peak");
+    cr_expect(b.window.until_us == new_year(10, 0) && b.window.clears_at_us == new_year(14, 0), "three windows follow");
+    at(&f, new_year(12, 0));
+    b = why(&f, 0, 5, BLOCKER_WINDOW);
+    cr_assert_str_eq(b.window.name, "noon");
+    cr_expect(b.window.until_us == new_year(13, 0) && b.window.clears_at_us == new_year(15, 0), "in five minutes it would not fit");
+    for (int hour = 13; hour <= 14; hour++) {
+        at(&f, new_year(hour, 0));
+        cr_assert_eq(granted(&f), 0u);
+    }
+    at(&f, new_year(15, 0));
+    cr_assert_eq(granted(&f), 2u);
+    fx_done(&f);
+}
+
+Test(engine_windows, a_pool_that_is_stopped_waits_for_no_window)
+{
+    struct fx f;
+    start(&f, one_after_another, new_year(8, 0));
+    struct op_request stop = fx_request(&f, OP_POOL_SET, 0);
+    stop.name = "wh";
+    cr_assert_eq(fx_command(&f, &stop)->rc, BF_OK);
+    struct blocker b[16];
+    size_t n = engine_why(f.e, 1, 0, 5, b, 16);
+    cr_assert(n > 0 && b[0].kind == BLOCKER_POOL);
+    for (size_t i = 0; i < n; i++)
+        cr_expect_neq((int)b[i].kind, (int)BLOCKER_WINDOW, "of nothing a window leaves no less");
+    fx_done(&f);
+}
+
 Test(engine_windows, a_clock_that_is_set_is_seen_both_ways)
 {
     struct fx f;

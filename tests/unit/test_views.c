@@ -647,6 +647,16 @@ static void expect_status_window(struct world *w, size_t n, int count, const cha
     json_decref(j);
 }
 
+Test(views, what_follows_a_window_is_told_where_it_leaves_no_more)
+{
+    struct world *w = world_new();
+    create(w, WINDOWS_HEAD "windows: [{name: day, dates: [2024-01-01], budget: 0%}, {name: ever, dates: [2024-01-02..9999-12-31], budget: 0%}]\n"
+           WINDOWS_STEPS);
+    hello(w, 20);
+    expect_status_window(w, 2, 9, "window day freezes pool other until 2024-01-02T00:00:00Z; what follows leaves it no time either");
+    world_free(w);
+}
+
 Test(views, a_pool_and_a_status_name_the_window_that_holds)
 {
     struct world *w = world_new();
