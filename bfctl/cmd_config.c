@@ -6,6 +6,7 @@
 #include "bfctl/config_document.h"
 #include "bfctl/render.h"
 #include "bfctl/session.h"
+#include "common/mem.h"
 
 struct values {
     struct ctl_common common;
@@ -61,6 +62,18 @@ static void show_table(const struct values *v, const json_t *document)
     table_print(t, "settings");
 }
 
+/* A diagnostic has lines of its own: what is wrong, and where in the file. */
+static void show_problem(const char *text)
+{
+    BF_AUTO_FREE char *lines = bf_xstrdup(text);
+    char *rest = NULL, *line = strtok_r(lines, "\n", &rest);
+    if (!line)
+        return;
+    ctl_note("the file is not valid now, and would be refused: %s", render_safe(line));
+    while ((line = strtok_r(NULL, "\n", &rest)))
+        fprintf(stderr, "%s\n", render_safe(line));
+}
+
 static void show_pending(const json_t *document)
 {
     size_t i;
@@ -74,8 +87,7 @@ static void show_pending(const json_t *document)
                      render_safe(render_text(pending, "where")),
                      strcmp(render_text(pending, "needs"), "SIGHUP") == 0 ? "on SIGHUP" : "at the next start");
     }
-    if (*render_text(document, "problem"))
-        ctl_note("the file is not valid now, and would be refused: %s", render_safe(render_text(document, "problem")));
+    show_problem(render_text(document, "problem"));
 }
 
 static int run(struct ctl_call *call)

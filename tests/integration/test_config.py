@@ -166,6 +166,8 @@ class Settings(unittest.TestCase):
         self.assertRegex(self.hangup("reload_failed"), rf"{place}: error: unknown key log_kept; did you mean log_keep")
         document, rows = self.in_force()
         self.assertIn("log_kept", document["problem"])
+        told = self.cluster.ctl("config", "show", "--server").stderr.splitlines()
+        self.assertEqual(told[-2:], ["    log_kept: 3Gi", "    ^~~~~~~~"], "the diagnostic has its lines")
         self.assertEqual(rows["log_keep"]["value"], "2Gi")
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(good)
