@@ -75,15 +75,23 @@ static void tell_dependency(const struct view_source *v, const struct backfill_v
     snprintf(t->remedy, sizeof t->remedy, "wait; or ask why of %s", name);
 }
 
-static void tell_upstream_failed(const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
+/* A retry runs what failed again, and not what a person cancelled. */
+static void tell_upstream_failed(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, struct blocker_text *t)
 {
+    struct instance_view first = {.state = INSTANCE_WAITING};
     char name[VIEW_NAME_MAX], others[OTHERS_MAX];
     view_instance_name(why_step(b, k->step), k->index, name, sizeof name);
     other_upstreams(b, k, others, sizeof others);
     t->kind = "upstream_failed";
     t->has_verb = true;
     snprintf(t->detail, sizeof t->detail, "needs %s, which will not succeed in this run%s", name, others);
-    snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
+    engine_instance(v->engine, b->id, k->step, k->index, &first);
+    if (first.state == INSTANCE_CANCELLED)
+        snprintf(t->remedy, sizeof t->remedy, "it was cancelled: bfctl force bf-%" PRIu32 " '%s' runs it again", b->id, name);
+    else if (b->count[INSTANCE_FAILED] == 0)
+        snprintf(t->remedy, sizeof t->remedy, "what it needs was cancelled; ask why of %s", name);
+    else
+        snprintf(t->remedy, sizeof t->remedy, "mend what failed and run bfctl retry bf-%" PRIu32, b->id);
 }
 
 /* "2 are connected", "of 2 connected, 1 is quarantined": one of these gets no work, and is not what is busy. */
@@ -227,7 +235,7 @@ static struct blocker_text blocker_tell(const struct view_source *v, const struc
     struct blocker_text t = {.kind = "queue"};
     switch (k->kind) {
     case BLOCKER_DEPENDENCY: tell_dependency(v, b, k, &t); break;
-    case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(b, k, &t); break;
+    case BLOCKER_UPSTREAM_FAILED: tell_upstream_failed(v, b, k, &t); break;
     case BLOCKER_POOL:
     case BLOCKER_POOL_TOO_SMALL:
     case BLOCKER_RESERVED:

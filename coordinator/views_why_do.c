@@ -18,6 +18,20 @@ static void do_why(const struct backfill_view *b, const struct blocker *k, char 
     snprintf(ret, VIEW_DO_MAX, "bfctl why bf-%" PRIu32 " '%s'", b->id, name);
 }
 
+static void do_again(const struct view_source *v, const struct backfill_view *b, const struct blocker *k, char ret[VIEW_DO_MAX])
+{
+    struct instance_view first = {.state = INSTANCE_WAITING};
+    char name[VIEW_NAME_MAX];
+    engine_instance(v->engine, b->id, k->step, k->index, &first);
+    view_instance_name(&b->plan->steps[k->step], k->index, name, sizeof name);
+    if (first.state == INSTANCE_CANCELLED)
+        snprintf(ret, VIEW_DO_MAX, "bfctl force bf-%" PRIu32 " '%s'", b->id, name);
+    else if (b->count[INSTANCE_FAILED] > 0)
+        snprintf(ret, VIEW_DO_MAX, "bfctl retry bf-%" PRIu32, b->id);
+    else
+        do_why(b, k, ret);
+}
+
 static void do_resume(const struct backfill_view *b, uint32_t step, uint32_t index, char ret[VIEW_DO_MAX])
 {
     char name[VIEW_NAME_MAX];
@@ -71,10 +85,7 @@ void why_do(const struct view_source *v, const struct backfill_view *b, uint32_t
     ret[0] = '\0';
     switch (k->kind) {
     case BLOCKER_DEPENDENCY: do_why(b, k, ret); break;
-    case BLOCKER_UPSTREAM_FAILED:                /* what was cancelled is not retried */
-        if (b->count[INSTANCE_FAILED] > 0)
-            snprintf(ret, VIEW_DO_MAX, "bfctl retry bf-%" PRIu32, b->id);
-        break;
+    case BLOCKER_UPSTREAM_FAILED: do_again(v, b, k, ret); break;
     case BLOCKER_PAUSED:
     case BLOCKER_HALTED: snprintf(ret, VIEW_DO_MAX, "bfctl resume bf-%" PRIu32, b->id); break;
     case BLOCKER_HELD: do_resume(b, step, index, ret); break;

@@ -198,8 +198,12 @@ static void add_failed(struct summary *s, uint32_t step)
 {
     const struct tally *t = &s->steps[step].t;
     struct view_blocker is = {.kind = "upstream_failed", .detail = "something before them failed, or was cancelled"};
-    snprintf(is.remedy, sizeof is.remedy, "bfctl failures bf-%" PRIu32 " says what; mend it and run bfctl retry bf-%" PRIu32, s->b->id,
-             s->b->id);
+    if (s->b->count[INSTANCE_FAILED] > 0)
+        snprintf(is.remedy, sizeof is.remedy, "bfctl failures bf-%" PRIu32 " says what; mend it and run bfctl retry bf-%" PRIu32, s->b->id,
+                 s->b->id);
+    else
+        snprintf(is.remedy, sizeof is.remedy, "bfctl steps bf-%" PRIu32 " --state cancelled lists what was; bfctl force bf-%" PRIu32
+                 " SELECTOR runs it again", s->b->id, s->b->id);
     struct cause *c = t->upstream_failed || t->n[INSTANCE_FAILED] ? cause_of(s, &is, NULL, step) : NULL;
     if (!c)
         return;

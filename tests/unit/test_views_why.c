@@ -84,6 +84,34 @@ static json_t *why(struct world *w, const char *step, const char *kind, const js
     return j;
 }
 
+/* A retry leaves alone what a person cancelled. */
+Test(views_why, what_was_cancelled_is_run_again_by_force)
+{
+    static const char *const first[] = {"load[2024-01-01]"};
+    struct world *w = world_new();
+    const json_t *k;
+    create(w, graph);
+    struct op_request cancel = query(OP_CANCEL);
+    cancel.backfill = 1;
+    cancel.selectors = first;
+    cancel.n_selectors = 1;
+    memset(cancel.id, 7, sizeof cancel.id);
+    turn_command(w->turns, operator_key, "ada", "admin", &cancel, NULL, 0);
+    run(w);
+    cr_assert_eq(w->rc, BF_OK, "%s", w->reply);
+    json_t *j = why(w, "made[2024-01-01]", "upstream_failed", &k);
+    cr_expect_str_eq(text(k, "remedy"), "it was cancelled: bfctl force bf-1 'load[2024-01-01]' runs it again");
+    cr_expect_str_eq(text(k, "do"), "bfctl force bf-1 'load[2024-01-01]'");
+    json_decref(j);
+    j = why(w, "week[2024-01-01]", "upstream_failed", &k);
+    cr_expect_str_eq(text(k, "do"), "bfctl why bf-1 'made[2024-01-01]'");
+    json_decref(j);
+    j = summary(w);
+    cr_expect(strstr(text(cause(j, "upstream_failed"), "remedy"), "bfctl force bf-1"), "%s", text(cause(j, "upstream_failed"), "remedy"));
+    json_decref(j);
+    world_free(w);
+}
+
 Test(views_why, thousands_of_steps_that_need_the_same_are_asked_for_once)
 {
     struct world *w = world_new();
