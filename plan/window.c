@@ -13,7 +13,7 @@
 
 enum {
     DAYS_BACK = 3,               /* a stretch that holds now began so long ago at most: over midnight, and a clock set by a day */
-    EDGES_MAX = 1000,            /* that are looked at for a stretch without a freeze, or with more than now */
+    EDGES_MAX = 1000,            /* that are looked at for a stretch without a freeze, or without what holds now */
     LAST_DAY = 2932896,          /* 9999-12-31: what lasts so long never ends */
     WEEK_DAYS = 7,
     PERCENT = 10000,             /* millionths */
@@ -139,19 +139,6 @@ struct plan_budget plan_budget_at(const struct plan_windows *w, int64_t at_s)
     return b;
 }
 
-int64_t plan_budget_rises_at(const struct plan_windows *w, int64_t at_s)
-{
-    struct plan_budget b = plan_budget_at(w, at_s);
-    uint32_t before = b.budget;
-    for (int i = 0; i < EDGES_MAX && b.until_s < MAX_S; i++) {
-        int64_t edge_s = b.until_s;
-        b = plan_budget_at(w, edge_s);
-        if (b.budget > before)
-            return edge_s;
-    }
-    return INT64_MAX;
-}
-
 uint32_t plan_budget_of(uint32_t n, uint32_t budget)
 {
     if (budget == 0 || n == 0)
@@ -179,14 +166,15 @@ void plan_budget_text(uint32_t budget, char ret[PLAN_WINDOW_BUDGET_TEXT_MAX])
     snprintf(ret + n, (size_t)(PLAN_WINDOW_BUDGET_TEXT_MAX - n), "%%");
 }
 
-/* The first freeze that holds at an instant, and the latest end of those that do; without one, when the next begins. */
+/* The first window that leaves no more than `most` at an instant, and the latest end of those that do; without one, when the next begins.
+ * Where that is 0 they are the freezes. */
 struct frost { uint32_t window; int64_t until_s; };
 
-static struct frost frost_at(const struct plan_windows *w, int64_t at_s)
+static struct frost frost_at(const struct plan_windows *w, uint32_t most, int64_t at_s)
 {
     struct frost f = {PLAN_NO_WINDOW, INT64_MAX};
     for (uint32_t i = 0; i < w->n; i++) {
-        if (!holds_for(w, &w->at[i]) || w->at[i].budget > 0)
+        if (!holds_for(w, &w->at[i]) || w->at[i].budget > most)
             continue;
         struct stretch s = stretch_around(&w->at[i], w->zone, at_s);
         bool inside = s.from_s <= at_s, first = inside && f.window == PLAN_NO_WINDOW;
@@ -199,13 +187,13 @@ static struct frost frost_at(const struct plan_windows *w, int64_t at_s)
 }
 
 /* The next change between frozen and not after an instant at which it is as *frozen says; INT64_MAX: none, or none that is found. */
-static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *frozen, uint32_t *ret_window)
+static int64_t frost_edge(const struct plan_windows *w, uint32_t most, int64_t at_s, bool *frozen, uint32_t *ret_window)
 {
-    struct frost f = frost_at(w, at_s);
+    struct frost f = frost_at(w, most, at_s);
     bool before = *frozen;
     for (int i = 0; i < EDGES_MAX && f.until_s < MAX_S; i++) {
         int64_t edge_s = f.until_s;
-        f = frost_at(w, edge_s);
+        f = frost_at(w, most, edge_s);
         if ((f.window != PLAN_NO_WINDOW) != before) {
             *frozen = !before;
             *ret_window = f.window;
@@ -215,10 +203,23 @@ static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *fro
     return INT64_MAX;
 }
 
+static int64_t freeze_edge(const struct plan_windows *w, int64_t at_s, bool *frozen, uint32_t *ret_window)
+{
+    return frost_edge(w, 0, at_s, frozen, ret_window);
+}
+
+int64_t plan_budget_rises_at(const struct plan_windows *w, int64_t at_s)
+{
+    struct plan_budget b = plan_budget_at(w, at_s);
+    bool held = true;
+    uint32_t window;
+    return b.window == PLAN_NO_WINDOW ? INT64_MAX : frost_edge(w, b.budget, clamp(at_s), &held, &window);
+}
+
 struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s)
 {
     at_s = clamp(at_s);
-    uint32_t window = frost_at(w, at_s).window;
+    uint32_t window = frost_at(w, 0, at_s).window;
     bool frozen = window != PLAN_NO_WINDOW;
     struct plan_freeze f = {.from_s = at_s, .window = window};
     if (!frozen)
@@ -239,7 +240,7 @@ struct plan_freeze plan_freeze_after(const struct plan_windows *w, int64_t at_s)
 int64_t plan_freeze_free_at(const struct plan_windows *w, int64_t at_s, int64_t need_s)
 {
     int64_t open_s = clamp(at_s);
-    uint32_t window = frost_at(w, open_s).window;
+    uint32_t window = frost_at(w, 0, open_s).window;
     bool frozen = window != PLAN_NO_WINDOW;
     if (frozen)
         open_s = freeze_edge(w, open_s, &frozen, &window);

@@ -175,6 +175,27 @@ Test(plan_window, the_end_of_what_lasts_long)
     zone_free(z);
 }
 
+/* A half for all of January, within it a fifth each day from 8 to 19 and nothing from 12 to 13. */
+Test(plan_window, when_more_is_left_again)
+{
+    struct zone *z = zone_utc();
+    struct plan_window w[] = {window(0, 86400, 0), window(clock_s(8, 0), clock_s(19, 0), 0), window(clock_s(12, 0), clock_s(13, 0), 0)};
+    struct plan_window_dates january = {day_of("2027-01-01"), day_of("2027-01-31")};
+    w[0].dates = &january;
+    w[0].n_dates = 1;
+    w[0].budget = 500000;
+    w[1].budget = 200000;
+    struct plan_windows all = of(w, 3, z);
+    cr_expect_eq(plan_budget_rises_at(&all, seconds_of("2027-01-02", 0, 0)), seconds_of("2027-02-01", 0, 0), "no window within leaves more");
+    cr_expect_eq(plan_budget_rises_at(&all, seconds_of("2027-01-02", 9, 0)), seconds_of("2027-01-02", 19, 0), "behind the freeze");
+    cr_expect_eq(plan_budget_rises_at(&all, seconds_of("2027-01-02", 12, 30)), seconds_of("2027-01-02", 13, 0));
+    cr_expect_eq(plan_budget_rises_at(&all, seconds_of("2027-02-02", 20, 0)), INT64_MAX, "there is no more than all");
+    w[0].n_dates = 0;
+    w[0].dates = NULL;
+    cr_expect_eq(plan_budget_rises_at(&all, seconds_of("2027-01-02", 0, 0)), INT64_MAX, "a half for ever");
+    zone_free(z);
+}
+
 Test(plan_window, whole_days_by_weekdays)
 {
     struct zone *z = zone_utc();
