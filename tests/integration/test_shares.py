@@ -84,6 +84,8 @@ class SharesTest(unittest.TestCase):
         few = self.cluster.json("pool", "advise", backfill)
         self.assertEqual([(row["step"], row["advice"]) for row in few], [("load", None)])
         self.assertIn("too few were measured", self.cluster.ctl("pool", "advise", backfill).stdout)
+        wait_until("that some run for a time that is told",
+                   lambda: self.cluster.json("status", backfill)["steps"].get("running") == 4)
         self.touch("open")
         self.cluster.ctl("wait", backfill, "--timeout", "60s")
         row = self.cluster.json("pool", "advise", backfill, "load")[0]
