@@ -39,7 +39,7 @@ MOST_BUSY = 0.5                              # of the machine's processors: what
 ROWS = 400_000
 SPAN = 3000                                  # rows that a query of the users reads
 DAYS = 4000
-WORK_MS = 150                                # of a processor, of a step
+WORK_MS, WAIT_S = 150, 2                     # of a processor, of a step; and how long it waits then
 WIDTH = 100
 
 TABLES = f"""create table sales (id int primary key, v int not null);
@@ -69,14 +69,14 @@ steps:
   make:
     outputs: [made]
     pool: {name}
-    expect: {{duration: 2300ms}}
+    expect: {{duration: {takes_ms}ms}}
     sql:
       connection: warehouse
       transaction: true
       text: |
         insert into made values ({{{{ partition.date }}}}, 0);
         {work};
-        select pg_sleep(2)
+        select pg_sleep({wait_s})
 """
 
 
@@ -231,6 +231,7 @@ class Bench:
             target, limit = (round(n) if unit else round(n, 2) for n in (self.target, 4 * self.target))
             work = ";\n        ".join([WORK] * self.passes)
             f.write(PLAN.format(name=name, last=last, work=work, probe=probe, target=f"{target}{unit}", limit=f"{limit}{unit}", slots=slots,
+                                takes_ms=WORK_MS + 1000 * WAIT_S, wait_s=WAIT_S,
                                 throttle=f", throttle: {{algorithm: gradient, min: 1, max: {slots}}}" if throttle else ""))
         return name, path
 
