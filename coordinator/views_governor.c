@@ -114,20 +114,33 @@ static const struct limit_probe *worst_of(const struct pool_limit *l)
     return worst;
 }
 
-static void tell_probe(const struct pool_limit *l, char *ret, size_t size)
+/* Why the limit is at its floor while it is not readable: one that could not be read, else the one that was read the longest ago. */
+static const struct limit_probe *unread_of(const struct pool_limit *l)
 {
-    char read[32], target[32];
-    const struct limit_probe *p = worst_of(l);
-    for (size_t i = 0; i < l->n_probes && l->state.unreadable; i++)
-        if (!l->probes[i].readable)
-            p = &l->probes[i];
+    const struct limit_probe *oldest = NULL;
+    for (size_t i = 0; i < l->n_probes; i++) {
+        const struct limit_probe *p = &l->probes[i];
+        if (!p->readable)
+            return p;
+        oldest = !oldest || p->read_ms < oldest->read_ms ? p : oldest;
+    }
+    return oldest;
+}
+
+static void tell_probe(const struct view_source *v, const struct pool_limit *l, char *ret, size_t size)
+{
+    char read[32], target[32], silent[64];
+    const struct limit_probe *p = l->state.unreadable ? unread_of(l) : worst_of(l);
     if (!p) {
         snprintf(ret, size, "its steps take %.1f times what they use to", part(l->state.service_milli, 1000));
         return;
     }
     amount(p->value, p->reading, read, sizeof read);
     amount(p->value, p->target, target, sizeof target);
-    if (l->state.unreadable || p->reading < 0)
+    bf_format_duration(v->engine_ms - p->read_ms, silent, sizeof silent);
+    if (l->state.unreadable && p->readable)      /* nobody asked, while nothing ran; or nobody has answered yet */
+        snprintf(ret, size, "the probe of connection %s was not read for %s", p->connection, silent);
+    else if (l->state.unreadable || p->reading < 0)
         snprintf(ret, size, "the probe of connection %s %s%s%.*s", p->connection,
                  p->reading < 0 && !*p->why ? "has not been read yet" : "is not readable", *p->why ? ": " : "",
                  (int)bf_utf8_cut(p->why, 100), p->why);
@@ -143,7 +156,7 @@ void view_throttle_words(const struct view_source *v, size_t pool, char *detail,
     engine_pool(v->engine, pool, &p);
     if (!engine_limit(v->engine, pool, &l))
         return;
-    tell_probe(l.now, probe_words, sizeof probe_words);
+    tell_probe(v, l.now, probe_words, sizeof probe_words);
     snprintf(detail, detail_size, "pool %s is throttled: %" PRIu32 " run, and %" PRIu32 " of its %" PRIu32 " slots may be used now; %s",
              p.name, p.used, l.limit, p.slots, probe_words);
     snprintf(remedy, remedy_size, "wait: the limit follows the load; bfctl pool show %s says why it is what it is", p.name);

@@ -572,8 +572,8 @@ Test(views, a_pool_without_slots_still_has_its_throttle)
     world_free(w);
 }
 
-/* What `why` says of a step that waits for the limit, when the probe's newest reading is this. */
-static void expect_probe_told(const char *probe, int64_t reading, const char *words)
+/* Nine days of a step in a pool that the probe governs, whose newest reading is this. */
+static struct world *probed(const char *probe, int64_t reading)
 {
     struct world *w = world_new();
     char plan[512];
@@ -589,7 +589,37 @@ static void expect_probe_told(const char *probe, int64_t reading, const char *wo
     turn_agent_message(w->turns, agent_key, &(struct agent_msg){.kind = AGENT_PROBED, .incarnation = 7, .nonce = 2, .text = "",
                                                                 .probed = &read, .n_probed = 1}, w->boot_ms);
     run(w);
+    return w;
+}
+
+/* What `why` says then of a step that waits for the limit. */
+static void expect_probe_told(const char *probe, int64_t reading, const char *words)
+{
+    struct world *w = probed(probe, reading);
     expect_why(w, "s", "2024-01-09", "throttle", words);
+    world_free(w);
+}
+
+static void ask_for(struct world *w, enum op_verb verb)
+{
+    struct op_request req = query(verb);
+    req.id[0] = (uint8_t)verb;
+    req.backfill = 1;
+    turn_command(w->turns, operator_key, "ada", "admin", &req, NULL, 0);
+    run(w);
+}
+
+/* While nothing ran nobody asked it. */
+Test(views, a_probe_that_nobody_asked_for_a_while_is_not_called_unreadable)
+{
+    struct world *w = probed("every: 5s, target: 500ms, limit: 2s", 100000);
+    ask_for(w, OP_PAUSE);
+    while (engine_next_attempt(turn_engine(w->turns), 0) != 0)
+        end_first(w, OUTCOME_OK, 0, "");
+    w->boot_ms += 20000;
+    w->wall_us += 20000000;
+    ask_for(w, OP_RESUME);
+    expect_why(w, "s", "2024-01-09", "throttle", "the probe of connection db was not read for 20s");
     world_free(w);
 }
 
