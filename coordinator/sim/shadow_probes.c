@@ -1,8 +1,8 @@
 /* Readings of probes.
  *
- * While a backfill runs whose warehouse has a probe, or something draws on a pool that it governs, the newest reading is never older than the time between two, that after which a canary
- * is given up, and a grace: who steers by it must see silence as silence.  And no two agents that are here are asked to probe one warehouse.  All plans of a run name
- * one warehouse, and say the same probe for it. */
+ * While a backfill runs whose warehouse has a probe, or something draws on a pool that it governs, the newest reading is never older than
+ * the time between two, that after which a canary is given up, and a grace: who steers by it must see silence as silence.  And no two
+ * agents that are here are asked to probe one warehouse.  All plans of a run name one warehouse, and say the same probe for it. */
 #include <string.h>
 
 #include "coordinator/sim/shadow_checks.h"
