@@ -359,6 +359,26 @@ Test(engine_place, a_step_goes_where_there_is_left_what_it_asks_for)
     expect_on(4096, 2048, 2, 4, 2);              /* a preference: where nobody else has a slot, it runs there */
 }
 
+/* Of agents that are equally busy, so many are too small for it; the first attempt begins on the one after them, or on the first of all. */
+Test(engine_place, sixteen_agents_are_looked_at)
+{
+    for (uint32_t small = 15; small <= 16; small++) {
+        struct fx f;
+        fx_init(&f, NULL);
+        for (uint32_t i = 1; i <= 20; i++) {
+            struct fx_agent a = fx_agent(i, 10);
+            a.memory_bytes = UINT64_C(1) << (i <= small ? 20 : 36);
+            fx_hello(&f, &a, 0);
+        }
+        cr_assert_eq(fx_create(&f, heavy, 1024), 1u);
+        fx_turn(&f);
+        struct attempt_view v;
+        cr_assert(engine_find_attempt(f.e, engine_next_attempt(f.e, 0), &v));
+        cr_expect_eq(v.agent, small < 16 ? small + 1 : 1u, "%u are too small: agent %u", small, v.agent);
+        fx_done(&f);
+    }
+}
+
 Test(engine_place, what_ended_leaves_its_capacity)
 {
     struct fx f;
