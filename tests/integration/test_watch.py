@@ -20,14 +20,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from cluster import BIN, wait_until  # pylint: disable=wrong-import-position
 from one_backfill import begin, touch  # pylint: disable=wrong-import-position
 
-# An instance says that it works and ends once there is the file "open"; one day is poisoned.
+# An instance says that it works and ends once there is the file "open"; one day is poisoned.  The days become ready in turn.
 PLAN = """apiVersion: backfill/v1
 kind: Plan
 name: screened
 partitions: {grain: day, from: 2024-01-01, to: 2024-02-09}
-pools: {warehouse: {slots: 3}}
+pools: {warehouse: {slots: 3}, in-turn: {slots: 1}}
 steps:
-  quick: {run: [sh, -c, "case $BF_PARTITION_KEY in *-13) echo poisoned >&2; exit 9;; esac"], retry: {max: 1}}
+  quick: {run: [sh, -c, "case $BF_PARTITION_KEY in *-13) echo poisoned >&2; exit 9;; esac"], pool: in-turn, retry: {max: 1}}
   held: {run: [sh, -c, "echo at work on $BF_PARTITION_KEY; until [ -e DIR/open ]; do sleep 0.1; done"], pool: warehouse, needs: [quick]}
   after: {noop: true, needs: [held]}
 """
