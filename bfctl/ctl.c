@@ -286,7 +286,7 @@ static enum bf_rc check_texts(const struct ctl_command *c, const void *values, s
     for (size_t i = 0; i < c->n_options && rc == BF_OK; i++) {
         const struct bf_option *o = &c->options[i];
         const void *field = (const char *)values + o->offset;
-        if (o->kind == BF_OPT_STRING)
+        if (o->kind == BF_OPT_STRING || o->kind == BF_OPT_ONCE)
             rc = check_text(o, *(const char *const *)field, err);
         const struct bf_option_list *list = o->kind == BF_OPT_STRINGS ? field : NULL;
         for (size_t k = 0; list && k < list->n && rc == BF_OK; k++)

@@ -49,7 +49,9 @@ static enum bf_rc store(const struct parse *p, const struct bf_option *o, const 
     void *field = p->values + o->offset;
     if (o->kind == BF_OPT_FLAG) {
         *(bool *)field = true;
-    } else if (o->kind == BF_OPT_STRING) {
+    } else if (o->kind == BF_OPT_STRING || o->kind == BF_OPT_ONCE) {
+        if (o->kind == BF_OPT_ONCE && *(const char **)field)
+            return bf_fail(p->err, BF_USAGE, "--%s is given twice; say it once", o->name);
         *(const char **)field = value;
     } else {
         struct bf_option_list *list = field;

@@ -7,7 +7,9 @@
 
 #include "common/error.h"
 
-enum bf_option_kind { BF_OPT_FLAG /* bool */, BF_OPT_STRING /* const char * */, BF_OPT_STRINGS /* struct bf_option_list */ };
+/* A string that is given again replaces the one before; one of BF_OPT_ONCE, NULL before the parse, is refused then. */
+enum bf_option_kind { BF_OPT_FLAG /* bool */, BF_OPT_STRING /* const char * */, BF_OPT_STRINGS /* struct bf_option_list */,
+                      BF_OPT_ONCE /* const char * */ };
 
 struct bf_option_list { const char *at[64]; size_t n; };
 

@@ -36,7 +36,7 @@ Test(bfctl_table, every_command_is_whole)
         for (size_t k = 0; k < c->n_options; k++) {
             const struct bf_option *o = &c->options[k];
             help |= strcmp(o->name, "help") == 0;
-            size_t size = o->kind == BF_OPT_FLAG ? sizeof(bool) : o->kind == BF_OPT_STRING ? sizeof(char *) : sizeof(struct bf_option_list);
+            size_t size = o->kind == BF_OPT_FLAG ? sizeof(bool) : o->kind == BF_OPT_STRINGS ? sizeof(struct bf_option_list) : sizeof(char *);
             cr_expect_leq(o->offset + size, c->values_bytes, "%s --%s", e->name, o->name);
             cr_expect(o->help && *o->help, "%s --%s has no help", e->name, o->name);
             cr_expect_eq(o->arg == NULL, o->kind == BF_OPT_FLAG, "%s --%s", e->name, o->name);

@@ -9,7 +9,7 @@
 
 struct values {
     bool yes, watch;
-    const char *output;
+    const char *output, *slots;
     struct bf_option_list labels;
 };
 
@@ -17,6 +17,7 @@ static const struct bf_option table[] = {
     {"yes", 'y', BF_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"},
     {"watch", 'w', BF_OPT_FLAG, offsetof(struct values, watch), NULL, "stay"},
     {"output", 'o', BF_OPT_STRING, offsetof(struct values, output), "FORMAT", "table, json"},
+    {"slots", 's', BF_OPT_ONCE, offsetof(struct values, slots), "N", "how many"},
     {"label", 'l', BF_OPT_STRINGS, offsetof(struct values, labels), "KEY=VALUE", "only these"},
     {"a-very-long-option-name-indeed", 0, BF_OPT_FLAG, offsetof(struct values, watch), NULL, "wraps"},
 };
@@ -48,6 +49,7 @@ Test(options, accepted)
         {"-ywo json", true, true, "json", 0, ""},
         {"-l a=1 --label b=2 --label=c=3", false, false, NULL, 3, ""},
         {"-o a -o b", false, false, "b", 0, ""},
+        {"--slots 3 -y", true, false, NULL, 0, ""},
         {"- x", false, false, NULL, 0, "- x "},
         {"-y -- -w --nope", true, false, NULL, 0, "-w --nope "},
         {"--output -- x", false, false, "--", 0, "x "},
@@ -82,6 +84,8 @@ Test(options, refused)
         {"-yz", "unknown option -z"},
         {"--output", "--output needs an argument: --output FORMAT"},
         {"-o", "--output needs an argument"},
+        {"--slots 3 --slots 5", "--slots is given twice; say it once"},
+        {"--slots=3 -s 3", "--slots is given twice"},
         {"--yes=1", "--yes takes no argument"},
         {"a b c d e", "unexpected word \"e\""},
         {"--=x", "unknown option --"},
@@ -135,7 +139,8 @@ Test(options, help_is_aligned, .init = cr_redirect_stdout)
     cr_assert_stdout_eq_str("  -y, --yes              do not ask\n"
                             "  -w, --watch            stay\n"
                             "  -o, --output FORMAT    table, json\n"
-                            "  -l, --label KEY=VALUE  only these\n"
+                            "  -s, --slots N          how many\n"
+                           "  -l, --label KEY=VALUE  only these\n"
                             "      --a-very-long-option-name-indeed\n"
                             "                         wraps\n");
 }
